@@ -1,0 +1,65 @@
+import type { Dimension, Measure } from "../kpi/mod.ts";
+
+/**
+ * What a domain declares about its board: which figures the page and the API show and where they come from. Data only;
+ * the feed turns it into SQL and frames. A measure is named by its column in the cells table.
+ */
+
+/** What a figure counts in. Money is the deployment's currency. */
+export type Unit = "count" | "money" | "km" | "min";
+
+/**
+ * A figure over a set of cells. `per` is how many of the measure's unit make one of the figure's (micros: 1,000,000).
+ * A mean is the measure over the count, null when the count is 0.
+ */
+export type BoardFigure =
+  | { readonly kind: "total"; readonly unit: Unit; readonly measure: string; readonly per: number }
+  | {
+    readonly kind: "mean";
+    readonly unit: Unit;
+    readonly measure: string;
+    readonly count: string;
+    readonly per: number;
+  };
+
+/** A card: a figure over the shown range, or how many states have one status key now, whatever the range. */
+export type BoardCard =
+  | { readonly name: string; readonly figure: string }
+  | { readonly name: string; readonly now: string };
+
+/** A breakdown: rows by the keys of a dimension, ordered by `count` (a measure). */
+export interface BoardBreakdown {
+  readonly dimension: string;
+  readonly count: string;
+}
+
+/** A field of a line. `sql` is an expression over the state table; time is given in milliseconds. */
+export interface BoardField {
+  readonly name: string;
+  readonly sql: string;
+  readonly kind: "text" | "time" | "number";
+  /** For numbers: how many of the column's unit make one of the field's. */
+  readonly per: number;
+}
+
+export interface DomainBoard {
+  readonly tables: { readonly states: string; readonly cells: string };
+  readonly stream_column: string;
+  /** Dimension and key of the cells that hold everything. */
+  readonly whole: { readonly dimension: string; readonly key: string };
+  readonly dimensions: readonly Dimension[];
+  readonly measures: readonly Measure[];
+  readonly figures: Readonly<Record<string, BoardFigure>>;
+  /** The figures that are columns of the series. */
+  readonly series: readonly string[];
+  readonly cards: readonly BoardCard[];
+  /** The all-time cells that say how many states have each key now. */
+  readonly now: { readonly dimension: string; readonly measure: string };
+  readonly breakdowns: readonly BoardBreakdown[];
+  /** What other dimensions' keys are counted by. */
+  readonly default_count: string;
+  /** Names of a breakdown row's two numbers, and the figure of the second. */
+  readonly breakdown_row: { readonly count: string; readonly amount: string };
+  /** The newest states: the event they are sent as, the name of their list, and their fields. */
+  readonly lines: { readonly event: string; readonly list: string; readonly fields: readonly BoardField[] };
+}

@@ -1,0 +1,67 @@
+import type { Contribution, Dimension, Integer, Measure } from "../kpi/mod.ts";
+
+/**
+ * What a domain gives to the engine. The engine (log, ingest, projection, kpi, feed) knows no trips: everything it
+ * needs to fold streams of events into states and states into KPI cells stands in one value of this type.
+ *
+ * Units that cross this door: event time is microseconds since the Unix epoch, a `number` (exact until the year 2255).
+ * Figures that add up are integers: a `number` while it is a safe integer, a `bigint` past that.
+ */
+
+/** A validated domain event, before it has a position in the log. `payload` is what the fold reads; `data` is the canonical JSON that the log keeps (unknown fields included). */
+export interface DomainEvent<Payload = unknown> {
+  readonly stream_id: string;
+  /** Unique within its stream. For CloudEvents: source and id together, separated by one space. */
+  readonly event_id: string;
+  readonly type: string;
+  readonly schema_version: number;
+  readonly occurred_at_us: number;
+  readonly payload: Payload;
+  readonly data: string;
+  /** Envelope attributes worth keeping (CloudEvents extensions, correlation, causation); never folded. */
+  readonly attributes: Readonly<Record<string, unknown>> | null;
+}
+
+/** What is wrong with a value: a stable code, the path to the value in fault, and a sentence: expected, received. */
+export interface Fault {
+  readonly reason: string;
+  readonly path: string | null;
+  readonly detail: string;
+}
+
+export type Validation<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: Fault };
+
+/** How one field of a state is kept in the domain's state table. */
+export interface StateColumn<State> {
+  readonly name: string;
+  readonly type: "text" | "integer" | "bigint" | "double precision" | "timestamptz";
+  /** The column's value: text, number or bigint; event time in microseconds for timestamptz; null where unknown. */
+  readonly get: (state: State) => string | Integer | null;
+}
+
+/** Values of a state row, by column name, as `StateColumn.get` gives them. */
+export type StateRow = Readonly<Record<string, string | Integer | null>>;
+
+export interface Domain<Payload = unknown, State = unknown> {
+  readonly name: string;
+  readonly tables: { readonly states: string; readonly cells: string };
+  /** The column of the state table that holds the stream id. */
+  readonly stream_column: string;
+  /** The event types, in the order a stream usually sees them. */
+  readonly event_types: readonly string[];
+  /** Newest schema version of each type; what a producer that names none is taken to send. */
+  readonly schema_version: (type: string) => number;
+  /** Validates the data of one event type and version. */
+  readonly parse: (type: string, version: number, data: Readonly<Record<string, unknown>>) => Validation<Payload>;
+  readonly initial: State;
+  /** Folds the next event, in order of (time, event id), into the state. Pure. */
+  readonly fold: (state: State, event: DomainEvent<Payload>) => State;
+  readonly columns: readonly StateColumn<State>[];
+  readonly from_row: (row: StateRow) => State;
+  /** What its cells are made of; together a `CellShape`. */
+  readonly dimensions: readonly Dimension[];
+  readonly measures: readonly Measure[];
+  readonly contribution: (state: State) => Contribution;
+  /** Where extremes come from: the state column that dates them and the SQL condition that a state counts. */
+  readonly extremes: { readonly at_column: string; readonly condition: string } | null;
+}

@@ -1,0 +1,116 @@
+/**
+ * JSON as the log keeps it: parsed without losing a digit, written in one canonical form.
+ *
+ * JavaScript's JSON.parse rounds numbers to doubles. A number that would change is kept as an `ExactNumber` (its digits),
+ * found by the source text that JSON.parse hands to its reviver; messages without long digit runs take the fast path.
+ */
+
+/** A number whose digits a double cannot hold: plain decimal text without exponent. */
+export class ExactNumber {
+  constructor(readonly text: string) {}
+}
+
+/** A failure to read JSON that is a fault of the message. */
+export class JsonFault extends Error {
+  override readonly name = "JsonFault";
+  constructor(
+    readonly reason: "malformed_json" | "number_out_of_range" | "text_not_storable" | "too_deep",
+    detail: string,
+  ) {
+    super(detail);
+  }
+}
+
+const LONG_DIGITS = /[\d.]{16}/;
+const MAX_DEPTH = 64;
+/** JSON.stringify writes NUL and lone surrogates as these escapes; PostgreSQL stores neither. */
+const NOT_STORABLE = /\\u(?:0000|d[89a-f])/;
+
+/** Writes a decimal number's text plainly: no exponent, no superfluous zeros. Null when its exponent is absurd. */
+export function plain_decimal(source: string): string | null {
+  const match = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(source);
+  if (match === null) return null;
+  const exponent = Number(match[4] ?? 0);
+  if (Math.abs(exponent) > 400) return null;
+  const fraction = match[3] ?? "";
+  const point = match[2]!.length + exponent;
+  const digits = match[2]! + fraction;
+  const padded = point <= 0 ? "0".repeat(1 - point) + digits : digits.padEnd(point, "0");
+  const at = Math.max(point, 1);
+  const whole = padded.slice(0, at).replace(/^0+(?=\d)/, "");
+  const rest = padded.slice(at).replace(/0+$/, "");
+  const text = rest === "" ? whole : `${whole}.${rest}`;
+  return text === "0" ? "0" : match[1]! + text;
+}
+
+function keep_digits(_key: string, value: unknown, context: { source?: string }): unknown {
+  if (typeof value !== "number" || context.source === undefined) return value;
+  const given = plain_decimal(context.source);
+  if (given === null || !Number.isFinite(value)) {
+    throw new JsonFault(
+      "number_out_of_range",
+      `expected a number below 1e308 in size, got ${context.source.slice(0, 40)}`,
+    );
+  }
+  return given === plain_decimal(String(value)) ? value : new ExactNumber(given);
+}
+
+/** Parses JSON text. Throws JsonFault. */
+export function parse_json(text: string): unknown {
+  try {
+    return LONG_DIGITS.test(text)
+      ? JSON.parse(text, keep_digits as (this: unknown, key: string, value: unknown) => unknown)
+      : JSON.parse(text);
+  } catch (error) {
+    if (error instanceof JsonFault) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new JsonFault("malformed_json", `expected JSON, got ${JSON.stringify(text.slice(0, 60))}: ${why}`);
+  }
+}
+
+function write(value: unknown, depth: number): string {
+  switch (typeof value) {
+    case "string":
+      return JSON.stringify(value);
+    case "number":
+      if (!Number.isFinite(value)) throw new JsonFault("number_out_of_range", "expected a number below 1e308 in size");
+      return String(value === 0 ? 0 : value);
+    case "boolean":
+      return value ? "true" : "false";
+  }
+  if (value === null || value === undefined) return "null";
+  if (value instanceof ExactNumber) return value.text;
+  if (depth >= MAX_DEPTH) throw new JsonFault("too_deep", `expected at most ${MAX_DEPTH} levels of nesting`);
+  if (Array.isArray(value)) {
+    let text = "[";
+    for (let i = 0; i < value.length; i++) text += (i === 0 ? "" : ",") + write(value[i], depth + 1);
+    return text + "]";
+  }
+  const object = value as Record<string, unknown>;
+  const keys = Object.keys(object).sort();
+  let text = "{";
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i]!;
+    text += (i === 0 ? "" : ",") + JSON.stringify(key) + ":" + write(object[key], depth + 1);
+  }
+  return text + "}";
+}
+
+function holds_unstorable(value: unknown): boolean {
+  if (typeof value === "string") return value.includes("\0") || !value.isWellFormed();
+  if (typeof value !== "object" || value === null) return false;
+  return Object.entries(value).some(([key, member]) => holds_unstorable(key) || holds_unstorable(member));
+}
+
+/**
+ * Writes a parsed value as canonical JSON: keys sorted by UTF-16 code unit, no white space, numbers as JavaScript writes them.
+ * Parsing what PostgreSQL's jsonb gives back and writing it again yields the same text. Throws JsonFault for what the log cannot hold.
+ * @param above levels of nesting that the value already lies in
+ */
+export function canonical_json(value: unknown, above = 0): string {
+  const text = write(value, above);
+  if (NOT_STORABLE.test(text) && holds_unstorable(value)) {
+    throw new JsonFault("text_not_storable", "expected text without NUL and lone surrogates");
+  }
+  return text;
+}

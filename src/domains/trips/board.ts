@@ -1,0 +1,99 @@
+import type { BoardField, DomainBoard } from "../board.ts";
+import { TRIP_DIMENSIONS, TRIP_MEASURES } from "./catalog.ts";
+
+const MICROS = 1_000_000;
+const METRES = 1_000;
+const MINUTE_MS = 60_000;
+
+const count = (measure: string) => ({ kind: "total", unit: "count", measure, per: 1 } as const);
+const money = (measure: string) => ({ kind: "total", unit: "money", measure, per: MICROS } as const);
+const text = (name: string): BoardField => ({ name, sql: `states.${name}`, kind: "text", per: 1 });
+const number = (name: string, column: string, per: number): BoardField => ({
+  name,
+  sql: `states.${column}`,
+  kind: "number",
+  per,
+});
+const shown = (name: string) => ({ name, figure: name });
+
+/** The board of trips: what the page and the API show of `trips` and `trip_cells`. */
+export const trips_board: DomainBoard = {
+  tables: { states: "trips", cells: "trip_cells" },
+  stream_column: "trip_id",
+  whole: { dimension: "none", key: "all" },
+  dimensions: TRIP_DIMENSIONS,
+  measures: TRIP_MEASURES,
+  figures: {
+    trips: count("trips"),
+    requested: count("requested"),
+    started: count("started"),
+    completed: count("completed"),
+    canceled: count("canceled"),
+    conflicts: count("conflicts"),
+    revenue: money("fare_sum_micros"),
+    tips: money("tip_sum_micros"),
+    average_fare: { kind: "mean", unit: "money", measure: "fare_sum_micros", count: "completed", per: MICROS },
+    min_fare: money("fare_min_micros"),
+    max_fare: money("fare_max_micros"),
+    distance_km: { kind: "total", unit: "km", measure: "distance_sum_m", per: METRES },
+    average_distance_km: { kind: "mean", unit: "km", measure: "distance_sum_m", count: "distance_count", per: METRES },
+    average_duration_min: {
+      kind: "mean",
+      unit: "min",
+      measure: "duration_sum_ms",
+      count: "duration_count",
+      per: MINUTE_MS,
+    },
+  },
+  series: ["trips", "requested", "started", "completed", "canceled", "revenue", "distance_km"],
+  cards: [
+    shown("trips"),
+    { name: "in_progress", now: "in_progress" },
+    { name: "requested_now", now: "requested" },
+    shown("completed"),
+    shown("canceled"),
+    shown("revenue"),
+    shown("average_fare"),
+    shown("min_fare"),
+    shown("max_fare"),
+    shown("average_distance_km"),
+    shown("average_duration_min"),
+    shown("tips"),
+    shown("conflicts"),
+  ],
+  now: { dimension: "status", measure: "trips" },
+  breakdowns: [
+    { dimension: "status", count: "trips" },
+    { dimension: "payment_method", count: "completed" },
+    { dimension: "vehicle_type", count: "completed" },
+    { dimension: "city", count: "completed" },
+    { dimension: "pickup_zone", count: "completed" },
+    { dimension: "dropoff_zone", count: "completed" },
+  ],
+  default_count: "completed",
+  breakdown_row: { count: "trips", amount: "revenue" },
+  lines: {
+    event: "trip",
+    list: "trips",
+    fields: [
+      text("trip_id"),
+      text("status"),
+      {
+        name: "at_ms",
+        // A trip that so far only has adjustments has no lifecycle time.
+        sql: "coalesce(greatest(states.requested_at, states.started_at, states.completed_at, states.canceled_at), " +
+          "states.last_occurred_at)",
+        kind: "time",
+        per: 1,
+      },
+      text("city"),
+      text("vehicle_type"),
+      text("payment_method"),
+      text("pickup_zone"),
+      text("dropoff_zone"),
+      number("distance_km", "distance_m", METRES),
+      number("duration_min", "duration_ms", MINUTE_MS),
+      number("fare", "fare_micros", MICROS),
+    ],
+  },
+};

@@ -1,0 +1,82 @@
+import { type Contribution, type Fact, type Integer, UNKNOWN } from "../../kpi/mod.ts";
+import { TRIP_MEASURES } from "./catalog.ts";
+import { duration_of, fare_of, status_of, type Trip } from "./trip.ts";
+
+const measure = (name: typeof TRIP_MEASURES[number]["name"]): number => TRIP_MEASURES.findIndex((m) => m.name === name);
+const indices = (...names: (typeof TRIP_MEASURES[number]["name"])[]): readonly number[] => names.map(measure);
+
+const OPENED = indices("trips");
+const REQUESTED = indices("requested");
+const STARTED = indices("started");
+const CANCELED = indices("canceled");
+const COMPLETED = indices(
+  "completed",
+  "fare_sum_micros",
+  "fare_min_micros",
+  "fare_max_micros",
+  "tip_sum_micros",
+  "distance_sum_m",
+  "distance_count",
+  "duration_sum_ms",
+  "duration_count",
+  "conflicts",
+);
+const ONE: readonly Integer[] = [1];
+
+const once = (at_us: number | null, measures: readonly number[]): Fact | null =>
+  at_us === null ? null : { at_us, measures, values: ONE };
+
+function earliest(trip: Trip): number | null {
+  let at: number | null = null;
+  for (const us of [trip.requested_us, trip.started_us, trip.completed_us, trip.canceled_us]) {
+    if (us !== null && (at === null || us < at)) at = us;
+  }
+  return at;
+}
+
+/**
+ * What a trip adds to the cells: itself once, in the bucket of the earliest it is known from; its request, start and
+ * cancellation in the buckets of their times; its completion with all sums in that of the completion.
+ */
+export function contribution(trip: Trip): Contribution {
+  const status = status_of(trip);
+  let completed: Fact | null = null;
+  if (trip.completed_us !== null) {
+    const fare = fare_of(trip)!;
+    const duration = duration_of(trip);
+    const values: readonly Integer[] = [
+      1,
+      fare,
+      fare,
+      fare,
+      trip.tip_micros ?? 0,
+      trip.distance_m ?? 0,
+      trip.distance_m === null ? 0 : 1,
+      duration ?? 0,
+      duration === null ? 0 : 1,
+      trip.canceled_us === null ? 0 : 1,
+    ];
+    completed = { at_us: trip.completed_us, measures: COMPLETED, values };
+  }
+  return {
+    // In the order of TRIP_DIMENSIONS; a test holds the two together.
+    keys: [
+      "all",
+      status,
+      trip.payment_method ?? UNKNOWN,
+      trip.vehicle_type ?? UNKNOWN,
+      trip.city ?? UNKNOWN,
+      trip.pickup_zone ?? UNKNOWN,
+      trip.dropoff_zone ?? UNKNOWN,
+      trip.driver_id ?? UNKNOWN,
+      trip.passenger_id ?? UNKNOWN,
+    ],
+    facts: [
+      once(earliest(trip), OPENED),
+      once(trip.requested_us, REQUESTED),
+      once(trip.started_us, STARTED),
+      completed,
+      status === "canceled" ? once(trip.canceled_us, CANCELED) : null,
+    ],
+  };
+}

@@ -1,0 +1,124 @@
+import type { City } from "./city.ts";
+import { at_hour, hour_of_week, traffic_speed_km_h } from "./demand.ts";
+import { fare_cents, surge_factor } from "./fare.ts";
+import { adjustments, pick_payment_method, tip_shares, vehicle_types } from "./habits.ts";
+import type { PaymentMethod, VehicleType } from "./habits.ts";
+import type { Random } from "./random.ts";
+import { km_per_degree } from "./zone.ts";
+import type { Zone } from "./zone.ts";
+import type { Trip } from "./trip.ts";
+
+/** What is known about a ride before it is measured and paid. */
+export interface RideOrder {
+  readonly pickup: Zone;
+  readonly dropoff: Zone;
+  readonly start_us: number;
+  readonly vehicle_type: string;
+  /** How the passenger usually pays, and how readily they tip (0 to 1). */
+  readonly payment_method: PaymentMethod;
+  readonly generosity: number;
+  /** Added to the surge that the hour asks for. */
+  readonly extra_surge: number;
+}
+
+/** The measured and paid part of a trip. */
+export type Ride = Pick<
+  Trip,
+  | "pickup_zone"
+  | "dropoff_zone"
+  | "pickup_lat_e5"
+  | "pickup_lon_e5"
+  | "dropoff_lat_e5"
+  | "dropoff_lon_e5"
+  | "distance_m"
+  | "duration_ms"
+  | "estimated_ms"
+  | "estimated_cents"
+  | "fare_cents"
+  | "tip_cents"
+  | "payment_method"
+  | "adjusted_cents"
+  | "adjustment_reason"
+  | "passenger_count"
+  | "rate_code"
+>;
+
+/** Drives the ride: distance from coordinates and detours, duration from the traffic of the hour, fare from both and the surge. */
+export function drive(random: Random, city: City, order: RideOrder): Ride {
+  const { pickup, dropoff } = order;
+  const vehicle_type = known_vehicle_type(order.vehicle_type);
+  const hour = hour_of_week(order.start_us, city.utc_offset_us);
+  // A pickup is somewhere in its zone, within about 600 m of the middle.
+  const pickup_lat_e5 = degrees_e5(pickup.lat + random.between(-0.0055, 0.0055));
+  const pickup_lon_e5 = degrees_e5(pickup.lon + random.between(-0.007, 0.007));
+  const dropoff_lat_e5 = degrees_e5(dropoff.lat + random.between(-0.0055, 0.0055));
+  const dropoff_lon_e5 = degrees_e5(dropoff.lon + random.between(-0.007, 0.007));
+  const north_km = ((dropoff_lat_e5 - pickup_lat_e5) / 1e5) * km_per_degree;
+  const east_km = ((dropoff_lon_e5 - pickup_lon_e5) / 1e5) * km_per_degree * Math.cos((pickup.lat * Math.PI) / 180);
+  // Streets do not go straight: 20 to 50 % more than the crow flies.
+  const route_km = 0.6 + Math.hypot(north_km, east_km) * random.between(1.2, 1.5);
+  const distance_m = Math.round(route_km * 100) * 10;
+  // Two minutes of getting in and out; a scooter passes the queue.
+  const speed = Math.max(traffic_speed_km_h(hour), vehicle_type === "scooter" ? 20 : 0);
+  const estimated_ms = Math.round((120 + (route_km / speed) * 3_600) * 1_000);
+  const duration_ms = Math.max(60_000, Math.round(estimated_ms * (1 + 0.15 * random.bell() + 0.05)));
+  const surge = surge_factor(at_hour(pickup.demand, hour) / pickup.mean_demand) + order.extra_surge;
+  const fare = fare_cents(vehicle_type, distance_m, duration_ms, surge);
+  const payment_method = random.chance(0.85) ? order.payment_method : pick_payment_method(random);
+  const adjustment = random.pick(adjustments);
+  const adjusted_cents = Math.round(fare * random.between(...adjustment.factor));
+  return {
+    pickup_zone: pickup.id,
+    dropoff_zone: dropoff.id,
+    pickup_lat_e5,
+    pickup_lon_e5,
+    dropoff_lat_e5,
+    dropoff_lon_e5,
+    distance_m,
+    duration_ms,
+    estimated_ms,
+    estimated_cents: fare_cents(vehicle_type, distance_m, estimated_ms, surge),
+    fare_cents: fare,
+    tip_cents: tip_cents(random, fare, payment_method, order.generosity),
+    payment_method: random.chance(0.03) ? unsaid(random) : payment_method,
+    adjusted_cents,
+    adjustment_reason: adjustment.reason,
+    passenger_count: passenger_count(random, vehicle_type),
+    rate_code: pickup.kind === "airport" || dropoff.kind === "airport"
+      ? "airport"
+      : hour % 24 < 5
+      ? "night"
+      : "standard",
+  };
+}
+
+/** The three ways in which producers do not say. */
+function unsaid(random: Random): null | "" | undefined {
+  const draw = random.fraction();
+  return draw < 0.4 ? null : draw < 0.8 ? "" : undefined;
+}
+
+function degrees_e5(degrees: number): number {
+  return Math.round(degrees * 1e5);
+}
+
+/** The vehicle type a tariff exists for: its own, or economy for one this city does not know. */
+function known_vehicle_type(text: string): VehicleType {
+  return vehicle_types.find((type) => type === text) ?? "economy";
+}
+
+function tip_cents(random: Random, fare: number, method: PaymentMethod, generosity: number): number | null {
+  const tipped = random.chance(tip_shares[method] * (0.5 + generosity));
+  const share = random.between(0.08, 0.16 + 0.1 * generosity);
+  // Coins stay in the cash box: the app knows of a cash tip only when the driver enters one.
+  if (!tipped) return method === "cash" ? null : 0;
+  return method === "cash" ? Math.ceil((fare * share) / 100) * 100 : Math.round(fare * share);
+}
+
+function passenger_count(random: Random, vehicle_type: VehicleType): number | null {
+  const draw = random.fraction();
+  if (draw > 0.96) return null;
+  if (vehicle_type === "scooter") return 1;
+  if (vehicle_type === "van") return 2 + Math.floor(draw * 6);
+  return draw < 0.62 ? 1 : draw < 0.84 ? 2 : draw < 0.92 ? 3 : 4;
+}

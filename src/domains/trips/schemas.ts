@@ -1,0 +1,153 @@
+import { z } from "zod";
+import { parse_time } from "../../kpi/mod.ts";
+import { ExactNumber } from "../json_value.ts";
+import { parse_amount } from "./amount.ts";
+import type { EventType, TripPayload } from "./trip.ts";
+
+/**
+ * The schemas of trip event data: one zod schema per type and version, made of five kinds of fields.
+ * Blank (null, "" or white space) is unknown; fields not listed are kept in the log and ignored.
+ */
+
+const shown = (value: unknown): string => {
+  if (value instanceof ExactNumber) return value.text;
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+};
+const expected = (what: string) => ({
+  error: (issue: { input?: unknown }) => `expected ${what}, got ${shown(issue.input)}`,
+});
+const refuse = (what: string) => (issue: { input?: unknown }) => `expected ${what}, got ${shown(issue.input)}`;
+
+const is_blank = (value: unknown): boolean =>
+  value === null || value === undefined || (typeof value === "string" && value.trim() === "");
+
+const amount_text = (value: unknown): string =>
+  typeof value === "string" ? value : value instanceof ExactNumber ? value.text : String(value);
+
+const TEXT = "text of at most 200 characters";
+const AMOUNT = "an amount from 0 to 1e12 with at most 6 decimals, as text or number";
+const QUANTITY = "a number from 0 to 1e9";
+const TIME = "an RFC 3339 time with zone";
+
+const text = z.union([z.string().max(200), z.number().int(), z.null()], expected(TEXT)).optional();
+const amount = z.union([z.string(), z.number(), z.instanceof(ExactNumber)], expected(AMOUNT))
+  .refine((value) => parse_amount(amount_text(value)) !== null, { error: refuse(AMOUNT) });
+const optional_amount = z.union([z.string(), z.number(), z.instanceof(ExactNumber), z.null()], expected(AMOUNT))
+  .refine((value) => is_blank(value) || parse_amount(amount_text(value)) !== null, { error: refuse(AMOUNT) })
+  .optional();
+const blank = z.string().regex(/^\s*$/);
+const quantity = z.union([z.number().min(0).max(1e9), z.null(), blank], expected(QUANTITY)).optional();
+const count = z.union([z.number().int().min(0).max(1e6), z.null(), blank], expected("a whole number from 0 to 1e6"))
+  .optional();
+const latitude = z.union([z.number().min(-90).max(90), z.null(), blank], expected("degrees from -90 to 90")).optional();
+const longitude = z.union([z.number().min(-180).max(180), z.null(), blank], expected("degrees from -180 to 180"))
+  .optional();
+const time = z.union([z.string(), z.null()], expected(TIME))
+  .refine((value) => is_blank(value) || parse_time(value!).ok, { error: refuse(TIME) }).optional();
+
+// Only completions are listed with a currency; it is checked wherever it stands, since an adjustment in another one must not be added up.
+const requested = z.object({
+  currency: text,
+  passenger_id: text,
+  city: text,
+  vehicle_type: text,
+  pickup_zone: text,
+  pickup_lat: latitude,
+  pickup_lon: longitude,
+  dropoff_zone: text,
+});
+const started = z.object({
+  ...requested.shape,
+  driver_id: text,
+  vendor_id: text,
+  estimated_fare: optional_amount,
+  estimated_dropoff_at: time,
+});
+const completed = z.object({
+  ...started.shape,
+  fare: amount,
+  tip: optional_amount,
+  distance_km: quantity,
+  duration_min: quantity,
+  payment_method: text,
+  dropoff_lat: latitude,
+  dropoff_lon: longitude,
+  passenger_count: count,
+  rate_code: text,
+  trip_type: text,
+});
+const canceled = z.object({
+  currency: text,
+  reason: text,
+  canceled_by: z.union(
+    [z.enum(["driver", "passenger", "system"]), z.null(), blank],
+    expected("driver, passenger or system"),
+  ).optional(),
+});
+const fare_adjusted = z.object({ currency: text, fare: amount, tip: optional_amount, reason: text });
+
+/** The schema of each event type and version: `SCHEMAS[type][version]`. */
+export const SCHEMAS: Record<EventType, Record<number, z.ZodObject>> = {
+  "trip.requested": { 1: requested },
+  "trip.started": { 1: started },
+  "trip.completed": { 1: completed },
+  "trip.canceled": { 1: canceled },
+  "trip.fare_adjusted": { 1: fare_adjusted },
+};
+
+type Reader = (value: unknown) => TripPayload[keyof TripPayload];
+interface Reading {
+  readonly field: string;
+  readonly target: keyof TripPayload;
+  readonly read: Reader;
+}
+
+const as_text: Reader = (value) => typeof value === "string" ? value : String(value);
+const as_number: Reader = (value) => value as number;
+const as_micros: Reader = (value) => parse_amount(amount_text(value))!;
+const as_metres: Reader = (km) => Math.round(km as number * 1000);
+const as_milliseconds: Reader = (minutes) => Math.round(minutes as number * 60_000);
+const as_time: Reader = (value) => {
+  const parsed = parse_time(value as string);
+  return parsed.ok ? parsed.us : undefined;
+};
+
+/** Fields whose state field has another name or unit; every other one is text under its own name. */
+const READERS: Record<string, readonly [keyof TripPayload, Reader]> = {
+  pickup_lat: ["pickup_lat", as_number],
+  pickup_lon: ["pickup_lon", as_number],
+  dropoff_lat: ["dropoff_lat", as_number],
+  dropoff_lon: ["dropoff_lon", as_number],
+  passenger_count: ["passenger_count", as_number],
+  estimated_fare: ["estimated_fare_micros", as_micros],
+  estimated_dropoff_at: ["estimated_dropoff_us", as_time],
+  tip: ["tip_micros", as_micros],
+  distance_km: ["distance_m", as_metres],
+  duration_min: ["given_duration_ms", as_milliseconds],
+};
+
+const readings = (type: EventType): readonly Reading[] =>
+  Object.keys(SCHEMAS[type][1]!.shape).map((field) => {
+    if (field === "fare") {
+      const target = type === "trip.completed" ? "completion_fare_micros" : "adjusted_fare_micros";
+      return { field, target, read: as_micros };
+    }
+    if (field === "reason") {
+      return { field, target: type === "trip.canceled" ? "cancel_reason" : "adjustment_reason", read: as_text };
+    }
+    const [target, read] = READERS[field] ?? [field as keyof TripPayload, as_text];
+    return { field, target, read };
+  });
+
+const READINGS = new Map(Object.keys(SCHEMAS).map((type) => [type, readings(type as EventType)]));
+
+/** Reads valid data into what the fold takes: state field names and units, unnamed fields absent. */
+export function read_payload(type: EventType, data: Readonly<Record<string, unknown>>): TripPayload {
+  const payload: Record<string, unknown> = {};
+  for (const { field, target, read } of READINGS.get(type)!) {
+    const value = data[field];
+    if (!is_blank(value)) payload[target] = read(value);
+  }
+  return payload;
+}

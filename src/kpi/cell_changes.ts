@@ -1,0 +1,181 @@
+import { type CellShape, type Contribution, type Fact, type Integer, same_fact } from "./contribution.ts";
+import { bucket_start, type Days, type Grain } from "./windows.ts";
+
+/** Past this a running sum moves into its bigint part, so that adding a safe integer can never round. */
+const SPILL_AT = 2 ** 52;
+
+/**
+ * What a batch changes in one cell. Sums are differences; `added` and `removed` are the extremes of the values that came
+ * and went: an extreme can be merged, but not subtracted.
+ */
+export class CellChange {
+  readonly #sums: number[];
+  #spills: bigint[] | null = null;
+  readonly added: (Integer | null)[];
+  removed: (Integer | null)[] | null = null;
+  last_ordinal = 0;
+
+  constructor(measures: number) {
+    this.#sums = new Array(measures).fill(0);
+    this.added = new Array(measures).fill(null);
+  }
+
+  /** Adds a signed value to the sum of measure `m`, exactly. */
+  add(m: number, value: Integer): void {
+    if (typeof value === "number" && value < SPILL_AT && value > -SPILL_AT) {
+      const sum = this.#sums[m]! + value;
+      if (sum < SPILL_AT && sum > -SPILL_AT) {
+        this.#sums[m] = sum;
+        return;
+      }
+    }
+    this.#spills ??= new Array(this.#sums.length).fill(0n);
+    this.#spills[m]! += BigInt(value);
+  }
+
+  /** The sum of measure `m`. */
+  sum(m: number): Integer {
+    return this.#spills === null || this.#spills[m] === 0n ? this.#sums[m]! : this.#spills[m]! + BigInt(this.#sums[m]!);
+  }
+
+  /** Whether any measure goes down: such a cell exists already. */
+  lowers(): boolean {
+    for (let m = 0; m < this.#sums.length; m++) if (this.sum(m) < 0) return true;
+    return false;
+  }
+
+  /** Merges the change of a finer bucket into this one. */
+  merge(finer: CellChange, minima: readonly boolean[]): void {
+    for (let m = 0; m < this.#sums.length; m++) {
+      const sum = finer.sum(m);
+      if (sum !== 0) this.add(m, sum);
+      if (finer.added[m] !== null) this.added[m] = extreme(this.added[m]!, finer.added[m]!, minima[m]!);
+    }
+    if (finer.removed !== null) {
+      this.removed ??= new Array(this.#sums.length).fill(null);
+      for (let m = 0; m < this.removed.length; m++) {
+        if (finer.removed[m] !== null) this.removed[m] = extreme(this.removed[m]!, finer.removed[m]!, minima[m]!);
+      }
+    }
+    if (finer.last_ordinal > this.last_ordinal) this.last_ordinal = finer.last_ordinal;
+  }
+}
+
+const extreme = (a: Integer | null, b: Integer | null, is_minimum: boolean): Integer | null =>
+  a === null ? b : b === null ? a : (is_minimum ? b < a : b > a) ? b : a;
+
+/** One changed cell, named. */
+export interface ChangedCell {
+  readonly grain: Grain;
+  readonly bucket_us: number;
+  readonly dimension: string;
+  readonly key: string;
+  readonly change: CellChange;
+}
+
+/**
+ * Gathers what a batch changes in the cells: for every event the difference of its stream's contributions, after minus
+ * before. Only the finest grain of a dimension is touched per event; coarser ones are rolled up once, at the end.
+ * Differences are taken event by event, never over a whole batch, so that which cells are touched, and by which position
+ * last, does not depend on how events were batched.
+ */
+export class CellChanges {
+  readonly #shape: CellShape;
+  readonly #days: Days;
+  readonly #minima: readonly boolean[];
+  readonly #is_extreme: readonly boolean[];
+  readonly #finest: readonly Map<number, Map<string, CellChange>>[];
+
+  constructor(shape: CellShape, days: Days) {
+    this.#shape = shape;
+    this.#days = days;
+    this.#minima = shape.measures.map((measure) => measure.kind === "min");
+    this.#is_extreme = shape.measures.map((measure) => measure.kind === "min" || measure.kind === "max");
+    this.#finest = shape.dimensions.map(() => new Map());
+  }
+
+  /**
+   * Takes in one event's effect.
+   * @param before the stream's contribution without the event; null for a new stream
+   * @param after its contribution with it
+   * @param ordinal the event's place among the batch's admitted events, from 1
+   */
+  replace(before: Contribution | null, after: Contribution, ordinal: number): void {
+    const slots = after.facts.length;
+    let unchanged = 0;
+    for (let f = 0; f < slots; f++) {
+      if (before !== null && same_fact(before.facts[f]!, after.facts[f]!)) unchanged |= 1 << f;
+    }
+    for (let d = 0; d < this.#finest.length; d++) {
+      const key_after = after.keys[d]!;
+      const key_before = before === null ? key_after : before.keys[d]!;
+      const same_key = key_before === key_after;
+      for (let f = 0; f < slots; f++) {
+        if (same_key && (unchanged & (1 << f)) !== 0) continue;
+        const old = before === null ? null : before.facts[f]!;
+        const now = after.facts[f]!;
+        const stays = same_key && old !== null && now !== null && this.#same_bucket(d, old, now) ? now : null;
+        if (old !== null) this.#apply(d, key_before, old, -1, ordinal, stays);
+        if (now !== null) this.#apply(d, key_after, now, 1, ordinal, stays === null ? null : old);
+      }
+    }
+  }
+
+  #same_bucket(d: number, a: Fact, b: Fact): boolean {
+    const finest = this.#shape.dimensions[d]!.grains[0]!;
+    return bucket_start(finest, a.at_us, this.#days) === bucket_start(finest, b.at_us, this.#days);
+  }
+
+  /** @param twin the fact that takes this one's place, or whose place it takes, in the same cell: extremes they share neither come nor go */
+  #apply(d: number, key: string, fact: Fact, sign: 1 | -1, ordinal: number, twin: Fact | null): void {
+    const { grains, extremes } = this.#shape.dimensions[d]!;
+    const bucket = bucket_start(grains[0]!, fact.at_us, this.#days);
+    const buckets = this.#finest[d]!;
+    let keys = buckets.get(bucket);
+    if (keys === undefined) buckets.set(bucket, keys = new Map());
+    let change = keys.get(key);
+    if (change === undefined) keys.set(key, change = new CellChange(this.#is_extreme.length));
+    change.last_ordinal = ordinal;
+    const { measures, values } = fact;
+    for (let i = 0; i < measures.length; i++) {
+      const m = measures[i]!;
+      const value = values[i]!;
+      if (!this.#is_extreme[m]) {
+        change.add(m, sign === 1 ? value : -value);
+      } else if (extremes && (twin === null || twin.values[i] !== value)) {
+        const side = sign === 1 ? change.added : (change.removed ??= new Array(this.#is_extreme.length).fill(null));
+        side[m] = extreme(side[m]!, value, this.#minima[m]!);
+      }
+    }
+  }
+
+  /** All changed cells of all grains, grouped by dimension, fine grains first. */
+  *cells(): Iterable<ChangedCell> {
+    for (let d = 0; d < this.#finest.length; d++) {
+      const { name: dimension, grains } = this.#shape.dimensions[d]!;
+      let level = this.#finest[d]!;
+      for (let g = 0; g < grains.length; g++) {
+        const grain = grains[g]!;
+        if (g > 0) level = this.#roll_up(level, grain);
+        for (const [bucket_us, keys] of level) {
+          for (const [key, change] of keys) yield { grain, bucket_us, dimension, key, change };
+        }
+      }
+    }
+  }
+
+  #roll_up(finer: Map<number, Map<string, CellChange>>, grain: Grain): Map<number, Map<string, CellChange>> {
+    const coarse = new Map<number, Map<string, CellChange>>();
+    for (const [bucket_us, keys] of finer) {
+      const bucket = bucket_start(grain, bucket_us, this.#days);
+      let target = coarse.get(bucket);
+      if (target === undefined) coarse.set(bucket, target = new Map());
+      for (const [key, change] of keys) {
+        let cell = target.get(key);
+        if (cell === undefined) target.set(key, cell = new CellChange(this.#is_extreme.length));
+        cell.merge(change, this.#minima);
+      }
+    }
+    return coarse;
+  }
+}

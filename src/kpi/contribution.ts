@@ -1,0 +1,53 @@
+import type { Grain } from "./windows.ts";
+
+/** An integer: `number` while it is safe (|n| < 2^53), `bigint` past it. Comparison between the two is exact. */
+export type Integer = number | bigint;
+
+/** A measure of a cell. `min` and `max` name the state column they are recomputed from when an extreme is taken back. */
+export type Measure =
+  | { readonly name: string; readonly kind: "count" | "sum" }
+  | { readonly name: string; readonly kind: "min" | "max"; readonly column: string };
+
+/**
+ * A dimension of the cells. `column` is the state column it is read from, null for the dimension that holds all.
+ * `grains` are the grains it keeps, fine to coarse. Without `extremes` its cells keep no min and max.
+ */
+export interface Dimension {
+  readonly name: string;
+  readonly column: string | null;
+  readonly grains: readonly Grain[];
+  readonly extremes: boolean;
+}
+
+/** What the cells of a domain are made of. */
+export interface CellShape {
+  readonly dimensions: readonly Dimension[];
+  readonly measures: readonly Measure[];
+}
+
+/** One dated addition to the cells: at this event time, these measures (by index into `CellShape.measures`). */
+export interface Fact {
+  readonly at_us: number;
+  readonly measures: readonly number[];
+  readonly values: readonly Integer[];
+}
+
+/**
+ * What one state adds to the cells: for each dimension its key, and for each fact slot the fact or null.
+ * `keys[i]` belongs to `CellShape.dimensions[i]`; slots are the same length for every state of a domain.
+ */
+export interface Contribution {
+  readonly keys: readonly string[];
+  readonly facts: readonly (Fact | null)[];
+}
+
+/** The key of what nobody named. */
+export const UNKNOWN = "unknown";
+
+/** Whether two facts add the same. */
+export function same_fact(a: Fact | null, b: Fact | null): boolean {
+  if (a === null || b === null) return a === b;
+  if (a.at_us !== b.at_us || a.values.length !== b.values.length || a.measures !== b.measures) return false;
+  for (let i = 0; i < a.values.length; i++) if (a.values[i] !== b.values[i]) return false;
+  return true;
+}

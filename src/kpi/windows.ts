@@ -1,0 +1,115 @@
+import { parse_time } from "./event_time.ts";
+
+/**
+ * Tumbling windows in event time. A bucket is named by its start, in microseconds since the Unix epoch.
+ */
+
+export type Grain = "1m" | "5m" | "1h" | "1d" | "all";
+
+/** Grains from fine to coarse; each is a union of buckets of those before it. */
+export const GRAINS: readonly Grain[] = ["1m", "5m", "1h", "1d", "all"];
+
+const MINUTE = 60e6;
+const WIDTH = { "1m": MINUTE, "5m": 5 * MINUTE, "1h": 60 * MINUTE } as const;
+
+/** Start of the local day in a time zone, and of the one after it. */
+export interface Days {
+  /** [start of the day that holds the time, start of the next day), microseconds. */
+  day_of(us: number): { readonly start_us: number; readonly end_us: number };
+}
+
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+/** The formatter of a zone; making one is dear. */
+function local_format(time_zone: string): Intl.DateTimeFormat {
+  let format = formats.get(time_zone);
+  if (format === undefined) {
+    const number = "numeric";
+    const parts = { year: number, month: number, day: number, hour: number, minute: number, second: number } as const;
+    formats.set(
+      time_zone,
+      format = new Intl.DateTimeFormat("en-US", { timeZone: time_zone, hourCycle: "h23", ...parts }),
+    );
+  }
+  return format;
+}
+
+/** Minutes that local time in the zone is ahead of UTC at an instant. */
+function offset_minutes(format: Intl.DateTimeFormat, ms: number): number {
+  const parts: Record<string, number> = {};
+  for (const { type, value } of format.formatToParts(ms)) parts[type] = Number(value);
+  const local = Date.UTC(parts.year!, parts.month! - 1, parts.day!, parts.hour! % 24, parts.minute!, parts.second!);
+  return (local - Math.floor(ms / 1000) * 1000) / 60_000;
+}
+
+/**
+ * Days of an IANA time zone, DST days of 23 and 25 hours included. Remembers the days it has seen (bounded).
+ */
+export function days_in(time_zone: string): Days {
+  const format = local_format(time_zone);
+  const DAY_MS = 86_400_000;
+  /** Start of local day number `day` (days since 1970-01-01 in local time), ms: the instant whose local time is its midnight, or the first one after it. */
+  const start_of = (day: number): number => {
+    const midnight = day * DAY_MS;
+    const first = midnight - offset_minutes(format, midnight - DAY_MS / 2) * 60_000;
+    const second = midnight - offset_minutes(format, first) * 60_000;
+    if (second === first) return first;
+    // The offset changes near midnight. Of both candidates the valid one reads midnight or later; a skipped midnight starts at the jump.
+    const candidates = [first, second].sort((a, b) => a - b);
+    for (const candidate of candidates) {
+      const local = candidate + offset_minutes(format, candidate) * 60_000;
+      if (local >= midnight && candidate + offset_minutes(format, candidate - 1) * 60_000 - 1 < midnight) {
+        return candidate;
+      }
+    }
+    return candidates[1]!;
+  };
+  const seen = new Map<number, { start_us: number; end_us: number }>();
+  let last = { start_us: 0, end_us: 0 };
+  return {
+    day_of(us) {
+      if (us >= last.start_us && us < last.end_us) return last;
+      const ms = Math.floor(us / 1000);
+      const day = Math.floor((ms + offset_minutes(format, ms) * 60_000) / DAY_MS);
+      let found = seen.get(day);
+      if (found === undefined) {
+        if (seen.size > 10_000) seen.clear();
+        found = { start_us: start_of(day) * 1000, end_us: start_of(day + 1) * 1000 };
+        seen.set(day, found);
+      }
+      last = found;
+      return found;
+    },
+  };
+}
+
+/** Start of the bucket of a grain that holds a time. Minutes and hours are aligned to UTC; days are those of `days`; `all` is one bucket named 0. */
+export function bucket_start(grain: Grain, us: number, days: Days): number {
+  if (grain === "all") return 0;
+  if (grain === "1d") return days.day_of(us).start_us;
+  const width = WIDTH[grain];
+  return Math.floor(us / width) * width;
+}
+
+/** End (exclusive) of the bucket that starts at `start_us`; Infinity for grain all. */
+export function bucket_end(grain: Grain, start_us: number, days: Days): number {
+  if (grain === "all") return Infinity;
+  if (grain === "1d") return days.day_of(start_us).end_us;
+  return start_us + WIDTH[grain];
+}
+
+/**
+ * Reads a local time `YYYY-MM-DD hh:mm:ss` of an IANA time zone, microseconds; null when it is no time. Of a time that the clocks show
+ * twice, the first is meant; one that they skip counts from before the jump.
+ */
+export function local_time(text: string, time_zone: string): number | null {
+  const as_utc = parse_time(/(?:Z|[+-]\d\d:\d\d)$/i.test(text) ? text : `${text}Z`);
+  if (!as_utc.ok || as_utc.us % 1 !== 0) return null;
+  if (/(?:Z|[+-]\d\d:\d\d)$/i.test(text)) return as_utc.us;
+  const format = local_format(time_zone);
+  const offset = (us: number) => offset_minutes(format, Math.floor(us / 1000)) * 60e6;
+  const day_before = as_utc.us - offset(as_utc.us - 86_400e6);
+  return day_before + offset(day_before) === as_utc.us
+    ? day_before
+    : as_utc.us - offset(as_utc.us - offset(day_before));
+}

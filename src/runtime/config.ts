@@ -1,0 +1,207 @@
+import { parseEnv } from "node:util";
+import { z } from "zod";
+
+/**
+ * The configuration: one schema, read once from the environment, handed on as a plain value.
+ * This is the only file that reads the environment. The README's table is checked against `SETTINGS`.
+ */
+
+const is_time_zone = (zone: string): boolean => {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: zone });
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+const integer = (from: number, to: number) =>
+  z.string().regex(/^\d+$/, "expected a whole number").transform(Number).pipe(z.number().min(from).max(to));
+
+const flag = z.enum(["true", "false", "1", "0"]).transform((text) => text === "true" || text === "1");
+
+/** One setting: its variable, what it means, its default as text (null: none) and how its text is read. */
+interface Setting<Schema extends z.ZodType, Fallback extends string | null> {
+  readonly variable: string;
+  readonly meaning: string;
+  readonly fallback: Fallback;
+  readonly schema: Schema;
+}
+
+const setting = <Schema extends z.ZodType, Fallback extends string | null>(
+  variable: string,
+  fallback: Fallback,
+  meaning: string,
+  schema: Schema,
+): Setting<Schema, Fallback> => ({ variable, meaning, fallback, schema });
+
+/** Every setting of the program. */
+export const SETTINGS = {
+  database_url: setting(
+    "DATABASE_URL",
+    null,
+    "PostgreSQL 14 or newer, `postgres://user:password@host:5432/name`. Absent: PGlite in the data directory",
+    z.string().regex(/^postgres(ql)?:\/\//, "expected postgres://…"),
+  ),
+  kafka_brokers: setting(
+    "KAFKA_BROKERS",
+    null,
+    "Kafka brokers, `host:port`, comma-separated. Absent: the in-process queue, fed by the generator in `dev`",
+    z.string().transform((text) => text.split(",").map((broker) => broker.trim())).pipe(
+      z.array(z.string().regex(/^\[?[^\s,]+\]?:\d+$/, "expected host:port")).min(1),
+    ),
+  ),
+  host: setting(
+    "HOST",
+    "127.0.0.1",
+    "Address the page is served on; another than loopback needs TACHO_TOKEN",
+    z.string().min(1),
+  ),
+  port: setting("PORT", "8000", "Port of the page; 0 takes a free one", integer(0, 65535)),
+  topics: setting(
+    "TACHO_TOPICS",
+    "trips",
+    "Topics with trip events, comma-separated",
+    z.string().transform((text) => text.split(",").map((topic) => topic.trim())).pipe(
+      z.array(z.string().regex(/^[a-zA-Z0-9._-]{1,249}$/, "expected a Kafka topic name")).min(1),
+    ),
+  ),
+  group: setting("TACHO_GROUP", "tacho", "Kafka consumer group", z.string().min(1)),
+  partitions: setting("TACHO_PARTITIONS", "4", "Partitions of a topic that tacho creates", integer(1, 10_000)),
+  replication: setting("TACHO_REPLICATION", "1", "Replication factor of a topic that tacho creates", integer(1, 15)),
+  kafka_tls: setting("TACHO_KAFKA_TLS", "false", "Speak TLS to the brokers", flag),
+  kafka_sasl: setting(
+    "TACHO_KAFKA_SASL",
+    null,
+    "SASL mechanism",
+    z.enum(["plain", "scram-sha-256", "scram-sha-512"]),
+  ),
+  kafka_username: setting("TACHO_KAFKA_USERNAME", null, "SASL user name", z.string().min(1)),
+  kafka_password: setting("TACHO_KAFKA_PASSWORD", null, "SASL password", z.string().min(1)),
+  time_zone: setting(
+    "TACHO_TIME_ZONE",
+    "UTC",
+    "Business time zone: where a day begins. Fixed for a database at its first start",
+    z.string().refine(is_time_zone, "expected an IANA time zone such as Europe/Berlin"),
+  ),
+  currency: setting(
+    "TACHO_CURRENCY",
+    "USD",
+    "The one currency of this deployment. Events in another are quarantined. Fixed for a database at its first start",
+    z.string().regex(/^[A-Z]{3}$/, "expected three capital letters"),
+  ),
+  token: setting(
+    "TACHO_TOKEN",
+    null,
+    "Bearer token that the API and the page then ask for",
+    z.string().min(16, "expected at least 16 characters"),
+  ),
+  data_dir: setting("TACHO_DATA_DIR", ".tacho", "Where the embedded database lives", z.string().min(1)),
+  future_limit_minutes: setting(
+    "TACHO_FUTURE_LIMIT_MINUTES",
+    "60",
+    "Event times later than this after the broker's time are quarantined",
+    integer(0, 525_600),
+  ),
+  max_message_bytes: setting(
+    "TACHO_MAX_MESSAGE_BYTES",
+    "1048576",
+    "Larger messages are quarantined",
+    integer(1_000, 100_000_000),
+  ),
+  batch_messages: setting("TACHO_BATCH_MESSAGES", "20000", "Most messages of one transaction", integer(1, 200_000)),
+  quarantine_per_minute: setting(
+    "TACHO_QUARANTINE_PER_MINUTE",
+    "10000",
+    "More quarantined messages than this in a minute stop ingest loudly",
+    integer(1, 100_000_000),
+  ),
+  rate: setting(
+    "TACHO_RATE",
+    "0.5",
+    "Trips a second of the generator in `dev`",
+    z.coerce.number().positive().max(100_000),
+  ),
+  seed: setting("TACHO_SEED", "1", "Seed of the generator in `dev`", integer(0, 4_294_967_295)),
+  log_level: setting(
+    "TACHO_LOG_LEVEL",
+    "info",
+    "debug, info, warn or error",
+    z.enum(["debug", "info", "warn", "error"]),
+  ),
+} as const;
+
+type Settings = typeof SETTINGS;
+type Read<S> = S extends Setting<infer Schema, infer _> ? z.output<Schema> : never;
+
+/** The configuration as read; a setting without default is null when absent. */
+export type Config = {
+  readonly [Name in keyof Settings]: Settings[Name]["fallback"] extends string ? Read<Settings[Name]>
+    : Read<Settings[Name]> | null;
+};
+
+/** Wrong configuration: every fault, one a line. The program exits with code 2. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  constructor(readonly faults: readonly string[]) {
+    super(`read configuration: ${faults.length} fault(s)\n${faults.map((fault) => `  ${fault}`).join("\n")}`);
+  }
+}
+
+const LOOPBACK = new Set(["127.0.0.1", "::1", "localhost"]);
+
+/**
+ * Reads the configuration from variables. Blank is absent. Throws ConfigError with all faults at once; secrets are never quoted.
+ * @param variables the environment, by name
+ */
+export function read_config(variables: Readonly<Record<string, string | undefined>>): Config {
+  const faults: string[] = [];
+  const config: Record<string, unknown> = {};
+  for (const [name, { variable, fallback, schema }] of Object.entries(SETTINGS)) {
+    const given = variables[variable]?.trim();
+    const text = given === undefined || given === "" ? fallback : given;
+    if (text === null) {
+      config[name] = null;
+      continue;
+    }
+    const parsed = schema.safeParse(text);
+    if (parsed.success) {
+      config[name] = parsed.data;
+    } else {
+      const secret = /TOKEN|PASSWORD|DATABASE_URL/.test(variable);
+      const problem = parsed.error.issues.map((issue) => issue.message).join("; ");
+      faults.push(`${variable}: ${problem}${secret ? "" : `, got ${JSON.stringify(text)}`}`);
+    }
+  }
+  const known = new Set<string>(Object.values(SETTINGS).map(({ variable }) => variable));
+  for (const variable of Object.keys(variables)) {
+    if (variable.startsWith("TACHO_") && !variable.startsWith("TACHO_TEST_") && !known.has(variable)) {
+      faults.push(
+        `${variable}: no such setting; known are ${[...known].filter((name) => name.startsWith("TACHO_")).join(", ")}`,
+      );
+    }
+  }
+  if (typeof config.host === "string" && !LOOPBACK.has(config.host) && config.token === null) {
+    faults.push(`HOST: ${JSON.stringify(config.host)} can be reached from outside; set TACHO_TOKEN as well`);
+  }
+  if (config.kafka_sasl !== null && (config.kafka_username === null || config.kafka_password === null)) {
+    faults.push("TACHO_KAFKA_SASL: needs TACHO_KAFKA_USERNAME and TACHO_KAFKA_PASSWORD as well");
+  }
+  if (faults.length > 0) throw new ConfigError(faults);
+  return config as Config;
+}
+
+/**
+ * The environment of this process; with a file (development), what it says is added where the environment says nothing.
+ * An absent file is no fault.
+ */
+export function environment(file: string | null = null): Record<string, string | undefined> {
+  const variables = Deno.env.toObject();
+  if (file === null) return variables;
+  try {
+    return { ...parseEnv(Deno.readTextFileSync(file)), ...variables };
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return variables;
+    throw new Error(`read configuration: cannot read ${JSON.stringify(file)}`, { cause: error });
+  }
+}

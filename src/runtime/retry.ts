@@ -1,0 +1,24 @@
+/** Waits, or rejects with the signal's reason when it is aborted first. */
+export function wait(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener("abort", stop);
+      resolve();
+    }, ms);
+    signal.addEventListener("abort", stop, { once: true });
+  });
+}
+
+/**
+ * Capped exponential backoff with full jitter: the wait before try `attempt` (1 is the first retry).
+ * @param random in [0, 1)
+ */
+export function backoff_ms(attempt: number, random: number, first_ms = 100, cap_ms = 10_000): number {
+  const ceiling = Math.min(cap_ms, first_ms * 2 ** Math.min(attempt - 1, 30));
+  return Math.round(ceiling * (0.5 + random / 2));
+}
