@@ -1,0 +1,37 @@
+/**
+ * The port to PostgreSQL. Two adapters, both real PostgreSQL: node-postgres for a server, PGlite for the embedded default.
+ * SQL that goes through here is what PostgreSQL 14 understands.
+ *
+ * Values in rows: bigint and numeric come as strings (no precision is lost silently), timestamptz is always selected as
+ * microseconds (`extract(epoch …)`), bytea as Uint8Array, json and jsonb parsed, text[] and bigint[] as arrays of strings.
+ * Parameters: strings, numbers, booleans, null, Uint8Array; arrays are passed as array literals built by `array_literal.ts`.
+ */
+export type Row = Record<string, unknown>;
+export type Value = string | number | boolean | null | Uint8Array;
+
+/** A statement; one with a name is prepared once a connection. */
+export interface Statement {
+  readonly name?: string;
+  readonly text: string;
+}
+
+export interface Queryable {
+  /** Runs one statement; gives its rows. */
+  query<R extends Row = Row>(statement: string | Statement, values?: readonly Value[]): Promise<R[]>;
+  /** Runs one statement; gives the number of rows it changed. */
+  execute(statement: string | Statement, values?: readonly Value[]): Promise<number>;
+}
+
+export interface Transaction extends Queryable {
+  /** COPY rows, in COPY's text format (each line ended by \n), into a table's columns; gives the number of rows. */
+  copy(table: string, columns: readonly string[], text: string): Promise<number>;
+}
+
+export interface Database extends Queryable {
+  readonly kind: "server" | "embedded";
+  /** Runs several statements without parameters (migrations). */
+  script(text: string): Promise<void>;
+  /** One transaction on one connection: commits when `work` resolves, rolls back when it throws. */
+  transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,15 @@
+import event_log from "../../migrations/0001_event_log.sql" with { type: "text" };
+import trips from "../../migrations/0002_trips.sql" with { type: "text" };
+
+/** A migration: forward only, one purpose. */
+export interface Migration {
+  readonly version: number;
+  readonly name: string;
+  readonly sql: string;
+}
+
+/** All migrations, in order. They enter the program as text, so that a compiled binary carries them. */
+export const MIGRATIONS: readonly Migration[] = [
+  { version: 1, name: "event_log", sql: event_log },
+  { version: 2, name: "trips", sql: trips },
+];

@@ -1,0 +1,27 @@
+/**
+ * PostgreSQL, behind the port of `database.ts`: a server through node-postgres, or PGlite embedded in the program. Same migrations,
+ * same SQL; a contract suite runs against both. Each driver is imported in one file.
+ *
+ * A failure is an outage (`is_outage`: retry for ever, no record is to blame) or a surprise of the data (its SQLSTATE says which).
+ */
+export * from "./database.ts";
+export * from "./errors.ts";
+export { migrate, MigrationError } from "./migrate.ts";
+export { DataDirectoryInUse } from "./pglite_database.ts";
+export * from "./text_format.ts";
+import type { Database } from "./database.ts";
+import { open_server } from "./pg_database.ts";
+import { open_embedded } from "./pglite_database.ts";
+
+/**
+ * Opens the server at `url`, or the embedded database in `data_dir` when there is no url (null: in memory).
+ * @param failed hears of server connections that break while idle
+ */
+export function open_database(
+  where: { readonly url: string | null; readonly data_dir: string | null; readonly connections?: number },
+  failed: (error: Error) => void = () => {},
+): Promise<Database> {
+  return where.url === null
+    ? open_embedded(where.data_dir)
+    : Promise.resolve(open_server(where.url, { connections: where.connections ?? 10, failed }));
+}

@@ -1,0 +1,256 @@
+import {
+  type Database,
+  plain_array,
+  text_array,
+  type Transaction,
+  type Value,
+  violated_constraint,
+} from "../database/mod.ts";
+import { format_time } from "../kpi/mod.ts";
+import { type BatchHeader, content_hash, next_link } from "./chain.ts";
+import { EVENT_COLUMNS, event_line, type LineOf } from "./event_line.ts";
+import { type StreamChange, StreamChangedElsewhere, type StreamStates } from "./stream_states.ts";
+
+/** Where one source partition stood and where it stands after the batch. `from` null: it has no cursor yet, this makes it. */
+export interface CursorAdvance {
+  readonly topic: string;
+  readonly partition: number;
+  readonly from: number | null;
+  readonly to: number;
+}
+
+/** A message set aside: its coordinates, bytes and what is wrong with it. */
+export interface QuarantinedMessage {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly headers: Readonly<Record<string, Uint8Array>>;
+  readonly timestamp_ms: number;
+  readonly stage: "decode" | "plan" | "append";
+  readonly reason: string;
+  readonly path: string | null;
+  readonly detail: string;
+}
+
+/** Everything one transaction commits. Positions are not in it: they are given out under the head's lock. */
+export interface Batch<State> {
+  readonly cluster_id: string;
+  readonly cursors: readonly CursorAdvance[];
+  readonly messages_read: number;
+  readonly duplicates: number;
+  readonly late: number;
+  readonly events: readonly LineOf[];
+  readonly streams: readonly StreamChange<State>[];
+  readonly quarantined: readonly QuarantinedMessage[];
+  readonly recorded_at_us: number;
+  /** Greatest event time admitted up to and with this batch; null when none ever was. */
+  readonly watermark_us: number | null;
+  readonly code_version: string;
+}
+
+/** What the log gave the batch. */
+export interface Appended {
+  readonly batch: number;
+  /** The position before the batch's first event. */
+  readonly before_first: number;
+  readonly last_position: number;
+}
+
+/** Another process moved a cursor: it owns the partition now. Roll back, forget, read the cursors anew. */
+export class CursorMoved extends Error {
+  override readonly name = "CursorMoved";
+}
+
+/** `events` is partitioned by ranges of this many positions (see ensure_events_partition in the migrations). */
+const PARTITION_POSITIONS = 10_000_000;
+
+async function advance_cursors(tx: Transaction, cluster_id: string, cursors: readonly CursorAdvance[]): Promise<void> {
+  const known = cursors.filter(({ from }) => from !== null);
+  const unknown = cursors.filter(({ from }) => from === null);
+  const columns = (some: readonly CursorAdvance[]): Value[] => [
+    text_array(some.map(({ topic }) => topic)),
+    plain_array(some.map(({ partition }) => partition)),
+    plain_array(some.map(({ to }) => to)),
+    cluster_id,
+  ];
+  let moved = 0;
+  if (known.length > 0) {
+    moved += await tx.execute({
+      name: "advance_cursors",
+      text: `update source_cursors c set next_offset = u.next_offset, updated_at = now()
+        from unnest($1::text[], $2::integer[], $3::bigint[], $5::bigint[]) as u(topic, partition, next_offset, expected)
+        where c.topic = u.topic and c.partition = u.partition and c.next_offset = u.expected and c.cluster_id = $4`,
+    }, [...columns(known), plain_array(known.map(({ from }) => from))]);
+  }
+  if (unknown.length > 0) {
+    moved += await tx.execute({
+      name: "make_cursors",
+      text: `insert into source_cursors (topic, partition, next_offset, cluster_id)
+        select u.topic, u.partition, u.next_offset, $4
+        from unnest($1::text[], $2::integer[], $3::bigint[]) as u(topic, partition, next_offset)
+        on conflict on constraint source_cursors_pkey do nothing`,
+    }, columns(unknown));
+  }
+  if (moved !== cursors.length) {
+    const wanted = cursors.map(({ topic, partition, from }) => `${topic}/${partition} at ${from}`).join(", ");
+    throw new CursorMoved(`advance cursors: expected ${wanted}; ${cursors.length - moved} of them stand elsewhere`);
+  }
+}
+
+async function set_aside(tx: Transaction, batch: Batch<unknown>, recorded_at: string): Promise<void> {
+  for (const message of batch.quarantined) {
+    const headers = Object.entries(message.headers).map(([name, bytes]) => [name, bytes.toBase64()]);
+    await tx.query({
+      name: "set_aside",
+      text:
+        `insert into quarantine (topic, partition, message_offset, message_key, headers, message_value, message_timestamp,
+          stage, reason, path, detail, code_version, quarantined_at)
+        values ($1, $2, $3, $4, $5::jsonb, $6, timestamptz 'epoch' + $7::bigint * interval '1 millisecond', $8, $9, $10, $11, $12, $13)
+        on conflict on constraint quarantine_coordinates_are_unique do update set attempts = quarantine.attempts + 1,
+          stage = excluded.stage, reason = excluded.reason, path = excluded.path, detail = excluded.detail,
+          code_version = excluded.code_version, status = 'held', settled_at = null`,
+    }, [
+      message.topic,
+      message.partition,
+      message.offset,
+      message.key,
+      JSON.stringify(Object.fromEntries(headers)),
+      message.value,
+      message.timestamp_ms,
+      message.stage,
+      message.reason,
+      message.path,
+      message.detail,
+      batch.code_version,
+      recorded_at,
+    ]);
+  }
+}
+
+const cursors_json = (cursors: readonly CursorAdvance[]): string =>
+  `[${
+    cursors.map(({ topic, partition, from, to }) =>
+      `{"from":${from},"partition":${partition},"to":${to},"topic":${JSON.stringify(topic)}}`
+    ).join(",")
+  }]`;
+
+/**
+ * Appends a batch: one transaction that commits everything or nothing.
+ *
+ * The head row is updated first: its lock orders all appenders and hands out the positions. Then cursors by compare-and-set,
+ * events, stream states, whatever `project` writes (the read models), quarantine, and the batch's row with its link.
+ * Throws CursorMoved or StreamChangedElsewhere when another process was faster; nothing is written then.
+ *
+ * @param project writes the live read models inside the transaction
+ */
+export function append<State>(
+  database: Database,
+  streams: StreamStates<State>,
+  batch: Batch<State>,
+  project: (tx: Transaction, before_first: number) => Promise<void>,
+): Promise<Appended> {
+  const recorded_at = format_time(batch.recorded_at_us);
+  const lines = batch.events.map((event) => event_line(event, recorded_at));
+  const content = content_hash(lines);
+  const admitted = lines.length;
+  const quarantined = batch.quarantined.length;
+  return database.transaction(async (tx) => {
+    const [head] = await tx.query<{ position: string; batch: string; link: Uint8Array }>({
+      name: "lock_head",
+      text:
+        `update log_head set position = position + $1, batch = batch + 1, recorded_at = $2, watermark = greatest(watermark, $3),
+          messages_read = messages_read + $4, duplicates = duplicates + $5, quarantined = quarantined + $6, late = late + $7
+        returning position, batch, link`,
+    }, [
+      admitted,
+      recorded_at,
+      batch.watermark_us === null ? null : format_time(batch.watermark_us),
+      batch.messages_read,
+      batch.duplicates,
+      quarantined,
+      batch.late,
+    ]);
+    if (head === undefined) throw new Error("append: log_head has no row; run `tacho migrate`");
+    const last_position = Number(head.position);
+    const before_first = last_position - admitted;
+    await advance_cursors(tx, batch.cluster_id, batch.cursors);
+    if (admitted > 0) {
+      if (Math.floor(last_position / PARTITION_POSITIONS) > Math.floor(before_first / PARTITION_POSITIONS)) {
+        await tx.query("select ensure_events_partition($1)", [Math.floor(last_position / PARTITION_POSITIONS) + 1]);
+      }
+      let text = "";
+      for (let i = 0; i < admitted; i++) text += (before_first + i + 1) + "\t" + lines[i]!;
+      await tx.copy("events", EVENT_COLUMNS, text);
+      await write_streams(streams, tx, batch.streams, before_first);
+    }
+    await project(tx, before_first);
+    await set_aside(tx, batch, recorded_at);
+    const header: BatchHeader = {
+      batch: Number(head.batch),
+      kind: "append",
+      first_position: before_first + 1,
+      last_position,
+      messages_read: batch.messages_read,
+      admitted,
+      duplicates: batch.duplicates,
+      quarantined,
+      late: batch.late,
+      cursors: cursors_json(batch.cursors),
+      note: null,
+      recorded_at,
+    };
+    await write_batch(tx, header, content, next_link(head.link, content, header));
+    return { batch: header.batch, before_first, last_position };
+  });
+}
+
+async function write_streams<State>(
+  streams: StreamStates<State>,
+  tx: Transaction,
+  changes: readonly StreamChange<State>[],
+  before_first: number,
+): Promise<void> {
+  try {
+    await streams.write(tx, changes, before_first);
+  } catch (error) {
+    // A stream that was new when planned exists now: the same miss as a revision that moved on.
+    if (violated_constraint(error)?.endsWith("_pkey")) {
+      throw new StreamChangedElsewhere("write streams: a stream that was new is there already", { cause: error });
+    }
+    throw error;
+  }
+}
+
+/** Writes the batch's row and moves the head's link, in one statement. */
+export async function write_batch(
+  tx: Transaction,
+  header: BatchHeader,
+  content: Uint8Array,
+  link: Uint8Array,
+): Promise<void> {
+  await tx.query({
+    name: "write_batch",
+    text: `with written as (
+        insert into batches (batch, kind, first_position, last_position, messages_read, admitted, duplicates, quarantined, late,
+          cursors, note, recorded_at, content_hash, link)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::jsonb, $11::jsonb, $12, $13, $14))
+      update log_head set link = $14`,
+  }, [
+    header.batch,
+    header.kind,
+    header.first_position,
+    header.last_position,
+    header.messages_read,
+    header.admitted,
+    header.duplicates,
+    header.quarantined,
+    header.late,
+    header.cursors,
+    header.note,
+    header.recorded_at,
+    content,
+    link,
+  ]);
+}

@@ -1,0 +1,78 @@
+import type { Database, Queryable } from "../database/mod.ts";
+
+/** The head of the log: how far it goes and what it counted. Times in microseconds. */
+export interface Head {
+  readonly log_id: string;
+  readonly position: number;
+  readonly batch: number;
+  readonly recorded_at_us: number | null;
+  readonly watermark_us: number | null;
+  readonly messages_read: number;
+  readonly duplicates: number;
+  readonly quarantined: number;
+  readonly late: number;
+}
+
+const micros = (value: unknown): number | null => value === null ? null : Number(value);
+
+/** Reads the head. */
+export async function read_head(database: Queryable): Promise<Head> {
+  const [row] = await database.query({
+    name: "read_head",
+    text: `select log_id, position, batch, (extract(epoch from recorded_at) * 1000000)::bigint as recorded_at_us,
+      (extract(epoch from watermark) * 1000000)::bigint as watermark_us, messages_read, duplicates, quarantined, late from log_head`,
+  });
+  if (row === undefined) throw new Error("read head: log_head has no row; run `tacho migrate`");
+  return {
+    log_id: String(row.log_id),
+    position: Number(row.position),
+    batch: Number(row.batch),
+    recorded_at_us: micros(row.recorded_at_us),
+    watermark_us: micros(row.watermark_us),
+    messages_read: Number(row.messages_read),
+    duplicates: Number(row.duplicates),
+    quarantined: Number(row.quarantined),
+    late: Number(row.late),
+  };
+}
+
+/** The program's time zone or currency is not the one this database was begun with. */
+export class DeploymentMismatch extends Error {
+  override readonly name = "DeploymentMismatch";
+}
+
+/**
+ * Fixes time zone and currency of a database at its first start; from then on refuses others: day cells and sums of two kinds do not mix.
+ * Throws DeploymentMismatch.
+ */
+export async function settle_deployment(
+  database: Database,
+  wanted: { readonly time_zone: string; readonly currency: string },
+): Promise<void> {
+  await database.execute(
+    "update log_head set time_zone = $1, currency = $2 where time_zone is null and currency is null",
+    [wanted.time_zone, wanted.currency],
+  );
+  const [found] = await database.query<{ time_zone: string; currency: string }>(
+    "select time_zone, currency from log_head",
+  );
+  if (found === undefined || found.time_zone !== wanted.time_zone || found.currency !== wanted.currency) {
+    throw new DeploymentMismatch(
+      `open log: it was begun with TACHO_TIME_ZONE=${found?.time_zone} TACHO_CURRENCY=${found?.currency}, the configuration says ` +
+        `${wanted.time_zone} and ${wanted.currency}; set them back, or begin a new database`,
+    );
+  }
+}
+
+/** All cursors, with the cluster they belong to. */
+export async function read_cursors(
+  database: Queryable,
+): Promise<{ topic: string; partition: number; next_offset: number; cluster_id: string }[]> {
+  const rows = await database.query("select topic, partition, next_offset, cluster_id from source_cursors");
+  return rows.map((row) => ({
+    topic: row.topic as string,
+    partition: row.partition as number,
+    next_offset: Number(row.next_offset),
+    cluster_id: row.cluster_id as string,
+  }));
+}

@@ -1,0 +1,14 @@
+/**
+ * The event log: append (one transaction a batch), read, and the chain that proves it unchanged.
+ *
+ * Holds before and after every append: positions 1..head are all there, in commit order; `messages_read = admitted + duplicates +
+ * quarantined`; each stream's revisions are 1..n. On failure nothing of the batch is there. On repeat of the same batch the
+ * cursors have moved on, so `CursorMoved` is thrown and nothing is written twice.
+ */
+export * from "./append.ts";
+export * from "./chain.ts";
+export * from "./event_line.ts";
+export * from "./hash.ts";
+export * from "./head.ts";
+export * from "./read.ts";
+export * from "./stream_states.ts";
