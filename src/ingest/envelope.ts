@@ -1,0 +1,243 @@
+import { canonical_json, JsonFault, parse_json, type Validation } from "../domains/mod.ts";
+import type { SourceMessage } from "./message_source.ts";
+
+/**
+ * The envelopes trip events come in: CloudEvents 1.0 structured and binary (Kafka protocol binding), and bare JSON with the
+ * same names flattened. Pure.
+ */
+export interface Envelope {
+  readonly stream_id: string;
+  readonly event_id: string;
+  readonly type: string;
+  /** The declared schema version, 1 when none is. */
+  readonly schema_version: number;
+  /** The event's time as the producer wrote it. */
+  readonly time: string;
+  readonly data: Readonly<Record<string, unknown>>;
+  /** How many levels of the message lie above its data. */
+  readonly depth: number;
+  /** Extension attributes, correlation and causation; null when there are none. */
+  readonly attributes: Readonly<Record<string, unknown>> | null;
+}
+
+const STREAM_ID_LENGTH = 200;
+const EVENT_ID_LENGTH = 500;
+const ENVELOPE_NAMES = new Set([
+  "event_id",
+  "type",
+  "trip_id",
+  "occurred_at",
+  "schema_version",
+  "correlation_id",
+  "causation_id",
+]);
+const CLOUD_EVENT_NAMES = new Set([
+  "data_base64",
+  "specversion",
+  "id",
+  "source",
+  "type",
+  "subject",
+  "time",
+  "datacontenttype",
+  "dataschema",
+  "data",
+]);
+// deno-lint-ignore no-control-regex -- control characters are what is looked for
+const SPACE_OR_CONTROL = /[\s\u0000-\u001f\u007f]/;
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+class EnvelopeFault extends Error {
+  constructor(readonly reason: string, readonly path: string | null, detail: string) {
+    super(detail);
+  }
+}
+
+const shown = (value: unknown): string =>
+  value === undefined ? "nothing" : (JSON.stringify(value) ?? String(value)).slice(0, 80);
+
+function identifier(value: unknown, path: string, length: number, meaning: string): string {
+  const text = typeof value === "number" && Number.isSafeInteger(value) ? String(value) : value;
+  if (text === undefined || text === null || (typeof text === "string" && text.trim() === "")) {
+    throw new EnvelopeFault(
+      `missing_${meaning}`,
+      path,
+      `expected ${path}, the ${meaning.replaceAll("_", " ")}; got ${shown(value)}`,
+    );
+  }
+  if (typeof text !== "string") {
+    throw new EnvelopeFault(`invalid_${meaning}`, path, `expected ${path} to be text, got ${shown(value)}`);
+  }
+  if (text.length > length) {
+    throw new EnvelopeFault(
+      `invalid_${meaning}`,
+      path,
+      `expected ${path} of at most ${length} characters, got ${text.length}`,
+    );
+  }
+  return text;
+}
+
+function time_text(value: unknown, path: string): string {
+  if (typeof value === "string" && value.trim() !== "") return value;
+  throw new EnvelopeFault(
+    value === undefined || value === null || value === "" ? "missing_time" : "malformed_time",
+    path,
+    `expected ${path}, an RFC 3339 time with zone; got ${shown(value)}`,
+  );
+}
+
+function version_of(value: unknown, path: string): number {
+  if (value === undefined || value === null || value === "") return 1;
+  const version = typeof value === "string" && /^\d{1,5}$/.test(value) ? Number(value) : value;
+  if (typeof version === "number" && Number.isInteger(version) && version > 0 && version < 32_768) return version;
+  throw new EnvelopeFault("unknown_version", path, `expected ${path} to be a whole number, got ${shown(value)}`);
+}
+
+function name_of(value: unknown, path: string, meaning: string): string {
+  if (typeof value === "number") {
+    throw new EnvelopeFault(`invalid_${meaning}`, path, `expected ${path} to be text, got ${value}`);
+  }
+  return identifier(value, path, EVENT_ID_LENGTH, meaning);
+}
+
+const is_object = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value) && value.constructor !== undefined
+    ? Object.getPrototypeOf(value) === Object.prototype
+    : false;
+
+function object_of(value: unknown, path: string | null): Record<string, unknown> {
+  if (is_object(value)) return value;
+  const what = value === null ? "null" : Array.isArray(value) ? "an array" : `a ${typeof value}`;
+  throw new EnvelopeFault("not_an_object", path, `expected ${path ?? "the message"} to be a JSON object, got ${what}`);
+}
+
+const without_empty = (attributes: Record<string, unknown>): Record<string, unknown> | null =>
+  Object.keys(attributes).length === 0 ? null : attributes;
+
+function text_of(bytes: Uint8Array): string {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    throw new EnvelopeFault("malformed_utf8", null, `expected UTF-8 text, got ${bytes.length} bytes that are not`);
+  }
+}
+
+function require_json(content_type: unknown, path: string): void {
+  if (content_type === undefined || content_type === null || content_type === "") return;
+  if (typeof content_type === "string" && /^[^/;\s]+\/(?:[^;\s]*\+)?json\s*(?:;|$)/i.test(content_type)) return;
+  throw new EnvelopeFault("unsupported_content", path, `expected JSON, got ${shown(content_type)}`);
+}
+
+function cloud_event(attributes: Record<string, unknown>, data: unknown): Envelope {
+  if (attributes.specversion !== "1.0") {
+    throw new EnvelopeFault(
+      "unknown_version",
+      "specversion",
+      `expected CloudEvents "1.0", got ${shown(attributes.specversion)}`,
+    );
+  }
+  const source = name_of(attributes.source, "source", "event_source");
+  if (SPACE_OR_CONTROL.test(source)) {
+    throw new EnvelopeFault(
+      "invalid_event_source",
+      "source",
+      `expected a URI reference without white space, got ${shown(source)}`,
+    );
+  }
+  const id = identifier(attributes.id, "id", EVENT_ID_LENGTH, "event_id");
+  require_json(attributes.datacontenttype, "datacontenttype");
+  const encoded = attributes.data_base64;
+  if (encoded !== undefined && encoded !== null && encoded !== "") {
+    throw new EnvelopeFault("unsupported_content", "data_base64", "expected data as JSON in `data`, got data_base64");
+  }
+  const event_id = identifier(`${source} ${id}`, "source and id", EVENT_ID_LENGTH, "event_id");
+  const rest: Record<string, unknown> = {};
+  let extended = false;
+  for (const name in attributes) {
+    if (CLOUD_EVENT_NAMES.has(name)) continue;
+    rest[name] = attributes[name];
+    extended = true;
+  }
+  return {
+    stream_id: identifier(attributes.subject, "subject", STREAM_ID_LENGTH, "trip_id"),
+    event_id,
+    type: name_of(attributes.type, "type", "type"),
+    schema_version: version_of(attributes.schemaversion, "schemaversion"),
+    time: time_text(attributes.time, "time"),
+    data: data === undefined || data === null ? {} : object_of(data, "data"),
+    depth: 0,
+    attributes: extended ? rest : null,
+  };
+}
+
+function bare(body: Record<string, unknown>): Envelope {
+  const data: Record<string, unknown> = {};
+  for (const name of Object.keys(body)) {
+    if (ENVELOPE_NAMES.has(name)) continue;
+    if (name === "__proto__") {
+      Object.defineProperty(data, name, { value: body[name], enumerable: true, configurable: true, writable: true });
+    } else data[name] = body[name];
+  }
+  const attributes: Record<string, unknown> = {};
+  if (body.correlation_id !== undefined) attributes.correlation_id = body.correlation_id;
+  if (body.causation_id !== undefined) attributes.causation_id = body.causation_id;
+  return {
+    stream_id: identifier(body.trip_id, "trip_id", STREAM_ID_LENGTH, "trip_id"),
+    event_id: identifier(body.event_id, "event_id", EVENT_ID_LENGTH, "event_id"),
+    type: name_of(body.type, "type", "type"),
+    schema_version: version_of(body.schema_version, "schema_version"),
+    time: time_text(body.occurred_at, "occurred_at"),
+    data,
+    depth: 0,
+    attributes: without_empty(attributes),
+  };
+}
+
+function binary(message: SourceMessage): Envelope {
+  const attributes: Record<string, unknown> = {};
+  for (const [name, bytes] of Object.entries(message.headers)) {
+    if (name.startsWith("ce_")) attributes[name.slice(3)] = text_of(bytes);
+  }
+  const content_type = message.headers["content-type"];
+  if (content_type !== undefined) require_json(text_of(content_type), "content-type");
+  return cloud_event(
+    attributes,
+    message.value === null ? undefined : object_of(parse_json(text_of(message.value)), "data"),
+  );
+}
+
+/** Reads a message's envelope; what is wrong with it otherwise. */
+export function read_envelope(message: SourceMessage): Validation<Envelope> {
+  try {
+    if (message.headers.ce_specversion !== undefined) return { ok: true, value: binary(message) };
+    if (message.value === null || message.value.length === 0) {
+      throw new EnvelopeFault("empty_value", null, "expected a trip event as JSON, got a message without value");
+    }
+    const body = object_of(parse_json(text_of(message.value)), null);
+    return {
+      ok: true,
+      value: body.specversion !== undefined ? { ...cloud_event(body, body.data), depth: 1 } : bare(body),
+    };
+  } catch (error) {
+    if (error instanceof EnvelopeFault) {
+      return { ok: false, fault: { reason: error.reason, path: error.path, detail: error.message } };
+    }
+    if (error instanceof JsonFault) {
+      return { ok: false, fault: { reason: error.reason, path: null, detail: error.message } };
+    }
+    throw error;
+  }
+}
+
+/** Canonical metadata of an event: where it came from, and the attributes worth keeping. Throws JsonFault. */
+export function metadata_json(
+  topic: string,
+  partition: number,
+  offset: number,
+  attributes: Envelope["attributes"],
+): string {
+  const head = attributes === null ? "" : `"attributes":${canonical_json(attributes)},`;
+  return `{${head}"offset":${offset},"partition":${partition},"topic":${JSON.stringify(topic)}}`;
+}

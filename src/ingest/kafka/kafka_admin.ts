@@ -1,0 +1,79 @@
+import { type Admin, KafkaClient } from "./kafka_client.ts";
+import { failure_of } from "./kafka_failure.ts";
+import type { KafkaConnectionOptions, TopicShape } from "./kafka_options.ts";
+
+/** The two ends of a partition's log: `low` is the first offset that can be read, `high` the next one to be written. */
+export interface Watermarks {
+  readonly topic: string;
+  readonly partition: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** What tacho asks of a cluster beside messages. */
+export interface KafkaAdmin {
+  /** The cluster's id. */
+  cluster_id(): Promise<string>;
+  /** Which of these topics do not exist. */
+  absent(topics: readonly string[]): Promise<string[]>;
+  /** Creates the topic where it is absent. True when this call created it; a topic that somebody else just made is fine. */
+  ensure_topic(topic: string, shape: TopicShape): Promise<boolean>;
+  /** Both ends of every partition of these topics. */
+  watermarks(topics: readonly string[]): Promise<Watermarks[]>;
+  /** Says goodbye; the connections are cut after 2 s at the latest. */
+  close(): Promise<void>;
+}
+
+/**
+ * Connects an admin client of its own, for verbs that need no consumer.
+ * @throws when the brokers cannot be reached or refuse, with the client's error as cause
+ */
+export async function open_kafka_admin(options: KafkaConnectionOptions): Promise<KafkaAdmin> {
+  const client = new KafkaClient(options);
+  const admin = client.admin();
+  try {
+    await admin.connect();
+  } catch (error) {
+    client.cut();
+    const brokers = options.brokers.join(",");
+    throw new Error(`cannot connect to Kafka at "${brokers}": ${failure_of(error).reason}`, { cause: error });
+  }
+  return kafka_admin(admin, async () => {
+    const deadline = setTimeout(() => client.cut(), 2_000);
+    await admin.disconnect().finally(() => clearTimeout(deadline));
+    client.cut();
+  });
+}
+
+/** Wraps a connected admin client. */
+export function kafka_admin(admin: Admin, close: () => Promise<void>): KafkaAdmin {
+  const absent = async (topics: readonly string[]) => {
+    const known = new Set(await admin.listTopics());
+    return topics.filter((topic) => !known.has(topic));
+  };
+  return {
+    cluster_id: async () => (await admin.describeCluster()).clusterId,
+    absent,
+    async ensure_topic(topic, { partitions, replication }) {
+      if ((await absent([topic])).length === 0) return false;
+      // Answers false when another one was faster.
+      return await admin.createTopics({
+        topics: [{ topic, numPartitions: partitions, replicationFactor: replication }],
+        waitForLeaders: true,
+        timeout: 8_000,
+      });
+    },
+    async watermarks(topics) {
+      const found = await Promise.all(topics.map((topic) => admin.fetchTopicOffsets(topic)));
+      return found.flatMap((partitions, at) =>
+        partitions.map(({ partition, low, high }) => ({
+          topic: topics[at]!,
+          partition,
+          low: Number(low),
+          high: Number(high),
+        }))
+      );
+    },
+    close,
+  };
+}

@@ -1,0 +1,213 @@
+import { backoff_ms, wait } from "../../runtime/mod.ts";
+import type { Amount, MessageBuffer } from "../message_buffer.ts";
+import type { CursorBook, SourceGap } from "../message_source.ts";
+import type { WakeUp } from "../wake_up.ts";
+import type { KafkaAdmin } from "./kafka_admin.ts";
+import { type EachBatchPayload, fetched_offset } from "./kafka_client.ts";
+import { failure_of } from "./kafka_failure.ts";
+import { slices } from "./kafka_slices.ts";
+import { key_of, type PartitionWatch, type Position, type TopicPartition } from "./partition_watch.ts";
+
+/** What the delivery of one consumer's life works with. */
+export interface DeliveryParts {
+  readonly book: CursorBook;
+  readonly buffer: MessageBuffer;
+  readonly watch: PartitionWatch;
+  /** Rung when the buffer or the delivery changes. */
+  readonly changed: WakeUp;
+  readonly admin: Pick<KafkaAdmin, "watermarks">;
+  readonly topics: readonly string[];
+  readonly slice: Amount;
+  /** Aborted when this life ends. */
+  readonly ended: AbortSignal;
+  /** Moves kafkajs's fetch position; throws when the consumer is gone. */
+  readonly seek: (topic: string, partition: number, offset: number) => void;
+  readonly on_open: () => void;
+  readonly on_waiting: (reason: string) => void;
+  readonly on_gap: (gap: SourceGap) => void;
+  readonly on_broken: (error: unknown) => void;
+}
+
+/**
+ * Hands fetched batches to the buffer, for one life of a consumer.
+ *
+ * After a join nothing is delivered until the cursors were read again and compared with the log's ends (`#check_cursors`);
+ * kafkajs fetches meanwhile, its handlers wait and heartbeat. Each batch must have been fetched at the partition's
+ * position: kafkajs resets its position silently when the offset is out of range, and here it is found out.
+ * A batch that came before a join or a rewind belongs to an older generation and is dropped.
+ */
+export class KafkaDelivery {
+  readonly #parts: DeliveryParts;
+  #generation = 0;
+  #open = false;
+  #join = Symbol("none");
+  /** Partitions whose handler holds messages that are not in the buffer yet: their position is about to move. */
+  readonly #in_hand = new Set<string>();
+  #looking: Promise<boolean> | null = null;
+
+  constructor(parts: DeliveryParts) {
+    this.#parts = parts;
+  }
+
+  /** Whether the cursors were checked since the last join. */
+  get is_open(): boolean {
+    return this.#open;
+  }
+
+  /** The group gave us these partitions. Synchronous up to the seeks: kafkajs fetches right after. */
+  joined(partitions: readonly TopicPartition[]): void {
+    const { watch, book } = this.#parts;
+    this.#open = false;
+    watch.assign(partitions, book);
+    this.#begin_anew();
+    const join = this.#join = Symbol("join");
+    this.#check_cursors(() => this.#parts.ended.aborted || join !== this.#join).catch(this.#parts.on_broken);
+  }
+
+  /** Begins again from the book. Never throws. */
+  rewind(): void {
+    const { watch, book } = this.#parts;
+    watch.assign(watch.assigned(), book);
+    this.#begin_anew();
+  }
+
+  /** Handles one fetched batch. Never throws: what is wrong ends this life of the consumer instead. */
+  async each_batch(payload: EachBatchPayload): Promise<void> {
+    const key = key_of(payload.batch.topic, payload.batch.partition);
+    this.#in_hand.add(key);
+    try {
+      await this.#hand_over(payload);
+    } catch (error) {
+      this.#parts.on_broken(error);
+    } finally {
+      this.#in_hand.delete(key);
+    }
+  }
+
+  /**
+   * kafkajs skips by itself what holds only control records or aborted messages. Offsets that the skipped batch proves
+   * empty advance the position; others are found out at the next batch.
+   */
+  skipped(topic: string, partition: number, first_offset: number, last_offset: number): void {
+    const { watch, buffer, changed } = this.#parts;
+    const position = watch.position(topic, partition);
+    if (!this.#open || position === null || position < first_offset || position > last_offset) return;
+    buffer.push_empty(topic, partition, position, last_offset + 1);
+    watch.move(topic, partition, last_offset + 1);
+    changed.ring();
+  }
+
+  /** Asks for the logs' ends and looks for gaps. True when a gap is suspected and worth another look soon. */
+  look(): Promise<boolean> {
+    this.#looking ??= this.#look_now().finally(() => this.#looking = null);
+    return this.#looking;
+  }
+
+  async #look_now(): Promise<boolean> {
+    const { watch, admin, topics, ended } = this.#parts;
+    const generation = this.#generation;
+    const rests = (at: TopicPartition) => !this.#in_hand.has(key_of(at.topic, at.partition));
+    const asked = watch.assigned().filter(rests);
+    const marks = await admin.watermarks(topics);
+    if (ended.aborted) return false;
+    watch.saw(marks);
+    if (!this.#open || generation !== this.#generation) return false;
+    const found = watch.find_gap(asked.filter(rests), marks);
+    if (found.look === "gap") this.#parts.on_gap(found.gap);
+    return found.look === "suspected";
+  }
+
+  async #hand_over(payload: EachBatchPayload): Promise<void> {
+    const { watch, buffer, changed, slice: most } = this.#parts;
+    const { topic, partition, messages, highWatermark } = payload.batch;
+    const generation = this.#generation;
+    const stale = () => this.#parts.ended.aborted || generation !== this.#generation || payload.isStale();
+    const gone = () => stale() || !payload.isRunning();
+    while (!this.#open) {
+      if (gone() || !await this.#pause(payload)) return;
+    }
+    const position = watch.position(topic, partition);
+    if (gone() || position === null) return;
+    if (fetched_offset(payload.batch) !== position) return await this.#refetch(topic, partition, position, gone);
+    watch.saw_high(topic, partition, Number(highWatermark));
+    const fetched = { topic, partition, messages, last_offset: Number(payload.batch.lastOffset()) };
+    for (const { batch, bytes } of slices(fetched, position, most)) {
+      while (!buffer.has_room({ messages: batch.messages.length, bytes })) {
+        if (!await this.#pause(payload) || gone()) return;
+      }
+      buffer.push(batch, bytes);
+      watch.move(topic, partition, batch.next_offset);
+      payload.resolveOffset(String(batch.next_offset - 1));
+      changed.ring();
+      if (!await this.#beat(payload) || gone()) return;
+    }
+  }
+
+  /** kafkajs fetched elsewhere than at the position: a gap, or its own doing, then it is sent back. */
+  async #refetch(topic: string, partition: number, position: number, gone: () => boolean): Promise<void> {
+    // Not in hand any more: nothing of this batch will be delivered.
+    this.#in_hand.delete(key_of(topic, partition));
+    await this.look().catch((error) => this.#parts.on_waiting(failure_of(error).reason));
+    if (!gone()) this.#seek(topic, partition, position);
+  }
+
+  /** Waits for a change, at most a second, and heartbeats. False when the handler should leave. */
+  async #pause(payload: EachBatchPayload): Promise<boolean> {
+    await this.#parts.changed.next(this.#parts.ended, 1_000);
+    return await this.#beat(payload);
+  }
+
+  /** A refused heartbeat is a rebalance: kafkajs asks again right after the handler and then joins anew. */
+  #beat(payload: EachBatchPayload): Promise<boolean> {
+    return payload.heartbeat().then(() => true, () => false);
+  }
+
+  #begin_anew(): void {
+    this.#generation++;
+    this.#parts.buffer.clear();
+    for (const { topic, partition, offset } of this.#parts.watch.assigned()) this.#seek(topic, partition, offset);
+    this.#parts.changed.ring();
+  }
+
+  #seek(topic: string, partition: number, offset: number): void {
+    try {
+      this.#parts.seek(topic, partition, offset);
+    } catch (error) {
+      this.#parts.on_broken(error);
+    }
+  }
+
+  /** After a join: the book read again, unknown partitions placed, gaps looked for; then delivery opens. Retries for ever. */
+  async #check_cursors(gone: () => boolean): Promise<void> {
+    const { book, watch, admin, topics, ended, changed } = this.#parts;
+    for (let attempt = 1; !gone(); attempt++) {
+      try {
+        await book.refresh?.();
+        const marks = await admin.watermarks(topics);
+        if (gone()) return;
+        watch.saw(marks);
+        for (const at of watch.assigned()) this.#place(at);
+        const found = watch.find_gap(watch.assigned(), marks);
+        if (found.look === "gap") return this.#parts.on_gap(found.gap);
+        if (found.look === "sound") {
+          this.#open = true;
+          this.#parts.on_open();
+          return changed.ring();
+        }
+      } catch (error) {
+        if (gone()) return;
+        this.#parts.on_waiting(`the cursors cannot be checked: ${failure_of(error).reason}`);
+      }
+      await wait(backoff_ms(attempt, Math.random(), 300, 5_000), ended).catch(() => {});
+    }
+  }
+
+  /** Moves a partition to where the book says now, if that is elsewhere. */
+  #place({ topic, partition, offset }: Position): void {
+    const { book, watch } = this.#parts;
+    const wanted = book.get(topic, partition) ?? watch.mark(topic, partition)?.low ?? offset;
+    if (wanted === offset) return;
+    watch.move(topic, partition, wanted);
+    this.#seek(topic, partition, wanted);
+  }
+}

@@ -1,0 +1,54 @@
+/** What an error from the Kafka client means for the source. */
+export interface KafkaFailure {
+  /** Waiting cannot help: credentials, rights, or data this program cannot read. */
+  readonly final: boolean;
+  /** In words for operators. */
+  readonly reason: string;
+}
+
+const FINAL_NAMES = new Set([
+  "KafkaJSSASLAuthenticationError",
+  "KafkaJSNotImplemented",
+  "KafkaJSServerDoesNotSupportApiKey",
+  "KafkaJSUnsupportedMagicByteInMessageSet",
+]);
+const FINAL_TYPES = new Set([
+  "SASL_AUTHENTICATION_FAILED",
+  "UNSUPPORTED_SASL_MECHANISM",
+  "TOPIC_AUTHORIZATION_FAILED",
+  "GROUP_AUTHORIZATION_FAILED",
+  "CLUSTER_AUTHORIZATION_FAILED",
+  "INVALID_TOPIC_EXCEPTION",
+  "INVALID_GROUP_ID",
+  "INVALID_REPLICATION_FACTOR",
+  "INVALID_PARTITIONS",
+]);
+
+/** Reads an error and everything it was caused by. */
+export function failure_of(error: unknown): KafkaFailure {
+  const chain = causes(error);
+  const final = chain.find((cause) => FINAL_NAMES.has(cause.name) || FINAL_TYPES.has(cause.type));
+  const told = final ?? chain.findLast((cause) => cause.message !== "") ?? { name: "Error", message: String(error) };
+  return { final: final !== undefined, reason: `${told.name}: ${told.message}` };
+}
+
+interface Cause {
+  readonly name: string;
+  readonly type: string;
+  readonly message: string;
+}
+
+/** The error, its causes and the errors it gathers, outermost first. Bounded, since a cause may point back. */
+function causes(error: unknown): Cause[] {
+  const found: Cause[] = [];
+  const queue: unknown[] = [error];
+  while (queue.length > 0 && found.length < 32) {
+    const next = queue.shift();
+    if (!(next instanceof Error)) continue;
+    const type = "type" in next && typeof next.type === "string" ? next.type : "";
+    found.push({ name: next.name, type, message: next.message });
+    queue.push(next.cause);
+    if ("errors" in next && Array.isArray(next.errors)) queue.push(...next.errors);
+  }
+  return found;
+}

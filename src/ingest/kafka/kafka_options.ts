@@ -1,0 +1,87 @@
+import type { Clock, Fields, Level } from "../../runtime/mod.ts";
+import type { SourceState } from "../message_source.ts";
+import type { Amount } from "../message_buffer.ts";
+
+/** How to reach the brokers. */
+export interface KafkaConnectionOptions {
+  /** `host:port`, at least one. */
+  readonly brokers: readonly string[];
+  readonly client_id: string;
+  /** Speak TLS, trusting the certificates the program trusts. */
+  readonly tls: boolean;
+  readonly sasl: KafkaLogin | null;
+  /** Takes what the adapter and the client library have to say. The library's own lines come as `info` and `debug`. */
+  readonly log: (level: Level, message: string, fields: Fields) => void;
+}
+
+/** A SASL login. */
+export interface KafkaLogin {
+  readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";
+  readonly username: string;
+  readonly password: string;
+}
+
+/** How a topic is made when it is absent. */
+export interface TopicShape {
+  readonly partitions: number;
+  readonly replication: number;
+}
+
+/** What the Kafka source reads, and as whom. */
+export interface KafkaOptions extends KafkaConnectionOptions, TopicShape {
+  readonly topics: readonly string[];
+  readonly group: string;
+  /** Create absent topics. Without it an absent topic is waited for. */
+  readonly create_topic: boolean;
+  /** The cluster the stored cursors belong to; null when there are none. Another one is a gap. */
+  readonly expected_cluster_id: string | null;
+}
+
+/** What tests turn and operators need not. Times in milliseconds. */
+export interface KafkaSettings {
+  readonly clock: Clock;
+  /** The buffer's bound. */
+  readonly bound: Amount;
+  /** The largest piece handed over at once: the work between two heartbeats. */
+  readonly slice: Amount;
+  /** How long the broker holds an empty fetch: the price of silence, and the wait at close. */
+  readonly max_wait_ms: number;
+  readonly session_ms: number;
+  readonly heartbeat_ms: number;
+  readonly rebalance_ms: number;
+  /** How often the log's ends are asked for: lag, retention and truncation while nothing is fetched. */
+  readonly watch_ms: number;
+  /** Without a sign of life for so long the state says `waiting`. */
+  readonly quiet_ms: number;
+  /** Without a sign of life for so long the consumer is rebuilt. Longer than a rebalance may take. */
+  readonly stall_ms: number;
+  readonly retry_first_ms: number;
+  readonly retry_cap_ms: number;
+  /** How long a polite goodbye may take before the sockets are cut. */
+  readonly close_ms: number;
+  /** Told about every change of state. */
+  readonly on_state: (state: SourceState) => void;
+}
+
+/**
+ * The settings in production. Short sessions because kafkajs has no static membership: after a kill -9 the partitions
+ * move after `session_ms`.
+ */
+export function default_settings(clock: Clock): KafkaSettings {
+  return {
+    clock,
+    bound: { messages: 40_000, bytes: 32 << 20 },
+    slice: { messages: 1_000, bytes: 1 << 20 },
+    max_wait_ms: 150,
+    session_ms: 10_000,
+    heartbeat_ms: 2_000,
+    rebalance_ms: 20_000,
+    watch_ms: 5_000,
+    quiet_ms: 5_000,
+    stall_ms: 30_000,
+    retry_first_ms: 250,
+    retry_cap_ms: 10_000,
+    close_ms: 4_000,
+    on_state: () => {},
+  };
+}

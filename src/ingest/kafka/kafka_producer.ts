@@ -1,0 +1,110 @@
+import { Buffer } from "node:buffer";
+import { type Compression, COMPRESSIONS, KafkaClient, type Producer } from "./kafka_client.ts";
+import { failure_of } from "./kafka_failure.ts";
+import type { KafkaConnectionOptions } from "./kafka_options.ts";
+import { message_bytes } from "../message_buffer.ts";
+
+/** A message to send. Without `timestamp_ms` it gets the time of sending. */
+export interface OutgoingMessage {
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly headers?: Readonly<Record<string, Uint8Array>>;
+  readonly timestamp_ms?: number;
+}
+
+/** Sends batches of messages and waits until every replica in sync has them. */
+export interface KafkaProducer {
+  /**
+   * Sends in order; resolves when all of them are acknowledged. A retry may write a message twice: readers recognise
+   * it by its event id.
+   * @throws when the brokers stay unreachable for about half a minute, or refuse; some of the messages may then be written
+   */
+  send(topic: string, messages: readonly OutgoingMessage[]): Promise<void>;
+  /** Says goodbye; the connections are cut after 2 s at the latest. */
+  close(): Promise<void>;
+}
+
+/** All messages of one request may belong to one partition, and brokers refuse a batch above 1 MiB by default. */
+const REQUEST_BYTES = 700_000;
+/** What a message costs on the wire beside its content, generously. */
+const MESSAGE_OVERHEAD = 70;
+
+/**
+ * Connects a producer.
+ * @throws when the brokers cannot be reached or refuse, with the client's error as cause
+ */
+export async function open_kafka_producer(
+  options: KafkaConnectionOptions,
+  compression: Compression = "none",
+): Promise<KafkaProducer> {
+  const client = new KafkaClient(options);
+  const producer = client.producer();
+  const brokers = options.brokers.join(",");
+  try {
+    await producer.connect();
+  } catch (error) {
+    client.cut();
+    throw new Error(`cannot connect to Kafka at "${brokers}": ${failure_of(error).reason}`, { cause: error });
+  }
+  return {
+    async send(topic, messages) {
+      for (const request of requests(messages)) {
+        try {
+          await send_one(producer, topic, request, compression);
+        } catch (error) {
+          throw new Error(
+            `cannot send ${request.length} messages to "${topic}" at "${brokers}": ${failure_of(error).reason}`,
+            { cause: error },
+          );
+        }
+      }
+    },
+    async close() {
+      const deadline = setTimeout(() => client.cut(), 2_000);
+      await producer.disconnect().finally(() => clearTimeout(deadline));
+      client.cut();
+    },
+  };
+}
+
+/** Cuts messages into requests that a broker takes; a message that is too large alone goes alone. */
+function* requests(messages: readonly OutgoingMessage[]): Generator<readonly OutgoingMessage[]> {
+  let from = 0;
+  let bytes = 0;
+  for (let at = 0; at < messages.length; at++) {
+    const message = messages[at]!;
+    const size = MESSAGE_OVERHEAD + message_bytes({ headers: {}, ...message, timestamp_ms: 0 });
+    if (at > from && bytes + size > REQUEST_BYTES) {
+      yield messages.slice(from, at);
+      from = at;
+      bytes = 0;
+    }
+    bytes += size;
+  }
+  if (from < messages.length) yield messages.slice(from);
+}
+
+async function send_one(
+  producer: Producer,
+  topic: string,
+  messages: readonly OutgoingMessage[],
+  compression: Compression,
+): Promise<void> {
+  await producer.send({
+    topic,
+    acks: -1,
+    compression: COMPRESSIONS[compression],
+    messages: messages.map(({ key, value, headers, timestamp_ms }) => ({
+      key: as_buffer(key),
+      value: as_buffer(value),
+      ...(headers === undefined ? {} : { headers: as_buffers(headers) }),
+      ...(timestamp_ms === undefined ? {} : { timestamp: String(timestamp_ms) }),
+    })),
+  });
+}
+
+const as_buffer = (bytes: Uint8Array | null): Buffer | null =>
+  bytes === null ? null : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+const as_buffers = (headers: Readonly<Record<string, Uint8Array>>): Record<string, Buffer> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, Buffer.from(value)]));

@@ -1,0 +1,238 @@
+import type { Cursor, CursorBook, SourceGap } from "../message_source.ts";
+import type { MessageBuffer } from "../message_buffer.ts";
+import type { WakeUp } from "../wake_up.ts";
+import { kafka_admin, type KafkaAdmin } from "./kafka_admin.ts";
+import { type Admin, type Consumer, KafkaClient } from "./kafka_client.ts";
+import { KafkaCommitter } from "./kafka_committer.ts";
+import { KafkaDelivery } from "./kafka_delivery.ts";
+import { failure_of } from "./kafka_failure.ts";
+import type { KafkaOptions, KafkaSettings } from "./kafka_options.ts";
+import type { PartitionWatch } from "./partition_watch.ts";
+
+/** How a life of the consumer ended. */
+export type SessionEnd =
+  | { readonly end: "stopped" }
+  | { readonly end: "lost" | "failed"; readonly reason: string; readonly cause: unknown }
+  | { readonly end: "gap"; readonly gap: SourceGap };
+
+/** What outlives a session. */
+export interface SessionParts {
+  readonly options: KafkaOptions;
+  readonly settings: KafkaSettings;
+  readonly book: CursorBook;
+  readonly buffer: MessageBuffer;
+  readonly watch: PartitionWatch;
+  readonly changed: WakeUp;
+  /** Told the cluster's id once a life; a gap returned ends it. */
+  readonly on_cluster: (cluster_id: string) => SourceGap | null;
+  readonly on_running: () => void;
+  readonly on_waiting: (reason: string) => void;
+  /** Told at once what ends the session; closing takes its time after it. */
+  readonly on_end: (end: SessionEnd) => void;
+}
+
+/**
+ * One life of the Kafka consumer, from connecting to the end of its last socket. kafkajs may crash, stall or restart; the
+ * session watches it and ends, and the source begins another one.
+ */
+export class KafkaSession {
+  readonly #parts: SessionParts;
+  readonly #client: KafkaClient;
+  readonly #consumer: Consumer;
+  readonly #admin_client: Admin;
+  readonly #admin: KafkaAdmin;
+  readonly #committer: KafkaCommitter;
+  readonly #delivery: KafkaDelivery;
+  readonly #life = new AbortController();
+  readonly #over = Promise.withResolvers<SessionEnd>();
+  #last_sign_ms: number;
+  #quiet = false;
+  #opened = false;
+
+  constructor(parts: SessionParts) {
+    const { options, settings, book, buffer, watch, changed } = parts;
+    this.#parts = parts;
+    this.#last_sign_ms = settings.clock.now_ms();
+    this.#client = new KafkaClient(options);
+    this.#consumer = this.#client.consumer(options.group, settings);
+    this.#admin_client = this.#client.admin();
+    this.#admin = kafka_admin(this.#admin_client, () => this.#admin_client.disconnect());
+    this.#committer = new KafkaCommitter(
+      (offsets) => this.#consumer.commitOffsets(offsets),
+      (error) => options.log("debug", "offsets not committed to the group", { reason: failure_of(error).reason }),
+    );
+    this.#delivery = new KafkaDelivery({
+      book,
+      buffer,
+      watch,
+      changed,
+      admin: this.#admin,
+      topics: options.topics,
+      slice: settings.slice,
+      ended: this.#life.signal,
+      seek: (topic, partition, offset) => this.#consumer.seek({ topic, partition, offset: String(offset) }),
+      on_open: () => {
+        this.#opened = true;
+        parts.on_running();
+      },
+      on_waiting: (reason) => this.#wait_for_life(reason),
+      on_gap: (gap) => this.#end({ end: "gap", gap }),
+      on_broken: (error) => this.#end_with(error),
+    });
+  }
+
+  /** Whether delivery began in this life. */
+  get opened(): boolean {
+    return this.#opened;
+  }
+
+  /** Lives until something ends it; resolves when everything it opened is closed. Never rejects. */
+  async live(signal: AbortSignal): Promise<SessionEnd> {
+    const stop = () => this.#end({ end: "stopped" });
+    signal.addEventListener("abort", stop, { once: true });
+    if (signal.aborted) stop();
+    const started = this.#start().catch((error) => this.#end_with(error));
+    const end = await this.#over.promise;
+    signal.removeEventListener("abort", stop);
+    await this.#close(started);
+    return end;
+  }
+
+  /** Begins again from the book. */
+  rewind(): void {
+    if (!this.#life.signal.aborted) this.#delivery.rewind();
+  }
+
+  /** Passes durable cursors on to the group. */
+  committed(cursors: readonly Cursor[]): void {
+    if (!this.#life.signal.aborted) this.#committer.committed(cursors, this.#parts.watch.assigned());
+  }
+
+  async #start(): Promise<void> {
+    const { options, watch } = this.#parts;
+    await this.#admin_client.connect();
+    const gap = this.#parts.on_cluster(await this.#admin.cluster_id());
+    if (gap !== null) return this.#end({ end: "gap", gap });
+    await this.#provide_topics();
+    watch.saw(await this.#admin.watermarks(options.topics));
+    if (this.#life.signal.aborted) return;
+    this.#listen();
+    await this.#consumer.connect();
+    await this.#consumer.subscribe({ topics: [...options.topics], fromBeginning: true });
+    if (this.#life.signal.aborted) return;
+    this.#watch_over();
+    await this.#consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      // Handlers only hand over; several of them may wait for the same room.
+      partitionsConsumedConcurrently: 4,
+      eachBatch: (payload) => this.#delivery.each_batch(payload),
+    });
+  }
+
+  async #provide_topics(): Promise<void> {
+    const { topics, create_topic, partitions, replication, log } = this.#parts.options;
+    const absent = await this.#admin.absent(topics);
+    for (const topic of absent) {
+      if (!create_topic) throw new Error(`topic "${topic}" does not exist`);
+      if (await this.#admin.ensure_topic(topic, { partitions, replication })) {
+        log("info", "topic created", { topic, partitions, replication });
+      }
+    }
+  }
+
+  /** kafkajs calls listeners synchronously and awaits none. */
+  #listen(): void {
+    const { events } = this.#consumer;
+    this.#consumer.on(events.GROUP_JOIN, ({ payload }) => {
+      this.#sign_of_life();
+      const partitions = Object.entries(payload.memberAssignment).flatMap(([topic, numbers]) =>
+        numbers.map((partition) => ({ topic, partition }))
+      );
+      if (!this.#life.signal.aborted) this.#delivery.joined(partitions);
+    });
+    this.#consumer.on(events.HEARTBEAT, () => this.#sign_of_life());
+    this.#consumer.on(events.FETCH, () => this.#sign_of_life());
+    this.#consumer.on(events.START_BATCH_PROCESS, ({ payload }) => {
+      const { topic, partition, batchSize, firstOffset, lastOffset } = payload;
+      if (batchSize > 0 || this.#life.signal.aborted) return;
+      this.#delivery.skipped(topic, partition, Number(firstOffset ?? lastOffset), Number(lastOffset));
+    });
+    this.#consumer.on(events.CRASH, ({ payload }) => this.#end_with(payload.error));
+  }
+
+  #sign_of_life(): void {
+    this.#last_sign_ms = this.#parts.settings.clock.now_ms();
+    if (this.#quiet && this.#delivery.is_open) {
+      this.#quiet = false;
+      this.#parts.on_running();
+    }
+  }
+
+  /** The next sign of life says that it runs again. */
+  #wait_for_life(reason: string): void {
+    this.#quiet = true;
+    this.#parts.on_waiting(reason);
+  }
+
+  /** Watches for silence, and looks at the logs' ends now and then. */
+  #watch_over(): void {
+    const { clock, quiet_ms, stall_ms, watch_ms } = this.#parts.settings;
+    this.#last_sign_ms = clock.now_ms();
+    const silence = setInterval(() => {
+      const silent_ms = clock.now_ms() - this.#last_sign_ms;
+      if (silent_ms > quiet_ms) {
+        this.#wait_for_life(`no sign of life from the brokers for ${Math.round(silent_ms / 1000)} s`);
+      }
+      if (silent_ms > stall_ms) this.#end_with(new Error(`the consumer stood still for ${silent_ms} ms`));
+    }, Math.min(1_000, quiet_ms / 4));
+    let look: ReturnType<typeof setTimeout>;
+    const look_later = (ms: number) => {
+      look = setTimeout(async () => {
+        // A look that fails is no news: the silence says it, or the next fetch.
+        const again_soon = await this.#delivery.look().catch(() => false);
+        if (!this.#life.signal.aborted) look_later(again_soon ? Math.min(500, watch_ms) : watch_ms);
+      }, ms);
+    };
+    look_later(watch_ms);
+    this.#life.signal.addEventListener("abort", () => {
+      clearInterval(silence);
+      clearTimeout(look);
+    }, { once: true });
+  }
+
+  #end_with(error: unknown): void {
+    const { final, reason } = failure_of(error);
+    this.#end({ end: final ? "failed" : "lost", reason, cause: error });
+  }
+
+  /** The first end counts. */
+  #end(end: SessionEnd): void {
+    if (this.#life.signal.aborted) return;
+    this.#life.abort();
+    this.#parts.on_end(end);
+    this.#over.resolve(end);
+    this.#parts.changed.ring();
+  }
+
+  /** Leaves the group politely while there is time, then cuts the sockets and waits for what that unwinds. */
+  async #close(started: Promise<void>): Promise<void> {
+    const { close_ms } = this.#parts.settings;
+    const goodbye = (async () => {
+      await this.#committer.settled();
+      // Leaving in the middle of a join would leave a consumer behind that joins after it left.
+      await started;
+      await Promise.allSettled([this.#consumer.disconnect(), this.#admin_client.disconnect()]);
+    })();
+    await within(close_ms, goodbye);
+    this.#client.cut();
+    await within(close_ms / 4, goodbye);
+  }
+}
+
+/** Waits for the promise, at most so long. */
+async function within(most_ms: number, promise: Promise<void>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout>;
+  const over = new Promise<void>((resolve) => timer = setTimeout(resolve, most_ms));
+  await Promise.race([promise, over]).finally(() => clearTimeout(timer));
+}

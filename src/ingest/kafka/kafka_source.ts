@@ -1,0 +1,196 @@
+import { backoff_ms, type Clock, type Level, wait } from "../../runtime/mod.ts";
+import { type Amount, MessageBuffer } from "../message_buffer.ts";
+import type {
+  Cursor,
+  CursorBook,
+  MessageSource,
+  SourceBatch,
+  SourceGap,
+  SourceState,
+  UndatedState,
+} from "../message_source.ts";
+import { WakeUp } from "../wake_up.ts";
+import { default_settings, type KafkaOptions, type KafkaSettings } from "./kafka_options.ts";
+import { KafkaSession, type SessionEnd } from "./kafka_session.ts";
+import { gap_reason, PartitionWatch } from "./partition_watch.ts";
+
+/**
+ * Reads topics as a member of a consumer group.
+ *
+ * The source is a chain of sessions: starting → running ⇄ waiting, until closed; a gap stops it until `rewind` (the book
+ * has moved past the gap by then), a final failure (credentials, rights, an unknown codec) for good. What was buffered
+ * before a gap or an outage is still handed out. Broker trouble is waited out for ever, with capped and jittered backoff.
+ */
+export class KafkaSource implements MessageSource {
+  readonly #options: KafkaOptions;
+  readonly #settings: KafkaSettings;
+  readonly #buffer: MessageBuffer;
+  readonly #watch = new PartitionWatch();
+  readonly #changed = new WakeUp();
+  readonly #resumed = new WakeUp();
+  readonly #closing = new AbortController();
+  readonly #cluster = Promise.withResolvers<string>();
+  #cluster_id: string | null = null;
+  #book: CursorBook | null = null;
+  #session: KafkaSession | null = null;
+  #lives: Promise<void> | null = null;
+  #state: SourceState;
+
+  /** @param settings what differs from the production settings */
+  constructor(options: KafkaOptions, clock: Clock, settings: Partial<KafkaSettings> = {}) {
+    this.#options = options;
+    this.#settings = { ...default_settings(clock), ...settings };
+    this.#buffer = new MessageBuffer(this.#settings.bound);
+    this.#state = { state: "starting", since_ms: clock.now_ms(), reason: null };
+    // Nobody need wait for the id: an early close or failure must not count as unhandled.
+    this.#cluster.promise.catch(() => {});
+  }
+
+  /** Throws before `open` resolved. */
+  get cluster_id(): string {
+    if (this.#cluster_id === null) throw new Error("cannot tell the Kafka cluster's id: the source is not open yet");
+    return this.#cluster_id;
+  }
+
+  /**
+   * Waits for the brokers as long as it takes. The signal ends this waiting alone; an open source ends by `close`.
+   * @throws when the brokers refuse for good, and the signal's reason when it is aborted or the source is closed first
+   */
+  async open(book: CursorBook, signal: AbortSignal): Promise<void> {
+    if (this.#book !== null) throw new Error("cannot open the Kafka source: it is open already");
+    this.#book = book;
+    const stop = () => this.#closing.abort(signal.reason);
+    signal.addEventListener("abort", stop, { once: true });
+    if (signal.aborted) stop();
+    this.#lives = this.#live(book);
+    await this.#cluster.promise.finally(() => signal.removeEventListener("abort", stop));
+  }
+
+  async take(limit: Amount, signal: AbortSignal): Promise<SourceBatch[]> {
+    for (;;) {
+      if (signal.aborted || this.#closing.signal.aborted) return [];
+      const batches = this.#buffer.take(limit);
+      if (batches.length > 0) {
+        this.#changed.ring();
+        return batches;
+      }
+      await this.#changed.next(signal);
+    }
+  }
+
+  committed(cursors: readonly Cursor[]): void {
+    this.#session?.committed(cursors);
+  }
+
+  /** Also resumes after a gap, once the book has moved past it. */
+  rewind(): void {
+    this.#buffer.clear();
+    this.#session?.rewind();
+    if (this.#state.state === "gap") this.#become({ state: "starting", reason: null });
+    this.#resumed.ring();
+    this.#changed.ring();
+  }
+
+  state(): SourceState {
+    return this.#state;
+  }
+
+  lag(): number | null {
+    return this.#book === null ? null : this.#watch.lag(this.#book);
+  }
+
+  /** Resolves when everything is closed: about `max_wait_ms`, at most a few seconds when the brokers do not answer. */
+  async close(): Promise<void> {
+    this.#closing.abort(new Error("the Kafka source was closed"));
+    this.#changed.ring();
+    await this.#lives;
+    this.#become({ state: "closed", reason: null });
+  }
+
+  async #live(book: CursorBook): Promise<void> {
+    const { signal } = this.#closing;
+    for (let failures = 1; !signal.aborted; failures++) {
+      const session = this.#session = this.#new_session(book);
+      const ended = await session.live(signal);
+      this.#session = null;
+      if (session.opened) failures = 1;
+      await this.#pause_after(ended, failures);
+    }
+    this.#changed.ring();
+    this.#cluster.reject(signal.reason);
+  }
+
+  #new_session(book: CursorBook): KafkaSession {
+    return new KafkaSession({
+      options: this.#options,
+      settings: this.#settings,
+      book,
+      buffer: this.#buffer,
+      watch: this.#watch,
+      changed: this.#changed,
+      on_cluster: (cluster_id) => this.#meet_cluster(cluster_id, book),
+      on_running: () => this.#become({ state: "running", reason: null }),
+      on_waiting: (reason) => this.#become({ state: "waiting", reason }),
+      on_end: (ended) => this.#tell(ended),
+    });
+  }
+
+  #tell(ended: SessionEnd): void {
+    switch (ended.end) {
+      case "stopped":
+        return;
+      case "lost":
+        return this.#become({ state: "waiting", reason: ended.reason });
+      case "gap":
+        return this.#become({ state: "gap", reason: gap_reason(ended.gap), gap: ended.gap });
+      case "failed": {
+        const brokers = this.#options.brokers.join(",");
+        this.#cluster.reject(new Error(`cannot read Kafka at "${brokers}": ${ended.reason}`, { cause: ended.cause }));
+        return this.#become({ state: "failed", reason: ended.reason });
+      }
+    }
+  }
+
+  /** Waits for what lets the next session begin. */
+  async #pause_after(ended: SessionEnd, failures: number): Promise<void> {
+    const { signal } = this.#closing;
+    if (ended.end === "lost") {
+      const { retry_first_ms, retry_cap_ms } = this.#settings;
+      const pause_ms = backoff_ms(failures, Math.random(), retry_first_ms, retry_cap_ms);
+      await wait(pause_ms, signal).catch(() => {});
+    }
+    while (!signal.aborted && (this.#state.state === "gap" || this.#state.state === "failed")) {
+      await this.#resumed.next(signal);
+    }
+  }
+
+  /** The first cluster met gives the id; another one, then or later, is a gap. */
+  #meet_cluster(cluster_id: string, book: CursorBook): SourceGap | null {
+    const expected = this.#options.expected_cluster_id ?? this.#cluster_id;
+    this.#cluster_id ??= cluster_id;
+    this.#cluster.resolve(cluster_id);
+    if (expected === null || expected === cluster_id) return null;
+    const topic = this.#options.topics[0] ?? "";
+    const cursor = book.get(topic, 0) ?? 0;
+    return { kind: "other_cluster", topic, partition: 0, cursor, first_available: 0, end: 0 };
+  }
+
+  #become(next: UndatedState): void {
+    const before = this.#state;
+    const same = before.state === next.state;
+    if (before.state === "closed" || (same && before.reason === next.reason)) return;
+    // The reason may change while it waits; how long it has been waiting counts on.
+    this.#state = { ...next, since_ms: same ? before.since_ms : this.#settings.clock.now_ms() };
+    if (!same) this.#options.log(LEVELS[next.state], `Kafka source ${next.state}`, { reason: next.reason });
+    this.#settings.on_state(this.#state);
+  }
+}
+
+const LEVELS: Readonly<Record<SourceState["state"], Level>> = {
+  starting: "info",
+  running: "info",
+  closed: "info",
+  waiting: "warn",
+  gap: "error",
+  failed: "error",
+};

@@ -1,0 +1,15 @@
+/**
+ * Kafka, as a source of messages and as the place `tacho produce` writes to.
+ *
+ * Holds before: brokers and topics are named. After: messages come in order from the cursors, and nothing else decides where
+ * reading goes on; offsets committed to the group are a courtesy to lag tools. On failure: broker trouble is waited out,
+ * a gap stops the source, refused credentials fail it. On repeat: what was read and not committed is read again.
+ *
+ * kafkajs 2.2.4, because native clients cannot be loaded here and no other pure client is as widely used. Its price: no
+ * static membership, silent resets of the position, no release since 2023; each is met in `kafka_delivery.ts` and
+ * `kafka_session.ts`, and one file (`kafka_client.ts`) imports it. Revisit when brokers drop the classic group protocol.
+ */
+export { type KafkaAdmin, open_kafka_admin, type Watermarks } from "./kafka_admin.ts";
+export type { KafkaConnectionOptions, KafkaLogin, KafkaOptions, KafkaSettings, TopicShape } from "./kafka_options.ts";
+export { type KafkaProducer, open_kafka_producer, type OutgoingMessage } from "./kafka_producer.ts";
+export { KafkaSource } from "./kafka_source.ts";

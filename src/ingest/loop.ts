@@ -1,0 +1,262 @@
+import { type Database, is_outage, sqlstate } from "../database/mod.ts";
+import { type CursorAdvance, CursorMoved, read_cursors, read_head, StreamChangedElsewhere } from "../event_log/mod.ts";
+import { backoff_ms, type Logger, wait } from "../runtime/mod.ts";
+import { Cursors } from "./cursors.ts";
+import { accuse, advances_of, halves } from "./halving.ts";
+import type { MessageSource, SourceBatch } from "./message_source.ts";
+import type { Pipeline, PlannedBatch } from "./pipeline.ts";
+import { type IngestCounts, type IngestStatus, SlidingSum } from "./status.ts";
+
+/** What the loop is made of. */
+export interface IngestOptions<Payload, State> {
+  readonly database: Database;
+  readonly pipeline: Pipeline<Payload, State>;
+  readonly cursors: Cursors;
+  readonly source: MessageSource;
+  readonly logger: Logger;
+  readonly batch_limit: { readonly messages: number; readonly bytes: number };
+  readonly quarantine_per_minute: number;
+  readonly now_ms: () => number;
+  /** In [0, 1): jitters waits. */
+  readonly random: () => number;
+  /** Hears of every committed batch: a hint for the feed. */
+  readonly committed: () => void;
+}
+
+/** Another process was faster, or delivery and cursors disagree: everything in memory is dropped and read anew. */
+class BeginAnew extends Error {}
+
+/** A batch failed for a reason nobody foresaw: it is worked off in halves, after what was planned on top of it is dropped. */
+class HalveBatch extends Error {
+  constructor(readonly batches: SourceBatch[], readonly cursors: readonly CursorAdvance[], cause: unknown) {
+    super("a batch failed and is worked off in halves", { cause });
+  }
+}
+
+/** Ingest stops and says why; it goes on only when the program is started again. */
+class StopIngest extends Error {}
+
+/**
+ * The ingest loop: takes what the source has, plans it while the batch before is being appended, appends.
+ *
+ * - Outage of the database: the batch waits and is tried again for ever, with capped, jittered backoff. Nothing is quarantined.
+ * - Another process moved a cursor or a stream: roll back, forget, begin anew from the database.
+ * - Unknown failure of a batch: halve it until the culprit is alone, quarantine that, go on.
+ */
+export class Ingest<Payload, State> {
+  readonly #options: IngestOptions<Payload, State>;
+  readonly counts: IngestCounts = { batches: 0, messages_read: 0, admitted: 0, duplicates: 0, quarantined: 0, late: 0 };
+  readonly #admitted = new SlidingSum(10);
+  readonly #quarantined = new SlidingSum(60);
+  #status: IngestStatus;
+
+  constructor(options: IngestOptions<Payload, State>) {
+    this.#options = options;
+    this.#status = { state: "starting", reason: null, since_ms: options.now_ms() };
+  }
+
+  /** What ingest is doing now; trouble of the source shows as paused or stopped. */
+  status(): IngestStatus {
+    const source = this.#options.source.state();
+    if (this.#status.state === "running" || this.#status.state === "starting") {
+      if (source.state === "waiting") return { state: "paused", reason: source.reason, since_ms: source.since_ms };
+      if (source.state === "gap" || source.state === "failed") {
+        return { state: "stopped", reason: source.reason, since_ms: source.since_ms };
+      }
+    }
+    return this.#status;
+  }
+
+  /** Events admitted a second, over the last ten seconds. */
+  events_per_s(): number {
+    return this.#admitted.sum(this.#options.now_ms()) / 10;
+  }
+
+  /** Runs until the signal: then the transaction under way is finished and nothing new begun. Rejects when ingest has to stop for good. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { logger, source } = this.#options;
+    try {
+      await this.#begin(signal);
+      await source.open(this.#options.cursors, signal);
+      while (!signal.aborted) {
+        try {
+          await this.#run_in_order(signal);
+        } catch (error) {
+          if (signal.aborted) return;
+          if (error instanceof HalveBatch) await this.#halve(error.batches, error.cursors, signal);
+          else if (!(error instanceof BeginAnew)) throw error;
+          logger.log("warn", "begin anew from the committed cursors", { reason: error.message });
+          await this.#begin(signal);
+          source.rewind();
+        }
+      }
+    } catch (error) {
+      if (signal.aborted && !(error instanceof StopIngest)) return;
+      this.#change("stopped", error instanceof Error ? error.message : String(error));
+      logger.log("error", "ingest stopped", { reason: error });
+      throw error;
+    }
+  }
+
+  #change(state: IngestStatus["state"], reason: string | null): void {
+    if (this.#status.state === state && this.#status.reason === reason) return;
+    const since_ms = this.#status.state === state ? this.#status.since_ms : this.#options.now_ms();
+    this.#status = { state, reason, since_ms };
+  }
+
+  /** Reads cursors and watermark, and forgets whatever was planned. */
+  async #begin(signal: AbortSignal): Promise<void> {
+    const { database, cursors, pipeline } = this.#options;
+    const [known, head] = await this.#patiently(
+      "read cursors",
+      signal,
+      () => Promise.all([read_cursors(database), read_head(database)]),
+    );
+    cursors.reset(known);
+    pipeline.forget(head.watermark_us);
+  }
+
+  /** Plans one batch while the one before is being appended. */
+  async #run_in_order(signal: AbortSignal): Promise<void> {
+    let appending: Promise<void> = Promise.resolve();
+    try {
+      while (!signal.aborted) {
+        const claimed = await this.#take(signal);
+        if (claimed === null) continue;
+        const { fresh, advances } = claimed;
+        const planned = await this.#plan(fresh, advances, signal);
+        await appending;
+        appending = this.#append(planned, signal);
+        this.#options.pipeline.appending(appending);
+        // Its failure is met at the next await; until then it must not count as unhandled.
+        appending.catch(() => {});
+      }
+    } finally {
+      await appending;
+    }
+  }
+
+  async #take(signal: AbortSignal): Promise<{ fresh: SourceBatch[]; advances: CursorAdvance[] } | null> {
+    const { source, cursors, batch_limit } = this.#options;
+    const batches = await source.take(batch_limit, signal);
+    if (batches.length === 0) return null;
+    const claimed = cursors.claim(batches);
+    if (claimed === null) throw new BeginAnew("the source delivered from above the cursor");
+    return claimed.advances.length === 0 ? null : claimed;
+  }
+
+  async #plan(fresh: SourceBatch[], advances: CursorAdvance[], signal: AbortSignal): Promise<PlannedBatch<State>> {
+    const { pipeline, source, logger } = this.#options;
+    try {
+      return await this.#patiently("plan a batch", signal, () => pipeline.plan(fresh, advances, source.cluster_id));
+    } catch (error) {
+      if (signal.aborted || error instanceof BeginAnew || error instanceof HalveBatch || is_outage(error)) throw error;
+      logger.log("error", "planning failed", { reason: error });
+      throw new HalveBatch(fresh, advances, error);
+    }
+  }
+
+  async #append(planned: PlannedBatch<State>, signal: AbortSignal): Promise<void> {
+    const { pipeline, logger } = this.#options;
+    try {
+      await this.#patiently("append a batch", signal, () => pipeline.append(planned));
+    } catch (error) {
+      if (error instanceof CursorMoved || error instanceof StreamChangedElsewhere) {
+        throw new BeginAnew(error.message, { cause: error });
+      }
+      if (is_outage(error)) throw error;
+      logger.log("error", "appending failed", { reason: error, sqlstate: sqlstate(error) });
+      throw new HalveBatch([...planned.batches], planned.batch.cursors, error);
+    }
+    this.#account(planned);
+  }
+
+  #account({ batch }: PlannedBatch<State>): void {
+    const { source, cursors, now_ms, committed, quarantine_per_minute } = this.#options;
+    cursors.commit(batch.cursors);
+    source.committed(batch.cursors.map(({ topic, partition, to }) => ({ topic, partition, next_offset: to })));
+    const counts = this.counts;
+    counts.batches++;
+    counts.messages_read += batch.messages_read;
+    counts.admitted += batch.events.length;
+    counts.duplicates += batch.duplicates;
+    counts.quarantined += batch.quarantined.length;
+    counts.late += batch.late;
+    this.#admitted.add(now_ms(), batch.events.length);
+    this.#quarantined.add(now_ms(), batch.quarantined.length);
+    this.#change("running", null);
+    committed();
+    const in_a_minute = this.#quarantined.sum(now_ms());
+    if (in_a_minute > quarantine_per_minute) {
+      throw new StopIngest(
+        `${in_a_minute} messages were quarantined within a minute, the limit is ${quarantine_per_minute} (TACHO_QUARANTINE_PER_MINUTE); look at \`tacho quarantine list\`, then start again`,
+      );
+    }
+  }
+
+  /**
+   * Works off a batch that failed without a known reason, in halves and without overlap, until a single message is the culprit.
+   * That one is quarantined with what the failure said.
+   */
+  async #halve(
+    batches: SourceBatch[],
+    cursors: readonly CursorAdvance[],
+    signal: AbortSignal,
+    failure?: unknown,
+  ): Promise<void> {
+    const { pipeline, database, logger, source } = this.#options;
+    const total = batches.reduce((sum, { messages }) => sum + messages.length, 0);
+    const head = await this.#patiently("read head", signal, () => read_head(database));
+    pipeline.forget(head.watermark_us);
+    if (failure !== undefined && total <= 1) {
+      const accused = accuse(batches, failure);
+      const culprit = await this.#patiently(
+        "plan a batch",
+        signal,
+        () => pipeline.plan(batches, cursors, source.cluster_id, accused),
+      );
+      await this.#patiently("quarantine a message", signal, () => pipeline.append(culprit));
+      this.#account(culprit);
+      logger.log("error", "quarantined a message that could not be appended", { reason: failure });
+      return;
+    }
+    for (const part of failure === undefined ? [batches] : halves(batches)) {
+      const advances = advances_of(part, cursors, this.#options.cursors);
+      try {
+        const planned = await this.#patiently(
+          "plan a batch",
+          signal,
+          () => pipeline.plan(part, advances, source.cluster_id),
+        );
+        await this.#patiently("append a batch", signal, () => pipeline.append(planned));
+        this.#account(planned);
+      } catch (error) {
+        if (error instanceof CursorMoved || error instanceof StreamChangedElsewhere) {
+          throw new BeginAnew(error.message, { cause: error });
+        }
+        if (signal.aborted || error instanceof BeginAnew || error instanceof StopIngest) throw error;
+        await this.#halve(part, advances, signal, error);
+      }
+    }
+  }
+
+  /** Tries again for ever while the database is in trouble. Other errors pass. */
+  async #patiently<T>(action: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    for (let attempt = 1;; attempt++) {
+      try {
+        const result = await work();
+        if (attempt > 1) this.#options.logger.log("info", `${action}: the database is back`, { attempts: attempt });
+        if (attempt > 1) this.#change("running", null);
+        return result;
+      } catch (error) {
+        if (!is_outage(error)) throw error;
+        if (signal.aborted) throw error;
+        const reason = `${action}: ${error instanceof Error ? error.message : String(error)}`;
+        this.#change("paused", reason);
+        const ms = backoff_ms(attempt, this.#options.random());
+        this.#options.logger.log("warn", "the database is in trouble; waiting", { reason, attempt, next_try_ms: ms });
+        await wait(ms, signal);
+      }
+    }
+  }
+}

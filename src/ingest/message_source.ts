@@ -1,0 +1,97 @@
+/**
+ * The port through which source messages come in: Kafka, the in-process queue, files.
+ *
+ * Contract
+ * - Before `open` the caller has put every known cursor into the `CursorBook`. The source reads the book synchronously
+ *   whenever partitions are assigned or it is told to rewind, and delivers each assigned partition from there, in order.
+ *   A partition the book does not know starts at the source's earliest offset.
+ * - `take` hands out what is waiting, several partitions at once, and returns as soon as there is something. Batches of
+ *   one partition follow each other without holes: `from_offset` of one is `next_offset` of the one before (offsets that
+ *   compaction or control records left empty lie inside a batch). What was taken is not handed out again until `rewind`.
+ * - After `rewind`, nothing taken or buffered before it is handed out any more; delivery starts anew from the book.
+ * - A gap (retention passed the cursor, the topic ends before the cursor, another cluster) is never delivered across: the
+ *   source stops with state `gap`.
+ *   What was buffered before a gap or an outage is still handed out. `rewind` resumes after a gap, once the book is past it.
+ * - In the states `gap` and `failed`, `take` waits for `rewind`, `close` or the abort; whoever supervises reads `state`.
+ * - The buffer is bounded in messages and bytes; at the bound the source stops fetching, and stays a live member of its group.
+ */
+
+/** One message as the source delivered it. */
+export interface SourceMessage {
+  readonly offset: number;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  /** Header values as bytes; a repeated header keeps its last value. Empty when none. */
+  readonly headers: Readonly<Record<string, Uint8Array>>;
+  /** The broker's time of the message, milliseconds since the Unix epoch. */
+  readonly timestamp_ms: number;
+}
+
+/** A run of messages of one partition. May be empty when the offsets held only control records. */
+export interface SourceBatch {
+  readonly topic: string;
+  readonly partition: number;
+  readonly from_offset: number;
+  readonly next_offset: number;
+  readonly messages: readonly SourceMessage[];
+}
+
+/** Where one partition goes on. */
+export interface Cursor {
+  readonly topic: string;
+  readonly partition: number;
+  readonly next_offset: number;
+}
+
+/** The cursors that are committed, as the database has them. Owned by the ingest loop, read synchronously by sources. */
+export interface CursorBook {
+  /** The next offset to read, or null when this partition has never been read. */
+  get(topic: string, partition: number): number | null;
+  /**
+   * Reads the cursors from the database again. A source shared by several instances calls it when partitions are
+   * assigned, before it delivers: another instance may have read them since, and what is then behind retention is no gap.
+   * A rejection is waited out and tried again. Absent when nobody else moves the cursors.
+   */
+  refresh?(): Promise<void>;
+}
+
+/** What the source is doing, in words for operators; `since_ms` is the time of the last change. */
+export type SourceState =
+  | { readonly state: "starting" | "running" | "closed"; readonly since_ms: number; readonly reason: null }
+  | { readonly state: "waiting"; readonly since_ms: number; readonly reason: string }
+  | { readonly state: "gap"; readonly since_ms: number; readonly reason: string; readonly gap: SourceGap }
+  | { readonly state: "failed"; readonly since_ms: number; readonly reason: string };
+
+/** A state of a source before it is dated. */
+export type UndatedState = SourceState extends infer State ? State extends SourceState ? Omit<State, "since_ms"> : never
+  : never;
+
+/** Messages that can no longer be read: offsets [cursor, first_available) of one partition, or a cursor past the end. */
+export interface SourceGap {
+  readonly kind: "retention" | "truncated" | "other_cluster";
+  readonly topic: string;
+  readonly partition: number;
+  readonly cursor: number;
+  readonly first_available: number;
+  readonly end: number;
+}
+
+export interface MessageSource {
+  /** Names the cluster (or the queue) the offsets belong to. Known after `open`. */
+  readonly cluster_id: string;
+  /**
+   * Connects and begins to deliver; resolves when the source can tell its cluster id, however long the brokers are away.
+   * Rejects on wrong configuration, and when the signal aborts first; afterwards `close` is what ends the source.
+   */
+  open(book: CursorBook, signal: AbortSignal): Promise<void>;
+  /** What is waiting, at most `limit`; waits for at least one batch. Returns [] after close, or when aborted. */
+  take(limit: { readonly messages: number; readonly bytes: number }, signal: AbortSignal): Promise<SourceBatch[]>;
+  /** Tells the source that these cursors are durable (Kafka: best-effort commit for lag tools). Never throws. */
+  committed(cursors: readonly Cursor[]): void;
+  /** Forget all that was delivered or buffered and begin again from the book. */
+  rewind(): void;
+  state(): SourceState;
+  /** Messages between what the source knows to exist and the cursors in the book; null while unknown. */
+  lag(): number | null;
+  close(): Promise<void>;
+}

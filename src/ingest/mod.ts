@@ -1,0 +1,17 @@
+/**
+ * Ingest: from source messages to committed batches.
+ *
+ * decode (pure) → plan (pure) → append (one transaction), behind the `MessageSource` port. Holds after every batch:
+ * read = admitted + duplicates + quarantined. The cursor decides what was read; sources only deliver.
+ *
+ * Decision: planning of a batch overlaps the append of the one before (two stages), on an in-memory overlay of streams. Price: a
+ * failure drops the overlay and everything planned on it. Measured: see `deno task bench`.
+ */
+export * from "./cursors.ts";
+export * from "./decode.ts";
+export * from "./loop.ts";
+export * from "./message_source.ts";
+export * from "./pipeline.ts";
+export * from "./plan.ts";
+export { type QueueMessage, type QueueOptions, QueueSource } from "./queue_source.ts";
+export * from "./status.ts";

@@ -1,0 +1,40 @@
+/** What ingest is doing, for the page, /readyz and the log. `since_ms`: when it began to. */
+export interface IngestStatus {
+  readonly state: "starting" | "running" | "paused" | "stopped";
+  readonly reason: string | null;
+  readonly since_ms: number;
+}
+
+/** Counts of this process since it started. */
+export interface IngestCounts {
+  batches: number;
+  messages_read: number;
+  admitted: number;
+  duplicates: number;
+  quarantined: number;
+  late: number;
+}
+
+/** A sum over a sliding window of whole seconds, bounded. */
+export class SlidingSum {
+  readonly #seconds: { second: number; sum: number }[] = [];
+  constructor(readonly window_s: number) {}
+
+  add(now_ms: number, amount: number): void {
+    const second = Math.floor(now_ms / 1000);
+    const last = this.#seconds.at(-1);
+    if (last !== undefined && last.second >= second) last.sum += amount;
+    else this.#seconds.push({ second, sum: amount });
+    this.#forget(second);
+  }
+
+  /** The sum over the window that ends now. */
+  sum(now_ms: number): number {
+    this.#forget(Math.floor(now_ms / 1000));
+    return this.#seconds.reduce((sum, each) => sum + each.sum, 0);
+  }
+
+  #forget(second: number): void {
+    while (this.#seconds.length > 0 && this.#seconds[0]!.second <= second - this.window_s) this.#seconds.shift();
+  }
+}

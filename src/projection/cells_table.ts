@@ -1,0 +1,165 @@
+import { plain_array, type Statement, text_array, type Transaction, type Value } from "../database/mod.ts";
+import type { Domain } from "../domains/mod.ts";
+import { bucket_end, type CellChanges, type ChangedCell, type Days, type Grain, UNKNOWN } from "../kpi/mod.ts";
+
+/** Time of a bucket given in seconds; exact, since buckets start on whole seconds. */
+const AT = (seconds: string): string => `timestamptz 'epoch' + ${seconds} * interval '1 second'`;
+/** The end of a bucket that never ends, in seconds: the year 2300. */
+const NEVER_S = 10_413_792_000;
+
+type Shape = Pick<Domain, "tables" | "measures" | "dimensions" | "extremes">;
+
+/**
+ * The cells table of a domain, as a live read model: SQL generated once from the domain's list of measures.
+ *
+ * Changes that only raise are upserted. Changes that lower a measure go to cells that must exist, by UPDATE: the proposed row of
+ * an upsert has to pass the table's checks even where the conflict wins, and a negative difference would not. So the check
+ * `>= 0` stays, and a cell that would go below zero is refused by the database.
+ */
+export class CellsTable {
+  readonly #shape: Shape;
+  readonly #days: Days;
+  readonly #raise: Statement;
+  readonly #lower: Statement;
+
+  constructor(domain: Shape, days: Days) {
+    this.#shape = domain;
+    this.#days = days;
+    const { tables: { cells }, measures } = domain;
+    const types = measures.map(({ kind }) => kind === "sum" ? "numeric" : "bigint");
+    const parameters = ["text", "bigint", "text", "text", ...types, "bigint"].map((type, i) => `$${i + 1}::${type}[]`);
+    const names = measures.map(({ name }) => name);
+    const from = `unnest(${parameters.join(", ")}) as u(grain, bucket_s, dimension, key, ${
+      names.join(", ")
+    }, last_position)`;
+    const merged = measures.map(({ name, kind }) =>
+      kind === "min"
+        ? `${name} = least(c.${name}, NEW.${name})`
+        : kind === "max"
+        ? `${name} = greatest(c.${name}, NEW.${name})`
+        : `${name} = c.${name} + NEW.${name}`
+    ).join(", ");
+    this.#raise = {
+      name: `raise_${cells}`,
+      text: `insert into ${cells} as c (grain, bucket, dimension, key, ${names.join(", ")}, last_position)
+        select u.grain, ${AT("u.bucket_s")}, u.dimension, u.key, ${
+        names.map((name) => `u.${name}`).join(", ")
+      }, u.last_position
+        from ${from}
+        on conflict (grain, dimension, bucket, key)
+        do update set ${merged.replaceAll("NEW.", "excluded.")}, last_position = excluded.last_position`,
+    };
+    this.#lower = {
+      name: `lower_${cells}`,
+      text: `update ${cells} c set ${merged.replaceAll("NEW.", "u.")}, last_position = u.last_position
+        from ${from}
+        where c.grain = u.grain and c.bucket = ${AT("u.bucket_s")} and c.dimension = u.dimension and c.key = u.key`,
+    };
+  }
+
+  /**
+   * Writes what a batch changed, inside its transaction, after the stream states.
+   * @param before_first the position before the batch's first event
+   */
+  async write(tx: Transaction, changes: CellChanges, before_first: number): Promise<void> {
+    const raised: ChangedCell[] = [], lowered: ChangedCell[] = [], bared: ChangedCell[] = [];
+    for (const cell of changes.cells()) {
+      (cell.change.lowers() ? lowered : raised).push(cell);
+      if (cell.change.removed !== null) bared.push(cell);
+    }
+    if (raised.length > 0) await tx.execute(this.#raise, this.#values(raised, before_first));
+    if (lowered.length > 0) {
+      const updated = await tx.execute(this.#lower, this.#values(lowered, before_first));
+      if (updated !== lowered.length) {
+        throw new Error(
+          `write ${this.#shape.tables.cells}: expected to lower ${lowered.length} cells, found ${updated} of them`,
+        );
+      }
+    }
+    if (bared.length > 0) await this.#recompute_extremes(tx, bared);
+  }
+
+  #values(cells: readonly ChangedCell[], before_first: number): Value[] {
+    return [
+      plain_array(cells.map(({ grain }) => grain)),
+      plain_array(cells.map(({ bucket_us }) => bucket_us / 1e6)),
+      plain_array(cells.map(({ dimension }) => dimension)),
+      text_array(cells.map(({ key }) => key)),
+      ...this.#shape.measures.map(({ kind }, m) =>
+        plain_array(cells.map(({ change }) => kind === "min" || kind === "max" ? change.added[m]! : change.sum(m)))
+      ),
+      plain_array(cells.map(({ change }) => before_first + change.last_ordinal)),
+    ];
+  }
+
+  /**
+   * A minimum or maximum that was taken back cannot be subtracted. Where a removed value may have held the extreme, the finest
+   * grain is recomputed from the states (by the index on their time), every coarser one from the next finer.
+   */
+  async #recompute_extremes(tx: Transaction, cells: readonly ChangedCell[]): Promise<void> {
+    const by_dimension = Map.groupBy(cells, ({ dimension }) => dimension);
+    for (const { name, grains, column } of this.#shape.dimensions) {
+      const of_dimension = by_dimension.get(name);
+      if (of_dimension === undefined) continue;
+      for (const [g, grain] of grains.entries()) {
+        const of_grain = of_dimension.filter((cell) => cell.grain === grain);
+        if (of_grain.length === 0) continue;
+        const finer = g === 0 ? null : grains[g - 1]!;
+        await tx.execute(this.#recompute(name, column, grain, finer), this.#removed_values(of_grain));
+      }
+    }
+  }
+
+  #extreme_measures() {
+    return this.#shape.measures.flatMap((measure, m) =>
+      measure.kind === "min" || measure.kind === "max" ? [{ ...measure, m }] : []
+    );
+  }
+
+  #removed_values(cells: readonly ChangedCell[]): Value[] {
+    return [
+      plain_array(cells.map(({ bucket_us }) => bucket_us / 1e6)),
+      plain_array(cells.map(({ grain, bucket_us }) => {
+        const end_us = bucket_end(grain, bucket_us, this.#days);
+        return end_us === Infinity ? NEVER_S : end_us / 1e6;
+      })),
+      text_array(cells.map(({ key }) => key)),
+      ...this.#extreme_measures().map(({ m }) => plain_array(cells.map(({ change }) => change.removed![m]!))),
+    ];
+  }
+
+  #recompute(dimension: string, column: string | null, grain: Grain, finer: Grain | null): Statement {
+    const { tables: { states, cells }, extremes } = this.#shape;
+    if (extremes === null) {
+      throw new Error(`recompute ${cells}: the domain keeps extremes and does not say where they come from`);
+    }
+    const measures = this.#extreme_measures();
+    const names = measures.map(({ name }) => name);
+    const fresh = finer === null
+      ? `select ${
+        measures.map(({ kind, column, name }) => `${kind}(s.${column}) as ${name}`).join(", ")
+      } from ${states} s
+        where s.${extremes.at_column} >= held.bucket and s.${extremes.at_column} < held.until
+        and ${extremes.condition}${column === null ? "" : ` and coalesce(s.${column}, '${UNKNOWN}') = held.key`}`
+      : `select ${measures.map(({ kind, name }) => `${kind}(f.${name}) as ${name}`).join(", ")} from ${cells} f
+        where f.grain = '${finer}' and f.dimension = '${dimension}' and f.key = held.key
+        and f.bucket >= ${grain === "all" ? "'-infinity'" : "held.bucket"} and f.bucket < held.until`;
+    const may_hold = measures.map(({ name, kind }) => `u.${name} ${kind === "min" ? "<=" : ">="} h.${name}`);
+    return {
+      name: `recompute_${cells}_${dimension}_${grain}`,
+      // Cells whose extreme may be gone are found first, and only those are recomputed: the fence keeps the planner to that order.
+      text: `with held as materialized (
+          select h.bucket, h.key, ${AT("u.to_s")} as until
+          from unnest($1::bigint[], $2::bigint[], $3::text[], ${names.map((_, i) => `$${i + 4}::bigint[]`).join(", ")})
+            as u(from_s, to_s, key, ${names.join(", ")})
+          join ${cells} h on h.grain = '${grain}' and h.dimension = '${dimension}' and h.bucket = ${
+        AT("u.from_s")
+      } and h.key = u.key
+          where ${may_hold.join(" or ")}
+        )
+        update ${cells} c set ${names.map((name) => `${name} = fresh.${name}`).join(", ")}
+        from held cross join lateral (${fresh}) fresh
+        where c.grain = '${grain}' and c.dimension = '${dimension}' and c.bucket = held.bucket and c.key = held.key`,
+    };
+  }
+}
