@@ -1,0 +1,119 @@
+import type { Queryable } from "../database/mod.ts";
+import type { BoardBreakdown, DomainBoard } from "./domain_board.ts";
+import { type Days, format_time } from "../kpi/mod.ts";
+import type { Breakdown, BreakdownRow } from "./board.ts";
+import { figure_number } from "./figure.ts";
+import { figure_of, integer, totals_of } from "./measures.ts";
+import { type Tile, tile } from "./tiles.ts";
+import type { Window } from "./view.ts";
+
+/** Breakdowns: the keys of a dimension over a stretch of event time, the greatest by count, and all others in one row. */
+
+/** Rows with a key of their own, on the board. */
+export const TOP = 8;
+
+/** One row as it was read; `key` is null for all others together. */
+export interface KeyTotals {
+  readonly dimension: string;
+  readonly key: string | null;
+  readonly keys: number;
+  readonly count: bigint;
+  readonly amount: bigint;
+}
+
+/** The dimension of that name; null when the board has none. */
+export function dimension_of(board: DomainBoard, name: string) {
+  return board.dimensions.find((dimension) => dimension.name === name) ?? null;
+}
+
+/** The tiles of a dimension over a stretch of time; its all-time cells when the stretch is null. */
+export function tiles_of(
+  board: DomainBoard,
+  name: string,
+  stretch: { readonly from_us: number; readonly to_us: number; readonly finest_s: number } | null,
+  days: Days,
+): Tile[] {
+  if (stretch === null) return [{ grain: "all", from_us: 0, to_us: 1 }];
+  const kept = (dimension_of(board, name)?.grains ?? []).filter((grain) => grain !== "all");
+  const fits = kept.filter((grain) => grain === "1d" || SECONDS[grain] >= stretch.finest_s);
+  return tile(stretch.from_us, stretch.to_us, fits, days);
+}
+
+const SECONDS = { "1m": 60, "5m": 300, "1h": 3_600 } as const;
+
+/**
+ * Reads the totals of the greatest keys of several dimensions, each over its tiles: ordered by count, then key. Each
+ * tile is a range of the cells' primary key.
+ * @param limit keys that get a row of their own
+ */
+export async function read_key_totals(
+  queryable: Queryable,
+  board: DomainBoard,
+  wanted: readonly { readonly breakdown: BoardBreakdown; readonly tiles: readonly Tile[] }[],
+  limit: number,
+): Promise<KeyTotals[]> {
+  const values: (string | number)[] = [limit];
+  const amount = figure_of(board, board.breakdown_row.amount).measure;
+  const parts = wanted.flatMap(({ breakdown, tiles }) =>
+    tiles.map(({ grain, from_us, to_us }) => {
+      const at = values.length;
+      values.push(breakdown.dimension, grain, format_time(from_us), format_time(to_us));
+      return `select dimension, key, ${breakdown.count} as count, ${amount} as amount from ${board.tables.cells}
+              where dimension = $${at + 1} and grain = $${at + 2}
+                and bucket >= $${at + 3}::timestamptz and bucket < $${at + 4}::timestamptz`;
+    })
+  );
+  if (parts.length === 0) return [];
+  const rows = await queryable.query<Record<string, string | null>>(
+    `with summed as (
+       select dimension, key, sum(count) as count, sum(amount) as amount from (${parts.join(" union all ")}) cells
+       group by dimension, key having sum(count) <> 0 or sum(amount) <> 0
+     ), ranked as (
+       select *, row_number() over (partition by dimension order by count desc, key) as place from summed
+     )
+     select dimension, case when place <= $1::bigint then key end as key, count(*) as keys,
+       sum(count) as count, sum(amount) as amount
+     from ranked group by dimension, case when place <= $1::bigint then key end
+     order by dimension, min(place)`,
+    values,
+  );
+  return rows.map((row) => ({
+    dimension: String(row.dimension),
+    key: row.key ?? null,
+    keys: integer(row.keys),
+    count: BigInt(row.count ?? 0),
+    amount: BigInt(row.amount ?? 0),
+  }));
+}
+
+/** The breakdowns of a board over a window. Dimensions that keep no grain as fine as the window's are widened to whole buckets of their finest. */
+export async function read_breakdowns(
+  queryable: Queryable,
+  board: DomainBoard,
+  days: Days,
+  window: Window,
+): Promise<Breakdown[]> {
+  const stretch = { from_us: window.from_s * 1e6, to_us: window.to_s * 1e6, finest_s: window.step_s };
+  const wanted = board.breakdowns.map((breakdown) => ({
+    breakdown,
+    tiles: tiles_of(board, breakdown.dimension, stretch, days),
+  }));
+  const totals = await read_key_totals(queryable, board, wanted, TOP);
+  return board.breakdowns.map(({ dimension }) => {
+    const own = totals.filter((row) => row.dimension === dimension);
+    return {
+      dimension,
+      total_keys: own.reduce((sum, row) => sum + row.keys, 0),
+      rows: own.map((row) => breakdown_row(board, row)),
+    };
+  });
+}
+
+function breakdown_row(board: DomainBoard, row: KeyTotals): BreakdownRow {
+  const figure = figure_of(board, board.breakdown_row.amount);
+  return {
+    key: row.key,
+    [board.breakdown_row.count]: Number(row.count),
+    [board.breakdown_row.amount]: figure_number(figure, totals_of(board, { [figure.measure]: row.amount })),
+  };
+}

@@ -1,0 +1,167 @@
+import type { DomainBoard } from "./domain_board.ts";
+import type { Board, Reading } from "./board.ts";
+import type { Coverage, FeedSettings, LogPosition } from "./frame.ts";
+import { heartbeat_frame, hello_frame, kpi_frame, lines_frame, reset_frame } from "./frame.ts";
+import type { Health } from "./health.ts";
+import type { Subscriber } from "./subscriber.ts";
+
+/** What was sent since the start. `encodes` are distinct frames; `frames` are deliveries; `skipped` were left out as stalled. */
+export interface FeedCounts {
+  readonly frames: number;
+  readonly encodes: number;
+  readonly skipped: number;
+}
+
+/** Between clocks of the machine that recorded an event and of this one. */
+const CLOCK_SLACK_S = 60;
+
+/**
+ * Decides what each subscriber lacks of a reading, encodes each distinct frame once and hands the same bytes to all who
+ * need it.
+ */
+export class Broadcast {
+  readonly #encoder = new TextEncoder();
+  readonly #lines: DomainBoard["lines"];
+  readonly #settings: FeedSettings;
+  /** Frames already encoded for this reading and this beat. */
+  #encoded = new Map<string, Uint8Array>();
+  #encoded_for: { readonly reading: Reading; readonly now_ms: number } | null = null;
+  #lines_second = -1;
+  #lines_sent = 0;
+  #frames = 0;
+  #encodes = 0;
+  #skipped = 0;
+
+  constructor(lines: DomainBoard["lines"], settings: FeedSettings) {
+    this.#lines = lines;
+    this.#settings = settings;
+  }
+
+  counts(): FeedCounts {
+    return { frames: this.#frames, encodes: this.#encodes, skipped: this.#skipped };
+  }
+
+  /** Sends every subscriber what it lacks. Lines go out in one call of a second only. */
+  serve_all(subscribers: Iterable<Subscriber>, reading: Reading, health: Health, now_ms: number): void {
+    const second = Math.floor(now_ms / 1000);
+    const lines_due = second !== this.#lines_second;
+    const sent_before = this.#lines_sent;
+    for (const subscriber of [...subscribers]) this.#serve(subscriber, reading, health, now_ms, lines_due);
+    if (this.#lines_sent > sent_before) this.#lines_second = second;
+  }
+
+  /** Sends one subscriber what it lacks, without lines unless it is greeted. */
+  serve(subscriber: Subscriber, reading: Reading, health: Health, now_ms: number): void {
+    this.#serve(subscriber, reading, health, now_ms, false);
+  }
+
+  /** Sends a heartbeat to those who drain. */
+  heartbeat(subscribers: Iterable<Subscriber>, position: number, health: Health, now_ms: number): void {
+    let bytes: Uint8Array | null = null;
+    for (const subscriber of [...subscribers]) {
+      if (subscriber.drained) this.#send(subscriber, bytes ??= this.#encode(heartbeat_frame(now_ms, position, health)));
+      else this.#skipped++;
+    }
+  }
+
+  #serve(subscriber: Subscriber, reading: Reading, health: Health, now_ms: number, lines_due: boolean): void {
+    const board = reading.boards.get(subscriber.key);
+    if (board === undefined) return;
+    if (!subscriber.drained) {
+      this.#skipped++;
+      return;
+    }
+    if (this.#encoded_for?.reading !== reading || this.#encoded_for.now_ms !== now_ms) {
+      this.#encoded_for = { reading, now_ms };
+      this.#encoded = new Map();
+    }
+    const { greeting } = subscriber;
+    if (greeting?.kind === "resume" && greeting.from.log_id === reading.log_id) {
+      const since = resumed_coverage(greeting.from, reading, board);
+      if (since === "unread") return;
+      if (since !== null) return this.#follow(subscriber, reading, board, since, 0, health, now_ms, true);
+    }
+    const coverage = subscriber.coverage;
+    const known = greeting === null && coverage !== null && subscriber.log_id === reading.log_id &&
+      coverage.position <= reading.position;
+    if (!known) return this.#hello(subscriber, reading, board, health, now_ms);
+    this.#follow(subscriber, reading, board, coverage, subscriber.lines_position, health, now_ms, lines_due);
+  }
+
+  #hello(subscriber: Subscriber, reading: Reading, board: Board, health: Health, now_ms: number): void {
+    const { greeting, view, key } = subscriber;
+    const reason = greeting?.kind === "hello" ? greeting.reset : "another_log";
+    if (reason !== null) this.#send(subscriber, this.#once(`reset ${reason}`, () => reset_frame(reason)));
+    const shown = { range: view.range, following: view.to_s === null, lines: this.#lines.list };
+    const text = () => hello_frame(reading, board, shown, this.#settings, health, now_ms);
+    this.#send(subscriber, this.#once(`hello ${key}`, text));
+    settle(subscriber, reading, board);
+    subscriber.lines_position = reading.position;
+  }
+
+  /** Sends what changed since a coverage, and the lines that changed since a position when they are due. */
+  #follow(
+    subscriber: Subscriber,
+    reading: Reading,
+    board: Board,
+    since: Coverage,
+    lines_position: number,
+    health: Health,
+    now_ms: number,
+    lines_due: boolean,
+  ): void {
+    const { from_s, to_s } = board.window;
+    const moved = since.position < reading.position || since.from_s !== from_s || since.to_s !== to_s;
+    if (moved || subscriber.greeting !== null) {
+      const name = `kpi ${subscriber.key} ${since.position} ${since.from_s} ${since.to_s}`;
+      this.#send(subscriber, this.#once(name, () => kpi_frame(reading, board, since, health, now_ms)));
+      settle(subscriber, reading, board);
+    }
+    if (!lines_due) return;
+    const text = this.#once(`lines ${lines_position}`, () => lines_frame(reading, this.#lines, lines_position) ?? "");
+    if (text.length > 0) {
+      this.#send(subscriber, text);
+      this.#lines_sent++;
+    }
+    subscriber.lines_position = reading.position;
+  }
+
+  #once(name: string, text: () => string): Uint8Array {
+    const known = this.#encoded.get(name);
+    if (known !== undefined) return known;
+    const bytes = this.#encode(text());
+    this.#encoded.set(name, bytes);
+    return bytes;
+  }
+
+  #encode(text: string): Uint8Array {
+    if (text !== "") this.#encodes++;
+    return this.#encoder.encode(text);
+  }
+
+  #send(subscriber: Subscriber, bytes: Uint8Array): void {
+    if (subscriber.send(bytes)) this.#frames++;
+  }
+}
+
+/** Notes that a subscriber now has the whole board of a reading. */
+function settle(subscriber: Subscriber, reading: Reading, board: Board): void {
+  subscriber.greeting = null;
+  subscriber.log_id = reading.log_id;
+  subscriber.coverage = { position: reading.position, from_s: board.window.from_s, to_s: board.window.to_s };
+}
+
+/**
+ * What a subscriber has that was last sent a position: the buckets up to the time at which that position was recorded.
+ * Later ones it may never have seen, though nothing changed them since: event times may lie ahead of the clock.
+ * Null when it cannot have been sent that position; `unread` when this reading was not asked about it.
+ */
+function resumed_coverage(from: LogPosition, reading: Reading, board: Board): Coverage | null | "unread" {
+  if (from.position > reading.position) return null;
+  const { window } = board;
+  if (from.position === 0) return { position: 0, from_s: window.from_s, to_s: window.from_s };
+  const recorded_ms = reading.recorded_ms.get(from.position);
+  if (recorded_ms === undefined) return "unread";
+  const to_s = Math.floor((recorded_ms / 1000 - CLOCK_SLACK_S) / window.step_s) * window.step_s;
+  return { position: from.position, from_s: window.from_s, to_s };
+}

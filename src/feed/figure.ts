@@ -1,0 +1,43 @@
+import type { BoardFigure } from "./domain_board.ts";
+
+/** Figures out of summed measures. Exact: integers all the way, one rounding at the end. Pure. */
+
+/** The measures of a set of cells, by column; a min or max is null where nothing was counted. */
+export type Totals = Readonly<Record<string, bigint | null>>;
+
+const DECIMALS = 6;
+
+/** `numerator / denominator`, rounded half up to an integer. The denominator is positive. */
+export function divide_half_up(numerator: bigint, denominator: bigint): bigint {
+  const doubled = numerator * 2n + denominator;
+  const quotient = doubled / (denominator * 2n);
+  return doubled < 0n && doubled % (denominator * 2n) !== 0n ? quotient - 1n : quotient;
+}
+
+/** A figure in units of 10^-`decimals`, rounded half up; null when it is a mean over nothing, or the extreme of nothing. */
+function scaled(figure: BoardFigure, totals: Totals, decimals: number): bigint | null {
+  const value = totals[figure.measure] ?? null;
+  const count = figure.kind === "mean" ? totals[figure.count] ?? 0n : 1n;
+  if (value === null || count === 0n) return null;
+  return divide_half_up(value * 10n ** BigInt(decimals), count * BigInt(figure.per));
+}
+
+/** A figure as a number in its unit, rounded half up from the exact quotient. */
+export function figure_number(figure: BoardFigure, totals: Totals, decimals = DECIMALS): number | null {
+  const value = scaled(figure, totals, decimals);
+  return value === null ? null : Number(value) / 10 ** decimals;
+}
+
+/** A figure as decimal text with at least `least` and at most 6 decimals. */
+export function figure_text(figure: BoardFigure, totals: Totals, least: number): string | null {
+  const value = scaled(figure, totals, DECIMALS);
+  return value === null ? null : decimal_text(value, DECIMALS, least);
+}
+
+/** Writes an integer of 10^-`scale` units as decimal text, with no superfluous zeros past `least` decimals. */
+export function decimal_text(value: bigint, scale: number, least: number): string {
+  const digits = (value < 0n ? -value : value).toString().padStart(scale + 1, "0");
+  const fraction = digits.slice(-scale).replace(/0+$/, "").padEnd(least, "0");
+  const whole = `${value < 0n ? "-" : ""}${digits.slice(0, -scale)}`;
+  return fraction === "" ? whole : `${whole}.${fraction}`;
+}

@@ -1,0 +1,33 @@
+/** The state of the program as the page shows it: part of hello, kpi and hb frames. */
+export interface Health {
+  readonly ingest: {
+    readonly state: "starting" | "running" | "paused" | "stopped";
+    readonly reason: string | null;
+    readonly since_ms: number;
+    readonly source: "generator" | "kafka" | "none";
+  };
+  readonly database: DatabaseHealth;
+  /** When the newest batch was recorded; null when none was. */
+  readonly recorded_ms: number | null;
+  /** Messages that wait at the source; null while unknown. */
+  readonly lag: number | null;
+  readonly events_per_s: number;
+  readonly late: number;
+  readonly duplicates: number;
+  /** Messages held in quarantine now. */
+  readonly quarantined: number;
+  readonly position: number;
+}
+
+/** Whether the database answers, since when, and why not. */
+export interface DatabaseHealth {
+  readonly ok: boolean;
+  readonly since_ms: number;
+  readonly reason: string | null;
+}
+
+/** What makes two healths tell a viewer the same: a change of it is sent at once. */
+export function health_state(health: Health): string {
+  const { ingest, database } = health;
+  return JSON.stringify([ingest.state, ingest.reason, ingest.source, database.ok]);
+}

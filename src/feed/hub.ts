@@ -1,0 +1,220 @@
+import type { Clock, Logger } from "../runtime/mod.ts";
+import { Broadcast, type FeedCounts } from "./broadcast.ts";
+import { bye_frame, type FeedSettings, parse_event_id } from "./frame.ts";
+import { type Health, health_state } from "./health.ts";
+import { BoardReader, LEAST_GAP_MS } from "./reader.ts";
+import type { SnapshotSource } from "./snapshot.ts";
+import { type Greeting, Subscriber, WAITING_BYTES } from "./subscriber.ts";
+import { type View, view_key, window_at } from "./view.ts";
+
+/** Calls `work` every so many milliseconds until the function it gives is called. */
+export type Ticker = (every_ms: number, work: () => void) => () => void;
+
+/** Ticks by the runtime's interval timer. */
+export const interval_ticker: Ticker = (every_ms, work) => {
+  const timer = setInterval(work, every_ms);
+  return () => clearInterval(timer);
+};
+
+/** What the feed is bounded by. */
+export interface FeedLimits {
+  readonly subscribers: number;
+  readonly subscribers_per_address: number;
+  /** Distinct views that are read. */
+  readonly views: number;
+}
+
+export const FEED_LIMITS: FeedLimits = { subscribers: 5_000, subscribers_per_address: 200, views: 64 };
+
+export interface HubDeps extends SnapshotSource {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** In [0, 1): jitters the lives of connections and retries. */
+  readonly random: () => number;
+  readonly ticker: Ticker;
+  /** How the program does; must not throw. */
+  readonly health: () => Health;
+  readonly settings: FeedSettings;
+  readonly limits?: FeedLimits;
+}
+
+/** Why a subscriber is not taken in. */
+export type Refusal = "closing" | "too_many_subscribers" | "too_many_of_this_address" | "too_many_views";
+
+export type Subscription =
+  | { readonly ok: true; readonly stream: ReadableStream<Uint8Array> }
+  | { readonly ok: false; readonly reason: Refusal };
+
+const HEARTBEAT_MS = 15_000;
+const STALLED_MS = 30_000;
+const LIFE_MS = 600_000;
+const LIFE_JITTER_MS = 60_000;
+const RETRY_MS = 1_000;
+const RETRY_JITTER_MS = 4_000;
+
+/**
+ * The hub: who watches what. It asks the read models at most four times a second, whatever the number of subscribers, and
+ * not at all while there are none.
+ *
+ * Each beat (250 ms) it begins a reading when one is due, sends every drained subscriber what it lacks of the newest one,
+ * heartbeats every 15 s and at once when the health changes, ends connections that are old, and cuts those that have not
+ * drained for 30 s. Heartbeats do not wait for the database.
+ */
+export class FeedHub {
+  readonly #deps: HubDeps;
+  readonly #limits: FeedLimits;
+  readonly #reader: BoardReader;
+  readonly #broadcast: Broadcast;
+  readonly #subscribers = new Set<Subscriber>();
+  readonly #by_address = new Map<string, number>();
+  readonly #by_view = new Map<string, { readonly view: View; count: number }>();
+  #stop_ticking: (() => void) | null = null;
+  #next_heartbeat_ms = 0;
+  #health_seen = "";
+  #closed = false;
+
+  constructor(deps: HubDeps) {
+    this.#deps = deps;
+    this.#limits = deps.limits ?? FEED_LIMITS;
+    this.#reader = new BoardReader(deps, deps.clock, deps.logger, deps.random);
+    this.#broadcast = new Broadcast(deps.board.lines, deps.settings);
+  }
+
+  /**
+   * Takes a subscriber in, or says why not.
+   * @param last_event_id the SSE id it has last seen; null for a new one
+   * @param address whom the connection counts for
+   */
+  subscribe(view: View, last_event_id: string | null, address: string): Subscription {
+    const key = view_key(view);
+    const reason = this.#refusal(key, address);
+    if (reason !== null) return { ok: false, reason };
+    const now_ms = this.#deps.clock.now_ms();
+    const rotate_at_ms = now_ms + LIFE_MS + (2 * this.#deps.random() - 1) * LIFE_JITTER_MS;
+    const connection = { address, rotate_at_ms, waiting_bytes: WAITING_BYTES };
+    const left = (gone: Subscriber) => this.#leave(gone);
+    const subscriber = new Subscriber(view, key, greeting_of(last_event_id), connection, left);
+    this.#subscribers.add(subscriber);
+    this.#by_address.set(address, (this.#by_address.get(address) ?? 0) + 1);
+    const same_view = this.#by_view.get(key) ?? { view, count: 0 };
+    same_view.count++;
+    this.#by_view.set(key, same_view);
+    this.#greet(subscriber, now_ms);
+    return { ok: true, stream: subscriber.stream };
+  }
+
+  /** A hint that the log moved. Nothing depends on it. */
+  wake(): void {
+    this.#reader.hint();
+    if (this.#stop_ticking !== null) this.#read_when_due();
+  }
+
+  /** Says bye to all and ends their streams. Takes nobody in afterwards. */
+  close(): void {
+    this.#closed = true;
+    for (const subscriber of [...this.#subscribers]) this.#say_bye(subscriber, "shutdown");
+  }
+
+  /** How many watch, and what was sent to them since the start. */
+  counts(): FeedCounts & { readonly subscribers: number; readonly views: number } {
+    return { ...this.#broadcast.counts(), subscribers: this.#subscribers.size, views: this.#by_view.size };
+  }
+
+  #refusal(key: string, address: string): Refusal | null {
+    if (this.#closed) return "closing";
+    if (this.#subscribers.size >= this.#limits.subscribers) return "too_many_subscribers";
+    if ((this.#by_address.get(address) ?? 0) >= this.#limits.subscribers_per_address) return "too_many_of_this_address";
+    if (!this.#by_view.has(key) && this.#by_view.size >= this.#limits.views) return "too_many_views";
+    return null;
+  }
+
+  /** Greets at once when there is a reading that serves; otherwise the next reading does. */
+  #greet(subscriber: Subscriber, now_ms: number): void {
+    if (this.#stop_ticking === null) {
+      this.#next_heartbeat_ms = now_ms + HEARTBEAT_MS;
+      this.#health_seen = health_state(this.#health(now_ms));
+      this.#stop_ticking = this.#deps.ticker(LEAST_GAP_MS, () => this.#beat());
+    }
+    const reading = this.#reader.last;
+    const health = this.#health(now_ms);
+    if (reading !== null) this.#broadcast.serve(subscriber, reading, health, now_ms);
+    if (subscriber.greeting === null) return;
+    // It cannot be greeted while the database is away: then it learns at least that.
+    if (!health.database.ok) this.#broadcast.heartbeat([subscriber], reading?.position ?? 0, health, now_ms);
+    this.wake();
+  }
+
+  #beat(): void {
+    const now_ms = this.#deps.clock.now_ms();
+    for (const subscriber of [...this.#subscribers]) this.#judge(subscriber, now_ms);
+    if (this.#stop_ticking === null) return;
+    this.#read_when_due();
+    const health = this.#health(now_ms);
+    if (this.#reader.last !== null) {
+      this.#broadcast.serve_all(this.#subscribers, this.#reader.last, health, now_ms);
+    }
+    const state = health_state(health);
+    if (state !== this.#health_seen || now_ms >= this.#next_heartbeat_ms) {
+      this.#health_seen = state;
+      if (now_ms >= this.#next_heartbeat_ms) this.#next_heartbeat_ms = now_ms + HEARTBEAT_MS;
+      this.#broadcast.heartbeat(this.#subscribers, this.#reader.last?.position ?? 0, health, now_ms);
+    }
+  }
+
+  /** Ends a connection that is old, cuts one that has not drained for long. */
+  #judge(subscriber: Subscriber, now_ms: number): void {
+    if (subscriber.drained) {
+      subscriber.stalled_since_ms = null;
+      if (now_ms >= subscriber.connection.rotate_at_ms) this.#say_bye(subscriber, "rotation");
+      return;
+    }
+    subscriber.stalled_since_ms ??= now_ms;
+    if (now_ms - subscriber.stalled_since_ms >= STALLED_MS) subscriber.cut("it has not drained for 30 s");
+  }
+
+  #say_bye(subscriber: Subscriber, reason: string): void {
+    const retry_ms = Math.round(RETRY_MS + this.#deps.random() * RETRY_JITTER_MS);
+    subscriber.end(new TextEncoder().encode(bye_frame(reason, retry_ms)));
+  }
+
+  #read_when_due(): void {
+    if (!this.#reader.due(this.#deps.clock.now_ms())) return;
+    const now_ms = this.#deps.clock.now_ms();
+    const windows = new Map([...this.#by_view].map(([key, { view }]) => [key, window_at(view, now_ms)] as const));
+    const resumed = [...this.#subscribers].flatMap(({ greeting }) =>
+      greeting?.kind === "resume" ? [greeting.from.position] : []
+    );
+    this.#reader.read(windows, resumed).then((reading) => {
+      if (reading === null) return;
+      if (this.#stop_ticking === null) return this.#reader.forget();
+      const read_ms = this.#deps.clock.now_ms();
+      this.#broadcast.serve_all(this.#subscribers, reading, this.#health(read_ms), read_ms);
+    });
+  }
+
+  #health(now_ms: number): Health {
+    const health = this.#deps.health();
+    const trouble = this.#reader.trouble(now_ms);
+    return trouble === null ? health : { ...health, database: trouble };
+  }
+
+  #leave(subscriber: Subscriber): void {
+    this.#subscribers.delete(subscriber);
+    const of_address = (this.#by_address.get(subscriber.connection.address) ?? 1) - 1;
+    if (of_address > 0) this.#by_address.set(subscriber.connection.address, of_address);
+    else this.#by_address.delete(subscriber.connection.address);
+    const same_view = this.#by_view.get(subscriber.key);
+    if (same_view !== undefined && --same_view.count === 0) this.#by_view.delete(subscriber.key);
+    if (this.#subscribers.size > 0) return;
+    this.#stop_ticking?.();
+    this.#stop_ticking = null;
+    this.#reader.forget();
+  }
+}
+
+/** Who has seen nothing gets a hello; who names an id that is none of ours is reset first. */
+function greeting_of(last_event_id: string | null): Greeting {
+  if (last_event_id === null || last_event_id === "") return { kind: "hello", reset: null };
+  const from = parse_event_id(last_event_id);
+  return from === null ? { kind: "hello", reset: "unknown_event_id" } : { kind: "resume", from };
+}

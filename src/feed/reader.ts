@@ -1,0 +1,92 @@
+import type { Reading } from "./board.ts";
+import type { DatabaseHealth } from "./health.ts";
+import { read_boards, type SnapshotSource } from "./snapshot.ts";
+import type { Window } from "./view.ts";
+import { backoff_ms, type Clock, type Logger } from "../runtime/mod.ts";
+
+/** The log is asked at most this often. */
+export const LEAST_GAP_MS = 250;
+/** Without a hint it is asked this often: hints get lost, and another process may append. */
+const IDLE_GAP_MS = 500;
+/** After a reading the database rests this many times as long as the reading took. */
+const REST = 3;
+/** A reading that takes longer counts as a database that does not answer. */
+const NO_ANSWER_MS = 5_000;
+
+/**
+ * Reads boards, one reading at a time, at a bounded pace, and knows how the database does:
+ * `idle` → (due) `reading` → `idle`, or after an error `idle` with backoff. It never throws; what fails is in `health`.
+ */
+export class BoardReader {
+  #last: Reading | null = null;
+  #reading_since_ms: number | null = null;
+  #next_ms = 0;
+  #last_started_ms = Number.NEGATIVE_INFINITY;
+  #hinted = false;
+  #failures = 0;
+  #failing: { readonly since_ms: number; readonly reason: string } | null = null;
+
+  constructor(
+    private readonly source: SnapshotSource,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+    private readonly random: () => number,
+  ) {}
+
+  /** The newest reading; null before the first and after `forget`. */
+  get last(): Reading | null {
+    return this.#last;
+  }
+
+  /** There may be something new. */
+  hint(): void {
+    this.#hinted = true;
+  }
+
+  /** Whether a reading may begin now. */
+  due(now_ms: number): boolean {
+    if (this.#reading_since_ms !== null || now_ms < this.#next_ms) return false;
+    return this.#hinted || now_ms - this.#last_started_ms >= IDLE_GAP_MS;
+  }
+
+  /** Drops the newest reading: nobody watches, it would grow stale. */
+  forget(): void {
+    this.#last = null;
+  }
+
+  /** Reads what the windows need; gives null when the database failed. */
+  async read(windows: ReadonlyMap<string, Window>, resumed: readonly number[]): Promise<Reading | null> {
+    const started_ms = this.clock.now_ms();
+    this.#reading_since_ms = started_ms;
+    this.#last_started_ms = started_ms;
+    this.#hinted = false;
+    try {
+      this.#last = await read_boards(this.source, windows, resumed, this.#last);
+      const ended_ms = this.clock.now_ms();
+      this.#next_ms = Math.max(started_ms + LEAST_GAP_MS, ended_ms + REST * (ended_ms - started_ms));
+      if (this.#failing !== null) this.logger.log("info", "feed reads the database again");
+      this.#failures = 0;
+      this.#failing = null;
+      return this.#last;
+    } catch (error) {
+      const now_ms = this.clock.now_ms();
+      this.#failures++;
+      this.#next_ms = now_ms + backoff_ms(this.#failures, this.random(), LEAST_GAP_MS, 5_000);
+      this.#hinted = true;
+      if (this.#failing === null) this.logger.log("warn", "feed cannot read the database", { error });
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#failing = { since_ms: this.#failing?.since_ms ?? now_ms, reason };
+      return null;
+    } finally {
+      this.#reading_since_ms = null;
+    }
+  }
+
+  /** How the database does, as seen from here; null while nothing is wrong. */
+  trouble(now_ms: number): DatabaseHealth | null {
+    if (this.#failing !== null) return { ok: false, ...this.#failing };
+    const since_ms = this.#reading_since_ms;
+    if (since_ms === null || now_ms - since_ms < NO_ANSWER_MS) return null;
+    return { ok: false, since_ms, reason: "the database does not answer" };
+  }
+}

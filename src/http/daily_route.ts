@@ -1,0 +1,56 @@
+import { z } from "@hono/zod-openapi";
+import { figure_number, figure_of } from "../feed/mod.ts";
+import { business_day } from "./business_day.ts";
+import { add_endpoint, type App } from "./endpoint.ts";
+import { type KpiSource, read_cell } from "./kpi_source.ts";
+import { calendar_date } from "./parameters.ts";
+import { not_found } from "./problem.ts";
+import { answer_from_log } from "./reading.ts";
+
+const DAILY = z.object({
+  date: z.string(),
+  metrics: z.object({
+    total_fare: z.number(),
+    count_trips: z.number(),
+    average_fare: z.number(),
+    max_fare: z.number(),
+    min_fare: z.number(),
+  }),
+  generated_at: z.string(),
+  trip_count: z.number(),
+}).openapi("DailyKpis");
+
+/** A day's fares of completed trips, in the shape of `metrics.json`: two decimals, half up; zeros for a day without any. */
+export function add_daily_route(app: App, source: KpiSource): void {
+  const { board } = source;
+  add_endpoint(app, {
+    path: "/api/v1/kpis/daily",
+    summary: "Fares of the trips completed on one day of the business time zone",
+    query: { date: calendar_date },
+    params: {},
+    answer: { type: "application/json", schema: DAILY },
+    others: { 404: "The business time zone has no such day" },
+    respond: ({ date }, request) => {
+      const day = business_day(date, source.days, source.time_zone);
+      if (day === null) return not_found(`${source.time_zone} has no ${date}`);
+      return answer_from_log(request, source, async (transaction) => {
+        const cell = { grain: "1d", bucket_us: day.start_us, dimension: board.whole.dimension, key: board.whole.key };
+        const totals = await read_cell(transaction, board, cell);
+        const money = (name: string): number => figure_number(figure_of(board, name), totals, 2) ?? 0;
+        const completed = figure_number(figure_of(board, "completed"), totals, 0) ?? 0;
+        return JSON.stringify({
+          date,
+          metrics: {
+            total_fare: money("revenue"),
+            count_trips: completed,
+            average_fare: money("average_fare"),
+            max_fare: money("max_fare"),
+            min_fare: money("min_fare"),
+          },
+          generated_at: new Date(source.clock.now_ms()).toISOString(),
+          trip_count: completed,
+        });
+      });
+    },
+  });
+}

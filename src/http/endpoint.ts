@@ -1,0 +1,71 @@
+import type { OpenAPIHono } from "@hono/zod-openapi";
+import { z } from "@hono/zod-openapi";
+import { bad_request } from "./problem.ts";
+
+/** One endpoint: what it takes and gives, said once, for the check of requests and for the OpenAPI document. */
+
+/** What the server knows of a request besides itself. */
+export interface Bindings {
+  /** Whom the connection comes from. */
+  readonly address: string;
+}
+
+export type App = OpenAPIHono<{ Bindings: Bindings }>;
+
+type Shape = z.ZodRawShape;
+
+export interface Endpoint<Query extends Shape, Path extends Shape> {
+  /** As OpenAPI writes it: `/api/v1/trips/{id}`. */
+  readonly path: string;
+  readonly summary: string;
+  readonly query: Query;
+  readonly params: Path;
+  readonly answer: { readonly type: string; readonly schema: z.ZodType };
+  /** Statuses besides 200 and 400, with what they mean. */
+  readonly others?: Readonly<Record<number, string>>;
+  readonly respond: (
+    input: z.output<z.ZodObject<Query>> & z.output<z.ZodObject<Path>>,
+    request: Request,
+    bindings: Bindings,
+  ) => Response | Promise<Response>;
+}
+
+const PROBLEM = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.number(),
+  detail: z.string(),
+  errors: z.array(z.object({ path: z.string(), detail: z.string() })),
+}).openapi("Problem");
+
+/** Adds a GET endpoint to the app and to its document. Parameters it does not know are refused, so that a misspelt filter is not taken for none. */
+export function add_endpoint<Query extends Shape, Path extends Shape>(app: App, endpoint: Endpoint<Query, Path>): void {
+  const { path, summary, answer, others = {} } = endpoint;
+  const query = z.strictObject(endpoint.query);
+  const params = z.object(endpoint.params);
+  const refused = (description: string) => ({
+    description,
+    content: { "application/problem+json": { schema: PROBLEM } },
+  });
+  app.openAPIRegistry.registerPath({
+    method: "get",
+    path,
+    summary,
+    request: { query, params },
+    responses: {
+      200: { description: "What was asked for", content: { [answer.type]: { schema: answer.schema } } },
+      400: refused("A parameter is wrong; `errors` names each"),
+      ...Object.fromEntries(Object.entries(others).map(([status, meaning]) => [status, refused(meaning)])),
+    },
+  });
+  app.get(path.replaceAll(/\{(\w+)\}/g, ":$1"), async (context) => {
+    const given = query.safeParse(Object.fromEntries(new URL(context.req.url).searchParams));
+    const named = params.safeParse(context.req.param());
+    if (given.success && named.success) {
+      return await endpoint.respond({ ...given.data, ...named.data }, context.req.raw, context.env);
+    }
+    const issues = [...given.error?.issues ?? [], ...named.error?.issues ?? []];
+    const errors = issues.map((issue) => ({ path: issue.path.join("."), detail: issue.message }));
+    return bad_request(`read ${path}: ${errors.length} parameter(s) are wrong`, errors);
+  });
+}

@@ -1,0 +1,25 @@
+/** Headers of every answer: the page runs its own scripts only, is framed by nobody, and tells nobody where it was. */
+export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
+  "content-security-policy":
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; " +
+    "form-action 'self'; frame-ancestors 'none'",
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer",
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-resource-policy": "same-origin",
+};
+
+/** Whether an If-None-Match header names this entity tag. Compared weakly, as RFC 9110 has it for reads. */
+export function matches_etag(if_none_match: string | null, etag: string): boolean {
+  if (if_none_match === null) return false;
+  const plain = (tag: string): string => tag.trim().replace(/^W\//, "");
+  return if_none_match.split(",").some((tag) => tag.trim() === "*" || plain(tag) === plain(etag));
+}
+
+/** Whether a client takes an encoding, by its Accept-Encoding header. */
+export function accepts(accept_encoding: string | null, encoding: string): boolean {
+  return (accept_encoding ?? "").split(",").some((part) => {
+    const [name, ...parameters] = part.split(";").map((word) => word.trim().toLowerCase());
+    return (name === encoding || name === "*") && !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
+  });
+}

@@ -1,0 +1,76 @@
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+
+/** What Prometheus reads, in its text format. */
+
+/** The program's figures at the moment of a scrape. Counts never go down. */
+export interface MetricsReading {
+  readonly position: number;
+  readonly read: number;
+  readonly admitted: number;
+  readonly duplicates: number;
+  readonly quarantined: number;
+  readonly late: number;
+  /** Messages that wait at the source; null while unknown. */
+  readonly lag: number | null;
+  readonly subscribers: number;
+  readonly feed_frames: number;
+  readonly feed_encodes: number;
+  readonly feed_skipped: number;
+}
+
+type Count = Exclude<keyof MetricsReading, "lag" | "position" | "subscribers">;
+
+const COUNTERS: readonly (readonly [Count, string, string])[] = [
+  ["read", "tacho_messages_read_total", "Messages read from the source"],
+  ["admitted", "tacho_events_admitted_total", "Events admitted to the log"],
+  ["duplicates", "tacho_messages_duplicate_total", "Messages recognised as duplicates"],
+  ["quarantined", "tacho_messages_quarantined_total", "Messages set aside with their reason"],
+  ["late", "tacho_events_late_total", "Events that came after a later minute had been seen"],
+  ["feed_frames", "tacho_feed_frames_total", "Frames sent to subscribers"],
+  ["feed_encodes", "tacho_feed_encodes_total", "Distinct frames encoded"],
+  ["feed_skipped", "tacho_feed_skipped_total", "Times a subscriber that did not drain was left out"],
+];
+
+export interface Metrics {
+  /** Notes how long a batch took from the first message to the commit, seconds. */
+  observe_batch_s(seconds: number): void;
+  /** The text that a scrape gets, and its content type. */
+  text(): Promise<string>;
+  readonly content_type: string;
+}
+
+/**
+ * The program's metrics.
+ * @param read gives the figures at each scrape
+ */
+export function make_metrics(read: () => MetricsReading | Promise<MetricsReading>): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
+  const position = gauge("tacho_log_position", "Position of the newest event in the log");
+  const lag = gauge("tacho_source_lag", "Messages that wait at the source; NaN while unknown");
+  const subscribers = gauge("tacho_feed_subscribers", "Open feed streams");
+  const counters = COUNTERS.map(([field, name, help]) => ({ field, counter: new Counter({ name, help, registers }) }));
+  const batches = new Histogram({
+    name: "tacho_batch_seconds",
+    help: "Time from a batch's first message to its commit",
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers,
+  });
+  return {
+    content_type: registry.contentType,
+    observe_batch_s: (seconds) => batches.observe(seconds),
+    async text() {
+      const reading = await read();
+      position.set(reading.position);
+      lag.set(reading.lag ?? Number.NaN);
+      subscribers.set(reading.subscribers);
+      for (const { field, counter } of counters) {
+        // The program counts; a counter here only shows what it was told.
+        counter.reset();
+        counter.inc(reading[field]);
+      }
+      return await registry.metrics();
+    },
+  };
+}

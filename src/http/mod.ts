@@ -1,0 +1,14 @@
+/**
+ * HTTP: the page, the API, the feed, the probes.
+ *
+ * What holds: every answer carries the security headers; every error is an RFC 9457 problem; whatever reads the log reads
+ * one snapshot and carries its position as entity tag. With a token, `/api` and `/metrics` answer to its holders only.
+ *
+ * Deno's server has no timeouts of its own: anything exposed belongs behind a reverse proxy.
+ */
+export { type AppDeps, type Handler, make_app } from "./app.ts";
+export { make_metrics, type Metrics, type MetricsReading } from "./metrics.ts";
+export type { ReadinessCheck } from "./operation_routes.ts";
+export { serve_http, type Served } from "./serve.ts";
+export { make_static_files, type StaticFiles } from "./static_files.ts";
+export { ASSETS } from "./assets.ts";

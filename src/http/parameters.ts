@@ -1,0 +1,45 @@
+import { z } from "@hono/zod-openapi";
+import { date_of_day, parse_time } from "../kpi/mod.ts";
+
+/** Parameters that several endpoints take, each parsed once, at the edge. */
+
+/** An RFC 3339 instant, as microseconds since the Unix epoch. */
+export const instant = z.string().transform((text, context) => {
+  // A plus sign that was not percent-encoded arrives as a space.
+  const parsed = parse_time(text.replace(/ (?=\d\d:\d\d$)/, "+"));
+  if (parsed.ok) return parsed.us;
+  context.addIssue({
+    code: "custom",
+    message: `expected an RFC 3339 time with zone such as 2026-03-01T09:00:00Z, got ${JSON.stringify(text)}`,
+  });
+  return z.NEVER;
+});
+
+/** A calendar date that exists, `YYYY-MM-DD`. */
+export const calendar_date = z.string().refine((text) => {
+  const ms = Date.parse(`${text}T00:00:00Z`);
+  return /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(ms) && date_of_day(ms / 86_400_000) === text;
+}, "expected a date such as 2026-03-01");
+
+/** A whole number from 1, with a most and a default. */
+export const limit = (most: number, fallback: number) => z.coerce.number().int().min(1).max(most).default(fallback);
+
+/** A position in the log; 0 is before the first event. */
+export const position = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+
+/** Makes an opaque cursor of a position. */
+export function format_cursor(at: number): string {
+  return btoa(`p${at}`).replaceAll("=", "");
+}
+
+/** A cursor that a page before gave. */
+export const cursor = z.string().transform((text, context) => {
+  const match = /^p(\d{1,15})$/.exec(decode_base64(text));
+  if (match !== null) return Number(match[1]);
+  context.addIssue({ code: "custom", message: "expected a cursor as a page before gave it" });
+  return z.NEVER;
+});
+
+function decode_base64(text: string): string {
+  return /^[A-Za-z0-9+/]{0,40}$/.test(text) && text.length % 4 !== 1 ? atob(text) : "";
+}

@@ -1,0 +1,43 @@
+import type { Database, Transaction } from "../database/mod.ts";
+import { type Head, read_head } from "../event_log/mod.ts";
+import { matches_etag } from "./headers.ts";
+
+/** How the API reads: one snapshot of the database, bounded in time, named by its place in the log. */
+
+/** Longest time a statement of the API may take. */
+const STATEMENT_TIMEOUT_MS = 5_000;
+
+/** Runs reads that see one moment of the database. */
+export function read_only<T>(database: Database, work: (transaction: Transaction) => Promise<T>): Promise<T> {
+  return database.transaction(async (transaction) => {
+    await transaction.execute("set transaction isolation level repeatable read, read only");
+    await transaction.execute(`set local statement_timeout = ${STATEMENT_TIMEOUT_MS}`);
+    return await work(transaction);
+  });
+}
+
+/** The entity tag of everything that is read at one position by one build. */
+export function etag_of(head: Pick<Head, "log_id" | "position">, build: string): string {
+  return `W/"${head.log_id}-${head.position}-${build}"`;
+}
+
+/**
+ * Answers with what `work` reads: JSON text. A client that has this position's answer gets 304 and nothing is computed.
+ * `work` may give a Response instead (a problem).
+ */
+export function answer_from_log(
+  request: Request,
+  source: { readonly database: Database; readonly build: string },
+  work: (transaction: Transaction, head: Head) => Promise<string | Response>,
+): Promise<Response> {
+  return read_only(source.database, async (transaction) => {
+    const head = await read_head(transaction);
+    const etag = etag_of(head, source.build);
+    const headers = { etag, "cache-control": "no-cache", vary: "authorization, cookie" };
+    if (matches_etag(request.headers.get("if-none-match"), etag)) return new Response(null, { status: 304, headers });
+    const answer = await work(transaction, head);
+    return answer instanceof Response
+      ? answer
+      : new Response(answer, { headers: { ...headers, "content-type": "application/json" } });
+  });
+}

@@ -1,0 +1,61 @@
+import { createHash } from "node:crypto";
+import { accepts, matches_etag } from "./headers.ts";
+import { not_found } from "./problem.ts";
+
+/** Static files out of memory: they come with the program as text, whether it runs, is bundled or compiled. */
+
+const TYPES: Readonly<Record<string, string>> = {
+  html: "text/html; charset=utf-8",
+  css: "text/css; charset=utf-8",
+  js: "text/javascript; charset=utf-8",
+  svg: "image/svg+xml",
+  txt: "text/plain; charset=utf-8",
+  json: "application/json",
+  webmanifest: "application/manifest+json",
+};
+
+interface Asset {
+  readonly type: string;
+  readonly etag: string;
+  readonly plain: Uint8Array<ArrayBuffer>;
+  readonly gzip: Uint8Array<ArrayBuffer>;
+}
+
+/** Serves assets by path (below `static/`). */
+export type StaticFiles = (request: Request, path: string) => Response;
+
+async function gzip(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+  const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+/**
+ * Prepares assets: types, entity tags and gzip once, so that a request costs nothing. Throws on a file type that it does not know.
+ * @param texts file texts by path
+ */
+export async function make_static_files(texts: Readonly<Record<string, string>>): Promise<StaticFiles> {
+  const assets = new Map<string, Asset>();
+  for (const [path, text] of Object.entries(texts)) {
+    const type = TYPES[path.slice(path.lastIndexOf(".") + 1)];
+    if (type === undefined) throw new Error(`prepare ${JSON.stringify(path)}: no content type known for such a file`);
+    const plain = new TextEncoder().encode(text);
+    const etag = `"${createHash("sha256").update(plain).digest("base64url").slice(0, 22)}"`;
+    assets.set(path, { type, etag, plain, gzip: await gzip(plain) });
+  }
+  return (request, path) => {
+    const asset = assets.get(path);
+    if (asset === undefined) return not_found(`no page ${JSON.stringify(new URL(request.url).pathname)}`);
+    // Names carry no version: a browser asks each time and is told "not modified" until the build changes.
+    const headers = {
+      etag: asset.etag,
+      "cache-control": "no-cache",
+      vary: "accept-encoding",
+      "content-type": asset.type,
+    };
+    if (matches_etag(request.headers.get("if-none-match"), asset.etag)) {
+      return new Response(null, { status: 304, headers });
+    }
+    if (!accepts(request.headers.get("accept-encoding"), "gzip")) return new Response(asset.plain, { headers });
+    return new Response(asset.gzip, { headers: { ...headers, "content-encoding": "gzip" } });
+  };
+}
