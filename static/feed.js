@@ -1,0 +1,103 @@
+/**
+ * The link to the feed: one stream at a time, made anew after growing, jittered pauses, whatever ended it. The browser's own
+ * reconnecting is not used: it has no jitter, and a 503 ends it for ever.
+ */
+
+const FRAMES = ["hello", "kpi", "trip", "hb", "reset", "bye"];
+
+/** The server speaks every 15 s at the latest: after more than two of those the link is dead, however open it looks. */
+export const SILENCE_MS = 35_000;
+
+/** A stream that lived this long was a good one: pauses start small again. */
+const SETTLED_MS = 5_000;
+
+/** The pause before an attempt: doubles from 1 s to 15 s; `chance` in [0, 1) makes it half of that to all of it. */
+export function retry_pause_ms(attempt, chance) {
+  return Math.min(15_000, 1_000 * 2 ** attempt) * (0.5 + chance / 2);
+}
+
+/** A feed that is not open yet. `on_link` hears of changes: {state: "connecting" | "connected" | "reconnecting" | "closed", since_ms}. */
+export function make_feed({
+  make_source,
+  on_frame,
+  on_link,
+  now = () => Date.now(),
+  random = () => Math.random(),
+  set_timer = (run, ms) => setTimeout(run, ms),
+  clear_timer = (timer) => clearTimeout(timer),
+}) {
+  let source = null, timer, query = null, last_id = null;
+  let attempt = 0, opened_ms = 0, heard_ms = 0, state = "closed";
+
+  function set_state(next) {
+    if (next === state) return;
+    state = next;
+    on_link({ state, since_ms: now() });
+  }
+
+  function drop() {
+    source?.close();
+    source = null;
+    clear_timer(timer);
+  }
+
+  function connect() {
+    drop();
+    const params = new URLSearchParams(query);
+    if (last_id !== null) params.set("last_event_id", last_id);
+    const mine = source = make_source(`/api/v1/feed?${params}`);
+    opened_ms = heard_ms = now();
+    for (const name of FRAMES) mine.addEventListener(name, (event) => source === mine && receive(name, event));
+    mine.onerror = () => source === mine && retry_in(retry_pause_ms(attempt++, random()));
+  }
+
+  function lose() {
+    drop();
+    if (state !== "connecting") set_state("reconnecting");
+  }
+
+  function retry_in(pause_ms) {
+    lose();
+    timer = set_timer(connect, pause_ms);
+  }
+
+  function receive(name, event) {
+    const data = JSON.parse(event.data);
+    heard_ms = now();
+    if (heard_ms - opened_ms > SETTLED_MS) attempt = 0;
+    // Everyone is told at once: the return is spread over half as long again.
+    if (name === "bye") return retry_in(data.retry_ms * (1 + random() / 2));
+    // Only these say what the figures contain: a trip's id may be ahead of them, and to resume there would skip.
+    if (name === "hello" || name === "kpi") last_id = event.lastEventId || last_id;
+    if (name === "reset") last_id = null;
+    on_frame(name, data);
+    set_state("connected");
+  }
+
+  return {
+    /** Starts with another query; what was received before does not count. */
+    open(next) {
+      [query, last_id, attempt] = [next, null, 0];
+      set_state("connecting");
+      connect();
+    },
+    /** Ends the link until `resume`. */
+    close() {
+      drop();
+      set_state("closed");
+    },
+    /** Goes on after `close`; while waiting for an attempt, makes it now. */
+    resume() {
+      if (query === null || source !== null) return;
+      attempt = 0;
+      lose();
+      connect();
+    },
+    /** Gives up a silent link. To be called about once a second. */
+    check() {
+      if (source === null || now() - heard_ms <= SILENCE_MS) return;
+      lose();
+      connect();
+    },
+  };
+}

@@ -1,0 +1,31 @@
+/** The few ways in which elements are found, made and changed. */
+
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+
+/** The element with an id. */
+export function by_id(id) {
+  return document.getElementById(id);
+}
+
+/** Makes an element with a class and children. */
+export function make(tag, name = "", ...children) {
+  const element = document.createElement(tag);
+  element.className = name;
+  element.append(...children);
+  return element;
+}
+
+/** Changes a text only when it differs, so that nothing is laid out or read aloud without cause; says whether it did. */
+export function set_text(element, text) {
+  if (element.textContent === text) return false;
+  element.textContent = text;
+  return true;
+}
+
+/** A text whose change is to be noticed: it fades in, unless the reader wants no motion. */
+export function set_figure(element, text) {
+  const before = element.textContent;
+  if (set_text(element, text) && before !== "" && !still.matches) {
+    element.animate([{ opacity: 0.55 }, { opacity: 1 }], 150);
+  }
+}
