@@ -1,0 +1,86 @@
+import type { Database } from "../database/mod.ts";
+import { type Head, read_head } from "../event_log/mod.ts";
+import type { DatabaseHealth, Health } from "../feed/mod.ts";
+import type { IngestStatus } from "../ingest/mod.ts";
+import type { Clock } from "../runtime/mod.ts";
+
+/** What ingest says of itself. */
+export interface IngestHealth {
+  readonly status: () => IngestStatus;
+  readonly lag: () => number | null;
+  readonly events_per_s: () => number;
+  readonly source: Health["ingest"]["source"];
+}
+
+const EVERY_MS = 1_000;
+
+/**
+ * Keeps the program's health at hand: asks the database once a second how far the log is and what is held in quarantine,
+ * and notes since when it does not answer. `now` is synchronous, so that telling it never waits for the database.
+ */
+export class HealthWatch {
+  readonly #database: Database;
+  readonly #ingest: IngestHealth;
+  readonly #clock: Clock;
+  #head: Head | null = null;
+  #held = 0;
+  #state: DatabaseHealth;
+  #asking = false;
+  readonly #timer: ReturnType<typeof setInterval>;
+
+  constructor(database: Database, ingest: IngestHealth, clock: Clock) {
+    this.#database = database;
+    this.#ingest = ingest;
+    this.#clock = clock;
+    this.#state = { ok: true, since_ms: clock.now_ms(), reason: null };
+    this.#timer = setInterval(() => void this.ask(), EVERY_MS);
+  }
+
+  /** Asks the database now, unless it is being asked. Never rejects: that it does not answer is what is noted. */
+  async ask(): Promise<void> {
+    if (this.#asking) return;
+    this.#asking = true;
+    try {
+      this.#head = await read_head(this.#database);
+      const [row] = await this.#database.query(
+        "select count(*)::integer as held from quarantine where status = 'held'",
+      );
+      this.#held = Number(row?.held);
+      this.#note(true, null);
+    } catch (error) {
+      this.#note(false, error instanceof Error ? error.message : String(error));
+    } finally {
+      this.#asking = false;
+    }
+  }
+
+  #note(ok: boolean, reason: string | null): void {
+    const since_ms = ok === this.#state.ok ? this.#state.since_ms : this.#clock.now_ms();
+    this.#state = { ok, since_ms, reason };
+  }
+
+  /** The newest head read; null before the first answer. */
+  head(): Head | null {
+    return this.#head;
+  }
+
+  now(): Health {
+    const { state, reason, since_ms } = this.#ingest.status();
+    const head = this.#head;
+    return {
+      ingest: { state, reason, since_ms, source: this.#ingest.source },
+      database: this.#state,
+      recorded_ms: head?.recorded_at_us == null ? null : Math.floor(head.recorded_at_us / 1000),
+      lag: this.#ingest.lag(),
+      events_per_s: this.#ingest.events_per_s(),
+      late: head?.late ?? 0,
+      duplicates: head?.duplicates ?? 0,
+      quarantined: this.#held,
+      position: head?.position ?? 0,
+    };
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+}

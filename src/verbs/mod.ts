@@ -1,0 +1,9 @@
+/**
+ * The verbs of the command line: each composes the parts below it into one run of the program, and holds no logic of its own.
+ */
+export { dev_verb } from "./dev.ts";
+export { migrate_verb } from "./migrate.ts";
+export { produce_verb } from "./produce.ts";
+export { replay_verb } from "./replay.ts";
+export { serve_verb } from "./serve.ts";
+export { run_verb, VERSION } from "./shell.ts";

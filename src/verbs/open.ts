@@ -1,0 +1,116 @@
+import { type Database, is_outage, migrate, open_database } from "../database/mod.ts";
+import { type TripDomain, trips_domain } from "../domains/trips/mod.ts";
+import { read_cursors, settle_deployment } from "../event_log/mod.ts";
+import { type KafkaConnectionOptions, KafkaSource } from "../ingest/kafka/mod.ts";
+import { Cursors, Ingest, type MessageSource, Pipeline, type SourceState } from "../ingest/mod.ts";
+import { type Days, days_in } from "../kpi/mod.ts";
+import { backoff_ms, system_clock, wait } from "../runtime/mod.ts";
+import { is_refused, type Shell, VERSION } from "./shell.ts";
+
+/** The opened parts of the program that every verb with a database shares. */
+export interface Opened {
+  readonly database: Database;
+  readonly domain: TripDomain;
+  readonly days: Days;
+}
+
+/**
+ * Opens and migrates the database, and settles time zone and currency. Waits for a server that is away, as long as it takes; one
+ * that refuses us (password, unknown database) is an error at once.
+ */
+export async function open_log(shell: Shell): Promise<Opened> {
+  const { config, logger, signal } = shell;
+  const where = { url: config.database_url, data_dir: config.data_dir };
+  const database = await open_database(
+    where,
+    (error) => logger.log("warn", "an idle database connection broke", { reason: error }),
+  );
+  try {
+    for (let attempt = 1;; attempt++) {
+      try {
+        for (const { version, name } of await migrate(database)) logger.log("info", "migrated", { version, name });
+        await settle_deployment(database, config);
+        break;
+      } catch (error) {
+        if (!is_outage(error) || is_refused(error)) throw error;
+        const ms = backoff_ms(attempt, Math.random());
+        logger.log("warn", "the database does not answer; waiting", { reason: error, next_try_ms: ms });
+        await wait(ms, signal);
+      }
+    }
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+  return { database, domain: trips_domain(config), days: days_in(config.time_zone) };
+}
+
+/** How to reach the brokers of the configuration. */
+export function kafka_connection({ config, logger }: Shell): KafkaConnectionOptions {
+  const { kafka_sasl, kafka_username, kafka_password } = config;
+  return {
+    brokers: config.kafka_brokers ?? [],
+    client_id: "tacho",
+    tls: config.kafka_tls,
+    sasl: kafka_sasl === null || kafka_username === null || kafka_password === null
+      ? null
+      : { mechanism: kafka_sasl, username: kafka_username, password: kafka_password },
+    log: (level, message, fields) => logger.log(level === "info" ? "debug" : level, message, fields),
+  };
+}
+
+/**
+ * The Kafka source of the configuration.
+ * @param failed hears when the brokers refuse for good; the program then has to end
+ */
+export async function kafka_source(
+  shell: Shell,
+  database: Database,
+  failed: (reason: string) => void,
+): Promise<MessageSource> {
+  const { config } = shell;
+  const known = (await read_cursors(database)).filter(({ topic }) => config.topics.includes(topic));
+  return new KafkaSource(
+    {
+      ...kafka_connection(shell),
+      topics: config.topics,
+      group: config.group,
+      partitions: config.partitions,
+      replication: config.replication,
+      create_topic: true,
+      expected_cluster_id: known[0]?.cluster_id ?? null,
+    },
+    system_clock,
+    {
+      on_state: (state: SourceState) => {
+        if (state.state === "failed") failed(state.reason);
+      },
+    },
+  );
+}
+
+/** The trips ingest on a source. */
+export function make_ingest(shell: Shell, opened: Opened, source: MessageSource, committed: () => void) {
+  const { config, logger } = shell;
+  const pipeline = new Pipeline({
+    database: opened.database,
+    domain: opened.domain,
+    days: opened.days,
+    limits: { future_limit_ms: config.future_limit_minutes * 60_000, max_message_bytes: config.max_message_bytes },
+    code_version: VERSION,
+    cache_streams: 3 * Math.max(config.batch_messages, 20_000),
+    now_ms: system_clock.now_ms,
+  });
+  return new Ingest({
+    database: opened.database,
+    pipeline,
+    cursors: new Cursors(),
+    source,
+    logger,
+    batch_limit: { messages: config.batch_messages, bytes: 8 << 20 },
+    quarantine_per_minute: config.quarantine_per_minute,
+    now_ms: system_clock.now_ms,
+    random: Math.random,
+    committed,
+  });
+}

@@ -1,0 +1,141 @@
+import { trips_board } from "../domains/trips/mod.ts";
+import { FeedHub, interval_ticker } from "../feed/mod.ts";
+import { ASSETS, make_app, make_metrics, make_static_files, serve_http } from "../http/mod.ts";
+import type { MessageSource } from "../ingest/mod.ts";
+import { system_clock } from "../runtime/mod.ts";
+import { HealthWatch } from "./health_watch.ts";
+import { kafka_source, make_ingest, open_log, type Opened } from "./open.ts";
+import { type Shell, UsageError, VERSION } from "./shell.ts";
+
+/** What a program that serves is asked to do beside. */
+export interface ServeOptions {
+  /** Gives the source; the default is Kafka. */
+  readonly source?: (opened: Opened, failed: (reason: string) => void) => Promise<MessageSource>;
+  readonly source_name: "generator" | "kafka";
+  /** Work that runs as long as the program does, such as feeding the generator's trips in. */
+  readonly beside?: (opened: Opened, signal: AbortSignal) => Promise<void>;
+  /** Hears when the page can be opened. */
+  readonly ready: (url: string, opened: Opened) => void;
+}
+
+/**
+ * Runs ingest and the page until a signal: then fetching stops, the transaction under way is finished, viewers hear bye, and
+ * everything is closed. When ingest stops for good the page stays up and says so; a source that refuses us ends the program.
+ */
+export async function serve(shell: Shell, options: ServeOptions): Promise<void> {
+  const { config, logger } = shell;
+  const opened = await open_log(shell);
+  const { database, days } = opened;
+  const failure = new AbortController();
+  const signal = AbortSignal.any([shell.signal, failure.signal]);
+  const failed = (reason: string) => failure.abort(new Error(reason));
+  const source = await (options.source ?? ((log, fail) => kafka_source(shell, log.database, fail)))(opened, failed);
+
+  const wake = () => {
+    void health.ask();
+    hub.wake();
+  };
+  const ingest = make_ingest(shell, opened, source, wake);
+  const health = new HealthWatch(database, {
+    status: () => ingest.status(),
+    lag: () => source.lag(),
+    events_per_s: () => ingest.events_per_s(),
+    source: options.source_name,
+  }, system_clock);
+  const hub = new FeedHub({
+    database,
+    days,
+    board: trips_board,
+    clock: system_clock,
+    logger,
+    random: Math.random,
+    ticker: interval_ticker,
+    health: () => health.now(),
+    settings: { build: VERSION, time_zone: config.time_zone, currency: config.currency },
+  });
+  const metrics = make_metrics(() => {
+    const { messages_read: read, admitted, duplicates, quarantined, late } = ingest.counts;
+    const { subscribers, frames, encodes, skipped } = hub.counts();
+    const feed = { subscribers, feed_frames: frames, feed_encodes: encodes, feed_skipped: skipped };
+    return {
+      position: health.head()?.position ?? 0,
+      read,
+      admitted,
+      duplicates,
+      quarantined,
+      late,
+      lag: source.lag(),
+      ...feed,
+    };
+  });
+  const app = make_app({
+    database,
+    days,
+    hub,
+    logger,
+    metrics,
+    board: trips_board,
+    clock: system_clock,
+    time_zone: config.time_zone,
+    token: config.token,
+    build: VERSION,
+    version: VERSION,
+    static_files: await make_static_files(ASSETS),
+    readiness: async () => {
+      await health.ask();
+      const { ingest: { state, reason, since_ms }, database: answers } = health.now();
+      const since = new Date(since_ms).toISOString();
+      return [
+        { name: "database", ok: answers.ok, reason: answers.reason },
+        {
+          name: "ingest",
+          ok: state === "running",
+          reason: state === "running" ? null : `${state} since ${since}: ${reason ?? "no reason given"}`,
+        },
+      ];
+    },
+  });
+  const cut = new AbortController();
+  const served = serve_http(app, { host: config.host, port: config.port, signal: cut.signal });
+  try {
+    await health.ask();
+    options.ready(`http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${served.port}/`, opened);
+    const beside = options.beside?.(opened, signal) ?? Promise.resolve();
+    // What ingest could not survive is on the page and in the log; the page stays until a signal.
+    const running = ingest.run(signal).catch(() => ended(signal));
+    await Promise.all([running, beside]);
+    if (!signal.aborted) await ended(signal);
+  } finally {
+    logger.log("info", "stopping");
+    hub.close();
+    health.close();
+    await served.shutdown();
+    await source.close();
+    await database.close();
+  }
+  if (failure.signal.aborted) throw failure.signal.reason;
+}
+
+/** Resolves when the signal is aborted. */
+function ended(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+/** `tacho serve`: PostgreSQL and Kafka from the configuration. */
+export async function serve_verb(shell: Shell): Promise<void> {
+  if (shell.config.kafka_brokers === null) {
+    throw new UsageError("serve: KAFKA_BROKERS is not set; name the brokers, or use `tacho dev` for generated trips");
+  }
+  await serve(shell, {
+    source_name: "kafka",
+    ready: (url) =>
+      shell.logger.log("info", "serving", {
+        page: url,
+        topics: shell.config.topics.join(","),
+        group: shell.config.group,
+      }),
+  });
+}
