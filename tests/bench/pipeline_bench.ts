@@ -1,0 +1,192 @@
+import { trips_domain } from "../../src/domains/trips/mod.ts";
+import { bench_stream } from "../../src/domains/trips/generator/mod.ts";
+import { type Database, migrate, open_database } from "../../src/database/mod.ts";
+import { append, EVENT_COLUMNS, event_line, settle_deployment, StreamStates } from "../../src/event_log/mod.ts";
+import {
+  Cursors,
+  Ingest,
+  type MessageSource,
+  Pipeline,
+  type PlannedBatch,
+  type SourceBatch,
+  type SourceMessage,
+} from "../../src/ingest/mod.ts";
+import { days_in, format_time } from "../../src/kpi/mod.ts";
+import { start_postgres } from "../support/postgres.ts";
+
+/**
+ * Measures the hot path on one PostgreSQL server, fsync on, alternating in every round:
+ *   copy      COPY of the event rows, already text, into a table partitioned and keyed like `events`
+ *   append    the log alone: head, events, batches with the chain, from planned batches
+ *   pipeline  everything: decode, validate, plan, log, trips, all cells, cursors, chain
+ * The last line is one line of JSON; ratios are medians over the rounds.
+ */
+
+const TRIPS = Number(Deno.args.find((arg) => /^\d+$/.test(arg)) ?? 100_000);
+const ROUNDS = 5;
+const BATCH = 20_000;
+const START_US = Date.UTC(2026, 2, 1, 6) * 1000;
+const NOW_MS = START_US / 1000 + 86_400_000;
+
+const say = (line: string): void => console.error(line);
+const seconds = async (work: () => Promise<unknown>): Promise<number> => {
+  const from = performance.now();
+  await work();
+  return (performance.now() - from) / 1000;
+};
+const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
+
+function messages(): SourceMessage[] {
+  const stream = bench_stream({
+    trips: TRIPS,
+    drivers: 10_000,
+    passengers: 200_000,
+    zones: 260,
+    apart: 5_000,
+    seed: 1,
+    start_us: START_US,
+    trips_per_second: 20,
+  });
+  let offset = 0;
+  return [...stream].map(({ key, value }) => ({ offset: offset++, key, value, headers: {}, timestamp_ms: NOW_MS }));
+}
+
+/** A source that has everything already, in batches. */
+function ready_source(all: readonly SourceMessage[], done: () => void): MessageSource {
+  let at = 0, durable = 0;
+  return {
+    cluster_id: "bench",
+    open: () => Promise.resolve(),
+    take(limit, signal) {
+      if (at >= all.length) {
+        return new Promise((resolve) => signal.addEventListener("abort", () => resolve([]), { once: true }));
+      }
+      const part = all.slice(at, at + limit.messages);
+      const batch: SourceBatch = {
+        topic: "trips",
+        partition: 0,
+        from_offset: at,
+        next_offset: at + part.length,
+        messages: part,
+      };
+      at += part.length;
+      return Promise.resolve([batch]);
+    },
+    committed(cursors) {
+      durable = cursors[0]!.next_offset;
+      if (durable >= all.length) done();
+    },
+    rewind: () => at = durable,
+    state: () => ({ state: "running", since_ms: 0, reason: null }),
+    lag: () => all.length - durable,
+    close: () => Promise.resolve(),
+  };
+}
+
+const domain = trips_domain({ currency: "USD" });
+const days = days_in("America/New_York");
+const pipeline_on = (database: Database) =>
+  new Pipeline({
+    database,
+    domain,
+    days,
+    limits: { future_limit_ms: 3_600_000, max_message_bytes: 1_048_576 },
+    code_version: "bench",
+    cache_streams: 60_000,
+    now_ms: () => NOW_MS,
+  });
+
+async function fresh(url: string): Promise<Database> {
+  const database = await open_database({ url, data_dir: null, connections: 4 });
+  await migrate(database);
+  await settle_deployment(database, { time_zone: "America/New_York", currency: "USD" });
+  return database;
+}
+
+async function run_pipeline(database: Database, all: readonly SourceMessage[]): Promise<void> {
+  const stop = new AbortController();
+  const ingest = new Ingest({
+    database,
+    pipeline: pipeline_on(database),
+    cursors: new Cursors(),
+    source: ready_source(all, () => stop.abort()),
+    logger: { log: (level, text, fields) => level === "debug" || say(`${level} ${text} ${JSON.stringify(fields)}`) },
+    batch_limit: { messages: BATCH, bytes: 8 << 20 },
+    quarantine_per_minute: 1,
+    now_ms: () => performance.now(),
+    random: () => 0.5,
+    committed: () => {},
+  });
+  await ingest.run(stop.signal);
+  if (ingest.counts.admitted !== all.length) {
+    throw new Error(`pipeline: admitted ${ingest.counts.admitted} of ${all.length}`);
+  }
+}
+
+const all = messages();
+say(
+  `${all.length} messages, ${
+    Math.round(all.reduce((sum, { value }) => sum + value!.length, 0) / all.length)
+  } bytes each`,
+);
+await using server = await start_postgres();
+const rounds: { copy: number; append: number; pipeline: number }[] = [];
+for (let round = 0; round <= ROUNDS; round++) {
+  const databases = await Promise.all(
+    [0, 1, 2].map(async () => fresh((await server.create_database()).url)),
+  );
+  const [for_copy, for_append, for_pipeline] = databases as [Database, Database, Database];
+  // What COPY and the log alone are given: batches planned beforehand, on a database that stays empty.
+  const planner = pipeline_on(for_append);
+  const planned: PlannedBatch<unknown>[] = [];
+  for (let at = 0; at < all.length; at += BATCH) {
+    const part = all.slice(at, at + BATCH);
+    const batch = { topic: "trips", partition: 0, from_offset: at, next_offset: at + part.length, messages: part };
+    planned.push(
+      await planner.plan(
+        [batch],
+        [{ topic: "trips", partition: 0, from: at === 0 ? null : at, to: at + part.length }],
+        "bench",
+      ),
+    );
+  }
+  const recorded_at = format_time(NOW_MS * 1000);
+  let position = 0;
+  const text = planned.flatMap(({ batch }) => batch.events).map((event) =>
+    `${++position}\t${event_line(event, recorded_at)}`
+  ).join("");
+  await for_copy.script(
+    "create table copied (like events including all) partition by range (position); create table copied_p0 partition of copied for values from (0) to (10000000)",
+  );
+
+  const copy = await seconds(() => for_copy.transaction((tx) => tx.copy("copied", EVENT_COLUMNS, text)));
+  const streams = new StreamStates(domain);
+  const append_only = await seconds(async () => {
+    for (const { batch } of planned) {
+      await append(for_append, streams, { ...batch, streams: [] }, () => Promise.resolve());
+    }
+  });
+  const pipeline = await seconds(() => run_pipeline(for_pipeline, all));
+  if (round === 0 && Deno.args.includes("--cells")) {
+    console.table(
+      await for_pipeline.query(
+        "select dimension, grain, count(*) as cells from trip_cells group by 1, 2 order by 1, 2",
+      ),
+    );
+  }
+  await Promise.all(databases.map((database) => database.close()));
+  const rate = { copy: all.length / copy, append: all.length / append_only, pipeline: all.length / pipeline };
+  const warm = round === 0 ? " (warm-up, not counted)" : "";
+  say(
+    `round ${round}: copy ${Math.round(rate.copy)}/s, append ${Math.round(rate.append)}/s, pipeline ${
+      Math.round(rate.pipeline)
+    }/s, ratio ${(rate.pipeline / rate.copy).toFixed(3)}${warm}`,
+  );
+  if (round > 0) rounds.push(rate);
+}
+console.log(JSON.stringify({
+  copy_rows_per_s: Math.round(median(rounds.map(({ copy }) => copy))),
+  append_per_copy: Number(median(rounds.map(({ append, copy }) => append / copy)).toFixed(3)),
+  pipeline_per_copy: Number(median(rounds.map(({ pipeline, copy }) => pipeline / copy)).toFixed(3)),
+  pipeline_events_per_s: Math.round(median(rounds.map(({ pipeline }) => pipeline))),
+}));

@@ -1,0 +1,248 @@
+import assert from "node:assert/strict";
+import type { Database } from "../../src/database/mod.ts";
+import { type FeedHub, type Health, type Subscription, type View } from "../../src/feed/mod.ts";
+import { put_trip, put_whole } from "../support/board_rows.ts";
+import { FeedModel, FrameReader } from "../support/feed_client.ts";
+import { database_test, FlakyDatabase, healthy, make_hub, ManualTime } from "../support/read_side.ts";
+
+const HOUR: View = { range: "1h", to_s: null };
+const START = "2026-03-01T12:00:30Z";
+
+function opened(subscription: Subscription): FrameReader {
+  assert(subscription.ok, "expected to be taken in");
+  return new FrameReader(subscription.stream);
+}
+
+const watch = (hub: FeedHub, last: string | null = null, view: View = HOUR, address = "::1") =>
+  opened(hub.subscribe(view, last, address));
+
+async function complete(database: Database, trip_id: string, at: string, trips: number): Promise<number> {
+  const position = await put_trip(database, { trip_id, status: "completed", at });
+  await put_whole(database, `${at.slice(0, 16)}:00Z`, { trips, completed: trips });
+  return position;
+}
+
+database_test("a subscriber is greeted, follows, and resumes after what it missed", async (database) => {
+  const time = new ManualTime(START);
+  const hub = make_hub(database, time);
+  await complete(database, "t1", "2026-03-01T12:00:10Z", 1);
+  const model = new FeedModel();
+  const reader = watch(hub);
+  const hello = await reader.next();
+  assert(hello !== null);
+  assert.deepEqual([hello.event, hello.data.position, hello.data.grain, hello.data.following], [
+    "hello",
+    1,
+    "1m",
+    true,
+  ]);
+  assert.deepEqual([hello.data.build, hello.data.time_zone, hello.data.currency], ["test", "UTC", "USD"]);
+  assert.equal(hello.id, `${hello.data.log_id}-1`);
+  assert.equal(hello.data.trips[0].trip_id, "t1");
+  model.apply(hello);
+
+  await complete(database, "t2", "2026-03-01T12:00:20Z", 2);
+  time.pass(1_000);
+  model.apply(await reader.until("kpi"));
+  const trip = await reader.until("trip");
+  assert.deepEqual(trip.data.trips.map((line: { trip_id: string }) => line.trip_id), ["t2"]);
+  model.apply(trip);
+  await reader.cancel();
+  assert.equal(time.ticking, false, "nobody watches, nothing ticks");
+
+  await complete(database, "t3", "2026-03-01T11:59:20Z", 1);
+  time.now += 120_000;
+  const again = watch(hub, model.last_event_id);
+  const kpi = await again.next();
+  assert(kpi !== null);
+  assert.equal(kpi.event, "kpi", "what it has is kept");
+  // The minute that did not change is sent only for being near the time at which its last position was recorded.
+  assert(kpi.data.series.t.includes(Date.parse("2026-03-01T11:59:00Z") / 1000));
+  model.apply(kpi);
+  model.apply(await again.until("trip"));
+  assert.deepEqual(model.series().map(([, { trips }]) => trips), [1, 2]);
+  assert.deepEqual(model.lines.slice(0, 3), ["t3", "t2", "t1"]);
+  hub.close();
+}, { both: true });
+
+database_test("who comes from another log is reset before the hello", async (database) => {
+  const time = new ManualTime(START);
+  const hub = make_hub(database, time);
+  for (const id of ["00000000-0000-4000-8000-000000000000-0", "nonsense"]) {
+    const reader = watch(hub, id);
+    assert.equal((await reader.next())?.event, "reset");
+    assert.equal((await reader.next())?.event, "hello");
+  }
+  const [head] = await database.query<{ log_id: string }>("select log_id::text as log_id from log_head");
+  const ahead = watch(hub, `${head?.log_id}-99`);
+  assert.equal((await ahead.next())?.event, "reset", "a position that was never given out");
+  hub.close();
+});
+
+database_test("two hundred subscribers share readings and encodings", async (database) => {
+  const time = new ManualTime(START);
+  const flaky = new FlakyDatabase(database);
+  const hub = make_hub(flaky, time);
+  await complete(database, "t1", "2026-03-01T12:00:10Z", 1);
+  const readers = Array.from({ length: 200 }, () => watch(hub));
+  for (const reader of readers) assert.equal((await reader.next())?.event, "hello");
+  const before = { ...hub.counts(), queries: flaky.queries };
+  await complete(database, "t2", "2026-03-01T12:00:20Z", 2);
+  time.pass(1_000);
+  for (const reader of readers) assert.equal((await reader.next())?.event, "kpi");
+  for (const reader of readers) assert.equal((await reader.next())?.event, "trip");
+  const after = { ...hub.counts(), queries: flaky.queries };
+  assert.equal(after.encodes - before.encodes, 2, "one kpi, one trip");
+  assert.equal(after.frames - before.frames, 400);
+  assert.equal(after.queries - before.queries, 2, "one look at the head, one transaction");
+  hub.close();
+});
+
+database_test("the database is asked at most four times a second, and twice without hints", async (database) => {
+  const time = new ManualTime(START);
+  const flaky = new FlakyDatabase(database);
+  const hub = make_hub(flaky, time);
+  const reader = watch(hub);
+  await reader.next();
+  const looks_in_5_s = async (hinted: boolean): Promise<number> => {
+    await flaky.settled();
+    const before = flaky.queries;
+    for (let ms = 0; ms < 5_000; ms += 50) {
+      const asked = flaky.queries;
+      if (hinted) hub.wake();
+      if (ms % 250 === 0) time.pass(0);
+      // A reading that was begun is let end before the clock moves on.
+      if (flaky.queries > asked) await flaky.settled();
+      time.now += 50;
+    }
+    return flaky.queries - before;
+  };
+  // The window does not slide meanwhile: 12:00:30 to 12:00:40.
+  const hinted = await looks_in_5_s(true), unhinted = await looks_in_5_s(false);
+  assert(hinted >= 18 && hinted <= 20, `hinted: ${hinted}`);
+  assert(unhinted >= 9 && unhinted <= 10, `unhinted: ${unhinted}`);
+  hub.close();
+});
+
+database_test("an outage is told at once, heartbeats go on, and the board comes back", async (database) => {
+  const time = new ManualTime(START);
+  const flaky = new FlakyDatabase(database);
+  const hub = make_hub(flaky, time);
+  const reader = watch(hub);
+  await reader.next();
+  flaky.fault = new Error("connection refused");
+  time.pass(500);
+  const down = await time.beat_until("the outage is told", reader.until("hb"));
+  assert.deepEqual(down.data.health.database, { ok: false, since_ms: time.now, reason: "connection refused" });
+  assert.equal(down.id, null);
+  const newcomer = watch(hub, null, { range: "7d", to_s: null });
+  assert.equal((await newcomer.next())?.data.health.database.ok, false, "it learns why there is no hello");
+  time.pass(15_000);
+  const later = await reader.until("hb");
+  assert.equal(later.data.health.database.since_ms, down.data.health.database.since_ms);
+  flaky.fault = null;
+  time.pass(10_000);
+  assert.equal((await newcomer.until("hello")).data.health.database.ok, true);
+  const up = await time.beat_until("the end of the outage is told", reader.until("hb"));
+  assert.equal(up.data.health.database.ok, true);
+  hub.close();
+});
+
+database_test("a change of the program's health is sent at once, the rest of it every 15 s", async (database) => {
+  const time = new ManualTime(START);
+  let health: Health = healthy();
+  const flaky = new FlakyDatabase(database);
+  const hub = make_hub(flaky, time, { health: () => health });
+  const reader = watch(hub);
+  await reader.next();
+  time.pass(250);
+  health = healthy({ ingest: { state: "paused", reason: "broker away", since_ms: time.now, source: "kafka" } });
+  time.pass(250);
+  assert.equal((await reader.next())?.data.health.ingest.reason, "broker away");
+  health = { ...health, lag: 12 };
+  for (const ms of [4_000, 4_000, 4_000, 3_000]) {
+    await flaky.settled();
+    time.pass(ms);
+  }
+  const beat = await reader.until("hb");
+  assert.deepEqual([beat.data.health.lag, beat.data.now_ms], [12, time.now]);
+  hub.close();
+});
+
+database_test("the window slides without any event", async (database) => {
+  const time = new ManualTime(START);
+  const hub = make_hub(database, time);
+  await complete(database, "t1", "2026-03-01T11:01:10Z", 5);
+  const reader = watch(hub);
+  assert.equal((await reader.next())?.data.cards.trips, 5);
+  time.pass(30_000);
+  const kpi = await reader.until("kpi");
+  assert.equal(kpi.data.from_s, Date.parse("2026-03-01T11:02:00Z") / 1000);
+  assert.deepEqual([kpi.data.cards.trips, kpi.data.series.t], [0, []]);
+  hub.close();
+});
+
+database_test("connections end with bye when they are old and when the hub closes", async (database) => {
+  const time = new ManualTime(START);
+  const hub = make_hub(database, time);
+  const old = watch(hub);
+  await old.next();
+  time.pass(300_000);
+  const young = watch(hub);
+  await young.until("hello");
+  time.pass(300_000);
+  const bye = await old.until("bye");
+  assert.deepEqual(bye.data, { reason: "rotation", retry_ms: 3_000 });
+  assert.equal(await old.next(), null);
+  hub.close();
+  assert.equal((await young.until("bye")).data.reason, "shutdown");
+  assert.equal(await young.next(), null);
+  assert.deepEqual(hub.subscribe(HOUR, null, "::1"), { ok: false, reason: "closing" });
+  assert.equal(time.ticking, false);
+});
+
+database_test(
+  "a reader that does not drain is cut after 30 s, one that drains in time is not",
+  async (database) => {
+    const time = new ManualTime(START);
+    const hub = make_hub(database, time);
+    const subscription = hub.subscribe(HOUR, null, "::1");
+    assert(subscription.ok);
+    const reader = watch(hub);
+    await reader.next();
+    // Nothing is read from the first stream: its kpi frames pile up to the bound and no further.
+    for (let i = 1; hub.counts().skipped === 0; i++) {
+      await database.execute(
+        `insert into trip_cells (grain, bucket, dimension, key, trips, last_position)
+       select '1m', timestamptz '2026-03-01T11:01:00Z' + minute * interval '1 minute', 'none', 'all', $1, position + 1
+       from log_head, generate_series(0, 59) minute
+       on conflict (grain, dimension, bucket, key) do update set trips = excluded.trips, last_position = excluded.last_position`,
+        [i],
+      );
+      const position = await put_trip(database, { trip_id: "t1", status: "completed", at: "2026-03-01T12:00:10Z" });
+      time.pass(500);
+      while ((await reader.until("kpi")).data.position < position) time.pass(500);
+    }
+    time.pass(29_000);
+    assert.equal(hub.counts().subscribers, 2);
+    time.pass(2_000);
+    assert.equal(hub.counts().subscribers, 1, "the reader that drains stays");
+    await assert.rejects(subscription.stream.getReader().read(), /has not drained/);
+    hub.close();
+  },
+);
+
+database_test("subscribers, those of one address, and distinct views are capped", async (database) => {
+  const time = new ManualTime(START);
+  const hub = make_hub(database, time, { limits: { subscribers: 3, subscribers_per_address: 2, views: 2 } });
+  const first = watch(hub, null, HOUR, "a");
+  watch(hub, null, HOUR, "a");
+  assert.deepEqual(hub.subscribe(HOUR, null, "a"), { ok: false, reason: "too_many_of_this_address" });
+  await first.cancel();
+  watch(hub, null, { range: "6h", to_s: null }, "a");
+  assert.deepEqual(hub.subscribe({ range: "7d", to_s: null }, null, "b"), { ok: false, reason: "too_many_views" });
+  watch(hub, null, HOUR, "b");
+  assert.deepEqual(hub.subscribe(HOUR, null, "c"), { ok: false, reason: "too_many_subscribers" });
+  hub.close();
+  assert.deepEqual([hub.counts().subscribers, hub.counts().views], [0, 0]);
+});

@@ -1,0 +1,247 @@
+import assert from "node:assert/strict";
+import type { Database } from "../../src/database/mod.ts";
+import { put_cell, put_cells, put_trip, put_whole } from "../support/board_rows.ts";
+import { make_http_side } from "../support/http_side.ts";
+import { database_test } from "../support/read_side.ts";
+
+const ALL_TIME = { grain: "all", bucket: "1970-01-01T00:00:00Z" };
+
+/** An answer's JSON, when its status is the expected one. */
+async function json(answer: Promise<Response>, status = 200) {
+  const response = await answer;
+  const text = await response.text();
+  assert.equal(response.status, status, text);
+  return JSON.parse(text);
+}
+
+database_test("a day's figures have the shape of metrics.json, exact and rounded half up", async (database) => {
+  const { get } = await make_http_side(database);
+  const measures = {
+    completed: 4885,
+    fare_sum_micros: "268640790000",
+    fare_min_micros: 10455000,
+    fare_max_micros: 99994999,
+  };
+  await put_whole(database, "2024-05-25T00:00:00Z", measures, ["1d"]);
+  assert.deepEqual(await json(get("/api/v1/kpis/daily?date=2024-05-25")), {
+    date: "2024-05-25",
+    metrics: { total_fare: 268640.79, count_trips: 4885, average_fare: 54.99, max_fare: 99.99, min_fare: 10.46 },
+    generated_at: "2026-03-01T12:00:30.000Z",
+    trip_count: 4885,
+  });
+  const empty = await json(get("/api/v1/kpis/daily?date=2024-05-24"));
+  assert.deepEqual(empty.metrics, { total_fare: 0, count_trips: 0, average_fare: 0, max_fare: 0, min_fare: 0 });
+}, { both: true });
+
+database_test(
+  "a day is the local day of the business time zone, also where it begins on another UTC date",
+  async (database) => {
+    for (
+      const [time_zone, bucket] of [
+        ["America/New_York", "2026-03-08T05:00:00Z"],
+        ["Asia/Kolkata", "2026-03-07T18:30:00Z"],
+        ["Pacific/Kiritimati", "2026-03-07T10:00:00Z"],
+        ["Pacific/Pago_Pago", "2026-03-08T11:00:00Z"],
+      ] as const
+    ) {
+      const { get } = await make_http_side(database, { time_zone });
+      await put_whole(database, bucket, { completed: 7 }, ["1d"]);
+      const day = await json(get("/api/v1/kpis/daily?date=2026-03-08"));
+      assert.equal(day.trip_count, 7, time_zone);
+      await put_whole(database, bucket, { completed: 0 }, ["1d"]);
+    }
+    const { get } = await make_http_side(database, { time_zone: "Pacific/Apia" });
+    await json(get("/api/v1/kpis/daily?date=2011-12-30"), 404);
+  },
+);
+
+database_test("a series gives a figure's points, money as decimal text", async (database) => {
+  const { get } = await make_http_side(database);
+  await put_whole(database, "2026-03-01T11:00:00Z", { completed: 3, fare_sum_micros: "12345678901234567890" }, ["1h"]);
+  const cash = { grain: "1h", dimension: "payment_method", key: "cash", bucket: "2026-03-01T10:00:00Z" };
+  await put_cell(database, cash, { completed: 2, fare_sum_micros: "3000000", distance_sum_m: "2500" });
+  const range = "grain=1h&from=2026-03-01T10:30:00Z&to=2026-03-01T11:30:00%2B00:00";
+  assert.deepEqual(await json(get(`/api/v1/kpis/series?measure=revenue&${range}`)), {
+    measure: "revenue",
+    unit: "money",
+    grain: "1h",
+    dimension: "none",
+    key: "all",
+    from: "2026-03-01T10:00:00.000000Z",
+    to: "2026-03-01T12:00:00.000000Z",
+    points: [{ at: "2026-03-01T11:00:00.000000Z", value: "12345678901234.56789" }],
+  });
+  const cashed = await json(get(`/api/v1/kpis/series?measure=average_fare&${range}&dimension=payment_method&key=cash`));
+  assert.deepEqual(cashed.points, [{ at: "2026-03-01T10:00:00.000000Z", value: "1.50" }]);
+  const distance = await json(
+    get(`/api/v1/kpis/series?measure=distance_km&${range}&dimension=payment_method&key=cash`),
+  );
+  assert.deepEqual(distance.points, [{ at: "2026-03-01T10:00:00.000000Z", value: 2.5 }]);
+});
+
+database_test("a breakdown covers a range or all of time", async (database) => {
+  const { get } = await make_http_side(database);
+  for (const [key, completed] of [["Chicago", 5], ["Boston", 5], ["Austin", 1]] as const) {
+    await put_cells(database, { at: "2026-03-01T11:00:00Z", dimension: "city", key }, {
+      completed,
+      fare_sum_micros: "1500000",
+    });
+    await put_cell(database, { ...ALL_TIME, dimension: "city", key }, {
+      completed: completed * 10,
+      fare_sum_micros: "2000000",
+    });
+  }
+  await put_cell(database, { ...ALL_TIME, dimension: "driver", key: "D1" }, { completed: 3, fare_sum_micros: "1" });
+  const path = "/api/v1/kpis/breakdown?dimension=city&limit=2";
+  assert.deepEqual(await json(get(`${path}&from=2026-02-27T10:00:30Z&to=2026-03-02T00:00:00Z`)), {
+    dimension: "city",
+    from: "2026-02-27T10:00:00.000000Z",
+    to: "2026-03-02T00:00:00.000000Z",
+    total_keys: 3,
+    rows: [
+      { key: "Boston", trips: 5, revenue: "1.50" },
+      { key: "Chicago", trips: 5, revenue: "1.50" },
+      { key: null, trips: 1, revenue: "1.50" },
+    ],
+  });
+  assert.deepEqual((await json(get(path))).rows[0], { key: "Boston", trips: 50, revenue: "2.00" });
+  const drivers = await json(get("/api/v1/kpis/breakdown?dimension=driver"));
+  assert.deepEqual(drivers.rows, [{ key: "D1", trips: 3, revenue: "0.000001" }]);
+  const refused = await json(
+    get("/api/v1/kpis/breakdown?dimension=driver&from=2026-03-01T00:00:00Z&to=2026-03-02T00:00:00Z"),
+    400,
+  );
+  assert.equal(refused.errors[0].path, "dimension");
+});
+
+async function three_trips(database: Database): Promise<void> {
+  await put_trip(database, { trip_id: "a/1", status: "requested", at: "2026-03-01T10:00:00Z", city: "Chicago" });
+  await put_trip(database, { trip_id: "b", status: "canceled", at: "2026-03-01T10:01:00Z", city: "Boston" });
+  await put_trip(database, { trip_id: "c", status: "requested", at: "2026-03-01T10:02:00Z", city: "Chicago" });
+  await put_trip(database, {
+    trip_id: "a/1",
+    status: "completed",
+    at: "2026-03-01T10:03:00.25Z",
+    fare_micros: "18600000",
+  });
+}
+
+database_test("trips are paged, the one with the newest event first, each once", async (database) => {
+  const { get } = await make_http_side(database);
+  await three_trips(database);
+  const seen: string[] = [];
+  let cursor: string | null = "";
+  while (cursor !== null) {
+    const page: { trips: { trip_id: string }[]; next_cursor: string | null } = await json(
+      get(`/api/v1/trips?limit=1${cursor === "" ? "" : `&cursor=${cursor}`}`),
+    );
+    seen.push(...page.trips.map(({ trip_id }) => trip_id));
+    cursor = page.next_cursor;
+  }
+  assert.deepEqual(seen, ["a/1", "c", "b"]);
+  const of_chicago = await json(get("/api/v1/trips?status=requested&city=Chicago"));
+  assert.deepEqual(of_chicago.trips.map((trip: { trip_id: string }) => trip.trip_id), ["c"]);
+  await json(get("/api/v1/trips?cursor=zz"), 400);
+});
+
+database_test("one trip comes with its events, their data untouched", async (database) => {
+  const { get } = await make_http_side(database);
+  await three_trips(database);
+  const response = await get("/api/v1/trips/a%2F1");
+  const text = await response.text();
+  assert.equal(response.status, 200, text);
+  assert(text.includes("12345678901234567890.123"), "digits that a double cannot hold go through");
+  const trip = JSON.parse(text);
+  assert.deepEqual([trip.fare, trip.status, trip.position, trip.revision], ["18.60", "completed", 4, 2]);
+  assert.equal(trip.completed_at, "2026-03-01T10:03:00.250000Z");
+  assert.equal(trip.driver_id, null);
+  assert.deepEqual(trip.events.map((event: { position: number }) => event.position), [1, 4]);
+  assert.deepEqual(trip.events[0].metadata, { topic: "trips" });
+  await json(get("/api/v1/trips/nobody"), 404);
+}, { both: true });
+
+database_test("the log is paged by position", async (database) => {
+  const { get } = await make_http_side(database);
+  await three_trips(database);
+  const page = await json(get("/api/v1/events?after=1&limit=2"));
+  assert.deepEqual([page.position, page.next_after, page.events.length], [4, 3, 2]);
+  assert.equal(page.events[0].type, "trip.canceled");
+  const end = await json(get("/api/v1/events?after=4"));
+  assert.deepEqual([end.next_after, end.events], [4, []]);
+});
+
+database_test("running totals of an entity have the mobility hub's shape", async (database) => {
+  const { get } = await make_http_side(database);
+  const totals = { completed: 22, duration_sum_ms: "16090800", duration_count: 22, distance_sum_m: "54254" };
+  const driver = { ...ALL_TIME, dimension: "driver", key: "D0413" };
+  await put_cell(database, driver, { ...totals, fare_sum_micros: "338085000" });
+  await put_cell(database, { ...ALL_TIME, dimension: "driver", key: "D0002" }, { completed: 0, started: 1 });
+  assert.deepEqual(await json(get("/metrics/driver/D0413")), {
+    driver_id: "D0413",
+    trip_count: 22,
+    avg_duration: 12.19,
+    total_distance: 54.25,
+    total_revenue: 338.09,
+  });
+  assert.deepEqual(await json(get("/metrics/driver")), { count: 1, keys: ["driver:D0413"] });
+  assert.deepEqual(await json(get("/metrics/h3")), { count: 0, keys: [] });
+  assert.match((await json(get("/metrics/h3/8a2a"), 404)).detail, /not counted by h3/);
+  await json(get("/metrics/driver/D9"), 404);
+  await json(get("/metrics/toString/x"), 404);
+  await json(get("/metrics/constructor"), 404);
+});
+
+database_test(
+  "an answer carries the log's position as entity tag; whoever has it gets 304 until the log moves",
+  async (database) => {
+    const { get } = await make_http_side(database);
+    const first = await get("/api/v1/kpis/daily?date=2026-03-01");
+    const etag = first.headers.get("etag") ?? "";
+    assert.match(etag, /^W\/"[0-9a-f-]{36}-0-b1"$/);
+    const again = await get("/api/v1/kpis/daily?date=2026-03-01", { "if-none-match": etag });
+    assert.deepEqual([again.status, again.headers.get("etag"), await again.text()], [304, etag, ""]);
+    await put_trip(database, { trip_id: "t", status: "requested", at: "2026-03-01T10:00:00Z" });
+    assert.equal((await get("/api/v1/kpis/daily?date=2026-03-01", { "if-none-match": etag })).status, 200);
+  },
+);
+
+database_test("what is wrong with a request is said for each parameter", async (database) => {
+  const { get } = await make_http_side(database);
+  const wrong: readonly (readonly [string, readonly string[]])[] = [
+    ["/api/v1/kpis/daily", ["date"]],
+    ["/api/v1/kpis/daily?date=2026-02-30", ["date"]],
+    ["/api/v1/kpis/series?measure=nope&grain=2m&from=2026-03-01&to=x", ["measure", "grain", "from", "to"]],
+    ["/api/v1/kpis/series?measure=trips&grain=1m&from=2026-01-01T00:00:00Z&to=2026-03-01T00:00:00Z", ["grain"]],
+    [
+      "/api/v1/kpis/series?measure=trips&grain=1m&from=2026-01-01T00:00:00Z&to=2026-01-01T01:00:00Z&dimension=pickup_zone",
+      ["grain"],
+    ],
+    ["/api/v1/kpis/series?measure=toString&grain=1m&from=2026-01-01T00:00:00Z&to=2026-01-01T01:00:00Z", ["measure"]],
+    ["/api/v1/kpis/breakdown?dimension=color", ["dimension"]],
+    ["/api/v1/kpis/breakdown?dimension=city&from=2026-01-01T00:00:00Z", ["to"]],
+    ["/api/v1/trips?limit=0", ["limit"]],
+    ["/api/v1/trips?stauts=completed", [""]],
+    ["/api/v1/events?after=-1&limit=1e9", ["after", "limit"]],
+    ["/api/v1/feed?range=2h&to=yesterday", ["range", "to"]],
+  ];
+  for (const [path, faults] of wrong) {
+    const response = await get(path);
+    assert.equal(response.headers.get("content-type"), "application/problem+json", path);
+    const problem = await json(Promise.resolve(response), 400);
+    assert.deepEqual(problem.errors.map((error: { path: string }) => error.path), faults, path);
+    assert.equal(problem.status, 400);
+  }
+});
+
+database_test("a database that is away is a 503 that says when to come back", async (database) => {
+  const { FlakyDatabase } = await import("../support/read_side.ts");
+  const flaky = new FlakyDatabase(database);
+  const { get } = await make_http_side(flaky);
+  flaky.fault = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
+  const away = await get("/api/v1/trips");
+  assert.deepEqual([away.status, away.headers.get("retry-after")], [503, "5"]);
+  assert(!(await away.text()).includes("ECONNREFUSED"), "the inside stays inside");
+  flaky.fault = new Error("a surprise");
+  await json(get("/api/v1/trips"), 500);
+  assert.equal((await get("/livez")).status, 200, "touches nothing");
+});

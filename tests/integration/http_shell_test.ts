@@ -1,0 +1,174 @@
+import assert from "node:assert/strict";
+import { is_session, open_session, SESSION_S } from "../../src/http/auth.ts";
+import { make_http_side } from "../support/http_side.ts";
+import { database_test } from "../support/read_side.ts";
+
+const TOKEN = "a token of sixteen characters";
+const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
+  "base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+database_test(
+  "every answer carries the security headers; unknown paths are problems, never streams",
+  async (database) => {
+    const { get, hub } = await make_http_side(database);
+    for (
+      const path of [
+        "/",
+        "/favicon.ico",
+        "/api/v1/nothing",
+        "/api/v1/trips",
+        "/api/v1/feed",
+        "/livez",
+        "/static/app.js",
+      ]
+    ) {
+      const response = await get(path);
+      assert.equal(response.headers.get("content-security-policy"), POLICY, path);
+      assert.equal(response.headers.get("x-content-type-options"), "nosniff", path);
+      assert.equal(response.headers.get("referrer-policy"), "no-referrer", path);
+      await response.body?.cancel();
+    }
+    for (
+      const path of [
+        "/favicon.ico",
+        "/api/v1/nothing",
+        "/static/none.js",
+        "/static/../main.ts",
+        "/static/",
+        "/static/__proto__",
+      ]
+    ) {
+      const response = await get(path);
+      assert.deepEqual(
+        [response.status, response.headers.get("content-type")],
+        [404, "application/problem+json"],
+        path,
+      );
+      assert.equal((await response.json()).status, 404);
+    }
+    assert.equal(hub.counts().subscribers, 0);
+  },
+);
+
+database_test("assets come with type, entity tag and gzip", async (database) => {
+  const { get } = await make_http_side(database);
+  const page = await get("/");
+  assert.equal(page.headers.get("content-type"), "text/html; charset=utf-8");
+  assert.equal(await page.text(), "<!doctype html><title>t</title>");
+  const plain = await get("/static/app.js", { "accept-encoding": "identity" });
+  const zipped = await get("/static/app.js", { "accept-encoding": "br, gzip;q=0.8" });
+  assert.deepEqual([plain.headers.get("content-encoding"), zipped.headers.get("content-encoding")], [null, "gzip"]);
+  const body = zipped.body?.pipeThrough(new DecompressionStream("gzip"));
+  assert.equal(await new Response(body ?? null).text(), await plain.text());
+  assert.equal((await get("/static/app.js", { "accept-encoding": "gzip;q=0" })).headers.get("content-encoding"), null);
+  const etag = plain.headers.get("etag") ?? "";
+  assert.equal((await get("/static/app.js", { "if-none-match": etag })).status, 304);
+  assert.notEqual(etag, page.headers.get("etag"));
+});
+
+database_test(
+  "with a token, the API and the metrics answer to its holders only; the shell and the probes to all",
+  async (database) => {
+    const { get, handler, time } = await make_http_side(database, { token: TOKEN });
+    const guarded = [
+      "/api/v1/trips",
+      "/api/v1/feed",
+      "/api/v1/kpis/daily?date=2026-03-01",
+      "/metrics",
+      "/metrics/driver",
+      "/api/nothing",
+    ];
+    for (const path of guarded) {
+      const refused = await get(path);
+      assert.deepEqual([refused.status, refused.headers.get("www-authenticate")], [401, "Bearer"], path);
+      assert.equal((await get(path, { authorization: `Bearer ${TOKEN}x` })).status, 401, path);
+      assert.equal((await get(path, { cookie: `tacho_session=${TOKEN}` })).status, 401, path);
+    }
+    for (const path of ["/", "/static/app.js", "/livez", "/readyz", "/health", "/openapi.json"]) {
+      assert.equal((await get(path)).status, 200, path);
+    }
+    assert.equal((await get("/api/v1/trips", { authorization: `Bearer ${TOKEN}` })).status, 200);
+    assert.equal((await get("/metrics", { authorization: `bearer ${TOKEN}` })).status, 200);
+
+    const post = (body: string, type: string) =>
+      handler(
+        new Request("http://localhost/api/v1/session", { method: "POST", body, headers: { "content-type": type } }),
+        { address: "::1" },
+      );
+    assert.equal((await post(JSON.stringify({ token: "wrong" }), "application/json")).status, 401);
+    assert.equal((await post("nonsense", "application/json")).status, 400);
+    assert.equal((await post("{}", "application/json")).status, 400);
+    const opened = await post(JSON.stringify({ token: TOKEN }), "application/json");
+    assert.equal(opened.status, 204);
+    const cookie = opened.headers.get("set-cookie") ?? "";
+    assert.match(cookie, /^tacho_session=\d+\.[\w-]{43}; Path=\/; Max-Age=2592000; HttpOnly; SameSite=Strict$/);
+    assert(!cookie.includes(TOKEN));
+    const by_form = await post(new URLSearchParams({ token: TOKEN }).toString(), "application/x-www-form-urlencoded");
+    assert.equal(by_form.status, 204);
+    const session = cookie.split(";")[0] ?? "";
+    assert.equal((await get("/api/v1/trips", { cookie: `other=1; ${session}` })).status, 200);
+    time.now += SESSION_S * 1000;
+    assert.equal((await get("/api/v1/trips", { cookie: session })).status, 401, "a session ends");
+  },
+);
+
+Deno.test("a session holds for its token and its time only", () => {
+  const session = open_session(TOKEN, 0);
+  assert.equal(is_session(session, TOKEN, SESSION_S * 1000 - 1), true);
+  assert.equal(is_session(session, TOKEN, SESSION_S * 1000), false);
+  assert.equal(is_session(session, `${TOKEN}2`, 0), false);
+  const [until_s, signature] = session.split(".");
+  assert.equal(is_session(`${Number(until_s) + 1}.${signature}`, TOKEN, 0), false, "its end is signed");
+});
+
+database_test("a body over 16 KB is refused, on whatever path", async (database) => {
+  const { handler } = await make_http_side(database);
+  for (const path of ["/api/v1/session", "/nowhere"]) {
+    const request = new Request(`http://localhost${path}`, { method: "POST", body: "x".repeat(20_000) });
+    assert.equal((await handler(request, { address: "::1" })).status, 413);
+  }
+});
+
+database_test("readiness gives the reasons; metrics are Prometheus text", async (database) => {
+  const { get } = await make_http_side(database, {
+    readiness:
+      () => [{ name: "database", ok: true, reason: null }, { name: "ingest", ok: false, reason: "no partitions yet" }],
+  });
+  for (const path of ["/readyz", "/health"]) {
+    const answer = await get(path);
+    assert.equal(answer.status, 503);
+    assert.deepEqual((await answer.json()).errors, [{ path: "ingest", detail: "no partitions yet" }]);
+  }
+  assert.deepEqual(await (await get("/livez")).json(), { status: "ok" });
+  const ready = await make_http_side(database);
+  assert.deepEqual(await (await ready.get("/health")).json(), { status: "ok" });
+  for (let scrape = 0; scrape < 2; scrape++) {
+    const text = await (await ready.get("/metrics")).text();
+    assert.match(text, /^tacho_log_position 3$/m);
+    assert.match(text, /^tacho_messages_read_total 10$/m, "a second scrape counts nothing twice");
+    assert.match(text, /^tacho_source_lag Nan$/mi);
+    assert.match(text, /^# TYPE tacho_batch_seconds histogram$/m);
+  }
+});
+
+database_test("the document is OpenAPI 3.1 and names every endpoint", async (database) => {
+  const { get } = await make_http_side(database);
+  const document = await (await get("/openapi.json")).json();
+  assert.equal(document.openapi, "3.1.0");
+  assert.deepEqual(Object.keys(document.paths).sort(), [
+    "/api/v1/events",
+    "/api/v1/feed",
+    "/api/v1/kpis/breakdown",
+    "/api/v1/kpis/daily",
+    "/api/v1/kpis/series",
+    "/api/v1/session",
+    "/api/v1/trips",
+    "/api/v1/trips/{id}",
+    "/health",
+    "/livez",
+    "/metrics",
+    "/metrics/{entity}",
+    "/metrics/{entity}/{id}",
+    "/readyz",
+  ]);
+});

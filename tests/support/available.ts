@@ -1,0 +1,67 @@
+import { kafka_absence } from "./kafka_jars.ts";
+import { find_chromium, find_postgres, is_file } from "./program.ts";
+
+/** Something real that a test needs and a machine may lack. */
+export type Need = "postgres" | "kafka" | "chromium" | "data";
+
+/** Why the machine lacks it, in one line; null when it is there. */
+export function needs(need: Need): string | null {
+  switch (need) {
+    case "postgres":
+      return find_postgres() === null ? "no PostgreSQL server on PATH or in /usr/lib/postgresql/*/bin" : null;
+    case "kafka":
+      return kafka_absence();
+    case "chromium":
+      return find_chromium() === null ? "no chromium on PATH" : null;
+    case "data": {
+      const folder = data_folder();
+      const absent = ["trip_start.csv", "trip_end.csv"].find((name) => !is_file(`${folder}/${name}`));
+      return absent === undefined ? null : `no ${absent} in ${folder}`;
+    }
+  }
+}
+
+/** The folder of the real trip files: `TACHO_TEST_DATA`, or `shared/data` beside the repository. */
+export function data_folder(): string {
+  return Deno.env.get("TACHO_TEST_DATA") || new URL("../../../shared/data", import.meta.url).pathname;
+}
+
+/** A test and what it needs. */
+export interface TachoTest {
+  readonly name: string;
+  readonly needs?: readonly Need[];
+  /** Another reason, known when the file is loaded, why the test cannot run; null when it can. It skips even where all needs are required. */
+  readonly unless?: string | null;
+  /** It fails when it takes longer, milliseconds; default 2 minutes. The tests after it still run. */
+  readonly limit_ms?: number;
+  readonly fn: (context: Deno.TestContext) => void | Promise<void>;
+}
+
+/** What stands between a skipped test's name and the reason; the runner splits there. */
+export const SKIPPED = " · skipped: ";
+
+/**
+ * Registers a test that is skipped, with the reason in its name, where the machine lacks what it needs. With `TACHO_TEST_REQUIRE_ALL=1` it fails there instead: what CI must run cannot be skipped.
+ */
+export function tacho_test({ name, needs: needed = [], unless = null, limit_ms = 120_000, fn }: TachoTest): void {
+  const absences = needed.map(needs).filter((reason) => reason !== null);
+  if (absences.length > 0 && Deno.env.get("TACHO_TEST_REQUIRE_ALL") === "1") {
+    Deno.test(name, () => {
+      throw new Error(`run "${name}": ${absences.join("; ")}, and TACHO_TEST_REQUIRE_ALL allows no skipping`);
+    });
+    return;
+  }
+  const reason = absences.length > 0 ? absences.join("; ") : unless;
+  if (reason === null) Deno.test(name, (context) => within(limit_ms, name, fn(context)));
+  else Deno.test({ name: `${name}${SKIPPED}${reason}`, ignore: true, fn });
+}
+
+async function within(limit_ms: number, name: string, work: void | Promise<void>): Promise<void> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`run "${name}": not done within ${limit_ms} ms`)), limit_ms);
+  try {
+    await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,46 @@
+import type { Database } from "../../src/database/mod.ts";
+import { trips_board } from "../../src/domains/trips/board.ts";
+import type { FeedHub, FeedLimits } from "../../src/feed/mod.ts";
+import { type AppDeps, type Handler, make_app, make_metrics, make_static_files } from "../../src/http/mod.ts";
+import { days_in } from "../../src/kpi/mod.ts";
+import { make_hub, ManualTime, silent } from "./read_side.ts";
+
+/** The HTTP app on a database, with everything around it known. */
+export interface HttpSide {
+  readonly handler: Handler;
+  readonly hub: FeedHub;
+  readonly time: ManualTime;
+  get(path: string, headers?: Record<string, string>): Promise<Response>;
+}
+
+export async function make_http_side(
+  database: Database,
+  options: Partial<AppDeps> & { readonly limits?: FeedLimits } = {},
+): Promise<HttpSide> {
+  const time = new ManualTime("2026-03-01T12:00:30Z");
+  const hub = make_hub(database, time, options.limits === undefined ? {} : { limits: options.limits });
+  const time_zone = options.time_zone ?? "UTC";
+  const figures = { position: 3, read: 10, admitted: 7, duplicates: 2, quarantined: 1, late: 4, lag: null };
+  const handler = make_app({
+    database,
+    board: trips_board,
+    days: days_in(time_zone),
+    time_zone,
+    build: "b1",
+    version: "0.1.0",
+    hub,
+    clock: time.clock,
+    logger: silent,
+    token: null,
+    readiness: () => [],
+    metrics: make_metrics(() => ({ ...figures, subscribers: 0, feed_frames: 0, feed_encodes: 0, feed_skipped: 0 })),
+    static_files: await make_static_files({
+      "index.html": "<!doctype html><title>t</title>",
+      "app.js": "void 0;".repeat(500),
+    }),
+    ...options,
+  });
+  const get = (path: string, headers: Record<string, string> = {}) =>
+    handler(new Request(`http://localhost${path}`, { headers }), { address: "::1" });
+  return { handler, hub, time, get };
+}

@@ -1,0 +1,162 @@
+import { imports_of, origin_of, resolve_import, without_comments, without_strings } from "./imports.ts";
+
+/**
+ * The rules of `src` as a pure function over file texts: imports point downward and enter a folder by its door, pure modules reach nothing impure, each driver
+ * and the environment are met in one place, files stay short. `main.ts` stands on top and may import every door.
+ */
+
+/** The folders of `src`, lowest layer first; those of one line do not know each other. */
+const LAYERS = [["runtime", "kpi"], ["domains"], ["database"], ["event_log"], ["projection"], ["ingest"], ["feed"], [
+  "http",
+], [
+  "verbs",
+]];
+
+/** Pure by folder, or by the name of the file: the functional core. */
+const PURE_FOLDERS = ["src/kpi/", "src/domains/"];
+const PURE_NAMES = [
+  "decode",
+  "envelope",
+  "plan",
+  "fold",
+  "frame",
+  "contribution",
+  "window",
+  "windows",
+  "watermark",
+  "sketch",
+  "catalog",
+  "tiles",
+];
+
+/** Packages that pure modules may use, and where: they neither read a clock nor draw at random by themselves. */
+const PURE_PACKAGES: readonly (readonly [name: string, folder: RegExp])[] = [
+  ["zod", /^src\//],
+  ["h3-js", /^src\//],
+  ["@faker-js/faker", /^src\/domains\/[a-z_]+\/generator/],
+];
+
+const IMPURE = [
+  /\bDeno\b/,
+  /\bprocess\./,
+  /\bDate\.now\b/,
+  /\bnew Date\(\s*\)/,
+  /\bperformance\./,
+  /\bMath\.random\b/,
+  /\bcrypto\./,
+  /\b(?:setTimeout|setInterval|queueMicrotask|fetch)\(/,
+  /\bconsole\./,
+  /\bawait\b/,
+];
+
+/** Drivers that one file alone may import. */
+const DRIVERS = ["kafkajs", "pg", "pg-copy-streams", "@electric-sql/pglite"];
+
+const ENVIRONMENT = /\bDeno\.env\b|\bprocess\.env\b/;
+const ENVIRONMENT_READER = "src/runtime/config.ts";
+const LINES = 300;
+
+/**
+ * Checks the program's files; gives one sentence a violation, sorted, none when all is well.
+ * @param files the text of `main.ts` and of every TypeScript file below `src`, by path from the repository
+ */
+export function layer_faults(files: Readonly<Record<string, string>>): string[] {
+  const faults = new Set<string>();
+  const imported_by = new Map<string, string[]>();
+  for (const [path, text] of Object.entries(files)) {
+    const code = without_comments(text);
+    const lines = text.split("\n").length - (text.endsWith("\n") ? 1 : 0);
+    if (lines > LINES) faults.add(`${path}: ${lines} lines, at most ${LINES} allowed`);
+    if (/\b(?:TODO|FIXME)\b/.test(text)) faults.add(`${path}: holds a TODO`);
+    if (ENVIRONMENT.test(without_strings(code)) && path !== ENVIRONMENT_READER) {
+      faults.add(`${path}: reads the environment; only ${ENVIRONMENT_READER} may`);
+    }
+    for (const { specifier } of imports_of(code)) {
+      const driver = DRIVERS.find((name) => is_package(specifier, name));
+      if (driver !== undefined) imported_by.set(driver, [...imported_by.get(driver) ?? [], path]);
+      const fault = specifier.startsWith(".") ? direction_fault(path, resolve_import(path, specifier)) : null;
+      if (fault !== null) faults.add(fault);
+    }
+    if (is_pure(path)) { for (const fault of purity_faults(path, files)) faults.add(fault); }
+  }
+  for (const [driver, paths] of imported_by) {
+    const apart = [...new Set(paths)];
+    if (apart.length > 1) faults.add(`${driver} is imported by ${apart.join(" and ")}; one file may`);
+  }
+  return [...faults].sort();
+}
+
+/** Why this import between two files of the program is wrong, or null. */
+function direction_fault(from: string, to: string): string | null {
+  if (!to.endsWith(".ts")) return null;
+  if (!to.startsWith("src/")) return `${from}: imports ${to}, which is not in src`;
+  const importer = folder_of(from);
+  const imported = folder_of(to);
+  if (imported !== null && layer_of(imported) < 0) return `${to}: src/${imported} has no place among the layers`;
+  if (importer === imported) return door_fault(from, to);
+  if (imported === null) return `${from}: imports ${to}, which is in no folder of src`;
+  // What composes the program chooses among domains and adapters, so it may enter their own doors.
+  const composes = importer === null || importer === "verbs";
+  const enters = to === `src/${imported}/mod.ts` || (composes && to.endsWith("/mod.ts"));
+  if (!enters) return `${from}: imports ${to}; src/${imported} is entered by its mod.ts`;
+  if (importer === null) return null;
+  if (layer_of(importer) > layer_of(imported)) return null;
+  return `${from}: imports ${to}; src/${importer} must not know src/${imported}`;
+}
+
+/** Inside one folder of `src`: a folder below it is entered by its door as well, except from within. */
+function door_fault(from: string, to: string): string | null {
+  const below = to.split("/").slice(0, -1);
+  for (let depth = 3; depth <= below.length; depth++) {
+    const folder = `${below.slice(0, depth).join("/")}/`;
+    if (!from.startsWith(folder) && to !== `${folder}mod.ts`) {
+      return `${from}: imports ${to}; ${folder} is entered by its mod.ts`;
+    }
+  }
+  return null;
+}
+
+/** What is impure in a pure module or in what it imports, types aside. Through a door it is the module of the imported name that counts, not its neighbours. */
+function purity_faults(start: string, files: Readonly<Record<string, string>>): string[] {
+  const faults: string[] = [];
+  const seen = new Set([start]);
+  for (const path of seen) {
+    const text = files[path];
+    if (text === undefined) continue;
+    const code = without_comments(text);
+    const through = path === start ? "" : `, through ${path}`;
+    const found = IMPURE.map((pattern) => pattern.exec(without_strings(code))?.[0]).filter((match) =>
+      match !== undefined
+    );
+    for (const match of found) faults.push(`${start}: is pure, yet uses ${match}${through}`);
+    for (const { specifier, names } of imports_of(code)) {
+      if (names?.length === 0) continue;
+      if (specifier.startsWith(".")) {
+        const target = resolve_import(path, specifier);
+        for (const origin of names?.map((name) => origin_of(files, target, name)) ?? [target]) seen.add(origin);
+      } else if (!PURE_PACKAGES.some(([name, where]) => is_package(specifier, name) && where.test(path))) {
+        faults.push(`${start}: is pure, yet imports ${specifier}${through}`);
+      }
+    }
+  }
+  return faults;
+}
+
+function is_package(specifier: string, name: string): boolean {
+  return specifier === name || specifier.startsWith(`${name}/`);
+}
+
+function is_pure(path: string): boolean {
+  const name = path.slice(path.lastIndexOf("/") + 1, -".ts".length);
+  return PURE_FOLDERS.some((folder) => path.startsWith(folder)) ||
+    (path.startsWith("src/") && PURE_NAMES.includes(name));
+}
+
+/** The folder of `src` a file is in; null for `main.ts` and files that lie in `src` itself. */
+function folder_of(path: string): string | null {
+  return /^src\/([^/]+)\//.exec(path)?.[1] ?? null;
+}
+
+function layer_of(folder: string): number {
+  return LAYERS.findIndex((layer) => layer.includes(folder));
+}

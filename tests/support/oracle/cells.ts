@@ -1,0 +1,166 @@
+import type { TripRow } from "./fold.ts";
+import type { LocalDay } from "./local_day.ts";
+
+/** The measures of `trip_cells` that add up, in its column names. */
+export const SUMS = [
+  "trips",
+  "requested",
+  "started",
+  "completed",
+  "canceled",
+  "conflicts",
+  "fare_sum_micros",
+  "tip_sum_micros",
+  "distance_sum_m",
+  "distance_count",
+  "duration_sum_ms",
+  "duration_count",
+] as const;
+
+/** One KPI cell: its sums, and the extremes of the fare (null when it has no completion or keeps none). */
+export type Measures = Record<typeof SUMS[number], bigint> & {
+  fare_min_micros: bigint | null;
+  fare_max_micros: bigint | null;
+};
+
+/** A span of event time that cells are kept for. */
+export type Grain = "1m" | "5m" | "1h" | "1d" | "all";
+
+/** What is added at one time. `fare` takes part in the extremes. */
+type Contribution = { at_us: number; adds: [typeof SUMS[number], bigint][]; fare: bigint | null };
+/** The cells of one key in one grain, by the second their bucket starts: whole, and a quicker key than microseconds. */
+type Line = { grain: Grain; cells: Map<number, Measures> };
+type Dimension = { name: string; key: (row: TripRow) => string | null; grains: Grain[]; keeps_extremes: boolean };
+
+const EVERY_GRAIN: Grain[] = ["1m", "5m", "1h", "1d", "all"];
+const ZONE_GRAINS: Grain[] = ["5m", "1h", "1d", "all"];
+const DIMENSIONS: Dimension[] = [
+  { name: "none", key: () => "all", grains: EVERY_GRAIN, keeps_extremes: true },
+  { name: "status", key: (row) => row.status, grains: EVERY_GRAIN, keeps_extremes: true },
+  { name: "payment_method", key: (row) => row.payment_method, grains: EVERY_GRAIN, keeps_extremes: true },
+  { name: "vehicle_type", key: (row) => row.vehicle_type, grains: EVERY_GRAIN, keeps_extremes: true },
+  { name: "city", key: (row) => row.city, grains: EVERY_GRAIN, keeps_extremes: true },
+  { name: "pickup_zone", key: (row) => row.pickup_zone, grains: ZONE_GRAINS, keeps_extremes: true },
+  { name: "dropoff_zone", key: (row) => row.dropoff_zone, grains: ZONE_GRAINS, keeps_extremes: true },
+  { name: "driver", key: (row) => row.driver_id, grains: ["all"], keeps_extremes: false },
+  { name: "passenger", key: (row) => row.passenger_id, grains: ["all"], keeps_extremes: false },
+];
+
+/** What one trip adds, and at which times. */
+export function contributions_of(row: TripRow): Contribution[] {
+  const contributions: Contribution[] = [];
+  const known = [row.requested_at, row.started_at, row.completed_at, row.canceled_at].filter((at) => at !== null);
+  if (known.length > 0) contributions.push({ at_us: Math.min(...known), adds: [["trips", 1n]], fare: null });
+  if (row.requested_at !== null) contributions.push({ at_us: row.requested_at, adds: [["requested", 1n]], fare: null });
+  if (row.started_at !== null) contributions.push({ at_us: row.started_at, adds: [["started", 1n]], fare: null });
+  if (row.status === "canceled" && row.canceled_at !== null) {
+    contributions.push({ at_us: row.canceled_at, adds: [["canceled", 1n]], fare: null });
+  }
+  if (row.completed_at !== null) {
+    contributions.push({
+      at_us: row.completed_at,
+      adds: [
+        ["completed", 1n],
+        ["conflicts", row.canceled_at === null ? 0n : 1n],
+        ["fare_sum_micros", row.fare_micros ?? 0n],
+        ["tip_sum_micros", row.tip_micros ?? 0n],
+        ["distance_sum_m", row.distance_m ?? 0n],
+        ["distance_count", row.distance_m === null ? 0n : 1n],
+        ["duration_sum_ms", row.duration_ms ?? 0n],
+        ["duration_count", row.duration_ms === null ? 0n : 1n],
+      ],
+      fare: row.fare_micros,
+    });
+  }
+  return contributions;
+}
+
+/** The KPI cells of all trips, under "grain|bucket_us|dimension|key". */
+export function count_cells(rows: Iterable<TripRow>, local_day: (at_us: number) => LocalDay): Map<string, Measures> {
+  const boards = DIMENSIONS.map((dimension) => ({ dimension, keys: new Map<string, Line[]>() }));
+  for (const row of rows) {
+    const contributions = contributions_of(row).map((contribution) => ({
+      ...contribution,
+      bucket_s: EVERY_GRAIN.map((grain) => bucket_of(contribution.at_us, grain, local_day) / 1_000_000),
+    }));
+    if (contributions.length === 0) continue;
+    for (const { dimension, keys } of boards) {
+      const key = dimension.key(row) ?? "unknown";
+      let lines = keys.get(key);
+      if (!lines) keys.set(key, lines = dimension.grains.map((grain) => ({ grain, cells: new Map() })));
+      for (const { grain, cells } of lines) {
+        const place = EVERY_GRAIN.indexOf(grain);
+        for (const contribution of contributions) {
+          const bucket_s = contribution.bucket_s[place] ?? 0;
+          let cell = cells.get(bucket_s);
+          if (!cell) cells.set(bucket_s, cell = empty_cell());
+          add(cell, contribution, dimension.keeps_extremes);
+        }
+      }
+    }
+  }
+
+  const named = new Map<string, Measures>();
+  for (const { dimension, keys } of boards) {
+    for (const [key, lines] of keys) {
+      for (const { grain, cells } of lines) {
+        for (const [bucket_s, cell] of cells) {
+          named.set(`${grain}|${bucket_s * 1_000_000}|${dimension.name}|${key}`, cell);
+        }
+      }
+    }
+  }
+  return named;
+}
+
+/** The start of the bucket that holds an instant; both in microseconds since the epoch. */
+export function bucket_of(at_us: number, grain: Grain, local_day: (at_us: number) => LocalDay): number {
+  switch (grain) {
+    case "1m":
+      return aligned(at_us, 60_000_000);
+    case "5m":
+      return aligned(at_us, 300_000_000);
+    case "1h":
+      return aligned(at_us, 3_600_000_000);
+    case "1d":
+      return local_day(at_us).start_us;
+    case "all":
+      return 0;
+  }
+}
+
+/** A cell that says nothing. */
+export function empty_cell(): Measures {
+  return {
+    trips: 0n,
+    requested: 0n,
+    started: 0n,
+    completed: 0n,
+    canceled: 0n,
+    conflicts: 0n,
+    fare_sum_micros: 0n,
+    fare_min_micros: null,
+    fare_max_micros: null,
+    tip_sum_micros: 0n,
+    distance_sum_m: 0n,
+    distance_count: 0n,
+    duration_sum_ms: 0n,
+    duration_count: 0n,
+  };
+}
+
+/** Remainders are exact where a division of large instants would round. Instants before the epoch round down, too. */
+function aligned(at_us: number, size_us: number): number {
+  const remainder = at_us % size_us;
+  return at_us - (remainder < 0 ? remainder + size_us : remainder);
+}
+
+function add(cell: Measures, contribution: Contribution, keeps_extremes: boolean): void {
+  for (const [measure, amount] of contribution.adds) {
+    if (amount !== 0n) cell[measure] += amount;
+  }
+  const fare = contribution.fare;
+  if (!keeps_extremes || fare === null) return;
+  if (cell.fare_min_micros === null || fare < cell.fare_min_micros) cell.fare_min_micros = fare;
+  if (cell.fare_max_micros === null || fare > cell.fare_max_micros) cell.fare_max_micros = fare;
+}

@@ -1,0 +1,166 @@
+import { type Differences, instant_text } from "./differences.ts";
+import type { AdmittedEvent, Expectation } from "./expectation.ts";
+import { canonical_text, type Json } from "./json.ts";
+import { bigint_in, micros_of, PAGE_ROWS, type Query, text_in, text_or_null } from "./query.ts";
+
+/** The positions of each stream in the log, ascending. */
+export type StreamPositions = Map<string, number[]>;
+
+/** Compares `events` with the admitted events, both ways, and gives the positions it found. */
+export async function compare_events(
+  query: Query,
+  expectation: Expectation,
+  differences: Differences,
+): Promise<StreamPositions> {
+  const positions: StreamPositions = new Map();
+  const found = new Set<AdmittedEvent>();
+  let last_position = 0;
+  for (;;) {
+    const rows = await query(`
+      select position::text as position, stream_id, revision::text as revision, event_id, type,
+        schema_version::text as schema_version, ${micros_of("occurred_at")} as occurred_at, data::text as data,
+        metadata->>'topic' as topic, metadata->>'partition' as partition, metadata->>'offset' as message_offset
+      from events where events.position > ${last_position} order by events.position limit ${PAGE_ROWS}`);
+    for (const row of rows) {
+      const position = Number(text_in(row, "position"));
+      if (position !== last_position + 1) {
+        differences.add("events", `position: expected ${last_position + 1}, found ${position}`);
+      }
+      last_position = position;
+      const stream_id = text_in(row, "stream_id");
+      const of_stream = positions.get(stream_id) ?? [];
+      of_stream.push(position);
+      positions.set(stream_id, of_stream);
+      compare_event(row, of_stream.length, expectation, found, differences);
+    }
+    if (rows.length < PAGE_ROWS) break;
+  }
+  for (const events of expectation.admitted.values()) {
+    for (const event of events.values()) {
+      if (!found.has(event)) differences.add("events", `${name_of(event.trip_id, event.event_id)}: missing in the log`);
+    }
+  }
+  return positions;
+}
+
+function name_of(trip_id: string, event_id: string): string {
+  return `event ${JSON.stringify(event_id)} of trip ${JSON.stringify(trip_id)}`;
+}
+
+function compare_event(
+  row: Record<string, unknown>,
+  revision: number,
+  expectation: Expectation,
+  found: Set<AdmittedEvent>,
+  differences: Differences,
+): void {
+  const stream_id = text_in(row, "stream_id");
+  const event_id = text_in(row, "event_id");
+  const name = name_of(stream_id, event_id);
+  const expected = expectation.admitted.get(stream_id)?.get(event_id);
+  if (!expected) {
+    differences.add("events", `${name}: not expected, found at position ${text_in(row, "position")}`);
+    return;
+  }
+  if (found.has(expected)) differences.add("events", `${name}: found twice`);
+  found.add(expected);
+
+  const data: Json = JSON.parse(text_in(row, "data"));
+  const checks: [string, string, string | null][] = [
+    ["revision", String(revision), text_in(row, "revision")],
+    ["type", expected.type, text_in(row, "type")],
+    ["schema_version", "1", text_in(row, "schema_version")],
+    ["occurred_at", String(expected.time_us), text_in(row, "occurred_at")],
+    ["data", expected.data_text, canonical_text(data)],
+    ["metadata topic", expected.topic, text_or_null(row, "topic")],
+    ["metadata partition", String(expected.partition), text_or_null(row, "partition")],
+    ["metadata offset", String(expected.offset), text_or_null(row, "message_offset")],
+  ];
+  for (const [what, wanted, got] of checks) {
+    if (wanted === got) continue;
+    const [from, to] = what === "occurred_at" ? [wanted, got].map((us) => instant_text(Number(us))) : [wanted, got];
+    differences.add("events", `${name} ${what}: expected ${from}, found ${to}`);
+  }
+}
+
+/** Compares log head, batches, cursors and held quarantine with the expectation. */
+export async function compare_bookkeeping(
+  query: Query,
+  expectation: Expectation,
+  differences: Differences,
+): Promise<void> {
+  const totals: Record<string, bigint> = {
+    messages_read: BigInt(expectation.messages_read),
+    admitted: BigInt(expectation.admitted_count),
+    duplicates: BigInt(expectation.duplicates),
+    quarantined: BigInt(expectation.quarantined.length),
+  };
+  const counts = Object.keys(totals).map((total) => `coalesce(sum(${total}), 0)::text as ${total}`).join(", ");
+  const [batches = {}] = await query(`
+    select ${counts}, coalesce(max(last_position), 0)::text as last_position,
+      count(*) filter (where messages_read <> admitted + duplicates + quarantined)::text as unaccounted
+    from batches where kind = 'append'`);
+  const [head = {}] = await query(`
+    select position::text as admitted, messages_read::text as messages_read, duplicates::text as duplicates,
+      quarantined::text as quarantined from log_head`);
+  for (const [total, wanted] of Object.entries(totals)) {
+    compare_number(differences, "batches", `sum of ${total}`, wanted, bigint_in(batches, total));
+    const column = total === "admitted" ? "position" : total;
+    compare_number(differences, "log_head", column, wanted, bigint_in(head, total));
+  }
+  const wanted_position = BigInt(expectation.admitted_count);
+  compare_number(
+    differences,
+    "batches",
+    "greatest last_position",
+    wanted_position,
+    bigint_in(batches, "last_position"),
+  );
+  compare_number(differences, "batches", "rows that do not add up", 0n, bigint_in(batches, "unaccounted"));
+  await compare_cursors(query, expectation, differences);
+  await compare_quarantine(query, expectation, differences);
+}
+
+function compare_number(differences: Differences, section: string, what: string, wanted: bigint, got: bigint): void {
+  if (wanted !== got) differences.add(section, `${section} ${what}: expected ${wanted}, found ${got}`);
+}
+
+async function compare_cursors(query: Query, expectation: Expectation, differences: Differences): Promise<void> {
+  const rows = await query(
+    "select topic, partition::text as partition, next_offset::text as next_offset from source_cursors",
+  );
+  const cursors = new Map(
+    rows.map((row) => [`${text_in(row, "topic")}/${text_in(row, "partition")}`, bigint_in(row, "next_offset")]),
+  );
+  for (const { topic, partition, next_offset } of expectation.partition_ends) {
+    const name = `${topic}/${partition}`;
+    const cursor = cursors.get(name);
+    if (cursor !== next_offset) {
+      differences.add("cursors", `cursor ${name}: expected ${next_offset}, found ${cursor ?? "none"}`);
+    }
+    cursors.delete(name);
+  }
+  // A partition without messages may have a cursor that still stands at its start.
+  for (const [name, cursor] of cursors) {
+    if (cursor !== 0n) differences.add("cursors", `cursor ${name}: expected 0 or none, found ${cursor}`);
+  }
+}
+
+async function compare_quarantine(query: Query, expectation: Expectation, differences: Differences): Promise<void> {
+  const rows = await query(`
+    select topic, partition::text as partition, message_offset::text as message_offset, reason
+    from quarantine where status = 'held'`);
+  const held = new Map(rows.map((row) => [
+    `${text_in(row, "topic")}/${text_in(row, "partition")}/${text_in(row, "message_offset")}`,
+    text_in(row, "reason"),
+  ]));
+  for (const { topic, partition, offset, reason } of expectation.quarantined) {
+    const name = `${topic}/${partition}/${offset}`;
+    if (!held.delete(name)) {
+      differences.add("quarantine", `message ${name}: expected in quarantine (${reason}), not held`);
+    }
+  }
+  for (const [name, reason] of held) {
+    differences.add("quarantine", `message ${name}: not expected in quarantine, held for ${reason}`);
+  }
+}

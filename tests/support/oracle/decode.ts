@@ -1,0 +1,158 @@
+import { read_time } from "./event_time.ts";
+import { event_type_named, read_fields, read_text, type TripEventType } from "./fields.ts";
+import {
+  canonical_text,
+  Fault,
+  fault_of_text,
+  is_blank,
+  is_object,
+  type Json,
+  type JsonObject,
+  read_json,
+  read_utf8,
+} from "./json.ts";
+import type { OracleOptions, SourceMessage } from "./source_message.ts";
+
+/** A trip event as a message states it. Its data is kept as canonical JSON text, which is compact and easy to compare. */
+export type TripEvent = { trip_id: string; event_id: string; type: TripEventType; time_us: number; data_text: string };
+
+/** The envelope of a message, whichever of the three shapes it came in. */
+type Envelope = {
+  source: Json | undefined;
+  id: Json | undefined;
+  type: Json | undefined;
+  trip_id: Json | undefined;
+  time: Json | undefined;
+  schema_version: Json | undefined;
+  is_cloud_event: boolean;
+  data: JsonObject;
+};
+
+const LONGEST_TRIP_ID = 200;
+const LONGEST_EVENT_ID = 500;
+const JSON_CONTENT = /^[^;]*[/+]json\s*(;|$)/i;
+const SPACE_OR_CONTROL = /[\s\p{Cc}]/u;
+
+/** The trip event in a message, or the fault for which the message is quarantined. */
+export function decode_message(message: SourceMessage, options: OracleOptions): TripEvent | Fault {
+  if (message.value !== null && message.value.length > options.max_message_bytes) return new Fault("too large");
+  const envelope = open_envelope(message);
+  if (envelope instanceof Fault) return envelope;
+
+  const trip_id = read_id(envelope.trip_id, "trip id", LONGEST_TRIP_ID);
+  if (trip_id instanceof Fault) return trip_id;
+  const event_id = read_event_id(envelope);
+  if (event_id instanceof Fault) return event_id;
+  if (typeof envelope.type !== "string") return new Fault("no event type");
+  const type = event_type_named(envelope.type);
+  if (type === null) return new Fault(`unknown event type "${envelope.type}"`);
+  if (!is_blank(envelope.schema_version) && envelope.schema_version !== 1 && envelope.schema_version !== "1") {
+    return new Fault("unknown schema version");
+  }
+
+  const time_us = read_time(envelope.time ?? null, "event time");
+  if (time_us instanceof Fault) return time_us;
+  if (time_us > (message.timestamp_ms + options.future_limit_ms) * 1000) return new Fault("event time in the future");
+
+  const fields = read_fields(type, envelope.data, options.currency);
+  if (fields instanceof Fault) return fields;
+  return { trip_id, event_id, type, time_us, data_text: canonical_text(envelope.data) };
+}
+
+function open_envelope(message: SourceMessage): Envelope | Fault {
+  if (Object.hasOwn(message.headers, "ce_specversion")) return open_binary(message);
+  if (message.value === null) return new Fault("null value");
+  const body = read_body(message.value);
+  if (body instanceof Fault) return body;
+  return Object.hasOwn(body, "specversion") ? open_structured(body) : open_bare(body);
+}
+
+function read_body(bytes: Uint8Array): JsonObject | Fault {
+  const text = read_utf8(bytes, "value");
+  if (text instanceof Fault) return text;
+  const body = read_json(text);
+  if (body instanceof Fault) return body;
+  return is_object(body) ? body : new Fault("not an object");
+}
+
+/** CloudEvents, structured: attributes and data in one JSON object. */
+function open_structured(body: JsonObject): Envelope | Fault {
+  if (body.specversion !== "1.0") return new Fault("specversion is not 1.0");
+  if (!is_blank(body.data_base64)) return new Fault("data_base64 is not read");
+  const data = body.data ?? {};
+  if (!is_object(data)) return new Fault("data is not an object");
+  const content = fault_of_content_type(body.datacontenttype);
+  if (content) return content;
+  return {
+    source: body.source,
+    id: body.id,
+    type: body.type,
+    trip_id: body.subject,
+    time: body.time,
+    schema_version: body.schemaversion,
+    is_cloud_event: true,
+    data,
+  };
+}
+
+/** CloudEvents, binary: attributes in headers, the value is the data. */
+function open_binary(message: SourceMessage): Envelope | Fault {
+  const attributes: JsonObject = {};
+  for (const [name, bytes] of Object.entries(message.headers)) {
+    if (!name.startsWith("ce_") && name !== "content-type") continue;
+    const text = read_utf8(bytes, `header ${name}`);
+    if (text instanceof Fault) return text;
+    const fault = fault_of_text(text);
+    if (fault) return fault;
+    attributes[name] = text;
+  }
+  if (attributes.ce_specversion !== "1.0") return new Fault("specversion is not 1.0");
+  const content = fault_of_content_type(attributes["content-type"]) ??
+    fault_of_content_type(attributes.ce_datacontenttype);
+  if (content) return content;
+  const data = message.value === null ? {} : read_body(message.value);
+  if (data instanceof Fault) return data;
+  return {
+    source: attributes.ce_source,
+    id: attributes.ce_id,
+    type: attributes.ce_type,
+    trip_id: attributes.ce_subject,
+    time: attributes.ce_time,
+    schema_version: attributes.ce_schemaversion,
+    is_cloud_event: true,
+    data,
+  };
+}
+
+/** Bare JSON: seven names are the envelope, all others are the data. */
+function open_bare(body: JsonObject): Envelope {
+  const { event_id, type, trip_id, occurred_at, schema_version, correlation_id: _c, causation_id: _d, ...data } = body;
+  return {
+    source: undefined,
+    id: event_id,
+    type,
+    trip_id,
+    time: occurred_at,
+    schema_version,
+    is_cloud_event: false,
+    data,
+  };
+}
+
+function fault_of_content_type(raw: Json | undefined): Fault | null {
+  if (is_blank(raw)) return null;
+  return typeof raw === "string" && JSON_CONTENT.test(raw) ? null : new Fault("data is not JSON");
+}
+
+/** CloudEvents identify an event by source and id together; a source without whitespace keeps the pair unambiguous. */
+function read_event_id(envelope: Envelope): string | Fault {
+  const id = read_id(envelope.id, "event id", LONGEST_EVENT_ID);
+  if (id instanceof Fault || !envelope.is_cloud_event) return id;
+  if (typeof envelope.source !== "string" || envelope.source === "") return new Fault("no source");
+  if (SPACE_OR_CONTROL.test(envelope.source)) return new Fault("source contains whitespace or control characters");
+  return read_text(`${envelope.source} ${id}`, "source and id", LONGEST_EVENT_ID);
+}
+
+function read_id(raw: Json | undefined, what: string, longest: number): string | Fault {
+  return raw === undefined || is_blank(raw) ? new Fault(`no ${what}`) : read_text(raw, what, longest);
+}

@@ -1,0 +1,80 @@
+/** Any JSON value, as JSON.parse gives it. */
+export type Json = null | boolean | number | string | Json[] | JsonObject;
+/** A JSON object. */
+export type JsonObject = { [name: string]: Json };
+
+const DEEPEST_NESTING = 64;
+const CONTROL_NUL = "\u0000";
+const STRICT_UTF8 = new TextDecoder("utf-8", { fatal: true });
+
+/** A reason to quarantine a message, in words. */
+export class Fault {
+  constructor(readonly reason: string) {}
+}
+
+/** Whether the value is an object, not an array, not null. */
+export function is_object(value: Json | undefined): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Optional fields that are null, empty or whitespace only count as not given. */
+export function is_blank(value: Json | undefined): boolean {
+  return value === undefined || value === null || (typeof value === "string" && value.trim() === "");
+}
+
+/** The text of UTF-8 bytes, or a fault. A leading byte order mark is dropped. */
+export function read_utf8(bytes: Uint8Array, what: string): string | Fault {
+  try {
+    return STRICT_UTF8.decode(bytes);
+  } catch {
+    return new Fault(`${what} is not valid UTF-8`);
+  }
+}
+
+/** The JSON value of a text, or a fault for what is malformed, too deep, or holds a text or number that Postgres or a double cannot. */
+export function read_json(text: string): Json | Fault {
+  let value: Json;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return new Fault("malformed JSON");
+  }
+  return fault_within(value, 1) ?? value;
+}
+
+/** Why a text cannot be kept, or null. */
+export function fault_of_text(text: string): Fault | null {
+  if (text.includes(CONTROL_NUL)) return new Fault("a string contains NUL");
+  if (!text.isWellFormed()) return new Fault("a string contains a lone surrogate");
+  return null;
+}
+
+/** `depth` is the depth the value would have if it were an object or an array; the message itself has depth 1. */
+function fault_within(value: Json, depth: number): Fault | null {
+  if (typeof value === "string") return fault_of_text(value);
+  if (typeof value === "number") return Number.isFinite(value) ? null : new Fault("a number overflows a double");
+  if (typeof value !== "object" || value === null) return null;
+  if (depth > DEEPEST_NESTING) return new Fault(`nested deeper than ${DEEPEST_NESTING}`);
+  const names = Array.isArray(value) ? [] : Object.keys(value);
+  for (const name of names) {
+    const fault = fault_of_text(name);
+    if (fault) return fault;
+  }
+  for (const part of Object.values(value)) {
+    const fault = fault_within(part, depth + 1);
+    if (fault) return fault;
+  }
+  return null;
+}
+
+/** One text for all JSON values that are equal: object names in one order, numbers in their shortest form. */
+export function canonical_text(value: Json): string {
+  return JSON.stringify(in_one_order(value));
+}
+
+function in_one_order(value: Json): Json {
+  if (Array.isArray(value)) return value.map(in_one_order);
+  if (!is_object(value)) return value;
+  const pairs = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  return Object.fromEntries(pairs.map(([name, part]) => [name, in_one_order(part)]));
+}

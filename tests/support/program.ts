@@ -1,0 +1,55 @@
+/**
+ * The full path of the first of these programs that is found on PATH, or else in one of the further folders; null when none is.
+ * @param names program names in order of preference
+ * @param folders folders to look in after PATH
+ */
+export function find_program(names: readonly string[], folders: readonly string[] = []): string | null {
+  const path = (Deno.env.get("PATH") ?? "").split(":").filter((folder) => folder.startsWith("/"));
+  for (const name of names) {
+    for (const folder of [...path, ...folders]) {
+      if (is_file(`${folder}/${name}`)) return `${folder}/${name}`;
+    }
+  }
+  return null;
+}
+
+/** The folder that holds `initdb` and `postgres`: from PATH, or the newest of Debian's; null when there is none. */
+export function find_postgres(): string | null {
+  const debian = folder_names("/usr/lib/postgresql")
+    .sort((a, b) => Number(b) - Number(a))
+    .map((version) => `/usr/lib/postgresql/${version}/bin`);
+  const initdb = find_program(["initdb"], debian);
+  const folder = initdb?.slice(0, -"/initdb".length) ?? null;
+  return folder !== null && is_file(`${folder}/postgres`) ? folder : null;
+}
+
+/** The path of the system's Chromium or Chrome; null when there is none. */
+export function find_chromium(): string | null {
+  return find_program(["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"]);
+}
+
+/** Whether the path names a file. Folders and absent paths give false; a refused permission throws. */
+export function is_file(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch (error) {
+    if (is_absence(error)) return false;
+    throw error;
+  }
+}
+
+/** The names in a folder, sorted; empty when it is absent. */
+export function folder_names(path: string): string[] {
+  try {
+    return [...Deno.readDirSync(path)].map((entry) => entry.name).sort();
+  } catch (error) {
+    if (is_absence(error)) return [];
+    throw error;
+  }
+}
+
+// A PATH may name folders that this user cannot enter, or files where a folder should be: nothing to be found there either.
+function is_absence(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory ||
+    error instanceof Deno.errors.PermissionDenied;
+}

@@ -1,0 +1,60 @@
+import { type Database, migrate, open_database } from "../../src/database/mod.ts";
+import { trips_domain } from "../../src/domains/trips/mod.ts";
+import { type CursorAdvance, settle_deployment } from "../../src/event_log/mod.ts";
+import { Cursors, Pipeline, type SourceBatch, type SourceMessage } from "../../src/ingest/mod.ts";
+import { days_in } from "../../src/kpi/mod.ts";
+import type { Template } from "./postgres.ts";
+
+/** What the tests of the log and the read models share: a migrated database and the trips pipeline on it, without a source. */
+
+export const TEST_TIME_ZONE = "America/New_York";
+export const LIMITS = { future_limit_ms: 3_600_000, max_message_bytes: 1_048_576 };
+
+/** Databases that are cloned from this one begin migrated. */
+export const migrated: Template = {
+  name: "migrated",
+  async prepare(url) {
+    const database = await open_database({ url, data_dir: null, connections: 1 });
+    await migrate(database);
+    await settle_deployment(database, { time_zone: TEST_TIME_ZONE, currency: "USD" });
+    await database.close();
+  },
+};
+
+export type TripPipeline = Pipeline<never, unknown>;
+
+/** The trips pipeline on a migrated database. */
+export function trip_pipeline(database: Database, now_ms: () => number = () => Date.UTC(2026, 2, 1, 12)) {
+  return new Pipeline({
+    database,
+    domain: trips_domain({ currency: "USD" }),
+    days: days_in(TEST_TIME_ZONE),
+    limits: LIMITS,
+    code_version: "test",
+    cache_streams: 50_000,
+    now_ms,
+  });
+}
+
+const encoder = new TextEncoder();
+
+/** A source message with a JSON value (or raw text), at an offset. */
+export function message(offset: number, value: unknown, timestamp_ms = Date.UTC(2026, 2, 1, 12)): SourceMessage {
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  return { offset, key: null, value: encoder.encode(text), headers: {}, timestamp_ms };
+}
+
+/** Feeds batches through a pipeline one after another, as the ingest loop would, cursors included. */
+export async function feed(
+  pipeline: ReturnType<typeof trip_pipeline>,
+  batches: readonly SourceBatch[],
+  cursors: Cursors = new Cursors(),
+): Promise<void> {
+  for (const batch of batches) {
+    const claimed = cursors.claim([batch]);
+    if (claimed === null || claimed.advances.length === 0) continue;
+    const planned = await pipeline.plan(claimed.fresh, claimed.advances, "test");
+    await pipeline.append(planned);
+    cursors.commit(claimed.advances as CursorAdvance[]);
+  }
+}

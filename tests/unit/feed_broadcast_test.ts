@@ -1,0 +1,301 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { Board, Line, Reading } from "../../src/feed/board.ts";
+import { Broadcast } from "../../src/feed/broadcast.ts";
+import { parse_event_id } from "../../src/feed/frame.ts";
+import type { Health } from "../../src/feed/health.ts";
+import { type Greeting, Subscriber } from "../../src/feed/subscriber.ts";
+import { type View, view_key, window_at } from "../../src/feed/view.ts";
+import { FeedModel, type Frame, parse_frames } from "../support/feed_client.ts";
+
+const LOG = "5f0c2c0a-0000-4000-8000-000000000001";
+const START_MS = Date.UTC(2026, 2, 1, 12);
+const VIEW: View = { range: "15m", to_s: null };
+const SETTINGS = { build: "test", time_zone: "UTC", currency: "USD" };
+const LINES = { event: "trip", list: "trips", fields: [] };
+const HEALTH: Health = {
+  ingest: { state: "running", reason: null, since_ms: START_MS, source: "none" },
+  database: { ok: true, since_ms: START_MS, reason: null },
+  recorded_ms: null,
+  lag: 0,
+  events_per_s: 0,
+  late: 0,
+  duplicates: 0,
+  quarantined: 0,
+  position: 0,
+};
+
+/** A read model in memory: cells that remember who changed them last, as the table does. */
+class World {
+  now_ms = START_MS;
+  position = 0;
+  log_id = LOG;
+  readonly cells = new Map<number, { trips: number; changed_at: number }>();
+  readonly recorded = new Map<number, number>();
+  readonly lines = new Map<string, number>();
+
+  change(bucket_s: number, trips: number, trip_id: string): void {
+    this.position++;
+    this.recorded.set(this.position, this.now_ms);
+    this.cells.set(bucket_s, { trips, changed_at: this.position });
+    this.lines.set(trip_id, this.position);
+  }
+
+  reading(): Reading {
+    const window = window_at(VIEW, this.now_ms);
+    const shown = [...this.cells].filter(([t]) => t >= window.from_s && t < window.to_s).sort(([a], [b]) => a - b);
+    const board: Board = {
+      window,
+      series: { t: shown.map(([t]) => t), trips: shown.map(([, cell]) => cell.trips) },
+      changed_at: shown.map(([, cell]) => cell.changed_at),
+      cards: { trips: shown.reduce((sum, [, cell]) => sum + cell.trips, 0) },
+      breakdowns: [],
+    };
+    const lines: Line[] = [...this.lines].map(([trip_id, position]) => ({ trip_id, position }))
+      .sort((a, b) => b.position - a.position).slice(0, 20);
+    const boards = new Map([[view_key(VIEW), board]]);
+    return {
+      log_id: this.log_id,
+      position: this.position,
+      newest_event_ms: null,
+      lines,
+      boards,
+      recorded_ms: this.recorded,
+    };
+  }
+}
+
+class CountingSubscriber extends Subscriber {
+  sent = 0;
+  override send(bytes: Uint8Array): boolean {
+    const taken = super.send(bytes);
+    if (taken) this.sent++;
+    return taken;
+  }
+}
+
+/** A viewer that reads when it is told to, and comes back with its last id. */
+class Viewer {
+  readonly model = new FeedModel();
+  readonly frames: Frame[] = [];
+  #subscriber: CountingSubscriber;
+  #reader: ReadableStreamDefaultReader<Uint8Array>;
+  #read = 0;
+
+  constructor(readonly waiting_bytes: number) {
+    [this.#subscriber, this.#reader] = this.#connect({ kind: "hello", reset: null });
+  }
+
+  get subscriber(): Subscriber {
+    return this.#subscriber;
+  }
+
+  #connect(greeting: Greeting): [CountingSubscriber, ReadableStreamDefaultReader<Uint8Array>] {
+    const connection = { address: "test", rotate_at_ms: Infinity, waiting_bytes: this.waiting_bytes };
+    const subscriber = new CountingSubscriber(VIEW, view_key(VIEW), greeting, connection, () => {});
+    this.#read = 0;
+    return [subscriber, subscriber.stream.getReader()];
+  }
+
+  async drain(): Promise<void> {
+    for (; this.#read < this.#subscriber.sent; this.#read++) {
+      const { value } = await this.#reader.read();
+      const { frames } = parse_frames(new TextDecoder().decode(value));
+      for (const frame of frames) this.model.apply(frame);
+      this.frames.push(...frames);
+    }
+  }
+
+  /** Loses the connection with what waits in it, and comes back. */
+  async reconnect(): Promise<void> {
+    await this.#reader.cancel();
+    const from = this.model.last_event_id === null ? null : parse_event_id(this.model.last_event_id);
+    [this.#subscriber, this.#reader] = this.#connect(
+      from === null ? { kind: "hello", reset: null } : { kind: "resume", from },
+    );
+  }
+}
+
+const STEP = fc.oneof(
+  // Event times may lie up to an hour ahead of the clock.
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant("change" as const),
+      minute: fc.integer({ min: -20, max: 30 }),
+      trips: fc.nat(9),
+      trip: fc.nat(30),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant("later" as const), seconds: fc.integer({ min: 1, max: 400 }) }),
+  },
+  { weight: 4, arbitrary: fc.constant({ kind: "beat" as const }) },
+  { weight: 2, arbitrary: fc.constant({ kind: "drain" as const }) },
+  { weight: 2, arbitrary: fc.constant({ kind: "reconnect" as const }) },
+);
+
+Deno.test("a slow, reconnecting viewer ends with the columns, cards and lines of a fresh one", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(STEP, { maxLength: 60 }), async (steps) => {
+      const world = new World();
+      const broadcast = new Broadcast(LINES, SETTINGS);
+      const steady = new Viewer(65_536);
+      // Anything that waits stalls it: it is left out until it drains.
+      const slow = new Viewer(1);
+      const beat = async () => {
+        const subscribers = [steady.subscriber, slow.subscriber];
+        broadcast.serve_all(subscribers, world.reading(), HEALTH, world.now_ms);
+        await steady.drain();
+      };
+      for (const step of steps) {
+        if (step.kind === "change") {
+          const bucket_s = Math.floor(world.now_ms / 60_000) * 60 + step.minute * 60;
+          world.change(bucket_s, step.trips, `t${step.trip}`);
+        } else if (step.kind === "later") world.now_ms += step.seconds * 1000;
+        else if (step.kind === "beat") await beat();
+        else if (step.kind === "drain") await slow.drain();
+        else await slow.reconnect();
+      }
+      // It drains, and a second later all are told what they lack.
+      await slow.drain();
+      world.now_ms += 1_000;
+      await beat();
+      await slow.drain();
+      const fresh = new Viewer(65_536);
+      broadcast.serve(fresh.subscriber, world.reading(), HEALTH, world.now_ms);
+      await fresh.drain();
+      for (const viewer of [steady, slow]) {
+        assert.deepEqual(viewer.model.series(), fresh.model.series());
+        assert.deepEqual(viewer.model.cards, fresh.model.cards);
+        assert.deepEqual(viewer.model.lines, fresh.model.lines);
+      }
+    }),
+    { numRuns: 400 },
+  );
+});
+
+Deno.test("only buckets that changed are sent, with their absolute values", async () => {
+  const world = new World();
+  const broadcast = new Broadcast(LINES, SETTINGS);
+  const viewer = new Viewer(65_536);
+  const minute = START_MS / 1000;
+  world.change(minute - 120, 5, "a");
+  world.change(minute - 60, 6, "b");
+  broadcast.serve_all([viewer.subscriber], world.reading(), HEALTH, world.now_ms);
+  world.change(minute - 60, 7, "b");
+  broadcast.serve_all([viewer.subscriber], world.reading(), HEALTH, world.now_ms + 1_000);
+  await viewer.drain();
+  const [hello, kpi, trip] = viewer.frames;
+  assert.deepEqual(hello?.data.series, { t: [minute - 120, minute - 60], trips: [5, 6] });
+  assert.deepEqual(kpi?.data.series, { t: [minute - 60], trips: [7] });
+  assert.equal(kpi?.id, `${LOG}-3`);
+  assert.deepEqual([trip?.event, trip?.data.trips.length], ["trip", 1]);
+});
+
+Deno.test("lines go out once a second, all that changed meanwhile", async () => {
+  const world = new World();
+  const broadcast = new Broadcast(LINES, SETTINGS);
+  const viewer = new Viewer(65_536);
+  broadcast.serve_all([viewer.subscriber], world.reading(), HEALTH, world.now_ms);
+  for (const [ms, trip] of [[250, "a"], [500, "b"], [750, "c"], [1_000, "d"], [1_250, "e"]] as const) {
+    world.change(START_MS / 1000, 1, trip);
+    broadcast.serve_all([viewer.subscriber], world.reading(), HEALTH, START_MS + ms);
+  }
+  await viewer.drain();
+  const sent = viewer.frames.filter(({ event }) => event === "trip").map(({ data }) =>
+    data.trips.map((line: Line) => line.trip_id)
+  );
+  assert.deepEqual(sent, [["a"], ["d", "c", "b"]]);
+});
+
+Deno.test("a reader that does not drain is left out and gets one frame with the latest state", async () => {
+  const world = new World();
+  const broadcast = new Broadcast(LINES, SETTINGS);
+  const viewer = new Viewer(1);
+  broadcast.serve_all([viewer.subscriber], world.reading(), HEALTH, world.now_ms);
+  for (let i = 1; i <= 50; i++) {
+    world.change(START_MS / 1000, i, "a");
+    broadcast.serve_all([viewer.subscriber], world.reading(), HEALTH, START_MS + 1 + i);
+  }
+  assert.equal(broadcast.counts().skipped, 50);
+  await viewer.drain();
+  broadcast.serve_all([viewer.subscriber], world.reading(), HEALTH, START_MS + 100);
+  await viewer.drain();
+  const kpis = viewer.frames.filter(({ event }) => event === "kpi");
+  assert.deepEqual(kpis.map(({ data }) => data.series.trips), [[50]]);
+});
+
+Deno.test("viewers with equal needs share one encoding and the same bytes", () => {
+  const world = new World();
+  const broadcast = new Broadcast(LINES, SETTINGS);
+  const viewers = Array.from({ length: 200 }, () => new Viewer(65_536).subscriber);
+  broadcast.serve_all(viewers, world.reading(), HEALTH, world.now_ms);
+  assert.deepEqual(broadcast.counts(), { frames: 200, encodes: 1, skipped: 0 });
+  world.change(START_MS / 1000, 1, "a");
+  broadcast.serve_all(viewers, world.reading(), HEALTH, START_MS + 1_000);
+  assert.deepEqual(broadcast.counts(), { frames: 600, encodes: 3, skipped: 0 });
+});
+
+Deno.test("another log resets a follower, and an unknown position one that resumes", async () => {
+  const world = new World();
+  const broadcast = new Broadcast(LINES, SETTINGS);
+  const viewer = new Viewer(65_536);
+  world.change(START_MS / 1000, 1, "a");
+  broadcast.serve_all([viewer.subscriber], world.reading(), HEALTH, START_MS);
+  world.log_id = LOG.replace(/1$/, "2");
+  broadcast.serve_all([viewer.subscriber], world.reading(), HEALTH, START_MS + 250);
+  await viewer.drain();
+  assert.deepEqual(viewer.frames.map(({ event }) => event), ["hello", "reset", "hello"]);
+  await viewer.reconnect();
+  world.position = 0;
+  broadcast.serve_all([viewer.subscriber], world.reading(), HEALTH, START_MS + 500);
+  await viewer.drain();
+  assert.deepEqual(viewer.frames.slice(3).map(({ event }) => event), ["reset", "hello"]);
+});
+
+Deno.test("a bucket that lay ahead of the clock reaches who was away when it came into the window", async () => {
+  const world = new World();
+  const broadcast = new Broadcast(LINES, SETTINGS);
+  const viewer = new Viewer(65_536);
+  world.change(START_MS / 1000 + 300, 5, "ahead");
+  broadcast.serve_all([viewer.subscriber], world.reading(), HEALTH, START_MS);
+  await viewer.drain();
+  assert.deepEqual(viewer.model.series(), []);
+  await viewer.reconnect();
+  world.now_ms += 400_000;
+  broadcast.serve_all([viewer.subscriber], world.reading(), HEALTH, world.now_ms);
+  await viewer.drain();
+  assert.deepEqual(viewer.frames.map(({ event }) => event), ["hello", "kpi", "trip"]);
+  assert.deepEqual(viewer.model.series(), [[START_MS / 1000 + 300, { trips: 5 }]]);
+});
+
+Deno.test("a clock that is set back brings the buckets back that had left the window", async () => {
+  const world = new World();
+  const broadcast = new Broadcast(LINES, SETTINGS);
+  const viewer = new Viewer(65_536);
+  world.change(START_MS / 1000 - 840, 5, "early");
+  for (const ms of [0, 120_000, 0]) {
+    world.now_ms = START_MS + ms;
+    broadcast.serve_all([viewer.subscriber], world.reading(), HEALTH, world.now_ms);
+    await viewer.drain();
+    assert.equal(viewer.model.series().length, ms === 0 ? 1 : 0);
+  }
+});
+
+Deno.test("nothing is sent twice when nothing changed, and nothing to a stream that has ended", async () => {
+  const world = new World();
+  const broadcast = new Broadcast(LINES, SETTINGS);
+  const viewer = new Viewer(65_536);
+  broadcast.serve_all([viewer.subscriber], world.reading(), HEALTH, START_MS);
+  world.change(START_MS / 1000, 1, "a");
+  for (const s of [5, 6, 7]) {
+    broadcast.serve_all([viewer.subscriber], world.reading(), HEALTH, START_MS + s * 1_000);
+  }
+  assert.equal(broadcast.counts().frames, 3, "hello, kpi, trip");
+  await viewer.subscriber.stream.cancel().catch(() => {});
+  viewer.subscriber.cut("test");
+  assert.equal(viewer.subscriber.send(new Uint8Array(1)), false);
+  assert.equal(viewer.subscriber.drained, false);
+});
