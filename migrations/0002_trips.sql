@@ -73,5 +73,5 @@ create table trip_cells (
   constraint trip_cells_grain_is_known check (grain in ('1m', '5m', '1h', '1d', 'all')),
   constraint trip_cells_counts_are_not_negative
     check (least(trips, requested, started, completed, canceled, conflicts, distance_count, duration_count) >= 0)
-);
+) with (fillfactor = 70);
 comment on table trip_cells is 'KPI cells: (grain, bucket, dimension, key) and what the trips in it add up to. Buckets are in event time; the bucket of grain all is the epoch; dimension none has the key all. Sums are numeric since ten trips at the legal limit of 1e12 overflow a bigint of micros.';

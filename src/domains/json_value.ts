@@ -21,7 +21,25 @@ export class JsonFault extends Error {
   }
 }
 
-const LONG_DIGITS = /[\d.]{16}/;
+/** A double holds 15 digits of any number: shorter runs of digits and points lose nothing. */
+const LONG_RUN = 16;
+
+/**
+ * Whether a text has a run of so many digits and points. Looks at every 16th character and grows from there: a tenth of the price of a
+ * regular expression that looks at all.
+ */
+function has_long_digits(text: string): boolean {
+  for (let at = LONG_RUN - 1; at < text.length; at += LONG_RUN) {
+    if (!is_digit_or_point(text.charCodeAt(at))) continue;
+    let from = at, to = at + 1;
+    while (from > 0 && is_digit_or_point(text.charCodeAt(from - 1))) from--;
+    while (to < text.length && is_digit_or_point(text.charCodeAt(to))) to++;
+    if (to - from >= LONG_RUN) return true;
+  }
+  return false;
+}
+
+const is_digit_or_point = (unit: number): boolean => (unit >= 48 && unit <= 57) || unit === 46;
 const MAX_DEPTH = 64;
 /** JSON.stringify writes NUL and lone surrogates as these escapes; PostgreSQL stores neither. */
 const NOT_STORABLE = /\\u(?:0000|d[89a-f])/;
@@ -58,7 +76,7 @@ function keep_digits(_key: string, value: unknown, context: { source?: string })
 /** Parses JSON text. Throws JsonFault. */
 export function parse_json(text: string): unknown {
   try {
-    return LONG_DIGITS.test(text)
+    return has_long_digits(text)
       ? JSON.parse(text, keep_digits as (this: unknown, key: string, value: unknown) => unknown)
       : JSON.parse(text);
   } catch (error) {

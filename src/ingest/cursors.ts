@@ -10,9 +10,23 @@ const name_of = (topic: string, partition: number): string => `${topic}/${partit
 export class Cursors implements CursorBook {
   readonly #committed = new Map<string, number>();
   readonly #planned = new Map<string, number>();
+  readonly #read: () => Promise<readonly Cursor[]>;
+
+  /** @param read reads all cursors from the database */
+  constructor(read: () => Promise<readonly Cursor[]> = () => Promise.resolve([])) {
+    this.#read = read;
+  }
 
   get(topic: string, partition: number): number | null {
     return this.#committed.get(name_of(topic, partition)) ?? null;
+  }
+
+  /** Raises what is committed to what the database says: another process may have read on. What is planned stays. */
+  async refresh(): Promise<void> {
+    for (const { topic, partition, next_offset } of await this.#read()) {
+      const name = name_of(topic, partition);
+      if (next_offset > (this.#committed.get(name) ?? -1)) this.#committed.set(name, next_offset);
+    }
   }
 
   /** Replaces everything by what the database says. */

@@ -5,7 +5,7 @@ import type { StreamChange, StreamState } from "../event_log/mod.ts";
  * Holds the effects of a batch as soon as it is planned; they are true only once it is committed, so any failure clears it.
  */
 export class StreamCache<State> {
-  readonly #streams = new Map<string, StreamState<State>>();
+  readonly #streams = new Map<string, StreamState<State> & { readonly positions: number[] }>();
   constructor(readonly capacity: number) {}
 
   get(stream_id: string): StreamState<State> | undefined {
@@ -37,14 +37,12 @@ export class StreamCache<State> {
     }
   }
 
-  /** Fills in the positions of a committed batch. */
+  /** Fills in the positions of a committed batch, in place: whoever holds the stream may see them. */
   settle(changes: readonly StreamChange<State>[], before_first: number): void {
     for (const { stream_id, ordinals, expected_revision } of changes) {
-      const stream = this.#streams.get(stream_id);
-      if (stream === undefined) continue;
-      const positions = [...stream.positions];
-      ordinals.forEach((ordinal, i) => positions[expected_revision + i] = before_first + ordinal);
-      this.#streams.set(stream_id, { ...stream, positions });
+      const positions = this.#streams.get(stream_id)?.positions;
+      if (positions === undefined) continue;
+      for (let i = 0; i < ordinals.length; i++) positions[expected_revision + i] = before_first + ordinals[i]!;
     }
   }
 

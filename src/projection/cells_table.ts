@@ -86,7 +86,9 @@ export class CellsTable {
       plain_array(cells.map(({ dimension }) => dimension)),
       text_array(cells.map(({ key }) => key)),
       ...this.#shape.measures.map(({ kind }, m) =>
-        plain_array(cells.map(({ change }) => kind === "min" || kind === "max" ? change.added[m]! : change.sum(m)))
+        plain_array(
+          cells.map(({ change }) => kind === "min" || kind === "max" ? change.added?.[m] ?? null : change.sum(m)),
+        )
       ),
       plain_array(cells.map(({ change }) => before_first + change.last_ordinal)),
     ];

@@ -1,5 +1,6 @@
 import type { Database } from "../database/mod.ts";
 import {
+  type City,
   make_city,
   type OpenTrip,
   type TripMessage,
@@ -36,6 +37,11 @@ export async function run_generator(
   return sent;
 }
 
+/** A city with about as many drivers as the rate keeps busy. */
+export function city_for({ seed, rate }: { readonly seed: number; readonly rate: number }): City {
+  return make_city({ seed, drivers: Math.min(20_000, Math.max(400, Math.ceil(rate * 15_000))) });
+}
+
 /** A prefix for trip ids that no earlier run used: the time of its start. */
 export const run_prefix = (now_ms: number): string => `T${Math.floor(now_ms / 1000).toString(36).toUpperCase()}-`;
 
@@ -50,7 +56,7 @@ export async function continue_stream(
   const earliest_us = (now_ms - options.history_hours * 3_600_000) * 1000;
   const { watermark_us } = await read_head(database);
   const { history_hours: _, ...rest } = options;
-  return new TripStream(make_city({ seed: options.seed }), {
+  return new TripStream(city_for(options), {
     ...rest,
     start_us: Math.floor(Math.max(earliest_us, Math.min(watermark_us ?? earliest_us, now_ms * 1000))),
     trip_prefix: run_prefix(now_ms),

@@ -104,7 +104,7 @@ export function make_ingest(shell: Shell, opened: Opened, source: MessageSource,
   return new Ingest({
     database: opened.database,
     pipeline,
-    cursors: new Cursors(),
+    cursors: new Cursors(() => read_cursors(opened.database)),
     source,
     logger,
     batch_limit: { messages: config.batch_messages, bytes: 8 << 20 },

@@ -1,7 +1,7 @@
-import { make_city, TripStream } from "../domains/trips/generator/mod.ts";
+import { TripStream } from "../domains/trips/generator/mod.ts";
 import { open_kafka_admin, open_kafka_producer } from "../ingest/kafka/mod.ts";
 import { system_clock } from "../runtime/mod.ts";
-import { run_generator, run_prefix } from "./generate.ts";
+import { city_for, run_generator, run_prefix } from "./generate.ts";
 import { kafka_connection } from "./open.ts";
 import { ProgressLine } from "./progress_line.ts";
 import { type Shell, UsageError } from "./shell.ts";
@@ -38,7 +38,7 @@ export async function produce_verb(shell: Shell, options: ProduceOptions): Promi
   }
   const now_ms = system_clock.now_ms();
   const { rate, seed, variability, late, duplicates, malformed, anomalies } = options;
-  const stream = new TripStream(make_city({ seed }), {
+  const stream = new TripStream(city_for({ seed, rate }), {
     rate,
     seed,
     variability,

@@ -102,3 +102,18 @@ export function validate(value: string): SeenEvent {
     data,
   };
 }
+
+/** The events of each trip, in order of delivery. Throws when a message breaks the contract or goes under another trip's key. */
+export function events_by_trip(
+  messages: readonly { readonly key: string; readonly value: string }[],
+): Map<string, SeenEvent[]> {
+  const trips = new Map<string, SeenEvent[]>();
+  for (const { key, value } of messages) {
+    const event = validate(value);
+    keep(event.trip_id === key, () => `key "${key}" for trip "${event.trip_id}"`);
+    const events = trips.get(key);
+    if (events === undefined) trips.set(key, [event]);
+    else events.push(event);
+  }
+  return trips;
+}

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { make_city, TripStream } from "../../src/domains/trips/generator/mod.ts";
 import type { OpenTrip, TripMessage, TripStreamOptions } from "../../src/domains/trips/generator/mod.ts";
-import { validate } from "../support/trip_contract.ts";
-import type { SeenEvent } from "../support/trip_contract.ts";
+import { events_by_trip, validate } from "../support/trip_contract.ts";
 
 const hour_us = 3_600_000_000;
 /** A Monday, midnight UTC. */
@@ -11,37 +10,6 @@ const city = make_city({ seed: 7, passengers: 2_000 });
 
 function stream(options: Partial<TripStreamOptions> = {}): TripStream {
   return new TripStream(city, { seed: 7, start_us: monday_us, rate: 0.5, ...options });
-}
-
-function is_good(message: TripMessage): boolean {
-  try {
-    validate(message.value);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function by_trip(messages: readonly TripMessage[]): Map<string, SeenEvent[]> {
-  const trips = new Map<string, SeenEvent[]>();
-  for (const message of messages) {
-    const event = validate(message.value);
-    assert.equal(event.trip_id, message.key);
-    const events = trips.get(event.trip_id);
-    if (events === undefined) trips.set(event.trip_id, [event]);
-    else events.push(event);
-  }
-  return trips;
-}
-
-/** The most requests that one zone had in ten minutes. */
-function busiest_zone(trips: readonly (readonly SeenEvent[])[]): number {
-  const counts = new Map<string, number>();
-  for (const [requested] of trips) {
-    const place = `${requested?.data["pickup_zone"]} ${Math.floor((requested?.at_ms ?? 0) / 600_000)}`;
-    counts.set(place, (counts.get(place) ?? 0) + 1);
-  }
-  return Math.max(...counts.values());
 }
 
 function about(actual: number, expected: number, tolerance: number): void {
@@ -93,7 +61,7 @@ Deno.test("all events of a trip fit together", () => {
   const messages = stream().take_due(monday_us + 24 * hour_us);
   const ends = new Map<string, number>();
   const ids = new Set<string>();
-  for (const [trip_id, events] of by_trip(messages)) {
+  for (const [trip_id, events] of events_by_trip(messages)) {
     const types = events.map(({ type }) => type.replace("trip.", "")).join(" ");
     assert.match(types, /^requested( started)?( canceled)?$|^requested started completed( fare_adjusted)?$/, trip_id);
     ends.set(types, (ends.get(types) ?? 0) + 1);
@@ -130,7 +98,7 @@ Deno.test("a free driver is taken while there is one, and drives one trip at a t
     monday_us + 24 * hour_us,
   );
   const rides = new Map<unknown, [number, number][]>();
-  for (const [, events] of by_trip(messages)) {
+  for (const [, events] of events_by_trip(messages)) {
     const started = events.find(({ type }) => type === "trip.started");
     const end = events.find(({ type }) => type === "trip.completed" || type === "trip.canceled");
     if (started === undefined || end === undefined) continue;
@@ -166,7 +134,7 @@ Deno.test("the payment mix is a mix, some say nothing, and cards tip more than c
   const counts = new Map<string, number>();
   const tipped = new Map<string, number>();
   let trips = 0;
-  for (const [, events] of by_trip(stream().take_due(monday_us + 14 * hour_us))) {
+  for (const [, events] of events_by_trip(stream().take_due(monday_us + 14 * hour_us))) {
     const data = events.find(({ type }) => type === "trip.completed")?.data;
     if (data === undefined) continue;
     trips++;
@@ -182,53 +150,6 @@ Deno.test("the payment mix is a mix, some say nothing, and cards tip more than c
   about(share("blank"), 0.03, 0.01);
   const tips = (method: string): number => (tipped.get(method) ?? 0) / (counts.get(method) ?? 1);
   assert.ok(tips("card") > 2 * tips("cash"));
-});
-
-Deno.test("late, duplicate and malformed messages come in their shares, over the same trips", () => {
-  const until_us = monday_us + 12 * hour_us;
-  const clean = stream({ start_us: monday_us }).take_due(until_us);
-  const messy = stream({ start_us: monday_us, late: 0.1, duplicates: 0.05, malformed: 0.03 }).take_due(until_us);
-  const good = messy.filter(is_good);
-  about((messy.length - good.length) / good.length, 0.03, 0.006);
-
-  const seen = new Set<string>();
-  let duplicates = 0;
-  let late = 0;
-  let overtaken = 0;
-  const newest = new Map<string, number>();
-  for (const { value, deliver_us, key } of good) {
-    if (seen.has(value)) {
-      duplicates++;
-      continue;
-    }
-    seen.add(value);
-    const { at_ms } = validate(value);
-    if (deliver_us / 1_000 - at_ms > 60_000) late++;
-    if (at_ms < (newest.get(key) ?? 0)) overtaken++;
-    newest.set(key, Math.max(at_ms, newest.get(key) ?? 0));
-  }
-  about(duplicates / seen.size, 0.05, 0.008);
-  about(late / seen.size, 0.1, 0.01);
-  assert.ok(overtaken > late / 10, `${overtaken} late messages came after a later event of their trip`);
-  // Whatever the clean stream had sent an hour before the end has come in the messy one too, with the same bytes.
-  for (const { value, deliver_us } of clean) {
-    if (deliver_us < until_us - hour_us) assert.ok(seen.has(value), value);
-  }
-});
-
-Deno.test("anomalies: spikes, held-back messages, completions after cancellations, and fraud", () => {
-  const messages = stream({ anomalies: true }).take_due(monday_us + 18 * hour_us);
-  const held = messages.filter(({ value, deliver_us }) => deliver_us / 1_000 - validate(value).at_ms > 60_000);
-  assert.ok(held.length > 100, "an outage holds messages back");
-  const trips = [...by_trip(messages).values()];
-  const conflicts = trips.filter((events) => /canceled.*completed/.test(events.map(({ type }) => type).join(" ")));
-  assert.ok(conflicts.length > 20, "some trips are completed after a cancellation");
-  const fraud = messages.map(({ value }) => validate(value).data).filter((data) =>
-    Number(data["fare"]) >= 60 && Number(data["distance_km"]) <= 0.5
-  );
-  about(fraud.length / trips.length, 0.004, 0.002);
-  const calm = [...by_trip(stream().take_due(monday_us + 18 * hour_us)).values()];
-  assert.ok(busiest_zone(trips) > 2 * busiest_zone(calm), "a spike fills one zone");
 });
 
 Deno.test("what waits in memory is one message for each open trip", () => {
@@ -267,7 +188,7 @@ Deno.test("open trips of an earlier run are finished, and new ones go on countin
     { trip_id: "T-5", status: "requested", requested_us: null, started_us: null, ...unknown },
   ];
   const messages = stream({ open, first_trip_number: 6, duplicates: 0 }).take_due(monday_us + 3 * hour_us);
-  const trips = by_trip(messages);
+  const trips = events_by_trip(messages);
   const types = (trip_id: string): string[] => (trips.get(trip_id) ?? []).map(({ type }) => type);
   assert.deepEqual(open.map(({ trip_id }) => types(trip_id)), [
     ["trip.started", "trip.completed"],

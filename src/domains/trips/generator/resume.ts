@@ -41,8 +41,8 @@ export function resume_trip(city: City, seed: number, start_us: number, open: Op
     source: place.source,
     bare: false,
     ...course,
-    // Messages carry milliseconds: rounded up, so that no step comes before the one the table knows.
-    base_us: Math.ceil(base_us / 1_000) * 1_000,
+    // Messages carry whole milliseconds.
+    base_us: Math.floor(base_us / 1_000) * 1_000,
     not_before_us: start_us + random.whole(0, minute_ms) * 1_000,
     city: open.city ?? place.name,
     driver_id: open.driver_id ?? driver_id(random, place, vehicle_type),

@@ -1,0 +1,132 @@
+import assert from "node:assert/strict";
+import { KafkaSource } from "../../src/ingest/kafka/mod.ts";
+import type { SourceState } from "../../src/ingest/message_source.ts";
+import { system_clock } from "../../src/runtime/mod.ts";
+import { tacho_test } from "../support/available.ts";
+import { shared_kafka, unique_name } from "../support/kafka.ts";
+import { delete_below, make_anew, numbers, options_of, produce, QUICK } from "../support/kafka_topic.ts";
+import { SourceReader, TestBook, text_of } from "../support/read_source.ts";
+import { until } from "../support/until.ts";
+
+const ROOMY = { messages: 20_000, bytes: 8 << 20 };
+const never = new AbortController().signal;
+
+async function gap_of(source: KafkaSource): Promise<Extract<SourceState, { state: "gap" }>> {
+  return await until(`there is a gap`, () => {
+    const state = source.state();
+    return state.state === "gap" && state;
+  });
+}
+
+function kafka_test(name: string, fn: (brokers: string, topic: string) => Promise<void>): void {
+  tacho_test({
+    name: `kafka source: ${name}`,
+    needs: ["kafka"],
+    fn: async () => await fn((await shared_kafka()).brokers, unique_name("trips")),
+  });
+}
+
+kafka_test("reads the book anew when partitions are assigned, before it believes in a gap", async (brokers, topic) => {
+  const options = options_of(brokers, topic);
+  await produce(options, numbers(0, 50));
+  await delete_below(options, topic, 40);
+  const book = new TestBook();
+  book.set(topic, 0, 10);
+  // Another instance read on since: its cursor is in the database.
+  book.elsewhere.set(`${topic}:0`, 45);
+  const source = new KafkaSource(options, system_clock, QUICK);
+  await source.open(book, never);
+  assert.deepEqual((await new SourceReader(source, book).read(5)).map(text_of), numbers(45, 50));
+  assert.ok(book.refreshed > 0);
+  await source.close();
+});
+
+kafka_test("a cursor below the log's start is a gap, and a rewind past it goes on", async (brokers, topic) => {
+  const options = options_of(brokers, topic);
+  await produce(options, numbers(0, 50));
+  await delete_below(options, topic, 30);
+  const book = new TestBook();
+  book.set(topic, 0, 10);
+  const source = new KafkaSource(options, system_clock, QUICK);
+  await source.open(book, never);
+  const { gap, reason } = await gap_of(source);
+  assert.deepEqual(gap, { kind: "retention", topic, partition: 0, cursor: 10, first_available: 30, end: 50 });
+  assert.match(reason, /20 offsets are gone/);
+  book.set(topic, 0, 30);
+  source.rewind();
+  assert.deepEqual((await new SourceReader(source, book).read(20)).map(text_of), numbers(30, 50));
+  await source.close();
+});
+
+kafka_test(
+  "retention that overtakes a slow reader is a gap, behind all that was fetched before",
+  async (brokers, topic) => {
+    const options = options_of(brokers, topic);
+    const pad = "-".repeat(50_000);
+    await produce(options, numbers(0, 100).map((n) => n + pad));
+    const source = new KafkaSource(options, system_clock, {
+      ...QUICK,
+      bound: { messages: 10, bytes: 8 << 20 },
+      slice: { messages: 1, bytes: 1 << 20 },
+    });
+    const book = new TestBook();
+    await source.open(book, never);
+    const reader = new SourceReader(source, book);
+    await reader.read(1, { messages: 1, bytes: 1 << 20 });
+    await delete_below(options, topic, 95);
+    let last = 0;
+    while (source.state().state === "running") {
+      const taken = await reader.take({ messages: 1, bytes: 1 << 20 }, AbortSignal.timeout(300));
+      last = taken[0]?.offset ?? last;
+    }
+    const { gap } = await gap_of(source);
+    // The rest of what it had is handed out still.
+    for (let held = [{ offset: last }]; held.length > 0;) {
+      last = held.at(-1)!.offset;
+      held = await reader.take(ROOMY, AbortSignal.timeout(300));
+    }
+    assert.equal(gap.kind, "retention");
+    assert.equal(gap.cursor, last + 1);
+    assert.equal(gap.first_available, 95);
+    assert.ok(gap.cursor < 95);
+    await source.close();
+  },
+);
+
+kafka_test("a topic that was made anew while it was read is a gap", async (brokers, topic) => {
+  const options = options_of(brokers, topic);
+  await produce(options, numbers(0, 50));
+  const source = new KafkaSource(options, system_clock, QUICK);
+  const book = new TestBook();
+  await source.open(book, never);
+  await new SourceReader(source, book).read(50);
+  await make_anew(options, topic);
+  const { gap } = await gap_of(source);
+  assert.deepEqual(gap, { kind: "truncated", topic, partition: 0, cursor: 50, first_available: 0, end: 0 });
+  await source.close();
+});
+
+kafka_test("a cursor beyond the log's end is a gap", async (brokers, topic) => {
+  const options = options_of(brokers, topic);
+  await produce(options, numbers(0, 5));
+  const book = new TestBook();
+  book.set(topic, 0, 9);
+  const source = new KafkaSource(options, system_clock, QUICK);
+  await source.open(book, never);
+  assert.deepEqual((await gap_of(source)).gap, {
+    kind: "truncated",
+    topic,
+    partition: 0,
+    cursor: 9,
+    first_available: 0,
+    end: 5,
+  });
+  await source.close();
+});
+
+kafka_test("another cluster than the cursors' is a gap", async (brokers, topic) => {
+  const source = new KafkaSource(options_of(brokers, topic, { expected_cluster_id: "another" }), system_clock, QUICK);
+  await source.open(new TestBook(), never);
+  assert.equal((await gap_of(source)).gap.kind, "other_cluster");
+  await source.close();
+});

@@ -1,0 +1,228 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import type { Watermarks } from "../../src/ingest/kafka/kafka_admin.ts";
+import type { EachBatchPayload } from "../../src/ingest/kafka/kafka_client.ts";
+import { KafkaDelivery } from "../../src/ingest/kafka/kafka_delivery.ts";
+import { PartitionWatch } from "../../src/ingest/kafka/partition_watch.ts";
+import { MessageBuffer } from "../../src/ingest/message_buffer.ts";
+import type { SourceGap } from "../../src/ingest/message_source.ts";
+import { WakeUp } from "../../src/ingest/wake_up.ts";
+import { TestBook } from "../support/read_source.ts";
+import { until } from "../support/until.ts";
+
+const MUCH = { messages: 1_000, bytes: 1 << 20 };
+const AT = { topic: "t", partition: 0 };
+
+/** A delivery over a made-up kafkajs: what it fetched, sought and was told lies open. */
+function set_up(bound = MUCH) {
+  const book = new TestBook();
+  const buffer = new MessageBuffer(bound);
+  const watch = new PartitionWatch();
+  const changed = new WakeUp();
+  const life = new AbortController();
+  const on = {
+    marks: [{ ...AT, low: 0, high: 100 }] as Watermarks[],
+    /** Set while a seek waits for kafkajs's next fetch. */
+    sought: null as number | null,
+    resolved: [] as number[],
+    gaps: [] as SourceGap[],
+    waits: [] as string[],
+    broken: [] as unknown[],
+    running: true,
+    heartbeats: 0,
+    refuse_heartbeats: false,
+    asked: 0,
+  };
+  const delivery = new KafkaDelivery({
+    book,
+    buffer,
+    watch,
+    changed,
+    admin: {
+      watermarks: () => {
+        on.asked++;
+        return Promise.resolve(on.marks);
+      },
+    },
+    topics: ["t"],
+    slice: { messages: 2, bytes: 1 << 20 },
+    ended: life.signal,
+    seek: (_topic, _partition, offset) => on.sought = offset,
+    on_open: () => {},
+    on_waiting: (reason) => on.waits.push(reason),
+    on_gap: (gap) => on.gaps.push(gap),
+    on_broken: (error) => on.broken.push(error),
+  });
+  /** What kafkajs hands to a handler for offsets [from, to). */
+  const fetched = (from: number, to: number, fetched_at = from): EachBatchPayload => {
+    const messages = Array.from({ length: to - from }, (_, at) => ({
+      offset: String(from + at),
+      key: null,
+      value: Buffer.from("v"),
+      timestamp: "0",
+      attributes: 0,
+      headers: {},
+    }));
+    const batch = {
+      ...AT,
+      messages,
+      highWatermark: "100",
+      fetchedOffset: String(fetched_at),
+      isEmpty: () => false,
+      firstOffset: () => String(from),
+      lastOffset: () => String(to - 1),
+      offsetLag: () => "0",
+      offsetLagLow: () => "0",
+    };
+    return {
+      batch,
+      resolveOffset: (offset) => on.resolved.push(Number(offset)),
+      heartbeat: () => {
+        on.heartbeats++;
+        return on.refuse_heartbeats ? Promise.reject(new Error("rebalancing")) : Promise.resolve();
+      },
+      pause: () => () => {},
+      commitOffsetsIfNecessary: () => Promise.resolve(),
+      uncommittedOffsets: () => ({ topics: [] }),
+      isRunning: () => on.running,
+      isStale: () => on.sought !== null,
+    };
+  };
+  const join = async () => {
+    delivery.joined([AT]);
+    on.sought = null;
+    await until("the cursors were checked", () => delivery.is_open || on.gaps.length > 0);
+  };
+  const spans = () => buffer.take(MUCH).map(({ from_offset, next_offset }) => [from_offset, next_offset]);
+  return { book, buffer, watch, changed, life, on, delivery, fetched, join, spans };
+}
+
+Deno.test("a fetched batch is handed over in slices, and kafkajs's position follows", async () => {
+  const { delivery, fetched, join, spans, on } = set_up();
+  await join();
+  await delivery.each_batch(fetched(0, 5));
+  assert.deepEqual(spans(), [[0, 2], [2, 4], [4, 5]]);
+  assert.deepEqual(on.resolved, [1, 3, 4]);
+});
+
+Deno.test("nothing is delivered before the cursors were checked, and then from where the book says by then", async () => {
+  const { delivery, fetched, join, spans, on, book } = set_up();
+  book.elsewhere.set("t:0", 7);
+  delivery.joined([AT]);
+  assert.equal(on.sought, 0);
+  on.sought = null;
+  const early = delivery.each_batch(fetched(0, 3));
+  await until("the cursors were checked", () => delivery.is_open);
+  assert.equal(on.sought, 7);
+  await early;
+  assert.deepEqual(spans(), []);
+  on.sought = null;
+  await join();
+  await delivery.each_batch(fetched(7, 9));
+  assert.deepEqual(spans(), [[7, 9]]);
+});
+
+Deno.test("a join drops what is buffered, and what is still waiting for room", async () => {
+  const { delivery, fetched, join, spans, on, book } = set_up({ messages: 2, bytes: 1 << 20 });
+  await join();
+  const waiting = delivery.each_batch(fetched(0, 6));
+  await until("the buffer is full", () => on.resolved.length === 1);
+  book.set("t", 0, 1);
+  delivery.joined([AT]);
+  await waiting;
+  assert.deepEqual(on.resolved, [1]);
+  assert.deepEqual(spans(), []);
+  assert.equal(on.sought, 1);
+});
+
+Deno.test("a rewind while the cursors are being checked is heeded", async () => {
+  const { delivery, fetched, spans, on, book } = set_up();
+  delivery.joined([AT]);
+  book.set("t", 0, 4);
+  delivery.rewind();
+  assert.equal(on.sought, 4);
+  on.sought = null;
+  await until("the cursors were checked", () => delivery.is_open);
+  await delivery.each_batch(fetched(4, 6));
+  assert.deepEqual(spans(), [[4, 6]]);
+});
+
+Deno.test("a handler leaves when heartbeats are refused, when the consumer stops, and at the end of its life", async () => {
+  for (const leave of ["refused", "stopped", "ended"]) {
+    const { delivery, fetched, join, spans, on, life, changed } = set_up({ messages: 2, bytes: 1 << 20 });
+    await join();
+    const waiting = delivery.each_batch(fetched(0, 6));
+    await until("the buffer is full", () => on.resolved.length === 1);
+    if (leave === "refused") on.refuse_heartbeats = true;
+    if (leave === "stopped") on.running = false;
+    if (leave === "ended") life.abort();
+    changed.ring();
+    await waiting;
+    assert.deepEqual([leave, spans(), on.broken], [leave, [[0, 2]], []]);
+  }
+});
+
+Deno.test("a batch fetched elsewhere than at the position is not delivered; kafkajs is sent back", async () => {
+  const { delivery, fetched, join, spans, on, book } = set_up();
+  book.set("t", 0, 20);
+  await join();
+  await delivery.each_batch(fetched(0, 30));
+  assert.equal(on.sought, 20);
+  assert.deepEqual([spans(), on.gaps, on.resolved], [[], [], []]);
+  on.sought = null;
+  await delivery.each_batch(fetched(20, 22));
+  assert.deepEqual(spans(), [[20, 22]]);
+});
+
+Deno.test("a hole that compaction left lies inside a batch", async () => {
+  const { delivery, fetched, join, spans } = set_up();
+  await join();
+  await delivery.each_batch(fetched(10, 12, 0));
+  assert.deepEqual(spans(), [[0, 12]]);
+});
+
+Deno.test("retention while a batch waits for room is no gap before that batch is handed over", async () => {
+  const { delivery, fetched, join, spans, on } = set_up({ messages: 2, bytes: 1 << 20 });
+  await join();
+  const waiting = delivery.each_batch(fetched(0, 4));
+  await until("the buffer is full", () => on.resolved.length === 1);
+  on.marks = [{ ...AT, low: 50, high: 100 }];
+  for (let looks = 0; looks < 3; looks++) assert.equal(await delivery.look(), false);
+  assert.deepEqual(on.gaps, []);
+  assert.deepEqual(spans(), [[0, 2]]);
+  // The wake-up that follows a take comes from the source.
+  delivery.skipped("t", 9, 0, 0);
+  await until("it is handed over", () => on.resolved.length === 2);
+  await waiting;
+  assert.equal(await delivery.look(), true);
+  assert.equal(await delivery.look(), false);
+  assert.deepEqual(on.gaps, [{ kind: "retention", ...AT, cursor: 4, first_available: 50, end: 100 }]);
+});
+
+Deno.test("what kafkajs skips advances the position only where it proves the offsets empty", async () => {
+  const { delivery, join, spans, watch } = set_up();
+  await join();
+  delivery.skipped("t", 0, 0, 2);
+  delivery.skipped("t", 0, 3, 3);
+  assert.deepEqual(spans(), [[0, 4]]);
+  delivery.skipped("t", 0, 6, 9);
+  delivery.skipped("t", 0, 0, 3);
+  delivery.skipped("t", 5, 4, 9);
+  assert.deepEqual(spans(), []);
+  assert.equal(watch.position("t", 0), 4);
+});
+
+Deno.test("brokers that cannot be asked are asked again, and delivery waits", async () => {
+  const { delivery, on } = set_up();
+  const marks = on.marks;
+  Object.defineProperty(on, "marks", {
+    configurable: true,
+    get: () => {
+      if (on.asked < 2) throw new Error("no broker");
+      return marks;
+    },
+  });
+  delivery.joined([AT]);
+  await until("the cursors were checked", () => delivery.is_open);
+  assert.deepEqual(on.waits, ["the cursors cannot be checked: Error: no broker"]);
+});
