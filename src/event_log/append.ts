@@ -7,9 +7,9 @@ import {
   violated_constraint,
 } from "../database/mod.ts";
 import { format_time } from "../kpi/mod.ts";
-import { type BatchHeader, content_hash, next_link } from "./chain.ts";
-import { EVENT_COLUMNS, event_line, type LineOf } from "./event_line.ts";
-import { type StreamChange, StreamChangedElsewhere, type StreamStates } from "./stream_states.ts";
+import { type BatchHeader, next_link } from "./chain.ts";
+import { EVENT_COLUMNS } from "./event_line.ts";
+import { type EncodedStreams, StreamChangedElsewhere, type StreamStates } from "./stream_states.ts";
 
 /** Where one source partition stood and where it stands after the batch. `from` null: it has no cursor yet, this makes it. */
 export interface CursorAdvance {
@@ -35,14 +35,16 @@ export interface QuarantinedMessage {
 }
 
 /** Everything one transaction commits. Positions are not in it: they are given out under the head's lock. */
-export interface Batch<State> {
+export interface Batch {
   readonly cluster_id: string;
   readonly cursors: readonly CursorAdvance[];
   readonly messages_read: number;
   readonly duplicates: number;
   readonly late: number;
-  readonly events: readonly LineOf[];
-  readonly streams: readonly StreamChange<State>[];
+  /** Its events as `event_line` writes them, without positions, and their `content_hash`. */
+  readonly lines: readonly string[];
+  readonly content: Uint8Array;
+  readonly streams: EncodedStreams;
   readonly quarantined: readonly QuarantinedMessage[];
   readonly recorded_at_us: number;
   /** Greatest event time admitted up to and with this batch; null when none ever was. */
@@ -99,7 +101,7 @@ async function advance_cursors(tx: Transaction, cluster_id: string, cursors: rea
   }
 }
 
-async function set_aside(tx: Transaction, batch: Batch<unknown>, recorded_at: string): Promise<void> {
+async function set_aside(tx: Transaction, batch: Batch, recorded_at: string): Promise<void> {
   for (const message of batch.quarantined) {
     const headers = Object.entries(message.headers).map(([name, bytes]) => [name, bytes.toBase64()]);
     await tx.query({
@@ -145,15 +147,14 @@ const cursors_json = (cursors: readonly CursorAdvance[]): string =>
  *
  * @param project writes the live read models inside the transaction
  */
-export function append<State>(
+export function append(
   database: Database,
-  streams: StreamStates<State>,
-  batch: Batch<State>,
+  streams: Pick<StreamStates<unknown>, "write">,
+  batch: Batch,
   project: (tx: Transaction, before_first: number) => Promise<void>,
 ): Promise<Appended> {
   const recorded_at = format_time(batch.recorded_at_us);
-  const lines = batch.events.map((event) => event_line(event, recorded_at));
-  const content = content_hash(lines);
+  const { lines, content } = batch;
   const admitted = lines.length;
   const quarantined = batch.quarantined.length;
   return database.transaction(async (tx) => {
@@ -206,10 +207,10 @@ export function append<State>(
   });
 }
 
-async function write_streams<State>(
-  streams: StreamStates<State>,
+async function write_streams(
+  streams: Pick<StreamStates<unknown>, "write">,
   tx: Transaction,
-  changes: readonly StreamChange<State>[],
+  changes: EncodedStreams,
   before_first: number,
 ): Promise<void> {
   try {

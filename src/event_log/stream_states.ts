@@ -37,6 +37,16 @@ export interface StreamChange<State> {
   readonly hashes: readonly number[];
 }
 
+/** What a batch made of its streams, written out; positions are filled in between `before` and `after`. */
+export interface EncodedStreams {
+  readonly begun: readonly { readonly before: string; readonly ordinals: readonly number[]; readonly after: string }[];
+  readonly changed: {
+    readonly ordinals: readonly (readonly number[])[];
+    readonly before: readonly string[];
+    readonly after: readonly string[];
+  };
+}
+
 /** A stream was changed by another process since it was read: roll back, drop what is cached, reload. */
 export class StreamChangedElsewhere extends Error {
   override readonly name = "StreamChangedElsewhere";
@@ -126,36 +136,36 @@ export class StreamStates<State> {
     };
   }
 
-  /**
-   * Writes what a batch made of its streams.
-   * @param before_first the position before the batch's first event
-   */
-  async write(tx: Transaction, changes: readonly StreamChange<State>[], before_first: number): Promise<void> {
+  /** Writes out what a batch made of its streams, all but the positions: so that the transaction need not wait for it. */
+  encode(changes: readonly StreamChange<State>[]): EncodedStreams {
     const begun = changes.filter((change) => change.expected_revision === 0);
     const changed = changes.filter((change) => change.expected_revision !== 0);
-    if (begun.length > 0) await this.#insert(tx, begun, before_first);
-    if (changed.length > 0) await this.#change(tx, changed, before_first);
+    return {
+      begun: begun.map((change) => this.#encode_begun(change)),
+      changed: {
+        ordinals: changed.map(({ ordinals }) => ordinals),
+        before: this.#encode_changed(changed),
+        after: [
+          text_array(changed.map((change) => plain_array(change.hashes))),
+          plain_array(changed.map((change) => change.expected_revision)),
+        ],
+      },
+    };
   }
 
-  async #insert(tx: Transaction, changes: readonly StreamChange<State>[], before_first: number): Promise<void> {
-    const columns = this.#domain.columns;
-    const lines: string[] = [];
-    for (const { stream_id, revision, state, last_us, last_event_id, ordinals, hashes } of changes) {
-      let line = copy_text(stream_id) + "\t" + revision;
-      for (const { get, type } of columns) {
-        const value = get(state);
-        line += "\t" +
-          (value === null ? COPY_NULL : type === "text" ? copy_text(value as string) : text_of(type, value));
-      }
-      line += "\t" + format_time(last_us) + "\t" + copy_text(last_event_id) + "\t" +
-        plain_array(ordinals.map((ordinal) => before_first + ordinal)) + "\t" + plain_array(hashes) + "\n";
-      lines.push(line);
+  #encode_begun({ stream_id, revision, state, last_us, last_event_id, ordinals, hashes }: StreamChange<State>) {
+    let before = copy_text(stream_id) + "\t" + revision;
+    for (const { get, type } of this.#domain.columns) {
+      const value = get(state);
+      before += "\t" +
+        (value === null ? COPY_NULL : type === "text" ? copy_text(value as string) : text_of(type, value));
     }
-    await tx.copy(this.#domain.tables.states, this.#columns, lines.join(""));
+    before += "\t" + format_time(last_us) + "\t" + copy_text(last_event_id) + "\t";
+    return { before, ordinals, after: "\t" + plain_array(hashes) + "\n" };
   }
 
-  async #change(tx: Transaction, changes: readonly StreamChange<State>[], before_first: number): Promise<void> {
-    const values = [
+  #encode_changed(changes: readonly StreamChange<State>[]): string[] {
+    return [
       text_array(changes.map((change) => change.stream_id)),
       plain_array(changes.map((change) => change.revision)),
       ...this.#domain.columns.map(({ get, type }) => {
@@ -166,14 +176,26 @@ export class StreamStates<State> {
       }),
       plain_array(changes.map((change) => format_time(change.last_us))),
       text_array(changes.map((change) => change.last_event_id)),
-      text_array(changes.map((change) => plain_array(change.ordinals.map((ordinal) => before_first + ordinal)))),
-      text_array(changes.map((change) => plain_array(change.hashes))),
-      plain_array(changes.map((change) => change.expected_revision)),
     ];
+  }
+
+  /**
+   * Writes encoded streams.
+   * @param before_first the position before the batch's first event
+   */
+  async write(tx: Transaction, { begun, changed }: EncodedStreams, before_first: number): Promise<void> {
+    const positions = (ordinals: readonly number[]) => plain_array(ordinals.map((ordinal) => before_first + ordinal));
+    if (begun.length > 0) {
+      const text = begun.map(({ before, ordinals, after }) => before + positions(ordinals) + after).join("");
+      await tx.copy(this.#domain.tables.states, this.#columns, text);
+    }
+    const expected = changed.ordinals.length;
+    if (expected === 0) return;
+    const values = [...changed.before, text_array(changed.ordinals.map(positions)), ...changed.after];
     const updated = await tx.execute(this.#update, values);
-    if (updated !== changes.length) {
+    if (updated !== expected) {
       throw new StreamChangedElsewhere(
-        `write ${this.#domain.tables.states}: expected to update ${changes.length} streams at the revisions read, found ${updated}`,
+        `write ${this.#domain.tables.states}: expected to update ${expected} streams at the revisions read, found ${updated}`,
       );
     }
   }

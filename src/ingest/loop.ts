@@ -19,8 +19,8 @@ export interface IngestOptions<Payload, State> {
   readonly now_ms: () => number;
   /** In [0, 1): jitters waits. */
   readonly random: () => number;
-  /** Hears of every committed batch: a hint for the feed. */
-  readonly committed: () => void;
+  /** Hears of every committed batch, and how many seconds after its planning that was: a hint for the feed. */
+  readonly committed: (seconds: number) => void;
 }
 
 /** Another process was faster, or delivery and cursors disagree: everything in memory is dropped and read anew. */
@@ -119,17 +119,20 @@ export class Ingest<Payload, State> {
   /** Plans one batch while the one before is being appended. */
   async #run_in_order(signal: AbortSignal): Promise<void> {
     let appending: Promise<void> = Promise.resolve();
+    const failed = new AbortController();
+    const taking = AbortSignal.any([signal, failed.signal]);
     try {
-      while (!signal.aborted) {
-        const claimed = await this.#take(signal);
+      while (!taking.aborted) {
+        const claimed = await this.#take(taking);
         if (claimed === null) continue;
         const { fresh, advances } = claimed;
         const planned = await this.#plan(fresh, advances, signal);
         await appending;
+        if (signal.aborted) return;
         appending = this.#append(planned, signal);
         this.#options.pipeline.appending(appending);
-        // Its failure is met at the next await; until then it must not count as unhandled.
-        appending.catch(() => {});
+        // Met at once where nothing more comes in; else at the next await.
+        appending.catch(() => failed.abort());
       }
     } finally {
       await appending;
@@ -178,14 +181,14 @@ export class Ingest<Payload, State> {
     const counts = this.counts;
     counts.batches++;
     counts.messages_read += batch.messages_read;
-    counts.admitted += batch.events.length;
+    counts.admitted += batch.lines.length;
     counts.duplicates += batch.duplicates;
     counts.quarantined += batch.quarantined.length;
     counts.late += batch.late;
-    this.#admitted.add(now_ms(), batch.events.length);
+    this.#admitted.add(now_ms(), batch.lines.length);
     this.#quarantined.add(now_ms(), batch.quarantined.length);
     this.#change("running", null);
-    committed();
+    committed((now_ms() - batch.recorded_at_us / 1000) / 1000);
     const in_a_minute = this.#quarantined.sum(now_ms());
     if (in_a_minute > quarantine_per_minute) {
       throw new StopIngest(

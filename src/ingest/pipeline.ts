@@ -4,14 +4,16 @@ import {
   append,
   type Appended,
   type Batch,
+  content_hash,
   type CursorAdvance,
+  event_line,
   read_at,
   type RecordedEvent,
   type StreamState,
   StreamStates,
 } from "../event_log/mod.ts";
-import type { Days } from "../kpi/mod.ts";
-import { CellsTable } from "../projection/mod.ts";
+import { type Days, format_time } from "../kpi/mod.ts";
+import { CellsTable, type EncodedCells } from "../projection/mod.ts";
 import { decode_batches, type Decoded, type DecodeLimits } from "./decode.ts";
 import type { SourceBatch } from "./message_source.ts";
 import { type Plan, plan } from "./plan.ts";
@@ -34,7 +36,8 @@ export interface PipelineOptions<Payload, State> {
 export interface PlannedBatch<State> {
   readonly batches: readonly SourceBatch[];
   readonly plan: Plan<State>;
-  readonly batch: Batch<State>;
+  readonly batch: Batch;
+  readonly cells: EncodedCells;
 }
 
 /**
@@ -76,21 +79,25 @@ export class Pipeline<Payload, State> {
     const planned = plan(domain, { decoded, streams, stored, days, watermark_us: this.#watermark_us });
     this.#cache.take(planned.streams, streams);
     this.#watermark_us = planned.watermark_us;
-    const { events, messages_read, duplicates, late, quarantined, watermark_us } = planned;
+    const { messages_read, duplicates, late, quarantined, watermark_us } = planned;
+    const recorded_at_us = now_ms() * 1000;
+    const recorded_at = format_time(recorded_at_us);
+    const lines = planned.events.map((event) => event_line(event, recorded_at));
     const batch = {
       cluster_id,
       cursors,
       messages_read,
       duplicates,
       late,
-      events,
-      streams: planned.streams,
+      lines,
+      content: content_hash(lines),
+      streams: this.#streams.encode(planned.streams),
       quarantined,
       watermark_us,
       code_version,
-      recorded_at_us: now_ms() * 1000,
+      recorded_at_us,
     };
-    return { batches, plan: planned, batch };
+    return { batches, plan: planned, batch, cells: this.#cells.encode(planned.changes) };
   }
 
   async #load(decoded: readonly Decoded<Payload>[]): Promise<Map<string, StreamState<State>>> {
@@ -131,8 +138,7 @@ export class Pipeline<Payload, State> {
 
   /** Commits a planned batch; batches are committed in the order they were planned. May be called again after an outage. */
   append(planned: PlannedBatch<State>): Promise<Appended> {
-    const project = (tx: Transaction, before_first: number) =>
-      this.#cells.write(tx, planned.plan.changes, before_first);
+    const project = (tx: Transaction, before_first: number) => this.#cells.write(tx, planned.cells, before_first);
     const appended = append(this.#options.database, this.#streams, planned.batch, project).then((result) => {
       this.#cache.settle(planned.plan.streams, result.before_first);
       return result;

@@ -7,6 +7,20 @@ const AT = (seconds: string): string => `timestamptz 'epoch' + ${seconds} * inte
 /** The end of a bucket that never ends, in seconds: the year 2300. */
 const NEVER_S = 10_413_792_000;
 
+/** Cells written out; the positions that changed them last are filled in. */
+interface EncodedRows {
+  readonly columns: readonly Value[];
+  readonly ordinals: readonly number[];
+}
+
+/** What a batch changed in the cells, written out. */
+export interface EncodedCells {
+  readonly raised: EncodedRows;
+  readonly lowered: EncodedRows;
+  /** Recomputations of extremes, in the order they have to run. */
+  readonly bared: readonly { readonly statement: Statement; readonly values: readonly Value[] }[];
+}
+
 type Shape = Pick<Domain, "tables" | "measures" | "dimensions" | "extremes">;
 
 /**
@@ -57,48 +71,61 @@ export class CellsTable {
     };
   }
 
-  /**
-   * Writes what a batch changed, inside its transaction, after the stream states.
-   * @param before_first the position before the batch's first event
-   */
-  async write(tx: Transaction, changes: CellChanges, before_first: number): Promise<void> {
+  /** Writes out what a batch changed, all but the positions: so that the transaction need not wait for it. */
+  encode(changes: CellChanges): EncodedCells {
     const raised: ChangedCell[] = [], lowered: ChangedCell[] = [], bared: ChangedCell[] = [];
     for (const cell of changes.cells()) {
       (cell.change.lowers() ? lowered : raised).push(cell);
       if (cell.change.removed !== null) bared.push(cell);
     }
-    if (raised.length > 0) await tx.execute(this.#raise, this.#values(raised, before_first));
-    if (lowered.length > 0) {
-      const updated = await tx.execute(this.#lower, this.#values(lowered, before_first));
-      if (updated !== lowered.length) {
+    return { raised: this.#rows(raised), lowered: this.#rows(lowered), bared: this.#recomputations(bared) };
+  }
+
+  /**
+   * Writes encoded cells, inside the batch's transaction, after the stream states.
+   * @param before_first the position before the batch's first event
+   */
+  async write(tx: Transaction, { raised, lowered, bared }: EncodedCells, before_first: number): Promise<void> {
+    const values = ({ columns, ordinals }: EncodedRows) => [
+      ...columns,
+      plain_array(ordinals.map((ordinal) => before_first + ordinal)),
+    ];
+    if (raised.ordinals.length > 0) await tx.execute(this.#raise, values(raised));
+    const expected = lowered.ordinals.length;
+    if (expected > 0) {
+      const updated = await tx.execute(this.#lower, values(lowered));
+      if (updated !== expected) {
         throw new Error(
-          `write ${this.#shape.tables.cells}: expected to lower ${lowered.length} cells, found ${updated} of them`,
+          `write ${this.#shape.tables.cells}: expected to lower ${expected} cells, found ${updated} of them`,
         );
       }
     }
-    if (bared.length > 0) await this.#recompute_extremes(tx, bared);
+    for (const recomputation of bared) await tx.execute(recomputation.statement, recomputation.values);
   }
 
-  #values(cells: readonly ChangedCell[], before_first: number): Value[] {
-    return [
-      plain_array(cells.map(({ grain }) => grain)),
-      plain_array(cells.map(({ bucket_us }) => bucket_us / 1e6)),
-      plain_array(cells.map(({ dimension }) => dimension)),
-      text_array(cells.map(({ key }) => key)),
-      ...this.#shape.measures.map(({ kind }, m) =>
-        plain_array(
-          cells.map(({ change }) => kind === "min" || kind === "max" ? change.added?.[m] ?? null : change.sum(m)),
-        )
-      ),
-      plain_array(cells.map(({ change }) => before_first + change.last_ordinal)),
-    ];
+  #rows(cells: readonly ChangedCell[]): EncodedRows {
+    return {
+      ordinals: cells.map(({ change }) => change.last_ordinal),
+      columns: [
+        plain_array(cells.map(({ grain }) => grain)),
+        plain_array(cells.map(({ bucket_us }) => bucket_us / 1e6)),
+        plain_array(cells.map(({ dimension }) => dimension)),
+        text_array(cells.map(({ key }) => key)),
+        ...this.#shape.measures.map(({ kind }, m) =>
+          plain_array(
+            cells.map(({ change }) => kind === "min" || kind === "max" ? change.added?.[m] ?? null : change.sum(m)),
+          )
+        ),
+      ],
+    };
   }
 
   /**
    * A minimum or maximum that was taken back cannot be subtracted. Where a removed value may have held the extreme, the finest
    * grain is recomputed from the states (by the index on their time), every coarser one from the next finer.
    */
-  async #recompute_extremes(tx: Transaction, cells: readonly ChangedCell[]): Promise<void> {
+  #recomputations(cells: readonly ChangedCell[]): EncodedCells["bared"] {
+    const recomputations: { statement: Statement; values: Value[] }[] = [];
     const by_dimension = Map.groupBy(cells, ({ dimension }) => dimension);
     for (const { name, grains, column } of this.#shape.dimensions) {
       const of_dimension = by_dimension.get(name);
@@ -107,9 +134,11 @@ export class CellsTable {
         const of_grain = of_dimension.filter((cell) => cell.grain === grain);
         if (of_grain.length === 0) continue;
         const finer = g === 0 ? null : grains[g - 1]!;
-        await tx.execute(this.#recompute(name, column, grain, finer), this.#removed_values(of_grain));
+        const statement = this.#recompute(name, column, grain, finer);
+        recomputations.push({ statement, values: this.#removed_values(of_grain) });
       }
     }
+    return recomputations;
   }
 
   #extreme_measures() {

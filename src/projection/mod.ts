@@ -1,4 +1,4 @@
 /**
  * Projections: read models written from what a batch changed. The cells are live: folded in the transaction that appends.
  */
-export { CellsTable } from "./cells_table.ts";
+export { CellsTable, type EncodedCells } from "./cells_table.ts";
