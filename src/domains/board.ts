@@ -27,7 +27,7 @@ export type BoardCard =
   | { readonly name: string; readonly figure: string }
   | { readonly name: string; readonly now: string };
 
-/** A breakdown: rows by the keys of a dimension, ordered by `count` (a measure). */
+/** A breakdown: rows by the keys of a dimension, ordered by `count`: a measure, or an SQL expression over a cell's key and measures. */
 export interface BoardBreakdown {
   readonly dimension: string;
   readonly count: string;

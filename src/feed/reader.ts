@@ -9,7 +9,7 @@ export const LEAST_GAP_MS = 250;
 /** Without a hint it is asked this often: hints get lost, and another process may append. */
 const IDLE_GAP_MS = 500;
 /** After a reading the database rests this many times as long as the reading took. */
-const REST = 3;
+const REST = 5;
 /** A reading that takes longer counts as a database that does not answer. */
 const NO_ANSWER_MS = 5_000;
 

@@ -82,7 +82,10 @@ export class Subscriber {
 
   /** Breaks the connection and drops what waits in it. */
   cut(reason: string): void {
-    this.#controller?.error(new Error(`send the feed to ${this.connection.address}: ${reason}`));
+    const error = new Error(`send the feed to ${this.connection.address}: ${reason}`);
+    // Deno's server writes a broken stream's error to stderr: one line, not a stack of where it was noticed.
+    error.stack = error.message;
+    this.#controller?.error(error);
     this.#forget();
   }
 

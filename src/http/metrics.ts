@@ -32,7 +32,7 @@ const COUNTERS: readonly (readonly [Count, string, string])[] = [
 ];
 
 export interface Metrics {
-  /** Notes how long a batch took from the first message to the commit, seconds. */
+  /** Notes how long a batch took from its planning to the commit, seconds. */
   observe_batch_s(seconds: number): void;
   /** The text that a scrape gets, and its content type. */
   text(): Promise<string>;
@@ -53,7 +53,7 @@ export function make_metrics(read: () => MetricsReading | Promise<MetricsReading
   const counters = COUNTERS.map(([field, name, help]) => ({ field, counter: new Counter({ name, help, registers }) }));
   const batches = new Histogram({
     name: "tacho_batch_seconds",
-    help: "Time from a batch's first message to its commit",
+    help: "Time from a batch's planning to its commit",
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers,
   });

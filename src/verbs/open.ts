@@ -90,7 +90,7 @@ export async function kafka_source(
 }
 
 /** The trips ingest on a source. */
-export function make_ingest(shell: Shell, opened: Opened, source: MessageSource, committed: () => void) {
+export function make_ingest(shell: Shell, opened: Opened, source: MessageSource, committed: (seconds: number) => void) {
   const { config, logger } = shell;
   const pipeline = new Pipeline({
     database: opened.database,

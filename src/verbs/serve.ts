@@ -31,7 +31,8 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
   const failed = (reason: string) => failure.abort(new Error(reason));
   const source = await (options.source ?? ((log, fail) => kafka_source(shell, log.database, fail)))(opened, failed);
 
-  const wake = () => {
+  const wake = (seconds: number) => {
+    metrics.observe_batch_s(seconds);
     void health.ask();
     hub.wake();
   };

@@ -79,6 +79,19 @@ database_test("who comes from another log is reset before the hello", async (dat
   hub.close();
 });
 
+database_test("who resumes while others watch and nothing moves is told so at once", async (database) => {
+  const time = new ManualTime(START);
+  const hub = make_hub(database, time);
+  await complete(database, "t1", "2026-03-01T12:00:10Z", 1);
+  const steady = watch(hub);
+  const hello = await steady.next();
+  time.now += 1_000;
+  const back = watch(hub, hello?.id ?? null);
+  const kpi = await back.next();
+  assert.deepEqual([kpi?.event, kpi?.data.position], ["kpi", 1]);
+  hub.close();
+});
+
 database_test("two hundred subscribers share readings and encodings", async (database) => {
   const time = new ManualTime(START);
   const flaky = new FlakyDatabase(database);
@@ -205,29 +218,40 @@ database_test(
   "a reader that does not drain is cut after 30 s, one that drains in time is not",
   async (database) => {
     const time = new ManualTime(START);
-    const hub = make_hub(database, time);
-    const subscription = hub.subscribe(HOUR, null, "::1");
-    assert(subscription.ok);
+    const flaky = new FlakyDatabase(database);
+    const hub = make_hub(flaky, time);
+    const stalling = watch(hub);
     const reader = watch(hub);
     await reader.next();
-    // Nothing is read from the first stream: its kpi frames pile up to the bound and no further.
-    for (let i = 1; hub.counts().skipped === 0; i++) {
-      await database.execute(
-        `insert into trip_cells (grain, bucket, dimension, key, trips, last_position)
-       select '1m', timestamptz '2026-03-01T11:01:00Z' + minute * interval '1 minute', 'none', 'all', $1, position + 1
-       from log_head, generate_series(0, 59) minute
-       on conflict (grain, dimension, bucket, key) do update set trips = excluded.trips, last_position = excluded.last_position`,
-        [i],
-      );
-      const position = await put_trip(database, { trip_id: "t1", status: "completed", at: "2026-03-01T12:00:10Z" });
-      time.pass(500);
-      while ((await reader.until("kpi")).data.position < position) time.pass(500);
-    }
+    /** Sends kpi frames, none of which is read from the first stream, until they have piled up to the bound and it is left out. */
+    let newest = 0;
+    const stall = async (): Promise<void> => {
+      for (const { skipped } = hub.counts(); hub.counts().skipped === skipped;) {
+        await database.execute(
+          `insert into trip_cells (grain, bucket, dimension, key, trips, last_position)
+           select '1m', timestamptz '2026-03-01T11:01:00Z' + minute * interval '1 minute', 'none', 'all', 1, position + 1
+           from log_head, generate_series(0, 59) minute
+           on conflict (grain, dimension, bucket, key) do update set last_position = excluded.last_position`,
+        );
+        newest = await put_trip(database, { trip_id: "t1", status: "completed", at: "2026-03-01T12:00:10Z" });
+        // A reading that began before would not see it.
+        await flaky.settled();
+        time.pass(500);
+        while ((await reader.until("kpi")).data.position < newest);
+      }
+    };
+    await stall();
+    time.pass(20_000);
+    const caught_up = async () => {
+      while ((await stalling.until("kpi")).data.position < newest);
+    };
+    await time.beat_until("it has drained and has the latest state", caught_up());
+    await stall();
     time.pass(29_000);
-    assert.equal(hub.counts().subscribers, 2);
+    assert.equal(hub.counts().subscribers, 2, "it drained meanwhile");
     time.pass(2_000);
     assert.equal(hub.counts().subscribers, 1, "the reader that drains stays");
-    await assert.rejects(subscription.stream.getReader().read(), /has not drained/);
+    await assert.rejects(stalling.until("bye"), /has not drained/);
     hub.close();
   },
 );

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Database } from "../../src/database/mod.ts";
 import { put_cell, put_cells, put_trip, put_whole } from "../support/board_rows.ts";
 import { make_http_side } from "../support/http_side.ts";
-import { database_test } from "../support/read_side.ts";
+import { database_test, FlakyDatabase } from "../support/read_side.ts";
 
 const ALL_TIME = { grain: "all", bucket: "1970-01-01T00:00:00Z" };
 
@@ -234,7 +234,6 @@ database_test("what is wrong with a request is said for each parameter", async (
 });
 
 database_test("a database that is away is a 503 that says when to come back", async (database) => {
-  const { FlakyDatabase } = await import("../support/read_side.ts");
   const flaky = new FlakyDatabase(database);
   const { get } = await make_http_side(flaky);
   flaky.fault = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });

@@ -63,7 +63,12 @@ export const trips_board: DomainBoard = {
   ],
   now: { dimension: "status", measure: "trips" },
   breakdowns: [
-    { dimension: "status", count: "trips" },
+    // Each status by what dates it, so that its rows agree with the cards: who ended in the range, who began and is not done.
+    {
+      dimension: "status",
+      count:
+        "case key when 'completed' then completed when 'canceled' then canceled when 'in_progress' then started else requested end",
+    },
     { dimension: "payment_method", count: "completed" },
     { dimension: "vehicle_type", count: "completed" },
     { dimension: "city", count: "completed" },
