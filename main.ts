@@ -1,5 +1,14 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import { dev_verb, migrate_verb, produce_verb, replay_verb, run_verb, serve_verb, VERSION } from "./src/verbs/mod.ts";
+import {
+  dev_verb,
+  migrate_verb,
+  produce_verb,
+  replay_verb,
+  run_verb,
+  serve_verb,
+  verify_verb,
+  VERSION,
+} from "./src/verbs/mod.ts";
 
 /** A number of the command line, within bounds. */
 const number = (from: number, to: number) => (text: string): number => {
@@ -61,5 +70,9 @@ program.command("replay")
   .option("--first <n>", "only the first records of each file", whole(1, 1e12))
   .option("--zone <zone>", "time zone of times that state none; TACHO_TIME_ZONE unless given")
   .action((files, options) => run_verb((shell) => replay_verb(shell, files, options)));
+
+program.command("verify")
+  .description("recompute the hash chain, positions, trips and KPI cells from the log; while nothing is appended")
+  .action(() => run_verb(verify_verb));
 
 await program.parseAsync(["deno", "tacho", ...Deno.args]);

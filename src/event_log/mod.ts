@@ -12,3 +12,4 @@ export * from "./hash.ts";
 export * from "./head.ts";
 export * from "./read.ts";
 export * from "./stream_states.ts";
+export { type Inconsistency, verify_chain } from "./verify_chain.ts";

@@ -116,17 +116,25 @@ export class StreamStates<State> {
 
   /** Loads streams by id; one that does not exist is absent from the map. */
   async load(database: Queryable, ids: readonly string[]): Promise<Map<string, StreamState<State>>> {
+    return new Map([...await this.load_rows(database, ids)].map(([id, { stream }]) => [id, stream]));
+  }
+
+  /** Loads streams with the values of their columns as they stand in the table, derived ones included. */
+  async load_rows(
+    database: Queryable,
+    ids: readonly string[],
+  ): Promise<Map<string, { readonly stream: StreamState<State>; readonly values: StateRow }>> {
     const rows = await database.query(this.#select, [text_array(ids)]);
     return new Map(rows.map((row) => [row.stream_id as string, this.#read(row)]));
   }
 
-  #read(row: Record<string, unknown>): StreamState<State> {
+  #read(row: Record<string, unknown>) {
     const values: Record<string, StateRow[string]> = {};
     for (const { name, type } of this.#domain.columns) {
       const value = row[name] as string | number | null;
       values[name] = typeof value === "string" && type !== "text" ? safe_integer(value) : value;
     }
-    return {
+    const stream: StreamState<State> = {
       state: this.#domain.from_row(values),
       revision: row.revision as number,
       last_us: Number(row.last_us),
@@ -134,6 +142,7 @@ export class StreamStates<State> {
       positions: (row.positions as string[]).map(Number),
       hashes: (row.hashes as string[]).map(Number),
     };
+    return { stream, values };
   }
 
   /** Writes out what a batch made of its streams, all but the positions: so that the transaction need not wait for it. */

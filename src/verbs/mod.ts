@@ -6,4 +6,5 @@ export { migrate_verb } from "./migrate.ts";
 export { produce_verb } from "./produce.ts";
 export { replay_verb } from "./replay.ts";
 export { serve_verb } from "./serve.ts";
+export { verify_verb } from "./verify.ts";
 export { run_verb, VERSION } from "./shell.ts";
