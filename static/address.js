@@ -4,7 +4,7 @@
 export const RANGES = { "15m": 900, "1h": 3_600, "6h": 21_600, "24h": 86_400, "7d": 604_800, "30d": 2_592_000 };
 const DEFAULT = "1h";
 
-/** Reads `location.search`; what is not understood becomes the default, so that old links still open. `to_ms` null follows now. */
+/** Reads a query; what is not understood becomes the default. `to_ms` null follows now. */
 export function parse_address(search) {
   const params = new URLSearchParams(search);
   const range = params.get("range");

@@ -10,6 +10,11 @@ import { apply_frame, empty_board, phase_of, window_of } from "./state.js";
 import { announce_link, show_banner, show_footer, show_state, show_window } from "./status.js";
 import { tell_charts } from "./table.js";
 import { show_trips } from "./trips.js";
+// Named here too, so that all modules load side by side.
+import "./figures.js";
+import "./format.js";
+import "./time_axis.js";
+import "./warnings.js";
 
 /** The page: frames change the board, and the board is drawn at most four times a second. */
 
@@ -19,7 +24,7 @@ const HIDDEN_MS = 300_000;
 
 const { body } = document;
 let address = parse_address(location.search);
-/** The newest board, the one in sight, and when that was held (null: it is not). */
+/** The newest board, the one in sight, and since when that is held. */
 let board = empty_board(), shown = board, held_ms = null;
 /** The stretch that the reader dragged over; null shows the window and follows it. */
 let zoom = null;
@@ -56,7 +61,7 @@ function receive(name, data) {
   draw_soon();
 }
 
-/** Without a board there is nothing to hold yet: the hello will do it. */
+/** Without a board there is nothing to hold yet: its hello will do it. */
 function hold(on) {
   if (board.hello !== null) shown = board;
   held_ms = on && board.hello !== null ? Date.now() : null;
@@ -99,7 +104,7 @@ function show_status() {
   show_banner(board, link, Date.now());
 }
 
-/** Goes to another address. Another window starts anew: nothing of the old one may be added to. */
+/** Goes to another address. Another window starts anew. */
 function go(change, remember = true) {
   const before = address;
   address = { ...address, ...change };
@@ -168,5 +173,5 @@ setInterval(() => {
   }
 }, 1_000);
 
+show_controls(address, address.paused, false);
 feed.open(feed_query(address));
-draw_soon();

@@ -17,7 +17,7 @@ const NAMES = [
 const strip = Object.fromEntries(NAMES.map((name) => [name, make_card(name)]));
 by_id("cards").append(...Object.values(strip));
 
-/** What has no course over time shows a proportion instead of a sparkline. */
+// What has no course over time shows a proportion.
 function make_card(name) {
   const gauge = name === "in_progress" ? "gauge" : name === "fare_range" ? "gauge mark" : null;
   const value = make("p", "value", make("b"), " ", make("small"));

@@ -9,7 +9,7 @@ const LINES = [["completed", "--s1"], ["started", "--s3"], ["canceled", "--s4"]]
 const MARK_PX = 84;
 const PLACES = [by_id("chart_trips"), by_id("chart_revenue")];
 
-/** A colour token as the canvas understands it. */
+// A colour token as the canvas understands it.
 function colour(token, alpha = 1) {
   const probe = by_id("probe");
   probe.style.color = `var(${token})`;
@@ -60,7 +60,7 @@ export function make_charts({ on_zoom, on_unzoom }) {
       scales: { x: { time: false }, y: { range: (_u, _low, high) => [0, Math.max(least, high * 1.08)] } },
       axes: [
         { ...axis, gap: 5, size: 26, splits, values: (_u, marks) => time_labels(marks, drawn.zone) },
-        { ...axis, gap: 7, size: 46, space: 36, values: (_u, marks) => marks.map((n) => format_short(n, 10_000)) },
+        { ...axis, gap: 7, size: 46, space: 28, values: (_u, marks) => marks.map((n) => format_short(n, 10_000)) },
       ],
       series: [{}, ...series],
       hooks: { setSelect: [select], setCursor: [(u) => show_tip(u, tip)] },
@@ -93,13 +93,8 @@ export function make_charts({ on_zoom, on_unzoom }) {
       const swatch = make("i");
       swatch.style.background = `var(${token})`;
       const value = drawn.columns[name][i];
-      return make(
-        "p",
-        "",
-        swatch,
-        make("b", "", value === null ? "no" : format(value)),
-        value === null ? " data" : ` ${unit}`,
-      );
+      const text = value === null ? "–" : format(value);
+      return make("p", "", swatch, make("b", "", text), ` ${unit}`);
     });
     tip.replaceChildren(make("p", "", `${clock(start)} – ${clock(start + drawn.step_s)}${so_far}`), ...lines);
     const x = u.valToPos(start + drawn.step_s / 2, "x");

@@ -1,5 +1,5 @@
 import { RANGES } from "./address.js";
-import { by_id, set_text } from "./page.js";
+import { by_id } from "./page.js";
 
 /** What the reader can press: buttons, keys, dialogs, theme. */
 
@@ -11,8 +11,7 @@ const press = (element, on) => element.setAttribute("aria-pressed", on);
 
 /** Binds every control to what it `does`. */
 export function bind_controls(does) {
-  const on_click = (selector, run) =>
-    all(selector).forEach((button) => button.addEventListener("click", () => run(button)));
+  const on_click = (selector, run) => all(selector).forEach((button) => button.onclick = () => run(button));
   on_click("[data-range]", ({ dataset }) => does.set_range(dataset.range));
   on_click("[data-line]", (button) => press(button, does.toggle_line(button.dataset.line)));
   on_click("[data-opens]", ({ dataset }) => by_id(dataset.opens).showModal());
@@ -21,11 +20,9 @@ export function bind_controls(does) {
   on_click("#earlier", () => does.step(-1));
   on_click("#later", () => does.step(1));
   on_click("#go_newest", does.show_newest);
-  on_click("#hold", does.redraw);
-  by_id("table").addEventListener("toggle", does.redraw);
-  all("dialog").forEach((dialog) =>
-    dialog.addEventListener("click", ({ target }) => target === dialog && dialog.close())
-  );
+  by_id("hold").addEventListener("click", does.redraw);
+  by_id("table").ontoggle = does.redraw;
+  all("dialog").forEach((dialog) => dialog.onclick = ({ target }) => target === dialog && dialog.close());
 
   const next_theme = () => {
     set_theme(THEMES[(THEMES.indexOf(root.dataset.theme ?? "system") + 1) % 3]);
@@ -62,13 +59,12 @@ function set_theme(theme) {
   try {
     localStorage.setItem("tacho-theme", theme);
   } catch (error) {
-    console.info("keep theme: this browser keeps nothing for the page", error);
+    console.info("keep theme: this browser stores nothing", error);
   }
   show_theme();
 }
 
 function show_theme() {
   const theme = root.dataset.theme ?? "system";
-  set_text(by_id("theme_name"), theme);
-  by_id("theme").title = `Theme: ${theme}`;
+  by_id("theme").title = by_id("theme").ariaLabel = `Theme: ${theme}`;
 }

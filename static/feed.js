@@ -1,14 +1,14 @@
 /**
- * The link to the feed: one stream at a time, made anew after growing, jittered pauses, whatever ended it. The browser's own
- * reconnecting is not used: it has no jitter, and a 503 ends it for ever.
+ * The link to the feed: one stream at a time, made anew after growing, jittered pauses, whatever ended it. The browser's
+ * own reconnecting is not used: it has no jitter, and a 503 ends it for ever.
  */
 
 const FRAMES = ["hello", "kpi", "trip", "hb", "reset", "bye"];
 
-/** The server speaks every 15 s at the latest: after more than two of those the link is dead, however open it looks. */
+/** The server speaks every 15 s: after more than two of those the link is dead, however open it looks. */
 export const SILENCE_MS = 35_000;
 
-/** A stream that lived this long was a good one: pauses start small again. */
+/** After a stream that lived this long, pauses start small again. */
 const SETTLED_MS = 5_000;
 
 /** The pause before an attempt: doubles from 1 s to 15 s; `chance` in [0, 1) makes it half of that to all of it. */
@@ -16,7 +16,7 @@ export function retry_pause_ms(attempt, chance) {
   return Math.min(15_000, 1_000 * 2 ** attempt) * (0.5 + chance / 2);
 }
 
-/** A feed that is not open yet. `on_link` hears of changes: {state: "connecting" | "connected" | "reconnecting" | "closed", since_ms}. */
+/** A feed, not open yet. `on_link` hears {state, since_ms}: connecting, connected, reconnecting or closed. @param {any} parts */
 export function make_feed({
   make_source,
   on_frame,
@@ -68,7 +68,7 @@ export function make_feed({
     // Everyone is told at once: the return is spread over half as long again.
     if (name === "bye") return retry_in(data.retry_ms * (1 + random() / 2));
     // Only these say what the figures contain: a trip's id may be ahead of them, and to resume there would skip.
-    if (name === "hello" || name === "kpi") last_id = event.lastEventId || last_id;
+    if (name === "hello" || (name === "kpi" && last_id !== null)) last_id = event.lastEventId || last_id;
     if (name === "reset") last_id = null;
     on_frame(name, data);
     set_state("connected");

@@ -55,7 +55,7 @@ function zone_offset(ms, zone) {
   return zone_parts("offset", { timeZoneName: "longOffset" }, ms, zone).timeZoneName;
 }
 
-/** A zone's offset from UTC at a time, seconds, east positive. Kept by the quarter of an hour: zones change on no finer border. */
+/** A zone's offset from UTC, seconds, east positive. Kept by the quarter of an hour: no zone changes on a finer border. */
 export function zone_offset_s(t_s, zone) {
   if (formats.size > 5_000) formats.clear();
   return kept(`${zone} ${Math.floor(t_s / 900)}`, () => {

@@ -11,8 +11,9 @@ export function merge_series(buckets, series, from_s) {
 }
 
 /**
- * Columns of every bucket of a window (`x`: starts; `running`: index of the bucket of now, or -1). A bucket that the feed did not send
- * is zero between the first one it sent and the newest event; outside of that nothing is known, and null leaves the chart blank.
+ * Columns of a window's buckets; `x` has their starts, `running` is the index of the one of now, or -1. A bucket that the feed
+ * did not send is zero between the first it sent and the newest event; outside nothing is known: null leaves a blank.
+ * @returns {any}
  */
 export function columns_of(buckets, { from_s, to_s, step_s, running_s }, newest_ms) {
   const first = Math.min(...[...buckets.keys()].filter((t) => t >= from_s));
@@ -40,7 +41,7 @@ export function settled(column, running) {
   return column.filter((value, i) => value !== null && i !== running);
 }
 
-/** Values summed in groups, so that at most `size` points are left. An incomplete oldest group would look like a fall: it is left out. */
+/** Values summed in groups to at most `size` points, without an incomplete oldest group, which would look like a fall. */
 export function condense(values, size) {
   const group = Math.max(1, Math.ceil(values.length / size));
   const points = [];

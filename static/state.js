@@ -1,20 +1,29 @@
 import { RANGES } from "./address.js";
 import { merge_series } from "./series.js";
 
-/** What the page knows. Every frame makes a new board, so that a paused page can keep an old one. Pure. */
+/** What the page knows. A frame makes a new board, so that a paused page can keep an old one. Pure. */
 
-/** How many of the newest trips are kept. */
+/** The newest trips that are kept. */
 export const TRIPS_SHOWN = 20;
 
 /** How long a rise of the quarantine stays worth a note. */
 const RISE_NOTE_MS = 120_000;
 
-/** A board before its hello: `hello` is null. `offset_ms` is the server's clock minus ours. */
+/** A board before its hello, which is null. `offset_ms` is the server's clock minus ours. */
 export function empty_board() {
-  return { hello: null, position: 0, buckets: new Map(), trips: [], health: null, offset_ms: -Infinity, rise: null };
+  return {
+    hello: null,
+    position: 0,
+    buckets: new Map(),
+    trips: [],
+    health: null,
+    newest_event_ms: null,
+    offset_ms: -Infinity,
+    rise: null,
+  };
 }
 
-/** The board after a frame that came at `local_ms` by our clock. Frames of other names change nothing. */
+/** The board after a frame that came at `local_ms` by our clock. Other names change nothing. */
 export function apply_frame(board, name, data, local_ms) {
   if (name === "reset") return empty_board();
   if (name === "trip") return { ...board, trips: merge_trips(board.trips, data.trips) };
@@ -23,14 +32,15 @@ export function apply_frame(board, name, data, local_ms) {
   const { now_ms, health } = data;
   // The frame that travelled fastest knows the clock best: a late one would make old data look young.
   const offset_ms = Math.max(base.offset_ms, now_ms - local_ms);
-  const next = { ...base, health, offset_ms, rise: rise_of(board, health, now_ms) };
+  // While nothing is taken in, the bucket of the newest data is not complete, however long ago it was.
+  const known_ms = health.ingest.state === "running" ? now_ms : health.recorded_ms ?? now_ms;
+  const next = { ...base, health, offset_ms, known_ms, rise: rise_of(board, health, now_ms) };
   if (name === "hb") return next;
   const { position, from_s, to_s, series, cards, breakdowns, newest_event_ms } = data;
   const buckets = merge_series(base.buckets, series, from_s);
   return { ...next, position, from_s, to_s, buckets, cards, breakdowns, newest_event_ms };
 }
 
-/** The rise of the quarantine that is still worth a note; rises add up. */
 function rise_of({ rise, health: before }, { quarantined }, now_ms) {
   const kept = rise !== null && now_ms < rise.until_ms ? rise : null;
   const more = before === null ? 0 : quarantined - before.quarantined;
@@ -38,15 +48,17 @@ function rise_of({ rise, health: before }, { quarantined }, now_ms) {
 }
 
 function merge_trips(trips, changed) {
-  const by_id = new Map([...trips, ...changed.toReversed()].map((trip) => [trip.trip_id, trip]));
+  const by_id = new Map([...trips, ...changed].map((trip) => [trip.trip_id, trip]));
   return [...by_id.values()].sort((a, b) => b.position - a.position).slice(0, TRIPS_SHOWN);
 }
 
-/** The window to draw at `now_ms`: the feed's when its end is fixed, else the one of now, so that time without data is seen to pass. */
-export function window_of({ hello: { step_s, range, following }, from_s, to_s }, now_ms) {
-  const running_s = Math.floor(now_ms / 1000 / step_s) * step_s;
+/** The window to draw: the feed's when its end is fixed, else up to now, so that time without data is seen to pass. */
+export function window_of({ hello: { step_s, range, following }, from_s, to_s, known_ms }, now_ms) {
+  const start = (ms) => Math.floor(ms / 1000 / step_s) * step_s;
+  const running_s = start(Math.min(now_ms, known_ms));
   if (!following) return { from_s, to_s, step_s, running_s: running_s < to_s ? running_s : null };
-  return { from_s: running_s + step_s - RANGES[range], to_s: running_s + step_s, step_s, running_s };
+  const end_s = start(now_ms) + step_s;
+  return { from_s: end_s - RANGES[range], to_s: end_s, step_s, running_s };
 }
 
 /** The age of the newest recorded data; null when there is none. */

@@ -5,36 +5,33 @@ import { format_age, format_count, format_moment, format_rate, format_window, fo
 
 /** What the page says about itself: the state sentence, the banner, the window in sight, the footer. */
 
-const WORDS = {
-  connecting: "Connecting",
-  connected: "Connected",
-  reconnecting: "Reconnecting",
-  closed: "Reconnecting",
-};
-
 /** A shorter loss of the link is not shown, so that a planned end does not flash. */
 const WORD_GRACE_MS = 1_000;
 
-/** The sentence at the top. `board` is the shown one: the age is that of the figures in sight, also while paused. */
+/** The sentence at the top, about the board in sight, also while paused. */
 export function show_state(board, link, paused, local_ms) {
   const { hello, health } = board;
   const brief = hello !== null && local_ms - link.since_ms < WORD_GRACE_MS;
-  const word = brief || link.state === "connected" ? (paused ? "Paused" : "Connected") : WORDS[link.state];
+  const word = brief || link.state === "connected"
+    ? (paused ? "Paused" : "Connected")
+    : link.state === "connecting"
+    ? "Connecting"
+    : "Reconnecting";
   const element = by_id("link");
   set_text(element, word);
   element.dataset.link = word.toLowerCase();
-  const age_ms = data_age_ms(board, local_ms + board.offset_ms);
+  const now_ms = local_ms + board.offset_ms;
+  const age_ms = data_age_ms(board, now_ms);
   const age = by_id("age");
   set_text(age, age_ms === null ? "–" : format_age(age_ms));
   age.dataset.age = age_ms === null ? "" : (age_ms / 1000).toFixed(1);
-  by_id("age_line").classList.toggle(
-    "amber",
-    age_ms > STALE_MS || (health !== null && health.ingest.state !== "running"),
-  );
-  if (hello !== null) set_text(by_id("zone"), format_zone(hello.time_zone, hello.now_ms));
+  age.parentNode.hidden = health !== null && age_ms === null;
+  const idle = health !== null && health.ingest.state !== "running";
+  age.parentNode.classList.toggle("amber", idle || age_ms > STALE_MS || word === "Reconnecting");
+  if (hello !== null) set_text(by_id("zone"), format_zone(hello.time_zone, now_ms));
 }
 
-/** The banner for the newest board, also while paused. It lies over the line that names the window: nothing moves when it comes. */
+/** The banner: about the newest board, also while paused. */
 export function show_banner(board, link, local_ms) {
   const [first, ...others] = warnings_of(board, link, local_ms);
   const banner = by_id("banner");
@@ -45,7 +42,7 @@ export function show_banner(board, link, local_ms) {
   set_text(banner.lastChild, ` ${[first.advice, ...others.map(({ what }) => what)].join(" ")}`);
 }
 
-/** Which time the figures are of, and which part of it the charts show. */
+/** Which time is shown. */
 export function show_window(window, zoom, zone, now_ms) {
   const part = zoom === null ? "" : ` · charts show ${format_window(zoom, zone, now_ms).replace(/.*?, /, "")}`;
   set_text(by_id("window"), format_window(window, zone, now_ms) + part);
@@ -64,9 +61,7 @@ export function show_footer({ health, newest_event_ms, hello, position }, now_ms
     "event time up to": newest,
   };
   const line = by_id("health");
-  if (line.firstChild === null) {
-    line.append(...Object.keys(said).map((name) => make("span", "", `${name} `, make("b"))));
-  }
+  if (!line.hasChildNodes()) { for (const name in said) line.append(make("span", "", `${name} `, make("b"))); }
   Object.values(said).forEach((text, i) => set_text(line.children[i].lastChild, text));
   line.children[5].classList.toggle("amber", health.quarantined > 0);
   if (newest_event_ms !== null) set_text(by_id("newest"), newest);

@@ -8,7 +8,7 @@ const table = by_id("table");
 const money = (value) => format_decimal(value, 2);
 const CELLS = [["completed", format_count], ["started", format_count], ["canceled", format_count], ["revenue", money]];
 
-/** Both are read aloud: between two changes of the same window lies this. */
+/** Both are read aloud: they change no faster. */
 const PAUSE_MS = 5_000;
 
 let told = "", told_ms = 0;

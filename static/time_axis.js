@@ -4,7 +4,7 @@ import { format_clock, zone_offset_s } from "./format.js";
 
 const MINUTES = [1, 2, 5, 10, 15, 30, 60, 120, 180, 240, 360, 720, 1440, 2880, 5760, 10080];
 
-/** At most about `room` round times in [from_s, to_s], seconds. An hour that clocks skip has no mark, one that comes twice has one. */
+/** About `room` round times in [from_s, to_s], seconds. An hour that clocks skip has no mark, one that comes twice has one. */
 export function time_splits(from_s, to_s, zone, room) {
   const step = 60 * (MINUTES.find((minutes) => (to_s - from_s) / minutes / 60 <= room) ?? 10080);
   const wall_to = to_s + zone_offset_s(to_s, zone);

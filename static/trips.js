@@ -5,9 +5,8 @@ import { TRIPS_SHOWN } from "./state.js";
 /** The newest trips: all rows that there can be are made once, so that nothing moves when trips come. */
 
 const rows = Array.from({ length: TRIPS_SHOWN }, () => {
-  const [time, route, ...others] = ["time", "route", "status", "num", "num"].map((name) => make("td", name));
-  route.append(make("span"), " → ", make("span"));
-  return make("tr", "", time, route, ...others);
+  const cells = ["time", "route", "status", "num", "num"].map((name) => make("td", name));
+  return make("tr", "", ...cells);
 });
 by_id("trips").append(...rows);
 
@@ -39,12 +38,10 @@ function show_row(row, { trip_id, status, at_ms, city, pickup_zone, dropoff_zone
   const clock = at_ms === null ? "–" : format_clock(at_ms, zone, true);
   row.dataset.trip = trip_id;
   row.dataset.status = status;
-  row.title = `Trip ${trip_id} ${day} ${clock}`;
   set_text(time, day === format_day(now_ms, zone, now_ms) ? clock : day.replace(/^\w+ /, "") || clock);
-  [pickup_zone ?? city, dropoff_zone].forEach((place, i) => {
-    set_text(route.children[i], place ?? "unknown");
-    route.children[i].classList.toggle("unknown", place === null);
-  });
+  // One text: parts of it would be seen to shift.
+  const from = /^\d+$/.test(pickup_zone) && city !== null ? `${city} ${pickup_zone}` : pickup_zone ?? city;
+  set_text(route, `${from ?? "unknown"} → ${dropoff_zone ?? "unknown"}`);
   set_text(state, status.replaceAll("_", " "));
   set_text(distance, distance_km === null ? "–" : format_decimal(distance_km, 1));
   set_text(amount, fare === null ? "–" : format_decimal(fare, 2));

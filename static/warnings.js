@@ -9,7 +9,7 @@ export const STALE_MS = 60_000;
 /** A link lost for less is not spoken of: a reload or a planned end would flash. */
 const LINK_GRACE_MS = 2_000;
 
-/** All that is wrong, the worst first. Without a link nothing else is known, so only that is said. `link.since_ms` is by our clock. */
+/** All that is wrong, the worst first; without a link nothing else is known. `link.since_ms` is by our clock. */
 export function warnings_of(board, link, local_ms) {
   const { health, hello } = board;
   const now_ms = local_ms + board.offset_ms;
@@ -19,7 +19,7 @@ export function warnings_of(board, link, local_ms) {
     const what = hello === null
       ? "The server does not answer."
       : `Connection lost ${since(link.since_ms + board.offset_ms)}: the figures are from before.`;
-    return [{ key: "link", what, advice: "Trying again by itself. Check that tacho runs and the network is up." }];
+    return [{ key: "link", what, advice: "Trying again by itself. Check the server and the network." }];
   }
   if (hello === null) return [];
   const found = [];
@@ -28,12 +28,12 @@ export function warnings_of(board, link, local_ms) {
   const { database, ingest, lag, quarantined, recorded_ms } = health;
   if (!database.ok) {
     const what = `The database does not answer ${since(database.since_ms)}${because(database.reason)}.`;
-    say("database", what, "Nothing is lost: messages wait at their source. Check PostgreSQL.");
+    say("database", what, "Nothing is lost, messages wait. Check PostgreSQL.");
   }
   const halted = ingest.state === "paused" || ingest.state === "stopped";
   if (halted) {
     const what = `Ingest is ${ingest.state} ${since(ingest.since_ms)}${because(ingest.reason)}.`;
-    const paused = "It goes on by itself when the cause is gone; nothing is lost.";
+    const paused = "It goes on when the cause is gone; nothing is lost.";
     say(
       "ingest",
       what,

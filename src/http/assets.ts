@@ -8,6 +8,9 @@ import feed_js from "../../static/feed.js" with { type: "text" };
 import figures_js from "../../static/figures.js" with { type: "text" };
 import format_js from "../../static/format.js" with { type: "text" };
 import index_html from "../../static/index.html" with { type: "text" };
+import login_css from "../../static/login/login.css" with { type: "text" };
+import login_html from "../../static/login/index.html" with { type: "text" };
+import login_js from "../../static/login/login.js" with { type: "text" };
 import page_js from "../../static/page.js" with { type: "text" };
 import series_js from "../../static/series.js" with { type: "text" };
 import state_js from "../../static/state.js" with { type: "text" };
@@ -37,6 +40,9 @@ export const ASSETS: Readonly<Record<string, string>> = {
   "figures.js": figures_js,
   "format.js": format_js,
   "index.html": index_html,
+  "login/index.html": login_html,
+  "login/login.css": login_css,
+  "login/login.js": login_js,
   "page.js": page_js,
   "series.js": series_js,
   "state.js": state_js,

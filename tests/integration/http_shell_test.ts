@@ -107,6 +107,8 @@ database_test(
     assert.equal(by_form.status, 204);
     const session = cookie.split(";")[0] ?? "";
     assert.equal((await get("/api/v1/trips", { cookie: `other=1; ${session}` })).status, 200);
+    assert.match(await (await get("/")).text(), /<title>token/, "who has no session is asked for the token");
+    assert.match(await (await get("/", { cookie: session })).text(), /<title>t</);
     time.now += SESSION_S * 1000;
     assert.equal((await get("/api/v1/trips", { cookie: session })).status, 401, "a session ends");
   },

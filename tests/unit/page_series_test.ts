@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { columns_of, condense, merge_series, ratio, settled, split_running } from "../../static/series.js";
+
+const ZERO = { requested: 0, started: 0, canceled: 0, distance_km: 0 };
+
+function series_of(values: Record<number, number>) {
+  const t = Object.keys(values).map(Number);
+  const column = Object.values(values);
+  const zeros = column.map(() => 0);
+  const others = { requested: zeros, started: zeros, canceled: zeros, distance_km: zeros };
+  return { t, trips: column, completed: column, revenue: column.map((value) => value * 10), ...others };
+}
+
+const window = { from_s: 60, to_s: 420, step_s: 60, running_s: 360 };
+
+Deno.test("changed buckets replace, none are added up, old ones go", () => {
+  const before = merge_series(new Map(), series_of({ 0: 1, 60: 2, 120: 3 }), 0);
+  const after = merge_series(before, series_of({ 120: 5, 180: 1 }), 60);
+  assert.deepEqual([...after.keys()].sort((a, b) => a - b), [60, 120, 180]);
+  assert.deepEqual(after.get(120), { ...ZERO, trips: 5, completed: 5, revenue: 50 });
+  assert.equal(before.get(120)?.completed, 3, "the old board keeps its figures");
+  assert.deepEqual(merge_series(after, series_of({ 120: 5, 180: 1 }), 60), after, "a frame may come twice");
+});
+
+Deno.test("an absent bucket is zero inside the data and blank outside", () => {
+  const buckets = merge_series(new Map(), series_of({ 120: 3, 240: 4 }), 0);
+  const columns = columns_of(buckets, window, 250_000);
+  assert.deepEqual(columns.x, [60, 120, 180, 240, 300, 360]);
+  assert.deepEqual(columns.completed, [null, 3, 0, 4, null, null]);
+  assert.equal(columns.running, -1, "the running bucket has no data yet");
+  const later = columns_of(buckets, window, 365_000);
+  assert.deepEqual(later.completed, [null, 3, 0, 4, 0, 0]);
+  assert.equal(later.running, 5);
+  const ahead = columns_of(buckets, { ...window, running_s: 300 }, 999_000);
+  assert.deepEqual(ahead.completed, [null, 3, 0, 4, 0, null], "an event that is ahead of now makes no future zeros");
+  assert.deepEqual(columns_of(new Map(), window, 365_000).completed, [null, null, null, null, null, null]);
+  assert.deepEqual(columns_of(buckets, { ...window, running_s: null }, null).completed, [null, 3, null, 4, null, null]);
+});
+
+Deno.test("the running bucket is drawn apart, joined to the one before", () => {
+  assert.deepEqual(split_running([1, 2, 3], 2), [[1, 2, null], [null, 2, 3]]);
+  assert.deepEqual(split_running([1, 2, 3], -1), [[1, 2, 3], [null, null, null]]);
+  assert.deepEqual(split_running([7], 0), [[null], [7]]);
+});
+
+Deno.test("sparklines leave out what would look like a fall", () => {
+  assert.deepEqual(settled([null, 1, 2, 3], 3), [1, 2]);
+  assert.deepEqual(condense([1, 2, 3], 40), [1, 2, 3]);
+  assert.deepEqual(condense([9, 1, 2, 3, 4], 3), [3, 7], "the oldest group is incomplete");
+  assert.deepEqual(condense([], 40), []);
+  assert.deepEqual(ratio([10, 30, 0, 8], [0, 3, 0, 2]), [10, 10, 4]);
+  assert.deepEqual(ratio([0], [0]), []);
+});

@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { apply_frame, data_age_ms, empty_board, phase_of, TRIPS_SHOWN, window_of } from "../../static/state.js";
+import { warnings_of } from "../../static/warnings.js";
+import { health_of, hello_of, kpi_of, NOW } from "../support/page_frames.ts";
+
+const UP = { state: "connected", since_ms: 0 };
+const trip = (trip_id: string, position: number) => ({ trip_id, position });
+const keys = (board: unknown, link: unknown, local_ms: number) => warnings_of(board, link, local_ms).map((w) => w.key);
+
+Deno.test("a hello makes the board, a kpi changes what changed, a reset throws all away", () => {
+  const board = apply_frame(empty_board(), "hello", hello_of(), NOW);
+  assert.equal(board.position, 10);
+  const next = apply_frame(board, "kpi", kpi_of({ position: 12, completed: 7 }), NOW);
+  assert.equal(next.position, 12);
+  assert.equal(next.cards.completed, 7);
+  assert.equal(next.hello, board.hello);
+  assert.equal(board.cards.completed, 5, "a paused page keeps its board");
+  assert.equal(apply_frame(next, "reset", { reason: "another log" }, NOW).hello, null);
+  assert.equal(apply_frame(next, "bye", {}, NOW), next);
+});
+
+Deno.test("trips are listed once, newest first, and no more than fit", () => {
+  const board = apply_frame(empty_board(), "hello", hello_of({ trips: [trip("b", 9), trip("a", 8)] }), NOW);
+  const next = apply_frame(board, "trip", { position: 11, trips: [trip("a", 11), trip("c", 10)] }, NOW);
+  assert.deepEqual(next.trips.map((t: { trip_id: string }) => t.trip_id), ["a", "c", "b"]);
+  const many = Array.from({ length: 30 }, (_, i) => trip(`m${i}`, 50 - i));
+  assert.equal(apply_frame(next, "trip", { position: 50, trips: many }, NOW).trips.length, TRIPS_SHOWN);
+});
+
+Deno.test("a frame that was held up on its way does not make data look younger", () => {
+  const board = apply_frame(empty_board(), "hello", hello_of(), NOW + 1_000);
+  const late = apply_frame(board, "hb", { now_ms: NOW + 10_000, position: 10, health: health_of() }, NOW + 31_000);
+  assert.equal(data_age_ms(late, NOW + 31_000 + late.offset_ms), 30_000 + 400);
+  assert.equal(data_age_ms(empty_board(), NOW), null);
+});
+
+Deno.test("the window goes on with the clock while the feed stands still, and its last bucket stays unfinished", () => {
+  const board = apply_frame(empty_board(), "hello", hello_of(), NOW);
+  const minute = Math.floor(NOW / 60_000) * 60;
+  assert.deepEqual(window_of(board, NOW), { from_s: minute - 840, to_s: minute + 60, step_s: 60, running_s: minute });
+  const later = window_of(board, NOW + 180_000);
+  assert.deepEqual(later, { from_s: minute - 660, to_s: minute + 240, step_s: 60, running_s: minute });
+  const fixed = apply_frame(empty_board(), "hello", hello_of({ following: false, from_s: 60, to_s: 960 }), NOW);
+  assert.deepEqual(window_of(fixed, NOW), { from_s: 60, to_s: 960, step_s: 60, running_s: null });
+});
+
+Deno.test("while ingest stands still the bucket of the newest data is the unfinished one", () => {
+  const health = health_of({ ingest: { state: "paused" }, recorded_ms: NOW - 120_000 });
+  const board = apply_frame(empty_board(), "hello", hello_of({ health }), NOW);
+  assert.equal(window_of(board, NOW).running_s, Math.floor((NOW - 120_000) / 60_000) * 60);
+});
+
+Deno.test("loading, empty, empty here and ready are told apart", () => {
+  const at = (hello: Record<string, unknown>) => {
+    const board = apply_frame(empty_board(), "hello", hello_of(hello), NOW);
+    return phase_of(board, window_of(board, NOW));
+  };
+  assert.equal(phase_of(empty_board(), null), "loading");
+  assert.equal(at({ newest_event_ms: null, series: hello_of().empty_series }), "empty");
+  assert.equal(at({ series: hello_of().empty_series }), "empty_range");
+  assert.equal(at({}), "ready");
+});
+
+Deno.test("a lost link is spoken of after two seconds, and then alone", () => {
+  const health = health_of({ database: { ok: false, since_ms: NOW, reason: "refused" } });
+  const board = apply_frame(empty_board(), "hello", hello_of({ health }), NOW);
+  const link = { state: "reconnecting", since_ms: NOW };
+  assert.deepEqual(keys(board, link, NOW + 1_999), []);
+  assert.deepEqual(keys(board, link, NOW + 2_000), ["link"]);
+  assert.match(warnings_of(empty_board(), link, NOW + 2_000)[0]?.what ?? "", /does not answer/);
+});
+
+Deno.test("each trouble has its warning, with since when and what to do", () => {
+  const told = (health: Record<string, unknown>, after_ms = 0, hello = {}) => {
+    const board = apply_frame(empty_board(), "hello", hello_of({ ...hello, health: health_of(health) }), NOW);
+    return warnings_of(board, UP, NOW + after_ms);
+  };
+  assert.deepEqual(told({}), []);
+  const [database] = told({ database: { ok: false, since_ms: NOW, reason: "refused" } });
+  assert.match(database?.what ?? "", /database does not answer since \d\d:\d\d:\d\d \(refused\)/);
+  const paused = told({ ingest: { state: "paused", since_ms: NOW, reason: "broker" } }, 90_000);
+  assert.deepEqual(paused.map((w) => w.key), ["ingest"], "a pause explains the age of the data");
+  assert.match(told({ ingest: { state: "stopped", since_ms: NOW, reason: null } })[0]?.advice ?? "", /server's log/);
+  assert.deepEqual(told({}, 59_000), []);
+  assert.match(told({}, 90_000)[0]?.what ?? "", /^Nothing new for 90 s: no data since/);
+  assert.match(told({ lag: 1_204 }, 90_000)[0]?.advice ?? "", /1.204 messages wait/);
+  assert.deepEqual(told({}, 90_000, { following: false }), [], "the past is not stale");
+});
+
+Deno.test("a rise of the quarantine is noted for a while", () => {
+  let board = apply_frame(empty_board(), "hello", hello_of({ health: health_of({ quarantined: 40 }) }), NOW);
+  assert.deepEqual(keys(board, UP, NOW), []);
+  for (const quarantined of [43, 45, 45]) {
+    board = apply_frame(board, "hb", { now_ms: NOW, position: 10, health: health_of({ quarantined }) }, NOW);
+  }
+  assert.match(warnings_of(board, UP, NOW)[0]?.what ?? "", /5 more set aside just now, 45 in all/);
+  const later = {
+    now_ms: NOW + 120_000,
+    position: 10,
+    health: health_of({ quarantined: 45, recorded_ms: NOW + 120_000 }),
+  };
+  assert.deepEqual(keys(apply_frame(board, "hb", later, NOW + 120_000), UP, NOW + 120_000), []);
+});
