@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import {
+  accept_gap_verb,
   dev_verb,
   migrate_verb,
   produce_verb,
@@ -74,5 +75,14 @@ program.command("replay")
 program.command("verify")
   .description("recompute the hash chain, positions, trips and KPI cells from the log; while nothing is appended")
   .action(() => run_verb(verify_verb));
+
+program.command("accept-gap")
+  .description(
+    "accept that messages were lost: move cursors across what the topic no longer has, and record it in the log",
+  )
+  .requiredOption("--by <name>", "who accepts it")
+  .requiredOption("--reason <text>", "why")
+  .option("--dry-run", "only say what would be accepted", false)
+  .action((options) => run_verb((shell) => accept_gap_verb(shell, options)));
 
 await program.parseAsync(["deno", "tacho", ...Deno.args]);

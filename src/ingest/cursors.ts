@@ -29,6 +29,11 @@ export class Cursors implements CursorBook {
     }
   }
 
+  /** Takes over what the database says, whatever was planned: for a source that stands still. */
+  async reread(): Promise<void> {
+    this.reset(await this.#read());
+  }
+
   /** Replaces everything by what the database says. */
   reset(cursors: readonly Cursor[]): void {
     this.#committed.clear();

@@ -72,6 +72,21 @@ export class Ingest<Payload, State> {
     return this.#admitted.sum(this.#options.now_ms()) / 10;
   }
 
+  /** At a gap: asks the database whether somebody accepted it, and goes on then. True when it did. */
+  async resume_after_gap(): Promise<boolean> {
+    const { source, cursors } = this.#options;
+    const state = source.state();
+    if (state.state !== "gap" || state.gap.kind === "other_cluster") return false;
+    await cursors.reread();
+    if (cursors.get(state.gap.topic, state.gap.partition) === state.gap.cursor) return false;
+    this.#options.logger.log("warn", "the gap was accepted; going on", {
+      topic: state.gap.topic,
+      partition: state.gap.partition,
+    });
+    source.rewind();
+    return true;
+  }
+
   /** Runs until the signal: then the transaction under way is finished and nothing new begun. Rejects when ingest has to stop for good. */
   async run(signal: AbortSignal): Promise<void> {
     const { logger, source } = this.#options;

@@ -1,6 +1,7 @@
 /**
  * The verbs of the command line: each composes the parts below it into one run of the program, and holds no logic of its own.
  */
+export { accept_gap_verb } from "./accept_gap.ts";
 export { dev_verb } from "./dev.ts";
 export { migrate_verb } from "./migrate.ts";
 export { produce_verb } from "./produce.ts";

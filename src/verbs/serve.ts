@@ -2,7 +2,7 @@ import { trips_board } from "../domains/trips/mod.ts";
 import { FeedHub, interval_ticker } from "../feed/mod.ts";
 import { ASSETS, make_app, make_metrics, make_static_files, serve_http } from "../http/mod.ts";
 import type { MessageSource } from "../ingest/mod.ts";
-import { system_clock } from "../runtime/mod.ts";
+import { type Logger, system_clock } from "../runtime/mod.ts";
 import { HealthWatch } from "./health_watch.ts";
 import { kafka_source, make_ingest, open_log, type Opened } from "./open.ts";
 import { type Shell, UsageError, VERSION } from "./shell.ts";
@@ -99,6 +99,7 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
   const cut = new AbortController();
   const served = serve_http(app, { host: config.host, port: config.port, signal: cut.signal });
   try {
+    watch_gap(() => ingest.resume_after_gap(), signal, logger);
     await health.ask();
     options.ready(`http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${served.port}/`, opened);
     const beside = options.beside?.(opened, signal) ?? Promise.resolve();
@@ -115,6 +116,16 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
     await database.close();
   }
   if (failure.signal.aborted) throw failure.signal.reason;
+}
+
+const GAP_WATCH_MS = 5_000;
+
+/** Looks every few seconds whether a gap was accepted, until the signal. */
+function watch_gap(resume: () => Promise<boolean>, signal: AbortSignal, logger: Logger): void {
+  const timer = setInterval(() => {
+    resume().catch((error) => logger.log("warn", "cannot look whether the gap was accepted", { reason: error }));
+  }, GAP_WATCH_MS);
+  signal.addEventListener("abort", () => clearInterval(timer), { once: true });
 }
 
 /** Resolves when the signal is aborted. */

@@ -1,0 +1,64 @@
+import { Kafka, logLevel } from "kafkajs";
+import { unique_name } from "./kafka.ts";
+import type { SourceMessage } from "./oracle/mod.ts";
+
+/** A topic as it lies in the broker, read from its first message to the end it has now, without any of the program's code. */
+export async function read_topic(brokers: string, topic: string): Promise<SourceMessage[]> {
+  const kafka = new Kafka({ brokers: [brokers], clientId: "reader", logLevel: logLevel.NOTHING });
+  const admin = kafka.admin();
+  await admin.connect();
+  const ends = await admin.fetchTopicOffsets(topic).finally(() => admin.disconnect());
+  const missing = new Map(ends.filter(({ low, high }) => low !== high).map((end) => [end.partition, BigInt(end.high)]));
+  const messages: SourceMessage[] = [];
+  if (missing.size === 0) return messages;
+  const consumer = kafka.consumer({ groupId: unique_name("reader"), maxWaitTimeInMs: 100 });
+  const done = Promise.withResolvers<void>();
+  await consumer.connect();
+  try {
+    await consumer.subscribe({ topics: [topic], fromBeginning: true });
+    await consumer.run({
+      autoCommit: false,
+      eachBatch({ batch }) {
+        for (const { offset, key, value, headers = {}, timestamp } of batch.messages) {
+          messages.push({
+            topic,
+            partition: batch.partition,
+            offset,
+            key,
+            value,
+            headers: Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, bytes_of(text)])),
+            timestamp_ms: Number(timestamp),
+          });
+        }
+        const end = missing.get(batch.partition);
+        if (end !== undefined && BigInt(batch.lastOffset()) + 1n >= end) missing.delete(batch.partition);
+        if (missing.size === 0) done.resolve();
+        return Promise.resolve();
+      },
+    });
+    await done.promise;
+  } finally {
+    await consumer.disconnect();
+  }
+  return messages;
+}
+
+/** A header's last value, as bytes. */
+function bytes_of(text: Uint8Array | string | (Uint8Array | string)[] | undefined): Uint8Array {
+  const last = Array.isArray(text) ? text.at(-1) : text;
+  return typeof last === "string" ? new TextEncoder().encode(last) : last ?? new Uint8Array();
+}
+
+/** How many members of a group read something now. */
+export async function reading_members(brokers: string, group: string): Promise<number> {
+  const kafka = new Kafka({ brokers: [brokers], clientId: "reader", logLevel: logLevel.NOTHING });
+  const admin = kafka.admin();
+  await admin.connect();
+  try {
+    const { groups: [found] } = await admin.describeGroups([group]);
+    if (found?.state !== "Stable") return 0;
+    return found.members.filter(({ memberAssignment }) => memberAssignment.length > 0).length;
+  } finally {
+    await admin.disconnect();
+  }
+}
