@@ -20,15 +20,21 @@ const checksum = (migration: Migration): string => createHash("sha256").update(m
 export function migrate(database: Database, migrations: readonly Migration[] = MIGRATIONS): Promise<Migration[]> {
   return database.transaction(async (tx) => {
     await tx.query(`select pg_advisory_xact_lock(${ADVISORY_LOCK})`);
-    await tx.query(
-      `create table if not exists schema_migrations (
-        version integer not null,
-        name text not null,
-        checksum text not null,
-        applied_at timestamptz not null default now(),
-        constraint schema_migrations_pkey primary key (version)
-      )`,
+    // Asked first: `if not exists` asks for the right to create even where there is nothing to create, and the program's role has none.
+    const [found] = await tx.query<{ exists: boolean }>(
+      "select to_regclass('schema_migrations') is not null as exists",
     );
+    if (found?.exists !== true) {
+      await tx.query(
+        `create table schema_migrations (
+          version integer not null,
+          name text not null,
+          checksum text not null,
+          applied_at timestamptz not null default now(),
+          constraint schema_migrations_pkey primary key (version)
+        )`,
+      );
+    }
     const applied = await tx.query<{ version: number; name: string; checksum: string }>(
       "select version, name, checksum from schema_migrations order by version",
     );

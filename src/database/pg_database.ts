@@ -26,7 +26,9 @@ function copy(client: pg.ClientBase, table: string, columns: readonly string[], 
     const stream = client.query(copy_from(`copy ${table} (${columns.join(", ")}) from stdin`));
     stream.on("error", reject);
     stream.on("finish", () => resolve(stream.rowCount));
-    for (let at = 0; at < text.length; at += COPY_CHUNK) stream.write(text.slice(at, at + COPY_CHUNK));
+    // Cut as bytes: a cut through text may part a surrogate pair, of which both halves would be written as U+FFFD.
+    const bytes = Buffer.from(text);
+    for (let at = 0; at < bytes.length; at += COPY_CHUNK) stream.write(bytes.subarray(at, at + COPY_CHUNK));
     stream.end();
   });
 }

@@ -15,24 +15,20 @@ export function copy_text(value: string): string {
 /** The field of a COPY line that is null. */
 export const COPY_NULL = "\\N";
 
+const ARRAY_SPECIAL = /["\\]/;
 const ARRAY_SPECIALS = /["\\]/g;
 
+// Both build with join: one flat string, where adding piece by piece leaves a rope of as many pieces for the collector and the driver.
+
 /** An array literal of text values; null stays null. */
-export function text_array(values: Iterable<string | null>): string {
-  let literal = "{";
-  for (const value of values) {
-    if (literal.length > 1) literal += ",";
-    literal += value === null ? "NULL" : `"${value.replace(ARRAY_SPECIALS, "\\$&")}"`;
-  }
-  return literal + "}";
+export function text_array(values: readonly (string | null)[]): string {
+  const quoted = values.map((value) =>
+    value === null ? "NULL" : `"${ARRAY_SPECIAL.test(value) ? value.replace(ARRAY_SPECIALS, "\\$&") : value}"`
+  );
+  return `{${quoted.join(",")}}`;
 }
 
 /** An array literal of numbers, bigints or words that need no quotes; null stays null. */
 export function plain_array(values: readonly (string | number | bigint | null)[]): string {
-  let literal = "{";
-  for (let i = 0; i < values.length; i++) {
-    if (i > 0) literal += ",";
-    literal += values[i] ?? "NULL";
-  }
-  return literal + "}";
+  return `{${(values.includes(null) ? values.map((value) => value ?? "NULL") : values).join(",")}}`;
 }

@@ -135,6 +135,15 @@ export class TachoProgram implements AsyncDisposable {
     if (this.running) this.#child.kill(signal);
   }
 
+  /** Waits for something that this program has to bring about; when that fails, what it last said is in the error. */
+  async brings<T>(about: Promise<T>): Promise<T> {
+    try {
+      return await about;
+    } catch (cause) {
+      throw new Error(`the program last said\n${this.output.slice(-2_000)}`, { cause });
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill_nine();
     await this.#guarded.dispose();

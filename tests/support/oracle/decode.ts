@@ -107,6 +107,7 @@ function open_binary(message: SourceMessage): Envelope | Fault {
     attributes[name] = text;
   }
   if (attributes.ce_specversion !== "1.0") return new Fault("specversion is not 1.0");
+  if (!is_blank(attributes.ce_data_base64)) return new Fault("data_base64 is not read");
   const content = fault_of_content_type(attributes["content-type"]) ??
     fault_of_content_type(attributes.ce_datacontenttype);
   if (content) return content;

@@ -11,7 +11,10 @@ export function local_days(time_zone: string): (at_us: number) => LocalDay {
 
   function find(at_us: number): LocalDay {
     const local = Temporal.Instant.fromEpochNanoseconds(BigInt(at_us) * 1000n).toZonedDateTimeISO(time_zone);
-    return { date: local.toPlainDate().toString(), start_us: local.startOfDay().epochMilliseconds * 1000 };
+    // Clocks that go back over midnight show the day before once more; the day that began goes on all the same.
+    const next = local.toPlainDate().add({ days: 1 }).toZonedDateTime(time_zone);
+    const day = next.epochMilliseconds * 1000 <= at_us ? next : local.startOfDay();
+    return { date: day.toPlainDate().toString(), start_us: day.epochMilliseconds * 1000 };
   }
 
   find(0);

@@ -10,7 +10,8 @@
  * - `canceled_by` other than driver, passenger or system is a fault; `currency` is checked and kept in every event type;
  *   other fields that the type does not list are ignored, whatever they hold. An event without a time is a fault.
  * - A duration between two times is rounded to the nearest millisecond.
- * - The bucket of a day is the instant at which that date begins in the business time zone.
+ * - The bucket of a day is the instant at which that date begins in the business time zone; clocks that go back over
+ *   midnight do not bring the day before back.
  */
 export { compare_with_database } from "./compare.ts";
 export { type Measures } from "./cells.ts";

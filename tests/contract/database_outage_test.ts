@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { type Database, is_outage, open_database, sqlstate } from "../../src/database/mod.ts";
+import { tacho_test } from "../support/available.ts";
+import { free_port } from "../support/free_port.ts";
+import { shared_postgres } from "../support/postgres.ts";
+
+/** How both adapters of the `Database` port tell of an outage, and what a server's transactions see of each other. */
+async function open(kind: Database["kind"]): Promise<Database> {
+  const url = kind === "embedded" ? null : (await (await shared_postgres()).create_database()).url;
+  return open_database({ url, data_dir: null, connections: 4 });
+}
+
+async function with_server(work: (database: Database) => Promise<void>): Promise<void> {
+  const database = await open("server");
+  try {
+    await work(database);
+  } finally {
+    await database.close();
+  }
+}
+
+tacho_test({
+  name: "a database that is closed is an outage, not a fault of the data",
+  needs: ["postgres"],
+  async fn() {
+    for (const kind of ["server", "embedded"] as const) {
+      const database = await open(kind);
+      await database.query("select 1");
+      await database.close();
+      await assert.rejects(database.query("select 1"), (error) => is_outage(error) && sqlstate(error) === null);
+    }
+  },
+});
+
+tacho_test({
+  name: "a server that is not there is an outage, by name and by address",
+  async fn() {
+    for (const host of ["127.0.0.1", "localhost"]) {
+      const database = await open_database({ url: `postgres://tacho@${host}:${free_port()}/x`, data_dir: null });
+      await assert.rejects(database.query("select 1"), (error) => is_outage(error));
+      await assert.rejects(database.transaction(() => Promise.resolve()), (error) => is_outage(error));
+      await database.close();
+    }
+  },
+});
+
+tacho_test({
+  name: "two transactions at once: one does not see what the other has not committed",
+  needs: ["postgres"],
+  fn: () =>
+    with_server(async (database) => {
+      await database.script("create table seen (n integer)");
+      const written = Promise.withResolvers<void>(), looked = Promise.withResolvers<void>();
+      const writer = database.transaction(async (tx) => {
+        await tx.execute("insert into seen values (1)");
+        written.resolve();
+        await looked.promise;
+      });
+      await written.promise;
+      const before = await database.transaction((tx) => tx.query("select n from seen"));
+      looked.resolve();
+      await writer;
+      assert.deepEqual(before, []);
+      assert.deepEqual(await database.query("select n from seen"), [{ n: 1 }]);
+    }),
+});
+
+tacho_test({
+  name:
+    "a backend that is killed in the middle of a transaction is an outage; nothing stays of it, and the next one works",
+  needs: ["postgres"],
+  fn: () =>
+    with_server(async (database) => {
+      await database.script("create table torn (n integer)");
+      const kill = "select pg_terminate_backend($1)";
+      for (const then of ["a statement", "a copy", "nothing"] as const) {
+        const failing = database.transaction(async (tx) => {
+          await tx.execute("insert into torn values (1)");
+          const [self] = await tx.query<{ pid: number }>("select pg_backend_pid() as pid");
+          await database.query(kill, [self!.pid]);
+          if (then === "a statement") await tx.query("select 1");
+          if (then === "a copy") await tx.copy("torn", ["n"], "2\n".repeat(200_000));
+        });
+        await assert.rejects(failing, (error) => is_outage(error), then);
+        assert.deepEqual(await database.query("select n from torn"), []);
+      }
+      assert.equal(await database.transaction((tx) => tx.execute("insert into torn values (1)")), 1);
+    }),
+});
+
+tacho_test({
+  name: "an idle connection that is killed is told of, and the next query works",
+  needs: ["postgres"],
+  async fn() {
+    const { url } = await (await shared_postgres()).create_database();
+    const heard = Promise.withResolvers<Error>();
+    const database = await open_database({ url, data_dir: null, connections: 1 }, heard.resolve);
+    const other = await open_database({ url, data_dir: null, connections: 1 });
+    try {
+      const [self] = await database.query<{ pid: number }>("select pg_backend_pid() as pid");
+      await other.query("select pg_terminate_backend($1)", [self!.pid]);
+      assert.ok(is_outage(await heard.promise));
+      assert.deepEqual(await database.query("select 1 as n"), [{ n: 1 }]);
+    } finally {
+      await database.close();
+      await other.close();
+    }
+  },
+});

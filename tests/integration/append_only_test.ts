@@ -1,0 +1,226 @@
+import assert from "node:assert/strict";
+import { type Database, migrate, open_database, sqlstate } from "../../src/database/mod.ts";
+import { settle_deployment } from "../../src/event_log/mod.ts";
+import { tacho_test } from "../support/available.ts";
+import { start_ingest } from "../support/ingest_harness.ts";
+import { MemorySource } from "../support/memory_source.ts";
+import { compare_with_database } from "../support/oracle/mod.ts";
+import { shared_postgres } from "../support/postgres.ts";
+import { database_test } from "../support/read_side.ts";
+import { expected, whole_trip } from "../support/trip_events.ts";
+import { feed, message, migrated, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";
+
+/** Every statement that would rewrite history. */
+const FORBIDDEN = [
+  "update events set type = 'trip.canceled'",
+  "update events set data = data where position = 1",
+  "delete from events where position = 2",
+  "truncate events",
+  "truncate events cascade",
+  "update events_p000000 set stream_id = 'x' where position = 1",
+  "delete from events_p000000",
+  "truncate events_p000000",
+  "truncate events_p000001",
+  "update batches set note = '{}'",
+  "delete from batches",
+  "truncate batches",
+  "delete from log_head",
+  "truncate log_head",
+  "merge into events e using (select 1 as p) s on e.position = s.p when matched then delete",
+];
+/** What the server's version does not know is no door. */
+const UNKNOWN_STATEMENT = "42601";
+
+const fed = async (database: Database) => {
+  const batch = {
+    topic: "trips",
+    partition: 0,
+    from_offset: 0,
+    next_offset: 3,
+    messages: whole_trip("T").map((each, offset) => message(offset, each)),
+  };
+  await feed(trip_pipeline(database), [batch]);
+};
+const history = (database: Database) =>
+  database.query("select e::text as text from events e union all select b::text from batches b order by text");
+
+async function refused_states(database: Database, statements: readonly string[]): Promise<[string, string | null][]> {
+  const states: [string, string | null][] = [];
+  for (const statement of statements) {
+    const error: unknown = await database.execute(statement).then(() => null, (error: unknown) => error);
+    const state = error === null ? "done" : sqlstate(error);
+    if (state !== UNKNOWN_STATEMENT) states.push([statement, state]);
+  }
+  return states;
+}
+
+database_test(
+  "history cannot be changed, even by the owner of the tables: each statement is refused with TA001",
+  async (database) => {
+    await fed(database);
+    const before = await history(database);
+    assert.equal(before.length, 4);
+    const states = await refused_states(database, FORBIDDEN);
+    assert.ok(states.length >= 14);
+    assert.deepEqual(states, states.map(([statement]) => [statement, "TA001"]));
+    assert.deepEqual(await history(database), before);
+  },
+  { both: true },
+);
+
+database_test("a partition that is made ahead is append-only too", async (database) => {
+  await database.query("select ensure_events_partition(2)");
+  await database.execute("update log_head set position = 19999999");
+  await fed(database);
+  const [{ count }] = await database.query("select count(*) from events_p000002") as [{ count: string }];
+  assert.equal(count, "3");
+  const forbidden = ["update events_p000002 set type = ''", "delete from events_p000002", "truncate events_p000002"];
+  assert.deepEqual(await refused_states(database, forbidden), forbidden.map((statement) => [statement, "TA001"]));
+});
+
+database_test("a refused statement takes its whole transaction along", async (database) => {
+  await fed(database);
+  const before = await history(database);
+  await assert.rejects(
+    database.transaction(async (tx) => {
+      await tx.query("update log_head set position = position + 1");
+      await tx.execute("delete from events");
+    }),
+    /DELETE on events.* refused: the event log is append-only/,
+  );
+  assert.deepEqual(await history(database), before);
+  const [head] = await database.query("select position from log_head");
+  assert.equal(head!.position, "3");
+});
+
+database_test(
+  "an event cannot be in the log twice, at position 0, or without a place in its stream",
+  async (database) => {
+    await fed(database);
+    const copy = (position: number, revision: number) =>
+      database.execute(
+        `insert into events select ${position}, stream_id, ${revision}, event_id, type, schema_version, occurred_at,
+      recorded_at, data, metadata from events where position = 1`,
+      );
+    for (const [position, revision, state] of [[1, 1, "23505"], [-1, 1, "23514"], [9, 0, "23514"]] as const) {
+      await assert.rejects(copy(position, revision), (error) => sqlstate(error) === state);
+    }
+  },
+);
+
+/** A database, and the url of a role that has the program's rights and no others. */
+async function with_program_role(work: (owner: Database, program_url: string) => Promise<void>): Promise<void> {
+  const server = await shared_postgres();
+  const { name, url, superuser_url } = await server.create_database(migrated);
+  const role = `program_${name}`;
+  const superuser = await open_database({ url: superuser_url, data_dir: null, connections: 1 });
+  const owner = await open_database({ url, data_dir: null, connections: 1 });
+  try {
+    await superuser.script(`create role ${role} login`);
+    await owner.query("select grant_to_program($1)", [role]);
+    await work(owner, url.replace("tacho@", `${role}@`));
+  } finally {
+    await superuser.script(`drop owned by ${role}; drop role ${role}`);
+    await owner.close();
+    await superuser.close();
+  }
+}
+
+tacho_test({
+  name:
+    "with the rights of the program alone, all that it does works: start, append, quarantine, fold anew, partitions",
+  needs: ["postgres"],
+  fn: () =>
+    with_program_role(async (owner, url) => {
+      const database = await open_database({ url, data_dir: null, connections: 3 });
+      try {
+        assert.deepEqual(await migrate(database), []);
+        await settle_deployment(database, { time_zone: TEST_TIME_ZONE, currency: "USD" });
+        const [requested, started, completed] = whole_trip("T", { city: "Boston" });
+        const values = [completed, started, "bad", requested, completed, { ...started, city: "Chicago" }];
+        const partitions = [values.map((each, offset) => message(offset, each))];
+        const running = start_ingest(database, new MemorySource("trips", partitions), { batch_messages: 2 });
+        try {
+          await running.caught_up();
+        } finally {
+          await running.stop();
+        }
+        assert.deepEqual(await compare_with_database((sql) => database.query(sql), expected(partitions)), []);
+        assert.deepEqual(await database.query("select ensure_events_partition(5) as made"), [{ made: true }]);
+        const [partition] = await owner.query(
+          "select relowner::regrole::text as owner from pg_class where relname = 'events_p000005'",
+        );
+        assert.equal(partition!.owner, "tacho");
+      } finally {
+        await database.close();
+      }
+    }),
+});
+
+tacho_test({
+  name:
+    "with the rights of the program alone, history and tables cannot be changed: each statement is refused for lack of rights",
+  needs: ["postgres"],
+  fn: () =>
+    with_program_role(async (owner, url) => {
+      await fed(owner);
+      const database = await open_database({ url, data_dir: null, connections: 1 });
+      try {
+        const statements = [
+          ...FORBIDDEN,
+          "drop table events",
+          "drop table events_p000000",
+          "alter table events detach partition events_p000000",
+          "alter table events disable trigger all",
+          "drop trigger events_are_append_only on events",
+          "alter table batches disable trigger all",
+          "insert into log_head default values",
+          "delete from trips",
+          "delete from trip_cells",
+          "delete from quarantine",
+          "delete from source_cursors",
+          "truncate trips",
+          "drop table trips",
+          "update schema_migrations set checksum = ''",
+          "insert into events_p000000 select * from events",
+          "create table mine ()",
+          "set session_replication_role = replica",
+          "select grant_to_program(current_user)",
+        ];
+        const states = await refused_states(database, statements);
+        assert.ok(states.length >= statements.length - 1);
+        assert.deepEqual(states, states.map(([statement]) => [statement, "42501"]));
+      } finally {
+        await database.close();
+      }
+    }),
+});
+
+tacho_test({
+  name: "the function that runs as its owner finds only its own tables, whatever the caller's search path",
+  needs: ["postgres"],
+  fn: () =>
+    with_program_role(async (owner, url) => {
+      const database = await open_database({ url, data_dir: null, connections: 1 });
+      try {
+        // A temporary table of the caller would be found before those of any schema.
+        await database.script("create temporary table events_p000007 ()");
+        assert.deepEqual(await database.query("select ensure_events_partition(7) as made"), [{ made: true }]);
+        const [found] = await owner.query("select to_regclass('public.events_p000007')::text as name");
+        assert.equal(found!.name, "events_p000007");
+      } finally {
+        await database.close();
+      }
+    }),
+});
+
+database_test("a batch that does not account for all it read is refused, and writes nothing", async (database) => {
+  await fed(database);
+  const pipeline = trip_pipeline(database);
+  const batch = { topic: "trips", partition: 0, from_offset: 3, next_offset: 4, messages: [message(3, "bad")] };
+  const planned = await pipeline.plan([batch], [{ topic: "trips", partition: 0, from: 3, to: 4 }], "test");
+  const wrong = { ...planned, batch: { ...planned.batch, messages_read: 2 } };
+  await assert.rejects(pipeline.append(wrong), (error) => sqlstate(error) === "23514");
+  const [head] = await database.query("select messages_read, (select count(*) from quarantine) as held from log_head");
+  assert.deepEqual(head, { messages_read: "3", held: "0" });
+});

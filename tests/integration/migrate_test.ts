@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import { migrate, MigrationError, open_database } from "../../src/database/mod.ts";
+import { split_statements } from "../../src/database/migrate.ts";
+import { MIGRATIONS } from "../../src/database/migrations.ts";
+import { type Database, sqlstate } from "../../src/database/mod.ts";
+import { DeploymentMismatch, read_head, settle_deployment } from "../../src/event_log/mod.ts";
+import { tacho_test } from "../support/available.ts";
+import { shared_postgres } from "../support/postgres.ts";
+
+/** A test on an empty database of its own, with a second program beside the first. */
+function empty_database_test(name: string, fn: (database: Database, other: Database) => Promise<void>): void {
+  tacho_test({
+    name,
+    needs: ["postgres"],
+    async fn() {
+      const { url } = await (await shared_postgres()).create_database();
+      const database = await open_database({ url, data_dir: null, connections: 2 });
+      const other = await open_database({ url, data_dir: null, connections: 2 });
+      try {
+        await fn(database, other);
+      } finally {
+        await database.close();
+        await other.close();
+      }
+    },
+  });
+}
+
+const applied = (database: Database) => database.query("select version, name from schema_migrations order by version");
+const names = MIGRATIONS.map(({ version, name }) => ({ version, name }));
+
+Deno.test("migrations are numbered from 1 without a hole, and named as their files are", () => {
+  const files = [...Deno.readDirSync(new URL("../../migrations", import.meta.url))].map(({ name }) => name).sort();
+  assert.deepEqual(
+    MIGRATIONS.map(({ version, name }) => `${String(version).padStart(4, "0")}_${name}.sql`),
+    files,
+  );
+  assert.deepEqual(MIGRATIONS.map(({ version }) => version), MIGRATIONS.map((_, i) => i + 1));
+});
+
+empty_database_test(
+  "an empty database gets all migrations once; a second time there is nothing to do",
+  async (database) => {
+    assert.deepEqual((await migrate(database)).map(({ version, name }) => ({ version, name })), names);
+    assert.deepEqual(await applied(database), names);
+    const { log_id, position } = await read_head(database);
+    assert.equal(position, 0);
+    assert.deepEqual(await migrate(database), []);
+    assert.equal((await read_head(database)).log_id, log_id);
+  },
+);
+
+empty_database_test(
+  "of two programs that start at once one migrates, the other waits and finds it done",
+  async (database, other) => {
+    const results = await Promise.all([migrate(database), migrate(other), migrate(database), migrate(other)]);
+    assert.deepEqual(results.map((each) => each.length).sort(), [0, 0, 0, MIGRATIONS.length]);
+    assert.deepEqual(await applied(database), names);
+  },
+);
+
+empty_database_test("a later program adds what is missing to what an earlier one made", async (database) => {
+  await migrate(database, MIGRATIONS.slice(0, 2));
+  const { log_id } = await read_head(database);
+  assert.deepEqual(await migrate(database), MIGRATIONS.slice(2));
+  assert.equal((await read_head(database)).log_id, log_id);
+});
+
+empty_database_test(
+  "a migration that was changed after it was applied is refused, and nothing is done",
+  async (database) => {
+    await migrate(database, MIGRATIONS.slice(0, 2));
+    const changed = MIGRATIONS.map((each) => each.version === 2 ? { ...each, sql: `${each.sql}-- later\n` } : each);
+    await assert.rejects(migrate(database, changed), (error) => {
+      assert.ok(error instanceof MigrationError);
+      assert.match(error.message, /migration 2 \(trips\) was applied with checksum [0-9a-f]{12}….*must not change/);
+      return true;
+    });
+    assert.deepEqual(await applied(database), names.slice(0, 2));
+  },
+);
+
+empty_database_test("a database that is newer than the program is refused", async (database) => {
+  await migrate(database);
+  await assert.rejects(migrate(database, MIGRATIONS.slice(0, 2)), (error) => {
+    assert.ok(error instanceof MigrationError);
+    assert.match(error.message, /has migration 3 \(program_role\), this program knows up to 2; run a newer tacho/);
+    return true;
+  });
+});
+
+empty_database_test("a migration that fails leaves the database as it was", async (database) => {
+  const broken = [...MIGRATIONS.slice(0, 1), {
+    version: 2,
+    name: "broken",
+    sql: "create table half ();\nselect 1 / 0;\n",
+  }];
+  await assert.rejects(migrate(database, broken), (error) => sqlstate(error) === "22012");
+  const tables = await database.query("select relname from pg_class where relnamespace = 'public'::regnamespace");
+  assert.deepEqual(tables, []);
+});
+
+tacho_test({
+  name:
+    "the embedded database takes the same migrations, in memory and in a directory that one program at a time may use",
+  async fn() {
+    const directory = await Deno.makeTempDir();
+    try {
+      const database = await open_database({ url: null, data_dir: directory });
+      assert.equal((await migrate(database)).length, MIGRATIONS.length);
+      const { log_id } = await read_head(database);
+      await database.close();
+      const again = await open_database({ url: null, data_dir: directory });
+      assert.deepEqual(await migrate(again), []);
+      assert.equal((await read_head(again)).log_id, log_id);
+      await assert.rejects(
+        open_database({ url: null, data_dir: directory }),
+        (error: Error) => error.name === "DataDirectoryInUse" && error.message.includes(directory),
+      );
+      await again.close();
+    } finally {
+      await Deno.remove(directory, { recursive: true });
+    }
+  },
+});
+
+empty_database_test(
+  "time zone and currency are fixed by the first start; others are refused, by name",
+  async (database) => {
+    await migrate(database);
+    const first = { time_zone: "Europe/Berlin", currency: "EUR" };
+    await settle_deployment(database, first);
+    await settle_deployment(database, first);
+    for (const other of [{ ...first, currency: "USD" }, { ...first, time_zone: "UTC" }]) {
+      await assert.rejects(settle_deployment(database, other), (error) => {
+        assert.ok(error instanceof DeploymentMismatch);
+        assert.match(error.message, /TACHO_TIME_ZONE=Europe\/Berlin TACHO_CURRENCY=EUR/);
+        return true;
+      });
+    }
+  },
+);
+
+Deno.test("a script is split at semicolons that end a line, outside of bodies; comments stay with what they explain", () => {
+  const script = `-- first
+create table a (t text default ';');
+create function f() returns void language plpgsql as $$
+begin
+  perform 1;
+end $$;
+do $$ begin perform 2; end $$;
+select
+  1;
+-- the end
+`;
+  assert.deepEqual(split_statements(script), [
+    "-- first\ncreate table a (t text default ';');",
+    "create function f() returns void language plpgsql as $$\nbegin\n  perform 1;\nend $$;",
+    "do $$ begin perform 2; end $$;",
+    "select\n  1;",
+  ]);
+  assert.deepEqual(split_statements("select 1"), ["select 1"]);
+  assert.deepEqual(split_statements("\n-- nothing\n"), []);
+});

@@ -1,0 +1,155 @@
+import type { Page } from "playwright-core";
+import { launch_chromium, type TestBrowser } from "./chromium.ts";
+import type { Expectation } from "./oracle/mod.ts";
+import { until } from "./until.ts";
+
+/** The figures of the cards, as far as a test compares them. Money in units of the currency. */
+export interface CardFigures {
+  readonly trips: number;
+  readonly in_progress: number;
+  readonly completed: number;
+  readonly canceled: number;
+  readonly revenue: number;
+  readonly average_fare: number;
+  readonly average_distance: number;
+  readonly fare_range: number;
+  readonly fare_range_max: number;
+}
+
+/** What the cards must say of the trips in [from_s, to_s), from the oracle's trips alone. Averages and extremes of nothing are 0. */
+export function expected_cards({ trips }: Expectation, from_s: number, to_s: number): CardFigures {
+  const inside = (at_us: number | null) => at_us !== null && at_us >= from_s * 1e6 && at_us < to_s * 1e6;
+  const rows = [...trips.values()];
+  const completed = rows.filter(({ status, completed_at }) => status === "completed" && inside(completed_at));
+  const fares = completed.map(({ fare_micros }) => Number(fare_micros) / 1e6);
+  const distances = completed.flatMap(({ distance_m }) => distance_m === null ? [] : [Number(distance_m) / 1000]);
+  const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
+  const mean = (values: readonly number[]) => values.length === 0 ? 0 : sum(values) / values.length;
+  const first = rows.map((row) => [row.requested_at, row.started_at, row.completed_at, row.canceled_at])
+    .map((times) => times.filter((at) => at !== null))
+    .map((times) => times.length === 0 ? null : Math.min(...times));
+  return {
+    trips: first.filter(inside).length,
+    in_progress: rows.filter(({ status }) => status === "in_progress").length,
+    completed: completed.length,
+    canceled: rows.filter(({ status, canceled_at }) => status === "canceled" && inside(canceled_at)).length,
+    revenue: sum(fares),
+    average_fare: mean(fares),
+    average_distance: mean(distances),
+    fare_range: fares.length === 0 ? 0 : Math.min(...fares),
+    fare_range_max: fares.length === 0 ? 0 : Math.max(...fares),
+  };
+}
+
+/** The page in a browser, as a viewer has it in front of them. `await using` closes the browser. */
+export class BoardPage implements AsyncDisposable {
+  /** What the browser's console had to complain of, violations of the content security policy among it. */
+  readonly complaints: string[] = [];
+
+  private constructor(readonly page: Page, readonly browser: TestBrowser) {}
+
+  /** Opens a page's address in a fresh browser. */
+  static async open(url: string, options: Parameters<typeof launch_chromium>[0] = {}): Promise<BoardPage> {
+    const browser = await launch_chromium({ viewport: { width: 1440, height: 900 }, locale: "en-US", ...options });
+    const page = browser.context.pages()[0] ?? await browser.context.newPage();
+    const board = new BoardPage(page, browser);
+    page.on("console", (message) => {
+      if (message.type() === "error" || message.type() === "warning") board.complaints.push(message.text());
+    });
+    page.on("pageerror", (error) => board.complaints.push(String(error)));
+    // A reload would take the mark away.
+    await page.goto(url);
+    await page.evaluate("window.tacho_test_mark = true");
+    return board;
+  }
+
+  /** Whether this is still the document that was opened, not a reloaded one. */
+  async is_unloaded(): Promise<boolean> {
+    return await this.page.evaluate("window.tacho_test_mark !== true");
+  }
+
+  /** The log position that the figures in sight are of. */
+  async position(): Promise<number> {
+    return Number(await this.page.getAttribute("body", "data-position"));
+  }
+
+  /** loading, empty, empty_range, ready or changing. */
+  async phase(): Promise<string> {
+    return await this.page.getAttribute("body", "data-phase") ?? "";
+  }
+
+  /** The link as the page tells it: connecting, connected, reconnecting or paused. */
+  async link(): Promise<string> {
+    return await this.page.getAttribute("#link", "data-link") ?? "";
+  }
+
+  /** The banner's text and which warning it is; null while there is none. */
+  async banner(): Promise<{ readonly warning: string; readonly text: string } | null> {
+    const banner = this.page.locator("#banner");
+    if (!await banner.isVisible()) return null;
+    return { warning: await banner.getAttribute("data-warning") ?? "", text: await banner.innerText() };
+  }
+
+  /** Whether the age of the data is coloured as doubtful. */
+  async is_amber(): Promise<boolean> {
+    return await this.page.locator("#age_line.amber").isVisible();
+  }
+
+  /** The exact figures behind the cards' texts; 0 where a card says that nothing is known. */
+  async cards(): Promise<CardFigures> {
+    const found: Record<string, string> = await this.page.evaluate(`Object.fromEntries(
+      [...document.querySelectorAll("[data-card]")].flatMap(({ dataset }) => [
+        [dataset.card, dataset.value], [dataset.card + "_max", dataset.max ?? ""],
+      ]))`);
+    const figure = (name: string) => Number(found[name] ?? NaN);
+    return {
+      trips: figure("trips"),
+      in_progress: figure("in_progress"),
+      completed: figure("completed"),
+      canceled: figure("canceled"),
+      revenue: figure("revenue"),
+      average_fare: figure("average_fare"),
+      average_distance: figure("average_distance"),
+      fare_range: figure("fare_range"),
+      fare_range_max: figure("fare_range_max"),
+    };
+  }
+
+  /** How far the page is wider than its window, pixels. */
+  async overflow(): Promise<number> {
+    return await this.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
+  }
+
+  /** Keeps a picture in tests/output. */
+  async picture(name: string, full = true): Promise<string> {
+    const path = new URL(`../output/${name}.png`, import.meta.url).pathname;
+    await this.page.screenshot({ path, fullPage: full, animations: "disabled" });
+    return path;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.browser.close();
+  }
+}
+
+const is_near = (a: number, b: number): boolean => Math.abs(a - b) < 0.006;
+const agree = (a: CardFigures, b: CardFigures): boolean =>
+  Object.entries(a).every(([name, value]) => is_near(value, b[name as keyof CardFigures]));
+
+/** Waits until the cards of the last hour are the oracle's; the hour moves on with the clock, so both are taken anew each time. */
+export async function until_cards_agree(
+  board: BoardPage,
+  expectation: Expectation,
+  timeout_ms: number,
+): Promise<CardFigures> {
+  let last: unknown;
+  return await until("the cards say what the oracle says", async () => {
+    const to_s = (Math.floor(Date.now() / 60_000) + 1) * 60;
+    const expected = expected_cards(expectation, to_s - 3_600, to_s);
+    const seen = await board.cards();
+    last = { seen, expected };
+    return agree(seen, expected) && seen;
+  }, timeout_ms).catch((cause) => {
+    throw new Error(`cards and oracle differ: ${JSON.stringify(last, null, 1)}`, { cause });
+  });
+}

@@ -1,0 +1,49 @@
+import type { Domain } from "../../src/domains/mod.ts";
+import type { SourceMessage } from "../../src/ingest/mod.ts";
+import { message } from "./trip_pipeline.ts";
+
+/** Openings of doors, counted per door: a whole domain. The tables are its migration. */
+export const doors: Domain<{ door: string }, { door: string; opened: number }> = {
+  name: "doors",
+  tables: { states: "doors", cells: "door_cells" },
+  stream_column: "door_id",
+  event_types: ["door.opened"],
+  schema_version: () => 1,
+  parse: (type, _version, data) =>
+    type === "door.opened" && typeof data.door === "string"
+      ? { ok: true, value: { door: data.door } }
+      : { ok: false, fault: { reason: "no_door", path: "door", detail: "expected a door" } },
+  initial: { door: "", opened: 0 },
+  fold: (state, { payload, occurred_at_us }) => ({
+    door: payload.door,
+    opened: Math.max(state.opened, occurred_at_us),
+  }),
+  columns: [{ name: "door", type: "text", get: (state) => state.door }, {
+    name: "opened_at",
+    type: "timestamptz",
+    get: (state) => state.opened,
+  }],
+  from_row: (row) => ({ door: String(row.door), opened: Number(row.opened_at) }),
+  dimensions: [{ name: "door", column: "door", grains: ["1h", "all"], extremes: false }],
+  measures: [{ name: "doors", kind: "count" }],
+  contribution: ({ door, opened }) => ({ keys: [door], facts: [{ at_us: opened, measures: [0], values: [1] }] }),
+  extremes: null,
+};
+
+/** Its migration. */
+export const DOOR_TABLES = `
+  create table doors (
+    door_id text primary key, revision integer, door text, opened_at timestamptz, last_occurred_at timestamptz, last_event_id text,
+    positions bigint[], event_hashes bigint[]
+  );
+  create table door_cells (
+    grain text, bucket timestamptz, dimension text, key text, doors bigint not null default 0, last_position bigint,
+    constraint door_cells_pkey primary key (grain, dimension, bucket, key)
+  );`;
+
+/** Openings as messages: door id, event id, the door's name, and a time of 2026-03-01. Their place gives them their offset. */
+export function door_events(...openings: readonly (readonly [string, string, unknown, string])[]): SourceMessage[] {
+  return openings.map(([door_id, event_id, door, at]) =>
+    message(0, { trip_id: door_id, event_id, type: "door.opened", occurred_at: `2026-03-01T${at}:00Z`, door })
+  );
+}
