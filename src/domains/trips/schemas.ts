@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { parse_time } from "../../kpi/mod.ts";
+import { type Integer, parse_time } from "../../kpi/mod.ts";
 import { ExactNumber } from "../json_value.ts";
 import { parse_amount } from "./amount.ts";
 import type { EventType, TripPayload } from "./trip.ts";
 
 /**
- * The schemas of trip event data: one zod schema per type and version, made of five kinds of fields.
+ * The schemas of trip event data: one zod schema per type and version, made of a few kinds of fields.
  * Blank (null, "" or white space) is unknown; fields not listed are kept in the log and ignored.
  */
 
@@ -22,29 +22,42 @@ const refuse = (what: string) => (issue: { input?: unknown }) => `expected ${wha
 const is_blank = (value: unknown): boolean =>
   value === null || value === undefined || (typeof value === "string" && value.trim() === "");
 
-const amount_text = (value: unknown): string =>
-  typeof value === "string" ? value : value instanceof ExactNumber ? value.text : String(value);
+/** The double nearest to a JSON number. */
+const as_number = (value: unknown): unknown => value instanceof ExactNumber ? Number(value.text) : value;
+
+/** Micros of an amount: a number counts by its digits, or where it has too many of them, by the shortest text of its double. */
+function amount_of(value: unknown): Integer | null {
+  if (typeof value === "string") return parse_amount(value);
+  const digits = value instanceof ExactNumber ? parse_amount(value.text) : null;
+  return digits ?? parse_amount(String(as_number(value)));
+}
+
+const between = (from: number, to: number) => (value: unknown): boolean => {
+  const number = as_number(value);
+  return typeof number === "number" && number >= from && number <= to;
+};
 
 const TEXT = "text of at most 200 characters";
 const AMOUNT = "an amount from 0 to 1e12 with at most 6 decimals, as text or number";
-const QUANTITY = "a number from 0 to 1e9";
-const TIME = "an RFC 3339 time with zone";
+const COUNT = "a whole number from 0 to 1e6";
 
-const text = z.union([z.string().max(200), z.number().int(), z.null()], expected(TEXT)).optional();
-const amount = z.union([z.string(), z.number(), z.instanceof(ExactNumber)], expected(AMOUNT))
-  .refine((value) => parse_amount(amount_text(value)) !== null, { error: refuse(AMOUNT) });
-const optional_amount = z.union([z.string(), z.number(), z.instanceof(ExactNumber), z.null()], expected(AMOUNT))
-  .refine((value) => is_blank(value) || parse_amount(amount_text(value)) !== null, { error: refuse(AMOUNT) })
-  .optional();
-const blank = z.string().regex(/^\s*$/);
-const quantity = z.union([z.number().min(0).max(1e9), z.null(), blank], expected(QUANTITY)).optional();
-const count = z.union([z.number().int().min(0).max(1e6), z.null(), blank], expected("a whole number from 0 to 1e6"))
-  .optional();
-const latitude = z.union([z.number().min(-90).max(90), z.null(), blank], expected("degrees from -90 to 90")).optional();
-const longitude = z.union([z.number().min(-180).max(180), z.null(), blank], expected("degrees from -180 to 180"))
-  .optional();
-const time = z.union([z.string(), z.null()], expected(TIME))
-  .refine((value) => is_blank(value) || parse_time(value!).ok, { error: refuse(TIME) }).optional();
+const scalar = (what: string) => z.union([z.string(), z.number(), z.instanceof(ExactNumber), z.null()], expected(what));
+/** A field that may be absent or blank, and else has to hold. */
+const optional = (what: string, holds: (value: unknown) => boolean) =>
+  scalar(what).refine((value) => is_blank(value) || holds(value), { error: refuse(what) }).optional();
+
+const text = optional(TEXT, (value) => typeof value === "string" ? value.length <= 200 : Number.isSafeInteger(value));
+const amount = scalar(AMOUNT).refine((value) => value !== null && amount_of(value) !== null, { error: refuse(AMOUNT) });
+const optional_amount = optional(AMOUNT, (value) => amount_of(value) !== null);
+const quantity = optional("a number from 0 to 1e9", between(0, 1e9));
+const count = optional(COUNT, (value) => Number.isInteger(as_number(value)) && between(0, 1e6)(value));
+const latitude = optional("degrees from -90 to 90", between(-90, 90));
+const longitude = optional("degrees from -180 to 180", between(-180, 180));
+const time = optional("an RFC 3339 time with zone", (value) => typeof value === "string" && parse_time(value).ok);
+const actor = optional(
+  "driver, passenger or system",
+  (value) => value === "driver" || value === "passenger" || value === "system",
+);
 
 // Only completions are listed with a currency; it is checked wherever it stands, since an adjustment in another one must not be added up.
 const requested = z.object({
@@ -80,10 +93,7 @@ const completed = z.object({
 const canceled = z.object({
   currency: text,
   reason: text,
-  canceled_by: z.union(
-    [z.enum(["driver", "passenger", "system"]), z.null(), blank],
-    expected("driver, passenger or system"),
-  ).optional(),
+  canceled_by: actor,
 });
 const fare_adjusted = z.object({ currency: text, fare: amount, tip: optional_amount, reason: text });
 
@@ -104,10 +114,10 @@ interface Reading {
 }
 
 const as_text: Reader = (value) => typeof value === "string" ? value : String(value);
-const as_number: Reader = (value) => value as number;
-const as_micros: Reader = (value) => parse_amount(amount_text(value))!;
-const as_metres: Reader = (km) => Math.round(km as number * 1000);
-const as_milliseconds: Reader = (minutes) => Math.round(minutes as number * 60_000);
+const as_plain_number: Reader = (value) => as_number(value) as number;
+const as_micros: Reader = (value) => amount_of(value)!;
+const as_metres: Reader = (km) => Math.round(as_number(km) as number * 1000);
+const as_milliseconds: Reader = (minutes) => Math.round(as_number(minutes) as number * 60_000);
 const as_time: Reader = (value) => {
   const parsed = parse_time(value as string);
   return parsed.ok ? parsed.us : undefined;
@@ -115,11 +125,11 @@ const as_time: Reader = (value) => {
 
 /** Fields whose state field has another name or unit; every other one is text under its own name. */
 const READERS: Record<string, readonly [keyof TripPayload, Reader]> = {
-  pickup_lat: ["pickup_lat", as_number],
-  pickup_lon: ["pickup_lon", as_number],
-  dropoff_lat: ["dropoff_lat", as_number],
-  dropoff_lon: ["dropoff_lon", as_number],
-  passenger_count: ["passenger_count", as_number],
+  pickup_lat: ["pickup_lat", as_plain_number],
+  pickup_lon: ["pickup_lon", as_plain_number],
+  dropoff_lat: ["dropoff_lat", as_plain_number],
+  dropoff_lon: ["dropoff_lon", as_plain_number],
+  passenger_count: ["passenger_count", as_plain_number],
   estimated_fare: ["estimated_fare_micros", as_micros],
   estimated_dropoff_at: ["estimated_dropoff_us", as_time],
   tip: ["tip_micros", as_micros],

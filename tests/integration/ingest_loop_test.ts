@@ -1,0 +1,234 @@
+import assert from "node:assert/strict";
+import { type Database, open_database } from "../../src/database/mod.ts";
+import { trips_domain } from "../../src/domains/trips/mod.ts";
+import type { SourceMessage } from "../../src/ingest/mod.ts";
+import { tacho_test } from "../support/available.ts";
+import {
+  type Place,
+  refused_connection,
+  type Running,
+  start_ingest,
+  WatchedDatabase,
+} from "../support/ingest_harness.ts";
+import { MemorySource } from "../support/memory_source.ts";
+import { compare_with_database } from "../support/oracle/mod.ts";
+import { shared_postgres } from "../support/postgres.ts";
+import { expected, whole_trip } from "../support/trip_events.ts";
+import { message, migrated } from "../support/trip_pipeline.ts";
+import { until } from "../support/until.ts";
+
+/** A test on a migrated database of its own; what is still running at its end is stopped. */
+function loop_test(name: string, fn: (database: Database, keep: (running: Running) => Running) => Promise<void>): void {
+  tacho_test({
+    name,
+    needs: ["postgres"],
+    async fn() {
+      const { url } = await (await shared_postgres()).create_database(migrated);
+      const database = await open_database({ url, data_dir: null, connections: 4 });
+      const started: Running[] = [];
+      try {
+        await fn(database, (running) => {
+          started.push(running);
+          return running;
+        });
+      } finally {
+        for (const running of started) await running.stop().catch(() => {});
+        await database.close();
+      }
+    },
+  });
+}
+
+const places = (...partitions: unknown[][]): SourceMessage[][] =>
+  partitions.map((events) => events.map((each, offset) => message(offset, each)));
+const trips = (from: number, count: number) =>
+  Array.from({ length: count }, (_, i) => whole_trip(`T-${from + i}`, { city: "Boston" })).flat();
+const differences = (database: Database, partitions: SourceMessage[][]) =>
+  compare_with_database((sql) => database.query(sql), expected(partitions));
+const quarantine = (database: Database) =>
+  database.query("select partition, message_offset, stage, reason from quarantine order by partition, message_offset");
+
+loop_test("an outage of the database pauses ingest, quarantines nothing, and passes", async (database, keep) => {
+  let left = { query: 2, begin: 3 };
+  const states: string[] = [];
+  let running: Running | null = null;
+  const partitions = places(trips(0, 10));
+  const source = new MemorySource("trips", partitions);
+  const watched = new WatchedDatabase(database, (place) => {
+    states.push(running?.ingest.status().state ?? "starting");
+    if ((place !== "query" && place !== "begin") || left[place] === 0) return;
+    left = { ...left, [place]: left[place] - 1 };
+    throw refused_connection();
+  });
+  running = keep(start_ingest(watched, source, { batch_messages: 7 }));
+  await running.caught_up();
+  assert.deepEqual(left, { query: 0, begin: 0 });
+  assert.ok(states.includes("paused"), "it was paused meanwhile");
+  const waits = running.lines.filter(([level, text]) => level === "warn" && text.includes("in trouble"));
+  assert.equal(waits.length, 4, "one for the two reads at the start, three for the first batch");
+  assert.match(String(waits[0]![2]!.reason), /ECONNREFUSED/);
+  assert.equal(running.ingest.status().state, "running");
+  assert.equal(running.ingest.counts.quarantined, 0);
+  assert.equal(source.rewinds, 0, "nothing was planned anew: the batches waited");
+  await running.stop();
+  assert.deepEqual(await differences(database, partitions), []);
+});
+
+loop_test("a commit whose answer is lost is neither repeated nor forgotten", async (database, keep) => {
+  let lost = false;
+  const partitions = places(trips(0, 10));
+  const source = new MemorySource("trips", partitions);
+  const watched = new WatchedDatabase(database, (place) => {
+    if (place !== "committed" || lost) return;
+    lost = true;
+    throw refused_connection();
+  });
+  const running = keep(start_ingest(watched, source, { batch_messages: 7 }));
+  await running.caught_up();
+  assert.ok(lost && source.rewinds > 0, "the repeated append found its cursor moved");
+  await running.stop();
+  assert.deepEqual(await differences(database, partitions), []);
+});
+
+/** Whole trips of which some messages are evil; beside it the same with what must be set aside made unreadable, for the oracle. */
+function with_culprits(partition: number): { sent: unknown[]; judged: unknown[] } {
+  const sent = trips(partition * 100, 12);
+  for (const at of [4, 5, 20, 35]) sent[at] = { ...sent[at] as Record<string, unknown>, city: "Evil" };
+  return { sent, judged: sent.map((each) => (each as { city: string }).city === "Evil" ? "unreadable" : each) };
+}
+
+for (
+  const { name, partitions, batch_messages } of [
+    { name: "one batch", partitions: 1, batch_messages: 1000 },
+    { name: "overlapping batches", partitions: 1, batch_messages: 5 },
+    { name: "several partitions and overlapping batches", partitions: 3, batch_messages: 12 },
+  ]
+) {
+  loop_test(
+    `what the database refuses is found by halving, in ${name}: exactly the culprits are quarantined`,
+    async (database, keep) => {
+      await database.script("alter table trips add constraint no_evil check (city <> 'Evil')");
+      const made = Array.from({ length: partitions }, (_, partition) => with_culprits(partition));
+      const source = new MemorySource("trips", places(...made.map(({ sent }) => sent)));
+      const running = keep(start_ingest(database, source, { batch_messages }));
+      await running.caught_up();
+      await running.stop();
+      const wanted = made.flatMap((_, partition) =>
+        [4, 5, 20, 35].map((at) => ({
+          partition,
+          message_offset: String(at),
+          stage: "append",
+          reason: "sqlstate_23514",
+        }))
+      );
+      assert.deepEqual(await quarantine(database), wanted);
+      assert.deepEqual(await differences(database, places(...made.map(({ judged }) => judged))), []);
+      assert.equal(running.ingest.counts.quarantined, wanted.length);
+    },
+  );
+}
+
+loop_test("an event that the fold cannot take is found and quarantined; all others go on", async (database, keep) => {
+  const trips_as_usual = trips_domain({ currency: "USD" });
+  const domain = {
+    ...trips_as_usual,
+    fold: ((trip, event) => {
+      if (event.payload.city === "Evil") throw new Error("no rule for evil");
+      return trips_as_usual.fold(trip, event);
+    }) satisfies typeof trips_as_usual.fold,
+  };
+  const { sent, judged } = with_culprits(0);
+  const running = keep(start_ingest(database, new MemorySource("trips", places(sent)), { batch_messages: 8, domain }));
+  await running.caught_up();
+  await running.stop();
+  const wanted = [4, 5, 20, 35].map((at) => (
+    { partition: 0, message_offset: String(at), stage: "append", reason: "unknown_failure" }
+  ));
+  assert.deepEqual(await quarantine(database), wanted);
+  const [row] = await database.query(
+    "select detail, message_value, code_version from quarantine where message_offset = 4",
+  );
+  assert.equal(row!.detail, "no rule for evil");
+  assert.equal(row!.code_version, "test");
+  assert.deepEqual(JSON.parse(new TextDecoder().decode(row!.message_value as Uint8Array)), sent[4]);
+  assert.deepEqual(await differences(database, places(judged)), []);
+});
+
+loop_test("an outage in the middle of halving waits and accuses nobody", async (database, keep) => {
+  await database.script("alter table trips add constraint no_evil check (city <> 'Evil')");
+  let begun = 0;
+  const watched = new WatchedDatabase(database, (place) => {
+    if (place === "begin" && ++begun > 1 && begun % 2 === 0) throw refused_connection();
+  });
+  const { sent, judged } = with_culprits(0);
+  const running = keep(start_ingest(watched, new MemorySource("trips", places(sent))));
+  await running.caught_up();
+  await running.stop();
+  assert.deepEqual(await differences(database, places(judged)), []);
+});
+
+loop_test(
+  "more quarantined messages than the limit of a minute stop ingest loudly, with nothing lost",
+  async (database, keep) => {
+    const partitions = places(["bad", "bad", "bad", ...trips(0, 1), "bad", "bad", "bad", ...trips(1, 1)]);
+    const source = new MemorySource("trips", partitions);
+    const running = keep(start_ingest(database, source, { batch_messages: 3, quarantine_per_minute: 5 }));
+    await assert.rejects(running.caught_up(), /6 messages were quarantined within a minute, the limit is 5/);
+    assert.equal(running.ingest.status().state, "stopped");
+    assert.match(running.ingest.status().reason ?? "", /TACHO_QUARANTINE_PER_MINUTE/);
+    assert.ok(running.lines.some(([level, text]) => level === "error" && text === "ingest stopped"));
+    const [cursor] = await database.query("select next_offset from source_cursors");
+    const end = Number(cursor!.next_offset);
+    assert.ok(end >= 7 && end <= 10, `what was read is committed, up to ${end}`);
+    assert.deepEqual(await differences(database, [partitions[0]!.slice(0, end)]), []);
+    // Started again, it goes on with what is left.
+    const again = keep(start_ingest(database, source, { batch_messages: 3, quarantine_per_minute: 5 }));
+    await again.caught_up();
+    await again.stop();
+    assert.deepEqual(await differences(database, partitions), []);
+  },
+);
+
+loop_test("quarantine spread over more than a minute does not stop ingest", async (database, keep) => {
+  let now = Date.UTC(2026, 2, 1, 12);
+  const partitions = places(["bad", "bad", "bad", "bad", "bad", "bad"]);
+  const running = keep(start_ingest(database, new MemorySource("trips", partitions), {
+    batch_messages: 3,
+    quarantine_per_minute: 5,
+    now_ms: () => now,
+    committed: () => now += 61_000,
+  }));
+  await running.caught_up();
+  await running.stop();
+  assert.deepEqual(await differences(database, partitions), []);
+});
+
+loop_test("an abort finishes the transaction under way and begins no other", async (database, keep) => {
+  const reached = Promise.withResolvers<void>(), released = Promise.withResolvers<void>();
+  const seen: Place[] = [];
+  const watched = new WatchedDatabase(database, async (place) => {
+    if (place === "query") return;
+    seen.push(place);
+    if (place !== "commit") return;
+    reached.resolve();
+    await released.promise;
+  });
+  let planned = 0;
+  const trips_as_usual = trips_domain({ currency: "USD" });
+  const domain = {
+    ...trips_as_usual,
+    parse: ((...args) => {
+      planned++;
+      return trips_as_usual.parse(...args);
+    }) satisfies typeof trips_as_usual.parse,
+  };
+  const partitions = places(trips(0, 3));
+  const running = keep(start_ingest(watched, new MemorySource("trips", partitions), { batch_messages: 3, domain }));
+  await reached.promise;
+  await until("the next batch is planned", () => planned === 6);
+  running.abort.abort();
+  released.resolve();
+  await running.ended;
+  assert.deepEqual(seen, ["begin", "commit", "committed"]);
+  assert.deepEqual(await differences(database, [partitions[0]!.slice(0, 3)]), []);
+});

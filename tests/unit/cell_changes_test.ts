@@ -1,0 +1,206 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { CellChanges, type CellShape, type Contribution, days_in, type Fact, type Integer } from "../../src/kpi/mod.ts";
+
+const SHAPE: CellShape = {
+  dimensions: [
+    { name: "none", column: null, grains: ["1m", "1h", "1d", "all"], extremes: true },
+    { name: "city", column: "city", grains: ["5m", "all"], extremes: true },
+    { name: "driver", column: "driver", grains: ["all"], extremes: false },
+  ],
+  measures: [
+    { name: "trips", kind: "count" },
+    { name: "sum", kind: "sum" },
+    { name: "least", kind: "min", column: "fare" },
+    { name: "most", kind: "max", column: "fare" },
+  ],
+};
+const OPENED = [0], PAID = [1, 2, 3];
+const DAYS = days_in("UTC");
+const WIDTH: Record<string, number> = { "1m": 60e6, "5m": 300e6, "1h": 3600e6, "1d": 86_400e6 };
+
+/** Values around the places where numbers stop being exact. */
+const value: fc.Arbitrary<Integer> = fc.oneof(
+  fc.nat(5),
+  fc.constantFrom(2 ** 52 - 1, 2 ** 52, 2 ** 53 - 1, 10n ** 18n, 2n ** 53n + 1n),
+  fc.bigInt({ min: 2n ** 53n, max: 10n ** 18n }),
+);
+const at = fc.nat(200).map((minutes) => Date.UTC(2026, 2, 1, 22, 30) * 1000 + minutes * 60e6);
+const contribution: fc.Arbitrary<Contribution> = fc.record({
+  city: fc.constantFrom("a", "b"),
+  driver: fc.constantFrom("x", "y"),
+  opened: fc.option(at),
+  paid: fc.option(fc.tuple(at, value)),
+}).map(({ city, driver, opened, paid }) => ({
+  keys: ["all", city, driver],
+  facts: [
+    opened === null ? null : { at_us: opened, measures: OPENED, values: [1] },
+    paid === null ? null : { at_us: paid[0], measures: PAID, values: [paid[1], paid[1], paid[1]] },
+  ],
+}));
+interface Step {
+  readonly stream: number;
+  readonly after: Contribution;
+}
+const steps: fc.Arbitrary<Step[]> = fc.array(fc.record({ stream: fc.nat(3), after: contribution }), {
+  minLength: 1,
+  maxLength: 40,
+});
+
+/** Applies steps as batches would; gives each batch's changes with the ordinal before its first. */
+function apply(all: readonly Step[], places: readonly number[]): { changes: CellChanges; before_first: number }[] {
+  const streams = new Map<number, Contribution>();
+  const cuts = [...new Set([0, ...places.map((place) => place % all.length), all.length])].sort((a, b) => a - b);
+  return cuts.slice(1).map((end, i) => {
+    const before_first = cuts[i]!;
+    const changes = new CellChanges(SHAPE, DAYS);
+    for (const [at, { stream, after }] of all.slice(before_first, end).entries()) {
+      changes.replace(streams.get(stream) ?? null, after, at + 1);
+      streams.set(stream, after);
+    }
+    return { changes, before_first };
+  });
+}
+
+const add = (sums: Map<string, bigint[]>, name: string, m: number, value: Integer) => {
+  const cell = sums.get(name) ?? [0n, 0n];
+  cell[m]! += BigInt(value);
+  sums.set(name, cell);
+};
+
+/** What the cells must hold after all steps, counted anew from the last state of each stream. */
+function counted(all: readonly Step[]) {
+  const sums = new Map<string, bigint[]>(), fares = new Map<string, Integer[]>();
+  for (const { after } of new Map(all.map((step) => [step.stream, step])).values()) {
+    for (const [d, { name, grains }] of SHAPE.dimensions.entries()) {
+      for (const grain of grains) {
+        for (const fact of after.facts.filter((each): each is Fact => each !== null)) {
+          const bucket = grain === "all" ? 0 : Math.floor(fact.at_us / WIDTH[grain]!) * WIDTH[grain]!;
+          const cell = `${grain} ${bucket} ${name} ${after.keys[d]}`;
+          add(sums, cell, fact.measures[0]!, fact.values[0]!);
+          if (fact.measures === PAID) fares.set(cell, [...fares.get(cell) ?? [], fact.values[0]!]);
+        }
+      }
+    }
+  }
+  return { sums, fares };
+}
+
+Deno.test("differences add up, exactly past 2^53, to what is counted anew; batching changes nothing, last positions included", () => {
+  fc.assert(
+    fc.property(steps, fc.array(fc.nat(40), { maxLength: 5 }), (all, places) => {
+      const wanted = counted(all).sums;
+      let whole: [string, number][] | null = null;
+      for (const cuts of [[], places]) {
+        const sums = new Map<string, bigint[]>(), lasts = new Map<string, number>();
+        for (const { changes, before_first } of apply(all, cuts)) {
+          for (const { grain, bucket_us, dimension, key, change } of changes.cells()) {
+            const name = `${grain} ${bucket_us} ${dimension} ${key}`;
+            for (const m of [0, 1]) add(sums, name, m, change.sum(m));
+            lasts.set(name, before_first + change.last_ordinal);
+          }
+        }
+        const nonzero = [...sums].filter(([, cell]) => cell.some((sum) => sum !== 0n)).sort();
+        assert.deepEqual(nonzero, [...wanted].filter(([, cell]) => cell.some((sum) => sum !== 0n)).sort());
+        const touched = [...lasts].sort();
+        whole ??= touched;
+        assert.deepEqual(touched, whole);
+      }
+    }),
+    { numRuns: 400 },
+  );
+});
+
+Deno.test("extremes: what came is either the extreme of what is there, or what went may have held it", () => {
+  fc.assert(
+    fc.property(steps, (all) => {
+      const { fares } = counted(all);
+      for (const { changes } of apply(all, [])) {
+        for (const { grain, bucket_us, dimension, key, change } of changes.cells()) {
+          const there = fares.get(`${grain} ${bucket_us} ${dimension} ${key}`) ?? [];
+          if (dimension === "driver") {
+            assert.deepEqual([change.added, change.removed], [null, null]);
+            continue;
+          }
+          for (
+            const [m, better] of [[2, (a: Integer, b: Integer) => a < b], [
+              3,
+              (a: Integer, b: Integer) => a > b,
+            ]] as const
+          ) {
+            const came = change.added?.[m] ?? null, went = change.removed?.[m] ?? null;
+            if (went !== null && came !== null && !better(came, went)) continue;
+            const extreme = there.reduce<Integer | null>(
+              (best, each) => best === null || better(each, best) ? each : best,
+              null,
+            );
+            assert.equal(came, extreme);
+          }
+        }
+      }
+    }),
+    { numRuns: 400 },
+  );
+});
+
+Deno.test("a state that adds the same as before touches no cell", () => {
+  fc.assert(fc.property(contribution, (same) => {
+    const again = new CellChanges(SHAPE, DAYS);
+    again.replace(same, {
+      keys: [...same.keys],
+      facts: same.facts.map((fact) => fact && { ...fact, values: [...fact.values] }),
+    }, 1);
+    assert.deepEqual([...again.cells()], []);
+  }));
+});
+
+Deno.test("a fare that changes in its place takes back only what differs", () => {
+  const paid = (fare: Integer, tip: Integer): Contribution => ({
+    keys: ["all", "a", "x"],
+    facts: [null, { at_us: 0, measures: PAID, values: [tip, fare, fare] }],
+  });
+  const changes = new CellChanges(SHAPE, DAYS);
+  changes.replace(paid(5, 1), paid(5, 3), 1);
+  for (const { change } of changes.cells()) {
+    assert.equal(change.sum(1), 2);
+    assert.deepEqual([change.added, change.removed], [null, null], "the fare neither came nor went");
+    assert.equal(change.lowers(), false);
+  }
+});
+
+Deno.test("a change lowers when any sum is negative, in either part of it", () => {
+  const changes = new CellChanges(SHAPE, DAYS);
+  changes.replace(null, { keys: ["all", "a", "x"], facts: [{ at_us: 0, measures: OPENED, values: [5] }, null] }, 1);
+  const { change } = [...changes.cells()][0]!;
+  change.add(1, 2n ** 60n);
+  assert.equal(change.lowers(), false);
+  change.add(1, -(2n ** 60n) - 1n);
+  assert.equal(change.sum(1), -1n);
+  assert.equal(change.lowers(), true);
+  change.add(1, 1);
+  assert.equal(BigInt(change.sum(1)), 0n);
+  assert.equal(change.lowers(), false);
+});
+
+Deno.test("cells come with sorted keys, fine grains first", () => {
+  const changes = new CellChanges(SHAPE, DAYS);
+  for (const city of ["b", "a", "é", "Z"]) {
+    changes.replace(null, { keys: ["all", city, "x"], facts: [{ at_us: 0, measures: OPENED, values: [1] }, null] }, 1);
+  }
+  const named = [...changes.cells()].map(({ dimension, grain, key }) => `${dimension} ${grain} ${key}`);
+  assert.deepEqual(named, [
+    "none 1m all",
+    "none 1h all",
+    "none 1d all",
+    "none all all",
+    "city 5m Z",
+    "city 5m a",
+    "city 5m b",
+    "city 5m é",
+    "city all Z",
+    "city all a",
+    "city all b",
+    "city all é",
+    "driver all x",
+  ]);
+});

@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import fc from "fast-check";
+import {
+  type BatchHeader,
+  content_hash,
+  EVENT_COLUMNS,
+  event_line,
+  FIRST_LINK,
+  hash_event_id,
+  next_link,
+} from "../../src/event_log/mod.ts";
+
+const sha256 = (...parts: (string | Uint8Array)[]) => {
+  const hash = createHash("sha256");
+  for (const part of parts) hash.update(part);
+  return hash.digest("hex");
+};
+const hex = (bytes: Uint8Array) => bytes.toHex();
+const HEADER: BatchHeader = {
+  batch: 1,
+  kind: "append",
+  first_position: 1,
+  last_position: 2,
+  messages_read: 4,
+  admitted: 2,
+  duplicates: 1,
+  quarantined: 1,
+  late: 0,
+  cursors: '[{"from":null,"partition":0,"to":4,"topic":"trips"}]',
+  note: null,
+  recorded_at: "2026-03-01T12:00:00.000000Z",
+};
+const EVENT = {
+  stream_id: "T-1",
+  revision: 1,
+  event_id: "/fleet e\t1",
+  type: "trip.started",
+  schema_version: 1,
+  occurred_at_us: Date.UTC(2026, 2, 1, 10) * 1000 + 1,
+  data: '{"city":"a\\\\b"}',
+  metadata: '{"offset":1}',
+};
+
+Deno.test("an event's line is its row in the text form of COPY, without the position", () => {
+  assert.equal(
+    event_line(EVENT, HEADER.recorded_at),
+    'T-1\t1\t/fleet e\\t1\ttrip.started\t1\t2026-03-01T10:00:00.000001Z\t2026-03-01T12:00:00.000000Z\t{"city":"a\\\\\\\\b"}\t{"offset":1}\n',
+  );
+  assert.equal(event_line(EVENT, "now").split("\t").length, EVENT_COLUMNS.length - 1);
+});
+
+Deno.test("the content hash is SHA-256 of the lines, however many there are", () => {
+  assert.equal(hex(content_hash([])), sha256(""));
+  for (const count of [1, 999, 1000, 1001, 2500]) {
+    const lines = Array.from({ length: count }, (_, n) => `ü${n}\n`);
+    assert.equal(hex(content_hash(lines)), sha256(lines.join("")));
+  }
+});
+
+Deno.test("a link is SHA-256 of the link before, the content hash and the header as a JSON list", () => {
+  const content = content_hash(["x\n"]);
+  const text = JSON.stringify([1, "append", 1, 2, 4, 2, 1, 1, 0, HEADER.cursors, null, HEADER.recorded_at]);
+  assert.equal(hex(next_link(FIRST_LINK, content, HEADER)), sha256(new Uint8Array(32), content, text));
+});
+
+Deno.test("whatever is changed changes the link: the link before, the content, each field of the header", () => {
+  const content = content_hash(["x\n"]);
+  const seen = new Set([hex(next_link(FIRST_LINK, content, HEADER))]);
+  const add = (link: Uint8Array) => {
+    assert.ok(!seen.has(hex(link)));
+    seen.add(hex(link));
+  };
+  add(next_link(content, content, HEADER));
+  add(next_link(FIRST_LINK, content_hash(["y\n"]), HEADER));
+  for (const [name, value] of Object.entries(HEADER)) {
+    const other = typeof value === "number" ? value + 1 : value === null ? "{}" : `${value}x`;
+    add(next_link(FIRST_LINK, content, { ...HEADER, [name]: other }));
+  }
+  assert.equal(seen.size, 3 + Object.keys(HEADER).length);
+});
+
+Deno.test("hashes of event ids are safe integers that keep apart what differs", () => {
+  const ids = new Set<string>();
+  fc.assert(
+    fc.property(fc.string({ unit: "binary", maxLength: 40 }), (id) => {
+      const hash = hash_event_id(id);
+      assert.ok(Number.isSafeInteger(hash) && hash >= 0);
+      assert.equal(hash_event_id(id), hash);
+      ids.add(id);
+    }),
+    { numRuns: 1000 },
+  );
+  for (let n = 0; n < 200_000; n++) ids.add(`/fleet/chicago e-${n}`);
+  assert.equal(new Set([...ids].map(hash_event_id)).size, ids.size);
+});

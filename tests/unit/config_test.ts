@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import { ConfigError, read_config, SETTINGS } from "../../src/runtime/mod.ts";
+
+const faults_of = (variables: Record<string, string>): readonly string[] => {
+  try {
+    read_config(variables);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.faults;
+    throw error;
+  }
+  return [];
+};
+
+Deno.test("nothing set: the embedded defaults; blank is absent", () => {
+  const config = read_config({});
+  const { database_url, kafka_brokers, host, port, topics, time_zone, currency, data_dir, token } = config;
+  assert.deepEqual(
+    { database_url, kafka_brokers, host, port, topics, time_zone, currency, data_dir, token },
+    {
+      database_url: null,
+      kafka_brokers: null,
+      host: "127.0.0.1",
+      port: 8000,
+      topics: ["trips"],
+      time_zone: "UTC",
+      currency: "USD",
+      data_dir: ".tacho",
+      token: null,
+    },
+  );
+  assert.deepEqual([config.future_limit_minutes, config.max_message_bytes, config.kafka_tls], [60, 1_048_576, false]);
+  const blank = Object.fromEntries(Object.values(SETTINGS).map(({ variable }) => [variable, "  "]));
+  assert.deepEqual(read_config(blank), config);
+});
+
+Deno.test("what is set is read, trimmed and split", () => {
+  const config = read_config({
+    DATABASE_URL: "postgresql://u:p@h/db",
+    KAFKA_BROKERS: " a:9092, [::1]:9093 ",
+    TACHO_TOPICS: "trips,more.trips",
+    PORT: " 0 ",
+    TACHO_TIME_ZONE: "Asia/Kathmandu",
+    TACHO_CURRENCY: "EUR",
+    TACHO_KAFKA_TLS: "1",
+    TACHO_RATE: "0.25",
+    HOST: "0.0.0.0",
+    TACHO_TOKEN: "0123456789abcdef",
+    PATH: "/bin",
+    TACHO_TEST_ANYTHING: "is the tests' own",
+  });
+  assert.equal(config.database_url, "postgresql://u:p@h/db");
+  assert.deepEqual([config.kafka_brokers, config.topics], [["a:9092", "[::1]:9093"], ["trips", "more.trips"]]);
+  assert.deepEqual([config.port, config.time_zone, config.currency], [0, "Asia/Kathmandu", "EUR"]);
+  assert.deepEqual([config.kafka_tls, config.rate, config.host], [true, 0.25, "0.0.0.0"]);
+});
+
+Deno.test("all faults are told at once, each with its variable and what came; secrets are never quoted", () => {
+  const secret = "hunter2";
+  const wrong: Record<string, string> = {
+    DATABASE_URL: `mysql://root:${secret}@h/db`,
+    KAFKA_BROKERS: "host",
+    PORT: "65536",
+    TACHO_TOPICS: "trips,two words",
+    TACHO_TIME_ZONE: "Mars/Olympus",
+    TACHO_CURRENCY: "usd",
+    TACHO_TOKEN: secret,
+    TACHO_PARTITIONS: "0",
+    TACHO_BATCH_MESSAGES: "1.5",
+    TACHO_RATE: "fast",
+    TACHO_KAFKA_TLS: "yes",
+    TACHO_KAFKA_SASL: "gssapi",
+    TACHO_LOG_LEVEL: "loud",
+    TACHO_TIMEZONE: secret,
+  };
+  const faults = faults_of(wrong);
+  assert.deepEqual(faults.map((fault) => fault.split(":")[0]).sort(), Object.keys(wrong).sort());
+  const all = new ConfigError(faults).message;
+  assert.ok(!all.includes(secret), all);
+  assert.match(all, /^read configuration: 14 fault\(s\)\n {2}/);
+  assert.match(all, /TACHO_TIME_ZONE: expected an IANA time zone such as Europe\/Berlin, got "Mars\/Olympus"/);
+  assert.match(all, /DATABASE_URL: expected postgres:\/\/…/);
+  assert.match(all, /TACHO_TOKEN: expected at least 16 characters/);
+  assert.match(all, /PORT: .*65535.*, got "65536"/);
+});
+
+Deno.test("an unknown TACHO_ name is a fault that lists the known ones: a typing error must not pass for a setting", () => {
+  const [fault, ...others] = faults_of({ TACHO_TIMEZONE: "Europe/Berlin" });
+  assert.deepEqual(others, []);
+  assert.match(fault!, /^TACHO_TIMEZONE: no such setting; known are .*TACHO_TIME_ZONE/);
+  assert.doesNotMatch(fault!, /Berlin/);
+});
+
+Deno.test("what can be reached from outside needs a token", () => {
+  for (const HOST of ["0.0.0.0", "::", "192.168.0.1", "example.org"]) {
+    assert.match(faults_of({ HOST })[0] ?? "", /can be reached from outside; set TACHO_TOKEN/);
+    assert.deepEqual(faults_of({ HOST, TACHO_TOKEN: "0123456789abcdef" }), []);
+  }
+  for (const HOST of ["127.0.0.1", "::1", "localhost"]) assert.deepEqual(faults_of({ HOST }), []);
+});
+
+Deno.test("SASL needs a user and a password", () => {
+  const sasl = { TACHO_KAFKA_SASL: "plain", TACHO_KAFKA_USERNAME: "u" };
+  assert.match(faults_of(sasl)[0] ?? "", /TACHO_KAFKA_SASL: needs TACHO_KAFKA_USERNAME and TACHO_KAFKA_PASSWORD/);
+  assert.deepEqual(faults_of({ ...sasl, TACHO_KAFKA_PASSWORD: "p" }), []);
+});
+
+Deno.test("every setting has its own variable, a meaning, and a default that is legal", () => {
+  const settings = Object.values(SETTINGS);
+  assert.equal(new Set(settings.map(({ variable }) => variable)).size, settings.length);
+  for (const { variable, meaning } of settings) {
+    assert.match(variable, /^(?:DATABASE_URL|KAFKA_BROKERS|HOST|PORT|TACHO_[A-Z_]+)$/);
+    assert.ok(meaning.length > 10, variable);
+  }
+});

@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { trips_domain } from "../../src/domains/trips/mod.ts";
+import type { DomainEvent } from "../../src/domains/mod.ts";
+import { GRAINS } from "../../src/kpi/mod.ts";
+
+const DOMAIN = trips_domain({ currency: "USD" });
+const { dimensions, measures, columns, contribution, initial, fold, from_row } = DOMAIN;
+type Trip = typeof initial;
+
+const event = (type: string, minute: number, payload: object = {}): DomainEvent<object> => ({
+  stream_id: "T",
+  event_id: type,
+  type: `trip.${type}`,
+  schema_version: 1,
+  occurred_at_us: minute * 60e6,
+  payload,
+  data: "{}",
+  attributes: null,
+});
+const folded = (...events: DomainEvent<object>[]): Trip => events.reduce(fold, initial);
+/** What a trip adds: minute and values by measure name. */
+const added = (trip: Trip): Record<string, string> =>
+  Object.fromEntries(
+    contribution(trip).facts.filter((fact) => fact !== null).flatMap(({ at_us, measures: of, values }) =>
+      of.map((m, i) => [measures[m]!.name, `${values[i]} at ${at_us / 60e6}`])
+    ),
+  );
+
+Deno.test("the keys of a contribution stand in the order of the catalog's dimensions, each the state's column", () => {
+  const named = Object.fromEntries(
+    columns.filter(({ type }) => type === "text").map(({ name }) => [name, `the ${name}`]),
+  );
+  const trip = from_row(named);
+  const { keys } = contribution(trip);
+  assert.equal(keys.length, dimensions.length);
+  for (const [d, { name, column }] of dimensions.entries()) {
+    const wanted = name === "none" ? "all" : name === "status" ? "requested" : `the ${column}`;
+    assert.equal(keys[d], wanted, name);
+  }
+  assert.deepEqual(contribution(initial).keys.slice(2), dimensions.slice(2).map(() => "unknown"));
+});
+
+Deno.test("every dimension reads a column that the state has, in grains from fine to coarse", () => {
+  const names = new Set(columns.map(({ name }) => name));
+  for (const { column, grains } of dimensions) {
+    assert.ok(column === null || names.has(column), String(column));
+    assert.deepEqual(grains, GRAINS.filter((grain) => grains.includes(grain)));
+    assert.equal(grains.at(-1), "all");
+  }
+  for (const measure of measures) if ("column" in measure) assert.ok(names.has(measure.column));
+});
+
+Deno.test("a state comes back from its row as it was", () => {
+  const trip = folded(
+    event("requested", 1, { city: "Chicago", pickup_lat: 41.9 }),
+    event("started", 2, { driver_id: "D", estimated_fare_micros: 10n ** 18n, estimated_dropoff_us: 5 }),
+    event("completed", 3, { completion_fare_micros: 7, passenger_count: 0, distance_m: 0 }),
+  );
+  assert.deepEqual(from_row(Object.fromEntries(columns.map(({ name, get }) => [name, get(trip)]))), trip);
+});
+
+Deno.test("a completed trip counts in the bucket of its completion, once as a trip where it is first known", () => {
+  const trip = folded(
+    event("requested", 5),
+    event("started", 2),
+    event("completed", 20, { completion_fare_micros: 9, tip_micros: 1, distance_m: 0 }),
+    event("fare_adjusted", 30, { adjusted_fare_micros: 4 }),
+  );
+  assert.deepEqual(added(trip), {
+    trips: "1 at 2",
+    requested: "1 at 5",
+    started: "1 at 2",
+    completed: "1 at 20",
+    conflicts: "0 at 20",
+    fare_sum_micros: "4 at 20",
+    fare_min_micros: "4 at 20",
+    fare_max_micros: "4 at 20",
+    tip_sum_micros: "1 at 20",
+    distance_sum_m: "0 at 20",
+    distance_count: "1 at 20",
+    duration_sum_ms: `${18 * 60_000} at 20`,
+    duration_count: "1 at 20",
+  });
+});
+
+Deno.test("what is unknown is not counted: distance, duration, a completion before the start", () => {
+  const trip = folded(event("started", 9), event("completed", 3, { completion_fare_micros: 0 }));
+  const { distance_count, duration_count, duration_sum_ms, fare_sum_micros } = added(trip);
+  assert.deepEqual([distance_count, duration_count, duration_sum_ms, fare_sum_micros], [
+    "0 at 3",
+    "0 at 3",
+    "0 at 3",
+    "0 at 3",
+  ]);
+  const given = folded(event("completed", 3, { completion_fare_micros: 0, given_duration_ms: 5 }), event("started", 1));
+  assert.equal(added(given).duration_sum_ms, "5 at 3");
+});
+
+Deno.test("a cancellation counts unless there is a completion: then it is a conflict, whatever came first", () => {
+  const canceled = event("canceled", 4), completed = event("completed", 3, { completion_fare_micros: 5 });
+  assert.deepEqual(added(folded(canceled)), { trips: "1 at 4", canceled: "1 at 4" });
+  for (const trip of [folded(canceled, completed), folded(completed, canceled)]) {
+    const { canceled, conflicts, completed, trips } = added(trip);
+    assert.deepEqual([canceled, conflicts, completed, trips], [undefined, "1 at 3", "1 at 3", "1 at 3"]);
+    assert.equal(contribution(trip).keys[1], "completed");
+  }
+});
+
+Deno.test("an adjustment without a completion waits: it adds nothing and dates nothing", () => {
+  const trip = folded(event("fare_adjusted", 4, { adjusted_fare_micros: 4 }));
+  assert.deepEqual(added(trip), {});
+  assert.deepEqual(added(folded(event("requested", 1), event("fare_adjusted", 4, { adjusted_fare_micros: 4 }))), {
+    trips: "1 at 1",
+    requested: "1 at 1",
+  });
+});
+
+Deno.test("an event that no rule is for is a surprise, not silence", () => {
+  assert.throws(() => fold(initial, event("paused", 1)), /fold trip "T": no rule for event type "trip.paused"/);
+});

@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { Cursors, type SourceBatch } from "../../src/ingest/mod.ts";
+
+const batch = (
+  partition: number,
+  from_offset: number,
+  next_offset: number,
+  offsets?: readonly number[],
+): SourceBatch => ({
+  topic: "t",
+  partition,
+  from_offset,
+  next_offset,
+  messages: (offsets ?? Array.from({ length: next_offset - from_offset }, (_, i) => from_offset + i)).map((offset) => ({
+    offset,
+    key: null,
+    value: null,
+    headers: {},
+    timestamp_ms: 0,
+  })),
+});
+const cursor = (partition: number, next_offset: number) => ({ topic: "t", partition, next_offset });
+const advance = (partition: number, from: number | null, to: number) => ({ topic: "t", partition, from, to });
+const claimed = (cursors: Cursors, ...batches: SourceBatch[]) => {
+  const claim = cursors.claim(batches);
+  assert.ok(claim !== null, "the claim was refused");
+  return {
+    advances: claim.advances,
+    offsets: claim.fresh.map(({ partition, messages }) => [partition, ...messages.map(({ offset }) => offset)]),
+  };
+};
+
+Deno.test("a partition that was never read begins where the source does, and has no cursor to compare with", () => {
+  const cursors = new Cursors();
+  assert.equal(cursors.get("t", 0), null);
+  assert.deepEqual(claimed(cursors, batch(0, 5, 7)), { offsets: [[0, 5, 6]], advances: [advance(0, null, 7)] });
+  assert.equal(cursors.get("t", 0), null, "planned is not committed");
+  assert.deepEqual(claimed(cursors, batch(0, 7, 8)).advances, [advance(0, 7, 8)]);
+});
+
+Deno.test("what was planned is not planned again; what is half new is trimmed", () => {
+  const cursors = new Cursors();
+  cursors.reset([cursor(0, 10)]);
+  assert.deepEqual(claimed(cursors, batch(0, 8, 12)), { offsets: [[0, 10, 11]], advances: [advance(0, 10, 12)] });
+  assert.deepEqual(claimed(cursors, batch(0, 8, 12)), { offsets: [], advances: [] });
+  assert.deepEqual(claimed(cursors, batch(0, 8, 13)), { offsets: [[0, 12]], advances: [advance(0, 12, 13)] });
+});
+
+Deno.test("a batch from above the cursor is refused: something between would be skipped", () => {
+  const cursors = new Cursors();
+  cursors.reset([cursor(0, 10)]);
+  assert.equal(cursors.claim([batch(0, 11, 12)]), null);
+  assert.deepEqual(claimed(cursors, batch(0, 10, 11)).advances, [advance(0, 10, 11)]);
+  assert.equal(cursors.claim([batch(1, 0, 2), batch(1, 3, 4)]), null);
+  assert.deepEqual(claimed(cursors, batch(1, 0, 2)).advances, [advance(1, null, 2)], "a refused claim claims nothing");
+});
+
+Deno.test("offsets without messages move the cursor: compaction, control records", () => {
+  const cursors = new Cursors();
+  assert.deepEqual(claimed(cursors, batch(0, 0, 9, [3, 7]), batch(0, 9, 20, [])), {
+    offsets: [[0, 3, 7], [0]],
+    advances: [advance(0, null, 20)],
+  });
+});
+
+Deno.test("several batches of several partitions: one advance a partition, from the first to the last", () => {
+  const cursors = new Cursors();
+  cursors.reset([cursor(0, 0)]);
+  const { advances } = claimed(cursors, batch(0, 0, 2), batch(1, 4, 5), batch(0, 2, 6), batch(1, 5, 6));
+  assert.deepEqual(advances, [advance(0, 0, 6), advance(1, null, 6)]);
+});
+
+Deno.test("committed is what sources go by; reset forgets what was planned", () => {
+  const cursors = new Cursors();
+  const { advances } = claimed(cursors, batch(0, 0, 5));
+  cursors.commit(advances);
+  assert.equal(cursors.get("t", 0), 5);
+  claimed(cursors, batch(0, 5, 9));
+  cursors.reset([cursor(0, 5), cursor(1, 2)]);
+  assert.deepEqual([cursors.get("t", 0), cursors.get("t", 1), cursors.get("other", 0)], [5, 2, null]);
+  assert.deepEqual(claimed(cursors, batch(0, 5, 9)).advances, [advance(0, 5, 9)]);
+});
+
+Deno.test("refresh raises what is committed to what another process wrote, and never lowers it", async () => {
+  let known = [cursor(0, 8), cursor(1, 3)];
+  const cursors = new Cursors(() => Promise.resolve(known));
+  cursors.reset([cursor(0, 5), cursor(1, 4)]);
+  await cursors.refresh();
+  assert.deepEqual([cursors.get("t", 0), cursors.get("t", 1)], [8, 4]);
+  known = [cursor(2, 1)];
+  await cursors.refresh();
+  assert.deepEqual([cursors.get("t", 0), cursors.get("t", 2)], [8, 1]);
+});

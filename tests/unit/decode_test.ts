@@ -1,0 +1,195 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { trips_domain } from "../../src/domains/trips/mod.ts";
+import { decode_message, type SourceMessage } from "../../src/ingest/mod.ts";
+import { BROKER_MS, fuzzed_message } from "../support/message_fuzz.ts";
+import { decode_message as judge } from "../support/oracle/decode.ts";
+import { canonical_text, Fault } from "../support/oracle/json.ts";
+
+const LIMITS = { future_limit_ms: 3_600_000, max_message_bytes: 1_048_576 };
+const ORACLE = { currency: "USD", time_zone: "UTC", ...LIMITS };
+const DOMAIN = trips_domain({ currency: "USD" });
+const encoder = new TextEncoder();
+
+function source_message(value: unknown, headers: Record<string, string | Uint8Array> = {}): SourceMessage {
+  const bytes = value === null || value instanceof Uint8Array
+    ? value
+    : encoder.encode(typeof value === "string" ? value : JSON.stringify(value));
+  const encoded = Object.entries(headers).map(([name, text]) => [
+    name,
+    typeof text === "string" ? encoder.encode(text) : text,
+  ]);
+  return { offset: 7, key: null, value: bytes, headers: Object.fromEntries(encoded), timestamp_ms: BROKER_MS };
+}
+const decode = (message: SourceMessage) => decode_message(DOMAIN, LIMITS, "trips", 3, message);
+const event_of = (value: unknown, headers?: Record<string, string>) => {
+  const outcome = decode(source_message(value, headers));
+  assert.ok("event" in outcome, "fault" in outcome ? outcome.fault.detail : "");
+  return outcome;
+};
+const fault_of = (value: unknown, headers?: Record<string, string | Uint8Array>) => {
+  const outcome = decode(source_message(value, headers));
+  assert.ok("fault" in outcome, "it was admitted");
+  return outcome.fault;
+};
+
+const DATA = { fare: "18.60", city: "Chicago", extra: { deep: [1, null] } };
+const CLOUD = {
+  specversion: "1.0",
+  id: "0f6c",
+  source: "/fleet/chicago",
+  type: "trip.completed",
+  subject: "T-1042",
+  time: "2026-03-01T09:31:02.250Z",
+  datacontenttype: "application/json",
+};
+const BARE = { event_id: "0f6c", type: "trip.completed", trip_id: "T-1042", occurred_at: CLOUD.time, ...DATA };
+const HEADERS = Object.fromEntries(Object.entries(CLOUD).map(([name, text]) => [`ce_${name}`, text]));
+
+Deno.test("structured, binary and bare say the same event; extra fields are kept in its data", () => {
+  const { event, metadata } = event_of({ ...CLOUD, data: DATA });
+  const { payload, ...rest } = event;
+  assert.deepEqual(rest, {
+    stream_id: "T-1042",
+    event_id: "/fleet/chicago 0f6c",
+    type: "trip.completed",
+    schema_version: 1,
+    occurred_at_us: Date.parse(CLOUD.time) * 1000,
+    data: '{"city":"Chicago","extra":{"deep":[1,null]},"fare":"18.60"}',
+    attributes: null,
+  });
+  assert.deepEqual(payload, { completion_fare_micros: 18_600_000, city: "Chicago" });
+  assert.equal(metadata, '{"offset":7,"partition":3,"topic":"trips"}');
+  assert.deepEqual(event_of(DATA, HEADERS).event, event);
+  assert.deepEqual(event_of(BARE).event, { ...event, event_id: "0f6c" });
+});
+
+Deno.test("extensions, correlation and causation are kept beside the event, whatever their name", () => {
+  const extended = `{"__proto__":{"a":1},"tenant":"x",${JSON.stringify({ ...CLOUD, data: DATA }).slice(1)}`;
+  const { metadata } = event_of(extended);
+  assert.equal(metadata, '{"attributes":{"__proto__":{"a":1},"tenant":"x"},"offset":7,"partition":3,"topic":"trips"}');
+  assert.match(event_of(DATA, { ...HEADERS, ce_tenant: "x" }).metadata, /^\{"attributes":\{"tenant":"x"\},/);
+  const bare = event_of({ ...BARE, correlation_id: "c", causation_id: 5 });
+  assert.match(bare.metadata, /^\{"attributes":\{"causation_id":5,"correlation_id":"c"\},/);
+  assert.doesNotMatch(bare.event.data, /correlation/);
+  assert.match(event_of(`{"__proto__":7,${JSON.stringify(BARE).slice(1)}`).event.data, /^\{"__proto__":7,/);
+});
+
+const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
+const with_raw = (name: string, raw: string, whole: object = BARE) =>
+  JSON.stringify(whole).replace(/}$/, `,"${name}":${raw}}`);
+
+/** Bad input: reason, path, and what the sentence has to say of what was expected and what came. */
+const BAD: Record<string, [unknown, string, string | null, RegExp, Record<string, string | Uint8Array>?]> = {
+  "malformed JSON": ['{"event_id":', "malformed_json", null, /expected JSON, got ".*event_id/],
+  "no JSON at all": ["hello", "malformed_json", null, /got "hello"/],
+  "NaN": [with_raw("tip", "NaN"), "malformed_json", null, /expected JSON/],
+  "an empty value": ["", "empty_value", null, /expected a trip event/],
+  "no value": [null, "empty_value", null, /without value/],
+  "an array": ["[]", "not_an_object", null, /to be a JSON object, got an array/],
+  "a text": ['"x"', "not_an_object", null, /got a string/],
+  "null": ["null", "not_an_object", null, /got null/],
+  "invalid UTF-8": [new Uint8Array([0x7b, 0xff, 0x7d]), "malformed_utf8", null, /expected UTF-8 text, got 3 bytes/],
+  "10 MB": [`{"x":"${"a".repeat(10_000_000)}"}`, "too_large", null, /at most 1048576 bytes, got 10000008/],
+  "an overflowing number": [with_raw("x", "1e400"), "number_out_of_range", null, /below 1e308/],
+  "an overflowing number beside long digits": [
+    with_raw("y", "[1e400,1234567890.1234567890]"),
+    "number_out_of_range",
+    null,
+    /below 1e308 in size, got 1e400/,
+  ],
+  "65 levels": [with_raw("x", nested(64)), "too_deep", null, /at most 64 levels/],
+  "an absurdly deep message": [nested(100_000), "", null, /expected/],
+  "an absurdly deep trip id": [with_raw("trip_id", nested(100_000)), "", null, /expected/],
+  "an absurdly deep fare": [with_raw("fare", nested(100_000)), "", null, /expected/],
+  "NUL": [with_raw("x", '"\\u0000"'), "text_not_storable", null, /without NUL/],
+  "NUL in an id": [with_raw("trip_id", '"\\u0000"'), "text_not_storable", null, /without NUL/],
+  "a lone surrogate in a name": [with_raw("\\ud800", "1"), "text_not_storable", null, /lone surrogates/],
+  "no trip id": [{ ...BARE, trip_id: undefined }, "missing_trip_id", "trip_id", /expected trip_id.*got nothing/],
+  "a blank trip id": [{ ...BARE, trip_id: " " }, "missing_trip_id", "trip_id", /got " "/],
+  "no subject": [{ ...CLOUD, subject: null }, "missing_trip_id", "subject", /expected subject.*got null/],
+  "a long trip id": [{ ...BARE, trip_id: "x".repeat(201) }, "invalid_trip_id", "trip_id", /at most 200 .*got 201/],
+  "a fraction as trip id": [{ ...BARE, trip_id: 1.5 }, "invalid_trip_id", "trip_id", /to be text, got 1.5/],
+  "no event id": [{ ...BARE, event_id: null }, "missing_event_id", "event_id", /expected event_id/],
+  "no source": [{ ...CLOUD, source: undefined }, "missing_event_source", "source", /expected source/],
+  "a source with a space": [{ ...CLOUD, source: "a b" }, "invalid_event_source", "source", /without white space/],
+  "no type": [{ ...BARE, type: undefined }, "missing_type", "type", /expected type/],
+  "an unknown type": [{ ...BARE, type: "trip.paused" }, "unknown_type", "type", /one of trip.*got "trip.paused"/],
+  "no time": [{ ...BARE, occurred_at: undefined }, "missing_time", "occurred_at", /with zone; got nothing/],
+  "a time without zone": [
+    { ...BARE, occurred_at: "2026-03-01T09:31:02" },
+    "time_without_zone",
+    "time",
+    /with zone, got "2026-03-01T09:31:02"/,
+  ],
+  "a number as time": [{ ...BARE, occurred_at: 1772359862 }, "malformed_time", "occurred_at", /got 1772359862/],
+  "an impossible date": [{ ...BARE, occurred_at: "2026-02-30T00:00:00Z" }, "malformed_time", "time", /2026-02-30/],
+  "a time in the future": [
+    { ...BARE, occurred_at: "2026-03-01T13:00:00.000001Z" },
+    "time_in_future",
+    "time",
+    /at most 60 min after the broker's, got "2026-03-01T13/,
+  ],
+  "another version": [{ ...BARE, schema_version: 2 }, "unknown_version", "schema_version", /version 1 .*got 2/],
+  "no version": [{ ...BARE, schema_version: "x" }, "unknown_version", "schema_version", /a whole number, got "x"/],
+  "CloudEvents 0.3": [{ ...CLOUD, specversion: "0.3" }, "unknown_version", "specversion", /"1.0", got "0.3"/],
+  "data as text": [
+    { ...CLOUD, data: "{}" },
+    "not_an_object",
+    "data",
+    /expected data to be a JSON object, got a string/,
+  ],
+  "data in base64": [{ ...CLOUD, data_base64: "e30=" }, "unsupported_content", "data_base64", /got data_base64/],
+  "another content": [
+    { ...CLOUD, datacontenttype: "text/xml" },
+    "unsupported_content",
+    "datacontenttype",
+    /"text\/xml"/,
+  ],
+  "another content type": [DATA, "unsupported_content", "content-type", /JSON/, { ...HEADERS, "content-type": "a/b" }],
+  "a header that is not UTF-8": [DATA, "malformed_utf8", null, /UTF-8/, { ...HEADERS, ce_id: new Uint8Array([0xff]) }],
+  "a wrong type": [{ ...BARE, distance_km: "12" }, "invalid_field", "distance_km", /from 0 to 1e9, got "12"/],
+  "an absurd number": [{ ...BARE, distance_km: 1e300 }, "invalid_field", "distance_km", /from 0 to 1e9, got 1e\+300/],
+  "a negative fare": [{ ...BARE, fare: "-1.00" }, "invalid_field", "fare", /from 0 to 1e12.*got "-1.00"/],
+  "no fare": [{ ...BARE, fare: undefined }, "missing_field", "fare", /fare, which trip.completed requires/],
+  "another currency": [{ ...BARE, currency: "EUR" }, "other_currency", "currency", /, USD, got "EUR"/],
+};
+
+for (const [name, [value, reason, path, sentence, headers]] of Object.entries(BAD)) {
+  Deno.test(`refused with a sentence that says why: ${name}`, () => {
+    const fault = fault_of(value, headers);
+    if (reason !== "") assert.deepEqual([fault.reason, fault.path], [reason, path]);
+    assert.match(fault.detail, sentence);
+    assert.ok(fault.detail.length < 500, "the sentence is short");
+  });
+}
+
+Deno.test("the limits are what is configured: bytes and the future", () => {
+  const message = source_message(BARE);
+  const exactly = { ...LIMITS, max_message_bytes: message.value!.length };
+  assert.ok("event" in decode_message(DOMAIN, exactly, "trips", 0, message));
+  const below = { ...LIMITS, max_message_bytes: message.value!.length - 1 };
+  assert.ok("fault" in decode_message(DOMAIN, below, "trips", 0, message));
+  const future = source_message({ ...BARE, occurred_at: "2026-03-01T12:00:00.001Z" });
+  assert.ok("fault" in decode_message(DOMAIN, { ...LIMITS, future_limit_ms: 0 }, "trips", 0, future));
+  assert.ok("event" in decode_message(DOMAIN, { ...LIMITS, future_limit_ms: 1 }, "trips", 0, future));
+});
+
+Deno.test("any message is decoded or refused as the independent oracle does, with the same identity, time and data", () => {
+  let admitted = 0, refused = 0;
+  const property = fc.property(fuzzed_message, (message) => {
+    const outcome = decode(message);
+    const wanted = judge({ topic: "trips", partition: 3, ...message }, ORACLE);
+    if (wanted instanceof Fault) {
+      refused++;
+      assert.ok("fault" in outcome, `admitted, and the oracle says: ${wanted.reason}`);
+      return;
+    }
+    admitted++;
+    assert.ok("event" in outcome, "fault" in outcome ? `refused: ${outcome.fault.detail}` : "");
+    const { stream_id: trip_id, event_id, type, occurred_at_us: time_us, data } = outcome.event;
+    assert.deepEqual({ trip_id, event_id, type, time_us, data_text: canonical_text(JSON.parse(data)) }, wanted);
+  });
+  fc.assert(property, { numRuns: Number(Deno.env.get("TACHO_TEST_RUNS") ?? 6000) });
+  assert.ok(admitted > 100 && refused > 100, `${admitted} admitted, ${refused} refused: both sides were met`);
+});

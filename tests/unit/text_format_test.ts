@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { COPY_NULL, copy_text, open_database, plain_array, text_array } from "../../src/database/mod.ts";
+import { tacho_test } from "../support/available.ts";
+
+/** Text that PostgreSQL can store, with much of what its text forms treat specially. */
+const text = fc.string({
+  unit: fc.oneof(
+    fc.constantFrom(..."\\\"'{},\t\n\r\b\f\v N.", "\\N", "\\.", "NULL", "\u0001", "\u007f", "\u2028", "ü", "🚗"),
+    fc.string({ unit: "grapheme", maxLength: 1 }).map((one) => one.replaceAll("\0", "")),
+  ),
+  maxLength: 12,
+});
+const nullable = fc.option(text, { freq: 8 });
+const whole = fc.option(fc.oneof(fc.maxSafeInteger(), fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })));
+
+tacho_test({
+  name: "arrays and COPY lines carry any text, number and null to the database and back",
+  async fn() {
+    const database = await open_database({ url: null, data_dir: null });
+    try {
+      await database.script("create table copied (n integer, t text)");
+      const property = fc.asyncProperty(
+        fc.array(nullable, { maxLength: 60 }),
+        fc.array(whole, { maxLength: 20 }),
+        async (texts, numbers) => {
+          const [row] = await database.query("select $1::text[] as texts, $2::bigint[]::text[] as numbers", [
+            text_array(texts),
+            plain_array(numbers),
+          ]);
+          assert.deepEqual(row, { texts, numbers: numbers.map((each) => each === null ? null : String(each)) });
+          const lines = texts.map((each, n) => `${n}\t${each === null ? COPY_NULL : copy_text(each)}\n`).join("");
+          await database.transaction(async (tx) => {
+            await tx.execute("delete from copied");
+            assert.equal(await tx.copy("copied", ["n", "t"], lines), texts.length);
+          });
+          const rows = await database.query("select t from copied order by n");
+          assert.deepEqual(rows.map((each) => each.t), texts);
+        },
+      );
+      await fc.assert(property, { numRuns: 60 });
+    } finally {
+      await database.close();
+    }
+  },
+});
+
+Deno.test("the text forms are as PostgreSQL's documentation has them", () => {
+  assert.equal(copy_text("plain ü🚗"), "plain ü🚗");
+  assert.equal(copy_text("a\tb\nc\rd\\e"), "a\\tb\\nc\\rd\\\\e");
+  assert.equal(COPY_NULL, "\\N");
+  assert.equal(text_array([]), "{}");
+  assert.equal(text_array(['a"b\\c', null, "", "NULL"]), '{"a\\"b\\\\c",NULL,"","NULL"}');
+  assert.equal(plain_array([1, -2n, null, "x"]), "{1,-2,NULL,x}");
+});
