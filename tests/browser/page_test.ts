@@ -1,0 +1,149 @@
+import assert from "node:assert/strict";
+import { tacho_test } from "../support/available.ts";
+import { BoardPage, until_cards_agree } from "../support/board_page.ts";
+import { type Deployment, expectation_of, make_deployment, send_known_trips } from "../support/deployment.ts";
+import { free_port } from "../support/free_port.ts";
+import { type Postgres, start_postgres } from "../support/postgres.ts";
+import { reading_members } from "../support/read_topic.ts";
+import { run_verb, TachoProgram } from "../support/tacho_program.ts";
+import { until } from "../support/until.ts";
+
+/** From a message on a Kafka topic to a figure that a viewer sees, and what the page says when something on the way is away. */
+
+/** A deployment whose page keeps its port through restarts. */
+async function deployment(server?: Postgres) {
+  const env = { ...await make_deployment("page", "UTC", server), PORT: String(free_port()) };
+  await run_verb(["migrate"], { env });
+  return env;
+}
+
+const produce = (env: Deployment, ...args: string[]) => run_verb(["produce", ...args], { env });
+
+/** Whether the program says that database and ingest work. */
+async function is_ready(url: string): Promise<boolean> {
+  const response = await fetch(`${url}readyz`);
+  await response.body?.cancel();
+  return response.status === 200;
+}
+
+/** Complaints about connections that could not be made are what an outage looks like. */
+const unexpected = (board: BoardPage) => board.complaints.filter((text) => !/net::ERR_/.test(text));
+
+tacho_test({
+  name:
+    "page: a message on the topic is a figure on the page within seconds, without a reload, and every card is the oracle's",
+  needs: ["chromium", "postgres", "kafka"],
+  limit_ms: 180_000,
+  async fn() {
+    const env = await deployment();
+    await using server = await TachoProgram.serve("start", { env });
+    await using board = await BoardPage.open(server.url);
+    await until("the page says that nothing came yet", async () => await board.phase() === "empty");
+    await board.picture("page_empty");
+
+    await until("the consumer reads", async () => await reading_members(env.KAFKA_BROKERS, env.TACHO_GROUP) === 1);
+    const sent = performance.now();
+    await send_known_trips(env, 12, "known");
+    await until("the page shows the 12 trips", async () => (await board.cards()).completed === 12, 10_000);
+    console.log(`on the page ${Math.round(performance.now() - sent)} ms after it was sent`);
+    const { in_progress, revenue, average_fare, average_distance, fare_range, fare_range_max } = await board.cards();
+    assert.deepEqual(
+      { in_progress, revenue, average_fare, average_distance, fare_range, fare_range_max },
+      {
+        in_progress: 0,
+        revenue: 153,
+        average_fare: 12.75,
+        average_distance: 2.5,
+        fare_range: 10,
+        fare_range_max: 15.5,
+      },
+    );
+
+    const flow = ["--rate", "2", "--seed", "7", "--history-hours", "2", "--late", "0.01", "--duplicates", "0.005"];
+    await using producer = TachoProgram.spawn("tacho", { env, args: ["produce", ...flow] });
+    await until("the page has many trips", async () => (await board.cards()).completed > 3_000, 60_000);
+    const position = await board.position();
+    await until("the page moves on", async () => await board.position() > position + 20);
+
+    assert.equal(await producer.term("SIGINT"), 0);
+    const expectation = await expectation_of(env);
+    await until_cards_agree(board, expectation, 15_000);
+    assert.equal(await board.is_unloaded(), false, "the page was reloaded");
+    assert.deepEqual(board.complaints, []);
+    assert.equal(await server.term(), 0);
+  },
+});
+
+tacho_test({
+  name:
+    "page: its server is killed, the page says so; it is started again, the page recovers by itself and its figures are right",
+  needs: ["chromium", "postgres", "kafka"],
+  limit_ms: 120_000,
+  async fn() {
+    const env = await deployment();
+    await produce(env, "--rate", "2", "--seed", "3", "--history-hours", "1", "--count", "3000");
+    await using server = await TachoProgram.serve("start", { env });
+    await using board = await BoardPage.open(server.url);
+    await until_cards_agree(board, await expectation_of(env), 30_000);
+    assert.equal(await board.link(), "connected");
+    assert.equal(await board.banner(), null);
+
+    await server.kill_nine();
+    await until("the page says that the link is lost", async () => await board.link() === "reconnecting", 10_000);
+    const banner = await until("the banner says so", () => board.banner(), 10_000);
+    assert.equal(banner.warning, "link");
+    assert.match(banner.text, /Connection lost since .*figures are from before/);
+    assert.ok(await board.is_amber());
+    await board.picture("page_link_lost", false);
+    await send_known_trips(env, 7, "meanwhile");
+
+    await using again = await TachoProgram.serve("start", { env });
+    assert.equal(again.url, server.url);
+    await until("the page is connected again", async () => await board.link() === "connected", 40_000);
+    // The killed consumer's partitions are free after one session timeout of 10 s.
+    await until_cards_agree(board, await expectation_of(env), 40_000);
+    await until("the banner is gone", async () => await board.banner() === null);
+    assert.equal(await board.is_unloaded(), false, "the page was reloaded");
+    assert.deepEqual(unexpected(board), []);
+    assert.equal(await again.term(), 0);
+  },
+});
+
+tacho_test({
+  name: "page: a database that is away and a feed that has stalled never look live",
+  needs: ["chromium", "postgres", "kafka"],
+  limit_ms: 180_000,
+  async fn() {
+    await using postgres = await start_postgres();
+    const env = await deployment(postgres);
+    await produce(env, "--rate", "2", "--seed", "4", "--history-hours", "1", "--count", "2000");
+    await using server = await TachoProgram.serve("start", { env });
+    await using board = await BoardPage.open(server.url);
+    await until_cards_agree(board, await expectation_of(env), 30_000);
+    assert.equal(await board.is_amber(), false);
+
+    await postgres.kill_nine();
+    const outage = await until("the banner tells of the database", async () => {
+      const banner = await board.banner();
+      return banner?.warning === "database" ? banner : null;
+    }, 20_000);
+    assert.match(outage.text, /database does not answer since .*Nothing is lost/);
+    assert.equal(await board.link(), "connected", "the page's server still answers");
+    await send_known_trips(env, 5, "outage");
+    await until("what came in the outage makes the figures doubtful", () => board.is_amber(), 30_000);
+    await board.picture("page_database_down", false);
+
+    await postgres.restart();
+    await until_cards_agree(board, await expectation_of(env), 40_000);
+    await until("the banner is gone", async () => await board.banner() === null);
+    await until("the age is trusted again", async () => !await board.is_amber());
+
+    // Nobody sends any more.
+    const stalled = await until("the banner tells of the silence", () => board.banner(), 90_000);
+    assert.equal(stalled.warning, "stale");
+    assert.ok(await board.is_amber());
+    await board.picture("page_stalled", false);
+    assert.equal(await is_ready(server.url), true, "it is the producers that are silent");
+    assert.deepEqual(unexpected(board), []);
+  },
+});
