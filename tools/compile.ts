@@ -1,0 +1,41 @@
+/**
+ * `deno task compile`: makes the standalone binary dist/tacho out of the bundle that `deno task bundle` made, with PGlite's files inside.
+ * The program's permissions are baked in. `deno compile` fetches Deno's runtime from Deno's own site; where that cannot be reached this ends
+ * with one line that says so, and exit code 1.
+ */
+
+const PERMISSIONS = ["--allow-net", "--allow-env", "--allow-read", "--allow-write=.tacho"];
+const YOUNG_SPACE = "--v8-flags=--min-semi-space-size=64,--max-semi-space-size=128";
+const BESIDE = ["dist/pglite.data", "dist/pglite.wasm", "dist/initdb.wasm"];
+/** The bundle needs nothing more: without these flags the whole of node_modules would go into the binary. */
+const ALONE = ["--no-config", "--no-lock", "--no-npm", "--no-remote", "--no-check"];
+
+const UNREACHABLE = /Setting up base binary/;
+
+const { code, stderr } = await new Deno.Command("deno", {
+  args: [
+    "compile",
+    "--quiet",
+    ...ALONE,
+    ...PERMISSIONS,
+    YOUNG_SPACE,
+    ...BESIDE.flatMap((file) => ["--include", file]),
+    "--output",
+    "dist/tacho",
+    "dist/tacho.js",
+  ],
+  stdin: "null",
+  stdout: "inherit",
+  stderr: "piped",
+}).output();
+const said = new TextDecoder().decode(stderr).trim();
+if (code === 0) {
+  console.log("dist/tacho");
+} else if (UNREACHABLE.test(said)) {
+  console.error(
+    `compile: Deno's runtime for standalone binaries cannot be fetched; use dist/tacho.js with deno instead`,
+  );
+} else {
+  console.error(said);
+}
+Deno.exit(code === 0 ? 0 : 1);
