@@ -93,14 +93,18 @@ export class Ingest<Payload, State> {
     try {
       await this.#begin(signal);
       await source.open(this.#options.cursors, signal);
-      while (!signal.aborted) {
+      for (let in_vain = 0, batches = 0; !signal.aborted;) {
         try {
           await this.#run_in_order(signal);
         } catch (error) {
           if (signal.aborted) return;
           if (error instanceof HalveBatch) await this.#halve(error.batches, error.cursors, signal);
           else if (!(error instanceof BeginAnew)) throw error;
-          logger.log("warn", "begin anew from the committed cursors", { reason: error.message });
+          // Once is a rival being faster; again and again without a batch between, and the wait grows.
+          in_vain = this.counts.batches === batches ? in_vain + 1 : 1;
+          batches = this.counts.batches;
+          logger.log("warn", "begin anew from the committed cursors", { reason: error.message, in_vain });
+          if (in_vain > 1) await wait(backoff_ms(in_vain - 1, this.#options.random()), signal);
           await this.#begin(signal);
           source.rewind();
         }
@@ -207,7 +211,7 @@ export class Ingest<Payload, State> {
     const in_a_minute = this.#quarantined.sum(now_ms());
     if (in_a_minute > quarantine_per_minute) {
       throw new StopIngest(
-        `${in_a_minute} messages were quarantined within a minute, the limit is ${quarantine_per_minute} (TACHO_QUARANTINE_PER_MINUTE); look at \`tacho quarantine list\`, then start again`,
+        `${in_a_minute} messages were quarantined within a minute, the limit is ${quarantine_per_minute} (TACHO_QUARANTINE_PER_MINUTE); look at the table quarantine, then start again`,
       );
     }
   }

@@ -117,7 +117,7 @@ tacho_test({
   unless: compiled.code === 0 ? "the runtime can be fetched here" : null,
   fn() {
     assert.equal(compiled.code, 1);
-    assert.match(compiled.stderr, /^compile: Deno's runtime for standalone binaries cannot be fetched .*\n$/);
+    assert.match(compiled.stderr, /^compile: Deno's runtime for standalone binaries cannot be fetched; use .*\n$/);
     assert.equal(compiled.stdout, "");
   },
 });
