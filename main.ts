@@ -4,6 +4,8 @@ import {
   dev_verb,
   migrate_verb,
   produce_verb,
+  quarantine_list_verb,
+  quarantine_show_verb,
   replay_verb,
   run_verb,
   serve_verb,
@@ -71,6 +73,17 @@ program.command("replay")
   .option("--first <n>", "only the first records of each file", whole(1, 1e12))
   .option("--zone <zone>", "time zone of times that state none; TACHO_TIME_ZONE unless given")
   .action((files, options) => run_verb((shell) => replay_verb(shell, files, options)));
+
+const quarantine = program.command("quarantine").description("look at messages that were set aside");
+quarantine.command("list", { isDefault: true })
+  .description("what is held, newest first, one JSON object a line")
+  .option("--reason <reason>", "only of this reason")
+  .option("--limit <n>", "at most so many", whole(1, 1e6), 100)
+  .action((options) => run_verb((shell) => quarantine_list_verb(shell, options)));
+quarantine.command("show")
+  .description("one message: its key, headers and value, and what is wrong with it")
+  .argument("<id>", "its quarantine_id", whole(1, Number.MAX_SAFE_INTEGER))
+  .action((id) => run_verb((shell) => quarantine_show_verb(shell, id)));
 
 program.command("verify")
   .description("recompute the hash chain, positions, trips and KPI cells from the log; while nothing is appended")

@@ -211,7 +211,7 @@ export class Ingest<Payload, State> {
     const in_a_minute = this.#quarantined.sum(now_ms());
     if (in_a_minute > quarantine_per_minute) {
       throw new StopIngest(
-        `${in_a_minute} messages were quarantined within a minute, the limit is ${quarantine_per_minute} (TACHO_QUARANTINE_PER_MINUTE); look at the table quarantine, then start again`,
+        `${in_a_minute} messages were quarantined within a minute, the limit is ${quarantine_per_minute} (TACHO_QUARANTINE_PER_MINUTE); look at \`tacho quarantine\`, then start again`,
       );
     }
   }
