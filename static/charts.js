@@ -3,6 +3,9 @@ import { split_running } from "./series.js";
 import { time_labels, time_splits } from "./time_axis.js";
 import { format_clock, format_count, format_decimal, format_short } from "./format.js";
 
+/** Steps of an axis of counts: 1, 2, 5, 10, … */
+const WHOLE = Array.from({ length: 30 }, (_, i) => [1, 2, 5][i % 3] * 10 ** Math.floor(i / 3));
+
 /** The two charts over one time axis and one cursor: counts as lines, revenue as bars. */
 
 const LINES = [["completed", "--s1"], ["started", "--s3"], ["canceled", "--s4"]];
@@ -60,7 +63,14 @@ export function make_charts({ on_zoom, on_unzoom }) {
       scales: { x: { time: false }, y: { range: (_u, _low, high) => [0, Math.max(least, high * 1.08)] } },
       axes: [
         { ...axis, gap: 5, size: 26, splits, values: (_u, marks) => time_labels(marks, drawn.zone) },
-        { ...axis, gap: 7, size: 46, space: 28, values: (_u, marks) => marks.map((n) => format_short(n, 10_000)) },
+        {
+          ...axis,
+          gap: 7,
+          size: 46,
+          space: 28,
+          incrs: WHOLE,
+          values: (_u, marks) => marks.map((n) => format_short(n, 10_000)),
+        },
       ],
       series: [{}, ...series],
       hooks: { setSelect: [select], setCursor: [(u) => show_tip(u, tip)] },

@@ -59,6 +59,7 @@ export class Ingest<Payload, State> {
   status(): IngestStatus {
     const source = this.#options.source.state();
     if (this.#status.state === "running" || this.#status.state === "starting") {
+      if (source.state === "starting") return { state: "starting", reason: null, since_ms: source.since_ms };
       if (source.state === "waiting") return { state: "paused", reason: source.reason, since_ms: source.since_ms };
       if (source.state === "gap" || source.state === "failed") {
         return { state: "stopped", reason: source.reason, since_ms: source.since_ms };
@@ -93,17 +94,19 @@ export class Ingest<Payload, State> {
     try {
       await this.#begin(signal);
       await source.open(this.#options.cursors, signal);
+      // Nothing new to read is no reason not to be running.
+      this.#change("running", null);
       for (let in_vain = 0, batches = 0; !signal.aborted;) {
         try {
           await this.#run_in_order(signal);
         } catch (error) {
           if (signal.aborted) return;
-          if (error instanceof HalveBatch) await this.#halve(error.batches, error.cursors, signal);
-          else if (!(error instanceof BeginAnew)) throw error;
+          const failure = error instanceof HalveBatch ? await this.#work_off(error, signal) : error;
+          if (!(failure instanceof BeginAnew)) throw failure;
           // Once is a rival being faster; again and again without a batch between, and the wait grows.
           in_vain = this.counts.batches === batches ? in_vain + 1 : 1;
           batches = this.counts.batches;
-          logger.log("warn", "begin anew from the committed cursors", { reason: error.message, in_vain });
+          logger.log("warn", "begin anew from the committed cursors", { reason: failure.message, in_vain });
           if (in_vain > 1) await wait(backoff_ms(in_vain - 1, this.#options.random()), signal);
           await this.#begin(signal);
           source.rewind();
@@ -113,6 +116,17 @@ export class Ingest<Payload, State> {
       if (signal.aborted && !(error instanceof StopIngest)) return;
       this.#change("stopped", error instanceof Error ? error.message : String(error));
       logger.log("error", "ingest stopped", { reason: error });
+      throw error;
+    }
+  }
+
+  /** Halves a batch; what was planned after it is to begin anew, and so is all of it when a rival was faster meanwhile. */
+  async #work_off({ batches, cursors, message }: HalveBatch, signal: AbortSignal): Promise<BeginAnew> {
+    try {
+      await this.#halve(batches, cursors, signal);
+      return new BeginAnew(message);
+    } catch (error) {
+      if (error instanceof BeginAnew) return error;
       throw error;
     }
   }
