@@ -17,13 +17,13 @@ import { start_postgres } from "../support/postgres.ts";
 /**
  * Measures the hot path on one PostgreSQL server, fsync on, alternating in every round:
  *   copy      COPY of the event rows, already text, into a table partitioned and keyed like `events`
- *   append    the log alone: head, events, batches with the chain, from planned batches
+ *   append    the log alone: head, events, batches with the chain, from planned batches whose event lines are written out
  *   pipeline  everything: decode, validate, plan, log, trips, all cells, cursors, chain
  * The last line is one line of JSON; ratios are medians over the rounds.
  */
 
 const TRIPS = Number(Deno.args.find((arg) => /^\d+$/.test(arg)) ?? 100_000);
-const ROUNDS = 4;
+const ROUNDS = 5;
 const BATCH = 20_000;
 const START_US = Date.UTC(2026, 2, 1, 6) * 1000;
 const NOW_MS = START_US / 1000 + 86_400_000;
