@@ -1,15 +1,13 @@
-import { open_kafka_producer } from "../ingest/kafka/mod.ts";
 import { QueueSource } from "../ingest/mod.ts";
 import { system_clock } from "../runtime/mod.ts";
-import { continue_stream, run_generator, type Sink } from "./generate.ts";
-import { kafka_connection, type Opened } from "./open.ts";
+import { as_bytes, continue_stream, run_generator, type Sink } from "./generate.ts";
+import { type Opened, with_producer } from "./open.ts";
 import { serve } from "./serve.ts";
 import type { Shell } from "./shell.ts";
 
 const HISTORY_HOURS = 6;
 /** Few messages a transaction, so that the page fills from the first second on while the past is caught up with. */
 const QUEUED = 2_000;
-const encoder = new TextEncoder();
 
 /** `tacho dev`: everything in one program, fed by the generator; with KAFKA_BROKERS the trips take the way through the topic. */
 export async function dev_verb(shell: Shell): Promise<void> {
@@ -38,33 +36,16 @@ async function generator(shell: Shell, { database }: Opened, sink: Sink, signal:
 
 function into_queue(shell: Shell, opened: Opened, queue: QueueSource, signal: AbortSignal): Promise<void> {
   return generator(shell, opened, async (messages) => {
-    await queue.offer(
-      messages.map(({ key, value, deliver_us }) => ({
-        key: encoder.encode(key),
-        value: encoder.encode(value),
-        headers: {},
-        timestamp_ms: Math.floor(deliver_us / 1000),
-      })),
-      signal,
-    );
+    await queue.offer(as_bytes(messages).map((message) => ({ ...message, headers: {} })), signal);
   }, signal);
 }
 
-async function into_topic(shell: Shell, opened: Opened, signal: AbortSignal): Promise<void> {
-  const producer = await open_kafka_producer(kafka_connection(shell));
-  try {
-    await generator(shell, opened, (messages) =>
-      producer.send(
-        shell.config.topics[0]!,
-        messages.map(({ key, value, deliver_us }) => ({
-          key: encoder.encode(key),
-          value: encoder.encode(value),
-          timestamp_ms: Math.floor(deliver_us / 1000),
-        })),
-      ), signal);
-  } finally {
-    await producer.close();
-  }
+function into_topic(shell: Shell, opened: Opened, signal: AbortSignal): Promise<void> {
+  return with_producer(
+    shell,
+    shell.config.topics[0]!,
+    (send) => generator(shell, opened, (messages) => send(as_bytes(messages)), signal),
+  );
 }
 
 /** What `dev` says when the page can be opened. */

@@ -13,6 +13,16 @@ import { system_clock, wait } from "../runtime/mod.ts";
 /** Where generated messages go, in order; resolves when there is room for more. */
 export type Sink = (messages: readonly TripMessage[]) => Promise<void>;
 
+const encoder = new TextEncoder();
+
+/** Generated messages as bytes, with the time they are sent as the broker's. */
+export const as_bytes = (messages: readonly TripMessage[]) =>
+  messages.map(({ key, value, deliver_us }) => ({
+    key: encoder.encode(key),
+    value: encoder.encode(value),
+    timestamp_ms: Math.floor(deliver_us / 1000),
+  }));
+
 const SLICE = 1_000;
 const TICK_MS = 100;
 

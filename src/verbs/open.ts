@@ -1,7 +1,13 @@
 import { type Database, is_outage, migrate, open_database } from "../database/mod.ts";
 import { type TripDomain, trips_domain } from "../domains/trips/mod.ts";
 import { read_cursors, settle_deployment } from "../event_log/mod.ts";
-import { type KafkaConnectionOptions, KafkaSource } from "../ingest/kafka/mod.ts";
+import {
+  type KafkaConnectionOptions,
+  KafkaSource,
+  open_kafka_admin,
+  open_kafka_producer,
+  type OutgoingMessage,
+} from "../ingest/kafka/mod.ts";
 import { Cursors, Ingest, type MessageSource, Pipeline, type SourceState } from "../ingest/mod.ts";
 import { type Days, days_in } from "../kpi/mod.ts";
 import { backoff_ms, system_clock, wait } from "../runtime/mod.ts";
@@ -57,6 +63,26 @@ export function kafka_connection({ config, logger }: Shell): KafkaConnectionOpti
       : { mechanism: kafka_sasl, username: kafka_username, password: kafka_password },
     log: (level, message, fields) => logger.log(level === "info" ? "debug" : level, message, fields),
   };
+}
+
+/**
+ * Makes the topic where it is absent, and lends a producer to it.
+ * @param work sends; the producer is closed when it ends, however it ends
+ */
+export async function with_producer(
+  shell: Shell,
+  topic: string,
+  work: (send: (messages: readonly OutgoingMessage[]) => Promise<void>) => Promise<void>,
+): Promise<void> {
+  const connection = kafka_connection(shell);
+  const admin = await open_kafka_admin(connection);
+  await admin.ensure_topic(topic, shell.config).finally(() => admin.close());
+  const producer = await open_kafka_producer(connection);
+  try {
+    await work((messages) => producer.send(topic, messages));
+  } finally {
+    await producer.close();
+  }
 }
 
 /**

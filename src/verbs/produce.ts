@@ -1,8 +1,7 @@
-import { TripStream } from "../domains/trips/generator/mod.ts";
-import { open_kafka_admin, open_kafka_producer } from "../ingest/kafka/mod.ts";
+import { type TripMessage, TripStream } from "../domains/trips/generator/mod.ts";
 import { system_clock } from "../runtime/mod.ts";
-import { city_for, run_generator, run_prefix } from "./generate.ts";
-import { kafka_connection } from "./open.ts";
+import { as_bytes, city_for, run_generator, run_prefix } from "./generate.ts";
+import { with_producer } from "./open.ts";
 import { ProgressLine } from "./progress_line.ts";
 import { type Shell, UsageError } from "./shell.ts";
 
@@ -20,8 +19,6 @@ export interface ProduceOptions {
   readonly topic?: string;
 }
 
-const encoder = new TextEncoder();
-
 /** `tacho produce`: generated trips to the topic, by the clock, until a signal or `--count` messages. */
 export async function produce_verb(shell: Shell, options: ProduceOptions): Promise<void> {
   const { config, signal } = shell;
@@ -29,13 +26,6 @@ export async function produce_verb(shell: Shell, options: ProduceOptions): Promi
     throw new UsageError("produce: KAFKA_BROKERS is not set; name the brokers to send to");
   }
   const topic = options.topic ?? config.topics[0]!;
-  const connection = kafka_connection(shell);
-  const admin = await open_kafka_admin(connection);
-  try {
-    await admin.ensure_topic(topic, config);
-  } finally {
-    await admin.close();
-  }
   const now_ms = system_clock.now_ms();
   const { rate, seed, variability, late, duplicates, malformed, anomalies } = options;
   const stream = new TripStream(city_for({ seed, rate }), {
@@ -50,27 +40,12 @@ export async function produce_verb(shell: Shell, options: ProduceOptions): Promi
     start_us: Math.floor((now_ms - options.historyHours * 3_600_000) * 1000),
     trip_prefix: run_prefix(now_ms),
   });
-  const producer = await open_kafka_producer(connection);
-  const progress = new ProgressLine("produce", options.count ?? null, system_clock.now_ms);
-  try {
-    await run_generator(
-      stream,
-      async (messages) => {
-        await producer.send(
-          topic,
-          messages.map(({ key, value, deliver_us }) => ({
-            key: encoder.encode(key),
-            value: encoder.encode(value),
-            timestamp_ms: Math.floor(deliver_us / 1000),
-          })),
-        );
-        progress.add(messages.length);
-      },
-      signal,
-      options.count,
-    );
-  } finally {
-    progress.end();
-    await producer.close();
-  }
+  await with_producer(shell, topic, async (send) => {
+    const progress = new ProgressLine("produce", options.count ?? null, system_clock.now_ms);
+    const sink = async (messages: readonly TripMessage[]) => {
+      await send(as_bytes(messages));
+      progress.add(messages.length);
+    };
+    await run_generator(stream, sink, signal, options.count).finally(() => progress.end());
+  });
 }

@@ -1,11 +1,10 @@
 import { createHash } from "node:crypto";
 import Papa from "papaparse";
 import { RECORD_COLUMNS, record_event, type RecordShape, shape_of } from "../domains/trips/mod.ts";
-import { open_kafka_admin, open_kafka_producer } from "../ingest/kafka/mod.ts";
 import { type QueueMessage, QueueSource } from "../ingest/mod.ts";
 import { format_time, local_time } from "../kpi/mod.ts";
 import { system_clock } from "../runtime/mod.ts";
-import { kafka_connection, make_ingest, open_log } from "./open.ts";
+import { make_ingest, open_log, with_producer } from "./open.ts";
 import { ProgressLine } from "./progress_line.ts";
 import { type Shell, UsageError } from "./shell.ts";
 
@@ -127,16 +126,7 @@ async function into_topic(shell: Shell, send: (sink: Sink) => Promise<void>): Pr
   if (shell.config.kafka_brokers === null) {
     throw new UsageError("replay: KAFKA_BROKERS is not set; name the brokers, or use --to log");
   }
-  const topic = shell.config.topics[0]!;
-  const connection = kafka_connection(shell);
-  const admin = await open_kafka_admin(connection);
-  await admin.ensure_topic(topic, shell.config).finally(() => admin.close());
-  const producer = await open_kafka_producer(connection);
-  try {
-    await send((messages) => producer.send(topic, messages));
-  } finally {
-    await producer.close();
-  }
+  await with_producer(shell, shell.config.topics[0]!, send);
 }
 
 /** Through the ingest loop into the log, as the topic `replay`; waits until the last record is committed. */
