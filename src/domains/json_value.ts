@@ -10,6 +10,10 @@ export class ExactNumber {
   constructor(readonly text: string) {}
 }
 
+/** null, "" or white space only: what a producer did not name. */
+export const is_blank = (value: unknown): boolean =>
+  value === null || value === undefined || (typeof value === "string" && value.trim() === "");
+
 /** A failure to read JSON that is a fault of the message. */
 export class JsonFault extends Error {
   override readonly name = "JsonFault";

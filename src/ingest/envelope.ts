@@ -1,4 +1,4 @@
-import { canonical_json, JsonFault, parse_json, type Validation } from "../domains/mod.ts";
+import { canonical_json, is_blank, JsonFault, parse_json, type Validation } from "../domains/mod.ts";
 import type { SourceMessage } from "./message_source.ts";
 
 /**
@@ -54,10 +54,6 @@ class EnvelopeFault extends Error {
     super(detail);
   }
 }
-
-/** null, "" or white space only: not given. */
-const is_blank = (value: unknown): boolean =>
-  value === undefined || value === null || (typeof value === "string" && value.trim() === "");
 
 const shown = (value: unknown): string =>
   value === undefined ? "nothing" : (JSON.stringify(value) ?? String(value)).slice(0, 80);

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type Integer, parse_time } from "../../kpi/mod.ts";
-import { ExactNumber } from "../json_value.ts";
+import { ExactNumber, is_blank } from "../json_value.ts";
 import { parse_amount } from "./amount.ts";
 import type { EventType, TripPayload } from "./trip.ts";
 
@@ -18,9 +18,6 @@ const expected = (what: string) => ({
   error: (issue: { input?: unknown }) => `expected ${what}, got ${shown(issue.input)}`,
 });
 const refuse = (what: string) => (issue: { input?: unknown }) => `expected ${what}, got ${shown(issue.input)}`;
-
-const is_blank = (value: unknown): boolean =>
-  value === null || value === undefined || (typeof value === "string" && value.trim() === "");
 
 /** The double nearest to a JSON number. */
 const as_number = (value: unknown): unknown => value instanceof ExactNumber ? Number(value.text) : value;
