@@ -1,35 +1,36 @@
 /** SQLSTATE classes that blame the data of a statement: cardinality, data exception, constraint violation, program limit. */
 const DATA_STATES = /^(?:21|22|23|54)/;
-const OUTAGE_CODES = new Set([
-  "ECONNREFUSED",
-  "ECONNRESET",
-  "ECONNABORTED",
-  "EPIPE",
-  "ETIMEDOUT",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-  "ENOENT",
-]);
-const OUTAGE_TEXT =
-  /connection (?:terminated|ended|closed|error|reset|refused)|timeout (?:exceeded|expired)|timeout exceeded when trying|not queryable|client (?:has|was) (?:encountered|closed)|broken pipe|server closed|PGlite is closed|Cannot use a pool after/i;
 
-const code_of = (error: unknown): string | null => {
-  const code = typeof error === "object" && error !== null && "code" in error ? error.code : null;
-  return typeof code === "string" ? code : null;
+/**
+ * The database could not be reached, or the connection to it broke. Only the adapters make it, where a connection is opened or is known
+ * to have broken; what the driver said is the cause. Whatever else an error quotes, it is no outage.
+ */
+export class DatabaseUnreachable extends Error {
+  override readonly name = "DatabaseUnreachable";
+
+  /** @param action what was to be done, e.g. "connect to the database" */
+  constructor(action: string, cause: unknown) {
+    super(`${action}: ${words_of(cause)}`, { cause });
+  }
+}
+
+/** A driver's error in words; one that gathers several (a name with several addresses) may have a code alone. */
+const words_of = (error: unknown): string =>
+  error instanceof Error ? error.message || field_of(error, "code") || error.name : String(error);
+
+const field_of = (error: object, field: "code" | "severity" | "constraint"): string | null => {
+  const value: unknown = Reflect.get(error, field);
+  return typeof value === "string" ? value : null;
 };
 
-/** The SQLSTATE of a database error; null when it carries none. */
+/** The SQLSTATE of what the server said; null for any other error. Only what a server says has a severity: a system's error has a code too. */
 export function sqlstate(error: unknown): string | null {
-  const code = code_of(error);
-  return code !== null && /^[0-9A-Z]{5}$/.test(code) && !OUTAGE_CODES.has(code) ? code : null;
+  return error instanceof Error && field_of(error, "severity") !== null ? field_of(error, "code") : null;
 }
 
 /** The name of the constraint that a database error names; null when it names none. */
 export function violated_constraint(error: unknown): string | null {
-  const constraint = typeof error === "object" && error !== null && "constraint" in error ? error.constraint : null;
-  return typeof constraint === "string" ? constraint : null;
+  return error instanceof Error ? field_of(error, "constraint") : null;
 }
 
 /**
@@ -37,7 +38,7 @@ export function violated_constraint(error: unknown): string | null {
  * What the server says is an outage unless its SQLSTATE blames the data: a missing table or right is nobody's message's fault.
  */
 export function is_outage(error: unknown): boolean {
+  if (error instanceof DatabaseUnreachable) return true;
   const state = sqlstate(error);
-  if (state !== null) return !DATA_STATES.test(state);
-  return OUTAGE_CODES.has(code_of(error) ?? "") || (error instanceof Error && OUTAGE_TEXT.test(error.message));
+  return state !== null && !DATA_STATES.test(state);
 }

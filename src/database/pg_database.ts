@@ -1,7 +1,8 @@
 import { Buffer } from "node:buffer";
 import pg from "pg";
 import { from as copy_from } from "pg-copy-streams";
-import type { Database, Queryable, Row, Statement, Transaction, Value } from "./database.ts";
+import type { Database, Row, Statement, Transaction, Value } from "./database.ts";
+import { DatabaseUnreachable, is_outage, sqlstate } from "./errors.ts";
 
 /** A PostgreSQL server through node-postgres. */
 
@@ -10,27 +11,84 @@ const as_query = (statement: string | Statement, values: readonly Value[] = []) 
   return typeof statement === "string" ? { text: statement, values: parameters } : { ...statement, values: parameters };
 };
 
-const queryable = (client: pg.Pool | pg.ClientBase): Queryable => ({
-  async query<R extends Row>(statement: string | Statement, values?: readonly Value[]): Promise<R[]> {
-    return (await client.query<R>(as_query(statement, values))).rows;
-  },
-  async execute(statement, values) {
-    return (await client.query(as_query(statement, values))).rowCount ?? 0;
-  },
-});
-
 const COPY_CHUNK = 1 << 20;
 
-function copy(client: pg.ClientBase, table: string, columns: readonly string[], text: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const stream = client.query(copy_from(`copy ${table} (${columns.join(", ")}) from stdin`));
-    stream.on("error", reject);
-    stream.on("finish", () => resolve(stream.rowCount));
-    // Cut as bytes: a cut through text may part a surrogate pair, of which both halves would be written as U+FFFD.
-    const bytes = Buffer.from(text);
-    for (let at = 0; at < bytes.length; at += COPY_CHUNK) stream.write(bytes.subarray(at, at + COPY_CHUNK));
-    stream.end();
-  });
+/** A connection out of the pool, lent for one piece of work. It tells an outage from all other failures: it hears when the connection breaks. */
+class Connection implements Transaction {
+  readonly #client: pg.PoolClient;
+  #broken: Error | null = null;
+  // Without a listener a connection that breaks between two statements would end the process; the next statement rejects anyway.
+  readonly #hear = (error: Error) => void (this.#broken ??= error);
+
+  private constructor(client: pg.PoolClient) {
+    this.#client = client;
+    client.on("error", this.#hear);
+  }
+
+  /** Lends a connection to work, and takes it back however that ends. Throws DatabaseUnreachable when there is none to be had. */
+  static async lend<T>(pool: pg.Pool, work: (connection: Connection) => Promise<T>): Promise<T> {
+    const connection = new Connection(
+      await pool.connect().catch((error: unknown) => {
+        throw sqlstate(error) === null ? new DatabaseUnreachable("connect to the database", error) : error;
+      }),
+    );
+    let failure: unknown;
+    try {
+      return await work(connection);
+    } catch (error) {
+      failure = error;
+      throw error;
+    } finally {
+      connection.#client.off("error", connection.#hear);
+      // A connection that the server ends may still look whole.
+      connection.#client.release(connection.#broken !== null || is_outage(failure));
+    }
+  }
+
+  async query<R extends Row>(statement: string | Statement, values?: readonly Value[]): Promise<R[]> {
+    return (await this.#send(as_query(statement, values))).rows;
+  }
+
+  async execute(statement: string | Statement, values?: readonly Value[]): Promise<number> {
+    return (await this.#send(as_query(statement, values))).rowCount ?? 0;
+  }
+
+  copy(table: string, columns: readonly string[], text: string): Promise<number> {
+    return this.#judged(
+      new Promise((resolve, reject) => {
+        const stream = this.#client.query(copy_from(`copy ${table} (${columns.join(", ")}) from stdin`));
+        stream.on("error", reject);
+        stream.on("finish", () => resolve(stream.rowCount));
+        // Cut as bytes: a cut through text may part a surrogate pair, of which both halves would be written as U+FFFD.
+        const bytes = Buffer.from(text);
+        for (let at = 0; at < bytes.length; at += COPY_CHUNK) stream.write(bytes.subarray(at, at + COPY_CHUNK));
+        stream.end();
+      }),
+    );
+  }
+
+  async script(text: string): Promise<void> {
+    await this.#send({ text });
+  }
+
+  /** Never rejects: a connection that cannot roll back is of no more use, and why it had to is what counts. */
+  async roll_back(): Promise<void> {
+    await this.#client.query("rollback").catch(this.#hear);
+  }
+
+  #send(query: { readonly text: string; readonly values?: readonly unknown[] }): Promise<pg.QueryResult> {
+    return this.#judged(this.#client.query(query));
+  }
+
+  /** What fails on a connection that broke, failed because it broke. */
+  async #judged<T>(answer: Promise<T>): Promise<T> {
+    try {
+      return await answer;
+    } catch (error) {
+      if (this.#broken === null || sqlstate(error) !== null) throw error;
+      throw new DatabaseUnreachable("the connection to the database broke", error);
+    }
+  }
 }
 
 /**
@@ -55,37 +113,27 @@ export function open_server(
     statement_timeout: 300_000,
     options: "-c timezone=UTC",
   });
-  pool.on("error", options.failed);
+  pool.on("error", (error: Error) => {
+    options.failed(sqlstate(error) === null ? new DatabaseUnreachable("an idle connection broke", error) : error);
+  });
   return {
     kind: "server",
-    ...queryable(pool),
-    async script(text) {
-      await pool.query(text);
-    },
-    async transaction(work) {
-      const client = await pool.connect();
-      // Without a listener a connection that breaks between two statements would end the process; the next statement rejects anyway.
-      const broken: Error[] = [];
-      const hear = (error: Error) => broken.push(error);
-      client.on("error", hear);
-      let spoiled: Error | undefined;
-      try {
-        await client.query("begin");
-        const transaction: Transaction = {
-          ...queryable(client),
-          copy: (table, columns, text) => copy(client, table, columns, text),
-        };
-        const result = await work(transaction);
-        await client.query("commit");
-        return result;
-      } catch (error) {
-        await client.query("rollback").catch((rollback_error: Error) => spoiled = rollback_error);
-        throw error;
-      } finally {
-        client.off("error", hear);
-        client.release(spoiled ?? broken[0]);
-      }
-    },
+    query: <R extends Row>(statement: string | Statement, values?: readonly Value[]) =>
+      Connection.lend(pool, (connection) => connection.query<R>(statement, values)),
+    execute: (statement, values) => Connection.lend(pool, (connection) => connection.execute(statement, values)),
+    script: (text) => Connection.lend(pool, (connection) => connection.script(text)),
+    transaction: (work) =>
+      Connection.lend(pool, async (connection) => {
+        await connection.script("begin");
+        try {
+          const result = await work(connection);
+          await connection.script("commit");
+          return result;
+        } catch (error) {
+          await connection.roll_back();
+          throw error;
+        }
+      }),
     close: () => pool.end(),
   };
 }

@@ -1,5 +1,6 @@
 import { PGlite, type Transaction as PGliteTransaction } from "@electric-sql/pglite";
 import type { Database, Queryable, Row, Statement, Value } from "./database.ts";
+import { DatabaseUnreachable } from "./errors.ts";
 
 /** The embedded default: PGlite, PostgreSQL compiled to WebAssembly. One connection; queries wait for a running transaction. */
 
@@ -82,26 +83,35 @@ export async function open_embedded(directory: string | null): Promise<Database>
     }
     throw new Error(`open embedded database ${JSON.stringify(directory)}`, { cause: error });
   }
-  const give_way = give_way_every(TURN_MS);
+  const turn = give_way_every(TURN_MS);
+  let closed = false;
+  const give_way = async () => {
+    if (closed) throw new DatabaseUnreachable("use the embedded database", new Error("it is closed"));
+    await turn();
+  };
   return {
     kind: "embedded",
     ...queryable(db, give_way),
     async script(text) {
+      await give_way();
       await db.exec(text);
     },
-    transaction: (work) =>
-      db.transaction((tx) =>
+    async transaction(work) {
+      await give_way();
+      return await db.transaction((tx) =>
         work({
-          ...queryable(tx, give_way),
+          ...queryable(tx, turn),
           async copy(table, columns, text) {
-            await give_way();
+            await turn();
             const blob = new Blob([text]);
             const result = await tx.query(`copy ${table} (${columns.join(", ")}) from '/dev/blob'`, [], { blob });
             return result.affectedRows ?? 0;
           },
         })
-      ),
+      );
+    },
     async close() {
+      closed = true;
       await db.close();
       lock?.close();
     },

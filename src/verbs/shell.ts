@@ -7,7 +7,7 @@ import {
   stderr_logger,
   system_clock,
 } from "../runtime/mod.ts";
-import { DataDirectoryInUse, MigrationError, sqlstate } from "../database/mod.ts";
+import { DatabaseUnreachable, DataDirectoryInUse, MigrationError, sqlstate } from "../database/mod.ts";
 import { DeploymentMismatch } from "../event_log/mod.ts";
 import denojson from "../../deno.json" with { type: "json" };
 
@@ -29,6 +29,8 @@ export interface Shell {
 
 /** SQLSTATEs of a database that will not let us in however often we ask: wrong password, no such database or role. */
 const REFUSED = /^(?:28|3D)/;
+/** What the driver says when a login without a password, or TLS, cannot work out. */
+const NO_HANDSHAKE = /\bSASL\b|\bSSL\b|certificate/i;
 
 /**
  * Runs a verb: reads the configuration, listens for signals, ends with exit code 0 (done), 1 (failed) or 2 (wrong usage or configuration).
@@ -57,10 +59,11 @@ export async function run_verb(verb: (shell: Shell) => Promise<void>, env_file: 
 const is_wrong_usage = (error: unknown): boolean =>
   error instanceof ConfigError || error instanceof UsageError || error instanceof DeploymentMismatch ||
   error instanceof MigrationError || error instanceof DataDirectoryInUse || error instanceof Deno.errors.NotCapable ||
-  REFUSED.test(sqlstate(error) ?? "");
+  is_refused(error);
 
 /** Whether the database refuses us for good: waiting for it would not help. */
-export const is_refused = (error: unknown): boolean => REFUSED.test(sqlstate(error) ?? "");
+export const is_refused = (error: unknown): boolean =>
+  error instanceof DatabaseUnreachable ? NO_HANDSHAKE.test(error.message) : REFUSED.test(sqlstate(error) ?? "");
 
 /** What to do where Deno's own words ("run again with the --allow-write flag") lead nowhere: a task's flags are not the caller's. */
 const hint = (error: unknown): string =>

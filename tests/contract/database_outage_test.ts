@@ -33,6 +33,44 @@ tacho_test({
 });
 
 tacho_test({
+  name: "an error of our own is no outage, whatever it quotes, not even on a connection that broke",
+  needs: ["postgres"],
+  async fn() {
+    const quotes = ["Connection terminated unexpectedly", "connection closed", "timeout exceeded", "PGlite is closed"];
+    for (const kind of ["server", "embedded"] as const) {
+      const database = await open(kind);
+      for (const words of quotes) {
+        const mine = Object.assign(new Error(words), { code: "ECONNRESET" });
+        const failing = database.transaction(async (tx) => {
+          await tx.query("select 1");
+          throw mine;
+        });
+        await assert.rejects(failing, (error) => error === mine && !is_outage(error) && sqlstate(error) === null);
+        const raised = database.query(`do $$ begin raise exception '${words}' using errcode = '22000'; end $$`);
+        await assert.rejects(raised, (error) => !is_outage(error) && sqlstate(error) === "22000");
+      }
+      await database.close();
+    }
+    await with_server(async (database) => {
+      const mine = new Error("mine");
+      const failing = database.transaction(async (tx) => {
+        const [self] = await tx.query<{ pid: number }>("select pg_backend_pid() as pid");
+        await database.query("select pg_terminate_backend($1)", [self!.pid]);
+        await assert.rejects(tx.query("select 1"), (error) => is_outage(error));
+        throw mine;
+      });
+      await assert.rejects(failing, (error) => error === mine);
+      // A value that the driver cannot write never reaches the server.
+      const circular: unknown[] = [];
+      circular.push({ circular });
+      const unwritable = database.query("select $1::text", [circular as unknown as string]);
+      await assert.rejects(unwritable, (error) => !is_outage(error));
+      assert.deepEqual(await database.query("select 1 as n"), [{ n: 1 }]);
+    });
+  },
+});
+
+tacho_test({
   name: "a server that is not there is an outage, by name and by address",
   async fn() {
     for (const host of ["127.0.0.1", "localhost"]) {

@@ -88,6 +88,9 @@ tacho_test({
     );
 
     const env = await make_deployment("serve");
+    const no_tls = await run_tacho(["migrate"], { env: { DATABASE_URL: `${env.DATABASE_URL}?sslmode=require` } });
+    assert.deepEqual([no_tls.code, /does not support SSL/.test(no_tls.stderr)], [2, true], no_tls.stderr);
+
     await using program = await TachoProgram.serve("start", { env: { ...env, KAFKA_BROKERS: "127.0.0.1:1" } });
     const { status, text } = await readiness(program.url);
     assert.equal(status, 503);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Database } from "../../src/database/mod.ts";
+import { type Database, DatabaseUnreachable } from "../../src/database/mod.ts";
 import { put_cell, put_cells, put_trip, put_whole } from "../support/board_rows.ts";
 import { make_http_side } from "../support/http_side.ts";
 import { database_test, FlakyDatabase } from "../support/read_side.ts";
@@ -236,7 +236,7 @@ database_test("what is wrong with a request is said for each parameter", async (
 database_test("a database that is away is a 503 that says when to come back", async (database) => {
   const flaky = new FlakyDatabase(database);
   const { get } = await make_http_side(flaky);
-  flaky.fault = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
+  flaky.fault = new DatabaseUnreachable("connect to the database", new Error("ECONNREFUSED"));
   const away = await get("/api/v1/trips");
   assert.deepEqual([away.status, away.headers.get("retry-after")], [503, "5"]);
   assert(!(await away.text()).includes("ECONNREFUSED"), "the inside stays inside");

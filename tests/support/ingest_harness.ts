@@ -1,4 +1,10 @@
-import type { Database, Statement, Transaction, Value } from "../../src/database/mod.ts";
+import {
+  type Database,
+  DatabaseUnreachable,
+  type Statement,
+  type Transaction,
+  type Value,
+} from "../../src/database/mod.ts";
 import type { Domain } from "../../src/domains/mod.ts";
 import { trips_domain } from "../../src/domains/trips/mod.ts";
 import { read_cursors } from "../../src/event_log/mod.ts";
@@ -45,9 +51,9 @@ export class WatchedDatabase implements Database {
   }
 }
 
-/** An outage as node-postgres reports it. */
+/** An outage as the adapters report it. */
 export const refused_connection = (): Error =>
-  Object.assign(new Error("connect ECONNREFUSED 127.0.0.1:5432"), { code: "ECONNREFUSED" });
+  new DatabaseUnreachable("connect to the database", new Error("connect ECONNREFUSED 127.0.0.1:5432"));
 
 export interface Running {
   readonly ingest: Ingest<unknown, unknown>;

@@ -73,7 +73,7 @@ Deno.test("a part advances its own partitions, from what is committed by now to 
 });
 
 Deno.test("the accused carries what the failure said: its SQLSTATE, or that it is unknown", () => {
-  const refused = Object.assign(new Error("violates check"), { code: "23514" });
+  const refused = Object.assign(new Error("violates check"), { severity: "ERROR", code: "23514" });
   const cases: [unknown, string, string][] = [
     [refused, "sqlstate_23514", "violates check"],
     [new TypeError("x is not a function"), "unknown_failure", "x is not a function"],
