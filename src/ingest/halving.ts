@@ -1,8 +1,75 @@
-import { sqlstate } from "../database/mod.ts";
-import type { CursorAdvance } from "../event_log/mod.ts";
+import { type Database, sqlstate } from "../database/mod.ts";
+import { type CursorAdvance, read_head } from "../event_log/mod.ts";
+import type { Logger } from "../runtime/mod.ts";
 import type { Cursors } from "./cursors.ts";
 import type { Decoded } from "./decode.ts";
-import type { SourceBatch } from "./message_source.ts";
+import { throw_unless_unknown } from "./failure.ts";
+import type { MessageSource, SourceBatch } from "./message_source.ts";
+import type { Patience } from "./patience.ts";
+import type { Pipeline, PlannedBatch } from "./pipeline.ts";
+
+/** What halving works with. */
+export interface HalvingParts<Payload, State> {
+  readonly database: Database;
+  readonly pipeline: Pipeline<Payload, State>;
+  readonly cursors: Cursors;
+  readonly source: Pick<MessageSource, "cluster_id">;
+  readonly logger: Logger;
+  readonly patience: Patience;
+  /** Hears of every batch that is committed. */
+  readonly committed: (planned: PlannedBatch<State>) => void;
+}
+
+/**
+ * Works off batches that failed without a known reason, in halves and without overlap, until a single message is the culprit. That one
+ * is quarantined with what the failure said; all others go the normal way.
+ */
+export class Halving<Payload, State> {
+  constructor(private readonly parts: HalvingParts<Payload, State>) {}
+
+  /**
+   * Commits all of the batches. Rejects when a rival was faster (BeginAnew), and when not even the quarantine takes a message.
+   * @param of_whole the cursor advances of the whole that they are part of
+   */
+  async work_off(
+    batches: readonly SourceBatch[],
+    of_whole: readonly CursorAdvance[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const advances = advances_of(batches, of_whole, this.parts.cursors);
+    try {
+      await this.#append(batches, advances, signal);
+    } catch (failure) {
+      throw_unless_unknown(failure, signal);
+      if (batches.reduce((sum, { messages }) => sum + messages.length, 0) <= 1) {
+        await this.#append(batches, advances, signal, accuse(batches, failure));
+        this.parts.logger.log("error", "quarantined a message that could not be appended", { reason: failure });
+        return;
+      }
+      for (const half of halves(batches)) await this.work_off(half, advances, signal);
+    }
+  }
+
+  /** Plans from what is committed, whatever was planned before, and commits. */
+  async #append(
+    batches: readonly SourceBatch[],
+    advances: readonly CursorAdvance[],
+    signal: AbortSignal,
+    accused?: readonly Decoded<Payload>[],
+  ): Promise<void> {
+    const { database, pipeline, source, patience } = this.parts;
+    const head = await patience.work("read head", signal, () => read_head(database));
+    pipeline.forget(head.watermark_us);
+    const planned = await patience.work(
+      "plan a batch",
+      signal,
+      () => pipeline.plan(batches, advances, source.cluster_id, accused),
+    );
+    const action = accused === undefined ? "append a batch" : "quarantine a message";
+    await patience.work(action, signal, () => pipeline.append(planned));
+    this.parts.committed(planned);
+  }
+}
 
 /** Splits batches into two parts of about as many messages, each with whole offset ranges. */
 export function halves(batches: readonly SourceBatch[]): SourceBatch[][] {

@@ -1,9 +1,11 @@
-import { type Database, is_outage, sqlstate } from "../database/mod.ts";
-import { type CursorAdvance, CursorMoved, read_cursors, read_head, StreamChangedElsewhere } from "../event_log/mod.ts";
+import { type Database, sqlstate } from "../database/mod.ts";
+import { type CursorAdvance, read_cursors, read_head } from "../event_log/mod.ts";
 import { backoff_ms, type Logger, wait } from "../runtime/mod.ts";
 import { Cursors } from "./cursors.ts";
-import { accuse, advances_of, halves } from "./halving.ts";
+import { BeginAnew, HalveBatch, StopIngest, throw_unless_unknown } from "./failure.ts";
+import { Halving } from "./halving.ts";
 import type { MessageSource, SourceBatch } from "./message_source.ts";
+import { Patience } from "./patience.ts";
 import type { Pipeline, PlannedBatch } from "./pipeline.ts";
 import { type IngestCounts, type IngestStatus, SlidingSum } from "./status.ts";
 
@@ -23,19 +25,6 @@ export interface IngestOptions<Payload, State> {
   readonly committed: (seconds: number) => void;
 }
 
-/** Another process was faster, or delivery and cursors disagree: everything in memory is dropped and read anew. */
-class BeginAnew extends Error {}
-
-/** A batch failed for a reason nobody foresaw: it is worked off in halves, after what was planned on top of it is dropped. */
-class HalveBatch extends Error {
-  constructor(readonly batches: SourceBatch[], readonly cursors: readonly CursorAdvance[], cause: unknown) {
-    super("a batch failed and is worked off in halves", { cause });
-  }
-}
-
-/** Ingest stops and says why; it goes on only when the program is started again. */
-class StopIngest extends Error {}
-
 /**
  * The ingest loop: takes what the source has, plans it while the batch before is being appended, appends.
  *
@@ -48,17 +37,28 @@ export class Ingest<Payload, State> {
   readonly counts: IngestCounts = { batches: 0, messages_read: 0, admitted: 0, duplicates: 0, quarantined: 0, late: 0 };
   readonly #admitted = new SlidingSum(10);
   readonly #quarantined = new SlidingSum(60);
+  readonly #patience: Patience;
+  readonly #halving: Halving<Payload, State>;
   #status: IngestStatus;
 
   constructor(options: IngestOptions<Payload, State>) {
+    const { logger, now_ms, random } = options;
     this.#options = options;
-    this.#status = { state: "starting", reason: null, since_ms: options.now_ms() };
+    this.#patience = new Patience(logger, now_ms, random);
+    this.#halving = new Halving({
+      ...options,
+      patience: this.#patience,
+      committed: (planned) => this.#account(planned),
+    });
+    this.#status = { state: "starting", reason: null, since_ms: now_ms() };
   }
 
-  /** What ingest is doing now; trouble of the source shows as paused or stopped. */
+  /** What ingest is doing now; trouble of the database shows as paused, trouble of the source as paused or stopped. */
   status(): IngestStatus {
     const source = this.#options.source.state();
     if (this.#status.state === "running" || this.#status.state === "starting") {
+      const trouble = this.#patience.trouble();
+      if (trouble !== null) return { state: "paused", ...trouble };
       if (source.state === "starting") return { state: "starting", reason: null, since_ms: source.since_ms };
       if (source.state === "waiting") return { state: "paused", reason: source.reason, since_ms: source.since_ms };
       if (source.state === "gap" || source.state === "failed") {
@@ -123,7 +123,7 @@ export class Ingest<Payload, State> {
   /** Halves a batch; what was planned after it is to begin anew, and so is all of it when a rival was faster meanwhile. */
   async #work_off({ batches, cursors, message }: HalveBatch, signal: AbortSignal): Promise<BeginAnew> {
     try {
-      await this.#halve(batches, cursors, signal);
+      await this.#halving.work_off(batches, cursors, signal);
       return new BeginAnew(message);
     } catch (error) {
       if (error instanceof BeginAnew) return error;
@@ -140,7 +140,7 @@ export class Ingest<Payload, State> {
   /** Reads cursors and watermark, and forgets whatever was planned. */
   async #begin(signal: AbortSignal): Promise<void> {
     const { database, cursors, pipeline } = this.#options;
-    const [known, head] = await this.#patiently(
+    const [known, head] = await this.#patience.work(
       "read cursors",
       signal,
       () => Promise.all([read_cursors(database), read_head(database)]),
@@ -183,10 +183,11 @@ export class Ingest<Payload, State> {
 
   async #plan(fresh: SourceBatch[], advances: CursorAdvance[], signal: AbortSignal): Promise<PlannedBatch<State>> {
     const { pipeline, source, logger } = this.#options;
+    const action = "plan a batch";
     try {
-      return await this.#patiently("plan a batch", signal, () => pipeline.plan(fresh, advances, source.cluster_id));
+      return await this.#patience.work(action, signal, () => pipeline.plan(fresh, advances, source.cluster_id));
     } catch (error) {
-      if (signal.aborted || error instanceof BeginAnew || error instanceof HalveBatch || is_outage(error)) throw error;
+      throw_unless_unknown(error, signal);
       logger.log("error", "planning failed", { reason: error });
       throw new HalveBatch(fresh, advances, error);
     }
@@ -195,14 +196,11 @@ export class Ingest<Payload, State> {
   async #append(planned: PlannedBatch<State>, signal: AbortSignal): Promise<void> {
     const { pipeline, logger } = this.#options;
     try {
-      await this.#patiently("append a batch", signal, () => pipeline.append(planned));
+      await this.#patience.work("append a batch", signal, () => pipeline.append(planned));
     } catch (error) {
-      if (error instanceof CursorMoved || error instanceof StreamChangedElsewhere) {
-        throw new BeginAnew(error.message, { cause: error });
-      }
-      if (is_outage(error)) throw error;
+      throw_unless_unknown(error, signal);
       logger.log("error", "appending failed", { reason: error, sqlstate: sqlstate(error) });
-      throw new HalveBatch([...planned.batches], planned.batch.cursors, error);
+      throw new HalveBatch(planned.batches, planned.batch.cursors, error);
     }
     this.#account(planned);
   }
@@ -227,72 +225,6 @@ export class Ingest<Payload, State> {
       throw new StopIngest(
         `${in_a_minute} messages were quarantined within a minute, the limit is ${quarantine_per_minute} (TACHO_QUARANTINE_PER_MINUTE); look at \`tacho quarantine\`, then start again`,
       );
-    }
-  }
-
-  /**
-   * Works off a batch that failed without a known reason, in halves and without overlap, until a single message is the culprit.
-   * That one is quarantined with what the failure said.
-   */
-  async #halve(
-    batches: SourceBatch[],
-    cursors: readonly CursorAdvance[],
-    signal: AbortSignal,
-    failure?: unknown,
-  ): Promise<void> {
-    const { pipeline, database, logger, source } = this.#options;
-    const total = batches.reduce((sum, { messages }) => sum + messages.length, 0);
-    const head = await this.#patiently("read head", signal, () => read_head(database));
-    pipeline.forget(head.watermark_us);
-    if (failure !== undefined && total <= 1) {
-      const accused = accuse(batches, failure);
-      const culprit = await this.#patiently(
-        "plan a batch",
-        signal,
-        () => pipeline.plan(batches, cursors, source.cluster_id, accused),
-      );
-      await this.#patiently("quarantine a message", signal, () => pipeline.append(culprit));
-      this.#account(culprit);
-      logger.log("error", "quarantined a message that could not be appended", { reason: failure });
-      return;
-    }
-    for (const part of failure === undefined ? [batches] : halves(batches)) {
-      const advances = advances_of(part, cursors, this.#options.cursors);
-      try {
-        const planned = await this.#patiently(
-          "plan a batch",
-          signal,
-          () => pipeline.plan(part, advances, source.cluster_id),
-        );
-        await this.#patiently("append a batch", signal, () => pipeline.append(planned));
-        this.#account(planned);
-      } catch (error) {
-        if (error instanceof CursorMoved || error instanceof StreamChangedElsewhere) {
-          throw new BeginAnew(error.message, { cause: error });
-        }
-        if (signal.aborted || error instanceof BeginAnew || error instanceof StopIngest) throw error;
-        await this.#halve(part, advances, signal, error);
-      }
-    }
-  }
-
-  /** Tries again for ever while the database is in trouble. Other errors pass. */
-  async #patiently<T>(action: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    for (let attempt = 1;; attempt++) {
-      try {
-        const result = await work();
-        if (attempt > 1) this.#options.logger.log("info", `${action}: the database is back`, { attempts: attempt });
-        if (attempt > 1) this.#change("running", null);
-        return result;
-      } catch (error) {
-        if (!is_outage(error)) throw error;
-        if (signal.aborted) throw error;
-        const reason = `${action}: ${error instanceof Error ? error.message : String(error)}`;
-        this.#change("paused", reason);
-        const ms = backoff_ms(attempt, this.#options.random());
-        this.#options.logger.log("warn", "the database is in trouble; waiting", { reason, attempt, next_try_ms: ms });
-        await wait(ms, signal);
-      }
     }
   }
 }
