@@ -195,7 +195,8 @@ export class FeedHub {
   #health(now_ms: number): Health {
     const health = this.#deps.health();
     const trouble = this.#reader.trouble(now_ms);
-    return trouble === null ? health : { ...health, database: trouble };
+    const known = !health.database.ok && (trouble === null || health.database.since_ms <= trouble.since_ms);
+    return trouble === null || known ? health : { ...health, database: trouble };
   }
 
   #leave(subscriber: Subscriber): void {

@@ -1,6 +1,7 @@
 import type { Database } from "../database/mod.ts";
 import { type Head, read_head } from "../event_log/mod.ts";
 import type { DatabaseHealth, Health } from "../feed/mod.ts";
+import type { ReadinessCheck } from "../http/mod.ts";
 import type { IngestStatus } from "../ingest/mod.ts";
 import type { Clock } from "../runtime/mod.ts";
 
@@ -13,6 +14,8 @@ export interface IngestHealth {
 }
 
 const EVERY_MS = 1_000;
+/** A database that takes longer to say how far the log is counts as one that does not answer. */
+const NO_ANSWER_MS = 5_000;
 
 /**
  * Keeps the program's health at hand: asks the database once a second how far the log is and what is held in quarantine,
@@ -25,7 +28,7 @@ export class HealthWatch {
   #head: Head | null = null;
   #held = 0;
   #state: DatabaseHealth;
-  #asking = false;
+  #asking_since_ms: number | null = null;
   readonly #timer: ReturnType<typeof setInterval>;
 
   constructor(database: Database, ingest: IngestHealth, clock: Clock) {
@@ -38,8 +41,8 @@ export class HealthWatch {
 
   /** Asks the database now, unless it is being asked. Never rejects: that it does not answer is what is noted. */
   async ask(): Promise<void> {
-    if (this.#asking) return;
-    this.#asking = true;
+    if (this.#asking_since_ms !== null) return;
+    this.#asking_since_ms = this.#clock.now_ms();
     try {
       this.#head = await read_head(this.#database);
       const [row] = await this.#database.query(
@@ -50,12 +53,13 @@ export class HealthWatch {
     } catch (error) {
       this.#note(false, error instanceof Error ? error.message : String(error));
     } finally {
-      this.#asking = false;
+      this.#asking_since_ms = null;
     }
   }
 
   #note(ok: boolean, reason: string | null): void {
-    const since_ms = ok === this.#state.ok ? this.#state.since_ms : this.#clock.now_ms();
+    const before = this.#database_health();
+    const since_ms = ok === before.ok ? before.since_ms : this.#clock.now_ms();
     this.#state = { ok, since_ms, reason };
   }
 
@@ -69,7 +73,7 @@ export class HealthWatch {
     const head = this.#head;
     return {
       ingest: { state, reason, since_ms, source: this.#ingest.source },
-      database: this.#state,
+      database: this.#database_health(),
       recorded_ms: head?.recorded_at_us == null ? null : Math.floor(head.recorded_at_us / 1000),
       lag: this.#ingest.lag(),
       events_per_s: this.#ingest.events_per_s(),
@@ -80,7 +84,24 @@ export class HealthWatch {
     };
   }
 
+  #database_health(): DatabaseHealth {
+    const since_ms = this.#asking_since_ms;
+    if (!this.#state.ok || since_ms === null || this.#clock.now_ms() - since_ms < NO_ANSWER_MS) return this.#state;
+    return { ok: false, since_ms, reason: "a question was asked and not answered" };
+  }
+
   close(): void {
     clearInterval(this.#timer);
   }
+}
+
+/** What must hold before requests should come here; where it does not, since when and why. */
+export function readiness_of({ database, ingest }: Health): ReadinessCheck[] {
+  const told = (what: string, { since_ms, reason }: { readonly since_ms: number; readonly reason: string | null }) =>
+    `${what} since ${new Date(since_ms).toISOString()}: ${reason ?? "no reason given"}`;
+  const runs = ingest.state === "running";
+  return [
+    { name: "database", ok: database.ok, reason: database.ok ? null : told("does not answer", database) },
+    { name: "ingest", ok: runs, reason: runs ? null : told(ingest.state, ingest) },
+  ];
 }

@@ -3,7 +3,7 @@ import { FeedHub, interval_ticker } from "../feed/mod.ts";
 import { ASSETS, make_app, make_metrics, make_static_files, serve_http } from "../http/mod.ts";
 import type { MessageSource } from "../ingest/mod.ts";
 import { type Logger, system_clock } from "../runtime/mod.ts";
-import { HealthWatch } from "./health_watch.ts";
+import { HealthWatch, readiness_of } from "./health_watch.ts";
 import { kafka_source, make_ingest, open_log, type Opened } from "./open.ts";
 import { type Shell, UsageError, VERSION } from "./shell.ts";
 
@@ -82,19 +82,8 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
     build: VERSION,
     version: VERSION,
     static_files: await make_static_files(ASSETS),
-    readiness: async () => {
-      await health.ask();
-      const { ingest: { state, reason, since_ms }, database: answers } = health.now();
-      const since = new Date(since_ms).toISOString();
-      return [
-        { name: "database", ok: answers.ok, reason: answers.reason },
-        {
-          name: "ingest",
-          ok: state === "running",
-          reason: state === "running" ? null : `${state} since ${since}: ${reason ?? "no reason given"}`,
-        },
-      ];
-    },
+    // What is known, not asked anew: a database that hangs must not hang the probe.
+    readiness: () => readiness_of(health.now()),
   });
   const cut = new AbortController();
   const served = serve_http(app, { host: config.host, port: config.port, signal: cut.signal });

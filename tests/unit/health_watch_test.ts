@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import type { Database, Row } from "../../src/database/mod.ts";
+import { HealthWatch, readiness_of } from "../../src/verbs/health_watch.ts";
+
+const HEAD: Row = { log_id: "1", position: "7", batch: "1", messages_read: "7", held: 2 };
+
+/** A database whose next answer the test gives; nothing else of it is used. */
+class AskedDatabase {
+  answer: () => Promise<Row[]> = () => Promise.resolve([HEAD]);
+  query = () => this.answer();
+}
+
+async function with_watch(test: (asked: AskedDatabase, watch: HealthWatch, clock: { ms: number }) => Promise<void>) {
+  const asked = new AskedDatabase(), clock = { ms: 1_000 };
+  const ingest = { status: () => ({ state: "running" as const, reason: null, since_ms: 1_000 }), lag: () => 0 };
+  const watch = new HealthWatch(
+    asked as unknown as Database,
+    { ...ingest, events_per_s: () => 0, source: "kafka" },
+    { now_ms: () => clock.ms },
+  );
+  await test(asked, watch, clock);
+  watch.close();
+}
+
+Deno.test("a database that does not answer is so since its first failure, whatever the later ones say", () =>
+  with_watch(async (asked, watch, clock) => {
+    await watch.ask();
+    assert.equal(watch.now().position, 7);
+    assert.deepEqual(watch.now().database, { ok: true, since_ms: 1_000, reason: null });
+    for (const [ms, reason] of [[2_000, "refused"], [3_000, "reset"], [9_000, "refused"]] as const) {
+      clock.ms = ms;
+      asked.answer = () => Promise.reject(new Error(reason));
+      await watch.ask();
+      assert.deepEqual(watch.now().database, { ok: false, since_ms: 2_000, reason });
+    }
+    const [database, ingest] = readiness_of(watch.now());
+    const reason = "does not answer since 1970-01-01T00:00:02.000Z: refused";
+    assert.deepEqual(database, { name: "database", ok: false, reason });
+    assert.deepEqual(ingest, { name: "ingest", ok: true, reason: null });
+    clock.ms = 10_000;
+    asked.answer = () => Promise.resolve([HEAD]);
+    await watch.ask();
+    assert.deepEqual(watch.now().database, { ok: true, since_ms: 10_000, reason: null });
+  }));
+
+Deno.test("a database that hangs does not answer, since it was asked, and nobody waits for it to be told", () =>
+  with_watch(async (asked, watch, clock) => {
+    const answer = Promise.withResolvers<Row[]>();
+    asked.answer = () => answer.promise;
+    clock.ms = 2_000;
+    const asking = watch.ask();
+    clock.ms = 6_000;
+    assert.equal(watch.now().database.ok, true, "it may be slow");
+    clock.ms = 7_000;
+    const hanging = { ok: false, since_ms: 2_000, reason: "a question was asked and not answered" };
+    assert.deepEqual(watch.now().database, hanging);
+    clock.ms = 30_000;
+    answer.reject(new Error("reset"));
+    await asking;
+    assert.deepEqual(watch.now().database, { ok: false, since_ms: 2_000, reason: "reset" });
+  }));
