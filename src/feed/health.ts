@@ -4,6 +4,8 @@ export interface Health {
     readonly state: "starting" | "running" | "paused" | "stopped";
     readonly reason: string | null;
     readonly since_ms: number;
+    /** What an operator can do, where it is known. */
+    readonly advice?: string;
     readonly source: "generator" | "kafka" | "none";
   };
   readonly database: DatabaseHealth;

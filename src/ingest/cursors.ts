@@ -1,5 +1,5 @@
 import type { CursorAdvance } from "../event_log/mod.ts";
-import type { Cursor, CursorBook, SourceBatch } from "./message_source.ts";
+import type { CursorBook, SourceBatch, SourceGap, StoredCursor } from "./message_source.ts";
 
 const name_of = (topic: string, partition: number): string => `${topic}/${partition}`;
 
@@ -10,10 +10,12 @@ const name_of = (topic: string, partition: number): string => `${topic}/${partit
 export class Cursors implements CursorBook {
   readonly #committed = new Map<string, number>();
   readonly #planned = new Map<string, number>();
-  readonly #read: () => Promise<readonly Cursor[]>;
+  /** As the database had them when it was last read. */
+  #stored: readonly StoredCursor[] = [];
+  readonly #read: () => Promise<readonly StoredCursor[]>;
 
   /** @param read reads all cursors from the database */
-  constructor(read: () => Promise<readonly Cursor[]> = () => Promise.resolve([])) {
+  constructor(read: () => Promise<readonly StoredCursor[]> = () => Promise.resolve([])) {
     this.#read = read;
   }
 
@@ -21,21 +23,37 @@ export class Cursors implements CursorBook {
     return this.#committed.get(name_of(topic, partition)) ?? null;
   }
 
+  foreign(topics: readonly string[], cluster_id: string): StoredCursor | null {
+    return this.#stored.find((cursor) => topics.includes(cursor.topic) && cursor.cluster_id !== cluster_id) ?? null;
+  }
+
   /** Raises what is committed to what the database says: another process may have read on. What is planned stays. */
   async refresh(): Promise<void> {
-    for (const { topic, partition, next_offset } of await this.#read()) {
+    this.#stored = await this.#read();
+    for (const { topic, partition, next_offset } of this.#stored) {
       const name = name_of(topic, partition);
       if (next_offset > (this.#committed.get(name) ?? -1)) this.#committed.set(name, next_offset);
     }
   }
 
-  /** Takes over what the database says, whatever was planned: for a source that stands still. */
-  async reread(): Promise<void> {
-    this.reset(await this.#read());
+  /**
+   * Asks the database whether a gap's cursor was moved across it, and takes over what it says then, whatever was planned. What this process
+   * commits meanwhile moves the cursor up to the gap, never back and never beyond.
+   */
+  async moved_across(gap: SourceGap): Promise<boolean> {
+    const before = this.get(gap.topic, gap.partition) ?? 0;
+    const stored = await this.#read();
+    const cursor = stored.find(({ topic, partition }) => topic === gap.topic && partition === gap.partition);
+    const moved = gap.kind === "other_cluster"
+      ? cursor?.cluster_id !== gap.expected
+      : cursor !== undefined && (cursor.next_offset < before || cursor.next_offset > gap.cursor);
+    if (moved) this.reset(stored);
+    return moved;
   }
 
   /** Replaces everything by what the database says. */
-  reset(cursors: readonly Cursor[]): void {
+  reset(cursors: readonly StoredCursor[]): void {
+    this.#stored = cursors;
     this.#committed.clear();
     this.#planned.clear();
     for (const { topic, partition, next_offset } of cursors) {

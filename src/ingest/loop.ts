@@ -62,7 +62,8 @@ export class Ingest<Payload, State> {
       if (source.state === "starting") return { state: "starting", reason: null, since_ms: source.since_ms };
       if (source.state === "waiting") return { state: "paused", reason: source.reason, since_ms: source.since_ms };
       if (source.state === "gap" || source.state === "failed") {
-        return { state: "stopped", reason: source.reason, since_ms: source.since_ms };
+        const { reason, since_ms } = source;
+        return { state: "stopped", reason, since_ms, ...(source.state === "gap" ? { advice: source.advice } : {}) };
       }
     }
     return this.#status;
@@ -77,13 +78,9 @@ export class Ingest<Payload, State> {
   async resume_after_gap(): Promise<boolean> {
     const { source, cursors } = this.#options;
     const state = source.state();
-    if (state.state !== "gap" || state.gap.kind === "other_cluster") return false;
-    await cursors.reread();
-    if (cursors.get(state.gap.topic, state.gap.partition) === state.gap.cursor) return false;
-    this.#options.logger.log("warn", "the gap was accepted; going on", {
-      topic: state.gap.topic,
-      partition: state.gap.partition,
-    });
+    if (state.state !== "gap" || !await cursors.moved_across(state.gap)) return false;
+    const { kind, topic, partition, cursor } = state.gap;
+    this.#options.logger.log("warn", "the gap was accepted; going on", { kind, topic, partition, cursor });
     source.rewind();
     return true;
   }

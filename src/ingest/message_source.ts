@@ -43,10 +43,17 @@ export interface Cursor {
   readonly next_offset: number;
 }
 
+/** A cursor as the database has it. Its offset counts in one cluster alone. */
+export interface StoredCursor extends Cursor {
+  readonly cluster_id: string;
+}
+
 /** The cursors that are committed, as the database has them. Owned by the ingest loop, read synchronously by sources. */
 export interface CursorBook {
   /** The next offset to read, or null when this partition has never been read. */
   get(topic: string, partition: number): number | null;
+  /** A cursor of these topics that belongs to another cluster than this one; null when none does, as far as the database was read. */
+  foreign(topics: readonly string[], cluster_id: string): StoredCursor | null;
   /**
    * Reads the cursors from the database again. A source shared by several instances calls it when partitions are
    * assigned, before it delivers: another instance may have read them since, and what is then behind retention is no gap.
@@ -59,25 +66,30 @@ export interface CursorBook {
 export type SourceState =
   | { readonly state: "starting" | "running" | "closed"; readonly since_ms: number; readonly reason: null }
   | { readonly state: "waiting"; readonly since_ms: number; readonly reason: string }
-  | { readonly state: "gap"; readonly since_ms: number; readonly reason: string; readonly gap: SourceGap }
+  | {
+    readonly state: "gap";
+    readonly since_ms: number;
+    readonly reason: string;
+    /** What an operator can do: a sentence without its full stop, so that a command at its end can be copied. */
+    readonly advice: string;
+    readonly gap: SourceGap;
+  }
   | { readonly state: "failed"; readonly since_ms: number; readonly reason: string };
 
 /** A state of a source before it is dated. */
 export type UndatedState = SourceState extends infer State ? State extends SourceState ? Omit<State, "since_ms"> : never
   : never;
 
-/** Messages that can no longer be read: offsets [cursor, first_available) of one partition, or a cursor past the end. */
-export interface SourceGap {
-  readonly kind: "retention" | "truncated" | "other_cluster";
-  readonly topic: string;
-  readonly partition: number;
-  readonly cursor: number;
-  readonly first_available: number;
-  readonly end: number;
-}
+/** Messages that can no longer be read: offsets [cursor, first_available) of one partition, a cursor past the end, or one of another cluster. */
+export type SourceGap =
+  & { readonly topic: string; readonly partition: number; readonly cursor: number }
+  & (
+    | { readonly kind: "retention" | "truncated"; readonly first_available: number; readonly end: number }
+    | { readonly kind: "other_cluster"; readonly expected: string; readonly found: string }
+  );
 
 export interface MessageSource {
-  /** Names the cluster (or the queue) the offsets belong to. Known after `open`. */
+  /** Names the cluster (or the queue) the offsets belong to. Known after `open`; another one after an accepted change of clusters. */
   readonly cluster_id: string;
   /**
    * Connects and begins to deliver; resolves when the source can tell its cluster id, however long the brokers are away.

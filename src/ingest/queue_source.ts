@@ -112,7 +112,7 @@ export class QueueSource implements MessageSource {
       const gap = { kind, topic, partition: 0, cursor, first_available: this.#first, end } as const;
       const reason = `the queue "${topic}" handed out offsets ${this.#first} to ${this.#handed_out}, the cursor is ` +
         `${cursor}: another process uses the same queue name`;
-      this.#become({ state: "gap", reason, gap });
+      this.#become({ state: "gap", reason, advice: "Stop the other process, then start this one again", gap });
     } else {
       this.#let_go(cursor);
       this.#position = cursor;

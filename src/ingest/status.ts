@@ -3,6 +3,8 @@ export interface IngestStatus {
   readonly state: "starting" | "running" | "paused" | "stopped";
   readonly reason: string | null;
   readonly since_ms: number;
+  /** What an operator can do, where ingest knows: a sentence without its full stop. */
+  readonly advice?: string;
 }
 
 /** Counts of this process since it started. */

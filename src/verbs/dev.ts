@@ -21,7 +21,7 @@ export async function dev_verb(shell: Shell): Promise<void> {
   });
   await serve(shell, {
     source_name: queue === null ? "kafka" : "generator",
-    ...(queue === null ? {} : { source: () => Promise.resolve(queue) }),
+    ...(queue === null ? {} : { source: () => queue }),
     ready: (url) => console.log(welcome(shell, url)),
     beside: (opened, signal) =>
       queue === null ? into_topic(shell, opened, signal) : into_queue(shell, opened, queue, signal),

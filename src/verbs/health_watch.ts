@@ -69,10 +69,9 @@ export class HealthWatch {
   }
 
   now(): Health {
-    const { state, reason, since_ms } = this.#ingest.status();
     const head = this.#head;
     return {
-      ingest: { state, reason, since_ms, source: this.#ingest.source },
+      ingest: { ...this.#ingest.status(), source: this.#ingest.source },
       database: this.#database_health(),
       recorded_ms: head?.recorded_at_us == null ? null : Math.floor(head.recorded_at_us / 1000),
       lag: this.#ingest.lag(),
@@ -100,8 +99,9 @@ export function readiness_of({ database, ingest }: Health): ReadinessCheck[] {
   const told = (what: string, { since_ms, reason }: { readonly since_ms: number; readonly reason: string | null }) =>
     `${what} since ${new Date(since_ms).toISOString()}: ${reason ?? "no reason given"}`;
   const runs = ingest.state === "running";
+  const advice = ingest.advice === undefined ? [] : [ingest.advice];
   return [
     { name: "database", ok: database.ok, reason: database.ok ? null : told("does not answer", database) },
-    { name: "ingest", ok: runs, reason: runs ? null : told(ingest.state, ingest) },
+    { name: "ingest", ok: runs, reason: runs ? null : [told(ingest.state, ingest), ...advice].join(". ") },
   ];
 }

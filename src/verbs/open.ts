@@ -32,6 +32,7 @@ export async function open_log(shell: Shell): Promise<Opened> {
     (error) => logger.log("warn", "an idle database connection broke", { reason: error }),
   );
   try {
+    const since = new Date(system_clock.now_ms()).toISOString();
     for (let attempt = 1;; attempt++) {
       try {
         for (const { version, name } of await migrate(database)) logger.log("info", "migrated", { version, name });
@@ -40,7 +41,7 @@ export async function open_log(shell: Shell): Promise<Opened> {
       } catch (error) {
         if (!is_outage(error) || is_refused(error)) throw error;
         const ms = backoff_ms(attempt, Math.random());
-        logger.log("warn", "the database does not answer; waiting", { reason: error, next_try_ms: ms });
+        logger.log("warn", "the database does not answer; waiting", { since, reason: error, attempt, next_try_ms: ms });
         await wait(ms, signal);
       }
     }
@@ -89,13 +90,8 @@ export async function with_producer(
  * The Kafka source of the configuration.
  * @param failed hears when the brokers refuse for good; the program then has to end
  */
-export async function kafka_source(
-  shell: Shell,
-  database: Database,
-  failed: (reason: string) => void,
-): Promise<MessageSource> {
+export function kafka_source(shell: Shell, failed: (reason: string) => void): MessageSource {
   const { config } = shell;
-  const known = (await read_cursors(database)).filter(({ topic }) => config.topics.includes(topic));
   return new KafkaSource(
     {
       ...kafka_connection(shell),
@@ -104,7 +100,6 @@ export async function kafka_source(
       partitions: config.partitions,
       replication: config.replication,
       create_topic: true,
-      expected_cluster_id: known[0]?.cluster_id ?? null,
     },
     system_clock,
     {

@@ -2,7 +2,7 @@ import { trips_board } from "../domains/trips/mod.ts";
 import { FeedHub, interval_ticker } from "../feed/mod.ts";
 import { ASSETS, make_app, make_metrics, make_static_files, serve_http } from "../http/mod.ts";
 import type { MessageSource } from "../ingest/mod.ts";
-import { type Logger, system_clock } from "../runtime/mod.ts";
+import { backoff_ms, type Logger, system_clock, wait } from "../runtime/mod.ts";
 import { HealthWatch, readiness_of } from "./health_watch.ts";
 import { kafka_source, make_ingest, open_log, type Opened } from "./open.ts";
 import { type Shell, UsageError, VERSION } from "./shell.ts";
@@ -10,7 +10,7 @@ import { type Shell, UsageError, VERSION } from "./shell.ts";
 /** What a program that serves is asked to do beside. */
 export interface ServeOptions {
   /** Gives the source; the default is Kafka. */
-  readonly source?: (opened: Opened, failed: (reason: string) => void) => Promise<MessageSource>;
+  readonly source?: () => MessageSource;
   readonly source_name: "generator" | "kafka";
   /** Work that runs as long as the program does, such as feeding the generator's trips in. */
   readonly beside?: (opened: Opened, signal: AbortSignal) => Promise<void>;
@@ -29,7 +29,7 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
   const failure = new AbortController();
   const signal = AbortSignal.any([shell.signal, failure.signal]);
   const failed = (reason: string) => failure.abort(new Error(reason));
-  const source = await (options.source ?? ((log, fail) => kafka_source(shell, log.database, fail)))(opened, failed);
+  const source = options.source?.() ?? kafka_source(shell, failed);
 
   const wake = (seconds: number) => {
     metrics.observe_batch_s(seconds);
@@ -88,7 +88,7 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
   const cut = new AbortController();
   const served = serve_http(app, { host: config.host, port: config.port, signal: cut.signal });
   try {
-    watch_gap(() => ingest.resume_after_gap(), signal, logger);
+    void watch_gap(() => ingest.resume_after_gap(), signal, logger);
     await health.ask();
     options.ready(`http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${served.port}/`, opened);
     const beside = options.beside?.(opened, signal) ?? Promise.resolve();
@@ -107,14 +107,22 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
   if (failure.signal.aborted) throw failure.signal.reason;
 }
 
-const GAP_WATCH_MS = 5_000;
+const GAP_WATCH_MS = 2_000;
 
-/** Looks every few seconds whether a gap was accepted, until the signal. */
-function watch_gap(resume: () => Promise<boolean>, signal: AbortSignal, logger: Logger): void {
-  const timer = setInterval(() => {
-    resume().catch((error) => logger.log("warn", "cannot look whether the gap was accepted", { reason: error }));
-  }, GAP_WATCH_MS);
-  signal.addEventListener("abort", () => clearInterval(timer), { once: true });
+/** Looks every few seconds whether a gap was accepted, until the signal; less often while the database does not answer. Never rejects. */
+async function watch_gap(resume: () => Promise<boolean>, signal: AbortSignal, logger: Logger): Promise<void> {
+  for (let failures = 0; !signal.aborted;) {
+    const pause_ms = failures === 0 ? GAP_WATCH_MS : backoff_ms(failures, Math.random(), 2 * GAP_WATCH_MS, 60_000);
+    try {
+      await wait(pause_ms, signal);
+      await resume();
+      failures = 0;
+    } catch (error) {
+      if (signal.aborted) return;
+      failures++;
+      logger.log("warn", "cannot look whether the gap was accepted", { reason: error, attempt: failures });
+    }
+  }
 }
 
 /** Resolves when the signal is aborted. */

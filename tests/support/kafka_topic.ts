@@ -34,7 +34,6 @@ export function options_of(brokers: string, topic: string, changes: Partial<Kafk
     partitions: 1,
     replication: 1,
     create_topic: true,
-    expected_cluster_id: null,
     ...changes,
   };
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { CursorBook, MessageSource, SourceMessage } from "../../src/ingest/message_source.ts";
+import type { CursorBook, MessageSource, SourceMessage, StoredCursor } from "../../src/ingest/message_source.ts";
 
 /** A cursor book that a test writes: what the database would have committed. */
 export class TestBook implements CursorBook {
@@ -8,6 +8,8 @@ export class TestBook implements CursorBook {
   refreshed = 0;
   /** What a refresh finds, by `topic:partition`. */
   elsewhere = new Map<string, number>();
+  /** The cluster that all cursors belong to; null is whichever answers. */
+  cluster_id: string | null = null;
 
   get(topic: string, partition: number): number | null {
     return this.#cursors.get(`${topic}:${partition}`) ?? null;
@@ -15,6 +17,11 @@ export class TestBook implements CursorBook {
 
   set(topic: string, partition: number, next_offset: number): void {
     this.#cursors.set(`${topic}:${partition}`, next_offset);
+  }
+
+  foreign([topic = ""]: readonly string[], cluster_id: string): StoredCursor | null {
+    if (this.cluster_id === null || this.cluster_id === cluster_id) return null;
+    return { topic, partition: 0, next_offset: this.get(topic, 0) ?? 0, cluster_id: this.cluster_id };
   }
 
   refresh(): Promise<void> {

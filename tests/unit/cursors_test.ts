@@ -19,7 +19,7 @@ const batch = (
     timestamp_ms: 0,
   })),
 });
-const cursor = (partition: number, next_offset: number) => ({ topic: "t", partition, next_offset });
+const cursor = (partition: number, next_offset: number) => ({ topic: "t", partition, next_offset, cluster_id: "c" });
 const advance = (partition: number, from: number | null, to: number) => ({ topic: "t", partition, from, to });
 const claimed = (cursors: Cursors, ...batches: SourceBatch[]) => {
   const claim = cursors.claim(batches);
@@ -90,4 +90,41 @@ Deno.test("refresh raises what is committed to what another process wrote, and n
   known = [cursor(2, 1)];
   await cursors.refresh();
   assert.deepEqual([cursors.get("t", 0), cursors.get("t", 2)], [8, 1]);
+});
+
+Deno.test("a cursor of another cluster is foreign, on the topics that are asked about", async () => {
+  const elsewhere = { ...cursor(1, 2), cluster_id: "d" };
+  const cursors = new Cursors(() => Promise.resolve([cursor(0, 5), elsewhere]));
+  assert.equal(cursors.foreign(["t"], "c"), null, "nothing was read yet");
+  await cursors.refresh();
+  assert.deepEqual(cursors.foreign(["s", "t"], "c"), elsewhere);
+  assert.deepEqual(cursors.foreign(["t"], "d"), cursor(0, 5));
+  assert.equal(cursors.foreign(["s"], "c"), null);
+  cursors.reset([cursor(0, 5)]);
+  assert.equal(cursors.foreign(["t"], "c"), null);
+});
+
+Deno.test("a gap is crossed when its cursor was moved back, beyond it or to another cluster, not by what is committed up to it", async () => {
+  let known: ReturnType<typeof cursor>[] = [];
+  const cursors = new Cursors(() => Promise.resolve(known));
+  const retention = { kind: "retention", topic: "t", partition: 0, cursor: 10, first_available: 20, end: 30 } as const;
+  const other = { kind: "other_cluster", topic: "t", partition: 0, cursor: 10, expected: "c", found: "d" } as const;
+  cursors.reset([cursor(0, 6)]);
+  for (const offset of [6, 8, 10]) {
+    known = [cursor(0, offset)];
+    assert.equal(await cursors.moved_across(retention), false);
+    assert.equal(cursors.get("t", 0), 6, "what this process commits it takes in by itself");
+  }
+  assert.equal(await cursors.moved_across(other), false);
+  for (const [gap, moved] of [[retention, 20], [{ ...retention, kind: "truncated" }, 0]] as const) {
+    cursors.reset([cursor(0, 6)]);
+    known = [cursor(0, moved)];
+    assert.equal(await cursors.moved_across(gap), true);
+    assert.equal(cursors.get("t", 0), moved);
+  }
+  cursors.reset([cursor(0, 10)]);
+  known = [{ ...cursor(0, 10), cluster_id: "d" }];
+  assert.equal(await cursors.moved_across(other), true);
+  known = [];
+  assert.equal(await cursors.moved_across(other), true, "nothing was ever committed from the cluster before");
 });

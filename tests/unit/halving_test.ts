@@ -63,7 +63,7 @@ Deno.test("halving loses and repeats nothing: parts tile the offsets in order, d
 
 Deno.test("a part advances its own partitions, from what is committed by now to its own end", () => {
   const cursors = new Cursors();
-  cursors.reset([{ topic: "t", partition: 0, next_offset: 7 }]);
+  cursors.reset([{ topic: "t", partition: 0, next_offset: 7, cluster_id: "c" }]);
   const whole = [0, 1, 2].map((partition) => ({ topic: "t", partition, from: 5, to: 20 }));
   const part = [batch(0, 7, [7], 9), batch(0, 9, [9], 12), batch(1, 5, [], 6)];
   assert.deepEqual(advances_of(part, whole, cursors), [

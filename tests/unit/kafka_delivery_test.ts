@@ -26,6 +26,7 @@ function set_up(bound = MUCH) {
     sought: null as number | null,
     resolved: [] as number[],
     gaps: [] as SourceGap[],
+    other_cluster: null as SourceGap | null,
     waits: [] as string[],
     broken: [] as unknown[],
     running: true,
@@ -51,6 +52,7 @@ function set_up(bound = MUCH) {
     on_open: () => {},
     on_waiting: (reason) => on.waits.push(reason),
     on_gap: (gap) => on.gaps.push(gap),
+    other_cluster: () => Promise.resolve(on.other_cluster),
     on_broken: (error) => on.broken.push(error),
   });
   /** What kafkajs hands to a handler for offsets [from, to). */
@@ -225,4 +227,15 @@ Deno.test("brokers that cannot be asked are asked again, and delivery waits", as
   delivery.joined([AT]);
   await until("the cursors were checked", () => delivery.is_open);
   assert.deepEqual(on.waits, ["the cursors cannot be checked: Error: no broker"]);
+});
+
+Deno.test("after a join to another cluster nothing is delivered", async () => {
+  const { delivery, fetched, spans, on } = set_up();
+  const gap = { kind: "other_cluster", ...AT, cursor: 7, expected: "a", found: "b" } as const;
+  on.other_cluster = gap;
+  delivery.joined([AT]);
+  await until("the gap is told", () => on.gaps.length === 1);
+  on.running = false;
+  await delivery.each_batch(fetched(0, 2));
+  assert.deepEqual([delivery.is_open, on.gaps, spans()], [false, [gap], []]);
 });

@@ -25,6 +25,8 @@ export interface DeliveryParts {
   readonly on_open: () => void;
   readonly on_waiting: (reason: string) => void;
   readonly on_gap: (gap: SourceGap) => void;
+  /** Asks which cluster answers; a gap when it is not the cursors'. */
+  readonly other_cluster: () => Promise<SourceGap | null>;
   readonly on_broken: (error: unknown) => void;
 }
 
@@ -183,6 +185,10 @@ export class KafkaDelivery {
     for (let attempt = 1; !gone(); attempt++) {
       try {
         await book.refresh?.();
+        // The join may be to a cluster that took the place of the one before.
+        const other = await this.#parts.other_cluster();
+        if (gone()) return;
+        if (other !== null) return this.#parts.on_gap(other);
         const marks = await admin.watermarks(topics);
         if (gone()) return;
         watch.saw(marks);

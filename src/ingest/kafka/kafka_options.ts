@@ -33,8 +33,6 @@ export interface KafkaOptions extends KafkaConnectionOptions, TopicShape {
   readonly group: string;
   /** Create absent topics. Without it an absent topic is waited for. */
   readonly create_topic: boolean;
-  /** The cluster the stored cursors belong to; null when there are none. Another one is a gap. */
-  readonly expected_cluster_id: string | null;
 }
 
 /** What tests turn and operators need not. Times in milliseconds. */

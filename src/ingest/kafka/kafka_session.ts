@@ -23,7 +23,7 @@ export interface SessionParts {
   readonly buffer: MessageBuffer;
   readonly watch: PartitionWatch;
   readonly changed: WakeUp;
-  /** Told the cluster's id once a life; a gap returned ends it. */
+  /** Told the cluster's id at every connecting, join and rewind; a gap returned ends the life. */
   readonly on_cluster: (cluster_id: string) => SourceGap | null;
   readonly on_running: () => void;
   readonly on_waiting: (reason: string) => void;
@@ -46,6 +46,7 @@ export class KafkaSession {
   readonly #life = new AbortController();
   readonly #over = Promise.withResolvers<SessionEnd>();
   #last_sign_ms: number;
+  #cluster_id: string | null = null;
   #quiet = false;
   #opened = false;
 
@@ -77,6 +78,7 @@ export class KafkaSession {
       },
       on_waiting: (reason) => this.#wait_for_life(reason),
       on_gap: (gap) => this.#end({ end: "gap", gap }),
+      other_cluster: () => this.#other_cluster(),
       on_broken: (error) => this.#end_with(error),
     });
   }
@@ -100,7 +102,10 @@ export class KafkaSession {
 
   /** Begins again from the book. */
   rewind(): void {
-    if (!this.#life.signal.aborted) this.#delivery.rewind();
+    if (this.#life.signal.aborted) return;
+    const gap = this.#cluster_id === null ? null : this.#parts.on_cluster(this.#cluster_id);
+    if (gap === null) this.#delivery.rewind();
+    else this.#end({ end: "gap", gap });
   }
 
   /** Passes durable cursors on to the group. */
@@ -111,7 +116,7 @@ export class KafkaSession {
   async #start(): Promise<void> {
     const { options, watch } = this.#parts;
     await this.#admin_client.connect();
-    const gap = this.#parts.on_cluster(await this.#admin.cluster_id());
+    const gap = await this.#other_cluster();
     if (gap !== null) return this.#end({ end: "gap", gap });
     await this.#provide_topics();
     watch.saw(await this.#admin.watermarks(options.topics));
@@ -128,6 +133,11 @@ export class KafkaSession {
       partitionsConsumedConcurrently: 4,
       eachBatch: (payload) => this.#delivery.each_batch(payload),
     });
+  }
+
+  async #other_cluster(): Promise<SourceGap | null> {
+    this.#cluster_id = await this.#admin.cluster_id();
+    return this.#parts.on_cluster(this.#cluster_id);
   }
 
   async #provide_topics(): Promise<void> {

@@ -12,7 +12,7 @@ import type {
 import { WakeUp } from "../wake_up.ts";
 import { default_settings, type KafkaOptions, type KafkaSettings } from "./kafka_options.ts";
 import { KafkaSession, type SessionEnd } from "./kafka_session.ts";
-import { gap_reason, PartitionWatch } from "./partition_watch.ts";
+import { GAP_ADVICE, gap_reason, PartitionWatch } from "./partition_watch.ts";
 
 /**
  * Reads topics as a member of a consumer group.
@@ -31,6 +31,8 @@ export class KafkaSource implements MessageSource {
   readonly #closing = new AbortController();
   readonly #cluster = Promise.withResolvers<string>();
   #cluster_id: string | null = null;
+  /** The cluster whose messages may be on their way to the log; null when none are. */
+  #expected: string | null = null;
   #book: CursorBook | null = null;
   #session: KafkaSession | null = null;
   #lives: Promise<void> | null = null;
@@ -86,7 +88,10 @@ export class KafkaSource implements MessageSource {
   rewind(): void {
     this.#buffer.clear();
     this.#session?.rewind();
-    if (this.#state.state === "gap") this.#become({ state: "starting", reason: null });
+    if (this.#state.state === "gap") {
+      this.#expected = null;
+      this.#become({ state: "starting", reason: null });
+    }
     this.#resumed.ring();
     this.#changed.ring();
   }
@@ -142,7 +147,7 @@ export class KafkaSource implements MessageSource {
       case "lost":
         return this.#become({ state: "waiting", reason: ended.reason });
       case "gap":
-        return this.#become({ state: "gap", reason: gap_reason(ended.gap), gap: ended.gap });
+        return this.#become({ state: "gap", reason: gap_reason(ended.gap), advice: GAP_ADVICE, gap: ended.gap });
       case "failed": {
         const brokers = this.#options.brokers.join(",");
         this.#cluster.reject(new Error(`cannot read Kafka at "${brokers}": ${ended.reason}`, { cause: ended.cause }));
@@ -157,6 +162,9 @@ export class KafkaSource implements MessageSource {
     if (ended.end === "lost") {
       const { retry_first_ms, retry_cap_ms } = this.#settings;
       const pause_ms = backoff_ms(failures, Math.random(), retry_first_ms, retry_cap_ms);
+      const since = new Date(this.#state.since_ms).toISOString();
+      const told = { since, reason: ended.reason, attempt: failures, next_try_ms: pause_ms };
+      this.#options.log("warn", "Kafka is in trouble; waiting", told);
       await wait(pause_ms, signal).catch(() => {});
     }
     while (!signal.aborted && (this.#state.state === "gap" || this.#state.state === "failed")) {
@@ -164,15 +172,19 @@ export class KafkaSource implements MessageSource {
     }
   }
 
-  /** The first cluster met gives the id; another one, then or later, is a gap. */
-  #meet_cluster(cluster_id: string, book: CursorBook): SourceGap | null {
-    const expected = this.#options.expected_cluster_id ?? this.#cluster_id;
-    this.#cluster_id ??= cluster_id;
-    this.#cluster.resolve(cluster_id);
-    if (expected === null || expected === cluster_id) return null;
-    const topic = this.#options.topics[0] ?? "";
-    const cursor = book.get(topic, 0) ?? 0;
-    return { kind: "other_cluster", topic, partition: 0, cursor, first_available: 0, end: 0 };
+  /** Another cluster than the cursors', or than the one whose messages may be on their way, is a gap. */
+  #meet_cluster(found: string, book: CursorBook): SourceGap | null {
+    const { topics } = this.#options;
+    const foreign = book.foreign(topics, found);
+    const expected = foreign?.cluster_id ?? this.#expected ?? found;
+    this.#cluster_id ??= found;
+    this.#cluster.resolve(found);
+    if (expected === found) {
+      this.#cluster_id = this.#expected = found;
+      return null;
+    }
+    const { topic, partition, next_offset: cursor } = foreign ?? { topic: topics[0]!, partition: 0, next_offset: 0 };
+    return { kind: "other_cluster", topic, partition, cursor, expected, found };
   }
 
   #become(next: UndatedState): void {
@@ -181,7 +193,11 @@ export class KafkaSource implements MessageSource {
     if (before.state === "closed" || (same && before.reason === next.reason)) return;
     // The reason may change while it waits; how long it has been waiting counts on.
     this.#state = { ...next, since_ms: same ? before.since_ms : this.#settings.clock.now_ms() };
-    if (!same) this.#options.log(LEVELS[next.state], `Kafka source ${next.state}`, { reason: next.reason });
+    if (!same) {
+      const since = new Date(this.#state.since_ms).toISOString();
+      const { state, ...told } = next;
+      this.#options.log(LEVELS[state], `Kafka source ${state}`, { since, ...told });
+    }
     this.#settings.on_state(this.#state);
   }
 }

@@ -12,13 +12,16 @@ export interface Position extends TopicPartition {
   readonly offset: number;
 }
 
+/** A gap within one cluster. */
+export type PartitionGap = Exclude<SourceGap, { readonly kind: "other_cluster" }>;
+
 /** What a look for gaps found. `suspected`: look again. */
 export type GapLook =
   | { readonly look: "sound" | "suspected" }
-  | { readonly look: "gap"; readonly gap: SourceGap };
+  | { readonly look: "gap"; readonly gap: PartitionGap };
 
 /** Judges one partition: may reading go on at `position`? Null when it may. Pure. */
-export function gap_at(position: number, mark: Watermarks): SourceGap | null {
+export function gap_at(position: number, mark: Watermarks): PartitionGap | null {
   const { topic, partition, low, high } = mark;
   const gap = { topic, partition, cursor: position, first_available: low, end: high };
   if (low > position) return { kind: "retention", ...gap };
@@ -28,17 +31,21 @@ export function gap_at(position: number, mark: Watermarks): SourceGap | null {
 
 /** A gap in words for operators. */
 export function gap_reason(gap: SourceGap): string {
-  const { topic, partition, cursor, first_available, end } = gap;
+  const { topic, partition, cursor } = gap;
   switch (gap.kind) {
     case "retention":
-      return `${topic}:${partition} keeps offsets from ${first_available} on, the next one to read is ${cursor}: ` +
-        `${first_available - cursor} offsets are gone`;
+      return `${topic}:${partition} keeps offsets from ${gap.first_available} on, the next one to read is ${cursor}: ` +
+        `${gap.first_available - cursor} offsets are gone`;
     case "truncated":
-      return `${topic}:${partition} ends at offset ${end}, the next one to read is ${cursor}: the topic was cut or made anew`;
+      return `${topic}:${partition} ends at offset ${gap.end}, the next one to read is ${cursor}: the topic was cut or made anew`;
     case "other_cluster":
-      return `the cursors belong to another Kafka cluster than the one that answers`;
+      return `the cursor of ${topic}:${partition} belongs to Kafka cluster "${gap.expected}", "${gap.found}" answers`;
   }
 }
+
+/** What an operator can do at a gap. */
+export const GAP_ADVICE =
+  "To go on without what is gone, by itself and on record: tacho accept-gap --by NAME --reason TEXT";
 
 /**
  * What is known of the partitions: which are assigned, the next offset each will hand out (its position), and the ends of
@@ -51,7 +58,7 @@ export class PartitionWatch {
   #suspected = new Map<string, number>();
 
   /** Replaces the assignment; every partition begins at its cursor, an unknown one at the earliest offset seen. */
-  assign(partitions: readonly TopicPartition[], book: CursorBook): void {
+  assign(partitions: readonly TopicPartition[], book: Pick<CursorBook, "get">): void {
     this.#positions = new Map(
       partitions.map(({ topic, partition }) => {
         const key = key_of(topic, partition);
@@ -117,7 +124,7 @@ export class PartitionWatch {
   }
 
   /** Messages between the cursors and the ends of the assigned logs; null before an assignment and while an end is unknown. */
-  lag(book: CursorBook): number | null {
+  lag(book: Pick<CursorBook, "get">): number | null {
     if (this.#positions === null) return null;
     let lag = 0;
     for (const { topic, partition } of this.#positions.values()) {
