@@ -95,6 +95,7 @@ program.command("accept-gap")
   )
   .requiredOption("--by <name>", "who accepts it")
   .requiredOption("--reason <text>", "why")
+  .option("--only <partition...>", "only these partitions, as topic:number; one without a gap is read anew")
   .option("--dry-run", "only say what would be accepted", false)
   .action((options) => run_verb((shell) => accept_gap_verb(shell, options)));
 

@@ -1,15 +1,22 @@
-import type { Database } from "../database/mod.ts";
+import { type Database, plain_array, text_array } from "../database/mod.ts";
 import { canonical_json } from "../domains/mod.ts";
 import { format_time } from "../kpi/mod.ts";
 import { CursorMoved, write_batch } from "./append.ts";
 import { type BatchHeader, content_hash, next_link } from "./chain.ts";
 
-/** Messages that an operator accepts as lost: the cursor of one partition moves from `from` to `to`, perhaps in another cluster. */
+/** A gap of one partition: the cursor moves from `from`, which counts in the cluster `cluster_id`, to `to`. */
 export interface AcceptedGap {
   readonly topic: string;
   readonly partition: number;
   readonly from: number;
   readonly to: number;
+  readonly cluster_id: string;
+}
+
+/** Messages that an operator accepts as lost, at least one partition's. */
+export interface AcceptedGaps {
+  readonly gaps: readonly AcceptedGap[];
+  /** The cluster that the offsets moved to count in. */
   readonly cluster_id: string;
   /** Who accepts it, and why. */
   readonly by: string;
@@ -17,27 +24,38 @@ export interface AcceptedGap {
 }
 
 /**
- * Moves a cursor across a gap and records who accepted it, when, why and which offsets, as a batch of its own in the hash chain.
- * Throws CursorMoved when the cursor does not stand at `from` any more; nothing is written then.
+ * Moves the cursors across the gaps and records who accepted them, when, why and which offsets, as a batch of its own in the hash chain:
+ * all of them or none. Throws CursorMoved when a cursor does not stand where it did; nothing is written then.
  * @returns the number of the batch
  */
-export function accept_gap(database: Database, gap: AcceptedGap, recorded_at_us: number): Promise<number> {
+export function accept_gaps(database: Database, accepted: AcceptedGaps, recorded_at_us: number): Promise<number> {
   const recorded_at = format_time(recorded_at_us);
-  const { topic, partition, from, to, cluster_id, by, reason } = gap;
+  const { gaps, cluster_id, by, reason } = accepted;
   return database.transaction(async (tx) => {
     const [head] = await tx.query<{ position: string; batch: string; link: Uint8Array }>(
       "update log_head set batch = batch + 1, recorded_at = $1 returning position, batch, link",
       [recorded_at],
     );
     const moved = await tx.execute(
-      `update source_cursors set next_offset = $4, cluster_id = $5, updated_at = now()
-        where topic = $1 and partition = $2 and next_offset = $3`,
-      [topic, partition, from, to, cluster_id],
+      `update source_cursors c set next_offset = u.next_offset, cluster_id = $1, updated_at = now()
+        from unnest($2::text[], $3::integer[], $4::bigint[], $5::bigint[], $6::text[])
+          as u(topic, partition, next_offset, expected, cluster_id)
+        where c.topic = u.topic and c.partition = u.partition and c.next_offset = u.expected and c.cluster_id = u.cluster_id`,
+      [
+        cluster_id,
+        text_array(gaps.map(({ topic }) => topic)),
+        plain_array(gaps.map(({ partition }) => partition)),
+        plain_array(gaps.map(({ to }) => to)),
+        plain_array(gaps.map(({ from }) => from)),
+        text_array(gaps.map((gap) => gap.cluster_id)),
+      ],
     );
-    if (head === undefined || moved !== 1) {
-      throw new CursorMoved(`accept gap: expected the cursor of ${topic}/${partition} at ${from}; it stands elsewhere`);
+    if (head === undefined || moved !== gaps.length) {
+      const wanted = gaps.map(({ topic, partition, from }) => `${topic}/${partition} at ${from}`).join(", ");
+      throw new CursorMoved(`accept gap: expected ${wanted}; ${gaps.length - moved} of them stand elsewhere`);
     }
     const position = Number(head.position);
+    const left = [...new Set(gaps.map((gap) => gap.cluster_id))].filter((id) => id !== cluster_id);
     const header: BatchHeader = {
       batch: Number(head.batch),
       kind: "gap_accepted",
@@ -48,8 +66,8 @@ export function accept_gap(database: Database, gap: AcceptedGap, recorded_at_us:
       duplicates: 0,
       quarantined: 0,
       late: 0,
-      cursors: canonical_json([{ from, partition, to, topic }]),
-      note: canonical_json({ by, cluster_id, reason }),
+      cursors: canonical_json(gaps.map(({ topic, partition, from, to }) => ({ from, partition, to, topic }))),
+      note: canonical_json({ by, cluster_id, reason, ...(left.length === 0 ? {} : { cluster_ids_left: left }) }),
       recorded_at,
     };
     const content = content_hash([]);

@@ -5,7 +5,7 @@
  * quarantined`; each stream's revisions are 1..n. On failure nothing of the batch is there. On repeat of the same batch the
  * cursors have moved on, so `CursorMoved` is thrown and nothing is written twice.
  */
-export { accept_gap, type AcceptedGap } from "./accept_gap.ts";
+export { accept_gaps, type AcceptedGap, type AcceptedGaps } from "./accept_gap.ts";
 export * from "./append.ts";
 export * from "./chain.ts";
 export * from "./event_line.ts";

@@ -1,5 +1,6 @@
-import { accept_gap, read_cursors } from "../event_log/mod.ts";
-import { open_kafka_admin } from "../ingest/kafka/mod.ts";
+import { accept_gaps, type AcceptedGap, CursorMoved, read_cursors } from "../event_log/mod.ts";
+import { type KafkaAdmin, open_kafka_admin } from "../ingest/kafka/mod.ts";
+import type { StoredCursor } from "../ingest/mod.ts";
 import { system_clock } from "../runtime/mod.ts";
 import { kafka_connection, open_log } from "./open.ts";
 import { type Shell, UsageError } from "./shell.ts";
@@ -9,21 +10,22 @@ export interface AcceptGapOptions {
   readonly by: string;
   readonly reason: string;
   readonly dryRun: boolean;
+  /** Partitions as `topic:number`; all with a gap unless given. */
+  readonly only?: readonly string[];
 }
 
-/** A partition whose cursor no longer fits what the cluster has. */
-interface Gap {
-  readonly topic: string;
-  readonly partition: number;
-  readonly from: number;
-  readonly to: number;
+const NO_GAP = "no gap: every cursor lies within what its partition has; " +
+  "where a topic was made anew and has grown past its cursor since, name the partition with --only";
+
+/** A gap and what an operator is told of it. */
+interface ToldGap extends AcceptedGap {
   readonly told: string;
 }
 
 /**
  * `tacho accept-gap`: finds the partitions whose cursor lies outside what the topic still has, or belongs to another cluster, and moves
- * each to the first offset that can be read. What is read again is recognised by its event ids. A program that stopped at the gap
- * goes on by itself.
+ * them to the first offset that can be read, all in one transaction. What is read again is recognised by its event ids. A program that
+ * stopped at the gap goes on by itself.
  */
 export async function accept_gap_verb(shell: Shell, options: AcceptGapOptions): Promise<void> {
   if (shell.config.kafka_brokers === null) {
@@ -32,24 +34,21 @@ export async function accept_gap_verb(shell: Shell, options: AcceptGapOptions): 
   const { database } = await open_log(shell);
   try {
     const admin = await open_kafka_admin(kafka_connection(shell));
-    const { gaps, cluster_id } = await find_gaps(shell, admin, await read_cursors(database)).finally(() =>
-      admin.close()
-    );
-    if (gaps.length === 0) console.log("no gap: every cursor lies within what its partition has");
-    for (const gap of gaps) {
-      if (options.dryRun) {
-        console.log(`would accept: ${gap.told}`);
-        continue;
-      }
-      const { topic, partition, from, to } = gap;
-      const { by, reason } = options;
-      const batch = await accept_gap(
-        database,
-        { topic, partition, from, to, cluster_id, by, reason },
-        system_clock.now_ms() * 1000,
-      );
-      console.log(`accepted in batch ${batch}: ${gap.told}`);
-    }
+    const known = (await read_cursors(database)).filter(({ topic }) => shell.config.topics.includes(topic));
+    const found = await find_gaps(shell, admin, known, options.only ?? []).finally(() => admin.close());
+    const { gaps, cluster_id } = found;
+    if (gaps.length === 0) console.log(NO_GAP);
+    if (gaps.length === 0 || options.dryRun) return gaps.forEach(({ told }) => console.log(`would accept: ${told}`));
+    shell.signal.throwIfAborted();
+    const { by, reason } = options;
+    const batch = await accept_gaps(database, { gaps, cluster_id, by, reason }, system_clock.now_ms() * 1000)
+      .catch((cause) => {
+        if (!(cause instanceof CursorMoved)) throw cause;
+        throw new Error("accept-gap: nothing was accepted, a cursor moved meanwhile; look again with --dry-run", {
+          cause,
+        });
+      });
+    for (const { told } of gaps) console.log(`accepted in batch ${batch}: ${told}`);
   } finally {
     await database.close();
   }
@@ -57,26 +56,46 @@ export async function accept_gap_verb(shell: Shell, options: AcceptGapOptions): 
 
 async function find_gaps(
   { config }: Shell,
-  admin: Awaited<ReturnType<typeof open_kafka_admin>>,
-  cursors: Awaited<ReturnType<typeof read_cursors>>,
-): Promise<{ gaps: Gap[]; cluster_id: string }> {
+  admin: KafkaAdmin,
+  known: readonly StoredCursor[],
+  only: readonly string[],
+): Promise<{ gaps: ToldGap[]; cluster_id: string }> {
+  const name_of = ({ topic, partition }: StoredCursor) => `${topic}:${partition}`;
+  const unknown = only.find((name) => !known.some((cursor) => name_of(cursor) === name));
+  if (unknown !== undefined) {
+    throw new UsageError(
+      `accept-gap --only ${JSON.stringify(unknown)}: expected a partition that was read, one of ${
+        known.map(name_of).join(", ") || "none"
+      }`,
+    );
+  }
   const cluster_id = await admin.cluster_id();
-  const ends = await admin.watermarks(config.topics);
-  const gaps = cursors.filter(({ topic }) => config.topics.includes(topic)).flatMap((cursor): Gap[] => {
+  const absent = await admin.absent(config.topics);
+  const ends = await admin.watermarks(config.topics.filter((topic) => !absent.includes(topic)));
+  const gaps = known.flatMap((cursor): ToldGap[] => {
     const { topic, partition, next_offset: from } = cursor;
+    const named = only.includes(name_of(cursor));
+    if (only.length > 0 && !named) return [];
     const end = ends.find((each) => each.topic === topic && each.partition === partition);
-    const { low, high } = end ?? { low: 0, high: 0 };
-    const name = `${topic}/${partition}: cursor ${from} moves to ${low}`;
-    if (cursor.cluster_id !== cluster_id) {
-      return [{ topic, partition, from, to: low, told: `${name}; cluster ${cursor.cluster_id} became ${cluster_id}` }];
-    }
-    if (from < low) {
-      return [{ topic, partition, from, to: low, told: `${name}; offsets ${from} to ${low - 1} are gone` }];
-    }
-    if (from > high) {
-      return [{ topic, partition, from, to: low, told: `${name}; the topic ends at ${high}, it was made anew` }];
-    }
-    return [];
+    const { low: to, high } = end ?? { low: 0, high: 0 };
+    const why = why_gap(cursor, cluster_id, to, high, named);
+    if (why === null) return [];
+    const told = `${name_of(cursor)}: cursor ${from} moves to ${to}; ${why}`;
+    return [{ topic, partition, from, to, cluster_id: cursor.cluster_id, told }];
   });
   return { gaps, cluster_id };
+}
+
+/** Why a cursor cannot be read on from, in words; null when it can. One that is named by the operator is moved where it lies within, too. */
+function why_gap(
+  { next_offset: from, cluster_id }: StoredCursor,
+  answering: string,
+  low: number,
+  high: number,
+  named: boolean,
+): string | null {
+  if (cluster_id !== answering) return `cluster "${cluster_id}" became "${answering}"`;
+  if (from < low) return from === low - 1 ? `offset ${from} is gone` : `offsets ${from} to ${low - 1} are gone`;
+  if (from > high) return `the topic ends at ${high}, it was cut or made anew`;
+  return named && from > low ? `it lies within what the topic has, ${low} to ${high}; all of that is read anew` : null;
 }
