@@ -33,12 +33,8 @@ export function warnings_of(board, link, local_ms) {
   const halted = ingest.state === "paused" || ingest.state === "stopped";
   if (halted) {
     const what = `Ingest is ${ingest.state} ${since(ingest.since_ms)}${because(ingest.reason)}.`;
-    const paused = "It goes on when the cause is gone; nothing is lost.";
-    say(
-      "ingest",
-      what,
-      ingest.state === "paused" ? paused : "No new trips until it is started again: see the server's log.",
-    );
+    if (ingest.state === "paused") say("ingest", what, "It goes on when the cause is gone; nothing is lost.");
+    else say("stopped", what, ingest.advice ?? "No new trips until it is started again: see the server's log.");
   }
   const age_ms = data_age_ms(board, now_ms);
   // A fixed end shows the past: the age of the newest data says nothing about it.

@@ -32,7 +32,7 @@ const TEXT: Record<string, string[]> = {
   "ink-3": ["bg", "panel", "soft"],
   s1: ["bg", "panel"],
   s3: ["panel"],
-  bad: ["panel"],
+  bad: ["panel", "warn-soft"],
   warn: ["bg", "panel", "warn-soft"],
 };
 const MARKS: Record<string, string[]> = {

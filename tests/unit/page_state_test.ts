@@ -80,7 +80,11 @@ Deno.test("each trouble has its warning, with since when and what to do", () => 
   assert.match(database?.what ?? "", /database does not answer since \d\d:\d\d:\d\d \(refused\)/);
   const paused = told({ ingest: { state: "paused", since_ms: NOW, reason: "broker" } }, 90_000);
   assert.deepEqual(paused.map((w) => w.key), ["ingest"], "a pause explains the age of the data");
-  assert.match(told({ ingest: { state: "stopped", since_ms: NOW, reason: null } })[0]?.advice ?? "", /server's log/);
+  const [stopped] = told({ ingest: { state: "stopped", since_ms: NOW, reason: null } });
+  assert.deepEqual([stopped?.key, /server's log/.test(stopped?.advice ?? "")], ["stopped", true]);
+  const [gap] = told({ ingest: { state: "stopped", since_ms: NOW, reason: "5 offsets are gone", advice: "Run this" } });
+  assert.match(gap?.what ?? "", /^Ingest is stopped since .* \(5 offsets are gone\)\.$/);
+  assert.equal(gap?.advice, "Run this");
   assert.deepEqual(told({}, 59_000), []);
   assert.match(told({}, 90_000)[0]?.what ?? "", /^Nothing new for 90 s: no data since/);
   assert.match(told({ lag: 1_204 }, 90_000)[0]?.advice ?? "", /1.204 messages wait/);
