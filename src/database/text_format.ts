@@ -32,3 +32,8 @@ export function text_array(values: readonly (string | null)[]): string {
 export function plain_array(values: readonly (string | number | bigint | null)[]): string {
   return `{${(values.includes(null) ? values.map((value) => value ?? "NULL") : values).join(",")}}`;
 }
+
+/** An array literal of byte strings, in bytea's hex form; null stays null. */
+export function bytes_array(values: readonly (Uint8Array | null)[]): string {
+  return `{${values.map((value) => value === null ? "NULL" : `"\\\\x${value.toHex()}"`).join(",")}}`;
+}

@@ -9,6 +9,7 @@ import {
 import { format_time } from "../kpi/mod.ts";
 import { type BatchHeader, next_link } from "./chain.ts";
 import { EVENT_COLUMNS } from "./event_line.ts";
+import { type QuarantinedMessage, set_aside } from "./quarantine.ts";
 import { type EncodedStreams, StreamChangedElsewhere, type StreamStates } from "./stream_states.ts";
 
 /** Where one source partition stood and where it stands after the batch. `from` null: it has no cursor yet, this makes it. */
@@ -17,21 +18,6 @@ export interface CursorAdvance {
   readonly partition: number;
   readonly from: number | null;
   readonly to: number;
-}
-
-/** A message set aside: its coordinates, bytes and what is wrong with it. */
-export interface QuarantinedMessage {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: number;
-  readonly key: Uint8Array | null;
-  readonly value: Uint8Array | null;
-  readonly headers: Readonly<Record<string, Uint8Array>>;
-  readonly timestamp_ms: number;
-  readonly stage: "decode" | "plan" | "append";
-  readonly reason: string;
-  readonly path: string | null;
-  readonly detail: string;
 }
 
 /** Everything one transaction commits. Positions are not in it: they are given out under the head's lock. */
@@ -101,36 +87,6 @@ async function advance_cursors(tx: Transaction, cluster_id: string, cursors: rea
   }
 }
 
-async function set_aside(tx: Transaction, batch: Batch, recorded_at: string): Promise<void> {
-  for (const message of batch.quarantined) {
-    const headers = Object.entries(message.headers).map(([name, bytes]) => [name, bytes.toBase64()]);
-    await tx.query({
-      name: "set_aside",
-      text:
-        `insert into quarantine (topic, partition, message_offset, message_key, headers, message_value, message_timestamp,
-          stage, reason, path, detail, code_version, quarantined_at)
-        values ($1, $2, $3, $4, $5::jsonb, $6, timestamptz 'epoch' + $7::bigint * interval '1 millisecond', $8, $9, $10, $11, $12, $13)
-        on conflict on constraint quarantine_coordinates_are_unique do update set attempts = quarantine.attempts + 1,
-          stage = excluded.stage, reason = excluded.reason, path = excluded.path, detail = excluded.detail,
-          code_version = excluded.code_version, status = 'held', settled_at = null`,
-    }, [
-      message.topic,
-      message.partition,
-      message.offset,
-      message.key,
-      JSON.stringify(Object.fromEntries(headers)),
-      message.value,
-      message.timestamp_ms,
-      message.stage,
-      message.reason,
-      message.path,
-      message.detail,
-      batch.code_version,
-      recorded_at,
-    ]);
-  }
-}
-
 const cursors_json = (cursors: readonly CursorAdvance[]): string =>
   `[${
     cursors.map(({ topic, partition, from, to }) =>
@@ -187,7 +143,7 @@ export function append(
       await write_streams(streams, tx, batch.streams, before_first);
     }
     await project(tx, before_first);
-    await set_aside(tx, batch, recorded_at);
+    await set_aside(tx, batch.quarantined, batch.code_version, recorded_at);
     const header: BatchHeader = {
       batch: Number(head.batch),
       kind: "append",

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { COPY_NULL, copy_text, open_database, plain_array, text_array } from "../../src/database/mod.ts";
+import { bytes_array, COPY_NULL, copy_text, open_database, plain_array, text_array } from "../../src/database/mod.ts";
 import { tacho_test } from "../support/available.ts";
 
 /** Text that PostgreSQL can store, with much of what its text forms treat specially. */
@@ -15,7 +15,7 @@ const nullable = fc.option(text, { freq: 8 });
 const whole = fc.option(fc.oneof(fc.maxSafeInteger(), fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })));
 
 tacho_test({
-  name: "arrays and COPY lines carry any text, number and null to the database and back",
+  name: "arrays and COPY lines carry any text, number, bytes and null to the database and back",
   async fn() {
     const database = await open_database({ url: null, data_dir: null });
     try {
@@ -23,12 +23,15 @@ tacho_test({
       const property = fc.asyncProperty(
         fc.array(nullable, { maxLength: 60 }),
         fc.array(whole, { maxLength: 20 }),
-        async (texts, numbers) => {
+        fc.array(fc.option(fc.uint8Array({ maxLength: 8 })), { maxLength: 10 }),
+        async (texts, numbers, bytes) => {
           const [row] = await database.query("select $1::text[] as texts, $2::bigint[]::text[] as numbers", [
             text_array(texts),
             plain_array(numbers),
           ]);
           assert.deepEqual(row, { texts, numbers: numbers.map((each) => each === null ? null : String(each)) });
+          const rows_of_bytes = await database.query("select b from unnest($1::bytea[]) as b", [bytes_array(bytes)]);
+          assert.deepEqual(rows_of_bytes.map(({ b }) => b), bytes);
           const lines = texts.map((each, n) => `${n}\t${each === null ? COPY_NULL : copy_text(each)}\n`).join("");
           await database.transaction(async (tx) => {
             await tx.execute("delete from copied");
@@ -51,5 +54,6 @@ Deno.test("the text forms are as PostgreSQL's documentation has them", () => {
   assert.equal(COPY_NULL, "\\N");
   assert.equal(text_array([]), "{}");
   assert.equal(text_array(['a"b\\c', null, "", "NULL"]), '{"a\\"b\\\\c",NULL,"","NULL"}');
+  assert.equal(bytes_array([new Uint8Array([0, 255]), null, new Uint8Array()]), '{"\\\\x00ff",NULL,"\\\\x"}');
   assert.equal(plain_array([1, -2n, null, "x"]), "{1,-2,NULL,x}");
 });

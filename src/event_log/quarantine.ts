@@ -1,0 +1,67 @@
+import { bytes_array, plain_array, text_array, type Transaction } from "../database/mod.ts";
+
+/** A message set aside: its coordinates, bytes and what is wrong with it. */
+export interface QuarantinedMessage {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly headers: Readonly<Record<string, Uint8Array>>;
+  readonly timestamp_ms: number;
+  readonly stage: "decode" | "plan" | "append";
+  readonly reason: string;
+  readonly path: string | null;
+  readonly detail: string;
+}
+
+const headers_json = (headers: QuarantinedMessage["headers"]): string =>
+  JSON.stringify(Object.fromEntries(Object.entries(headers).map(([name, bytes]) => [name, bytes.toBase64()])));
+
+/** The arrays of what is wrong with each message: stage, reason, path, detail. */
+const fault_arrays = (
+  faults: readonly Pick<QuarantinedMessage, "stage" | "reason" | "path" | "detail">[],
+): string[] => [
+  plain_array(faults.map(({ stage }) => stage)),
+  text_array(faults.map(({ reason }) => reason)),
+  text_array(faults.map(({ path }) => path)),
+  text_array(faults.map(({ detail }) => detail)),
+];
+
+/**
+ * Sets messages aside, all in one statement. One that is there already (same coordinates) keeps its row, counts the
+ * attempt and is held again.
+ */
+export async function set_aside(
+  tx: Transaction,
+  messages: readonly QuarantinedMessage[],
+  code_version: string,
+  recorded_at: string,
+): Promise<void> {
+  if (messages.length === 0) return;
+  await tx.query({
+    name: "set_aside",
+    text:
+      `insert into quarantine (topic, partition, message_offset, message_key, headers, message_value, message_timestamp,
+        stage, reason, path, detail, code_version, quarantined_at)
+      select u.topic, u.partition, u.message_offset, u.key, u.headers::jsonb, u.value,
+        timestamptz 'epoch' + u.timestamp_ms * interval '1 millisecond', u.stage, u.reason, u.path, u.detail, $12, $13::timestamptz
+      from unnest($1::text[], $2::integer[], $3::bigint[], $4::bytea[], $5::text[], $6::bytea[], $7::bigint[],
+        $8::text[], $9::text[], $10::text[], $11::text[])
+        as u(topic, partition, message_offset, key, headers, value, timestamp_ms, stage, reason, path, detail)
+      on conflict on constraint quarantine_coordinates_are_unique do update set attempts = quarantine.attempts + 1,
+        stage = excluded.stage, reason = excluded.reason, path = excluded.path, detail = excluded.detail,
+        code_version = excluded.code_version, status = 'held', settled_at = null`,
+  }, [
+    text_array(messages.map(({ topic }) => topic)),
+    plain_array(messages.map(({ partition }) => partition)),
+    plain_array(messages.map(({ offset }) => offset)),
+    bytes_array(messages.map(({ key }) => key)),
+    text_array(messages.map(({ headers }) => headers_json(headers))),
+    bytes_array(messages.map(({ value }) => value)),
+    plain_array(messages.map(({ timestamp_ms }) => timestamp_ms)),
+    ...fault_arrays(messages),
+    code_version,
+    recorded_at,
+  ]);
+}
