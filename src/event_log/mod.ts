@@ -11,7 +11,7 @@ export * from "./chain.ts";
 export * from "./event_line.ts";
 export * from "./hash.ts";
 export * from "./head.ts";
-export { type QuarantinedMessage } from "./quarantine.ts";
+export { type QuarantinedMessage, read_headers } from "./quarantine.ts";
 export * from "./read.ts";
 export * from "./stream_states.ts";
 export { type Inconsistency, verify_chain } from "./verify_chain.ts";

@@ -15,8 +15,31 @@ export interface QuarantinedMessage {
   readonly detail: string;
 }
 
+// PostgreSQL stores no NUL. A message that could not be set aside would stop ingest for good, so names keep theirs escaped.
+const NAME_SPECIALS = /[\\\0]/g;
+const NAME_ESCAPES = /\\([\\0])/g;
 const headers_json = (headers: QuarantinedMessage["headers"]): string =>
-  JSON.stringify(Object.fromEntries(Object.entries(headers).map(([name, bytes]) => [name, bytes.toBase64()])));
+  JSON.stringify(
+    Object.fromEntries(
+      Object.entries(headers).map(([name, bytes]) => [
+        name.replace(NAME_SPECIALS, (special) => special === "\0" ? "\\0" : "\\\\"),
+        bytes.toBase64(),
+      ]),
+    ),
+  );
+
+/** The headers of a message as `quarantine` keeps them, read back. */
+export function read_headers(stored: unknown): Readonly<Record<string, Uint8Array>> {
+  return Object.fromEntries(
+    Object.entries(stored as Record<string, string>).map(([name, base64]) => [
+      name.replace(NAME_ESCAPES, (_, special) => special === "0" ? "\0" : "\\"),
+      Uint8Array.fromBase64(base64),
+    ]),
+  );
+}
+
+/** A sentence as PostgreSQL stores it: what a JSON parser says quotes the text it was given, with its NULs. */
+const storable = (detail: string): string => detail.replaceAll("\0", "\\0");
 
 /** The arrays of what is wrong with each message: stage, reason, path, detail. */
 const fault_arrays = (
@@ -25,7 +48,7 @@ const fault_arrays = (
   plain_array(faults.map(({ stage }) => stage)),
   text_array(faults.map(({ reason }) => reason)),
   text_array(faults.map(({ path }) => path)),
-  text_array(faults.map(({ detail }) => detail)),
+  text_array(faults.map(({ detail }) => storable(detail))),
 ];
 
 /**

@@ -1,3 +1,4 @@
+import { read_headers } from "../event_log/mod.ts";
 import { open_log } from "./open.ts";
 import { type Shell, UsageError } from "./shell.ts";
 
@@ -37,9 +38,7 @@ export async function quarantine_show_verb(shell: Shell, id: number): Promise<vo
       throw new UsageError(`quarantine show: there is no message ${id}; \`tacho quarantine list\` has them`);
     }
     const { message_key, message_value, headers, ...rest } = row;
-    const shown = Object.entries(headers as Record<string, string>).map((
-      [name, base64],
-    ) => [name, readable(Uint8Array.fromBase64(base64))]);
+    const shown = Object.entries(read_headers(headers)).map(([name, bytes]) => [name, readable(bytes)]);
     const message = { key: readable(message_key), headers: Object.fromEntries(shown), value: readable(message_value) };
     console.log(JSON.stringify({ ...rest, ...message }, null, 2));
   } finally {

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { type Database, open_database } from "../../src/database/mod.ts";
-import { type CursorAdvance, CursorMoved, read_head, StreamChangedElsewhere } from "../../src/event_log/mod.ts";
+import {
+  type CursorAdvance,
+  CursorMoved,
+  read_head,
+  read_headers,
+  StreamChangedElsewhere,
+} from "../../src/event_log/mod.ts";
 import type { SourceBatch, SourceMessage } from "../../src/ingest/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { WatchedDatabase } from "../support/ingest_harness.ts";
@@ -250,6 +256,22 @@ append_test("a batch of duplicates moves the cursor and the account, not the log
   );
   assert.deepEqual(after, before);
 });
+
+append_test(
+  "a message with NULs in its text or in a header's name is set aside like any other, its bytes unchanged",
+  async (one) => {
+    const pipeline = trip_pipeline(one);
+    const headers = { "a\0b": new Uint8Array([1]), "a\\0b": new Uint8Array([2]), ["__proto__"]: new Uint8Array([3]) };
+    const value = new TextEncoder().encode("\0abc");
+    const batch = { ...batch_of(0, 0, []), next_offset: 1, messages: [{ ...message(0, ""), value, headers }] };
+    await pipeline.append(await plan(pipeline, batch));
+    const [row] = await one.query("select detail, message_value, headers from quarantine");
+    assert.match(String(row!.detail), /got "\\u0000abc".*\\0abc/);
+    assert.deepEqual(new Uint8Array(row!.message_value as Uint8Array), value);
+    const read = Object.entries(read_headers(row!.headers)).map(([name, bytes]) => [name, bytes[0]]).sort();
+    assert.deepEqual(read, [["__proto__", 3], ["a\0b", 1], ["a\\0b", 2]].sort());
+  },
+);
 
 append_test("a message that is quarantined once more keeps its row and counts the attempt", async (one) => {
   const pipeline = trip_pipeline(one);
