@@ -1,6 +1,7 @@
 import event_log from "../../migrations/0001_event_log.sql" with { type: "text" };
 import trips from "../../migrations/0002_trips.sql" with { type: "text" };
 import program_role from "../../migrations/0003_program_role.sql" with { type: "text" };
+import quarantine from "../../migrations/0004_quarantine.sql" with { type: "text" };
 
 /** A migration: forward only, one purpose. */
 export interface Migration {
@@ -14,4 +15,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: "event_log", sql: event_log },
   { version: 2, name: "trips", sql: trips },
   { version: 3, name: "program_role", sql: program_role },
+  { version: 4, name: "quarantine", sql: quarantine },
 ];

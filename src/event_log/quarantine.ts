@@ -52,7 +52,7 @@ const fault_arrays = (
 ];
 
 /**
- * Sets messages aside, all in one statement. One that is there already (same coordinates) keeps its row, counts the
+ * Sets messages aside, all in one statement. One that is there already (same coordinates, same bytes) keeps its row, counts the
  * attempt and is held again.
  */
 export async function set_aside(
@@ -72,7 +72,7 @@ export async function set_aside(
       from unnest($1::text[], $2::integer[], $3::bigint[], $4::bytea[], $5::text[], $6::bytea[], $7::bigint[],
         $8::text[], $9::text[], $10::text[], $11::text[])
         as u(topic, partition, message_offset, key, headers, value, timestamp_ms, stage, reason, path, detail)
-      on conflict on constraint quarantine_coordinates_are_unique do update set attempts = quarantine.attempts + 1,
+      on conflict on constraint quarantine_messages_are_unique do update set attempts = quarantine.attempts + 1,
         stage = excluded.stage, reason = excluded.reason, path = excluded.path, detail = excluded.detail,
         code_version = excluded.code_version, status = 'held', settled_at = null`,
   }, [

@@ -6,6 +6,7 @@ import { type Database, sqlstate } from "../../src/database/mod.ts";
 import { DeploymentMismatch, read_head, settle_deployment } from "../../src/event_log/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { shared_postgres } from "../support/postgres.ts";
+import { feed, message, trip_pipeline } from "../support/trip_pipeline.ts";
 
 /** A test on an empty database of its own, with a second program beside the first. */
 function empty_database_test(name: string, fn: (database: Database, other: Database) => Promise<void>): void {
@@ -65,6 +66,30 @@ empty_database_test("a later program adds what is missing to what an earlier one
   assert.deepEqual(await migrate(database), MIGRATIONS.slice(2));
   assert.equal((await read_head(database)).log_id, log_id);
 });
+
+empty_database_test(
+  "messages that were in quarantine before a message was more than its coordinates are known again by their bytes",
+  async (database) => {
+    await migrate(database, MIGRATIONS.slice(0, 3));
+    await database.script(
+      `insert into quarantine (topic, partition, message_offset, message_key, headers, message_value,
+      message_timestamp, stage, reason, detail, code_version, quarantined_at)
+      values ('trips', 0, 0, 'k', '{"bb":"Ag==","a":"AQ=="}', 'bad', 'epoch', 'decode', 'malformed_json', '', 'old', now())`,
+    );
+    await migrate(database);
+    const headers = { bb: new Uint8Array([2]), a: new Uint8Array([1]) };
+    const read = { ...message(0, "bad"), key: new TextEncoder().encode("k"), headers };
+    for (const messages of [[read], [{ ...read, value: null }]]) {
+      await feed(trip_pipeline(database), [{ topic: "trips", partition: 0, from_offset: 0, next_offset: 1, messages }]);
+      await database.execute("delete from source_cursors");
+    }
+    const rows = await database.query("select attempts, code_version, reason from quarantine order by quarantine_id");
+    assert.deepEqual(rows, [
+      { attempts: 2, code_version: "test", reason: "malformed_json" },
+      { attempts: 1, code_version: "test", reason: "empty_value" },
+    ]);
+  },
+);
 
 empty_database_test(
   "a migration that was changed after it was applied is refused, and nothing is done",
