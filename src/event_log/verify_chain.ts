@@ -3,7 +3,7 @@ import { canonical_json, parse_json } from "../domains/mod.ts";
 import { format_time } from "../kpi/mod.ts";
 import { type BatchHeader, content_hash, FIRST_LINK, next_link } from "./chain.ts";
 import { event_line } from "./event_line.ts";
-import { read_head } from "./head.ts";
+import { type Head, read_head } from "./head.ts";
 import { read_after, type RecordedEvent } from "./read.ts";
 
 /** One thing that is not as the log says it must be, as a sentence that names the place. */
@@ -64,6 +64,34 @@ const header_of = (row: Record<string, unknown>): BatchHeader => ({
   recorded_at: format_time(Number(row.recorded_at_us)),
 });
 
+const COUNTED = ["messages_read", "duplicates", "quarantined", "late"] as const;
+
+/** What the head has to count, added up from the batches. What is retried was read and quarantined by a batch before. */
+class Account {
+  readonly #sums = { messages_read: 0, duplicates: 0, quarantined: 0, late: 0 };
+
+  add({ kind, messages_read, duplicates, quarantined, late }: BatchHeader): void {
+    const again = kind === "retried" ? messages_read : 0;
+    this.#sums.messages_read += messages_read - again;
+    this.#sums.duplicates += duplicates;
+    this.#sums.quarantined += quarantined - again;
+    this.#sums.late += late;
+  }
+
+  faults(head: Head): Inconsistency[] {
+    const { messages_read, position, duplicates, quarantined } = head;
+    const faults = COUNTED.filter((name) => head[name] !== this.#sums[name]).map((name) =>
+      `the head counts ${name} ${head[name]}, its batches add up to ${this.#sums[name]}`
+    );
+    if (messages_read !== position + duplicates + quarantined) {
+      faults.push(
+        `the head does not add up: ${messages_read} messages read, ${position} admitted, ${duplicates} duplicates, ${quarantined} quarantined`,
+      );
+    }
+    return faults;
+  }
+}
+
 const SELECT =
   `select batch, kind, first_position, last_position, messages_read, admitted, duplicates, quarantined, late, cursors, note,
   (extract(epoch from recorded_at) * 1000000)::bigint as recorded_at_us, content_hash, link
@@ -71,7 +99,7 @@ const SELECT =
 
 /**
  * Recomputes the hash chain from the stored events, batch by batch, and with it that positions and batch numbers are gapless and that
- * the head agrees. Stops at the first broken link: everything after it is unproven.
+ * the head agrees: with position, link and account (messages read = position + duplicates + quarantined). Stops at the first broken link: everything after it is unproven.
  * @param progress hears how many events were read
  */
 export async function verify_chain(
@@ -82,6 +110,7 @@ export async function verify_chain(
   const head = await read_head(database);
   const [{ link: head_link } = {}] = await database.query<{ link: Uint8Array }>("select link from log_head");
   const reader = new EventReader(database, 0);
+  const account = new Account();
   let link: Uint8Array = FIRST_LINK;
   let batch = 0, position = 0;
   const found = (fault: Inconsistency) => ({ events: position, batches: batch, faults: [fault] });
@@ -117,6 +146,7 @@ export async function verify_chain(
         return found(`batch ${header.batch} is not what was appended: its link differs`);
       }
       batch = header.batch;
+      account.add(header);
       progress(lines.length);
     }
   }
@@ -126,5 +156,5 @@ export async function verify_chain(
   // The head may have moved on while its batches were read; then its link is that of a later batch.
   const unmoved = (await read_head(database)).batch === head.batch;
   if (unmoved && !same(link, head_link ?? FIRST_LINK)) return found(`the head's link is not that of batch ${batch}`);
-  return { events: position, batches: batch, faults: [] };
+  return { events: position, batches: batch, faults: account.faults(head) };
 }

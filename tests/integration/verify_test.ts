@@ -101,6 +101,16 @@ const HARM: readonly (readonly [what: string, sql: string, told: RegExp])[] = [
     /batch 2 .* link differs/,
   ],
   ["a batch's absence", "delete from batches where batch = 1", /batch 1 is missing/],
+  [
+    "a message that the head counts as set aside and no batch read",
+    "update log_head set messages_read = messages_read + 1, quarantined = quarantined + 1",
+    /the head counts quarantined 1, its batches add up to 0/,
+  ],
+  [
+    "a message that the head read and does not account for",
+    "update log_head set duplicates = duplicates - 1",
+    /the head does not add up: 43 messages read, 42 admitted, 0 duplicates, 0 quarantined/,
+  ],
   ["the head's position", "update log_head set position = position + 1", /the head says position 43/],
   [
     "a trip's fare",
