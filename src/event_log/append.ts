@@ -9,7 +9,7 @@ import {
 import { format_time } from "../kpi/mod.ts";
 import { type BatchHeader, next_link } from "./chain.ts";
 import { EVENT_COLUMNS } from "./event_line.ts";
-import { type QuarantinedMessage, set_aside } from "./quarantine.ts";
+import { type QuarantinedMessage, set_aside, settle, type Settlement } from "./quarantine.ts";
 import { type EncodedStreams, StreamChangedElsewhere, type StreamStates } from "./stream_states.ts";
 
 /** Where one source partition stood and where it stands after the batch. `from` null: it has no cursor yet, this makes it. */
@@ -18,6 +18,13 @@ export interface CursorAdvance {
   readonly partition: number;
   readonly from: number | null;
   readonly to: number;
+}
+
+/** What makes a batch one of messages that were held: they were read before, and what became of each is settled with it. */
+export interface Retried {
+  readonly settlements: readonly Settlement[];
+  /** Canonical JSON: what was asked for. */
+  readonly note: string;
 }
 
 /** Everything one transaction commits. Positions are not in it: they are given out under the head's lock. */
@@ -36,6 +43,8 @@ export interface Batch {
   /** Greatest event time admitted up to and with this batch; null when none ever was. */
   readonly watermark_us: number | null;
   readonly code_version: string;
+  /** Absent for messages from a source. */
+  readonly retried?: Retried;
 }
 
 /** What the log gave the batch. */
@@ -87,7 +96,8 @@ async function advance_cursors(tx: Transaction, cluster_id: string, cursors: rea
   }
 }
 
-const cursors_json = (cursors: readonly CursorAdvance[]): string =>
+/** Canonical JSON of what the cursors did, as a batch's header has it. */
+export const cursors_json = (cursors: readonly CursorAdvance[]): string =>
   `[${
     cursors.map(({ topic, partition, from, to }) =>
       `{"from":${from},"partition":${partition},"to":${to},"topic":${JSON.stringify(topic)}}`
@@ -99,7 +109,7 @@ const cursors_json = (cursors: readonly CursorAdvance[]): string =>
  *
  * The head row is updated first: its lock orders all appenders and hands out the positions. Then cursors by compare-and-set,
  * events, stream states, whatever `project` writes (the read models), quarantine, and the batch's row with its link.
- * Throws CursorMoved or StreamChangedElsewhere when another process was faster; nothing is written then.
+ * Throws CursorMoved, StreamChangedElsewhere or SettledElsewhere when another process was faster; nothing is written then.
  *
  * @param project writes the live read models inside the transaction
  */
@@ -110,9 +120,13 @@ export function append(
   project: (tx: Transaction, before_first: number) => Promise<void>,
 ): Promise<Appended> {
   const recorded_at = format_time(batch.recorded_at_us);
-  const { lines, content } = batch;
+  const { lines, content, retried } = batch;
   const admitted = lines.length;
   const quarantined = batch.quarantined.length;
+  // Held messages were counted as read and quarantined when they were read.
+  const newly = retried === undefined
+    ? { read: batch.messages_read, quarantined }
+    : { read: 0, quarantined: quarantined - batch.messages_read };
   return database.transaction(async (tx) => {
     const [head] = await tx.query<{ position: string; batch: string; link: Uint8Array }>({
       name: "lock_head",
@@ -124,15 +138,16 @@ export function append(
       admitted,
       recorded_at,
       batch.watermark_us === null ? null : format_time(batch.watermark_us),
-      batch.messages_read,
+      newly.read,
       batch.duplicates,
-      quarantined,
+      newly.quarantined,
       batch.late,
     ]);
     if (head === undefined) throw new Error("append: log_head has no row; run `tacho migrate`");
     const last_position = Number(head.position);
     const before_first = last_position - admitted;
     await advance_cursors(tx, batch.cluster_id, batch.cursors);
+    if (retried !== undefined) await settle(tx, retried.settlements, batch.code_version, recorded_at);
     if (admitted > 0) {
       if (Math.floor(last_position / PARTITION_POSITIONS) > Math.floor(before_first / PARTITION_POSITIONS)) {
         await tx.query("select ensure_events_partition($1)", [Math.floor(last_position / PARTITION_POSITIONS) + 1]);
@@ -143,10 +158,10 @@ export function append(
       await write_streams(streams, tx, batch.streams, before_first);
     }
     await project(tx, before_first);
-    await set_aside(tx, batch.quarantined, batch.code_version, recorded_at);
+    if (retried === undefined) await set_aside(tx, batch.quarantined, batch.code_version, recorded_at);
     const header: BatchHeader = {
       batch: Number(head.batch),
-      kind: "append",
+      kind: retried === undefined ? "append" : "retried",
       first_position: before_first + 1,
       last_position,
       messages_read: batch.messages_read,
@@ -155,7 +170,7 @@ export function append(
       quarantined,
       late: batch.late,
       cursors: cursors_json(batch.cursors),
-      note: null,
+      note: retried?.note ?? null,
       recorded_at,
     };
     await write_batch(tx, header, content, next_link(head.link, content, header));

@@ -38,17 +38,15 @@ export function read_headers(stored: unknown): Readonly<Record<string, Uint8Arra
   );
 }
 
-/** A sentence as PostgreSQL stores it: what a JSON parser says quotes the text it was given, with its NULs. */
-const storable = (detail: string): string => detail.replaceAll("\0", "\\0");
+type Fault = Pick<QuarantinedMessage, "stage" | "reason" | "path" | "detail">;
 
-/** The arrays of what is wrong with each message: stage, reason, path, detail. */
-const fault_arrays = (
-  faults: readonly Pick<QuarantinedMessage, "stage" | "reason" | "path" | "detail">[],
-): string[] => [
-  plain_array(faults.map(({ stage }) => stage)),
-  text_array(faults.map(({ reason }) => reason)),
-  text_array(faults.map(({ path }) => path)),
-  text_array(faults.map(({ detail }) => storable(detail))),
+/** The arrays of what is wrong with each message: stage, reason, path, detail. All null where nothing is. */
+const fault_arrays = (faults: readonly (Fault | null)[]): string[] => [
+  plain_array(faults.map((fault) => fault?.stage ?? null)),
+  text_array(faults.map((fault) => fault?.reason ?? null)),
+  text_array(faults.map((fault) => fault?.path ?? null)),
+  // What a JSON parser says quotes the text it was given, with its NULs.
+  text_array(faults.map((fault) => fault?.detail.replaceAll("\0", "\\0") ?? null)),
 ];
 
 /**
@@ -87,4 +85,53 @@ export async function set_aside(
     code_version,
     recorded_at,
   ]);
+}
+
+/** What a retry made of a held message: `fault` null unless it stays held. */
+export interface Settlement {
+  readonly quarantine_id: number;
+  /** How often it had gone through the pipeline when it was read. */
+  readonly attempts: number;
+  readonly status: "admitted" | "duplicate" | "held";
+  readonly fault: Fault | null;
+}
+
+/** Another process settled or retried one of the messages since they were read: roll back, read them anew. */
+export class SettledElsewhere extends Error {
+  override readonly name = "SettledElsewhere";
+}
+
+/**
+ * Settles held messages by compare-and-set on their attempts. One that is settled keeps the fault it was held for.
+ * Throws SettledElsewhere when one of them is not held any more, or was tried meanwhile.
+ */
+export async function settle(
+  tx: Transaction,
+  settlements: readonly Settlement[],
+  code_version: string,
+  recorded_at: string,
+): Promise<void> {
+  const settled = await tx.execute({
+    name: "settle",
+    text: `update quarantine q set attempts = q.attempts + 1, status = u.status,
+        settled_at = case when u.status <> 'held' then $9::timestamptz end,
+        stage = coalesce(u.stage, q.stage), reason = coalesce(u.reason, q.reason), detail = coalesce(u.detail, q.detail),
+        path = case when u.reason is null then q.path else u.path end,
+        code_version = case when u.reason is null then q.code_version else $8 end
+      from unnest($1::bigint[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
+        as u(quarantine_id, attempts, status, stage, reason, path, detail)
+      where q.quarantine_id = u.quarantine_id and q.attempts = u.attempts and q.status = 'held'`,
+  }, [
+    plain_array(settlements.map(({ quarantine_id }) => quarantine_id)),
+    plain_array(settlements.map(({ attempts }) => attempts)),
+    plain_array(settlements.map(({ status }) => status)),
+    ...fault_arrays(settlements.map(({ fault }) => fault)),
+    code_version,
+    recorded_at,
+  ]);
+  if (settled !== settlements.length) {
+    throw new SettledElsewhere(
+      `settle held messages: expected ${settlements.length} as they were read, found ${settled} of them`,
+    );
+  }
 }

@@ -14,4 +14,5 @@ export * from "./message_source.ts";
 export * from "./pipeline.ts";
 export * from "./plan.ts";
 export { type QueueMessage, type QueueOptions, QueueSource } from "./queue_source.ts";
+export { Retry, type RetryCounts, type RetryOptions } from "./retry.ts";
 export * from "./status.ts";

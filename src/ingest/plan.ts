@@ -32,8 +32,13 @@ export interface PlanInput<Payload, State> {
   readonly watermark_us: number | null;
 }
 
+/** What becomes of a message. */
+export type Outcome = "admitted" | "duplicate" | "quarantined";
+
 /** What a batch comes to. */
 export interface Plan<State> {
+  /** Of each message, in the order they were given; events, duplicates and quarantined are in that order too. */
+  readonly outcomes: readonly Outcome[];
   readonly events: readonly LineOf[];
   readonly streams: readonly StreamChange<State>[];
   readonly changes: CellChanges;
@@ -91,6 +96,7 @@ export function plan<Payload, State>(
 ): Plan<State> {
   const { decoded, streams, stored, days } = input;
   const working = new Map<string, Working<Payload, State>>();
+  const outcomes: Outcome[] = [];
   const events: LineOf[] = [];
   const quarantined: QuarantinedMessage[] = [];
   const changes = new CellChanges(domain, days);
@@ -105,10 +111,15 @@ export function plan<Payload, State>(
       : new Working(stream_id, before, before.state, before.last_us, before.last_event_id);
   };
 
+  const refuse = (item: Decoded<Payload>, stage: QuarantinedMessage["stage"], fault: Fault): void => {
+    outcomes.push("quarantined");
+    quarantined.push(set_aside(item, stage, fault));
+  };
+
   for (const item of decoded) {
     const { outcome } = item;
     if (!("event" in outcome)) {
-      quarantined.push(set_aside(item, outcome.stage ?? "decode", outcome.fault));
+      refuse(item, outcome.stage ?? "decode", outcome.fault);
       continue;
     }
     const { event } = outcome;
@@ -117,19 +128,22 @@ export function plan<Payload, State>(
     const hash = hash_event_id(event.event_id);
     const known = earlier_with_id(stream, event, hash, stored);
     if (known !== null) {
-      if (same_content(event, known)) duplicates++;
-      else quarantined.push(set_aside(item, "plan", identity_conflict(event)));
+      if (same_content(event, known)) {
+        outcomes.push("duplicate");
+        duplicates++;
+      } else refuse(item, "plan", identity_conflict(event));
       continue;
     }
     if (stream.revision >= MAX_STREAM_EVENTS) {
-      quarantined.push(set_aside(item, "plan", {
+      refuse(item, "plan", {
         reason: "stream_full",
         path: null,
         detail: `expected at most ${MAX_STREAM_EVENTS} events of ${JSON.stringify(event.stream_id)}; it has them`,
-      }));
+      });
       continue;
     }
     admit(stream, outcome, hash);
+    outcomes.push("admitted");
   }
 
   function admit(stream: Working<Payload, State>, { event, metadata }: DecodedEvent<Payload>, hash: number): void {
@@ -182,6 +196,7 @@ export function plan<Payload, State>(
     });
   }
   return {
+    outcomes,
     events,
     streams: changed,
     changes,

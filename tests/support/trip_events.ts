@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import type { SourceMessage } from "../../src/ingest/mod.ts";
+import type { DecodeLimits, SourceMessage } from "../../src/ingest/mod.ts";
 import { oracle } from "./oracle/mod.ts";
 import { LIMITS, message, TEST_TIME_ZONE } from "./trip_pipeline.ts";
 
@@ -39,11 +39,14 @@ export function partitioned(
 }
 
 /** What the database must hold after these partitions of topic `trips`, by the oracle. */
-export function expected(partitions: readonly (readonly SourceMessage[])[]): ReturnType<typeof oracle> {
+export function expected(
+  partitions: readonly (readonly SourceMessage[])[],
+  limits: DecodeLimits = LIMITS,
+): ReturnType<typeof oracle> {
   const all = partitions.flatMap((messages, partition) =>
     messages.map((each) => ({ topic: "trips", partition, ...each }))
   );
-  return oracle(all, { currency: "USD", time_zone: TEST_TIME_ZONE, ...LIMITS });
+  return oracle(all, { currency: "USD", time_zone: TEST_TIME_ZONE, ...limits });
 }
 
 /** A trip from request to completion, with the fields that a test names. */

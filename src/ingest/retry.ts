@@ -1,0 +1,165 @@
+import { type Database, is_outage } from "../database/mod.ts";
+import { canonical_json } from "../domains/mod.ts";
+import {
+  filter_note,
+  type HeldMessage,
+  type QuarantineFilter,
+  read_head,
+  read_held,
+  SettledElsewhere,
+  type Settlement,
+  StreamChangedElsewhere,
+} from "../event_log/mod.ts";
+import { backoff_ms, wait } from "../runtime/mod.ts";
+import { accuse } from "./halving.ts";
+import type { SourceBatch } from "./message_source.ts";
+import type { Pipeline } from "./pipeline.ts";
+import type { Plan } from "./plan.ts";
+import { Rehearsal } from "./rehearsal.ts";
+
+/** What a retry is made of. */
+export interface RetryOptions<Payload, State> {
+  readonly database: Database;
+  /** One of its own: no other batches go through it. */
+  readonly pipeline: Pipeline<Payload, State>;
+  readonly filter: QuarantineFilter;
+  /** Ids above this one are none of it: what ingest sets aside meanwhile would keep it running for ever. */
+  readonly newest_id: number;
+  readonly limit: number;
+  /** The most of one transaction. */
+  readonly page: { readonly messages: number; readonly bytes: number };
+  /** Plans and counts, and commits nothing. */
+  readonly dry_run: boolean;
+  /** In [0, 1): jitters waits. */
+  readonly random: () => number;
+  /** Hears how many messages are through. */
+  readonly progress: (messages: number) => void;
+}
+
+/** What became of the messages, or in a dry run would. */
+export interface RetryCounts {
+  admitted: number;
+  duplicates: number;
+  /** Still held, by reason. */
+  readonly held: Map<string, number>;
+}
+
+/**
+ * Sends held messages through the pipeline again, with their original coordinates and times, in order of topic, partition and offset.
+ *
+ * A page is one transaction: events, streams, cells and what became of each message commit together, so ending it anywhere, by any
+ * means, leaves nothing half. Beside it ingest and other retries may run: the head's lock orders them, and whoever was overtaken
+ * (a stream changed, a message was settled) reads anew and tries again. A message that fails for a reason nobody foresaw is found
+ * by halving and stays held with what the failure said. An outage is thrown: run again, the rest is still held.
+ */
+export class Retry<Payload, State> {
+  readonly counts: RetryCounts = { admitted: 0, duplicates: 0, held: new Map() };
+  readonly #options: RetryOptions<Payload, State>;
+  readonly #rehearsal: Rehearsal | null;
+
+  constructor(options: RetryOptions<Payload, State>) {
+    this.#options = options;
+    this.#rehearsal = options.dry_run ? new Rehearsal() : null;
+  }
+
+  /** Runs until all are through, or the signal: then the transaction under way is finished and no other begun. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { database, filter, newest_id, limit, page, progress } = this.#options;
+    let after: HeldMessage | null = null;
+    for (let left = limit; left > 0 && !signal.aborted;) {
+      const most = { messages: Math.min(page.messages, left), bytes: page.bytes };
+      const messages = await read_held(database, filter, { after, newest_id, most });
+      if (messages.length === 0) break;
+      await this.#work_off(messages, signal);
+      after = messages.at(-1)!;
+      left -= messages.length;
+      progress(messages.length);
+    }
+  }
+
+  async #work_off(messages: readonly HeldMessage[], signal: AbortSignal): Promise<void> {
+    let rest = messages, failure: unknown;
+    for (let in_vain = 1; rest.length > 0 && !signal.aborted; in_vain++) {
+      try {
+        return await this.#attempt(rest, failure);
+      } catch (error) {
+        if (error instanceof StreamChangedElsewhere || error instanceof SettledElsewhere) {
+          await wait(backoff_ms(in_vain, this.#options.random()), signal);
+          rest = await this.#still_held(rest);
+        } else if (is_outage(error) || failure !== undefined) {
+          throw error;
+        } else if (rest.length === 1) {
+          failure = error;
+        } else {
+          const middle = rest.length >> 1;
+          await this.#work_off(rest.slice(0, middle), signal);
+          return this.#work_off(rest.slice(middle), signal);
+        }
+      }
+    }
+  }
+
+  #still_held(messages: readonly HeldMessage[]): Promise<HeldMessage[]> {
+    const { database, newest_id, page: { bytes } } = this.#options;
+    const ids = messages.map(({ quarantine_id }) => quarantine_id);
+    return read_held(database, { ids }, { after: null, newest_id, most: { messages: ids.length, bytes } });
+  }
+
+  /** @param failure what is known to keep the messages out; undefined: nothing */
+  async #attempt(messages: readonly HeldMessage[], failure: unknown): Promise<void> {
+    const { database, pipeline, filter } = this.#options;
+    pipeline.forget((await read_head(database)).watermark_us);
+    const batches = batches_of(messages);
+    const accused = failure === undefined ? undefined : accuse(batches, failure);
+    const planned = await pipeline.plan(batches, [], "", accused);
+    if (this.#rehearsal === null) {
+      const note = canonical_json({ count: messages.length, filter: filter_note(filter) });
+      const retried = { settlements: settlements_of(messages, planned.plan), note };
+      await pipeline.append({ ...planned, batch: { ...planned.batch, retried } });
+    }
+    this.#count(planned.plan);
+  }
+
+  #count({ outcomes, events, quarantined }: Plan<State>): void {
+    let event = 0, fault = 0;
+    const hold = (reason: string) => this.counts.held.set(reason, (this.counts.held.get(reason) ?? 0) + 1);
+    for (const outcome of outcomes) {
+      if (outcome === "quarantined") hold(quarantined[fault++]!.reason);
+      else if (outcome === "duplicate") this.counts.duplicates++;
+      else {
+        const met = this.#rehearsal?.meet(events[event++]!) ?? "new";
+        if (met === "new") this.counts.admitted++;
+        else if (met === "again") this.counts.duplicates++;
+        else hold("identity_conflict");
+      }
+    }
+  }
+}
+
+/** The messages as a source would deliver them; neighbours of one partition together. */
+function batches_of(messages: readonly HeldMessage[]): SourceBatch[] {
+  const batches: (SourceBatch & { next_offset: number; readonly messages: HeldMessage[] })[] = [];
+  for (const message of messages) {
+    const { topic, partition, offset } = message;
+    const last = batches.at(-1);
+    if (last?.topic === topic && last.partition === partition) {
+      last.messages.push(message);
+      last.next_offset = offset + 1;
+    } else batches.push({ topic, partition, from_offset: offset, next_offset: offset + 1, messages: [message] });
+  }
+  return batches;
+}
+
+/** What a plan makes of the messages it was made from. */
+function settlements_of(
+  messages: readonly HeldMessage[],
+  { outcomes, quarantined }: Pick<Plan<unknown>, "outcomes" | "quarantined">,
+): Settlement[] {
+  let at = 0;
+  return messages.map(({ quarantine_id, attempts }, i) => {
+    const outcome = outcomes[i]!;
+    return outcome === "quarantined"
+      ? { quarantine_id, attempts, status: "held", fault: quarantined[at++]! }
+      : { quarantine_id, attempts, status: outcome, fault: null };
+  });
+}
