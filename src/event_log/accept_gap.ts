@@ -1,8 +1,6 @@
 import { type Database, plain_array, text_array } from "../database/mod.ts";
-import { canonical_json } from "../domains/mod.ts";
-import { format_time } from "../kpi/mod.ts";
-import { CursorMoved, write_batch } from "./append.ts";
-import { type BatchHeader, content_hash, next_link } from "./chain.ts";
+import { CursorMoved } from "./append.ts";
+import { record_decision } from "./decision.ts";
 
 /** A gap of one partition: the cursor moves from `from`, which counts in the cluster `cluster_id`, to `to`. */
 export interface AcceptedGap {
@@ -29,13 +27,12 @@ export interface AcceptedGaps {
  * @returns the number of the batch
  */
 export function accept_gaps(database: Database, accepted: AcceptedGaps, recorded_at_us: number): Promise<number> {
-  const recorded_at = format_time(recorded_at_us);
   const { gaps, cluster_id, by, reason } = accepted;
   return database.transaction(async (tx) => {
-    const [head] = await tx.query<{ position: string; batch: string; link: Uint8Array }>(
-      "update log_head set batch = batch + 1, recorded_at = $1 returning position, batch, link",
-      [recorded_at],
-    );
+    const cursors = gaps.map(({ topic, partition, from, to }) => ({ topic, partition, from, to }));
+    const left = [...new Set(gaps.map((gap) => gap.cluster_id))].filter((id) => id !== cluster_id);
+    const note = { by, cluster_id, reason, ...(left.length === 0 ? {} : { cluster_ids_left: left }) };
+    const batch = await record_decision(tx, { kind: "gap_accepted", cursors, note }, recorded_at_us);
     const moved = await tx.execute(
       `update source_cursors c set next_offset = u.next_offset, cluster_id = $1, updated_at = now()
         from unnest($2::text[], $3::integer[], $4::bigint[], $5::bigint[], $6::text[])
@@ -50,28 +47,10 @@ export function accept_gaps(database: Database, accepted: AcceptedGaps, recorded
         text_array(gaps.map((gap) => gap.cluster_id)),
       ],
     );
-    if (head === undefined || moved !== gaps.length) {
+    if (moved !== gaps.length) {
       const wanted = gaps.map(({ topic, partition, from }) => `${topic}/${partition} at ${from}`).join(", ");
       throw new CursorMoved(`accept gap: expected ${wanted}; ${gaps.length - moved} of them stand elsewhere`);
     }
-    const position = Number(head.position);
-    const left = [...new Set(gaps.map((gap) => gap.cluster_id))].filter((id) => id !== cluster_id);
-    const header: BatchHeader = {
-      batch: Number(head.batch),
-      kind: "gap_accepted",
-      first_position: position + 1,
-      last_position: position,
-      messages_read: 0,
-      admitted: 0,
-      duplicates: 0,
-      quarantined: 0,
-      late: 0,
-      cursors: canonical_json(gaps.map(({ topic, partition, from, to }) => ({ from, partition, to, topic }))),
-      note: canonical_json({ by, cluster_id, reason, ...(left.length === 0 ? {} : { cluster_ids_left: left }) }),
-      recorded_at,
-    };
-    const content = content_hash([]);
-    await write_batch(tx, header, content, next_link(head.link, content, header));
-    return header.batch;
+    return batch;
   });
 }

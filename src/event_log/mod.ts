@@ -8,6 +8,7 @@
 export { accept_gaps, type AcceptedGap, type AcceptedGaps } from "./accept_gap.ts";
 export * from "./append.ts";
 export * from "./chain.ts";
+export { type Discard, discard_held } from "./discard.ts";
 export * from "./event_line.ts";
 export * from "./hash.ts";
 export * from "./head.ts";

@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
 import { type Database, migrate, open_database, sqlstate } from "../../src/database/mod.ts";
-import { settle_deployment } from "../../src/event_log/mod.ts";
+import { discard_held, settle_deployment } from "../../src/event_log/mod.ts";
 import { tacho_test } from "../support/available.ts";
+import { make_retry } from "../support/held_messages.ts";
 import { start_ingest } from "../support/ingest_harness.ts";
 import { MemorySource } from "../support/memory_source.ts";
 import { compare_with_database } from "../support/oracle/mod.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { database_test } from "../support/read_side.ts";
 import { expected, whole_trip } from "../support/trip_events.ts";
-import { feed, message, migrated, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";
+import { feed, LIMITS, message, migrated, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";
 
 /** Every statement that would rewrite history. */
 const FORBIDDEN = [
@@ -128,7 +129,7 @@ async function with_program_role(work: (owner: Database, program_url: string) =>
 
 tacho_test({
   name:
-    "with the rights of the program alone, all that it does works: start, append, quarantine, fold anew, partitions",
+    "with the rights of the program alone, all that it does works: start, append, quarantine, retry, discard, fold anew, partitions",
   needs: ["postgres"],
   fn: () =>
     with_program_role(async (owner, url) => {
@@ -145,7 +146,11 @@ tacho_test({
         } finally {
           await running.stop();
         }
+        const retry = await make_retry(database, LIMITS);
+        await retry.run(new AbortController().signal);
         assert.deepEqual(await compare_with_database((sql) => database.query(sql), expected(partitions)), []);
+        const discard = { filter: {}, newest_id: 1e6, limit: 10, by: "Ada", reason: "done" };
+        assert.equal(await discard_held(database, discard, 0), 2);
         assert.deepEqual(await database.query("select ensure_events_partition(5) as made"), [{ made: true }]);
         const [partition] = await owner.query(
           "select relowner::regrole::text as owner from pg_class where relname = 'events_p000005'",
