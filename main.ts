@@ -4,7 +4,9 @@ import {
   dev_verb,
   migrate_verb,
   produce_verb,
+  quarantine_discard_verb,
   quarantine_list_verb,
+  quarantine_retry_verb,
   quarantine_show_verb,
   replay_verb,
   run_verb,
@@ -12,6 +14,7 @@ import {
   verify_verb,
   VERSION,
 } from "./src/verbs/mod.ts";
+import { parse_time } from "./src/kpi/mod.ts";
 
 /** A number of the command line, within bounds. */
 const number = (from: number, to: number) => (text: string): number => {
@@ -25,6 +28,18 @@ const whole = (from: number, to: number) => (text: string): number => {
   const value = number(from, to)(text);
   if (!Number.isInteger(value)) throw new InvalidArgumentError("Expected a whole number.");
   return value;
+};
+
+/** Whole numbers, as many as are given. */
+const each_whole = (from: number, to: number) => (text: string, others: number[] = []): number[] => [
+  ...others,
+  whole(from, to)(text),
+];
+/** A time of the command line, in microseconds. */
+const instant = (text: string): number => {
+  const parsed = parse_time(text);
+  if (!parsed.ok) throw new InvalidArgumentError("Expected an RFC 3339 time with zone, such as 2026-03-01T12:00:00Z.");
+  return parsed.us;
 };
 
 const program = new Command("tacho")
@@ -74,16 +89,44 @@ program.command("replay")
   .option("--zone <zone>", "time zone of times that state none; TACHO_TIME_ZONE unless given")
   .action((files, options) => run_verb((shell) => replay_verb(shell, files, options)));
 
-const quarantine = program.command("quarantine").description("look at messages that were set aside");
-quarantine.command("list", { isDefault: true })
+const quarantine = program.command("quarantine").description("messages that were set aside");
+/** A verb on the messages that ids and filters choose. */
+const quarantine_command = (name: string, reason: string, isDefault = false) =>
+  quarantine.command(name, { isDefault })
+    .argument("[ids...]", "their quarantine_ids", each_whole(1, Number.MAX_SAFE_INTEGER), [])
+    .option(`--${reason} <reason>`, "only those held for this reason")
+    .addOption(new Option("--stage <stage>", "only those refused there").choices(["decode", "plan", "append"]))
+    .option("--topic <name>", "only those of this topic")
+    .option("--partition <n>", "only those of this partition", whole(0, 2_147_483_647))
+    .option("--code-version <version>", "only those refused by this version of the program")
+    .option("--since <time>", "only those set aside at this time or later", instant)
+    .option("--until <time>", "only those set aside before this time", instant);
+quarantine_command("list", "reason", true)
   .description("what is held, newest first, one JSON object a line")
-  .option("--reason <reason>", "only of this reason")
-  .option("--limit <n>", "at most so many", whole(1, 1e6), 100)
-  .action((options) => run_verb((shell) => quarantine_list_verb(shell, options)));
+  .addOption(
+    new Option("--status <status>", "what became of them")
+      .choices(["held", "admitted", "duplicate", "discarded", "all"]).default("held"),
+  )
+  .option("--limit <n>", "at most so many", whole(1, 1e12), 100)
+  .action((ids, options) => run_verb((shell) => quarantine_list_verb(shell, ids, options)));
 quarantine.command("show")
-  .description("one message: its key, headers and value, and what is wrong with it")
+  .description("one message: its whole key, headers and value, and what is wrong with it")
   .argument("<id>", "its quarantine_id", whole(1, Number.MAX_SAFE_INTEGER))
   .action((id) => run_verb((shell) => quarantine_show_verb(shell, id)));
+quarantine_command("retry", "reason")
+  .description("send held messages through the program again, as if they were read now; while it runs, or not")
+  .option("--all", "all that are held", false)
+  .option("--limit <n>", "at most so many, in order of topic, partition and offset", whole(1, 1e12))
+  .option("--dry-run", "plan them and say what would become of them, and change nothing", false)
+  .action((ids, options) => run_verb((shell) => quarantine_retry_verb(shell, ids, options)));
+quarantine_command("discard", "held-for")
+  .description("give held messages up, on record; they keep their bytes")
+  .requiredOption("--by <name>", "who discards them")
+  .requiredOption("--reason <text>", "why")
+  .option("--all", "all that are held", false)
+  .option("--limit <n>", "at most so many, the oldest first", whole(1, 1e12))
+  .option("--dry-run", "only say how many", false)
+  .action((ids, options) => run_verb((shell) => quarantine_discard_verb(shell, ids, options)));
 
 program.command("verify")
   .description("recompute the hash chain, positions, trips and KPI cells from the log; while nothing is appended")

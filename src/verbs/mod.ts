@@ -6,6 +6,7 @@ export { dev_verb } from "./dev.ts";
 export { migrate_verb } from "./migrate.ts";
 export { produce_verb } from "./produce.ts";
 export { quarantine_list_verb, quarantine_show_verb } from "./quarantine.ts";
+export { quarantine_discard_verb, quarantine_retry_verb } from "./quarantine_settle.ts";
 export { replay_verb } from "./replay.ts";
 export { serve_verb } from "./serve.ts";
 export { verify_verb } from "./verify.ts";

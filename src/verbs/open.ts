@@ -110,21 +110,25 @@ export function kafka_source(shell: Shell, failed: (reason: string) => void): Me
   );
 }
 
-/** The trips ingest on a source. */
-export function make_ingest(shell: Shell, opened: Opened, source: MessageSource, committed: (seconds: number) => void) {
-  const { config, logger } = shell;
-  const pipeline = new Pipeline({
-    database: opened.database,
-    domain: opened.domain,
-    days: opened.days,
+/** A pipeline for trips, with nothing in memory yet. */
+export function make_pipeline({ config }: Shell, { database, domain, days }: Opened) {
+  return new Pipeline({
+    database,
+    domain,
+    days,
     limits: { future_limit_ms: config.future_limit_minutes * 60_000, max_message_bytes: config.max_message_bytes },
     code_version: VERSION,
     cache_streams: 3 * Math.max(config.batch_messages, 20_000),
     now_ms: system_clock.now_ms,
   });
+}
+
+/** The trips ingest on a source. */
+export function make_ingest(shell: Shell, opened: Opened, source: MessageSource, committed: (seconds: number) => void) {
+  const { config, logger } = shell;
   return new Ingest({
     database: opened.database,
-    pipeline,
+    pipeline: make_pipeline(shell, opened),
     cursors: new Cursors(() => read_cursors(opened.database)),
     source,
     logger,

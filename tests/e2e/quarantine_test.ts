@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { tacho_test } from "../support/available.ts";
 import { GuardedFolder } from "../support/guarded_folder.ts";
-import { run_tacho, run_verb } from "../support/tacho_program.ts";
+import { options_of, produce } from "../support/kafka_topic.ts";
+import { get_json, run_tacho, run_verb, TachoProgram } from "../support/tacho_program.ts";
 import { make_deployment } from "../support/deployment.ts";
+import { until } from "../support/until.ts";
 
 const HEADER =
   "dropoff_datetime,rate_code,passenger_count,trip_distance,fare_amount,tip_amount,payment_type,trip_type,trip_id";
@@ -42,5 +44,71 @@ tacho_test({
       /expected a local time .* in dropoff_datetime, got "2024-05-25 99:05:00"/,
     );
     assert.equal((await run_tacho(["quarantine", "show", "999"], { env })).code, 2);
+  },
+});
+
+tacho_test({
+  name: "held messages are rehearsed, retried beside the running program, and the rest is discarded on record",
+  needs: ["postgres", "kafka"],
+  async fn() {
+    const deployment = await make_deployment("retry");
+    const env = { ...deployment, TACHO_PARTITIONS: "1", TACHO_MAX_MESSAGE_BYTES: "1000" };
+    const raised = { env: { ...deployment, TACHO_MAX_MESSAGE_BYTES: "5000" } };
+    const trip = (id: string, fields: Record<string, unknown>) =>
+      JSON.stringify({
+        event_id: id,
+        trip_id: id,
+        type: "trip.completed",
+        occurred_at: new Date(Date.now() - 60_000).toISOString(),
+        fare: "10.00",
+        ...fields,
+      });
+    const options = options_of(deployment.KAFKA_BROKERS, deployment.TACHO_TOPICS);
+    // The sound one last: when it is in the log, the others are held.
+    await produce(options, [trip("B", { note: "x".repeat(2_000) }), "bad", trip("C", { fare: "-1" }), trip("A", {})]);
+    await using program = await TachoProgram.serve("start", { env });
+    const fares = async () => {
+      const { trips } = await get_json(`${program.url}api/v1/trips?limit=50`) as { trips: { fare: string }[] };
+      return trips.map(({ fare }) => Number(fare));
+    };
+    const held = async (...args: string[]) => {
+      const { stdout } = await run_verb(["quarantine", "list", ...args], { env });
+      return stdout.trim().split("\n").filter((line) => line !== "").map((line) => JSON.parse(line));
+    };
+    await until("the sound one is in the log", async () => (await fares()).length === 1);
+
+    const { code, stderr } = await run_tacho(["quarantine", "retry"], raised);
+    assert.deepEqual([code, /expected ids, a filter such as --topic, or --all/.test(stderr)], [2, true]);
+    const dry = await run_verb(["quarantine", "retry", "--all", "--dry-run"], raised);
+    const what = "3 messages: 1 admitted, 0 duplicates, 2 still held \\(malformed_json 1, invalid_field 1\\)";
+    assert.match(dry.stdout, new RegExp(`^would retry ${what}`));
+    const [too_large] = await held("--reason", "too_large");
+    assert.deepEqual([too_large.offset, too_large.value.length, too_large.attempts], [0, 1_000, 1]);
+    const done = await run_verb(["quarantine", "retry", "--topic", deployment.TACHO_TOPICS], raised);
+    assert.match(done.stdout, new RegExp(`^retried ${what}`));
+    assert.match(done.stderr, /retry held messages: 3 of 3/);
+    await until("the page's server tells of it", async () => (await fares()).length === 2);
+
+    const because = ["--by", "Ada", "--reason", "nobody knows them"];
+    const would = await run_verb(["quarantine", "discard", "--held-for", "malformed_json", "--dry-run", ...because], {
+      env,
+    });
+    assert.match(would.stdout, /^would discard 1 of 1 held messages \(malformed_json 1\)/);
+    assert.match(
+      (await run_verb(["quarantine", "discard", "--all", ...because], { env })).stdout,
+      /^discarded 2 messages/,
+    );
+    const all = await held("--status", "all");
+    assert.deepEqual(all.map(({ status, attempts }) => `${status} ${attempts}`), [
+      "discarded 2",
+      "discarded 2",
+      "admitted 2",
+    ]);
+
+    // The program did not see its trip grow: it copes with what comes for it now.
+    await produce(options, [trip("B", { event_id: "B2", fare: "11.00" })]);
+    await until("the trip has the later fare", async () => (await fares()).includes(11));
+    assert.equal(await program.term(), 0);
+    assert.match((await run_verb(["verify"], { env })).stdout, /^consistent: 3 events/);
   },
 });
