@@ -175,7 +175,10 @@ loop_test(
     const running = keep(start_ingest(database, source, { batch_messages: 3, quarantine_per_minute: 5 }));
     await assert.rejects(running.caught_up(), /6 messages were quarantined within a minute, the limit is 5/);
     assert.equal(running.ingest.status().state, "stopped");
-    assert.match(running.ingest.status().reason ?? "", /TACHO_QUARANTINE_PER_MINUTE/);
+    assert.match(
+      running.ingest.status().reason ?? "",
+      /\(TACHO_QUARANTINE_PER_MINUTE\); look at `tacho quarantine`, then start again/,
+    );
     assert.ok(running.lines.some(([level, text]) => level === "error" && text === "ingest stopped"));
     const [cursor] = await database.query("select next_offset from source_cursors");
     const end = Number(cursor!.next_offset);
@@ -185,6 +188,25 @@ loop_test(
     const again = keep(start_ingest(database, source, { batch_messages: 3, quarantine_per_minute: 5 }));
     await again.caught_up();
     await again.stop();
+    assert.deepEqual(await differences(database, partitions), []);
+  },
+);
+
+loop_test(
+  "a source of nothing but bad messages: every start gets on by the limit, until all are held",
+  async (database, keep) => {
+    const partitions = places(Array.from({ length: 30 }, () => "bad"));
+    const source = new MemorySource("trips", partitions);
+    const held = async () => (await quarantine(database)).length;
+    let starts = 0;
+    for (let before = -1; await held() < 30; starts++) {
+      assert.ok(await held() > before, "the start before got on");
+      before = await held();
+      const running = keep(start_ingest(database, source, { batch_messages: 3, quarantine_per_minute: 5 }));
+      await running.caught_up().catch((error) => assert.match(error.message, /the limit is 5/));
+      await running.stop().catch(() => {});
+    }
+    assert.ok(starts > 1 && starts <= 6, `it took ${starts} starts`);
     assert.deepEqual(await differences(database, partitions), []);
   },
 );
