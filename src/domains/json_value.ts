@@ -51,6 +51,16 @@ const NOT_STORABLE = /\\u(?:0000|d[89a-f])/;
 /** Below this doubles lose digits and then become 0: such numbers are kept as the double, with or without long digits elsewhere in the message. */
 const SMALLEST_EXACT = 1e-300;
 
+/** The decimals that PostgreSQL's numeric, and with it jsonb, has room for. */
+const MOST_DECIMALS = 16_383;
+
+/** A regular expression for zeros at the end tries anew at each zero of a run that is not the end: a message full of zeros would take it minutes. */
+function without_last_zeros(digits: string): string {
+  let end = digits.length;
+  while (end > 0 && digits.charCodeAt(end - 1) === 48) end--;
+  return digits.slice(0, end);
+}
+
 /** Writes the text of a number that a double can hold plainly: no exponent, no superfluous zeros. Null when it is no number. */
 export function plain_decimal(source: string): string | null {
   const match = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(source);
@@ -62,7 +72,7 @@ export function plain_decimal(source: string): string | null {
   const padded = point <= 0 ? "0".repeat(1 - point) + digits : digits.padEnd(point, "0");
   const at = Math.max(point, 1);
   const whole = padded.slice(0, at).replace(/^0+(?=\d)/, "");
-  const rest = padded.slice(at).replace(/0+$/, "");
+  const rest = without_last_zeros(padded.slice(at));
   const text = rest === "" ? whole : `${whole}.${rest}`;
   return text === "0" ? "0" : match[1]! + text;
 }
@@ -77,6 +87,12 @@ function keep_digits(_key: string, value: unknown, context: { source?: string })
   }
   if (Math.abs(value) < SMALLEST_EXACT) return value;
   const given = plain_decimal(context.source);
+  if (given !== null && given.includes(".") && given.length - given.indexOf(".") - 1 > MOST_DECIMALS) {
+    throw new JsonFault(
+      "number_out_of_range",
+      `expected a number of at most ${MOST_DECIMALS} decimals, got ${context.source.slice(0, 40)}`,
+    );
+  }
   return given === null || given === plain_decimal(String(value)) ? value : new ExactNumber(given);
 }
 

@@ -113,6 +113,8 @@ Deno.test("canonical JSON: sorted names, no white space, the shortest numbers, w
     ["1.00000000000000000000", "1"],
     ["9007199254740993", "9007199254740993"],
     ["1e308", "1e+308"],
+    [`0.${"7".repeat(16_383)}000`, `0.${"7".repeat(16_383)}`],
+    [`1.${"0".repeat(1_000_000)}`, "1"],
   ];
   for (const [given, wanted] of cases) assert.equal(canonical(given), wanted);
 });
@@ -138,6 +140,8 @@ Deno.test("what the log cannot hold is refused by name, next to long digits too"
     ["-1e309", "number_out_of_range"],
     ["[1e400,12345678901234567890]", "number_out_of_range"],
     [`1${"0".repeat(400)}`, "number_out_of_range"],
+    [`0.${"7".repeat(16_384)}`, "number_out_of_range"],
+    [`1.${"0".repeat(1_000_000)}1`, "number_out_of_range"],
     ['"\\u0000"', "text_not_storable"],
     ['{"a\\u0000":1}', "text_not_storable"],
     ['["\\ud83d"]', "text_not_storable"],
@@ -155,7 +159,7 @@ Deno.test("what the log cannot hold is refused by name, next to long digits too"
   for (const [given, reason] of refused) {
     const found = fault_of(given);
     // How deep the engine's own reader goes is not ours to say.
-    if (given.length > 100_000) assert.ok(found === "too_deep" || found === "malformed_json");
+    if (given.startsWith("[[") && given.length > 100_000) assert.ok(found === "too_deep" || found === "malformed_json");
     else assert.equal(found, reason, given.slice(0, 40));
   }
   for (

@@ -4,6 +4,8 @@ export type Json = null | boolean | number | string | Json[] | JsonObject;
 export type JsonObject = { [name: string]: Json };
 
 const DEEPEST_NESTING = 64;
+/** PostgreSQL's numeric has room for no more. */
+const MOST_DECIMALS = 16_383;
 const CONTROL_NUL = "\u0000";
 const STRICT_UTF8 = new TextDecoder("utf-8", { fatal: true });
 
@@ -34,12 +36,30 @@ export function read_utf8(bytes: Uint8Array, what: string): string | Fault {
 /** The JSON value of a text, or a fault for what is malformed, too deep, or holds a text or number that Postgres or a double cannot. */
 export function read_json(text: string): Json | Fault {
   let value: Json;
+  let most_decimals = 0;
+  const count_decimals = (_name: string, part: Json, { source = "" }: { source?: string }) => {
+    if (typeof part === "number") most_decimals = Math.max(most_decimals, decimals_of(part, source));
+    return part;
+  };
   try {
-    value = JSON.parse(text);
+    value = text.length > MOST_DECIMALS
+      ? JSON.parse(text, count_decimals as (name: string, part: Json) => Json)
+      : JSON.parse(text);
   } catch {
     return new Fault("malformed JSON");
   }
+  if (most_decimals > MOST_DECIMALS) return new Fault(`a number has more than ${MOST_DECIMALS} decimals`);
   return fault_within(value, 1) ?? value;
+}
+
+/** How many decimals a number is written with; numbers nearer to zero than 1e-300 are kept as doubles, which have few enough. */
+function decimals_of(value: number, source: string): number {
+  if (Math.abs(value) < 1e-300) return 0;
+  const [digits = "", exponent = "0"] = source.toLowerCase().split("e");
+  const [whole = "", fraction = ""] = digits.split(".");
+  let significant = whole + fraction;
+  while (significant.endsWith("0")) significant = significant.slice(0, -1);
+  return significant.length - whole.length - Number(exponent);
 }
 
 /** Why a text cannot be kept, or null. */
