@@ -51,3 +51,11 @@ Deno.test("headers: the last value of a repeated one, none without value, any na
   assert.deepEqual(found, [["a", "2"], ["c", "text"], ["__proto__", "p"]]);
   assert.equal(slice!.batch.messages[0]!.timestamp_ms, 17);
 });
+
+Deno.test("timestamps that no database stores are taken for the nearest it does", () => {
+  const given = ["9223372036854775807", "8640000000000000", "0", "-1", "-9223372036854775808"];
+  const messages = given.map((timestamp, offset) => ({ ...kafka_message(offset), timestamp }));
+  const fetched = { topic: "t", partition: 0, messages, last_offset: 4 };
+  const [slice] = [...slices(fetched, 0, { messages: 9, bytes: 100 })];
+  assert.deepEqual(slice!.batch.messages.map(({ timestamp_ms }) => timestamp_ms), [8.64e15, 8.64e15, 0, -1, -8.64e15]);
+});

@@ -43,6 +43,9 @@ export function* slices(fetched: FetchedBatch, from_offset: number, most: Amount
   yield { batch: { topic, partition, from_offset: from, next_offset: last_offset + 1, messages: run }, bytes };
 }
 
+/** Where JavaScript's dates end, in the year 275760. A producer may put any 64-bit integer there, and PostgreSQL stores no later instant than in 294276. */
+const GREATEST_TIMESTAMP_MS = 8.64e15;
+
 const NO_HEADERS: Readonly<Record<string, Uint8Array>> = Object.freeze({});
 
 function source_message(message: KafkaMessage): SourceMessage {
@@ -51,7 +54,7 @@ function source_message(message: KafkaMessage): SourceMessage {
     key: message.key,
     value: message.value,
     headers: source_headers(message.headers),
-    timestamp_ms: Number(message.timestamp),
+    timestamp_ms: Math.min(Math.max(Number(message.timestamp), -GREATEST_TIMESTAMP_MS), GREATEST_TIMESTAMP_MS),
   };
 }
 
