@@ -12,13 +12,15 @@ export type Inconsistency = string;
 const PAGE_BATCHES = 200;
 const PAGE_EVENTS = 10_000;
 
-const canonical = (json: string): string => canonical_json(parse_json(json));
+const canonical = (json: string, above = 0): string => canonical_json(parse_json(json), above);
 const same = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i]);
 
 /** The stored event as the line that was hashed when it was appended. */
 function line_of(event: RecordedEvent): string {
   const { data, metadata, recorded_at_us } = event;
-  return event_line({ ...event, data: canonical(data), metadata: canonical(metadata) }, format_time(recorded_at_us));
+  // What metadata holds of a message lies one level deeper there than in the message, whose depth was limited.
+  const canonical_parts = { data: canonical(data), metadata: canonical(metadata, -1) };
+  return event_line({ ...event, ...canonical_parts }, format_time(recorded_at_us));
 }
 
 /** Events of the log from a position on, read in pages, each once. */

@@ -26,11 +26,13 @@ const MESSAGES = [
   event(3, "s", "trip.started", 3, { city: "Chicago", extra: [1.5, "ä", 1e21, null] }),
 ].map((each, offset) => message(offset, each));
 
-// A number that no double holds: it has to survive the way into jsonb and back for the chain to hold.
+// A number that no double holds: it has to survive the way into jsonb and back for the chain to hold. And an extension as deep as a
+// message may have it: in metadata it lies a level deeper.
 MESSAGES.push(
   message(
     MESSAGES.length,
-    `{"event_id":"n","trip_id":"T-0","type":"trip.canceled","occurred_at":"2026-03-01T10:55:00Z","odometer":12345678901234567890.500}`,
+    `{"specversion":"1.0","id":"n","source":"/fleet","subject":"T-0","type":"trip.canceled","time":"2026-03-01T10:55:00Z",
+    "data":{"odometer":12345678901234567890.500},"deep":${"[".repeat(63)}${"]".repeat(63)}}`,
   ),
 );
 
