@@ -1,7 +1,7 @@
 import { open_kafka_producer } from "../../src/ingest/kafka/mod.ts";
 import { shared_kafka, unique_name } from "./kafka.ts";
 import { options_of } from "./kafka_topic.ts";
-import { type Expectation, oracle } from "./oracle/mod.ts";
+import { type Expectation, oracle, type OracleOptions } from "./oracle/mod.ts";
 import { type Postgres, shared_postgres } from "./postgres.ts";
 import { read_topic } from "./read_topic.ts";
 
@@ -27,12 +27,17 @@ export async function make_deployment(name: string, time_zone = "UTC", server?: 
 
 /** What the database must hold once the topic is read to the end that it has now. */
 export async function expectation_of(deployment: Deployment): Promise<Expectation> {
-  return oracle(await read_topic(deployment.KAFKA_BROKERS, deployment.TACHO_TOPICS), {
+  return oracle(await read_topic(deployment.KAFKA_BROKERS, deployment.TACHO_TOPICS), oracle_options(deployment));
+}
+
+/** The oracle's settings for a deployment that leaves its own at their defaults. */
+export function oracle_options(deployment: Deployment): OracleOptions {
+  return {
     currency: "USD",
     time_zone: deployment.TACHO_TIME_ZONE,
     future_limit_ms: 3_600_000,
     max_message_bytes: 1_048_576,
-  });
+  };
 }
 
 /**

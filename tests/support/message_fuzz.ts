@@ -3,11 +3,19 @@ import type { SourceMessage } from "../../src/ingest/mod.ts";
 import { BORDER_VALUES, HEADER_TEXTS } from "./border_values.ts";
 
 /**
- * Messages for the fuzz test of decoding: a valid message in one of the three envelopes, of which a few fields are removed, added or
- * given values from a collection of what is on the border of legal. JSON is put together as text, so that numbers keep their digits.
+ * Messages for fuzz tests: a valid message in one of the three envelopes, of which a few fields are removed, added or given values from
+ * a collection of what is on the border of legal. JSON is put together as text, so that numbers keep their digits.
  */
 
 export const BROKER_MS = Date.UTC(2026, 2, 1, 12);
+
+/** Which event a message tells of. */
+export interface Identity {
+  readonly trip_id: string;
+  readonly event_id: string;
+  /** RFC 3339. */
+  readonly time: string;
+}
 
 const raw = fc.oneof(...BORDER_VALUES.map((values) => fc.constantFrom(...values)));
 
@@ -82,7 +90,8 @@ const CLOUD_NAMES = [
   "__proto__",
 ];
 
-interface Change {
+/** A member of a JSON object that is set to raw JSON text, or removed. */
+export interface Change {
   readonly name: string;
   /** Null removes the field. */
   readonly value: string | null;
@@ -117,22 +126,48 @@ const message = (text: string | null, headers: SourceMessage["headers"] = {}): S
 });
 const quoted = (text: string) => JSON.stringify(text);
 
-const bare = fc.tuple(type, changes(FIELD_NAMES), changes(BARE_NAMES)).map(([type, in_data, in_envelope]) => {
-  const envelope = { event_id: '"e"', type: quoted(type), trip_id: '"T-1"', occurred_at: '"2026-03-01T10:00:00Z"' };
-  return message(json({ ...envelope, ...DATA[type] }, [...in_data, ...in_envelope]));
-});
+interface HeaderChange {
+  readonly name: string;
+  readonly value: Uint8Array<ArrayBuffer> | null;
+}
 
-const structured = fc.tuple(type, changes(FIELD_NAMES), changes(CLOUD_NAMES)).map(([type, in_data, in_envelope]) => {
-  const envelope = {
-    specversion: '"1.0"',
-    id: '"e"',
-    source: '"/fleet/chicago"',
-    type: quoted(type),
-    subject: '"T-1"',
-    time: '"2026-03-01T10:00:00Z"',
-  };
-  return message(json({ ...envelope, data: json(DATA[type]!, in_data) }, in_envelope));
-});
+/** How messages come about. */
+interface Manner {
+  readonly identity: fc.Arbitrary<Identity>;
+  readonly in_data: fc.Arbitrary<readonly Change[]>;
+  readonly in_envelope: (names: readonly string[]) => fc.Arbitrary<readonly Change[]>;
+  readonly in_headers: fc.Arbitrary<readonly HeaderChange[]>;
+  /** How often in ten a binary message has no value. */
+  readonly without_value: number;
+}
+
+const bare = ({ identity, in_data, in_envelope }: Manner) =>
+  fc.tuple(type, identity, in_data, in_envelope(BARE_NAMES)).map(
+    ([type, { trip_id, event_id, time }, data, changed]) => {
+      const envelope = {
+        event_id: quoted(event_id),
+        type: quoted(type),
+        trip_id: quoted(trip_id),
+        occurred_at: quoted(time),
+      };
+      return message(json({ ...envelope, ...DATA[type] }, [...data, ...changed]));
+    },
+  );
+
+const structured = ({ identity, in_data, in_envelope }: Manner) =>
+  fc.tuple(type, identity, in_data, in_envelope(CLOUD_NAMES)).map(
+    ([type, { trip_id, event_id, time }, data, changed]) => {
+      const envelope = {
+        specversion: '"1.0"',
+        id: quoted(event_id),
+        source: '"/fleet/chicago"',
+        type: quoted(type),
+        subject: quoted(trip_id),
+        time: quoted(time),
+      };
+      return message(json({ ...envelope, data: json(DATA[type]!, data) }, changed));
+    },
+  );
 
 const header_change = fc.record({
   name: fc.constantFrom(...CLOUD_NAMES.map((name) => `ce_${name}`), "content-type", "other"),
@@ -144,24 +179,57 @@ const header_change = fc.record({
     { freq: 6, nil: null },
   ),
 });
-const binary = fc.tuple(type, changes(FIELD_NAMES), fc.array(header_change, { maxLength: 2 }), fc.nat(9)).map(
-  ([type, in_data, in_headers, without]) => {
-    const texts = {
-      ce_specversion: "1.0",
-      ce_id: "e",
-      ce_source: "/fleet/chicago",
-      ce_type: type,
-      ce_subject: "T-1",
-      ce_time: "2026-03-01T10:00:00Z",
-    };
-    const headers = new Map(Object.entries(texts).map(([name, text]) => [name, encoder.encode(text)]));
-    for (const { name, value } of in_headers) {
-      if (value === null) headers.delete(name);
-      else headers.set(name, value);
-    }
-    return message(without === 0 ? null : json(DATA[type]!, in_data), Object.fromEntries(headers));
-  },
-);
+const binary = ({ identity, in_data, in_headers, without_value }: Manner) =>
+  fc.tuple(type, identity, in_data, in_headers, fc.nat(9)).map(
+    ([type, { trip_id, event_id, time }, data, changed, chance]) => {
+      const texts = {
+        ce_specversion: "1.0",
+        ce_id: event_id,
+        ce_source: "/fleet/chicago",
+        ce_type: type,
+        ce_subject: trip_id,
+        ce_time: time,
+      };
+      const headers = new Map(Object.entries(texts).map(([name, text]) => [name, encoder.encode(text)]));
+      for (const { name, value } of changed) {
+        if (value === null) headers.delete(name);
+        else headers.set(name, value);
+      }
+      return message(chance < without_value ? null : json(DATA[type]!, data), Object.fromEntries(headers));
+    },
+  );
+
+const messages_in = (manner: Manner): fc.Arbitrary<SourceMessage> =>
+  fc.oneof({ weight: 3, arbitrary: bare(manner) }, { weight: 3, arbitrary: structured(manner) }, {
+    weight: 2,
+    arbitrary: binary(manner),
+  });
+
+/** Messages of which a few fields were changed, on and beyond the border of what is legal. */
+export const changed_message = (identity: fc.Arbitrary<Identity>): fc.Arbitrary<SourceMessage> =>
+  messages_in({
+    identity,
+    in_data: changes(FIELD_NAMES),
+    in_envelope: changes,
+    in_headers: fc.array(header_change, { maxLength: 2 }),
+    without_value: 1,
+  });
+
+/**
+ * Messages that can be admitted, in all three envelopes.
+ * @param in_data legal fields, set over or beside those the type has
+ */
+export const admissible_message = (
+  identity: fc.Arbitrary<Identity>,
+  in_data: fc.Arbitrary<readonly Change[]>,
+): fc.Arbitrary<SourceMessage> =>
+  messages_in({
+    identity,
+    in_data,
+    in_envelope: () => fc.constant([]),
+    in_headers: fc.constant([]),
+    without_value: 0,
+  });
 
 /** A message whose bytes were hurt: cut off, or one byte replaced. */
 const hurt = (whole: fc.Arbitrary<SourceMessage>) =>
@@ -172,12 +240,9 @@ const hurt = (whole: fc.Arbitrary<SourceMessage>) =>
     return { ...message, value };
   });
 
-const whole = fc.oneof({ weight: 3, arbitrary: bare }, { weight: 3, arbitrary: structured }, {
-  weight: 2,
-  arbitrary: binary,
-});
+const whole = changed_message(fc.constant({ trip_id: "T-1", event_id: "e", time: "2026-03-01T10:00:00Z" }));
 
-/** Any message of the fuzz test. */
+/** Any message of the fuzz test of decoding. */
 export const fuzzed_message: fc.Arbitrary<SourceMessage> = fc.oneof({ weight: 9, arbitrary: whole }, {
   weight: 1,
   arbitrary: hurt(whole),

@@ -4,13 +4,23 @@ import type { SourceMessage } from "./oracle/mod.ts";
 
 /** A topic as it lies in the broker, read from its first message to the end it has now, without any of the program's code. */
 export async function read_topic(brokers: string, topic: string): Promise<SourceMessage[]> {
+  const messages: SourceMessage[] = [];
+  await stream_topic(brokers, topic, (message) => messages.push(message));
+  return messages;
+}
+
+/** As `read_topic`, one message after the other: a topic of any length. Those of a partition come in their order. */
+export async function stream_topic(
+  brokers: string,
+  topic: string,
+  take: (message: SourceMessage) => void,
+): Promise<void> {
   const kafka = new Kafka({ brokers: [brokers], clientId: "reader", logLevel: logLevel.NOTHING });
   const admin = kafka.admin();
   await admin.connect();
   const ends = await admin.fetchTopicOffsets(topic).finally(() => admin.disconnect());
   const missing = new Map(ends.filter(({ low, high }) => low !== high).map((end) => [end.partition, BigInt(end.high)]));
-  const messages: SourceMessage[] = [];
-  if (missing.size === 0) return messages;
+  if (missing.size === 0) return;
   const consumer = kafka.consumer({ groupId: unique_name("reader"), maxWaitTimeInMs: 100 });
   const done = Promise.withResolvers<void>();
   await consumer.connect();
@@ -19,16 +29,15 @@ export async function read_topic(brokers: string, topic: string): Promise<Source
     await consumer.run({
       autoCommit: false,
       eachBatch({ batch }) {
-        for (const { offset, key, value, headers = {}, timestamp } of batch.messages) {
-          messages.push({
-            topic,
-            partition: batch.partition,
-            offset,
-            key,
-            value,
-            headers: Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, bytes_of(text)])),
-            timestamp_ms: Number(timestamp),
-          });
+        const { partition } = batch;
+        try {
+          for (const { offset, key, value, headers = {}, timestamp } of batch.messages) {
+            const bytes = Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, bytes_of(text)]));
+            take({ topic, partition, offset, key, value, headers: bytes, timestamp_ms: Number(timestamp) });
+          }
+        } catch (error) {
+          // kafkajs would try again; what is refused once is refused for good.
+          done.reject(error);
         }
         const end = missing.get(batch.partition);
         if (end !== undefined && BigInt(batch.lastOffset()) + 1n >= end) missing.delete(batch.partition);
@@ -40,7 +49,6 @@ export async function read_topic(brokers: string, topic: string): Promise<Source
   } finally {
     await consumer.disconnect();
   }
-  return messages;
 }
 
 /** A header's last value, as bytes. */
