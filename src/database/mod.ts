@@ -8,6 +8,7 @@ export * from "./database.ts";
 export * from "./errors.ts";
 export { migrate, MigrationError } from "./migrate.ts";
 export { DataDirectoryInUse } from "./pglite_database.ts";
+export { type Snapshot, snapshot } from "./snapshot.ts";
 export * from "./text_format.ts";
 import type { Database } from "./database.ts";
 import { open_server } from "./pg_database.ts";

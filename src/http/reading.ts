@@ -1,4 +1,4 @@
-import type { Database, Transaction } from "../database/mod.ts";
+import { type Database, type Queryable, snapshot } from "../database/mod.ts";
 import { type Head, read_head } from "../event_log/mod.ts";
 import { matches_etag } from "./headers.ts";
 
@@ -8,11 +8,10 @@ import { matches_etag } from "./headers.ts";
 const STATEMENT_TIMEOUT_MS = 5_000;
 
 /** Runs reads that see one moment of the database. */
-export function read_only<T>(database: Database, work: (transaction: Transaction) => Promise<T>): Promise<T> {
-  return database.transaction(async (transaction) => {
-    await transaction.execute("set transaction isolation level repeatable read, read only");
-    await transaction.execute(`set local statement_timeout = ${STATEMENT_TIMEOUT_MS}`);
-    return await work(transaction);
+export function read_only<T>(database: Database, work: (reading: Queryable) => Promise<T>): Promise<T> {
+  return snapshot(database, async (reading) => {
+    await reading.execute(`set local statement_timeout = ${STATEMENT_TIMEOUT_MS}`);
+    return await work(reading);
   });
 }
 
@@ -28,14 +27,14 @@ export function etag_of(head: Pick<Head, "log_id" | "position">, build: string):
 export function answer_from_log(
   request: Request,
   source: { readonly database: Database; readonly build: string },
-  work: (transaction: Transaction, head: Head) => Promise<string | Response>,
+  work: (reading: Queryable, head: Head) => Promise<string | Response>,
 ): Promise<Response> {
-  return read_only(source.database, async (transaction) => {
-    const head = await read_head(transaction);
+  return read_only(source.database, async (reading) => {
+    const head = await read_head(reading);
     const etag = etag_of(head, source.build);
     const headers = { etag, "cache-control": "no-cache", vary: "authorization, cookie" };
     if (matches_etag(request.headers.get("if-none-match"), etag)) return new Response(null, { status: 304, headers });
-    const answer = await work(transaction, head);
+    const answer = await work(reading, head);
     return answer instanceof Response
       ? answer
       : new Response(answer, { headers: { ...headers, "content-type": "application/json" } });

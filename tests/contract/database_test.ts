@@ -5,6 +5,7 @@ import {
   is_outage,
   open_database,
   plain_array,
+  snapshot,
   sqlstate,
   text_array,
   violated_constraint,
@@ -167,6 +168,60 @@ const SUITE: Record<string, (database: Database) => Promise<void>> = {
       ],
     );
     assert.deepEqual(row, { texts, numbers: ["1", "-9007199254740993", null, "7"], nothing: [] });
+  },
+
+  async "a snapshot sees one moment, whatever is committed meanwhile, and gives the result"(database) {
+    await database.script("create table moving (n integer); insert into moving values (1)");
+    const numbers = "select n from moving order by n";
+    let writing: Promise<unknown> = Promise.resolve();
+    const seen = await snapshot(database, async (reading) => {
+      const before = await reading.query(numbers);
+      writing = database.execute("insert into moving values (2)");
+      // The embedded database makes others wait until the snapshot ends.
+      if (database.kind === "server") await writing;
+      return [before, await reading.query(numbers)];
+    });
+    assert.deepEqual(seen, [[{ n: 1 }], [{ n: 1 }]]);
+    await writing;
+    assert.deepEqual(await database.query(numbers), [{ n: 1 }, { n: 2 }]);
+  },
+
+  async "a snapshot refuses to write, and the connection goes on"(database) {
+    await database.script("create table unwritten (n integer)");
+    await assert.rejects(
+      snapshot(database, (reading) => reading.execute("insert into unwritten values (1)")),
+      (error) => sqlstate(error) === "25006",
+    );
+    assert.equal(await database.execute("insert into unwritten values (1)"), 1);
+  },
+
+  async "a snapshot gives rows in pages, several selects at once, questions between them, each left when it is enough"(
+    database,
+  ) {
+    const numbers = "select n from generate_series(1, $1::integer) n";
+    const read = await snapshot(database, async (reading) => {
+      const sizes: number[] = [], sums: string[] = [];
+      const other = reading.pages<{ n: number }>(numbers, [1000], 10);
+      for await (const page of reading.pages<{ n: number }>(numbers, [7], 3)) {
+        sizes.push(page.length);
+        const [{ sum } = { sum: "" }] = await reading.query<{ sum: string }>("select $1::bigint + 1 as sum", [
+          page[0]!.n,
+        ]);
+        sums.push(sum);
+        sizes.push((await other.next()).value?.length ?? 0);
+      }
+      for await (const page of reading.pages(numbers, [0], 3)) sizes.push(page.length);
+      for await (const page of reading.pages(numbers, [6], 3)) sizes.push(page.length);
+      return { sizes, sums };
+    });
+    assert.deepEqual(read, { sizes: [3, 10, 3, 10, 1, 10, 3, 3], sums: ["2", "5", "8"] });
+    const failing = snapshot(database, async (reading) => {
+      for await (const page of reading.pages("select 1 / (3 - n) as n from generate_series(1, 9) n", [], 1)) {
+        assert.equal(page.length, 1);
+      }
+    });
+    await assert.rejects(failing, (error) => sqlstate(error) === "22012");
+    assert.deepEqual(await database.query("select 1 as n"), [{ n: 1 }]);
   },
 
   async "what blames a statement's data is no outage; a missing table or right is"(database) {
