@@ -129,8 +129,13 @@ quarantine_command("discard", "held-for")
   .action((ids, options) => run_verb((shell) => quarantine_discard_verb(shell, ids, options)));
 
 program.command("verify")
-  .description("recompute the hash chain, positions, trips and KPI cells from the log; while nothing is appended")
-  .action(() => run_verb(verify_verb));
+  .description(
+    "recompute the hash chain, positions, cursors, trips and KPI cells from the log, as of one moment; others may append meanwhile",
+  )
+  .option("--from <position>", "only batches from this position on, and trips with an event there", whole(1, 1e15), 1)
+  .option("--sample <share>", "fold only this share of the trips from their events", number(0.000001, 1), 1)
+  .option("--seed <n>", "which trips are in the sample; drawn anew unless given", whole(0, 4_294_967_295))
+  .action((options) => run_verb((shell) => verify_verb(shell, options)));
 
 program.command("accept-gap")
   .description(

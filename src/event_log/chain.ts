@@ -28,11 +28,32 @@ export interface BatchHeader {
   readonly recorded_at: string;
 }
 
+/** SHA-256 of event lines that come one by one. */
+export class ContentHash {
+  readonly #hash = createHash("sha256");
+  #lines: string[] = [];
+
+  add(line: string): void {
+    // Joined in slices: one update per line costs more than the hashing, one string of all costs memory.
+    if (this.#lines.push(line) === 1000) this.#flush();
+  }
+
+  #flush(): void {
+    this.#hash.update(this.#lines.join(""));
+    this.#lines = [];
+  }
+
+  /** The hash of all lines; once. */
+  digest(): Uint8Array {
+    this.#flush();
+    return this.#hash.digest();
+  }
+}
+
 /** SHA-256 of the event lines of a batch. */
 export function content_hash(lines: readonly string[]): Uint8Array {
-  const hash = createHash("sha256");
-  // Joined in slices: one update per line costs more than the hashing, one string of all costs memory.
-  for (let at = 0; at < lines.length; at += 1000) hash.update(lines.slice(at, at + 1000).join(""));
+  const hash = new ContentHash();
+  for (const line of lines) hash.add(line);
   return hash.digest();
 }
 

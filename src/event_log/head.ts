@@ -5,6 +5,8 @@ export interface Head {
   readonly log_id: string;
   readonly position: number;
   readonly batch: number;
+  /** The link of its last batch. */
+  readonly link: Uint8Array;
   readonly recorded_at_us: number | null;
   readonly watermark_us: number | null;
   readonly messages_read: number;
@@ -19,7 +21,7 @@ const micros = (value: unknown): number | null => value === null ? null : Number
 export async function read_head(database: Queryable): Promise<Head> {
   const [row] = await database.query({
     name: "read_head",
-    text: `select log_id, position, batch, (extract(epoch from recorded_at) * 1000000)::bigint as recorded_at_us,
+    text: `select log_id, position, batch, link, (extract(epoch from recorded_at) * 1000000)::bigint as recorded_at_us,
       (extract(epoch from watermark) * 1000000)::bigint as watermark_us, messages_read, duplicates, quarantined, late from log_head`,
   });
   if (row === undefined) throw new Error("read head: log_head has no row; run `tacho migrate`");
@@ -27,6 +29,7 @@ export async function read_head(database: Queryable): Promise<Head> {
     log_id: String(row.log_id),
     position: Number(row.position),
     batch: Number(row.batch),
+    link: row.link as Uint8Array,
     recorded_at_us: micros(row.recorded_at_us),
     watermark_us: micros(row.watermark_us),
     messages_read: Number(row.messages_read),

@@ -1,4 +1,4 @@
-import { plain_array, type Queryable } from "../database/mod.ts";
+import { plain_array, type Queryable, type Snapshot } from "../database/mod.ts";
 
 /** An event as the log gives it back. `data` and `metadata` are JSON text as PostgreSQL writes jsonb. */
 export interface RecordedEvent {
@@ -41,4 +41,13 @@ export async function read_at(database: Queryable, positions: readonly number[])
 export async function read_after(database: Queryable, position: number, limit: number): Promise<RecordedEvent[]> {
   const text = `${SELECT} where position > $1 order by position limit $2`;
   return (await database.query({ name: "events_after", text }, [position, limit])).map(recorded);
+}
+
+/** Events of a page, each as large as a message may be; two pages are held at a time. */
+const PAGE_EVENTS = 5_000;
+
+/** All events after a position, in order, in pages. */
+export async function* events_after(reading: Snapshot, position: number): AsyncGenerator<RecordedEvent[]> {
+  const select = `${SELECT} where position > $1 order by position`;
+  for await (const page of reading.pages(select, [position], PAGE_EVENTS)) yield page.map(recorded);
 }

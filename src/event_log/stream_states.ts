@@ -3,6 +3,7 @@ import {
   copy_text,
   plain_array,
   type Queryable,
+  type Snapshot,
   type Statement,
   text_array,
   type Transaction,
@@ -21,6 +22,13 @@ export interface StreamState<State> {
   readonly positions: readonly number[];
   /** Hashes of its event ids, beside `positions`. */
   readonly hashes: readonly number[];
+}
+
+/** A stream as its row has it; `values` are those of its columns as they stand in the table, derived ones included. */
+export interface StreamRow<State> {
+  readonly stream_id: string;
+  readonly stream: StreamState<State>;
+  readonly values: StateRow;
 }
 
 /** What a batch makes of one stream. */
@@ -70,6 +78,7 @@ type StateTable<State> = Pick<Domain<never, State>, "tables" | "stream_column" |
 /** The state table of a domain: SQL generated once from the domain's list of columns. */
 export class StreamStates<State> {
   readonly #domain: StateTable<State>;
+  readonly #select_all: string;
   readonly #select: Statement;
   readonly #update: Statement;
   readonly #columns: readonly string[];
@@ -86,12 +95,13 @@ export class StreamStates<State> {
       "positions",
       "event_hashes",
     ];
-    this.#select = {
-      name: `load_${states}`,
-      text: `select ${stream_column} as stream_id, revision, ${select_list(columns)},
+    this.#select_all = `select ${stream_column} as stream_id, revision, ${select_list(columns)},
         (extract(epoch from last_occurred_at) * 1000000)::bigint as last_us, last_event_id,
         positions::text[] as positions, event_hashes::text[] as hashes
-        from ${states} where ${stream_column} = any($1::text[])`,
+        from ${states}`;
+    this.#select = {
+      name: `load_${states}`,
+      text: `${this.#select_all} where ${stream_column} = any($1::text[])`,
     };
     const types = [
       "text",
@@ -116,19 +126,16 @@ export class StreamStates<State> {
 
   /** Loads streams by id; one that does not exist is absent from the map. */
   async load(database: Queryable, ids: readonly string[]): Promise<Map<string, StreamState<State>>> {
-    return new Map([...await this.load_rows(database, ids)].map(([id, { stream }]) => [id, stream]));
-  }
-
-  /** Loads streams with the values of their columns as they stand in the table, derived ones included. */
-  async load_rows(
-    database: Queryable,
-    ids: readonly string[],
-  ): Promise<Map<string, { readonly stream: StreamState<State>; readonly values: StateRow }>> {
     const rows = await database.query(this.#select, [text_array(ids)]);
-    return new Map(rows.map((row) => [row.stream_id as string, this.#read(row)]));
+    return new Map(rows.map((row) => [row.stream_id as string, this.#read(row).stream]));
   }
 
-  #read(row: Record<string, unknown>) {
+  /** All streams, in pages, as the table has them: in its physical order, which is about that of their first events. */
+  async *rows(reading: Snapshot, rows: number): AsyncGenerator<StreamRow<State>[]> {
+    for await (const page of reading.pages(this.#select_all, [], rows)) yield page.map((row) => this.#read(row));
+  }
+
+  #read(row: Record<string, unknown>): StreamRow<State> {
     const values: Record<string, StateRow[string]> = {};
     for (const { name, type } of this.#domain.columns) {
       const value = row[name] as string | number | null;
@@ -142,7 +149,7 @@ export class StreamStates<State> {
       positions: (row.positions as string[]).map(Number),
       hashes: (row.hashes as string[]).map(Number),
     };
-    return { stream, values };
+    return { stream_id: row.stream_id as string, stream, values };
   }
 
   /** Writes out what a batch made of its streams, all but the positions: so that the transaction need not wait for it. */

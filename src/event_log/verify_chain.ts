@@ -1,19 +1,36 @@
-import type { Database } from "../database/mod.ts";
+import type { Snapshot } from "../database/mod.ts";
 import { canonical_json, parse_json } from "../domains/mod.ts";
 import { format_time } from "../kpi/mod.ts";
-import { type BatchHeader, content_hash, FIRST_LINK, next_link } from "./chain.ts";
+import { batches_after, type RecordedBatch } from "./batch_rows.ts";
+import { ContentHash, FIRST_LINK, next_link } from "./chain.ts";
+import { CursorTrail } from "./cursor_trail.ts";
 import { event_line } from "./event_line.ts";
-import { type Head, read_head } from "./head.ts";
-import { read_after, type RecordedEvent } from "./read.ts";
+import type { Faults } from "./faults.ts";
+import { type Head, read_cursors } from "./head.ts";
+import { HeadAccount, verify_head } from "./head_account.ts";
+import { events_after, type RecordedEvent } from "./read.ts";
 
-/** One thing that is not as the log says it must be, as a sentence that names the place. */
-export type Inconsistency = string;
+/** What of the chain was looked at. */
+export interface VerifiedChain {
+  readonly events: number;
+  readonly batches: number;
+  /** The batch whose stored link was trusted; 0 when the chain was followed from its beginning. */
+  readonly trusted_batch: number;
+  readonly cursors: number;
+}
 
-const PAGE_BATCHES = 200;
-const PAGE_EVENTS = 10_000;
+/** A place in the chain: after this batch. `link` null: what is stored next has to be believed. */
+interface Place {
+  readonly batch: number;
+  readonly position: number;
+  readonly link: Uint8Array | null;
+}
+
+const BEGINNING: Place = { batch: 0, position: 0, link: FIRST_LINK };
 
 const canonical = (json: string, above = 0): string => canonical_json(parse_json(json), above);
 const same = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i]);
+const range = (first: number, last: number): string => first === last ? `${first} is` : `${first} to ${last} are`;
 
 /** The stored event as the line that was hashed when it was appended. */
 function line_of(event: RecordedEvent): string {
@@ -23,21 +40,21 @@ function line_of(event: RecordedEvent): string {
   return event_line({ ...event, ...canonical_parts }, format_time(recorded_at_us));
 }
 
-/** Events of the log from a position on, read in pages, each once. */
+/** Events of the log in order, each once. */
 class EventReader {
+  readonly #pages: AsyncGenerator<RecordedEvent[]>;
   #page: RecordedEvent[] = [];
   #at = 0;
-  #position: number;
-  constructor(readonly database: Database, after: number) {
-    this.#position = after;
+  constructor(reading: Snapshot, after: number) {
+    this.#pages = events_after(reading, after);
   }
 
   /** The next event if its position is at most `last`; null otherwise. */
   async next(last: number): Promise<RecordedEvent | null> {
     if (this.#at === this.#page.length) {
-      this.#page = await read_after(this.database, this.#position, PAGE_EVENTS);
+      const { value } = await this.#pages.next();
+      this.#page = value ?? [];
       this.#at = 0;
-      this.#position = this.#page.at(-1)?.position ?? this.#position;
     }
     const event = this.#page[this.#at];
     if (event === undefined || event.position > last) return null;
@@ -46,117 +63,124 @@ class EventReader {
   }
 }
 
-const cursors_text = (cursors: unknown): string =>
-  canonical_json(
-    (cursors as Record<string, unknown>[]).map(({ from, partition, to, topic }) => ({ from, partition, to, topic })),
+/** The place before the batch that holds a position; null, and a fault, when it cannot be told. */
+async function place_before(reading: Snapshot, position: number, faults: Faults): Promise<Place | null> {
+  const [row] = await reading.query<{ batch: string; before: string | null; link: Uint8Array | null }>(
+    `select b.batch, p.last_position as before, p.link from batches b left join batches p on p.batch = b.batch - 1
+      where $1 between b.first_position and b.last_position order by b.batch limit 1`,
+    [position],
   );
-
-const header_of = (row: Record<string, unknown>): BatchHeader => ({
-  batch: Number(row.batch),
-  kind: row.kind as BatchHeader["kind"],
-  first_position: Number(row.first_position),
-  last_position: Number(row.last_position),
-  messages_read: Number(row.messages_read),
-  admitted: Number(row.admitted),
-  duplicates: Number(row.duplicates),
-  quarantined: Number(row.quarantined),
-  late: Number(row.late),
-  cursors: cursors_text(row.cursors),
-  note: row.note === null ? null : canonical_json(row.note),
-  recorded_at: format_time(Number(row.recorded_at_us)),
-});
-
-const COUNTED = ["messages_read", "duplicates", "quarantined", "late"] as const;
-
-/** What the head has to count, added up from the batches. What is retried was read and quarantined by a batch before. */
-class Account {
-  readonly #sums = { messages_read: 0, duplicates: 0, quarantined: 0, late: 0 };
-
-  add({ kind, messages_read, duplicates, quarantined, late }: BatchHeader): void {
-    const again = kind === "retried" ? messages_read : 0;
-    this.#sums.messages_read += messages_read - again;
-    this.#sums.duplicates += duplicates;
-    this.#sums.quarantined += quarantined - again;
-    this.#sums.late += late;
+  if (row?.batch === "1") return BEGINNING;
+  if (row !== undefined && row.before !== null) {
+    return { batch: Number(row.batch) - 1, position: Number(row.before), link: row.link };
   }
-
-  faults(head: Head): Inconsistency[] {
-    const { messages_read, position, duplicates, quarantined } = head;
-    const faults = COUNTED.filter((name) => head[name] !== this.#sums[name]).map((name) =>
-      `the head counts ${name} ${head[name]}, its batches add up to ${this.#sums[name]}`
-    );
-    if (messages_read !== position + duplicates + quarantined) {
-      faults.push(
-        `the head does not add up: ${messages_read} messages read, ${position} admitted, ${duplicates} duplicates, ${quarantined} quarantined`,
-      );
-    }
-    return faults;
-  }
+  faults.add(row === undefined ? `no batch holds position ${position}` : `batch ${Number(row.batch) - 1} is missing`);
+  return null;
 }
 
-const SELECT =
-  `select batch, kind, first_position, last_position, messages_read, admitted, duplicates, quarantined, late, cursors, note,
-  (extract(epoch from recorded_at) * 1000000)::bigint as recorded_at_us, content_hash, link
-  from batches where batch > $1 and batch <= $2 order by batch limit ${PAGE_BATCHES}`;
-
 /**
- * Recomputes the hash chain from the stored events, batch by batch, and with it that positions and batch numbers are gapless and that
- * the head agrees: with position, link and account (messages read = position + duplicates + quarantined). Stops at the first broken link: everything after it is unproven.
- * @param progress hears how many events were read
+ * Recomputes the hash chain from the stored events, batch by batch, and with it that positions and batch numbers are gapless, that every
+ * batch accounts for what it read, that cursors join up, and that the head agrees: with position, link and account. After a fault it goes on with what is stored, so that
+ * each place is told by itself. Memory: two pages of events, however large a batch is.
+ * @param from the position whose batch is the first to be looked at; the link of the batch before it is trusted
+ * @param begin hears how many events there are to read; what it gives hears how many were
  */
 export async function verify_chain(
-  database: Database,
+  reading: Snapshot,
+  head: Head,
+  from: number,
+  faults: Faults,
+  signal: AbortSignal,
+  begin: (events: number) => (done: number) => void,
+): Promise<VerifiedChain> {
+  const start = from <= 1 ? BEGINNING : await place_before(reading, from, faults);
+  if (start === null) return { events: 0, batches: 0, trusted_batch: 0, cursors: 0 };
+  const progress = begin(head.position - start.position);
+  const trail = new CursorTrail(start === BEGINNING, faults);
+  const reader = new EventReader(reading, start.position);
+  const account = new HeadAccount();
+  let place = start, batches = 0;
+  for await (const batch of batches_after(reading, start.batch)) {
+    place = await verify_batch(batch, place, reader, faults, signal, progress);
+    trail.follow(batch.header.batch, batch.advances);
+    account.add(batch.header);
+    batches++;
+    if (faults.enough) break;
+  }
+  if (!faults.enough) {
+    await verify_end(place, head, reader, faults);
+    if (start === BEGINNING) account.compare(head, faults);
+    verify_head(head, faults);
+  }
+  const cursors = trail.settle(await read_cursors(reading));
+  return { events: place.position - start.position, batches, trusted_batch: start.batch, cursors };
+}
+
+async function verify_batch(
+  { header, content_hash, link }: RecordedBatch,
+  place: Place,
+  reader: EventReader,
+  faults: Faults,
   signal: AbortSignal,
   progress: (events: number) => void,
-): Promise<{ readonly events: number; readonly batches: number; readonly faults: readonly Inconsistency[] }> {
-  const head = await read_head(database);
-  const [{ link: head_link } = {}] = await database.query<{ link: Uint8Array }>("select link from log_head");
-  const reader = new EventReader(database, 0);
-  const account = new Account();
-  let link: Uint8Array = FIRST_LINK;
-  let batch = 0, position = 0;
-  const found = (fault: Inconsistency) => ({ events: position, batches: batch, faults: [fault] });
-  while (batch < head.batch) {
-    signal.throwIfAborted();
-    const rows = await database.query(SELECT, [batch, head.batch]);
-    if (rows.length === 0) return found(`batch ${batch + 1} is missing; the head counts ${head.batch} batches`);
-    for (const row of rows) {
-      const header = header_of(row);
-      if (header.batch !== batch + 1) {
-        return found(`batch ${batch + 1} is missing; after ${batch} comes ${header.batch}`);
-      }
-      if (header.first_position !== position + 1) {
-        return found(`batch ${header.batch} begins at position ${header.first_position}, expected ${position + 1}`);
-      }
-      const lines: string[] = [];
-      while (position < header.last_position) {
-        const event = await reader.next(header.last_position);
-        if (event === null || event.position !== position + 1) {
-          return found(`event ${position + 1} of batch ${header.batch} is missing`);
-        }
-        position = event.position;
-        lines.push(line_of(event));
-      }
-      const content = content_hash(lines);
-      if (!same(content, row.content_hash as Uint8Array)) {
-        return found(
-          `events ${header.first_position} to ${header.last_position} (batch ${header.batch}) are not what was appended: their hash differs`,
-        );
-      }
-      link = next_link(link, content, header);
-      if (!same(link, row.link as Uint8Array)) {
-        return found(`batch ${header.batch} is not what was appended: its link differs`);
-      }
-      batch = header.batch;
-      account.add(header);
-      progress(lines.length);
+): Promise<Place> {
+  const { batch, first_position, last_position, admitted } = header;
+  let before = place;
+  if (batch !== place.batch + 1) {
+    faults.add(`batch ${range(place.batch + 1, batch - 1)} missing`);
+    before = { batch: batch - 1, position: first_position - 1, link: null };
+  }
+  if (header.messages_read !== admitted + header.duplicates + header.quarantined) {
+    faults.add(
+      `batch ${batch} read ${header.messages_read} messages and accounts for ${admitted} + ${header.duplicates} + ${header.quarantined}`,
+    );
+  }
+  if (last_position - first_position + 1 !== admitted) {
+    faults.add(`batch ${batch} admitted ${admitted} events and names positions ${first_position} to ${last_position}`);
+  }
+  if (first_position !== before.position + 1) {
+    faults.add(`batch ${batch} begins at position ${first_position}, expected ${before.position + 1}`);
+  }
+  const hash = new ContentHash();
+  let expected = first_position, missing: number | null = null, read = 0;
+  for (let event; (event = await reader.next(last_position)) !== null;) {
+    if (event.position < first_position) continue;
+    if (event.position !== expected) missing ??= expected;
+    expected = event.position + 1;
+    hash.add(line_of(event));
+    if (++read % 1_000 === 0) {
+      progress(1_000);
+      signal.throwIfAborted();
     }
   }
-  if (position !== head.position) {
-    return found(`the head says position ${head.position}, the batches end at ${position}`);
+  progress(read % 1_000);
+  signal.throwIfAborted();
+  if (missing !== null || expected <= last_position) {
+    const events = last_position - first_position + 1;
+    faults.add(`event ${missing ?? expected} of batch ${batch} is missing; it has ${read} of its ${events} events`);
+  } else if (!same(hash.digest(), content_hash)) {
+    faults.add(
+      `events ${first_position} to ${last_position} (batch ${batch}) are not what was appended: their hash differs`,
+    );
   }
-  // The head may have moved on while its batches were read; then its link is that of a later batch.
-  const unmoved = (await read_head(database)).batch === head.batch;
-  if (unmoved && !same(link, head_link ?? FIRST_LINK)) return found(`the head's link is not that of batch ${batch}`);
-  return { events: position, batches: batch, faults: account.faults(head) };
+  if (before.link !== null && !same(next_link(before.link, content_hash, header), link)) {
+    faults.add(`batch ${batch} is not what was appended: its link differs`);
+  }
+  return { batch, position: Math.max(last_position, before.position), link };
+}
+
+/** The last batch and its last event are those that the head says. */
+async function verify_end({ batch, position, link }: Place, head: Head, reader: EventReader, faults: Faults) {
+  if (batch < head.batch) {
+    faults.add(`batch ${range(batch + 1, head.batch)} missing; the head counts ${head.batch} batches`);
+  }
+  if (batch > head.batch) faults.add(`batch ${batch} is there, the head counts ${head.batch} batches`);
+  if (position !== head.position) {
+    faults.add(`the head says position ${head.position}, the batches end at ${position}`);
+  }
+  if (batch === head.batch && link !== null && !same(link, head.link)) {
+    faults.add(`the head's link is not that of batch ${batch}`);
+  }
+  const beyond = await reader.next(Infinity);
+  if (beyond !== null) faults.add(`event ${beyond.position}, after the last batch, belongs to no batch`);
 }

@@ -81,6 +81,13 @@ export interface ChangedCell {
   readonly change: CellChange;
 }
 
+/** The changed cells of one dimension and grain, by bucket and key. */
+export interface CellLevel {
+  readonly dimension: string;
+  readonly grain: Grain;
+  readonly buckets: ReadonlyMap<number, ReadonlyMap<string, CellChange>>;
+}
+
 /**
  * Gathers what a batch changes in the cells: for every event the difference of its stream's contributions, after minus
  * before. Only the finest grain of a dimension is touched per event; coarser ones are rolled up once, at the end.
@@ -158,25 +165,32 @@ export class CellChanges {
     }
   }
 
+  /** All changed cells, a dimension and grain at a time, fine grains first. What is given must not be changed: coarser grains are made of it. */
+  *levels(): Iterable<CellLevel> {
+    for (let d = 0; d < this.#finest.length; d++) {
+      const { name: dimension, grains } = this.#shape.dimensions[d]!;
+      let buckets: CellLevel["buckets"] = this.#finest[d]!;
+      for (let g = 0; g < grains.length; g++) {
+        const grain = grains[g]!;
+        if (g > 0) buckets = this.#roll_up(buckets, grain);
+        yield { dimension, grain, buckets };
+      }
+    }
+  }
+
   /**
    * All changed cells of all grains, grouped by dimension, fine grains first. Keys are sorted: an upsert that walks the index and the
    * table in order took 0.65 of the time (20,000 of 200,000 passengers a batch).
    */
   *cells(): Iterable<ChangedCell> {
-    for (let d = 0; d < this.#finest.length; d++) {
-      const { name: dimension, grains } = this.#shape.dimensions[d]!;
-      let level = this.#finest[d]!;
-      for (let g = 0; g < grains.length; g++) {
-        const grain = grains[g]!;
-        if (g > 0) level = this.#roll_up(level, grain);
-        for (const [bucket_us, keys] of level) {
-          for (const key of [...keys.keys()].sort()) yield { grain, bucket_us, dimension, key, change: keys.get(key)! };
-        }
+    for (const { dimension, grain, buckets } of this.levels()) {
+      for (const [bucket_us, keys] of buckets) {
+        for (const key of [...keys.keys()].sort()) yield { grain, bucket_us, dimension, key, change: keys.get(key)! };
       }
     }
   }
 
-  #roll_up(finer: Map<number, Map<string, CellChange>>, grain: Grain): Map<number, Map<string, CellChange>> {
+  #roll_up(finer: CellLevel["buckets"], grain: Grain): Map<number, Map<string, CellChange>> {
     const coarse = new Map<number, Map<string, CellChange>>();
     for (const [bucket_us, keys] of finer) {
       const bucket = bucket_start(grain, bucket_us, this.#days);

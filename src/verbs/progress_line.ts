@@ -1,5 +1,5 @@
 /**
- * Progress of a long operation on stderr: count, rate and, where the total is known, how long it will take. On a terminal one line
+ * Progress of a long operation on stderr: count, rate and, where the total is known, the percentage and how long it will take. On a terminal one line
  * that is rewritten; elsewhere a line every ten seconds.
  */
 export class ProgressLine {
@@ -30,7 +30,8 @@ export class ProgressLine {
     const seconds = Math.max((this.now_ms() - this.#started_ms) / 1000, 0.001);
     const rate = this.#done / seconds;
     const left = this.total === null || rate === 0 ? "" : `, ${Math.ceil((this.total - this.#done) / rate)} s left`;
-    const of_total = this.total === null ? "" : ` of ${this.total}`;
+    const percent = this.total === null || this.total === 0 ? "" : ` (${Math.floor(100 * this.#done / this.total)} %)`;
+    const of_total = this.total === null ? "" : ` of ${this.total}${percent}`;
     Deno.stderr.writeSync(
       new TextEncoder().encode(`${before}${this.name}: ${this.#done}${of_total}, ${Math.round(rate)}/s${left}${after}`),
     );

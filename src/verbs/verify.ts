@@ -1,32 +1,80 @@
-import { verify_chain } from "../event_log/mod.ts";
-import { verify_read_models } from "../projection/mod.ts";
+import { BeyondTheLog, type Scope, type Verified, verify } from "../projection/mod.ts";
 import { system_clock } from "../runtime/mod.ts";
 import { open_log } from "./open.ts";
 import { ProgressLine } from "./progress_line.ts";
-import type { Shell } from "./shell.ts";
+import { type Shell, UsageError } from "./shell.ts";
+
+/** Options of `tacho verify`, as the command line gives them. */
+export interface VerifyOptions {
+  readonly from: number;
+  readonly sample: number;
+  readonly seed?: number;
+}
 
 /** The log or its read models are not what they must be. */
 class InconsistentLog extends Error {}
 
-/** `tacho verify`: recomputes chain, positions, streams and cells from the log; says in one line that all is well, or where it is not. */
-export async function verify_verb(shell: Shell): Promise<void> {
+/** Verification was stopped before its end: that is no statement about the log. */
+class VerifyStopped extends Error {}
+
+/**
+ * `tacho verify`: recomputes chain, positions, cursors, trips and cells from the log; says in one line that all is well and what was not
+ * looked at, or where it is not. Stopped by a signal it fails: whoever waits for the result must not take it for a good one.
+ */
+export async function verify_verb(shell: Shell, { from, sample: share, seed }: VerifyOptions): Promise<void> {
+  const scope = { from, share, seed: seed ?? Math.floor(Math.random() * 2 ** 32) };
+  if (seed !== undefined && share === 1) throw new UsageError("verify: --seed chooses a sample; give --sample too");
   const { database, domain, days } = await open_log(shell);
+  let line: ProgressLine | null = null;
+  const begin = (part: string, total: number | null) => {
+    line?.end();
+    const begun = line = new ProgressLine(`verify ${part}`, total, system_clock.now_ms);
+    return (done: number) => begun.add(done);
+  };
   try {
-    const of_events = new ProgressLine("verify chain, events", null, system_clock.now_ms);
-    const chain = await verify_chain(database, shell.signal, (events) => of_events.add(events)).finally(() =>
-      of_events.end()
-    );
-    const of_streams = new ProgressLine("verify trips", null, system_clock.now_ms);
-    const models = await verify_read_models(database, domain, days, shell.signal, (streams) => of_streams.add(streams))
-      .finally(() => of_streams.end());
-    const faults = [...chain.faults, ...models.faults];
-    if (faults.length > 0) {
-      throw new InconsistentLog(`verify: the log is not consistent\n${faults.map((fault) => `  ${fault}`).join("\n")}`);
+    const verified = await verify(database, domain, days, scope, shell.signal, begin).finally(() => line?.end());
+    if (verified.faults.length > 0) {
+      const faults = verified.faults.map((fault) => `\n  ${fault}`).join("");
+      throw new InconsistentLog(`verify: the log is not consistent at position ${verified.position}${faults}`);
     }
-    console.log(
-      `consistent: ${chain.events} events in ${chain.batches} batches, chain unbroken; ${models.streams} trips and ${models.cells} cells are what the events make them`,
-    );
+    console.log(told(verified, scope));
+  } catch (error) {
+    if (error instanceof BeyondTheLog) throw new UsageError(error.message);
+    if (shell.signal.aborted && error === shell.signal.reason) {
+      throw new VerifyStopped("verify: stopped by a signal before the end; whether the log is consistent is not known");
+    }
+    throw error;
   } finally {
     await database.close();
   }
+}
+
+const count = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;
+
+/** What was found to be well, and what was not looked at, in one line. */
+export function told(
+  { position, events, batches, trusted_batch, cursors, streams, folded, cells }: Verified,
+  { from, share, seed }: Scope,
+): string {
+  const chain = `${count(events, "event")} in ${count(batches, "batch", "batches")}, chain unbroken${
+    trusted_batch === 0 ? "" : ` if the stored link of batch ${trusted_batch} is right`
+  }, ${count(cursors, "cursor")} where the batches left off`;
+  if (from <= 1 && share === 1) {
+    return `consistent: ${chain}; ${count(streams, "trip")} and ${count(cells, "cell")} are what the events make them`;
+  }
+  const since = `with an event from position ${from} on`;
+  const chosen = [
+    ...from > 1 ? [since] : [],
+    ...share < 1 ? [`in a sample of ${share} drawn by seed ${seed}`] : [],
+  ].join(" and ");
+  const unseen = [
+    ...trusted_batch > 0 ? [`batches 1 to ${trusted_batch}`, "cursors that no later batch moved"] : [],
+    ...streams > folded ? [`the other ${count(streams - folded, "trip")} against their events`] : [],
+  ];
+  const chance = share < 1 ? ` (a wrong trip ${from > 1 ? `${since} ` : ""}had a chance of ${share} to be found)` : "";
+  return `consistent as far as checked, at position ${position}: ${chain}; ${folded} of ${
+    count(streams, "trip")
+  }, those ${chosen}, ` +
+    `are what their events make them; all ${count(cells, "cell")} are what the rows of all trips make them; ` +
+    `not checked: ${unseen.join(", ") || "nothing"}${chance}`;
 }

@@ -12,6 +12,7 @@ import {
   type SourceMessage,
 } from "../../src/ingest/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
+import { verify } from "../../src/projection/mod.ts";
 import { start_postgres } from "../support/postgres.ts";
 
 /**
@@ -19,6 +20,7 @@ import { start_postgres } from "../support/postgres.ts";
  *   copy      COPY of the event rows, already text, into a table partitioned and keyed like `events`
  *   append    the log alone: head, events, batches with the chain, from planned batches whose event lines are written out
  *   pipeline  everything: decode, validate, plan, log, trips, all cells, cursors, chain
+ * With --cells it prints the cells that were made, with --verify how fast `tacho verify` reads such a log.
  * The last line is one line of JSON; ratios are medians over the rounds.
  */
 
@@ -196,6 +198,12 @@ for (let round = 0; round <= ROUNDS; round++) {
         "select dimension, grain, count(*) as cells from trip_cells group by 1, 2 order by 1, 2",
       ),
     );
+  }
+  if (round === 0 && Deno.args.includes("--verify")) {
+    const all_of_it = { from: 1, share: 1, seed: 0 };
+    const never = new AbortController().signal;
+    const verified = await seconds(() => verify(for_pipeline, domain, days, all_of_it, never, () => () => {}));
+    say(`verify: ${Math.round(all.count / verified)} events/s`);
   }
   await Promise.all([for_copy, for_append, for_pipeline].map((database) => database.close()));
   const rate = { copy: all.count / copy, append: all.count / append_only, pipeline: all.count / pipeline };

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { type Database, open_database } from "../../src/database/mod.ts";
-import { verify_chain } from "../../src/event_log/mod.ts";
 import type { DecodeLimits, RetryCounts, SourceMessage } from "../../src/ingest/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { LOW, make_retry, RAISED, troubled_partitions } from "../support/held_messages.ts";
@@ -12,6 +11,7 @@ import { database_test } from "../support/read_side.ts";
 import { expected, whole_trip } from "../support/trip_events.ts";
 import { feed, LIMITS, message, migrated, trip_pipeline } from "../support/trip_pipeline.ts";
 import { until } from "../support/until.ts";
+import { verified } from "../support/verified_log.ts";
 
 /** A test with a database of its own, on as many connections as two programs would have. */
 function retry_test(name: string, fn: (database: Database, other: Database) => Promise<void>): void {
@@ -58,7 +58,7 @@ const total = ({ admitted, duplicates, held }: RetryCounts) =>
 /** Asserts that the log and its read models are what they were had all messages been read under these limits, account and chain included. */
 async function assert_as_read(database: Database, partitions: SourceMessage[][], limits: DecodeLimits): Promise<void> {
   assert.deepEqual(await compare_with_database((sql) => database.query(sql), expected(partitions, limits)), []);
-  assert.deepEqual((await verify_chain(database, NEVER, () => {})).faults, []);
+  assert.deepEqual((await verified(database)).faults, []);
 }
 const everything = async (database: Database) => {
   const tables = ["log_head", "events", "batches", "quarantine", "trips", "trip_cells"];
@@ -204,7 +204,7 @@ for (const place of ["begin", "commit", "committed"] as const) {
     assert.equal(tried!.tried, place === "committed" ? 15 : 10);
     const { read: messages, position, duplicates, quarantined } = await account(database) as Record<string, number>;
     assert.equal(messages, position! + duplicates! + quarantined!);
-    assert.deepEqual((await verify_chain(database, NEVER, () => {})).faults, []);
+    assert.deepEqual((await verified(database)).faults, []);
     await (await make_retry(database, RAISED)).run(NEVER);
     await assert_as_read(database, partitions, RAISED);
   });

@@ -1,158 +1,204 @@
 import assert from "node:assert/strict";
-import { type Database, open_database } from "../../src/database/mod.ts";
-import { trips_domain } from "../../src/domains/trips/mod.ts";
-import { verify_chain } from "../../src/event_log/mod.ts";
-import { days_in } from "../../src/kpi/mod.ts";
-import { verify_read_models } from "../../src/projection/mod.ts";
+import type { Database, Queryable, Row, Statement, Value } from "../../src/database/mod.ts";
+import { read_cursors } from "../../src/event_log/mod.ts";
+import { Cursors } from "../../src/ingest/mod.ts";
+import { BeyondTheLog } from "../../src/projection/mod.ts";
+import { read_config } from "../../src/runtime/mod.ts";
+import { told, verify_verb } from "../../src/verbs/verify.ts";
 import { tacho_test } from "../support/available.ts";
 import { shared_postgres } from "../support/postgres.ts";
+import { silent } from "../support/read_side.ts";
 import { feed, message, migrated, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";
-
-const event = (trip: number, id: string, type: string, minute: number, data: Record<string, unknown>) => ({
-  event_id: id,
-  trip_id: `T-${trip}`,
-  type,
-  occurred_at: `2026-03-01T10:${String(minute).padStart(2, "0")}:00Z`,
-  ...data,
-});
-
-const MESSAGES = [
-  ...Array.from(
-    { length: 20 },
-    (_, i) => event(i, "s", "trip.started", i, { city: "Chicago", extra: [1.5, "ä", 1e21, null] }),
-  ),
-  ...Array.from({ length: 20 }, (_, i) => event(i, "c", "trip.completed", i + 20, { fare: 10 + i, serial: "x" })),
-  event(3, "a", "trip.fare_adjusted", 50, { fare: "0.50" }),
-  event(3, "s", "trip.started", 3, { city: "Chicago", extra: [1.5, "ä", 1e21, null] }),
-].map((each, offset) => message(offset, each));
-
-// A number that no double holds: it has to survive the way into jsonb and back for the chain to hold. And an extension as deep as a
-// message may have it: in metadata it lies a level deeper.
-MESSAGES.push(
-  message(
-    MESSAGES.length,
-    `{"specversion":"1.0","id":"n","source":"/fleet","subject":"T-0","type":"trip.canceled","time":"2026-03-01T10:55:00Z",
-    "data":{"odometer":12345678901234567890.500},"deep":${"[".repeat(63)}${"]".repeat(63)}}`,
-  ),
-);
-
-async function verify(database: Database) {
-  const signal = new AbortController().signal;
-  const chain = await verify_chain(database, signal, () => {});
-  const models = await verify_read_models(
-    database,
-    trips_domain({ currency: "USD" }),
-    days_in(TEST_TIME_ZONE),
-    signal,
-    () => {},
-  );
-  return { chain, models, faults: [...chain.faults, ...models.faults] };
-}
-
-async function filled_database() {
-  const { url, superuser_url } = await (await shared_postgres()).create_database(migrated);
-  const database = await open_database({ url, data_dir: null, connections: 2 });
-  const middle = 25;
-  const part = (from: number, to: number) => ({
-    topic: "trips",
-    partition: 0,
-    from_offset: from,
-    next_offset: to,
-    messages: MESSAGES.slice(from, to),
-  });
-  await feed(trip_pipeline(database), [part(0, middle), part(middle, MESSAGES.length)]);
-  return { database, superuser_url };
-}
+import { ALL, batch_of, event, MESSAGES, verified, with_log } from "../support/verified_log.ts";
 
 tacho_test({
-  name: "verify finds a log consistent that is",
+  name: "verify finds a log consistent that is, and says what it looked at",
+  needs: ["postgres"],
+  fn: () =>
+    with_log(async (database) => {
+      const { cells, ...rest } = await verified(database);
+      assert.deepEqual(rest, {
+        position: 42,
+        events: 42,
+        batches: 2,
+        trusted_batch: 0,
+        cursors: 1,
+        streams: 20,
+        folded: 20,
+        faults: [],
+      });
+      assert.ok(cells > 100);
+    }),
+});
+
+tacho_test({
+  name: "verify goes on after a fault: each place is told by itself, and past twenty it says that there are more",
+  needs: ["postgres"],
+  fn: () =>
+    with_log(async (database, harm) => {
+      await harm('update events set data = data || \'{"serial":"y"}\' where position in (7, 30)');
+      assert.deepEqual((await verified(database)).faults, [
+        "events 1 to 25 (batch 1) are not what was appended: their hash differs",
+        "events 26 to 42 (batch 2) are not what was appended: their hash differs",
+      ]);
+      await harm("update trip_cells set tip_sum_micros = 1");
+      const { faults } = await verified(database);
+      assert.deepEqual([faults.length, faults.at(-1)], [21, "and more"]);
+    }),
+});
+
+tacho_test({
+  name:
+    "verify from a position trusts what lies before: its batches, and the trips without an event after, but for their cells",
+  needs: ["postgres"],
+  fn: () =>
+    with_log(async (database, harm) => {
+      const { cells: _, ...rest } = await verified(database, { from: 41 });
+      assert.deepEqual(rest, {
+        position: 42,
+        events: 17,
+        batches: 1,
+        trusted_batch: 1,
+        cursors: 1,
+        streams: 20,
+        folded: 2,
+        faults: [],
+      });
+      await assert.rejects(verified(database, { from: 43 }), BeyondTheLog);
+      await harm(`update events set occurred_at = occurred_at + interval '1 second' where position = 7;
+        update trips set vendor_id = 'x' where trip_id = 'T-5'`);
+      assert.deepEqual((await verified(database, { from: 41 })).faults, []);
+      assert.ok((await verified(database, { from: 25 })).faults.length > 0);
+      await harm("update trips set vendor_id = 'x' where trip_id = 'T-3'");
+      assert.deepEqual((await verified(database, { from: 41 })).faults, [
+        'trips "T-3": vendor_id is x, its events say null',
+      ]);
+      await harm("update trips set city = 'Boston' where trip_id = 'T-6'");
+      const { faults } = await verified(database, { from: 41 });
+      assert.ok(faults.some((fault) => /city=Chicago: .*the streams say/.test(fault)), JSON.stringify(faults));
+      await harm("update batches set late = late + 1 where batch = 2");
+      assert.ok((await verified(database, { from: 41 })).faults.some((fault) => /batch 2 .* link differs/.test(fault)));
+    }),
+});
+
+tacho_test({
+  name: "verify of a sample finds a wrong trip when its seed draws it, a wrong cell or derived column always",
+  needs: ["postgres"],
+  fn: () =>
+    with_log(async (database, harm) => {
+      await harm("update trips set vendor_id = 'x' where trip_id = 'T-5'");
+      const found: boolean[] = [];
+      let folded = 0;
+      for (let seed = 0; seed < 10; seed++) {
+        const sample = await verified(database, { share: 0.5, seed });
+        folded += sample.folded;
+        found.push(sample.faults.length > 0);
+      }
+      assert.deepEqual(
+        await verified(database, { share: 0.5, seed: 3 }),
+        await verified(database, { share: 0.5, seed: 3 }),
+      );
+      assert.ok(found.includes(true) && found.includes(false), String(found));
+      assert.ok(folded > 60 && folded < 140, `200 trips at 0.5: ${folded}`);
+      const missed = found.indexOf(false);
+      for (
+        const [sql, told] of [
+          ["update trips set fare_micros = fare_micros + 1", /fare_micros is .*, the rest of its row says/],
+          ["update trip_cells set trips = trips + 1 where grain = '1m'", /trip_cells 1m .*: trips is/],
+        ] as const
+      ) {
+        await harm(sql);
+        const { faults } = await verified(database, { share: 0.000001, seed: missed });
+        assert.ok(faults.some((fault) => told.test(fault)), `expected ${told}, got ${JSON.stringify(faults)}`);
+        await harm("update trips set fare_micros = fare_micros - 1");
+      }
+    }),
+});
+
+tacho_test({
+  name: "verify sees one moment: between any two of its reads a batch is appended, and all it reads fits together",
+  needs: ["postgres"],
+  fn: () =>
+    with_log(async (database) => {
+      const pipeline = trip_pipeline(database);
+      const trips = Array.from({ length: 400 }, (_, i) => {
+        const each = event(i % 30, `m${i}`, "trip.completed", i % 60, { fare: i, city: `city ${i % 7}` });
+        return message(MESSAGES.length + i, each);
+      });
+      const cursors = new Cursors(() => read_cursors(database));
+      cursors.reset(await read_cursors(database));
+      let appended = 0;
+      const append_one = async () => {
+        const [next] = trips.slice(appended, ++appended);
+        if (next === undefined) return;
+        const { offset } = next;
+        const batch = { ...batch_of([next], 0, 1), from_offset: offset, next_offset: offset + 1 };
+        await feed(pipeline, [batch], cursors);
+      };
+      const meddled = (inner: Queryable): Queryable => ({
+        async query<R extends Row>(statement: string | Statement, values?: readonly Value[]) {
+          const rows = await inner.query<R>(statement, values);
+          await append_one();
+          return rows;
+        },
+        execute: (statement, values) => inner.execute(statement, values),
+      });
+      const watched: Database = {
+        ...database,
+        ...meddled(database),
+        transaction: (work) => database.transaction((tx) => work({ ...tx, ...meddled(tx) })),
+      };
+      const { position, faults } = await verified(watched);
+      assert.deepEqual([position, faults], [42, []]);
+      assert.ok(appended > 30, `appended ${appended} batches meanwhile`);
+      const after = await verified(database);
+      assert.deepEqual([after.position, after.faults], [42 + Math.min(appended, trips.length), []]);
+    }),
+});
+
+tacho_test({
+  name: "verify that is stopped fails and says that nothing is known",
   needs: ["postgres"],
   async fn() {
-    const { database } = await filled_database();
-    try {
-      const { chain, models, faults } = await verify(database);
-      assert.deepEqual(faults, []);
-      assert.deepEqual([chain.events, chain.batches, models.streams], [42, 2, 20]);
-      assert.ok(models.cells > 100);
-    } finally {
-      await database.close();
-    }
+    const { url } = await (await shared_postgres()).create_database(migrated);
+    const config = read_config({ DATABASE_URL: url, TACHO_TIME_ZONE: TEST_TIME_ZONE });
+    const shell = { config, logger: silent, signal: AbortSignal.abort(new Error("stopped by a signal")) };
+    await assert.rejects(
+      verify_verb(shell, { from: 1, sample: 1 }),
+      /stopped by a signal before the end; whether the log is consistent is not known/,
+    );
+    await assert.rejects(verify_verb(shell, { from: 2, sample: 1 }), /the log ends at 0/);
   },
 });
 
-const HARM: readonly (readonly [what: string, sql: string, told: RegExp])[] = [
-  [
-    "a byte of an event's data",
-    `update events set data = jsonb_set(data, '{city}', '"Chicagp"') where position = 7`,
-    /events 1 to 25 .* hash differs/,
-  ],
-  [
-    "an event's time by a microsecond",
-    "update events set occurred_at = occurred_at + interval '1 microsecond' where position = 30",
-    /events 26 to 42 .* hash differs/,
-  ],
-  [
-    "a digit that no double holds",
-    `update events set data = jsonb_set(data, '{odometer}', '12345678901234567890.6') where position = 42`,
-    /hash differs/,
-  ],
-  ["an event's absence", "delete from events where position = 12", /event 12 of batch 1 is missing/],
-  [
-    "a batch's account",
-    "update batches set messages_read = messages_read + 1, duplicates = duplicates + 1 where batch = 2",
-    /batch 2 .* link differs/,
-  ],
-  ["a batch's absence", "delete from batches where batch = 1", /batch 1 is missing/],
-  [
-    "a message that the head counts as set aside and no batch read",
-    "update log_head set messages_read = messages_read + 1, quarantined = quarantined + 1",
-    /the head counts quarantined 1, its batches add up to 0/,
-  ],
-  [
-    "a message that the head read and does not account for",
-    "update log_head set duplicates = duplicates - 1",
-    /the head does not add up: 43 messages read, 42 admitted, 0 duplicates, 0 quarantined/,
-  ],
-  ["the head's position", "update log_head set position = position + 1", /the head says position 43/],
-  [
-    "a trip's fare",
-    "update trips set fare_micros = fare_micros + 1 where trip_id = 'T-5'",
-    /trips "T-5": fare_micros is 15000001, its events say 15000000/,
-  ],
-  ["a trip's absence", "delete from trips where trip_id = 'T-9'", /its streams hold 40 events, the log holds 42/],
-  [
-    "a cell's sum",
-    "update trip_cells set fare_sum_micros = fare_sum_micros + 1 where grain = 'all' and dimension = 'none'",
-    /trip_cells all .* none=all: fare_sum_micros/,
-  ],
-  [
-    "a cell's minimum",
-    "update trip_cells set fare_min_micros = 1 where grain = '1h' and dimension = 'city' and key = 'Chicago' and completed > 0",
-    /fare_min_micros is 1, the streams say 500000/,
-  ],
-  [
-    "a cell too many",
-    "insert into trip_cells (grain, bucket, dimension, key, trips, last_position) values ('all', 'epoch', 'city', 'Nowhere', 1, 1)",
-    /cells count something/,
-  ],
-];
-
-for (const [what, sql, told] of HARM) {
-  tacho_test({
-    name: `verify finds ${what}, changed by a superuser`,
-    needs: ["postgres"],
-    async fn() {
-      const { database, superuser_url } = await filled_database();
-      const superuser = await open_database({ url: superuser_url, data_dir: null, connections: 1 });
-      try {
-        // Triggers do not hold back a superuser who turns them off; the chain does.
-        await superuser.script(`set session_replication_role = replica; ${sql}`);
-        const { faults } = await verify(database);
-        assert.ok(faults.some((fault) => told.test(fault)), `expected ${told}, got ${JSON.stringify(faults)}`);
-      } finally {
-        await superuser.close();
-        await database.close();
-      }
-    },
-  });
-}
+Deno.test("the result of verify says in one line what was and what was not checked", () => {
+  const found = {
+    position: 42,
+    events: 42,
+    batches: 2,
+    trusted_batch: 0,
+    cursors: 1,
+    streams: 20,
+    folded: 20,
+    cells: 100,
+    faults: [],
+  };
+  assert.equal(
+    told(found, ALL),
+    "consistent: 42 events in 2 batches, chain unbroken, 1 cursor where the batches left off; 20 trips and 100 cells are what the events make them",
+  );
+  assert.equal(
+    told({ ...found, events: 17, batches: 1, trusted_batch: 1, folded: 2 }, { ...ALL, from: 41 }),
+    "consistent as far as checked, at position 42: 17 events in 1 batch, chain unbroken if the stored link of batch 1 is right, " +
+      "1 cursor where the batches left off; 2 of 20 trips, those with an event from position 41 on, are what their events make them; " +
+      "all 100 cells are what the rows of all trips make them; " +
+      "not checked: batches 1 to 1, cursors that no later batch moved, the other 18 trips against their events",
+  );
+  assert.equal(
+    told({ ...found, folded: 3 }, { from: 1, share: 0.1, seed: 7 }),
+    "consistent as far as checked, at position 42: 42 events in 2 batches, chain unbroken, 1 cursor where the batches left off; " +
+      "3 of 20 trips, those in a sample of 0.1 drawn by seed 7, are what their events make them; " +
+      "all 100 cells are what the rows of all trips make them; " +
+      "not checked: the other 17 trips against their events (a wrong trip had a chance of 0.1 to be found)",
+  );
+});

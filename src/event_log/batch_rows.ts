@@ -1,0 +1,53 @@
+import type { Snapshot } from "../database/mod.ts";
+import { canonical_json } from "../domains/mod.ts";
+import { format_time } from "../kpi/mod.ts";
+import type { CursorAdvance } from "./append.ts";
+import type { BatchHeader } from "./chain.ts";
+
+/** A batch as the log gives it back. */
+export interface RecordedBatch {
+  readonly header: BatchHeader;
+  readonly advances: readonly CursorAdvance[];
+  readonly content_hash: Uint8Array;
+  readonly link: Uint8Array;
+}
+
+const PAGE_BATCHES = 200;
+
+const SELECT =
+  `select batch, kind, first_position, last_position, messages_read, admitted, duplicates, quarantined, late, cursors, note,
+  (extract(epoch from recorded_at) * 1000000)::bigint as recorded_at_us, content_hash, link
+  from batches where batch > $1 order by batch`;
+
+const recorded = (row: Record<string, unknown>): RecordedBatch => {
+  const advances = (row.cursors as CursorAdvance[]).map(({ from, partition, to, topic }) => ({
+    from,
+    partition,
+    to,
+    topic,
+  }));
+  return {
+    header: {
+      batch: Number(row.batch),
+      kind: row.kind as BatchHeader["kind"],
+      first_position: Number(row.first_position),
+      last_position: Number(row.last_position),
+      messages_read: Number(row.messages_read),
+      admitted: Number(row.admitted),
+      duplicates: Number(row.duplicates),
+      quarantined: Number(row.quarantined),
+      late: Number(row.late),
+      cursors: canonical_json(advances),
+      note: row.note === null ? null : canonical_json(row.note),
+      recorded_at: format_time(Number(row.recorded_at_us)),
+    },
+    advances,
+    content_hash: row.content_hash as Uint8Array,
+    link: row.link as Uint8Array,
+  };
+};
+
+/** The batches after a batch, in order. */
+export async function* batches_after(reading: Snapshot, batch: number): AsyncGenerator<RecordedBatch> {
+  for await (const page of reading.pages(SELECT, [batch], PAGE_BATCHES)) yield* page.map(recorded);
+}

@@ -1,0 +1,36 @@
+import type { BatchHeader } from "./chain.ts";
+import type { Faults } from "./faults.ts";
+import type { Head } from "./head.ts";
+
+const COUNTED = ["messages_read", "duplicates", "quarantined", "late"] as const;
+
+/** What the head has to count, added up from the batches. What is retried was read and quarantined by a batch before. */
+export class HeadAccount {
+  readonly #sums = { messages_read: 0, duplicates: 0, quarantined: 0, late: 0 };
+
+  add({ kind, messages_read, duplicates, quarantined, late }: BatchHeader): void {
+    const again = kind === "retried" ? messages_read : 0;
+    this.#sums.messages_read += messages_read - again;
+    this.#sums.duplicates += duplicates;
+    this.#sums.quarantined += quarantined - again;
+    this.#sums.late += late;
+  }
+
+  /** Compares with the head, once all batches were added. */
+  compare(head: Head, faults: Faults): void {
+    for (const name of COUNTED) {
+      if (head[name] !== this.#sums[name]) {
+        faults.add(`the head counts ${name} ${head[name]}, its batches add up to ${this.#sums[name]}`);
+      }
+    }
+  }
+}
+
+/** What the head counts has to add up by itself. */
+export function verify_head(head: Head, faults: Faults): void {
+  const { messages_read, position, duplicates, quarantined } = head;
+  if (messages_read === position + duplicates + quarantined) return;
+  faults.add(
+    `the head does not add up: ${messages_read} messages read, ${position} admitted, ${duplicates} duplicates, ${quarantined} quarantined`,
+  );
+}

@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import { tacho_test } from "../support/available.ts";
+import { verified, with_log } from "../support/verified_log.ts";
+
+const HARM: readonly (readonly [what: string, sql: string, told: RegExp])[] = [
+  [
+    "a byte of an event's data",
+    `update events set data = jsonb_set(data, '{city}', '"Chicagp"') where position = 7`,
+    /events 1 to 25 .* hash differs/,
+  ],
+  [
+    "an event's time by a microsecond",
+    "update events set occurred_at = occurred_at + interval '1 microsecond' where position = 30",
+    /events 26 to 42 .* hash differs/,
+  ],
+  [
+    "a digit that no double holds",
+    `update events set data = jsonb_set(data, '{odometer}', '12345678901234567890.6') where position = 42`,
+    /hash differs/,
+  ],
+  ["an event's absence", "delete from events where position = 12", /event 12 of batch 1 is missing/],
+  [
+    "a batch's account",
+    "update batches set messages_read = messages_read + 1, duplicates = duplicates + 1 where batch = 2",
+    /batch 2 .* link differs/,
+  ],
+  ["a batch's absence", "delete from batches where batch = 1", /batch 1 is missing/],
+  [
+    "a message that the head counts as set aside and no batch read",
+    "update log_head set messages_read = messages_read + 1, quarantined = quarantined + 1",
+    /the head counts quarantined 1, its batches add up to 0/,
+  ],
+  [
+    "a message that the head read and does not account for",
+    "update log_head set duplicates = duplicates - 1",
+    /the head does not add up: 43 messages read, 42 admitted, 0 duplicates, 0 quarantined/,
+  ],
+  ["the head's position", "update log_head set position = position + 1", /the head says position 43/],
+  [
+    "a trip's fare",
+    "update trips set fare_micros = fare_micros + 1 where trip_id = 'T-5'",
+    /trips "T-5": fare_micros is 15000001, its events say 15000000/,
+  ],
+  ["a trip's absence", "delete from trips where trip_id = 'T-9'", /trips "T-9": event 10 of the log is not in it/],
+  [
+    "a cell's sum",
+    "update trip_cells set fare_sum_micros = fare_sum_micros + 1 where grain = 'all' and dimension = 'none'",
+    /trip_cells all .* none=all: fare_sum_micros/,
+  ],
+  [
+    "a cell's minimum",
+    "update trip_cells set fare_min_micros = 1 where grain = '1h' and dimension = 'city' and key = 'Chicago' and completed > 0",
+    /fare_min_micros is 1, the streams say 500000/,
+  ],
+  [
+    "a cell too many",
+    "insert into trip_cells (grain, bucket, dimension, key, trips, last_position) values ('all', 'epoch', 'city', 'Nowhere', 1, 1)",
+    /trip_cells all 1970-01-01T00:00:00.000Z city=Nowhere: trips is 1, the streams say 0/,
+  ],
+  [
+    "a sum in a cell of nothing",
+    "insert into trip_cells (grain, bucket, dimension, key, tip_sum_micros, last_position) values ('1h', '2020-01-01', 'city', 'Chicago', 5, 1)",
+    /trip_cells 1h 2020-01-01T00:00:00.000Z city=Chicago: tip_sum_micros is 5, the streams say 0/,
+  ],
+  [
+    "a cell's absence",
+    "delete from trip_cells where grain = '1d' and dimension = 'status' and key = 'completed'",
+    /trip_cells 1d 2026-03-01T05:00:00.000Z status=completed: it is missing/,
+  ],
+  [
+    "cells of a dimension that is not kept",
+    "insert into trip_cells (grain, bucket, dimension, key, last_position) values ('all', 'epoch', 'weather', 'rain', 1)",
+    /trip_cells all weather: no such cells are kept/,
+  ],
+  [
+    "a trip's last event",
+    "update trips set last_event_id = 's' where trip_id = 'T-5'",
+    /trips "T-5": its last event is "s" at 2026-03-01T10:25:00.000000Z, its events say "c" at 2026-03-01T10:25/,
+  ],
+  [
+    "a trip's forgotten event",
+    "update trips set positions = '{6}', event_hashes = event_hashes[1:1], revision = 1 where trip_id = 'T-5'",
+    /trips "T-5": event 26 of the log is not in it/,
+  ],
+  [
+    "a trip without events",
+    `insert into trips (trip_id, revision, status, last_occurred_at, last_event_id, positions, event_hashes)
+      values ('T-99', 0, 'requested', 'epoch', 'x', '{}', '{}')`,
+    /trips "T-99": revision 0/,
+  ],
+  [
+    "an event without a batch",
+    "insert into events select 43, 'T-99', 1, 'z', type, schema_version, occurred_at, recorded_at, data, metadata from events where position = 1",
+    /event 43, after the last batch, belongs to no batch/,
+  ],
+  [
+    "a batch that the head does not count",
+    `insert into batches select 3, kind, 43, 42, 0, 0, 0, 0, 0, '[]', note, recorded_at, content_hash, link from batches where batch = 2`,
+    /batch 3 is there, the head counts 2 batches/,
+  ],
+  [
+    "a batch that does not account for what it read",
+    `alter table batches drop constraint batches_account_for_all_read;
+      update batches set messages_read = messages_read + 1 where batch = 2`,
+    /batch 2 read 19 messages and accounts for 17 \+ 1 \+ 0/,
+  ],
+  [
+    "a batch that names other positions than it admitted",
+    `alter table batches drop constraint batches_positions_match_admitted;
+      update batches set first_position = 27 where batch = 2`,
+    /batch 2 begins at position 27, expected 26/,
+  ],
+  [
+    "the head's link",
+    "update log_head set link = decode(repeat('01', 32), 'hex')",
+    /the head's link is not that of batch 2/,
+  ],
+  [
+    "a batch's cursor that does not go on where the one before left off",
+    `update batches set cursors = '[{"from":24,"partition":0,"to":43,"topic":"trips"}]' where batch = 2`,
+    /batch 2: the cursor of trips\/0 goes on from 24, the batches before left it at 25/,
+  ],
+  [
+    "a cursor",
+    "update source_cursors set next_offset = next_offset + 1",
+    /the cursor of trips\/0 stands at 44, the batches left it at 43/,
+  ],
+  [
+    "a cursor below zero",
+    "alter table source_cursors drop constraint source_cursors_offset_is_not_negative; update source_cursors set next_offset = -1",
+    /the cursor of trips\/0 stands at -1/,
+  ],
+  ["a cursor's absence", "delete from source_cursors", /the cursor of trips\/0 is missing, the batches left it at 43/],
+  [
+    "a cursor too many",
+    "insert into source_cursors values ('other', 7, 0, 'test')",
+    /the cursor of other\/7 is there, no batch moved it/,
+  ],
+];
+
+for (const [what, sql, told] of HARM) {
+  tacho_test({
+    name: `verify finds ${what}, changed by a superuser`,
+    needs: ["postgres"],
+    fn: () =>
+      with_log(async (database, harm) => {
+        await harm(sql);
+        const { faults } = await verified(database);
+        assert.ok(faults.some((fault) => told.test(fault)), `expected ${told}, got ${JSON.stringify(faults)}`);
+      }),
+  });
+}
