@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { DamagedAnswer, UnknownCodec } from "../../src/ingest/kafka/fetch_answer.ts";
 import { failure_of } from "../../src/ingest/kafka/kafka_failure.ts";
 
 const named = (name: string, message: string, more: Record<string, unknown> = {}) =>
@@ -7,7 +8,11 @@ const named = (name: string, message: string, more: Record<string, unknown> = {}
 Deno.test("a refusal is final however deep it lies", () => {
   const refused = named("KafkaJSSASLAuthenticationError", "wrong password");
   const wrapped = named("KafkaJSNonRetriableError", "wrong password", { cause: refused });
-  assert.deepEqual(failure_of(wrapped), { final: true, reason: "KafkaJSSASLAuthenticationError: wrong password" });
+  assert.deepEqual(failure_of(wrapped), {
+    final: true,
+    unreadable: false,
+    reason: "KafkaJSSASLAuthenticationError: wrong password",
+  });
   const gathered = named("KafkaJSAggregateError", "several", {
     errors: [named("KafkaJSProtocolError", "too many replicas", { type: "INVALID_REPLICATION_FACTOR" })],
   });
@@ -19,13 +24,29 @@ Deno.test("trouble on the way passes, and tells its first cause", () => {
   const given_up = named("KafkaJSNumberOfRetriesExceeded", "gave up", { cause: closed });
   assert.deepEqual(failure_of(given_up), {
     final: false,
+    unreadable: false,
     reason: "KafkaJSConnectionError: Connection error: connect ECONNREFUSED",
   });
-  assert.deepEqual(failure_of("odd"), { final: false, reason: "Error: odd" });
+  assert.deepEqual(failure_of("odd"), { final: false, unreadable: false, reason: "Error: odd" });
 });
 
 Deno.test("causes that point at each other end", () => {
   const first = named("A", "a");
   first.cause = named("B", "b", { cause: first });
   assert.equal(failure_of(first).final, false);
+});
+
+Deno.test("an unknown codec is final, damage may pass, and both say where", () => {
+  const codec = named("KafkaJSNonRetriableError", "gave up", { cause: new UnknownCodec("trips:0 offset 3: codec 6") });
+  assert.deepEqual(failure_of(codec), {
+    final: true,
+    unreadable: false,
+    reason: "UnknownCodec: trips:0 offset 3: codec 6",
+  });
+  const damage = new DamagedAnswer("trips:0 offset 3: no checksum", { cause: new RangeError("out of bounds") });
+  assert.deepEqual(failure_of(named("KafkaJSNumberOfRetriesExceeded", "gave up", { cause: damage })), {
+    final: false,
+    unreadable: true,
+    reason: "DamagedAnswer: trips:0 offset 3: no checksum",
+  });
 });

@@ -1,6 +1,6 @@
 /**
- * The only file that knows kafkajs. kafkajs 2.2.4 is pinned: two things here reach behind its types (the idle timer and
- * the fetched offset), each guarded so that another release fails loudly instead of losing messages.
+ * The only file that knows kafkajs. kafkajs 2.2.4 is pinned: three things here reach behind its types (the idle timer,
+ * the fetched offset and the check of record batches), each guarded so that another release fails loudly instead of losing messages.
  */
 import { isIP, type Socket } from "node:net";
 import * as net from "node:net";
@@ -19,8 +19,10 @@ import {
   type Producer,
   type SASLOptions,
 } from "kafkajs";
+import fetch_api from "kafkajs/src/protocol/requests/fetch/index.js";
 import RequestQueue from "kafkajs/src/network/requestQueue/index.js";
 import { type Codec, lz4_codec, snappy_codec, zstd_codec } from "./kafka_codecs.ts";
+import { check_fetch_answer } from "./fetch_answer.ts";
 import type { KafkaConnectionOptions, KafkaLogin, KafkaSettings } from "./kafka_options.ts";
 
 export type { Admin, Consumer, EachBatchPayload, KafkaMessage, Producer };
@@ -47,6 +49,7 @@ for (const [type, codec] of [["snappy", snappy_codec], ["lz4", lz4_codec], ["zst
   CompressionCodecs[COMPRESSIONS[type]] = () => kafkajs_codec(codec);
 }
 stop_idle_timer();
+check_record_batches();
 
 /** One client of the brokers: what it opens, `cut` closes. */
 export class KafkaClient {
@@ -161,5 +164,29 @@ function stop_idle_timer(): void {
   if (typeof original !== "function") return;
   prototype.scheduleCheckPendingRequests = function (this: Queue) {
     if (this.pending.length > 0) original.call(this);
+  };
+}
+
+/** kafkajs checks neither the checksum of a record batch nor whether it knows its codec: we do before it reads an answer. */
+function check_record_batches(): void {
+  interface Response {
+    readonly decode: (answer: Uint8Array) => Promise<unknown>;
+  }
+  interface Protocol {
+    readonly response: Response;
+  }
+  type Protocols = (of: { readonly version: number }) => (parameters: unknown) => Protocol;
+  const api: { protocol?: Protocols } = fetch_api;
+  const original = api.protocol;
+  if (typeof original !== "function") {
+    throw new Error("cannot check record batches: kafkajs has another fetch protocol");
+  }
+  api.protocol = ({ version }) => (parameters) => {
+    const made = original({ version })(parameters);
+    const decode = async (answer: Uint8Array) => {
+      check_fetch_answer(version, answer);
+      return await made.response.decode(answer);
+    };
+    return { ...made, response: { ...made.response, decode } };
   };
 }

@@ -2,6 +2,8 @@
 export interface KafkaFailure {
   /** Waiting cannot help: credentials, rights, or data this program cannot read. */
   readonly final: boolean;
+  /** What came could not be read: asking once more may help, asking for ever does not. */
+  readonly unreadable: boolean;
   /** In words for operators. */
   readonly reason: string;
 }
@@ -11,7 +13,10 @@ const FINAL_NAMES = new Set([
   "KafkaJSNotImplemented",
   "KafkaJSServerDoesNotSupportApiKey",
   "KafkaJSUnsupportedMagicByteInMessageSet",
+  "UnknownCodec",
 ]);
+/** A RangeError is what Buffers throw where kafkajs reads past the end of an answer. */
+const UNREADABLE_NAMES = new Set(["DamagedAnswer", "RangeError"]);
 const FINAL_TYPES = new Set([
   "SASL_AUTHENTICATION_FAILED",
   "UNSUPPORTED_SASL_MECHANISM",
@@ -28,8 +33,10 @@ const FINAL_TYPES = new Set([
 export function failure_of(error: unknown): KafkaFailure {
   const chain = causes(error);
   const final = chain.find((cause) => FINAL_NAMES.has(cause.name) || FINAL_TYPES.has(cause.type));
-  const told = final ?? chain.findLast((cause) => cause.message !== "") ?? { name: "Error", message: String(error) };
-  return { final: final !== undefined, reason: `${told.name}: ${told.message}` };
+  const unreadable = chain.find((cause) => UNREADABLE_NAMES.has(cause.name));
+  const told = final ?? unreadable ?? chain.findLast((cause) => cause.message !== "") ??
+    { name: "Error", message: String(error) };
+  return { final: final !== undefined, unreadable: unreadable !== undefined, reason: `${told.name}: ${told.message}` };
 }
 
 interface Cause {

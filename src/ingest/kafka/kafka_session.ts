@@ -12,7 +12,8 @@ import type { PartitionWatch } from "./partition_watch.ts";
 /** How a life of the consumer ended. */
 export type SessionEnd =
   | { readonly end: "stopped" }
-  | { readonly end: "lost" | "failed"; readonly reason: string; readonly cause: unknown }
+  | { readonly end: "lost"; readonly reason: string; readonly cause: unknown; readonly unreadable: boolean }
+  | { readonly end: "failed"; readonly reason: string; readonly cause: unknown }
   | { readonly end: "gap"; readonly gap: SourceGap };
 
 /** What outlives a session. */
@@ -48,7 +49,7 @@ export class KafkaSession {
   #last_sign_ms: number;
   #cluster_id: string | null = null;
   #quiet = false;
-  #opened = false;
+  #opened_ms: number | null = null;
 
   constructor(parts: SessionParts) {
     const { options, settings, book, buffer, watch, changed } = parts;
@@ -73,7 +74,7 @@ export class KafkaSession {
       ended: this.#life.signal,
       seek: (topic, partition, offset) => this.#consumer.seek({ topic, partition, offset: String(offset) }),
       on_open: () => {
-        this.#opened = true;
+        this.#opened_ms ??= settings.clock.now_ms();
         parts.on_running();
       },
       on_waiting: (reason) => this.#wait_for_life(reason),
@@ -83,9 +84,10 @@ export class KafkaSession {
     });
   }
 
-  /** Whether delivery began in this life. */
-  get opened(): boolean {
-    return this.#opened;
+  /** Whether this life delivered for so long that what ended it is no sequel to what ended the one before. */
+  get settled(): boolean {
+    const { clock, stall_ms } = this.#parts.settings;
+    return this.#opened_ms !== null && clock.now_ms() - this.#opened_ms > stall_ms;
   }
 
   /** Lives until something ends it; resolves when everything it opened is closed. Never rejects. */
@@ -212,8 +214,8 @@ export class KafkaSession {
   }
 
   #end_with(error: unknown): void {
-    const { final, reason } = failure_of(error);
-    this.#end({ end: final ? "failed" : "lost", reason, cause: error });
+    const { final, unreadable, reason } = failure_of(error);
+    this.#end(final ? { end: "failed", reason, cause: error } : { end: "lost", reason, cause: error, unreadable });
   }
 
   /** The first end counts. */

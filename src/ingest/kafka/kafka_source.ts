@@ -37,6 +37,8 @@ export class KafkaSource implements MessageSource {
   #session: KafkaSession | null = null;
   #lives: Promise<void> | null = null;
   #state: SourceState;
+  /** What the last session could not read, when that was its end. */
+  #unreadable: string | null = null;
 
   /** @param settings what differs from the production settings */
   constructor(options: KafkaOptions, clock: Clock, settings: Partial<KafkaSettings> = {}) {
@@ -118,7 +120,7 @@ export class KafkaSource implements MessageSource {
       const session = this.#session = this.#new_session(book);
       const ended = await session.live(signal);
       this.#session = null;
-      if (session.opened) failures = 1;
+      if (session.settled) failures = 1;
       await this.#pause_after(ended, failures);
     }
     this.#changed.ring();
@@ -144,16 +146,24 @@ export class KafkaSource implements MessageSource {
     switch (ended.end) {
       case "stopped":
         return;
-      case "lost":
+      case "lost": {
+        // Two consumers in a row asked for it, several times each, over connections of their own.
+        const again = ended.unreadable && ended.reason === this.#unreadable && this.#session?.settled === false;
+        this.#unreadable = ended.unreadable ? ended.reason : null;
+        if (again) return this.#fail(ended);
         return this.#become({ state: "waiting", reason: ended.reason });
+      }
       case "gap":
         return this.#become({ state: "gap", reason: gap_reason(ended.gap), advice: GAP_ADVICE, gap: ended.gap });
-      case "failed": {
-        const brokers = this.#options.brokers.join(",");
-        this.#cluster.reject(new Error(`cannot read Kafka at "${brokers}": ${ended.reason}`, { cause: ended.cause }));
-        return this.#become({ state: "failed", reason: ended.reason });
-      }
+      case "failed":
+        return this.#fail(ended);
     }
+  }
+
+  #fail({ reason, cause }: { readonly reason: string; readonly cause: unknown }): void {
+    const brokers = this.#options.brokers.join(",");
+    this.#cluster.reject(new Error(`cannot read Kafka at "${brokers}": ${reason}`, { cause }));
+    this.#become({ state: "failed", reason });
   }
 
   /** Waits for what lets the next session begin. */
