@@ -12,7 +12,7 @@ import { until } from "./until.ts";
 /** Short times, so that what takes a while in production is seen soon. */
 export const QUICK: Partial<KafkaSettings> = {
   watch_ms: 200,
-  quiet_ms: 1_000,
+  quiet_ms: 2_000,
   stall_ms: 8_000,
   retry_cap_ms: 500,
   session_ms: 3_000,

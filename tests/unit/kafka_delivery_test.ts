@@ -239,3 +239,17 @@ Deno.test("after a join to another cluster nothing is delivered", async () => {
   await delivery.each_batch(fetched(0, 2));
   assert.deepEqual([delivery.is_open, on.gaps, spans()], [false, [gap], []]);
 });
+
+Deno.test("an error in a handler ends this life of the consumer, and kafkajs does not see it", async () => {
+  const { delivery, fetched, join, on } = set_up();
+  await join();
+  const payload = fetched(0, 3);
+  const broken = new Error("broken");
+  await delivery.each_batch({
+    ...payload,
+    resolveOffset: () => {
+      throw broken;
+    },
+  });
+  assert.deepEqual(on.broken, [broken]);
+});

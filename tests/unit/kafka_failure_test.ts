@@ -50,3 +50,9 @@ Deno.test("an unknown codec is final, damage may pass, and both say where", () =
     reason: "DamagedAnswer: trips:0 offset 3: no checksum",
   });
 });
+
+Deno.test("a login where none is asked for is final at first, later it may be kafkajs renewing it", () => {
+  const state = named("KafkaJSProtocolError", "not valid given the current SASL state", { type: "ILLEGAL_SASL_STATE" });
+  assert.equal(failure_of(state, true).final, true);
+  assert.equal(failure_of(state).final, false);
+});

@@ -56,6 +56,7 @@ export class KafkaClient {
   readonly #kafka: Kafka;
   readonly #sockets = new Set<Socket>();
   #cut = false;
+  #reached = false;
 
   constructor(options: KafkaConnectionOptions) {
     this.#kafka = new Kafka({
@@ -106,6 +107,11 @@ export class KafkaClient {
     });
   }
 
+  /** Whether any broker ever took a connection, before TLS and login. */
+  get reached(): boolean {
+    return this.#reached;
+  }
+
   /** Cuts every connection and refuses new ones: kafkajs's pending calls end with an error, its retries run out. */
   cut(): void {
     this.#cut = true;
@@ -120,6 +126,7 @@ export class KafkaClient {
       : net.connect({ host, port }, on_connect);
     socket.setKeepAlive(true, 60_000);
     this.#sockets.add(socket);
+    socket.once("connect", () => this.#reached = true);
     socket.once("close", () => this.#sockets.delete(socket));
     return socket;
   }

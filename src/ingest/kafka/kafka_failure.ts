@@ -29,10 +29,18 @@ const FINAL_TYPES = new Set([
   "INVALID_PARTITIONS",
 ]);
 
-/** Reads an error and everything it was caused by. */
-export function failure_of(error: unknown): KafkaFailure {
+/** A login where none is asked for. Later on it may also be kafkajs stumbling over a login that is renewed. */
+const FINAL_AT_FIRST = "ILLEGAL_SASL_STATE";
+
+/**
+ * Reads an error and everything it was caused by.
+ * @param at_first whether these brokers have not served us before
+ */
+export function failure_of(error: unknown, at_first = false): KafkaFailure {
   const chain = causes(error);
-  const final = chain.find((cause) => FINAL_NAMES.has(cause.name) || FINAL_TYPES.has(cause.type));
+  const final = chain.find(({ name, type }) =>
+    FINAL_NAMES.has(name) || FINAL_TYPES.has(type) || (at_first && type === FINAL_AT_FIRST)
+  );
   const unreadable = chain.find((cause) => UNREADABLE_NAMES.has(cause.name));
   const told = final ?? unreadable ?? chain.findLast((cause) => cause.message !== "") ??
     { name: "Error", message: String(error) };

@@ -51,7 +51,7 @@ export interface KafkaSettings {
   readonly watch_ms: number;
   /** Without a sign of life for so long the state says `waiting`. */
   readonly quiet_ms: number;
-  /** Without a sign of life for so long the consumer is rebuilt. Longer than a rebalance may take. */
+  /** Without a sign of life for so long the consumer is rebuilt. Longer than a rebalance may take, and a heartbeat before it. */
   readonly stall_ms: number;
   readonly retry_first_ms: number;
   readonly retry_cap_ms: number;
@@ -63,7 +63,9 @@ export interface KafkaSettings {
 
 /**
  * The settings in production. Short sessions because kafkajs has no static membership: after a kill -9 the partitions
- * move after `session_ms`.
+ * move after `session_ms`. Whatever falls silent, messages come again within 30 s: found out after `stall_ms`, closed within
+ * `close_ms` and a quarter, built anew after at most `retry_cap_ms`. Handlers leave within 4 s of a rebalance, so 10 s for
+ * it are ample, and a frozen member's session ends in that time as well.
  */
 export function default_settings(clock: Clock): KafkaSettings {
   return {
@@ -73,13 +75,13 @@ export function default_settings(clock: Clock): KafkaSettings {
     max_wait_ms: 150,
     session_ms: 10_000,
     heartbeat_ms: 2_000,
-    rebalance_ms: 20_000,
+    rebalance_ms: 10_000,
     watch_ms: 5_000,
     quiet_ms: 5_000,
-    stall_ms: 30_000,
+    stall_ms: 15_000,
     retry_first_ms: 250,
-    retry_cap_ms: 10_000,
-    close_ms: 4_000,
+    retry_cap_ms: 5_000,
+    close_ms: 3_000,
     on_state: () => {},
   };
 }

@@ -7,6 +7,7 @@ import { KafkaCommitter } from "./kafka_committer.ts";
 import { KafkaDelivery } from "./kafka_delivery.ts";
 import { failure_of } from "./kafka_failure.ts";
 import type { KafkaOptions, KafkaSettings } from "./kafka_options.ts";
+import { LifeSigns } from "./life_signs.ts";
 import type { PartitionWatch } from "./partition_watch.ts";
 
 /** How a life of the consumer ended. */
@@ -32,6 +33,9 @@ export interface SessionParts {
   readonly on_end: (end: SessionEnd) => void;
 }
 
+/** Brokers say nothing to whom they do not understand: it looks like an outage that lasts. */
+const HANDSHAKE_HINT = "they take connections and end them; if that lasts, see TACHO_KAFKA_TLS and TACHO_KAFKA_SASL";
+
 /**
  * One life of the Kafka consumer, from connecting to the end of its last socket. kafkajs may crash, stall or restart; the
  * session watches it and ends, and the source begins another one.
@@ -44,17 +48,20 @@ export class KafkaSession {
   readonly #admin: KafkaAdmin;
   readonly #committer: KafkaCommitter;
   readonly #delivery: KafkaDelivery;
+  readonly #signs: LifeSigns;
   readonly #life = new AbortController();
   readonly #over = Promise.withResolvers<SessionEnd>();
-  #last_sign_ms: number;
   #cluster_id: string | null = null;
+  /** Whether the brokers let us in: behind TLS and login. */
+  #served = false;
+  #consuming = false;
   #quiet = false;
   #opened_ms: number | null = null;
 
   constructor(parts: SessionParts) {
     const { options, settings, book, buffer, watch, changed } = parts;
     this.#parts = parts;
-    this.#last_sign_ms = settings.clock.now_ms();
+    this.#signs = new LifeSigns(settings.clock);
     this.#client = new KafkaClient(options);
     this.#consumer = this.#client.consumer(options.group, settings);
     this.#admin_client = this.#client.admin();
@@ -68,7 +75,7 @@ export class KafkaSession {
       buffer,
       watch,
       changed,
-      admin: this.#admin,
+      admin: { watermarks: (topics) => this.#signs.ask(() => this.#admin.watermarks(topics)) },
       topics: options.topics,
       slice: settings.slice,
       ended: this.#life.signal,
@@ -117,17 +124,20 @@ export class KafkaSession {
 
   async #start(): Promise<void> {
     const { options, watch } = this.#parts;
+    this.#listen();
+    this.#watch_over();
     await this.#admin_client.connect();
     const gap = await this.#other_cluster();
+    this.#served = true;
     if (gap !== null) return this.#end({ end: "gap", gap });
     await this.#provide_topics();
     watch.saw(await this.#admin.watermarks(options.topics));
     if (this.#life.signal.aborted) return;
-    this.#listen();
+    this.#consuming = true;
     await this.#consumer.connect();
     await this.#consumer.subscribe({ topics: [...options.topics], fromBeginning: true });
     if (this.#life.signal.aborted) return;
-    this.#watch_over();
+    this.#look_now_and_then();
     await this.#consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
@@ -156,15 +166,20 @@ export class KafkaSession {
   /** kafkajs calls listeners synchronously and awaits none. */
   #listen(): void {
     const { events } = this.#consumer;
+    this.#admin_client.on(this.#admin_client.events.REQUEST, ({ payload }) => {
+      // Later on its looks at the logs' ends would hide that the consumer hears nothing.
+      if (!this.#consuming) this.#signs.answered(payload.apiName);
+    });
     this.#consumer.on(events.GROUP_JOIN, ({ payload }) => {
-      this.#sign_of_life();
+      this.#signs.joined();
       const partitions = Object.entries(payload.memberAssignment).flatMap(([topic, numbers]) =>
         numbers.map((partition) => ({ topic, partition }))
       );
       if (!this.#life.signal.aborted) this.#delivery.joined(partitions);
     });
-    this.#consumer.on(events.HEARTBEAT, () => this.#sign_of_life());
-    this.#consumer.on(events.FETCH, () => this.#sign_of_life());
+    this.#consumer.on(events.REQUEST, ({ payload }) => this.#signs.answered(payload.apiName));
+    this.#consumer.on(events.FETCH_START, ({ payload }) => this.#signs.fetch_began(String(payload.nodeId)));
+    this.#consumer.on(events.FETCH, ({ payload }) => this.#signs.fetched(String(payload.nodeId)));
     this.#consumer.on(events.START_BATCH_PROCESS, ({ payload }) => {
       const { topic, partition, batchSize, firstOffset, lastOffset } = payload;
       if (batchSize > 0 || this.#life.signal.aborted) return;
@@ -173,31 +188,31 @@ export class KafkaSession {
     this.#consumer.on(events.CRASH, ({ payload }) => this.#end_with(payload.error));
   }
 
-  #sign_of_life(): void {
-    this.#last_sign_ms = this.#parts.settings.clock.now_ms();
-    if (this.#quiet && this.#delivery.is_open) {
-      this.#quiet = false;
-      this.#parts.on_running();
-    }
-  }
-
-  /** The next sign of life says that it runs again. */
+  /** The next look that finds no silence says that it runs again. */
   #wait_for_life(reason: string): void {
     this.#quiet = true;
     this.#parts.on_waiting(reason);
   }
 
-  /** Watches for silence, and looks at the logs' ends now and then. */
+  /** Watches for silence, from the first connection on. */
   #watch_over(): void {
-    const { clock, quiet_ms, stall_ms, watch_ms } = this.#parts.settings;
-    this.#last_sign_ms = clock.now_ms();
-    const silence = setInterval(() => {
-      const silent_ms = clock.now_ms() - this.#last_sign_ms;
-      if (silent_ms > quiet_ms) {
-        this.#wait_for_life(`no sign of life from the brokers for ${Math.round(silent_ms / 1000)} s`);
+    const { quiet_ms, stall_ms } = this.#parts.settings;
+    const watching = setInterval(() => {
+      const { ms, what } = this.#signs.silence();
+      const told = `${what} for ${Math.round(ms / 1000)} s`;
+      if (ms > stall_ms) this.#end_with(new Error(`the consumer stood still: ${told}`));
+      else if (ms > quiet_ms) this.#wait_for_life(this.#hinted(told));
+      else if (this.#quiet && this.#delivery.is_open) {
+        this.#quiet = false;
+        this.#parts.on_running();
       }
-      if (silent_ms > stall_ms) this.#end_with(new Error(`the consumer stood still for ${silent_ms} ms`));
     }, Math.min(1_000, quiet_ms / 4));
+    this.#life.signal.addEventListener("abort", () => clearInterval(watching), { once: true });
+  }
+
+  /** Looks at the logs' ends now and then, for lag and for gaps while nothing is fetched. */
+  #look_now_and_then(): void {
+    const { watch_ms } = this.#parts.settings;
     let look: ReturnType<typeof setTimeout>;
     const look_later = (ms: number) => {
       look = setTimeout(async () => {
@@ -207,15 +222,17 @@ export class KafkaSession {
       }, ms);
     };
     look_later(watch_ms);
-    this.#life.signal.addEventListener("abort", () => {
-      clearInterval(silence);
-      clearTimeout(look);
-    }, { once: true });
+    this.#life.signal.addEventListener("abort", () => clearTimeout(look), { once: true });
   }
 
   #end_with(error: unknown): void {
-    const { final, unreadable, reason } = failure_of(error);
+    const { final, unreadable, reason: told } = failure_of(error, !this.#served);
+    const reason = this.#hinted(told);
     this.#end(final ? { end: "failed", reason, cause: error } : { end: "lost", reason, cause: error, unreadable });
+  }
+
+  #hinted(reason: string): string {
+    return !this.#served && this.#client.reached ? `${reason} (${HANDSHAKE_HINT})` : reason;
   }
 
   /** The first end counts. */
@@ -231,7 +248,7 @@ export class KafkaSession {
   async #close(started: Promise<void>): Promise<void> {
     const { close_ms } = this.#parts.settings;
     const goodbye = (async () => {
-      await this.#committer.settled();
+      await within(close_ms / 4, this.#committer.settled());
       // Leaving in the middle of a join would leave a consumer behind that joins after it left.
       await started;
       await Promise.allSettled([this.#consumer.disconnect(), this.#admin_client.disconnect()]);
