@@ -35,17 +35,29 @@ export function unique_name(prefix: string): string {
   return `${prefix}_${crypto.randomUUID().slice(0, 8)}`;
 }
 
+/** A further way in, beside the one that `brokers` names. */
+export interface Listener {
+  readonly name: string;
+  readonly protocol: "PLAINTEXT" | "SASL_PLAINTEXT";
+  readonly port: number;
+  /** The port that clients are told to come to: that of a proxy, or the same. */
+  readonly advertised_port: number;
+}
+
 /**
  * Starts a private broker on free ports of 127.0.0.1. Topics are not made automatically.
  * @param options.properties further lines of server.properties, by name
  */
 export async function start_kafka(
-  options: { readonly properties?: Readonly<Record<string, string>> } = {},
+  options: { readonly properties?: Readonly<Record<string, string>>; readonly listeners?: readonly Listener[] } = {},
 ): Promise<KafkaServer> {
   const jars = await ensure_kafka_jars();
   const server = new ServerProcess("kafka");
   const port = free_port();
-  const properties = { ...broker_properties(port, free_port(), `${server.folder}/data`), ...options.properties };
+  const properties = {
+    ...broker_properties(port, free_port(), `${server.folder}/data`, options.listeners ?? []),
+    ...options.properties,
+  };
   const lines = Object.entries(properties).map(([name, value]) => `${name}=${value}\n`);
   Deno.writeTextFileSync(`${server.folder}/server.properties`, lines.join(""));
   const java = ["java", "-Xmx512m", "-cp", `${jars}/*`];
@@ -87,15 +99,22 @@ export function shared_kafka(): Promise<Kafka> {
   return own;
 }
 
-function broker_properties(port: number, controller_port: number, data: string): Record<string, string> {
+function broker_properties(
+  port: number,
+  controller_port: number,
+  data: string,
+  further: readonly Listener[],
+): Record<string, string> {
+  const all: Listener[] = [{ name: "PLAINTEXT", protocol: "PLAINTEXT", port, advertised_port: port }, ...further];
+  const listed = (text: (listener: Listener) => string) => all.map(text).join(",");
   return {
     "process.roles": "broker,controller",
     "node.id": "1",
     "controller.quorum.voters": `1@127.0.0.1:${controller_port}`,
-    "listeners": `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller_port}`,
-    "advertised.listeners": `PLAINTEXT://127.0.0.1:${port}`,
+    "listeners": `${listed((at) => `${at.name}://127.0.0.1:${at.port}`)},CONTROLLER://127.0.0.1:${controller_port}`,
+    "advertised.listeners": listed((at) => `${at.name}://127.0.0.1:${at.advertised_port}`),
     "controller.listener.names": "CONTROLLER",
-    "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+    "listener.security.protocol.map": `CONTROLLER:PLAINTEXT,${listed((at) => `${at.name}:${at.protocol}`)}`,
     "log.dirs": data,
     "offsets.topic.replication.factor": "1",
     "offsets.topic.num.partitions": "1",
