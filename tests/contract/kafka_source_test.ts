@@ -5,7 +5,9 @@ import { system_clock } from "../../src/runtime/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { shared_kafka, unique_name } from "../support/kafka.ts";
 import { committed_offset, numbers, options_of, produce, QUICK, transaction } from "../support/kafka_topic.ts";
+import { find_program } from "../support/program.ts";
 import { bytes_of, SourceReader, TestBook, text_of } from "../support/read_source.ts";
+import { shell } from "../support/shell.ts";
 import { until } from "../support/until.ts";
 
 const ROOMY = { messages: 20_000, bytes: 8 << 20 };
@@ -13,10 +15,15 @@ const never = new AbortController().signal;
 
 const sorted = (values: readonly string[]): string[] => [...values].sort((a, b) => Number(a) - Number(b));
 
-function kafka_test(name: string, fn: (brokers: string, topic: string) => Promise<void>): void {
+function kafka_test(
+  name: string,
+  fn: (brokers: string, topic: string) => Promise<void>,
+  unless: string | null = null,
+): void {
   tacho_test({
     name: `kafka source: ${name}`,
     needs: ["kafka"],
+    unless,
     fn: async () => await fn((await shared_kafka()).brokers, unique_name("trips")),
   });
 }
@@ -42,6 +49,59 @@ kafka_test("reads every codec, in small and in large batches", async (brokers, t
   await source.close();
   assert.deepEqual(read.map(text_of), wanted);
 });
+
+const CODECS = ["gzip", "snappy", "lz4", "zstd"];
+
+/** What is to be packed: small, repetitive and noisy, in one batch. */
+const TO_PACK = [
+  "a",
+  "b".repeat(20_000),
+  ...Array.from({ length: 500 }, (_, n) => `${n} {"trip_id":"T-${n}","city":"Chicago"}`),
+  crypto.getRandomValues(new Uint8Array(15_000)).toBase64(),
+];
+
+/** Reads one topic for each codec and compares. */
+async function assert_read(brokers: string, topics: readonly string[], values: readonly string[]): Promise<void> {
+  const source = new KafkaSource({ ...options_of(brokers, ""), topics }, system_clock, QUICK);
+  await source.open(new TestBook(), never);
+  const read = await new SourceReader(source, null).read(topics.length * values.length);
+  await source.close();
+  for (const topic of topics) {
+    assert.deepEqual(read.filter((message) => message.topic === topic).map(text_of), values, topic);
+  }
+}
+
+kafka_test("reads every codec as Java packs it", async (brokers, name) => {
+  const client = new KafkaClient(options_of(brokers, name));
+  const admin = client.admin();
+  await admin.connect();
+  const topics = CODECS.map((codec) => `${name}_${codec}`);
+  await admin.createTopics({
+    // The broker packs anew what comes in another way.
+    topics: topics.map((topic, at) => ({
+      topic,
+      numPartitions: 1,
+      configEntries: [{ name: "compression.type", value: CODECS[at]! }],
+    })),
+    waitForLeaders: true,
+  });
+  await admin.disconnect().finally(() => client.cut());
+  await Promise.all(topics.map((topic) => produce(options_of(brokers, topic), TO_PACK)));
+  await assert_read(brokers, topics, TO_PACK);
+});
+
+kafka_test(
+  "reads every codec as librdkafka packs it",
+  async (brokers, name) => {
+    const topics = CODECS.map((codec) => `${name}_${codec}`);
+    for (const topic of topics) await produce(options_of(brokers, topic), []);
+    const kcat = 'printf %s "$4" | kcat -P -b "$1" -t "$2" -z "$3" -X linger.ms=200';
+    const lines = TO_PACK.join("\n");
+    await Promise.all(topics.map((topic, at) => shell("produce with kcat", kcat, brokers, topic, CODECS[at]!, lines)));
+    await assert_read(brokers, topics, TO_PACK);
+  },
+  find_program(["kcat"]) === null ? "no kcat on PATH" : null,
+);
 
 kafka_test("a message of 10 MB passes alone, and the bound holds", async (brokers, topic) => {
   const options = options_of(brokers, topic);
