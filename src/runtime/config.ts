@@ -67,6 +67,12 @@ export const SETTINGS = {
     ),
   ),
   group: setting("TACHO_GROUP", "tacho", "Kafka consumer group", z.string().min(1)),
+  session_seconds: setting(
+    "TACHO_SESSION_SECONDS",
+    "10",
+    "Another instance takes over after so long without a sign of life; brokers refuse less than 6 by default",
+    integer(1, 300),
+  ),
   partitions: setting("TACHO_PARTITIONS", "4", "Partitions of a topic that tacho creates", integer(1, 10_000)),
   replication: setting("TACHO_REPLICATION", "1", "Replication factor of a topic that tacho creates", integer(1, 15)),
   kafka_tls: setting("TACHO_KAFKA_TLS", "false", "Speak TLS to the brokers", flag),

@@ -7,6 +7,7 @@ import {
   open_kafka_admin,
   open_kafka_producer,
   type OutgoingMessage,
+  session_settings,
 } from "../ingest/kafka/mod.ts";
 import { Cursors, Ingest, type MessageSource, Pipeline, type SourceState } from "../ingest/mod.ts";
 import { type Days, days_in } from "../kpi/mod.ts";
@@ -103,6 +104,7 @@ export function kafka_source(shell: Shell, failed: (reason: string) => void): Me
     },
     system_clock,
     {
+      ...session_settings(config.session_seconds * 1_000),
       on_state: (state: SourceState) => {
         if (state.state === "failed") failed(state.reason);
       },

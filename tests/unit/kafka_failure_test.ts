@@ -17,6 +17,8 @@ Deno.test("a refusal is final however deep it lies", () => {
     errors: [named("KafkaJSProtocolError", "too many replicas", { type: "INVALID_REPLICATION_FACTOR" })],
   });
   assert.equal(failure_of(gathered).final, true);
+  const session = named("KafkaJSProtocolError", "not within the broker's range", { type: "INVALID_SESSION_TIMEOUT" });
+  assert.equal(failure_of(session).final, true);
 });
 
 Deno.test("trouble on the way passes, and tells its first cause", () => {

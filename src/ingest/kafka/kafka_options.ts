@@ -61,9 +61,17 @@ export interface KafkaSettings {
   readonly on_state: (state: SourceState) => void;
 }
 
+/** The times that go with a session: several heartbeats in it, and a rebalance, or a stall, that may outlast it. */
+export const session_settings = (session_ms: number) => ({
+  session_ms,
+  heartbeat_ms: session_ms / 5,
+  rebalance_ms: Math.max(session_ms, 10_000),
+  stall_ms: Math.max(1.5 * session_ms, 15_000),
+});
+
 /**
  * The settings in production. Short sessions because kafkajs has no static membership: after a kill -9 the partitions
- * move after `session_ms`. Whatever falls silent, messages come again within 30 s: found out after `stall_ms`, closed within
+ * move after `session_ms`. Whatever falls silent, with a session of at most 10 s messages come again within 30 s: found out after `stall_ms`, closed within
  * `close_ms` and a quarter, built anew after at most `retry_cap_ms`. Handlers leave within 4 s of a rebalance, so 10 s for
  * it are ample, and a frozen member's session ends in that time as well.
  */
@@ -73,12 +81,9 @@ export function default_settings(clock: Clock): KafkaSettings {
     bound: { messages: 40_000, bytes: 32 << 20 },
     slice: { messages: 1_000, bytes: 1 << 20 },
     max_wait_ms: 150,
-    session_ms: 10_000,
-    heartbeat_ms: 2_000,
-    rebalance_ms: 10_000,
+    ...session_settings(10_000),
     watch_ms: 5_000,
     quiet_ms: 5_000,
-    stall_ms: 15_000,
     retry_first_ms: 250,
     retry_cap_ms: 5_000,
     close_ms: 3_000,

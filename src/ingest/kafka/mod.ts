@@ -10,6 +10,13 @@
  * `kafka_session.ts`, and one file (`kafka_client.ts`) imports it. Revisit when brokers drop the classic group protocol.
  */
 export { type KafkaAdmin, open_kafka_admin, type Watermarks } from "./kafka_admin.ts";
-export type { KafkaConnectionOptions, KafkaLogin, KafkaOptions, KafkaSettings, TopicShape } from "./kafka_options.ts";
+export {
+  type KafkaConnectionOptions,
+  type KafkaLogin,
+  type KafkaOptions,
+  type KafkaSettings,
+  session_settings,
+  type TopicShape,
+} from "./kafka_options.ts";
 export { type KafkaProducer, open_kafka_producer, type OutgoingMessage } from "./kafka_producer.ts";
 export { KafkaSource } from "./kafka_source.ts";
