@@ -2,10 +2,17 @@ import { Kafka, logLevel } from "kafkajs";
 import { unique_name } from "./kafka.ts";
 import type { SourceMessage } from "./oracle/mod.ts";
 
-/** A topic as it lies in the broker, read from its first message to the end it has now, without any of the program's code. */
-export async function read_topic(brokers: string, topic: string): Promise<SourceMessage[]> {
+/**
+ * A topic as it lies in the broker, read to the end it has now, without any of the program's code.
+ * @param from where to begin, by partition; at the first message where it says nothing
+ */
+export async function read_topic(
+  brokers: string,
+  topic: string,
+  from: ReadonlyMap<number, bigint> = new Map(),
+): Promise<SourceMessage[]> {
   const messages: SourceMessage[] = [];
-  await stream_topic(brokers, topic, (message) => messages.push(message));
+  await stream_topic(brokers, topic, (message) => messages.push(message), from);
   return messages;
 }
 
@@ -14,12 +21,17 @@ export async function stream_topic(
   brokers: string,
   topic: string,
   take: (message: SourceMessage) => void,
+  from: ReadonlyMap<number, bigint> = new Map(),
 ): Promise<void> {
   const kafka = new Kafka({ brokers: [brokers], clientId: "reader", logLevel: logLevel.NOTHING });
   const admin = kafka.admin();
   await admin.connect();
   const ends = await admin.fetchTopicOffsets(topic).finally(() => admin.disconnect());
-  const missing = new Map(ends.filter(({ low, high }) => low !== high).map((end) => [end.partition, BigInt(end.high)]));
+  const next = new Map(from);
+  const missing = new Map(
+    ends.filter(({ low, high, partition }) => low !== high && BigInt(high) > (next.get(partition) ?? 0n))
+      .map(({ partition, high }) => [partition, BigInt(high)]),
+  );
   if (missing.size === 0) return;
   const consumer = kafka.consumer({ groupId: unique_name("reader"), maxWaitTimeInMs: 100 });
   const done = Promise.withResolvers<void>();
@@ -32,6 +44,9 @@ export async function stream_topic(
         const { partition } = batch;
         try {
           for (const { offset, key, value, headers = {}, timestamp } of batch.messages) {
+            // What was fetched before the consumer was sent to its place may come again.
+            if (BigInt(offset) < (next.get(partition) ?? 0n)) continue;
+            next.set(partition, BigInt(offset) + 1n);
             const bytes = Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, bytes_of(text)]));
             take({ topic, partition, offset, key, value, headers: bytes, timestamp_ms: Number(timestamp) });
           }
@@ -45,6 +60,7 @@ export async function stream_topic(
         return Promise.resolve();
       },
     });
+    for (const [partition, offset] of from) consumer.seek({ topic, partition, offset: String(offset) });
     await done.promise;
   } finally {
     await consumer.disconnect();

@@ -6,27 +6,32 @@ import { bigint_in, micros_of, PAGE_ROWS, type Query, text_in, text_or_null } fr
 /** The positions of each stream in the log, ascending. */
 export type StreamPositions = Map<string, number[]>;
 
-/** Compares `events` with the admitted events, both ways, and gives the positions it found. */
+/** What is known of the log from earlier comparisons: it is read on from there. */
+export type LogReading = { last_position: number; positions: StreamPositions; found: Set<AdmittedEvent> };
+
+/** The reading of a log of which nothing was read. */
+export const new_reading = (): LogReading => ({ last_position: 0, positions: new Map(), found: new Set() });
+
+/** Compares the events behind the reading with the admitted events, both ways, and takes them into it. */
 export async function compare_events(
   query: Query,
   expectation: Expectation,
   differences: Differences,
-): Promise<StreamPositions> {
-  const positions: StreamPositions = new Map();
-  const found = new Set<AdmittedEvent>();
-  let last_position = 0;
+  reading: LogReading,
+): Promise<void> {
+  const { positions, found } = reading;
   for (;;) {
     const rows = await query(`
       select position::text as position, stream_id, revision::text as revision, event_id, type,
         schema_version::text as schema_version, ${micros_of("occurred_at")} as occurred_at, data::text as data,
         metadata->>'topic' as topic, metadata->>'partition' as partition, metadata->>'offset' as message_offset
-      from events where events.position > ${last_position} order by events.position limit ${PAGE_ROWS}`);
+      from events where events.position > ${reading.last_position} order by events.position limit ${PAGE_ROWS}`);
     for (const row of rows) {
       const position = Number(text_in(row, "position"));
-      if (position !== last_position + 1) {
-        differences.add("events", `position: expected ${last_position + 1}, found ${position}`);
+      if (position !== reading.last_position + 1) {
+        differences.add("events", `position: expected ${reading.last_position + 1}, found ${position}`);
       }
-      last_position = position;
+      reading.last_position = position;
       const stream_id = text_in(row, "stream_id");
       const of_stream = positions.get(stream_id) ?? [];
       of_stream.push(position);
@@ -40,7 +45,6 @@ export async function compare_events(
       if (!found.has(event)) differences.add("events", `${name_of(event.trip_id, event.event_id)}: missing in the log`);
     }
   }
-  return positions;
 }
 
 function name_of(trip_id: string, event_id: string): string {

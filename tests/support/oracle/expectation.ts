@@ -25,6 +25,8 @@ export type Expectation = {
   quarantined: QuarantinedMessage[];
   partition_ends: PartitionEnd[];
   trips: Map<string, TripRow>;
+  /** Trips with an event that the expectation before this one did not have. */
+  changed: Set<string>;
   /** By "grain|bucket_us|dimension|key"; no cell in it is all zero. */
   cells: Map<string, Measures>;
   /** By local date; only dates with completed trips. */
@@ -51,6 +53,8 @@ export function start_oracle(options: OracleOptions): Oracle {
   const admitted = new Map<string, Map<string, AdmittedEvent>>();
   const quarantined: QuarantinedMessage[] = [];
   const partition_ends = new Map<string, PartitionEnd>();
+  const folded = new Map<string, TripRow>();
+  let changed = new Set<string>();
   let messages_read = 0;
   let admitted_count = 0;
   let duplicates = 0;
@@ -88,12 +92,18 @@ export function start_oracle(options: OracleOptions): Oracle {
       events_of_trip.set(event.event_id, { ...event, ...coordinates });
       admitted.set(event.trip_id, events_of_trip);
       admitted_count++;
+      changed.add(event.trip_id);
     }
   }
 
   function conclude(): Expectation {
-    const trips = new Map<string, TripRow>();
-    for (const [trip_id, events] of admitted) trips.set(trip_id, fold_trip([...events.values()], options.currency));
+    // A trip with new events is folded from scratch, all its events together.
+    for (const trip_id of changed) {
+      folded.set(trip_id, fold_trip([...admitted.get(trip_id)?.values() ?? []], options.currency));
+    }
+    const trips = new Map(folded);
+    const changed_now = changed;
+    changed = new Set();
     return {
       messages_read,
       admitted_count,
@@ -102,6 +112,7 @@ export function start_oracle(options: OracleOptions): Oracle {
       quarantined,
       partition_ends: [...partition_ends.values()],
       trips,
+      changed: changed_now,
       cells: count_cells(trips.values(), local_day),
       daily: daily_kpis(trips.values(), local_day),
     };

@@ -13,7 +13,9 @@
  * - The bucket of a day is the instant at which that date begins in the business time zone; clocks that go back over
  *   midnight do not bring the day before back.
  */
+export { CHAIN_START, type ChainEnd, follow_chain } from "./chain.ts";
 export { compare_with_database } from "./compare.ts";
+export { type LogReading, new_reading } from "./compare_log.ts";
 export { type Measures } from "./cells.ts";
 export { type DailyKpis, kpis_of_day } from "./daily.ts";
 export { type AdmittedEvent, type Expectation, type Oracle, oracle, start_oracle } from "./expectation.ts";
