@@ -1,0 +1,188 @@
+import type { Transaction } from "../../src/database/mod.ts";
+import { reading_members } from "../support/read_topic.ts";
+import { shell } from "../support/shell.ts";
+import type { TachoProgram } from "../support/tacho_program.ts";
+import { until } from "../support/until.ts";
+import type { Disturbance, Kind } from "./schedule.ts";
+import { RECOVERY_LIMIT_MS, SESSION_MS, type World } from "./world.ts";
+
+/** What was done, in a word or two for the schedule. It resolves when the disturbance ends: recovery counts from there. */
+type Act = (world: World, disturbance: Disturbance) => Promise<string>;
+
+const ACTS: Record<Kind, Act> = {
+  async program_killed(world, { victim, manner }) {
+    const program = pick(world.programs, victim);
+    if (manner < 0.5) {
+      await program.kill_nine();
+    } else {
+      await inside_a_transaction(world, manner * 2 - 1, () => program.kill_nine());
+    }
+    await world.forget(program);
+    world.start_program();
+    return manner < 0.5 ? "" : "inside a transaction";
+  },
+
+  async program_frozen(world, { victim, manner }) {
+    const program = pick(world.programs, victim);
+    const freeze = () => Promise.resolve(program.signal("SIGSTOP"));
+    await (manner < 0.5 ? freeze() : inside_a_transaction(world, manner * 2 - 1, freeze));
+    await pause(SESSION_MS + 1_500);
+    program.signal("SIGCONT");
+    return manner < 0.5 ? "" : "inside a transaction";
+  },
+
+  async program_stopped(world, { victim }) {
+    await stop(world, pick(world.programs, victim));
+    world.start_program();
+    return "";
+  },
+
+  async broker_killed(world, { manner }) {
+    await world.kafka.kill_nine();
+    await pause(manner * 2_000);
+    await world.kafka.restart();
+    return "";
+  },
+
+  async backend_killed(world, { manner }) {
+    const [pid] = await inside_a_transaction(
+      world,
+      manner,
+      (pids) => shell("kill a backend", 'kill -9 "$1"', String(pids[0])).then(() => pids),
+    );
+    // The server cuts all connections, recovers and forgets the dead backend.
+    await until("PostgreSQL recovers", async () => {
+      const rows = await world.database.query("select 1 from pg_stat_activity where pid = $1", [pid!]);
+      return rows.length === 0;
+    }, RECOVERY_LIMIT_MS);
+    return "inside a transaction";
+  },
+
+  async database_killed(world, { manner }) {
+    await world.postgres.kill_nine();
+    await pause(manner * 2_000);
+    await world.postgres.restart();
+    return "";
+  },
+
+  async connection_terminated(world, { manner }) {
+    const cut = await inside_a_transaction(world, manner, async (pids) => {
+      for (const pid of pids) await world.database.query("select pg_terminate_backend($1)", [pid]);
+      return pids.length;
+    });
+    return cut > 1 ? `${cut} of them` : "";
+  },
+
+  async foreign_transaction(world, { victim, manner }) {
+    const { name, statement, brief } = pick(FOREIGN, manner);
+    // Locks of several rows may be refused for a deadlock.
+    const open = () => foreign_transaction(world, async (tx) => void await tx.query(statement));
+    const end = await until("a foreign transaction is open", open, RECOVERY_LIMIT_MS);
+    if (!brief) return name;
+    // One in twelve is held for longer than the program waits for a lock.
+    const ms = victim < 1 / 12 ? 22_000 : 500 + victim * 2_000;
+    await pause(ms);
+    await world.release([end]);
+    return `${name}, held for ${(ms / 1_000).toFixed(1)} s`;
+  },
+
+  async partition_and_member_added(world) {
+    const members = world.programs.length + 1;
+    await world.add_partition();
+    world.start_program();
+    await world.brings(
+      `${members} members read`,
+      async () => await reading_members(world.kafka.brokers, world.env.TACHO_GROUP) === members,
+    );
+    return `${world.partitions} partitions, ${members} members`;
+  },
+};
+
+/** What a foreign transaction holds. What is not brief is held until the round's messages are read. */
+const FOREIGN = [
+  { name: "log_head locked", statement: "select 1 from log_head for update", brief: true },
+  {
+    name: "open trips locked",
+    statement: "select 1 from trips where status in ('requested', 'in_progress') order by trip_id for update",
+    brief: true,
+  },
+  { name: "trips locked", statement: "lock table trips in access exclusive mode", brief: true },
+  { name: "cells locked", statement: "lock table trip_cells in exclusive mode", brief: true },
+  { name: "cursors locked", statement: "select 1 from source_cursors for update", brief: true },
+  {
+    name: "an old snapshot",
+    statement: "set transaction isolation level repeatable read; select count(*) from events",
+    brief: false,
+  },
+] as const;
+
+/** Causes a disturbance and resolves when it ends, with a word on how it was done. */
+export const disturb: Act = (world, disturbance) => ACTS[disturbance.kind](world, disturbance);
+
+/** Asks a program to end, which it must do with exit code 0, and takes it out of the world. */
+export async function stop(world: World, program: TachoProgram): Promise<void> {
+  const code = await program.term();
+  if (code !== 0) throw new Error(`SIGTERM: expected exit code 0, got ${code}\n${program.output.slice(-3_000)}`);
+  await world.forget(program);
+}
+
+/** Opens a transaction of somebody else that stays open. Gives what ends it, by `world.release`. */
+async function foreign_transaction(
+  world: World,
+  work: (tx: Transaction) => Promise<void>,
+): Promise<() => Promise<void>> {
+  const opened = Promise.withResolvers<void>();
+  const over = Promise.withResolvers<void>();
+  const running = world.database.transaction(async (tx) => {
+    await tx.query("set local idle_in_transaction_session_timeout = 0");
+    await work(tx);
+    opened.resolve();
+    await over.promise;
+  });
+  // Whoever ends it hears of its failure.
+  running.catch(opened.reject);
+  await opened.promise;
+  const end = () => {
+    over.resolve();
+    return running;
+  };
+  world.held.add(end);
+  return end;
+}
+
+const INNER_TABLES = ["source_cursors", "trips", "trip_cells", "batches"] as const;
+
+/**
+ * Waits until a transaction of the program stands in the middle of its work, before a table that somebody holds, and acts then.
+ * @param choice in [0, 1): which table
+ */
+async function inside_a_transaction<T>(
+  world: World,
+  choice: number,
+  act: (pids: readonly number[]) => Promise<T>,
+): Promise<T> {
+  const table = pick(INNER_TABLES, choice);
+  const end = await foreign_transaction(
+    world,
+    async (tx) => void await tx.query(`lock table ${table} in share mode`),
+  );
+  const pids = await world.brings(`a transaction waits for ${table}`, async () => {
+    const rows = await world.database.query<{ pid: number }>(
+      `select pid from pg_stat_activity where datname = current_database() and usename = 'tacho'
+        and backend_xid is not null and wait_event_type = 'Lock'`,
+    );
+    return rows.length > 0 && rows.map(({ pid }) => pid);
+  });
+  const done = await act(pids);
+  await world.release([end]);
+  return done;
+}
+
+const pick = <T>(values: readonly T[], choice: number): T => {
+  const value = values[Math.floor(choice * values.length)];
+  if (value === undefined) throw new Error(`choose one of ${values.length} with ${choice}: there is none`);
+  return value;
+};
+
+/** For as long as a disturbance lasts; nothing is proved by the time. */
+const pause = (ms: number): Promise<void> => new Promise((resume) => setTimeout(resume, ms));

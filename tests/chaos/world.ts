@@ -1,0 +1,166 @@
+import { type Database, is_outage, open_database } from "../../src/database/mod.ts";
+import { open_kafka_admin } from "../../src/ingest/kafka/mod.ts";
+import { type KafkaServer, start_kafka } from "../support/kafka.ts";
+import { options_of } from "../support/kafka_topic.ts";
+import { type PostgresServer, start_postgres } from "../support/postgres.ts";
+import { run_verb, TachoProgram } from "../support/tacho_program.ts";
+import { add_partitions, topic_ends } from "../support/topic_writer.ts";
+import { until } from "../support/until.ts";
+
+/** Whatever the machine is busy with: longer than this nothing may take to recover. */
+export const RECOVERY_LIMIT_MS = 120_000;
+export const SESSION_MS = 3_000;
+export const TIME_ZONE = "Europe/Berlin";
+const TOPIC = "chaos";
+const PARTITIONS = 4;
+
+/** How far the program is: messages it read, and the next offset of each partition. */
+export interface Progress {
+  readonly read: number;
+  readonly cursors: ReadonlyMap<number, number>;
+}
+
+/** One deployment on servers of its own, with the programs that run on it. It lives through all rounds. */
+export class World implements AsyncDisposable {
+  readonly programs: TachoProgram[] = [];
+  /** What ends the foreign transactions that are open. */
+  readonly held = new Set<() => Promise<void>>();
+  partitions = PARTITIONS;
+  /** Programs that ended although nobody asked them to, with what they last said. They are started again. */
+  readonly exits: string[] = [];
+
+  private constructor(
+    readonly kafka: KafkaServer,
+    readonly postgres: PostgresServer,
+    readonly env: Readonly<Record<string, string>> & { readonly TACHO_TOPICS: string; readonly TACHO_GROUP: string },
+    /** As superuser: whatever else is connected to this database is the program. */
+    readonly database: Database,
+  ) {}
+
+  /** Starts the servers and migrates; no program runs yet. */
+  static async open(): Promise<World> {
+    const servers: AsyncDisposable[] = [];
+    const kept = <T extends AsyncDisposable>(server: T): T => {
+      servers.push(server);
+      return server;
+    };
+    try {
+      const [kafka, postgres] = await Promise.all([
+        // The generator's clock is not today's.
+        start_kafka({ properties: { "log.retention.ms": "-1" } }).then(kept),
+        start_postgres().then(kept),
+      ]);
+      const { url, superuser_url } = await postgres.create_database();
+      const env = {
+        DATABASE_URL: url,
+        KAFKA_BROKERS: kafka.brokers,
+        TACHO_TOPICS: TOPIC,
+        TACHO_GROUP: TOPIC,
+        TACHO_PARTITIONS: String(PARTITIONS),
+        TACHO_TIME_ZONE: TIME_ZONE,
+        TACHO_BATCH_MESSAGES: "20",
+        TACHO_SESSION_SECONDS: String(SESSION_MS / 1_000),
+      };
+      const admin = await open_kafka_admin(options_of(kafka.brokers, TOPIC));
+      await admin.ensure_topic(TOPIC, { partitions: PARTITIONS, replication: 1 }).finally(() => admin.close());
+      await run_verb(["migrate"], { env });
+      // The servers are killed under these connections on purpose; the next statement says so.
+      const database = await open_database({ url: superuser_url, data_dir: null, connections: 4 }, () => {});
+      return new World(kafka, postgres, env, database);
+    } catch (error) {
+      await Promise.all(servers.map((server) => server[Symbol.asyncDispose]()));
+      throw error;
+    }
+  }
+
+  get topic(): string {
+    return this.env.TACHO_TOPICS;
+  }
+
+  /** Starts a program; it joins the group by itself. */
+  start_program(): TachoProgram {
+    const program = TachoProgram.spawn("start", { env: this.env });
+    this.programs.push(program);
+    return program;
+  }
+
+  /** Takes a program out of the world. */
+  async forget(program: TachoProgram): Promise<void> {
+    this.programs.splice(this.programs.indexOf(program), 1);
+    await program[Symbol.asyncDispose]();
+  }
+
+  /** Starts programs again that ended by themselves, as a supervisor would. */
+  async supervise(): Promise<void> {
+    for (const program of this.programs.filter(({ running }) => !running)) {
+      this.exits.push(`exit code ${await program.ended}: ${program.stderr.slice(-600)}`);
+      await this.forget(program);
+      this.start_program();
+    }
+  }
+
+  /** Throws while the database is away. */
+  async progress(): Promise<Progress> {
+    const rows = await this.database.query(
+      `select h.messages_read::text as read, c.partition, c.next_offset::text as next_offset
+        from log_head h left join source_cursors c on true`,
+    );
+    const known = rows.filter(({ partition }) => partition !== null);
+    return {
+      read: Number(rows[0]?.read),
+      cursors: new Map(known.map(({ partition, next_offset }) => [Number(partition), Number(next_offset)])),
+    };
+  }
+
+  /** Waits for what the programs have to bring about, which are started again where they ended. */
+  brings<T>(what: string, look: () => Promise<T | null | false>): Promise<T> {
+    return until(what, async () => {
+      await this.supervise();
+      return await look();
+    }, RECOVERY_LIMIT_MS);
+  }
+
+  /** The last lines of every program and server. */
+  last_words(): string {
+    const of = (name: string, text: string) =>
+      `--- ${name} last said\n${text.trimEnd().split("\n").slice(-25).join("\n")}`;
+    return [
+      ...this.programs.map((program, i) =>
+        of(`program ${i + 1} (${program.running ? "running" : "ended"})`, program.output)
+      ),
+      of("PostgreSQL", this.postgres.read_log()),
+    ].join("\n");
+  }
+
+  /** The topic's ends, once the broker answers. */
+  ends(): Promise<Map<number, number>> {
+    return until(
+      "the broker tells the topic's ends",
+      () => topic_ends(this.kafka.brokers, this.topic),
+      RECOVERY_LIMIT_MS,
+    );
+  }
+
+  async add_partition(): Promise<void> {
+    await add_partitions(this.kafka.brokers, this.topic, this.partitions + 1);
+    this.partitions++;
+  }
+
+  /** Ends a foreign transaction, or all of them. One whose connection was killed has ended already. */
+  async release(held: Iterable<() => Promise<void>> = [...this.held]): Promise<void> {
+    for (const end of held) {
+      this.held.delete(end);
+      await end().catch((error) => {
+        if (!is_outage(error)) throw error;
+      });
+    }
+  }
+
+  /** The servers go first: nothing that still waits for them holds up the end. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.programs.splice(0).map((program) => program[Symbol.asyncDispose]()));
+    await Promise.all([this.kafka.dispose(), this.postgres.dispose()]);
+    await this.release();
+    await this.database.close();
+  }
+}
