@@ -6,6 +6,8 @@
  *
  * Decision: planning of a batch overlaps the append of the one before (two stages), on an in-memory overlay of streams. Price: a
  * failure drops the overlay and everything planned on it. Measured: see `deno task bench`.
+ *
+ * What was set aside goes the same way again in a `Retry`, in another process than the loop's or the same, at any time.
  */
 export * from "./cursors.ts";
 export * from "./decode.ts";
