@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { LoadStream } from "../chaos/load.ts";
 import { KINDS, type Round, schedule } from "../chaos/schedule.ts";
 import { Tally } from "../chaos/tally.ts";
+import { oracle, type SourceMessage, start_oracle } from "../support/oracle/mod.ts";
 
 /** The plan of `deno task chaos`: what it does is decided beforehand, and nothing is left out. */
 
@@ -78,6 +79,52 @@ Deno.test("a trip stays in its partition when partitions are added, and new ones
     }
     assert.equal(used.size, partitions);
   }
+});
+
+Deno.test("an oracle that concludes after every part says what one says that takes everything at once", () => {
+  const options = {
+    currency: "USD",
+    time_zone: "Europe/Berlin",
+    future_limit_ms: 3_600_000,
+    max_message_bytes: 1_048_576,
+  };
+  const stream = new LoadStream(6);
+  // Fares at both ends of their cells that are adjusted to where others are; a trip that leaves cells empty behind it.
+  const fares = [
+    ["a", "completed", 5],
+    ["b", "completed", 9],
+    ["c", "completed", 7],
+    ["a", "fare_adjusted", 8],
+    [
+      "b",
+      "fare_adjusted",
+      7,
+    ],
+    ["a", "canceled", 0],
+    ["d", "requested", 0],
+    ["d", "started", 0],
+  ].map(([trip, type, fare], i) =>
+    `{"event_id":"${i}","trip_id":"X-${trip}","type":"trip.${type}","occurred_at":"2026-03-01T10:00:0${i}Z","fare":${fare}}`
+  );
+  const generated = [1, 2].flatMap((round) => stream.take(round, { ...LOAD, messages: 200 }));
+  const messages = [...fares, ...generated.map(({ value }) => value)].map((value, offset): SourceMessage => ({
+    topic: "trips",
+    partition: 0,
+    offset,
+    key: null,
+    value: typeof value === "string" ? new TextEncoder().encode(value) : value,
+    headers: {},
+    timestamp_ms: Date.UTC(2026, 2, 2),
+  }));
+  const steps = start_oracle(options);
+  for (const [i, message] of messages.entries()) {
+    steps.take(message);
+    if (i < fares.length || i % 20 === 0) steps.conclude();
+  }
+  const { changed: _, ...at_last } = steps.conclude();
+  const { changed: __, ...at_once } = oracle(messages, options);
+  assert.deepEqual(at_last, at_once);
+  assert.ok(at_once.quarantined.length > 5 && at_once.duplicates > 20 && at_once.trips.size > 100);
 });
 
 Deno.test("the tally tells percentiles by cause, and of all", () => {

@@ -28,8 +28,10 @@ export type Grain = "1m" | "5m" | "1h" | "1d" | "all";
 
 /** What is added at one time. `fare` takes part in the extremes. */
 type Contribution = { at_us: number; adds: [typeof SUMS[number], bigint][]; fare: bigint | null };
+/** A cell, its name, and how often each fare is in it (null when it keeps no extremes). */
+type Cell = { name: string; measures: Measures; fares: Map<bigint, number> | null };
 /** The cells of one key in one grain, by the second their bucket starts: whole, and a quicker key than microseconds. */
-type Line = { grain: Grain; cells: Map<number, Measures> };
+type Line = { grain: Grain; cells: Map<number, Cell> };
 type Dimension = { name: string; key: (row: TripRow) => string | null; grains: Grain[]; keeps_extremes: boolean };
 
 const EVERY_GRAIN: Grain[] = ["1m", "5m", "1h", "1d", "all"];
@@ -75,16 +77,30 @@ export function contributions_of(row: TripRow): Contribution[] {
   return contributions;
 }
 
-/** The KPI cells of all trips, under "grain|bucket_us|dimension|key". */
-export function count_cells(rows: Iterable<TripRow>, local_day: (at_us: number) => LocalDay): Map<string, Measures> {
-  const boards = DIMENSIONS.map((dimension) => ({ dimension, keys: new Map<string, Line[]>() }));
-  for (const row of rows) {
+/** Counts trips into KPI cells; a trip that has changed is taken out as it was and counted as it is. */
+export class CellCount {
+  /** Under "grain|bucket_us|dimension|key"; none of them is all zero. */
+  readonly cells = new Map<string, Measures>();
+  readonly #boards = DIMENSIONS.map((dimension) => ({ dimension, keys: new Map<string, Line[]>() }));
+  readonly #local_day: (at_us: number) => LocalDay;
+
+  constructor(local_day: (at_us: number) => LocalDay) {
+    this.#local_day = local_day;
+  }
+
+  /** Counts a trip as it is now. `before` is what was counted of it; null when nothing was. */
+  replace(before: TripRow | null, after: TripRow): void {
+    if (before !== null) this.#count(before, -1n);
+    this.#count(after, 1n);
+  }
+
+  #count(row: TripRow, sign: 1n | -1n): void {
     const contributions = contributions_of(row).map((contribution) => ({
       ...contribution,
-      bucket_s: EVERY_GRAIN.map((grain) => bucket_of(contribution.at_us, grain, local_day) / 1_000_000),
+      bucket_s: EVERY_GRAIN.map((grain) => bucket_of(contribution.at_us, grain, this.#local_day) / 1_000_000),
     }));
-    if (contributions.length === 0) continue;
-    for (const { dimension, keys } of boards) {
+    if (contributions.length === 0) return;
+    for (const { dimension, keys } of this.#boards) {
       const key = dimension.key(row) ?? "unknown";
       let lines = keys.get(key);
       if (!lines) keys.set(key, lines = dimension.grains.map((grain) => ({ grain, cells: new Map() })));
@@ -93,24 +109,20 @@ export function count_cells(rows: Iterable<TripRow>, local_day: (at_us: number) 
         for (const contribution of contributions) {
           const bucket_s = contribution.bucket_s[place] ?? 0;
           let cell = cells.get(bucket_s);
-          if (!cell) cells.set(bucket_s, cell = empty_cell());
-          add(cell, contribution, dimension.keeps_extremes);
+          if (!cell) {
+            const name = `${grain}|${bucket_s * 1_000_000}|${dimension.name}|${key}`;
+            cell = { name, measures: empty_cell(), fares: dimension.keeps_extremes ? new Map() : null };
+            cells.set(bucket_s, cell);
+            this.cells.set(name, cell.measures);
+          }
+          add(cell, contribution, sign);
+          if (sign > 0n || SUMS.some((sum) => cell.measures[sum] !== 0n)) continue;
+          cells.delete(bucket_s);
+          this.cells.delete(cell.name);
         }
       }
     }
   }
-
-  const named = new Map<string, Measures>();
-  for (const { dimension, keys } of boards) {
-    for (const [key, lines] of keys) {
-      for (const { grain, cells } of lines) {
-        for (const [bucket_s, cell] of cells) {
-          named.set(`${grain}|${bucket_s * 1_000_000}|${dimension.name}|${key}`, cell);
-        }
-      }
-    }
-  }
-  return named;
 }
 
 /** The start of the bucket that holds an instant; both in microseconds since the epoch. */
@@ -155,12 +167,27 @@ function aligned(at_us: number, size_us: number): number {
   return at_us - (remainder < 0 ? remainder + size_us : remainder);
 }
 
-function add(cell: Measures, contribution: Contribution, keeps_extremes: boolean): void {
+function add({ measures, fares }: Cell, contribution: Contribution, sign: 1n | -1n): void {
   for (const [measure, amount] of contribution.adds) {
-    if (amount !== 0n) cell[measure] += amount;
+    if (amount !== 0n) measures[measure] += sign * amount;
   }
   const fare = contribution.fare;
-  if (!keeps_extremes || fare === null) return;
-  if (cell.fare_min_micros === null || fare < cell.fare_min_micros) cell.fare_min_micros = fare;
-  if (cell.fare_max_micros === null || fare > cell.fare_max_micros) cell.fare_max_micros = fare;
+  if (fares === null || fare === null) return;
+  const times = (fares.get(fare) ?? 0) + Number(sign);
+  if (times > 0) fares.set(fare, times);
+  else fares.delete(fare);
+  if (sign > 0n) {
+    if (measures.fare_min_micros === null || fare < measures.fare_min_micros) measures.fare_min_micros = fare;
+    if (measures.fare_max_micros === null || fare > measures.fare_max_micros) measures.fare_max_micros = fare;
+  } else if (times === 0 && (fare === measures.fare_min_micros || fare === measures.fare_max_micros)) {
+    const left = [...fares.keys()];
+    measures.fare_min_micros = left.reduce<bigint | null>(
+      (least, each) => least === null || each < least ? each : least,
+      null,
+    );
+    measures.fare_max_micros = left.reduce<bigint | null>(
+      (most, each) => most === null || each > most ? each : most,
+      null,
+    );
+  }
 }

@@ -1,4 +1,4 @@
-import { count_cells, type Measures } from "./cells.ts";
+import { CellCount, type Measures } from "./cells.ts";
 import { daily_kpis, type DailyKpis } from "./daily.ts";
 import { decode_message, type TripEvent } from "./decode.ts";
 import { fold_trip, type TripRow } from "./fold.ts";
@@ -47,13 +47,17 @@ export function oracle(messages: Iterable<SourceMessage>, options: OracleOptions
   return started.conclude();
 }
 
-/** Like `oracle`, for messages that arrive over time. `conclude` may be called again after more messages. */
+/**
+ * Like `oracle`, for messages that arrive over time. `conclude` may be called again after more messages; what it gave before goes on
+ * with it, only `changed` tells of the step between two.
+ */
 export function start_oracle(options: OracleOptions): Oracle {
   const local_day = local_days(options.time_zone);
   const admitted = new Map<string, Map<string, AdmittedEvent>>();
   const quarantined: QuarantinedMessage[] = [];
   const partition_ends = new Map<string, PartitionEnd>();
   const folded = new Map<string, TripRow>();
+  const count = new CellCount(local_day);
   let changed = new Set<string>();
   let messages_read = 0;
   let admitted_count = 0;
@@ -99,9 +103,10 @@ export function start_oracle(options: OracleOptions): Oracle {
   function conclude(): Expectation {
     // A trip with new events is folded from scratch, all its events together.
     for (const trip_id of changed) {
-      folded.set(trip_id, fold_trip([...admitted.get(trip_id)?.values() ?? []], options.currency));
+      const row = fold_trip([...admitted.get(trip_id)?.values() ?? []], options.currency);
+      count.replace(folded.get(trip_id) ?? null, row);
+      folded.set(trip_id, row);
     }
-    const trips = new Map(folded);
     const changed_now = changed;
     changed = new Set();
     return {
@@ -111,10 +116,12 @@ export function start_oracle(options: OracleOptions): Oracle {
       duplicates,
       quarantined,
       partition_ends: [...partition_ends.values()],
-      trips,
+      trips: folded,
       changed: changed_now,
-      cells: count_cells(trips.values(), local_day),
-      daily: daily_kpis(trips.values(), local_day),
+      cells: count.cells,
+      get daily() {
+        return daily_kpis(folded.values(), local_day);
+      },
     };
   }
 

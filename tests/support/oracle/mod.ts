@@ -1,7 +1,8 @@
 /**
  * The oracle: from all source messages, what the database must hold, computed in the plainest way there is. It shares
  * no code with the program: it collects the events of each trip, sorts them, folds from scratch and counts from
- * scratch, where the program keeps states and adds differences. Equal results are therefore evidence.
+ * scratch, where the program keeps states and adds differences. Equal results are therefore evidence. (An oracle that
+ * concludes again folds what has new events from scratch, and counts it anew in place of what it was.)
  *
  * What it holds to where the contract leaves room:
  * - Texts are kept as sent, not trimmed; lengths count UTF-16 code units; the length limit of an event id holds for the
