@@ -39,7 +39,7 @@ export async function accept_gap_verb(shell: Shell, options: AcceptGapOptions): 
     const { gaps, cluster_id } = found;
     if (gaps.length === 0) console.log(NO_GAP);
     if (gaps.length === 0 || options.dryRun) return gaps.forEach(({ told }) => console.log(`would accept: ${told}`));
-    shell.signal.throwIfAborted();
+    if (shell.signal.aborted) throw new Error("accept-gap: stopped by a signal, nothing was accepted");
     const { by, reason } = options;
     const batch = await accept_gaps(database, { gaps, cluster_id, by, reason }, system_clock.now_ms() * 1000)
       .catch((cause) => {

@@ -54,7 +54,23 @@ tacho_test({
       const verified = await run_verb(["verify"], { env });
       assert.match(verified.stdout, /^consistent: 15 events/);
       const again = await run_verb(["accept-gap", "--by", "Ada", "--reason", "again"], { env });
-      assert.match(again.stdout, /no gap/);
+      assert.match(again.stdout, /^no gap: .* name the partition with --only/);
+
+      const only = (name: string) =>
+        run_tacho(["accept-gap", "--by", "Ada", "--reason", "twice", "--only", name], { env });
+      const unknown = await only("nowhere:3");
+      assert.deepEqual([unknown.code, unknown.stdout], [2, ""]);
+      assert.match(unknown.stderr, new RegExp(`"nowhere:3": expected .* one of ${deployment.TACHO_TOPICS}:0`));
+      const named = await only(`${deployment.TACHO_TOPICS}:0`);
+      assert.match(
+        named.stdout,
+        /cursor 20 moves to 15; it lies within what the topic has, 15 to 20; all of that is read anew/,
+      );
+      await send_known_trips(deployment, 1, "C");
+      await until("what is read anew is recognised", async () => {
+        const [head] = await database.query("select position, duplicates from log_head");
+        return head?.position === "16" && head.duplicates === "5";
+      });
     } finally {
       await database.close();
     }

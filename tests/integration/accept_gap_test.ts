@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { type Database, open_database } from "../../src/database/mod.ts";
+import { accept_gaps, CursorMoved, read_cursors } from "../../src/event_log/mod.ts";
+import { tacho_test } from "../support/available.ts";
+import { shared_postgres } from "../support/postgres.ts";
+import { feed, message, migrated, trip_pipeline } from "../support/trip_pipeline.ts";
+import { whole_trip } from "../support/trip_events.ts";
+import { verified } from "../support/verified_log.ts";
+
+/** Cursors of three partitions, all at 3, in the cluster "test". */
+async function with_log(test: (database: Database) => Promise<void>): Promise<void> {
+  const { url } = await (await shared_postgres()).create_database(migrated);
+  const database = await open_database({ url, data_dir: null, connections: 4 });
+  try {
+    const batches = [0, 1, 2].map((partition) => ({
+      topic: "t",
+      partition,
+      from_offset: 0,
+      next_offset: 3,
+      messages: whole_trip(`T-${partition}`).map((event, offset) => message(offset, event)),
+    }));
+    await feed(trip_pipeline(database), batches);
+    await test(database);
+  } finally {
+    await database.close();
+  }
+}
+
+const gap = (partition: number, from: number, to: number, cluster_id = "test") => (
+  { topic: "t", partition, from, to, cluster_id }
+);
+const AT_US = Date.UTC(2026, 2, 1, 13) * 1000;
+const accept = (database: Database, gaps: ReturnType<typeof gap>[], cluster_id = "test") =>
+  accept_gaps(database, { gaps, cluster_id, by: "Ada", reason: "disk full" }, AT_US);
+const cursors = async (database: Database) =>
+  (await read_cursors(database)).sort((a, b) => a.partition - b.partition)
+    .map(({ next_offset, cluster_id }) => `${next_offset} ${cluster_id}`);
+const accepted = (database: Database) =>
+  database.query(
+    "select cursors, note, recorded_at::text as at, admitted, messages_read from batches where kind = 'gap_accepted' order by batch",
+  );
+
+tacho_test({
+  name: "several gaps are accepted together, on record in one batch of the chain",
+  needs: ["postgres"],
+  fn: () =>
+    with_log(async (database) => {
+      await accept(database, [gap(0, 3, 7), gap(2, 3, 0)]);
+      assert.deepEqual(await cursors(database), ["7 test", "3 test", "0 test"]);
+      await accept(database, [gap(0, 7, 0), gap(1, 3, 0), gap(2, 0, 0)], "other");
+      assert.deepEqual(await cursors(database), ["0 other", "0 other", "0 other"]);
+      const row = { at: "2026-03-01 13:00:00+00", admitted: "0", messages_read: "0" };
+      const moved = (partition: number, from: number, to: number) => ({ from, partition, to, topic: "t" });
+      const told = { by: "Ada", reason: "disk full" };
+      assert.deepEqual(await accepted(database), [
+        { ...row, cursors: [moved(0, 3, 7), moved(2, 3, 0)], note: { ...told, cluster_id: "test" } },
+        {
+          ...row,
+          cursors: [moved(0, 7, 0), moved(1, 3, 0), moved(2, 0, 0)],
+          note: { ...told, cluster_id: "other", cluster_ids_left: ["test"] },
+        },
+      ]);
+      assert.deepEqual((await verified(database)).faults, []);
+    }),
+});
+
+tacho_test({
+  name: "one cursor that stands elsewhere, or was of another cluster, and no gap is accepted",
+  needs: ["postgres"],
+  fn: () =>
+    with_log(async (database) => {
+      const before = await database.query("select * from log_head");
+      for (const wrong of [gap(1, 2, 9), gap(1, 3, 9, "other"), gap(5, 0, 9)]) {
+        await assert.rejects(accept(database, [gap(0, 3, 7), wrong]), (error) => {
+          assert.ok(error instanceof CursorMoved);
+          assert.match(error.message, /expected t\/0 at 3, t\/\d at \d; 1 of them stand elsewhere/);
+          return true;
+        });
+      }
+      assert.deepEqual(await cursors(database), ["3 test", "3 test", "3 test"]);
+      assert.deepEqual(await database.query("select * from log_head"), before);
+    }),
+});
+
+tacho_test({
+  name: "accepted twice at the same time, a gap is crossed once; a change of cluster at offset 0 too",
+  needs: ["postgres"],
+  fn: () =>
+    with_log(async (database) => {
+      await accept(database, [gap(0, 3, 0)]);
+      for (const [gaps, cluster_id] of [[[gap(1, 3, 7)], "test"], [[gap(0, 0, 0)], "other"]] as const) {
+        const results = await Promise.allSettled([1, 2, 3].map(() => accept(database, [...gaps], cluster_id)));
+        const refused = results.filter((result) => result.status === "rejected");
+        assert.equal(refused.length, 2);
+        for (const { reason } of refused) assert.ok(reason instanceof CursorMoved);
+      }
+      assert.equal((await accepted(database)).length, 3);
+      assert.deepEqual(await cursors(database), ["0 other", "7 test", "3 test"]);
+    }),
+});
