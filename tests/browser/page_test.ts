@@ -5,7 +5,7 @@ import { type Deployment, expectation_of, make_deployment, send_known_trips } fr
 import { free_port } from "../support/free_port.ts";
 import { type Postgres, start_postgres } from "../support/postgres.ts";
 import { reading_members } from "../support/read_topic.ts";
-import { run_verb, TachoProgram } from "../support/tacho_program.ts";
+import { is_ready, run_verb, TachoProgram } from "../support/tacho_program.ts";
 import { until } from "../support/until.ts";
 
 /** From a message on a Kafka topic to a figure that a viewer sees, and what the page says when something on the way is away. */
@@ -18,16 +18,6 @@ async function deployment(server?: Postgres) {
 }
 
 const produce = (env: Deployment, ...args: string[]) => run_verb(["produce", ...args], { env });
-
-/** Whether the program says that database and ingest work. */
-async function is_ready(url: string): Promise<boolean> {
-  const response = await fetch(`${url}readyz`);
-  await response.body?.cancel();
-  return response.status === 200;
-}
-
-/** Complaints about connections that could not be made are what an outage looks like. */
-const unexpected = (board: BoardPage) => board.complaints.filter((text) => !/net::ERR_/.test(text));
 
 tacho_test({
   name:
@@ -104,7 +94,7 @@ tacho_test({
     await until_cards_agree(board, await expectation_of(env), 40_000);
     await until("the banner is gone", async () => await board.banner() === null);
     assert.equal(await board.is_unloaded(), false, "the page was reloaded");
-    assert.deepEqual(unexpected(board), []);
+    assert.deepEqual(board.unexpected(), []);
     assert.equal(await again.term(), 0);
   },
 });
@@ -144,6 +134,6 @@ tacho_test({
     assert.ok(await board.is_amber());
     await board.picture("page_stalled", false);
     assert.equal(await is_ready(server.url), true, "it is the producers that are silent");
-    assert.deepEqual(unexpected(board), []);
+    assert.deepEqual(board.unexpected(), []);
   },
 });

@@ -63,6 +63,11 @@ export class BoardPage implements AsyncDisposable {
     return board;
   }
 
+  /** Its complaints but for those about connections that could not be made: that is what an outage looks like. */
+  unexpected(): string[] {
+    return this.complaints.filter((text) => !/net::ERR_/.test(text));
+  }
+
   /** Whether this is still the document that was opened, not a reloaded one. */
   async is_unloaded(): Promise<boolean> {
     return await this.page.evaluate("window.tacho_test_mark !== true");

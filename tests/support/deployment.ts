@@ -1,5 +1,5 @@
 import { open_kafka_producer } from "../../src/ingest/kafka/mod.ts";
-import { shared_kafka, unique_name } from "./kafka.ts";
+import { type Kafka, shared_kafka, unique_name } from "./kafka.ts";
 import { options_of } from "./kafka_topic.ts";
 import { type Expectation, oracle, type OracleOptions } from "./oracle/mod.ts";
 import { type Postgres, shared_postgres } from "./postgres.ts";
@@ -13,12 +13,18 @@ export type Deployment = Readonly<
 /**
  * Makes a deployment on the run's servers; its database is empty, its topic absent.
  * @param server another PostgreSQL than the shared one
+ * @param broker another Kafka than the shared one
  */
-export async function make_deployment(name: string, time_zone = "UTC", server?: Postgres): Promise<Deployment> {
+export async function make_deployment(
+  name: string,
+  time_zone = "UTC",
+  server?: Postgres,
+  broker?: Kafka,
+): Promise<Deployment> {
   const { url } = await (server ?? await shared_postgres()).create_database();
   return {
     DATABASE_URL: url,
-    KAFKA_BROKERS: (await shared_kafka()).brokers,
+    KAFKA_BROKERS: (broker ?? await shared_kafka()).brokers,
     TACHO_TOPICS: unique_name(name),
     TACHO_GROUP: unique_name(name),
     TACHO_TIME_ZONE: time_zone,

@@ -174,3 +174,10 @@ export async function get_json(url: string): Promise<unknown> {
   if (response.status !== 200) throw new Error(`GET ${url}: ${response.status} ${text.slice(0, 500)}`);
   return JSON.parse(text);
 }
+
+/** Whether the program says that database and ingest work. */
+export async function is_ready(url: string): Promise<boolean> {
+  const response = await fetch(`${url}readyz`);
+  await response.body?.cancel();
+  return response.status === 200;
+}

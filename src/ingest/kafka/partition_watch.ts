@@ -44,8 +44,7 @@ export function gap_reason(gap: SourceGap): string {
 }
 
 /** What an operator can do at a gap. */
-export const GAP_ADVICE =
-  "To go on without what is gone, by itself and on record: tacho accept-gap --by NAME --reason TEXT";
+export const GAP_ADVICE = "To go on without what is gone, on record: tacho accept-gap --by NAME --reason TEXT";
 
 /**
  * What is known of the partitions: which are assigned, the next offset each will hand out (its position), and the ends of
