@@ -74,14 +74,18 @@ function bytes_of(text: Uint8Array | string | (Uint8Array | string)[] | undefine
 }
 
 /** How many members of a group read something now. */
-export async function reading_members(brokers: string, group: string): Promise<number> {
+export const reading_members = async (brokers: string, group: string): Promise<number> =>
+  (await reading_member_ids(brokers, group)).length;
+
+/** The ids of the members of a group that read something now. */
+export async function reading_member_ids(brokers: string, group: string): Promise<string[]> {
   const kafka = new Kafka({ brokers: [brokers], clientId: "reader", logLevel: logLevel.NOTHING });
   const admin = kafka.admin();
   await admin.connect();
   try {
     const { groups: [found] } = await admin.describeGroups([group]);
-    if (found?.state !== "Stable") return 0;
-    return found.members.filter(({ memberAssignment }) => memberAssignment.length > 0).length;
+    if (found?.state !== "Stable") return [];
+    return found.members.filter(({ memberAssignment }) => memberAssignment.length > 0).map(({ memberId }) => memberId);
   } finally {
     await admin.disconnect();
   }
