@@ -94,7 +94,8 @@ kafka_test(
 );
 
 kafka_test("a topic that was made anew while it was read is a gap", async (brokers, topic) => {
-  const options = options_of(brokers, topic);
+  // It must not be the source that makes it anew.
+  const options = options_of(brokers, topic, { create_topic: false });
   await produce(options, numbers(0, 50));
   // It must not be the source that makes the topic anew.
   const source = new KafkaSource({ ...options, create_topic: false }, system_clock, QUICK);
