@@ -18,8 +18,9 @@ import { GAP_ADVICE, gap_reason, PartitionWatch } from "./partition_watch.ts";
  * Reads topics as a member of a consumer group.
  *
  * The source is a chain of sessions: starting → running ⇄ waiting, until closed; a gap stops it until `rewind` (the book
- * has moved past the gap by then), a final failure (credentials, rights, an unknown codec) for good. What was buffered
- * before a gap or an outage is still handed out. Broker trouble is waited out for ever, with capped and jittered backoff.
+ * has moved past the gap by then), a final failure (credentials, rights, an unknown codec, a batch that two consumers in a
+ * row found damaged) for good. What was buffered before a gap or an outage is still handed out. Broker trouble is waited
+ * out for ever, with capped and jittered backoff.
  */
 export class KafkaSource implements MessageSource {
   readonly #options: KafkaOptions;

@@ -3,11 +3,13 @@
  *
  * Holds before: brokers and topics are named. After: messages come in order from the cursors, and nothing else decides where
  * reading goes on; offsets committed to the group are a courtesy to lag tools. On failure: broker trouble is waited out,
- * a gap stops the source, refused credentials fail it. On repeat: what was read and not committed is read again.
+ * a gap stops the source; refused credentials, an unknown codec and a batch that stays damaged fail it. On repeat: what was
+ * read and not committed is read again.
  *
  * kafkajs 2.2.4, because native clients cannot be loaded here and no other pure client is as widely used. Its price: no
- * static membership, silent resets of the position, no release since 2023; each is met in `kafka_delivery.ts` and
- * `kafka_session.ts`, and one file (`kafka_client.ts`) imports it. Revisit when brokers drop the classic group protocol.
+ * static membership, silent resets of the position, silent stalls, no checksums, no release since 2023; each is met in
+ * `kafka_delivery.ts`, `kafka_session.ts`, `life_signs.ts` and `fetch_answer.ts`, and one file (`kafka_client.ts`) imports
+ * it. Revisit when brokers drop the classic group protocol.
  */
 export { type KafkaAdmin, open_kafka_admin, type Watermarks } from "./kafka_admin.ts";
 export {
