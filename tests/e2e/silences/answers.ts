@@ -29,9 +29,9 @@ export function first_batch({ api, bytes }: Frame): number | null {
   return records_at + 4 < bytes.length && view.getInt32(records_at) > 0 ? records_at + 4 : null;
 }
 
-/** Flips a bit of the last byte of an answer's records. */
+/** Flips a bit of the last message's value, which stands before the count of its headers: kafkajs would not notice. */
 export function damaged(frame: Frame): Uint8Array<ArrayBuffer> {
-  if (first_batch(frame) !== null) frame.bytes[frame.bytes.length - 1]! ^= 1;
+  if (first_batch(frame) !== null) frame.bytes[frame.bytes.length - 2]! ^= 1;
   return frame.bytes;
 }
 

@@ -54,6 +54,11 @@ export class Reading implements AsyncDisposable {
     await until("it says that it runs", () => this.source.state().state === "running");
   }
 
+  /** Why it gave consumers up. That it waits for an answer for a while is no such reason. */
+  get given_up(): string[] {
+    return this.told.filter((reason) => reason !== "running" && !/^(?:the|broker) .* for \d+ s$/.test(reason));
+  }
+
   /** It says that it waits, and why. */
   async waits(why: RegExp): Promise<void> {
     await until(`it waits: ${why}`, () => {
