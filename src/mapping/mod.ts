@@ -1,0 +1,1 @@
+export type { BareEvent, Mapping, SourceRecord } from "./mapping.ts";
