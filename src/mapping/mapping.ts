@@ -1,6 +1,9 @@
 import type { Validation } from "../domains/mod.ts";
 
-/** A record as its file or message has it: CSV and Parquet columns or JSON members, by name. Blank means unknown. */
+/**
+ * A record as its file or message has it: CSV and Parquet columns or JSON members, by name. Blank means unknown. A time is text or a
+ * number; a `Date` is taken for the instant it is, so what reads a file whose times have no zone gives them as text without zone.
+ */
 export type SourceRecord = Readonly<Record<string, unknown>>;
 
 /** A trip event in bare JSON, as a producer could have sent it: envelope names and data flattened. */
@@ -12,4 +15,29 @@ export interface Mapping {
   readonly name: string;
   /** The events of one record, at least one, in the order of their times; or what is wrong with the record and where. */
   readonly map: (record: SourceRecord) => Validation<readonly BareEvent[]>;
+}
+
+/** A named table, by the text of its key column: what a mapping enriches records from. */
+export type Lookup = ReadonlyMap<string, SourceRecord>;
+
+/** What a mapping is made for. */
+export interface MappingContext {
+  /** The IANA time zone that `"zone": "business"` means. */
+  readonly business_zone: string;
+  /** The tables that are there, by name; one that the mapping does not require may lack, and its fields are unknown then. */
+  readonly lookups?: ReadonlyMap<string, Lookup>;
+}
+
+/** Where a value of an event came from. */
+export interface SourceField {
+  readonly field: string;
+  readonly value: unknown;
+}
+
+/** A mapping made from its JSON. */
+export interface DeclaredMapping extends Mapping {
+  /** The columns of a message that is one CSV line; null when it takes JSON alone. */
+  readonly columns: readonly string[] | null;
+  /** The field of the record that a field of an event was read from (`trip_id`, `occurred_at` or a name in data); null when none was. */
+  readonly source_of: (record: SourceRecord, event_type: string, event_field: string) => SourceField | null;
 }

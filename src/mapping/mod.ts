@@ -1,1 +1,18 @@
-export type { BareEvent, Mapping, SourceRecord } from "./mapping.ts";
+/**
+ * Mappings: any producer's records as trip events, declared in JSON. Pure.
+ *
+ * A definition is read once, with all its faults at their places, and made into closures; `map` then never throws, and gives equal
+ * events for an equal record. The engine knows bare events, not trips: what is in their data the domain validates.
+ */
+export type { MappingForm } from "./definition.ts";
+export type {
+  BareEvent,
+  DeclaredMapping,
+  Lookup,
+  Mapping,
+  MappingContext,
+  SourceField,
+  SourceRecord,
+} from "./mapping.ts";
+export { make_mapping, parse_mapping, read_definition } from "./parse_mapping.ts";
+export { BuiltinMapping, detect, index_lookup } from "./builtin.ts";

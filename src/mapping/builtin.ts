@@ -1,0 +1,78 @@
+import type { Validation } from "../domains/mod.ts";
+import type { MappingForm } from "./definition.ts";
+import { is_unknown, text_of } from "./field.ts";
+import type { DeclaredMapping, Lookup, MappingContext, SourceRecord } from "./mapping.ts";
+import { make_mapping, read_definition } from "./parse_mapping.ts";
+
+/** A mapping that comes with the program: its definition, and how to tell its records. */
+export class BuiltinMapping {
+  readonly name: string;
+  readonly form: MappingForm;
+  /** Its JSON, to begin one's own from. */
+  readonly json: string;
+
+  /** @param definition its JSON, parsed. Throws when that is faulty: a fault of the program. */
+  constructor(definition: unknown) {
+    this.json = JSON.stringify(definition, null, 2);
+    const read = read_definition(definition);
+    if (!read.ok) throw new Error(`read a built-in mapping: ${read.fault.detail}\nin ${this.json}`);
+    this.form = read.value;
+    this.name = read.value.name;
+  }
+
+  /** Whether records with these fields are of its shape. */
+  recognises(field_names: Iterable<string>): boolean {
+    const { recognise } = this.form;
+    if (recognise === undefined) return false;
+    const there = new Set(field_names);
+    return recognise.fields.every((spellings) => spellings.some((name) => there.has(name))) &&
+      !(recognise.without ?? []).some((name) => there.has(name));
+  }
+
+  /** The fields by which it recognises its records, for people to read. */
+  get wants(): string {
+    const { fields = [], without = [] } = this.form.recognise ?? {};
+    const listed = fields.map((spellings) => spellings.join(" or ")).join(", ");
+    return without.length === 0 ? listed : `${listed}; without ${without.join(", ")}`;
+  }
+
+  /** Makes it for a deployment; a fault when a table that it requires is lacking. */
+  mapping(context: MappingContext): Validation<DeclaredMapping> {
+    return make_mapping(this.form, context);
+  }
+}
+
+/**
+ * The one built-in mapping for records like these: by the names of their fields, and of several that fit by which maps all of them
+ * without a fault.
+ * @param records the first records of a file, at least one
+ */
+export function detect(
+  builtins: readonly BuiltinMapping[],
+  records: readonly SourceRecord[],
+  context: MappingContext,
+): Validation<BuiltinMapping> {
+  const names = new Set(records.flatMap((record) => Object.keys(record)));
+  const fit = builtins.filter((each) => each.recognises(names));
+  const maps_all = (each: BuiltinMapping): boolean => {
+    const made = each.mapping(context);
+    return made.ok && records.every((record) => made.value.map(record).ok);
+  };
+  const [only, ...others] = fit.length > 1 ? fit.filter(maps_all) : fit;
+  if (only !== undefined && others.length === 0) return { ok: true, value: only };
+  const found = fit.length === 0 ? "no built-in mapping fits" : `${fit.map(({ name }) => name).join(" and ")} fit`;
+  const wants = builtins.map((each) => `  ${each.name} wants ${each.wants}`).join("\n");
+  const detail = `${found} the fields ${[...names].join(", ")}; name a mapping. Built in are\n${wants}`;
+  return { ok: false, fault: { reason: "unknown_shape", path: null, detail } };
+}
+
+/** A table by the text of its key column, as a lookup is. Of several rows with one key the last counts. */
+export function index_lookup(rows: Iterable<SourceRecord>, key: string): Lookup {
+  const index = new Map<string, SourceRecord>();
+  for (const row of rows) {
+    const value = Object.hasOwn(row, key) ? row[key] : undefined;
+    const text = is_unknown(value) ? null : text_of(value);
+    if (text !== null) index.set(text.trim(), row);
+  }
+  return index;
+}

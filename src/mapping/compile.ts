@@ -1,0 +1,146 @@
+import { canonical_json, type Fault, JsonFault, type Validation } from "../domains/mod.ts";
+import { format_time } from "../kpi/mod.ts";
+import { condition } from "./condition.ts";
+import type { EventForm, MappingForm } from "./definition.ts";
+import { type Field, is_unknown, json_of, RecordFault, top_of } from "./field.ts";
+import { id_reading, type IdReading, record_hash } from "./identity.ts";
+import type { BareEvent, DeclaredMapping, MappingContext, SourceField, SourceRecord } from "./mapping.ts";
+import { clocks, time_reading } from "./time_reading.ts";
+import { type ReadingParts, value_reading } from "./value_reading.ts";
+
+/** Makes one event of a record; null when its condition does not hold. Throws RecordFault and JsonFault. */
+interface EventReading {
+  readonly type: string;
+  readonly read: (record: SourceRecord, trip_id: string, whole: () => string) => BareEvent | null;
+  readonly condition_fields: readonly Field[];
+  /** The fields each field of the event is read from, by its name. */
+  readonly sources: ReadonlyMap<string, readonly Field[]>;
+}
+
+/** The first of the fields that says something in this record, else the first. */
+const telling = (fields: readonly Field[], record: SourceRecord): Field | undefined =>
+  fields.find(({ get }) => !is_unknown(get(record))) ?? fields[0];
+
+function event_reading(form: EventForm, parts: ReadingParts, mapped: ReadonlySet<string>): EventReading {
+  const { type, keep_rest } = form;
+  const when = form.when === undefined ? null : condition(form.when);
+  const times = form.at.map((time) => time_reading(time, parts.clock_of));
+  const data = Object.entries(form.data).map(([name, value]) => ({ name, ...value_reading(value, parts) }));
+  const id: IdReading = form.event_id === undefined
+    ? { read: (_record, whole) => `${whole()}-${type}`, fields: [] }
+    : id_reading(form.event_id);
+  const time_fields = times.flatMap(({ fields }) => fields);
+
+  const occurred_at = (record: SourceRecord): string => {
+    for (const { read_us } of times) {
+      const us = read_us(record);
+      if (us !== null) return format_time(us);
+    }
+    const blank = time_fields.find(({ get }) => is_unknown(get(record))) ?? time_fields[0]!;
+    throw new RecordFault(blank.name, `what the time of ${type} is made from`, blank.get(record));
+  };
+
+  const read: EventReading["read"] = (record, trip_id, whole) => {
+    if (when !== null && !when.holds(record)) return null;
+    const event_id = id.read(record, whole);
+    if (event_id === null) throw lacking(id.fields, record, `what the id of ${type} is made from`);
+    const event: Record<string, unknown> = { event_id, trip_id, type, occurred_at: occurred_at(record) };
+    for (const { name, read } of data) {
+      const value = read(record);
+      if (value !== undefined) event[name] = value;
+    }
+    if (keep_rest !== undefined) {
+      const rest = Object.entries(record).filter(([name, value]) => !mapped.has(name) && !is_unknown(value));
+      if (rest.length > 0) event[keep_rest] = json_of(Object.fromEntries(rest));
+    }
+    return event;
+  };
+  const sources = new Map<string, readonly Field[]>(data.map(({ name, fields }) => [name, fields]));
+  sources.set("occurred_at", time_fields).set("event_id", id.fields);
+  return { type, read, condition_fields: when?.fields ?? [], sources };
+}
+
+function lacking(fields: readonly Field[], record: SourceRecord, what: string): RecordFault {
+  const blank = fields.find(({ get }) => is_unknown(get(record))) ?? fields[0]!;
+  return new RecordFault(blank.name, what, blank.get(record));
+}
+
+/** The top fields that a mapping reads, wherever it does. */
+function fields_read(value: unknown, found = new Set<string>()): Set<string> {
+  if (Array.isArray(value)) { for (const each of value) fields_read(each, found); }
+  else if (typeof value === "object" && value !== null) {
+    for (const [name, each] of Object.entries(value)) {
+      const names_fields = ["from", "field", "key"].includes(name) || (name === "hash" && each !== "all");
+      if (names_fields && Array.isArray(each)) { for (const path of each) found.add(path).add(top_of(path)); }
+      else fields_read(each, found);
+    }
+  }
+  return found;
+}
+
+const fits_the_log = (name: string, value: unknown): boolean => {
+  try {
+    canonical_json([name, json_of(value)]);
+    return true;
+  } catch (error) {
+    if (error instanceof JsonFault) return false;
+    throw error;
+  }
+};
+
+const refused = (fault: Fault): Validation<never> => ({ ok: false, fault });
+
+/** Makes a mapping from its definition. */
+export function compile(form: MappingForm, context: MappingContext): DeclaredMapping {
+  const parts: ReadingParts = {
+    clock_of: clocks(context.business_zone, form.zone),
+    lookups: context.lookups ?? new Map(),
+  };
+  const mapped = fields_read([form.trip_id, form.events.map(({ at, when, data }) => [at, when, Object.values(data)])]);
+  const trip_id = id_reading(form.trip_id);
+  const events = form.events.map((event) => event_reading(event, parts, mapped));
+
+  const read = (record: SourceRecord): readonly BareEvent[] => {
+    let hash: string | null = null;
+    const whole = () => hash ??= record_hash(record);
+    const id = trip_id.read(record, whole);
+    if (id === null) throw lacking(trip_id.fields, record, "what the trip id is made from");
+    const made: BareEvent[] = [];
+    for (const event of events) {
+      const one = event.read(record, id, whole);
+      if (one !== null) made.push(one);
+    }
+    if (made.length === 0) {
+      const field = telling(events.flatMap(({ condition_fields }) => condition_fields), record)!;
+      throw new RecordFault(field.name, "a value that one of the mapping's events is made for", field.get(record));
+    }
+    // Written in one form, so that texts compare as times do.
+    return made.length === 1
+      ? made
+      : made.sort((a, b) => a.occurred_at === b.occurred_at ? 0 : a.occurred_at! < b.occurred_at! ? -1 : 1);
+  };
+
+  return {
+    name: form.name,
+    columns: form.columns ?? null,
+    map: (record) => {
+      try {
+        return { ok: true, value: read(record) };
+      } catch (error) {
+        if (error instanceof RecordFault) return refused(error.fault);
+        if (error instanceof JsonFault) {
+          const path = Object.keys(record).find((name) => !fits_the_log(name, record[name])) ?? null;
+          return refused({ reason: error.reason, path, detail: error.message });
+        }
+        throw error;
+      }
+    },
+    source_of: (record, event_type, event_field): SourceField | null => {
+      const fields = event_field === "trip_id"
+        ? trip_id.fields
+        : events.find(({ type, sources }) => type === event_type && sources.has(event_field))?.sources.get(event_field);
+      const field = telling(fields ?? [], record);
+      return field === undefined ? null : { field: field.name, value: field.get(record) };
+    },
+  };
+}

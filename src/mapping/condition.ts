@@ -1,0 +1,41 @@
+import type { ConditionForm } from "./definition.ts";
+import { type Field, field_of, is_unknown, text_of } from "./field.ts";
+import type { SourceRecord } from "./mapping.ts";
+import { folded } from "./value_reading.ts";
+
+/** Whether an event is made from a record. */
+export interface Condition {
+  readonly holds: (record: SourceRecord) => boolean;
+  readonly fields: readonly Field[];
+}
+
+/** The first value of the fields that says something; null when none does. */
+const known_of = (fields: readonly Field[], record: SourceRecord): unknown => {
+  for (const { get } of fields) {
+    const value = get(record);
+    if (!is_unknown(value)) return value;
+  }
+  return null;
+};
+
+/** Makes a condition. Never throws on a record. */
+export function condition(form: ConditionForm): Condition {
+  if ("all" in form || "any" in form) {
+    const parts = ("all" in form ? form.all : form.any).map(condition);
+    const fields = parts.flatMap((part) => part.fields);
+    return "all" in form
+      ? { holds: (record) => parts.every((part) => part.holds(record)), fields }
+      : { holds: (record) => parts.some((part) => part.holds(record)), fields };
+  }
+  const fields = form.field.map(field_of);
+  if ("known" in form) return { holds: (record) => (known_of(fields, record) !== null) === form.known, fields };
+  const is = "is" in form;
+  const values = new Set((is ? form.is : form.is_not).map((value) => value === null ? null : folded(String(value))));
+  const among = (record: SourceRecord): boolean => {
+    const value = known_of(fields, record);
+    if (value === null) return values.has(null);
+    const text = text_of(value);
+    return text !== null && values.has(folded(text));
+  };
+  return { holds: (record) => among(record) === is, fields };
+}

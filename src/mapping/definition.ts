@@ -1,0 +1,200 @@
+import { z } from "zod";
+
+/**
+ * The JSON of a mapping, as its author writes it. Every faulty place is found at once, by its exact path.
+ *
+ * A value is a field (`"city"`, `"rider.name"`, `"legs[0].km"`), a reading of one (`{"from": "fare", "as": "money"}`; of several
+ * fields the first that is not blank), a constant, a lookup in a named table, or a list of values: the first that is known.
+ */
+
+const SCALAR = z.union([z.string(), z.number(), z.boolean()], { error: "expected text, a number, true or false" });
+
+const is_time_zone = (zone: string): boolean => {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: zone });
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** Reads a value by the schema that the form of the value asks for, so that a fault names the place inside it, as the union of all could not. */
+const by_form = <T>(schema_of: (value: unknown) => z.ZodType<T> | string): z.ZodType<T> =>
+  z.unknown().transform((value, context) => {
+    const schema = schema_of(value);
+    if (typeof schema === "string") {
+      context.addIssue(schema);
+      return z.NEVER;
+    }
+    const parsed = schema.safeParse(value);
+    if (parsed.success) return parsed.data;
+    for (const { message, path } of parsed.error.issues) context.addIssue({ code: "custom", message, path });
+    return z.NEVER;
+  });
+
+const is_object = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+const shown = (value: unknown): string => (JSON.stringify(value) ?? "nothing").slice(0, 60);
+
+const field = z.string().trim().min(1, "expected the name or path of a field, got blank text");
+const fields = by_form<readonly string[]>((value) =>
+  Array.isArray(value) ? z.array(field).min(1, "expected at least one field") : field.transform((name) => [name])
+);
+
+const table = {
+  /** Values by the text that is read, compared without regard to capitals; a blank one means unknown. */
+  table: z.record(z.string(), z.union([SCALAR, z.null()])).optional(),
+  /** What becomes of a value that the table has not. */
+  else: z.enum(["keep", "unknown", "quarantine"]).optional(),
+};
+const duration = z.strictObject({ from: fields, unit: z.enum(["ms", "s", "min", "h"]) });
+const zone = z.string().refine((name) => name === "business" || is_time_zone(name), {
+  error: 'expected "business" or an IANA time zone such as Europe/Berlin',
+});
+const time_fields = {
+  from: fields,
+  format: z.enum(["iso", "us", "epoch_s", "epoch_ms", "epoch_us"]).optional(),
+  zone: zone.optional(),
+  plus: duration.optional(),
+  minus: duration.optional(),
+};
+
+const plain_reading = z.strictObject({
+  from: fields,
+  as: z.enum(["text", "code", "number"]).optional(),
+  ...table,
+});
+const READINGS = {
+  text: plain_reading,
+  code: plain_reading,
+  number: plain_reading,
+  money: z.strictObject({ from: fields, as: z.literal("money"), per: z.number().positive().optional() }),
+  distance: z.strictObject({ from: fields, as: z.literal("distance"), unit: z.enum(["km", "mi", "m"]) }),
+  duration: z.strictObject({ from: fields, as: z.literal("duration"), unit: z.enum(["ms", "s", "min", "h"]) }),
+  time: z.strictObject({ ...time_fields, as: z.literal("time") }),
+};
+const KINDS = Object.keys(READINGS) as (keyof typeof READINGS)[];
+const constant = z.strictObject({ constant: SCALAR });
+const lookup = z.strictObject({ lookup: z.string().min(1), key: fields, take: z.string().min(1), ...table });
+
+const table_form = z.strictObject(table);
+export type TableForm = z.output<typeof table_form>;
+export type DurationForm = z.output<typeof duration>;
+export type ReadingForm = z.output<(typeof READINGS)[keyof typeof READINGS]>;
+export type LookupForm = z.output<typeof lookup>;
+export type ValueForm =
+  | readonly ValueForm[]
+  | ReadingForm
+  | z.output<typeof constant>
+  | LookupForm;
+
+const A_VALUE = 'a field, a list of values, or an object with "from", "constant" or "lookup"';
+const value_form: z.ZodType<ValueForm> = by_form<ValueForm>((value) => {
+  if (typeof value === "string") return field.transform((name) => ({ from: [name] }));
+  if (Array.isArray(value)) return z.array(z.lazy(() => value_form)).min(1, "expected at least one value");
+  if (!is_object(value)) return `expected ${A_VALUE}, got ${shown(value)}`;
+  if ("constant" in value) return constant;
+  if ("lookup" in value) return lookup;
+  if (!("from" in value)) return `expected ${A_VALUE}, got ${shown(value)}`;
+  const { as } = value;
+  if (as === undefined) return plain_reading;
+  return KINDS.find((kind) => kind === as) !== undefined
+    ? READINGS[as as keyof typeof READINGS]
+    : z.looseObject({ as: z.enum(KINDS) }).transform(() => z.NEVER);
+});
+
+const one_time = z.strictObject(time_fields);
+export type TimeForm = z.output<typeof one_time>;
+const time_form = by_form<readonly TimeForm[]>((value) => {
+  const one = by_form<TimeForm>((each) =>
+    typeof each === "string" ? field.transform((name) => ({ from: [name] })) : one_time
+  );
+  return Array.isArray(value) ? z.array(one).min(1, "expected at least one time") : one.transform((time) => [time]);
+});
+
+export type ConditionForm =
+  | { readonly all: readonly ConditionForm[] }
+  | { readonly any: readonly ConditionForm[] }
+  | { readonly field: readonly string[]; readonly known: boolean }
+  | { readonly field: readonly string[]; readonly is: readonly (string | number | boolean | null)[] }
+  | { readonly field: readonly string[]; readonly is_not: readonly (string | number | boolean | null)[] };
+/** Values a field is compared with, without regard to capitals; null is a blank field. */
+const values = z.array(z.union([SCALAR, z.null()])).min(1);
+const condition_form: z.ZodType<ConditionForm> = by_form<ConditionForm>((value) => {
+  const several = z.array(z.lazy(() => condition_form)).min(1);
+  if (is_object(value)) {
+    if ("all" in value) return z.strictObject({ all: several });
+    if ("any" in value) return z.strictObject({ any: several });
+    if ("known" in value) return z.strictObject({ field: fields, known: z.boolean() });
+    if ("is" in value) return z.strictObject({ field: fields, is: values });
+    if ("is_not" in value) return z.strictObject({ field: fields, is_not: values });
+  }
+  return `expected an object with "all", "any", or "field" and "is", "is_not" or "known", got ${shown(value)}`;
+});
+
+const hash = z.strictObject({
+  /** Of the whole record, or of these fields in this order. */
+  hash: by_form<"all" | readonly string[]>((value) => value === "all" ? z.literal("all") : z.array(field).min(1)),
+  prefix: z.string().max(40).optional(),
+});
+export type IdPart = { readonly from: readonly string[] } | { readonly constant: string } | z.output<typeof hash>;
+const id_part: z.ZodType<IdPart> = by_form<IdPart>((value) => {
+  if (typeof value === "string") return field.transform((name) => ({ from: [name] }));
+  if (is_object(value)) {
+    if ("from" in value) return z.strictObject({ from: fields });
+    if ("constant" in value) return z.strictObject({ constant: z.string().min(1) });
+    if ("hash" in value) return hash;
+  }
+  return `expected a field or an object with "from", "constant", "hash" or "join", got ${shown(value)}`;
+});
+/** An id: its parts, joined. */
+export interface IdForm {
+  readonly join: readonly IdPart[];
+  readonly with?: string | undefined;
+}
+const one_id: z.ZodType<IdForm> = by_form<IdForm>((value) =>
+  is_object(value) && "join" in value
+    ? z.strictObject({ join: z.array(id_part).min(1), with: z.string().max(10).optional() })
+    : id_part.transform((part) => ({ join: [part] }))
+);
+/** Ids in the order they are tried: the first whose fields are all known. */
+const id_form = by_form<readonly IdForm[]>((value) =>
+  Array.isArray(value) ? z.array(one_id).min(1) : one_id.transform((id) => [id])
+);
+
+const name = z.string().regex(/^[a-z][a-z0-9_]*$/, "expected a name of small letters, digits and _");
+const ENVELOPE = ["trip_id", "event_id", "type", "occurred_at", "schema_version", "correlation_id", "causation_id"];
+const event_form = z.strictObject({
+  type: z.string().min(1),
+  at: time_form,
+  when: condition_form.optional(),
+  event_id: id_form.optional(),
+  data: z.record(
+    z.string().min(1).refine((each) => !ENVELOPE.includes(each) && each !== "__proto__", {
+      error: "expected the name of a data field; ids, type and time of the event have places of their own",
+    }),
+    value_form,
+  ),
+  keep_rest: z.string().min(1).optional(),
+}).refine((event) => event.keep_rest === undefined || !Object.hasOwn(event.data, event.keep_rest), {
+  path: ["keep_rest"],
+  error: "expected a name that data has not",
+});
+
+export const mapping_form = z.strictObject({
+  name,
+  about: z.string().optional(),
+  /** How its records are recognised: these fields are there (of a list: any one), and none of those. */
+  recognise: z.strictObject({
+    fields: z.array(fields).min(1),
+    without: z.array(field).optional(),
+  }).optional(),
+  columns: z.array(z.string().min(1)).min(1).optional(),
+  zone: zone.optional(),
+  lookups: z.record(name, z.strictObject({ key: z.string().min(1), required: z.boolean().optional() })).optional(),
+  trip_id: id_form,
+  events: z.array(event_form).min(1, "expected at least one event"),
+});
+
+export type MappingForm = z.output<typeof mapping_form>;
+export type EventForm = MappingForm["events"][number];
