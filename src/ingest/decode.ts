@@ -1,9 +1,18 @@
-import { canonical_json, type Domain, type DomainEvent, type Fault, JsonFault } from "../domains/mod.ts";
+import {
+  canonical_json,
+  type Domain,
+  type DomainEvent,
+  type Fault,
+  JsonFault,
+  type Validation,
+} from "../domains/mod.ts";
 import { parse_time } from "../kpi/mod.ts";
-import { metadata_json, read_envelope } from "./envelope.ts";
+import type { BareEvent, DeclaredMapping, SourceRecord } from "../mapping/mod.ts";
+import { bare_envelope, type Envelope, metadata_json, read_envelope } from "./envelope.ts";
+import { read_record, type TopicMappings, trace_fault } from "./mapped.ts";
 import type { SourceBatch, SourceMessage } from "./message_source.ts";
 
-/** A source message after decoding: an event, or what is wrong with it. Its coordinates stay with it. */
+/** A source message after decoding: an event (one of several where its topic has a mapping), or what is wrong with it. Its coordinates stay with it. */
 export interface Decoded<Payload> {
   readonly topic: string;
   readonly partition: number;
@@ -26,27 +35,47 @@ export interface DecodeLimits {
 
 const refused = (reason: string, path: string | null, detail: string) => ({ fault: { reason, path, detail } });
 
+type Parser<Payload> = Pick<Domain<Payload, never>, "parse">;
+
+const too_large = (message: SourceMessage, { max_message_bytes }: DecodeLimits) => {
+  const size = message.value?.length ?? 0;
+  return size > max_message_bytes
+    ? refused("too_large", null, `expected at most ${max_message_bytes} bytes, got ${size}`)
+    : null;
+};
+
 /** Decodes one message. Pure: the same message gives the same outcome. */
 export function decode_message<Payload>(
-  domain: Pick<Domain<Payload, never>, "parse">,
+  domain: Parser<Payload>,
   limits: DecodeLimits,
   topic: string,
   partition: number,
   message: SourceMessage,
 ): Decoded<Payload>["outcome"] {
-  const size = message.value?.length ?? 0;
-  if (size > limits.max_message_bytes) {
-    return refused("too_large", null, `expected at most ${limits.max_message_bytes} bytes, got ${size}`);
-  }
+  const fault = too_large(message, limits);
+  if (fault !== null) return fault;
   const envelope = read_envelope(message);
   if (!envelope.ok) return { fault: envelope.fault };
-  const { stream_id, event_id, type, schema_version, time, data, depth, attributes } = envelope.value;
+  const { offset, timestamp_ms } = message;
+  return decode_event(domain, limits, { topic, partition, offset, timestamp_ms }, envelope.value);
+}
+
+/** Where a message lies and when the broker took it. */
+type Place = Pick<SourceMessage, "offset" | "timestamp_ms"> & Pick<SourceBatch, "topic" | "partition">;
+
+function decode_event<Payload>(
+  domain: Parser<Payload>,
+  limits: DecodeLimits,
+  { topic, partition, offset, timestamp_ms }: Place,
+  envelope: Envelope,
+): Decoded<Payload>["outcome"] {
+  const { stream_id, event_id, type, schema_version, time, data, depth, attributes } = envelope;
   const parsed_time = parse_time(time);
   if (!parsed_time.ok) {
     const reason = parsed_time.why === "malformed" ? "malformed_time" : "time_without_zone";
     return refused(reason, "time", `expected an RFC 3339 time with zone, got ${JSON.stringify(time.slice(0, 60))}`);
   }
-  if (parsed_time.us > (message.timestamp_ms + limits.future_limit_ms) * 1000) {
+  if (parsed_time.us > (timestamp_ms + limits.future_limit_ms) * 1000) {
     const minutes = Math.round(limits.future_limit_ms / 60_000);
     return refused(
       "time_in_future",
@@ -68,7 +97,7 @@ export function decode_message<Payload>(
         data: canonical_json(data, depth),
         attributes,
       },
-      metadata: metadata_json(topic, partition, message.offset, attributes),
+      metadata: metadata_json(topic, partition, offset, attributes),
     };
   } catch (error) {
     if (error instanceof JsonFault) return refused(error.reason, null, error.message);
@@ -83,16 +112,73 @@ function storable(id: string): string {
   return id;
 }
 
-/** Decodes batches, in their order. */
+/** An event that a mapping made, as it was made and as it was decoded. */
+export interface MappedEvent<Payload> {
+  readonly bare: BareEvent;
+  readonly decoded: DecodedEvent<Payload>;
+}
+
+/** Decodes the events that a mapping makes of a record, in the order of their times; one faulty event and the whole record is. */
+export function decode_record<Payload>(
+  domain: Parser<Payload>,
+  limits: DecodeLimits,
+  place: Place,
+  mapping: DeclaredMapping,
+  record: SourceRecord,
+): Validation<readonly MappedEvent<Payload>[]> {
+  const mapped = mapping.map(record);
+  if (!mapped.ok) return mapped;
+  const events: MappedEvent<Payload>[] = [];
+  for (const bare of mapped.value) {
+    const envelope = bare_envelope(bare);
+    const outcome = envelope.ok ? decode_event(domain, limits, place, envelope.value) : envelope;
+    if ("fault" in outcome) {
+      return { ok: false, fault: trace_fault(mapping, record, String(bare.type), outcome.fault) };
+    }
+    events.push({ bare, decoded: outcome });
+  }
+  return { ok: true, value: events };
+}
+
+/** Decodes a message of a topic with a mapping: its events, or one fault for the whole message. */
+function decode_mapped<Payload>(
+  domain: Parser<Payload>,
+  limits: DecodeLimits,
+  { topic, partition }: SourceBatch,
+  message: SourceMessage,
+  mapping: DeclaredMapping,
+): readonly Decoded<Payload>["outcome"][] {
+  const fault = too_large(message, limits);
+  if (fault !== null) return [fault];
+  const record = read_record(message, mapping);
+  if (!record.ok) return [record];
+  const { offset, timestamp_ms } = message;
+  const events = decode_record(domain, limits, { topic, partition, offset, timestamp_ms }, mapping, record.value);
+  return events.ok ? events.value.map(({ decoded }) => decoded) : [events];
+}
+
+/**
+ * Decodes batches, in their order.
+ * @param mappings of the topics that have one: a message there may come to several events, which follow one another
+ */
 export function decode_batches<Payload>(
-  domain: Pick<Domain<Payload, never>, "parse">,
+  domain: Parser<Payload>,
   limits: DecodeLimits,
   batches: readonly SourceBatch[],
+  mappings?: TopicMappings,
 ): Decoded<Payload>[] {
   const decoded: Decoded<Payload>[] = [];
-  for (const { topic, partition, messages } of batches) {
+  for (const batch of batches) {
+    const { topic, partition, messages } = batch;
+    const mapping = mappings?.get(topic);
     for (const message of messages) {
-      decoded.push({ topic, partition, message, outcome: decode_message(domain, limits, topic, partition, message) });
+      if (mapping === undefined) {
+        decoded.push({ topic, partition, message, outcome: decode_message(domain, limits, topic, partition, message) });
+        continue;
+      }
+      for (const outcome of decode_mapped(domain, limits, batch, message, mapping)) {
+        decoded.push({ topic, partition, message, outcome });
+      }
     }
   }
   return decoded;

@@ -103,7 +103,8 @@ function name_of(value: unknown, path: string, meaning: string): string {
   return identifier(value, path, EVENT_ID_LENGTH, meaning);
 }
 
-const is_object = (value: unknown): value is Record<string, unknown> =>
+/** Whether a parsed value is a JSON object. */
+export const is_object = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value) && value.constructor !== undefined
     ? Object.getPrototypeOf(value) === Object.prototype
     : false;
@@ -182,7 +183,7 @@ function cloud_event(attributes: Record<string, unknown>, data: unknown): Envelo
   };
 }
 
-function bare(body: Record<string, unknown>): Envelope {
+function bare(body: Readonly<Record<string, unknown>>): Envelope {
   const data: Record<string, unknown> = {};
   for (const name of Object.keys(body)) {
     if (ENVELOPE_NAMES.has(name)) continue;
@@ -218,18 +219,10 @@ function binary(message: SourceMessage): Envelope {
   );
 }
 
-/** Reads a message's envelope; what is wrong with it otherwise. */
-export function read_envelope(message: SourceMessage): Validation<Envelope> {
+/** What a reading comes to; faults of the message are values, surprises are thrown on. */
+function validated<T>(read: () => T): Validation<T> {
   try {
-    if (message.headers.ce_specversion !== undefined) return { ok: true, value: binary(message) };
-    if (message.value === null || message.value.length === 0) {
-      throw new EnvelopeFault("empty_value", null, "expected a trip event as JSON, got a message without value");
-    }
-    const body = object_of(parse_json(text_of(message.value)), null);
-    return {
-      ok: true,
-      value: body.specversion !== undefined ? { ...cloud_event(body, body.data), depth: 1 } : bare(body),
-    };
+    return { ok: true, value: read() };
   } catch (error) {
     if (error instanceof EnvelopeFault) {
       return { ok: false, fault: { reason: error.reason, path: error.path, detail: error.message } };
@@ -240,6 +233,29 @@ export function read_envelope(message: SourceMessage): Validation<Envelope> {
     throw error;
   }
 }
+
+function value_text(message: SourceMessage): string {
+  if (message.value === null || message.value.length === 0) {
+    throw new EnvelopeFault("empty_value", null, "expected a trip event as JSON, got a message without value");
+  }
+  return text_of(message.value);
+}
+
+/** Reads a message's envelope; what is wrong with it otherwise. */
+export function read_envelope(message: SourceMessage): Validation<Envelope> {
+  return validated(() => {
+    if (message.headers.ce_specversion !== undefined) return binary(message);
+    const body = object_of(parse_json(value_text(message)), null);
+    return body.specversion !== undefined ? { ...cloud_event(body, body.data), depth: 1 } : bare(body);
+  });
+}
+
+/** The text of a message's value. */
+export const read_text = (message: SourceMessage): Validation<string> => validated(() => value_text(message));
+
+/** The envelope of an event in bare JSON, already parsed. */
+export const bare_envelope = (body: Readonly<Record<string, unknown>>): Validation<Envelope> =>
+  validated(() => bare(body));
 
 /** Canonical metadata of an event: where it came from, and the attributes worth keeping. Throws JsonFault. */
 export function metadata_json(

@@ -12,6 +12,7 @@
 export * from "./cursors.ts";
 export * from "./decode.ts";
 export * from "./loop.ts";
+export type { TopicMappings } from "./mapped.ts";
 export * from "./message_source.ts";
 export * from "./pipeline.ts";
 export * from "./plan.ts";

@@ -15,6 +15,7 @@ import {
 import { type Days, format_time } from "../kpi/mod.ts";
 import { CellsTable, type EncodedCells } from "../projection/mod.ts";
 import { decode_batches, type Decoded, type DecodeLimits } from "./decode.ts";
+import type { TopicMappings } from "./mapped.ts";
 import type { SourceBatch } from "./message_source.ts";
 import { type Plan, plan } from "./plan.ts";
 import { StreamCache } from "./stream_cache.ts";
@@ -26,6 +27,7 @@ export interface PipelineOptions<Payload, State> {
   readonly domain: Domain<Payload, State>;
   readonly days: Days;
   readonly limits: DecodeLimits;
+  readonly mappings?: TopicMappings;
   readonly code_version: string;
   /** Streams kept in memory; more than two batches hold. */
   readonly cache_streams: number;
@@ -66,12 +68,18 @@ export class Pipeline<Payload, State> {
     this.#watermark_us = watermark_us;
   }
 
+  /** Decodes, each message by the mapping of its topic where that has one. */
+  decode(batches: readonly SourceBatch[]): Decoded<Payload>[] {
+    const { domain, limits, mappings } = this.#options;
+    return decode_batches(domain, limits, batches, mappings);
+  }
+
   /** Decodes and plans. Reads streams and events that are not in memory. */
   async plan(
     batches: readonly SourceBatch[],
     cursors: readonly CursorAdvance[],
     cluster_id: string,
-    decoded: readonly Decoded<Payload>[] = decode_batches(this.#options.domain, this.#options.limits, batches),
+    decoded: readonly Decoded<Payload>[] = this.decode(batches),
   ): Promise<PlannedBatch<State>> {
     const { domain, days, now_ms, code_version } = this.#options;
     const streams = await this.#load(decoded);

@@ -9,6 +9,7 @@ import {
 } from "../event_log/mod.ts";
 import { CellChanges, type Contribution, type Days } from "../kpi/mod.ts";
 import type { Decoded, DecodedEvent } from "./decode.ts";
+import type { SourceMessage } from "./message_source.ts";
 import { comes_after } from "./survey.ts";
 
 /** A stream takes at most this many events; what comes after is quarantined. A real trip has fewer than twenty. */
@@ -32,16 +33,17 @@ export interface PlanInput<Payload, State> {
   readonly watermark_us: number | null;
 }
 
-/** What becomes of a message. */
+/** What becomes of what a message was decoded into. */
 export type Outcome = "admitted" | "duplicate" | "quarantined";
 
 /** What a batch comes to. */
 export interface Plan<State> {
-  /** Of each message, in the order they were given; events, duplicates and quarantined are in that order too. */
+  /** Of each decoded item, in the order they were given; events and quarantined are in that order too. */
   readonly outcomes: readonly Outcome[];
   readonly events: readonly LineOf[];
   readonly streams: readonly StreamChange<State>[];
   readonly changes: CellChanges;
+  /** A message that a mapping made several events of counts as often as it has events; what of it is set aside counts once. */
   readonly messages_read: number;
   readonly duplicates: number;
   readonly quarantined: readonly QuarantinedMessage[];
@@ -100,7 +102,7 @@ export function plan<Payload, State>(
   const events: LineOf[] = [];
   const quarantined: QuarantinedMessage[] = [];
   const changes = new CellChanges(domain, days);
-  let duplicates = 0, late = 0;
+  let messages_read = decoded.length, duplicates = 0, late = 0;
   let watermark_us = input.watermark_us;
   let closed_before_us = watermark_us === null ? -Infinity : closed_before(watermark_us);
 
@@ -111,8 +113,12 @@ export function plan<Payload, State>(
       : new Working(stream_id, before, before.state, before.last_us, before.last_event_id);
   };
 
+  /** A message is set aside once, for the first fault among its events, which follow one another. */
+  let aside: SourceMessage | null = null;
   const refuse = (item: Decoded<Payload>, stage: QuarantinedMessage["stage"], fault: Fault): void => {
     outcomes.push("quarantined");
+    if (aside === item.message) return void messages_read--;
+    aside = item.message;
     quarantined.push(set_aside(item, stage, fault));
   };
 
@@ -200,7 +206,7 @@ export function plan<Payload, State>(
     events,
     streams: changed,
     changes,
-    messages_read: decoded.length,
+    messages_read,
     duplicates,
     quarantined,
     late,

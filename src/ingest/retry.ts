@@ -3,6 +3,7 @@ import { canonical_json } from "../domains/mod.ts";
 import {
   filter_note,
   type HeldMessage,
+  type LineOf,
   type QuarantineFilter,
   read_head,
   read_held,
@@ -11,8 +12,9 @@ import {
   StreamChangedElsewhere,
 } from "../event_log/mod.ts";
 import { backoff_ms, wait } from "../runtime/mod.ts";
+import type { Decoded } from "./decode.ts";
 import { accuse } from "./halving.ts";
-import type { SourceBatch } from "./message_source.ts";
+import type { SourceBatch, SourceMessage } from "./message_source.ts";
 import type { Pipeline } from "./pipeline.ts";
 import type { Plan } from "./plan.ts";
 import { Rehearsal } from "./rehearsal.ts";
@@ -110,29 +112,29 @@ export class Retry<Payload, State> {
     const { database, pipeline, filter } = this.#options;
     pipeline.forget((await read_head(database)).watermark_us);
     const batches = batches_of(messages);
-    const accused = failure === undefined ? undefined : accuse(batches, failure);
-    const planned = await pipeline.plan(batches, [], "", accused);
+    const decoded = failure === undefined ? pipeline.decode(batches) : accuse(batches, failure);
+    const planned = await pipeline.plan(batches, [], "", decoded);
+    const became = outcomes_of(messages, decoded, planned.plan);
     if (this.#rehearsal === null) {
       const note = canonical_json({ count: messages.length, filter: filter_note(filter) });
-      const retried = { settlements: settlements_of(messages, planned.plan), note };
-      await pipeline.append({ ...planned, batch: { ...planned.batch, retried } });
+      const settlements = became.map(({ message: { quarantine_id, attempts }, status, fault }) => ({
+        quarantine_id,
+        attempts,
+        status,
+        fault,
+      }));
+      await pipeline.append({ ...planned, batch: { ...planned.batch, retried: { settlements, note } } });
     }
-    this.#count(planned.plan);
+    for (const each of became) this.#count(each);
   }
 
-  #count({ outcomes, events, quarantined }: Plan<State>): void {
-    let event = 0, fault = 0;
+  #count({ status, fault, events }: MessageOutcome): void {
     const hold = (reason: string) => this.counts.held.set(reason, (this.counts.held.get(reason) ?? 0) + 1);
-    for (const outcome of outcomes) {
-      if (outcome === "quarantined") hold(quarantined[fault++]!.reason);
-      else if (outcome === "duplicate") this.counts.duplicates++;
-      else {
-        const met = this.#rehearsal?.meet(events[event++]!) ?? "new";
-        if (met === "new") this.counts.admitted++;
-        else if (met === "again") this.counts.duplicates++;
-        else hold("identity_conflict");
-      }
-    }
+    const met = events.map((event) => this.#rehearsal?.meet(event) ?? "new");
+    if (fault !== null) hold(fault.reason);
+    else if (met.includes("conflict")) hold("identity_conflict");
+    else if (status === "admitted" && met.includes("new")) this.counts.admitted++;
+    else this.counts.duplicates++;
   }
 }
 
@@ -150,16 +152,35 @@ function batches_of(messages: readonly HeldMessage[]): SourceBatch[] {
   return batches;
 }
 
-/** What a plan makes of the messages it was made from. */
-function settlements_of(
+/** What became of a message: held while any of its events is, admitted when one of them was new. */
+interface MessageOutcome {
+  readonly message: HeldMessage;
+  status: Settlement["status"];
+  fault: Settlement["fault"];
+  /** Those admitted: several where a mapping made several of the message. */
+  readonly events: LineOf[];
+}
+
+/** What a plan makes of the messages that it was made from. */
+function outcomes_of(
   messages: readonly HeldMessage[],
-  { outcomes, quarantined }: Pick<Plan<unknown>, "outcomes" | "quarantined">,
-): Settlement[] {
-  let at = 0;
-  return messages.map(({ quarantine_id, attempts }, i) => {
+  decoded: readonly Decoded<unknown>[],
+  { outcomes, events, quarantined }: Pick<Plan<unknown>, "outcomes" | "events" | "quarantined">,
+): MessageOutcome[] {
+  const became = new Map<SourceMessage, MessageOutcome>(
+    messages.map((message) => [message, { message, status: "duplicate", fault: null, events: [] }]),
+  );
+  let event = 0, fault = 0;
+  for (const [i, { message }] of decoded.entries()) {
+    const own = became.get(message)!;
     const outcome = outcomes[i]!;
-    return outcome === "quarantined"
-      ? { quarantine_id, attempts, status: "held", fault: quarantined[at++]! }
-      : { quarantine_id, attempts, status: outcome, fault: null };
-  });
+    if (outcome === "quarantined") {
+      own.status = "held";
+      own.fault ??= quarantined[fault++]!;
+    } else if (outcome === "admitted") {
+      own.events.push(events[event++]!);
+      if (own.status !== "held") own.status = "admitted";
+    }
+  }
+  return [...became.values()];
 }

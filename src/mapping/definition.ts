@@ -163,22 +163,13 @@ const id_form = by_form<readonly IdForm[]>((value) =>
 );
 
 const name = z.string().regex(/^[a-z][a-z0-9_]*$/, "expected a name of small letters, digits and _");
-const ENVELOPE = ["trip_id", "event_id", "type", "occurred_at", "schema_version", "correlation_id", "causation_id"];
 const event_form = z.strictObject({
   type: z.string().min(1),
   at: time_form,
   when: condition_form.optional(),
   event_id: id_form.optional(),
-  data: z.record(
-    z.string().min(1).refine((each) => !ENVELOPE.includes(each) && each !== "__proto__", {
-      error: "expected the name of a data field; ids, type and time of the event have places of their own",
-    }),
-    value_form,
-  ),
+  data: z.record(z.string(), value_form),
   keep_rest: z.string().min(1).optional(),
-}).refine((event) => event.keep_rest === undefined || !Object.hasOwn(event.data, event.keep_rest), {
-  path: ["keep_rest"],
-  error: "expected a name that data has not",
 });
 
 export const mapping_form = z.strictObject({

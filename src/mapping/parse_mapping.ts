@@ -10,30 +10,41 @@ const place = (path: readonly PropertyKey[]): string =>
     "",
   );
 
-/** Every place in a form that names a lookup, with its path. */
-function* lookups_named(
-  value: unknown,
-  path: readonly PropertyKey[] = [],
-): Generator<readonly [string, PropertyKey[]]> {
-  if (typeof value !== "object" || value === null) return;
-  for (const [name, each] of Object.entries(value)) {
-    const here = [...path, Array.isArray(value) ? Number(name) : name];
-    if (name === "lookup" && typeof each === "string") yield [each, here];
-    else if (name !== "table") yield* lookups_named(each, here);
-  }
+const is_object = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null;
+const ENVELOPE = ["trip_id", "event_id", "type", "occurred_at", "schema_version", "correlation_id", "causation_id"];
+
+/** Every table that a value looks up in, with its place. */
+function* lookups_named(value: unknown, path: readonly PropertyKey[]): Generator<readonly [string, PropertyKey[]]> {
+  if (!is_object(value)) return;
+  if (typeof value.lookup === "string") yield [value.lookup, [...path, "lookup"]];
+  if (Array.isArray(value)) { for (const [i, each] of value.entries()) yield* lookups_named(each, [...path, i]); }
 }
 
-/** What a definition says of tables and conditions that does not fit together: sentences with their place. */
-function contradictions(form: MappingForm): string[] {
-  const declared = Object.keys(form.lookups ?? {});
-  const faults: string[] = [];
-  for (const [name, path] of lookups_named({ events: form.events.map(({ data }) => ({ data })) })) {
-    if (declared.includes(name)) continue;
-    faults.push(
-      `${place(path)}: expected a table that "lookups" declares (${declared.join(", ")}), got ${JSON.stringify(name)}`,
-    );
+/** What a definition says in two places that does not fit together, or that no event can have, as sentences with their place. Looks at whatever is there, valid or not. */
+function* contradictions(json: unknown): Generator<string> {
+  if (!is_object(json) || !Array.isArray(json.events)) return;
+  const declared = is_object(json.lookups) ? Object.keys(json.lookups) : [];
+  for (const [i, event] of json.events.entries()) {
+    if (!is_object(event) || !is_object(event.data)) continue;
+    for (const [name, value] of Object.entries(event.data)) {
+      const path = ["events", i, "data", name];
+      if (name === "__proto__" || ENVELOPE.includes(name)) {
+        yield `${place(path)}: expected the name of a data field; ids, type and time have places of their own`;
+      }
+      for (const [table, at] of lookups_named(value, path)) {
+        if (declared.includes(table)) continue;
+        const known = declared.join(", ") || "none";
+        yield `${place(at)}: expected a table that "lookups" declares (${known}), got ${JSON.stringify(table)}`;
+      }
+    }
+    const { keep_rest } = event;
+    if (typeof keep_rest === "string" && (ENVELOPE.includes(keep_rest) || Object.hasOwn(event.data, keep_rest))) {
+      yield `${place(["events", i, "keep_rest"])}: expected a name that the event has not, got ${
+        JSON.stringify(keep_rest)
+      }`;
+    }
   }
-  return faults;
 }
 
 const invalid = (path: string | null, detail: string): Validation<never> => ({
@@ -48,11 +59,12 @@ const together = (faults: readonly string[]): Validation<never> =>
 /** Reads the definition of a mapping, already parsed from JSON. All faults are found at once, each with its place. */
 export function read_definition(json: unknown): Validation<MappingForm> {
   const parsed = mapping_form.safeParse(json);
-  if (!parsed.success) {
-    return together(parsed.error.issues.map(({ path, message }) => `${place(path) || "mapping"}: ${message}`));
-  }
-  const faults = contradictions(parsed.data);
-  return faults.length > 0 ? together(faults) : { ok: true, value: parsed.data };
+  const issues = parsed.success ? [] : parsed.error.issues;
+  const faults = [
+    ...issues.map(({ path, message }) => `${place(path) || "mapping"}: ${message}`),
+    ...contradictions(json),
+  ];
+  return parsed.success && faults.length === 0 ? { ok: true, value: parsed.data } : together(faults);
 }
 
 /** Makes the mapping of a definition for a deployment; a table that it requires has to be there. */

@@ -1,0 +1,33 @@
+import { type Fault, JsonFault, parse_json, type Validation } from "../domains/mod.ts";
+import { type DeclaredMapping, read_csv_line, type SourceRecord } from "../mapping/mod.ts";
+import { is_object, read_text } from "./envelope.ts";
+import type { SourceMessage } from "./message_source.ts";
+
+/** The mappings of topics whose messages are records of another shape, by topic. */
+export type TopicMappings = ReadonlyMap<string, DeclaredMapping>;
+
+/** The record that a message holds: a JSON object, or one CSV line where the mapping states its columns. */
+export function read_record(message: SourceMessage, { columns, name }: DeclaredMapping): Validation<SourceRecord> {
+  const text = read_text(message);
+  if (!text.ok) return text;
+  if (columns !== null && !text.value.trimStart().startsWith("{")) return read_csv_line(text.value, columns);
+  try {
+    const value = parse_json(text.value);
+    if (is_object(value)) return { ok: true, value };
+  } catch (error) {
+    if (!(error instanceof JsonFault)) throw error;
+    return { ok: false, fault: { reason: error.reason, path: null, detail: error.message } };
+  }
+  const detail = `expected the message to be a JSON object, as the mapping ${name} takes it`;
+  return { ok: false, fault: { reason: "not_an_object", path: null, detail } };
+}
+
+/** What is wrong with an event that was made from a record, told by the record's field where there is one. */
+export function trace_fault(mapping: DeclaredMapping, record: SourceRecord, event_type: string, fault: Fault): Fault {
+  // Decoding names an event's time as CloudEvents do.
+  const event_field = fault.path === "time" ? "occurred_at" : fault.path;
+  const source = event_field === null ? null : mapping.source_of(record, event_type, event_field);
+  if (source === null) return fault;
+  const value = (JSON.stringify(source.value) ?? "nothing").slice(0, 60);
+  return { ...fault, path: source.field, detail: `${fault.detail}; ${source.field} is ${value}` };
+}
