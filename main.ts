@@ -2,6 +2,9 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import {
   accept_gap_verb,
   dev_verb,
+  mapping_check_verb,
+  mapping_list_verb,
+  mapping_show_verb,
   migrate_verb,
   produce_verb,
   quarantine_discard_verb,
@@ -41,6 +44,7 @@ const instant = (text: string): number => {
   if (!parsed.ok) throw new InvalidArgumentError("Expected an RFC 3339 time with zone, such as 2026-03-01T12:00:00Z.");
   return parsed.us;
 };
+const collect = (text: string, before: readonly string[]): readonly string[] => [...before, text];
 
 const program = new Command("tacho")
   .description("Event-sourced, real-time KPIs for trips. Configuration comes from the environment; see README.md.")
@@ -88,6 +92,22 @@ program.command("replay")
   .option("--first <n>", "only the first records of each file", whole(1, 1e12))
   .option("--zone <zone>", "time zone of times that state none; TACHO_TIME_ZONE unless given")
   .action((files, options) => run_verb((shell) => replay_verb(shell, files, options)));
+
+const mapping = program.command("mapping").description("how records of other shapes become trip events");
+mapping.command("list", { isDefault: true })
+  .description("the built-in mappings and their fields")
+  .action(() => run_verb(mapping_list_verb));
+mapping.command("show")
+  .description("the JSON of a built-in mapping, to begin your own from")
+  .argument("<name>")
+  .action((name) => run_verb(() => mapping_show_verb(name)));
+mapping.command("check")
+  .description("show what comes out of a sample, row by row as JSON: its events, or what would be quarantined and why")
+  .argument("[name or file]", "a built-in mapping or a mapping file; found by the fields unless given")
+  .requiredOption("--sample <file>", "CSV with a header, or newline-delimited JSON")
+  .option("--first <n>", "only the first rows", whole(1, 1e12))
+  .option("--lookup <name=file>", "a table of the mapping; may be given again", collect, [])
+  .action((name, options) => run_verb((shell) => mapping_check_verb(shell, name, options)));
 
 const quarantine = program.command("quarantine").description("messages that were set aside");
 /** A verb on the messages that ids and filters choose. */

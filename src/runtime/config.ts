@@ -66,6 +66,19 @@ export const SETTINGS = {
       z.array(z.string().regex(/^[a-zA-Z0-9._-]{1,249}$/, "expected a Kafka topic name")).min(1),
     ),
   ),
+  mappings: setting(
+    "TACHO_MAPPINGS",
+    null,
+    "Topics whose messages are other records, `topic=name-or-file`, comma-separated; see `tacho mapping list`",
+    z.string().transform((text) => text.split(",").map((pair) => pair.trim())).pipe(
+      z.array(
+        z.string().regex(/^[a-zA-Z0-9._-]+=\S+$/, "expected topic=name-or-file").transform((pair) => {
+          const at = pair.indexOf("=");
+          return { topic: pair.slice(0, at), mapping: pair.slice(at + 1) };
+        }),
+      ),
+    ),
+  ),
   group: setting("TACHO_GROUP", "tacho", "Kafka consumer group", z.string().min(1)),
   session_seconds: setting(
     "TACHO_SESSION_SECONDS",
@@ -192,6 +205,16 @@ export function read_config(variables: Readonly<Record<string, string | undefine
   }
   if (typeof config.kafka_sasl === "string" && (config.kafka_username === null || config.kafka_password === null)) {
     faults.push("TACHO_KAFKA_SASL: needs TACHO_KAFKA_USERNAME and TACHO_KAFKA_PASSWORD as well");
+  }
+  const { topics, mappings } = config as Partial<Config>;
+  const mapped = (mappings ?? []).map(({ topic }) => topic);
+  for (const [i, topic] of mapped.entries()) {
+    if (topics?.includes(topic) === false) {
+      faults.push(
+        `TACHO_MAPPINGS: expected a topic of TACHO_TOPICS (${topics.join(", ")}), got ${JSON.stringify(topic)}`,
+      );
+    }
+    if (mapped.indexOf(topic) < i) faults.push(`TACHO_MAPPINGS: names the topic ${JSON.stringify(topic)} twice`);
   }
   if (faults.length > 0) throw new ConfigError(faults);
   return config as Config;

@@ -12,6 +12,7 @@ import {
 import { Cursors, Ingest, type MessageSource, Pipeline, type SourceState } from "../ingest/mod.ts";
 import { type Days, days_in } from "../kpi/mod.ts";
 import { backoff_ms, system_clock, wait } from "../runtime/mod.ts";
+import { topic_mappings } from "./mappings.ts";
 import { is_refused, type Shell, VERSION } from "./shell.ts";
 
 /** The opened parts of the program that every verb with a database shares. */
@@ -119,6 +120,7 @@ export function make_pipeline({ config }: Shell, { database, domain, days }: Ope
     domain,
     days,
     limits: { future_limit_ms: config.future_limit_minutes * 60_000, max_message_bytes: config.max_message_bytes },
+    mappings: topic_mappings(config),
     code_version: VERSION,
     cache_streams: 3 * Math.max(config.batch_messages, 20_000),
     now_ms: system_clock.now_ms,

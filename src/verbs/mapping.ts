@@ -1,0 +1,114 @@
+import { canonical_json, type Fault } from "../domains/mod.ts";
+import { trips_domain } from "../domains/trips/mod.ts";
+import { decode_record } from "../ingest/mod.ts";
+import { detect, field_of, index_lookup, type Lookup, type MappingForm, type SourceRecord } from "../mapping/mod.ts";
+import { system_clock } from "../runtime/mod.ts";
+import { builtin_mappings, definition_of, mapping_of } from "./mappings.ts";
+import { sample_rows } from "./sample_rows.ts";
+import { type Shell, UsageError } from "./shell.ts";
+
+/** `tacho mapping list`: the built-in mappings, with the fields by which each knows its records. */
+export function mapping_list_verb(): Promise<void> {
+  for (const { name, form, wants } of builtin_mappings()) {
+    console.log(`${name}\n  ${form.about}\n  fields: ${wants}`);
+    for (const [table, { key }] of Object.entries(form.lookups ?? {})) {
+      console.log(`  --lookup ${table}=FILE: by ${key}`);
+    }
+  }
+  return Promise.resolve();
+}
+
+/** `tacho mapping show`: the JSON of a built-in mapping, to begin one's own from. */
+export function mapping_show_verb(name: string): Promise<void> {
+  const builtin = builtin_mappings().find((each) => each.name === name);
+  if (builtin === undefined) {
+    const names = builtin_mappings().map((each) => each.name).join(", ");
+    throw new UsageError(`mapping show: expected one of ${names}, got ${JSON.stringify(name)}`);
+  }
+  console.log(builtin.json);
+  return Promise.resolve();
+}
+
+/** Options of `tacho mapping check`, as the command line gives them. */
+export interface MappingCheckOptions {
+  readonly sample: string;
+  readonly first?: number;
+  /** `name=file`. */
+  readonly lookup: readonly string[];
+}
+
+/** How many of the first records are looked at to tell a built-in mapping. */
+const TELLING = 100;
+
+/**
+ * `tacho mapping check`: what comes out of a sample, row by row as JSON: its events, or what would be quarantined and why. Nothing is
+ * sent. Throws UsageError for a faulty mapping.
+ */
+export async function mapping_check_verb(
+  { config, signal }: Shell,
+  name_or_file: string | undefined,
+  options: MappingCheckOptions,
+): Promise<void> {
+  const business_zone = config.time_zone;
+  const form = name_or_file === undefined ? await detected(options.sample, business_zone) : definition_of(name_or_file);
+  const mapping = mapping_of(form, { business_zone, lookups: await read_lookups(form, options.lookup) });
+  const domain = trips_domain(config);
+  const limits = {
+    future_limit_ms: config.future_limit_minutes * 60_000,
+    max_message_bytes: config.max_message_bytes,
+  };
+  let rows = 0, faulty = 0;
+  const made: Record<string, number> = {};
+  for await (const { line, ...row } of sample_rows(options.sample)) {
+    if (rows >= (options.first ?? Infinity)) break;
+    signal.throwIfAborted();
+    rows++;
+    const place = { topic: "sample", partition: 0, offset: line, timestamp_ms: system_clock.now_ms() };
+    const decoded = row.record === null
+      ? { ok: false as const, fault: row.fault }
+      : decode_record(domain, limits, place, mapping, row.record);
+    if (decoded.ok) {
+      for (const { decoded: { event } } of decoded.value) made[event.type] = (made[event.type] ?? 0) + 1;
+      console.log(`{"row":${rows},"events":[${decoded.value.map(({ bare }) => canonical_json(bare)).join(",")}]}`);
+    } else {
+      faulty++;
+      console.log(`{"row":${rows},"fault":${fault_json(decoded.fault, row.record ?? {})}}`);
+    }
+  }
+  const events = Object.entries(made).map(([type, count]) => `${count} ${type}`).join(", ");
+  console.error(`${form.name}: ${rows} rows, ${rows - faulty} mapped (${events || "no events"}), ${faulty} faulty`);
+}
+
+const fault_json = ({ reason, path, detail }: Fault, record: SourceRecord): string => {
+  const value = path === null ? null : field_of(path).get(record);
+  return canonical_json({ field: path, value, expected: detail.replace(/^expected /, ""), reason });
+};
+
+async function detected(sample: string, business_zone: string): Promise<MappingForm> {
+  const records: SourceRecord[] = [];
+  for await (const { record } of sample_rows(sample)) {
+    if (record !== null && records.push(record) >= TELLING) break;
+  }
+  const found = detect(builtin_mappings(), records, { business_zone });
+  if (!found.ok) throw new UsageError(`mapping check: ${JSON.stringify(sample)}: ${found.fault.detail}`);
+  console.error(`${sample}: these are records of the built-in mapping ${found.value.name}`);
+  return found.value.form;
+}
+
+async function read_lookups(form: MappingForm, given: readonly string[]): Promise<ReadonlyMap<string, Lookup>> {
+  const lookups = new Map<string, Lookup>();
+  for (const pair of given) {
+    const [, name = "", file = ""] = /^([^=]+)=(.+)$/.exec(pair) ?? [];
+    const declared = form.lookups?.[name];
+    if (declared === undefined) {
+      const names = Object.keys(form.lookups ?? {}).join(", ") || "none";
+      throw new UsageError(
+        `--lookup: expected name=file with a table of ${form.name} (${names}), got ${JSON.stringify(pair)}`,
+      );
+    }
+    const rows: SourceRecord[] = [];
+    for await (const { record } of sample_rows(file)) if (record !== null) rows.push(record);
+    lookups.set(name, index_lookup(rows, declared.key));
+  }
+  return lookups;
+}
