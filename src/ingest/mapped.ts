@@ -1,5 +1,5 @@
 import { type Fault, JsonFault, parse_json, type Validation } from "../domains/mod.ts";
-import { type DeclaredMapping, read_csv_line, type SourceRecord } from "../mapping/mod.ts";
+import { type DeclaredMapping, read_csv_line, shown, type SourceRecord, unfit_field } from "../mapping/mod.ts";
 import { is_object, read_text } from "./envelope.ts";
 import type { SourceMessage } from "./message_source.ts";
 
@@ -24,10 +24,9 @@ export function read_record(message: SourceMessage, { columns, name }: DeclaredM
 
 /** What is wrong with an event that was made from a record, told by the record's field where there is one. */
 export function trace_fault(mapping: DeclaredMapping, record: SourceRecord, event_type: string, fault: Fault): Fault {
+  if (fault.path === null) return { ...fault, path: unfit_field(record) };
   // Decoding names an event's time as CloudEvents do.
-  const event_field = fault.path === "time" ? "occurred_at" : fault.path;
-  const source = event_field === null ? null : mapping.source_of(record, event_type, event_field);
+  const source = mapping.source_of(record, event_type, fault.path === "time" ? "occurred_at" : fault.path);
   if (source === null) return fault;
-  const value = (JSON.stringify(source.value) ?? "nothing").slice(0, 60);
-  return { ...fault, path: source.field, detail: `${fault.detail}; ${source.field} is ${value}` };
+  return { ...fault, path: source.field, detail: `${fault.detail}; ${source.field} is ${shown(source.value)}` };
 }

@@ -1,9 +1,9 @@
-import { canonical_json, type Fault, JsonFault, type Validation } from "../domains/mod.ts";
+import { type Fault, JsonFault, type Validation } from "../domains/mod.ts";
 import { format_time } from "../kpi/mod.ts";
 import { condition } from "./condition.ts";
 import type { EventForm, MappingForm } from "./definition.ts";
 import { type Field, is_unknown, json_of, RecordFault, top_of } from "./field.ts";
-import { id_reading, type IdReading, record_hash } from "./identity.ts";
+import { id_reading, type IdReading, record_hash, unfit_field } from "./identity.ts";
 import type { BareEvent, DeclaredMapping, MappingContext, SourceField, SourceRecord } from "./mapping.ts";
 import { clocks, time_reading } from "./time_reading.ts";
 import { type ReadingParts, value_reading } from "./value_reading.ts";
@@ -78,16 +78,6 @@ function fields_read(value: unknown, found = new Set<string>()): Set<string> {
   return found;
 }
 
-const fits_the_log = (name: string, value: unknown): boolean => {
-  try {
-    canonical_json([name, json_of(value)]);
-    return true;
-  } catch (error) {
-    if (error instanceof JsonFault) return false;
-    throw error;
-  }
-};
-
 const refused = (fault: Fault): Validation<never> => ({ ok: false, fault });
 
 /** Makes a mapping from its definition. */
@@ -129,8 +119,7 @@ export function compile(form: MappingForm, context: MappingContext): DeclaredMap
       } catch (error) {
         if (error instanceof RecordFault) return refused(error.fault);
         if (error instanceof JsonFault) {
-          const path = Object.keys(record).find((name) => !fits_the_log(name, record[name])) ?? null;
-          return refused({ reason: error.reason, path, detail: error.message });
+          return refused({ reason: error.reason, path: unfit_field(record), detail: error.message });
         }
         throw error;
       }

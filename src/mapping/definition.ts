@@ -8,6 +8,9 @@ import { z } from "zod";
  */
 
 const SCALAR = z.union([z.string(), z.number(), z.boolean()], { error: "expected text, a number, true or false" });
+const SCALAR_OR_NULL = z.union([z.string(), z.number(), z.boolean(), z.null()], {
+  error: "expected text, a number, true, false or null",
+});
 
 const is_time_zone = (zone: string): boolean => {
   try {
@@ -43,7 +46,7 @@ const fields = by_form<readonly string[]>((value) =>
 
 const table = {
   /** Values by the text that is read, compared without regard to capitals; a blank one means unknown. */
-  table: z.record(z.string(), z.union([SCALAR, z.null()])).optional(),
+  table: z.record(z.string(), SCALAR_OR_NULL).optional(),
   /** What becomes of a value that the table has not. */
   else: z.enum(["keep", "unknown", "quarantine"]).optional(),
 };
@@ -119,7 +122,7 @@ export type ConditionForm =
   | { readonly field: readonly string[]; readonly is: readonly (string | number | boolean | null)[] }
   | { readonly field: readonly string[]; readonly is_not: readonly (string | number | boolean | null)[] };
 /** Values a field is compared with, without regard to capitals; null is a blank field. */
-const values = z.array(z.union([SCALAR, z.null()])).min(1);
+const values = z.array(SCALAR_OR_NULL).min(1);
 const condition_form: z.ZodType<ConditionForm> = by_form<ConditionForm>((value) => {
   const several = z.array(z.lazy(() => condition_form)).min(1);
   if (is_object(value)) {
@@ -182,7 +185,8 @@ export const mapping_form = z.strictObject({
   }).optional(),
   columns: z.array(z.string().min(1)).min(1).optional(),
   zone: zone.optional(),
-  lookups: z.record(name, z.strictObject({ key: z.string().min(1), required: z.boolean().optional() })).optional(),
+  lookups: z.record(z.string(), z.strictObject({ key: z.string().min(1), required: z.boolean().optional() }))
+    .optional(),
   trip_id: id_form,
   events: z.array(event_form).min(1, "expected at least one event"),
 });

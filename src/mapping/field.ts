@@ -41,9 +41,10 @@ export class RecordFault extends Error {
 /** A value as a sentence quotes it. */
 export function shown(value: unknown): string {
   if (value === undefined) return "nothing";
-  const text = typeof value === "object" && value !== null && !(value instanceof Date)
-    ? value instanceof ExactNumber ? value.text : Array.isArray(value) ? "a list" : "an object"
-    : JSON.stringify(text_of(value) ?? value);
+  if (Array.isArray(value)) return "a list";
+  const text = typeof value === "object" && value !== null
+    ? text_of(value) ?? "an object"
+    : JSON.stringify(typeof value === "bigint" ? String(value) : value);
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { canonical_json } from "../domains/mod.ts";
+import { canonical_json, JsonFault } from "../domains/mod.ts";
 import type { IdForm, IdPart } from "./definition.ts";
 import { type Field, field_of, is_unknown, json_of, text_of } from "./field.ts";
 import type { SourceRecord } from "./mapping.ts";
@@ -16,6 +16,19 @@ const digest = (text: string): string => createHash("sha256").update(text).diges
 
 /** The hash of everything a record says, whatever the order of its fields. */
 export const record_hash = (record: SourceRecord): string => digest(canonical_json(json_of(record)));
+
+/** The first field of a record that the log cannot hold: NUL, lone surrogates, too deep, beyond a double. */
+export function unfit_field(record: SourceRecord): string | null {
+  for (const [name, value] of Object.entries(record)) {
+    try {
+      canonical_json([name, json_of(value)]);
+    } catch (error) {
+      if (error instanceof JsonFault) return name;
+      throw error;
+    }
+  }
+  return null;
+}
 
 /** What separates fields under a hash: no text has it. */
 const UNIT_SEPARATOR = "\u001f";

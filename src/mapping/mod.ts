@@ -14,7 +14,8 @@ export type {
   SourceField,
   SourceRecord,
 } from "./mapping.ts";
+export { unfit_field } from "./identity.ts";
 export { make_mapping, parse_mapping, read_definition } from "./parse_mapping.ts";
-export { field_of } from "./field.ts";
+export { field_of, shown } from "./field.ts";
 export { read_csv_line } from "./csv_line.ts";
 export { BuiltinMapping, detect, index_lookup } from "./builtin.ts";

@@ -3,12 +3,18 @@ import { compile } from "./compile.ts";
 import { mapping_form, type MappingForm } from "./definition.ts";
 import type { DeclaredMapping, MappingContext } from "./mapping.ts";
 
+/** What is wrong with a definition, and where in its JSON: `events[0].data.fare.as`. */
+interface DefinitionFault {
+  readonly place: string;
+  readonly message: string;
+}
+
 const place = (path: readonly PropertyKey[]): string =>
-  path.reduce<string>(
-    (text, step) =>
-      typeof step === "number" ? `${text}[${step}]` : text === "" ? String(step) : `${text}.${String(step)}`,
-    "",
-  );
+  path.reduce<string>((text, step) => {
+    if (typeof step === "number") return `${text}[${step}]`;
+    if (!/^[A-Za-z_][\w-]*$/.test(String(step))) return `${text}[${JSON.stringify(step)}]`;
+    return text === "" ? String(step) : `${text}.${String(step)}`;
+  }, "");
 
 const is_object = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null;
@@ -22,7 +28,7 @@ function* lookups_named(value: unknown, path: readonly PropertyKey[]): Generator
 }
 
 /** What a definition says in two places that does not fit together, or that no event can have, as sentences with their place. Looks at whatever is there, valid or not. */
-function* contradictions(json: unknown): Generator<string> {
+function* contradictions(json: unknown): Generator<DefinitionFault> {
   if (!is_object(json) || !Array.isArray(json.events)) return;
   const declared = is_object(json.lookups) ? Object.keys(json.lookups) : [];
   for (const [i, event] of json.events.entries()) {
@@ -30,19 +36,20 @@ function* contradictions(json: unknown): Generator<string> {
     for (const [name, value] of Object.entries(event.data)) {
       const path = ["events", i, "data", name];
       if (name === "__proto__" || ENVELOPE.includes(name)) {
-        yield `${place(path)}: expected the name of a data field; ids, type and time have places of their own`;
+        const message = "expected the name of a data field; ids, type and time have places of their own";
+        yield { place: place(path), message };
       }
       for (const [table, at] of lookups_named(value, path)) {
         if (declared.includes(table)) continue;
         const known = declared.join(", ") || "none";
-        yield `${place(at)}: expected a table that "lookups" declares (${known}), got ${JSON.stringify(table)}`;
+        const message = `expected a table that "lookups" declares (${known}), got ${JSON.stringify(table)}`;
+        yield { place: place(at), message };
       }
     }
     const { keep_rest } = event;
     if (typeof keep_rest === "string" && (ENVELOPE.includes(keep_rest) || Object.hasOwn(event.data, keep_rest))) {
-      yield `${place(["events", i, "keep_rest"])}: expected a name that the event has not, got ${
-        JSON.stringify(keep_rest)
-      }`;
+      const message = `expected a name that the event has not, got ${JSON.stringify(keep_rest)}`;
+      yield { place: place(["events", i, "keep_rest"]), message };
     }
   }
 }
@@ -53,15 +60,15 @@ const invalid = (path: string | null, detail: string): Validation<never> => ({
 });
 
 /** All faults in one: the path is that of the first, the detail has a line for each. */
-const together = (faults: readonly string[]): Validation<never> =>
-  invalid(/^([^:]*):/.exec(faults[0]!)?.[1] ?? null, faults.join("\n"));
+const together = (faults: readonly DefinitionFault[]): Validation<never> =>
+  invalid(faults[0]!.place, faults.map(({ place, message }) => `${place}: ${message}`).join("\n"));
 
 /** Reads the definition of a mapping, already parsed from JSON. All faults are found at once, each with its place. */
 export function read_definition(json: unknown): Validation<MappingForm> {
   const parsed = mapping_form.safeParse(json);
   const issues = parsed.success ? [] : parsed.error.issues;
   const faults = [
-    ...issues.map(({ path, message }) => `${place(path) || "mapping"}: ${message}`),
+    ...issues.map(({ path, message }) => ({ place: place(path) || "mapping", message })),
     ...contradictions(json),
   ];
   return parsed.success && faults.length === 0 ? { ok: true, value: parsed.data } : together(faults);
@@ -73,9 +80,10 @@ export function make_mapping(form: MappingForm, context: MappingContext): Valida
     required && context.lookups?.has(name) !== true
   );
   if (lacking.length > 0) {
-    return together(
-      lacking.map(([name, { key }]) => `lookups.${name}: expected a table with the column ${key}, got none`),
-    );
+    return together(lacking.map(([name, { key }]) => ({
+      place: place(["lookups", name]),
+      message: `expected a table with the column ${key}, got none`,
+    })));
   }
   return { ok: true, value: compile(form, context) };
 }

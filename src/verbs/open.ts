@@ -9,10 +9,9 @@ import {
   type OutgoingMessage,
   session_settings,
 } from "../ingest/kafka/mod.ts";
-import { Cursors, Ingest, type MessageSource, Pipeline, type SourceState } from "../ingest/mod.ts";
+import { Cursors, Ingest, type MessageSource, Pipeline, type SourceState, type TopicMappings } from "../ingest/mod.ts";
 import { type Days, days_in } from "../kpi/mod.ts";
 import { backoff_ms, system_clock, wait } from "../runtime/mod.ts";
-import { topic_mappings } from "./mappings.ts";
 import { is_refused, type Shell, VERSION } from "./shell.ts";
 
 /** The opened parts of the program that every verb with a database shares. */
@@ -113,26 +112,39 @@ export function kafka_source(shell: Shell, failed: (reason: string) => void): Me
   );
 }
 
-/** A pipeline for trips, with nothing in memory yet. */
-export function make_pipeline({ config }: Shell, { database, domain, days }: Opened) {
+/**
+ * A pipeline for trips, with nothing in memory yet.
+ * @param mappings of the topics that have one
+ */
+export function make_pipeline({ config }: Shell, { database, domain, days }: Opened, mappings?: TopicMappings) {
   return new Pipeline({
     database,
     domain,
     days,
     limits: { future_limit_ms: config.future_limit_minutes * 60_000, max_message_bytes: config.max_message_bytes },
-    mappings: topic_mappings(config),
+    ...(mappings === undefined ? {} : { mappings }),
     code_version: VERSION,
     cache_streams: 3 * Math.max(config.batch_messages, 20_000),
     now_ms: system_clock.now_ms,
   });
 }
 
-/** The trips ingest on a source. */
-export function make_ingest(shell: Shell, opened: Opened, source: MessageSource, committed: (seconds: number) => void) {
+/**
+ * The trips ingest on a source.
+ * @param committed hears of every committed batch, and how many seconds after its planning that was
+ * @param mappings of the source's topics that have one
+ */
+export function make_ingest(
+  shell: Shell,
+  opened: Opened,
+  source: MessageSource,
+  committed: (seconds: number) => void,
+  mappings?: TopicMappings,
+) {
   const { config, logger } = shell;
   return new Ingest({
     database: opened.database,
-    pipeline: make_pipeline(shell, opened),
+    pipeline: make_pipeline(shell, opened, mappings),
     cursors: new Cursors(() => read_cursors(opened.database)),
     source,
     logger,

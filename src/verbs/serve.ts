@@ -4,6 +4,7 @@ import { ASSETS, make_app, make_metrics, make_static_files, serve_http } from ".
 import type { MessageSource } from "../ingest/mod.ts";
 import { backoff_ms, type Logger, system_clock, wait } from "../runtime/mod.ts";
 import { HealthWatch, readiness_of } from "./health_watch.ts";
+import { topic_mappings } from "./mappings.ts";
 import { kafka_source, make_ingest, open_log, type Opened } from "./open.ts";
 import { type Shell, UsageError, VERSION } from "./shell.ts";
 
@@ -24,6 +25,7 @@ export interface ServeOptions {
  */
 export async function serve(shell: Shell, options: ServeOptions): Promise<void> {
   const { config, logger } = shell;
+  const mappings = topic_mappings(config);
   const opened = await open_log(shell);
   const { database, days } = opened;
   const failure = new AbortController();
@@ -36,7 +38,7 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
     void health.ask();
     hub.wake();
   };
-  const ingest = make_ingest(shell, opened, source, wake);
+  const ingest = make_ingest(shell, opened, source, wake, mappings);
   const health = new HealthWatch(database, {
     status: () => ingest.status(),
     lag: () => source.lag(),
