@@ -14,6 +14,7 @@ import { MemorySource } from "../support/memory_source.ts";
 import { compare_with_database } from "../support/oracle/mod.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { expected, whole_trip } from "../support/trip_events.ts";
+import { builtin } from "../support/trip_mapping.ts";
 import { message, migrated } from "../support/trip_pipeline.ts";
 import { until } from "../support/until.ts";
 
@@ -153,6 +154,41 @@ loop_test("an event that the fold cannot take is found and quarantined; all othe
   assert.deepEqual(JSON.parse(new TextDecoder().decode(row!.message_value as Uint8Array)), sent[4]);
   assert.deepEqual(await differences(database, places(judged)), []);
 });
+
+loop_test(
+  "of mapped messages the culprits are found by halving, each one row with all its events; the books balance",
+  async (database, keep) => {
+    await database.script("alter table trips add constraint no_evil check (city <> 'Evil')");
+    const ride = (i: number, changes = {}) => (
+      { trip_id: "ffff", fare_usd: i, duration_min: 5, timestamp: "2026-03-01T10:00:00", city: "Boston", ...changes }
+    );
+    const sent = Array.from({ length: 12 }, (_, i) => ride(i));
+    sent[3] = ride(3, { city: "Evil" });
+    sent[7] = ride(7, { fare_usd: "much" });
+    sent[9] = sent[8]!;
+    const mappings = new Map([["rides", builtin("ride_sharing")]]);
+    const running = keep(
+      start_ingest(database, new MemorySource("rides", places(sent)), { batch_messages: 8, mappings }),
+    );
+    await running.caught_up();
+    await running.stop();
+    assert.deepEqual(await quarantine(database), [
+      { partition: 0, message_offset: "3", stage: "append", reason: "sqlstate_23514" },
+      { partition: 0, message_offset: "7", stage: "decode", reason: "invalid_record" },
+    ]);
+    const { messages_read, admitted, duplicates, quarantined } = running.ingest.counts;
+    assert.deepEqual({ messages_read, admitted, duplicates, quarantined }, {
+      messages_read: 22,
+      admitted: 18,
+      duplicates: 2,
+      quarantined: 2,
+    });
+    const [row] = await database.query(
+      "select count(*)::int as trips, sum(fare_micros)::int / 1000000 as fares from trips",
+    );
+    assert.deepEqual(row, { trips: 9, fares: 0 + 1 + 2 + 4 + 5 + 6 + 8 + 10 + 11 });
+  },
+);
 
 loop_test("an outage in the middle of halving waits and accuses nobody", async (database, keep) => {
   await database.script("alter table trips add constraint no_evil check (city <> 'Evil')");

@@ -8,7 +8,7 @@ import {
 import type { Domain } from "../../src/domains/mod.ts";
 import { trips_domain } from "../../src/domains/trips/mod.ts";
 import { read_cursors } from "../../src/event_log/mod.ts";
-import { Cursors, Ingest, type MessageSource, Pipeline } from "../../src/ingest/mod.ts";
+import { Cursors, Ingest, type MessageSource, Pipeline, type TopicMappings } from "../../src/ingest/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import type { Fields, Level } from "../../src/runtime/mod.ts";
 import { LIMITS, TEST_TIME_ZONE } from "./trip_pipeline.ts";
@@ -77,6 +77,7 @@ export interface RunOptions {
   readonly time_zone?: string;
   readonly abort?: AbortController;
   readonly committed?: () => void;
+  readonly mappings?: TopicMappings;
 }
 
 /** Starts the ingest loop on a source, as `serve` does, in a time that stands still. */
@@ -89,6 +90,7 @@ export function start_ingest(database: Database, source: MessageSource, options:
     domain: options.domain ?? trips_domain({ currency: "USD" }) as unknown as Domain,
     days: days_in(options.time_zone ?? TEST_TIME_ZONE),
     limits: LIMITS,
+    ...(options.mappings === undefined ? {} : { mappings: options.mappings }),
     code_version: "test",
     cache_streams: 50_000,
     now_ms,

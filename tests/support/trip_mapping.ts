@@ -1,0 +1,24 @@
+import { TRIP_MAPPINGS } from "../../src/domains/trips/mappings/mod.ts";
+import { BuiltinMapping, type DeclaredMapping, type MappingContext, parse_mapping } from "../../src/mapping/mod.ts";
+
+/** The mappings that come with the program. */
+export const BUILTINS: readonly BuiltinMapping[] = TRIP_MAPPINGS.map((definition) => new BuiltinMapping(definition));
+
+/** A built-in mapping by its name. */
+export function builtin(name: string, context: MappingContext = { business_zone: "UTC" }): DeclaredMapping {
+  const made = BUILTINS.find((each) => each.name === name)!.mapping(context);
+  if (!made.ok) throw new Error(made.fault.detail);
+  return made.value;
+}
+
+/** A mapping of a test's own: one event with this data, unless it says otherwise. */
+export function mapping_with(
+  data: Record<string, unknown>,
+  changes: Record<string, unknown> = {},
+  context: MappingContext = { business_zone: "America/New_York" },
+): DeclaredMapping {
+  const event = { type: "trip.completed", at: "at", data };
+  const made = parse_mapping(JSON.stringify({ name: "own", trip_id: "id", events: [event], ...changes }), context);
+  if (!made.ok) throw new Error(made.fault.detail);
+  return made.value;
+}

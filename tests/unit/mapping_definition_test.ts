@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { parse_mapping } from "../../src/mapping/mod.ts";
+import { BUILTINS } from "../support/trip_mapping.ts";
+
+const CONTEXT = { business_zone: "UTC" };
+const EVENT = { type: "trip.completed", at: "at", data: { fare: "fare" } };
+const SOUND = { name: "own", trip_id: "id", events: [EVENT] };
+
+function faults_of(definition: unknown): string[] {
+  const parsed = parse_mapping(typeof definition === "string" ? definition : JSON.stringify(definition), CONTEXT);
+  return parsed.ok ? [] : parsed.fault.detail.split("\n");
+}
+const with_data = (data: unknown) => ({ ...SOUND, events: [EVENT, { ...EVENT, data }] });
+const with_event = (changes: Record<string, unknown>) => ({ ...SOUND, events: [{ ...EVENT, ...changes }] });
+
+Deno.test("mapping definition: each fault is told with its exact place", () => {
+  assert.deepEqual(faults_of(SOUND), []);
+  const cases: readonly (readonly [unknown, string])[] = [
+    [{ ...SOUND, name: "My mapping" }, "name: "],
+    [{ ...SOUND, nmae: "x" }, "mapping: Unrecognized key"],
+    [{ ...SOUND, zone: "Mars" }, 'zone: expected "business" or an IANA time zone'],
+    [{ ...SOUND, events: [] }, "events: expected at least one event"],
+    [{ ...SOUND, trip_id: [] }, "trip_id: "],
+    [{ ...SOUND, trip_id: { join: ["a", { hash: "some" }] } }, "trip_id.join[1].hash: "],
+    [{ ...SOUND, columns: [""] }, "columns[0]: "],
+    [{ ...SOUND, recognise: { fields: ["a", [" "]] } }, "recognise.fields[1][0]: "],
+    [{ ...SOUND, lookups: { "my zones": {} } }, 'lookups["my zones"].key: '],
+    [with_event({ type: "" }), "events[0].type: "],
+    [with_event({ at: { from: "at", format: "excel" } }), "events[0].at.format: "],
+    [with_event({ at: ["a", { from: "b", plus: { from: "s", unit: "d" } }] }), "events[0].at[1].plus.unit: "],
+    [with_event({ when: { field: "a" } }), "events[0].when: expected an object with"],
+    [with_event({ when: { all: [{ field: "a", is: [{}] }] } }), "events[0].when.all[0].is[0]: expected text, a number"],
+    [with_event({ event_id: 7 }), "events[0].event_id: expected a field or"],
+    [with_event({ keep_rest: "fare" }), "events[0].keep_rest: expected a name that the event has not"],
+    [with_event({ keep_rest: "type" }), "events[0].keep_rest: expected a name that the event has not"],
+    [with_data({ fare: 5 }), "events[1].data.fare: expected a field, a list of values, or"],
+    [with_data({ fare: {} }), "events[1].data.fare: expected a field, a list of values, or"],
+    [with_data({ fare: { from: "a", as: "mony" } }), "events[1].data.fare.as: "],
+    [with_data({ fare: ["a", { from: [] }] }), "events[1].data.fare[1].from: expected at least one field"],
+    [with_data({ fare: { from: "a", as: "money", unit: "km" } }), "events[1].data.fare: Unrecognized key"],
+    [with_data({ fare: { from: "a", as: "distance", unit: "yd" } }), "events[1].data.fare.unit: "],
+    [with_data({ fare: { from: "a", table: { x: [] } } }), "events[1].data.fare.table.x: "],
+    [with_data({ fare: { from: "a", table: {}, else: "drop" } }), "events[1].data.fare.else: "],
+    [with_data({ fare: { constant: null } }), "events[1].data.fare.constant: "],
+    [
+      with_data({ x: ["a", { lookup: "t", key: "a", take: "b" }] }),
+      "events[1].data.x[1].lookup: expected a table that",
+    ],
+    [with_data({ occurred_at: "x" }), "events[1].data.occurred_at: expected the name of a data field"],
+    [5, "mapping: "],
+  ];
+  for (const [definition, wanted] of cases) {
+    const faults = faults_of(definition);
+    assert.equal(faults.length, 1, `${JSON.stringify(definition)}: ${faults.join("; ")}`);
+    assert.ok(faults[0]!.startsWith(wanted), `${faults[0]} for ${wanted}`);
+  }
+});
+
+Deno.test("mapping definition: all faults at once; the first is the path", () => {
+  const parsed = parse_mapping(
+    JSON.stringify({ ...with_data({ a: 1, b: { lookup: "t", key: "k", take: "x" } }), name: "A" }),
+    CONTEXT,
+  );
+  assert.ok(!parsed.ok);
+  assert.equal(parsed.fault.path, "name");
+  assert.deepEqual(parsed.fault.detail.split("\n").map((line) => line.split(":")[0]), [
+    "name",
+    "events[1].data.a",
+    "events[1].data.b.lookup",
+  ]);
+});
+
+Deno.test("mapping definition: text that is no JSON is a fault", () => {
+  assert.match(faults_of('{"name":')[0]!, /^expected JSON: /);
+});
+
+Deno.test("mapping definition: whatever JSON it is, it is read or refused", () => {
+  const part = fc.oneof(fc.jsonValue(), fc.constantFrom("id", ["a"], { from: "a" }, { constant: 1 }, { hash: "all" }));
+  const wild = fc.record({
+    name: fc.constant("own"),
+    trip_id: part,
+    lookups: part,
+    events: fc.array(
+      fc.record({
+        type: part,
+        at: part,
+        when: part,
+        data: fc.oneof(part, fc.dictionary(fc.string(), part)),
+        keep_rest: part,
+      }, {
+        requiredKeys: [],
+      }),
+      { maxLength: 2 },
+    ),
+  }, { requiredKeys: [] });
+  fc.assert(
+    fc.property(fc.oneof(wild, fc.jsonValue()), (definition) => {
+      const parsed = parse_mapping(JSON.stringify(definition), CONTEXT);
+      if (!parsed.ok) assert.match(parsed.fault.detail, /^[a-z].*: ./s);
+      else parsed.value.map({ id: "T" });
+    }),
+    { numRuns: 200 },
+  );
+});
+
+Deno.test("mapping definition: the JSON of every built-in makes the same mapping again", () => {
+  for (const { json, name } of BUILTINS) {
+    const parsed = parse_mapping(json, CONTEXT);
+    assert.ok(parsed.ok, name);
+    assert.equal(parsed.value.name, name);
+  }
+});
