@@ -104,6 +104,9 @@ Deno.test("mapped messages: a fault in any event is one fault of the message, to
     assert.deepEqual([fault.reason, fault.path], [reason, path]);
     assert.match(fault.detail, detail);
   }
+  const times = { at: "2026-03-01T09:00:00Z", end: "2026-03-01T10:00:00Z" };
+  const unfit = fault_of("own", { id: "T", start_id: "s\0", end_id: "e", fare: 1, ...times });
+  assert.deepEqual([unfit.reason, unfit.path], ["text_not_storable", "start_id"]);
 });
 
 Deno.test("mapped messages: each event has the future limit; the start of a trip that ends too late is not admitted alone", () => {

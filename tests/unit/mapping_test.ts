@@ -32,7 +32,8 @@ Deno.test("mapping: what only files have becomes JSON: dates, big integers, NaN"
   assert.equal(read("d", { d: 7n }), 7);
   assert.deepEqual(read("d", { d: 2n ** 60n }), new ExactNumber("1152921504606846976"));
   assert.deepEqual(read("d", { d: { list: [1n, Number.NaN] } }), { list: [1, null] });
-  assert.equal(read(["d", { constant: "unknown" }], { d: Number.NaN }), "unknown");
+  assert.equal(read({ from: ["d", "e"] }, { d: Number.NaN, e: 1 }), 1);
+  assert.equal(read({ from: "d", as: "number" }, { d: Number.NaN }), null);
 });
 
 Deno.test("mapping: numbers, money, codes, distances and durations", () => {
