@@ -56,17 +56,18 @@ export function decode_message<Payload>(
   if (fault !== null) return fault;
   const envelope = read_envelope(message);
   if (!envelope.ok) return { fault: envelope.fault };
-  const { offset, timestamp_ms } = message;
-  return decode_event(domain, limits, { topic, partition, offset, timestamp_ms }, envelope.value);
+  return decode_event(domain, limits, topic, partition, message, envelope.value);
 }
 
-/** Where a message lies and when the broker took it. */
-type Place = Pick<SourceMessage, "offset" | "timestamp_ms"> & Pick<SourceBatch, "topic" | "partition">;
+/** Where a message lies, and when the broker took it. */
+type Taken = Pick<SourceMessage, "offset" | "timestamp_ms">;
 
 function decode_event<Payload>(
   domain: Parser<Payload>,
   limits: DecodeLimits,
-  { topic, partition, offset, timestamp_ms }: Place,
+  topic: string,
+  partition: number,
+  { offset, timestamp_ms }: Taken,
   envelope: Envelope,
 ): Decoded<Payload>["outcome"] {
   const { stream_id, event_id, type, schema_version, time, data, depth, attributes } = envelope;
@@ -122,7 +123,9 @@ export interface MappedEvent<Payload> {
 export function decode_record<Payload>(
   domain: Parser<Payload>,
   limits: DecodeLimits,
-  place: Place,
+  topic: string,
+  partition: number,
+  message: Taken,
   mapping: DeclaredMapping,
   record: SourceRecord,
 ): Validation<readonly MappedEvent<Payload>[]> {
@@ -131,7 +134,7 @@ export function decode_record<Payload>(
   const events: MappedEvent<Payload>[] = [];
   for (const bare of mapped.value) {
     const envelope = bare_envelope(bare);
-    const outcome = envelope.ok ? decode_event(domain, limits, place, envelope.value) : envelope;
+    const outcome = envelope.ok ? decode_event(domain, limits, topic, partition, message, envelope.value) : envelope;
     if ("fault" in outcome) {
       return { ok: false, fault: trace_fault(mapping, record, String(bare.type), outcome.fault) };
     }
@@ -152,8 +155,7 @@ function decode_mapped<Payload>(
   if (fault !== null) return [fault];
   const record = read_record(message, mapping);
   if (!record.ok) return [record];
-  const { offset, timestamp_ms } = message;
-  const events = decode_record(domain, limits, { topic, partition, offset, timestamp_ms }, mapping, record.value);
+  const events = decode_record(domain, limits, topic, partition, message, mapping, record.value);
   return events.ok ? events.value.map(({ decoded }) => decoded) : [events];
 }
 

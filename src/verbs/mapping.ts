@@ -63,10 +63,10 @@ export async function mapping_check_verb(
     if (rows >= (options.first ?? Infinity)) break;
     signal.throwIfAborted();
     rows++;
-    const place = { topic: "sample", partition: 0, offset: line, timestamp_ms: system_clock.now_ms() };
+    const taken = { offset: line, timestamp_ms: system_clock.now_ms() };
     const decoded = row.record === null
       ? { ok: false as const, fault: row.fault }
-      : decode_record(domain, limits, place, mapping, row.record);
+      : decode_record(domain, limits, "sample", 0, taken, mapping, row.record);
     if (decoded.ok) {
       for (const { decoded: { event } } of decoded.value) made[event.type] = (made[event.type] ?? 0) + 1;
       console.log(`{"row":${rows},"events":[${decoded.value.map(({ bare }) => canonical_json(bare)).join(",")}]}`);

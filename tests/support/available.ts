@@ -15,7 +15,7 @@ export function needs(need: Need): string | null {
       return find_chromium() === null ? "no chromium on PATH" : null;
     case "data": {
       const folder = data_folder();
-      const absent = ["trip_start.csv", "trip_end.csv"].find((name) => !is_file(`${folder}/${name}`));
+      const absent = ["trip_start.csv", "trip_end.csv", "taxis.csv"].find((name) => !is_file(`${folder}/${name}`));
       return absent === undefined ? null : `no ${absent} in ${folder}`;
     }
   }

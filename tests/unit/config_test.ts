@@ -112,3 +112,19 @@ Deno.test("every setting has its own variable, a meaning, and a default that is 
     assert.ok(meaning.length > 10, variable);
   }
 });
+
+Deno.test("mappings of topics are read as pairs; a topic that is not consumed, or twice, is a fault", () => {
+  const variables = { TACHO_TOPICS: "trips,rides", TACHO_MAPPINGS: " rides=ride_sharing, trips=./a=b.json" };
+  assert.deepEqual(read_config(variables).mappings, [
+    { topic: "rides", mapping: "ride_sharing" },
+    { topic: "trips", mapping: "./a=b.json" },
+  ]);
+  assert.equal(read_config({}).mappings, null);
+  assert.deepEqual(faults_of({ TACHO_MAPPINGS: "rides=ride_sharing" }), [
+    'TACHO_MAPPINGS: expected a topic of TACHO_TOPICS (trips), got "rides"',
+  ]);
+  assert.deepEqual(faults_of({ TACHO_MAPPINGS: "trips=a,trips=b" }), ['TACHO_MAPPINGS: names the topic "trips" twice']);
+  assert.deepEqual(faults_of({ TACHO_MAPPINGS: "trips" }), [
+    'TACHO_MAPPINGS: expected topic=name-or-file, got "trips"',
+  ]);
+});
