@@ -141,8 +141,13 @@ export class World implements AsyncDisposable {
     );
   }
 
+  /** Adds a partition, and waits until the broker tells of it: a producer would leave out what is meant for it without a word. */
   async add_partition(): Promise<void> {
     await add_partitions(this.kafka.brokers, this.topic, this.partitions + 1);
+    await until(
+      "the broker tells of the new partition",
+      async () => (await topic_ends(this.kafka.brokers, this.topic)).size > this.partitions,
+    );
     this.partitions++;
   }
 
