@@ -23,7 +23,7 @@ export interface CursorAdvance {
 /** What makes a batch one of messages that were held: they were read before, and what became of each is settled with it. */
 export interface Retried {
   readonly settlements: readonly Settlement[];
-  /** Canonical JSON: what was asked for. */
+  /** Canonical JSON: what was asked for; its `count` is that of the messages. */
   readonly note: string;
 }
 
@@ -123,10 +123,9 @@ export function append(
   const { lines, content, retried } = batch;
   const admitted = lines.length;
   const quarantined = batch.quarantined.length;
-  // Held messages were counted as read and quarantined when they were read.
-  const newly = retried === undefined
-    ? { read: batch.messages_read, quarantined }
-    : { read: 0, quarantined: quarantined - batch.messages_read };
+  // Held messages were counted as read and quarantined, each once, when they were read.
+  const again = retried?.settlements.length ?? 0;
+  const newly = { read: batch.messages_read - again, quarantined: quarantined - again };
   return database.transaction(async (tx) => {
     const [head] = await tx.query<{ position: string; batch: string; link: Uint8Array }>({
       name: "lock_head",

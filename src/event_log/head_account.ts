@@ -4,12 +4,12 @@ import type { Head } from "./head.ts";
 
 const COUNTED = ["messages_read", "duplicates", "quarantined", "late"] as const;
 
-/** What the head has to count, added up from the batches. What is retried was read and quarantined by a batch before. */
+/** What the head has to count, added up from the batches. Messages that are retried were read and quarantined by a batch before. */
 export class HeadAccount {
   readonly #sums = { messages_read: 0, duplicates: 0, quarantined: 0, late: 0 };
 
-  add({ kind, messages_read, duplicates, quarantined, late }: BatchHeader): void {
-    const again = kind === "retried" ? messages_read : 0;
+  add({ kind, messages_read, duplicates, quarantined, late, note }: BatchHeader): void {
+    const again = kind === "retried" && note !== null ? Number(JSON.parse(note).count) : 0;
     this.#sums.messages_read += messages_read - again;
     this.#sums.duplicates += duplicates;
     this.#sums.quarantined += quarantined - again;

@@ -1,6 +1,7 @@
 import { count_held, discard_held } from "../event_log/mod.ts";
 import { Retry, type RetryCounts } from "../ingest/mod.ts";
 import { system_clock } from "../runtime/mod.ts";
+import { topic_mappings } from "./mappings.ts";
 import { make_pipeline, open_log } from "./open.ts";
 import { ProgressLine } from "./progress_line.ts";
 import { deliberate_filter, type FilterOptions } from "./quarantine_filter.ts";
@@ -35,6 +36,7 @@ export async function quarantine_retry_verb(
 ): Promise<void> {
   const filter = deliberate_filter("retry", ids, options);
   const { limit = Infinity, dryRun: dry_run } = options;
+  const mappings = topic_mappings(shell.config);
   const opened = await open_log(shell);
   const { database } = opened;
   try {
@@ -46,7 +48,7 @@ export async function quarantine_retry_verb(
     );
     const retry = new Retry({
       database,
-      pipeline: make_pipeline(shell, opened),
+      pipeline: make_pipeline(shell, opened, mappings),
       filter,
       newest_id,
       limit,

@@ -10,6 +10,7 @@ import { shared_postgres } from "../support/postgres.ts";
 import { database_test } from "../support/read_side.ts";
 import { expected, whole_trip } from "../support/trip_events.ts";
 import { feed, LIMITS, message, migrated, trip_pipeline } from "../support/trip_pipeline.ts";
+import { builtin } from "../support/trip_mapping.ts";
 import { until } from "../support/until.ts";
 import { verified } from "../support/verified_log.ts";
 
@@ -311,5 +312,32 @@ retry_test(
     }
     await (await make_retry(other, RAISED)).run(NEVER);
     await assert_as_read(database, partitions, RAISED);
+  },
+);
+
+retry_test(
+  "a message that a mapping makes two events of is retried as one, and the account stays right",
+  async (database) => {
+    const mappings = new Map([["rides", builtin("ride_sharing")]]);
+    const ride = (trip_id: string) => ({
+      ...{ trip_id, driver_id: "D1", city: "Chicago", distance_km: 1, duration_min: 10, fare_usd: 5 },
+      ...{ vehicle_type: "SUV", timestamp: "2026-03-01T09:00:00" },
+    });
+    // Refused for its length, as its mapping would not refuse it.
+    const messages = [ride("a"), { ...ride("b"), note: "x".repeat(400) }, ride("a")].map((each, offset) =>
+      message(offset, each)
+    );
+    const batch = { topic: "rides", partition: 0, from_offset: 0, next_offset: 3, messages };
+    await feed(trip_pipeline(database, undefined, LOW, mappings), [batch]);
+    assert.deepEqual(await account(database), { read: 5, position: 2, duplicates: 2, quarantined: 1 });
+
+    const rehearsed = await make_retry(database, RAISED, { dry_run: true }, mappings);
+    await rehearsed.run(NEVER);
+    const retry = await make_retry(database, RAISED, {}, mappings);
+    await retry.run(NEVER);
+    assert.deepEqual(retry.counts, { admitted: 1, duplicates: 0, held: new Map() });
+    assert.deepEqual(rehearsed.counts, retry.counts);
+    assert.deepEqual(await account(database), { read: 6, position: 4, duplicates: 2, quarantined: 0 });
+    assert.deepEqual((await verified(database)).faults, []);
   },
 );

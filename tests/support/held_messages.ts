@@ -1,6 +1,12 @@
 import { type Database } from "../../src/database/mod.ts";
 import { count_held, type QuarantineFilter } from "../../src/event_log/mod.ts";
-import { type DecodeLimits, Retry, type RetryOptions, type SourceMessage } from "../../src/ingest/mod.ts";
+import {
+  type DecodeLimits,
+  Retry,
+  type RetryOptions,
+  type SourceMessage,
+  type TopicMappings,
+} from "../../src/ingest/mod.ts";
 import { whole_trip } from "./trip_events.ts";
 import { LIMITS, message, trip_pipeline } from "./trip_pipeline.ts";
 
@@ -27,12 +33,13 @@ export async function make_retry(
   database: Database,
   limits: DecodeLimits,
   options: Partial<Omit<RetryOptions<never, never>, "database" | "pipeline">> = {},
+  mappings: TopicMappings = new Map(),
 ) {
   const filter: QuarantineFilter = options.filter ?? {};
   const { newest_id } = await count_held(database, filter);
   return new Retry({
     database,
-    pipeline: trip_pipeline(database, undefined, limits),
+    pipeline: trip_pipeline(database, undefined, limits, mappings),
     filter,
     newest_id,
     limit: Infinity,

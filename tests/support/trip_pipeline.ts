@@ -1,7 +1,14 @@
 import { type Database, migrate, open_database } from "../../src/database/mod.ts";
 import { trips_domain } from "../../src/domains/trips/mod.ts";
 import { type CursorAdvance, settle_deployment } from "../../src/event_log/mod.ts";
-import { Cursors, type DecodeLimits, Pipeline, type SourceBatch, type SourceMessage } from "../../src/ingest/mod.ts";
+import {
+  Cursors,
+  type DecodeLimits,
+  Pipeline,
+  type SourceBatch,
+  type SourceMessage,
+  type TopicMappings,
+} from "../../src/ingest/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import type { Template } from "./postgres.ts";
 
@@ -28,12 +35,14 @@ export function trip_pipeline(
   database: Database,
   now_ms: () => number = () => Date.UTC(2026, 2, 1, 12),
   limits: DecodeLimits = LIMITS,
+  mappings: TopicMappings = new Map(),
 ) {
   return new Pipeline({
     database,
     domain: trips_domain({ currency: "USD" }),
     days: days_in(TEST_TIME_ZONE),
     limits,
+    mappings,
     code_version: "test",
     cache_streams: 50_000,
     now_ms,

@@ -107,7 +107,7 @@ export async function compare_bookkeeping(
     from (
       select last_position, messages_read - again as messages_read, admitted, duplicates, quarantined - again as quarantined,
         messages_read <> admitted + duplicates + quarantined as unaccounted
-      from batches, lateral (select case kind when 'retried' then messages_read else 0 end as again) retried
+      from batches, lateral (select case kind when 'retried' then (note ->> 'count')::bigint else 0 end as again) retried
     ) counted`);
   const [head = {}] = await query(`
     select position::text as admitted, messages_read::text as messages_read, duplicates::text as duplicates,
