@@ -141,7 +141,7 @@ async function assert_whole(env: Deployment, program: ServingProgram): Promise<v
 tacho_test({
   name: "a minute without PostgreSQL, and one without brokers: said since when, waited out, nothing lost or set aside",
   needs: ["postgres", "kafka"],
-  limit_ms: 240_000,
+  limit_ms: 330_000,
   async fn() {
     const starting = [start_postgres(), start_kafka()] as const;
     await using postgres = await starting[0];
