@@ -10,7 +10,7 @@ const LAYERS = [
   ["runtime", "kpi"],
   ["domains"],
   ["database", "mapping"],
-  ["event_log"],
+  ["event_log", "files"],
   ["projection"],
   ["ingest"],
   ["feed"],

@@ -1,0 +1,139 @@
+import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetRead } from "hyparquet";
+import { compressors } from "hyparquet-compressors";
+import { exact_column, INT96_PARSERS, plain_value, type ValueReader } from "./parquet_values.ts";
+import { FileError, type FileRow, type RowBatch } from "./record_file.ts";
+
+/**
+ * Rows decoded at once. Row groups may have millions of rows; the library passes over the pages of a group that lie before a slice
+ * without unpacking them, so that slices cost little.
+ */
+const SLICE = 1 << 16;
+const BATCH = 2_000;
+
+/** The rows of a Parquet file, group by group and slice by slice; all codecs but LZO. */
+export async function* parquet_rows(path: string): AsyncGenerator<RowBatch> {
+  const quoted = JSON.stringify(path);
+  const file = await Deno.open(path).catch((cause) => {
+    throw new FileError(`open ${quoted}`, { cause });
+  });
+  try {
+    const source = await readable(file);
+    const metadata = await parquetMetadataAsync(source, { geoparquet: false }).catch((cause) => {
+      throw new FileError(`read the footer of ${quoted} (Parquet)`, { cause });
+    });
+    const readers = exact_readers(metadata);
+    const total = Number(metadata.num_rows);
+    let group_start = 0;
+    for (const group of metadata.row_groups) {
+      const group_end = group_start + Number(group.num_rows);
+      for (let start = group_start; start < group_end; start += SLICE) {
+        const end = Math.min(start + SLICE, group_end);
+        const columns = await read_slice(source, metadata, start, end).catch((cause) => {
+          throw new FileError(`read rows ${start + 1} to ${end} of ${quoted} (Parquet)`, { cause });
+        });
+        for (let from = start; from < end; from += BATCH) {
+          const to = Math.min(from + BATCH, end);
+          yield { rows: rows_between(columns, readers, start, from, to), share: to / total };
+        }
+      }
+      group_start = group_end;
+    }
+  } finally {
+    file.close();
+  }
+}
+
+async function readable(file: Deno.FsFile): Promise<AsyncBuffer> {
+  const { size } = await file.stat();
+  // One handle has one position: reads wait for each other.
+  let turn: Promise<unknown> = Promise.resolve();
+  const read = async (start: number, end: number): Promise<ArrayBuffer> => {
+    const bytes = new Uint8Array(end - start);
+    await file.seek(start, Deno.SeekMode.Start);
+    for (let at = 0; at < bytes.length;) {
+      const count = await file.read(bytes.subarray(at));
+      if (count === null) throw new Error(`expected ${size} bytes, the file ends at ${start + at}`);
+      at += count;
+    }
+    return bytes.buffer;
+  };
+  return {
+    byteLength: size,
+    slice(start, end = size) {
+      const mine = turn.then(() => read(start, end));
+      turn = mine.catch(() => {});
+      return mine;
+    },
+  };
+}
+
+/**
+ * How the values of each column are read, in the order of the columns. Takes the library's own conversions out of the schema where ours are
+ * exact; columns inside lists and structs keep them.
+ */
+function exact_readers(metadata: FileMetaData): ReadonlyMap<string, ValueReader> {
+  const readers = new Map<string, ValueReader>();
+  const { schema } = metadata;
+  let at = 1;
+  for (let child = 0; child < (schema[0]!.num_children ?? 0); child++) {
+    const element = schema[at]!;
+    const flat = element.num_children === undefined && element.repetition_type !== "REPEATED";
+    const exact = flat ? exact_column(element) : { element, read: plain_value };
+    schema[at] = exact.element;
+    readers.set(element.name, exact.read);
+    at = behind(metadata, at);
+  }
+  return readers;
+}
+
+/** The index behind an element and all that is below it. */
+function behind({ schema }: FileMetaData, at: number): number {
+  let next = at + 1;
+  for (let child = 0; child < (schema[at]!.num_children ?? 0); child++) next = behind({ schema } as FileMetaData, next);
+  return next;
+}
+
+async function read_slice(
+  file: AsyncBuffer,
+  metadata: FileMetaData,
+  start: number,
+  end: number,
+): Promise<ReadonlyMap<string, unknown[]>> {
+  const columns = new Map<string, unknown[]>();
+  await parquetRead({
+    file,
+    metadata,
+    rowStart: start,
+    rowEnd: end,
+    compressors,
+    utf8: false,
+    geoparquet: false,
+    useOffsetIndex: true,
+    parsers: INT96_PARSERS,
+    onChunk({ columnName, columnData, rowStart, rowEnd }) {
+      let column = columns.get(columnName);
+      if (column === undefined) columns.set(columnName, column = new Array(end - start));
+      for (let row = Math.max(rowStart, start); row < Math.min(rowEnd, end); row++) {
+        column[row - start] = columnData[row - rowStart];
+      }
+    },
+  });
+  return columns;
+}
+
+function rows_between(
+  columns: ReadonlyMap<string, unknown[]>,
+  readers: ReadonlyMap<string, ValueReader>,
+  start: number,
+  from: number,
+  to: number,
+): FileRow[] {
+  const rows: FileRow[] = [];
+  const read = [...readers].map(([name, reader]) => ({ name, reader, values: columns.get(name) ?? [] }));
+  for (let row = from; row < to; row++) {
+    const record: Record<string, unknown> = {};
+    for (const { name, values, reader } of read) record[name] = reader(values[row - start]);
+    rows.push({ line: row + 1, record });
+  }
+  return rows;
+}

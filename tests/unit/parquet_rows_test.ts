@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import { gzipSync, zstdCompressSync } from "node:zlib";
+import { parquetWriteBuffer } from "hyparquet-writer";
+import { FileError, open_record_file } from "../../src/files/mod.ts";
+
+/** Rows of Parquet files: codecs, row groups, and values as mappings read them. */
+
+async function rows_of(content: ArrayBuffer) {
+  const path = await Deno.makeTempFile({ prefix: "tacho_files_", suffix: ".parquet" });
+  try {
+    await Deno.writeFile(path, new Uint8Array(content));
+    return (await Array.fromAsync((await open_record_file(path)).rows())).flatMap(({ rows }) => rows);
+  } finally {
+    await Deno.remove(path);
+  }
+}
+
+Deno.test("Parquet: every row once, in order, whatever the codec and wherever groups and slices end", async () => {
+  const count = 80_000;
+  const numbers = Array.from({ length: count }, (_, i) => i);
+  const names = numbers.map((i) => i % 7 === 0 ? null : `name ${i % 100}`);
+  const compressors = {
+    GZIP: (bytes: Uint8Array) => new Uint8Array(gzipSync(bytes, { level: 1 })),
+    ZSTD: (bytes: Uint8Array) => new Uint8Array(zstdCompressSync(bytes)),
+  };
+  for (const codec of ["UNCOMPRESSED", "SNAPPY", "GZIP", "ZSTD"] as const) {
+    const columnData = [
+      { name: "n", data: numbers, type: "INT32" as const },
+      { name: "name", data: names, type: "STRING" as const },
+    ];
+    const options = { columnData, codec, compressors, rowGroupSize: 70_000, pageSize: 50_000 };
+    const rows = await rows_of(parquetWriteBuffer(options));
+    assert.equal(rows.length, count, codec);
+    for (const [i, { line, record }] of rows.entries()) {
+      if (line !== i + 1 || record?.n !== i || record.name !== names[i]) {
+        assert.deepEqual([line, record], [i + 1, { n: i, name: names[i] }], codec);
+      }
+    }
+  }
+});
+
+Deno.test("Parquet: decimals, times and large numbers keep every digit", async () => {
+  const us = 1_716_643_140_123_456n;
+  const fields = [
+    { name: "fare", type: "INT64", converted_type: "DECIMAL", precision: 10, scale: 2 },
+    { name: "tip", type: "FIXED_LEN_BYTE_ARRAY", type_length: 16, converted_type: "DECIMAL", precision: 38, scale: 3 },
+    { name: "local", type: "INT64", logical_type: { type: "TIMESTAMP", isAdjustedToUTC: false, unit: "MICROS" } },
+    { name: "instant", type: "INT64", logical_type: { type: "TIMESTAMP", isAdjustedToUTC: true, unit: "NANOS" } },
+    { name: "old", type: "INT64", converted_type: "TIMESTAMP_MILLIS" },
+    { name: "day", type: "INT32", converted_type: "DATE" },
+    { name: "id", type: "INT64" },
+    { name: "text", type: "BYTE_ARRAY", converted_type: "UTF8" },
+  ] as const;
+  const values = {
+    fare: [435n, -5n, null],
+    tip: [12_345_678_901_234_567_890n, -1n, null],
+    local: [us, -1n, null],
+    instant: [us * 1000n + 999n, 0n, null],
+    old: [1_716_643_140_123n, -1n, null],
+    day: [19_868, -1, null],
+    id: [9_007_199_254_740_993n, 42n, null],
+    text: ["café", "", null],
+  };
+  const schema = [
+    { name: "root", num_children: fields.length },
+    ...fields.map((field) => ({ ...field, repetition_type: "OPTIONAL" as const })),
+  ];
+  const columnData = fields.map(({ name }) => ({ name, data: values[name] as unknown[] }));
+  const rows = await rows_of(parquetWriteBuffer({ schema, columnData }));
+  assert.deepEqual(rows.map(({ record }) => record), [
+    {
+      fare: "4.35",
+      tip: "12345678901234567.890",
+      local: "2024-05-25T13:19:00.123456",
+      instant: "2024-05-25T13:19:00.123456Z",
+      old: "2024-05-25T13:19:00.123000Z",
+      day: "2024-05-25",
+      id: "9007199254740993",
+      text: "café",
+    },
+    {
+      fare: "-0.05",
+      tip: "-0.001",
+      local: "1969-12-31T23:59:59.999999",
+      instant: "1970-01-01T00:00:00.000000Z",
+      old: "1969-12-31T23:59:59.999000Z",
+      day: "1969-12-31",
+      id: 42,
+      text: "",
+    },
+    { fare: null, tip: null, local: null, instant: null, old: null, day: null, id: null, text: null },
+  ]);
+});
+
+Deno.test("Parquet: a file that is cut off is an error that names it", async () => {
+  const whole = parquetWriteBuffer({ columnData: [{ name: "n", data: [1, 2, 3], type: "INT32" }] });
+  await assert.rejects(
+    rows_of(whole.slice(0, whole.byteLength - 10)),
+    (error: unknown) => error instanceof FileError && /read the footer of ".*\.parquet"/.test(error.message),
+  );
+});
