@@ -11,6 +11,7 @@ import type { BareEvent, DeclaredMapping, SourceRecord } from "../mapping/mod.ts
 import { bare_envelope, type Envelope, metadata_json, read_envelope } from "./envelope.ts";
 import { read_record, type TopicMappings, trace_fault } from "./mapped.ts";
 import type { SourceBatch, SourceMessage } from "./message_source.ts";
+import { stated_fault } from "./stated_fault.ts";
 
 /** A source message after decoding: an event (one of several where its topic has a mapping), or what is wrong with it. Its coordinates stay with it. */
 export interface Decoded<Payload> {
@@ -37,7 +38,10 @@ const refused = (reason: string, path: string | null, detail: string) => ({ faul
 
 type Parser<Payload> = Pick<Domain<Payload, never>, "parse">;
 
-const too_large = (message: SourceMessage, { max_message_bytes }: DecodeLimits) => {
+/** What is wrong with a message before its value is read. */
+const refused_unread = (message: SourceMessage, { max_message_bytes }: DecodeLimits) => {
+  const stated = stated_fault(message);
+  if (stated !== null) return { fault: stated };
   const size = message.value?.length ?? 0;
   return size > max_message_bytes
     ? refused("too_large", null, `expected at most ${max_message_bytes} bytes, got ${size}`)
@@ -52,7 +56,7 @@ export function decode_message<Payload>(
   partition: number,
   message: SourceMessage,
 ): Decoded<Payload>["outcome"] {
-  const fault = too_large(message, limits);
+  const fault = refused_unread(message, limits);
   if (fault !== null) return fault;
   const envelope = read_envelope(message);
   if (!envelope.ok) return { fault: envelope.fault };
@@ -151,7 +155,7 @@ function decode_mapped<Payload>(
   message: SourceMessage,
   mapping: DeclaredMapping,
 ): readonly Decoded<Payload>["outcome"][] {
-  const fault = too_large(message, limits);
+  const fault = refused_unread(message, limits);
   if (fault !== null) return [fault];
   const record = read_record(message, mapping);
   if (!record.ok) return [record];

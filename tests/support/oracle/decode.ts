@@ -35,6 +35,7 @@ const SPACE_OR_CONTROL = /[\s\p{Cc}]/u;
 
 /** The trip event in a message, or the fault for which the message is quarantined. */
 export function decode_message(message: SourceMessage, options: OracleOptions): TripEvent | Fault {
+  if (Object.hasOwn(message.headers, "tacho-fault")) return new Fault("a fault that its sender states");
   if (message.value !== null && message.value.length > options.max_message_bytes) return new Fault("too large");
   const envelope = open_envelope(message);
   if (envelope instanceof Fault) return envelope;
