@@ -103,8 +103,8 @@ async function send_one(
   });
 }
 
-const as_buffer = (bytes: Uint8Array | null): Buffer | null =>
-  bytes === null ? null : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+const view_of = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+const as_buffer = (bytes: Uint8Array | null): Buffer | null => bytes === null ? null : view_of(bytes);
 
 const as_buffers = (headers: Readonly<Record<string, Uint8Array>>): Record<string, Buffer> =>
-  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, Buffer.from(value)]));
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, view_of(value)]));
