@@ -32,6 +32,15 @@ const whole = (from: number, to: number) => (text: string): number => {
   if (!Number.isInteger(value)) throw new InvalidArgumentError("Expected a whole number.");
   return value;
 };
+/** How many times faster than the clock; undefined for max. */
+const speed = (text: string): number | undefined =>
+  text === "max" ? undefined : number(0.001, 1e9)(text.replace(/x$/, ""));
+const UNITS_US = { s: 1e6, m: 60e6, h: 3600e6, d: 86_400e6 };
+const duration_us = (text: string): number => {
+  const [, digits, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
+  if (digits !== undefined && Number(digits) > 0) return Number(digits) * UNITS_US[unit as keyof typeof UNITS_US];
+  throw new InvalidArgumentError("Expected a length of time such as 30s, 5m, 1h or 1d.");
+};
 
 /** Whole numbers, as many as are given. */
 const each_whole = (from: number, to: number) => (text: string, others: number[] = []): number[] => [
@@ -84,13 +93,18 @@ program.command("produce")
   .action((options) => run_verb((shell) => produce_verb(shell, options)));
 
 program.command("replay")
-  .description("send the records of CSV files (trip starts, trip ends) as trip events; again is harmless")
-  .argument("<files...>", "CSV files, sent in this order")
+  .description("send the records of files as trip events, in the order of their event time; again is harmless")
+  .argument("<files...>", "CSV, NDJSON (both also .gz) and Parquet files, of the same shape or different ones")
   .addOption(
     new Option("--to <where>", "the topic, or straight into the log").choices(["kafka", "log"]).default("kafka"),
   )
+  .option("--speed <n>", "event time against the clock, such as 60x; max is as fast as possible", speed)
+  .option("--step <length>", "release whole steps of event time at once, such as 5m", duration_us)
   .option("--first <n>", "only the first records of each file", whole(1, 1e12))
+  .option("--mapping <name or file>", "how records become events; found by the columns unless given")
+  .option("--lookup <name=file:column>", "a table for mappings, by its key column; may be given again", collect, [])
   .option("--zone <zone>", "time zone of times that state none; TACHO_TIME_ZONE unless given")
+  .option("--resume", "go on where the same replay stopped", false)
   .action((files, options) => run_verb((shell) => replay_verb(shell, files, options)));
 
 const mapping = program.command("mapping").description("how records of other shapes become trip events");

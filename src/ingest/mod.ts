@@ -19,3 +19,4 @@ export * from "./plan.ts";
 export { type QueueMessage, type QueueOptions, QueueSource } from "./queue_source.ts";
 export { Retry, type RetryCounts, type RetryOptions } from "./retry.ts";
 export * from "./status.ts";
+export { WakeUp } from "./wake_up.ts";

@@ -115,7 +115,12 @@ export const SETTINGS = {
     "Bearer token that the API and the page then ask for",
     z.string().min(16, "expected at least 16 characters"),
   ),
-  data_dir: setting("TACHO_DATA_DIR", ".tacho", "Where the embedded database lives", z.string().min(1)),
+  data_dir: setting(
+    "TACHO_DATA_DIR",
+    ".tacho",
+    "Where the embedded database lives; replay sorts there",
+    z.string().min(1),
+  ),
   future_limit_minutes: setting(
     "TACHO_FUTURE_LIMIT_MINUTES",
     "60",

@@ -1,170 +1,160 @@
-import { createHash } from "node:crypto";
-import Papa from "papaparse";
-import { RECORD_COLUMNS, record_event, type RecordShape, shape_of } from "../domains/trips/mod.ts";
-import { type QueueMessage, QueueSource } from "../ingest/mod.ts";
-import { format_time, local_time } from "../kpi/mod.ts";
+import { open_record_file, type RecordFile } from "../files/mod.ts";
+import type { Mapping, SourceRecord } from "../mapping/mod.ts";
+import {
+  changed_since,
+  compare_points,
+  EventSort,
+  input_files,
+  Journal,
+  type ReplayState,
+  RowEvents,
+  Workspace,
+} from "../replay/mod.ts";
 import { system_clock } from "../runtime/mod.ts";
-import { make_ingest, open_log, with_producer } from "./open.ts";
 import { ProgressLine } from "./progress_line.ts";
-import { type Shell, UsageError } from "./shell.ts";
+import { detected_mapping, is_builtin, lookup_of, named_mapping, read_lookups } from "./replay_mapping.ts";
+import { send_replay, type SendOptions } from "./replay_send.ts";
+import { into_log, into_topic, require_place } from "./replay_sink.ts";
+import { type Shell, UsageError, VERSION } from "./shell.ts";
 
 /** Options of `tacho replay`, as the command line gives them. */
-export interface ReplayOptions {
+export interface ReplayOptions extends SendOptions {
   readonly to: "kafka" | "log";
   readonly first?: number;
   readonly zone?: string;
+  readonly mapping?: string;
+  /** Tables for mappings: `name=file:keycolumn`. */
+  readonly lookup: readonly string[];
+  readonly resume: boolean;
 }
 
-const SLICE = 1_000;
-const encoder = new TextEncoder();
+/** A file with the mapping of its records. */
+interface MappedFile {
+  readonly index: number;
+  readonly file: RecordFile;
+  readonly mapping: Mapping;
+}
 
-/** Puts messages where they go; resolves when there is room for more. */
-type Sink = (messages: readonly QueueMessage[]) => Promise<void>;
+/** Rows of a file that its mapping is chosen by. */
+const SAMPLE = 100;
 
 /**
- * `tacho replay`: sends the records of CSV files, one file after the other, as trip events: to the topic, or through the ingest loop
- * into the log. Sending a file again is harmless: the same record is the same event.
+ * `tacho replay`: sends the records of files as trip events, in the order of their event time across all files: to the topic, or through
+ * the ingest loop into the log. Sending a file again is harmless: the same record is the same event.
  */
-export async function replay_verb(shell: Shell, files: readonly string[], options: ReplayOptions): Promise<void> {
-  const zone = options.zone ?? shell.config.time_zone;
-  const send = async (sink: Sink) => {
-    for (const file of files) await replay_file(shell, file, zone, options.first ?? Infinity, sink);
-  };
-  await (options.to === "kafka" ? into_topic(shell, send) : into_log(shell, send));
-}
-
-async function replay_file(shell: Shell, file: string, zone: string, first: number, sink: Sink): Promise<void> {
-  const progress = new ProgressLine(`replay ${file}`, null, system_clock.now_ms);
-  let slice: QueueMessage[] = [];
-  let line = 1, sent = 0;
+export async function replay_verb(shell: Shell, paths: readonly string[], options: ReplayOptions): Promise<void> {
+  require_place(shell, options.to);
+  const files = await mapped_files(shell, paths, options);
+  const read_too = options.lookup.map((each) => lookup_of(each).file);
+  if (options.mapping !== undefined && !is_builtin(options.mapping)) read_too.push(options.mapping);
+  const inputs = await input_files([...paths, ...read_too]);
+  const workspace = await Workspace.open(shell.config.data_dir, { what: identity(shell, options), inputs });
+  let through = false;
   try {
-    for await (const { shape, record } of records_of(file)) {
-      line++;
-      if (sent >= first || shell.signal.aborted) break;
-      slice.push(message_of(shape, record, file, line, zone));
-      sent++;
-      if (slice.length < SLICE) continue;
-      await sink(slice);
-      progress.add(slice.length);
-      slice = [];
+    const before = await workspace.state();
+    const stopped = options.resume ? before : null;
+    if (options.resume) must_go_on(before, inputs);
+    const journal = new Journal(workspace, VERSION, inputs, stopped, system_clock.now_ms);
+    if (stopped !== null) shell.logger.log("info", "resuming", { sent: stopped.sent });
+    else if (before !== null) {
+      shell.logger.log("info", "beginning anew, as --resume is not given", { stopped_after: before.sent });
     }
-    await sink(slice);
-    progress.add(slice.length);
+    try {
+      const sort = new EventSort(workspace.runs);
+      await read_files(shell, files, options.first ?? Infinity, stopped, sort);
+      const into = options.to === "kafka" ? into_topic : into_log;
+      await into(shell, paths, journal, (sink) => send_replay(shell, sort, options, journal, sink));
+      through = true;
+    } finally {
+      journal.save();
+      const { sent } = journal;
+      const how = through ? null : "the same command with --resume goes on there";
+      shell.logger.log("info", through ? "replayed" : "replay stopped", { sent, how });
+    }
   } finally {
-    progress.end();
+    await workspace.close(through);
   }
-  if (shell.signal.aborted) throw shell.signal.reason;
 }
 
-/** The records of a CSV file, as they are read; the file is never in memory as a whole. */
-async function* records_of(file: string): AsyncGenerator<{ shape: RecordShape; record: Record<string, string> }> {
-  let text: ReadableStream<string>;
-  try {
-    text = (await Deno.open(file, { read: true })).readable.pipeThrough(new TextDecoderStream());
-  } catch (error) {
-    throw new UsageError(`replay: cannot open ${JSON.stringify(file)}`, { cause: error });
+/** Opens the files, tells their formats and chooses their mappings, and says so. */
+async function mapped_files(shell: Shell, paths: readonly string[], options: ReplayOptions): Promise<MappedFile[]> {
+  const { config, logger, signal } = shell;
+  const lookups = await read_lookups(options.lookup.map(lookup_of));
+  const context = { business_zone: options.zone ?? config.time_zone, lookups };
+  const named = options.mapping === undefined ? null : named_mapping(options.mapping, context);
+  const files: MappedFile[] = [];
+  for (const [index, path] of paths.entries()) {
+    const file = await open_record_file(path);
+    const { format, gzip, told_by } = file;
+    const mapping = named ?? detected_mapping(path, await first_records(file, signal), context);
+    const chosen_by = named === null ? "columns" : "--mapping";
+    logger.log("info", "file", { path, format, told_by, gzip: gzip || null, mapping: mapping.name, chosen_by });
+    files.push({ index, file, mapping });
   }
-  let header: string[] | null = null;
-  let shape: RecordShape | null = null;
-  let rest = "";
-  const rows_of = (part: string): string[][] => Papa.parse<string[]>(part, { skipEmptyLines: true }).data;
-  for await (const part of text) {
-    rest += part;
-    const end = rest.lastIndexOf("\n");
-    if (end < 0) continue;
-    const rows = rows_of(rest.slice(0, end));
-    rest = rest.slice(end + 1);
-    for (const row of rows) {
-      if (header === null) {
-        header = row;
-        shape = known_shape(file, row);
-      } else yield { shape: shape!, record: named(header, row) };
+  return files;
+}
+
+async function first_records(file: RecordFile, signal: AbortSignal): Promise<SourceRecord[]> {
+  const records: SourceRecord[] = [];
+  for await (const { rows } of file.rows()) {
+    signal.throwIfAborted();
+    for (const { record } of rows) {
+      if (record !== null) records.push(record);
+      if (records.length === SAMPLE) return records;
     }
   }
-  for (const row of rest.trim() === "" ? [] : rows_of(rest)) {
-    if (header === null) known_shape(file, row);
-    else yield { shape: shape!, record: named(header, row) };
+  return records;
+}
+
+/** All that decides which events a replay sends and where to, files aside. */
+function identity({ config }: Shell, { to, first, zone, mapping, lookup }: ReplayOptions): string {
+  const { kafka_brokers, topics, database_url, time_zone } = config;
+  const where = to === "kafka" ? [kafka_brokers, topics[0]] : database_url;
+  return JSON.stringify([to, where, first ?? null, zone ?? time_zone, mapping ?? null, lookup]);
+}
+
+function must_go_on(before: ReplayState | null, inputs: Parameters<typeof changed_since>[2]): void {
+  if (before === null) {
+    throw new UsageError(
+      "replay: nothing to resume: no replay of these files with these options to this place was stopped",
+    );
+  }
+  const changed = changed_since(before, VERSION, inputs);
+  if (changed !== null) {
+    throw new UsageError(
+      `replay: cannot resume: ${changed}. Without --resume it begins anew; what was sent counts once`,
+    );
   }
 }
 
-function known_shape(file: string, header: readonly string[]): RecordShape {
-  const shape = shape_of(header);
-  if (shape !== null) return shape;
-  const known = Object.entries(RECORD_COLUMNS).map(([name, columns]) => `  ${name}: ${columns.join(",")}`).join("\n");
-  throw new UsageError(`replay: ${JSON.stringify(file)} has the columns ${header.join(",")}; known are\n${known}`);
-}
-
-const named = (header: readonly string[], row: readonly string[]): Record<string, string> =>
-  Object.fromEntries(header.map((column, i) => [column, row[i] ?? ""]));
-
-/** A record as a source message; one that is none goes as it stands, with what is wrong in its headers, and ends in quarantine. */
-function message_of(
-  shape: RecordShape,
-  record: Record<string, string>,
-  file: string,
-  line: number,
-  zone: string,
-): QueueMessage {
-  const identity = RECORD_COLUMNS[shape].map((column) => record[column] ?? "").join("\u001f");
-  const event_id = `${shape}-${createHash("sha256").update(identity).digest("hex").slice(0, 24)}`;
-  const event = record_event(shape, record, event_id, (local) => {
-    const us = local_time(local, zone);
-    return us === null ? null : format_time(us);
-  });
-  const headers = { "tacho-file": encoder.encode(`${file}:${line}`) };
-  return {
-    key: encoder.encode(record.trip_id ?? ""),
-    value: encoder.encode(
-      event.ok ? JSON.stringify(event.value) : RECORD_COLUMNS[shape].map((column) => record[column] ?? "").join(","),
-    ),
-    headers: event.ok ? headers : { ...headers, "tacho-fault": encoder.encode(event.fault.detail) },
-    timestamp_ms: system_clock.now_ms(),
-  };
-}
-
-async function into_topic(shell: Shell, send: (sink: Sink) => Promise<void>): Promise<void> {
-  if (shell.config.kafka_brokers === null) {
-    throw new UsageError("replay: KAFKA_BROKERS is not set; name the brokers, or use --to log");
+/** Reads all files into the sort, without what an earlier process sent. */
+async function read_files(
+  { signal, logger }: Shell,
+  files: readonly MappedFile[],
+  first: number,
+  stopped: ReplayState | null,
+  sort: EventSort,
+): Promise<void> {
+  const point = stopped?.point ?? null;
+  for (const { index, file, mapping } of files) {
+    const progress = new ProgressLine(`read ${file.path}`, null, system_clock.now_ms);
+    const events = new RowEvents(index, mapping, file.text_of);
+    let left = first;
+    try {
+      for await (const { rows, share } of file.rows()) {
+        signal.throwIfAborted();
+        const taken = rows.length > left ? rows.slice(0, left) : rows;
+        for (const row of taken) {
+          const made = events.of(row);
+          await sort.put(point === null ? made : made.filter((event) => compare_points(event, point) > 0));
+        }
+        progress.add(taken.length, share);
+        left -= taken.length;
+        if (left === 0) break;
+      }
+    } finally {
+      progress.end();
+    }
   }
-  await with_producer(shell, shell.config.topics[0]!, send);
-}
-
-/** Through the ingest loop into the log, as the topic `replay`; waits until the last record is committed. */
-async function into_log(shell: Shell, send: (sink: Sink) => Promise<void>): Promise<void> {
-  const opened = await open_log(shell);
-  const queue = new QueueSource({
-    topic: "replay",
-    cluster_id: "embedded",
-    bound: { messages: 40_000, bytes: 32 << 20 },
-    clock: system_clock,
-  });
-  const stop = new AbortController();
-  const through = Promise.withResolvers<void>();
-  let offered: number | null = null;
-  const account = () => {
-    const { messages_read } = ingest.counts;
-    if (offered !== null && messages_read >= offered) through.resolve();
-  };
-  const ingest = make_ingest(shell, opened, queue, account);
-  const running = ingest.run(AbortSignal.any([stop.signal, shell.signal])).then(
-    () => through.reject(shell.signal.reason),
-    (error) => through.reject(error),
-  );
-  try {
-    let count = 0;
-    await Promise.race([
-      send(async (messages) => void (count += await queue.offer(messages, shell.signal))),
-      through.promise,
-    ]);
-    offered = count;
-    account();
-    await through.promise;
-    const { admitted, duplicates, quarantined } = ingest.counts;
-    shell.logger.log("info", "replayed into the log", { messages: count, admitted, duplicates, quarantined });
-  } finally {
-    stop.abort();
-    await running;
-    await queue.close();
-    await opened.database.close();
-  }
+  if (sort.runs > 0) logger.log("info", "sorted on disk", { runs: sort.runs, bytes: sort.disk.most });
 }

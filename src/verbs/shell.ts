@@ -9,6 +9,8 @@ import {
 } from "../runtime/mod.ts";
 import { DatabaseUnreachable, DataDirectoryInUse, MigrationError, sqlstate } from "../database/mod.ts";
 import { DeploymentMismatch } from "../event_log/mod.ts";
+import { FileError } from "../files/mod.ts";
+import { ReplayRunning } from "../replay/mod.ts";
 import denojson from "../../deno.json" with { type: "json" };
 
 /** The program's version. */
@@ -58,8 +60,9 @@ export async function run_verb(verb: (shell: Shell) => Promise<void>, env_file: 
 
 const is_wrong_usage = (error: unknown): boolean =>
   error instanceof ConfigError || error instanceof UsageError || error instanceof DeploymentMismatch ||
-  error instanceof MigrationError || error instanceof DataDirectoryInUse || error instanceof Deno.errors.NotCapable ||
-  is_refused(error);
+  error instanceof MigrationError || error instanceof FileError || error instanceof ReplayRunning ||
+  error instanceof DataDirectoryInUse || error instanceof Deno.errors.NotCapable ||
+  REFUSED.test(sqlstate(error) ?? "");
 
 /** Whether the database refuses us for good: waiting for it would not help. */
 export const is_refused = (error: unknown): boolean =>

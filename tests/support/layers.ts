@@ -13,7 +13,7 @@ const LAYERS = [
   ["event_log", "files"],
   ["projection"],
   ["ingest"],
-  ["feed"],
+  ["feed", "replay"],
   ["http"],
   ["verbs"],
 ];

@@ -37,5 +37,4 @@ export function trips_domain(options: { readonly currency: string }): TripDomain
 
 export { format_amount, parse_amount } from "./amount.ts";
 export { trips_board } from "./board.ts";
-export * from "./records.ts";
 export type { Trip, TripPayload, TripStatus } from "./trip.ts";

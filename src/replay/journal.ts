@@ -1,0 +1,46 @@
+import type { ReplayEvent } from "./replay_event.ts";
+import type { InputFile, ReplayState, Workspace } from "./workspace.ts";
+
+const SAVE_EVERY_MS = 200;
+
+/** Keeps account of what arrived, on disk a few times a second: a process that is killed sends at most that much again. */
+export class Journal {
+  readonly #workspace: Workspace;
+  readonly #now_ms: () => number;
+  #state: ReplayState;
+  #saved_ms = -Infinity;
+
+  /** @param before what an earlier process of this replay left; null when there was none */
+  constructor(
+    workspace: Workspace,
+    version: string,
+    inputs: readonly InputFile[],
+    before: ReplayState | null,
+    now_ms: () => number,
+  ) {
+    this.#workspace = workspace;
+    this.#now_ms = now_ms;
+    this.#state = before ?? { version, inputs, point: null, sent: 0 };
+    this.save();
+  }
+
+  /** Messages that arrived, those of earlier processes included. */
+  get sent(): number {
+    return this.#state.sent;
+  }
+
+  /** The next events arrived. */
+  arrived(events: readonly ReplayEvent[]): void {
+    const last = events.at(-1);
+    if (last === undefined) return;
+    const { at_us, file, line, nth } = last;
+    this.#state = { ...this.#state, point: { at_us, file, line, nth }, sent: this.sent + events.length };
+    if (this.#now_ms() - this.#saved_ms >= SAVE_EVERY_MS) this.save();
+  }
+
+  /** Writes down how far it came. */
+  save(): void {
+    this.#workspace.save(this.#state);
+    this.#saved_ms = this.#now_ms();
+  }
+}

@@ -1,0 +1,72 @@
+import { compare_points, type ReplayEvent } from "./replay_event.ts";
+
+const BATCH = 1_000;
+
+/** Where the merge stands in one run. */
+interface Head {
+  readonly blocks: AsyncIterator<readonly ReplayEvent[]> | Iterator<readonly ReplayEvent[]>;
+  block: readonly ReplayEvent[];
+  at: number;
+}
+
+/** Merges runs, each in order, into one order: a binary heap of their first events. One block of each run is in memory. */
+export async function* merge_runs(
+  runs: readonly (AsyncIterable<readonly ReplayEvent[]> | Iterable<readonly ReplayEvent[]>)[],
+): AsyncGenerator<ReplayEvent[]> {
+  const heads = runs.map((run): Head => ({
+    blocks: Symbol.asyncIterator in run ? run[Symbol.asyncIterator]() : run[Symbol.iterator](),
+    block: [],
+    at: 0,
+  }));
+  try {
+    const heap: Head[] = [];
+    for (const head of heads) if (await refilled(head)) heap.push(head);
+    for (let at = (heap.length >> 1) - 1; at >= 0; at--) sift_down(heap, at);
+    let merged: ReplayEvent[] = [];
+    while (heap.length > 0) {
+      const first = heap[0]!;
+      merged.push(first.block[first.at++]!);
+      if (first.at === first.block.length && !await refilled(first)) {
+        const last = heap.pop()!;
+        if (last !== first) heap[0] = last;
+      }
+      sift_down(heap, 0);
+      if (merged.length < BATCH) continue;
+      yield merged;
+      merged = [];
+    }
+    if (merged.length > 0) yield merged;
+  } finally {
+    for (const { blocks } of heads) await blocks.return?.();
+  }
+}
+
+async function refilled(head: Head): Promise<boolean> {
+  for (;;) {
+    const next = await head.blocks.next();
+    if (next.done) return false;
+    if (next.value.length === 0) continue;
+    head.block = next.value;
+    head.at = 0;
+    return true;
+  }
+}
+
+function sift_down(heap: Head[], from: number): void {
+  const head = heap[from];
+  if (head === undefined) return;
+  const event = head.block[head.at]!;
+  for (let at = from;;) {
+    let child = 2 * at + 1;
+    if (child >= heap.length) return;
+    const right = heap[child + 1];
+    if (right !== undefined && is_first(right, heap[child]!)) child++;
+    const smaller = heap[child]!;
+    if (compare_points(event, smaller.block[smaller.at]!) <= 0) return;
+    heap[child] = head;
+    heap[at] = smaller;
+    at = child;
+  }
+}
+
+const is_first = (a: Head, b: Head): boolean => compare_points(a.block[a.at]!, b.block[b.at]!) < 0;

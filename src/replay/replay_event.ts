@@ -1,0 +1,25 @@
+/** Before every event time there is: where rows stand whose time is not known yet. */
+export const BEFORE_ALL_US = Number.MIN_SAFE_INTEGER;
+
+/** Where an event stands in the order of a replay: event time, then file, line and place among the events of its row. */
+export interface ReplayPoint {
+  readonly at_us: number;
+  /** Index of its file. */
+  readonly file: number;
+  readonly line: number;
+  readonly nth: number;
+}
+
+/** What is sent for a row, or for one of its events. */
+export interface ReplayEvent extends ReplayPoint {
+  /** The message's key: the trip id where there is one. */
+  readonly key: string;
+  /** The message's value: the event as JSON, or a bad row as it stands. */
+  readonly value: string;
+  /** What is wrong with a bad row, as JSON of a `Fault`; null for an event. */
+  readonly fault: string | null;
+}
+
+/** Orders points: negative when `a` is first. No two events of a replay are equal. */
+export const compare_points = (a: ReplayPoint, b: ReplayPoint): number =>
+  a.at_us - b.at_us || a.file - b.file || a.line - b.line || a.nth - b.nth;

@@ -1,0 +1,50 @@
+import type { FileRow } from "../files/mod.ts";
+import { parse_time } from "../kpi/mod.ts";
+import type { BareEvent, Mapping, SourceRecord } from "../mapping/mod.ts";
+import { BEFORE_ALL_US, type ReplayEvent } from "./replay_event.ts";
+
+/** Turns the rows of one file, in their order, into what is sent for them. */
+export class RowEvents {
+  #last_us = BEFORE_ALL_US;
+
+  /**
+   * @param file the file's index
+   * @param text_of a record as it stands in the file
+   */
+  constructor(
+    readonly file: number,
+    readonly mapping: Mapping,
+    readonly text_of: (record: SourceRecord) => string,
+  ) {}
+
+  /** One event or several; for a bad row one that says what is wrong. What has no time goes where the row before it goes. */
+  of(row: FileRow): ReplayEvent[] {
+    const { line } = row;
+    if (row.record === null) return [this.#bad(line, "", row.text, row.fault)];
+    const mapped = this.mapping.map(row.record);
+    if (!mapped.ok) {
+      const { trip_id } = row.record;
+      return [this.#bad(line, typeof trip_id === "string" ? trip_id : "", this.text_of(row.record), mapped.fault)];
+    }
+    return mapped.value.map((event, nth) => ({
+      at_us: this.#time_of(event),
+      file: this.file,
+      line,
+      nth,
+      key: String(event.trip_id ?? event.subject ?? ""),
+      value: JSON.stringify(event),
+      fault: null,
+    }));
+  }
+
+  /** The time of a bare event, or of a CloudEvent that goes as it stands. */
+  #time_of({ occurred_at, time: cloud_time }: BareEvent): number {
+    const text = occurred_at ?? cloud_time;
+    const time = typeof text === "string" ? parse_time(text) : null;
+    return this.#last_us = time?.ok ? time.us : this.#last_us;
+  }
+
+  #bad(line: number, key: string, value: string, fault: unknown): ReplayEvent {
+    return { at_us: this.#last_us, file: this.file, line, nth: 0, key, value, fault: JSON.stringify(fault) };
+  }
+}

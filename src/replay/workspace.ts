@@ -1,0 +1,150 @@
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import type { ReplayPoint } from "./replay_event.ts";
+
+/** A file that a replay reads, as it was when the replay began. */
+export interface InputFile {
+  readonly path: string;
+  readonly size: number;
+  readonly mtime_ms: number | null;
+}
+
+/** What a replay is: the same again is resumed, another one is not. */
+export interface ReplayIdentity {
+  /** All that decides which events are sent and where to, as JSON. */
+  readonly what: string;
+  readonly inputs: readonly InputFile[];
+}
+
+/** How far a replay came. */
+export interface ReplayState {
+  readonly version: string;
+  readonly inputs: readonly InputFile[];
+  /** The last event of which it is known that it and all before it arrived; null for none. */
+  readonly point: ReplayPoint | null;
+  /** Messages up to there. */
+  readonly sent: number;
+}
+
+const state_schema = z.object({
+  version: z.string(),
+  inputs: z.array(z.object({ path: z.string(), size: z.number(), mtime_ms: z.number().nullable() })),
+  point: z.object({ at_us: z.number(), file: z.number(), line: z.number(), nth: z.number() }).nullable(),
+  sent: z.number(),
+});
+
+/** The files of a replay that must not have changed, as they are now. Throws when one cannot be read. */
+export async function input_files(paths: readonly string[]): Promise<InputFile[]> {
+  return await Promise.all(paths.map(async (path) => {
+    const { size, mtime } = await Deno.stat(path);
+    return { path: await Deno.realPath(path), size, mtime_ms: mtime?.getTime() ?? null };
+  }));
+}
+
+/** Another process does the same replay. */
+export class ReplayRunning extends Error {
+  override readonly name = "ReplayRunning";
+}
+
+/**
+ * The folder of one replay in the data directory: `replay-<digest of what it is>`, with its lock, its state, and the runs of its sort. The
+ * system lets go of the lock however the process ends; runs of processes that are gone are removed by the next replay, whichever it is.
+ */
+export class Workspace {
+  readonly #folder: string;
+  readonly #lock: Deno.FsFile;
+
+  private constructor(folder: string, lock: Deno.FsFile) {
+    this.#folder = folder;
+    this.#lock = lock;
+  }
+
+  /** Makes or takes over the folder, without runs. Throws ReplayRunning. */
+  static async open(data_dir: string, { what, inputs }: ReplayIdentity): Promise<Workspace> {
+    const paths = inputs.map(({ path }) => path);
+    const digest = createHash("sha256").update(JSON.stringify([what, paths])).digest("hex").slice(0, 16);
+    const folder = `${data_dir}/replay-${digest}`;
+    await Deno.mkdir(folder, { recursive: true });
+    const lock = await locked(folder);
+    if (lock === null) {
+      throw new ReplayRunning(`replay: another process replays the same files to the same place (${folder})`);
+    }
+    await remove(`${folder}/runs`);
+    for await (const { name, isDirectory } of Deno.readDir(data_dir)) {
+      if (isDirectory && name.startsWith("replay-")) await clean(`${data_dir}/${name}`);
+    }
+    return new Workspace(folder, lock);
+  }
+
+  /** Where runs go; made by whoever writes the first. */
+  get runs(): string {
+    return `${this.#folder}/runs`;
+  }
+
+  /** How far an earlier process came; null when there is none to resume. */
+  async state(): Promise<ReplayState | null> {
+    const path = `${this.#folder}/state.json`;
+    try {
+      return state_schema.parse(JSON.parse(await Deno.readTextFile(path)));
+    } catch (cause) {
+      if (cause instanceof Deno.errors.NotFound) return null;
+      throw new Error(`read ${JSON.stringify(path)}; without it the replay can only begin anew`, { cause });
+    }
+  }
+
+  /** Keeps how far the replay came: the new state whole, or the old one. */
+  save(state: ReplayState): void {
+    const path = `${this.#folder}/state.json`;
+    Deno.writeTextFileSync(`${path}.new`, JSON.stringify(state));
+    Deno.renameSync(`${path}.new`, path);
+  }
+
+  /** Removes the runs and lets go; the state stays for the next process, unless the replay is through. */
+  async close(through: boolean): Promise<void> {
+    await remove(through ? this.#folder : this.runs);
+    this.#lock.close();
+  }
+}
+
+async function locked(folder: string): Promise<Deno.FsFile | null> {
+  const file = await Deno.open(`${folder}/lock`, { create: true, write: true });
+  if (await file.tryLock(true)) return file;
+  file.close();
+  return null;
+}
+
+/** Removes the runs of a replay, if no process works on it. */
+async function clean(folder: string): Promise<void> {
+  const lock = await locked(folder);
+  if (lock === null) return;
+  try {
+    await remove(`${folder}/runs`);
+  } finally {
+    lock.close();
+  }
+}
+
+async function remove(path: string): Promise<void> {
+  try {
+    await Deno.remove(path, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/** Why a replay cannot go on where it stopped, in words; null when it can. */
+export function changed_since(state: ReplayState, version: string, inputs: readonly InputFile[]): string | null {
+  if (state.version !== version) return `it was begun by tacho ${state.version}, this is ${version}`;
+  const now = new Map(inputs.map((input) => [input.path, input]));
+  for (const { path, size, mtime_ms } of state.inputs) {
+    const input = now.get(path);
+    if (input?.size !== size || input.mtime_ms !== mtime_ms) {
+      const shown = (bytes: number | undefined, ms: number | null | undefined) =>
+        `${bytes ?? "no"} bytes of ${ms === null || ms === undefined ? "unknown time" : new Date(ms).toISOString()}`;
+      return `${JSON.stringify(path)} changed: expected ${shown(size, mtime_ms)}, got ${
+        shown(input?.size, input?.mtime_ms)
+      }`;
+    }
+  }
+  return null;
+}

@@ -1,0 +1,135 @@
+import { type QueueMessage, QueueSource } from "../ingest/mod.ts";
+import { InFlight, type Journal, type ReplayEvent } from "../replay/mod.ts";
+import { system_clock } from "../runtime/mod.ts";
+import { make_ingest, open_log, with_producer } from "./open.ts";
+import { type Shell, UsageError } from "./shell.ts";
+
+/** Where a replay sends, one slice after the other. */
+export interface ReplaySink {
+  /** Resolves when there is room for more. */
+  send(events: readonly ReplayEvent[]): Promise<void>;
+  /** Resolves when all that was sent has arrived. */
+  drain(): Promise<void>;
+}
+
+/** Requests that wait for the brokers at once: enough to keep them busy while the next is made. */
+const REQUESTS = 4;
+const encoder = new TextEncoder();
+
+/** An event as a message; a bad row goes as it stands, and its headers say what is wrong with it. */
+function message_of({ file, line, key, value, fault }: ReplayEvent, paths: readonly string[]): QueueMessage {
+  const headers = { "tacho-file": encoder.encode(`${paths[file]}:${line}`) };
+  return {
+    key: encoder.encode(key),
+    value: encoder.encode(value),
+    headers: fault === null ? headers : { ...headers, "tacho-fault": encoder.encode(fault) },
+    timestamp_ms: system_clock.now_ms(),
+  };
+}
+
+/** Lends a sink into the first topic; what was sent when `work` ends is waited for, however it ends. */
+export async function into_topic(
+  shell: Shell,
+  paths: readonly string[],
+  journal: Journal,
+  work: (sink: ReplaySink) => Promise<void>,
+): Promise<void> {
+  await with_producer(shell, shell.config.topics[0]!, async (send) => {
+    const flight = new InFlight<readonly ReplayEvent[]>(
+      REQUESTS,
+      (events) => send(events.map((event) => message_of(event, paths))),
+      (events) => journal.arrived(events),
+    );
+    let warm = false;
+    const sink: ReplaySink = {
+      async send(events) {
+        await flight.put(events);
+        // While the client does not know the topic's leaders, a later request may overtake an earlier one.
+        if (!warm) await flight.drain();
+        warm = true;
+      },
+      drain: () => flight.drain(),
+    };
+    try {
+      await work(sink);
+    } catch (error) {
+      // What was on its way counts if it arrives; why the work ended is what has to be said.
+      await flight.drain().catch(() => {});
+      throw error;
+    }
+  });
+}
+
+/** The topic of records that go straight into the log. */
+const LOG_TOPIC = "replay";
+
+/** Wants a place in the configuration that takes trip events. Throws UsageError. */
+export function require_place({ config }: Shell, to: "kafka" | "log"): void {
+  if (to === "kafka" && config.kafka_brokers === null) {
+    throw new UsageError("replay: KAFKA_BROKERS is not set; name the brokers, or use --to log");
+  }
+  const topic = to === "kafka" ? config.topics[0] : LOG_TOPIC;
+  const mapped = config.mappings?.find((each) => each.topic === topic);
+  if (mapped === undefined) return;
+  throw new UsageError(
+    `replay: expected a topic of trip events, got "${topic}", which TACHO_MAPPINGS reads as records of ${mapped.mapping}`,
+  );
+}
+
+/** Lends a sink through the ingest loop into the log, as a topic of its own. What arrived is what is committed. */
+export async function into_log(
+  shell: Shell,
+  paths: readonly string[],
+  journal: Journal,
+  work: (sink: ReplaySink) => Promise<void>,
+): Promise<void> {
+  const opened = await open_log(shell);
+  const queue = new QueueSource({
+    topic: LOG_TOPIC,
+    cluster_id: "embedded",
+    bound: { messages: 40_000, bytes: 32 << 20 },
+    clock: system_clock,
+  });
+  const stop = new AbortController();
+  const ended = Promise.withResolvers<never>();
+  /** Slices on their way, each with the number of messages up to its end. */
+  const waiting: { readonly end: number; readonly events: readonly ReplayEvent[] }[] = [];
+  let offered = 0;
+  let arrived = Promise.withResolvers<void>();
+  const account = () => {
+    while (waiting.length > 0 && waiting[0]!.end <= ingest.counts.messages_read) {
+      journal.arrived(waiting.shift()!.events);
+    }
+    if (waiting.length > 0) return;
+    arrived.resolve();
+    arrived = Promise.withResolvers();
+  };
+  const ingest = make_ingest(shell, opened, queue, account);
+  const running = ingest.run(AbortSignal.any([stop.signal, shell.signal])).then(
+    () => ended.reject(shell.signal.reason),
+    (error) => ended.reject(error),
+  );
+  // Heard in the races below; after the work is done nobody needs to hear it.
+  ended.promise.catch(() => {});
+  const sink: ReplaySink = {
+    async send(events) {
+      waiting.push({ end: offered += events.length, events });
+      const messages = events.map((event) => message_of(event, paths));
+      await Promise.race([queue.offer(messages, shell.signal), ended.promise]);
+      shell.signal.throwIfAborted();
+    },
+    async drain() {
+      if (waiting.length > 0) await Promise.race([arrived.promise, ended.promise]);
+    },
+  };
+  try {
+    await work(sink);
+    const { admitted, duplicates, quarantined } = ingest.counts;
+    shell.logger.log("info", "replayed into the log", { messages: offered, admitted, duplicates, quarantined });
+  } finally {
+    stop.abort();
+    await running;
+    await queue.close();
+    await opened.database.close();
+  }
+}
