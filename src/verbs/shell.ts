@@ -62,7 +62,7 @@ const is_wrong_usage = (error: unknown): boolean =>
   error instanceof ConfigError || error instanceof UsageError || error instanceof DeploymentMismatch ||
   error instanceof MigrationError || error instanceof FileError || error instanceof ReplayRunning ||
   error instanceof DataDirectoryInUse || error instanceof Deno.errors.NotCapable ||
-  REFUSED.test(sqlstate(error) ?? "");
+  is_refused(error);
 
 /** Whether the database refuses us for good: waiting for it would not help. */
 export const is_refused = (error: unknown): boolean =>
