@@ -1,10 +1,10 @@
 import { canonical_json, type Fault } from "../domains/mod.ts";
 import { trips_domain } from "../domains/trips/mod.ts";
+import { type FileRow, open_record_file } from "../files/mod.ts";
 import { decode_record } from "../ingest/mod.ts";
 import { detect, field_of, index_lookup, type Lookup, type MappingForm, type SourceRecord } from "../mapping/mod.ts";
 import { system_clock } from "../runtime/mod.ts";
 import { builtin_mappings, definition_of, mapping_of } from "./mappings.ts";
-import { sample_rows } from "./sample_rows.ts";
 import { type Shell, UsageError } from "./shell.ts";
 
 /** `tacho mapping list`: the built-in mappings, with the fields by which each knows its records. */
@@ -59,7 +59,7 @@ export async function mapping_check_verb(
   };
   let rows = 0, faulty = 0;
   const made: Record<string, number> = {};
-  for await (const { line, ...row } of sample_rows(options.sample)) {
+  for await (const { line, ...row } of rows_of(options.sample)) {
     if (rows >= (options.first ?? Infinity)) break;
     signal.throwIfAborted();
     rows++;
@@ -84,9 +84,14 @@ const fault_json = ({ reason, path, detail }: Fault, record: SourceRecord): stri
   return canonical_json({ field: path, value, expected: detail.replace(/^expected /, ""), reason });
 };
 
+async function* rows_of(path: string): AsyncGenerator<FileRow> {
+  const file = await open_record_file(path);
+  for await (const { rows } of file.rows()) yield* rows;
+}
+
 async function detected(sample: string, business_zone: string): Promise<MappingForm> {
   const records: SourceRecord[] = [];
-  for await (const { record } of sample_rows(sample)) {
+  for await (const { record } of rows_of(sample)) {
     if (record !== null && records.push(record) >= TELLING) break;
   }
   const found = detect(builtin_mappings(), records, { business_zone });
@@ -107,7 +112,7 @@ async function read_lookups(form: MappingForm, given: readonly string[]): Promis
       );
     }
     const rows: SourceRecord[] = [];
-    for await (const { record } of sample_rows(file)) if (record !== null) rows.push(record);
+    for await (const { record } of rows_of(file)) if (record !== null) rows.push(record);
     lookups.set(name, index_lookup(rows, declared.key));
   }
   return lookups;
