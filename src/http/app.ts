@@ -7,6 +7,7 @@ import { add_breakdown_route } from "./breakdown_route.ts";
 import { add_daily_route } from "./daily_route.ts";
 import type { App, Bindings } from "./endpoint.ts";
 import { add_entity_routes } from "./entity_routes.ts";
+import { add_event_intake_route, type EventIntake, EVENTS_PATH, MOST_INTAKE_BYTES } from "./event_intake_route.ts";
 import { add_feed_route } from "./feed_route.ts";
 import { SECURITY_HEADERS } from "./headers.ts";
 import type { KpiSource } from "./kpi_source.ts";
@@ -19,6 +20,7 @@ import { add_trip_routes } from "./trip_routes.ts";
 
 /** What the HTTP app is made of. */
 export interface AppDeps extends KpiSource, OperationSource {
+  readonly intake: EventIntake;
   readonly hub: FeedHub;
   readonly logger: Logger;
   /** The bearer token; null leaves everything open. */
@@ -30,7 +32,7 @@ export interface AppDeps extends KpiSource, OperationSource {
 /** Answers a request that came from an address. Never rejects. */
 export type Handler = (request: Request, bindings: Bindings) => Promise<Response>;
 
-/** Largest body of a request. Only the session takes one. */
+/** Largest body of a request; events may be more. */
 const MOST_BODY_BYTES = 16_384;
 /** The SQLSTATE of a statement that took too long. */
 const QUERY_CANCELED = "57014";
@@ -39,9 +41,10 @@ const QUERY_CANCELED = "57014";
 export function make_app(deps: AppDeps): Handler {
   const app: App = new OpenAPIHono<{ Bindings: Bindings }>();
   app.use(async (context, next) => {
-    const { request, too_large } = await bounded(context.req.raw);
+    const most_bytes = context.req.path === EVENTS_PATH ? MOST_INTAKE_BYTES : MOST_BODY_BYTES;
+    const { request, too_large } = await bounded(context.req.raw, most_bytes);
     if (too_large) {
-      const detail = `expected a body of at most ${MOST_BODY_BYTES} bytes`;
+      const detail = `expected a body of at most ${most_bytes} bytes`;
       return problem({ status: 413, title: "Content too large", detail });
     }
     context.req.raw = request;
@@ -55,6 +58,7 @@ export function make_app(deps: AppDeps): Handler {
   add_series_route(app, deps);
   add_breakdown_route(app, deps);
   add_trip_routes(app, deps);
+  add_event_intake_route(app, deps);
   add_session_route(app, deps);
   add_operation_routes(app, deps);
   add_entity_routes(app, deps);
@@ -77,13 +81,13 @@ export function make_app(deps: AppDeps): Handler {
 }
 
 /** Reads a request's body whole before anything is answered: Deno's server resets connections that are answered earlier. */
-async function bounded(request: Request): Promise<{ request: Request; too_large: boolean }> {
+async function bounded(request: Request, most_bytes: number): Promise<{ request: Request; too_large: boolean }> {
   if (request.body === null) return { request, too_large: false };
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
   for await (const chunk of request.body) {
     size += chunk.byteLength;
-    if (size > MOST_BODY_BYTES) return { request, too_large: true };
+    if (size > most_bytes) return { request, too_large: true };
     chunks.push(new Uint8Array(chunk));
   }
   const { method, headers } = request;

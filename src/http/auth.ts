@@ -55,10 +55,15 @@ function cookie(request: Request, name: string): string | null {
   return null;
 }
 
+/** The token that a request gives as `Authorization: Bearer`; null when it gives none. */
+export function bearer_of(request: Request): string | null {
+  return /^Bearer +(.+)$/i.exec(request.headers.get("authorization") ?? "")?.[1] ?? null;
+}
+
 /** Whether a request may read what the token guards. */
 export function is_authorized(request: Request, token: string, now_ms: number): boolean {
-  const bearer = /^Bearer +(.+)$/i.exec(request.headers.get("authorization") ?? "");
-  if (bearer !== null) return is_token(bearer[1]!, token);
+  const bearer = bearer_of(request);
+  if (bearer !== null) return is_token(bearer, token);
   const session = cookie(request, SESSION_COOKIE);
   return session !== null && is_session(session, token, now_ms);
 }

@@ -20,6 +20,8 @@ export interface Endpoint<Query extends Shape, Path extends Shape> {
   readonly summary: string;
   readonly query: Query;
   readonly params: Path;
+  /** What it takes in, by content type; one that takes a body is asked by POST, all others by GET. */
+  readonly body?: Readonly<Record<string, { readonly schema: z.ZodType }>>;
   readonly answer: { readonly type: string; readonly schema: z.ZodType };
   /** Statuses besides 200 and 400, with what they mean. */
   readonly others?: Readonly<Record<number, string>>;
@@ -38,9 +40,10 @@ const PROBLEM = z.object({
   errors: z.array(z.object({ path: z.string(), detail: z.string() })),
 }).openapi("Problem");
 
-/** Adds a GET endpoint to the app and to its document. Parameters it does not know are refused, so that a misspelt filter is not taken for none. */
+/** Adds an endpoint to the app and to its document. Parameters it does not know are refused, so that a misspelt filter is not taken for none. */
 export function add_endpoint<Query extends Shape, Path extends Shape>(app: App, endpoint: Endpoint<Query, Path>): void {
-  const { path, summary, answer, others = {} } = endpoint;
+  const { path, summary, body, answer, others = {} } = endpoint;
+  const method = body === undefined ? "get" : "post";
   const query = z.strictObject(endpoint.query);
   const params = z.object(endpoint.params);
   const refused = (description: string) => ({
@@ -48,17 +51,17 @@ export function add_endpoint<Query extends Shape, Path extends Shape>(app: App, 
     content: { "application/problem+json": { schema: PROBLEM } },
   });
   app.openAPIRegistry.registerPath({
-    method: "get",
+    method,
     path,
     summary,
-    request: { query, params },
+    request: { query, params, ...(body === undefined ? {} : { body: { required: true, content: { ...body } } }) },
     responses: {
       200: { description: "What was asked for", content: { [answer.type]: { schema: answer.schema } } },
-      400: refused("A parameter is wrong; `errors` names each"),
+      400: refused(`A parameter${body === undefined ? "" : " or the body"} is wrong; \`errors\` names each`),
       ...Object.fromEntries(Object.entries(others).map(([status, meaning]) => [status, refused(meaning)])),
     },
   });
-  app.get(path.replaceAll(/\{(\w+)\}/g, ":$1"), async (context) => {
+  app[method](path.replaceAll(/\{(\w+)\}/g, ":$1"), async (context) => {
     const given = query.safeParse(Object.fromEntries(new URL(context.req.url).searchParams));
     const named = params.safeParse(context.req.param());
     if (given.success && named.success) {

@@ -4,9 +4,12 @@
  * What holds: every answer carries the security headers; every error is an RFC 9457 problem; whatever reads the log reads
  * one snapshot and carries its position as entity tag. With a token, `/api` and `/metrics` answer to its holders only.
  *
+ * Events may be posted by holders of the token alone, never by a session or for want of a token.
+ *
  * Deno's server has no timeouts of its own: anything exposed belongs behind a reverse proxy.
  */
 export { type AppDeps, type Handler, make_app } from "./app.ts";
+export type { EventIntake } from "./event_intake_route.ts";
 export { make_metrics, type Metrics, type MetricsReading } from "./metrics.ts";
 export type { ReadinessCheck } from "./operation_routes.ts";
 export { serve_http, type Served } from "./serve.ts";

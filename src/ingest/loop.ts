@@ -7,7 +7,7 @@ import { Halving } from "./halving.ts";
 import type { MessageSource, SourceBatch } from "./message_source.ts";
 import { Patience } from "./patience.ts";
 import type { Pipeline, PlannedBatch } from "./pipeline.ts";
-import { type IngestCounts, type IngestStatus, SlidingSum } from "./status.ts";
+import { type IngestCounts, type IngestStatus, new_counts, SlidingSum, take_batch } from "./status.ts";
 
 /** What the loop is made of. */
 export interface IngestOptions<Payload, State> {
@@ -34,7 +34,7 @@ export interface IngestOptions<Payload, State> {
  */
 export class Ingest<Payload, State> {
   readonly #options: IngestOptions<Payload, State>;
-  readonly counts: IngestCounts = { batches: 0, messages_read: 0, admitted: 0, duplicates: 0, quarantined: 0, late: 0 };
+  readonly counts: IngestCounts = new_counts();
   readonly #admitted = new SlidingSum(10);
   readonly #quarantined = new SlidingSum(60);
   readonly #patience: Patience;
@@ -206,13 +206,7 @@ export class Ingest<Payload, State> {
     const { source, cursors, now_ms, committed, quarantine_per_minute } = this.#options;
     cursors.commit(batch.cursors);
     source.committed(batch.cursors.map(({ topic, partition, to }) => ({ topic, partition, next_offset: to })));
-    const counts = this.counts;
-    counts.batches++;
-    counts.messages_read += batch.messages_read;
-    counts.admitted += batch.lines.length;
-    counts.duplicates += batch.duplicates;
-    counts.quarantined += batch.quarantined.length;
-    counts.late += batch.late;
+    take_batch(this.counts, batch);
     this.#admitted.add(now_ms(), batch.lines.length);
     this.#quarantined.add(now_ms(), batch.quarantined.length);
     this.#change("running", null);

@@ -7,10 +7,13 @@
  * Decision: planning of a batch overlaps the append of the one before (two stages), on an in-memory overlay of streams. Price: a
  * failure drops the overlay and everything planned on it. Measured: see `deno task bench`.
  *
+ * What is handed in by a request takes the same way through a `DirectIntake`, beside the loop: each request is a batch of its own.
+ *
  * What was set aside goes the same way again in a `Retry`, in another process than the loop's or the same, at any time.
  */
 export * from "./cursors.ts";
 export * from "./decode.ts";
+export * from "./direct_intake.ts";
 export * from "./loop.ts";
 export type { TopicMappings } from "./mapped.ts";
 export * from "./message_source.ts";

@@ -36,6 +36,9 @@ export interface PlanInput<Payload, State> {
 /** What becomes of what a message was decoded into. */
 export type Outcome = "admitted" | "duplicate" | "quarantined";
 
+/** Where an event lies: in the log, or among those that its batch admits, from 1. */
+export type Place = { readonly position: number } | { readonly ordinal: number };
+
 /** What a batch comes to. */
 export interface Plan<State> {
   /** Of each decoded item, in the order they were given; events and quarantined are in that order too. */
@@ -46,6 +49,8 @@ export interface Plan<State> {
   /** A message that a mapping made several events of counts as often as it has events; what of it is set aside counts once. */
   readonly messages_read: number;
   readonly duplicates: number;
+  /** The earlier event of each duplicate, in the order they were given. */
+  readonly earlier: readonly Place[];
   readonly quarantined: readonly QuarantinedMessage[];
   readonly late: number;
   readonly watermark_us: number | null;
@@ -101,8 +106,9 @@ export function plan<Payload, State>(
   const outcomes: Outcome[] = [];
   const events: LineOf[] = [];
   const quarantined: QuarantinedMessage[] = [];
+  const earlier: Place[] = [];
   const changes = new CellChanges(domain, days);
-  let messages_read = decoded.length, duplicates = 0, late = 0;
+  let messages_read = decoded.length, late = 0;
   let watermark_us = input.watermark_us;
   let closed_before_us = watermark_us === null ? -Infinity : closed_before(watermark_us);
 
@@ -136,7 +142,7 @@ export function plan<Payload, State>(
     if (known !== null) {
       if (same_content(event, known)) {
         outcomes.push("duplicate");
-        duplicates++;
+        earlier.push(known.place);
       } else refuse(item, "plan", identity_conflict(event));
       continue;
     }
@@ -167,16 +173,8 @@ export function plan<Payload, State>(
     stream.contribution = after;
     stream.fresh.push(event);
     const { stream_id, event_id, type, schema_version, occurred_at_us, data } = event;
-    events.push({
-      stream_id,
-      event_id,
-      type,
-      schema_version,
-      occurred_at_us,
-      data,
-      metadata,
-      revision: stream.revision,
-    });
+    const { revision } = stream;
+    events.push({ stream_id, event_id, type, schema_version, occurred_at_us, data, metadata, revision });
     stream.ordinals.push(events.length);
     stream.hashes.push(hash);
     changes.replace(before, after, events.length);
@@ -207,7 +205,8 @@ export function plan<Payload, State>(
     streams: changed,
     changes,
     messages_read,
-    duplicates,
+    duplicates: earlier.length,
+    earlier,
     quarantined,
     late,
     watermark_us,
@@ -223,10 +222,11 @@ function earlier_with_id<Payload, State>(
   event: DomainEvent<Payload>,
   hash: number,
   stored: ReadonlyMap<number, RecordedEvent>,
-): Content | null {
+): Content & { readonly place: Place } | null {
   for (let i = 0; i < stream.fresh.length; i++) {
     const other = stream.fresh[i]!;
-    if (stream.hashes[i] === hash && other.event_id === event.event_id) return other;
+    if (stream.hashes[i] !== hash || other.event_id !== event.event_id) continue;
+    return { ...other, place: { ordinal: stream.ordinals[i]! } };
   }
   const hashes = stream.before?.hashes ?? [];
   for (let i = 0; i < hashes.length; i++) {
@@ -236,7 +236,8 @@ function earlier_with_id<Payload, State>(
     if (other === undefined) {
       throw new Error(`plan: event ${position} of ${JSON.stringify(event.stream_id)} was not loaded`);
     }
-    if (other.event_id === event.event_id) return { ...other, data: canonical_json(parse_json(other.data)) };
+    if (other.event_id !== event.event_id) continue;
+    return { ...other, data: canonical_json(parse_json(other.data)), place: { position } };
   }
   return null;
 }

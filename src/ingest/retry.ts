@@ -3,20 +3,17 @@ import { canonical_json } from "../domains/mod.ts";
 import {
   filter_note,
   type HeldMessage,
-  type LineOf,
   type QuarantineFilter,
   read_head,
   read_held,
   SettledElsewhere,
-  type Settlement,
   StreamChangedElsewhere,
 } from "../event_log/mod.ts";
 import { backoff_ms, wait } from "../runtime/mod.ts";
-import type { Decoded } from "./decode.ts";
 import { accuse } from "./halving.ts";
-import type { SourceBatch, SourceMessage } from "./message_source.ts";
+import { type MessageOutcome, outcomes_of } from "./message_outcomes.ts";
+import type { SourceBatch } from "./message_source.ts";
 import type { Pipeline } from "./pipeline.ts";
-import type { Plan } from "./plan.ts";
 import { Rehearsal } from "./rehearsal.ts";
 
 /** What a retry is made of. */
@@ -128,7 +125,7 @@ export class Retry<Payload, State> {
     for (const each of became) this.#count(each);
   }
 
-  #count({ status, fault, events }: MessageOutcome): void {
+  #count({ status, fault, events }: MessageOutcome<HeldMessage>): void {
     const hold = (reason: string) => this.counts.held.set(reason, (this.counts.held.get(reason) ?? 0) + 1);
     const met = events.map((event) => this.#rehearsal?.meet(event) ?? "new");
     if (fault !== null) hold(fault.reason);
@@ -150,37 +147,4 @@ function batches_of(messages: readonly HeldMessage[]): SourceBatch[] {
     } else batches.push({ topic, partition, from_offset: offset, next_offset: offset + 1, messages: [message] });
   }
   return batches;
-}
-
-/** What became of a message: held while any of its events is, admitted when one of them was new. */
-interface MessageOutcome {
-  readonly message: HeldMessage;
-  status: Settlement["status"];
-  fault: Settlement["fault"];
-  /** Those admitted: several where a mapping made several of the message. */
-  readonly events: LineOf[];
-}
-
-/** What a plan makes of the messages that it was made from. */
-function outcomes_of(
-  messages: readonly HeldMessage[],
-  decoded: readonly Decoded<unknown>[],
-  { outcomes, events, quarantined }: Pick<Plan<unknown>, "outcomes" | "events" | "quarantined">,
-): MessageOutcome[] {
-  const became = new Map<SourceMessage, MessageOutcome>(
-    messages.map((message) => [message, { message, status: "duplicate", fault: null, events: [] }]),
-  );
-  let event = 0, fault = 0;
-  for (const [i, { message }] of decoded.entries()) {
-    const own = became.get(message)!;
-    const outcome = outcomes[i]!;
-    if (outcome === "quarantined") {
-      own.status = "held";
-      own.fault ??= quarantined[fault++]!;
-    } else if (outcome === "admitted") {
-      own.events.push(events[event++]!);
-      if (own.status !== "held") own.status = "admitted";
-    }
-  }
-  return [...became.values()];
 }

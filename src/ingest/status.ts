@@ -1,3 +1,5 @@
+import type { Batch } from "../event_log/mod.ts";
+
 /** What ingest is doing, for the page, /readyz and the log. `since_ms`: when it began to. */
 export interface IngestStatus {
   readonly state: "starting" | "running" | "paused" | "stopped";
@@ -15,6 +17,21 @@ export interface IngestCounts {
   duplicates: number;
   quarantined: number;
   late: number;
+}
+
+/** Counts of nothing. */
+export const new_counts = (): IngestCounts => (
+  { batches: 0, messages_read: 0, admitted: 0, duplicates: 0, quarantined: 0, late: 0 }
+);
+
+/** Adds a committed batch to counts. */
+export function take_batch(counts: IngestCounts, batch: Batch): void {
+  counts.batches++;
+  counts.messages_read += batch.messages_read;
+  counts.admitted += batch.lines.length;
+  counts.duplicates += batch.duplicates;
+  counts.quarantined += batch.quarantined.length;
+  counts.late += batch.late;
 }
 
 /** A sum over a sliding window of whole seconds, bounded. */

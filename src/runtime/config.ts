@@ -212,6 +212,9 @@ export function read_config(variables: Readonly<Record<string, string | undefine
     faults.push("TACHO_KAFKA_SASL: needs TACHO_KAFKA_USERNAME and TACHO_KAFKA_PASSWORD as well");
   }
   const { topics, mappings } = config as Partial<Config>;
+  if (topics?.includes("http") === true) {
+    faults.push('TACHO_TOPICS: "http" is where events posted to the API are logged; name another topic');
+  }
   const mapped = (mappings ?? []).map(({ topic }) => topic);
   for (const [i, topic] of mapped.entries()) {
     if (topics?.includes(topic) === false) {

@@ -1,4 +1,5 @@
 import { TRIP_MAPPINGS } from "../domains/trips/mappings/mod.ts";
+import { mapped_topic } from "../ingest/mod.ts";
 import {
   BuiltinMapping,
   type DeclaredMapping,
@@ -47,14 +48,17 @@ export function mapping_of(form: MappingForm, context: MappingContext): Declared
   return made.value;
 }
 
-/** The mappings of the configuration's topics, without tables: what a table would give is unknown. Throws ConfigError. */
+/**
+ * The mappings of topics, without tables: what a table would give is unknown. Those of the configuration's topics, and the built-in ones
+ * of the topics under which posted records are logged. Throws ConfigError.
+ */
 export function topic_mappings({ mappings, time_zone }: Config): ReadonlyMap<string, DeclaredMapping> {
+  const context = { business_zone: time_zone };
   try {
-    return new Map(
-      (mappings ?? []).map((
-        { topic, mapping },
-      ) => [topic, mapping_of(definition_of(mapping), { business_zone: time_zone })]),
-    );
+    return new Map([
+      ...builtin_mappings().map(({ name, form }) => [mapped_topic(name), mapping_of(form, context)] as const),
+      ...(mappings ?? []).map(({ topic, mapping }) => [topic, mapping_of(definition_of(mapping), context)] as const),
+    ]);
   } catch (error) {
     if (!(error instanceof InvalidMapping || error instanceof UsageError)) throw error;
     throw new ConfigError([`TACHO_MAPPINGS: ${error.message}`]);

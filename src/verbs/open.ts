@@ -9,7 +9,15 @@ import {
   type OutgoingMessage,
   session_settings,
 } from "../ingest/kafka/mod.ts";
-import { Cursors, Ingest, type MessageSource, Pipeline, type SourceState, type TopicMappings } from "../ingest/mod.ts";
+import {
+  Cursors,
+  DirectIntake,
+  Ingest,
+  type MessageSource,
+  Pipeline,
+  type SourceState,
+  type TopicMappings,
+} from "../ingest/mod.ts";
 import { type Days, days_in } from "../kpi/mod.ts";
 import { backoff_ms, system_clock, wait } from "../runtime/mod.ts";
 import { is_refused, type Shell, VERSION } from "./shell.ts";
@@ -153,5 +161,26 @@ export function make_ingest(
     now_ms: system_clock.now_ms,
     random: Math.random,
     committed,
+  });
+}
+
+/**
+ * Takes in the trip events that are posted, until the signal.
+ * @param committed hears of every committed batch, and how many seconds after its planning that was
+ */
+export function make_direct_intake(
+  shell: Shell,
+  opened: Opened,
+  committed: (seconds: number) => void,
+  mappings: TopicMappings,
+) {
+  return new DirectIntake({
+    database: opened.database,
+    pipeline: make_pipeline(shell, opened, mappings),
+    logger: shell.logger,
+    random: Math.random,
+    committed,
+    now_ms: system_clock.now_ms,
+    signal: shell.signal,
   });
 }

@@ -1,11 +1,11 @@
 import { trips_board } from "../domains/trips/mod.ts";
 import { FeedHub, interval_ticker } from "../feed/mod.ts";
 import { ASSETS, make_app, make_metrics, make_static_files, serve_http } from "../http/mod.ts";
-import type { MessageSource } from "../ingest/mod.ts";
+import type { IngestCounts, MessageSource } from "../ingest/mod.ts";
 import { backoff_ms, type Logger, system_clock, wait } from "../runtime/mod.ts";
 import { HealthWatch, readiness_of } from "./health_watch.ts";
-import { topic_mappings } from "./mappings.ts";
-import { kafka_source, make_ingest, open_log, type Opened } from "./open.ts";
+import { builtin_mappings, topic_mappings } from "./mappings.ts";
+import { kafka_source, make_direct_intake, make_ingest, open_log, type Opened } from "./open.ts";
 import { type Shell, UsageError, VERSION } from "./shell.ts";
 
 /** What a program that serves is asked to do beside. */
@@ -39,6 +39,7 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
     hub.wake();
   };
   const ingest = make_ingest(shell, opened, source, wake, mappings);
+  const direct = make_direct_intake(shell, opened, wake, mappings);
   const health = new HealthWatch(database, {
     status: () => ingest.status(),
     lag: () => source.lag(),
@@ -57,16 +58,16 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
     settings: { build: VERSION, time_zone: config.time_zone, currency: config.currency },
   });
   const metrics = make_metrics(() => {
-    const { messages_read: read, admitted, duplicates, quarantined, late } = ingest.counts;
+    const both = (name: keyof IngestCounts): number => ingest.counts[name] + direct.counts[name];
     const { subscribers, frames, encodes, skipped } = hub.counts();
     const feed = { subscribers, feed_frames: frames, feed_encodes: encodes, feed_skipped: skipped };
     return {
       position: health.head()?.position ?? 0,
-      read,
-      admitted,
-      duplicates,
-      quarantined,
-      late,
+      read: both("messages_read"),
+      admitted: both("admitted"),
+      duplicates: both("duplicates"),
+      quarantined: both("quarantined"),
+      late: both("late"),
       lag: source.lag(),
       ...feed,
     };
@@ -77,6 +78,10 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
     hub,
     logger,
     metrics,
+    intake: {
+      submit: (topic, messages) => direct.submit(topic, messages),
+      mappings: builtin_mappings().map(({ name }) => name),
+    },
     board: trips_board,
     clock: system_clock,
     time_zone: config.time_zone,

@@ -33,6 +33,7 @@ export async function make_http_side(
     logger: silent,
     token: null,
     readiness: () => [],
+    intake: { submit: () => Promise.reject(new Error("no test expects events to be posted here")), mappings: [] },
     metrics: make_metrics(() => ({ ...figures, subscribers: 0, feed_frames: 0, feed_encodes: 0, feed_skipped: 0 })),
     static_files: await make_static_files({
       "index.html": "<!doctype html><title>t</title>",

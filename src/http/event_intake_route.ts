@@ -1,0 +1,123 @@
+import { z } from "@hono/zod-openapi";
+import { DIRECT_TOPIC, type DirectAnswer, type DirectMessage, mapped_topic } from "../ingest/mod.ts";
+import type { Clock } from "../runtime/mod.ts";
+import { bearer_of, is_token } from "./auth.ts";
+import { add_endpoint, type App } from "./endpoint.ts";
+import { POSTED_TYPES, read_posted } from "./posted_messages.ts";
+import { bad_request, problem } from "./problem.ts";
+
+export const EVENTS_PATH = "/api/v1/events";
+/** Largest body of a request with events. */
+export const MOST_INTAKE_BYTES = 1_048_576;
+/** Most messages of a request: they are one transaction. */
+const MOST_MESSAGES = 1_000;
+
+/** Where posted events go. */
+export interface EventIntake {
+  readonly submit: (topic: string, messages: readonly DirectMessage[]) => Promise<DirectAnswer>;
+  /** The names of the mappings whose topics it knows. */
+  readonly mappings: readonly string[];
+}
+
+interface IntakeSource {
+  readonly intake: EventIntake;
+  readonly token: string | null;
+  readonly clock: Clock;
+}
+
+const RESULT = z.object({
+  status: z.enum(["admitted", "duplicate", "quarantined"]),
+  offset: z.number().describe("Where the message stands in its topic; with it quarantine names it"),
+  positions: z.array(z.number()).describe("Of its events in the log; of a duplicate, of the earlier event"),
+  reason: z.string().optional(),
+  path: z.string().nullable().optional(),
+  detail: z.string().optional(),
+}).openapi("EventResult");
+
+const EVENT = z.record(z.string(), z.unknown());
+const BODIES: Readonly<Record<(typeof POSTED_TYPES)[number], z.ZodType>> = {
+  "application/json": z.union([EVENT, z.array(EVENT)]),
+  "application/x-ndjson": z.string(),
+  "application/cloudevents+json": EVENT,
+  "application/cloudevents-batch+json": z.array(EVENT),
+};
+
+const REFUSALS: Readonly<Record<(DirectAnswer & { ok: false })["reason"], string>> = {
+  line_is_full: "as many requests wait as this server allows; nothing of this one was taken",
+  overtaken: "others change the same trips faster; send it again, what is in the log already is recognised",
+  closing: "the server is closing; send it again, what is in the log already is recognised",
+};
+
+/** Adds `POST /api/v1/events`: events go the way that Kafka's go, and the answer says what became of each. */
+export function add_event_intake_route(app: App, source: IntakeSource): void {
+  const { intake, clock } = source;
+  const names = intake.mappings.join(", ");
+  add_endpoint(app, {
+    path: EVENTS_PATH,
+    summary:
+      "Take in events, one or several, as CloudEvents, bare JSON or records of a mapping; one result each, in order",
+    query: {
+      mapping: z.string().refine((name) => intake.mappings.includes(name), `expected one of ${names}`).optional(),
+    },
+    params: {},
+    body: Object.fromEntries(POSTED_TYPES.map((type) => [type, { schema: BODIES[type] }])),
+    answer: {
+      type: "application/json",
+      schema: z.object({ topic: z.string(), results: z.array(RESULT) }).openapi("EventResults"),
+    },
+    others: {
+      401: "No `Authorization: Bearer` with the token; a session does not do",
+      403: "The server has no token",
+      413: `More than ${MOST_INTAKE_BYTES} bytes or ${MOST_MESSAGES} messages`,
+      415: "Another content type, or a content encoding",
+      503: "The database is away, or too many requests wait; send it again, nothing is counted twice",
+    },
+    respond: async ({ mapping }, request) => {
+      const refusal = refuse_stranger(request, source.token);
+      if (refusal !== null) return refusal;
+      const body = new Uint8Array(await request.arrayBuffer());
+      const posted = read_posted(request.headers, body, clock.now_ms(), mapping !== undefined);
+      if (!posted.ok) {
+        const { status, detail } = posted;
+        return status === 400 ? bad_request(detail, []) : problem({ status, title: "Unsupported media type", detail });
+      }
+      const { messages } = posted;
+      if (messages.length > MOST_MESSAGES) {
+        const detail = `expected at most ${MOST_MESSAGES} messages, got ${messages.length}; nothing of them was taken`;
+        return problem({ status: 413, title: "Content too large", detail });
+      }
+      const topic = mapping === undefined ? DIRECT_TOPIC : mapped_topic(mapping);
+      const answer: DirectAnswer = messages.length === 0
+        ? { ok: true, results: [] }
+        : await intake.submit(topic, messages);
+      return answer.ok ? told(topic, answer) : problem({
+        status: 503,
+        title: "Not taken",
+        detail: REFUSALS[answer.reason],
+        headers: { "retry-after": "1" },
+      });
+    },
+  });
+}
+
+/** Browsers send a session along with what another site makes them post, so it counts for nothing here; neither does loopback. */
+function refuse_stranger(request: Request, token: string | null): Response | null {
+  if (token === null) {
+    const detail =
+      "set TACHO_TOKEN and send it as `Authorization: Bearer …`: without a token anyone's page could post here";
+    return problem({ status: 403, title: "Forbidden", detail });
+  }
+  const bearer = bearer_of(request);
+  if (bearer !== null && is_token(bearer, token)) return null;
+  const detail = "send the token as `Authorization: Bearer …`; a session may read, not post";
+  return problem({ status: 401, title: "Unauthorized", detail, headers: { "www-authenticate": "Bearer" } });
+}
+
+function told(topic: string, { results }: DirectAnswer & { ok: true }): Response {
+  const told = results.map(({ fault, ...rest }) => {
+    if (fault === null) return rest;
+    const { reason, path, detail } = fault;
+    return { ...rest, reason, path, detail };
+  });
+  return Response.json({ topic, results: told }, { headers: { "cache-control": "no-store" } });
+}

@@ -1,0 +1,166 @@
+import { type Database, is_outage, sqlstate } from "../database/mod.ts";
+import {
+  type Appended,
+  CursorMoved,
+  type QuarantinedMessage,
+  read_cursors,
+  read_head,
+  StreamChangedElsewhere,
+} from "../event_log/mod.ts";
+import { backoff_ms, type Logger, wait } from "../runtime/mod.ts";
+import { accuse } from "./halving.ts";
+import { outcomes_of } from "./message_outcomes.ts";
+import type { SourceMessage } from "./message_source.ts";
+import type { Pipeline } from "./pipeline.ts";
+import type { Place } from "./plan.ts";
+import { type IngestCounts, new_counts, take_batch } from "./status.ts";
+
+/** What is handed in directly is logged under this topic; the configuration refuses a topic of Kafka's that has its name. */
+export const DIRECT_TOPIC = "http";
+const PARTITION = 0;
+const CLUSTER_ID = "http";
+
+/** The topic of records that a mapping of that name takes: by it a retry finds the mapping. Kafka allows no such name. */
+export const mapped_topic = (mapping: string): string => `${DIRECT_TOPIC}:${mapping}`;
+
+/** A message that is handed in; it gets its offset when it is appended. */
+export type DirectMessage = Omit<SourceMessage, "offset">;
+
+/** What became of one message. */
+export interface DirectResult {
+  readonly status: "admitted" | "duplicate" | "quarantined";
+  readonly offset: number;
+  /** Of its events in the log: those admitted, and of duplicates the earlier event. */
+  readonly positions: readonly number[];
+  /** Why it is in quarantine; null when it is not. */
+  readonly fault: Pick<QuarantinedMessage, "reason" | "path" | "detail"> | null;
+}
+
+/** Of each message, in their order; or why they have to be handed in again. Then some may be in the log, which does no harm. */
+export type DirectAnswer =
+  | { readonly ok: true; readonly results: readonly DirectResult[] }
+  | { readonly ok: false; readonly reason: "line_is_full" | "overtaken" | "closing" };
+
+/** What direct intake is made of. */
+export interface DirectIntakeOptions<Payload, State> {
+  readonly database: Database;
+  /** One of its own: no other batches go through it. */
+  readonly pipeline: Pipeline<Payload, State>;
+  readonly logger: Logger;
+  /** In [0, 1): jitters waits. */
+  readonly random: () => number;
+  /** Hears of every committed batch, and how many seconds after its planning that was: a hint for the feed. */
+  readonly committed: (seconds: number) => void;
+  readonly now_ms: () => number;
+  /** Ends waits; what is in the line then is refused. */
+  readonly signal: AbortSignal;
+}
+
+/** Requests in the line, the one being worked on included. */
+const LONGEST_LINE = 64;
+/** Rivals that were faster so often in a row are not fought any longer: at most some four seconds. */
+const MOST_ATTEMPTS = 10;
+const FIRST_WAIT_MS = 20, LONGEST_WAIT_MS = 1_000;
+
+/**
+ * Takes messages that nobody keeps for us: what is handed in is in the log or in quarantine when it is answered, or it is refused.
+ *
+ * The messages handed in together are one transaction, under offsets of a cursor of their own, planned from what is committed. One is worked
+ * on at a time, the others wait in a bounded line. A rival (ingest, another instance) that was faster is met by planning anew; messages that
+ * fail for a reason nobody foresaw are worked off in halves until the culprit is alone, and that one is quarantined. An outage is thrown, for
+ * all who wait in the line: nobody here may wait for ever.
+ */
+export class DirectIntake<Payload, State> {
+  readonly counts: IngestCounts = new_counts();
+  readonly #options: DirectIntakeOptions<Payload, State>;
+  #line = 0;
+  #last: Promise<unknown> = Promise.resolve();
+  #outages = 0;
+  #outage: unknown = null;
+
+  constructor(options: DirectIntakeOptions<Payload, State>) {
+    this.#options = options;
+  }
+
+  /** Appends the messages, at least one, under a topic. Rejects on an outage, and when not even the quarantine takes a message. */
+  async submit(topic: string, messages: readonly DirectMessage[]): Promise<DirectAnswer> {
+    const { signal } = this.#options;
+    if (signal.aborted) return { ok: false, reason: "closing" };
+    if (this.#line >= LONGEST_LINE) return { ok: false, reason: "line_is_full" };
+    this.#line++;
+    const outages = this.#outages;
+    const turn = this.#last.then(() => {
+      if (this.#outages > outages) throw this.#outage;
+      return this.#work_off(topic, messages);
+    });
+    // Who handed it in meets the failure; the next one only waits for the end.
+    this.#last = turn.catch(() => {});
+    try {
+      const results = await turn;
+      return results === null ? { ok: false, reason: "overtaken" } : { ok: true, results };
+    } catch (error) {
+      if (signal.aborted && error === signal.reason) return { ok: false, reason: "closing" };
+      throw error;
+    } finally {
+      this.#line--;
+    }
+  }
+
+  /** Null when rivals were faster every time. */
+  async #work_off(topic: string, messages: readonly DirectMessage[]): Promise<DirectResult[] | null> {
+    const { logger, random, signal } = this.#options;
+    let failure: unknown;
+    for (let in_vain = 1;; in_vain++) {
+      try {
+        return await this.#attempt(topic, messages, failure);
+      } catch (error) {
+        if (error instanceof CursorMoved || error instanceof StreamChangedElsewhere) {
+          if (in_vain === MOST_ATTEMPTS) return null;
+          await wait(backoff_ms(in_vain, random(), FIRST_WAIT_MS, LONGEST_WAIT_MS), signal);
+        } else if (is_outage(error)) {
+          this.#outages++;
+          this.#outage = error;
+          throw error;
+        } else if (failure !== undefined) {
+          throw error;
+        } else if (messages.length === 1) {
+          logger.log("error", "quarantine a message that could not be appended", { reason: error });
+          failure = error;
+        } else {
+          logger.log("error", "appending failed", { reason: error, sqlstate: sqlstate(error) });
+          const middle = messages.length >> 1;
+          const first = await this.#work_off(topic, messages.slice(0, middle));
+          const second = first === null ? null : await this.#work_off(topic, messages.slice(middle));
+          return first === null || second === null ? null : [...first, ...second];
+        }
+      }
+    }
+  }
+
+  /** @param failure what is known to keep the message out; undefined: nothing */
+  async #attempt(topic: string, handed_in: readonly DirectMessage[], failure: unknown): Promise<DirectResult[]> {
+    const { database, pipeline, committed, now_ms } = this.#options;
+    const [head, cursors] = await Promise.all([read_head(database), read_cursors(database)]);
+    pipeline.forget(head.watermark_us);
+    const from = cursors.find((cursor) => cursor.topic === topic && cursor.partition === PARTITION)?.next_offset ??
+      null;
+    const from_offset = from ?? 0, next_offset = from_offset + handed_in.length;
+    const messages = handed_in.map((message, i) => ({ ...message, offset: from_offset + i }));
+    const batches = [{ topic, partition: PARTITION, from_offset, next_offset, messages }];
+    const advance = { topic, partition: PARTITION, from, to: next_offset };
+    const decoded = failure === undefined ? pipeline.decode(batches) : accuse(batches, failure);
+    const planned = await pipeline.plan(batches, [advance], CLUSTER_ID, decoded);
+    const appended = await pipeline.append(planned);
+    take_batch(this.counts, planned.batch);
+    committed((now_ms() - planned.batch.recorded_at_us / 1000) / 1000);
+    return outcomes_of(messages, decoded, planned.plan).map(({ message, status, fault, places }) => ({
+      status: status === "held" ? "quarantined" : status,
+      offset: message.offset,
+      positions: places.map((place) => position_of(place, appended)),
+      fault,
+    }));
+  }
+}
+
+const position_of = (place: Place, { before_first }: Appended): number =>
+  "position" in place ? place.position : before_first + place.ordinal;

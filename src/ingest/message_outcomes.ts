@@ -1,0 +1,44 @@
+import type { LineOf, Settlement } from "../event_log/mod.ts";
+import type { Decoded } from "./decode.ts";
+import type { SourceMessage } from "./message_source.ts";
+import type { Place, Plan } from "./plan.ts";
+
+/** What became of a message: held while any of its events is, admitted when one of them was new. */
+export interface MessageOutcome<Message extends SourceMessage> {
+  readonly message: Message;
+  status: Settlement["status"];
+  fault: Settlement["fault"];
+  /** Those admitted: several where a mapping made several of the message. */
+  readonly events: LineOf[];
+  /** Where its events lie: those admitted, and of duplicates the earlier event. */
+  readonly places: Place[];
+}
+
+/** What a plan makes of the messages that it was made from, in their order. */
+export function outcomes_of<Message extends SourceMessage>(
+  messages: readonly Message[],
+  decoded: readonly Decoded<unknown>[],
+  plan: Pick<Plan<unknown>, "outcomes" | "events" | "earlier" | "quarantined">,
+): MessageOutcome<Message>[] {
+  const became = new Map<SourceMessage, MessageOutcome<Message>>(
+    messages.map((message) => [message, { message, status: "duplicate", fault: null, events: [], places: [] }]),
+  );
+  let event = 0, duplicate = 0, fault = 0;
+  for (const [i, { message }] of decoded.entries()) {
+    const own = became.get(message)!;
+    switch (plan.outcomes[i]!) {
+      case "quarantined":
+        own.status = "held";
+        own.fault ??= plan.quarantined[fault++]!;
+        break;
+      case "admitted":
+        own.events.push(plan.events[event++]!);
+        own.places.push({ ordinal: event });
+        if (own.status !== "held") own.status = "admitted";
+        break;
+      case "duplicate":
+        own.places.push(plan.earlier[duplicate++]!);
+    }
+  }
+  return [...became.values()];
+}
