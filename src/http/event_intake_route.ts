@@ -57,7 +57,10 @@ export function add_event_intake_route(app: App, source: IntakeSource): void {
     summary:
       "Take in events, one or several, as CloudEvents, bare JSON or records of a mapping; one result each, in order",
     query: {
-      mapping: z.string().refine((name) => intake.mappings.includes(name), `expected one of ${names}`).optional(),
+      mapping: z.string().refine((name) => intake.mappings.includes(name), `expected one of ${names}`).describe(
+        `A built-in one: ${names}`,
+      )
+        .optional(),
     },
     params: {},
     body: Object.fromEntries(POSTED_TYPES.map((type) => [type, { schema: BODIES[type] }])),
