@@ -10,9 +10,9 @@ import { compare_with_database, oracle, type SourceMessage } from "../support/or
 import { shared_postgres } from "../support/postgres.ts";
 import { whole_trip } from "../support/trip_events.ts";
 import { builtin } from "../support/trip_mapping.ts";
-import { LIMITS, message, migrated, TEST_TIME_ZONE } from "../support/trip_pipeline.ts";
+import { feed, LIMITS, message, migrated, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";
 import { until } from "../support/until.ts";
-import { verified } from "../support/verified_log.ts";
+import { batch_of, verified } from "../support/verified_log.ts";
 
 /** A test with a database of its own, on as many connections as two programs would have. */
 function intake_test(name: string, fn: (database: Database, other: Database) => Promise<void>): void {
@@ -225,6 +225,21 @@ intake_test(
       ...by_kafka.map((event, offset) => ({ ...message(offset, event), topic: "trips", partition: 0 })),
       ...taken,
     ]);
+  },
+);
+
+intake_test(
+  "a trip that ingest changes between plan and append is planned anew, nobody is accused",
+  async (database, other) => {
+    const [requested, started] = whole_trip("A");
+    let rivals = 0;
+    const overtaken = new WatchedDatabase(database, async (place) => {
+      if (place !== "begin" || rivals++ > 0) return;
+      await feed(trip_pipeline(other), [batch_of([message(0, requested)], 0, 1)]);
+    });
+    const { post } = await make_intake_side(overtaken);
+    assert.deepEqual(results(await post(started)), [{ status: "admitted", offset: 0, positions: [2] }]);
+    assert.equal(rivals, 2);
   },
 );
 

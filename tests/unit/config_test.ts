@@ -123,6 +123,7 @@ Deno.test("mappings of topics are read as pairs; a topic that is not consumed, o
   assert.deepEqual(faults_of({ TACHO_MAPPINGS: "rides=ride_sharing" }), [
     'TACHO_MAPPINGS: expected a topic of TACHO_TOPICS (trips), got "rides"',
   ]);
+  assert.match(faults_of({ TACHO_TOPICS: "trips,http" }).join(), /^TACHO_TOPICS: "http" is where events posted/);
   assert.deepEqual(faults_of({ TACHO_MAPPINGS: "trips=a,trips=b" }), ['TACHO_MAPPINGS: names the topic "trips" twice']);
   assert.deepEqual(faults_of({ TACHO_MAPPINGS: "trips" }), [
     'TACHO_MAPPINGS: expected topic=name-or-file, got "trips"',
