@@ -2,6 +2,7 @@ import event_log from "../../migrations/0001_event_log.sql" with { type: "text" 
 import trips from "../../migrations/0002_trips.sql" with { type: "text" };
 import program_role from "../../migrations/0003_program_role.sql" with { type: "text" };
 import quarantine from "../../migrations/0004_quarantine.sql" with { type: "text" };
+import pickup_h3 from "../../migrations/0005_pickup_h3.sql" with { type: "text" };
 
 /** A migration: forward only, one purpose. */
 export interface Migration {
@@ -16,4 +17,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 2, name: "trips", sql: trips },
   { version: 3, name: "program_role", sql: program_role },
   { version: 4, name: "quarantine", sql: quarantine },
+  { version: 5, name: "pickup_h3", sql: pickup_h3 },
 ];

@@ -39,32 +39,50 @@ export async function read_head(database: Queryable): Promise<Head> {
   };
 }
 
-/** The program's time zone or currency is not the one this database was begun with. */
+/** The program's time zone, currency or H3 resolution is not the one this database was begun with. */
 export class DeploymentMismatch extends Error {
   override readonly name = "DeploymentMismatch";
 }
 
+/** What the cells of a database are made by. */
+export interface Deployment {
+  readonly time_zone: string;
+  readonly currency: string;
+  /** Of the H3 cells that pickups are counted by; null: by none. */
+  readonly h3_resolution: number | null;
+}
+
+/** The resolution of a database whose first configuration names none. */
+export const DEFAULT_H3_RESOLUTION = 8;
+
 /**
- * Fixes time zone and currency of a database at its first start; from then on refuses others: day cells and sums of two kinds do not mix.
+ * Fixes time zone, currency and H3 resolution of a database at its first start; from then on refuses others: cells of two kinds do not mix.
  * Throws DeploymentMismatch.
+ * @param wanted what the configuration says; one that names no H3 resolution takes what the database has
+ * @returns what holds for this database
  */
 export async function settle_deployment(
   database: Database,
-  wanted: { readonly time_zone: string; readonly currency: string },
-): Promise<void> {
+  wanted: Omit<Deployment, "h3_resolution"> & { readonly h3_resolution?: number | "off" | null },
+): Promise<Deployment> {
+  const { time_zone, currency, h3_resolution: named = null } = wanted;
   await database.execute(
-    "update log_head set time_zone = $1, currency = $2 where time_zone is null and currency is null",
-    [wanted.time_zone, wanted.currency],
+    "update log_head set time_zone = $1, currency = $2, h3_resolution = $3 where time_zone is null and currency is null",
+    [time_zone, currency, named === "off" ? null : named ?? DEFAULT_H3_RESOLUTION],
   );
-  const [found] = await database.query<{ time_zone: string; currency: string }>(
-    "select time_zone, currency from log_head",
+  const [found] = await database.query<Pick<Deployment, keyof Deployment>>(
+    "select time_zone, currency, h3_resolution from log_head",
   );
-  if (found === undefined || found.time_zone !== wanted.time_zone || found.currency !== wanted.currency) {
+  if (found === undefined) throw new Error("settle deployment: log_head has no row; run `tacho migrate`");
+  const settled = found.h3_resolution ?? "off";
+  if (found.time_zone !== time_zone || found.currency !== currency || (named ?? settled) !== settled) {
     throw new DeploymentMismatch(
-      `open log: it was begun with TACHO_TIME_ZONE=${found?.time_zone} TACHO_CURRENCY=${found?.currency}, the configuration says ` +
-        `${wanted.time_zone} and ${wanted.currency}; set them back, or begin a new database`,
+      `open log: it was begun with TACHO_TIME_ZONE=${found.time_zone} TACHO_CURRENCY=${found.currency} ` +
+        `TACHO_H3_RESOLUTION=${settled}, the configuration says ${time_zone}, ${currency} and ${named ?? settled}; ` +
+        "set them back, or begin a new database",
     );
   }
+  return found;
 }
 
 /** All cursors, with the cluster they belong to. */

@@ -109,6 +109,13 @@ export const SETTINGS = {
     "The one currency of this deployment. Events in another are quarantined. Fixed for a database at its first start",
     z.string().regex(/^[A-Z]{3}$/, "expected three capital letters"),
   ),
+  h3_resolution: setting(
+    "TACHO_H3_RESOLUTION",
+    null,
+    "Resolution of the H3 cells that pickups are counted by, 0 to 15, or `off`. Fixed for a database at its first start: to 8 if absent",
+    z.string().regex(/^(?:\d|1[0-5]|off)$/, "expected a whole number from 0 to 15, or off")
+      .transform((text): number | "off" => text === "off" ? text : Number(text)),
+  ),
   token: setting(
     "TACHO_TOKEN",
     null,

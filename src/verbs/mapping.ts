@@ -52,7 +52,7 @@ export async function mapping_check_verb(
   const business_zone = config.time_zone;
   const form = name_or_file === undefined ? await detected(options.sample, business_zone) : definition_of(name_or_file);
   const mapping = mapping_of(form, { business_zone, lookups: await read_lookups(form, options.lookup) });
-  const domain = trips_domain(config);
+  const domain = trips_domain({ currency: config.currency });
   const limits = {
     future_limit_ms: config.future_limit_minutes * 60_000,
     max_message_bytes: config.max_message_bytes,

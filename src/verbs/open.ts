@@ -30,7 +30,7 @@ export interface Opened {
 }
 
 /**
- * Opens and migrates the database, and settles time zone and currency. Waits for a server that is away, as long as it takes; one
+ * Opens and migrates the database, and settles what its cells are made by. Waits for a server that is away, as long as it takes; one
  * that refuses us (password, unknown database) is an error at once.
  */
 export async function open_log(shell: Shell): Promise<Opened> {
@@ -45,8 +45,13 @@ export async function open_log(shell: Shell): Promise<Opened> {
     for (let attempt = 1;; attempt++) {
       try {
         for (const { version, name } of await migrate(database)) logger.log("info", "migrated", { version, name });
-        await settle_deployment(database, config);
-        break;
+        const { h3_resolution } = await settle_deployment(database, config);
+        if (h3_resolution === null && config.h3_resolution === null) {
+          const why = "this database was begun without H3 cells; a new one has them";
+          logger.log("info", "pickups are not counted by H3 cell", { why, silenced_by: "TACHO_H3_RESOLUTION=off" });
+        }
+        const domain = trips_domain({ currency: config.currency, h3_resolution });
+        return { database, domain, days: days_in(config.time_zone) };
       } catch (error) {
         if (!is_outage(error) || is_refused(error)) throw error;
         const ms = backoff_ms(attempt, Math.random());
@@ -58,7 +63,6 @@ export async function open_log(shell: Shell): Promise<Opened> {
     await database.close();
     throw error;
   }
-  return { database, domain: trips_domain(config), days: days_in(config.time_zone) };
 }
 
 /** How to reach the brokers of the configuration. */

@@ -27,7 +27,8 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
   const { config, logger } = shell;
   const mappings = topic_mappings(config);
   const opened = await open_log(shell);
-  const { database, days } = opened;
+  const { database, domain, days } = opened;
+  const board = { ...trips_board, dimensions: domain.dimensions };
   const failure = new AbortController();
   const signal = AbortSignal.any([shell.signal, failure.signal]);
   const failed = (reason: string) => failure.abort(new Error(reason));
@@ -49,7 +50,7 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
   const hub = new FeedHub({
     database,
     days,
-    board: trips_board,
+    board,
     clock: system_clock,
     logger,
     random: Math.random,
@@ -82,7 +83,7 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
       submit: (topic, messages) => direct.submit(topic, messages),
       mappings: builtin_mappings().map(({ name }) => name),
     },
-    board: trips_board,
+    board,
     clock: system_clock,
     time_zone: config.time_zone,
     token: config.token,

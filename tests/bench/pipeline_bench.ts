@@ -1,7 +1,13 @@
 import { trips_domain } from "../../src/domains/trips/mod.ts";
 import { bench_stream } from "../../src/domains/trips/generator/mod.ts";
 import { type Database, migrate, open_database } from "../../src/database/mod.ts";
-import { append, EVENT_COLUMNS, settle_deployment, StreamStates } from "../../src/event_log/mod.ts";
+import {
+  append,
+  DEFAULT_H3_RESOLUTION,
+  EVENT_COLUMNS,
+  settle_deployment,
+  StreamStates,
+} from "../../src/event_log/mod.ts";
 import {
   Cursors,
   Ingest,
@@ -111,7 +117,7 @@ function ready_source(all: Load, done: () => void): MessageSource {
 
 const NO_HEADERS = {};
 const NO_STREAMS = { begun: [], changed: { ordinals: [], before: [], after: [] } };
-const domain = trips_domain({ currency: "USD" });
+const domain = trips_domain({ currency: "USD", h3_resolution: DEFAULT_H3_RESOLUTION });
 const days = days_in("America/New_York");
 const pipeline_on = (database: Database) =>
   new Pipeline({

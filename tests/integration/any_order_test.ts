@@ -39,6 +39,8 @@ const event = fc.record({
   driver_id: keys("D1", "D2"),
   payment_method: keys("card", "cash"),
   pickup_zone: keys("1", "2"),
+  pickup_lat: fc.constantFrom(41.88, 41.89, 90, -0, undefined),
+  pickup_lon: fc.constantFrom(-87.63, 180, -180, undefined),
   vehicle_type: keys("suv"),
   distance_km: fc.constantFrom(1.5, 0, 12.3456, undefined),
   duration_min: fc.constantFrom(10, 0.5, undefined),

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { type Database, open_database } from "../../src/database/mod.ts";
-import { trips_domain } from "../../src/domains/trips/mod.ts";
 import type { SourceMessage } from "../../src/ingest/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import {
@@ -15,7 +14,7 @@ import { compare_with_database } from "../support/oracle/mod.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { expected, whole_trip } from "../support/trip_events.ts";
 import { builtin } from "../support/trip_mapping.ts";
-import { message, migrated } from "../support/trip_pipeline.ts";
+import { message, migrated, TEST_DOMAIN } from "../support/trip_pipeline.ts";
 import { until } from "../support/until.ts";
 
 /** A test on a migrated database of its own; what is still running at its end is stopped. */
@@ -130,13 +129,12 @@ for (
 }
 
 loop_test("an event that the fold cannot take is found and quarantined; all others go on", async (database, keep) => {
-  const trips_as_usual = trips_domain({ currency: "USD" });
   const domain = {
-    ...trips_as_usual,
+    ...TEST_DOMAIN,
     fold: ((trip, event) => {
       if (event.payload.city === "Evil") throw new Error("no rule for evil");
-      return trips_as_usual.fold(trip, event);
-    }) satisfies typeof trips_as_usual.fold,
+      return TEST_DOMAIN.fold(trip, event);
+    }) satisfies typeof TEST_DOMAIN.fold,
   };
   const { sent, judged } = with_culprits(0);
   const running = keep(start_ingest(database, new MemorySource("trips", places(sent)), { batch_messages: 8, domain }));
@@ -272,13 +270,12 @@ loop_test("an abort finishes the transaction under way and begins no other", asy
     await released.promise;
   });
   let planned = 0;
-  const trips_as_usual = trips_domain({ currency: "USD" });
   const domain = {
-    ...trips_as_usual,
+    ...TEST_DOMAIN,
     parse: ((...args) => {
       planned++;
-      return trips_as_usual.parse(...args);
-    }) satisfies typeof trips_as_usual.parse,
+      return TEST_DOMAIN.parse(...args);
+    }) satisfies typeof TEST_DOMAIN.parse,
   };
   const partitions = places(trips(0, 3));
   const running = keep(start_ingest(watched, new MemorySource("trips", partitions), { batch_messages: 3, domain }));

@@ -150,21 +150,35 @@ tacho_test({
 });
 
 empty_database_test(
-  "time zone and currency are fixed by the first start; others are refused, by name",
+  "time zone, currency and H3 resolution are fixed by the first start; others are refused, by name",
   async (database) => {
     await migrate(database);
     const first = { time_zone: "Europe/Berlin", currency: "EUR" };
-    await settle_deployment(database, first);
-    await settle_deployment(database, first);
-    for (const other of [{ ...first, currency: "USD" }, { ...first, time_zone: "UTC" }]) {
+    const settled = { ...first, h3_resolution: 8 };
+    for (const same of [first, settled]) assert.deepEqual(await settle_deployment(database, same), settled);
+    const others = [
+      { ...first, currency: "USD" },
+      { ...first, time_zone: "UTC" },
+      { ...first, h3_resolution: 9 },
+      { ...first, h3_resolution: "off" as const },
+    ];
+    for (const other of others) {
       await assert.rejects(settle_deployment(database, other), (error) => {
         assert.ok(error instanceof DeploymentMismatch);
-        assert.match(error.message, /TACHO_TIME_ZONE=Europe\/Berlin TACHO_CURRENCY=EUR/);
+        assert.match(error.message, /TACHO_TIME_ZONE=Europe\/Berlin TACHO_CURRENCY=EUR TACHO_H3_RESOLUTION=8/);
         return true;
       });
     }
   },
 );
+
+empty_database_test("an H3 resolution that the first start names is the database's", async (database) => {
+  await migrate(database);
+  const first = { time_zone: "UTC", currency: "USD" };
+  const settled = { ...first, h3_resolution: 0 };
+  assert.deepEqual(await settle_deployment(database, settled), settled);
+  assert.deepEqual(await settle_deployment(database, first), settled);
+});
 
 Deno.test("a script is split at semicolons that end a line, outside of bodies; comments stay with what they explain", () => {
   const script = `-- first

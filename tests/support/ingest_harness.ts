@@ -6,12 +6,11 @@ import {
   type Value,
 } from "../../src/database/mod.ts";
 import type { Domain } from "../../src/domains/mod.ts";
-import { trips_domain } from "../../src/domains/trips/mod.ts";
 import { read_cursors } from "../../src/event_log/mod.ts";
 import { Cursors, Ingest, type MessageSource, Pipeline, type TopicMappings } from "../../src/ingest/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import type { Fields, Level } from "../../src/runtime/mod.ts";
-import { LIMITS, TEST_TIME_ZONE } from "./trip_pipeline.ts";
+import { LIMITS, TEST_DOMAIN, TEST_TIME_ZONE } from "./trip_pipeline.ts";
 import { until } from "./until.ts";
 
 /** Where a test may come between the program and its database. `commit` is inside the transaction, after all its statements. */
@@ -87,7 +86,7 @@ export function start_ingest(database: Database, source: MessageSource, options:
   const abort = options.abort ?? new AbortController();
   const pipeline = new Pipeline<unknown, unknown>({
     database,
-    domain: options.domain ?? trips_domain({ currency: "USD" }) as unknown as Domain,
+    domain: options.domain ?? TEST_DOMAIN as unknown as Domain,
     days: days_in(options.time_zone ?? TEST_TIME_ZONE),
     limits: LIMITS,
     ...(options.mappings === undefined ? {} : { mappings: options.mappings }),

@@ -1,6 +1,6 @@
 import { type Database, migrate, open_database } from "../../src/database/mod.ts";
 import { trips_domain } from "../../src/domains/trips/mod.ts";
-import { type CursorAdvance, settle_deployment } from "../../src/event_log/mod.ts";
+import { type CursorAdvance, DEFAULT_H3_RESOLUTION, settle_deployment } from "../../src/event_log/mod.ts";
 import {
   Cursors,
   type DecodeLimits,
@@ -15,6 +15,8 @@ import type { Template } from "./postgres.ts";
 /** What the tests of the log and the read models share: a migrated database and the trips pipeline on it, without a source. */
 
 export const TEST_TIME_ZONE = "America/New_York";
+/** Trips as the deployment of the `migrated` template counts them. */
+export const TEST_DOMAIN = trips_domain({ currency: "USD", h3_resolution: DEFAULT_H3_RESOLUTION });
 export const LIMITS = { future_limit_ms: 3_600_000, max_message_bytes: 1_048_576 };
 
 /** Databases that are cloned from this one begin migrated. */
@@ -39,7 +41,7 @@ export function trip_pipeline(
 ) {
   return new Pipeline({
     database,
-    domain: trips_domain({ currency: "USD" }),
+    domain: TEST_DOMAIN,
     days: days_in(TEST_TIME_ZONE),
     limits,
     mappings,

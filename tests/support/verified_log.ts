@@ -1,10 +1,9 @@
 import { type Database, open_database } from "../../src/database/mod.ts";
-import { trips_domain } from "../../src/domains/trips/mod.ts";
 import type { SourceBatch, SourceMessage } from "../../src/ingest/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import { type Scope, verify } from "../../src/projection/mod.ts";
 import { shared_postgres, type Template } from "./postgres.ts";
-import { feed, message, migrated, TEST_TIME_ZONE, trip_pipeline } from "./trip_pipeline.ts";
+import { feed, message, migrated, TEST_DOMAIN, TEST_TIME_ZONE, trip_pipeline } from "./trip_pipeline.ts";
 
 /** A trip event in bare JSON, of trip `T-<trip>`, at a minute after ten. */
 export const event = (trip: number, id: string, type: string, minute: number, data: Record<string, unknown>) => ({
@@ -44,7 +43,7 @@ const never = new AbortController().signal;
 export const verified = (database: Database, scope: Partial<Scope> = {}, signal = never) =>
   verify(
     database,
-    trips_domain({ currency: "USD" }),
+    TEST_DOMAIN,
     days_in(TEST_TIME_ZONE),
     { ...ALL, ...scope },
     signal,

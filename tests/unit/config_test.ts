@@ -108,8 +108,18 @@ Deno.test("every setting has its own variable, a meaning, and a default that is 
   const settings = Object.values(SETTINGS);
   assert.equal(new Set(settings.map(({ variable }) => variable)).size, settings.length);
   for (const { variable, meaning } of settings) {
-    assert.match(variable, /^(?:DATABASE_URL|KAFKA_BROKERS|HOST|PORT|TACHO_[A-Z_]+)$/);
+    assert.match(variable, /^(?:DATABASE_URL|KAFKA_BROKERS|HOST|PORT|TACHO_[A-Z0-9_]+)$/);
     assert.ok(meaning.length > 10, variable);
+  }
+});
+
+Deno.test("the H3 resolution is a number of H3's, off, or not named", () => {
+  const read = (TACHO_H3_RESOLUTION: string) => read_config({ TACHO_H3_RESOLUTION }).h3_resolution;
+  assert.deepEqual(["0", "15", "off", " "].map(read), [0, 15, "off", null]);
+  for (const wrong of ["16", "-1", "8.5", "none"]) {
+    assert.deepEqual(faults_of({ TACHO_H3_RESOLUTION: wrong }), [
+      `TACHO_H3_RESOLUTION: expected a whole number from 0 to 15, or off, got ${JSON.stringify(wrong)}`,
+    ]);
   }
 });
 

@@ -3,7 +3,7 @@ import { trips_domain } from "../../src/domains/trips/mod.ts";
 import type { DomainEvent } from "../../src/domains/mod.ts";
 import { GRAINS } from "../../src/kpi/mod.ts";
 
-const DOMAIN = trips_domain({ currency: "USD" });
+const DOMAIN = trips_domain({ currency: "USD", h3_resolution: 9 });
 const { dimensions, measures, columns, contribution, initial, fold, from_row } = DOMAIN;
 type Trip = typeof initial;
 
@@ -50,9 +50,60 @@ Deno.test("every dimension reads a column that the state has, in grains from fin
   for (const measure of measures) if ("column" in measure) assert.ok(names.has(measure.column));
 });
 
+/** Pairs that others published: the README of h3-js, H3's own documentation, Snowflake's. */
+const KNOWN_CELLS = [
+  [37.3615593, -122.0553238, 7, "87283472bffffff"],
+  [37.7752702151959, -122.418307270836, 9, "8928308280fffff"],
+  [40.689167, -74.044444, 10, "8a2a1072b59ffff"],
+  [52.516262, 13.377704, 8, "881f1d4887fffff"],
+] as const;
+
+Deno.test("a pickup has the H3 cell of its coordinates at the deployment's resolution", () => {
+  for (const [pickup_lat, pickup_lon, h3_resolution, cell] of KNOWN_CELLS) {
+    const domain = trips_domain({ currency: "USD", h3_resolution });
+    const trip = domain.fold(domain.initial, event("requested", 1, { pickup_lat, pickup_lon }));
+    assert.deepEqual([trip.pickup_h3, domain.contribution(trip).keys.at(-1)], [cell, cell]);
+  }
+});
+
+Deno.test("a pickup's cell is unknown until both coordinates are known, from whichever event, and follows them", () => {
+  const half = folded(event("requested", 1, { pickup_lat: 37.7752702151959 }));
+  assert.deepEqual([half.pickup_h3, contribution(half).keys.at(-1)], [null, "unknown"]);
+  const whole = fold(half, event("started", 2, { pickup_lon: -122.418307270836 }));
+  assert.equal(whole.pickup_h3, "8928308280fffff");
+  assert.equal(fold(whole, event("completed", 3, { completion_fare_micros: 1 })).pickup_h3, "8928308280fffff");
+  for (const wrong of [{ pickup_lat: 0 }, { pickup_lon: 0 }]) {
+    const elsewhere = fold(whole, event("started", 3, wrong));
+    assert.notEqual(elsewhere.pickup_h3, whole.pickup_h3);
+    const { pickup_lat, pickup_lon } = whole;
+    const back = "pickup_lat" in wrong ? { pickup_lat } : { pickup_lon };
+    assert.equal(fold(elsewhere, event("started", 4, back)).pickup_h3, whole.pickup_h3);
+  }
+  const moved = { pickup_lat: 37.769377, pickup_lon: -122.388903 };
+  assert.equal(fold(whole, event("completed", 3, moved)).pickup_h3, "89283082e73ffff");
+});
+
+Deno.test("a pole and the antimeridian are one cell whichever way they are named", () => {
+  const cells = (...places: [number, number][]) =>
+    new Set(
+      places.map(([pickup_lat, pickup_lon]) => folded(event("requested", 1, { pickup_lat, pickup_lon })).pickup_h3),
+    );
+  assert.deepEqual([...cells([90, 0], [90, 180], [90, -77.5])], ["890326233abffff"]);
+  assert.deepEqual([...cells([-90, 0], [-90, -180])], ["89f29380e0fffff"]);
+  assert.deepEqual([...cells([0, 180], [-0, -180])], ["897eb57221bffff"]);
+});
+
+Deno.test("without a resolution pickups have no cell, and nothing is counted by it", () => {
+  const domain = trips_domain({ currency: "USD" });
+  const trip = domain.fold(domain.initial, event("requested", 1, { pickup_lat: 1, pickup_lon: 2, passenger_id: "P" }));
+  const { keys } = domain.contribution(trip);
+  assert.deepEqual([trip.pickup_h3, keys.length, keys.at(-1)], [null, domain.dimensions.length, "P"]);
+  assert.ok(domain.dimensions.every(({ name }) => name !== "pickup_h3"));
+});
+
 Deno.test("a state comes back from its row as it was", () => {
   const trip = folded(
-    event("requested", 1, { city: "Chicago", pickup_lat: 41.9 }),
+    event("requested", 1, { city: "Chicago", pickup_lat: 41.9, pickup_lon: -87.6 }),
     event("started", 2, { driver_id: "D", estimated_fare_micros: 10n ** 18n, estimated_dropoff_us: 5 }),
     event("completed", 3, { completion_fare_micros: 7, passenger_count: 0, distance_m: 0 }),
   );

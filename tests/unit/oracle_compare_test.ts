@@ -2,6 +2,7 @@ import { PGlite } from "@electric-sql/pglite";
 import assert from "node:assert/strict";
 import event_log_sql from "../../migrations/0001_event_log.sql" with { type: "text" };
 import trips_sql from "../../migrations/0002_trips.sql" with { type: "text" };
+import pickup_h3_sql from "../../migrations/0005_pickup_h3.sql" with { type: "text" };
 import { example_event, example_messages, EXAMPLE_OPTIONS } from "../support/oracle/example_messages.ts";
 import { compare_with_database, oracle, type Query } from "../support/oracle/mod.ts";
 
@@ -34,7 +35,8 @@ select grain, bucket, dimension, key, first, first, last, last * 18600000,
   last * 1860000, last, 2
 from (values ('none', 'all', 5, true), ('status', 'completed', 5, true), ('payment_method', 'unknown', 5, true),
     ('vehicle_type', 'unknown', 5, true), ('city', 'O''Hare', 5, true), ('pickup_zone', '161', 4, true),
-    ('dropoff_zone', 'unknown', 4, true), ('driver', 'D1', 1, false), ('passenger', 'unknown', 1, false))
+    ('dropoff_zone', 'unknown', 4, true), ('driver', 'D1', 1, false), ('passenger', 'unknown', 1, false),
+    ('pickup_h3', 'unknown', 4, true))
     as dimensions (dimension, key, grains, keeps_extremes)
   join (values ('1m', '2026-03-01 10:00:00+00'::timestamptz, 1, 0, 5), ('1m', '2026-03-01 10:31:00+00', 0, 1, 5),
     ('5m', '2026-03-01 10:00:00+00', 1, 0, 4), ('5m', '2026-03-01 10:30:00+00', 0, 1, 4),
@@ -59,6 +61,9 @@ const faults: [string, string, RegExp[]][] = [
   ["a trip that is off", "update trips set city = null, started_at = started_at + interval '1 microsecond'", [
     /^trip "T" city: expected O'Hare, found null$/,
     /^trip "T" started_at: expected 2026-03-01T10:00:00Z, found 2026-03-01T10:00:00.000001Z$/,
+  ]],
+  ["a cell of the pickup too many", "update trips set pickup_h3 = '882a1072cbfffff'", [
+    /^trip "T" pickup_h3: expected null, found 882a1072cbfffff$/,
   ]],
   ["positions that are off", "update trips set positions = '{1,3}'", [
     /positions: expected 1,2 as in the log, found 1,3$/,
@@ -120,7 +125,7 @@ const faults: [string, string, RegExp[]][] = [
 Deno.test("the comparison agrees with the right content and names whatever is off", async (t) => {
   const database = new PGlite();
   try {
-    await database.exec(event_log_sql + trips_sql + content_sql);
+    await database.exec(event_log_sql + trips_sql + pickup_h3_sql + content_sql);
     await database.exec("set session_replication_role = replica"); // lets the faults past the append-only triggers
     const query: Query = async (sql) => (await database.query<Record<string, unknown>>(sql)).rows;
     await t.step("agreement", async () => {

@@ -151,8 +151,24 @@ Deno.test("cells exist in the grains of their dimension, extremes only where the
   for (const dimension of ["none", "status", "payment_method", "vehicle_type", "city"]) {
     assert.deepEqual(lines.get(dimension), every, dimension);
   }
-  for (const dimension of ["pickup_zone", "dropoff_zone"]) assert.deepEqual(lines.get(dimension), every.slice(1));
+  for (const dimension of ["pickup_zone", "dropoff_zone", "pickup_h3"]) {
+    assert.deepEqual(lines.get(dimension), every.slice(1));
+  }
   for (const dimension of ["driver", "passenger"]) assert.deepEqual(lines.get(dimension), ["all"]);
+});
+
+Deno.test("a pickup is counted by the H3 cell of its coordinates, by unknown while one is missing", () => {
+  const lat = event("a", "requested", "10:00:00", { pickup_lat: 52.516262 });
+  assert.equal(trip_of(lat).pickup_h3, null);
+  assert.deepEqual(said_by(expect_of(lat).cells, "all|0|pickup_h3|unknown"), { trips: 1n, requested: 1n });
+  const both = expect_of(lat, event("b", "started", "10:01:00", { pickup_lon: 13.377704 }));
+  // The Brandenburg Gate, as Snowflake's documentation has it.
+  assert.equal(both.trips.get("T")?.pickup_h3, "881f1d4887fffff");
+  assert.deepEqual(said_by(both.cells, `5m|${of_the_day("10:00:00")}|pickup_h3|881f1d4887fffff`), {
+    trips: 1n,
+    requested: 1n,
+    started: 1n,
+  });
 });
 
 Deno.test("days are those of the business time zone, also when they have 23 or 25 hours", () => {

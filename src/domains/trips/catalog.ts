@@ -22,6 +22,8 @@ export const TRIP_DIMENSIONS = [
   // High cardinality: all time only. Their windows are answered from `trips`; extremes would cost a scan of their days to take back.
   { name: "driver", column: "driver_id", grains: ALL_TIME, extremes: false },
   { name: "passenger", column: "passenger_id", grains: ALL_TIME, extremes: false },
+  // Last: a deployment that does not index pickups keeps all before it.
+  { name: "pickup_h3", column: "pickup_h3", grains: FROM_5M, extremes: true },
 ] as const satisfies readonly Dimension[];
 
 export const TRIP_MEASURES = [

@@ -19,6 +19,7 @@ const KEPT: readonly (readonly [string, StateColumn<Trip>["type"], Kept])[] = [
   ["dropoff_zone", "text", "dropoff_zone"],
   ["pickup_lat", "double precision", "pickup_lat"],
   ["pickup_lon", "double precision", "pickup_lon"],
+  ["pickup_h3", "text", "pickup_h3"],
   ["dropoff_lat", "double precision", "dropoff_lat"],
   ["dropoff_lon", "double precision", "dropoff_lon"],
   ["vendor_id", "text", "vendor_id"],

@@ -35,10 +35,22 @@ function earliest(trip: Trip): number | null {
 }
 
 /**
+ * What trips add to the cells.
+ * @param by_h3 whether pickups are indexed; the key of their cell is the last
+ */
+export function trip_contribution(by_h3: boolean): (trip: Trip) => Contribution {
+  if (by_h3) return contribution;
+  return (trip) => {
+    const { keys, facts } = contribution(trip);
+    return { keys: keys.slice(0, -1), facts };
+  };
+}
+
+/**
  * What a trip adds to the cells: itself once, in the bucket of the earliest it is known from; its request, start and
  * cancellation in the buckets of their times; its completion with all sums in that of the completion.
  */
-export function contribution(trip: Trip): Contribution {
+function contribution(trip: Trip): Contribution {
   const status = status_of(trip);
   let completed: Fact | null = null;
   if (trip.completed_us !== null) {
@@ -70,6 +82,7 @@ export function contribution(trip: Trip): Contribution {
       trip.dropoff_zone ?? UNKNOWN,
       trip.driver_id ?? UNKNOWN,
       trip.passenger_id ?? UNKNOWN,
+      trip.pickup_h3 ?? UNKNOWN,
     ],
     facts: [
       once(earliest(trip), OPENED),

@@ -1,8 +1,8 @@
 import type { Domain } from "../domain.ts";
 import { TRIP_DIMENSIONS, TRIP_MEASURES } from "./catalog.ts";
 import { TRIP_COLUMNS, trip_from_row } from "./columns.ts";
-import { contribution } from "./contribution.ts";
-import { fold } from "./fold.ts";
+import { trip_contribution } from "./contribution.ts";
+import { trip_fold } from "./fold.ts";
 import { parse_trip_data } from "./parse.ts";
 import { EVENT_TYPES, type Trip, type TripPayload, UNKNOWN_TRIP } from "./trip.ts";
 
@@ -14,23 +14,27 @@ export type TripDomain = Domain<TripPayload, Trip>;
 
 /**
  * The trips domain of a deployment.
- * @param options currency: the one currency whose amounts are added up
+ * @param options currency: the one currency whose amounts are added up; h3_resolution: that of the pickups' cells, 0 to 15,
+ *   without one pickups are not indexed and no cells are kept by them
  */
-export function trips_domain(options: { readonly currency: string }): TripDomain {
+export function trips_domain(
+  { currency, h3_resolution = null }: { readonly currency: string; readonly h3_resolution?: number | null },
+): TripDomain {
+  const by_h3 = h3_resolution !== null;
   return {
     name: "trips",
     tables: { states: "trips", cells: "trip_cells" },
     stream_column: "trip_id",
     event_types: EVENT_TYPES,
     schema_version: () => 1,
-    parse: parse_trip_data(options.currency),
+    parse: parse_trip_data(currency),
     initial: UNKNOWN_TRIP,
-    fold,
+    fold: trip_fold(h3_resolution),
     columns: TRIP_COLUMNS,
     from_row: trip_from_row,
-    dimensions: TRIP_DIMENSIONS,
+    dimensions: by_h3 ? TRIP_DIMENSIONS : TRIP_DIMENSIONS.slice(0, -1),
     measures: TRIP_MEASURES,
-    contribution,
+    contribution: trip_contribution(by_h3),
     extremes: { at_column: "completed_at", condition: "status = 'completed'" },
   };
 }

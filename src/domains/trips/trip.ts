@@ -40,8 +40,10 @@ export interface TripFields {
   readonly adjustment_reason: string | null;
 }
 
-/** The state of a trip: its fields and when each part of its life happened. */
+/** The state of a trip: its fields, the H3 cell of its pickup, and when each part of its life happened. */
 export interface Trip extends TripFields {
+  /** Null while a coordinate is unknown, and where pickups are not indexed. */
+  readonly pickup_h3: string | null;
   readonly requested_us: number | null;
   readonly started_us: number | null;
   readonly completed_us: number | null;
@@ -79,6 +81,7 @@ export const UNKNOWN_TRIP: Trip = {
   cancel_reason: null,
   canceled_by: null,
   adjustment_reason: null,
+  pickup_h3: null,
   requested_us: null,
   started_us: null,
   completed_us: null,

@@ -46,6 +46,7 @@ const DIMENSIONS: Dimension[] = [
   { name: "dropoff_zone", key: (row) => row.dropoff_zone, grains: ZONE_GRAINS, keeps_extremes: true },
   { name: "driver", key: (row) => row.driver_id, grains: ["all"], keeps_extremes: false },
   { name: "passenger", key: (row) => row.passenger_id, grains: ["all"], keeps_extremes: false },
+  { name: "pickup_h3", key: (row) => row.pickup_h3, grains: ZONE_GRAINS, keeps_extremes: true },
 ];
 
 /** What one trip adds, and at which times. */

@@ -27,6 +27,7 @@ const PLAIN_COLUMNS: Column[] = [
   "dropoff_zone",
   "pickup_lat",
   "pickup_lon",
+  "pickup_h3",
   "dropoff_lat",
   "dropoff_lon",
   "vendor_id",

@@ -1,3 +1,4 @@
+import { latLngToCell } from "h3-js";
 import type { TripEvent } from "./decode.ts";
 import { Fault, is_object, type Json } from "./json.ts";
 import { type Fields, read_fields, type TripEventType } from "./fields.ts";
@@ -26,6 +27,8 @@ export type TripRow = {
   dropoff_zone: string | null;
   pickup_lat: number | null;
   pickup_lon: number | null;
+  /** Text of the H3 cell at the default resolution. */
+  pickup_h3: string | null;
   dropoff_lat: number | null;
   dropoff_lon: number | null;
   vendor_id: string | null;
@@ -48,6 +51,9 @@ export type TripRow = {
   last_occurred_at: number;
   last_event_id: string;
 };
+
+/** The resolution of a deployment that names none. */
+const H3_RESOLUTION = 8;
 
 /** Folds all events of one trip, in whatever order they are given. Throws when there are none. */
 export function fold_trip(events: TripEvent[], currency: string): TripRow {
@@ -74,6 +80,8 @@ export function fold_trip(events: TripEvent[], currency: string): TripRow {
 
   const completion_fare = bigint_in(completion, "fare");
   const adjusted_fare = bigint_in(adjustment, "fare");
+  const pickup_lat = number_in(named, "pickup_lat");
+  const pickup_lon = number_in(named, "pickup_lon");
   const given_duration_ms = bigint_in(named, "duration_min");
 
   return {
@@ -91,8 +99,9 @@ export function fold_trip(events: TripEvent[], currency: string): TripRow {
     payment_method: text_in(named, "payment_method"),
     pickup_zone: text_in(named, "pickup_zone"),
     dropoff_zone: text_in(named, "dropoff_zone"),
-    pickup_lat: number_in(named, "pickup_lat"),
-    pickup_lon: number_in(named, "pickup_lon"),
+    pickup_lat,
+    pickup_lon,
+    pickup_h3: pickup_lat === null || pickup_lon === null ? null : latLngToCell(pickup_lat, pickup_lon, H3_RESOLUTION),
     dropoff_lat: number_in(named, "dropoff_lat"),
     dropoff_lon: number_in(named, "dropoff_lon"),
     vendor_id: text_in(named, "vendor_id"),
