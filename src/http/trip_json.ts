@@ -12,6 +12,7 @@ const TEXT_FIELDS = [
   "payment_method",
   "pickup_zone",
   "dropoff_zone",
+  "pickup_h3",
   "vendor_id",
   "currency",
   "rate_code",

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type Database, DatabaseUnreachable } from "../../src/database/mod.ts";
+import { trips_board } from "../../src/domains/trips/mod.ts";
 import { put_cell, put_cells, put_trip, put_whole } from "../support/board_rows.ts";
 import { make_http_side } from "../support/http_side.ts";
 import { database_test, FlakyDatabase } from "../support/read_side.ts";
@@ -184,11 +185,28 @@ database_test("running totals of an entity have the mobility hub's shape", async
     total_revenue: 338.09,
   });
   assert.deepEqual(await json(get("/metrics/driver")), { count: 1, keys: ["driver:D0413"] });
-  assert.deepEqual(await json(get("/metrics/h3")), { count: 0, keys: [] });
-  assert.match((await json(get("/metrics/h3/8a2a"), 404)).detail, /not counted by h3/);
+  const pickup = { dimension: "pickup_h3", key: "881f1d4887fffff" };
+  await put_cell(database, { ...ALL_TIME, ...pickup }, { completed: 2, fare_sum_micros: "3000000" });
+  assert.deepEqual(await json(get("/metrics/h3")), { count: 1, keys: ["h3:881f1d4887fffff"] });
+  const of_cell = await json(get("/metrics/h3/881f1d4887fffff"));
+  assert.deepEqual([of_cell.h3, of_cell.trip_count, of_cell.total_revenue], ["881f1d4887fffff", 2, 3]);
+  const breakdown = await json(get("/api/v1/kpis/breakdown?dimension=pickup_h3"));
+  assert.deepEqual(breakdown.rows, [{ key: "881f1d4887fffff", trips: 2, revenue: "3.00" }]);
+  await put_cell(database, { grain: "5m", bucket: "2026-03-01T10:00:00Z", ...pickup }, { completed: 1 });
+  const hour = "from=2026-03-01T10:00:00Z&to=2026-03-01T11:00:00Z";
+  const series = `/api/v1/kpis/series?measure=completed&grain=5m&${hour}&dimension=pickup_h3&key=${pickup.key}`;
+  assert.deepEqual((await json(get(series))).points, [{ at: "2026-03-01T10:00:00.000000Z", value: 1 }]);
   await json(get("/metrics/driver/D9"), 404);
   await json(get("/metrics/toString/x"), 404);
   await json(get("/metrics/constructor"), 404);
+});
+
+database_test("where pickups are not indexed, nothing is said by H3 cell", async (database) => {
+  const dimensions = trips_board.dimensions.filter(({ name }) => name !== "pickup_h3");
+  const { get } = await make_http_side(database, { board: { ...trips_board, dimensions } });
+  assert.deepEqual(await json(get("/metrics/h3")), { count: 0, keys: [] });
+  assert.match((await json(get("/metrics/h3/881f1d4887fffff"), 404)).detail, /not counted by h3/);
+  await json(get("/api/v1/kpis/breakdown?dimension=pickup_h3"), 400);
 });
 
 database_test(
