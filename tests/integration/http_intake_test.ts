@@ -100,6 +100,9 @@ intake_test("each kind of body is taken, member by member as it stood there", as
       { status: "admitted", offset: i, positions: [i + 1] }
     )),
   );
+  // Asked for as text: what compares with the oracle reads numbers as doubles.
+  const [logged] = await database.query("select data->>'odometer' as odometer from events where position = 3");
+  assert.equal(logged?.odometer, "12345678901234567890.5");
   assert.deepEqual([told(), await batches(database)], [7, 7], "a request is a batch; none without messages");
   const kafka_named = (id: string) => ({
     ce_specversion: "1.0",
