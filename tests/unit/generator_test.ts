@@ -113,6 +113,32 @@ Deno.test("a free driver is taken while there is one, and drives one trip at a t
   assert.ok(overlaps <= messages.length / 1_000, `${overlaps} rides of drivers who were still driving`);
 });
 
+Deno.test("a trip costs what a fleet takes at least, however it is corrected, and corrections come in their share", () => {
+  const least: Record<string, number> = { economy: 5, comfort: 7, electric: 6, suv: 10, van: 12, scooter: 2 };
+  let completed = 0;
+  let adjusted = 0;
+  let at_least = 0;
+  for (const [trip_id, events] of events_by_trip(stream({ corrections: 0.3 }).take_due(monday_us + 9 * hour_us))) {
+    const vehicle = String(events.find(({ type }) => type === "trip.started")?.data["vehicle_type"]);
+    for (const { type, data } of events) {
+      if (type === "trip.completed") completed++;
+      if (type === "trip.fare_adjusted") adjusted++;
+      if (type !== "trip.completed" && type !== "trip.fare_adjusted") continue;
+      const fare = Number(data["fare"]);
+      assert.ok(fare >= (least[vehicle] ?? 0), `${trip_id}: ${type} of a ${vehicle} costs ${fare}`);
+      if (fare === least[vehicle]) at_least++;
+    }
+  }
+  assert.ok(completed > 2_000 && at_least > 20, `${at_least} of ${completed} trips cost the least`);
+  // The corrections of the last trips are still to come.
+  about(adjusted / completed, 0.25, 0.06);
+  assert.equal(
+    stream({ corrections: 0 }).take_due(monday_us + hour_us).filter(({ value }) => value.includes("fare_adjusted"))
+      .length,
+    0,
+  );
+});
+
 Deno.test("demand follows the day and the week; without variability it is even", () => {
   const count = (options: Partial<TripStreamOptions>, day: number, hour: number): number => {
     const start_us = monday_us + (day * 24 + hour) * hour_us;

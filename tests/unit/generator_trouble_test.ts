@@ -31,6 +31,16 @@ function busiest_zone(trips: readonly (readonly SeenEvent[])[]): number {
   return Math.max(...counts.values());
 }
 
+/** How many times as many requests ten minutes had as the ten before them, at most. */
+function steepest_rise(trips: readonly (readonly SeenEvent[])[]): number {
+  const counts: number[] = [];
+  for (const [requested] of trips) {
+    const span = Math.floor(((requested?.at_ms ?? 0) - monday_us / 1_000) / 600_000);
+    counts[span] = (counts[span] ?? 0) + 1;
+  }
+  return Math.max(...counts.map((count, span) => count / (counts[span - 1] ?? count)));
+}
+
 function about(actual: number, expected: number, tolerance: number): void {
   assert.ok(Math.abs(actual - expected) <= tolerance, `expected about ${expected} (±${tolerance}), got ${actual}`);
 }
@@ -84,4 +94,11 @@ Deno.test("anomalies: spikes, held-back messages, completions after cancellation
   about(fraud.length / trips.length, 0.004, 0.002);
   const calm = [...events_by_trip(stream().take_due(monday_us + 18 * hour_us)).values()];
   assert.ok(busiest_zone(trips) > 2 * busiest_zone(calm), "a spike fills one zone");
+
+  // What a page shows minute by minute: the curve jumps in a spike, and in an outage requests are turned away.
+  assert.ok(steepest_rise(trips) > 1.6 && steepest_rise(calm) < 1.5, "a spike stands out of the city's curve");
+  const unserved = (all: typeof trips): number =>
+    all.filter((events) => events.some(({ data }) => data["reason"] === "dispatch_unavailable")).length;
+  assert.ok(unserved(trips) > 50, `${unserved(trips)} requests found no dispatcher`);
+  assert.equal(unserved(calm), 0);
 });

@@ -17,7 +17,6 @@ export const steps_per_trip = 8;
 const us_per_ms = 1_000;
 const bare_share = 0.08;
 const cancel_share = 0.04;
-const adjusted_share = 0.012;
 
 export interface DispatcherOptions {
   readonly seed: number;
@@ -25,6 +24,8 @@ export interface DispatcherOptions {
   readonly first_trip_number: number;
   readonly trip_prefix: string;
   readonly anomalies: boolean;
+  /** Share of completed trips whose fare is corrected later. */
+  readonly corrections: number;
 }
 
 /** How a trip goes on after its request: the steps, when they happen, and when its driver is free again. */
@@ -172,10 +173,11 @@ export class Dispatcher {
       steps.splice(2, 0, "trip.canceled");
       after_ms.splice(2, 0, wait_ms + random.whole(20_000, duration_ms));
     }
-    if (random.chance(adjusted_share)) {
+    // Ten minutes to six hours later, sooner more often.
+    const adjusted_ms = end_ms + Math.round(600_000 * 36 ** random.fraction());
+    if (random.chance(this.#options.corrections)) {
       steps.push("trip.fare_adjusted");
-      // Ten minutes to six hours later, sooner more often.
-      after_ms.push(end_ms + Math.round(600_000 * 36 ** random.fraction()));
+      after_ms.push(adjusted_ms);
     }
     return { steps, after_ms, free_after_ms: end_ms };
   }

@@ -24,6 +24,9 @@ export function fare_cents(vehicle_type: VehicleType, distance_m: number, durati
   return Math.round(Math.max(tariff.least, metered) * surge);
 }
 
+/** The least that a ride costs, cents, before any surge. No correction takes a fare below it. */
+export const least_cents = (vehicle_type: VehicleType): number => tariffs[vehicle_type].least;
+
 /** What demand makes of the price, in tenths from 1 to 2.5: `crowding` is demand over its usual level. */
 export function surge_factor(crowding: number): number {
   return Math.min(25, Math.max(10, Math.round(10 + (crowding - 1.6) * 6))) / 10;

@@ -1,6 +1,6 @@
 import type { City } from "./city.ts";
 import { at_hour, hour_of_week, traffic_speed_km_h } from "./demand.ts";
-import { fare_cents, surge_factor } from "./fare.ts";
+import { fare_cents, least_cents, surge_factor } from "./fare.ts";
 import { adjustments, pick_payment_method, tip_shares, vehicle_types } from "./habits.ts";
 import type { PaymentMethod, VehicleType } from "./habits.ts";
 import type { Random } from "./random.ts";
@@ -66,7 +66,7 @@ export function drive(random: Random, city: City, order: RideOrder): Ride {
   const fare = fare_cents(vehicle_type, distance_m, duration_ms, surge);
   const payment_method = random.chance(0.85) ? order.payment_method : pick_payment_method(random);
   const adjustment = random.pick(adjustments);
-  const adjusted_cents = Math.round(fare * random.between(...adjustment.factor));
+  const adjusted_cents = Math.max(least_cents(vehicle_type), Math.round(fare * random.between(...adjustment.factor)));
   return {
     pickup_zone: pickup.id,
     dropoff_zone: dropoff.id,

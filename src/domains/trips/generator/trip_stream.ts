@@ -39,6 +39,8 @@ export interface TripStreamOptions {
   readonly late?: number;
   readonly duplicates?: number;
   readonly malformed?: number;
+  /** Share (0 to 1, default 0.012) of completed trips whose fare is corrected within six hours: tolls, waiting time, refunds. */
+  readonly corrections?: number;
   /** Spikes, outages, fraud-like trips and completions after cancellations. Default false. */
   readonly anomalies?: boolean;
   /** Currency of all amounts. Default "USD". */
@@ -179,6 +181,7 @@ function with_defaults(options: TripStreamOptions): Required<TripStreamOptions> 
     late: 0,
     duplicates: 0,
     malformed: 0,
+    corrections: 0.012,
     anomalies: false,
     currency: "USD",
     ...options,
@@ -189,7 +192,7 @@ function with_defaults(options: TripStreamOptions): Required<TripStreamOptions> 
   for (const name of ["seed", "start_us", "first_trip_number"] as const) {
     if (!Number.isSafeInteger(complete[name])) refuse(name, "a whole number", complete[name]);
   }
-  for (const name of ["variability", "late", "duplicates", "malformed"] as const) {
+  for (const name of ["variability", "late", "duplicates", "malformed", "corrections"] as const) {
     if (!(complete[name] >= 0 && complete[name] <= 1)) refuse(name, "a number from 0 to 1", complete[name]);
   }
   if (!(complete.rate > 0 && complete.rate <= 1e5)) refuse("rate", "a number above 0 and up to 100,000", complete.rate);
