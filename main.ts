@@ -32,16 +32,6 @@ const whole = (from: number, to: number) => (text: string): number => {
   if (!Number.isInteger(value)) throw new InvalidArgumentError("Expected a whole number.");
   return value;
 };
-/** How many times faster than the clock; undefined for max. */
-const speed = (text: string): number | undefined =>
-  text === "max" ? undefined : number(0.001, 1e9)(text.replace(/x$/, ""));
-const UNITS_US = { s: 1e6, m: 60e6, h: 3600e6, d: 86_400e6 };
-const duration_us = (text: string): number => {
-  const [, digits, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
-  if (digits !== undefined && Number(digits) > 0) return Number(digits) * UNITS_US[unit as keyof typeof UNITS_US];
-  throw new InvalidArgumentError("Expected a length of time such as 30s, 5m, 1h or 1d.");
-};
-
 /** Whole numbers, as many as are given. */
 const each_whole = (from: number, to: number) => (text: string, others: number[] = []): number[] => [
   ...others,
@@ -53,6 +43,16 @@ const instant = (text: string): number => {
   if (!parsed.ok) throw new InvalidArgumentError("Expected an RFC 3339 time with zone, such as 2026-03-01T12:00:00Z.");
   return parsed.us;
 };
+const UNITS_US = { s: 1e6, m: 60e6, h: 3600e6, d: 86_400e6 };
+/** A length of time of the command line, in microseconds; at most ten years. */
+const duration = (text: string): number => {
+  const [, amount, unit] = /^(\d{1,8}(?:\.\d{1,3})?)([smhd])$/.exec(text) ?? [];
+  const us = Number(amount) * UNITS_US[unit as keyof typeof UNITS_US];
+  if (us > 0 && us <= 3_660 * UNITS_US.d) return us;
+  throw new InvalidArgumentError("Expected a length of time such as 30s, 5m, 12h or 7d, at most ten years.");
+};
+/** How many times as fast as the clock; Infinity for max. */
+const speed = (text: string): number => text === "max" ? Infinity : number(0.001, 1e9)(text.replace(/x$/, ""));
 const collect = (text: string, before: readonly string[]): readonly string[] => [...before, text];
 
 const program = new Command("tacho")
@@ -86,8 +86,14 @@ program.command("produce")
   .option("--late <share>", "share of messages sent minutes late", number(0, 1), 0)
   .option("--duplicates <share>", "share of messages sent twice", number(0, 1), 0)
   .option("--malformed <share>", "share of messages preceded by a broken copy", number(0, 1), 0)
+  .option("--corrections <share>", "share of completed trips whose fare is corrected later", number(0, 1), 0.012)
   .option("--anomalies", "spikes, outages and fraud-like trips", false)
-  .option("--history-hours <n>", "begin this long ago and catch up as fast as possible", number(0, 8760), 0)
+  .option("--history <time>", "begin this long ago (7d, 12h, 30m), catch up, then go on live", duration)
+  .addOption(
+    new Option("--start <time>", "begin at this time instead; same start and options, same bytes")
+      .argParser(instant).conflicts("history"),
+  )
+  .option("--speed <factor>", "how fast the past goes by: 60x, or max, as fast as the broker takes it", speed, Infinity)
   .option("--count <n>", "end after so many messages", whole(1, 1e12))
   .option("--topic <name>", "topic to send to; the first of TACHO_TOPICS unless given")
   .action((options) => run_verb((shell) => produce_verb(shell, options)));
@@ -98,8 +104,8 @@ program.command("replay")
   .addOption(
     new Option("--to <where>", "the topic, or straight into the log").choices(["kafka", "log"]).default("kafka"),
   )
-  .option("--speed <n>", "event time against the clock, such as 60x; max is as fast as possible", speed)
-  .option("--step <length>", "release whole steps of event time at once, such as 5m", duration_us)
+  .option("--speed <n>", "event time against the clock, such as 60x; max is as fast as possible", speed, Infinity)
+  .option("--step <length>", "release whole steps of event time at once, such as 5m", duration)
   .option("--first <n>", "only the first records of each file", whole(1, 1e12))
   .option("--mapping <name or file>", "how records become events; found by the columns unless given")
   .option("--lookup <name=file:column>", "a table for mappings, by its key column; may be given again", collect, [])

@@ -2,8 +2,8 @@ import { BEFORE_ALL_US } from "./replay_event.ts";
 
 /** How event time runs while a replay sends. */
 export interface PaceOptions {
-  /** How many times faster than the clock event time runs; null: as fast as the events are taken. */
-  readonly speed: number | null;
+  /** How many times faster than the clock event time runs; Infinity: as fast as the events are taken. */
+  readonly speed: number;
   /** Whole steps of this length are released at once, microseconds of event time; null: each event when it is due. */
   readonly step_us: number | null;
 }
@@ -13,14 +13,14 @@ const TICK_MS = 20;
 
 /** Says which events are released together, and when: at the beginning of their step, counted from the first step that is asked for. */
 export class Pace {
-  readonly #speed: number | null;
+  readonly #speed: number;
   readonly #step_us: number;
   #first_us: number | null = null;
   #first_ms = 0;
 
   constructor({ speed, step_us }: PaceOptions) {
     this.#speed = speed;
-    this.#step_us = step_us ?? (speed === null ? Infinity : Math.max(1, TICK_MS * 1000 * speed));
+    this.#step_us = step_us ?? Math.max(1, TICK_MS * 1000 * speed);
   }
 
   /** The start of the step that an event time lies in. Events of one step go together; a step that is paced by nothing is endless. */
@@ -31,7 +31,7 @@ export class Pace {
 
   /** Milliseconds until a step is due; not positive when it is. Steps are asked for in their order. */
   due_in_ms(step_start_us: number, now_ms: number): number {
-    if (this.#speed === null || step_start_us === BEFORE_ALL_US) return 0;
+    if (this.#speed === Infinity || step_start_us === BEFORE_ALL_US) return 0;
     if (this.#first_us === null) {
       this.#first_us = step_start_us;
       this.#first_ms = now_ms;

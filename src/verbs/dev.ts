@@ -29,8 +29,8 @@ export async function dev_verb(shell: Shell): Promise<void> {
 }
 
 async function generator(shell: Shell, { database }: Opened, sink: Sink, signal: AbortSignal): Promise<void> {
-  const { seed, rate, currency } = shell.config;
-  const stream = await continue_stream(database, { seed, rate, currency, history_hours: HISTORY_HOURS });
+  const { seed, rate, currency, time_zone } = shell.config;
+  const stream = await continue_stream(database, { seed, rate, currency, time_zone, history_hours: HISTORY_HOURS });
   await run_generator(stream, sink, signal);
 }
 

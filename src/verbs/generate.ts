@@ -1,13 +1,7 @@
 import type { Database } from "../database/mod.ts";
-import {
-  type City,
-  make_city,
-  type OpenTrip,
-  type TripMessage,
-  TripStream,
-  type TripStreamOptions,
-} from "../domains/trips/generator/mod.ts";
+import { type City, make_city, type OpenTrip, type TripMessage, TripStream } from "../domains/trips/generator/mod.ts";
 import { read_head } from "../event_log/mod.ts";
+import { format_time, local_time } from "../kpi/mod.ts";
 import { system_clock, wait } from "../runtime/mod.ts";
 
 /** Where generated messages go, in order; resolves when there is room for more. */
@@ -27,19 +21,36 @@ const SLICE = 1_000;
 const TICK_MS = 100;
 
 /**
- * Lets a city live: what is due by the clock goes to the sink, the past as fast as the sink takes it.
- * @param limit messages after which it ends
+ * The clock that a generator follows, microseconds: from `start_us` on `speed` times as fast as the real one until it has reached that, then with it.
+ * Never ahead of it: brokers and tacho refuse what is far in the future. With infinite speed it is the real one.
+ */
+export function event_clock(start_us: number, speed: number, now_ms: () => number): () => number {
+  const began_ms = now_ms();
+  return () => {
+    const now = now_ms();
+    const passed_us = speed === Infinity ? Infinity : (now - began_ms) * 1_000 * speed;
+    return Math.min(now * 1_000, start_us + passed_us);
+  };
+}
+
+/**
+ * Lets a city live: what is due by the clock goes to the sink, what is due already as fast as the sink takes it.
+ * @param options.limit messages after which it ends
+ * @param options.now_us the clock it follows; the real one unless given
  * @returns how many were sent
  */
 export async function run_generator(
   stream: TripStream,
   sink: Sink,
   signal: AbortSignal,
-  limit = Infinity,
+  { limit = Infinity, now_us = () => system_clock.now_ms() * 1_000 }: {
+    readonly limit?: number;
+    readonly now_us?: () => number;
+  } = {},
 ): Promise<number> {
   let sent = 0;
   while (!signal.aborted && sent < limit) {
-    const due = stream.take_due(system_clock.now_ms() * 1000, Math.min(SLICE, limit - sent));
+    const due = stream.take_due(now_us(), Math.min(SLICE, limit - sent));
     if (due.length > 0) await sink(due);
     sent += due.length;
     if (due.length < SLICE && sent < limit) await wait(TICK_MS, signal).catch(() => {});
@@ -47,9 +58,21 @@ export async function run_generator(
   return sent;
 }
 
-/** A city with about as many drivers as the rate keeps busy. */
-export function city_for({ seed, rate }: { readonly seed: number; readonly rate: number }): City {
-  return make_city({ seed, drivers: Math.min(20_000, Math.max(400, Math.ceil(rate * 15_000))) });
+/** What a generated city follows from. */
+export interface CityPlan {
+  readonly seed: number;
+  readonly rate: number;
+  /** The business time zone: its rush hours are the city's. */
+  readonly time_zone: string;
+  readonly start_us: number;
+}
+
+/** A city with about as many drivers as the rate keeps busy, whose clocks stand as those of the time zone at noon of the first day. */
+export function city_for({ seed, rate, time_zone, start_us }: CityPlan): City {
+  const noon = `${format_time(start_us).slice(0, 10)}T12:00:00`;
+  const noon_us = Date.parse(`${noon}Z`) * 1_000;
+  const utc_offset_min = Math.round((noon_us - (local_time(noon, time_zone) ?? noon_us)) / 60_000_000);
+  return make_city({ seed, drivers: Math.min(20_000, Math.max(400, Math.ceil(rate * 15_000))), utc_offset_min });
 }
 
 /** A prefix for trip ids that no earlier run used: the time of its start. */
@@ -60,15 +83,18 @@ export const run_prefix = (now_ms: number): string => `T${Math.floor(now_ms / 10
  */
 export async function continue_stream(
   database: Database,
-  options: Pick<TripStreamOptions, "seed" | "rate" | "currency"> & { readonly history_hours: number },
+  options: Omit<CityPlan, "start_us"> & { readonly currency: string; readonly history_hours: number },
 ): Promise<TripStream> {
   const now_ms = system_clock.now_ms();
   const earliest_us = (now_ms - options.history_hours * 3_600_000) * 1000;
   const { watermark_us } = await read_head(database);
-  const { history_hours: _, ...rest } = options;
-  return new TripStream(city_for(options), {
-    ...rest,
-    start_us: Math.floor(Math.max(earliest_us, Math.min(watermark_us ?? earliest_us, now_ms * 1000))),
+  const { seed, rate, currency } = options;
+  const start_us = Math.floor(Math.max(earliest_us, Math.min(watermark_us ?? earliest_us, now_ms * 1000)));
+  return new TripStream(city_for({ ...options, start_us }), {
+    seed,
+    rate,
+    currency,
+    start_us,
     trip_prefix: run_prefix(now_ms),
     open: await open_trips(database),
     late: 0.01,

@@ -1,6 +1,6 @@
-import { type TripMessage, TripStream } from "../domains/trips/generator/mod.ts";
+import { type TripMessage, TripStream, type TripStreamOptions } from "../domains/trips/generator/mod.ts";
 import { system_clock } from "../runtime/mod.ts";
-import { as_bytes, city_for, run_generator, run_prefix } from "./generate.ts";
+import { as_bytes, city_for, event_clock, run_generator } from "./generate.ts";
 import { with_producer } from "./open.ts";
 import { ProgressLine } from "./progress_line.ts";
 import { type Shell, UsageError } from "./shell.ts";
@@ -13,39 +13,55 @@ export interface ProduceOptions {
   readonly late: number;
   readonly duplicates: number;
   readonly malformed: number;
+  readonly corrections: number;
   readonly anomalies: boolean;
-  readonly historyHours: number;
+  /** How long ago it begins, microseconds. */
+  readonly history?: number;
+  /** When it begins, microseconds since the epoch. */
+  readonly start?: number;
+  /** How many times as fast as the clock the past goes by. */
+  readonly speed: number;
   readonly count?: number;
   readonly topic?: string;
 }
 
-/** `tacho produce`: generated trips to the topic, by the clock, until a signal or `--count` messages. */
+/** `tacho produce`: generated trips to the topic, the past first, then by the clock, until a signal or `--count` messages. */
 export async function produce_verb(shell: Shell, options: ProduceOptions): Promise<void> {
   const { config, signal } = shell;
   if (config.kafka_brokers === null) {
     throw new UsageError("produce: KAFKA_BROKERS is not set; name the brokers to send to");
   }
-  const topic = options.topic ?? config.topics[0]!;
-  const now_ms = system_clock.now_ms();
-  const { rate, seed, variability, late, duplicates, malformed, anomalies } = options;
-  const stream = new TripStream(city_for({ seed, rate }), {
-    rate,
-    seed,
-    variability,
+  const now_us = system_clock.now_ms() * 1_000;
+  const start_us = options.start ?? Math.floor(now_us - (options.history ?? 0));
+  if (start_us > now_us) {
+    throw new UsageError(`produce: --start "${new Date(start_us / 1_000).toISOString()}" is in the future`);
+  }
+  const { rate, seed, variability, late, duplicates, malformed, corrections, anomalies } = options;
+  const trips = { rate, seed, variability, corrections, anomalies, currency: config.currency, start_us };
+  const stream = new TripStream(city_for({ seed, rate, time_zone: config.time_zone, start_us }), {
+    ...trips,
     late,
     duplicates,
     malformed,
-    anomalies,
-    currency: config.currency,
-    start_us: Math.floor((now_ms - options.historyHours * 3_600_000) * 1000),
-    trip_prefix: run_prefix(now_ms),
+    trip_prefix: await prefix_of({ ...trips, time_zone: config.time_zone }),
   });
-  await with_producer(shell, topic, async (send) => {
+  await with_producer(shell, options.topic ?? config.topics[0]!, async (send) => {
     const progress = new ProgressLine("produce", options.count ?? null, system_clock.now_ms);
     const sink = async (messages: readonly TripMessage[]) => {
       await send(as_bytes(messages));
       progress.add(messages.length);
     };
-    await run_generator(stream, sink, signal, options.count).finally(() => progress.end());
+    const pace = { now_us: event_clock(start_us, options.speed, system_clock.now_ms) };
+    const limit = options.count === undefined ? {} : { limit: options.count };
+    await run_generator(stream, sink, signal, { ...pace, ...limit }).finally(() => progress.end());
   });
+}
+
+/**
+ * A prefix for trip ids that follows from everything its trips follow from, and from nothing else: the same run again sends the same events, another one
+ * shares no trip with it. Late, duplicate and malformed messages are laid over the same trips.
+ */
+async function prefix_of(trips: TripStreamOptions & { readonly time_zone: string }): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(JSON.stringify(trips)));
+  return `T${new DataView(digest).getBigUint64(0).toString(36).toUpperCase().slice(-8).padStart(8, "0")}-`;
 }

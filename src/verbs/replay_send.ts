@@ -8,8 +8,8 @@ import type { Shell } from "./shell.ts";
 
 /** How `tacho replay` runs event time. */
 export interface SendOptions {
-  /** How many times faster than the clock event time runs; absent: as fast as possible. */
-  readonly speed?: number;
+  /** How many times faster than the clock event time runs; Infinity: as fast as possible. */
+  readonly speed: number;
   /** Length of a step, microseconds of event time. */
   readonly step?: number;
 }
@@ -26,7 +26,7 @@ export async function send_replay(
   sink: ReplaySink,
 ): Promise<void> {
   const progress = new ProgressLine("send", sort.count, system_clock.now_ms);
-  const pace = new Pace({ speed: options.speed ?? null, step_us: options.step ?? null });
+  const pace = new Pace({ speed: options.speed, step_us: options.step ?? null });
   using key = new PauseKey(system_clock.now_ms, (paused) => progress.remark(paused ? "paused; space goes on" : ""));
   const sent_before = journal.sent;
   let told = 0;

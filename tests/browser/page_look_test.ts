@@ -22,7 +22,7 @@ tacho_test({
     const env = { ...await make_deployment("look", "America/Chicago"), TACHO_PARTITIONS: "1" };
     await run_verb(["migrate"], { env });
     const trouble = ["--late", "0.01", "--duplicates", "0.002"];
-    const flow = ["--rate", "1", "--seed", "5", "--history-hours", "5", ...trouble];
+    const flow = ["--rate", "1", "--seed", "5", "--history", "5h", ...trouble];
     await using producer = TachoProgram.spawn("tacho", { env, args: ["produce", ...flow] });
     await using server = await TachoProgram.serve("start", { env });
     await using board = await BoardPage.open(server.url);

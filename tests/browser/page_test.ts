@@ -49,7 +49,7 @@ tacho_test({
       },
     );
 
-    const flow = ["--rate", "2", "--seed", "7", "--history-hours", "2", "--late", "0.01", "--duplicates", "0.005"];
+    const flow = ["--rate", "2", "--seed", "7", "--history", "2h", "--late", "0.01", "--duplicates", "0.005"];
     await using producer = TachoProgram.spawn("tacho", { env, args: ["produce", ...flow] });
     await until("the page has many trips", async () => (await board.cards()).completed > 3_000, 60_000);
     const position = await board.position();
@@ -71,7 +71,7 @@ tacho_test({
   limit_ms: 120_000,
   async fn() {
     const env = await deployment();
-    await produce(env, "--rate", "2", "--seed", "3", "--history-hours", "1", "--count", "3000");
+    await produce(env, "--rate", "2", "--seed", "3", "--history", "1h", "--count", "3000");
     await using server = await TachoProgram.serve("start", { env });
     await using board = await BoardPage.open(server.url);
     await until_cards_agree(board, await expectation_of(env), 30_000);
@@ -106,7 +106,7 @@ tacho_test({
   async fn() {
     await using postgres = await start_postgres();
     const env = await deployment(postgres);
-    await produce(env, "--rate", "2", "--seed", "4", "--history-hours", "1", "--count", "2000");
+    await produce(env, "--rate", "2", "--seed", "4", "--history", "1h", "--count", "2000");
     await using server = await TachoProgram.serve("start", { env });
     await using board = await BoardPage.open(server.url);
     await until_cards_agree(board, await expectation_of(env), 30_000);

@@ -92,7 +92,7 @@ tacho_test({
     await using program = await folder.serve("serve", env);
     await assert_page(program);
     assert.equal(await position(program), 0);
-    const produced = await folder.run(["produce", "--count", "300", "--history-hours", "1"], env);
+    const produced = await folder.run(["produce", "--count", "300", "--history", "1h"], env);
     assert.equal(produced.code, 0, produced.stderr);
     await until("300 messages arrive", async () => await position(program) === 300);
     assert.equal(await program.term(), 0);

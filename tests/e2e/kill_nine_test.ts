@@ -25,7 +25,7 @@ async function deployment() {
 /** Trips of the last hours with all that goes wrong on the way, as fast as the broker takes them. */
 async function produce(env: Deployment, count: number, seed: number): Promise<void> {
   const trouble = ["--late", "0.05", "--duplicates", "0.05", "--malformed", "0.02", "--anomalies"];
-  const size = ["--rate", "2", "--history-hours", "6", "--count", String(count), "--seed", String(seed)];
+  const size = ["--rate", "2", "--history", "6h", "--count", String(count), "--seed", String(seed)];
   await run_verb(["produce", ...size, ...trouble], { env });
 }
 

@@ -89,7 +89,7 @@ async function survive(outage: Outage): Promise<void> {
   const { name, server, env, sends } = outage;
   const database = await open_database({ url: env.DATABASE_URL, data_dir: null, connections: 2 });
   const read = async () => Number((await database.query("select messages_read from log_head"))[0]?.messages_read);
-  await run_verb(["produce", "--rate", "2", "--history-hours", "3", "--count", String(BEFORE)], { env });
+  await run_verb(["produce", "--rate", "2", "--history", "3h", "--count", String(BEFORE)], { env });
   // Small transactions, so that the outage begins between many.
   await using program = await TachoProgram.serve("start", { env: { ...env, TACHO_BATCH_MESSAGES: "50" } });
   const watch = await OutageWatch.open(program.url);

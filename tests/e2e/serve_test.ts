@@ -33,7 +33,7 @@ tacho_test({
       assert.deepEqual(ends.map(({ partition, high }) => [partition, high]).sort(), [[0, 0], [1, 0], [2, 0]]);
       assert.equal(await program.term("SIGTERM"), 0);
     }
-    await run_verb(["produce", "--count", "200", "--history-hours", "1"], { env });
+    await run_verb(["produce", "--count", "200", "--history", "1h"], { env });
     {
       await using program = await TachoProgram.serve("start", { env });
       await ready(program.url);

@@ -21,10 +21,10 @@ Deno.test("without steps, what is due within a tick goes together; at full speed
   const paced = new Pace({ speed: 100, step_us: null });
   assert.equal(paced.step_of(1_999_999), 0);
   assert.equal(paced.step_of(2_000_000), 2_000_000);
-  const steps = new Pace({ speed: null, step_us: MINUTE_US });
+  const steps = new Pace({ speed: Infinity, step_us: MINUTE_US });
   assert.equal(steps.step_of(2.5 * MINUTE_US), 2 * MINUTE_US);
   assert.equal(steps.due_in_ms(2 * MINUTE_US, 0), 0);
-  const full = new Pace({ speed: null, step_us: null });
+  const full = new Pace({ speed: Infinity, step_us: null });
   assert.equal(full.step_of(-1), full.step_of(1e15));
 });
 

@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { tacho_test } from "../support/available.ts";
+import { shared_kafka, unique_name } from "../support/kafka.ts";
+import { read_topic } from "../support/read_topic.ts";
+import { run_tacho, run_verb, TachoProgram } from "../support/tacho_program.ts";
+import { until } from "../support/until.ts";
+
+tacho_test({
+  name: "produce with the same start and options sends the same bytes, and Ctrl-C ends it",
+  needs: ["kafka"],
+  async fn() {
+    const { brokers } = await shared_kafka();
+    const env = (topic: string) => ({ KAFKA_BROKERS: brokers, TACHO_TOPICS: topic, TACHO_PARTITIONS: "1" });
+    const trouble = ["--late", "0.05", "--duplicates", "0.05", "--malformed", "0.05", "--anomalies"];
+    const args = ["produce", "--start", "2026-03-01T08:00:00Z", "--seed", "5", "--count", "1500", ...trouble];
+    const run = async () => {
+      const topic = unique_name("produce");
+      const { stderr } = await run_verb(args, { env: env(topic) });
+      assert.match(stderr, /produce: 1500 of 1500 \(100 %\)/);
+      return (await read_topic(brokers, topic)).map(({ key, value, timestamp_ms }) => [
+        new TextDecoder().decode(key!),
+        new TextDecoder().decode(value!),
+        timestamp_ms,
+      ]);
+    };
+    const both = Promise.all([run(), run()]);
+
+    const topic = unique_name("produce");
+    const live = ["produce", "--history", "1d", "--rate", "2", "--speed", "3600x"];
+    await using program = TachoProgram.spawn("tacho", { args: live, env: env(topic) });
+    await until("it sends", async () => (await read_topic(brokers, topic).catch(() => [])).length > 0);
+    assert.equal(await program.term("SIGINT"), 0);
+    assert.match(program.stderr, /produce: \d+, \d+\/s/);
+
+    const [first, second] = await both;
+    assert.equal(first.length, 1_500);
+    assert.deepEqual(second, first);
+
+    const refused = await run_tacho(["produce", "--start", "2200-01-01T00:00:00Z"], { env: env(topic) });
+    assert.equal(refused.code, 2);
+    assert.match(refused.stderr, /--start "2200-01-01T00:00:00.000Z" is in the future/);
+  },
+});
