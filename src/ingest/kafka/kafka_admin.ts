@@ -1,6 +1,9 @@
 import { type Admin, KafkaClient } from "./kafka_client.ts";
+import { backoff_ms } from "../../runtime/mod.ts";
 import { failure_of } from "./kafka_failure.ts";
 import type { KafkaConnectionOptions, TopicShape } from "./kafka_options.ts";
+
+const MOST_TRIES = 6;
 
 /** The two ends of a partition's log: `low` is the first offset that can be read, `high` the next one to be written. */
 export interface Watermarks {
@@ -56,12 +59,21 @@ export function kafka_admin(admin: Admin, close: () => Promise<void>): KafkaAdmi
     absent,
     async ensure_topic(topic, { partitions, replication }) {
       if ((await absent([topic])).length === 0) return false;
-      // Answers false when another one was faster.
-      return await admin.createTopics({
-        topics: [{ topic, numPartitions: partitions, replicationFactor: replication }],
-        waitForLeaders: true,
-        timeout: 8_000,
-      });
+      for (let attempt = 1;; attempt++) {
+        try {
+          // Answers false when another one was faster.
+          const made = await admin.createTopics({
+            topics: [{ topic, numPartitions: partitions, replicationFactor: replication }],
+            waitForLeaders: true,
+            timeout: 8_000,
+          });
+          // The first try may have made it and failed afterwards: a broker that was just told of a topic may not know its partitions yet.
+          return made || attempt > 1;
+        } catch (error) {
+          if (failure_of(error).final || attempt === MOST_TRIES) throw error;
+          await new Promise((resolve) => setTimeout(resolve, backoff_ms(attempt, Math.random())));
+        }
+      }
     },
     async watermarks(topics) {
       const found = await Promise.all(topics.map((topic) => admin.fetchTopicOffsets(topic)));

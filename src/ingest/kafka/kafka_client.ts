@@ -15,6 +15,7 @@ import {
   Kafka,
   type KafkaMessage,
   logLevel,
+  type Message,
   Partitioners,
   type Producer,
   type SASLOptions,
@@ -25,7 +26,7 @@ import { type Codec, lz4_codec, snappy_codec, zstd_codec } from "./kafka_codecs.
 import { check_fetch_answer } from "./fetch_answer.ts";
 import type { KafkaConnectionOptions, KafkaLogin, KafkaSettings } from "./kafka_options.ts";
 
-export type { Admin, Consumer, EachBatchPayload, KafkaMessage, Producer };
+export type { Admin, Consumer, EachBatchPayload, KafkaMessage, Message, Producer };
 
 /** kafkajs gives up after these and we build anew with our own, endless backoff. About 5 s in all. */
 const RETRY = {
@@ -97,10 +98,20 @@ export class KafkaClient {
     return this.#kafka.admin({ retry: RETRY });
   }
 
-  /** A producer that places a key where Java producers place it. Retries through about half a minute of outage. */
-  producer(): Producer {
+  /**
+   * A producer that places a key where Java producers place it. Retries through about half a minute of outage.
+   * @param placed hears where each message is placed, again with every retry
+   */
+  producer(placed: (message: Message, partition: number) => void = () => {}): Producer {
     return this.#kafka.producer({
-      createPartitioner: Partitioners.DefaultPartitioner,
+      createPartitioner: () => {
+        const place = Partitioners.DefaultPartitioner();
+        return (arriving) => {
+          const partition = place(arriving);
+          placed(arriving.message, partition);
+          return partition;
+        };
+      },
       allowAutoTopicCreation: false,
       metadataMaxAge: 30_000,
       retry: { retries: 12, initialRetryTime: 200, maxRetryTime: 4_000 },

@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
-import { type Compression, COMPRESSIONS, KafkaClient, type Producer } from "./kafka_client.ts";
+import { send_acknowledged } from "./kafka_acknowledgement.ts";
+import { type Compression, COMPRESSIONS, KafkaClient, type Message, type Producer } from "./kafka_client.ts";
 import { failure_of } from "./kafka_failure.ts";
 import type { KafkaConnectionOptions } from "./kafka_options.ts";
 import { message_bytes } from "../message_buffer.ts";
@@ -38,7 +39,8 @@ export async function open_kafka_producer(
   compression: Compression = "none",
 ): Promise<KafkaProducer> {
   const client = new KafkaClient(options);
-  const producer = client.producer();
+  const places = new WeakMap<Message, number>();
+  const producer = client.producer((message, partition) => places.set(message, partition));
   const brokers = options.brokers.join(",");
   try {
     await producer.connect();
@@ -50,7 +52,7 @@ export async function open_kafka_producer(
     async send(topic, messages) {
       for (const request of requests(messages)) {
         try {
-          await send_one(producer, topic, request, compression);
+          await send_one(producer, places, topic, request, compression);
         } catch (error) {
           throw new Error(
             `cannot send ${request.length} messages to "${topic}" at "${brokers}": ${failure_of(error).reason}`,
@@ -86,20 +88,29 @@ function* requests(messages: readonly OutgoingMessage[]): Generator<readonly Out
 
 async function send_one(
   producer: Producer,
+  places: WeakMap<Message, number>,
   topic: string,
   messages: readonly OutgoingMessage[],
   compression: Compression,
 ): Promise<void> {
-  await producer.send({
-    topic,
-    acks: -1,
-    compression: COMPRESSIONS[compression],
-    messages: messages.map(({ key, value, headers, timestamp_ms }) => ({
-      key: as_buffer(key),
-      value: as_buffer(value),
-      ...(headers === undefined ? {} : { headers: as_buffers(headers) }),
-      ...(timestamp_ms === undefined ? {} : { timestamp: String(timestamp_ms) }),
-    })),
+  const outgoing = messages.map(({ key, value, headers, timestamp_ms }): Message => ({
+    key: as_buffer(key),
+    value: as_buffer(value),
+    ...(headers === undefined ? {} : { headers: as_buffers(headers) }),
+    ...(timestamp_ms === undefined ? {} : { timestamp: String(timestamp_ms) }),
+  }));
+  await send_acknowledged(async () => {
+    const answers = await producer.send({
+      topic,
+      acks: -1,
+      compression: COMPRESSIONS[compression],
+      messages: outgoing,
+    });
+    return {
+      // A message whose place the client never told counts as lost: no partition is -1.
+      placed: new Set(outgoing.map((message) => places.get(message) ?? -1)),
+      acknowledged: new Set(answers.map(({ partition }) => partition)),
+    };
   });
 }
 
