@@ -1,6 +1,7 @@
 import { type Database, sqlstate } from "../database/mod.ts";
 import { type CursorAdvance, read_cursors, read_head } from "../event_log/mod.ts";
 import { backoff_ms, type Logger, wait } from "../runtime/mod.ts";
+import { BatchSize } from "./batch_size.ts";
 import { Cursors } from "./cursors.ts";
 import { BeginAnew, HalveBatch, StopIngest, throw_unless_unknown } from "./failure.ts";
 import { Halving } from "./halving.ts";
@@ -16,6 +17,7 @@ export interface IngestOptions<Payload, State> {
   readonly cursors: Cursors;
   readonly source: MessageSource;
   readonly logger: Logger;
+  /** The most of one batch; fewer messages are taken where the machine is too slow for so many. */
   readonly batch_limit: { readonly messages: number; readonly bytes: number };
   readonly quarantine_per_minute: number;
   readonly now_ms: () => number;
@@ -37,6 +39,7 @@ export class Ingest<Payload, State> {
   readonly counts: IngestCounts = new_counts();
   readonly #admitted = new SlidingSum(10);
   readonly #quarantined = new SlidingSum(60);
+  readonly #size: BatchSize;
   readonly #patience: Patience;
   readonly #halving: Halving<Payload, State>;
   #status: IngestStatus;
@@ -44,6 +47,7 @@ export class Ingest<Payload, State> {
   constructor(options: IngestOptions<Payload, State>) {
     const { logger, now_ms, random } = options;
     this.#options = options;
+    this.#size = new BatchSize(options.batch_limit.messages);
     this.#patience = new Patience(logger, now_ms, random);
     this.#halving = new Halving({
       ...options,
@@ -171,7 +175,7 @@ export class Ingest<Payload, State> {
 
   async #take(signal: AbortSignal): Promise<{ fresh: SourceBatch[]; advances: CursorAdvance[] } | null> {
     const { source, cursors, batch_limit } = this.#options;
-    const batches = await source.take(batch_limit, signal);
+    const batches = await source.take({ ...batch_limit, messages: this.#size.messages }, signal);
     if (batches.length === 0) return null;
     const claimed = cursors.claim(batches);
     if (claimed === null) throw new BeginAnew("the source delivered from above the cursor");
@@ -182,7 +186,10 @@ export class Ingest<Payload, State> {
     const { pipeline, source, logger } = this.#options;
     const action = "plan a batch";
     try {
-      return await this.#patience.work(action, signal, () => pipeline.plan(fresh, advances, source.cluster_id));
+      const plan = () => pipeline.plan(fresh, advances, source.cluster_id);
+      const planned = await this.#patience.work(action, signal, plan);
+      this.#size.took(fresh.reduce((sum, { messages }) => sum + messages.length, 0), planned.busy_ms);
+      return planned;
     } catch (error) {
       throw_unless_unknown(error, signal);
       logger.log("error", "planning failed", { reason: error });

@@ -40,6 +40,8 @@ export interface PlannedBatch<State> {
   readonly plan: Plan<State>;
   readonly batch: Batch;
   readonly cells: EncodedCells;
+  /** For how long decoding and planning kept the process busy, milliseconds. */
+  readonly busy_ms: number;
 }
 
 /**
@@ -74,16 +76,23 @@ export class Pipeline<Payload, State> {
     return decode_batches(domain, limits, batches, mappings);
   }
 
-  /** Decodes and plans. Reads streams and events that are not in memory. */
+  /**
+   * Decodes, unless that is done, and plans. Reads streams and events that are not in memory.
+   * @param given the batches, decoded
+   */
   async plan(
     batches: readonly SourceBatch[],
     cursors: readonly CursorAdvance[],
     cluster_id: string,
-    decoded: readonly Decoded<Payload>[] = this.decode(batches),
+    given?: readonly Decoded<Payload>[],
   ): Promise<PlannedBatch<State>> {
     const { domain, days, now_ms, code_version } = this.#options;
+    const began_ms = now_ms();
+    const decoded = given ?? this.decode(batches);
+    const decoded_ms = now_ms();
     const streams = await this.#load(decoded);
     const stored = await this.#load_events(decoded, streams);
+    const loaded_ms = now_ms();
     const planned = plan(domain, { decoded, streams, stored, days, watermark_us: this.#watermark_us });
     this.#cache.take(planned.streams, streams);
     this.#watermark_us = planned.watermark_us;
@@ -105,7 +114,8 @@ export class Pipeline<Payload, State> {
       code_version,
       recorded_at_us,
     };
-    return { batches, plan: planned, batch, cells: this.#cells.encode(planned.changes) };
+    const cells = this.#cells.encode(planned.changes);
+    return { batches, plan: planned, batch, cells, busy_ms: decoded_ms - began_ms + now_ms() - loaded_ms };
   }
 
   async #load(decoded: readonly Decoded<Payload>[]): Promise<Map<string, StreamState<State>>> {
