@@ -89,14 +89,19 @@ export class ProgramWatch implements AsyncDisposable {
     }
   }
 
-  /** A viewer of the page: all frames are read, none is looked at. */
+  /** A viewer of the page: all frames are read, and a stream that ends must have said goodbye; then it comes again. */
   async #view(): Promise<void> {
     const { signal } = this.#over;
     try {
-      const response = await fetch(`${this.#program.url}api/v1/feed?range=30d`, { signal });
-      if (response.status !== 200) throw new Error(`watch tacho: the feed answers ${response.status}`);
-      for await (const _ of response.body!);
-      throw new Error("watch tacho: the feed has ended");
+      for (;;) {
+        const response = await fetch(`${this.#program.url}api/v1/feed?range=30d`, { signal });
+        if (response.status !== 200) throw new Error(`watch tacho: the feed answers ${response.status}`);
+        let last = "";
+        for await (const text of response.body!.pipeThrough(new TextDecoderStream())) {
+          last = (last + text).slice(-1_000);
+        }
+        if (!last.includes("event: bye")) throw new Error(`watch tacho: the feed ended after ${JSON.stringify(last)}`);
+      }
     } catch (error) {
       if (!signal.aborted) throw error;
     }
