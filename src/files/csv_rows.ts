@@ -1,5 +1,5 @@
 import Papa from "papaparse";
-import { FileError, type FileRow, type RowBatch } from "./record_file.ts";
+import { faulty_row, FileError, type FileRow, type RowBatch } from "./record_file.ts";
 import type { TextPiece } from "./text_pieces.ts";
 
 /** Text is parsed in portions of this size, in characters: a row at the end of one is parsed again with the next. */
@@ -82,12 +82,7 @@ function row_of(
   problem: string | null,
   replaced: boolean,
 ): FileRow {
-  const fault = (reason: string, detail: string): FileRow => ({
-    line,
-    record: null,
-    fault: { reason, path: null, detail },
-    text: csv_text(fields),
-  });
+  const fault = (reason: string, detail: string) => faulty_row(line, csv_text(fields), reason, detail);
   if (problem !== null) return fault("malformed_csv", `expected a row of CSV, got: ${problem}`);
   if (fields.length !== columns.length) {
     return fault("malformed_csv", `expected ${columns.length} values as in the header, got ${fields.length}`);

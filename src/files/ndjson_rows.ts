@@ -1,5 +1,5 @@
 import { ExactNumber, JsonFault, parse_json } from "../domains/mod.ts";
-import { FileError, type FileRow, type RowBatch } from "./record_file.ts";
+import { faulty_row, FileError, type FileRow, type RowBatch } from "./record_file.ts";
 import type { TextPiece } from "./text_pieces.ts";
 
 /** A line longer than this, in characters, is no record; it must not take all memory. */
@@ -33,12 +33,7 @@ export async function* ndjson_rows(path: string, pieces: AsyncIterable<TextPiece
 }
 
 function row_of(line: number, text: string): FileRow {
-  const fault = (reason: string, detail: string): FileRow => ({
-    line,
-    record: null,
-    fault: { reason, path: null, detail },
-    text,
-  });
+  const fault = (reason: string, detail: string) => faulty_row(line, text, reason, detail);
   if (text.includes("\ufffd")) return fault("invalid_utf8", "expected UTF-8 text, got other bytes");
   try {
     const value = exact_as_text(parse_json(text));

@@ -8,6 +8,14 @@ export type FileRow =
   | { readonly line: number; readonly record: SourceRecord }
   | { readonly line: number; readonly record: null; readonly fault: Fault; readonly text: string };
 
+/** A row that is no record: why, in a stable code and a sentence. */
+export const faulty_row = (line: number, text: string, reason: string, detail: string): FileRow => ({
+  line,
+  record: null,
+  fault: { reason, path: null, detail },
+  text,
+});
+
 /** Some rows, and how much of the file is read with them: 0 to 1. */
 export interface RowBatch {
   readonly rows: readonly FileRow[];
