@@ -11,9 +11,11 @@ import {
 import { type Config, ConfigError } from "../runtime/mod.ts";
 import { UsageError } from "./shell.ts";
 
-/** The mappings that come with the program. */
+let builtins: readonly BuiltinMapping[] | null = null;
+
+/** The mappings that come with the program; read and validated once, when they are first asked for. */
 export const builtin_mappings = (): readonly BuiltinMapping[] =>
-  TRIP_MAPPINGS.map((definition) => new BuiltinMapping(definition));
+  builtins ??= TRIP_MAPPINGS.map((definition) => new BuiltinMapping(definition));
 
 /** A mapping that says what no mapping can: every fault with its place. */
 export class InvalidMapping extends Error {
