@@ -5,6 +5,7 @@ import { decode_record } from "../ingest/mod.ts";
 import { detect, field_of, index_lookup, type Lookup, type MappingForm, type SourceRecord } from "../mapping/mod.ts";
 import { system_clock } from "../runtime/mod.ts";
 import { builtin_mappings, definition_of, mapping_of } from "./mappings.ts";
+import { decode_limits } from "./open.ts";
 import { type Shell, UsageError } from "./shell.ts";
 
 /** `tacho mapping list`: the built-in mappings, with the fields by which each knows its records. */
@@ -53,10 +54,7 @@ export async function mapping_check_verb(
   const form = name_or_file === undefined ? await detected(options.sample, business_zone) : definition_of(name_or_file);
   const mapping = mapping_of(form, { business_zone, lookups: await read_lookups(form, options.lookup) });
   const domain = trips_domain({ currency: config.currency });
-  const limits = {
-    future_limit_ms: config.future_limit_minutes * 60_000,
-    max_message_bytes: config.max_message_bytes,
-  };
+  const limits = decode_limits(config);
   let rows = 0, faulty = 0;
   const made: Record<string, number> = {};
   for await (const { line, ...row } of rows_of(options.sample)) {

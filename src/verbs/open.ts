@@ -11,6 +11,7 @@ import {
 } from "../ingest/kafka/mod.ts";
 import {
   Cursors,
+  type DecodeLimits,
   DirectIntake,
   Ingest,
   type MessageSource,
@@ -19,7 +20,7 @@ import {
   type TopicMappings,
 } from "../ingest/mod.ts";
 import { type Days, days_in } from "../kpi/mod.ts";
-import { backoff_ms, system_clock, wait } from "../runtime/mod.ts";
+import { backoff_ms, type Config, system_clock, wait } from "../runtime/mod.ts";
 import { is_refused, type Shell, VERSION } from "./shell.ts";
 
 /** The opened parts of the program that every verb with a database shares. */
@@ -124,6 +125,12 @@ export function kafka_source(shell: Shell, failed: (reason: string) => void): Me
   );
 }
 
+/** What decoding refuses, by the configuration. */
+export const decode_limits = ({ future_limit_minutes, max_message_bytes }: Config): DecodeLimits => ({
+  future_limit_ms: future_limit_minutes * 60_000,
+  max_message_bytes,
+});
+
 /**
  * A pipeline for trips, with nothing in memory yet.
  * @param mappings of the topics that have one
@@ -133,7 +140,7 @@ export function make_pipeline({ config }: Shell, { database, domain, days }: Ope
     database,
     domain,
     days,
-    limits: { future_limit_ms: config.future_limit_minutes * 60_000, max_message_bytes: config.max_message_bytes },
+    limits: decode_limits(config),
     ...(mappings === undefined ? {} : { mappings }),
     code_version: VERSION,
     cache_streams: 3 * Math.max(config.batch_messages, 20_000),
