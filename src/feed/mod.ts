@@ -11,6 +11,7 @@ export type { Board, Breakdown, BreakdownRow, Cards, Line, Reading, Series } fro
 export * from "./breakdown.ts";
 export type { DomainBoard } from "./domain_board.ts";
 export * from "./figure.ts";
+export * from "./filter.ts";
 export { type FeedSettings, format_event_id, parse_event_id } from "./frame.ts";
 export type { DatabaseHealth, Health } from "./health.ts";
 export * from "./hub.ts";
