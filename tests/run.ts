@@ -23,15 +23,20 @@ function test_files(filters: readonly string[], folder = "tests"): string[] {
   return found.filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part))).sort();
 }
 
-/** Runs this Deno in the repository, by its path through `sh`; its number goes to the folder's guard. Gives the exit code; negative when it took too long. */
+/**
+ * Runs this Deno in the repository, by its path through `sh`; its number goes to the folder's guard. Gives the exit code; negative when it took too long.
+ * @param beside what it says is printed when it has ended, so that it does not run into what others say
+ */
 async function deno(
   folder: string,
   args: readonly string[],
   env: Record<string, string>,
   limit_ms: number,
+  beside = false,
 ): Promise<number> {
+  const script = `echo $$ >"$1/pid"${beside ? ' && exec >"$1/output" 2>&1' : ""} && shift && exec "$@"`;
   const child = new Deno.Command("sh", {
-    args: ["-c", 'echo $$ >"$1" && shift && exec "$@"', "sh", `${folder}/pid`, Deno.execPath(), ...args],
+    args: ["-c", script, "sh", folder, Deno.execPath(), ...args],
     cwd: ROOT,
     clearEnv: true,
     env,
@@ -45,6 +50,7 @@ async function deno(
   const { code } = await child.status;
   clearTimeout(timer);
   Deno.removeSync(`${folder}/pid`);
+  if (beside) await Deno.stdout.write(Deno.readFileSync(`${folder}/output`));
   return late ? -1 : code;
 }
 
@@ -52,7 +58,7 @@ async function deno(
 async function run_stage(stage: Stage, folder: string, env: Record<string, string>): Promise<TestReport> {
   const junit = `${folder}/junit.xml`;
   const args = ["test", "--no-check", `--junit-path=${junit}`, ...stage.flags, ...stage.files];
-  const code = await deno(folder, args, env, stage.limit_ms);
+  const code = await deno(folder, args, env, stage.limit_ms, stage.waits);
   const failure = (what: string): TestReport => ({ ...NOTHING, failed: [`${stage.name}: ${what}`] });
   if (code < 0) return failure(`not done within ${stage.limit_ms / 60_000} minutes`);
   const report = take_report(junit);
@@ -93,8 +99,17 @@ async function start_servers(files: readonly string[], servers: AsyncDisposable[
   };
 }
 
-/** Checks, starts what is needed, runs every stage. */
-async function run_all(files: readonly string[], folder: string, servers: AsyncDisposable[]): Promise<TestReport> {
+/**
+ * Checks, starts what is needed, runs every stage.
+ * @param folder the run's temporary folder
+ * @param beside a folder for what those stages leave that run beside the others
+ */
+async function run_all(
+  files: readonly string[],
+  folder: string,
+  beside: string,
+  servers: AsyncDisposable[],
+): Promise<TestReport> {
   const environment = test_environment(Deno.env.toObject(), { TMPDIR: folder });
   const checked = await deno(folder, ["check", ...files], environment, 5 * 60_000);
   if (checked !== 0) return { ...NOTHING, failed: ["deno check: the tests have type errors, see above"] };
@@ -102,22 +117,29 @@ async function run_all(files: readonly string[], folder: string, servers: AsyncD
   const deno_folder: string = JSON.parse(new TextDecoder().decode((await info.output()).stdout)).denoDir;
   Deno.mkdirSync(`${ROOT}/tests/output`, { recursive: true });
   const stages = plan_stages(ROOT, files, folder, deno_folder);
-  let report = NOTHING;
-  let variables: Record<string, string> | null = null;
-  for (const stage of stages) {
-    if (stage.name !== "unit" && variables === null) {
-      try {
-        variables = await start_servers(files, servers);
-      } catch (error) {
-        console.error(error);
-        return add_reports(report, {
-          ...NOTHING,
-          failed: ["start the servers: see above; all but the unit tests were left out"],
-        });
-      }
-    }
-    report = add_reports(report, await run_stage(stage, folder, { ...environment, ...variables }));
+  const [unit, others] = [true, false].map((is_unit) => stages.filter(({ name }) => (name === "unit") === is_unit));
+  const first = await run_stages(unit!, folder, environment);
+  if (others!.length === 0) return first;
+  let variables: Record<string, string>;
+  try {
+    variables = await start_servers(files, servers);
+  } catch (error) {
+    console.error(error);
+    const failed = ["start the servers: see above; all but the unit tests were left out"];
+    return add_reports(first, { ...NOTHING, failed });
   }
+  const env = { ...environment, ...variables };
+  const lanes = await Promise.all([
+    run_stages(others!.filter(({ waits }) => !waits), folder, env),
+    run_stages(others!.filter(({ waits }) => waits), beside, env),
+  ]);
+  return lanes.reduce(add_reports, first);
+}
+
+/** Runs stages one after the other. */
+async function run_stages(stages: readonly Stage[], folder: string, env: Record<string, string>): Promise<TestReport> {
+  let report = NOTHING;
+  for (const stage of stages) report = add_reports(report, await run_stage(stage, folder, env));
   return report;
 }
 
@@ -145,7 +167,7 @@ async function main(filters: readonly string[]): Promise<number> {
   }
   const files = test_files(filters);
   if (files.length === 0) return summarise(NOTHING);
-  const folder = new GuardedFolder("run");
+  const folders = [new GuardedFolder("run"), new GuardedFolder("run_beside")] as const;
   const servers: AsyncDisposable[] = [];
   const stopped = new Promise<number>((resolve) => {
     for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
@@ -156,9 +178,10 @@ async function main(filters: readonly string[]): Promise<number> {
     }
   });
   try {
-    return await Promise.race([run_all(files, folder.path, servers).then(summarise), stopped]);
+    const [folder, beside] = folders;
+    return await Promise.race([run_all(files, folder.path, beside.path, servers).then(summarise), stopped]);
   } finally {
-    await folder.dispose();
+    await Promise.all(folders.map((folder) => folder.dispose()));
     await Promise.all(servers.map((server) => server[Symbol.asyncDispose]()));
   }
 }

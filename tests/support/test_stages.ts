@@ -7,13 +7,18 @@ export interface Stage {
   readonly name: string;
   readonly files: readonly string[];
   readonly flags: readonly string[];
+  /** Whether it mostly waits: such stages run one after the other too, but beside all the others. */
+  readonly waits: boolean;
   /** It is killed and counts as failed after this time. */
   readonly limit_ms: number;
 }
 
+/** Files that stand still for most of their time, on servers of their own: outages of a minute, silences of half a minute. */
+const WAITING = ["tests/e2e/outage_test.ts", "tests/e2e/silences/"];
+
 /**
  * The stages of a run. Unit tests run side by side and start no program. Every other file is a stage of its own, one after the other: they share two
- * servers and time what they do, and one that crashes or hangs takes no other file's results along.
+ * servers and time what they do, and one that crashes or hangs takes no other file's results along. Those that wait do so beside the others.
  * @param root the repository
  * @param files test files, relative to the root
  * @param folder the run's temporary folder
@@ -41,8 +46,13 @@ export function plan_stages(root: string, files: readonly string[], folder: stri
   const unit = files.filter((file) => file.startsWith("tests/unit/"));
   const serial = files.filter((file) => !file.startsWith("tests/unit/"));
   return [
-    ...(unit.length === 0 ? [] : [{ name: "unit", files: unit, flags: unit_flags, limit_ms: 5 * 60_000 }]),
-    ...serial.map((file) => ({ name: file, files: [file], flags: serial_flags, limit_ms: 6 * 60_000 })),
+    ...(unit.length === 0
+      ? []
+      : [{ name: "unit", files: unit, flags: unit_flags, waits: false, limit_ms: 5 * 60_000 }]),
+    ...serial.map((file) => {
+      const waits = WAITING.some((part) => file.startsWith(part));
+      return { name: file, files: [file], flags: serial_flags, waits, limit_ms: 6 * 60_000 };
+    }),
   ];
 }
 
