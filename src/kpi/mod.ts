@@ -8,4 +8,5 @@ export * from "./cell_changes.ts";
 export * from "./contribution.ts";
 export * from "./event_time.ts";
 export * from "./local_clock.ts";
+export * from "./sketch.ts";
 export * from "./windows.ts";
