@@ -1,6 +1,6 @@
 import type { Board, Line, Reading, Series } from "./board.ts";
 import type { Health } from "./health.ts";
-import type { Range } from "./view.ts";
+import type { View } from "./view.ts";
 
 /** Frames: what subscribers receive, as server-sent events. Pure; absolute values only, so that a frame may come twice. */
 
@@ -45,7 +45,7 @@ function encode(event: string, id: LogPosition | null, data: unknown): string {
 export function hello_frame(
   reading: Reading,
   board: Board,
-  shown: { readonly range: Range; readonly following: boolean; readonly lines: string },
+  shown: { readonly range: View["range"]; readonly following: boolean; readonly lines: string },
   settings: FeedSettings,
   health: Health,
   now_ms: number,

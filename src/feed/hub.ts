@@ -86,7 +86,7 @@ export class FeedHub {
    * @param address whom the connection counts for
    */
   subscribe(view: View, last_event_id: string | null, address: string): Subscription {
-    const key = view_key(view);
+    const key = view_key(view, this.#deps.days);
     const reason = this.#refusal(key, address);
     if (reason !== null) return { ok: false, reason };
     const now_ms = this.#deps.clock.now_ms();
@@ -180,7 +180,8 @@ export class FeedHub {
   #read_when_due(): void {
     if (!this.#reader.due(this.#deps.clock.now_ms())) return;
     const now_ms = this.#deps.clock.now_ms();
-    const windows = new Map([...this.#by_view].map(([key, { view }]) => [key, window_at(view, now_ms)] as const));
+    const { days } = this.#deps;
+    const windows = new Map([...this.#by_view].map(([key, { view }]) => [key, window_at(view, now_ms, days)] as const));
     const resumed = [...this.#subscribers].flatMap(({ greeting }) =>
       greeting?.kind === "resume" ? [greeting.from.position] : []
     );

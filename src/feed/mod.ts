@@ -9,6 +9,7 @@
  */
 export type { Board, Breakdown, BreakdownRow, Cards, Line, Reading, Series } from "./board.ts";
 export * from "./breakdown.ts";
+export * from "./comparison.ts";
 export type { DomainBoard } from "./domain_board.ts";
 export * from "./figure.ts";
 export * from "./filter.ts";
@@ -18,4 +19,4 @@ export * from "./hub.ts";
 export * from "./measures.ts";
 export { read_boards, type SnapshotSource } from "./snapshot.ts";
 export { tile } from "./tiles.ts";
-export { type Range, RANGE_NAMES, type View } from "./view.ts";
+export * from "./view.ts";

@@ -35,7 +35,7 @@ export function add_feed_route(app: App, hub: FeedHub): void {
       if (request.method === "HEAD") return new Response(null, { headers: HEADERS });
       const to_s = to === undefined ? null : to / 1e6;
       const seen = request.headers.get("last-event-id") ?? last_event_id ?? null;
-      const subscription = hub.subscribe({ range, to_s }, seen, address);
+      const subscription = hub.subscribe({ range, to_s, filter: [], compare: "weekday" }, seen, address);
       if (subscription.ok) return new Response(subscription.stream, { headers: HEADERS });
       const { detail, retry_s } = REFUSALS[subscription.reason];
       return problem({ status: 503, title: "Feed not available", detail, headers: { "retry-after": String(retry_s) } });

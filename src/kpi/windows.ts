@@ -16,6 +16,8 @@ const WIDTH = { "1m": MINUTE, "5m": 5 * MINUTE, "1h": 60 * MINUTE } as const;
 export interface Days {
   /** [start of the day that holds the time, start of the next day), microseconds. */
   day_of(us: number): { readonly start_us: number; readonly end_us: number };
+  /** The instant whose local clock shows what it shows at `us`, so many days before; microseconds. Where the clocks change, as `local_time` reads it. */
+  days_before(us: number, days: number): number;
 }
 
 const formats = new Map<string, Intl.DateTimeFormat>();
@@ -86,6 +88,10 @@ export function days_in(time_zone: string): Days {
       if (us >= last.end_us) last = numbered(day + 1);
       return last;
     },
+    days_before(us, days) {
+      const local_us = us + offset_ms(format, Math.floor(us / 1000)) * 1000;
+      return instant_of(local_us - days * 86_400e6, format);
+    },
   };
 }
 
@@ -112,10 +118,12 @@ export function local_time(text: string, time_zone: string): number | null {
   const as_utc = parse_time(/(?:Z|[+-]\d\d:\d\d)$/i.test(text) ? text : `${text}Z`);
   if (!as_utc.ok || as_utc.us % 1 !== 0) return null;
   if (/(?:Z|[+-]\d\d:\d\d)$/i.test(text)) return as_utc.us;
-  const format = local_format(time_zone);
+  return instant_of(as_utc.us, local_format(time_zone));
+}
+
+/** The instant of a local time (microseconds as if it were UTC), by the rules of `local_time`. */
+function instant_of(local_us: number, format: Intl.DateTimeFormat): number {
   const offset = (us: number) => offset_ms(format, Math.floor(us / 1000)) * 1000;
-  const day_before = as_utc.us - offset(as_utc.us - 86_400e6);
-  return day_before + offset(day_before) === as_utc.us
-    ? day_before
-    : as_utc.us - offset(as_utc.us - offset(day_before));
+  const day_before = local_us - offset(local_us - 86_400e6);
+  return day_before + offset(day_before) === local_us ? day_before : local_us - offset(local_us - offset(day_before));
 }

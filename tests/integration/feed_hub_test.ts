@@ -5,7 +5,8 @@ import { put_trip, put_whole } from "../support/board_rows.ts";
 import { FeedModel, FrameReader } from "../support/feed_client.ts";
 import { database_test, FlakyDatabase, healthy, make_hub, ManualTime } from "../support/read_side.ts";
 
-const HOUR: View = { range: "1h", to_s: null };
+const PLAIN = { filter: [], compare: "weekday" } as const;
+const HOUR: View = { range: "1h", to_s: null, ...PLAIN };
 const START = "2026-03-01T12:00:30Z";
 
 function opened(subscription: Subscription): FrameReader {
@@ -148,7 +149,7 @@ database_test("an outage is told at once, heartbeats go on, and the board comes 
   const down = await time.beat_until("the outage is told", reader.until("hb"));
   assert.deepEqual(down.data.health.database, { ok: false, since_ms: time.now, reason: "connection refused" });
   assert.equal(down.id, null);
-  const newcomer = watch(hub, null, { range: "7d", to_s: null });
+  const newcomer = watch(hub, null, { range: "7d", to_s: null, ...PLAIN });
   assert.equal((await newcomer.next())?.data.health.database.ok, false, "it learns why there is no hello");
   time.pass(15_000);
   const later = await reader.until("hb");
@@ -263,8 +264,11 @@ database_test("subscribers, those of one address, and distinct views are capped"
   watch(hub, null, HOUR, "a");
   assert.deepEqual(hub.subscribe(HOUR, null, "a"), { ok: false, reason: "too_many_of_this_address" });
   await first.cancel();
-  watch(hub, null, { range: "6h", to_s: null }, "a");
-  assert.deepEqual(hub.subscribe({ range: "7d", to_s: null }, null, "b"), { ok: false, reason: "too_many_views" });
+  watch(hub, null, { range: "6h", to_s: null, ...PLAIN }, "a");
+  assert.deepEqual(hub.subscribe({ range: "7d", to_s: null, ...PLAIN }, null, "b"), {
+    ok: false,
+    reason: "too_many_views",
+  });
   watch(hub, null, HOUR, "b");
   assert.deepEqual(hub.subscribe(HOUR, null, "c"), { ok: false, reason: "too_many_subscribers" });
   hub.close();

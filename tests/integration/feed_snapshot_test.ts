@@ -7,8 +7,9 @@ import { put_cell, put_cells, put_trip, put_whole } from "../support/board_rows.
 import { database_test } from "../support/read_side.ts";
 
 const NOW_MS = Date.parse("2026-03-01T12:00:30Z");
-const HOUR = { range: "1h", to_s: null } as const;
-const windows = new Map([[view_key(HOUR), window_at(HOUR, NOW_MS)]]);
+const HOUR = { range: "1h", to_s: null, filter: [], compare: "weekday" } as const;
+const UTC = days_in("UTC");
+const windows = new Map([[view_key(HOUR, UTC), window_at(HOUR, NOW_MS, UTC)]]);
 const start_s = (text: string) => Date.parse(text) / 1000;
 
 database_test("a board's series, cards and breakdowns come from the cells of its window", async (database) => {
@@ -35,7 +36,7 @@ database_test("a board's series, cards and breakdowns come from the cells of its
   const status = { grain: "all", bucket: "1970-01-01T00:00:00Z", dimension: "status" };
   await put_cell(database, { ...status, key: "in_progress" }, { trips: 7 });
   await put_cell(database, { ...status, key: "requested" }, { trips: 2 });
-  const reading = await read_boards({ database, board: trips_board, days: days_in("UTC") }, windows, [], null);
+  const reading = await read_boards({ database, board: trips_board, days: UTC }, windows, [], null);
   const board = reading.boards.get("1h");
   assert.deepEqual(board?.series, {
     t: [start_s("2026-03-01T11:58:00Z"), start_s("2026-03-01T12:00:00Z")],
@@ -78,7 +79,7 @@ database_test("a breakdown shows the eight greatest keys and all others together
   const zone = { at, dimension: "pickup_zone", key: "161" };
   await put_cells(database, zone, { completed: 4, fare_sum_micros: "10000000" }, ["5m", "1h", "1d"]);
   await put_cells(database, { at, dimension: "status", key: "canceled" }, { trips: 9, canceled: 9 });
-  const reading = await read_boards({ database, board: trips_board, days: days_in("UTC") }, windows, [], null);
+  const reading = await read_boards({ database, board: trips_board, days: UTC }, windows, [], null);
   const breakdowns = new Map(
     reading.boards.get("1h")?.breakdowns.map((breakdown) => [breakdown.dimension, breakdown] as const),
   );
@@ -104,7 +105,7 @@ database_test("lines are the trips of the newest events, each once, at its newes
     at: "2026-03-01T11:30:00.5Z",
     fare_micros: "18600000",
   });
-  const { lines } = await read_boards({ database, board: trips_board, days: days_in("UTC") }, windows, [], null);
+  const { lines } = await read_boards({ database, board: trips_board, days: UTC }, windows, [], null);
   assert.deepEqual(lines.map((line) => line.trip_id), ["t3", ...Array.from({ length: 19 }, (_, i) => `t${25 - i}`)]);
   assert.deepEqual(lines[0], {
     trip_id: "t3",
@@ -124,10 +125,10 @@ database_test("lines are the trips of the newest events, each once, at its newes
 
 database_test("nothing is read anew while the log stands and no window slides", async (database) => {
   await put_trip(database, { trip_id: "t1", status: "completed", at: "2026-03-01T11:58:00Z" });
-  const source = { database, board: trips_board, days: days_in("UTC") };
+  const source = { database, board: trips_board, days: UTC };
   const first = await read_boards(source, windows, [], null);
   assert.equal(await read_boards(source, windows, [], first), first);
-  const later = new Map([["1h", window_at(HOUR, NOW_MS + 60_000)]]);
+  const later = new Map([["1h", window_at(HOUR, NOW_MS + 60_000, UTC)]]);
   const slid = await read_boards(source, later, [], first);
   assert.notEqual(slid.boards.get("1h"), first.boards.get("1h"));
   assert.equal(slid.lines, first.lines);

@@ -6,11 +6,13 @@ import { parse_event_id } from "../../src/feed/frame.ts";
 import type { Health } from "../../src/feed/health.ts";
 import { type Greeting, Subscriber } from "../../src/feed/subscriber.ts";
 import { type View, view_key, window_at } from "../../src/feed/view.ts";
+import { days_in } from "../../src/kpi/mod.ts";
 import { FeedModel, type Frame, parse_frames } from "../support/feed_client.ts";
 
 const LOG = "5f0c2c0a-0000-4000-8000-000000000001";
 const START_MS = Date.UTC(2026, 2, 1, 12);
-const VIEW: View = { range: "15m", to_s: null };
+const VIEW: View = { range: "15m", to_s: null, filter: [], compare: "weekday" };
+const UTC = days_in("UTC");
 const SETTINGS = { build: "test", time_zone: "UTC", currency: "USD" };
 const LINES = { event: "trip", list: "trips", fields: [] };
 const HEALTH: Health = {
@@ -42,7 +44,7 @@ class World {
   }
 
   reading(): Reading {
-    const window = window_at(VIEW, this.now_ms);
+    const window = window_at(VIEW, this.now_ms, UTC);
     const shown = [...this.cells].filter(([t]) => t >= window.from_s && t < window.to_s).sort(([a], [b]) => a - b);
     const board: Board = {
       window,
@@ -53,7 +55,7 @@ class World {
     };
     const lines: Line[] = [...this.lines].map(([trip_id, position]) => ({ trip_id, position }))
       .sort((a, b) => b.position - a.position).slice(0, 20);
-    const boards = new Map([[view_key(VIEW), board]]);
+    const boards = new Map([[view_key(VIEW, UTC), board]]);
     return {
       log_id: this.log_id,
       position: this.position,
@@ -92,7 +94,7 @@ class Viewer {
 
   #connect(greeting: Greeting): [CountingSubscriber, ReadableStreamDefaultReader<Uint8Array>] {
     const connection = { address: "test", rotate_at_ms: Infinity, waiting_bytes: this.waiting_bytes };
-    const subscriber = new CountingSubscriber(VIEW, view_key(VIEW), greeting, connection, () => {});
+    const subscriber = new CountingSubscriber(VIEW, view_key(VIEW, UTC), greeting, connection, () => {});
     this.#read = 0;
     return [subscriber, subscriber.stream.getReader()];
   }

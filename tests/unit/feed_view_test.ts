@@ -1,27 +1,83 @@
 import assert from "node:assert/strict";
 import { days_in } from "../../src/kpi/mod.ts";
 import { tile } from "../../src/feed/tiles.ts";
-import { view_key, window_at } from "../../src/feed/view.ts";
+import type { Filter } from "../../src/feed/filter.ts";
+import { absolute_fault, type Span, view_key, window_at } from "../../src/feed/view.ts";
 
 const NOON_MS = Date.UTC(2026, 2, 1, 12, 0, 30);
+const UTC = days_in("UTC");
+const s = (text: string): number => Date.parse(text) / 1000;
+const key = (span: Span, filter: Filter = [], compare: "weekday" | "previous" = "weekday") =>
+  view_key({ ...span, filter, compare }, UTC);
 const us = (text: string): number => Date.parse(text) * 1000;
 
 Deno.test("a following view ends with the running bucket and is a whole number of buckets long", () => {
-  const window = window_at({ range: "1h", to_s: null }, NOON_MS);
+  const window = window_at({ range: "1h", to_s: null }, NOON_MS, UTC);
   assert.deepEqual(window, {
     from_s: Date.UTC(2026, 2, 1, 11, 1) / 1000,
     to_s: Date.UTC(2026, 2, 1, 12, 1) / 1000,
     step_s: 60,
     grain: "1m",
   });
-  assert.equal(window_at({ range: "30d", to_s: null }, NOON_MS).to_s, Date.UTC(2026, 2, 1, 13) / 1000);
+  assert.equal(window_at({ range: "30d", to_s: null }, NOON_MS, UTC).to_s, Date.UTC(2026, 2, 1, 13) / 1000);
+});
+
+Deno.test("an absolute range has the grain of its length and is widened to whole buckets, days by the business zone", () => {
+  const berlin = days_in("Europe/Berlin");
+  const window = (from: string, to: string) => {
+    const { from_s, to_s, grain } = window_at({ range: "custom", from_s: s(from), to_s: s(to) }, 0, berlin);
+    return [grain, new Date(from_s * 1000).toISOString(), new Date(to_s * 1000).toISOString()];
+  };
+  const from = "2026-03-01T10:03:30Z";
+  assert.deepEqual(window(from, "2026-03-01T12:03:30Z"), [
+    "1m",
+    "2026-03-01T10:03:00.000Z",
+    "2026-03-01T12:04:00.000Z",
+  ]);
+  assert.deepEqual(window(from, "2026-03-01T12:03:31Z")[0], "5m");
+  assert.deepEqual(window(from, "2026-03-02T22:05:00Z"), [
+    "1h",
+    "2026-03-01T10:00:00.000Z",
+    "2026-03-02T23:00:00.000Z",
+  ]);
+  assert.deepEqual(window("2026-03-01T10:00:00Z", "2026-03-02T22:00:00Z")[0], "5m");
+  assert.deepEqual(window("2026-03-01T10:00:00Z", "2026-04-15T10:00:00Z")[0], "1h");
+  assert.deepEqual(window("2026-03-01T10:00:00Z", "2026-04-15T10:00:01Z"), [
+    "1d",
+    "2026-02-28T23:00:00.000Z",
+    "2026-04-15T22:00:00.000Z",
+  ]);
+});
+
+Deno.test("an absolute range that is empty, reversed or longer than 400 days is refused", () => {
+  assert.equal(absolute_fault(0, 400 * 86_400), null);
+  for (const [from_s, to_s] of [[5, 5], [6, 5], [0, 400 * 86_400 + 1]] as const) {
+    assert.match(absolute_fault(from_s, to_s) ?? "", /^expected /);
+  }
 });
 
 Deno.test("fixed ends within one bucket are one view, apart from the following one", () => {
   const at = Date.UTC(2026, 2, 1, 12) / 1000;
-  assert.equal(view_key({ range: "6h", to_s: at - 299 }), view_key({ range: "6h", to_s: at }));
-  assert.notEqual(view_key({ range: "6h", to_s: at + 1 }), view_key({ range: "6h", to_s: at }));
-  assert.notEqual(view_key({ range: "6h", to_s: null }), view_key({ range: "6h", to_s: at }));
+  assert.equal(key({ range: "6h", to_s: at - 299 }), key({ range: "6h", to_s: at }));
+  assert.notEqual(key({ range: "6h", to_s: at + 1 }), key({ range: "6h", to_s: at }));
+  assert.notEqual(key({ range: "6h", to_s: null }), key({ range: "6h", to_s: at }));
+  const absolute = { range: "custom", from_s: at, to_s: at + 3_600 } as const;
+  assert.equal(key(absolute), key({ ...absolute, from_s: at + 59 }));
+  assert.notEqual(key(absolute), key({ range: "1h", to_s: at + 3_600 }), "hello says what was asked for");
+});
+
+Deno.test("views are one by their filters and comparisons too", () => {
+  const hour = { range: "1h", to_s: null } as const;
+  const bonn = [{ dimension: "city", keys: ["Bonn"], excluded: false }];
+  assert.equal(key(hour, bonn), key(hour, structuredClone(bonn)));
+  const keys = [
+    key(hour),
+    key(hour, bonn),
+    key(hour, [{ ...bonn[0]!, excluded: true }]),
+    key(hour, [{ ...bonn[0]!, dimension: "driver" }]),
+    key(hour, [], "previous"),
+  ];
+  assert.equal(new Set(keys).size, keys.length);
 });
 
 Deno.test("a stretch is covered by days in the middle and finer buckets at its edges, each instant once", () => {
