@@ -62,7 +62,7 @@ export function add_endpoint<Query extends Shape, Path extends Shape>(app: App, 
     },
   });
   app[method](path.replaceAll(/\{(\w+)\}/g, ":$1"), async (context) => {
-    const given = query.safeParse(Object.fromEntries(new URL(context.req.url).searchParams));
+    const given = query.safeParse(query_values(endpoint.query, new URL(context.req.url).searchParams));
     const named = params.safeParse(context.req.param());
     if (given.success && named.success) {
       return await endpoint.respond({ ...given.data, ...named.data }, context.req.raw, context.env);
@@ -71,4 +71,17 @@ export function add_endpoint<Query extends Shape, Path extends Shape>(app: App, 
     const errors = issues.map((issue) => ({ path: issue.path.join("."), detail: issue.message }));
     return bad_request(`read ${path}: ${errors.length} parameter(s) are wrong`, errors);
   });
+}
+
+/** The values of a query by name: text, or a list where the parameter may be repeated; one that may not is refused as a list. */
+function query_values(shape: Shape, given: URLSearchParams): Record<string, string | string[]> {
+  const values = [...new Set(given.keys())].map((name) => {
+    const all = given.getAll(name);
+    return [name, all.length === 1 && !is_repeatable(shape[name]) ? all[0]! : all] as const;
+  });
+  return Object.fromEntries(values);
+}
+
+function is_repeatable(schema: Shape[string] | undefined): boolean {
+  return schema instanceof z.ZodArray || schema instanceof z.ZodOptional && schema.unwrap() instanceof z.ZodArray;
 }
