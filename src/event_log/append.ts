@@ -194,7 +194,7 @@ async function write_streams(
   }
 }
 
-/** Writes the batch's row and moves the head's link, in one statement. */
+/** Writes the batch's row, with the watermark that the head has by then, and moves the head's link, in one statement. */
 export async function write_batch(
   tx: Transaction,
   header: BatchHeader,
@@ -205,8 +205,8 @@ export async function write_batch(
     name: "write_batch",
     text: `with written as (
         insert into batches (batch, kind, first_position, last_position, messages_read, admitted, duplicates, quarantined, late,
-          cursors, note, recorded_at, content_hash, link)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::jsonb, $11::jsonb, $12, $13, $14))
+          cursors, note, recorded_at, content_hash, link, watermark)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::jsonb, $11::jsonb, $12, $13, $14, (select watermark from log_head)))
       update log_head set link = $14`,
   }, [
     header.batch,

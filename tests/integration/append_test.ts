@@ -233,6 +233,17 @@ append_test(
   },
 );
 
+append_test("a batch keeps how far event time had come with it, whoever appended", async (one, two) => {
+  const first = trip_pipeline(one), other = trip_pipeline(two);
+  const late = { trip_id: "B", event_id: "late", type: "trip.started", occurred_at: "2026-03-01T09:00:00Z" };
+  await feed(first, [batch_of(0, 0, whole_trip("A"))]);
+  await other.append(await plan(other, batch_of(1, 0, [late])));
+  const marks = await one.query(
+    "select to_char(watermark at time zone 'UTC', 'HH24:MI') as mark from batches order by batch",
+  );
+  assert.deepEqual(marks.map(({ mark }) => mark), ["10:20", "10:20"]);
+});
+
 append_test("a batch of duplicates moves the cursor and the account, not the log", async (one) => {
   const pipeline = trip_pipeline(one);
   await feed(pipeline, [batch_of(0, 0, whole_trip("A"))]);
