@@ -42,6 +42,16 @@ export interface BoardField {
   readonly per: number;
 }
 
+/**
+ * A dated part of a state, in SQL over its row (named `states`): what the domain's `contribution` says of one fact slot. A
+ * measure's addition is an integer expression, null where the state adds nothing to it.
+ */
+export interface StateFact {
+  /** When: a timestamptz expression; null where a state has no such fact. It is always the value of one of the board's `dates`. */
+  readonly at: string;
+  readonly adds: Readonly<Record<string, string>>;
+}
+
 export interface DomainBoard {
   readonly tables: { readonly states: string; readonly cells: string };
   readonly stream_column: string;
@@ -49,6 +59,9 @@ export interface DomainBoard {
   readonly whole: { readonly dimension: string; readonly key: string };
   readonly dimensions: readonly Dimension[];
   readonly measures: readonly Measure[];
+  /** What states add up to, and the columns that date it: so that a board of any set of states can be computed. */
+  readonly facts: readonly StateFact[];
+  readonly dates: readonly string[];
   readonly figures: Readonly<Record<string, BoardFigure>>;
   /** The figures that are columns of the series. */
   readonly series: readonly string[];
@@ -56,6 +69,8 @@ export interface DomainBoard {
   /** The all-time cells that say how many states have each key now. */
   readonly now: { readonly dimension: string; readonly measure: string };
   readonly breakdowns: readonly BoardBreakdown[];
+  /** Breakdowns of dimensions that keep no windows in cells: read from states alone. */
+  readonly states_breakdowns: readonly BoardBreakdown[];
   /** What other dimensions' keys are counted by. */
   readonly default_count: string;
   /** Names of a breakdown row's two numbers, and the figure of the second. */

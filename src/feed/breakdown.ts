@@ -67,23 +67,38 @@ export async function read_key_totals(
   const rows = await queryable.query<Record<string, string | null>>(
     `with summed as (
        select dimension, key, sum(count) as count, sum(amount) as amount from (${parts.join(" union all ")}) cells
-       group by dimension, key having sum(count) <> 0 or sum(amount) <> 0
-     ), ranked as (
-       select *, row_number() over (partition by dimension order by count desc, key) as place from summed
-     )
-     select dimension, case when place <= $1::bigint then key end as key, count(*) as keys,
-       sum(count) as count, sum(amount) as amount
-     from ranked group by dimension, case when place <= $1::bigint then key end
-     order by dimension, min(place)`,
+       group by dimension, key
+     ) ${ranked_keys_sql("$1::bigint")}`,
     values,
   );
-  return rows.map((row) => ({
+  return rows.map(key_totals);
+}
+
+/**
+ * The greatest keys of each dimension out of totals that are named `summed` (dimension, key, count, amount), and all
+ * others in one row: ordered by count, then key.
+ * @param limit SQL: keys that get a row of their own
+ * @param cast put after each number
+ */
+export function ranked_keys_sql(limit: string, cast = ""): string {
+  return `select dimension, case when place <= ${limit} then key end as key, count(*)${cast} as keys,
+       sum(count)${cast} as count, sum(amount)${cast} as amount
+     from (
+       select *, row_number() over (partition by dimension order by count desc, key) as place
+       from summed where count <> 0 or amount <> 0
+     ) ranked group by dimension, case when place <= ${limit} then key end
+     order by dimension, min(place)`;
+}
+
+/** Reads a row of `ranked_keys_sql`. */
+export function key_totals(row: Readonly<Record<string, string | null>>): KeyTotals {
+  return {
     dimension: String(row.dimension),
     key: row.key ?? null,
     keys: integer(row.keys),
     count: BigInt(row.count ?? 0),
     amount: BigInt(row.amount ?? 0),
-  }));
+  };
 }
 
 /** The breakdowns of a board over a window. Dimensions that keep no grain as fine as the window's are widened to whole buckets of their finest. */
@@ -98,8 +113,16 @@ export async function read_breakdowns(
     breakdown,
     tiles: tiles_of(board, breakdown.dimension, stretch, days),
   }));
-  const totals = await read_key_totals(queryable, board, wanted, TOP);
-  return board.breakdowns.map(({ dimension }) => {
+  return breakdowns_of(board, board.breakdowns, await read_key_totals(queryable, board, wanted, TOP));
+}
+
+/** Breakdowns out of the totals of their keys. */
+export function breakdowns_of(
+  board: DomainBoard,
+  breakdowns: readonly BoardBreakdown[],
+  totals: readonly KeyTotals[],
+): Breakdown[] {
+  return breakdowns.map(({ dimension }) => {
     const own = totals.filter((row) => row.dimension === dimension);
     return {
       dimension,

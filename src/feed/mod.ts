@@ -18,5 +18,7 @@ export type { DatabaseHealth, Health } from "./health.ts";
 export * from "./hub.ts";
 export * from "./measures.ts";
 export { read_boards, type SnapshotSource } from "./snapshot.ts";
+export * from "./states_board.ts";
+export { filter_sql, present_states, type StatesRelation } from "./states_relation.ts";
 export { tile } from "./tiles.ts";
 export * from "./view.ts";

@@ -4,8 +4,8 @@ import { type Head, read_head } from "../event_log/mod.ts";
 import type { Days } from "../kpi/mod.ts";
 import type { Board, Line, Reading } from "./board.ts";
 import { read_breakdowns } from "./breakdown.ts";
-import { figure_number } from "./figure.ts";
-import { figure_of, integer, sum_columns, totals_of } from "./measures.ts";
+import { cards_of, series_of } from "./board_figures.ts";
+import { integer, sum_columns, totals_of } from "./measures.ts";
 import { same_window, type Window } from "./view.ts";
 
 /** Reads boards out of the read models: SQL made from the domain's board declaration. */
@@ -83,27 +83,12 @@ async function read_board(queryable: Queryable, source: SnapshotSource, window: 
   }, [window.grain, board.whole.dimension, board.whole.key, window.from_s, window.to_s]);
   const [total, ...buckets] = rows;
   if (total === undefined) throw new Error(`read series of ${board.tables.cells}: expected a row of totals, got none`);
-  const columns = board.series.map((name) => {
-    const figure = figure_of(board, name);
-    // Hundreds of rows, four times a second: sums of one bucket are divided as doubles (right to the last digit below 2^53).
-    const value = (row: Readonly<Record<string, string | null>>): number =>
-      figure.kind === "total"
-        ? Number(row[figure.measure] ?? 0) / figure.per
-        : figure_number(figure, totals_of(board, row)) ?? 0;
-    return [name, buckets.map(value)] as const;
-  });
-  const totals = totals_of(board, total);
   const now = await read_now(queryable, board);
-  const cards = board.cards.map((card) =>
-    "now" in card
-      ? [card.name, now.get(card.now) ?? 0] as const
-      : [card.name, figure_number(figure_of(board, card.figure), totals)] as const
-  );
   return {
     window,
-    series: { ...Object.fromEntries(columns), t: buckets.map((row) => integer(row.t)) },
+    series: series_of(board, buckets),
     changed_at: buckets.map((row) => integer(row.changed_at)),
-    cards: Object.fromEntries(cards),
+    cards: cards_of(board, totals_of(board, total), now),
     breakdowns: await read_breakdowns(queryable, board, days, window),
   };
 }

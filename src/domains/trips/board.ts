@@ -1,5 +1,6 @@
 import type { BoardField, DomainBoard } from "../board.ts";
 import { TRIP_DIMENSIONS, TRIP_MEASURES } from "./catalog.ts";
+import { TRIP_DATES, TRIP_FACTS } from "./state_facts.ts";
 
 const MICROS = 1_000_000;
 const METRES = 1_000;
@@ -23,6 +24,8 @@ export const trips_board: DomainBoard = {
   whole: { dimension: "none", key: "all" },
   dimensions: TRIP_DIMENSIONS,
   measures: TRIP_MEASURES,
+  facts: TRIP_FACTS,
+  dates: TRIP_DATES,
   figures: {
     trips: count("trips"),
     requested: count("requested"),
@@ -75,6 +78,7 @@ export const trips_board: DomainBoard = {
     { dimension: "pickup_zone", count: "completed" },
     { dimension: "dropoff_zone", count: "completed" },
   ],
+  states_breakdowns: [{ dimension: "driver", count: "completed" }],
   default_count: "completed",
   breakdown_row: { count: "trips", amount: "revenue" },
   lines: {

@@ -1,0 +1,177 @@
+import type { Queryable } from "../database/mod.ts";
+import type { Days } from "../kpi/mod.ts";
+import type { Breakdown, Cards, Series } from "./board.ts";
+import { type BucketRow, cards_of, series_of } from "./board_figures.ts";
+import { breakdowns_of, dimension_of, key_totals, type KeyTotals, tiles_of } from "./breakdown.ts";
+import type { BoardBreakdown, DomainBoard } from "./domain_board.ts";
+import type { Totals } from "./figure.ts";
+import type { Filter } from "./filter.ts";
+import { totals_of } from "./measures.ts";
+import { filter_sql, Parameters, type StatesRelation } from "./states_relation.ts";
+import { states_statement, type StatesWanted, type Stretch } from "./states_sql.ts";
+import type { Window } from "./view.ts";
+
+/** Figures computed from states: of any filter, of any set of states. The same figures as the cells give, to the bit. */
+
+/** What was computed from states. */
+export interface StatesRead {
+  /** Buckets that anything lies in, ascending. Empty unless they were wanted. */
+  readonly buckets: readonly BucketRow[];
+  /** Sums over the whole stretch; zeros unless totals were wanted. */
+  readonly totals: Totals;
+  readonly keys: readonly KeyTotals[];
+}
+
+/**
+ * Computes figures from a set of states, in one statement. To be called within a transaction: it sets that one up for
+ * such statements. How long they may take is set by the caller (statement_timeout).
+ */
+export async function read_states(
+  queryable: Queryable,
+  board: DomainBoard,
+  relation: StatesRelation,
+  wanted: StatesWanted,
+  days: Days,
+): Promise<StatesRead> {
+  // Compiling these statements takes longer than running them; what fits in memory is not written to files.
+  await queryable.query("select set_config('jit', 'off', true), set_config('work_mem', '64MB', true)");
+  const { text, values } = states_statement(board, relation, wanted, days);
+  const [found] = await queryable.query<{ series?: readonly BucketRow[]; keys?: readonly BucketRow[] | null }>(
+    text,
+    values,
+  );
+  const [totals, ...buckets] = found?.series ?? [];
+  return {
+    buckets: wanted.by === "all" ? [] : buckets,
+    totals: totals_of(board, totals ?? {}),
+    keys: (found?.keys ?? []).map(key_totals),
+  };
+}
+
+/** The breakdowns that come from states: those of the board, and those whose dimensions keep no windows in cells. */
+export const breakdowns_of_states = (board: DomainBoard): readonly BoardBreakdown[] => [
+  ...board.breakdowns,
+  ...board.states_breakdowns,
+];
+
+/** The breakdowns of a window, each over the stretch that it has when it is read from cells: those widened to whole buckets. */
+export function wanted_breakdowns(
+  board: DomainBoard,
+  breakdowns: readonly BoardBreakdown[],
+  window: Window,
+  days: Days,
+): StatesWanted["breakdowns"] {
+  const own = stretch_of(window);
+  return breakdowns.map((breakdown) => {
+    const tiles = tiles_of(board, breakdown.dimension, { ...own, finest_s: window.step_s }, days);
+    const first = tiles[0], last = tiles.at(-1);
+    const stretch = first === undefined || last === undefined ? own : { from_us: first.from_us, to_us: last.to_us };
+    return { breakdown, stretch };
+  });
+}
+
+/** The figures of a board, computed from states. */
+export interface StatesBoard {
+  readonly series: Series;
+  readonly cards: Cards;
+  readonly breakdowns: readonly Breakdown[];
+}
+
+/**
+ * A window's whole board under a filter: series, cards and all breakdowns.
+ * @param relation which states; the `now` cards count those of them that are in such a state
+ */
+export async function read_states_board(
+  queryable: Queryable,
+  board: DomainBoard,
+  relation: StatesRelation,
+  filter: Filter,
+  window: Window,
+  days: Days,
+): Promise<StatesBoard> {
+  const listed = breakdowns_of_states(board);
+  const wanted = {
+    filter,
+    stretch: stretch_of(window),
+    by: window.grain,
+    breakdowns: wanted_breakdowns(board, listed, window, days),
+  };
+  const { buckets, totals, keys } = await read_states(queryable, board, relation, wanted, days);
+  const now = await read_states_now(queryable, board, relation, filter);
+  return {
+    series: series_of(board, buckets),
+    cards: cards_of(board, totals, now),
+    breakdowns: breakdowns_of(board, listed, keys),
+  };
+}
+
+/**
+ * Some breakdowns of a window under a filter.
+ * @param listed those of `breakdowns_of_states` that are wanted
+ */
+export async function read_states_breakdowns(
+  queryable: Queryable,
+  board: DomainBoard,
+  relation: StatesRelation,
+  filter: Filter,
+  window: Window,
+  days: Days,
+  listed: readonly BoardBreakdown[],
+): Promise<Breakdown[]> {
+  const breakdowns = wanted_breakdowns(board, listed, window, days);
+  const wanted = { filter, stretch: stretch_of(window), by: "none", breakdowns } as const;
+  return breakdowns_of(board, listed, (await read_states(queryable, board, relation, wanted, days)).keys);
+}
+
+/** The cards over a stretch under a filter; those that say how things are now are null. */
+export async function read_states_cards(
+  queryable: Queryable,
+  board: DomainBoard,
+  relation: StatesRelation,
+  filter: Filter,
+  stretch: { readonly from_s: number; readonly to_s: number },
+  days: Days,
+): Promise<Cards> {
+  const wanted = { filter, stretch: stretch_of(stretch), by: "all", breakdowns: [] } as const;
+  return cards_of(board, (await read_states(queryable, board, relation, wanted, days)).totals, null);
+}
+
+/** The series of a window under a filter. */
+export async function read_states_series(
+  queryable: Queryable,
+  board: DomainBoard,
+  relation: StatesRelation,
+  filter: Filter,
+  window: Window,
+  days: Days,
+): Promise<Series> {
+  const wanted = { filter, stretch: stretch_of(window), by: window.grain, breakdowns: [] } as const;
+  return series_of(board, (await read_states(queryable, board, relation, wanted, days)).buckets);
+}
+
+const stretch_of = ({ from_s, to_s }: { readonly from_s: number; readonly to_s: number }): Stretch => ({
+  from_us: from_s * 1e6,
+  to_us: to_s * 1e6,
+});
+
+/** How many states have each key of the board's `now` dimension that a card shows. */
+export async function read_states_now(
+  queryable: Queryable,
+  board: DomainBoard,
+  relation: StatesRelation,
+  filter: Filter,
+): Promise<Map<string, number>> {
+  const parameters = new Parameters(relation.values);
+  const fact = board.facts.find(({ adds }) => board.now.measure in adds);
+  if (fact === undefined) throw new Error(`count states now: no fact adds to ${board.now.measure}`);
+  const keys = board.cards.flatMap((card) => "now" in card ? [`'${card.now}'`] : []);
+  // Without a case for unknown keys: then an index on the states of these keys serves.
+  const column = `states.${dimension_of(board, board.now.dimension)?.column}`;
+  const rows = await queryable.query<{ key: string; value: string }>(
+    `select ${column} as key, sum(${fact.adds[board.now.measure]})::bigint as value from ${relation.sql} states
+     where ${column} in (${keys.join(", ")}) and ${fact.at} is not null and ${filter_sql(board, filter, parameters)}
+     group by 1`,
+    parameters.values,
+  );
+  return new Map(rows.map((row) => [row.key, Number(row.value)]));
+}

@@ -1,0 +1,165 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { type Database, open_database } from "../../src/database/mod.ts";
+import { trips_board } from "../../src/domains/trips/mod.ts";
+import {
+  type Board,
+  breakdowns_of_states,
+  type Filter,
+  present_states,
+  read_boards,
+  read_states,
+  read_states_board,
+  TOP,
+  type View,
+  view_key,
+  wanted_breakdowns,
+  type Window,
+  window_at,
+} from "../../src/feed/mod.ts";
+import { days_in } from "../../src/kpi/mod.ts";
+import { tacho_test } from "../support/available.ts";
+import { oracle } from "../support/oracle/mod.ts";
+import { oracle_board, type OracleKey } from "../support/oracle/board.ts";
+import { local_days } from "../support/oracle/local_day.ts";
+import { shared_postgres } from "../support/postgres.ts";
+import { RANDOM_TIMES, trip_event } from "../support/random_trips.ts";
+import { feed, LIMITS, message, migrated, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";
+
+const DAYS = days_in(TEST_TIME_ZONE);
+const LOCAL_DAY = local_days(TEST_TIME_ZONE);
+const BROKER_MS = Date.UTC(2026, 2, 9, 12);
+const runs = (fallback: number) => ({ numRuns: Number(Deno.env.get("TACHO_TEST_RUNS") ?? fallback) });
+
+/** Stretches that cut through what happened, at every grain. */
+const span = fc.oneof(
+  ...[[60, "15m"], [60, "1h"], [300, "6h"], [3_600, "7d"]].map(([step, range]) =>
+    fc.integer({ min: 0, max: Math.ceil((RANDOM_TIMES.to_s - RANDOM_TIMES.from_s) / Number(step)) })
+      .map((steps) => ({ range, to_s: RANDOM_TIMES.from_s + steps * Number(step) } as Pick<View, "range" | "to_s">))
+  ),
+  fc.integer({ min: 0, max: 3 }).map((back) => ({
+    range: "custom",
+    from_s: RANDOM_TIMES.from_s - (46 + back) * 86_400,
+    to_s: RANDOM_TIMES.to_s - 3_600 * back,
+  } as const)),
+) as fc.Arbitrary<View>;
+
+const KEYS = {
+  status: ["requested", "in_progress", "completed", "canceled", "nonsense"],
+  city: ["Chicago", "Boston", "unknown", 'a "b\\c, {d}'],
+  driver: ["D1", "D2", "unknown"],
+  passenger: ["P1", "unknown"],
+  pickup_zone: ["Z1", "Z2", "Z3", "unknown"],
+  payment_method: ["card", "unknown"],
+} as const;
+const condition = (Object.keys(KEYS) as (keyof typeof KEYS)[]).map((dimension) =>
+  fc.record({
+    dimension: fc.constant(dimension),
+    keys: fc.subarray([...KEYS[dimension]], { minLength: 1 }),
+    excluded: fc.boolean(),
+  })
+);
+const filter = fc.uniqueArray(fc.oneof(...condition), { maxLength: 3, selector: ({ dimension }) => dimension });
+
+async function with_events(events: readonly unknown[], work: (database: Database) => Promise<void>): Promise<void> {
+  const { url } = await (await shared_postgres()).create_database(migrated);
+  const database = await open_database({ url, data_dir: null, connections: 2 });
+  try {
+    const messages = events.map((each, offset) => message(offset, each, BROKER_MS));
+    const batch = { topic: "trips", partition: 0, from_offset: 0, next_offset: messages.length, messages };
+    await feed(trip_pipeline(database, () => BROKER_MS), [batch]);
+    await work(database);
+  } finally {
+    await database.close();
+  }
+}
+
+/** Without the buckets that were taken back to nothing: their cells stay. */
+function without_zeros({ series }: Pick<Board, "series">) {
+  const { t, ...columns } = series;
+  const kept = t.flatMap((_, i) => Object.values(columns).some((column) => column[i] !== 0) ? [i] : []);
+  return Object.fromEntries(Object.entries(series).map(([name, column]) => [name, kept.map((i) => column[i])]));
+}
+
+tacho_test({
+  name: "a board that is computed from states says to the bit what the cells say",
+  needs: ["postgres"],
+  async fn() {
+    const events = fc.array(trip_event, { minLength: 20, maxLength: 150 });
+    await fc.assert(
+      fc.asyncProperty(events, fc.array(span, { minLength: 4, maxLength: 6 }), async (all, spans) => {
+        await with_events(all, async (database) => {
+          const views = spans.map((each): View => ({ ...each, filter: [], compare: "weekday" }));
+          const windows = new Map(views.map((view) => [view_key(view, DAYS), window_at(view, BROKER_MS, DAYS)]));
+          const { boards } = await read_boards({ database, board: trips_board, days: DAYS }, windows, [], null);
+          for (const [key, window] of windows) {
+            const cells = boards.get(key)!;
+            const states = await database.transaction((tx) =>
+              read_states_board(tx, trips_board, present_states(trips_board), [], window, DAYS)
+            );
+            assert.deepEqual(states.cards, cells.cards);
+            assert.deepEqual(without_zeros(states), without_zeros(cells));
+            assert.deepEqual(states.breakdowns.filter(({ dimension }) => dimension !== "driver"), cells.breakdowns);
+          }
+        });
+      }),
+      runs(4),
+    );
+  },
+});
+
+tacho_test({
+  name: "a board under any filter counts the trips that the filter leaves, and no others",
+  needs: ["postgres"],
+  async fn() {
+    const events = fc.array(trip_event, { minLength: 30, maxLength: 200 });
+    const views = fc.array(fc.tuple(span, filter), { minLength: 12, maxLength: 12 });
+    await fc.assert(
+      fc.asyncProperty(events, views, async (all, asked) => {
+        const sent = all.map((each, offset) => ({ topic: "trips", partition: 0, ...message(offset, each, BROKER_MS) }));
+        const { trips } = oracle(sent, { currency: "USD", time_zone: TEST_TIME_ZONE, ...LIMITS });
+        await with_events(all, async (database) => {
+          for (const [each, conditions] of asked) {
+            const window = window_at(each, BROKER_MS, DAYS);
+            const wanted = oracle_board(trips.values(), conditions, window, window.grain, LOCAL_DAY);
+            const keys = new Map([...wanted.keys].map(([dimension, rows]) => [dimension, greatest(rows)]));
+            assert.deepEqual(await computed(database, conditions, window), { ...wanted, keys });
+          }
+        });
+      }),
+      runs(4),
+    );
+  },
+});
+
+/** The first rows of a breakdown, and all others in one. */
+function greatest(rows: readonly OracleKey[]): OracleKey[] {
+  const others = rows.slice(TOP);
+  if (others.length === 0) return [...rows];
+  const sum = (of: "count" | "amount") => others.reduce((total, row) => total + row[of], 0n);
+  return [...rows.slice(0, TOP), { key: null, count: sum("count"), amount: sum("amount") }];
+}
+
+/** What the product computes, as the oracle says it. */
+async function computed(database: Database, conditions: Filter, window: Window) {
+  const stretch = { from_us: window.from_s * 1e6, to_us: window.to_s * 1e6 };
+  const breakdowns = wanted_breakdowns(trips_board, breakdowns_of_states(trips_board), window, DAYS);
+  const wanted = { filter: conditions, stretch, by: window.grain, breakdowns };
+  const { buckets, totals, keys } = await database.transaction((tx) =>
+    read_states(tx, trips_board, present_states(trips_board), wanted, DAYS)
+  );
+  const measures = (row: Readonly<Record<string, unknown>>) =>
+    Object.fromEntries(trips_board.measures.map(({ name, kind }) => {
+      const value = row[name] ?? null;
+      return [name, value === null ? (kind === "min" || kind === "max" ? null : 0n) : BigInt(String(value))];
+    }));
+  const listed = Map.groupBy(keys, ({ dimension }) => dimension);
+  return {
+    buckets: new Map(buckets.map((row) => [Number(row.t), measures(row)])),
+    totals: measures(totals),
+    keys: new Map(breakdowns.map(({ breakdown: { dimension } }) => [
+      dimension,
+      (listed.get(dimension) ?? []).map(({ key, count, amount }) => ({ key, count, amount })),
+    ])),
+  };
+}

@@ -1,0 +1,49 @@
+import fc from "fast-check";
+
+/**
+ * Random trip events for tests of boards: few trips and keys, times close together around the end of winter time in New York, late
+ * events, corrections, duplicates, unknown fields and one key that is called as what is unknown.
+ */
+
+const maybe = <T>(...values: T[]) => fc.constantFrom(...values, undefined);
+
+const time = fc.tuple(fc.integer({ min: 0, max: 80 }), fc.constantFrom("", ".000001", ".999999")).map(
+  ([steps, fraction]) =>
+    new Date(Date.UTC(2026, 2, 8, 4, 30) + steps * 90_000).toISOString().replace(/\.000Z$/, `${fraction}Z`),
+);
+
+const amount = fc.oneof(
+  fc.integer({ min: 0, max: 9_999 }).map((cents) => (cents / 100).toFixed(2)),
+  fc.constantFrom("0", "1000000000000", "0.000001"),
+);
+
+/** The event times of `trip_event` lie in [from, to), seconds. */
+export const RANDOM_TIMES = { from_s: Date.UTC(2026, 2, 8, 4, 30) / 1000, to_s: Date.UTC(2026, 2, 8, 6, 31) / 1000 };
+
+export const trip_event = fc.record({
+  trip_id: fc.constantFrom(..."ABCDEFGHIJ").map((name) => `T-${name}`),
+  event_id: fc.constantFrom(..."abcdefghijklmnopqrstuvwxyz"),
+  occurred_at: time,
+  type: fc.constantFrom(
+    "trip.requested",
+    "trip.started",
+    "trip.completed",
+    "trip.completed",
+    "trip.canceled",
+    "trip.fare_adjusted",
+    "trip.unknown",
+  ),
+  fare: amount,
+  tip: fc.option(amount, { nil: undefined }),
+  city: maybe("Chicago", "Boston", "unknown", 'a "b\\c, {d}'),
+  driver_id: maybe("D1", "D2", "D3"),
+  passenger_id: maybe("P1", "P2"),
+  payment_method: maybe("card", "cash"),
+  vehicle_type: maybe("suv", "van"),
+  pickup_zone: maybe(..."123456789".split("").map((zone) => `Z${zone}`)),
+  dropoff_zone: maybe("1", "2"),
+  pickup_lat: maybe(41.88, 41.99),
+  pickup_lon: maybe(-87.63),
+  distance_km: maybe(1.5, 0, 12.3456),
+  duration_min: maybe(10, 0.5),
+}, { requiredKeys: ["trip_id", "event_id", "occurred_at", "type", "fare"] });
