@@ -65,6 +65,8 @@ export interface DomainBoard {
   readonly figures: Readonly<Record<string, BoardFigure>>;
   /** The figures that are columns of the series. */
   readonly series: readonly string[];
+  /** Those of them that are shown of a period it is compared with, too. */
+  readonly compared_series: readonly string[];
   readonly cards: readonly BoardCard[];
   /** The all-time cells that say how many states have each key now. */
   readonly now: { readonly dimension: string; readonly measure: string };

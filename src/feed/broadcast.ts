@@ -1,6 +1,6 @@
 import type { DomainBoard } from "./domain_board.ts";
-import type { Board, Reading } from "./board.ts";
-import type { Coverage, FeedSettings, LogPosition } from "./frame.ts";
+import type { Reading, ShownBoard } from "./board.ts";
+import type { Coverage, FeedSettings, FrameSettings, LogPosition } from "./frame.ts";
 import { heartbeat_frame, hello_frame, kpi_frame, lines_frame, reset_frame } from "./frame.ts";
 import type { Health } from "./health.ts";
 import type { Subscriber } from "./subscriber.ts";
@@ -10,6 +10,12 @@ export interface FeedCounts {
   readonly frames: number;
   readonly encodes: number;
   readonly skipped: number;
+}
+
+/** What there is to send: a reading, and the boards of all views by their keys. */
+export interface Shown {
+  readonly reading: Reading;
+  readonly boards: ReadonlyMap<string, ShownBoard>;
 }
 
 /** Between clocks of the machine that recorded an event and of this one. */
@@ -22,7 +28,7 @@ const CLOCK_SLACK_S = 60;
 export class Broadcast {
   readonly #encoder = new TextEncoder();
   readonly #lines: DomainBoard["lines"];
-  readonly #settings: FeedSettings;
+  readonly #settings: FrameSettings;
   /** Frames already encoded for this reading and this beat. */
   #encoded = new Map<string, Uint8Array>();
   #encoded_for: { readonly reading: Reading; readonly now_ms: number } | null = null;
@@ -32,9 +38,9 @@ export class Broadcast {
   #encodes = 0;
   #skipped = 0;
 
-  constructor(lines: DomainBoard["lines"], settings: FeedSettings) {
+  constructor({ lines, tables }: Pick<DomainBoard, "lines" | "tables">, settings: FeedSettings) {
     this.#lines = lines;
-    this.#settings = settings;
+    this.#settings = { ...settings, lines: lines.list, states: tables.states };
   }
 
   counts(): FeedCounts {
@@ -42,17 +48,17 @@ export class Broadcast {
   }
 
   /** Sends every subscriber what it lacks. Lines go out in one call of a second only. */
-  serve_all(subscribers: Iterable<Subscriber>, reading: Reading, health: Health, now_ms: number): void {
+  serve_all(subscribers: Iterable<Subscriber>, shown: Shown, health: Health, now_ms: number): void {
     const second = Math.floor(now_ms / 1000);
     const lines_due = second !== this.#lines_second;
     const sent_before = this.#lines_sent;
-    for (const subscriber of [...subscribers]) this.#serve(subscriber, reading, health, now_ms, lines_due);
+    for (const subscriber of [...subscribers]) this.#serve(subscriber, shown, health, now_ms, lines_due);
     if (this.#lines_sent > sent_before) this.#lines_second = second;
   }
 
   /** Sends one subscriber what it lacks, without lines unless it is greeted. */
-  serve(subscriber: Subscriber, reading: Reading, health: Health, now_ms: number): void {
-    this.#serve(subscriber, reading, health, now_ms, false);
+  serve(subscriber: Subscriber, shown: Shown, health: Health, now_ms: number): void {
+    this.#serve(subscriber, shown, health, now_ms, false);
   }
 
   /** Sends a heartbeat to those who drain. */
@@ -64,8 +70,9 @@ export class Broadcast {
     }
   }
 
-  #serve(subscriber: Subscriber, reading: Reading, health: Health, now_ms: number, lines_due: boolean): void {
-    const board = reading.boards.get(subscriber.key);
+  #serve(subscriber: Subscriber, shown: Shown, health: Health, now_ms: number, lines_due: boolean): void {
+    const { reading } = shown;
+    const board = shown.boards.get(subscriber.key);
     if (board === undefined) return;
     if (!subscriber.drained) {
       this.#skipped++;
@@ -76,34 +83,38 @@ export class Broadcast {
       this.#encoded = new Map();
     }
     const { greeting } = subscriber;
-    if (greeting?.kind === "resume" && greeting.from.log_id === reading.log_id) {
+    // What is computed from states remembers changes only as long as it is watched: who resumes there begins anew.
+    if (greeting?.kind === "resume" && greeting.from.log_id === reading.log_id && board.sources.cards === "cells") {
       const since = resumed_coverage(greeting.from, reading, board);
       if (since === "unread") return;
-      if (since !== null) return this.#follow(subscriber, reading, board, since, 0, health, now_ms, true);
+      if (since !== null) return this.#follow(subscriber, reading, board, since, -1, health, now_ms, true);
     }
     const coverage = subscriber.coverage;
     const known = greeting === null && coverage !== null && subscriber.log_id === reading.log_id &&
-      coverage.position <= reading.position;
+      coverage.position <= board.position;
     if (!known) return this.#hello(subscriber, reading, board, health, now_ms);
     this.#follow(subscriber, reading, board, coverage, subscriber.lines_position, health, now_ms, lines_due);
   }
 
-  #hello(subscriber: Subscriber, reading: Reading, board: Board, health: Health, now_ms: number): void {
-    const { greeting, view, key } = subscriber;
-    const reason = greeting?.kind === "hello" ? greeting.reset : "another_log";
+  #hello(subscriber: Subscriber, reading: Reading, board: ShownBoard, health: Health, now_ms: number): void {
+    const { greeting, key } = subscriber;
+    const reason = greeting?.kind === "hello"
+      ? greeting.reset
+      : greeting?.from.log_id === reading.log_id && board.sources.cards === "states"
+      ? null
+      : "another_log";
     if (reason !== null) this.#send(subscriber, this.#once(`reset ${reason}`, () => reset_frame(reason)));
-    const shown = { range: view.range, following: view.to_s === null, lines: this.#lines.list };
-    const text = () => hello_frame(reading, board, shown, this.#settings, health, now_ms);
-    this.#send(subscriber, this.#once(`hello ${key}`, text));
+    const text = () => hello_frame(reading, board, this.#settings, health, now_ms);
+    this.#send(subscriber, this.#once(`hello ${key} ${board.version}`, text));
     settle(subscriber, reading, board);
-    subscriber.lines_position = reading.position;
+    subscriber.lines_position = board.lines_at;
   }
 
   /** Sends what changed since a coverage, and the lines that changed since a position when they are due. */
   #follow(
     subscriber: Subscriber,
     reading: Reading,
-    board: Board,
+    board: ShownBoard,
     since: Coverage,
     lines_position: number,
     health: Health,
@@ -111,19 +122,23 @@ export class Broadcast {
     lines_due: boolean,
   ): void {
     const { from_s, to_s } = board.window;
-    const moved = since.position < reading.position || since.from_s !== from_s || since.to_s !== to_s;
+    const moved = since.position < board.position || since.from_s !== from_s || since.to_s !== to_s ||
+      since.version !== board.version;
     if (moved || subscriber.greeting !== null) {
-      const name = `kpi ${subscriber.key} ${since.position} ${since.from_s} ${since.to_s}`;
-      this.#send(subscriber, this.#once(name, () => kpi_frame(reading, board, since, health, now_ms)));
+      const { position, from_s, to_s, compared_version } = since;
+      const name = `kpi ${subscriber.key} ${board.version} ${position} ${from_s} ${to_s} ${compared_version}`;
+      this.#send(subscriber, this.#once(name, () => kpi_frame(reading, board, since, this.#settings, health, now_ms)));
       settle(subscriber, reading, board);
     }
     if (!lines_due) return;
-    const text = this.#once(`lines ${lines_position}`, () => lines_frame(reading, this.#lines, lines_position) ?? "");
+    const whole = board.view.filter.length === 0;
+    const name = whole ? `lines ${lines_position}` : `lines ${subscriber.key} ${board.lines_at} ${lines_position}`;
+    const text = this.#once(name, () => lines_frame(reading, board, this.#lines, lines_position) ?? "");
     if (text.length > 0) {
       this.#send(subscriber, text);
       this.#lines_sent++;
     }
-    subscriber.lines_position = reading.position;
+    subscriber.lines_position = board.lines_at;
   }
 
   #once(name: string, text: () => string): Uint8Array {
@@ -144,11 +159,14 @@ export class Broadcast {
   }
 }
 
-/** Notes that a subscriber now has the whole board of a reading. */
-function settle(subscriber: Subscriber, reading: Reading, board: Board): void {
+/** Notes that a subscriber now has the whole board of a reading; of one that is not known yet, no bucket. */
+function settle(subscriber: Subscriber, reading: Reading, board: ShownBoard): void {
+  const { position, known, window: { from_s, to_s }, version, compared_version } = board;
   subscriber.greeting = null;
   subscriber.log_id = reading.log_id;
-  subscriber.coverage = { position: reading.position, from_s: board.window.from_s, to_s: board.window.to_s };
+  subscriber.coverage = known
+    ? { position, from_s, to_s, version, compared_version }
+    : { position: 0, from_s, to_s: from_s, version, compared_version };
 }
 
 /**
@@ -156,12 +174,14 @@ function settle(subscriber: Subscriber, reading: Reading, board: Board): void {
  * Later ones it may never have seen, though nothing changed them since: event times may lie ahead of the clock.
  * Null when it cannot have been sent that position; `unread` when this reading was not asked about it.
  */
-function resumed_coverage(from: LogPosition, reading: Reading, board: Board): Coverage | null | "unread" {
+function resumed_coverage(from: LogPosition, reading: Reading, board: ShownBoard): Coverage | null | "unread" {
   if (from.position > reading.position) return null;
   const { window } = board;
-  if (from.position === 0) return { position: 0, from_s: window.from_s, to_s: window.from_s };
+  // Versions are told by nothing that it has seen: below any.
+  const versions = { version: -1, compared_version: -1 };
+  if (from.position === 0) return { position: 0, from_s: window.from_s, to_s: window.from_s, ...versions };
   const recorded_ms = reading.recorded_ms.get(from.position);
   if (recorded_ms === undefined) return "unread";
   const to_s = Math.floor((recorded_ms / 1000 - CLOCK_SLACK_S) / window.step_s) * window.step_s;
-  return { position: from.position, from_s: window.from_s, to_s };
+  return { position: from.position, from_s: window.from_s, to_s, ...versions };
 }

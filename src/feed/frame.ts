@@ -1,6 +1,6 @@
-import type { Board, Line, Reading, Series } from "./board.ts";
+import type { Line, Reading, Series, ShownBoard } from "./board.ts";
 import type { Health } from "./health.ts";
-import type { View } from "./view.ts";
+import type { Origin } from "./source.ts";
 
 /** Frames: what subscribers receive, as server-sent events. Pure; absolute values only, so that a frame may come twice. */
 
@@ -11,11 +11,20 @@ export interface FeedSettings {
   readonly currency: string;
 }
 
-/** What a subscriber has: all buckets in [from_s, to_s), as of a position. */
+/** What frames are made with. */
+export interface FrameSettings extends FeedSettings {
+  /** The name of the list of lines, and that of what is computed from states. */
+  readonly lines: string;
+  readonly states: string;
+}
+
+/** What a subscriber has: all buckets in [from_s, to_s), as of a position; the rest as of versions of its board. */
 export interface Coverage {
   readonly position: number;
   readonly from_s: number;
   readonly to_s: number;
+  readonly version: number;
+  readonly compared_version: number;
 }
 
 /** A place in a log, as SSE ids name it. */
@@ -41,40 +50,63 @@ function encode(event: string, id: LogPosition | null, data: unknown): string {
   return `event: ${event}\n${id_line}data: ${JSON.stringify(data)}\n\n`;
 }
 
-/** The whole board: the first frame of a subscriber who has nothing. `lines` is the name of the list of lines. */
+/** The whole board: the first frame of a subscriber who has nothing. */
 export function hello_frame(
   reading: Reading,
-  board: Board,
-  shown: { readonly range: View["range"]; readonly following: boolean; readonly lines: string },
-  settings: FeedSettings,
+  board: ShownBoard,
+  settings: FrameSettings,
   health: Health,
   now_ms: number,
 ): string {
-  const { window } = board;
-  return encode("hello", reading, {
-    log_id: reading.log_id,
-    position: reading.position,
+  const { view, window, position } = board;
+  const { log_id } = reading;
+  return encode("hello", { log_id, position }, {
+    log_id,
+    position,
     now_ms,
     build: settings.build,
-    range: shown.range,
+    range: view.range,
     grain: window.grain,
     step_s: window.step_s,
     from_s: window.from_s,
     to_s: window.to_s,
-    following: shown.following,
+    following: view.to_s === null,
+    filter: view.filter,
+    compare: view.compare,
     time_zone: settings.time_zone,
     currency: settings.currency,
     series: board.series,
-    cards: board.cards,
-    breakdowns: board.breakdowns,
-    [shown.lines]: reading.lines,
+    ...figures_of(board, settings, now_ms),
+    ...compared_series_of(board),
+    [settings.lines]: board.lines,
     health,
     newest_event_ms: reading.newest_event_ms,
   });
 }
 
+/** What hello and kpi say whole. */
+function figures_of(board: ShownBoard, settings: FrameSettings, now_ms: number): Record<string, unknown> {
+  const { sources, states, failed } = board;
+  const named = (origin: Origin) => origin === "cells" ? "cells" : settings.states;
+  return {
+    cards: board.cards,
+    breakdowns: board.breakdowns,
+    computed: {
+      cards: named(sources.cards),
+      breakdowns: named(sources.breakdowns),
+      position: states?.position ?? null,
+      age_ms: states === null ? null : Math.max(now_ms - states.read_ms, 0),
+      failed,
+    },
+    compared: board.compared?.cards ?? {},
+  };
+}
+
+const compared_series_of = ({ compared }: ShownBoard): Record<string, unknown> =>
+  compared === null ? {} : { compared_series: compared.series };
+
 /** The columns of a series reduced to the buckets that a subscriber lacks: changed since, or outside what it covers. */
-export function series_since(board: Board, since: Coverage): Series {
+export function series_since(board: ShownBoard, since: Coverage): Series {
   const { series, changed_at } = board;
   const rows: number[] = [];
   for (let i = 0; i < series.t.length; i++) {
@@ -86,30 +118,47 @@ export function series_since(board: Board, since: Coverage): Series {
   return { ...Object.fromEntries(columns), t: pick(series.t) };
 }
 
-/** What changed since a subscriber's coverage: buckets with their absolute values; cards and breakdowns whole. */
-export function kpi_frame(reading: Reading, board: Board, since: Coverage, health: Health, now_ms: number): string {
-  return encode("kpi", reading, {
-    position: reading.position,
+/** What changed since a subscriber's coverage: buckets with their absolute values; all else whole. */
+export function kpi_frame(
+  reading: Reading,
+  board: ShownBoard,
+  since: Coverage,
+  settings: FrameSettings,
+  health: Health,
+  now_ms: number,
+): string {
+  const { position } = board;
+  return encode("kpi", { log_id: reading.log_id, position }, {
+    position,
     now_ms,
     from_s: board.window.from_s,
     to_s: board.window.to_s,
     series: series_since(board, since),
-    cards: board.cards,
-    breakdowns: board.breakdowns,
+    ...figures_of(board, settings, now_ms),
+    ...since.compared_version === board.compared_version ? {} : compared_series_of(board),
     health,
     newest_event_ms: reading.newest_event_ms,
   });
 }
 
-/** The newest lines that changed after a position, newest first; null when none did. */
+/**
+ * The newest lines that changed after a position, newest first; null when none did. Under a filter all of them, to stand
+ * in place of those before: a state that changed may not match any more.
+ */
 export function lines_frame(
   reading: Reading,
+  board: ShownBoard,
   names: { readonly event: string; readonly list: string },
   since_position: number,
 ): string | null {
-  const changed: Line[] = reading.lines.filter((line) => line.position > since_position);
+  if (board.lines_at <= since_position) return null;
+  const id = { log_id: reading.log_id, position: board.position };
+  if (board.view.filter.length > 0) {
+    return encode(names.event, id, { position: board.position, replace: true, [names.list]: board.lines });
+  }
+  const changed: Line[] = board.lines.filter((line) => line.position > since_position);
   if (changed.length === 0) return null;
-  return encode(names.event, reading, { position: reading.position, [names.list]: changed });
+  return encode(names.event, id, { position: board.position, [names.list]: changed });
 }
 
 /** The heartbeat: says that the feed lives, and how the program is. */

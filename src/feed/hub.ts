@@ -1,9 +1,12 @@
 import type { Clock, Logger } from "../runtime/mod.ts";
-import { Broadcast, type FeedCounts } from "./broadcast.ts";
+import type { ShownBoard, Watched } from "./board.ts";
+import { Broadcast, type FeedCounts, type Shown } from "./broadcast.ts";
 import { bye_frame, type FeedSettings, parse_event_id } from "./frame.ts";
 import { type Health, health_state } from "./health.ts";
+import { Lane } from "./lane.ts";
+import type { LaneSource } from "./lane_reading.ts";
 import { BoardReader, LEAST_GAP_MS } from "./reader.ts";
-import type { SnapshotSource } from "./snapshot.ts";
+import { shown_board } from "./shown.ts";
 import { type Greeting, Subscriber, WAITING_BYTES } from "./subscriber.ts";
 import { type View, view_key, window_at } from "./view.ts";
 
@@ -20,13 +23,19 @@ export const interval_ticker: Ticker = (every_ms, work) => {
 export interface FeedLimits {
   readonly subscribers: number;
   readonly subscribers_per_address: number;
-  /** Distinct views that are read. */
+  /** Distinct views that are read, and how many of them may be filtered: those are computed from states, in part at least. */
   readonly views: number;
+  readonly filtered_views: number;
 }
 
-export const FEED_LIMITS: FeedLimits = { subscribers: 5_000, subscribers_per_address: 200, views: 64 };
+export const FEED_LIMITS: FeedLimits = {
+  subscribers: 12_000,
+  subscribers_per_address: 200,
+  views: 64,
+  filtered_views: 16,
+};
 
-export interface HubDeps extends SnapshotSource {
+export interface HubDeps extends LaneSource {
   readonly clock: Clock;
   readonly logger: Logger;
   /** In [0, 1): jitters the lives of connections and retries. */
@@ -51,10 +60,12 @@ const LIFE_MS = 600_000;
 const LIFE_JITTER_MS = 60_000;
 const RETRY_MS = 1_000;
 const RETRY_JITTER_MS = 4_000;
+/** A hello waits so long for what the slow lane reads; then it says what is unknown. */
+const LANE_GRACE_MS = 500;
 
 /**
  * The hub: who watches what. It asks the read models at most four times a second, whatever the number of subscribers, and
- * not at all while there are none.
+ * not at all while there are none. What is dear to read has a lane of its own (`lane.ts`).
  *
  * Each beat (250 ms) it begins a reading when one is due, sends every drained subscriber what it lacks of the newest one,
  * heartbeats every 15 s and at once when the health changes, ends connections that are old, and cuts those that have not
@@ -67,7 +78,8 @@ export class FeedHub {
   readonly #broadcast: Broadcast;
   readonly #subscribers = new Set<Subscriber>();
   readonly #by_address = new Map<string, number>();
-  readonly #by_view = new Map<string, { readonly view: View; count: number }>();
+  readonly #lane: Lane;
+  readonly #by_view = new Map<string, { readonly view: View; readonly since_ms: number; count: number }>();
   #stop_ticking: (() => void) | null = null;
   #next_heartbeat_ms = 0;
   #health_seen = "";
@@ -77,7 +89,8 @@ export class FeedHub {
     this.#deps = deps;
     this.#limits = deps.limits ?? FEED_LIMITS;
     this.#reader = new BoardReader(deps, deps.clock, deps.logger, deps.random);
-    this.#broadcast = new Broadcast(deps.board.lines, deps.settings);
+    this.#lane = new Lane(deps, deps.clock, deps.logger, deps.random);
+    this.#broadcast = new Broadcast(deps.board, deps.settings);
   }
 
   /**
@@ -87,7 +100,7 @@ export class FeedHub {
    */
   subscribe(view: View, last_event_id: string | null, address: string): Subscription {
     const key = view_key(view, this.#deps.days);
-    const reason = this.#refusal(key, address);
+    const reason = this.#refusal(view, key, address);
     if (reason !== null) return { ok: false, reason };
     const now_ms = this.#deps.clock.now_ms();
     const rotate_at_ms = now_ms + LIFE_MS + (2 * this.#deps.random() - 1) * LIFE_JITTER_MS;
@@ -96,7 +109,7 @@ export class FeedHub {
     const subscriber = new Subscriber(view, key, greeting_of(last_event_id), connection, left);
     this.#subscribers.add(subscriber);
     this.#by_address.set(address, (this.#by_address.get(address) ?? 0) + 1);
-    const same_view = this.#by_view.get(key) ?? { view, count: 0 };
+    const same_view = this.#by_view.get(key) ?? { view, since_ms: now_ms, count: 0 };
     same_view.count++;
     this.#by_view.set(key, same_view);
     this.#greet(subscriber, now_ms);
@@ -120,12 +133,42 @@ export class FeedHub {
     return { ...this.#broadcast.counts(), subscribers: this.#subscribers.size, views: this.#by_view.size };
   }
 
-  #refusal(key: string, address: string): Refusal | null {
+  #refusal(view: View, key: string, address: string): Refusal | null {
     if (this.#closed) return "closing";
     if (this.#subscribers.size >= this.#limits.subscribers) return "too_many_subscribers";
     if ((this.#by_address.get(address) ?? 0) >= this.#limits.subscribers_per_address) return "too_many_of_this_address";
-    if (!this.#by_view.has(key) && this.#by_view.size >= this.#limits.views) return "too_many_views";
-    return null;
+    if (this.#by_view.has(key)) return null;
+    if (this.#by_view.size >= this.#limits.views) return "too_many_views";
+    const filtered = [...this.#by_view.values()].filter((each) => each.view.filter.length > 0).length;
+    return view.filter.length > 0 && filtered >= this.#limits.filtered_views ? "too_many_views" : null;
+  }
+
+  /** The views that are watched, with their windows. */
+  #watched(now_ms: number): Map<string, Watched> {
+    const { days } = this.#deps;
+    return new Map(
+      [...this.#by_view].map(([key, { view }]) => [key, { view, window: window_at(view, now_ms, days) }] as const),
+    );
+  }
+
+  /** What subscribers of all views are shown at this time; null before the first reading. */
+  #shown(now_ms: number): Shown | null {
+    const reading = this.#reader.last;
+    if (reading === null) return null;
+    const boards = new Map<string, ShownBoard>();
+    for (const [key, watched] of this.#watched(now_ms)) {
+      const wait = now_ms - (this.#by_view.get(key)?.since_ms ?? 0) < LANE_GRACE_MS;
+      const cells = reading.boards.get(key) ?? null;
+      const board = shown_board(this.#deps.board, watched, reading, cells, this.#lane.state(key), wait);
+      if (board !== null) boards.set(key, board);
+    }
+    return { reading, boards };
+  }
+
+  #serve_all(): void {
+    const now_ms = this.#deps.clock.now_ms();
+    const shown = this.#shown(now_ms);
+    if (shown !== null) this.#broadcast.serve_all(this.#subscribers, shown, this.#health(now_ms), now_ms);
   }
 
   /** Greets at once when there is a reading that serves; otherwise the next reading does. */
@@ -135,12 +178,12 @@ export class FeedHub {
       this.#health_seen = health_state(this.#health(now_ms));
       this.#stop_ticking = this.#deps.ticker(LEAST_GAP_MS, () => this.#beat());
     }
-    const reading = this.#reader.last;
+    const shown = this.#shown(now_ms);
     const health = this.#health(now_ms);
-    if (reading !== null) this.#broadcast.serve(subscriber, reading, health, now_ms);
+    if (shown !== null) this.#broadcast.serve(subscriber, shown, health, now_ms);
     if (subscriber.greeting === null) return;
     // It cannot be greeted while the database is away: then it learns at least that.
-    if (!health.database.ok) this.#broadcast.heartbeat([subscriber], reading?.position ?? 0, health, now_ms);
+    if (!health.database.ok) this.#broadcast.heartbeat([subscriber], shown?.reading.position ?? 0, health, now_ms);
     this.wake();
   }
 
@@ -149,10 +192,9 @@ export class FeedHub {
     for (const subscriber of [...this.#subscribers]) this.#judge(subscriber, now_ms);
     if (this.#stop_ticking === null) return;
     this.#read_when_due();
+    this.#work();
+    this.#serve_all();
     const health = this.#health(now_ms);
-    if (this.#reader.last !== null) {
-      this.#broadcast.serve_all(this.#subscribers, this.#reader.last, health, now_ms);
-    }
     const state = health_state(health);
     if (state !== this.#health_seen || now_ms >= this.#next_heartbeat_ms) {
       this.#health_seen = state;
@@ -180,16 +222,24 @@ export class FeedHub {
   #read_when_due(): void {
     if (!this.#reader.due(this.#deps.clock.now_ms())) return;
     const now_ms = this.#deps.clock.now_ms();
-    const { days } = this.#deps;
-    const windows = new Map([...this.#by_view].map(([key, { view }]) => [key, window_at(view, now_ms, days)] as const));
     const resumed = [...this.#subscribers].flatMap(({ greeting }) =>
       greeting?.kind === "resume" ? [greeting.from.position] : []
     );
-    this.#reader.read(windows, resumed).then((reading) => {
+    this.#reader.read(this.#watched(now_ms), resumed).then((reading) => {
       if (reading === null) return;
       if (this.#stop_ticking === null) return this.#reader.forget();
-      const read_ms = this.#deps.clock.now_ms();
-      this.#broadcast.serve_all(this.#subscribers, reading, this.#health(read_ms), read_ms);
+      this.#work();
+      this.#serve_all();
+    });
+  }
+
+  /** Lets the slow lane read what is due in it, once the log's position is known. */
+  #work(): void {
+    const position = this.#reader.last?.position;
+    if (position === undefined) return;
+    this.#lane.watch(this.#watched(this.#deps.clock.now_ms()));
+    this.#lane.work(position).then((changed) => {
+      if (this.#stop_ticking !== null && changed) this.#serve_all();
     });
   }
 
@@ -211,6 +261,7 @@ export class FeedHub {
     this.#stop_ticking?.();
     this.#stop_ticking = null;
     this.#reader.forget();
+    this.#lane.watch(new Map());
   }
 }
 

@@ -7,7 +7,7 @@
  * Decisions: the hub is our own and not a framework's (4,000 subscribers of 1 KB at 4 Hz: 16 % of a core against 59 %, and
  * write errors are not hidden). What changed since a position is told by the cells' `last_position`, so no history is kept.
  */
-export type { Board, Breakdown, BreakdownRow, Cards, Line, Reading, Series } from "./board.ts";
+export type { Board, Breakdown, BreakdownRow, Cards, Line, Reading, Series, Watched } from "./board.ts";
 export * from "./breakdown.ts";
 export * from "./comparison.ts";
 export type { DomainBoard } from "./domain_board.ts";
@@ -18,6 +18,7 @@ export type { DatabaseHealth, Health } from "./health.ts";
 export * from "./hub.ts";
 export * from "./measures.ts";
 export { read_boards, type SnapshotSource } from "./snapshot.ts";
+export * from "./source.ts";
 export * from "./states_board.ts";
 export { filter_sql, present_states, type StatesRelation } from "./states_relation.ts";
 export { tile } from "./tiles.ts";

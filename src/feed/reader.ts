@@ -1,7 +1,6 @@
-import type { Reading } from "./board.ts";
+import type { Reading, Watched } from "./board.ts";
 import type { DatabaseHealth } from "./health.ts";
 import { read_boards, type SnapshotSource } from "./snapshot.ts";
-import type { Window } from "./view.ts";
 import { backoff_ms, type Clock, type Logger } from "../runtime/mod.ts";
 
 /** The log is asked at most this often. */
@@ -54,14 +53,14 @@ export class BoardReader {
     this.#last = null;
   }
 
-  /** Reads what the windows need; gives null when the database failed. */
-  async read(windows: ReadonlyMap<string, Window>, resumed: readonly number[]): Promise<Reading | null> {
+  /** Reads what the watched views need; gives null when the database failed. */
+  async read(watched: ReadonlyMap<string, Watched>, resumed: readonly number[]): Promise<Reading | null> {
     const started_ms = this.clock.now_ms();
     this.#reading_since_ms = started_ms;
     this.#last_started_ms = started_ms;
     this.#hinted = false;
     try {
-      this.#last = await read_boards(this.source, windows, resumed, this.#last);
+      this.#last = await read_boards(this.source, watched, resumed, this.#last);
       const ended_ms = this.clock.now_ms();
       this.#next_ms = Math.max(started_ms + LEAST_GAP_MS, ended_ms + REST * (ended_ms - started_ms));
       if (this.#failing !== null) this.logger.log("info", "feed reads the database again");

@@ -53,7 +53,7 @@ export function make_app(deps: AppDeps): Handler {
     }
     await next();
   });
-  add_feed_route(app, deps.hub);
+  add_feed_route(app, deps);
   add_daily_route(app, deps);
   add_series_route(app, deps);
   add_breakdown_route(app, deps);

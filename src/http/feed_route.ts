@@ -1,8 +1,9 @@
 import { z } from "@hono/zod-openapi";
-import { type FeedHub, RANGE_NAMES, type Refusal } from "../feed/mod.ts";
+import { type DomainBoard, type FeedHub, type Refusal, states_fault, window_at } from "../feed/mod.ts";
+import type { Days } from "../kpi/mod.ts";
 import { add_endpoint, type App } from "./endpoint.ts";
-import { instant } from "./parameters.ts";
-import { problem } from "./problem.ts";
+import { bad_request, problem } from "./problem.ts";
+import { filter_parameters, read_view, SPAN_PARAMETERS } from "./view_parameters.ts";
 
 /** Buffering or storing anywhere on the way would stop the stream. */
 const HEADERS = {
@@ -16,26 +17,36 @@ const REFUSALS: Readonly<Record<Refusal, { readonly detail: string; readonly ret
   too_many_subscribers: { detail: "as many feeds are open as this server allows", retry_s: 30 },
   too_many_of_this_address: { detail: "as many feeds are open from this address as this server allows", retry_s: 30 },
   too_many_views: {
-    detail: "as many distinct views are watched as this server allows; take one without a fixed end",
+    detail: "as many distinct views are watched as this server allows; take one without a filter or a fixed end",
     retry_s: 30,
   },
 };
 
+/** What the live stream is made from. */
+interface FeedSource {
+  readonly hub: FeedHub;
+  readonly board: DomainBoard;
+  readonly days: Days;
+}
+
 /** Adds `/api/v1/feed`: the live stream. */
-export function add_feed_route(app: App, hub: FeedHub): void {
+export function add_feed_route(app: App, { hub, board, days }: FeedSource): void {
   add_endpoint(app, {
     path: "/api/v1/feed",
     summary: "The board as server-sent events: hello, kpi, trip, hb, reset, bye",
-    query: { range: z.enum(RANGE_NAMES).default("1h"), to: instant.optional(), last_event_id: z.string().optional() },
+    query: { ...SPAN_PARAMETERS, last_event_id: z.string().optional(), ...filter_parameters(board) },
     params: {},
     answer: { type: "text/event-stream", schema: z.string() },
     others: { 503: "Too many feeds, or the server is closing; see Retry-After" },
-    respond: ({ range, to, last_event_id }, request, { address }) => {
+    respond: (values, request, { address }) => {
+      const reading = read_view(values, request, board);
+      if (!reading.ok) return bad_request("the view is wrong", reading.faults);
+      const fault = states_fault(reading.view, window_at(reading.view, 0, days), board);
+      if (fault !== null) return bad_request("the range is too long for its filter", [fault]);
       // A HEAD request must not leave a subscriber behind.
       if (request.method === "HEAD") return new Response(null, { headers: HEADERS });
-      const to_s = to === undefined ? null : to / 1e6;
-      const seen = request.headers.get("last-event-id") ?? last_event_id ?? null;
-      const subscription = hub.subscribe({ range, to_s, filter: [], compare: "weekday" }, seen, address);
+      const seen = request.headers.get("last-event-id") ?? values.last_event_id ?? null;
+      const subscription = hub.subscribe(reading.view, seen, address);
       if (subscription.ok) return new Response(subscription.stream, { headers: HEADERS });
       const { detail, retry_s } = REFUSALS[subscription.reason];
       return problem({ status: 503, title: "Feed not available", detail, headers: { "retry-after": String(retry_s) } });

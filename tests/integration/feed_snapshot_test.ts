@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { trips_board } from "../../src/domains/trips/board.ts";
 import { read_boards } from "../../src/feed/mod.ts";
-import { view_key, window_at } from "../../src/feed/view.ts";
+import { type View, view_key, window_at } from "../../src/feed/view.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import { put_cell, put_cells, put_trip, put_whole } from "../support/board_rows.ts";
 import { database_test } from "../support/read_side.ts";
@@ -9,7 +9,9 @@ import { database_test } from "../support/read_side.ts";
 const NOW_MS = Date.parse("2026-03-01T12:00:30Z");
 const HOUR = { range: "1h", to_s: null, filter: [], compare: "weekday" } as const;
 const UTC = days_in("UTC");
-const windows = new Map([[view_key(HOUR, UTC), window_at(HOUR, NOW_MS, UTC)]]);
+const watched = (view: View, now_ms = NOW_MS) =>
+  new Map([[view_key(view, UTC), { view, window: window_at(view, now_ms, UTC) }]]);
+const windows = watched(HOUR);
 const start_s = (text: string) => Date.parse(text) / 1000;
 
 database_test("a board's series, cards and breakdowns come from the cells of its window", async (database) => {
@@ -47,6 +49,7 @@ database_test("a board's series, cards and breakdowns come from the cells of its
     canceled: [0, 0],
     revenue: [30.5, 0.000001],
     distance_km: [12.4, 0],
+    revised_ms: [0, 0],
   });
   assert.deepEqual(board?.cards, {
     trips: 4,
@@ -128,7 +131,7 @@ database_test("nothing is read anew while the log stands and no window slides", 
   const source = { database, board: trips_board, days: UTC };
   const first = await read_boards(source, windows, [], null);
   assert.equal(await read_boards(source, windows, [], first), first);
-  const later = new Map([["1h", window_at(HOUR, NOW_MS + 60_000, UTC)]]);
+  const later = watched(HOUR, NOW_MS + 60_000);
   const slid = await read_boards(source, later, [], first);
   assert.notEqual(slid.boards.get("1h"), first.boards.get("1h"));
   assert.equal(slid.lines, first.lines);

@@ -65,7 +65,9 @@ database_test("a feed resumes by header or by query, and watches a fixed range",
 });
 
 database_test("at the cap a feed is refused with 503 and when to come back", async (database) => {
-  const side = await make_http_side(database, { limits: { subscribers: 9, subscribers_per_address: 1, views: 9 } });
+  const side = await make_http_side(database, {
+    limits: { subscribers: 9, subscribers_per_address: 1, views: 9, filtered_views: 9 },
+  });
   await served(side, async (origin) => {
     const reader = frames_of(await fetch(`${origin}/api/v1/feed`));
     await reader.next();

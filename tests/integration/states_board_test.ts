@@ -76,9 +76,11 @@ async function with_events(events: readonly unknown[], work: (database: Database
 
 /** Without the buckets that were taken back to nothing: their cells stay. */
 function without_zeros({ series }: Pick<Board, "series">) {
-  const { t, ...columns } = series;
+  const { revised_ms: _, t, ...columns } = series;
   const kept = t.flatMap((_, i) => Object.values(columns).some((column) => column[i] !== 0) ? [i] : []);
-  return Object.fromEntries(Object.entries(series).map(([name, column]) => [name, kept.map((i) => column[i])]));
+  return Object.fromEntries(
+    Object.entries({ t, ...columns }).map(([name, column]) => [name, kept.map((i) => column[i])]),
+  );
 }
 
 tacho_test({
@@ -90,9 +92,11 @@ tacho_test({
       fc.asyncProperty(events, fc.array(span, { minLength: 4, maxLength: 6 }), async (all, spans) => {
         await with_events(all, async (database) => {
           const views = spans.map((each): View => ({ ...each, filter: [], compare: "weekday" }));
-          const windows = new Map(views.map((view) => [view_key(view, DAYS), window_at(view, BROKER_MS, DAYS)]));
-          const { boards } = await read_boards({ database, board: trips_board, days: DAYS }, windows, [], null);
-          for (const [key, window] of windows) {
+          const watched = new Map(
+            views.map((view) => [view_key(view, DAYS), { view, window: window_at(view, BROKER_MS, DAYS) }]),
+          );
+          const { boards } = await read_boards({ database, board: trips_board, days: DAYS }, watched, [], null);
+          for (const [key, { window }] of watched) {
             const cells = boards.get(key)!;
             const states = await database.transaction((tx) =>
               read_states_board(tx, trips_board, present_states(trips_board), [], window, DAYS)

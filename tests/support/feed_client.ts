@@ -71,6 +71,8 @@ export class FeedModel {
   columns = new Map<number, Record<string, number>>();
   cards: Record<string, number | null> = {};
   lines: string[] = [];
+  breakdowns: unknown = null;
+  compared_series: unknown = null;
   resets = 0;
 
   apply({ event, id, data }: Frame): void {
@@ -92,11 +94,14 @@ export class FeedModel {
         if (start < data.from_s || start >= data.to_s) this.columns.delete(start);
       }
       this.cards = data.cards;
+      this.breakdowns = data.breakdowns;
+      if (event === "hello" || data.compared_series !== undefined) this.compared_series = data.compared_series;
     }
     if (event === "hello") this.lines = data.trips.map((line: { trip_id: string }) => line.trip_id);
     if (event === "trip") {
       const newest: string[] = data.trips.map((line: { trip_id: string }) => line.trip_id);
       this.lines = [...newest, ...this.lines.filter((id) => !newest.includes(id))].slice(0, 20);
+      if (data.replace === true) this.lines = newest;
     }
   }
 

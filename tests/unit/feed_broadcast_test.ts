@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { Board, Line, Reading } from "../../src/feed/board.ts";
-import { Broadcast } from "../../src/feed/broadcast.ts";
+import { trips_board } from "../../src/domains/trips/board.ts";
+import type { Compared, LaneFigures, Line, Reading, ShownBoard } from "../../src/feed/board.ts";
+import { Broadcast, type Shown } from "../../src/feed/broadcast.ts";
 import { parse_event_id } from "../../src/feed/frame.ts";
 import type { Health } from "../../src/feed/health.ts";
+import { changed_since } from "../../src/feed/series_changes.ts";
+import { shown_board } from "../../src/feed/shown.ts";
+import { sources_of } from "../../src/feed/source.ts";
 import { type Greeting, Subscriber } from "../../src/feed/subscriber.ts";
 import { type View, view_key, window_at } from "../../src/feed/view.ts";
 import { days_in } from "../../src/kpi/mod.ts";
@@ -14,7 +18,22 @@ const START_MS = Date.UTC(2026, 2, 1, 12);
 const VIEW: View = { range: "15m", to_s: null, filter: [], compare: "weekday" };
 const UTC = days_in("UTC");
 const SETTINGS = { build: "test", time_zone: "UTC", currency: "USD" };
-const LINES = { event: "trip", list: "trips", fields: [] };
+const BOARD = {
+  lines: { event: "trip", list: "trips", fields: [] },
+  tables: { states: "trips", cells: "trip_cells" },
+};
+/** A board of cells without anything from the slow lane. */
+const STILL = {
+  view: VIEW,
+  known: true,
+  breakdowns: [],
+  sources: { cards: "cells", breakdowns: "cells" },
+  states: null,
+  failed: null,
+  compared: null,
+  version: 0,
+  compared_version: 0,
+} as const;
 const HEALTH: Health = {
   ingest: { state: "running", reason: null, since_ms: START_MS, source: "none" },
   database: { ok: true, since_ms: START_MS, reason: null },
@@ -43,27 +62,115 @@ class World {
     this.lines.set(trip_id, this.position);
   }
 
-  reading(): Reading {
+  shown(): Shown {
     const window = window_at(VIEW, this.now_ms, UTC);
     const shown = [...this.cells].filter(([t]) => t >= window.from_s && t < window.to_s).sort(([a], [b]) => a - b);
-    const board: Board = {
+    const position = this.position;
+    const lines: Line[] = [...this.lines].map(([trip_id, position]) => ({ trip_id, position }))
+      .sort((a, b) => b.position - a.position).slice(0, 20);
+    const board: ShownBoard = {
+      ...STILL,
+      position,
+      lines,
+      lines_at: position,
       window,
       series: { t: shown.map(([t]) => t), trips: shown.map(([, cell]) => cell.trips) },
       changed_at: shown.map(([, cell]) => cell.changed_at),
       cards: { trips: shown.reduce((sum, [, cell]) => sum + cell.trips, 0) },
-      breakdowns: [],
     };
-    const lines: Line[] = [...this.lines].map(([trip_id, position]) => ({ trip_id, position }))
-      .sort((a, b) => b.position - a.position).slice(0, 20);
-    const boards = new Map([[view_key(VIEW, UTC), board]]);
-    return {
+    const reading: Reading = {
       log_id: this.log_id,
-      position: this.position,
+      position,
       newest_event_ms: null,
       lines,
-      boards,
+      boards: new Map(),
       recorded_ms: this.recorded,
     };
+    return { reading, boards: new Map([[view_key(VIEW, UTC), board]]) };
+  }
+}
+
+/** A world that is watched through a filter: by cells, or computed in the slow lane, which lags behind. */
+class FilteredWorld extends World {
+  /** Which trips match, as long as they do. */
+  readonly matching = new Set<string>();
+  #figures: LaneFigures | null = null;
+  #compared = 0;
+  #version = 0;
+
+  constructor(readonly view: View) {
+    super();
+  }
+
+  override change(bucket_s: number, trips: number, trip_id: string): void {
+    super.change(bucket_s, trips, trip_id);
+    if (trips % 3 === 0) this.matching.delete(trip_id);
+    else this.matching.add(trip_id);
+    // What the lane reads goes by the figures alone: a bucket of nothing is gone.
+    if (trips === 0 && this.from_states) this.cells.delete(bucket_s);
+  }
+
+  get from_states(): boolean {
+    return sources_of(trips_board, this.view.filter, "1m").cards === "states";
+  }
+
+  /** The slow lane reads the world as it is now. */
+  read_lane(): void {
+    const { reading, boards } = super.shown();
+    const { window, series, cards } = boards.get(view_key(VIEW, UTC))!;
+    const list = reading.lines.filter(({ trip_id }) => this.matching.has(String(trip_id)));
+    const last = this.#figures?.log_id === this.log_id ? this.#figures : null;
+    this.#figures = {
+      log_id: this.log_id,
+      position: this.position,
+      read_ms: this.now_ms,
+      window,
+      own: this.from_states
+        ? { window, cards, ...changed_since(series, this.position, window.from_s, last?.own ?? null) }
+        : null,
+      cards: { in_progress: this.position },
+      breakdowns: [{ dimension: "driver", total_keys: this.position, rows: [] }],
+      lines: JSON.stringify(last?.lines?.list) === JSON.stringify(list)
+        ? last!.lines
+        : { list, changed_at: this.position },
+      missing: null,
+    };
+    this.#compared = Math.floor(this.now_ms / 60_000);
+    this.#version++;
+  }
+
+  get forgotten(): boolean {
+    return this.#figures === null;
+  }
+
+  /** Nobody watches any more. */
+  forget(): void {
+    this.#figures = null;
+    this.#version = 0;
+  }
+
+  override shown(): Shown {
+    const { reading, boards } = super.shown();
+    const plain = boards.get(view_key(VIEW, UTC))!;
+    const { log_id, position } = reading;
+    const compared: Compared = {
+      log_id,
+      position,
+      cards: { previous: { from_s: 0, to_s: 1, cards: {} }, weekday: { from_s: 0, to_s: 1, cards: {} } },
+      series: { shift_s: this.#compared },
+    };
+    const lane = {
+      figures: this.#figures,
+      compared,
+      tried: true,
+      failed: null,
+      version: this.#version,
+      compared_version: this.#compared,
+    };
+    const watched = { view: this.view, window: plain.window };
+    const cells = this.from_states ? null : { ...plain, marked: { t: [], changed_at: [], revised_ms: [] } };
+    const board = shown_board(trips_board, watched, reading, cells, lane, false);
+    return { reading, boards: new Map(board === null ? [] : [[view_key(this.view, UTC), board]]) };
   }
 }
 
@@ -84,7 +191,7 @@ class Viewer {
   #reader: ReadableStreamDefaultReader<Uint8Array>;
   #read = 0;
 
-  constructor(readonly waiting_bytes: number) {
+  constructor(readonly waiting_bytes: number, readonly view = VIEW) {
     [this.#subscriber, this.#reader] = this.#connect({ kind: "hello", reset: null });
   }
 
@@ -94,7 +201,7 @@ class Viewer {
 
   #connect(greeting: Greeting): [CountingSubscriber, ReadableStreamDefaultReader<Uint8Array>] {
     const connection = { address: "test", rotate_at_ms: Infinity, waiting_bytes: this.waiting_bytes };
-    const subscriber = new CountingSubscriber(VIEW, view_key(VIEW, UTC), greeting, connection, () => {});
+    const subscriber = new CountingSubscriber(this.view, view_key(this.view, UTC), greeting, connection, () => {});
     this.#read = 0;
     return [subscriber, subscriber.stream.getReader()];
   }
@@ -124,9 +231,9 @@ const STEP = fc.oneof(
     weight: 4,
     arbitrary: fc.record({
       kind: fc.constant("change" as const),
-      minute: fc.integer({ min: -20, max: 30 }),
-      trips: fc.nat(9),
-      trip: fc.nat(30),
+      minute: fc.oneof(fc.integer({ min: -20, max: 30 }), fc.constantFrom(-1, 0)),
+      trips: fc.oneof(fc.nat(9), fc.constant(0)),
+      trip: fc.nat(30).map((n) => Math.min(n, 24)),
     }),
   },
   {
@@ -136,58 +243,81 @@ const STEP = fc.oneof(
   { weight: 4, arbitrary: fc.constant({ kind: "beat" as const }) },
   { weight: 2, arbitrary: fc.constant({ kind: "drain" as const }) },
   { weight: 2, arbitrary: fc.constant({ kind: "reconnect" as const }) },
+  { weight: 2, arbitrary: fc.constant({ kind: "lane" as const }) },
+  { weight: 1, arbitrary: fc.constant({ kind: "all leave" as const }) },
 );
 
-Deno.test("a slow, reconnecting viewer ends with the columns, cards and lines of a fresh one", async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(STEP, { maxLength: 60 }), async (steps) => {
-      const world = new World();
-      const broadcast = new Broadcast(LINES, SETTINGS);
-      const steady = new Viewer(65_536);
-      // Anything that waits stalls it: it is left out until it drains.
-      const slow = new Viewer(1);
-      const beat = async () => {
-        const subscribers = [steady.subscriber, slow.subscriber];
-        broadcast.serve_all(subscribers, world.reading(), HEALTH, world.now_ms);
-        await steady.drain();
-      };
-      for (const step of steps) {
-        if (step.kind === "change") {
-          const bucket_s = Math.floor(world.now_ms / 60_000) * 60 + step.minute * 60;
-          world.change(bucket_s, step.trips, `t${step.trip}`);
-        } else if (step.kind === "later") world.now_ms += step.seconds * 1000;
-        else if (step.kind === "beat") await beat();
-        else if (step.kind === "drain") await slow.drain();
-        else await slow.reconnect();
-      }
-      // It drains, and a second later all are told what they lack.
-      await slow.drain();
-      world.now_ms += 1_000;
-      await beat();
-      await slow.drain();
-      const fresh = new Viewer(65_536);
-      broadcast.serve(fresh.subscriber, world.reading(), HEALTH, world.now_ms);
-      await fresh.drain();
-      for (const viewer of [steady, slow]) {
-        assert.deepEqual(viewer.model.series(), fresh.model.series());
-        assert.deepEqual(viewer.model.cards, fresh.model.cards);
-        assert.deepEqual(viewer.model.lines, fresh.model.lines);
-      }
-    }),
-    { numRuns: 400 },
-  );
+const by = (...dimensions: string[]): View => ({
+  ...VIEW,
+  filter: dimensions.map((dimension) => ({ dimension, keys: ["a"], excluded: false })),
 });
+
+for (
+  const [what, view] of [["without a filter", VIEW], ["filtered by cells", by("city")], [
+    "filtered by states",
+    by("city", "status"),
+  ]] as const
+) {
+  Deno.test(`a slow, reconnecting viewer ends with the columns, cards and lines of a fresh one (${what})`, async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(STEP, { maxLength: 60, size: "max" }), async (steps) => {
+        const world = view === VIEW ? new World() : new FilteredWorld(view);
+        const broadcast = new Broadcast(BOARD, SETTINGS);
+        const steady = new Viewer(65_536, view);
+        // Anything that waits stalls it: it is left out until it drains.
+        const slow = new Viewer(1, view);
+        const beat = async () => {
+          const subscribers = [steady.subscriber, slow.subscriber];
+          broadcast.serve_all(subscribers, world.shown(), HEALTH, world.now_ms);
+          await steady.drain();
+        };
+        for (const step of steps) {
+          if (step.kind === "change") {
+            const bucket_s = Math.floor(world.now_ms / 60_000) * 60 + step.minute * 60;
+            world.change(bucket_s, step.trips, `t${step.trip}`);
+          } else if (step.kind === "later") world.now_ms += step.seconds * 1000;
+          else if (step.kind === "beat") await beat();
+          else if (step.kind === "lane") {
+            if (world instanceof FilteredWorld) world.read_lane();
+          } else if (step.kind === "all leave") {
+            await steady.reconnect();
+            await slow.reconnect();
+            if (world instanceof FilteredWorld) world.forget();
+          } else if (step.kind === "drain") await slow.drain();
+          else await slow.reconnect();
+        }
+        // It drains, and a second later all are told what they lack; what nobody has read yet, they go on showing as it was.
+        if (world instanceof FilteredWorld && world.forgotten) world.read_lane();
+        await slow.drain();
+        world.now_ms += 1_000;
+        await beat();
+        await slow.drain();
+        const fresh = new Viewer(65_536, view);
+        broadcast.serve(fresh.subscriber, world.shown(), HEALTH, world.now_ms);
+        await fresh.drain();
+        for (const viewer of [steady, slow]) {
+          assert.deepEqual(viewer.model.series(), fresh.model.series());
+          assert.deepEqual(viewer.model.cards, fresh.model.cards);
+          assert.deepEqual(viewer.model.lines, fresh.model.lines);
+          assert.deepEqual(viewer.model.breakdowns, fresh.model.breakdowns);
+          assert.deepEqual(viewer.model.compared_series, fresh.model.compared_series);
+        }
+      }),
+      { numRuns: 120 },
+    );
+  });
+}
 
 Deno.test("only buckets that changed are sent, with their absolute values", async () => {
   const world = new World();
-  const broadcast = new Broadcast(LINES, SETTINGS);
+  const broadcast = new Broadcast(BOARD, SETTINGS);
   const viewer = new Viewer(65_536);
   const minute = START_MS / 1000;
   world.change(minute - 120, 5, "a");
   world.change(minute - 60, 6, "b");
-  broadcast.serve_all([viewer.subscriber], world.reading(), HEALTH, world.now_ms);
+  broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, world.now_ms);
   world.change(minute - 60, 7, "b");
-  broadcast.serve_all([viewer.subscriber], world.reading(), HEALTH, world.now_ms + 1_000);
+  broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, world.now_ms + 1_000);
   await viewer.drain();
   const [hello, kpi, trip] = viewer.frames;
   assert.deepEqual(hello?.data.series, { t: [minute - 120, minute - 60], trips: [5, 6] });
@@ -198,12 +328,12 @@ Deno.test("only buckets that changed are sent, with their absolute values", asyn
 
 Deno.test("lines go out once a second, all that changed meanwhile", async () => {
   const world = new World();
-  const broadcast = new Broadcast(LINES, SETTINGS);
+  const broadcast = new Broadcast(BOARD, SETTINGS);
   const viewer = new Viewer(65_536);
-  broadcast.serve_all([viewer.subscriber], world.reading(), HEALTH, world.now_ms);
+  broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, world.now_ms);
   for (const [ms, trip] of [[250, "a"], [500, "b"], [750, "c"], [1_000, "d"], [1_250, "e"]] as const) {
     world.change(START_MS / 1000, 1, trip);
-    broadcast.serve_all([viewer.subscriber], world.reading(), HEALTH, START_MS + ms);
+    broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, START_MS + ms);
   }
   await viewer.drain();
   const sent = viewer.frames.filter(({ event }) => event === "trip").map(({ data }) =>
@@ -214,16 +344,16 @@ Deno.test("lines go out once a second, all that changed meanwhile", async () => 
 
 Deno.test("a reader that does not drain is left out and gets one frame with the latest state", async () => {
   const world = new World();
-  const broadcast = new Broadcast(LINES, SETTINGS);
+  const broadcast = new Broadcast(BOARD, SETTINGS);
   const viewer = new Viewer(1);
-  broadcast.serve_all([viewer.subscriber], world.reading(), HEALTH, world.now_ms);
+  broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, world.now_ms);
   for (let i = 1; i <= 50; i++) {
     world.change(START_MS / 1000, i, "a");
-    broadcast.serve_all([viewer.subscriber], world.reading(), HEALTH, START_MS + 1 + i);
+    broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, START_MS + 1 + i);
   }
   assert.equal(broadcast.counts().skipped, 50);
   await viewer.drain();
-  broadcast.serve_all([viewer.subscriber], world.reading(), HEALTH, START_MS + 100);
+  broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, START_MS + 100);
   await viewer.drain();
   const kpis = viewer.frames.filter(({ event }) => event === "kpi");
   assert.deepEqual(kpis.map(({ data }) => data.series.trips), [[50]]);
@@ -231,43 +361,43 @@ Deno.test("a reader that does not drain is left out and gets one frame with the 
 
 Deno.test("viewers with equal needs share one encoding and the same bytes", () => {
   const world = new World();
-  const broadcast = new Broadcast(LINES, SETTINGS);
+  const broadcast = new Broadcast(BOARD, SETTINGS);
   const viewers = Array.from({ length: 200 }, () => new Viewer(65_536).subscriber);
-  broadcast.serve_all(viewers, world.reading(), HEALTH, world.now_ms);
+  broadcast.serve_all(viewers, world.shown(), HEALTH, world.now_ms);
   assert.deepEqual(broadcast.counts(), { frames: 200, encodes: 1, skipped: 0 });
   world.change(START_MS / 1000, 1, "a");
-  broadcast.serve_all(viewers, world.reading(), HEALTH, START_MS + 1_000);
+  broadcast.serve_all(viewers, world.shown(), HEALTH, START_MS + 1_000);
   assert.deepEqual(broadcast.counts(), { frames: 600, encodes: 3, skipped: 0 });
 });
 
 Deno.test("another log resets a follower, and an unknown position one that resumes", async () => {
   const world = new World();
-  const broadcast = new Broadcast(LINES, SETTINGS);
+  const broadcast = new Broadcast(BOARD, SETTINGS);
   const viewer = new Viewer(65_536);
   world.change(START_MS / 1000, 1, "a");
-  broadcast.serve_all([viewer.subscriber], world.reading(), HEALTH, START_MS);
+  broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, START_MS);
   world.log_id = LOG.replace(/1$/, "2");
-  broadcast.serve_all([viewer.subscriber], world.reading(), HEALTH, START_MS + 250);
+  broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, START_MS + 250);
   await viewer.drain();
   assert.deepEqual(viewer.frames.map(({ event }) => event), ["hello", "reset", "hello"]);
   await viewer.reconnect();
   world.position = 0;
-  broadcast.serve_all([viewer.subscriber], world.reading(), HEALTH, START_MS + 500);
+  broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, START_MS + 500);
   await viewer.drain();
   assert.deepEqual(viewer.frames.slice(3).map(({ event }) => event), ["reset", "hello"]);
 });
 
 Deno.test("a bucket that lay ahead of the clock reaches who was away when it came into the window", async () => {
   const world = new World();
-  const broadcast = new Broadcast(LINES, SETTINGS);
+  const broadcast = new Broadcast(BOARD, SETTINGS);
   const viewer = new Viewer(65_536);
   world.change(START_MS / 1000 + 300, 5, "ahead");
-  broadcast.serve_all([viewer.subscriber], world.reading(), HEALTH, START_MS);
+  broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, START_MS);
   await viewer.drain();
   assert.deepEqual(viewer.model.series(), []);
   await viewer.reconnect();
   world.now_ms += 400_000;
-  broadcast.serve_all([viewer.subscriber], world.reading(), HEALTH, world.now_ms);
+  broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, world.now_ms);
   await viewer.drain();
   assert.deepEqual(viewer.frames.map(({ event }) => event), ["hello", "kpi", "trip"]);
   assert.deepEqual(viewer.model.series(), [[START_MS / 1000 + 300, { trips: 5 }]]);
@@ -275,12 +405,12 @@ Deno.test("a bucket that lay ahead of the clock reaches who was away when it cam
 
 Deno.test("a clock that is set back brings the buckets back that had left the window", async () => {
   const world = new World();
-  const broadcast = new Broadcast(LINES, SETTINGS);
+  const broadcast = new Broadcast(BOARD, SETTINGS);
   const viewer = new Viewer(65_536);
   world.change(START_MS / 1000 - 840, 5, "early");
   for (const ms of [0, 120_000, 0]) {
     world.now_ms = START_MS + ms;
-    broadcast.serve_all([viewer.subscriber], world.reading(), HEALTH, world.now_ms);
+    broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, world.now_ms);
     await viewer.drain();
     assert.equal(viewer.model.series().length, ms === 0 ? 1 : 0);
   }
@@ -288,12 +418,12 @@ Deno.test("a clock that is set back brings the buckets back that had left the wi
 
 Deno.test("nothing is sent twice when nothing changed, and nothing to a stream that has ended", async () => {
   const world = new World();
-  const broadcast = new Broadcast(LINES, SETTINGS);
+  const broadcast = new Broadcast(BOARD, SETTINGS);
   const viewer = new Viewer(65_536);
-  broadcast.serve_all([viewer.subscriber], world.reading(), HEALTH, START_MS);
+  broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, START_MS);
   world.change(START_MS / 1000, 1, "a");
   for (const s of [5, 6, 7]) {
-    broadcast.serve_all([viewer.subscriber], world.reading(), HEALTH, START_MS + s * 1_000);
+    broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, START_MS + s * 1_000);
   }
   assert.equal(broadcast.counts().frames, 3, "hello, kpi, trip");
   await viewer.subscriber.stream.cancel().catch(() => {});

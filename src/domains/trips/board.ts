@@ -49,6 +49,7 @@ export const trips_board: DomainBoard = {
     },
   },
   series: ["trips", "requested", "started", "completed", "canceled", "revenue", "distance_km"],
+  compared_series: ["completed", "revenue"],
   cards: [
     shown("trips"),
     { name: "in_progress", now: "in_progress" },

@@ -1,0 +1,224 @@
+import { sqlstate } from "../database/mod.ts";
+import { backoff_ms, type Clock, type Logger } from "../runtime/mod.ts";
+import type { Compared, LaneFigures, Watched } from "./board.ts";
+import { comparisons_of } from "./comparison.ts";
+import { LANE_TIMEOUT_MS, type LaneSource, read_compared, read_lane_figures } from "./lane_reading.ts";
+import { same_window } from "./view.ts";
+
+/** After a reading the lane rests this many times as long as the reading took: a fifth of one connection's time at most. */
+const REST = 4;
+/** A view's figures are read anew at most this often: under a filter, and without. */
+const LEAST_GAP_MS = { filtered: 1_000, whole: 10_000 } as const;
+/** Comparisons are read anew when a minute (or a bucket) has turned; for events that come late to them at most this often. */
+const LATE_GAP_MS = 15_000;
+const BACKOFF_MS = { first: 2_000, cap: 60_000 } as const;
+/** The SQLSTATE of a statement that took too long. */
+const QUERY_CANCELED = "57014";
+
+/** What the lane knows of a view. */
+export interface LaneState {
+  readonly figures: LaneFigures | null;
+  readonly compared: Compared | null;
+  /** Whether its figures were tried at least once. */
+  readonly tried: boolean;
+  /** Why the last try of something gave nothing; null when it did. */
+  readonly failed: string | null;
+  /** Moves with every change of the above. */
+  readonly version: number;
+  readonly compared_version: number;
+}
+
+/** One of the two things that are read of a view, each with its own pace and its own failures. */
+interface Part<T> {
+  value: T | null;
+  /** What `value` is of, besides the position. */
+  of: string;
+  tried: boolean;
+  failed: string | null;
+  failures: number;
+  ended_ms: number;
+  next_ms: number;
+}
+
+interface Entry {
+  watched: Watched;
+  readonly figures: Part<LaneFigures>;
+  readonly compared: Part<Compared>;
+  version: number;
+  compared_version: number;
+}
+
+/** A reading that may begin, and when the one before it ended. */
+interface Due {
+  readonly ended_ms: number;
+  readonly read: () => Promise<boolean>;
+}
+
+const new_part = <T>(): Part<T> => ({
+  value: null,
+  of: "",
+  tried: false,
+  failed: null,
+  failures: 0,
+  ended_ms: Number.NEGATIVE_INFINITY,
+  next_ms: Number.NEGATIVE_INFINITY,
+});
+
+/** What of a part subscribers are told: not where and when it was read. */
+const told_of = ({ value, tried, failed }: Part<LaneFigures | Compared>): string =>
+  JSON.stringify([value === null ? null : { ...value, position: 0, read_ms: 0 }, tried, failed]);
+
+/**
+ * The slow lane: reads what is too dear to be read four times a second, one thing of one view at a time, beside the boards
+ * and never in their way. Each statement is bounded in time, and the lane rests four times as long as a reading took. What
+ * was never read goes first, then what was read longest ago. A failure keeps the last good figures, is told, and is tried
+ * again with backoff. It never throws.
+ */
+export class Lane {
+  readonly #entries = new Map<string, Entry>();
+  #busy = false;
+  #next_ms = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    private readonly source: LaneSource,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+    private readonly random: () => number,
+  ) {}
+
+  /** Says which views are watched now; what was known of others is forgotten. */
+  watch(watched: ReadonlyMap<string, Watched>): void {
+    for (const key of [...this.#entries.keys()]) if (!watched.has(key)) this.#entries.delete(key);
+    for (const [key, each] of watched) {
+      const entry = this.#entries.get(key);
+      if (entry !== undefined) entry.watched = each;
+      else {
+        this.#entries.set(key, {
+          watched: each,
+          figures: new_part(),
+          compared: new_part(),
+          version: 0,
+          compared_version: 0,
+        });
+      }
+    }
+  }
+
+  /** What is known of a view; null when it is not watched. */
+  state(key: string): LaneState | null {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return null;
+    const { figures, compared, version, compared_version } = entry;
+    return {
+      figures: figures.value,
+      compared: compared.value,
+      tried: figures.tried,
+      failed: figures.failed ?? compared.failed,
+      version,
+      compared_version,
+    };
+  }
+
+  /**
+   * Does one reading, if one is due and none is under way.
+   * @param position the newest known position of the log
+   * @returns whether anything changed by it
+   */
+  async work(position: number): Promise<boolean> {
+    const now_ms = this.clock.now_ms();
+    if (this.#busy || now_ms < this.#next_ms) return false;
+    const due = this.#due(position, now_ms);
+    if (due === null) return false;
+    this.#busy = true;
+    try {
+      return await due();
+    } finally {
+      const ended_ms = this.clock.now_ms();
+      this.#next_ms = ended_ms + REST * (ended_ms - now_ms);
+      this.#busy = false;
+    }
+  }
+
+  /** The reading that has waited longest, of those that are due. */
+  #due(position: number, now_ms: number): (() => Promise<boolean>) | null {
+    let found: Due | null = null;
+    for (const entry of this.#entries.values()) {
+      const { figures, compared, watched } = entry;
+      const due: Due[] = [];
+      if (now_ms >= figures.next_ms && this.#figures_stale(entry, position)) {
+        due.push({ ended_ms: figures.ended_ms, read: () => this.#read_figures(entry) });
+      }
+      const of = this.#stretches(watched, now_ms);
+      const late = compared.value !== null && compared.value.position < position &&
+        now_ms >= compared.ended_ms + LATE_GAP_MS;
+      if (now_ms >= compared.next_ms && (compared.value === null || compared.of !== of || late)) {
+        due.push({ ended_ms: compared.ended_ms, read: () => this.#read_compared(entry, of, now_ms) });
+      }
+      // Without a filter comparisons are cheap and more looked at than what else is read here.
+      if (watched.view.filter.length === 0) due.reverse();
+      for (const each of due) if (found === null || each.ended_ms < found.ended_ms) found = each;
+    }
+    return found?.read ?? null;
+  }
+
+  #figures_stale({ figures: { value }, watched }: Entry, position: number): boolean {
+    return value === null || value.position < position || !same_window(value.window, watched.window);
+  }
+
+  /** What comparisons are of: they stay the same while it does, but for events that come late. */
+  #stretches({ window }: Watched, now_ms: number): string {
+    const { previous, weekday } = comparisons_of(window, now_ms, this.source.days);
+    return JSON.stringify([previous.stretch, weekday.stretch, weekday.window]);
+  }
+
+  #read_figures(entry: Entry): Promise<boolean> {
+    const { figures, watched } = entry;
+    const gap_ms = watched.view.filter.length === 0 ? LEAST_GAP_MS.whole : LEAST_GAP_MS.filtered;
+    const read = () => read_lane_figures(this.source, watched, figures.value, this.clock.now_ms());
+    return this.#read(entry, figures, "", gap_ms, read);
+  }
+
+  async #read_compared(entry: Entry, of: string, now_ms: number): Promise<boolean> {
+    const read = () => read_compared(this.source, entry.watched, now_ms);
+    const before = JSON.stringify(entry.compared.value?.series);
+    const changed = await this.#read(entry, entry.compared, of, 0, read);
+    if (JSON.stringify(entry.compared.value?.series) !== before) entry.compared_version++;
+    return changed;
+  }
+
+  async #read<T extends LaneFigures | Compared>(
+    entry: Entry,
+    part: Part<T>,
+    of: string,
+    gap_ms: number,
+    read: () => Promise<T>,
+  ): Promise<boolean> {
+    const before = told_of(part);
+    const failed_before = part.failed;
+    try {
+      part.value = await read();
+      part.of = of;
+      part.failed = null;
+      part.failures = 0;
+      part.next_ms = this.clock.now_ms() + gap_ms;
+    } catch (error) {
+      part.failures++;
+      part.next_ms = this.clock.now_ms() +
+        backoff_ms(part.failures, this.random(), BACKOFF_MS.first, BACKOFF_MS.cap);
+      part.failed = this.#words_of(error);
+      if (failed_before === null) this.logger.log("warn", "feed cannot compute a view", { error });
+    }
+    part.tried = true;
+    part.ended_ms = this.clock.now_ms();
+    if (told_of(part) === before) return false;
+    entry.version++;
+    return true;
+  }
+
+  #words_of(error: unknown): string {
+    if (sqlstate(error) === QUERY_CANCELED) {
+      return `took longer than ${(this.source.lane_timeout_ms ?? LANE_TIMEOUT_MS) / 1000} s; take a shorter range`;
+    }
+    return error instanceof Error ? error.message : String(error);
+  }
+}

@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { trips_board } from "../../src/domains/trips/board.ts";
+import type { Filter } from "../../src/feed/filter.ts";
+import { sources_of, states_fault } from "../../src/feed/source.ts";
+import { type View, window_at } from "../../src/feed/view.ts";
+import { days_in } from "../../src/kpi/mod.ts";
+
+const UTC = days_in("UTC");
+const where = (...dimensions: string[]): Filter =>
+  dimensions.map((dimension) => ({ dimension, keys: ["a"], excluded: false }));
+
+Deno.test("cells answer no filter, and one dimension by grains that it keeps; states all else", () => {
+  assert.deepEqual(sources_of(trips_board, [], "1m"), { cards: "cells", breakdowns: "cells" });
+  assert.deepEqual(sources_of(trips_board, where("city"), "1m"), { cards: "cells", breakdowns: "states" });
+  assert.deepEqual(sources_of(trips_board, where("pickup_zone"), "1m").cards, "states", "zones keep no minutes");
+  assert.deepEqual(sources_of(trips_board, where("pickup_zone"), "5m").cards, "cells");
+  assert.deepEqual(sources_of(trips_board, where("driver"), "1h").cards, "states");
+  assert.deepEqual(sources_of(trips_board, where("status", "city"), "1h").cards, "states");
+});
+
+Deno.test("series and cards are computed from states over 31 days at most; cells go on", () => {
+  const fault = (days: number, filter: Filter) => {
+    const view: View = { range: "custom", from_s: 0, to_s: days * 86_400, filter, compare: "weekday" };
+    return states_fault(view, window_at(view, 0, UTC), trips_board);
+  };
+  assert.equal(fault(31, where("driver")), null);
+  assert.match(fault(32, where("driver"))?.detail ?? "", /at most 31 days/);
+  assert.equal(fault(400, where("city")), null);
+  // 31 local days in autumn, widened to whole hours.
+  const view: View = {
+    range: "custom",
+    from_s: 1,
+    to_s: 31 * 86_400 + 3_601,
+    filter: where("driver"),
+    compare: "weekday",
+  };
+  assert.equal(states_fault(view, window_at(view, 0, UTC), trips_board), null);
+});
