@@ -14,6 +14,7 @@ export * from "./chain.ts";
 export { type Discard, discard_held } from "./discard.ts";
 export * from "./event_line.ts";
 export { Faults } from "./faults.ts";
+export * from "./fold_recorded.ts";
 export * from "./hash.ts";
 export * from "./head.ts";
 export * from "./held.ts";

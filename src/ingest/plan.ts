@@ -1,8 +1,10 @@
 import { canonical_json, type Domain, type DomainEvent, type Fault, parse_json } from "../domains/mod.ts";
 import {
+  comes_after,
   hash_event_id,
   type LineOf,
   type QuarantinedMessage,
+  recorded_payload,
   type RecordedEvent,
   type StreamChange,
   type StreamState,
@@ -10,7 +12,6 @@ import {
 import { CellChanges, type Contribution, type Days } from "../kpi/mod.ts";
 import type { Decoded, DecodedEvent } from "./decode.ts";
 import type { SourceMessage } from "./message_source.ts";
-import { comes_after } from "./survey.ts";
 
 /** A stream takes at most this many events; what comes after is quarantined. A real trip has fewer than twenty. */
 export const MAX_STREAM_EVENTS = 1000;
@@ -82,7 +83,7 @@ class Working<Payload, State> {
 }
 
 const payload_of = <Payload>(domain: Pick<Domain<Payload>, "parse">, event: RecordedEvent): Payload => {
-  const parsed = domain.parse(event.type, event.schema_version, parse_json(event.data) as Record<string, unknown>);
+  const parsed = recorded_payload(domain, event);
   if (!parsed.ok) {
     throw new Error(
       `fold stream ${

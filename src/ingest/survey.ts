@@ -1,9 +1,5 @@
-import { hash_event_id, type StreamState } from "../event_log/mod.ts";
+import { comes_after, hash_event_id, type StreamState } from "../event_log/mod.ts";
 import type { Decoded } from "./decode.ts";
-
-/** Whether (time, id) comes after another in the order in which a stream is folded. */
-export const comes_after = (us: number, id: string, last_us: number, last_id: string): boolean =>
-  us > last_us || (us === last_us && id > last_id);
 
 /**
  * Which stored events a batch needs: all of a stream that gets an event out of order, or one whose id it may have already.

@@ -1,10 +1,12 @@
 import type { Snapshot } from "../database/mod.ts";
-import { type Domain, parse_json, type StateRow } from "../domains/mod.ts";
+import type { Domain, StateRow } from "../domains/mod.ts";
 import {
+  comes_after,
   Faults,
   hash_event_id,
   type Head,
   read_at,
+  recorded_payload,
   type RecordedEvent,
   type StreamRow,
   StreamStates,
@@ -127,10 +129,10 @@ function fold_events<Payload, State>(
     events.push(event);
   }
   if (stream.revision !== events.length) return faulty(`revision ${stream.revision}, its events are ${events.length}`);
-  events.sort((a, b) => a.occurred_at_us - b.occurred_at_us || (a.event_id < b.event_id ? -1 : 1));
+  events.sort((a, b) => comes_after(a.occurred_at_us, a.event_id, b.occurred_at_us, b.event_id) ? 1 : -1);
   let state = domain.initial;
   for (const event of events) {
-    const parsed = domain.parse(event.type, event.schema_version, parse_json(event.data) as Record<string, unknown>);
+    const parsed = recorded_payload(domain, event);
     if (!parsed.ok) return faulty(`event ${event.position} is refused today: ${parsed.fault.detail}`);
     state = domain.fold(state, { ...event, payload: parsed.value, attributes: null });
   }
