@@ -20,6 +20,6 @@ export * from "./measures.ts";
 export { read_boards, type SnapshotSource } from "./snapshot.ts";
 export * from "./source.ts";
 export * from "./states_board.ts";
-export { filter_sql, present_states, type StatesRelation } from "./states_relation.ts";
+export { filter_sql, Parameters, present_states, type StatesRelation } from "./states_relation.ts";
 export { tile } from "./tiles.ts";
 export * from "./view.ts";

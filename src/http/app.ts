@@ -16,10 +16,11 @@ import { not_found, problem } from "./problem.ts";
 import { add_series_route } from "./series_route.ts";
 import { add_session_route } from "./session_route.ts";
 import type { StaticFiles } from "./static_files.ts";
+import type { TripSource } from "./trip_route.ts";
 import { add_trip_routes } from "./trip_routes.ts";
 
 /** What the HTTP app is made of. */
-export interface AppDeps extends KpiSource, OperationSource {
+export interface AppDeps extends KpiSource, OperationSource, Pick<TripSource, "currency" | "history"> {
   readonly intake: EventIntake;
   readonly hub: FeedHub;
   readonly logger: Logger;

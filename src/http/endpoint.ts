@@ -68,7 +68,8 @@ export function add_endpoint<Query extends Shape, Path extends Shape>(app: App, 
       return await endpoint.respond({ ...given.data, ...named.data }, context.req.raw, context.env);
     }
     const issues = [...given.error?.issues ?? [], ...named.error?.issues ?? []];
-    const errors = issues.map((issue) => ({ path: issue.path.join("."), detail: issue.message }));
+    // Of a parameter that may be repeated the name is said, not which of its values.
+    const errors = issues.map((issue) => ({ path: String(issue.path[0] ?? ""), detail: issue.message }));
     return bad_request(`read ${path}: ${errors.length} parameter(s) are wrong`, errors);
   });
 }

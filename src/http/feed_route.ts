@@ -3,7 +3,8 @@ import { type DomainBoard, type FeedHub, type Refusal, states_fault, window_at }
 import type { Days } from "../kpi/mod.ts";
 import { add_endpoint, type App } from "./endpoint.ts";
 import { bad_request, problem } from "./problem.ts";
-import { filter_parameters, read_view, SPAN_PARAMETERS } from "./view_parameters.ts";
+import { filter_parameters } from "./filter_parameters.ts";
+import { read_view, SPAN_PARAMETERS } from "./view_parameters.ts";
 
 /** Buffering or storing anywhere on the way would stop the stream. */
 const HEADERS = {

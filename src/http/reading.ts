@@ -31,12 +31,20 @@ export function answer_from_log(
 ): Promise<Response> {
   return read_only(source.database, async (reading) => {
     const head = await read_head(reading);
-    const etag = etag_of(head, source.build);
-    const headers = { etag, "cache-control": "no-cache", vary: "authorization, cookie" };
-    if (matches_etag(request.headers.get("if-none-match"), etag)) return new Response(null, { status: 304, headers });
-    const answer = await work(reading, head);
-    return answer instanceof Response
-      ? answer
-      : new Response(answer, { headers: { ...headers, "content-type": "application/json" } });
+    return await answer_tagged(request, etag_of(head, source.build), () => work(reading, head));
   });
+}
+
+/** Answers under an entity tag: a client that has it gets 304 and nothing is computed. `work` as for `answer_from_log`. */
+export async function answer_tagged(
+  request: Request,
+  etag: string,
+  work: () => Promise<string | Response>,
+): Promise<Response> {
+  const headers = { etag, "cache-control": "no-cache", vary: "authorization, cookie" };
+  if (matches_etag(request.headers.get("if-none-match"), etag)) return new Response(null, { status: 304, headers });
+  const answer = await work();
+  return answer instanceof Response
+    ? answer
+    : new Response(answer, { headers: { ...headers, "content-type": "application/json" } });
 }

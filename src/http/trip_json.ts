@@ -34,25 +34,27 @@ const AMOUNT_FIELDS = [
 /** Field, column and how many of the column's unit make one of the field's. */
 const SCALED_FIELDS = [["distance_km", "distance_m", 1_000], ["duration_min", "duration_ms", 60_000]] as const;
 
-/** The select list of a trip, from `trips`. */
+/** The select list of a trip, from `trips` under the name `states`. */
 export const TRIP_SELECT = [
   "trip_id",
   "revision",
   "status",
-  "positions[cardinality(positions)] as position",
+  "states.positions[cardinality(states.positions)] as position",
   ...TEXT_FIELDS,
   ...NUMBER_FIELDS,
   ...TIME_FIELDS.map((name) => `(extract(epoch from ${name}) * 1000000)::bigint as ${name}`),
   ...AMOUNT_FIELDS.map(([, column]) => column),
   ...SCALED_FIELDS.map(([, column]) => column),
-].map((column) => column.includes(" ") ? column : `trips.${column}`).join(", ");
+].map((column) => column.includes(" ") ? column : `states.${column}`).join(", ");
 
 const fields = <Value extends z.ZodType>(names: readonly string[], value: Value) =>
   Object.fromEntries(names.map((name) => [name, value]));
 
+export const STATUS = z.enum(["requested", "in_progress", "completed", "canceled"]);
+
 export const TRIP = z.object({
   trip_id: z.string(),
-  status: z.enum(["requested", "in_progress", "completed", "canceled"]),
+  status: STATUS,
   revision: z.number(),
   position: z.number().openapi({ description: "Position of its newest event" }),
   ...fields(TIME_FIELDS, z.string().nullable()),
@@ -67,13 +69,16 @@ type TripRow = Readonly<Record<string, unknown>>;
 const known = <Value>(value: unknown, write: (text: string) => Value): Value | null =>
   value === null || value === undefined ? null : write(String(value));
 
-/** The trip of a row that TRIP_SELECT gave. */
+/** The trip of a row that TRIP_SELECT gave, or of a state's columns with `trip_id`, `revision` and `position`. */
 export function trip_json(row: TripRow): Record<string, unknown> {
+  const { status, ...fields } = trip_fields(row);
+  return { trip_id: row.trip_id, status, revision: Number(row.revision), position: Number(row.position), ...fields };
+}
+
+/** The state of a trip alone, by the names and in the units of the API. */
+export function trip_fields(row: TripRow): Record<string, unknown> {
   return {
-    trip_id: row.trip_id,
     status: row.status,
-    revision: Number(row.revision),
-    position: Number(row.position),
     ...Object.fromEntries(TIME_FIELDS.map((name) => [name, known(row[name], (us) => format_time(Number(us)))])),
     ...Object.fromEntries(TEXT_FIELDS.map((name) => [name, row[name] ?? null])),
     ...Object.fromEntries(NUMBER_FIELDS.map((name) => [name, known(row[name], Number)])),

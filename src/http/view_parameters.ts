@@ -3,27 +3,15 @@ import {
   absolute_fault,
   COMPARISONS,
   type DomainBoard,
-  EXCLUDED,
   type FilterFault,
   RANGE_NAMES,
   read_filter,
   type View,
 } from "../feed/mod.ts";
+import { filterable } from "./filter_parameters.ts";
 import { instant } from "./parameters.ts";
 
 /** The parameters of a view, as the feed and the board take them. */
-
-/** The parameters that filter: of every dimension the keys to keep, or to leave out. Each may be repeated. */
-export function filter_parameters(board: DomainBoard): Record<string, z.ZodOptional<z.ZodArray<z.ZodString>>> {
-  const keys = z.array(z.string()).optional();
-  return Object.fromEntries(
-    filterable(board).flatMap((name) => [[name, keys], [`${EXCLUDED}${name}`, keys]] as const),
-  );
-}
-
-/** The dimensions that can be filtered by. */
-export const filterable = (board: DomainBoard): string[] =>
-  board.dimensions.map(({ name }) => name).filter((name) => name !== board.whole.dimension);
 
 /** The parameters that name a stretch of event time and what it is compared with. */
 export const SPAN_PARAMETERS = {

@@ -2,6 +2,7 @@ import { trips_board } from "../domains/trips/mod.ts";
 import { FeedHub, interval_ticker } from "../feed/mod.ts";
 import { ASSETS, make_app, make_metrics, make_static_files, serve_http } from "../http/mod.ts";
 import type { IngestCounts, MessageSource } from "../ingest/mod.ts";
+import { stream_history } from "../projection/mod.ts";
 import { backoff_ms, type Logger, system_clock, wait } from "../runtime/mod.ts";
 import { HealthWatch, readiness_of } from "./health_watch.ts";
 import { builtin_mappings, topic_mappings } from "./mappings.ts";
@@ -86,6 +87,8 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
     board,
     clock: system_clock,
     time_zone: config.time_zone,
+    currency: config.currency,
+    history: (events) => stream_history(domain, days, events),
     token: config.token,
     build: VERSION,
     version: VERSION,

@@ -3,7 +3,9 @@ import { trips_board } from "../../src/domains/trips/board.ts";
 import type { FeedHub, FeedLimits } from "../../src/feed/mod.ts";
 import { type AppDeps, type Handler, make_app, make_metrics, make_static_files } from "../../src/http/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
+import { stream_history } from "../../src/projection/mod.ts";
 import { make_hub, ManualTime, silent } from "./read_side.ts";
+import { TEST_DOMAIN } from "./trip_pipeline.ts";
 
 /** The HTTP app on a database, with everything around it known. */
 export interface HttpSide {
@@ -26,6 +28,8 @@ export async function make_http_side(
     board: trips_board,
     days: days_in(time_zone),
     time_zone,
+    currency: "USD",
+    history: (events) => stream_history(TEST_DOMAIN, days_in(time_zone), events),
     build: "b1",
     version: "0.1.0",
     hub,
