@@ -64,10 +64,13 @@ export function make_app(deps: AppDeps): Handler {
   add_operation_routes(app, deps);
   add_entity_routes(app, deps);
   app.get("/openapi.json", (context) => context.json(document_of(app, deps.version)));
-  app.get("/", ({ req }) => {
+  // Who is not known is asked for the token, whatever page it is.
+  const page = (path: string) => ({ req }: { readonly req: { readonly raw: Request } }) => {
     const known = deps.token === null || is_authorized(req.raw, deps.token, deps.clock.now_ms());
-    return deps.static_files(req.raw, known ? "index.html" : "login/index.html");
-  });
+    return deps.static_files(req.raw, known ? path : "login/index.html");
+  };
+  app.get("/", page("index.html"));
+  app.get("/trips/:id", page("trip/index.html"));
   app.get("/static/*", (context) => deps.static_files(context.req.raw, context.req.path.slice("/static/".length)));
   app.notFound((context) => not_found(`no page ${JSON.stringify(context.req.path)}`));
   app.onError((error, context) => {

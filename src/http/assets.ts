@@ -19,6 +19,16 @@ import style_css from "../../static/style.css" with { type: "text" };
 import table_js from "../../static/table.js" with { type: "text" };
 import theme_js from "../../static/theme.js" with { type: "text" };
 import time_axis_js from "../../static/time_axis.js" with { type: "text" };
+import trip_address_js from "../../static/trip/address.js" with { type: "text" };
+import trip_facts_js from "../../static/trip/facts.js" with { type: "text" };
+import trip_html from "../../static/trip/index.html" with { type: "text" };
+import trip_moved_js from "../../static/trip/moved.js" with { type: "text" };
+import trip_notes_js from "../../static/trip/notes.js" with { type: "text" };
+import trip_timeline_js from "../../static/trip/timeline.js" with { type: "text" };
+import trip_page_css from "../../static/trip/trip.css" with { type: "text" };
+import trip_page_js from "../../static/trip/trip.js" with { type: "text" };
+import trip_watch_js from "../../static/trip/watch.js" with { type: "text" };
+import trip_words_js from "../../static/trip/words.js" with { type: "text" };
 import trips_js from "../../static/trips.js" with { type: "text" };
 import vendor_uplot_iife_min_js from "../../static/vendor/uPlot.iife.min.js" with { type: "text" };
 import vendor_uplot_license_txt from "../../static/vendor/uPlot.LICENSE.txt" with { type: "text" };
@@ -51,6 +61,16 @@ export const ASSETS: Readonly<Record<string, string>> = {
   "table.js": table_js,
   "theme.js": theme_js,
   "time_axis.js": time_axis_js,
+  "trip/address.js": trip_address_js,
+  "trip/facts.js": trip_facts_js,
+  "trip/index.html": trip_html,
+  "trip/moved.js": trip_moved_js,
+  "trip/notes.js": trip_notes_js,
+  "trip/timeline.js": trip_timeline_js,
+  "trip/trip.css": trip_page_css,
+  "trip/trip.js": trip_page_js,
+  "trip/watch.js": trip_watch_js,
+  "trip/words.js": trip_words_js,
   "trips.js": trips_js,
   "vendor/uPlot.iife.min.js": vendor_uplot_iife_min_js,
   "vendor/uPlot.LICENSE.txt": vendor_uplot_license_txt,

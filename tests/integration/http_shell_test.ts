@@ -109,6 +109,8 @@ database_test(
     assert.equal((await get("/api/v1/trips", { cookie: `other=1; ${session}` })).status, 200);
     assert.match(await (await get("/")).text(), /<title>token/, "who has no session is asked for the token");
     assert.match(await (await get("/", { cookie: session })).text(), /<title>t</);
+    assert.match(await (await get("/trips/a%2F1")).text(), /<title>token/, "whatever page was asked for");
+    assert.match(await (await get("/trips/a%2F1", { cookie: session })).text(), /<title>trip</);
     time.now += SESSION_S * 1000;
     assert.equal((await get("/api/v1/trips", { cookie: session })).status, 401, "a session ends");
   },

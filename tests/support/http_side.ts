@@ -41,6 +41,7 @@ export async function make_http_side(
     metrics: make_metrics(() => ({ ...figures, subscribers: 0, feed_frames: 0, feed_encodes: 0, feed_skipped: 0 })),
     static_files: await make_static_files({
       "index.html": "<!doctype html><title>t</title>",
+      "trip/index.html": "<!doctype html><title>trip</title>",
       "login/index.html": "<!doctype html><title>token</title>",
       "app.js": "void 0;".repeat(500),
     }),

@@ -22,7 +22,9 @@ Deno.test("every path that the page and its modules name is served", async () =>
   for (const [path, text] of Object.entries(ASSETS)) {
     if (path.startsWith("vendor/")) continue;
     for (const [, target = ""] of text.matchAll(/(?:href|src)="\/static\/([^"]+)"/g)) named.add(target);
-    for (const [, target = ""] of text.matchAll(/^(?:import|export)\b[^"]*?from "\.\/([^"]+)"/gm)) named.add(target);
+    for (const [, target = ""] of text.matchAll(/^(?:import|export)\b[^"]*?"(\.\.?\/[^"]+)"/gm)) {
+      named.add(new URL(target, `http://localhost/${path}`).pathname.slice(1));
+    }
   }
   assert(named.size > 3);
   for (const path of named) {

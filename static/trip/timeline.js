@@ -1,0 +1,126 @@
+import { by_id, make, set_text } from "../page.js";
+import { format_clock, format_count, format_day } from "../format.js";
+import { moved_in_all, moved_in_full } from "./moved.js";
+import { is_overtaken } from "./notes.js";
+import { counted, EVENTS, is_time, lateness_of, name_of, status_words, value_of } from "./words.js";
+
+/** The trip's events in the order in which they arrived. What has arrived does not change: new ones are added at the end. */
+
+let drawn = [], drawn_as = "";
+
+/** Draws what is not drawn yet; all anew when it is to be told otherwise. */
+export function show_events({ events, changes }, told) {
+  const list = by_id("events");
+  // Days are named without their year only in it.
+  const as = `${told.zone} ${told.currency} ${format_day(told.now_ms, told.zone, told.now_ms)}`;
+  const goes_on = as === drawn_as && drawn.every((key, i) => events[i] !== undefined && key_of(events[i]) === key);
+  const from = goes_on ? drawn.length : 0;
+  if (!goes_on) list.replaceChildren();
+  events.slice(from).forEach((event, i) => {
+    list.append(event_element(event, changes?.[from + i] ?? null, is_overtaken(events, from + i), told));
+  });
+  drawn = events.map(key_of);
+  drawn_as = as;
+  set_text(by_id("events_count"), `${counted(events.length, "event")}, in the order in which they arrived`);
+}
+
+/** What makes an event another one, in another log too. */
+const key_of = ({ position, recorded_at, event_id }) => `${position} ${recorded_at} ${event_id}`;
+
+function event_element(event, change, overtaken, told) {
+  const { type, occurred_at, event_id, position, revision, schema_version, metadata } = event;
+  const { zone, now_ms } = told;
+  const ms = Date.parse(occurred_at);
+  const time = make("time", "", format_clock(ms, zone, true));
+  time.dateTime = occurred_at;
+  const when = make("p", "when", time, make("span", "label", format_day(ms, zone, now_ms)));
+  const title = make("h3", "", EVENTS[type]?.[0] ?? type);
+  const tags = [lateness_of(event).late ? "late" : "", overtaken ? "out of order" : ""].filter((tag) => tag !== "");
+  title.append(...tags.flatMap((tag) => [" ", make("span", "tag", tag)]));
+  const { topic, partition, offset } = metadata;
+  const source = topic === undefined ? "source unknown" : `${topic}/${partition}@${offset}`;
+  const place = make("p", "label", `position ${format_count(position)} · revision ${revision} · ${source}`);
+  place.title =
+    `${type}, schema version ${schema_version}, event id ${event_id}; topic ${topic}, partition ${partition}, offset ${offset}`;
+  const body = make("div", "body", make("div", "", title, recorded(event, told), place));
+  if (change !== null) body.append(fields_element(change, occurred_at, told), moved_element(change.cells, told, ms));
+  body.append(raw_element(event));
+  const item = make("li", "", when, body);
+  item.dataset.type = type;
+  item.dataset.position = position;
+  return item;
+}
+
+function recorded(event, { zone }) {
+  const time = make("time", "", format_clock(Date.parse(event.recorded_at), zone, true));
+  time.dateTime = event.recorded_at;
+  return make("p", "recorded", "recorded ", time, `, ${lateness_of(event).text}`);
+}
+
+/** Fares that say what the fare says are not told twice. */
+function told_once(fields) {
+  const fare = fields.find(({ name }) => name === "fare");
+  return fields.filter(({ name, after }) => !/^(completion|adjusted)_fare$/.test(name) || after !== fare?.after);
+}
+
+/** A value; of a time on the event's own day the clock does. */
+function value_beside(field, value, occurred_at, told) {
+  const day = format_day(Date.parse(occurred_at), told.zone, told.now_ms);
+  const text = value_of(field, value, told);
+  return is_time(field) ? text.replace(`${day}, `, "") : text;
+}
+
+function fields_element({ status, fields }, occurred_at, told) {
+  const rows = told_once(fields).map(({ name, before, after }) => ({
+    name: name_of(name),
+    before: value_beside(name, before, occurred_at, told),
+    after: value_beside(name, after, occurred_at, told),
+  }));
+  if (status.before !== status.after) {
+    rows.unshift({ name: "Status", before: status_words(status.before), after: status_words(status.after) });
+  }
+  const heading = make("h4", "label", status.before === null ? "What it told" : "What it changed");
+  if (rows.length === 0) return make("div", "changed", heading, make("p", "quiet", "nothing"));
+  const list = make("dl", "fields");
+  for (const { name, before, after } of rows) {
+    // Before its first event nothing was known; to say so in each row is noise.
+    const was = status.before === null ? [] : [make("span", "was", before), make("span", "arrow", " → ")];
+    list.append(make("dt", "", name), make("dd", "", ...was, make("span", "now", after)));
+  }
+  return make("div", "changed", heading, list);
+}
+
+function moved_element(cells, told, day_ms) {
+  const heading = make("h4", "label", "Figures it moved");
+  if (cells.length === 0) return make("div", "moved", heading, make("p", "quiet", "none"));
+  const all = moved_in_all(cells, told, day_ms);
+  const lines = all.map(({ when, what }) => make("li", "", line(when, differences(what))));
+  if (lines.length === 0) lines.push(make("li", "quiet", "no total; from key to key"));
+  const groups = moved_in_full(cells, told, day_ms).map(({ what, where }) =>
+    make(
+      "li",
+      "",
+      make("p", "", ...differences(what)),
+      ...where.map(({ when, places }) => line(when, [places.join("\u00a0· ")])),
+    )
+  );
+  const full = make(
+    "details",
+    "",
+    make("summary", "", `In ${counted(cells.length, "cell")}`),
+    make("ul", "groups", ...groups),
+  );
+  return make("div", "moved", heading, make("ul", "all", ...lines), full);
+}
+
+const line = (when, what) => make("p", "line", make("span", "at", when), " ", make("span", "", ...what));
+
+/** Differences, each in one piece. */
+function differences(texts) {
+  return texts.flatMap((text, i) => [make("span", "difference", i < texts.length - 1 ? `${text}\u00a0·` : text), " "]);
+}
+
+function raw_element({ data, metadata, ...rest }) {
+  const text = JSON.stringify({ ...rest, data, metadata }, null, 2);
+  return make("details", "raw", make("summary", "", "Raw data"), make("pre", "", text));
+}

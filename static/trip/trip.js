@@ -1,0 +1,125 @@
+import { by_id, set_text } from "../page.js";
+import { format_age, format_clock } from "../format.js";
+import { board_href, parse_trip_address, trip_url } from "./address.js";
+import { show_facts } from "./facts.js";
+import { show_events } from "./timeline.js";
+import { make_watch } from "./watch.js";
+import { EVENTS } from "./words.js";
+// Named here too, so that all modules load side by side.
+import "./moved.js";
+import "./notes.js";
+
+/** The page of one trip: it asks for the trip every few seconds and draws what changed. */
+
+const { body } = document;
+const own_zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const address = parse_trip_address(location.pathname, location.search, own_zone);
+let trip = null, state = { kind: "asking" }, checked_ms = null;
+
+const watch = make_watch({
+  url: trip_url(address),
+  fetch_url: (url, options) => fetch(url, options),
+  hidden: () => document.hidden,
+  on_trip: receive,
+  on_state(next) {
+    state = next;
+    checked_ms = next.checked_ms ?? checked_ms;
+    // A session that has ended: the server shows its login.
+    if (next.status === 401) location.reload();
+    show_state();
+  },
+});
+
+/** How things are told. */
+function told() {
+  const { time_zone, currency } = trip.deployment;
+  return { zone: address.zone ?? time_zone, currency, now_ms: Date.now(), kept: address.kept };
+}
+
+function receive(text) {
+  const before = trip;
+  trip = JSON.parse(text, keep_digits);
+  show_facts(trip, told());
+  show_events(trip, told());
+  body.dataset.position = trip.position;
+  const newest = trip.events.at(-1).type;
+  if (before !== null) set_text(by_id("announcer"), `New event: ${EVENTS[newest]?.[0] ?? newest}`);
+}
+
+/** A number that a double does not hold stays as it was sent, where the browser tells how that was. */
+function keep_digits(_, value, context) {
+  if (typeof value !== "number" || context?.source === undefined || JSON.rawJSON === undefined) return value;
+  return String(value) === context.source ? value : JSON.rawJSON(context.source);
+}
+
+/** Loading, ready, not found or error, and how fresh what is shown is. */
+function show_state() {
+  const phases = { asking: "loading", ready: "ready", not_found: "not_found", failed: "error", refused: "error" };
+  body.dataset.phase = trip !== null ? "ready" : phases[state.kind];
+  const doubtful = trip !== null && state.kind !== "ready";
+  const failed = state.kind === "failed";
+  show_link(failed);
+  const what = what_of(state);
+  const advice = failed ? "Trying again by itself." : "";
+  by_id("doubt").hidden = trip === null || !doubtful && address.as_of === null;
+  by_id("doubt").classList.toggle("doubt", doubtful);
+  set_text(by_id("doubt_what"), doubtful ? what : `As it stood at log position ${address.as_of}.`);
+  set_text(
+    by_id("doubt_advice"),
+    doubtful ? `What is shown is from before. ${advice}` : "What arrived later is not shown.",
+  );
+  set_text(by_id("error_what"), what);
+  set_text(by_id("error_advice"), `${advice} Check ${failed ? "the server and the network" : "the address"}.`.trim());
+  by_id("retry").hidden = !doubtful;
+  by_id("now").hidden = address.as_of === null;
+  body.classList.toggle("stale", doubtful);
+}
+
+/** What is wrong, in words. */
+function what_of({ kind, reason, since_ms }) {
+  if (kind === "not_found") return "The server has no event of this trip any more.";
+  if (kind !== "failed") return capital(reason ?? "");
+  const zone = trip === null ? address.zone ?? own_zone : told().zone;
+  return `${capital(reason)}, since ${format_clock(since_ms, zone, true)}.`;
+}
+
+function show_link(failed) {
+  const link = by_id("link");
+  link.dataset.reached = failed ? "reconnecting" : checked_ms === null ? "connecting" : "connected";
+  set_text(link, failed ? "Not reachable" : checked_ms === null ? "Connecting" : "Connected");
+  if (checked_ms === null) return;
+  // By the second: nobody needs tenths of it here.
+  const age_s = Math.floor((Date.now() - checked_ms) / 1_000);
+  const age = age_s < 2 ? "just now" : `${age_s < 10 ? `${age_s} s` : format_age(age_s * 1_000)} ago`;
+  set_text(by_id("checked"), `checked ${age}`);
+}
+
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
+/** The board as this tab left it, which the board stores; its start else. */
+function board_address() {
+  let search = null;
+  try {
+    search = sessionStorage.getItem("tacho-board");
+  } catch (error) {
+    console.info("find the board: this browser stores nothing", error);
+  }
+  return search?.startsWith("?") ? `/${search}` : board_href({}, address.kept);
+}
+
+by_id("board").href = board_address();
+by_id("now").href = board_href({}, address.kept).replace("/", location.pathname);
+for (const id of ["retry", "retry_error"]) by_id(id).onclick = watch.check;
+addEventListener("keydown", ({ key, ctrlKey, metaKey, altKey, shiftKey }) => {
+  if (ctrlKey || metaKey || altKey || shiftKey) return;
+  if (key === "Escape" || key === "Backspace") by_id("board").click();
+});
+addEventListener("online", watch.check);
+document.addEventListener("visibilitychange", () => document.hidden ? watch.pause() : watch.check());
+addEventListener("pagehide", watch.pause);
+addEventListener("pageshow", ({ persisted }) => persisted && watch.check());
+setInterval(() => document.hidden || show_state(), 1_000);
+
+set_text(by_id("trip_id"), address.trip_id);
+document.title = `Trip ${address.trip_id} · tacho`;
+watch.check();
