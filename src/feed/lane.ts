@@ -64,9 +64,11 @@ const new_part = <T>(): Part<T> => ({
   next_ms: Number.NEGATIVE_INFINITY,
 });
 
-/** What of a part subscribers are told: not where and when it was read. */
-const told_of = ({ value, tried, failed }: Part<LaneFigures | Compared>): string =>
-  JSON.stringify([value === null ? null : { ...value, position: 0, read_ms: 0 }, tried, failed]);
+/** What of a part subscribers are told: of comparisons not where in the log they were read. */
+const told_of = ({ value, tried, failed }: Part<LaneFigures | Compared>): string => {
+  const position = value !== null && "read_ms" in value ? value.position : 0;
+  return JSON.stringify([value === null ? null : { ...value, position, read_ms: 0 }, tried, failed]);
+};
 
 /**
  * The slow lane: reads what is too dear to be read four times a second, one thing of one view at a time, beside the boards

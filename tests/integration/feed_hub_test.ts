@@ -62,6 +62,17 @@ database_test("a subscriber is greeted, follows, and resumes after what it misse
   await reader.cancel();
   assert.equal(time.ticking, false, "nobody watches, nothing ticks");
 
+  const by_both = ["city", "driver"].map((dimension) => ({ dimension, keys: ["unknown"], excluded: false }));
+  const filtered = watch(hub, null, { ...HOUR, filter: by_both });
+  const known = async () => {
+    for (let frame = await filtered.next(); frame !== null; frame = await filtered.next()) {
+      if (frame.data.computed?.position === 2) return frame.data;
+    }
+  };
+  const computed = await time.beat_until("a board is computed from states", known(), 25);
+  assert.deepEqual([computed.cards.completed, computed.computed.cards, computed.computed.failed], [2, "trips", null]);
+  await filtered.cancel();
+
   await complete(database, "t3", "2026-03-01T11:59:20Z", 1);
   time.now += 120_000;
   const again = watch(hub, model.last_event_id);
@@ -287,4 +298,17 @@ database_test("subscribers, those of one address, and distinct views are capped"
   assert.deepEqual(hub.subscribe(HOUR, null, "c"), { ok: false, reason: "too_many_subscribers" });
   hub.close();
   assert.deepEqual([hub.counts().subscribers, hub.counts().views], [0, 0]);
+});
+
+database_test("distinct filtered views are capped by themselves; equal ones share", async (database) => {
+  const limits = { subscribers: 9, subscribers_per_address: 9, views: 9, filtered_views: 1 };
+  const hub = make_hub(database, new ManualTime(START), { limits });
+  const filtered = (key: string): View => ({ ...HOUR, filter: [{ dimension: "city", keys: [key], excluded: false }] });
+  const first = watch(hub, null, filtered("Bonn"));
+  watch(hub, null, filtered("Bonn"));
+  assert.deepEqual(hub.subscribe(filtered("Oslo"), null, "a"), { ok: false, reason: "too_many_views" });
+  watch(hub);
+  assert.equal(hub.counts().views, 2);
+  await first.cancel();
+  hub.close();
 });

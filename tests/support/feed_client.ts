@@ -73,6 +73,7 @@ export class FeedModel {
   lines: string[] = [];
   breakdowns: unknown = null;
   compared_series: unknown = null;
+  computed: Record<string, unknown> = {};
   resets = 0;
 
   apply({ event, id, data }: Frame): void {
@@ -95,6 +96,7 @@ export class FeedModel {
       }
       this.cards = data.cards;
       this.breakdowns = data.breakdowns;
+      this.computed = data.computed;
       if (event === "hello" || data.compared_series !== undefined) this.compared_series = data.compared_series;
     }
     if (event === "hello") this.lines = data.trips.map((line: { trip_id: string }) => line.trip_id);

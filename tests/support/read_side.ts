@@ -1,6 +1,6 @@
 import { type Database, migrate, open_database } from "../../src/database/mod.ts";
 import { trips_board } from "../../src/domains/trips/board.ts";
-import { FeedHub, type FeedLimits, type Health, type Ticker } from "../../src/feed/mod.ts";
+import { FeedHub, type Health, type HubDeps, type Ticker } from "../../src/feed/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import type { Logger } from "../../src/runtime/mod.ts";
 import { needs, tacho_test } from "./available.ts";
@@ -77,12 +77,12 @@ export class ManualTime {
     return this.#works.size > 0;
   }
 
-  /** Beats, without time passing, until a promise has what it waits for. */
-  async beat_until<T>(what: string, wanted: Promise<T>): Promise<T> {
+  /** Beats, without time passing or with so much of it each time, until a promise has what it waits for. */
+  async beat_until<T>(what: string, wanted: Promise<T>, ms = 0): Promise<T> {
     let got: { readonly value: T } | null = null;
     const waiting = wanted.then((value) => got = { value });
     await until(what, () => {
-      this.pass(0);
+      this.pass(ms);
       return got !== null;
     });
     return (await waiting).value;
@@ -115,7 +115,7 @@ export function healthy(change: Partial<Health> = {}): Health {
 export function make_hub(
   database: Database,
   time: ManualTime,
-  options: { readonly health?: () => Health; readonly limits?: FeedLimits } = {},
+  options: Partial<HubDeps> = {},
 ): FeedHub {
   return new FeedHub({
     database,
@@ -125,9 +125,9 @@ export function make_hub(
     ticker: time.ticker,
     logger: silent,
     random: () => 0.5,
-    health: options.health ?? (() => healthy()),
+    health: () => healthy(),
     settings: SETTINGS,
-    ...options.limits === undefined ? {} : { limits: options.limits },
+    ...options,
   });
 }
 

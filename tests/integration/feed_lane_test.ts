@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import type { Database } from "../../src/database/mod.ts";
+import { trips_board } from "../../src/domains/trips/board.ts";
+import type { Breakdown, Filter, View } from "../../src/feed/mod.ts";
+import { put_trip, put_whole } from "../support/board_rows.ts";
+import { FeedModel, FrameReader } from "../support/feed_client.ts";
+import { database_test, make_hub, ManualTime } from "../support/read_side.ts";
+
+const START = "2026-03-01T12:00:30Z";
+const HOUR = { range: "1h", to_s: null, compare: "weekday" } as const;
+/** What the slow lane counts drivers by needs this table: who locks it stalls the lane and nothing else. */
+const STALLED = {
+  ...trips_board,
+  states_breakdowns: [{ dimension: "driver", count: "completed + (select count(*) from gate)" }],
+};
+
+async function complete(database: Database, trip_id: string, trips: number): Promise<void> {
+  await put_trip(database, { trip_id, status: "completed", at: "2026-03-01T12:00:10Z", fare_micros: "1" });
+  await put_whole(database, "2026-03-01T12:00:00Z", { trips, completed: trips });
+}
+
+/** Locks the gate until the function it gives is called. */
+async function lock_gate(database: Database): Promise<() => Promise<void>> {
+  const locked = Promise.withResolvers<void>(), released = Promise.withResolvers<void>();
+  const holding = database.transaction(async (tx) => {
+    await tx.execute("lock table gate in access exclusive mode");
+    locked.resolve();
+    await released.promise;
+  });
+  await locked.promise;
+  return () => {
+    released.resolve();
+    return holding;
+  };
+}
+
+/** A hub whose lane goes through the gate, and a way to watch it. */
+async function gated(database: Database, lane_timeout_ms: number) {
+  await database.script("create table gate ()");
+  const time = new ManualTime(START);
+  const hub = make_hub(database, time, { board: STALLED, lane_timeout_ms });
+  const watch = (filter: Filter = []) => {
+    const view: View = { ...HOUR, filter };
+    const subscription = hub.subscribe(view, null, "::1");
+    assert(subscription.ok);
+    const reader = new FrameReader(subscription.stream), model = new FeedModel();
+    const until = async (wanted: (model: FeedModel) => boolean): Promise<void> => {
+      while (!wanted(model)) {
+        const frame = await reader.next();
+        assert(frame !== null, "the feed ended");
+        model.apply(frame);
+      }
+    };
+    const seen = (what: string, wanted: (model: FeedModel) => boolean, ms = 25) =>
+      time.beat_until(what, until(wanted), ms);
+    return { model, seen };
+  };
+  return { time, hub, watch };
+}
+
+const drivers = ({ breakdowns }: FeedModel): Breakdown | undefined =>
+  (breakdowns as Breakdown[] | null)?.find(({ dimension }) => dimension === "driver");
+
+database_test("a reading of the slow lane that does not end keeps no board waiting", async (database) => {
+  const { hub, watch } = await gated(database, 60_000);
+  await complete(database, "t1", 1);
+  const release = await lock_gate(database);
+  const { model, seen } = watch();
+  for (const trips of [2, 3, 4]) {
+    await complete(database, `t${trips}`, trips);
+    await seen(`the board of ${trips} trips`, ({ cards }) => cards.trips === trips);
+  }
+  assert.deepEqual([drivers(model), model.computed.failed], [undefined, null]);
+  await release();
+  await seen("the slow lane goes on", (now) => drivers(now)?.rows.length === 1);
+  hub.close();
+});
+
+database_test("what the slow lane cannot read in time is told, and the last good figures stay", async (database) => {
+  const { hub, watch, time } = await gated(database, 100);
+  await complete(database, "t1", 1);
+  const plain = watch();
+  const filter = [{ dimension: "driver", keys: ["unknown"], excluded: false }];
+  const filtered = watch(filter);
+  const of_one: Breakdown["rows"] = [{ key: "unknown", trips: 1, revenue: 0.000001 }];
+  await plain.seen("the drivers", (model) => drivers(model) !== undefined);
+  await filtered.seen("the filtered board", (model) => drivers(model) !== undefined);
+  assert.deepEqual([drivers(plain.model)?.rows, drivers(filtered.model)?.rows], [of_one, of_one]);
+
+  const release = await lock_gate(database);
+  await complete(database, "t2", 2);
+  time.pass(10_000);
+  for (const { model, seen } of [plain, filtered]) {
+    await seen("the failure", ({ computed }) => computed.failed !== null);
+    assert.equal(model.computed.failed, "took longer than 0.1 s; take a shorter range");
+    assert.deepEqual([drivers(model)?.rows, model.computed.position], [of_one, 1]);
+  }
+  assert.deepEqual([plain.model.cards.trips, filtered.model.cards.completed], [2, 1]);
+  const late = watch([{ ...filter[0]!, excluded: true }]);
+  await late.seen("a board of which nothing is known", ({ computed }) => typeof computed.failed === "string");
+  assert.deepEqual([late.model.cards.completed, late.model.breakdowns, late.model.computed.position], [null, [], null]);
+
+  await release();
+  for (const { model, seen } of [plain, filtered]) {
+    await seen("new figures", ({ computed }) => computed.failed === null && computed.position === 2, 500);
+    assert.deepEqual(drivers(model)?.rows, [{ key: "unknown", trips: 2, revenue: 0.000002 }]);
+  }
+  hub.close();
+});

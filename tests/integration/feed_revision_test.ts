@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import type { Database } from "../../src/database/mod.ts";
+import { trips_board } from "../../src/domains/trips/board.ts";
+import { type Filter, read_boards, type Reading, type View, view_key, window_at } from "../../src/feed/mod.ts";
+import { days_in } from "../../src/kpi/mod.ts";
+import { database_test, FlakyDatabase } from "../support/read_side.ts";
+import { message, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";
+
+const DAYS = days_in(TEST_TIME_ZONE);
+const RECORDED_MS = Date.UTC(2026, 2, 1, 12);
+const at = (time: string) => `2026-03-01T${time}Z`;
+const started = (trip_id: string, time: string) => ({
+  trip_id,
+  event_id: `s-${trip_id}`,
+  type: "trip.started",
+  occurred_at: at(time),
+  city: "Bonn",
+});
+const completed = (trip_id: string, time: string) => ({
+  ...started(trip_id, time),
+  event_id: `c-${trip_id}`,
+  type: "trip.completed",
+  fare: 5,
+});
+
+/** A log that batches are appended to, and what the feed reads of it. */
+function log_of(database: Database) {
+  const pipeline = trip_pipeline(database, () => RECORDED_MS + offset);
+  let offset = 0;
+  let last: Reading | null = null;
+  return {
+    async append(...events: readonly unknown[]): Promise<void> {
+      const messages = events.map((each, i) => message(offset + i, each));
+      const batch = {
+        topic: "trips",
+        partition: 0,
+        from_offset: offset,
+        next_offset: offset + events.length,
+        messages,
+      };
+      offset += events.length;
+      const advance = {
+        topic: "trips",
+        partition: 0,
+        from: batch.from_offset === 0 ? null : batch.from_offset,
+        to: offset,
+      };
+      await pipeline.append(await pipeline.plan([batch], [advance], "test"));
+    },
+    /** The marked buckets of a view, by their times; with when they were revised. */
+    async revised(filter: Filter = [], of: Pick<View, "range"> & { range: "1h" | "6h" } = { range: "1h" }) {
+      const view: View = { ...of, to_s: Date.parse(at("10:59:00")) / 1000, filter, compare: "weekday" };
+      const watched = new Map([[view_key(view, DAYS), { view, window: window_at(view, 0, DAYS) }]]);
+      last = await read_boards({ database, board: trips_board, days: DAYS }, watched, [], last);
+      const { series } = last.boards.get(view_key(view, DAYS))!;
+      return series.t.flatMap((t, i) =>
+        series.revised_ms![i] === 0 ? [] : [[new Date(t * 1000).toISOString().slice(11, 16), series.revised_ms![i]]]
+      );
+    },
+  };
+}
+const bonn = [{ dimension: "city", keys: ["Bonn"], excluded: false }];
+
+database_test("a bucket is marked when it was changed after it had closed, and no other is", async (database) => {
+  const { append, revised } = log_of(database);
+  await append(started("A", "10:00:30"));
+  await append(started("B", "10:01:30"));
+  // Out of order by seconds, and by minutes less than it takes to close.
+  await append(started("C", "10:01:10"));
+  await append(started("D", "10:05:59"));
+  await append(started("E", "10:00:40"));
+  assert.deepEqual(await revised(), []);
+  await append(started("F", "10:12:00"));
+  assert.deepEqual(await revised(), []);
+  await append(started("G", "10:02:30"), started("H", "10:11:00"));
+  const recorded_ms = RECORDED_MS + 8;
+  assert.deepEqual(await revised(), [["10:02", recorded_ms]]);
+  assert.deepEqual(await revised(bonn), [["10:02", recorded_ms]]);
+  assert.deepEqual(await revised([{ ...bonn[0]!, excluded: true }]), []);
+  assert.deepEqual(await revised([], { range: "6h" }), [["10:00", recorded_ms]], "five minutes, by their own end");
+  await append(started("I", "10:00:50"));
+  assert.deepEqual(await revised(), [["10:00", RECORDED_MS + 9], ["10:02", recorded_ms]]);
+});
+
+database_test(
+  "a trip that goes on is no late correction of its beginning, whatever its status is filtered by",
+  async (database) => {
+    const { append, revised } = log_of(database);
+    await append(started("A", "10:00:30"));
+    await append(completed("A", "10:25:00"));
+    assert.deepEqual(await revised(), []);
+    const by_status = [{ dimension: "status", keys: ["completed"], excluded: false }];
+    assert.deepEqual(await revised(by_status), []);
+    // A fare that is corrected an hour later corrects the minute of the completion.
+    await append(started("B", "10:50:00"));
+    await append({ ...completed("A", "10:51:00"), event_id: "f-A", type: "trip.fare_adjusted", fare: 6 });
+    assert.deepEqual((await revised()).map(([time]) => time), ["10:25"]);
+    assert.deepEqual((await revised(by_status)).map(([time]) => time), ["10:25"]);
+  },
+);
+
+database_test("batches are looked up only for closed buckets that changed; old ones tell nothing", async (database) => {
+  const flaky = new FlakyDatabase(database);
+  const statements: string[] = [];
+  const watching: Database = {
+    ...flaky,
+    kind: database.kind,
+    query: flaky.query,
+    transaction: (work) =>
+      database.transaction((tx) =>
+        work({
+          execute: (...asked) => tx.execute(...asked),
+          copy: (...asked) => tx.copy(...asked),
+          query: (statement, values) => {
+            if (typeof statement !== "string" && statement.name === "feed_recorded_batches") {
+              statements.push(String(values?.[0]));
+            }
+            return tx.query(statement, values);
+          },
+        })
+      ),
+  };
+  const { append, revised } = log_of(watching);
+  await append(started("A", "10:00:30"), started("B", "10:20:00"));
+  await append(started("C", "10:02:30"));
+  await append(started("D", "10:20:10"));
+  assert.deepEqual((await revised()).map(([time]) => time), ["10:02"]);
+  assert.deepEqual(statements.splice(0).map((list) => list.match(/\d+/g)!.toSorted()), [["1", "3"]]);
+  await append(started("E", "10:04:30"));
+  assert.deepEqual((await revised()).map(([time]) => time), ["10:02", "10:04"]);
+  assert.deepEqual(statements.splice(0), ["{5}"]);
+  await database.script("alter table batches disable trigger all; update batches set watermark = null");
+  await append(started("F", "10:05:30"));
+  assert.deepEqual((await revised()).map(([time]) => time), ["10:02", "10:04"], "the batch before it does not say");
+});
