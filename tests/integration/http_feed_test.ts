@@ -64,6 +64,50 @@ database_test("a feed resumes by header or by query, and watches a fixed range",
   });
 });
 
+database_test("a feed says what it is filtered by and compared with, over an absolute range", async (database) => {
+  const side = await make_http_side(database);
+  await put_trip(database, { trip_id: "t", status: "requested", at: "2026-03-01T12:00:00Z", city: "Bonn" });
+  await served(side, async (origin) => {
+    const asked =
+      "from=2026-03-01T10:00:30Z&to=2026-03-01T13:00:00%2B01:00&city=Oslo&city=Bonn&not_status=canceled&compare=previous";
+    const reader = frames_of(await fetch(`${origin}/api/v1/feed?${asked}`));
+    const { data } = await side.time.beat_until("the hello", reader.until("hello"), 25);
+    assert.deepEqual([data.range, data.following, data.grain, data.compare], ["custom", false, "1m", "previous"]);
+    assert.deepEqual(
+      [data.from_s, data.to_s],
+      ["2026-03-01T10:00:00Z", "2026-03-01T12:00:00Z"].map((text) => Date.parse(text) / 1000),
+    );
+    assert.deepEqual(data.filter, [
+      { dimension: "status", keys: ["canceled"], excluded: true },
+      { dimension: "city", keys: ["Bonn", "Oslo"], excluded: false },
+    ]);
+    assert.equal(data.computed.cards, "trips");
+    await reader.cancel();
+  });
+});
+
+database_test("a view that cannot be is refused, with where and why", async (database) => {
+  const side = await make_http_side(database);
+  const faults_of = async (query: string) => {
+    const answer = await side.get(`/api/v1/feed?${query}`);
+    assert.equal(answer.status, 400, query);
+    const { errors } = await answer.json();
+    return errors.map(({ path, detail }: { path: string; detail: string }) => `${path}: ${detail}`).join("; ");
+  };
+  const day = (days: number) => new Date(Date.UTC(2026, 0, 1 + days)).toISOString();
+  assert.match(await faults_of(`range=1h&from=${day(0)}&to=${day(1)}`), /^range: expected either range or from and to/);
+  assert.match(await faults_of(`from=${day(0)}`), /^to: expected both/);
+  assert.match(await faults_of(`from=${day(1)}&to=${day(1)}`), /^to: expected a time after from/);
+  assert.match(await faults_of(`from=${day(0)}&to=${day(401)}`), /^to: expected at most 400 days/);
+  assert.match(await faults_of(`from=${day(0)}&to=${day(40)}&driver=D1`), /^to: .* at most 31 days/);
+  assert.match(await faults_of(`range=2h`), /^range: /);
+  assert.match(await faults_of(`range=1h&range=6h`), /^range: /);
+  assert.match(await faults_of(`compare=never`), /^compare: /);
+  assert.match(await faults_of(`city=a&not_city=b&driver=%20`), /^not_city: .*; driver: /);
+  assert.match(await faults_of(`colour=red`), /colour/);
+  assert.equal(side.hub.counts().subscribers, 0);
+});
+
 database_test("at the cap a feed is refused with 503 and when to come back", async (database) => {
   const side = await make_http_side(database, {
     limits: { subscribers: 9, subscribers_per_address: 1, views: 9, filtered_views: 9 },
