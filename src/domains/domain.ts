@@ -1,4 +1,4 @@
-import type { Contribution, Dimension, Integer, Measure } from "../kpi/mod.ts";
+import type { Contribution, Dimension, Integer, Measure, Sketch } from "../kpi/mod.ts";
 
 /**
  * What a domain gives to the engine. The engine (log, ingest, projection, kpi, feed) knows no trips: everything it
@@ -44,7 +44,8 @@ export type StateRow = Readonly<Record<string, string | Integer | null>>;
 
 export interface Domain<Payload = unknown, State = unknown> {
   readonly name: string;
-  readonly tables: { readonly states: string; readonly cells: string };
+  /** `sketches` is null for a domain that keeps none. */
+  readonly tables: { readonly states: string; readonly cells: string; readonly sketches: string | null };
   /** The column of the state table that holds the stream id. */
   readonly stream_column: string;
   /** The event types, in the order a stream usually sees them. */
@@ -61,6 +62,7 @@ export interface Domain<Payload = unknown, State = unknown> {
   /** What its cells are made of; together a `CellShape`. */
   readonly dimensions: readonly Dimension[];
   readonly measures: readonly Measure[];
+  readonly sketches: readonly Sketch[];
   readonly contribution: (state: State) => Contribution;
   /** Where extremes come from: the state column that dates them and the SQL condition that a state counts. */
   readonly extremes: { readonly at_column: string; readonly condition: string } | null;

@@ -13,7 +13,7 @@ import {
   StreamStates,
 } from "../event_log/mod.ts";
 import { type Days, format_time } from "../kpi/mod.ts";
-import { CellsTable, type EncodedCells } from "../projection/mod.ts";
+import { type EncodedReadModels, ReadModels } from "../projection/mod.ts";
 import { decode_batches, type Decoded, type DecodeLimits } from "./decode.ts";
 import type { TopicMappings } from "./mapped.ts";
 import type { SourceBatch } from "./message_source.ts";
@@ -39,7 +39,7 @@ export interface PlannedBatch<State> {
   readonly batches: readonly SourceBatch[];
   readonly plan: Plan<State>;
   readonly batch: Batch;
-  readonly cells: EncodedCells;
+  readonly read_models: EncodedReadModels;
   /** For how long decoding and planning kept the process busy, milliseconds. */
   readonly busy_ms: number;
 }
@@ -52,7 +52,7 @@ export interface PlannedBatch<State> {
 export class Pipeline<Payload, State> {
   readonly #options: PipelineOptions<Payload, State>;
   readonly #streams: StreamStates<State>;
-  readonly #cells: CellsTable;
+  readonly #read_models: ReadModels;
   readonly #cache: StreamCache<State>;
   #watermark_us: number | null = null;
   #appending: Promise<unknown> = Promise.resolve();
@@ -60,7 +60,7 @@ export class Pipeline<Payload, State> {
   constructor(options: PipelineOptions<Payload, State>) {
     this.#options = options;
     this.#streams = new StreamStates(options.domain);
-    this.#cells = new CellsTable(options.domain, options.days);
+    this.#read_models = new ReadModels(options.domain, options.days);
     this.#cache = new StreamCache(options.cache_streams);
   }
 
@@ -114,8 +114,8 @@ export class Pipeline<Payload, State> {
       code_version,
       recorded_at_us,
     };
-    const cells = this.#cells.encode(planned.changes);
-    return { batches, plan: planned, batch, cells, busy_ms: decoded_ms - began_ms + now_ms() - loaded_ms };
+    const read_models = this.#read_models.encode(planned.changes);
+    return { batches, plan: planned, batch, read_models, busy_ms: decoded_ms - began_ms + now_ms() - loaded_ms };
   }
 
   async #load(decoded: readonly Decoded<Payload>[]): Promise<Map<string, StreamState<State>>> {
@@ -156,7 +156,8 @@ export class Pipeline<Payload, State> {
 
   /** Commits a planned batch; batches are committed in the order they were planned. May be called again after an outage. */
   append(planned: PlannedBatch<State>): Promise<Appended> {
-    const project = (tx: Transaction, before_first: number) => this.#cells.write(tx, planned.cells, before_first);
+    const project = (tx: Transaction, before_first: number) =>
+      this.#read_models.write(tx, planned.read_models, before_first);
     const appended = append(this.#options.database, this.#streams, planned.batch, project).then((result) => {
       this.#cache.settle(planned.plan.streams, result.before_first);
       return result;

@@ -1,4 +1,5 @@
 import { type CellShape, type Contribution, type Fact, type Integer, same_fact } from "./contribution.ts";
+import { SketchChanges } from "./sketch_changes.ts";
 import { bucket_start, type Days, type Grain } from "./windows.ts";
 
 /** Past this a running sum moves into its bigint part, so that adding a safe integer can never round. */
@@ -46,7 +47,8 @@ export class CellChange {
 
   /** Whether any measure goes down: such a cell exists already. */
   lowers(): boolean {
-    for (let m = 0; m < this.#sums.length; m++) if (this.sum(m) < 0) return true;
+    const sums = this.#sums;
+    for (let m = 0; m < sums.length; m++) if ((this.#spills === null ? sums[m]! : this.sum(m)) < 0) return true;
     return false;
   }
 
@@ -101,6 +103,7 @@ export class CellChanges {
   readonly #is_extreme: readonly boolean[];
   readonly #zeros: readonly number[];
   readonly #finest: readonly Map<number, Map<string, CellChange>>[];
+  readonly sketches: SketchChanges;
 
   constructor(shape: CellShape, days: Days) {
     this.#shape = shape;
@@ -109,6 +112,7 @@ export class CellChanges {
     this.#is_extreme = shape.measures.map((measure) => measure.kind === "min" || measure.kind === "max");
     this.#zeros = zero_sums(shape.measures.length);
     this.#finest = shape.dimensions.map(() => new Map());
+    this.sketches = new SketchChanges(shape, days);
   }
 
   /**
@@ -136,6 +140,7 @@ export class CellChanges {
         if (now !== null) this.#apply(d, key_after, now, 1, ordinal, stays === null ? null : old);
       }
     }
+    this.sketches.replace(before, after, unchanged);
   }
 
   #same_bucket(d: number, a: Fact, b: Fact): boolean {

@@ -9,20 +9,33 @@ export type Measure =
   | { readonly name: string; readonly kind: "min" | "max"; readonly column: string };
 
 /**
+ * A sketch: how the values of the state column `name` are distributed over the states that a fact counts. It takes the value that the fact
+ * adds to the sum `of`, as many times as the fact adds to `count`: what corrects those corrects the sketch.
+ */
+export interface Sketch {
+  readonly name: string;
+  readonly of: string;
+  readonly count: string;
+}
+
+/**
  * A dimension of the cells. `column` is the state column it is read from, null for the dimension that holds all.
  * `grains` are the grains it keeps, fine to coarse. Without `extremes` its cells keep no min and max.
+ * `sketches` are those of its grains that keep sketches; absent: none.
  */
 export interface Dimension {
   readonly name: string;
   readonly column: string | null;
   readonly grains: readonly Grain[];
   readonly extremes: boolean;
+  readonly sketches?: readonly Grain[];
 }
 
 /** What the cells of a domain are made of. */
 export interface CellShape {
   readonly dimensions: readonly Dimension[];
   readonly measures: readonly Measure[];
+  readonly sketches: readonly Sketch[];
 }
 
 /** One dated addition to the cells: at this event time, these measures (by index into `CellShape.measures`). */

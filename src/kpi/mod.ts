@@ -9,4 +9,5 @@ export * from "./contribution.ts";
 export * from "./event_time.ts";
 export * from "./local_clock.ts";
 export * from "./sketch.ts";
+export * from "./sketch_changes.ts";
 export * from "./windows.ts";

@@ -1,9 +1,8 @@
 import { plain_array, type Statement, text_array, type Transaction, type Value } from "../database/mod.ts";
 import type { Domain } from "../domains/mod.ts";
 import { bucket_end, type CellChanges, type ChangedCell, type Days, type Grain, UNKNOWN } from "../kpi/mod.ts";
+import { AT } from "./bucket_time.ts";
 
-/** Time of a bucket given in seconds; exact, since buckets start on whole seconds. */
-const AT = (seconds: string): string => `timestamptz 'epoch' + ${seconds} * interval '1 second'`;
 /** The end of a bucket that never ends, in seconds: the year 2300. */
 const NEVER_S = 10_413_792_000;
 

@@ -1,7 +1,7 @@
 /**
- * Projections: read models written from what a batch changed. The cells are live: folded in the transaction that appends.
+ * Projections: read models written from what a batch changed. Cells and sketches are live: folded in the transaction that appends.
  * `verify` recomputes the log and what was folded from it; `stream_history` what each event of one stream changed.
  */
-export { CellsTable, type EncodedCells } from "./cells_table.ts";
+export { type EncodedReadModels, ReadModels } from "./read_models.ts";
 export * from "./stream_history.ts";
 export { BeyondTheLog, type Scope, type Verified, verify, type Watch } from "./verify.ts";

@@ -4,6 +4,7 @@ import type { Domain } from "../domains/mod.ts";
 import { Faults, read_head, type VerifiedChain, verify_chain } from "../event_log/mod.ts";
 import { CellChanges, type Days } from "../kpi/mod.ts";
 import { verify_cells } from "./verify_cells.ts";
+import { verify_sketches } from "./verify_sketches.ts";
 import { type Choice, type VerifiedStreams, verify_streams } from "./verify_streams.ts";
 
 /** How much is looked at: all of it, unless `from` is past 1 or `share` below 1. */
@@ -33,7 +34,7 @@ export class BeyondTheLog extends Error {
 export type Watch = (part: string, total: number | null) => (done: number) => void;
 
 /**
- * Recomputes the log's chain, the streams from their events, and all cells from all streams, and compares them with the tables: everything
+ * Recomputes the log's chain, the streams from their events, all cells and sketches from all streams, and compares them with the tables: everything
  * as of one moment, whatever is appended meanwhile. Cells need every stream: one that the scope leaves out adds what its row says,
  * so that a wrong cell is found in any scope. Throws BeyondTheLog, or the signal's reason.
  */
@@ -62,6 +63,10 @@ export function verify<Payload, State>(
     const cells = faults.enough
       ? 0
       : await verify_cells(reading, domain, changes, faults, signal, watch(domain.tables.cells, null));
+    const { sketches } = domain.tables;
+    if (sketches !== null && !faults.enough) {
+      await verify_sketches(reading, domain, changes.sketches, faults, signal, watch(sketches, null));
+    }
     return { position: head.position, ...chain, ...streams, cells, faults: faults.told() };
   });
 }

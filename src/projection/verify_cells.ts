@@ -2,13 +2,9 @@ import { plain_array, type Snapshot, text_array } from "../database/mod.ts";
 import type { Domain } from "../domains/mod.ts";
 import type { Faults } from "../event_log/mod.ts";
 import { CellChange, type CellChanges, type CellLevel, zero_sums } from "../kpi/mod.ts";
+import { time_of } from "./bucket_time.ts";
 
 const PAGE_CELLS = 5_000;
-
-const time_of = (bucket_us: number): string => {
-  const time = new Date(bucket_us / 1000);
-  return Number.isNaN(time.getTime()) ? String(bucket_us) : time.toISOString();
-};
 
 /**
  * Compares every cell with what the streams add to it: no other, none missing. A cell of zeros is as good as none.

@@ -57,6 +57,9 @@ const SELECT_CELLS =
   `select grain, bucket::text as bucket, dimension, key, last_position, trips, requested, started, completed, canceled,
   conflicts, fare_sum_micros, fare_min_micros, fare_max_micros, tip_sum_micros, distance_sum_m, distance_count, duration_sum_ms,
   duration_count from trip_cells order by grain, dimension, bucket, key`;
+const SELECT_SKETCHES =
+  `select grain, bucket::text as bucket, dimension, key, sketch, bins::text as bins, counts::text as counts
+  from trip_sketches order by grain, dimension, bucket, key, sketch`;
 const SELECT_TRIPS = "select t.*, positions::text, event_hashes::text from trips t order by trip_id";
 
 async function run(url: string | null, messages: readonly SourceMessage[], places: readonly number[]) {
@@ -72,7 +75,12 @@ async function run(url: string | null, messages: readonly SourceMessage[], place
     await feed(trip_pipeline(database, () => BROKER_MS), batches.flatMap((batch) => [batch, batch]));
     const expectation = oracle(messages.map((each) => ({ topic: "trips", partition: 0, ...each })), ORACLE);
     const differences = await compare_with_database((sql) => database.query(sql), expectation);
-    return { differences, cells: await database.query(SELECT_CELLS), trips: await database.query(SELECT_TRIPS) };
+    return {
+      differences,
+      cells: await database.query(SELECT_CELLS),
+      sketches: await database.query(SELECT_SKETCHES),
+      trips: await database.query(SELECT_TRIPS),
+    };
   } finally {
     await database.close();
   }
@@ -80,7 +88,7 @@ async function run(url: string | null, messages: readonly SourceMessage[], place
 
 tacho_test({
   name:
-    "any events in any order and batching: log, trips and every cell agree with the oracle, and batching changes no bit",
+    "any events in any order and batching: log, trips, every cell and sketch agree with the oracle, and batching changes no bit",
   needs: ["postgres"],
   async fn() {
     const server = await shared_postgres();
@@ -94,6 +102,7 @@ tacho_test({
         const parts = await run((await server.create_database(migrated)).url, messages, places);
         assert.deepEqual(parts.differences, []);
         assert.deepEqual(parts.cells, whole.cells);
+        assert.deepEqual(parts.sketches, whole.sketches);
         assert.deepEqual(parts.trips, whole.trips);
       },
     );
@@ -118,13 +127,14 @@ tacho_test({
       async ([events, shuffled]) => {
         const figures = async (order: readonly unknown[]) => {
           const messages = order.map((each, offset) => message(offset, each, BROKER_MS));
-          const { cells, trips } = await run((await server.create_database(migrated)).url, messages, [7, 20]);
+          const { cells, sketches, trips } = await run((await server.create_database(migrated)).url, messages, [7, 20]);
           const counted = cells.map(({ last_position: _, ...cell }) => cell).filter((cell) =>
             ["trips", "requested", "started", "completed", "canceled"].some((name) =>
               cell[name as keyof typeof cell] !== "0"
             )
           );
-          return { counted, trips: trips.map(({ positions: _, event_hashes: __, ...trip }) => trip) };
+          const sketched = sketches.filter(({ bins }) => bins !== "{}");
+          return { counted, sketched, trips: trips.map(({ positions: _, event_hashes: __, ...trip }) => trip) };
         };
         assert.deepEqual(await figures(shuffled), await figures(events));
       },

@@ -182,6 +182,7 @@ tacho_test({
           "insert into log_head default values",
           "delete from trips",
           "delete from trip_cells",
+          "delete from trip_sketches",
           "delete from quarantine",
           "delete from source_cursors",
           "truncate trips",
@@ -195,6 +196,25 @@ tacho_test({
         const states = await refused_states(database, statements);
         assert.ok(states.length >= statements.length - 1);
         assert.deepEqual(states, states.map(([statement]) => [statement, "42501"]));
+      } finally {
+        await database.close();
+      }
+    }),
+});
+
+tacho_test({
+  name: "a role that was granted the program's rights before there were sketches gets those on them too",
+  needs: ["postgres"],
+  fn: () =>
+    with_program_role(async (owner, url) => {
+      await owner.script(
+        "drop table trip_sketches; drop function sketch_bin; delete from schema_migrations where version = 6",
+      );
+      await migrate(owner);
+      const database = await open_database({ url, data_dir: null, connections: 1 });
+      try {
+        await fed(database);
+        assert.notDeepEqual(await database.query("select from trip_sketches"), []);
       } finally {
         await database.close();
       }

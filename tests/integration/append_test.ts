@@ -51,7 +51,16 @@ const advance_of = ({ topic, partition, from_offset, next_offset }: SourceBatch)
 type Pipeline = ReturnType<typeof trip_pipeline>;
 const plan = (pipeline: Pipeline, batch: SourceBatch) => pipeline.plan([batch], [advance_of(batch)], "test");
 
-const TABLES = ["log_head", "events", "batches", "source_cursors", "quarantine", "trips", "trip_cells"];
+const TABLES = [
+  "log_head",
+  "events",
+  "batches",
+  "source_cursors",
+  "quarantine",
+  "trips",
+  "trip_cells",
+  "trip_sketches",
+];
 /** Everything the log and the read models hold. */
 const everything = async (database: Database) => {
   const all = TABLES.map((table) => `select '${table}' as name, t::text as text from ${table} t`).join(" union all ");

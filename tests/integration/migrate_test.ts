@@ -2,11 +2,13 @@ import assert from "node:assert/strict";
 import { migrate, MigrationError, open_database } from "../../src/database/mod.ts";
 import { split_statements } from "../../src/database/migrate.ts";
 import { MIGRATIONS } from "../../src/database/migrations.ts";
-import { type Database, sqlstate } from "../../src/database/mod.ts";
+import { type Database, plain_array, sqlstate } from "../../src/database/mod.ts";
 import { DeploymentMismatch, read_head, settle_deployment } from "../../src/event_log/mod.ts";
+import { bin_of, BINS } from "../../src/kpi/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { shared_postgres } from "../support/postgres.ts";
-import { feed, message, trip_pipeline } from "../support/trip_pipeline.ts";
+import { feed, LIMITS, message, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";
+import { verified } from "../support/verified_log.ts";
 
 /** A test on an empty database of its own, with a second program beside the first. */
 function empty_database_test(name: string, fn: (database: Database, other: Database) => Promise<void>): void {
@@ -90,6 +92,51 @@ empty_database_test(
     ]);
   },
 );
+
+empty_database_test(
+  "a database that was begun without sketches gets those of its trips, as if they had been kept from the beginning",
+  async (database) => {
+    await migrate(database);
+    await settle_deployment(database, { time_zone: TEST_TIME_ZONE, currency: "USD" });
+    const begun_ms = Date.UTC(2026, 2, 5, 4, 59);
+    const messages = Array.from({ length: 60 }, (_, i) =>
+      message(i, {
+        event_id: "c",
+        trip_id: `T-${i}`,
+        type: "trip.completed",
+        occurred_at: new Date(begun_ms + i * 6_540_000).toISOString(),
+        fare: ["0", "0.000001", 12.5, "1000000000000", (i * 1.37).toFixed(2)][i % 5],
+        ...(i % 3 === 0 ? {} : { duration_min: i, city: `c${i % 2}` }),
+      }));
+    const limits = { ...LIMITS, future_limit_ms: 30 * 86_400_000 };
+    await feed(trip_pipeline(database, undefined, limits), [
+      { topic: "trips", partition: 0, from_offset: 0, next_offset: messages.length, messages },
+    ]);
+    const sketches = () =>
+      database.query("select s::text as sketch from trip_sketches s order by grain, dimension, bucket, key, sketch");
+    const kept = await sketches();
+    assert.ok(kept.length > 1_000);
+    await database.script(
+      "drop table trip_sketches; drop function sketch_bin; delete from schema_migrations where version = 6",
+    );
+    assert.equal((await migrate(database)).length, 1);
+    assert.deepEqual(await sketches(), kept);
+    assert.deepEqual((await verified(database)).faults, []);
+  },
+);
+
+empty_database_test("the database puts every value into the bin that the program puts it into", async (database) => {
+  await migrate(database);
+  const borders = Array.from({ length: BINS - 1 }, (_, e) => 51n ** BigInt(e) / 49n ** BigInt(e));
+  const values = [0n, ...borders.flatMap((border) => [border, border + 1n]), 2n ** 63n - 1n].filter((v) =>
+    v < 2n ** 63n
+  );
+  const [row] = await database.query<{ bins: number[] }>(
+    "select array_agg(sketch_bin(value) order by place) as bins from unnest($1::bigint[]) with ordinality u(value, place)",
+    [plain_array(values)],
+  );
+  assert.deepEqual(row?.bins, values.map(bin_of));
+});
 
 empty_database_test(
   "a migration that was changed after it was applied is refused, and nothing is done",

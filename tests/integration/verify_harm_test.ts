@@ -73,6 +73,31 @@ const HARM: readonly (readonly [what: string, sql: string, told: RegExp])[] = [
     /trip_cells all weather: no such cells are kept/,
   ],
   [
+    "a sketch's bin",
+    "update trip_sketches set bins[1] = bins[1] - 1 where grain = '1h' and dimension = 'city' and sketch = 'fare_micros'",
+    /trip_sketches 1h .* city=Chicago fare_micros: it holds \{\d+,.*, the streams say \{\d+,/,
+  ],
+  [
+    "a sketch's count",
+    "update trip_sketches set counts[2] = counts[2] + 1 where grain = '1d' and dimension = 'none' and sketch = 'fare_micros'",
+    /trip_sketches 1d .* none=all fare_micros: it holds/,
+  ],
+  [
+    "a sketch's absence",
+    "delete from trip_sketches where grain = '1d' and dimension = 'status' and key = 'completed' and sketch = 'duration_ms'",
+    /trip_sketches 1d 2026-03-01T05:00:00.000Z status=completed duration_ms: it is missing/,
+  ],
+  [
+    "a sketch of a key that no trip has",
+    "insert into trip_sketches values ('1h', '2020-01-01', 'city', 'Nowhere', 'fare_micros', '{5}', '{1}')",
+    /city=Nowhere fare_micros: it holds \{5\} \{1\}, the streams say nothing/,
+  ],
+  [
+    "sketches of a dimension that keeps none",
+    "insert into trip_sketches values ('1h', '2020-01-01', 'driver', 'D', 'fare_micros', '{}', '{}')",
+    /trip_sketches 1h driver: no such sketches are kept/,
+  ],
+  [
     "a trip's last event",
     "update trips set last_event_id = 's' where trip_id = 'T-5'",
     /trips "T-5": its last event is "s" at 2026-03-01T10:25:00.000000Z, its events say "c" at 2026-03-01T10:25/,

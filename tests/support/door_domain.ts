@@ -5,7 +5,7 @@ import { message } from "./trip_pipeline.ts";
 /** Openings of doors, counted per door: a whole domain. The tables are its migration. */
 export const doors: Domain<{ door: string }, { door: string; opened: number }> = {
   name: "doors",
-  tables: { states: "doors", cells: "door_cells" },
+  tables: { states: "doors", cells: "door_cells", sketches: null },
   stream_column: "door_id",
   event_types: ["door.opened"],
   schema_version: () => 1,
@@ -26,6 +26,7 @@ export const doors: Domain<{ door: string }, { door: string; opened: number }> =
   from_row: (row) => ({ door: String(row.door), opened: Number(row.opened_at) }),
   dimensions: [{ name: "door", column: "door", grains: ["1h", "all"], extremes: false }],
   measures: [{ name: "doors", kind: "count" }],
+  sketches: [],
   contribution: ({ door, opened }) => ({ keys: [door], facts: [{ at_us: opened, measures: [0], values: [1] }] }),
   extremes: null,
 };

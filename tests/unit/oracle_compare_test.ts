@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import event_log_sql from "../../migrations/0001_event_log.sql" with { type: "text" };
 import trips_sql from "../../migrations/0002_trips.sql" with { type: "text" };
 import pickup_h3_sql from "../../migrations/0005_pickup_h3.sql" with { type: "text" };
+import sketches_sql from "../../migrations/0007_sketches.sql" with { type: "text" };
 import { example_event, example_messages, EXAMPLE_OPTIONS } from "../support/oracle/example_messages.ts";
 import { compare_with_database, oracle, type Query } from "../support/oracle/mod.ts";
 
@@ -42,7 +43,14 @@ from (values ('none', 'all', 5, true), ('status', 'completed', 5, true), ('payme
     ('5m', '2026-03-01 10:00:00+00', 1, 0, 4), ('5m', '2026-03-01 10:30:00+00', 0, 1, 4),
     ('1h', '2026-03-01 10:00:00+00', 1, 1, 3), ('1d', '2026-03-01 00:00:00+00', 1, 1, 2), ('all', 'epoch', 1, 1, 1))
     as buckets (grain, bucket, first, last, rank) on rank <= grains;
-insert into trip_cells (grain, bucket, dimension, key, last_position) values ('all', 'epoch', 'city', 'unknown', 1);`;
+insert into trip_cells (grain, bucket, dimension, key, last_position) values ('all', 'epoch', 'city', 'unknown', 1);
+insert into trip_sketches select grain, bucket, dimension, key, sketch, array[bin], '{1}'
+from (values ('none', 'all'), ('status', 'completed'), ('payment_method', 'unknown'), ('vehicle_type', 'unknown'), ('city', 'O''Hare'))
+    as dimensions (dimension, key)
+  cross join (values ('1m', '2026-03-01 10:31:00+00'::timestamptz), ('5m', '2026-03-01 10:30:00+00'),
+    ('1h', '2026-03-01 10:00:00+00'), ('1d', '2026-03-01 00:00:00+00')) as buckets (grain, bucket)
+  cross join (values ('fare_micros', 420), ('duration_ms', 362)) as sketches (sketch, bin);
+insert into trip_sketches values ('1d', '2026-03-01', 'city', 'unknown', 'fare_micros', '{}', '{}');`;
 
 /** What may be wrong, the statement that makes it so, and the sentences that must say so. */
 const faults: [string, string, RegExp[]][] = [
@@ -58,6 +66,20 @@ const faults: [string, string, RegExp[]][] = [
   ["an extreme left behind", "update trip_cells set fare_min_micros = 0 where dimension = 'driver'", [
     /driver=D1 fare_min_micros: expected null, found 0$/,
   ]],
+  [
+    "a sketch that is off",
+    "update trip_sketches set bins = '{361}' where grain = '1h' and key = 'all' and bins = '{362}'",
+    [
+      /^sketch duration_ms 1h 2026-03-01T10:00:00Z none=all: expected 362: 1, found 361: 1$/,
+    ],
+  ],
+  [
+    "a missing sketch",
+    "delete from trip_sketches where grain = '1d' and dimension = 'city' and sketch = 'fare_micros'",
+    [
+      /^sketch fare_micros 1d 2026-03-01T00:00:00Z city=O'Hare: missing, expected 420: 1$/,
+    ],
+  ],
   ["a trip that is off", "update trips set city = null, started_at = started_at + interval '1 microsecond'", [
     /^trip "T" city: expected O'Hare, found null$/,
     /^trip "T" started_at: expected 2026-03-01T10:00:00Z, found 2026-03-01T10:00:00.000001Z$/,
@@ -125,7 +147,7 @@ const faults: [string, string, RegExp[]][] = [
 Deno.test("the comparison agrees with the right content and names whatever is off", async (t) => {
   const database = new PGlite();
   try {
-    await database.exec(event_log_sql + trips_sql + pickup_h3_sql + content_sql);
+    await database.exec(event_log_sql + trips_sql + pickup_h3_sql + sketches_sql + content_sql);
     await database.exec("set session_replication_role = replica"); // lets the faults past the append-only triggers
     const query: Query = async (sql) => (await database.query<Record<string, unknown>>(sql)).rows;
     await t.step("agreement", async () => {

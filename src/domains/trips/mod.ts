@@ -1,5 +1,5 @@
 import type { Domain } from "../domain.ts";
-import { TRIP_DIMENSIONS, TRIP_MEASURES } from "./catalog.ts";
+import { TRIP_DIMENSIONS, TRIP_MEASURES, TRIP_SKETCHES } from "./catalog.ts";
 import { TRIP_COLUMNS, trip_from_row } from "./columns.ts";
 import { trip_contribution } from "./contribution.ts";
 import { trip_fold } from "./fold.ts";
@@ -23,7 +23,7 @@ export function trips_domain(
   const by_h3 = h3_resolution !== null;
   return {
     name: "trips",
-    tables: { states: "trips", cells: "trip_cells" },
+    tables: { states: "trips", cells: "trip_cells", sketches: "trip_sketches" },
     stream_column: "trip_id",
     event_types: EVENT_TYPES,
     schema_version: () => 1,
@@ -34,6 +34,7 @@ export function trips_domain(
     from_row: trip_from_row,
     dimensions: by_h3 ? TRIP_DIMENSIONS : TRIP_DIMENSIONS.slice(0, -1),
     measures: TRIP_MEASURES,
+    sketches: TRIP_SKETCHES,
     contribution: trip_contribution(by_h3),
     extremes: { at_column: "completed_at", condition: "status = 'completed'" },
   };

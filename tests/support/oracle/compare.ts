@@ -1,5 +1,6 @@
 import { compare_bookkeeping, compare_events, type LogReading, new_reading } from "./compare_log.ts";
 import { compare_cells, compare_trips } from "./compare_read_models.ts";
+import { compare_sketches } from "./compare_sketches.ts";
 import { collect_differences } from "./differences.ts";
 import type { Expectation } from "./expectation.ts";
 import type { Query } from "./query.ts";
@@ -11,7 +12,7 @@ const MOST_SENTENCES = 20;
  * being appended. Gives at most 20 sentences, spread over the sections, and when there are more one last line that
  * states the total; an empty list means that all agrees. Throws only when a query fails.
  * @param reading of earlier comparisons with expectations of the same oracle: then of events only the new ones are looked at, of trips those that
- * changed since the last expectation, and of all trips the totals; bookkeeping and cells are compared in full
+ * changed since the last expectation, and of all trips the totals; bookkeeping, cells and sketches are compared in full
  */
 export async function compare_with_database(
   query: Query,
@@ -24,5 +25,6 @@ export async function compare_with_database(
   await compare_events(query, expectation, differences, reading);
   await compare_trips(query, expectation, reading.positions, differences, only);
   await compare_cells(query, expectation, differences);
+  await compare_sketches(query, expectation, differences);
   return differences.list(MOST_SENTENCES);
 }

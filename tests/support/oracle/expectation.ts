@@ -4,6 +4,7 @@ import { decode_message, type TripEvent } from "./decode.ts";
 import { fold_trip, type TripRow } from "./fold.ts";
 import { Fault } from "./json.ts";
 import { local_days } from "./local_day.ts";
+import { type Bins, SketchCount } from "./sketches.ts";
 import type { Coordinates, OracleOptions, SourceMessage } from "./source_message.ts";
 
 const MOST_EVENTS_OF_A_TRIP = 1000;
@@ -29,6 +30,8 @@ export type Expectation = {
   changed: Set<string>;
   /** By "grain|bucket_us|dimension|key"; no cell in it is all zero. */
   cells: Map<string, Measures>;
+  /** By "grain|bucket_us|dimension|sketch|key"; none of them is empty. */
+  sketches: Map<string, Bins>;
   /** By local date; only dates with completed trips. */
   daily: Map<string, DailyKpis>;
 };
@@ -58,6 +61,7 @@ export function start_oracle(options: OracleOptions): Oracle {
   const partition_ends = new Map<string, PartitionEnd>();
   const folded = new Map<string, TripRow>();
   const count = new CellCount(local_day);
+  const sketches = new SketchCount(local_day);
   let changed = new Set<string>();
   let messages_read = 0;
   let admitted_count = 0;
@@ -104,7 +108,9 @@ export function start_oracle(options: OracleOptions): Oracle {
     // A trip with new events is folded from scratch, all its events together.
     for (const trip_id of changed) {
       const row = fold_trip([...admitted.get(trip_id)?.values() ?? []], options.currency);
-      count.replace(folded.get(trip_id) ?? null, row);
+      const before = folded.get(trip_id) ?? null;
+      count.replace(before, row);
+      sketches.replace(before, row);
       folded.set(trip_id, row);
     }
     const changed_now = changed;
@@ -119,6 +125,7 @@ export function start_oracle(options: OracleOptions): Oracle {
       trips: folded,
       changed: changed_now,
       cells: count.cells,
+      sketches: sketches.sketches,
       get daily() {
         return daily_kpis(folded.values(), local_day);
       },

@@ -1,0 +1,89 @@
+import { plain_array, type Statement, text_array, type Transaction, type Value } from "../database/mod.ts";
+import { type ChangedSketch, filled_bins, type SketchChanges } from "../kpi/mod.ts";
+import { AT } from "./bucket_time.ts";
+
+/** What a batch changed in the sketches, written out as far as it goes before what the table holds is known. */
+export interface EncodedSketches {
+  readonly names: readonly Value[];
+  readonly changed: readonly ChangedSketch[];
+}
+
+/**
+ * The sketches table of a domain, as a live read model: a row has the bins of one sketch, ascending, and how many values each holds.
+ *
+ * The rows that a batch touches are read, changed and written back, which the head's lock makes safe: 450 rows for 20,000 events of
+ * 17 keys in 8 minutes. A row for each bin would be 28,000 upserts, more than all cells together.
+ */
+export class SketchesTable {
+  readonly #table: string;
+  readonly #select: Statement;
+  readonly #write: Statement;
+
+  constructor(table: string) {
+    this.#table = table;
+    const names = "$1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[]";
+    this.#select = {
+      name: `read_${table}`,
+      text: `select u.place::integer, array_to_string(s.bins, ',') as bins, array_to_string(s.counts, ',') as counts
+        from unnest(${names}) with ordinality as u(grain, bucket_s, dimension, key, sketch, place)
+        join ${table} s on s.grain = u.grain and s.dimension = u.dimension and s.bucket = ${AT("u.bucket_s")}
+          and s.key = u.key and s.sketch = u.sketch`,
+    };
+    this.#write = {
+      name: `write_${table}`,
+      text: `insert into ${table} as s (grain, bucket, dimension, key, sketch, bins, counts)
+        select u.grain, ${AT("u.bucket_s")}, u.dimension, u.key, u.sketch, u.bins::smallint[], u.counts::integer[]
+        from unnest(${names}, $6::text[], $7::text[]) as u(grain, bucket_s, dimension, key, sketch, bins, counts)
+        on conflict (grain, dimension, bucket, key, sketch)
+        do update set bins = excluded.bins, counts = excluded.counts`,
+    };
+  }
+
+  /** Writes out what a batch changed. */
+  encode(changes: SketchChanges): EncodedSketches {
+    const changed = [...changes.levels()].flatMap((level) => [...level.changed]);
+    return {
+      changed,
+      names: [
+        plain_array(changed.map(({ grain }) => grain)),
+        plain_array(changed.map(({ bucket_us }) => bucket_us / 1e6)),
+        plain_array(changed.map(({ dimension }) => dimension)),
+        text_array(changed.map(({ key }) => key)),
+        plain_array(changed.map(({ sketch }) => sketch)),
+      ],
+    };
+  }
+
+  /** Writes encoded sketches, inside the batch's transaction. Throws when one would hold less than nothing of a bin. */
+  async write(tx: Transaction, { names, changed }: EncodedSketches): Promise<void> {
+    if (changed.length === 0) return;
+    const held = await tx.query<{ place: number; bins: string; counts: string }>(this.#select, names);
+    const before = new Map(held.map(({ place, bins, counts }) => [place - 1, bins_of(bins, counts)]));
+    const bins: string[] = [], counts: string[] = [];
+    for (const [place, sketch] of changed.entries()) {
+      const merged = before.get(place) ?? new Map<number, number>();
+      for (const [bin, times] of sketch.bins) merged.set(bin, (merged.get(bin) ?? 0) + times);
+      const filled = filled_bins(merged);
+      const below = filled.find(([, count]) => count < 0);
+      if (below !== undefined) {
+        const { grain, dimension, key, sketch: name } = sketch;
+        throw new Error(
+          `write ${this.#table}: bin ${below[0]} of ${name} of ${grain} ${dimension}=${key} would hold ${
+            below[1]
+          } values`,
+        );
+      }
+      bins.push(plain_array(filled.map(([bin]) => bin)));
+      counts.push(plain_array(filled.map(([, count]) => count)));
+    }
+    await tx.execute(this.#write, [...names, text_array(bins), text_array(counts)]);
+  }
+}
+
+const numbers = (text: string): number[] => text === "" ? [] : text.split(",").map(Number);
+
+/** A row's bins with their counts. */
+function bins_of(bins: string, counts: string): Map<number, number> {
+  const values = numbers(counts);
+  return new Map(numbers(bins).map((bin, i) => [bin, values[i]!]));
+}
