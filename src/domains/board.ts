@@ -1,4 +1,4 @@
-import type { Dimension, Measure } from "../kpi/mod.ts";
+import type { Dimension, Measure, Sketch } from "../kpi/mod.ts";
 
 /**
  * What a domain declares about its board: which figures the page and the API show and where they come from. Data only;
@@ -12,7 +12,7 @@ export type Unit = "count" | "money" | "km" | "min";
  * A figure over a set of cells. `per` is how many of the measure's unit make one of the figure's (micros: 1,000,000).
  * A mean is the measure over the count, null when the count is 0.
  */
-export type BoardFigure =
+export type SummedFigure =
   | { readonly kind: "total"; readonly unit: Unit; readonly measure: string; readonly per: number }
   | {
     readonly kind: "mean";
@@ -21,6 +21,17 @@ export type BoardFigure =
     readonly count: string;
     readonly per: number;
   };
+
+/** The quantile `q` (0 to 1) of a sketch, by nearest rank, to 2 %; null over nothing. `per` as for sums. */
+export interface QuantileFigure {
+  readonly kind: "quantile";
+  readonly unit: Unit;
+  readonly sketch: string;
+  readonly q: number;
+  readonly per: number;
+}
+
+export type BoardFigure = SummedFigure | QuantileFigure;
 
 /** A card: a figure over the shown range, or how many states have one status key now, whatever the range. */
 export type BoardCard =
@@ -53,17 +64,19 @@ export interface StateFact {
 }
 
 export interface DomainBoard {
-  readonly tables: { readonly states: string; readonly cells: string };
+  /** `sketches` is null for a domain that keeps none. */
+  readonly tables: { readonly states: string; readonly cells: string; readonly sketches: string | null };
   readonly stream_column: string;
   /** Dimension and key of the cells that hold everything. */
   readonly whole: { readonly dimension: string; readonly key: string };
   readonly dimensions: readonly Dimension[];
   readonly measures: readonly Measure[];
+  readonly sketches: readonly Sketch[];
   /** What states add up to, and the columns that date it: so that a board of any set of states can be computed. */
   readonly facts: readonly StateFact[];
   readonly dates: readonly string[];
   readonly figures: Readonly<Record<string, BoardFigure>>;
-  /** The figures that are columns of the series. */
+  /** The figures that are columns of the series; no quantiles. */
   readonly series: readonly string[];
   /** Those of them that are shown of a period it is compared with, too. */
   readonly compared_series: readonly string[];

@@ -1,7 +1,7 @@
 import type { Cards, Series } from "./board.ts";
-import type { DomainBoard } from "./domain_board.ts";
+import type { BoardCard, DomainBoard } from "./domain_board.ts";
 import { figure_number, type Totals } from "./figure.ts";
-import { figure_of, integer, totals_of } from "./measures.ts";
+import { declared_figure, figure_of, integer, totals_of } from "./measures.ts";
 
 /** A board's series and cards out of summed measures, wherever they were summed: cells or states. Pure. */
 
@@ -25,14 +25,18 @@ export function series_of(board: DomainBoard, buckets: readonly BucketRow[]): Se
 /**
  * The cards of totals.
  * @param now how many states have each key of the board's `now` dimension; null: unknown, as of a past period
+ * @param quantiles by card; null where nothing is counted, or they are not known
  */
-export function cards_of(board: DomainBoard, totals: Totals, now: ReadonlyMap<string, number> | null): Cards {
-  return Object.fromEntries(
-    board.cards.map((card) => [
-      card.name,
-      "now" in card
-        ? now === null ? null : now.get(card.now) ?? 0
-        : figure_number(figure_of(board, card.figure), totals),
-    ]),
-  );
+export function cards_of(
+  board: DomainBoard,
+  totals: Totals,
+  now: ReadonlyMap<string, number> | null,
+  quantiles: ReadonlyMap<string, number | null>,
+): Cards {
+  const value_of_card = (card: BoardCard): number | null => {
+    if ("now" in card) return now === null ? null : now.get(card.now) ?? 0;
+    const figure = declared_figure(board, card.figure);
+    return figure.kind === "quantile" ? quantiles.get(card.name) ?? null : figure_number(figure, totals);
+  };
+  return Object.fromEntries(board.cards.map((card) => [card.name, value_of_card(card)]));
 }

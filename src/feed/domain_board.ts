@@ -1,2 +1,9 @@
 /** The board declaration, as the feed and those above it name it. */
-export type { BoardBreakdown, BoardFigure, DomainBoard } from "../domains/mod.ts";
+export type {
+  BoardBreakdown,
+  BoardCard,
+  BoardFigure,
+  DomainBoard,
+  QuantileFigure,
+  SummedFigure,
+} from "../domains/mod.ts";

@@ -1,4 +1,4 @@
-import type { BoardFigure } from "./domain_board.ts";
+import type { QuantileFigure, SummedFigure } from "./domain_board.ts";
 
 /** Figures out of summed measures. Exact: integers all the way, one rounding at the end. Pure. */
 
@@ -15,7 +15,7 @@ export function divide_half_up(numerator: bigint, denominator: bigint): bigint {
 }
 
 /** A figure in units of 10^-`decimals`, rounded half up; null when it is a mean over nothing, or the extreme of nothing. */
-function scaled(figure: BoardFigure, totals: Totals, decimals: number): bigint | null {
+function scaled(figure: SummedFigure, totals: Totals, decimals: number): bigint | null {
   const value = totals[figure.measure] ?? null;
   const count = figure.kind === "mean" ? totals[figure.count] ?? 0n : 1n;
   if (value === null || count === 0n) return null;
@@ -23,16 +23,31 @@ function scaled(figure: BoardFigure, totals: Totals, decimals: number): bigint |
 }
 
 /** A figure as a number in its unit, rounded half up from the exact quotient. */
-export function figure_number(figure: BoardFigure, totals: Totals, decimals = DECIMALS): number | null {
+export function figure_number(figure: SummedFigure, totals: Totals, decimals = DECIMALS): number | null {
   const value = scaled(figure, totals, decimals);
   return value === null ? null : Number(value) / 10 ** decimals;
 }
 
 /** A figure as decimal text with at least `least` and at most 6 decimals. */
-export function figure_text(figure: BoardFigure, totals: Totals, least: number): string | null {
+export function figure_text(figure: SummedFigure, totals: Totals, least: number): string | null {
   const value = scaled(figure, totals, DECIMALS);
   return value === null ? null : decimal_text(value, DECIMALS, least);
 }
+
+/**
+ * A quantile as a number in its unit, rounded half up.
+ * @param value what stands for the bin that holds it (`value_of`), in the sketch's unit; null over nothing
+ */
+export function quantile_number(figure: QuantileFigure, value: number | null): number | null {
+  return value === null ? null : scaled_quantile(figure, value) / 10 ** DECIMALS;
+}
+
+/** A quantile as decimal text with at least `least` and at most 6 decimals. */
+export function quantile_text(figure: QuantileFigure, value: number | null, least: number): string | null {
+  return value === null ? null : decimal_text(BigInt(scaled_quantile(figure, value)), DECIMALS, least);
+}
+
+const scaled_quantile = ({ per }: QuantileFigure, value: number): number => Math.round(value / per * 10 ** DECIMALS);
 
 /** Writes an integer of 10^-`scale` units as decimal text, with no superfluous zeros past `least` decimals. */
 export function decimal_text(value: bigint, scale: number, least: number): string {

@@ -6,10 +6,17 @@ import { tiles_of } from "./breakdown.ts";
 import { read_cell_figures, read_cell_totals, read_changed_buckets } from "./cells.ts";
 import { type Comparison, type ComparisonName, COMPARISONS, comparisons_of, cut_s, present_of } from "./comparison.ts";
 import { read_lines } from "./lines.ts";
+import { read_quantiles } from "./quantiles.ts";
 import { mark_series, read_revised } from "./revision.ts";
 import { changed_since } from "./series_changes.ts";
 import type { SnapshotSource } from "./snapshot.ts";
-import { condition_of_cells, TOO_LONG_FOR_STATES, too_long_for_states } from "./source.ts";
+import {
+  cards_lacking,
+  condition_of_cells,
+  keeps_sketches,
+  TOO_LONG_FOR_STATES,
+  too_long_for_states,
+} from "./source.ts";
 import { read_states_board, read_states_breakdowns, read_states_cards, read_states_series } from "./states_board.ts";
 import { present_states } from "./states_relation.ts";
 
@@ -71,8 +78,10 @@ export function read_lane_figures(
     const lines = lines_since(await read_lines(reading, board, filter, position), position, before);
     if (too_long) return { ...answer, lines };
     const { series, cards, breakdowns } = await read_states_board(reading, board, states, filter, window, days);
-    if (condition_of_cells(board, filter, window.grain) !== null) {
-      return { ...answer, cards: now_cards(source, cards), breakdowns, lines };
+    const condition = condition_of_cells(board, filter, window.grain);
+    if (condition !== null) {
+      const lacking = cards_lacking(board, condition).map((name) => [name, cards[name] ?? null] as const);
+      return { ...answer, cards: Object.fromEntries(lacking), breakdowns, lines };
     }
     const buckets = await read_changed_buckets(reading, board, window);
     const newest_s = watermark_us === null ? null : watermark_us / 1e6;
@@ -86,10 +95,6 @@ export function read_lane_figures(
     return { ...answer, own, breakdowns, lines };
   });
 }
-
-/** The cards that say how things are now. */
-const now_cards = ({ board }: LaneSource, cards: Cards): Cards =>
-  Object.fromEntries(board.cards.flatMap((card) => "now" in card ? [[card.name, cards[card.name] ?? null]] : []));
 
 function lines_since(list: readonly Line[], position: number, before: LaneFigures | null): LaneFigures["lines"] {
   const last = before?.lines ?? null;
@@ -125,10 +130,12 @@ async function read_compared_cards(
 ): Promise<Cards> {
   if (stretch.from_s === stretch.to_s) return {};
   const condition = condition_of_cells(board, filter, window.grain);
-  if (condition === null) return await read_states_cards(reading, board, present_states(board), filter, stretch, days);
+  const whole = condition !== null && (keeps_sketches(board, condition.dimension) || too_long_for_states(stretch));
+  if (!whole) return await read_states_cards(reading, board, present_states(board), filter, stretch, days);
   const within = { from_us: stretch.from_s * 1e6, to_us: stretch.to_s * 1e6, finest_s: cut_s(window) };
   const tiles = tiles_of(board, condition.dimension, within, days);
-  return cards_of(board, await read_cell_totals(reading, board, condition, tiles), null);
+  const totals = await read_cell_totals(reading, board, condition, tiles);
+  return cards_of(board, totals, null, await read_quantiles(reading, board, days, condition, within));
 }
 
 async function read_compared_series(

@@ -1,4 +1,4 @@
-import type { BoardFigure, DomainBoard } from "./domain_board.ts";
+import type { BoardFigure, DomainBoard, SummedFigure } from "./domain_board.ts";
 import type { Totals } from "./figure.ts";
 
 /** Between a board's measures and the rows that SQL gives for them. */
@@ -20,8 +20,17 @@ export function totals_of(board: DomainBoard, row: Readonly<Record<string, unkno
   }));
 }
 
-/** The declared figure of that name. Throws when the board declares none: a fault of the declaration. */
-export function figure_of(board: DomainBoard, name: string): BoardFigure {
+/** The declared figure of that name, which is a sum or mean of measures. Throws when the board declares no such: a fault of the declaration. */
+export function figure_of(board: DomainBoard, name: string): SummedFigure {
+  const figure = declared_figure(board, name);
+  if (figure.kind === "quantile") {
+    throw new Error(`find figure ${JSON.stringify(name)}: expected a sum, it is a quantile`);
+  }
+  return figure;
+}
+
+/** The declared figure of that name, of any kind. Throws when the board declares none. */
+export function declared_figure(board: DomainBoard, name: string): BoardFigure {
   const figure = Object.hasOwn(board.figures, name) ? board.figures[name] : undefined;
   if (figure === undefined) {
     throw new Error(

@@ -10,13 +10,14 @@
 export type { Board, Breakdown, BreakdownRow, Cards, Line, Reading, Series, Watched } from "./board.ts";
 export * from "./breakdown.ts";
 export * from "./comparison.ts";
-export type { DomainBoard } from "./domain_board.ts";
+export type { BoardFigure, DomainBoard } from "./domain_board.ts";
 export * from "./figure.ts";
 export * from "./filter.ts";
 export { type FeedSettings, format_event_id, parse_event_id } from "./frame.ts";
 export type { DatabaseHealth, Health } from "./health.ts";
 export * from "./hub.ts";
 export * from "./measures.ts";
+export * from "./quantiles.ts";
 export { read_boards, type SnapshotSource } from "./snapshot.ts";
 export * from "./source.ts";
 export * from "./states_board.ts";

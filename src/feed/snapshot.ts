@@ -8,6 +8,7 @@ import { read_breakdowns } from "./breakdown.ts";
 import { read_cell_figures, read_changed_buckets, read_now } from "./cells.ts";
 import type { Condition } from "./filter.ts";
 import { read_lines } from "./lines.ts";
+import { read_quantiles } from "./quantiles.ts";
 import { mark_series, read_revised } from "./revision.ts";
 import { condition_of_cells } from "./source.ts";
 import { same_window } from "./view.ts";
@@ -89,13 +90,15 @@ async function read_board(
   const buckets = own ? { t: series.t, changed_at } : await read_changed_buckets(queryable, board, window);
   const revised_ms = await read_revised(queryable, days, window, buckets, newest_event_s, last?.marked ?? null);
   const now = await read_now(queryable, board, condition);
+  const stretch = { from_us: window.from_s * 1e6, to_us: window.to_s * 1e6 };
+  const quantiles = await read_quantiles(queryable, board, days, condition, stretch);
   const whole_at = own ? null : new Map(buckets.t.map((t, i) => [t, buckets.changed_at[i]!]));
   return {
     window,
     series: mark_series(series, { ...buckets, revised_ms }),
     // A mark may change while the bucket's own figures do not.
     changed_at: changed_at.map((at, i) => Math.max(at, whole_at?.get(series.t[i]!) ?? at)),
-    cards: cards_of(board, totals, now),
+    cards: cards_of(board, totals, now, quantiles),
     breakdowns: filter.length > 0 ? [] : await read_breakdowns(queryable, board, days, window),
     marked: { ...buckets, revised_ms },
   };

@@ -1,6 +1,7 @@
 import type { DomainBoard } from "./domain_board.ts";
 import { dimension_of } from "./breakdown.ts";
 import type { Condition, Filter, FilterFault } from "./filter.ts";
+import { quantile_cards } from "./quantiles.ts";
 import { DAY_S, LONGEST_FROM_STATES_S, type View, type ViewGrain, type Window } from "./view.ts";
 
 /** Which read model answers a view. Pure. */
@@ -31,6 +32,19 @@ export function condition_of_cells(board: DomainBoard, filter: Filter, grain: Vi
   if (others.length > 0) return null;
   return dimension_of(board, only.dimension)?.grains.includes(grain) ? only : null;
 }
+
+/** The cards that the cells of a condition do not have: how things are now crosses it, and not all dimensions keep sketches. */
+export function cards_lacking(board: DomainBoard, { dimension }: Condition): string[] {
+  const now = dimension === board.whole.dimension || dimension === board.now.dimension;
+  const quantiles = quantile_cards(board);
+  return board.cards.filter((card) =>
+    "now" in card ? !now : quantiles.has(card.name) && !keeps_sketches(board, dimension)
+  ).map(({ name }) => name);
+}
+
+/** Whether quantiles of a dimension's keys are kept. */
+export const keeps_sketches = (board: DomainBoard, dimension: string): boolean =>
+  (dimension_of(board, dimension)?.sketches ?? []).length > 0;
 
 /** Whether a window is longer than what is computed from states. */
 export const too_long_for_states = ({ from_s, to_s }: Pick<Window, "from_s" | "to_s">): boolean =>

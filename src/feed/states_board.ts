@@ -1,12 +1,13 @@
 import type { Queryable } from "../database/mod.ts";
-import type { Days } from "../kpi/mod.ts";
+import { bin_of, type Days, value_of } from "../kpi/mod.ts";
 import type { Breakdown, Cards, Series } from "./board.ts";
 import { type BucketRow, cards_of, series_of } from "./board_figures.ts";
 import { breakdowns_of, dimension_of, key_totals, type KeyTotals, tiles_of } from "./breakdown.ts";
 import type { BoardBreakdown, DomainBoard } from "./domain_board.ts";
-import type { Totals } from "./figure.ts";
+import { quantile_number, type Totals } from "./figure.ts";
 import type { Filter } from "./filter.ts";
 import { totals_of } from "./measures.ts";
+import { quantile_cards } from "./quantiles.ts";
 import { filter_sql, Parameters, type StatesRelation } from "./states_relation.ts";
 import { states_statement, type StatesWanted, type Stretch } from "./states_sql.ts";
 import type { Window } from "./view.ts";
@@ -20,6 +21,8 @@ export interface StatesRead {
   /** Sums over the whole stretch; zeros unless totals were wanted. */
   readonly totals: Totals;
   readonly keys: readonly KeyTotals[];
+  /** By card; none unless they were wanted. */
+  readonly quantiles: ReadonlyMap<string, number | null>;
 }
 
 /**
@@ -36,16 +39,28 @@ export async function read_states(
   // Compiling these statements takes longer than running them; what fits in memory is not written to files.
   await queryable.query("select set_config('jit', 'off', true), set_config('work_mem', '64MB', true)");
   const { text, values } = states_statement(board, relation, wanted, days);
-  const [found] = await queryable.query<{ series?: readonly BucketRow[]; keys?: readonly BucketRow[] | null }>(
-    text,
-    values,
-  );
+  const [found] = await queryable.query<{
+    series?: readonly BucketRow[];
+    keys?: readonly BucketRow[] | null;
+    quantiles?: Readonly<Record<string, string | null>>;
+  }>(text, values);
   const [totals, ...buckets] = found?.series ?? [];
   return {
     buckets: wanted.by === "all" ? [] : buckets,
     totals: totals_of(board, totals ?? {}),
     keys: (found?.keys ?? []).map(key_totals),
+    quantiles: quantiles_of(board, found?.quantiles ?? {}),
   };
+}
+
+/** Quantiles from exact values: what stands for the bin that holds each, as sketches tell it. */
+function quantiles_of(board: DomainBoard, values: Readonly<Record<string, string | null>>): StatesRead["quantiles"] {
+  return new Map(
+    [...quantile_cards(board)].map(([card, figure]) => {
+      const value = values[card] ?? null;
+      return [card, quantile_number(figure, value === null ? null : value_of(bin_of(BigInt(value))))];
+    }),
+  );
 }
 
 /** The breakdowns that come from states: those of the board, and those whose dimensions keep no windows in cells. */
@@ -95,12 +110,13 @@ export async function read_states_board(
     stretch: stretch_of(window),
     by: window.grain,
     breakdowns: wanted_breakdowns(board, listed, window, days),
+    quantiles: true,
   };
-  const { buckets, totals, keys } = await read_states(queryable, board, relation, wanted, days);
+  const { buckets, totals, keys, quantiles } = await read_states(queryable, board, relation, wanted, days);
   const now = await read_states_now(queryable, board, relation, filter);
   return {
     series: series_of(board, buckets),
-    cards: cards_of(board, totals, now),
+    cards: cards_of(board, totals, now, quantiles),
     breakdowns: breakdowns_of(board, listed, keys),
   };
 }
@@ -119,7 +135,7 @@ export async function read_states_breakdowns(
   listed: readonly BoardBreakdown[],
 ): Promise<Breakdown[]> {
   const breakdowns = wanted_breakdowns(board, listed, window, days);
-  const wanted = { filter, stretch: stretch_of(window), by: "none", breakdowns } as const;
+  const wanted = { filter, stretch: stretch_of(window), by: "none", breakdowns, quantiles: false } as const;
   return breakdowns_of(board, listed, (await read_states(queryable, board, relation, wanted, days)).keys);
 }
 
@@ -132,8 +148,9 @@ export async function read_states_cards(
   stretch: { readonly from_s: number; readonly to_s: number },
   days: Days,
 ): Promise<Cards> {
-  const wanted = { filter, stretch: stretch_of(stretch), by: "all", breakdowns: [] } as const;
-  return cards_of(board, (await read_states(queryable, board, relation, wanted, days)).totals, null);
+  const wanted = { filter, stretch: stretch_of(stretch), by: "all", breakdowns: [], quantiles: true } as const;
+  const { totals, quantiles } = await read_states(queryable, board, relation, wanted, days);
+  return cards_of(board, totals, null, quantiles);
 }
 
 /** The series of a window under a filter. */
@@ -145,7 +162,7 @@ export async function read_states_series(
   window: Window,
   days: Days,
 ): Promise<Series> {
-  const wanted = { filter, stretch: stretch_of(window), by: window.grain, breakdowns: [] } as const;
+  const wanted = { filter, stretch: stretch_of(window), by: window.grain, breakdowns: [], quantiles: false } as const;
   return series_of(board, (await read_states(queryable, board, relation, wanted, days)).buckets);
 }
 

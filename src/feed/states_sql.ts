@@ -1,9 +1,10 @@
 import { bucket_end, type Days, format_time } from "../kpi/mod.ts";
 import { plain_array } from "../database/mod.ts";
-import type { BoardBreakdown, DomainBoard } from "./domain_board.ts";
+import type { BoardBreakdown, DomainBoard, QuantileFigure } from "./domain_board.ts";
 import { ranked_keys_sql, TOP } from "./breakdown.ts";
 import type { Filter } from "./filter.ts";
 import { figure_of } from "./measures.ts";
+import { quantile_cards } from "./quantiles.ts";
 import { filter_sql, key_sql, Parameters, type StatesRelation } from "./states_relation.ts";
 import type { ViewGrain } from "./view.ts";
 
@@ -23,6 +24,8 @@ export interface StatesWanted {
   /** Totals alone, or by buckets too; `none`: neither. */
   readonly by: ViewGrain | "all" | "none";
   readonly breakdowns: readonly { readonly breakdown: BoardBreakdown; readonly stretch: Stretch }[];
+  /** Whether the quantiles among the board's cards are, over the same stretch as totals. */
+  readonly quantiles: boolean;
 }
 
 export interface StatesStatement {
@@ -51,6 +54,13 @@ export function states_statement(
   if (wanted.by !== "none") {
     const bucket = bucket_sql(wanted.by, wanted.stretch, days, parameters);
     parts.push(`(select json_agg(rows) from (${series_sql(board, bucket, within(wanted.stretch))}) rows) as series`);
+  }
+  const cards = wanted.quantiles ? [...quantile_cards(board)] : [];
+  if (cards.length > 0) {
+    const quantiles = cards.map(([card, figure]) =>
+      `'${card}', ${quantile_sql(board, figure, within(wanted.stretch))}`
+    );
+    parts.push(`json_build_object(${quantiles.join(", ")}) as quantiles`);
   }
   if (wanted.breakdowns.length > 0) {
     const totals = alike(wanted.breakdowns).map((group) => keys_sql(board, group, within(group.stretch)));
@@ -95,6 +105,23 @@ function bucket_sql(by: ViewGrain | "all", { from_us, to_us }: Stretch, days: Da
 const WIDTH = { "1m": "1 minute", "5m": "5 minutes", "1h": "1 hour" } as const;
 
 type Within = (at: string) => string;
+
+/**
+ * The value of nearest rank, by arithmetic of integers as `nearest_rank` has it; null of none. (`percentile_disc` takes the
+ * rank from doubles: of 100 values and 0.55 the 56th.)
+ */
+function quantile_sql(board: DomainBoard, { sketch, q }: QuantileFigure, within: Within): string {
+  const declared = board.sketches.find(({ name }) => name === sketch);
+  const slot = declared && board.facts.find(({ adds }) => declared.of in adds && declared.count in adds);
+  if (declared === undefined || slot === undefined) {
+    throw new Error(`compute quantiles of ${sketch}: no fact adds to it`);
+  }
+  const value = slot.adds[declared.of], counted = slot.adds[declared.count];
+  return `(select (array_agg(value order by value))[greatest((count(*) * ${
+    Math.round(q * 10_000)
+  } + 9999) / 10000, 1)::integer]::text
+           from (select ${value} as value from states where ${within(slot.at)} and ${counted} > 0) counted)`;
+}
 
 /** A row of totals, without a bucket, then a row for each bucket. */
 function series_sql(board: DomainBoard, bucket: (at: string) => string, within: Within): string {

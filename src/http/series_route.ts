@@ -1,5 +1,18 @@
 import { z } from "@hono/zod-openapi";
-import { dimension_of, figure_number, figure_of, figure_text, sum_columns, totals_of } from "../feed/mod.ts";
+import {
+  type BoardFigure,
+  declared_figure,
+  dimension_of,
+  type DomainBoard,
+  figure_number,
+  figure_text,
+  quantile_number,
+  quantile_text,
+  read_quantile_series,
+  sum_columns,
+  totals_of,
+} from "../feed/mod.ts";
+import type { Queryable } from "../database/mod.ts";
 import { bucket_end, bucket_start, format_time, type Grain, GRAINS } from "../kpi/mod.ts";
 import { add_endpoint, type App } from "./endpoint.ts";
 import { dimension_parameter, type KpiSource } from "./kpi_source.ts";
@@ -46,7 +59,15 @@ export function add_series_route(app: App, source: KpiSource): void {
     params: {},
     answer: { type: "application/json", schema: SERIES },
     respond: ({ measure, grain, from, to, dimension, key }, request) => {
-      const kept = dimension_of(board, dimension)?.grains ?? [];
+      const figure = declared_figure(board, measure);
+      const found = dimension_of(board, dimension);
+      const kept = (figure.kind === "quantile" ? found?.sketches : found?.grains) ?? [];
+      if (kept.length === 0) {
+        const detail = `expected one of ${
+          board.dimensions.filter((d) => d.sketches).map(({ name }) => name).join(", ")
+        }`;
+        return bad_request(`${dimension} keeps no sketches`, [{ path: "dimension", detail }]);
+      }
       if (!kept.includes(grain)) {
         const grains = GRAINS.filter((name) => kept.includes(name)).join(", ");
         return bad_request(`${dimension} is not kept by ${grain}`, [{
@@ -61,23 +82,42 @@ export function add_series_route(app: App, source: KpiSource): void {
         const detail = `expected at most ${MOST_POINTS} buckets; take a coarser grain or a shorter range`;
         return bad_request("the range is too long for its grain", [{ path: "grain", detail }]);
       }
-      const figure = figure_of(board, measure);
       return answer_from_log(request, source, async (transaction) => {
-        const rows = await transaction.query<Record<string, string | null>>(
-          `select (extract(epoch from bucket) * 1000000)::bigint as at_us, ${sum_columns(board)}
-           from ${board.tables.cells} cells
-           where grain = $1 and dimension = $2 and key = $3 and bucket >= $4::timestamptz and bucket < $5::timestamptz
-           group by bucket order by bucket`,
-          [grain, dimension, key, format_time(from_us), format_time(to_us)],
-        );
-        const points = rows.map((row) => {
-          const totals = totals_of(board, row);
-          const value = figure.unit === "money" ? figure_text(figure, totals, 2) : figure_number(figure, totals);
-          return { at: format_time(Number(row.at_us)), value };
-        });
+        const points = await read_points(transaction, board, figure, { grain, dimension, key, from_us, to_us });
         const range = { from: format_time(from_us), to: format_time(to_us) };
         return JSON.stringify({ measure, unit: figure.unit, grain, dimension, key, ...range, points });
       });
     },
+  });
+}
+
+interface Cells {
+  readonly grain: Grain;
+  readonly dimension: string;
+  readonly key: string;
+  readonly from_us: number;
+  readonly to_us: number;
+}
+
+/** The figure of each bucket that exists. */
+async function read_points(queryable: Queryable, board: DomainBoard, figure: BoardFigure, cells: Cells) {
+  if (figure.kind === "quantile") {
+    const quantiles = await read_quantile_series(queryable, board, figure, cells);
+    return quantiles.map(({ at_us, value }) => ({
+      at: format_time(at_us),
+      value: figure.unit === "money" ? quantile_text(figure, value, 2) : quantile_number(figure, value),
+    }));
+  }
+  const rows = await queryable.query<Record<string, string | null>>(
+    `select (extract(epoch from bucket) * 1000000)::bigint as at_us, ${sum_columns(board)}
+     from ${board.tables.cells} cells
+     where grain = $1 and dimension = $2 and key = $3 and bucket >= $4::timestamptz and bucket < $5::timestamptz
+     group by bucket order by bucket`,
+    [cells.grain, cells.dimension, cells.key, format_time(cells.from_us), format_time(cells.to_us)],
+  );
+  return rows.map((row) => {
+    const totals = totals_of(board, row);
+    const value = figure.unit === "money" ? figure_text(figure, totals, 2) : figure_number(figure, totals);
+    return { at: format_time(Number(row.at_us)), value };
   });
 }

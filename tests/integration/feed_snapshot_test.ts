@@ -35,6 +35,9 @@ database_test("a board's series, cards and breakdowns come from the cells of its
   // Outside the window: before it, and a coarser grain of the same time.
   await put_whole(database, "2026-03-01T11:00:00Z", { trips: 100, completed: 100 });
   await put_whole(database, "2026-03-01T12:00:00Z", { trips: 100 }, ["5m", "1h"]);
+  await database.script(
+    "insert into trip_sketches values ('1m', '2026-03-01 12:00Z', 'none', 'all', 'fare_micros', '{405}', '{3}')",
+  );
   const status = { grain: "all", bucket: "1970-01-01T00:00:00Z", dimension: "status" };
   await put_cell(database, { ...status, key: "in_progress" }, { trips: 7 });
   await put_cell(database, { ...status, key: "requested" }, { trips: 2 });
@@ -63,6 +66,10 @@ database_test("a board's series, cards and breakdowns come from the cells of its
     max_fare: 20.5,
     average_distance_km: 12.4,
     average_duration_min: 31,
+    fare_p50: 10.241437,
+    fare_p95: 10.241437,
+    duration_p50_min: null,
+    duration_p95_min: null,
     tips: 0,
     conflicts: 0,
   });

@@ -74,6 +74,11 @@ database_test("a series gives a figure's points, money as decimal text", async (
   });
   const cashed = await json(get(`/api/v1/kpis/series?measure=average_fare&${range}&dimension=payment_method&key=cash`));
   assert.deepEqual(cashed.points, [{ at: "2026-03-01T10:00:00.000000Z", value: "1.50" }]);
+  await database.script(
+    "insert into trip_sketches values ('1h', '2026-03-01 11:00Z', 'none', 'all', 'fare_micros', '{405,420}', '{3,1}')",
+  );
+  const half = await json(get(`/api/v1/kpis/series?measure=fare_p50&${range}`));
+  assert.deepEqual([half.unit, half.points], ["money", [{ at: "2026-03-01T11:00:00.000000Z", value: "10.241437" }]]);
   const distance = await json(
     get(`/api/v1/kpis/series?measure=distance_km&${range}&dimension=payment_method&key=cash`),
   );
@@ -217,6 +222,10 @@ database_test("what is wrong with a request is said for each parameter", async (
       ["grain"],
     ],
     ["/api/v1/kpis/series?measure=toString&grain=1m&from=2026-01-01T00:00:00Z&to=2026-01-01T01:00:00Z", ["measure"]],
+    [
+      "/api/v1/kpis/series?measure=fare_p95&grain=1h&from=2026-01-01T00:00:00Z&to=2026-01-01T01:00:00Z&dimension=pickup_zone",
+      ["dimension"],
+    ],
     ["/api/v1/kpis/breakdown?dimension=color", ["dimension"]],
     ["/api/v1/kpis/breakdown?dimension=city&from=2026-01-01T00:00:00Z", ["to"]],
     ["/api/v1/trips?limit=0", ["limit"]],

@@ -117,7 +117,7 @@ empty_database_test(
     const kept = await sketches();
     assert.ok(kept.length > 1_000);
     await database.script(
-      "drop table trip_sketches; drop function sketch_bin; delete from schema_migrations where version = 6",
+      "drop table trip_sketches; drop function sketch_bin; delete from schema_migrations where name = 'sketches'",
     );
     assert.equal((await migrate(database)).length, 1);
     assert.deepEqual(await sketches(), kept);

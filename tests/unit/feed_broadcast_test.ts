@@ -20,7 +20,7 @@ const UTC = days_in("UTC");
 const SETTINGS = { build: "test", time_zone: "UTC", currency: "USD" };
 const BOARD = {
   lines: { event: "trip", list: "trips", fields: [] },
-  tables: { states: "trips", cells: "trip_cells" },
+  tables: trips_board.tables,
 };
 /** A board of cells without anything from the slow lane. */
 const STILL = {

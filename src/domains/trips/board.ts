@@ -1,5 +1,5 @@
 import type { BoardField, DomainBoard } from "../board.ts";
-import { TRIP_DIMENSIONS, TRIP_MEASURES } from "./catalog.ts";
+import { TRIP_DIMENSIONS, TRIP_MEASURES, TRIP_SKETCHES } from "./catalog.ts";
 import { TRIP_DATES, TRIP_FACTS } from "./state_facts.ts";
 
 const MICROS = 1_000_000;
@@ -8,6 +8,8 @@ const MINUTE_MS = 60_000;
 
 const count = (measure: string) => ({ kind: "total", unit: "count", measure, per: 1 } as const);
 const money = (measure: string) => ({ kind: "total", unit: "money", measure, per: MICROS } as const);
+const fare = (q: number) => ({ kind: "quantile", unit: "money", sketch: "fare_micros", q, per: MICROS } as const);
+const duration = (q: number) => ({ kind: "quantile", unit: "min", sketch: "duration_ms", q, per: MINUTE_MS } as const);
 const text = (name: string): BoardField => ({ name, sql: `states.${name}`, kind: "text", per: 1 });
 const number = (name: string, column: string, per: number): BoardField => ({
   name,
@@ -19,11 +21,12 @@ const shown = (name: string) => ({ name, figure: name });
 
 /** The board of trips: what the page and the API show of `trips` and `trip_cells`. */
 export const trips_board: DomainBoard = {
-  tables: { states: "trips", cells: "trip_cells" },
+  tables: { states: "trips", cells: "trip_cells", sketches: "trip_sketches" },
   stream_column: "trip_id",
   whole: { dimension: "none", key: "all" },
   dimensions: TRIP_DIMENSIONS,
   measures: TRIP_MEASURES,
+  sketches: TRIP_SKETCHES,
   facts: TRIP_FACTS,
   dates: TRIP_DATES,
   figures: {
@@ -47,6 +50,10 @@ export const trips_board: DomainBoard = {
       count: "duration_count",
       per: MINUTE_MS,
     },
+    fare_p50: fare(0.5),
+    fare_p95: fare(0.95),
+    duration_p50_min: duration(0.5),
+    duration_p95_min: duration(0.95),
   },
   series: ["trips", "requested", "started", "completed", "canceled", "revenue", "distance_km"],
   compared_series: ["completed", "revenue"],
@@ -62,6 +69,10 @@ export const trips_board: DomainBoard = {
     shown("max_fare"),
     shown("average_distance_km"),
     shown("average_duration_min"),
+    shown("fare_p50"),
+    shown("fare_p95"),
+    shown("duration_p50_min"),
+    shown("duration_p95_min"),
     shown("tips"),
     shown("conflicts"),
   ],
