@@ -5,6 +5,7 @@ import quarantine from "../../migrations/0004_quarantine.sql" with { type: "text
 import pickup_h3 from "../../migrations/0005_pickup_h3.sql" with { type: "text" };
 import batch_watermarks from "../../migrations/0006_batch_watermarks.sql" with { type: "text" };
 import sketches from "../../migrations/0007_sketches.sql" with { type: "text" };
+import states_boards from "../../migrations/0008_states_boards.sql" with { type: "text" };
 
 /** A migration: forward only, one purpose. */
 export interface Migration {
@@ -22,4 +23,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 5, name: "pickup_h3", sql: pickup_h3 },
   { version: 6, name: "batch_watermarks", sql: batch_watermarks },
   { version: 7, name: "sketches", sql: sketches },
+  { version: 8, name: "states_boards", sql: states_boards },
 ];

@@ -18,6 +18,8 @@ export * from "./fold_recorded.ts";
 export * from "./hash.ts";
 export * from "./head.ts";
 export * from "./held.ts";
+export * from "./moment.ts";
+export * from "./past_streams.ts";
 export { type QuarantinedMessage, read_headers, SettledElsewhere, type Settlement } from "./quarantine.ts";
 export * from "./read.ts";
 export * from "./stream_states.ts";

@@ -63,6 +63,16 @@ export class StreamChangedElsewhere extends Error {
 const text_of = (type: StateColumn<unknown>["type"], value: string | number | bigint): string =>
   type === "timestamptz" ? format_time(value as number) : String(value);
 
+/** States as columns: for each an array literal of its values. */
+export function column_literals<S>(columns: readonly StateColumn<S>[], states: readonly S[]): string[] {
+  return columns.map(({ get, type }) => {
+    const column = states.map((state) => get(state));
+    return type === "text"
+      ? text_array(column as (string | null)[])
+      : plain_array(column.map((value) => value === null ? null : text_of(type, value)));
+  });
+}
+
 const select_list = <S>(columns: readonly StateColumn<S>[]): string =>
   columns.map(({ name, type }) =>
     type === "timestamptz" ? `(extract(epoch from ${name}) * 1000000)::bigint as ${name}` : name
@@ -184,12 +194,7 @@ export class StreamStates<State> {
     return [
       text_array(changes.map((change) => change.stream_id)),
       plain_array(changes.map((change) => change.revision)),
-      ...this.#domain.columns.map(({ get, type }) => {
-        const column = changes.map(({ state }) => get(state));
-        return type === "text"
-          ? text_array(column as (string | null)[])
-          : plain_array(column.map((value) => value === null ? null : text_of(type, value)));
-      }),
+      ...column_literals(this.#domain.columns, changes.map(({ state }) => state)),
       plain_array(changes.map((change) => format_time(change.last_us))),
       text_array(changes.map((change) => change.last_event_id)),
     ];

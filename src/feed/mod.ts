@@ -20,6 +20,7 @@ export * from "./measures.ts";
 export * from "./quantiles.ts";
 export { read_boards, type SnapshotSource } from "./snapshot.ts";
 export * from "./source.ts";
+export { past_states, type PastStates } from "./past_states.ts";
 export * from "./states_board.ts";
 export { filter_sql, Parameters, present_states, type StatesRelation } from "./states_relation.ts";
 export { tile } from "./tiles.ts";

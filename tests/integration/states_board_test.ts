@@ -23,43 +23,13 @@ import { oracle } from "../support/oracle/mod.ts";
 import { oracle_board, type OracleKey } from "../support/oracle/board.ts";
 import { local_days } from "../support/oracle/local_day.ts";
 import { shared_postgres } from "../support/postgres.ts";
-import { RANDOM_TIMES, trip_event } from "../support/random_trips.ts";
+import { random_filter, random_span, trip_event } from "../support/random_trips.ts";
 import { feed, LIMITS, message, migrated, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";
 
 const DAYS = days_in(TEST_TIME_ZONE);
 const LOCAL_DAY = local_days(TEST_TIME_ZONE);
 const BROKER_MS = Date.UTC(2026, 2, 9, 12);
 const runs = (fallback: number) => ({ numRuns: Number(Deno.env.get("TACHO_TEST_RUNS") ?? fallback) });
-
-/** Stretches that cut through what happened, at every grain. */
-const span = fc.oneof(
-  ...[[60, "15m"], [60, "1h"], [300, "6h"], [3_600, "7d"]].map(([step, range]) =>
-    fc.integer({ min: 0, max: Math.ceil((RANDOM_TIMES.to_s - RANDOM_TIMES.from_s) / Number(step)) })
-      .map((steps) => ({ range, to_s: RANDOM_TIMES.from_s + steps * Number(step) } as Pick<View, "range" | "to_s">))
-  ),
-  fc.integer({ min: 0, max: 3 }).map((back) => ({
-    range: "custom",
-    from_s: RANDOM_TIMES.from_s - (46 + back) * 86_400,
-    to_s: RANDOM_TIMES.to_s - 3_600 * back,
-  } as const)),
-) as fc.Arbitrary<View>;
-
-const KEYS = {
-  status: ["requested", "in_progress", "completed", "canceled", "nonsense"],
-  city: ["Chicago", "Boston", "unknown", 'a "b\\c, {d}'],
-  driver: ["D1", "D2", "unknown"],
-  passenger: ["P1", "unknown"],
-  pickup_zone: ["Z1", "Z2", "Z3", "unknown"],
-  payment_method: ["card", "unknown"],
-} as const;
-const condition = (Object.keys(KEYS) as (keyof typeof KEYS)[]).map((dimension) =>
-  fc.record({
-    dimension: fc.constant(dimension),
-    keys: fc.subarray([...KEYS[dimension]], { minLength: 1 }),
-    excluded: fc.boolean(),
-  })
-);
-const filter = fc.uniqueArray(fc.oneof(...condition), { maxLength: 3, selector: ({ dimension }) => dimension });
 
 async function with_events(events: readonly unknown[], work: (database: Database) => Promise<void>): Promise<void> {
   const { url } = await (await shared_postgres()).create_database(migrated);
@@ -89,7 +59,7 @@ tacho_test({
   async fn() {
     const events = fc.array(trip_event, { minLength: 20, maxLength: 150 });
     await fc.assert(
-      fc.asyncProperty(events, fc.array(span, { minLength: 4, maxLength: 6 }), async (all, spans) => {
+      fc.asyncProperty(events, fc.array(random_span, { minLength: 4, maxLength: 6 }), async (all, spans) => {
         await with_events(all, async (database) => {
           const views = spans.map((each): View => ({ ...each, filter: [], compare: "weekday" }));
           const watched = new Map(
@@ -107,7 +77,7 @@ tacho_test({
           }
         });
       }),
-      runs(4),
+      runs(3),
     );
   },
 });
@@ -117,7 +87,7 @@ tacho_test({
   needs: ["postgres"],
   async fn() {
     const events = fc.array(trip_event, { minLength: 30, maxLength: 200 });
-    const views = fc.array(fc.tuple(span, filter), { minLength: 12, maxLength: 12 });
+    const views = fc.array(fc.tuple(random_span, random_filter), { minLength: 12, maxLength: 12 });
     await fc.assert(
       fc.asyncProperty(events, views, async (all, asked) => {
         const sent = all.map((each, offset) => ({ topic: "trips", partition: 0, ...message(offset, each, BROKER_MS) }));
@@ -131,7 +101,7 @@ tacho_test({
           }
         });
       }),
-      runs(4),
+      runs(3),
     );
   },
 });

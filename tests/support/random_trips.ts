@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import type { Filter, Span } from "../../src/feed/mod.ts";
 
 /**
  * Random trip events for tests of boards: few trips and keys, times close together around the end of winter time in New York, late
@@ -47,3 +48,37 @@ export const trip_event = fc.record({
   distance_km: maybe(1.5, 0, 12.3456),
   duration_min: maybe(10, 0.5),
 }, { requiredKeys: ["trip_id", "event_id", "occurred_at", "type", "fare"] });
+
+/** Stretches that cut through what happened, at every grain. */
+export const random_span = fc.oneof(
+  ...[[60, "15m"], [60, "1h"], [300, "6h"], [3_600, "7d"]].map(([step, range]) =>
+    fc.integer({ min: 0, max: Math.ceil((RANDOM_TIMES.to_s - RANDOM_TIMES.from_s) / Number(step)) })
+      .map((steps) => ({ range, to_s: RANDOM_TIMES.from_s + steps * Number(step) } as Span))
+  ),
+  fc.integer({ min: 0, max: 3 }).map((back) => ({
+    range: "custom",
+    from_s: RANDOM_TIMES.from_s - (46 + back) * 86_400,
+    to_s: RANDOM_TIMES.to_s - 3_600 * back,
+  } as const)),
+) as fc.Arbitrary<Span>;
+
+const KEYS = {
+  status: ["requested", "in_progress", "completed", "canceled", "nonsense"],
+  city: ["Chicago", "Boston", "unknown", 'a "b\\c, {d}'],
+  driver: ["D1", "D2", "unknown"],
+  passenger: ["P1", "unknown"],
+  pickup_zone: ["Z1", "Z2", "Z3", "unknown"],
+  payment_method: ["card", "unknown"],
+} as const;
+const condition = (Object.keys(KEYS) as (keyof typeof KEYS)[]).map((dimension) =>
+  fc.record({
+    dimension: fc.constant(dimension),
+    keys: fc.subarray([...KEYS[dimension]], { minLength: 1 }),
+    excluded: fc.boolean(),
+  })
+);
+/** Filters of up to three conditions, some on keys that nothing has. */
+export const random_filter: fc.Arbitrary<Filter> = fc.uniqueArray(fc.oneof(...condition), {
+  maxLength: 3,
+  selector: ({ dimension }) => dimension,
+});
