@@ -42,3 +42,8 @@ export function is_outage(error: unknown): boolean {
   const state = sqlstate(error);
   return state !== null && !DATA_STATES.test(state);
 }
+
+/** Whether a statement was ended because it took longer than it may. */
+export function took_too_long(error: unknown): boolean {
+  return sqlstate(error) === "57014";
+}

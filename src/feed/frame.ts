@@ -58,13 +58,23 @@ export function hello_frame(
   health: Health,
   now_ms: number,
 ): string {
-  const { view, window, position } = board;
+  const data = board_data(reading, board, settings, now_ms);
   const { log_id } = reading;
-  return encode("hello", { log_id, position }, {
+  return encode("hello", { log_id, position: board.position }, { ...data, build: settings.build, health });
+}
+
+/** All that is said of a board. `now_ms` is when it was read. */
+export function board_data(
+  { log_id, newest_event_ms }: Pick<Reading, "log_id" | "newest_event_ms">,
+  board: ShownBoard,
+  settings: Omit<FrameSettings, "build">,
+  now_ms: number,
+): Record<string, unknown> {
+  const { view, window, position } = board;
+  return {
     log_id,
     position,
     now_ms,
-    build: settings.build,
     range: view.range,
     grain: window.grain,
     step_s: window.step_s,
@@ -79,13 +89,16 @@ export function hello_frame(
     ...figures_of(board, settings, now_ms),
     ...compared_series_of(board),
     [settings.lines]: board.lines,
-    health,
-    newest_event_ms: reading.newest_event_ms,
-  });
+    newest_event_ms,
+  };
 }
 
 /** What hello and kpi say whole. */
-function figures_of(board: ShownBoard, settings: FrameSettings, now_ms: number): Record<string, unknown> {
+function figures_of(
+  board: ShownBoard,
+  settings: Pick<FrameSettings, "states">,
+  now_ms: number,
+): Record<string, unknown> {
   const { sources, states, failed } = board;
   const named = (origin: Origin) => origin === "cells" ? "cells" : settings.states;
   return {

@@ -1,4 +1,4 @@
-import { sqlstate } from "../database/mod.ts";
+import { took_too_long } from "../database/mod.ts";
 import { backoff_ms, type Clock, type Logger } from "../runtime/mod.ts";
 import type { Compared, LaneFigures, Watched } from "./board.ts";
 import { comparisons_of } from "./comparison.ts";
@@ -12,8 +12,6 @@ const LEAST_GAP_MS = { filtered: 1_000, whole: 10_000 } as const;
 /** Comparisons are read anew when a minute (or a bucket) has turned; for events that come late to them at most this often. */
 const LATE_GAP_MS = 15_000;
 const BACKOFF_MS = { first: 2_000, cap: 60_000 } as const;
-/** The SQLSTATE of a statement that took too long. */
-const QUERY_CANCELED = "57014";
 
 /** What the lane knows of a view. */
 export interface LaneState {
@@ -218,7 +216,7 @@ export class Lane {
   }
 
   #words_of(error: unknown): string {
-    if (sqlstate(error) === QUERY_CANCELED) {
+    if (took_too_long(error)) {
       return `took longer than ${(this.source.lane_timeout_ms ?? LANE_TIMEOUT_MS) / 1000} s; take a shorter range`;
     }
     return error instanceof Error ? error.message : String(error);

@@ -1,6 +1,6 @@
 import { type Queryable, snapshot } from "../database/mod.ts";
 import { read_head } from "../event_log/mod.ts";
-import type { Cards, Compared, LaneFigures, Line, Watched, WindowFigures } from "./board.ts";
+import type { Cards, Compared, LaneFigures, Line, Series, Watched, WindowFigures } from "./board.ts";
 import { cards_of } from "./board_figures.ts";
 import { tiles_of } from "./breakdown.ts";
 import { read_cell_figures, read_cell_totals, read_changed_buckets } from "./cells.ts";
@@ -75,7 +75,7 @@ export function read_lane_figures(
         breakdowns: await read_states_breakdowns(reading, board, states, filter, window, days, listed),
       };
     }
-    const lines = lines_since(await read_lines(reading, board, filter, position), position, before);
+    const lines = lines_since(await read_lines(reading, board, states, filter, position), position, before);
     if (too_long) return { ...answer, lines };
     const { series, cards, breakdowns } = await read_states_board(reading, board, states, filter, window, days);
     const condition = condition_of_cells(board, filter, window.grain);
@@ -112,14 +112,27 @@ export function read_compared(source: LaneSource, { view, window }: Watched, now
       const of_stretch = await read_compared_cards(reading, source, { view, window }, comparisons[name]);
       cards.push([name, { ...stretch, cards: of_stretch }] as const);
     }
-    const series = await read_compared_series(reading, source, { view, window }, comparisons[view.compare]);
+    const comparison = comparisons[view.compare];
+    const series = await read_compared_series(reading, source, { view, window }, comparison);
     return {
       log_id,
       position,
       cards: Object.fromEntries(cards) as Record<ComparisonName, Compared["cards"][ComparisonName]>,
-      series: { name: view.compare, shift_s: comparisons[view.compare].shift_s, ...series },
+      series: present_series(source, { view, window }, comparison, series),
     };
   });
+}
+
+/** The series of a comparison, moved into the present. */
+export function present_series(
+  { board, days }: Pick<SnapshotSource, "board" | "days">,
+  { view, window }: Watched,
+  comparison: Comparison,
+  series: Series,
+): Compared["series"] {
+  const columns = board.compared_series.map((name) => [name, series[name] ?? []] as const);
+  const t = series.t.map((t) => present_of(t, window, comparison, days));
+  return { name: view.compare, shift_s: comparison.shift_s, t, ...Object.fromEntries(columns) };
 }
 
 async function read_compared_cards(
@@ -143,11 +156,9 @@ async function read_compared_series(
   { board, days }: LaneSource,
   { view: { filter }, window }: Watched,
   comparison: Comparison,
-): Promise<Record<string, readonly number[]>> {
+): Promise<Series> {
   const condition = condition_of_cells(board, filter, window.grain);
-  const series = condition === null
+  return condition === null
     ? await read_states_series(reading, board, present_states(board), filter, comparison.window, days)
     : (await read_cell_figures(reading, board, condition, comparison.window)).series;
-  const columns = board.compared_series.map((name) => [name, series[name] ?? []] as const);
-  return { t: series.t.map((t) => present_of(t, window, comparison, days)), ...Object.fromEntries(columns) };
 }

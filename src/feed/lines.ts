@@ -3,7 +3,7 @@ import type { Line } from "./board.ts";
 import type { DomainBoard } from "./domain_board.ts";
 import type { Filter } from "./filter.ts";
 import { integer } from "./measures.ts";
-import { filter_sql, Parameters } from "./states_relation.ts";
+import { filter_sql, Parameters, type StatesRelation } from "./states_relation.ts";
 
 /** The newest states: those of the last events in the log. */
 
@@ -14,10 +14,15 @@ const TAIL = 400;
 /** As above, under a filter: most of the tail may not match. */
 const FILTERED_TAIL = 5_000;
 
-/** Reads the newest states that a filter counts, newest first; of older ones than the tail of the log nothing is told. */
+/**
+ * Reads the newest states that a filter counts, newest first; of older ones than the tail of the log nothing is told.
+ * @param relation the states as of the position
+ * @param position where the log ends
+ */
 export async function read_lines(
   queryable: Queryable,
   board: DomainBoard,
+  relation: StatesRelation,
   filter: Filter,
   position: number,
 ): Promise<Line[]> {
@@ -26,15 +31,16 @@ export async function read_lines(
     `${kind === "time" ? `floor(extract(epoch from ${sql}) * 1000)::bigint` : sql} as ${name}`
   );
   const whole = filter.length === 0;
-  const parameters = new Parameters([position - (whole ? TAIL : FILTERED_TAIL)]);
+  const parameters = new Parameters(relation.values);
+  const after = parameters.add(position - (whole ? TAIL : FILTERED_TAIL)), last = parameters.add(position);
   const text = `select newest.position as position, ${fields.join(", ")}
-           from (select stream_id, max(position) as position from events where position > $1
+           from (select stream_id, max(position) as position from events where position > ${after} and position <= ${last}
                  group by stream_id order by 2 desc ${whole ? `limit ${LINES}` : ""}) newest
-           join ${tables.states} states on states.${stream_column} = newest.stream_id
+           join ${relation.sql} states on states.${stream_column} = newest.stream_id
            where ${filter_sql(board, filter, parameters)}
            order by newest.position desc limit ${LINES}`;
   const rows = await queryable.query<Record<string, string | null>>(
-    whole ? { name: `feed_lines_${tables.states}`, text } : text,
+    whole && relation.sql === tables.states ? { name: `feed_lines_${tables.states}`, text } : text,
     parameters.values,
   );
   return rows.map((row) => {

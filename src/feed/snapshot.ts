@@ -11,6 +11,7 @@ import { read_lines } from "./lines.ts";
 import { read_quantiles } from "./quantiles.ts";
 import { mark_series, read_revised } from "./revision.ts";
 import { condition_of_cells } from "./source.ts";
+import { present_states } from "./states_relation.ts";
 import { same_window } from "./view.ts";
 
 /** Reads boards out of the read models: SQL made from the domain's board declaration. */
@@ -67,7 +68,7 @@ export async function read_boards(
       position: seen.position,
       newest_event_ms: seen.watermark_us === null ? null : Math.floor(seen.watermark_us / 1000),
       boards,
-      lines: kept?.lines ?? await read_lines(transaction, declared, [], seen.position),
+      lines: kept?.lines ?? await read_lines(transaction, declared, present_states(declared), [], seen.position),
       recorded_ms: await read_recorded(transaction, resumed),
     };
   });

@@ -1,8 +1,9 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
-import { is_outage, sqlstate } from "../database/mod.ts";
+import { is_outage, took_too_long } from "../database/mod.ts";
 import type { FeedHub } from "../feed/mod.ts";
 import type { Logger } from "../runtime/mod.ts";
 import { is_authorized, is_guarded } from "./auth.ts";
+import { add_board_route, type BoardSource } from "./board_route.ts";
 import { add_breakdown_route } from "./breakdown_route.ts";
 import { add_daily_route } from "./daily_route.ts";
 import type { App, Bindings } from "./endpoint.ts";
@@ -10,7 +11,6 @@ import { add_entity_routes } from "./entity_routes.ts";
 import { add_event_intake_route, type EventIntake, EVENTS_PATH, MOST_INTAKE_BYTES } from "./event_intake_route.ts";
 import { add_feed_route } from "./feed_route.ts";
 import { SECURITY_HEADERS } from "./headers.ts";
-import type { KpiSource } from "./kpi_source.ts";
 import { add_operation_routes, type OperationSource } from "./operation_routes.ts";
 import { not_found, problem } from "./problem.ts";
 import { add_series_route } from "./series_route.ts";
@@ -20,7 +20,7 @@ import type { TripSource } from "./trip_route.ts";
 import { add_trip_routes } from "./trip_routes.ts";
 
 /** What the HTTP app is made of. */
-export interface AppDeps extends KpiSource, OperationSource, Pick<TripSource, "currency" | "history"> {
+export interface AppDeps extends BoardSource, OperationSource, Pick<TripSource, "history"> {
   readonly intake: EventIntake;
   readonly hub: FeedHub;
   readonly logger: Logger;
@@ -35,8 +35,6 @@ export type Handler = (request: Request, bindings: Bindings) => Promise<Response
 
 /** Largest body of a request; events may be more. */
 const MOST_BODY_BYTES = 16_384;
-/** The SQLSTATE of a statement that took too long. */
-const QUERY_CANCELED = "57014";
 
 /** Makes the app: page, API, feed, probes. */
 export function make_app(deps: AppDeps): Handler {
@@ -55,6 +53,7 @@ export function make_app(deps: AppDeps): Handler {
     await next();
   });
   add_feed_route(app, deps);
+  add_board_route(app, deps);
   add_daily_route(app, deps);
   add_series_route(app, deps);
   add_breakdown_route(app, deps);
@@ -105,7 +104,7 @@ function unauthorized(): Response {
 
 /** What a client hears of a failure: enough to know whether to retry, nothing of the inside. */
 function failure(error: Error): Response {
-  if (sqlstate(error) === QUERY_CANCELED) {
+  if (took_too_long(error)) {
     return problem({ status: 503, title: "Took too long", detail: "ask for a shorter range or a coarser grain" });
   }
   if (is_outage(error)) {

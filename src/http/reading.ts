@@ -5,7 +5,7 @@ import { matches_etag } from "./headers.ts";
 /** How the API reads: one snapshot of the database, bounded in time, named by its place in the log. */
 
 /** Longest time a statement of the API may take. */
-const STATEMENT_TIMEOUT_MS = 5_000;
+export const STATEMENT_TIMEOUT_MS = 5_000;
 
 /** Runs reads that see one moment of the database. */
 export function read_only<T>(database: Database, work: (reading: Queryable) => Promise<T>): Promise<T> {

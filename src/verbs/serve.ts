@@ -1,5 +1,5 @@
 import { trips_board } from "../domains/trips/mod.ts";
-import { FeedHub, interval_ticker } from "../feed/mod.ts";
+import { FeedHub, interval_ticker, past_states } from "../feed/mod.ts";
 import { ASSETS, make_app, make_metrics, make_static_files, serve_http } from "../http/mod.ts";
 import type { IngestCounts, MessageSource } from "../ingest/mod.ts";
 import { stream_history } from "../projection/mod.ts";
@@ -89,6 +89,7 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
     time_zone: config.time_zone,
     currency: config.currency,
     history: (events) => stream_history(domain, days, events),
+    past: past_states(domain, board),
     token: config.token,
     build: VERSION,
     version: VERSION,

@@ -3,7 +3,16 @@ import fc from "fast-check";
 import { type Database, open_database, snapshot } from "../../src/database/mod.ts";
 import { trips_board } from "../../src/domains/trips/mod.ts";
 import { moment_at_position, moment_at_time, read_head, TooMuchChangedSince } from "../../src/event_log/mod.ts";
-import { past_states, present_states, read_states_board, window_at } from "../../src/feed/mod.ts";
+import {
+  board_data,
+  past_states,
+  read_past_board,
+  read_whole_board,
+  too_long_for_states,
+  type View,
+  type WholeBoard,
+  window_at,
+} from "../../src/feed/mod.ts";
 import { Cursors } from "../../src/ingest/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import { tacho_test } from "../support/available.ts";
@@ -14,6 +23,31 @@ import { feed, message, migrated, TEST_DOMAIN, TEST_TIME_ZONE, trip_pipeline } f
 const DAYS = days_in(TEST_TIME_ZONE);
 const BROKER_MS = Date.UTC(2026, 2, 9, 12);
 const past = past_states(TEST_DOMAIN, trips_board);
+
+const source = (database: Database) => ({ database, board: trips_board, days: DAYS, lane_timeout_ms: 60_000 });
+
+/** What is said of a board, but for what the past does not have: marks of late corrections, buckets that were taken back to nothing. */
+function said({ reading, board }: WholeBoard): Record<string, unknown> {
+  const settings = { time_zone: TEST_TIME_ZONE, currency: "USD", lines: "trips", states: "trips" };
+  const { log_id: _, computed: __, ...data } = board_data(reading, board, settings, 0);
+  return {
+    ...data,
+    series: without_zeros(data.series as Columns),
+    compared_series: without_zeros(data.compared_series as Columns),
+  };
+}
+
+type Columns = Readonly<Record<string, readonly number[] | string | number>>;
+
+function without_zeros({ revised_ms: _, name, shift_s, ...columns }: Columns): unknown {
+  const { t, ...figures } = columns as Record<string, number[]>;
+  const kept = t!.flatMap((_, i) => Object.values(figures).some((column) => column[i] !== 0) ? [i] : []);
+  return [
+    name,
+    shift_s,
+    Object.entries({ t, ...figures }).map(([name, column]) => [name, kept.map((i) => column![i])]),
+  ];
+}
 
 async function fresh_database(): Promise<Database> {
   const { url } = await (await shared_postgres()).create_database(migrated);
@@ -55,20 +89,21 @@ tacho_test({
           for (const place of places([...looked_at, all.length - 1]).sort((a, b) => a - b)) {
             const position = await grow(place);
             for (const [span, filter] of [...views, ...views.map(([span]) => [span, []] as const)]) {
-              const window = window_at(span, BROKER_MS, DAYS);
+              const view: View = { ...span, filter, compare: "weekday" };
+              const watched = { view, window: window_at(view, BROKER_MS, DAYS) };
+              // No past is computed over so long a range.
+              if (too_long_for_states(watched.window)) continue;
               const then = await snapshot(whole, async (reading) => {
                 const { watermark_us } = await moment_at_position(reading, position);
-                const relation = await past(reading, position, head);
-                const figures = await read_states_board(reading, trips_board, relation, filter, window, DAYS);
-                return { ...figures, watermark_us };
+                const newest_event_ms = watermark_us === null ? null : Math.floor(watermark_us / 1000);
+                const states = await past(reading, position, head);
+                return read_past_board(reading, source(whole), watched, states, {
+                  position,
+                  newest_event_ms,
+                  now_ms: BROKER_MS,
+                });
               });
-              const { watermark_us } = await read_head(growing);
-              const relation = present_states(trips_board);
-              const now = await snapshot(
-                growing,
-                (reading) => read_states_board(reading, trips_board, relation, filter, window, DAYS),
-              );
-              assert.deepEqual(then, { ...now, watermark_us });
+              assert.deepEqual(said(then), said(await read_whole_board(source(growing), watched, BROKER_MS)));
             }
           }
         } finally {
@@ -76,7 +111,7 @@ tacho_test({
           await growing.close();
         }
       }),
-      { numRuns: Number(Deno.env.get("TACHO_TEST_RUNS") ?? 3) },
+      { numRuns: Number(Deno.env.get("TACHO_TEST_RUNS") ?? 2), endOnFailure: true },
     );
   },
 });

@@ -1,6 +1,6 @@
 import type { Database } from "../../src/database/mod.ts";
 import { trips_board } from "../../src/domains/trips/board.ts";
-import type { FeedHub, FeedLimits } from "../../src/feed/mod.ts";
+import { type FeedHub, type FeedLimits, past_states } from "../../src/feed/mod.ts";
 import { type AppDeps, type Handler, make_app, make_metrics, make_static_files } from "../../src/http/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import { stream_history } from "../../src/projection/mod.ts";
@@ -30,6 +30,7 @@ export async function make_http_side(
     time_zone,
     currency: "USD",
     history: (events) => stream_history(TEST_DOMAIN, days_in(time_zone), events),
+    past: past_states(TEST_DOMAIN, options.board ?? trips_board),
     build: "b1",
     version: "0.1.0",
     hub,

@@ -1,0 +1,173 @@
+import { took_too_long } from "../database/mod.ts";
+import { type Moment, moment_at_position, moment_at_time, read_head, TooMuchChangedSince } from "../event_log/mod.ts";
+import {
+  board_data,
+  comparisons_of,
+  LONGEST_FROM_STATES_S,
+  type PastStates,
+  read_past_board,
+  read_whole_board,
+  states_fault,
+  too_long_for_states,
+  type View,
+  type Watched,
+  type WholeBoard,
+  window_at,
+} from "../feed/mod.ts";
+import { BOARD } from "./board_schema.ts";
+import { add_endpoint, type App } from "./endpoint.ts";
+import { filter_parameters } from "./filter_parameters.ts";
+import { Gate } from "./gate.ts";
+import { matches_etag } from "./headers.ts";
+import type { KpiSource } from "./kpi_source.ts";
+import { instant, position } from "./parameters.ts";
+import { bad_request, problem } from "./problem.ts";
+import { read_only, STATEMENT_TIMEOUT_MS } from "./reading.ts";
+import { read_view, SPAN_PARAMETERS } from "./view_parameters.ts";
+
+/** What the board is read from. */
+export interface BoardSource extends KpiSource {
+  readonly currency: string;
+  readonly past: PastStates;
+}
+
+/** Boards are dear: two at a time leave the database to those who follow. */
+const GATE = { most: 2, waiting: 20, wait_ms: 2_000 };
+/** A batch is recorded in its order of commit, but timed before it: what lies this far back is settled. */
+const SETTLED_MS = 120_000;
+const DAY_S = 86_400;
+
+/** Which moment is asked for; null: now. */
+interface AsOf {
+  readonly at_us: number | null;
+  readonly position: number | null;
+}
+
+/** Adds `/api/v1/board`: the whole board once, as of now or as of any moment of the log. */
+export function add_board_route(app: App, source: BoardSource): void {
+  const gate = new Gate(GATE);
+  const { board } = source;
+  add_endpoint(app, {
+    path: "/api/v1/board",
+    summary: "The board of a view, as of now or as the log had recorded it at a time or up to a position",
+    query: {
+      ...SPAN_PARAMETERS,
+      as_of: instant.optional(),
+      as_of_position: position.optional(),
+      ...filter_parameters(board),
+    },
+    params: {},
+    answer: { type: "application/json", schema: BOARD },
+    others: { 503: "It took too long, or too many ask at a time; see Retry-After" },
+    respond: async (values, request) => {
+      const read = read_view(values, request, board);
+      const { as_of, as_of_position } = values;
+      const twice = as_of !== undefined && as_of_position !== undefined;
+      const faults = [
+        ...read.ok ? [] : read.faults,
+        ...twice ? [{ path: "as_of_position", detail: "expected either as_of or as_of_position, got both" }] : [],
+      ];
+      if (!read.ok || faults.length > 0) return bad_request("the view is wrong", faults);
+      const now = as_of === undefined && as_of_position === undefined;
+      const asked = now ? null : { at_us: as_of ?? null, position: as_of_position ?? null };
+      const answer = await gate.run(() => timed(() => answer_board(source, request, read.view, asked)));
+      return answer ?? busy();
+    },
+  });
+}
+
+function answer_board(source: BoardSource, request: Request, view: View, asked: AsOf | null): Promise<Response> {
+  return asked === null ? present_board(source, request, view) : past_board(source, request, view, asked);
+}
+
+async function present_board(source: BoardSource, request: Request, view: View): Promise<Response> {
+  const { board, days, database } = source;
+  const now_ms = source.clock.now_ms();
+  const watched = { view, window: window_at(view, now_ms, days) };
+  const fault = states_fault(view, watched.window, board);
+  if (fault !== null) return bad_request("the range is too long for its filter", [fault]);
+  const head = await read_head(database);
+  // What has passed of a window grows while the log stands still.
+  const { to_s } = comparisons_of(watched.window, now_ms, days).weekday.stretch;
+  const etag = `W/"${head.log_id}-${head.position}-${watched.window.to_s}-${to_s}-${source.build}"`;
+  return await tagged(request, etag, "no-cache", async () => {
+    const whole = await read_whole_board({ ...source, lane_timeout_ms: STATEMENT_TIMEOUT_MS }, watched, now_ms);
+    return body_of(source, whole, now_ms, { as_of: null });
+  });
+}
+
+function past_board(source: BoardSource, request: Request, view: View, asked: AsOf): Promise<Response> {
+  const { days, clock } = source;
+  return read_only(source.database, async (reading) => {
+    const head = await read_head(reading);
+    if (asked.position !== null && asked.position > head.position) {
+      const detail = `expected at most ${head.position}, where the log ends`;
+      return bad_request("the log has not come so far", [{ path: "as_of_position", detail }]);
+    }
+    const moment = asked.position === null
+      ? await moment_at_time(reading, asked.at_us!)
+      : await moment_at_position(reading, asked.position);
+    const recorded_ms = Math.floor((moment.recorded_at_us ?? asked.at_us ?? clock.now_ms() * 1000) / 1000);
+    const watched: Watched = { view, window: window_at(view, recorded_ms, days) };
+    if (too_long_for_states(watched.window)) {
+      const detail = `expected a shorter range: boards of the past are computed over at most ${
+        Math.floor(LONGEST_FROM_STATES_S / DAY_S)
+      } days`;
+      return bad_request("the range is too long for the past", [{ path: "to", detail }]);
+    }
+    const caching = is_settled(asked, moment, clock.now_ms()) ? "private, max-age=3600, immutable" : "no-cache";
+    const etag = `W/"${head.log_id}-as-of-${moment.position}-${watched.window.to_s}-${source.build}"`;
+    return await tagged(request, etag, caching, async () => {
+      const states = await source.past(reading, moment.position, head.position);
+      const { position, watermark_us } = moment;
+      const newest_event_ms = watermark_us === null ? null : Math.floor(watermark_us / 1000);
+      const then = { position, newest_event_ms, now_ms: recorded_ms };
+      const whole = await read_past_board(reading, source, watched, states, then);
+      const as_of = { position, recorded_ms, head: head.position };
+      return body_of(source, whole, recorded_ms, { following: false, as_of });
+    });
+  });
+}
+
+/** Whether the same question will always get this answer. */
+function is_settled(asked: AsOf, moment: Moment, now_ms: number): boolean {
+  if (asked.at_us === null) return moment.recorded_at_us !== null;
+  return asked.at_us / 1000 < now_ms - SETTLED_MS;
+}
+
+function body_of(
+  { time_zone, currency, board }: BoardSource,
+  { reading, board: shown }: WholeBoard,
+  now_ms: number,
+  more: Readonly<Record<string, unknown>>,
+): string {
+  const settings = { time_zone, currency, lines: board.lines.list, states: board.tables.states };
+  return JSON.stringify({ ...board_data(reading, shown, settings, now_ms), ...more });
+}
+
+async function tagged(request: Request, etag: string, caching: string, body: () => Promise<string>): Promise<Response> {
+  const headers = { etag, "cache-control": caching, vary: "authorization, cookie" };
+  if (matches_etag(request.headers.get("if-none-match"), etag)) return new Response(null, { status: 304, headers });
+  return new Response(await body(), { headers: { ...headers, "content-type": "application/json" } });
+}
+
+/** Turns what a reading of a board is bounded by into what its client can do. */
+async function timed(work: () => Promise<Response>): Promise<Response> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof TooMuchChangedSince) {
+      return bad_request("too much has changed since", [{ path: "as_of", detail: error.message }]);
+    }
+    if (!took_too_long(error)) throw error;
+    const limit = `a statement took longer than ${STATEMENT_TIMEOUT_MS / 1000} s, the most it may`;
+    return problem({ status: 503, title: "Took too long", detail: `${limit}; ask for a shorter range` });
+  }
+}
+
+function busy(): Response {
+  const detail = `${GATE.most} boards are read at a time, and it was not this one's turn within ${
+    GATE.wait_ms / 1000
+  } s`;
+  return problem({ status: 503, title: "Busy", detail, headers: { "retry-after": "5" } });
+}

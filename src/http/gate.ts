@@ -1,0 +1,47 @@
+/** A gate: dear work, only so much of it at a time. */
+
+/** What a gate is bounded by. */
+export interface GateLimits {
+  /** Pieces of work at a time. */
+  readonly most: number;
+  /** How many wait, and how long each, milliseconds. */
+  readonly waiting: number;
+  readonly wait_ms: number;
+}
+
+/** Lets some work in at a time; who comes then waits for a while, in order of coming, and is turned away after that. */
+export class Gate {
+  #inside = 0;
+  /** Calls who waits; removed by who gives up. */
+  readonly #waiting = new Set<() => void>();
+
+  constructor(private readonly limits: GateLimits) {}
+
+  /** Runs the work when it is its turn; gives null when that does not come in time. */
+  async run<T>(work: () => Promise<T>): Promise<T | null> {
+    if (this.#inside < this.limits.most) this.#inside++;
+    else if (!await this.#turn()) return null;
+    try {
+      return await work();
+    } finally {
+      // Who waits longest takes the place over: whoever comes at this moment finds none free.
+      const [call] = this.#waiting;
+      if (call === undefined) this.#inside--;
+      else call();
+    }
+  }
+
+  #turn(): Promise<boolean> {
+    if (this.#waiting.size >= this.limits.waiting) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      const settle = (called: boolean) => {
+        clearTimeout(timer);
+        this.#waiting.delete(call);
+        resolve(called);
+      };
+      const call = () => settle(true);
+      const timer = setTimeout(() => settle(false), this.limits.wait_ms);
+      this.#waiting.add(call);
+    });
+  }
+}

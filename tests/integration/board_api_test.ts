@@ -1,0 +1,156 @@
+import assert from "node:assert/strict";
+import type { Database } from "../../src/database/mod.ts";
+import { read_head, settle_deployment } from "../../src/event_log/mod.ts";
+import { Cursors } from "../../src/ingest/mod.ts";
+import { make_http_side } from "../support/http_side.ts";
+import { database_test, FlakyDatabase } from "../support/read_side.ts";
+import { whole_trip } from "../support/trip_events.ts";
+import { feed, message, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";
+
+const NOON = Date.parse("2026-03-01T12:00:00Z");
+
+/** Two trips that went from 10:00 to 10:20, Chicago's by card; each event is a batch, recorded at noon and a minute after the other. */
+async function fill(database: Database): Promise<void> {
+  await settle_deployment(database, { time_zone: TEST_TIME_ZONE, currency: "USD" });
+  const [requested, started, completed] = whole_trip("T", { city: "Chicago" });
+  const others = whole_trip("U", { city: "Boston", payment_method: "cash" });
+  const corrected = {
+    trip_id: "T",
+    event_id: "z",
+    type: "trip.fare_adjusted",
+    occurred_at: "2026-03-01T10:40:00Z",
+    fare: "20.00",
+  };
+  const events = [requested, started, others[2], completed, others[1], corrected];
+  const cursors = new Cursors();
+  let minute = 0;
+  const pipeline = trip_pipeline(database, () => NOON + minute * 60_000);
+  for (const [offset, event] of events.entries()) {
+    const batch = { topic: "trips", partition: 0, from_offset: offset, next_offset: offset + 1 };
+    await feed(pipeline, [{ ...batch, messages: [message(offset, event, NOON)] }], cursors);
+    minute++;
+  }
+  assert.equal((await read_head(database)).position, 6);
+}
+
+interface Answer {
+  readonly cards: Record<string, number | null>;
+  readonly [name: string]: unknown;
+}
+
+async function side_on(database: Database) {
+  const side = await make_http_side(database, { time_zone: TEST_TIME_ZONE });
+  // Minutes after the last batch.
+  side.time.now = NOON + 600_000;
+  const board = async (query: string): Promise<Answer> => {
+    const answer = await side.get(`/api/v1/board?${query}`);
+    assert.equal(answer.status, 200, await answer.clone().text());
+    return await answer.json();
+  };
+  const refused = async (query: string) => {
+    const answer = await side.get(`/api/v1/board?${query}`);
+    const { errors, detail } = await answer.json();
+    return [answer.status, errors.length > 0 ? `${errors[0].path}: ${errors[0].detail}` : detail];
+  };
+  return { ...side, board, refused };
+}
+
+database_test("the whole board, as of now and as of any moment of the log", async (database) => {
+  await fill(database);
+  const { board, get } = await side_on(database);
+  const shown = async (query: string) => {
+    const { cards, as_of, position, newest_event_ms, trips, computed } = await board(`range=6h&${query}`);
+    return {
+      as_of,
+      position,
+      newest: new Date(Number(newest_event_ms)).toISOString().slice(11, 16),
+      in_progress: cards.in_progress,
+      completed: cards.completed,
+      revenue: cards.revenue,
+      trips: (trips as { trip_id: string; status: string }[]).map(({ trip_id, status }) => `${trip_id} ${status}`),
+      computed: (computed as { cards: string }).cards,
+    };
+  };
+  const now = { position: 6, newest: "10:40", in_progress: 0, completed: 2, revenue: 32.5 };
+  const lines = ["T completed", "U completed"];
+  assert.deepEqual(await shown(""), { ...now, as_of: null, trips: lines, computed: "cells" });
+  const as_of = (position: number) => ({ position, recorded_ms: NOON + (position - 1) * 60_000, head: 6 });
+  assert.deepEqual(await shown("as_of_position=6"), { ...now, as_of: as_of(6), trips: lines, computed: "trips" });
+  const second = {
+    as_of: as_of(2),
+    position: 2,
+    newest: "10:05",
+    in_progress: 1,
+    completed: 0,
+    revenue: 0,
+    trips: ["T in_progress"],
+    computed: "trips",
+  };
+  assert.deepEqual(await shown("as_of_position=2"), second);
+  // Between the second batch and the third.
+  assert.deepEqual(await shown("as_of=2026-03-01T12:01:59Z"), second);
+  assert.deepEqual(await shown("as_of=2026-03-01T12:03:00Z"), {
+    as_of: as_of(4),
+    position: 4,
+    newest: "10:20",
+    in_progress: 0,
+    completed: 2,
+    revenue: 25,
+    trips: ["T completed", "U completed"],
+    computed: "trips",
+  });
+  const chicago = await shown("as_of_position=4&city=Chicago&not_payment_method=cash");
+  assert.deepEqual([chicago.completed, chicago.revenue, chicago.trips], [1, 12.5, ["T completed"]]);
+  const { from_s, to_s, following, health, build, compared } = await board("range=6h&as_of_position=2");
+  assert.deepEqual([from_s, to_s], [
+    Date.parse("2026-03-01T06:05:00Z") / 1000,
+    Date.parse("2026-03-01T12:05:00Z") / 1000,
+  ]);
+  assert.deepEqual([following, health, build], [false, undefined, undefined]);
+  assert.deepEqual(Object.keys(compared as object), ["previous", "weekday"]);
+  // Before the first batch there is nothing, and no event time.
+  const before = await board("range=6h&as_of=2026-03-01T11:00:00Z");
+  assert.deepEqual([before.position, before.newest_event_ms, before.cards.trips, before.trips], [0, null, 0, []]);
+  assert.equal(before.to_s, Date.parse("2026-03-01T11:05:00Z") / 1000);
+  const { paths } = await (await get("/openapi.json")).json();
+  assert.ok("/api/v1/board" in paths);
+}, { both: true });
+
+database_test("a board is named by what it is made of: what has an answer is not computed again", async (database) => {
+  await fill(database);
+  const { get, time } = await side_on(database);
+  const asked = async (query: string, etag?: string) => {
+    const answer = await get(`/api/v1/board?${query}`, etag === undefined ? {} : { "if-none-match": etag });
+    await answer.text();
+    return { status: answer.status, etag: answer.headers.get("etag")!, caching: answer.headers.get("cache-control") };
+  };
+  const past = await asked("as_of_position=3");
+  assert.equal(past.caching, "private, max-age=3600, immutable");
+  assert.equal((await asked("as_of_position=3", past.etag)).status, 304);
+  assert.equal((await asked("as_of_position=2", past.etag)).status, 200);
+  // A time that batches may yet be recorded for is not settled.
+  assert.equal((await asked("as_of=2026-03-01T12:09:30Z")).caching, "no-cache");
+  assert.equal((await asked("as_of=2026-03-01T12:07:30Z")).caching, "private, max-age=3600, immutable");
+  const now = await asked("range=1h");
+  assert.equal(now.caching, "no-cache");
+  assert.equal((await asked("range=1h", now.etag)).status, 304);
+  time.now += 60_000;
+  assert.equal((await asked("range=1h", now.etag)).status, 200);
+});
+
+database_test("a board that cannot be given says why", async (database) => {
+  await fill(database);
+  const { refused } = await side_on(database);
+  const both = await refused("as_of=2026-03-01T12:00:00Z&as_of_position=1");
+  assert.deepEqual(both, [400, "as_of_position: expected either as_of or as_of_position, got both"]);
+  assert.deepEqual(await refused("as_of_position=7"), [400, "as_of_position: expected at most 6, where the log ends"]);
+  assert.match(String((await refused("as_of=noon"))[1]), /^as_of: expected an RFC 3339 time/);
+  const year = "from=2025-04-01T00:00:00Z&to=2026-03-01T00:00:00Z";
+  assert.match(String((await refused(`${year}&as_of_position=1`))[1]), /^to: .*boards of the past .* at most 31 days$/);
+  assert.match(String((await refused(`${year}&driver=D`))[1]), /^to: .* at most 31 days$/);
+  assert.match(String((await refused("city=A&not_city=B"))[1]), /^not_city: expected either/);
+  const flaky = new FlakyDatabase(database);
+  flaky.fault = Object.assign(new Error("canceling statement"), { severity: "ERROR", code: "57014" });
+  const slow = await (await side_on(flaky)).refused("as_of_position=1");
+  assert.deepEqual(slow, [503, "a statement took longer than 5 s, the most it may; ask for a shorter range"]);
+});
