@@ -33,11 +33,15 @@ export async function read_lines(
   const whole = filter.length === 0;
   const parameters = new Parameters(relation.values);
   const after = parameters.add(position - (whole ? TAIL : FILTERED_TAIL)), last = parameters.add(position);
-  const text = `select newest.position as position, ${fields.join(", ")}
-           from (select stream_id, max(position) as position from events where position > ${after} and position <= ${last}
-                 group by stream_id order by 2 desc ${whole ? `limit ${LINES}` : ""}) newest
-           join ${relation.sql} states on states.${stream_column} = newest.stream_id
-           where ${filter_sql(board, filter, parameters)}
+  // The ids are asked for as a list: joined alone, a relation that is no plain table would be read whole.
+  const text = `with newest as materialized (
+             select stream_id, max(position) as position from events where position > ${after} and position <= ${last}
+             group by stream_id order by 2 desc ${whole ? `limit ${LINES}` : ""}
+           )
+           select newest.position as position, ${fields.join(", ")}
+           from newest join ${relation.sql} states on states.${stream_column} = newest.stream_id
+           where states.${stream_column} = any(array(select stream_id from newest))
+             and ${filter_sql(board, filter, parameters)}
            order by newest.position desc limit ${LINES}`;
   const rows = await queryable.query<Record<string, string | null>>(
     whole && relation.sql === tables.states ? { name: `feed_lines_${tables.states}`, text } : text,
