@@ -177,7 +177,8 @@ export class CellChanges {
       let buckets: CellLevel["buckets"] = this.#finest[d]!;
       for (let g = 0; g < grains.length; g++) {
         const grain = grains[g]!;
-        if (g > 0) buckets = this.#roll_up(buckets, grain);
+        // Days of the finest: in a zone that is half an hour off, a day begins inside an hour.
+        if (g > 0) buckets = this.#roll_up(grain === "1d" ? this.#finest[d]! : buckets, grain);
         yield { dimension, grain, buckets };
       }
     }

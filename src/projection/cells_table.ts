@@ -121,7 +121,7 @@ export class CellsTable {
 
   /**
    * A minimum or maximum that was taken back cannot be subtracted. Where a removed value may have held the extreme, the finest
-   * grain is recomputed from the states (by the index on their time), every coarser one from the next finer.
+   * grain is recomputed from the states (by the index on their time), every coarser one from the next finer that it is a union of.
    */
   #recomputations(cells: readonly ChangedCell[]): EncodedCells["bared"] {
     const recomputations: { statement: Statement; values: Value[] }[] = [];
@@ -132,12 +132,20 @@ export class CellsTable {
       for (const [g, grain] of grains.entries()) {
         const of_grain = of_dimension.filter((cell) => cell.grain === grain);
         if (of_grain.length === 0) continue;
-        const finer = g === 0 ? null : grains[g - 1]!;
+        const finer = g === 0 ? null : this.#on_hours(of_grain) ? grains[g - 1]! : grains[0]!;
         const statement = this.#recompute(name, column, grain, finer);
         recomputations.push({ statement, values: this.#removed_values(of_grain) });
       }
     }
     return recomputations;
+  }
+
+  /** Whether all begin and end with an hour: days of some zones do not, and are no union of hours. */
+  #on_hours(cells: readonly ChangedCell[]): boolean {
+    const on_hour = (us: number) => us === Infinity || us % 3_600e6 === 0;
+    return cells.every(({ grain, bucket_us }) =>
+      grain !== "1d" || (on_hour(bucket_us) && on_hour(bucket_end(grain, bucket_us, this.#days)))
+    );
   }
 
   #extreme_measures() {
@@ -176,7 +184,7 @@ export class CellsTable {
         and f.bucket >= ${grain === "all" ? "'-infinity'" : "held.bucket"} and f.bucket < held.until`;
     const may_hold = measures.map(({ name, kind }) => `u.${name} ${kind === "min" ? "<=" : ">="} h.${name}`);
     return {
-      name: `recompute_${cells}_${dimension}_${grain}`,
+      name: `recompute_${cells}_${dimension}_${grain}_of_${finer ?? states}`,
       // Cells whose extreme may be gone are found first, and only those are recomputed: the fence keeps the planner to that order.
       text: `with held as materialized (
           select h.bucket, h.key, ${AT("u.to_s")} as until

@@ -62,7 +62,12 @@ const SELECT_SKETCHES =
   from trip_sketches order by grain, dimension, bucket, key, sketch`;
 const SELECT_TRIPS = "select t.*, positions::text, event_hashes::text from trips t order by trip_id";
 
-async function run(url: string | null, messages: readonly SourceMessage[], places: readonly number[]) {
+async function run(
+  url: string | null,
+  messages: readonly SourceMessage[],
+  places: readonly number[],
+  time_zone = TEST_TIME_ZONE,
+) {
   const database = await open_database({ url, data_dir: null, connections: 3 });
   try {
     let at = 0;
@@ -72,8 +77,14 @@ async function run(url: string | null, messages: readonly SourceMessage[], place
       return { topic: "trips", partition: 0, from_offset, next_offset: at, messages: part };
     });
     // Every batch is delivered twice: what lies below the cursor must change nothing.
-    await feed(trip_pipeline(database, () => BROKER_MS), batches.flatMap((batch) => [batch, batch]));
-    const expectation = oracle(messages.map((each) => ({ topic: "trips", partition: 0, ...each })), ORACLE);
+    await feed(
+      trip_pipeline(database, () => BROKER_MS, LIMITS, new Map(), time_zone),
+      batches.flatMap((batch) => [batch, batch]),
+    );
+    const expectation = oracle(messages.map((each) => ({ topic: "trips", partition: 0, ...each })), {
+      ...ORACLE,
+      time_zone,
+    });
     const differences = await compare_with_database((sql) => database.query(sql), expectation);
     return {
       differences,
@@ -107,6 +118,34 @@ tacho_test({
       },
     );
     await fc.assert(property, { numRuns: Number(Deno.env.get("TACHO_TEST_RUNS") ?? 25) });
+  },
+});
+
+tacho_test({
+  name:
+    "in a zone half an hour off, days have their own trips from the first minute on, extremes that were taken back included",
+  needs: ["postgres"],
+  async fn() {
+    const told = (trip: number, type: string, minute: number, fare: number) =>
+      message(0, {
+        trip_id: `T-${trip}`,
+        event_id: type,
+        type,
+        occurred_at: new Date(Date.UTC(2026, 2, 1, 18, minute)).toISOString(),
+        fare,
+      }, BROKER_MS);
+    // The day begins at 18:30; the least and the greatest fare of each day are then corrected.
+    const completed = [[0, 10, 1], [1, 29, 9], [2, 30, 2], [3, 45, 8], [4, 70, 5], [5, 1_469, 4], [
+      6,
+      1_470,
+      6,
+    ]] as const;
+    const messages = [
+      ...completed.map(([trip, minute, fare]) => told(trip, "trip.completed", minute, fare)),
+      ...[0, 1, 2, 3, 6].map((trip) => told(trip, "trip.fare_adjusted", 1_500, 5)),
+    ].map((each, offset) => ({ ...each, offset }));
+    const { url } = await (await shared_postgres()).create_database(migrated);
+    assert.deepEqual((await run(url, messages, [7], "Asia/Kolkata")).differences, []);
   },
 });
 

@@ -38,11 +38,12 @@ export function trip_pipeline(
   now_ms: () => number = () => Date.UTC(2026, 2, 1, 12),
   limits: DecodeLimits = LIMITS,
   mappings: TopicMappings = new Map(),
+  time_zone = TEST_TIME_ZONE,
 ) {
   return new Pipeline({
     database,
     domain: TEST_DOMAIN,
-    days: days_in(TEST_TIME_ZONE),
+    days: days_in(time_zone),
     limits,
     mappings,
     code_version: "test",

@@ -48,6 +48,21 @@ const steps: fc.Arbitrary<Step[]> = fc.array(fc.record({ stream: fc.nat(3), afte
   maxLength: 40,
 });
 
+Deno.test("a day that begins inside an hour has what happened from its beginning on", () => {
+  const days = days_in("Asia/Kolkata");
+  const changes = new CellChanges(SHAPE, days);
+  for (const [minute, ordinal] of [[29, 1], [30, 2], [59, 3]] as const) {
+    const at_us = Date.UTC(2026, 2, 1, 18, minute) * 1000;
+    const fact = { at_us, measures: OPENED, values: [1] };
+    changes.replace(null, { keys: ["all", "a", "x"], facts: [fact, null] }, ordinal);
+  }
+  const counted = [...changes.cells()].filter(({ grain }) => grain === "1d").map(({ bucket_us, change }) => [
+    new Date(bucket_us / 1000).toISOString(),
+    change.sum(0),
+  ]);
+  assert.deepEqual(counted, [["2026-02-28T18:30:00.000Z", 1], ["2026-03-01T18:30:00.000Z", 2]]);
+});
+
 /** Applies steps as batches would; gives each batch's changes with the ordinal before its first. */
 function apply(all: readonly Step[], places: readonly number[]): { changes: CellChanges; before_first: number }[] {
   const streams = new Map<number, Contribution>();
