@@ -1,17 +1,29 @@
+import actions_css from "../../static/actions.css" with { type: "text" };
+import actions_js from "../../static/actions.js" with { type: "text" };
 import address_js from "../../static/address.js" with { type: "text" };
+import address_line_js from "../../static/address_line.js" with { type: "text" };
 import app_js from "../../static/app.js" with { type: "text" };
+import as_of_editor_js from "../../static/as_of_editor.js" with { type: "text" };
 import breakdowns_js from "../../static/breakdowns.js" with { type: "text" };
 import cards_js from "../../static/cards.js" with { type: "text" };
+import charts_css from "../../static/charts.css" with { type: "text" };
 import charts_js from "../../static/charts.js" with { type: "text" };
-import controls_js from "../../static/controls.js" with { type: "text" };
+import chips_js from "../../static/chips.js" with { type: "text" };
+import counted_js from "../../static/counted.js" with { type: "text" };
+import dialog_js from "../../static/dialog.js" with { type: "text" };
 import feed_js from "../../static/feed.js" with { type: "text" };
 import figures_js from "../../static/figures.js" with { type: "text" };
+import filter_editor_js from "../../static/filter_editor.js" with { type: "text" };
+import filter_js from "../../static/filter.js" with { type: "text" };
 import format_js from "../../static/format.js" with { type: "text" };
 import index_html from "../../static/index.html" with { type: "text" };
+import keys_js from "../../static/keys.js" with { type: "text" };
 import login_css from "../../static/login/login.css" with { type: "text" };
 import login_html from "../../static/login/index.html" with { type: "text" };
 import login_js from "../../static/login/login.js" with { type: "text" };
 import page_js from "../../static/page.js" with { type: "text" };
+import range_editor_js from "../../static/range_editor.js" with { type: "text" };
+import refusal_js from "../../static/refusal.js" with { type: "text" };
 import series_js from "../../static/series.js" with { type: "text" };
 import state_js from "../../static/state.js" with { type: "text" };
 import status_js from "../../static/status.js" with { type: "text" };
@@ -19,20 +31,23 @@ import style_css from "../../static/style.css" with { type: "text" };
 import table_js from "../../static/table.js" with { type: "text" };
 import theme_js from "../../static/theme.js" with { type: "text" };
 import time_axis_js from "../../static/time_axis.js" with { type: "text" };
+import time_travel_js from "../../static/time_travel.js" with { type: "text" };
 import trip_address_js from "../../static/trip/address.js" with { type: "text" };
 import trip_facts_js from "../../static/trip/facts.js" with { type: "text" };
 import trip_html from "../../static/trip/index.html" with { type: "text" };
 import trip_moved_js from "../../static/trip/moved.js" with { type: "text" };
 import trip_notes_js from "../../static/trip/notes.js" with { type: "text" };
-import trip_timeline_js from "../../static/trip/timeline.js" with { type: "text" };
 import trip_page_css from "../../static/trip/trip.css" with { type: "text" };
 import trip_page_js from "../../static/trip/trip.js" with { type: "text" };
+import trip_timeline_js from "../../static/trip/timeline.js" with { type: "text" };
 import trip_watch_js from "../../static/trip/watch.js" with { type: "text" };
 import trip_words_js from "../../static/trip/words.js" with { type: "text" };
 import trips_js from "../../static/trips.js" with { type: "text" };
+import troubles_js from "../../static/troubles.js" with { type: "text" };
 import vendor_uplot_iife_min_js from "../../static/vendor/uPlot.iife.min.js" with { type: "text" };
 import vendor_uplot_license_txt from "../../static/vendor/uPlot.LICENSE.txt" with { type: "text" };
 import vendor_uplot_min_css from "../../static/vendor/uPlot.min.css" with { type: "text" };
+import wall_time_js from "../../static/wall_time.js" with { type: "text" };
 import warnings_js from "../../static/warnings.js" with { type: "text" };
 
 /**
@@ -40,20 +55,32 @@ import warnings_js from "../../static/warnings.js" with { type: "text" };
  * whether it runs, is bundled or compiled. A test checks that every file of the folder is here.
  */
 export const ASSETS: Readonly<Record<string, string>> = {
+  "actions.css": actions_css,
+  "actions.js": actions_js,
   "address.js": address_js,
+  "address_line.js": address_line_js,
   "app.js": app_js,
+  "as_of_editor.js": as_of_editor_js,
   "breakdowns.js": breakdowns_js,
   "cards.js": cards_js,
+  "charts.css": charts_css,
   "charts.js": charts_js,
-  "controls.js": controls_js,
+  "chips.js": chips_js,
+  "counted.js": counted_js,
+  "dialog.js": dialog_js,
   "feed.js": feed_js,
   "figures.js": figures_js,
+  "filter.js": filter_js,
+  "filter_editor.js": filter_editor_js,
   "format.js": format_js,
   "index.html": index_html,
+  "keys.js": keys_js,
   "login/index.html": login_html,
   "login/login.css": login_css,
   "login/login.js": login_js,
   "page.js": page_js,
+  "range_editor.js": range_editor_js,
+  "refusal.js": refusal_js,
   "series.js": series_js,
   "state.js": state_js,
   "status.js": status_js,
@@ -61,6 +88,7 @@ export const ASSETS: Readonly<Record<string, string>> = {
   "table.js": table_js,
   "theme.js": theme_js,
   "time_axis.js": time_axis_js,
+  "time_travel.js": time_travel_js,
   "trip/address.js": trip_address_js,
   "trip/facts.js": trip_facts_js,
   "trip/index.html": trip_html,
@@ -72,8 +100,10 @@ export const ASSETS: Readonly<Record<string, string>> = {
   "trip/watch.js": trip_watch_js,
   "trip/words.js": trip_words_js,
   "trips.js": trips_js,
-  "vendor/uPlot.iife.min.js": vendor_uplot_iife_min_js,
+  "troubles.js": troubles_js,
   "vendor/uPlot.LICENSE.txt": vendor_uplot_license_txt,
+  "vendor/uPlot.iife.min.js": vendor_uplot_iife_min_js,
   "vendor/uPlot.min.css": vendor_uplot_min_css,
+  "wall_time.js": wall_time_js,
   "warnings.js": warnings_js,
 };

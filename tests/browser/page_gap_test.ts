@@ -30,7 +30,7 @@ tacho_test({
         const banner = await board.banner();
         return banner?.warning === warning && banner.text;
       }, 60_000));
-    const colour = () => board.page.evaluate("getComputedStyle(document.querySelector('#banner b')).color");
+    const colour = () => board.page.evaluate("getComputedStyle(document.querySelector('.banner b')).color");
     await kafka.kill_nine();
     const paused = await banner_of("ingest");
     assert.match(paused, /^Ingest is paused since .+ \(.+\)\. It goes on when the cause is gone; nothing is lost\./);

@@ -67,9 +67,10 @@ async function assert_keys(board: BoardPage): Promise<void> {
   const { page } = board;
   const range = () => new URL(page.url()).searchParams.get("range");
   await page.keyboard.press("?");
-  assert.ok(await page.locator("#keys").isVisible(), "? opens the keys");
+  const keys = page.locator("dialog", { hasText: "Keys" });
+  await keys.waitFor();
   await page.keyboard.press("Escape");
-  assert.equal(await page.locator("#keys").isVisible(), false);
+  await keys.waitFor({ state: "hidden" });
   await page.keyboard.press("3");
   await until("6 hours are in sight", async () => range() === "6h" && await board.phase() === "ready");
   await board.picture("page_6h");

@@ -88,11 +88,15 @@ export class BoardPage implements AsyncDisposable {
     return await this.page.getAttribute("#link", "data-link") ?? "";
   }
 
-  /** The banner's text and which warning it is; null while there is none. */
+  /** The worst banner's text and which warning it is; null while there is none. */
   async banner(): Promise<{ readonly warning: string; readonly text: string } | null> {
-    const banner = this.page.locator("#banner");
-    if (!await banner.isVisible()) return null;
-    return { warning: await banner.getAttribute("data-warning") ?? "", text: await banner.innerText() };
+    return (await this.banners())[0] ?? null;
+  }
+
+  /** All banners, the worst first. */
+  async banners(): Promise<{ readonly warning: string; readonly text: string }[]> {
+    return await this.page.evaluate(`[...document.querySelectorAll(".banner")].map((banner) =>
+      ({ warning: banner.dataset.warning, text: banner.innerText }))`);
   }
 
   /** Whether the age of the data is coloured as doubtful. */

@@ -1,25 +1,108 @@
 import assert from "node:assert/strict";
-import { feed_query, format_address, parse_address } from "../../static/address.js";
+import { DIMENSIONS, parse_address, view_query } from "../../static/address.js";
+import { format_address } from "../../static/address_line.js";
+import { toggle_key, with_condition } from "../../static/filter.js";
+import { from_wall, to_wall } from "../../static/wall_time.js";
+import { TRIP_DIMENSIONS } from "../../src/domains/trips/catalog.ts";
 
-const PLAIN = { range: "1h", to_ms: null, paused: false, theme: null };
+const PLAIN = parse_address("");
 const TO_MS = Date.UTC(2024, 4, 25, 23, 59);
+const CITY = { dimension: "city", keys: ["Boston", "Chicago & more"], excluded: false };
 
 Deno.test("an address says what differs from the default, and reads back the same", () => {
   assert.equal(format_address(PLAIN), "");
   assert.equal(format_address({ ...PLAIN, paused: true }), "?paused=1");
-  const full = { range: "24h", to_ms: TO_MS, paused: true, theme: "dark" };
-  assert.equal(format_address(full), "?range=24h&to=2024-05-25T23:59:00Z&paused=1&theme=dark");
-  for (const address of [PLAIN, full, { ...PLAIN, to_ms: TO_MS }, { ...PLAIN, range: "30d" }]) {
+  const full = {
+    ...PLAIN,
+    range: "24h",
+    to_ms: TO_MS,
+    filter: [CITY, { dimension: "driver", keys: ["unknown"], excluded: true }],
+    compare: "previous",
+    paused: true,
+    theme: "dark",
+    as_of: { position: 1_234 },
+  };
+  assert.equal(
+    format_address(full),
+    "?range=24h&to=2024-05-25T23:59:00Z&city=Boston&city=Chicago+%26+more&not_driver=unknown&compare=previous" +
+      "&as_of_position=1234&paused=1&theme=dark",
+  );
+  const custom = { ...PLAIN, range: null, from_ms: TO_MS - 60_000, to_ms: TO_MS };
+  assert.equal(format_address(custom), "?from=2024-05-25T23:58:00Z&to=2024-05-25T23:59:00Z");
+  const one_to = { ...PLAIN, to_ms: TO_MS };
+  assert.equal(format_address(one_to), "?range=1h&to=2024-05-25T23:59:00Z");
+  const then = { ...PLAIN, as_of: { ms: TO_MS + 250 } };
+  assert.equal(format_address(then), "?as_of=2024-05-25T23:59:00.250Z");
+  for (const address of [PLAIN, full, custom, one_to, then, { ...PLAIN, range: "30d" }]) {
     assert.deepEqual(parse_address(format_address(address)), address);
   }
 });
 
-Deno.test("what an address says wrongly becomes the default", () => {
-  assert.deepEqual(parse_address("?range=2y&to=soon&paused=yes&theme=pink"), PLAIN);
-  assert.deepEqual(parse_address("?range=constructor"), PLAIN);
+Deno.test("what an address says wrongly becomes the default, what is unknown is left alone", () => {
+  assert.deepEqual(parse_address("?range=2y&to=soon&paused=yes&theme=pink&as_of=1&as_of_position=-4&utm=x"), PLAIN);
+  assert.deepEqual(parse_address("?range=constructor&city=&city=+&not_driver="), PLAIN);
+  assert.equal(parse_address("?from=2024-05-26T00:00:00Z&to=2024-05-25T23:59:00Z").range, "1h", "reversed ends");
+  assert.equal(parse_address("?to=2024-05-25T19:59:00-04:00").to_ms, TO_MS);
+  assert.equal(parse_address("?to=2024-05-26T01:59:00+02:00").to_ms, TO_MS, "a plus sign that reads as a space");
+  assert.equal(parse_address("?to=2024-05-25T23:59").to_ms, null, "a time without a zone");
 });
 
-Deno.test("the feed is asked for the range and a fixed end only", () => {
-  assert.deepEqual(feed_query(parse_address("?paused=1&theme=dark")), { range: "1h" });
-  assert.deepEqual(feed_query({ range: "7d", to_ms: TO_MS + 250 }), { range: "7d", to: "2024-05-25T23:59:00.250Z" });
+Deno.test("a filter has one condition a dimension, its keys sorted, each once, at most 20", () => {
+  const { filter } = parse_address("?driver=b&driver=a&driver=b&not_driver=c&not_city=x");
+  assert.deepEqual(filter, [
+    { dimension: "city", keys: ["x"], excluded: true },
+    { dimension: "driver", keys: ["a", "b"], excluded: false },
+  ]);
+  const many = Array.from({ length: 30 }, (_, i) => `city=${i}`).join("&");
+  assert.equal(parse_address(`?${many}`).filter[0]?.keys.length, 20);
+});
+
+Deno.test("the page filters by the dimensions of the catalog", () => {
+  assert.deepEqual(
+    [...DIMENSIONS].sort(),
+    TRIP_DIMENSIONS.map(({ name }) => name as string).filter((name) => name !== "none").sort(),
+  );
+});
+
+Deno.test("the feed is asked for the view only", () => {
+  const query = view_query(parse_address("?paused=1&theme=dark&city=A"));
+  assert.deepEqual(query, [["range", "1h"], ["city", "A"]]);
+});
+
+Deno.test("a press on a key filters by it, again takes it away, in the other sense turns it over", () => {
+  const one = toggle_key([], "city", "A", false);
+  assert.deepEqual(one, [{ dimension: "city", keys: ["A"], excluded: false }]);
+  const two = toggle_key(toggle_key(one, "city", "B", false), "status", "completed", true);
+  assert.deepEqual(two, [
+    { dimension: "status", keys: ["completed"], excluded: true },
+    { dimension: "city", keys: ["A", "B"], excluded: false },
+  ]);
+  assert.deepEqual(toggle_key(one, "city", "A", false), []);
+  assert.deepEqual(toggle_key(one, "city", "A", true), [{ dimension: "city", keys: ["A"], excluded: true }]);
+  assert.deepEqual(
+    with_condition(two, { dimension: "city", keys: [], excluded: false }).map((c: { dimension: string }) =>
+      c.dimension
+    ),
+    [
+      "status",
+    ],
+  );
+  assert.equal(one.length, 1, "a filter is not changed in place");
+});
+
+Deno.test("the clocks of a form are those of the zone, also when they change", () => {
+  const zone = "America/New_York";
+  const noon = Date.UTC(2026, 6, 1, 16);
+  assert.equal(to_wall(noon, zone), "2026-07-01T12:00:00");
+  assert.equal(from_wall("2026-07-01T12:00", zone), noon);
+  const twice = Date.UTC(2026, 10, 1, 5, 30); // 01:30 comes twice on this day.
+  assert.equal(from_wall("2026-11-01T01:30", zone), twice);
+  assert.equal(to_wall(twice + 3_600_000, zone), "2026-11-01T01:30:00");
+  const skipped = from_wall("2026-03-08T02:30:00", zone);
+  assert.equal(to_wall(skipped ?? 0, zone), "2026-03-08T03:30:00");
+  assert.equal(from_wall("", zone), null);
+  for (const hour of [0, 3, 12, 23]) {
+    const wall = `2026-03-08T${String(hour).padStart(2, "0")}:15:00`;
+    assert.equal(to_wall(from_wall(wall, zone) ?? 0, zone), wall);
+  }
 });

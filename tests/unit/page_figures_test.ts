@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { card_figures, spark_path } from "../../static/figures.js";
+import { card_figures, CARDS, change_of, spark_path } from "../../static/figures.js";
 import { cards_of } from "../support/page_frames.ts";
 
 const column = [2, 4, 6, 1];
@@ -11,36 +11,59 @@ const columns = {
   revenue: [20, 20, 90, 5],
   distance_km: column,
 };
+const passed = { from_s: 0, to_s: 600 };
+const given = { compared: null, columns, passed, currency: "USD" };
 
-Deno.test("cards say value, unit and what it means", () => {
+Deno.test("cards say value and unit", () => {
   const cards = { ...cards_of(1_234), canceled: 66, tips: 90 };
-  const figures = card_figures(cards, columns, 60, "USD");
-  assert.deepEqual(Object.keys(figures), [
-    "trips",
-    "in_progress",
-    "completed",
-    "canceled",
-    "revenue",
-    "average_fare",
-    "average_distance",
-    "fare_range",
-  ]);
+  const figures = card_figures({ ...given, cards });
+  assert.deepEqual(Object.keys(figures), Object.keys(CARDS));
   assert.equal(figures.completed.value, 1_234);
-  assert.equal(figures.completed.sub, "4 per minute", "the running minute is not averaged in");
-  assert.deepEqual(figures.completed.spark, [2, 4, 6]);
-  assert.match(figures.canceled.unit, /^5[.,]1 %$/);
+  assert.deepEqual(figures.completed.spark, [2, 4, 6], "without the running bucket");
+  assert.match(figures.canceled.unit, /5[.,]1 %$/);
   assert.equal(figures.revenue.unit, "USD");
   assert.deepEqual(figures.average_fare.spark, [10, 5, 15]);
-  assert.match(figures.fare_range.unit, /^– 15[.,]00$/);
-  assert.match(card_figures({ ...cards, conflicts: 2 }, columns, 60, "USD").completed.sub, /^2 after a cancellation/);
+  assert.match(figures.fare_range.unit, /^· 15[.,]00 USD$/);
+  assert.equal(Math.round(figures.per_minute.value * 10), 1_236);
+  assert.match(card_figures({ ...given, cards: { ...cards, conflicts: 2 } }).completed.unit, /^2 after a cancellation/);
+  const known = card_figures({ ...given, cards: { ...cards, fare_p50: 9.5, fare_p95: 36, duration_p50_min: 12 } });
+  assert.match(known.fare_percentiles.text, /^9[.,]50$/);
+  assert.match(known.fare_percentiles.unit, /^· 36[.,]00 USD$/);
+  assert.match(known.duration.unit, /^· – · avg 14[.,]0 min$/, "what a server does not say is not known");
 });
 
-Deno.test("cards without trips say so without dividing by zero", () => {
+Deno.test("cards without trips say so without dividing by zero, cards that are not known say nothing", () => {
   const none = { running: -1, trips: [], completed: [], canceled: [], revenue: [], distance_km: [] };
-  const figures = card_figures(cards_of(0), none, 60, "USD");
+  const figures = card_figures({ ...given, cards: cards_of(0), columns: none, passed: { from_s: 0, to_s: 0 } });
   assert.deepEqual([figures.average_fare.value, figures.average_fare.text], [null, "–"]);
-  assert.deepEqual([figures.canceled.unit, figures.completed.sub, figures.fare_range.sub], ["", "", ""]);
+  assert.deepEqual([figures.canceled.unit, figures.per_minute.text], ["", "–"]);
   assert.ok(!JSON.stringify(figures).includes("NaN"));
+  const unknown: { value: null; text: string }[] = Object.values(card_figures({ ...given, cards: null }));
+  assert.ok(unknown.every(({ value, text }) => value === null && text === "–"));
+});
+
+Deno.test("a change is a part of what was, of a share in points; better and worse depend on the figure", () => {
+  assert.deepEqual(change_of(104.2, 100, 1), { text: "+4.2 %", tone: "good" });
+  assert.deepEqual(change_of(90, 100, 1), { text: "−10.0 %", tone: "bad" });
+  assert.deepEqual(change_of(110, 100, -1), { text: "+10.0 %", tone: "bad" });
+  assert.deepEqual(change_of(0.029, 0.033, -1, true), { text: "−0.4 pt", tone: "good" });
+  assert.deepEqual(change_of(100.01, 100, 1), { text: "±0.0 %", tone: "" }, "what rounds to nothing is no change");
+  assert.deepEqual(change_of(5, 4, 0), { text: "+25.0 %", tone: "" });
+  assert.equal(change_of(2_100, 100, 1)?.text, `+${(2_000).toLocaleString("en-US")} %`);
+  assert.deepEqual(change_of(12, 0, 1), { text: "+12", tone: "good" }, "there is no part of nothing");
+  assert.deepEqual(change_of(0, 0, 1), { text: "±0", tone: "" });
+  assert.equal(change_of(null, 4, 1), null);
+  assert.equal(change_of(4, null, 1), null);
+});
+
+Deno.test("cards are held against both comparisons; what is not known is told as such", () => {
+  const then = { from_s: 0, to_s: 600, cards: { ...cards_of(10), canceled: 10 } };
+  const cards = { ...cards_of(15), canceled: 5 };
+  const { completed, canceled, in_progress } = card_figures({ ...given, cards, compared: { weekday: then } });
+  assert.deepEqual(completed.changes.map((change: { text: string }) => change.text), ["+50.0 %", "–"]);
+  assert.deepEqual(canceled.changes[0].text, "−25.0 pt");
+  assert.equal(canceled.changes[0].tone, "good");
+  assert.equal(in_progress.changes, undefined, "nobody knows how many were in progress then");
 });
 
 Deno.test("a sparkline starts at zero and needs two points", () => {

@@ -1,11 +1,26 @@
 import assert from "node:assert/strict";
-import { apply_frame, data_age_ms, empty_board, phase_of, TRIPS_SHOWN, window_of } from "../../static/state.js";
-import { warnings_of } from "../../static/warnings.js";
+import {
+  apply_frame,
+  computed_note,
+  data_age_ms,
+  empty_board,
+  phase_of,
+  TRIPS_KEPT,
+  window_of,
+} from "../../static/state.js";
+import { troubles_of } from "../../static/troubles.js";
+import { is_troubled, warning_of_link } from "../../static/warnings.js";
 import { health_of, hello_of, kpi_of, NOW } from "../support/page_frames.ts";
 
 const UP = { state: "connected", since_ms: 0 };
 const trip = (trip_id: string, position: number) => ({ trip_id, position });
-const keys = (board: unknown, link: unknown, local_ms: number) => warnings_of(board, link, local_ms).map((w) => w.key);
+/** What the page says, as app.js puts it together. */
+function told_of(board: ReturnType<typeof empty_board>, link: { state: string; since_ms: number }, local_ms: number) {
+  const troubled = link.state === "connected" && is_troubled(board, local_ms);
+  const found = [warning_of_link(board, link, "UTC", local_ms), ...troubled ? troubles_of(board, "UTC", local_ms) : []];
+  return found.filter((warning) => warning !== null);
+}
+const keys = (...all: Parameters<typeof told_of>) => told_of(...all).map((warning) => warning.key);
 
 Deno.test("a hello makes the board, a kpi changes what changed, a reset throws all away", () => {
   const board = apply_frame(empty_board(), "hello", hello_of(), NOW);
@@ -23,8 +38,8 @@ Deno.test("trips are listed once, newest first, and no more than fit", () => {
   const board = apply_frame(empty_board(), "hello", hello_of({ trips: [trip("b", 9), trip("a", 8)] }), NOW);
   const next = apply_frame(board, "trip", { position: 11, trips: [trip("a", 11), trip("c", 10)] }, NOW);
   assert.deepEqual(next.trips.map((t: { trip_id: string }) => t.trip_id), ["a", "c", "b"]);
-  const many = Array.from({ length: 30 }, (_, i) => trip(`m${i}`, 50 - i));
-  assert.equal(apply_frame(next, "trip", { position: 50, trips: many }, NOW).trips.length, TRIPS_SHOWN);
+  const many = Array.from({ length: 130 }, (_, i) => trip(`m${i}`, 150 - i));
+  assert.equal(apply_frame(next, "trip", { position: 50, trips: many }, NOW).trips.length, TRIPS_KEPT);
 });
 
 Deno.test("a frame that was held up on its way does not make data look younger", () => {
@@ -59,6 +74,36 @@ Deno.test("loading, empty, empty here and ready are told apart", () => {
   assert.equal(at({ newest_event_ms: null, series: hello_of().empty_series }), "empty");
   assert.equal(at({ series: hello_of().empty_series }), "empty_range");
   assert.equal(at({}), "ready");
+  const computed = { cards: "trips", breakdowns: "trips", position: null, age_ms: null, failed: null };
+  const none = { series: hello_of().empty_series, cards: null };
+  assert.equal(at({ ...none, computed }), "computing");
+  assert.equal(at({ ...none, computed: { ...computed, failed: "took too long" } }), "failed");
+});
+
+Deno.test("what an older server does not send is not known, and nothing fails", () => {
+  const { cards, compared, computed, breakdowns } = apply_frame(empty_board(), "hello", hello_of(), NOW);
+  assert.deepEqual([cards.completed, compared, computed, breakdowns], [5, null, null, []]);
+  const { health: _, ...without } = hello_of({ breakdowns: undefined, compared: { weekday: null }, following: false });
+  const board = apply_frame(empty_board(), "hello", { ...without, as_of: { recorded_ms: NOW - 60_000 } }, NOW);
+  assert.equal(data_age_ms(board, NOW), null);
+  assert.equal(window_of(board, NOW).running_s, Math.floor(NOW / 60_000) * 60 - 60, "the running bucket of then");
+  assert.deepEqual(keys(board, UP, NOW), []);
+});
+
+Deno.test("a kpi keeps the comparison that it does not name", () => {
+  const compared = { weekday: { from_s: 0, to_s: 60, cards: null } };
+  const board = apply_frame(empty_board(), "hello", hello_of({ compared, compared_series: { t: [] } }), NOW);
+  const next = apply_frame(board, "kpi", kpi_of({ position: 12, completed: 7 }), NOW);
+  assert.equal(next.compared, compared);
+  assert.deepEqual(next.compared_series, { t: [] });
+});
+
+Deno.test("figures that are computed from trips say how old they are, and why they are not there", () => {
+  const said = { age_ms: 1_200, told_ms: NOW, failed: null };
+  assert.equal(computed_note(said, NOW + 2_000), "computed from trips, 3.2 s ago");
+  assert.equal(computed_note({ ...said, age_ms: null }, NOW), "computing from trips");
+  assert.equal(computed_note({ ...said, failed: "too slow" }, NOW), "not computed: too slow; these are from 1.2 s ago");
+  assert.equal(computed_note({ ...said, age_ms: null, failed: "too slow" }, NOW), "not computed: too slow");
 });
 
 Deno.test("a lost link is spoken of after two seconds, and then alone", () => {
@@ -67,13 +112,13 @@ Deno.test("a lost link is spoken of after two seconds, and then alone", () => {
   const link = { state: "reconnecting", since_ms: NOW };
   assert.deepEqual(keys(board, link, NOW + 1_999), []);
   assert.deepEqual(keys(board, link, NOW + 2_000), ["link"]);
-  assert.match(warnings_of(empty_board(), link, NOW + 2_000)[0]?.what ?? "", /does not answer/);
+  assert.match(told_of(empty_board(), link, NOW + 2_000)[0]?.what ?? "", /does not answer/);
 });
 
 Deno.test("each trouble has its warning, with since when and what to do", () => {
   const told = (health: Record<string, unknown>, after_ms = 0, hello = {}) => {
     const board = apply_frame(empty_board(), "hello", hello_of({ ...hello, health: health_of(health) }), NOW);
-    return warnings_of(board, UP, NOW + after_ms);
+    return told_of(board, UP, NOW + after_ms);
   };
   assert.deepEqual(told({}), []);
   const [database] = told({ database: { ok: false, since_ms: NOW, reason: "refused" } });
@@ -97,7 +142,7 @@ Deno.test("a rise of the quarantine is noted for a while", () => {
   for (const quarantined of [43, 45, 45]) {
     board = apply_frame(board, "hb", { now_ms: NOW, position: 10, health: health_of({ quarantined }) }, NOW);
   }
-  assert.match(warnings_of(board, UP, NOW)[0]?.what ?? "", /5 more set aside just now, 45 in all/);
+  assert.match(told_of(board, UP, NOW)[0]?.what ?? "", /5 more set aside just now, 45 in all/);
   const later = {
     now_ms: NOW + 120_000,
     position: 10,

@@ -1,0 +1,184 @@
+import { DEFAULT_RANGE, parse_address, RANGES, view_query } from "./address.js";
+import { format_address } from "./address_line.js";
+import { toggle_key, with_condition } from "./filter.js";
+import { by_id, set_text } from "./page.js";
+
+/** What the reader can do: presses and keys, and where they lead. Loaded by the first of them. */
+
+const DIALOGS = {
+  keys: () => import("./keys.js"),
+  counted: () => import("./counted.js"),
+  filter: () => import("./filter_editor.js"),
+  range: () => import("./range_editor.js"),
+  as_of: () => import("./as_of_editor.js"),
+};
+const THEMES = ["system", "light", "dark"];
+const root = document.documentElement;
+const link = document.createElement("link");
+Object.assign(link, { rel: "stylesheet", href: "/static/actions.css" });
+document.head.append(link);
+
+/** The range to come back to from a stretch of one's own. */
+let live_range = DEFAULT_RANGE;
+
+const KEYS = {
+  "?": (page) => open(page, "keys"),
+  " ": (page) => page.address.as_of === null && go(page, { paused: !page.address.paused }),
+  t: next_theme,
+  l: back_to_live,
+  f: (page) => open(page, "filter"),
+  F: (page) => go(page, { filter: [] }),
+  r: (page) => open(page, "range"),
+  a: (page) => open(page, "as_of"),
+  h: (page) => open(page, "counted"),
+  c: (page) => go(page, { compare: page.address.compare === "weekday" ? "previous" : "weekday" }),
+  ArrowLeft: (page) => step(page, -1),
+  ArrowRight: (page) => step(page, 1),
+};
+Object.keys(RANGES).forEach((range, i) => KEYS[i + 1] = (page) => set_range(page, range));
+
+/** By the id of a button. */
+const BUTTONS = {
+  live: back_to_live,
+  back: back_to_live,
+  leave: back_to_live,
+  pause: (page) => go(page, { paused: true }),
+  earlier: KEYS.ArrowLeft,
+  later: KEYS.ArrowRight,
+  step_back: KEYS.ArrowLeft,
+  step_on: KEYS.ArrowRight,
+  read_again: (page) => page.look(),
+  theme: next_theme,
+  clear_filter: KEYS.F,
+  go_newest: show_newest,
+  hold(page) {
+    page.held_trips = page.held_trips === null ? page.shown.trips : null;
+    page.draw_soon();
+  },
+};
+
+/** A click, or a word typed into the list's field. */
+export function press(page, { target, type, shiftKey, altKey }) {
+  if (type === "input") return page.draw_soon();
+  const button = target.closest("button");
+  if (button === null) return;
+  const { opens, entry, counted, range, line, compare, dimension, key, condition } = button.dataset;
+  if (Object.hasOwn(BUTTONS, button.id)) BUTTONS[button.id](page);
+  else if (opens !== undefined) open(page, opens, entry);
+  else if (counted !== undefined) open(page, "counted", counted);
+  else if (range !== undefined) set_range(page, range);
+  else if (line !== undefined) button.ariaPressed = `${page.charts.toggle(line)}`;
+  else if (compare !== undefined) go(page, { compare });
+  else if (condition !== undefined) remove_condition(page, condition);
+  else if (dimension !== undefined) {
+    go(page, { filter: toggle_key(page.address.filter, dimension, key, shiftKey || altKey) });
+  }
+}
+
+/** A key, unless it is typed into something or belongs to what has the focus. */
+export function strike(page, event) {
+  const { key, target, ctrlKey, metaKey, altKey } = event;
+  if (ctrlKey || metaKey || altKey || !Object.hasOwn(KEYS, key) || document.querySelector("dialog[open]")) return;
+  if (target.closest?.("input, select, textarea")) return;
+  if (key === " " && target.closest?.("button, summary, a, [tabindex]")) return;
+  if (key.startsWith("Arrow") && target.closest?.("[tabindex]")) return;
+  event.preventDefault();
+  KEYS[key](page);
+}
+
+/** Opens a dialog, at an entry. */
+function open(page, name, entry) {
+  const told = (error) => {
+    console.warn(`open ${name}: failed`, error);
+    page.missing = { key: "module", what: "This could not be opened.", advice: "Check the server and the network." };
+    page.draw_soon();
+  };
+  DIALOGS[name]().then((dialog) => dialog.open(page, go, entry)).catch(told);
+}
+
+/** Goes to another address. Another view starts anew. */
+export function go(page, change, remember = true) {
+  const before = page.address;
+  const address = page.address = { ...before, ...change };
+  live_range = address.range ?? before.range ?? live_range;
+  const search = format_address(address);
+  if (remember && search !== format_address(before)) history.pushState(null, "", location.pathname + search);
+  if (view_query(address).join("&") !== view_query(before).join("&")) page.look();
+  else if (address.paused !== before.paused) page.hold(address.paused);
+  page.draw_soon();
+}
+
+/** After the browser's back or forward button. */
+export function come_back(page) {
+  go(page, { ...parse_address(location.search), theme: page.address.theme }, false);
+}
+
+/** Writes the address as it was understood. */
+export function tidy(page) {
+  live_range = page.address.range ?? live_range;
+  const search = format_address(page.address);
+  if (search !== location.search) history.replaceState(null, "", location.pathname + search + location.hash);
+}
+
+/** Looks at a stretch [from_s, to_s), closer. */
+export function zoom(page, { from_s, to_s }) {
+  go(page, { range: null, from_ms: from_s * 1_000, to_ms: to_s * 1_000, paused: false });
+}
+
+/** To what is now, from wherever the reader went. */
+export function back_to_live(page) {
+  go(page, { range: live_range, from_ms: null, to_ms: null, paused: false, as_of: null });
+}
+
+function set_range(page, range) {
+  const { from_ms, to_ms } = page.address;
+  go(page, { range, from_ms: null, to_ms: from_ms === null ? to_ms : null });
+}
+
+/** One length of the range earlier (-1) or later (1); of a board of then, its time and not its window. */
+function step(page, direction) {
+  const { address: { range, from_ms, to_ms, as_of }, board, shown } = page;
+  if (shown.hello === null) return;
+  const by_ms = direction * (from_ms === null ? RANGES[range] * 1_000 : to_ms - from_ms);
+  const now_ms = Date.now() + shown.offset_ms;
+  if (as_of !== null) {
+    // Where that board cannot be read, its log position has no time to step from.
+    const at_ms = as_of.ms ?? board.hello?.as_of?.recorded_ms;
+    if (at_ms === undefined) return;
+    if (at_ms + by_ms >= now_ms) back_to_live(page);
+    else go(page, { as_of: { ms: at_ms + by_ms } });
+  } else if (from_ms !== null) {
+    go(page, { from_ms: from_ms + by_ms, to_ms: to_ms + by_ms });
+  } else {
+    const end_ms = shown.to_s * 1_000 + by_ms;
+    if (end_ms < now_ms || to_ms !== null) go(page, { to_ms: end_ms < now_ms ? end_ms : null, paused: false });
+  }
+}
+
+function show_newest(page) {
+  const to_ms = (Math.floor(page.shown.newest_event_ms / 60_000) + 1) * 60_000;
+  go(page, { range: live_range, from_ms: null, to_ms, paused: false });
+}
+
+function remove_condition(page, dimension) {
+  by_id("add_filter").focus();
+  go(page, { filter: with_condition(page.address.filter, { dimension, keys: [] }) });
+}
+
+function next_theme(page) {
+  const theme = THEMES[(THEMES.indexOf(root.dataset.theme ?? "system") + 1) % 3];
+  if (theme === "system") delete root.dataset.theme;
+  else root.dataset.theme = theme;
+  try {
+    localStorage.setItem("tacho-theme", theme);
+  } catch (error) {
+    console.info("keep theme: this browser stores nothing", error);
+  }
+  by_id("theme").title = by_id("theme").ariaLabel = `Theme: ${theme}`;
+  set_text(by_id("announcer"), `Theme: ${theme}`);
+  page.charts.recolour();
+  if (page.address.theme === null) return;
+  // The choice counts from now on, not the link's.
+  page.address = { ...page.address, theme: null };
+  history.replaceState(null, "", location.pathname + format_address(page.address));
+}

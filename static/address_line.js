@@ -1,0 +1,14 @@
+import { DEFAULT_RANGE, view_query } from "./address.js";
+
+/** The address as it is written. Pure. */
+
+/** Writes an address without what is the default: "" or "?...". `parse_address` reads it back. */
+export function format_address(address) {
+  const { range, to_ms, paused, theme } = address;
+  const pairs = view_query(address);
+  if (range === DEFAULT_RANGE && to_ms === null) pairs.shift();
+  if (paused) pairs.push(["paused", "1"]);
+  if (theme !== null) pairs.push(["theme", theme]);
+  const query = new URLSearchParams(pairs).toString().replaceAll("%3A", ":").replaceAll("%2C", ",");
+  return query === "" ? "" : `?${query}`;
+}

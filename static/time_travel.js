@@ -1,0 +1,74 @@
+import { view_query } from "./address.js";
+import { by_id, make, set_text } from "./page.js";
+import { format_clock, format_count, format_day } from "./format.js";
+import { words_of_problem } from "./refusal.js";
+
+/** The board as it was known then: read once for each address, told in a ribbon over the whole width. */
+
+/** A shorter reading is not spoken of. */
+const WORD_MS = 200;
+
+const text = make("p", "", make("b"), make("span"));
+const buttons = [["step_back", "‹ Earlier"], ["step_on", "Later ›"], ["read_again", "Try again"], [
+  "leave",
+  "Back to live",
+]]
+  .map(([id, label]) => Object.assign(make("button", "", label), { id }));
+const ribbon = make("div", "", text, make("div", "", ...buttons));
+ribbon.id = "ribbon";
+ribbon.role = "region";
+ribbon.ariaLabel = "Time travel";
+
+/** The reading under way or done: {query, since_ms, failed}. */
+let reading = null;
+
+/** Reads the board that the address names; it comes as a hello. */
+export async function read_board(page) {
+  const query = new URLSearchParams(view_query(page.address)).toString();
+  const mine = reading = { query, since_ms: Date.now(), failed: null };
+  setTimeout(page.draw_soon, WORD_MS);
+  const found = await fetch_board(query).catch((error) => ({
+    failed: `the server does not answer (${error.message})`,
+  }));
+  if (mine !== reading || page.address.as_of === null) return;
+  if (found.failed !== undefined) mine.failed = found.failed;
+  else page.receive("hello", found.board);
+  page.draw_soon();
+}
+
+async function fetch_board(query) {
+  const answer = await fetch(`/api/v1/board?${query}`);
+  if (answer.ok) return { board: await answer.json() };
+  const problem = await answer.json().catch(() => ({}));
+  return { failed: words_of_problem(problem) || `the server answered ${answer.status}` };
+}
+
+/** What the ribbon says: [in bold, the rest]. Pure. */
+export function ribbon_words({ as_of, hello, failed, waited_ms, zone, now_ms }) {
+  const full = (ms) => `${format_day(ms, zone, now_ms)}, ${format_clock(ms, zone, true)}`;
+  const asked = as_of.ms === undefined ? `log position ${format_count(as_of.position)}` : full(as_of.ms);
+  if (failed !== null) return [`The board as of ${asked} could not be read`, `: ${failed}.`];
+  if (hello === null) return waited_ms < WORD_MS ? ["", ""] : [`Reading the board as of ${asked}`, ""];
+  const { position, recorded_ms, head } = hello.as_of;
+  if (recorded_ms === null) return [`As of ${asked} nothing was known yet`, ": read only."];
+  const place = `log position ${format_count(position)} of ${format_count(head)}`;
+  return [`The board as it was known on ${full(as_of.ms ?? recorded_ms)}`, ` (${place}): read only.`];
+}
+
+/** Shows the ribbon while the address is one of then, takes it away after. */
+export function show_ribbon(page) {
+  const { address: { as_of }, board: { hello } } = page;
+  if (as_of === null) {
+    reading = null;
+    return ribbon.remove();
+  }
+  if (!ribbon.isConnected) by_id("banners").before(ribbon);
+  const { failed, since_ms } = reading ?? { failed: null, since_ms: Date.now() };
+  const now_ms = Date.now();
+  const words = ribbon_words({ as_of, hello, failed, waited_ms: now_ms - since_ms, zone: page.zone(), now_ms });
+  if (words[0] !== "") words.forEach((part, i) => set_text(text.children[i], part));
+  if (words[0] !== "" && hello !== null) set_text(by_id("announcer"), words.join(""));
+  ribbon.dataset.state = failed !== null ? "failed" : hello === null ? "reading" : "ready";
+  buttons[2].hidden = failed === null;
+  by_id("age_line").hidden = true;
+}

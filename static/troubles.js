@@ -1,0 +1,42 @@
+import { data_age_ms } from "./state.js";
+import { STALE_MS } from "./warnings.js";
+import { format_age, format_count, format_moment } from "./format.js";
+
+/** What the server tells of wrong, in words: what, since when, and what to do. Pure. */
+
+/** All of it, the worst first: [{key, what, advice}]. */
+export function troubles_of(board, zone, local_ms) {
+  const { health, hello } = board;
+  if (health === null) return [];
+  const now_ms = local_ms + board.offset_ms;
+  const since = (ms) => `since ${format_moment(ms, zone, now_ms)}`;
+  const found = [];
+  const say = (key, what, advice) => found.push({ key, what, advice });
+  const because = (reason) => reason ? ` (${reason})` : "";
+  const { database, ingest, lag, quarantined, recorded_ms } = health;
+  if (!database.ok) {
+    const what = `The database does not answer ${since(database.since_ms)}${because(database.reason)}.`;
+    say("database", what, "Nothing is lost, messages wait. Check PostgreSQL.");
+  }
+  const halted = ingest.state === "paused" || ingest.state === "stopped";
+  if (halted) {
+    const what = `Ingest is ${ingest.state} ${since(ingest.since_ms)}${because(ingest.reason)}.`;
+    if (ingest.state === "paused") say("ingest", what, "It goes on when the cause is gone; nothing is lost.");
+    else say("stopped", what, ingest.advice ?? "No new trips until it is started again: see the server's log.");
+  }
+  const age_ms = data_age_ms(board, now_ms);
+  // A fixed end shows the past: the age of the newest data says nothing about it.
+  if (age_ms > STALE_MS && hello.following && !halted) {
+    const waiting = lag
+      ? `${format_count(lag)} messages wait: see the server's log.`
+      : "Check that the producers send.";
+    say("stale", `Nothing new for ${format_age(age_ms)}: no data ${since(recorded_ms)}.`, waiting);
+  }
+  if (board.rise !== null && now_ms < board.rise.until_ms) {
+    const what = `Quarantine: ${format_count(board.rise.count)} more set aside just now, ${
+      format_count(quarantined)
+    } in all.`;
+    say("quarantine", what, "They are in no figure. See them with: tacho quarantine");
+  }
+  return found;
+}

@@ -1,0 +1,138 @@
+import { ASSETS, make_static_files } from "../../src/http/mod.ts";
+import { made_board, made_line, made_trip, made_trips, made_view, type MadeTrip } from "./made_trips.ts";
+import { health_of } from "./page_frames.ts";
+
+type Fields = Record<string, unknown>;
+
+interface Viewer {
+  readonly query: URLSearchParams;
+  readonly send: (name: string, data: unknown, id?: number) => void;
+  readonly end: () => void;
+}
+
+/**
+ * A server for the page alone: its files, a feed and boards of then from made trips, all in the test's hands. What the real
+ * server says is not proven by it; what the page makes of it is. `await using` stops it.
+ */
+export class FakeServer implements AsyncDisposable {
+  readonly trips: MadeTrip[];
+  /** Replaces fields of every hello and kpi to come. */
+  changes: (board: Fields, query: URLSearchParams) => Fields = () => ({});
+  health: Fields = {};
+  /** Queries of feeds and boards, oldest first. */
+  readonly asked: string[] = [];
+  readonly #viewers = new Set<Viewer>();
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+
+  private constructor(days: number, files: (request: Request, path: string) => Response, port: number) {
+    this.trips = days === 0 ? [] : made_trips(Math.floor(Date.now() / 1000), days);
+    this.#server = Deno.serve({ hostname: "127.0.0.1", port, onListen() {} }, (request) => {
+      const { pathname, searchParams } = new URL(request.url);
+      if (pathname === "/api/v1/feed") return this.#feed(searchParams);
+      if (pathname === "/api/v1/board") return this.#board(searchParams);
+      return files(request, pathname === "/" ? "index.html" : pathname.replace("/static/", ""));
+    });
+  }
+
+  /** Starts it with the trips of some days. `files` answers for the page's files; those of the program unless given. */
+  static async start(
+    days = 15,
+    options: { readonly port?: number; readonly files?: (request: Request, path: string) => Response } = {},
+  ): Promise<FakeServer> {
+    return new FakeServer(days, options.files ?? await make_static_files(ASSETS), options.port ?? 0);
+  }
+
+  /** The page's address. */
+  get url(): string {
+    return `http://127.0.0.1:${this.#server.addr.port}/`;
+  }
+
+  /** Adds trips that end now, and tells every viewer. */
+  add(count: number, status?: string): void {
+    const at_s = Math.floor(Date.now() / 1000);
+    for (let i = 0; i < count; i++) this.trips.push(made_trip(this.trips.length, at_s, status));
+    this.tell();
+  }
+
+  /** Sends every viewer a kpi, and the newest trips. */
+  tell(): void {
+    for (const viewer of this.#viewers) {
+      const { trips, ...board } = this.#figures(viewer.query);
+      viewer.send("kpi", board, Number(board.position));
+      viewer.send("trip", { position: board.position, trips });
+    }
+  }
+
+  /** Ends every stream at once. */
+  cut(): void {
+    for (const viewer of this.#viewers) viewer.end();
+  }
+
+  #figures(query: URLSearchParams): Fields {
+    const now_ms = Date.now();
+    const health = health_of({
+      ingest: { state: "running", since_ms: now_ms },
+      recorded_ms: now_ms - 300,
+      events_per_s: 12.4,
+      late: 37,
+      ...this.health,
+    });
+    const board = { ...made_board(this.trips, made_view(query, now_ms / 1000), now_ms / 1000), now_ms, health };
+    return { ...board, ...this.changes(board, query) };
+  }
+
+  #hello(query: URLSearchParams): Fields {
+    return { log_id: "log", build: "one", time_zone: "America/New_York", currency: "USD", ...this.#figures(query) };
+  }
+
+  #feed(query: URLSearchParams): Response {
+    this.asked.push(`feed ${query}`);
+    const encoder = new TextEncoder();
+    let viewer: Viewer;
+    const stream = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        const send = (name: string, data: unknown, id?: number) => {
+          const id_line = id === undefined ? "" : `id: log-${id}\n`;
+          try {
+            controller.enqueue(encoder.encode(`event: ${name}\n${id_line}data: ${JSON.stringify(data)}\n\n`));
+          } catch {
+            this.#viewers.delete(viewer); // Who left in between is told nothing more.
+          }
+        };
+        const end = () => {
+          if (this.#viewers.delete(viewer)) controller.close();
+        };
+        viewer = { query, send, end };
+        this.#viewers.add(viewer);
+        const hello = this.#hello(query);
+        send("hello", hello, Number(hello.position));
+      },
+      cancel: () => {
+        this.#viewers.delete(viewer);
+      },
+    });
+    return new Response(stream, { headers: { "content-type": "text/event-stream", "cache-control": "no-store" } });
+  }
+
+  #board(query: URLSearchParams): Response {
+    this.asked.push(`board ${query}`);
+    const position = query.has("as_of_position") ? Number(query.get("as_of_position")) : null;
+    const newest = this.trips.at(-1);
+    const then_s = position === null
+      ? Date.parse(query.get("as_of") ?? "") / 1000
+      : this.trips.findLast((trip) => trip.position <= position)?.at_s ?? 0;
+    if (Number.isNaN(then_s)) return Response.json({ title: "Bad request", detail: "no such view" }, { status: 400 });
+    const { health: _health, ...hello } = this.#hello(new URLSearchParams());
+    const board = made_board(this.trips, made_view(query, then_s), then_s);
+    const as_of = { position: board.position, recorded_ms: then_s * 1000, head: newest?.position ?? 0 };
+    return Response.json({ ...hello, ...board, as_of, ...this.changes(board, query) });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.cut();
+    await this.#server.shutdown();
+  }
+}
+
+/** The line of a trip, for frames that a test makes itself. */
+export const line_of = made_line;
