@@ -14,10 +14,6 @@ const DIALOGS = {
 };
 const THEMES = ["system", "light", "dark"];
 const root = document.documentElement;
-const link = document.createElement("link");
-Object.assign(link, { rel: "stylesheet", href: "/static/actions.css" });
-document.head.append(link);
-
 /** The range to come back to from a stretch of one's own. */
 let live_range = DEFAULT_RANGE;
 
@@ -51,23 +47,19 @@ const BUTTONS = {
   theme: next_theme,
   clear_filter: KEYS.F,
   go_newest: show_newest,
-  hold(page) {
-    page.held_trips = page.held_trips === null ? page.shown.trips : null;
-    page.draw_soon();
-  },
+  hold: (page) => page.need("list", ({ toggle_hold }) => toggle_hold(page)),
 };
 
 /** A click, or a word typed into the list's field. */
 export function press(page, { target, type, shiftKey, altKey }) {
-  if (type === "input") return page.draw_soon();
+  if (type === "input") return target.id === "find" && page.need("list", page.draw_soon);
   const button = target.closest("button");
   if (button === null) return;
-  const { opens, entry, counted, range, line, compare, dimension, key, condition } = button.dataset;
+  const { opens, entry, counted, range, compare, dimension, key, condition } = button.dataset;
   if (Object.hasOwn(BUTTONS, button.id)) BUTTONS[button.id](page);
   else if (opens !== undefined) open(page, opens, entry);
   else if (counted !== undefined) open(page, "counted", counted);
   else if (range !== undefined) set_range(page, range);
-  else if (line !== undefined) button.ariaPressed = `${page.charts.toggle(line)}`;
   else if (compare !== undefined) go(page, { compare });
   else if (condition !== undefined) remove_condition(page, condition);
   else if (dimension !== undefined) {
@@ -111,13 +103,6 @@ export function go(page, change, remember = true) {
 /** After the browser's back or forward button. */
 export function come_back(page) {
   go(page, { ...parse_address(location.search), theme: page.address.theme }, false);
-}
-
-/** Writes the address as it was understood. */
-export function tidy(page) {
-  live_range = page.address.range ?? live_range;
-  const search = format_address(page.address);
-  if (search !== location.search) history.replaceState(null, "", location.pathname + search + location.hash);
 }
 
 /** Looks at a stretch [from_s, to_s), closer. */

@@ -1,3 +1,5 @@
+import { parse_marks } from "./marks_address.js";
+
 /** What the page's address says: all that is shown, so that a link or the back button brings it again. Pure. */
 
 /** Ranges of the feed in the order of the keys 1 to 6, and their lengths in seconds. */
@@ -34,7 +36,7 @@ export function format_time(ms) {
 /**
  * Reads a query; what is not understood becomes the default. `from_ms` with `to_ms` is a range of its own and `range` null;
  * `to_ms` alone is the end of `range`, null follows now. `filter` lists {dimension, keys, excluded}; `as_of` is {ms} or
- * {position}, null for the live board.
+ * {position}, null for the live board. What is put on the charts is in marks_address.js.
  */
 export function parse_address(search) {
   const params = new URLSearchParams(search);
@@ -57,6 +59,7 @@ export function parse_address(search) {
     compare: one("compare", "previous") ?? "weekday",
     paused: params.get("paused") === "1",
     theme: one("theme", "light", "dark"),
+    ...parse_marks(params),
     as_of: ms !== null ? { ms } : position && { position: Number(position) },
   };
 }

@@ -1,4 +1,5 @@
 import { DEFAULT_RANGE, view_query } from "./address.js";
+import { format_marks } from "./marks_address.js";
 
 /** The address as it is written. Pure. */
 
@@ -9,6 +10,7 @@ export function format_address(address) {
   if (range === DEFAULT_RANGE && to_ms === null) pairs.shift();
   if (paused) pairs.push(["paused", "1"]);
   if (theme !== null) pairs.push(["theme", theme]);
+  pairs.push(...format_marks(address));
   const query = new URLSearchParams(pairs).toString().replaceAll("%3A", ":").replaceAll("%2C", ",");
   return query === "" ? "" : `?${query}`;
 }

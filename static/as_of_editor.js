@@ -62,4 +62,5 @@ export function open(page, go) {
     by_position,
     told,
   );
+  dialog.classList.add("travel");
 }

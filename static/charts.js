@@ -1,23 +1,34 @@
-import { by_id, make } from "./page.js";
-import { split_running } from "./series.js";
+import { by_id, set_text } from "./page.js";
+import { split_running, sum } from "./series.js";
 import { time_labels, time_splits } from "./time_axis.js";
-import { format_clock, format_count, format_decimal, format_short } from "./format.js";
+import { format_count, format_decimal, format_short, format_step } from "./format.js";
+
+/** The two charts over one time axis and one cursor: counts as lines, revenue as bars, in dashes what there was then. */
 
 /** Steps of an axis of counts: 1, 2, 5, 10, … */
 const WHOLE = Array.from({ length: 30 }, (_, i) => [1, 2, 5][i % 3] * 10 ** Math.floor(i / 3));
-
-/** The two charts over one time axis and one cursor: counts as lines, revenue as bars. */
-
 const LINES = [["completed", "--s1"], ["started", "--s3"], ["canceled", "--s4"]];
 const MARK_PX = 84;
+/** Names are read aloud: they change no faster. */
+const NAME_PAUSE_MS = 5_000;
 const PLACES = [by_id("chart_trips"), by_id("chart_revenue")];
+const probe = by_id("probe");
 
-// A colour token as the canvas understands it.
-function colour(token, alpha = 1) {
-  const probe = by_id("probe");
+/** A colour token as the canvas understands it. */
+export function colour(token, alpha = 1) {
   probe.style.color = `var(${token})`;
   const [r, g, b] = getComputedStyle(probe).color.match(/[\d.]+/g);
   return `rgba(${r}, ${g}, ${b}, ${alpha})`;
+}
+
+/** The size of the type in charts, pixels of the page. */
+export function type_px() {
+  return parseFloat(getComputedStyle(probe).fontSize);
+}
+
+/** Dots of a chart's canvas for one pixel of the page; a picture of a chart (picture.js) is larger. */
+export function dots_of({ scaled = 1 }) {
+  return scaled * globalThis.uPlot.pxRatio;
 }
 
 function fading(token) {
@@ -30,29 +41,34 @@ function fading(token) {
   };
 }
 
-/** The charts. `on_zoom({from_s, to_s})` hears of a drag over whole buckets, `on_unzoom` of a double click. */
-export function make_charts({ on_zoom, on_unzoom }) {
-  const shown = new Set(["completed"]);
-  let charts = [], drawn = null;
+/** The charts. `on_zoom({from_s, to_s})` hears of a drag over whole buckets, `on_unzoom` of a double click, `load` imports. */
+export function make_charts({ on_zoom, on_unzoom, load }) {
+  let charts = [], drawn = null, named_ms = -Infinity;
+  /** What comes later: the readout, and the reader's limits and notes (readout.js, chart_marks.js). */
+  let readout = null, marks = null;
 
-  function make_chart(place, series, least) {
-    const tip = make("div", "tip");
-    tip.hidden = true;
+  const shows = (line) => line === "revenue" || drawn.address.lines.includes(line);
+  const size_of = ({ clientWidth: width, clientHeight: height }) => ({ width, height });
+
+  function options_of(i) {
+    const letter_px = type_px();
     const axis = {
       stroke: colour("--ink-3"),
-      font: "11px system-ui, Inter, sans-serif",
+      font: `${letter_px}px system-ui, Inter, sans-serif`,
       ticks: { show: false },
       grid: { stroke: colour("--line-2"), width: 1 },
     };
     const splits = (u, _axis, from_s, to_s) => {
-      const edge_s = 24 * (to_s - from_s) / u.width; // A label closer to the right edge would be cut off.
-      return time_splits(from_s, to_s - edge_s, drawn.zone, u.width / MARK_PX);
+      const width = u.width / (u.scaled ?? 1);
+      const edge_s = 24 * (to_s - from_s) / width; // A label closer to the right edge would be cut off.
+      return time_splits(from_s, to_s - edge_s, drawn.zone, width / MARK_PX * 11 / letter_px);
     };
-    const options = {
-      width: place.clientWidth,
-      height: place.clientHeight,
+    const ink = colour("--ink-2");
+    const top = (high) => Math.max([4, 10][i], high * 1.08, marks?.top(i, high) ?? 0);
+    return {
+      ...size_of(PLACES[i]),
       legend: { show: false },
-      padding: [8, 6, 0, 0],
+      padding: [marks?.room(i) ?? 8, 6, 0, 0],
       cursor: {
         sync: { key: "board" },
         y: false,
@@ -60,123 +76,156 @@ export function make_charts({ on_zoom, on_unzoom }) {
         points: { size: 7 },
         bind: { dblclick: () => on_unzoom },
       },
-      scales: { x: { time: false }, y: { range: (_u, _low, high) => [0, Math.max(least, high * 1.08)] } },
+      scales: { x: { time: false }, y: { range: (_u, _low, high) => [0, top(high)] } },
       axes: [
-        { ...axis, gap: 5, size: 26, splits, values: (_u, marks) => time_labels(marks, drawn.zone) },
+        { ...axis, gap: 5, size: 15 + letter_px, splits, values: (_u, at) => time_labels(at, drawn.zone) },
         {
           ...axis,
           gap: 7,
-          size: 46,
+          size: 13 + 3 * letter_px,
           space: 28,
           incrs: WHOLE,
-          values: (_u, marks) => marks.map((n) => format_short(n, 10_000)),
+          values: (_u, at) => at.map((n) => format_short(n, 10_000)),
         },
       ],
-      series: [{}, ...series],
-      hooks: { setSelect: [select], setCursor: [(u) => show_tip(u, tip)] },
+      series: [{}, ...[lines, bars][i]()],
+      hooks: {
+        setSelect: [select],
+        setCursor: [(u) => readout?.follow(u, i)],
+        draw: [(u) => mark_corrected(u, ink), (u) => marks?.paint(u, i)],
+      },
     };
-    const chart = new globalThis.uPlot(options, [[], ...series.map(() => [])], place);
-    chart.over.append(tip);
-    return chart;
+  }
+
+  function line(name, token, more) {
+    return { line: name, show: shows(name), stroke: colour(token), width: 1.4, points: { show: false }, ...more };
+  }
+
+  const compared = () => line("compared", "--ink-3", { width: 1.2, dash: [4, 3] });
+
+  function lines() {
+    const running = () => drawn.columns.running < 0 ? null : [drawn.columns.running];
+    const points = { show: true, size: 5, width: 1.5, fill: colour("--panel"), filter: running };
+    return [
+      compared(),
+      ...LINES.flatMap(([name, token]) => {
+        const main = name === "completed" ? { width: 1.8 } : {};
+        const fill = name === "completed" ? fading(token) : undefined;
+        return [line(name, token, { ...main, fill }), line(name, token, { ...main, dash: [2, 4], points })];
+      }),
+    ];
+  }
+
+  function bars() {
+    const paths = globalThis.uPlot.paths.bars({ size: [0.78, 44] });
+    const bar = (fill, more) => line("revenue", "--s2", { paths, fill: colour("--s2", fill), ...more });
+    return [bar(0.62, { width: 0 }), bar(0.14, { width: 1, dash: [2, 2] }), compared()];
+  }
+
+  function data_of(i) {
+    const { columns } = drawn;
+    // A figure belongs to its whole bucket: it stands in the middle.
+    const x = columns.x.map((t, at) => (t + columns.ends[at]) / 2);
+    const split = (name) => split_running(columns[name], columns.running);
+    if (i === 0) return [x, columns.compared_completed, ...LINES.flatMap(([name]) => split(name))];
+    // A bar needs no join with the one before.
+    const running_bar = columns.revenue.map((value, at) => at === columns.running ? value : null);
+    return [x, split("revenue")[0], running_bar, columns.compared_revenue];
+  }
+
+  // A caret under each bucket that was corrected after it had closed.
+  function mark_corrected(u, ink) {
+    const { ctx, bbox, data: [x] } = u;
+    const r = 3.5 * dots_of(u);
+    const y = bbox.top + bbox.height + r / 2;
+    ctx.fillStyle = ink;
+    drawn.columns.revised_ms.forEach((at_ms, i) => {
+      const left = u.valToPos(x[i], "x", true);
+      if (at_ms === 0 || left < bbox.left || left > bbox.left + bbox.width) return;
+      ctx.beginPath();
+      ctx.moveTo(left, y);
+      ctx.lineTo(left - r, y + 1.5 * r);
+      ctx.lineTo(left + r, y + 1.5 * r);
+      ctx.fill();
+    });
   }
 
   function select(u) {
     const { left, width } = u.select;
     if (width < 6) return;
     u.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
-    const { step_s } = drawn;
-    const border = (px, round) => round(u.posToVal(px, "x") / step_s) * step_s;
-    on_zoom({ from_s: border(left, Math.floor), to_s: border(left + width, Math.ceil) });
-  }
-
-  function show_tip(u, tip) {
-    const i = u.cursor.idx;
-    const start = drawn.columns.x[i];
-    tip.hidden = start === undefined || u.cursor.left < 0;
-    if (tip.hidden) return;
-    const told = u === charts[1]
-      ? [["revenue", "--s2", drawn.currency, (value) => format_decimal(value, 2)]]
-      : LINES.filter(([name]) => shown.has(name)).map(([name, token]) => [name, token, name, format_count]);
-    const clock = (t) => format_clock(t * 1000, drawn.zone);
-    const so_far = i === drawn.columns.running ? " · so far" : "";
-    const lines = told.map(([name, token, unit, format]) => {
-      const swatch = make("i");
-      swatch.style.background = `var(${token})`;
-      const value = drawn.columns[name][i];
-      const text = value === null ? "–" : format(value);
-      return make("p", "", swatch, make("b", "", text), ` ${unit}`);
-    });
-    tip.replaceChildren(make("p", "", `${clock(start)} – ${clock(start + drawn.step_s)}${so_far}`), ...lines);
-    const x = u.valToPos(start + drawn.step_s / 2, "x");
-    tip.style.left = `${x > u.over.clientWidth / 2 ? x - tip.offsetWidth - 12 : x + 12}px`;
-  }
-
-  function line_series([name, token]) {
-    const main = name === "completed";
-    const base = { stroke: colour(token), width: main ? 1.8 : 1.4, show: shown.has(name) };
-    const running = () => drawn.columns.running < 0 ? null : [drawn.columns.running];
-    return [
-      { ...base, fill: main ? fading(token) : undefined, points: { show: false } },
-      { ...base, dash: [2, 4], points: { show: true, size: 5, width: 1.5, fill: colour("--panel"), filter: running } },
-    ];
+    const [from, to] = [left, left + width].map((px) => u.posToVal(px, "x"));
+    const { x, ends } = drawn.columns;
+    on_zoom({ from_s: x.findLast((t) => t <= from) ?? x[0], to_s: ends.find((t) => t >= to) ?? ends.at(-1) });
   }
 
   function build() {
     for (const chart of charts) chart.destroy();
-    const bar = { paths: globalThis.uPlot.paths.bars({ size: [0.78, 44] }), points: { show: false } };
-    charts = [
-      make_chart(PLACES[0], LINES.flatMap(line_series), 4),
-      make_chart(PLACES[1], [
-        { ...bar, width: 0, fill: colour("--s2", 0.62) },
-        { ...bar, width: 1, stroke: colour("--s2"), dash: [2, 2], fill: colour("--s2", 0.14) },
-      ], 10),
-    ];
+    charts = PLACES.map((place, i) => new globalThis.uPlot(options_of(i), data_of(i), place));
+    draw();
   }
 
   function draw() {
-    const { columns, step_s, view } = drawn;
-    // A figure belongs to its whole bucket: it stands in the middle.
-    const x = columns.x.map((t) => t + step_s / 2);
-    const split = (name) => split_running(columns[name], columns.running);
-    const [bars, dots] = split("revenue");
-    // A bar needs no join with the one before.
-    const running_bar = dots.map((value, i) => i === columns.running ? value : null);
-    [[x, ...LINES.flatMap(([name]) => split(name))], [x, bars, running_bar]].forEach((data, i) => {
-      charts[i].batch(() => {
-        charts[i].setData(data, false);
-        charts[i].setScale("x", { min: view.from_s, max: view.to_s });
+    charts.forEach((chart, i) => {
+      chart.batch(() => {
+        chart.series.forEach(({ line, show }, at) => {
+          if (at > 0 && show !== shows(line)) chart.setSeries(at, { show: shows(line) });
+        });
+        chart.setData(data_of(i), false);
+        chart.setScale("x", { min: drawn.view.from_s, max: drawn.view.to_s });
       });
     });
+    readout?.refresh();
+    tell();
+  }
+
+  function tell() {
+    const { columns, step_s, currency } = drawn;
+    const per = format_step(step_s);
+    set_text(by_id("per_trips"), `per ${per}, by completion time`);
+    set_text(by_id("per_revenue"), `${currency} per ${per}`);
+    if (performance.now() - named_ms < NAME_PAUSE_MS) return;
+    named_ms = performance.now();
+    const name = (i, label, column, format) =>
+      PLACES[i].ariaLabel = `${label} per ${per}: ${format(sum(column))} in all, at most ${
+        format(Math.max(...column))
+      }`;
+    name(0, "Trips completed", columns.completed, format_count);
+    name(1, `Revenue in ${currency}`, columns.revenue, (value) => format_decimal(value, 2));
   }
 
   const observer = new ResizeObserver(() => {
     charts.forEach((chart, i) => {
-      const { clientWidth: width, clientHeight: height } = PLACES[i];
-      if (width > 0 && (width !== chart.width || height !== chart.height)) chart.setSize({ width, height });
+      const size = size_of(PLACES[i]);
+      if (size.width > 0 && (size.width !== chart.width || size.height !== chart.height)) chart.setSize(size);
     });
   });
-  PLACES.forEach((place) => observer.observe(place));
+  // The readout comes with the first pointer or focus.
+  const need_readout = async () => {
+    const { make_readout } = await load("./readout.js");
+    readout ??= make_readout({ places: PLACES, charts: () => charts, look: () => drawn, on_zoom });
+  };
+  for (const place of PLACES) {
+    observer.observe(place);
+    for (const name of ["pointerenter", "focus"]) place.addEventListener(name, need_readout, { once: true });
+  }
 
+  const rebuild = () => drawn !== null && build();
   return {
-    /** Draws {columns, step_s, zone, currency, view}; `view` is the stretch of the x axis. */
+    /** Draws {columns, step_s, zone, currency, view, address}; `view` is the stretch of the x axis. */
     show(what) {
       drawn = what;
       if (charts.length === 0) build();
-      draw();
+      else draw();
     },
-    /** Takes the colours anew. */
-    recolour() {
-      if (drawn === null) return;
-      build();
-      draw();
+    /** Takes the colours and the size of the type anew. */
+    recolour: rebuild,
+    /** Draws with {top(i, high), room(i), paint(chart, i)} from now on: what the y axis must reach, room above, what lies over it. */
+    mark_with(next) {
+      marks = next;
+      rebuild();
     },
-    /** Shows or hides a line; says whether it is shown now. */
-    toggle(name) {
-      const show = !shown.delete(name);
-      if (show) shown.add(name);
-      const at = 1 + 2 * LINES.findIndex(([line]) => line === name);
-      for (const i of [at, at + 1]) charts[0]?.setSeries(i, { show });
-      return show;
-    },
+    /** What uPlot needs for chart `i`: [options, data]. */
+    parts: (i) => [options_of(i), data_of(i)],
   };
 }

@@ -2,12 +2,6 @@ import { make } from "./page.js";
 
 /** Dialogs of the tools: made when they are needed, gone when they are closed. */
 
-if (document.querySelector("link[href$='/charts.css']") === null) {
-  const link = make("link");
-  Object.assign(link, { rel: "stylesheet", href: "/static/charts.css" });
-  document.head.append(link);
-}
-
 /** Opens a dialog with a title and children; Escape, a press on the ground around it and its button close it. */
 export function open_dialog(title, ...children) {
   const close = make("button", "plain", "Close");
@@ -47,4 +41,25 @@ export function form(run, button, ...children) {
     run();
   };
   return made;
+}
+
+/** A list of what is set, each with its name and a button that takes it away; `put` hears of those that stay. */
+export function list_of(name_of, put) {
+  const element = make("ul", "set");
+  let shown = [];
+  return {
+    element,
+    shown: () => shown,
+    /** Shows and gives them. */
+    show(next) {
+      shown = next;
+      element.replaceChildren(...shown.map((each) => {
+        const remove = make("button", "plain", "Remove");
+        remove.ariaLabel = `Remove: ${name_of(each)}`;
+        remove.onclick = () => put(shown.filter((other) => other !== each));
+        return make("li", "", make("span", "", name_of(each)), remove);
+      }));
+      return shown;
+    },
+  };
 }

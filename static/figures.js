@@ -5,29 +5,36 @@ import { condense, ratio, settled } from "./series.js";
 
 const SPARK_POINTS = 40;
 
-/** Cards in their order: name, and whether more of it is better (1), worse (-1) or neither (0). */
+/** Cards in their order, and whether more of it is better (1), worse (-1) or neither (0); null: no change is told. */
 export const CARDS = {
   trips: 1,
-  in_progress: 0,
+  in_progress: null,
   completed: 1,
   canceled: -1,
   per_minute: 1,
   revenue: 1,
   average_fare: 1,
   fare_percentiles: 1,
-  fare_range: 0,
+  fare_range: null,
   average_distance: 0,
   duration: 0,
-  most_active: 0,
+  most_active: null,
+};
+const FIELDS = {
+  fare_percentiles: "fare_p50",
+  fare_range: "min_fare",
+  average_distance: "average_distance_km",
+  duration: "duration_p50_min",
 };
 
-/** The figure that a card's change is about. Of a stretch [from_s, to_s); null when it is not known. */
-function main_figure(name, cards, { from_s, to_s }) {
-  const { completed, canceled } = cards;
-  if (name === "canceled") return completed + canceled > 0 ? canceled / (completed + canceled) : null;
+/** The figure that a card is about, of a stretch [from_s, to_s); null when it is not known. */
+function figure_of(name, cards, { from_s, to_s }) {
   if (name === "per_minute") return to_s > from_s ? cards.trips / (to_s - from_s) * 60 : null;
-  const field = { fare_percentiles: "fare_p50", average_distance: "average_distance_km", duration: "duration_p50_min" };
-  return cards[field[name] ?? name] ?? null;
+  return cards[FIELDS[name] ?? name] ?? null;
+}
+
+function share_of({ completed, canceled }) {
+  return completed + canceled > 0 ? canceled / (completed + canceled) : null;
 }
 
 /**
@@ -41,87 +48,66 @@ export function change_of(now, before, better, share = false) {
     const size = format_decimal(Math.abs(value), digits);
     return `${/[1-9]/.test(size) ? (value < 0 ? "−" : "+") : "±"}${size}`;
   };
-  const part = (now - before) / before;
-  const text = share
-    ? `${signed(100 * (now - before), 1)} pt`
-    : before === 0
-    ? signed(now, Number.isInteger(now) ? 0 : 2)
-    : `${Math.abs(part) < 9.995 ? signed(100 * part, 1) : signed(100 * part, 0)} %`;
-  return { text, tone: text.startsWith("±") ? "" : { 1: "good", "-1": "bad" }[better * Math.sign(now - before)] ?? "" };
+  const part = 100 * (now - before) / before;
+  const relative = () => `${signed(part, Math.abs(part) < 99.95 ? 1 : 0)} %`;
+  const absolute = () => signed(now, Number.isInteger(now) ? 0 : 2);
+  const text = share ? `${signed(100 * (now - before), 1)} pt` : before === 0 ? absolute() : relative();
+  const gain = text.startsWith("±") ? 0 : better * (now - before);
+  return { text, tone: gain > 0 ? "good" : gain < 0 ? "bad" : "" };
 }
 
-/** Changes of a card against each comparison: [{name, text, tone, from_s, to_s, value}], text "–" where nothing is known. */
+/** A card against the same weekday and the period before: [{name, text, tone, then}], text "–" where it is not known. */
 function changes_of(name, better, cards, compared, passed) {
-  const now = main_figure(name, cards, passed);
+  const share = name === "canceled";
+  const of = (some, stretch) => share ? share_of(some) : figure_of(name, some, stretch);
   return ["weekday", "previous"].map((against) => {
     const then = compared?.[against] ?? null;
-    const value = then?.cards ? main_figure(name, then.cards, then) : null;
-    const change = change_of(now, value, better, name === "canceled");
-    return { name: against, text: "–", tone: "", ...change, value, from_s: then?.from_s, to_s: then?.to_s };
+    const change = then?.cards ? change_of(of(cards, passed), of(then.cards, then), better, share) : null;
+    return { name: against, text: "–", tone: "", ...change, then: change && then };
   });
 }
 
 /**
- * By card: raw value, text, unit, note, changes, and the points of its sparkline. All of it unknown while `cards` is null.
+ * By card: raw value, text, unit, changes, and the points of its sparkline; nothing is known while `cards` is null.
  * @param parts cards and `compared` as the feed sends them, columns of the window, and the stretch of it that has passed
  * @returns {any}
  */
 export function card_figures({ cards, compared, columns, passed, currency }) {
-  if (cards === null) return Object.fromEntries(Object.keys(CARDS).map((name) => [name, { value: null, text: "–" }]));
-  const { completed, canceled, conflicts } = cards;
   const spark = (name) => condense(settled(columns[name], columns.running), SPARK_POINTS);
-  const count = (value) => ({ value, text: format_short(value) });
-  const measured = (value, unit = "") =>
-    value === null || value === undefined
-      ? { value: null, text: "–" }
-      : { value, text: format_decimal(value, 2), unit };
-  const second = (value, unit) =>
-    value === null || value === undefined ? unit : `· ${format_decimal(value, 2)} ${unit}`;
-  const minutes = (value) => value === null || value === undefined ? "–" : format_decimal(value, 1);
-  const rate = main_figure("per_minute", cards, passed);
-  const share = main_figure("canceled", cards, passed);
-  const figures = {
-    trips: { ...count(cards.trips), spark: spark("trips") },
-    in_progress: { ...count(cards.in_progress), unit: "now", note: `${format_count(cards.requested_now)} requested` },
-    completed: {
-      ...count(completed),
-      unit: conflicts > 0 ? `${format_count(conflicts)} after a cancellation` : "",
-      spark: spark("completed"),
-    },
-    canceled: {
-      ...count(canceled),
-      unit: share === null ? "" : `· ${format_decimal(100 * share, 1)} %`,
-      spark: spark("canceled"),
-    },
-    per_minute: { value: rate, text: rate === null ? "–" : format_rate(rate), unit: "trips", spark: spark("trips") },
-    revenue: {
-      ...(cards.revenue < 1_000 ? measured(cards.revenue) : count(cards.revenue)),
-      unit: currency,
-      title: `+ ${format_decimal(cards.tips, 2)} ${currency} in tips`,
-      spark: spark("revenue"),
-    },
-    average_fare: {
-      ...measured(cards.average_fare, currency),
-      spark: ratio(spark("revenue"), spark("completed")),
-    },
-    fare_percentiles: measured(cards.fare_p50, second(cards.fare_p95, currency)),
-    fare_range: { ...measured(cards.min_fare, second(cards.max_fare, currency)), max: cards.max_fare },
-    average_distance: {
-      ...measured(cards.average_distance_km, "km"),
-      spark: ratio(spark("distance_km"), spark("completed")),
-    },
-    duration: {
-      value: cards.duration_p50_min ?? null,
-      text: minutes(cards.duration_p50_min),
-      unit: `· ${minutes(cards.duration_p95_min)} · avg ${minutes(cards.average_duration_min)} min`,
-    },
-    most_active: { value: null, text: "" },
+  const text_of = (value, digits = 2) => (value ?? null) === null ? "–" : format_decimal(value, digits);
+  const amount = (value) => value < 1_000 ? text_of(value) : format_short(value);
+  // Counts first; what follows are units and second figures.
+  const units = cards === null ? {} : {
+    in_progress: `now · ${format_count(cards.requested_now)} requested`,
+    completed: cards.conflicts > 0 ? `${format_count(cards.conflicts)} after a cancellation` : "",
+    canceled: share_of(cards) === null ? "" : `· ${format_decimal(100 * share_of(cards), 1)} %`,
+    per_minute: "trips",
+    revenue: currency,
+    average_fare: currency,
+    fare_percentiles: `· ${text_of(cards.fare_p95)} ${currency}`,
+    fare_range: `· ${text_of(cards.max_fare)} ${currency}`,
+    average_distance: "km",
+    duration: `· ${text_of(cards.duration_p95_min, 1)} · avg ${text_of(cards.average_duration_min, 1)} min`,
   };
-  for (const [name, better] of Object.entries(CARDS)) {
-    if (name === "in_progress" || name === "fare_range" || name === "most_active") continue;
-    figures[name].changes = changes_of(name, better, cards, compared, passed);
-  }
-  return figures;
+  const texts = { per_minute: format_rate, revenue: amount, duration: (value) => text_of(value, 1) };
+  const sparks = {
+    trips: () => spark("trips"),
+    completed: () => spark("completed"),
+    canceled: () => spark("canceled"),
+    per_minute: () => spark("trips"),
+    revenue: () => spark("revenue"),
+    average_fare: () => ratio(spark("revenue"), spark("completed")),
+    average_distance: () => ratio(spark("distance_km"), spark("completed")),
+  };
+  return Object.fromEntries(
+    Object.entries(CARDS).map(([name, better]) => {
+      const value = cards === null ? null : figure_of(name, cards, passed);
+      if (value === null) return [name, { value, text: "–", unit: "", changes: [], spark: [] }];
+      const text = (texts[name] ?? (name in FIELDS || name === "average_fare" ? text_of : format_short))(value);
+      const changes = better === null ? [] : changes_of(name, better, cards, compared, passed);
+      return [name, { value, text, unit: units[name] ?? "", changes, spark: sparks[name]?.() ?? [] }];
+    }),
+  );
 }
 
 /** An SVG path through values, in a box of 100 by `height` that starts at zero; "" when there is nothing to draw. */

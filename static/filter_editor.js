@@ -28,9 +28,9 @@ export function open(page, go, entry = "city") {
     make("div", "line", field("Dimension", dimension), field("Which", sense)),
     list,
     field("Key", typed),
-    told,
+    remove,
   );
-  body.lastChild.before(remove);
+  body.append(told);
   const dialog = open_dialog("Filter", body);
   dialog.classList.add("filter");
 

@@ -43,7 +43,7 @@ export function format_age(ms) {
 
 /** A bucket's length: "minute", "5 minutes", "hour". */
 export function format_step(step_s) {
-  return { 60: "minute", 3600: "hour" }[step_s] ?? `${step_s / 60} minutes`;
+  return { 60: "minute", 3600: "hour", 86400: "day" }[step_s] ?? `${step_s / 60} minutes`;
 }
 
 function zone_parts(kind, options, ms, zone) {

@@ -1,33 +1,63 @@
+import { zone_offset_s } from "./format.js";
+
 /** Buckets by their start (seconds), and the columns that are drawn from them. Pure. */
 
 const MEASURES = ["trips", "requested", "started", "completed", "canceled", "revenue", "distance_km"];
+const DAY_S = 86_400;
 
 /** A copy of the buckets with the absolute values of a series taken over; what starts before `from_s` is let go. */
 export function merge_series(buckets, series, from_s) {
   const merged = new Map(buckets);
-  series.t.forEach((t, i) => merged.set(t, Object.fromEntries(MEASURES.map((name) => [name, series[name][i]]))));
+  series.t.forEach((t, i) => {
+    const bucket = Object.fromEntries(MEASURES.map((name) => [name, series[name][i]]));
+    merged.set(t, { ...bucket, revised_ms: series.revised_ms?.[i] ?? 0 });
+  });
   for (const t of merged.keys()) if (t < from_s) merged.delete(t);
   return merged;
 }
 
 /**
- * Columns of a window's buckets; `x` has their starts, `running` is the index of the one of now, or -1. A bucket that the feed
- * did not send is zero between the first it sent and the newest event; outside nothing is known: null leaves a blank.
+ * Columns of a window's buckets; `x` has their starts, `ends` their ends, `revised_ms` when each was corrected after it had closed (0: never),
+ * `running` is the index of the one of now, or -1. A bucket that the feed did not send is zero between the first it sent and the newest event;
+ * outside nothing is known: null leaves a blank. `compared_…` is what the same buckets had then.
  * @returns {any}
  */
-export function columns_of(buckets, { from_s, to_s, step_s, running_s }, newest_ms) {
+export function columns_of({ buckets, newest_event_ms, compared_series, hello }, window) {
+  const { from_s, to_s, step_s, running_s } = window;
   const first = Math.min(...[...buckets.keys()].filter((t) => t >= from_s));
-  const last = Math.min(newest_ms === null ? -Infinity : newest_ms / 1000, running_s ?? Infinity);
-  const columns = { x: [], running: -1 };
+  const last = Math.min(newest_event_ms === null ? -Infinity : newest_event_ms / 1000, running_s ?? Infinity);
+  const columns = { x: [], ends: [], revised_ms: [], running: -1 };
   for (const name of MEASURES) columns[name] = [];
-  for (let t = from_s; t < to_s; t += step_s) {
+  const zone = hello?.time_zone ?? "UTC";
+  for (let t = from_s, end; t < to_s; t = end) {
+    end = step_s === DAY_S ? next_day_s(t, zone) : t + step_s;
     const bucket = buckets.get(t);
     const absent = t >= first && t <= last ? 0 : null;
-    if (t === running_s && (bucket !== undefined || absent === 0)) columns.running = columns.x.length;
+    const runs = running_s !== null && t <= running_s && running_s < end;
+    if (runs && (bucket !== undefined || absent === 0)) columns.running = columns.x.length;
     columns.x.push(t);
+    columns.ends.push(end);
+    columns.revised_ms.push(bucket?.revised_ms ?? 0);
     for (const name of MEASURES) columns[name].push(bucket?.[name] ?? absent);
   }
+  for (const name of ["completed", "revenue"]) {
+    columns[`compared_${name}`] = compared_column(columns.x, compared_series ?? { t: [] }, name);
+  }
   return columns;
+}
+
+// Before the first and after the last bucket of then nothing is known.
+function compared_column(x, series, name) {
+  const { t } = series;
+  const then = new Map(t.map((at, i) => [at, series[name][i]]));
+  return x.map((at) => then.get(at) ?? (at > t[0] && at < t.at(-1) ? 0 : null));
+}
+
+/** The start of the next day in a zone. */
+function next_day_s(t, zone) {
+  const offset_s = zone_offset_s(t, zone);
+  const wall = (Math.floor((t + offset_s) / DAY_S) + 1) * DAY_S;
+  return wall - zone_offset_s(wall - offset_s, zone);
 }
 
 /** A column in two: what is settled, and the running bucket with the one before it, which are joined by dots. */

@@ -1,5 +1,4 @@
 import { RANGES } from "./address.js";
-import { format_age } from "./format.js";
 import { merge_series } from "./series.js";
 
 /** What the page knows. A frame makes a new board, so that a paused page can keep an old one. Pure. */
@@ -10,7 +9,7 @@ export const TRIPS_KEPT = 100;
 /** How long a rise of the quarantine stays worth a note. */
 const RISE_NOTE_MS = 120_000;
 
-/** A board before its hello, which is null. `offset_ms` is the server's clock minus ours. What is null is not known. */
+/** A board before its hello. `offset_ms` is the server's clock minus ours. What is null is not known. */
 export function empty_board() {
   return {
     hello: null,
@@ -39,24 +38,16 @@ export function apply_frame(board, name, data, local_ms) {
   // The frame that travelled fastest knows the clock best: a late one would make old data look young.
   const offset_ms = Math.max(base.offset_ms, now_ms - local_ms);
   // While nothing is taken in, the bucket of the newest data is not complete, however long ago it was.
-  const known_ms = data.as_of?.recorded_ms ?? (health?.ingest.state === "running" ? now_ms : health?.recorded_ms) ??
-    now_ms;
+  const idle_ms = health?.ingest.state === "running" ? now_ms : health?.recorded_ms;
+  const known_ms = data.as_of?.recorded_ms ?? idle_ms ?? now_ms;
   const next = { ...base, health, offset_ms, known_ms, rise: rise_of(board, health, now_ms) };
   if (name === "hb") return next;
-  const { position, from_s, to_s, series, cards, newest_event_ms, computed = null } = data;
-  return {
-    ...next,
-    position,
-    from_s,
-    to_s,
-    cards,
-    newest_event_ms,
-    buckets: merge_series(base.buckets, series, from_s),
-    breakdowns: data.breakdowns ?? [],
-    compared: data.compared ?? base.compared,
-    compared_series: data.compared_series ?? base.compared_series,
-    computed: computed && { ...computed, told_ms: now_ms },
-  };
+  const { position, from_s, to_s, cards, newest_event_ms, series, computed = null, breakdowns = [] } = data;
+  const compared = data.compared ?? base.compared;
+  const compared_series = data.compared_series ?? base.compared_series;
+  const buckets = merge_series(base.buckets, series, from_s);
+  const figures = { cards, breakdowns, buckets, compared, compared_series, computed };
+  return { ...next, ...figures, position, from_s, to_s, newest_event_ms, told_ms: now_ms };
 }
 
 function rise_of({ rise, health: before }, health, now_ms) {
@@ -84,20 +75,12 @@ export function data_age_ms({ health }, now_ms) {
   return health === null || health.recorded_ms === null ? null : Math.max(0, now_ms - health.recorded_ms);
 }
 
-/** What there is to show: "loading", "computing", "failed" (no figures could be computed), "empty", "empty_range" or "ready". */
+/** What there is to show: "loading", "computing", "failed" (not computed), "empty", "empty_range" or "ready". */
 export function phase_of({ hello, newest_event_ms, buckets, cards, computed }, window) {
   if (hello === null) return "loading";
   if (newest_event_ms === null) return "empty";
   const counts = ([t, bucket]) =>
     t >= window.from_s && t < window.to_s && Object.values(bucket).some((value) => value !== 0);
   if ([...buckets].some(counts)) return "ready";
-  if (cards === null) return computed?.failed ? "failed" : "computing";
-  return "empty_range";
-}
-
-/** What to say of figures that are computed from trips and not read from cells; the argument is what the feed says of that. */
-export function computed_note({ age_ms, told_ms, failed }, now_ms) {
-  const ago = age_ms === null ? null : `${format_age(age_ms + now_ms - told_ms)} ago`;
-  if (failed !== null) return `not computed: ${failed}${ago === null ? "" : `; these are from ${ago}`}`;
-  return ago === null ? "computing from trips" : `computed from trips, ${ago}`;
+  return cards !== null ? "empty_range" : computed?.failed ? "failed" : "computing";
 }

@@ -3,9 +3,7 @@ import { format_clock, format_day, format_decimal } from "./format.js";
 
 /** The newest trips: all rows that there can be are made once, so that nothing moves when trips come. */
 
-const ROWS = 40;
-
-const rows = Array.from({ length: ROWS }, () => {
+const rows = Array.from({ length: 40 }, () => {
   // The panels hold the same keys: here they are for the mouse, so that Tab goes from trip to trip.
   const key = (dimension) => {
     const button = make("button");
@@ -14,28 +12,16 @@ const rows = Array.from({ length: ROWS }, () => {
     return button;
   };
   const cells = [[key("status"), make("a")], [key("pickup_zone")], [key("dropoff_zone")], [], []];
-  const names = ["time", "", "", "num", "num"];
-  return make("tr", "", ...cells.map((parts, i) => make("td", names[i], ...parts)));
+  return make("tr", "", ...cells.map((parts, i) => make("td", ["time", "", "", "num", "num"][i], ...parts)));
 });
 by_id("trips").append(...rows);
 
-const find = by_id("find");
-
-/** Shows trips, newest first, or the ones that are held and how many came since; of them those that hold the words. */
-export function show_trips({ trips, held_trips: held, zone, now_ms, theme }) {
-  const from = held?.[0]?.position ?? 0;
-  const waiting = held === null ? 0 : trips.filter((trip) => trip.position > from).length;
-  const hold = by_id("hold");
-  hold.ariaPressed = `${held !== null}`;
-  set_text(hold, held === null ? "Pause list" : waiting === 0 ? "Resume list" : `Resume list: ${waiting} new`);
-  const words = find.value.trim().toLowerCase();
-  const holds = (trip) => Object.values(trip).join(" ").replaceAll("_", " ").toLowerCase().includes(words);
-  const list = (held ?? trips).filter((trip) => words === "" || holds(trip));
-  set_text(by_id("none_found"), words !== "" && list.length === 0 ? `not in the newest ${trips.length} trips` : "");
-  const query = theme === null ? "" : `?theme=${theme}`;
+/** Shows trips, newest first. Links to them keep the zone and the theme of the address. */
+export function show_trips(trips, { zone, now_ms, address }) {
+  const kept = ["tz", "theme"].filter((name) => address[name] !== null).map((name) => [name, address[name]]);
   rows.forEach((row, i) => {
-    row.hidden = i >= list.length;
-    if (!row.hidden) show_row(row, list[i], zone, now_ms, query);
+    row.hidden = i >= trips.length;
+    if (!row.hidden) show_row(row, trips[i], zone, now_ms, new URLSearchParams(kept));
   });
 }
 
@@ -47,7 +33,7 @@ function show_row(row, trip, zone, now_ms, query) {
   const clock = at_ms === null ? "–" : format_clock(at_ms, zone, true);
   Object.assign(row.dataset, { trip: trip_id, status });
   set_text(link, day === format_day(now_ms, zone, now_ms) ? clock : day.replace(/^\w+ /, "") || clock);
-  link.href = `/trips/${encodeURIComponent(trip_id)}${query}`;
+  link.href = `/trips/${encodeURIComponent(trip_id)}?${query}`.replace(/\?$/, "");
   link.title = `Trip ${trip_id}`;
   const state = status.replaceAll("_", " ");
   mark.dataset.key = status;

@@ -9,15 +9,12 @@ function resolved(name: string, from: string): string {
   return new URL(name, `http://page/static/${from}`).pathname.replace(/^\/static\//, "");
 }
 
-/** What a module imports: at once, and when it is needed. Paths below `static/`. */
+/** What a module imports: at once, and, named anywhere else in it, when it is needed. Paths below `static/`. */
 export function imports_of(path: string): { readonly eager: string[]; readonly lazy: string[] } {
   const text = text_of(path);
   const names = (pattern: RegExp) => [...text.matchAll(pattern)].map(([, name = ""]) => resolved(name, path));
-  return {
-    eager: names(/^(?:import|export)\b(?:[^"';]*?\bfrom)?\s*"([^"]+)"/gm),
-    // A module is also named where a table of modules says what is loaded when.
-    lazy: names(/(?:\bimport\(\s*|\bmodule:\s*|\bload\(\s*|\bgo_along\([^)]*?)"(\.[^"]+\.js)"/g),
-  };
+  const eager = names(/^(?:import|export)\b(?:[^"';]*?\bfrom)?\s*"([^"]+)"/gm);
+  return { eager, lazy: names(/"(\.\.?\/[^"]+\.js)"/g).filter((name) => !eager.includes(name)) };
 }
 
 /** Every file of the folder that the page itself is made of, the sign-in page and licences left out. */

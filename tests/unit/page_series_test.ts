@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { columns_of, condense, merge_series, ratio, settled, split_running } from "../../static/series.js";
 
-const ZERO = { requested: 0, started: 0, canceled: 0, distance_km: 0 };
+const ZERO = { requested: 0, started: 0, canceled: 0, distance_km: 0, revised_ms: 0 };
 
 function series_of(values: Record<number, number>) {
   const t = Object.keys(values).map(Number);
@@ -11,6 +11,13 @@ function series_of(values: Record<number, number>) {
   return { t, trips: column, completed: column, revenue: column.map((value) => value * 10), ...others };
 }
 
+const board_of = (buckets: Map<number, unknown>, newest_event_ms: number | null, fields = {}) => ({
+  buckets,
+  newest_event_ms,
+  compared_series: null,
+  hello: { time_zone: "UTC" },
+  ...fields,
+});
 const window = { from_s: 60, to_s: 420, step_s: 60, running_s: 360 };
 
 Deno.test("changed buckets replace, none are added up, old ones go", () => {
@@ -24,17 +31,24 @@ Deno.test("changed buckets replace, none are added up, old ones go", () => {
 
 Deno.test("an absent bucket is zero inside the data and blank outside", () => {
   const buckets = merge_series(new Map(), series_of({ 120: 3, 240: 4 }), 0);
-  const columns = columns_of(buckets, window, 250_000);
+  const columns = columns_of(board_of(buckets, 250_000), window);
   assert.deepEqual(columns.x, [60, 120, 180, 240, 300, 360]);
   assert.deepEqual(columns.completed, [null, 3, 0, 4, null, null]);
   assert.equal(columns.running, -1, "the running bucket has no data yet");
-  const later = columns_of(buckets, window, 365_000);
+  const later = columns_of(board_of(buckets, 365_000), window);
   assert.deepEqual(later.completed, [null, 3, 0, 4, 0, 0]);
   assert.equal(later.running, 5);
-  const ahead = columns_of(buckets, { ...window, running_s: 300 }, 999_000);
+  const ahead = columns_of(board_of(buckets, 999_000), { ...window, running_s: 300 });
   assert.deepEqual(ahead.completed, [null, 3, 0, 4, 0, null], "an event that is ahead of now makes no future zeros");
-  assert.deepEqual(columns_of(new Map(), window, 365_000).completed, [null, null, null, null, null, null]);
-  assert.deepEqual(columns_of(buckets, { ...window, running_s: null }, null).completed, [null, 3, null, 4, null, null]);
+  assert.deepEqual(columns_of(board_of(new Map(), 365_000), window).completed, [null, null, null, null, null, null]);
+  assert.deepEqual(columns_of(board_of(buckets, null), { ...window, running_s: null }).completed, [
+    null,
+    3,
+    null,
+    4,
+    null,
+    null,
+  ]);
 });
 
 Deno.test("the running bucket is drawn apart, joined to the one before", () => {
@@ -50,4 +64,41 @@ Deno.test("sparklines leave out what would look like a fall", () => {
   assert.deepEqual(condense([], 40), []);
   assert.deepEqual(ratio([10, 30, 0, 8], [0, 3, 0, 2]), [10, 10, 4]);
   assert.deepEqual(ratio([0], [0]), []);
+});
+
+Deno.test("buckets of a day follow the business zone, whose days have 23 and 25 hours too", () => {
+  const hello = { time_zone: "America/New_York" };
+  const hours = (ms: number, days: number) => {
+    const from_s = ms / 1000;
+    const window = { from_s, to_s: from_s + days * 86_400, step_s: 86_400, running_s: from_s + 30 * 3_600 };
+    const columns = columns_of(
+      board_of(merge_series(new Map(), series_of({ [from_s]: 3 }), 0), ms + 200_000_000, { hello }),
+      window,
+    );
+    assert.equal(columns.running, 1, "the day that holds the time");
+    return columns.x.map((t: number, i: number) => (columns.ends[i] - t) / 3_600);
+  };
+  assert.deepEqual(hours(Date.UTC(2026, 2, 7, 5), 3), [24, 23, 24, 24]);
+  assert.deepEqual(hours(Date.UTC(2026, 9, 31, 4), 3), [24, 25, 24]);
+});
+
+Deno.test("a bucket remembers when it was corrected; a feed that does not say has none", () => {
+  const buckets = merge_series(new Map(), { ...series_of({ 60: 1, 120: 2 }), revised_ms: [0, 7_000] }, 0);
+  assert.deepEqual(columns_of(board_of(buckets, 365_000), window).revised_ms, [0, 7_000, 0, 0, 0, 0]);
+  assert.deepEqual(merge_series(new Map(), series_of({ 60: 1 }), 0).get(60)?.revised_ms, 0);
+});
+
+Deno.test("the comparison is zero between what was there then, and blank outside; never NaN", () => {
+  const compared_series = { t: [120, 240], completed: [4, 5], revenue: [40, 50] };
+  const columns = columns_of(board_of(new Map(), null, { compared_series }), window);
+  assert.deepEqual(columns.compared_completed, [null, 4, 0, 5, null, null]);
+  assert.deepEqual(columns.compared_revenue, [null, 40, 0, 50, null, null]);
+  assert.deepEqual(columns_of(board_of(new Map(), null), window).compared_completed, [
+    null,
+    null,
+    null,
+    null,
+    null,
+    null,
+  ]);
 });

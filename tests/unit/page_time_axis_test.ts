@@ -52,3 +52,29 @@ Deno.test("days of 23 and 25 hours keep round local times", () => {
     "11 Mar",
   ]);
 });
+
+Deno.test("zones that are off by half an hour or three quarters keep round local times", () => {
+  const from_s = seconds(2026, 3, 4, 13); // Lord Howe's clocks go back by half an hour at 15:00 UTC.
+  assert.deepEqual(labels(from_s, from_s + 4 * 3_600, "Australia/Lord_Howe", 5), ["5 Apr", "01:00", "02:00", "03:00"]);
+  const nepal_s = seconds(2026, 2, 1, 12);
+  assert.deepEqual(labels(nepal_s, nepal_s + 2 * 3_600, "Asia/Kathmandu", 4), ["18:00", "18:30", "19:00", "19:30"]);
+});
+
+Deno.test("a long axis is marked at Mondays", () => {
+  const from_s = seconds(2026, 0, 1, 0);
+  assert.deepEqual(labels(from_s, from_s + 60 * 86_400, "UTC", 5), ["5 Jan", "19 Jan", "2 Feb", "16 Feb", "2 Mar"]);
+  for (const days of [45, 90, 200, 400]) {
+    const splits = time_splits(from_s, from_s + days * 86_400, "America/New_York", 8);
+    assert.ok(splits.length >= 4 && splits.length <= 9, `${days} days: ${splits.length}`);
+    for (const t of splits) {
+      const told = new Intl.DateTimeFormat("en", {
+        weekday: "short",
+        hour: "numeric",
+        hourCycle: "h23",
+        timeZone: "America/New_York",
+      })
+        .format(t * 1000);
+      assert.equal(told, "Mon, 00");
+    }
+  }
+});

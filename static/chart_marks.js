@@ -1,0 +1,158 @@
+import { colour, dots_of, type_px } from "./charts.js";
+import { by_id, make, set_text } from "./page.js";
+import { format_clock, format_day, format_short } from "./format.js";
+import { is_past, tell_limits } from "./limits.js";
+import { format_notes, parse_limits, parse_notes } from "./marks.js";
+
+/** Limits and notes of the reader: lines over the charts, a sentence about the limits, a list of the notes. */
+
+const LINE_TOKENS = { completed: "--s1", started: "--s3", canceled: "--s4", revenue: "--s2" };
+
+const sentence = make("p", "limits_state");
+sentence.role = "status";
+const list = make("ul", "notes");
+list.ariaLabel = "Notes";
+
+/** What is drawn, and what of it the reader put there. */
+let sight = null, read = "", limits = [], notes = [], parts = null;
+const in_chart = (i) => limits.filter(({ name }) => i === 1 ? name === "revenue" : sight.address.lines.includes(name));
+
+/** Puts the sentence and the list on the page, and the lines on the charts. */
+export function start(given) {
+  parts = given;
+  document.querySelector(".context").after(sentence);
+  by_id("chart_tools").before(list);
+}
+
+/** What the charts ask for, see `mark_with` of charts.js. */
+const marks = {
+  // A limit far above the figures would press them flat: it stays out of sight.
+  top(i, high) {
+    const highest = Math.max(0, ...in_chart(i).map(({ value }) => value));
+    return highest <= 3 * Math.max(4, high) ? highest * 1.08 : 0;
+  },
+  room: (i) => i === 0 && notes.length > 0 ? 13 + type_px() : 8,
+  paint: paint_marks,
+};
+
+/** Says how the limits stand, and lists the notes in sight. */
+export function show(next) {
+  const { address, zone, now_ms } = sight = next;
+  const texts = [...address.limits, "", ...address.notes].join("\n");
+  if (texts !== read) {
+    [read, limits, notes] = [texts, parse_limits(address.limits), parse_notes(address.notes)];
+    parts.charts.mark_with(marks);
+  }
+  sentence.hidden = limits.length === 0;
+  const told = tell_limits(limits, sight, (s) => format_minute(s * 1000, zone, now_ms));
+  sentence.classList.toggle("past", told.past);
+  set_text(sentence, sentence.hidden ? "" : told.text);
+  list.hidden = notes.length === 0;
+  const time = ({ at_ms }) => format_minute(at_ms, zone, now_ms);
+  const wanted = notes.map((note) => `${time(note)} ${note.text}`);
+  if ([...list.children].map((row) => row.dataset.note).join("\n") === wanted.join("\n")) return;
+  list.replaceChildren(...notes.map((note, i) => {
+    const remove = make("button", "remove", "×");
+    remove.ariaLabel = `Remove the note ${JSON.stringify(note.text)}`;
+    remove.onclick = () => parts.go({ notes: format_notes(notes.filter((each) => each !== note)) });
+    const row = make(
+      "li",
+      "",
+      make("span", "time", time(note)),
+      make("span", "", note.text),
+      remove,
+    );
+    row.dataset.note = wanted[i];
+    return row;
+  }));
+}
+
+// "10:31" today, "Fri 21 Nov, 10:31" on another day.
+function format_minute(ms, zone, now_ms) {
+  const day = format_day(ms, zone, now_ms);
+  return `${day === format_day(now_ms, zone, now_ms) ? "" : `${day}, `}${format_clock(ms, zone)}`;
+}
+
+function paint_marks(u, which) {
+  const { columns, view } = sight;
+  const { ctx, bbox } = u;
+  const dot = dots_of(u);
+  const font = `${type_px() * dot}px system-ui, Inter, sans-serif`;
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(bbox.left, 0, bbox.width, bbox.top + bbox.height);
+  ctx.clip();
+  for (const limit of in_chart(which)) paint_limit(u, limit, columns, dot, font);
+  const seen = notes.filter(({ at_ms }) => at_ms / 1000 >= view.from_s && at_ms / 1000 <= view.to_s);
+  paint_notes(u, seen, which === 0, dot, font);
+  ctx.restore();
+}
+
+function paint_limit(u, limit, columns, dot, font) {
+  const { ctx, bbox } = u;
+  const ink = colour(LINE_TOKENS[limit.name]);
+  const y = Math.round(u.valToPos(limit.value, "y", true)) + 0.5;
+  const outside = y < bbox.top;
+  const text = `${limit.name} ${limit.sign} ${format_short(limit.value, 10_000)}${outside ? " ↑" : ""}`;
+  Object.assign(ctx, { strokeStyle: ink, fillStyle: ink, lineWidth: 1.2 * dot, font, textAlign: "right" });
+  if (!outside) {
+    ctx.setLineDash([7 * dot, 4 * dot]);
+    ctx.beginPath();
+    ctx.moveTo(bbox.left, y);
+    ctx.lineTo(bbox.left + bbox.width, y);
+    ctx.stroke();
+    ctx.setLineDash([]);
+  }
+  const panel = colour("--panel");
+  columns[limit.name].forEach((value, i) => {
+    if (!is_past(limit, value, i === columns.running)) return;
+    ring(ctx, u.valToPos(u.data[0][i], "x", true), u.valToPos(value, "y", true), dot, ink, panel);
+  });
+  const right = bbox.left + bbox.width - 4 * dot;
+  const base = outside ? bbox.top + 10 * dot : Math.max(y - 5 * dot, bbox.top + 9 * dot);
+  label(ctx, text, right, base, dot, colour("--ink-2"), panel);
+}
+
+function ring(ctx, x, y, dot, ink, panel) {
+  ctx.beginPath();
+  ctx.arc(x, y, 2.6 * dot, 0, 2 * Math.PI);
+  Object.assign(ctx, { fillStyle: panel, strokeStyle: ink, lineWidth: 1.4 * dot });
+  ctx.fill();
+  ctx.stroke();
+}
+
+// The ground around letters keeps them legible over lines.
+function label(ctx, text, x, y, dot, ink, panel) {
+  Object.assign(ctx, { strokeStyle: panel, lineWidth: 4 * dot, lineJoin: "round" });
+  ctx.strokeText(text, x, y);
+  ctx.fillStyle = ink;
+  ctx.fillText(text, x, y);
+}
+
+function paint_notes(u, notes, labelled, dot, font) {
+  const { ctx, bbox } = u;
+  const [ink, line] = [colour("--ink-2"), colour("--ink-3", 0.7)];
+  const right = bbox.left + bbox.width;
+  const x_of = ({ at_ms }) => Math.round(u.valToPos(at_ms / 1000, "x", true)) + 0.5;
+  Object.assign(ctx, { font, textAlign: "left", fillStyle: ink, strokeStyle: line, lineWidth: dot });
+  notes.forEach((note, i) => {
+    const x = x_of(note);
+    ctx.setLineDash([1.5 * dot, 3 * dot]);
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top - (labelled ? type_px() * dot : 0));
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+    ctx.setLineDash([]);
+    if (!labelled) return;
+    // A name ends before the next note begins; the last one ends at the edge.
+    const room = (notes[i + 1] === undefined ? right : x_of(notes[i + 1])) - x - 10 * dot;
+    ctx.fillText(shorten(ctx, note.text, room), x + 5 * dot, bbox.top - 7 * dot);
+  });
+}
+
+function shorten(ctx, text, room) {
+  if (ctx.measureText(text).width <= room) return text;
+  let length = text.length;
+  while (length > 0 && ctx.measureText(`${text.slice(0, length)}…`).width > room) length--;
+  return length < 3 ? "" : `${text.slice(0, length).trimEnd()}…`;
+}

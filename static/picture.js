@@ -1,0 +1,98 @@
+import { colour } from "./charts.js";
+import { make } from "./page.js";
+import { tell_filter } from "./csv.js";
+import { compared_name } from "./marks_address.js";
+import { format_clock, format_day, format_step, format_window, format_zone } from "./format.js";
+
+/** A picture of a chart, in the theme of the page, with all that one must know to read it. */
+
+/** Pixels of the picture for one of the page. */
+const SCALE = 2;
+const EDGE = 20, HEAD = 58, FOOT = 30;
+const TOKENS = { completed: "--s1", started: "--s3", canceled: "--s4", revenue: "--s2" };
+
+/** Draws chart `which` of what was in sight and gives a PNG. */
+export async function draw_picture(which, sight, charts) {
+  const chart = await drawn_large(charts.parts(which), sight.view);
+  const canvas = make("canvas");
+  canvas.width = chart.width + 2 * EDGE * SCALE;
+  canvas.height = chart.height + (HEAD + FOOT) * SCALE;
+  const ctx = canvas.getContext("2d");
+  ctx.fillStyle = colour("--panel");
+  ctx.fillRect(0, 0, canvas.width, canvas.height);
+  ctx.drawImage(chart, EDGE * SCALE, HEAD * SCALE);
+  ctx.scale(SCALE, SCALE);
+  write(ctx, canvas.width / SCALE, canvas.height / SCALE, which, sight);
+  return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+}
+
+/** The chart's canvas, every length of it enlarged. uPlot itself knows only the screen's pixels. */
+async function drawn_large([options, data], { from_s, to_s }) {
+  const k = SCALE / globalThis.uPlot.pxRatio;
+  const large = (thing, ...names) => {
+    const lengths = names.filter((name) => thing[name] !== undefined).map((name) => {
+      const length = thing[name];
+      if (name === "font") return [name, length.replace(/^[\d.]+/, (px) => px * k)];
+      return [name, Array.isArray(length) ? length.map((part) => part * k) : length * k];
+    });
+    return { ...thing, ...Object.fromEntries(lengths) };
+  };
+  const chart = new globalThis.uPlot(
+    {
+      ...large(options, "width", "height", "padding"),
+      cursor: { show: false },
+      axes: options.axes.map((axis) => ({
+        ...large(axis, "gap", "size", "space", "font"),
+        grid: large(axis.grid, "width"),
+      })),
+      series: options.series.map(({ points, ...each }) =>
+        points === undefined ? each : { ...large(each, "width", "dash"), points: large(points, "size", "width") }
+      ),
+      hooks: { draw: options.hooks.draw, init: [(u) => u.scaled = k] },
+    },
+    data,
+    make("div"),
+  );
+  chart.setScale("x", { min: from_s, max: to_s });
+  // uPlot draws at the end of this turn.
+  await new Promise((resolve) => setTimeout(resolve));
+  chart.destroy();
+  return chart.ctx.canvas;
+}
+
+function write(ctx, width, height, which, { board, view, zone, step_s, currency, now_ms, address }) {
+  const type = (size, weight = 400) => ctx.font = `${weight} ${size}px system-ui, Inter, sans-serif`;
+  const text = (words, x, y, token) => {
+    ctx.fillStyle = colour(token);
+    ctx.fillText(words, x, y);
+    return x + ctx.measureText(words).width;
+  };
+  const { filter = [], as_of = null } = board.hello;
+  type(15, 600);
+  const end = text(which === 0 ? "Trips completed" : "Revenue", EDGE, 28, "--ink");
+  type(12);
+  const unit = which === 0 ? "" : `${currency} `;
+  text(`${unit}per ${format_step(step_s)}, by completion time`, end + 10, 28, "--ink-3");
+  const moment = (ms) => `${format_day(ms, zone, 0)}, ${format_clock(ms, zone, true)}`;
+  const parts = [format_window(view, zone, now_ms), format_zone(zone, now_ms)];
+  if (filter.length > 0) parts.push(tell_filter(filter));
+  if (as_of !== null) parts.push(`as of ${moment(as_of.recorded_ms)}`);
+  text(parts.join("  ·  "), EDGE, 48, "--ink-2");
+
+  const lines = which === 0 ? address.lines.filter((name) => name !== "compared") : ["revenue"];
+  const entries = lines.map((name) => [name, TOKENS[name], [0, 10]]);
+  // A comparison is dashed here too.
+  if (address.lines.includes("compared")) entries.push([compared_name(address.compare), "--ink-3", [0, 4, 6, 4]]);
+  let right = width - EDGE;
+  for (const [name, token, dashes] of entries.reverse()) {
+    right -= ctx.measureText(name).width;
+    text(name, right, 28, "--ink-2");
+    ctx.fillStyle = colour(token);
+    for (let i = 0; i < dashes.length; i += 2) {
+      ctx.fillRect(right - 15 + dashes[i], 22, dashes[i + 1], 4 - dashes.length / 2);
+    }
+    right -= 31;
+  }
+  type(10.5);
+  text(`tacho  ·  exported ${moment(now_ms)}, log position ${board.position}`, EDGE, height - 12, "--ink-3");
+}

@@ -1,0 +1,60 @@
+import { ASSETS, make_static_files } from "../../src/http/mod.ts";
+import { SECURITY_HEADERS } from "../../src/http/headers.ts";
+
+/** The page with the program's files and headers, over a feed whose frames are in the test's hands: states that take days or luck to come about are there at once. */
+export class FrameServer implements AsyncDisposable {
+  readonly #streams = new Set<ReadableStreamDefaultController<Uint8Array>>();
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  /** The queries that the feed was opened with. */
+  readonly asked: string[] = [];
+
+  private constructor(static_files: Awaited<ReturnType<typeof make_static_files>>, private hello: () => unknown) {
+    this.#server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
+      const { pathname, search } = new URL(request.url);
+      const answer = pathname === "/api/v1/feed"
+        ? this.#feed(search)
+        : static_files(request, pathname === "/" ? "index.html" : pathname.replace("/static/", ""));
+      for (const [name, value] of Object.entries(SECURITY_HEADERS)) answer.headers.set(name, value);
+      return answer;
+    });
+  }
+
+  /** Serves on a free port. @param hello makes the hello of each connection */
+  static async start(hello: () => unknown): Promise<FrameServer> {
+    return new FrameServer(await make_static_files(ASSETS), hello);
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#server.addr.port}/`;
+  }
+
+  #feed(search: string): Response {
+    this.asked.push(search);
+    let mine: ReadableStreamDefaultController<Uint8Array>;
+    const stream = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        mine = controller;
+        this.#streams.add(mine);
+        mine.enqueue(frame("hello", this.hello()));
+      },
+      cancel: () => {
+        this.#streams.delete(mine);
+      },
+    });
+    return new Response(stream, { headers: { "content-type": "text/event-stream", "cache-control": "no-store" } });
+  }
+
+  /** Sends a frame to every page. */
+  send(name: string, data: unknown): void {
+    for (const stream of this.#streams) stream.enqueue(frame(name, data));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const stream of this.#streams) stream.close();
+    await this.#server.shutdown();
+  }
+}
+
+function frame(name: string, data: unknown): Uint8Array {
+  return new TextEncoder().encode(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
+}
