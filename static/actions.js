@@ -1,7 +1,9 @@
-import { DEFAULT_RANGE, parse_address, RANGES, view_query } from "./address.js";
+import { parse_address, view_query } from "./address.js";
 import { format_address } from "./address_line.js";
+import { TOOL_KEYS, use } from "./chart_tools.js";
 import { toggle_key, with_condition } from "./filter.js";
 import { by_id, set_text } from "./page.js";
+import { PLAIN, RANGES } from "./plain_address.js";
 
 /** What the reader can do: presses and keys, and where they lead. Loaded by the first of them. */
 
@@ -15,7 +17,7 @@ const DIALOGS = {
 const THEMES = ["system", "light", "dark"];
 const root = document.documentElement;
 /** The range to come back to from a stretch of one's own. */
-let live_range = DEFAULT_RANGE;
+let live_range = PLAIN.range;
 
 const KEYS = {
   "?": (page) => open(page, "keys"),
@@ -31,6 +33,7 @@ const KEYS = {
   ArrowLeft: (page) => step(page, -1),
   ArrowRight: (page) => step(page, 1),
 };
+for (const [key, tool] of Object.entries(TOOL_KEYS)) KEYS[key] = (page) => use(page, tool);
 Object.keys(RANGES).forEach((range, i) => KEYS[i + 1] = (page) => set_range(page, range));
 
 /** By the id of a button. */
@@ -51,13 +54,16 @@ const BUTTONS = {
 };
 
 /** A click, or a word typed into the list's field. */
-export function press(page, { target, type, shiftKey, altKey }) {
+export function press(page, event) {
+  const { target, type, shiftKey, altKey } = event;
   if (type === "input") return target.id === "find" && page.need("list", page.draw_soon);
   const button = target.closest("button");
   if (button === null) return;
-  const { opens, entry, counted, range, compare, dimension, key, condition } = button.dataset;
+  const { opens, entry, tool, shows, counted, range, compare, dimension, key, condition } = button.dataset;
   if (Object.hasOwn(BUTTONS, button.id)) BUTTONS[button.id](page);
   else if (opens !== undefined) open(page, opens, entry);
+  else if (tool !== undefined) use(page, tool);
+  else if (shows !== undefined) use(page, "legend", event);
   else if (counted !== undefined) open(page, "counted", counted);
   else if (range !== undefined) set_range(page, range);
   else if (compare !== undefined) go(page, { compare });
@@ -70,6 +76,7 @@ export function press(page, { target, type, shiftKey, altKey }) {
 /** A key, unless it is typed into something or belongs to what has the focus. */
 export function strike(page, event) {
   const { key, target, ctrlKey, metaKey, altKey } = event;
+  if (key === "i" && target.closest?.("[data-shows]")) return use(page, "legend", event);
   if (ctrlKey || metaKey || altKey || !Object.hasOwn(KEYS, key) || document.querySelector("dialog[open]")) return;
   if (target.closest?.("input, select, textarea")) return;
   if (key === " " && target.closest?.("button, summary, a, [tabindex]")) return;

@@ -1,10 +1,7 @@
 import { parse_marks } from "./marks_address.js";
+import { PLAIN, RANGES } from "./plain_address.js";
 
 /** What the page's address says: all that is shown, so that a link or the back button brings it again. Pure. */
-
-/** Ranges of the feed in the order of the keys 1 to 6, and their lengths in seconds. */
-export const RANGES = { "15m": 900, "1h": 3_600, "6h": 21_600, "24h": 86_400, "7d": 604_800, "30d": 2_592_000 };
-export const DEFAULT_RANGE = "1h";
 
 /** What can be filtered by, in the order in which filters are written. */
 export const DIMENSIONS = [
@@ -33,11 +30,7 @@ export function format_time(ms) {
   return new Date(ms).toISOString().replace(".000Z", "Z");
 }
 
-/**
- * Reads a query; what is not understood becomes the default. `from_ms` with `to_ms` is a range of its own and `range` null;
- * `to_ms` alone is the end of `range`, null follows now. `filter` lists {dimension, keys, excluded}; `as_of` is {ms} or
- * {position}, null for the live board. What is put on the charts is in marks_address.js.
- */
+/** Reads a query into what plain_address.js describes; what is not understood becomes the default. */
 export function parse_address(search) {
   const params = new URLSearchParams(search);
   const one = (name, ...known) => known.find((value) => value === params.get(name)) ?? null;
@@ -48,7 +41,7 @@ export function parse_address(search) {
   const keys_of = (name) =>
     params.getAll(name).filter((key) => key.trim() !== "" && key.length <= 200).slice(0, MOST_KEYS);
   return {
-    range: custom ? null : range ?? DEFAULT_RANGE,
+    range: custom ? null : range ?? PLAIN.range,
     from_ms: custom ? from_ms : null,
     to_ms,
     filter: DIMENSIONS.flatMap((dimension) => {

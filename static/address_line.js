@@ -1,5 +1,6 @@
-import { DEFAULT_RANGE, view_query } from "./address.js";
+import { view_query } from "./address.js";
 import { format_marks } from "./marks_address.js";
+import { PLAIN } from "./plain_address.js";
 
 /** The address as it is written. Pure. */
 
@@ -7,7 +8,7 @@ import { format_marks } from "./marks_address.js";
 export function format_address(address) {
   const { range, to_ms, paused, theme } = address;
   const pairs = view_query(address);
-  if (range === DEFAULT_RANGE && to_ms === null) pairs.shift();
+  if (range === PLAIN.range && to_ms === null) pairs.shift();
   if (paused) pairs.push(["paused", "1"]);
   if (theme !== null) pairs.push(["theme", theme]);
   pairs.push(...format_marks(address));

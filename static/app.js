@@ -1,58 +1,42 @@
-import { parse_address, view_query } from "./address.js";
 import { show_breakdowns } from "./breakdowns.js";
 import { show_cards } from "./cards.js";
-import { load, make_tools } from "./chart_tools.js";
 import { make_charts } from "./charts.js";
 import { make_feed } from "./feed.js";
 import { format_window } from "./format.js";
-import { zone_of } from "./marks_address.js";
 import { by_id, set_text } from "./page.js";
+import { PLAIN, zone_of } from "./plain_address.js";
 import { columns_of } from "./series.js";
 import { apply_frame, empty_board, phase_of, window_of } from "./state.js";
-import { announce_link, show_banners, show_controls, show_footer, show_state } from "./status.js";
+import { show_banners, show_controls, show_footer, show_state } from "./status.js";
 import { show_trips } from "./trips.js";
 import { is_troubled, warning_of_link } from "./warnings.js";
 
-/**
- * The page: frames change the board, and the board is drawn at most four times a second. What shows figures is loaded at
- * once; what a reader does with them, and what only some states show, is loaded when it is needed.
- */
+/** The page: frames change the board, which is drawn at most four times a second. What not every page needs is loaded when it is needed. */
 
 const DRAW_PAUSE_MS = 250;
-/** A page that nobody has looked at for this long lets its connection go. */
+/** A page out of sight for this long lets its connection go. */
 const HIDDEN_MS = 300_000;
-/** A view that is not there by then may be one that the server refuses. */
+/** A view that is not there by then may be refused. */
 const REFUSAL_MS = 1_500;
 
-const PARTS = {
-  actions: () => import("./actions.js"),
-  blank: () => import("./blank.js"),
-  filtered: () => import("./filtered.js"),
-  list: () => import("./list.js"),
-  refusal: () => import("./refusal.js"),
-  travel: () => import("./time_travel.js"),
-  troubles: () => import("./troubles.js"),
-};
-
 const { body } = document;
-/** What was drawn last, for the tools of the charts. */
-let sight = null;
+const styles = document.createElement("link");
 let build = null, hidden_timer, draw_asked = false, drawn_ms = 0, drawn_to_s = 0;
 
-/**
- * What the parts of the page share. `board` is the newest, `shown` the one in sight, held since `held_ms`; `refusal` and
- * `missing` are warnings of a view that is not shown and of a part that could not be loaded; `parts` are loaded modules.
- */
+/** What the parts share: the newest board and the one in sight, held since `held_ms`; warnings of the page's own; loaded parts. */
 const page = {
-  address: parse_address(location.search),
+  address: PLAIN,
   board: empty_board(),
   shown: empty_board(),
   held_ms: null,
+  // What was drawn last.
+  sight: null,
   link: { state: "connecting", since_ms: Date.now() },
   refusal: null,
   missing: null,
   parts: {},
   need,
+  load,
   look,
   hold,
   receive,
@@ -65,7 +49,6 @@ page.feed = make_feed({
   on_frame: receive,
   on_link(next) {
     page.link = next;
-    announce_link(next);
     show_status();
   },
 });
@@ -76,34 +59,30 @@ page.charts = make_charts({
   load,
 });
 
-const tools = make_tools({
-  charts: page.charts,
-  go: (change) => need("actions", ({ go }) => go(page, change)),
-  look: () => sight && { ...sight, address: page.address },
-});
-
-/** Runs something with a part of the page, at once when it is loaded. */
+/** Runs something with a part, at once when it is loaded. */
 function need(name, run) {
   const { parts } = page;
   if (parts[name] !== undefined) return run(parts[name]);
-  load_styles();
-  PARTS[name]().then((part) => {
+  load(`./${name}.js`).then((part) => {
     parts[name] = part;
-    page.missing = null;
     run(part);
     draw_soon();
-  }).catch((error) => {
-    console.warn(`load ${name}: failed`, error);
+  }).catch((error) => console.warn(`load ${name}: failed`, error));
+}
+
+/** Imports a module; when that fails, tells the reader and throws. */
+async function load(path) {
+  if (styles.href === "") document.head.append(Object.assign(styles, { rel: "stylesheet", href: "/static/parts.css" }));
+  try {
+    const module = await import(path);
+    page.missing = null;
+    return module;
+  } catch (cause) {
     const what = "A part of the page could not be loaded.";
     page.missing = { key: "module", what, advice: "Check the server and the network, then try again." };
     show_status();
-  });
-}
-
-function load_styles() {
-  if (document.querySelector("#parts_css") !== null) return;
-  const link = document.createElement("link");
-  document.head.append(Object.assign(link, { id: "parts_css", rel: "stylesheet", href: "/static/parts.css" }));
+    throw new Error(`load ${JSON.stringify(path)}: ${cause.message}`, { cause });
+  }
 }
 
 function receive(name, data) {
@@ -112,7 +91,7 @@ function receive(name, data) {
   if (name === "hello") {
     build ??= data.build;
     by_id("new_version").hidden = (data.build ?? build) === build;
-    if (data.build !== build) tools.new_build(data.build);
+    if (data.build !== build) page.parts.chart_tools?.new_build(data.build);
     // A page that was opened paused holds the first board that comes.
     if (page.address.paused && page.held_ms === null) hold(true);
   }
@@ -131,9 +110,12 @@ function look() {
   page.held_ms = page.refusal = null;
   page.board = empty_board();
   parts.list?.release();
-  if (address.as_of === null) return feed.open(view_query(address));
-  feed.close();
-  need("travel", (travel) => travel.read_board(page));
+  if (address === PLAIN) return feed.open({ range: PLAIN.range });
+  need("address", ({ view_query }) => {
+    if (address.as_of === null) return feed.open(view_query(address));
+    feed.close();
+    need("time_travel", ({ read_board }) => read_board(page));
+  });
 }
 
 function draw_soon() {
@@ -146,29 +128,22 @@ function draw() {
   draw_asked = false;
   drawn_ms = performance.now();
   const { address, board, held_ms, link, parts } = page;
-  const past = address.as_of !== null;
   // Between a change of the view and its hello the old figures stay, dimmed.
   if (held_ms === null && (board.hello !== null || link.state === "connected")) page.shown = board;
   const { shown } = page;
-  const now_ms = past ? shown.known_ms : (held_ms ?? Date.now()) + shown.offset_ms;
+  const now_ms = address.as_of !== null ? shown.known_ms : (held_ms ?? Date.now()) + shown.offset_ms;
   const window = shown.hello && window_of(shown, now_ms);
   const phase = shown === board || held_ms !== null ? phase_of(shown, window) : "changing";
   body.dataset.phase = phase;
-  body.classList.toggle("past", past);
-  body.classList.toggle("filtered", address.filter.length > 0);
   show_status();
-  show_controls(address, held_ms !== null);
+  show_controls(page);
   if (window !== null) {
-    sight = sight_of(shown, window, now_ms);
-    show_sight();
+    page.sight = sight_of(shown, window, now_ms);
+    show_sight(page.sight);
   }
-  if (parts.blank || !["ready", "loading", "changing"].includes(phase)) {
-    need("blank", (blank) => blank.show_blank(page, phase));
-  }
-  if (parts.filtered || address.filter.length > 0 || shown.computed?.failed) {
-    need("filtered", (part) => part.show_filter(page));
-  }
-  parts.travel?.show_ribbon(page);
+  // A plain board that has figures needs no more.
+  const plain = address === PLAIN && (phase === "ready" || phase === "loading") && !shown.computed?.failed;
+  if (parts.extras || !plain) need("extras", ({ show_extras }) => show_extras(page, phase));
   // Last, so that who waits for a position finds its figures.
   if (window !== null) body.dataset.position = shown.position;
 }
@@ -191,13 +166,13 @@ function sight_of(shown, window, now_ms) {
   };
 }
 
-function show_sight() {
-  const { board, window, zone, now_ms, trips, breakdowns } = sight;
+function show_sight(sight) {
+  const { board, columns, window, zone, now_ms, trips, breakdowns } = sight;
   drawn_to_s = window.to_s;
   set_text(by_id("window"), format_window(window, zone, now_ms));
   show_cards(sight);
   page.charts.show(sight);
-  tools.show(sight);
+  by_id("corrected").hidden = columns.revised_ms.every((at_ms) => at_ms === 0);
   show_breakdowns(breakdowns);
   show_trips(page.parts.list?.listed(trips) ?? trips, sight);
   show_footer(board, zone, now_ms);
@@ -224,7 +199,7 @@ for (const name of ["click", "input"]) {
 }
 addEventListener("popstate", () => need("actions", ({ come_back }) => come_back(page)));
 addEventListener("keydown", (event) => {
-  // Known only to the actions, which may have to be loaded: by then the page would have scrolled.
+  // Until the actions are loaded the page would have scrolled.
   if (event.key === " " && event.target === body) event.preventDefault();
   need("actions", ({ strike }) => strike(page, event));
 });
@@ -254,5 +229,15 @@ setInterval(() => {
   if (moves && window_of(shown, Date.now() + shown.offset_ms).to_s !== drawn_to_s) draw_soon();
 }, 1_000);
 
-show_controls(page.address, page.address.paused);
-look();
+function start() {
+  show_controls(page);
+  look();
+}
+
+if (location.search === "") start();
+else {
+  need("address", ({ parse_address }) => {
+    page.address = parse_address(location.search);
+    start();
+  });
+}

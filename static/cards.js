@@ -1,6 +1,6 @@
 import { by_id, make, set_figure, set_text } from "./page.js";
 import { card_figures, CARDS, spark_path } from "./figures.js";
-import { format_day, format_short, format_window } from "./format.js";
+import { format_day, format_window } from "./format.js";
 
 /** The strip of cards. Every label opens how its figure is counted. */
 
@@ -20,14 +20,6 @@ function make_card(name) {
   label.title = "How is this counted?";
   const card = make("div", "card", make("h2", "", label));
   label.dataset.counted = card.dataset.card = name;
-  if (name === "most_active") {
-    card.append(...["pickup_zone", "driver"].map((dimension) => {
-      const leader = make("button", "leader", make("span"), make("b"));
-      leader.dataset.dimension = dimension;
-      return leader;
-    }));
-    return card;
-  }
   const svg = (tag) => document.createElementNS("http://www.w3.org/2000/svg", tag);
   const spark = svg("svg");
   spark.setAttribute("viewBox", `0 0 100 ${HEIGHT}`);
@@ -42,10 +34,6 @@ function make_card(name) {
 export function show_cards(sight) {
   for (const [name, { value, text, unit, changes, spark }] of Object.entries(card_figures(sight))) {
     const card = strip[name];
-    if (name === "most_active") {
-      for (const leader of card.querySelectorAll(".leader")) show_leader(leader, sight.breakdowns);
-      continue;
-    }
     const figure = card.querySelector(".figure");
     set_figure(figure, text);
     card.dataset.value = value ?? "";
@@ -62,34 +50,18 @@ export function show_cards(sight) {
   }
 }
 
-function show_change(part, { name, text, tone, then } = { text: "", tone: "", then: null }, { zone, now_ms }) {
+function show_change(part, { name, text, tone, then } = { name: "", text: "", then: null }, { zone, now_ms }) {
   const [change, against] = part.children;
   set_text(change, text);
-  change.className = tone;
-  set_text(against, name === undefined ? "" : name === "previous" ? "before" : weekday_of(then, zone, now_ms));
+  change.className = tone ?? "";
+  set_text(against, name === "weekday" ? weekday_of(then, zone, now_ms) : name);
   part.title = then === null ? "what it was is not known" : `against ${format_window(then, zone, now_ms)}`;
 }
 
-// Named by its day when that is of last week, else by how far back it lies.
 function weekday_of(then, zone, now_ms) {
   if (then === null) return "last week";
   const { from_s, to_s } = then;
   const weeks = Math.round((now_ms / 1000 - to_s) / WEEK_S);
   if (weeks > 1) return `${weeks} weeks ago`;
   return to_s - from_s > 86_400 ? "week ago" : `last ${format_day(to_s * 1000 - 1, zone, now_ms).slice(0, 3)}`;
-}
-
-// The most active key of a dimension: a press filters by it, as in its panel.
-function show_leader(leader, breakdowns) {
-  const { dimension } = leader.dataset;
-  const found = breakdowns.find((each) => each.dimension === dimension);
-  const row = found?.rows.find(({ key }) => key !== null && key !== "unknown");
-  const kind = dimension === "driver" ? "driver" : "zone";
-  const text = row?.key ?? (found === undefined ? `${kind} not known yet` : `no ${kind}`);
-  leader.disabled = row === undefined;
-  leader.dataset.key = row?.key ?? "";
-  const [name, count] = leader.children;
-  set_text(name, text);
-  set_figure(count, row === undefined ? "" : format_short(row.trips));
-  leader.title = `Most active ${kind}: ${text}`;
 }

@@ -1,7 +1,6 @@
-import { by_id, make, set_text } from "./page.js";
-import { compared_name } from "./marks_address.js";
+import { make } from "./page.js";
 
-/** What comes when it is asked for: each of these loads at its first use, and the page is light without them. */
+/** The tools of the charts: each loads at its first use, and goes along with what is in sight from then on. */
 
 const TOOLS = {
   table: "./table.js",
@@ -12,70 +11,53 @@ const TOOLS = {
   kiosk: "./kiosk.js",
   legend: "./legend.js",
 };
-const KEYS = { d: "table", m: "limits", n: "notes", e: "export", z: "zone", k: "kiosk" };
+/** Keys of the tools. */
+export const TOOL_KEYS = { d: "table", m: "limits", n: "notes", e: "export", z: "zone", k: "kiosk" };
 const AGAIN_MS = 5_000;
 
-const legend = by_id("legend").querySelectorAll("button");
+const coming = new Map(), going_along = [];
 
-/** Imports a module; when that fails, tells the reader and throws. */
-export async function load(path) {
-  try {
-    return await import(path);
-  } catch (cause) {
-    set_text(by_id("announcer"), "A part of the page could not be loaded: the server does not answer.");
-    throw new Error(`load ${JSON.stringify(path)}: ${cause.message}`, { cause });
-  }
+/** What a tool hears of: the charts, how to go to another address, what is in sight. */
+function parts_of(page) {
+  return {
+    charts: page.charts,
+    go: (change) => page.need("actions", ({ go }) => go(page, change)),
+    look: () => page.sight && { ...page.sight, address: page.address },
+  };
 }
 
-/**
- * The tools of the charts. `go` takes what of the address is to be, `look` gives what is in sight: {board, address, columns,
- * window, view, step_s, zone, currency, now_ms, trips}, or null before the first figures.
- */
-export function make_tools({ charts, go, look }) {
-  const parts = { charts, go, look };
-  const coming = new Map(), going_along = [];
-
-  // Each module starts once; after a failure it is asked for again a little later.
-  function bring(path) {
-    if (coming.size === 0) {
-      document.head.append(Object.assign(make("link"), { rel: "stylesheet", href: "/static/charts.css" }));
-    }
-    if (!coming.has(path)) {
-      const tool = load(path).then((module) => {
-        module.start?.(parts);
-        if (module.show !== undefined) going_along.push(module);
-        module.show?.(look());
-        return module;
-      });
-      tool.catch(() => setTimeout(() => coming.delete(path), AGAIN_MS));
-      coming.set(path, tool);
-    }
-    return coming.get(path);
+// Each module starts once; after a failure it is asked for again a little later.
+function bring(page, path) {
+  if (coming.size === 0) {
+    document.head.append(Object.assign(make("link"), { rel: "stylesheet", href: "/static/charts.css" }));
   }
+  if (!coming.has(path)) {
+    const tool = page.load(path).then((module) => {
+      module.start?.(parts_of(page));
+      if (module.show !== undefined) going_along.push(module);
+      module.show?.(parts_of(page).look());
+      return module;
+    });
+    tool.catch(() => setTimeout(() => coming.delete(path), AGAIN_MS));
+    coming.set(path, tool);
+  }
+  return coming.get(path);
+}
 
-  const use = async (name, event) => look() !== null && (await bring(TOOLS[name])).open(parts, event);
+/** Uses a tool, once there is something in sight. */
+export async function use(page, name, event) {
+  if (page.sight !== null) (await bring(page, TOOLS[name])).open(parts_of(page), event);
+}
 
-  for (const button of document.querySelectorAll("[data-tool]")) button.onclick = () => use(button.dataset.tool);
-  for (const button of legend) button.onclick = button.onkeydown = (event) => use("legend", event);
-  addEventListener("keydown", ({ key, target, ctrlKey, metaKey, altKey }) => {
-    if (ctrlKey || metaKey || altKey || target.closest("input, textarea, select, dialog")) return;
-    if (Object.hasOwn(KEYS, key)) use(KEYS[key]);
-  });
+/** Shows what is in sight in every tool that is in use, or that the address asks for. */
+export function show_tools(page) {
+  const { address } = page.sight;
+  if (address.limits.length + address.notes.length > 0) bring(page, "./chart_marks.js");
+  if (address.kiosk) bring(page, TOOLS.kiosk);
+  for (const tool of going_along) tool.show(page.sight);
+}
 
-  return {
-    /** Shows what is in sight everywhere but in the charts. */
-    show(sight) {
-      const { address, columns } = sight;
-      for (const button of legend) button.ariaPressed = address.lines.includes(button.dataset.shows);
-      set_text(by_id("compared"), compared_name(address.compare));
-      by_id("corrected").hidden = columns.revised_ms.every((at_ms) => at_ms === 0);
-      if (address.limits.length + address.notes.length > 0) bring("./chart_marks.js");
-      if (address.kiosk) bring(TOOLS.kiosk);
-      for (const tool of going_along) tool.show(sight);
-    },
-    /** Tells a kiosk that the server has another build than the page. */
-    new_build(build) {
-      for (const tool of going_along) tool.new_build?.(build);
-    },
-  };
+/** Tells a kiosk that the server has another build than the page. */
+export function new_build(build) {
+  for (const tool of going_along) tool.new_build?.(build);
 }

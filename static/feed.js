@@ -1,22 +1,19 @@
-/**
- * The link to the feed: one stream at a time, made anew after growing, jittered pauses, whatever ended it. The browser's
- * own reconnecting is not used: it has no jitter, and a 503 ends it for ever.
- */
+/** The link to the feed: one stream at a time, made anew after growing pauses. The browser's own have no jitter, and end at a 503. */
 
 const FRAMES = ["hello", "kpi", "trip", "hb", "reset", "bye"];
 
-/** The server speaks every 15 s: after more than two of those the link is dead, however open it looks. */
+/** The server speaks every 15 s: after two of those the link is dead, however open it looks. */
 export const SILENCE_MS = 35_000;
 
 /** After a stream that lived this long, pauses start small again. */
 const SETTLED_MS = 5_000;
 
-/** The pause before an attempt: doubles from 1 s to 15 s; `chance` in [0, 1) makes it half of that to all of it. */
+/** The pause before an attempt: 1 s doubling to 15 s; `chance` in [0, 1) makes it half of that to all. */
 export function retry_pause_ms(attempt, chance) {
   return Math.min(15_000, 1_000 * 2 ** attempt) * (0.5 + chance / 2);
 }
 
-/** A feed, not open yet. `on_link` hears {state, since_ms}: connecting, connected, reconnecting or closed. @param {any} parts */
+/** A feed, not open yet. `on_link` hears {state, since_ms}: connecting, connected, reconnecting, closed. @param {any} parts */
 export function make_feed({
   make_source,
   on_frame,
@@ -67,7 +64,7 @@ export function make_feed({
     if (heard_ms - opened_ms > SETTLED_MS) attempt = 0;
     // Everyone is told at once: the return is spread over half as long again.
     if (name === "bye") return retry_in(data.retry_ms * (1 + random() / 2));
-    // Only these say what the figures contain: a trip's id may be ahead of them, and to resume there would skip.
+    // A trip's id may be ahead of the figures: to resume there would skip.
     if (name === "hello" || (name === "kpi" && last_id !== null)) last_id = event.lastEventId || last_id;
     if (name === "reset") last_id = null;
     on_frame(name, data);
@@ -75,7 +72,7 @@ export function make_feed({
   }
 
   return {
-    /** Starts with another query; what was received before does not count. */
+    /** Starts anew with another query. */
     open(next) {
       [query, last_id, attempt] = [next, null, 0];
       set_state("connecting");
@@ -86,14 +83,14 @@ export function make_feed({
       drop();
       set_state("closed");
     },
-    /** Goes on after `close`; while waiting for an attempt, makes it now. */
+    /** Goes on after `close`, or at once instead of waiting. */
     resume() {
       if (query === null || source !== null) return;
       attempt = 0;
       lose();
       connect();
     },
-    /** Gives up a silent link. To be called about once a second. */
+    /** Gives up a silent link; for once a second. */
     check() {
       if (source === null || now() - heard_ms <= SILENCE_MS) return;
       lose();

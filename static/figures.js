@@ -5,7 +5,7 @@ import { condense, ratio, settled } from "./series.js";
 
 const SPARK_POINTS = 40;
 
-/** Cards in their order, and whether more of it is better (1), worse (-1) or neither (0); null: no change is told. */
+/** Cards, and whether more is better (1), worse (-1) or neither (0); null: no change is told. */
 export const CARDS = {
   trips: 1,
   in_progress: null,
@@ -27,7 +27,7 @@ const FIELDS = {
   duration: "duration_p50_min",
 };
 
-/** The figure that a card is about, of a stretch [from_s, to_s); null when it is not known. */
+// Of a stretch [from_s, to_s); null when it is not known.
 function figure_of(name, cards, { from_s, to_s }) {
   if (name === "per_minute") return to_s > from_s ? cards.trips / (to_s - from_s) * 60 : null;
   return cards[FIELDS[name] ?? name] ?? null;
@@ -37,11 +37,7 @@ function share_of({ completed, canceled }) {
   return completed + canceled > 0 ? canceled / (completed + canceled) : null;
 }
 
-/**
- * How a figure changed against an earlier one: text and tone ("good", "bad" or ""). Null when either is not known.
- * @param better 1: more is better, -1: worse, 0: neither
- * @param share whether both are shares, whose change is in percentage points
- */
+/** How a figure changed: {text, tone: "good", "bad" or ""}, null when not known. A share changes in points. `better` as in CARDS. */
 export function change_of(now, before, better, share = false) {
   if (now === null || before === null) return null;
   const signed = (value, digits) => {
@@ -56,27 +52,22 @@ export function change_of(now, before, better, share = false) {
   return { text, tone: gain > 0 ? "good" : gain < 0 ? "bad" : "" };
 }
 
-/** A card against the same weekday and the period before: [{name, text, tone, then}], text "–" where it is not known. */
+// Against the same weekday and the period before; "–" where it is not known.
 function changes_of(name, better, cards, compared, passed) {
   const share = name === "canceled";
   const of = (some, stretch) => share ? share_of(some) : figure_of(name, some, stretch);
   return ["weekday", "previous"].map((against) => {
     const then = compared?.[against] ?? null;
     const change = then?.cards ? change_of(of(cards, passed), of(then.cards, then), better, share) : null;
-    return { name: against, text: "–", tone: "", ...change, then: change && then };
+    return { name: against === "previous" ? "before" : against, text: "–", tone: "", ...change, then: change && then };
   });
 }
 
-/**
- * By card: raw value, text, unit, changes, and the points of its sparkline; nothing is known while `cards` is null.
- * @param parts cards and `compared` as the feed sends them, columns of the window, and the stretch of it that has passed
- * @returns {any}
- */
-export function card_figures({ cards, compared, columns, passed, currency }) {
+/** By card: {value, text, unit, changes, spark}; nothing is known while `cards` is null. @returns {any} */
+export function card_figures({ cards, compared, columns, passed, currency, breakdowns }) {
   const spark = (name) => condense(settled(columns[name], columns.running), SPARK_POINTS);
   const text_of = (value, digits = 2) => (value ?? null) === null ? "–" : format_decimal(value, digits);
   const amount = (value) => value < 1_000 ? text_of(value) : format_short(value);
-  // Counts first; what follows are units and second figures.
   const units = cards === null ? {} : {
     in_progress: `now · ${format_count(cards.requested_now)} requested`,
     completed: cards.conflicts > 0 ? `${format_count(cards.conflicts)} after a cancellation` : "",
@@ -90,27 +81,37 @@ export function card_figures({ cards, compared, columns, passed, currency }) {
     duration: `· ${text_of(cards.duration_p95_min, 1)} · avg ${text_of(cards.average_duration_min, 1)} min`,
   };
   const texts = { per_minute: format_rate, revenue: amount, duration: (value) => text_of(value, 1) };
-  const sparks = {
-    trips: () => spark("trips"),
-    completed: () => spark("completed"),
-    canceled: () => spark("canceled"),
-    per_minute: () => spark("trips"),
-    revenue: () => spark("revenue"),
-    average_fare: () => ratio(spark("revenue"), spark("completed")),
-    average_distance: () => ratio(spark("distance_km"), spark("completed")),
+  const sparks = { per_minute: "trips", average_fare: "revenue", average_distance: "distance_km" };
+  const points = (name) => {
+    const column = sparks[name] ?? name;
+    if (columns[column] === undefined) return [];
+    return name.startsWith("average") ? ratio(spark(column), spark("completed")) : spark(column);
+  };
+  const leader_of = (dimension) => {
+    const found = breakdowns.find((each) => each.dimension === dimension);
+    return found?.rows.find(({ key }) => key !== null && key !== "unknown") ?? null;
+  };
+  const [zone, driver] = ["pickup_zone", "driver"].map(leader_of);
+  const most_active = {
+    value: zone?.key ?? null,
+    text: zone?.key ?? "–",
+    unit: zone === null ? "" : `· ${format_short(zone.trips)}`,
+    changes: driver === null ? [] : [{ name: `· ${format_short(driver.trips)}`, text: driver.key, then: null }],
+    spark: [],
   };
   return Object.fromEntries(
     Object.entries(CARDS).map(([name, better]) => {
+      if (name === "most_active") return [name, most_active];
       const value = cards === null ? null : figure_of(name, cards, passed);
       if (value === null) return [name, { value, text: "–", unit: "", changes: [], spark: [] }];
       const text = (texts[name] ?? (name in FIELDS || name === "average_fare" ? text_of : format_short))(value);
       const changes = better === null ? [] : changes_of(name, better, cards, compared, passed);
-      return [name, { value, text, unit: units[name] ?? "", changes, spark: sparks[name]?.() ?? [] }];
+      return [name, { value, text, unit: units[name] ?? "", changes, spark: points(name) }];
     }),
   );
 }
 
-/** An SVG path through values, in a box of 100 by `height` that starts at zero; "" when there is nothing to draw. */
+/** An SVG path through values in a box of 100 by `height`, from zero; "" for nothing. */
 export function spark_path(values, height) {
   const top = Math.max(...values);
   if (values.length < 2 || top <= 0) return "";

@@ -3,6 +3,8 @@
  * texts here: marks.js reads them, which loads when there are any. Pure.
  */
 
+export { compared_name, zone_of } from "./plain_address.js";
+
 /** What the upper chart can show, in the order of the legend; `compared` is the comparison, in both charts. */
 export const LINES = ["completed", "started", "canceled", "compared"];
 /** What it shows by itself. */
@@ -39,14 +41,4 @@ export function is_zone(text) {
   } catch {
     return false; // How Intl says no.
   }
-}
-
-/** The zone of the times on the page. */
-export function zone_of({ tz }, business_zone) {
-  return tz === "local" ? Intl.DateTimeFormat().resolvedOptions().timeZone : tz ?? business_zone;
-}
-
-/** What a comparison is called. */
-export function compared_name(compare) {
-  return compare === "previous" ? "previous period" : "same weekday";
 }

@@ -15,7 +15,7 @@ export function make(tag, name = "", ...children) {
   return element;
 }
 
-/** Changes a text only when it differs: nothing is laid out or read aloud without cause. Says whether it did. */
+/** Changes a text only when it differs, so that nothing is laid out or read aloud without cause. Says whether it did. */
 export function set_text(element, text) {
   if (element.textContent === text) return false;
   element.textContent = text;

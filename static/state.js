@@ -1,12 +1,12 @@
-import { RANGES } from "./address.js";
+import { RANGES } from "./plain_address.js";
 import { merge_series } from "./series.js";
 
 /** What the page knows. A frame makes a new board, so that a paused page can keep an old one. Pure. */
 
-/** The newest trips that are kept; the list shows as many of them as it has rows. */
+/** The newest trips that are kept. */
 export const TRIPS_KEPT = 100;
 
-/** How long a rise of the quarantine stays worth a note. */
+/** How long a rise of the quarantine is told. */
 const RISE_NOTE_MS = 120_000;
 
 /** A board before its hello. `offset_ms` is the server's clock minus ours. What is null is not known. */
@@ -35,9 +35,9 @@ export function apply_frame(board, name, data, local_ms) {
   if (name !== "hello" && name !== "kpi" && name !== "hb") return board;
   const base = name === "hello" ? { ...empty_board(), hello: data, trips: data.trips } : board;
   const { now_ms, health = null } = data;
-  // The frame that travelled fastest knows the clock best: a late one would make old data look young.
+  // The fastest frame knows the clock best: a late one would make old data look young.
   const offset_ms = Math.max(base.offset_ms, now_ms - local_ms);
-  // While nothing is taken in, the bucket of the newest data is not complete, however long ago it was.
+  // While nothing is taken in, the bucket of the newest data stays unfinished.
   const idle_ms = health?.ingest.state === "running" ? now_ms : health?.recorded_ms;
   const known_ms = data.as_of?.recorded_ms ?? idle_ms ?? now_ms;
   const next = { ...base, health, offset_ms, known_ms, rise: rise_of(board, health, now_ms) };
@@ -61,7 +61,7 @@ function merge_trips(trips, changed) {
   return [...by_id.values()].sort((a, b) => b.position - a.position).slice(0, TRIPS_KEPT);
 }
 
-/** The window to draw: the feed's when its end is fixed, else up to now, so that time without data is seen to pass. */
+/** The window to draw: a fixed one, or up to now, so that time without data is seen to pass. */
 export function window_of({ hello: { step_s, range, following }, from_s, to_s, known_ms }, now_ms) {
   const start = (ms) => Math.floor(ms / 1000 / step_s) * step_s;
   const running_s = start(Math.min(now_ms, known_ms));
@@ -75,7 +75,7 @@ export function data_age_ms({ health }, now_ms) {
   return health === null || health.recorded_ms === null ? null : Math.max(0, now_ms - health.recorded_ms);
 }
 
-/** What there is to show: "loading", "computing", "failed" (not computed), "empty", "empty_range" or "ready". */
+/** What there is to show: loading, computing, failed (to compute), empty, empty_range or ready. */
 export function phase_of({ hello, newest_event_ms, buckets, cards, computed }, window) {
   if (hello === null) return "loading";
   if (newest_event_ms === null) return "empty";

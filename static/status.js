@@ -1,15 +1,19 @@
 import { by_id, make, set_text } from "./page.js";
+import { compared_name } from "./plain_address.js";
 import { data_age_ms } from "./state.js";
 import { STALE_MS } from "./warnings.js";
 import { format_age, format_count, format_moment, format_rate, format_zone } from "./format.js";
 
-/** What the page says about itself: the state sentence, the banners, the controls that are on, the footer. */
+/** What the page says about itself. */
 
-/** A shorter loss of the link is not shown, so that a planned end does not flash. */
+/** A shorter loss of the link is not shown: a planned end would flash. */
 const WORD_GRACE_MS = 1_000;
+/** A loss that lasts is told to a screen reader. */
+const TOLD_MS = 2_500;
 const root = document.documentElement;
+let told = "connected";
 
-/** The sentence at the top, about the board in sight, also while paused. A board of then is not live, whatever the link. */
+/** The sentence at the top, about the board in sight. */
 export function show_state({ shown: board, link, held_ms, address, zone }, local_ms) {
   const { hello, health } = board;
   const past = address.as_of !== null;
@@ -29,9 +33,12 @@ export function show_state({ shown: board, link, held_ms, address, zone }, local
   const idle = health !== null && health.ingest.state !== "running";
   line.classList.toggle("amber", idle || age_ms > STALE_MS || word === "Reconnecting");
   if (hello !== null) set_text(by_id("zone"), format_zone(zone(), now_ms));
+  if (past || (link.state !== "connected" && local_ms - link.since_ms < TOLD_MS)) return;
+  const now = link.state === "connected" ? link.state : "not connected: figures stand still";
+  if (now !== told) set_text(by_id("announcer"), told = now);
 }
 
-/** All banners, the worst first. Below the bar, over the top of the page, which is moved down by their height. */
+/** All banners, the worst first, [{key, what, advice}]. */
 export function show_banners(found) {
   const banners = by_id("banners");
   while (banners.children.length > found.length) banners.lastChild.remove();
@@ -42,25 +49,27 @@ export function show_banners(found) {
     set_text(banner.firstChild, what);
     set_text(banner.lastChild, ` ${advice}`);
   });
-  // A move by transform is no layout: nothing is laid out anew.
+  // The page below moves by transform, which lays nothing out anew.
   const push = `${banners.parentNode.offsetHeight}px`;
   if (root.style.getPropertyValue("--push") !== push) root.style.setProperty("--push", push);
 }
 
 /** Which controls are on. */
-export function show_controls({ range, from_ms, to_ms, as_of }, paused) {
-  const past = as_of !== null;
+export function show_controls({ address: { range, from_ms, to_ms, as_of, lines, compare, paused } }) {
+  const live = as_of === null;
   const press = (button, on) => button.ariaPressed = `${on}`;
   for (const button of document.querySelectorAll("[data-range]")) press(button, button.dataset.range === range);
+  for (const button of document.querySelectorAll("[data-shows]")) press(button, lines.includes(button.dataset.shows));
+  set_text(by_id("compared"), compared_name(compare));
   press(by_id("custom"), from_ms !== null);
-  press(by_id("live"), !paused && !past && to_ms === null);
-  press(by_id("pause"), paused && !past);
-  by_id("pause").disabled = past;
-  by_id("back").hidden = past || to_ms === null;
-  by_id("later").disabled = !past && to_ms === null;
+  press(by_id("live"), live && !paused && to_ms === null);
+  press(by_id("pause"), live && paused);
+  by_id("pause").disabled = !live;
+  by_id("back").hidden = !live || to_ms === null;
+  by_id("later").disabled = live && to_ms === null;
 }
 
-/** The footer's figures; of a board of then only its place in the log is known. */
+/** The footer. */
 export function show_footer({ health, newest_event_ms, position }, zone, now_ms) {
   const counted = (n) => n === undefined ? "–" : n === null ? "unknown" : format_count(n);
   const said = {
@@ -76,16 +85,4 @@ export function show_footer({ health, newest_event_ms, position }, zone, now_ms)
   if (!line.hasChildNodes()) { for (const name in said) line.append(make("span", "", `${name} `, make("b"))); }
   Object.values(said).forEach((text, i) => set_text(line.children[i].lastChild, text));
   line.children[5].classList.toggle("amber", health?.quarantined > 0);
-}
-
-let told = "connected", timer;
-
-/** Tells a screen reader about a change of the link that lasts. */
-export function announce_link({ state }) {
-  clearTimeout(timer);
-  if (state === "closed") return;
-  timer = setTimeout(() => {
-    const now = state === "connected" ? state : "not connected: figures stand still";
-    if (now !== told) set_text(by_id("announcer"), told = now);
-  }, 2_500);
 }

@@ -1,7 +1,7 @@
 import { by_id, make, set_text } from "./page.js";
 import { format_clock, format_day, format_decimal } from "./format.js";
 
-/** The newest trips: all rows that there can be are made once, so that nothing moves when trips come. */
+/** The newest trips, in rows that are made once, so that nothing moves when trips come. */
 
 const rows = Array.from({ length: 40 }, () => {
   // The panels hold the same keys: here they are for the mouse, so that Tab goes from trip to trip.

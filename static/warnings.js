@@ -1,7 +1,7 @@
 import { data_age_ms } from "./state.js";
 import { format_moment } from "./format.js";
 
-/** Whether anything is wrong; in words what a lost link means, the rest is in troubles.js. Pure. */
+/** A lost link in words, and whether anything else is wrong: troubles.js has that. Pure. */
 
 /** Older data is not to be trusted as current. */
 export const STALE_MS = 60_000;
@@ -9,7 +9,7 @@ export const STALE_MS = 60_000;
 /** A link lost for less is not spoken of: a reload or a planned end would flash. */
 const LINK_GRACE_MS = 2_000;
 
-/** What a link that is away means: {key, what, advice}, or null. `link.since_ms` is by our clock. */
+/** {key, what, advice}, or null. `link.since_ms` is by our clock. */
 export function warning_of_link({ hello, offset_ms }, link, zone, local_ms) {
   if (link.state === "connected" || local_ms - link.since_ms < LINK_GRACE_MS) return null;
   const since = () => format_moment(link.since_ms + offset_ms, zone, local_ms + offset_ms);

@@ -16,6 +16,7 @@ import counted_js from "../../static/counted.js" with { type: "text" };
 import csv_js from "../../static/csv.js" with { type: "text" };
 import dialog_js from "../../static/dialog.js" with { type: "text" };
 import export_dialog_js from "../../static/export_dialog.js" with { type: "text" };
+import extras_js from "../../static/extras.js" with { type: "text" };
 import feed_js from "../../static/feed.js" with { type: "text" };
 import figures_js from "../../static/figures.js" with { type: "text" };
 import filter_editor_js from "../../static/filter_editor.js" with { type: "text" };
@@ -39,6 +40,7 @@ import note_dialog_js from "../../static/note_dialog.js" with { type: "text" };
 import page_js from "../../static/page.js" with { type: "text" };
 import parts_css from "../../static/parts.css" with { type: "text" };
 import picture_js from "../../static/picture.js" with { type: "text" };
+import plain_address_js from "../../static/plain_address.js" with { type: "text" };
 import range_editor_js from "../../static/range_editor.js" with { type: "text" };
 import readout_js from "../../static/readout.js" with { type: "text" };
 import refusal_js from "../../static/refusal.js" with { type: "text" };
@@ -91,6 +93,7 @@ export const ASSETS: Readonly<Record<string, string>> = {
   "csv.js": csv_js,
   "dialog.js": dialog_js,
   "export_dialog.js": export_dialog_js,
+  "extras.js": extras_js,
   "feed.js": feed_js,
   "figures.js": figures_js,
   "filter.js": filter_js,
@@ -114,6 +117,7 @@ export const ASSETS: Readonly<Record<string, string>> = {
   "page.js": page_js,
   "parts.css": parts_css,
   "picture.js": picture_js,
+  "plain_address.js": plain_address_js,
   "range_editor.js": range_editor_js,
   "readout.js": readout_js,
   "refusal.js": refusal_js,

@@ -14,7 +14,9 @@ export function imports_of(path: string): { readonly eager: string[]; readonly l
   const text = text_of(path);
   const names = (pattern: RegExp) => [...text.matchAll(pattern)].map(([, name = ""]) => resolved(name, path));
   const eager = names(/^(?:import|export)\b(?:[^"';]*?\bfrom)?\s*"([^"]+)"/gm);
-  return { eager, lazy: names(/"(\.\.?\/[^"]+\.js)"/g).filter((name) => !eager.includes(name)) };
+  // Parts are needed by their name, other modules by their path.
+  const parts = [...text.matchAll(/\b(?:need|show)\(\s*"(\w+)"/g)].map(([, name = ""]) => `${name}.js`);
+  return { eager, lazy: [...parts, ...names(/"(\.\.?\/[^"]+\.js)"/g)].filter((name) => !eager.includes(name)) };
 }
 
 /** Every file of the folder that the page itself is made of, the sign-in page and licences left out. */

@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
 import { DIMENSIONS, parse_address, view_query } from "../../static/address.js";
+import { PLAIN } from "../../static/plain_address.js";
 import { format_address } from "../../static/address_line.js";
 import { toggle_key, with_condition } from "../../static/filter.js";
 import { from_wall, to_wall } from "../../static/wall_time.js";
 import { TRIP_DIMENSIONS } from "../../src/domains/trips/catalog.ts";
 
-const PLAIN = parse_address("");
 const TO_MS = Date.UTC(2024, 4, 25, 23, 59);
 const CITY = { dimension: "city", keys: ["Boston", "Chicago & more"], excluded: false };
 
 Deno.test("an address says what differs from the default, and reads back the same", () => {
+  assert.deepEqual(parse_address(""), PLAIN);
   assert.equal(format_address(PLAIN), "");
   assert.equal(format_address({ ...PLAIN, paused: true }), "?paused=1");
   const full = {
