@@ -101,7 +101,7 @@ export function go(page, change, remember = true) {
   const address = page.address = { ...before, ...change };
   live_range = address.range ?? before.range ?? live_range;
   const search = format_address(address);
-  if (remember && search !== format_address(before)) history.pushState(null, "", location.pathname + search);
+  if (remember && search !== location.search) history.pushState(null, "", location.pathname + search);
   if (view_query(address).join("&") !== view_query(before).join("&")) page.look();
   else if (address.paused !== before.paused) page.hold(address.paused);
   page.draw_soon();

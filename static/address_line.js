@@ -2,7 +2,7 @@ import { view_query } from "./address.js";
 import { format_marks } from "./marks_address.js";
 import { PLAIN } from "./plain_address.js";
 
-/** The address as it is written. Pure. */
+/** The address as it is written. */
 
 /** Writes an address without what is the default: "" or "?...". `parse_address` reads it back. */
 export function format_address(address) {
@@ -14,4 +14,10 @@ export function format_address(address) {
   pairs.push(...format_marks(address));
   const query = new URLSearchParams(pairs).toString().replaceAll("%3A", ":").replaceAll("%2C", ",");
   return query === "" ? "" : `?${query}`;
+}
+
+/** Corrects the address that the browser shows: what was not understood does not stay in it. */
+export function tidy(address) {
+  const search = format_address(address);
+  if (search !== location.search) history.replaceState(null, "", location.pathname + search + location.hash);
 }

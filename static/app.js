@@ -21,7 +21,7 @@ const REFUSAL_MS = 1_500;
 
 const { body } = document;
 const styles = document.createElement("link");
-let build = null, hidden_timer, draw_asked = false, drawn_ms = 0, drawn_to_s = 0;
+let build = null, hidden_timer, draw_asked = false, drawn_ms = -DRAW_PAUSE_MS, drawn_to_s = 0;
 
 /** What the parts share: the newest board and the one in sight, held since `held_ms`; warnings of the page's own; loaded parts. */
 const page = {
@@ -239,5 +239,6 @@ else {
   need("address", ({ parse_address }) => {
     page.address = parse_address(location.search);
     start();
+    need("address_line", ({ tidy }) => tidy(page.address));
   });
 }

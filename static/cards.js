@@ -53,7 +53,7 @@ export function show_cards(sight) {
 function show_change(part, { name, text, tone, then } = { name: "", text: "", then: null }, { zone, now_ms }) {
   const [change, against] = part.children;
   set_text(change, text);
-  change.className = tone ?? "";
+  change.className = tone === undefined ? "" : `change ${tone}`;
   set_text(against, name === "weekday" ? weekday_of(then, zone, now_ms) : name);
   part.title = then === null ? "what it was is not known" : `against ${format_window(then, zone, now_ms)}`;
 }

@@ -1,4 +1,4 @@
-import { format_count, format_decimal, format_rate, format_short } from "./format.js";
+import { format_count, format_decimal, format_short } from "./format.js";
 import { condense, ratio, settled } from "./series.js";
 
 /** What the cards say. Pure. */
@@ -45,7 +45,8 @@ export function change_of(now, before, better, share = false) {
     return `${/[1-9]/.test(size) ? (value < 0 ? "−" : "+") : "±"}${size}`;
   };
   const part = 100 * (now - before) / before;
-  const relative = () => `${signed(part, Math.abs(part) < 99.95 ? 1 : 0)} %`;
+  const relative = () =>
+    part < 999.5 ? `${signed(part, Math.abs(part) < 9.95 ? 1 : 0)} %` : `×${format_short(now / before, 10_000)}`;
   const absolute = () => signed(now, Number.isInteger(now) ? 0 : 2);
   const text = share ? `${signed(100 * (now - before), 1)} pt` : before === 0 ? absolute() : relative();
   const gain = text.startsWith("±") ? 0 : better * (now - before);
@@ -80,7 +81,7 @@ export function card_figures({ cards, compared, columns, passed, currency, break
     average_distance: "km",
     duration: `· ${text_of(cards.duration_p95_min, 1)} · avg ${text_of(cards.average_duration_min, 1)} min`,
   };
-  const texts = { per_minute: format_rate, revenue: amount, duration: (value) => text_of(value, 1) };
+  const texts = { per_minute: (value) => text_of(value, 1), revenue: amount, duration: (value) => text_of(value, 1) };
   const sparks = { per_minute: "trips", average_fare: "revenue", average_distance: "distance_km" };
   const points = (name) => {
     const column = sparks[name] ?? name;

@@ -1,5 +1,5 @@
 import { ASSETS, make_static_files } from "../../src/http/mod.ts";
-import { made_board, made_line, made_trip, made_trips, made_view, type MadeTrip } from "./made_trips.ts";
+import { made_board, made_trip, made_trips, made_view, type MadeTrip } from "./made_trips.ts";
 import { health_of } from "./page_frames.ts";
 
 type Fields = Record<string, unknown>;
@@ -19,6 +19,10 @@ export class FakeServer implements AsyncDisposable {
   /** Replaces fields of every hello and kpi to come. */
   changes: (board: Fields, query: URLSearchParams) => Fields = () => ({});
   health: Fields = {};
+  /** What boards of then are answered with instead, as a problem. */
+  failure: { readonly status: number; readonly title: string; readonly detail: string } | null = null;
+  /** Why every view is refused; null shows them. */
+  refusal: string | null = null;
   /** Queries of feeds and boards, oldest first. */
   readonly asked: string[] = [];
   readonly #viewers = new Set<Viewer>();
@@ -87,6 +91,7 @@ export class FakeServer implements AsyncDisposable {
 
   #feed(query: URLSearchParams): Response {
     this.asked.push(`feed ${query}`);
+    if (this.refusal !== null) return problem({ status: 400, title: "Bad request", detail: this.refusal });
     const encoder = new TextEncoder();
     let viewer: Viewer;
     const stream = new ReadableStream<Uint8Array>({
@@ -116,12 +121,14 @@ export class FakeServer implements AsyncDisposable {
 
   #board(query: URLSearchParams): Response {
     this.asked.push(`board ${query}`);
+    if (this.refusal !== null) return problem({ status: 400, title: "Bad request", detail: this.refusal });
+    if (this.failure !== null) return problem(this.failure);
     const position = query.has("as_of_position") ? Number(query.get("as_of_position")) : null;
     const newest = this.trips.at(-1);
     const then_s = position === null
       ? Date.parse(query.get("as_of") ?? "") / 1000
       : this.trips.findLast((trip) => trip.position <= position)?.at_s ?? 0;
-    if (Number.isNaN(then_s)) return Response.json({ title: "Bad request", detail: "no such view" }, { status: 400 });
+    if (Number.isNaN(then_s)) return problem({ status: 400, title: "Bad request", detail: "no such view" });
     const { health: _health, ...hello } = this.#hello(new URLSearchParams());
     const board = made_board(this.trips, made_view(query, then_s), then_s);
     const as_of = { position: board.position, recorded_ms: then_s * 1000, head: newest?.position ?? 0 };
@@ -134,5 +141,6 @@ export class FakeServer implements AsyncDisposable {
   }
 }
 
-/** The line of a trip, for frames that a test makes itself. */
-export const line_of = made_line;
+function problem(fields: { readonly status: number; readonly title: string; readonly detail: string }): Response {
+  return Response.json(fields, { status: fields.status });
+}

@@ -1,0 +1,204 @@
+import assert from "node:assert/strict";
+import { tacho_test } from "../support/available.ts";
+import { BoardPage } from "../support/board_page.ts";
+import { FakeServer } from "../support/fake_server.ts";
+import { until } from "../support/until.ts";
+
+/** What a reader does with the page, against a server of made trips: filters, back button, ranges, time travel, keys, several troubles at once. */
+
+const address = (board: BoardPage) => decodeURIComponent(new URL(board.page.url()).search);
+const until_ready = (board: BoardPage) =>
+  until("the board is ready", async () => await board.phase() === "ready", 10_000);
+const until_address = (board: BoardPage, search: string) =>
+  until(`the address is ${JSON.stringify(search)}`, () => address(board) === search, 5_000).catch((cause) => {
+    throw new Error(`the address is ${JSON.stringify(address(board))}`, { cause });
+  });
+const row = (board: BoardPage, dimension: string, key: string) =>
+  board.page.locator(`[data-breakdown=${dimension}] .bar[data-key="${key}"]`);
+const chips = (board: BoardPage) => board.page.locator(".chip").allInnerTexts();
+
+tacho_test({
+  name: "page: a press on a key filters all of it, the address says so, and the browser's back button takes it back",
+  needs: ["chromium"],
+  limit_ms: 60_000,
+  async fn() {
+    await using server = await FakeServer.start();
+    await using board = await BoardPage.open(`${server.url}?range=6h`);
+    const { page } = board;
+    await until_ready(board);
+    const all = await board.cards();
+
+    await row(board, "city", "Queens").click();
+    await until_address(board, "?range=6h&city=Queens");
+    await until("fewer trips are counted", async () => (await board.cards()).completed < all.completed / 2);
+    assert.deepEqual((await chips(board)).map((text) => text.replace(/\s+/g, " ")), ["city is Queens ×"]);
+    assert.equal(server.asked.at(-1), "feed range=6h&city=Queens");
+    assert.equal(await row(board, "city", "Queens").getAttribute("aria-pressed"), "true");
+    assert.ok(await row(board, "city", "Bronx").isVisible(), "the other keys stay to be chosen");
+
+    // By keys: Shift leaves the row's key out.
+    await row(board, "payment_method", "cash").focus();
+    await page.keyboard.press("Shift+Enter");
+    await until_address(board, "?range=6h&not_payment_method=cash&city=Queens");
+    await until(
+      "it says where the figures come from",
+      async () => /^computed from trips, .+ ago$/.test(await page.innerText("#computed")),
+    );
+    await board.picture("page_filtered", false);
+    await page.goBack();
+    await until_address(board, "?range=6h&city=Queens");
+    await until("one chip is left", async () => (await chips(board)).length === 1);
+    await page.goBack();
+    await until_address(board, "?range=6h");
+    await until("all trips are counted again", async () => (await board.cards()).completed === all.completed);
+
+    // From the list of trips, then typed into the editor, then taken away by its ×.
+    await page.locator("#trips tr:not([hidden]) [data-dimension=pickup_zone]").first().click();
+    await until("a zone is filtered by", () => address(board).includes("pickup_zone="));
+    await page.keyboard.press("f");
+    await page.getByLabel("Dimension").selectOption("driver");
+    await page.getByLabel("Which").selectOption("not");
+    await page.getByLabel("Key", { exact: true }).fill("driver-0007");
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("Enter");
+    await until("the typed key is left out", () => address(board).endsWith("&not_driver=driver-0007"));
+    await page.getByLabel(/^Take away: driver/).click();
+    await until("the chip is gone", () => !address(board).includes("driver"));
+    assert.equal(await page.evaluate("document.activeElement.id"), "add_filter", "the focus is not lost");
+    await page.keyboard.press("Shift+F");
+    await until_address(board, "?range=6h");
+    assert.deepEqual(board.complaints, []);
+  },
+});
+
+tacho_test({
+  name:
+    "page: time travel shows the board of then, unmistakably, and steps by its range; a range of one's own is in the address",
+  needs: ["chromium"],
+  limit_ms: 60_000,
+  async fn() {
+    await using server = await FakeServer.start();
+    await using board = await BoardPage.open(server.url);
+    const { page } = board;
+    await until_ready(board);
+    const live = await board.position();
+    await page.keyboard.press("a");
+    await page.getByRole("button", { name: "a day ago" }).click();
+    const ribbon = page.locator("#ribbon");
+    await until(
+      "the ribbon says of when it is",
+      async () =>
+        /^The board as it was known on .+ \(log position [\d,]+ of [\d,]+\): read only\./.test(
+          await ribbon.innerText(),
+        ),
+    );
+    await until("the figures are of then", async () => await board.position() < live);
+    assert.equal(await board.link(), "not live");
+    assert.equal(await page.locator("#age_line").isVisible(), false, "an age would pretend to be of now");
+    await board.picture("page_time_travel", false);
+    const then = address(board);
+    await page.keyboard.press("ArrowLeft");
+    await until("one hour earlier", () => address(board) !== then);
+    const as_of = (search: string) => Date.parse(new URLSearchParams(search).get("as_of") ?? "");
+    assert.equal(as_of(then) - as_of(address(board)), 3_600_000);
+    await page.goBack();
+    await until_address(board, then);
+
+    server.failure = { status: 503, title: "Took too long", detail: "the board took longer than 5 s" };
+    await page.keyboard.press("ArrowRight");
+    await until("the ribbon says why there is none", async () => /took longer than 5 s/.test(await ribbon.innerText()));
+    server.failure = null;
+    await page.getByRole("button", { name: "Try again" }).click();
+    await until("it is read again", async () => await ribbon.getAttribute("data-state") === "ready");
+    await page.getByRole("button", { name: "Back to live" }).last().click();
+    await until_address(board, "");
+    await until("it is live", async () => await board.link() === "connected" && !await ribbon.isVisible());
+
+    await page.keyboard.press("r");
+    await page.getByLabel("From", { exact: true }).fill("2026-01-01T10:00");
+    await page.getByLabel("To", { exact: true }).fill("2026-01-01T09:00");
+    await page.getByRole("button", { name: "Show" }).click();
+    assert.match(await page.innerText(".fault"), /ends before it begins/);
+    await page.getByLabel("To", { exact: true }).fill("2026-01-01T12:30");
+    await page.keyboard.press("Enter");
+    // The fields are on the clocks of New York.
+    await until_address(board, "?from=2026-01-01T15:00:00Z&to=2026-01-01T17:30:00Z");
+    await until("it says that nothing is there", async () => await board.phase() === "empty_range");
+    assert.match(await page.innerText(".blank"), /No trips in this view; the newest of all is from/);
+    await page.keyboard.press("l");
+    await until_address(board, "");
+    // A 503 is written to the console by the browser itself.
+    assert.deepEqual(board.complaints.filter((text) => !/503/.test(text)), []);
+  },
+});
+
+tacho_test({
+  name:
+    "page: nothing shifts while data moves, all is reached by keys, several troubles are told at once, figures are there at once",
+  needs: ["chromium"],
+  limit_ms: 60_000,
+  async fn() {
+    await using server = await FakeServer.start();
+    await using board = await BoardPage.open(server.url);
+    const { page } = board;
+    await until_ready(board);
+    await page.addInitScript(`new MutationObserver((_changes, observer) => {
+      observer.disconnect();
+      performance.mark("first_figures");
+    }).observe(document, { subtree: true, attributeFilter: ["data-position"] })`);
+    const times: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      await page.reload();
+      await until_ready(board);
+      times.push(await page.evaluate("performance.getEntriesByName('first_figures')[0].startTime"));
+    }
+    console.log(`first figures after ${times.map((ms) => Math.round(ms)).join(", ")} ms`);
+
+    await page.evaluate(`window.shifts = []; new PerformanceObserver((list) => {
+      for (const shift of list.getEntries()) window.shifts.push([shift.value, ...shift.sources.map(({ node }) => node?.outerHTML?.slice(0, 120) ?? String(node?.data))]);
+    }).observe({ type: "layout-shift" })`);
+    for (let i = 0; i < 8; i++) {
+      const position = await board.position();
+      server.add(3, i % 3 === 0 ? "canceled" : undefined);
+      await until("the page moves on", async () => await board.position() > position);
+    }
+    assert.deepEqual(await page.evaluate("window.shifts"), []);
+
+    // Labels say how they are counted; the focus comes back.
+    await page.locator("[data-counted=canceled]").focus();
+    await page.keyboard.press("Enter");
+    const counted = page.locator("dialog", { hasText: "How each figure is counted" });
+    await counted.waitFor();
+    assert.equal(await page.evaluate("document.activeElement.textContent"), "Canceled");
+    await page.keyboard.press("Escape");
+    await counted.waitFor({ state: "hidden" });
+    assert.equal(await page.evaluate("document.activeElement.dataset.counted"), "canceled");
+
+    await page.click("#hold");
+    server.add(4);
+    await until("the held list says what waits", async () => await page.innerText("#hold") === "Resume list: 4 new");
+
+    const since_ms = Date.now() - 20_000;
+    server.health = {
+      ingest: { state: "paused", reason: "no broker answers", since_ms, source: "kafka" },
+      database: { ok: false, since_ms, reason: "refused" },
+      quarantined: 7,
+    };
+    server.tell();
+    await until("three troubles are told", async () => (await board.banners()).length === 3);
+    const told = await board.banners();
+    assert.deepEqual(told.map(({ warning }) => warning), ["database", "ingest", "quarantine"]);
+    assert.match(told[1]?.text ?? "", /Ingest is paused since .+ \(no broker answers\)/);
+    await board.picture("page_troubles", false);
+
+    await page.goto(`${server.url}?range=2y&paused=maybe&city=&utm=1`);
+    await until_ready(board);
+    await until_address(board, "");
+    server.refusal = "expected at most 31 days for two conditions, got 45 days";
+    await page.goto(`${server.url}?range=30d&city=Queens`);
+    const refused = await until("the page says why this view is not shown", () => board.banner(), 10_000);
+    assert.equal(refused.warning, "view");
+    assert.match(refused.text, /at most 31 days/);
+    assert.deepEqual(board.complaints.filter((text) => !/\b400\b/.test(text)), []);
+  },
+});
