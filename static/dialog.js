@@ -8,7 +8,6 @@ export function open_dialog(title, ...children) {
   const dialog = make("dialog", "tool", make("h2", "", title), ...children, make("p", "ends", close));
   dialog.ariaLabel = title;
   close.onclick = () => dialog.close();
-  // A handler that gave false would keep buttons in the dialog from doing what they do.
   dialog.onclick = ({ target }) => {
     if (target === dialog) dialog.close();
   };

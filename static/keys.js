@@ -15,7 +15,16 @@ const KEYS = [
   ["t", "theme: system, light, dark"],
   ["h", "how each figure is counted"],
   ["on a row", "Enter filters by it, Shift Enter leaves it out; again takes that away"],
-  ["on a chart", "drag to look closer; double click to go back"],
+  ["d", "the charts' figures as a table"],
+  ["m, n", "limits, notes"],
+  ["e", "export: CSV of figures, pictures of charts"],
+  ["z", "time zone of all times"],
+  ["k", "kiosk, for a wall; Escape ends it"],
+  [
+    "on a chart",
+    "drag to look closer, double click to go back; ← → from bucket to bucket, with Shift a stretch, Enter to look closer",
+  ],
+  ["on a line's name", "Enter shows or hides it, i shows it alone"],
 ];
 
 /** Opens it. */
