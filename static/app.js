@@ -88,10 +88,13 @@ async function load(path) {
 function receive(name, data) {
   page.board = apply_frame(page.board, name, data, Date.now());
   if (name === "reset" && page.held_ms === null) page.shown = page.board;
-  if (name === "hello") {
+  // A stream that is resumed after an upgrade has no hello: heartbeats name the build too.
+  if (data.build !== undefined) {
     build ??= data.build;
-    by_id("new_version").hidden = (data.build ?? build) === build;
+    by_id("new_version").hidden = data.build === build;
     if (data.build !== build) page.parts.chart_tools?.new_build(data.build);
+  }
+  if (name === "hello") {
     // A page that was opened paused holds the first board that comes.
     if (page.address.paused && page.held_ms === null) hold(true);
   }

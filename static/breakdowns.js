@@ -17,7 +17,7 @@ export function label_of(dimension, key) {
 
 const panels = DIMENSIONS.map((dimension) => {
   const title = make("h2", "", `By ${name_of(dimension)}`);
-  const panel = make("section", "panel", make("header", "", title, make("span", "sub")), make("ul"), make("p", "told"));
+  const panel = make("section", "panel", make("header", "", title, make("span", "sub")), make("p", "told"), make("ul"));
   panel.dataset.breakdown = dimension;
   return panel;
 });
@@ -34,7 +34,7 @@ export function show_breakdowns(breakdowns) {
     set_text(panel.querySelector(".sub"), total_keys > named.length ? top : "trips · revenue");
     const told = found === undefined ? "not known yet" : rows.length === 0 ? "no trips in this range" : "";
     set_text(panel.querySelector(".told"), told);
-    const list = panel.querySelector("ul");
+    const list = panel.lastChild;
     while (list.children.length > rows.length) list.lastChild.remove();
     while (list.children.length < rows.length) list.append(make_row());
     const largest = Math.max(1, ...named.map((row) => row.trips));
@@ -52,7 +52,7 @@ export function show_row(button, dimension, { key, trips, revenue }, largest) {
   const [bar, name, count, money] = button.children;
   const same = button.dataset.key === (key ?? "");
   const text = key === null ? "all others" : label_of(dimension, key);
-  Object.assign(button.dataset, { dimension, key: key ?? "", trips: trips ?? "", revenue: revenue ?? "" });
+  Object.assign(button.dataset, { dimension, key: key ?? "" });
   button.disabled = key === null;
   button.title = key === null ? "" : `${text}: filter by it; with Shift: leave it out`;
   bar.style.width = `${key === null ? 0 : 100 * trips / largest}%`;

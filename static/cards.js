@@ -25,7 +25,7 @@ function make_card(name) {
   spark.setAttribute("viewBox", `0 0 100 ${HEIGHT}`);
   spark.setAttribute("preserveAspectRatio", "none");
   spark.append(svg("path"), svg("path"));
-  const changes = ["", ""].map(() => make("span", "", make("b"), make("i")));
+  const changes = ["", ""].map(() => make("span", "", make("i"), make("b")));
   card.append(make("p", "value", make("b", "figure"), make("small"), spark), make("p", "changes", ...changes));
   return card;
 }
@@ -51,9 +51,9 @@ export function show_cards(sight) {
 }
 
 function show_change(part, { name, text, tone, then } = { name: "", text: "", then: null }, { zone, now_ms }) {
-  const [change, against] = part.children;
+  const [against, change] = part.children;
   set_text(change, text);
-  change.className = tone === undefined ? "" : `change ${tone}`;
+  change.className = tone ?? "";
   set_text(against, name === "weekday" ? weekday_of(then, zone, now_ms) : name);
   part.title = then === null ? "what it was is not known" : `against ${format_window(then, zone, now_ms)}`;
 }

@@ -45,7 +45,7 @@ export function show(next) {
   }
   sentence.hidden = limits.length === 0;
   const told = tell_limits(limits, sight, (s) => format_minute(s * 1000, zone, now_ms));
-  sentence.classList.toggle("past", told.past);
+  sentence.classList.toggle("over", told.past);
   set_text(sentence, sentence.hidden ? "" : told.text);
   list.hidden = notes.length === 0;
   const time = ({ at_ms }) => format_minute(at_ms, zone, now_ms);

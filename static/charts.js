@@ -1,16 +1,14 @@
 import { by_id, set_text } from "./page.js";
-import { split_running, sum } from "./series.js";
+import { split_running } from "./series.js";
 import { time_labels, time_splits } from "./time_axis.js";
-import { format_count, format_decimal, format_short, format_step } from "./format.js";
+import { format_short, format_step } from "./format.js";
 
-/** The two charts over one time axis and one cursor: counts as lines, revenue as bars, in dashes what there was then. */
+/** Two charts, one time axis, one cursor: counts as lines, revenue as bars, in dashes what there was then. */
 
 /** Steps of an axis of counts: 1, 2, 5, 10, … */
 const WHOLE = Array.from({ length: 30 }, (_, i) => [1, 2, 5][i % 3] * 10 ** Math.floor(i / 3));
 const LINES = [["completed", "--s1"], ["started", "--s3"], ["canceled", "--s4"]];
 const MARK_PX = 84;
-/** Names are read aloud: they change no faster. */
-const NAME_PAUSE_MS = 5_000;
 const PLACES = [by_id("chart_trips"), by_id("chart_revenue")];
 const probe = by_id("probe");
 
@@ -26,7 +24,7 @@ export function type_px() {
   return parseFloat(getComputedStyle(probe).fontSize);
 }
 
-/** Dots of a chart's canvas for one pixel of the page; a picture of a chart (picture.js) is larger. */
+/** Dots of a chart's canvas for a pixel of the page; picture.js draws larger. */
 export function dots_of({ scaled = 1 }) {
   return scaled * globalThis.uPlot.pxRatio;
 }
@@ -41,10 +39,10 @@ function fading(token) {
   };
 }
 
-/** The charts. `on_zoom({from_s, to_s})` hears of a drag over whole buckets, `on_unzoom` of a double click, `load` imports. */
+/** `on_zoom({from_s, to_s})` hears of a drag over whole buckets, `on_unzoom` of a double click; `load` imports. */
 export function make_charts({ on_zoom, on_unzoom, load }) {
-  let charts = [], drawn = null, named_ms = -Infinity;
-  /** What comes later: the readout, and the reader's limits and notes (readout.js, chart_marks.js). */
+  let charts = [], drawn = null;
+  // These come later: readout.js, chart_marks.js.
   let readout = null, marks = null;
 
   const shows = (line) => line === "revenue" || drawn.address.lines.includes(line);
@@ -180,18 +178,11 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
   }
 
   function tell() {
-    const { columns, step_s, currency } = drawn;
-    const per = format_step(step_s);
+    const per = format_step(drawn.step_s);
     set_text(by_id("per_trips"), `per ${per}, by completion time`);
-    set_text(by_id("per_revenue"), `${currency} per ${per}`);
-    if (performance.now() - named_ms < NAME_PAUSE_MS) return;
-    named_ms = performance.now();
-    const name = (i, label, column, format) =>
-      PLACES[i].ariaLabel = `${label} per ${per}: ${format(sum(column))} in all, at most ${
-        format(Math.max(...column))
-      }`;
-    name(0, "Trips completed", columns.completed, format_count);
-    name(1, `Revenue in ${currency}`, columns.revenue, (value) => format_decimal(value, 2));
+    set_text(by_id("per_revenue"), `${drawn.currency} per ${per}`);
+    PLACES[0].ariaLabel = `Trips completed per ${per}`;
+    PLACES[1].ariaLabel = `Revenue, ${drawn.currency} per ${per}`;
   }
 
   const observer = new ResizeObserver(() => {
@@ -220,7 +211,7 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
     },
     /** Takes the colours and the size of the type anew. */
     recolour: rebuild,
-    /** Draws with {top(i, high), room(i), paint(chart, i)} from now on: what the y axis must reach, room above, what lies over it. */
+    /** Takes {top(i, high), room(i), paint(chart, i)}: what the y axis reaches, pixels above it, what lies over it. */
     mark_with(next) {
       marks = next;
       rebuild();

@@ -57,6 +57,10 @@ const ENTRIES = {
     "Dotted",
     "Still running: it will grow. Blank is what is not known: before the first and after the newest event.",
   ],
+  corrected: [
+    "Corrected ▴",
+    "Changed after it had closed, by events that came 5 minutes late or more. The figure shown is the right one.",
+  ],
   age: ["Data age", "Time since the newest messages were recorded."],
   late: ["Late", "Events whose window had closed. They are counted."],
   duplicates: ["Duplicates", "Events that came again. They are not counted again."],

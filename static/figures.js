@@ -97,7 +97,7 @@ export function card_figures({ cards, compared, columns, passed, currency, break
     value: zone?.key ?? null,
     text: zone?.key ?? "–",
     unit: zone === null ? "" : `· ${format_short(zone.trips)}`,
-    changes: driver === null ? [] : [{ name: `· ${format_short(driver.trips)}`, text: driver.key, then: null }],
+    changes: driver === null ? [] : [{ name: driver.key, text: format_short(driver.trips), then: null }],
     spark: [],
   };
   return Object.fromEntries(

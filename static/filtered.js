@@ -63,7 +63,7 @@ function mark_keys(filter) {
 
 function show_missing(panel, dimension, keys) {
   const list = panel.querySelector(".missing") ?? make("ul", "missing");
-  if (keys.length > 0) panel.append(list);
+  if (keys.length > 0) panel.querySelector(".told").after(list);
   else list.remove();
   while (list.children.length > keys.length) list.lastChild.remove();
   while (list.children.length < keys.length) list.append(make_row());

@@ -17,9 +17,8 @@ export function merge_series(buckets, series, from_s) {
 }
 
 /**
- * Columns of a window's buckets; `x` has their starts, `ends` their ends, `revised_ms` when each was corrected after it had closed (0: never),
- * `running` is the index of the one of now, or -1. A bucket that the feed did not send is zero between the first it sent and the newest event;
- * outside nothing is known: null leaves a blank. `compared_…` is what the same buckets had then.
+ * Columns of a window's buckets: starts `x`, `ends`, `revised_ms` (0: never), measures, `compared_…` of then; `running` is the index of
+ * the one of now, or -1. A bucket that was not sent is zero between the first that was and the newest event; outside null leaves a blank.
  * @returns {any}
  */
 export function columns_of({ buckets, newest_event_ms, compared_series, hello }, window) {
@@ -66,12 +65,12 @@ export function split_running(column, running) {
   return [part((i) => i !== running), part((i) => running >= 0 && (i === running || i === running - 1))];
 }
 
-/** The known values without the running bucket's, which would look like a fall. */
+/** The known values without the running bucket's: it would look like a fall. */
 export function settled(column, running) {
   return column.filter((value, i) => value !== null && i !== running);
 }
 
-/** Values summed in groups to at most `size` points, without an incomplete oldest group, which would look like a fall. */
+/** Values summed in groups to at most `size` points, without an incomplete oldest group: it would look like a fall. */
 export function condense(values, size) {
   const group = Math.max(1, Math.ceil(values.length / size));
   const points = [];

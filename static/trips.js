@@ -45,7 +45,8 @@ function show_row(row, trip, zone, now_ms, query) {
     set_text(button, /^\d+$/.test(key) && city !== null ? `${city} ${key}` : key ?? "unknown");
     button.title = button.textContent;
   }
-  set_text(distance, distance_km === null ? "–" : format_decimal(distance_km, 1));
+  const unknown = status === "completed" ? "–" : "";
+  set_text(distance, distance_km === null ? unknown : format_decimal(distance_km, 1));
   // A trip without a fare says in its place why it has none.
-  set_text(amount, fare !== null ? format_decimal(fare, 2) : status === "completed" ? "–" : state);
+  set_text(amount, fare !== null ? format_decimal(fare, 2) : unknown || state);
 }

@@ -64,8 +64,9 @@ export class Broadcast {
   /** Sends a heartbeat to those who drain. */
   heartbeat(subscribers: Iterable<Subscriber>, position: number, health: Health, now_ms: number): void {
     let bytes: Uint8Array | null = null;
+    const text = () => heartbeat_frame(this.#settings.build, now_ms, position, health);
     for (const subscriber of [...subscribers]) {
-      if (subscriber.drained) this.#send(subscriber, bytes ??= this.#encode(heartbeat_frame(now_ms, position, health)));
+      if (subscriber.drained) this.#send(subscriber, bytes ??= this.#encode(text()));
       else this.#skipped++;
     }
   }

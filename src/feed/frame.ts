@@ -174,9 +174,9 @@ export function lines_frame(
   return encode(names.event, id, { position: board.position, [names.list]: changed });
 }
 
-/** The heartbeat: says that the feed lives, and how the program is. */
-export function heartbeat_frame(now_ms: number, position: number, health: Health): string {
-  return encode("hb", null, { now_ms, position, health });
+/** The heartbeat: says that the feed lives, how the program is, and of which build: who resumes on another one gets no hello. */
+export function heartbeat_frame(build: string, now_ms: number, position: number, health: Health): string {
+  return encode("hb", null, { build, now_ms, position, health });
 }
 
 /** Tells a subscriber to throw away what it has; a hello follows. */

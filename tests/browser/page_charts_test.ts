@@ -205,7 +205,7 @@ const DAYS = [
     zone: "Australia/Lord_Howe",
     from_s: Date.UTC(2026, 3, 4, 13) / 1000,
     axis: ["5 Apr", "01:00", "02:00", "03:00", "04:00", "05:00"],
-    buckets: { 1: "01:00 – 01:30 (UTC+11:00)", 2: "01:30 – 02:30 (UTC+10:30)" },
+    buckets: { 1: "01:00 – 01:30", 2: "01:30 – 02:30 (UTC+10:30)" },
   },
   {
     day: "a zone of 5:45 hours",

@@ -203,7 +203,7 @@ database_test("a change of the program's health is sent at once, the rest of it 
     time.pass(ms);
   }
   const beat = await reader.until("hb");
-  assert.deepEqual([beat.data.health.lag, beat.data.now_ms], [12, time.now]);
+  assert.deepEqual([beat.data.health.lag, beat.data.now_ms, beat.data.build], [12, time.now, "test"]);
   hub.close();
 });
 

@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { tacho_test } from "../support/available.ts";
+import { BoardPage } from "../support/board_page.ts";
+import { make_checkout } from "../support/checkout.ts";
+import { free_port } from "../support/free_port.ts";
+import { shared_postgres } from "../support/postgres.ts";
+import { TachoProgram } from "../support/tacho_program.ts";
+import { until } from "../support/until.ts";
+
+/** A wall that nobody touches: it outlives its server, and is on the next build by itself. */
+
+tacho_test({
+  name:
+    "kiosk: the server goes away and comes back with another build: the page reloads itself once and shows its figures",
+  needs: ["chromium", "postgres"],
+  limit_ms: 120_000,
+  async fn() {
+    const { url } = await (await shared_postgres()).create_database();
+    const env = { DATABASE_URL: url, PORT: String(free_port()), TACHO_RATE: "0.3" };
+    const next = await make_checkout();
+    try {
+      const path = `${next.path}/deno.json`;
+      await Deno.writeTextFile(
+        path,
+        (await Deno.readTextFile(path)).replace(/"version": "[^"]+"/, '"version": "99.0.0"'),
+      );
+      await Deno.symlink(new URL("../../node_modules", import.meta.url), `${next.path}/node_modules`);
+      await using server = await TachoProgram.serve("dev", { env });
+      await using board = await BoardPage.open(`${server.url}?kiosk=1&theme=dark`, {
+        viewport: { width: 1920, height: 1080 },
+      });
+      const { page } = board;
+      // Chance spreads walls over seconds; a test need not wait for that.
+      await page.addInitScript("Math.random = () => 0");
+      await page.evaluate("Math.random = () => 0");
+      await until("figures are on the wall", async () => (await board.cards()).completed > 0);
+      for (const control of [".seg", ".tools", "#chart_tools", "#hold"]) {
+        assert.equal(await page.locator(control).first().isVisible(), false, control);
+      }
+      assert.ok(await page.locator("#link").isVisible() && await page.locator("#window").isVisible());
+      assert.equal(await page.evaluate("getComputedStyle(document.querySelector('#chart_trips')).cursor"), "none");
+      assert.ok(await page.evaluate("document.documentElement.scrollHeight <= innerHeight"), "all in one sight");
+      await board.picture("kiosk_dark", false);
+
+      await server.kill_nine();
+      await until("the wall says that the link is lost", async () => await board.link() === "reconnecting");
+      assert.equal(await board.is_unloaded(), false, "without a server it does not reload");
+      await using again = await TachoProgram.serve("dev", { env, folder: next.path });
+      assert.equal(again.url, server.url);
+      await again.brings(
+        until("it reloads itself", () => board.is_unloaded(), 30_000),
+      );
+      await until(
+        "figures are on the wall again",
+        async () => (await board.cards()).completed > 0 && await board.link() === "connected",
+      );
+      assert.equal(new URL(page.url()).search, "?kiosk=1&theme=dark", "where it was");
+      assert.equal(await page.evaluate('sessionStorage.getItem("tacho-kiosk-builds")'), '["99.0.0"]');
+      await page.evaluate("window.tacho_test_mark = true");
+      await page.keyboard.press("Escape");
+      await until("Escape ends it", () => page.locator("#chart_tools").isVisible());
+      await page.keyboard.press("k");
+      await until("k brings it", async () => !await page.locator("#chart_tools").isVisible());
+      assert.equal(await board.is_unloaded(), false, "it reloads once a build");
+      assert.deepEqual(board.unexpected(), []);
+    } finally {
+      await next.dispose();
+    }
+  },
+});
