@@ -79,9 +79,8 @@ async function load(path) {
     return module;
   } catch (cause) {
     const what = "A part of the page could not be loaded.";
-    page.missing = { key: "module", what, advice: "Check the server and the network, then try again." };
-    show_status();
-    throw new Error(`load ${JSON.stringify(path)}: ${cause.message}`, { cause });
+    page.missing = { key: "module", what, advice: "Check the server, then try again." };
+    throw new Error(`load ${path}: ${cause.message}`, { cause });
   }
 }
 
@@ -94,10 +93,8 @@ function receive(name, data) {
     by_id("new_version").hidden = data.build === build;
     if (data.build !== build) page.parts.chart_tools?.new_build(data.build);
   }
-  if (name === "hello") {
-    // A page that was opened paused holds the first board that comes.
-    if (page.address.paused && page.held_ms === null) hold(true);
-  }
+  // A page that was opened paused holds the first board that comes.
+  if (name === "hello" && page.address.paused && page.held_ms === null) hold(true);
   draw_soon();
 }
 

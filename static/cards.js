@@ -62,6 +62,6 @@ function weekday_of(then, zone, now_ms) {
   if (then === null) return "last week";
   const { from_s, to_s } = then;
   const weeks = Math.round((now_ms / 1000 - to_s) / WEEK_S);
-  if (weeks > 1) return `${weeks} weeks ago`;
-  return to_s - from_s > 86_400 ? "week ago" : `last ${format_day(to_s * 1000 - 1, zone, now_ms).slice(0, 3)}`;
+  if (weeks > 1 || to_s - from_s > 86_400) return `${weeks} w ago`;
+  return `last ${format_day(to_s * 1000 - 1, zone, now_ms).slice(0, 3)}`;
 }

@@ -5,32 +5,26 @@ import { condense, ratio, settled } from "./series.js";
 
 const SPARK_POINTS = 40;
 
-/** Cards, and whether more is better (1), worse (-1) or neither (0); null: no change is told. */
+/** Cards: whether more is `better` (1), worse (-1) or neither (0), decimals, field of the feed, column of the sparkline. */
 export const CARDS = {
-  trips: 1,
-  in_progress: null,
-  completed: 1,
-  canceled: -1,
-  per_minute: 1,
-  revenue: 1,
-  average_fare: 1,
-  fare_percentiles: 1,
-  fare_range: null,
-  average_distance: 0,
-  duration: 0,
-  most_active: null,
-};
-const FIELDS = {
-  fare_percentiles: "fare_p50",
-  fare_range: "min_fare",
-  average_distance: "average_distance_km",
-  duration: "duration_p50_min",
+  trips: { better: 1, column: "trips" },
+  in_progress: {},
+  completed: { better: 1, column: "completed" },
+  canceled: { better: -1, column: "canceled" },
+  per_minute: { better: 1, digits: 1, column: "trips" },
+  revenue: { better: 1, column: "revenue" },
+  average_fare: { better: 1, digits: 2, column: "revenue" },
+  fare_percentiles: { better: 1, digits: 2, field: "fare_p50" },
+  fare_range: { digits: 2, field: "min_fare" },
+  average_distance: { better: 0, digits: 2, field: "average_distance_km", column: "distance_km" },
+  duration: { better: 0, digits: 1, field: "duration_p50_min" },
+  most_active: {},
 };
 
 // Of a stretch [from_s, to_s); null when it is not known.
 function figure_of(name, cards, { from_s, to_s }) {
   if (name === "per_minute") return to_s > from_s ? cards.trips / (to_s - from_s) * 60 : null;
-  return cards[FIELDS[name] ?? name] ?? null;
+  return cards[CARDS[name].field ?? name] ?? null;
 }
 
 function share_of({ completed, canceled }) {
@@ -68,7 +62,6 @@ function changes_of(name, better, cards, compared, passed) {
 export function card_figures({ cards, compared, columns, passed, currency, breakdowns }) {
   const spark = (name) => condense(settled(columns[name], columns.running), SPARK_POINTS);
   const text_of = (value, digits = 2) => (value ?? null) === null ? "–" : format_decimal(value, digits);
-  const amount = (value) => value < 1_000 ? text_of(value) : format_short(value);
   const units = cards === null ? {} : {
     in_progress: `now · ${format_count(cards.requested_now)} requested`,
     completed: cards.conflicts > 0 ? `${format_count(cards.conflicts)} after a cancellation` : "",
@@ -81,33 +74,29 @@ export function card_figures({ cards, compared, columns, passed, currency, break
     average_distance: "km",
     duration: `· ${text_of(cards.duration_p95_min, 1)} · avg ${text_of(cards.average_duration_min, 1)} min`,
   };
-  const texts = { per_minute: (value) => text_of(value, 1), revenue: amount, duration: (value) => text_of(value, 1) };
-  const sparks = { per_minute: "trips", average_fare: "revenue", average_distance: "distance_km" };
-  const points = (name) => {
-    const column = sparks[name] ?? name;
-    if (columns[column] === undefined) return [];
+  const points = (name, column) => {
+    if (column === undefined) return [];
     return name.startsWith("average") ? ratio(spark(column), spark("completed")) : spark(column);
   };
-  const leader_of = (dimension) => {
-    const found = breakdowns.find((each) => each.dimension === dimension);
-    return found?.rows.find(({ key }) => key !== null && key !== "unknown") ?? null;
-  };
-  const [zone, driver] = ["pickup_zone", "driver"].map(leader_of);
+  const [zone, driver] = ["pickup_zone", "driver"].map((dimension) =>
+    breakdowns.find((each) => each.dimension === dimension)?.rows.find(({ key }) => key !== null && key !== "unknown")
+  );
   const most_active = {
     value: zone?.key ?? null,
     text: zone?.key ?? "–",
-    unit: zone === null ? "" : `· ${format_short(zone.trips)}`,
-    changes: driver === null ? [] : [{ name: driver.key, text: format_short(driver.trips), then: null }],
+    unit: zone ? `· ${format_short(zone.trips)}` : "",
+    changes: !driver ? [] : [{ name: driver.key, text: format_short(driver.trips), then: null }],
     spark: [],
   };
   return Object.fromEntries(
-    Object.entries(CARDS).map(([name, better]) => {
+    Object.entries(CARDS).map(([name, { better, digits, column }]) => {
       if (name === "most_active") return [name, most_active];
       const value = cards === null ? null : figure_of(name, cards, passed);
       if (value === null) return [name, { value, text: "–", unit: "", changes: [], spark: [] }];
-      const text = (texts[name] ?? (name in FIELDS || name === "average_fare" ? text_of : format_short))(value);
-      const changes = better === null ? [] : changes_of(name, better, cards, compared, passed);
-      return [name, { value, text, unit: units[name] ?? "", changes, spark: points(name) }];
+      const small = name === "revenue" && value < 1_000;
+      const text = digits === undefined && !small ? format_short(value) : text_of(value, digits);
+      const changes = better === undefined ? [] : changes_of(name, better, cards, compared, passed);
+      return [name, { value, text, unit: units[name] ?? "", changes, spark: points(name, column) }];
     }),
   );
 }

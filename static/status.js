@@ -57,13 +57,14 @@ export function show_banners(found) {
 /** Which controls are on. */
 export function show_controls({ address: { range, from_ms, to_ms, as_of, lines, compare, paused } }) {
   const live = as_of === null;
-  const press = (button, on) => button.ariaPressed = `${on}`;
-  for (const button of document.querySelectorAll("[data-range]")) press(button, button.dataset.range === range);
-  for (const button of document.querySelectorAll("[data-shows]")) press(button, lines.includes(button.dataset.shows));
+  const press = (selector, is_on) =>
+    document.querySelectorAll(selector).forEach((button) => button.ariaPressed = `${is_on(button.dataset)}`);
+  press("[data-range]", (data) => data.range === range);
+  press("[data-shows]", (data) => lines.includes(data.shows));
+  press("#custom", () => from_ms !== null);
+  press("#live", () => live && !paused && to_ms === null);
+  press("#pause", () => live && paused);
   set_text(by_id("compared"), compared_name(compare));
-  press(by_id("custom"), from_ms !== null);
-  press(by_id("live"), live && !paused && to_ms === null);
-  press(by_id("pause"), live && paused);
   by_id("pause").disabled = !live;
   by_id("back").hidden = !live || to_ms === null;
   by_id("later").disabled = live && to_ms === null;
@@ -71,18 +72,19 @@ export function show_controls({ address: { range, from_ms, to_ms, as_of, lines, 
 
 /** The footer. */
 export function show_footer({ health, newest_event_ms, position }, zone, now_ms) {
+  const { events_per_s, lag, late, duplicates, quarantined } = health ?? {};
   const counted = (n) => n === undefined ? "–" : n === null ? "unknown" : format_count(n);
   const said = {
     "log position": counted(position),
-    ingest: health === null ? "–" : `${format_rate(health.events_per_s)} events/s`,
-    lag: counted(health?.lag),
-    late: counted(health?.late),
-    duplicates: counted(health?.duplicates),
-    quarantine: counted(health?.quarantined),
+    ingest: health === null ? "–" : `${format_rate(events_per_s)} events/s`,
+    lag: counted(lag),
+    late: counted(late),
+    duplicates: counted(duplicates),
+    quarantine: counted(quarantined),
     "event time up to": newest_event_ms === null ? "none yet" : format_moment(newest_event_ms, zone, now_ms),
   };
   const line = by_id("health");
   if (!line.hasChildNodes()) { for (const name in said) line.append(make("span", "", `${name} `, make("b"))); }
   Object.values(said).forEach((text, i) => set_text(line.children[i].lastChild, text));
-  line.children[5].classList.toggle("amber", health?.quarantined > 0);
+  line.children[5].classList.toggle("amber", quarantined > 0);
 }

@@ -138,7 +138,7 @@ tacho_test({
   needs: ["chromium"],
   limit_ms: 60_000,
   async fn() {
-    await using server = await FakeServer.start();
+    await using server = await FakeServer.start(2);
     await using board = await BoardPage.open(server.url);
     const { page } = board;
     await until_ready(board);

@@ -6,7 +6,7 @@ import { eager_files, imports_of, page_files, weight_of } from "../support/page_
 
 const STATIC = new URL("../../static/", import.meta.url);
 /** Bytes, uncompressed, uPlot's 51,081 among them. */
-const WEIGHT_LIMIT = 120_000;
+const WEIGHT_LIMIT = 126_000;
 
 const names = page_files().filter((name) => !name.startsWith("vendor/"));
 const text_of = (name: string) => Deno.readTextFileSync(new URL(name, STATIC));
