@@ -174,7 +174,7 @@ function show_sight(sight) {
   page.charts.show(sight);
   by_id("corrected").hidden = columns.revised_ms.every((at_ms) => at_ms === 0);
   show_breakdowns(breakdowns);
-  show_trips(page.parts.list?.listed(trips) ?? trips, sight);
+  show_trips(sight.listed = page.parts.list?.listed(trips) ?? trips, sight);
   show_footer(board, zone, now_ms);
 }
 

@@ -96,7 +96,7 @@ export function breakdowns_csv(sight) {
 export function trips_csv(sight) {
   return table_of(
     sight,
-    sight.trips.map(({ at_ms, position, ...trip }) => ({
+    sight.listed.map(({ at_ms, position, ...trip }) => ({
       time: at_ms === null ? null : format_rfc3339(at_ms, sight.zone),
       ...trip,
       position,

@@ -41,7 +41,8 @@ export function change_of(now, before, better, share = false) {
   const part = 100 * (now - before) / before;
   const relative = () =>
     part < 999.5 ? `${signed(part, Math.abs(part) < 9.95 ? 1 : 0)} %` : `×${format_short(now / before, 10_000)}`;
-  const absolute = () => signed(now, Number.isInteger(now) ? 0 : 2);
+  // There is no part of nothing.
+  const absolute = () => now === 0 ? "±0" : "from 0";
   const text = share ? `${signed(100 * (now - before), 1)} pt` : before === 0 ? absolute() : relative();
   const gain = text.startsWith("±") ? 0 : better * (now - before);
   return { text, tone: gain > 0 ? "good" : gain < 0 ? "bad" : "" };
@@ -83,7 +84,7 @@ export function card_figures({ cards, compared, columns, passed, currency, break
   );
   const most_active = {
     value: zone?.key ?? null,
-    text: zone?.key ?? "–",
+    text: zone?.key.replace(/^\d+$/, "Zone $&") ?? "–",
     unit: zone ? `· ${format_short(zone.trips)}` : "",
     changes: !driver ? [] : [{ name: driver.key, text: format_short(driver.trips), then: null }],
     spark: [],

@@ -64,7 +64,9 @@ function merge_trips(trips, changed) {
 /** The window to draw: a fixed one, or up to now, so that time without data is seen to pass. */
 export function window_of({ hello: { step_s, range, following }, from_s, to_s, known_ms }, now_ms) {
   const start = (ms) => Math.floor(ms / 1000 / step_s) * step_s;
-  const running_s = start(Math.min(now_ms, known_ms));
+  const known_s = Math.min(now_ms, known_ms) / 1000;
+  // Days of the business zone begin at other seconds than those of UTC: a day is told by a time in it.
+  const running_s = step_s < 86_400 ? start(known_s * 1000) : known_s;
   if (!following) return { from_s, to_s, step_s, running_s: running_s < to_s ? running_s : null };
   const end_s = start(now_ms) + step_s;
   return { from_s: end_s - RANGES[range], to_s: end_s, step_s, running_s };

@@ -70,5 +70,4 @@ export function show_ribbon(page) {
   if (words[0] !== "" && hello !== null) set_text(by_id("announcer"), words.join(""));
   ribbon.dataset.state = failed !== null ? "failed" : hello === null ? "reading" : "ready";
   buttons[2].hidden = failed === null;
-  by_id("age_line").hidden = true;
 }

@@ -53,6 +53,10 @@ tacho_test({
     await until("and again shows the default", () => param(board, "lines") === null);
 
     await page.focus("#chart_trips");
+    await until("keys move the cursor", async () => {
+      await page.keyboard.press("ArrowLeft");
+      return (await told(board))?.includes("completed");
+    });
     await until("the cursor stands at the running bucket", async () => {
       await page.keyboard.press("End");
       return (await told(board))?.startsWith("14:35 – 14:40 · so far, completed 14, same weekday ");

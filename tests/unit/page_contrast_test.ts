@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 
 /** The colour tokens of both themes: text 4.5:1, marks 3:1, on every ground they stand on (WCAG 2.2, 1.4.3 and 1.4.11). */
 
-const css = Deno.readTextFileSync(new URL("../../static/style.css", import.meta.url));
+const css = ["style.css", "parts.css"].map((name) =>
+  Deno.readTextFileSync(new URL(`../../static/${name}`, import.meta.url))
+).join("\n");
 const tokens = [...css.matchAll(/--([\w-]+):light-dark\((#\w{6}),(#\w{6})\)/g)].map(([, name, light, dark]) => ({
   name,
   light,
@@ -27,10 +29,11 @@ function contrast(one: string, other: string): number {
 }
 
 const TEXT: Record<string, string[]> = {
-  ink: ["bg", "panel", "soft", "warn-soft"],
-  "ink-2": ["bg", "panel", "soft"],
-  "ink-3": ["bg", "panel", "soft"],
-  s1: ["bg", "panel"],
+  ink: ["bg", "panel", "soft", "warn-soft", "past"],
+  "ink-2": ["bg", "panel", "soft", "past"],
+  "ink-3": ["bg", "panel", "soft", "past"],
+  s1: ["bg", "panel", "past"],
+  good: ["panel"],
   s3: ["panel"],
   bad: ["panel", "warn-soft"],
   warn: ["bg", "panel", "warn-soft"],
@@ -55,3 +58,9 @@ for (const theme of ["light", "dark"] as const) {
     }
   });
 }
+
+Deno.test("the ribbon of time travel can be read in both themes", () => {
+  for (const theme of ["light", "dark"] as const) {
+    assert.ok(contrast("#ffffff", colour("past-bar", theme)) >= 4.5, theme);
+  }
+});

@@ -58,7 +58,7 @@ function sight_of(fields: Record<string, unknown> = {}) {
     zone: "Asia/Kathmandu",
     currency: "USD",
     now_ms: now_s * 1000,
-    trips: board.trips,
+    listed: board.trips,
     address: { compare: "previous", ...parse_marks(new URLSearchParams()) },
   };
 }
@@ -103,10 +103,10 @@ Deno.test("what is not known is empty, and a stretch exports its own rows", () =
 
 Deno.test("breakdowns and trips are exported as listed, free texts made harmless", () => {
   const board = sight_of();
-  const [trip] = board.trips;
+  const [trip] = board.listed;
   const evil = { ...trip, pickup_zone: "=cmd|' /C calc'!A0", at_ms: null };
-  assert.equal(rows_of(trips_csv({ ...board, trips: [evil] }))[0]?.pickup_zone, "'=cmd|' /C calc'!A0");
-  assert.equal(rows_of(trips_csv({ ...board, trips: [evil] }))[0]?.time, "");
+  assert.equal(rows_of(trips_csv({ ...board, listed: [evil] }))[0]?.pickup_zone, "'=cmd|' /C calc'!A0");
+  assert.equal(rows_of(trips_csv({ ...board, listed: [evil] }))[0]?.time, "");
   const rows = rows_of(breakdowns_csv(board));
   assert.deepEqual(rows.filter(({ all_others }) => all_others === "true").map(({ key }) => key), ["", ""]);
   assert.equal(rows.length, board.board.breakdowns.flatMap((each: { rows: unknown[] }) => each.rows).length);

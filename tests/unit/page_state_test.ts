@@ -143,3 +143,10 @@ Deno.test("a rise of the quarantine is noted for a while", () => {
   };
   assert.deepEqual(keys(apply_frame(board, "hb", later, NOW + 120_000), UP, NOW + 120_000), []);
 });
+
+Deno.test("of a range of days the running one is told by a time in it: days begin where the business zone's do", () => {
+  const from_s = Date.UTC(2026, 1, 1, 5) / 1000, to_s = Date.UTC(2026, 2, 4, 5) / 1000;
+  const hello = hello_of({ following: false, step_s: 86_400, from_s, to_s, time_zone: "America/New_York" });
+  const board = apply_frame(empty_board(), "hello", hello, NOW);
+  assert.equal(window_of(board, NOW).running_s, NOW / 1000);
+});
