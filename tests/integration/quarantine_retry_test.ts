@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type Database, open_database } from "../../src/database/mod.ts";
 import type { DecodeLimits, RetryCounts, SourceMessage } from "../../src/ingest/mod.ts";
 import { tacho_test } from "../support/available.ts";
-import { LOW, make_retry, RAISED, troubled_partitions } from "../support/held_messages.ts";
+import { LOW, make_retry, RAISED, REPEATED, troubled_partitions } from "../support/held_messages.ts";
 import { refused_connection, start_ingest, WatchedDatabase } from "../support/ingest_harness.ts";
 import { MemorySource } from "../support/memory_source.ts";
 import { compare_with_database } from "../support/oracle/mod.ts";
@@ -299,7 +299,8 @@ retry_test(
 retry_test(
   "a retry of many pages beside running ingest: the figures are those of all messages",
   async (database, other) => {
-    const partitions = troubled_partitions(2, 40);
+    // Without repeats: which of two equal messages is admitted is decided by who is faster.
+    const partitions = troubled_partitions(2, 40).map((messages) => messages.slice(0, -REPEATED));
     const middle = partitions.map((messages) => messages.slice(0, messages.length >> 1));
     await read(database, middle, LOW);
     await database.execute("update source_cursors set cluster_id = 'memory'");

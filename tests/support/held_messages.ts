@@ -17,6 +17,9 @@ export const LOW: DecodeLimits = { future_limit_ms: 3_600_000, max_message_bytes
 
 const BEFORE = Date.UTC(2026, 2, 1, 8);
 
+/** The last messages of each of `troubled_partitions` repeat earlier ones. */
+export const REPEATED = 8;
+
 /** Partitions of whole trips of which some messages are too early or too large under `LOW`, some broken, and some of all these there twice. */
 export function troubled_partitions(partitions: number, trips: number): SourceMessage[][] {
   return Array.from({ length: partitions }, (_, partition) => {
@@ -24,7 +27,7 @@ export function troubled_partitions(partitions: number, trips: number): SourceMe
       const city = ["Boston", "Chicago", "New York"][trip % 3];
       return whole_trip(`T-${partition}-${trip}`, { city, ...trip % 4 === 1 ? { note: "x".repeat(400) } : {} });
     }).flat().map((event, i) => message(0, i % 11 === 5 ? "bad" : event, i % 3 === 2 ? BEFORE : undefined));
-    return [...messages, ...messages.slice(0, 8)].map((each, offset) => ({ ...each, offset }));
+    return [...messages, ...messages.slice(0, REPEATED)].map((each, offset) => ({ ...each, offset }));
   });
 }
 
