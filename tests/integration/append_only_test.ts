@@ -208,7 +208,7 @@ tacho_test({
   fn: () =>
     with_program_role(async (owner, url) => {
       await owner.script(
-        "drop table trip_sketches; drop function sketch_bin; delete from schema_migrations where version = 6",
+        "drop table trip_sketches; drop function sketch_bin; delete from schema_migrations where name = 'sketches'",
       );
       await migrate(owner);
       const database = await open_database({ url, data_dir: null, connections: 1 });

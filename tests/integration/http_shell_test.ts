@@ -160,6 +160,7 @@ database_test("the document is OpenAPI 3.1 and names every endpoint", async (dat
   const document = await (await get("/openapi.json")).json();
   assert.equal(document.openapi, "3.1.0");
   assert.deepEqual(Object.keys(document.paths).sort(), [
+    "/api/v1/board",
     "/api/v1/events",
     "/api/v1/feed",
     "/api/v1/kpis/breakdown",
