@@ -147,6 +147,12 @@ export const SETTINGS = {
     "More quarantined messages than this in a minute stop ingest loudly",
     integer(1, 100_000_000),
   ),
+  feed_per_address: setting(
+    "TACHO_FEED_PER_ADDRESS",
+    "200",
+    "Most open feeds of one address; behind a reverse proxy all viewers have the proxy's",
+    integer(1, 1_000_000),
+  ),
   rate: setting(
     "TACHO_RATE",
     "0.5",

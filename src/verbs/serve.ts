@@ -1,5 +1,5 @@
 import { trips_board } from "../domains/trips/mod.ts";
-import { FeedHub, interval_ticker, past_states } from "../feed/mod.ts";
+import { FEED_LIMITS, FeedHub, interval_ticker, past_states } from "../feed/mod.ts";
 import { ASSETS, make_app, make_metrics, make_static_files, serve_http } from "../http/mod.ts";
 import type { IngestCounts, MessageSource } from "../ingest/mod.ts";
 import { stream_history } from "../projection/mod.ts";
@@ -58,6 +58,7 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
     ticker: interval_ticker,
     health: () => health.now(),
     settings: { build: VERSION, time_zone: config.time_zone, currency: config.currency },
+    limits: { ...FEED_LIMITS, subscribers_per_address: config.feed_per_address },
   });
   const metrics = make_metrics(() => {
     const both = (name: keyof IngestCounts): number => ingest.counts[name] + direct.counts[name];

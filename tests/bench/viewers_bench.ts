@@ -77,7 +77,7 @@ await using program = await TachoProgram.serve("dev", {
   env: {
     DATABASE_URL: database_url,
     TACHO_RATE: "40",
-    //TACHO_FEED_PER_ADDRESS: String(VIEWERS + STALLED + 1),
+    TACHO_FEED_PER_ADDRESS: String(VIEWERS + STALLED + 1),
     TACHO_LOG_LEVEL: "warn",
   },
 });
