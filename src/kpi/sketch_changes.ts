@@ -36,8 +36,6 @@ interface Place {
   readonly count: number;
 }
 
-const NONE: readonly Place[] = [];
-
 /** Gathers what a batch changes in the sketches, event by event like `CellChanges`: values that went are subtracted from their bins. */
 export class SketchChanges {
   readonly #shape: CellShape;
@@ -72,26 +70,29 @@ export class SketchChanges {
 
   /** @param twin the keys under which the same fact comes or goes: where they agree, nothing happens */
   #apply(fact: Fact, keys: Contribution["keys"], sign: 1 | -1, twin: Contribution["keys"] | null): void {
-    for (const { sketch, of, count } of this.#places_of(fact.measures)) {
-      const times = sign * Number(fact.values[count]!);
-      if (times === 0) continue;
-      let bin = -1;
-      for (const { d, grains, finest } of this.#kept) {
-        const key = keys[d]!;
-        if (twin !== null && twin[d] === key) continue;
-        if (bin < 0) bin = bin_of(fact.values[of]!);
-        const bins = this.#bins(finest, bucket_start(grains[0]!, fact.at_us, this.#days), key, sketch);
-        bins.set(bin, (bins.get(bin) ?? 0) + times);
+    const places = this.#places_of(fact.measures);
+    if (places.length === 0) return;
+    let bins: number[] | null = null;
+    for (const { d, grains, finest } of this.#kept) {
+      const key = keys[d]!;
+      if (twin !== null && twin[d] === key) continue;
+      bins ??= places.map(({ of, count }) => fact.values[count] === 0 ? -1 : bin_of(fact.values[of]!));
+      const own = this.#own(finest, bucket_start(grains[0]!, fact.at_us, this.#days), key);
+      for (let p = 0; p < places.length; p++) {
+        const bin = bins[p]!;
+        if (bin < 0) continue;
+        const changed = own[places[p]!.sketch] ??= new Map();
+        changed.set(bin, (changed.get(bin) ?? 0) + sign * Number(fact.values[places[p]!.count]!));
       }
     }
   }
 
-  #bins(buckets: Buckets, bucket_us: number, key: string, sketch: number): BinChanges {
+  #own(buckets: Buckets, bucket_us: number, key: string): (BinChanges | null)[] {
     let keys = buckets.get(bucket_us);
     if (keys === undefined) buckets.set(bucket_us, keys = new Map());
     let own = keys.get(key);
     if (own === undefined) keys.set(key, own = this.#shape.sketches.map(() => null));
-    return own[sketch] ??= new Map();
+    return own;
   }
 
   #places_of(measures: readonly number[]): readonly Place[] {
@@ -103,7 +104,7 @@ export class SketchChanges {
         of: named.indexOf(of),
         count: named.indexOf(count),
       })).filter(({ of, count }) => of >= 0 && count >= 0);
-      this.#places.set(measures, places.length === 0 ? NONE : places);
+      this.#places.set(measures, places);
     }
     return places;
   }
@@ -137,7 +138,7 @@ export class SketchChanges {
       for (const [key, own] of keys) {
         for (const [s, bins] of own.entries()) {
           if (bins === null) continue;
-          const target = this.#bins(coarse, bucket, key, s);
+          const target = this.#own(coarse, bucket, key)[s] ??= new Map();
           for (const [bin, times] of bins) target.set(bin, (target.get(bin) ?? 0) + times);
         }
       }

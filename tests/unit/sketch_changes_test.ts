@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { bin_of, type CellShape, type Contribution, days_in, filled_bins, SketchChanges } from "../../src/kpi/mod.ts";
+
+const SHAPE: CellShape = {
+  dimensions: [
+    { name: "city", column: "city", grains: ["1h"], extremes: false, sketches: ["1h"] },
+    { name: "driver", column: "driver", grains: ["all"], extremes: false },
+  ],
+  measures: [{ name: "paid", kind: "count" }, { name: "fares", kind: "sum" }],
+  sketches: [{ name: "fare", of: "fares", count: "paid" }],
+};
+const PAID = [0, 1];
+const paid = (city: string, fare: number, hour = 10): Contribution => ({
+  keys: [city, "x"],
+  facts: [{ at_us: Date.UTC(2026, 2, 1, hour) * 1000, measures: PAID, values: [fare < 0 ? 0 : 1, Math.max(fare, 0)] }],
+});
+
+/** What is left in the bins of each key and hour, of one stream that was each of these in turn. */
+function left(unchanged: (step: number) => boolean, ...states: Contribution[]): Record<string, [number, number][]> {
+  const changes = new SketchChanges(SHAPE, days_in("UTC"));
+  states.forEach((after, i) => changes.replace(states[i - 1] ?? null, after, unchanged(i) ? 1 : 0));
+  const rows = [...changes.levels()].flatMap(({ changed }) => [...changed]);
+  return Object.fromEntries(
+    rows.map(({ key, bucket_us, bins }) => [`${key} ${new Date(bucket_us / 1000).getUTCHours()}`, filled_bins(bins)]),
+  );
+}
+
+Deno.test("what a stream was is taken out of its bins; only what it is stays", () => {
+  const never = () => false;
+  const five = bin_of(500), nine = bin_of(900);
+  assert.deepEqual(left(never, paid("a", 500), paid("a", 900)), { "a 10": [[nine, 1]] });
+  assert.deepEqual(left(never, paid("a", 500), paid("a", 500, 11)), { "a 10": [], "a 11": [[five, 1]] });
+  assert.deepEqual(left(never, paid("a", 500), paid("a", -1)), { "a 10": [] });
+  assert.deepEqual(left((step) => step > 0, paid("a", 500), paid("a", 500), paid("b", 500)), {
+    "a 10": [],
+    "b 10": [[five, 1]],
+  });
+});
