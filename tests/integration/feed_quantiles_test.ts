@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { migrate } from "../../src/database/mod.ts";
 import { trips_board } from "../../src/domains/trips/board.ts";
 import { settle_deployment } from "../../src/event_log/mod.ts";
-import { type CountedKeys, read_quantiles } from "../../src/feed/mod.ts";
+import { type CountedKeys, present_states, read_quantiles, read_states_cards } from "../../src/feed/mod.ts";
 import { bin_of, days_in, nearest_rank, value_of } from "../../src/kpi/mod.ts";
 import { database_test } from "../support/read_side.ts";
 import { feed, LIMITS, message, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";
@@ -85,10 +85,21 @@ database_test(
     ) => {
       const stretch = { from_us: from_ms * 1000, to_us: to_ms * 1000 };
       const cards = await read_quantiles(database, trips_board, days, counted, stretch);
-      assert.deepEqual(
-        [...cards],
-        expected_cards(trips.filter((t) => t.at_ms >= from_ms && t.at_ms < to_ms && counts(t))),
+      const expected = expected_cards(trips.filter((t) => t.at_ms >= from_ms && t.at_ms < to_ms && counts(t)));
+      assert.deepEqual([...cards], expected);
+      // States tell the same, by their exact values.
+      const filter = counted === WHOLE ? [] : [counted];
+      const computed = await database.transaction((tx) =>
+        read_states_cards(
+          tx,
+          trips_board,
+          present_states(trips_board),
+          filter,
+          { from_s: from_ms / 1000, to_s: to_ms / 1000 },
+          days,
+        )
       );
+      assert.deepEqual(expected.map(([name]) => [name, computed[name]]), expected);
     };
     const minute = (at_ms: number) => Math.floor(at_ms / 60_000) * 60_000;
     for (

@@ -87,6 +87,7 @@ database_test(
   async (database) => {
     const { append, revised } = log_of(database);
     await append(started("A", "10:00:30"));
+    await append(started("Z", "10:24:30"));
     await append(completed("A", "10:25:00"));
     assert.deepEqual(await revised(), []);
     const by_status = [{ dimension: "status", keys: ["completed"], excluded: false }];
