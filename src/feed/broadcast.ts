@@ -126,8 +126,8 @@ export class Broadcast {
     const moved = since.position < board.position || since.from_s !== from_s || since.to_s !== to_s ||
       since.version !== board.version;
     if (moved || subscriber.greeting !== null) {
-      const { position, from_s, to_s, compared_version } = since;
-      const name = `kpi ${subscriber.key} ${board.version} ${position} ${from_s} ${to_s} ${compared_version}`;
+      const { position, from_s, to_s, known, compared_version } = since;
+      const name = `kpi ${subscriber.key} ${board.version} ${position} ${from_s} ${to_s} ${known} ${compared_version}`;
       this.#send(subscriber, this.#once(name, () => kpi_frame(reading, board, since, this.#settings, health, now_ms)));
       settle(subscriber, reading, board);
     }
@@ -160,14 +160,12 @@ export class Broadcast {
   }
 }
 
-/** Notes that a subscriber now has the whole board of a reading; of one that is not known yet, no bucket. */
+/** Notes that a subscriber now has the whole board of a reading. */
 function settle(subscriber: Subscriber, reading: Reading, board: ShownBoard): void {
   const { position, known, window: { from_s, to_s }, version, compared_version } = board;
   subscriber.greeting = null;
   subscriber.log_id = reading.log_id;
-  subscriber.coverage = known
-    ? { position, from_s, to_s, version, compared_version }
-    : { position: 0, from_s, to_s: from_s, version, compared_version };
+  subscriber.coverage = { position, from_s, to_s, known, version, compared_version };
 }
 
 /**
@@ -179,7 +177,7 @@ function resumed_coverage(from: LogPosition, reading: Reading, board: ShownBoard
   if (from.position > reading.position) return null;
   const { window } = board;
   // Versions are told by nothing that it has seen: below any.
-  const versions = { version: -1, compared_version: -1 };
+  const versions = { known: true, version: -1, compared_version: -1 };
   if (from.position === 0) return { position: 0, from_s: window.from_s, to_s: window.from_s, ...versions };
   const recorded_ms = reading.recorded_ms.get(from.position);
   if (recorded_ms === undefined) return "unread";

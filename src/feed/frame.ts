@@ -23,6 +23,8 @@ export interface Coverage {
   readonly position: number;
   readonly from_s: number;
   readonly to_s: number;
+  /** False: no bucket at all, they were not known. */
+  readonly known: boolean;
   readonly version: number;
   readonly compared_version: number;
 }
@@ -124,7 +126,7 @@ export function series_since(board: ShownBoard, since: Coverage): Series {
   const rows: number[] = [];
   for (let i = 0; i < series.t.length; i++) {
     const t = series.t[i]!;
-    if (changed_at[i]! > since.position || t < since.from_s || t >= since.to_s) rows.push(i);
+    if (!since.known || changed_at[i]! > since.position || t < since.from_s || t >= since.to_s) rows.push(i);
   }
   const pick = (column: readonly number[]): number[] => rows.map((i) => column[i]!);
   const columns = Object.entries(series).map(([name, column]) => [name, pick(column)] as const);

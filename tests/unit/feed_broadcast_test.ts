@@ -416,6 +416,21 @@ Deno.test("a clock that is set back brings the buckets back that had left the wi
   }
 });
 
+Deno.test("a board of which nothing is known yet is said once, then all of it", async () => {
+  const world = new FilteredWorld(by("city", "status"));
+  const broadcast = new Broadcast(BOARD, SETTINGS);
+  const viewer = new Viewer(65_536, world.view);
+  world.change(START_MS / 1000, 1, "a");
+  for (const ms of [0, 250, 500]) {
+    broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, START_MS + ms);
+  }
+  world.read_lane();
+  broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, START_MS + 750);
+  await viewer.drain();
+  const boards = viewer.frames.filter(({ event }) => event !== "trip");
+  assert.deepEqual(boards.map(({ event, data }) => [event, data.series.trips]), [["hello", []], ["kpi", [1]]]);
+});
+
 Deno.test("nothing is sent twice when nothing changed, and nothing to a stream that has ended", async () => {
   const world = new World();
   const broadcast = new Broadcast(BOARD, SETTINGS);
