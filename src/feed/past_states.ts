@@ -43,13 +43,11 @@ function relation_of<Payload, State>(
   const columns = domain.columns.filter(({ name }) => named.has(name));
   const names = [domain.stream_column, "last_occurred_at", ...columns.map(({ name }) => name)];
   const types = ["text", "timestamptz", ...columns.map(({ type }) => type)];
-  // Texts of both halves compare alike: the tables' are in collation "C".
-  const given = names.map((name, i) => types[i] === "text" ? `folded.${name} collate "C"` : `folded.${name}`);
   const arrays = types.map((type, i) => `$${i + 2}::${type}[]`);
   return {
     sql: `(select ${names.map((name) => `own.${name}`).join(", ")} from ${domain.tables.states} own
              where own.positions[cardinality(own.positions)] <= $1::bigint
-           union all select ${given.join(", ")} from unnest(${arrays.join(", ")}) as folded(${names.join(", ")}))`,
+           union all select * from unnest(${arrays.join(", ")}) as folded(${names.join(", ")}))`,
     values: [
       position,
       text_array(past.map(({ stream_id }) => stream_id)),

@@ -42,14 +42,14 @@ export async function read_states(
   const [found] = await queryable.query<{
     series?: readonly BucketRow[];
     keys?: readonly BucketRow[] | null;
-    quantiles?: Readonly<Record<string, string | null>>;
+    quantiles?: readonly Readonly<Record<string, string | null>>[];
   }>(text, values);
   const [totals, ...buckets] = found?.series ?? [];
   return {
     buckets: wanted.by === "all" ? [] : buckets,
     totals: totals_of(board, totals ?? {}),
     keys: (found?.keys ?? []).map(key_totals),
-    quantiles: quantiles_of(board, found?.quantiles ?? {}),
+    quantiles: quantiles_of(board, Object.assign({}, ...found?.quantiles ?? [])),
   };
 }
 

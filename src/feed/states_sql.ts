@@ -55,12 +55,10 @@ export function states_statement(
     const bucket = bucket_sql(wanted.by, wanted.stretch, days, parameters);
     parts.push(`(select json_agg(rows) from (${series_sql(board, bucket, within(wanted.stretch))}) rows) as series`);
   }
-  const cards = wanted.quantiles ? [...quantile_cards(board)] : [];
-  if (cards.length > 0) {
-    const quantiles = cards.map(([card, figure]) =>
-      `'${card}', ${quantile_sql(board, figure, within(wanted.stretch))}`
-    );
-    parts.push(`json_build_object(${quantiles.join(", ")}) as quantiles`);
+  if (wanted.quantiles) {
+    const sketches = Map.groupBy(quantile_cards(board), ([, figure]) => figure.sketch);
+    const parted = [...sketches].map(([sketch, cards]) => quantiles_sql(board, sketch, cards, within(wanted.stretch)));
+    parts.push(`json_build_array(${parted.join(", ")}) as quantiles`);
   }
   if (wanted.breakdowns.length > 0) {
     const totals = alike(wanted.breakdowns).map((group) => keys_sql(board, group, within(group.stretch)));
@@ -72,7 +70,7 @@ export function states_statement(
   }
   const text = parts.join(", ");
   const stretches = [
-    ...wanted.by === "none" ? [] : [wanted.stretch],
+    ...wanted.by === "none" && !wanted.quantiles ? [] : [wanted.stretch],
     ...wanted.breakdowns.map(({ stretch }) => stretch),
   ];
   const touched = within({
@@ -107,20 +105,27 @@ const WIDTH = { "1m": "1 minute", "5m": "5 minutes", "1h": "1 hour" } as const;
 type Within = (at: string) => string;
 
 /**
- * The value of nearest rank, by arithmetic of integers as `nearest_rank` has it; null of none. (`percentile_disc` takes the
- * rank from doubles: of 100 values and 0.55 the 56th.)
+ * The values of nearest rank that the quantiles of one sketch are, by card, in one sorting; null of none. `percentile_disc` takes a rank from
+ * doubles (of 100 values and 0.55 the 56th): a trifle less makes it that of `nearest_rank`, for a q of four decimals and less than 1e10 values.
  */
-function quantile_sql(board: DomainBoard, { sketch, q }: QuantileFigure, within: Within): string {
+function quantiles_sql(
+  board: DomainBoard,
+  sketch: string,
+  cards: readonly (readonly [card: string, figure: QuantileFigure])[],
+  within: Within,
+): string {
   const declared = board.sketches.find(({ name }) => name === sketch);
   const slot = declared && board.facts.find(({ adds }) => declared.of in adds && declared.count in adds);
   if (declared === undefined || slot === undefined) {
     throw new Error(`compute quantiles of ${sketch}: no fact adds to it`);
   }
-  const value = slot.adds[declared.of], counted = slot.adds[declared.count];
-  return `(select (array_agg(value order by value))[greatest((count(*) * ${
-    Math.round(q * 10_000)
-  } + 9999) / 10000, 1)::integer]::text
-           from (select ${value} as value from states where ${within(slot.at)} and ${counted} > 0) counted)`;
+  const values = cards.map(([card], i) => `'${card}', (ranked.value)[${i + 1}]::text`);
+  const ranks = cards.map(([, { q }]) => Math.max(q - 1e-14, 0));
+  return `(select json_build_object(${values.join(", ")}) from (
+             select percentile_disc(array[${ranks.join(", ")}]::double precision[])
+               within group (order by ${slot.adds[declared.of]}) as value
+             from states where ${within(slot.at)} and ${slot.adds[declared.count]} > 0
+           ) ranked)`;
 }
 
 /** A row of totals, without a bucket, then a row for each bucket. */
