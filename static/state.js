@@ -31,7 +31,7 @@ export function empty_board() {
 /** The board after a frame that came at `local_ms` by our clock. Other names change nothing. */
 export function apply_frame(board, name, data, local_ms) {
   if (name === "reset") return empty_board();
-  if (name === "trip") return { ...board, trips: merge_trips(board.trips, data.trips) };
+  if (name === "trip") return { ...board, trips: merge_trips(data.replace ? [] : board.trips, data.trips) };
   if (name !== "hello" && name !== "kpi" && name !== "hb") return board;
   const base = name === "hello" ? { ...empty_board(), hello: data, trips: data.trips } : board;
   const { now_ms, health = null } = data;

@@ -31,6 +31,9 @@ Deno.test("trips are listed once, newest first, and no more than fit", () => {
   const board = apply_frame(empty_board(), "hello", hello_of({ trips: [trip("b", 9), trip("a", 8)] }), NOW);
   const next = apply_frame(board, "trip", { position: 11, trips: [trip("a", 11), trip("c", 10)] }, NOW);
   assert.deepEqual(next.trips.map((t: { trip_id: string }) => t.trip_id), ["a", "c", "b"]);
+  // Under a filter a trip may have ceased to match: such a list is whole.
+  const whole = apply_frame(next, "trip", { position: 12, replace: true, trips: [trip("c", 12)] }, NOW);
+  assert.deepEqual(whole.trips.map((t: { trip_id: string }) => t.trip_id), ["c"]);
   const many = Array.from({ length: 130 }, (_, i) => trip(`m${i}`, 150 - i));
   assert.equal(apply_frame(next, "trip", { position: 50, trips: many }, NOW).trips.length, TRIPS_KEPT);
 });
