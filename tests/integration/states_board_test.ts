@@ -29,7 +29,10 @@ import { feed, LIMITS, message, migrated, TEST_TIME_ZONE, trip_pipeline } from "
 const DAYS = days_in(TEST_TIME_ZONE);
 const LOCAL_DAY = local_days(TEST_TIME_ZONE);
 const BROKER_MS = Date.UTC(2026, 2, 9, 12);
-const runs = (fallback: number) => ({ numRuns: Number(Deno.env.get("TACHO_TEST_RUNS") ?? fallback) });
+const runs = (fallback: number) => ({
+  numRuns: Number(Deno.env.get("TACHO_TEST_RUNS") ?? fallback),
+  endOnFailure: true,
+});
 
 async function with_events(events: readonly unknown[], work: (database: Database) => Promise<void>): Promise<void> {
   const { url } = await (await shared_postgres()).create_database(migrated);
