@@ -1,6 +1,7 @@
 import { parse_address, view_query } from "./address.js";
-import { format_address } from "./address_line.js";
+import { keep_place, write_address } from "./address_line.js";
 import { TOOL_KEYS, use } from "./chart_tools.js";
+import { show_controls } from "./controls.js";
 import { toggle_key, with_condition } from "./filter.js";
 import { by_id, set_text } from "./page.js";
 import { PLAIN, RANGES } from "./plain_address.js";
@@ -100,8 +101,9 @@ export function go(page, change, remember = true) {
   const before = page.address;
   const address = page.address = { ...before, ...change };
   live_range = address.range ?? before.range ?? live_range;
-  const search = format_address(address);
-  if (remember && search !== location.search) history.pushState(null, "", location.pathname + search);
+  if (remember) write_address(address, "pushState");
+  else keep_place();
+  show_controls(page);
   if (view_query(address).join("&") !== view_query(before).join("&")) page.look();
   else if (address.paused !== before.paused) page.hold(address.paused);
   page.draw_soon();
@@ -172,5 +174,5 @@ function next_theme(page) {
   if (page.address.theme === null) return;
   // The choice counts from now on, not the link's.
   page.address = { ...page.address, theme: null };
-  history.replaceState(null, "", location.pathname + format_address(page.address));
+  write_address(page.address, "replaceState");
 }

@@ -16,8 +16,18 @@ export function format_address(address) {
   return query === "" ? "" : `?${query}`;
 }
 
-/** Corrects the address that the browser shows: what was not understood does not stay in it. */
-export function tidy(address) {
+/** Shows an address in the browser: `how` is "pushState" or "replaceState". */
+export function write_address(address, how) {
   const search = format_address(address);
-  if (search !== location.search) history.replaceState(null, "", location.pathname + search + location.hash);
+  if (search !== location.search) history[how](null, "", location.pathname + search);
+  keep_place();
+}
+
+/** Keeps where the board is, for the way back from the page of a trip. */
+export function keep_place() {
+  try {
+    sessionStorage.setItem("tacho-board", location.search);
+  } catch (error) {
+    console.info("keep the board's address: this browser stores nothing", error);
+  }
 }

@@ -7,11 +7,11 @@ import { by_id, set_text } from "./page.js";
 import { PLAIN, zone_of } from "./plain_address.js";
 import { columns_of } from "./series.js";
 import { apply_frame, empty_board, phase_of, window_of } from "./state.js";
-import { show_banners, show_controls, show_footer, show_state } from "./status.js";
+import { show_banners, show_footer, show_state } from "./status.js";
 import { show_trips } from "./trips.js";
 import { is_troubled, warning_of_link } from "./warnings.js";
 
-/** The page: frames change the board, which is drawn at most four times a second. What not every page needs is loaded when it is needed. */
+/** The page: frames change the board, which is drawn at most four times a second. What not every page needs loads when it is needed. */
 
 const DRAW_PAUSE_MS = 250;
 /** A page out of sight for this long lets its connection go. */
@@ -45,7 +45,7 @@ const page = {
 };
 
 page.feed = make_feed({
-  make_source: (url) => new EventSource(url),
+  make_source: (url) => globalThis.take_early_feed?.(url) ?? new EventSource(url),
   on_frame: receive,
   on_link(next) {
     page.link = next;
@@ -111,11 +111,7 @@ function look() {
   page.board = empty_board();
   parts.list?.release();
   if (address === PLAIN) return feed.open({ range: PLAIN.range });
-  need("address", ({ view_query }) => {
-    if (address.as_of === null) return feed.open(view_query(address));
-    feed.close();
-    need("time_travel", ({ read_board }) => read_board(page));
-  });
+  need("controls", ({ ask }) => ask(page));
 }
 
 function draw_soon() {
@@ -136,7 +132,6 @@ function draw() {
   const phase = shown === board || held_ms !== null ? phase_of(shown, window) : "changing";
   body.dataset.phase = phase;
   show_status();
-  show_controls(page);
   if (window !== null) {
     page.sight = sight_of(shown, window, now_ms);
     show_sight(page.sight);
@@ -229,16 +224,5 @@ setInterval(() => {
   if (moves && window_of(shown, Date.now() + shown.offset_ms).to_s !== drawn_to_s) draw_soon();
 }, 1_000);
 
-function start() {
-  show_controls(page);
-  look();
-}
-
-if (location.search === "") start();
-else {
-  need("address", ({ parse_address }) => {
-    page.address = parse_address(location.search);
-    start();
-    need("address_line", ({ tidy }) => tidy(page.address));
-  });
-}
+if (location.search === "") look();
+else need("controls", ({ arrive }) => arrive(page));

@@ -88,7 +88,7 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
       ],
       series: [{}, ...[lines, bars][i]()],
       hooks: {
-        setSelect: [select],
+        setSelect: [(u) => readout?.choose(u)],
         setCursor: [(u) => readout?.follow(u, i)],
         draw: [(u) => mark_corrected(u, ink), (u) => marks?.paint(u, i)],
       },
@@ -148,16 +148,8 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
     });
   }
 
-  function select(u) {
-    const { left, width } = u.select;
-    if (width < 6) return;
-    u.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
-    const [from, to] = [left, left + width].map((px) => u.posToVal(px, "x"));
-    const { x, ends } = drawn.columns;
-    on_zoom({ from_s: x.findLast((t) => t <= from) ?? x[0], to_s: ends.find((t) => t >= to) ?? ends.at(-1) });
-  }
-
   function build() {
+    if (globalThis.uPlot === undefined) return;
     for (const chart of charts) chart.destroy();
     charts = PLACES.map((place, i) => new globalThis.uPlot(options_of(i), data_of(i), place));
     draw();
@@ -202,12 +194,14 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
   }
 
   const rebuild = () => drawn !== null && build();
+  // Figures do not wait for uPlot.
+  by_id("uplot").addEventListener("load", rebuild);
   return {
     /** Draws {columns, step_s, zone, currency, view, address}; `view` is the stretch of the x axis. */
     show(what) {
       drawn = what;
-      if (charts.length === 0) build();
-      else draw();
+      if (charts.length > 0) draw();
+      else setTimeout(() => charts.length === 0 && build()); // The first figures do not wait for charts.
     },
     /** Takes the colours and the size of the type anew. */
     recolour: rebuild,

@@ -1,11 +1,11 @@
-/** The link to the feed: one stream at a time, made anew after growing pauses. The browser's own have no jitter, and end at a 503. */
+/** The link to the feed: one stream at a time, made anew after growing pauses. (The browser's have no jitter, and end at a 503.) */
 
 const FRAMES = ["hello", "kpi", "trip", "hb", "reset", "bye"];
 
-/** The server speaks every 15 s: after two of those the link is dead, however open it looks. */
+/** The server speaks every 15 s: a link silent for two of those is dead. */
 export const SILENCE_MS = 35_000;
 
-/** After a stream that lived this long, pauses start small again. */
+/** After a stream of this length pauses start small again. */
 const SETTLED_MS = 5_000;
 
 /** The pause before an attempt: 1 s doubling to 15 s; `chance` in [0, 1) makes it half of that to all. */
@@ -13,15 +13,15 @@ export function retry_pause_ms(attempt, chance) {
   return Math.min(15_000, 1_000 * 2 ** attempt) * (0.5 + chance / 2);
 }
 
-/** A feed, not open yet. `on_link` hears {state, since_ms}: connecting, connected, reconnecting, closed. @param {any} parts */
+/** A closed feed. `on_link` hears {state, since_ms}: connecting, connected, reconnecting, closed. @param {any} parts */
 export function make_feed({
   make_source,
   on_frame,
   on_link,
-  now = () => Date.now(),
-  random = () => Math.random(),
-  set_timer = (run, ms) => setTimeout(run, ms),
-  clear_timer = (timer) => clearTimeout(timer),
+  now = Date.now,
+  random = Math.random,
+  set_timer = setTimeout,
+  clear_timer = clearTimeout,
 }) {
   let source = null, timer, query = null, last_id = null;
   let attempt = 0, opened_ms = 0, heard_ms = 0, state = "closed";

@@ -3,7 +3,7 @@
  * texts here: marks.js reads them, which loads when there are any. Pure.
  */
 
-export { compared_name, zone_of } from "./plain_address.js";
+export { zone_of } from "./plain_address.js";
 
 /** What the upper chart can show, in the order of the legend; `compared` is the comparison, in both charts. */
 export const LINES = ["completed", "started", "canceled", "compared"];
@@ -41,4 +41,9 @@ export function is_zone(text) {
   } catch {
     return false; // How Intl says no.
   }
+}
+
+/** What a comparison is called. */
+export function compared_name(compare) {
+  return compare === "previous" ? "previous period" : "same weekday";
 }

@@ -24,8 +24,3 @@ export const PLAIN = {
 export function zone_of({ tz }, business_zone) {
   return tz === "local" ? Intl.DateTimeFormat().resolvedOptions().timeZone : tz ?? business_zone;
 }
-
-/** What a comparison is called. */
-export function compared_name(compare) {
-  return compare === "previous" ? "previous period" : "same weekday";
-}

@@ -146,6 +146,15 @@ export function make_readout({ places, charts, look, on_zoom }) {
     follow(u, which) {
       show_tip(u, which, u.cursor.left < 0 ? null : u.cursor.idx);
     },
+    /** Goes closer to the whole buckets under a drag. */
+    choose(u) {
+      const { left, width } = u.select;
+      if (width < 6) return;
+      u.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
+      const [from, to] = [left, left + width].map((px) => u.posToVal(px, "x"));
+      const { x, ends } = look().columns;
+      on_zoom({ from_s: x.findLast((t) => t <= from) ?? x[0], to_s: ends.find((t) => t >= to) ?? ends.at(-1) });
+    },
     /** Shows other figures at the same place; a cursor that keys moved stays at its time. */
     refresh() {
       const i = at_s === null ? -1 : look().columns.x.indexOf(at_s);

@@ -1,7 +1,7 @@
 import { RANGES } from "./plain_address.js";
 import { merge_series } from "./series.js";
 
-/** What the page knows. A frame makes a new board, so that a paused page can keep an old one. Pure. */
+/** What the page knows. A frame makes a new board: a paused page keeps an old one. Pure. */
 
 /** The newest trips that are kept. */
 export const TRIPS_KEPT = 100;
@@ -9,7 +9,7 @@ export const TRIPS_KEPT = 100;
 /** How long a rise of the quarantine is told. */
 const RISE_NOTE_MS = 120_000;
 
-/** A board before its hello. `offset_ms` is the server's clock minus ours. What is null is not known. */
+/** A board before its hello. `offset_ms`: the server's clock minus ours; null: not known. */
 export function empty_board() {
   return {
     hello: null,

@@ -1,5 +1,4 @@
 import { by_id, make, set_text } from "./page.js";
-import { compared_name } from "./plain_address.js";
 import { data_age_ms } from "./state.js";
 import { STALE_MS } from "./warnings.js";
 import { format_age, format_count, format_moment, format_rate, format_zone } from "./format.js";
@@ -52,22 +51,6 @@ export function show_banners(found) {
   // The page below moves by transform, which lays nothing out anew.
   const push = `${banners.parentNode.offsetHeight}px`;
   if (root.style.getPropertyValue("--push") !== push) root.style.setProperty("--push", push);
-}
-
-/** Which controls are on. */
-export function show_controls({ address: { range, from_ms, to_ms, as_of, lines, compare, paused } }) {
-  const live = as_of === null;
-  const press = (selector, is_on) =>
-    document.querySelectorAll(selector).forEach((button) => button.ariaPressed = `${is_on(button.dataset)}`);
-  press("[data-range]", (data) => data.range === range);
-  press("[data-shows]", (data) => lines.includes(data.shows));
-  press("#custom", () => from_ms !== null);
-  press("#live", () => live && !paused && to_ms === null);
-  press("#pause", () => live && paused);
-  set_text(by_id("compared"), compared_name(compare));
-  by_id("pause").disabled = !live;
-  by_id("back").hidden = !live || to_ms === null;
-  by_id("later").disabled = live && to_ms === null;
 }
 
 /** The footer. */

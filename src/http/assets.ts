@@ -12,9 +12,11 @@ import chart_tools_js from "../../static/chart_tools.js" with { type: "text" };
 import charts_css from "../../static/charts.css" with { type: "text" };
 import charts_js from "../../static/charts.js" with { type: "text" };
 import computed_js from "../../static/computed.js" with { type: "text" };
+import controls_js from "../../static/controls.js" with { type: "text" };
 import counted_js from "../../static/counted.js" with { type: "text" };
 import csv_js from "../../static/csv.js" with { type: "text" };
 import dialog_js from "../../static/dialog.js" with { type: "text" };
+import early_js from "../../static/early.js" with { type: "text" };
 import export_dialog_js from "../../static/export_dialog.js" with { type: "text" };
 import extras_js from "../../static/extras.js" with { type: "text" };
 import feed_js from "../../static/feed.js" with { type: "text" };
@@ -49,7 +51,6 @@ import state_js from "../../static/state.js" with { type: "text" };
 import status_js from "../../static/status.js" with { type: "text" };
 import style_css from "../../static/style.css" with { type: "text" };
 import table_js from "../../static/table.js" with { type: "text" };
-import theme_js from "../../static/theme.js" with { type: "text" };
 import time_axis_js from "../../static/time_axis.js" with { type: "text" };
 import time_travel_js from "../../static/time_travel.js" with { type: "text" };
 import trip_address_js from "../../static/trip/address.js" with { type: "text" };
@@ -89,9 +90,11 @@ export const ASSETS: Readonly<Record<string, string>> = {
   "charts.css": charts_css,
   "charts.js": charts_js,
   "computed.js": computed_js,
+  "controls.js": controls_js,
   "counted.js": counted_js,
   "csv.js": csv_js,
   "dialog.js": dialog_js,
+  "early.js": early_js,
   "export_dialog.js": export_dialog_js,
   "extras.js": extras_js,
   "feed.js": feed_js,
@@ -126,7 +129,6 @@ export const ASSETS: Readonly<Record<string, string>> = {
   "status.js": status_js,
   "style.css": style_css,
   "table.js": table_js,
-  "theme.js": theme_js,
   "time_axis.js": time_axis_js,
   "time_travel.js": time_travel_js,
   "trip/address.js": trip_address_js,

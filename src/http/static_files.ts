@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { accepts, matches_etag } from "./headers.ts";
+import { page_links } from "./page_links.ts";
 import { not_found } from "./problem.ts";
 
 /** Static files out of memory: they come with the program as text, whether it runs, is bundled or compiled. */
@@ -15,7 +16,8 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 interface Asset {
-  readonly type: string;
+  /** Those of every answer. */
+  readonly headers: Readonly<Record<string, string>>;
   readonly etag: string;
   readonly plain: Uint8Array<ArrayBuffer>;
   readonly gzip: Uint8Array<ArrayBuffer>;
@@ -30,7 +32,7 @@ async function gzip(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuf
 }
 
 /**
- * Prepares assets: types, entity tags and gzip once, so that a request costs nothing. Throws on a file type that it does not know.
+ * Prepares assets: types, entity tags, links and gzip once, so that a request costs nothing. Throws on a file type that it does not know.
  * @param texts file texts by path
  */
 export async function make_static_files(texts: Readonly<Record<string, string>>): Promise<StaticFiles> {
@@ -40,18 +42,21 @@ export async function make_static_files(texts: Readonly<Record<string, string>>)
     if (type === undefined) throw new Error(`prepare ${JSON.stringify(path)}: no content type known for such a file`);
     const plain = new TextEncoder().encode(text);
     const etag = `"${createHash("sha256").update(plain).digest("base64url").slice(0, 22)}"`;
-    assets.set(path, { type, etag, plain, gzip: await gzip(plain) });
+    const links = path.endsWith(".html") ? page_links(text, texts) : "";
+    const headers = {
+      etag,
+      // Names carry no version: a browser asks each time and is told "not modified" until the build changes.
+      "cache-control": "no-cache",
+      vary: "accept-encoding",
+      "content-type": type,
+      ...(links === "" ? {} : { link: links }),
+    };
+    assets.set(path, { headers, etag, plain, gzip: await gzip(plain) });
   }
   return (request, path) => {
     const asset = assets.get(path);
     if (asset === undefined) return not_found(`no page ${JSON.stringify(new URL(request.url).pathname)}`);
-    // Names carry no version: a browser asks each time and is told "not modified" until the build changes.
-    const headers = {
-      etag: asset.etag,
-      "cache-control": "no-cache",
-      vary: "accept-encoding",
-      "content-type": asset.type,
-    };
+    const { headers } = asset;
     if (matches_etag(request.headers.get("if-none-match"), asset.etag)) {
       return new Response(null, { status: 304, headers });
     }

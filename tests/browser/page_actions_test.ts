@@ -30,6 +30,7 @@ tacho_test({
 
     await row(board, "city", "Queens").click();
     await until_address(board, "?range=6h&city=Queens");
+    assert.equal(await page.evaluate("sessionStorage.getItem('tacho-board')"), "?range=6h&city=Queens");
     await until("fewer trips are counted", async () => (await board.cards()).completed < all.completed / 2);
     assert.deepEqual((await chips(board)).map((text) => text.replace(/\s+/g, " ")), ["city is Queens ×"]);
     assert.equal(server.asked.at(-1), "feed range=6h&city=Queens");
@@ -48,8 +49,11 @@ tacho_test({
     await page.goBack();
     await until_address(board, "?range=6h&city=Queens");
     await until("one chip is left", async () => (await chips(board)).length === 1);
+    const left_at = () => page.evaluate("sessionStorage.getItem('tacho-board')");
+    assert.equal(await left_at(), "?range=6h&city=Queens", "the page of a trip leads back to it");
     await page.goBack();
     await until_address(board, "?range=6h");
+    await until("it is kept again where the board is", async () => await left_at() === "?range=6h");
     await until("all trips are counted again", async () => (await board.cards()).completed === all.completed);
 
     // From the list of trips, then typed into the editor, then taken away by its ×.

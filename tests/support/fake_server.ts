@@ -4,6 +4,9 @@ import { health_of } from "./page_frames.ts";
 
 type Fields = Record<string, unknown>;
 
+/** Answers for the page's files; it may take its time. */
+type Files = (request: Request, path: string) => Response | Promise<Response>;
+
 interface Viewer {
   readonly query: URLSearchParams;
   readonly send: (name: string, data: unknown, id?: number) => void;
@@ -28,7 +31,7 @@ export class FakeServer implements AsyncDisposable {
   readonly #viewers = new Set<Viewer>();
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
-  private constructor(days: number, files: (request: Request, path: string) => Response, port: number) {
+  private constructor(days: number, files: Files, port: number) {
     this.trips = days === 0 ? [] : made_trips(Math.floor(Date.now() / 1000), days);
     this.#server = Deno.serve({ hostname: "127.0.0.1", port, onListen() {} }, (request) => {
       const { pathname, searchParams } = new URL(request.url);
@@ -41,7 +44,7 @@ export class FakeServer implements AsyncDisposable {
   /** Starts it with the trips of some days. `files` answers for the page's files; those of the program unless given. */
   static async start(
     days = 15,
-    options: { readonly port?: number; readonly files?: (request: Request, path: string) => Response } = {},
+    options: { readonly port?: number; readonly files?: Files } = {},
   ): Promise<FakeServer> {
     return new FakeServer(days, options.files ?? await make_static_files(ASSETS), options.port ?? 0);
   }
@@ -49,6 +52,11 @@ export class FakeServer implements AsyncDisposable {
   /** The page's address. */
   get url(): string {
     return `http://127.0.0.1:${this.#server.addr.port}/`;
+  }
+
+  /** How many streams are open. */
+  get viewers(): number {
+    return this.#viewers.size;
   }
 
   /** Adds trips that end now, and tells every viewer. */

@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { ASSETS, make_static_files } from "../../src/http/mod.ts";
+import { DIMENSIONS } from "../../static/address.js";
+import { tacho_test } from "../support/available.ts";
+import { BoardPage } from "../support/board_page.ts";
+import { FakeServer } from "../support/fake_server.ts";
+import { until } from "../support/until.ts";
+
+/** The order in which the page comes: the feed before the modules, figures before charts; one stream, of which nothing is lost. */
+
+tacho_test({
+  name:
+    "page start: the feed runs before the modules are there, figures do not wait for uPlot, one stream is asked for",
+  needs: ["chromium"],
+  limit_ms: 60_000,
+  async fn() {
+    const held = new Map(["app.js", "vendor/uPlot.iife.min.js"].map((path) => [path, Promise.withResolvers<void>()]));
+    const give = (path: string) => held.get(path)?.resolve();
+    const serve = await make_static_files(ASSETS);
+    await using server = await FakeServer.start(2, {
+      async files(request, path) {
+        await held.get(path)?.promise;
+        return serve(request, path);
+      },
+    });
+    await using board = await BoardPage.open("about:blank");
+    const { page } = board;
+    await page.goto(server.url, { waitUntil: "commit" });
+    await until("the feed is asked for", () => server.viewers === 1);
+    // What comes until the page takes the stream over is not lost.
+    server.add(3);
+    const position = server.trips.at(-1)?.position;
+    give("app.js");
+    await until("the newest figures are there", async () => await board.position() === position);
+    assert.ok((await board.cards()).completed > 0);
+    assert.equal(await page.locator(".uplot").count(), 0);
+    give("vendor/uPlot.iife.min.js");
+    await until("the charts are drawn", async () => await page.locator(".uplot canvas").count() === 2);
+    server.add(1);
+    await until("the stream goes on", async () => await board.position() === server.trips.at(-1)?.position);
+    assert.deepEqual(server.asked, ["feed range=1h"]);
+
+    const asked_at = async (search: string, feeds: number) => {
+      server.asked.length = 0;
+      await page.goto(server.url + search);
+      await until(`${search} is shown`, async () => /^(ready|empty_range)$/.test(await board.phase()));
+      await until("one stream is open", () => server.viewers === feeds);
+      return server.asked.map((query) => decodeURIComponent(query));
+    };
+    const own = "paused=1&theme=dark&lines=none&tz=UTC&limit=completed>4&note=2026-01-01T00:00:00Z~x&kiosk=1&utm=1";
+    assert.deepEqual(await asked_at(`?city=Queens&${own}`, 1), ["feed range=1h&city=Queens"]);
+    const all = DIMENSIONS.flatMap((name: string, i: number) => `${i % 2 === 0 ? "" : "not_"}${name}=x`).join("&");
+    const stretch = "from=2026-01-01T00:00:00Z&to=2026-01-01T02:00:00Z";
+    assert.deepEqual(await asked_at(`?${stretch}&${all}&compare=previous`, 1), [
+      `feed ${stretch}&${all}&compare=previous`,
+    ]);
+    // Said in another order than the page says it: the page asks again, and lets the first stream go.
+    const other = await asked_at("?city=Queens&range=6h", 1);
+    assert.deepEqual(other, ["feed city=Queens&range=6h", "feed range=6h&city=Queens"]);
+    assert.deepEqual(await asked_at("?as_of_position=9", 0), ["board range=1h&as_of_position=9"]);
+    assert.deepEqual(board.complaints, []);
+  },
+});
