@@ -6,12 +6,11 @@ import { format_window } from "./format.js";
 import { by_id, set_text } from "./page.js";
 import { PLAIN, zone_of } from "./plain_address.js";
 import { columns_of } from "./series.js";
-import { apply_frame, empty_board, phase_of, window_of } from "./state.js";
+import { apply_frame, empty_board, is_troubled, phase_of, warning_of_link, window_of } from "./state.js";
 import { show_banners, show_footer, show_state } from "./status.js";
 import { show_trips } from "./trips.js";
-import { is_troubled, warning_of_link } from "./warnings.js";
 
-/** The page: frames change the board, which is drawn at most four times a second. What not every page needs loads when it is needed. */
+/** The page: frames change the board, which is drawn at most four times a second. What is not always needed loads when it is. */
 
 const DRAW_PAUSE_MS = 250;
 /** A page out of sight for this long lets its connection go. */
@@ -23,7 +22,7 @@ const { body } = document;
 const styles = document.createElement("link");
 let build = null, hidden_timer, draw_asked = false, drawn_ms = -DRAW_PAUSE_MS, drawn_to_s = 0;
 
-/** What the parts share: the newest board and the one in sight, held since `held_ms`; warnings of the page's own; loaded parts. */
+/** What the parts share: the newest board, the one in sight, held since `held_ms`, own warnings, loaded parts. */
 const page = {
   address: PLAIN,
   board: empty_board(),
@@ -87,7 +86,7 @@ async function load(path) {
 function receive(name, data) {
   page.board = apply_frame(page.board, name, data, Date.now());
   if (name === "reset" && page.held_ms === null) page.shown = page.board;
-  // A stream that is resumed after an upgrade has no hello: heartbeats name the build too.
+  // A stream resumed after an upgrade has no hello: heartbeats name the build too.
   if (data.build !== undefined) {
     build ??= data.build;
     by_id("new_version").hidden = data.build === build;

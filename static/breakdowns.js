@@ -1,7 +1,7 @@
 import { by_id, make, set_figure, set_text } from "./page.js";
 import { format_count, format_short } from "./format.js";
 
-/** The breakdown panels: rows that stay where they are while their texts change, and filter when pressed. */
+/** The breakdown panels: rows that stay while their texts change, and filter when pressed. */
 
 const DIMENSIONS = ["status", "payment_method", "vehicle_type", "city", "pickup_zone", "dropoff_zone", "driver"];
 
@@ -47,7 +47,7 @@ export function make_row() {
   return make("li", "", make("button", "bar", make("i"), make("span", "key"), make("b"), make("span", "money")));
 }
 
-/** Fills a row's button. The rest, whose key is null, is not one of the rows above it: its bar would dwarf theirs. */
+/** Fills a row's button. The rest, whose key is null, has no bar: it would dwarf the others. */
 export function show_row(button, dimension, { key, trips, revenue }, largest) {
   const [bar, name, count, money] = button.children;
   const same = button.dataset.key === (key ?? "");

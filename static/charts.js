@@ -3,7 +3,7 @@ import { split_running } from "./series.js";
 import { time_labels, time_splits } from "./time_axis.js";
 import { format_short, format_step } from "./format.js";
 
-/** Two charts, one time axis, one cursor: counts as lines, revenue as bars, in dashes what there was then. */
+/** Two charts, one time axis, one cursor: counts as lines, revenue as bars, dashed what there was then. */
 
 /** Steps of an axis of counts: 1, 2, 5, 10, … */
 const WHOLE = Array.from({ length: 30 }, (_, i) => [1, 2, 5][i % 3] * 10 ** Math.floor(i / 3));
@@ -39,7 +39,7 @@ function fading(token) {
   };
 }
 
-/** `on_zoom({from_s, to_s})` hears of a drag over whole buckets, `on_unzoom` of a double click; `load` imports. */
+/** `on_zoom({from_s, to_s})` hears of a drag over buckets, `on_unzoom` of a double click; `load` imports. */
 export function make_charts({ on_zoom, on_unzoom, load }) {
   let charts = [], drawn = null;
   // These come later: readout.js, chart_marks.js.
@@ -205,7 +205,7 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
     },
     /** Takes the colours and the size of the type anew. */
     recolour: rebuild,
-    /** Takes {top(i, high), room(i), paint(chart, i)}: what the y axis reaches, pixels above it, what lies over it. */
+    /** Takes {top(i, high), room(i), paint(chart, i)}: reach of the y axis, pixels above it, what lies over it. */
     mark_with(next) {
       marks = next;
       rebuild();

@@ -5,7 +5,7 @@ import { condense, ratio, settled } from "./series.js";
 
 const SPARK_POINTS = 40;
 
-/** Cards: whether more is `better` (1), worse (-1) or neither (0), decimals, field of the feed, column of the sparkline. */
+/** Cards: whether more is `better` (1), worse (-1) or neither (0), decimals, the feed's field, the sparkline's column. */
 export const CARDS = {
   trips: { better: 1, column: "trips" },
   in_progress: {},
@@ -31,7 +31,7 @@ function share_of({ completed, canceled }) {
   return completed + canceled > 0 ? canceled / (completed + canceled) : null;
 }
 
-/** How a figure changed: {text, tone: "good", "bad" or ""}, null when not known. A share changes in points. `better` as in CARDS. */
+/** How a figure changed: {text, tone: "good", "bad" or ""}, null: not known. A share changes in points. `better` as in CARDS. */
 export function change_of(now, before, better, share = false) {
   if (now === null || before === null) return null;
   const signed = (value, digits) => {
@@ -59,7 +59,7 @@ function changes_of(name, better, cards, compared, passed) {
   });
 }
 
-/** By card: {value, text, unit, changes, spark}; nothing is known while `cards` is null. @returns {any} */
+/** By card: {value, text, unit, changes, spark}; of null `cards` nothing is known. @returns {any} */
 export function card_figures({ cards, compared, columns, passed, currency, breakdowns }) {
   const spark = (name) => condense(settled(columns[name], columns.running), SPARK_POINTS);
   const text_of = (value, digits = 2) => (value ?? null) === null ? "–" : format_decimal(value, digits);
@@ -102,7 +102,7 @@ export function card_figures({ cards, compared, columns, passed, currency, break
   );
 }
 
-/** An SVG path through values in a box of 100 by `height`, from zero; "" for nothing. */
+/** An SVG path through values, in 100 by `height`, from zero; "" for nothing. */
 export function spark_path(values, height) {
   const top = Math.max(...values);
   if (values.length < 2 || top <= 0) return "";

@@ -1,4 +1,4 @@
-/** Figures and times as text: numbers in the reader's locale, times in the server's zone, words in English. Pure. */
+/** Figures and times as text: numbers as the reader's locale has them, words in English. Pure. */
 
 const formats = new Map();
 
@@ -55,7 +55,7 @@ function zone_offset(ms, zone) {
   return zone_parts("offset", { timeZoneName: "longOffset" }, ms, zone).timeZoneName;
 }
 
-/** A zone's offset from UTC, seconds, east positive. Kept by the quarter of an hour: no zone changes on a finer border. */
+/** A zone's offset from UTC, seconds, east positive. Kept by the quarter of an hour: zones change on no finer border. */
 export function zone_offset_s(t_s, zone) {
   if (formats.size > 5_000) formats.clear();
   return kept(`${zone} ${Math.floor(t_s / 900)}`, () => {

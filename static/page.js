@@ -15,14 +15,14 @@ export function make(tag, name = "", ...children) {
   return element;
 }
 
-/** Changes a text only when it differs, so that nothing is laid out or read aloud without cause. Says whether it did. */
+/** Changes a text if it differs: nothing is laid out or read aloud without cause. Says whether it did. */
 export function set_text(element, text) {
   if (element.textContent === text) return false;
   element.textContent = text;
   return true;
 }
 
-/** A text whose change is to be noticed: it fades in, unless the reader wants no motion. */
+/** Changes a text noticeably: it fades in, unless the reader wants no motion. */
 export function set_figure(element, text) {
   const before = element.textContent;
   if (set_text(element, text) && before !== "" && !still.matches) {

@@ -5,7 +5,7 @@ import { zone_offset_s } from "./format.js";
 const MEASURES = ["trips", "requested", "started", "completed", "canceled", "revenue", "distance_km"];
 const DAY_S = 86_400;
 
-/** A copy of the buckets with the absolute values of a series taken over; what starts before `from_s` is let go. */
+/** A copy of the buckets with a series' absolute values, without what starts before `from_s`. */
 export function merge_series(buckets, series, from_s) {
   const merged = new Map(buckets);
   series.t.forEach((t, i) => {
@@ -17,8 +17,8 @@ export function merge_series(buckets, series, from_s) {
 }
 
 /**
- * Columns of a window's buckets: starts `x`, `ends`, `revised_ms` (0: never), measures, `compared_…` of then; `running` is the index of
- * the one of now, or -1. A bucket that was not sent is zero between the first that was and the newest event; outside null leaves a blank.
+ * Columns of a window's buckets: starts `x`, `ends`, `revised_ms` (0: never), measures, `compared_…` of then; `running`: index of the
+ * one of now, or -1. A bucket that was not sent is 0 between the first that was and the newest event, outside null: a blank.
  * @returns {any}
  */
 export function columns_of({ buckets, newest_event_ms, compared_series, hello }, window) {
@@ -59,7 +59,7 @@ function next_day_s(t, zone) {
   return wall - zone_offset_s(wall - offset_s, zone);
 }
 
-/** A column in two: what is settled, and the running bucket with the one before it, which are joined by dots. */
+/** A column in two: what is settled, and the running bucket with the one before it, joined by dots. */
 export function split_running(column, running) {
   const part = (has) => column.map((value, i) => has(i) ? value : null);
   return [part((i) => i !== running), part((i) => running >= 0 && (i === running || i === running - 1))];
@@ -70,7 +70,7 @@ export function settled(column, running) {
   return column.filter((value, i) => value !== null && i !== running);
 }
 
-/** Values summed in groups to at most `size` points, without an incomplete oldest group: it would look like a fall. */
+/** Values summed in groups to at most `size` points, without an incomplete oldest group, which would look like a fall. */
 export function condense(values, size) {
   const group = Math.max(1, Math.ceil(values.length / size));
   const points = [];
@@ -78,7 +78,7 @@ export function condense(values, size) {
   return points;
 }
 
-/** Sums over counts, point by point; where there is nothing to divide by, the value before holds. */
+/** Sums over counts, point by point; over nothing the value before holds. */
 export function ratio(sums, counts) {
   const from = counts.findIndex((count) => count > 0);
   let last = 0;

@@ -1,3 +1,4 @@
+import { format_moment } from "./format.js";
 import { RANGES } from "./plain_address.js";
 import { merge_series } from "./series.js";
 
@@ -5,6 +6,12 @@ import { merge_series } from "./series.js";
 
 /** The newest trips that are kept. */
 export const TRIPS_KEPT = 100;
+
+/** Older data is not to be trusted as current. */
+export const STALE_MS = 60_000;
+
+/** A shorter loss of the link is no warning: a reload would flash. */
+const LINK_GRACE_MS = 2_000;
 
 /** How long a rise of the quarantine is told. */
 const RISE_NOTE_MS = 120_000;
@@ -35,7 +42,7 @@ export function apply_frame(board, name, data, local_ms) {
   if (name !== "hello" && name !== "kpi" && name !== "hb") return board;
   const base = name === "hello" ? { ...empty_board(), hello: data, trips: data.trips } : board;
   const { now_ms, health = null } = data;
-  // The fastest frame knows the clock best: a late one would make old data look young.
+  // The fastest frame knows the clock best: by a late one old data would look young.
   const offset_ms = Math.max(base.offset_ms, now_ms - local_ms);
   // While nothing is taken in, the bucket of the newest data stays unfinished.
   const idle_ms = health?.ingest.state === "running" ? now_ms : health?.recorded_ms;
@@ -61,11 +68,11 @@ function merge_trips(trips, changed) {
   return [...by_id.values()].sort((a, b) => b.position - a.position).slice(0, TRIPS_KEPT);
 }
 
-/** The window to draw: a fixed one, or up to now, so that time without data is seen to pass. */
+/** The window to draw: fixed, or up to now, so that time without data is seen to pass. */
 export function window_of({ hello: { step_s, range, following }, from_s, to_s, known_ms }, now_ms) {
   const start = (ms) => Math.floor(ms / 1000 / step_s) * step_s;
   const known_s = Math.min(now_ms, known_ms) / 1000;
-  // Days of the business zone begin at other seconds than those of UTC: a day is told by a time in it.
+  // Days of the business zone do not begin with those of UTC: a day is told by a time in it.
   const running_s = step_s < 86_400 ? start(known_s * 1000) : known_s;
   if (!following) return { from_s, to_s, step_s, running_s: running_s < to_s ? running_s : null };
   const end_s = start(now_ms) + step_s;
@@ -85,4 +92,23 @@ export function phase_of({ hello, newest_event_ms, buckets, cards, computed }, w
     t >= window.from_s && t < window.to_s && Object.values(bucket).some((value) => value !== 0);
   if ([...buckets].some(counts)) return "ready";
   return cards !== null ? "empty_range" : computed?.failed ? "failed" : "computing";
+}
+
+/** A lost link in words, {key, what, advice}, or null. `link.since_ms` is by our clock. */
+export function warning_of_link({ hello, offset_ms }, link, zone, local_ms) {
+  if (link.state === "connected" || local_ms - link.since_ms < LINK_GRACE_MS) return null;
+  const since = () => format_moment(link.since_ms + offset_ms, zone, local_ms + offset_ms);
+  const what = hello === null
+    ? "The server does not answer."
+    : `Connection lost since ${since()}: the figures are from before.`;
+  return { key: "link", what, advice: "Trying again by itself. Check the server and the network." };
+}
+
+/** Whether the server tells of something wrong: troubles.js says what. */
+export function is_troubled(board, local_ms) {
+  const { health, rise } = board;
+  if (health === null) return false;
+  const { database, ingest } = health;
+  const old = data_age_ms(board, local_ms + board.offset_ms) > STALE_MS;
+  return old || rise !== null || !database.ok || ingest.state === "paused" || ingest.state === "stopped";
 }

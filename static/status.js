@@ -1,6 +1,5 @@
 import { by_id, make, set_text } from "./page.js";
-import { data_age_ms } from "./state.js";
-import { STALE_MS } from "./warnings.js";
+import { data_age_ms, STALE_MS } from "./state.js";
 import { format_age, format_count, format_moment, format_rate, format_zone } from "./format.js";
 
 /** What the page says about itself. */

@@ -1,5 +1,4 @@
-import { data_age_ms } from "./state.js";
-import { STALE_MS } from "./warnings.js";
+import { data_age_ms, STALE_MS } from "./state.js";
 import { format_age, format_count, format_moment } from "./format.js";
 
 /** What the server tells of wrong, in words: what, since when, and what to do. Pure. */

@@ -68,7 +68,6 @@ import troubles_js from "../../static/troubles.js" with { type: "text" };
 import vendor_uplot_iife_min_js from "../../static/vendor/uPlot.iife.min.js" with { type: "text" };
 import vendor_uplot_license_txt from "../../static/vendor/uPlot.LICENSE.txt" with { type: "text" };
 import wall_time_js from "../../static/wall_time.js" with { type: "text" };
-import warnings_js from "../../static/warnings.js" with { type: "text" };
 import zone_dialog_js from "../../static/zone_dialog.js" with { type: "text" };
 
 /**
@@ -146,6 +145,5 @@ export const ASSETS: Readonly<Record<string, string>> = {
   "vendor/uPlot.LICENSE.txt": vendor_uplot_license_txt,
   "vendor/uPlot.iife.min.js": vendor_uplot_iife_min_js,
   "wall_time.js": wall_time_js,
-  "warnings.js": warnings_js,
   "zone_dialog.js": zone_dialog_js,
 };

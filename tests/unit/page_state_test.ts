@@ -1,8 +1,16 @@
 import assert from "node:assert/strict";
-import { apply_frame, data_age_ms, empty_board, phase_of, TRIPS_KEPT, window_of } from "../../static/state.js";
+import {
+  apply_frame,
+  data_age_ms,
+  empty_board,
+  is_troubled,
+  phase_of,
+  TRIPS_KEPT,
+  warning_of_link,
+  window_of,
+} from "../../static/state.js";
 import { computed_note } from "../../static/computed.js";
 import { troubles_of } from "../../static/troubles.js";
-import { is_troubled, warning_of_link } from "../../static/warnings.js";
 import { health_of, hello_of, kpi_of, NOW } from "../support/page_frames.ts";
 
 const UP = { state: "connected", since_ms: 0 };
