@@ -50,6 +50,7 @@ const BUTTONS = {
   read_again: (page) => page.look(),
   theme: next_theme,
   clear_filter: KEYS.F,
+  clear_all: KEYS.F,
   go_newest: show_newest,
   hold: (page) => page.need("list", ({ toggle_hold }) => toggle_hold(page)),
 };

@@ -216,6 +216,7 @@ setInterval(() => {
   page.feed.check();
   if (document.hidden) return;
   show_status();
+  page.parts.filtered?.show_filter(page);
   const { address, shown, link, held_ms } = page;
   if (link.state === "connecting" && Date.now() - link.since_ms > REFUSAL_MS) need("refusal", ({ ask }) => ask(page));
   // The window moves on with the clock, also when no frame comes.

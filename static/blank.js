@@ -8,12 +8,18 @@ place.role = "status";
 const newest = make("button", "link", "Show that time");
 newest.id = "go_newest";
 
+const clear = make("button", "link", "Show all trips");
+clear.id = "clear_all";
+
 const WORDS = {
-  empty: () => ["No trips yet: waiting for the first event"],
-  empty_range: ({ newest_event_ms }, zone, now_ms) => [
-    `No trips in this view; the newest of all is from ${format_moment(newest_event_ms, zone, now_ms)}`,
-    newest,
+  empty: (_shown, _zone, _now_ms, { as_of }) => [
+    as_of === null ? "No trips yet: waiting for the first event" : "Nothing had been recorded by then",
   ],
+  empty_range: ({ newest_event_ms }, zone, now_ms, { filter }) =>
+    filter.length > 0 ? ["No trips match the filter in this range", clear] : [
+      `No trips in this view; the newest of all is from ${format_moment(newest_event_ms, zone, now_ms)}`,
+      newest,
+    ],
   computing: () => ["Computing these figures from the trips"],
   failed: ({ computed }) => [`These figures are not known: ${computed.failed}`],
 };
@@ -21,8 +27,8 @@ const WORDS = {
 let told = "";
 
 /** Shows it, or takes it away. */
-export function show_blank({ shown, zone }, phase) {
-  const words = WORDS[phase]?.(shown, zone(), Date.now() + shown.offset_ms) ?? [];
+export function show_blank({ address, shown, zone }, phase) {
+  const words = WORDS[phase]?.(shown, zone(), Date.now() + shown.offset_ms, address) ?? [];
   const text = words.map((part) => part.textContent ?? part).join();
   if (text === told) return;
   told = text;

@@ -50,18 +50,19 @@ export function show_cards(sight) {
   }
 }
 
-function show_change(part, { name, text, tone, then } = { name: "", text: "", then: null }, { zone, now_ms }) {
+function show_change(part, { name, text, tone, then } = { name: "", text: "", then: null }, { zone, now_ms, passed }) {
   const [against, change] = part.children;
   set_text(change, text);
   change.className = tone ?? "";
-  set_text(against, name === "weekday" ? weekday_of(then, zone, now_ms) : name);
+  set_text(against, name === "weekday" ? weekday_of(then, zone, passed.to_s) : name);
   part.title = then === null ? "what it was is not known" : `against ${format_window(then, zone, now_ms)}`;
 }
 
-function weekday_of(then, zone, now_ms) {
+// What is in sight may be years old.
+function weekday_of(then, zone, end_s) {
   if (then === null) return "last week";
   const { from_s, to_s } = then;
-  const weeks = Math.round((now_ms / 1000 - to_s) / WEEK_S);
+  const weeks = Math.round((end_s - to_s) / WEEK_S);
   if (weeks > 1 || to_s - from_s > 86_400) return `${weeks} w ago`;
-  return `last ${format_day(to_s * 1000 - 1, zone, now_ms).slice(0, 3)}`;
+  return `last ${format_day(to_s * 1000 - 1, zone, 0).slice(0, 3)}`;
 }

@@ -76,7 +76,7 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
       },
       scales: { x: { time: false }, y: { range: (_u, _low, high) => [0, top(high)] } },
       axes: [
-        { ...axis, gap: 5, size: 15 + letter_px, splits, values: (_u, at) => time_labels(at, drawn.zone) },
+        { ...axis, gap: 9, size: 19 + letter_px, splits, values: (_u, at) => time_labels(at, drawn.zone) },
         {
           ...axis,
           gap: 7,

@@ -24,7 +24,7 @@ const ENTRIES = {
   per_minute: ["Trips per minute", "Trips over the minutes of the range that have passed."],
   revenue: [
     "Revenue",
-    "Fares of completed trips after their latest adjustment, without tips; the tips are in its title.",
+    "Fares of completed trips after their latest adjustment, without tips.",
   ],
   average_fare: ["Average fare", "Over completed trips."],
   fare_percentiles: [
@@ -39,7 +39,7 @@ const ENTRIES = {
   ],
   most_active: [
     "Most active",
-    "The pickup zone and the driver with the most completed trips in the range. Press one to filter by it.",
+    "The pickup zone and the driver with the most completed trips in the range.",
   ],
   change: [
     "Changes",
@@ -79,8 +79,8 @@ export function open(_page, _go, entry) {
     for (const part of [term, text]) part.classList.add("asked");
   }
   open_dialog("How each figure is counted", list);
-  if (asked === null) return;
-  asked.tabIndex = -1;
-  asked.focus();
-  asked.scrollIntoView({ block: "center" });
+  const start = asked ?? list.firstChild;
+  start.tabIndex = -1;
+  start.focus();
+  start.scrollIntoView({ block: "center" });
 }

@@ -44,7 +44,8 @@ export function change_of(now, before, better, share = false) {
   // There is no part of nothing.
   const absolute = () => now === 0 ? "±0" : "from 0";
   const text = share ? `${signed(100 * (now - before), 1)} pt` : before === 0 ? absolute() : relative();
-  const gain = text.startsWith("±") ? 0 : better * (now - before);
+  // Perhaps nobody counted then: more than nothing is no praise.
+  const gain = text.startsWith("±") || before === 0 && !share ? 0 : better * (now - before);
   return { text, tone: gain > 0 ? "good" : gain < 0 ? "bad" : "" };
 }
 
@@ -55,16 +56,16 @@ function changes_of(name, better, cards, compared, passed) {
   return ["weekday", "previous"].map((against) => {
     const then = compared?.[against] ?? null;
     const change = then?.cards ? change_of(of(cards, passed), of(then.cards, then), better, share) : null;
-    return { name: against === "previous" ? "before" : against, text: "–", tone: "", ...change, then: change && then };
+    return { name: against === "previous" ? "before" : against, text: "–", tone: "", then, ...change };
   });
 }
 
 /** By card: {value, text, unit, changes, spark}; of null `cards` nothing is known. @returns {any} */
-export function card_figures({ cards, compared, columns, passed, currency, breakdowns }) {
+export function card_figures({ address, cards, compared, columns, passed, currency, breakdowns }) {
   const spark = (name) => condense(settled(columns[name], columns.running), SPARK_POINTS);
   const text_of = (value, digits = 2) => (value ?? null) === null ? "–" : format_decimal(value, digits);
   const units = cards === null ? {} : {
-    in_progress: `now · ${format_count(cards.requested_now)} requested`,
+    in_progress: `${address.as_of ? "then" : "now"} · ${format_count(cards.requested_now)} requested`,
     completed: cards.conflicts > 0 ? `${format_count(cards.conflicts)} after a cancellation` : "",
     canceled: share_of(cards) === null ? "" : `· ${format_decimal(100 * share_of(cards), 1)} %`,
     per_minute: "trips",

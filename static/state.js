@@ -42,8 +42,8 @@ export function apply_frame(board, name, data, local_ms) {
   if (name !== "hello" && name !== "kpi" && name !== "hb") return board;
   const base = name === "hello" ? { ...empty_board(), hello: data, trips: data.trips } : board;
   const { now_ms, health = null } = data;
-  // The fastest frame knows the clock best: by a late one old data would look young.
-  const offset_ms = Math.max(base.offset_ms, now_ms - local_ms);
+  // The fastest frame knows the clock best: by a late one old data would look young. A board of then has its own time.
+  const offset_ms = data.as_of ? 0 : Math.max(base.offset_ms, now_ms - local_ms);
   // While nothing is taken in, the bucket of the newest data stays unfinished.
   const idle_ms = health?.ingest.state === "running" ? now_ms : health?.recorded_ms;
   const known_ms = data.as_of?.recorded_ms ?? idle_ms ?? now_ms;
@@ -104,11 +104,11 @@ export function warning_of_link({ hello, offset_ms }, link, zone, local_ms) {
   return { key: "link", what, advice: "Trying again by itself. Check the server and the network." };
 }
 
-/** Whether the server tells of something wrong: troubles.js says what. */
+/** Whether something may be wrong: troubles.js says what. */
 export function is_troubled(board, local_ms) {
   const { health, rise } = board;
   if (health === null) return false;
-  const { database, ingest } = health;
+  const { database, ingest, lag } = health;
   const old = data_age_ms(board, local_ms + board.offset_ms) > STALE_MS;
-  return old || rise !== null || !database.ok || ingest.state === "paused" || ingest.state === "stopped";
+  return old || lag > 0 || rise !== null || !database.ok || ingest.state === "paused" || ingest.state === "stopped";
 }

@@ -32,7 +32,10 @@ function show_row(row, trip, zone, now_ms, query) {
   const day = at_ms === null ? "" : format_day(at_ms, zone, now_ms);
   const clock = at_ms === null ? "–" : format_clock(at_ms, zone, true);
   Object.assign(row.dataset, { trip: trip_id, status });
-  set_text(link, day === format_day(now_ms, zone, now_ms) ? clock : day.replace(/^\w+ /, "") || clock);
+  set_text(
+    link,
+    day === format_day(now_ms, zone, now_ms) ? clock : day.replace(/^\w+ /, "").replace(/\d\d(\d\d)$/, "’$1") || clock,
+  );
   link.href = `/trips/${encodeURIComponent(trip_id)}?${query}`.replace(/\?$/, "");
   link.title = `Trip ${trip_id}`;
   const state = status.replaceAll("_", " ");

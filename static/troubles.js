@@ -25,11 +25,17 @@ export function troubles_of(board, zone, local_ms) {
   }
   const age_ms = data_age_ms(board, now_ms);
   // A fixed end shows the past: the age of the newest data says nothing about it.
-  if (age_ms > STALE_MS && hello.following && !halted) {
+  if (age_ms > STALE_MS && hello?.following && !halted) {
     const waiting = lag
       ? `${format_count(lag)} messages wait: see the server's log.`
       : "Check that the producers send.";
     say("stale", `Nothing new for ${format_age(age_ms)}: no data ${since(recorded_ms)}.`, waiting);
+  } // A backlog is recorded now and is of long ago: its age alone would look fresh.
+  else if (is_behind(board, now_ms)) {
+    const what = `Catching up: ${format_count(lag)} messages wait, the newest figures are of ${
+      format_moment(board.newest_event_ms, zone, now_ms)
+    }.`;
+    say("behind", what, "Nothing is lost, the board fills by itself.");
   }
   if (board.rise !== null && now_ms < board.rise.until_ms) {
     const what = `Quarantine: ${format_count(board.rise.count)} more set aside just now, ${
@@ -38,4 +44,10 @@ export function troubles_of(board, zone, local_ms) {
     say("quarantine", what, "They are in no figure. See them with: tacho quarantine");
   }
   return found;
+}
+
+// Whether messages wait while the newest figures are of minutes ago.
+function is_behind({ hello, health, newest_event_ms }, now_ms) {
+  const running = health.ingest.state === "running" && hello?.following;
+  return running && health.lag > 0 && newest_event_ms !== null && now_ms - newest_event_ms > 5 * STALE_MS;
 }

@@ -104,7 +104,8 @@ function figures_of(
   const { sources, states, failed } = board;
   const named = (origin: Origin) => origin === "cells" ? "cells" : settings.states;
   return {
-    cards: board.cards,
+    // Nothing is known before the slow lane's first answer: no figure may look like one.
+    cards: board.known ? board.cards : null,
     breakdowns: board.breakdowns,
     computed: {
       cards: named(sources.cards),

@@ -21,7 +21,7 @@ export const BOARD = z.object({
   time_zone: z.string(),
   currency: z.string(),
   series: columns,
-  cards: card_values,
+  cards: card_values.nullable(),
   breakdowns: z.array(z.object({
     dimension: z.string(),
     total_keys: z.number(),

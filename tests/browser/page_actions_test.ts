@@ -47,6 +47,29 @@ tacho_test({
       async () => /^computed from trips, .+ ago$/.test(await page.innerText("#computed")),
     );
     await board.picture("page_filtered", false);
+    await until(
+      "its age goes on without a frame",
+      async () => /^computed from trips, (1\.[3-9]|[2-9]).* s ago$/.test(await page.innerText("#computed")),
+    );
+    server.changes = ({ computed }) => ({ computed: { ...computed as object, failed: "took longer than 2 s" } });
+    server.tell();
+    await until(
+      "it says that they could not be computed, and from when these are",
+      async () =>
+        /^not computed: took longer than 2 s; these are from .+ s ago$/.test(
+          await page.innerText("#computed.amber").catch(() => ""),
+        ),
+    );
+    server.changes = () => ({ cards: null, breakdowns: [], series: { t: [] } });
+    server.tell();
+    await until(
+      "a panel without figures says so",
+      async () => /computed/.test(await page.innerText("[data-breakdown=city] .told")),
+    );
+    const values = await page.locator("#cards .figure").allInnerTexts();
+    assert.deepEqual([...new Set(values)], ["–"], "what is not known is no zero");
+    server.changes = () => ({});
+    server.tell();
     await page.goBack();
     await until_address(board, "?range=6h&city=Queens");
     await until("one chip is left", async () => (await chips(board)).length === 1);

@@ -41,10 +41,14 @@ tacho_test({
       assert.ok(await page.locator("#link").isVisible() && await page.locator("#window").isVisible());
       assert.equal(await page.evaluate("getComputedStyle(document.querySelector('#chart_trips')).cursor"), "none");
       assert.ok(await page.evaluate("document.documentElement.scrollHeight <= innerHeight"), "all in one sight");
-      await board.picture("kiosk_dark", false);
+      await board.picture("page_kiosk", false);
 
       await server.kill_nine();
       await until("the wall says that the link is lost", async () => await board.link() === "reconnecting");
+      const warned = await until("its banner is in sight", () => page.locator(".banner").boundingBox());
+      assert.ok(warned !== null && warned.y > 0 && warned.y + warned.height < 200, "under the bar");
+      assert.ok(await page.evaluate("document.documentElement.scrollHeight <= innerHeight"), "all still in one sight");
+      await board.picture("page_kiosk_link_lost", false);
       assert.equal(await board.is_unloaded(), false, "without a server it does not reload");
       await using again = await TachoProgram.serve("dev", { env, folder: next.path });
       assert.equal(again.url, server.url);
@@ -55,6 +59,7 @@ tacho_test({
         "figures are on the wall again",
         async () => (await board.cards()).completed > 0 && await board.link() === "connected",
       );
+      await until("it is a wall again", async () => !await page.locator("#chart_tools").isVisible());
       const kept = new URL(page.url()).searchParams;
       assert.deepEqual([kept.get("kiosk"), kept.get("theme")], ["1", "dark"], "where it was");
       assert.equal(await page.evaluate('sessionStorage.getItem("tacho-kiosk-builds")'), '["99.0.0"]');

@@ -3,6 +3,7 @@ import { tacho_test } from "../support/available.ts";
 import { BoardPage, until_cards_agree } from "../support/board_page.ts";
 import { type Deployment, expectation_of, make_deployment, send_known_trips } from "../support/deployment.ts";
 import { free_port } from "../support/free_port.ts";
+import { options_of, produce as send } from "../support/kafka_topic.ts";
 import { type Postgres, start_postgres } from "../support/postgres.ts";
 import { reading_members } from "../support/read_topic.ts";
 import { is_ready, run_verb, TachoProgram } from "../support/tacho_program.ts";
@@ -59,10 +60,38 @@ tacho_test({
     const expectation = await expectation_of(env);
     await until_cards_agree(board, expectation, 15_000);
     assert.equal(await board.is_unloaded(), false, "the page was reloaded");
+    await assert_refused_and_late(env, board, server.url);
     assert.deepEqual(board.complaints, []);
     assert.equal(await server.term(), 0);
   },
 });
+
+/** Sends what is no message, and a trip that comes late: the page says how many were set aside, and which bucket was corrected. */
+async function assert_refused_and_late(env: Deployment, board: BoardPage, url: string): Promise<void> {
+  const { page } = board;
+  const late = { event_id: "late", trip_id: "late", type: "trip.completed", fare: "9.50", city: "Lateville" };
+  const occurred_at = new Date(Date.now() - 20 * 60_000).toISOString();
+  const values = ["{", "no message", "[]", JSON.stringify({ ...late, occurred_at })];
+  await send(options_of(env.KAFKA_BROKERS, env.TACHO_TOPICS), values);
+  const told = await until("the banner counts what was set aside", async () => {
+    const found = (await board.banners()).find(({ warning }) => warning === "quarantine");
+    return found !== undefined && /3 in all/.test(found.text) && found.text;
+  });
+  assert.equal(
+    told,
+    "Quarantine: 3 more set aside just now, 3 in all. They are in no figure. See them with: tacho quarantine",
+  );
+  assert.equal(await page.innerText("#health .amber"), "quarantine 3");
+  await board.picture("page_quarantine", false);
+  await page.goto(`${url}?city=Lateville`);
+  await page.locator("#corrected").waitFor();
+  await page.keyboard.press("d");
+  const remarks = page.locator("#chart_tools + * tbody tr td:last-child, .scroll tbody tr td:last-child");
+  await until(
+    "its bucket says when it was corrected",
+    async () => (await remarks.allInnerTexts()).filter((text) => /^corrected \d\d:\d\d:\d\d$/.test(text)).length === 1,
+  );
+}
 
 tacho_test({
   name:

@@ -210,7 +210,7 @@ async function look(board: BoardPage): Promise<void> {
   const { page } = board;
   await page.click('[data-type="trip.completed"] .moved summary');
   await page.evaluate("scrollTo(0, 0)");
-  await board.picture("trip_light");
+  await board.picture("page_trip");
   await page.evaluate("document.documentElement.dataset.theme = 'dark'");
   await board.picture("trip_dark");
   await page.evaluate("document.documentElement.dataset.theme = 'light'");

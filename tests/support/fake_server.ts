@@ -140,7 +140,7 @@ export class FakeServer implements AsyncDisposable {
     const { health: _health, ...hello } = this.#hello(new URLSearchParams());
     const board = made_board(this.trips, made_view(query, then_s), then_s);
     const as_of = { position: board.position, recorded_ms: then_s * 1000, head: newest?.position ?? 0 };
-    return Response.json({ ...hello, ...board, as_of, ...this.changes(board, query) });
+    return Response.json({ ...hello, ...board, now_ms: then_s * 1000, as_of, ...this.changes(board, query) });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -12,7 +12,7 @@ const columns = {
   distance_km: column,
 };
 const passed = { from_s: 0, to_s: 600 };
-const given = { breakdowns: [], compared: null, columns, passed, currency: "USD" };
+const given = { address: { as_of: null }, breakdowns: [], compared: null, columns, passed, currency: "USD" };
 
 Deno.test("cards say value and unit", () => {
   const cards = { ...cards_of(1_234), canceled: 66, tips: 90 };
@@ -50,7 +50,7 @@ Deno.test("a change is a part of what was, of a share in points; better and wors
   assert.deepEqual(change_of(100.01, 100, 1), { text: "±0.0 %", tone: "" }, "what rounds to nothing is no change");
   assert.deepEqual(change_of(5, 4, 0), { text: "+25 %", tone: "" });
   assert.deepEqual(change_of(2_100, 100, 1), { text: "×21", tone: "good" });
-  assert.deepEqual(change_of(12, 0, 1), { text: "from 0", tone: "good" }, "there is no part of nothing");
+  assert.deepEqual(change_of(12, 0, 1), { text: "from 0", tone: "" }, "there is no part of nothing, and no praise");
   assert.deepEqual(change_of(0, 0, 1), { text: "±0", tone: "" });
   assert.equal(change_of(null, 4, 1), null);
   assert.equal(change_of(4, null, 1), null);

@@ -88,7 +88,9 @@ Deno.test("what an older server does not send is not known, and nothing fails", 
   const { cards, compared, computed, breakdowns } = apply_frame(empty_board(), "hello", hello_of(), NOW);
   assert.deepEqual([cards.completed, compared, computed, breakdowns], [5, null, null, []]);
   const { health: _, ...without } = hello_of({ breakdowns: undefined, compared: { weekday: null }, following: false });
-  const board = apply_frame(empty_board(), "hello", { ...without, as_of: { recorded_ms: NOW - 60_000 } }, NOW);
+  const then = { now_ms: NOW - 60_000, as_of: { recorded_ms: NOW - 60_000 } };
+  const board = apply_frame(empty_board(), "hello", { ...without, ...then }, NOW);
+  assert.equal(board.offset_ms, 0, "its time is not what the clock says");
   assert.equal(data_age_ms(board, NOW), null);
   assert.equal(window_of(board, NOW).running_s, Math.floor(NOW / 60_000) * 60 - 60, "the running bucket of then");
   assert.deepEqual(keys(board, UP, NOW), []);
@@ -138,6 +140,10 @@ Deno.test("each trouble has its warning, with since when and what to do", () => 
   assert.match(told({}, 90_000)[0]?.what ?? "", /^Nothing new for 90 s: no data since/);
   assert.match(told({ lag: 1_204 }, 90_000)[0]?.advice ?? "", /1.204 messages wait/);
   assert.deepEqual(told({}, 90_000, { following: false }), [], "the past is not stale");
+  const long_ago = { newest_event_ms: NOW - 3_600_000 };
+  const [behind] = told({ lag: 1_204 }, 0, long_ago);
+  assert.match(behind?.what ?? "", /^Catching up: 1.204 messages wait, the newest figures are of 11:00:20\.$/);
+  assert.deepEqual(told({ lag: 0 }, 0, long_ago), [], "an old file that was read to its end");
 });
 
 Deno.test("a rise of the quarantine is noted for a while", () => {
