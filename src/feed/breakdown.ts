@@ -101,19 +101,20 @@ export function key_totals(row: Readonly<Record<string, string | null>>): KeyTot
   };
 }
 
-/** The breakdowns of a board over a window. Dimensions that keep no grain as fine as the window's are widened to whole buckets of their finest. */
+/** Breakdowns of a board over a window, all unless some are listed. Dimensions that keep no grain as fine as the window's are widened to whole buckets of their finest. */
 export async function read_breakdowns(
   queryable: Queryable,
   board: DomainBoard,
   days: Days,
   window: Window,
+  listed: readonly BoardBreakdown[] = board.breakdowns,
 ): Promise<Breakdown[]> {
   const stretch = { from_us: window.from_s * 1e6, to_us: window.to_s * 1e6, finest_s: window.step_s };
-  const wanted = board.breakdowns.map((breakdown) => ({
+  const wanted = listed.map((breakdown) => ({
     breakdown,
     tiles: tiles_of(board, breakdown.dimension, stretch, days),
   }));
-  return breakdowns_of(board, board.breakdowns, await read_key_totals(queryable, board, wanted, TOP));
+  return breakdowns_of(board, listed, await read_key_totals(queryable, board, wanted, TOP));
 }
 
 /** Breakdowns out of the totals of their keys. */

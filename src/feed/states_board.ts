@@ -2,13 +2,13 @@ import type { Queryable } from "../database/mod.ts";
 import { bin_of, type Days, value_of } from "../kpi/mod.ts";
 import type { Breakdown, Cards, Series } from "./board.ts";
 import { type BucketRow, cards_of, series_of } from "./board_figures.ts";
-import { breakdowns_of, dimension_of, key_totals, type KeyTotals, tiles_of } from "./breakdown.ts";
+import { breakdowns_of, dimension_of, key_totals, type KeyTotals, read_breakdowns, tiles_of } from "./breakdown.ts";
 import type { BoardBreakdown, DomainBoard } from "./domain_board.ts";
 import { quantile_number, type Totals } from "./figure.ts";
 import type { Filter } from "./filter.ts";
 import { totals_of } from "./measures.ts";
 import { quantile_cards } from "./quantiles.ts";
-import { filter_sql, Parameters, type StatesRelation } from "./states_relation.ts";
+import { filter_sql, is_present, Parameters, type StatesRelation } from "./states_relation.ts";
 import { states_statement, type StatesWanted, type Stretch } from "./states_sql.ts";
 import type { Window } from "./view.ts";
 
@@ -93,7 +93,8 @@ export interface StatesBoard {
 }
 
 /**
- * A window's whole board under a filter: series, cards and all breakdowns.
+ * A window's whole board under a filter: series, cards and all breakdowns. A dimension that the filter has a condition on is
+ * broken down by all other conditions, so that what else could be picked there stays in sight.
  * @param relation which states; the `now` cards count those of them that are in such a state
  */
 export async function read_states_board(
@@ -104,19 +105,47 @@ export async function read_states_board(
   window: Window,
   days: Days,
 ): Promise<StatesBoard> {
-  const listed = breakdowns_of_states(board);
+  const crossed = await read_crossed_breakdowns(queryable, board, relation, filter, window, days);
+  const listed = breakdowns_of_states(board).filter(({ dimension }) => !crossed.has(dimension));
   const long = window.to_s - window.from_s > LONG_S;
   const breakdowns = long ? [] : wanted_breakdowns(board, listed, window, days);
   const wanted = { filter, stretch: stretch_of(window), by: window.grain, breakdowns, quantiles: true };
   const { buckets, totals, keys, quantiles } = await read_states(queryable, board, relation, wanted, days);
   const now = await read_states_now(queryable, board, relation, filter);
+  const own = long
+    ? await read_states_breakdowns(queryable, board, relation, filter, window, days, listed)
+    : breakdowns_of(board, listed, keys);
+  for (const breakdown of own) crossed.set(breakdown.dimension, breakdown);
   return {
     series: series_of(board, buckets),
     cards: cards_of(board, totals, now, quantiles),
-    breakdowns: long
-      ? await read_states_breakdowns(queryable, board, relation, filter, window, days, listed)
-      : breakdowns_of(board, listed, keys),
+    breakdowns: breakdowns_of_states(board).flatMap(({ dimension }) => crossed.get(dimension) ?? []),
   };
+}
+
+/**
+ * By dimension the breakdowns that a filter has conditions on, each without its own. Where no other condition is left the cells
+ * know them; dimensions without windows in cells keep their condition: without it every state of the range would have to be read.
+ */
+async function read_crossed_breakdowns(
+  queryable: Queryable,
+  board: DomainBoard,
+  relation: StatesRelation,
+  filter: Filter,
+  window: Window,
+  days: Days,
+): Promise<Map<string, Breakdown>> {
+  const crossed = new Map<string, Breakdown>();
+  for (const { dimension } of filter) {
+    const listed = board.breakdowns.filter((breakdown) => breakdown.dimension === dimension);
+    if (listed.length === 0) continue;
+    const others = filter.filter((condition) => condition.dimension !== dimension);
+    const [breakdown] = others.length === 0 && is_present(board, relation)
+      ? await read_breakdowns(queryable, board, days, window, listed)
+      : await read_states_breakdowns(queryable, board, relation, others, window, days, listed);
+    if (breakdown !== undefined) crossed.set(dimension, breakdown);
+  }
+  return crossed;
 }
 
 /**

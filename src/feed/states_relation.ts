@@ -15,6 +15,10 @@ export interface StatesRelation {
 /** All states as they stand. */
 export const present_states = (board: DomainBoard): StatesRelation => ({ sql: board.tables.states, values: [] });
 
+/** Whether these are all states as they stand, which the cells know too. */
+export const is_present = (board: DomainBoard, relation: StatesRelation): boolean =>
+  relation.sql === board.tables.states;
+
 /** The parameters of a statement that is being written. */
 export class Parameters {
   readonly values: Value[];

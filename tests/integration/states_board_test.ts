@@ -101,6 +101,19 @@ tacho_test({
             const wanted = oracle_board(trips.values(), conditions, window, window.grain, LOCAL_DAY);
             const keys = new Map([...wanted.keys].map(([dimension, rows]) => [dimension, greatest(rows)]));
             assert.deepEqual(await computed(database, conditions, window), { ...wanted, keys });
+            const { breakdowns } = await database.transaction((tx) =>
+              read_states_board(tx, trips_board, present_states(trips_board), conditions, window, DAYS)
+            );
+            for (const { dimension, rows } of breakdowns) {
+              // Its own condition does not count, but for drivers, which no cells know by windows.
+              const others = conditions.filter((condition) => condition.dimension !== dimension);
+              const counted = dimension === "driver" ? conditions : others;
+              const all = oracle_board(trips.values(), counted, window, window.grain, LOCAL_DAY).keys.get(dimension)!;
+              assert.deepEqual(
+                rows.map(({ key, trips }) => [key, trips]),
+                greatest(all).map(({ key, count }) => [key, Number(count)]),
+              );
+            }
           }
         });
       }),
