@@ -48,9 +48,10 @@ export class BoardReader {
     return this.#hinted || now_ms - this.#last_started_ms >= IDLE_GAP_MS;
   }
 
-  /** Drops the newest reading: nobody watches, it would grow stale. */
+  /** Drops the newest reading: nobody watches, it would grow stale. Who comes next does not wait for the rest that it earned. */
   forget(): void {
     this.#last = null;
+    if (this.#failures === 0) this.#next_ms = Math.min(this.#next_ms, this.#last_started_ms + LEAST_GAP_MS);
   }
 
   /** Reads what the watched views need; gives null when the database failed. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { trips_board } from "../../src/domains/trips/board.ts";
 import { read_boards } from "../../src/feed/mod.ts";
+import { BoardReader } from "../../src/feed/reader.ts";
 import { type View, view_key, window_at } from "../../src/feed/view.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import { put_cell, put_cells, put_trip, put_whole } from "../support/board_rows.ts";
@@ -147,3 +148,22 @@ database_test("nothing is read anew while the log stands and no window slides", 
   assert.equal(moved.position, 2);
   assert.deepEqual([...moved.recorded_ms.keys()], [1]);
 });
+
+database_test(
+  "who comes when nobody watches does not wait for the rest that a slow reading earned",
+  async (database) => {
+    // Every look at the clock finds it so much later: the reading takes a second.
+    let now_ms = NOW_MS;
+    const clock = { now_ms: () => now_ms += 1_000 };
+    const source = { database, board: trips_board, days: UTC };
+    const reader = new BoardReader(source, clock, { log: () => {} }, () => 0);
+    assert.ok(await reader.read(windows, []) !== null);
+    const started_ms = NOW_MS + 1_000, ended_ms = NOW_MS + 2_000;
+    reader.hint();
+    assert.equal(reader.due(ended_ms + 4_999), false);
+    assert.equal(reader.due(ended_ms + 5_000), true);
+    reader.forget();
+    assert.equal(reader.due(started_ms + 249), false);
+    assert.equal(reader.due(started_ms + 250), true);
+  },
+);
