@@ -1,4 +1,4 @@
-import { type Database, plain_array, type Queryable } from "../database/mod.ts";
+import { type Database, plain_array, type Queryable, snapshot } from "../database/mod.ts";
 import type { DomainBoard } from "./domain_board.ts";
 import { type Head, read_head } from "../event_log/mod.ts";
 import type { Days } from "../kpi/mod.ts";
@@ -49,8 +49,7 @@ export async function read_boards(
   if (current && answered.every(({ key, watched }) => fresh(last, key, watched) !== null)) {
     return last;
   }
-  return await source.database.transaction(async (transaction) => {
-    await transaction.execute("set transaction isolation level repeatable read, read only");
+  return await snapshot(source.database, async (transaction) => {
     const seen = await read_head(transaction);
     const kept = last !== null && is_current(last, seen) ? last : null;
     const newest_s = seen.watermark_us === null ? null : seen.watermark_us / 1e6;
