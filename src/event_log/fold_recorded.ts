@@ -1,4 +1,4 @@
-import { type Domain, parse_json, type Validation } from "../domains/mod.ts";
+import { type Domain, type DomainEvent, parse_json, type Validation } from "../domains/mod.ts";
 import type { RecordedEvent } from "./read.ts";
 
 /** What folding recorded events takes: the order they are folded in, and what a stored one says. Pure. */
@@ -13,4 +13,30 @@ export function recorded_payload<Payload>(
   event: Pick<RecordedEvent, "type" | "schema_version" | "data">,
 ): Validation<Payload> {
   return domain.parse(event.type, event.schema_version, parse_json(event.data) as Record<string, unknown>);
+}
+
+/** What recorded events of one stream fold to, and the last of them in order of (time, event id); null of none. */
+export type RecordedFold<State> =
+  | { readonly ok: true; readonly state: State; readonly last: RecordedEvent | null }
+  /** Which event the domain refuses by now, and why. */
+  | { readonly ok: false; readonly fault: string };
+
+/**
+ * Folds recorded events of one stream, in order of (time, event id).
+ * @param events in any order
+ */
+export function fold_recorded<Payload, State>(
+  domain: Pick<Domain<Payload, State>, "parse" | "initial" | "fold">,
+  events: readonly RecordedEvent[],
+): RecordedFold<State> {
+  const sorted = events.toSorted((a, b) =>
+    comes_after(a.occurred_at_us, a.event_id, b.occurred_at_us, b.event_id) ? 1 : -1
+  );
+  let state = domain.initial;
+  for (const event of sorted) {
+    const payload = recorded_payload(domain, event);
+    if (!payload.ok) return { ok: false, fault: `event ${event.position} is refused today: ${payload.fault.detail}` };
+    state = domain.fold(state, { ...event, payload: payload.value, attributes: null } satisfies DomainEvent<Payload>);
+  }
+  return { ok: true, state, last: sorted.at(-1) ?? null };
 }

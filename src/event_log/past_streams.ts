@@ -1,6 +1,6 @@
 import type { Queryable } from "../database/mod.ts";
-import type { Domain, DomainEvent } from "../domains/mod.ts";
-import { comes_after, recorded_payload } from "./fold_recorded.ts";
+import type { Domain } from "../domains/mod.ts";
+import { fold_recorded } from "./fold_recorded.ts";
 import { read_at, type RecordedEvent } from "./read.ts";
 
 /** Streams as they stood at a position of the log. */
@@ -105,18 +105,9 @@ function* pages_of(streams: readonly Changed[]): Iterable<Changed[]> {
 function fold_past<Payload, State>(
   domain: Domain<Payload, State>,
   stream_id: string,
-  events: RecordedEvent[],
+  events: readonly RecordedEvent[],
 ): PastStream<State> {
-  events.sort((a, b) => comes_after(a.occurred_at_us, a.event_id, b.occurred_at_us, b.event_id) ? 1 : -1);
-  let state = domain.initial;
-  for (const event of events) {
-    const payload = recorded_payload(domain, event);
-    if (!payload.ok) {
-      throw new Error(
-        `fold stream ${JSON.stringify(stream_id)}: event ${event.position} is refused today: ${payload.fault.detail}`,
-      );
-    }
-    state = domain.fold(state, { ...event, payload: payload.value, attributes: null } satisfies DomainEvent<Payload>);
-  }
-  return { stream_id, state, last_us: events.at(-1)?.occurred_at_us ?? 0 };
+  const folded = fold_recorded(domain, events);
+  if (!folded.ok) throw new Error(`fold stream ${JSON.stringify(stream_id)}: ${folded.fault}`);
+  return { stream_id, state: folded.state, last_us: folded.last?.occurred_at_us ?? 0 };
 }

@@ -1,12 +1,11 @@
 import type { Snapshot } from "../database/mod.ts";
 import type { Domain, StateRow } from "../domains/mod.ts";
 import {
-  comes_after,
   Faults,
+  fold_recorded,
   hash_event_id,
   type Head,
   read_at,
-  recorded_payload,
   type RecordedEvent,
   type StreamRow,
   StreamStates,
@@ -129,14 +128,10 @@ function fold_events<Payload, State>(
     events.push(event);
   }
   if (stream.revision !== events.length) return faulty(`revision ${stream.revision}, its events are ${events.length}`);
-  events.sort((a, b) => comes_after(a.occurred_at_us, a.event_id, b.occurred_at_us, b.event_id) ? 1 : -1);
-  let state = domain.initial;
-  for (const event of events) {
-    const parsed = recorded_payload(domain, event);
-    if (!parsed.ok) return faulty(`event ${event.position} is refused today: ${parsed.fault.detail}`);
-    state = domain.fold(state, { ...event, payload: parsed.value, attributes: null });
-  }
-  const { occurred_at_us, event_id } = events.at(-1)!;
+  const folded = fold_recorded(domain, events);
+  if (!folded.ok) return faulty(folded.fault);
+  const { state, last } = folded;
+  const { occurred_at_us, event_id } = last!;
   const misdated = stream.last_us === occurred_at_us && stream.last_event_id === event_id
     ? null
     : `its last event is ${JSON.stringify(stream.last_event_id)} at ${format_time(stream.last_us)}, ` +
