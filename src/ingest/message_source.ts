@@ -23,8 +23,10 @@ export interface SourceMessage {
   readonly value: Uint8Array | null;
   /** Header values as bytes; a repeated header keeps its last value. Empty when none. */
   readonly headers: Readonly<Record<string, Uint8Array>>;
-  /** The broker's time of the message, milliseconds since the Unix epoch. */
+  /** The time of the message, milliseconds since the Unix epoch: the producer's, unless `timestamp_is_brokers`. */
   readonly timestamp_ms: number;
+  /** Whether the broker set the time when it took the message (LogAppendTime). Absent where that is not known. */
+  readonly timestamp_is_brokers?: boolean;
 }
 
 /** A run of messages of one partition. May be empty when the offsets held only control records. */

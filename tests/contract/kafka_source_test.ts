@@ -130,6 +130,36 @@ kafka_test("a message of 10 MB passes alone, and the bound holds", async (broker
   for (const lengths of taken) assert.ok(lengths.length === 1 || !lengths.includes(10 << 20), `together: ${lengths}`);
 });
 
+kafka_test("tells whether the broker set a message's time", async (brokers, name) => {
+  const topics = ["CreateTime", "LogAppendTime"].map((type) => ({ type, topic: `${name}_${type}` }));
+  const client = new KafkaClient(options_of(brokers, name));
+  const admin = client.admin();
+  await admin.connect();
+  await admin.createTopics({
+    topics: topics.map(({ type, topic }) => ({
+      topic,
+      numPartitions: 1,
+      configEntries: [{ name: "message.timestamp.type", value: type }],
+    })),
+    waitForLeaders: true,
+  });
+  await admin.disconnect().finally(() => client.cut());
+  const producer = await open_kafka_producer(options_of(brokers, name));
+  for (const { topic } of topics) {
+    await producer.send(topic, [{ key: null, value: bytes_of("x"), timestamp_ms: 1_000 }]);
+  }
+  await producer.close();
+  const options = { ...options_of(brokers, ""), topics: topics.map(({ topic }) => topic) };
+  const source = new KafkaSource(options, system_clock, QUICK);
+  await source.open(new TestBook(), never);
+  const read = await new SourceReader(source, null).read(2);
+  await source.close();
+  for (const { topic, timestamp_ms, timestamp_is_brokers } of read) {
+    assert.equal(timestamp_is_brokers, topic === topics[1]!.topic, topic);
+    assert.equal(timestamp_ms === 1_000, !timestamp_is_brokers, topic);
+  }
+});
+
 kafka_test("passes over what transactions leave in the log, up to its very end", async (brokers, topic) => {
   const options = options_of(brokers, topic);
   await produce(options, ["first"]);

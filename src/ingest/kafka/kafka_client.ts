@@ -157,6 +157,18 @@ export function fetched_offset(batch: Batch): number {
   return offset;
 }
 
+/**
+ * Whether a message's time is the broker's (LogAppendTime, bit 3 of its record batch's attributes); kafkajs's types leave
+ * out what it knows of the batch. False for message sets of before Kafka 0.11, which it tells nothing of.
+ */
+export function timestamp_is_brokers(message: KafkaMessage): boolean {
+  const { batchContext } = message as KafkaMessage & { readonly batchContext?: { readonly timestampType?: number } };
+  return batchContext?.timestampType === LOG_APPEND_TIME;
+}
+
+/** kafkajs's number for it. */
+const LOG_APPEND_TIME = 1;
+
 function kafkajs_login(login: KafkaLogin): SASLOptions {
   const { mechanism, username, password } = login;
   return { mechanism, username, password } as SASLOptions;

@@ -1,4 +1,4 @@
-import type { KafkaMessage } from "./kafka_client.ts";
+import { type KafkaMessage, timestamp_is_brokers } from "./kafka_client.ts";
 import { type Amount, message_bytes } from "../message_buffer.ts";
 import type { SourceBatch, SourceMessage } from "../message_source.ts";
 
@@ -55,6 +55,7 @@ function source_message(message: KafkaMessage): SourceMessage {
     value: message.value,
     headers: source_headers(message.headers),
     timestamp_ms: Math.min(Math.max(Number(message.timestamp), -GREATEST_TIMESTAMP_MS), GREATEST_TIMESTAMP_MS),
+    timestamp_is_brokers: timestamp_is_brokers(message),
   };
 }
 
