@@ -259,6 +259,41 @@ loop_test("quarantine spread over more than a minute does not stop ingest", asyn
   assert.deepEqual(await differences(database, partitions), []);
 });
 
+loop_test(
+  "what is planned on events of the batch under way waits for their positions: nothing fails, nothing begins anew",
+  async (database, keep) => {
+    const released = Promise.withResolvers<void>();
+    let commits = 0;
+    const watched = new WatchedDatabase(database, async (place) => {
+      if (place === "commit" && ++commits === 1) await released.promise;
+    });
+    const completed = { type: "trip.completed", trip_id: "T-1", fare: "5.00" };
+    const partitions = places([
+      { ...completed, event_id: "e-1", occurred_at: "2026-03-01T10:20:00Z" },
+      // Before what is being appended, and the same again: both need that event.
+      { type: "trip.started", trip_id: "T-1", event_id: "e-0", occurred_at: "2026-03-01T10:00:00Z" },
+      { ...completed, event_id: "e-1", occurred_at: "2026-03-01T10:20:00Z" },
+    ]);
+    let parsed = 0;
+    const domain = {
+      ...TEST_DOMAIN,
+      parse: ((...args) => {
+        parsed++;
+        return TEST_DOMAIN.parse(...args);
+      }) satisfies typeof TEST_DOMAIN.parse,
+    };
+    const source = new MemorySource("trips", partitions);
+    const running = keep(start_ingest(watched, source, { batch_messages: 1, domain }));
+    await until("the start is being planned while the completion is being appended", () => parsed === 2);
+    released.resolve();
+    await running.caught_up();
+    await running.stop();
+    assert.deepEqual(running.lines.filter(([level]) => level === "error" || level === "warn"), []);
+    assert.equal(source.rewinds, 0);
+    assert.deepEqual(await differences(database, partitions), []);
+  },
+);
+
 loop_test("an abort finishes the transaction under way and begins no other", async (database, keep) => {
   const reached = Promise.withResolvers<void>(), released = Promise.withResolvers<void>();
   const seen: Place[] = [];

@@ -128,3 +128,21 @@ Deno.test("a gap is crossed when its cursor was moved back, beyond it or to anot
   known = [];
   assert.equal(await cursors.moved_across(other), true, "nothing was ever committed from the cluster before");
 });
+
+Deno.test("reset forgets the cursors that the database does not have", () => {
+  const cursors = new Cursors();
+  cursors.reset([cursor(0, 5), cursor(1, 2)]);
+  cursors.reset([cursor(1, 2)]);
+  assert.deepEqual([cursors.get("t", 0), cursors.get("t", 1)], [null, 2]);
+});
+
+Deno.test("another partition or topic that moved does not cross a gap; nor does a cursor at 0 that was never read", async () => {
+  let known = [{ ...cursor(0, 40), topic: "s" }, cursor(1, 40)];
+  const cursors = new Cursors(() => Promise.resolve(known));
+  const gap = { kind: "retention", topic: "t", partition: 0, cursor: 10, first_available: 20, end: 30 } as const;
+  cursors.reset([cursor(0, 10)]);
+  assert.equal(await cursors.moved_across(gap), false);
+  known = [cursor(0, 0)];
+  cursors.reset([]);
+  assert.equal(await cursors.moved_across({ ...gap, cursor: 0 }), false);
+});

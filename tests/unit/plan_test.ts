@@ -131,6 +131,28 @@ Deno.test("the same event again is a duplicate; the same id with other content i
   assert.match(fault!.detail, /"a" of "T" is in the log with other content/);
 });
 
+Deno.test("a plan says of each message what became of it, where a duplicate's earlier event lies, and how far event time came", () => {
+  const [requested, started] = whole_trip("T");
+  const log = new MemoryLog();
+  const first = log.plan(messages_of([requested, requested, { ...requested, city: "x" }, "bad", started]));
+  assert.deepEqual(first.outcomes, ["admitted", "duplicate", "quarantined", "quarantined", "admitted"]);
+  assert.deepEqual(first.earlier, [{ ordinal: 1 }]);
+  assert.equal(first.watermark_us, Date.parse(String(started!.occurred_at)) * 1000);
+  const second = log.plan(messages_of([started, requested]));
+  assert.deepEqual(second.outcomes, ["duplicate", "duplicate"]);
+  assert.deepEqual(second.earlier, [{ position: 2 }, { position: 1 }]);
+  assert.deepEqual(second.streams, [], "nothing of the stream changes");
+  assert.equal(second.watermark_us, first.watermark_us, "an event of before does not take it back");
+});
+
+Deno.test("a stream that needs a stored event which is refused by now is not folded without it", () => {
+  const [requested, started] = whole_trip("T");
+  const log = new MemoryLog();
+  log.plan(messages_of([started]));
+  log.events.set(1, { ...log.events.get(1)!, data: '{"pickup_lat":"north"}' });
+  assert.throws(() => log.plan(messages_of([requested])), /fold stream "T": stored event 1 is refused/);
+});
+
 Deno.test(`a stream takes ${MAX_STREAM_EVENTS} events; the next is set aside, a duplicate of one is still a duplicate`, () => {
   const events = Array.from({ length: MAX_STREAM_EVENTS + 1 }, (_, n) => ({
     type: "trip.requested",

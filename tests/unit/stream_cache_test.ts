@@ -55,6 +55,22 @@ Deno.test("positions of a batch that is settled after the next one was planned o
   assert.deepEqual(cache.get("A")!.positions, [7, 8, 21, 23, 26]);
 });
 
+Deno.test("hashes of all its events stay beside their positions, whatever batch they came with: duplicates are known by them", () => {
+  const cache = new StreamCache<string>(10);
+  cache.take([change("A", 2, [1])], new Map([["A", stored([7, 8])]]));
+  assert.deepEqual(cache.get("A")!.hashes, [7, 8, 100]);
+  cache.take([change("A", 3, [2, 5])], new Map([["A", cache.get("A")!]]));
+  assert.deepEqual(cache.get("A")!.hashes, [7, 8, 100, 200, 500]);
+});
+
+Deno.test("a stream that changes was used: those that did not go first", () => {
+  const cache = new StreamCache<string>(2);
+  cache.take([change("A", 0, [1]), change("B", 0, [2])], new Map());
+  cache.take([change("A", 1, [1])], new Map([["A", stored([1])]]));
+  cache.take([change("C", 0, [3])], new Map());
+  assert.deepEqual(["A", "B", "C"].map((id) => cache.get(id) !== undefined), [true, false, true]);
+});
+
 Deno.test("it is bounded: the least recently used go first, and settling one that is gone is nothing", () => {
   const cache = new StreamCache<string>(2);
   cache.take([change("A", 0, [1]), change("B", 0, [2])], new Map());
