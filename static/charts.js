@@ -19,9 +19,9 @@ export function colour(token, alpha = 1) {
   return `rgba(${r}, ${g}, ${b}, ${alpha})`;
 }
 
-/** The size of the type in charts, pixels of the page. */
+/** The size of the type in charts, whole pixels: of "10.998px" uPlot would scale "998px". */
 export function type_px() {
-  return parseFloat(getComputedStyle(probe).fontSize);
+  return Math.round(parseFloat(getComputedStyle(probe).fontSize));
 }
 
 /** Dots of a chart's canvas for a pixel of the page; picture.js draws larger. */
@@ -131,7 +131,7 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
     return [x, split("revenue")[0], running_bar, columns.compared_revenue];
   }
 
-  // A caret under each bucket that was corrected after it had closed.
+  // A caret under each bucket that was corrected.
   function mark_corrected(u, ink) {
     const { ctx, bbox, data: [x] } = u;
     const r = 3.5 * dots_of(u);

@@ -32,7 +32,7 @@ async function drawn_large([options, data], { from_s, to_s }) {
   const large = (thing, ...names) => {
     const lengths = names.filter((name) => thing[name] !== undefined).map((name) => {
       const length = thing[name];
-      if (name === "font") return [name, length.replace(/^[\d.]+/, (px) => px * k)];
+      if (name === "font") return [name, length.replace(/^\d+/, (px) => Math.round(px * k))];
       return [name, Array.isArray(length) ? length.map((part) => part * k) : length * k];
     });
     return { ...thing, ...Object.fromEntries(lengths) };
