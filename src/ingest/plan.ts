@@ -11,7 +11,6 @@ import {
 } from "../event_log/mod.ts";
 import { CellChanges, type Contribution, type Days } from "../kpi/mod.ts";
 import type { Decoded, DecodedEvent } from "./decode.ts";
-import type { SourceMessage } from "./message_source.ts";
 
 /** A stream takes at most this many events; what comes after is quarantined. A real trip has fewer than twenty. */
 export const MAX_STREAM_EVENTS = 1000;
@@ -47,7 +46,7 @@ export interface Plan<State> {
   readonly events: readonly LineOf[];
   readonly streams: readonly StreamChange<State>[];
   readonly changes: CellChanges;
-  /** A message that a mapping made several events of counts as often as it has events; what of it is set aside counts once. */
+  /** A message that a mapping made several events of counts as often as it has events; one that is set aside counts once. */
   readonly messages_read: number;
   readonly duplicates: number;
   /** The earlier event of each duplicate, in the order they were given. */
@@ -120,43 +119,57 @@ export function plan<Payload, State>(
       : new Working(stream_id, before, before.state, before.last_us, before.last_event_id);
   };
 
-  /** A message is set aside once, for the first fault among its events, which follow one another. */
-  let aside: SourceMessage | null = null;
-  const refuse = (item: Decoded<Payload>, stage: QuarantinedMessage["stage"], fault: Fault): void => {
-    outcomes.push("quarantined");
-    if (aside === item.message) return void messages_read--;
-    aside = item.message;
-    quarantined.push(set_aside(item, stage, fault));
-  };
-
-  for (const item of decoded) {
-    const { outcome } = item;
-    if (!("event" in outcome)) {
-      refuse(item, outcome.stage ?? "decode", outcome.fault);
-      continue;
-    }
+  /** What is known of an event before anything of its message is admitted: what refuses it, the earlier event that it repeats, or null: it is new. */
+  const meet = (first: number, at: number): Refused | Earlier | null => {
+    const { outcome } = decoded[at]!;
+    if (!("event" in outcome)) return { stage: outcome.stage ?? "decode", fault: outcome.fault };
     const { event } = outcome;
     let stream = working.get(event.stream_id);
     if (stream === undefined) working.set(event.stream_id, stream = open(event.stream_id));
-    const hash = hash_event_id(event.event_id);
-    const known = earlier_with_id(stream, event, hash, stored);
-    if (known !== null) {
-      if (same_content(event, known)) {
+    const known = earlier_with_id(stream, event, hashes[at - first] = hash_event_id(event.event_id), stored);
+    let of_this_message = 0;
+    for (let i = first; i < at; i++) {
+      const other = decoded[i]!.outcome;
+      if (!("event" in other) || other.event.stream_id !== event.stream_id) continue;
+      if (other.event.event_id === event.event_id) return { stage: "plan", fault: identity_conflict(event) };
+      if (met[i - first] === null) of_this_message++;
+    }
+    if (known !== null) return same_content(event, known) ? known : { stage: "plan", fault: identity_conflict(event) };
+    return stream.revision + of_this_message < MAX_STREAM_EVENTS
+      ? null
+      : { stage: "plan", fault: stream_full(event.stream_id) };
+  };
+
+  /** Of the events of one message, which follow one another: what is known of each, and the hash of its id. */
+  const met: (Refused | Earlier | null)[] = [];
+  const hashes: number[] = [];
+  for (let first = 0, end = 0; first < decoded.length; first = end) {
+    const { message } = decoded[first]!;
+    met.length = 0;
+    let refused: Refused | null = null;
+    for (end = first; end < decoded.length && decoded[end]!.message === message; end++) {
+      const one = meet(first, end);
+      met.push(one);
+      if (refused === null && one !== null && "fault" in one) refused = one;
+    }
+    // A message is admitted or set aside whole, and set aside once: half of a trip would stay in progress for ever.
+    if (refused !== null) {
+      for (let i = first; i < end; i++) outcomes.push("quarantined");
+      messages_read -= end - first - 1;
+      quarantined.push(set_aside(decoded[first]!, refused.stage, refused.fault));
+      continue;
+    }
+    for (let i = first; i < end; i++) {
+      const known = met[i - first] as Earlier | null;
+      if (known === null) {
+        const outcome = decoded[i]!.outcome as DecodedEvent<Payload>;
+        admit(working.get(outcome.event.stream_id)!, outcome, hashes[i - first]!);
+        outcomes.push("admitted");
+      } else {
         outcomes.push("duplicate");
         earlier.push(known.place);
-      } else refuse(item, "plan", identity_conflict(event));
-      continue;
+      }
     }
-    if (stream.revision >= MAX_STREAM_EVENTS) {
-      refuse(item, "plan", {
-        reason: "stream_full",
-        path: null,
-        detail: `expected at most ${MAX_STREAM_EVENTS} events of ${JSON.stringify(event.stream_id)}; it has them`,
-      });
-      continue;
-    }
-    admit(stream, outcome, hash);
-    outcomes.push("admitted");
   }
 
   function admit(stream: Working<Payload, State>, { event, metadata }: DecodedEvent<Payload>, hash: number): void {
@@ -217,13 +230,22 @@ export function plan<Payload, State>(
 /** What makes two events with one id the same event; `data` in canonical form. */
 type Content = Pick<DomainEvent, "type" | "schema_version" | "occurred_at_us" | "data">;
 
+/** An event of the stream that has the id of another one. */
+type Earlier = Content & { readonly place: Place };
+
+/** Why a message is set aside. */
+interface Refused {
+  readonly stage: QuarantinedMessage["stage"];
+  readonly fault: Fault;
+}
+
 /** The event of the stream that has this id already; null when there is none. */
 function earlier_with_id<Payload, State>(
   stream: Working<Payload, State>,
   event: DomainEvent<Payload>,
   hash: number,
   stored: ReadonlyMap<number, RecordedEvent>,
-): Content & { readonly place: Place } | null {
+): Earlier | null {
   for (let i = 0; i < stream.fresh.length; i++) {
     const other = stream.fresh[i]!;
     if (stream.hashes[i] !== hash || other.event_id !== event.event_id) continue;
@@ -246,6 +268,12 @@ function earlier_with_id<Payload, State>(
 const same_content = (a: Content, b: Content): boolean =>
   a.type === b.type && a.schema_version === b.schema_version && a.occurred_at_us === b.occurred_at_us &&
   a.data === b.data;
+
+const stream_full = (stream_id: string): Fault => ({
+  reason: "stream_full",
+  path: null,
+  detail: `expected at most ${MAX_STREAM_EVENTS} events of ${JSON.stringify(stream_id)}; it has them`,
+});
 
 const identity_conflict = (event: DomainEvent<unknown>): Fault => ({
   reason: "identity_conflict",

@@ -9,5 +9,5 @@ export { InFlight } from "./in_flight.ts";
 export { Journal } from "./journal.ts";
 export { Pace, type PaceOptions } from "./pace.ts";
 export { BEFORE_ALL_US, compare_points, type ReplayEvent, type ReplayPoint } from "./replay_event.ts";
-export { RowEvents } from "./row_events.ts";
+export { type RecordReading, RowEvents } from "./row_events.ts";
 export { changed_since, input_files, type InputFile, ReplayRunning, type ReplayState, Workspace } from "./workspace.ts";

@@ -1,7 +1,19 @@
 import type { FileRow } from "../files/mod.ts";
+import type { Validation } from "../domains/mod.ts";
 import { parse_time } from "../kpi/mod.ts";
-import type { BareEvent, Mapping, SourceRecord } from "../mapping/mod.ts";
+import type { BareEvent, SourceRecord } from "../mapping/mod.ts";
 import { BEFORE_ALL_US, type ReplayEvent } from "./replay_event.ts";
+
+/** How the records of a file become events. */
+export interface RecordReading {
+  /** The name of the mapping, or of what goes as it stands. */
+  readonly name: string;
+  /**
+   * The events of the record on a line, or why it is refused. Each of them travels by itself, the first long before the last: a record
+   * has to be refused here if any of them would be on arrival.
+   */
+  readonly events_of: (record: SourceRecord, line: number) => Validation<readonly BareEvent[]>;
+}
 
 /** Turns the rows of one file, in their order, into what is sent for them. */
 export class RowEvents {
@@ -13,7 +25,7 @@ export class RowEvents {
    */
   constructor(
     readonly file: number,
-    readonly mapping: Mapping,
+    readonly reading: RecordReading,
     readonly text_of: (record: SourceRecord) => string,
   ) {}
 
@@ -21,7 +33,7 @@ export class RowEvents {
   of(row: FileRow): ReplayEvent[] {
     const { line } = row;
     if (row.record === null) return [this.#bad(line, "", row.text, row.fault)];
-    const mapped = this.mapping.map(row.record);
+    const mapped = this.reading.events_of(row.record, line);
     if (!mapped.ok) {
       const { trip_id } = row.record;
       return [this.#bad(line, typeof trip_id === "string" ? trip_id : "", this.text_of(row.record), mapped.fault)];

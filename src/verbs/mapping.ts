@@ -1,11 +1,8 @@
 import { canonical_json, type Fault } from "../domains/mod.ts";
-import { trips_domain } from "../domains/trips/mod.ts";
 import { type FileRow, open_record_file } from "../files/mod.ts";
-import { decode_record } from "../ingest/mod.ts";
 import { detect, field_of, index_lookup, type Lookup, type MappingForm, type SourceRecord } from "../mapping/mod.ts";
-import { system_clock } from "../runtime/mod.ts";
 import { builtin_mappings, definition_of, mapping_of } from "./mappings.ts";
-import { decode_limits } from "./open.ts";
+import { record_reading } from "./replay_mapping.ts";
 import { type Shell, UsageError } from "./shell.ts";
 
 /** `tacho mapping list`: the built-in mappings, with the fields by which each knows its records. */
@@ -53,24 +50,20 @@ export async function mapping_check_verb(
   const business_zone = config.time_zone;
   const form = name_or_file === undefined ? await detected(options.sample, business_zone) : definition_of(name_or_file);
   const mapping = mapping_of(form, { business_zone, lookups: await read_lookups(form, options.lookup) });
-  const domain = trips_domain({ currency: config.currency });
-  const limits = decode_limits(config);
+  const reading = record_reading(mapping, config);
   let rows = 0, faulty = 0;
   const made: Record<string, number> = {};
   for await (const { line, ...row } of rows_of(options.sample)) {
     if (rows >= (options.first ?? Infinity)) break;
     signal.throwIfAborted();
     rows++;
-    const taken = { offset: line, timestamp_ms: system_clock.now_ms() };
-    const decoded = row.record === null
-      ? { ok: false as const, fault: row.fault }
-      : decode_record(domain, limits, "sample", 0, taken, mapping, row.record);
-    if (decoded.ok) {
-      for (const { decoded: { event } } of decoded.value) made[event.type] = (made[event.type] ?? 0) + 1;
-      console.log(`{"row":${rows},"events":[${decoded.value.map(({ bare }) => canonical_json(bare)).join(",")}]}`);
+    const events = row.record === null ? { ok: false as const, fault: row.fault } : reading.events_of(row.record, line);
+    if (events.ok) {
+      for (const { type } of events.value) made[String(type)] = (made[String(type)] ?? 0) + 1;
+      console.log(`{"row":${rows},"events":[${events.value.map((event) => canonical_json(event)).join(",")}]}`);
     } else {
       faulty++;
-      console.log(`{"row":${rows},"fault":${fault_json(decoded.fault, row.record ?? {})}}`);
+      console.log(`{"row":${rows},"fault":${fault_json(events.fault, row.record ?? {})}}`);
     }
   }
   const events = Object.entries(made).map(([type, count]) => `${count} ${type}`).join(", ");

@@ -1,18 +1,19 @@
 import { open_record_file, type RecordFile } from "../files/mod.ts";
-import type { Mapping, SourceRecord } from "../mapping/mod.ts";
+import type { SourceRecord } from "../mapping/mod.ts";
 import {
   changed_since,
   compare_points,
   EventSort,
   input_files,
   Journal,
+  type RecordReading,
   type ReplayState,
   RowEvents,
   Workspace,
 } from "../replay/mod.ts";
 import { system_clock } from "../runtime/mod.ts";
 import { ProgressLine } from "./progress_line.ts";
-import { detected_mapping, is_builtin, lookup_of, named_mapping, read_lookups } from "./replay_mapping.ts";
+import { detected_reading, is_builtin, lookup_of, named_reading, read_lookups } from "./replay_mapping.ts";
 import { send_replay, type SendOptions } from "./replay_send.ts";
 import { into_log, into_topic, require_place } from "./replay_sink.ts";
 import { type Shell, UsageError, VERSION } from "./shell.ts";
@@ -28,11 +29,11 @@ export interface ReplayOptions extends SendOptions {
   readonly resume: boolean;
 }
 
-/** A file with the mapping of its records. */
+/** A file with how its records become events. */
 interface MappedFile {
   readonly index: number;
   readonly file: RecordFile;
-  readonly mapping: Mapping;
+  readonly reading: RecordReading;
 }
 
 /** Rows of a file that its mapping is chosen by. */
@@ -81,15 +82,15 @@ async function mapped_files(shell: Shell, paths: readonly string[], options: Rep
   const { config, logger, signal } = shell;
   const lookups = await read_lookups(options.lookup.map(lookup_of));
   const context = { business_zone: options.zone ?? config.time_zone, lookups };
-  const named = options.mapping === undefined ? null : named_mapping(options.mapping, context);
+  const named = options.mapping === undefined ? null : named_reading(options.mapping, config, context);
   const files: MappedFile[] = [];
   for (const [index, path] of paths.entries()) {
     const file = await open_record_file(path);
     const { format, gzip, told_by } = file;
-    const mapping = named ?? detected_mapping(path, await first_records(file, signal), context);
+    const reading = named ?? detected_reading(path, await first_records(file, signal), config, context);
     const chosen_by = named === null ? "columns" : "--mapping";
-    logger.log("info", "file", { path, format, told_by, gzip: gzip || null, mapping: mapping.name, chosen_by });
-    files.push({ index, file, mapping });
+    logger.log("info", "file", { path, format, told_by, gzip: gzip || null, mapping: reading.name, chosen_by });
+    files.push({ index, file, reading });
   }
   return files;
 }
@@ -136,9 +137,9 @@ async function read_files(
   sort: EventSort,
 ): Promise<void> {
   const point = stopped?.point ?? null;
-  for (const { index, file, mapping } of files) {
+  for (const { index, file, reading } of files) {
     const progress = new ProgressLine(`read ${file.path}`, null, system_clock.now_ms);
-    const events = new RowEvents(index, mapping, file.text_of);
+    const events = new RowEvents(index, reading, file.text_of);
     let left = first;
     try {
       for await (const { rows, share } of file.rows()) {

@@ -1,13 +1,18 @@
+import { trips_domain } from "../domains/trips/mod.ts";
 import { open_record_file } from "../files/mod.ts";
+import { decode_record } from "../ingest/mod.ts";
 import {
+  type DeclaredMapping,
   detect,
   index_lookup,
   type Lookup,
-  type Mapping,
   type MappingContext,
   type SourceRecord,
 } from "../mapping/mod.ts";
+import type { RecordReading } from "../replay/mod.ts";
+import { type Config, system_clock } from "../runtime/mod.ts";
 import { builtin_mappings, definition_of, mapping_of } from "./mappings.ts";
+import { decode_limits } from "./open.ts";
 import { UsageError } from "./shell.ts";
 
 /** A table that mappings enrich records from, as the command line names it. */
@@ -52,7 +57,7 @@ export async function read_lookups(files: readonly LookupFile[]): Promise<Readon
 }
 
 /** Records that are trip events already, bare or as CloudEvents: they go as they stand. */
-const TRIP_EVENT: Mapping = { name: "trip_event", map: (record) => ({ ok: true, value: [record] }) };
+const TRIP_EVENT: RecordReading = { name: "trip_event", events_of: (record) => ({ ok: true, value: [record] }) };
 const is_trip_event = (record: SourceRecord): boolean =>
   ["specversion", "event_id"].some((name) => Object.hasOwn(record, name)) && Object.hasOwn(record, "type");
 
@@ -60,15 +65,47 @@ const is_trip_event = (record: SourceRecord): boolean =>
 export const is_builtin = (name: string): boolean =>
   name === TRIP_EVENT.name || builtin_mappings().some((each) => each.name === name);
 
-/** The mapping that is named: a built-in one, or a file with its definition. Throws UsageError and InvalidMapping. */
-export const named_mapping = (name: string, context: MappingContext): Mapping =>
-  name === TRIP_EVENT.name ? TRIP_EVENT : mapping_of(definition_of(name), context);
+/** The reading of what is named: a built-in mapping, or a file with a definition. Throws UsageError and InvalidMapping. */
+export const named_reading = (name: string, config: Config, context: MappingContext): RecordReading =>
+  name === TRIP_EVENT.name ? TRIP_EVENT : record_reading(mapping_of(definition_of(name), context), config);
 
-/** The built-in mapping that records look made for, by their columns and values. Throws UsageError. */
-export function detected_mapping(path: string, sample: readonly SourceRecord[], context: MappingContext): Mapping {
+/** The reading by the built-in mapping that records look made for, by their columns and values. Throws UsageError. */
+export function detected_reading(
+  path: string,
+  sample: readonly SourceRecord[],
+  config: Config,
+  context: MappingContext,
+): RecordReading {
   // Without records there is nothing to map, only faults to tell.
   if (sample.every(is_trip_event)) return TRIP_EVENT;
   const found = detect(builtin_mappings(), sample, context);
   if (!found.ok) throw new UsageError(`replay: ${JSON.stringify(path)}: ${found.fault.detail}`);
-  return mapping_of(found.value.form, context);
+  return record_reading(mapping_of(found.value.form, context), config);
+}
+
+/** What an event's JSON may have beyond its data: ids, type and time, escaped. */
+const ENVELOPE_CHARACTERS = 8_000;
+
+/** Records through a mapping, each with all that decoding asks of its events by now: the time of reading is the broker's. */
+export function record_reading(mapping: DeclaredMapping, config: Config): RecordReading {
+  const domain = trips_domain({ currency: config.currency });
+  const limits = decode_limits(config);
+  const encoder = new TextEncoder();
+  return {
+    name: mapping.name,
+    events_of: (record, line) => {
+      const taken = { offset: line, timestamp_ms: system_clock.now_ms() };
+      const events = decode_record(domain, limits, "replay", 0, taken, mapping, record);
+      if (!events.ok) return events;
+      for (const { bare, decoded } of events.value) {
+        // A character of data comes to three bytes at most.
+        if (decoded.event.data.length * 3 + ENVELOPE_CHARACTERS <= limits.max_message_bytes) continue;
+        const size = encoder.encode(JSON.stringify(bare)).length;
+        if (size <= limits.max_message_bytes) continue;
+        const detail = `expected events of at most ${limits.max_message_bytes} bytes, got ${size} of ${bare.type}`;
+        return { ok: false, fault: { reason: "too_large", path: null, detail } };
+      }
+      return { ok: true, value: events.value.map(({ bare }) => bare) };
+    },
+  };
 }

@@ -139,6 +139,29 @@ Deno.test("mapped messages: what the plan sets aside of one message is one row, 
     [1, "identity_conflict", true],
     [2, "identity_conflict", true],
   ]);
-  const one = plan_of(decode("own", own("e"), own("f", { city: "Rome" })));
-  assert.deepEqual([one.messages_read, one.admitted, one.quarantined.length], [4, 3, 1]);
+});
+
+Deno.test("mapped messages: what the plan refuses one event of is set aside whole, and leaves the trip as it was", () => {
+  const ride = (start_id: string, end_id: string, fare: number) => ({
+    id: "T",
+    start_id,
+    end_id,
+    at: "2026-03-01T09:00:00Z",
+    end: "2026-03-01T10:00:00Z",
+    fare,
+  });
+  // The start is new, the end is in the log with another fare; so the other way round; both have one id.
+  for (const refused of [ride("s2", "e", 2), { ...ride("s", "e2", 1), city: "Rome" }, ride("x", "x", 1)]) {
+    const { messages_read, admitted, duplicates, quarantined } = plan_of(decode("own", ride("s", "e", 1), refused));
+    assert.deepEqual([messages_read, admitted, duplicates], [3, 2, 0]);
+    assert.deepEqual(quarantined.map(({ offset, reason, stage }) => [offset, reason, stage]), [
+      [1, "identity_conflict", "plan"],
+    ]);
+  }
+  // An odd event comes first, so that there is room for one of the last two.
+  const odd = { ...decode("own", ride("s", "e", 1))[0]!, message: message(1_000, {}) };
+  const pairs = Array.from({ length: 500 }, (_, i) => ride(`s${i}`, `e${i}`, 1));
+  const full = plan_of([odd, ...decode("own", ...pairs)]);
+  assert.deepEqual([full.admitted, full.messages_read], [999, 1_000]);
+  assert.deepEqual(full.quarantined.map(({ offset, reason }) => [offset, reason]), [[499, "stream_full"]]);
 });
