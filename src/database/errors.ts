@@ -34,13 +34,23 @@ export function violated_constraint(error: unknown): string | null {
 }
 
 /**
- * Whether an error means that the database cannot be worked with now (retry for ever), not that a record is bad.
- * What the server says is an outage unless its SQLSTATE blames the data: a missing table or right is nobody's message's fault.
+ * Whether the database failed for a reason that no record is to blame for. What the server says blames none unless its SQLSTATE is one of
+ * data: a missing table or right is nobody's message's fault.
  */
-export function is_outage(error: unknown): boolean {
+export function blames_no_data(error: unknown): boolean {
   if (error instanceof DatabaseUnreachable) return true;
   const state = sqlstate(error);
   return state !== null && !DATA_STATES.test(state);
+}
+
+/** Whether the database refused to take a batch because this program writes for another schema: that stays so, another program is needed. */
+export function is_other_schema(error: unknown): boolean {
+  return sqlstate(error) === "TA002";
+}
+
+/** Whether an error means that the database cannot be worked with now (retry for ever), not that a record is bad or the program too old. */
+export function is_outage(error: unknown): boolean {
+  return blames_no_data(error) && !is_other_schema(error);
 }
 
 /** Whether a statement was ended because it took longer than it may. */

@@ -1,11 +1,17 @@
 import { createHash } from "node:crypto";
 import type { Database } from "./database.ts";
-import { type Migration, MIGRATIONS } from "./migrations.ts";
+import { type Migration, MIGRATIONS, NUMBERED_FROM, SCHEMA_NUMBER } from "./migrations.ts";
 
 /** Migrations cannot be applied: the database is newer than the program, or an applied migration was changed. */
 export class MigrationError extends Error {
   override readonly name = "MigrationError";
 }
+
+/** The database is at a schema that only a newer program writes for. */
+export const outdated = (schema_number: number): MigrationError =>
+  new MigrationError(
+    `this program writes for schema ${SCHEMA_NUMBER}, the database is at ${schema_number}: start the newer program`,
+  );
 
 /** Any 64-bit number: all tachos agree on it. */
 const ADVISORY_LOCK = "727374121";
@@ -62,6 +68,10 @@ export function migrate(database: Database, migrations: readonly Migration[] = M
         migration.name,
         checksum(migration),
       ]);
+    }
+    // Programs that write for less are refused from here on, whatever the migrations changed.
+    if (missing.length > 0 && newest >= NUMBERED_FROM) {
+      await tx.query("update log_head set schema_number = greatest(schema_number, $1)", [newest]);
     }
     return missing;
   });

@@ -6,6 +6,7 @@ import pickup_h3 from "../../migrations/0005_pickup_h3.sql" with { type: "text" 
 import batch_watermarks from "../../migrations/0006_batch_watermarks.sql" with { type: "text" };
 import sketches from "../../migrations/0007_sketches.sql" with { type: "text" };
 import states_boards from "../../migrations/0008_states_boards.sql" with { type: "text" };
+import writers_schema from "../../migrations/0009_writers_schema.sql" with { type: "text" };
 
 /** A migration: forward only, one purpose. */
 export interface Migration {
@@ -24,4 +25,11 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 6, name: "batch_watermarks", sql: batch_watermarks },
   { version: 7, name: "sketches", sql: sketches },
   { version: 8, name: "states_boards", sql: states_boards },
+  { version: 9, name: "writers_schema", sql: writers_schema },
 ];
+
+/** From this one on the head of the log has the number of its schema. */
+export const NUMBERED_FROM = 9;
+
+/** The schema that this program writes for: the number of its newest migration. */
+export const SCHEMA_NUMBER: number = MIGRATIONS.at(-1)!.version;

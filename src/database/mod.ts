@@ -6,7 +6,8 @@
  */
 export * from "./database.ts";
 export * from "./errors.ts";
-export { migrate, MigrationError } from "./migrate.ts";
+export { migrate, MigrationError, outdated } from "./migrate.ts";
+export { SCHEMA_NUMBER } from "./migrations.ts";
 export { DataDirectoryInUse } from "./pglite_database.ts";
 export { type Snapshot, snapshot } from "./snapshot.ts";
 export * from "./text_format.ts";

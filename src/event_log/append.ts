@@ -1,6 +1,7 @@
 import {
   type Database,
   plain_array,
+  SCHEMA_NUMBER,
   text_array,
   type Transaction,
   type Value,
@@ -107,8 +108,9 @@ export const cursors_json = (cursors: readonly CursorAdvance[]): string =>
 /**
  * Appends a batch: one transaction that commits everything or nothing.
  *
- * The head row is updated first: its lock orders all appenders and hands out the positions. Then cursors by compare-and-set,
- * events, stream states, whatever `project` writes (the read models), quarantine, and the batch's row with its link.
+ * The head row is updated first: its lock orders all appenders and hands out the positions, and the database refuses whoever writes for
+ * another schema than its own (`is_other_schema`). Then cursors by compare-and-set, events, stream states, whatever `project` writes (the
+ * read models), quarantine, and the batch's row with its link.
  * Throws CursorMoved, StreamChangedElsewhere or SettledElsewhere when another process was faster; nothing is written then.
  *
  * @param project writes the live read models inside the transaction
@@ -131,7 +133,8 @@ export function append(
       name: "lock_head",
       text:
         `update log_head set position = position + $1, batch = batch + 1, recorded_at = $2, watermark = greatest(watermark, $3),
-          messages_read = messages_read + $4, duplicates = duplicates + $5, quarantined = quarantined + $6, late = late + $7
+          messages_read = messages_read + $4, duplicates = duplicates + $5, quarantined = quarantined + $6, late = late + $7,
+          written_for = ${SCHEMA_NUMBER}
         returning position, batch, link`,
     }, [
       admitted,

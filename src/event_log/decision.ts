@@ -1,4 +1,4 @@
-import type { Transaction } from "../database/mod.ts";
+import { SCHEMA_NUMBER, type Transaction } from "../database/mod.ts";
 import { canonical_json } from "../domains/mod.ts";
 import { format_time } from "../kpi/mod.ts";
 import { type CursorAdvance, cursors_json, write_batch } from "./append.ts";
@@ -21,7 +21,7 @@ export interface Decision {
 export async function record_decision(tx: Transaction, decision: Decision, recorded_at_us: number): Promise<number> {
   const recorded_at = format_time(recorded_at_us);
   const [head] = await tx.query<{ position: string; batch: string; link: Uint8Array }>(
-    "update log_head set batch = batch + 1, recorded_at = $1 returning position, batch, link",
+    `update log_head set batch = batch + 1, recorded_at = $1, written_for = ${SCHEMA_NUMBER} returning position, batch, link`,
     [recorded_at],
   );
   if (head === undefined) throw new Error(`record ${decision.kind}: log_head has no row; run \`tacho migrate\``);

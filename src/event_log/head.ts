@@ -13,6 +13,8 @@ export interface Head {
   readonly duplicates: number;
   readonly quarantined: number;
   readonly late: number;
+  /** That of the newest migration applied: what appenders must write for. */
+  readonly schema_number: number;
 }
 
 const micros = (value: unknown): number | null => value === null ? null : Number(value);
@@ -22,7 +24,8 @@ export async function read_head(database: Queryable): Promise<Head> {
   const [row] = await database.query({
     name: "read_head",
     text: `select log_id, position, batch, link, (extract(epoch from recorded_at) * 1000000)::bigint as recorded_at_us,
-      (extract(epoch from watermark) * 1000000)::bigint as watermark_us, messages_read, duplicates, quarantined, late from log_head`,
+      (extract(epoch from watermark) * 1000000)::bigint as watermark_us, messages_read, duplicates, quarantined, late,
+      schema_number from log_head`,
   });
   if (row === undefined) throw new Error("read head: log_head has no row; run `tacho migrate`");
   return {
@@ -36,6 +39,7 @@ export async function read_head(database: Queryable): Promise<Head> {
     duplicates: Number(row.duplicates),
     quarantined: Number(row.quarantined),
     late: Number(row.late),
+    schema_number: Number(row.schema_number),
   };
 }
 

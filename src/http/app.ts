@@ -1,5 +1,5 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
-import { is_outage, took_too_long } from "../database/mod.ts";
+import { blames_no_data, took_too_long } from "../database/mod.ts";
 import type { FeedHub } from "../feed/mod.ts";
 import type { Logger } from "../runtime/mod.ts";
 import { is_authorized, is_guarded } from "./auth.ts";
@@ -107,7 +107,7 @@ function failure(error: Error): Response {
   if (took_too_long(error)) {
     return problem({ status: 503, title: "Took too long", detail: "ask for a shorter range or a coarser grain" });
   }
-  if (is_outage(error)) {
+  if (blames_no_data(error)) {
     const headers = { "retry-after": "5" };
     return problem({ status: 503, title: "Database away", detail: "the database does not answer; try again", headers });
   }

@@ -1,4 +1,4 @@
-import { type Database, is_outage, sqlstate } from "../database/mod.ts";
+import { blames_no_data, type Database, sqlstate } from "../database/mod.ts";
 import {
   type Appended,
   CursorMoved,
@@ -117,7 +117,7 @@ export class DirectIntake<Payload, State> {
         if (error instanceof CursorMoved || error instanceof StreamChangedElsewhere) {
           if (in_vain === MOST_ATTEMPTS) return null;
           await wait(backoff_ms(in_vain, random(), FIRST_WAIT_MS, LONGEST_WAIT_MS), signal);
-        } else if (is_outage(error)) {
+        } else if (blames_no_data(error)) {
           this.#outages++;
           this.#outage = error;
           throw error;

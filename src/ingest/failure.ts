@@ -1,4 +1,4 @@
-import { is_outage } from "../database/mod.ts";
+import { blames_no_data } from "../database/mod.ts";
 import { type CursorAdvance, CursorMoved, StreamChangedElsewhere } from "../event_log/mod.ts";
 import type { SourceBatch } from "./message_source.ts";
 
@@ -17,12 +17,13 @@ export class StopIngest extends Error {}
 
 /**
  * Throws on what is no fault of the batch at hand: a rival that was faster (as BeginAnew), what another batch met, a stop, an outage that the
- * abort cut short. It returns when the failure is one that nobody foresaw: a message of the batch is to blame.
+ * abort cut short, a schema that this program does not write for. It returns when the failure is one that nobody foresaw: a message of the
+ * batch is to blame.
  */
 export function throw_unless_unknown(error: unknown, signal: AbortSignal): void {
   if (error instanceof CursorMoved || error instanceof StreamChangedElsewhere) {
     throw new BeginAnew(error.message, { cause: error });
   }
   const known = error instanceof BeginAnew || error instanceof HalveBatch || error instanceof StopIngest;
-  if (known || signal.aborted || is_outage(error)) throw error;
+  if (known || signal.aborted || blames_no_data(error)) throw error;
 }

@@ -1,4 +1,4 @@
-import { type Database, is_outage } from "../database/mod.ts";
+import { blames_no_data, type Database } from "../database/mod.ts";
 import { canonical_json } from "../domains/mod.ts";
 import {
   filter_note,
@@ -85,7 +85,7 @@ export class Retry<Payload, State> {
         if (error instanceof StreamChangedElsewhere || error instanceof SettledElsewhere) {
           await wait(backoff_ms(in_vain, this.#options.random()), signal);
           rest = await this.#still_held(rest);
-        } else if (is_outage(error) || failure !== undefined) {
+        } else if (blames_no_data(error) || failure !== undefined) {
           throw error;
         } else if (rest.length === 1) {
           failure = error;

@@ -1,4 +1,4 @@
-import type { Database } from "../database/mod.ts";
+import { type Database, type MigrationError, outdated, SCHEMA_NUMBER } from "../database/mod.ts";
 import { type Head, read_head } from "../event_log/mod.ts";
 import type { DatabaseHealth, Health } from "../feed/mod.ts";
 import type { ReadinessCheck } from "../http/mod.ts";
@@ -25,16 +25,24 @@ export class HealthWatch {
   readonly #database: Database;
   readonly #ingest: IngestHealth;
   readonly #clock: Clock;
+  readonly #failed: (error: MigrationError) => void;
   #head: Head | null = null;
   #held = 0;
   #state: DatabaseHealth;
   #asking_since_ms: number | null = null;
   readonly #timer: ReturnType<typeof setInterval>;
 
-  constructor(database: Database, ingest: IngestHealth, clock: Clock) {
+  /** @param failed hears when the database has been migrated past what this program can write for */
+  constructor(
+    database: Database,
+    ingest: IngestHealth,
+    clock: Clock,
+    failed: (error: MigrationError) => void = () => {},
+  ) {
     this.#database = database;
     this.#ingest = ingest;
     this.#clock = clock;
+    this.#failed = failed;
     this.#state = { ok: true, since_ms: clock.now_ms(), reason: null };
     this.#timer = setInterval(() => void this.ask(), EVERY_MS);
   }
@@ -45,6 +53,7 @@ export class HealthWatch {
     this.#asking_since_ms = this.#clock.now_ms();
     try {
       this.#head = await read_head(this.#database);
+      if (this.#head.schema_number > SCHEMA_NUMBER) this.#failed(outdated(this.#head.schema_number));
       const [row] = await this.#database.query(
         "select count(*)::integer as held from quarantine where status = 'held'",
       );

@@ -1,3 +1,4 @@
+import { is_other_schema } from "../database/mod.ts";
 import { trips_board } from "../domains/trips/mod.ts";
 import { FEED_LIMITS, FeedHub, interval_ticker, past_states } from "../feed/mod.ts";
 import { ASSETS, make_app, make_metrics, make_static_files, serve_http } from "../http/mod.ts";
@@ -22,7 +23,8 @@ export interface ServeOptions {
 
 /**
  * Runs ingest and the page until a signal: then fetching stops, the transaction under way is finished, viewers hear bye, and
- * everything is closed. When ingest stops for good the page stays up and says so; a source that refuses us ends the program.
+ * everything is closed. When ingest stops for good the page stays up and says so; a source that refuses us ends the program, and so does
+ * a database that was migrated past what it can write for.
  */
 export async function serve(shell: Shell, options: ServeOptions): Promise<void> {
   const { config, logger } = shell;
@@ -32,8 +34,8 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
   const board = { ...trips_board, dimensions: domain.dimensions };
   const failure = new AbortController();
   const signal = AbortSignal.any([shell.signal, failure.signal]);
-  const failed = (reason: string) => failure.abort(new Error(reason));
-  const source = options.source?.() ?? kafka_source(shell, failed);
+  const failed = (error: unknown) => failure.abort(error);
+  const source = options.source?.() ?? kafka_source(shell, (reason) => failed(new Error(reason)));
 
   const wake = (seconds: number) => {
     metrics.observe_batch_s(seconds);
@@ -42,12 +44,17 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
   };
   const ingest = make_ingest(shell, opened, source, wake, mappings);
   const direct = make_direct_intake(shell, opened, wake, mappings);
-  const health = new HealthWatch(database, {
-    status: () => ingest.status(),
-    lag: () => source.lag(),
-    events_per_s: () => ingest.events_per_s(),
-    source: options.source_name,
-  }, system_clock);
+  const health = new HealthWatch(
+    database,
+    {
+      status: () => ingest.status(),
+      lag: () => source.lag(),
+      events_per_s: () => ingest.events_per_s(),
+      source: options.source_name,
+    },
+    system_clock,
+    failed,
+  );
   const hub = new FeedHub({
     database,
     days,
@@ -105,8 +112,8 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
     await health.ask();
     options.ready(`http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${served.port}/`, opened);
     const beside = options.beside?.(opened, signal) ?? Promise.resolve();
-    // What ingest could not survive is on the page and in the log; the page stays until a signal.
-    const running = ingest.run(signal).catch(() => ended(signal));
+    // What ingest could not survive is on the page and in the log; the page stays until a signal. A program that is too old shall be replaced.
+    const running = ingest.run(signal).catch((error) => is_other_schema(error) ? failed(error) : ended(signal));
     await Promise.all([running, beside]);
     if (!signal.aborted) await ended(signal);
   } finally {

@@ -7,7 +7,7 @@ import {
   stderr_logger,
   system_clock,
 } from "../runtime/mod.ts";
-import { DatabaseUnreachable, DataDirectoryInUse, MigrationError, sqlstate } from "../database/mod.ts";
+import { DatabaseUnreachable, DataDirectoryInUse, is_other_schema, MigrationError, sqlstate } from "../database/mod.ts";
 import { DeploymentMismatch } from "../event_log/mod.ts";
 import { FileError } from "../files/mod.ts";
 import { ReplayRunning } from "../replay/mod.ts";
@@ -62,7 +62,7 @@ const is_wrong_usage = (error: unknown): boolean =>
   error instanceof ConfigError || error instanceof UsageError || error instanceof DeploymentMismatch ||
   error instanceof MigrationError || error instanceof FileError || error instanceof ReplayRunning ||
   error instanceof DataDirectoryInUse || error instanceof Deno.errors.NotCapable ||
-  is_refused(error);
+  is_other_schema(error) || is_refused(error);
 
 /** Whether the database refuses us for good: waiting for it would not help. */
 export const is_refused = (error: unknown): boolean =>

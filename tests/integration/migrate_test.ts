@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { migrate, MigrationError, open_database } from "../../src/database/mod.ts";
 import { split_statements } from "../../src/database/migrate.ts";
 import { MIGRATIONS } from "../../src/database/migrations.ts";
-import { type Database, plain_array, sqlstate } from "../../src/database/mod.ts";
+import { type Database, is_other_schema, plain_array, SCHEMA_NUMBER, sqlstate } from "../../src/database/mod.ts";
 import { DeploymentMismatch, read_head, settle_deployment } from "../../src/event_log/mod.ts";
 import { bin_of, BINS } from "../../src/kpi/mod.ts";
 import { tacho_test } from "../support/available.ts";
@@ -32,13 +32,13 @@ function empty_database_test(name: string, fn: (database: Database, other: Datab
 const applied = (database: Database) => database.query("select version, name from schema_migrations order by version");
 const names = MIGRATIONS.map(({ version, name }) => ({ version, name }));
 
-Deno.test("migrations are numbered from 1 without a hole, and named as their files are", () => {
+Deno.test("migrations are numbered in ascending order, and named as their files are", () => {
   const files = [...Deno.readDirSync(new URL("../../migrations", import.meta.url))].map(({ name }) => name).sort();
   assert.deepEqual(
     MIGRATIONS.map(({ version, name }) => `${String(version).padStart(4, "0")}_${name}.sql`),
     files,
   );
-  assert.deepEqual(MIGRATIONS.map(({ version }) => version), MIGRATIONS.map((_, i) => i + 1));
+  assert.ok(MIGRATIONS.every(({ version }, i) => version > (MIGRATIONS[i - 1]?.version ?? 0)));
 });
 
 empty_database_test(
@@ -49,7 +49,24 @@ empty_database_test(
     const { log_id, position } = await read_head(database);
     assert.equal(position, 0);
     assert.deepEqual(await migrate(database), []);
-    assert.equal((await read_head(database)).log_id, log_id);
+    const head = await read_head(database);
+    assert.deepEqual([head.log_id, head.schema_number], [log_id, SCHEMA_NUMBER]);
+  },
+);
+
+empty_database_test(
+  "whatever a later migration changes, it raises the number of the schema: who writes for less is refused from then on",
+  async (database) => {
+    await migrate(database);
+    const later = { version: SCHEMA_NUMBER + 3, name: "later", sql: "create table anything ();" };
+    await migrate(database, [...MIGRATIONS, later]);
+    assert.equal((await read_head(database)).schema_number, later.version);
+    await assert.rejects(
+      feed(trip_pipeline(database), [
+        { topic: "trips", partition: 0, from_offset: 0, next_offset: 1, messages: [message(0, "bad")] },
+      ]),
+      is_other_schema,
+    );
   },
 );
 
@@ -64,7 +81,7 @@ empty_database_test(
 
 empty_database_test("a later program adds what is missing to what an earlier one made", async (database) => {
   await migrate(database, MIGRATIONS.slice(0, 2));
-  const { log_id } = await read_head(database);
+  const [{ log_id }] = await database.query("select log_id from log_head") as [{ log_id: string }];
   assert.deepEqual(await migrate(database), MIGRATIONS.slice(2));
   assert.equal((await read_head(database)).log_id, log_id);
 });
