@@ -4,10 +4,9 @@
  * The order is total and the same every time (event time, file, line, place in its row), so that a point in it says all that arrived. What
  * arrived after the point that was last written down is sent again on resuming; its event ids are the same, so it counts once.
  */
-export { EventSort } from "./event_sort.ts";
 export { InFlight } from "./in_flight.ts";
 export { Journal } from "./journal.ts";
 export { Pace, type PaceOptions } from "./pace.ts";
-export { BEFORE_ALL_US, compare_points, type ReplayEvent, type ReplayPoint } from "./replay_event.ts";
+export { BEFORE_ALL_US, compare_points, REPLAY_ORDER, type ReplayEvent, type ReplayPoint } from "./replay_event.ts";
 export { type RecordReading, RowEvents } from "./row_events.ts";
 export { changed_since, input_files, type InputFile, ReplayRunning, type ReplayState, Workspace } from "./workspace.ts";

@@ -1,3 +1,5 @@
+import type { Sorted } from "../sort/mod.ts";
+
 /** Before every event time there is: where rows stand whose time is not known yet. */
 export const BEFORE_ALL_US = Number.MIN_SAFE_INTEGER;
 
@@ -23,3 +25,25 @@ export interface ReplayEvent extends ReplayPoint {
 /** Orders points: negative when `a` is first. No two events of a replay are equal. */
 export const compare_points = (a: ReplayPoint, b: ReplayPoint): number =>
   a.at_us - b.at_us || a.file - b.file || a.line - b.line || a.nth - b.nth;
+
+type Line = [
+  at_us: number,
+  file: number,
+  line: number,
+  nth: number,
+  key: string,
+  value: string,
+  fault: string | null,
+];
+
+/** Events of a replay, as its sort puts them into order. */
+export const REPLAY_ORDER: Sorted<ReplayEvent> = {
+  compare: compare_points,
+  encode: ({ at_us, file, line, nth, key, value, fault }) =>
+    JSON.stringify([at_us, file, line, nth, key, value, fault] satisfies Line),
+  decode: (text) => {
+    const [at_us, file, line, nth, key, value, fault] = JSON.parse(text) as Line;
+    return { at_us, file, line, nth, key, value, fault };
+  },
+  characters: ({ key, value }) => key.length + value.length,
+};

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import { remove, take_folder, with_left_folders } from "../sort/mod.ts";
 import type { ReplayPoint } from "./replay_event.ts";
 
 /** A file that a replay reads, as it was when the replay began. */
@@ -64,15 +65,12 @@ export class Workspace {
     const paths = inputs.map(({ path }) => path);
     const digest = createHash("sha256").update(JSON.stringify([what, paths])).digest("hex").slice(0, 16);
     const folder = `${data_dir}/replay-${digest}`;
-    await Deno.mkdir(folder, { recursive: true });
-    const lock = await locked(folder);
+    const lock = await take_folder(folder);
     if (lock === null) {
       throw new ReplayRunning(`replay: another process replays the same files to the same place (${folder})`);
     }
     await remove(`${folder}/runs`);
-    for await (const { name, isDirectory } of Deno.readDir(data_dir)) {
-      if (isDirectory && name.startsWith("replay-")) await clean(`${data_dir}/${name}`);
-    }
+    await with_left_folders(data_dir, "replay-", (left) => remove(`${left}/runs`));
     return new Workspace(folder, lock);
   }
 
@@ -103,32 +101,6 @@ export class Workspace {
   async close(through: boolean): Promise<void> {
     await remove(through ? this.#folder : this.runs);
     this.#lock.close();
-  }
-}
-
-async function locked(folder: string): Promise<Deno.FsFile | null> {
-  const file = await Deno.open(`${folder}/lock`, { create: true, write: true });
-  if (await file.tryLock(true)) return file;
-  file.close();
-  return null;
-}
-
-/** Removes the runs of a replay, if no process works on it. */
-async function clean(folder: string): Promise<void> {
-  const lock = await locked(folder);
-  if (lock === null) return;
-  try {
-    await remove(`${folder}/runs`);
-  } finally {
-    lock.close();
-  }
-}
-
-async function remove(path: string): Promise<void> {
-  try {
-    await Deno.remove(path, { recursive: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
 

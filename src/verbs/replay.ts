@@ -3,15 +3,17 @@ import type { SourceRecord } from "../mapping/mod.ts";
 import {
   changed_since,
   compare_points,
-  EventSort,
   input_files,
   Journal,
   type RecordReading,
+  REPLAY_ORDER,
+  type ReplayEvent,
   type ReplayState,
   RowEvents,
   Workspace,
 } from "../replay/mod.ts";
 import { system_clock } from "../runtime/mod.ts";
+import { ExternalSort } from "../sort/mod.ts";
 import { ProgressLine } from "./progress_line.ts";
 import { detected_reading, is_builtin, lookup_of, named_reading, read_lookups } from "./replay_mapping.ts";
 import { send_replay, type SendOptions } from "./replay_send.ts";
@@ -61,7 +63,7 @@ export async function replay_verb(shell: Shell, paths: readonly string[], option
       shell.logger.log("info", "beginning anew, as --resume is not given", { stopped_after: before.sent });
     }
     try {
-      const sort = new EventSort(workspace.runs);
+      const sort = new ExternalSort(workspace.runs, REPLAY_ORDER);
       await read_files(shell, files, options.first ?? Infinity, stopped, sort);
       const into = options.to === "kafka" ? into_topic : into_log;
       await into(shell, paths, journal, (sink) => send_replay(shell, sort, options, journal, sink));
@@ -134,7 +136,7 @@ async function read_files(
   files: readonly MappedFile[],
   first: number,
   stopped: ReplayState | null,
-  sort: EventSort,
+  sort: ExternalSort<ReplayEvent>,
 ): Promise<void> {
   const point = stopped?.point ?? null;
   for (const { index, file, reading } of files) {

@@ -1,5 +1,6 @@
 import { format_time } from "../kpi/mod.ts";
-import { BEFORE_ALL_US, type EventSort, type Journal, Pace, type ReplayEvent } from "../replay/mod.ts";
+import { BEFORE_ALL_US, type Journal, Pace, type ReplayEvent } from "../replay/mod.ts";
+import type { ExternalSort } from "../sort/mod.ts";
 import { system_clock, wait } from "../runtime/mod.ts";
 import { PauseKey } from "./pause_key.ts";
 import { ProgressLine } from "./progress_line.ts";
@@ -20,7 +21,7 @@ const SLICE = { events: 1_000, characters: 300_000 };
 /** Sends what is sorted, paced by the clock, until all has arrived. */
 export async function send_replay(
   { signal }: Shell,
-  sort: EventSort,
+  sort: ExternalSort<ReplayEvent>,
   options: SendOptions,
   journal: Journal,
   sink: ReplaySink,

@@ -7,7 +7,7 @@ import { imports_of, origin_of, resolve_import, without_comments, without_string
 
 /** The folders of `src`, lowest layer first; those of one line do not know each other. */
 const LAYERS = [
-  ["runtime", "kpi"],
+  ["runtime", "kpi", "sort"],
   ["domains"],
   ["database", "mapping"],
   ["event_log", "files"],

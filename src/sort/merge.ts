@@ -1,28 +1,29 @@
-import { compare_points, type ReplayEvent } from "./replay_event.ts";
-
 const BATCH = 1_000;
 
+type Compare<T> = (a: T, b: T) => number;
+
 /** Where the merge stands in one run. */
-interface Head {
-  readonly blocks: AsyncIterator<readonly ReplayEvent[]> | Iterator<readonly ReplayEvent[]>;
-  block: readonly ReplayEvent[];
+interface Head<T> {
+  readonly blocks: AsyncIterator<readonly T[]> | Iterator<readonly T[]>;
+  block: readonly T[];
   at: number;
 }
 
-/** Merges runs, each in order, into one order: a binary heap of their first events. One block of each run is in memory. */
-export async function* merge_runs(
-  runs: readonly (AsyncIterable<readonly ReplayEvent[]> | Iterable<readonly ReplayEvent[]>)[],
-): AsyncGenerator<ReplayEvent[]> {
-  const heads = runs.map((run): Head => ({
+/** Merges runs, each in order, into one order: a binary heap of their first items. One block of each run is in memory. */
+export async function* merge_runs<T>(
+  runs: readonly (AsyncIterable<readonly T[]> | Iterable<readonly T[]>)[],
+  compare: Compare<T>,
+): AsyncGenerator<T[]> {
+  const heads = runs.map((run): Head<T> => ({
     blocks: Symbol.asyncIterator in run ? run[Symbol.asyncIterator]() : run[Symbol.iterator](),
     block: [],
     at: 0,
   }));
   try {
-    const heap: Head[] = [];
+    const heap: Head<T>[] = [];
     for (const head of heads) if (await refilled(head)) heap.push(head);
-    for (let at = (heap.length >> 1) - 1; at >= 0; at--) sift_down(heap, at);
-    let merged: ReplayEvent[] = [];
+    for (let at = (heap.length >> 1) - 1; at >= 0; at--) sift_down(heap, at, compare);
+    let merged: T[] = [];
     while (heap.length > 0) {
       const first = heap[0]!;
       merged.push(first.block[first.at++]!);
@@ -30,7 +31,7 @@ export async function* merge_runs(
         const last = heap.pop()!;
         if (last !== first) heap[0] = last;
       }
-      sift_down(heap, 0);
+      sift_down(heap, 0, compare);
       if (merged.length < BATCH) continue;
       yield merged;
       merged = [];
@@ -41,7 +42,7 @@ export async function* merge_runs(
   }
 }
 
-async function refilled(head: Head): Promise<boolean> {
+async function refilled<T>(head: Head<T>): Promise<boolean> {
   for (;;) {
     const next = await head.blocks.next();
     if (next.done) return false;
@@ -52,21 +53,22 @@ async function refilled(head: Head): Promise<boolean> {
   }
 }
 
-function sift_down(heap: Head[], from: number): void {
+function sift_down<T>(heap: Head<T>[], from: number, compare: Compare<T>): void {
   const head = heap[from];
   if (head === undefined) return;
-  const event = head.block[head.at]!;
+  const item = head.block[head.at]!;
   for (let at = from;;) {
     let child = 2 * at + 1;
     if (child >= heap.length) return;
     const right = heap[child + 1];
-    if (right !== undefined && is_first(right, heap[child]!)) child++;
+    if (right !== undefined && is_first(right, heap[child]!, compare)) child++;
     const smaller = heap[child]!;
-    if (compare_points(event, smaller.block[smaller.at]!) <= 0) return;
+    if (compare(item, smaller.block[smaller.at]!) <= 0) return;
     heap[child] = head;
     heap[at] = smaller;
     at = child;
   }
 }
 
-const is_first = (a: Head, b: Head): boolean => compare_points(a.block[a.at]!, b.block[b.at]!) < 0;
+const is_first = <T>(a: Head<T>, b: Head<T>, compare: Compare<T>): boolean =>
+  compare(a.block[a.at]!, b.block[b.at]!) < 0;
