@@ -1,6 +1,6 @@
 import { plain_array, type Queryable, type Value } from "../database/mod.ts";
 import { format_time } from "../kpi/mod.ts";
-import { type QuarantinedMessage, read_headers } from "./quarantine.ts";
+import { NO_TIMESTAMP_MS, type QuarantinedMessage, read_headers } from "./quarantine.ts";
 
 /** Which messages of the quarantine are meant; what a filter does not name does not matter to it. */
 export interface QuarantineFilter {
@@ -122,6 +122,6 @@ export async function read_held(
     key: row.message_key as Uint8Array | null,
     headers: read_headers(row.headers),
     value: row.message_value as Uint8Array | null,
-    timestamp_ms: Number(row.timestamp_ms),
+    timestamp_ms: row.timestamp_ms === null ? NO_TIMESTAMP_MS : Number(row.timestamp_ms),
   }));
 }

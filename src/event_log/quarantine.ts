@@ -8,12 +8,20 @@ export interface QuarantinedMessage {
   readonly key: Uint8Array | null;
   readonly value: Uint8Array | null;
   readonly headers: Readonly<Record<string, Uint8Array>>;
+  /** The record's own time, milliseconds since the Unix epoch; what lies outside the years 1970 to 9999 is not kept. */
   readonly timestamp_ms: number;
   readonly stage: "decode" | "plan" | "append";
   readonly reason: string;
   readonly path: string | null;
   readonly detail: string;
 }
+
+/** What a record says that has no time. */
+export const NO_TIMESTAMP_MS = -1;
+const LATEST_KEPT_MS = 253_402_300_799_999;
+
+// A producer may stamp what PostgreSQL has no timestamp for, and that must not keep its message out of here.
+const kept_timestamp = (ms: number): number | null => ms >= 0 && ms <= LATEST_KEPT_MS ? ms : null;
 
 // PostgreSQL stores no NUL. A message that could not be set aside would stop ingest for good, so names keep theirs escaped.
 const NAME_SPECIALS = /[\\\0]/g;
@@ -80,7 +88,7 @@ export async function set_aside(
     bytes_array(messages.map(({ key }) => key)),
     text_array(messages.map(({ headers }) => headers_json(headers))),
     bytes_array(messages.map(({ value }) => value)),
-    plain_array(messages.map(({ timestamp_ms }) => timestamp_ms)),
+    plain_array(messages.map(({ timestamp_ms }) => kept_timestamp(timestamp_ms))),
     ...fault_arrays(messages),
     code_version,
     recorded_at,

@@ -6,7 +6,7 @@ import {
   JsonFault,
   type Validation,
 } from "../domains/mod.ts";
-import { parse_time } from "../kpi/mod.ts";
+import { format_time, parse_time } from "../kpi/mod.ts";
 import type { BareEvent, DeclaredMapping, SourceRecord } from "../mapping/mod.ts";
 import { bare_envelope, type Envelope, metadata_json, read_envelope } from "./envelope.ts";
 import { read_record, type TopicMappings, trace_fault } from "./mapped.ts";
@@ -29,9 +29,14 @@ export interface DecodedEvent<Payload> {
 
 /** What decoding refuses beyond the domain's schemas. */
 export interface DecodeLimits {
-  /** Event times later than this after the broker's time are refused. */
+  /** Event times later than this after the time of reading are refused; after the broker's time, where that is later. */
   readonly future_limit_ms: number;
   readonly max_message_bytes: number;
+}
+
+/** The limits of a reading, and when it was, milliseconds since the Unix epoch. */
+export interface DecodeTerms extends DecodeLimits {
+  readonly read_ms: number;
 }
 
 const refused = (reason: string, path: string | null, detail: string) => ({ fault: { reason, path, detail } });
@@ -48,30 +53,51 @@ const refused_unread = (message: SourceMessage, { max_message_bytes }: DecodeLim
     : null;
 };
 
-/** Decodes one message. Pure: the same message gives the same outcome. */
+/** Decodes one message. Pure: the same message read at the same time gives the same outcome. */
 export function decode_message<Payload>(
   domain: Parser<Payload>,
-  limits: DecodeLimits,
+  terms: DecodeTerms,
   topic: string,
   partition: number,
   message: SourceMessage,
 ): Decoded<Payload>["outcome"] {
-  const fault = refused_unread(message, limits);
+  const fault = refused_unread(message, terms);
   if (fault !== null) return fault;
   const envelope = read_envelope(message);
   if (!envelope.ok) return { fault: envelope.fault };
-  return decode_event(domain, limits, topic, partition, message, envelope.value);
+  return decode_event(domain, terms, topic, partition, message, envelope.value);
 }
 
-/** Where a message lies, and when the broker took it. */
-type Taken = Pick<SourceMessage, "offset" | "timestamp_ms">;
+/** Where a message lies, and what is said of its time. */
+type Taken = Pick<SourceMessage, "offset" | "timestamp_ms" | "timestamp_is_brokers">;
+
+/**
+ * The time that event times are held against, milliseconds: when the message was read, or when the broker took it, where its clock is
+ * ahead of ours. A record's time that its producer stamped says nothing: it may be 1970 or 2090, in seconds, or none (-1).
+ */
+const present_ms = ({ timestamp_ms, timestamp_is_brokers }: Taken, read_ms: number): number =>
+  timestamp_is_brokers === true && timestamp_ms > read_ms ? timestamp_ms : read_ms;
+
+/** What is wrong with a time that no clock shows yet. */
+function in_future(message: Taken, { read_ms, future_limit_ms }: DecodeTerms, time: string) {
+  const now_ms = present_ms(message, read_ms);
+  const whose = now_ms === read_ms ? "when it was read" : "when the broker took it";
+  return refused(
+    "time_in_future",
+    "time",
+    `expected a time at most ${Math.round(future_limit_ms / 60_000)} min after ${
+      format_time(now_ms * 1000)
+    }, ${whose}; ` +
+      `got ${JSON.stringify(time.slice(0, 60))}`,
+  );
+}
 
 function decode_event<Payload>(
   domain: Parser<Payload>,
-  limits: DecodeLimits,
+  terms: DecodeTerms,
   topic: string,
   partition: number,
-  { offset, timestamp_ms }: Taken,
+  message: Taken,
   envelope: Envelope,
 ): Decoded<Payload>["outcome"] {
   const { stream_id, event_id, type, schema_version, time, data, depth, attributes } = envelope;
@@ -80,13 +106,8 @@ function decode_event<Payload>(
     const reason = parsed_time.why === "malformed" ? "malformed_time" : "time_without_zone";
     return refused(reason, "time", `expected an RFC 3339 time with zone, got ${JSON.stringify(time.slice(0, 60))}`);
   }
-  if (parsed_time.us > (timestamp_ms + limits.future_limit_ms) * 1000) {
-    const minutes = Math.round(limits.future_limit_ms / 60_000);
-    return refused(
-      "time_in_future",
-      "time",
-      `expected a time at most ${minutes} min after the broker's, got ${JSON.stringify(time.slice(0, 60))}`,
-    );
+  if (parsed_time.us > (present_ms(message, terms.read_ms) + terms.future_limit_ms) * 1000) {
+    return in_future(message, terms, time);
   }
   const payload = domain.parse(type, schema_version, data);
   if (!payload.ok) return { fault: payload.fault };
@@ -102,7 +123,7 @@ function decode_event<Payload>(
         data: canonical_json(data, depth),
         attributes,
       },
-      metadata: metadata_json(topic, partition, offset, attributes),
+      metadata: metadata_json(topic, partition, message.offset, attributes),
     };
   } catch (error) {
     if (error instanceof JsonFault) return refused(error.reason, null, error.message);
@@ -126,7 +147,7 @@ export interface MappedEvent<Payload> {
 /** Decodes the events that a mapping makes of a record, in the order of their times; one faulty event and the whole record is. */
 export function decode_record<Payload>(
   domain: Parser<Payload>,
-  limits: DecodeLimits,
+  terms: DecodeTerms,
   topic: string,
   partition: number,
   message: Taken,
@@ -138,7 +159,7 @@ export function decode_record<Payload>(
   const events: MappedEvent<Payload>[] = [];
   for (const bare of mapped.value) {
     const envelope = bare_envelope(bare);
-    const outcome = envelope.ok ? decode_event(domain, limits, topic, partition, message, envelope.value) : envelope;
+    const outcome = envelope.ok ? decode_event(domain, terms, topic, partition, message, envelope.value) : envelope;
     if ("fault" in outcome) {
       return { ok: false, fault: trace_fault(mapping, record, String(bare.type), outcome.fault) };
     }
@@ -150,16 +171,16 @@ export function decode_record<Payload>(
 /** Decodes a message of a topic with a mapping: its events, or one fault for the whole message. */
 function decode_mapped<Payload>(
   domain: Parser<Payload>,
-  limits: DecodeLimits,
+  terms: DecodeTerms,
   { topic, partition }: SourceBatch,
   message: SourceMessage,
   mapping: DeclaredMapping,
 ): readonly Decoded<Payload>["outcome"][] {
-  const fault = refused_unread(message, limits);
+  const fault = refused_unread(message, terms);
   if (fault !== null) return [fault];
   const record = read_record(message, mapping);
   if (!record.ok) return [record];
-  const events = decode_record(domain, limits, topic, partition, message, mapping, record.value);
+  const events = decode_record(domain, terms, topic, partition, message, mapping, record.value);
   return events.ok ? events.value.map(({ decoded }) => decoded) : [events];
 }
 
@@ -169,7 +190,7 @@ function decode_mapped<Payload>(
  */
 export function decode_batches<Payload>(
   domain: Parser<Payload>,
-  limits: DecodeLimits,
+  terms: DecodeTerms,
   batches: readonly SourceBatch[],
   mappings?: TopicMappings,
 ): Decoded<Payload>[] {
@@ -179,10 +200,10 @@ export function decode_batches<Payload>(
     const mapping = mappings?.get(topic);
     for (const message of messages) {
       if (mapping === undefined) {
-        decoded.push({ topic, partition, message, outcome: decode_message(domain, limits, topic, partition, message) });
+        decoded.push({ topic, partition, message, outcome: decode_message(domain, terms, topic, partition, message) });
         continue;
       }
-      for (const outcome of decode_mapped(domain, limits, batch, message, mapping)) {
+      for (const outcome of decode_mapped(domain, terms, batch, message, mapping)) {
         decoded.push({ topic, partition, message, outcome });
       }
     }

@@ -72,8 +72,8 @@ export class Pipeline<Payload, State> {
 
   /** Decodes, each message by the mapping of its topic where that has one. */
   decode(batches: readonly SourceBatch[]): Decoded<Payload>[] {
-    const { domain, limits, mappings } = this.#options;
-    return decode_batches(domain, limits, batches, mappings);
+    const { domain, limits, mappings, now_ms } = this.#options;
+    return decode_batches(domain, { ...limits, read_ms: now_ms() }, batches, mappings);
   }
 
   /**

@@ -131,7 +131,7 @@ export const SETTINGS = {
   future_limit_minutes: setting(
     "TACHO_FUTURE_LIMIT_MINUTES",
     "60",
-    "Event times later than this after the broker's time are quarantined",
+    "Event times later than this after the time of reading are quarantined",
     integer(0, 525_600),
   ),
   max_message_bytes: setting(

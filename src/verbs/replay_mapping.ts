@@ -86,7 +86,7 @@ export function detected_reading(
 /** What an event's JSON may have beyond its data: ids, type and time, escaped. */
 const ENVELOPE_CHARACTERS = 8_000;
 
-/** Records through a mapping, each with all that decoding asks of its events by now: the time of reading is the broker's. */
+/** Records through a mapping, each with all that decoding asks of its events by now. */
 export function record_reading(mapping: DeclaredMapping, config: Config): RecordReading {
   const domain = trips_domain({ currency: config.currency });
   const limits = decode_limits(config);
@@ -94,8 +94,9 @@ export function record_reading(mapping: DeclaredMapping, config: Config): Record
   return {
     name: mapping.name,
     events_of: (record, line) => {
-      const taken = { offset: line, timestamp_ms: system_clock.now_ms() };
-      const events = decode_record(domain, limits, "replay", 0, taken, mapping, record);
+      const read_ms = system_clock.now_ms();
+      const taken = { offset: line, timestamp_ms: read_ms };
+      const events = decode_record(domain, { ...limits, read_ms }, "replay", 0, taken, mapping, record);
       if (!events.ok) return events;
       for (const { bare, decoded } of events.value) {
         // A character of data comes to three bytes at most.

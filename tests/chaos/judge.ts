@@ -9,6 +9,7 @@ const start = () => ({
     currency: "USD",
     time_zone: TIME_ZONE,
     future_limit_ms: 3_600_000,
+    read_ms: Date.now(),
     max_message_bytes: 1_048_576,
   }),
   next: new Map<number, bigint>(),

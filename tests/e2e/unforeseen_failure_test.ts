@@ -55,6 +55,7 @@ tacho_test({
           currency: "USD",
           time_zone: env.TACHO_TIME_ZONE,
           future_limit_ms: 3_600_000,
+          read_ms: Date.now(),
           max_message_bytes: 1_048_576,
         });
         assert.deepEqual(await compare_with_database((sql) => database.query(sql), expectation), []);

@@ -7,8 +7,8 @@ import { compare_with_database, oracle } from "../support/oracle/mod.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { feed, LIMITS, message, migrated, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";
 
-const ORACLE = { currency: "USD", time_zone: TEST_TIME_ZONE, ...LIMITS };
 const BROKER_MS = Date.UTC(2026, 2, 9, 12);
+const ORACLE = { currency: "USD", time_zone: TEST_TIME_ZONE, ...LIMITS, read_ms: BROKER_MS };
 
 const keys = (...values: (string | null)[]) => fc.constantFrom(...values, undefined);
 const amount = fc.oneof(

@@ -10,7 +10,7 @@ import { compare_with_database, oracle, type SourceMessage } from "../support/or
 import { shared_postgres } from "../support/postgres.ts";
 import { whole_trip } from "../support/trip_events.ts";
 import { builtin } from "../support/trip_mapping.ts";
-import { feed, LIMITS, message, migrated, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";
+import { feed, message, migrated, TERMS, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";
 import { until } from "../support/until.ts";
 import { batch_of, verified } from "../support/verified_log.ts";
 
@@ -61,7 +61,7 @@ const posted = (offset: number, value: unknown, headers: Record<string, string> 
 });
 
 async function assert_holds(database: Database, messages: readonly SourceMessage[]): Promise<void> {
-  const expected = oracle(messages, { currency: "USD", time_zone: TEST_TIME_ZONE, ...LIMITS });
+  const expected = oracle(messages, { currency: "USD", time_zone: TEST_TIME_ZONE, ...TERMS });
   assert.deepEqual(await compare_with_database((sql) => database.query(sql), expected), []);
   assert.deepEqual((await verified(database)).faults, []);
 }

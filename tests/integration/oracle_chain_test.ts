@@ -5,7 +5,7 @@ import { tacho_test } from "../support/available.ts";
 import { CHAIN_START, compare_with_database, follow_chain, new_reading, start_oracle } from "../support/oracle/mod.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { whole_trip } from "../support/trip_events.ts";
-import { feed, LIMITS, message, migrated, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";
+import { feed, message, migrated, TERMS, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";
 
 /** What the oracle does bit by bit over a long run must find what it finds at once. */
 
@@ -23,7 +23,7 @@ tacho_test({
     const superuser = await open_database({ url: superuser_url, data_dir: null, connections: 1 });
     try {
       const query = (sql: string) => superuser.query(sql);
-      const oracle = start_oracle({ currency: "USD", time_zone: TEST_TIME_ZONE, ...LIMITS });
+      const oracle = start_oracle({ currency: "USD", time_zone: TEST_TIME_ZONE, ...TERMS });
       const reading = new_reading();
       const pipeline = trip_pipeline(database), cursors = new Cursors();
       let chain = CHAIN_START;

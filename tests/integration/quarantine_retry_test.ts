@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Database, open_database } from "../../src/database/mod.ts";
-import type { DecodeLimits, RetryCounts, SourceMessage } from "../../src/ingest/mod.ts";
+import type { DecodeTerms, RetryCounts, SourceMessage } from "../../src/ingest/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { LOW, make_retry, RAISED, REPEATED, troubled_partitions } from "../support/held_messages.ts";
 import { refused_connection, start_ingest, WatchedDatabase } from "../support/ingest_harness.ts";
@@ -9,7 +9,7 @@ import { compare_with_database } from "../support/oracle/mod.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { database_test } from "../support/read_side.ts";
 import { expected, whole_trip } from "../support/trip_events.ts";
-import { feed, LIMITS, message, migrated, trip_pipeline } from "../support/trip_pipeline.ts";
+import { feed, message, migrated, READ_MS, TERMS, trip_pipeline } from "../support/trip_pipeline.ts";
 import { builtin } from "../support/trip_mapping.ts";
 import { until } from "../support/until.ts";
 import { verified } from "../support/verified_log.ts";
@@ -37,8 +37,8 @@ function retry_test(name: string, fn: (database: Database, other: Database) => P
 const NEVER = new AbortController().signal;
 
 /** Reads the partitions as ingest would under these limits, in batches of seven. */
-async function read(database: Database, partitions: readonly SourceMessage[][], limits: DecodeLimits): Promise<void> {
-  const pipeline = trip_pipeline(database, undefined, limits);
+async function read(database: Database, partitions: readonly SourceMessage[][], terms: DecodeTerms): Promise<void> {
+  const pipeline = trip_pipeline(database, () => terms.read_ms, terms);
   await feed(
     pipeline,
     partitions.flatMap((messages, partition) =>
@@ -57,8 +57,8 @@ const total = ({ admitted, duplicates, held }: RetryCounts) =>
   admitted + duplicates + [...held.values()].reduce((sum, each) => sum + each, 0);
 
 /** Asserts that the log and its read models are what they were had all messages been read under these limits, account and chain included. */
-async function assert_as_read(database: Database, partitions: SourceMessage[][], limits: DecodeLimits): Promise<void> {
-  assert.deepEqual(await compare_with_database((sql) => database.query(sql), expected(partitions, limits)), []);
+async function assert_as_read(database: Database, partitions: SourceMessage[][], terms: DecodeTerms): Promise<void> {
+  assert.deepEqual(await compare_with_database((sql) => database.query(sql), expected(partitions, terms)), []);
   assert.deepEqual((await verified(database)).faults, []);
 }
 const everything = async (database: Database) => {
@@ -112,11 +112,11 @@ database_test(
 retry_test("pages follow topic, partition and offset, and hold no more bytes than they may", async (database) => {
   const large = { note: "x".repeat(390) };
   const partitions = [0, 1].map((partition) =>
-    whole_trip(`T-${partition}`, partition === 1 ? large : {}).map((each, offset) => message(offset, each, 0))
+    whole_trip(`T-${partition}`, partition === 1 ? large : {}).map((each, offset) => message(offset, each))
   );
-  await read(database, [...partitions].reverse(), { ...RAISED, future_limit_ms: 0 });
+  await read(database, [...partitions].reverse(), { ...TERMS, read_ms: 0 });
   await database.execute("update quarantine set partition = 1 - partition");
-  const retry = await make_retry(database, { ...RAISED, future_limit_ms: 1e13 }, { page: { messages: 5, bytes: 250 } });
+  const retry = await make_retry(database, TERMS, { page: { messages: 5, bytes: 250 } });
   await retry.run(NEVER);
   const batches = await database.query(
     "select admitted::int, messages_read::int as read, cursors, note from batches where kind = 'retried' order by batch",
@@ -131,7 +131,7 @@ retry_test("pages follow topic, partition and offset, and hold no more bytes tha
 
 retry_test("what still fails stays held, counts the attempt and says what is wrong now", async (database) => {
   const partitions = one_partition("bad", { ...whole_trip("T")[0], city: 7.5 }, whole_trip("T")[1]);
-  await read(database, partitions, { ...LIMITS, max_message_bytes: 10 });
+  await read(database, partitions, { ...TERMS, max_message_bytes: 10 });
   await database.execute("update quarantine set code_version = 'old'");
   const faults = () =>
     database.query(
@@ -139,7 +139,7 @@ retry_test("what still fails stays held, counts the attempt and says what is wro
     );
   assert.deepEqual((await faults()).map(({ reason }) => reason), ["malformed_json", "too_large", "too_large"]);
   const before = await account(database);
-  const retry = await make_retry(database, LIMITS);
+  const retry = await make_retry(database, TERMS);
   await retry.run(NEVER);
   assert.deepEqual(retry.counts, {
     admitted: 1,
@@ -154,7 +154,7 @@ retry_test("what still fails stays held, counts the attempt and says what is wro
     { read: 3, position: 0, duplicates: 0, quarantined: 3 },
     { read: 3, position: 1, duplicates: 0, quarantined: 2 },
   ]);
-  await assert_as_read(database, partitions, LIMITS);
+  await assert_as_read(database, partitions, TERMS);
 });
 
 retry_test(
@@ -165,9 +165,9 @@ retry_test(
       (_, i) => whole_trip(`T-${i}`, { city: i === 3 || i === 10 ? "Evil" : "Boston" })[0],
     );
     const partitions = one_partition(...events);
-    await read(database, partitions, { ...LIMITS, max_message_bytes: 10 });
+    await read(database, partitions, { ...TERMS, max_message_bytes: 10 });
     await database.script("alter table trips add constraint no_evil check (city <> 'Evil')");
-    const retry = await make_retry(database, LIMITS, { page: { messages: 100, bytes: 1 << 20 } });
+    const retry = await make_retry(database, TERMS, { page: { messages: 100, bytes: 1 << 20 } });
     await retry.run(NEVER);
     assert.deepEqual(retry.counts, { admitted: 10, duplicates: 0, held: new Map([["sqlstate_23514", 2]]) });
     const held = await database.query(
@@ -182,10 +182,10 @@ retry_test(
     assert.deepEqual(await account(database), { read: 12, position: 10, duplicates: 0, quarantined: 2 });
 
     await database.script("alter table trips drop constraint no_evil");
-    const again = await make_retry(database, LIMITS, { filter: { stage: "append", reason: "sqlstate_23514" } });
+    const again = await make_retry(database, TERMS, { filter: { stage: "append", reason: "sqlstate_23514" } });
     await again.run(NEVER);
     assert.equal(again.counts.admitted, 2);
-    await assert_as_read(database, partitions, LIMITS);
+    await assert_as_read(database, partitions, TERMS);
   },
 );
 
@@ -232,8 +232,8 @@ for (
     `of two retries at once one settles each message and the other finds it settled: ${what}`,
     async (database, other) => {
       const partitions = [...one_partition(...whole_trip("U")), ...one_partition(...events)];
-      await read(database, partitions.slice(0, 1), LIMITS);
-      await feed(trip_pipeline(database, undefined, { ...LIMITS, max_message_bytes: 1 }), [
+      await read(database, partitions.slice(0, 1), TERMS);
+      await feed(trip_pipeline(database, undefined, { ...TERMS, max_message_bytes: 1 }), [
         { topic: "trips", partition: 1, from_offset: 0, next_offset: events.length, messages: partitions[1]! },
       ]);
       const reached = Promise.withResolvers<void>(), released = Promise.withResolvers<void>();
@@ -242,7 +242,7 @@ for (
         reached.resolve();
         await released.promise;
       });
-      const first = await make_retry(watched, LIMITS), second = await make_retry(database, LIMITS);
+      const first = await make_retry(watched, TERMS), second = await make_retry(database, TERMS);
       const running = first.run(NEVER);
       await reached.promise;
       const waiting = second.run(NEVER);
@@ -256,7 +256,7 @@ for (
       await Promise.all([running, waiting]);
       assert.equal(total(first.counts), events.length);
       assert.deepEqual([second.counts.admitted, second.counts.duplicates], [0, 0]);
-      await assert_as_read(database, partitions, LIMITS);
+      await assert_as_read(database, partitions, TERMS);
     },
   );
 }
@@ -267,14 +267,17 @@ retry_test(
     const [requested, started, completed] = whole_trip("T", { city: "Boston" });
     const partitions = [[
       message(0, requested),
-      message(1, started, Date.UTC(2026, 2, 1, 8)),
+      message(1, started),
       message(2, completed),
       message(3, { ...completed, event_id: "d", type: "trip.fare_adjusted", fare: "3.00" }),
     ]];
     const source = new MemorySource("trips", [partitions[0]!.slice(0, 2)]);
-    const running = start_ingest(database, source);
+    let now_ms = READ_MS - 3 * 3_600_000 + 120_000;
+    const running = start_ingest(database, source, { now_ms: () => now_ms });
     try {
+      // The start lies in the future, and is held.
       await running.caught_up();
+      now_ms = READ_MS;
       let overtaken = 0;
       const watched = new WatchedDatabase(other, async (place) => {
         if (place !== "begin" || overtaken++ > 0) return;
@@ -342,3 +345,22 @@ retry_test(
     assert.deepEqual((await verified(database)).faults, []);
   },
 );
+
+retry_test("whatever time a record has, its message is set aside and retried", async (database) => {
+  // None, 1970, seconds, microseconds, and what PostgreSQL has no timestamp for.
+  const times = [-1, 0, 1_772_366_400, 1_772_366_400_000_000, 8.64e15, -8.64e15, READ_MS];
+  const [first] = whole_trip("T");
+  const messages = times.map((timestamp_ms, offset) => message(offset, { ...first, event_id: offset }, timestamp_ms));
+  await read(database, [messages], { ...TERMS, read_ms: 0 });
+  const kept = await database.query(
+    "select to_char(message_timestamp at time zone 'UTC', 'YYYY-MM-DD HH24:MI') as time, reason from quarantine order by message_offset",
+  );
+  assert.deepEqual(
+    kept.map(({ time }) => time),
+    [null, "1970-01-01 00:00", "1970-01-21 12:19", null, null, null, "2026-03-01 12:00"],
+  );
+  assert.deepEqual(new Set(kept.map(({ reason }) => reason)), new Set(["time_in_future"]));
+  const retry = await make_retry(database, TERMS);
+  await retry.run(NEVER);
+  assert.deepEqual(retry.counts, { admitted: times.length, duplicates: 0, held: new Map() });
+});

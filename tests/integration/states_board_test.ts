@@ -24,7 +24,7 @@ import { oracle_board, type OracleKey } from "../support/oracle/board.ts";
 import { local_days } from "../support/oracle/local_day.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { random_filter, random_span, trip_event } from "../support/random_trips.ts";
-import { feed, LIMITS, message, migrated, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";
+import { feed, message, migrated, TERMS, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";
 
 const DAYS = days_in(TEST_TIME_ZONE);
 const LOCAL_DAY = local_days(TEST_TIME_ZONE);
@@ -94,7 +94,7 @@ tacho_test({
     await fc.assert(
       fc.asyncProperty(events, views, async (all, asked) => {
         const sent = all.map((each, offset) => ({ topic: "trips", partition: 0, ...message(offset, each, BROKER_MS) }));
-        const { trips } = oracle(sent, { currency: "USD", time_zone: TEST_TIME_ZONE, ...LIMITS });
+        const { trips } = oracle(sent, { currency: "USD", time_zone: TEST_TIME_ZONE, ...TERMS, read_ms: BROKER_MS });
         await with_events(all, async (database) => {
           for (const [each, conditions] of asked) {
             const window = window_at(each, BROKER_MS, DAYS);

@@ -42,6 +42,7 @@ export function oracle_options(deployment: Deployment): OracleOptions {
     currency: "USD",
     time_zone: deployment.TACHO_TIME_ZONE,
     future_limit_ms: 3_600_000,
+    read_ms: Date.now(),
     max_message_bytes: 1_048_576,
   };
 }

@@ -1,7 +1,7 @@
 import fc from "fast-check";
-import type { DecodeLimits, SourceMessage } from "../../src/ingest/mod.ts";
+import type { DecodeTerms, SourceMessage } from "../../src/ingest/mod.ts";
 import { oracle } from "./oracle/mod.ts";
-import { LIMITS, message, TEST_TIME_ZONE } from "./trip_pipeline.ts";
+import { message, TERMS, TEST_TIME_ZONE } from "./trip_pipeline.ts";
 
 /** Trip events for the tests of the engine: few trips, few ids and close times, so that ties, duplicates and late events are common. */
 const event = fc.record({
@@ -41,12 +41,12 @@ export function partitioned(
 /** What the database must hold after these partitions of topic `trips`, by the oracle. */
 export function expected(
   partitions: readonly (readonly SourceMessage[])[],
-  limits: DecodeLimits = LIMITS,
+  terms: DecodeTerms = TERMS,
 ): ReturnType<typeof oracle> {
   const all = partitions.flatMap((messages, partition) =>
     messages.map((each) => ({ topic: "trips", partition, ...each }))
   );
-  return oracle(all, { currency: "USD", time_zone: TEST_TIME_ZONE, ...limits });
+  return oracle(all, { currency: "USD", time_zone: TEST_TIME_ZONE, ...terms });
 }
 
 /** A trip from request to completion, with the fields that a test names. */

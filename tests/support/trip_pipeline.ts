@@ -4,6 +4,7 @@ import { type CursorAdvance, DEFAULT_H3_RESOLUTION, settle_deployment } from "..
 import {
   Cursors,
   type DecodeLimits,
+  type DecodeTerms,
   Pipeline,
   type SourceBatch,
   type SourceMessage,
@@ -18,6 +19,9 @@ export const TEST_TIME_ZONE = "America/New_York";
 /** Trips as the deployment of the `migrated` template counts them. */
 export const TEST_DOMAIN = trips_domain({ currency: "USD", h3_resolution: DEFAULT_H3_RESOLUTION });
 export const LIMITS = { future_limit_ms: 3_600_000, max_message_bytes: 1_048_576 };
+/** When the pipeline reads, unless a test gives it a clock. */
+export const READ_MS = Date.UTC(2026, 2, 1, 12);
+export const TERMS: DecodeTerms = { ...LIMITS, read_ms: READ_MS };
 
 /** Databases that are cloned from this one begin migrated. */
 export const migrated: Template = {
@@ -35,7 +39,7 @@ export type TripPipeline = Pipeline<never, unknown>;
 /** The trips pipeline on a migrated database. */
 export function trip_pipeline(
   database: Database,
-  now_ms: () => number = () => Date.UTC(2026, 2, 1, 12),
+  now_ms: () => number = () => READ_MS,
   limits: DecodeLimits = LIMITS,
   mappings: TopicMappings = new Map(),
   time_zone = TEST_TIME_ZONE,
@@ -55,7 +59,7 @@ export function trip_pipeline(
 const encoder = new TextEncoder();
 
 /** A source message with a JSON value (or raw text), at an offset. */
-export function message(offset: number, value: unknown, timestamp_ms = Date.UTC(2026, 2, 1, 12)): SourceMessage {
+export function message(offset: number, value: unknown, timestamp_ms = READ_MS): SourceMessage {
   const text = typeof value === "string" ? value : JSON.stringify(value);
   return { offset, key: null, value: encoder.encode(text), headers: {}, timestamp_ms };
 }

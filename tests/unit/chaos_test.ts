@@ -86,6 +86,7 @@ Deno.test("an oracle that concludes after every part says what one says that tak
     currency: "USD",
     time_zone: "Europe/Berlin",
     future_limit_ms: 3_600_000,
+    read_ms: Date.now(),
     max_message_bytes: 1_048_576,
   };
   const stream = new LoadStream(6);

@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { trips_domain } from "../../src/domains/trips/mod.ts";
 import { decode_message, type SourceMessage } from "../../src/ingest/mod.ts";
+import { format_time } from "../../src/kpi/mod.ts";
 import { BROKER_MS, fuzzed_message } from "../support/message_fuzz.ts";
 import { decode_message as judge } from "../support/oracle/decode.ts";
 import { canonical_text, Fault } from "../support/oracle/json.ts";
 
-const LIMITS = { future_limit_ms: 3_600_000, max_message_bytes: 1_048_576 };
+const LIMITS = { future_limit_ms: 3_600_000, max_message_bytes: 1_048_576, read_ms: BROKER_MS };
 const ORACLE = { currency: "USD", time_zone: "UTC", ...LIMITS };
 const DOMAIN = trips_domain({ currency: "USD" });
 const encoder = new TextEncoder();
@@ -128,7 +129,7 @@ const BAD: Record<string, [unknown, string, string | null, RegExp, Record<string
     { ...BARE, occurred_at: "2026-03-01T13:00:00.000001Z" },
     "time_in_future",
     "time",
-    /at most 60 min after the broker's, got "2026-03-01T13/,
+    /at most 60 min after 2026-03-01T12:00:00.000000Z, when it was read; got "2026-03-01T13/,
   ],
   "another version": [{ ...BARE, schema_version: 2 }, "unknown_version", "schema_version", /version 1 .*got 2/],
   "no version": [{ ...BARE, schema_version: "x" }, "unknown_version", "schema_version", /a whole number, got "x"/],
@@ -173,6 +174,35 @@ Deno.test("the limits are what is configured: bytes and the future", () => {
   const future = source_message({ ...BARE, occurred_at: "2026-03-01T12:00:00.001Z" });
   assert.ok("fault" in decode_message(DOMAIN, { ...LIMITS, future_limit_ms: 0 }, "trips", 0, future));
   assert.ok("event" in decode_message(DOMAIN, { ...LIMITS, future_limit_ms: 1 }, "trips", 0, future));
+});
+
+Deno.test("the future is judged by the clock of reading; a record's own time counts where the broker set it, and then only a later one", () => {
+  const hour_us = LIMITS.future_limit_ms * 1000;
+  const at = (us: number) => source_message({ ...BARE, occurred_at: format_time(BROKER_MS * 1000 + us) });
+  const admitted = (us: number, timestamp_ms: number, timestamp_is_brokers?: boolean) => {
+    const message = { ...at(us), timestamp_ms, ...timestamp_is_brokers === undefined ? {} : { timestamp_is_brokers } };
+    const outcome = decode(message);
+    const wanted = judge({ topic: "trips", partition: 3, ...message }, ORACLE);
+    assert.equal("event" in outcome, !(wanted instanceof Fault));
+    return "event" in outcome;
+  };
+  // None, 1970, seconds, microseconds, days, before 1970, far ahead, more than a date can be.
+  for (const ms of [-1, 0, BROKER_MS / 1000, BROKER_MS * 1000, BROKER_MS - 9 * 86_400_000, -8.64e15, 3.8e12, 1e18]) {
+    for (const is_brokers of [undefined, false]) {
+      assert.equal(admitted(hour_us, ms, is_brokers), true, `${ms}`);
+      assert.equal(admitted(hour_us + 1, ms, is_brokers), false, `${ms}`);
+    }
+  }
+  const ahead_ms = BROKER_MS + 1_800_000;
+  assert.equal(admitted(1_800e6 + hour_us, ahead_ms, true), true);
+  assert.equal(admitted(1_800e6 + hour_us + 1, ahead_ms, true), false);
+  assert.equal(admitted(hour_us, BROKER_MS - 1, true), true, "a topic may be read long after it was written");
+  const refused = decode({ ...at(1_800e6 + hour_us + 1), timestamp_ms: ahead_ms, timestamp_is_brokers: true });
+  assert.ok("fault" in refused);
+  assert.match(
+    refused.fault.detail,
+    /^expected a time at most 60 min after 2026-03-01T12:30:00.000000Z, when the broker took it; got /,
+  );
 });
 
 Deno.test("any message is decoded or refused as the independent oracle does, with the same identity, time and data", () => {

@@ -3,7 +3,7 @@ import { trips_domain } from "../../src/domains/trips/mod.ts";
 import { decode_batches, plan, type SourceBatch, type SourceMessage } from "../../src/ingest/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import { builtin, mapping_with } from "../support/trip_mapping.ts";
-import { LIMITS, message } from "../support/trip_pipeline.ts";
+import { LIMITS, message, TERMS } from "../support/trip_pipeline.ts";
 
 const DOMAIN = trips_domain({ currency: "USD" });
 const MAPPINGS = new Map([
@@ -26,7 +26,7 @@ function batch(topic: string, messages: readonly SourceMessage[]): SourceBatch {
   return { topic, partition: 3, from_offset: 0, next_offset: messages.length, messages };
 }
 const decode = (topic: string, ...values: unknown[]) =>
-  decode_batches(DOMAIN, LIMITS, [batch(topic, values.map((value, offset) => message(offset, value)))], MAPPINGS);
+  decode_batches(DOMAIN, TERMS, [batch(topic, values.map((value, offset) => message(offset, value)))], MAPPINGS);
 const fault_of = (topic: string, value: unknown) => {
   const [only, ...others] = decode(topic, value);
   assert.deepEqual(others, []);

@@ -6,7 +6,7 @@ import { decode_message, MAX_STREAM_EVENTS, type Plan, plan, type SourceMessage 
 import { survey } from "../../src/ingest/survey.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import { expected, partitioned, whole_trip } from "../support/trip_events.ts";
-import { LIMITS, message } from "../support/trip_pipeline.ts";
+import { message, TERMS } from "../support/trip_pipeline.ts";
 
 const DOMAIN = trips_domain({ currency: "USD" });
 type Trip = typeof DOMAIN.initial;
@@ -15,7 +15,7 @@ const decoded_of = (messages: readonly SourceMessage[]) =>
     topic: "trips",
     partition: 0,
     message: each,
-    outcome: decode_message(DOMAIN, LIMITS, "trips", 0, each),
+    outcome: decode_message(DOMAIN, TERMS, "trips", 0, each),
   }));
 
 /** A log in memory: plans batch after batch and gives a plan only what `survey` asked for. */

@@ -16,7 +16,7 @@ function outcome_of(fault: Uint8Array | null) {
     timestamp_ms: Date.UTC(2026, 3),
   };
   const batch = { topic: "trips", partition: 0, from_offset: 0, next_offset: 1, messages: [message] };
-  const limits = { future_limit_ms: 0, max_message_bytes: 1_000 };
+  const limits = { future_limit_ms: 0, max_message_bytes: 1_000, read_ms: Date.UTC(2026, 3) };
   return decode_batches(trips_domain({ currency: "USD" }), limits, [batch])[0]!.outcome;
 }
 

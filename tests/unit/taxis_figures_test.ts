@@ -4,7 +4,7 @@ import { decode_batches, plan } from "../../src/ingest/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import { data_folder, tacho_test } from "../support/available.ts";
 import { builtin } from "../support/trip_mapping.ts";
-import { LIMITS, message } from "../support/trip_pipeline.ts";
+import { message, TERMS } from "../support/trip_pipeline.ts";
 
 const DOMAIN = trips_domain({ currency: "USD" });
 
@@ -51,7 +51,7 @@ tacho_test({
     const messages = rows.map((row, offset) => message(offset, row));
     const batch = { topic: "taxis", partition: 0, from_offset: 0, next_offset: rows.length, messages };
     const mappings = new Map([["taxis", builtin("taxis")]]);
-    const decoded = decode_batches(DOMAIN, LIMITS, [batch], mappings);
+    const decoded = decode_batches(DOMAIN, TERMS, [batch], mappings);
     const days = days_in("America/New_York");
     const planned = plan(DOMAIN, { decoded, streams: new Map(), stored: new Map(), days, watermark_us: null });
     assert.deepEqual(

@@ -9,7 +9,7 @@ import { compare_with_database, oracle } from "../../support/oracle/mod.ts";
 import { shared_postgres } from "../../support/postgres.ts";
 import { read_topic } from "../../support/read_topic.ts";
 import { whole_trip } from "../../support/trip_events.ts";
-import { LIMITS, migrated, TEST_TIME_ZONE } from "../../support/trip_pipeline.ts";
+import { migrated, TERMS, TEST_TIME_ZONE } from "../../support/trip_pipeline.ts";
 import { until } from "../../support/until.ts";
 import { produce_patiently, Reading, type Silence, WITHIN_MS } from "./reading.ts";
 
@@ -47,7 +47,7 @@ export const slow_database: Silence = async (kafka, proxy) => {
     await until("all is read", () => read() >= 120, WITHIN_MS);
     await until("it is a member again", () => reading.source.state().state === "running", WITHIN_MS);
     const messages = await read_topic(kafka.server.brokers, reading.topic);
-    const expectation = oracle(messages, { currency: "USD", time_zone: TEST_TIME_ZONE, ...LIMITS });
+    const expectation = oracle(messages, { currency: "USD", time_zone: TEST_TIME_ZONE, ...TERMS });
     assert.equal(expectation.messages_read, 120);
     for (const each of running) await each.stop();
     assert.deepEqual(await compare_with_database((sql) => database.query(sql), expectation), []);

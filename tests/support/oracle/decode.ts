@@ -53,7 +53,9 @@ export function decode_message(message: SourceMessage, options: OracleOptions): 
 
   const time_us = read_time(envelope.time ?? null, "event time");
   if (time_us instanceof Fault) return time_us;
-  if (time_us > (message.timestamp_ms + options.future_limit_ms) * 1000) return new Fault("event time in the future");
+  const clocks_ms = [options.read_ms, ...message.timestamp_is_brokers ? [message.timestamp_ms] : []];
+  const latest_us = 1000 * (Math.max(...clocks_ms) + options.future_limit_ms);
+  if (time_us > latest_us) return new Fault("event time in the future");
 
   const fields = read_fields(type, envelope.data, options.currency);
   if (fields instanceof Fault) return fields;

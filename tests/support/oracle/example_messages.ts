@@ -5,10 +5,11 @@ export const EXAMPLE_OPTIONS: OracleOptions = {
   currency: "USD",
   time_zone: "UTC",
   future_limit_ms: 3_600_000,
+  read_ms: Date.UTC(2026, 2, 1, 12),
   max_message_bytes: 1_048_576,
 };
 
-/** The broker's time of every example message: 2026-03-01T12:00:00Z. */
+/** The time of every example message's record, and when it is read: 2026-03-01T12:00:00Z. */
 export const EXAMPLE_BROKER_TIME_MS = Date.UTC(2026, 2, 1, 12);
 
 /** A message of topic "trips", partition 0. A value that is neither text, bytes nor null is sent as JSON. */

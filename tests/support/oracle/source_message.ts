@@ -6,8 +6,10 @@ export type SourceMessage = {
   key: Uint8Array | null;
   value: Uint8Array | null;
   headers: Record<string, Uint8Array>;
-  /** The broker's time of the message, milliseconds since the epoch. */
+  /** The time that its record has, milliseconds since the epoch. */
   timestamp_ms: number;
+  /** The broker set that time, not the producer. */
+  timestamp_is_brokers?: boolean;
 };
 
 /** The settings of the deployment that decide what the database must hold. */
@@ -16,8 +18,10 @@ export type OracleOptions = {
   currency: string;
   /** IANA name of the business time zone. */
   time_zone: string;
-  /** How far an event time may lie after the broker's time. */
+  /** How far an event time may lie after the time at which its message was read, or after the broker's own where that is later. */
   future_limit_ms: number;
+  /** When the messages were read, milliseconds since the epoch. */
+  read_ms: number;
   /** Greatest length of a message's value. */
   max_message_bytes: number;
 };
