@@ -36,8 +36,8 @@ const CODE: readonly Rule[] = [
   [/ \* /g, () => " / "],
   [/\btrue\b/g, () => "false"],
   [/\bfalse\b/g, () => "true"],
-  // A whole number, not a part of a name, of another number or of an index by a literal.
-  [/(?<![\w.$#"])\d[\d_]*(?![\w.$"])/g, ([number]) => String(Number(number!.replaceAll("_", "")) + 1)],
+  // A whole number, not a part of a name, of another number or of a type.
+  [/(?<![\w.$#"]|\| )\d[\d_]*(?![\w.$"]| \|)/g, ([number]) => String(Number(number!.replaceAll("_", "")) + 1)],
   [/\bif \((.*)\) (?=\S)/g, () => "if (false) "],
   // The first of what an array is spread from.
   [/\.\.\.[\w.?!#]+(?: \?\? \[\])?, /g, () => ""],

@@ -198,6 +198,33 @@ Deno.test("a change lowers when any sum is negative, in either part of it", () =
   assert.equal(change.lowers(), false);
 });
 
+Deno.test("a cell knows the last event that changed it, a coarser one the last of its finer ones; the first measure lowers too", () => {
+  const opened = (city: string, at_us: number): Contribution => ({
+    keys: ["all", city, "x"],
+    facts: [{ at_us, measures: OPENED, values: [1] }, null],
+  });
+  const changes = new CellChanges(SHAPE, DAYS);
+  changes.replace(null, opened("a", 60e6), 3);
+  changes.replace(null, opened("b", 0), 5);
+  changes.replace(opened("a", 60e6), opened("c", 60e6), 7);
+  const lasts = [...changes.cells()].map(({ dimension, grain, bucket_us, key, change }) => [
+    `${dimension} ${grain} ${bucket_us / 60e6} ${key}`,
+    change.last_ordinal,
+    change.lowers(),
+  ]);
+  assert.deepEqual(lasts.filter(([name]) => /^none 1m|^none all|^city all/.test(String(name))), [
+    ["none 1m 1 all", 3, false],
+    ["none 1m 0 all", 5, false],
+    ["none all 0 all", 5, false],
+    ["city all 0 a", 7, false],
+    ["city all 0 b", 5, false],
+    ["city all 0 c", 7, false],
+  ]);
+  const back = new CellChanges(SHAPE, DAYS);
+  back.replace(opened("a", 0), { keys: ["all", "a", "x"], facts: [null, null] }, 2);
+  assert.ok([...back.cells()].every(({ change }) => change.lowers() && change.last_ordinal === 2));
+});
+
 Deno.test("cells come with sorted keys, fine grains first", () => {
   const changes = new CellChanges(SHAPE, DAYS);
   for (const city of ["b", "a", "é", "Z"]) {

@@ -112,3 +112,32 @@ Deno.test("clearing leaves nothing to take and nothing to lengthen", () => {
   buffer.push_empty("t", 0, 5, 6);
   assert.deepEqual(spans(buffer.take(MUCH)), [[0, 5, 6, 0]]);
 });
+
+Deno.test("limits and bounds let in exactly what they say, and count on with what was taken", () => {
+  assert.deepEqual(count_within([message(0, 5), message(1, 5)], 0, { messages: 9, bytes: 10 }, 0), {
+    messages: 2,
+    bytes: 10,
+  });
+  const buffer = new MessageBuffer(MUCH);
+  buffer.push(batch(0, 2, 0, 5), 10);
+  buffer.push(batch(0, 2, 1, 5), 10);
+  buffer.push(batch(0, 2, 2, 5), 10);
+  assert.deepEqual(spans(buffer.take({ messages: 4, bytes: 20 })), [[0, 0, 2, 2], [1, 0, 2, 2]]);
+  assert.deepEqual(buffer.held, { messages: 2, bytes: 10 });
+  buffer.push(batch(2, 4, 2, 5), 10);
+  assert.deepEqual(spans(buffer.take({ messages: 9, bytes: 15 })), [[2, 0, 2, 2], [2, 2, 3, 1]]);
+  assert.deepEqual(buffer.held, { messages: 1, bytes: 5 });
+});
+
+Deno.test("offsets without messages weigh nothing, and a cleared buffer holds nothing and has room", () => {
+  const buffer = new MessageBuffer({ messages: 3, bytes: 30 });
+  buffer.push_empty("t", 1, 0, 9);
+  assert.deepEqual(buffer.held, { messages: 0, bytes: 0 });
+  buffer.push(batch(0, 3, 0, 10), 30);
+  buffer.take({ messages: 1, bytes: 99 });
+  buffer.clear();
+  assert.deepEqual(buffer.held, { messages: 0, bytes: 0 });
+  assert.ok(buffer.has_room({ messages: 9, bytes: 99 }));
+  buffer.push(batch(7, 9), 2);
+  assert.deepEqual(spans(buffer.take(MUCH)), [[0, 7, 9, 2]], "it begins at its first again");
+});

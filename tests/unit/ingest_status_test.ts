@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import type { Batch } from "../../src/event_log/mod.ts";
+import { new_counts, SlidingSum, take_batch } from "../../src/ingest/status.ts";
+
+Deno.test("a sliding sum holds whole seconds of its window, the one that runs included, and forgets those before", () => {
+  const sum = new SlidingSum(10);
+  assert.equal(sum.sum(0), 0);
+  sum.add(1_000, 1);
+  sum.add(1_999, 2);
+  sum.add(2_000, 4);
+  assert.equal(sum.sum(2_000), 7);
+  assert.equal(sum.sum(10_999), 7, "second 1 is the first of the ten");
+  assert.equal(sum.sum(11_000), 4, "and then it is not");
+  sum.add(11_500, 8);
+  assert.equal(sum.sum(11_999), 12);
+  assert.equal(sum.sum(12_000), 8);
+  assert.equal(sum.sum(60_000), 0);
+});
+
+Deno.test("a clock that steps back adds to the newest second: nothing is lost and nothing kept for ever", () => {
+  const sum = new SlidingSum(10);
+  sum.add(20_000, 1);
+  sum.add(15_000, 2);
+  assert.equal(sum.sum(20_000), 3);
+  sum.add(21_000, 4);
+  assert.equal(sum.sum(21_000), 7);
+  assert.equal(sum.sum(30_000), 4);
+});
+
+Deno.test("counts add up what batches say", () => {
+  const counts = new_counts();
+  assert.ok(Object.values(counts).every((count) => count === 0));
+  const quarantined = [{}, {}] as unknown as Batch["quarantined"];
+  const batch = { messages_read: 11, lines: ["a", "b", "c"], duplicates: 5, quarantined, late: 1 } as unknown as Batch;
+  take_batch(counts, batch);
+  take_batch(counts, batch);
+  assert.deepEqual(
+    [counts.batches, counts.messages_read, counts.admitted, counts.duplicates, counts.quarantined, counts.late],
+    [2, 22, 6, 10, 4, 2],
+  );
+});
