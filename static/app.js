@@ -1,7 +1,7 @@
 import { show_breakdowns } from "./breakdowns.js";
 import { show_cards } from "./cards.js";
 import { make_charts } from "./charts.js";
-import { make_feed } from "./feed.js";
+import { make_feed_port, make_port } from "./feed_port.js";
 import { format_window } from "./format.js";
 import { by_id, set_text } from "./page.js";
 import { PLAIN, zone_of } from "./plain_address.js";
@@ -13,7 +13,7 @@ import { show_trips } from "./trips.js";
 /** The page: frames change the board, which is drawn at most four times a second. What is not always needed loads when it is. */
 
 const DRAW_PAUSE_MS = 250;
-/** A page out of sight for this long lets its connection go. */
+/** A page out of sight for this long lets its feed go, at once where it has a connection of its own. */
 const HIDDEN_MS = 300_000;
 /** A view that is not there by then may be refused. */
 const REFUSAL_MS = 1_500;
@@ -43,8 +43,10 @@ const page = {
   zone: () => zone_of(page.address, page.shown.hello?.time_zone ?? "UTC"),
 };
 
-page.feed = make_feed({
-  make_source: (url) => globalThis.take_early_feed?.(url) ?? new EventSource(url),
+page.feed = make_feed_port({
+  early: globalThis.early_feed,
+  shares: globalThis.SharedWorker !== undefined,
+  make_port,
   on_frame: receive,
   on_link(next) {
     page.link = next;
@@ -83,8 +85,8 @@ async function load(path) {
   }
 }
 
-function receive(name, data) {
-  page.board = apply_frame(page.board, name, data, Date.now());
+function receive(name, data, at_ms = Date.now()) {
+  page.board = apply_frame(page.board, name, data, at_ms);
   if (name === "reset" && page.held_ms === null) page.shown = page.board;
   // A stream resumed after an upgrade has no hello: heartbeats name the build too.
   if (data.build !== undefined) {
@@ -205,7 +207,7 @@ addEventListener("online", resume);
 document.addEventListener("visibilitychange", () => {
   clearTimeout(hidden_timer);
   if (document.hidden) {
-    hidden_timer = setTimeout(page.feed.close, HIDDEN_MS);
+    hidden_timer = setTimeout(page.feed.close, page.feed.alone() ? 0 : HIDDEN_MS);
     return;
   }
   resume();

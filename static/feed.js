@@ -1,4 +1,7 @@
-/** The link to the feed: one stream at a time, made anew after growing pauses. (The browser's have no jitter, and end at a 503.) */
+/**
+ * The feed: one link for each view that tabs of this browser show, in a SharedWorker, since a browser has six connections to a
+ * server that all its tabs share. Where there is no such worker each page runs this for itself.
+ */
 
 const FRAMES = ["hello", "kpi", "trip", "hb", "reset", "bye"];
 
@@ -13,7 +16,10 @@ export function retry_pause_ms(attempt, chance) {
   return Math.min(15_000, 1_000 * 2 ** attempt) * (0.5 + chance / 2);
 }
 
-/** A closed feed. `on_link` hears {state, since_ms}: connecting, connected, reconnecting, closed. @param {any} parts */
+/**
+ * A closed link: one stream at a time, made anew after growing pauses. (The browser's have no jitter, and end at a 503.)
+ * `on_link` hears {state, since_ms}: connecting, connected, reconnecting, closed. @param {any} parts
+ */
 export function make_feed({
   make_source,
   on_frame,
@@ -97,4 +103,168 @@ export function make_feed({
       connect();
     },
   };
+}
+
+/** The newest trips that a hello names. */
+const TRIPS = 100;
+/** So many frames after a hello are kept before they become part of it. */
+const KEPT_FRAMES = 60;
+
+/** The hello that says what a hello and the frames after it, [name, data], have said. Pure. */
+export function fold_frames(hello, frames) {
+  return frames.reduce((board, [name, data]) => {
+    if (name === "kpi") return { ...board, ...data, series: merge_series(board.series, data.series, data.from_s) };
+    if (name === "trip") {
+      const trips = new Map([...data.replace ? [] : board.trips, ...data.trips].map((trip) => [trip.trip_id, trip]));
+      return { ...board, trips: [...trips.values()].sort((a, b) => b.position - a.position).slice(0, TRIPS) };
+    }
+    // A heartbeat's position is the log's, not that of the figures.
+    const { now_ms, health, build } = data;
+    return { ...board, now_ms, health, build };
+  }, hello);
+}
+
+function merge_series(before, changed, from_s) {
+  const at = new Map();
+  for (const series of [before, changed]) series.t.forEach((t, i) => t >= from_s && at.set(t, [series, i]));
+  const order = [...at.keys()].sort((a, b) => a - b);
+  const column = (name) =>
+    order.map((t) => {
+      const [series, i] = at.get(t);
+      return series[name]?.[i] ?? 0;
+    });
+  return Object.fromEntries(Object.keys({ ...before, ...changed }).map((name) => [name, column(name)]));
+}
+
+/** Views with a stream of their own: feed_turns.js has one more connection for all others, three are left for all else. */
+const STREAMS = 2;
+/** Who was not heard of for so long is gone: hidden tabs have timers once a minute. */
+const GONE_MS = 200_000;
+const SWEEP_MS = 1_000;
+
+/**
+ * What serves the pages' ports. A page says {query, join} when it begins with a view, {query} as a sign of life, {query: null} when
+ * it ends; `hurry` does not wait for the next attempt. It hears {query, link}, and {query, name, data, at_ms}: frames, and when
+ * they came. `load_turns` imports feed_turns.js. @param {any} parts
+ */
+export function make_hub(
+  { make_source, load_turns, now = Date.now, set_timer = setTimeout, clear_timer = clearTimeout },
+) {
+  /** By query: {query, ports, feed, link, hello, frames, at_ms, streams}. */
+  const views = new Map();
+  /** By port: {view, heard_ms}. */
+  const members = new Map();
+  const time = { now, set_timer, clear_timer };
+  let turns = null;
+
+  function tell(view, message, ports = view.ports) {
+    for (const port of ports) port.postMessage({ query: view.query, ...message });
+  }
+
+  function tell_link(view, ports) {
+    tell(view, { link: { ...view.link, turn_ms: view.streams ? 0 : turns?.every_ms ?? 1 } }, ports);
+  }
+
+  function add_view(query) {
+    const streams = [...views.values()].filter((view) => view.streams).length < STREAMS;
+    const link = { state: "connecting", since_ms: now() };
+    const view = { query, ports: new Set(), link, hello: null, frames: [], at_ms: 0, streams };
+    view.feed = make_feed({
+      ...time,
+      make_source: (url) => view.streams ? make_source(url) : turns.make_source(url),
+      on_frame(name, data) {
+        view.at_ms = now();
+        if (name === "hello" || name === "reset") [view.hello, view.frames] = [name === "hello" ? data : null, []];
+        else if (view.frames.push([name, data]) >= KEPT_FRAMES) fold(view);
+        tell(view, { name, data, at_ms: view.at_ms });
+      },
+      on_link(link) {
+        view.link = link;
+        tell_link(view);
+      },
+    });
+    views.set(query, view);
+    begin(view);
+    return view;
+  }
+
+  async function begin(view) {
+    if (!view.streams && turns === null) {
+      try {
+        const { make_turns } = await load_turns();
+        turns ??= make_turns({ ...time, make_source });
+      } catch (error) {
+        console.warn("show one more view: trying again", error);
+        return set_timer(() => views.has(view.query) && begin(view), SWEEP_MS);
+      }
+    }
+    if (views.get(view.query) === view) view.feed.open(view.query);
+  }
+
+  function fold(view) {
+    if (view.hello !== null) view.hello = fold_frames(view.hello, view.frames);
+    view.frames = [];
+  }
+
+  function join(port, query) {
+    const view = views.get(query) ?? add_view(query);
+    members.get(port).view = view;
+    view.ports.add(port);
+    fold(view);
+    if (view.hello !== null) tell(view, { name: "hello", data: view.hello, at_ms: view.at_ms }, [port]);
+    tell_link(view, [port]);
+  }
+
+  function leave(port) {
+    const { view } = members.get(port);
+    members.get(port).view = null;
+    if (view === null || !view.ports.delete(port) || view.ports.size > 0) return;
+    view.feed.close();
+    views.delete(view.query);
+    const next = [...views.values()].find(({ streams }) => !streams);
+    if (!view.streams || next === undefined) return;
+    next.streams = true;
+    next.feed.open(next.query);
+  }
+
+  set_timer(function sweep() {
+    // A turn has a limit of its own.
+    for (const { streams, feed } of views.values()) if (streams) feed.check();
+    for (const [port, { heard_ms }] of members) {
+      if (now() - heard_ms < GONE_MS) continue;
+      leave(port);
+      members.delete(port);
+    }
+    set_timer(sweep, SWEEP_MS);
+  }, SWEEP_MS);
+
+  /** Serves a port. */
+  return (port) => {
+    port.onmessage = ({ data: { query, join: begins, hurry } }) => {
+      const { view = null } = members.get(port) ?? {};
+      members.set(port, { view, heard_ms: now() });
+      const stays = view?.query === query && !begins;
+      if (!stays) leave(port);
+      if (query === null) return;
+      if (stays) tell_link(view, [port]);
+      else join(port, query);
+      if (hurry) views.get(query).feed.resume();
+    };
+  };
+}
+
+function serve() {
+  return make_hub({ make_source: (url) => new EventSource(url), load_turns: () => import("./feed_turns.js") });
+}
+
+if (globalThis.SharedWorkerGlobalScope !== undefined) {
+  const connect = serve();
+  globalThis.onconnect = ({ ports: [port] }) => connect(port);
+}
+
+/** Serves this page alone: gives its end. */
+export function serve_page() {
+  const { port1, port2 } = new MessageChannel();
+  serve()(port2);
+  return port1;
 }

@@ -16,11 +16,13 @@ export function show_state({ shown: board, link, held_ms, address, zone }, local
   const { hello, health } = board;
   const past = address.as_of !== null;
   const brief = hello !== null && local_ms - link.since_ms < WORD_GRACE_MS;
-  const linked = held_ms === null ? "Connected" : "Paused";
+  const turns = link.turn_ms > 0;
+  const linked = held_ms !== null ? "Paused" : turns ? `Every ${format_age(link.turn_ms)}` : "Connected";
   const lost = link.state === "connecting" ? "Connecting" : "Reconnecting";
   const word = past ? "Not live" : brief || link.state === "connected" ? linked : lost;
   const element = by_id("link");
   set_text(element, word);
+  element.title = turns ? "More views are open in this browser than it keeps connections for" : "";
   element.dataset.link = word.toLowerCase();
   const now_ms = local_ms + board.offset_ms;
   const age_ms = data_age_ms(board, now_ms);

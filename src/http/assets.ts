@@ -20,6 +20,8 @@ import early_js from "../../static/early.js" with { type: "text" };
 import export_dialog_js from "../../static/export_dialog.js" with { type: "text" };
 import extras_js from "../../static/extras.js" with { type: "text" };
 import feed_js from "../../static/feed.js" with { type: "text" };
+import feed_port_js from "../../static/feed_port.js" with { type: "text" };
+import feed_turns_js from "../../static/feed_turns.js" with { type: "text" };
 import figures_js from "../../static/figures.js" with { type: "text" };
 import filter_editor_js from "../../static/filter_editor.js" with { type: "text" };
 import filter_js from "../../static/filter.js" with { type: "text" };
@@ -97,6 +99,8 @@ export const ASSETS: Readonly<Record<string, string>> = {
   "export_dialog.js": export_dialog_js,
   "extras.js": extras_js,
   "feed.js": feed_js,
+  "feed_port.js": feed_port_js,
+  "feed_turns.js": feed_turns_js,
   "figures.js": figures_js,
   "filter.js": filter_js,
   "filter_editor.js": filter_editor_js,

@@ -41,6 +41,14 @@ export function eager_files(start = "index.html"): string[] {
   return [...found].sort();
 }
 
+/** What the worker that `early.js` starts loads at once: the page waits for it too. */
+export function worker_files(): string[] {
+  const names = [...text_of("early.js").matchAll(/new SharedWorker\("\/static\/([^"]+)"/g)].map(([, name = ""]) =>
+    name
+  );
+  return names.flatMap((name) => [name, ...imports_of(name).eager]);
+}
+
 /** Bytes of files, as they are and packed one by one as the server packs them. */
 export async function weight_of(paths: readonly string[]): Promise<{ readonly raw: number; readonly gzip: number }> {
   let raw = 0, gzip = 0;

@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { ASSETS, make_static_files } from "../../src/http/mod.ts";
-import { eager_files, imports_of, page_files, weight_of } from "../support/page_weight.ts";
+import { eager_files, imports_of, page_files, weight_of, worker_files } from "../support/page_weight.ts";
 
 /** What holds for the page's files as a whole: weight, size of modules, content security policy, pinned uPlot. */
 
 const STATIC = new URL("../../static/", import.meta.url);
 /** Bytes, uncompressed, uPlot's 51,081 among them. */
 const WEIGHT_LIMIT = 124_400;
+/** Bytes of the worker that the tabs of a browser share. */
+const WORKER_LIMIT = 9_500;
 
 const names = page_files().filter((name) => !name.startsWith("vendor/"));
 const text_of = (name: string) => Deno.readTextFileSync(new URL(name, STATIC));
@@ -15,10 +17,19 @@ const html = text_of("index.html");
 
 Deno.test("before anything is pressed the page loads no more bytes than its limit", async () => {
   const eager = eager_files();
-  const [first, all] = [await weight_of(eager), await weight_of(page_files())];
+  const [first, worker, all] = [
+    await weight_of(eager),
+    await weight_of(worker_files()),
+    await weight_of(page_files()),
+  ];
   const text = ({ raw, gzip }: typeof first) => `${raw.toLocaleString("en")} bytes (${gzip.toLocaleString("en")} gzip)`;
-  console.log(`page: ${text(first)} in ${eager.length} files before a press, all files ${text(all)}`);
+  console.log(
+    `page: ${text(first)} in ${eager.length} files before a press, ${text(worker)} for all tabs, all files ${
+      text(all)
+    }`,
+  );
   assert.ok(first.raw <= WEIGHT_LIMIT, `${first.raw} bytes of ${WEIGHT_LIMIT}: ${eager.join(" ")}`);
+  assert.ok(worker.raw > 0 && worker.raw <= WORKER_LIMIT, `${worker.raw} bytes of ${WORKER_LIMIT}`);
 });
 
 Deno.test("every module that is loaded at once is named beside the page, so that all come side by side", async () => {
