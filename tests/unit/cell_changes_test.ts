@@ -177,7 +177,9 @@ Deno.test("a fare that changes in its place takes back only what differs", () =>
   });
   const changes = new CellChanges(SHAPE, DAYS);
   changes.replace(paid(5, 1), paid(5, 3), 1);
-  for (const { change } of changes.cells()) {
+  const cells = [...changes.cells()];
+  assert.equal(cells.length, 7, "one a dimension and grain");
+  for (const { change } of cells) {
     assert.equal(change.sum(1), 2);
     assert.deepEqual([change.added, change.removed], [null, null], "the fare neither came nor went");
     assert.equal(change.lowers(), false);
