@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { blames_no_data, took_too_long } from "../database/mod.ts";
 import type { FeedHub } from "../feed/mod.ts";
@@ -8,11 +9,12 @@ import { add_breakdown_route } from "./breakdown_route.ts";
 import { add_daily_route } from "./daily_route.ts";
 import type { App, Bindings } from "./endpoint.ts";
 import { add_entity_routes } from "./entity_routes.ts";
-import { add_event_intake_route, type EventIntake, EVENTS_PATH, MOST_INTAKE_BYTES } from "./event_intake_route.ts";
+import { add_event_intake_route, type EventIntake } from "./event_intake_route.ts";
 import { add_feed_route } from "./feed_route.ts";
-import { SECURITY_HEADERS } from "./headers.ts";
+import { matches_etag, SECURITY_HEADERS } from "./headers.ts";
 import { add_operation_routes, type OperationSource } from "./operation_routes.ts";
 import { not_found, problem } from "./problem.ts";
+import { refuse_request } from "./request_check.ts";
 import { add_series_route } from "./series_route.ts";
 import { add_session_route } from "./session_route.ts";
 import type { StaticFiles } from "./static_files.ts";
@@ -26,6 +28,10 @@ export interface AppDeps extends BoardSource, OperationSource, Pick<TripSource, 
   readonly logger: Logger;
   /** The bearer token; null leaves everything open. */
   readonly token: string | null;
+  /** The names that it may be asked by besides loopback. Absent: any with a token, loopback alone without one. */
+  readonly allowed_hosts?: readonly string[] | null;
+  /** How long a body may take, milliseconds; 10 s unless given. */
+  readonly most_body_ms?: number;
   readonly static_files: StaticFiles;
   readonly version: string;
 }
@@ -33,22 +39,12 @@ export interface AppDeps extends BoardSource, OperationSource, Pick<TripSource, 
 /** Answers a request that came from an address. Never rejects. */
 export type Handler = (request: Request, bindings: Bindings) => Promise<Response>;
 
-/** Largest body of a request; events may be more. */
-const MOST_BODY_BYTES = 16_384;
-
 /** Makes the app: page, API, feed, probes. */
 export function make_app(deps: AppDeps): Handler {
   const app: App = new OpenAPIHono<{ Bindings: Bindings }>();
   app.use(async (context, next) => {
-    const most_bytes = context.req.path === EVENTS_PATH ? MOST_INTAKE_BYTES : MOST_BODY_BYTES;
-    const { request, too_large } = await bounded(context.req.raw, most_bytes);
-    if (too_large) {
-      const detail = `expected a body of at most ${most_bytes} bytes`;
-      return problem({ status: 413, title: "Content too large", detail });
-    }
-    context.req.raw = request;
     if (deps.token !== null && is_guarded(context.req.path)) {
-      if (!is_authorized(request, deps.token, deps.clock.now_ms())) return unauthorized();
+      if (!is_authorized(context.req.raw, deps.token, deps.clock.now_ms())) return unauthorized();
     }
     await next();
   });
@@ -62,7 +58,7 @@ export function make_app(deps: AppDeps): Handler {
   add_session_route(app, deps);
   add_operation_routes(app, deps);
   add_entity_routes(app, deps);
-  app.get("/openapi.json", (context) => context.json(document_of(app, deps.version)));
+  add_document_route(app, deps.version);
   // Who is not known is asked for the token, whatever page it is.
   const page = (path: string) => ({ req }: { readonly req: { readonly raw: Request } }) => {
     const known = deps.token === null || is_authorized(req.raw, deps.token, deps.clock.now_ms());
@@ -71,30 +67,35 @@ export function make_app(deps: AppDeps): Handler {
   app.get("/", page("index.html"));
   app.get("/trips/:id", page("trip/index.html"));
   app.get("/static/*", (context) => deps.static_files(context.req.raw, context.req.path.slice("/static/".length)));
+  refuse_other_methods(app);
   app.notFound((context) => not_found(`no page ${JSON.stringify(context.req.path)}`));
   app.onError((error, context) => {
-    deps.logger.log("error", "request failed", { method: context.req.method, path: context.req.path, error });
+    // That the database is away is said once, by who watches it.
+    if (took_too_long(error) || !blames_no_data(error)) {
+      deps.logger.log("error", "request failed", { method: context.req.method, path: context.req.path, error });
+    }
     return failure(error);
   });
+  const hosts = deps.allowed_hosts ?? (deps.token === null ? [] : null);
   return async (request, bindings) => {
-    const answer = await app.fetch(request, bindings);
+    const answer = refuse_request(request, hosts) ?? await app.fetch(request, bindings);
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) answer.headers.set(name, value);
     return answer;
   };
 }
 
-/** Reads a request's body whole before anything is answered: Deno's server resets connections that are answered earlier. */
-async function bounded(request: Request, most_bytes: number): Promise<{ request: Request; too_large: boolean }> {
-  if (request.body === null) return { request, too_large: false };
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
-  let size = 0;
-  for await (const chunk of request.body) {
-    size += chunk.byteLength;
-    if (size > most_bytes) return { request, too_large: true };
-    chunks.push(new Uint8Array(chunk));
+/** Answers the methods that a path does not take with 405, and OPTIONS, with those that it takes. Every path has its routes by now. */
+function refuse_other_methods(app: App): void {
+  const methods = Map.groupBy(app.routes.filter(({ method }) => method !== "ALL"), ({ path }) => path);
+  for (const [path, routes] of methods) {
+    const taken = [...new Set(routes.map(({ method }) => method))];
+    const allow = [...taken, ...taken.includes("GET") ? ["HEAD"] : [], "OPTIONS"].join(", ");
+    app.all(path, ({ req }) => {
+      if (req.method === "OPTIONS") return new Response(null, { status: 204, headers: { allow } });
+      const detail = `expected one of ${allow}, got ${JSON.stringify(req.method.slice(0, 100))}`;
+      return problem({ status: 405, title: "Method not allowed", detail, headers: { allow } });
+    });
   }
-  const { method, headers } = request;
-  return { request: new Request(request.url, { method, headers, body: new Blob(chunks) }), too_large: false };
 }
 
 function unauthorized(): Response {
@@ -114,9 +115,18 @@ function failure(error: Error): Response {
   return problem({ status: 500, title: "Internal error", detail: "the server failed; its log says why" });
 }
 
-function document_of(app: App, version: string) {
-  return app.getOpenAPI31Document({
-    openapi: "3.1.0",
-    info: { title: "tacho", version, description: "Trip KPIs, live. Errors are RFC 9457 problems." },
+/** Adds `/openapi.json`, made when it is first asked for: making it takes a hundred times as long as sending it. */
+function add_document_route(app: App, version: string): void {
+  let made: { readonly text: string; readonly etag: string } | null = null;
+  const make = () => {
+    const info = { title: "tacho", version, description: "Trip KPIs, live. Errors are RFC 9457 problems." };
+    const text = JSON.stringify(app.getOpenAPI31Document({ openapi: "3.1.0", info }));
+    return { text, etag: `"${createHash("sha256").update(text).digest("base64url").slice(0, 22)}"` };
+  };
+  app.get("/openapi.json", ({ req }) => {
+    const { text, etag } = made ??= make();
+    const headers = { etag, "cache-control": "no-cache" };
+    if (matches_etag(req.header("if-none-match") ?? null, etag)) return new Response(null, { status: 304, headers });
+    return new Response(text, { headers: { ...headers, "content-type": "application/json" } });
   });
 }

@@ -2,13 +2,14 @@ import { z } from "@hono/zod-openapi";
 import { DIRECT_TOPIC, type DirectAnswer, type DirectMessage, mapped_topic } from "../ingest/mod.ts";
 import type { Clock } from "../runtime/mod.ts";
 import { bearer_of, is_token } from "./auth.ts";
+import { Bodies } from "./bodies.ts";
 import { add_endpoint, type App } from "./endpoint.ts";
 import { POSTED_TYPES, read_posted } from "./posted_messages.ts";
 import { bad_request, problem } from "./problem.ts";
 
-export const EVENTS_PATH = "/api/v1/events";
-/** Largest body of a request with events. */
-export const MOST_INTAKE_BYTES = 1_048_576;
+const EVENTS_PATH = "/api/v1/events";
+/** Bodies of events are held until they are in the log: more may be under way than wait in its line, which refuses those past 64. */
+const BODIES = { most_bytes: 1_048_576, most_ms: 10_000, bodies: 128, bodies_of_address: 96, bytes: 64 << 20 };
 /** Most messages of a request: they are one transaction. */
 const MOST_MESSAGES = 1_000;
 
@@ -23,6 +24,7 @@ interface IntakeSource {
   readonly intake: EventIntake;
   readonly token: string | null;
   readonly clock: Clock;
+  readonly most_body_ms?: number;
 }
 
 const RESULT = z.object({
@@ -35,7 +37,7 @@ const RESULT = z.object({
 }).openapi("EventResult");
 
 const EVENT = z.record(z.string(), z.unknown());
-const BODIES: Readonly<Record<(typeof POSTED_TYPES)[number], z.ZodType>> = {
+const SCHEMAS: Readonly<Record<(typeof POSTED_TYPES)[number], z.ZodType>> = {
   "application/json": z.union([EVENT, z.array(EVENT)]),
   "application/x-ndjson": z.string(),
   "application/cloudevents+json": EVENT,
@@ -51,6 +53,7 @@ const REFUSALS: Readonly<Record<(DirectAnswer & { ok: false })["reason"], string
 /** Adds `POST /api/v1/events`: events go the way that Kafka's go, and the answer says what became of each. */
 export function add_event_intake_route(app: App, source: IntakeSource): void {
   const { intake, clock } = source;
+  const bodies = new Bodies({ ...BODIES, most_ms: source.most_body_ms ?? BODIES.most_ms });
   const names = intake.mappings.join(", ");
   add_endpoint(app, {
     path: EVENTS_PATH,
@@ -63,7 +66,7 @@ export function add_event_intake_route(app: App, source: IntakeSource): void {
         .optional(),
     },
     params: {},
-    body: Object.fromEntries(POSTED_TYPES.map((type) => [type, { schema: BODIES[type] }])),
+    body: Object.fromEntries(POSTED_TYPES.map((type) => [type, { schema: SCHEMAS[type] }])),
     answer: {
       type: "application/json",
       schema: z.object({ topic: z.string(), results: z.array(RESULT) }).openapi("EventResults"),
@@ -71,35 +74,37 @@ export function add_event_intake_route(app: App, source: IntakeSource): void {
     others: {
       401: "No `Authorization: Bearer` with the token; a session does not do",
       403: "The server has no token",
-      413: `More than ${MOST_INTAKE_BYTES} bytes or ${MOST_MESSAGES} messages`,
+      408: `The body took longer than ${BODIES.most_ms / 1000} s`,
+      413: `More than ${BODIES.most_bytes} bytes or ${MOST_MESSAGES} messages`,
       415: "Another content type, or a content encoding",
       503: "The database is away, or too many requests wait; send it again, nothing is counted twice",
     },
-    respond: async ({ mapping }, request) => {
-      const refusal = refuse_stranger(request, source.token);
-      if (refusal !== null) return refusal;
-      const body = new Uint8Array(await request.arrayBuffer());
-      const posted = read_posted(request.headers, body, clock.now_ms(), mapping !== undefined);
-      if (!posted.ok) {
-        const { status, detail } = posted;
-        return status === 400 ? bad_request(detail, []) : problem({ status, title: "Unsupported media type", detail });
-      }
-      const { messages } = posted;
-      if (messages.length > MOST_MESSAGES) {
-        const detail = `expected at most ${MOST_MESSAGES} messages, got ${messages.length}; nothing of them was taken`;
-        return problem({ status: 413, title: "Content too large", detail });
-      }
-      const topic = mapping === undefined ? DIRECT_TOPIC : mapped_topic(mapping);
-      const answer: DirectAnswer = messages.length === 0
-        ? { ok: true, results: [] }
-        : await intake.submit(topic, messages);
-      return answer.ok ? told(topic, answer) : problem({
-        status: 503,
-        title: "Not taken",
-        detail: REFUSALS[answer.reason],
-        headers: { "retry-after": "1" },
-      });
-    },
+    respond: ({ mapping }, request, { address }) =>
+      refuse_stranger(request, source.token) ?? bodies.take(request, address, async (body) => {
+        const posted = read_posted(request.headers, body, clock.now_ms(), mapping !== undefined);
+        if (!posted.ok) {
+          const { status, detail } = posted;
+          return status === 400
+            ? bad_request(detail, [])
+            : problem({ status, title: "Unsupported media type", detail });
+        }
+        const { messages } = posted;
+        if (messages.length > MOST_MESSAGES) {
+          const detail =
+            `expected at most ${MOST_MESSAGES} messages, got ${messages.length}; nothing of them was taken`;
+          return problem({ status: 413, title: "Content too large", detail });
+        }
+        const topic = mapping === undefined ? DIRECT_TOPIC : mapped_topic(mapping);
+        const answer: DirectAnswer = messages.length === 0
+          ? { ok: true, results: [] }
+          : await intake.submit(topic, messages);
+        return answer.ok ? told(topic, answer) : problem({
+          status: 503,
+          title: "Not taken",
+          detail: REFUSALS[answer.reason],
+          headers: { "retry-after": "1" },
+        });
+      }),
   });
 }
 

@@ -42,10 +42,6 @@ export function read_posted(
   if (!types.includes(type)) {
     return refused(415, `expected content-type ${types.join(", ")}, in UTF-8; got ${JSON.stringify(given)}`);
   }
-  const encoding = headers.get("content-encoding") ?? "identity";
-  if (encoding.toLowerCase() !== "identity") {
-    return refused(415, `expected a body without content-encoding, got ${JSON.stringify(encoding)}`);
-  }
   const message = (value: Uint8Array | null): DirectMessage => (
     { key: null, value, headers: {}, timestamp_ms: taken_ms }
   );

@@ -122,6 +122,14 @@ export const SETTINGS = {
     "Bearer token that the API and the page then ask for",
     z.string().min(16, "expected at least 16 characters"),
   ),
+  allowed_hosts: setting(
+    "TACHO_ALLOWED_HOSTS",
+    null,
+    "Names the page may be asked for by, comma-separated, besides localhost. Absent: any with TACHO_TOKEN, else localhost alone",
+    z.string().transform((text) => text.split(",").map((host) => host.trim().toLowerCase())).pipe(
+      z.array(z.string().regex(/^(?:\[[0-9a-f:.]+\]|[a-z0-9._~-]+)$/, "expected host names, without port")).min(1),
+    ),
+  ),
   data_dir: setting(
     "TACHO_DATA_DIR",
     ".tacho",

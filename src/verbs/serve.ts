@@ -99,6 +99,7 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
     history: (events) => stream_history(domain, days, events),
     past: past_states(domain, board),
     token: config.token,
+    allowed_hosts: config.allowed_hosts,
     build: VERSION,
     version: VERSION,
     static_files: await make_static_files(ASSETS),

@@ -125,13 +125,70 @@ Deno.test("a session holds for its token and its time only", () => {
   assert.equal(is_session(`${Number(until_s) + 1}.${signature}`, TOKEN, 0), false, "its end is signed");
 });
 
-database_test("a body over 16 KB is refused, on whatever path", async (database) => {
-  const { handler } = await make_http_side(database);
-  for (const path of ["/api/v1/session", "/nowhere"]) {
-    const request = new Request(`http://localhost${path}`, { method: "POST", body: "x".repeat(20_000) });
-    assert.equal((await handler(request, { address: "::1" })).status, 413);
-  }
-});
+database_test(
+  "only where a body is taken is it read, up to its limit of bytes, packing, number and time",
+  async (database) => {
+    const { handler } = await make_http_side(database, { token: TOKEN, most_body_ms: 50 });
+    /** A body of that many bytes of which no more ever comes, unless it ends; tells whether anything of it was asked for. */
+    const body = (bytes: number, ends: boolean) => {
+      const told = { read: false };
+      const stream = new ReadableStream<Uint8Array>({
+        pull(controller) {
+          told.read = true;
+          if (bytes > 0) controller.enqueue(new Uint8Array(bytes));
+          bytes = 0;
+          return ends ? controller.close() : new Promise(() => {});
+        },
+      }, { highWaterMark: 0 });
+      return { stream, told };
+    };
+    const post = (path: string, stream: ReadableStream<Uint8Array>, headers: Record<string, string> = {}) =>
+      handler(new Request(`http://localhost${path}`, { method: "POST", body: stream, headers }), { address: "::1" });
+    const bearer = { authorization: `Bearer ${TOKEN}` };
+    const session = "/api/v1/session", events = "/api/v1/events";
+    const cases: readonly (readonly [number, string, Record<string, string>, number, boolean, boolean])[] = [
+      // status, path, headers, bytes, whether the body ends, whether it is read
+      [404, "/nowhere", {}, 20_000, false, false],
+      [405, "/", {}, 20_000, false, false],
+      [401, events, {}, 20_000, false, false],
+      [401, events, { authorization: `Bearer ${TOKEN}x` }, 20_000, false, false],
+      [401, "/api/v1/trips", {}, 20_000, false, false],
+      [413, events, { ...bearer, "content-length": "1048577" }, 100, false, false],
+      [415, events, { ...bearer, "content-encoding": "gzip" }, 100, false, false],
+      [415, session, { "content-encoding": "br" }, 100, false, false],
+      [413, events, { ...bearer, "content-type": "application/json" }, 1_048_577, true, true],
+      [413, session, {}, 16_385, true, true],
+      [400, session, {}, 16_384, true, true],
+      [408, session, {}, 100, false, true],
+      [408, events, bearer, 100, false, true],
+    ];
+    for (const [status, path, headers, bytes, ends, read] of cases) {
+      const { stream, told } = body(bytes, ends);
+      const answer = await post(path, stream, headers);
+      const about = `${path} ${JSON.stringify(headers)} ${bytes}: ${await answer.text()}`;
+      assert.deepEqual(
+        [answer.status, answer.headers.get("content-type")],
+        [status, "application/problem+json"],
+        about,
+      );
+      assert.equal(told.read, read, about);
+    }
+    // Strangers have room of their own, and once they are gone others have it.
+    const strangers = Array.from({ length: 40 }, () => post(session, body(10, false).stream));
+    const held = await handler(
+      new Request(`http://localhost${events}`, {
+        method: "POST",
+        body: "[]",
+        headers: { ...bearer, "content-type": "application/json" },
+      }),
+      { address: "::1" },
+    );
+    assert.equal(held.status, 200);
+    const statuses = (await Promise.all(strangers)).map(({ status }) => status);
+    assert.deepEqual(statuses.toSorted(), [...Array(32).fill(408), ...Array(8).fill(503)]);
+    assert.equal((await post(session, body(10, true).stream)).status, 400);
+  },
+);
 
 database_test("readiness gives the reasons; metrics are Prometheus text", async (database) => {
   const { get } = await make_http_side(database, {
