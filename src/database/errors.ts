@@ -14,6 +14,19 @@ export class DatabaseUnreachable extends Error {
   }
 }
 
+/**
+ * The database answers, and what it is or what stands before it would lose or spoil what we write. At the start that ends the program;
+ * later it is waited out like an outage, for it is no message's fault.
+ */
+export class DatabaseUnsuitable extends Error {
+  override readonly name = "DatabaseUnsuitable";
+
+  /** @param why and what to do about it, in one sentence */
+  constructor(why: string, cause?: unknown) {
+    super(`use the database: ${why}`, cause === undefined ? {} : { cause });
+  }
+}
+
 /** A driver's error in words; one that gathers several (a name with several addresses) may have a code alone. */
 const words_of = (error: unknown): string =>
   error instanceof Error ? error.message || field_of(error, "code") || error.name : String(error);
@@ -38,7 +51,7 @@ export function violated_constraint(error: unknown): string | null {
  * data: a missing table or right is nobody's message's fault.
  */
 export function blames_no_data(error: unknown): boolean {
-  if (error instanceof DatabaseUnreachable) return true;
+  if (error instanceof DatabaseUnreachable || error instanceof DatabaseUnsuitable) return true;
   const state = sqlstate(error);
   return state !== null && !DATA_STATES.test(state);
 }

@@ -19,11 +19,11 @@ import { open_embedded } from "./pglite_database.ts";
  * Opens the server at `url`, or the embedded database in `data_dir` when there is no url (null: in memory).
  * @param failed hears of server connections that break while idle
  */
-export function open_database(
+export async function open_database(
   where: { readonly url: string | null; readonly data_dir: string | null; readonly connections?: number },
   failed: (error: Error) => void = () => {},
 ): Promise<Database> {
   return where.url === null
-    ? open_embedded(where.data_dir)
-    : Promise.resolve(open_server(where.url, { connections: where.connections ?? 10, failed }));
+    ? await open_embedded(where.data_dir)
+    : open_server(where.url, { connections: where.connections ?? 10, failed });
 }

@@ -2,7 +2,8 @@ import { Buffer } from "node:buffer";
 import pg from "pg";
 import { from as copy_from } from "pg-copy-streams";
 import type { Database, Row, Statement, Transaction, Value } from "./database.ts";
-import { DatabaseUnreachable, is_outage, sqlstate } from "./errors.ts";
+import { DatabaseUnreachable, DatabaseUnsuitable, is_outage, sqlstate } from "./errors.ts";
+import { LOOK_AT_SESSION, NO_SESSION, type SessionFacts, SET_SESSION, unfitness } from "./session.ts";
 
 /** A PostgreSQL server through node-postgres. */
 
@@ -12,6 +13,94 @@ const as_query = (statement: string | Statement, values: readonly Value[] = []) 
 };
 
 const COPY_CHUNK = 1 << 20;
+const CONNECT_MS = 5_000;
+
+/** A prepared statement that is not there, or is there already: the server's connection is not the one that it was prepared on. */
+const LOST_STATEMENT = /^(?:26000|42P05)$/;
+
+/** What a pooler says when it will not let us in, however often we ask; all its words have one SQLSTATE, outages too. */
+const REFUSED_BY_POOLER = /^(?:unsupported startup parameter|no such (?:database|user)|transaction blocks not allowed)/;
+
+/** Why there is no connection, as the port tells it. */
+function not_connected(error: unknown): unknown {
+  if (error instanceof DatabaseUnsuitable) return error;
+  const state = sqlstate(error);
+  if (state === null) return new DatabaseUnreachable("connect to the database", error);
+  const words = (error as Error).message;
+  if (state !== "08P01" || !REFUSED_BY_POOLER.test(words)) return error;
+  if (words.startsWith("transaction")) return new DatabaseUnsuitable(NO_SESSION);
+  const hint = words.startsWith("unsupported")
+    ? "; take it out of DATABASE_URL and PGOPTIONS, or add it to the pooler's ignore_startup_parameters"
+    : "";
+  return new DatabaseUnsuitable(`the pooler in front of it refuses the login: ${words}${hint}`);
+}
+
+/** Cuts a connection that does not answer; what was asked rejects then. */
+async function answered<T>(client: pg.Client, answer: Promise<T>): Promise<T> {
+  const timer = setTimeout(() => client.connection.stream.destroy(), CONNECT_MS);
+  try {
+    return await answer;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function look_at_session(client: pg.Client): Promise<SessionFacts> {
+  const [, { rows: [facts] }] = await client.query(LOOK_AT_SESSION);
+  return facts;
+}
+
+/**
+ * Makes new connections fit for work. Throws DatabaseUnsuitable, before anything was set, when the database is not what it must be, or when
+ * a pooler hands out server connections by the transaction: what one client sets there, others get.
+ * @param config of the pool's connections
+ */
+function session_maker(config: pg.ClientConfig): (client: pg.Client) => Promise<void> {
+  let keeps_session: boolean | null = null;
+  return (client) =>
+    answered(
+      client,
+      (async () => {
+        const facts = await look_at_session(client);
+        // A pooler tells clients a number of its own.
+        if (facts.backend !== client.processID) {
+          keeps_session ??= await has_session(client, config);
+          if (!keeps_session) throw new DatabaseUnsuitable(NO_SESSION);
+        }
+        const unfit = unfitness(facts);
+        if (unfit !== null) throw new DatabaseUnsuitable(unfit);
+        await client.query(SET_SESSION);
+      })(),
+    );
+}
+
+/** Longest wait for another connection of the pooler: one that has no more to give keeps those that it gave. */
+const RIVAL_MS = 1_000;
+
+/**
+ * Whether the pooler keeps a server connection for its client from one transaction to the next. While another client is in a transaction, ours
+ * is asked again and again: where the other got the server connection that ours had, or ours gets another one, it does not.
+ */
+async function has_session(client: pg.Client, config: pg.ClientConfig): Promise<boolean> {
+  const backend = async (asked: pg.Client): Promise<number> => (await look_at_session(asked)).backend;
+  const ours = await backend(client);
+  const rival = new pg.Client(config);
+  rival.on("error", () => {});
+  const timer = setTimeout(() => rival.connection.stream.destroy(), RIVAL_MS);
+  try {
+    await rival.connect();
+    await rival.query("begin");
+    if (await backend(rival) === ours) return false;
+  } catch (error) {
+    // What the pooler says counts; an answer that does not come is one that waits for a server connection.
+    if (sqlstate(error) !== null) throw error;
+  } finally {
+    clearTimeout(timer);
+    rival.end().catch(() => {});
+  }
+  for (let look = 0; look < 3; look++) if (await backend(client) !== ours) return false;
+  return true;
+}
 
 /** A connection out of the pool, lent for one piece of work. It tells an outage from all other failures: it hears when the connection breaks. */
 class Connection implements Transaction {
@@ -29,7 +118,7 @@ class Connection implements Transaction {
   static async lend<T>(pool: pg.Pool, work: (connection: Connection) => Promise<T>): Promise<T> {
     const connection = new Connection(
       await pool.connect().catch((error: unknown) => {
-        throw sqlstate(error) === null ? new DatabaseUnreachable("connect to the database", error) : error;
+        throw not_connected(error);
       }),
     );
     let failure: unknown;
@@ -85,6 +174,7 @@ class Connection implements Transaction {
     try {
       return await answer;
     } catch (error) {
+      if (LOST_STATEMENT.test(sqlstate(error) ?? "")) throw new DatabaseUnsuitable(NO_SESSION, error);
       if (this.#broken === null || sqlstate(error) !== null) throw error;
       throw new DatabaseUnreachable("the connection to the database broke", error);
     }
@@ -92,7 +182,25 @@ class Connection implements Transaction {
 }
 
 /**
- * Opens a pool of connections to a server. Nothing is connected until the first query.
+ * Throws DatabaseUnsuitable when the server is named by a Unix socket that the program may not use. Asked for ahead: Deno would ask whoever
+ * sits at the terminal, and the driver would never hear of a refusal.
+ */
+function require_socket_rights(config: pg.ClientConfig): void {
+  const { host, port } = new pg.Client(config);
+  if (!host.startsWith("/")) return;
+  const path = `${host}/.s.PGSQL.${port}`;
+  const may = (name: "read" | "write") => Deno.permissions.querySync({ name, path }).state === "granted";
+  if (may("read") && may("write")) return;
+  throw new DatabaseUnsuitable(
+    `${
+      JSON.stringify(path)
+    } is a Unix socket, which the tasks of deno.json do not let the program use; run main.ts with ` +
+      `--allow-net --allow-env --allow-read --allow-write=.tacho,${host} of your own, or name the server by host and port`,
+  );
+}
+
+/**
+ * Opens a pool of connections to a server. Nothing is connected until the first query. Throws DatabaseUnsuitable for a socket without rights.
  * @param url `postgres://…`
  * @param options connections: size of the pool; failed: hears of connections that break while idle
  */
@@ -100,18 +208,18 @@ export function open_server(
   url: string,
   options: { readonly connections: number; readonly failed: (error: Error) => void },
 ): Database {
-  const pool = new pg.Pool({
+  const config = {
     connectionString: url,
-    max: options.connections,
     application_name: "tacho",
-    connectionTimeoutMillis: 5_000,
-    idleTimeoutMillis: 60_000,
+    connectionTimeoutMillis: CONNECT_MS,
     keepAlive: true,
-    // A frozen process must not hold the head's lock for ever, and nobody waits for one without end.
-    idle_in_transaction_session_timeout: 20_000,
-    lock_timeout: 20_000,
-    statement_timeout: 300_000,
-    options: "-c timezone=UTC",
+  };
+  require_socket_rights(config);
+  const pool = new pg.Pool({
+    ...config,
+    max: options.connections,
+    idleTimeoutMillis: 60_000,
+    onConnect: session_maker(config),
   });
   pool.on("error", (error: Error) => {
     options.failed(sqlstate(error) === null ? new DatabaseUnreachable("an idle connection broke", error) : error);

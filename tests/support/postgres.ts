@@ -162,8 +162,8 @@ function ask(url: string, statement: string): Promise<unknown> {
   return connected(url, (client) => client.query(statement));
 }
 
-/** PostgreSQL refuses to run as root: the words that run a command as another user, who then owns the folder; none when we are not root. */
-async function unprivileged(folder: string): Promise<string[]> {
+/** PostgreSQL and its poolers refuse to run as root: the words that run a command as another user, who then owns `data` in the folder; none when we are not root. */
+export async function unprivileged(folder: string): Promise<string[]> {
   const script = `
 [ "$(id -u)" = 0 ] || exit 0
 user=$(id -u postgres 2>/dev/null || id -u nobody)

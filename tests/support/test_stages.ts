@@ -36,7 +36,9 @@ export function plan_stages(root: string, files: readonly string[], folder: stri
     `--allow-env=${UNIT_VARIABLES.join(",")}`,
   ];
   const serial_flags = [
-    `--allow-read=${[...read, kafka_jars_folder(), ...path, "/usr/lib/postgresql", "/etc/os-release"].join(",")}`,
+    `--allow-read=${
+      [...read, kafka_jars_folder(), ...path, "/usr/lib/postgresql", "/usr/sbin", "/etc/os-release"].join(",")
+    }`,
     ...own,
     // Drivers and Playwright look for dozens of variables; what could mislead a test is taken out of the environment instead.
     "--allow-env",
