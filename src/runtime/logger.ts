@@ -20,17 +20,31 @@ export function format_line(now_ms: number, level: Level, message: string, field
   return `${new Date(now_ms).toISOString()} ${level.padEnd(5)} ${message}${tail}`;
 }
 
+const encoder = new TextEncoder();
+
+/**
+ * Writes text to stderr. What cannot be written (the terminal was closed, the reader of a pipe went away, the disk behind a file is full) is
+ * left out: there is nowhere to say so, and what was at work must go on, or end, as it would have.
+ */
+export function write_stderr(text: string): void {
+  const bytes = encoder.encode(text);
+  try {
+    for (let at = 0; at < bytes.length;) at += Deno.stderr.writeSync(bytes.subarray(at));
+  } catch {
+    // See above.
+  }
+}
+
 /**
  * A logger to stderr.
  * @param least the lowest level that is written
  * @param now_ms the clock
  */
 export function stderr_logger(least: Level, now_ms: () => number): Logger {
-  const encoder = new TextEncoder();
   return {
     log(level, message, fields) {
       if (RANK[level] < RANK[least]) return;
-      Deno.stderr.writeSync(encoder.encode(format_line(now_ms(), level, message, fields) + "\n"));
+      write_stderr(format_line(now_ms(), level, message, fields) + "\n");
     },
   };
 }

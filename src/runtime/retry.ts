@@ -14,6 +14,19 @@ export function wait(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
+/** What the work gives; rejects with the signal's reason as soon as it is aborted, whatever the work does then. */
+export async function unless_aborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const stop = () => aborted.reject(signal.reason);
+  if (signal.aborted) stop();
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
+
 /**
  * Capped exponential backoff with full jitter: the wait before try `attempt` (1 is the first retry).
  * @param random in [0, 1)

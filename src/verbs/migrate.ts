@@ -1,14 +1,15 @@
-import { migrate, open_database } from "../database/mod.ts";
+import { migrate } from "../database/mod.ts";
+import { open_with } from "./open.ts";
 import type { Shell } from "./shell.ts";
 
 /** `tacho migrate`: applies the migrations that are missing. */
-export async function migrate_verb({ config, logger }: Shell): Promise<void> {
-  const database = await open_database({ url: config.database_url, data_dir: config.data_dir });
-  try {
+export async function migrate_verb(shell: Shell): Promise<void> {
+  const { logger } = shell;
+  const database = await open_with(shell, async (database) => {
     const applied = await migrate(database);
     for (const { version, name } of applied) logger.log("info", "migrated", { version, name });
     if (applied.length === 0) logger.log("info", "nothing to migrate: the database is up to date");
-  } finally {
-    await database.close();
-  }
+    return database;
+  });
+  await database.close();
 }

@@ -20,7 +20,7 @@ import {
   type TopicMappings,
 } from "../ingest/mod.ts";
 import { type Days, days_in } from "../kpi/mod.ts";
-import { backoff_ms, type Config, system_clock, wait } from "../runtime/mod.ts";
+import { backoff_ms, type Config, system_clock, unless_aborted, wait } from "../runtime/mod.ts";
 import { is_refused, type Shell, VERSION } from "./shell.ts";
 
 /** The opened parts of the program that every verb with a database shares. */
@@ -31,17 +31,35 @@ export interface Opened {
 }
 
 /**
- * Opens and migrates the database, and settles what its cells are made by. Waits for a server that is away, as long as it takes; one
- * that refuses us (password, unknown database) is an error at once.
+ * Opens the database of the configuration, and does what a verb begins with. Ends with the signal's reason as soon as it is aborted, also
+ * while a server does not answer; a server's connections end with the process then, and what was not committed with them.
+ * @param begin closes nothing; when it fails the database is closed
  */
-export async function open_log(shell: Shell): Promise<Opened> {
-  const { config, logger, signal } = shell;
-  const where = { url: config.database_url, data_dir: config.data_dir };
+export async function open_with<T>(
+  { config, logger, signal }: Shell,
+  begin: (database: Database) => Promise<T>,
+): Promise<T> {
   const database = await open_database(
-    where,
+    { url: config.database_url, data_dir: config.data_dir },
     (error) => logger.log("warn", "an idle database connection broke", { reason: error }),
   );
+  const beginning = begin(database);
   try {
+    return await (database.kind === "server" ? unless_aborted(signal, beginning) : beginning);
+  } catch (error) {
+    const closing = database.close();
+    if (database.kind === "embedded" || !signal.aborted) await closing;
+    throw error;
+  }
+}
+
+/**
+ * Opens and migrates the database, and settles what its cells are made by. Waits for a server that is away, as long as it takes; one
+ * that refuses us (password, unknown database) or is not what it must be is an error at once.
+ */
+export function open_log(shell: Shell): Promise<Opened> {
+  const { config, logger, signal } = shell;
+  return open_with(shell, async (database) => {
     const since = new Date(system_clock.now_ms()).toISOString();
     for (let attempt = 1;; attempt++) {
       try {
@@ -60,10 +78,7 @@ export async function open_log(shell: Shell): Promise<Opened> {
         await wait(ms, signal);
       }
     }
-  } catch (error) {
-    await database.close();
-    throw error;
-  }
+  });
 }
 
 /** How to reach the brokers of the configuration. */

@@ -1,3 +1,5 @@
+import { write_stderr } from "../runtime/mod.ts";
+
 const BAR = 20;
 
 /**
@@ -38,17 +40,17 @@ export class ProgressLine {
 
   /** Writes a line of its own, above the line of progress. */
   note(text: string): void {
-    write(this.#terminal ? `\r\x1b[K${text}\n` : `${text}\n`);
+    write_stderr(this.#terminal ? `\r\x1b[K${text}\n` : `${text}\n`);
   }
 
   /** Writes the last line. */
   end(): void {
     this.#write_line();
-    if (this.#terminal) write("\n");
+    if (this.#terminal) write_stderr("\n");
   }
 
   #write_line(): void {
-    write(this.#terminal ? `\r${this.#line()}\x1b[K` : `${this.#line()}\n`);
+    write_stderr(this.#terminal ? `\r${this.#line()}\x1b[K` : `${this.#line()}\n`);
   }
 
   #line(): string {
@@ -62,5 +64,3 @@ export class ProgressLine {
     return `${this.name}: ${bar}${this.#done}${of_total}, ${rate}/s${left}${this.#remark}`;
   }
 }
-
-const write = (text: string): void => void Deno.stderr.writeSync(new TextEncoder().encode(text));

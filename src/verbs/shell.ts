@@ -6,8 +6,16 @@ import {
   read_config,
   stderr_logger,
   system_clock,
+  write_stderr,
 } from "../runtime/mod.ts";
-import { DatabaseUnreachable, DataDirectoryInUse, is_other_schema, MigrationError, sqlstate } from "../database/mod.ts";
+import {
+  DatabaseUnreachable,
+  DatabaseUnsuitable,
+  DataDirectoryInUse,
+  is_other_schema,
+  MigrationError,
+  sqlstate,
+} from "../database/mod.ts";
 import { DeploymentMismatch } from "../event_log/mod.ts";
 import { FileError } from "../files/mod.ts";
 import { ReplayRunning } from "../replay/mod.ts";
@@ -25,12 +33,17 @@ export class UsageError extends Error {
 export interface Shell {
   readonly config: Config;
   readonly logger: Logger;
-  /** Aborted by SIGINT and SIGTERM: finish what is under way, then end. A second signal ends the process at once. */
+  /** Aborted by the wish to end: finish what is under way, then end. A second wish ends the process at once. */
   readonly signal: AbortSignal;
 }
 
-/** SQLSTATEs of a database that will not let us in however often we ask: wrong password, no such database or role. */
-const REFUSED = /^(?:28|3D)/;
+/** Signals so shortly after the first are the same wish: a launcher such as `npx` or `deno task` passes on what the terminal sent to all. */
+const ONE_WISH_MS = 1_000;
+/** Who is asked to end and has not by then is ended: sooner than supervisors lose patience (30 s), later than a slow transaction takes. */
+const ENDED_WITHIN_MS = 20_000;
+
+/** SQLSTATEs of a database that will not let us in or work, however often we ask: wrong password, no such database or role, no right to a table. */
+const REFUSED = /^(?:28|3D|42501)/;
 /** What the driver says when a login without a password, or TLS, cannot work out. */
 const NO_HANDSHAKE = /\bSASL\b|\bSSL\b|certificate/i;
 
@@ -39,23 +52,47 @@ const NO_HANDSHAKE = /\bSASL\b|\bSSL\b|certificate/i;
  * @param env_file a file whose settings are taken where the environment has none
  */
 export async function run_verb(verb: (shell: Shell) => Promise<void>, env_file: string | null = null): Promise<never> {
-  const stop = new AbortController();
-  const on_signal = () => {
-    if (stop.signal.aborted) Deno.exit(130);
-    stop.abort(new Error("stopped by a signal"));
-  };
-  Deno.addSignalListener("SIGINT", on_signal);
-  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", on_signal);
+  const stop = listen();
   try {
     const config = read_config(environment(env_file));
     const logger = stderr_logger(config.log_level, system_clock.now_ms);
-    await verb({ config, logger, signal: stop.signal });
+    await verb({ config, logger, signal: stop });
     Deno.exit(0);
   } catch (error) {
-    if (stop.signal.aborted && error === stop.signal.reason) Deno.exit(0);
-    console.error(`tacho: ${told(error)}${hint(error)}`);
+    if (stop.aborted && error === stop.reason) Deno.exit(0);
+    write_stderr(`tacho: ${told(error)}${hint(error)}\n`);
     Deno.exit(is_wrong_usage(error) ? 2 : 1);
   }
+}
+
+/**
+ * Listens for the wish to end; gives the signal that it aborts. All signals within a second are one wish; a later one is another, and
+ * ends the process with exit code 130. What hangs is ended too, with exit code 1: nothing is lost by that, as by a kill -9.
+ */
+function listen(): AbortSignal {
+  const stop = new AbortController();
+  let first_ms = 0;
+  const wish = () => {
+    if (stop.signal.aborted) {
+      if (performance.now() - first_ms > ONE_WISH_MS) Deno.exit(130);
+      return;
+    }
+    first_ms = performance.now();
+    stop.abort(new Error("stopped by a signal"));
+    setTimeout(() => {
+      write_stderr(
+        `tacho: what was under way did not end within ${ENDED_WITHIN_MS / 1000} s of the signal; ended by force\n`,
+      );
+      Deno.exit(1);
+    }, ENDED_WITHIN_MS);
+  };
+  Deno.addSignalListener("SIGINT", wish);
+  if (Deno.build.os === "windows") return stop.signal;
+  Deno.addSignalListener("SIGTERM", wish);
+  // A closed terminal. Without one it is left alone: a program under nohup has to outlive its terminal.
+  const streams = [Deno.stdin, Deno.stdout, Deno.stderr];
+  if (streams.some((stream) => stream.isTerminal())) Deno.addSignalListener("SIGHUP", wish);
+  return stop.signal;
 }
 
 const is_wrong_usage = (error: unknown): boolean =>
@@ -66,7 +103,8 @@ const is_wrong_usage = (error: unknown): boolean =>
 
 /** Whether the database refuses us for good: waiting for it would not help. */
 export const is_refused = (error: unknown): boolean =>
-  error instanceof DatabaseUnreachable ? NO_HANDSHAKE.test(error.message) : REFUSED.test(sqlstate(error) ?? "");
+  error instanceof DatabaseUnsuitable ||
+  (error instanceof DatabaseUnreachable ? NO_HANDSHAKE.test(error.message) : REFUSED.test(sqlstate(error) ?? ""));
 
 /** What to do where Deno's own words ("run again with the --allow-write flag") lead nowhere: a task's flags are not the caller's. */
 const hint = (error: unknown): string =>

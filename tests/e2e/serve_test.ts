@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { open_kafka_admin } from "../../src/ingest/kafka/mod.ts";
+import { open_database } from "../../src/database/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { make_deployment } from "../support/deployment.ts";
 import { options_of } from "../support/kafka_topic.ts";
@@ -111,5 +112,29 @@ tacho_test({
     const all = await Promise.all([1, 2, 3].map(() => run_verb(["migrate"], { env })));
     assert.equal(all.filter(({ stderr }) => /migrated version=1/.test(stderr)).length, 1);
     assert.match((await run_verb(["migrate"], { env })).stderr, /up to date/);
+  },
+});
+
+tacho_test({
+  name: "a database that cannot be worked with ends every verb at once with one sentence",
+  needs: ["postgres"],
+  async fn() {
+    const { url, name, superuser_url } = await (await shared_postgres()).create_database();
+    const superuser = await open_database({ url: superuser_url, data_dir: null, connections: 1 });
+    const told = async (pattern: RegExp, DATABASE_URL = url) => {
+      const { code, stderr } = await run_tacho(["verify"], { env: { DATABASE_URL } });
+      assert.deepEqual([code, pattern.test(stderr), stderr.trim().split("\n").length], [2, true, 1], stderr);
+    };
+    try {
+      await superuser.script("revoke all on schema public from public; alter schema public owner to postgres;");
+      await told(/^tacho: (?:permission denied for schema public|use the database: none of the schemas)/);
+      await superuser.script("grant usage on schema public to tacho");
+      await told(/^tacho: permission denied for schema public/);
+      await superuser.script(`alter database ${name} set session_replication_role = 'replica'`);
+      await told(/^tacho: use the database: session_replication_role is "replica"/);
+      await told(/^tacho: database "nowhere" does not exist/, url.replace(name, "nowhere"));
+    } finally {
+      await superuser.close();
+    }
   },
 });
