@@ -8,7 +8,15 @@
 /** A number whose digits a double cannot hold: plain decimal text without exponent. */
 export class ExactNumber {
   constructor(readonly text: string) {}
+
+  /** `JSON.stringify` writes its digits. */
+  toJSON(): unknown {
+    return raw_json(this.text);
+  }
 }
+
+/** Text that `JSON.stringify` writes as it stands (ECMAScript 2026, not in the types yet). */
+const raw_json = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;
 
 /** null, "" or white space only: what a producer did not name. */
 export const is_blank = (value: unknown): boolean =>

@@ -3,7 +3,7 @@ import { format_time } from "../kpi/mod.ts";
 import { condition } from "./condition.ts";
 import type { EventForm, MappingForm } from "./definition.ts";
 import { type Field, is_unknown, json_of, RecordFault, top_of } from "./field.ts";
-import { id_reading, type IdReading, record_hash, unfit_field } from "./identity.ts";
+import { event_hash, id_reading, type IdReading, record_hash, unfit_field } from "./identity.ts";
 import type { BareEvent, DeclaredMapping, MappingContext, SourceField, SourceRecord } from "./mapping.ts";
 import { clocks, time_reading } from "./time_reading.ts";
 import { type ReadingParts, value_reading } from "./value_reading.ts";
@@ -26,9 +26,14 @@ function event_reading(form: EventForm, parts: ReadingParts, mapped: ReadonlySet
   const when = form.when === undefined ? null : condition(form.when);
   const times = form.at.map((time) => time_reading(time, parts.clock_of));
   const data = Object.entries(form.data).map(([name, value]) => ({ name, ...value_reading(value, parts) }));
-  const id: IdReading = form.event_id === undefined
+  const own = form.event_id;
+  /** Before its id an event that is known by what it says has all but that. */
+  const says = own !== undefined && "hash" in own ? own : null;
+  const id: IdReading = own === undefined
     ? { read: (_record, whole) => `${whole()}-${type}`, fields: [] }
-    : id_reading(form.event_id);
+    : "hash" in own
+    ? { read: () => "", fields: [] }
+    : id_reading(own, parts);
   const time_fields = times.flatMap(({ fields }) => fields);
 
   const occurred_at = (record: SourceRecord): string => {
@@ -51,14 +56,22 @@ function event_reading(form: EventForm, parts: ReadingParts, mapped: ReadonlySet
     }
     if (keep_rest !== undefined) {
       const rest = Object.entries(record).filter(([name, value]) => !mapped.has(name) && !is_unknown(value));
-      if (rest.length > 0) event[keep_rest] = json_of(Object.fromEntries(rest));
+      const kept = says === null ? rest : rest.map(([name, value]) => [name, number_of(value)]);
+      if (rest.length > 0) event[keep_rest] = json_of(Object.fromEntries(kept));
     }
+    if (says !== null) event.event_id = `${says.prefix ?? ""}${event_hash(event)}-${type}`;
     return event;
   };
   const sources = new Map<string, readonly Field[]>(data.map(({ name, fields }) => [name, fields]));
   sources.set("occurred_at", time_fields).set("event_id", id.fields);
   return { type, read, condition_fields: when?.fields ?? [], sources };
 }
+
+/** A text that is a number as that number: a file of text and one of numbers then say the same. What a double would change stays text. */
+const number_of = (value: unknown): unknown => {
+  if (typeof value !== "string" || !/^-?(?:0|[1-9]\d*)(?:\.\d+)?$/.test(value) || value.length > 15) return value;
+  return Number(value);
+};
 
 function lacking(fields: readonly Field[], record: SourceRecord, what: string): RecordFault {
   const blank = fields.find(({ get }) => is_unknown(get(record))) ?? fields[0]!;
@@ -71,8 +84,10 @@ function fields_read(value: unknown, found = new Set<string>()): Set<string> {
   else if (typeof value === "object" && value !== null) {
     for (const [name, each] of Object.entries(value)) {
       const names_fields = ["from", "field", "key"].includes(name) || (name === "hash" && each !== "all");
-      if (names_fields && Array.isArray(each)) { for (const path of each) found.add(path).add(top_of(path)); }
-      else fields_read(each, found);
+      // What is read for a hash alone is nowhere to be seen in the event: it is kept with the rest.
+      if (names_fields && Array.isArray(each)) {
+        for (const path of each) if (typeof path === "string") found.add(path).add(top_of(path));
+      } else fields_read(each, found);
     }
   }
   return found;
@@ -87,7 +102,7 @@ export function compile(form: MappingForm, context: MappingContext): DeclaredMap
     lookups: context.lookups ?? new Map(),
   };
   const mapped = fields_read([form.trip_id, form.events.map(({ at, when, data }) => [at, when, Object.values(data)])]);
-  const trip_id = id_reading(form.trip_id);
+  const trip_id = id_reading(form.trip_id, parts);
   const events = form.events.map((event) => event_reading(event, parts, mapped));
 
   const read = (record: SourceRecord): readonly BareEvent[] => {
@@ -113,6 +128,7 @@ export function compile(form: MappingForm, context: MappingContext): DeclaredMap
   return {
     name: form.name,
     columns: form.columns ?? null,
+    number_equal_rows: form.number_equal_rows ?? false,
     map: (record) => {
       try {
         return { ok: true, value: read(record) };

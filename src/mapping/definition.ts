@@ -135,11 +135,22 @@ const condition_form: z.ZodType<ConditionForm> = by_form<ConditionForm>((value) 
   return `expected an object with "all", "any", or "field" and "is", "is_not" or "known", got ${shown(value)}`;
 });
 
+/** A field as a hash takes it: as it stands, or read, so that a file's `1.60` and another's `1.6` are one. Values without a table: that would merge some. */
+const hashed = by_form<string | IdReadingForm>((value) => {
+  if (!is_object(value)) return field;
+  return value.as === "time" ? READINGS.time : z.strictObject({ from: fields, as: z.enum(["text", "code", "number"]) });
+});
+const prefix = z.string().max(40).optional();
 const hash = z.strictObject({
   /** Of the whole record, or of these fields in this order. */
-  hash: by_form<"all" | readonly string[]>((value) => value === "all" ? z.literal("all") : z.array(field).min(1)),
-  prefix: z.string().max(40).optional(),
+  hash: by_form<"all" | readonly (string | IdReadingForm)[]>((value) =>
+    value === "all" ? z.literal("all") : z.array(hashed).min(1)
+  ),
+  prefix,
 });
+export type IdReadingForm =
+  | z.output<typeof READINGS.time>
+  | { readonly from: readonly string[]; readonly as: "text" | "code" | "number" };
 export type IdPart = { readonly from: readonly string[] } | { readonly constant: string } | z.output<typeof hash>;
 const id_part: z.ZodType<IdPart> = by_form<IdPart>((value) => {
   if (typeof value === "string") return field.transform((name) => ({ from: [name] }));
@@ -165,12 +176,17 @@ const id_form = by_form<readonly IdForm[]>((value) =>
   Array.isArray(value) ? z.array(one_id).min(1) : one_id.transform((id) => [id])
 );
 
+/** The hash of what the event says: one that says the same is the same event. */
+const event_hash = z.strictObject({ hash: z.literal("event"), prefix });
+
 const name = z.string().regex(/^[a-z][a-z0-9_]*$/, "expected a name of small letters, digits and _");
 const event_form = z.strictObject({
   type: z.string().min(1),
   at: time_form,
   when: condition_form.optional(),
-  event_id: id_form.optional(),
+  event_id: by_form<readonly IdForm[] | z.output<typeof event_hash>>((value) =>
+    is_object(value) && value.hash === "event" ? event_hash : id_form
+  ).optional(),
   data: z.record(z.string(), value_form),
   keep_rest: z.string().min(1).optional(),
 });
@@ -188,6 +204,8 @@ export const mapping_form = z.strictObject({
   lookups: z.record(z.string(), z.strictObject({ key: z.string().min(1), required: z.boolean().optional() }))
     .optional(),
   trip_id: id_form,
+  /** Whether rows of one file with one trip id are different trips all the same: the second, third … get their number behind their ids. */
+  number_equal_rows: z.boolean().optional(),
   events: z.array(event_form).min(1, "expected at least one event"),
 });
 

@@ -38,6 +38,8 @@ export interface SourceField {
 export interface DeclaredMapping extends Mapping {
   /** The columns of a message that is one CSV line; null when it takes JSON alone. */
   readonly columns: readonly string[] | null;
+  /** Whether rows of one file that come to one trip id are different trips all the same, told apart by their number among their equals. */
+  readonly number_equal_rows: boolean;
   /** The field of the record that a field of an event was read from (`trip_id`, `occurred_at` or a name in data); null when none was. */
   readonly source_of: (record: SourceRecord, event_type: string, event_field: string) => SourceField | null;
 }

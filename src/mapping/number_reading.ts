@@ -1,3 +1,4 @@
+import { plain_decimal } from "../domains/mod.ts";
 import { RecordFault, text_of } from "./field.ts";
 
 const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?$/;
@@ -11,6 +12,18 @@ export function read_number(value: unknown, field: string): number {
   const number = text !== null && DECIMAL.test(text) ? Number(text) : NaN;
   if (Number.isFinite(number)) return number;
   throw new RecordFault(field, "a number", value);
+}
+
+const WHOLE = /^[+-]?\d+$/;
+
+/**
+ * The number as an id has it: one text however it is written (`2.0`, `2`), a whole number with all its digits, any other one as the double
+ * that files of numbers have. Throws RecordFault.
+ */
+export function read_number_text(value: unknown, field: string): string {
+  const number = read_number(value, field);
+  const text = text_of(value)!.trim();
+  return plain_decimal(WHOLE.test(text) ? text.replace("+", "") : String(number))!;
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { Validation } from "../domains/mod.ts";
 import { compile } from "./compile.ts";
-import { mapping_form, type MappingForm } from "./definition.ts";
+import { type ConditionForm, mapping_form, type MappingForm } from "./definition.ts";
 import type { DeclaredMapping, MappingContext } from "./mapping.ts";
 
 /** What is wrong with a definition, and where in its JSON: `events[0].data.fare.as`. */
@@ -54,6 +54,47 @@ function* contradictions(json: unknown): Generator<DefinitionFault> {
   }
 }
 
+/** Lists of fields that decide which events a record makes and when; rows that are numbered as equals have to be equal in all of them. */
+function* deciding_fields({ events }: MappingForm): Generator<readonly [readonly string[], PropertyKey[]]> {
+  function* of_condition(
+    form: ConditionForm,
+    path: PropertyKey[],
+  ): Generator<readonly [readonly string[], PropertyKey[]]> {
+    if ("field" in form) yield [form.field, path];
+    else for (const part of "all" in form ? form.all : form.any) yield* of_condition(part, path);
+  }
+  for (const [i, { at, when }] of events.entries()) {
+    for (const { from, plus, minus } of at) {
+      for (const each of [from, plus?.from, minus?.from]) if (each !== undefined) yield [each, ["events", i, "at"]];
+    }
+    if (when !== undefined) yield* of_condition(when, ["events", i, "when"]);
+  }
+}
+
+/** Where a mapping numbers equal rows by an id that leaves out what their events hang on: the events of one row would get different numbers. */
+function* unnumbered(form: MappingForm): Generator<DefinitionFault> {
+  if (form.number_equal_rows !== true) return;
+  const key = (fields: readonly string[]) => JSON.stringify(fields);
+  const [id, ...other_ways] = form.trip_id;
+  const parts = id?.join ?? [];
+  const whole = parts.some((part) => "hash" in part && part.hash === "all");
+  const named = parts.flatMap((part) => {
+    if ("from" in part) return [part.from];
+    return "hash" in part && part.hash !== "all"
+      ? part.hash.map((each) => typeof each === "string" ? [each] : each.from)
+      : [];
+  });
+  const known = new Set(named.map(key));
+  if (other_ways.length > 0) {
+    yield { place: "trip_id", message: 'expected one way to the id with "number_equal_rows", got several' };
+  }
+  for (const [fields, path] of deciding_fields(form)) {
+    if (whole || known.has(key(fields))) continue;
+    const message = `expected "number_equal_rows" with a trip_id that has ${fields.join(" or ")} among its fields`;
+    yield { place: place(path), message };
+  }
+}
+
 const invalid = (path: string | null, detail: string): Validation<never> => ({
   ok: false,
   fault: { reason: "invalid_mapping", path, detail },
@@ -70,6 +111,7 @@ export function read_definition(json: unknown): Validation<MappingForm> {
   const faults = [
     ...issues.map(({ path, message }) => ({ place: place(path) || "mapping", message })),
     ...contradictions(json),
+    ...(parsed.success ? unnumbered(parsed.data) : []),
   ];
   return parsed.success && faults.length === 0 ? { ok: true, value: parsed.data } : together(faults);
 }

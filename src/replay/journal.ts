@@ -1,4 +1,4 @@
-import type { ReplayEvent } from "./replay_event.ts";
+import type { ReplayEvent, ReplayPoint } from "./replay_event.ts";
 import type { InputFile, ReplayState, Workspace } from "./workspace.ts";
 
 const SAVE_EVERY_MS = 200;
@@ -7,6 +7,8 @@ const SAVE_EVERY_MS = 200;
 export class Journal {
   readonly #workspace: Workspace;
   readonly #now_ms: () => number;
+  /** The last event that an earlier process of this replay sent; null when there was none. */
+  readonly resumed_after: ReplayPoint | null;
   #state: ReplayState;
   #saved_ms = -Infinity;
 
@@ -20,6 +22,7 @@ export class Journal {
   ) {
     this.#workspace = workspace;
     this.#now_ms = now_ms;
+    this.resumed_after = before?.point ?? null;
     this.#state = before ?? { version, inputs, point: null, sent: 0 };
     this.save();
   }
@@ -29,12 +32,23 @@ export class Journal {
     return this.#state.sent;
   }
 
+  /** Rows among them that equal an earlier one of their file and were told apart from it. */
+  get equal_rows(): number {
+    return this.#state.equal_rows ?? 0;
+  }
+
   /** The next events arrived. */
   arrived(events: readonly ReplayEvent[]): void {
     const last = events.at(-1);
     if (last === undefined) return;
     const { at_us, file, line, nth } = last;
-    this.#state = { ...this.#state, point: { at_us, file, line, nth }, sent: this.sent + events.length };
+    const again = events.reduce((count, { number = 1, nth }) => number > 1 && nth === 0 ? count + 1 : count, 0);
+    this.#state = {
+      ...this.#state,
+      point: { at_us, file, line, nth },
+      sent: this.sent + events.length,
+      equal_rows: this.equal_rows + again,
+    };
     if (this.#now_ms() - this.#saved_ms >= SAVE_EVERY_MS) this.save();
   }
 

@@ -20,6 +20,8 @@ export interface ReplayEvent extends ReplayPoint {
   readonly value: string;
   /** What is wrong with a bad row, as JSON of a `Fault`; null for an event. */
   readonly fault: string | null;
+  /** Which one of equal rows of its file it is of, from 1; where rows are not numbered there is none. */
+  readonly number?: number;
 }
 
 /** Orders points: negative when `a` is first. No two events of a replay are equal. */

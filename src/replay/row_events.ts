@@ -8,6 +8,8 @@ import { BEFORE_ALL_US, type ReplayEvent } from "./replay_event.ts";
 export interface RecordReading {
   /** The name of the mapping, or of what goes as it stands. */
   readonly name: string;
+  /** Whether rows with one trip id are told apart by their number among their equals. */
+  readonly number_equal_rows: boolean;
   /**
    * The events of the record on a line, or why it is refused. Each of them travels by itself, the first long before the last: a record
    * has to be refused here if any of them would be on arrival.

@@ -25,6 +25,8 @@ export interface ReplayState {
   readonly point: ReplayPoint | null;
   /** Messages up to there. */
   readonly sent: number;
+  /** Rows among them that equal an earlier one of their file; none where that is not said. */
+  readonly equal_rows?: number | undefined;
 }
 
 const state_schema = z.object({
@@ -32,6 +34,7 @@ const state_schema = z.object({
   inputs: z.array(z.object({ path: z.string(), size: z.number(), mtime_ms: z.number().nullable() })),
   point: z.object({ at_us: z.number(), file: z.number(), line: z.number(), nth: z.number() }).nullable(),
   sent: z.number(),
+  equal_rows: z.number().optional(),
 });
 
 /** The files of a replay that must not have changed, as they are now. Throws when one cannot be read. */

@@ -2,7 +2,7 @@ import { open_record_file, type RecordFile } from "../files/mod.ts";
 import type { SourceRecord } from "../mapping/mod.ts";
 import {
   changed_since,
-  compare_points,
+  EqualRows,
   input_files,
   Journal,
   type RecordReading,
@@ -48,6 +48,7 @@ const SAMPLE = 100;
 export async function replay_verb(shell: Shell, paths: readonly string[], options: ReplayOptions): Promise<void> {
   require_place(shell, options.to);
   const files = await mapped_files(shell, paths, options);
+  const numbered = new Set(files.filter(({ reading }) => reading.number_equal_rows).map(({ index }) => index));
   const read_too = options.lookup.map((each) => lookup_of(each).file);
   if (options.mapping !== undefined && !is_builtin(options.mapping)) read_too.push(options.mapping);
   const inputs = await input_files([...paths, ...read_too]);
@@ -64,15 +65,17 @@ export async function replay_verb(shell: Shell, paths: readonly string[], option
     }
     try {
       const sort = new ExternalSort(workspace.runs, REPLAY_ORDER);
+      const equals = new EqualRows(numbered);
       await read_files(shell, files, options.first ?? Infinity, stopped, sort);
       const into = options.to === "kafka" ? into_topic : into_log;
-      await into(shell, paths, journal, (sink) => send_replay(shell, sort, options, journal, sink));
+      await into(shell, paths, journal, (sink) => send_replay(shell, sort, options, journal, equals, sink));
       through = true;
     } finally {
       journal.save();
       const { sent } = journal;
+      const equal_rows = numbered.size > 0 ? journal.equal_rows : null;
       const how = through ? null : "the same command with --resume goes on there";
-      shell.logger.log("info", through ? "replayed" : "replay stopped", { sent, how });
+      shell.logger.log("info", through ? "replayed" : "replay stopped", { sent, equal_rows, how });
     }
   } finally {
     await workspace.close(through);
@@ -130,7 +133,7 @@ function must_go_on(before: ReplayState | null, inputs: Parameters<typeof change
   }
 }
 
-/** Reads all files into the sort, without what an earlier process sent. */
+/** Reads all files into the sort, without what lies before the instant where an earlier process stopped. */
 async function read_files(
   { signal, logger }: Shell,
   files: readonly MappedFile[],
@@ -149,7 +152,7 @@ async function read_files(
         const taken = rows.length > left ? rows.slice(0, left) : rows;
         for (const row of taken) {
           const made = events.of(row);
-          await sort.put(point === null ? made : made.filter((event) => compare_points(event, point) > 0));
+          await sort.put(point === null ? made : made.filter(({ at_us }) => at_us >= point.at_us));
         }
         progress.add(taken.length, share);
         left -= taken.length;

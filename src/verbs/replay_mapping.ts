@@ -57,7 +57,11 @@ export async function read_lookups(files: readonly LookupFile[]): Promise<Readon
 }
 
 /** Records that are trip events already, bare or as CloudEvents: they go as they stand. */
-const TRIP_EVENT: RecordReading = { name: "trip_event", events_of: (record) => ({ ok: true, value: [record] }) };
+const TRIP_EVENT: RecordReading = {
+  name: "trip_event",
+  number_equal_rows: false,
+  events_of: (record) => ({ ok: true, value: [record] }),
+};
 const is_trip_event = (record: SourceRecord): boolean =>
   ["specversion", "event_id"].some((name) => Object.hasOwn(record, name)) && Object.hasOwn(record, "type");
 
@@ -93,6 +97,7 @@ export function record_reading(mapping: DeclaredMapping, config: Config): Record
   const encoder = new TextEncoder();
   return {
     name: mapping.name,
+    number_equal_rows: mapping.number_equal_rows,
     events_of: (record, line) => {
       const read_ms = system_clock.now_ms();
       const taken = { offset: line, timestamp_ms: read_ms };

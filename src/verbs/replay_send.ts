@@ -1,5 +1,5 @@
 import { format_time } from "../kpi/mod.ts";
-import { BEFORE_ALL_US, type Journal, Pace, type ReplayEvent } from "../replay/mod.ts";
+import { BEFORE_ALL_US, compare_points, type EqualRows, type Journal, Pace, type ReplayEvent } from "../replay/mod.ts";
 import type { ExternalSort } from "../sort/mod.ts";
 import { system_clock, wait } from "../runtime/mod.ts";
 import { PauseKey } from "./pause_key.ts";
@@ -24,8 +24,10 @@ export async function send_replay(
   sort: ExternalSort<ReplayEvent>,
   options: SendOptions,
   journal: Journal,
+  equals: EqualRows,
   sink: ReplaySink,
 ): Promise<void> {
+  const { resumed_after } = journal;
   const progress = new ProgressLine("send", sort.count, system_clock.now_ms);
   const pace = new Pace({ speed: options.speed, step_us: options.step ?? null });
   using key = new PauseKey(system_clock.now_ms, (paused) => progress.remark(paused ? "paused; space goes on" : ""));
@@ -64,7 +66,10 @@ export async function send_replay(
   };
   try {
     for await (const events of sort.sorted()) {
-      for (const event of events) {
+      for (const each of events) {
+        const event = equals.numbered(each);
+        // Of the instant where an earlier process stopped all is sorted again, so that equal rows have their numbers.
+        if (resumed_after !== null && compare_points(event, resumed_after) <= 0) continue;
         const next = pace.step_of(event.at_us);
         if (next !== step) {
           await leave();

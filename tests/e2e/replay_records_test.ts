@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
+import { parquetWriteBuffer } from "hyparquet-writer";
 import { type Database, open_database } from "../../src/database/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { make_deployment } from "../support/deployment.ts";
 import { GuardedFolder } from "../support/guarded_folder.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { read_topic } from "../support/read_topic.ts";
-import { run_verb } from "../support/tacho_program.ts";
+import { run_verb, TachoProgram } from "../support/tacho_program.ts";
+import { until } from "../support/until.ts";
 
 /** What becomes of each record of a file that is replayed: all of it, or none of it and its row in quarantine. */
 
@@ -99,4 +101,139 @@ tacho_test({
       "trip.completed",
     ]);
   },
+});
+
+const FHV = "dispatching_base_num,pickup_datetime,dropOff_datetime,PUlocationID,DOlocationID,SR_Flag";
+const completed = async (database: Database) => {
+  const [row] = await database.query(
+    "select count(*)::int as n, count(distinct trip_id)::int as ids, coalesce(sum(fare_micros), 0)::int as micros from trips where status = 'completed'",
+  );
+  return [row!.n, row!.ids, row!.micros];
+};
+
+tacho_test({
+  name:
+    "equal rows of a file without ids are trips of their own, the same ones each time and in each file; the last line counts them",
+  needs: ["postgres"],
+  fn: () =>
+    with_log(async ({ database, file, replay }) => {
+      const row = "B1,2015-01-01 00:10:00,2015-01-01 00:20:00,7,8,";
+      const short = "B1,2015-01-01 00:10:00,2015-01-01 00:10:00,7,8,";
+      const rows = [row, "B1,2015-01-01 00:10:00,2015-01-01 00:20:00,7,9,", row, short, row, short];
+      const path = file("fhv.csv", [FHV, ...rows].join("\n"));
+      assert.match(await replay(path), /admitted=12 duplicates=0 quarantined=0\n.* replayed sent=12 equal_rows=3\n/);
+      assert.deepEqual((await completed(database)).slice(0, 2), [6, 6]);
+      assert.equal(await statuses(database), "6 completed");
+      const [ends] = await database.query("select count(*)::int as n from trips where dropoff_zone = '8'");
+      assert.equal(ends!.n, 5);
+
+      assert.match(await replay(path), /admitted=0 duplicates=12 quarantined=0\n.* equal_rows=3\n/);
+      // Two files with the same rows tell of the same trips: only within a file are equal rows different ones.
+      const other = file("again.csv", [FHV, row, row].join("\n"));
+      assert.match(await replay(path, other), /admitted=0 duplicates=16 quarantined=0\n.* equal_rows=4\n/);
+      assert.equal(await statuses(database), "6 completed");
+    }),
+});
+
+tacho_test({
+  name: "equal rows have the same numbers when a replay is killed -9 among them and resumed",
+  needs: ["postgres"],
+  async fn() {
+    const folder = new GuardedFolder("records");
+    await using _ = { [Symbol.asyncDispose]: () => folder.dispose() };
+    const count = 8_000;
+    const path = `${folder.path}/fhv.csv`;
+    const row = "B1,2015-01-01 00:10:00,,7,,";
+    Deno.writeTextFileSync(path, [FHV, ...Array.from({ length: count }, () => row)].join("\n"));
+    const { url } = await (await shared_postgres()).create_database();
+    const env = { DATABASE_URL: url, TACHO_BATCH_MESSAGES: "100" };
+    const database = await open_database({ url, data_dir: null, connections: 1 });
+    try {
+      const trips = async () => Number((await database.query("select count(*) as n from trips"))[0]!.n);
+      const args = ["replay", "--to", "log", path];
+      await using killed = TachoProgram.spawn("tacho", { env, args });
+      await killed.brings(until("more than a slice arrived", async () => {
+        const [table] = await database.query("select to_regclass('trips') is not null as there");
+        return table!.there && await trips() > 2_000;
+      }));
+      await killed.kill_nine();
+      assert.ok(await trips() < count);
+      const { stderr } = await run_verb([...args, "--resume"], { env });
+      const [, again] = /resuming sent=(\d+)/.exec(stderr) ?? [];
+      assert.ok(Number(again) > 0 && Number(again) < count, stderr);
+      assert.match(stderr, new RegExp(`replayed sent=${count} equal_rows=${count - 1}\n`));
+      assert.equal(await trips(), count);
+    } finally {
+      await database.close();
+    }
+  },
+});
+
+tacho_test({
+  name: "the same rows published as CSV, as Parquet and with one more column are the same trips",
+  needs: ["postgres"],
+  fn: () =>
+    with_log(async ({ database, file, replay }) => {
+      const rows = Array.from({ length: 40 }, (_, i) => ({
+        VendorID: 1 + i % 2,
+        pickup: Date.UTC(2024, 2, 5, 9, i),
+        minutes: 5 + i,
+        passenger_count: i % 5 === 0 ? null : i % 4,
+        trip_distance: i / 8,
+        zone: 100 + i,
+        fare_amount: i + 0.5,
+        tip_amount: i % 3,
+        tolls_amount: 6.94,
+      }));
+      const clock = (ms: number) => new Date(ms).toISOString().slice(0, 19).replace("T", " ");
+      const header =
+        "VendorID,tpep_pickup_datetime,tpep_dropoff_datetime,passenger_count,trip_distance,PULocationID,payment_type,fare_amount,tip_amount,tolls_amount";
+      const csv = (more: string) =>
+        rows.map((row) =>
+          [
+            row.VendorID,
+            clock(row.pickup),
+            clock(row.pickup + row.minutes * 60_000),
+            row.passenger_count === null ? "" : row.passenger_count.toFixed(1),
+            row.trip_distance.toFixed(3),
+            row.zone,
+            1,
+            row.fare_amount.toFixed(2),
+            row.tip_amount.toFixed(2),
+            row.tolls_amount,
+          ].join() + more
+        );
+      const number = (name: string, of: (row: typeof rows[number]) => number | null) => ({
+        name,
+        data: rows.map(of),
+        type: "DOUBLE" as const,
+        nullable: true,
+      });
+      const time = (name: string, of: (row: typeof rows[number]) => number) => ({
+        name,
+        data: rows.map((row) => clock(of(row))),
+        type: "STRING" as const,
+      });
+      const parquet = parquetWriteBuffer({
+        columnData: [
+          number("VendorID", (row) => row.VendorID),
+          time("tpep_pickup_datetime", (row) => row.pickup),
+          time("tpep_dropoff_datetime", (row) => row.pickup + row.minutes * 60_000),
+          number("passenger_count", (row) => row.passenger_count),
+          number("trip_distance", (row) => row.trip_distance),
+          number("PULocationID", (row) => row.zone),
+          number("payment_type", () => 1),
+          number("fare_amount", (row) => row.fare_amount),
+          number("tip_amount", (row) => row.tip_amount),
+          number("tolls_amount", (row) => row.tolls_amount),
+        ],
+      });
+      const expected = [40, 40, rows.reduce((sum, row) => sum + row.fare_amount * 1e6, 0)];
+      assert.match(await replay(file("a.csv", [header, ...csv("")].join("\n"))), /admitted=80/);
+      assert.deepEqual(await completed(database), expected);
+      assert.match(await replay(file("a.parquet", new Uint8Array(parquet))), /admitted=0 duplicates=80 quarantined=0/);
+      const wider = file("wider.csv", [`${header},airport_fee`, ...csv(",1.75")].join("\n"));
+      assert.match(await replay(wider), /duplicates=40 quarantined=0/);
+      assert.deepEqual(await completed(database), expected);
+    }),
 });

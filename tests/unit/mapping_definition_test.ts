@@ -11,6 +11,7 @@ function faults_of(definition: unknown): string[] {
   const parsed = parse_mapping(typeof definition === "string" ? definition : JSON.stringify(definition), CONTEXT);
   return parsed.ok ? [] : parsed.fault.detail.split("\n");
 }
+const NUMBERED = { number_equal_rows: true, trip_id: { hash: [{ from: "at", as: "time" }, "id"] } };
 const with_data = (data: unknown) => ({ ...SOUND, events: [EVENT, { ...EVENT, data }] });
 const with_event = (changes: Record<string, unknown>) => ({ ...SOUND, events: [{ ...EVENT, ...changes }] });
 
@@ -48,8 +49,24 @@ Deno.test("mapping definition: each fault is told with its exact place", () => {
       "events[1].data.x[1].lookup: expected a table that",
     ],
     [with_data({ occurred_at: "x" }), "events[1].data.occurred_at: expected the name of a data field"],
+    [with_event({ event_id: { hash: "event", of: "x" } }), "events[0].event_id: Unrecognized key"],
+    [{ ...SOUND, trip_id: { hash: ["a", { from: "b", as: "money" }] } }, "trip_id.hash[1].as: "],
+    [{ ...SOUND, trip_id: { hash: ["a", { from: "b", as: "code", table: {} }] } }, "trip_id.hash[1]: Unrecognized key"],
+    [{ ...SOUND, number_equal_rows: true }, 'events[0].at: expected "number_equal_rows" with a trip_id that has at'],
+    [
+      { ...with_event({ when: { any: [{ field: ["a", "b"], is: [1] }] } }), ...NUMBERED },
+      'events[0].when: expected "number_equal_rows" with a trip_id that has a or b among',
+    ],
+    [
+      { ...with_event({ at: { from: "at", plus: { from: "s", unit: "s" } } }), ...NUMBERED },
+      "events[0].at: expected",
+    ],
+    [{ ...SOUND, ...NUMBERED, trip_id: [NUMBERED.trip_id, "id"] }, "trip_id: expected one way to the id"],
     [5, "mapping: "],
   ];
+  for (const trip_id of [NUMBERED.trip_id, { hash: "all" }, { join: ["at", "b"] }, { hash: ["at", "b"] }]) {
+    assert.deepEqual(faults_of({ ...SOUND, number_equal_rows: true, trip_id }), []);
+  }
   for (const [definition, wanted] of cases) {
     const faults = faults_of(definition);
     assert.equal(faults.length, 1, `${JSON.stringify(definition)}: ${faults.join("; ")}`);

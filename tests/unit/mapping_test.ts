@@ -158,6 +158,108 @@ Deno.test("mapping: ids from fields, joined, or hashed; an equal record is the s
   assert.equal((event({ id: 1, key: "k" }, "id", "key") as { event_id: string }).event_id, "k");
 });
 
+Deno.test("mapping: different fields never come to one id, wherever texts are put together", () => {
+  const id = (trip_id: unknown, a: unknown, b: unknown) => {
+    const mapped = mapping_with({}, { trip_id, events: [{ type: "trip.started", at: "at", data: {} }] })
+      .map({ at: AT, a, b });
+    assert.ok(mapped.ok, JSON.stringify(mapped));
+    return mapped.value[0]!.trip_id as string;
+  };
+  const read = { hash: [{ from: "a", as: "text" }, { from: ["b", "c"], as: "text" }] };
+  const joins = [
+    { join: ["a", "b"] },
+    { join: ["a", "b"], with: "" },
+    { join: ["a", "b"], with: "--" },
+    { join: ["a", { constant: "x" }, "b"] },
+    { join: [{ from: "a" }, "b", { hash: ["a"] }] },
+  ];
+  for (const form of [{ hash: ["a", "b"] }, read, { join: [{ hash: ["a", "b"] }, "a"] }, ...joins]) {
+    const texts = [
+      "",
+      "a",
+      "b",
+      "ab",
+      "-",
+      "a-",
+      "-b",
+      "--",
+      "a--b",
+      "a-b-c",
+      "\u001f",
+      "a\u001f",
+      "\u001fb",
+      '["a","b"]',
+    ];
+    const met = new Map<string, string>();
+    for (const a of texts.slice("join" in form ? 1 : 0)) {
+      for (const b of texts.slice("join" in form || form === read ? 1 : 0)) {
+        const fields = JSON.stringify([a, b]);
+        const made = id(form, a, b);
+        assert.equal(met.get(made) ?? fields, fields, `both ${made} by ${JSON.stringify(form)}`);
+        met.set(made, fields);
+      }
+    }
+  }
+  assert.notEqual(id({ hash: ["a", "b"] }, "ab", "c"), id({ hash: ["a", "b"] }, "a", "bc"));
+  // What the divider tells apart by itself stays readable, as ids in logs are.
+  assert.equal(id({ join: ["a", "b"] }, "ab", 7), "ab-7");
+  assert.match(id({ join: ["a", "b"] }, "a-b", 7), /^a-b-7-[0-9a-f]{24}$/);
+  assert.equal(id({ join: [{ constant: "t-" }, "a"], with: "" }, "a-b", 7), "t-a-b", "one field alone needs no help");
+});
+
+Deno.test("mapping: a hash of readings is one however files write the values; digits are kept", () => {
+  const trip_id = {
+    hash: [
+      { from: ["when", "at"], as: "time" },
+      { from: "code", as: "code" },
+      { from: ["number", "Number"], as: "number" },
+    ],
+    prefix: "p-",
+  };
+  const mapping = mapping_with({}, { trip_id, zone: "UTC", events: [{ type: "trip.started", at: "at", data: {} }] });
+  const id = (record: Record<string, unknown>) => {
+    const mapped = mapping.map({ at: AT, ...record });
+    assert.ok(mapped.ok, JSON.stringify(mapped));
+    return mapped.value[0]!.trip_id;
+  };
+  const one = id({ when: "2024-03-05 09:00:00", code: "1.0", number: "1.60" });
+  assert.match(String(one), /^p-[0-9a-f]{24}$/);
+  for (
+    const same of [
+      { when: "2024-03-05T09:00:00.000000Z", code: 1, number: 1.6 },
+      { when: "2024-03-05T10:00:00+01:00", code: "1", Number: "+1.6", number: "", more: 5 },
+    ]
+  ) assert.equal(id(same), one, JSON.stringify(same));
+  const others = [
+    { when: "2024-03-05 09:00:00.000001", code: 1, number: 1.6 },
+    { when: "2024-03-05 09:00:00", code: "", number: 1.6 },
+    { when: "2024-03-05 09:00:00", code: 1, number: 1.7 },
+    { when: "2024-03-05 09:00:00", code: 1.6, number: 1 },
+    { when: "2024-03-05 09:00:00", code: 1, number: "9007199254740993" },
+    { when: "2024-03-05 09:00:00", code: 1, number: 9007199254740992n },
+  ];
+  assert.equal(new Set([one, ...others.map(id)]).size, others.length + 1);
+  const refused = mapping.map({ at: AT, number: "many" });
+  assert.ok(!refused.ok);
+  assert.equal(refused.fault.path, "number");
+});
+
+Deno.test("mapping: an event known by what it says is the same whether numbers came as text; it is another with one field more", () => {
+  const event = { type: "trip.completed", at: "at", event_id: { hash: "event", prefix: "e-" }, data: { fare: "fare" } };
+  const mapping = mapping_with({}, { events: [{ ...event, keep_rest: "rest" }] });
+  const of = (record: Record<string, unknown>) => {
+    const mapped = mapping.map({ id: "T", at: AT, ...record });
+    assert.ok(mapped.ok);
+    return mapped.value[0]!;
+  };
+  const text = of({ fare: "5", toll: "6.50", flag: "N", code: "007", long: "1234567890.1234567890", none: "" });
+  assert.deepEqual(text.rest, { toll: 6.5, flag: "N", code: "007", long: "1234567890.1234567890" });
+  assert.deepEqual(of({ fare: "5", toll: 6.5, flag: "N", code: "007", long: "1234567890.1234567890" }), text);
+  assert.match(String(text.event_id), /^e-[0-9a-f]{24}-trip\.completed$/);
+  assert.notEqual(of({ fare: "6" }).event_id, of({ fare: "5" }).event_id);
+  assert.notEqual(of({ fare: "5", more: 1 }).event_id, of({ fare: "5" }).event_id);
+});
+
 Deno.test("mapping: events by condition, in the order of their times; none is a fault", () => {
   const events = [
     { type: "trip.completed", at: "at", when: { field: "status", is: ["done", null] }, data: {} },
