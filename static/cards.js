@@ -2,11 +2,12 @@ import { by_id, make, set_figure, set_text } from "./page.js";
 import { card_figures, CARDS, spark_path } from "./figures.js";
 import { format_day, format_window } from "./format.js";
 
-/** The strip of cards. Every label opens how its figure is counted. */
+/** The strip of cards; labels open how it is counted. */
 
 const HEIGHT = 26;
 const WEEK_S = 604_800;
 const LABELS = {
+  trips: "Trips begun",
   per_minute: "Trips per minute",
   fare_percentiles: "Fare p50 · p95",
   fare_range: "Fare lowest · highest",
@@ -30,7 +31,7 @@ function make_card(name) {
   return card;
 }
 
-/** Fills the cards in place, from what is in sight. */
+/** Fills the cards from what is in sight. */
 export function show_cards(sight) {
   for (const [name, { value, text, unit, changes, spark }] of Object.entries(card_figures(sight))) {
     const card = strip[name];
@@ -58,7 +59,7 @@ function show_change(part, { name, text, tone, then } = { name: "", text: "", th
   part.title = then === null ? "what it was is not known" : `against ${format_window(then, zone, now_ms)}`;
 }
 
-// What is in sight may be years old.
+// It may be years old.
 function weekday_of(then, zone, end_s) {
   if (then === null) return "last week";
   const { from_s, to_s } = then;

@@ -8,7 +8,10 @@ const ENTRIES = {
     "All figures",
     "By the time at which it happened, however late its message came. Corrections move every figure they touch.",
   ],
-  trips: ["Trips", "Each once, at the earliest known of its request, start, completion and cancellation."],
+  trips: [
+    "Trips begun",
+    "Each once, at the earliest known of its request, start, completion and cancellation. One that began before the range and ended in it is among the completed only.",
+  ],
   in_progress: [
     "In progress",
     "Started and not ended, as of now, whatever the range. Beside it: requested and not yet started.",
@@ -59,10 +62,13 @@ const ENTRIES = {
   ],
   corrected: [
     "Corrected ▴",
-    "Changed after it had closed, by events that came 5 minutes late or more. The figure shown is the right one.",
+    "Changed after it had closed: by events whose message came more than 5 minutes late, or by a correction. The figure shown is the right one.",
   ],
   age: ["Data age", "Time since the newest messages were recorded."],
-  late: ["Late", "Events whose window had closed. They are counted."],
+  late: [
+    "Late",
+    "Events whose message came when its newest window had closed, more than 5 minutes late. They are counted.",
+  ],
   duplicates: ["Duplicates", "Events that came again. They are not counted again."],
   quarantine: ["Quarantine", "Messages set aside with the reason. They are in no figure."],
 };

@@ -41,8 +41,8 @@ export interface Batch {
   readonly streams: EncodedStreams;
   readonly quarantined: readonly QuarantinedMessage[];
   readonly recorded_at_us: number;
-  /** Greatest event time admitted up to and with this batch; null when none ever was. */
-  readonly watermark_us: number | null;
+  /** The greatest time of its events; null when it has none. */
+  readonly newest_us: number | null;
   readonly code_version: string;
   /** Absent for messages from a source. */
   readonly retried?: Retried;
@@ -54,6 +54,8 @@ export interface Appended {
   /** The position before the batch's first event. */
   readonly before_first: number;
   readonly last_position: number;
+  /** The greatest event time of the log by then, microseconds; null when it has no event. */
+  readonly watermark_us: number | null;
 }
 
 /** Another process moved a cursor: it owns the partition now. Roll back, forget, read the cursors anew. */
@@ -129,17 +131,17 @@ export function append(
   const again = retried?.settlements.length ?? 0;
   const newly = { read: batch.messages_read - again, quarantined: quarantined - again };
   return database.transaction(async (tx) => {
-    const [head] = await tx.query<{ position: string; batch: string; link: Uint8Array }>({
+    const [head] = await tx.query<{ position: string; batch: string; link: Uint8Array; watermark_us: string | null }>({
       name: "lock_head",
       text:
         `update log_head set position = position + $1, batch = batch + 1, recorded_at = $2, watermark = greatest(watermark, $3),
           messages_read = messages_read + $4, duplicates = duplicates + $5, quarantined = quarantined + $6, late = late + $7,
           written_for = ${SCHEMA_NUMBER}
-        returning position, batch, link`,
+        returning position, batch, link, (extract(epoch from watermark) * 1000000)::bigint as watermark_us`,
     }, [
       admitted,
       recorded_at,
-      batch.watermark_us === null ? null : format_time(batch.watermark_us),
+      batch.newest_us === null ? null : format_time(batch.newest_us),
       newly.read,
       batch.duplicates,
       newly.quarantined,
@@ -176,7 +178,8 @@ export function append(
       recorded_at,
     };
     await write_batch(tx, header, content, next_link(head.link, content, header));
-    return { batch: header.batch, before_first, last_position };
+    const watermark_us = head.watermark_us === null ? null : Number(head.watermark_us);
+    return { batch: header.batch, before_first, last_position, watermark_us };
   });
 }
 

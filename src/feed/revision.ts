@@ -1,12 +1,9 @@
 import { plain_array, type Queryable } from "../database/mod.ts";
-import { bucket_end, type Days } from "../kpi/mod.ts";
+import { bucket_end, closes_at, type Days } from "../kpi/mod.ts";
 import type { Series } from "./board.ts";
 import type { Window } from "./view.ts";
 
 /** Late corrections: which buckets were changed after they had closed, and when. */
-
-/** A bucket is closed once event time has come this far past its end, seconds. As long as a message counts as in time. */
-export const CLOSED_AFTER_S = 300;
 
 /** Buckets as they were read: start (seconds) and the position that changed each last. */
 export interface ChangedBuckets {
@@ -46,7 +43,7 @@ export async function read_revised(
   newest_event_s: number | null,
   known: MarkedBuckets | null,
 ): Promise<number[]> {
-  const closed_s = (t: number): number => bucket_end(window.grain, t * 1e6, days) / 1e6 + CLOSED_AFTER_S;
+  const closed_s = (t: number): number => closes_at(bucket_end(window.grain, t * 1e6, days)) / 1e6;
   const before = new Map(known?.t.map((t, i) => [t, i]));
   const kept = (t: number, changed_at: number): number | undefined => {
     const at = before.get(t);

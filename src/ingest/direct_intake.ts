@@ -12,7 +12,7 @@ import { accuse } from "./halving.ts";
 import { outcomes_of } from "./message_outcomes.ts";
 import type { SourceMessage } from "./message_source.ts";
 import type { Pipeline } from "./pipeline.ts";
-import type { Place } from "./plan.ts";
+import type { Place } from "./working_stream.ts";
 import { type IngestCounts, new_counts, take_batch } from "./status.ts";
 
 /** What is handed in directly is logged under this topic; the configuration refuses a topic of Kafka's that has its name. */

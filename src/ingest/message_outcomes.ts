@@ -1,7 +1,8 @@
 import type { LineOf, Settlement } from "../event_log/mod.ts";
 import type { Decoded } from "./decode.ts";
 import type { SourceMessage } from "./message_source.ts";
-import type { Place, Plan } from "./plan.ts";
+import type { Plan } from "./plan.ts";
+import type { Place } from "./working_stream.ts";
 
 /** What became of a message: held while any of its events is, admitted when one of them was new. */
 export interface MessageOutcome<Message extends SourceMessage> {

@@ -54,7 +54,10 @@ export class Pipeline<Payload, State> {
   readonly #streams: StreamStates<State>;
   readonly #read_models: ReadModels;
   readonly #cache: StreamCache<State>;
+  /** The log's, as it was last told. */
   #watermark_us: number | null = null;
+  /** The greatest event times of what is planned and not committed, in that order. */
+  #planned_us: (number | null)[] = [];
   #appending: Promise<unknown> = Promise.resolve();
 
   constructor(options: PipelineOptions<Payload, State>) {
@@ -68,6 +71,7 @@ export class Pipeline<Payload, State> {
   forget(watermark_us: number | null): void {
     this.#cache.clear();
     this.#watermark_us = watermark_us;
+    this.#planned_us = [];
   }
 
   /** Decodes, each message by the mapping of its topic where that has one. */
@@ -93,10 +97,10 @@ export class Pipeline<Payload, State> {
     const streams = await this.#load(decoded);
     const stored = await this.#load_events(decoded, streams);
     const loaded_ms = now_ms();
-    const planned = plan(domain, { decoded, streams, stored, days, watermark_us: this.#watermark_us });
+    const planned = plan(domain, { decoded, streams, stored, days, watermark_us: this.#reached_us() });
     this.#cache.take(planned.streams, streams);
-    this.#watermark_us = planned.watermark_us;
-    const { messages_read, duplicates, late, quarantined, watermark_us } = planned;
+    this.#planned_us.push(planned.newest_us);
+    const { messages_read, duplicates, late, quarantined, newest_us } = planned;
     const recorded_at_us = now_ms() * 1000;
     const recorded_at = format_time(recorded_at_us);
     const lines = planned.events.map((event) => event_line(event, recorded_at));
@@ -110,12 +114,19 @@ export class Pipeline<Payload, State> {
       content: content_hash(lines),
       streams: this.#streams.encode(planned.streams),
       quarantined,
-      watermark_us,
+      newest_us,
       code_version,
       recorded_at_us,
     };
     const read_models = this.#read_models.encode(planned.changes);
     return { batches, plan: planned, batch, read_models, busy_ms: decoded_ms - began_ms + now_ms() - loaded_ms };
+  }
+
+  /** How far event time has come with all that is planned; null when no event is. */
+  #reached_us(): number | null {
+    return [this.#watermark_us, ...this.#planned_us].reduce((greatest, us) =>
+      us !== null && (greatest === null || us > greatest) ? us : greatest
+    );
   }
 
   async #load(decoded: readonly Decoded<Payload>[]): Promise<Map<string, StreamState<State>>> {
@@ -160,6 +171,9 @@ export class Pipeline<Payload, State> {
       this.#read_models.write(tx, planned.read_models, before_first);
     const appended = append(this.#options.database, this.#streams, planned.batch, project).then((result) => {
       this.#cache.settle(planned.plan.streams, result.before_first);
+      // Told by the head and not worked out here: other instances append too, and somebody may have set it back.
+      this.#watermark_us = result.watermark_us;
+      this.#planned_us.shift();
       return result;
     });
     return appended;

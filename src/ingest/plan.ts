@@ -1,26 +1,19 @@
-import { canonical_json, type Domain, type DomainEvent, type Fault, parse_json } from "../domains/mod.ts";
+import type { Domain, DomainEvent, Fault } from "../domains/mod.ts";
 import {
   comes_after,
   hash_event_id,
   type LineOf,
   type QuarantinedMessage,
-  recorded_payload,
   type RecordedEvent,
   type StreamChange,
   type StreamState,
 } from "../event_log/mod.ts";
-import { CellChanges, type Contribution, type Days } from "../kpi/mod.ts";
+import { CellChanges, closed_before, type Days } from "../kpi/mod.ts";
 import type { Decoded, DecodedEvent } from "./decode.ts";
+import { type Earlier, earlier_with_id, fold_anew, type Place, same_content, Working } from "./working_stream.ts";
 
 /** A stream takes at most this many events; what comes after is quarantined. A real trip has fewer than twenty. */
 export const MAX_STREAM_EVENTS = 1000;
-
-/** How long a one-minute window stays open after the watermark (greatest event time) has passed its end. */
-const LATENESS_ALLOWANCE_US = 60e6;
-
-/** Windows that end by this time are closed; an event before it is late. It counts all the same. */
-const closed_before = (watermark_us: number): number =>
-  Math.floor((watermark_us - LATENESS_ALLOWANCE_US) / 60e6) * 60e6;
 
 /** What a plan is made from: everything is read before, nothing is read meanwhile. */
 export interface PlanInput<Payload, State> {
@@ -30,14 +23,12 @@ export interface PlanInput<Payload, State> {
   /** Stored events that `survey` asked for, by position. */
   readonly stored: ReadonlyMap<number, RecordedEvent>;
   readonly days: Days;
+  /** The greatest event time admitted before; null when none ever was. */
   readonly watermark_us: number | null;
 }
 
 /** What becomes of what a message was decoded into. */
 export type Outcome = "admitted" | "duplicate" | "quarantined";
-
-/** Where an event lies: in the log, or among those that its batch admits, from 1. */
-export type Place = { readonly position: number } | { readonly ordinal: number };
 
 /** What a batch comes to. */
 export interface Plan<State> {
@@ -52,46 +43,11 @@ export interface Plan<State> {
   /** The earlier event of each duplicate, in the order they were given. */
   readonly earlier: readonly Place[];
   readonly quarantined: readonly QuarantinedMessage[];
+  /** How many of its events came in late messages (see `lateness.ts`). */
   readonly late: number;
-  readonly watermark_us: number | null;
+  /** The greatest event time that it admits; null when it admits none. */
+  readonly newest_us: number | null;
 }
-
-type Ordered<Payload> = Pick<
-  DomainEvent<Payload>,
-  "stream_id" | "type" | "occurred_at_us" | "event_id" | "payload" | "schema_version" | "data"
->;
-
-/** A stream while its batch is planned. */
-class Working<Payload, State> {
-  readonly ordinals: number[] = [];
-  readonly hashes: number[] = [];
-  readonly fresh: DomainEvent<Payload>[] = [];
-  /** All its events in order of (time, event id), once it had to be folded anew. */
-  sorted: Ordered<Payload>[] | null = null;
-  contribution: Contribution | null = null;
-  constructor(
-    readonly stream_id: string,
-    readonly before: StreamState<State> | null,
-    public state: State,
-    public last_us: number,
-    public last_event_id: string,
-  ) {}
-  get revision(): number {
-    return (this.before?.revision ?? 0) + this.fresh.length;
-  }
-}
-
-const payload_of = <Payload>(domain: Pick<Domain<Payload>, "parse">, event: RecordedEvent): Payload => {
-  const parsed = recorded_payload(domain, event);
-  if (!parsed.ok) {
-    throw new Error(
-      `fold stream ${
-        JSON.stringify(event.stream_id)
-      }: stored event ${event.position} is refused: ${parsed.fault.detail}`,
-    );
-  }
-  return parsed.value;
-};
 
 /**
  * Plans a batch. Pure: each message is admitted, recognised as a duplicate, or quarantined, and what that does to streams
@@ -108,9 +64,9 @@ export function plan<Payload, State>(
   const quarantined: QuarantinedMessage[] = [];
   const earlier: Place[] = [];
   const changes = new CellChanges(domain, days);
-  let messages_read = decoded.length, late = 0;
-  let watermark_us = input.watermark_us;
-  let closed_before_us = watermark_us === null ? -Infinity : closed_before(watermark_us);
+  let messages_read = decoded.length, late = 0, newest_us = -Infinity;
+  let watermark_us = input.watermark_us ?? -Infinity;
+  let closed_before_us = closed_before(watermark_us);
 
   const open = (stream_id: string): Working<Payload, State> => {
     const before = streams.get(stream_id) ?? null;
@@ -159,17 +115,25 @@ export function plan<Payload, State>(
       quarantined.push(set_aside(decoded[first]!, refused.stage, refused.fault));
       continue;
     }
+    const before = events.length;
+    let told_us = -Infinity, admitted_us = -Infinity;
     for (let i = first; i < end; i++) {
       const known = met[i - first] as Earlier | null;
+      const outcome = decoded[i]!.outcome as DecodedEvent<Payload>;
+      const { stream_id, occurred_at_us } = outcome.event;
+      if (occurred_at_us > told_us) told_us = occurred_at_us;
       if (known === null) {
-        const outcome = decoded[i]!.outcome as DecodedEvent<Payload>;
-        admit(working.get(outcome.event.stream_id)!, outcome, hashes[i - first]!);
+        if (occurred_at_us > admitted_us) admitted_us = occurred_at_us;
+        admit(working.get(stream_id)!, outcome, hashes[i - first]!);
         outcomes.push("admitted");
       } else {
         outcomes.push("duplicate");
         earlier.push(known.place);
       }
     }
+    if (told_us < closed_before_us) late += events.length - before;
+    if (admitted_us > newest_us) newest_us = admitted_us;
+    if (admitted_us > watermark_us) closed_before_us = closed_before(watermark_us = admitted_us);
   }
 
   function admit(stream: Working<Payload, State>, { event, metadata }: DecodedEvent<Payload>, hash: number): void {
@@ -192,11 +156,6 @@ export function plan<Payload, State>(
     stream.ordinals.push(events.length);
     stream.hashes.push(hash);
     changes.replace(before, after, events.length);
-    if (occurred_at_us < closed_before_us) late++;
-    if (watermark_us === null || occurred_at_us > watermark_us) {
-      watermark_us = occurred_at_us;
-      closed_before_us = closed_before(occurred_at_us);
-    }
   }
 
   const changed: StreamChange<State>[] = [];
@@ -223,51 +182,15 @@ export function plan<Payload, State>(
     earlier,
     quarantined,
     late,
-    watermark_us,
+    newest_us: events.length === 0 ? null : newest_us,
   };
 }
-
-/** What makes two events with one id the same event; `data` in canonical form. */
-type Content = Pick<DomainEvent, "type" | "schema_version" | "occurred_at_us" | "data">;
-
-/** An event of the stream that has the id of another one. */
-type Earlier = Content & { readonly place: Place };
 
 /** Why a message is set aside. */
 interface Refused {
   readonly stage: QuarantinedMessage["stage"];
   readonly fault: Fault;
 }
-
-/** The event of the stream that has this id already; null when there is none. */
-function earlier_with_id<Payload, State>(
-  stream: Working<Payload, State>,
-  event: DomainEvent<Payload>,
-  hash: number,
-  stored: ReadonlyMap<number, RecordedEvent>,
-): Earlier | null {
-  for (let i = 0; i < stream.fresh.length; i++) {
-    const other = stream.fresh[i]!;
-    if (stream.hashes[i] !== hash || other.event_id !== event.event_id) continue;
-    return { ...other, place: { ordinal: stream.ordinals[i]! } };
-  }
-  const hashes = stream.before?.hashes ?? [];
-  for (let i = 0; i < hashes.length; i++) {
-    if (hashes[i] !== hash) continue;
-    const position = stream.before!.positions[i]!;
-    const other = stored.get(position);
-    if (other === undefined) {
-      throw new Error(`plan: event ${position} of ${JSON.stringify(event.stream_id)} was not loaded`);
-    }
-    if (other.event_id !== event.event_id) continue;
-    return { ...other, data: canonical_json(parse_json(other.data)), place: { position } };
-  }
-  return null;
-}
-
-const same_content = (a: Content, b: Content): boolean =>
-  a.type === b.type && a.schema_version === b.schema_version && a.occurred_at_us === b.occurred_at_us &&
-  a.data === b.data;
 
 const stream_full = (stream_id: string): Fault => ({
   reason: "stream_full",
@@ -282,38 +205,6 @@ const identity_conflict = (event: DomainEvent<unknown>): Fault => ({
     JSON.stringify(event.stream_id)
   } is in the log with other content`,
 });
-
-/** Puts an event that came out of order into its place and folds the stream from its beginning. */
-function fold_anew<Payload, State>(
-  domain: Domain<Payload, State>,
-  stream: Working<Payload, State>,
-  event: DomainEvent<Payload>,
-  stored: ReadonlyMap<number, RecordedEvent>,
-): void {
-  if (stream.sorted === null) {
-    const earlier = (stream.before?.positions ?? []).map((position): Ordered<Payload> => {
-      const recorded = stored.get(position);
-      if (recorded === undefined) {
-        throw new Error(`plan: event ${position} of ${JSON.stringify(stream.stream_id)} was not loaded`);
-      }
-      return { ...recorded, payload: payload_of(domain, recorded) };
-    });
-    stream.sorted = [...earlier, ...stream.fresh].sort((a, b) =>
-      comes_after(a.occurred_at_us, a.event_id, b.occurred_at_us, b.event_id) ? 1 : -1
-    );
-  }
-  const place = stream.sorted.findLastIndex((other) =>
-    comes_after(event.occurred_at_us, event.event_id, other.occurred_at_us, other.event_id)
-  );
-  stream.sorted.splice(place + 1, 0, event);
-  stream.state = stream.sorted.reduce(
-    (state, each) => domain.fold(state, { ...each, attributes: null }),
-    domain.initial,
-  );
-  const last = stream.sorted.at(-1)!;
-  stream.last_us = last.occurred_at_us;
-  stream.last_event_id = last.event_id;
-}
 
 function set_aside(item: Decoded<unknown>, stage: QuarantinedMessage["stage"], fault: Fault): QuarantinedMessage {
   const { topic, partition, message } = item;

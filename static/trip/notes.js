@@ -48,7 +48,7 @@ function missing_start({ status, started_at, duration_min }) {
 }
 
 function late({ events }) {
-  const found = events.map((event) => ({ ...lateness_of(event), noun: noun_of(event.type) })).filter((each) =>
+  const found = events.map((event) => ({ ...lateness_of(event, events), noun: noun_of(event.type) })).filter((each) =>
     each.late
   );
   if (found.length === 0) return null;

@@ -17,7 +17,15 @@ export function show_events({ events, changes }, told) {
   const from = goes_on ? drawn.length : 0;
   if (!goes_on) list.replaceChildren();
   events.slice(from).forEach((event, i) => {
-    list.append(event_element(event, changes?.[from + i] ?? null, is_overtaken(events, from + i), told));
+    list.append(
+      event_element(
+        event,
+        changes?.[from + i] ?? null,
+        lateness_of(event, events),
+        is_overtaken(events, from + i),
+        told,
+      ),
+    );
   });
   drawn = events.map(key_of);
   drawn_as = as;
@@ -27,7 +35,7 @@ export function show_events({ events, changes }, told) {
 /** What makes an event another one, in another log too. */
 const key_of = ({ position, recorded_at, event_id }) => `${position} ${recorded_at} ${event_id}`;
 
-function event_element(event, change, overtaken, told) {
+function event_element(event, change, lateness, overtaken, told) {
   const { type, occurred_at, event_id, position, revision, schema_version, metadata } = event;
   const { zone, now_ms } = told;
   const ms = Date.parse(occurred_at);
@@ -35,14 +43,14 @@ function event_element(event, change, overtaken, told) {
   time.dateTime = occurred_at;
   const when = make("p", "when", time, make("span", "label", format_day(ms, zone, now_ms)));
   const title = make("h3", "", EVENTS[type]?.[0] ?? type);
-  const tags = [lateness_of(event).late ? "late" : "", overtaken ? "out of order" : ""].filter((tag) => tag !== "");
+  const tags = [lateness.late ? "late" : "", overtaken ? "out of order" : ""].filter((tag) => tag !== "");
   title.append(...tags.flatMap((tag) => [" ", make("span", "tag", tag)]));
   const { topic, partition, offset } = metadata;
   const source = topic === undefined ? "source unknown" : `${topic}/${partition}@${offset}`;
   const place = make("p", "label", `position ${format_count(position)} · revision ${revision} · ${source}`);
   place.title =
     `${type}, schema version ${schema_version}, event id ${event_id}; topic ${topic}, partition ${partition}, offset ${offset}`;
-  const body = make("div", "body", make("div", "", title, recorded(event, told), place));
+  const body = make("div", "body", make("div", "", title, recorded(event, lateness, told), place));
   if (change !== null) body.append(fields_element(change, occurred_at, told), moved_element(change.cells, told, ms));
   body.append(raw_element(event));
   const item = make("li", "", when, body);
@@ -51,10 +59,10 @@ function event_element(event, change, overtaken, told) {
   return item;
 }
 
-function recorded(event, { zone }) {
+function recorded(event, { text }, { zone }) {
   const time = make("time", "", format_clock(Date.parse(event.recorded_at), zone, true));
   time.dateTime = event.recorded_at;
-  return make("p", "recorded", "recorded ", time, `, ${lateness_of(event).text}`);
+  return make("p", "recorded", "recorded ", time, `, ${text}`);
 }
 
 /** Fares that say what the fare says are not told twice. */

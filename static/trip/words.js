@@ -97,15 +97,25 @@ export const is_time = (field) => FIELDS[field]?.[1] === "time";
 /** A status in words. */
 export const status_words = (status) => status === null ? UNKNOWN : status.replaceAll("_", " ");
 
-/** From when on an event is called late: the windows of the board have closed by then. */
-const LATE_MS = 300_000;
+/** From when on a message is called late: the windows of the board have closed by then. */
+export const LATE_MS = 300_000;
 
-/** How late an event was recorded, milliseconds, and in words. */
-export function lateness_of({ occurred_at, recorded_at }) {
-  const ms = Date.parse(recorded_at) - Date.parse(occurred_at);
+/**
+ * How late one of a trip's events was recorded, milliseconds, and in words. Whether that is `late` is judged by the newest event that
+ * its message told: a record of a whole trip tells the start when the trip ends.
+ */
+export function lateness_of(event, events) {
+  const ms = Date.parse(event.recorded_at) - Date.parse(event.occurred_at);
+  const told = events.filter((other) => other === event || is_same_message(other.metadata, event.metadata));
+  const since_newest = Math.min(
+    ...told.map(({ occurred_at }) => Date.parse(event.recorded_at) - Date.parse(occurred_at)),
+  );
   const age = format_age(Math.abs(ms));
-  return { ms, late: ms >= LATE_MS, text: ms < 0 ? `${age} before it happened` : `${age} later` };
+  return { ms, late: since_newest >= LATE_MS, text: ms < 0 ? `${age} before it happened` : `${age} later` };
 }
+
+const is_same_message = (a, b) =>
+  a?.offset !== undefined && a.topic === b?.topic && a.partition === b.partition && a.offset === b.offset;
 
 /** Where a trip goes from or to: its zone, a bare number with the city before it. */
 export function place_of(zone, city) {

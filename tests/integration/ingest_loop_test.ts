@@ -74,6 +74,46 @@ loop_test("an outage of the database pauses ingest, quarantines nothing, and pas
   assert.deepEqual(await differences(database, partitions), []);
 });
 
+const at = (id: string, time: string) => ({
+  trip_id: id,
+  event_id: id,
+  type: "trip.started",
+  occurred_at: `2026-03-01T${time}Z`,
+});
+const head_of = async (database: Database) => {
+  const [row] = await database.query(
+    "select late::int as late, to_char(watermark at time zone 'UTC', 'HH24:MI') as watermark from log_head",
+  );
+  return [row!.late, row!.watermark];
+};
+
+loop_test("late is told across batches, instances and restarts, and in halves", async (database, keep) => {
+  const source = new MemorySource("trips", places([at("A", "10:00:00")]));
+  const running = keep(start_ingest(database, source, { batch_messages: 1 }));
+  // Planned while the one before is being appended: it is late against that one.
+  source.put(0, [message(0, at("B", "10:30:00")), message(0, at("C", "10:20:00")), message(0, at("D", "10:26:00"))]);
+  await running.caught_up();
+  assert.deepEqual(await head_of(database), [1, "10:30"]);
+  // Another instance moves event time on; this one hears of it with its next batch.
+  const other = keep(start_ingest(database, new MemorySource("others", places([at("E", "10:50:00")]))));
+  await other.caught_up();
+  source.put(0, [message(0, at("F", "10:30:00"))]);
+  await running.caught_up();
+  source.put(0, [message(0, at("G", "10:40:00"))]);
+  await running.caught_up();
+  await running.stop();
+  assert.deepEqual(await head_of(database), [2, "10:50"]);
+  source.put(0, [message(0, at("H", "10:44:00")), message(0, at("I", "10:45:00"))]);
+  const again = keep(start_ingest(database, source));
+  await again.caught_up();
+  await again.stop();
+  assert.deepEqual(await head_of(database), [3, "10:50"], "begun anew it knows how far event time had come");
+  await database.script("alter table trips add constraint no_evil check (city <> 'Evil')");
+  source.put(0, [message(0, at("J", "10:30:00")), message(0, { ...at("K", "10:30:00"), city: "Evil" })]);
+  await keep(start_ingest(database, source)).caught_up();
+  assert.deepEqual(await head_of(database), [4, "10:50"]);
+});
+
 loop_test("a commit whose answer is lost is neither repeated nor forgotten", async (database, keep) => {
   let lost = false;
   const partitions = places(trips(0, 10));

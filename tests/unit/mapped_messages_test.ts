@@ -41,9 +41,9 @@ const plan_of = (decoded: ReturnType<typeof decode>) => {
     days: days_in("UTC"),
     watermark_us: null,
   });
-  const { messages_read, events, duplicates, quarantined } = planned;
+  const { messages_read, events, duplicates, quarantined, late } = planned;
   assert.equal(messages_read, events.length + duplicates + quarantined.length);
-  return { messages_read, admitted: events.length, duplicates, quarantined };
+  return { messages_read, admitted: events.length, duplicates, quarantined, late };
 };
 
 Deno.test("mapped messages: one message becomes several events with its coordinates; a topic without a mapping stays as it is", () => {
@@ -114,9 +114,20 @@ Deno.test("mapped messages: each event has the future limit; the start of a trip
   assert.equal(fault_of("rides", long).reason, "time_in_future");
 });
 
+Deno.test("mapped messages: what a message tells at once is late or in time as one, by its newest event", () => {
+  const ride = (end: string, duration_min: number) => ({ ...RIDE, timestamp: `2026-03-01T${end}:00`, duration_min });
+  const late = (...rides: unknown[]) => plan_of(decode("rides", ...rides)).late;
+  // Each record comes when its trip is over, and tells the start then.
+  assert.equal(late(ride("08:30", 30), ride("08:31", 60), ride("08:29", 55), ride("08:35", 5)), 0);
+  const belated = ride("08:30", 10);
+  assert.equal(late(ride("08:40", 30), belated, belated), 2, "both events of one, and of its repetition none");
+});
+
 Deno.test("mapped messages: read is what they were decoded into, admitted, duplicate or set aside", () => {
   const faulty = { ...RIDE, fare_usd: "x" };
-  const { quarantined, ...counts } = plan_of(decode("rides", RIDE, faulty, RIDE, { ...RIDE, duration_min: "" }));
+  const { quarantined, late: _, ...counts } = plan_of(
+    decode("rides", RIDE, faulty, RIDE, { ...RIDE, duration_min: "" }),
+  );
   assert.deepEqual(counts, { messages_read: 6, admitted: 3, duplicates: 2 });
   assert.deepEqual(quarantined.map(({ offset, stage, path }) => [offset, stage, path]), [[1, "decode", "fare_usd"]]);
 });

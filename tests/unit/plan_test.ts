@@ -52,7 +52,8 @@ class MemoryLog {
         hashes: [...before?.hashes ?? [], ...hashes],
       });
     }
-    this.watermark_us = planned.watermark_us;
+    const { newest_us } = planned;
+    if (newest_us !== null && newest_us > (this.watermark_us ?? -Infinity)) this.watermark_us = newest_us;
     return planned;
   }
 }
@@ -137,12 +138,14 @@ Deno.test("a plan says of each message what became of it, where a duplicate's ea
   const first = log.plan(messages_of([requested, requested, { ...requested, city: "x" }, "bad", started]));
   assert.deepEqual(first.outcomes, ["admitted", "duplicate", "quarantined", "quarantined", "admitted"]);
   assert.deepEqual(first.earlier, [{ ordinal: 1 }]);
-  assert.equal(first.watermark_us, Date.parse(String(started!.occurred_at)) * 1000);
+  assert.equal(first.newest_us, Date.parse(String(started!.occurred_at)) * 1000);
   const second = log.plan(messages_of([started, requested]));
   assert.deepEqual(second.outcomes, ["duplicate", "duplicate"]);
   assert.deepEqual(second.earlier, [{ position: 2 }, { position: 1 }]);
   assert.deepEqual(second.streams, [], "nothing of the stream changes");
-  assert.equal(second.watermark_us, first.watermark_us, "an event of before does not take it back");
+  assert.equal(second.newest_us, null, "it admits nothing");
+  const [before] = whole_trip("U");
+  assert.equal(log.plan(messages_of([before])).newest_us, Date.parse(String(before!.occurred_at)) * 1000, "its own");
 });
 
 Deno.test("a stream that needs a stored event which is refused by now is not folded without it", () => {
@@ -176,14 +179,13 @@ Deno.test("late is what comes for a minute that is closed: the allowance after t
   });
   const count = (...minutes: number[]) => planned(...minutes.map((each, i) => at(each, `T${i}`))).late;
   assert.equal(count(0, -100), 1);
-  assert.equal(count(10, 9), 0, "its minute is open until the watermark is past 11:00");
-  assert.equal(count(10.99, 9), 0);
-  assert.equal(count(11, 9.99), 1);
-  assert.equal(count(11, 10), 0);
+  assert.equal(count(14.99, 9), 0, "its minute is open until the watermark is 5 minutes past its end");
+  assert.equal(count(15, 9.99), 1);
+  assert.equal(count(15, 10), 0);
   assert.equal(count(-100, 0, 1), 0, "the first event of all is never late");
   const log = new MemoryLog();
   log.plan(messages_of([at(10, "A")]));
-  assert.equal(log.plan(messages_of([at(5, "B"), at(4, "C")])).late, 2, "the watermark is the log's, not the batch's");
+  assert.equal(log.plan(messages_of([at(3, "B"), at(4, "C")])).late, 2, "the watermark is the log's, not the batch's");
   assert.equal(new Date(log.watermark_us! / 1000).toISOString(), minute(10));
 });
 

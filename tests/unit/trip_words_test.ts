@@ -96,7 +96,7 @@ Deno.test("values have units, and what nobody named is unknown", () => {
     null,
   ]);
   const early = { occurred_at: "2026-03-01T16:20:05Z", recorded_at: "2026-03-01T16:20:04Z" };
-  assert.equal(lateness_of(early).text, "1.0 s before it happened");
+  assert.equal(lateness_of(early, [early]).text, "1.0 s before it happened");
 });
 
 Deno.test("cells that moved alike are told together, by their buckets", () => {

@@ -1,0 +1,114 @@
+import { canonical_json, type Domain, type DomainEvent, parse_json } from "../domains/mod.ts";
+import { comes_after, recorded_payload, type RecordedEvent, type StreamState } from "../event_log/mod.ts";
+import type { Contribution } from "../kpi/mod.ts";
+
+/** A stream while its batch is planned: what is known of it, and how an event finds its place in it. Pure. */
+
+/** Where an event lies: in the log, or among those that its batch admits, from 1. */
+export type Place = { readonly position: number } | { readonly ordinal: number };
+
+type Ordered<Payload> = Pick<
+  DomainEvent<Payload>,
+  "stream_id" | "type" | "occurred_at_us" | "event_id" | "payload" | "schema_version" | "data"
+>;
+
+/** A stream while its batch is planned. */
+export class Working<Payload, State> {
+  readonly ordinals: number[] = [];
+  readonly hashes: number[] = [];
+  readonly fresh: DomainEvent<Payload>[] = [];
+  /** All its events in order of (time, event id), once it had to be folded anew. */
+  sorted: Ordered<Payload>[] | null = null;
+  contribution: Contribution | null = null;
+  constructor(
+    readonly stream_id: string,
+    readonly before: StreamState<State> | null,
+    public state: State,
+    public last_us: number,
+    public last_event_id: string,
+  ) {}
+  get revision(): number {
+    return (this.before?.revision ?? 0) + this.fresh.length;
+  }
+}
+
+const payload_of = <Payload>(domain: Pick<Domain<Payload>, "parse">, event: RecordedEvent): Payload => {
+  const parsed = recorded_payload(domain, event);
+  if (!parsed.ok) {
+    throw new Error(
+      `fold stream ${
+        JSON.stringify(event.stream_id)
+      }: stored event ${event.position} is refused: ${parsed.fault.detail}`,
+    );
+  }
+  return parsed.value;
+};
+
+/** What makes two events with one id the same event; `data` in canonical form. */
+type Content = Pick<DomainEvent, "type" | "schema_version" | "occurred_at_us" | "data">;
+
+/** An event of the stream that has the id of another one. */
+export type Earlier = Content & { readonly place: Place };
+
+/** The event of the stream that has this id already; null when there is none. */
+export function earlier_with_id<Payload, State>(
+  stream: Working<Payload, State>,
+  event: DomainEvent<Payload>,
+  hash: number,
+  stored: ReadonlyMap<number, RecordedEvent>,
+): Earlier | null {
+  for (let i = 0; i < stream.fresh.length; i++) {
+    const other = stream.fresh[i]!;
+    if (stream.hashes[i] !== hash || other.event_id !== event.event_id) continue;
+    return { ...other, place: { ordinal: stream.ordinals[i]! } };
+  }
+  const hashes = stream.before?.hashes ?? [];
+  for (let i = 0; i < hashes.length; i++) {
+    if (hashes[i] !== hash) continue;
+    const position = stream.before!.positions[i]!;
+    const other = stored.get(position);
+    if (other === undefined) {
+      throw new Error(`plan: event ${position} of ${JSON.stringify(event.stream_id)} was not loaded`);
+    }
+    if (other.event_id !== event.event_id) continue;
+    return { ...other, data: canonical_json(parse_json(other.data)), place: { position } };
+  }
+  return null;
+}
+
+/** Whether two events of one id are the same event. */
+export const same_content = (a: Content, b: Content): boolean =>
+  a.type === b.type && a.schema_version === b.schema_version && a.occurred_at_us === b.occurred_at_us &&
+  a.data === b.data;
+
+/** Puts an event that came out of order into its place and folds the stream from its beginning. */
+export function fold_anew<Payload, State>(
+  domain: Domain<Payload, State>,
+  stream: Working<Payload, State>,
+  event: DomainEvent<Payload>,
+  stored: ReadonlyMap<number, RecordedEvent>,
+): void {
+  if (stream.sorted === null) {
+    const earlier = (stream.before?.positions ?? []).map((position): Ordered<Payload> => {
+      const recorded = stored.get(position);
+      if (recorded === undefined) {
+        throw new Error(`plan: event ${position} of ${JSON.stringify(stream.stream_id)} was not loaded`);
+      }
+      return { ...recorded, payload: payload_of(domain, recorded) };
+    });
+    stream.sorted = [...earlier, ...stream.fresh].sort((a, b) =>
+      comes_after(a.occurred_at_us, a.event_id, b.occurred_at_us, b.event_id) ? 1 : -1
+    );
+  }
+  const place = stream.sorted.findLastIndex((other) =>
+    comes_after(event.occurred_at_us, event.event_id, other.occurred_at_us, other.event_id)
+  );
+  stream.sorted.splice(place + 1, 0, event);
+  stream.state = stream.sorted.reduce(
+    (state, each) => domain.fold(state, { ...each, attributes: null }),
+    domain.initial,
+  );
+  const last = stream.sorted.at(-1)!;
+  stream.last_us = last.occurred_at_us;
+  stream.last_event_id = last.event_id;
+}
