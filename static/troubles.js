@@ -16,6 +16,9 @@ export function troubles_of(board, zone, local_ms) {
   if (!database.ok) {
     const what = `The database does not answer ${since(database.since_ms)}${because(database.reason)}.`;
     say("database", what, "Nothing is lost, messages wait. Check PostgreSQL.");
+  } else if (database.slow_since_ms !== undefined) {
+    const what = `The database is busy: it owes an answer ${since(database.slow_since_ms)}.`;
+    say("slow", what, "Nothing is lost, figures come late.");
   }
   const halted = ingest.state === "paused" || ingest.state === "stopped";
   if (halted) {

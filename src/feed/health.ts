@@ -26,10 +26,18 @@ export interface DatabaseHealth {
   readonly ok: boolean;
   readonly since_ms: number;
   readonly reason: string | null;
+  /** It is there, and owes an answer since then; absent when it answers as it should. */
+  readonly slow_since_ms?: number;
 }
 
 /** What makes two healths tell a viewer the same: a change of it is sent at once. */
 export function health_state(health: Health): string {
   const { ingest, database } = health;
-  return JSON.stringify([ingest.state, ingest.reason, ingest.source, database.ok]);
+  return JSON.stringify([
+    ingest.state,
+    ingest.reason,
+    ingest.source,
+    database.ok,
+    database.slow_since_ms !== undefined,
+  ]);
 }

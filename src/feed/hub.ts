@@ -245,9 +245,7 @@ export class FeedHub {
 
   #health(now_ms: number): Health {
     const health = this.#deps.health();
-    const trouble = this.#reader.trouble(now_ms);
-    const known = !health.database.ok && (trouble === null || health.database.since_ms <= trouble.since_ms);
-    return trouble === null || known ? health : { ...health, database: trouble };
+    return { ...health, database: this.#reader.judge(health.database, now_ms) };
   }
 
   #leave(subscriber: Subscriber): void {

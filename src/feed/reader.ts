@@ -1,6 +1,7 @@
 import type { Reading, Watched } from "./board.ts";
 import type { DatabaseHealth } from "./health.ts";
 import { read_boards, type SnapshotSource } from "./snapshot.ts";
+import { took_too_long } from "../database/mod.ts";
 import { backoff_ms, type Clock, type Logger } from "../runtime/mod.ts";
 
 /** The log is asked at most this often. */
@@ -9,8 +10,8 @@ export const LEAST_GAP_MS = 250;
 const IDLE_GAP_MS = 500;
 /** After a reading the database rests this many times as long as the reading took. */
 const REST = 5;
-/** A reading that takes longer counts as a database that does not answer. */
-const NO_ANSWER_MS = 5_000;
+/** A reading that takes longer counts as slow. Whether the database is there at all is for who asks it less to say. */
+const SLOW_MS = 5_000;
 
 /**
  * Reads boards, one reading at a time, at a bounded pace, and knows how the database does:
@@ -23,7 +24,7 @@ export class BoardReader {
   #last_started_ms = Number.NEGATIVE_INFINITY;
   #hinted = false;
   #failures = 0;
-  #failing: { readonly since_ms: number; readonly reason: string } | null = null;
+  #failing: { readonly since_ms: number; readonly reason: string; readonly slow: boolean } | null = null;
 
   constructor(
     private readonly source: SnapshotSource,
@@ -75,18 +76,22 @@ export class BoardReader {
       this.#hinted = true;
       if (this.#failing === null) this.logger.log("warn", "feed cannot read the database", { error });
       const reason = error instanceof Error ? error.message : String(error);
-      this.#failing = { since_ms: this.#failing?.since_ms ?? now_ms, reason };
+      this.#failing = { since_ms: this.#failing?.since_ms ?? now_ms, reason, slow: took_too_long(error) };
       return null;
     } finally {
       this.#reading_since_ms = null;
     }
   }
 
-  /** How the database does, as seen from here; null while nothing is wrong. */
-  trouble(now_ms: number): DatabaseHealth | null {
-    if (this.#failing !== null) return { ok: false, ...this.#failing };
-    const since_ms = this.#reading_since_ms;
-    if (since_ms === null || now_ms - since_ms < NO_ANSWER_MS) return null;
-    return { ok: false, since_ms, reason: "the database does not answer" };
+  /** How the database does, by what the program knows otherwise and what is seen from here. */
+  judge(database: DatabaseHealth, now_ms: number): DatabaseHealth {
+    const failing = this.#failing, reading_since_ms = this.#reading_since_ms;
+    if (failing !== null && !failing.slow) {
+      const { since_ms, reason } = failing;
+      return !database.ok && database.since_ms <= since_ms ? database : { ok: false, since_ms, reason };
+    }
+    const late = reading_since_ms !== null && now_ms - reading_since_ms >= SLOW_MS;
+    const slow_since_ms = failing?.since_ms ?? (late ? reading_since_ms : null);
+    return slow_since_ms === null || !database.ok ? database : { ...database, slow_since_ms };
   }
 }

@@ -6,6 +6,7 @@ const HEAD: Row = { log_id: "1", position: "7", batch: "1", messages_read: "7", 
 
 /** A database whose next answer the test gives; nothing else of it is used. */
 class AskedDatabase {
+  kind: Database["kind"] = "server";
   answer: () => Promise<Row[]> = () => Promise.resolve([HEAD]);
   query = () => this.answer();
 }
@@ -58,4 +59,25 @@ Deno.test("a database that hangs does not answer, since it was asked, and nobody
     answer.reject(new Error("reset"));
     await asking;
     assert.deepEqual(watch.now().database, { ok: false, since_ms: 2_000, reason: "reset" });
+  }));
+
+Deno.test("the embedded database may be busy for as long as it likes: it is slow, and ready, until it fails", () =>
+  with_watch(async (asked, watch, clock) => {
+    asked.kind = "embedded";
+    const answer = Promise.withResolvers<Row[]>();
+    asked.answer = () => answer.promise;
+    clock.ms = 2_000;
+    const asking = watch.ask();
+    clock.ms = 6_999;
+    assert.deepEqual(watch.now().database, { ok: true, since_ms: 1_000, reason: null });
+    clock.ms = 60_000;
+    const slow = { ok: true, since_ms: 1_000, reason: null, slow_since_ms: 2_000 };
+    assert.deepEqual(watch.now().database, slow);
+    assert.equal(readiness_of(watch.now())[0]?.ok, true);
+    answer.resolve([HEAD]);
+    await asking;
+    assert.deepEqual(watch.now().database, { ok: true, since_ms: 1_000, reason: null });
+    asked.answer = () => Promise.reject(new Error("it broke"));
+    await watch.ask();
+    assert.deepEqual(watch.now().database, { ok: false, since_ms: 60_000, reason: "it broke" });
   }));

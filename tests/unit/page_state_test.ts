@@ -129,6 +129,11 @@ Deno.test("each trouble has its warning, with since when and what to do", () => 
   assert.deepEqual(told({}), []);
   const [database] = told({ database: { ok: false, since_ms: NOW, reason: "refused" } });
   assert.match(database?.what ?? "", /database does not answer since \d\d:\d\d:\d\d \(refused\)/);
+  const [slow] = told({ database: { ok: true, since_ms: NOW, reason: null, slow_since_ms: NOW } });
+  assert.deepEqual([slow?.key, /^The database is busy: it owes an answer since \d\d:/.test(slow?.what ?? "")], [
+    "slow",
+    true,
+  ]);
   const paused = told({ ingest: { state: "paused", since_ms: NOW, reason: "broker" } }, 90_000);
   assert.deepEqual(paused.map((w) => w.key), ["ingest"], "a pause explains the age of the data");
   const [stopped] = told({ ingest: { state: "stopped", since_ms: NOW, reason: null } });
