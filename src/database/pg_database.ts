@@ -181,12 +181,21 @@ class Connection implements Transaction {
   }
 }
 
+/** Where a connection would go. The error of a URL that cannot be read quotes it, password and all: it goes no further. */
+function read_address(config: pg.ClientConfig): { readonly host: string; readonly port: number } {
+  try {
+    return new pg.Client(config);
+  } catch (error) {
+    throw error instanceof TypeError ? new DatabaseUnsuitable("its URL cannot be read") : error;
+  }
+}
+
 /**
  * Throws DatabaseUnsuitable when the server is named by a Unix socket that the program may not use. Asked for ahead: Deno would ask whoever
  * sits at the terminal, and the driver would never hear of a refusal.
  */
 function require_socket_rights(config: pg.ClientConfig): void {
-  const { host, port } = new pg.Client(config);
+  const { host, port } = read_address(config);
   if (!host.startsWith("/")) return;
   const path = `${host}/.s.PGSQL.${port}`;
   const may = (name: "read" | "write") => Deno.permissions.querySync({ name, path }).state === "granted";

@@ -18,6 +18,26 @@ const is_time_zone = (zone: string): boolean => {
 const integer = (from: number, to: number) =>
   z.string().regex(/^\d+$/, "expected a whole number").transform(Number).pipe(z.number().min(from).max(to));
 
+const HOW_TO_ESCAPE =
+  "in user name, password and name write / as %2F, ? as %3F, # as %23, @ as %40, : as %3A, % as %25 and space as %20";
+
+/** What is wrong with the URL of a server, of which nothing is quoted, for it holds a password; null when nothing is. */
+function fault_of_url(text: string): string | null {
+  const [, rest] = /^postgres(?:ql)?:\/\/(.*)$/s.exec(text) ?? [];
+  if (rest === undefined) return "expected postgres://…";
+  // An @ past the host is the end of a password that another character cut short: what follows that would pass for host, port or name.
+  const host_ends = rest.search(/[/?#]/);
+  const cut = host_ends >= 0 && rest.slice(host_ends).includes("@");
+  if (cut || /[#\s]/.test(rest)) return `it holds a character that has to be escaped: ${HOW_TO_ESCAPE}`;
+  try {
+    const { username, password, hostname, pathname } = new URL(text.replace("@/", "@nobody/"));
+    for (const part of [username, password, hostname, pathname]) decodeURIComponent(part);
+    return null;
+  } catch {
+    return `expected postgres://user:password@host:5432/name; ${HOW_TO_ESCAPE}`;
+  }
+}
+
 const flag = z.enum(["true", "false", "1", "0"]).transform((text) => text === "true" || text === "1");
 
 /** One setting: its variable, what it means, its default as text (null: none) and how its text is read. */
@@ -41,14 +61,17 @@ export const SETTINGS = {
     "DATABASE_URL",
     null,
     "PostgreSQL 14 or newer, `postgres://user:password@host:5432/name`. Absent: PGlite in the data directory",
-    z.string().regex(/^postgres(ql)?:\/\//, "expected postgres://…"),
+    z.string().superRefine((text, context) => {
+      const fault = fault_of_url(text);
+      if (fault !== null) context.addIssue(fault);
+    }),
   ),
   kafka_brokers: setting(
     "KAFKA_BROKERS",
     null,
     "Kafka brokers, `host:port`, comma-separated. Absent: the in-process queue, fed by the generator in `dev`",
     z.string().transform((text) => text.split(",").map((broker) => broker.trim())).pipe(
-      z.array(z.string().regex(/^\[?[^\s,]+\]?:\d+$/, "expected host:port")).min(1),
+      z.array(z.string().regex(/^\[?[^\s,@]+\]?:\d+$/, "expected host:port")).min(1),
     ),
   ),
   host: setting(
@@ -213,7 +236,8 @@ export function read_config(variables: Readonly<Record<string, string | undefine
     if (parsed.success) {
       config[name] = parsed.data;
     } else {
-      const secret = /TOKEN|PASSWORD|DATABASE_URL/.test(variable);
+      // What has an @ may be an address with a password before it.
+      const secret = /TOKEN|PASSWORD|DATABASE_URL/.test(variable) || text.includes("@");
       const problem = parsed.error.issues.map((issue) => issue.message).join("; ");
       faults.push(`${variable}: ${problem}${secret ? "" : `, got ${JSON.stringify(text)}`}`);
     }

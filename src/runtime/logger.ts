@@ -8,16 +8,36 @@ export interface Logger {
 
 const RANK: Record<Level, number> = { debug: 0, info: 1, warn: 2, error: 3 };
 
+/**
+ * Text of others (ids, headers, paths, errors) as it may be shown on a terminal or in a line: characters that move the cursor, break the
+ * line, change its direction or stand for none are written out as `\u{…}`.
+ */
+export function printable(text: string): string {
+  return UNPRINTABLE.test(text)
+    ? text.replace(UNPRINTABLES, (each) => `\\u{${each.codePointAt(0)!.toString(16)}}`)
+    : text;
+}
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
+const UNPRINTABLES = new RegExp(UNPRINTABLE, "gu");
+
+/** JSON text whose strings hold no such characters, with the same meaning: JSON escapes only some of them by itself. */
+export function printable_json(json: string): string {
+  const escaped = (each: string) =>
+    Array.from({ length: each.length }, (_, i) => `\\u${each.charCodeAt(i).toString(16).padStart(4, "0")}`).join("");
+  return json.replace(UNPRINTABLES, (each) => each === "\n" ? each : escaped(each));
+}
+
 const shown = (value: unknown): string => {
   const text = value instanceof Error ? value.message : typeof value === "string" ? value : JSON.stringify(value);
-  return text !== undefined && /^[^\s"=]+$/.test(text) ? text : JSON.stringify(text);
+  if (text === undefined) return "undefined";
+  return printable_json(/^[^\s"=]+$/.test(text) && !UNPRINTABLE.test(text) ? text : JSON.stringify(text));
 };
 
 /** Formats one log line, without the line break. */
 export function format_line(now_ms: number, level: Level, message: string, fields: Fields = {}): string {
   const pairs = Object.entries(fields).filter(([, value]) => value !== undefined && value !== null);
   const tail = pairs.map(([key, value]) => ` ${key}=${shown(value)}`).join("");
-  return `${new Date(now_ms).toISOString()} ${level.padEnd(5)} ${message}${tail}`;
+  return `${new Date(now_ms).toISOString()} ${level.padEnd(5)} ${printable(message)}${tail}`;
 }
 
 const encoder = new TextEncoder();

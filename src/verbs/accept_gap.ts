@@ -1,7 +1,7 @@
 import { accept_gaps, type AcceptedGap, CursorMoved, read_cursors } from "../event_log/mod.ts";
 import { type KafkaAdmin, open_kafka_admin } from "../ingest/kafka/mod.ts";
 import type { StoredCursor } from "../ingest/mod.ts";
-import { system_clock } from "../runtime/mod.ts";
+import { printable, system_clock } from "../runtime/mod.ts";
 import { kafka_connection, open_log } from "./open.ts";
 import { type Shell, UsageError } from "./shell.ts";
 
@@ -38,7 +38,9 @@ export async function accept_gap_verb(shell: Shell, options: AcceptGapOptions): 
     const found = await find_gaps(shell, admin, known, options.only ?? []).finally(() => admin.close());
     const { gaps, cluster_id } = found;
     if (gaps.length === 0) console.log(NO_GAP);
-    if (gaps.length === 0 || options.dryRun) return gaps.forEach(({ told }) => console.log(`would accept: ${told}`));
+    if (gaps.length === 0 || options.dryRun) {
+      return gaps.forEach(({ told }) => console.log(`would accept: ${printable(told)}`));
+    }
     if (shell.signal.aborted) throw new Error("accept-gap: stopped by a signal, nothing was accepted");
     const { by, reason } = options;
     const batch = await accept_gaps(database, { gaps, cluster_id, by, reason }, system_clock.now_ms() * 1000)
@@ -48,7 +50,7 @@ export async function accept_gap_verb(shell: Shell, options: AcceptGapOptions): 
           cause,
         });
       });
-    for (const { told } of gaps) console.log(`accepted in batch ${batch}: ${told}`);
+    for (const { told } of gaps) console.log(`accepted in batch ${batch}: ${printable(told)}`);
   } finally {
     await database.close();
   }

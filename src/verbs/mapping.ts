@@ -1,6 +1,7 @@
 import { canonical_json, type Fault } from "../domains/mod.ts";
 import { type FileRow, open_record_file } from "../files/mod.ts";
 import { detect, field_of, index_lookup, type Lookup, type MappingForm, type SourceRecord } from "../mapping/mod.ts";
+import { printable, printable_json } from "../runtime/mod.ts";
 import { builtin_mappings, definition_of, mapping_of } from "./mappings.ts";
 import { record_reading } from "./replay_mapping.ts";
 import { type Shell, UsageError } from "./shell.ts";
@@ -60,14 +61,17 @@ export async function mapping_check_verb(
     const events = row.record === null ? { ok: false as const, fault: row.fault } : reading.events_of(row.record, line);
     if (events.ok) {
       for (const { type } of events.value) made[String(type)] = (made[String(type)] ?? 0) + 1;
-      console.log(`{"row":${rows},"events":[${events.value.map((event) => canonical_json(event)).join(",")}]}`);
+      const made_of_row = events.value.map((event) => canonical_json(event)).join(",");
+      console.log(printable_json(`{"row":${rows},"events":[${made_of_row}]}`));
     } else {
       faulty++;
-      console.log(`{"row":${rows},"fault":${fault_json(events.fault, row.record ?? {})}}`);
+      console.log(printable_json(`{"row":${rows},"fault":${fault_json(events.fault, row.record ?? {})}}`));
     }
   }
   const events = Object.entries(made).map(([type, count]) => `${count} ${type}`).join(", ");
-  console.error(`${form.name}: ${rows} rows, ${rows - faulty} mapped (${events || "no events"}), ${faulty} faulty`);
+  console.error(
+    `${printable(form.name)}: ${rows} rows, ${rows - faulty} mapped (${events || "no events"}), ${faulty} faulty`,
+  );
 }
 
 const fault_json = ({ reason, path, detail }: Fault, record: SourceRecord): string => {
@@ -87,7 +91,7 @@ async function detected(sample: string, business_zone: string): Promise<MappingF
   }
   const found = detect(builtin_mappings(), records, { business_zone });
   if (!found.ok) throw new UsageError(`mapping check: ${JSON.stringify(sample)}: ${found.fault.detail}`);
-  console.error(`${sample}: these are records of the built-in mapping ${found.value.name}`);
+  console.error(`${printable(sample)}: these are records of the built-in mapping ${found.value.name}`);
   return found.value.form;
 }
 

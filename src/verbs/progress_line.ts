@@ -1,4 +1,4 @@
-import { write_stderr } from "../runtime/mod.ts";
+import { printable, write_stderr } from "../runtime/mod.ts";
 
 const BAR = 20;
 
@@ -61,6 +61,6 @@ export class ProgressLine {
     const of_total = this.total === null ? "" : ` of ${this.total}`;
     const left = share === null || share === 0 ? "" : `, ${Math.ceil(seconds * (1 / share - 1))} s left`;
     const rate = Math.round(this.#done / seconds);
-    return `${this.name}: ${bar}${this.#done}${of_total}, ${rate}/s${left}${this.#remark}`;
+    return `${printable(this.name)}: ${bar}${this.#done}${of_total}, ${rate}/s${left}${this.#remark}`;
   }
 }

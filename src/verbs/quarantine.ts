@@ -1,5 +1,6 @@
 import type { Value } from "../database/mod.ts";
 import { filter_condition, read_headers } from "../event_log/mod.ts";
+import { printable_json } from "../runtime/mod.ts";
 import { open_log } from "./open.ts";
 import { filter_of, type FilterOptions } from "./quarantine_filter.ts";
 import { type Shell, UsageError } from "./shell.ts";
@@ -41,7 +42,7 @@ export async function quarantine_list_verb(
           order by quarantine_id desc limit $2`,
         values,
       );
-      for (const row of rows) console.log(JSON.stringify(shown(row)));
+      for (const row of rows) console.log(printable_json(JSON.stringify(shown(row))));
       if (rows.length < PAGE) break;
       before = Number(rows.at(-1)!.quarantine_id);
       left -= rows.length;
@@ -62,7 +63,7 @@ export async function quarantine_show_verb(shell: Shell, id: number): Promise<vo
     if (row === undefined) {
       throw new UsageError(`quarantine show: there is no message ${id}; \`tacho quarantine list\` has them`);
     }
-    console.log(JSON.stringify(shown(row), null, 2));
+    console.log(printable_json(JSON.stringify(shown(row), null, 2)));
   } finally {
     await database.close();
   }

@@ -3,6 +3,7 @@ import {
   ConfigError,
   environment,
   type Logger,
+  printable,
   read_config,
   stderr_logger,
   system_clock,
@@ -112,7 +113,7 @@ const hint = (error: unknown): string =>
     ? "\n  the tasks of deno.json let the program write in .tacho/ only; for another TACHO_DATA_DIR run main.ts with your own --allow-read and --allow-write"
     : "";
 
-/** An error and its causes, one after the other. */
+/** An error and its causes, one after the other; lines after the first are indented, so that none of them passes for one of the log's. */
 function told(error: unknown): string {
   const parts: string[] = [];
   for (
@@ -122,5 +123,8 @@ function told(error: unknown): string {
   ) {
     parts.push(each instanceof Error ? each.message || each.name : String(each));
   }
-  return parts.join("\n  because: ");
+  return parts.join("\nbecause: ").split("\n").map(printable).map((line, i) =>
+    i === 0 || line.startsWith("  ") ? line : `  ${line}`
+  )
+    .join("\n");
 }

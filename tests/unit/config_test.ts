@@ -139,3 +139,44 @@ Deno.test("mappings of topics are read as pairs; a topic that is not consumed, o
     'TACHO_MAPPINGS: expected topic=name-or-file, got "trips"',
   ]);
 });
+
+Deno.test("the URL of the server is read as it is meant or refused, and no part of a password is quoted", () => {
+  const good: Record<string, string[]> = {
+    "postgres://u:p@h/db": [],
+    "postgresql://u:a%2Fb%3F%23%40%3A%25+==@h:5432/db": [],
+    "postgres://u:p@ss:w=rd+@h/db": [],
+    "postgres:///db?host=/run/postgresql": [],
+    "postgres://u@/db?host=%2Frun": [],
+    "postgres://u@%2Frun%2Fpostgresql:5433/db": [],
+    "postgres://u:p@[::1]:5432/db?sslmode=require": [],
+  };
+  for (const [url, faults] of Object.entries(good)) {
+    assert.deepEqual(faults_of({ DATABASE_URL: url }), faults, url);
+    assert.equal(read_config({ DATABASE_URL: url }).database_url, url);
+  }
+  const wrong = [
+    "s3cr/et",
+    "12/34secret",
+    "12?34secret",
+    "sec#ret",
+    "12#secret",
+    "s3cr?et",
+    "se ret",
+    "100%secret",
+    "a/@secret",
+  ];
+  for (const password of wrong) {
+    const [fault, ...others] = faults_of({ DATABASE_URL: `postgres://user:${password}@host:5432/name` });
+    assert.match(fault ?? `${password} is read`, /^DATABASE_URL: .*write \/ as %2F/);
+    assert.deepEqual(others, []);
+    for (const part of password.split(/[^a-z0-9]+/)) assert.ok(part.length < 3 || !fault!.includes(part), fault);
+  }
+  for (const url of ["postgres://u:hunter2@h:99999/db", "postgres://u:hunter2@::1/db", "mysql://u:hunter2@h/db"]) {
+    const [fault] = faults_of({ DATABASE_URL: url });
+    assert.match(fault ?? "", /^DATABASE_URL: expected postgres:/);
+    assert.doesNotMatch(fault!, /hunter2/);
+  }
+  for (const KAFKA_BROKERS of ["user:hunter2@host:9092", "sasl://user:hunter2@host:9092"]) {
+    assert.deepEqual(faults_of({ KAFKA_BROKERS }), ["KAFKA_BROKERS: expected host:port"]);
+  }
+});

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { format_line } from "../../src/runtime/mod.ts";
+import { format_line, printable, printable_json } from "../../src/runtime/mod.ts";
 
 const NOW = Date.UTC(2026, 2, 1, 10);
 
@@ -30,4 +30,30 @@ Deno.test("fields stay apart: what has spaces, quotes or line breaks is quoted; 
 
 Deno.test("an error shows as its message", () => {
   assert.match(format_line(NOW, "warn", "x", { reason: new Error("it broke") }), / reason="it broke"$/);
+});
+
+/** What moves a terminal's cursor, forges a line, turns text around or is half a character. */
+const HOSTILE = [
+  "\x1b[2J\x1b[1;31m",
+  "a\r2026-03-01T10:00:00.000Z error forged",
+  "\x9b31m",
+  "\x7f\b\x00",
+  "\u2028\u2029\u0085",
+  "user\u202egnp.exe\u2066\u2069\u200f\u200b\ufeff",
+  "\u{e0041}",
+  "\ud800",
+];
+
+Deno.test("no text of others moves the cursor, forges a line or turns text around: not as message, field, error or key of JSON", () => {
+  for (const text of HOSTILE) {
+    const reason = new Error(text), nested = { [text]: [text] };
+    const line = format_line(NOW, "warn", text, { id: text, joined: `x${text}`, reason, nested });
+    assert.doesNotMatch(line, /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u);
+    assert.doesNotMatch(printable(text), /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u);
+    const json = printable_json(JSON.stringify({ [text]: text }, null, 2));
+    assert.doesNotMatch(json.replaceAll("\n", ""), /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u);
+    assert.deepEqual(JSON.parse(json), { [text]: text });
+  }
+  assert.equal(printable("Łódź 🚗 ü"), "Łódź 🚗 ü");
+  assert.equal(printable("a\x1b[1m"), String.raw`a\u{1b}[1m`);
 });
