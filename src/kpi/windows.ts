@@ -20,6 +20,7 @@ export interface Days {
   days_before(us: number, days: number): number;
 }
 
+const FIRST_DAY = new Temporal.PlainDate(1970, 1, 1);
 const formats = new Map<string, Intl.DateTimeFormat>();
 
 /** The formatter of a zone; making one is dear. */
@@ -51,22 +52,8 @@ function offset_ms(format: Intl.DateTimeFormat, ms: number): number {
 export function days_in(time_zone: string): Days {
   const format = local_format(time_zone);
   const DAY_MS = 86_400_000;
-  /** Start of local day number `day` (days since 1970-01-01 in local time), ms: the instant whose local time is its midnight, or the first one after it. */
-  const start_of = (day: number): number => {
-    const midnight = day * DAY_MS;
-    const first = midnight - offset_ms(format, midnight - DAY_MS / 2);
-    const second = midnight - offset_ms(format, first);
-    if (second === first) return first;
-    // The offset changes near midnight. Of both candidates the valid one reads midnight or later; a skipped midnight starts at the jump.
-    const candidates = [first, second].sort((a, b) => a - b);
-    for (const candidate of candidates) {
-      const local = candidate + offset_ms(format, candidate);
-      if (local >= midnight && candidate + offset_ms(format, candidate - 1) - 1 < midnight) {
-        return candidate;
-      }
-    }
-    return candidates[1]!;
-  };
+  /** Start of local day number `day` (days since 1970-01-01 in local time), ms: its first midnight, or the instant that the clocks jump to past a skipped one. */
+  const start_of = (day: number): number => FIRST_DAY.add({ days: day }).toZonedDateTime(time_zone).epochMilliseconds;
   const seen = new Map<number, { start_us: number; end_us: number }>();
   const numbered = (day: number) => {
     let found = seen.get(day);
