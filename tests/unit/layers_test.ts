@@ -177,7 +177,7 @@ const CASES: readonly (readonly [what: string, files: Record<string, string>, fa
     { "src/http/a.ts": 'const x = Deno.env.get("PORT");' },
     "src/http/a.ts: reads the environment; only src/runtime/config.ts may",
   ],
-  ["a long file", { "src/http/a.ts": "x;\n".repeat(301) }, "src/http/a.ts: 301 lines, at most 300 allowed"],
+  ["a long file", { "src/http/a.ts": "x;\n".repeat(401) }, "src/http/a.ts: 401 lines, at most 400 allowed"],
   ["a promise in a comment", { "src/http/a.ts": "// TO" + "DO later\n" }, "src/http/a.ts: holds a TODO"],
 ];
 
@@ -187,10 +187,10 @@ for (const [what, files, fault] of CASES) {
   });
 }
 
-Deno.test("layers: exactly 300 lines, types, and pure names behind a door with impure neighbours are fine", () => {
+Deno.test("layers: exactly 400 lines, types, and pure names behind a door with impure neighbours are fine", () => {
   assert.deepEqual(
     faults_with({
-      "src/http/a.ts": "x;\n".repeat(300),
+      "src/http/a.ts": "x;\n".repeat(400),
       "src/event_log/mod.ts": 'export * from "./append.ts";\nexport * from "./hash.ts";\n',
       "src/event_log/hash.ts": "export function hash() {}\n",
       "src/event_log/append.ts": "await 1;\n",
