@@ -2,7 +2,8 @@ import { z } from "zod";
 import type { Fault } from "../domains/mod.ts";
 import type { SourceMessage } from "./message_source.ts";
 
-const HEADER = "tacho-fault";
+/** The name of the header that states a fault. */
+export const FAULT_HEADER = "tacho-fault";
 
 const fault_schema = z.object({
   reason: z.string().regex(/^[a-z][a-z0-9_]{0,99}$/),
@@ -16,7 +17,7 @@ const storable = (text: string): string => text.replaceAll("\0", "").toWellForme
  * message has no such header.
  */
 export function stated_fault({ headers }: SourceMessage): Fault | null {
-  const header = headers[HEADER];
+  const header = headers[FAULT_HEADER];
   if (header === undefined) return null;
   const text = storable(new TextDecoder().decode(header));
   const words = { reason: "faulty_at_source", path: null, detail: text.slice(0, 10_000) };

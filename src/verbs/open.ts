@@ -133,6 +133,8 @@ export function kafka_source(shell: Shell, failed: (reason: string) => void): Me
     system_clock,
     {
       ...session_settings(config.session_seconds * 1_000),
+      // What is too large is kept whole up to here, for a retry with a larger limit.
+      most_record_bytes: 4 * config.max_message_bytes,
       on_state: (state: SourceState) => {
         if (state.state === "failed") failed(state.reason);
       },

@@ -8,6 +8,7 @@ import { committed_offset, numbers, options_of, produce, QUICK, transaction } fr
 import { find_program } from "../support/program.ts";
 import { bytes_of, SourceReader, TestBook, text_of } from "../support/read_source.ts";
 import { shell } from "../support/shell.ts";
+import { send_transactions } from "../support/transactions.ts";
 import { until } from "../support/until.ts";
 
 const ROOMY = { messages: 20_000, bytes: 8 << 20 };
@@ -117,7 +118,8 @@ kafka_test("a message of 10 MB passes alone, and the bound holds", async (broker
   await producer.send(topic, values.map((value) => ({ key: null, value: bytes_of(value) }))).finally(() =>
     producer.close()
   );
-  const source = new KafkaSource(options, system_clock, { ...QUICK, bound: { messages: 100, bytes: 1 << 20 } });
+  const bound = { messages: 100, bytes: 1 << 20 };
+  const source = new KafkaSource(options, system_clock, { ...QUICK, bound, most_record_bytes: 11 << 20 });
   const book = new TestBook();
   await source.open(book, never);
   const reader = new SourceReader(source, book);
@@ -184,6 +186,37 @@ kafka_test("passes over what transactions leave in the log, up to its very end",
   await produce(options, ["last"]);
   assert.deepEqual((await reader.read(1)).map(({ offset }) => offset), [5]);
   await source.close();
+});
+
+const numbers_of = (values: readonly string[]): string[] => sorted(values.map((value) => value.split(" ")[0]!));
+
+kafka_test("hands out what transactions committed, and nothing that was rolled back", async (brokers, topic) => {
+  const options = options_of(brokers, topic, { partitions: 4 });
+  await produce(options, []);
+  const seed = Math.floor(Math.random() * 2 ** 31);
+  console.log(`transactions of seed ${seed}`);
+  const committed = await send_transactions(brokers, topic, seed);
+  const source = new KafkaSource(options, system_clock, { ...QUICK, slice: { messages: 20, bytes: 1 << 20 } });
+  const book = new TestBook();
+  await source.open(book, never);
+  const count = [...committed.values()].reduce((sum, values) => sum + values.length, 0);
+  const reader = new SourceReader(source, book);
+  const read = await reader.read(count);
+  // What was rolled back last is read past, too.
+  const late = AbortSignal.timeout(20_000);
+  while (source.lag() !== 0 && !late.aborted) assert.deepEqual(await reader.take(ROOMY, AbortSignal.timeout(500)), []);
+  assert.equal(source.lag(), 0);
+  await source.close();
+  for (const [partition, values] of committed) {
+    const found = read.filter((message) => message.partition === partition).map(text_of);
+    assert.deepEqual(numbers_of(found), numbers_of(values), `seed ${seed}, partition ${partition}`);
+  }
+  if (find_program(["kcat"]) === null) return;
+  // librdkafka is of the same opinion, offset by offset.
+  const kcat = 'kcat -C -e -q -b "$1" -t "$2" -o beginning -X isolation.level=read_committed -f "%p %o %S\\n"';
+  const lines = (await shell("read with kcat", kcat, brokers, topic)).split("\n");
+  const line_of = ({ partition, offset, value }: typeof read[0]) => `${partition} ${offset} ${value!.length}`;
+  assert.deepEqual(read.map(line_of).toSorted(), lines.toSorted(), `seed ${seed}`);
 });
 
 kafka_test("the book decides where reading begins, not what the group committed", async (brokers, topic) => {

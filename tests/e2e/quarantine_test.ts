@@ -111,3 +111,54 @@ tacho_test({
     assert.match((await run_verb(["verify"], { env })).stdout, /^consistent: 3 events/);
   },
 });
+
+tacho_test({
+  name: "messages that unpack to much more than is allowed are cut, on record, stay refused, and stop nothing",
+  needs: ["postgres", "kafka"],
+  async fn() {
+    const env = { ...await make_deployment("bombs"), TACHO_MAX_MESSAGE_BYTES: "10000" };
+    const options = options_of(env.KAFKA_BROKERS, env.TACHO_TOPICS);
+    const time = new Date(Date.now() - 60_000).toISOString();
+    const trip = (id: string) =>
+      JSON.stringify({ event_id: id, trip_id: id, type: "trip.completed", occurred_at: time, fare: "10.00" });
+    const bytes = 40 << 20;
+    // The first bytes of one of them are a sound event by themselves.
+    const spaces = trip("SPACES").padEnd(bytes);
+    const large = trip("LARGE").padEnd(39_000);
+    await produce(options, [trip("A"), "\0".repeat(bytes), trip("B")], "gzip");
+    await produce(options, [spaces, trip("C"), large], "zstd");
+    await produce(options, [trip("D")]);
+    await using program = await TachoProgram.serve("start", { env });
+    const trips = async () => {
+      const { trips } = await get_json(`${program.url}api/v1/trips?limit=50`) as { trips: { trip_id: string }[] };
+      return trips.map(({ trip_id }) => trip_id).toSorted().join("");
+    };
+    await program.brings(until("the others are in the log", async () => (await trips()) === "ABCD"));
+    const held = async () => {
+      const { stdout } = await run_verb(["quarantine", "list"], { env });
+      return stdout.trim().split("\n").map((line) => JSON.parse(line)).toSorted((a, b) => a.offset - b.offset);
+    };
+    const digest = async (text: string) =>
+      new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))).toHex();
+    const [zeros, blank, whole] = await held();
+    for (const [row, offset, text] of [[zeros, 1, "\0".repeat(bytes)], [blank, 3, spaces]] as const) {
+      assert.deepEqual([row.offset, row.reason, row.value.length], [offset, "too_large", 1_000]);
+      assert.match(
+        row.detail,
+        /expected at most 40000 bytes to be held, .* value 41943040, headers 0\); only the first 1024/,
+      );
+      assert.ok(row.detail.endsWith(await digest(text)), row.detail);
+    }
+    // Up to four times the limit a message is kept whole.
+    assert.deepEqual([whole.offset, whole.reason], [5, "too_large"]);
+
+    // Nobody has the rest of them any more, whatever the limit.
+    const retried = await run_verb(["quarantine", "retry", "--all"], {
+      env: { ...env, TACHO_MAX_MESSAGE_BYTES: "100000000" },
+    });
+    assert.match(retried.stdout, /^retried 3 messages: 1 admitted, 0 duplicates, 2 still held \(too_large 2\)/);
+    assert.deepEqual((await held()).map(({ detail }) => detail), [zeros.detail, blank.detail]);
+    assert.equal(await program.term(), 0);
+    assert.match((await run_verb(["verify"], { env })).stdout, /^consistent: 5 events/);
+  },
+});

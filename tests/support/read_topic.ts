@@ -3,7 +3,8 @@ import { unique_name } from "./kafka.ts";
 import type { SourceMessage } from "./oracle/mod.ts";
 
 /**
- * A topic as it lies in the broker, read to the end it has now, without any of the program's code.
+ * A topic as it lies in the broker, read to the end it has now, without any of the program's code. What was rolled back is left
+ * out where its sender says so; no transaction may be open.
  * @param from where to begin, by partition; at the first message where it says nothing
  */
 export async function read_topic(
@@ -33,8 +34,15 @@ export async function stream_topic(
       .map(({ partition, high }) => [partition, BigInt(high)]),
   );
   if (missing.size === 0) return;
-  const consumer = kafka.consumer({ groupId: unique_name("reader"), maxWaitTimeInMs: 100 });
+  // kafkajs's own idea of what is committed is wrong.
+  const consumer = kafka.consumer({ groupId: unique_name("reader"), maxWaitTimeInMs: 100, readUncommitted: true });
   const done = Promise.withResolvers<void>();
+  // Also told of batches in which there is no message.
+  consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { partition, lastOffset } }) => {
+    const end = missing.get(partition);
+    if (end !== undefined && BigInt(lastOffset) + 1n >= end) missing.delete(partition);
+    if (missing.size === 0) done.resolve();
+  });
   await consumer.connect();
   try {
     await consumer.subscribe({ topics: [topic], fromBeginning: true });
@@ -47,6 +55,7 @@ export async function stream_topic(
             // What was fetched before the consumer was sent to its place may come again.
             if (BigInt(offset) < (next.get(partition) ?? 0n)) continue;
             next.set(partition, BigInt(offset) + 1n);
+            if (ROLLED_BACK in headers) continue;
             const bytes = Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, bytes_of(text)]));
             take({ topic, partition, offset, key, value, headers: bytes, timestamp_ms: Number(timestamp) });
           }
@@ -54,9 +63,6 @@ export async function stream_topic(
           // kafkajs would try again; what is refused once is refused for good.
           done.reject(error);
         }
-        const end = missing.get(batch.partition);
-        if (end !== undefined && BigInt(batch.lastOffset()) + 1n >= end) missing.delete(batch.partition);
-        if (missing.size === 0) done.resolve();
         return Promise.resolve();
       },
     });
@@ -66,6 +72,9 @@ export async function stream_topic(
     await consumer.disconnect();
   }
 }
+
+/** The header of messages whose sender aborts their transaction: they are none, whatever a reader makes of the log. */
+export const ROLLED_BACK = "rolled-back";
 
 /** A header's last value, as bytes. */
 function bytes_of(text: Uint8Array | string | (Uint8Array | string)[] | undefined): Uint8Array {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { Buffer } from "node:buffer";
+import { gzipSync } from "node:zlib";
 import type { Watermarks } from "../../src/ingest/kafka/kafka_admin.ts";
+import { read_fetch_answer } from "../../src/ingest/kafka/fetch_answer.ts";
 import type { EachBatchPayload } from "../../src/ingest/kafka/kafka_client.ts";
 import { KafkaDelivery } from "../../src/ingest/kafka/kafka_delivery.ts";
 import { PartitionWatch } from "../../src/ingest/kafka/partition_watch.ts";
@@ -8,6 +9,7 @@ import { MessageBuffer } from "../../src/ingest/message_buffer.ts";
 import type { SourceGap } from "../../src/ingest/message_source.ts";
 import { WakeUp } from "../../src/ingest/wake_up.ts";
 import { TestBook } from "../support/read_source.ts";
+import { write_answer, write_batch, write_records, type WrittenBatch } from "../support/record_batches.ts";
 import { until } from "../support/until.ts";
 
 const MUCH = { messages: 1_000, bytes: 1 << 20 };
@@ -47,6 +49,7 @@ function set_up(bound = MUCH) {
     },
     topics: ["t"],
     slice: { messages: 2, bytes: 1 << 20 },
+    most_record_bytes: 1 << 20,
     ended: life.signal,
     seek: (_topic, _partition, offset) => on.sought = offset,
     on_open: () => {},
@@ -55,24 +58,20 @@ function set_up(bound = MUCH) {
     other_cluster: () => Promise.resolve(on.other_cluster),
     on_broken: (error) => on.broken.push(error),
   });
-  /** What kafkajs hands to a handler for offsets [from, to). */
-  const fetched = (from: number, to: number, fetched_at = from): EachBatchPayload => {
-    const messages = Array.from({ length: to - from }, (_, at) => ({
-      offset: String(from + at),
-      key: null,
-      value: Buffer.from("v"),
-      timestamp: "0",
-      attributes: 0,
-      headers: {},
-    }));
+  /** What kafkajs hands to a handler of a fetch that brought one record batch, or none. */
+  const handed = (written: WrittenBatch | null, fetched_at: number, ends = {}): EachBatchPayload => {
+    const batches = written === null ? [] : [write_batch(written)];
+    const [fetched] = read_fetch_answer(11, write_answer(11, [{ batches, high_watermark: 100, ...ends }])).topics[0]!
+      .partitions;
     const batch = {
       ...AT,
-      messages,
+      // As kafka_client.ts carries it through kafkajs.
+      messages: [{ fetched }] as unknown as EachBatchPayload["batch"]["messages"],
       highWatermark: "100",
       fetchedOffset: String(fetched_at),
       isEmpty: () => false,
-      firstOffset: () => String(from),
-      lastOffset: () => String(to - 1),
+      firstOffset: () => null,
+      lastOffset: () => "",
       offsetLag: () => "0",
       offsetLagLow: () => "0",
     };
@@ -90,13 +89,18 @@ function set_up(bound = MUCH) {
       isStale: () => on.sought !== null,
     };
   };
+  /** As `handed`, with the messages at offsets [from, to). */
+  const fetched = (from: number, to: number, fetched_at = from): EachBatchPayload => {
+    const records = Array.from({ length: to - from }, () => ({ value: Uint8Array.of(1) }));
+    return handed({ base_offset: from, records }, fetched_at);
+  };
   const join = async () => {
     delivery.joined([AT]);
     on.sought = null;
     await until("the cursors were checked", () => delivery.is_open || on.gaps.length > 0);
   };
   const spans = () => buffer.take(MUCH).map(({ from_offset, next_offset }) => [from_offset, next_offset]);
-  return { book, buffer, watch, changed, life, on, delivery, fetched, join, spans };
+  return { book, buffer, watch, changed, life, on, delivery, fetched, handed, join, spans };
 }
 
 Deno.test("a fetched batch is handed over in slices, and kafkajs's position follows", async () => {
@@ -184,7 +188,7 @@ Deno.test("a hole that compaction left lies inside a batch", async () => {
 });
 
 Deno.test("retention while a batch waits for room is no gap before that batch is handed over", async () => {
-  const { delivery, fetched, join, spans, on } = set_up({ messages: 2, bytes: 1 << 20 });
+  const { delivery, fetched, join, spans, on, changed } = set_up({ messages: 2, bytes: 1 << 20 });
   await join();
   const waiting = delivery.each_batch(fetched(0, 4));
   await until("the buffer is full", () => on.resolved.length === 1);
@@ -193,7 +197,7 @@ Deno.test("retention while a batch waits for room is no gap before that batch is
   assert.deepEqual(on.gaps, []);
   assert.deepEqual(spans(), [[0, 2]]);
   // The wake-up that follows a take comes from the source.
-  delivery.skipped("t", 9, 0, 0);
+  changed.ring();
   await until("it is handed over", () => on.resolved.length === 2);
   await waiting;
   assert.equal(await delivery.look(), true);
@@ -201,17 +205,45 @@ Deno.test("retention while a batch waits for room is no gap before that batch is
   assert.deepEqual(on.gaps, [{ kind: "retention", ...AT, cursor: 4, first_available: 50, end: 100 }]);
 });
 
-Deno.test("what kafkajs skips advances the position only where it proves the offsets empty", async () => {
-  const { delivery, join, spans, watch } = set_up();
+Deno.test("offsets without a message advance the position, and lengthen what is buffered before them", async () => {
+  const { delivery, fetched, handed, join, spans, on, watch } = set_up({ messages: 2, bytes: 1 << 20 });
   await join();
-  delivery.skipped("t", 0, 0, 2);
-  delivery.skipped("t", 0, 3, 3);
-  assert.deepEqual(spans(), [[0, 4]]);
-  delivery.skipped("t", 0, 6, 9);
-  delivery.skipped("t", 0, 0, 3);
-  delivery.skipped("t", 5, 4, 9);
-  assert.deepEqual(spans(), []);
+  await delivery.each_batch(handed({ base_offset: 0, last_offset_delta: 3 }, 0));
   assert.equal(watch.position("t", 0), 4);
+  await delivery.each_batch(fetched(4, 6));
+  // The buffer is full, and takes them all the same.
+  for (let at = 6; at < 50; at++) await delivery.each_batch(handed({ base_offset: at }, at));
+  assert.deepEqual(spans(), [[0, 4], [4, 50]]);
+  assert.deepEqual([on.resolved.at(-1), watch.position("t", 0)], [49, 50]);
+});
+
+Deno.test("a fetch that brought nothing moves nothing", async () => {
+  const { delivery, handed, join, spans, on, watch } = set_up();
+  await join();
+  await delivery.each_batch(handed(null, 0, { last_stable_offset: 0 }));
+  assert.deepEqual([spans(), on.resolved, watch.position("t", 0)], [[], [], 0]);
+});
+
+Deno.test("a handler leaves in the middle of a batch that unpacks to much", async () => {
+  for (const leave of ["refused", "stopped", "rewound"]) {
+    const { delivery, handed, join, spans, on } = set_up();
+    await join();
+    const records = [{ value: new Uint8Array(30 << 20) }];
+    const packed = gzipSync(write_records(records));
+    const payload = handed({ base_offset: 0, codec: 1, packed, count: 1 }, 0);
+    await delivery.each_batch({
+      ...payload,
+      heartbeat: () => {
+        if (on.heartbeats++ === 3) {
+          if (leave === "stopped") on.running = false;
+          if (leave === "rewound") delivery.rewind();
+          if (leave === "refused") return Promise.reject(new Error("rebalancing"));
+        }
+        return Promise.resolve();
+      },
+    });
+    assert.deepEqual([leave, spans(), on.resolved, on.broken, on.heartbeats], [leave, [], [], [], 4]);
+  }
 });
 
 Deno.test("brokers that cannot be asked are asked again, and delivery waits", async () => {

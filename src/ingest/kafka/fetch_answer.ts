@@ -1,4 +1,6 @@
 import { crc32c } from "./crc32c.ts";
+import { read_old_message } from "./message_set.ts";
+import type { RecordBatch } from "./record_batch.ts";
 
 /**
  * A record batch is packed in a way nobody here knows: asking again cannot help. `retriable` is kafkajs's word: it crashes
@@ -14,32 +16,75 @@ export class DamagedAnswer extends Error {
   override readonly name = "DamagedAnswer";
 }
 
-/** The codecs that Kafka has: none, gzip, snappy, lz4, zstd. */
-const KNOWN_CODECS = 5;
-const CODEC_MASK = 7;
+/** What a fetch brought of one partition. */
+export interface FetchedPartition {
+  readonly partition: number;
+  readonly error_code: number;
+  /** The true end: the next offset to be written. */
+  readonly high_watermark: number;
+  /** The offset before which every transaction has ended; brokers give nothing from there on. */
+  readonly last_stable_offset: number;
+  readonly preferred_read_replica: number;
+  /** What is data: without control batches and batches of transactions that were aborted. */
+  readonly batches: readonly RecordBatch[];
+  /** The offset after all that came, whatever it was; null when nothing came. */
+  readonly next_offset: number | null;
+}
 
-/** Where a record batch has its parts, in bytes from its begin. */
-const BATCH = { length: 8, body: 12, magic: 16, checksum: 17, attributes: 21, records: 61 } as const;
+/** The answer to a fetch. */
+export interface FetchAnswer {
+  readonly throttle_ms: number;
+  readonly error_code: number;
+  readonly session_id: number;
+  readonly topics: readonly { readonly topic: string; readonly partitions: readonly FetchedPartition[] }[];
+}
+
+/** The oldest version of the fetch request whose answers have record batches: Kafka 0.11. */
+const OLDEST_VERSION = 4;
 
 /**
- * Checks what kafkajs leaves out: that every record batch of a fetch answer has its checksum and a codec we know. Without
- * it a flipped bit becomes another message, and records of an unknown codec are read as if they were not packed.
- * @param version of the fetch request, 4 to 11; the batches of older ones carry no such checksum and are let pass
- * @param answer the bytes behind the correlation id
+ * Reads the answer to a fetch that asked for what is committed: checks that every record batch has its checksum and a codec we
+ * know, and decides which of them are data. kafkajs does neither: a flipped bit becomes another message, and it tells a
+ * transaction's end by a message's key.
+ * @param version of the fetch request, 4 to 11
+ * @param answer the bytes behind the correlation id; the batches refer to them
  * @throws UnknownCodec or DamagedAnswer, with topic, partition and offset where they are known
  */
-export function check_fetch_answer(version: number, answer: Uint8Array): void {
-  if (version < 4) return;
+export function read_fetch_answer(version: number, answer: Uint8Array): FetchAnswer {
+  if (version < OLDEST_VERSION) {
+    throw new UnknownCodec("the brokers are older than Kafka 0.11: they know no record batches");
+  }
   try {
-    new FetchAnswer(version, answer).check();
+    return new AnswerReader(version, answer).read();
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new DamagedAnswer("the answer to a fetch ends in the middle", { cause: error });
   }
 }
 
+/** The codecs that Kafka has: none, gzip, snappy, lz4, zstd. */
+const KNOWN_CODECS = 5;
+
+/** What a record batch's attributes say, bit by bit. */
+const CODEC_MASK = 0x07, LOG_APPEND_TIME = 0x08, TRANSACTIONAL = 0x10, CONTROL = 0x20;
+
+/** Where a record batch has its parts, in bytes from its begin. */
+const BATCH = {
+  length: 8,
+  body: 12,
+  magic: 16,
+  checksum: 17,
+  attributes: 21,
+  last_offset_delta: 23,
+  base_timestamp: 27,
+  max_timestamp: 35,
+  producer_id: 43,
+  count: 57,
+  records: 61,
+} as const;
+
 /** Walks one answer; reading past its end throws a RangeError. */
-class FetchAnswer {
+class AnswerReader {
   readonly #version: number;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
@@ -51,72 +96,183 @@ class FetchAnswer {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  check(): void {
-    // Throttle time; then an error code and the fetch session's id.
-    this.#at = this.#version >= 7 ? 10 : 4;
-    let whole = 0;
+  read(): FetchAnswer {
+    const throttle_ms = this.#int32();
+    const [error_code, session_id] = this.#version >= 7 ? [this.#int16(), this.#int32()] : [0, 0];
+    let some_whole = false;
     let cut: string | null = null;
-    for (let topics = this.#int32(); topics > 0; topics--) {
+    const topics = this.#array(() => {
       const topic = this.#string();
-      for (let partitions = this.#int32(); partitions > 0; partitions--) {
-        const place = `${topic}:${this.#partition()}`;
-        const size = this.#int32();
-        if (size <= 0) continue;
-        const found = this.#batches(place, this.#at + size);
-        whole += found;
-        if (found === 0) cut = place;
-        this.#at += size;
-      }
-    }
+      const partitions = this.#array(() => {
+        const { size, ...partition } = this.#partition(topic);
+        if (partition.next_offset !== null) some_whole = true;
+        else if (size > 0) cut = `${topic}/${partition.partition}`;
+        return partition;
+      });
+      return { topic, partitions };
+    });
     // Brokers cut off the last batch of a partition at will, but never the first one of an answer.
-    if (whole === 0 && cut !== null) throw new DamagedAnswer(`${cut} came without one whole record batch`);
+    if (!some_whole && cut !== null) throw new DamagedAnswer(`${cut} came without one whole record batch`);
+    return { throttle_ms, error_code, session_id, topics };
   }
 
-  /** Reads a partition's head, up to the size of its records; gives its number. */
-  #partition(): number {
+  #partition(topic: string): FetchedPartition & { readonly size: number } {
     const partition = this.#int32();
-    // Error code, high watermark, last stable offset; log start offset.
-    this.#at += 2 + 8 + 8 + (this.#version >= 5 ? 8 : 0);
-    const aborted = this.#int32();
-    this.#at += 16 * Math.max(0, aborted);
-    if (this.#version >= 11) this.#at += 4;
-    return partition;
+    const error_code = this.#int16();
+    const high_watermark = this.#int64();
+    const last_stable_offset = this.#int64();
+    // Where the log starts.
+    if (this.#version >= 5) this.#int64();
+    const aborted = this.#array(() => ({ producer_id: this.#big(), first_offset: this.#int64() }));
+    const preferred_read_replica = this.#version >= 11 ? this.#int32() : -1;
+    const size = Math.max(0, this.#int32());
+    const found = this.#batches(`${topic}/${partition}`, this.#at + size, new Transactions(aborted));
+    this.#at += size;
+    return { partition, error_code, high_watermark, last_stable_offset, preferred_read_replica, size, ...found };
   }
 
-  /** Checks the batches up to `end` and gives how many of them are whole. */
-  #batches(place: string, end: number): number {
+  /** Reads the batches up to `end`. */
+  #batches(
+    place: string,
+    end: number,
+    transactions: Transactions,
+  ): Pick<FetchedPartition, "batches" | "next_offset"> {
     if (end > this.#bytes.length) throw new DamagedAnswer(`${place} is cut off`);
-    let whole = 0;
-    for (let at = this.#at; at + BATCH.records <= end; whole++) {
-      const length = this.#view.getInt32(at + BATCH.length);
-      // Messages of before Kafka 0.11 carry another checksum.
-      if (this.#view.getInt8(at + BATCH.magic) !== 2) return whole + 1;
-      const next = at + BATCH.body + length;
+    const view = this.#view;
+    const batches: RecordBatch[] = [];
+    let next_offset: number | null = null;
+    for (let at = this.#at; at + BATCH.checksum <= end;) {
+      const offset = Number(view.getBigInt64(at));
+      const told = `${place} offset ${offset}`;
+      const next = at + BATCH.body + view.getInt32(at + BATCH.length);
       if (next > end) break;
-      const offset = `${place} offset ${this.#view.getBigInt64(at)}`;
-      if (length < BATCH.records - BATCH.body) throw new DamagedAnswer(`${offset}: a record batch of ${length} bytes`);
-      if (this.#view.getUint32(at + BATCH.checksum) !== crc32c(this.#bytes.subarray(at + BATCH.attributes, next))) {
-        throw new DamagedAnswer(`${offset}: the record batch does not have the checksum it names`);
+      const magic = view.getInt8(at + BATCH.magic);
+      if (magic !== 2) {
+        batches.push(old_message(this.#bytes.subarray(at, next), next_offset ?? 0, told));
+        next_offset = offset + 1;
+        at = next;
+        continue;
       }
-      const codec = this.#view.getInt16(at + BATCH.attributes) & CODEC_MASK;
-      if (codec >= KNOWN_CODECS) {
-        throw new UnknownCodec(`${offset}: the record batch is packed with codec ${codec}, known are 0 to 4`);
+      if (next - at < BATCH.records) throw new DamagedAnswer(`${told}: a record batch of ${next - at} bytes`);
+      if (view.getUint32(at + BATCH.checksum) !== crc32c(this.#bytes.subarray(at + BATCH.attributes, next))) {
+        throw new DamagedAnswer(`${told}: the record batch does not have the checksum it names`);
+      }
+      const attributes = view.getInt16(at + BATCH.attributes);
+      const codec = known_codec(attributes, told);
+      const last_offset = offset + view.getInt32(at + BATCH.last_offset_delta);
+      if (last_offset < offset) throw new DamagedAnswer(`${told}: a record batch that ends at offset ${last_offset}`);
+      next_offset = last_offset + 1;
+      if (transactions.is_data(attributes, view.getBigInt64(at + BATCH.producer_id), last_offset)) {
+        batches.push({
+          format: 2,
+          base_offset: offset,
+          last_offset,
+          codec,
+          timestamp_is_brokers: (attributes & LOG_APPEND_TIME) !== 0,
+          base_timestamp_ms: Number(view.getBigInt64(at + BATCH.base_timestamp)),
+          max_timestamp_ms: Number(view.getBigInt64(at + BATCH.max_timestamp)),
+          count: view.getInt32(at + BATCH.count),
+          records: this.#bytes.subarray(at + BATCH.records, next),
+        });
       }
       at = next;
     }
-    return whole;
+    return { batches, next_offset };
+  }
+
+  #array<T>(read: () => T): T[] {
+    const found: T[] = [];
+    for (let left = this.#int32(); left > 0; left--) found.push(read());
+    return found;
+  }
+
+  #int16(): number {
+    return this.#view.getInt16(this.#pass(2));
   }
 
   #int32(): number {
-    const value = this.#view.getInt32(this.#at);
-    this.#at += 4;
-    return value;
+    return this.#view.getInt32(this.#pass(4));
+  }
+
+  #int64(): number {
+    return Number(this.#big());
+  }
+
+  #big(): bigint {
+    return this.#view.getBigInt64(this.#pass(8));
   }
 
   #string(): string {
-    const length = this.#view.getInt16(this.#at);
-    const from = this.#at + 2;
-    this.#at = from + Math.max(0, length);
-    return new TextDecoder().decode(this.#bytes.subarray(from, this.#at));
+    const length = Math.max(0, this.#int16());
+    const from = this.#pass(length);
+    return new TextDecoder().decode(this.#bytes.subarray(from, from + length));
+  }
+
+  #pass(bytes: number): number {
+    const at = this.#at;
+    this.#at += bytes;
+    return at;
+  }
+}
+
+function known_codec(attributes: number, told: string): number {
+  const codec = attributes & CODEC_MASK;
+  if (codec < KNOWN_CODECS) return codec;
+  throw new UnknownCodec(`${told}: the record batch is packed with codec ${codec}, known are 0 to 4`);
+}
+
+/**
+ * A message of before Kafka 0.11, or the packed one that holds several, as a batch. It carries another checksum, and no
+ * transaction.
+ * @param least what its first offset is at least, where it holds several
+ */
+function old_message(bytes: Uint8Array, least: number, told: string): RecordBatch {
+  const { offset, attributes, timestamp_ms, value, magic } = read_old_message(bytes, 0);
+  const codec = known_codec(attributes, told);
+  return {
+    format: magic,
+    base_offset: codec === 0 ? offset : least,
+    last_offset: offset,
+    codec,
+    timestamp_is_brokers: (attributes & LOG_APPEND_TIME) !== 0,
+    base_timestamp_ms: timestamp_ms,
+    max_timestamp_ms: timestamp_ms,
+    count: 1,
+    records: codec === 0 ? bytes : value ?? new Uint8Array(),
+  };
+}
+
+interface AbortedTransaction {
+  readonly producer_id: bigint;
+  /** Of the transaction in this partition; it may lie before what was fetched. */
+  readonly first_offset: number;
+}
+
+/**
+ * Which batches of a partition are data, told one after another in their order. A producer has one transaction at a time: from
+ * the first offset of an aborted one to its marker, what it sent in a transaction is none, whoever else writes in between.
+ */
+class Transactions {
+  /** The last one begins first. */
+  readonly #to_come: AbortedTransaction[];
+  readonly #under_way = new Set<bigint>();
+
+  /** @param aborted all that the answer names for the partition, in any order */
+  constructor(aborted: readonly AbortedTransaction[]) {
+    this.#to_come = aborted.toSorted((a, b) => b.first_offset - a.first_offset);
+  }
+
+  is_data(attributes: number, producer_id: bigint, last_offset: number): boolean {
+    for (let next = this.#to_come.at(-1); next !== undefined && next.first_offset <= last_offset;) {
+      this.#under_way.add(next.producer_id);
+      this.#to_come.pop();
+      next = this.#to_come.at(-1);
+    }
+    if ((attributes & CONTROL) !== 0) {
+      // Whichever way it went, the producer's transaction ends here.
+      this.#under_way.delete(producer_id);
+      return false;
+    }
+    return (attributes & TRANSACTIONAL) === 0 || !this.#under_way.has(producer_id);
   }
 }

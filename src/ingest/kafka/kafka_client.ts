@@ -22,8 +22,8 @@ import {
 } from "kafkajs";
 import fetch_api from "kafkajs/src/protocol/requests/fetch/index.js";
 import RequestQueue from "kafkajs/src/network/requestQueue/index.js";
-import { type Codec, lz4_codec, snappy_codec, zstd_codec } from "./kafka_codecs.ts";
-import { check_fetch_answer } from "./fetch_answer.ts";
+import { type FetchedPartition, read_fetch_answer } from "./fetch_answer.ts";
+import { type Pack, pack_lz4_frame, pack_snappy, pack_zstd } from "./kafka_codecs.ts";
 import type { KafkaConnectionOptions, KafkaLogin, KafkaSettings } from "./kafka_options.ts";
 
 export type { Admin, Consumer, EachBatchPayload, KafkaMessage, Message, Producer };
@@ -46,11 +46,11 @@ export const COMPRESSIONS = {
 } as const;
 export type Compression = keyof typeof COMPRESSIONS;
 
-for (const [type, codec] of [["snappy", snappy_codec], ["lz4", lz4_codec], ["zstd", zstd_codec]] as const) {
-  CompressionCodecs[COMPRESSIONS[type]] = () => kafkajs_codec(codec);
+for (const [type, pack] of [["snappy", pack_snappy], ["lz4", pack_lz4_frame], ["zstd", pack_zstd]] as const) {
+  CompressionCodecs[COMPRESSIONS[type]] = () => kafkajs_codec(pack);
 }
 stop_idle_timer();
-check_record_batches();
+read_fetch_answers();
 
 /** One client of the brokers: what it opens, `cut` closes. */
 export class KafkaClient {
@@ -157,27 +157,26 @@ export function fetched_offset(batch: Batch): number {
   return offset;
 }
 
-/**
- * Whether a message's time is the broker's (LogAppendTime, bit 3 of its record batch's attributes); kafkajs's types leave
- * out what it knows of the batch. False for message sets of before Kafka 0.11, which it tells nothing of.
- */
-export function timestamp_is_brokers(message: KafkaMessage): boolean {
-  const { batchContext } = message as KafkaMessage & { readonly batchContext?: { readonly timestampType?: number } };
-  return batchContext?.timestampType === LOG_APPEND_TIME;
+/** What a fetch brought of the batch's partition, as `read_fetch_answers` put it where kafkajs has its messages. */
+export function fetched_partition(batch: Batch): FetchedPartition {
+  const [carrier] = batch.messages as readonly Partial<Carrier>[];
+  if (carrier?.fetched === undefined) {
+    throw new Error(
+      `cannot read a batch of ${batch.topic}/${batch.partition}: kafkajs no longer gives what was fetched`,
+    );
+  }
+  return carrier.fetched;
 }
-
-/** kafkajs's number for it. */
-const LOG_APPEND_TIME = 1;
 
 function kafkajs_login(login: KafkaLogin): SASLOptions {
   const { mechanism, username, password } = login;
   return { mechanism, username, password } as SASLOptions;
 }
 
-function kafkajs_codec(codec: Codec) {
+function kafkajs_codec(pack: Pack) {
   return {
-    compress: (encoder: { readonly buffer: Uint8Array }) => codec.compress(encoder.buffer),
-    decompress: (bytes: Uint8Array) => codec.decompress(bytes),
+    compress: (encoder: { readonly buffer: Uint8Array }) => pack(encoder.buffer),
+    decompress: () => Promise.reject(new Error("kafkajs unpacks nothing here: `read_records` does")),
   };
 }
 
@@ -197,26 +196,69 @@ function stop_idle_timer(): void {
   };
 }
 
-/** kafkajs checks neither the checksum of a record batch nor whether it knows its codec: we do before it reads an answer. */
-function check_record_batches(): void {
+/** Kafka's number for reading no more than what is committed; our consumers all do. */
+const READ_COMMITTED = 1;
+
+/** What kafkajs takes for the one message of a partition in an answer. */
+interface Carrier {
+  readonly offset: string;
+  readonly isControlRecord: false;
+  readonly fetched: FetchedPartition;
+}
+
+/**
+ * Reads the answers to fetches ourselves, and hands what a partition brought through kafkajs as one message: kafkajs checks no checksum, unpacks
+ * without a bound, and takes data for the marker of a transaction and the other way round. It decides here only what is fetched next.
+ */
+function read_fetch_answers(): void {
   interface Response {
     readonly decode: (answer: Uint8Array) => Promise<unknown>;
   }
   interface Protocol {
     readonly response: Response;
   }
-  type Protocols = (of: { readonly version: number }) => (parameters: unknown) => Protocol;
+  interface Parameters {
+    readonly isolationLevel: number;
+  }
+  type Protocols = (of: { readonly version: number }) => (parameters: Parameters) => Protocol;
   const api: { protocol?: Protocols } = fetch_api;
   const original = api.protocol;
   if (typeof original !== "function") {
-    throw new Error("cannot check record batches: kafkajs has another fetch protocol");
+    throw new Error("cannot read fetched messages: kafkajs has another fetch protocol");
   }
   api.protocol = ({ version }) => (parameters) => {
     const made = original({ version })(parameters);
-    const decode = async (answer: Uint8Array) => {
-      check_fetch_answer(version, answer);
-      return await made.response.decode(answer);
-    };
+    if (parameters.isolationLevel !== READ_COMMITTED) return made;
+    const decode = (answer: Uint8Array) => Promise.resolve(answer).then(() => kafkajs_answer(version, answer));
     return { ...made, response: { ...made.response, decode } };
   };
+}
+
+/** The answer as kafkajs decodes it. From version 8 on waiting is up to the client. */
+function kafkajs_answer(version: number, answer: Uint8Array) {
+  const { throttle_ms, error_code, session_id, topics } = read_fetch_answer(version, answer);
+  return {
+    throttleTime: version < 8 ? throttle_ms : 0,
+    ...(version < 8 ? {} : { clientSideThrottleTime: throttle_ms }),
+    errorCode: error_code,
+    sessionId: session_id,
+    responses: topics.map(({ topic, partitions }) => ({
+      topicName: topic,
+      partitions: partitions.map((fetched) => ({
+        partition: fetched.partition,
+        errorCode: fetched.error_code,
+        highWatermark: String(fetched.high_watermark),
+        preferredReadReplica: fetched.preferred_read_replica,
+        abortedTransactions: [],
+        messages: carried(fetched),
+      })),
+    })),
+  };
+}
+
+/** One message where something came, and where there is something that did not come: kafkajs drops one below what it asked for. */
+function carried(fetched: FetchedPartition): Carrier[] {
+  const { next_offset, high_watermark, last_stable_offset } = fetched;
+  if (next_offset === null && (last_stable_offset < 0 || last_stable_offset >= high_watermark)) return [];
+  return [{ offset: String((next_offset ?? high_watermark) - 1), isControlRecord: false, fetched }];
 }

@@ -3,7 +3,7 @@ import type { Amount, MessageBuffer } from "../message_buffer.ts";
 import type { CursorBook, SourceGap } from "../message_source.ts";
 import type { WakeUp } from "../wake_up.ts";
 import type { KafkaAdmin } from "./kafka_admin.ts";
-import { type EachBatchPayload, fetched_offset } from "./kafka_client.ts";
+import { type EachBatchPayload, fetched_offset, fetched_partition } from "./kafka_client.ts";
 import { failure_of } from "./kafka_failure.ts";
 import { slices } from "./kafka_slices.ts";
 import { key_of, type PartitionWatch, type Position, type TopicPartition } from "./partition_watch.ts";
@@ -18,6 +18,8 @@ export interface DeliveryParts {
   readonly admin: Pick<KafkaAdmin, "watermarks">;
   readonly topics: readonly string[];
   readonly slice: Amount;
+  /** Records with more bytes are cut. */
+  readonly most_record_bytes: number;
   /** Aborted when this life ends. */
   readonly ended: AbortSignal;
   /** Moves kafkajs's fetch position; throws when the consumer is gone. */
@@ -29,6 +31,9 @@ export interface DeliveryParts {
   readonly other_cluster: () => Promise<SourceGap | null>;
   readonly on_broken: (error: unknown) => void;
 }
+
+/** A handler leaves in the middle of unpacking: the partition is not its any more. */
+class Left extends Error {}
 
 /**
  * Hands fetched batches to the buffer, for one life of a consumer.
@@ -86,19 +91,6 @@ export class KafkaDelivery {
     }
   }
 
-  /**
-   * kafkajs skips by itself what holds only control records or aborted messages. Offsets that the skipped batch proves
-   * empty advance the position; others are found out at the next batch.
-   */
-  skipped(topic: string, partition: number, first_offset: number, last_offset: number): void {
-    const { watch, buffer, changed } = this.#parts;
-    const position = watch.position(topic, partition);
-    if (!this.#open || position === null || position < first_offset || position > last_offset) return;
-    buffer.push_empty(topic, partition, position, last_offset + 1);
-    watch.move(topic, partition, last_offset + 1);
-    changed.ring();
-  }
-
   /** Asks for the logs' ends and looks for gaps. True when a gap is suspected and worth another look soon. */
   look(): Promise<boolean> {
     this.#looking ??= this.#look_now().finally(() => this.#looking = null);
@@ -120,8 +112,9 @@ export class KafkaDelivery {
   }
 
   async #hand_over(payload: EachBatchPayload): Promise<void> {
-    const { watch, buffer, changed, slice: most } = this.#parts;
-    const { topic, partition, messages, highWatermark } = payload.batch;
+    const { watch, buffer, changed, slice: most, most_record_bytes: most_bytes } = this.#parts;
+    const { topic, partition } = payload.batch;
+    const { high_watermark, batches, next_offset } = fetched_partition(payload.batch);
     const generation = this.#generation;
     const stale = () => this.#parts.ended.aborted || generation !== this.#generation || payload.isStale();
     const gone = () => stale() || !payload.isRunning();
@@ -131,17 +124,26 @@ export class KafkaDelivery {
     const position = watch.position(topic, partition);
     if (gone() || position === null) return;
     if (fetched_offset(payload.batch) !== position) return await this.#refetch(topic, partition, position, gone);
-    watch.saw_high(topic, partition, Number(highWatermark));
-    const fetched = { topic, partition, messages, last_offset: Number(payload.batch.lastOffset()) };
-    for (const { batch, bytes } of slices(fetched, position, most)) {
-      while (!buffer.has_room({ messages: batch.messages.length, bytes })) {
-        if (!await this.#pause(payload) || gone()) return;
+    watch.saw_high(topic, partition, high_watermark);
+    if (next_offset === null || next_offset <= position) return;
+    const between = async () => {
+      if (!await this.#beat(payload) || gone()) throw new Left();
+    };
+    const fetched = { topic, partition, batches, next_offset };
+    try {
+      for await (const { batch, bytes } of slices(fetched, position, most, { most_bytes, between })) {
+        while (!buffer.has_room({ messages: batch.messages.length, bytes })) {
+          if (!await this.#pause(payload) || gone()) return;
+        }
+        if (batch.messages.length > 0) buffer.push(batch, bytes);
+        else buffer.push_empty(topic, partition, batch.from_offset, batch.next_offset);
+        watch.move(topic, partition, batch.next_offset);
+        payload.resolveOffset(String(batch.next_offset - 1));
+        changed.ring();
+        if (!await this.#beat(payload) || gone()) return;
       }
-      buffer.push(batch, bytes);
-      watch.move(topic, partition, batch.next_offset);
-      payload.resolveOffset(String(batch.next_offset - 1));
-      changed.ring();
-      if (!await this.#beat(payload) || gone()) return;
+    } catch (error) {
+      if (!(error instanceof Left)) throw error;
     }
   }
 

@@ -42,6 +42,8 @@ export interface KafkaSettings {
   readonly bound: Amount;
   /** The largest piece handed over at once: the work between two heartbeats. */
   readonly slice: Amount;
+  /** Records with more bytes, unpacked, are not held: their first bytes are, with length and hash. */
+  readonly most_record_bytes: number;
   /** How long the broker holds an empty fetch: the price of silence, and the wait at close. */
   readonly max_wait_ms: number;
   readonly session_ms: number;
@@ -80,6 +82,7 @@ export function default_settings(clock: Clock): KafkaSettings {
     clock,
     bound: { messages: 40_000, bytes: 32 << 20 },
     slice: { messages: 1_000, bytes: 1 << 20 },
+    most_record_bytes: 4 << 20,
     max_wait_ms: 150,
     ...session_settings(10_000),
     watch_ms: 5_000,

@@ -78,6 +78,7 @@ export class KafkaSession {
       admin: { watermarks: (topics) => this.#signs.ask(() => this.#admin.watermarks(topics)) },
       topics: options.topics,
       slice: settings.slice,
+      most_record_bytes: settings.most_record_bytes,
       ended: this.#life.signal,
       seek: (topic, partition, offset) => this.#consumer.seek({ topic, partition, offset: String(offset) }),
       on_open: () => {
@@ -180,11 +181,6 @@ export class KafkaSession {
     this.#consumer.on(events.REQUEST, ({ payload }) => this.#signs.answered(payload.apiName));
     this.#consumer.on(events.FETCH_START, ({ payload }) => this.#signs.fetch_began(String(payload.nodeId)));
     this.#consumer.on(events.FETCH, ({ payload }) => this.#signs.fetched(String(payload.nodeId)));
-    this.#consumer.on(events.START_BATCH_PROCESS, ({ payload }) => {
-      const { topic, partition, batchSize, firstOffset, lastOffset } = payload;
-      if (batchSize > 0 || this.#life.signal.aborted) return;
-      this.#delivery.skipped(topic, partition, Number(firstOffset ?? lastOffset), Number(lastOffset));
-    });
     this.#consumer.on(events.CRASH, ({ payload }) => this.#end_with(payload.error));
   }
 

@@ -31,50 +31,64 @@ export function pack_lz4(bytes: Uint8Array): Buffer {
   return Buffer.concat(parts);
 }
 
+/** How far a match may reach back, in bytes. */
+const WINDOW = 64 << 10;
+
 /**
- * Unpacks one frame.
- * @param most the largest result, in bytes
- * @throws when the bytes are no frame, are cut off, or point outside themselves, and when the result would be larger
+ * Unpacks one frame block by block; each block is the caller's, at most 4 MiB.
+ * @throws when the bytes are no frame, are cut off, or point outside themselves, and when a block is larger than the frame says
  */
-export function unpack_lz4(packed: Uint8Array, most: number): Buffer {
-  const bytes = Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength);
-  const { block_size, blocks } = find_blocks(bytes);
-  const bound = blocks.reduce((sum, block) => sum + (block.stored ? block.length : block_size), 0);
-  if (bound > most) throw new Error(`cannot unpack lz4: ${bound} bytes may come of it, at most ${most} are allowed`);
-  const output = Buffer.alloc(bound);
-  let end = 0;
-  for (const { at, length, stored } of blocks) {
-    if (stored) end += bytes.copy(output, end, at, at + length);
-    else end = unpack_block(bytes, at, at + length, output, end);
-  }
-  return output.subarray(0, end);
-}
-
-interface Block {
-  readonly at: number;
-  readonly length: number;
-  readonly stored: boolean;
-}
-
-function find_blocks(bytes: Buffer): { readonly block_size: number; readonly blocks: readonly Block[] } {
-  if (bytes.length < 11 || bytes.readUInt32LE(0) !== MAGIC) throw new Error("cannot unpack lz4: not a frame");
-  const flags = bytes.readUInt8(4);
-  const block_size = 1 << (8 + 2 * ((bytes.readUInt8(5) >> 4) & 7));
-  let at = 7 + (flags & 0x08 ? 8 : 0) + (flags & 0x01 ? 4 : 0);
-  const blocks: Block[] = [];
+export function* unpack_lz4(packed: Uint8Array): Generator<Uint8Array> {
+  const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
+  if (packed.length < HEAD.length || view.getUint32(0, true) !== MAGIC) throw new Error("not an lz4 frame");
+  const flags = packed[4]!;
+  const kind = packed[5]! >> 4 & 7;
+  if (kind < SMALLEST_KIND) throw new Error(`lz4 blocks of kind ${kind}, known are ${SMALLEST_KIND} to 7`);
+  const block_size = 1 << (8 + 2 * kind);
+  const linked = (flags & 0x20) === 0;
+  // What earlier blocks left to refer to lies before the block that is being unpacked.
+  const scratch = new Uint8Array((linked ? WINDOW : 0) + block_size);
+  let window = 0;
+  let at = HEAD.length + (flags & 0x08 ? 8 : 0) + (flags & 0x01 ? 4 : 0);
   for (;;) {
-    const head = bytes.readUInt32LE(at);
-    if (head === 0) return { block_size, blocks };
+    if (at + 4 > packed.length) outside(packed.length);
+    const head = view.getUint32(at, true);
+    if (head === 0) return;
     const stored = head >= STORED;
     const length = stored ? head - STORED : head;
-    if (at + 4 + length > bytes.length) throw new Error(`cannot unpack lz4: cut off at byte ${bytes.length}`);
-    blocks.push({ at: at + 4, length, stored });
-    at += 4 + length + (flags & 0x10 ? 4 : 0);
+    const from = at + 4;
+    at = from + length;
+    if (at > packed.length) outside(packed.length);
+    const most = window + block_size;
+    let end = window;
+    if (stored) {
+      if (length > block_size) throw new Error(`an lz4 block of ${length} bytes, the frame says at most ${block_size}`);
+      scratch.set(packed.subarray(from, at), window);
+      end += length;
+    } else {
+      end = unpack_block(packed, from, at, scratch, window, most);
+    }
+    at += flags & 0x10 ? 4 : 0;
+    yield scratch.slice(window, end);
+    if (!linked) continue;
+    const kept = Math.min(end, WINDOW);
+    scratch.copyWithin(0, end - kept, end);
+    window = kept;
   }
 }
 
-/** Unpacks one block behind `end`, where earlier blocks may be referred to; gives the new end. */
-function unpack_block(from: Uint8Array, start: number, stop: number, to: Uint8Array, end: number): number {
+/** Blocks of 64 KiB; each further kind is four times as large. */
+const SMALLEST_KIND = 4;
+
+/** Unpacks one block behind `end`, where matches may refer to, up to `most`; gives the new end. */
+function unpack_block(
+  from: Uint8Array,
+  start: number,
+  stop: number,
+  to: Uint8Array,
+  end: number,
+  most: number,
+): number {
   let at = start;
   const length_of = (nibble: number): number => {
     let length = nibble;
@@ -87,7 +101,7 @@ function unpack_block(from: Uint8Array, start: number, stop: number, to: Uint8Ar
   while (at < stop) {
     const token = from[at++]!;
     const literals = length_of(token >> 4);
-    if (at + literals > stop || end + literals > to.length) outside(at);
+    if (at + literals > stop || end + literals > most) outside(at);
     to.set(from.subarray(at, at + literals), end);
     at += literals;
     end += literals;
@@ -96,15 +110,16 @@ function unpack_block(from: Uint8Array, start: number, stop: number, to: Uint8Ar
     const distance = from[at]! | from[at + 1]! << 8;
     at += 2;
     const length = length_of(token & 15) + MIN_MATCH;
-    if (distance === 0 || distance > end || end + length > to.length) outside(at);
+    if (distance === 0 || distance > end || end + length > most) outside(at);
     // Byte by byte: a match may overlap what it makes.
     for (const match_end = end + length; end < match_end; end++) to[end] = to[end - distance]!;
   }
-  return end;
+  // The last sequence has literals alone, and an empty block is none.
+  return outside(stop);
 }
 
 function outside(at: number): never {
-  throw new Error(`cannot unpack lz4: byte ${at} points outside the data`);
+  throw new Error(`lz4 byte ${at} points outside the data, or the data is cut off`);
 }
 
 /** Packs one block of at most 64 KiB, greedily; null when that gains nothing. `places` is scratch, place + 1 by hash. */

@@ -6,10 +6,14 @@
  * a gap stops the source; refused credentials, an unknown codec and a batch that stays damaged fail it. On repeat: what was
  * read and not committed is read again.
  *
+ * Decision: what a fetch brought is read here, not by kafkajs: which batches are data (`fetch_answer.ts`), and their records,
+ * unpacked piece by piece as there is room for them (`record_batch.ts`). kafkajs keeps the group, the connections and the
+ * fetching, and sees one opaque message a partition.
+ *
  * kafkajs 2.2.4, because native clients cannot be loaded here and no other pure client is as widely used. Its price: no
- * static membership, silent resets of the position, silent stalls, no checksums, no release since 2023; each is met in
- * `kafka_delivery.ts`, `kafka_session.ts`, `life_signs.ts` and `fetch_answer.ts`, and one file (`kafka_client.ts`) imports
- * it. Revisit when brokers drop the classic group protocol.
+ * static membership, silent resets of the position, silent stalls, no release since 2023; each is met in
+ * `kafka_delivery.ts`, `kafka_session.ts` and `life_signs.ts`, and one file (`kafka_client.ts`) imports it. Revisit when
+ * brokers drop the classic group protocol.
  */
 export { type KafkaAdmin, open_kafka_admin, type Watermarks } from "./kafka_admin.ts";
 export {
