@@ -14,6 +14,7 @@ import { add_feed_route } from "./feed_route.ts";
 import { matches_etag, SECURITY_HEADERS } from "./headers.ts";
 import { add_operation_routes, type OperationSource } from "./operation_routes.ts";
 import { not_found, problem } from "./problem.ts";
+import { STATEMENT_TIMEOUT_MS } from "./reading.ts";
 import { refuse_request } from "./request_check.ts";
 import { add_series_route } from "./series_route.ts";
 import { add_session_route } from "./session_route.ts";
@@ -106,7 +107,9 @@ function unauthorized(): Response {
 /** What a client hears of a failure: enough to know whether to retry, nothing of the inside. */
 function failure(error: Error): Response {
   if (took_too_long(error)) {
-    return problem({ status: 503, title: "Took too long", detail: "ask for a shorter range or a coarser grain" });
+    const detail = `a statement took longer than ${STATEMENT_TIMEOUT_MS / 1000} s, the most it may; ask for less: ` +
+      "a shorter range, a coarser grain, another filter";
+    return problem({ status: 503, title: "Took too long", detail });
   }
   if (blames_no_data(error)) {
     const headers = { "retry-after": "5" };

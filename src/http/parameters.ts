@@ -27,19 +27,25 @@ export const limit = (most: number, fallback: number) => z.coerce.number().int()
 /** A position in the log; 0 is before the first event. */
 export const position = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 
-/** Makes an opaque cursor of a position. */
-export function format_cursor(at: number): string {
-  return btoa(`p${at}`).replaceAll("=", "");
+/** Where a page goes on: the position that all pages are as of, and the one before which this one begins. */
+export interface Cursor {
+  readonly pinned: number;
+  readonly before: number;
+}
+
+/** Makes an opaque cursor. */
+export function format_cursor(pinned: number, before: number): string {
+  return btoa(`p${pinned}.${before}`).replaceAll("=", "");
 }
 
 /** A cursor that a page before gave. */
-export const cursor = z.string().transform((text, context) => {
-  const match = /^p(\d{1,15})$/.exec(decode_base64(text));
-  if (match !== null) return Number(match[1]);
+export const cursor = z.string().transform((text, context): Cursor => {
+  const [, pinned, before] = /^p(\d{1,15})\.(\d{1,15})$/.exec(decode_base64(text)) ?? [];
+  if (pinned !== undefined && before !== undefined) return { pinned: Number(pinned), before: Number(before) };
   context.addIssue({ code: "custom", message: "expected a cursor as a page before gave it" });
   return z.NEVER;
 });
 
 function decode_base64(text: string): string {
-  return /^[A-Za-z0-9+/]{0,40}$/.test(text) && text.length % 4 !== 1 ? atob(text) : "";
+  return /^[A-Za-z0-9+/]{0,44}$/.test(text) && text.length % 4 !== 1 ? atob(text) : "";
 }
