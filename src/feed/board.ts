@@ -77,13 +77,23 @@ export interface LaneFigures {
   readonly missing: string | null;
 }
 
+/** The cards of a stretch [from_s, to_s) that a window is held against. */
+export interface ComparedCards {
+  readonly from_s: number;
+  readonly to_s: number;
+  /** Null: the log held events before it, so it lies wholly in the log. Else from when on it does, seconds; `to_s`: nothing of it does. */
+  readonly since_s: number | null;
+  /** How many trips have to be under a figure of then before a change is told as a percent. */
+  readonly least_base: number;
+  /** Empty where nothing is known of then. */
+  readonly cards: Cards;
+}
+
 /** A view's comparisons: the cards of each, and the series of the one it shows, moved into the present. */
 export interface Compared {
   readonly log_id: string;
   readonly position: number;
-  readonly cards: Readonly<
-    Record<ComparisonName, { readonly from_s: number; readonly to_s: number; readonly cards: Cards }>
-  >;
+  readonly cards: Readonly<Record<ComparisonName, ComparedCards>>;
   readonly series: Readonly<Record<string, unknown>>;
 }
 

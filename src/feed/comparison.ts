@@ -20,6 +20,19 @@ export interface Comparison {
   readonly shift_s: number;
 }
 
+/**
+ * What a percent needs, at least so many trips under the figure of then: by chance alone the figure of as few may well be a third more or
+ * less another time.
+ */
+export const LEAST_BASE = 20;
+
+/**
+ * How far the figures of a window that goes on have come, milliseconds: to the newest event. What came of then after it is not what they
+ * are held against: while ingest catches up, half a morning would look like a fall.
+ */
+export const reached_ms = (now_ms: number, newest_event_ms: number | null): number =>
+  Math.min(now_ms, newest_event_ms ?? 0);
+
 /** Stretches are cut where every dimension that keeps windows has a bucket's border. */
 const COARSEST_CUT_S = 300;
 
@@ -30,11 +43,12 @@ export const cut_s = (window: Window): number => Math.min(window.step_s, COARSES
  * The comparisons of a window. `previous` is the period of the same length just before. `weekday` is as long and lies
  * 7 days of business local time back at its end, or the least multiple of 7 days that is not shorter than the window: a
  * window of the last hours is held against the same hours by the clock, whether or not the clocks changed between. Both
- * change at most once a minute.
+ * change at most once a minute of what passes.
+ * @param until_ms how far the window's figures have come, see `reached_ms`
  */
-export function comparisons_of(window: Window, now_ms: number, days: Days): Record<ComparisonName, Comparison> {
+export function comparisons_of(window: Window, until_ms: number, days: Days): Record<ComparisonName, Comparison> {
   const cut = cut_s(window);
-  const passed_s = Math.max(Math.min(window.to_s, Math.floor(now_ms / 1000 / cut) * cut), window.from_s);
+  const passed_s = Math.max(Math.min(window.to_s, Math.floor(until_ms / 1000 / cut) * cut), window.from_s);
   const length_s = window.to_s - window.from_s;
   const length_days = window.grain === "1d" ? Math.round(length_s / DAY_S) : length_s / DAY_S;
   const weeks_days = Math.max(Math.ceil(length_days / WEEK_DAYS), 1) * WEEK_DAYS;

@@ -235,10 +235,10 @@ export class FeedHub {
 
   /** Lets the slow lane read what is due in it, once the log's position is known. */
   #work(): void {
-    const position = this.#reader.last?.position;
-    if (position === undefined) return;
+    if (this.#reader.last === null) return;
+    const { position, newest_event_ms } = this.#reader.last;
     this.#lane.watch(this.#watched(this.#deps.clock.now_ms()));
-    this.#lane.work(position).then((changed) => {
+    this.#lane.work(position, newest_event_ms).then((changed) => {
       if (this.#stop_ticking !== null && changed) this.#serve_all();
     });
   }

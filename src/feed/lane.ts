@@ -1,7 +1,7 @@
 import { took_too_long } from "../database/mod.ts";
 import { backoff_ms, type Clock, type Logger } from "../runtime/mod.ts";
 import type { Compared, LaneFigures, Watched } from "./board.ts";
-import { comparisons_of } from "./comparison.ts";
+import { comparisons_of, reached_ms } from "./comparison.ts";
 import { LANE_TIMEOUT_MS, type LaneSource, read_compared, read_lane_figures } from "./lane_reading.ts";
 import { same_window } from "./view.ts";
 
@@ -122,12 +122,13 @@ export class Lane {
   /**
    * Does one reading, if one is due and none is under way.
    * @param position the newest known position of the log
+   * @param newest_event_ms the newest event time in it
    * @returns whether anything changed by it
    */
-  async work(position: number): Promise<boolean> {
+  async work(position: number, newest_event_ms: number | null): Promise<boolean> {
     const now_ms = this.clock.now_ms();
     if (this.#busy || now_ms < this.#next_ms) return false;
-    const due = this.#due(position, now_ms);
+    const due = this.#due(position, now_ms, reached_ms(now_ms, newest_event_ms));
     if (due === null) return false;
     this.#busy = true;
     try {
@@ -140,7 +141,7 @@ export class Lane {
   }
 
   /** The reading that has waited longest, of those that are due. */
-  #due(position: number, now_ms: number): (() => Promise<boolean>) | null {
+  #due(position: number, now_ms: number, until_ms: number): (() => Promise<boolean>) | null {
     let found: Due | null = null;
     for (const entry of this.#entries.values()) {
       const { figures, compared, watched } = entry;
@@ -148,11 +149,11 @@ export class Lane {
       if (now_ms >= figures.next_ms && this.#figures_stale(entry, position)) {
         due.push({ ended_ms: figures.ended_ms, read: () => this.#read_figures(entry) });
       }
-      const of = this.#stretches(watched, now_ms);
+      const of = this.#stretches(watched, until_ms);
       const late = compared.value !== null && compared.value.position < position &&
         now_ms >= compared.ended_ms + LATE_GAP_MS;
       if (now_ms >= compared.next_ms && (compared.value === null || compared.of !== of || late)) {
-        due.push({ ended_ms: compared.ended_ms, read: () => this.#read_compared(entry, of, now_ms) });
+        due.push({ ended_ms: compared.ended_ms, read: () => this.#read_compared(entry, of, until_ms) });
       }
       // Without a filter comparisons are cheap and more looked at than what else is read here.
       if (watched.view.filter.length === 0) due.reverse();
@@ -166,8 +167,8 @@ export class Lane {
   }
 
   /** What comparisons are of: they stay the same while it does, but for events that come late. */
-  #stretches({ window }: Watched, now_ms: number): string {
-    const { previous, weekday } = comparisons_of(window, now_ms, this.source.days);
+  #stretches({ window }: Watched, until_ms: number): string {
+    const { previous, weekday } = comparisons_of(window, until_ms, this.source.days);
     return JSON.stringify([previous.stretch, weekday.stretch, weekday.window]);
   }
 
@@ -178,8 +179,8 @@ export class Lane {
     return this.#read(entry, figures, "", gap_ms, read);
   }
 
-  async #read_compared(entry: Entry, of: string, now_ms: number): Promise<boolean> {
-    const read = () => read_compared(this.source, entry.watched, now_ms);
+  async #read_compared(entry: Entry, of: string, until_ms: number): Promise<boolean> {
+    const read = () => read_compared(this.source, entry.watched, until_ms);
     const before = JSON.stringify(entry.compared.value?.series);
     const changed = await this.#read(entry, entry.compared, of, 0, read);
     if (JSON.stringify(entry.compared.value?.series) !== before) entry.compared_version++;

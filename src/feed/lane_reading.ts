@@ -1,10 +1,18 @@
 import { type Queryable, snapshot } from "../database/mod.ts";
 import { read_head } from "../event_log/mod.ts";
-import type { Cards, Compared, LaneFigures, Line, Series, Watched, WindowFigures } from "./board.ts";
+import type { Cards, Compared, ComparedCards, LaneFigures, Line, Series, Watched, WindowFigures } from "./board.ts";
 import { cards_of } from "./board_figures.ts";
 import { tiles_of } from "./breakdown.ts";
 import { read_cell_figures, read_cell_totals, read_changed_buckets } from "./cells.ts";
-import { type Comparison, type ComparisonName, COMPARISONS, comparisons_of, cut_s, present_of } from "./comparison.ts";
+import {
+  type Comparison,
+  type ComparisonName,
+  COMPARISONS,
+  comparisons_of,
+  cut_s,
+  LEAST_BASE,
+  present_of,
+} from "./comparison.ts";
 import { read_lines } from "./lines.ts";
 import { read_quantiles } from "./quantiles.ts";
 import { mark_series, read_revised } from "./revision.ts";
@@ -18,7 +26,7 @@ import {
   too_long_for_states,
 } from "./source.ts";
 import { read_states_board, read_states_breakdowns, read_states_cards, read_states_series } from "./states_board.ts";
-import { present_states } from "./states_relation.ts";
+import { is_present, Parameters, present_states, type StatesRelation } from "./states_relation.ts";
 
 /** What the slow lane reads: figures that no cell holds, and comparisons. */
 
@@ -101,16 +109,21 @@ function lines_since(list: readonly Line[], position: number, before: LaneFigure
   return last !== null && JSON.stringify(last.list) === JSON.stringify(list) ? last : { list, changed_at: position };
 }
 
-/** Reads a view's comparisons: from the cells of its filter, or from states where there are none. */
-export function read_compared(source: LaneSource, { view, window }: Watched, now_ms: number): Promise<Compared> {
-  const comparisons = comparisons_of(window, now_ms, source.days);
+/**
+ * Reads a view's comparisons: from the cells of its filter, or from states where there are none.
+ * @param until_ms how far the window's figures have come, see `reached_ms`
+ */
+export function read_compared(source: LaneSource, { view, window }: Watched, until_ms: number): Promise<Compared> {
+  const comparisons = comparisons_of(window, until_ms, source.days);
   return bounded(source, async (reading) => {
     const { log_id, position } = await read_head(reading);
     const cards = [];
     for (const name of COMPARISONS) {
-      const { stretch } = comparisons[name];
-      const of_stretch = await read_compared_cards(reading, source, { view, window }, comparisons[name]);
-      cards.push([name, { ...stretch, cards: of_stretch }] as const);
+      const states = present_states(source.board);
+      const read = () => read_compared_cards(reading, source, { view, window }, comparisons[name]);
+      cards.push(
+        [name, await read_stretch(reading, source.board, states, comparisons[name], cut_s(window), read)] as const,
+      );
     }
     const comparison = comparisons[view.compare];
     const series = await read_compared_series(reading, source, { view, window }, comparison);
@@ -121,6 +134,70 @@ export function read_compared(source: LaneSource, { view, window }: Watched, now
       series: present_series(source, { view, window }, comparison, series),
     };
   });
+}
+
+/**
+ * Reads a comparison's cards, where the log knows anything of its stretch, and since when.
+ * @param states all states: those whose times the log is asked by
+ * @param cut what the stretch is cut by, seconds
+ */
+export async function read_stretch(
+  reading: Queryable,
+  board: SnapshotSource["board"],
+  states: StatesRelation,
+  { stretch }: Comparison,
+  cut: number,
+  read: () => Promise<Cards>,
+): Promise<ComparedCards> {
+  const { from_s, to_s } = stretch;
+  if (from_s === to_s) return { ...stretch, since_s: null, least_base: LEAST_BASE, cards: {} };
+  const { before_s, first_s } = await read_begin(reading, board, states, from_s, to_s, cut);
+  const whole = before_s !== null || first_s === from_s;
+  const since_s = whole ? null : first_s ?? to_s;
+  return { ...stretch, since_s, least_base: LEAST_BASE, cards: since_s === to_s ? {} : await read() };
+}
+
+/**
+ * How long nothing may have happened before a stretch that lies in the log, seconds. Further back there may be one stray event, of a wrong
+ * clock: that is no beginning of a log.
+ */
+const LONGEST_SILENCE_S = 7 * 86_400;
+
+/** Where events lie around the beginning of a stretch, by their minute or five, seconds: the last one before it, the first in it. */
+async function read_begin(
+  reading: Queryable,
+  board: SnapshotSource["board"],
+  states: StatesRelation,
+  from_s: number,
+  to_s: number,
+  cut: number,
+): Promise<{ readonly before_s: number | null; readonly first_s: number | null }> {
+  const { tables: { cells }, whole: { dimension, key }, measures, facts } = board;
+  // A cell stays when all that it counted was taken back.
+  const counts = measures.flatMap(({ name, kind }) => kind === "count" ? [`${name} > 0`] : []).join(" or ");
+  const within = (from: string, to: string) => `>= to_timestamp(${from}::bigint) and $at < to_timestamp(${to}::bigint)`;
+  const parameters = new Parameters(states.values);
+  const [silent, from, to] = [from_s - LONGEST_SILENCE_S, from_s, to_s].map((value) => parameters.add(value));
+  const find = (found: string, from: string, to: string) => {
+    if (is_present(board, states)) {
+      const place = `grain = '${
+        cut < 300 ? "1m" : "5m"
+      }' and dimension = '${dimension}' and key = '${key}' and (${counts})`;
+      return `(select ${found}(bucket) from ${cells} where ${place} and bucket ${
+        within(from, to).replace("$at", "bucket")
+      })`;
+    }
+    const dated = facts.map((fact) => `(${fact.at})`).join(", ");
+    return `(select ${found}(at) from ${states.sql} states cross join lateral (values ${dated}) dated(at)
+      where at ${within(from, to).replace("$at", "at")})`;
+  };
+  const [row] = await reading.query<{ before_s: string | null; first_s: string | null }>(
+    `select floor(extract(epoch from ${find("max", silent!, from!)}) / ${cut})::bigint * ${cut} as before_s,
+       floor(extract(epoch from ${find("min", from!, to!)}) / ${cut})::bigint * ${cut} as first_s`,
+    parameters.values,
+  );
+  const seconds = (value: string | null | undefined) => value === null || value === undefined ? null : Number(value);
+  return { before_s: seconds(row?.before_s), first_s: seconds(row?.first_s) };
 }
 
 /** The series of a comparison, moved into the present. */

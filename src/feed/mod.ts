@@ -7,7 +7,7 @@
  * Decisions: the hub is our own and not a framework's (4,000 subscribers of 1 KB at 4 Hz: 16 % of a core against 59 %, and
  * write errors are not hidden). What changed since a position is told by the cells' `last_position`, so no history is kept.
  */
-export type { Board, Breakdown, BreakdownRow, Cards, Line, Reading, Series, Watched } from "./board.ts";
+export type { Board, Breakdown, BreakdownRow, Cards, ComparedCards, Line, Reading, Series, Watched } from "./board.ts";
 export * from "./breakdown.ts";
 export * from "./comparison.ts";
 export type { BoardFigure, DomainBoard } from "./domain_board.ts";

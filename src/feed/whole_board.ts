@@ -1,8 +1,8 @@
 import { type Queryable, took_too_long } from "../database/mod.ts";
 import { read_head } from "../event_log/mod.ts";
 import type { Compared, LaneFigures, Reading, ShownBoard, Watched } from "./board.ts";
-import { type ComparisonName, COMPARISONS, comparisons_of } from "./comparison.ts";
-import { type LaneSource, present_series, read_compared, read_lane_figures } from "./lane_reading.ts";
+import { type ComparisonName, COMPARISONS, comparisons_of, cut_s, reached_ms } from "./comparison.ts";
+import { type LaneSource, present_series, read_compared, read_lane_figures, read_stretch } from "./lane_reading.ts";
 import { read_lines } from "./lines.ts";
 import { mark_series } from "./revision.ts";
 import { shown_board } from "./shown.ts";
@@ -25,7 +25,7 @@ export interface WholeBoard {
  */
 export async function read_whole_board(source: LaneSource, watched: Watched, now_ms: number): Promise<WholeBoard> {
   const reading = await read_boards(source, new Map([["", watched]]), [], null);
-  const compared = await read_compared(source, watched, now_ms);
+  const compared = await read_compared(source, watched, reached_ms(now_ms, reading.newest_event_ms));
   const from_cells = sources_of(source.board, watched.view.filter, watched.window.grain).cards === "cells";
   let figures: LaneFigures | null = null, failed: string | null = null;
   try {
@@ -57,13 +57,11 @@ export async function read_past_board(
   const { position, newest_event_ms, now_ms } = then;
   const { log_id } = await read_head(reading);
   const figures = await read_states_board(reading, board, states, filter, window, days);
-  const comparisons = comparisons_of(window, now_ms, days);
+  const comparisons = comparisons_of(window, reached_ms(now_ms, newest_event_ms), days);
   const cards: [ComparisonName, Compared["cards"][ComparisonName]][] = [];
   for (const name of COMPARISONS) {
-    const { stretch } = comparisons[name];
-    const nothing = stretch.from_s === stretch.to_s;
-    const own = nothing ? {} : await read_states_cards(reading, board, states, filter, stretch, days);
-    cards.push([name, { ...stretch, cards: own }]);
+    const read = () => read_states_cards(reading, board, states, filter, comparisons[name].stretch, days);
+    cards.push([name, await read_stretch(reading, board, states, comparisons[name], cut_s(window), read)]);
   }
   const comparison = comparisons[view.compare];
   const series = await read_states_series(reading, board, states, filter, comparison.window, days);

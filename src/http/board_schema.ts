@@ -4,7 +4,15 @@ import { z } from "@hono/zod-openapi";
 
 const card_values = z.record(z.string(), z.number().nullable());
 const columns = z.object({ t: z.array(z.number()) }).catchall(z.union([z.array(z.number()), z.string(), z.number()]));
-const stretch = z.object({ from_s: z.number(), to_s: z.number(), cards: card_values });
+const stretch = z.object({
+  from_s: z.number(),
+  to_s: z.number().openapi({ description: "Not past the newest event, moved back as the window is" }),
+  since_s: z.number().nullable().openapi({
+    description: "Null: the stretch lies wholly in the log. Else from when on; to_s: not at all",
+  }),
+  least_base: z.number().openapi({ description: "A change from fewer trips than this is no percent" }),
+  cards: card_values,
+});
 
 export const BOARD = z.object({
   log_id: z.string(),

@@ -144,7 +144,9 @@ database_test(
               const wanted = await database.transaction((tx) =>
                 read_states_cards(tx, trips_board, states, filter, stretch, DAYS)
               );
-              assert.deepEqual(said.cards, wanted);
+              if (said.since_s === said.to_s) {
+                assert.deepEqual([said.cards, wanted.trips, wanted.completed], [{}, 0, 0]);
+              } else assert.deepEqual(said.cards, wanted);
               if (name !== "weekday") continue;
               const { t, completed, revenue } = await database.transaction((tx) =>
                 read_states_series(tx, trips_board, states, filter, comparison.window, DAYS)
@@ -162,7 +164,7 @@ database_test(
           }
         },
       ),
-      { numRuns: 1 },
+      { numRuns: 1, endOnFailure: true },
     );
     assert(compared_rows > 0, "nothing was compared with anything");
   },

@@ -22,6 +22,7 @@ const BOARD = {
   lines: { event: "trip", list: "trips", fields: [] },
   tables: trips_board.tables,
 };
+const STRETCH = { from_s: 0, to_s: 1, since_s: null, least_base: 20, cards: {} };
 /** A board of cells without anything from the slow lane. */
 const STILL = {
   view: VIEW,
@@ -156,7 +157,7 @@ class FilteredWorld extends World {
     const compared: Compared = {
       log_id,
       position,
-      cards: { previous: { from_s: 0, to_s: 1, cards: {} }, weekday: { from_s: 0, to_s: 1, cards: {} } },
+      cards: { previous: STRETCH, weekday: STRETCH },
       series: { shift_s: this.#compared },
     };
     const lane = {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Comparison, comparisons_of, present_of } from "../../src/feed/comparison.ts";
+import { type Comparison, comparisons_of, present_of, reached_ms } from "../../src/feed/comparison.ts";
 import { type Span, window_at } from "../../src/feed/view.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 
@@ -19,6 +19,20 @@ Deno.test("a following view compares as much as has passed: with the hour before
   assert.deepEqual(stretch(weekday), ["2026-06-03T11:01", "2026-06-03T12:00"]);
   assert.equal(text(previous.window.to_s), "2026-06-10T11:01");
   assert.deepEqual([previous.shift_s, weekday.shift_s], [3_600, 7 * 86_400]);
+});
+
+Deno.test("figures are held against as much of then as they have come to: to the newest event, not to now", () => {
+  const now_ms = Date.parse("2026-06-10T12:00:30Z"), newest_ms = Date.parse("2026-06-10T11:20:10Z");
+  assert.deepEqual([reached_ms(now_ms, newest_ms), reached_ms(now_ms, now_ms + 1), reached_ms(now_ms, null)], [
+    newest_ms,
+    now_ms,
+    0,
+  ]);
+  const window = window_at({ range: "1h", to_s: null }, now_ms, BERLIN);
+  const { previous, weekday } = comparisons_of(window, newest_ms, BERLIN);
+  assert.deepEqual(stretch(previous), ["2026-06-10T10:01", "2026-06-10T10:20"]);
+  assert.deepEqual(stretch(weekday), ["2026-06-03T11:01", "2026-06-03T11:20"]);
+  assert.deepEqual(stretch(comparisons_of(window, 0, BERLIN).previous), ["2026-06-10T10:01", "2026-06-10T10:01"]);
 });
 
 Deno.test("the same hour of the same weekday is the same by the local clock, on both sides of a change", () => {
