@@ -9,7 +9,7 @@ export * from "./errors.ts";
 export { migrate, MigrationError, outdated } from "./migrate.ts";
 export { SCHEMA_NUMBER } from "./migrations.ts";
 export { DataDirectoryInUse } from "./pglite_database.ts";
-export { type Snapshot, snapshot } from "./snapshot.ts";
+export { patiently, type Snapshot, snapshot } from "./snapshot.ts";
 export * from "./text_format.ts";
 import type { Database } from "./database.ts";
 import { open_server } from "./pg_database.ts";

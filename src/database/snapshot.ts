@@ -25,6 +25,16 @@ export function snapshot<T>(database: Database, work: (reading: Snapshot) => Pro
   });
 }
 
+/**
+ * Lends a transaction whose statements may take as long as they need: what they find must not be lost to a limit that is meant for appending.
+ */
+export function patiently<T>(database: Database, work: (tx: Queryable) => Promise<T>): Promise<T> {
+  return database.transaction(async (tx) => {
+    await tx.execute("set local statement_timeout = 0");
+    return await work(tx);
+  });
+}
+
 /** A connection does one thing after the other; a page that is asked for ahead must not get in the way of what follows. */
 class OneByOne implements Snapshot {
   #last: Promise<unknown> = Promise.resolve();

@@ -1,4 +1,4 @@
-import type { Snapshot } from "../database/mod.ts";
+import type { Queryable } from "../database/mod.ts";
 import { canonical_json } from "../domains/mod.ts";
 import { format_time } from "../kpi/mod.ts";
 import type { CursorAdvance } from "./append.ts";
@@ -17,7 +17,7 @@ const PAGE_BATCHES = 200;
 const SELECT =
   `select batch, kind, first_position, last_position, messages_read, admitted, duplicates, quarantined, late, cursors, note,
   (extract(epoch from recorded_at) * 1000000)::bigint as recorded_at_us, content_hash, link
-  from batches where batch > $1 order by batch`;
+  from batches where batch > $1 and batch <= $2 order by batch`;
 
 const recorded = (row: Record<string, unknown>): RecordedBatch => {
   const advances = (row.cursors as CursorAdvance[]).map(({ from, partition, to, topic }) => ({
@@ -47,7 +47,14 @@ const recorded = (row: Record<string, unknown>): RecordedBatch => {
   };
 };
 
-/** The batches after a batch, in order. */
-export async function* batches_after(reading: Snapshot, batch: number): AsyncGenerator<RecordedBatch> {
-  for await (const page of reading.pages(SELECT, [batch], PAGE_BATCHES)) yield* page.map(recorded);
+/** The batches after a batch up to another, in order. What is recorded does not change: no transaction is held. */
+export async function* batches_between(
+  database: Queryable,
+  after: number,
+  last: number,
+): AsyncGenerator<RecordedBatch> {
+  for (let from = after; from < last; from += PAGE_BATCHES) {
+    const rows = await database.query(SELECT, [from, Math.min(from + PAGE_BATCHES, last)]);
+    for (const row of rows) yield recorded(row);
+  }
 }

@@ -40,3 +40,41 @@ export function fold_recorded<Payload, State>(
   }
   return { ok: true, state, last: sorted.at(-1) ?? null };
 }
+
+/** An event of a stream as it came: with its position, and what the domain reads of it. */
+export type ArrivedEvent<Payload> = RecordedEvent & { readonly payload: Payload; readonly attributes: null };
+
+/** A stream in the course of its events. */
+export interface FoldedArrivals<State> {
+  /** Its state after each of them, in order of arrival. */
+  readonly states: readonly State[];
+  /** The last of them in order of (time, event id). */
+  readonly last: RecordedEvent;
+}
+
+/**
+ * Folds the events of one stream as ingest did when they came: each among all that had arrived by then, in order of (time, event id).
+ * @param events at least one, in order of position
+ */
+export function fold_arrivals<Payload, State>(
+  domain: Pick<Domain<Payload, State>, "initial" | "fold">,
+  events: readonly ArrivedEvent<Payload>[],
+): FoldedArrivals<State> {
+  const sorted: ArrivedEvent<Payload>[] = [], folded: State[] = [], states: State[] = [];
+  for (const event of events) {
+    let place = sorted.length;
+    while (place > 0 && !follows(event, sorted[place - 1]!)) place--;
+    if (place === sorted.length) sorted.push(event);
+    else sorted.splice(place, 0, event);
+    // What comes before its place is folded already.
+    folded.length = place;
+    for (; place < sorted.length; place++) {
+      folded.push(domain.fold(folded.at(-1) ?? domain.initial, sorted[place]!));
+    }
+    states.push(folded.at(-1)!);
+  }
+  return { states, last: sorted.at(-1)! };
+}
+
+const follows = (event: RecordedEvent, other: RecordedEvent): boolean =>
+  comes_after(event.occurred_at_us, event.event_id, other.occurred_at_us, other.event_id);

@@ -89,10 +89,16 @@ export async function settle_deployment(
   return found;
 }
 
-/** All cursors, with the cluster they belong to. */
-export async function read_cursors(
-  database: Queryable,
-): Promise<{ topic: string; partition: number; next_offset: number; cluster_id: string }[]> {
+/** Where a source partition goes on, and the cluster its offsets count in. */
+export interface CursorRow {
+  readonly topic: string;
+  readonly partition: number;
+  readonly next_offset: number;
+  readonly cluster_id: string;
+}
+
+/** All cursors. */
+export async function read_cursors(database: Queryable): Promise<CursorRow[]> {
   const rows = await database.query("select topic, partition, next_offset, cluster_id from source_cursors");
   return rows.map((row) => ({
     topic: row.topic as string,

@@ -23,4 +23,4 @@ export * from "./past_streams.ts";
 export { type QuarantinedMessage, read_headers, SettledElsewhere, type Settlement } from "./quarantine.ts";
 export * from "./read.ts";
 export * from "./stream_states.ts";
-export { type VerifiedChain, verify_chain } from "./verify_chain.ts";
+export { chain_start, read_log_moment, type VerifiedChain, verify_chain } from "./verify_chain.ts";

@@ -1,4 +1,5 @@
-import { plain_array, type Queryable, type Snapshot } from "../database/mod.ts";
+import { plain_array, type Queryable } from "../database/mod.ts";
+import { parse_json } from "../domains/mod.ts";
 
 /** An event as the log gives it back. `data` and `metadata` are JSON text as PostgreSQL writes jsonb. */
 export interface RecordedEvent {
@@ -13,6 +14,15 @@ export interface RecordedEvent {
   readonly data: string;
   readonly metadata: string;
 }
+
+/** An event with its data, parsed. */
+export type ParsedEvent = RecordedEvent & { readonly content: Readonly<Record<string, unknown>> };
+
+/** Parses the data of an event. */
+export const parsed_event = (event: RecordedEvent): ParsedEvent => ({
+  ...event,
+  content: parse_json(event.data) as Record<string, unknown>,
+});
 
 const SELECT = `select position, stream_id, revision, event_id, type, schema_version,
   (extract(epoch from occurred_at) * 1000000)::bigint as occurred_at_us,
@@ -46,8 +56,42 @@ export async function read_after(database: Queryable, position: number, limit: n
 /** Events of a page, each as large as a message may be; two pages are held at a time. */
 const PAGE_EVENTS = 5_000;
 
-/** All events after a position, in order, in pages. */
-export async function* events_after(reading: Snapshot, position: number): AsyncGenerator<RecordedEvent[]> {
-  const select = `${SELECT} where position > $1 order by position`;
-  for await (const page of reading.pages(select, [position], PAGE_EVENTS)) yield page.map(recorded);
+/**
+ * The events after a position up to another, in order, in pages; the next page is asked for while one is worked on. What is recorded does not
+ * change: no transaction is held.
+ */
+export async function* events_between(
+  database: Queryable,
+  after: number,
+  last: number,
+): AsyncGenerator<RecordedEvent[]> {
+  const statement = {
+    name: "events_between",
+    text: `${SELECT} where position > $1 and position <= $2 order by position`,
+  };
+  const page = (from: number) => {
+    const events = database.query(statement, [from, Math.min(from + PAGE_EVENTS, last)]);
+    // Met when it is its turn, if it ever is.
+    events.catch(() => {});
+    return events;
+  };
+  let ahead = after < last ? page(after) : null;
+  for (let from = after; ahead !== null; from += PAGE_EVENTS) {
+    const rows = await ahead;
+    ahead = from + PAGE_EVENTS < last ? page(from + PAGE_EVENTS) : null;
+    yield rows.map(recorded);
+  }
+}
+
+/** The first event of each stream that begins after a position, up to another. */
+export async function streams_begun(
+  database: Queryable,
+  after: number,
+  last: number,
+): Promise<{ readonly stream_id: string; readonly position: number }[]> {
+  const rows = await database.query(
+    "select stream_id, position from events where position > $1 and position <= $2 and revision = 1",
+    [after, last],
+  );
+  return rows.map(({ stream_id, position }) => ({ stream_id: stream_id as string, position: Number(position) }));
 }

@@ -3,7 +3,6 @@ import {
   copy_text,
   plain_array,
   type Queryable,
-  type Snapshot,
   type Statement,
   text_array,
   type Transaction,
@@ -88,7 +87,6 @@ type StateTable<State> = Pick<Domain<never, State>, "tables" | "stream_column" |
 /** The state table of a domain: SQL generated once from the domain's list of columns. */
 export class StreamStates<State> {
   readonly #domain: StateTable<State>;
-  readonly #select_all: string;
   readonly #select: Statement;
   readonly #update: Statement;
   readonly #columns: readonly string[];
@@ -105,13 +103,13 @@ export class StreamStates<State> {
       "positions",
       "event_hashes",
     ];
-    this.#select_all = `select ${stream_column} as stream_id, revision, ${select_list(columns)},
+    const select_all = `select ${stream_column} as stream_id, revision, ${select_list(columns)},
         (extract(epoch from last_occurred_at) * 1000000)::bigint as last_us, last_event_id,
         positions::text[] as positions, event_hashes::text[] as hashes
         from ${states}`;
     this.#select = {
       name: `load_${states}`,
-      text: `${this.#select_all} where ${stream_column} = any($1::text[])`,
+      text: `${select_all} where ${stream_column} = any($1::text[])`,
     };
     const types = [
       "text",
@@ -136,13 +134,12 @@ export class StreamStates<State> {
 
   /** Loads streams by id; one that does not exist is absent from the map. */
   async load(database: Queryable, ids: readonly string[]): Promise<Map<string, StreamState<State>>> {
-    const rows = await database.query(this.#select, [text_array(ids)]);
-    return new Map(rows.map((row) => [row.stream_id as string, this.#read(row).stream]));
+    return new Map((await this.rows(database, ids)).map(({ stream_id, stream }) => [stream_id, stream]));
   }
 
-  /** All streams, in pages, as the table has them: in its physical order, which is about that of their first events. */
-  async *rows(reading: Snapshot, rows: number): AsyncGenerator<StreamRow<State>[]> {
-    for await (const page of reading.pages(this.#select_all, [], rows)) yield page.map((row) => this.#read(row));
+  /** The rows of streams by id; of one that does not exist there is none. */
+  async rows(database: Queryable, ids: readonly string[]): Promise<StreamRow<State>[]> {
+    return (await database.query(this.#select, [text_array(ids)])).map((row) => this.#read(row));
   }
 
   #read(row: Record<string, unknown>): StreamRow<State> {

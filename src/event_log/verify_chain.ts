@@ -1,14 +1,14 @@
-import type { Snapshot } from "../database/mod.ts";
+import type { Queryable } from "../database/mod.ts";
 import { canonical_json, parse_json } from "../domains/mod.ts";
 import { format_time } from "../kpi/mod.ts";
-import { batches_after, type RecordedBatch } from "./batch_rows.ts";
+import { batches_between, type RecordedBatch } from "./batch_rows.ts";
 import { ContentHash, FIRST_LINK, next_link } from "./chain.ts";
 import { CursorTrail } from "./cursor_trail.ts";
 import { event_line } from "./event_line.ts";
 import type { Faults } from "./faults.ts";
-import { type Head, read_cursors } from "./head.ts";
+import { type CursorRow, type Head, read_cursors, read_head } from "./head.ts";
 import { HeadAccount, verify_head } from "./head_account.ts";
-import { events_after, type RecordedEvent } from "./read.ts";
+import { events_between, parsed_event, type ParsedEvent } from "./read.ts";
 
 /** What of the chain was looked at. */
 export interface VerifiedChain {
@@ -20,7 +20,7 @@ export interface VerifiedChain {
 }
 
 /** A place in the chain: after this batch. `link` null: what is stored next has to be believed. */
-interface Place {
+export interface Place {
   readonly batch: number;
   readonly position: number;
   readonly link: Uint8Array | null;
@@ -28,44 +28,66 @@ interface Place {
 
 const BEGINNING: Place = { batch: 0, position: 0, link: FIRST_LINK };
 
-const canonical = (json: string, above = 0): string => canonical_json(parse_json(json), above);
 const same = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i]);
 const range = (first: number, last: number): string => first === last ? `${first} is` : `${first} to ${last} are`;
 
 /** The stored event as the line that was hashed when it was appended. */
-function line_of(event: RecordedEvent): string {
-  const { data, metadata, recorded_at_us } = event;
+function line_of(event: ParsedEvent): string {
+  const data = canonical_json(event.content);
   // What metadata holds of a message lies one level deeper there than in the message, whose depth was limited.
-  const canonical_parts = { data: canonical(data), metadata: canonical(metadata, -1) };
-  return event_line({ ...event, ...canonical_parts }, format_time(recorded_at_us));
+  const metadata = canonical_json(parse_json(event.metadata), -1);
+  return event_line({ ...event, data, metadata }, format_time(event.recorded_at_us));
 }
 
 /** Events of the log in order, each once. */
 class EventReader {
-  readonly #pages: AsyncGenerator<RecordedEvent[]>;
-  #page: RecordedEvent[] = [];
+  readonly #pages: AsyncIterator<ParsedEvent[]>;
+  #page: ParsedEvent[] = [];
   #at = 0;
-  constructor(reading: Snapshot, after: number) {
-    this.#pages = events_after(reading, after);
+  constructor(pages: AsyncIterable<ParsedEvent[]>) {
+    this.#pages = pages[Symbol.asyncIterator]();
   }
 
   /** The next event if its position is at most `last`; null otherwise. */
-  async next(last: number): Promise<RecordedEvent | null> {
-    if (this.#at === this.#page.length) {
-      const { value } = await this.#pages.next();
-      this.#page = value ?? [];
+  async next(last: number): Promise<ParsedEvent | null> {
+    while (this.#at === this.#page.length) {
+      const { value, done } = await this.#pages.next();
+      if (done) return null;
+      this.#page = value;
       this.#at = 0;
     }
-    const event = this.#page[this.#at];
-    if (event === undefined || event.position > last) return null;
+    const event = this.#page[this.#at]!;
+    if (event.position > last) return null;
     this.#at++;
     return event;
   }
 }
 
+/** The events between two positions, parsed, page by page; `seen` is given each before it goes on. */
+async function* passing(
+  database: Queryable,
+  after: number,
+  last: number,
+  seen: (events: readonly ParsedEvent[]) => Promise<void>,
+): AsyncGenerator<ParsedEvent[]> {
+  for await (const page of events_between(database, after, last)) {
+    const events = page.map(parsed_event);
+    await seen(events);
+    yield events;
+  }
+}
+
+/**
+ * Where the chain is followed from, for what begins at a position: the place before the batch that holds it. Null, and a fault, when it
+ * cannot be told.
+ */
+export async function chain_start(database: Queryable, position: number, faults: Faults): Promise<Place | null> {
+  return position <= 1 ? BEGINNING : await place_before(database, position, faults);
+}
+
 /** The place before the batch that holds a position; null, and a fault, when it cannot be told. */
-async function place_before(reading: Snapshot, position: number, faults: Faults): Promise<Place | null> {
-  const [row] = await reading.query<{ batch: string; before: string | null; link: Uint8Array | null }>(
+async function place_before(database: Queryable, position: number, faults: Faults): Promise<Place | null> {
+  const [row] = await database.query<{ batch: string; before: string | null; link: Uint8Array | null }>(
     `select b.batch, p.last_position as before, p.link from batches b left join batches p on p.batch = b.batch - 1
       where $1 between b.first_position and b.last_position order by b.batch limit 1`,
     [position],
@@ -78,29 +100,50 @@ async function place_before(reading: Snapshot, position: number, faults: Faults)
   return null;
 }
 
+/** What the tables of the log said at one moment. What is recorded up to the head does not change any more. */
+export interface LogMoment {
+  readonly head: Head;
+  readonly cursors: readonly CursorRow[];
+  /** Batch and event past those that the head knows, which there must not be; null when there is none. */
+  readonly beyond: { readonly batch: number | null; readonly position: number | null };
+}
+
+/** Reads what `verify_chain` compares the log with. @param reading sees one moment */
+export async function read_log_moment(reading: Queryable): Promise<LogMoment> {
+  const head = await read_head(reading);
+  const cursors = await read_cursors(reading);
+  const [beyond] = await reading.query<{ batch: string | null; position: string | null }>(
+    "select (select max(batch) from batches where batch > $1) as batch, (select min(position) from events where position > $2) as position",
+    [head.batch, head.position],
+  );
+  const known = (value: string | null | undefined) => value === null || value === undefined ? null : Number(value);
+  return { head, cursors, beyond: { batch: known(beyond?.batch), position: known(beyond?.position) } };
+}
+
 /**
  * Recomputes the hash chain from the stored events, batch by batch, and with it that positions and batch numbers are gapless, that every
  * batch accounts for what it read, that cursors join up, and that the head agrees: with position, link and account. After a fault it goes on with what is stored, so that
- * each place is told by itself. Memory: two pages of events, however large a batch is.
- * @param from the position whose batch is the first to be looked at; the link of the batch before it is trusted
- * @param begin hears how many events there are to read; what it gives hears how many were
+ * each place is told by itself. Memory: two pages of events, however large a batch is. It holds no transaction: batches and events up to the
+ * head are what they were.
+ * @param start where it begins; the link there is trusted
+ * @param seen is given the events, page by page
+ * @param progress hears how many events were read
  */
 export async function verify_chain(
-  reading: Snapshot,
-  head: Head,
-  from: number,
+  database: Queryable,
+  { head, cursors, beyond }: LogMoment,
+  start: Place,
   faults: Faults,
   signal: AbortSignal,
-  begin: (events: number) => (done: number) => void,
+  seen: (events: readonly ParsedEvent[]) => Promise<void>,
+  progress: (events: number) => void,
 ): Promise<VerifiedChain> {
-  const start = from <= 1 ? BEGINNING : await place_before(reading, from, faults);
-  if (start === null) return { events: 0, batches: 0, trusted_batch: 0, cursors: 0 };
-  const progress = begin(head.position - start.position);
-  const trail = new CursorTrail(start === BEGINNING, faults);
-  const reader = new EventReader(reading, start.position);
+  const whole = start === BEGINNING;
+  const trail = new CursorTrail(whole, faults);
+  const reader = new EventReader(passing(database, start.position, head.position, seen));
   const account = new HeadAccount();
   let place = start, batches = 0;
-  for await (const batch of batches_after(reading, start.batch)) {
+  for await (const batch of batches_between(database, start.batch, head.batch)) {
     place = await verify_batch(batch, place, reader, faults, signal, progress);
     trail.follow(batch.header.batch, batch.advances);
     account.add(batch.header);
@@ -108,12 +151,16 @@ export async function verify_chain(
     if (faults.enough) break;
   }
   if (!faults.enough) {
-    await verify_end(place, head, reader, faults);
-    if (start === BEGINNING) account.compare(head, faults);
+    await verify_end(place, head, beyond, reader, faults);
+    if (whole) account.compare(head, faults);
     verify_head(head, faults);
   }
-  const cursors = trail.settle(await read_cursors(reading));
-  return { events: place.position - start.position, batches, trusted_batch: start.batch, cursors };
+  return {
+    events: place.position - start.position,
+    batches,
+    trusted_batch: start.batch,
+    cursors: trail.settle(cursors),
+  };
 }
 
 async function verify_batch(
@@ -170,17 +217,25 @@ async function verify_batch(
 }
 
 /** The last batch and its last event are those that the head says. */
-async function verify_end({ batch, position, link }: Place, head: Head, reader: EventReader, faults: Faults) {
+async function verify_end(
+  { batch, position, link }: Place,
+  head: Head,
+  beyond: LogMoment["beyond"],
+  reader: EventReader,
+  faults: Faults,
+): Promise<void> {
   if (batch < head.batch) {
     faults.add(`batch ${range(batch + 1, head.batch)} missing; the head counts ${head.batch} batches`);
   }
-  if (batch > head.batch) faults.add(`batch ${batch} is there, the head counts ${head.batch} batches`);
+  if (beyond.batch !== null) faults.add(`batch ${beyond.batch} is there, the head counts ${head.batch} batches`);
   if (position !== head.position) {
     faults.add(`the head says position ${head.position}, the batches end at ${position}`);
   }
   if (batch === head.batch && link !== null && !same(link, head.link)) {
     faults.add(`the head's link is not that of batch ${batch}`);
   }
-  const beyond = await reader.next(Infinity);
-  if (beyond !== null) faults.add(`event ${beyond.position}, after the last batch, belongs to no batch`);
+  const rest = (await reader.next(Infinity))?.position ?? beyond.position;
+  if (rest !== null) faults.add(`event ${rest}, after the last batch, belongs to no batch`);
+  // Whoever goes along with the log gets to see all of it.
+  while (await reader.next(Infinity) !== null);
 }

@@ -103,6 +103,7 @@ export class CellChanges {
   readonly #is_extreme: readonly boolean[];
   readonly #zeros: readonly number[];
   readonly #finest: readonly Map<number, Map<string, CellChange>>[];
+  #cells = 0;
   readonly sketches: SketchChanges;
 
   constructor(shape: CellShape, days: Days) {
@@ -143,21 +144,65 @@ export class CellChanges {
     this.sketches.replace(before, after, unchanged);
   }
 
+  /**
+   * Takes in a whole stream at once: it adds what its last contribution says, and each cell that its events touched hears of the last of them.
+   * @param steps its contributions after each of its events, in order of arrival; `ordinal` is the event's, as in `replace`
+   */
+  add_stream(steps: readonly { readonly contribution: Contribution; readonly ordinal: number }[]): void {
+    const end = steps.at(-1)!.contribution, slots = end.facts.length;
+    const touched_by = new Array<number>(this.#finest.length * slots).fill(steps[0]!.ordinal);
+    for (let i = 1; i < steps.length; i++) {
+      const { contribution: after, ordinal } = steps[i]!, before = steps[i - 1]!.contribution;
+      for (let f = 0; f < slots; f++) {
+        const old = before.facts[f]!, now = after.facts[f]!;
+        const same = same_fact(old, now);
+        for (let d = 0; d < this.#finest.length; d++) {
+          const key = before.keys[d]!, same_key = key === after.keys[d];
+          if (same && same_key) continue;
+          touched_by[d * slots + f] = ordinal;
+          if (old === null || (same_key && now !== null && this.#same_bucket(d, old, now))) continue;
+          this.#touch(d, key, old.at_us, ordinal);
+        }
+      }
+    }
+    for (let d = 0; d < this.#finest.length; d++) {
+      for (let f = 0; f < slots; f++) {
+        const fact = end.facts[f]!;
+        if (fact !== null) this.#apply(d, end.keys[d]!, fact, 1, touched_by[d * slots + f]!, null);
+      }
+    }
+    this.sketches.replace(null, end, 0);
+  }
+
+  /** How much it holds: cells of the finest grains, and bins of their sketches. */
+  get size(): number {
+    return this.#cells + this.sketches.size;
+  }
+
   #same_bucket(d: number, a: Fact, b: Fact): boolean {
     const finest = this.#shape.dimensions[d]!.grains[0]!;
     return bucket_start(finest, a.at_us, this.#days) === bucket_start(finest, b.at_us, this.#days);
   }
 
-  /** @param twin the fact that takes this one's place, or whose place it takes, in the same cell: extremes they share neither come nor go */
-  #apply(d: number, key: string, fact: Fact, sign: 1 | -1, ordinal: number, twin: Fact | null): void {
-    const { grains, extremes } = this.#shape.dimensions[d]!;
-    const bucket = bucket_start(grains[0]!, fact.at_us, this.#days);
+  /** The cell of the finest grain that holds a time; it hears which event touched it. */
+  #touch(d: number, key: string, at_us: number, ordinal: number): CellChange {
+    const bucket = bucket_start(this.#shape.dimensions[d]!.grains[0]!, at_us, this.#days);
     const buckets = this.#finest[d]!;
     let keys = buckets.get(bucket);
     if (keys === undefined) buckets.set(bucket, keys = new Map());
     let change = keys.get(key);
-    if (change === undefined) keys.set(key, change = new CellChange(this.#zeros));
-    change.last_ordinal = ordinal;
+    if (change === undefined) {
+      keys.set(key, change = new CellChange(this.#zeros));
+      this.#cells++;
+    }
+    if (ordinal > change.last_ordinal) change.last_ordinal = ordinal;
+    return change;
+  }
+
+  /** @param twin the fact that takes this one's place, or whose place it takes, in the same cell: extremes they share neither come nor go */
+  #apply(d: number, key: string, fact: Fact, sign: 1 | -1, ordinal: number, twin: Fact | null): void {
+    const change = this.#touch(d, key, fact.at_us, ordinal);
+    const { extremes } = this.#shape.dimensions[d]!;
     const { measures, values } = fact;
     for (let i = 0; i < measures.length; i++) {
       const m = measures[i]!;

@@ -42,6 +42,7 @@ export class SketchChanges {
   readonly #days: Days;
   /** The dimensions that keep sketches, with their place among all. */
   readonly #kept: readonly { readonly d: number; readonly grains: readonly Grain[]; readonly finest: Buckets }[];
+  #bins = 0;
   /** By the list of a fact's measures: every fact of a kind has the same. */
   readonly #places = new Map<readonly number[], readonly Place[]>();
 
@@ -68,6 +69,11 @@ export class SketchChanges {
     }
   }
 
+  /** How many bins of the finest grains it holds. */
+  get size(): number {
+    return this.#bins;
+  }
+
   /** @param twin the keys under which the same fact comes or goes: where they agree, nothing happens */
   #apply(fact: Fact, keys: Contribution["keys"], sign: 1 | -1, twin: Contribution["keys"] | null): void {
     const places = this.#places_of(fact.measures);
@@ -82,7 +88,9 @@ export class SketchChanges {
         const bin = bins[p]!;
         if (bin < 0) continue;
         const changed = own[places[p]!.sketch] ??= new Map();
-        changed.set(bin, (changed.get(bin) ?? 0) + sign * Number(fact.values[places[p]!.count]!));
+        const before = changed.get(bin);
+        if (before === undefined) this.#bins++;
+        changed.set(bin, (before ?? 0) + sign * Number(fact.values[places[p]!.count]!));
       }
     }
   }

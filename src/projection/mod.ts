@@ -4,4 +4,4 @@
  */
 export { type EncodedReadModels, ReadModels } from "./read_models.ts";
 export * from "./stream_history.ts";
-export { BeyondTheLog, type Scope, type Verified, verify, type Watch } from "./verify.ts";
+export { type Audit, BeyondTheLog, type Scope, type Verified, verify, type Watch } from "./verify.ts";

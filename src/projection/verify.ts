@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import { type Database, snapshot } from "../database/mod.ts";
 import type { Domain } from "../domains/mod.ts";
-import { Faults, read_head, type VerifiedChain, verify_chain } from "../event_log/mod.ts";
-import { CellChanges, type Days } from "../kpi/mod.ts";
-import { verify_cells } from "./verify_cells.ts";
-import { verify_sketches } from "./verify_sketches.ts";
-import { type Choice, type VerifiedStreams, verify_streams } from "./verify_streams.ts";
+import { chain_start, Faults, read_log_moment, type VerifiedChain, verify_chain } from "../event_log/mod.ts";
+import type { Days } from "../kpi/mod.ts";
+import type { Folder } from "../sort/mod.ts";
+import { type ReadModelBound, ReadModelCheck } from "./verify_read_models.ts";
+import { type Choice, StreamCheck, type VerifiedStreams, type Waiting } from "./verify_streams.ts";
 
 /** How much is looked at: all of it, unless `from` is past 1 or `share` below 1. */
 export interface Scope {
@@ -21,6 +21,8 @@ export interface Verified extends VerifiedChain, VerifiedStreams {
   /** The last position of the log at the moment that was looked at. */
   readonly position: number;
   readonly cells: number;
+  /** What was held at the same time, at most: events of streams that were not through, cells and bins of what streams add, bytes on disk. */
+  readonly most: { readonly events: number; readonly cells: number; readonly disk_bytes: number };
   /** None when all is well; at most `Faults.MOST`, then "and more". */
   readonly faults: readonly string[];
 }
@@ -33,42 +35,54 @@ export class BeyondTheLog extends Error {
 /** Hears that a part begins, of how many items, null where nobody knows; gives what hears how many of them are done. */
 export type Watch = (part: string, total: number | null) => (done: number) => void;
 
+/** Of what and how a log is verified. */
+export interface Audit<Payload, State> {
+  readonly database: Database;
+  readonly domain: Domain<Payload, State>;
+  readonly days: Days;
+  /** For what exceeds memory. */
+  readonly folder: Folder;
+  readonly signal: AbortSignal;
+  readonly watch: Watch;
+  /** How much is held in memory, where it is not as usual. */
+  readonly bound?: ReadModelBound & { readonly waiting: Waiting };
+}
+
 /**
  * Recomputes the log's chain, the streams from their events, all cells and sketches from all streams, and compares them with the tables: everything
- * as of one moment, whatever is appended meanwhile. Cells need every stream: one that the scope leaves out adds what its row says,
+ * as of one position, whatever is appended meanwhile. Cells need every stream: one that the scope leaves out adds what its row says,
  * so that a wrong cell is found in any scope. Throws BeyondTheLog, or the signal's reason.
+ *
+ * One snapshot is held, for as long as it takes to read what changes with every batch: head, cursors, cells and sketches. All else is read
+ * afterwards, without a transaction: the log up to the head is what it was, and the row of a stream names the events that it is made of.
  */
-export function verify<Payload, State>(
-  database: Database,
-  domain: Domain<Payload, State>,
-  days: Days,
-  scope: Scope,
-  signal: AbortSignal,
-  watch: Watch,
-): Promise<Verified> {
-  return snapshot(database, async (reading) => {
-    // A read takes as long as the log is large; what has been found must not be lost to a limit that is meant for appending.
+export async function verify<Payload, State>(audit: Audit<Payload, State>, scope: Scope): Promise<Verified> {
+  const { database, domain, days, folder, signal, watch, bound } = audit;
+  const faults = new Faults();
+  const whole = scope.from <= 1 && scope.share === 1;
+  const models = new ReadModelCheck(domain, days, whole, faults, signal, folder, bound);
+  const moment = await snapshot(database, async (reading) => {
     await reading.execute("set local statement_timeout = 0");
-    const head = await read_head(reading);
-    if (scope.from > Math.max(head.position, 1)) {
-      throw new BeyondTheLog(`verify from position ${scope.from}: the log ends at ${head.position}`);
+    const moment = await read_log_moment(reading);
+    if (scope.from > Math.max(moment.head.position, 1)) {
+      throw new BeyondTheLog(`verify from position ${scope.from}: the log ends at ${moment.head.position}`);
     }
     signal.throwIfAborted();
-    const faults = new Faults();
-    const begin = (events: number) => watch("chain, events", events);
-    const chain = await verify_chain(reading, head, scope.from, faults, signal, begin);
-    const changes = new CellChanges(domain, days);
-    const folded = watch(`${domain.tables.states}, events`, head.position);
-    const streams = await verify_streams(reading, domain, head, choice_of(scope), changes, faults, signal, folded);
-    const cells = faults.enough
-      ? 0
-      : await verify_cells(reading, domain, changes, faults, signal, watch(domain.tables.cells, null));
-    const { sketches } = domain.tables;
-    if (sketches !== null && !faults.enough) {
-      await verify_sketches(reading, domain, changes.sketches, faults, signal, watch(sketches, null));
-    }
-    return { position: head.position, ...chain, ...streams, cells, faults: faults.told() };
+    await models.take_tables(reading, watch(`read ${domain.tables.cells}`, null));
+    return moment;
   });
+  const { position } = moment.head;
+  const start = await chain_start(database, scope.from, faults);
+  const streams = new StreamCheck(database, domain, position, choice_of(scope), models, faults, bound?.waiting);
+  const progress = watch("log, events", position);
+  await streams.take_earlier(start?.position ?? position, signal, progress);
+  const chain = start === null
+    ? { events: 0, batches: 0, trusted_batch: 0, cursors: 0 }
+    : await verify_chain(database, moment, start, faults, signal, (events) => streams.take(events), progress);
+  const of_streams = await streams.end();
+  const cells = faults.enough ? 0 : await models.compare((said) => watch(`compare ${domain.tables.cells}`, said));
+  const most = { events: streams.most_events, ...models.most };
+  return { position, ...chain, ...of_streams, cells, most, faults: faults.told() };
 }
 
 /** Whether a stream is in the scope: the same for the same seed, whatever else is in the log. */

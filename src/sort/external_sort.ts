@@ -1,5 +1,6 @@
 import { merge_runs } from "./merge.ts";
 import { read_run, write_run } from "./run_file.ts";
+import type { Folder } from "./scratch.ts";
 
 /** What a sort has to know of its items. */
 export interface Sorted<T> {
@@ -28,7 +29,7 @@ const SORT_BOUND: SortBound = { items: 100_000, characters: 32 << 20, runs: 64 }
  * What fits never touches the disk.
  */
 export class ExternalSort<T> {
-  readonly #folder: string;
+  readonly #folder: Folder;
   readonly #sorted: Sorted<T>;
   readonly #bound: SortBound;
   /** Runs by how often they were merged. */
@@ -45,10 +46,10 @@ export class ExternalSort<T> {
   readonly #signal: AbortSignal | undefined;
 
   /**
-   * @param folder is made when it is needed; runs lie in it until whoever gave it removes it, those merged into longer ones aside
+   * @param folder is asked for when it is needed; runs lie in it until whoever gave it removes it, those merged into longer ones aside
    * @param signal ends a merge of runs; its reason is thrown
    */
-  constructor(folder: string, sorted: Sorted<T>, bound: SortBound = SORT_BOUND, signal?: AbortSignal) {
+  constructor(folder: Folder, sorted: Sorted<T>, bound: SortBound = SORT_BOUND, signal?: AbortSignal) {
     this.#folder = folder;
     this.#sorted = sorted;
     this.#bound = bound;
@@ -87,7 +88,6 @@ export class ExternalSort<T> {
   }
 
   async #spill(): Promise<void> {
-    await Deno.mkdir(this.#folder, { recursive: true });
     const run = await this.#write(this.#sorted_rest());
     this.#characters = 0;
     await this.#add(run, 0);
@@ -109,8 +109,10 @@ export class ExternalSort<T> {
   }
 
   async #write(items: AsyncIterable<T[]> | Iterable<T[]>): Promise<string> {
-    const path = `${this.#folder}/run-${++this.#named}`;
+    const folder = await this.#folder();
+    const path = `${folder}/run-${++this.#named}`;
     try {
+      await Deno.mkdir(folder, { recursive: true });
       const size = await write_run(path, items, this.#sorted.encode, this.#signal);
       this.#sizes.set(path, size);
       this.disk.now += size;

@@ -3,4 +3,4 @@
  * which a later process clears away when theirs was killed.
  */
 export { ExternalSort, type SortBound, type Sorted } from "./external_sort.ts";
-export { remove, take_folder, with_left_folders, with_scratch } from "./scratch.ts";
+export { type Folder, remove, take_folder, with_left_folders, with_scratch } from "./scratch.ts";

@@ -47,24 +47,35 @@ export async function remove(path: string): Promise<void> {
   }
 }
 
+/** A folder for runs that is made when it is first asked for. */
+export type Folder = () => Promise<string>;
+
 /**
- * Lends a new folder in the data directory for runs, and removes it at the end, however that comes; those of processes that were killed are
- * removed first.
+ * Lends a folder in the data directory for runs, and removes it at the end, however that comes. It is made when it is first asked for; those of
+ * processes that were killed are removed then.
  * @param kind the name of the folder, before a hyphen and what makes it one of its own
  */
 export async function with_scratch<T>(
   data_dir: string,
   kind: string,
-  work: (folder: string) => Promise<T>,
+  work: (folder: Folder) => Promise<T>,
 ): Promise<T> {
-  await with_left_folders(data_dir, `${kind}-`, remove);
   const folder = `${data_dir}/${kind}-${crypto.randomUUID()}`;
-  const lock = await take_folder(folder);
-  if (lock === null) throw new Error(`take ${JSON.stringify(folder)}: another process works in it`);
+  let lock: Deno.FsFile | null = null;
+  const made = async () => {
+    if (lock === null) {
+      await with_left_folders(data_dir, `${kind}-`, remove);
+      lock = await take_folder(folder);
+      if (lock === null) throw new Error(`take ${JSON.stringify(folder)}: another process works in it`);
+    }
+    return `${folder}/runs`;
+  };
   try {
-    return await work(`${folder}/runs`);
+    return await work(made);
   } finally {
-    await remove(folder);
-    lock.close();
+    if (lock !== null) {
+      await remove(folder);
+      (lock as Deno.FsFile).close();
+    }
   }
 }

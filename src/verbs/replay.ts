@@ -64,7 +64,7 @@ export async function replay_verb(shell: Shell, paths: readonly string[], option
       shell.logger.log("info", "beginning anew, as --resume is not given", { stopped_after: before.sent });
     }
     try {
-      const sort = new ExternalSort(workspace.runs, REPLAY_ORDER);
+      const sort = new ExternalSort(() => Promise.resolve(workspace.runs), REPLAY_ORDER);
       const equals = new EqualRows(numbered);
       await read_files(shell, files, options.first ?? Infinity, stopped, sort);
       const into = options.to === "kafka" ? into_topic : into_log;

@@ -1,5 +1,6 @@
 import { BeyondTheLog, type Scope, type Verified, verify } from "../projection/mod.ts";
 import { system_clock } from "../runtime/mod.ts";
+import { with_scratch } from "../sort/mod.ts";
 import { open_log } from "./open.ts";
 import { ProgressLine } from "./progress_line.ts";
 import { type Shell, UsageError } from "./shell.ts";
@@ -24,15 +25,22 @@ class VerifyStopped extends Error {}
 export async function verify_verb(shell: Shell, { from, sample: share, seed }: VerifyOptions): Promise<void> {
   const scope = { from, share, seed: seed ?? Math.floor(Math.random() * 2 ** 32) };
   if (seed !== undefined && share === 1) throw new UsageError("verify: --seed chooses a sample; give --sample too");
-  const { database, domain, days } = await open_log(shell);
-  let line: ProgressLine | null = null;
+  let line: ProgressLine | null = null, close: (() => Promise<void>) | null = null;
   const begin = (part: string, total: number | null) => {
     line?.end();
     const begun = line = new ProgressLine(`verify ${part}`, total, system_clock.now_ms);
     return (done: number) => begun.add(done);
   };
   try {
-    const verified = await verify(database, domain, days, scope, shell.signal, begin).finally(() => line?.end());
+    const { database, domain, days } = await open_log(shell);
+    close = () => database.close();
+    const verified = await with_scratch(
+      shell.config.data_dir,
+      "verify",
+      (folder) => verify({ database, domain, days, folder, signal: shell.signal, watch: begin }, scope),
+    ).finally(() => line?.end());
+    const { disk_bytes } = verified.most;
+    if (disk_bytes > 0) shell.logger.log("info", "sorted on disk", { bytes: disk_bytes });
     if (verified.faults.length > 0) {
       const faults = verified.faults.map((fault) => `\n  ${fault}`).join("");
       throw new InconsistentLog(`verify: the log is not consistent at position ${verified.position}${faults}`);
@@ -45,7 +53,7 @@ export async function verify_verb(shell: Shell, { from, sample: share, seed }: V
     }
     throw error;
   } finally {
-    await database.close();
+    await close?.();
   }
 }
 
@@ -53,7 +61,7 @@ const count = (n: number, one: string, many = `${one}s`): string => `${n} ${n ==
 
 /** What was found to be well, and what was not looked at, in one line. */
 export function told(
-  { position, events, batches, trusted_batch, cursors, streams, folded, cells }: Verified,
+  { position, events, batches, trusted_batch, cursors, streams, folded, cells }: Omit<Verified, "most">,
   { from, share, seed }: Scope,
 ): string {
   const chain = `${count(events, "event")} in ${count(batches, "batch", "batches")}, chain unbroken${
@@ -69,6 +77,7 @@ export function told(
   ].join(" and ");
   const unseen = [
     ...trusted_batch > 0 ? [`batches 1 to ${trusted_batch}`, "cursors that no later batch moved"] : [],
+    ...cells > 0 ? ["which position changed each cell last"] : [],
     ...streams > folded ? [`the other ${count(streams - folded, "trip")} against their events`] : [],
   ];
   const chance = share < 1 ? ` (a wrong trip ${from > 1 ? `${since} ` : ""}had a chance of ${share} to be found)` : "";

@@ -19,6 +19,7 @@ import {
 } from "../../src/ingest/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import { verify } from "../../src/projection/mod.ts";
+import { with_scratch } from "../../src/sort/mod.ts";
 import { start_postgres } from "../support/postgres.ts";
 
 /**
@@ -207,8 +208,14 @@ for (let round = 0; round <= ROUNDS; round++) {
   }
   if (round === 0 && Deno.args.includes("--verify")) {
     const all_of_it = { from: 1, share: 1, seed: 0 };
-    const never = new AbortController().signal;
-    const verified = await seconds(() => verify(for_pipeline, domain, days, all_of_it, never, () => () => {}));
+    const signal = new AbortController().signal;
+    const verified = await seconds(() =>
+      with_scratch(
+        "/tmp",
+        "tacho_verify",
+        (folder) => verify({ database: for_pipeline, domain, days, folder, signal, watch: () => () => {} }, all_of_it),
+      )
+    );
     say(`verify: ${Math.round(all.count / verified)} events/s`);
   }
   await Promise.all([for_copy, for_append, for_pipeline].map((database) => database.close()));

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { migrate, open_database } from "../../src/database/mod.ts";
 import { MIGRATIONS } from "../../src/database/migrations.ts";
 import { DeploymentMismatch } from "../../src/event_log/mod.ts";
-import { verify } from "../../src/projection/mod.ts";
 import { read_config } from "../../src/runtime/mod.ts";
 import { open_log } from "../../src/verbs/open.ts";
 import { tacho_test } from "../support/available.ts";
@@ -11,7 +10,7 @@ import { MemorySource } from "../support/memory_source.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { whole_trip } from "../support/trip_events.ts";
 import { message, TEST_TIME_ZONE } from "../support/trip_pipeline.ts";
-import { ALL } from "../support/verified_log.ts";
+import { verified } from "../support/verified_log.ts";
 
 /** The Brandenburg Gate. */
 const GATE = { pickup_lat: 52.516262, pickup_lon: 13.377704 };
@@ -32,7 +31,7 @@ async function counted({ database, domain, days }: Awaited<ReturnType<typeof ope
   const messages = [...known, ...half].map((each, offset) => message(offset, each));
   const running = start_ingest(database, new MemorySource("trips", [messages]), { domain });
   await running.caught_up().finally(() => running.stop());
-  const { faults } = await verify(database, domain, days, ALL, never, () => () => {});
+  const { faults } = await verified(database, {}, { domain, days });
   assert.deepEqual(faults, []);
   const trips = await database.query("select trip_id, pickup_h3 from trips order by trip_id");
   const cells = await database.query(

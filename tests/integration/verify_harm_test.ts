@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { tacho_test } from "../support/available.ts";
-import { verified, with_log } from "../support/verified_log.ts";
+import { SMALL_BOUND, verified, with_log } from "../support/verified_log.ts";
 
 const HARM: readonly (readonly [what: string, sql: string, told: RegExp])[] = [
   [
@@ -73,6 +73,21 @@ const HARM: readonly (readonly [what: string, sql: string, told: RegExp])[] = [
     /trip_cells all weather: no such cells are kept/,
   ],
   [
+    "the position that changed a cell last",
+    "update trip_cells set last_position = last_position - 1 where grain = '1h' and dimension = 'city' and key = 'Chicago'",
+    /trip_cells 1h .* city=Chicago: last_position is 41, the streams say 42$/,
+  ],
+  [
+    "the position that took the last trip out of a cell",
+    "update trip_cells set last_position = 1 where grain = '1m' and dimension = 'status' and key = 'in_progress' and trips = 0",
+    /trip_cells 1m .* status=in_progress: last_position is 1, the streams say \d+$/,
+  ],
+  [
+    "the position of a cell that no event touched",
+    "insert into trip_cells (grain, bucket, dimension, key, last_position) values ('all', 'epoch', 'city', 'Nowhere', 7)",
+    /city=Nowhere: last_position is 7, the streams say null$/,
+  ],
+  [
     "a sketch's bin",
     "update trip_sketches set bins[1] = bins[1] - 1 where grain = '1h' and dimension = 'city' and sketch = 'fare_micros'",
     /trip_sketches 1h .* city=Chicago fare_micros: it holds \{\d+,.*, the streams say \{\d+,/,
@@ -101,6 +116,26 @@ const HARM: readonly (readonly [what: string, sql: string, told: RegExp])[] = [
     "a trip's last event",
     "update trips set last_event_id = 's' where trip_id = 'T-5'",
     /trips "T-5": its last event is "s" at 2026-03-01T10:25:00.000000Z, its events say "c" at 2026-03-01T10:25/,
+  ],
+  [
+    "the hash of one of a trip's event ids",
+    "update trips set event_hashes[1] = event_hashes[1] + 1 where trip_id = 'T-5'",
+    /trips "T-5": the hash of event 6 is not that of its id/,
+  ],
+  [
+    "a hash too many",
+    "alter table trips drop constraint trips_revision_counts_events; update trips set event_hashes = event_hashes || 1::bigint where trip_id = 'T-5'",
+    /trips "T-5": it has 3 hashes, its events are 2/,
+  ],
+  [
+    "a trip whose first event is another's",
+    "update trips set positions[1] = 7 where trip_id = 'T-5'",
+    /trips "T-5": revision 2, event 7 of the log does not begin it/,
+  ],
+  [
+    "a trip's later event",
+    "update trips set positions[2] = 27 where trip_id = 'T-5'",
+    /trips "T-5": event 27 belongs to "T-6"/,
   ],
   [
     "a trip's forgotten event",
@@ -170,8 +205,10 @@ for (const [what, sql, told] of HARM) {
     fn: () =>
       with_log(async (database, harm) => {
         await harm(sql);
-        const { faults } = await verified(database);
-        assert.ok(faults.some((fault) => told.test(fault)), `expected ${told}, got ${JSON.stringify(faults)}`);
+        for (const audit of [{}, { bound: SMALL_BOUND }]) {
+          const { faults } = await verified(database, {}, audit);
+          assert.ok(faults.some((fault) => told.test(fault)), `expected ${told}, got ${JSON.stringify(faults)}`);
+        }
       }),
   });
 }

@@ -9,14 +9,14 @@ import { tacho_test } from "../support/available.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { silent } from "../support/read_side.ts";
 import { feed, message, migrated, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";
-import { ALL, batch_of, event, MESSAGES, verified, with_log } from "../support/verified_log.ts";
+import { ALL, batch_of, event, MESSAGES, SMALL_BOUND, verified, with_log } from "../support/verified_log.ts";
 
 tacho_test({
   name: "verify finds a log consistent that is, and says what it looked at",
   needs: ["postgres"],
   fn: () =>
     with_log(async (database) => {
-      const { cells, ...rest } = await verified(database);
+      const { cells, most: _, ...rest } = await verified(database);
       assert.deepEqual(rest, {
         position: 42,
         events: 42,
@@ -53,7 +53,7 @@ tacho_test({
   needs: ["postgres"],
   fn: () =>
     with_log(async (database, harm) => {
-      const { cells: _, ...rest } = await verified(database, { from: 41 });
+      const { cells: _, most: _most, ...rest } = await verified(database, { from: 41 });
       assert.deepEqual(rest, {
         position: 42,
         events: 17,
@@ -128,17 +128,17 @@ tacho_test({
       const cursors = new Cursors(() => read_cursors(database));
       cursors.reset(await read_cursors(database));
       let appended = 0;
-      const append_one = async () => {
-        const [next] = trips.slice(appended, ++appended);
-        if (next === undefined) return;
-        const { offset } = next;
-        const batch = { ...batch_of([next], 0, 1), from_offset: offset, next_offset: offset + 1 };
+      const append_some = async () => {
+        const messages = trips.slice(appended, appended += 25);
+        if (messages.length === 0) return;
+        const { offset } = messages[0]!;
+        const batch = { ...batch_of(messages, 0, 25), from_offset: offset, next_offset: offset + messages.length };
         await feed(pipeline, [batch], cursors);
       };
       const meddled = (inner: Queryable): Queryable => ({
         async query<R extends Row>(statement: string | Statement, values?: readonly Value[]) {
           const rows = await inner.query<R>(statement, values);
-          await append_one();
+          await append_some();
           return rows;
         },
         execute: (statement, values) => inner.execute(statement, values),
@@ -150,9 +150,47 @@ tacho_test({
       };
       const { position, faults } = await verified(watched);
       assert.deepEqual([position, faults], [42, []]);
-      assert.ok(appended > 30, `appended ${appended} batches meanwhile`);
+      assert.ok(appended > 200, `appended ${appended} events meanwhile`);
       const after = await verified(database);
       assert.deepEqual([after.position, after.faults], [42 + Math.min(appended, trips.length), []]);
+    }),
+});
+
+tacho_test({
+  name:
+    "verify holds no more than its bounds, however large the log is; what exceeds them goes to disk and is gone afterwards",
+  needs: ["postgres"],
+  fn: () =>
+    with_log(async (database) => {
+      const add = async (trips: number) => {
+        const cursors = new Cursors(() => read_cursors(database));
+        const [cursor] = await read_cursors(database);
+        cursors.reset([cursor!]);
+        const from = cursor!.next_offset;
+        // Every trip is begun before the first of them ends.
+        const messages = ["trip.started", "trip.completed"].flatMap((type, k) =>
+          Array.from({ length: trips }, (_, i) => {
+            const id = 100 + from + i;
+            return message(from + k * trips + i, event(id, type, type, (i + k) % 60, { city: `city ${id}`, fare: i }));
+          })
+        );
+        const batch = { topic: "trips", partition: 0, from_offset: from, next_offset: from + 2 * trips, messages };
+        await feed(trip_pipeline(database), [batch], cursors);
+      };
+      const found = [];
+      for (const trips of [50, 400]) {
+        await add(trips);
+        const { cells, most, faults } = await verified(database, {}, { bound: SMALL_BOUND });
+        assert.deepEqual(faults, []);
+        found.push({ cells, most });
+      }
+      const [small, large] = found;
+      assert.ok(large!.cells > 4 * small!.cells, `${small!.cells} and ${large!.cells} cells`);
+      assert.ok(large!.most.disk_bytes > 3 * small!.most.disk_bytes, "the larger log takes more of the disk");
+      // A page of the log is looked at at once, and a stream is added at once.
+      const { events, cells } = large!.most;
+      assert.ok(events <= SMALL_BOUND.waiting.events + 2_000, `${events} events waited`);
+      assert.ok(cells <= SMALL_BOUND.piece + 100, `${cells} cells and bins in a piece`);
     }),
 });
 
@@ -167,8 +205,23 @@ tacho_test({
       verify_verb(shell, { from: 1, sample: 1 }),
       /stopped by a signal before the end; whether the log is consistent is not known/,
     );
-    await assert.rejects(verify_verb(shell, { from: 2, sample: 1 }), /the log ends at 0/);
+    const { signal } = new AbortController();
+    await assert.rejects(verify_verb({ ...shell, signal }, { from: 2, sample: 1 }), /the log ends at 0/);
   },
+});
+
+tacho_test({
+  name: "verify can be stopped in each of its parts, and leaves nothing on disk then",
+  needs: ["postgres"],
+  fn: () =>
+    with_log(async (database) => {
+      for (const stopped_in of ["read", "log", "compare"]) {
+        const stop = new AbortController();
+        const watch = (part: string) => () => part.startsWith(stopped_in) && stop.abort(new Error(`in ${part}`));
+        const audit = { signal: stop.signal, watch, bound: SMALL_BOUND };
+        await assert.rejects(verified(database, {}, audit), new RegExp(`^Error: in ${stopped_in}`));
+      }
+    }),
 });
 
 Deno.test("the result of verify says in one line what was and what was not checked", () => {
@@ -192,13 +245,14 @@ Deno.test("the result of verify says in one line what was and what was not check
     "consistent as far as checked, at position 42: 17 events in 1 batch, chain unbroken if the stored link of batch 1 is right, " +
       "1 cursor where the batches left off; 2 of 20 trips, those with an event from position 41 on, are what their events make them; " +
       "all 100 cells are what the rows of all trips make them; " +
-      "not checked: batches 1 to 1, cursors that no later batch moved, the other 18 trips against their events",
+      "not checked: batches 1 to 1, cursors that no later batch moved, which position changed each cell last, " +
+      "the other 18 trips against their events",
   );
   assert.equal(
     told({ ...found, folded: 3 }, { from: 1, share: 0.1, seed: 7 }),
     "consistent as far as checked, at position 42: 42 events in 2 batches, chain unbroken, 1 cursor where the batches left off; " +
       "3 of 20 trips, those in a sample of 0.1 drawn by seed 7, are what their events make them; " +
       "all 100 cells are what the rows of all trips make them; " +
-      "not checked: the other 17 trips against their events (a wrong trip had a chance of 0.1 to be found)",
+      "not checked: which position changed each cell last, the other 17 trips against their events (a wrong trip had a chance of 0.1 to be found)",
   );
 });

@@ -1,7 +1,10 @@
+import assert from "node:assert/strict";
 import { type Database, open_database } from "../../src/database/mod.ts";
+import type { Trip, TripPayload } from "../../src/domains/trips/mod.ts";
 import type { SourceBatch, SourceMessage } from "../../src/ingest/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
-import { type Scope, verify } from "../../src/projection/mod.ts";
+import { type Audit, type Scope, type Verified, verify } from "../../src/projection/mod.ts";
+import { with_scratch } from "../../src/sort/mod.ts";
 import { shared_postgres, type Template } from "./postgres.ts";
 import { feed, message, migrated, TEST_DOMAIN, TEST_TIME_ZONE, trip_pipeline } from "./trip_pipeline.ts";
 
@@ -39,16 +42,38 @@ MESSAGES.push(
 export const ALL: Scope = { from: 1, share: 1, seed: 0 };
 const never = new AbortController().signal;
 
-/** Verifies a log of trips. */
-export const verified = (database: Database, scope: Partial<Scope> = {}, signal = never) =>
-  verify(
+/** So little is held in memory that even a small log has to go through sorted runs on disk, and events are read by position. */
+export const SMALL_BOUND = {
+  piece: 50,
+  sort: { items: 40, characters: 1 << 20, runs: 3 },
+  waiting: { events: 5, characters: 1 << 20 },
+};
+
+/** Verifies a log of trips; what exceeds memory goes into a folder that is gone afterwards. */
+export async function verified(
+  database: Database,
+  scope: Partial<Scope> = {},
+  audit: Partial<Audit<TripPayload, Trip>> = {},
+): Promise<Verified> {
+  const data_dir = await Deno.makeTempDir({ prefix: "tacho_verify_" });
+  const of_trips = {
     database,
-    TEST_DOMAIN,
-    days_in(TEST_TIME_ZONE),
-    { ...ALL, ...scope },
-    signal,
-    () => () => {},
-  );
+    domain: TEST_DOMAIN,
+    days: days_in(TEST_TIME_ZONE),
+    signal: never,
+    watch: () => () => {},
+  };
+  try {
+    return await with_scratch(
+      data_dir,
+      "verify",
+      (folder) => verify({ ...of_trips, folder, ...audit }, { ...ALL, ...scope }),
+    );
+  } finally {
+    assert.deepEqual([...Deno.readDirSync(data_dir)], []);
+    await Deno.remove(data_dir);
+  }
+}
 
 /** Messages as a batch of the topic's only partition. */
 export const batch_of = (messages: readonly SourceMessage[], from: number, to: number): SourceBatch => ({

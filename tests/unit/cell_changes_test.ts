@@ -249,3 +249,35 @@ Deno.test("cells come with sorted keys, fine grains first", () => {
     "driver all x",
   ]);
 });
+
+Deno.test("a stream taken in at once touches the cells that its events touch one by one, and adds what they leave", () => {
+  fc.assert(
+    fc.property(steps, (steps) => {
+      const one_by_one = new CellChanges(SHAPE, DAYS), at_once = new CellChanges(SHAPE, DAYS);
+      const streams = Map.groupBy(steps.map((step, i) => ({ ...step, ordinal: i + 1 })), ({ stream }) => stream);
+      const known = new Map<number, Contribution>();
+      for (const [i, { stream, after }] of steps.entries()) {
+        one_by_one.replace(known.get(stream) ?? null, after, i + 1);
+        known.set(stream, after);
+      }
+      // Whichever stream comes first.
+      for (const own of [...streams.values()].reverse()) {
+        at_once.add_stream(own.map(({ after, ordinal }) => ({ contribution: after, ordinal })));
+      }
+      const said = (changes: CellChanges) =>
+        [...changes.cells()].map(({ grain, bucket_us, dimension, key, change }) =>
+          [grain, bucket_us, dimension, key, change.last_ordinal, BigInt(change.sum(0)), BigInt(change.sum(1))].join(
+            " ",
+          )
+        ).sort();
+      assert.deepEqual(said(at_once), said(one_by_one));
+      const only_ends = new CellChanges(SHAPE, DAYS);
+      for (const end of known.values()) only_ends.replace(null, end, 1);
+      const extremes = (changes: CellChanges) =>
+        [...changes.cells()].flatMap(({ grain, bucket_us, dimension, key, change }) =>
+          change.added === null ? [] : [[grain, bucket_us, dimension, key, change.added[2], change.added[3]].join(" ")]
+        ).sort();
+      assert.deepEqual(extremes(at_once), extremes(only_ends));
+    }),
+  );
+});

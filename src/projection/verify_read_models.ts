@@ -1,0 +1,327 @@
+import type { Row, Snapshot } from "../database/mod.ts";
+import type { Domain } from "../domains/mod.ts";
+import { Faults } from "../event_log/mod.ts";
+import { CellChanges, type Days, filled_bins, type Measure } from "../kpi/mod.ts";
+import { ExternalSort, type Folder, type SortBound, type Sorted } from "../sort/mod.ts";
+import { time_of } from "./bucket_time.ts";
+import type { Steps, Sums } from "./verify_streams.ts";
+
+/**
+ * Cells and sketches against what the streams add to them, in bounded memory: what the tables hold and what the streams add, piece by piece,
+ * goes into one external sort, out of which all that is said of a cell comes together.
+ */
+
+/** One thing that is said of a cell or sketch. */
+interface Said {
+  /** Its place in the list of levels. */
+  readonly level: number;
+  readonly bucket_us: number;
+  readonly key: string;
+  /** Whether the table says it; if not, a piece of the streams does. */
+  readonly found: boolean;
+  /** Of a cell its measures, before them the position that changed it last where that is compared; of a sketch its bins and their counts. */
+  readonly values: string;
+}
+
+/** Cells of one dimension and grain, or sketches of one name among them. */
+interface Level {
+  readonly table: string;
+  readonly dimension: string;
+  readonly grain: string;
+  readonly sketch: string | null;
+}
+
+const name_of = ({ table, dimension, grain, sketch }: Level, bucket_us: number, key: string): string =>
+  `${table} ${grain} ${time_of(bucket_us)} ${dimension}=${key}${sketch === null ? "" : ` ${sketch}`}`;
+
+const less = <T>(a: T, b: T): number => a < b ? -1 : a > b ? 1 : 0;
+
+const SAID: Sorted<Said> = {
+  compare: (a, b) => a.level - b.level || less(a.bucket_us, b.bucket_us) || less(a.key, b.key),
+  encode: ({ level, bucket_us, key, found, values }) =>
+    `${level}\t${bucket_us}\t${found ? 1 : 0}\t${values}\t${JSON.stringify(key)}`,
+  decode: (line) => {
+    const [level, bucket_us, found, values] = line.split("\t", 4) as [string, string, string, string];
+    const at = level.length + bucket_us.length + found.length + values.length + 4;
+    return {
+      level: Number(level),
+      bucket_us: Number(bucket_us),
+      key: JSON.parse(line.slice(at)) as string,
+      found: found === "1",
+      values,
+    };
+  },
+  characters: ({ key, values }) => 40 + key.length + values.length,
+};
+
+/** A cell or sketch as its table has it; `said` is a `Said.values`. */
+interface TableRow extends Row {
+  readonly grain: string;
+  readonly dimension: string;
+  readonly sketch: string | null;
+  readonly bucket_us: string;
+  readonly key: string;
+  readonly said: string;
+}
+
+/** How much is held of what the streams add, before it goes into the sort. */
+const PIECE = 60_000;
+const PAGE_CELLS = 5_000;
+const PAGE_SKETCHES = 2_000;
+
+/** The bounds of a check: of a piece of what the streams add, in cells and bins, and of the sort. */
+export interface ReadModelBound {
+  readonly piece: number;
+  readonly sort?: SortBound;
+}
+
+/** What it has to know of a domain. */
+type Shape = Pick<Domain, "tables" | "dimensions" | "measures" | "sketches">;
+
+/** Gathers what tables and streams say of the cells and sketches of a domain, and compares it. */
+export class ReadModelCheck implements Sums {
+  readonly #domain: Shape;
+  readonly #days: Days;
+  readonly #positions: boolean;
+  readonly #faults: Faults;
+  readonly #signal: AbortSignal;
+  readonly #piece: number;
+  readonly #sort: ExternalSort<Said>;
+  readonly #levels: readonly Level[];
+  readonly #level_of: ReadonlyMap<string, number>;
+  #changes: CellChanges;
+  #most_cells = 0;
+
+  /**
+   * @param positions whether the streams tell which positions changed the cells: those that are folded do
+   * @param folder for what exceeds memory
+   */
+  constructor(
+    domain: Shape,
+    days: Days,
+    positions: boolean,
+    faults: Faults,
+    signal: AbortSignal,
+    folder: Folder,
+    { piece, sort }: ReadModelBound = { piece: PIECE },
+  ) {
+    this.#domain = domain;
+    this.#days = days;
+    this.#positions = positions;
+    this.#faults = faults;
+    this.#signal = signal;
+    this.#piece = piece;
+    this.#sort = new ExternalSort(folder, SAID, sort, signal);
+    this.#levels = levels_of(domain);
+    this.#level_of = new Map(
+      this.#levels.map(({ dimension, grain, sketch }, i) => [level_name(dimension, grain, sketch), i]),
+    );
+    this.#changes = new CellChanges(domain, days);
+  }
+
+  /** Cells and bins of a piece, and bytes on disk, at most. */
+  get most(): { readonly cells: number; readonly disk_bytes: number } {
+    return { cells: this.#most_cells, disk_bytes: this.#sort.disk.most };
+  }
+
+  /** Takes in what the tables hold. */
+  async take_tables(reading: Snapshot, progress: (rows: number) => void): Promise<void> {
+    const { tables: { cells, sketches }, measures } = this.#domain;
+    const values = [...this.#positions ? ["last_position"] : [], ...measures.map(({ name }) => name)]
+      .map((column) => `coalesce(${column}::text, '${NONE}')`);
+    await this.#take_table(
+      reading,
+      cells,
+      `select grain, dimension, null as sketch, ${BUCKET_US}, key, concat_ws(' ', ${values}) as said from ${cells}`,
+      PAGE_CELLS,
+      progress,
+    );
+    if (sketches === null) return;
+    await this.#take_table(
+      reading,
+      sketches,
+      `select grain, dimension, sketch, ${BUCKET_US}, key, case when cardinality(bins) = 0 then '' else bins::text || ' ' || counts::text end
+        as said from ${sketches}`,
+      PAGE_SKETCHES,
+      progress,
+    );
+  }
+
+  async #take_table(
+    reading: Snapshot,
+    table: string,
+    select: string,
+    page_rows: number,
+    progress: (rows: number) => void,
+  ): Promise<void> {
+    const unkept = new Set<string>();
+    for await (const page of reading.pages<TableRow>(select, [], page_rows)) {
+      this.#signal.throwIfAborted();
+      const said: Said[] = [];
+      for (const { grain, dimension, sketch, bucket_us, key, said: values } of page) {
+        const level = this.#level_of.get(level_name(dimension, grain, sketch));
+        if (level !== undefined) said.push({ level, bucket_us: Number(bucket_us), key, found: true, values });
+        else unkept.add(`${table} ${grain} ${dimension}: no such ${sketch === null ? "cells" : "sketches"} are kept`);
+      }
+      await this.#sort.put(said);
+      progress(page.length);
+      if (unkept.size > Faults.MOST) break;
+    }
+    for (const fault of unkept) this.#faults.add(fault);
+  }
+
+  add(steps: Steps): boolean {
+    this.#changes.add_stream(steps);
+    return this.#changes.size >= this.#piece;
+  }
+
+  async settle(): Promise<void> {
+    const changes = this.#changes, { measures } = this.#domain;
+    this.#most_cells = Math.max(this.#most_cells, changes.size);
+    this.#changes = new CellChanges(this.#domain, this.#days);
+    for (const { dimension, grain, buckets } of changes.levels()) {
+      const level = this.#level_of.get(level_name(dimension, grain, null))!;
+      for (const [bucket_us, keys] of buckets) {
+        const said: Said[] = [];
+        for (const [key, change] of keys) {
+          let values = this.#positions ? String(change.last_ordinal) : "";
+          for (let m = 0; m < measures.length; m++) {
+            const { kind } = measures[m]!;
+            // Zero is written as the database does, whatever its sign.
+            const value = kind === "min" || kind === "max" ? change.added?.[m] ?? NONE : change.sum(m) || 0;
+            values += (values === "" ? "" : " ") + value;
+          }
+          said.push({ level, bucket_us, key, found: false, values });
+        }
+        await this.#sort.put(said);
+      }
+      this.#signal.throwIfAborted();
+    }
+    for (const { dimension, grain, changed } of changes.sketches.levels()) {
+      const said: Said[] = [];
+      for (const { bucket_us, key, sketch, bins } of changed) {
+        const level = this.#level_of.get(level_name(dimension, grain, sketch))!;
+        said.push({ level, bucket_us, key, found: false, values: text_of(bins) });
+      }
+      await this.#sort.put(said);
+      this.#signal.throwIfAborted();
+    }
+  }
+
+  /**
+   * Compares: every cell and sketch is what the streams add to it, none is missing. One of nothing is as good as none.
+   * @param begin hears how many things are said; what it gives hears how many were compared
+   * @returns the number of cells that the streams make
+   */
+  async compare(begin: (said: number) => (done: number) => void): Promise<number> {
+    await this.settle();
+    const progress = begin(this.#sort.count);
+    let cells = 0, of: Said | null = null, found: string | null = null, pieces: string[] = [];
+    const conclude = () => {
+      if (of === null) return;
+      const level = this.#levels[of.level]!;
+      if (level.sketch === null && pieces.length > 0) cells++;
+      const fault = level.sketch === null ? this.#cell_fault(found, pieces) : sketch_fault(found, pieces);
+      if (fault !== null) this.#faults.add(`${name_of(level, of.bucket_us, of.key)}: ${fault}`);
+    };
+    for await (const page of this.#sort.sorted()) {
+      this.#signal.throwIfAborted();
+      for (const each of page) {
+        if (of === null || SAID.compare(of, each) !== 0) {
+          conclude();
+          of = each;
+          found = null;
+          pieces = [];
+        }
+        if (each.found) found = each.values;
+        else pieces.push(each.values);
+      }
+      progress(page.length);
+      if (this.#faults.enough) return cells;
+    }
+    conclude();
+    return cells;
+  }
+
+  /** Where a cell differs from what the streams add to it; null when it does not. */
+  #cell_fault(found: string | null, pieces: readonly string[]): string | null {
+    if (pieces.length === 1 && pieces[0] === found) return null;
+    const columns: readonly Column[] = [
+      ...this.#domain.measures,
+      ...this.#positions ? [{ name: "last_position", kind: "max" } as const] : [],
+    ];
+    const read = (values: string): string[] => {
+      const fields = values.split(" ");
+      return this.#positions ? [...fields.slice(1), fields[0]!] : fields;
+    };
+    const expected = pieces.map(read).reduce<readonly string[] | null>(
+      (sums, piece) => sums === null ? piece : columns.map(({ kind }, m) => merged(kind, sums[m]!, piece[m]!)),
+      null,
+    );
+    if (found === null) {
+      const empty = expected === null || this.#domain.measures.every((_, m) => is_nothing(expected[m]!));
+      return empty ? null : "it is missing, the streams make it";
+    }
+    const differences = read(found).flatMap((value, m) => {
+      const { name, kind } = columns[m]!;
+      const said = expected?.[m] ?? (kind === "min" || kind === "max" ? NONE : "0");
+      return said === value ? [] : [`${name} is ${shown(value)}, the streams say ${shown(said)}`];
+    });
+    return differences.length === 0 ? null : differences.join("; ");
+  }
+}
+
+const BUCKET_US = "extract(epoch from bucket) * 1000000 as bucket_us";
+/** A value that there is none of. */
+const NONE = "-";
+const shown = (value: string): string => value === NONE ? "null" : value;
+const is_nothing = (value: string): boolean => value === NONE || value === "0";
+
+type Column = Pick<Measure, "name" | "kind">;
+
+function merged(kind: Measure["kind"], a: string, b: string): string {
+  if (kind !== "min" && kind !== "max") return String(BigInt(a) + BigInt(b));
+  if (a === NONE || b === NONE) return a === NONE ? b : a;
+  return (BigInt(a) < BigInt(b)) === (kind === "min") ? a : b;
+}
+
+const level_name = (dimension: string, grain: string, sketch: string | null): string =>
+  `${dimension} ${grain} ${sketch ?? ""}`;
+
+function levels_of({ tables, dimensions, sketches }: Shape): Level[] {
+  return dimensions.flatMap(({ name: dimension, grains, sketches: sketched = [] }) => [
+    ...grains.map((grain) => ({ table: tables.cells, dimension, grain, sketch: null })),
+    ...tables.sketches === null
+      ? []
+      : sketched.flatMap((grain) =>
+        sketches.map(({ name }) => ({ table: tables.sketches!, dimension, grain, sketch: name }))
+      ),
+  ]);
+}
+
+/** Bins and counts as the table has them, in text: equal texts are equal sketches; nothing for one of no values. */
+function text_of(bins: ReadonlyMap<number, number>): string {
+  const filled = filled_bins(bins);
+  return filled.length === 0 ? "" : `{${filled.map(([bin]) => bin)}} {${filled.map(([, count]) => count)}}`;
+}
+
+/** Where a sketch differs from what the streams add to it; null when it does not. */
+function sketch_fault(found: string | null, pieces: readonly string[]): string | null {
+  const expected = pieces.length === 1 ? pieces[0]! : text_of(sum_of(pieces));
+  if (expected === (found ?? "")) return null;
+  if (found === null) return "it is missing, the streams make it";
+  return `it holds ${found || "nothing"}, the streams say ${expected || "nothing"}`;
+}
+
+function sum_of(pieces: readonly string[]): Map<number, number> {
+  const sum = new Map<number, number>();
+  for (const piece of pieces) {
+    if (piece === "") continue;
+    const [bins, counts] = piece.split(" ").map((list) => list.slice(1, -1).split(",").map(Number)) as [
+      number[],
+      number[],
+    ];
+    for (const [i, bin] of bins.entries()) sum.set(bin, (sum.get(bin) ?? 0) + counts[i]!);
+  }
+  return sum;
+}
