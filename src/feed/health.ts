@@ -28,6 +28,8 @@ export interface DatabaseHealth {
   readonly reason: string | null;
   /** It is there, and owes an answer since then; absent when it answers as it should. */
   readonly slow_since_ms?: number;
+  /** It answers and takes nothing in: since when and why; absent when it can be written to. */
+  readonly read_only?: { readonly since_ms: number; readonly reason: string };
 }
 
 /** What makes two healths tell a viewer the same: a change of it is sent at once. */

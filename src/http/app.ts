@@ -10,6 +10,7 @@ import { add_daily_route } from "./daily_route.ts";
 import type { App, Bindings } from "./endpoint.ts";
 import { add_entity_routes } from "./entity_routes.ts";
 import { add_event_intake_route, type EventIntake } from "./event_intake_route.ts";
+import { Busy, Gate, gated } from "./gate.ts";
 import { add_feed_route } from "./feed_route.ts";
 import { matches_etag, SECURITY_HEADERS } from "./headers.ts";
 import { add_operation_routes, type OperationSource } from "./operation_routes.ts";
@@ -40,8 +41,12 @@ export interface AppDeps extends BoardSource, OperationSource, Pick<TripSource, 
 /** Answers a request that came from an address. Never rejects. */
 export type Handler = (request: Request, bindings: Bindings) => Promise<Response>;
 
+/** Readers of the API at a time, whatever they ask: fewer than there are connections, so that the feed never waits for them. */
+const READERS = { most: 4, waiting: 100, wait_ms: 2_000 };
+
 /** Makes the app: page, API, feed, probes. */
-export function make_app(deps: AppDeps): Handler {
+export function make_app(given: AppDeps): Handler {
+  const deps: AppDeps = { ...given, database: gated(given.database, new Gate(READERS)) };
   const app: App = new OpenAPIHono<{ Bindings: Bindings }>();
   app.use(async (context, next) => {
     if (deps.token !== null && is_guarded(context.req.path)) {
@@ -71,6 +76,7 @@ export function make_app(deps: AppDeps): Handler {
   refuse_other_methods(app);
   app.notFound((context) => not_found(`no page ${JSON.stringify(context.req.path)}`));
   app.onError((error, context) => {
+    if (error instanceof Busy) return busy();
     // That the database is away is said once, by who watches it.
     if (took_too_long(error) || !blames_no_data(error)) {
       deps.logger.log("error", "request failed", { method: context.req.method, path: context.req.path, error });
@@ -102,6 +108,11 @@ function refuse_other_methods(app: App): void {
 function unauthorized(): Response {
   const detail = "send the token as `Authorization: Bearer …`, or exchange it for a cookie at POST /api/v1/session";
   return problem({ status: 401, title: "Unauthorized", detail, headers: { "www-authenticate": "Bearer" } });
+}
+
+function busy(): Response {
+  const detail = `${READERS.most} read at a time, and it was not this one's turn within ${READERS.wait_ms / 1000} s`;
+  return problem({ status: 503, title: "Busy", detail, headers: { "retry-after": "2" } });
 }
 
 /** What a client hears of a failure: enough to know whether to retry, nothing of the inside. */

@@ -1,3 +1,5 @@
+import type { Database } from "../database/mod.ts";
+
 /** A gate: dear work, only so much of it at a time. */
 
 /** What a gate is bounded by. */
@@ -44,4 +46,29 @@ export class Gate {
       this.#waiting.add(call);
     });
   }
+}
+
+/** It was not a reader's turn in time. */
+export class Busy extends Error {
+  override readonly name = "Busy";
+}
+
+/**
+ * A database whose every piece of work waits for its turn at a gate. Throws Busy when that does not come in time. A transaction is one piece:
+ * nothing within it may ask the database itself.
+ */
+export function gated(database: Database, gate: Gate): Database {
+  const through = async <T>(work: () => Promise<T>): Promise<T> => {
+    const done = await gate.run(async () => ({ result: await work() }));
+    if (done === null) throw new Busy("read the database: too many ask at a time");
+    return done.result;
+  };
+  return {
+    kind: database.kind,
+    query: (statement, values) => through(() => database.query(statement, values)),
+    execute: (statement, values) => through(() => database.execute(statement, values)),
+    script: (text) => through(() => database.script(text)),
+    transaction: (work) => through(() => database.transaction(work)),
+    close: () => database.close(),
+  };
 }

@@ -1,4 +1,6 @@
 import { z } from "@hono/zod-openapi";
+import type { Clock } from "../runtime/mod.ts";
+import { is_authorized } from "./auth.ts";
 import { add_endpoint, type App } from "./endpoint.ts";
 import type { Metrics } from "./metrics.ts";
 import { problem } from "./problem.ts";
@@ -15,6 +17,8 @@ export interface OperationSource {
   /** Asks what must hold: database, ingest. */
   readonly readiness: () => Promise<readonly ReadinessCheck[]> | readonly ReadinessCheck[];
   readonly metrics: Metrics;
+  readonly token: string | null;
+  readonly clock: Clock;
 }
 
 const STATUS = z.object({ status: z.literal("ok") }).openapi("Status");
@@ -31,14 +35,17 @@ export function add_operation_routes(app: App, source: OperationSource): void {
     answer,
     respond: ok,
   });
-  const ready = async (): Promise<Response> => {
+  const ready = async (request: Request): Promise<Response> => {
     const failed = (await source.readiness()).filter((check) => !check.ok);
     if (failed.length === 0) return ok();
     return problem({
       status: 503,
       title: "Not ready",
       detail: `not ready: ${failed.map(({ name }) => name).join(", ")}`,
-      errors: failed.map(({ name, reason }) => ({ path: name, detail: reason ?? "no reason given" })),
+      errors: failed.map(({ name, reason }) => ({
+        path: name,
+        detail: told(reason ?? "no reason given", request, source),
+      })),
       headers: { "retry-after": "5" },
     });
   };
@@ -50,7 +57,7 @@ export function add_operation_routes(app: App, source: OperationSource): void {
       params: {},
       answer,
       others: { 503: "Something does not; `errors` says what" },
-      respond: ready,
+      respond: (_, request) => ready(request),
     });
   }
   add_endpoint(app, {
@@ -65,3 +72,17 @@ export function add_operation_routes(app: App, source: OperationSource): void {
       }),
   });
 }
+
+/** A reason for who asks: all of it for who holds the token; of one's own machine without the addresses; since when for strangers. */
+function told(reason: string, request: Request, { token, clock }: OperationSource): string {
+  if (token === null) return without_addresses(reason);
+  if (is_authorized(request, token, clock.now_ms())) return reason;
+  return /^.{0,100}? since \S+Z/.exec(reason)?.[0] ?? "the reason is told to who sends the token";
+}
+
+/** What follows the words by which drivers say where they could not connect; hosts with a port; bare addresses. */
+const ADDRESSES =
+  /(?<=\b(?:ENOTFOUND|EAI_AGAIN|ENOENT|EACCES|E[A-Z]*CONN[A-Z]+|E[A-Z]+UNREACH|ETIMEDOUT) )\S+|\[[0-9a-f:.]+\](?::\d+)?|\b(?=[\w.-]*[a-z])[\w-]+(?:\.[\w-]+)*:\d{3,5}\b|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b|(?<![\w:])[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){3,8}(?![\w:])/gi;
+
+/** Public for its test. */
+export const without_addresses = (text: string): string => text.replaceAll(ADDRESSES, "an address");

@@ -14,6 +14,9 @@ export interface IngestHealth {
 }
 
 const EVERY_MS = 1_000;
+/** Why nothing can be appended to a database that answers. */
+const STANDBY = "it is a standby in recovery; DATABASE_URL must name the primary server";
+const READ_ONLY = "its transactions are read-only (default_transaction_read_only); nothing can be appended";
 /**
  * A server that takes longer to say how far the log is counts as one that does not answer. The embedded database is slow then, never away: it
  * computes in this program's thread, and a question waits for the transaction before it.
@@ -31,6 +34,8 @@ export class HealthWatch {
   readonly #failed: (error: MigrationError) => void;
   #head: Head | null = null;
   #held = 0;
+  #counting = false;
+  #read_only: { readonly since_ms: number; readonly reason: string } | null = null;
   #state: DatabaseHealth;
   #asking_since_ms: number | null = null;
   readonly #timer: ReturnType<typeof setInterval>;
@@ -58,19 +63,42 @@ export class HealthWatch {
       this.#head = await read_head(this.#database);
       if (this.#head.schema_number > SCHEMA_NUMBER) this.#failed(outdated(this.#head.schema_number));
       const [row] = await this.#database.query(
-        "select count(*)::integer as held from quarantine where status = 'held'",
+        "select pg_is_in_recovery() as in_recovery, current_setting('transaction_read_only') = 'on' as read_only",
       );
-      this.#held = Number(row?.held);
+      this.#note_read_only(row?.in_recovery === true ? STANDBY : row?.read_only === true ? READ_ONLY : null);
       this.#note(true, null);
     } catch (error) {
       this.#note(false, error instanceof Error ? error.message : String(error));
+      return;
     } finally {
       this.#asking_since_ms = null;
     }
+    await this.#count_held();
+  }
+
+  /** Beside the question whether it answers: to count many rows takes a while, and says nothing about that. */
+  async #count_held(): Promise<void> {
+    if (this.#counting) return;
+    this.#counting = true;
+    try {
+      const [row] = await this.#database.query(
+        "select count(*)::integer as held from quarantine where status = 'held'",
+      );
+      this.#held = Number(row?.held);
+    } catch {
+      // A database that is away is noted by the question about the head; the number known last stands until it is counted again.
+    } finally {
+      this.#counting = false;
+    }
+  }
+
+  #note_read_only(reason: string | null): void {
+    const since_ms = this.#read_only?.since_ms ?? this.#clock.now_ms();
+    this.#read_only = reason === null ? null : { since_ms, reason };
   }
 
   #note(ok: boolean, reason: string | null): void {
-    const before = this.#database_health();
+    const before = this.#answering();
     const since_ms = ok === before.ok ? before.since_ms : this.#clock.now_ms();
     this.#state = { ok, since_ms, reason };
   }
@@ -96,6 +124,11 @@ export class HealthWatch {
   }
 
   #database_health(): DatabaseHealth {
+    const answering = this.#answering();
+    return answering.ok && this.#read_only !== null ? { ...answering, read_only: this.#read_only } : answering;
+  }
+
+  #answering(): DatabaseHealth {
     const since_ms = this.#asking_since_ms;
     if (!this.#state.ok || since_ms === null || this.#clock.now_ms() - since_ms < NO_ANSWER_MS) return this.#state;
     if (this.#database.kind === "embedded") return { ...this.#state, slow_since_ms: since_ms };
@@ -113,8 +146,14 @@ export function readiness_of({ database, ingest }: Health): ReadinessCheck[] {
     `${what} since ${new Date(since_ms).toISOString()}: ${reason ?? "no reason given"}`;
   const runs = ingest.state === "running";
   const advice = ingest.advice === undefined ? [] : [ingest.advice];
+  const { read_only } = database;
+  const fault = !database.ok
+    ? told("does not answer", database)
+    : read_only !== undefined
+    ? told("is read-only", read_only)
+    : null;
   return [
-    { name: "database", ok: database.ok, reason: database.ok ? null : told("does not answer", database) },
+    { name: "database", ok: fault === null, reason: fault },
     { name: "ingest", ok: runs, reason: runs ? null : [told(ingest.state, ingest), ...advice].join(". ") },
   ];
 }

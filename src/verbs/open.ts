@@ -54,6 +54,23 @@ export async function open_with<T>(
 }
 
 /**
+ * Further connections to the database of a program, so that work of one kind never waits for those that another has taken. The embedded
+ * database has one, which all share; closing what was given here leaves it open.
+ * @param connections at most; they are made when they are needed
+ */
+export async function open_beside(
+  { config, logger }: Shell,
+  database: Database,
+  connections: number,
+): Promise<Database> {
+  if (database.kind === "embedded") return { ...database, close: () => Promise.resolve() };
+  return await open_database(
+    { url: config.database_url, data_dir: null, connections },
+    (error) => logger.log("warn", "an idle database connection broke", { reason: error }),
+  );
+}
+
+/**
  * Opens and migrates the database, and settles what its cells are made by. Waits for a server that is away, as long as it takes; one
  * that refuses us (password, unknown database) or is not what it must be is an error at once.
  */

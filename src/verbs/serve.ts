@@ -7,7 +7,7 @@ import { stream_history } from "../projection/mod.ts";
 import { backoff_ms, type Logger, system_clock, wait } from "../runtime/mod.ts";
 import { HealthWatch, readiness_of } from "./health_watch.ts";
 import { builtin_mappings, topic_mappings } from "./mappings.ts";
-import { kafka_source, make_direct_intake, make_ingest, open_log, type Opened } from "./open.ts";
+import { kafka_source, make_direct_intake, make_ingest, open_beside, open_log, type Opened } from "./open.ts";
 import { type Shell, UsageError, VERSION } from "./shell.ts";
 
 /** What a program that serves is asked to do beside. */
@@ -21,6 +21,9 @@ export interface ServeOptions {
   readonly ready: (url: string, opened: Opened) => void;
 }
 
+/** Connections of the feed and the API: the API's gate lets fewer in, the feed takes what is left. */
+const READERS = 8;
+
 /**
  * Runs ingest and the page until a signal: then fetching stops, the transaction under way is finished, viewers hear bye, and
  * everything is closed. When ingest stops for good the page stays up and says so; a source that refuses us ends the program, and so does
@@ -31,6 +34,7 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
   const mappings = topic_mappings(config);
   const opened = await open_log(shell);
   const { database, domain, days } = opened;
+  const readers = await open_beside(shell, database, READERS), probe = await open_beside(shell, database, 2);
   const board = { ...trips_board, dimensions: domain.dimensions };
   const failure = new AbortController();
   const signal = AbortSignal.any([shell.signal, failure.signal]);
@@ -45,7 +49,7 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
   const ingest = make_ingest(shell, opened, source, wake, mappings);
   const direct = make_direct_intake(shell, opened, wake, mappings);
   const health = new HealthWatch(
-    database,
+    probe,
     {
       status: () => ingest.status(),
       lag: () => source.lag(),
@@ -56,7 +60,7 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
     failed,
   );
   const hub = new FeedHub({
-    database,
+    database: readers,
     days,
     board,
     clock: system_clock,
@@ -83,7 +87,7 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
     };
   });
   const app = make_app({
-    database,
+    database: readers,
     days,
     hub,
     logger,
@@ -123,7 +127,7 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
     health.close();
     await served.shutdown();
     await source.close();
-    await database.close();
+    for (const each of [readers, probe, database]) await each.close();
   }
   if (failure.signal.aborted) throw failure.signal.reason;
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { Gate } from "../../src/http/gate.ts";
+import type { Database } from "../../src/database/mod.ts";
+import { Busy, Gate, gated } from "../../src/http/gate.ts";
 
 /** Work that ends when it is told to. */
 function held() {
@@ -21,8 +22,6 @@ Deno.test("a gate lets so much work in at a time; who waits comes in, in order, 
   assert.equal(await enter("too many wait", held()), null);
   b!.end();
   await entered[1];
-  // Whoever comes when a place is handed over finds none free.
-  assert.equal(gate.run(() => Promise.resolve("late")) instanceof Promise, true);
   a!.end();
   await entered[0];
   assert.deepEqual(started, ["a", "b", "c", "d"]);
@@ -41,4 +40,59 @@ Deno.test("who waits too long for a gate is turned away, and work that fails lea
   assert.equal(await first, "done");
   await assert.rejects(gate.run(() => Promise.reject(new Error("it failed"))), /it failed/);
   assert.equal(await gate.run(() => Promise.resolve("next")), "next");
+});
+
+Deno.test("a place that is handed over is never free: whoever comes at any moment meanwhile, no more are inside, and all in order", async () => {
+  for (const most of [1, 2, 3]) {
+    const gate = new Gate({ most, waiting: 1_000, wait_ms: 60_000 });
+    let inside = 0, peak = 0;
+    const started: number[] = [];
+    const work = (i: number) => async () => {
+      started.push(i);
+      peak = Math.max(peak, ++inside);
+      // As long as a few turns of the queue in which a place is handed over.
+      for (let turn = 0; turn < i % 7; turn++) await null;
+      inside--;
+    };
+    const entered: Promise<unknown>[] = [];
+    // One comes at each turn, so that some come at the very turn of every handing over.
+    for (let i = 0; i < 200; i++) {
+      entered.push(gate.run(work(i)));
+      await null;
+    }
+    await Promise.all(entered);
+    assert.equal(peak, most);
+    assert.deepEqual(started, started.map((_, i) => i));
+    assert.equal(started.length, 200);
+    // All places are free again.
+    const ends = Array.from({ length: most }, () => Promise.withResolvers<void>());
+    const held = ends.map(({ promise }) => gate.run(() => promise));
+    let late = false;
+    const next = gate.run(() => Promise.resolve(late = true));
+    await new Promise((resume) => setTimeout(resume));
+    assert.equal(late, false);
+    for (const { resolve } of ends) resolve();
+    await Promise.all([...held, next]);
+    assert.equal(late, true);
+  }
+});
+
+Deno.test("a gated database gives each piece of work its turn, and throws Busy to who does not get it in time", async () => {
+  const first = Promise.withResolvers<void>();
+  const asked: string[] = [];
+  const database = {
+    kind: "server",
+    query: async (text: string) => {
+      asked.push(text);
+      await first.promise;
+      return [];
+    },
+  } as unknown as Database;
+  const through = gated(database, new Gate({ most: 1, waiting: 1, wait_ms: 60_000 }));
+  const answers = [through.query("first"), through.query("second")];
+  await assert.rejects(through.query("third"), Busy);
+  assert.deepEqual(asked, ["first"]);
+  first.resolve();
+  assert.deepEqual(await Promise.all(answers), [[], []]);
+  assert.deepEqual(asked, ["first", "second"]);
 });

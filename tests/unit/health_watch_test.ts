@@ -8,7 +8,7 @@ const HEAD: Row = { log_id: "1", position: "7", batch: "1", messages_read: "7", 
 class AskedDatabase {
   kind: Database["kind"] = "server";
   answer: () => Promise<Row[]> = () => Promise.resolve([HEAD]);
-  query = () => this.answer();
+  query: (statement?: unknown) => Promise<Row[]> = () => this.answer();
 }
 
 async function with_watch(test: (asked: AskedDatabase, watch: HealthWatch, clock: { ms: number }) => Promise<void>) {
@@ -80,4 +80,44 @@ Deno.test("the embedded database may be busy for as long as it likes: it is slow
     asked.answer = () => Promise.reject(new Error("it broke"));
     await watch.ask();
     assert.deepEqual(watch.now().database, { ok: false, since_ms: 60_000, reason: "it broke" });
+  }));
+
+Deno.test("a database that takes nothing in is read-only since it was first seen so, and not ready, though it answers", () =>
+  with_watch(async (asked, watch, clock) => {
+    for (
+      const [ms, row, reason] of [
+        [2_000, { read_only: true }, /^is read-only since 1970-01-01T00:00:02.000Z: .*default_transaction_read_only/],
+        [3_000, { read_only: true, in_recovery: true }, /^is read-only since 1970-01-01T00:00:02.000Z: .*standby/],
+      ] as const
+    ) {
+      clock.ms = ms;
+      asked.answer = () => Promise.resolve([{ ...HEAD, ...row }]);
+      await watch.ask();
+      const { ok, since_ms } = watch.now().database;
+      assert.deepEqual([ok, since_ms], [true, 1_000]);
+      const [database] = readiness_of(watch.now());
+      assert.equal(database?.ok, false);
+      assert.match(database?.reason ?? "", reason);
+    }
+    asked.answer = () => Promise.resolve([HEAD]);
+    await watch.ask();
+    assert.equal(readiness_of(watch.now())[0]?.ok, true);
+  }));
+
+Deno.test("how many are held may take long to count, or fail: the database answers all the same", () =>
+  with_watch(async (asked, watch, clock) => {
+    await watch.ask();
+    assert.equal(watch.now().quarantined, 2);
+    const counted = Promise.withResolvers<Row[]>();
+    asked.query = (statement) => String(statement).includes("count(") ? counted.promise : Promise.resolve([HEAD]);
+    clock.ms = 2_000;
+    const asking = watch.ask();
+    for (let turn = 0; turn < 10; turn++) await null;
+    clock.ms = 60_000;
+    await watch.ask();
+    assert.deepEqual(watch.now().database, { ok: true, since_ms: 1_000, reason: null });
+    counted.reject(new Error("it took too long"));
+    await asking;
+    assert.deepEqual(watch.now().database, { ok: true, since_ms: 1_000, reason: null });
+    assert.equal(watch.now().quarantined, 2, "the number known last stands");
   }));
