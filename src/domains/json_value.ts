@@ -9,6 +9,10 @@
 export class ExactNumber {
   constructor(readonly text: string) {}
 
+  toString(): string {
+    return this.text;
+  }
+
   /** `JSON.stringify` writes its digits. */
   toJSON(): unknown {
     return raw_json(this.text);
@@ -59,6 +63,9 @@ const NOT_STORABLE = /\\u(?:0000|d[89a-f])/;
 /** Below this doubles lose digits and then become 0: such numbers are kept as the double, with or without long digits elsewhere in the message. */
 const SMALLEST_EXACT = 1e-300;
 
+/** Below this JavaScript writes a whole number as its digits, and so does an `ExactNumber`: both are one canonical text. */
+const WRITTEN_PLAINLY = 1e21;
+
 /** The decimals that PostgreSQL's numeric, and with it jsonb, has room for. */
 const MOST_DECIMALS = 16_383;
 
@@ -85,6 +92,12 @@ export function plain_decimal(source: string): string | null {
   return text === "0" ? "0" : match[1]! + text;
 }
 
+/** The digits of a whole number, all of them, as an id has them; null for anything else, and for a double that may have lost some. */
+export function whole_number_text(value: unknown): string | null {
+  if (typeof value === "number") return Number.isSafeInteger(value) ? String(value) : null;
+  return value instanceof ExactNumber && !value.text.includes(".") ? value.text : null;
+}
+
 function keep_digits(_key: string, value: unknown, context: { source?: string }): unknown {
   if (typeof value !== "number" || context.source === undefined) return value;
   if (!Number.isFinite(value)) {
@@ -101,11 +114,40 @@ function keep_digits(_key: string, value: unknown, context: { source?: string })
       `expected a number of at most ${MOST_DECIMALS} decimals, got ${context.source.slice(0, 40)}`,
     );
   }
-  return given === null || given === plain_decimal(String(value)) ? value : new ExactNumber(given);
+  if (given === null) return value;
+  // What happens to be a double is exact too, and has to say so: of whole numbers beyond 2^53 one cannot tell by looking at the double.
+  const large = Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) < WRITTEN_PLAINLY;
+  const exact = given !== plain_decimal(String(value)) || (large && has_long_digits(context.source));
+  return exact ? new ExactNumber(given) : value;
+}
+
+/** Nothing that is taken nests deeper: beyond it code that walks a value by recursion would run out of its stack. */
+const DEEPEST = 1_000;
+
+/** Whether brackets nest deeper than is taken. Text that has fewer brackets, strings included, is not looked at a second time. */
+function nests_too_deep(text: string): boolean {
+  if (text.length <= 2 * DEEPEST) return false;
+  let opened = 0;
+  for (let at = 0; at < text.length && opened <= DEEPEST; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit === 91 || unit === 123) opened++;
+  }
+  if (opened <= DEEPEST) return false;
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit === 34) {
+      for (at++; at < text.length && text.charCodeAt(at) !== 34; at++) if (text.charCodeAt(at) === 92) at++;
+    } else if (unit === 91 || unit === 123) {
+      if (++depth > DEEPEST) return true;
+    } else if (unit === 93 || unit === 125) depth--;
+  }
+  return false;
 }
 
 /** Parses JSON text. Throws JsonFault. */
 export function parse_json(text: string): unknown {
+  if (nests_too_deep(text)) throw new JsonFault("too_deep", `expected at most ${MAX_DEPTH} levels of nesting`);
   try {
     return has_long_digits(text)
       ? JSON.parse(text, keep_digits as (this: unknown, key: string, value: unknown) => unknown)

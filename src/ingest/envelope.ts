@@ -1,4 +1,12 @@
-import { canonical_json, is_blank, JsonFault, parse_json, type Validation } from "../domains/mod.ts";
+import {
+  canonical_json,
+  ExactNumber,
+  is_blank,
+  JsonFault,
+  parse_json,
+  type Validation,
+  whole_number_text,
+} from "../domains/mod.ts";
 import type { SourceMessage } from "./message_source.ts";
 
 /**
@@ -48,6 +56,8 @@ const NOT_KEPT = ["dataschema", "datacontenttype"];
 const SPACE_OR_CONTROL = /[\s\u0000-\u001f\u007f-\u009f]/;
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
+/** In a header a byte order mark is a character like any other: without it two ids would be one. */
+const header_utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 class EnvelopeFault extends Error {
   constructor(readonly reason: string, readonly path: string | null, detail: string) {
@@ -59,7 +69,7 @@ const shown = (value: unknown): string =>
   value === undefined ? "nothing" : (JSON.stringify(value) ?? String(value)).slice(0, 80);
 
 function identifier(value: unknown, path: string, length: number, meaning: string): string {
-  const text = typeof value === "number" && Number.isSafeInteger(value) ? String(value) : value;
+  const text = whole_number_text(value) ?? value;
   if (is_blank(text)) {
     throw new EnvelopeFault(
       `missing_${meaning}`,
@@ -97,7 +107,7 @@ function version_of(value: unknown, path: string): number {
 }
 
 function name_of(value: unknown, path: string, meaning: string): string {
-  if (typeof value === "number") {
+  if (typeof value === "number" || value instanceof ExactNumber) {
     throw new EnvelopeFault(`invalid_${meaning}`, path, `expected ${path} to be text, got ${value}`);
   }
   return identifier(value, path, EVENT_ID_LENGTH, meaning);
@@ -118,9 +128,9 @@ function object_of(value: unknown, path: string | null): Record<string, unknown>
 const without_empty = (attributes: Record<string, unknown>): Record<string, unknown> | null =>
   Object.keys(attributes).length === 0 ? null : attributes;
 
-function text_of(bytes: Uint8Array): string {
+function text_of(bytes: Uint8Array, decoder = utf8): string {
   try {
-    return utf8.decode(bytes);
+    return decoder.decode(bytes);
   } catch {
     throw new EnvelopeFault("malformed_utf8", null, `expected UTF-8 text, got ${bytes.length} bytes that are not`);
   }
@@ -128,7 +138,7 @@ function text_of(bytes: Uint8Array): string {
 
 /** The text of a header; one that PostgreSQL cannot store is refused, kept or not. */
 function header_text(bytes: Uint8Array): string {
-  const text = text_of(bytes);
+  const text = text_of(bytes, header_utf8);
   canonical_json(text);
   return text;
 }

@@ -69,6 +69,24 @@ async function assert_holds(database: Database, messages: readonly SourceMessage
 const batches = async (database: Database): Promise<number> =>
   Number((await database.query("select count(*) as count from batches"))[0]!.count);
 
+intake_test(
+  "ids that are whole numbers beyond a double are three trips with their digits, as lines and as members",
+  async (database) => {
+    const { post } = await make_intake_side(database);
+    const text = (last: number) =>
+      `{"event_id":179529266834846105${last},"trip_id":179529266834846110${last},"driver_id":179529266834846120${last},"type":"trip.completed","occurred_at":"2026-03-01T10:00:00Z","fare":5}`;
+    const texts = [0, 1, 2].map(text);
+    assert.deepEqual(statuses(await post(texts.join("\n"), NDJSON)), ["admitted", "admitted", "admitted"]);
+    assert.deepEqual(statuses(await post(`[${texts.join(",")}]`)), ["duplicate", "duplicate", "duplicate"]);
+    const trips = await database.query("select trip_id, driver_id from trips order by trip_id");
+    assert.deepEqual(
+      trips.map(({ trip_id, driver_id }) => [trip_id, driver_id]),
+      [0, 1, 2].map((last) => [`179529266834846110${last}`, `179529266834846120${last}`]),
+    );
+    await assert_holds(database, [...texts, ...texts].map((each, offset) => posted(offset, each)));
+  },
+);
+
 intake_test("each kind of body is taken, member by member as it stood there", async (database) => {
   const { post, told } = await make_intake_side(database);
   const [requested, started, completed] = whole_trip("A", { city: "Zürich" });

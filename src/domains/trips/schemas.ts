@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type Integer, parse_time } from "../../kpi/mod.ts";
-import { ExactNumber, is_blank } from "../json_value.ts";
+import { ExactNumber, is_blank, whole_number_text } from "../json_value.ts";
 import { parse_amount } from "./amount.ts";
 import type { EventType, TripPayload } from "./trip.ts";
 
@@ -43,7 +43,10 @@ const scalar = (what: string) => z.union([z.string(), z.number(), z.instanceof(E
 const optional = (what: string, holds: (value: unknown) => boolean) =>
   scalar(what).refine((value) => is_blank(value) || holds(value), { error: refuse(what) }).optional();
 
-const text = optional(TEXT, (value) => typeof value === "string" ? value.length <= 200 : Number.isSafeInteger(value));
+const text = optional(TEXT, (value) => {
+  const given = typeof value === "string" ? value : whole_number_text(value);
+  return given !== null && given.length <= 200;
+});
 const amount = scalar(AMOUNT).refine((value) => value !== null && amount_of(value) !== null, { error: refuse(AMOUNT) });
 const optional_amount = optional(AMOUNT, (value) => amount_of(value) !== null);
 const quantity = optional("a number from 0 to 1e9", between(0, 1e9));
@@ -110,7 +113,7 @@ interface Reading {
   readonly read: Reader;
 }
 
-const as_text: Reader = (value) => typeof value === "string" ? value : String(value);
+const as_text: Reader = (value) => typeof value === "string" ? value : whole_number_text(value)!;
 const as_plain_number: Reader = (value) => as_number(value) as number;
 const as_micros: Reader = (value) => amount_of(value)!;
 const as_metres: Reader = (km) => Math.round(as_number(km) as number * 1000);

@@ -75,7 +75,7 @@ function compare_event(
     ["type", expected.type, text_in(row, "type")],
     ["schema_version", "1", text_in(row, "schema_version")],
     ["occurred_at", String(expected.time_us), text_in(row, "occurred_at")],
-    ["data", expected.data_text, canonical_text(data)],
+    ["data", canonical_text(JSON.parse(expected.data_text) as Json), canonical_text(data)],
     ["metadata topic", expected.topic, text_or_null(row, "topic")],
     ["metadata partition", String(expected.partition), text_or_null(row, "partition")],
     ["metadata offset", String(expected.offset), text_or_null(row, "message_offset")],

@@ -4,6 +4,7 @@ import {
   canonical_text,
   Fault,
   fault_of_text,
+  HEADER_UTF8,
   is_blank,
   is_object,
   type Json,
@@ -103,7 +104,7 @@ function open_binary(message: SourceMessage): Envelope | Fault {
   const attributes: JsonObject = {};
   for (const [name, bytes] of Object.entries(message.headers)) {
     if (!name.startsWith("ce_") && name !== "content-type") continue;
-    const text = read_utf8(bytes, `header ${name}`);
+    const text = read_utf8(bytes, `header ${name}`, HEADER_UTF8);
     if (text instanceof Fault) return text;
     const fault = fault_of_text(text);
     if (fault) return fault;

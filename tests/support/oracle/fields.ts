@@ -1,5 +1,5 @@
 import { read_time } from "./event_time.ts";
-import { Fault, is_blank, type Json, type JsonObject } from "./json.ts";
+import { Fault, is_blank, type Json, type JsonObject, LargeWhole } from "./json.ts";
 
 /** The five events of a trip. */
 export type TripEventType =
@@ -99,7 +99,8 @@ export function read_fields(type: TripEventType, data: JsonObject, currency: str
   return fields;
 }
 
-function read_value(kind: Kind, raw: Json, name: string, currency: string): FieldValue | Fault {
+function read_value(kind: Kind, given: Json, name: string, currency: string): FieldValue | Fault {
+  const raw = given instanceof LargeWhole && kind !== "text" ? given.double : given;
   switch (kind) {
     case "text":
       return read_text(raw, name, LONGEST_TEXT);
@@ -126,10 +127,11 @@ function read_value(kind: Kind, raw: Json, name: string, currency: string): Fiel
   }
 }
 
-/** A text as sent, or a safe integer as its decimal text. `longest` counts UTF-16 code units. */
+/** A text as sent, or a safe integer or one with all its digits as its decimal text. `longest` counts UTF-16 code units. */
 export function read_text(raw: Json, name: string, longest: number): string | Fault {
-  const text = typeof raw === "number" && Number.isSafeInteger(raw) ? String(raw) : raw;
-  if (typeof text !== "string") return new Fault(`${name} is neither a text nor a safe integer`);
+  const whole = typeof raw === "number" && Number.isSafeInteger(raw) ? String(raw) : raw;
+  const text = whole instanceof LargeWhole ? whole.digits : whole;
+  if (typeof text !== "string") return new Fault(`${name} is neither a text nor a whole number`);
   return text.length <= longest ? text : new Fault(`${name} is longer than ${longest}`);
 }
 

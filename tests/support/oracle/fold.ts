@@ -1,6 +1,6 @@
 import { latLngToCell } from "h3-js";
 import type { TripEvent } from "./decode.ts";
-import { Fault, is_object, type Json } from "./json.ts";
+import { Fault, is_object, read_json } from "./json.ts";
 import { type Fields, read_fields, type TripEventType } from "./fields.ts";
 
 /** Where a trip stands. */
@@ -132,8 +132,10 @@ function by_time_then_event_id(a: TripEvent, b: TripEvent): number {
 }
 
 function fields_of(event: TripEvent, currency: string): Fields {
-  const data: Json = JSON.parse(event.data_text);
-  const fields = is_object(data) ? read_fields(event.type, data, currency) : new Fault("data is not an object");
+  const data = read_json(event.data_text);
+  const fields = !(data instanceof Fault) && is_object(data)
+    ? read_fields(event.type, data, currency)
+    : new Fault("data is not an object");
   if (fields instanceof Fault) throw new Error(`fold of "${event.event_id}" refused: ${fields.reason}`);
   return fields;
 }

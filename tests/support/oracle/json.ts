@@ -1,12 +1,26 @@
 /** Any JSON value, as JSON.parse gives it. */
-export type Json = null | boolean | number | string | Json[] | JsonObject;
+export type Json = null | boolean | number | string | Json[] | JsonObject | LargeWhole;
 /** A JSON object. */
 export type JsonObject = { [name: string]: Json };
+
+/** A whole number that a double may not hold, with all its digits; wherever digits do not count it is the double. */
+export class LargeWhole {
+  constructor(readonly digits: string) {}
+  /** The double, where digits do not count. */
+  get double(): number {
+    return Number(this.digits);
+  }
+  toJSON(): unknown {
+    return (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(this.digits);
+  }
+}
 
 const DEEPEST_NESTING = 64;
 /** PostgreSQL's numeric has room for no more. */
 const MOST_DECIMALS = 16_383;
 const CONTROL_NUL = "\u0000";
+/** For headers, which are values and no documents. */
+export const HEADER_UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const STRICT_UTF8 = new TextDecoder("utf-8", { fatal: true });
 
 /** A reason to quarantine a message, in words. */
@@ -16,7 +30,7 @@ export class Fault {
 
 /** Whether the value is an object, not an array, not null. */
 export function is_object(value: Json | undefined): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof LargeWhole);
 }
 
 /** Optional fields that are null, empty or whitespace only count as not given. */
@@ -24,10 +38,10 @@ export function is_blank(value: Json | undefined): boolean {
   return value === undefined || value === null || (typeof value === "string" && value.trim() === "");
 }
 
-/** The text of UTF-8 bytes, or a fault. A leading byte order mark is dropped. */
-export function read_utf8(bytes: Uint8Array, what: string): string | Fault {
+/** The text of UTF-8 bytes, or a fault. A leading byte order mark is dropped, unless it is a character like any other. */
+export function read_utf8(bytes: Uint8Array, what: string, decoder = STRICT_UTF8): string | Fault {
   try {
-    return STRICT_UTF8.decode(bytes);
+    return decoder.decode(bytes);
   } catch {
     return new Fault(`${what} is not valid UTF-8`);
   }
@@ -37,19 +51,36 @@ export function read_utf8(bytes: Uint8Array, what: string): string | Fault {
 export function read_json(text: string): Json | Fault {
   let value: Json;
   let most_decimals = 0;
-  const count_decimals = (_name: string, part: Json, { source = "" }: { source?: string }) => {
-    if (typeof part === "number") most_decimals = Math.max(most_decimals, decimals_of(part, source));
-    return part;
+  const exact = (_name: string, part: Json, { source = "" }: { source?: string }) => {
+    if (typeof part !== "number") return part;
+    most_decimals = Math.max(most_decimals, decimals_of(part, source));
+    return Math.abs(part) > Number.MAX_SAFE_INTEGER && Number.isFinite(part) ? whole_of(part, source) : part;
   };
   try {
-    value = text.length > MOST_DECIMALS
-      ? JSON.parse(text, count_decimals as (name: string, part: Json) => Json)
+    value = text.length > MOST_DECIMALS || /\d{16}|\d[eE]/.test(text)
+      ? JSON.parse(text, exact as (name: string, part: Json) => Json)
       : JSON.parse(text);
   } catch {
     return new Fault("malformed JSON");
   }
   if (most_decimals > MOST_DECIMALS) return new Fault(`a number has more than ${MOST_DECIMALS} decimals`);
   return fault_within(value, 1) ?? value;
+}
+
+/** A large number with its digits, where they are given and it is whole; as it is otherwise. */
+function whole_of(value: number, source: string): number | LargeWhole {
+  const digits = /[\d.]{16}/.test(source) ? whole_digits(source) : null;
+  if (digits === null || (Math.abs(value) >= 1e21 && digits === whole_digits(String(value)))) return value;
+  return new LargeWhole(digits);
+}
+
+function whole_digits(source: string): string | null {
+  const match = /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/i.exec(source);
+  const [, sign = "", whole = "", fraction = "", exponent = "0"] = match ?? [];
+  const shift = Number(exponent) - fraction.length;
+  const digits = BigInt(whole + fraction), power = 10n ** BigInt(Math.abs(shift));
+  if (shift < 0 && digits % power !== 0n) return null;
+  return `${sign}${shift < 0 ? digits / power : digits * power}`;
 }
 
 /** How many decimals a number is written with; numbers nearer to zero than 1e-300 are kept as doubles, which have few enough. */
@@ -73,7 +104,7 @@ export function fault_of_text(text: string): Fault | null {
 function fault_within(value: Json, depth: number): Fault | null {
   if (typeof value === "string") return fault_of_text(value);
   if (typeof value === "number") return Number.isFinite(value) ? null : new Fault("a number overflows a double");
-  if (typeof value !== "object" || value === null) return null;
+  if (typeof value !== "object" || value === null || value instanceof LargeWhole) return null;
   if (depth > DEEPEST_NESTING) return new Fault(`nested deeper than ${DEEPEST_NESTING}`);
   const names = Array.isArray(value) ? [] : Object.keys(value);
   for (const name of names) {
