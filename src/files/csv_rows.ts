@@ -1,102 +1,144 @@
 import Papa from "papaparse";
-import { faulty_row, FileError, type FileRow, type RowBatch } from "./record_file.ts";
-import type { TextPiece } from "./text_pieces.ts";
+import { read_csv_row } from "../mapping/mod.ts";
+import { faulty_row, FileError, type FileRow, LONGEST_ROW, OverlongLine, type RowBatch } from "./record_file.ts";
+import { no_utf8, type TextPiece } from "./text_pieces.ts";
 
 /** Text is parsed in portions of this size, in characters: a row at the end of one is parsed again with the next. */
 const PORTION = 1 << 20;
-/** A row longer than this, in characters, is most likely a quote that nobody closed; it must not take all memory. */
-const LONGEST_ROW = 8 << 20;
-const REPLACED = "\ufffd";
+/** Of the first portion, what the delimiter is told by. */
+const TELLING = 64 << 10;
 
-/** The part of papaparse's parser that is used; the package comes without types. */
-interface Parsed {
-  readonly data: string[][];
-  readonly errors: readonly { readonly message: string; readonly row: number }[];
-  readonly meta: { readonly cursor: number };
-}
-interface Dialect {
-  readonly delimiter: string;
-  readonly newline: string;
-}
-
-/** The rows of CSV text whose first row names the columns. Commas, semicolons, tabs or bars; quoted fields may span lines. */
+/**
+ * The rows of CSV text whose first row names the columns. Commas, semicolons, tabs or bars; quoted fields may span lines; each line may end
+ * with or without a carriage return. Of a row that is none only its first line is refused: what a stray quote would swallow still comes.
+ */
 export async function* csv_rows(path: string, pieces: AsyncIterable<TextPiece>): AsyncGenerator<RowBatch> {
-  let dialect: Dialect | null = null;
-  let columns: readonly string[] | null = null;
-  let line = 1;
-  let rest = "", share = 0;
-
-  const rows_of = (last: boolean): FileRow[] => {
-    dialect ??= dialect_of(rest);
-    const { data, errors, meta }: Parsed = new Papa.Parser(dialect).parse(rest, 0, !last);
-    const faulty = new Map(errors.map(({ row, message }) => [row, message]));
-    const spans_lines = rest.includes('"');
-    const replaced = rest.includes(REPLACED);
-    const rows: FileRow[] = [];
-    for (const [i, fields] of data.entries()) {
-      const at = line;
-      line += spans_lines ? fields.reduce((lines, field) => lines + breaks_in(field, dialect!.newline), 1) : 1;
-      if (fields.length === 1 && fields[0]!.trim() === "") continue;
-      if (columns === null) columns = named(path, fields);
-      else rows.push(row_of(at, columns, fields, faulty.get(i) ?? null, replaced));
-    }
-    rest = last ? "" : rest.slice(meta.cursor);
-    if (rest.length > LONGEST_ROW) {
-      throw new FileError(
-        `read ${JSON.stringify(path)}: expected the row that begins on line ${line} to end within ${LONGEST_ROW} ` +
-          "characters; is a quote not closed?",
-      );
-    }
-    return rows;
-  };
-
+  let reading: CsvReading | null = null;
+  let text = "", share = 0, enough = PORTION;
   for await (const piece of pieces) {
-    rest += piece.text;
+    text += piece.text;
     share = piece.share;
-    if (rest.length >= PORTION) yield { rows: rows_of(false), share };
+    if (text.length < enough) continue;
+    reading ??= new CsvReading(path, text);
+    yield { rows: reading.rows_of(text, false), share };
+    text = text.slice(reading.read_to);
+    // A row that did not end is parsed again when there is as much again to read.
+    enough = text.length + PORTION;
   }
-  if (rest !== "") yield { rows: rows_of(true), share: 1 };
+  reading ??= new CsvReading(path, text);
+  const rows = reading.rows_of(text, true);
+  if (rows.length > 0) yield { rows, share: 1 };
 }
 
 /** Field values as one row of CSV. */
 export const csv_text = (fields: readonly unknown[]): string => Papa.unparse([fields]);
 
-function dialect_of(text: string): Dialect {
-  const { meta } = Papa.parse(text, { preview: 20 });
-  return { delimiter: meta.delimiter, newline: meta.linebreak };
-}
+/** Where the reading of a file stands. */
+class CsvReading {
+  readonly #path: string;
+  readonly #delimiter: string;
+  readonly #line_break: "\n" | "\r";
+  readonly #overlong = new OverlongLine();
+  #columns: readonly string[] | null = null;
+  #line = 1;
+  /** Excel's own line, in which it says what delimits: `sep=;`. */
+  #stated: RegExpExecArray | null;
+  /** Where the text that was given last is read to: what is behind has to come again, with more. */
+  read_to = 0;
 
-function named(path: string, header: readonly string[]): readonly string[] {
-  const columns = header.map((name) => name.trim());
-  const twice = columns.find((name, i) => columns.indexOf(name) !== i);
-  if (twice === undefined) return columns;
-  throw new FileError(
-    `read ${JSON.stringify(path)}: expected different columns in line 1, got ${JSON.stringify(twice)} twice`,
-  );
-}
-
-function row_of(
-  line: number,
-  columns: readonly string[],
-  fields: readonly string[],
-  problem: string | null,
-  replaced: boolean,
-): FileRow {
-  const fault = (reason: string, detail: string) => faulty_row(line, csv_text(fields), reason, detail);
-  if (problem !== null) return fault("malformed_csv", `expected a row of CSV, got: ${problem}`);
-  if (fields.length !== columns.length) {
-    return fault("malformed_csv", `expected ${columns.length} values as in the header, got ${fields.length}`);
+  /** @param text the file's first */
+  constructor(path: string, text: string) {
+    this.#path = path;
+    this.#stated = /^sep=(.)\r?\n/i.exec(text);
+    this.#delimiter = this.#stated?.[1] ?? Papa.parse(text.slice(0, TELLING), { preview: 20 }).meta.delimiter;
+    this.#line_break = text.includes("\n") || !text.includes("\r") ? "\n" : "\r";
   }
-  if (replaced && fields.some((field) => field.includes(REPLACED))) {
-    return fault("invalid_utf8", "expected UTF-8 text, got other bytes");
+
+  /** The rows that end in the text. */
+  rows_of(text: string, last: boolean): FileRow[] {
+    const rows: FileRow[] = [];
+    let at = 0;
+    if (this.#stated !== null) {
+      at = this.#stated[0].length;
+      this.#stated = null;
+      this.#line++;
+    }
+    let quote = text.indexOf('"', at);
+    while (at < text.length || (last && this.#overlong.begun)) {
+      const break_at = text.indexOf(this.#line_break, at);
+      const line_end = break_at < 0 ? text.length : break_at;
+      if (this.#overlong.begun || line_end - at > LONGEST_ROW) {
+        this.#overlong.take(text, at, line_end);
+        at = line_end;
+        if (break_at < 0 && !last) break;
+        rows.push(this.#overlong.row(this.#line++));
+        at++;
+        continue;
+      }
+      if (quote >= 0 && quote < at) quote = text.indexOf('"', at);
+      const quoted = quote >= 0 && quote < line_end;
+      if (!quoted && break_at < 0 && !last) break;
+      const row = quoted
+        ? read_csv_row(text, at, this.#delimiter, this.#line_break, last)
+        : { fields: text.slice(at, line_end).split(this.#delimiter).map((field) => field.trim()), end: line_end + 1 };
+      if (row === null && text.length - at <= LONGEST_ROW) break;
+      const read = this.#row(text, at, line_end, row);
+      if (read.row !== null) rows.push(read.row);
+      this.#line += read.end > line_end + 1 ? breaks_between(text, at, read.end, this.#line_break) : 1;
+      at = read.end;
+    }
+    this.read_to = Math.min(at, text.length);
+    return rows;
   }
-  const record: Record<string, unknown> = {};
-  for (let i = 0; i < columns.length; i++) record[columns[i]!] = fields[i];
-  return { line, record };
+
+  /** The row that begins at a place, null for column names and a blank line; and where the next one begins: of a row that is none, behind its first line. */
+  #row(text: string, at: number, line_end: number, row: ReturnType<typeof read_csv_row>): {
+    readonly row: FileRow | null;
+    readonly end: number;
+  } {
+    const first_line = text.slice(at, line_end).replace(/\r$/, "");
+    const refused = (reason: string, detail: string) => {
+      if (this.#columns !== null) {
+        return { row: faulty_row(this.#line, first_line, reason, detail), end: line_end + 1 };
+      }
+      throw new FileError(`read ${JSON.stringify(this.#path)}: line ${this.#line}, the names of columns: ${detail}`);
+    };
+    if (row === null) {
+      const detail = `expected a row of at most ${LONGEST_ROW} characters, got a longer one; is a quote not closed?`;
+      return refused("malformed_csv", detail);
+    }
+    if ("broken" in row) return refused("malformed_csv", `expected a row of CSV, got: ${row.broken}`);
+    const { fields, end } = row;
+    if (fields.length === 1 && fields[0]!.trim() === "") return { row: null, end };
+    const unreadable = fields.find((field) => !field.isWellFormed());
+    if (this.#columns === null) {
+      if (unreadable !== undefined) return refused("invalid_utf8", no_utf8(unreadable));
+      this.#columns = named(fields);
+      return { row: null, end };
+    }
+    const columns = this.#columns;
+    const surplus = fields.length > columns.length && !fields.slice(columns.length).every((field) => field === "");
+    if (surplus || fields.length < columns.length) {
+      return refused("malformed_csv", `expected ${columns.length} values as in the header, got ${fields.length}`);
+    }
+    if (unreadable !== undefined) return refused("invalid_utf8", no_utf8(unreadable));
+    const record: Record<string, unknown> = {};
+    for (let i = 0; i < columns.length; i++) record[columns[i]!] = fields[i];
+    return { row: { line: this.#line, record }, end };
+  }
 }
 
-function breaks_in(field: string, newline: string): number {
+/** The columns by their names; one without a name, or with that of an earlier one, by its place too. */
+function named(header: readonly string[]): readonly string[] {
+  const names = header.map((name) => name.trim());
+  return names.map((name, i) => {
+    const first = names.indexOf(name) === i;
+    return first ? name : `${name || "column"} (${i + 1})`;
+  });
+}
+
+function breaks_between(text: string, from: number, to: number, line_break: string): number {
   let count = 0;
-  for (let at = field.indexOf(newline); at >= 0; at = field.indexOf(newline, at + newline.length)) count++;
-  return count;
+  for (let at = text.indexOf(line_break, from); at >= 0 && at < to; at = text.indexOf(line_break, at + 1)) count++;
+  return Math.max(count, 1);
 }

@@ -1,7 +1,8 @@
 import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetRead } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
-import { exact_column, INT96_PARSERS, plain_value, type ValueReader } from "./parquet_values.ts";
-import { FileError, type FileRow, type RowBatch } from "./record_file.ts";
+import { exact_column, PARSERS, plain_value, type ValueReader } from "./parquet_values.ts";
+import { faulty_row, FileError, type FileRow, type RowBatch } from "./record_file.ts";
+import { no_utf8 } from "./text_pieces.ts";
 
 /**
  * Rows decoded at once. Row groups may have millions of rows; the library passes over the pages of a group that lie before a slice
@@ -109,7 +110,7 @@ async function read_slice(
     utf8: false,
     geoparquet: false,
     useOffsetIndex: true,
-    parsers: INT96_PARSERS,
+    parsers: PARSERS,
     onChunk({ columnName, columnData, rowStart, rowEnd }) {
       let column = columns.get(columnName);
       if (column === undefined) columns.set(columnName, column = new Array(end - start));
@@ -132,8 +133,16 @@ function rows_between(
   const read = [...readers].map(([name, reader]) => ({ name, reader, values: columns.get(name) ?? [] }));
   for (let row = from; row < to; row++) {
     const record: Record<string, unknown> = {};
-    for (const { name, values, reader } of read) record[name] = reader(values[row - start]);
-    rows.push({ line: row + 1, record });
+    let unreadable: string | null = null;
+    for (const { name, values, reader } of read) {
+      const value = record[name] = reader(values[row - start]);
+      if (typeof value === "string" && !value.isWellFormed()) unreadable ??= value;
+    }
+    rows.push(
+      unreadable === null
+        ? { line: row + 1, record }
+        : faulty_row(row + 1, JSON.stringify(record), "invalid_utf8", no_utf8(unreadable)),
+    );
   }
   return rows;
 }

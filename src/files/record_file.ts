@@ -16,6 +16,40 @@ export const faulty_row = (line: number, text: string, reason: string, detail: s
   text,
 });
 
+/** The longest row, in characters. What is longer is most likely none; it must not take all memory. */
+export const LONGEST_ROW = 8 << 20;
+
+/** Of a line that is too long, the characters that are kept. */
+const HEAD = 1_000;
+
+/** A line without end: its beginning and its length are kept, the rest is passed over as it comes. */
+export class OverlongLine {
+  #head = "";
+  #length = 0;
+
+  /** Whether one has begun and not ended. */
+  get begun(): boolean {
+    return this.#length > 0;
+  }
+
+  /** Takes in some of its text. */
+  take(text: string, from: number, to: number): void {
+    // A copy: a part of a text would keep all of it in memory.
+    if (this.#length === 0) this.#head = text.slice(from, Math.min(to, from + HEAD)).split("").join("");
+    this.#length += to - from;
+  }
+
+  /** The row that stands for it, once it has ended. */
+  row(line: number): FileRow {
+    const detail =
+      `expected a line of at most ${LONGEST_ROW} characters, got ${this.#length}; its text here is the first of them`;
+    const row = faulty_row(line, this.#head, "too_large", detail);
+    this.#head = "";
+    this.#length = 0;
+    return row;
+  }
+}
+
 /** Some rows, and how much of the file is read with them: 0 to 1. */
 export interface RowBatch {
   readonly rows: readonly FileRow[];

@@ -1,15 +1,69 @@
-import Papa from "papaparse";
 import type { Validation } from "../domains/mod.ts";
 import type { SourceRecord } from "./mapping.ts";
 
+/** A row of CSV in a text: its values and where the next one begins; why it is none; or null: it does not end in this text. */
+export type CsvRow =
+  | { readonly fields: readonly string[]; readonly end: number }
+  | { readonly broken: string }
+  | null;
+
+/**
+ * Reads the row of CSV that begins at a place of a text. Values in quotes may have delimiters, line breaks and doubled quotes; white space
+ * around values that are not quoted is none of them. A quote within a value that is not quoted is a character.
+ * @param line_break what ends a row, outside quotes; a carriage return before a line feed belongs to it
+ * @param last whether the text ends with the document: then its end ends a row
+ */
+export function read_csv_row(
+  text: string,
+  from: number,
+  delimiter: string,
+  line_break: "\n" | "\r",
+  last: boolean,
+): CsvRow {
+  const fields: string[] = [];
+  for (let at = from;;) {
+    let end: number;
+    if (text[at] === '"') {
+      const closing = closing_quote(text, at + 1);
+      if (closing === null) return last ? { broken: "Quoted field unterminated" } : null;
+      fields.push(text.slice(at + 1, closing).replaceAll('""', '"'));
+      end = closing + 1;
+      while (text[end] === " ") end++;
+      if (line_break === "\n" && text[end] === "\r") end++;
+      if (end >= text.length) return last ? { fields, end: text.length } : null;
+      if (text[end] !== delimiter && text[end] !== line_break) {
+        return { broken: "Trailing quote on quoted field is malformed" };
+      }
+    } else {
+      const row_end = text.indexOf(line_break, at);
+      if (row_end < 0 && !last) return null;
+      const next = text.indexOf(delimiter, at);
+      end = row_end < 0 ? text.length : row_end;
+      if (next >= 0 && next < end) end = next;
+      fields.push(text.slice(at, end).trim());
+      if (end >= text.length) return { fields, end: text.length };
+    }
+    if (text[end] === line_break) return { fields, end: end + 1 };
+    at = end + 1;
+  }
+}
+
+/** Where the quote is that closes a value; null when none does. */
+function closing_quote(text: string, from: number): number | null {
+  for (let at = text.indexOf('"', from); at >= 0; at = text.indexOf('"', at + 2)) {
+    if (text[at + 1] !== '"') return at;
+  }
+  return null;
+}
+
 /** Reads a message that is one CSV line, by the columns that its mapping states. */
 export function read_csv_line(text: string, columns: readonly string[]): Validation<SourceRecord> {
-  const { data } = Papa.parse<string[]>(text, { delimiter: ",", skipEmptyLines: true });
-  const values = data[0] ?? [];
-  if (data.length === 1 && values.length === columns.length) {
-    return { ok: true, value: Object.fromEntries(columns.map((column, i) => [column, values[i]])) };
-  }
-  const got = data.length > 1 ? `${data.length} lines` : `${values.length} values`;
+  const row = read_csv_row(text, 0, ",", "\n", true)!;
+  let got: string;
+  if ("broken" in row) got = row.broken;
+  else if (text.slice(row.end).trim() !== "") got = `${text.trimEnd().split("\n").length} lines`;
+  else if (row.fields.length !== columns.length) got = `${row.fields.length} values`;
+  else return { ok: true, value: Object.fromEntries(columns.map((column, i) => [column, row.fields[i]])) };
   const detail = `expected one CSV line with the ${columns.length} columns ${columns.join(",")}, got ${got}`;
   return { ok: false, fault: { reason: "malformed_csv", path: null, detail } };
 }

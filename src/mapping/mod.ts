@@ -17,5 +17,5 @@ export type {
 export { unfit_field } from "./identity.ts";
 export { make_mapping, parse_mapping, read_definition } from "./parse_mapping.ts";
 export { field_of, shown } from "./field.ts";
-export { read_csv_line } from "./csv_line.ts";
+export { type CsvRow, read_csv_line, read_csv_row } from "./csv_line.ts";
 export { BuiltinMapping, detect, index_lookup } from "./builtin.ts";

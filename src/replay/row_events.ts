@@ -1,5 +1,5 @@
 import type { FileRow } from "../files/mod.ts";
-import type { Validation } from "../domains/mod.ts";
+import type { Fault, Validation } from "../domains/mod.ts";
 import { parse_time } from "../kpi/mod.ts";
 import type { BareEvent, SourceRecord } from "../mapping/mod.ts";
 import { BEFORE_ALL_US, type ReplayEvent } from "./replay_event.ts";
@@ -16,6 +16,9 @@ export interface RecordReading {
    */
   readonly events_of: (record: SourceRecord, line: number) => Validation<readonly BareEvent[]>;
 }
+
+/** What is kept of a bad row, in characters: enough to find it in its file. */
+const LONGEST_BAD_ROW = 200_000;
 
 /** Turns the rows of one file, in their order, into what is sent for them. */
 export class RowEvents {
@@ -58,7 +61,10 @@ export class RowEvents {
     return this.#last_us = time?.ok ? time.us : this.#last_us;
   }
 
-  #bad(line: number, key: string, value: string, fault: unknown): ReplayEvent {
+  #bad(line: number, key: string, text: string, fault: Fault): ReplayEvent {
+    const cut = text.length > LONGEST_BAD_ROW;
+    const value = cut ? text.slice(0, LONGEST_BAD_ROW) : text;
+    if (cut) fault = { ...fault, detail: `${fault.detail}; of its ${text.length} characters the first are kept` };
     return { at_us: this.#last_us, file: this.file, line, nth: 0, key, value, fault: JSON.stringify(fault) };
   }
 }

@@ -1,3 +1,4 @@
+import { bytes_of_text } from "../files/mod.ts";
 import { type QueueMessage, QueueSource } from "../ingest/mod.ts";
 import { InFlight, type Journal, type ReplayEvent } from "../replay/mod.ts";
 import { system_clock } from "../runtime/mod.ts";
@@ -21,7 +22,7 @@ function message_of({ file, line, key, value, fault }: ReplayEvent, paths: reado
   const headers = { "tacho-file": encoder.encode(`${paths[file]}:${line}`) };
   return {
     key: encoder.encode(key),
-    value: encoder.encode(value),
+    value: bytes_of_text(value),
     headers: fault === null ? headers : { ...headers, "tacho-fault": encoder.encode(fault) },
     timestamp_ms: system_clock.now_ms(),
   };

@@ -78,6 +78,9 @@ Deno.test("mapped messages: a CSV line where the mapping states its columns, or 
     /^expected one CSV line with the 9 columns dropoff_datetime,.*, got 2 values$/,
   );
   assert.match(fault_of("ends", `${END}\n${END}`).detail, /got 2 lines$/);
+  // With the quote it would be another trip, without it one that is there already.
+  assert.match(fault_of("ends", END.replace("c66ce556bc", '"c66ce556bc')).detail, /got Quoted field unterminated$/);
+  assert.match(fault_of("ends", END.replace("c66ce556bc", '"c66"ce"')).detail, /got Trailing quote on quoted field/);
   assert.equal(fault_of("rides", END).reason, "malformed_json");
   assert.equal(fault_of("rides", "[1]").reason, "not_an_object");
   assert.equal(fault_of("rides", "x".repeat(LIMITS.max_message_bytes + 1)).reason, "too_large");

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { gzipSync, zstdCompressSync } from "node:zlib";
+import type { SchemaElement } from "hyparquet";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { FileError, open_record_file } from "../../src/files/mod.ts";
 
@@ -89,6 +90,66 @@ Deno.test("Parquet: decimals, times and large numbers keep every digit", async (
       text: "",
     },
     { fare: null, tip: null, local: null, instant: null, old: null, day: null, id: null, text: null },
+  ]);
+});
+
+Deno.test("Parquet: bytes that nothing says are text are hexadecimal, so that no two are one; UUIDs, enumerations and JSON are what they are", async () => {
+  const uuid = (last: number) => Uint8Array.from([0xff, 0xfe, ...Array.from({ length: 13 }, (_, i) => i), last]);
+  const text = (value: string) => new TextEncoder().encode(value);
+  const fields = [
+    { name: "bytes", type: "BYTE_ARRAY" },
+    { name: "fixed", type: "FIXED_LEN_BYTE_ARRAY", type_length: 16 },
+    { name: "uuid", type: "FIXED_LEN_BYTE_ARRAY", type_length: 16, logical_type: { type: "UUID" } },
+    { name: "kind", type: "BYTE_ARRAY", converted_type: "ENUM" },
+    { name: "json", type: "BYTE_ARRAY", logical_type: { type: "JSON" } },
+    { name: "float", type: "FLOAT" },
+  ] as const;
+  const values = {
+    bytes: [Uint8Array.of(0xff, 0x61), Uint8Array.of(0xfe, 0x61), text("ff61"), null],
+    fixed: [uuid(1), uuid(2), uuid(3), null],
+    uuid: [uuid(1), uuid(2), uuid(3), null],
+    kind: [text("card"), text("é"), text(""), null],
+    json: [text('{"id":9007199254740993}'), text("[1]"), text("no JSON"), null],
+    float: [18.6, -0.1, 16_777_216, null],
+  };
+  const schema = [
+    { name: "root", num_children: fields.length },
+    ...fields.map((field) => ({ ...field, repetition_type: "OPTIONAL" as const })),
+  ] as SchemaElement[];
+  const columnData = fields.map(({ name }) => ({ name, data: values[name] as unknown[] }));
+  const rows = await rows_of(parquetWriteBuffer({ schema, columnData }));
+  const column = (name: string) => rows.map(({ record }) => record![name]);
+  assert.deepEqual(column("bytes"), ["ff61", "fe61", "66663631", null]);
+  assert.deepEqual(column("fixed").slice(0, 2), [
+    "fffe000102030405060708090a0b0c01",
+    "fffe000102030405060708090a0b0c02",
+  ]);
+  assert.deepEqual(column("uuid").slice(0, 2), [
+    "fffe0001-0203-0405-0607-08090a0b0c01",
+    "fffe0001-0203-0405-0607-08090a0b0c02",
+  ]);
+  assert.deepEqual(column("kind"), ["card", "é", "", null]);
+  assert.equal(JSON.stringify(column("json")), '[{"id":9007199254740993},[1],"no JSON",null]');
+  assert.deepEqual(column("float"), [18.6, -0.1, 16_777_216, null]);
+});
+
+Deno.test("Parquet: text that is no UTF-8 is a faulty row, the replacement character is not", async () => {
+  const data = ["a", "b", "c"];
+  const file = new Uint8Array(
+    parquetWriteBuffer({
+      columnData: [{ name: "city", data: ["a\ufffd", "caf\u00e9", "c"], type: "STRING" }],
+      codec: "UNCOMPRESSED",
+    }),
+  );
+  // The two bytes of é become two that are none.
+  const at = file.findIndex((byte, i) => byte === 0xc3 && file[i + 1] === 0xa9);
+  file.set([0xe9, 0x20], at);
+  const rows = await rows_of(file.buffer);
+  assert.equal(rows.length, data.length);
+  assert.deepEqual(rows.map((row) => row.record?.city ?? (row.record === null ? row.fault.reason : null)), [
+    "a\ufffd",
+    "invalid_utf8",
+    "c",
   ]);
 });
 
