@@ -11,6 +11,7 @@ import {
   quarantine_list_verb,
   quarantine_retry_verb,
   quarantine_show_verb,
+  rebuild_sketches_verb,
   replay_verb,
   run_verb,
   serve_verb,
@@ -75,8 +76,13 @@ program.command("serve")
   .action(() => run_verb(serve_verb));
 
 program.command("migrate")
-  .description("apply the migrations that are missing")
+  .description("apply the migrations that are missing, and fill in what they ask for; goes on where it was stopped")
   .action(() => run_verb(migrate_verb));
+
+program.command("rebuild").description("make read models anew")
+  .command("sketches")
+  .description("the percentiles' sketches, from the trips, while the program runs; goes on where it was stopped")
+  .action(() => run_verb(rebuild_sketches_verb));
 
 program.command("produce")
   .description("send generated trips to the topic, until Ctrl-C")

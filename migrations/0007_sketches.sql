@@ -1,4 +1,5 @@
--- Sketches of fares and durations, from which percentiles are told, and those of the trips that are there already.
+-- Sketches of fares and durations, from which percentiles are told. Those of the trips that are there already are filled in piece by piece
+-- when all migrations are applied and no earlier program writes any more; this file did it in one statement once.
 
 create table trip_sketches (
   grain text collate "C" not null,
@@ -33,35 +34,6 @@ begin
     || '$body$ select width_bucket(value, %L::bigint[])::smallint $body$', '{' || least_values || '}');
 end $$;
 comment on function sketch_bin(bigint) is 'The bin of trip_sketches that a value of 0 or more is in.';
-
-insert into trip_sketches (grain, bucket, dimension, key, sketch, bins, counts)
-with minutes as materialized (
-  select date_bin('1 minute', t.completed_at, '1900-01-01 00:00:00+00') as minute, d.dimension, d.key, v.sketch,
-    sketch_bin(v.value) as bin, count(*) as trips
-  from trips t
-  cross join lateral (values ('none', 'all'), ('status', t.status), ('payment_method', coalesce(t.payment_method, 'unknown')),
-    ('vehicle_type', coalesce(t.vehicle_type, 'unknown')), ('city', coalesce(t.city, 'unknown'))) as d (dimension, key)
-  cross join lateral (values ('fare_micros', t.fare_micros), ('duration_ms', t.duration_ms)) as v (sketch, value)
-  where t.completed_at is not null and v.value is not null
-  group by 1, 2, 3, 4, 5
-), local_days as materialized (
-  select m.minute, date_trunc('day', m.minute, (select time_zone from log_head)) as day
-  from (select distinct minute from minutes) m
-), days as materialized (
-  -- The day that the cells have is that of the program, also where clocks go back over midnight.
-  select d.minute, case when extract(epoch from d.day)::bigint % 3600 <> 0 then d.day else (
-    select max(c.bucket) from trip_cells c where c.grain = '1d' and c.dimension = 'none' and c.bucket <= d.minute
-  ) end as day
-  from local_days d
-), counted as (
-  select g.grain, g.bucket, m.dimension, m.key, m.sketch, m.bin, sum(m.trips)::integer as trips
-  from minutes m join days using (minute)
-  cross join lateral (values ('1m', m.minute), ('5m', date_bin('5 minutes', m.minute, '1900-01-01 00:00:00+00')),
-    ('1h', date_bin('1 hour', m.minute, '1900-01-01 00:00:00+00')), ('1d', days.day)) as g (grain, bucket)
-  group by 1, 2, 3, 4, 5, 6
-)
-select grain, bucket, dimension, key, sketch, array_agg(bin order by bin), array_agg(trips order by bin)
-from counted group by 1, 2, 3, 4, 5;
 
 -- As in migration 3, with the sketches.
 create or replace function grant_to_program(role_name name) returns void language plpgsql as $$

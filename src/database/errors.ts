@@ -66,6 +66,17 @@ export function is_outage(error: unknown): boolean {
   return blames_no_data(error) && !is_other_schema(error);
 }
 
+/**
+ * SQLSTATEs of trouble that passes: the connection, rollbacks to be tried again, a server that is read-only for now, resources, locks, an
+ * operator's stop or start, input and output. A statement that was ended (57014) is none of them: it would be ended again.
+ */
+const PASSING_STATES = /^(?:08|40|53|58|57P|25006|55006|55P03)/;
+
+/** Whether what failed may work when it is tried again, however it was asked: narrower than an outage, under which a missing right falls too. */
+export function may_pass(error: unknown): boolean {
+  return error instanceof DatabaseUnreachable || PASSING_STATES.test(sqlstate(error) ?? "");
+}
+
 /** Whether a statement was ended because it took longer than it may. */
 export function took_too_long(error: unknown): boolean {
   return sqlstate(error) === "57014";

@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
-import type { Database } from "./database.ts";
-import { type Migration, MIGRATIONS, NUMBERED_FROM, SCHEMA_NUMBER } from "./migrations.ts";
+import { wait } from "../runtime/mod.ts";
+import type { Database, Transaction } from "./database.ts";
+import { may_pass, sqlstate } from "./errors.ts";
+import { type BackfillName, type Migration, MIGRATIONS, NUMBERED_FROM, SCHEMA_NUMBER } from "./migrations.ts";
 
 /** Migrations cannot be applied: the database is newer than the program, or an applied migration was changed. */
 export class MigrationError extends Error {
@@ -13,68 +15,230 @@ export const outdated = (schema_number: number): MigrationError =>
     `this program writes for schema ${SCHEMA_NUMBER}, the database is at ${schema_number}: start the newer program`,
   );
 
-/** Any 64-bit number: all tachos agree on it. */
-const ADVISORY_LOCK = "727374121";
+/**
+ * Work on the rows of large tables, in pieces: each is a transaction that is kept, and goes on where the checkpoint says that the one before
+ * ended. A checkpoint is JSON; null stands for the beginning.
+ */
+export interface Backfill {
+  /** How many items there are from the checkpoint on, about. */
+  readonly left: (tx: Transaction, checkpoint: unknown) => Promise<number>;
+  /** Does the next piece; with a checkpoint of null it was the last. */
+  readonly piece: (
+    tx: Transaction,
+    checkpoint: unknown,
+  ) => Promise<{ readonly checkpoint: unknown; readonly items: number }>;
+}
 
-const checksum = (migration: Migration): string => createHash("sha256").update(migration.sql).digest("hex");
+/** Who migrates, and hears how it goes. */
+export interface Migrating {
+  readonly signal?: AbortSignal;
+  readonly backfills?: Readonly<Partial<Record<BackfillName, Backfill>>>;
+  readonly applied?: (migration: Migration) => void;
+  /** Hears that this process waits: for what, and since when that goes on, milliseconds since the Unix epoch, where it can be seen. */
+  readonly waiting?: (why: string, since_ms: number | null) => void;
+  /** Hears that a backfill begins or goes on, with so many items left; gives what hears how many of them are done. */
+  readonly filling?: (name: BackfillName, left: number) => (items: number) => void;
+}
+
+/** Any 64-bit number below 2^32: all tachos agree on it. */
+const ADVISORY_LOCK = "727374121";
+const WAIT_MS = 200;
+const NEVER = new AbortController().signal;
+/** What waits for a lock on a table holds up whoever wants it after. Past this it gives way and tries again. */
+const LOCK_TIMEOUT_MS = 5_000;
+const LOCK_NOT_TO_BE_HAD = "55P03";
+
+const checksum = ({ checksum, sql }: Migration): string => checksum ?? createHash("sha256").update(sql).digest("hex");
 
 /**
- * Applies the migrations that are missing, all in one transaction under an advisory lock: several programs may start at once.
- * Throws MigrationError when the database knows a newer migration than this program, or an applied one has another checksum.
- * @returns the migrations applied now
+ * Applies the migrations that are missing, in order, each in a transaction of its own, then does the work that they ask for on rows that
+ * were there before, in pieces. What is done stays done, however this ends: the next call goes on there. Several programs may call it at
+ * once; a step is one program's. No time limit of the connection or the role holds here.
+ *
+ * Throws MigrationError when the database knows a newer migration than this program, or an applied one has another checksum; an Error that
+ * names the migration when its SQL fails; what the adapter throws in an outage; the signal's reason.
+ * @returns the migrations applied now, by this call
  */
-export function migrate(database: Database, migrations: readonly Migration[] = MIGRATIONS): Promise<Migration[]> {
-  return database.transaction(async (tx) => {
-    await tx.query(`select pg_advisory_xact_lock(${ADVISORY_LOCK})`);
-    // Asked first: `if not exists` asks for the right to create even where there is nothing to create, and the program's role has none.
-    const [found] = await tx.query<{ exists: boolean }>(
-      "select to_regclass('schema_migrations') is not null as exists",
-    );
-    if (found?.exists !== true) {
-      await tx.query(
-        `create table schema_migrations (
-          version integer not null,
-          name text not null,
-          checksum text not null,
-          applied_at timestamptz not null default now(),
-          constraint schema_migrations_pkey primary key (version)
-        )`,
+export async function migrate(
+  database: Database,
+  migrations: readonly Migration[] = MIGRATIONS,
+  migrating: Migrating = {},
+): Promise<Migration[]> {
+  const applied: Migration[] = [];
+  for (;;) {
+    const next = await step(database, migrating, (tx) => apply_next(tx, migrations));
+    if (next === null) break;
+    applied.push(next);
+    migrating.applied?.(next);
+  }
+  for (;;) {
+    const next = await step(database, migrating, unfilled);
+    if (next === null) return applied;
+    if (next.allowed) await fill(database, next.name, migrating);
+    else {
+      migrating.waiting?.(`the owner of the tables has to fill in the ${next.name}: \`tacho migrate\``, null);
+      await wait(WAIT_MS, migrating.signal ?? NEVER);
+    }
+  }
+}
+
+/** Does a backfill from its stored checkpoint to its end, or from the beginning where it has none. May run while others append. */
+export async function fill(database: Database, name: BackfillName, migrating: Migrating): Promise<void> {
+  const backfill = migrating.backfills?.[name];
+  if (backfill === undefined) {
+    throw new MigrationError(`migrate: the database waits for its ${name}; run \`tacho migrate\``);
+  }
+  let done: ((items: number) => void) | null = null;
+  for (let ended = false; !ended;) {
+    ended = await step(database, migrating, async (tx) => {
+      // Who appends waits for the piece; a piece sees all that was appended before.
+      await tx.query("select 1 from log_head for update");
+      const [row] = await tx.query("select checkpoint from schema_migrations where name = $1", [name]);
+      const checkpoint = row?.checkpoint ?? null;
+      done ??= migrating.filling?.(name, await backfill.left(tx, checkpoint)) ?? (() => {});
+      const { checkpoint: to, items } = await backfill.piece(tx, checkpoint);
+      await tx.execute(
+        "update schema_migrations set checkpoint = $2::jsonb, filled = filled or $2 is null where name = $1",
+        [name, to === null ? null : JSON.stringify(to)],
+      );
+      return { last: to === null, items };
+    }).then(({ last, items }) => {
+      done?.(items);
+      return last;
+    });
+  }
+}
+
+/** One step: a transaction that only one program is in at a time, without time limits. Waits, as long as it takes, until it is this one's turn. */
+async function step<T>(
+  database: Database,
+  { signal, waiting }: Migrating,
+  work: (tx: Transaction) => Promise<T>,
+): Promise<T> {
+  for (;;) {
+    signal?.throwIfAborted();
+    let why = "another process migrates", since_ms: number | null = null;
+    try {
+      const outcome = await database.transaction(async (tx) => {
+        await lift_time_limits(tx);
+        const [lock] = await tx.query<{ taken: boolean }>(
+          `select pg_try_advisory_xact_lock(${ADVISORY_LOCK}) as taken`,
+        );
+        return lock?.taken === true
+          ? { done: true as const, result: await work(tx) }
+          : { done: false as const, since_ms: await locked_since(tx) };
+      });
+      if (outcome.done) return outcome.result;
+      since_ms = outcome.since_ms;
+    } catch (error) {
+      if (sqlstate(error) !== LOCK_NOT_TO_BE_HAD) throw error;
+      why = "other transactions hold locks that the migration needs";
+    }
+    waiting?.(why, since_ms);
+    await wait(WAIT_MS, signal ?? NEVER);
+  }
+}
+
+/** Limits that suit a batch are too short for a migration, whoever set them: pool, role, database. The server's newest has more of them. */
+async function lift_time_limits(tx: Transaction): Promise<void> {
+  await tx.execute("set local statement_timeout = 0");
+  await tx.query(
+    `select set_config(name, case name when 'lock_timeout' then '${LOCK_TIMEOUT_MS}' else '0' end, true) from pg_settings
+      where name in ('lock_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')`,
+  );
+}
+
+/** Since when whoever migrates is at it with the step under way, milliseconds since the Unix epoch; null where that cannot be seen. */
+async function locked_since(tx: Transaction): Promise<number | null> {
+  const [holder] = await tx.query(
+    `select (extract(epoch from min(a.xact_start)) * 1000)::bigint as since_ms from pg_locks l join pg_stat_activity a using (pid)
+      where l.locktype = 'advisory' and l.granted and l.classid = 0 and l.objid = ${ADVISORY_LOCK}
+        and l.database = (select oid from pg_database where datname = current_database())`,
+  );
+  return holder?.since_ms == null ? null : Number(holder.since_ms);
+}
+
+/** Applies the first migration that is missing; null when none is. */
+async function apply_next(tx: Transaction, migrations: readonly Migration[]): Promise<Migration | null> {
+  const known_before = await read_applied(tx);
+  const newest = migrations.at(-1)?.version ?? 0;
+  for (const row of known_before ?? []) {
+    const known = migrations.find((migration) => migration.version === row.version);
+    if (known === undefined) {
+      throw new MigrationError(
+        `migrate: the database has migration ${row.version} (${row.name}), this program knows up to ${newest}; run a newer tacho`,
       );
     }
-    const applied = await tx.query<{ version: number; name: string; checksum: string }>(
-      "select version, name, checksum from schema_migrations order by version",
+    if (checksum(known) !== row.checksum) {
+      throw new MigrationError(
+        `migrate: migration ${row.version} (${row.name}) was applied with checksum ${
+          row.checksum.slice(0, 12)
+        }…, this program's is ${checksum(known).slice(0, 12)}…; an applied migration must not change`,
+      );
+    }
+  }
+  const next = migrations.find(({ version }) => !known_before?.some((row) => row.version === version));
+  if (next === undefined) return null;
+  try {
+    await make_room(tx, known_before !== null);
+    for (const statement of split_statements(next.sql)) await tx.query(statement);
+    await tx.query("insert into schema_migrations (version, name, checksum, filled) values ($1, $2, $3, $4)", [
+      next.version,
+      next.name,
+      checksum(next),
+      next.backfill === undefined,
+    ]);
+    // Programs that write for less are refused from here on, whatever the migration changed.
+    if (next.version >= NUMBERED_FROM) {
+      await tx.query("update log_head set schema_number = greatest(schema_number, $1)", [next.version]);
+    }
+  } catch (error) {
+    if (may_pass(error)) throw error;
+    throw new Error(`migrate: apply migration ${next.version} (${next.name})`, { cause: error });
+  }
+  return next;
+}
+
+/** The applied migrations in order; null before the first. */
+async function read_applied(
+  tx: Transaction,
+): Promise<{ version: number; name: string; checksum: string }[] | null> {
+  // Asked first: `if not exists` asks for the right to create even where there is nothing to create, and the program's role has none.
+  const [found] = await tx.query<{ exists: boolean }>("select to_regclass('schema_migrations') is not null as exists");
+  if (found?.exists !== true) return null;
+  return await tx.query("select version, name, checksum from schema_migrations order by version");
+}
+
+/** Makes the table of what is applied, and keeps appenders out: they lock the head first, so that nobody waits for the other. */
+async function make_room(tx: Transaction, exists: boolean): Promise<void> {
+  if (!exists) {
+    await tx.query(
+      `create table schema_migrations (
+        version integer not null,
+        name text not null,
+        checksum text not null,
+        applied_at timestamptz not null default now(),
+        constraint schema_migrations_pkey primary key (version)
+      )`,
     );
-    const newest = migrations.at(-1)?.version ?? 0;
-    for (const row of applied) {
-      const known = migrations.find((migration) => migration.version === row.version);
-      if (known === undefined) {
-        throw new MigrationError(
-          `migrate: the database has migration ${row.version} (${row.name}), this program knows up to ${newest}; run a newer tacho`,
-        );
-      }
-      if (checksum(known) !== row.checksum) {
-        throw new MigrationError(
-          `migrate: migration ${row.version} (${row.name}) was applied with checksum ${
-            row.checksum.slice(0, 12)
-          }…, this program's is ${checksum(known).slice(0, 12)}…; an applied migration must not change`,
-        );
-      }
-    }
-    const missing = migrations.filter((migration) => !applied.some((row) => row.version === migration.version));
-    for (const migration of missing) {
-      for (const statement of split_statements(migration.sql)) await tx.query(statement);
-      await tx.query("insert into schema_migrations (version, name, checksum) values ($1, $2, $3)", [
-        migration.version,
-        migration.name,
-        checksum(migration),
-      ]);
-    }
-    // Programs that write for less are refused from here on, whatever the migrations changed.
-    if (missing.length > 0 && newest >= NUMBERED_FROM) {
-      await tx.query("update log_head set schema_number = greatest(schema_number, $1)", [newest]);
-    }
-    return missing;
-  });
+  }
+  await tx.query(
+    `alter table schema_migrations add column if not exists filled boolean not null default true, add column if not exists checkpoint jsonb`,
+  );
+  const [head] = await tx.query<{ exists: boolean }>("select to_regclass('log_head') is not null as exists");
+  if (head?.exists === true) await tx.query("lock table log_head in exclusive mode");
+}
+
+/** The backfill to do next, and whether this program may do it; null when none is left. */
+async function unfilled(tx: Transaction): Promise<{ readonly name: BackfillName; readonly allowed: boolean } | null> {
+  // A database that has nothing to fill may be without the column.
+  const [row] = await tx.query<{ name: BackfillName; allowed: boolean; begun: boolean }>(
+    `select name, has_table_privilege('schema_migrations', 'update') as allowed, (select batch > 0 from log_head) as begun
+      from schema_migrations m where to_jsonb(m)->>'filled' = 'false' order by version limit 1`,
+  );
+  if (row === undefined || row.begun || !row.allowed) return row ?? null;
+  await tx.execute("update schema_migrations set filled = true");
+  return null;
 }
 
 /** Splits a script at semicolons that end a line, outside $$ bodies. Migrations are written so that this is enough. */

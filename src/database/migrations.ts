@@ -13,7 +13,13 @@ export interface Migration {
   readonly version: number;
   readonly name: string;
   readonly sql: string;
+  /** The checksum that it has in databases, where that is not the text's: it was first applied with another text to the same end. */
+  readonly checksum?: string;
+  /** Rows of tables that were there before have to be worked on, too: what `Backfill` of this name does after all migrations. */
+  readonly backfill?: BackfillName;
 }
+
+export type BackfillName = "sketches";
 
 /** All migrations, in order. They enter the program as text, so that a compiled binary carries them. */
 export const MIGRATIONS: readonly Migration[] = [
@@ -23,7 +29,13 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 4, name: "quarantine", sql: quarantine },
   { version: 5, name: "pickup_h3", sql: pickup_h3 },
   { version: 6, name: "batch_watermarks", sql: batch_watermarks },
-  { version: 7, name: "sketches", sql: sketches },
+  {
+    version: 7,
+    name: "sketches",
+    sql: sketches,
+    checksum: "a7ede181a9f0384f99e03dc7c35c683b6012994d941486a018ea9eec8fa2a225",
+    backfill: "sketches",
+  },
   { version: 8, name: "states_boards", sql: states_boards },
   { version: 9, name: "writers_schema", sql: writers_schema },
 ];

@@ -6,10 +6,10 @@
  */
 export * from "./database.ts";
 export * from "./errors.ts";
-export { migrate, MigrationError, outdated } from "./migrate.ts";
-export { SCHEMA_NUMBER } from "./migrations.ts";
+export { type Backfill, fill, migrate, type Migrating, MigrationError, outdated } from "./migrate.ts";
+export { type BackfillName, SCHEMA_NUMBER } from "./migrations.ts";
 export { DataDirectoryInUse } from "./pglite_database.ts";
-export { patiently, type Snapshot, snapshot } from "./snapshot.ts";
+export { patiently, reading_in, type Snapshot, snapshot } from "./snapshot.ts";
 export * from "./text_format.ts";
 import type { Database } from "./database.ts";
 import { open_server } from "./pg_database.ts";

@@ -1,4 +1,4 @@
-import type { Database, Queryable, Row, Statement, Value } from "./database.ts";
+import type { Database, Queryable, Row, Statement, Transaction, Value } from "./database.ts";
 
 /** Reads that all see one moment of the database. Nothing can be written through it. */
 export interface Snapshot extends Queryable {
@@ -33,6 +33,11 @@ export function patiently<T>(database: Database, work: (tx: Queryable) => Promis
     await tx.execute("set local statement_timeout = 0");
     return await work(tx);
   });
+}
+
+/** Reads of a transaction in which nothing else is done until they are through. It sees its own writes, as always. */
+export function reading_in(tx: Transaction): Snapshot {
+  return new OneByOne(tx);
 }
 
 /** A connection does one thing after the other; a page that is asked for ahead must not get in the way of what follows. */

@@ -56,6 +56,14 @@ export interface Deployment {
   readonly h3_resolution: number | null;
 }
 
+/** What the cells of this database are made by; null before its first start. */
+export async function read_deployment(database: Queryable): Promise<Deployment | null> {
+  const [found] = await database.query<Pick<Deployment, keyof Deployment>>(
+    "select time_zone, currency, h3_resolution from log_head where time_zone is not null",
+  );
+  return found ?? null;
+}
+
 /** The resolution of a database whose first configuration names none. */
 export const DEFAULT_H3_RESOLUTION = 8;
 
@@ -74,10 +82,8 @@ export async function settle_deployment(
     "update log_head set time_zone = $1, currency = $2, h3_resolution = $3 where time_zone is null and currency is null",
     [time_zone, currency, named === "off" ? null : named ?? DEFAULT_H3_RESOLUTION],
   );
-  const [found] = await database.query<Pick<Deployment, keyof Deployment>>(
-    "select time_zone, currency, h3_resolution from log_head",
-  );
-  if (found === undefined) throw new Error("settle deployment: log_head has no row; run `tacho migrate`");
+  const found = await read_deployment(database);
+  if (found === null) throw new Error("settle deployment: log_head has no row; run `tacho migrate`");
   const settled = found.h3_resolution ?? "off";
   if (found.time_zone !== time_zone || found.currency !== currency || (named ?? settled) !== settled) {
     throw new DeploymentMismatch(

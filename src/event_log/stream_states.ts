@@ -3,6 +3,7 @@ import {
   copy_text,
   plain_array,
   type Queryable,
+  type Snapshot,
   type Statement,
   text_array,
   type Transaction,
@@ -90,6 +91,7 @@ export class StreamStates<State> {
   readonly #select: Statement;
   readonly #update: Statement;
   readonly #columns: readonly string[];
+  readonly #select_all: string;
 
   constructor(domain: StateTable<State>) {
     this.#domain = domain;
@@ -103,13 +105,13 @@ export class StreamStates<State> {
       "positions",
       "event_hashes",
     ];
-    const select_all = `select ${stream_column} as stream_id, revision, ${select_list(columns)},
+    this.#select_all = `select ${stream_column} as stream_id, revision, ${select_list(columns)},
         (extract(epoch from last_occurred_at) * 1000000)::bigint as last_us, last_event_id,
         positions::text[] as positions, event_hashes::text[] as hashes
         from ${states}`;
     this.#select = {
       name: `load_${states}`,
-      text: `${select_all} where ${stream_column} = any($1::text[])`,
+      text: `${this.#select_all} where ${stream_column} = any($1::text[])`,
     };
     const types = [
       "text",
@@ -140,6 +142,17 @@ export class StreamStates<State> {
   /** The rows of streams by id; of one that does not exist there is none. */
   async rows(database: Queryable, ids: readonly string[]): Promise<StreamRow<State>[]> {
     return (await database.query(this.#select, [text_array(ids)])).map((row) => this.#read(row));
+  }
+
+  /** The streams whose `column` is from one time on and before another, in pages. */
+  async *dated(
+    reading: Snapshot,
+    column: string,
+    { from, before }: { readonly from: string; readonly before: string },
+    rows: number,
+  ): AsyncGenerator<StreamRow<State>[]> {
+    const select = `${this.#select_all} where ${column} >= $1::timestamptz and ${column} < $2::timestamptz`;
+    for await (const page of reading.pages(select, [from, before], rows)) yield page.map((row) => this.#read(row));
   }
 
   #read(row: Record<string, unknown>): StreamRow<State> {

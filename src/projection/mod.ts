@@ -3,5 +3,6 @@
  * `verify` recomputes the log and what was folded from it; `stream_history` what each event of one stream changed.
  */
 export { type EncodedReadModels, ReadModels } from "./read_models.ts";
+export * from "./rebuild_sketches.ts";
 export * from "./stream_history.ts";
 export { type Audit, BeyondTheLog, type Scope, type Verified, verify, type Watch } from "./verify.ts";

@@ -23,7 +23,7 @@ export class ReadModels {
 
   /** Writes out what a batch changed, all but what only the transaction knows. */
   encode(changes: CellChanges): EncodedReadModels {
-    return { cells: this.#cells.encode(changes), sketches: this.#sketches?.encode(changes.sketches) ?? null };
+    return { cells: this.#cells.encode(changes), sketches: this.#sketches?.encode(changes.sketches.levels()) ?? null };
   }
 
   /**

@@ -1,5 +1,5 @@
 import { plain_array, type Statement, text_array, type Transaction, type Value } from "../database/mod.ts";
-import { type ChangedSketch, filled_bins, type SketchChanges } from "../kpi/mod.ts";
+import { type ChangedSketch, filled_bins, type SketchLevel } from "../kpi/mod.ts";
 import { AT } from "./bucket_time.ts";
 
 /** What a batch changed in the sketches, written out as far as it goes before what the table holds is known. */
@@ -39,9 +39,9 @@ export class SketchesTable {
     };
   }
 
-  /** Writes out what a batch changed. */
-  encode(changes: SketchChanges): EncodedSketches {
-    const changed = [...changes.levels()].flatMap((level) => [...level.changed]);
+  /** Writes out what changed. */
+  encode(levels: Iterable<SketchLevel>): EncodedSketches {
+    const changed = [...levels].flatMap((level) => [...level.changed]);
     return {
       changed,
       names: [

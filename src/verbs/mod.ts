@@ -4,7 +4,7 @@
 export { accept_gap_verb } from "./accept_gap.ts";
 export { dev_verb } from "./dev.ts";
 export { mapping_check_verb, mapping_list_verb, mapping_show_verb } from "./mapping.ts";
-export { migrate_verb } from "./migrate.ts";
+export { migrate_verb, rebuild_sketches_verb } from "./migrate.ts";
 export { produce_verb } from "./produce.ts";
 export { quarantine_list_verb, quarantine_show_verb } from "./quarantine.ts";
 export { quarantine_discard_verb, quarantine_retry_verb } from "./quarantine_settle.ts";

@@ -1,6 +1,6 @@
-import { type Database, is_outage, migrate, open_database } from "../database/mod.ts";
+import { type Backfill, type Database, may_pass, migrate, type Migrating, open_database } from "../database/mod.ts";
 import { type TripDomain, trips_domain } from "../domains/trips/mod.ts";
-import { read_cursors, settle_deployment } from "../event_log/mod.ts";
+import { read_cursors, read_deployment, settle_deployment } from "../event_log/mod.ts";
 import {
   type KafkaConnectionOptions,
   KafkaSource,
@@ -20,7 +20,9 @@ import {
   type TopicMappings,
 } from "../ingest/mod.ts";
 import { type Days, days_in } from "../kpi/mod.ts";
+import { sketches_backfill } from "../projection/mod.ts";
 import { backoff_ms, type Config, system_clock, unless_aborted, wait } from "../runtime/mod.ts";
+import { ProgressLine } from "./progress_line.ts";
 import { is_refused, type Shell, VERSION } from "./shell.ts";
 
 /** The opened parts of the program that every verb with a database shares. */
@@ -28,6 +30,61 @@ export interface Opened {
   readonly database: Database;
   readonly domain: TripDomain;
   readonly days: Days;
+}
+
+/** Fills in the sketches of a database of trips. */
+export const trip_sketches: Backfill = sketches_backfill(async (tx) => {
+  const deployment = await read_deployment(tx);
+  return deployment === null ? null : { domain: trips_domain(deployment), days: days_in(deployment.time_zone) };
+});
+
+/**
+ * Lends how the program migrates: what it does is said in the log, how far it came in long work by a line of progress on stderr.
+ * @param work the line ends with it
+ */
+export async function with_migrating<T>(
+  { logger, signal }: Shell,
+  work: (migrating: Migrating) => Promise<T>,
+): Promise<T> {
+  let line: ProgressLine | null = null;
+  const waited = new Set<string>();
+  try {
+    return await work({
+      signal,
+      backfills: { sketches: trip_sketches },
+      applied: ({ version, name }) => logger.log("info", "migrated", { version, name }),
+      waiting: (why, since_ms) => {
+        if (waited.has(why)) return;
+        waited.add(why);
+        logger.log("info", `${why}; waiting`, { since: new Date(since_ms ?? system_clock.now_ms()).toISOString() });
+      },
+      filling: (name, left) => {
+        line?.end();
+        const begun = line = new ProgressLine(`fill in ${name}, trips`, left, system_clock.now_ms);
+        return (items) => begun.add(items);
+      },
+    });
+  } finally {
+    (line as ProgressLine | null)?.end();
+  }
+}
+
+/**
+ * Does work on the database that may be done again. Waits for a server that is away, as long as it takes; what would fail again is an error
+ * at once: a server that refuses us (password, unknown database), a missing right, a migration that cannot be applied.
+ */
+export async function with_patience<T>({ logger, signal }: Shell, work: () => Promise<T>): Promise<T> {
+  const since = new Date(system_clock.now_ms()).toISOString();
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!may_pass(error) || is_refused(error)) throw error;
+      const ms = backoff_ms(attempt, Math.random());
+      logger.log("warn", "the database does not answer; waiting", { since, reason: error, attempt, next_try_ms: ms });
+      await wait(ms, signal);
+    }
+  }
 }
 
 /**
@@ -70,31 +127,20 @@ export async function open_beside(
   );
 }
 
-/**
- * Opens and migrates the database, and settles what its cells are made by. Waits for a server that is away, as long as it takes; one
- * that refuses us (password, unknown database) or is not what it must be is an error at once.
- */
+/** Opens and migrates the database, patiently, and settles what its cells are made by. */
 export function open_log(shell: Shell): Promise<Opened> {
-  const { config, logger, signal } = shell;
+  const { config, logger } = shell;
   return open_with(shell, async (database) => {
-    const since = new Date(system_clock.now_ms()).toISOString();
-    for (let attempt = 1;; attempt++) {
-      try {
-        for (const { version, name } of await migrate(database)) logger.log("info", "migrated", { version, name });
-        const { h3_resolution } = await settle_deployment(database, config);
-        if (h3_resolution === null && config.h3_resolution === null) {
-          const why = "this database was begun without H3 cells; a new one has them";
-          logger.log("info", "pickups are not counted by H3 cell", { why, silenced_by: "TACHO_H3_RESOLUTION=off" });
-        }
-        const domain = trips_domain({ currency: config.currency, h3_resolution });
-        return { database, domain, days: days_in(config.time_zone) };
-      } catch (error) {
-        if (!is_outage(error) || is_refused(error)) throw error;
-        const ms = backoff_ms(attempt, Math.random());
-        logger.log("warn", "the database does not answer; waiting", { since, reason: error, attempt, next_try_ms: ms });
-        await wait(ms, signal);
-      }
+    const { h3_resolution } = await with_patience(shell, async () => {
+      await with_migrating(shell, (migrating) => migrate(database, undefined, migrating));
+      return await settle_deployment(database, config);
+    });
+    if (h3_resolution === null && config.h3_resolution === null) {
+      const why = "this database was begun without H3 cells; a new one has them";
+      logger.log("info", "pickups are not counted by H3 cell", { why, silenced_by: "TACHO_H3_RESOLUTION=off" });
     }
+    const domain = trips_domain({ currency: config.currency, h3_resolution });
+    return { database, domain, days: days_in(config.time_zone) };
   });
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type Database, migrate, open_database, sqlstate } from "../../src/database/mod.ts";
 import { discard_held, settle_deployment } from "../../src/event_log/mod.ts";
+import { sketches_backfill } from "../../src/projection/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { make_retry } from "../support/held_messages.ts";
 import { start_ingest } from "../support/ingest_harness.ts";
@@ -210,7 +211,7 @@ tacho_test({
       await owner.script(
         "drop table trip_sketches; drop function sketch_bin; delete from schema_migrations where name = 'sketches'",
       );
-      await migrate(owner);
+      await migrate(owner, undefined, { backfills: { sketches: sketches_backfill(() => Promise.resolve(null)) } });
       const database = await open_database({ url, data_dir: null, connections: 1 });
       try {
         await fed(database);

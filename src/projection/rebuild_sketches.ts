@@ -1,0 +1,176 @@
+import { type Backfill, plain_array, reading_in, text_array, type Transaction } from "../database/mod.ts";
+import type { Domain } from "../domains/mod.ts";
+import { StreamStates } from "../event_log/mod.ts";
+import { bucket_end, bucket_start, type Days, format_time, type Grain, SketchChanges } from "../kpi/mod.ts";
+import { AT } from "./bucket_time.ts";
+import { SketchesTable } from "./sketches_table.ts";
+
+/** Streams of one piece, about: a second or so under the head's lock. */
+const PIECE_STREAMS = 20_000;
+const PAGE_STREAMS = 2_000;
+
+/** What the sketches of a domain are and where they come from. */
+interface Sketched {
+  readonly table: string;
+  readonly states: string;
+  /** The column that dates the values. */
+  readonly at_column: string;
+  readonly dimensions: readonly string[];
+  readonly finest: Grain;
+  /** Grains made of the finest, each with the dimensions that keep it. */
+  readonly coarser: ReadonlyMap<Grain, readonly string[]>;
+}
+
+/** A stretch of event time, microseconds; null: without a beginning, without an end. */
+interface Stretch {
+  readonly from_us: number | null;
+  readonly before_us: number | null;
+}
+
+/**
+ * Makes the sketches of a domain what its streams say, whatever they were: streams may have been written by a version that kept none. In
+ * pieces of event time, each exact when it is through; others may append between any two of them.
+ *
+ * A piece replaces the sketches of the finest grain in a stretch, and those coarser ones that end with it, which are made of the finest. Its
+ * checkpoint is how far the finest go: `{"before_us": …}`.
+ * @param find gives the domain and its days; null where nothing was ever appended. Called in each piece's transaction
+ */
+export function sketches_backfill<Payload, State>(
+  find: (tx: Transaction) => Promise<{ readonly domain: Domain<Payload, State>; readonly days: Days } | null>,
+  piece_streams = PIECE_STREAMS,
+): Backfill {
+  return {
+    async left(tx, checkpoint) {
+      const found = await find(tx);
+      if (found === null) return 0;
+      const { states, at_column } = sketched(found.domain);
+      const { from } = in_sql({ from_us: reached(checkpoint), before_us: null });
+      const [row] = await tx.query(
+        `select count(*) as streams from ${states} where ${at_column} >= $1::timestamptz`,
+        [from],
+      );
+      return Number(row?.streams);
+    },
+    async piece(tx, checkpoint) {
+      const found = await find(tx);
+      if (found === null) return { checkpoint: null, items: 0 };
+      const { domain, days } = found;
+      const made = sketched(domain);
+      const from_us = reached(checkpoint);
+      const before_us = await end_of_piece(tx, made, days, from_us, piece_streams);
+
+      const changes = new SketchChanges(domain, days);
+      let items = 0;
+      const stretch = in_sql({ from_us, before_us });
+      for await (const page of new StreamStates(domain).dated(reading_in(tx), made.at_column, stretch, PAGE_STREAMS)) {
+        for (const { stream } of page) changes.replace(null, domain.contribution(stream.state), 0);
+        items += page.length;
+      }
+      await forget(tx, made, made.finest, made.dimensions, { from_us, before_us });
+      const rows = new SketchesTable(made.table);
+      await rows.write(tx, rows.encode([...changes.levels()].filter(({ grain }) => grain === made.finest)));
+
+      const start = (grain: Grain, us: number | null) => us === null ? null : bucket_start(grain, us, days);
+      for (const [grain, dimensions] of made.coarser) {
+        const ended = { from_us: start(grain, from_us), before_us: start(grain, before_us) };
+        await forget(tx, made, grain, dimensions, ended);
+        await roll_up(tx, made, grain, dimensions, days, ended);
+      }
+      return { checkpoint: before_us === null ? null : { before_us }, items };
+    },
+  };
+}
+
+function sketched(
+  { tables: { sketches: table, states }, dimensions, extremes }: Pick<Domain, "tables" | "dimensions" | "extremes">,
+): Sketched {
+  const kept = dimensions.filter(({ sketches = [] }) => sketches.length > 0);
+  const finest = kept[0]?.sketches?.[0];
+  if (
+    table === null || extremes === null || finest === undefined || kept.some(({ sketches }) => sketches![0] !== finest)
+  ) {
+    throw new Error(
+      `rebuild sketches of ${states}: expected a domain that dates its values and keeps sketches of one finest grain`,
+    );
+  }
+  const coarser = new Map<Grain, string[]>();
+  for (const { name, sketches } of kept) {
+    for (const grain of sketches!.slice(1)) coarser.set(grain, [...coarser.get(grain) ?? [], name]);
+  }
+  return { table, states, at_column: extremes.at_column, dimensions: kept.map(({ name }) => name), finest, coarser };
+}
+
+/** How far the finest sketches go by a checkpoint, microseconds; null: none are made yet. */
+const reached = (checkpoint: unknown): number | null =>
+  checkpoint === null ? null : (checkpoint as { readonly before_us: number }).before_us;
+
+const in_sql = ({ from_us, before_us }: Stretch): { readonly from: string; readonly before: string } => ({
+  from: from_us === null ? "-infinity" : format_time(from_us),
+  before: before_us === null ? "infinity" : format_time(before_us),
+});
+
+/** The end of the finest bucket that holds the last of so many streams; null where no more than those are left. */
+async function end_of_piece(
+  tx: Transaction,
+  { states, at_column, finest }: Sketched,
+  days: Days,
+  from_us: number | null,
+  streams: number,
+): Promise<number | null> {
+  const [row] = await tx.query(
+    `select count(*) as streams, (extract(epoch from max(at)) * 1000000)::bigint as last_us from (
+      select ${at_column} as at from ${states} where ${at_column} >= $1::timestamptz order by ${at_column} limit $2) as next`,
+    [in_sql({ from_us, before_us: null }).from, streams],
+  );
+  return Number(row?.streams) < streams ? null : bucket_end(finest, Number(row?.last_us), days);
+}
+
+/** Removes the sketches of a grain in a stretch. */
+async function forget(
+  tx: Transaction,
+  { table }: Sketched,
+  grain: Grain,
+  dimensions: readonly string[],
+  stretch: Stretch,
+): Promise<void> {
+  const { from, before } = in_sql(stretch);
+  await tx.execute(
+    `delete from ${table} where grain = $1 and dimension = any($2::text[]) and bucket >= $3::timestamptz and bucket < $4::timestamptz`,
+    [grain, text_array(dimensions), from, before],
+  );
+}
+
+/** Makes the sketches of a coarser grain in a stretch, whose ends are those of buckets, from the finest ones. */
+async function roll_up(
+  tx: Transaction,
+  { table, finest }: Sketched,
+  grain: Grain,
+  dimensions: readonly string[],
+  days: Days,
+  stretch: Stretch,
+): Promise<void> {
+  const { from, before } = in_sql(stretch);
+  const fine = (await tx.query(
+    `select distinct extract(epoch from bucket)::bigint as at_s from ${table}
+      where grain = $1 and dimension = any($2::text[]) and bucket >= $3::timestamptz and bucket < $4::timestamptz`,
+    [finest, text_array(dimensions), from, before],
+  )).map(({ at_s }) => Number(at_s));
+  if (fine.length === 0) return;
+  await tx.execute(
+    `insert into ${table} (grain, bucket, dimension, key, sketch, bins, counts)
+      select $1, bucket, dimension, key, sketch, array_agg(bin order by bin), array_agg(count order by bin) from (
+        select ${AT("u.bucket_s")} as bucket, s.dimension, s.key, s.sketch, b.bin, sum(b.count)::integer as count
+        from unnest($2::bigint[], $3::bigint[]) as u(fine_s, bucket_s)
+        join ${table} s on s.grain = $4 and s.dimension = any($5::text[]) and s.bucket = ${AT("u.fine_s")}
+        cross join lateral unnest(s.bins, s.counts) as b(bin, count)
+        group by 1, 2, 3, 4, 5
+      ) merged group by bucket, dimension, key, sketch`,
+    [
+      grain,
+      plain_array(fine),
+      plain_array(fine.map((at_s) => bucket_start(grain, at_s * 1e6, days) / 1e6)),
+      finest,
+      text_array(dimensions),
+    ],
+  );
+}
