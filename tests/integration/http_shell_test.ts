@@ -103,6 +103,31 @@ database_test(
     const cookie = opened.headers.get("set-cookie") ?? "";
     assert.match(cookie, /^tacho_session=\d+\.[\w-]{43}; Path=\/; Max-Age=2592000; HttpOnly; SameSite=Strict$/);
     assert(!cookie.includes(TOKEN));
+    for (
+      const [url, forwarded, secure] of [
+        ["https://tacho.example", null, true],
+        ["http://tacho.example", "https", true],
+        ["http://tacho.example", "http", false],
+        ["http://tacho.example", "", false],
+      ] as const
+    ) {
+      const headers = {
+        "content-type": "application/json",
+        ...(forwarded === null ? {} : { "x-forwarded-proto": forwarded }),
+      };
+      const body = JSON.stringify({ token: TOKEN });
+      const answer = await handler(new Request(`${url}/api/v1/session`, { method: "POST", body, headers }), {
+        address: "::1",
+      });
+      const attributes = answer.headers.get("set-cookie")?.split("; ") ?? [];
+      assert.equal(attributes.includes("Secure"), secure, `${url} ${forwarded}`);
+      assert.deepEqual(attributes.filter((each) => each !== "Secure").slice(1), [
+        "Path=/",
+        "Max-Age=2592000",
+        "HttpOnly",
+        "SameSite=Strict",
+      ]);
+    }
     const by_form = await post(new URLSearchParams({ token: TOKEN }).toString(), "application/x-www-form-urlencoded");
     assert.equal(by_form.status, 204);
     const session = cookie.split(";")[0] ?? "";

@@ -404,6 +404,28 @@ Deno.test("a bucket that lay ahead of the clock reaches who was away when it cam
   assert.deepEqual(viewer.model.series(), [[START_MS / 1000 + 300, { trips: 5 }]]);
 });
 
+Deno.test("who resumes has what it never saw, also where the machine that recorded it is more than a minute ahead", async () => {
+  for (const [ahead_s, resent] of [[0, [-1, 0, 1]], [59, [0, 1]], [90, [1]], [119, [1]]] as const) {
+    const world = new World();
+    const broadcast = new Broadcast(BOARD, SETTINGS);
+    const viewer = new Viewer(65_536);
+    world.now_ms = START_MS + 59_000;
+    // A bucket lies ahead of what the viewer is shown: it ends with the minute that is under way here.
+    for (const minute of [-2, -1, 0, 1]) world.change(START_MS / 1000 + minute * 60, 5, `${minute}`);
+    world.recorded.set(world.position, world.now_ms + ahead_s * 1_000);
+    broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, world.now_ms);
+    await viewer.drain();
+    assert.deepEqual(viewer.model.series().map(([t]) => (t - START_MS / 1000) / 60), [-2, -1, 0]);
+    await viewer.reconnect();
+    world.now_ms += 120_000;
+    broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, world.now_ms);
+    await viewer.drain();
+    const kpi = viewer.frames.find(({ event }) => event === "kpi");
+    assert.deepEqual(kpi?.data.series.t.map((t: number) => (t - START_MS / 1000) / 60), resent, `${ahead_s} s ahead`);
+    assert.equal(viewer.model.series().length, 4);
+  }
+});
+
 Deno.test("a clock that is set back brings the buckets back that had left the window", async () => {
   const world = new World();
   const broadcast = new Broadcast(BOARD, SETTINGS);
