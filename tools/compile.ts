@@ -4,7 +4,7 @@
  * with one line that says so, and exit code 1.
  */
 
-const PERMISSIONS = ["--allow-net", "--allow-env", "--allow-read", "--allow-write=.tacho"];
+const PERMISSIONS = ["--allow-net", "--allow-env", "--allow-sys=statfs", "--allow-read", "--allow-write=.tacho"];
 const YOUNG_SPACE = "--v8-flags=--min-semi-space-size=64,--max-semi-space-size=128";
 const BESIDE = ["dist/pglite.data", "dist/pglite.wasm", "dist/initdb.wasm"];
 /** The bundle needs nothing more: without these flags the whole of node_modules would go into the binary. */

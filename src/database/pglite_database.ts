@@ -1,3 +1,4 @@
+import { statfsSync } from "node:fs";
 import { PGlite, type Transaction as PGliteTransaction } from "@electric-sql/pglite";
 import type { Database, Queryable, Row, Statement, Value } from "./database.ts";
 import { DatabaseUnreachable } from "./errors.ts";
@@ -25,13 +26,45 @@ function give_way_every(turn_ms: number): GiveWay {
   };
 }
 
-const queryable = (target: PGlite | PGliteTransaction, give_way: GiveWay): Queryable => ({
+const MB = 1 << 20;
+/** PostgreSQL's log grows by 16 MB at once, and where there is no room for that PGlite goes round in circles for ever: this is three times as much and what tables grow by. */
+const LEAST_FREE = 64 * MB;
+/** What a byte that is copied into a table costs at most on disk, with its share of log, indexes and read models. */
+const COPIED = 8;
+const WRITES =
+  /\b(?:insert|update|delete|truncate|create|alter|drop|copy|do|call|refresh|vacuum|ensure_events_partition)\b/i;
+
+/** Throws where the disk has too little left for what is about to be written, so many bytes beside the usual. */
+type RequireRoom = (bytes: number) => void;
+
+/**
+ * Watches the disk of a directory. That it is full is an outage: whoever has work waits, and goes on when there is room again.
+ * Without Deno's permission (`--allow-sys=statfs`) it cannot be watched.
+ */
+function room_on_disk_of(directory: string): RequireRoom {
+  const { state } = Deno.permissions.querySync({ name: "sys", kind: "statfs" });
+  if (state !== "granted") return () => {};
+  return (bytes) => {
+    const { bavail, bsize } = statfsSync(directory);
+    const free = bavail * bsize, least = LEAST_FREE + bytes;
+    if (free >= least) return;
+    const told = (size: number) => `${Math.floor(size / MB)} MB`;
+    const why = `the disk of ${JSON.stringify(directory)} has ${told(free)} left, at least ${
+      told(least)
+    } are needed: free some`;
+    throw new DatabaseUnreachable("write to the embedded database", new Error(why));
+  };
+}
+
+const queryable = (target: PGlite | PGliteTransaction, give_way: GiveWay, require_room: RequireRoom): Queryable => ({
   async query<R extends Row>(statement: string | Statement, values: readonly Value[] = []): Promise<R[]> {
     await give_way();
+    if (WRITES.test(text_of(statement))) require_room(0);
     return (await target.query<R>(text_of(statement), [...values], { parsers: PARSERS })).rows;
   },
   async execute(statement, values = []) {
     await give_way();
+    if (WRITES.test(text_of(statement))) require_room(0);
     return (await target.query(text_of(statement), [...values], { parsers: PARSERS })).affectedRows ?? 0;
   },
 });
@@ -65,16 +98,19 @@ function lacks_files(error: unknown): boolean {
 
 /**
  * Opens the embedded database, in a directory of its own or, with null, in memory.
- * Throws DataDirectoryInUse when another process has it open.
+ * Throws DataDirectoryInUse when another process has it open, DatabaseUnreachable when its disk is full.
  */
 export async function open_embedded(directory: string | null): Promise<Database> {
   const lock = directory === null ? null : await lock_directory(directory);
+  const require_room = directory === null ? () => {} : room_on_disk_of(directory);
   let db: PGlite;
   try {
+    require_room(0);
     db = await (directory === null ? PGlite.create() : PGlite.create(`${directory}/postgres`));
     await db.exec("set timezone = 'UTC'");
   } catch (error) {
     lock?.close();
+    if (error instanceof DatabaseUnreachable) throw error;
     if (lacks_files(error)) {
       throw new Error(
         "open embedded database: pglite.data is not beside the program; keep all files of `deno task bundle` together, or set DATABASE_URL",
@@ -91,18 +127,20 @@ export async function open_embedded(directory: string | null): Promise<Database>
   };
   return {
     kind: "embedded",
-    ...queryable(db, give_way),
+    ...queryable(db, give_way, require_room),
     async script(text) {
       await give_way();
+      require_room(0);
       await db.exec(text);
     },
     async transaction(work) {
       await give_way();
       return await db.transaction((tx) =>
         work({
-          ...queryable(tx, turn),
+          ...queryable(tx, turn, require_room),
           async copy(table, columns, text) {
             await turn();
+            require_room(COPIED * text.length);
             const blob = new Blob([text]);
             const result = await tx.query(`copy ${table} (${columns.join(", ")}) from '/dev/blob'`, [], { blob });
             return result.affectedRows ?? 0;

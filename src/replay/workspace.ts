@@ -100,6 +100,10 @@ export class Workspace {
     Deno.renameSync(`${path}.new`, path);
   }
 
+  async remove_runs(): Promise<void> {
+    await remove(this.runs);
+  }
+
   /** Removes the runs and lets go; the state stays for the next process, unless the replay is through. */
   async close(through: boolean): Promise<void> {
     await remove(through ? this.#folder : this.runs);

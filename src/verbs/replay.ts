@@ -71,6 +71,8 @@ export async function replay_verb(shell: Shell, paths: readonly string[], option
       await into(shell, paths, journal, (sink) => send_replay(shell, sort, options, journal, equals, sink));
       through = true;
     } finally {
+      // On a full disk there is room for how far it came only after the runs are gone.
+      if (!through) await workspace.remove_runs();
       journal.save();
       const { sent } = journal;
       const equal_rows = numbered.size > 0 ? journal.equal_rows : null;

@@ -107,11 +107,19 @@ export const is_refused = (error: unknown): boolean =>
   error instanceof DatabaseUnsuitable ||
   (error instanceof DatabaseUnreachable ? NO_HANDSHAKE.test(error.message) : REFUSED.test(sqlstate(error) ?? ""));
 
-/** What to do where Deno's own words ("run again with the --allow-write flag") lead nowhere: a task's flags are not the caller's. */
-const hint = (error: unknown): string =>
-  error instanceof Deno.errors.NotCapable
-    ? "\n  the tasks of deno.json let the program write in .tacho/ only; for another TACHO_DATA_DIR run main.ts with your own --allow-read and --allow-write"
-    : "";
+/** What to do where the system's own words lead nowhere. */
+function hint(error: unknown): string {
+  // "Run again with the --allow-write flag": a task's flags are not the caller's.
+  if (error instanceof Deno.errors.NotCapable) {
+    return "\n  the tasks of deno.json let the program write in .tacho/ only; for another TACHO_DATA_DIR run main.ts with your own --allow-read and --allow-write";
+  }
+  for (let each: unknown = error; each instanceof Error; each = each.cause) {
+    if ("code" in each && (each.code === "ENOSPC" || each.code === "EDQUOT")) {
+      return "\n  a disk is full, most likely that of TACHO_DATA_DIR: free some, and run the command again";
+    }
+  }
+  return "";
+}
 
 /** An error and its causes, one after the other; lines after the first are indented, so that none of them passes for one of the log's. */
 function told(error: unknown): string {
@@ -121,7 +129,9 @@ function told(error: unknown): string {
     each !== undefined && parts.length < 5;
     each = each instanceof Error ? each.cause : undefined
   ) {
-    parts.push(each instanceof Error ? each.message || each.name : String(each));
+    const text = each instanceof Error ? each.message || each.name : String(each);
+    // Some say what their cause said.
+    if (!parts.at(-1)?.endsWith(text)) parts.push(text);
   }
   return parts.join("\nbecause: ").split("\n").map(printable).map((line, i) =>
     i === 0 || line.startsWith("  ") ? line : `  ${line}`
