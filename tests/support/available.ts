@@ -54,15 +54,16 @@ export function tacho_test({ name, needs: needed = [], unless = null, limit_ms =
     return;
   }
   const reason = absences.length > 0 ? absences.join("; ") : unless;
-  if (reason === null) Deno.test(name, (context) => within(limit_ms, name, fn(context)));
+  if (reason === null) Deno.test({ name, fn: (context) => limited(limit_ms, name, () => fn(context)) });
   else Deno.test({ name: `${name}${SKIPPED}${reason}`, ignore: true, fn });
 }
 
-async function within(limit_ms: number, name: string, work: void | Promise<void>): Promise<void> {
+/** Runs a test; it fails when it takes longer. */
+export async function limited(limit_ms: number, name: string, test: () => void | Promise<void>): Promise<void> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => late.reject(new Error(`run "${name}": not done within ${limit_ms} ms`)), limit_ms);
   try {
-    await Promise.race([work, late.promise]);
+    await Promise.race([test(), late.promise]);
   } finally {
     clearTimeout(timer);
   }

@@ -29,13 +29,16 @@ export function plan_stages(root: string, files: readonly string[], folder: stri
   const own = [`--allow-write=${folder},${root}/tests/output`, "--allow-net=127.0.0.1,localhost"];
   const path = (Deno.env.get("PATH") ?? "").split(":").filter((entry) => entry.startsWith("/"));
   const programs = ["sh", Deno.execPath(), find_chromium()].filter((program) => program !== null);
+  const preload = `--preload=${root}/tests/support/preload.ts`;
   const unit_flags = [
+    preload,
     "--parallel",
     `--allow-read=${read.join(",")}`,
     ...own,
     `--allow-env=${UNIT_VARIABLES.join(",")}`,
   ];
   const serial_flags = [
+    preload,
     `--allow-read=${
       [...read, kafka_jars_folder(), ...path, "/usr/lib/postgresql", "/usr/sbin", "/etc/os-release"].join(",")
     }`,

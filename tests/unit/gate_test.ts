@@ -31,6 +31,27 @@ Deno.test("a gate lets so much work in at a time; who waits comes in, in order, 
   assert.equal(await enter("after", { work: () => Promise.resolve("done"), end: () => {} }), "done");
 });
 
+Deno.test("no more than so many are inside, at whatever moment of a place being handed over others come", async () => {
+  const gate = new Gate({ most: 2, waiting: 100, wait_ms: 60_000 });
+  let inside = 0, most = 0;
+  const counted = async (work: () => Promise<unknown>) => {
+    most = Math.max(most, ++inside);
+    await work();
+    inside--;
+  };
+  const [first, second, third] = [held(), held(), held()];
+  const entered = [first, second, third].map(({ work }) => gate.run(() => counted(work)));
+  second.end();
+  third.end();
+  for (let moment = 0; moment < 30; moment++) {
+    await Promise.resolve();
+    entered.push(gate.run(() => counted(() => Promise.resolve())));
+  }
+  first.end();
+  await Promise.all(entered);
+  assert.deepEqual([most, inside, entered.length], [2, 0, 33]);
+});
+
 Deno.test("who waits too long for a gate is turned away, and work that fails leaves its place", async () => {
   const gate = new Gate({ most: 1, waiting: 5, wait_ms: 10 });
   const inside = held();
