@@ -3,8 +3,8 @@ import type { SchemaElement } from "hyparquet";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { type Database, open_database } from "../../src/database/mod.ts";
 import { tacho_test } from "../support/available.ts";
+import { link_checkout } from "../support/checkout.ts";
 import { make_deployment } from "../support/deployment.ts";
-import { GuardedFolder } from "../support/guarded_folder.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { read_topic } from "../support/read_topic.ts";
 import { run_tacho, run_verb, TachoProgram } from "../support/tacho_program.ts";
@@ -12,7 +12,6 @@ import { until } from "../support/until.ts";
 
 /** `tacho replay` as a process: stopped, killed and resumed; order across files; files of Parquet with a lookup. */
 
-const DATA_DIR = ".tacho";
 const END_HEADER =
   "dropoff_datetime,rate_code,passenger_count,trip_distance,fare_amount,tip_amount,payment_type,trip_type,trip_id";
 
@@ -37,15 +36,14 @@ const books = (database: Database) =>
       coalesce(sum(quarantined), 0) as quarantined, (select count(*) from trips) as trips from batches`,
   );
 
-/** The replays of a data directory: their folders, without what lies in them. */
-const replays = (): string[] =>
-  [...Deno.readDirSync(DATA_DIR)].map(({ name }) => name).filter((name) => name.startsWith("replay-"));
+/** What replays left in the data directory of a checkout. */
+const left_in = (checkout: string): string[] => [...Deno.readDirSync(`${checkout}/.tacho`)].map(({ name }) => name);
 
 tacho_test({
   name: "a replay into the log that is stopped, killed -9 and resumed loses nothing and counts nothing twice",
   needs: ["postgres"],
   async fn() {
-    const folder = new GuardedFolder("replay");
+    const folder = await link_checkout();
     await using _ = { [Symbol.asyncDispose]: () => folder.dispose() };
     const file = `${folder.path}/ends.csv`;
     const count = 12_000;
@@ -55,24 +53,24 @@ tacho_test({
     const env = { DATABASE_URL: url, TACHO_BATCH_MESSAGES: "200" };
     const database = await open_database({ url, data_dir: null, connections: 1 });
     const read = async () => (await books(database)).read!;
-    const others = replays();
     try {
       const args = ["replay", "--to", "log", file, "--speed", "1000x"];
-      const nothing = await run_tacho([...args, "--resume"], { env });
+      const nothing = await run_tacho([...args, "--resume"], { env, folder: folder.path });
       assert.deepEqual([nothing.code, /nothing to resume/.test(nothing.stderr)], [2, true]);
 
       const mapped = await run_tacho(args, {
         env: { ...env, TACHO_TOPICS: "replay", TACHO_MAPPINGS: "replay=trip_end" },
+        folder: folder.path,
       });
       assert.deepEqual([mapped.code, /expected a topic of trip events, got "replay"/.test(mapped.stderr)], [2, true]);
 
-      await using stopped = TachoProgram.spawn("tacho", { env, args });
+      await using stopped = TachoProgram.spawn("tacho", { env, folder: folder.path, args });
       await stopped.brings(until("some arrived", async () => await read() > 1_000));
       assert.equal(await stopped.term("SIGINT"), 0);
       const told = /replay stopped sent=(\d+) how="the same command with --resume goes on there"/.exec(stopped.stderr);
       assert.equal(Number(told?.[1]), await read());
 
-      await using killed = TachoProgram.spawn("tacho", { env, args: [...args, "--resume"] });
+      await using killed = TachoProgram.spawn("tacho", { env, folder: folder.path, args: [...args, "--resume"] });
       const before = await read();
       await killed.brings(until("some more arrived", async () => await read() > before + 1_000));
       await killed.kill_nine();
@@ -80,16 +78,16 @@ tacho_test({
       assert.ok(await read() < count);
 
       Deno.writeTextFileSync(file, "\n", { append: true });
-      const changed = await run_tacho([...args, "--resume"], { env });
+      const changed = await run_tacho([...args, "--resume"], { env, folder: folder.path });
       assert.deepEqual([changed.code, /ends\.csv\\?" changed: expected/.test(changed.stderr)], [2, true]);
       Deno.truncateSync(file, size);
       Deno.utimeSync(file, mtime!, mtime!);
 
-      await run_verb(["replay", "--to", "log", file, "--resume"], { env });
+      await run_verb(["replay", "--to", "log", file, "--resume"], { env, folder: folder.path });
       const { read: all, ...rest } = await books(database);
       assert.deepEqual(rest, { admitted: count, quarantined: 0, trips: count });
       assert.ok(all! >= count && all! < count + 1_000, `${all} read`);
-      assert.deepEqual(replays().filter((name) => !others.includes(name)), []);
+      assert.deepEqual(left_in(folder.path), []);
     } finally {
       await database.close();
     }
@@ -100,7 +98,7 @@ tacho_test({
   name: "files of different shapes go to the topic in the order of event time, whatever the order of rows and files",
   needs: ["kafka", "postgres"],
   async fn() {
-    const folder = new GuardedFolder("replay");
+    const folder = await link_checkout();
     await using _ = { [Symbol.asyncDispose]: () => folder.dispose() };
     const ends = `${folder.path}/ends.csv`, rides = `${folder.path}/rides.ndjson`;
     Deno.writeTextFileSync(ends, trip_ends(5_000));
@@ -119,7 +117,10 @@ tacho_test({
     const topics = [];
     for (const files of [[ends, rides], [rides, ends]]) {
       const env = { ...await make_deployment("replay"), TACHO_PARTITIONS: "1" };
-      const { stderr } = await run_verb(["replay", ...files, "--step", "1h", "--first", "4000"], { env });
+      const { stderr } = await run_verb(["replay", ...files, "--step", "1h", "--first", "4000"], {
+        env,
+        folder: folder.path,
+      });
       assert.match(stderr, /rides\.ndjson format=ndjson told_by=name mapping=ride_sharing chosen_by=columns/);
       assert.match(stderr, /step 2024-05-25T01:00:00\.000000Z: \d+ messages/);
       const messages = await read_topic(env.KAFKA_BROKERS, env.TACHO_TOPICS);
@@ -140,7 +141,7 @@ tacho_test({
   name: "Parquet trips with a lookup of vehicle types: counts and sums by vehicle type are those of the files",
   needs: ["postgres"],
   async fn() {
-    const folder = new GuardedFolder("replay");
+    const folder = await link_checkout();
     await using _ = { [Symbol.asyncDispose]: () => folder.dispose() };
     const trips = `${folder.path}/trips.parquet`, drivers = `${folder.path}/drivers.parquet`;
     const types = ["sedan", "SUV", "van"];
@@ -188,7 +189,8 @@ tacho_test({
 
     const { url } = await (await shared_postgres()).create_database();
     const args = ["replay", "--to", "log", trips, "--lookup", `drivers=${drivers}:driver_id`];
-    const { stderr } = await run_verb(args, { env: { DATABASE_URL: url, TACHO_TIME_ZONE: "Europe/Paris" } });
+    const env = { DATABASE_URL: url, TACHO_TIME_ZONE: "Europe/Paris" };
+    const { stderr } = await run_verb(args, { env, folder: folder.path });
     assert.match(stderr, /format=parquet told_by=name mapping=mobility_hub/);
     assert.match(stderr, /messages=6000 admitted=6000 duplicates=0 quarantined=0/);
 
