@@ -78,10 +78,8 @@ export function unfitness({ version, encoding, schema, search_path, triggers }: 
   if (schema === null) {
     return `none of the schemas in its search_path (${search_path}) exists; create one, or set another search_path for the role`;
   }
-  if (triggers !== "origin") {
-    return `session_replication_role is ${
-      JSON.stringify(triggers)
-    }, which turns off the triggers that keep the log append-only; ` +
+  if (triggers === "replica") {
+    return 'session_replication_role is "replica", which turns off the triggers that keep the log append-only; ' +
       "take it out of the settings of the server, the database and the role";
   }
   return null;

@@ -6,8 +6,9 @@ import { MemorySource } from "../support/memory_source.ts";
 import { compare_with_database } from "../support/oracle/mod.ts";
 import { start_pgbouncer } from "../support/pgbouncer.ts";
 import { shared_postgres, type TestDatabase } from "../support/postgres.ts";
+import { run_verb } from "../support/tacho_program.ts";
 import { expected } from "../support/trip_events.ts";
-import { message, migrated } from "../support/trip_pipeline.ts";
+import { message, migrated, TEST_TIME_ZONE } from "../support/trip_pipeline.ts";
 
 /** Servers, databases, roles and poolers with settings of their own: the program's connections are what it needs, or it refuses. */
 
@@ -64,11 +65,11 @@ const MESSAGES = [
 ].map((each, offset) => message(offset, each));
 
 /** Takes the messages in as the program does, and compares everything with the oracle. */
-async function ingests(database: Database): Promise<void> {
-  const running = start_ingest(database, new MemorySource("trips", [MESSAGES]));
+async function ingests(database: Database, messages = MESSAGES): Promise<void> {
+  const running = start_ingest(database, new MemorySource("trips", [messages]));
   await Promise.race([running.ended, running.caught_up()]);
   await running.stop();
-  assert.deepEqual(await compare_with_database((sql) => database.query(sql), expected([MESSAGES])), []);
+  assert.deepEqual(await compare_with_database((sql) => database.query(sql), expected([messages])), []);
 }
 
 tacho_test({
@@ -108,6 +109,39 @@ tacho_test({
       );
       assert.deepEqual(rows, [{ value }]);
     }
+  },
+});
+
+tacho_test({
+  name: "a database that sorts and compares text in its own way holds the same figures, and verifies",
+  needs: ["postgres"],
+  async fn() {
+    const { superuser_url } = await shared_postgres();
+    const name = `icu_${crypto.randomUUID().replaceAll("-", "")}`;
+    // Digits by their number, dotless i: not the order of bytes that the program sorts by.
+    const locale = "locale_provider icu icu_locale 'tr-TR-u-kn-true' lc_collate 'C.UTF-8' lc_ctype 'C.UTF-8'";
+    await with_database(
+      superuser_url,
+      (superuser) => superuser.execute(`create database ${name} template template0 encoding 'UTF8' ${locale}`),
+    );
+    const url = superuser_url.replace(/\/[^/]*$/, `/${name}`);
+    const cities = ["I", "ı", "i", "İ", "a10", "a9", "A9", "a-9", "é", "e\u0301", "Z", "z", " "];
+    const messages = cities.map((city, i) =>
+      message(i, {
+        type: "trip.completed",
+        trip_id: city,
+        event_id: city,
+        occurred_at: "2026-03-01T10:00:00Z",
+        fare: 1,
+        city,
+      })
+    );
+    await with_database(url, async (database) => {
+      await migrated.prepare(url);
+      await ingests(database, messages);
+    });
+    const { stdout } = await run_verb(["verify"], { env: { DATABASE_URL: url, TACHO_TIME_ZONE: TEST_TIME_ZONE } });
+    assert.match(stdout, /^consistent: /);
   },
 });
 
