@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { tacho_test } from "../support/available.ts";
 import { GuardedFolder } from "../support/guarded_folder.ts";
 import { options_of, produce } from "../support/kafka_topic.ts";
+import { shared_postgres } from "../support/postgres.ts";
 import { get_json, run_tacho, run_verb, TachoProgram } from "../support/tacho_program.ts";
 import { make_deployment } from "../support/deployment.ts";
 import { until } from "../support/until.ts";
@@ -43,6 +44,32 @@ tacho_test({
     const { reason, path, detail } = shown;
     assert.deepEqual(JSON.parse(shown.headers["tacho-fault"]), { reason, path, detail });
     assert.equal((await run_tacho(["quarantine", "show", "999"], { env })).code, 2);
+  },
+});
+
+tacho_test({
+  name: "what others sent is printed without anything that a terminal obeys, and is what they sent",
+  needs: ["postgres"],
+  async fn() {
+    const folder = new GuardedFolder("quarantine");
+    await using _ = { [Symbol.asyncDispose]: () => folder.dispose() };
+    const hostile = "b\x1b[2J\x9b31m\u202e";
+    const file = `${folder.path}/ends\x1b[1m\n.csv`;
+    Deno.writeTextFileSync(file, [HEADER, `2024-05-25 99:05:00,1,1,0.1,40.5,0,1,1,${hostile}`].join("\n"));
+    const { url } = await (await shared_postgres()).create_database();
+    const env = { DATABASE_URL: url };
+    const printed = [
+      await run_verb(["replay", "--to", "log", file], { env }),
+      await run_verb(["quarantine", "list"], { env }),
+      await run_verb(["quarantine", "show", "1"], { env }),
+      await run_verb(["mapping", "check", "trip_end", "--sample", file]),
+      await run_tacho(["replay", "--to", "log", `${file}.gone`], { env }),
+    ];
+    for (const { stdout, stderr } of printed) {
+      assert.doesNotMatch((stdout + stderr).replaceAll("\n", ""), /[\p{Cc}\p{Cf}]/u);
+      assert.doesNotMatch(stderr, /^\.csv/m, "no name breaks a line");
+    }
+    assert.equal(JSON.parse(printed[2]!.stdout).key, hostile);
   },
 });
 
