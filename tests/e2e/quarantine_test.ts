@@ -28,7 +28,7 @@ tacho_test({
     assert.match(replayed.stderr, /messages=3 admitted=1 duplicates=0 quarantined=2/);
 
     const listed = (await run_verb(["quarantine"], { env })).stdout.trim().split("\n").map((line) => JSON.parse(line));
-    assert.deepEqual(listed.map(({ reason, path }) => [reason, path]), [["invalid_field", "fare"], [
+    assert.deepEqual(listed.map(({ reason, path }) => [reason, path]), [["invalid_field", "fare_amount"], [
       "invalid_record",
       "dropoff_datetime",
     ]]);
