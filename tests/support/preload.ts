@@ -1,13 +1,13 @@
 import fc from "fast-check";
-import { limited } from "./available.ts";
+import { LIMIT_MS, limited } from "./available.ts";
 
 /**
  * Loaded before every test file. A test that names no limit of its own has one, so that one that hangs is named, and the tests after it still
  * run; a property that fails stops shrinking in time to show what it failed with.
  */
-const LIMIT_MS = 60_000;
-/** In which a property runs and shrinks: sooner than any test's limit. */
-const PROPERTY_MS = 40_000;
+
+/** In which a property runs and shrinks: sooner than the limit of its test. */
+const PROPERTY_MS = LIMIT_MS * 2 / 3;
 
 fc.configureGlobal({ interruptAfterTimeLimit: PROPERTY_MS, markInterruptAsFailure: true });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { limited } from "../support/available.ts";
+import { LIMIT_MS, limited } from "../support/available.ts";
 
 /** What keeps a hanging test and a failing property from saying nothing. */
 
@@ -23,7 +23,7 @@ Deno.test("a test that hangs fails by its name; one that ends, or throws, does s
 
 Deno.test("a property that fails shows what it failed with, however slow its shrinking", async () => {
   const { interruptAfterTimeLimit, markInterruptAsFailure } = fc.readConfigureGlobal();
-  assert.ok(interruptAfterTimeLimit !== undefined && interruptAfterTimeLimit < 60_000, "the limits are loaded");
+  assert.ok(interruptAfterTimeLimit !== undefined && interruptAfterTimeLimit < LIMIT_MS, "the limits are loaded");
   assert.equal(markInterruptAsFailure, true, "a property that was cut short has not held");
   const slow = fc.asyncProperty(fc.array(fc.nat(), { minLength: 5 }), async (numbers) => {
     await new Promise((resolve) => setTimeout(resolve, 5));
