@@ -110,6 +110,7 @@ export function is_troubled(board, local_ms) {
   if (health === null) return false;
   const { database, ingest, lag } = health;
   const old = data_age_ms(board, local_ms + board.offset_ms) > STALE_MS;
-  return old || lag > 0 || rise !== null || !database.ok || database.slow_since_ms || ingest.state === "paused" ||
-    ingest.state === "stopped";
+  // It has a reason to be paused or stopped, and to read but a part.
+  const halted = ingest.state === "paused" || ingest.state === "stopped" || ingest.reason !== null;
+  return old || lag > 0 || rise !== null || !database.ok || database.slow_since_ms || halted;
 }

@@ -26,6 +26,10 @@ export function troubles_of(board, zone, local_ms) {
     if (ingest.state === "paused") say("ingest", what, "It goes on when the cause is gone; nothing is lost.");
     else say("stopped", what, ingest.advice ?? "No new trips until it is started again: see the server's log.");
   }
+  if (ingest.state === "running" && ingest.reason) {
+    const what = `Not everything can be read: ${ingest.reason}.`;
+    say("narrowed", what, "What waits there is in no figure yet: look at who writes and reads it.");
+  }
   const age_ms = data_age_ms(board, now_ms);
   // A fixed end shows the past: the age of the newest data says nothing about it.
   if (age_ms > STALE_MS && hello?.following && !halted) {

@@ -12,13 +12,17 @@ export interface MetricsReading {
   readonly late: number;
   /** Messages that wait at the source; null while unknown. */
   readonly lag: number | null;
+  /** Partitions that an open transaction holds, and those that others in the consumer group read. */
+  readonly held_partitions: number;
+  readonly foreign_partitions: number;
   readonly subscribers: number;
   readonly feed_frames: number;
   readonly feed_encodes: number;
   readonly feed_skipped: number;
 }
 
-type Count = Exclude<keyof MetricsReading, "lag" | "position" | "subscribers">;
+type Gauged = "lag" | "position" | "subscribers" | "held_partitions" | "foreign_partitions";
+type Count = Exclude<keyof MetricsReading, Gauged>;
 
 const COUNTERS: readonly (readonly [Count, string, string])[] = [
   ["read", "tacho_messages_read_total", "Messages read from the source"],
@@ -49,6 +53,8 @@ export function make_metrics(read: () => MetricsReading | Promise<MetricsReading
   const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
   const position = gauge("tacho_log_position", "Position of the newest event in the log");
   const lag = gauge("tacho_source_lag", "Messages that wait at the source; NaN while unknown");
+  const held = gauge("tacho_source_held_partitions", "Partitions that an open transaction holds");
+  const foreign = gauge("tacho_source_foreign_partitions", "Partitions that others in the consumer group read");
   const subscribers = gauge("tacho_feed_subscribers", "Open feed streams");
   const counters = COUNTERS.map(([field, name, help]) => ({ field, counter: new Counter({ name, help, registers }) }));
   const batches = new Histogram({
@@ -64,6 +70,8 @@ export function make_metrics(read: () => MetricsReading | Promise<MetricsReading
       const reading = await read();
       position.set(reading.position);
       lag.set(reading.lag ?? Number.NaN);
+      held.set(reading.held_partitions);
+      foreign.set(reading.foreign_partitions);
       subscribers.set(reading.subscribers);
       for (const { field, counter } of counters) {
         // The program counts; a counter here only shows what it was told.

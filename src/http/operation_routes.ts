@@ -9,7 +9,7 @@ import { problem } from "./problem.ts";
 export interface ReadinessCheck {
   readonly name: string;
   readonly ok: boolean;
-  /** Why it does not hold; null when it does. */
+  /** Why it does not hold; where it does, what to know all the same, or null. */
   readonly reason: string | null;
 }
 
@@ -21,8 +21,11 @@ export interface OperationSource {
   readonly clock: Clock;
 }
 
-const STATUS = z.object({ status: z.literal("ok") }).openapi("Status");
-const ok = (): Response => Response.json({ status: "ok" }, { headers: { "cache-control": "no-store" } });
+const STATUS = z.object({ status: z.literal("ok"), remarks: z.array(z.string()).optional() }).openapi("Status");
+const ok = (remarks: readonly string[] = []): Response => {
+  const body = { status: "ok", ...remarks.length === 0 ? {} : { remarks } };
+  return Response.json(body, { headers: { "cache-control": "no-store" } });
+};
 
 /** Adds the probes and `/metrics` to the app. */
 export function add_operation_routes(app: App, source: OperationSource): void {
@@ -33,11 +36,14 @@ export function add_operation_routes(app: App, source: OperationSource): void {
     query: {},
     params: {},
     answer,
-    respond: ok,
+    respond: () => ok(),
   });
   const ready = async (request: Request): Promise<Response> => {
-    const failed = (await source.readiness()).filter((check) => !check.ok);
-    if (failed.length === 0) return ok();
+    const checks = await source.readiness();
+    const failed = checks.filter((check) => !check.ok);
+    if (failed.length === 0) {
+      return ok(checks.flatMap(({ reason }) => reason === null ? [] : [told(reason, request, source)]));
+    }
     return problem({
       status: 503,
       title: "Not ready",

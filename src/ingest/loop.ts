@@ -69,6 +69,8 @@ export class Ingest<Payload, State> {
         const { reason, since_ms } = source;
         return { state: "stopped", reason, since_ms, ...(source.state === "gap" ? { advice: source.advice } : {}) };
       }
+      const remarks = this.#options.source.remarks();
+      if (remarks.length > 0) return { ...this.#status, reason: remarks.map(({ text }) => text).join("; ") };
     }
     return this.#status;
   }

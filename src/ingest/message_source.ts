@@ -82,6 +82,15 @@ export type SourceState =
 export type UndatedState = SourceState extends infer State ? State extends SourceState ? Omit<State, "since_ms"> : never
   : never;
 
+/** Something that narrows the reading while it goes on, for operators. */
+export interface SourceRemark {
+  readonly kind: "open_transaction" | "read_by_others";
+  /** How many partitions it is about. */
+  readonly partitions: number;
+  /** In words, without a full stop. */
+  readonly text: string;
+}
+
 /** Messages that can no longer be read: offsets [cursor, first_available) of one partition, a cursor past the end, or one of another cluster. */
 export type SourceGap =
   & { readonly topic: string; readonly partition: number; readonly cursor: number }
@@ -105,6 +114,8 @@ export interface MessageSource {
   /** Forget all that was delivered or buffered and begin again from the book. */
   rewind(): void;
   state(): SourceState;
+  /** What narrows the reading now although the state is `running`; empty when nothing does. */
+  remarks(): readonly SourceRemark[];
   /** Messages between what the source knows to exist and the cursors in the book; null while unknown. */
   lag(): number | null;
   close(): Promise<void>;

@@ -6,6 +6,7 @@ import type {
   MessageSource,
   SourceBatch,
   SourceMessage,
+  SourceRemark,
   SourceState,
   UndatedState,
 } from "./message_source.ts";
@@ -123,6 +124,10 @@ export class QueueSource implements MessageSource {
 
   state(): SourceState {
     return this.#state;
+  }
+
+  remarks(): readonly SourceRemark[] {
+    return [];
   }
 
   lag(): number | null {

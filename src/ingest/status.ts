@@ -3,6 +3,7 @@ import type { Batch } from "../event_log/mod.ts";
 /** What ingest is doing, for the page, /readyz and the log. `since_ms`: when it began to. */
 export interface IngestStatus {
   readonly state: "starting" | "running" | "paused" | "stopped";
+  /** Why; while it runs, what narrows the reading, null when nothing does. */
   readonly reason: string | null;
   readonly since_ms: number;
   /** What an operator can do, where ingest knows: a sentence without its full stop. */

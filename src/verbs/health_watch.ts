@@ -154,6 +154,6 @@ export function readiness_of({ database, ingest }: Health): ReadinessCheck[] {
     : null;
   return [
     { name: "database", ok: fault === null, reason: fault },
-    { name: "ingest", ok: runs, reason: runs ? null : [told(ingest.state, ingest), ...advice].join(". ") },
+    { name: "ingest", ok: runs, reason: runs ? ingest.reason : [told(ingest.state, ingest), ...advice].join(". ") },
   ];
 }

@@ -1,6 +1,6 @@
 import { type Backfill, type Database, may_pass, migrate, type Migrating, open_database } from "../database/mod.ts";
 import { type TripDomain, trips_domain } from "../domains/trips/mod.ts";
-import { read_cursors, read_deployment, settle_deployment } from "../event_log/mod.ts";
+import { read_cursors, read_deployment, read_head, settle_deployment } from "../event_log/mod.ts";
 import {
   type KafkaConnectionOptions,
   KafkaSource,
@@ -30,6 +30,7 @@ export interface Opened {
   readonly database: Database;
   readonly domain: TripDomain;
   readonly days: Days;
+  readonly log_id: string;
 }
 
 /** Fills in the sketches of a database of trips. */
@@ -131,16 +132,17 @@ export async function open_beside(
 export function open_log(shell: Shell): Promise<Opened> {
   const { config, logger } = shell;
   return open_with(shell, async (database) => {
-    const { h3_resolution } = await with_patience(shell, async () => {
+    const { h3_resolution, log_id } = await with_patience(shell, async () => {
       await with_migrating(shell, (migrating) => migrate(database, undefined, migrating));
-      return await settle_deployment(database, config);
+      const { h3_resolution } = await settle_deployment(database, config);
+      return { h3_resolution, log_id: (await read_head(database)).log_id };
     });
     if (h3_resolution === null && config.h3_resolution === null) {
       const why = "this database was begun without H3 cells; a new one has them";
       logger.log("info", "pickups are not counted by H3 cell", { why, silenced_by: "TACHO_H3_RESOLUTION=off" });
     }
     const domain = trips_domain({ currency: config.currency, h3_resolution });
-    return { database, domain, days: days_in(config.time_zone) };
+    return { database, domain, days: days_in(config.time_zone), log_id };
   });
 }
 
@@ -180,13 +182,15 @@ export async function with_producer(
 
 /**
  * The Kafka source of the configuration.
+ * @param log_id by it a member of the consumer group is known as one that reads for the same database
  * @param failed hears when the brokers refuse for good; the program then has to end
  */
-export function kafka_source(shell: Shell, failed: (reason: string) => void): MessageSource {
+export function kafka_source(shell: Shell, log_id: string, failed: (reason: string) => void): MessageSource {
   const { config } = shell;
   return new KafkaSource(
     {
       ...kafka_connection(shell),
+      client_id: `tacho-${log_id}`,
       topics: config.topics,
       group: config.group,
       partitions: config.partitions,

@@ -2,7 +2,7 @@ import { is_other_schema } from "../database/mod.ts";
 import { trips_board } from "../domains/trips/mod.ts";
 import { FEED_LIMITS, FeedHub, interval_ticker, past_states } from "../feed/mod.ts";
 import { ASSETS, make_app, make_metrics, make_static_files, serve_http } from "../http/mod.ts";
-import type { IngestCounts, MessageSource } from "../ingest/mod.ts";
+import type { IngestCounts, MessageSource, SourceRemark } from "../ingest/mod.ts";
 import { stream_history } from "../projection/mod.ts";
 import { backoff_ms, type Logger, system_clock, wait } from "../runtime/mod.ts";
 import { HealthWatch, readiness_of } from "./health_watch.ts";
@@ -39,7 +39,7 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
   const failure = new AbortController();
   const signal = AbortSignal.any([shell.signal, failure.signal]);
   const failed = (error: unknown) => failure.abort(error);
-  const source = options.source?.() ?? kafka_source(shell, (reason) => failed(new Error(reason)));
+  const source = options.source?.() ?? kafka_source(shell, opened.log_id, (reason) => failed(new Error(reason)));
 
   const wake = (seconds: number) => {
     metrics.observe_batch_s(seconds);
@@ -73,6 +73,8 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
   });
   const metrics = make_metrics(() => {
     const both = (name: keyof IngestCounts): number => ingest.counts[name] + direct.counts[name];
+    const remarked = (wanted: SourceRemark["kind"]): number =>
+      source.remarks().reduce((sum, { kind, partitions }) => sum + (kind === wanted ? partitions : 0), 0);
     const { subscribers, frames, encodes, skipped } = hub.counts();
     const feed = { subscribers, feed_frames: frames, feed_encodes: encodes, feed_skipped: skipped };
     return {
@@ -83,6 +85,8 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
       quarantined: both("quarantined"),
       late: both("late"),
       lag: source.lag(),
+      held_partitions: remarked("open_transaction"),
+      foreign_partitions: remarked("read_by_others"),
       ...feed,
     };
   });

@@ -111,6 +111,7 @@ function ready_source(all: Load, done: () => void): MessageSource {
     },
     rewind: () => at = durable,
     state: () => ({ state: "running", since_ms: 0, reason: null }),
+    remarks: () => [],
     lag: () => all.count - durable,
     close: () => Promise.resolve(),
   };

@@ -1,11 +1,21 @@
 import assert from "node:assert/strict";
 import { KafkaSource, open_kafka_producer } from "../../src/ingest/kafka/mod.ts";
 import { KafkaClient } from "../../src/ingest/kafka/kafka_client.ts";
+import type { SourceRemark } from "../../src/ingest/message_source.ts";
 import { system_clock } from "../../src/runtime/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { shared_kafka, unique_name } from "../support/kafka.ts";
-import { committed_offset, numbers, options_of, produce, QUICK, transaction } from "../support/kafka_topic.ts";
+import {
+  committed_offset,
+  numbers,
+  open_transaction,
+  options_of,
+  produce,
+  QUICK,
+  transaction,
+} from "../support/kafka_topic.ts";
 import { find_program } from "../support/program.ts";
+import { reading_members } from "../support/read_topic.ts";
 import { bytes_of, SourceReader, TestBook, text_of } from "../support/read_source.ts";
 import { shell } from "../support/shell.ts";
 import { send_transactions } from "../support/transactions.ts";
@@ -217,6 +227,58 @@ kafka_test("hands out what transactions committed, and nothing that was rolled b
   const lines = (await shell("read with kcat", kcat, brokers, topic)).split("\n");
   const line_of = ({ partition, offset, value }: typeof read[0]) => `${partition} ${offset} ${value!.length}`;
   assert.deepEqual(read.map(line_of).toSorted(), lines.toSorted(), `seed ${seed}`);
+});
+
+kafka_test("says which open transaction holds a partition, and how much waits behind it", async (brokers, topic) => {
+  const options = options_of(brokers, topic);
+  await produce(options, ["first"]);
+  const open = await open_transaction(brokers, topic, ["held"]);
+  await produce(options, numbers(0, 50));
+  const source = new KafkaSource(options, system_clock, QUICK);
+  const book = new TestBook();
+  await source.open(book, never);
+  const reader = new SourceReader(source, book);
+  assert.deepEqual((await reader.read(1)).map(text_of), ["first"]);
+  assert.equal(source.lag(), 51);
+  await until("it is said", () => source.remarks().length > 0);
+  const [{ kind, text }] = source.remarks() as [SourceRemark];
+  assert.equal(kind, "open_transaction");
+  assert.match(text, new RegExp(`^an open transaction holds ${topic}/0 at offset 1 since 20.*Z$`));
+  assert.deepEqual([source.state().state, source.lag()], ["running", 51]);
+  await open.abort();
+  assert.deepEqual((await reader.read(50)).map(text_of), numbers(0, 50));
+  await until("it is said no longer", () => source.remarks().length === 0 && source.lag() === 0);
+  await open.close();
+  await source.close();
+});
+
+kafka_test("says which partitions a member reads who is none of ours", async (brokers, topic) => {
+  const options = options_of(brokers, topic, { partitions: 4, client_id: "tacho-a" });
+  await produce(options, []);
+  const ours = [1, 2].map(() => new KafkaSource(options, system_clock, QUICK));
+  const book = new TestBook();
+  for (const source of ours) await source.open(book, never);
+  const run = () => ours.every((source) => source.state().state === "running");
+  await until("both read a half", async () => run() && await reading_members(brokers, options.group) === 2);
+  const looked = performance.now();
+  await until("a few looks found nobody else", () => performance.now() - looked > 5 * QUICK.watch_ms!);
+  assert.deepEqual(ours.flatMap((source) => source.remarks()), []);
+  // Another database's program, in the same group.
+  const other = new KafkaSource({ ...options, client_id: "tacho-b" }, system_clock, QUICK);
+  await other.open(new TestBook(), never);
+  await until("both say it", () => ours.every((source) => source.remarks().length === 1));
+  for (const source of ours) {
+    const [{ kind, partitions, text }] = source.remarks() as [SourceRemark];
+    assert.equal(kind, "read_by_others");
+    assert.ok(partitions === 1 || partitions === 2);
+    assert.match(
+      text,
+      /^(1 partition is|2 partitions are) read by others in this consumer group: .* by "tacho-b" at 127/,
+    );
+  }
+  await other.close();
+  await until("nobody says it", () => ours.every((source) => source.remarks().length === 0));
+  await Promise.all(ours.map((source) => source.close()));
 });
 
 kafka_test("the book decides where reading begins, not what the group committed", async (brokers, topic) => {

@@ -228,11 +228,18 @@ database_test("readiness gives the reasons; metrics are Prometheus text", async 
   assert.deepEqual(await (await get("/livez")).json(), { status: "ok" });
   const ready = await make_http_side(database);
   assert.deepEqual(await (await ready.get("/health")).json(), { status: "ok" });
+  const narrowed = await make_http_side(database, {
+    readiness: () => [{ name: "database", ok: true, reason: null }, { name: "ingest", ok: true, reason: "held up" }],
+  });
+  const answer = await narrowed.get("/readyz");
+  assert.deepEqual([answer.status, await answer.json()], [200, { status: "ok", remarks: ["held up"] }]);
   for (let scrape = 0; scrape < 2; scrape++) {
     const text = await (await ready.get("/metrics")).text();
     assert.match(text, /^tacho_log_position 3$/m);
     assert.match(text, /^tacho_messages_read_total 10$/m, "a second scrape counts nothing twice");
     assert.match(text, /^tacho_source_lag Nan$/mi);
+    assert.match(text, /^tacho_source_held_partitions 2$/m);
+    assert.match(text, /^tacho_source_foreign_partitions 0$/m);
     assert.match(text, /^# TYPE tacho_batch_seconds histogram$/m);
   }
 });

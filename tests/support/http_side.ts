@@ -22,7 +22,17 @@ export async function make_http_side(
   const time = new ManualTime("2026-03-01T12:00:30Z");
   const hub = make_hub(database, time, options.limits === undefined ? {} : { limits: options.limits });
   const time_zone = options.time_zone ?? "UTC";
-  const figures = { position: 3, read: 10, admitted: 7, duplicates: 2, quarantined: 1, late: 4, lag: null };
+  const figures = {
+    position: 3,
+    read: 10,
+    admitted: 7,
+    duplicates: 2,
+    quarantined: 1,
+    late: 4,
+    lag: null,
+    held_partitions: 2,
+    foreign_partitions: 0,
+  };
   const handler = make_app({
     database,
     board: trips_board,

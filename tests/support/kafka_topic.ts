@@ -82,14 +82,20 @@ export async function transaction(
   value: string,
   end: "commit" | "abort",
 ): Promise<void> {
+  const open = await open_transaction(brokers, topic, [value]);
+  await open[end]();
+  await open.close();
+}
+
+/** Sends messages in a transaction, and leaves it open. */
+export async function open_transaction(brokers: string, topic: string, values: readonly string[]) {
   const { Kafka, logLevel } = await import("kafkajs");
   const kafka = new Kafka({ brokers: [brokers], logLevel: logLevel.NOTHING });
   const producer = kafka.producer({ transactionalId: unique_name("tx"), maxInFlightRequests: 1, idempotent: true });
   await producer.connect();
   const open = await producer.transaction();
-  await open.send({ topic, messages: [{ value }] });
-  await (end === "commit" ? open.commit() : open.abort());
-  await producer.disconnect();
+  await open.send({ topic, messages: values.map((value) => ({ value })) });
+  return { commit: () => open.commit(), abort: () => open.abort(), close: () => producer.disconnect() };
 }
 
 /** What the group committed for partition 0, or -1. */

@@ -4,6 +4,7 @@ import type {
   MessageSource,
   SourceBatch,
   SourceMessage,
+  SourceRemark,
   SourceState,
 } from "../../src/ingest/mod.ts";
 import { WakeUp } from "../../src/ingest/wake_up.ts";
@@ -74,6 +75,10 @@ export class MemorySource implements MessageSource {
 
   state(): SourceState {
     return { state: this.#closed ? "closed" : "running", since_ms: 0, reason: null };
+  }
+
+  remarks(): readonly SourceRemark[] {
+    return [];
   }
 
   lag(): number {

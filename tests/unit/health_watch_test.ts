@@ -44,6 +44,18 @@ Deno.test("a database that does not answer is so since its first failure, whatev
     assert.deepEqual(watch.now().database, { ok: true, since_ms: 10_000, reason: null });
   }));
 
+Deno.test("ingest that runs with a remark is ready, and says it", () =>
+  with_watch((_, watch) => {
+    const health = watch.now();
+    const narrowed = { ...health, ingest: { ...health.ingest, reason: "2 partitions are read by others" } };
+    assert.deepEqual(readiness_of(narrowed)[1], {
+      name: "ingest",
+      ok: true,
+      reason: "2 partitions are read by others",
+    });
+    return Promise.resolve();
+  }));
+
 Deno.test("a database that hangs does not answer, since it was asked, and nobody waits for it to be told", () =>
   with_watch(async (asked, watch, clock) => {
     const answer = Promise.withResolvers<Row[]>();

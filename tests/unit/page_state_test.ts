@@ -172,3 +172,11 @@ Deno.test("of a range of days the running one is told by a time in it: days begi
   const board = apply_frame(empty_board(), "hello", hello, NOW);
   assert.equal(window_of(board, NOW).running_s, NOW / 1000);
 });
+
+Deno.test("what narrows the reading is said although ingest runs", () => {
+  const reason = "an open transaction holds trips/0 at offset 5 since 2026-03-01T12:00:00.000Z";
+  const health = health_of({ ingest: { reason }, lag: 0 });
+  const board = apply_frame(empty_board(), "hello", hello_of({ health }), NOW);
+  const [told] = told_of(board, UP, NOW);
+  assert.deepEqual([told?.key, told?.what], ["narrowed", `Not everything can be read: ${reason}.`]);
+});

@@ -64,7 +64,57 @@ Deno.test("the lag is known once there is an assignment and every end was seen",
   watch.assign([{ topic: "t", partition: 0 }, { topic: "t", partition: 1 }], book_of({}));
   watch.saw([mark(2, 10, 0)]);
   assert.equal(watch.lag(book_of({})), null);
-  watch.saw_high("t", 1, 4);
+  watch.saw_end("t", 1, 4, 2, 0);
   assert.equal(watch.lag(book_of({ 0: 7 })), 3 + 4);
   assert.equal(watch.lag(book_of({ 0: 12, 1: 4 })), 0);
+});
+
+Deno.test("an open transaction is said once it has held a partition for a while, until it ends or the partition goes", () => {
+  const watch = new PartitionWatch();
+  const both = [{ topic: "t", partition: 0 }, { topic: "t", partition: 1 }];
+  watch.assign(both, book_of({}));
+  const said = () => watch.remarks().map(({ text }) => text);
+  // Transactions come and go: the stable offset follows.
+  for (let s = 0; s < 20; s++) watch.saw_end("t", 0, 100 + s, 90 + s, s * 1_000);
+  assert.deepEqual(said(), []);
+  watch.saw_end("t", 1, 51, 0, 20_000);
+  watch.saw_end("t", 1, 60, 0, 24_999);
+  assert.deepEqual(said(), []);
+  watch.saw_end("t", 1, 61, 0, 25_000);
+  const held = "an open transaction holds t/1 at offset 0 since 1970-01-01T00:00:20.000Z";
+  assert.deepEqual(watch.remarks(), [{ kind: "open_transaction", partitions: 1, text: held }]);
+  assert.equal(watch.lag(book_of({ 0: 119, 1: 0 })), 61, "what waits behind it counts");
+  watch.assign(both, book_of({}));
+  assert.deepEqual(said(), [held]);
+  watch.saw_end("t", 1, 61, 61, 26_000);
+  assert.deepEqual(said(), []);
+  watch.saw_end("t", 1, 70, 62, 30_000);
+  watch.saw_end("t", 1, 70, 62, 40_000);
+  assert.equal(said().length, 1);
+  watch.assign([{ topic: "t", partition: 0 }], book_of({}));
+  assert.deepEqual(said(), []);
+});
+
+Deno.test("who else reads in the group is said by name", () => {
+  const watch = new PartitionWatch();
+  assert.equal(watch.reads_part, false);
+  watch.saw([mark(0, 9, 0), mark(0, 9, 1)]);
+  watch.assign([{ topic: "t", partition: 0 }, { topic: "t", partition: 1 }], book_of({}));
+  assert.equal(watch.reads_part, false);
+  watch.assign([], book_of({}));
+  assert.equal(watch.reads_part, true);
+  const of = (...partitions: number[]) => ({
+    client_id: 'an "other"',
+    host: "10.0.0.7",
+    partitions: partitions.map((partition) => ({ topic: "t", partition })),
+  });
+  watch.saw_others([of(1)]);
+  const one = '1 partition is read by others in this consumer group: t/1 by "an \\"other\\"" at 10.0.0.7';
+  assert.deepEqual(watch.remarks(), [{ kind: "read_by_others", partitions: 1, text: one }]);
+  watch.saw_others([of(0, 1, 2, 3), of(4, 5, 6)]);
+  const [{ text, partitions }] = watch.remarks() as [ReturnType<typeof watch.remarks>[0]];
+  assert.equal(partitions, 7);
+  assert.match(text, /^7 partitions are read by others .*: t\/0, t\/1, t\/2, t\/3, t\/4, t\/5, … by /);
+  watch.saw_others([]);
+  assert.deepEqual(watch.remarks(), []);
 });

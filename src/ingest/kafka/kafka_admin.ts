@@ -1,11 +1,12 @@
-import { type Admin, KafkaClient } from "./kafka_client.ts";
+import { type Admin, assigned_partitions, KafkaClient } from "./kafka_client.ts";
 import { backoff_ms } from "../../runtime/mod.ts";
+import type { GroupMember } from "./partition_watch.ts";
 import { failure_of } from "./kafka_failure.ts";
 import type { KafkaConnectionOptions, TopicShape } from "./kafka_options.ts";
 
 const MOST_TRIES = 6;
 
-/** The two ends of a partition's log: `low` is the first offset that can be read, `high` the next one to be written. */
+/** The two ends of a partition's log: `low` is the first offset that can be read, `high` the next one to be written, whatever transaction is open. */
 export interface Watermarks {
   readonly topic: string;
   readonly partition: number;
@@ -23,6 +24,8 @@ export interface KafkaAdmin {
   ensure_topic(topic: string, shape: TopicShape): Promise<boolean>;
   /** Both ends of every partition of these topics. */
   watermarks(topics: readonly string[]): Promise<Watermarks[]>;
+  /** Who reads what in a consumer group. */
+  members(group: string): Promise<GroupMember[]>;
   /** Says goodbye; the connections are cut after 2 s at the latest. */
   close(): Promise<void>;
 }
@@ -83,6 +86,16 @@ export function kafka_admin(admin: Admin, close: () => Promise<void>): KafkaAdmi
           partition,
           low: Number(low),
           high: Number(high),
+        }))
+      );
+    },
+    async members(group) {
+      const { groups } = await admin.describeGroups([group]);
+      return groups.flatMap(({ members }) =>
+        members.map(({ clientId, clientHost, memberAssignment }) => ({
+          client_id: clientId,
+          host: clientHost.replace(/^\//, ""),
+          partitions: assigned_partitions(memberAssignment),
         }))
       );
     },

@@ -2,11 +2,13 @@
  * The only file that knows kafkajs. kafkajs 2.2.4 is pinned: three things here reach behind its types (the idle timer,
  * the fetched offset and the check of record batches), each guarded so that another release fails loudly instead of losing messages.
  */
+import { Buffer } from "node:buffer";
 import { isIP, type Socket } from "node:net";
 import * as net from "node:net";
 import * as tls from "node:tls";
 import {
   type Admin,
+  AssignerProtocol,
   type Batch,
   CompressionCodecs,
   CompressionTypes,
@@ -21,9 +23,11 @@ import {
   type SASLOptions,
 } from "kafkajs";
 import fetch_api from "kafkajs/src/protocol/requests/fetch/index.js";
+import list_offsets_api from "kafkajs/src/protocol/requests/listOffsets/index.js";
 import RequestQueue from "kafkajs/src/network/requestQueue/index.js";
 import { type FetchedPartition, read_fetch_answer } from "./fetch_answer.ts";
 import { type Pack, pack_lz4_frame, pack_snappy, pack_zstd } from "./kafka_codecs.ts";
+import type { TopicPartition } from "./partition_watch.ts";
 import type { KafkaConnectionOptions, KafkaLogin, KafkaSettings } from "./kafka_options.ts";
 
 export type { Admin, Consumer, EachBatchPayload, KafkaMessage, Message, Producer };
@@ -51,6 +55,7 @@ for (const [type, pack] of [["snappy", pack_snappy], ["lz4", pack_lz4_frame], ["
 }
 stop_idle_timer();
 read_fetch_answers();
+ask_for_true_ends();
 
 /** One client of the brokers: what it opens, `cut` closes. */
 export class KafkaClient {
@@ -168,6 +173,19 @@ export function fetched_partition(batch: Batch): FetchedPartition {
   return carrier.fetched;
 }
 
+/** What a member of a group was given, as `describeGroups` has it; nothing where its client writes that in another way. */
+export function assigned_partitions(assignment: Uint8Array): TopicPartition[] {
+  try {
+    const read = AssignerProtocol.MemberAssignment.decode(Buffer.from(assignment));
+    return Object.entries(read?.assignment ?? {}).flatMap(([topic, numbers]) =>
+      numbers.map((partition) => ({ topic, partition }))
+    );
+  } catch (error) {
+    if (error instanceof RangeError) return [];
+    throw error;
+  }
+}
+
 function kafkajs_login(login: KafkaLogin): SASLOptions {
   const { mechanism, username, password } = login;
   return { mechanism, username, password } as SASLOptions;
@@ -196,8 +214,8 @@ function stop_idle_timer(): void {
   };
 }
 
-/** Kafka's number for reading no more than what is committed; our consumers all do. */
-const READ_COMMITTED = 1;
+/** Kafka's numbers for what readers may see. Our consumers read no more than what is committed. */
+const READ_UNCOMMITTED = 0, READ_COMMITTED = 1;
 
 /** What kafkajs takes for the one message of a partition in an answer. */
 interface Carrier {
@@ -232,6 +250,16 @@ function read_fetch_answers(): void {
     const decode = (answer: Uint8Array) => Promise.resolve(answer).then(() => kafkajs_answer(version, answer));
     return { ...made, response: { ...made.response, decode } };
   };
+}
+
+/** kafkajs's admin client takes where open transactions hold readers for the end of a log: nothing would ever wait behind them. */
+function ask_for_true_ends(): void {
+  type Protocols = (of: { readonly version: number }) => (parameters: { readonly isolationLevel?: number }) => unknown;
+  const api: { protocol?: Protocols } = list_offsets_api;
+  const original = api.protocol;
+  if (typeof original !== "function") throw new Error("cannot ask for the ends of logs: kafkajs has another protocol");
+  api.protocol = ({ version }) => (parameters) =>
+    original({ version })({ ...parameters, isolationLevel: parameters.isolationLevel ?? READ_UNCOMMITTED });
 }
 
 /** The answer as kafkajs decodes it. From version 8 on waiting is up to the client. */

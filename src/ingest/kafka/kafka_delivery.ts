@@ -17,6 +17,7 @@ export interface DeliveryParts {
   readonly changed: WakeUp;
   readonly admin: Pick<KafkaAdmin, "watermarks">;
   readonly topics: readonly string[];
+  readonly now_ms: () => number;
   readonly slice: Amount;
   /** Records with more bytes are cut. */
   readonly most_record_bytes: number;
@@ -114,7 +115,7 @@ export class KafkaDelivery {
   async #hand_over(payload: EachBatchPayload): Promise<void> {
     const { watch, buffer, changed, slice: most, most_record_bytes: most_bytes } = this.#parts;
     const { topic, partition } = payload.batch;
-    const { high_watermark, batches, next_offset } = fetched_partition(payload.batch);
+    const { high_watermark, last_stable_offset, batches, next_offset } = fetched_partition(payload.batch);
     const generation = this.#generation;
     const stale = () => this.#parts.ended.aborted || generation !== this.#generation || payload.isStale();
     const gone = () => stale() || !payload.isRunning();
@@ -124,7 +125,7 @@ export class KafkaDelivery {
     const position = watch.position(topic, partition);
     if (gone() || position === null) return;
     if (fetched_offset(payload.batch) !== position) return await this.#refetch(topic, partition, position, gone);
-    watch.saw_high(topic, partition, high_watermark);
+    watch.saw_end(topic, partition, high_watermark, last_stable_offset, this.#parts.now_ms());
     if (next_offset === null || next_offset <= position) return;
     const between = async () => {
       if (!await this.#beat(payload) || gone()) throw new Left();

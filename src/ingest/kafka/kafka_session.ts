@@ -77,6 +77,7 @@ export class KafkaSession {
       changed,
       admin: { watermarks: (topics) => this.#signs.ask(() => this.#admin.watermarks(topics)) },
       topics: options.topics,
+      now_ms: settings.clock.now_ms,
       slice: settings.slice,
       most_record_bytes: settings.most_record_bytes,
       ended: this.#life.signal,
@@ -214,11 +215,23 @@ export class KafkaSession {
       look = setTimeout(async () => {
         // A look that fails is no news: the silence says it, or the next fetch.
         const again_soon = await this.#delivery.look().catch(() => false);
+        await this.#look_for_others().catch(() => {});
         if (!this.#life.signal.aborted) look_later(again_soon ? Math.min(500, watch_ms) : watch_ms);
       }, ms);
     };
     look_later(watch_ms);
     this.#life.signal.addEventListener("abort", () => clearTimeout(look), { once: true });
+  }
+
+  /** Looks who reads what is not assigned to us. */
+  async #look_for_others(): Promise<void> {
+    const { watch, options: { group, topics, client_id } } = this.#parts;
+    const members = watch.reads_part ? await this.#signs.ask(() => this.#admin.members(group)) : [];
+    const foreign = members.filter((member) => member.client_id !== client_id).map((member) => ({
+      ...member,
+      partitions: member.partitions.filter(({ topic }) => topics.includes(topic)),
+    }));
+    watch.saw_others(foreign.filter(({ partitions }) => partitions.length > 0));
   }
 
   #end_with(error: unknown): void {

@@ -6,6 +6,7 @@ import type {
   MessageSource,
   SourceBatch,
   SourceGap,
+  SourceRemark,
   SourceState,
   UndatedState,
 } from "../message_source.ts";
@@ -101,6 +102,10 @@ export class KafkaSource implements MessageSource {
 
   state(): SourceState {
     return this.#state;
+  }
+
+  remarks(): readonly SourceRemark[] {
+    return this.#state.state === "running" ? this.#watch.remarks() : [];
   }
 
   lag(): number | null {

@@ -1,4 +1,4 @@
-import type { CursorBook, SourceGap } from "../message_source.ts";
+import type { CursorBook, SourceGap, SourceRemark } from "../message_source.ts";
 import type { Watermarks } from "./kafka_admin.ts";
 
 /** One partition of a topic. */
@@ -46,6 +46,19 @@ export function gap_reason(gap: SourceGap): string {
 /** What an operator can do at a gap. */
 export const GAP_ADVICE = "To go on without what is gone, on record: tacho accept-gap --by NAME --reason TEXT";
 
+/** So long an open transaction may keep what is behind it from being read before it is said: shorter ones are everyday. */
+const HELD_FOR_MS = 5_000;
+
+/** A member of a consumer group, and what it reads. */
+export interface GroupMember {
+  readonly client_id: string;
+  readonly host: string;
+  readonly partitions: readonly TopicPartition[];
+}
+
+/** Most names in one sentence. */
+const MOST_NAMED = 6;
+
 /**
  * What is known of the partitions: which are assigned, the next offset each will hand out (its position), and the ends of
  * its log as last seen. Knows nothing of Kafka's client; everything here is synchronous.
@@ -55,6 +68,12 @@ export class PartitionWatch {
   #positions: Map<string, TopicPartition & { offset: number }> | null = null;
   /** Partitions that seemed to have a gap at the last look, with their position then. */
   #suspected = new Map<string, number>();
+  /** Where an open transaction keeps what is behind it from being read: since when, and when that was last seen. */
+  readonly #held = new Map<
+    string,
+    TopicPartition & { readonly offset: number; readonly since_ms: number; seen_ms: number }
+  >();
+  #others: readonly GroupMember[] = [];
 
   /** Replaces the assignment; every partition begins at its cursor, an unknown one at the earliest offset seen. */
   assign(partitions: readonly TopicPartition[], book: Pick<CursorBook, "get">): void {
@@ -66,6 +85,7 @@ export class PartitionWatch {
       }),
     );
     this.#suspected = new Map();
+    for (const key of this.#held.keys()) if (!this.#positions.has(key)) this.#held.delete(key);
   }
 
   /** The assigned partitions with their positions as they are now. */
@@ -89,11 +109,51 @@ export class PartitionWatch {
     for (const mark of marks) this.#marks.set(key_of(mark.topic, mark.partition), mark);
   }
 
-  /** Notes the end that a fetch told. */
-  saw_high(topic: string, partition: number, high: number): void {
+  /**
+   * Notes the end that a fetch told.
+   * @param stable the offset before which every transaction has ended; what is behind it cannot be read yet
+   */
+  saw_end(topic: string, partition: number, high: number, stable: number, now_ms: number): void {
     const key = key_of(topic, partition);
     const low = this.#marks.get(key)?.low ?? 0;
     this.#marks.set(key, { topic, partition, low, high });
+    const held = this.#held.get(key);
+    if (stable < 0 || stable >= high) this.#held.delete(key);
+    else if (held?.offset === stable) held.seen_ms = now_ms;
+    else this.#held.set(key, { topic, partition, offset: stable, since_ms: now_ms, seen_ms: now_ms });
+  }
+
+  /** Whether there are partitions that are not assigned to us. */
+  get reads_part(): boolean {
+    return this.#positions !== null && this.#marks.size > this.#positions.size;
+  }
+
+  /** Notes who else reads in our group, and not for our database. */
+  saw_others(others: readonly GroupMember[]): void {
+    this.#others = others;
+  }
+
+  /** What narrows the reading, for operators. */
+  remarks(): SourceRemark[] {
+    const remarks: SourceRemark[] = [];
+    for (const { topic, partition, offset, since_ms, seen_ms } of this.#held.values()) {
+      if (seen_ms - since_ms < HELD_FOR_MS) continue;
+      const since = new Date(since_ms).toISOString();
+      const text = `an open transaction holds ${topic}/${partition} at offset ${offset} since ${since}`;
+      remarks.push({ kind: "open_transaction", partitions: 1, text });
+    }
+    const taken = this.#others.flatMap(({ partitions }) => partitions);
+    if (taken.length > 0) {
+      const named = taken.slice(0, MOST_NAMED).map(({ topic, partition }) => `${topic}/${partition}`);
+      const who = this.#others.slice(0, MOST_NAMED).map(({ client_id, host }) =>
+        `${JSON.stringify(client_id)} at ${host}`
+      );
+      const text =
+        `${taken.length === 1 ? "1 partition is" : `${taken.length} partitions are`} read by others in this ` +
+        `consumer group: ${named.join(", ")}${taken.length > MOST_NAMED ? ", …" : ""} by ${who.join(", ")}`;
+      remarks.push({ kind: "read_by_others", partitions: taken.length, text });
+    }
+    return remarks;
   }
 
   /** The ends as last seen, or null. */
