@@ -7,6 +7,7 @@ import batch_watermarks from "../../migrations/0006_batch_watermarks.sql" with {
 import sketches from "../../migrations/0007_sketches.sql" with { type: "text" };
 import states_boards from "../../migrations/0008_states_boards.sql" with { type: "text" };
 import writers_schema from "../../migrations/0009_writers_schema.sql" with { type: "text" };
+import tombstones from "../../migrations/0013_tombstones.sql" with { type: "text" };
 
 /** A migration: forward only, one purpose. */
 export interface Migration {
@@ -38,6 +39,7 @@ export const MIGRATIONS: readonly Migration[] = [
   },
   { version: 8, name: "states_boards", sql: states_boards },
   { version: 9, name: "writers_schema", sql: writers_schema },
+  { version: 13, name: "tombstones", sql: tombstones },
 ];
 
 /** From this one on the head of the log has the number of its schema. */

@@ -34,6 +34,7 @@ export interface Batch {
   readonly cursors: readonly CursorAdvance[];
   readonly messages_read: number;
   readonly duplicates: number;
+  readonly tombstones: number;
   readonly late: number;
   /** Its events as `event_line` writes them, without positions, and their `content_hash`. */
   readonly lines: readonly string[];
@@ -136,6 +137,7 @@ export function append(
       text:
         `update log_head set position = position + $1, batch = batch + 1, recorded_at = $2, watermark = greatest(watermark, $3),
           messages_read = messages_read + $4, duplicates = duplicates + $5, quarantined = quarantined + $6, late = late + $7,
+          tombstones = tombstones + $8,
           written_for = ${SCHEMA_NUMBER}
         returning position, batch, link, (extract(epoch from watermark) * 1000000)::bigint as watermark_us`,
     }, [
@@ -146,6 +148,7 @@ export function append(
       batch.duplicates,
       newly.quarantined,
       batch.late,
+      batch.tombstones,
     ]);
     if (head === undefined) throw new Error("append: log_head has no row; run `tacho migrate`");
     const last_position = Number(head.position);
@@ -172,6 +175,7 @@ export function append(
       admitted,
       duplicates: batch.duplicates,
       quarantined,
+      tombstones: batch.tombstones,
       late: batch.late,
       cursors: cursors_json(batch.cursors),
       note: retried?.note ?? null,
@@ -211,8 +215,8 @@ export async function write_batch(
     name: "write_batch",
     text: `with written as (
         insert into batches (batch, kind, first_position, last_position, messages_read, admitted, duplicates, quarantined, late,
-          cursors, note, recorded_at, content_hash, link, watermark)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::jsonb, $11::jsonb, $12, $13, $14, (select watermark from log_head)))
+          cursors, note, recorded_at, content_hash, link, tombstones, watermark)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::jsonb, $11::jsonb, $12, $13, $14, $15, (select watermark from log_head)))
       update log_head set link = $14`,
   }, [
     header.batch,
@@ -229,5 +233,6 @@ export async function write_batch(
     header.recorded_at,
     content,
     link,
+    header.tombstones,
   ]);
 }

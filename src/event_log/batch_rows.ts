@@ -15,7 +15,7 @@ export interface RecordedBatch {
 const PAGE_BATCHES = 200;
 
 const SELECT =
-  `select batch, kind, first_position, last_position, messages_read, admitted, duplicates, quarantined, late, cursors, note,
+  `select batch, kind, first_position, last_position, messages_read, admitted, duplicates, quarantined, tombstones, late, cursors, note,
   (extract(epoch from recorded_at) * 1000000)::bigint as recorded_at_us, content_hash, link
   from batches where batch > $1 and batch <= $2 order by batch`;
 
@@ -36,6 +36,7 @@ const recorded = (row: Record<string, unknown>): RecordedBatch => {
       admitted: Number(row.admitted),
       duplicates: Number(row.duplicates),
       quarantined: Number(row.quarantined),
+      tombstones: Number(row.tombstones),
       late: Number(row.late),
       cursors: canonical_json(advances),
       note: row.note === null ? null : canonical_json(row.note),

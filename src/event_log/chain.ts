@@ -19,6 +19,8 @@ export interface BatchHeader {
   readonly admitted: number;
   readonly duplicates: number;
   readonly quarantined: number;
+  /** Messages without a value. */
+  readonly tombstones: number;
   readonly late: number;
   /** Canonical JSON of what the cursors did: `[{"from":0,"partition":0,"to":5,"topic":"trips"}]`. */
   readonly cursors: string;
@@ -72,6 +74,8 @@ export function next_link(previous: Uint8Array, content: Uint8Array, header: Bat
     header.cursors,
     header.note,
     header.recorded_at,
+    // Headers from before there were any stay what they were.
+    ...header.tombstones === 0 ? [] : [header.tombstones],
   ]);
   return createHash("sha256").update(previous).update(content).update(text).digest();
 }

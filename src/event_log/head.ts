@@ -12,6 +12,7 @@ export interface Head {
   readonly messages_read: number;
   readonly duplicates: number;
   readonly quarantined: number;
+  readonly tombstones: number;
   readonly late: number;
   /** That of the newest migration applied: what appenders must write for. */
   readonly schema_number: number;
@@ -24,7 +25,7 @@ export async function read_head(database: Queryable): Promise<Head> {
   const [row] = await database.query({
     name: "read_head",
     text: `select log_id, position, batch, link, (extract(epoch from recorded_at) * 1000000)::bigint as recorded_at_us,
-      (extract(epoch from watermark) * 1000000)::bigint as watermark_us, messages_read, duplicates, quarantined, late,
+      (extract(epoch from watermark) * 1000000)::bigint as watermark_us, messages_read, duplicates, quarantined, tombstones, late,
       schema_number from log_head`,
   });
   if (row === undefined) throw new Error("read head: log_head has no row; run `tacho migrate`");
@@ -38,6 +39,7 @@ export async function read_head(database: Queryable): Promise<Head> {
     messages_read: Number(row.messages_read),
     duplicates: Number(row.duplicates),
     quarantined: Number(row.quarantined),
+    tombstones: Number(row.tombstones),
     late: Number(row.late),
     schema_number: Number(row.schema_number),
   };

@@ -100,7 +100,7 @@ export interface Settlement {
   readonly quarantine_id: number;
   /** How often it had gone through the pipeline when it was read. */
   readonly attempts: number;
-  readonly status: "admitted" | "duplicate" | "held";
+  readonly status: "admitted" | "duplicate" | "tombstone" | "held";
   readonly fault: Fault | null;
 }
 

@@ -177,9 +177,9 @@ async function verify_batch(
     faults.add(`batch ${range(place.batch + 1, batch - 1)} missing`);
     before = { batch: batch - 1, position: first_position - 1, link: null };
   }
-  if (header.messages_read !== admitted + header.duplicates + header.quarantined) {
+  if (header.messages_read !== admitted + header.duplicates + header.quarantined + header.tombstones) {
     faults.add(
-      `batch ${batch} read ${header.messages_read} messages and accounts for ${admitted} + ${header.duplicates} + ${header.quarantined}`,
+      `batch ${batch} read ${header.messages_read} messages and accounts for ${admitted} + ${header.duplicates} + ${header.quarantined} + ${header.tombstones}`,
     );
   }
   if (last_position - first_position + 1 !== admitted) {

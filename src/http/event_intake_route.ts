@@ -28,7 +28,7 @@ interface IntakeSource {
 }
 
 const RESULT = z.object({
-  status: z.enum(["admitted", "duplicate", "quarantined"]),
+  status: z.enum(["admitted", "duplicate", "quarantined", "tombstone"]),
   offset: z.number().describe("Where the message stands in its topic; with it quarantine names it"),
   positions: z.array(z.number()).describe("Of its events in the log; of a duplicate, of the earlier event"),
   reason: z.string().optional(),

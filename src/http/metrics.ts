@@ -9,6 +9,7 @@ export interface MetricsReading {
   readonly admitted: number;
   readonly duplicates: number;
   readonly quarantined: number;
+  readonly tombstones: number;
   readonly late: number;
   /** Messages that wait at the source; null while unknown. */
   readonly lag: number | null;
@@ -29,6 +30,7 @@ const COUNTERS: readonly (readonly [Count, string, string])[] = [
   ["admitted", "tacho_events_admitted_total", "Events admitted to the log"],
   ["duplicates", "tacho_messages_duplicate_total", "Messages recognised as duplicates"],
   ["quarantined", "tacho_messages_quarantined_total", "Messages set aside with their reason"],
+  ["tombstones", "tacho_messages_tombstone_total", "Messages without a value, of compacted topics"],
   ["late", "tacho_events_late_total", "Events that came after a later minute had been seen"],
   ["feed_frames", "tacho_feed_frames_total", "Frames sent to subscribers"],
   ["feed_encodes", "tacho_feed_encodes_total", "Distinct frames encoded"],

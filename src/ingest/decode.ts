@@ -18,7 +18,12 @@ export interface Decoded<Payload> {
   readonly topic: string;
   readonly partition: number;
   readonly message: SourceMessage;
-  readonly outcome: DecodedEvent<Payload> | { readonly fault: Fault; readonly stage?: "append" };
+  readonly outcome: DecodedEvent<Payload> | Tombstone | { readonly fault: Fault; readonly stage?: "append" };
+}
+
+/** A message without a value: of a compacted topic, where it says that a key is gone. It is no event, and no fault. */
+export interface Tombstone {
+  readonly tombstone: true;
 }
 
 export interface DecodedEvent<Payload> {
@@ -43,10 +48,14 @@ const refused = (reason: string, path: string | null, detail: string) => ({ faul
 
 type Parser<Payload> = Pick<Domain<Payload, never>, "parse">;
 
-/** What is wrong with a message before its value is read. */
-const refused_unread = (message: SourceMessage, { max_message_bytes }: DecodeLimits) => {
+const TOMBSTONE: Tombstone = { tombstone: true };
+
+/** What is known of a message before its value is read: what is wrong with it, or that it has none; null: it is to be read. */
+const known_unread = (message: SourceMessage, { max_message_bytes }: DecodeLimits) => {
   const stated = stated_fault(message);
   if (stated !== null) return { fault: stated };
+  // A CloudEvent in headers needs no data.
+  if (message.value === null && message.headers.ce_specversion === undefined) return TOMBSTONE;
   const size = message.value?.length ?? 0;
   return size > max_message_bytes
     ? refused("too_large", null, `expected at most ${max_message_bytes} bytes, got ${size}`)
@@ -61,8 +70,8 @@ export function decode_message<Payload>(
   partition: number,
   message: SourceMessage,
 ): Decoded<Payload>["outcome"] {
-  const fault = refused_unread(message, terms);
-  if (fault !== null) return fault;
+  const known = known_unread(message, terms);
+  if (known !== null) return known;
   const envelope = read_envelope(message);
   if (!envelope.ok) return { fault: envelope.fault };
   return decode_event(domain, terms, topic, partition, message, envelope.value);
@@ -99,7 +108,7 @@ function decode_event<Payload>(
   partition: number,
   message: Taken,
   envelope: Envelope,
-): Decoded<Payload>["outcome"] {
+): DecodedEvent<Payload> | { readonly fault: Fault } {
   const { stream_id, event_id, type, schema_version, time, data, depth, attributes } = envelope;
   const parsed_time = parse_time(time);
   if (!parsed_time.ok) {
@@ -176,8 +185,8 @@ function decode_mapped<Payload>(
   message: SourceMessage,
   mapping: DeclaredMapping,
 ): readonly Decoded<Payload>["outcome"][] {
-  const fault = refused_unread(message, terms);
-  if (fault !== null) return [fault];
+  const known = known_unread(message, terms);
+  if (known !== null) return [known];
   const record = read_record(message, mapping);
   if (!record.ok) return [record];
   const events = decode_record(domain, terms, topic, partition, message, mapping, record.value);

@@ -4,7 +4,7 @@ import type { SourceMessage } from "./message_source.ts";
 import type { Plan } from "./plan.ts";
 import type { Place } from "./working_stream.ts";
 
-/** What became of a message: held while any of its events is, admitted when one of them was new. */
+/** What became of a message: a tombstone; held while any of its events is, admitted when one of them was new. */
 export interface MessageOutcome<Message extends SourceMessage> {
   readonly message: Message;
   status: Settlement["status"];
@@ -36,6 +36,9 @@ export function outcomes_of<Message extends SourceMessage>(
         own.events.push(plan.events[event++]!);
         own.places.push({ ordinal: event });
         if (own.status !== "held") own.status = "admitted";
+        break;
+      case "tombstone":
+        own.status = "tombstone";
         break;
       case "duplicate":
         own.places.push(plan.earlier[duplicate++]!);

@@ -28,7 +28,7 @@ export interface PlanInput<Payload, State> {
 }
 
 /** What becomes of what a message was decoded into. */
-export type Outcome = "admitted" | "duplicate" | "quarantined";
+export type Outcome = "admitted" | "duplicate" | "quarantined" | "tombstone";
 
 /** What a batch comes to. */
 export interface Plan<State> {
@@ -43,6 +43,7 @@ export interface Plan<State> {
   /** The earlier event of each duplicate, in the order they were given. */
   readonly earlier: readonly Place[];
   readonly quarantined: readonly QuarantinedMessage[];
+  readonly tombstones: number;
   /** How many of its events came in late messages (see `lateness.ts`). */
   readonly late: number;
   /** The greatest event time that it admits; null when it admits none. */
@@ -64,7 +65,7 @@ export function plan<Payload, State>(
   const quarantined: QuarantinedMessage[] = [];
   const earlier: Place[] = [];
   const changes = new CellChanges(domain, days);
-  let messages_read = decoded.length, late = 0, newest_us = -Infinity;
+  let messages_read = decoded.length, tombstones = 0, late = 0, newest_us = -Infinity;
   let watermark_us = input.watermark_us ?? -Infinity;
   let closed_before_us = closed_before(watermark_us);
 
@@ -78,7 +79,8 @@ export function plan<Payload, State>(
   /** What is known of an event before anything of its message is admitted: what refuses it, the earlier event that it repeats, or null: it is new. */
   const meet = (first: number, at: number): Refused | Earlier | null => {
     const { outcome } = decoded[at]!;
-    if (!("event" in outcome)) return { stage: outcome.stage ?? "decode", fault: outcome.fault };
+    if ("fault" in outcome) return { stage: outcome.stage ?? "decode", fault: outcome.fault };
+    if ("tombstone" in outcome) throw new Error("plan: a tombstone was taken for an event");
     const { event } = outcome;
     let stream = working.get(event.stream_id);
     if (stream === undefined) working.set(event.stream_id, stream = open(event.stream_id));
@@ -100,7 +102,13 @@ export function plan<Payload, State>(
   const met: (Refused | Earlier | null)[] = [];
   const hashes: number[] = [];
   for (let first = 0, end = 0; first < decoded.length; first = end) {
-    const { message } = decoded[first]!;
+    const { message, outcome } = decoded[first]!;
+    if ("tombstone" in outcome) {
+      outcomes.push("tombstone");
+      tombstones++;
+      end = first + 1;
+      continue;
+    }
     met.length = 0;
     let refused: Refused | null = null;
     for (end = first; end < decoded.length && decoded[end]!.message === message; end++) {
@@ -181,6 +189,7 @@ export function plan<Payload, State>(
     duplicates: earlier.length,
     earlier,
     quarantined,
+    tombstones,
     late,
     newest_us: events.length === 0 ? null : newest_us,
   };

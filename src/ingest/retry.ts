@@ -39,6 +39,8 @@ export interface RetryOptions<Payload, State> {
 export interface RetryCounts {
   admitted: number;
   duplicates: number;
+  /** Messages without a value, which versions before took for faults. */
+  tombstones: number;
   /** Still held, by reason. */
   readonly held: Map<string, number>;
 }
@@ -52,7 +54,7 @@ export interface RetryCounts {
  * by halving and stays held with what the failure said. An outage is thrown: run again, the rest is still held.
  */
 export class Retry<Payload, State> {
-  readonly counts: RetryCounts = { admitted: 0, duplicates: 0, held: new Map() };
+  readonly counts: RetryCounts = { admitted: 0, duplicates: 0, tombstones: 0, held: new Map() };
   readonly #options: RetryOptions<Payload, State>;
   readonly #rehearsal: Rehearsal | null;
 
@@ -129,6 +131,7 @@ export class Retry<Payload, State> {
     const hold = (reason: string) => this.counts.held.set(reason, (this.counts.held.get(reason) ?? 0) + 1);
     const met = events.map((event) => this.#rehearsal?.meet(event) ?? "new");
     if (fault !== null) hold(fault.reason);
+    else if (status === "tombstone") this.counts.tombstones++;
     else if (met.includes("conflict")) hold("identity_conflict");
     else if (status === "admitted" && met.includes("new")) this.counts.admitted++;
     else this.counts.duplicates++;

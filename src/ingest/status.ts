@@ -17,12 +17,13 @@ export interface IngestCounts {
   admitted: number;
   duplicates: number;
   quarantined: number;
+  tombstones: number;
   late: number;
 }
 
 /** Counts of nothing. */
 export const new_counts = (): IngestCounts => (
-  { batches: 0, messages_read: 0, admitted: 0, duplicates: 0, quarantined: 0, late: 0 }
+  { batches: 0, messages_read: 0, admitted: 0, duplicates: 0, quarantined: 0, tombstones: 0, late: 0 }
 );
 
 /** Adds a committed batch to counts. */
@@ -32,6 +33,7 @@ export function take_batch(counts: IngestCounts, batch: Batch): void {
   counts.admitted += batch.lines.length;
   counts.duplicates += batch.duplicates;
   counts.quarantined += batch.quarantined.length;
+  counts.tombstones += batch.tombstones;
   counts.late += batch.late;
 }
 

@@ -69,10 +69,13 @@ export async function quarantine_retry_verb(
   }
 }
 
-function told({ admitted, duplicates, held }: RetryCounts): string {
+function told({ admitted, duplicates, tombstones, held }: RetryCounts): string {
   const still = [...held.values()].reduce((sum, each) => sum + each, 0);
-  const retried = admitted + duplicates + still;
-  return `${retried} messages: ${admitted} admitted, ${duplicates} duplicates, ${still} still held${by_reason(held)}`;
+  const retried = admitted + duplicates + tombstones + still;
+  const without_value = tombstones === 0 ? "" : `${tombstones} tombstones, `;
+  return `${retried} messages: ${admitted} admitted, ${duplicates} duplicates, ${without_value}${still} still held${
+    by_reason(held)
+  }`;
 }
 
 const by_reason = (reasons: ReadonlyMap<string, number>): string =>

@@ -83,6 +83,7 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
       admitted: both("admitted"),
       duplicates: both("duplicates"),
       quarantined: both("quarantined"),
+      tombstones: both("tombstones"),
       late: both("late"),
       lag: source.lag(),
       held_partitions: remarked("open_transaction"),

@@ -326,13 +326,15 @@ append_test(
   "key, headers and value tell messages at the same coordinates apart, null from empty included",
   async (one) => {
     const bytes = (text: string) => new TextEncoder().encode(text);
-    const bad = message(0, "bad"), empty = new Uint8Array();
+    // A fault that its sender states, so that one without a value is no tombstone.
+    const headers = { "tacho-fault": bytes("bad") };
+    const bad = { ...message(0, "bad"), headers }, empty = new Uint8Array();
     const messages = [
       bad,
       { ...bad, key: empty },
       { ...bad, key: bytes("k") },
-      { ...bad, headers: { a: bytes("1") } },
-      { ...bad, headers: { a: bytes("2") } },
+      { ...bad, headers: { ...headers, a: bytes("1") } },
+      { ...bad, headers: { ...headers, a: bytes("2") } },
       { ...bad, value: bytes("worse") },
       { ...bad, value: empty },
       { ...bad, value: null },

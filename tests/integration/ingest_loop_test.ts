@@ -266,6 +266,20 @@ loop_test(
   },
 );
 
+loop_test("any number of tombstones is read past, counted, and stops nothing", async (database, keep) => {
+  const [events] = places([...trips(0, 1), ...Array.from({ length: 40 }, () => ""), ...trips(1, 1), "bad"]);
+  const partitions = [events!.map((each) => each.value!.length === 0 ? { ...each, value: null } : each)];
+  const running = keep(start_ingest(database, new MemorySource("trips", partitions), { quarantine_per_minute: 5 }));
+  await running.caught_up();
+  await running.stop();
+  assert.deepEqual([running.ingest.counts.tombstones, running.ingest.counts.quarantined], [40, 1]);
+  assert.deepEqual(await differences(database, partitions), []);
+  const [{ tombstones }] = await database.query("select tombstones::int as tombstones from log_head") as [
+    { tombstones: number },
+  ];
+  assert.equal(tombstones, 40);
+});
+
 loop_test(
   "a source of nothing but bad messages: every start gets on by the limit, until all are held",
   async (database, keep) => {

@@ -96,7 +96,12 @@ database_test(
       `select count(*) filter (where status = 'held')::int as held, count(*) filter (where status = 'admitted')::int as admitted,
         count(*) filter (where status = 'duplicate')::int as duplicates from quarantine`,
     ) as [Record<string, number>];
-    assert.deepEqual(rehearsed.counts, { admitted, duplicates, held: new Map([["malformed_json", held]]) });
+    assert.deepEqual(rehearsed.counts, {
+      admitted,
+      duplicates,
+      tombstones: 0,
+      held: new Map([["malformed_json", held]]),
+    });
     assert.ok(held! > 0 && admitted! > 0 && duplicates! > 0);
     const rows = await database.query(
       `select status, (settled_at is null) as open, (attempts > 1) as tried, count(*) from quarantine group by 1, 2, 3 order by 1`,
@@ -144,6 +149,7 @@ retry_test("what still fails stays held, counts the attempt and says what is wro
   assert.deepEqual(retry.counts, {
     admitted: 1,
     duplicates: 0,
+    tombstones: 0,
     held: new Map([["malformed_json", 1], ["invalid_field", 1]]),
   });
   assert.deepEqual(await faults(), [
@@ -169,7 +175,12 @@ retry_test(
     await database.script("alter table trips add constraint no_evil check (city <> 'Evil')");
     const retry = await make_retry(database, TERMS, { page: { messages: 100, bytes: 1 << 20 } });
     await retry.run(NEVER);
-    assert.deepEqual(retry.counts, { admitted: 10, duplicates: 0, held: new Map([["sqlstate_23514", 2]]) });
+    assert.deepEqual(retry.counts, {
+      admitted: 10,
+      duplicates: 0,
+      tombstones: 0,
+      held: new Map([["sqlstate_23514", 2]]),
+    });
     const held = await database.query(
       "select message_offset::int as at, stage, attempts, detail from quarantine where status = 'held' order by 1",
     );
@@ -339,7 +350,7 @@ retry_test(
     await rehearsed.run(NEVER);
     const retry = await make_retry(database, RAISED, {}, mappings);
     await retry.run(NEVER);
-    assert.deepEqual(retry.counts, { admitted: 1, duplicates: 0, held: new Map() });
+    assert.deepEqual(retry.counts, { admitted: 1, duplicates: 0, tombstones: 0, held: new Map() });
     assert.deepEqual(rehearsed.counts, retry.counts);
     assert.deepEqual(await account(database), { read: 6, position: 4, duplicates: 2, quarantined: 0 });
     assert.deepEqual((await verified(database)).faults, []);
@@ -362,5 +373,33 @@ retry_test("whatever time a record has, its message is set aside and retried", a
   assert.deepEqual(new Set(kept.map(({ reason }) => reason)), new Set(["time_in_future"]));
   const retry = await make_retry(database, TERMS);
   await retry.run(NEVER);
-  assert.deepEqual(retry.counts, { admitted: times.length, duplicates: 0, held: new Map() });
+  assert.deepEqual(retry.counts, { admitted: times.length, duplicates: 0, tombstones: 0, held: new Map() });
 });
+
+retry_test(
+  "messages without a value that were held as faults are settled as tombstones, and the account stays right",
+  async (database) => {
+    const partitions = one_partition(...whole_trip("T"), "bad");
+    await read(database, partitions, TERMS);
+    // As versions before left them.
+    await database.script(`
+    insert into quarantine (topic, partition, message_offset, message_key, headers, stage, reason, detail, code_version, quarantined_at, message_timestamp)
+      select 'trips', 7, i, 'k', '{}', 'decode', 'empty_value', '', 'old', now(), now() from generate_series(0, 2) i;
+    alter table batches disable trigger user;
+    update batches set messages_read = messages_read + 3, quarantined = quarantined + 3;
+    update log_head set messages_read = messages_read + 3, quarantined = quarantined + 3`);
+    const retry = await make_retry(database, TERMS);
+    await retry.run(NEVER);
+    assert.deepEqual(retry.counts, {
+      admitted: 0,
+      duplicates: 0,
+      tombstones: 3,
+      held: new Map([["malformed_json", 1]]),
+    });
+    const [head] = await database.query("select quarantined::int, tombstones::int, messages_read::int from log_head");
+    const read_in_all = whole_trip("T").length + 4;
+    assert.deepEqual(head, { quarantined: 1, tombstones: 3, messages_read: read_in_all });
+    const rows = await database.query("select status, count(*)::int as rows from quarantine group by 1 order by 1");
+    assert.deepEqual(rows, [{ status: "held", rows: 1 }, { status: "tombstone", rows: 3 }]);
+  },
+);

@@ -28,6 +28,7 @@ export async function make_http_side(
     admitted: 7,
     duplicates: 2,
     quarantined: 1,
+    tombstones: 6,
     late: 4,
     lag: null,
     held_partitions: 2,

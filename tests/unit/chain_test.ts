@@ -25,6 +25,7 @@ const HEADER: BatchHeader = {
   messages_read: 4,
   admitted: 2,
   duplicates: 1,
+  tombstones: 0,
   quarantined: 1,
   late: 0,
   cursors: '[{"from":null,"partition":0,"to":4,"topic":"trips"}]',
@@ -62,6 +63,13 @@ Deno.test("a link is SHA-256 of the link before, the content hash and the header
   const content = content_hash(["x\n"]);
   const text = JSON.stringify([1, "append", 1, 2, 4, 2, 1, 1, 0, HEADER.cursors, null, HEADER.recorded_at]);
   assert.equal(hex(next_link(FIRST_LINK, content, HEADER)), sha256(new Uint8Array(32), content, text));
+});
+
+Deno.test("a header names its tombstones behind all else, where it has any: links from before there were any stay valid", () => {
+  const content = content_hash(["x\n"]);
+  const text = JSON.stringify([1, "append", 1, 2, 4, 2, 1, 1, 0, HEADER.cursors, null, HEADER.recorded_at, 3]);
+  const link = next_link(FIRST_LINK, content, { ...HEADER, tombstones: 3 });
+  assert.equal(hex(link), sha256(new Uint8Array(32), content, text));
 });
 
 Deno.test("whatever is changed changes the link: the link before, the content, each field of the header", () => {

@@ -4,7 +4,7 @@ import { trips_domain } from "../../src/domains/trips/mod.ts";
 import { decode_message, type SourceMessage } from "../../src/ingest/mod.ts";
 import { format_time } from "../../src/kpi/mod.ts";
 import { BROKER_MS, fuzzed_message } from "../support/message_fuzz.ts";
-import { decode_message as judge } from "../support/oracle/decode.ts";
+import { decode_message as judge, is_tombstone } from "../support/oracle/decode.ts";
 import { canonical_text, Fault } from "../support/oracle/json.ts";
 
 const LIMITS = { future_limit_ms: 3_600_000, max_message_bytes: 1_048_576, read_ms: BROKER_MS };
@@ -136,7 +136,6 @@ const BAD: Record<string, [unknown, string, string | null, RegExp, Record<string
   "no JSON at all": ["hello", "malformed_json", null, /got "hello"/],
   "NaN": [with_raw("tip", "NaN"), "malformed_json", null, /expected JSON/],
   "an empty value": ["", "empty_value", null, /expected a trip event/],
-  "no value": [null, "empty_value", null, /without value/],
   "an array": ["[]", "not_an_object", null, /to be a JSON object, got an array/],
   "a text": ['"x"', "not_an_object", null, /got a string/],
   "null": ["null", "not_an_object", null, /got null/],
@@ -215,6 +214,14 @@ for (const [name, [value, reason, path, sentence, headers]] of Object.entries(BA
   });
 }
 
+Deno.test("a message without a value is a tombstone, unless it is a CloudEvent in headers or states a fault", () => {
+  assert.deepEqual(decode(source_message(null)), { tombstone: true });
+  assert.deepEqual(decode(source_message(null, { a: "b" })), { tombstone: true });
+  assert.deepEqual(event_of(null, { ...HEADERS, ce_type: "trip.canceled" }).event.data, "{}");
+  assert.equal(fault_of(null, { "tacho-fault": "bad" }).reason, "faulty_at_source");
+  assert.equal(fault_of("").reason, "empty_value");
+});
+
 Deno.test("the limits are what is configured: bytes and the future", () => {
   const message = source_message(BARE);
   const exactly = { ...LIMITS, max_message_bytes: message.value!.length };
@@ -259,14 +266,16 @@ Deno.test("any message is decoded or refused as the independent oracle does, wit
   let admitted = 0, refused = 0;
   const property = fc.property(fuzzed_message, (message) => {
     const outcome = decode(message);
-    const wanted = judge({ topic: "trips", partition: 3, ...message }, ORACLE);
+    const read = { topic: "trips", partition: 3, ...message };
+    if (is_tombstone(read)) return assert.ok("tombstone" in outcome);
+    const wanted = judge(read, ORACLE);
     if (wanted instanceof Fault) {
       refused++;
       assert.ok("fault" in outcome, `admitted, and the oracle says: ${wanted.reason}`);
       return;
     }
     admitted++;
-    assert.ok("event" in outcome, "fault" in outcome ? `refused: ${outcome.fault.detail}` : "");
+    assert.ok("event" in outcome, "fault" in outcome ? `refused: ${outcome.fault.detail}` : "a tombstone");
     const { stream_id: trip_id, event_id, type, occurred_at_us: time_us, data } = outcome.event;
     const judged = { ...wanted, data_text: canonical_text(JSON.parse(wanted.data_text)) };
     assert.deepEqual({ trip_id, event_id, type, time_us, data_text: canonical_text(JSON.parse(data)) }, judged);

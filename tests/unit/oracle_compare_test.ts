@@ -4,6 +4,7 @@ import event_log_sql from "../../migrations/0001_event_log.sql" with { type: "te
 import trips_sql from "../../migrations/0002_trips.sql" with { type: "text" };
 import pickup_h3_sql from "../../migrations/0005_pickup_h3.sql" with { type: "text" };
 import sketches_sql from "../../migrations/0007_sketches.sql" with { type: "text" };
+import tombstones_sql from "../../migrations/0013_tombstones.sql" with { type: "text" };
 import { example_event, example_messages, EXAMPLE_OPTIONS } from "../support/oracle/example_messages.ts";
 import { compare_with_database, oracle, type Query } from "../support/oracle/mod.ts";
 
@@ -147,7 +148,7 @@ const faults: [string, string, RegExp[]][] = [
 Deno.test("the comparison agrees with the right content and names whatever is off", async (t) => {
   const database = new PGlite();
   try {
-    await database.exec(event_log_sql + trips_sql + pickup_h3_sql + sketches_sql + content_sql);
+    await database.exec(event_log_sql + trips_sql + pickup_h3_sql + sketches_sql + tombstones_sql + content_sql);
     await database.exec("set session_replication_role = replica"); // lets the faults past the append-only triggers
     const query: Query = async (sql) => (await database.query<Record<string, unknown>>(sql)).rows;
     await t.step("agreement", async () => {

@@ -36,7 +36,10 @@ class MemoryLog {
       days: days_in("UTC"),
       watermark_us: this.watermark_us,
     });
-    assert.equal(planned.messages_read, planned.events.length + planned.duplicates + planned.quarantined.length);
+    assert.equal(
+      planned.messages_read,
+      planned.events.length + planned.duplicates + planned.quarantined.length + planned.tombstones,
+    );
     const before_first = this.events.size;
     for (const [i, event] of planned.events.entries()) {
       const position = before_first + i + 1;
@@ -221,4 +224,20 @@ Deno.test("planning changes nothing of what it is given: twice gives the same", 
   const { changes: __, ...second } = plan(DOMAIN, input);
   assert.deepEqual(second, first);
   assert.deepEqual({ streams: input.streams, stored: input.stored }, before);
+});
+
+Deno.test("tombstones are read, and neither faults nor events; what is around them is planned", () => {
+  const tombstone = (offset: number): SourceMessage => ({ ...message(offset, ""), value: null });
+  const log = new MemoryLog();
+  const { outcomes, messages_read, tombstones, events, quarantined } = log.plan([
+    tombstone(0),
+    message(1, { event_id: "a", type: "trip.requested", trip_id: "T", occurred_at: "2026-03-01T10:00:00Z" }),
+    tombstone(2),
+    message(3, "bad"),
+    tombstone(4),
+  ]);
+  assert.deepEqual(outcomes, ["tombstone", "admitted", "tombstone", "quarantined", "tombstone"]);
+  assert.deepEqual([messages_read, tombstones, events.length, quarantined.length], [5, 3, 1, 1]);
+  const only = log.plan([tombstone(5)]);
+  assert.deepEqual([only.messages_read, only.tombstones, only.newest_us], [1, 1, null]);
 });

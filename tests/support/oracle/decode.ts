@@ -34,6 +34,10 @@ const LONGEST_EVENT_ID = 500;
 const JSON_CONTENT = /^[^;]*[/+]json\s*(;|$)/i;
 const SPACE_OR_CONTROL = /[\s\p{Cc}]/u;
 
+/** Whether a message says no more than that its key is gone. */
+export const is_tombstone = ({ value, headers }: SourceMessage): boolean =>
+  value === null && !["tacho-fault", "ce_specversion"].some((name) => Object.hasOwn(headers, name));
+
 /** The trip event in a message, or the fault for which the message is quarantined. */
 export function decode_message(message: SourceMessage, options: OracleOptions): TripEvent | Fault {
   if (Object.hasOwn(message.headers, "tacho-fault")) return new Fault("a fault that its sender states");
@@ -65,8 +69,7 @@ export function decode_message(message: SourceMessage, options: OracleOptions): 
 
 function open_envelope(message: SourceMessage): Envelope | Fault {
   if (Object.hasOwn(message.headers, "ce_specversion")) return open_binary(message);
-  if (message.value === null) return new Fault("null value");
-  const body = read_body(message.value);
+  const body = read_body(message.value ?? new Uint8Array());
   if (body instanceof Fault) return body;
   return Object.hasOwn(body, "specversion") ? open_structured(body) : open_bare(body);
 }

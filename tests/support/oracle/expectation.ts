@@ -1,6 +1,6 @@
 import { CellCount, type Measures } from "./cells.ts";
 import { daily_kpis, type DailyKpis } from "./daily.ts";
-import { decode_message, type TripEvent } from "./decode.ts";
+import { decode_message, is_tombstone, type TripEvent } from "./decode.ts";
 import { fold_trip, type TripRow } from "./fold.ts";
 import { Fault } from "./json.ts";
 import { local_days } from "./local_day.ts";
@@ -23,6 +23,7 @@ export type Expectation = {
   /** By trip id, then by event id in order of arrival. */
   admitted: Map<string, Map<string, AdmittedEvent>>;
   duplicates: number;
+  tombstones: number;
   quarantined: QuarantinedMessage[];
   partition_ends: PartitionEnd[];
   trips: Map<string, TripRow>;
@@ -66,6 +67,7 @@ export function start_oracle(options: OracleOptions): Oracle {
   let messages_read = 0;
   let admitted_count = 0;
   let duplicates = 0;
+  let tombstones = 0;
 
   function advance(coordinates: Coordinates): void {
     const { topic, partition, offset } = coordinates;
@@ -83,6 +85,10 @@ export function start_oracle(options: OracleOptions): Oracle {
     const coordinates = { topic: message.topic, partition: message.partition, offset: BigInt(message.offset) };
     advance(coordinates);
     messages_read++;
+    if (is_tombstone(message)) {
+      tombstones++;
+      return;
+    }
     const event = decode_message(message, options);
     if (event instanceof Fault) {
       quarantined.push({ ...coordinates, reason: event.reason });
@@ -120,6 +126,7 @@ export function start_oracle(options: OracleOptions): Oracle {
       admitted_count,
       admitted,
       duplicates,
+      tombstones,
       quarantined,
       partition_ends: [...partition_ends.values()],
       trips: folded,
