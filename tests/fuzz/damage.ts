@@ -164,3 +164,18 @@ export const bloat = (limit: number): fc.Arbitrary<Damage> =>
       value,
     );
   });
+
+/** How many times the limit makes a message one that is not held whole. */
+const NOT_HELD = 4;
+
+/** Much of nearly nothing: more than is held, unpacked, and little on the wire. With the message at its begin, or without. */
+export const bomb = (limit: number): fc.Arbitrary<Damage> =>
+  fc.tuple(fc.integer({ min: 0, max: limit }), fc.boolean()).map(([more, begins]): Damage => (value) => {
+    const bytes = new Uint8Array((NOT_HELD + 1) * limit + more).fill(0x20);
+    if (begins) bytes.set(value.subarray(0, bytes.length));
+    return bytes;
+  });
+
+/** Whether a message is one. */
+export const is_bomb = (value: Uint8Array | null, limit: number): boolean =>
+  value !== null && value.length > NOT_HELD * limit;

@@ -1,9 +1,10 @@
 import { Buffer } from "node:buffer";
-import { Kafka, logLevel, type Message } from "kafkajs";
+import { CompressionTypes, Kafka, logLevel, type Message } from "kafkajs";
 import type { Deployment } from "../support/deployment.ts";
 import { decode_message } from "../support/oracle/decode.ts";
 import { Fault } from "../support/oracle/json.ts";
 import type { OracleOptions } from "../support/oracle/mod.ts";
+import { is_bomb } from "./damage.ts";
 import type { FuzzedMessage } from "./message_stream.ts";
 
 export const PARTITIONS = 4;
@@ -41,7 +42,10 @@ export async function send_fuzzed(
   const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false });
   await producer.connect();
   const send = async (request: Message[]) => {
-    await producer.send({ topic: deployment.TACHO_TOPICS, acks: -1, messages: request });
+    // Packed, so that a bomb is among messages and small on the wire.
+    const bombs = request.some(({ value }) => is_bomb(value as Uint8Array | null, options.max_message_bytes));
+    const compression = bombs ? CompressionTypes.GZIP : CompressionTypes.None;
+    await producer.send({ topic: deployment.TACHO_TOPICS, acks: -1, messages: request, compression });
     sent(request.length);
   };
   try {

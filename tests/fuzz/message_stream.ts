@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import type { SourceMessage } from "../../src/ingest/mod.ts";
 import { admissible_message, BROKER_MS, changed_message, type Identity } from "../support/message_fuzz.ts";
-import { bloat, type Damage, damage } from "./damage.ts";
+import { bloat, bomb, type Damage, damage } from "./damage.ts";
 import { legal_fields } from "./legal_fields.ts";
 
 /** A message to be sent; a header may be there more than once. */
@@ -152,6 +152,7 @@ function draws(first: number, seed: number, limit: number): Draw[] {
       { weight: 350, arbitrary: admissible.map((message): Make => (earlier) => earlier ?? message) },
       { weight: 750, arbitrary: damaged(damage) },
       { weight: 1, arbitrary: damaged(bloat(limit)) },
+      { weight: 1, arbitrary: damaged(bomb(limit)) },
     ),
     headers: fc.oneof({ weight: 12, arbitrary: fc.constant([]) }, {
       weight: 1,
