@@ -8,7 +8,7 @@ import {
 } from "../domains/mod.ts";
 import { format_time, parse_time } from "../kpi/mod.ts";
 import type { BareEvent, DeclaredMapping, SourceRecord } from "../mapping/mod.ts";
-import { bare_envelope, type Envelope, metadata_json, read_envelope } from "./envelope.ts";
+import { bare_envelope, type Envelope, is_binary_event, metadata_json, read_envelope } from "./envelope.ts";
 import { read_record, type TopicMappings, trace_fault } from "./mapped.ts";
 import type { SourceBatch, SourceMessage } from "./message_source.ts";
 import { stated_fault } from "./stated_fault.ts";
@@ -55,7 +55,7 @@ const known_unread = (message: SourceMessage, { max_message_bytes }: DecodeLimit
   const stated = stated_fault(message);
   if (stated !== null) return { fault: stated };
   // A CloudEvent in headers needs no data.
-  if (message.value === null && message.headers.ce_specversion === undefined) return TOMBSTONE;
+  if (message.value === null && !is_binary_event(message)) return TOMBSTONE;
   const size = message.value?.length ?? 0;
   return size > max_message_bytes
     ? refused("too_large", null, `expected at most ${max_message_bytes} bytes, got ${size}`)

@@ -7,7 +7,7 @@ import {
   type Validation,
   whole_number_text,
 } from "../domains/mod.ts";
-import type { SourceMessage } from "./message_source.ts";
+import { NO_HEADERS, type SourceMessage } from "./message_source.ts";
 
 /**
  * The envelopes trip events come in: CloudEvents 1.0 structured and binary (Kafka protocol binding), and bare JSON with the
@@ -51,6 +51,8 @@ const CLOUD_EVENT_NAMES = new Set([
   "dataschema",
   "data",
 ]);
+/** Where a CloudEvent without a subject names its trip: the extension attribute for the Kafka key, and the key itself. */
+const KEY_ATTRIBUTE = "partitionkey";
 const NOT_KEPT = ["dataschema", "datacontenttype"];
 // deno-lint-ignore no-control-regex -- control characters are what is looked for
 const SPACE_OR_CONTROL = /[\s\u0000-\u001f\u007f-\u009f]/;
@@ -149,7 +151,42 @@ function require_json(content_type: unknown, path: string): void {
   throw new EnvelopeFault("unsupported_content", path, `expected JSON, got ${shown(content_type)}`);
 }
 
-function cloud_event(attributes: Record<string, unknown>, data: unknown): Envelope {
+/** The trip that a CloudEvent is about: its subject; without one its partitionkey, which is the Kafka key by the protocol binding; else that key. */
+function stream_of(attributes: Record<string, unknown>, key: SourceMessage["key"]): string {
+  const { subject, [KEY_ATTRIBUTE]: partition_key } = attributes;
+  if (!is_blank(subject)) return identifier(subject, "subject", STREAM_ID_LENGTH, "trip_id");
+  if (!is_blank(partition_key)) return identifier(partition_key, KEY_ATTRIBUTE, STREAM_ID_LENGTH, "trip_id");
+  const text = key === null ? "" : text_of(key, header_utf8);
+  if (!is_blank(text)) return identifier(text, "key", STREAM_ID_LENGTH, "trip_id");
+  throw new EnvelopeFault(
+    "missing_trip_id",
+    "subject",
+    `expected subject, ${KEY_ATTRIBUTE} or the message's key, the trip id; got subject ${shown(subject)}`,
+  );
+}
+
+/** The data of a structured CloudEvent: a JSON object, such an object as text, or in base64; and the levels above it. */
+function structured_data({ data, data_base64 }: Record<string, unknown>): Pick<Envelope, "depth"> & { data: unknown } {
+  if (is_blank(data_base64)) {
+    if (typeof data !== "string" || data.trim() === "") return { data, depth: 1 };
+    return { data: object_of(parse_json(data), "data"), depth: 0 };
+  }
+  if (!is_blank(data)) {
+    throw new EnvelopeFault("unsupported_content", "data_base64", "expected either data or data_base64, got both");
+  }
+  return { data: object_of(parse_json(text_of(base64_bytes(data_base64))), "data_base64"), depth: 0 };
+}
+
+function base64_bytes(value: unknown): Uint8Array {
+  try {
+    if (typeof value === "string") return Uint8Array.fromBase64(value);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  throw new EnvelopeFault("unsupported_content", "data_base64", `expected base64, got ${shown(value)}`);
+}
+
+function cloud_event(attributes: Record<string, unknown>, data: unknown, key: SourceMessage["key"]): Envelope {
   if (attributes.specversion !== "1.0") {
     throw new EnvelopeFault(
       "unknown_version",
@@ -167,9 +204,6 @@ function cloud_event(attributes: Record<string, unknown>, data: unknown): Envelo
   }
   const id = identifier(attributes.id, "id", EVENT_ID_LENGTH, "event_id");
   require_json(attributes.datacontenttype, "datacontenttype");
-  if (!is_blank(attributes.data_base64)) {
-    throw new EnvelopeFault("unsupported_content", "data_base64", "expected data as JSON in `data`, got data_base64");
-  }
   // Not kept, and still a message that holds what JSON or PostgreSQL cannot is refused.
   for (const name of NOT_KEPT) canonical_json(attributes[name], 1);
   const event_id = identifier(`${source} ${id}`, "source and id", EVENT_ID_LENGTH, "event_id");
@@ -182,7 +216,7 @@ function cloud_event(attributes: Record<string, unknown>, data: unknown): Envelo
     extended = true;
   }
   return {
-    stream_id: identifier(attributes.subject, "subject", STREAM_ID_LENGTH, "trip_id"),
+    stream_id: stream_of(attributes, key),
     event_id,
     type: name_of(attributes.type, "type", "type"),
     schema_version: version_of(attributes.schemaversion, "schemaversion"),
@@ -216,17 +250,34 @@ function bare(body: Readonly<Record<string, unknown>>): Envelope {
   };
 }
 
+/** The attribute that a header holds: the binding writes `ce_id`, others `CE_ID` or, as in HTTP, `ce-id`. Null for another header. */
+function attribute_in(header: string): string | null {
+  const name = header.toLowerCase();
+  return name.startsWith("ce_") || name.startsWith("ce-") ? name.slice(3) : null;
+}
+
+/** Whether a message is a CloudEvent in binary mode: its attributes are headers. */
+export function is_binary_event({ headers }: SourceMessage): boolean {
+  if (headers === NO_HEADERS) return false;
+  for (const header in headers) if (attribute_in(header) === "specversion") return true;
+  return false;
+}
+
 function binary(message: SourceMessage): Envelope {
   const attributes: Record<string, unknown> = {};
-  for (const [name, bytes] of Object.entries(message.headers)) {
-    if (name.startsWith("ce_")) attributes[name.slice(3)] = header_text(bytes);
+  for (const [header, bytes] of Object.entries(message.headers)) {
+    if (header.toLowerCase() === "content-type") require_json(header_text(bytes), "content-type");
+    const name = attribute_in(header);
+    if (name === null) continue;
+    const text = header_text(bytes);
+    // Of two spellings the binding's own counts.
+    if (attributes[name] === undefined || header === `ce_${name}`) attributes[name] = text;
   }
-  const content_type = message.headers["content-type"];
-  if (content_type !== undefined) require_json(header_text(content_type), "content-type");
-  return cloud_event(
-    attributes,
-    message.value === null ? undefined : object_of(parse_json(text_of(message.value)), "data"),
-  );
+  if (!is_blank(attributes.data_base64)) {
+    throw new EnvelopeFault("unsupported_content", "data_base64", "expected the data as the value, got data_base64");
+  }
+  const data = message.value === null ? undefined : object_of(parse_json(json_text(message.value)), "data");
+  return cloud_event(attributes, data, message.key);
 }
 
 /** What a reading comes to; faults of the message are values, surprises are thrown on. */
@@ -244,19 +295,55 @@ function validated<T>(read: () => T): Validation<T> {
   }
 }
 
+/** What bytes are that other programs put where JSON is expected, by how they begin. */
+const FRAMINGS: readonly (readonly [readonly number[], string])[] = [
+  [[0x1f, 0x8b], "gzip"],
+  [[0x28, 0xb5, 0x2f, 0xfd], "zstd"],
+  [[0xff, 0xfe], "UTF-16 text"],
+  [[0xfe, 0xff], "UTF-16 text"],
+];
+/** What Confluent's serializers put before a value: a zero, and the number of its schema in four bytes. */
+const REGISTRY_BYTES = 5;
+
+/** The text of bytes that should be JSON; names what they are instead where that is known. */
+function json_text(bytes: Uint8Array): string {
+  if (bytes[0] === 0 && bytes.length >= REGISTRY_BYTES) {
+    const schema = new DataView(bytes.buffer, bytes.byteOffset).getUint32(1);
+    const got = `schema-registry framing (magic byte 0, schema id ${schema})`;
+    throw new EnvelopeFault("unsupported_framing", null, `expected JSON, got ${got}`);
+  }
+  const framing = FRAMINGS.find(([begin]) => begin.every((byte, at) => bytes[at] === byte));
+  if (framing !== undefined) {
+    throw new EnvelopeFault("unsupported_framing", null, `expected JSON in UTF-8, got ${framing[1]}`);
+  }
+  return text_of(bytes);
+}
+
 function value_text(message: SourceMessage): string {
   if (message.value === null || message.value.length === 0) {
     throw new EnvelopeFault("empty_value", null, "expected a trip event as JSON, got a message without value");
   }
-  return text_of(message.value);
+  return json_text(message.value);
+}
+
+/** Refuses what Kafka Connect's JSON converter puts around a record. */
+function refuse_connect(body: Readonly<Record<string, unknown>>): void {
+  if (!("schema" in body) || !("payload" in body) || Object.keys(body).length !== 2) return;
+  const got = "a Kafka Connect envelope (schema, payload): set schemas.enable=false in its JSON converter";
+  throw new EnvelopeFault("unsupported_framing", null, `expected a trip event, got ${got}`);
 }
 
 /** Reads a message's envelope; what is wrong with it otherwise. */
 export function read_envelope(message: SourceMessage): Validation<Envelope> {
   return validated(() => {
-    if (message.headers.ce_specversion !== undefined) return binary(message);
+    if (is_binary_event(message)) return binary(message);
     const body = object_of(parse_json(value_text(message)), null);
-    return body.specversion !== undefined ? { ...cloud_event(body, body.data), depth: 1 } : bare(body);
+    if (body.specversion === undefined) {
+      refuse_connect(body);
+      return bare(body);
+    }
+    const { data, depth } = structured_data(body);
+    return { ...cloud_event(body, data, message.key), depth };
   });
 }
 

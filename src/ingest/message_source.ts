@@ -16,6 +16,9 @@
  * - The buffer is bounded in messages and bytes; at the bound the source stops fetching, and stays a live member of its group.
  */
 
+/** The headers of a message that has none. */
+export const NO_HEADERS: Readonly<Record<string, Uint8Array>> = Object.freeze({});
+
 /** One message as the source delivered it. */
 export interface SourceMessage {
   readonly offset: number;

@@ -170,7 +170,11 @@ const structured = ({ identity, in_data, in_envelope }: Manner) =>
   );
 
 const header_change = fc.record({
-  name: fc.constantFrom(...CLOUD_NAMES.map((name) => `ce_${name}`), "content-type", "other"),
+  name: fc.constantFrom(
+    ...CLOUD_NAMES.map((name) => `ce_${name}`),
+    ...["CE_id", "ce-subject", "Ce_Type", "CE-SPECVERSION", "ce_Time", "Content-Type"],
+    ...["content-type", "other"],
+  ),
   value: fc.option(
     fc.oneof(
       fc.constantFrom(...HEADER_TEXTS).map((text) => encoder.encode(text)),

@@ -157,7 +157,12 @@ const BAD: Record<string, [unknown, string, string | null, RegExp, Record<string
   "a lone surrogate in a name": [with_raw("\\ud800", "1"), "text_not_storable", null, /lone surrogates/],
   "no trip id": [{ ...BARE, trip_id: undefined }, "missing_trip_id", "trip_id", /expected trip_id.*got nothing/],
   "a blank trip id": [{ ...BARE, trip_id: " " }, "missing_trip_id", "trip_id", /got " "/],
-  "no subject": [{ ...CLOUD, subject: null }, "missing_trip_id", "subject", /expected subject.*got null/],
+  "no subject": [
+    { ...CLOUD, subject: null },
+    "missing_trip_id",
+    "subject",
+    /expected subject, partitionkey or the message.s key.*got subject null/,
+  ],
   "a long trip id": [{ ...BARE, trip_id: "x".repeat(201) }, "invalid_trip_id", "trip_id", /at most 200 .*got 201/],
   "a fraction as trip id": [{ ...BARE, trip_id: 1.5 }, "invalid_trip_id", "trip_id", /to be text, got 1.5/],
   "no event id": [{ ...BARE, event_id: null }, "missing_event_id", "event_id", /expected event_id/],
@@ -183,13 +188,42 @@ const BAD: Record<string, [unknown, string, string | null, RegExp, Record<string
   "another version": [{ ...BARE, schema_version: 2 }, "unknown_version", "schema_version", /version 1 .*got 2/],
   "no version": [{ ...BARE, schema_version: "x" }, "unknown_version", "schema_version", /a whole number, got "x"/],
   "CloudEvents 0.3": [{ ...CLOUD, specversion: "0.3" }, "unknown_version", "specversion", /"1.0", got "0.3"/],
-  "data as text": [
-    { ...CLOUD, data: "{}" },
+  "data as text of text": [
+    { ...CLOUD, data: '"{}"' },
     "not_an_object",
     "data",
     /expected data to be a JSON object, got a string/,
   ],
-  "data in base64": [{ ...CLOUD, data_base64: "e30=" }, "unsupported_content", "data_base64", /got data_base64/],
+  "data and data in base64": [
+    { ...CLOUD, data: DATA, data_base64: "e30=" },
+    "unsupported_content",
+    "data_base64",
+    /either data or data_base64, got both/,
+  ],
+  "data in something like base64": [
+    { ...CLOUD, data_base64: "e3" + "?" },
+    "unsupported_content",
+    "data_base64",
+    /base64/,
+  ],
+  "a list in base64": [{ ...CLOUD, data_base64: btoa("[1]") }, "not_an_object", "data_base64", /got an array/],
+  "data that is text": [{ ...CLOUD, data: "hello" }, "malformed_json", null, /hello/],
+  "a list as text": [{ ...CLOUD, data: "[1]" }, "not_an_object", "data", /got an array/],
+  "schema-registry framing": [
+    Uint8Array.from([0, 0, 0, 0, 7, ...encoder.encode("{}")]),
+    "unsupported_framing",
+    null,
+    /^expected JSON, got schema-registry framing \(magic byte 0, schema id 7\)$/,
+  ],
+  "a Kafka Connect envelope": [
+    { schema: { type: "struct" }, payload: BARE },
+    "unsupported_framing",
+    null,
+    /got a Kafka Connect envelope \(schema, payload\)/,
+  ],
+  "gzip": [Uint8Array.from([0x1f, 0x8b, 8, 0]), "unsupported_framing", null, /got gzip/],
+  "zstd": [Uint8Array.from([0x28, 0xb5, 0x2f, 0xfd, 0]), "unsupported_framing", null, /got zstd/],
+  "UTF-16": [Uint8Array.from([0xff, 0xfe, 0x7b, 0]), "unsupported_framing", null, /got UTF-16 text/],
   "another content": [
     { ...CLOUD, datacontenttype: "text/xml" },
     "unsupported_content",
@@ -213,6 +247,41 @@ for (const [name, [value, reason, path, sentence, headers]] of Object.entries(BA
     assert.ok(fault.detail.length < 500, "the sentence is short");
   });
 }
+
+Deno.test("a CloudEvent without a subject is about the trip that its partitionkey names, else its message's key", () => {
+  const trip_of = (value: unknown, key: string | null, headers: Record<string, string> = {}) => {
+    const outcome = decode({ ...source_message(value, headers), key: key === null ? null : encoder.encode(key) });
+    return "event" in outcome ? outcome.event.stream_id : "fault" in outcome ? outcome.fault.reason : "";
+  };
+  const { subject: _subject, ...anonymous } = CLOUD;
+  const { ce_subject: _ce_subject, ...headers } = HEADERS;
+  for (const [value, given] of [[{ ...anonymous, data: DATA }, {}], [DATA, headers]] as const) {
+    assert.equal(trip_of(value, "K", given), "K");
+    assert.equal(trip_of(value, null, given), "missing_trip_id");
+    assert.equal(trip_of(value, "  ", given), "missing_trip_id");
+    assert.equal(trip_of(value, "\0\0\0\x01", given), "text_not_storable");
+  }
+  assert.equal(trip_of({ ...CLOUD, data: DATA }, "K"), "T-1042");
+  assert.equal(trip_of({ ...CLOUD, subject: null, data: DATA }, "K"), "K");
+  assert.equal(trip_of({ ...anonymous, partitionkey: "P", data: DATA }, "K"), "P");
+  assert.equal(trip_of(DATA, "K", { ...headers, ce_partitionkey: "P" }), "P");
+  assert.equal(trip_of({ ...BARE, trip_id: undefined }, "K"), "missing_trip_id");
+});
+
+Deno.test("data may be JSON in base64 or as text, and header names are read in any spelling", () => {
+  const wanted = event_of({ ...CLOUD, data: DATA }).event.data;
+  const json = JSON.stringify(DATA);
+  assert.equal(event_of({ ...CLOUD, data_base64: btoa(json) }).event.data, wanted);
+  assert.equal(event_of({ ...CLOUD, data: json }).event.data, wanted);
+  const spelled = (spell: (name: string) => string) =>
+    Object.fromEntries(Object.entries(HEADERS).map(([name, text]) => [spell(name), text]));
+  for (const spell of [(name: string) => name.toUpperCase(), (name: string) => name.replace("ce_", "ce-")]) {
+    assert.equal(event_of(DATA, spelled(spell)).event.stream_id, "T-1042");
+  }
+  const both = { CE_ID: "other", ...HEADERS, "ce-id": "other" };
+  assert.equal(event_of(DATA, both).event.event_id, "/fleet/chicago 0f6c");
+  assert.equal(fault_of(DATA, { ...HEADERS, "Content-Type": "text/plain" }).reason, "unsupported_content");
+});
 
 Deno.test("a message without a value is a tombstone, unless it is a CloudEvent in headers or states a fault", () => {
   assert.deepEqual(decode(source_message(null)), { tombstone: true });

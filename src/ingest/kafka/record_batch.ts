@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { SourceMessage } from "../message_source.ts";
+import { NO_HEADERS, type SourceMessage } from "../message_source.ts";
 import { FAULT_HEADER } from "../stated_fault.ts";
 import { read_message_set } from "./message_set.ts";
 import { FIRST_BYTES, UnpackedBytes, UnreadableRecords } from "./unpack.ts";
@@ -30,8 +30,6 @@ export interface RecordLimits {
 
 /** Where JavaScript's dates end, in the year 275760. A producer may put any 64-bit integer there, and PostgreSQL stores no later instant than in 294276. */
 const GREATEST_TIMESTAMP_MS = 8.64e15;
-
-const NO_HEADERS: Readonly<Record<string, Uint8Array>> = Object.freeze({});
 
 /**
  * Reads the messages of a batch from an offset on, in order, a run of them for each piece that is unpacked: memory holds one piece and one record,

@@ -36,7 +36,7 @@ const SPACE_OR_CONTROL = /[\s\p{Cc}]/u;
 
 /** Whether a message says no more than that its key is gone. */
 export const is_tombstone = ({ value, headers }: SourceMessage): boolean =>
-  value === null && !["tacho-fault", "ce_specversion"].some((name) => Object.hasOwn(headers, name));
+  value === null && !Object.hasOwn(headers, "tacho-fault") && !attributes_of(headers).has("specversion");
 
 /** The trip event in a message, or the fault for which the message is quarantined. */
 export function decode_message(message: SourceMessage, options: OracleOptions): TripEvent | Fault {
@@ -68,10 +68,10 @@ export function decode_message(message: SourceMessage, options: OracleOptions): 
 }
 
 function open_envelope(message: SourceMessage): Envelope | Fault {
-  if (Object.hasOwn(message.headers, "ce_specversion")) return open_binary(message);
+  if (attributes_of(message.headers).has("specversion")) return open_binary(message);
   const body = read_body(message.value ?? new Uint8Array());
   if (body instanceof Fault) return body;
-  return Object.hasOwn(body, "specversion") ? open_structured(body) : open_bare(body);
+  return Object.hasOwn(body, "specversion") ? open_structured(body, message.key) : open_bare(body);
 }
 
 function read_body(bytes: Uint8Array): JsonObject | Fault {
@@ -83,10 +83,18 @@ function read_body(bytes: Uint8Array): JsonObject | Fault {
 }
 
 /** CloudEvents, structured: attributes and data in one JSON object. */
-function open_structured(body: JsonObject): Envelope | Fault {
+function open_structured(body: JsonObject, key: Uint8Array | null): Envelope | Fault {
   if (body.specversion !== "1.0") return new Fault("specversion is not 1.0");
-  if (!is_blank(body.data_base64)) return new Fault("data_base64 is not read");
-  const data = body.data ?? {};
+  let data: Json | Fault = body.data ?? {};
+  if (!is_blank(body.data_base64)) {
+    if (!is_blank(body.data)) return new Fault("data and data_base64");
+    if (typeof body.data_base64 !== "string" || !BASE64.test(body.data_base64.replace(/[\t\n\f\r ]/g, ""))) {
+      return new Fault("data_base64 is no base64");
+    }
+    const text = read_utf8(Uint8Array.from(atob(body.data_base64), (byte) => byte.charCodeAt(0)), "data_base64");
+    data = text instanceof Fault ? text : read_json(text);
+  } else if (typeof data === "string" && data.trim() !== "") data = read_json(data);
+  if (data instanceof Fault) return data;
   if (!is_object(data)) return new Fault("data is not an object");
   const content = fault_of_content_type(body.datacontenttype);
   if (content) return content;
@@ -94,7 +102,7 @@ function open_structured(body: JsonObject): Envelope | Fault {
     source: body.source,
     id: body.id,
     type: body.type,
-    trip_id: body.subject,
+    trip_id: trip_named(body.subject, body.partitionkey, key),
     time: body.time,
     schema_version: body.schemaversion,
     is_cloud_event: true,
@@ -106,17 +114,19 @@ function open_structured(body: JsonObject): Envelope | Fault {
 function open_binary(message: SourceMessage): Envelope | Fault {
   const attributes: JsonObject = {};
   for (const [name, bytes] of Object.entries(message.headers)) {
-    if (!name.startsWith("ce_") && name !== "content-type") continue;
+    const is_content_type = name.toLowerCase() === "content-type";
+    if (!is_content_type && !CE_HEADER.test(name)) continue;
     const text = read_utf8(bytes, `header ${name}`, HEADER_UTF8);
     if (text instanceof Fault) return text;
-    const fault = fault_of_text(text);
+    const fault = fault_of_text(text) ?? (is_content_type ? fault_of_content_type(text) : null);
     if (fault) return fault;
-    attributes[name] = text;
+  }
+  for (const [name, bytes] of attributes_of(message.headers)) {
+    attributes[`ce_${name}`] = String(read_utf8(bytes, name, HEADER_UTF8));
   }
   if (attributes.ce_specversion !== "1.0") return new Fault("specversion is not 1.0");
   if (!is_blank(attributes.ce_data_base64)) return new Fault("data_base64 is not read");
-  const content = fault_of_content_type(attributes["content-type"]) ??
-    fault_of_content_type(attributes.ce_datacontenttype);
+  const content = fault_of_content_type(attributes.ce_datacontenttype);
   if (content) return content;
   const data = message.value === null ? {} : read_body(message.value);
   if (data instanceof Fault) return data;
@@ -124,12 +134,41 @@ function open_binary(message: SourceMessage): Envelope | Fault {
     source: attributes.ce_source,
     id: attributes.ce_id,
     type: attributes.ce_type,
-    trip_id: attributes.ce_subject,
+    trip_id: trip_named(attributes.ce_subject, attributes.ce_partitionkey, message.key),
     time: attributes.ce_time,
     schema_version: attributes.ce_schemaversion,
     is_cloud_event: true,
     data,
   };
+}
+
+const CE_HEADER = /^ce[_-]/i;
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?$/;
+
+/** The CloudEvents attributes in headers, in whatever spelling; that of the Kafka binding goes before others, of which the first. */
+function attributes_of(headers: SourceMessage["headers"]): Map<string, Uint8Array> {
+  const names = Object.keys(headers).filter((name) => CE_HEADER.test(name));
+  const spelled = names.toSorted((a, b) => Number(is_of_binding(b)) - Number(is_of_binding(a)));
+  const found = new Map<string, Uint8Array>();
+  for (const name of spelled) {
+    const attribute = name.slice(3).toLowerCase();
+    if (!found.has(attribute)) found.set(attribute, headers[name]!);
+  }
+  return found;
+}
+
+const is_of_binding = (name: string): boolean => name === name.toLowerCase() && name.startsWith("ce_");
+
+/** What names the trip: the subject, else the partition key, else the message's key. */
+function trip_named(
+  subject: Json | undefined,
+  partition_key: Json | undefined,
+  key: Uint8Array | null,
+): Json | undefined {
+  if (!is_blank(subject)) return subject;
+  if (!is_blank(partition_key)) return partition_key;
+  const text = key === null ? "" : read_utf8(key, "key", HEADER_UTF8);
+  return text instanceof Fault ? undefined : text;
 }
 
 /** Bare JSON: seven names are the envelope, all others are the data. */
