@@ -6,7 +6,9 @@
  *
  * Events may be posted by holders of the token alone, never by a session or for want of a token.
  *
- * Deno's server has no timeouts of its own: anything exposed belongs behind a reverse proxy.
+ * Every request is held against `request_check.ts` first, every body read by `bodies.ts`, every reader of the database let in by the gate.
+ * Deno's server has no timeouts of its own, for heads and for connections that linger: anything exposed belongs behind a reverse proxy
+ * (docs/nginx.conf).
  */
 export { type AppDeps, type Handler, make_app } from "./app.ts";
 export type { EventIntake } from "./event_intake_route.ts";

@@ -28,6 +28,11 @@ export function find_pgbouncer(): string | null {
   return find_program(["pgbouncer"], ["/usr/sbin"]);
 }
 
+/** The path of nginx, which Debian keeps where only root looks; null when there is none. */
+export function find_nginx(): string | null {
+  return find_program(["nginx"], ["/usr/sbin"]);
+}
+
 /** The path of the system's Chromium or Chrome; null when there is none. */
 export function find_chromium(): string | null {
   return find_program(["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"]);

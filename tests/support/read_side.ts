@@ -18,7 +18,8 @@ const migrated: Template = {
   },
 };
 
-async function open(kind: Database["kind"]): Promise<Database> {
+/** A migrated database of a kind; who asked closes it. */
+export async function open_read_side(kind: Database["kind"]): Promise<Database> {
   if (kind === "server") {
     const { url } = await (await shared_postgres()).create_database(migrated);
     return open_database({ url, data_dir: null, connections: 4 });
@@ -43,7 +44,7 @@ export function database_test(
       name: `${name} (${kind})`,
       needs: kind === "server" ? ["postgres"] : [],
       async fn() {
-        const database = await open(kind);
+        const database = await open_read_side(kind);
         try {
           await fn(database);
         } finally {
