@@ -1,5 +1,6 @@
 import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetRead } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
+import { check_pages } from "./parquet_pages.ts";
 import { exact_column, PARSERS, plain_value, type ValueReader } from "./parquet_values.ts";
 import { faulty_row, FileError, type FileRow, type RowBatch } from "./record_file.ts";
 import { no_utf8 } from "./text_pieces.ts";
@@ -25,8 +26,11 @@ export async function* parquet_rows(path: string): AsyncGenerator<RowBatch> {
     const readers = exact_readers(metadata);
     const total = Number(metadata.num_rows);
     let group_start = 0;
-    for (const group of metadata.row_groups) {
+    for (const [index, group] of metadata.row_groups.entries()) {
       const group_end = group_start + Number(group.num_rows);
+      await check_pages(source, metadata, group).catch((cause) => {
+        throw new FileError(`read row group ${index + 1} of ${quoted} (Parquet)`, { cause });
+      });
       for (let start = group_start; start < group_end; start += SLICE) {
         const end = Math.min(start + SLICE, group_end);
         const columns = await read_slice(source, metadata, start, end).catch((cause) => {

@@ -153,6 +153,24 @@ Deno.test("Parquet: text that is no UTF-8 is a faulty row, the replacement chara
   ]);
 });
 
+Deno.test("Parquet: a page that says it unpacks to two gigabytes is refused before it is unpacked, with the file and the column", async () => {
+  const codec = "SNAPPY" as const;
+  const data = Array.from({ length: 20_000 }, (_, i) => i * 7_919);
+  const file = new Uint8Array(
+    parquetWriteBuffer({ columnData: [{ name: "n", data, type: "INT32" }], codec, pageSize: 1e9 }),
+  );
+  // The header begins with the page's type and what it unpacks to, in a number of as many bytes.
+  assert.deepEqual([...file.subarray(4, 7)].map((byte) => byte & 0xf0), [0x10, 0, 0x10]);
+  const end = file.findIndex((byte, at) => at >= 7 && byte < 128);
+  assert.ok(end - 7 <= 3, "room for a large number");
+  file.set([...new Array(end - 7).fill(0xff), 0x7f], 7);
+  await assert.rejects(rows_of(file.buffer), (error: unknown) => {
+    assert.ok(error instanceof FileError);
+    assert.match(error.message, /read row group 1 of ".*\.parquet" \(Parquet\)/);
+    return true;
+  });
+});
+
 Deno.test("Parquet: a file that is cut off is an error that names it", async () => {
   const whole = parquetWriteBuffer({ columnData: [{ name: "n", data: [1, 2, 3], type: "INT32" }] });
   await assert.rejects(
