@@ -14,6 +14,8 @@ const as_query = (statement: string | Statement, values: readonly Value[] = []) 
 
 const COPY_CHUNK = 1 << 20;
 const CONNECT_MS = 5_000;
+/** In which a new connection has its settings; with another pooler's connection to wait for before. */
+const READY_MS = 8_000;
 
 /** A prepared statement that is not there, or is there already: the server's connection is not the one that it was prepared on. */
 const LOST_STATEMENT = /^(?:26000|42P05)$/;
@@ -37,7 +39,7 @@ function not_connected(error: unknown): unknown {
 
 /** Cuts a connection that does not answer; what was asked rejects then. */
 async function answered<T>(client: pg.Client, answer: Promise<T>): Promise<T> {
-  const timer = setTimeout(() => client.connection.stream.destroy(), CONNECT_MS);
+  const timer = setTimeout(() => client.connection.stream.destroy(), READY_MS);
   try {
     return await answer;
   } finally {
@@ -75,7 +77,7 @@ function session_maker(config: pg.ClientConfig): (client: pg.Client) => Promise<
 }
 
 /** Longest wait for another connection of the pooler: one that has no more to give keeps those that it gave. */
-const RIVAL_MS = 1_000;
+const RIVAL_MS = 3_000;
 
 /**
  * Whether the pooler keeps a server connection for its client from one transaction to the next. While another client is in a transaction, ours

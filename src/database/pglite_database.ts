@@ -44,15 +44,24 @@ type RequireRoom = (bytes: number) => void;
 function room_on_disk_of(directory: string): RequireRoom {
   const { state } = Deno.permissions.querySync({ name: "sys", kind: "statfs" });
   if (state !== "granted") return () => {};
+  const outage = (why: unknown) => new DatabaseUnreachable("write to the embedded database", why);
+  const free_bytes = (): number => {
+    try {
+      const { bavail, bsize } = statfsSync(directory);
+      return bavail * bsize;
+    } catch (error) {
+      // The directory or its disk went away: no message is to blame.
+      throw outage(error);
+    }
+  };
   return (bytes) => {
-    const { bavail, bsize } = statfsSync(directory);
-    const free = bavail * bsize, least = LEAST_FREE + bytes;
+    const free = free_bytes(), least = LEAST_FREE + bytes;
     if (free >= least) return;
     const told = (size: number) => `${Math.floor(size / MB)} MB`;
     const why = `the disk of ${JSON.stringify(directory)} has ${told(free)} left, at least ${
       told(least)
     } are needed: free some`;
-    throw new DatabaseUnreachable("write to the embedded database", new Error(why));
+    throw outage(new Error(why));
   };
 }
 

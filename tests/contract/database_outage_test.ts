@@ -83,6 +83,74 @@ tacho_test({
 });
 
 tacho_test({
+  name: "a server that lets us in and then says nothing is an outage within seconds",
+  async fn() {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const connections: Deno.Conn[] = [];
+    // AuthenticationOk, BackendKeyData and ReadyForQuery, whatever it is asked.
+    const let_in = new Uint8Array([
+      82,
+      0,
+      0,
+      0,
+      8,
+      0,
+      0,
+      0,
+      0,
+      75,
+      0,
+      0,
+      0,
+      12,
+      0,
+      0,
+      0,
+      7,
+      0,
+      0,
+      0,
+      9,
+      90,
+      0,
+      0,
+      0,
+      5,
+      73,
+    ]);
+    void (async () => {
+      for await (const connection of listener) {
+        connections.push(connection);
+        await connection.read(new Uint8Array(4_096));
+        await connection.write(let_in);
+      }
+    })();
+    const { port } = listener.addr as Deno.NetAddr;
+    const database = await open_database({ url: `postgres://u@127.0.0.1:${port}/x`, data_dir: null, connections: 1 });
+    const from = performance.now();
+    await assert.rejects(database.query("select 1"), (error) => is_outage(error));
+    assert.ok(performance.now() - from < 15_000);
+    await database.close();
+    for (const connection of connections) connection.close();
+  },
+});
+
+tacho_test({
+  name: "an embedded database whose directory went away is an outage, no message's fault",
+  async fn() {
+    const data_dir = Deno.makeTempDirSync();
+    const database = await open_database({ url: null, data_dir });
+    await database.script("create table kept (n integer)");
+    Deno.renameSync(data_dir, `${data_dir}_gone`);
+    await assert.rejects(database.execute("insert into kept values (1)"), (error) => is_outage(error));
+    Deno.renameSync(`${data_dir}_gone`, data_dir);
+    assert.equal(await database.execute("insert into kept values (1)"), 1);
+    await database.close();
+    Deno.removeSync(data_dir, { recursive: true });
+  },
+});
+
+tacho_test({
   name: "two transactions at once: one does not see what the other has not committed",
   needs: ["postgres"],
   fn: () =>

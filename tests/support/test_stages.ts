@@ -45,7 +45,7 @@ export function plan_stages(root: string, files: readonly string[], folder: stri
     ...own,
     // Drivers and Playwright look for dozens of variables; what could mislead a test is taken out of the environment instead.
     "--allow-env",
-    "--allow-sys=osRelease,hostname,cpus,homedir",
+    "--allow-sys=osRelease,hostname,cpus,homedir,statfs",
     `--allow-run=${programs.join(",")}`,
   ];
   const unit = files.filter((file) => file.startsWith("tests/unit/"));
