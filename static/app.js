@@ -10,7 +10,7 @@ import { apply_frame, empty_board, is_troubled, phase_of, warning_of_link, windo
 import { show_banners, show_footer, show_state } from "./status.js";
 import { show_trips } from "./trips.js";
 
-/** The page: frames change the board, which is drawn at most four times a second. What is not always needed loads when it is. */
+/** The page: frames change the board, which is drawn at most four times a second. */
 
 const DRAW_PAUSE_MS = 250;
 /** A page out of sight for this long lets its feed go, at once where it has a connection of its own. */

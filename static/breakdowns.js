@@ -1,4 +1,4 @@
-import { by_id, make, set_figure, set_text } from "./page.js";
+import { by_id, make, set_text } from "./page.js";
 import { format_count, format_short } from "./format.js";
 
 /** The breakdown panels: rows that stay while their texts change, and filter when pressed. */
@@ -50,13 +50,12 @@ export function make_row() {
 /** Fills a row's button. The rest, whose key is null, has no bar: it would dwarf the others. */
 export function show_row(button, dimension, { key, trips, revenue }, largest) {
   const [bar, name, count, money] = button.children;
-  const same = button.dataset.key === (key ?? "");
   const text = key === null ? "all others" : label_of(dimension, key);
   Object.assign(button.dataset, { dimension, key: key ?? "" });
   button.disabled = key === null;
   button.title = key === null ? "" : `${text}: filter by it; with Shift: leave it out`;
   bar.style.width = `${key === null ? 0 : 100 * trips / largest}%`;
   set_text(name, text);
-  (same ? set_figure : set_text)(count, trips === null ? "–" : format_short(trips));
+  set_text(count, trips === null ? "–" : format_short(trips));
   set_text(money, revenue === null ? "–" : format_short(revenue));
 }

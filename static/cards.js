@@ -1,17 +1,17 @@
-import { by_id, make, set_figure, set_text } from "./page.js";
+import { by_id, make, set_text } from "./page.js";
 import { card_figures, CARDS, spark_path } from "./figures.js";
 import { format_day, format_window } from "./format.js";
 
 /** The strip of cards; labels open how it is counted. */
 
-const HEIGHT = 26;
+const HEIGHT = 22;
 const WEEK_S = 604_800;
 const LABELS = {
   trips: "Trips begun",
   per_minute: "Trips per minute",
   fare_percentiles: "Fare p50 · p95",
   fare_range: "Fare lowest · highest",
-  duration: "Duration p50 · p95",
+  duration: "Minutes p50 · p95",
 };
 const strip = Object.fromEntries(Object.keys(CARDS).map((name) => [name, make_card(name)]));
 by_id("cards").append(...Object.values(strip));
@@ -36,7 +36,8 @@ export function show_cards(sight) {
   for (const [name, { value, text, unit, changes, spark }] of Object.entries(card_figures(sight))) {
     const card = strip[name];
     const figure = card.querySelector(".figure");
-    set_figure(figure, text);
+    set_text(figure, text);
+    figure.parentNode.style.setProperty("--digits", text.length);
     card.dataset.value = value ?? "";
     figure.title = value ?? "not known";
     if (name === "fare_range") card.dataset.max = sight.cards?.max_fare ?? "";

@@ -8,7 +8,8 @@ import { format_short, format_step } from "./format.js";
 /** Steps of an axis of counts: 1, 2, 5, 10, … */
 const WHOLE = Array.from({ length: 30 }, (_, i) => [1, 2, 5][i % 3] * 10 ** Math.floor(i / 3));
 const LINES = [["completed", "--s1"], ["started", "--s3"], ["canceled", "--s4"]];
-const MARK_PX = 84;
+/** Room for a mark of time, in sizes of the type. */
+const MARK = 7.6;
 const PLACES = [by_id("chart_trips"), by_id("chart_revenue")];
 const probe = by_id("probe");
 
@@ -29,19 +30,9 @@ export function dots_of({ scaled = 1 }) {
   return scaled * globalThis.uPlot.pxRatio;
 }
 
-function fading(token) {
-  const [top, bottom] = [colour(token, 0.2), colour(token, 0)];
-  return ({ ctx, bbox }) => {
-    const gradient = ctx.createLinearGradient(0, bbox.top, 0, bbox.top + bbox.height);
-    gradient.addColorStop(0, top);
-    gradient.addColorStop(1, bottom);
-    return gradient;
-  };
-}
-
 /** `on_zoom({from_s, to_s})` hears of a drag over buckets, `on_unzoom` of a double click; `load` imports. */
 export function make_charts({ on_zoom, on_unzoom, load }) {
-  let charts = [], drawn = null;
+  let charts = [], drawn = null, letter_px;
   // These come later: readout.js, chart_marks.js.
   let readout = null, marks = null;
 
@@ -49,7 +40,7 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
   const size_of = ({ clientWidth: width, clientHeight: height }) => ({ width, height });
 
   function options_of(i) {
-    const letter_px = type_px();
+    letter_px = type_px();
     const axis = {
       stroke: colour("--ink-3"),
       font: `${letter_px}px system-ui, Inter, sans-serif`,
@@ -58,8 +49,8 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
     };
     const splits = (u, _axis, from_s, to_s) => {
       const width = u.width / (u.scaled ?? 1);
-      const edge_s = 24 * (to_s - from_s) / width; // A label closer to the right edge would be cut off.
-      return time_splits(from_s, to_s - edge_s, drawn.zone, width / MARK_PX * 11 / letter_px);
+      const edge_s = 2.2 * letter_px * (to_s - from_s) / width; // A label closer to the right edge would be cut off.
+      return time_splits(from_s, to_s - edge_s, drawn.zone, width / MARK / letter_px);
     };
     const ink = colour("--ink-2");
     const top = (high) => Math.max([4, 10][i], high * 1.08, marks?.top(i, high) ?? 0);
@@ -76,12 +67,18 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
       },
       scales: { x: { time: false }, y: { range: (_u, _low, high) => [0, top(high)] } },
       axes: [
-        { ...axis, gap: 9, size: 19 + letter_px, splits, values: (_u, at) => time_labels(at, drawn.zone) },
         {
           ...axis,
-          gap: 7,
-          size: 13 + 3 * letter_px,
-          space: 28,
+          gap: 0.8 * letter_px,
+          size: 2.7 * letter_px,
+          splits,
+          values: (_u, at) => time_labels(at, drawn.zone),
+        },
+        {
+          ...axis,
+          gap: 0.6 * letter_px,
+          size: 4.2 * letter_px,
+          space: 2.5 * letter_px,
           incrs: WHOLE,
           values: (_u, at) => at.map((n) => format_short(n, 10_000)),
         },
@@ -96,19 +93,29 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
   }
 
   function line(name, token, more) {
-    return { line: name, show: shows(name), stroke: colour(token), width: 1.4, points: { show: false }, ...more };
+    const { width = 1.4, dash = [], points = {} } = more;
+    const k = letter_px / 11;
+    return {
+      line: name,
+      show: shows(name),
+      stroke: colour(token),
+      ...more,
+      width: width * k,
+      dash: dash.map((n) => n * k),
+      points: { show: false, ...points, size: 5 * k, width: 1.5 * k },
+    };
   }
 
   const compared = () => line("compared", "--ink-3", { width: 1.2, dash: [4, 3] });
 
   function lines() {
     const running = () => drawn.columns.running < 0 ? null : [drawn.columns.running];
-    const points = { show: true, size: 5, width: 1.5, fill: colour("--panel"), filter: running };
+    const points = { show: true, fill: colour("--panel"), filter: running };
     return [
       compared(),
       ...LINES.flatMap(([name, token]) => {
         const main = name === "completed" ? { width: 1.8 } : {};
-        const fill = name === "completed" ? fading(token) : undefined;
+        const fill = name === "completed" ? colour(token, 0.1) : undefined;
         return [line(name, token, { ...main, fill }), line(name, token, { ...main, dash: [2, 4], points })];
       }),
     ];
@@ -134,7 +141,7 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
   // A caret under each bucket that was corrected.
   function mark_corrected(u, ink) {
     const { ctx, bbox, data: [x] } = u;
-    const r = 3.5 * dots_of(u);
+    const r = 0.32 * letter_px * dots_of(u);
     const y = bbox.top + bbox.height + r / 2;
     ctx.fillStyle = ink;
     drawn.columns.revised_ms.forEach((at_ms, i) => {
@@ -200,8 +207,8 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
     /** Draws {columns, step_s, zone, currency, view, address}; `view` is the stretch of the x axis. */
     show(what) {
       drawn = what;
-      if (charts.length > 0) draw();
-      else setTimeout(() => charts.length === 0 && build()); // The first figures do not wait for charts.
+      if (charts.length > 0 && letter_px === type_px()) draw();
+      else setTimeout(build); // The first figures do not wait for charts.
     },
     /** Takes the colours and the size of the type anew. */
     recolour: rebuild,

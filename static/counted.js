@@ -37,7 +37,7 @@ const ENTRIES = {
   fare_range: ["Fare lowest · highest", "Of completed trips, exact."],
   average_distance: ["Average distance", "Over completed trips whose distance is known."],
   duration: [
-    "Duration p50 · p95",
+    "Minutes p50 · p95",
     "Of completed trips whose duration is known, in minutes, within 2 %; the average beside them is exact.",
   ],
   most_active: [

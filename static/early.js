@@ -10,7 +10,13 @@
   } catch {
     theme ??= null; // Storage may be closed to pages: the system's theme is fine.
   }
-  if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
+  const root = document.documentElement;
+  if (theme === "light" || theme === "dark") root.dataset.theme = theme;
+  if (on_board && params.get("kiosk") === "1") {
+    root.dataset.kiosk = "1";
+    const link = document.createElement("link");
+    document.head.append(Object.assign(link, { rel: "stylesheet", href: "/static/kiosk.css", blocking: "render" }));
+  }
   if (!on_board || params.has("as_of") || params.has("as_of_position") || !globalThis.SharedWorker) return;
 
   const known =

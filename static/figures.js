@@ -67,14 +67,14 @@ export function card_figures({ address, cards, compared, columns, passed, curren
   const units = cards === null ? {} : {
     in_progress: `${address.as_of ? "then" : "now"} · ${format_count(cards.requested_now)} requested`,
     completed: cards.conflicts > 0 ? `${format_count(cards.conflicts)} after a cancellation` : "",
-    canceled: share_of(cards) === null ? "" : `· ${format_decimal(100 * share_of(cards), 1)} %`,
+    canceled: share_of(cards) === null ? "" : `${format_decimal(100 * share_of(cards), 1)} %`,
     per_minute: "trips",
     revenue: currency,
     average_fare: currency,
-    fare_percentiles: `· ${text_of(cards.fare_p95)} ${currency}`,
-    fare_range: `· ${text_of(cards.max_fare)} ${currency}`,
+    fare_percentiles: `${text_of(cards.fare_p95)} ${currency}`,
+    fare_range: `${text_of(cards.max_fare)} ${currency}`,
     average_distance: "km",
-    duration: `· ${text_of(cards.duration_p95_min, 1)} · avg ${text_of(cards.average_duration_min, 1)} min`,
+    duration: `${text_of(cards.duration_p95_min, 1)} · avg ${text_of(cards.average_duration_min, 1)}`,
   };
   const points = (name, column) => {
     if (column === undefined) return [];
@@ -86,7 +86,7 @@ export function card_figures({ address, cards, compared, columns, passed, curren
   const most_active = {
     value: zone?.key ?? null,
     text: zone?.key.replace(/^\d+$/, "Zone $&") ?? "–",
-    unit: zone ? `· ${format_short(zone.trips)}` : "",
+    unit: zone ? format_short(zone.trips) : "",
     changes: !driver ? [] : [{ name: driver.key, text: format_short(driver.trips), then: null }],
     spark: [],
   };

@@ -30,7 +30,7 @@ export function show({ address: { kiosk } }) {
   else delete root.dataset.kiosk;
   if (kiosk && document.querySelector("link[href$='/kiosk.css']") === null) {
     document.head.append(Object.assign(make("link"), { rel: "stylesheet", href: "/static/kiosk.css", onload: redraw }));
-  } else redraw();
+  } else if (!kiosk) redraw();
   set_text(by_id("announcer"), kiosk ? "Kiosk: Escape or k ends it" : "The kiosk has ended");
   stay_awake();
 }

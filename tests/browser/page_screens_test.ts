@@ -3,6 +3,8 @@ import type { CDPSession, Page } from "playwright-core";
 import { tacho_test } from "../support/available.ts";
 import { BoardPage } from "../support/board_page.ts";
 import { busy_hello_of } from "../support/busy_frames.ts";
+import { ASSETS, make_static_files } from "../../src/http/mod.ts";
+import { FakeServer } from "../support/fake_server.ts";
 import { FrameServer } from "../support/frame_server.ts";
 import { until } from "../support/until.ts";
 
@@ -62,5 +64,145 @@ tacho_test({
       await written(moved);
     }
     assert.deepEqual(board.complaints, []);
+  },
+});
+
+/** Screens as they stand about: a desk, a telephone, and walls, of which a television at 150 % has 1280 pixels. */
+const KIOSKS = [[1280, 720, 1], [1280, 720, 2], [1920, 1080, 1], [1920, 1080, 2], [2560, 1440, 1], [
+  3840,
+  2160,
+  1,
+]] as const;
+const SCREENS = [[1440, 900, ""], [1920, 1080, ""], [390, 844, ""], [820, 1180, ""]] as const;
+
+/** Notes every shift of what is in sight, with what moved. */
+const NOTE_SHIFTS = `window.shifts = []; new PerformanceObserver((list) => {
+  for (const { value, sources } of list.getEntries()) {
+    window.shifts.push([value, ...sources.map(({ node }) => node?.outerHTML?.slice(0, 120) ?? String(node?.data))]);
+  }
+}).observe({ type: "layout-shift", buffered: true });`;
+
+const shifts_of = async (page: Page): Promise<[number, ...string[]][]> => await page.evaluate("window.shifts");
+
+tacho_test({
+  name:
+    "screens: from its first painted frame on nothing moves until the figures are there, and a kiosk is one from then on",
+  needs: ["chromium"],
+  limit_ms: 90_000,
+  async fn() {
+    let held = Promise.withResolvers<void>();
+    const serve = await make_static_files(ASSETS);
+    await using server = await FakeServer.start(2, {
+      async files(request, path) {
+        // A test that fails waits for no answer to end.
+        if (path === "app.js") await Promise.race([held.promise, new Promise((done) => setTimeout(done, 20_000))]);
+        return serve(request, path);
+      },
+    });
+    await using board = await BoardPage.open("about:blank");
+    const { page } = board;
+    await page.addInitScript(NOTE_SHIFTS);
+    const kiosks = KIOSKS.map(([width, height]) => [width, height, "?kiosk=1"] as const);
+    for (const [width, height, query] of [...SCREENS, ...kiosks]) {
+      held = Promise.withResolvers();
+      await page.setViewportSize({ width, height });
+      await page.goto(server.url + query, { waitUntil: "commit" });
+      await until(
+        "the bare page is painted",
+        async () => await page.evaluate("performance.getEntriesByName('first-contentful-paint').length") === 1,
+      );
+      const bare = await page.evaluate(
+        "[document.documentElement.dataset.kiosk ?? null, !!document.querySelector('.seg').offsetParent]",
+      );
+      assert.deepEqual(bare, query === "" ? [null, true] : ["1", false], "what it is it is before the first figures");
+      held.resolve();
+      await until("the charts are drawn", async () => await page.locator(".uplot canvas").count() === 2);
+      await until("its figures are there", async () => await board.phase() === "ready");
+      const shifts = await shifts_of(page);
+      const sum = shifts.reduce((total, [value]) => total + value, 0);
+      assert.ok(sum <= 0.02, `${width} × ${height}${query}: ${sum} ${JSON.stringify(shifts)}`);
+    }
+    assert.deepEqual(board.complaints, []);
+  },
+});
+
+tacho_test({
+  name: "screens: figures come and go by digits, and nothing beside them moves",
+  needs: ["chromium"],
+  limit_ms: 60_000,
+  async fn() {
+    await using server = await FakeServer.start(2);
+    await using board = await BoardPage.open(server.url);
+    const { page } = board;
+    await until("the board is ready", async () => await board.phase() === "ready");
+    await page.evaluate(NOTE_SHIFTS);
+    await page.evaluate("window.shifts = []");
+    for (const n of [0, 9, 10, 99.9, 100, 999, 1_000, 99_999, 1_234_567, 9]) {
+      server.changes = ({ cards }) => ({
+        cards: Object.fromEntries(Object.keys(cards as object).map((name) => [name, n])),
+      });
+      server.health = { lag: n, late: n, duplicates: n, events_per_s: n };
+      server.add(1);
+      await until("the page moves on", async () => await board.position() === server.trips.at(-1)?.position);
+    }
+    assert.deepEqual(await shifts_of(page), []);
+  },
+});
+
+tacho_test({
+  name:
+    "screens: on a wall of any size all is in one sight, and figures, charts and type have their share of the screen",
+  needs: ["chromium"],
+  limit_ms: 60_000,
+  async fn() {
+    await using server = await FrameServer.start(() => HELLO);
+    await using board = await BoardPage.open("about:blank");
+    const { page } = board;
+    await page.addInitScript(NOTE_FONTS);
+    const cdp = await page.context().newCDPSession(page);
+    for (const [width, height, ratio] of KIOSKS) {
+      const where = `${width} × ${height} at ${ratio}`;
+      await set_screen(cdp, width, height, ratio);
+      await page.goto(`${server.url}?range=6h&kiosk=1&theme=dark`);
+      await until("the charts are drawn", async () => (await sizes_of(page, "chart_revenue")).length > 0);
+      for (const size of await sizes_of(page, "chart_trips")) {
+        assert.ok(size / height > 0.012 && size / height < 0.016, `${where}: type of ${size} in a chart`);
+      }
+      const figure = await page.evaluate<number>(
+        "parseFloat(getComputedStyle(document.querySelector('.figure')).fontSize)",
+      );
+      assert.ok(figure / height > 0.035, `${where}: figures of ${figure}`);
+      const found: { seen: boolean; clipped: string[]; charts: number[] } = await page.evaluate(`({
+        seen: document.documentElement.scrollHeight <= innerHeight && document.documentElement.scrollWidth <= innerWidth &&
+          document.querySelector("footer").getBoundingClientRect().bottom <= innerHeight,
+        clipped: [...document.querySelectorAll(".figure, .changes span, .card h2, .panel h2, #health span, #window")]
+          .filter((each) => each.offsetParent !== null && each.scrollWidth > each.clientWidth + 1 && each.clientWidth > 0)
+          .map((each) => each.textContent),
+        charts: [...document.querySelectorAll(".plot")].map((each) => each.clientHeight / innerHeight),
+      })`);
+      assert.deepEqual([where, found.seen, found.clipped], [where, true, []]);
+      assert.ok(found.charts.every((share) => share > 0.1), `${where}: ${found.charts}`);
+      if (ratio === 1) await board.picture(`kiosk_${width}`, false);
+    }
+  },
+});
+
+tacho_test({
+  name: "screens: a reader's larger type enlarges the page and its charts, also while it is open",
+  needs: ["chromium"],
+  async fn() {
+    await using server = await FrameServer.start(() => HELLO);
+    await using board = await BoardPage.open("about:blank");
+    const { page } = board;
+    await page.addInitScript(NOTE_FONTS);
+    await page.goto(`${server.url}?range=6h`);
+    await until("the charts are drawn", async () => (await sizes_of(page, "chart_trips")).length > 0);
+    const size = await page.evaluate("getComputedStyle(document.body).fontSize");
+    assert.equal(size, "13px");
+    // What a browser's setting does to the root.
+    await page.evaluate("document.documentElement.style.fontSize = '15px'; window.fonts = []");
+    server.send("kpi", { ...HELLO, position: 11 });
+    await until("the charts are drawn anew", async () => (await sizes_of(page, "chart_trips")).includes(17));
+    assert.equal(await page.evaluate("getComputedStyle(document.body).fontSize"), "19.5px");
   },
 });
