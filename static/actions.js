@@ -9,11 +9,11 @@ import { PLAIN, RANGES } from "./plain_address.js";
 /** What the reader can do: presses and keys, and where they lead. Loaded by the first of them. */
 
 const DIALOGS = {
-  keys: () => import("./keys.js"),
-  counted: () => import("./counted.js"),
-  filter: () => import("./filter_editor.js"),
-  range: () => import("./range_editor.js"),
-  as_of: () => import("./as_of_editor.js"),
+  keys: "./keys.js",
+  counted: "./counted.js",
+  filter: "./filter_editor.js",
+  range: "./range_editor.js",
+  as_of: "./as_of_editor.js",
 };
 const THEMES = ["system", "light", "dark"];
 const root = document.documentElement;
@@ -89,12 +89,9 @@ export function strike(page, event) {
 
 /** Opens a dialog, at an entry. */
 function open(page, name, entry) {
-  const told = (error) => {
-    console.warn(`open ${name}: failed`, error);
-    page.missing = { key: "module", what: "This could not be opened.", advice: "Check the server and the network." };
-    page.draw_soon();
-  };
-  DIALOGS[name]().then((dialog) => dialog.open(page, go, entry)).catch(told);
+  page.load(DIALOGS[name]).then((dialog) => dialog.open(page, go, entry))
+    .catch((error) => console.warn(`open ${name}: failed`, error))
+    .then(page.draw_soon);
 }
 
 /** Goes to another address. Another view starts anew. */

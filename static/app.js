@@ -6,23 +6,24 @@ import { format_window } from "./format.js";
 import { by_id, set_text } from "./page.js";
 import { PLAIN, zone_of } from "./plain_address.js";
 import { columns_of } from "./series.js";
-import { apply_frame, empty_board, is_troubled, phase_of, warning_of_link, window_of } from "./state.js";
+import { apply_frame, empty_board, is_troubled, misleads, phase_of, warning_of_link, window_of } from "./state.js";
 import { show_banners, show_footer, show_state } from "./status.js";
 import { show_trips } from "./trips.js";
 
 /** The page: frames change the board, which is drawn at most four times a second. */
 
 const DRAW_PAUSE_MS = 250;
-/** A page out of sight for this long lets its feed go, at once where it has a connection of its own. */
+/** A page out of sight for this long lets a shared feed go. */
 const HIDDEN_MS = 300_000;
+const MISSING_MS = 3_000;
 /** A view that is not there by then may be refused. */
 const REFUSAL_MS = 1_500;
 
 const { body } = document;
 const styles = document.createElement("link");
-let build = null, hidden_timer, draw_asked = false, drawn_ms = -DRAW_PAUSE_MS, drawn_to_s = 0;
+let build = null, hidden_timer, missing_timer, draw_asked = false, drawn_ms = -DRAW_PAUSE_MS, drawn_to_s = 0;
 
-/** What the parts share: the newest board, the one in sight, held since `held_ms`, own warnings, loaded parts. */
+/** What the parts share; `board` is the newest, `shown` the one in sight. */
 const page = {
   address: PLAIN,
   board: empty_board(),
@@ -71,7 +72,7 @@ function need(name, run) {
   }).catch((error) => console.warn(`load ${name}: failed`, error));
 }
 
-/** Imports a module; when that fails, tells the reader and throws. */
+/** Imports a module. Fails with a warning, which goes when it can be loaded. */
 async function load(path) {
   if (styles.href === "") document.head.append(Object.assign(styles, { rel: "stylesheet", href: "/static/parts.css" }));
   try {
@@ -80,7 +81,9 @@ async function load(path) {
     return module;
   } catch (cause) {
     const what = "A part of the page could not be loaded.";
-    page.missing = { key: "module", what, advice: "Check the server, then try again." };
+    page.missing = { key: "module", what, advice: "It comes when the server answers: then press again." };
+    clearTimeout(missing_timer);
+    missing_timer = setTimeout(() => load(path).then(draw_soon, () => {}), MISSING_MS);
     throw new Error(`load ${path}: ${cause.message}`, { cause });
   }
 }
@@ -88,7 +91,7 @@ async function load(path) {
 function receive(name, data, at_ms = Date.now()) {
   page.board = apply_frame(page.board, name, data, at_ms);
   if (name === "reset" && page.held_ms === null) page.shown = page.board;
-  // A stream resumed after an upgrade has no hello: heartbeats name the build too.
+  // Heartbeats name it too: a resumed stream has no hello.
   if (data.build !== undefined) {
     build ??= data.build;
     by_id("new_version").hidden = data.build === build;
@@ -99,13 +102,13 @@ function receive(name, data, at_ms = Date.now()) {
   draw_soon();
 }
 
-/** Without a board there is nothing to hold yet: its hello will do it. */
+/** Without a board its hello will do it. */
 function hold(on) {
   if (page.board.hello !== null) page.shown = page.board;
   page.held_ms = on && page.board.hello !== null ? Date.now() : null;
 }
 
-/** Asks for what the address says: live from the feed, or once as of then. */
+/** Asks for what the address says. */
 function look() {
   const { address, feed, parts } = page;
   page.held_ms = page.refusal = null;
@@ -125,7 +128,7 @@ function draw() {
   draw_asked = false;
   drawn_ms = performance.now();
   const { address, board, held_ms, link, parts } = page;
-  // Between a change of the view and its hello the old figures stay, dimmed.
+  // Until the hello of another view the old figures stay, dimmed.
   if (held_ms === null && (board.hello !== null || link.state === "connected")) page.shown = board;
   const { shown } = page;
   const now_ms = address.as_of !== null ? shown.known_ms : (held_ms ?? Date.now()) + shown.offset_ms;
@@ -138,9 +141,10 @@ function draw() {
     show_sight(page.sight);
   }
   // A plain board that has figures needs no more.
-  const plain = address === PLAIN && (phase === "ready" || phase === "loading") && !shown.computed?.failed;
+  const plain = address === PLAIN && (phase === "ready" || phase === "loading") && !shown.computed?.failed &&
+    !parts.troubles && !misleads(shown);
   if (parts.extras || !plain) need("extras", ({ show_extras }) => show_extras(page, phase));
-  // Last, so that who waits for a position finds its figures.
+  // Last: figures are there.
   if (window !== null) body.dataset.position = shown.position;
 }
 
@@ -156,9 +160,14 @@ function sight_of(shown, window, now_ms) {
     step_s,
     now_ms,
     columns: columns_of(shown, window),
-    passed: { from_s, to_s: Math.max(from_s, Math.min(to_s, now_ms / 1_000)) },
+    passed: {
+      from_s,
+      to_s: Math.max(from_s, Math.min(to_s, Math.min(now_ms, shown.newest_event_ms ?? now_ms) / 1_000)),
+    },
     zone: page.zone(),
     currency: shown.hello.currency,
+    misleads: misleads(shown),
+    unlike: page.parts.bases?.make_unlike(page, now_ms),
   };
 }
 
@@ -195,10 +204,15 @@ for (const name of ["click", "input"]) {
 }
 addEventListener("popstate", () => need("actions", ({ come_back }) => come_back(page)));
 addEventListener("keydown", (event) => {
-  // Until the actions are loaded the page would have scrolled.
+  // Else the page would scroll.
   if (event.key === " " && event.target === body) event.preventDefault();
   need("actions", ({ strike }) => strike(page, event));
 });
+
+// Who is there may press anything.
+for (const name of ["pointermove", "touchstart", "keydown"]) {
+  addEventListener(name, () => load("./all_parts.js").catch(() => {}), { once: true, passive: true });
+}
 
 const resume = () => page.address.as_of === null && page.refusal === null && page.feed.resume();
 addEventListener("pagehide", page.feed.close);

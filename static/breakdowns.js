@@ -23,7 +23,7 @@ const panels = DIMENSIONS.map((dimension) => {
 });
 by_id("breakdowns").append(...panels);
 
-/** Fills the panels in place. A dimension that only a newer page knows is left out. */
+/** Fills the panels in place. */
 export function show_breakdowns(breakdowns) {
   for (const panel of panels) {
     const { breakdown: dimension } = panel.dataset;
@@ -47,7 +47,7 @@ export function make_row() {
   return make("li", "", make("button", "bar", make("i"), make("span", "key"), make("b"), make("span", "money")));
 }
 
-/** Fills a row's button. The rest, whose key is null, has no bar: it would dwarf the others. */
+/** Fills a row's button. The rest (null) has no bar: it would dwarf the others. */
 export function show_row(button, dimension, { key, trips, revenue }, largest) {
   const [bar, name, count, money] = button.children;
   const text = key === null ? "all others" : label_of(dimension, key);

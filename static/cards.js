@@ -52,12 +52,16 @@ export function show_cards(sight) {
   }
 }
 
-function show_change(part, { name, text, tone, then } = { name: "", text: "", then: null }, { zone, now_ms, passed }) {
+function show_change(
+  part,
+  { name, text, tone, then, why } = { name: "", text: "", then: null },
+  { zone, now_ms, passed },
+) {
   const [against, change] = part.children;
   set_text(change, text);
   change.className = tone ?? "";
   set_text(against, name === "weekday" ? weekday_of(then, zone, passed.to_s) : name);
-  part.title = then === null ? "what it was is not known" : `against ${format_window(then, zone, now_ms)}`;
+  part.title = why ?? (then === null ? "what it was is not known" : `against ${format_window(then, zone, now_ms)}`);
 }
 
 // It may be years old.

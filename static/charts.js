@@ -3,7 +3,7 @@ import { split_running } from "./series.js";
 import { time_labels, time_splits } from "./time_axis.js";
 import { format_short, format_step } from "./format.js";
 
-/** Two charts, one time axis, one cursor: counts as lines, revenue as bars, dashed what there was then. */
+/** Two charts over one time axis, with one cursor. */
 
 /** Steps of an axis of counts: 1, 2, 5, 10, … */
 const WHOLE = Array.from({ length: 30 }, (_, i) => [1, 2, 5][i % 3] * 10 ** Math.floor(i / 3));
@@ -30,11 +30,11 @@ export function dots_of({ scaled = 1 }) {
   return scaled * globalThis.uPlot.pxRatio;
 }
 
-/** `on_zoom({from_s, to_s})` hears of a drag over buckets, `on_unzoom` of a double click; `load` imports. */
+/** `on_zoom({from_s, to_s})` hears of a drag, `on_unzoom` of a double click; `load` imports. */
 export function make_charts({ on_zoom, on_unzoom, load }) {
   let charts = [], drawn = null, letter_px;
-  // These come later: readout.js, chart_marks.js.
-  let readout = null, marks = null;
+  // These come later.
+  let readout = null, marks = null, beyond = null;
 
   const shows = (line) => line === "revenue" || drawn.address.lines.includes(line);
   const size_of = ({ clientWidth: width, clientHeight: height }) => ({ width, height });
@@ -49,11 +49,19 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
     };
     const splits = (u, _axis, from_s, to_s) => {
       const width = u.width / (u.scaled ?? 1);
-      const edge_s = 2.2 * letter_px * (to_s - from_s) / width; // A label closer to the right edge would be cut off.
+      const edge_s = 2.2 * letter_px * (to_s - from_s) / width; // Else labels are cut off.
       return time_splits(from_s, to_s - edge_s, drawn.zone, width / MARK / letter_px);
     };
     const ink = colour("--ink-2");
-    const top = (high) => Math.max([4, 10][i], high * 1.08, marks?.top(i, high) ?? 0);
+    const top = (u, all_high) => {
+      const values = u.series.flatMap(({ show }, at) => at > 0 && show ? u.data[at] : []);
+      // One value may dwarf all others.
+      if (beyond === null && all_high * values.length > 30 * values.reduce((sum, value) => sum + value, 0)) {
+        need_beyond();
+      }
+      const high = beyond?.axis_high?.(values) ?? all_high;
+      return Math.max([4, 10][i], high * 1.08, marks?.top(i, high) ?? 0);
+    };
     return {
       ...size_of(PLACES[i]),
       legend: { show: false },
@@ -65,7 +73,7 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
         points: { size: 7 },
         bind: { dblclick: () => on_unzoom },
       },
-      scales: { x: { time: false }, y: { range: (_u, _low, high) => [0, top(high)] } },
+      scales: { x: { time: false }, y: { range: (u, _low, high) => [0, top(u, high)] } },
       axes: [
         {
           ...axis,
@@ -87,7 +95,7 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
       hooks: {
         setSelect: [(u) => readout?.choose(u)],
         setCursor: [(u) => readout?.follow(u, i)],
-        draw: [(u) => mark_corrected(u, ink), (u) => marks?.paint(u, i)],
+        draw: [(u) => mark_corrected(u, ink), (u) => beyond?.mark?.(u, drawn.columns), (u) => marks?.paint(u, i)],
       },
     };
   }
@@ -129,30 +137,39 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
 
   function data_of(i) {
     const { columns } = drawn;
-    // A figure belongs to its whole bucket: it stands in the middle.
+    // In the middle of its bucket.
     const x = columns.x.map((t, at) => (t + columns.ends[at]) / 2);
     const split = (name) => split_running(columns[name], columns.running);
     if (i === 0) return [x, columns.compared_completed, ...LINES.flatMap(([name]) => split(name))];
-    // A bar needs no join with the one before.
     const running_bar = columns.revenue.map((value, at) => at === columns.running ? value : null);
     return [x, split("revenue")[0], running_bar, columns.compared_revenue];
   }
 
-  // A caret under each bucket that was corrected.
+  // Carets under corrected buckets, with room between them.
   function mark_corrected(u, ink) {
     const { ctx, bbox, data: [x] } = u;
     const r = 0.32 * letter_px * dots_of(u);
     const y = bbox.top + bbox.height + r / 2;
+    let last = -Infinity;
     ctx.fillStyle = ink;
     drawn.columns.revised_ms.forEach((at_ms, i) => {
       const left = u.valToPos(x[i], "x", true);
-      if (at_ms === 0 || left < bbox.left || left > bbox.left + bbox.width) return;
+      if (at_ms === 0 || left < bbox.left || left > bbox.left + bbox.width || left - last < 5 * r) return;
+      last = left;
       ctx.beginPath();
       ctx.moveTo(left, y);
       ctx.lineTo(left - r, y + 1.5 * r);
       ctx.lineTo(left + r, y + 1.5 * r);
       ctx.fill();
     });
+  }
+
+  function need_beyond() {
+    beyond = {};
+    load("./beyond.js").then((module) => {
+      beyond = module;
+      rebuild();
+    }, console.warn);
   }
 
   function build() {
@@ -201,10 +218,9 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
   }
 
   const rebuild = () => drawn !== null && build();
-  // Figures do not wait for uPlot.
   by_id("uplot").addEventListener("load", rebuild);
   return {
-    /** Draws {columns, step_s, zone, currency, view, address}; `view` is the stretch of the x axis. */
+    /** Draws {columns, step_s, zone, currency, view, address}. */
     show(what) {
       drawn = what;
       if (charts.length > 0 && letter_px === type_px()) draw();
@@ -212,7 +228,7 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
     },
     /** Takes the colours and the size of the type anew. */
     recolour: rebuild,
-    /** Takes {top(i, high), room(i), paint(chart, i)}: reach of the y axis, pixels above it, what lies over it. */
+    /** Takes {top(i, high), room(i), paint(chart, i)}: see chart_marks.js. */
     mark_with(next) {
       marks = next;
       rebuild();

@@ -50,8 +50,7 @@ function context_of({ board, view, zone, currency, now_ms, address }) {
   };
 }
 
-function table_of(sight, rows) {
-  const context = context_of(sight);
+function table_of(sight, rows, context = context_of(sight)) {
   const head = Object.keys(rows[0] ?? {});
   return csv_of(
     [...head, ...Object.keys(context)],
@@ -92,20 +91,19 @@ export function breakdowns_csv(sight) {
   );
 }
 
-/** The latest trips, as listed. */
+/** The trips that arrived last, as listed: they are of any time, so no range is told of them. */
 export function trips_csv(sight) {
-  return table_of(
-    sight,
-    sight.listed.map(({ at_ms, position, ...trip }) => ({
-      time: at_ms === null ? null : format_rfc3339(at_ms, sight.zone),
-      ...trip,
-      position,
-    })),
-  );
+  const { range_from: _from, range_to: _to, comparison: _comparison, ...context } = context_of(sight);
+  const rows = sight.listed.map(({ at_ms, position, ...trip }) => ({
+    time: at_ms === null ? null : format_rfc3339(at_ms, sight.zone),
+    ...trip,
+    position,
+  }));
+  return table_of(sight, rows, context);
 }
 
-/** "tacho_series_2026-03-01T1000_to_2026-03-01T1100": what a file is called, by range and what it holds. */
-export function file_name(what, { view, zone }) {
+/** "tacho_series_2026-03-01T1000_to_2026-03-01T1100": what a file is called, by range and what it holds; of trips by what they are as of. */
+export function file_name(what, { view, zone, board }) {
   const at = (s) => format_rfc3339(s * 1000, zone).slice(0, 16).replace(":", "");
-  return `tacho_${what}_${at(view.from_s)}_to_${at(view.to_s)}`;
+  return `tacho_${what}_${what === "trips" ? `as_of_${board.position}` : `${at(view.from_s)}_to_${at(view.to_s)}`}`;
 }

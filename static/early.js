@@ -17,13 +17,9 @@
     const link = document.createElement("link");
     document.head.append(Object.assign(link, { rel: "stylesheet", href: "/static/kiosk.css", blocking: "render" }));
   }
-  if (!on_board || params.has("as_of") || params.has("as_of_position") || !globalThis.SharedWorker) return;
-
-  const known =
-    /^(range|from|to|compare|(not_)?(status|payment_method|vehicle_type|city|(pickup|dropoff)_zone|driver|passenger|pickup_h3))$/;
-  const pairs = [...params].filter(([name]) => known.test(name));
-  if (!params.has("range") && !params.has("from")) pairs.unshift(["range", "1h"]);
-  const query = `${new URLSearchParams(pairs)}`;
+  // Other addresses are understood by modules.
+  if (!on_board || location.search !== "" || !globalThis.SharedWorker) return;
+  const query = "range=1h";
   try {
     const { port } = new SharedWorker("/static/feed.js", { type: "module", name: "tacho-1" });
     port.postMessage({ query, join: true });

@@ -16,7 +16,7 @@ const KINDS = [
     (sight) => csv(series_csv(sight)),
   ],
   ["breakdowns", "Breakdowns", "CSV", "the rows of every panel", (sight) => csv(breakdowns_csv(sight))],
-  ["trips", "Latest trips", "CSV", "the list as it stands", (sight) => csv(trips_csv(sight))],
+  ["trips", "Latest trips", "CSV", "the list as it stands, of any time", (sight) => csv(trips_csv(sight))],
   [
     "completed",
     "Chart of trips",

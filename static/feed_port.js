@@ -1,19 +1,19 @@
-/** The page's end of the feed, which all tabs of a browser share: see feed.js. */
+/** The page's end of the feed: see feed.js. */
 
-/** A sign of life is given so often; it is answered. */
+/** Signs of life are answered. */
 const SIGN_MS = 20_000;
-/** A worker that is silent for so long is dead; one that never spoke cannot run here. */
+/** A worker silent for so long is dead; one that never spoke cannot run here. */
 const DEAD_MS = 45_000, MUTE_MS = 5_000;
 
-/** A port to the feed: of the worker that all tabs share, or of this page's own. The worker's name is that of the messages' shape. */
+/** A port to the tabs' worker, which is named after the messages' shape, or to one's own feed. */
 export async function make_port(own) {
   if (own) return (await import("./feed.js")).serve_page();
   return new SharedWorker("/static/feed.js", { type: "module", name: "tacho-1" }).port;
 }
 
 /**
- * A closed link. `on_frame` hears a frame's name, its data and when it came; `on_link` {state, since_ms, turn_ms}: connecting, connected,
- * reconnecting, closed, and how often it is asked anew, 0 where it streams. `early` is {port, query} or undefined. @param {any} parts
+ * A closed link. `on_frame` hears name, data and when it came; `on_link` {state, since_ms, turn_ms}: connecting, connected, reconnecting
+ * or closed, asked anew so often or 0. `early`: {port, query}. @param {any} parts
  */
 export function make_feed_port({ on_frame, on_link, make_port, shares, early, now = Date.now }) {
   let port = null, own = !shares, query = null, is_open = false, spoke = false, heard_ms = 0, said_ms = 0;
@@ -68,7 +68,7 @@ export function make_feed_port({ on_frame, on_link, make_port, shares, early, no
       is_open = false;
       say();
     },
-    /** Goes on after `close`, or at once instead of waiting. */
+    /** Goes on, at once. */
     resume() {
       if (query === null) return;
       const join = !is_open;
@@ -76,7 +76,7 @@ export function make_feed_port({ on_frame, on_link, make_port, shares, early, no
       if (join) tell("reconnecting");
       say({ join, hurry: true });
     },
-    /** Gives signs of life; takes another worker for one that is dead. For once a second. */
+    /** For once a second. */
     check() {
       if (!is_open) return;
       if (now() - heard_ms > (spoke ? DEAD_MS : MUTE_MS)) {
@@ -85,7 +85,7 @@ export function make_feed_port({ on_frame, on_link, make_port, shares, early, no
         attach();
       } else if (now() - said_ms > SIGN_MS) say();
     },
-    /** Whether the page has a connection of its own. */
+    /** Whether no other tab shares it. */
     alone: () => own,
   };
 }

@@ -5,7 +5,7 @@ import { condense, ratio, settled } from "./series.js";
 
 const SPARK_POINTS = 40;
 
-/** Cards: whether more is `better` (1), worse (-1) or neither (0), decimals, the feed's field, the sparkline's column. */
+/** Cards: whether more is `better` (1), worse (-1) or neither (0); the feed's field, the sparkline's column. */
 export const CARDS = {
   trips: { better: 1, column: "trips" },
   in_progress: {},
@@ -31,7 +31,7 @@ function share_of({ completed, canceled }) {
   return completed + canceled > 0 ? canceled / (completed + canceled) : null;
 }
 
-/** How a figure changed: {text, tone: "good", "bad" or ""}, null: not known. A share changes in points. `better` as in CARDS. */
+/** How a figure changed: {text, tone: "good", "bad" or ""}, null: not known. A share changes in points. */
 export function change_of(now, before, better, share = false) {
   if (now === null || before === null) return null;
   const signed = (value, digits) => {
@@ -49,21 +49,25 @@ export function change_of(now, before, better, share = false) {
   return { text, tone: gain > 0 ? "good" : gain < 0 ? "bad" : "" };
 }
 
-// Against the same weekday and the period before; "–" where it is not known.
-function changes_of(name, better, cards, compared, passed) {
+// Against the same weekday and the period before; "–" where it is not known. `unlike` is bases.js.
+function changes_of(name, better, { cards, compared, passed, misleads, unlike }, tell) {
   const share = name === "canceled";
   const of = (some, stretch) => share ? share_of(some) : figure_of(name, some, stretch);
   return ["weekday", "previous"].map((against) => {
     const then = compared?.[against] ?? null;
-    const change = then?.cards ? change_of(of(cards, passed), of(then.cards, then), better, share) : null;
-    return { name: against === "previous" ? "before" : against, text: "–", tone: "", then, ...change };
+    const before = then?.cards ? of(then.cards, then) : null;
+    const change = before === null || misleads && !unlike ? null : change_of(of(cards, passed), before, better, share);
+    const told = { name: against === "previous" ? "before" : against, text: "–", tone: "", then, ...change };
+    return unlike?.(name, told, before, tell) ?? told;
   });
 }
 
-/** By card: {value, text, unit, changes, spark}; of null `cards` nothing is known. @returns {any} */
-export function card_figures({ address, cards, compared, columns, passed, currency, breakdowns }) {
+/** By card: {value, text, unit, changes, spark}. @returns {any} */
+export function card_figures(sight) {
+  const { address, cards, columns, passed, currency, breakdowns } = sight;
   const spark = (name) => condense(settled(columns[name], columns.running), SPARK_POINTS);
-  const text_of = (value, digits = 2) => (value ?? null) === null ? "–" : format_decimal(value, digits);
+  const text_of = (value, digits = 2) =>
+    (value ?? null) === null ? "–" : value < 1e6 ? format_decimal(value, digits) : format_short(value, 0);
   const units = cards === null ? {} : {
     in_progress: `${address.as_of ? "then" : "now"} · ${format_count(cards.requested_now)} requested`,
     completed: cards.conflicts > 0 ? `${format_count(cards.conflicts)} after a cancellation` : "",
@@ -95,15 +99,15 @@ export function card_figures({ address, cards, compared, columns, passed, curren
       if (name === "most_active") return [name, most_active];
       const value = cards === null ? null : figure_of(name, cards, passed);
       if (value === null) return [name, { value, text: "–", unit: "", changes: [], spark: [] }];
-      const small = name === "revenue" && value < 1_000;
-      const text = digits === undefined && !small ? format_short(value) : text_of(value, digits);
-      const changes = better === undefined ? [] : changes_of(name, better, cards, compared, passed);
-      return [name, { value, text, unit: units[name] ?? "", changes, spark: points(name, column) }];
+      const tell = (value) =>
+        digits === undefined && !(name === "revenue" && value < 1_000) ? format_short(value) : text_of(value, digits);
+      const changes = better === undefined ? [] : changes_of(name, better, sight, tell);
+      return [name, { value, text: tell(value), unit: units[name] ?? "", changes, spark: points(name, column) }];
     }),
   );
 }
 
-/** An SVG path through values, in 100 by `height`, from zero; "" for nothing. */
+/** An SVG path through values, in 100 by `height`. */
 export function spark_path(values, height) {
   const top = Math.max(...values);
   if (values.length < 2 || top <= 0) return "";

@@ -17,7 +17,7 @@ clear.id = "clear_filter";
 /** Shows the conditions, in the order of the address. */
 export function show_filter({ address: { filter }, shown }) {
   show_chips(filter);
-  mark_keys(filter);
+  mark_keys(filter, shown);
   // Also between frames the age goes on.
   show_computed(shown, Date.now() + shown.offset_ms);
 }
@@ -45,14 +45,16 @@ function show_chips(filter) {
   else clear.remove();
 }
 
-function mark_keys(filter) {
+function mark_keys(filter, { breakdowns }) {
   for (const panel of document.querySelectorAll("[data-breakdown]")) {
     const { breakdown: dimension } = panel.dataset;
     const { keys = [], excluded = false } = filter.find((each) => each.dimension === dimension) ?? {};
     const buttons = [...panel.querySelectorAll("ul:not(.missing) button")];
     // What is filtered by stays to be taken away, also when nothing of it is left.
     const missing = keys.filter((key) => !buttons.some((button) => button.dataset.key === key));
-    buttons.push(...show_missing(panel, dimension, missing));
+    // Keys that are filtered by have rows: one without has no trips.
+    const count = breakdowns.some((each) => each.dimension === dimension) ? 0 : null;
+    buttons.push(...show_missing(panel, dimension, missing, count));
     for (const button of buttons) {
       const chosen = !button.disabled && keys.includes(button.dataset.key);
       button.ariaPressed = button.disabled || keys.length === 0 ? null : `${chosen}`;
@@ -61,14 +63,14 @@ function mark_keys(filter) {
   }
 }
 
-function show_missing(panel, dimension, keys) {
+function show_missing(panel, dimension, keys, count) {
   const list = panel.querySelector(".missing") ?? make("ul", "missing");
   if (keys.length > 0) panel.querySelector(".told").after(list);
   else list.remove();
   while (list.children.length > keys.length) list.lastChild.remove();
   while (list.children.length < keys.length) list.append(make_row());
   const buttons = [...list.querySelectorAll("button")];
-  buttons.forEach((button, i) => show_row(button, dimension, { key: keys[i], trips: null, revenue: null }, 1));
+  buttons.forEach((button, i) => show_row(button, dimension, { key: keys[i], trips: count, revenue: count }, 1));
   return buttons;
 }
 

@@ -1,4 +1,4 @@
-/** Figures and times as text: numbers as the reader's locale has them, words in English. Pure. */
+/** Figures in the reader's locale, times in English. Pure. */
 
 const formats = new Map();
 
@@ -26,11 +26,6 @@ export function format_short(n, from = 10_000_000) {
   return n < from ? format_count(n) : format_number(n, { notation: "compact", maximumFractionDigits: 2 });
 }
 
-/** A rate: one decimal below 10. */
-export function format_rate(n) {
-  return format_number(n, { maximumFractionDigits: n < 10 ? 1 : 0 });
-}
-
 /** "0.4 s", "12 s", "4 min", "3 h", "5 days". */
 export function format_age(ms) {
   const s = Math.max(0, ms) / 1000;
@@ -55,7 +50,7 @@ function zone_offset(ms, zone) {
   return zone_parts("offset", { timeZoneName: "longOffset" }, ms, zone).timeZoneName;
 }
 
-/** A zone's offset from UTC, seconds, east positive. Kept by the quarter of an hour: zones change on no finer border. */
+/** A zone's offset from UTC, seconds. Kept by the quarter of an hour: zones change on no finer border. */
 export function zone_offset_s(t_s, zone) {
   if (formats.size > 5_000) formats.clear();
   return kept(`${zone} ${Math.floor(t_s / 900)}`, () => {
@@ -64,10 +59,11 @@ export function zone_offset_s(t_s, zone) {
   });
 }
 
-/** "UTC−05:00 New York", or "UTC". */
-export function format_zone(zone, now_ms) {
-  const offset = zone_offset(now_ms, zone).replace("GMT", "UTC").replace("-", "−");
-  return zone.endsWith("UTC") ? "UTC" : `${offset} ${zone.replace(/.*\//, "").replaceAll("_", " ")}`;
+/** "UTC", "UTC−05:00 New York"; where clocks change "UTC−05:00/−04:00 New York". */
+export function format_zone(zone, from_ms, to_ms = from_ms) {
+  const [first, last] = [from_ms, to_ms].map((ms) => zone_offset(ms, zone).slice(3).replace("-", "−") || "+00:00");
+  const place = zone.replace(/.*\//, "").replaceAll("_", " ");
+  return zone.endsWith("UTC") ? "UTC" : `UTC${first}${first === last ? "" : `/${last}`} ${place}`;
 }
 
 /** "10:31", or "10:31:05" with seconds. */
@@ -90,6 +86,13 @@ export function format_moment(ms, zone, now_ms) {
   const day = format_day(ms, zone, now_ms);
   if (day === format_day(now_ms, zone, now_ms)) return format_clock(ms, zone, true);
   return `${day}, ${format_clock(ms, zone)}`;
+}
+
+/** "10:31" today, "21 Nov" on another day, "21 Nov ’19". */
+export function format_since(ms, zone, now_ms) {
+  const day = format_day(ms, zone, now_ms);
+  if (day === format_day(now_ms, zone, now_ms)) return format_clock(ms, zone);
+  return day.replace(/^\w+ /, "").replace(/\d\d(\d\d)$/, "’$1");
 }
 
 /** "Fri 21 Nov, 10:31 – 11:31"; the second day is named when it is another. */

@@ -1,19 +1,25 @@
-/** The few ways in which elements are found, made and changed. */
+/** How elements are found, made and changed. */
 
 /** The element with an id. */
 export function by_id(id) {
   return document.getElementById(id);
 }
 
+/** A text in which what would turn the writing around is seen. */
+export function plain(text) {
+  return text.replace(/[\u202a-\u202e\u2066-\u2069]/g, (sign) => `\\u${sign.charCodeAt(0).toString(16)}`);
+}
+
 /** Makes an element with a class and children. */
 export function make(tag, name = "", ...children) {
   const element = document.createElement(tag);
   element.className = name;
-  element.append(...children);
+  element.append(...children.map((child) => typeof child === "string" ? plain(child) : child));
   return element;
 }
 
 /** Changes a text if it differs: nothing is laid out or read aloud without cause. */
 export function set_text(element, text) {
+  text = plain(`${text}`);
   if (element.textContent !== text) element.textContent = text;
 }

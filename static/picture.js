@@ -74,7 +74,7 @@ function write(ctx, width, height, which, { board, view, zone, step_s, currency,
   const unit = which === 0 ? "" : `${currency} `;
   text(`${unit}per ${format_step(step_s)}, by completion time`, end + 10, 28, "--ink-3");
   const moment = (ms) => `${format_day(ms, zone, 0)}, ${format_clock(ms, zone, true)}`;
-  const parts = [format_window(view, zone, now_ms), format_zone(zone, now_ms)];
+  const parts = [format_window(view, zone, now_ms), format_zone(zone, view.from_s * 1000, view.to_s * 1000 - 1)];
   if (filter.length > 0) parts.push(tell_filter(filter));
   if (as_of !== null) parts.push(`as of ${moment(as_of.recorded_ms)}`);
   text(parts.join("  ·  "), EDGE, 48, "--ink-2");

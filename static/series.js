@@ -5,7 +5,7 @@ import { zone_offset_s } from "./format.js";
 const MEASURES = ["trips", "requested", "started", "completed", "canceled", "revenue", "distance_km"];
 const DAY_S = 86_400;
 
-/** A copy of the buckets with a series' absolute values, without what starts before `from_s`. */
+/** A copy of the buckets with those of a series, from `from_s` on. */
 export function merge_series(buckets, series, from_s) {
   const merged = new Map(buckets);
   series.t.forEach((t, i) => {
@@ -45,7 +45,6 @@ export function columns_of({ buckets, newest_event_ms, compared_series, hello },
   return columns;
 }
 
-// Before the first and after the last bucket of then nothing is known.
 function compared_column(x, series, name) {
   const { t } = series;
   const then = new Map(t.map((at, i) => [at, series[name][i]]));
@@ -59,18 +58,18 @@ function next_day_s(t, zone) {
   return wall - zone_offset_s(wall - offset_s, zone);
 }
 
-/** A column in two: what is settled, and the running bucket with the one before it, joined by dots. */
+/** A column in two: what is settled, and the running bucket with the one before it. */
 export function split_running(column, running) {
   const part = (has) => column.map((value, i) => has(i) ? value : null);
   return [part((i) => i !== running), part((i) => running >= 0 && (i === running || i === running - 1))];
 }
 
-/** The known values without the running bucket's: it would look like a fall. */
+/** The known values but the running bucket's, which would look like a fall. */
 export function settled(column, running) {
   return column.filter((value, i) => value !== null && i !== running);
 }
 
-/** Values summed in groups to at most `size` points, without an incomplete oldest group, which would look like a fall. */
+/** Values summed to at most `size` points; an incomplete oldest group would look like a fall. */
 export function condense(values, size) {
   const group = Math.max(1, Math.ceil(values.length / size));
   const points = [];

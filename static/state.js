@@ -2,7 +2,7 @@ import { format_moment } from "./format.js";
 import { RANGES } from "./plain_address.js";
 import { merge_series } from "./series.js";
 
-/** What the page knows. A frame makes a new board: a paused page keeps an old one. Pure. */
+/** What the page knows. A frame makes a new board. Pure. */
 
 /** The newest trips that are kept. */
 export const TRIPS_KEPT = 100;
@@ -42,7 +42,7 @@ export function apply_frame(board, name, data, local_ms) {
   if (name !== "hello" && name !== "kpi" && name !== "hb") return board;
   const base = name === "hello" ? { ...empty_board(), hello: data, trips: data.trips } : board;
   const { now_ms, health = null } = data;
-  // The fastest frame knows the clock best: by a late one old data would look young. A board of then has its own time.
+  // By a late frame old data would look young. A board of then has its own time.
   const offset_ms = data.as_of ? 0 : Math.max(base.offset_ms, now_ms - local_ms);
   // While nothing is taken in, the bucket of the newest data stays unfinished.
   const idle_ms = health?.ingest.state === "running" ? now_ms : health?.recorded_ms;
@@ -68,23 +68,23 @@ function merge_trips(trips, changed) {
   return [...by_id.values()].sort((a, b) => b.position - a.position).slice(0, TRIPS_KEPT);
 }
 
-/** The window to draw: fixed, or up to now, so that time without data is seen to pass. */
+/** The window to draw: fixed, or up to now. */
 export function window_of({ hello: { step_s, range, following }, from_s, to_s, known_ms }, now_ms) {
   const start = (ms) => Math.floor(ms / 1000 / step_s) * step_s;
   const known_s = Math.min(now_ms, known_ms) / 1000;
-  // Days of the business zone do not begin with those of UTC: a day is told by a time in it.
+  // Business days begin at any time.
   const running_s = step_s < 86_400 ? start(known_s * 1000) : known_s;
   if (!following) return { from_s, to_s, step_s, running_s: running_s < to_s ? running_s : null };
   const end_s = start(now_ms) + step_s;
   return { from_s: end_s - RANGES[range], to_s: end_s, step_s, running_s };
 }
 
-/** The age of the newest recorded data; null when there is none. */
+/** The age of the newest recorded data, or null. */
 export function data_age_ms({ health }, now_ms) {
   return health === null || health.recorded_ms === null ? null : Math.max(0, now_ms - health.recorded_ms);
 }
 
-/** What there is to show: loading, computing, failed (to compute), empty, empty_range or ready. */
+/** loading, computing, failed (to compute), empty, empty_range or ready. */
 export function phase_of({ hello, newest_event_ms, buckets, cards, computed }, window) {
   if (hello === null) return "loading";
   if (newest_event_ms === null) return "empty";
@@ -110,7 +110,13 @@ export function is_troubled(board, local_ms) {
   if (health === null) return false;
   const { database, ingest, lag } = health;
   const old = data_age_ms(board, local_ms + board.offset_ms) > STALE_MS;
-  // It has a reason to be paused or stopped, and to read but a part.
-  const halted = ingest.state === "paused" || ingest.state === "stopped" || ingest.reason !== null;
-  return old || lag > 0 || rise !== null || !database.ok || database.slow_since_ms || halted;
+  return old || lag > 0 || rise !== null || !database.ok || database.slow_since_ms ||
+    ingest.reason !== null || /paused|stopped/.test(ingest.state);
+}
+
+/** Whether a percent may mislead: see bases.js. */
+export function misleads({ compared }) {
+  return Object.values(compared ?? {}).some((then) =>
+    then && (then.since_s || !(Math.min(then.cards?.trips, then.cards?.completed) >= (then.least_base ?? 0)))
+  );
 }

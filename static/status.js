@@ -1,6 +1,6 @@
 import { by_id, make, set_text } from "./page.js";
 import { data_age_ms, STALE_MS } from "./state.js";
-import { format_age, format_count, format_moment, format_rate, format_zone } from "./format.js";
+import { format_age, format_count, format_decimal, format_moment, format_zone } from "./format.js";
 
 /** What the page says about itself. */
 
@@ -16,13 +16,11 @@ export function show_state({ shown: board, link, held_ms, address, zone }, local
   const { hello, health } = board;
   const past = address.as_of !== null;
   const brief = hello !== null && local_ms - link.since_ms < WORD_GRACE_MS;
-  const turns = link.turn_ms > 0;
-  const linked = held_ms !== null ? "Paused" : turns ? `Every ${format_age(link.turn_ms)}` : "Connected";
+  const linked = held_ms !== null ? "Paused" : link.turn_ms > 0 ? `Every ${format_age(link.turn_ms)}` : "Connected";
   const lost = link.state === "connecting" ? "Connecting" : "Reconnecting";
   const word = past ? "Not live" : brief || link.state === "connected" ? linked : lost;
   const element = by_id("link");
   set_text(element, word);
-  element.title = turns ? "More views are open in this browser than it keeps connections for" : "";
   element.dataset.link = word.toLowerCase();
   const now_ms = local_ms + board.offset_ms;
   const age_ms = data_age_ms(board, now_ms);
@@ -32,7 +30,7 @@ export function show_state({ shown: board, link, held_ms, address, zone }, local
   line.hidden = past || (health !== null && age_ms === null);
   const idle = health !== null && health.ingest.state !== "running";
   line.classList.toggle("amber", idle || age_ms > STALE_MS || word === "Reconnecting");
-  if (hello !== null) set_text(by_id("zone"), format_zone(zone(), now_ms));
+  if (hello !== null) set_text(by_id("zone"), format_zone(zone(), board.from_s * 1000, board.to_s * 1000 - 1));
   if (past || (link.state !== "connected" && local_ms - link.since_ms < TOLD_MS)) return;
   const now = link.state === "connected" ? link.state : "not connected: figures stand still";
   if (now !== told) set_text(by_id("announcer"), told = now);
@@ -60,7 +58,7 @@ export function show_footer({ health, newest_event_ms, position }, zone, now_ms)
   const counted = (n) => n === undefined ? "–" : n === null ? "unknown" : format_count(n);
   const said = {
     "log position": counted(position),
-    ingest: health === null ? "–" : `${format_rate(events_per_s)} events/s`,
+    ingest: health === null ? "–" : `${format_decimal(events_per_s, events_per_s < 10 ? 1 : 0)} events/s`,
     lag: counted(lag),
     late: counted(late),
     duplicates: counted(duplicates),

@@ -7,7 +7,7 @@ const WEEK_S = 604_800;
 /** The first Monday of the epoch: weeks begin with one. */
 const MONDAY_S = 345_600;
 
-/** About `room` round times in [from_s, to_s], seconds. A skipped hour has no mark, one that comes twice has one. @returns {number[]} */
+/** About `room` round times in [from_s, to_s]; an hour that comes twice has one. @returns {number[]} */
 export function time_splits(from_s, to_s, zone, room) {
   const fits = MINUTES.find((minutes) => (to_s - from_s) / minutes / 60 <= room);
   const step = fits === undefined ? Math.ceil((to_s - from_s) / WEEK_S / room) * WEEK_S : 60 * fits;

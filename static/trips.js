@@ -1,10 +1,10 @@
 import { by_id, make, set_text } from "./page.js";
-import { format_clock, format_day, format_decimal } from "./format.js";
+import { format_clock, format_day, format_decimal, format_since } from "./format.js";
 
 /** The newest trips, in rows that are made once, so that nothing moves when trips come. */
 
 const rows = Array.from({ length: 40 }, () => {
-  // The panels hold the same keys: here they are for the mouse, so that Tab goes from trip to trip.
+  // For the mouse: Tab goes from trip to trip.
   const key = (dimension) => {
     const button = make("button");
     button.dataset.dimension = dimension;
@@ -16,7 +16,7 @@ const rows = Array.from({ length: 40 }, () => {
 });
 by_id("trips").append(...rows);
 
-/** Shows trips, newest first. Links to them keep the zone and the theme of the address. */
+/** Shows trips. Links to them keep zone and theme. */
 export function show_trips(trips, { zone, now_ms, address }) {
   const kept = ["tz", "theme"].filter((name) => address[name] !== null).map((name) => [name, address[name]]);
   rows.forEach((row, i) => {
@@ -29,13 +29,10 @@ function show_row(row, trip, zone, now_ms, query) {
   const { trip_id, status, at_ms, city, distance_km, fare } = trip;
   const [time, from, to, distance, amount] = row.children;
   const [mark, link] = time.children;
-  const day = at_ms === null ? "" : format_day(at_ms, zone, now_ms);
-  const clock = at_ms === null ? "–" : format_clock(at_ms, zone, true);
   Object.assign(row.dataset, { trip: trip_id, status });
-  set_text(
-    link,
-    day === format_day(now_ms, zone, now_ms) ? clock : day.replace(/^\w+ /, "").replace(/\d\d(\d\d)$/, "’$1") || clock,
-  );
+  const moment = at_ms === null ? "–" : moment_of(at_ms, zone, now_ms);
+  set_text(link, moment);
+  link.className = moment.length > 8 ? "other" : "";
   link.href = `/trips/${encodeURIComponent(trip_id)}?${query}`.replace(/\?$/, "");
   link.title = `Trip ${trip_id}`;
   const state = status.replaceAll("_", " ");
@@ -44,12 +41,16 @@ function show_row(row, trip, zone, now_ms, query) {
   for (const [cell, key] of [[from, trip.pickup_zone], [to, trip.dropoff_zone]]) {
     const button = cell.firstChild;
     button.dataset.key = key ?? "unknown";
-    // A zone that is only a number is named with its city.
     set_text(button, /^\d+$/.test(key) && city !== null ? `${city} ${key}` : key ?? "unknown");
     button.title = button.textContent;
   }
   const unknown = status === "completed" ? "–" : "";
   set_text(distance, distance_km === null ? unknown : format_decimal(distance_km, 1));
-  // A trip without a fare says in its place why it has none.
   set_text(amount, fare !== null ? format_decimal(fare, 2) : unknown || state);
+}
+
+/** "10:31:05" today, "21 Nov 10:31" on another day. */
+function moment_of(ms, zone, now_ms) {
+  const today = format_day(ms, zone, now_ms) === format_day(now_ms, zone, now_ms);
+  return `${today ? "" : `${format_since(ms, zone, now_ms)} `}${format_clock(ms, zone, today)}`;
 }

@@ -53,8 +53,8 @@ export function troubles_of(board, zone, local_ms) {
   return found;
 }
 
-// Whether messages wait while the newest figures are of minutes ago.
-function is_behind({ hello, health, newest_event_ms }, now_ms) {
-  const running = health.ingest.state === "running" && hello?.following;
+/** Whether messages wait while the newest figures are of minutes ago. */
+export function is_behind({ hello, health, newest_event_ms }, now_ms) {
+  const running = health?.ingest.state === "running" && hello?.following;
   return running && health.lag > 0 && newest_event_ms !== null && now_ms - newest_event_ms > 5 * STALE_MS;
 }

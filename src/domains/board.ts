@@ -29,6 +29,8 @@ export interface QuantileFigure {
   readonly sketch: string;
   readonly q: number;
   readonly per: number;
+  /** The measures that hold the least and the greatest of the same values, in the same unit, where there are such. */
+  readonly within?: { readonly min: string; readonly max: string };
 }
 
 export type BoardFigure = SummedFigure | QuantileFigure;

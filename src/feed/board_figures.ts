@@ -1,5 +1,5 @@
 import type { Cards, Series } from "./board.ts";
-import type { BoardCard, DomainBoard } from "./domain_board.ts";
+import type { BoardCard, DomainBoard, QuantileFigure } from "./domain_board.ts";
 import { figure_number, type Totals } from "./figure.ts";
 import { declared_figure, figure_of, integer, totals_of } from "./measures.ts";
 
@@ -36,7 +36,16 @@ export function cards_of(
   const value_of_card = (card: BoardCard): number | null => {
     if ("now" in card) return now === null ? null : now.get(card.now) ?? 0;
     const figure = declared_figure(board, card.figure);
-    return figure.kind === "quantile" ? quantiles.get(card.name) ?? null : figure_number(figure, totals);
+    return figure.kind === "quantile"
+      ? quantile_within(figure, totals, quantiles.get(card.name) ?? null)
+      : figure_number(figure, totals);
   };
   return Object.fromEntries(board.cards.map((card) => [card.name, value_of_card(card)]));
+}
+
+/** A quantile, which stands for its bin and may be 2 % off, is never below the least of its values or above the greatest. */
+function quantile_within({ within, per }: QuantileFigure, totals: Totals, value: number | null): number | null {
+  const [min, max] = [within?.min, within?.max].map((name) => name === undefined ? null : totals[name] ?? null);
+  if (value === null || min == null || max == null) return value;
+  return Math.min(Math.max(value, Number(min) / per), Number(max) / per);
 }

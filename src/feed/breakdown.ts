@@ -1,4 +1,4 @@
-import type { Queryable } from "../database/mod.ts";
+import { type Queryable, text_array } from "../database/mod.ts";
 import type { BoardBreakdown, DomainBoard } from "./domain_board.ts";
 import { type Days, format_time } from "../kpi/mod.ts";
 import type { Breakdown, BreakdownRow } from "./board.ts";
@@ -45,14 +45,16 @@ const SECONDS = { "1m": 60, "5m": 300, "1h": 3_600 } as const;
  * Reads the totals of the greatest keys of several dimensions, each over its tiles: ordered by count, then key. Each
  * tile is a range of the cells' primary key.
  * @param limit keys that get a row of their own
+ * @param named keys that get one whatever their place
  */
 export async function read_key_totals(
   queryable: Queryable,
   board: DomainBoard,
   wanted: readonly { readonly breakdown: BoardBreakdown; readonly tiles: readonly Tile[] }[],
   limit: number,
+  named: readonly string[] = [],
 ): Promise<KeyTotals[]> {
-  const values: (string | number)[] = [limit];
+  const values: (string | number | ReturnType<typeof text_array>)[] = [limit, text_array(named)];
   const amount = figure_of(board, board.breakdown_row.amount).measure;
   const parts = wanted.flatMap(({ breakdown, tiles }) =>
     tiles.map(({ grain, from_us, to_us }) => {
@@ -68,7 +70,7 @@ export async function read_key_totals(
     `with summed as (
        select dimension, key, sum(count) as count, sum(amount) as amount from (${parts.join(" union all ")}) cells
        group by dimension, key
-     ) ${ranked_keys_sql("$1::bigint")}`,
+     ) ${ranked_keys_sql("$1::bigint", "$2::text[]")}`,
     values,
   );
   return rows.map(key_totals);
@@ -78,16 +80,18 @@ export async function read_key_totals(
  * The greatest keys of each dimension out of totals that are named `summed` (dimension, key, count, amount), and all
  * others in one row: ordered by count, then key.
  * @param limit SQL: keys that get a row of their own
+ * @param named SQL: an array of keys that get one whatever their place
  * @param cast put after each number
  */
-export function ranked_keys_sql(limit: string, cast = ""): string {
-  return `select dimension, case when place <= ${limit} then key end as key, count(*)${cast} as keys,
+export function ranked_keys_sql(limit: string, named: string, cast = ""): string {
+  const own = `case when place <= ${limit} or key = any (${named}) then key end`;
+  return `select dimension, ${own} as key, count(*)${cast} as keys,
        sum(count)${cast} as count, sum(amount)${cast} as amount
      from (
        select *, row_number() over (partition by dimension order by count desc, key) as place
        from summed where count <> 0 or amount <> 0
-     ) ranked group by dimension, case when place <= ${limit} then key end
-     order by dimension, min(place)`;
+     ) ranked group by dimension, ${own}
+     order by dimension, ${own} is null, min(place)`;
 }
 
 /** Reads a row of `ranked_keys_sql`. */
@@ -108,13 +112,14 @@ export async function read_breakdowns(
   days: Days,
   window: Window,
   listed: readonly BoardBreakdown[] = board.breakdowns,
+  named: readonly string[] = [],
 ): Promise<Breakdown[]> {
   const stretch = { from_us: window.from_s * 1e6, to_us: window.to_s * 1e6, finest_s: window.step_s };
   const wanted = listed.map((breakdown) => ({
     breakdown,
     tiles: tiles_of(board, breakdown.dimension, stretch, days),
   }));
-  return breakdowns_of(board, listed, await read_key_totals(queryable, board, wanted, TOP));
+  return breakdowns_of(board, listed, await read_key_totals(queryable, board, wanted, TOP, named));
 }
 
 /** Breakdowns out of the totals of their keys. */

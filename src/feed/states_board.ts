@@ -109,11 +109,13 @@ export async function read_states_board(
   const listed = breakdowns_of_states(board).filter(({ dimension }) => !crossed.has(dimension));
   const long = window.to_s - window.from_s > LONG_S;
   const breakdowns = long ? [] : wanted_breakdowns(board, listed, window, days);
-  const wanted = { filter, stretch: stretch_of(window), by: window.grain, breakdowns, quantiles: true };
+  const named = filter.filter((condition) => listed.some(({ dimension }) => dimension === condition.dimension))
+    .flatMap(({ keys }) => keys);
+  const wanted = { filter, stretch: stretch_of(window), by: window.grain, breakdowns, named, quantiles: true };
   const { buckets, totals, keys, quantiles } = await read_states(queryable, board, relation, wanted, days);
   const now = await read_states_now(queryable, board, relation, filter);
   const own = long
-    ? await read_states_breakdowns(queryable, board, relation, filter, window, days, listed)
+    ? await read_states_breakdowns(queryable, board, relation, filter, window, days, listed, named)
     : breakdowns_of(board, listed, keys);
   for (const breakdown of own) crossed.set(breakdown.dimension, breakdown);
   return {
@@ -136,13 +138,13 @@ async function read_crossed_breakdowns(
   days: Days,
 ): Promise<Map<string, Breakdown>> {
   const crossed = new Map<string, Breakdown>();
-  for (const { dimension } of filter) {
+  for (const { dimension, keys } of filter) {
     const listed = board.breakdowns.filter((breakdown) => breakdown.dimension === dimension);
     if (listed.length === 0) continue;
     const others = filter.filter((condition) => condition.dimension !== dimension);
     const [breakdown] = others.length === 0 && is_present(board, relation)
-      ? await read_breakdowns(queryable, board, days, window, listed)
-      : await read_states_breakdowns(queryable, board, relation, others, window, days, listed);
+      ? await read_breakdowns(queryable, board, days, window, listed, keys)
+      : await read_states_breakdowns(queryable, board, relation, others, window, days, listed, keys);
     if (breakdown !== undefined) crossed.set(dimension, breakdown);
   }
   return crossed;
@@ -157,6 +159,7 @@ const LONG_S = 7 * 86_400;
 /**
  * Some breakdowns of a window under a filter.
  * @param listed those of `breakdowns_of_states` that are wanted
+ * @param named keys that have a row whatever their place
  */
 export async function read_states_breakdowns(
   queryable: Queryable,
@@ -166,9 +169,10 @@ export async function read_states_breakdowns(
   window: Window,
   days: Days,
   listed: readonly BoardBreakdown[],
+  named: readonly string[] = [],
 ): Promise<Breakdown[]> {
   const breakdowns = wanted_breakdowns(board, listed, window, days);
-  const wanted = { filter, stretch: stretch_of(window), by: "none", breakdowns, quantiles: false } as const;
+  const wanted = { filter, stretch: stretch_of(window), by: "none", breakdowns, named, quantiles: false } as const;
   return breakdowns_of(board, listed, (await read_states(queryable, board, relation, wanted, days)).keys);
 }
 
@@ -181,7 +185,14 @@ export async function read_states_cards(
   stretch: { readonly from_s: number; readonly to_s: number },
   days: Days,
 ): Promise<Cards> {
-  const wanted = { filter, stretch: stretch_of(stretch), by: "all", breakdowns: [], quantiles: true } as const;
+  const wanted = {
+    filter,
+    stretch: stretch_of(stretch),
+    by: "all",
+    breakdowns: [],
+    named: [],
+    quantiles: true,
+  } as const;
   const { totals, quantiles } = await read_states(queryable, board, relation, wanted, days);
   return cards_of(board, totals, null, quantiles);
 }
@@ -195,7 +206,14 @@ export async function read_states_series(
   window: Window,
   days: Days,
 ): Promise<Series> {
-  const wanted = { filter, stretch: stretch_of(window), by: window.grain, breakdowns: [], quantiles: false } as const;
+  const wanted = {
+    filter,
+    stretch: stretch_of(window),
+    by: window.grain,
+    breakdowns: [],
+    named: [],
+    quantiles: false,
+  } as const;
   return series_of(board, (await read_states(queryable, board, relation, wanted, days)).buckets);
 }
 

@@ -1,5 +1,5 @@
 import { bucket_end, type Days, format_time } from "../kpi/mod.ts";
-import { plain_array } from "../database/mod.ts";
+import { plain_array, text_array } from "../database/mod.ts";
 import type { BoardBreakdown, DomainBoard, QuantileFigure } from "./domain_board.ts";
 import { ranked_keys_sql, TOP } from "./breakdown.ts";
 import type { Filter } from "./filter.ts";
@@ -24,6 +24,8 @@ export interface StatesWanted {
   /** Totals alone, or by buckets too; `none`: neither. */
   readonly by: ViewGrain | "all" | "none";
   readonly breakdowns: readonly { readonly breakdown: BoardBreakdown; readonly stretch: Stretch }[];
+  /** Keys of them that have a row whatever their place. */
+  readonly named: readonly string[];
   /** Whether the quantiles among the board's cards are, over the same stretch as totals. */
   readonly quantiles: boolean;
 }
@@ -64,7 +66,7 @@ export function states_statement(
     const totals = alike(wanted.breakdowns).map((group) => keys_sql(board, group, within(group.stretch)));
     parts.push(
       `(with summed as (${totals.join(" union all ")}) select json_agg(rows) from (${
-        ranked_keys_sql(String(TOP), "::text")
+        ranked_keys_sql(String(TOP), `${parameters.add(text_array(wanted.named))}::text[]`, "::text")
       }) rows) as keys`,
     );
   }

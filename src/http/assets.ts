@@ -2,7 +2,11 @@ import actions_js from "../../static/actions.js" with { type: "text" };
 import address_js from "../../static/address.js" with { type: "text" };
 import address_line_js from "../../static/address_line.js" with { type: "text" };
 import app_js from "../../static/app.js" with { type: "text" };
+import all_parts_js from "../../static/all_parts.js" with { type: "text" };
 import as_of_editor_js from "../../static/as_of_editor.js" with { type: "text" };
+import axis_high_js from "../../static/axis_high.js" with { type: "text" };
+import bases_js from "../../static/bases.js" with { type: "text" };
+import beyond_js from "../../static/beyond.js" with { type: "text" };
 import blank_js from "../../static/blank.js" with { type: "text" };
 import breakdowns_js from "../../static/breakdowns.js" with { type: "text" };
 import bucket_label_js from "../../static/bucket_label.js" with { type: "text" };
@@ -80,8 +84,12 @@ export const ASSETS: Readonly<Record<string, string>> = {
   "actions.js": actions_js,
   "address.js": address_js,
   "address_line.js": address_line_js,
+  "all_parts.js": all_parts_js,
   "app.js": app_js,
   "as_of_editor.js": as_of_editor_js,
+  "axis_high.js": axis_high_js,
+  "bases.js": bases_js,
+  "beyond.js": beyond_js,
   "blank.js": blank_js,
   "breakdowns.js": breakdowns_js,
   "bucket_label.js": bucket_label_js,

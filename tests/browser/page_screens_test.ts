@@ -78,7 +78,8 @@ const SCREENS = [[1440, 900, ""], [1920, 1080, ""], [390, 844, ""], [820, 1180, 
 /** Notes every shift of what is in sight, with what moved. */
 const NOTE_SHIFTS = `window.shifts = []; new PerformanceObserver((list) => {
   for (const { value, sources } of list.getEntries()) {
-    window.shifts.push([value, ...sources.map(({ node }) => node?.outerHTML?.slice(0, 120) ?? String(node?.data))]);
+    window.shifts.push([value, ...sources.map(({ node, previousRect: { x, y, height }, currentRect: to }) =>
+      [node?.outerHTML?.slice(0, 120) ?? String(node?.data), x, y, height, "to", to.x, to.y, to.height].join(" "))]);
   }
 }).observe({ type: "layout-shift", buffered: true });`;
 

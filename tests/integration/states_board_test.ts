@@ -134,7 +134,7 @@ function greatest(rows: readonly OracleKey[]): OracleKey[] {
 async function computed(database: Database, conditions: Filter, window: Window) {
   const stretch = { from_us: window.from_s * 1e6, to_us: window.to_s * 1e6 };
   const breakdowns = wanted_breakdowns(trips_board, breakdowns_of_states(trips_board), window, DAYS);
-  const wanted = { filter: conditions, stretch, by: window.grain, breakdowns, quantiles: false };
+  const wanted = { filter: conditions, stretch, by: window.grain, breakdowns, named: [], quantiles: false };
   const { buckets, totals, keys } = await database.transaction((tx) =>
     read_states(tx, trips_board, present_states(trips_board), wanted, DAYS)
   );

@@ -98,7 +98,11 @@ Deno.test("what is not known is empty, and a stretch exports its own rows", () =
   assert.equal(rows_of(series_csv(sight)).at(-1)?.completed, "");
   const view = { from_s: window.from_s + 600, to_s: window.from_s + 1_500 };
   assert.equal(rows_of(series_csv({ ...sight, view })).length, 3);
-  assert.equal(file_name("series", { view, zone: "UTC" }), "tacho_series_2026-11-20T1357_to_2026-11-20T1412");
+  assert.equal(
+    file_name("series", { view, zone: "UTC", board: { position: 7 } }),
+    "tacho_series_2026-11-20T1357_to_2026-11-20T1412",
+  );
+  assert.equal(file_name("trips", { view, zone: "UTC", board: { position: 7 } }), "tacho_trips_as_of_7");
 });
 
 Deno.test("breakdowns and trips are exported as listed, free texts made harmless", () => {

@@ -4,7 +4,6 @@ import {
   format_clock,
   format_day,
   format_moment,
-  format_rate,
   format_short,
   format_step,
   format_window,
@@ -24,8 +23,6 @@ Deno.test("the page shortens only what does not fit", () => {
   assert.equal(format_short(9_999_999), (9_999_999).toLocaleString());
   assert.match(format_short(12_345_678), /^12[.,]35/);
   assert.match(format_short(12_300, 10_000), /^12[.,]3/);
-  assert.equal(format_rate(12.6), "13");
-  assert.match(format_rate(4.94), /^4[.,]9$/);
   assert.deepEqual([60, 300, 3_600].map((step_s) => format_step(step_s)), ["minute", "5 minutes", "hour"]);
 });
 

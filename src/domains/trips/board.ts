@@ -8,7 +8,14 @@ const MINUTE_MS = 60_000;
 
 const count = (measure: string) => ({ kind: "total", unit: "count", measure, per: 1 } as const);
 const money = (measure: string) => ({ kind: "total", unit: "money", measure, per: MICROS } as const);
-const fare = (q: number) => ({ kind: "quantile", unit: "money", sketch: "fare_micros", q, per: MICROS } as const);
+const fare = (q: number) => ({
+  kind: "quantile",
+  unit: "money",
+  sketch: "fare_micros",
+  q,
+  per: MICROS,
+  within: { min: "fare_min_micros", max: "fare_max_micros" },
+} as const);
 const duration = (q: number) => ({ kind: "quantile", unit: "min", sketch: "duration_ms", q, per: MINUTE_MS } as const);
 const text = (name: string): BoardField => ({ name, sql: `states.${name}`, kind: "text", per: 1 });
 const number = (name: string, column: string, per: number): BoardField => ({

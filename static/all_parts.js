@@ -1,0 +1,43 @@
+/** All that a reader may open, so that it opens after the server has gone. Loaded when there is a reader. */
+
+import "./actions.js";
+import "./address.js";
+import "./address_line.js";
+import "./as_of_editor.js";
+import "./bases.js";
+import "./beyond.js";
+import "./blank.js";
+import "./bucket_label.js";
+import "./chart_marks.js";
+import "./chart_tools.js";
+import "./computed.js";
+import "./controls.js";
+import "./counted.js";
+import "./csv.js";
+import "./dialog.js";
+import "./export_dialog.js";
+import "./extras.js";
+import "./filter.js";
+import "./filter_editor.js";
+import "./filtered.js";
+import "./keys.js";
+import "./kiosk.js";
+import "./legend.js";
+import "./limit_dialog.js";
+import "./limits.js";
+import "./list.js";
+import "./marks.js";
+import "./marks_address.js";
+import "./note_dialog.js";
+import "./picture.js";
+import "./range_editor.js";
+import "./readout.js";
+import "./refusal.js";
+import "./table.js";
+import "./time_travel.js";
+import "./troubles.js";
+import "./wall_time.js";
+import "./zone_dialog.js";
+
+const link = document.createElement("link");
+document.head.append(Object.assign(link, { rel: "stylesheet", href: "/static/kiosk.css" }));
