@@ -25,5 +25,5 @@ export function format_of_name(path: string): FileFormat | null {
   return EXTENSIONS[name.slice(name.lastIndexOf(".") + 1)] ?? null;
 }
 
-/** The format that the first text of a file shows: objects in braces, or else columns. */
-export const format_of_text = (text: string): FileFormat => text.trimStart().startsWith("{") ? "ndjson" : "csv";
+/** The format that the first text of a file shows: JSON, or else columns. */
+export const format_of_text = (text: string): FileFormat => /^\s*[[{]/.test(text) ? "ndjson" : "csv";

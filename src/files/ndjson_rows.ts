@@ -1,11 +1,12 @@
 import { ExactNumber, JsonFault, parse_json } from "../domains/mod.ts";
-import { faulty_row, type FileRow, LONGEST_ROW, OverlongLine, type RowBatch } from "./record_file.ts";
+import { faulty_row, FileError, type FileRow, LONGEST_ROW, OverlongLine, type RowBatch } from "./record_file.ts";
 import { no_utf8, type TextPiece } from "./text_pieces.ts";
 
 /** The rows of newline-delimited JSON: an object a line, blank lines aside. Numbers that a double cannot hold are `ExactNumber`s. */
-export async function* ndjson_rows(_path: string, pieces: AsyncIterable<TextPiece>): AsyncGenerator<RowBatch> {
+export async function* ndjson_rows(path: string, pieces: AsyncIterable<TextPiece>): AsyncGenerator<RowBatch> {
   const overlong = new OverlongLine();
   let line = 1;
+  let first = true;
   let rest = "";
   const rows_of = (text: string, last: boolean): FileRow[] => {
     const rows: FileRow[] = [];
@@ -20,7 +21,11 @@ export async function* ndjson_rows(_path: string, pieces: AsyncIterable<TextPiec
       } else if (!ends) break;
       else {
         const each = text.slice(from, to);
-        if (each.trim() !== "") rows.push(row_of(line, each.endsWith("\r") ? each.slice(0, -1) : each));
+        if (each.trim() !== "") {
+          if (first) must_be_lines(path, line, each.trim());
+          first = false;
+          rows.push(row_of(line, each.endsWith("\r") ? each.slice(0, -1) : each));
+        }
       }
       from = to + 1;
       if (ends) line++;
@@ -34,6 +39,16 @@ export async function* ndjson_rows(_path: string, pieces: AsyncIterable<TextPiec
   }
   const rows = rows_of(rest, true);
   if (rows.length > 0) yield { rows, share: 1 };
+}
+
+/** Refuses a document of JSON in the place of lines, of which each piece would be a faulty row. Throws FileError. */
+function must_be_lines(path: string, line: number, text: string): void {
+  if (text !== "{" && !text.startsWith("[")) return;
+  const got = text === "{" ? "one over several lines" : "an array";
+  throw new FileError(
+    `read ${JSON.stringify(path)}: expected a JSON object on each line, got ${got} on line ${line}; ` +
+      `jq -c ${text === "{" ? "." : "'.[]'"} makes lines of it`,
+  );
 }
 
 function row_of(line: number, text: string): FileRow {

@@ -246,6 +246,21 @@ Deno.test("NDJSON: digits stay, blank lines go, and what is no object comes with
   ]);
 });
 
+Deno.test("JSON that is one document, not lines, is refused in one sentence instead of row by row", async () => {
+  for (const text of ['[{"a":1},{"a":2}]', '\n[\n{"a":1},\n{"a":2}]\n', "[", '{\n "a": 1\n}\n']) {
+    for (const name of ["a.json", "a"]) {
+      await assert.rejects(rows_of(name, text), (error: unknown) => {
+        assert.ok(error instanceof FileError);
+        assert.match(
+          error.message,
+          /expected a JSON object on each line, got .* on line [12]; jq -c .* makes lines of it$/,
+        );
+        return true;
+      });
+    }
+  }
+});
+
 Deno.test("gzip: of several members all are read; one that is cut off is an error", async () => {
   const packed = Buffer.concat([gzipSync("id,n\n1,a\n2,"), gzipSync("b\n3,c\n")]);
   const { file, records } = await rows_of("a.csv.gz", packed);
