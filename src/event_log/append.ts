@@ -7,10 +7,11 @@ import {
   type Value,
   violated_constraint,
 } from "../database/mod.ts";
+import { canonical_json } from "../domains/mod.ts";
 import { format_time } from "../kpi/mod.ts";
 import { type BatchHeader, next_link } from "./chain.ts";
 import { EVENT_COLUMNS } from "./event_line.ts";
-import { type QuarantinedMessage, set_aside, settle, type Settlement } from "./quarantine.ts";
+import { type QuarantinedMessage, set_aside, settle, type Settlement, type WrittenRow } from "./quarantine.ts";
 import { type EncodedStreams, StreamChangedElsewhere, type StreamStates } from "./stream_states.ts";
 
 /** Where one source partition stood and where it stands after the batch. `from` null: it has no cursor yet, this makes it. */
@@ -154,7 +155,7 @@ export function append(
     const last_position = Number(head.position);
     const before_first = last_position - admitted;
     await advance_cursors(tx, batch.cluster_id, batch.cursors);
-    if (retried !== undefined) await settle(tx, retried.settlements, batch.code_version, recorded_at);
+    const settled = retried === undefined ? [] : await settle(tx, retried.settlements, batch.code_version, recorded_at);
     if (admitted > 0) {
       if (Math.floor(last_position / PARTITION_POSITIONS) > Math.floor(before_first / PARTITION_POSITIONS)) {
         await tx.query("select ensure_events_partition($1)", [Math.floor(last_position / PARTITION_POSITIONS) + 1]);
@@ -165,7 +166,9 @@ export function append(
       await write_streams(streams, tx, batch.streams, before_first);
     }
     await project(tx, before_first);
-    if (retried === undefined) await set_aside(tx, batch.quarantined, batch.code_version, recorded_at);
+    const written = retried === undefined
+      ? await set_aside(tx, batch.quarantined, batch.code_version, recorded_at)
+      : settled;
     const header: BatchHeader = {
       batch: Number(head.batch),
       kind: retried === undefined ? "append" : "retried",
@@ -178,7 +181,7 @@ export function append(
       tombstones: batch.tombstones,
       late: batch.late,
       cursors: cursors_json(batch.cursors),
-      note: retried?.note ?? null,
+      note: with_written(retried?.note ?? null, written),
       recorded_at,
     };
     await write_batch(tx, header, content, next_link(head.link, content, header));
@@ -186,6 +189,10 @@ export function append(
     return { batch: header.batch, before_first, last_position, watermark_us };
   });
 }
+
+/** A batch's note with the rows of the quarantine that the batch wrote, as canonical JSON; null when there is nothing to note. */
+export const with_written = (note: string | null, written: readonly WrittenRow[]): string | null =>
+  written.length === 0 ? note : canonical_json({ ...(note === null ? {} : JSON.parse(note)), quarantine: written });
 
 async function write_streams(
   streams: Pick<StreamStates<unknown>, "write">,

@@ -2,6 +2,7 @@ import { type Database, plain_array, type Value } from "../database/mod.ts";
 import { format_time } from "../kpi/mod.ts";
 import { record_decision } from "./decision.ts";
 import { filter_condition, type QuarantineFilter } from "./held.ts";
+import { RETURNING_WRITTEN, written_rows } from "./quarantine.ts";
 
 /** What an operator discards, who he is and why. */
 export interface Discard {
@@ -32,11 +33,12 @@ export function discard_held(database: Database, discard: Discard, recorded_at_u
     );
     if (held.length === 0) return 0;
     const ids = held.map(({ quarantine_id }) => Number(quarantine_id));
-    await tx.execute(
-      "update quarantine set status = 'discarded', settled_at = $2 where quarantine_id = any($1::bigint[])",
+    const discarded = await tx.query(
+      `update quarantine q set status = 'discarded', settled_at = $2 where quarantine_id = any($1::bigint[]) ${RETURNING_WRITTEN}`,
       [plain_array(ids), format_time(recorded_at_us)],
     );
-    await record_decision(tx, { kind: "discarded", cursors: [], note: { by, ids, reason } }, recorded_at_us);
+    const note = { by, ids, quarantine: written_rows(discarded), reason };
+    await record_decision(tx, { kind: "discarded", cursors: [], note }, recorded_at_us);
     return ids.length;
   });
 }

@@ -4,12 +4,16 @@ import type { Head } from "./head.ts";
 
 const COUNTED = ["messages_read", "duplicates", "quarantined", "tombstones", "late"] as const;
 
+/** How many held messages a batch tried again. */
+export const retried_in = ({ kind, note }: Pick<BatchHeader, "kind" | "note">): number =>
+  kind === "retried" && note !== null ? Number(JSON.parse(note).count) : 0;
+
 /** What the head has to count, added up from the batches. Messages that are retried were read and quarantined by a batch before. */
 export class HeadAccount {
   readonly #sums = { messages_read: 0, duplicates: 0, quarantined: 0, tombstones: 0, late: 0 };
 
   add({ kind, messages_read, duplicates, quarantined, tombstones, late, note }: BatchHeader): void {
-    const again = kind === "retried" && note !== null ? Number(JSON.parse(note).count) : 0;
+    const again = retried_in({ kind, note });
     this.#sums.messages_read += messages_read - again;
     this.#sums.duplicates += duplicates;
     this.#sums.quarantined += quarantined - again;

@@ -24,3 +24,4 @@ export { type QuarantinedMessage, read_headers, SettledElsewhere, type Settlemen
 export * from "./read.ts";
 export * from "./stream_states.ts";
 export { chain_start, read_log_moment, type VerifiedChain, verify_chain } from "./verify_chain.ts";
+export { QuarantineCheck, type VerifiedQuarantine } from "./verify_quarantine.ts";

@@ -1,4 +1,4 @@
-import { bytes_array, plain_array, text_array, type Transaction } from "../database/mod.ts";
+import { bytes_array, plain_array, type Row, text_array, type Transaction } from "../database/mod.ts";
 
 /** A message set aside: its coordinates, bytes and what is wrong with it. */
 export interface QuarantinedMessage {
@@ -57,6 +57,26 @@ const fault_arrays = (faults: readonly (Fault | null)[]): string[] => [
   text_array(faults.map((fault) => fault?.detail.replaceAll("\0", "\\0") ?? null)),
 ];
 
+/** A row of the quarantine as a batch wrote it: its id, and the digest of all that it said then. */
+export type WrittenRow = readonly [quarantine_id: number, digest: string];
+
+/**
+ * SQL for the digest of a row `q` of the quarantine: SHA-256, cut to 128 bits, in base64. The batch that writes a row has it in its note, and
+ * with it in the chain.
+ * @param message_hash what stands for key, headers and value
+ */
+export const row_digest = (message_hash: string): string =>
+  `encode(substring(sha256(convert_to(jsonb_build_array(q.topic, q.partition, q.message_offset, encode(${message_hash}, 'hex'),
+    extract(epoch from q.message_timestamp), q.stage, q.reason, q.path, q.detail, q.code_version, q.attempts, q.status,
+    extract(epoch from q.quarantined_at), extract(epoch from q.settled_at))::text, 'UTF8')) from 1 for 16), 'base64')`;
+
+/** What a statement that writes rows `q` of the quarantine returns of them, for `written_rows`. */
+export const RETURNING_WRITTEN = `returning q.quarantine_id, ${row_digest("q.message_hash")} as digest`;
+
+/** Rows of the quarantine as a statement wrote them. */
+export const written_rows = (rows: readonly Row[]): WrittenRow[] =>
+  rows.map(({ quarantine_id, digest }) => [Number(quarantine_id), digest as string]);
+
 /**
  * Sets messages aside, all in one statement. One that is there already (same coordinates, same bytes) keeps its row, counts the
  * attempt and is held again.
@@ -66,21 +86,22 @@ export async function set_aside(
   messages: readonly QuarantinedMessage[],
   code_version: string,
   recorded_at: string,
-): Promise<void> {
-  if (messages.length === 0) return;
-  await tx.query({
+): Promise<WrittenRow[]> {
+  if (messages.length === 0) return [];
+  const rows = await tx.query({
     name: "set_aside",
     text:
-      `insert into quarantine (topic, partition, message_offset, message_key, headers, message_value, message_timestamp,
+      `insert into quarantine as q (topic, partition, message_offset, message_key, headers, message_value, message_timestamp,
         stage, reason, path, detail, code_version, quarantined_at)
       select u.topic, u.partition, u.message_offset, u.key, u.headers::jsonb, u.value,
         timestamptz 'epoch' + u.timestamp_ms * interval '1 millisecond', u.stage, u.reason, u.path, u.detail, $12, $13::timestamptz
       from unnest($1::text[], $2::integer[], $3::bigint[], $4::bytea[], $5::text[], $6::bytea[], $7::bigint[],
         $8::text[], $9::text[], $10::text[], $11::text[])
         as u(topic, partition, message_offset, key, headers, value, timestamp_ms, stage, reason, path, detail)
-      on conflict on constraint quarantine_messages_are_unique do update set attempts = quarantine.attempts + 1,
+      on conflict on constraint quarantine_messages_are_unique do update set attempts = q.attempts + 1,
         stage = excluded.stage, reason = excluded.reason, path = excluded.path, detail = excluded.detail,
-        code_version = excluded.code_version, status = 'held', settled_at = null`,
+        code_version = excluded.code_version, status = 'held', settled_at = null
+      ${RETURNING_WRITTEN}`,
   }, [
     text_array(messages.map(({ topic }) => topic)),
     plain_array(messages.map(({ partition }) => partition)),
@@ -93,6 +114,7 @@ export async function set_aside(
     code_version,
     recorded_at,
   ]);
+  return written_rows(rows);
 }
 
 /** What a retry made of a held message: `fault` null unless it stays held. */
@@ -118,8 +140,8 @@ export async function settle(
   settlements: readonly Settlement[],
   code_version: string,
   recorded_at: string,
-): Promise<void> {
-  const settled = await tx.execute({
+): Promise<WrittenRow[]> {
+  const settled = await tx.query({
     name: "settle",
     text: `update quarantine q set attempts = q.attempts + 1, status = u.status,
         settled_at = case when u.status <> 'held' then $9::timestamptz end,
@@ -128,7 +150,8 @@ export async function settle(
         code_version = case when u.reason is null then q.code_version else $8 end
       from unnest($1::bigint[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
         as u(quarantine_id, attempts, status, stage, reason, path, detail)
-      where q.quarantine_id = u.quarantine_id and q.attempts = u.attempts and q.status = 'held'`,
+      where q.quarantine_id = u.quarantine_id and q.attempts = u.attempts and q.status = 'held'
+      ${RETURNING_WRITTEN}`,
   }, [
     plain_array(settlements.map(({ quarantine_id }) => quarantine_id)),
     plain_array(settlements.map(({ attempts }) => attempts)),
@@ -137,9 +160,10 @@ export async function settle(
     code_version,
     recorded_at,
   ]);
-  if (settled !== settlements.length) {
+  if (settled.length !== settlements.length) {
     throw new SettledElsewhere(
-      `settle held messages: expected ${settlements.length} as they were read, found ${settled} of them`,
+      `settle held messages: expected ${settlements.length} as they were read, found ${settled.length} of them`,
     );
   }
+  return written_rows(settled);
 }

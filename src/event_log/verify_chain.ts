@@ -8,10 +8,11 @@ import { event_line } from "./event_line.ts";
 import type { Faults } from "./faults.ts";
 import { type CursorRow, type Head, read_cursors, read_head } from "./head.ts";
 import { HeadAccount, verify_head } from "./head_account.ts";
+import type { QuarantineCheck, VerifiedQuarantine } from "./verify_quarantine.ts";
 import { events_between, parsed_event, type ParsedEvent } from "./read.ts";
 
 /** What of the chain was looked at. */
-export interface VerifiedChain {
+export interface VerifiedChain extends VerifiedQuarantine {
   readonly events: number;
   readonly batches: number;
   /** The batch whose stored link was trusted; 0 when the chain was followed from its beginning. */
@@ -126,6 +127,7 @@ export async function read_log_moment(reading: Queryable): Promise<LogMoment> {
  * each place is told by itself. Memory: two pages of events, however large a batch is. It holds no transaction: batches and events up to the
  * head are what they were.
  * @param start where it begins; the link there is trusted
+ * @param quarantine is shown what each batch wrote there, and compares in the end
  * @param seen is given the events, page by page
  * @param progress hears how many events were read
  */
@@ -133,6 +135,7 @@ export async function verify_chain(
   database: Queryable,
   { head, cursors, beyond }: LogMoment,
   start: Place,
+  quarantine: QuarantineCheck,
   faults: Faults,
   signal: AbortSignal,
   seen: (events: readonly ParsedEvent[]) => Promise<void>,
@@ -147,6 +150,7 @@ export async function verify_chain(
     place = await verify_batch(batch, place, reader, faults, signal, progress);
     trail.follow(batch.header.batch, batch.advances);
     account.add(batch.header);
+    await quarantine.follow(batch);
     batches++;
     if (faults.enough) break;
   }
@@ -160,6 +164,7 @@ export async function verify_chain(
     batches,
     trusted_batch: start.batch,
     cursors: trail.settle(cursors),
+    ...await quarantine.compare(whole),
   };
 }
 

@@ -1,7 +1,14 @@
 import { createHash } from "node:crypto";
 import { type Database, snapshot } from "../database/mod.ts";
 import type { Domain } from "../domains/mod.ts";
-import { chain_start, Faults, read_log_moment, type VerifiedChain, verify_chain } from "../event_log/mod.ts";
+import {
+  chain_start,
+  Faults,
+  QuarantineCheck,
+  read_log_moment,
+  type VerifiedChain,
+  verify_chain,
+} from "../event_log/mod.ts";
 import type { Days } from "../kpi/mod.ts";
 import type { Folder } from "../sort/mod.ts";
 import { type ReadModelBound, ReadModelCheck } from "./verify_read_models.ts";
@@ -61,6 +68,7 @@ export async function verify<Payload, State>(audit: Audit<Payload, State>, scope
   const faults = new Faults();
   const whole = scope.from <= 1 && scope.share === 1;
   const models = new ReadModelCheck(domain, days, whole, faults, signal, folder, bound);
+  const quarantine = new QuarantineCheck(faults, signal, async () => `${await folder()}_quarantine`, bound?.sort);
   const moment = await snapshot(database, async (reading) => {
     await reading.execute("set local statement_timeout = 0");
     const moment = await read_log_moment(reading);
@@ -68,6 +76,7 @@ export async function verify<Payload, State>(audit: Audit<Payload, State>, scope
       throw new BeyondTheLog(`verify from position ${scope.from}: the log ends at ${moment.head.position}`);
     }
     signal.throwIfAborted();
+    await quarantine.take_table(reading, watch("read quarantine", null));
     await models.take_tables(reading, watch(`read ${domain.tables.cells}`, null));
     return moment;
   });
@@ -77,8 +86,8 @@ export async function verify<Payload, State>(audit: Audit<Payload, State>, scope
   const progress = watch("log, events", position);
   await streams.take_earlier(start?.position ?? position, signal, progress);
   const chain = start === null
-    ? { events: 0, batches: 0, trusted_batch: 0, cursors: 0 }
-    : await verify_chain(database, moment, start, faults, signal, (events) => streams.take(events), progress);
+    ? { events: 0, batches: 0, trusted_batch: 0, cursors: 0, quarantined: 0, only_counted: 0 }
+    : await verify_chain(database, moment, start, quarantine, faults, signal, (page) => streams.take(page), progress);
   const of_streams = await streams.end();
   const cells = faults.enough ? 0 : await models.compare((said) => watch(`compare ${domain.tables.cells}`, said));
   const most = { events: streams.most_events, ...models.most };

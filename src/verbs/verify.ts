@@ -61,14 +61,24 @@ const count = (n: number, one: string, many = `${one}s`): string => `${n} ${n ==
 
 /** What was found to be well, and what was not looked at, in one line. */
 export function told(
-  { position, events, batches, trusted_batch, cursors, streams, folded, cells }: Omit<Verified, "most">,
+  { position, events, batches, trusted_batch, cursors, quarantined, only_counted, streams, folded, cells }: Omit<
+    Verified,
+    "most"
+  >,
   { from, share, seed }: Scope,
 ): string {
   const chain = `${count(events, "event")} in ${count(batches, "batch", "batches")}, chain unbroken${
     trusted_batch === 0 ? "" : ` if the stored link of batch ${trusted_batch} is right`
-  }, ${count(cursors, "cursor")} where the batches left off`;
+  }, ${count(cursors, "cursor")} where the batches left off, ${count(quarantined, "quarantined message")} as ${
+    quarantined === 1 ? "its" : "their"
+  } batches wrote ${quarantined === 1 ? "it" : "them"}`;
+  const counted = only_counted === 0
+    ? []
+    : [`${count(only_counted, "quarantined message")} of earlier batches but for their number`];
   if (from <= 1 && share === 1) {
-    return `consistent: ${chain}; ${count(streams, "trip")} and ${count(cells, "cell")} are what the events make them`;
+    return `consistent: ${chain}; ${count(streams, "trip")} and ${count(cells, "cell")} are what the events make them${
+      counted.map((each) => `; not checked: ${each}`).join("")
+    }`;
   }
   const since = `with an event from position ${from} on`;
   const chosen = [
@@ -77,6 +87,7 @@ export function told(
   ].join(" and ");
   const unseen = [
     ...trusted_batch > 0 ? [`batches 1 to ${trusted_batch}`, "cursors that no later batch moved"] : [],
+    ...counted,
     ...cells > 0 ? ["which position changed each cell last"] : [],
     ...streams > folded ? [`the other ${count(streams - folded, "trip")} against their events`] : [],
   ];

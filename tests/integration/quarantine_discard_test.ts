@@ -21,7 +21,6 @@ async function five_held(database: Database): Promise<void> {
   });
   await feed(pipeline(10), [batch(0, "bad", "{}", "worse")]);
   await feed(pipeline(11), [batch(1, "[]", "bad")]);
-  await database.execute("update quarantine set code_version = 'old', stage = 'append' where quarantine_id = 4");
 }
 
 const held = async (database: Database, status = "held") =>
@@ -43,7 +42,7 @@ database_test(
     assert.deepEqual([await held(database), await held(database, "discarded")], [[4, 5], [1, 2, 3]]);
     assert.deepEqual(await head(), before);
     const batches = await database.query(
-      "select note, cursors, messages_read::int as read from batches where kind = 'discarded' order by batch",
+      "select note - 'quarantine' as note, cursors, messages_read::int as read from batches where kind = 'discarded' order by batch",
     );
     const note = { by: "Ada", reason: "sent by mistake" };
     assert.deepEqual(batches, [
@@ -70,6 +69,7 @@ database_test(
   "a filter takes what all its parts allow, and newer messages than its newest are none of it",
   async (database) => {
     await five_held(database);
+    await database.execute("update quarantine set code_version = 'old', stage = 'append' where quarantine_id = 4");
     const at = (hour: number) => Date.UTC(2026, 2, 1, hour) * 1000;
     const taken = async (filter: QuarantineFilter) => {
       const values: (string | number | boolean | null | Uint8Array)[] = [];

@@ -23,6 +23,8 @@ tacho_test({
         batches: 2,
         trusted_batch: 0,
         cursors: 1,
+        quarantined: 0,
+        only_counted: 0,
         streams: 20,
         folded: 20,
         faults: [],
@@ -60,6 +62,8 @@ tacho_test({
         batches: 1,
         trusted_batch: 1,
         cursors: 1,
+        quarantined: 0,
+        only_counted: 0,
         streams: 20,
         folded: 2,
         faults: [],
@@ -231,6 +235,8 @@ Deno.test("the result of verify says in one line what was and what was not check
     batches: 2,
     trusted_batch: 0,
     cursors: 1,
+    quarantined: 1,
+    only_counted: 0,
     streams: 20,
     folded: 20,
     cells: 100,
@@ -238,19 +244,20 @@ Deno.test("the result of verify says in one line what was and what was not check
   };
   assert.equal(
     told(found, ALL),
-    "consistent: 42 events in 2 batches, chain unbroken, 1 cursor where the batches left off; 20 trips and 100 cells are what the events make them",
+    "consistent: 42 events in 2 batches, chain unbroken, 1 cursor where the batches left off, 1 quarantined message as its batches wrote it; 20 trips and 100 cells are what the events make them",
   );
   assert.equal(
     told({ ...found, events: 17, batches: 1, trusted_batch: 1, folded: 2 }, { ...ALL, from: 41 }),
     "consistent as far as checked, at position 42: 17 events in 1 batch, chain unbroken if the stored link of batch 1 is right, " +
-      "1 cursor where the batches left off; 2 of 20 trips, those with an event from position 41 on, are what their events make them; " +
+      "1 cursor where the batches left off, 1 quarantined message as its batches wrote it; 2 of 20 trips, those with an event from position 41 on, are what their events make them; " +
       "all 100 cells are what the rows of all trips make them; " +
       "not checked: batches 1 to 1, cursors that no later batch moved, which position changed each cell last, " +
       "the other 18 trips against their events",
   );
   assert.equal(
-    told({ ...found, folded: 3 }, { from: 1, share: 0.1, seed: 7 }),
-    "consistent as far as checked, at position 42: 42 events in 2 batches, chain unbroken, 1 cursor where the batches left off; " +
+    told({ ...found, folded: 3, quarantined: 2 }, { from: 1, share: 0.1, seed: 7 }),
+    "consistent as far as checked, at position 42: 42 events in 2 batches, chain unbroken, 1 cursor where the batches left off, " +
+      "2 quarantined messages as their batches wrote them; " +
       "3 of 20 trips, those in a sample of 0.1 drawn by seed 7, are what their events make them; " +
       "all 100 cells are what the rows of all trips make them; " +
       "not checked: which position changed each cell last, the other 17 trips against their events (a wrong trip had a chance of 0.1 to be found)",

@@ -101,8 +101,9 @@ const with_two_batches: Template = {
 /** Lends such a database, and a hand that does what a superuser may. */
 export async function with_log(
   work: (database: Database, harm: (sql: string) => Promise<void>) => Promise<void>,
+  template = with_two_batches,
 ): Promise<void> {
-  const { url, superuser_url } = await (await shared_postgres()).create_database(with_two_batches);
+  const { url, superuser_url } = await (await shared_postgres()).create_database(template);
   const database = await open_database({ url, data_dir: null, connections: 3 });
   const superuser = await open_database({ url: superuser_url, data_dir: null, connections: 1 });
   try {
