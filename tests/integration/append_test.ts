@@ -352,3 +352,26 @@ append_test(
     }
   },
 );
+
+append_test("amounts that no double holds are exact when a trip is read back from its row", async (database) => {
+  const at = (minute: number) => `2026-03-01T10:0${minute}:00Z`;
+  const fare = "999999999999.999999";
+  const first = batch_of(0, 0, [
+    { trip_id: "T", event_id: "c", type: "trip.completed", occurred_at: at(1), fare, tip: "9007199254.740993" },
+  ]);
+  const one = trip_pipeline(database);
+  await one.append(await plan(one, first));
+  // Another process knows the trip by its row alone; it takes back what the row says the trip added.
+  const other = trip_pipeline(database);
+  const second = batch_of(0, 1, [
+    { trip_id: "T", event_id: "a", type: "trip.fare_adjusted", occurred_at: at(2), fare: "0.000001" },
+  ]);
+  await other.append(await plan(other, second));
+  const [row] = await database.query("select completion_fare_micros, fare_micros, tip_micros from trips");
+  const amounts = { completion_fare_micros: "999999999999999999", fare_micros: "1", tip_micros: "9007199254740993" };
+  assert.deepEqual(row, amounts);
+  const [cell] = await database.query(
+    "select fare_sum_micros, fare_max_micros, tip_sum_micros from trip_cells where grain = 'all' and dimension = 'none'",
+  );
+  assert.deepEqual(cell, { fare_sum_micros: "1", fare_max_micros: "1", tip_sum_micros: "9007199254740993" });
+});

@@ -134,3 +134,20 @@ database_test("batches are looked up only for closed buckets that changed; old o
   await append(started("F", "10:05:30"));
   assert.deepEqual((await revised()).map(([time]) => time), ["10:02", "10:04"], "the batch before it does not say");
 });
+
+database_test(
+  "a bucket of several keys is marked by the last that changed, and anew each time it changes while it is followed",
+  async (database) => {
+    const { append, revised } = log_of(database);
+    const both = [{ dimension: "city", keys: ["Bonn", "Oslo"], excluded: false }];
+    await append({ ...started("A", "10:00:30"), city: "Oslo" });
+    await append(started("B", "10:20:00"));
+    assert.deepEqual(await revised(both), []);
+    await append(started("C", "10:00:40"));
+    assert.deepEqual(await revised(both), [["10:00", RECORDED_MS + 3]]);
+    await append(started("D", "10:00:45"));
+    assert.deepEqual(await revised(both), [["10:00", RECORDED_MS + 4]]);
+    await append(started("E", "10:20:30"));
+    assert.deepEqual(await revised(both), [["10:00", RECORDED_MS + 4]]);
+  },
+);
