@@ -246,7 +246,24 @@ database_test("readiness gives the reasons; metrics are Prometheus text", async 
 
 database_test("the document is OpenAPI 3.1 and names every endpoint", async (database) => {
   const { get } = await make_http_side(database);
-  const document = await (await get("/openapi.json")).json();
+  const first = await get("/openapi.json");
+  const etag = first.headers.get("etag") ?? "";
+  const document = await first.json();
+  const stringify = JSON.stringify;
+  let made = 0;
+  JSON.stringify = (value: unknown, ...rest: unknown[]) => {
+    if (value instanceof Object && "openapi" in value) made++;
+    return Reflect.apply(stringify, JSON, [value, ...rest]);
+  };
+  try {
+    const again = await get("/openapi.json");
+    assert.deepEqual([again.status, again.headers.get("etag"), await again.json()], [200, etag, document]);
+    const known = await get("/openapi.json", { "if-none-match": etag });
+    assert.deepEqual([known.status, known.headers.get("etag"), await known.text()], [304, etag, ""]);
+    assert.equal(made, 0, "it is made once");
+  } finally {
+    JSON.stringify = stringify;
+  }
   assert.equal(document.openapi, "3.1.0");
   assert.deepEqual(Object.keys(document.paths).sort(), [
     "/api/v1/board",
