@@ -40,7 +40,14 @@ export class Judge {
       state.oracle.take(message);
       state.next.set(message.partition, BigInt(message.offset) + 1n);
     }
-    const expectation = state.oracle.conclude();
+    const concluded = state.oracle.conclude();
+    // Behind the last message there may be ends of transactions, and what they rolled back.
+    const ends = await world.ends();
+    const partition_ends = concluded.partition_ends.map((end) => ({
+      ...end,
+      next_offset: BigInt(ends.get(end.partition) ?? end.next_offset),
+    }));
+    const expectation = { ...concluded, partition_ends };
     const query = (sql: string) => world.database.query(sql);
     const differences = await compare_with_database(query, expectation, state.reading);
     const { end, fault } = await follow_chain(query, state.chain);

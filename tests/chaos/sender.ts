@@ -1,4 +1,4 @@
-import { send_placed } from "../support/topic_writer.ts";
+import { type PlacedMessage, send_in_transactions, send_placed } from "../support/topic_writer.ts";
 import { until } from "../support/until.ts";
 import type { LoadStream, Sent } from "./load.ts";
 import type { Tally } from "./tally.ts";
@@ -14,6 +14,7 @@ export interface Sending {
 export class Sender {
   readonly #share: number;
   #at = 0;
+  #sendings = 0;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -46,11 +47,28 @@ export class Sender {
     this.#at += placed.length;
     tally.sent += placed.length;
     // What was sent to a broker that died may be there already, and is sent again.
-    const send = () => send_placed(world.kafka.brokers, world.topic, placed).then(() => true);
+    const { kafka: { brokers }, topic } = world;
+    // Every other time in a transaction, beside one that is rolled back.
+    const send = this.#sendings++ % 2 === 0
+      ? () => send_placed(brokers, topic, placed).then(() => true)
+      : () => send_in_transactions(brokers, topic, placed, rolled_back(placed), topic).then(() => true);
     const sent = this.#last.then(() => until("messages are sent", send, RECOVERY_LIMIT_MS));
     // Whoever waits for it hears of its failure.
     sent.catch(() => {});
     this.#last = sent;
     return { count: placed.length, sent };
   }
+}
+
+/** Keys as integer serializers write them; the first looks like the marker of an abort. */
+const KEYS = ["\0\0\0\0", "\0\0\0\x01", ""];
+
+/** Sound events beside messages, one a message, which may be in no figure. */
+function rolled_back(messages: readonly PlacedMessage[]): PlacedMessage[] {
+  return messages.map(({ partition, timestamp_ms }, i) => {
+    const id = `rolled back ${timestamp_ms} ${i}`;
+    const occurred_at = new Date(timestamp_ms).toISOString();
+    const value = JSON.stringify({ event_id: id, trip_id: id, type: "trip.completed", occurred_at, fare: "1000.00" });
+    return { partition, key: KEYS[i % KEYS.length]!, value, timestamp_ms };
+  });
 }
