@@ -1,5 +1,5 @@
 import { colour, dots_of, type_px } from "./charts.js";
-import { by_id, make, set_text } from "./page.js";
+import { by_id, make, plain, set_text } from "./page.js";
 import { format_clock, format_day, format_short } from "./format.js";
 import { is_past, tell_limits } from "./limits.js";
 import { format_notes, parse_limits, parse_notes } from "./marks.js";
@@ -146,7 +146,7 @@ function paint_notes(u, notes, labelled, dot, font) {
     if (!labelled) return;
     // A name ends before the next note begins; the last one ends at the edge.
     const room = (notes[i + 1] === undefined ? right : x_of(notes[i + 1])) - x - 10 * dot;
-    ctx.fillText(shorten(ctx, note.text, room), x + 5 * dot, bbox.top - 7 * dot);
+    ctx.fillText(shorten(ctx, plain(note.text), room), x + 5 * dot, bbox.top - 7 * dot);
   });
 }
 

@@ -1,5 +1,5 @@
 import { colour } from "./charts.js";
-import { make } from "./page.js";
+import { make, plain } from "./page.js";
 import { tell_filter } from "./csv.js";
 import { compared_name } from "./marks_address.js";
 import { format_clock, format_day, format_step, format_window, format_zone } from "./format.js";
@@ -64,7 +64,7 @@ function write(ctx, width, height, which, { board, view, zone, step_s, currency,
   const type = (size, weight = 400) => ctx.font = `${weight} ${size}px system-ui, Inter, sans-serif`;
   const text = (words, x, y, token) => {
     ctx.fillStyle = colour(token);
-    ctx.fillText(words, x, y);
+    ctx.fillText(plain(words), x, y);
     return x + ctx.measureText(words).width;
   };
   const { filter = [], as_of = null } = board.hello;

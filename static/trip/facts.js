@@ -29,7 +29,8 @@ function redraw(element, says, draw) {
 export function show_facts(trip, told) {
   const { zone, now_ms } = told;
   document.body.dataset.status = trip.status;
-  set_text(by_id("told_zone"), format_zone(zone, now_ms));
+  const moment = moment_of(trip);
+  set_text(by_id("told_zone"), format_zone(zone, moment === null ? now_ms : Date.parse(moment)));
   const [status, rest] = story_of(trip, told);
   redraw(by_id("story"), status + rest, () => [make("b", "verdict", status), ` ${rest}`]);
   const notes = notes_of(trip, told);

@@ -1,4 +1,4 @@
-import { by_id, set_text } from "../page.js";
+import { by_id, plain, set_text } from "../page.js";
 import { format_age, format_clock } from "../format.js";
 import { board_href, parse_trip_address, trip_url } from "./address.js";
 import { show_facts } from "./facts.js";
@@ -121,5 +121,5 @@ addEventListener("pageshow", ({ persisted }) => persisted && watch.check());
 setInterval(() => document.hidden || show_state(), 1_000);
 
 set_text(by_id("trip_id"), address.trip_id);
-document.title = `Trip ${address.trip_id} · tacho`;
+document.title = `Trip ${plain(address.trip_id)} · tacho`;
 watch.check();

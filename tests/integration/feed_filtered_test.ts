@@ -288,3 +288,39 @@ database_test(
     hub.close();
   },
 );
+
+database_test("a key that is filtered by has its row, however many others have more", async (database) => {
+  const append = appending(database);
+  const trip = (city: string, id: number) => ({
+    trip_id: `${city}-${id}`,
+    event_id: "end",
+    type: "trip.completed",
+    occurred_at: "2026-03-08T06:50:00Z",
+    fare: "5.00",
+    driver_id: "D1",
+    city,
+  });
+  const cities = Array.from({ length: 12 }, (_, i) => `City ${String(i).padStart(2, "0")}`);
+  const last = cities.at(-1)!;
+  await append([...cities.slice(0, -1).flatMap((city) => [trip(city, 1), trip(city, 2)]), trip(last, 1)]);
+  const of_city = { dimension: "city", keys: [last], excluded: false };
+  const by_driver = { dimension: "driver", keys: ["D1"], excluded: false };
+  // From cells, from states under another condition, and of keys that are left out.
+  for (const filter of [[of_city], [of_city, by_driver], [{ ...of_city, excluded: true }]]) {
+    const window = window_at({ range: "1h", to_s: null, filter, compare: "weekday" } as View, NOW_MS, DAYS);
+    const { breakdowns } = await read_states_board(
+      database,
+      trips_board,
+      present_states(trips_board),
+      filter,
+      window,
+      DAYS,
+    );
+    const found = breakdowns.find(({ dimension }) => dimension === "city");
+    assert.equal(found?.total_keys, 12);
+    assert.deepEqual(found.rows.slice(-2), [
+      { key: last, trips: 1, revenue: 5 },
+      { key: null, trips: 6, revenue: 30 },
+    ]);
+  }
+});

@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { tacho_test } from "../support/available.ts";
+import { BoardPage } from "../support/board_page.ts";
+import { busy_hello_of } from "../support/busy_frames.ts";
+import { FakeServer } from "../support/fake_server.ts";
+import { FrameServer } from "../support/frame_server.ts";
+import { free_port } from "../support/free_port.ts";
+import { until } from "../support/until.ts";
+
+/** The page where data or server are not as they should be: one value dwarfs all others, everything was corrected, parts are asked for without a server. */
+
+const NOW_S = Date.UTC(2026, 10, 20, 19, 37, 20) / 1000;
+const TO_S = Date.UTC(2026, 10, 20, 19, 40) / 1000;
+const HELLO = busy_hello_of({ from_s: TO_S - 21_600, to_s: TO_S, step_s: 300, now_s: NOW_S });
+
+/** Notes what is written on the charts, and where carets are: what is filled of a path that the page itself draws. */
+const NOTE_DRAWING = `window.words = []; window.carets = [];
+  const { fill, fillText, moveTo } = CanvasRenderingContext2D.prototype;
+  Object.assign(CanvasRenderingContext2D.prototype, {
+    fillText(...all) { window.words.push(all[0]); return fillText.apply(this, all); },
+    moveTo(...all) { this.begun = all[0]; return moveTo.apply(this, all); },
+    fill(...all) { if (all.length === 0) window.carets.push(this.begun); return fill.apply(this, all); },
+  });`;
+
+tacho_test({
+  name: "truth: one giant fare leaves the axis to the others and is told, marks of corrections keep their distance",
+  needs: ["chromium"],
+  async fn() {
+    const { series } = HELLO as unknown as { series: Record<string, number[]> };
+    const revenue = series.revenue!.map((value, i) => i === 20 ? 1e12 : value);
+    const revised_ms = series.t!.map((t) => t * 1000 + 900_000);
+    await using server = await FrameServer.start(() => ({ ...HELLO, series: { ...series, revenue, revised_ms } }));
+    await using board = await BoardPage.open("about:blank");
+    const { page } = board;
+    await page.addInitScript(NOTE_DRAWING);
+    await page.goto(`${server.url}?range=6h`);
+    const words = () => page.evaluate<string[]>("window.words");
+    await until("the giant is told", async () => (await words()).includes("↑ 1T"));
+    await page.evaluate("window.words = []; window.carets = []");
+    await page.keyboard.press("t");
+    await until("the charts are drawn anew", async () => (await words()).includes("↑ 1T"));
+    assert.ok((await words()).includes("500"), `the axis serves the others: ${(await words()).join(" ")}`);
+    const carets = await page.evaluate<number[]>("window.carets");
+    const gaps = carets.slice(1).map((x, i) => x - carets[i]!).filter((gap) => gap > 0);
+    assert.ok(gaps.length > 10 && gaps.every((gap) => gap > 15), `${gaps}`);
+    await board.picture("charts_giant", false);
+    assert.deepEqual(board.complaints, []);
+  },
+});
+
+tacho_test({
+  name:
+    "truth: what a reader who was there may open opens without the server; what was not loaded says so until it can be",
+  needs: ["chromium"],
+  limit_ms: 90_000,
+  async fn() {
+    const port = free_port();
+    const start = () => FakeServer.start(2, { port });
+    let server = await start();
+    try {
+      await using board = await BoardPage.open(server.url);
+      const { page } = board;
+      await until("the board is ready", async () => await board.phase() === "ready");
+      const loaded = (name: string) =>
+        page.evaluate<boolean>(
+          `performance.getEntriesByType("resource").some(({ name }) => name.endsWith(${JSON.stringify(name)}))`,
+        );
+      assert.equal(await loaded("/zone_dialog.js"), false, "nothing is loaded before there is a reader");
+      await server[Symbol.asyncDispose]();
+      await page.keyboard.press("e");
+      const missing = async () => (await board.banners()).some(({ warning }) => warning === "module");
+      await until("it says that a part is missing", missing);
+      server = await start();
+      await until("the warning goes when the server is back", async () => !await missing(), 20_000);
+      await until("the rest is loaded", async () => {
+        await page.mouse.move(200, 200);
+        await page.mouse.move(300, 300);
+        return await loaded("/zone_dialog.js") && await loaded("/kiosk.css");
+      }, 20_000);
+      await server[Symbol.asyncDispose]();
+      for (const key of ["e", "m", "n", "z", "f", "r", "a", "h", "?"]) {
+        await page.keyboard.press(key);
+        await page.locator("dialog").waitFor();
+        await page.keyboard.press("Escape");
+        await page.locator("dialog").waitFor({ state: "detached" });
+      }
+      assert.equal(await missing(), false);
+      server = await start();
+    } finally {
+      await server[Symbol.asyncDispose]();
+    }
+  },
+});
