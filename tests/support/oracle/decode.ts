@@ -168,7 +168,7 @@ function trip_named(
   if (!is_blank(subject)) return subject;
   if (!is_blank(partition_key)) return partition_key;
   const text = key === null ? "" : read_utf8(key, "key", HEADER_UTF8);
-  return text instanceof Fault ? undefined : text;
+  return text instanceof Fault || fault_of_text(text) !== null ? undefined : text;
 }
 
 /** Bare JSON: seven names are the envelope, all others are the data. */
