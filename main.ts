@@ -17,6 +17,7 @@ import {
   serve_verb,
   verify_verb,
   VERSION,
+  watermark_verb,
 } from "./src/verbs/mod.ts";
 import { parse_time } from "./src/kpi/mod.ts";
 
@@ -192,5 +193,15 @@ program.command("accept-gap")
   .option("--only <partition...>", "only these partitions, as topic:number; one without a gap is read anew")
   .option("--dry-run", "only say what would be accepted", false)
   .action((options) => run_verb((shell) => accept_gap_verb(shell, options)));
+
+program.command("watermark")
+  .description(
+    "set event time back after an event of a wrong clock was admitted that lies far ahead, and record it in the log",
+  )
+  .requiredOption("--by <name>", "who decides it")
+  .requiredOption("--reason <text>", "why")
+  .option("--not-after <time>", "event times later than this are not believed; now and the future limit unless given")
+  .option("--dry-run", "only say what would be set back", false)
+  .action((options) => run_verb((shell) => watermark_verb(shell, options)));
 
 await program.parseAsync(["deno", "tacho", ...Deno.args]);

@@ -6,7 +6,7 @@ import { type BatchHeader, content_hash, next_link } from "./chain.ts";
 
 /** What an operator decided about the log. */
 export interface Decision {
-  readonly kind: "gap_accepted" | "discarded";
+  readonly kind: "gap_accepted" | "discarded" | "watermark_set_back";
   /** The cursors it moves, if any; moving them is the caller's. */
   readonly cursors: readonly CursorAdvance[];
   /** Who decided, why, and what it is about. */

@@ -1,5 +1,6 @@
 import type { Queryable } from "../database/mod.ts";
 import { format_time } from "../kpi/mod.ts";
+import { watermark_is_void } from "./set_watermark_back.ts";
 
 /** Moments of the log: which position it had come to at a time, and when a position was recorded. */
 
@@ -42,7 +43,8 @@ export async function moment_at_position(queryable: Queryable, position: number)
     name: "moment_at_position",
     // The first batch that ends there or later holds the position; inside of it event time is looked up in the events.
     text: `select (extract(epoch from own.recorded_at) * 1000000)::bigint as recorded_us, (extract(epoch from
-             case when own.last_position = $1 then own.watermark
+             case when ${watermark_is_void("own")} then null
+                  when own.last_position = $1 then own.watermark
                   when own.first_position = 1 or before.watermark is not null then greatest(before.watermark, (
                     select max(occurred_at) from events where position >= own.first_position and position <= $1
                   )) end

@@ -51,7 +51,7 @@ export async function read_cell_figures(
   };
 }
 
-/** Reads which position changed each bucket of the whole last. */
+/** Reads which position changed each bucket of the whole last, and since when it has anything. */
 export async function read_changed_buckets(
   queryable: Queryable,
   board: DomainBoard,
@@ -59,12 +59,17 @@ export async function read_changed_buckets(
 ): Promise<ChangedBuckets> {
   const rows = await queryable.query<BucketRow>({
     name: `feed_changed_${board.tables.cells}`,
-    text: `select floor(extract(epoch from bucket))::bigint as t, last_position from ${board.tables.cells}
+    text:
+      `select floor(extract(epoch from bucket))::bigint as t, last_position, first_position from ${board.tables.cells}
            where grain = $1 and dimension = $2 and key = $3
              and bucket >= to_timestamp($4::double precision) and bucket < to_timestamp($5::double precision)
            order by bucket`,
   }, [grain, board.whole.dimension, board.whole.key, from_s, to_s]);
-  return { t: rows.map((row) => integer(row.t)), changed_at: rows.map((row) => integer(row.last_position)) };
+  return {
+    t: rows.map((row) => integer(row.t)),
+    changed_at: rows.map((row) => integer(row.last_position)),
+    first_at: rows.map((row) => integer(row.first_position ?? "0")),
+  };
 }
 
 /** Reads what the cells of several tiles add up to. */

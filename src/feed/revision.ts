@@ -1,37 +1,58 @@
 import { plain_array, type Queryable } from "../database/mod.ts";
-import { bucket_end, closes_at, type Days } from "../kpi/mod.ts";
+import { watermark_is_void } from "../event_log/mod.ts";
+import { bucket_end, closed_before, closes_at, type Days, LATENESS_US } from "../kpi/mod.ts";
 import type { Series } from "./board.ts";
 import type { Window } from "./view.ts";
 
-/** Late corrections: which buckets were changed after they had closed, and when. */
+/**
+ * Corrections: which buckets were changed after somebody could have seen them settled, and when.
+ *
+ * A bucket is marked when it had closed before the batch that changed it last, and had been filled before it had closed, or 5 minutes
+ * before that change was recorded; and when the event that changed it came in a late message (see `lateness.ts`), or happened in
+ * another bucket: then it corrects what was told before. So a trip that goes on, a record of a whole trip that tells its start at its
+ * end, and buckets that a backfill fills for the first time are no corrections. A mark says what the last change was: a bucket that is
+ * changed in time after it was corrected bears none.
+ */
 
-/** Buckets as they were read: start (seconds) and the position that changed each last. */
+/** Buckets as they were read: start (seconds), the position that changed each last, and one of the batch that filled it first (0: not known). */
 export interface ChangedBuckets {
   readonly t: readonly number[];
   readonly changed_at: readonly number[];
+  readonly first_at: readonly number[];
 }
 
-/** Buckets with their marks: when they were revised, milliseconds; 0 where they were not. */
+/** Buckets with their marks: when they were corrected, milliseconds; 0 where they were not. */
 export interface MarkedBuckets extends ChangedBuckets {
   readonly revised_ms: readonly number[];
 }
 
-/** When a batch was recorded, and how far event time had come before it. */
-interface Recorded {
-  readonly recorded_ms: number;
-  readonly watermark_s: number;
-}
-
-/** A series with its column of marks. */
-export function mark_series(series: Series, marked: MarkedBuckets): Series {
-  const marks = new Map(marked.t.map((t, i) => [t, marked.revised_ms[i]!]));
-  return { ...series, revised_ms: series.t.map((t) => marks.get(t) ?? 0) };
+/** How a bucket was changed last. Times in microseconds. */
+interface Change {
+  readonly recorded_us: number;
+  /** How far event time had come before. */
+  readonly watermark_us: number;
+  /** When the event happened that changed it, and the newest that its message told. */
+  readonly occurred_us: number;
+  readonly told_us: number;
+  /** Whether it was filled by the same batch; when it was first, and how far event time had come before that; null: not known. */
+  readonly filled_by_it: boolean;
+  readonly filled_us: number | null;
+  readonly filled_watermark_us: number | null;
 }
 
 /**
- * Says of each bucket when it was changed last, if it was closed by then. Only buckets that changed since the last time are
- * looked up, and of those only the closed: a few rows of `batches` by its index. Batches recorded before they kept
- * how far event time had come are never told as late.
+ * A series with its column of marks.
+ * @param touched which of its buckets bear the mark that theirs has; all unless given
+ */
+export function mark_series(series: Series, marked: MarkedBuckets, touched?: readonly boolean[]): Series {
+  const marks = new Map(marked.t.map((t, i) => [t, marked.revised_ms[i]!]));
+  return { ...series, revised_ms: series.t.map((t, i) => touched?.[i] === false ? 0 : marks.get(t) ?? 0) };
+}
+
+/**
+ * Says of each bucket when it was corrected; 0 where it was not. Only buckets that changed since the last time are looked up, and of those only
+ * the closed: a few rows of `batches` and `events` each, by their indexes. Batches recorded before they kept how far event time had
+ * come never tell a correction.
  * @param newest_event_s the newest event time in the log, seconds; null when there is none
  * @param known the buckets as they were marked before
  */
@@ -43,39 +64,98 @@ export async function read_revised(
   newest_event_s: number | null,
   known: MarkedBuckets | null,
 ): Promise<number[]> {
-  const closed_s = (t: number): number => closes_at(bucket_end(window.grain, t * 1e6, days)) / 1e6;
+  const end_us = (t: number): number => bucket_end(window.grain, t * 1e6, days);
+  const newest_us = (newest_event_s ?? -Infinity) * 1e6;
   const before = new Map(known?.t.map((t, i) => [t, i]));
   const kept = (t: number, changed_at: number): number | undefined => {
     const at = before.get(t);
     return at !== undefined && known!.changed_at[at] === changed_at ? known!.revised_ms[at] : undefined;
   };
-  const marks = buckets.t.map((t, i) =>
-    newest_event_s === null || newest_event_s < closed_s(t) ? 0 : kept(t, buckets.changed_at[i]!)
+  const marks = buckets.t.map((t, i) => newest_us < closes_at(end_us(t)) ? 0 : kept(t, buckets.changed_at[i]!));
+  const asked = marks.flatMap((mark, i) => mark === undefined ? [i] : []);
+  const changes = asked.length === 0 ? new Map<number, Change>() : await read_changes(
+    queryable,
+    asked.map((i) => ({
+      bucket: i,
+      position: buckets.changed_at[i]!,
+      first: buckets.first_at[i]!,
+      closes_us: closes_at(end_us(buckets.t[i]!)),
+    })),
   );
-  const asked = new Set(buckets.changed_at.filter((_, i) => marks[i] === undefined));
-  const recorded = asked.size === 0 ? new Map<number, Recorded>() : await read_recorded(queryable, [...asked]);
   return marks.map((mark, i) => {
     if (mark !== undefined) return mark;
-    const batch = recorded.get(buckets.changed_at[i]!);
-    return batch !== undefined && batch.watermark_s >= closed_s(buckets.t[i]!) ? batch.recorded_ms : 0;
+    const change = changes.get(i), t = buckets.t[i]!;
+    return change !== undefined && is_correction(t * 1e6, end_us(t), change)
+      ? Math.floor(change.recorded_us / 1000)
+      : 0;
   });
 }
 
-async function read_recorded(queryable: Queryable, positions: readonly number[]): Promise<Map<number, Recorded>> {
-  const rows = await queryable.query<{ position: string; recorded_ms: string; watermark_s: string }>({
-    name: "feed_recorded_batches",
-    text: `select changed.position, floor(extract(epoch from batch.recorded_at) * 1000)::bigint as recorded_ms,
-             floor(extract(epoch from before.watermark))::bigint as watermark_s
-           from unnest($1::bigint[]) as changed(position)
-           cross join lateral (select batch, recorded_at from batches where last_position >= changed.position
-                               order by last_position, batch limit 1) batch
-           join batches before on before.batch = batch.batch - 1
-           where before.watermark is not null`,
-  }, [plain_array(positions)]);
+/** Whether a change of a bucket, from `start_us` to `end_us`, corrects what could have been seen of it. */
+function is_correction(start_us: number, end_us: number, change: Change): boolean {
+  const { recorded_us, watermark_us, occurred_us, told_us, filled_by_it, filled_us, filled_watermark_us } = change;
+  const closes_us = closes_at(end_us);
+  if (watermark_us < closes_us || filled_by_it) return false;
+  const filled_in_time = filled_us === null || filled_watermark_us === null || filled_watermark_us < closes_us;
+  if (!filled_in_time && recorded_us - filled_us < LATENESS_US) return false;
+  const happened_elsewhere = occurred_us < start_us || occurred_us >= end_us;
+  return happened_elsewhere || told_us < closed_before(watermark_us);
+}
+
+/** Events of one message follow one another, in the order of their times; a record makes a few. */
+const MOST_OF_A_MESSAGE = 16;
+
+/** What is asked of a bucket: the position that changed it, one of the batch that filled it first, and the watermark that closes it. */
+interface Asked {
+  readonly bucket: number;
+  readonly position: number;
+  readonly first: number;
+  readonly closes_us: number;
+}
+
+/** Reads how buckets were changed last that had closed before. */
+async function read_changes(queryable: Queryable, asked: readonly Asked[]): Promise<Map<number, Change>> {
+  const micros = (time: string) => `(extract(epoch from ${time}) * 1000000)::bigint`;
+  const of_position = (position: string) =>
+    `(select batch, recorded_at from batches where last_position >= ${position} order by last_position, batch limit 1)`;
+  const rows = await queryable.query<Record<string, string | boolean | null>>({
+    name: "feed_bucket_changes",
+    text: `select changed.bucket, ${micros("own.recorded_at")} as recorded_us, ${
+      micros("before.watermark")
+    } as watermark_us,
+             ${micros("event.occurred_at")} as occurred_us, ${micros("told.newest")} as told_us,
+             coalesce(filled.batch = own.batch, false) as filled_by_it,
+             ${micros("filled.recorded_at")} as filled_us, ${micros("before_filled.watermark")} as filled_watermark_us
+           from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) as changed(bucket, position, first, closes_s)
+           cross join lateral ${of_position("changed.position")} own
+           join batches before on before.batch = own.batch - 1
+           join events event on event.position = changed.position
+           cross join lateral (
+             select max(other.occurred_at) as newest from events other
+             where other.position >= changed.position and other.position < changed.position + ${MOST_OF_A_MESSAGE}
+               and other.metadata->'offset' = event.metadata->'offset'
+               and other.metadata->'partition' = event.metadata->'partition'
+               and other.metadata->'topic' = event.metadata->'topic'
+           ) told
+           left join lateral ${of_position("changed.first")} filled on changed.first > 0
+           left join batches before_filled on before_filled.batch = filled.batch - 1
+           where before.watermark >= to_timestamp(changed.closes_s) and not ${watermark_is_void("before")}`,
+  }, [
+    plain_array(asked.map(({ bucket }) => bucket)),
+    plain_array(asked.map(({ position }) => position)),
+    plain_array(asked.map(({ first }) => first)),
+    plain_array(asked.map(({ closes_us }) => closes_us / 1e6)),
+  ]);
+  const known = (value: string | boolean | null | undefined) => value === null ? null : Number(value);
   return new Map(
-    rows.map((row) => [
-      Number(row.position),
-      { recorded_ms: Number(row.recorded_ms), watermark_s: Number(row.watermark_s) },
-    ]),
+    rows.map((row) => [Number(row.bucket), {
+      recorded_us: Number(row.recorded_us),
+      watermark_us: Number(row.watermark_us),
+      occurred_us: Number(row.occurred_us),
+      told_us: Number(row.told_us ?? row.occurred_us),
+      filled_by_it: row.filled_by_it === true,
+      filled_us: known(row.filled_us),
+      filled_watermark_us: known(row.filled_watermark_us),
+    }]),
   );
 }

@@ -55,7 +55,8 @@ export async function read_boards(
     const newest_s = seen.watermark_us === null ? null : seen.watermark_us / 1e6;
     const boards = new Map<string, Board>();
     for (const { key, watched, condition } of answered) {
-      const before = last?.log_id === seen.log_id ? last.boards.get(key) ?? null : null;
+      const goes_on = last !== null && last.log_id === seen.log_id && !went_back(last, seen);
+      const before = goes_on ? last.boards.get(key) ?? null : null;
       boards.set(
         key,
         (kept && fresh(kept, key, watched)) ??
@@ -65,7 +66,7 @@ export async function read_boards(
     return {
       log_id: seen.log_id,
       position: seen.position,
-      newest_event_ms: seen.watermark_us === null ? null : Math.floor(seen.watermark_us / 1000),
+      newest_event_ms: newest_event_ms(seen),
       boards,
       lines: kept?.lines ?? await read_lines(transaction, declared, present_states(declared), [], seen.position),
       recorded_ms: await read_recorded(transaction, resumed),
@@ -73,8 +74,16 @@ export async function read_boards(
   });
 }
 
+const newest_event_ms = ({ watermark_us }: Head): number | null =>
+  watermark_us === null ? null : Math.floor(watermark_us / 1000);
+
+/** Event time may have been set back: nothing else moves then. */
 const is_current = (last: Reading, head: Head): boolean =>
-  last.log_id === head.log_id && last.position === head.position;
+  last.log_id === head.log_id && last.position === head.position && last.newest_event_ms === newest_event_ms(head);
+
+/** Whether event time has gone back since: marks that were made before are not believed then. */
+const went_back = (last: Reading, head: Head): boolean =>
+  (newest_event_ms(head) ?? -Infinity) < (last.newest_event_ms ?? -Infinity);
 
 async function read_board(
   queryable: Queryable,
@@ -85,19 +94,19 @@ async function read_board(
   last: Board | null,
 ): Promise<Board> {
   const { series, changed_at, totals } = await read_cell_figures(queryable, board, condition, window);
-  // States move between the keys of the `now` dimension as they go on: that is no late correction. The whole is asked there.
-  const own = condition.dimension !== board.now.dimension;
-  const buckets = own ? { t: series.t, changed_at } : await read_changed_buckets(queryable, board, window);
+  // States move between keys as they go on: that is no correction. The whole is asked, and marks what a correction touched.
+  const buckets = await read_changed_buckets(queryable, board, window);
   const revised_ms = await read_revised(queryable, days, window, buckets, newest_event_s, last?.marked ?? null);
   const now = await read_now(queryable, board, condition);
   const stretch = { from_us: window.from_s * 1e6, to_us: window.to_s * 1e6 };
   const quantiles = await read_quantiles(queryable, board, days, condition, stretch);
-  const whole_at = own ? null : new Map(buckets.t.map((t, i) => [t, buckets.changed_at[i]!]));
+  const whole_at = new Map(buckets.t.map((t, i) => [t, buckets.changed_at[i]!]));
+  const touched = series.t.map((t, i) => changed_at[i]! >= (whole_at.get(t) ?? 0));
   return {
     window,
-    series: mark_series(series, { ...buckets, revised_ms }),
+    series: mark_series(series, { ...buckets, revised_ms }, touched),
     // A mark may change while the bucket's own figures do not.
-    changed_at: changed_at.map((at, i) => Math.max(at, whole_at?.get(series.t[i]!) ?? at)),
+    changed_at: changed_at.map((at, i) => Math.max(at, whole_at.get(series.t[i]!) ?? at)),
     cards: cards_of(board, totals, now, quantiles),
     breakdowns: filter.length > 0 ? [] : await read_breakdowns(queryable, board, days, window),
     marked: { ...buckets, revised_ms },

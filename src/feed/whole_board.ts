@@ -72,7 +72,7 @@ export async function read_past_board(
       position,
       known: true,
       window,
-      series: mark_series(figures.series, { t: [], changed_at: [], revised_ms: [] }),
+      series: mark_series(figures.series, { t: [], changed_at: [], first_at: [], revised_ms: [] }),
       changed_at: figures.series.t.map(() => position),
       cards: figures.cards,
       breakdowns: figures.breakdowns,

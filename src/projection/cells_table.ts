@@ -54,10 +54,12 @@ export class CellsTable {
     ).join(", ");
     this.#raise = {
       name: `raise_${cells}`,
-      text: `insert into ${cells} as c (grain, bucket, dimension, key, ${names.join(", ")}, last_position)
+      text: `insert into ${cells} as c (grain, bucket, dimension, key, ${
+        names.join(", ")
+      }, last_position, first_position)
         select u.grain, ${AT("u.bucket_s")}, u.dimension, u.key, ${
         names.map((name) => `u.${name}`).join(", ")
-      }, u.last_position
+      }, u.last_position, u.last_position
         from ${from}
         on conflict (grain, dimension, bucket, key)
         do update set ${merged.replaceAll("NEW.", "excluded.")}, last_position = excluded.last_position`,

@@ -4,6 +4,7 @@ import { trips_board } from "../../src/domains/trips/board.ts";
 import { type Filter, read_boards, type Reading, type View, view_key, window_at } from "../../src/feed/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import { database_test, FlakyDatabase } from "../support/read_side.ts";
+import { builtin } from "../support/trip_mapping.ts";
 import { message, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";
 
 const DAYS = days_in(TEST_TIME_ZONE);
@@ -25,28 +26,25 @@ const completed = (trip_id: string, time: string) => ({
 
 /** A log that batches are appended to, and what the feed reads of it. */
 function log_of(database: Database) {
-  const pipeline = trip_pipeline(database, () => RECORDED_MS + offset);
-  let offset = 0;
+  const mappings = new Map([["rides", builtin("ride_sharing")]]);
+  const pipeline = trip_pipeline(database, () => RECORDED_MS + later_ms + offset, undefined, mappings);
+  let offset = 0, later_ms = 0;
   let last: Reading | null = null;
+  const next = new Map<string, number>();
+  async function append(topic: string, values: readonly unknown[]): Promise<void> {
+    const from = next.get(topic) ?? null, from_offset = from ?? 0, to = from_offset + values.length;
+    const messages = values.map((each, i) => message(from_offset + i, each));
+    offset += values.length;
+    next.set(topic, to);
+    const batch = { topic, partition: 0, from_offset, next_offset: to, messages };
+    await pipeline.append(await pipeline.plan([batch], [{ topic, partition: 0, from, to }], "test"));
+  }
   return {
-    async append(...events: readonly unknown[]): Promise<void> {
-      const messages = events.map((each, i) => message(offset + i, each));
-      const batch = {
-        topic: "trips",
-        partition: 0,
-        from_offset: offset,
-        next_offset: offset + events.length,
-        messages,
-      };
-      offset += events.length;
-      const advance = {
-        topic: "trips",
-        partition: 0,
-        from: batch.from_offset === 0 ? null : batch.from_offset,
-        to: offset,
-      };
-      await pipeline.append(await pipeline.plan([batch], [advance], "test"));
-    },
+    /** Lets time pass before the next batch is recorded. */
+    wait: (ms: number) => void (later_ms += ms),
+    append: (...events: readonly unknown[]) => append("trips", events),
+    /** Records of whole trips, that are told when they end. */
+    append_rides: (...rides: readonly unknown[]) => append("rides", rides),
     /** The marked buckets of a view, by their times; with when they were revised. */
     async revised(filter: Filter = [], of: Pick<View, "range"> & { range: "1h" | "6h" } = { range: "1h" }) {
       const view: View = { ...of, to_s: Date.parse(at("10:59:00")) / 1000, filter, compare: "weekday" };
@@ -72,14 +70,16 @@ database_test("a bucket is marked when it was changed after it had closed, and n
   assert.deepEqual(await revised(), []);
   await append(started("F", "10:12:00"));
   assert.deepEqual(await revised(), []);
-  await append(started("G", "10:02:30"), started("H", "10:11:00"));
+  await append(started("G", "10:01:50"), started("H", "10:11:00"));
   const recorded_ms = RECORDED_MS + 8;
-  assert.deepEqual(await revised(), [["10:02", recorded_ms]]);
-  assert.deepEqual(await revised(bonn), [["10:02", recorded_ms]]);
+  assert.deepEqual(await revised(), [["10:01", recorded_ms]]);
+  assert.deepEqual(await revised(bonn), [["10:01", recorded_ms]]);
   assert.deepEqual(await revised([{ ...bonn[0]!, excluded: true }]), []);
   assert.deepEqual(await revised([], { range: "6h" }), [["10:00", recorded_ms]], "five minutes, by their own end");
   await append(started("I", "10:00:50"));
-  assert.deepEqual(await revised(), [["10:00", RECORDED_MS + 9], ["10:02", recorded_ms]]);
+  assert.deepEqual(await revised(), [["10:00", RECORDED_MS + 9], ["10:01", recorded_ms]]);
+  await append(started("J", "10:03:30"));
+  assert.equal((await revised()).length, 2, "nothing of a minute without a trip could be taken for settled");
 });
 
 database_test(
@@ -113,8 +113,8 @@ database_test("batches are looked up only for closed buckets that changed; old o
           execute: (...asked) => tx.execute(...asked),
           copy: (...asked) => tx.copy(...asked),
           query: (statement, values) => {
-            if (typeof statement !== "string" && statement.name === "feed_recorded_batches") {
-              statements.push(String(values?.[0]));
+            if (typeof statement !== "string" && statement.name === "feed_bucket_changes") {
+              statements.push(String(values?.[1]));
             }
             return tx.query(statement, values);
           },
@@ -122,14 +122,15 @@ database_test("batches are looked up only for closed buckets that changed; old o
       ),
   };
   const { append, revised } = log_of(watching);
-  await append(started("A", "10:00:30"), started("B", "10:20:00"));
+  await append(started("A", "10:00:30"), started("a", "10:02:00"), started("b", "10:04:00"), started("c", "10:05:00"));
+  await append(started("B", "10:20:00"));
   await append(started("C", "10:02:30"));
   await append(started("D", "10:20:10"));
   assert.deepEqual((await revised()).map(([time]) => time), ["10:02"]);
-  assert.deepEqual(statements.splice(0).map((list) => list.match(/\d+/g)!.toSorted()), [["1", "3"]]);
+  assert.deepEqual(statements.splice(0).map((list) => list.match(/\d+/g)!.toSorted()), [["1", "3", "4", "6"]]);
   await append(started("E", "10:04:30"));
   assert.deepEqual((await revised()).map(([time]) => time), ["10:02", "10:04"]);
-  assert.deepEqual(statements.splice(0), ["{5}"]);
+  assert.deepEqual(statements.splice(0), ["{8}"]);
   await database.script("alter table batches disable trigger all; update batches set watermark = null");
   await append(started("F", "10:05:30"));
   assert.deepEqual((await revised()).map(([time]) => time), ["10:02", "10:04"], "the batch before it does not say");
@@ -151,3 +152,75 @@ database_test(
     assert.deepEqual(await revised(both), [["10:00", RECORDED_MS + 4]]);
   },
 );
+
+const minutes = async (marks: Promise<unknown[][]>) => (await marks).map(([time]) => time);
+const ride = (trip_id: string, end: string, duration_min: number) => ({
+  ...{ trip_id, duration_min, fare_usd: 5, city: "Bonn", payment_method: "card" },
+  timestamp: at(end),
+});
+
+database_test(
+  "records of whole trips tell their starts at their ends: none corrects the minute of its start",
+  async (database) => {
+    const { append_rides, revised, wait } = log_of(database);
+    for (let minute = 10; minute < 60; minute += 2) {
+      await append_rides(ride(`T${minute}`, `10:${minute}:10`, 9), ride(`U${minute}`, `10:${minute}:40`, 10));
+    }
+    assert.deepEqual(await revised(), []);
+    assert.deepEqual(await revised(bonn), []);
+    assert.deepEqual(await revised([], { range: "6h" }), []);
+    wait(300_000);
+    // One that comes late does, the minute of its start and that of its end.
+    await append_rides(ride("late", "10:20:30", 5));
+    assert.deepEqual(await minutes(revised()), ["10:15", "10:20"]);
+    assert.deepEqual(await minutes(revised(bonn)), ["10:15", "10:20"]);
+    assert.deepEqual(await minutes(revised([{ ...bonn[0]!, keys: ["Cologne"] }])), []);
+  },
+);
+
+database_test(
+  "what a trip names as it goes on moves its beginning from key to key: that is no correction",
+  async (database) => {
+    const { append, revised } = log_of(database);
+    await append(started("A", "10:00:30"));
+    await append(started("Z", "10:24:30"));
+    await append({ ...completed("A", "10:25:00"), payment_method: "card" });
+    const by_card = [{ dimension: "payment_method", keys: ["card"], excluded: false }];
+    assert.deepEqual(await minutes(revised(by_card)), []);
+  },
+);
+
+database_test(
+  "a backfill corrects no bucket that it fills; what comes late to one that was there for a while does",
+  async (database) => {
+    const { append, revised, wait } = log_of(database);
+    let count = 0;
+    await append(started("now", "10:55:00"));
+    for (const minute of ["10:05", "10:06", "10:05", "10:07"]) {
+      await append(started(`${minute} ${count++}`, `${minute}:10`));
+      await append(started(`${minute} ${count++}`, `${minute}:20`));
+    }
+    assert.deepEqual(await minutes(revised()), []);
+    wait(299_000);
+    await append(started("soon", "10:05:30"));
+    assert.deepEqual(await minutes(revised()), [], "nobody could have taken it for settled");
+    wait(300_000);
+    await append(started("later", "10:06:30"));
+    assert.deepEqual(await minutes(revised()), ["10:06"]);
+  },
+);
+
+database_test("a followed board looks anew at a bucket that is changed anew", async (database) => {
+  const { append, revised } = log_of(database);
+  await append(started("A", "10:00:30"), started("B", "10:02:30"));
+  assert.deepEqual(await revised(), []);
+  await append(started("C", "10:20:00"));
+  assert.deepEqual(await revised(), [], "it has closed, and nothing came since");
+  await append(started("D", "10:02:40"));
+  const first = RECORDED_MS + 4;
+  assert.deepEqual(await revised(), [["10:02", first]]);
+  await append(started("E", "10:02:50"), started("F", "10:20:10"));
+  assert.deepEqual(await revised(), [["10:02", first + 2]], "when it was corrected last");
+  await append(started("G", "10:00:50"));
+  assert.deepEqual(await revised(), [["10:00", first + 3], ["10:02", first + 2]], "one that was not marked is, now");
+});

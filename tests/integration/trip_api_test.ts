@@ -153,7 +153,9 @@ async function assert_cells(database: Database, changes: readonly Change[]): Pro
   const rows = await database.query<Record<string, unknown>>(
     `select *, extract(epoch from bucket)::bigint as at_s from trip_cells where (grain, dimension) in (${finest})`,
   );
-  const found = rows.flatMap(({ grain, dimension, key, at_s, bucket: _, last_position: __, ...measures }) =>
+  const found = rows.flatMap((
+    { grain, dimension, key, at_s, bucket: _, last_position: __, first_position: ___, ...measures },
+  ) =>
     Object.entries(measures).filter(([name]) => !/_(min|max)_/.test(name))
       .map(([name, sum]) => [`${grain} ${dimension}=${key} ${at_s} ${name}`, Number(sum)] as const)
   );

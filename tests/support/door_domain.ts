@@ -38,7 +38,7 @@ export const DOOR_TABLES = `
     positions bigint[], event_hashes bigint[]
   );
   create table door_cells (
-    grain text, bucket timestamptz, dimension text, key text, doors bigint not null default 0, last_position bigint,
+    grain text, bucket timestamptz, dimension text, key text, doors bigint not null default 0, last_position bigint, first_position bigint,
     constraint door_cells_pkey primary key (grain, dimension, bucket, key)
   );`;
 

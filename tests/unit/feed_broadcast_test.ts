@@ -169,7 +169,9 @@ class FilteredWorld extends World {
       compared_version: this.#compared,
     };
     const watched = { view: this.view, window: plain.window };
-    const cells = this.from_states ? null : { ...plain, marked: { t: [], changed_at: [], revised_ms: [] } };
+    const cells = this.from_states
+      ? null
+      : { ...plain, marked: { t: [], changed_at: [], first_at: [], revised_ms: [] } };
     const board = shown_board(trips_board, watched, reading, cells, lane, false);
     return { reading, boards: new Map(board === null ? [] : [[view_key(this.view, UTC), board]]) };
   }
