@@ -48,6 +48,8 @@ Deno.test("Parquet pages: each bound is taken at its border and refused behind i
   await check(page(10, 3, most), most);
   await check([...page(10, 3, 2), ...page(10, 0, 3)], 5);
   await check(page(10, 3, 5, 10_000), 5);
+  await check([], 0);
+  await check([1, 2, 3], 0);
   const refused: readonly (readonly [readonly number[], RegExp])[] = [
     [
       page(largest + 1, 3, 5),
