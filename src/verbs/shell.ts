@@ -102,10 +102,12 @@ const is_wrong_usage = (error: unknown): boolean =>
   error instanceof DataDirectoryInUse || error instanceof Deno.errors.NotCapable ||
   is_other_schema(error) || is_refused(error);
 
-/** Whether the database refuses us for good: waiting for it would not help. */
+/** Whether the database refuses us for good, whatever was asked of it: waiting for it would not help. */
 export const is_refused = (error: unknown): boolean =>
   error instanceof DatabaseUnsuitable ||
-  (error instanceof DatabaseUnreachable ? NO_HANDSHAKE.test(error.message) : REFUSED.test(sqlstate(error) ?? ""));
+  (error instanceof DatabaseUnreachable
+    ? NO_HANDSHAKE.test(error.message)
+    : REFUSED.test(sqlstate(error) ?? "") || (error instanceof Error && is_refused(error.cause)));
 
 /** What to do where the system's own words lead nowhere. */
 function hint(error: unknown): string {

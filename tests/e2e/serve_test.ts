@@ -110,7 +110,7 @@ tacho_test({
     const { url } = await (await shared_postgres()).create_database();
     const env = { DATABASE_URL: url };
     const all = await Promise.all([1, 2, 3].map(() => run_verb(["migrate"], { env })));
-    assert.equal(all.filter(({ stderr }) => /migrated version=1/.test(stderr)).length, 1);
+    assert.equal(all.filter(({ stderr }) => /migrated version=1 /.test(stderr)).length, 1);
     assert.match((await run_verb(["migrate"], { env })).stderr, /up to date/);
   },
 });
@@ -123,16 +123,16 @@ tacho_test({
     const superuser = await open_database({ url: superuser_url, data_dir: null, connections: 1 });
     const told = async (pattern: RegExp, DATABASE_URL = url) => {
       const { code, stderr } = await run_tacho(["verify"], { env: { DATABASE_URL } });
-      assert.deepEqual([code, pattern.test(stderr), stderr.trim().split("\n").length], [2, true, 1], stderr);
+      assert.deepEqual([code, pattern.test(stderr)], [2, true], stderr);
     };
     try {
       await superuser.script("revoke all on schema public from public; alter schema public owner to postgres;");
-      await told(/^tacho: (?:permission denied for schema public|use the database: none of the schemas)/);
+      await told(/^tacho: (?:.*\n.*permission denied for schema public|use the database: none of the schemas.*)\n$/);
       await superuser.script("grant usage on schema public to tacho");
-      await told(/^tacho: permission denied for schema public/);
+      await told(/^tacho: migrate: apply migration 1 .*\n {2}because: permission denied for schema public\n$/);
       await superuser.script(`alter database ${name} set session_replication_role = 'replica'`);
-      await told(/^tacho: use the database: session_replication_role is "replica"/);
-      await told(/^tacho: database "nowhere" does not exist/, url.replace(name, "nowhere"));
+      await told(/^tacho: use the database: session_replication_role is "replica".*\n$/);
+      await told(/^tacho: database "nowhere" does not exist\n$/, url.replace(name, "nowhere"));
     } finally {
       await superuser.close();
     }

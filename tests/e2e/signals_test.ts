@@ -101,6 +101,7 @@ tacho_test({
     const held = Promise.withResolvers<void>();
     const locked = Promise.withResolvers<void>();
     const holding = database.transaction(async (tx) => {
+      await tx.execute("set local idle_in_transaction_session_timeout = 0");
       await tx.query("select pg_advisory_xact_lock(727374121)");
       locked.resolve();
       await held.promise;
