@@ -34,7 +34,7 @@ insert into trip_cells (grain, bucket, dimension, key, trips, started, completed
   fare_max_micros, duration_sum_ms, duration_count, last_position)
 select grain, bucket, dimension, key, first, first, last, last * 18600000,
   case when last = 1 and keeps_extremes then 18600000 end, case when last = 1 and keeps_extremes then 18600000 end,
-  last * 1860000, last, 2
+  last * 1860000, last, case when last = 1 or dimension in ('status', 'driver') then 2 else 1 end
 from (values ('none', 'all', 5, true), ('status', 'completed', 5, true), ('payment_method', 'unknown', 5, true),
     ('vehicle_type', 'unknown', 5, true), ('city', 'O''Hare', 5, true), ('pickup_zone', '161', 4, true),
     ('dropoff_zone', 'unknown', 4, true), ('driver', 'D1', 1, false), ('passenger', 'unknown', 1, false),
@@ -44,7 +44,7 @@ from (values ('none', 'all', 5, true), ('status', 'completed', 5, true), ('payme
     ('5m', '2026-03-01 10:00:00+00', 1, 0, 4), ('5m', '2026-03-01 10:30:00+00', 0, 1, 4),
     ('1h', '2026-03-01 10:00:00+00', 1, 1, 3), ('1d', '2026-03-01 00:00:00+00', 1, 1, 2), ('all', 'epoch', 1, 1, 1))
     as buckets (grain, bucket, first, last, rank) on rank <= grains;
-insert into trip_cells (grain, bucket, dimension, key, last_position) values ('all', 'epoch', 'city', 'unknown', 1);
+insert into trip_cells (grain, bucket, dimension, key, last_position) values ('all', 'epoch', 'driver', 'unknown', 2);
 insert into trip_sketches select grain, bucket, dimension, key, sketch, array[bin], '{1}'
 from (values ('none', 'all'), ('status', 'completed'), ('payment_method', 'unknown'), ('vehicle_type', 'unknown'), ('city', 'O''Hare'))
     as dimensions (dimension, key)
@@ -61,12 +61,22 @@ const faults: [string, string, RegExp[]][] = [
   ["a missing cell", "delete from trip_cells where grain = '1m' and dimension = 'none' and started = 1", [
     /^cell 1m 2026-03-01T10:00:00Z none=all: missing, expected trips 1, started 1$/,
   ]],
-  ["a cell too many", "update trip_cells set canceled = 1 where key = 'unknown' and dimension = 'city'", [
-    /^cell all 1970-01-01T00:00:00Z city=unknown canceled: expected 0, found 1$/,
+  ["a cell too many", "update trip_cells set canceled = 1 where key = 'unknown' and dimension = 'driver'", [
+    /^cell all 1970-01-01T00:00:00Z driver=unknown canceled: expected 0, found 1$/,
   ]],
-  ["an extreme left behind", "update trip_cells set fare_min_micros = 0 where dimension = 'driver'", [
+  ["an extreme left behind", "update trip_cells set fare_min_micros = 0 where key = 'D1'", [
     /driver=D1 fare_min_micros: expected null, found 0$/,
   ]],
+  [
+    "a cell that another event touched last",
+    "update trip_cells set last_position = last_position + 1 where grain = '1h' and key in ('O''Hare', 'D1')",
+    [/^cell 1h 2026-03-01T10:00:00Z city=O'Hare last_position: expected 2, found 3$/],
+  ],
+  [
+    "a cell that was left, touched too early",
+    "update trip_cells set last_position = 1 where dimension = 'driver' and key = 'unknown'",
+    [/^cell all 1970-01-01T00:00:00Z driver=unknown last_position: expected 2, found 1$/],
+  ],
   [
     "a sketch that is off",
     "update trip_sketches set bins = '{361}' where grain = '1h' and key = 'all' and bins = '{362}'",

@@ -78,6 +78,39 @@ export function contributions_of(row: TripRow): Contribution[] {
   return contributions;
 }
 
+/**
+ * The cells that an event touches which makes a trip what it is: for every dimension, the cells that what differs was counted in before and is
+ * counted in now. By "grain|bucket_us|dimension|key".
+ */
+export function touched_cells(
+  before: TripRow | null,
+  after: TripRow,
+  local_day: (at_us: number) => LocalDay,
+): Set<string> {
+  const touched = new Set<string>();
+  const by_kind = (row: TripRow | null) =>
+    new Map(
+      (row === null ? [] : contributions_of(row)).map((contribution) => [contribution.adds[0]![0], contribution]),
+    );
+  const [old_ones, new_ones] = [by_kind(before), by_kind(after)];
+  const text = (contribution: Contribution | undefined) =>
+    contribution === undefined ? "" : [contribution.at_us, contribution.fare, ...contribution.adds].join(" ");
+  for (const kind of new Set([...old_ones.keys(), ...new_ones.keys()])) {
+    const [was, is] = [old_ones.get(kind), new_ones.get(kind)];
+    for (const { name, key, grains } of DIMENSIONS) {
+      const [key_before, key_after] = [before, after].map((row) => row === null ? null : key(row) ?? "unknown");
+      if (key_before === key_after && text(was) === text(is)) continue;
+      for (const [contribution, of] of [[was, key_before], [is, key_after]] as const) {
+        if (contribution === undefined) continue;
+        for (const grain of grains) {
+          touched.add(`${grain}|${bucket_of(contribution.at_us, grain, local_day)}|${name}|${of}`);
+        }
+      }
+    }
+  }
+  return touched;
+}
+
 /** Counts trips into KPI cells; a trip that has changed is taken out as it was and counted as it is. */
 export class CellCount {
   /** Under "grain|bucket_us|dimension|key"; none of them is all zero. */

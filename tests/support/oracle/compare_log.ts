@@ -7,10 +7,24 @@ import { bigint_in, micros_of, PAGE_ROWS, type Query, text_in, text_or_null } fr
 export type StreamPositions = Map<string, number[]>;
 
 /** What is known of the log from earlier comparisons: it is read on from there. */
-export type LogReading = { last_position: number; positions: StreamPositions; found: Set<AdmittedEvent> };
+export type LogReading = {
+  last_position: number;
+  positions: StreamPositions;
+  found: Set<AdmittedEvent>;
+  /** The events of each trip in the order in which the log has them. */
+  arrived: Map<string, AdmittedEvent[]>;
+  /** The position of the last event that touched each cell, by "grain|bucket_us|dimension|key". */
+  touched_at: Map<string, number>;
+};
 
 /** The reading of a log of which nothing was read. */
-export const new_reading = (): LogReading => ({ last_position: 0, positions: new Map(), found: new Set() });
+export const new_reading = (): LogReading => ({
+  last_position: 0,
+  positions: new Map(),
+  found: new Set(),
+  arrived: new Map(),
+  touched_at: new Map(),
+});
 
 /** Compares the events behind the reading with the admitted events, both ways, and takes them into it. */
 export async function compare_events(
@@ -37,6 +51,12 @@ export async function compare_events(
       of_stream.push(position);
       positions.set(stream_id, of_stream);
       compare_event(row, of_stream.length, expectation, found, differences);
+      const event = expectation.admitted.get(stream_id)?.get(text_in(row, "event_id"));
+      if (event === undefined) continue;
+      const arrived = reading.arrived.get(stream_id) ?? [];
+      arrived.push(event);
+      reading.arrived.set(stream_id, arrived);
+      for (const cell of expectation.touched(arrived)) reading.touched_at.set(cell, position);
     }
     if (rows.length < PAGE_ROWS) break;
   }

@@ -136,20 +136,34 @@ function text_of(value: string | number | bigint | null): string | null {
   return value === null ? null : String(value);
 }
 
-/** Compares `trip_cells` with the expected cells, measure by measure and both ways. All-zero cells count as absent. */
-export async function compare_cells(query: Query, expectation: Expectation, differences: Differences): Promise<void> {
+/**
+ * Compares `trip_cells` with the expected cells, measure by measure and both ways. All-zero cells count as absent; of those that are there, too,
+ * the position that touched them last is compared.
+ * @param touched_at null: not to be compared
+ */
+export async function compare_cells(
+  query: Query,
+  expectation: Expectation,
+  touched_at: ReadonlyMap<string, number> | null,
+  differences: Differences,
+): Promise<void> {
   const found = new Set<string>();
   let after = "";
   for (;;) {
     const rows: Record<string, unknown>[] = await query(`
       select grain, dimension, key, ${micros_of("bucket")} as bucket_us, bucket::text as bucket_text,
-        ${MEASURES.map((measure) => `${measure}::text as ${measure}`).join(", ")}
+        ${MEASURES.map((measure) => `${measure}::text as ${measure}`).join(", ")}, last_position::text as last_position
       from trip_cells ${after} order by grain, dimension, bucket, key limit ${PAGE_ROWS}`);
     for (const row of rows) {
       const [grain, dimension, key] = [text_in(row, "grain"), text_in(row, "dimension"), text_in(row, "key")];
       const name = `${grain}|${text_in(row, "bucket_us")}|${dimension}|${key}`;
       found.add(name);
       compare_cell(name, row, expectation.cells.get(name) ?? empty_cell(), differences);
+      const got = text_in(row, "last_position");
+      const wanted = touched_at === null ? got : text_of(touched_at.get(name) ?? null);
+      if (wanted !== got) {
+        differences.add("cells", `${cell_text(name)} last_position: expected ${wanted}, found ${got}`);
+      }
       const place = [
         literal(grain),
         literal(dimension),

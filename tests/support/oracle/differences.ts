@@ -1,6 +1,7 @@
 /** Sentences about what does not agree, by section. Keeps the first few of each section and counts all. */
 export type Differences = {
   add(section: string, sentence: string): void;
+  count(section: string): number;
   /** The first `most` sentences, then one line with the total by section when there are more. Empty means agreement. */
   list(most: number): string[];
 };
@@ -33,7 +34,7 @@ export function collect_differences(): Differences {
     return [...chosen, `… ${total} differences in all: ${by_section}`];
   }
 
-  return { add, list };
+  return { add, list, count: (section) => sections.get(section)?.count ?? 0 };
 }
 
 /** An instant in microseconds since the epoch as text for a sentence. */

@@ -1,4 +1,4 @@
-import { CellCount, type Measures } from "./cells.ts";
+import { CellCount, type Measures, touched_cells } from "./cells.ts";
 import { daily_kpis, type DailyKpis } from "./daily.ts";
 import { decode_message, is_tombstone, type TripEvent } from "./decode.ts";
 import { fold_trip, type TripRow } from "./fold.ts";
@@ -33,6 +33,8 @@ export type Expectation = {
   cells: Map<string, Measures>;
   /** By "grain|bucket_us|dimension|sketch|key"; none of them is empty. */
   sketches: Map<string, Bins>;
+  /** The cells that an event touches of which these are all that had arrived of its trip, it last. */
+  touched: (arrived: TripEvent[]) => Set<string>;
   /** By local date; only dates with completed trips. */
   daily: Map<string, DailyKpis>;
 };
@@ -133,6 +135,10 @@ export function start_oracle(options: OracleOptions): Oracle {
       changed: changed_now,
       cells: count.cells,
       sketches: sketches.sketches,
+      touched: (arrived) => {
+        const before = arrived.length === 1 ? null : fold_trip(arrived.slice(0, -1), options.currency);
+        return touched_cells(before, fold_trip(arrived, options.currency), local_day);
+      },
       get daily() {
         return daily_kpis(folded.values(), local_day);
       },
