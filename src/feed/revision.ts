@@ -34,8 +34,7 @@ interface Change {
   /** When the event happened that changed it, and the newest that its message told. */
   readonly occurred_us: number;
   readonly told_us: number;
-  /** Whether it was filled by the same batch; when it was first, and how far event time had come before that; null: not known. */
-  readonly filled_by_it: boolean;
+  /** When the bucket was filled first, and how far event time had come before that; null: not known. */
   readonly filled_us: number | null;
   readonly filled_watermark_us: number | null;
 }
@@ -93,9 +92,9 @@ export async function read_revised(
 
 /** Whether a change of a bucket, from `start_us` to `end_us`, corrects what could have been seen of it. */
 function is_correction(start_us: number, end_us: number, change: Change): boolean {
-  const { recorded_us, watermark_us, occurred_us, told_us, filled_by_it, filled_us, filled_watermark_us } = change;
+  const { recorded_us, watermark_us, occurred_us, told_us, filled_us, filled_watermark_us } = change;
   const closes_us = closes_at(end_us);
-  if (watermark_us < closes_us || filled_by_it) return false;
+  if (watermark_us < closes_us) return false;
   const filled_in_time = filled_us === null || filled_watermark_us === null || filled_watermark_us < closes_us;
   if (!filled_in_time && recorded_us - filled_us < LATENESS_US) return false;
   const happened_elsewhere = occurred_us < start_us || occurred_us >= end_us;
@@ -118,13 +117,12 @@ async function read_changes(queryable: Queryable, asked: readonly Asked[]): Prom
   const micros = (time: string) => `(extract(epoch from ${time}) * 1000000)::bigint`;
   const of_position = (position: string) =>
     `(select batch, recorded_at from batches where last_position >= ${position} order by last_position, batch limit 1)`;
-  const rows = await queryable.query<Record<string, string | boolean | null>>({
+  const rows = await queryable.query<Record<string, string | null>>({
     name: "feed_bucket_changes",
     text: `select changed.bucket, ${micros("own.recorded_at")} as recorded_us, ${
       micros("before.watermark")
     } as watermark_us,
              ${micros("event.occurred_at")} as occurred_us, ${micros("told.newest")} as told_us,
-             coalesce(filled.batch = own.batch, false) as filled_by_it,
              ${micros("filled.recorded_at")} as filled_us, ${micros("before_filled.watermark")} as filled_watermark_us
            from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) as changed(bucket, position, first, closes_s)
            cross join lateral ${of_position("changed.position")} own
@@ -146,14 +144,13 @@ async function read_changes(queryable: Queryable, asked: readonly Asked[]): Prom
     plain_array(asked.map(({ first }) => first)),
     plain_array(asked.map(({ closes_us }) => closes_us / 1e6)),
   ]);
-  const known = (value: string | boolean | null | undefined) => value === null ? null : Number(value);
+  const known = (value: string | null | undefined) => value === null || value === undefined ? null : Number(value);
   return new Map(
     rows.map((row) => [Number(row.bucket), {
       recorded_us: Number(row.recorded_us),
       watermark_us: Number(row.watermark_us),
       occurred_us: Number(row.occurred_us),
       told_us: Number(row.told_us ?? row.occurred_us),
-      filled_by_it: row.filled_by_it === true,
       filled_us: known(row.filled_us),
       filled_watermark_us: known(row.filled_watermark_us),
     }]),
