@@ -30,6 +30,39 @@ const FORBIDDEN = [
   "truncate log_head",
   "merge into events e using (select 1 as p) s on e.position = s.p when matched then delete",
 ];
+/** Every statement that would change what is kept beside history: messages in quarantine, cursors, whose log it is. */
+const KEPT = [
+  ...[
+    "topic = 'x'",
+    "partition = 7",
+    "message_offset = 7",
+    "message_key = 'x'",
+    "headers = '{}'",
+    "message_value = null",
+  ]
+    .map((change) => `update quarantine set ${change}`),
+  "update quarantine set message_timestamp = now()",
+  "update quarantine set quarantined_at = now()",
+  "update quarantine set message_value = message_value where false",
+  "update quarantine set status = 'discarded', settled_at = now(), message_value = 'x'",
+  `insert into quarantine (topic, partition, message_offset, headers, stage, reason, detail, code_version, quarantined_at)
+    select topic, partition, message_offset, headers, stage, reason, detail, code_version, quarantined_at from quarantine
+    on conflict on constraint quarantine_messages_are_unique do update set headers = excluded.headers`,
+  "delete from quarantine",
+  "delete from quarantine where status <> 'held'",
+  "truncate quarantine",
+  "merge into quarantine q using (select 1) s on true when matched then update set message_value = 'x'",
+  "merge into quarantine q using (select 1) s on true when matched then delete",
+  "update source_cursors set topic = 'x'",
+  "update source_cursors set partition = 7, next_offset = 0",
+  "delete from source_cursors",
+  "truncate source_cursors",
+  "update log_head set log_id = gen_random_uuid()",
+  "update log_head set singleton = true",
+  "update log_head set time_zone = 'UTC'",
+  "update log_head set currency = 'EUR'",
+  "update log_head set h3_resolution = null",
+];
 /** What the server's version does not know is no door. */
 const UNKNOWN_STATEMENT = "42601";
 
@@ -69,6 +102,53 @@ database_test(
   },
   { both: true },
 );
+
+/** A database begun by a deployment, in whose quarantine a message is held and another one settled. */
+const with_quarantine = async (database: Database) => {
+  await settle_deployment(database, { time_zone: TEST_TIME_ZONE, currency: "USD" });
+  await fed(database);
+  const messages = ["bad", "worse"].map((each, offset) => message(offset, each));
+  await feed(trip_pipeline(database), [{ topic: "t", partition: 1, from_offset: 0, next_offset: 2, messages }]);
+  await discard_held(database, { filter: { ids: [1] }, newest_id: 9, limit: 9, by: "Ada", reason: "test" }, 0);
+};
+const kept = (database: Database) =>
+  database.query(
+    `select q::text as text from quarantine q union all select c::text from source_cursors c
+      union all select h::text from log_head h order by text`,
+  );
+
+database_test(
+  "a message in quarantine, held or settled, cursors and the head's identity cannot be changed or removed, even by the owner",
+  async (database) => {
+    await with_quarantine(database);
+    const before = await kept(database);
+    assert.equal(before.length, 5);
+    const states = await refused_states(database, KEPT);
+    assert.ok(states.length >= KEPT.length - 2);
+    assert.deepEqual(states, states.map(([statement]) => [statement, "TA001"]));
+    await assert.rejects(
+      database.execute("update quarantine set quarantine_id = 7"),
+      (error) => sqlstate(error) !== null,
+    );
+    await assert.rejects(
+      database.execute("update quarantine set message_hash = ''"),
+      (error) => sqlstate(error) !== null,
+    );
+    assert.deepEqual(await kept(database), before);
+  },
+  { both: true },
+);
+
+database_test("every column of the quarantine is either kept as it was or one that settles", async (database) => {
+  const columns = await database.query(
+    `select a.attname as name, exists (select from pg_trigger t where t.tgrelid = a.attrelid
+        and t.tgname = 'quarantine_keeps_messages' and a.attnum = any(t.tgattr::smallint[])) as kept
+      from pg_attribute a where a.attrelid = 'quarantine'::regclass and a.attnum > 0 and not a.attisdropped
+        and a.attgenerated = ''`,
+  );
+  const settling = ["status", "settled_at", "attempts", "stage", "reason", "path", "detail", "code_version"];
+  assert.deepEqual(columns.filter(({ kept }) => !kept).map(({ name }) => name).sort(), settling.sort());
+});
 
 database_test("a partition that is made ahead is append-only too", async (database) => {
   await database.query("select ensure_events_partition(2)");
@@ -197,6 +277,12 @@ tacho_test({
         const states = await refused_states(database, statements);
         assert.ok(states.length >= statements.length - 1);
         assert.deepEqual(states, states.map(([statement]) => [statement, "42501"]));
+        // What the program may change on a table, the triggers keep within bounds.
+        const beside = await refused_states(database, KEPT);
+        assert.deepEqual(
+          beside,
+          beside.map(([statement]) => [statement, /quarantine|delete|truncate/.test(statement) ? "42501" : "TA001"]),
+        );
       } finally {
         await database.close();
       }

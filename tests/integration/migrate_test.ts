@@ -10,7 +10,8 @@ import {
   SCHEMA_NUMBER,
   sqlstate,
 } from "../../src/database/mod.ts";
-import { DeploymentMismatch, read_head, settle_deployment } from "../../src/event_log/mod.ts";
+import { DeploymentMismatch, read_cursors, read_head, settle_deployment } from "../../src/event_log/mod.ts";
+import { Cursors } from "../../src/ingest/mod.ts";
 import { bin_of, BINS } from "../../src/kpi/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { shared_postgres } from "../support/postgres.ts";
@@ -108,8 +109,11 @@ empty_database_test(
     const headers = { bb: new Uint8Array([2]), a: new Uint8Array([1]) };
     const read = { ...message(0, "bad"), key: new TextEncoder().encode("k"), headers };
     for (const messages of [[read], [{ ...read, value: new Uint8Array() }]]) {
-      await feed(trip_pipeline(database), [{ topic: "trips", partition: 0, from_offset: 0, next_offset: 1, messages }]);
-      await database.execute("delete from source_cursors");
+      const cursors = new Cursors();
+      cursors.reset(await read_cursors(database));
+      const batch = { topic: "trips", partition: 0, from_offset: 0, next_offset: 1, messages };
+      await feed(trip_pipeline(database), [batch], cursors);
+      await database.execute("update source_cursors set next_offset = 0");
     }
     const rows = await database.query("select attempts, code_version, reason from quarantine order by quarantine_id");
     assert.deepEqual(rows, [
