@@ -241,6 +241,29 @@ loop_test("an outage in the middle of halving waits and accuses nobody", async (
   assert.deepEqual(await differences(database, places(judged)), []);
 });
 
+for (const at of [2, 5]) {
+  loop_test(
+    `a rival that takes the partition over at transaction ${at} of a halving has it, and nobody is accused twice`,
+    async (database, keep) => {
+      await database.script("alter table trips add constraint no_evil check (city <> 'Evil')");
+      const { sent, judged } = with_culprits(0);
+      let begun = 0;
+      const watched = new WatchedDatabase(database, async (place) => {
+        if (place !== "begin" || ++begun !== at) return;
+        const rival = keep(start_ingest(database, new MemorySource("trips", places(sent))));
+        await rival.caught_up();
+        await rival.stop();
+      });
+      const running = keep(start_ingest(watched, new MemorySource("trips", places(sent))));
+      await running.caught_up();
+      await running.stop();
+      assert.ok(begun >= at && running.lines.some(([, , fields]) => /advance cursors/.test(String(fields?.reason))));
+      assert.equal(running.ingest.status().state, "running");
+      assert.deepEqual(await differences(database, places(judged)), []);
+    },
+  );
+}
+
 loop_test(
   "more quarantined messages than the limit of a minute stop ingest loudly, with nothing lost",
   async (database, keep) => {

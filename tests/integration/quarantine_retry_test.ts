@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type Database, open_database } from "../../src/database/mod.ts";
+import { discard_held } from "../../src/event_log/mod.ts";
 import type { DecodeTerms, RetryCounts, SourceMessage } from "../../src/ingest/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { LOW, make_retry, RAISED, REPEATED, troubled_partitions } from "../support/held_messages.ts";
@@ -275,6 +276,48 @@ for (
     },
   );
 }
+
+retry_test(
+  "a message that is discarded between a retry's reading and its settling stays discarded; the others are retried",
+  async (database, other) => {
+    const [requested, started, completed] = whole_trip("T");
+    const low = { ...TERMS, max_message_bytes: 1 };
+    await read(database, one_partition(requested, started, completed), low);
+    let attempts = 0;
+    const watched = new WatchedDatabase(other, async (place) => {
+      if (place !== "begin" || attempts++ > 0) return;
+      const discard = { filter: { ids: [2] }, newest_id: 9, limit: 9, by: "Ada", reason: "not ours" };
+      assert.equal(await discard_held(database, discard, 0), 1);
+    });
+    const retry = await make_retry(watched, TERMS);
+    await retry.run(NEVER);
+    assert.equal(attempts, 2, "what was planned with it was dropped");
+    assert.deepEqual(retry.counts, { admitted: 2, duplicates: 0, held: new Map(), tombstones: 0 });
+    const rows = await database.query("select status, attempts from quarantine order by quarantine_id");
+    const admitted = { status: "admitted", attempts: 2 };
+    assert.deepEqual(rows, [admitted, { status: "discarded", attempts: 1 }, admitted]);
+    assert.deepEqual(await account(database), { read: 3, position: 2, duplicates: 0, quarantined: 1 });
+    assert.deepEqual((await verified(database)).faults, []);
+  },
+);
+
+retry_test(
+  "a message that another retry left held between a retry's reading and its settling is read anew",
+  async (database, other) => {
+    await read(database, one_partition("bad"), TERMS);
+    let attempts = 0;
+    const watched = new WatchedDatabase(other, async (place) => {
+      if (place === "begin" && attempts++ === 0) await (await make_retry(database, TERMS)).run(NEVER);
+    });
+    await (await make_retry(watched, TERMS)).run(NEVER);
+    assert.equal(attempts, 2, "what was planned before was dropped");
+    assert.deepEqual(await database.query("select status, attempts from quarantine"), [{
+      status: "held",
+      attempts: 3,
+    }]);
+    assert.deepEqual((await verified(database)).faults, []);
+  },
+);
 
 retry_test(
   "ingest and a retry work on one trip at once: whoever was overtaken reads anew, and all is counted once",
