@@ -44,8 +44,8 @@ export interface Migrating {
 const ADVISORY_LOCK = "727374121";
 const WAIT_MS = 200;
 const NEVER = new AbortController().signal;
-/** What waits for a lock on a table holds up whoever wants it after. Past this it gives way and tries again. */
-const LOCK_TIMEOUT_MS = 5_000;
+/** What waits for a lock on a table holds up whoever wants it after. Past this it gives way, for as long, and tries again. */
+const LOCK_TIMEOUT_MS = 2_000;
 const LOCK_NOT_TO_BE_HAD = "55P03";
 
 const checksum = ({ checksum, sql }: Migration): string => checksum ?? createHash("sha256").update(sql).digest("hex");
@@ -117,7 +117,7 @@ async function step<T>(
 ): Promise<T> {
   for (;;) {
     signal?.throwIfAborted();
-    let why = "another process migrates", since_ms: number | null = null;
+    let why = "another process migrates", since_ms: number | null = null, pause_ms = WAIT_MS;
     try {
       const outcome = await database.transaction(async (tx) => {
         await lift_time_limits(tx);
@@ -133,9 +133,10 @@ async function step<T>(
     } catch (error) {
       if (sqlstate(error) !== LOCK_NOT_TO_BE_HAD) throw error;
       why = "other transactions hold locks that the migration needs";
+      pause_ms = LOCK_TIMEOUT_MS;
     }
     waiting?.(why, since_ms);
-    await wait(WAIT_MS, signal ?? NEVER);
+    await wait(pause_ms, signal ?? NEVER);
   }
 }
 

@@ -69,6 +69,23 @@ tacho_test({
 });
 
 tacho_test({
+  name: "`rebuild sketches` makes them what the trips say, while the program runs",
+  needs: ["postgres"],
+  fn: () =>
+    with_database(async (database, env) => {
+      await using program = await TachoProgram.serve("dev", { env });
+      await program.brings(until_past(database, 500));
+      await database.execute("delete from trip_sketches where grain = '1h'");
+      await assert.rejects(run_verb(["verify"], { env }), /trip_sketches 1h/);
+      const { stdout, stderr } = await run_verb(["rebuild", "sketches"], { env });
+      assert.equal(stdout, "rebuilt the sketches\n");
+      assert.match(stderr, /fill in sketches, trips: \[#+\] 100 %, \d+ of \d+, \d+\/s/);
+      await run_verb(["verify"], { env });
+      assert.equal(await program.term(), 0);
+    }),
+});
+
+tacho_test({
   name:
     "the version before this rule, still running when the database is migrated, writes nothing more, sets nothing aside and says why",
   needs: ["postgres"],

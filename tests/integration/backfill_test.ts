@@ -225,6 +225,26 @@ for (const time_zone of [TEST_TIME_ZONE, "Asia/Kolkata"]) {
 }
 
 tacho_test({
+  name: "an embedded database from before the sketches gets them, too",
+  async fn() {
+    const database = await open_database({ url: null, data_dir: null });
+    try {
+      await migrate(database);
+      await settle_deployment(database, { time_zone: TEST_TIME_ZONE, currency: "USD" });
+      await feed(earlier_pipeline(database, TEST_TIME_ZONE) as unknown as ReturnType<typeof trip_pipeline>, [
+        batch("a", many(0, 60)),
+      ]);
+      await database.execute("update schema_migrations set filled = false where name = 'sketches'");
+      await migrate(database, undefined, { backfills: { sketches: by_deployment(25) } });
+      assert.ok((await sketches(database)).length > 100);
+      assert.deepEqual((await verified(database)).faults, []);
+    } finally {
+      await database.close();
+    }
+  },
+});
+
+tacho_test({
   name: "who finds another migrating, or in its way, says so and since when, waits, and goes on when it can",
   needs: ["postgres"],
   fn: () =>
