@@ -5,7 +5,7 @@ import { free_port } from "../support/free_port.ts";
 import { GuardedFolder } from "../support/guarded_folder.ts";
 import { shared_postgres, start_postgres } from "../support/postgres.ts";
 import { shell } from "../support/shell.ts";
-import { TachoProgram } from "../support/tacho_program.ts";
+import { run_verb, TachoProgram } from "../support/tacho_program.ts";
 import { until } from "../support/until.ts";
 
 /** The wish to end, however it comes and whatever the program waits for just then. */
@@ -87,7 +87,7 @@ tacho_test({
 });
 
 tacho_test({
-  name: "SIGTERM ends a program that waits for its database: away, silent, or holding the lock of the migrations",
+  name: "SIGTERM ends a program that waits for its database: away, silent, or locked by others",
   needs: ["postgres"],
   async fn() {
     using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -96,23 +96,21 @@ tacho_test({
       for await (const connection of silent) accepted.push(connection);
     })();
     const { url } = await (await shared_postgres()).create_database();
-    const database = await open_database({ url, data_dir: null, connections: 1 });
-    const watch = await open_database({ url, data_dir: null, connections: 1 });
-    const held = Promise.withResolvers<void>();
-    const locked = Promise.withResolvers<void>();
-    const holding = database.transaction(async (tx) => {
-      await tx.execute("set local idle_in_transaction_session_timeout = 0");
-      await tx.query("select pg_advisory_xact_lock(727374121)");
-      locked.resolve();
-      await held.promise;
-    });
-    await locked.promise;
-    const waiting = async (): Promise<number> => {
-      const [row] = await watch.query(
-        `select count(*)::integer as n from pg_locks l join pg_database d on d.oid = l.database
-          where d.datname = current_database() and l.locktype = 'advisory' and not l.granted`,
+    const database = await open_database({ url, data_dir: null, connections: 2 });
+    /** Does work while a transaction of another has a lock. */
+    const while_held = async (lock: string, work: () => Promise<void>): Promise<void> => {
+      await database.transaction(async (tx) => {
+        await tx.execute("set local idle_in_transaction_session_timeout = 0");
+        await tx.query(lock);
+        await work();
+      });
+    };
+    const waiting = async (): Promise<boolean> => {
+      const [row] = await database.query(
+        `select exists (select from pg_locks l join pg_database d on d.oid = l.database
+          where d.datname = current_database() and not l.granted) as waiting`,
       );
-      return Number(row!.n);
+      return row!.waiting === true;
     };
     const ended = async (verb: string, database_url: string, waits: (program: TachoProgram) => unknown) => {
       const env = { DATABASE_URL: database_url, KAFKA_BROKERS: "127.0.0.1:1" };
@@ -129,15 +127,16 @@ tacho_test({
         const before = accepted.length;
         const { port } = silent.addr as Deno.NetAddr;
         await ended(verb, `postgres://tacho@127.0.0.1:${port}/x`, () => accepted.length > before);
-        // One that ended while it waited is still counted until its turn comes.
-        const lined_up = await waiting();
-        await ended(verb, url, async () => await waiting() > lined_up);
       }
+      await while_held("select pg_advisory_xact_lock(727374121)", async () => {
+        for (const verb of ["serve", "migrate"]) {
+          await ended(verb, url, ({ stderr }) => /another process migrates; waiting/.test(stderr));
+        }
+      });
+      await run_verb(["migrate"], { env: { DATABASE_URL: url } });
+      await while_held("lock table log_head in access exclusive mode", () => ended("serve", url, waiting));
     } finally {
-      held.resolve();
-      await holding;
       await database.close();
-      await watch.close();
       for (const connection of accepted) connection.close();
     }
   },
