@@ -129,3 +129,30 @@ Deno.test("what is no time is refused, and a time without zone is told apart", (
     assert.equal(why(text), "without_zone", text);
   }
 });
+
+Deno.test("every month ends where the calendar says, in leap years and others; every part of a time ends at its border", () => {
+  const two = (n: number) => String(n).padStart(2, "0");
+  for (const year of [1900, 1999, 2000, 2024, 2026, 2100, 2254]) {
+    for (let month = 1; month <= 12; month++) {
+      const last = new Date(Date.UTC(year, month, 0)).getUTCDate();
+      const at = (day: number) => `${year}-${two(month)}-${two(day)}T00:00:00Z`;
+      assert.equal(why(at(last)), "ok", at(last));
+      assert.equal(why(at(last + 1)), "malformed", at(last + 1));
+      assert.equal(why(at(0)), "malformed", at(0));
+    }
+  }
+  const fits = [
+    "1900-01-01T00:00:00Z",
+    "2254-12-31T23:59:59Z",
+    "2026-01-01T00:00:00+23:59",
+    "2026-01-01T00:00:00-23:59",
+  ];
+  const beyond = [
+    ...["1899-12-31T23:59:59Z", "2255-01-01T00:00:00Z", "2026-00-01T00:00:00Z", "2026-13-01T00:00:00Z"],
+    ...["2026-01-01T24:00:00Z", "2026-01-01T00:60:00Z", "2026-01-01T00:00:60Z"],
+    ...["2026-01-01T00:00:00+24:00", "2026-01-01T00:00:00+00:60", "2026-01-01T00:00:00+0000", "2026-01-01T00:00:00ZZ"],
+    ...["2026-01-01T00:00:0/Z", "2026-01-01T00:00:0:Z", "2026-01-01T00:00:00+00:000", "2026-01-01T00:00:00.Z"],
+  ];
+  for (const text of fits) assert.equal(why(text), "ok", text);
+  for (const text of beyond) assert.equal(why(text), "malformed", text);
+});
