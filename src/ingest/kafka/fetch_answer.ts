@@ -1,3 +1,4 @@
+import { crc32 } from "node:zlib";
 import { crc32c } from "./crc32c.ts";
 import { read_old_message } from "./message_set.ts";
 import type { RecordBatch } from "./record_batch.ts";
@@ -72,6 +73,8 @@ const CODEC_MASK = 0x07, LOG_APPEND_TIME = 0x08, TRANSACTIONAL = 0x10, CONTROL =
 const BATCH = {
   length: 8,
   body: 12,
+  /** Of messages of before Kafka 0.11, for all that follows it. */
+  old_checksum: 12,
   magic: 16,
   checksum: 17,
   attributes: 21,
@@ -148,6 +151,10 @@ class AnswerReader {
       if (next > end) break;
       const magic = view.getInt8(at + BATCH.magic);
       if (magic !== 2) {
+        // Without it a batch whose format is damaged would pass for one message, and its records would be passed over.
+        if (view.getUint32(at + BATCH.old_checksum) !== crc32(this.#bytes.subarray(at + BATCH.magic, next))) {
+          throw new DamagedAnswer(`${told}: the message does not have the checksum it names`);
+        }
         batches.push(old_message(this.#bytes.subarray(at, next), next_offset ?? 0, told));
         next_offset = offset + 1;
         at = next;
@@ -222,8 +229,7 @@ function known_codec(attributes: number, told: string): number {
 }
 
 /**
- * A message of before Kafka 0.11, or the packed one that holds several, as a batch. It carries another checksum, and no
- * transaction.
+ * A message of before Kafka 0.11, or the packed one that holds several, as a batch. It is in no transaction.
  * @param least what its first offset is at least, where it holds several
  */
 function old_message(bytes: Uint8Array, least: number, told: string): RecordBatch {
