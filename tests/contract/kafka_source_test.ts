@@ -3,7 +3,7 @@ import { KafkaSource, open_kafka_producer } from "../../src/ingest/kafka/mod.ts"
 import { KafkaClient } from "../../src/ingest/kafka/kafka_client.ts";
 import type { SourceRemark } from "../../src/ingest/message_source.ts";
 import { system_clock } from "../../src/runtime/mod.ts";
-import { tacho_test } from "../support/available.ts";
+import { type Need, needs, tacho_test } from "../support/available.ts";
 import { shared_kafka, unique_name } from "../support/kafka.ts";
 import {
   committed_offset,
@@ -14,7 +14,6 @@ import {
   QUICK,
   transaction,
 } from "../support/kafka_topic.ts";
-import { find_program } from "../support/program.ts";
 import { reading_members } from "../support/read_topic.ts";
 import { bytes_of, SourceReader, TestBook, text_of } from "../support/read_source.ts";
 import { shell } from "../support/shell.ts";
@@ -29,12 +28,11 @@ const sorted = (values: readonly string[]): string[] => [...values].sort((a, b) 
 function kafka_test(
   name: string,
   fn: (brokers: string, topic: string) => Promise<void>,
-  unless: string | null = null,
+  more: readonly Need[] = [],
 ): void {
   tacho_test({
     name: `kafka source: ${name}`,
-    needs: ["kafka"],
-    unless,
+    needs: ["kafka", ...more],
     fn: async () => await fn((await shared_kafka()).brokers, unique_name("trips")),
   });
 }
@@ -111,7 +109,7 @@ kafka_test(
     await Promise.all(topics.map((topic, at) => shell("produce with kcat", kcat, brokers, topic, CODECS[at]!, lines)));
     await assert_read(brokers, topics, TO_PACK);
   },
-  find_program(["kcat"]) === null ? "no kcat on PATH" : null,
+  ["kcat"],
 );
 
 kafka_test("a message of 10 MB passes alone, and the bound holds", async (brokers, topic) => {
@@ -221,7 +219,7 @@ kafka_test("hands out what transactions committed, and nothing that was rolled b
     const found = read.filter((message) => message.partition === partition).map(text_of);
     assert.deepEqual(numbers_of(found), numbers_of(values), `seed ${seed}, partition ${partition}`);
   }
-  if (find_program(["kcat"]) === null) return;
+  if (needs("kcat") !== null) return;
   // librdkafka is of the same opinion, offset by offset.
   const kcat = 'kcat -C -e -q -b "$1" -t "$2" -o beginning -X isolation.level=read_committed -f "%p %o %S\\n"';
   const lines = (await shell("read with kcat", kcat, brokers, topic)).split("\n");
