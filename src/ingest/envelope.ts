@@ -302,11 +302,14 @@ const FRAMINGS: readonly (readonly [readonly number[], string])[] = [
   [[0xff, 0xfe], "UTF-16 text"],
   [[0xfe, 0xff], "UTF-16 text"],
 ];
+const OPENING_BRACE = 0x7b;
 /** What Confluent's serializers put before a value: a zero, and the number of its schema in four bytes. */
 const REGISTRY_BYTES = 5;
 
 /** The text of bytes that should be JSON; names what they are instead where that is known. */
 function json_text(bytes: Uint8Array): string {
+  // As all but strange ones begin: they are spared the rest.
+  if (bytes[0] === OPENING_BRACE) return text_of(bytes);
   if (bytes[0] === 0 && bytes.length >= REGISTRY_BYTES) {
     const schema = new DataView(bytes.buffer, bytes.byteOffset).getUint32(1);
     const got = `schema-registry framing (magic byte 0, schema id ${schema})`;
