@@ -1,16 +1,16 @@
 import { plain_array, type Queryable } from "../database/mod.ts";
 import { watermark_is_void } from "../event_log/mod.ts";
-import { bucket_end, closed_before, closes_at, type Days, LATENESS_US } from "../kpi/mod.ts";
+import { bucket_end, closed_before, closes_at, type Days } from "../kpi/mod.ts";
 import type { Series } from "./board.ts";
 import type { Window } from "./view.ts";
 
 /**
  * Corrections: which buckets were changed after somebody could have seen them settled, and when.
  *
- * A bucket is marked when it had closed before the batch that changed it last, and had been filled before it had closed, or 5 minutes
- * before that change was recorded; and when the event that changed it came in a late message (see `lateness.ts`), or happened in
- * another bucket: then it corrects what was told before. So a trip that goes on, a record of a whole trip that tells its start at its
- * end, and buckets that a backfill fills for the first time are no corrections. A mark says what the last change was: a bucket that is
+ * A bucket is marked when it had closed before the batch that changed it last, and had been there for 3 s when that was recorded; and
+ * when the event that changed it came in a late message (see `lateness.ts`), or happened in another bucket: then it corrects what was
+ * told before. So a trip that goes on, a record of a whole trip that tells its start at its end, buckets that a backfill fills, and
+ * partitions of a backlog that are read at different speeds are no corrections. A mark says what the last change was: a bucket that is
  * changed in time after it was corrected bears none.
  */
 
@@ -34,9 +34,8 @@ interface Change {
   /** When the event happened that changed it, and the newest that its message told. */
   readonly occurred_us: number;
   readonly told_us: number;
-  /** When the bucket was filled first, and how far event time had come before that; null: not known. */
+  /** When the bucket was filled first; null: not known. */
   readonly filled_us: number | null;
-  readonly filled_watermark_us: number | null;
 }
 
 /**
@@ -90,13 +89,17 @@ export async function read_revised(
   });
 }
 
+/**
+ * How long a bucket has to have been there before somebody could have taken it for settled, microseconds: some readings of the feed, and
+ * longer than the batches of a backfill take that fill it.
+ */
+const SEEN_AFTER_US = 3e6;
+
 /** Whether a change of a bucket, from `start_us` to `end_us`, corrects what could have been seen of it. */
 function is_correction(start_us: number, end_us: number, change: Change): boolean {
-  const { recorded_us, watermark_us, occurred_us, told_us, filled_us, filled_watermark_us } = change;
-  const closes_us = closes_at(end_us);
-  if (watermark_us < closes_us) return false;
-  const filled_in_time = filled_us === null || filled_watermark_us === null || filled_watermark_us < closes_us;
-  if (!filled_in_time && recorded_us - filled_us < LATENESS_US) return false;
+  const { recorded_us, watermark_us, occurred_us, told_us, filled_us } = change;
+  if (watermark_us < closes_at(end_us)) return false;
+  if (filled_us !== null && recorded_us - filled_us < SEEN_AFTER_US) return false;
   const happened_elsewhere = occurred_us < start_us || occurred_us >= end_us;
   return happened_elsewhere || told_us < closed_before(watermark_us);
 }
@@ -123,7 +126,7 @@ async function read_changes(queryable: Queryable, asked: readonly Asked[]): Prom
       micros("before.watermark")
     } as watermark_us,
              ${micros("event.occurred_at")} as occurred_us, ${micros("told.newest")} as told_us,
-             ${micros("filled.recorded_at")} as filled_us, ${micros("before_filled.watermark")} as filled_watermark_us
+             ${micros("filled.recorded_at")} as filled_us
            from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) as changed(bucket, position, first, closes_s)
            cross join lateral ${of_position("changed.position")} own
            join batches before on before.batch = own.batch - 1
@@ -136,7 +139,6 @@ async function read_changes(queryable: Queryable, asked: readonly Asked[]): Prom
                and other.metadata->'topic' = event.metadata->'topic'
            ) told
            left join lateral ${of_position("changed.first")} filled on changed.first > 0
-           left join batches before_filled on before_filled.batch = filled.batch - 1
            where before.watermark >= to_timestamp(changed.closes_s) and not ${watermark_is_void("before")}`,
   }, [
     plain_array(asked.map(({ bucket }) => bucket)),
@@ -144,15 +146,13 @@ async function read_changes(queryable: Queryable, asked: readonly Asked[]): Prom
     plain_array(asked.map(({ first }) => first)),
     plain_array(asked.map(({ closes_us }) => closes_us / 1e6)),
   ]);
-  const known = (value: string | null | undefined) => value === null || value === undefined ? null : Number(value);
   return new Map(
     rows.map((row) => [Number(row.bucket), {
       recorded_us: Number(row.recorded_us),
       watermark_us: Number(row.watermark_us),
       occurred_us: Number(row.occurred_us),
       told_us: Number(row.told_us ?? row.occurred_us),
-      filled_us: known(row.filled_us),
-      filled_watermark_us: known(row.filled_watermark_us),
+      filled_us: row.filled_us === null || row.filled_us === undefined ? null : Number(row.filled_us),
     }]),
   );
 }

@@ -37,7 +37,7 @@ function log_test(name: string, fn: (database: Database) => Promise<void>): void
 
 /** Appends each event as a batch of its own, by one pipeline that goes on, as a running program does. */
 function appending(database: Database) {
-  const pipeline = trip_pipeline(database, () => READ_MS, TRUSTING);
+  const pipeline = trip_pipeline(database, () => READ_MS + 3_000 * offset, TRUSTING);
   let offset = 0;
   return async (...events: readonly unknown[]) => {
     for (const event of events) {
