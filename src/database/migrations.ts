@@ -8,8 +8,8 @@ import sketches from "../../migrations/0007_sketches.sql" with { type: "text" };
 import states_boards from "../../migrations/0008_states_boards.sql" with { type: "text" };
 import writers_schema from "../../migrations/0009_writers_schema.sql" with { type: "text" };
 import what_is_kept from "../../migrations/0010_what_is_kept.sql" with { type: "text" };
-import watermarks_and_corrections from "../../migrations/0012_watermarks_and_corrections.sql" with { type: "text" };
-import tombstones from "../../migrations/0013_tombstones.sql" with { type: "text" };
+import watermarks_and_corrections from "../../migrations/0011_watermarks_and_corrections.sql" with { type: "text" };
+import tombstones from "../../migrations/0012_tombstones.sql" with { type: "text" };
 
 /** A migration: forward only, one purpose. */
 export interface Migration {
@@ -42,8 +42,8 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 8, name: "states_boards", sql: states_boards },
   { version: 9, name: "writers_schema", sql: writers_schema },
   { version: 10, name: "what_is_kept", sql: what_is_kept },
-  { version: 12, name: "watermarks_and_corrections", sql: watermarks_and_corrections },
-  { version: 13, name: "tombstones", sql: tombstones },
+  { version: 11, name: "watermarks_and_corrections", sql: watermarks_and_corrections },
+  { version: 12, name: "tombstones", sql: tombstones },
 ];
 
 /** From this one on the head of the log has the number of its schema. */

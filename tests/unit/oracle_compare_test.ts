@@ -4,7 +4,7 @@ import event_log_sql from "../../migrations/0001_event_log.sql" with { type: "te
 import trips_sql from "../../migrations/0002_trips.sql" with { type: "text" };
 import pickup_h3_sql from "../../migrations/0005_pickup_h3.sql" with { type: "text" };
 import sketches_sql from "../../migrations/0007_sketches.sql" with { type: "text" };
-import tombstones_sql from "../../migrations/0013_tombstones.sql" with { type: "text" };
+import tombstones_sql from "../../migrations/0012_tombstones.sql" with { type: "text" };
 import { example_event, example_messages, EXAMPLE_OPTIONS } from "../support/oracle/example_messages.ts";
 import { compare_with_database, oracle, type Query } from "../support/oracle/mod.ts";
 
