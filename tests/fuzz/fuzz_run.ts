@@ -120,14 +120,17 @@ async function wait_until_read(database: Database, messages: number, add: (messa
 /** The counts that the log keeps, which were found to be true. */
 async function figures_of(database: Database) {
   const [head] = await database.query(
-    `select messages_read, position as admitted, duplicates, quarantined, batch as batches,
+    `select messages_read, position as admitted, duplicates, quarantined, tombstones, batch as batches,
       (select count(*) from trips) as trips, (select count(*) from trip_cells) as cells from log_head`,
   );
   const count = (name: string) => Number(head?.[name]);
   const reasons = await database.query(
     "select stage || ' ' || reason as why, count(*)::int as messages from quarantine group by 1 order by 2 desc, 1",
   );
-  assert.equal(count("messages_read"), count("admitted") + count("duplicates") + count("quarantined"));
+  assert.equal(
+    count("messages_read"),
+    count("admitted") + count("duplicates") + count("quarantined") + count("tombstones"),
+  );
   return {
     admitted: count("admitted"),
     duplicates: count("duplicates"),

@@ -62,7 +62,7 @@ function identities(first: number): fc.Arbitrary<Identity> {
   const trip_id = fc.oneof(
     { weight: 60, arbitrary: fc.nat(2 * TRIPS - 1).map((trip) => `trip-${Math.max(newest + trip - TRIPS, 0)}`) },
     { weight: 6, arbitrary: fc.nat(newest).map((trip) => `trip-${trip}`) },
-    { weight: 10, arbitrary: fc.constant(`crowded-${Math.floor(first / CROWDED_FOR)}`) },
+    { weight: 14, arbitrary: fc.constant(`crowded-${Math.floor(first / CROWDED_FOR)}`) },
     { weight: 1, arbitrary: fc.constantFrom(...STRANGE_IDS) },
   );
   const event_id = fc.oneof(
