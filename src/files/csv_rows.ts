@@ -33,6 +33,9 @@ export async function* csv_rows(path: string, pieces: AsyncIterable<TextPiece>):
 /** Field values as one row of CSV. */
 export const csv_text = (fields: readonly unknown[]): string => Papa.unparse([fields]);
 
+/** The delimiter that gives the first rows the same number of values; blank lines, the end of the last one too, are no rows. */
+const delimiter_of = (text: string): string => Papa.parse(text, { preview: 20, skipEmptyLines: true }).meta.delimiter;
+
 /** Where the reading of a file stands. */
 class CsvReading {
   readonly #path: string;
@@ -50,7 +53,7 @@ class CsvReading {
   constructor(path: string, text: string) {
     this.#path = path;
     this.#stated = /^sep=(.)\r?\n/i.exec(text);
-    this.#delimiter = this.#stated?.[1] ?? Papa.parse(text.slice(0, TELLING), { preview: 20 }).meta.delimiter;
+    this.#delimiter = this.#stated?.[1] ?? delimiter_of(text.slice(0, TELLING));
     this.#line_break = text.includes("\n") || !text.includes("\r") ? "\n" : "\r";
   }
 

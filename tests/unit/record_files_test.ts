@@ -100,6 +100,10 @@ Deno.test("CSV: lines end as each likes; empty values behind the last column, na
   assert.deepEqual(await end("a,b\n1,x\r\n2,y\r\n"), [[2, 3], ["x", "y"]]);
   assert.deepEqual(await end("a,b\r1,x\r2,y"), [[2, 3], ["x", "y"]]);
   assert.deepEqual(await end("sep=;\r\na;b\r\n1;x,y\r\n"), [[3], ["x,y"]]);
+  // Two columns and few rows, as a lookup may have, tell the delimiter too.
+  for (const d of [",", ";", "\t", "|"]) {
+    assert.deepEqual(await end(`a${d}b\n1${d}x\n2${d}y\n`), [[2, 3], ["x", "y"]], d);
+  }
   assert.deepEqual(await end('a, b\n1, x \n2,\t y\n3," z "\n'), [[2, 3, 4], ["x", "y", " z "]]);
   const wide = await rows_of("a.csv", "a,b\n1,x,,\n2,y, ,z\n3\n");
   assert.deepEqual(wide.rows.map((row) => row.record ?? row.fault.detail), [
