@@ -156,7 +156,7 @@ export const SETTINGS = {
   data_dir: setting(
     "TACHO_DATA_DIR",
     ".tacho",
-    "Where the embedded database lives; replay sorts there",
+    "Where the embedded database lives; replay and verify sort there",
     z.string().min(1),
   ),
   future_limit_minutes: setting(
