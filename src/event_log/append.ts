@@ -191,7 +191,7 @@ export function append(
 }
 
 /** A batch's note with the rows of the quarantine that the batch wrote, as canonical JSON; null when there is nothing to note. */
-export const with_written = (note: string | null, written: readonly WrittenRow[]): string | null =>
+const with_written = (note: string | null, written: readonly WrittenRow[]): string | null =>
   written.length === 0 ? note : canonical_json({ ...(note === null ? {} : JSON.parse(note)), quarantine: written });
 
 async function write_streams(
