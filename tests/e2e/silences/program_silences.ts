@@ -28,7 +28,7 @@ export const PROGRAM_SILENCES: Readonly<Record<string, Silence>> = {
     const topic = unique_name("silence");
     await produce_patiently(options_of(kafka.server.brokers, topic), numbers(0, 3));
     proxy.answer = packed_by_nobody;
-    await ends_with(proxy.brokers, { TACHO_TOPICS: topic }, new RegExp(`tacho: .*${topic}:0 offset 0: .*codec 6`));
+    await ends_with(proxy.brokers, { TACHO_TOPICS: topic }, new RegExp(`tacho: .*${topic}/0 offset 0: .*codec 6`));
   },
 
   async "a wrong password ends the program"(kafka) {

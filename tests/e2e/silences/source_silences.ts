@@ -43,7 +43,7 @@ export const SOURCE_SILENCES: Readonly<Record<string, Silence>> = {
     await reading.begin();
     proxy.answer = damaged;
     await reading.produce(10);
-    await reading.fails(new RegExp(`${reading.topic}:0 offset 10: the record batch does not have the checksum`));
+    await reading.fails(new RegExp(`${reading.topic}/0 offset 10: the record batch does not have the checksum`));
   },
 
   async "no join is answered"(kafka, proxy) {
