@@ -53,7 +53,7 @@ export function plan_stages(root: string, files: readonly string[], folder: stri
   return [
     ...(unit.length === 0
       ? []
-      : [{ name: "unit", files: unit, flags: unit_flags, waits: false, limit_ms: 5 * 60_000 }]),
+      : [{ name: "unit", files: unit, flags: unit_flags, waits: false, limit_ms: 10 * 60_000 }]),
     ...serial.map((file) => {
       const waits = WAITING.some((part) => file.startsWith(part));
       return { name: file, files: [file], flags: serial_flags, waits, limit_ms: 6 * 60_000 };
