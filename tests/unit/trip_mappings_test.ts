@@ -358,6 +358,32 @@ Deno.test("mappings of the New York taxi commission: times of New York, miles, c
   ]);
 });
 
+/** A record under other names. */
+const renamed = (record: SourceRecord, names: Readonly<Record<string, string>>): SourceRecord =>
+  Object.fromEntries(Object.entries(record).map(([name, value]) => [names[name] ?? name, value]));
+
+Deno.test("yellow records as warehouses spell them have the zones, codes and ids of the published ones; green ones are not taken for yellow", () => {
+  const spelled = renamed(YELLOW, {
+    VendorID: "vendor_id",
+    tpep_pickup_datetime: "pickup_datetime",
+    tpep_dropoff_datetime: "dropoff_datetime",
+    RatecodeID: "rate_code_id",
+    PULocationID: "pickup_location_id",
+    DOLocationID: "dropoff_location_id",
+    Airport_fee: "airport_fee",
+  });
+  const zones = index_lookup([{ LocationID: "186", Borough: "Manhattan" }], "LocationID");
+  const yellow = builtin("nyc_yellow", { business_zone: "UTC", lookups: new Map([["zones", zones]]) });
+  const told = (record: SourceRecord) =>
+    decoded(yellow, record).map(({ data: { source: _, ...data }, ...event }) => ({ ...event, data }));
+  assert.deepEqual(told(spelled), told(YELLOW));
+
+  const found = (record: SourceRecord) => detect(BUILTINS, [record], { business_zone: "UTC" });
+  assert.deepEqual(found(spelled).ok, true);
+  const green = { ...spelled, ehail_fee: "", trip_type: "1" };
+  assert.deepEqual(found(green).ok, false, "its vehicle is no yellow taxi");
+});
+
 const START = {
   trip_id: "a",
   pickup_location_id: "1",
