@@ -80,12 +80,17 @@ export function decode_message<Payload>(
 /** Where a message lies, and what is said of its time. */
 type Taken = Pick<SourceMessage, "offset" | "timestamp_ms" | "timestamp_is_brokers">;
 
+/** A broker's clock that is further ahead of ours is believed as little as a producer's: the log cannot forget what it let in. */
+const BELIEVED_AHEAD_MS = 86_400_000;
+
 /**
  * The time that event times are held against, milliseconds: when the message was read, or when the broker took it, where its clock is
- * ahead of ours. A record's time that its producer stamped says nothing: it may be 1970 or 2090, in seconds, or none (-1).
+ * ahead of ours by a day at most. A record's time that its producer stamped says nothing: it may be 1970 or 2090, in seconds, or none (-1).
  */
 const present_ms = ({ timestamp_ms, timestamp_is_brokers }: Taken, read_ms: number): number =>
-  timestamp_is_brokers === true && timestamp_ms > read_ms ? timestamp_ms : read_ms;
+  timestamp_is_brokers === true && timestamp_ms > read_ms && timestamp_ms <= read_ms + BELIEVED_AHEAD_MS
+    ? timestamp_ms
+    : read_ms;
 
 /** What is wrong with a time that no clock shows yet. */
 function in_future(message: Taken, { read_ms, future_limit_ms }: DecodeTerms, time: string) {

@@ -323,6 +323,9 @@ Deno.test("the future is judged by the clock of reading; a record's own time cou
   assert.equal(admitted(1_800e6 + hour_us, ahead_ms, true), true);
   assert.equal(admitted(1_800e6 + hour_us + 1, ahead_ms, true), false);
   assert.equal(admitted(hour_us, BROKER_MS - 1, true), true, "a topic may be read long after it was written");
+  const day_ms = 86_400_000;
+  assert.equal(admitted(day_ms * 1_000 + hour_us, BROKER_MS + day_ms, true), true);
+  assert.equal(admitted(hour_us + 1, BROKER_MS + day_ms + 1, true), false, "so wrong a clock is nobody's to believe");
   const refused = decode({ ...at(1_800e6 + hour_us + 1), timestamp_ms: ahead_ms, timestamp_is_brokers: true });
   assert.ok("fault" in refused);
   assert.match(

@@ -58,7 +58,12 @@ export function decode_message(message: SourceMessage, options: OracleOptions): 
 
   const time_us = read_time(envelope.time ?? null, "event time");
   if (time_us instanceof Fault) return time_us;
-  const clocks_ms = [options.read_ms, ...message.timestamp_is_brokers ? [message.timestamp_ms] : []];
+  const clocks_ms = [
+    options.read_ms,
+    ...message.timestamp_is_brokers && message.timestamp_ms - options.read_ms <= 24 * 3_600_000
+      ? [message.timestamp_ms]
+      : [],
+  ];
   const latest_us = 1000 * (Math.max(...clocks_ms) + options.future_limit_ms);
   if (time_us > latest_us) return new Fault("event time in the future");
 
