@@ -39,17 +39,17 @@ Deno.test("causes that point at each other end", () => {
 });
 
 Deno.test("an unknown codec is final, damage may pass, and both say where", () => {
-  const codec = named("KafkaJSNonRetriableError", "gave up", { cause: new UnknownCodec("trips:0 offset 3: codec 6") });
+  const codec = named("KafkaJSNonRetriableError", "gave up", { cause: new UnknownCodec("trips/0 offset 3: codec 6") });
   assert.deepEqual(failure_of(codec), {
     final: true,
     unreadable: false,
-    reason: "UnknownCodec: trips:0 offset 3: codec 6",
+    reason: "UnknownCodec: trips/0 offset 3: codec 6",
   });
-  const damage = new DamagedAnswer("trips:0 offset 3: no checksum", { cause: new RangeError("out of bounds") });
+  const damage = new DamagedAnswer("trips/0 offset 3: no checksum", { cause: new RangeError("out of bounds") });
   assert.deepEqual(failure_of(named("KafkaJSNumberOfRetriesExceeded", "gave up", { cause: damage })), {
     final: false,
     unreadable: true,
-    reason: "DamagedAnswer: trips:0 offset 3: no checksum",
+    reason: "DamagedAnswer: trips/0 offset 3: no checksum",
   });
 });
 

@@ -12,7 +12,6 @@ const FINAL_NAMES = new Set([
   "KafkaJSSASLAuthenticationError",
   "KafkaJSNotImplemented",
   "KafkaJSServerDoesNotSupportApiKey",
-  "KafkaJSUnsupportedMagicByteInMessageSet",
   "UnknownCodec",
 ]);
 /** A RangeError is what Buffers throw where kafkajs reads past the end of an answer. */
