@@ -1,6 +1,6 @@
 import type { Cards, Series } from "./board.ts";
-import type { BoardCard, DomainBoard, QuantileFigure } from "./domain_board.ts";
-import { figure_number, type Totals } from "./figure.ts";
+import type { BoardCard, DomainBoard } from "./domain_board.ts";
+import { figure_number, quantile_within, type Totals } from "./figure.ts";
 import { declared_figure, figure_of, integer, totals_of } from "./measures.ts";
 
 /** A board's series and cards out of summed measures, wherever they were summed: cells or states. Pure. */
@@ -37,15 +37,8 @@ export function cards_of(
     if ("now" in card) return now === null ? null : now.get(card.now) ?? 0;
     const figure = declared_figure(board, card.figure);
     return figure.kind === "quantile"
-      ? quantile_within(figure, totals, quantiles.get(card.name) ?? null)
+      ? quantile_within(figure, totals, quantiles.get(card.name) ?? null, figure.per)
       : figure_number(figure, totals);
   };
   return Object.fromEntries(board.cards.map((card) => [card.name, value_of_card(card)]));
-}
-
-/** A quantile, which stands for its bin and may be 2 % off, is never below the least of its values or above the greatest. */
-function quantile_within({ within, per }: QuantileFigure, totals: Totals, value: number | null): number | null {
-  const [min, max] = [within?.min, within?.max].map((name) => name === undefined ? null : totals[name] ?? null);
-  if (value === null || min == null || max == null) return value;
-  return Math.min(Math.max(value, Number(min) / per), Number(max) / per);
 }

@@ -47,6 +47,21 @@ export function quantile_text(figure: QuantileFigure, value: number | null, leas
   return value === null ? null : decimal_text(BigInt(scaled_quantile(figure, value)), DECIMALS, least);
 }
 
+/**
+ * A quantile stands for its bin and may be 2 % off, but is never below the least of its values or above the greatest.
+ * @param per how many of the measures' unit make one of the value's
+ */
+export function quantile_within(
+  { within }: QuantileFigure,
+  totals: Totals,
+  value: number | null,
+  per: number,
+): number | null {
+  const [min, max] = [within?.min, within?.max].map((name) => name === undefined ? null : totals[name] ?? null);
+  if (value === null || min == null || max == null) return value;
+  return Math.min(Math.max(value, Number(min) / per), Number(max) / per);
+}
+
 const scaled_quantile = ({ per }: QuantileFigure, value: number): number => Math.round(value / per * 10 ** DECIMALS);
 
 /** Writes an integer of 10^-`scale` units as decimal text, with no superfluous zeros past `least` decimals. */

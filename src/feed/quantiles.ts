@@ -1,8 +1,8 @@
 import { plain_array, type Queryable, text_array } from "../database/mod.ts";
 import { type Days, format_time, type Grain, quantile } from "../kpi/mod.ts";
 import type { DomainBoard, QuantileFigure } from "./domain_board.ts";
-import { quantile_number } from "./figure.ts";
-import { declared_figure } from "./measures.ts";
+import { quantile_number, quantile_within } from "./figure.ts";
+import { declared_figure, totals_of } from "./measures.ts";
 import { tile } from "./tiles.ts";
 
 /** Quantiles over a stretch of event time: sketches of as few buckets as possible, added up bin by bin. */
@@ -65,11 +65,14 @@ export async function read_quantiles(
   );
 }
 
-/** Reads the quantile of each bucket of a grain that has a sketch of this key, by ascending bucket; in the sketch's unit. */
+/**
+ * Reads the quantile of each bucket of a grain that has a sketch of this key, by ascending bucket; in the sketch's unit, and within the
+ * extremes of the bucket's cell.
+ */
 export async function read_quantile_series(
   queryable: Queryable,
   board: DomainBoard,
-  { sketch, q }: QuantileFigure,
+  figure: QuantileFigure,
   cells: {
     readonly grain: Grain;
     readonly dimension: string;
@@ -79,16 +82,18 @@ export async function read_quantile_series(
   },
 ): Promise<{ readonly at_us: number; readonly value: number | null }[]> {
   const rows = await queryable.query<{ at_us: string; bins: number[]; counts: number[] }>(
-    `select (extract(epoch from bucket) * 1000000)::bigint as at_us, bins::integer[] as bins, counts
-     from ${board.tables.sketches}
+    `select (extract(epoch from bucket) * 1000000)::bigint as at_us, bins::integer[] as bins, counts, ${
+      board.measures.map(({ name }) => `cells.${name}`).join(", ")
+    }
+     from ${board.tables.sketches} sketches left join ${board.tables.cells} cells using (grain, dimension, bucket, key)
      where grain = $1 and dimension = $2 and key = $3 and sketch = $4 and bucket >= $5::timestamptz and bucket < $6::timestamptz
      order by bucket`,
-    [cells.grain, cells.dimension, cells.key, sketch, format_time(cells.from_us), format_time(cells.to_us)],
+    [cells.grain, cells.dimension, cells.key, figure.sketch, format_time(cells.from_us), format_time(cells.to_us)],
   );
-  return rows.map(({ at_us, bins, counts }) => ({
-    at_us: Number(at_us),
-    value: quantile(bins.map((bin, i) => [bin, counts[i]!]), q),
-  }));
+  return rows.map(({ at_us, bins, counts, ...measures }) => {
+    const value = quantile(bins.map((bin, i) => [bin, counts[i]!]), figure.q);
+    return { at_us: Number(at_us), value: quantile_within(figure, totals_of(board, measures), value, 1) };
+  });
 }
 
 /** One bin of one sketch. */

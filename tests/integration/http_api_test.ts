@@ -79,6 +79,13 @@ database_test("a series gives a figure's points, money as decimal text", async (
   );
   const half = await json(get(`/api/v1/kpis/series?measure=fare_p50&${range}`));
   assert.deepEqual([half.unit, half.points], ["money", [{ at: "2026-03-01T11:00:00.000000Z", value: "10.241437" }]]);
+  // A bin stands for what is up to 2 % below or above: the cell knows the extremes.
+  for (const [min, max, told] of [[10_300_000, 11_000_000, "10.30"], [9_000_000, 10_240_000, "10.24"]] as const) {
+    const extremes = `fare_min_micros = ${min}, fare_max_micros = ${max}`;
+    await database.script(`update trip_cells set ${extremes} where grain = '1h' and dimension = 'none'`);
+    const clamped = await json(get(`/api/v1/kpis/series?measure=fare_p50&${range}`));
+    assert.deepEqual(clamped.points, [{ at: "2026-03-01T11:00:00.000000Z", value: told }]);
+  }
   const distance = await json(
     get(`/api/v1/kpis/series?measure=distance_km&${range}&dimension=payment_method&key=cash`),
   );
