@@ -14,6 +14,7 @@ export type { BoardFigure, DomainBoard } from "./domain_board.ts";
 export * from "./figure.ts";
 export * from "./filter.ts";
 export { board_data, type FeedSettings, format_event_id, parse_event_id } from "./frame.ts";
+export { type Greatest, read_greatest } from "./greatest.ts";
 export type { DatabaseHealth, Health } from "./health.ts";
 export * from "./hub.ts";
 export * from "./measures.ts";

@@ -4,7 +4,7 @@ import { blames_no_data, took_too_long } from "../database/mod.ts";
 import type { FeedHub } from "../feed/mod.ts";
 import type { Logger } from "../runtime/mod.ts";
 import { is_authorized, is_guarded } from "./auth.ts";
-import { add_board_route, type BoardSource } from "./board_route.ts";
+import { add_board_routes, type BoardSource } from "./board_route.ts";
 import { add_breakdown_route } from "./breakdown_route.ts";
 import { add_daily_route } from "./daily_route.ts";
 import type { App, Bindings } from "./endpoint.ts";
@@ -55,7 +55,7 @@ export function make_app(given: AppDeps): Handler {
     await next();
   });
   add_feed_route(app, deps);
-  add_board_route(app, deps);
+  add_board_routes(app, deps);
   add_daily_route(app, deps);
   add_series_route(app, deps);
   add_breakdown_route(app, deps);

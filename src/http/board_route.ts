@@ -1,10 +1,15 @@
+import { z } from "@hono/zod-openapi";
 import { took_too_long } from "../database/mod.ts";
 import { type Moment, moment_at_position, moment_at_time, read_head, TooMuchChangedSince } from "../event_log/mod.ts";
 import {
+  absolute_fault,
   board_data,
   comparisons_of,
+  type DomainBoard,
+  figure_text,
   LONGEST_FROM_STATES_S,
   type PastStates,
+  read_greatest,
   read_past_board,
   read_whole_board,
   states_fault,
@@ -14,15 +19,16 @@ import {
   type WholeBoard,
   window_at,
 } from "../feed/mod.ts";
+import { format_time } from "../kpi/mod.ts";
 import { BOARD } from "./board_schema.ts";
 import { add_endpoint, type App } from "./endpoint.ts";
-import { filter_parameters } from "./filter_parameters.ts";
+import { filter_parameters, requested_filter } from "./filter_parameters.ts";
 import { Gate } from "./gate.ts";
 import { matches_etag } from "./headers.ts";
 import type { KpiSource } from "./kpi_source.ts";
 import { instant, position } from "./parameters.ts";
 import { bad_request, problem } from "./problem.ts";
-import { read_only, STATEMENT_TIMEOUT_MS } from "./reading.ts";
+import { answer_from_log, read_only, STATEMENT_TIMEOUT_MS } from "./reading.ts";
 import { read_view, SPAN_PARAMETERS } from "./view_parameters.ts";
 
 /** What the board is read from. */
@@ -43,9 +49,10 @@ interface AsOf {
   readonly position: number | null;
 }
 
-/** Adds `/api/v1/board`: the whole board once, as of now or as of any moment of the log. */
-export function add_board_route(app: App, source: BoardSource): void {
+/** Adds `/api/v1/board`: the whole board once, as of now or as of any moment of the log; and `/api/v1/kpis/greatest`. */
+export function add_board_routes(app: App, source: BoardSource): void {
   const gate = new Gate(GATE);
+  add_greatest_route(app, source, gate);
   const { board } = source;
   add_endpoint(app, {
     path: "/api/v1/board",
@@ -76,6 +83,80 @@ export function add_board_route(app: App, source: BoardSource): void {
   });
 }
 
+const GREATEST = z.object({
+  measure: z.string(),
+  unit: z.string(),
+  from: z.string(),
+  to: z.string(),
+  as_of_position: z.number(),
+  value: z.string().nullable().openapi({ description: "Null: nothing is counted there" }),
+  id: z.string().nullable(),
+  at: z.string().nullable(),
+}).openapi("Greatest");
+
+/** Adds `/api/v1/kpis/greatest`: where the greatest value on a board comes from. */
+function add_greatest_route(app: App, source: BoardSource, gate: Gate): void {
+  const { board, days } = source;
+  const figures = greatest_figures(board);
+  const names = [...figures.keys()];
+  add_endpoint(app, {
+    path: "/api/v1/kpis/greatest",
+    summary: "What holds the greatest value of a range under a filter, of several the earliest",
+    query: {
+      measure: z.string().refine((name) => figures.has(name), `expected one of ${names.join(", ")}`),
+      from: instant,
+      to: instant,
+      as_of_position: position.optional(),
+      ...filter_parameters(board),
+    },
+    params: {},
+    answer: { type: "application/json", schema: GREATEST },
+    others: { 503: "It took too long, or too many ask at a time; see Retry-After" },
+    respond: async ({ measure, from, to, as_of_position }, request) => {
+      const fault = absolute_fault(from / 1e6, to / 1e6);
+      if (fault !== null) return bad_request("the range is wrong", [{ path: "to", detail: fault }]);
+      const filter = requested_filter(request, board);
+      if (filter instanceof Response) return filter;
+      const figure = figures.get(measure)!;
+      const work = () =>
+        answer_from_log(request, source, async (reading, head) => {
+          const then = as_of_position ?? head.position;
+          if (then > head.position) return not_so_far(head.position);
+          await reading.query("select set_config('jit', 'off', true)");
+          const states = await source.past(reading, then, head.position);
+          const stretch = { from_us: from, to_us: to };
+          const found = await read_greatest(reading, board, states, figure.measure, filter, stretch, days);
+          return JSON.stringify({
+            measure,
+            unit: figure.unit,
+            from: format_time(from),
+            to: format_time(to),
+            as_of_position: then,
+            value: found && figure_text(figure, { [figure.measure]: found.value }, 2),
+            id: found && found.stream_id,
+            at: found && format_time(found.at_us),
+          });
+        });
+      return await gate.run(() => timed(work)) ?? busy();
+    },
+  });
+}
+
+/** The figures of a board that are greatest values, by name. */
+function greatest_figures(board: DomainBoard) {
+  const greatest = new Set(board.measures.filter(({ kind }) => kind === "max").map(({ name }) => name));
+  return new Map(
+    Object.entries(board.figures).flatMap(([name, figure]) =>
+      figure.kind === "total" && greatest.has(figure.measure) ? [[name, figure] as const] : []
+    ),
+  );
+}
+
+function not_so_far(head: number): Response {
+  const detail = `expected at most ${head}, where the log ends`;
+  return bad_request("the log has not come so far", [{ path: "as_of_position", detail }]);
+}
+
 function answer_board(source: BoardSource, request: Request, view: View, asked: AsOf | null): Promise<Response> {
   return asked === null ? present_board(source, request, view) : past_board(source, request, view, asked);
 }
@@ -100,10 +181,7 @@ function past_board(source: BoardSource, request: Request, view: View, asked: As
   const { days, clock } = source;
   return read_only(source.database, async (reading) => {
     const head = await read_head(reading);
-    if (asked.position !== null && asked.position > head.position) {
-      const detail = `expected at most ${head.position}, where the log ends`;
-      return bad_request("the log has not come so far", [{ path: "as_of_position", detail }]);
-    }
+    if (asked.position !== null && asked.position > head.position) return not_so_far(head.position);
     const moment = asked.position === null
       ? await moment_at_time(reading, asked.at_us!)
       : await moment_at_position(reading, asked.position);

@@ -157,6 +157,8 @@ const PLACES = [
   "/api/v1/board?as_of_position=@",
   "/api/v1/board?compare=@&city=@",
   "/api/v1/kpis/daily?date=@",
+  "/api/v1/kpis/greatest?measure=@&from=@&to=@&as_of_position=@",
+  "/api/v1/kpis/greatest?measure=max_fare&from=2026-03-01T00:00:00Z&to=2026-03-02T00:00:00Z&city=@",
   "/api/v1/kpis/series?measure=trips&grain=1h&from=@&to=@",
   "/api/v1/kpis/series?measure=@&grain=@&from=2026-03-01T00:00:00Z&to=2026-03-02T00:00:00Z&dimension=@&key=@",
   "/api/v1/kpis/series?measure=trips&grain=1h&from=2026-03-01T00:00:00Z&to=2026-03-02T00:00:00Z&dimension=city&key=@",

@@ -271,6 +271,7 @@ database_test("the document is OpenAPI 3.1 and names every endpoint", async (dat
     "/api/v1/feed",
     "/api/v1/kpis/breakdown",
     "/api/v1/kpis/daily",
+    "/api/v1/kpis/greatest",
     "/api/v1/kpis/series",
     "/api/v1/session",
     "/api/v1/trips",
