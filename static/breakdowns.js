@@ -53,9 +53,9 @@ export function show_row(button, dimension, { key, trips, revenue }, largest) {
   const text = key === null ? "all others" : label_of(dimension, key);
   Object.assign(button.dataset, { dimension, key: key ?? "" });
   button.disabled = key === null;
-  button.title = key === null ? "" : `${text}: filter by it; with Shift: leave it out`;
   bar.style.width = `${key === null ? 0 : 100 * trips / largest}%`;
   set_text(name, text);
+  button.title = key === null ? "" : `${name.textContent}: filter by it; with Shift: leave it out`;
   set_text(count, trips === null ? "–" : format_short(trips));
   set_text(money, revenue === null ? "–" : format_short(revenue));
 }

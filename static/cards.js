@@ -1,4 +1,4 @@
-import { by_id, make, set_text } from "./page.js";
+import { by_id, make, plain, set_text } from "./page.js";
 import { card_figures, CARDS, spark_path } from "./figures.js";
 import { format_day, format_window } from "./format.js";
 
@@ -39,7 +39,7 @@ export function show_cards(sight) {
     set_text(figure, text);
     figure.parentNode.style.setProperty("--digits", text.length);
     card.dataset.value = value ?? "";
-    figure.title = value ?? "not known";
+    figure.title = plain(`${value ?? "not known"}`);
     if (name === "fare_range") card.dataset.max = sight.cards?.max_fare ?? "";
     set_text(card.querySelector("small"), unit);
     const ordered = sight.address.compare === "previous" ? [...changes].reverse() : changes;

@@ -53,7 +53,7 @@ export function show(next) {
   if ([...list.children].map((row) => row.dataset.note).join("\n") === wanted.join("\n")) return;
   list.replaceChildren(...notes.map((note, i) => {
     const remove = make("button", "remove", "×");
-    remove.ariaLabel = `Remove the note ${JSON.stringify(note.text)}`;
+    remove.ariaLabel = plain(`Remove the note ${JSON.stringify(note.text)}`);
     remove.onclick = () => parts.go({ notes: format_notes(notes.filter((each) => each !== note)) });
     const row = make(
       "li",

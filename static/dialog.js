@@ -1,4 +1,4 @@
-import { make } from "./page.js";
+import { make, plain } from "./page.js";
 
 /** Dialogs of the tools: made when they are needed, gone when they are closed. */
 
@@ -57,7 +57,7 @@ export function list_of(name_of, put) {
       shown = next;
       element.replaceChildren(...shown.map((each) => {
         const remove = make("button", "plain", "Remove");
-        remove.ariaLabel = `Remove: ${name_of(each)}`;
+        remove.ariaLabel = plain(`Remove: ${name_of(each)}`);
         remove.onclick = () => put(shown.filter((other) => other !== each));
         return make("li", "", make("span", "", name_of(each)), remove);
       }));

@@ -1,6 +1,6 @@
 import { label_of, make_row, name_of, show_row } from "./breakdowns.js";
 import { computed_note } from "./computed.js";
-import { by_id, make, set_text } from "./page.js";
+import { by_id, make, plain, set_text } from "./page.js";
 
 /** A filtered board: its conditions as chips, the chosen keys marked in the panels, and where computed figures come from. */
 
@@ -37,9 +37,9 @@ function show_chips(filter) {
     set_text(edit.firstChild, what);
     set_text(edit.lastChild, keys);
     Object.assign(edit.dataset, { opens: "filter", entry: condition.dimension });
-    edit.title = condition.keys.join(", ");
+    edit.title = plain(condition.keys.join(", "));
     remove.dataset.condition = condition.dimension;
-    remove.ariaLabel = `Take away: ${what} ${keys}`;
+    remove.ariaLabel = plain(`Take away: ${what} ${keys}`);
   });
   if (filter.length > 1) add.after(clear);
   else clear.remove();

@@ -1,4 +1,4 @@
-import { make } from "./page.js";
+import { make, plain } from "./page.js";
 import { parse_notes } from "./marks.js";
 import { format_bucket } from "./bucket_label.js";
 import { compared_name } from "./marks_address.js";
@@ -77,7 +77,7 @@ export function make_readout({ places, charts, look, on_zoom }) {
     const figures = rows_of(sight, which, i).map(({ name, text }) => `${name} ${text}`);
     place.ariaValueMax = sight.columns.x.length - 1;
     place.ariaValueNow = i;
-    place.ariaValueText = [head_of(sight, i), ...figures, ...foot_of(sight, i)].join(", ");
+    place.ariaValueText = plain([head_of(sight, i), ...figures, ...foot_of(sight, i)].join(", "));
   }
 
   function point(i) {

@@ -1,4 +1,4 @@
-import { by_id, make, set_text } from "./page.js";
+import { by_id, make, plain, set_text } from "./page.js";
 import { format_clock, format_day, format_decimal, format_since } from "./format.js";
 
 /** The newest trips, in rows that are made once, so that nothing moves when trips come. */
@@ -34,7 +34,7 @@ function show_row(row, trip, zone, now_ms, query) {
   set_text(link, moment);
   link.className = moment.length > 8 ? "other" : "";
   link.href = `/trips/${encodeURIComponent(trip_id)}?${query}`.replace(/\?$/, "");
-  link.title = `Trip ${trip_id}`;
+  link.title = plain(`Trip ${trip_id}`);
   const state = status.replaceAll("_", " ");
   mark.dataset.key = status;
   mark.title = mark.ariaLabel = state;

@@ -1,4 +1,4 @@
-import { by_id, make, set_text } from "../page.js";
+import { by_id, make, plain, set_text } from "../page.js";
 import { format_decimal, format_zone } from "../format.js";
 import { board_href, day_around, hour_around } from "./address.js";
 import { notes_of } from "./notes.js";
@@ -32,7 +32,7 @@ export function show_facts(trip, told) {
   const moment = moment_of(trip);
   set_text(by_id("told_zone"), format_zone(zone, moment === null ? now_ms : Date.parse(moment)));
   const [status, rest] = story_of(trip, told);
-  redraw(by_id("story"), status + rest, () => [make("b", "verdict", status), ` ${rest}`]);
+  redraw(by_id("story"), status + rest, () => [make("b", "verdict", status), plain(` ${rest}`)]);
   const notes = notes_of(trip, told);
   redraw(
     by_id("notes"),
@@ -182,7 +182,7 @@ function group_element([title, rows]) {
   for (const { name, text, unknown, href, time } of rows) {
     const value = href !== null ? link_to(href, text) : time !== null ? make("time", "", text) : text;
     if (time !== null) value.dateTime = time;
-    if (href !== null) value.title = `${name} ${text} on the board`;
+    if (href !== null) value.title = plain(`${name} ${text} on the board`);
     list.append(make("dt", "", name), make("dd", unknown ? "unknown" : "", value));
   }
   return make("div", "panel", make("h2", "", title), list);

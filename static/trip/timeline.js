@@ -1,4 +1,4 @@
-import { by_id, make, set_text } from "../page.js";
+import { by_id, make, plain, set_text } from "../page.js";
 import { format_clock, format_count, format_day } from "../format.js";
 import { moved_in_all, moved_in_full } from "./moved.js";
 import { is_overtaken } from "./notes.js";
@@ -48,8 +48,8 @@ function event_element(event, change, lateness, overtaken, told) {
   const { topic, partition, offset } = metadata;
   const source = topic === undefined ? "source unknown" : `${topic}/${partition}@${offset}`;
   const place = make("p", "label", `position ${format_count(position)} · revision ${revision} · ${source}`);
-  place.title =
-    `${type}, schema version ${schema_version}, event id ${event_id}; topic ${topic}, partition ${partition}, offset ${offset}`;
+  const types = `${type}, schema version ${schema_version}`;
+  place.title = plain(`${types}, event id ${event_id}; topic ${topic}, partition ${partition}, offset ${offset}`);
   const body = make("div", "body", make("div", "", title, recorded(event, lateness, told), place));
   if (change !== null) body.append(fields_element(change, occurred_at, told), moved_element(change.cells, told, ms));
   body.append(raw_element(event));

@@ -4,7 +4,7 @@ import { ASSETS, make_static_files, serve_http } from "../../src/http/mod.ts";
 import { Cursors } from "../../src/ingest/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { BoardPage } from "../support/board_page.ts";
-import { make_http_side } from "../support/http_side.ts";
+import { type HttpSide, make_http_side } from "../support/http_side.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { feed, message, migrated, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";
 import { until } from "../support/until.ts";
@@ -76,27 +76,45 @@ const said = async ({ page }: BoardPage, selector: string): Promise<string> =>
 /** Has the page ask at once, as when the network is back: it would ask within 3 s by itself. */
 const ask_now = ({ page }: BoardPage) => page.evaluate("dispatchEvent(new Event('online'))");
 
+/** The page over a real log and the program's own API. */
+interface Served {
+  readonly root: string;
+  readonly append: ReturnType<typeof make_append>;
+  readonly side: HttpSide;
+  /** Whether requests are answered by a proxy that reaches nobody. */
+  away: boolean;
+}
+
+async function with_server(work: (served: Served) => Promise<void>): Promise<void> {
+  const { url } = await (await shared_postgres()).create_database(migrated);
+  const database = await open_database({ url, data_dir: null, connections: 3 });
+  const cut = new AbortController();
+  const side = await make_http_side(database, {
+    time_zone: TEST_TIME_ZONE,
+    static_files: await make_static_files(ASSETS),
+  });
+  const { port } = serve_http(
+    (request, bindings) =>
+      served.away ? Promise.resolve(new Response("", { status: 502 })) : side.handler(request, bindings),
+    { host: "127.0.0.1", port: 0, signal: cut.signal },
+  );
+  const served: Served = { root: `http://127.0.0.1:${port}`, append: make_append(database), side, away: false };
+  try {
+    await work(served);
+  } finally {
+    cut.abort();
+    side.hub.close();
+    await database.close();
+  }
+}
+
 tacho_test({
   name: "trip page: says what is known, what is unusual and what each event changed, and follows its trip",
   needs: ["chromium", "postgres"],
   limit_ms: 60_000,
-  async fn() {
-    const { url } = await (await shared_postgres()).create_database(migrated);
-    const database = await open_database({ url, data_dir: null, connections: 3 });
-    const append = make_append(database);
-    const cut = new AbortController();
-    const side = await make_http_side(database, {
-      time_zone: TEST_TIME_ZONE,
-      static_files: await make_static_files(ASSETS),
-    });
-    let away = false;
-    const served = serve_http(
-      (request, bindings) =>
-        away ? Promise.resolve(new Response("", { status: 502 })) : side.handler(request, bindings),
-      { host: "127.0.0.1", port: 0, signal: cut.signal },
-    );
-    try {
-      const root = `http://127.0.0.1:${served.port}`;
+  fn: () =>
+    with_server(async (served) => {
+      const { root, append } = served;
       const address = `${root}/trips/${encodeURIComponent(ID)}?theme=light`;
       await using board = await BoardPage.open(address);
       const { page } = board;
@@ -167,7 +185,7 @@ tacho_test({
       await page.click('[data-type="trip.completed"] .raw summary');
       await look(board);
 
-      away = true;
+      served.away = true;
       await ask_now(board);
       const failed = await until(
         "the page says that it is cut off",
@@ -175,7 +193,7 @@ tacho_test({
       );
       assert.match(failed, /^The server answered 502, since \d\d:\d\d:\d\d\. What is shown is from before\./);
       assert.match(await said(board, "#figures"), /^Fare 42\.25/, "the last state stays");
-      away = false;
+      served.away = false;
       await page.click("#retry");
       await until("the banner is gone", async () => !await page.locator("#doubt").isVisible());
 
@@ -197,12 +215,7 @@ tacho_test({
       await page.keyboard.press("Escape");
       await until("the board is as it was left", () => page.url() === `${root}/?range=24h`);
       assert.deepEqual(board.complaints.filter((text) => !/status of (404|502)/.test(text)), []);
-    } finally {
-      cut.abort();
-      side.hub.close();
-      await database.close();
-    }
-  },
+    }),
 });
 
 /** Pictures, and what can be measured of the page's looks. */
@@ -221,3 +234,69 @@ async function look(board: BoardPage): Promise<void> {
   await board.picture("trip_phone");
   await page.setViewportSize({ width: 1440, height: 900 });
 }
+
+/** All that is written or read aloud on a page: text, titles, names for readers of screens. */
+const ALL_SAID =
+  `[document.title, document.body.textContent, ...[...document.querySelectorAll("*")].flatMap((element) =>
+  element.getAttributeNames().filter((name) => /^(title|placeholder|alt|aria-.*)$/.test(name)).map((name) => element.getAttribute(name)))
+].join(String.fromCharCode(10))`;
+
+tacho_test({
+  name:
+    "trip page: names that turn writing around do so nowhere, on it and on the board: not in titles, not read aloud",
+  needs: ["chromium", "postgres"],
+  limit_ms: 60_000,
+  fn: () =>
+    with_server(async ({ root, append, side }) => {
+      const trip_id = "T\u202egnp";
+      const turned = (name: string) => `${name}\u202eexe\u2066`;
+      const places = { city: turned("city"), pickup_zone: turned("from"), dropoff_zone: turned("to") };
+      const who = { driver_id: turned("driver"), passenger_id: turned("rider"), vehicle_type: turned("car") };
+      const paid = { payment_method: turned("cash") };
+      await append("16:01:14", { ...REQUEST, trip_id, event_id: turned("r"), ...places });
+      await append("16:05:21", { ...START, trip_id, ...who });
+      const cancellation = { ...CANCELLATION, reason: turned("why") };
+      await append("16:05:22", { ...cancellation, trip_id });
+      await append("16:05:23", { ...cancellation, trip_id: "U" });
+      await append("16:31:06", { ...COMPLETION, trip_id, ...paid });
+      await append("17:12:01", { ...CORRECTION, trip_id, reason: turned("toll") });
+      side.time.now = Date.parse(at("17:00:30"));
+      const city = `city=${encodeURIComponent(places.city)}`;
+      const note = `note=${encodeURIComponent(`2026-03-01T16:31:00Z~${turned("note")}`)}`;
+      await using board = await BoardPage.open(`${root}/?range=6h&${city}&${note}`);
+      const { page } = board;
+      const assert_plain = async (where: string, ...names: string[]) => {
+        const said = await page.evaluate<string>(ALL_SAID);
+        for (const name of names) assert.ok(said.includes(`${name}\\u202e`), `${where}: ${name} in ${said}`);
+        assert.deepEqual(said.split("\n").filter((line) => /[\u202a-\u202e\u2066-\u2069]/.test(line)), [], where);
+      };
+      const ready = () =>
+        until("the board is ready", async () => {
+          side.time.pass(50);
+          return await board.phase() === "ready" && await page.locator("#trips tr:not([hidden])").count() > 0 &&
+            await page.locator("[data-breakdown=city] .bar").count() > 0 && await page.locator(".notes li").count() > 0;
+        });
+      await ready();
+      await assert_plain("board", "T", "city", "from", "to", "cash", "driver", "note");
+      for (const key of ["f", "n", "e", "m"]) {
+        await page.keyboard.press(key);
+        await page.locator("dialog").waitFor();
+        await assert_plain(`dialog ${key}`, "city");
+        await page.keyboard.press("Escape");
+        await page.locator("dialog").waitFor({ state: "detached" });
+      }
+      await page.focus("#chart_trips");
+      await until("the note is read aloud", async () => {
+        await page.keyboard.press("ArrowLeft");
+        return /note/.test(await page.getAttribute("#chart_trips", "aria-valuetext") ?? "");
+      });
+      await assert_plain("readout", "note");
+      for (const [id, ...names] of [[trip_id, "T", "city", "toll", "why", "driver", "r"], ["U", "why"]]) {
+        await page.goto(`${root}/trips/${encodeURIComponent(id!)}`);
+        await until("the trip is there", async () => await board.phase() === "ready");
+        await assert_plain(`trip ${id}`, ...names);
+      }
+      assert.equal(await page.title(), "Trip U · tacho");
+      assert.deepEqual(board.complaints, []);
+    }),
+});
