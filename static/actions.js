@@ -59,6 +59,7 @@ const BUTTONS = {
 export function press(page, event) {
   const { target, type, shiftKey, altKey } = event;
   if (type === "input") return target.id === "find" && page.need("list", page.draw_soon);
+  if (target.closest("[data-card=fare_range] small")) return page.need("highest", (part) => part.go_to_highest(page));
   const button = target.closest("button");
   if (button === null) return;
   const { opens, entry, tool, shows, counted, range, compare, dimension, key, condition } = button.dataset;

@@ -20,6 +20,7 @@ import "./extras.js";
 import "./filter.js";
 import "./filter_editor.js";
 import "./filtered.js";
+import "./highest.js";
 import "./keys.js";
 import "./kiosk.js";
 import "./legend.js";

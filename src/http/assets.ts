@@ -31,6 +31,7 @@ import filter_editor_js from "../../static/filter_editor.js" with { type: "text"
 import filter_js from "../../static/filter.js" with { type: "text" };
 import filtered_js from "../../static/filtered.js" with { type: "text" };
 import format_js from "../../static/format.js" with { type: "text" };
+import highest_js from "../../static/highest.js" with { type: "text" };
 import index_html from "../../static/index.html" with { type: "text" };
 import keys_js from "../../static/keys.js" with { type: "text" };
 import kiosk_css from "../../static/kiosk.css" with { type: "text" };
@@ -114,6 +115,7 @@ export const ASSETS: Readonly<Record<string, string>> = {
   "filter_editor.js": filter_editor_js,
   "filtered.js": filtered_js,
   "format.js": format_js,
+  "highest.js": highest_js,
   "index.html": index_html,
   "keys.js": keys_js,
   "kiosk.css": kiosk_css,

@@ -235,6 +235,76 @@ async function look(board: BoardPage): Promise<void> {
   await page.setViewportSize({ width: 1440, height: 900 });
 }
 
+tacho_test({
+  name:
+    "trip page: one press on the highest fare of the board leads to its trip, by the range, filter and time in sight",
+  needs: ["chromium", "postgres"],
+  limit_ms: 60_000,
+  fn: () =>
+    with_server(async (served) => {
+      const { root, append, side } = served;
+      const giant = { ...COMPLETION, trip_id: "T/giant fare", fare: "1000000000000.00", city: "Boston" };
+      await append("16:31:06", { ...COMPLETION, ...PLACES });
+      await append("16:31:07", giant);
+      side.time.now = Date.parse(at("17:00:30"));
+      await using board = await BoardPage.open(`${root}/?theme=light`);
+      const { page } = board;
+      const highest = page.locator("[data-card=fare_range] small");
+      const shown = (text: string) =>
+        until(`the card says ${text}`, async () => {
+          side.time.pass(50);
+          return (await highest.innerText()).startsWith(text);
+        });
+      const leads_to = async (trip_id: string, query: string) => {
+        await until(`the trip ${trip_id} is there`, async () =>
+          await board.phase() === "ready" && /trips/.test(page.url()));
+        assert.equal(page.url(), `${root}/trips/${encodeURIComponent(trip_id)}?${query}`);
+        await page.keyboard.press("Escape");
+        await until("the board is back", () =>
+          !page.url().includes("/trips/"));
+      };
+      await shown("1T USD");
+      await highest.click();
+      await leads_to("T/giant fare", "theme=light");
+      await shown("1T USD");
+      await page.keyboard.press("Tab");
+      await until("it can be reached by keys", async () => await highest.getAttribute("role") === "link");
+      await highest.focus();
+      await page.keyboard.press("Enter");
+      await leads_to("T/giant fare", "theme=light");
+      await page.goto(`${root}/?theme=light&range=24h&city=Chicago`);
+      await shown("38.50 USD");
+      await highest.click();
+      await leads_to(ID, "theme=light");
+      // Of then: the giant had not come.
+      await page.goto(`${root}/?theme=light&range=24h&as_of_position=1`);
+      await shown("38.50 USD");
+      await highest.click();
+      await leads_to(ID, "theme=light&as_of_position=1");
+      await page.goto(`${root}/?theme=light&range=24h&as_of_position=1`);
+      await shown("38.50 USD");
+      await highest.hover();
+      await until("the way is there", async () => await highest.getAttribute("role") === "link");
+      served.away = true;
+      await highest.click();
+      const told = "It could not be looked for: the server answered 502.";
+      await until("it says why it leads nowhere", async () => await page.innerText("dialog p") === told);
+      served.away = false;
+      await page.goto(`${root}/?from=2026-02-01T00:00:00Z&to=2026-02-02T00:00:00Z`);
+      const figure = page.locator("[data-card=fare_range] .figure");
+      await until("no trip has a fare", async () => {
+        side.time.pass(50);
+        return await figure.innerText() === "–";
+      });
+      await until("nothing is there to be pressed", async () => {
+        await page.keyboard.press("Tab");
+        return await page.evaluate("getComputedStyle(document.querySelector('.value [role=link]')).visibility") ===
+          "hidden";
+      });
+      assert.deepEqual(board.complaints.filter((text) => !/status of 502/.test(text)), []);
+    }),
+});
+
 /** All that is written or read aloud on a page: text, titles, names for readers of screens. */
 const ALL_SAID =
   `[document.title, document.body.textContent, ...[...document.querySelectorAll("*")].flatMap((element) =>

@@ -116,45 +116,52 @@ database_test("the whole board, as of now and as of any moment of the log", asyn
   assert.ok("/api/v1/board" in paths);
 }, { both: true });
 
-database_test("the greatest fare of a range and filter leads to its trip, as of now and as of then", async (database) => {
-  await fill(database);
-  const { get } = await side_on(database);
-  const greatest = async (query: string, expected = 200) => {
-    const answer = await get(`/api/v1/kpis/greatest?measure=max_fare&${query}`);
-    const found = await answer.json();
-    assert.equal(answer.status, expected, JSON.stringify(found));
-    return expected === 200 ? [found.id, found.value, found.at, found.as_of_position] : found.errors[0].path;
-  };
-  const at = "2026-03-01T10:20:00.000000Z", day = "from=2026-03-01T00:00:00Z&to=2026-03-02T00:00:00Z";
-  assert.deepEqual(await greatest(day), ["T", "20.00", at, 6]);
-  // Ends that are no borders of buckets hold, too: the end itself is outside.
-  assert.deepEqual(await greatest("from=2026-03-01T10:19:59.5Z&to=2026-03-01T10:20:00.5Z"), ["T", "20.00", at, 6]);
-  assert.deepEqual(await greatest("from=2026-03-01T10:19:30Z&to=2026-03-01T10:20:00Z"), [null, null, null, 6]);
-  assert.deepEqual(await greatest(`${day}&city=Boston`), ["U", "12.50", at, 6]);
-  assert.deepEqual(await greatest(`${day}&not_city=Chicago`), ["U", "12.50", at, 6]);
-  // Before its fare was adjusted both held it.
-  assert.deepEqual(await greatest(`${day}&as_of_position=5`), ["T", "12.50", at, 5]);
-  assert.deepEqual(await greatest(`${day}&as_of_position=3`), ["U", "12.50", at, 3]);
-  assert.deepEqual(await greatest(`${day}&as_of_position=2`), [null, null, null, 2]);
-  assert.equal(await greatest(`${day}&as_of_position=7`, 400), "as_of_position");
-  assert.equal(await greatest("from=2026-03-02T00:00:00Z&to=2026-03-01T00:00:00Z", 400), "to");
-  assert.equal(await greatest("from=2024-03-02T00:00:00Z&to=2026-03-01T00:00:00Z", 400), "to");
-  const refused = await get(`/api/v1/kpis/greatest?measure=revenue&${day}`);
-  assert.match(await refused.text(), /"path":"measure","detail":"expected one of max_fare"/);
-}, { both: true });
+database_test(
+  "the greatest fare of a range and filter leads to its trip, as of now and as of then",
+  async (database) => {
+    await fill(database);
+    const { get } = await side_on(database);
+    const greatest = async (query: string, expected = 200) => {
+      const answer = await get(`/api/v1/kpis/greatest?measure=max_fare&${query}`);
+      const found = await answer.json();
+      assert.equal(answer.status, expected, JSON.stringify(found));
+      return expected === 200 ? [found.id, found.value, found.at, found.as_of_position] : found.errors[0].path;
+    };
+    const at = "2026-03-01T10:20:00.000000Z", day = "from=2026-03-01T00:00:00Z&to=2026-03-02T00:00:00Z";
+    assert.deepEqual(await greatest(day), ["T", "20.00", at, 6]);
+    // Ends that are no borders of buckets hold, too: the end itself is outside.
+    assert.deepEqual(await greatest("from=2026-03-01T10:19:59.5Z&to=2026-03-01T10:20:00.5Z"), ["T", "20.00", at, 6]);
+    assert.deepEqual(await greatest("from=2026-03-01T10:19:30Z&to=2026-03-01T10:20:00Z"), [null, null, null, 6]);
+    assert.deepEqual(await greatest(`${day}&city=Boston`), ["U", "12.50", at, 6]);
+    assert.deepEqual(await greatest(`${day}&not_city=Chicago`), ["U", "12.50", at, 6]);
+    // Before its fare was adjusted both held it.
+    assert.deepEqual(await greatest(`${day}&as_of_position=5`), ["T", "12.50", at, 5]);
+    assert.deepEqual(await greatest(`${day}&as_of_position=3`), ["U", "12.50", at, 3]);
+    assert.deepEqual(await greatest(`${day}&as_of_position=2`), [null, null, null, 2]);
+    assert.equal(await greatest(`${day}&as_of_position=7`, 400), "as_of_position");
+    assert.equal(await greatest("from=2026-03-02T00:00:00Z&to=2026-03-01T00:00:00Z", 400), "to");
+    assert.equal(await greatest("from=2024-03-02T00:00:00Z&to=2026-03-01T00:00:00Z", 400), "to");
+    const refused = await get(`/api/v1/kpis/greatest?measure=revenue&${day}`);
+    assert.match(await refused.text(), /"path":"measure","detail":"expected one of max_fare"/);
+  },
+  { both: true },
+);
 
-database_test("without a filter the greatest is looked for only in the bucket that cells say it is in", async (database) => {
-  await fill(database);
-  const { get } = await side_on(database);
-  const found = async (filter: string) => {
-    const range = "from=2026-02-01T00:00:00Z&to=2026-03-03T00:00:00Z";
-    return (await (await get(`/api/v1/kpis/greatest?measure=max_fare&${range}${filter}`)).json()).id;
-  };
-  // A greater one that the cells do not know of: who reads the whole month finds it.
-  const greater = "completed_at = '2026-02-11T09:00:00Z', fare_micros = 99000000";
-  await database.script(`update trips set ${greater} where trip_id = 'U'`);
-  assert.deepEqual([await found(""), await found("&not_city=unknown")], ["T", "U"]);
-});
+database_test(
+  "without a filter the greatest is looked for only in the bucket that cells say it is in",
+  async (database) => {
+    await fill(database);
+    const { get } = await side_on(database);
+    const found = async (filter: string) => {
+      const range = "from=2026-02-01T00:00:00Z&to=2026-03-03T00:00:00Z";
+      return (await (await get(`/api/v1/kpis/greatest?measure=max_fare&${range}${filter}`)).json()).id;
+    };
+    // A greater one that the cells do not know of: who reads the whole month finds it.
+    const greater = "completed_at = '2026-02-11T09:00:00Z', fare_micros = 99000000";
+    await database.script(`update trips set ${greater} where trip_id = 'U'`);
+    assert.deepEqual([await found(""), await found("&not_city=unknown")], ["T", "U"]);
+  },
+);
 
 database_test("a board is named by what it is made of: what has an answer is not computed again", async (database) => {
   await fill(database);
