@@ -22,7 +22,7 @@ export interface ServeOptions {
 }
 
 /** Connections of the feed and the API: the API's gate lets fewer in, the feed takes what is left. */
-const READERS = 8;
+const READER_CONNECTIONS = 8;
 
 /**
  * Runs ingest and the page until a signal: then fetching stops, the transaction under way is finished, viewers hear bye, and
@@ -34,7 +34,7 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
   const mappings = topic_mappings(config);
   const opened = await open_log(shell);
   const { database, domain, days } = opened;
-  const readers = await open_beside(shell, database, READERS), probe = await open_beside(shell, database, 2);
+  const readers = await open_beside(shell, database, READER_CONNECTIONS), probe = await open_beside(shell, database, 2);
   const board = { ...trips_board, dimensions: domain.dimensions };
   const failure = new AbortController();
   const signal = AbortSignal.any([shell.signal, failure.signal]);
