@@ -31,11 +31,13 @@ Deno.test("counts add up what batches say", () => {
   const counts = new_counts();
   assert.ok(Object.values(counts).every((count) => count === 0));
   const quarantined = [{}, {}] as unknown as Batch["quarantined"];
-  const batch = { messages_read: 11, lines: ["a", "b", "c"], duplicates: 5, quarantined, late: 1 } as unknown as Batch;
+  const account = { messages_read: 17, duplicates: 5, tombstones: 6, late: 1 };
+  const batch = { ...account, lines: ["a", "b", "c"], quarantined } as unknown as Batch;
   take_batch(counts, batch);
   take_batch(counts, batch);
   assert.deepEqual(
-    [counts.batches, counts.messages_read, counts.admitted, counts.duplicates, counts.quarantined, counts.late],
-    [2, 22, 6, 10, 4, 2],
+    [counts.batches, counts.messages_read, counts.admitted, counts.duplicates, counts.quarantined, counts.tombstones],
+    [2, 34, 6, 10, 4, 12],
   );
+  assert.equal(counts.late, 2);
 });

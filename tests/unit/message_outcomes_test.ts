@@ -3,8 +3,8 @@ import type { LineOf, QuarantinedMessage } from "../../src/event_log/mod.ts";
 import type { Decoded, Outcome, SourceMessage } from "../../src/ingest/mod.ts";
 import { outcomes_of } from "../../src/ingest/message_outcomes.ts";
 
-const messages = Array.from({ length: 5 }, (_, offset): SourceMessage => ({ offset } as SourceMessage));
-const [whole, again, faulty, mixed, half] = messages;
+const messages = Array.from({ length: 6 }, (_, offset): SourceMessage => ({ offset } as SourceMessage));
+const [whole, again, faulty, mixed, half, gone] = messages;
 const item = (message: SourceMessage | undefined) => ({ message } as unknown as Decoded<unknown>);
 const line = (event_id: string) => ({ event_id } as LineOf);
 const fault = (reason: string) => ({ reason } as QuarantinedMessage);
@@ -19,8 +19,9 @@ Deno.test("each message has what became of its events, in order, wherever they l
     "admitted",
     "quarantined",
     "admitted",
+    "tombstone",
   ];
-  const decoded = [whole, whole, again, faulty, mixed, mixed, half, half].map(item);
+  const decoded = [whole, whole, again, faulty, mixed, mixed, half, half, gone].map(item);
   const became = outcomes_of(messages, decoded, {
     outcomes,
     events: ["a", "b", "d", "f"].map(line),
@@ -40,5 +41,6 @@ Deno.test("each message has what became of its events, in order, wherever they l
     [2, "held", "first", "", ""],
     [3, "admitted", null, "d", "#1 #3"],
     [4, "held", "second", "f", "#4"],
+    [5, "tombstone", null, "", ""],
   ]);
 });

@@ -151,6 +151,16 @@ Deno.test("a plan says of each message what became of it, where a duplicate's ea
   assert.equal(log.plan(messages_of([before])).newest_us, Date.parse(String(before!.occurred_at)) * 1000, "its own");
 });
 
+Deno.test("an event that comes in order and is new needs nothing that is stored; one of before, or known by its hash, needs all of its stream", () => {
+  const [requested, started, completed] = whole_trip("T");
+  const log = new MemoryLog();
+  log.plan(messages_of([requested, started]));
+  const needed = (...events: unknown[]) => survey(decoded_of(messages_of(events)), log.streams).positions;
+  assert.deepEqual(needed(completed), []);
+  assert.deepEqual(needed(started), [1, 2]);
+  assert.deepEqual(needed({ ...completed, occurred_at: minute(-90) }), [1, 2]);
+});
+
 Deno.test("a stream that needs a stored event which is refused by now is not folded without it", () => {
   const [requested, started] = whole_trip("T");
   const log = new MemoryLog();
