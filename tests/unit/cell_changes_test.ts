@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { CellChanges, type CellShape, type Contribution, days_in, type Fact, type Integer } from "../../src/kpi/mod.ts";
+import {
+  CellChanges,
+  type CellShape,
+  type Contribution,
+  days_in,
+  type Fact,
+  type Integer,
+  same_fact,
+} from "../../src/kpi/mod.ts";
 
 const SHAPE: CellShape = {
   dimensions: [
@@ -280,4 +288,16 @@ Deno.test("a stream taken in at once touches the cells that its events touch one
       assert.deepEqual(extremes(at_once), extremes(only_ends));
     }),
   );
+});
+
+Deno.test("facts are the same when time, measures and every value are", () => {
+  const fact: Fact = { at_us: 1, measures: PAID, values: [1, 2, 3] };
+  assert.equal(same_fact(fact, { ...fact, values: [1, 2, 3] }), true);
+  assert.equal(same_fact(null, null), true);
+  const others: (Fact | null)[] = [null, { ...fact, at_us: 2 }, { ...fact, measures: [1, 2, 0] }];
+  for (const [i] of fact.values.entries()) others.push({ ...fact, values: fact.values.with(i, 9) });
+  for (const other of others) {
+    assert.equal(same_fact(fact, other), false);
+    assert.equal(same_fact(other, fact), false);
+  }
 });

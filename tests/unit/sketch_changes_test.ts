@@ -36,3 +36,25 @@ Deno.test("what a stream was is taken out of its bins; only what it is stays", (
     "b 10": [[five, 1]],
   });
 });
+
+Deno.test("bins are told ascending, keys sorted, and the size is that of the bins held, those that empty among them", () => {
+  const changes = new SketchChanges(SHAPE, days_in("UTC"));
+  for (const [city, fare] of [["b", 900], ["b", 0], ["b", 500], ["a", 500]] as const) {
+    changes.replace(null, paid(city, fare), 0);
+  }
+  assert.equal(changes.size, 4);
+  changes.replace(paid("a", 500), paid("a", 900), 0);
+  assert.equal(changes.size, 5);
+  const rows = [...changes.levels()].flatMap(({ changed }) => [...changed]);
+  assert.deepEqual(rows.map(({ key, bins }) => [key, filled_bins(bins)]), [
+    ["a", [[bin_of(900), 1]]],
+    ["b", [[bin_of(0), 1], [bin_of(500), 1], [bin_of(900), 1]]],
+  ]);
+});
+
+Deno.test("a fact that is the same under the same key touches no sketch", () => {
+  const changes = new SketchChanges(SHAPE, days_in("UTC"));
+  changes.replace(paid("a", 500), paid("a", 500), 1);
+  assert.equal(changes.size, 0);
+  assert.deepEqual([...changes.levels()].flatMap(({ changed }) => [...changed]), []);
+});
