@@ -128,6 +128,36 @@ tacho_test({
 });
 
 tacho_test({
+  name: "screens: a wall whose first figures are late says so, and nothing moves then or when they come",
+  needs: ["chromium"],
+  limit_ms: 60_000,
+  async fn() {
+    await using server = await FakeServer.start(2);
+    await using board = await BoardPage.open("about:blank");
+    const { page } = board;
+    await page.addInitScript(NOTE_SHIFTS);
+    for (const [width, height] of [[1280, 720], [1920, 1080], [3840, 2160]] as const) {
+      const held = Promise.withResolvers<void>();
+      server.held = held.promise;
+      await page.setViewportSize({ width, height });
+      await page.goto(`${server.url}?kiosk=1`, { waitUntil: "commit" });
+      try {
+        await until("it says that it has no answer", async () => (await board.banner())?.warning === "link");
+      } finally {
+        held.resolve();
+      }
+      await until("its figures are there", async () => await board.phase() === "ready");
+      await until("the warning is gone", async () => await board.banner() === null);
+      // The word for the link changes its width, that is all.
+      const shifts = await shifts_of(page);
+      const sum = shifts.reduce((total, [value]) => total + value, 0);
+      assert.ok(sum <= 0.0005, `${width} × ${height}: ${sum} ${JSON.stringify(shifts)}`);
+    }
+    assert.deepEqual(board.complaints, []);
+  },
+});
+
+tacho_test({
   name: "screens: figures come and go by digits, and nothing beside them moves",
   needs: ["chromium"],
   limit_ms: 60_000,

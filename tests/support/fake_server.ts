@@ -26,6 +26,8 @@ export class FakeServer implements AsyncDisposable {
   failure: { readonly status: number; readonly title: string; readonly detail: string } | null = null;
   /** Why every view is refused; null shows them. */
   refusal: string | null = null;
+  /** What feeds wait for before they are answered. */
+  held: Promise<void> | null = null;
   /** Queries of feeds and boards, oldest first. */
   readonly asked: string[] = [];
   readonly #viewers = new Set<Viewer>();
@@ -33,8 +35,9 @@ export class FakeServer implements AsyncDisposable {
 
   private constructor(days: number, files: Files, port: number) {
     this.trips = days === 0 ? [] : made_trips(Math.floor(Date.now() / 1000), days);
-    this.#server = Deno.serve({ hostname: "127.0.0.1", port, onListen() {} }, (request) => {
+    this.#server = Deno.serve({ hostname: "127.0.0.1", port, onListen() {} }, async (request) => {
       const { pathname, searchParams } = new URL(request.url);
+      if (pathname === "/api/v1/feed") await this.held;
       if (pathname === "/api/v1/feed") return this.#feed(searchParams);
       if (pathname === "/api/v1/board") return this.#board(searchParams);
       return files(request, pathname === "/" ? "index.html" : pathname.replace("/static/", ""));
@@ -133,8 +136,9 @@ export class FakeServer implements AsyncDisposable {
     if (this.failure !== null) return problem(this.failure);
     const position = query.has("as_of_position") ? Number(query.get("as_of_position")) : null;
     const newest = this.trips.at(-1);
+    // Without a moment it is asked whether the view is refused.
     const then_s = position === null
-      ? Date.parse(query.get("as_of") ?? "") / 1000
+      ? (query.has("as_of") ? Date.parse(query.get("as_of")!) : Date.now()) / 1000
       : this.trips.findLast((trip) => trip.position <= position)?.at_s ?? 0;
     if (Number.isNaN(then_s)) return problem({ status: 400, title: "Bad request", detail: "no such view" });
     const { health: _health, ...hello } = this.#hello(new URLSearchParams());
