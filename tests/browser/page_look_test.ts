@@ -8,7 +8,7 @@ import { until } from "../support/until.ts";
 
 /**
  * Pictures of the page in tests/output, to be looked at, and what can be measured of its looks. With TACHO_TEST_WRITE_DOCS=1 a
- * view of 6 hours becomes docs/page.png, which the README shows.
+ * view of 6 hours becomes docs/page.png, two dots a pixel, which the README shows.
  */
 
 const DOCS = Deno.env.get("TACHO_TEST_WRITE_DOCS") === "1";
@@ -28,7 +28,7 @@ tacho_test({
     const flow = [...FLOW, "--seed", "5", ...trouble];
     await using producer = TachoProgram.spawn("tacho", { env, args: ["produce", ...flow] });
     await using server = await TachoProgram.serve("start", { env });
-    await using board = await BoardPage.open(server.url);
+    await using board = await BoardPage.open(server.url, { deviceScaleFactor: DOCS ? 2 : 1 });
     const { page } = board;
     await until("the backlog is read", async () => {
       const newest = /event time up to (\d\d:\d\d:\d\d)/.exec(await page.innerText("#health"))?.[1];
