@@ -100,6 +100,7 @@ Deno.test("any order of a trip's events ends in the same trip", () => {
   const events = [requested, started, completed, ...others];
   const last = planned(...events).streams[0]!.state;
   assert.equal(last.city, "Chicago", "the completion names it last");
+  assert.equal(last.cancel_reason, "late");
   fc.assert(fc.property(fc.shuffledSubarray(events, { minLength: events.length }), fc.nat(6), (order, cut) => {
     const log = new MemoryLog();
     log.plan(messages_of(order.slice(0, cut)));
