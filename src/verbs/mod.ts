@@ -11,5 +11,5 @@ export { quarantine_discard_verb, quarantine_retry_verb } from "./quarantine_set
 export { replay_verb } from "./replay.ts";
 export { serve_verb } from "./serve.ts";
 export { verify_verb } from "./verify.ts";
-export { watermark_verb } from "./watermark.ts";
+export { watermark_verb } from "./set_watermark_back.ts";
 export { run_verb, VERSION } from "./shell.ts";

@@ -158,9 +158,8 @@ function is_package(specifier: string, name: string): boolean {
 
 function is_pure(path: string): boolean {
   const name = path.slice(path.lastIndexOf("/") + 1, -".ts".length);
-  // A verb is named after its word on the command line.
   return PURE_FOLDERS.some((folder) => path.startsWith(folder)) ||
-    (path.startsWith("src/") && !path.startsWith("src/verbs/") && PURE_NAMES.includes(name));
+    (path.startsWith("src/") && PURE_NAMES.includes(name));
 }
 
 /** The folder of `src` a file is in; null for `main.ts` and files that lie in `src` itself. */
