@@ -1,6 +1,7 @@
 import type { ConditionForm } from "./definition.ts";
 import { type Field, field_of, is_unknown, text_of } from "./field.ts";
 import type { SourceRecord } from "./mapping.ts";
+import { number_in } from "./number_reading.ts";
 import { folded } from "./value_reading.ts";
 
 /** Whether an event is made from a record. */
@@ -29,6 +30,14 @@ export function condition(form: ConditionForm): Condition {
   }
   const fields = form.field.map(field_of);
   if ("known" in form) return { holds: (record) => (known_of(fields, record) !== null) === form.known, fields };
+  if (!("is" in form || "is_not" in form)) {
+    const { below = Infinity, above = -Infinity, at_least = -Infinity, at_most = Infinity } = form;
+    const holds = (record: SourceRecord): boolean => {
+      const number = number_in(known_of(fields, record));
+      return number !== null && number < below && number > above && number >= at_least && number <= at_most;
+    };
+    return { holds, fields };
+  }
   const is = "is" in form;
   const values = new Set((is ? form.is : form.is_not).map((value) => value === null ? null : folded(String(value))));
   const among = (record: SourceRecord): boolean => {

@@ -120,7 +120,17 @@ export type ConditionForm =
   | { readonly any: readonly ConditionForm[] }
   | { readonly field: readonly string[]; readonly known: boolean }
   | { readonly field: readonly string[]; readonly is: readonly (string | number | boolean | null)[] }
-  | { readonly field: readonly string[]; readonly is_not: readonly (string | number | boolean | null)[] };
+  | { readonly field: readonly string[]; readonly is_not: readonly (string | number | boolean | null)[] }
+  | z.output<typeof bounds>;
+/** Numbers that the number in a field is compared with; what is blank or no number is within none. */
+const bounds = z.strictObject({
+  field: fields,
+  below: z.number().optional(),
+  above: z.number().optional(),
+  at_least: z.number().optional(),
+  at_most: z.number().optional(),
+});
+const BOUNDS = ["below", "above", "at_least", "at_most"] as const;
 /** Values a field is compared with, without regard to capitals; null is a blank field. */
 const values = z.array(SCALAR_OR_NULL).min(1);
 const condition_form: z.ZodType<ConditionForm> = by_form<ConditionForm>((value) => {
@@ -131,8 +141,10 @@ const condition_form: z.ZodType<ConditionForm> = by_form<ConditionForm>((value) 
     if ("known" in value) return z.strictObject({ field: fields, known: z.boolean() });
     if ("is" in value) return z.strictObject({ field: fields, is: values });
     if ("is_not" in value) return z.strictObject({ field: fields, is_not: values });
+    if (BOUNDS.some((bound) => bound in value)) return bounds;
   }
-  return `expected an object with "all", "any", or "field" and "is", "is_not" or "known", got ${shown(value)}`;
+  const words = `"is", "is_not", "known", "below", "above", "at_least" or "at_most"`;
+  return `expected an object with "all", "any", or "field" and ${words}, got ${shown(value)}`;
 });
 
 /** A field as a hash takes it: as it stands, or read, so that a file's `1.60` and another's `1.6` are one. Values without a table: that would merge some. */

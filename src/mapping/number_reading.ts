@@ -5,12 +5,18 @@ const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?$/;
 /** An amount as the log's contract has it: its digits stand. */
 const EXACT = /^((?:0|[1-9]\d{0,12}))(?:\.(\d{1,6}))?$/;
 
-/** The number that a value is or that its text says. Throws RecordFault. */
-export function read_number(value: unknown, field: string): number {
-  if (typeof value === "number" && Number.isFinite(value)) return value;
+/** The number that a value is or that its text says; null when it is none. */
+export function number_in(value: unknown): number | null {
+  if (typeof value === "number") return Number.isFinite(value) ? value : null;
   const text = typeof value === "boolean" || value instanceof Date ? null : text_of(value)?.trim() ?? null;
   const number = text !== null && DECIMAL.test(text) ? Number(text) : NaN;
-  if (Number.isFinite(number)) return number;
+  return Number.isFinite(number) ? number : null;
+}
+
+/** The number that a value is or that its text says. Throws RecordFault. */
+export function read_number(value: unknown, field: string): number {
+  const number = number_in(value);
+  if (number !== null) return number;
   throw new RecordFault(field, "a number", value);
 }
 

@@ -294,6 +294,29 @@ Deno.test("mapping: events by condition, in the order of their times; none is a 
   );
 });
 
+Deno.test("mapping: a condition compares numbers, however they are written; it holds for nothing that is no number", () => {
+  const holds = (condition: Record<string, unknown>, n: unknown) => {
+    const when = { field: ["none", "n"], ...condition };
+    const mapping = mapping_with({}, { events: [{ type: "trip.completed", at: "at", when, data: {} }] });
+    return mapping.map({ id: "T", at: AT, n }).ok;
+  };
+  const cases: readonly (readonly [Record<string, unknown>, readonly unknown[], readonly unknown[]])[] = [
+    [{ below: 0 }, [-0.01, "-5.00", " -1e2 ", -3n, new ExactNumber("-12345678901234567890")], [0, "0.00", -0, 1n]],
+    [{ above: 0 }, [0.01, "18.60", "+1", 5n], [0, "-0", -1]],
+    [{ at_least: 10 }, [10, "10.0", 11], [9.99, "-11"]],
+    [{ at_most: 10 }, [10, "1e1", -1], [10.01, "11"]],
+    [{ at_least: 0, below: 10 }, [0, "0", 9.99], [-1, 10, "10"]],
+    [{ above: 5, below: 5 }, [], [4, 5, 6]],
+  ];
+  const no_numbers = ["", " ", null, undefined, NaN, Infinity, -Infinity, "many", "0x10", true, [1], {}, new Date(0)];
+  for (const [condition, within, without] of cases) {
+    for (const n of within) assert.ok(holds(condition, n), `${JSON.stringify(condition)} for ${String(n)}`);
+    for (const n of [...without, ...no_numbers]) {
+      assert.ok(!holds(condition, n), `${JSON.stringify(condition)} for ${String(n)}`);
+    }
+  }
+});
+
 Deno.test("mapping: what it does not read is kept under one name, where it says so", () => {
   const record = { id: "T", at: AT, fare: 1, legs: [{ km: 1 }], toll: "2", blank: "", n: 3n };
   const event = { type: "trip.completed", at: "at", data: { fare: "fare", km: "legs[0].km" } };
