@@ -21,14 +21,17 @@ import { days_in } from "../../src/kpi/mod.ts";
 import { verify } from "../../src/projection/mod.ts";
 import { with_scratch } from "../../src/sort/mod.ts";
 import { start_postgres } from "../support/postgres.ts";
+import { shell } from "../support/shell.ts";
 
 /**
  * Measures the hot path on one PostgreSQL server, fsync on, alternating in every round:
  *   copy      COPY of the event rows, already text, into a table partitioned and keyed like `events`
  *   append    the log alone: head, events, batches with the chain, from planned batches whose event lines are written out
  *   pipeline  everything: decode, validate, plan, log, trips, all cells, cursors, chain
+ * Beside the clock it reads processor time, which a busy machine changes less: of the program's main thread, of its other threads (collector
+ * of garbage, compiler, runtime) and of the PostgreSQL server with all its processes.
  * With --cells it prints the cells that were made, with --verify how fast `tacho verify` reads such a log.
- * The last line is one line of JSON; ratios are medians over the rounds.
+ * The last line is one line of JSON; ratios and processor times are medians over the rounds.
  */
 
 const TRIPS = Number(Deno.args.find((arg) => /^\d+$/.test(arg)) ?? 100_000);
@@ -43,6 +46,38 @@ const seconds = async (work: () => Promise<unknown>): Promise<number> => {
   await work();
   return (performance.now() - from) / 1000;
 };
+
+/** Processor time, seconds. */
+type Processor = Record<"program_main" | "program_other" | "postgres", number>;
+
+const TICKS_PER_S = Number(await shell("read the clock's ticks", "getconf CLK_TCK"));
+/** Lines of /proc's `stat`: our main thread, our process, the server's first process, and those that it has. */
+const STATS = `cat /proc/$1/task/$1/stat /proc/$1/stat /proc/$2/stat
+for child in $(cat /proc/$2/task/*/children); do cat /proc/$child/stat 2>/dev/null || :; done`;
+
+/** Processor time until now. What a server's process that ended had used is in the account of the first one. */
+async function processor(postmaster: string): Promise<Processor> {
+  const text = await shell("read processor time", STATS, String(Deno.pid), postmaster);
+  const [main = 0, program = 0, ...server] = text.split("\n").map((line, i) => {
+    // Fields 14 and 15 (user and system), and 16 and 17 of its children that have ended.
+    const fields = line.slice(line.lastIndexOf(")") + 2).split(" ").slice(11, i === 2 ? 15 : 13);
+    return fields.reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS_PER_S;
+  });
+  return { program_main: main, program_other: program - main, postgres: server.reduce((sum, s) => sum + s, 0) };
+}
+
+/** What work takes: seconds by the clock, and of processors. */
+async function cost(postmaster: string, work: () => Promise<unknown>): Promise<Processor & { clock: number }> {
+  const before = await processor(postmaster);
+  const clock = await seconds(work);
+  const after = await processor(postmaster);
+  return {
+    clock,
+    program_main: after.program_main - before.program_main,
+    program_other: after.program_other - before.program_other,
+    postgres: after.postgres - before.postgres,
+  };
+}
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
 
 /**
@@ -171,8 +206,8 @@ async function planned_batches(database: Database, all: Load): Promise<PlannedBa
   return batches;
 }
 
-/** Seconds that COPY of the rows takes, and the log alone. What they need is let go of before the pipeline runs. */
-async function measure_log(for_copy: Database, for_append: Database, all: Load) {
+/** What COPY of the rows takes, and seconds of the log alone. What they need is let go of before the pipeline runs. */
+async function measure_log(postmaster: string, for_copy: Database, for_append: Database, all: Load) {
   const batches = await planned_batches(for_append, all);
   let position = 0;
   const text = batches.flatMap(({ lines }) => lines).map((line) => `${++position}\t${line}`).join("");
@@ -180,7 +215,7 @@ async function measure_log(for_copy: Database, for_append: Database, all: Load) 
     `create table copied (like events including all) partition by range (position);
      create table copied_p0 partition of copied for values from (0) to (10000000)`,
   );
-  const copy = await seconds(() => for_copy.transaction((tx) => tx.copy("copied", EVENT_COLUMNS, text)));
+  const copy = await cost(postmaster, () => for_copy.transaction((tx) => tx.copy("copied", EVENT_COLUMNS, text)));
   const streams = new StreamStates(domain);
   const append_only = await seconds(async () => {
     for (const batch of batches) await append(for_append, streams, batch, () => Promise.resolve());
@@ -188,18 +223,26 @@ async function measure_log(for_copy: Database, for_append: Database, all: Load) 
   return { copy, append_only };
 }
 
+async function read_postmaster(superuser_url: string): Promise<string> {
+  const database = await open_database({ url: superuser_url, data_dir: null, connections: 1 });
+  const [row] = await database.query<{ file: string }>("select pg_read_file('postmaster.pid') as file");
+  await database.close();
+  return row!.file.split("\n")[0]!;
+}
+
 const all = load();
 say(`${all.count} messages, ${Math.round(all.bytes / all.count)} bytes each`);
 await using server = await start_postgres();
-const rounds: { copy: number; append: number; pipeline: number }[] = [];
+const postmaster = await read_postmaster(server.superuser_url);
+const rounds: (Processor & { copy: number; append: number; pipeline: number; copied: number })[] = [];
 for (let round = 0; round <= ROUNDS; round++) {
   const [for_copy, for_append, for_pipeline] = [
     await fresh((await server.create_database()).url),
     await fresh((await server.create_database()).url),
     await fresh((await server.create_database()).url),
   ];
-  const { copy, append_only } = await measure_log(for_copy, for_append, all);
-  const pipeline = await seconds(() => run_pipeline(for_pipeline, all));
+  const { copy, append_only } = await measure_log(postmaster, for_copy, for_append, all);
+  const pipeline = await cost(postmaster, () => run_pipeline(for_pipeline, all));
   if (round === 0 && Deno.args.includes("--cells")) {
     console.error(
       await for_pipeline.query(
@@ -220,18 +263,39 @@ for (let round = 0; round <= ROUNDS; round++) {
     say(`verify: ${Math.round(all.count / verified)} events/s`);
   }
   await Promise.all([for_copy, for_append, for_pipeline].map((database) => database.close()));
-  const rate = { copy: all.count / copy, append: all.count / append_only, pipeline: all.count / pipeline };
+  const us = (processor_s: number) => processor_s * 1e6 / all.count;
+  const figures = {
+    copy: all.count / copy.clock,
+    append: all.count / append_only,
+    pipeline: all.count / pipeline.clock,
+    copied: us(copy.program_main + copy.program_other + copy.postgres),
+    program_main: us(pipeline.program_main),
+    program_other: us(pipeline.program_other),
+    postgres: us(pipeline.postgres),
+  };
   const warm = round === 0 ? " (warm-up, not counted)" : "";
   say(
-    `round ${round}: copy ${Math.round(rate.copy)}/s, append ${Math.round(rate.append)}/s, pipeline ${
-      Math.round(rate.pipeline)
-    }/s, ratio ${(rate.pipeline / rate.copy).toFixed(3)}${warm}`,
+    `round ${round}: copy ${Math.round(figures.copy)}/s, append ${Math.round(figures.append)}/s, pipeline ${
+      Math.round(figures.pipeline)
+    }/s, ratio ${(figures.pipeline / figures.copy).toFixed(3)}; processor µs an event: program ${
+      figures.program_main.toFixed(1)
+    } + ${figures.program_other.toFixed(1)}, PostgreSQL ${figures.postgres.toFixed(1)}; a copied row ${
+      figures.copied.toFixed(1)
+    }${warm}`,
   );
-  if (round > 0) rounds.push(rate);
+  if (round > 0) rounds.push(figures);
 }
+const middle = (of: (figures: typeof rounds[number]) => number, digits: number): number =>
+  Number(median(rounds.map(of)).toFixed(digits));
 console.log(JSON.stringify({
-  copy_rows_per_s: Math.round(median(rounds.map(({ copy }) => copy))),
-  append_per_copy: Number(median(rounds.map(({ append, copy }) => append / copy)).toFixed(3)),
-  pipeline_per_copy: Number(median(rounds.map(({ pipeline, copy }) => pipeline / copy)).toFixed(3)),
-  pipeline_events_per_s: Math.round(median(rounds.map(({ pipeline }) => pipeline))),
+  copy_rows_per_s: middle(({ copy }) => copy, 0),
+  append_per_copy: middle(({ append, copy }) => append / copy, 3),
+  pipeline_per_copy: middle(({ pipeline, copy }) => pipeline / copy, 3),
+  pipeline_events_per_s: middle(({ pipeline }) => pipeline, 0),
+  cpu_us_per_event: {
+    program_main: middle(({ program_main }) => program_main, 1),
+    program_other: middle(({ program_other }) => program_other, 1),
+    postgres: middle(({ postgres }) => postgres, 1),
+  },
+  cpu_us_per_copy_row: middle(({ copied }) => copied, 1),
 }));
