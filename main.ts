@@ -115,7 +115,12 @@ program.command("replay")
   .option("--step <length>", "release whole steps of event time at once, such as 5m", duration)
   .option("--first <n>", "only the first records of each file", whole(1, 1e12))
   .option("--mapping <name or file>", "how records become events; found by the columns unless given")
-  .option("--lookup <name=file:column>", "a table for mappings, by its key column; may be given again", collect, [])
+  .option(
+    "--lookup <name=file[:column]>",
+    "a table for mappings; its key column is the one that the mapping names unless given; may be given again",
+    collect,
+    [],
+  )
   .option("--zone <zone>", "time zone of times that state none; TACHO_TIME_ZONE unless given")
   .option("--resume", "go on where the same replay stopped", false)
   .action((files, options) => run_verb((shell) => replay_verb(shell, files, options)));
@@ -133,7 +138,12 @@ mapping.command("check")
   .argument("[name or file]", "a built-in mapping or a mapping file; found by the fields unless given")
   .requiredOption("--sample <file>", "CSV with a header, or newline-delimited JSON")
   .option("--first <n>", "only the first rows", whole(1, 1e12))
-  .option("--lookup <name=file>", "a table of the mapping; may be given again", collect, [])
+  .option(
+    "--lookup <name=file[:column]>",
+    "a table of the mapping; its key column is the one that the mapping names unless given; may be given again",
+    collect,
+    [],
+  )
   .action((name, options) => run_verb((shell) => mapping_check_verb(shell, name, options)));
 
 const quarantine = program.command("quarantine").description("messages that were set aside");

@@ -1,9 +1,9 @@
 import { canonical_json, type Fault } from "../domains/mod.ts";
 import { type FileRow, open_record_file } from "../files/mod.ts";
-import { detect, field_of, index_lookup, type Lookup, type MappingForm, type SourceRecord } from "../mapping/mod.ts";
+import { detect, field_of, type MappingForm, type SourceRecord } from "../mapping/mod.ts";
 import { printable, printable_json } from "../runtime/mod.ts";
 import { builtin_mappings, definition_of, mapping_of } from "./mappings.ts";
-import { record_reading } from "./replay_mapping.ts";
+import { lookup_of, read_lookups, record_reading } from "./replay_mapping.ts";
 import { type Shell, UsageError } from "./shell.ts";
 
 /** `tacho mapping list`: the built-in mappings, with the fields by which each knows its records. */
@@ -32,7 +32,7 @@ export function mapping_show_verb(name: string): Promise<void> {
 export interface MappingCheckOptions {
   readonly sample: string;
   readonly first?: number;
-  /** `name=file`. */
+  /** `name=file` or `name=file:column`. */
   readonly lookup: readonly string[];
 }
 
@@ -50,7 +50,10 @@ export async function mapping_check_verb(
 ): Promise<void> {
   const business_zone = config.time_zone;
   const form = name_or_file === undefined ? await detected(options.sample, business_zone) : definition_of(name_or_file);
-  const mapping = mapping_of(form, { business_zone, lookups: await read_lookups(form, options.lookup) });
+  const mapping = mapping_of(form, {
+    business_zone,
+    lookups: await read_lookups(options.lookup.map(lookup_of), [form]),
+  });
   const reading = record_reading(mapping, config);
   let rows = 0, faulty = 0;
   const made: Record<string, number> = {};
@@ -93,22 +96,4 @@ async function detected(sample: string, business_zone: string): Promise<MappingF
   if (!found.ok) throw new UsageError(`mapping check: ${JSON.stringify(sample)}: ${found.fault.detail}`);
   console.error(`${printable(sample)}: these are records of the built-in mapping ${found.value.name}`);
   return found.value.form;
-}
-
-async function read_lookups(form: MappingForm, given: readonly string[]): Promise<ReadonlyMap<string, Lookup>> {
-  const lookups = new Map<string, Lookup>();
-  for (const pair of given) {
-    const [, name = "", file = ""] = /^([^=]+)=(.+)$/.exec(pair) ?? [];
-    const declared = form.lookups?.[name];
-    if (declared === undefined) {
-      const names = Object.keys(form.lookups ?? {}).join(", ") || "none";
-      throw new UsageError(
-        `--lookup: expected name=file with a table of ${form.name} (${names}), got ${JSON.stringify(pair)}`,
-      );
-    }
-    const rows: SourceRecord[] = [];
-    for await (const { record } of rows_of(file)) if (record !== null) rows.push(record);
-    lookups.set(name, index_lookup(rows, declared.key));
-  }
-  return lookups;
 }

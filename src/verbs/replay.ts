@@ -15,7 +15,7 @@ import {
 import { system_clock } from "../runtime/mod.ts";
 import { ExternalSort } from "../sort/mod.ts";
 import { ProgressLine } from "./progress_line.ts";
-import { detected_reading, is_builtin, lookup_of, named_reading, read_lookups } from "./replay_mapping.ts";
+import { detected_reading, forms_of, is_builtin, lookup_of, named_reading, read_lookups } from "./replay_mapping.ts";
 import { send_replay, type SendOptions } from "./replay_send.ts";
 import { into_log, into_topic, require_place } from "./replay_sink.ts";
 import { type Shell, UsageError, VERSION } from "./shell.ts";
@@ -26,7 +26,7 @@ export interface ReplayOptions extends SendOptions {
   readonly first?: number;
   readonly zone?: string;
   readonly mapping?: string;
-  /** Tables for mappings: `name=file:keycolumn`. */
+  /** Tables for mappings: `name=file` or `name=file:column`. */
   readonly lookup: readonly string[];
   readonly resume: boolean;
 }
@@ -87,7 +87,7 @@ export async function replay_verb(shell: Shell, paths: readonly string[], option
 /** Opens the files, tells their formats and chooses their mappings, and says so. */
 async function mapped_files(shell: Shell, paths: readonly string[], options: ReplayOptions): Promise<MappedFile[]> {
   const { config, logger, signal } = shell;
-  const lookups = await read_lookups(options.lookup.map(lookup_of));
+  const lookups = await read_lookups(options.lookup.map(lookup_of), forms_of(options.mapping));
   const context = { business_zone: options.zone ?? config.time_zone, lookups };
   const named = options.mapping === undefined ? null : named_reading(options.mapping, config, context);
   const files: MappedFile[] = [];

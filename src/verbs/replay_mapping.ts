@@ -7,6 +7,7 @@ import {
   index_lookup,
   type Lookup,
   type MappingContext,
+  type MappingForm,
   type SourceRecord,
 } from "../mapping/mod.ts";
 import type { RecordReading } from "../replay/mod.ts";
@@ -19,33 +20,49 @@ import { UsageError } from "./shell.ts";
 export interface LookupFile {
   readonly name: string;
   readonly file: string;
-  readonly key: string;
+  /** The column of its keys; null: the one that the mapping declares. */
+  readonly key: string | null;
 }
 
 /** A table is in memory as a whole. */
 const LOOKUP_ROWS = 2_000_000;
 
-/** Reads `name=file:keycolumn`; throws UsageError. */
+/** Reads `name=file` or `name=file:column`; a column has no slash in it, a path may have colons. Throws UsageError. */
 export function lookup_of(text: string): LookupFile {
-  const [, name, file, key] = /^([^=]+)=(.+):([^:]+)$/.exec(text) ?? [];
-  if (name === undefined || file === undefined || key === undefined) {
-    throw new UsageError(`replay: expected --lookup name=file:keycolumn, got ${JSON.stringify(text)}`);
+  const [, name, file, key = null] = /^([^=]+)=(.+?)(?::([^:/\\]+))?$/s.exec(text) ?? [];
+  if (name === undefined || file === undefined) {
+    throw new UsageError(`--lookup: expected name=file or name=file:column, got ${JSON.stringify(text)}`);
   }
   return { name, file, key };
 }
 
-/** Reads the tables. Throws UsageError for one that lacks its key or is too large, FileError for one that cannot be read. */
-export async function read_lookups(files: readonly LookupFile[]): Promise<ReadonlyMap<string, Lookup>> {
+/**
+ * Reads the tables whole: at most 2,000,000 rows each.
+ * @param forms the mappings that may read them; a table has to be declared by one of them, and where its column is left out all that declare
+ *   it have to agree on one
+ * @throws UsageError for a table that no mapping has, that lacks its key or is too large, FileError for one that cannot be read
+ */
+export async function read_lookups(
+  files: readonly LookupFile[],
+  forms: readonly MappingForm[],
+): Promise<ReadonlyMap<string, Lookup>> {
   const lookups = new Map<string, Lookup>();
-  for (const { name, file, key } of files) {
-    const wrong = (expected: string) =>
-      new UsageError(`replay: lookup ${name} from ${JSON.stringify(file)}: ${expected}`);
+  for (const { name, file, key: given } of files) {
+    const wrong = (expected: string) => new UsageError(`--lookup ${name}=${file}: ${expected}`);
+    if (lookups.has(name)) throw wrong(`expected the table ${name} once`);
+    const [declared, ...others] = declared_keys(name, forms);
+    if (declared === undefined) throw wrong(`expected a table of the mapping (${tables_of(forms) || "it has none"})`);
+    if (given === null && others.length > 0) {
+      throw wrong(`expected ${name}=file:column, as mappings have it by ${[declared, ...others].join(" and by ")}`);
+    }
+    const key = given ?? declared;
     const rows: SourceRecord[] = [];
     for await (const batch of (await open_record_file(file)).rows()) {
       for (const row of batch.rows) {
         if (row.record === null) throw wrong(`line ${row.line}: ${row.fault.detail}`);
         if (!Object.hasOwn(row.record, key)) {
-          throw wrong(`expected the column ${JSON.stringify(key)}, got ${Object.keys(row.record).join(", ")}`);
+          const columns = Object.keys(row.record).join(", ").slice(0, 500);
+          throw wrong(`expected the column ${JSON.stringify(key)}, got ${columns}`);
         }
         rows.push(row.record);
       }
@@ -55,6 +72,15 @@ export async function read_lookups(files: readonly LookupFile[]): Promise<Readon
   }
   return lookups;
 }
+
+/** The columns by which mappings look up in a table, each once; none where no mapping has the table. */
+const declared_keys = (name: string, forms: readonly MappingForm[]): string[] => [
+  ...new Set(
+    forms.flatMap(({ lookups = {} }) => Object.hasOwn(lookups, name) ? [lookups[name]!.key] : []),
+  ),
+];
+const tables_of = (forms: readonly MappingForm[]): string =>
+  [...new Set(forms.flatMap(({ lookups = {} }) => Object.keys(lookups)))].join(", ");
 
 /** Records that are trip events already, bare or as CloudEvents: they go as they stand. */
 const TRIP_EVENT: RecordReading = {
@@ -68,6 +94,14 @@ const is_trip_event = (record: SourceRecord): boolean =>
 /** Whether a mapping of this name comes with the program. */
 export const is_builtin = (name: string): boolean =>
   name === TRIP_EVENT.name || builtin_mappings().some((each) => each.name === name);
+
+/** The definitions that a record may be read by: of what is named, else of all built-in mappings. Throws UsageError and InvalidMapping. */
+export const forms_of = (name: string | undefined): readonly MappingForm[] =>
+  name === undefined
+    ? builtin_mappings().map(({ form }) => form)
+    : name === TRIP_EVENT.name
+    ? []
+    : [definition_of(name)];
 
 /** The reading of what is named: a built-in mapping, or a file with a definition. Throws UsageError and InvalidMapping. */
 export const named_reading = (name: string, config: Config, context: MappingContext): RecordReading =>

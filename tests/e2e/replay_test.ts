@@ -188,7 +188,7 @@ tacho_test({
     Deno.writeFileSync(trips, new Uint8Array(written));
 
     const { url } = await (await shared_postgres()).create_database();
-    const args = ["replay", "--to", "log", trips, "--lookup", `drivers=${drivers}:driver_id`];
+    const args = ["replay", "--to", "log", trips, "--lookup", `drivers=${drivers}`];
     const env = { DATABASE_URL: url, TACHO_TIME_ZONE: "Europe/Paris" };
     const { stderr } = await run_verb(args, { env, folder: folder.path });
     assert.match(stderr, /format=parquet told_by=name mapping=mobility_hub/);
