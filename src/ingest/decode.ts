@@ -158,7 +158,7 @@ export interface MappedEvent<Payload> {
   readonly decoded: DecodedEvent<Payload>;
 }
 
-/** Decodes the events that a mapping makes of a record, in the order of their times; one faulty event and the whole record is. */
+/** Decodes the events that a mapping makes of a record, in the order of their times, none where it skips it; one faulty event and the whole record is. */
 export function decode_record<Payload>(
   domain: Parser<Payload>,
   terms: DecodeTerms,
@@ -195,7 +195,9 @@ function decode_mapped<Payload>(
   const record = read_record(message, mapping);
   if (!record.ok) return [record];
   const events = decode_record(domain, terms, topic, partition, message, mapping, record.value);
-  return events.ok ? events.value.map(({ decoded }) => decoded) : [events];
+  if (!events.ok) return [events];
+  if (events.value.length === 0) return [refused("skipped", null, `the mapping ${mapping.name} skips this record`)];
+  return events.value.map(({ decoded }) => decoded);
 }
 
 /**

@@ -101,11 +101,17 @@ export function compile(form: MappingForm, context: MappingContext): DeclaredMap
     clock_of: clocks(context.business_zone, form.zone),
     lookups: context.lookups ?? new Map(),
   };
-  const mapped = fields_read([form.trip_id, form.events.map(({ at, when, data }) => [at, when, Object.values(data)])]);
+  const skip = form.skip === undefined ? null : condition(form.skip);
+  const mapped = fields_read([
+    form.skip,
+    form.trip_id,
+    form.events.map(({ at, when, data }) => [at, when, Object.values(data)]),
+  ]);
   const trip_id = id_reading(form.trip_id, parts);
   const events = form.events.map((event) => event_reading(event, parts, mapped));
 
   const read = (record: SourceRecord): readonly BareEvent[] => {
+    if (skip?.holds(record)) return [];
     let hash: string | null = null;
     const whole = () => hash ??= record_hash(record);
     const id = trip_id.read(record, whole);

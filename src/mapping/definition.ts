@@ -215,6 +215,8 @@ export const mapping_form = z.strictObject({
   zone: zone.optional(),
   lookups: z.record(z.string(), z.strictObject({ key: z.string().min(1), required: z.boolean().optional() }))
     .optional(),
+  /** Records for which it holds are passed over on purpose: they make no event and are no fault. */
+  skip: condition_form.optional(),
   trip_id: id_form,
   /** Whether rows of one file with one trip id are different trips all the same: the second, third … get their number behind their ids. */
   number_equal_rows: z.boolean().optional(),

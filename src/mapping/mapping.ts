@@ -13,7 +13,10 @@ export type BareEvent = Readonly<Record<string, unknown>>;
 export interface Mapping {
   /** What it is chosen by. */
   readonly name: string;
-  /** The events of one record, at least one, in the order of their times; or what is wrong with the record and where. */
+  /**
+   * The events of one record, in the order of their times; none: the mapping skips the record on purpose. Or what is wrong with the record
+   * and where.
+   */
   readonly map: (record: SourceRecord) => Validation<readonly BareEvent[]>;
 }
 

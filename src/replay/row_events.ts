@@ -11,7 +11,7 @@ export interface RecordReading {
   /** Whether rows with one trip id are told apart by their number among their equals. */
   readonly number_equal_rows: boolean;
   /**
-   * The events of the record on a line, or why it is refused. Each of them travels by itself, the first long before the last: a record
+   * The events of the record on a line, none where it is skipped on purpose, or why it is refused. Each of them travels by itself, the first long before the last: a record
    * has to be refused here if any of them would be on arrival.
    */
   readonly events_of: (record: SourceRecord, line: number) => Validation<readonly BareEvent[]>;
@@ -23,6 +23,7 @@ const LONGEST_BAD_ROW = 200_000;
 /** Turns the rows of one file, in their order, into what is sent for them. */
 export class RowEvents {
   #last_us = BEFORE_ALL_US;
+  #skipped = 0;
 
   /**
    * @param file the file's index
@@ -34,7 +35,12 @@ export class RowEvents {
     readonly text_of: (record: SourceRecord) => string,
   ) {}
 
-  /** One event or several; for a bad row one that says what is wrong. What has no time goes where the row before it goes. */
+  /** Rows so far that the mapping skipped on purpose. */
+  get skipped(): number {
+    return this.#skipped;
+  }
+
+  /** One event or several, none for a row that is skipped; for a bad row one that says what is wrong. What has no time goes where the row before it goes. */
   of(row: FileRow): ReplayEvent[] {
     const { line } = row;
     if (row.record === null) return [this.#bad(line, "", row.text, row.fault)];
@@ -43,6 +49,7 @@ export class RowEvents {
       const { trip_id } = row.record;
       return [this.#bad(line, typeof trip_id === "string" ? trip_id : "", this.text_of(row.record), mapped.fault)];
     }
+    if (mapped.value.length === 0) this.#skipped++;
     return mapped.value.map((event, nth) => ({
       at_us: this.#time_of(event),
       file: this.file,

@@ -35,6 +35,8 @@ Deno.test("mapping definition: each fault is told with its exact place", () => {
     [with_event({ when: { field: "a", below: "0" } }), "events[0].when.below: "],
     [with_event({ when: { field: "a", below: 0, is: [1] } }), "events[0].when: Unrecognized key"],
     [with_event({ when: { at_most: 0 } }), "events[0].when.field: "],
+    [{ ...SOUND, skip: [] }, "skip: expected an object with"],
+    [{ ...SOUND, skip: { field: "a", is: [] } }, "skip.is: "],
     [with_event({ event_id: 7 }), "events[0].event_id: expected a field or"],
     [with_event({ keep_rest: "fare" }), "events[0].keep_rest: expected a name that the event has not"],
     [with_event({ keep_rest: "type" }), "events[0].keep_rest: expected a name that the event has not"],
