@@ -5,6 +5,7 @@ import type { EventForm, MappingForm } from "./definition.ts";
 import { type Field, is_unknown, json_of, RecordFault, top_of } from "./field.ts";
 import { event_hash, id_reading, type IdReading, record_hash, unfit_field } from "./identity.ts";
 import type { BareEvent, DeclaredMapping, MappingContext, SourceField, SourceRecord } from "./mapping.ts";
+import { number_reading } from "./number_reading.ts";
 import { clocks, time_reading } from "./time_reading.ts";
 import { type ReadingParts, value_reading } from "./value_reading.ts";
 
@@ -23,8 +24,8 @@ const telling = (fields: readonly Field[], record: SourceRecord): Field | undefi
 
 function event_reading(form: EventForm, parts: ReadingParts, mapped: ReadonlySet<string>): EventReading {
   const { type, keep_rest } = form;
-  const when = form.when === undefined ? null : condition(form.when);
-  const times = form.at.map((time) => time_reading(time, parts.clock_of));
+  const when = form.when === undefined ? null : condition(form.when, parts);
+  const times = form.at.map((time) => time_reading(time, parts));
   const data = Object.entries(form.data).map(([name, value]) => ({ name, ...value_reading(value, parts) }));
   const own = form.event_id;
   /** Before its id an event that is known by what it says has all but that. */
@@ -100,8 +101,12 @@ export function compile(form: MappingForm, context: MappingContext): DeclaredMap
   const parts: ReadingParts = {
     clock_of: clocks(context.business_zone, form.zone),
     lookups: context.lookups ?? new Map(),
+    numbers: number_reading({
+      decimal: context.decimal ?? form.decimal ?? null,
+      currency: context.currency ?? null,
+    }),
   };
-  const skip = form.skip === undefined ? null : condition(form.skip);
+  const skip = form.skip === undefined ? null : condition(form.skip, parts);
   const mapped = fields_read([
     form.skip,
     form.trip_id,

@@ -1,8 +1,7 @@
 import type { ConditionForm } from "./definition.ts";
 import { type Field, field_of, is_unknown, text_of } from "./field.ts";
 import type { SourceRecord } from "./mapping.ts";
-import { number_in } from "./number_reading.ts";
-import { folded } from "./value_reading.ts";
+import { folded, type ReadingParts } from "./value_reading.ts";
 
 /** Whether an event is made from a record. */
 export interface Condition {
@@ -20,20 +19,20 @@ const known_of = (fields: readonly Field[], record: SourceRecord): unknown => {
 };
 
 /** Makes a condition. Never throws on a record. */
-export function condition(form: ConditionForm): Condition {
+export function condition(form: ConditionForm, parts: ReadingParts): Condition {
   if ("all" in form || "any" in form) {
-    const parts = ("all" in form ? form.all : form.any).map(condition);
-    const fields = parts.flatMap((part) => part.fields);
+    const several = ("all" in form ? form.all : form.any).map((each) => condition(each, parts));
+    const fields = several.flatMap((each) => each.fields);
     return "all" in form
-      ? { holds: (record) => parts.every((part) => part.holds(record)), fields }
-      : { holds: (record) => parts.some((part) => part.holds(record)), fields };
+      ? { holds: (record) => several.every((each) => each.holds(record)), fields }
+      : { holds: (record) => several.some((each) => each.holds(record)), fields };
   }
   const fields = form.field.map(field_of);
   if ("known" in form) return { holds: (record) => (known_of(fields, record) !== null) === form.known, fields };
   if (!("is" in form || "is_not" in form)) {
     const { below = Infinity, above = -Infinity, at_least = -Infinity, at_most = Infinity } = form;
     const holds = (record: SourceRecord): boolean => {
-      const number = number_in(known_of(fields, record));
+      const number = parts.numbers.known(known_of(fields, record));
       return number !== null && number < below && number > above && number >= at_least && number <= at_most;
     };
     return { holds, fields };

@@ -213,6 +213,8 @@ export const mapping_form = z.strictObject({
   }).optional(),
   columns: z.array(z.string().min(1)).min(1).optional(),
   zone: zone.optional(),
+  /** What stands before the decimals of numbers that are text. */
+  decimal: z.enum([".", ","]).optional(),
   lookups: z.record(z.string(), z.strictObject({ key: z.string().min(1), required: z.boolean().optional() }))
     .optional(),
   /** Records for which it holds are passed over on purpose: they make no event and are no fault. */

@@ -30,8 +30,9 @@ export function field_of(name: string): Field {
 /** What a record is refused for: one of its fields. Thrown by readings, met in `map`. */
 export class RecordFault extends Error {
   override readonly name = "RecordFault";
-  constructor(readonly field: string, readonly expected: string, readonly value: unknown) {
-    super(`expected ${expected} in ${field}, got ${shown(value)}`);
+  /** @param hint what would make the value right, where that is known */
+  constructor(readonly field: string, readonly expected: string, readonly value: unknown, hint?: string) {
+    super(`expected ${expected} in ${field}, got ${shown(value)}${hint === undefined ? "" : `; ${hint}`}`);
   }
   get fault(): Fault {
     return { reason: "invalid_record", path: this.field, detail: this.message };

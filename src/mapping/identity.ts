@@ -3,7 +3,6 @@ import { canonical_json, JsonFault } from "../domains/mod.ts";
 import type { IdForm, IdPart, IdReadingForm } from "./definition.ts";
 import { type Field, field_of, is_unknown, json_of, text_of } from "./field.ts";
 import type { SourceRecord } from "./mapping.ts";
-import { read_number_text } from "./number_reading.ts";
 import { type ReadingParts, value_reading, type ValueReading } from "./value_reading.ts";
 
 /** Makes an id; null when a field it needs is unknown. Throws JsonFault for a record that the log could not hold. */
@@ -55,7 +54,7 @@ function tuple_reading(forms: readonly (string | IdReadingForm)[], parts: Readin
     const fields = form.from.map(field_of);
     const read = (record: SourceRecord): string | null => {
       const known = fields.find(({ get }) => !is_unknown(get(record)));
-      return known === undefined ? null : read_number_text(known.get(record), known.name);
+      return known === undefined ? null : parts.numbers.number_text(known.get(record), known.name);
     };
     return { read, fields };
   });

@@ -27,6 +27,10 @@ export type Lookup = ReadonlyMap<string, SourceRecord>;
 export interface MappingContext {
   /** The IANA time zone that `"zone": "business"` means. */
   readonly business_zone: string;
+  /** The currency of the deployment, whose sign or code an amount may have, and no other's; absent: any. */
+  readonly currency?: string;
+  /** The decimal mark of the texts, where it is known better than by the mapping. */
+  readonly decimal?: "." | ",";
   /** The tables that are there, by name; one that the mapping does not require may lack, and its fields are unknown then. */
   readonly lookups?: ReadonlyMap<string, Lookup>;
 }

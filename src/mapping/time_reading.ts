@@ -2,7 +2,7 @@ import { format_time, local_clock, parse_time } from "../kpi/mod.ts";
 import type { TimeForm } from "./definition.ts";
 import { type Field, field_of, is_unknown, RecordFault, text_of } from "./field.ts";
 import type { SourceRecord } from "./mapping.ts";
-import { read_number } from "./number_reading.ts";
+import type { NumberReading } from "./number_reading.ts";
 
 /** Reads a time, microseconds; null when it is unknown. Throws RecordFault. */
 export interface TimeReading {
@@ -12,6 +12,12 @@ export interface TimeReading {
 
 /** The clock of a stated zone; null when none is stated. */
 export type Clock = ((local_us: number) => number | null) | null;
+
+/** What readings of times are made with. */
+export interface TimeParts {
+  readonly clock_of: (zone: string | undefined) => Clock;
+  readonly numbers: NumberReading;
+}
 
 const UNIT_US = { ms: 1_000, s: 1e6, min: 60e6, h: 3_600e6 } as const;
 const EPOCH_US = { epoch_s: 1e6, epoch_ms: 1_000, epoch_us: 1 } as const;
@@ -40,11 +46,11 @@ function read_text(text: string, clock: Clock): number | "without_zone" | null {
   return local.ok ? clock(local.us) : null;
 }
 
-function parser(form: TimeForm, clock: Clock): (value: unknown, field: string) => number {
+function parser(form: TimeForm, clock: Clock, numbers: NumberReading): (value: unknown, field: string) => number {
   const { format = "iso" } = form;
   if (format !== "iso" && format !== "us") {
     const factor = EPOCH_US[format];
-    return (value, field) => Math.round(read_number(value, field) * factor);
+    return (value, field) => Math.round(numbers.number(value, field) * factor);
   }
   const expected = format === "iso" ? "a time such as 2024-05-25 13:19:00" : "a time such as 5/25/2024 1:19:00 PM";
   return (value, field) => {
@@ -60,9 +66,9 @@ function parser(form: TimeForm, clock: Clock): (value: unknown, field: string) =
 }
 
 /** Makes the reading of a time, which may lie a duration from that of a field. */
-export function time_reading(form: TimeForm, clock_of: (zone: string | undefined) => Clock): TimeReading {
+export function time_reading(form: TimeForm, { clock_of, numbers }: TimeParts): TimeReading {
   const sources = form.from.map(field_of);
-  const parse = parser(form, clock_of(form.zone));
+  const parse = parser(form, clock_of(form.zone), numbers);
   const shifts = [[form.plus, 1], [form.minus, -1]] as const;
   const distances = shifts.flatMap(([duration, sign]) =>
     duration === undefined ? [] : [{ fields: duration.from.map(field_of), unit_us: sign * UNIT_US[duration.unit] }]
@@ -71,7 +77,7 @@ export function time_reading(form: TimeForm, clock_of: (zone: string | undefined
   const distance_us = ({ fields, unit_us }: typeof distances[number], record: SourceRecord): number | null => {
     for (const { name, get } of fields) {
       const value = get(record);
-      if (!is_unknown(value)) return Math.round(read_number(value, name) * unit_us);
+      if (!is_unknown(value)) return Math.round(numbers.number(value, name) * unit_us);
     }
     return null;
   };

@@ -1,8 +1,8 @@
 import type { LookupForm, ReadingForm, TableForm, ValueForm } from "./definition.ts";
 import { type Field, field_of, is_unknown, json_of, RecordFault, text_of } from "./field.ts";
 import type { Lookup, SourceRecord } from "./mapping.ts";
-import { read_code, read_money, read_number, read_text } from "./number_reading.ts";
-import { type Clock, time_reading, time_text } from "./time_reading.ts";
+import { type NumberReading, read_text } from "./number_reading.ts";
+import { time_reading, time_text, type TimeParts } from "./time_reading.ts";
 
 /** Reads a value of an event. Made once for a mapping. */
 export interface ValueReading {
@@ -13,8 +13,7 @@ export interface ValueReading {
 }
 
 /** What readings are made with. */
-export interface ReadingParts {
-  readonly clock_of: (zone: string | undefined) => Clock;
+export interface ReadingParts extends TimeParts {
   readonly lookups: ReadonlyMap<string, Lookup>;
 }
 
@@ -27,26 +26,26 @@ const minutes: Record<"ms" | "s" | "min" | "h", (value: number) => number> = {
   h: (value) => value * 60,
 };
 
-function parse_of(form: ReadingForm): Parse {
+function parse_of(form: ReadingForm, { number, money, code }: NumberReading): Parse {
   switch (form.as) {
     case "text":
       return read_text;
     case "code":
-      return read_code;
+      return code;
     case "number":
-      return read_number;
+      return number;
     case "money": {
       const { per = 1 } = form;
-      return (value, field) => read_money(value, field, per);
+      return (value, field) => money(value, field, per);
     }
     case "distance": {
       const { unit } = form;
-      if (unit === "m") return (value, field) => read_number(value, field) / 1000;
-      return (value, field) => read_number(value, field) * KM[unit];
+      if (unit === "m") return (value, field) => number(value, field) / 1000;
+      return (value, field) => number(value, field) * KM[unit];
     }
     case "duration": {
       const in_minutes = minutes[form.unit];
-      return (value, field) => in_minutes(read_number(value, field));
+      return (value, field) => in_minutes(number(value, field));
     }
     default:
       return (value) => json_of(value);
@@ -71,9 +70,9 @@ function through_table(parse: Parse, { table, else: otherwise = "keep" }: TableF
   };
 }
 
-function from_fields(form: ReadingForm): ValueReading {
+function from_fields(form: ReadingForm, { numbers }: ReadingParts): ValueReading {
   const fields = form.from.map(field_of);
-  const parse = "table" in form ? through_table(parse_of(form), form) : parse_of(form);
+  const parse = "table" in form ? through_table(parse_of(form, numbers), form) : parse_of(form, numbers);
   // Without `as` the domain is given what the record has, its kind of blank included.
   const keeps_blank = form.as === undefined;
   const read = (record: SourceRecord): unknown => {
@@ -120,8 +119,8 @@ export function value_reading(form: ValueForm, parts: ReadingParts): ValueReadin
   const one = form as Exclude<ValueForm, readonly ValueForm[]>;
   if ("constant" in one) return { read: () => one.constant, fields: [] };
   if ("lookup" in one) return from_lookup(one, parts.lookups);
-  if (one.as !== "time") return from_fields(one);
-  const { read_us, fields } = time_reading(one, parts.clock_of);
+  if (one.as !== "time") return from_fields(one, parts);
+  const { read_us, fields } = time_reading(one, parts);
   const is_there = (record: SourceRecord) => fields.some(({ get }) => get(record) !== undefined);
   return { read: (record) => time_text(read_us(record)) ?? (is_there(record) ? null : undefined), fields };
 }

@@ -1,6 +1,6 @@
 import { canonical_json, type Fault } from "../domains/mod.ts";
 import { type FileRow, open_record_file } from "../files/mod.ts";
-import { detect, field_of, type MappingForm, type SourceRecord } from "../mapping/mod.ts";
+import { detect, field_of, type MappingContext, type MappingForm, type SourceRecord } from "../mapping/mod.ts";
 import { printable, printable_json } from "../runtime/mod.ts";
 import { builtin_mappings, definition_of, mapping_of } from "./mappings.ts";
 import { lookup_of, read_lookups, record_reading } from "./replay_mapping.ts";
@@ -48,10 +48,10 @@ export async function mapping_check_verb(
   name_or_file: string | undefined,
   options: MappingCheckOptions,
 ): Promise<void> {
-  const business_zone = config.time_zone;
-  const form = name_or_file === undefined ? await detected(options.sample, business_zone) : definition_of(name_or_file);
+  const deployment = { business_zone: config.time_zone, currency: config.currency };
+  const form = name_or_file === undefined ? await detected(options.sample, deployment) : definition_of(name_or_file);
   const mapping = mapping_of(form, {
-    business_zone,
+    ...deployment,
     lookups: await read_lookups(options.lookup.map(lookup_of), [form]),
   });
   const reading = record_reading(mapping, config);
@@ -87,12 +87,12 @@ async function* rows_of(path: string): AsyncGenerator<FileRow> {
   for await (const { rows } of file.rows()) yield* rows;
 }
 
-async function detected(sample: string, business_zone: string): Promise<MappingForm> {
+async function detected(sample: string, context: MappingContext): Promise<MappingForm> {
   const records: SourceRecord[] = [];
   for await (const { record } of rows_of(sample)) {
     if (record !== null && records.push(record) >= TELLING) break;
   }
-  const found = detect(builtin_mappings(), records, { business_zone });
+  const found = detect(builtin_mappings(), records, context);
   if (!found.ok) throw new UsageError(`mapping check: ${JSON.stringify(sample)}: ${found.fault.detail}`);
   console.error(`${printable(sample)}: these are records of the built-in mapping ${found.value.name}`);
   return found.value.form;

@@ -54,8 +54,8 @@ export function mapping_of(form: MappingForm, context: MappingContext): Declared
  * The mappings of topics, without tables: what a table would give is unknown. Those of the configuration's topics, and the built-in ones
  * of the topics under which posted records are logged. Throws ConfigError.
  */
-export function topic_mappings({ mappings, time_zone }: Config): ReadonlyMap<string, DeclaredMapping> {
-  const context = { business_zone: time_zone };
+export function topic_mappings({ mappings, time_zone, currency }: Config): ReadonlyMap<string, DeclaredMapping> {
+  const context = { business_zone: time_zone, currency };
   try {
     return new Map([
       ...builtin_mappings().map(({ name, form }) => [mapped_topic(name), mapping_of(form, context)] as const),

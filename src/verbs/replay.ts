@@ -88,7 +88,7 @@ export async function replay_verb(shell: Shell, paths: readonly string[], option
 async function mapped_files(shell: Shell, paths: readonly string[], options: ReplayOptions): Promise<MappedFile[]> {
   const { config, logger, signal } = shell;
   const lookups = await read_lookups(options.lookup.map(lookup_of), forms_of(options.mapping));
-  const context = { business_zone: options.zone ?? config.time_zone, lookups };
+  const context = { business_zone: options.zone ?? config.time_zone, currency: config.currency, lookups };
   const named = options.mapping === undefined ? null : named_reading(options.mapping, config, context);
   const files: MappedFile[] = [];
   for (const [index, path] of paths.entries()) {

@@ -55,9 +55,7 @@ Deno.test("mapping: numbers, money, codes, distances and durations", () => {
   for (const [unit, minutes] of [["ms", 0.002], ["s", 2], ["min", 120], ["h", 7200]] as const) {
     assert.equal(as({ as: "duration", unit }, 120), minutes, unit);
   }
-  for (const value of ["1,5", "0x10"]) {
-    assert.deepEqual(as({ as: "money" }, value), fault("v", `expected a number in v, got ${JSON.stringify(value)}`));
-  }
+  assert.deepEqual(as({ as: "money" }, "0x10"), fault("v", 'expected an amount in v, got "0x10"'));
   assert.deepEqual(as({ as: "number" }, true), fault("v", "expected a number in v, got true"));
   assert.deepEqual(as({ as: "number" }, [1]), fault("v", "expected a number in v, got a list"));
 });
