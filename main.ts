@@ -68,12 +68,17 @@ const program = new Command("tacho")
 
 program.command("dev")
   .description(
-    "run everything here: embedded database and generated trips unless DATABASE_URL or KAFKA_BROKERS say otherwise",
+    "run everything here: embedded database, generated trips and the page",
   )
-  .action(() => run_verb(dev_verb, ".env"));
+  .option(
+    "--generate",
+    "write generated trips also to the servers of DATABASE_URL and KAFKA_BROKERS, unless other trips are there",
+    false,
+  )
+  .action((options) => run_verb((shell) => dev_verb(shell, options), ".env"));
 
 program.command("serve")
-  .description("consume the topics of KAFKA_BROKERS into the log and serve the page")
+  .description("serve the page, the API and the intake of events; with KAFKA_BROKERS consume its topics into the log")
   .action(() => run_verb(serve_verb));
 
 program.command("migrate")

@@ -69,7 +69,7 @@ export const SETTINGS = {
   kafka_brokers: setting(
     "KAFKA_BROKERS",
     null,
-    "Kafka brokers, `host:port`, comma-separated. Absent: the in-process queue, fed by the generator in `dev`",
+    "Kafka brokers, `host:port`, comma-separated. Absent: no topic is read; files and HTTP feed the log, in `dev` the generator",
     z.string().transform((text) => text.split(",").map((broker) => broker.trim())).pipe(
       z.array(z.string().regex(/^\[?[^\s,@]+\]?:\d+$/, "expected host:port")).min(1),
     ),
@@ -187,8 +187,8 @@ export const SETTINGS = {
   rate: setting(
     "TACHO_RATE",
     "0.5",
-    "Trips a second of the generator in `dev`",
-    z.coerce.number().positive().max(100_000),
+    "Trips a second of the generator in `dev`; 0: none are generated",
+    z.coerce.number().nonnegative().max(100_000),
   ),
   seed: setting("TACHO_SEED", "1", "Seed of the generator in `dev`", integer(0, 4_294_967_295)),
   log_level: setting(

@@ -1,32 +1,84 @@
 import { QueueSource } from "../ingest/mod.ts";
-import { system_clock } from "../runtime/mod.ts";
-import { as_bytes, continue_stream, run_generator, type Sink } from "./generate.ts";
-import { type Opened, with_producer } from "./open.ts";
-import { serve } from "./serve.ts";
-import type { Shell } from "./shell.ts";
+import { system_clock, wait } from "../runtime/mod.ts";
+import { as_bytes, continue_stream, foreign_trip, run_generator, type Sink } from "./generate.ts";
+import { kafka_source, type Opened, with_producer } from "./open.ts";
+import { no_feeding, type Reading, serve } from "./serve.ts";
+import { type Shell, UsageError } from "./shell.ts";
 
 const HISTORY_HOURS = 6;
+const LOOK_MS = 100;
 /** Few messages a transaction, so that the page fills from the first second on while the past is caught up with. */
 const QUEUED = 2_000;
 
-/** `tacho dev`: everything in one program, fed by the generator; with KAFKA_BROKERS the trips take the way through the topic. */
-export async function dev_verb(shell: Shell): Promise<void> {
+/** Options of `tacho dev`. */
+export interface DevOptions {
+  /** Whether the generator may write to the servers of the configuration. */
+  readonly generate: boolean;
+}
+
+/**
+ * `tacho dev`: everything in one program, fed by the generator; with KAFKA_BROKERS the trips take the way through the topic. Invented
+ * trips go only where nobody else's are: to a server on the word of `--generate`, and never into a log or topic that holds other trips.
+ */
+export async function dev_verb(shell: Shell, options: DevOptions): Promise<void> {
   const { config } = shell;
-  const brokers = config.kafka_brokers;
-  const queue = brokers !== null ? null : new QueueSource({
-    topic: "generator",
-    cluster_id: "embedded",
-    bound: { messages: QUEUED, bytes: 16 << 20 },
-    clock: system_clock,
-  });
+  const servers = [
+    ...(config.database_url === null ? [] : ["DATABASE_URL"]),
+    ...(config.kafka_brokers === null ? [] : ["KAFKA_BROKERS"]),
+  ];
+  if (servers.length > 0 && !options.generate && config.rate > 0) {
+    throw new UsageError(
+      `dev: ${servers.join(" and ")} ${
+        servers.length === 1 ? "is" : "are"
+      } set (in the environment or .env), and dev ` +
+        "would write generated trips there: `tacho serve` serves your own, `tacho dev --generate` lets the generator write",
+    );
+  }
+  let trips = "";
   await serve(shell, {
-    source_name: queue === null ? "kafka" : "generator",
-    ...(queue === null ? {} : { source: () => queue }),
-    ready: (url) => console.log(welcome(shell, url)),
-    beside: (opened, signal) =>
-      queue === null ? into_topic(shell, opened, signal) : into_queue(shell, opened, queue, signal),
+    feeding: async (opened, failed) => {
+      const foreign = await foreign_trip(opened.database);
+      if (foreign !== null && options.generate) throw holds_others("the log", foreign);
+      if (config.kafka_brokers !== null) {
+        const { brokers, topic } = { brokers: config.kafka_brokers.join(", "), topic: config.topics[0] };
+        const source = kafka_source(shell, opened.log_id, failed);
+        trips = `${config.rate === 0 ? "those of" : "generated trips through"} Kafka at ${brokers}, topic ${topic}`;
+        if (config.rate === 0) return { name: "kafka", source };
+        return { name: "kafka", source, beside: (signal, reading) => into_topic(shell, opened, reading, signal) };
+      }
+      if (foreign !== null || config.rate === 0) {
+        trips = "those of the log; nothing is generated";
+        if (foreign !== null) {
+          const why = "the log holds other trips";
+          shell.logger.log("warn", "nothing is generated", {
+            why,
+            trip: foreign,
+            advice: "set another TACHO_DATA_DIR",
+          });
+          trips += `: ${why}, such as ${JSON.stringify(foreign)}; TACHO_DATA_DIR=other has room for generated ones`;
+        }
+        return no_feeding();
+      }
+      const queue = new QueueSource({
+        topic: "generator",
+        cluster_id: "embedded",
+        bound: { messages: QUEUED, bytes: 16 << 20 },
+        clock: system_clock,
+      });
+      trips = "generated trips through an in-process queue (set KAFKA_BROKERS for Kafka)";
+      return { name: "generator", source: queue, beside: (signal) => into_queue(shell, opened, queue, signal) };
+    },
+    ready: (url) => console.log(welcome(shell, url, trips)),
   });
 }
+
+const holds_others = (where: string, trip: string) =>
+  new UsageError(
+    `dev: ${where} holds other trips than the generator's, such as ${
+      JSON.stringify(trip)
+    }; nothing is generated there: ` +
+      "`tacho serve` serves them; for generated trips name another database and topic (DATABASE_URL, TACHO_TOPICS)",
+  );
 
 async function generator(shell: Shell, { database }: Opened, sink: Sink, signal: AbortSignal): Promise<void> {
   const { seed, rate, currency, time_zone } = shell.config;
@@ -40,28 +92,33 @@ function into_queue(shell: Shell, opened: Opened, queue: QueueSource, signal: Ab
   }, signal);
 }
 
-function into_topic(shell: Shell, opened: Opened, signal: AbortSignal): Promise<void> {
-  return with_producer(
+/** Sends to the topic, once all that it held at the start is in the log and none of it is somebody else's. */
+async function into_topic(shell: Shell, opened: Opened, { lag, read }: Reading, signal: AbortSignal): Promise<void> {
+  const topic = shell.config.topics[0]!;
+  for (let until: number | null = null; lag() !== 0 && !(until !== null && read() >= until);) {
+    until ??= lag() === null ? null : read() + lag()!;
+    await wait(LOOK_MS, signal);
+  }
+  const foreign = await foreign_trip(opened.database, topic);
+  if (foreign !== null) throw holds_others(`the topic ${JSON.stringify(topic)}`, foreign);
+  await with_producer(
     shell,
-    shell.config.topics[0]!,
+    topic,
     (send) => generator(shell, opened, (messages) => send(as_bytes(messages)), signal),
   );
 }
 
 /** What `dev` says when the page can be opened. */
-function welcome({ config }: Shell, url: string): string {
+function welcome({ config }: Shell, url: string, trips: string): string {
   const database = config.database_url === null
     ? `embedded PostgreSQL in ${config.data_dir}/ (set DATABASE_URL for a server)`
     : "the server of DATABASE_URL";
-  const source = config.kafka_brokers === null
-    ? "generated trips through an in-process queue (set KAFKA_BROKERS for Kafka)"
-    : `generated trips through Kafka at ${config.kafka_brokers.join(", ")}, topic ${config.topics[0]}`;
   return [
     "",
     `  tacho is live at ${url}`,
     "",
     `  log and read models   ${database}`,
-    `  trips                 ${source}`,
+    `  trips                 ${trips}`,
     "  real servers          DATABASE_URL=postgres://… KAFKA_BROKERS=host:9092 deno task start",
     "  stop                  Ctrl-C; the next start goes on where this one ends",
     "",

@@ -1,5 +1,12 @@
 import type { Database } from "../database/mod.ts";
-import { type City, make_city, type OpenTrip, type TripMessage, TripStream } from "../domains/trips/generator/mod.ts";
+import {
+  type City,
+  make_city,
+  type OpenTrip,
+  type TripMessage,
+  TripStream,
+  type TripStreamOptions,
+} from "../domains/trips/generator/mod.ts";
 import { read_head } from "../event_log/mod.ts";
 import { format_time, local_time } from "../kpi/mod.ts";
 import { system_clock, wait } from "../runtime/mod.ts";
@@ -75,8 +82,37 @@ export function city_for({ seed, rate, time_zone, start_us }: CityPlan): City {
   return make_city({ seed, drivers: Math.min(20_000, Math.max(400, Math.ceil(rate * 15_000))), utc_offset_min });
 }
 
+/**
+ * The ids of generated trips, as a regular expression of both JavaScript and PostgreSQL: a run's prefix, which is a time of 2024 or later
+ * (`run_prefix`) or a hash (`prefix_of`), in base 36 and with a letter, and the trip's number.
+ */
+export const GENERATED_TRIP_ID = "^T(?=[0-9]*[A-Z])([S-Z][0-9A-Z]{5}|1[0-9A-Z]{6}|[0-9A-Z]{8})-[0-9]+$";
+
+/**
+ * A trip of the log that no generator made; null when there is none. Reads all ids where all are generated.
+ * @param topic what is in quarantine of this topic counts too: the generator's messages never get there
+ */
+export async function foreign_trip(database: Database, topic: string | null = null): Promise<string | null> {
+  const [row] = await database.query(
+    `(select trip_id as id from trips where trip_id !~ $1 limit 1) union all
+    (select coalesce(encode(substring(message_key from 1 for 100), 'escape'), 'a message without key') from quarantine
+      where topic = $2 and (message_key is null or encode(message_key, 'escape') !~ $1) limit 1) limit 1`,
+    [GENERATED_TRIP_ID, topic],
+  );
+  return row === undefined ? null : String(row.id);
+}
+
 /** A prefix for trip ids that no earlier run used: the time of its start. */
 export const run_prefix = (now_ms: number): string => `T${Math.floor(now_ms / 1000).toString(36).toUpperCase()}-`;
+
+/**
+ * A prefix for trip ids that follows from everything its trips follow from, and from nothing else: the same run again sends the same events, another one
+ * shares no trip with it. Late, duplicate and malformed messages are laid over the same trips.
+ */
+export async function prefix_of(trips: TripStreamOptions & { readonly time_zone: string }): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(JSON.stringify(trips)));
+  return `T${new DataView(digest).getBigUint64(0).toString(36).toUpperCase().slice(-8).padStart(8, "0")}-`;
+}
 
 /**
  * The stream that goes on where the log ends: open trips are finished, the time since then (at most `history_hours`) is filled.

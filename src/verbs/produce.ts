@@ -1,6 +1,6 @@
-import { type TripMessage, TripStream, type TripStreamOptions } from "../domains/trips/generator/mod.ts";
+import { type TripMessage, TripStream } from "../domains/trips/generator/mod.ts";
 import { system_clock } from "../runtime/mod.ts";
-import { as_bytes, city_for, event_clock, run_generator } from "./generate.ts";
+import { as_bytes, city_for, event_clock, prefix_of, run_generator } from "./generate.ts";
 import { with_producer } from "./open.ts";
 import { ProgressLine } from "./progress_line.ts";
 import { type Shell, UsageError } from "./shell.ts";
@@ -55,13 +55,4 @@ export async function produce_verb(shell: Shell, options: ProduceOptions): Promi
     const limit = options.count === undefined ? {} : { limit: options.count };
     await run_generator(stream, sink, signal, { ...pace, ...limit }).finally(() => progress.end());
   });
-}
-
-/**
- * A prefix for trip ids that follows from everything its trips follow from, and from nothing else: the same run again sends the same events, another one
- * shares no trip with it. Late, duplicate and malformed messages are laid over the same trips.
- */
-async function prefix_of(trips: TripStreamOptions & { readonly time_zone: string }): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(JSON.stringify(trips)));
-  return `T${new DataView(digest).getBigUint64(0).toString(36).toUpperCase().slice(-8).padStart(8, "0")}-`;
 }

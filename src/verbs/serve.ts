@@ -2,24 +2,52 @@ import { is_other_schema } from "../database/mod.ts";
 import { trips_board } from "../domains/trips/mod.ts";
 import { FEED_LIMITS, FeedHub, interval_ticker, past_states } from "../feed/mod.ts";
 import { ASSETS, make_app, make_metrics, make_static_files, serve_http } from "../http/mod.ts";
-import type { IngestCounts, MessageSource, SourceRemark } from "../ingest/mod.ts";
+import { type IngestCounts, type MessageSource, QueueSource, type SourceRemark } from "../ingest/mod.ts";
 import { stream_history } from "../projection/mod.ts";
 import { backoff_ms, type Logger, system_clock, wait } from "../runtime/mod.ts";
 import { HealthWatch, readiness_of } from "./health_watch.ts";
 import { builtin_mappings, topic_mappings } from "./mappings.ts";
 import { kafka_source, make_direct_intake, make_ingest, open_beside, open_log, type Opened } from "./open.ts";
-import { type Shell, UsageError, VERSION } from "./shell.ts";
+import { type Shell, VERSION } from "./shell.ts";
 
-/** What a program that serves is asked to do beside. */
-export interface ServeOptions {
-  /** Gives the source; the default is Kafka. */
-  readonly source?: () => MessageSource;
-  readonly source_name: "generator" | "kafka";
-  /** Work that runs as long as the program does, such as feeding the generator's trips in. */
-  readonly beside?: (opened: Opened, signal: AbortSignal) => Promise<void>;
-  /** Hears when the page can be opened. */
-  readonly ready: (url: string, opened: Opened) => void;
+/** What the log of a program that serves is fed by, besides what is posted to it. */
+export interface Feeding {
+  /** What the page calls it; none: no messages come by themselves. */
+  readonly name: "generator" | "kafka" | "none";
+  readonly source: MessageSource;
+  /** Work that runs as long as the program does, such as feeding the generator's trips in; a failure ends the program. */
+  readonly beside?: (signal: AbortSignal, reading: Reading) => Promise<void>;
 }
+
+/** How far the source is read. */
+export interface Reading {
+  /** Messages that wait there; null while unknown. */
+  readonly lag: () => number | null;
+  /** Messages read since the start. */
+  readonly read: () => number;
+}
+
+/** What a verb that serves decides. */
+export interface ServeOptions {
+  /**
+   * Chooses what feeds the log, before anything is served; what it throws ends the program.
+   * @param failed hears when the source refuses for good; the program then has to end
+   */
+  readonly feeding: (opened: Opened, failed: (reason: string) => void) => Feeding | Promise<Feeding>;
+  /** Hears when the page can be opened. */
+  readonly ready: (url: string) => void;
+}
+
+/** No source: files and HTTP feed the log. */
+export const no_feeding = (): Feeding => ({
+  name: "none",
+  source: new QueueSource({
+    topic: "none",
+    cluster_id: "embedded",
+    bound: { messages: 0, bytes: 0 },
+    clock: system_clock,
+  }),
+});
 
 /** Connections of the feed and the API: the API's gate lets fewer in, the feed takes what is left. */
 const READER_CONNECTIONS = 8;
@@ -34,12 +62,18 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
   const mappings = topic_mappings(config);
   const opened = await open_log(shell);
   const { database, domain, days } = opened;
-  const readers = await open_beside(shell, database, READER_CONNECTIONS), probe = await open_beside(shell, database, 2);
-  const board = { ...trips_board, dimensions: domain.dimensions };
   const failure = new AbortController();
   const signal = AbortSignal.any([shell.signal, failure.signal]);
   const failed = (error: unknown) => failure.abort(error);
-  const source = options.source?.() ?? kafka_source(shell, opened.log_id, (reason) => failed(new Error(reason)));
+  const feeding = await Promise.resolve(options.feeding(opened, (reason) => failed(new Error(reason)))).catch(
+    async (error) => {
+      await database.close();
+      throw error;
+    },
+  );
+  const { source } = feeding;
+  const readers = await open_beside(shell, database, READER_CONNECTIONS), probe = await open_beside(shell, database, 2);
+  const board = { ...trips_board, dimensions: domain.dimensions };
 
   const wake = (seconds: number) => {
     metrics.observe_batch_s(seconds);
@@ -54,7 +88,7 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
       status: () => ingest.status(),
       lag: () => source.lag(),
       events_per_s: () => ingest.events_per_s(),
-      source: options.source_name,
+      source: feeding.name,
     },
     system_clock,
     failed,
@@ -120,8 +154,11 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
   try {
     void watch_gap(() => ingest.resume_after_gap(), signal, logger);
     await health.ask();
-    options.ready(`http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${served.port}/`, opened);
-    const beside = options.beside?.(opened, signal) ?? Promise.resolve();
+    options.ready(`http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${served.port}/`);
+    const reading = { lag: () => source.lag(), read: () => ingest.counts.messages_read };
+    const beside = feeding.beside?.(signal, reading).catch((error) => {
+      if (!signal.aborted || error !== signal.reason) failed(error);
+    });
     // What ingest could not survive is on the page and in the log; the page stays until a signal. A program that is too old shall be replaced.
     const running = ingest.run(signal).catch((error) => is_other_schema(error) ? failed(error) : ended(signal));
     await Promise.all([running, beside]);
@@ -163,18 +200,17 @@ function ended(signal: AbortSignal): Promise<void> {
   });
 }
 
-/** `tacho serve`: PostgreSQL and Kafka from the configuration. */
+/** `tacho serve`: the log and the page; with KAFKA_BROKERS its topics are read, without it files and HTTP feed the log. */
 export async function serve_verb(shell: Shell): Promise<void> {
-  if (shell.config.kafka_brokers === null) {
-    throw new UsageError("serve: KAFKA_BROKERS is not set; name the brokers, or use `tacho dev` for generated trips");
-  }
+  const { config, logger } = shell;
+  const { kafka_brokers, topics, group, token } = config;
   await serve(shell, {
-    source_name: "kafka",
-    ready: (url) =>
-      shell.logger.log("info", "serving", {
-        page: url,
-        topics: shell.config.topics.join(","),
-        group: shell.config.group,
-      }),
+    feeding: ({ log_id }, failed) =>
+      kafka_brokers === null ? no_feeding() : { name: "kafka", source: kafka_source(shell, log_id, failed) },
+    ready: (page) => {
+      if (kafka_brokers !== null) return logger.log("info", "serving", { page, topics: topics.join(","), group });
+      const by = token === null ? "files; by HTTP too when TACHO_TOKEN is set" : "files and HTTP";
+      logger.log("info", "serving", { page, topics: "none, as KAFKA_BROKERS is not set", fed_by: by });
+    },
   });
 }

@@ -74,6 +74,7 @@ class Viewers {
 await using postgres = await start_postgres();
 const { url: database_url } = await postgres.create_database();
 await using program = await TachoProgram.serve("dev", {
+  args: ["--generate"],
   env: {
     DATABASE_URL: database_url,
     TACHO_RATE: "40",

@@ -26,7 +26,7 @@ tacho_test({
         next.path,
         new URL("../../node_modules", import.meta.url).pathname,
       );
-      await using server = await TachoProgram.serve("dev", { env });
+      await using server = await TachoProgram.serve("dev", { env, args: ["--generate"] });
       await using board = await BoardPage.open(`${server.url}?kiosk=1&theme=dark`, {
         viewport: { width: 1920, height: 1080 },
       });
@@ -50,7 +50,7 @@ tacho_test({
       assert.ok(await page.evaluate("document.documentElement.scrollHeight <= innerHeight"), "all still in one sight");
       await board.picture("page_kiosk_link_lost", false);
       assert.equal(await board.is_unloaded(), false, "without a server it does not reload");
-      await using again = await TachoProgram.serve("dev", { env, folder: next.path });
+      await using again = await TachoProgram.serve("dev", { env, folder: next.path, args: ["--generate"] });
       assert.equal(again.url, server.url);
       await again.brings(
         until("it reloads itself", () => board.is_unloaded(), 30_000),

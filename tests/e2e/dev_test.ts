@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { open_database } from "../../src/database/mod.ts";
 import { tacho_test } from "../support/available.ts";
-import { make_checkout } from "../support/checkout.ts";
+import { link_checkout, make_checkout } from "../support/checkout.ts";
 import { FrameReader } from "../support/feed_client.ts";
-import { run_verb, type ServingProgram, TachoProgram } from "../support/tacho_program.ts";
+import { shared_postgres } from "../support/postgres.ts";
+import { get_json, is_ready, run_verb, type ServingProgram, TachoProgram } from "../support/tacho_program.ts";
 import { until } from "../support/until.ts";
 
 /** `deno task dev` as a stranger runs it: a fresh checkout, no configuration, no server. */
@@ -118,5 +119,93 @@ tacho_test({
     } finally {
       await checkout.dispose();
     }
+  },
+});
+
+/** Trips of somebody, as events in a file. */
+const OWN = ["own-1", "own-2", "own-3"].map((trip_id, i) =>
+  JSON.stringify({
+    event_id: `e-${trip_id}`,
+    type: "trip.completed",
+    trip_id,
+    occurred_at: `2026-03-01T10:0${i}:00Z`,
+    fare: "12.50",
+  })
+).join("\n");
+
+tacho_test({
+  name: "dev: with DATABASE_URL or KAFKA_BROKERS set, also in .env, it asks for --generate before it touches anything",
+  async fn() {
+    const checkout = await link_checkout();
+    await using _ = { [Symbol.asyncDispose]: () => checkout.dispose() };
+    const refused = async (env: Record<string, string>, what: string) => {
+      await using program = TachoProgram.spawn("dev", { env, folder: checkout.path });
+      assert.equal(await program.ended, 2, program.stderr);
+      assert.equal(
+        program.stderr,
+        `tacho: dev: ${what} set (in the environment or .env), and dev would write generated trips there: ` +
+          "`tacho serve` serves your own, `tacho dev --generate` lets the generator write\n",
+      );
+      assert.equal(program.stdout, "");
+    };
+    const database = { DATABASE_URL: "postgres://127.0.0.1:1/x" }, kafka = { KAFKA_BROKERS: "127.0.0.1:1" };
+    await refused(database, "DATABASE_URL is");
+    await refused(kafka, "KAFKA_BROKERS is");
+    await refused({ ...database, ...kafka }, "DATABASE_URL and KAFKA_BROKERS are");
+    Deno.writeTextFileSync(`${checkout.path}/.env`, "DATABASE_URL=postgres://127.0.0.1:1/x\n");
+    await refused({}, "DATABASE_URL is");
+  },
+});
+
+tacho_test({
+  name:
+    "dev: in a data directory that holds other trips nothing is generated, they are served; --generate is refused there",
+  async fn() {
+    const checkout = await link_checkout();
+    const folder = checkout.path;
+    await using _ = { [Symbol.asyncDispose]: () => checkout.dispose() };
+    Deno.writeTextFileSync(`${folder}/own.ndjson`, OWN);
+    await run_verb(["replay", "--to", "log", "own.ndjson"], { folder });
+    {
+      await using program = await TachoProgram.serve("dev", { folder, env: { TACHO_RATE: "50" } });
+      await until("it is ready", () => is_ready(program.url));
+      assert.match(program.stderr, /nothing is generated why="the log holds other trips" trip=own-\d/);
+      assert.match(program.stdout, /nothing is generated: the log holds other trips, such as "own-\d"/);
+      const { trips } = await get_json(`${program.url}api/v1/trips`) as { trips: { trip_id: string }[] };
+      assert.deepEqual(trips.map(({ trip_id }) => trip_id).sort(), ["own-1", "own-2", "own-3"]);
+      assert.equal(await program.term(), 0);
+    }
+    await using refused = TachoProgram.spawn("dev", { folder, args: ["--generate"] });
+    assert.equal(await refused.ended, 2);
+    assert.match(refused.stderr, /^tacho: dev: the log holds other trips than the generator's, such as "own-\d"; /m);
+    assert.equal((await look_into(folder)).log?.head, 3);
+  },
+});
+
+tacho_test({
+  name: "dev --generate: refuses a server's log that holds other trips, goes on in one that the generator began",
+  needs: ["postgres"],
+  async fn() {
+    const { url } = await (await shared_postgres()).create_database();
+    const env = { DATABASE_URL: url, TACHO_RATE: "1" };
+    for (let start = 0; start < 2; start++) {
+      await using program = await TachoProgram.serve("dev", { env, args: ["--generate"] });
+      await program.brings(until_position(program, 100, 60_000));
+      assert.equal(await program.term(), 0);
+    }
+    const checkout = await link_checkout();
+    await using _ = { [Symbol.asyncDispose]: () => checkout.dispose() };
+    Deno.writeTextFileSync(`${checkout.path}/own.ndjson`, OWN);
+    await run_verb(["replay", "--to", "log", "own.ndjson"], { env, folder: checkout.path });
+    await using refused = TachoProgram.spawn("dev", { env, args: ["--generate"] });
+    assert.equal(await refused.ended, 2);
+    assert.match(refused.stderr, /^tacho: dev: the log holds other trips than the generator's, such as "own-\d"; /m);
+    // Without a generator there is nothing to refuse.
+    await using program = await TachoProgram.serve("dev", { env: { ...env, TACHO_RATE: "0" } });
+    await until("it is ready", () => is_ready(program.url));
+    const { position } = await hello(program);
+    assert.match(program.stdout, /nothing is generated/);
+    assert.equal(await program.term(), 0);
+    assert.ok(position > 100);
   },
 });

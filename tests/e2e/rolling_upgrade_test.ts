@@ -50,7 +50,7 @@ tacho_test({
   needs: ["postgres"],
   fn: () =>
     with_database(async (database, env) => {
-      await using program = await TachoProgram.serve("dev", { env });
+      await using program = await TachoProgram.serve("dev", { env, args: ["--generate"] });
       await program.brings(until_past(database, 0));
       await database.execute("update log_head set schema_number = 99");
       assert.equal(await program.brings(program.ended), 2);
@@ -73,7 +73,7 @@ tacho_test({
   needs: ["postgres"],
   fn: () =>
     with_database(async (database, env) => {
-      await using program = await TachoProgram.serve("dev", { env });
+      await using program = await TachoProgram.serve("dev", { env, args: ["--generate"] });
       await program.brings(until_past(database, 500));
       await database.execute("delete from trip_sketches where grain = '1h'");
       await assert.rejects(run_verb(["verify"], { env }), /trip_sketches 1h/);
@@ -112,7 +112,7 @@ tacho_test({
       assert.equal(probe.status, 503);
       assert.match(await probe.text(), EARLIER_SENTENCE);
 
-      await using program = await TachoProgram.serve("dev", { env });
+      await using program = await TachoProgram.serve("dev", { env, args: ["--generate"] });
       await program.brings(until_past(database, at));
       assert.ok(await is_ready(program.url));
       assert.ok(earlier.running, "it waits until it is replaced");

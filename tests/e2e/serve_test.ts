@@ -3,9 +3,18 @@ import { open_kafka_admin } from "../../src/ingest/kafka/mod.ts";
 import { open_database } from "../../src/database/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { make_deployment } from "../support/deployment.ts";
+import { FrameReader } from "../support/feed_client.ts";
+import { link_checkout } from "../support/checkout.ts";
 import { options_of } from "../support/kafka_topic.ts";
 import { shared_postgres } from "../support/postgres.ts";
-import { run_tacho, run_verb, TachoProgram } from "../support/tacho_program.ts";
+import {
+  get_json,
+  is_ready,
+  type ProgramOptions,
+  run_tacho,
+  run_verb,
+  TachoProgram,
+} from "../support/tacho_program.ts";
 import { until } from "../support/until.ts";
 
 /** `serve` and its verbs on PostgreSQL and Kafka: what it makes, when it is ready, how it refuses and how it ends. */
@@ -75,9 +84,6 @@ tacho_test({
     }
     assert.doesNotMatch(wrong.stderr, /secret/);
 
-    const no_broker = await run_tacho(["serve"], { env: { DATABASE_URL: "postgres://127.0.0.1:1/x" } });
-    assert.equal(no_broker.code, 2);
-    assert.match(no_broker.stderr, /KAFKA_BROKERS is not set/);
     assert.equal((await run_tacho(["serve", "--no-such-flag"])).code, 2);
     assert.equal((await run_tacho(["no-such-verb"])).code, 2);
 
@@ -100,6 +106,78 @@ tacho_test({
     assert.equal(page.status, 200);
     await page.body?.cancel();
     assert.equal(await program.term(), 0);
+  },
+});
+
+const TRIP = {
+  event_id: "e-1",
+  type: "trip.completed",
+  trip_id: "t-1",
+  occurred_at: "2026-03-01T10:00:00Z",
+  fare: "12.50",
+};
+
+/** `serve` in a folder: ready without brokers, its page says whence trips come, and what is posted is counted once. */
+async function assert_serves_without_brokers(options: ProgramOptions, trips_before: number): Promise<void> {
+  const TACHO_TOKEN = "0123456789abcdef";
+  const authorization = `Bearer ${TACHO_TOKEN}`;
+  await using program = await TachoProgram.serve("start", { ...options, env: { ...options.env, TACHO_TOKEN } });
+  const { url } = program;
+  await until("it is ready", () => is_ready(url));
+  assert.match(program.stderr, /serving page=\S+ topics="none, as KAFKA_BROKERS is not set" fed_by="files and HTTP"/);
+  assert.equal((await fetch(`${url}api/v1/trips`)).status, 401);
+  const trips = async () => {
+    const response = await fetch(`${url}api/v1/trips`, { headers: { authorization } });
+    return ((await response.json()) as { trips: unknown[] }).trips.length;
+  };
+  assert.equal(await trips(), trips_before);
+  for (const status of ["admitted", "duplicate"]) {
+    const headers = { authorization, "content-type": "application/json" };
+    const response = await fetch(`${url}api/v1/events`, { method: "POST", headers, body: JSON.stringify(TRIP) });
+    assert.equal(response.status, 200);
+    assert.deepEqual((await response.json()).results.map((result: { status: string }) => result.status), [status]);
+  }
+  assert.equal(await trips(), trips_before + 1);
+  const feed = await fetch(`${url}api/v1/feed`, { headers: { authorization } });
+  const reader = new FrameReader(feed.body!);
+  const { data } = await reader.until("hello");
+  await reader.cancel();
+  const { ingest, lag } = data.health as { ingest: Record<string, unknown>; lag: number };
+  assert.deepEqual([ingest.source, ingest.state, ingest.reason, lag], ["none", "running", null, 0]);
+  const told = await (await fetch(`${url}metrics`, { headers: { authorization } })).text();
+  assert.match(told, /^tacho_source_lag 0$/m);
+  assert.equal(await program.term(), 0);
+}
+
+tacho_test({
+  name: "serve without brokers: the page, the API and the intake over an embedded log that a file has fed",
+  async fn() {
+    const checkout = await link_checkout();
+    await using _ = { [Symbol.asyncDispose]: () => checkout.dispose() };
+    const folder = checkout.path;
+    Deno.writeTextFileSync(`${folder}/own.ndjson`, JSON.stringify({ ...TRIP, trip_id: "t-2" }));
+    await run_verb(["replay", "--to", "log", "own.ndjson"], { folder });
+    await assert_serves_without_brokers({ folder }, 1);
+  },
+});
+
+tacho_test({
+  name: "serve without brokers: a file is replayed into a server's log beside it",
+  needs: ["postgres"],
+  async fn() {
+    const { url } = await (await shared_postgres()).create_database();
+    const env = { DATABASE_URL: url };
+    const checkout = await link_checkout();
+    await using _ = { [Symbol.asyncDispose]: () => checkout.dispose() };
+    Deno.writeTextFileSync(`${checkout.path}/own.ndjson`, JSON.stringify({ ...TRIP, trip_id: "t-2" }));
+    {
+      await using program = await TachoProgram.serve("start", { env });
+      await run_verb(["replay", "--to", "log", "own.ndjson"], { env, folder: checkout.path });
+      const { trips } = await get_json(`${program.url}api/v1/trips`) as { trips: unknown[] };
+      assert.equal(trips.length, 1);
+      assert.equal(await program.term(), 0);
+    }
+    await assert_serves_without_brokers({ env }, 1);
   },
 });
 

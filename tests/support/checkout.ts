@@ -19,7 +19,7 @@ export async function make_checkout(): Promise<GuardedFolder> {
 
 /**
  * A folder from which the verbs of `deno task tacho` run as they do in the repository, with a data directory of its own: nothing that they
- * leave is found by another test, or left in the repository. (The other tasks may not read what a link leads to.) Remove it by `dispose`.
+ * leave is found by another test, or left in the repository. Remove it by `dispose`.
  */
 export async function link_checkout(): Promise<GuardedFolder> {
   const folder = new GuardedFolder("linked_checkout");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { make_city, TripStream } from "../../src/domains/trips/generator/mod.ts";
-import { city_for, event_clock } from "../../src/verbs/generate.ts";
+import { city_for, event_clock, GENERATED_TRIP_ID, prefix_of, run_prefix } from "../../src/verbs/generate.ts";
 
 Deno.test("event time passes so many times as fast as the clock until it has caught up, then with it", () => {
   let now_ms = 1_000_000;
@@ -29,4 +29,30 @@ Deno.test("the city's rush hours are those of the business time zone", () => {
       .take_due(start_us + 3_600_000_000).filter(({ value }) => value.includes("trip.requested")).length;
   };
   assert.ok(requests(-300, 23) > 3 * requests(-300, 9), "18:00 in New York is 23:00 in UTC");
+});
+
+Deno.test("generated trips are told from others by their ids", async () => {
+  const generated = new RegExp(GENERATED_TRIP_ID);
+  for (const year of [2024, 2026, 2030, 2038, 2045]) {
+    const prefix = run_prefix(Date.UTC(year, 5, 1, 12, 34, 56));
+    assert.match(`${prefix}1`, generated);
+  }
+  for (let seed = 0; seed < 200; seed++) {
+    const prefix = await prefix_of({ seed, rate: 1, start_us: 0, time_zone: "UTC" });
+    if (/[A-Z]/.test(prefix.slice(1))) assert.match(`${prefix}${seed}`, generated);
+  }
+  for (
+    const id of [
+      "T-1042",
+      "t-1",
+      "T20240101-15",
+      "TAXI001-7",
+      "1f0c2a9b",
+      "T-TGBXX2-1",
+      "TGBXX2-",
+      "TGBXX2-1a",
+      "",
+      "T1-1",
+    ]
+  ) assert.doesNotMatch(id, generated);
 });
