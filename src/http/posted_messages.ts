@@ -112,12 +112,14 @@ function members_of(array: string): string[] {
   return members;
 }
 
-/** The headers of a CloudEvent in binary mode as the Kafka binding names them; HTTP percent-encodes what a header cannot hold. */
+/** The headers of a CloudEvent in binary mode as the Kafka binding names them; in HTTP values may be in quotes, and what a header cannot hold is percent-encoded. */
 function event_headers(headers: Headers, content_type: string): Record<string, Uint8Array> {
   const attributes: Record<string, Uint8Array> = { "content-type": encoder.encode(content_type) };
   for (const [name, value] of headers) {
     if (!name.startsWith("ce-")) continue;
-    const text = value.replaceAll(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
+    const [, quoted] = /^"((?:[^"\\]|\\.)*)"$/s.exec(value) ?? [];
+    const plain = quoted === undefined ? value : quoted.replaceAll(/\\(.)/gs, "$1");
+    const text = plain.replaceAll(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
     attributes[`ce_${name.slice(3)}`] = Uint8Array.from(text, (unit) => unit.charCodeAt(0));
   }
   return attributes;

@@ -9,7 +9,8 @@ import {
 import { format_time, parse_time } from "../kpi/mod.ts";
 import type { BareEvent, DeclaredMapping, SourceRecord } from "../mapping/mod.ts";
 import { bare_envelope, type Envelope, is_binary_event, metadata_json, read_envelope } from "./envelope.ts";
-import { read_record, type TopicMappings, trace_fault } from "./mapped.ts";
+import { connect_payload } from "./framing.ts";
+import { read_record, told_of_envelope, type TopicMappings, trace_fault } from "./mapped.ts";
 import type { SourceBatch, SourceMessage } from "./message_source.ts";
 import { stated_fault } from "./stated_fault.ts";
 
@@ -166,16 +167,18 @@ export function decode_record<Payload>(
   partition: number,
   message: Taken,
   mapping: DeclaredMapping,
-  record: SourceRecord,
+  given: SourceRecord,
 ): Validation<readonly MappedEvent<Payload>[]> {
+  const record = mapping.framing === "connect" ? connect_payload(given) ?? given : given;
   const mapped = mapping.map(record);
-  if (!mapped.ok) return mapped;
+  if (!mapped.ok) return { ok: false, fault: told_of_envelope(record, mapping, mapped.fault) };
   const events: MappedEvent<Payload>[] = [];
   for (const bare of mapped.value) {
     const envelope = bare_envelope(bare);
     const outcome = envelope.ok ? decode_event(domain, terms, topic, partition, message, envelope.value) : envelope;
     if ("fault" in outcome) {
-      return { ok: false, fault: trace_fault(mapping, record, String(bare.type), outcome.fault) };
+      const fault = trace_fault(mapping, record, String(bare.type), outcome.fault);
+      return { ok: false, fault: told_of_envelope(record, mapping, fault) };
     }
     events.push({ bare, decoded: outcome });
   }
@@ -192,8 +195,9 @@ function decode_mapped<Payload>(
 ): readonly Decoded<Payload>["outcome"][] {
   const known = known_unread(message, terms);
   if (known !== null) return [known];
-  const record = read_record(message, mapping);
+  const record = read_record(topic, message, mapping);
   if (!record.ok) return [record];
+  if (record.value === null) return [TOMBSTONE];
   const events = decode_record(domain, terms, topic, partition, message, mapping, record.value);
   if (!events.ok) return [events];
   if (events.value.length === 0) return [refused("skipped", null, `the mapping ${mapping.name} skips this record`)];

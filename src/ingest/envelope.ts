@@ -7,6 +7,7 @@ import {
   type Validation,
   whole_number_text,
 } from "../domains/mod.ts";
+import { CONNECT_ENVELOPE, framing_of, is_connect_envelope } from "./framing.ts";
 import { NO_HEADERS, type SourceMessage } from "./message_source.ts";
 
 /**
@@ -177,6 +178,9 @@ function structured_data({ data, data_base64 }: Record<string, unknown>): Pick<E
   return { data: object_of(parse_json(text_of(base64_bytes(data_base64))), "data_base64"), depth: 0 };
 }
 
+/** The JSON text that `data_base64` holds. */
+export const read_base64 = (value: unknown): Validation<string> => validated(() => text_of(base64_bytes(value)));
+
 function base64_bytes(value: unknown): Uint8Array {
   try {
     if (typeof value === "string") return Uint8Array.fromBase64(value);
@@ -256,11 +260,39 @@ function attribute_in(header: string): string | null {
   return name.startsWith("ce_") || name.startsWith("ce-") ? name.slice(3) : null;
 }
 
-/** Whether a message is a CloudEvent in binary mode: its attributes are headers. */
+/** What the content types of whole CloudEvents begin with, in whatever format. */
+const STRUCTURED = /^\s*application\/cloudevents/i;
+
+const any_text = new TextDecoder();
+
+/** The content type among headers; undefined where there is none. Its bytes may be no text: then it is none of ours. */
+function content_type_of(headers: SourceMessage["headers"]): string | undefined {
+  for (const header in headers) {
+    if (header.toLowerCase() === "content-type") return any_text.decode(headers[header]);
+  }
+  return undefined;
+}
+
+/** Whether a message is a CloudEvent in binary mode: its attributes are headers. Where its value is a whole CloudEvent they are copies for filters. */
 export function is_binary_event({ headers }: SourceMessage): boolean {
   if (headers === NO_HEADERS) return false;
-  for (const header in headers) if (attribute_in(header) === "specversion") return true;
+  for (const header in headers) {
+    if (attribute_in(header) === "specversion") return !STRUCTURED.test(content_type_of(headers) ?? "");
+  }
   return false;
+}
+
+/** Refuses a message that says to be CloudEvents in another form than one in JSON. */
+function require_json_format(headers: SourceMessage["headers"]): void {
+  const given = content_type_of(headers);
+  if (given === undefined || !STRUCTURED.test(given) || /^\s*application\/cloudevents\+json\s*(?:;|$)/i.test(given)) {
+    return;
+  }
+  throw new EnvelopeFault(
+    "unsupported_content",
+    "content-type",
+    `expected one CloudEvent a message, as application/cloudevents+json; got ${shown(given)}`,
+  );
 }
 
 function binary(message: SourceMessage): Envelope {
@@ -276,8 +308,14 @@ function binary(message: SourceMessage): Envelope {
   if (!is_blank(attributes.data_base64)) {
     throw new EnvelopeFault("unsupported_content", "data_base64", "expected the data as the value, got data_base64");
   }
-  const data = message.value === null ? undefined : object_of(parse_json(json_text(message.value)), "data");
-  return cloud_event(attributes, data, message.key);
+  return cloud_event(attributes, binary_data(message.value), message.key);
+}
+
+/** The data of a CloudEvent in binary mode: a JSON object, or such an object as text; some clients send an empty value where there is none. */
+function binary_data(value: SourceMessage["value"]): unknown {
+  if (value === null || value.length === 0) return undefined;
+  const data = parse_json(json_text(value));
+  return object_of(typeof data === "string" && data.trim() !== "" ? parse_json(data) : data, "data");
 }
 
 /** What a reading comes to; faults of the message are values, surprises are thrown on. */
@@ -295,63 +333,37 @@ function validated<T>(read: () => T): Validation<T> {
   }
 }
 
-/** What bytes are that other programs put where JSON is expected, by how they begin. */
-const FRAMINGS: readonly (readonly [readonly number[], string])[] = [
-  [[0x1f, 0x8b], "gzip"],
-  [[0x28, 0xb5, 0x2f, 0xfd], "zstd"],
-  [[0xff, 0xfe], "UTF-16 text"],
-  [[0xfe, 0xff], "UTF-16 text"],
-];
-const OPENING_BRACE = 0x7b;
-/** What Confluent's serializers put before a value: a zero, and the number of its schema in four bytes. */
-const REGISTRY_BYTES = 5;
-
 /** The text of bytes that should be JSON; names what they are instead where that is known. */
 function json_text(bytes: Uint8Array): string {
-  // As all but strange ones begin: they are spared the rest.
-  if (bytes[0] === OPENING_BRACE) return text_of(bytes);
-  if (bytes[0] === 0 && bytes.length >= REGISTRY_BYTES) {
-    const schema = new DataView(bytes.buffer, bytes.byteOffset).getUint32(1);
-    const got = `schema-registry framing (magic byte 0, schema id ${schema})`;
-    throw new EnvelopeFault("unsupported_framing", null, `expected JSON, got ${got}`);
-  }
-  const framing = FRAMINGS.find(([begin]) => begin.every((byte, at) => bytes[at] === byte));
-  if (framing !== undefined) {
-    throw new EnvelopeFault("unsupported_framing", null, `expected JSON in UTF-8, got ${framing[1]}`);
-  }
-  return text_of(bytes);
+  const framing = framing_of(bytes);
+  if (framing === null) return text_of(bytes);
+  throw new EnvelopeFault("unsupported_framing", null, `expected JSON in UTF-8, got ${framing}`);
 }
 
-function value_text(message: SourceMessage): string {
-  if (message.value === null || message.value.length === 0) {
+function value_text(value: SourceMessage["value"]): string {
+  if (value === null || value.length === 0) {
     throw new EnvelopeFault("empty_value", null, "expected a trip event as JSON, got a message without value");
   }
-  return json_text(message.value);
-}
-
-/** Refuses what Kafka Connect's JSON converter puts around a record. */
-function refuse_connect(body: Readonly<Record<string, unknown>>): void {
-  if (!("schema" in body) || !("payload" in body) || Object.keys(body).length !== 2) return;
-  const got = "a Kafka Connect envelope (schema, payload): set schemas.enable=false in its JSON converter";
-  throw new EnvelopeFault("unsupported_framing", null, `expected a trip event, got ${got}`);
+  return json_text(value);
 }
 
 /** Reads a message's envelope; what is wrong with it otherwise. */
 export function read_envelope(message: SourceMessage): Validation<Envelope> {
   return validated(() => {
     if (is_binary_event(message)) return binary(message);
-    const body = object_of(parse_json(value_text(message)), null);
+    if (message.headers !== NO_HEADERS) require_json_format(message.headers);
+    const body = object_of(parse_json(value_text(message.value)), null);
     if (body.specversion === undefined) {
-      refuse_connect(body);
-      return bare(body);
+      if (!is_connect_envelope(body)) return bare(body);
+      throw new EnvelopeFault("unsupported_framing", null, `expected a trip event, got ${CONNECT_ENVELOPE}`);
     }
     const { data, depth } = structured_data(body);
     return { ...cloud_event(body, data, message.key), depth };
   });
 }
 
-/** The text of a message's value. */
-export const read_text = (message: SourceMessage): Validation<string> => validated(() => value_text(message));
+/** The text of a message's value, which should be JSON or a line of CSV. */
+export const read_text = (value: SourceMessage["value"]): Validation<string> => validated(() => value_text(value));
 
 /** The envelope of an event in bare JSON, already parsed. */
 export const bare_envelope = (body: Readonly<Record<string, unknown>>): Validation<Envelope> =>

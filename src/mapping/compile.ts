@@ -2,7 +2,7 @@ import { type Fault, JsonFault, type Validation } from "../domains/mod.ts";
 import { format_time } from "../kpi/mod.ts";
 import { condition } from "./condition.ts";
 import type { EventForm, MappingForm } from "./definition.ts";
-import { type Field, is_unknown, json_of, RecordFault, top_of } from "./field.ts";
+import { type Field, is_message_field, is_unknown, json_of, RecordFault, top_of } from "./field.ts";
 import { event_hash, id_reading, type IdReading, record_hash, unfit_field } from "./identity.ts";
 import type { BareEvent, DeclaredMapping, MappingContext, SourceField, SourceRecord } from "./mapping.ts";
 import { number_reading } from "./number_reading.ts";
@@ -139,6 +139,8 @@ export function compile(form: MappingForm, context: MappingContext): DeclaredMap
   return {
     name: form.name,
     columns: form.columns ?? null,
+    framing: form.framing ?? null,
+    reads_message: [...fields_read(form)].some(is_message_field),
     number_equal_rows: form.number_equal_rows ?? false,
     map: (record) => {
       try {
@@ -155,8 +157,13 @@ export function compile(form: MappingForm, context: MappingContext): DeclaredMap
       const fields = event_field === "trip_id"
         ? trip_id.fields
         : events.find(({ type, sources }) => type === event_type && sources.has(event_field))?.sources.get(event_field);
-      const field = telling(fields ?? [], record);
-      return field === undefined ? null : { field: field.name, value: field.get(record) };
+      try {
+        const field = telling(fields ?? [], record);
+        return field === undefined ? null : { field: field.name, value: field.get(record) };
+      } catch (error) {
+        if (error instanceof RecordFault) return { field: error.field, value: error.value };
+        throw error;
+      }
     },
   };
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { is_message_field } from "./field.ts";
 
 /**
  * The JSON of a mapping, as its author writes it. Every faulty place is found at once, by its exact path.
@@ -39,7 +40,10 @@ const is_object = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 const shown = (value: unknown): string => (JSON.stringify(value) ?? "nothing").slice(0, 60);
 
-const field = z.string().trim().min(1, "expected the name or path of a field, got blank text");
+const field = z.string().trim().min(1, "expected the name or path of a field, got blank text")
+  .refine((name) => is_message_field(name) || !/^\$(?:keys?|headers?|timestamp|topic)\b/i.test(name), {
+    error: "expected $key, $key.PATH, $header.NAME, $timestamp or $topic, which are of the message",
+  });
 const fields = by_form<readonly string[]>((value) =>
   Array.isArray(value) ? z.array(field).min(1, "expected at least one field") : field.transform((name) => [name])
 );
@@ -212,6 +216,8 @@ export const mapping_form = z.strictObject({
     without: z.array(field).optional(),
   }).optional(),
   columns: z.array(z.string().min(1)).min(1).optional(),
+  /** What is around the JSON of a message: the bytes of a schema registry's serializer, or Kafka Connect's envelope. */
+  framing: z.enum(["schema_registry", "connect"]).optional(),
   zone: zone.optional(),
   /** What stands before the decimals of numbers that are text. */
   decimal: z.enum([".", ","]).optional(),

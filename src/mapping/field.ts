@@ -1,30 +1,127 @@
-import { ExactNumber, type Fault, is_blank } from "../domains/mod.ts";
+import { ExactNumber, type Fault, is_blank, JsonFault, parse_json } from "../domains/mod.ts";
 import type { SourceRecord } from "./mapping.ts";
 
 /** A field of a record, by its name or by a path into nested JSON. */
 export interface Field {
   readonly name: string;
-  /** Its value as the record has it; undefined where the record has none. Never throws. */
+  /** Its value as the record has it; undefined where the record has none. Throws RecordFault for a key or header of a message that is no text. */
   readonly get: (record: SourceRecord) => unknown;
 }
 
 /** The column or top member that a path begins with. */
 export const top_of = (path: string): string => /^[^.[]+/.exec(path)?.[0] ?? path;
 
-const member = (value: unknown, name: string): unknown =>
-  typeof value === "object" && value !== null && Object.hasOwn(value, name)
-    ? (value as Readonly<Record<string, unknown>>)[name]
-    : undefined;
+/** The JSON in a text, where it is a list or an object; the text that was read last is not read again for its next member. */
+const json_in_text = { text: "", value: undefined as unknown };
+function parsed(text: string): unknown {
+  if (text === json_in_text.text) return json_in_text.value;
+  const first = text.trimStart()[0];
+  if (first !== "{" && first !== "[") return undefined;
+  let value: unknown = undefined;
+  try {
+    value = parse_json(text);
+  } catch (error) {
+    if (!(error instanceof JsonFault)) throw error;
+  }
+  json_in_text.text = text;
+  json_in_text.value = value;
+  return value;
+}
 
-/** The field that a name or a path such as `legs[0].km` means. A column of exactly that name goes before a path. */
+/** What a value has under a name; one that is JSON as text has what that says. */
+const member = (value: unknown, name: string): unknown => {
+  const whole = typeof value === "string" ? parsed(value) : value;
+  return typeof whole === "object" && whole !== null && Object.hasOwn(whole, name)
+    ? (whole as Readonly<Record<string, unknown>>)[name]
+    : undefined;
+};
+const steps_of = (path: string): string[] => [...path.matchAll(/[^.[\]]+/g)].map(([step]) => step);
+
+/**
+ * The field that a name or a path such as `legs[0].km` means. A column of exactly that name goes before a path. Names such as `$key` are
+ * of the message that the record came in.
+ */
 export function field_of(name: string): Field {
+  if (is_message_field(name)) return message_field(name);
   if (!/[.[]/.test(name)) return { name, get: (record) => member(record, name) };
-  const steps = [...name.matchAll(/[^.[\]]+/g)].map(([step]) => step);
+  const steps = steps_of(name);
   return {
     name,
-    get: (record) =>
-      Object.hasOwn(record, name) ? record[name] : steps.reduce<unknown>((value, step) => member(value, step), record),
+    get: (record) => Object.hasOwn(record, name) ? record[name] : steps.reduce<unknown>(member, record),
   };
+}
+
+/** What a mapping may read of a message beside the record in its value. */
+export interface MessageParts {
+  readonly topic: string;
+  readonly key: Uint8Array | null;
+  readonly headers: Readonly<Record<string, Uint8Array>>;
+  /** Milliseconds since the Unix epoch; negative where the message has no time. */
+  readonly timestamp_ms: number;
+}
+
+const MESSAGE = Symbol("message");
+
+/** Gives a record the message that it came in. Nothing that lists a record's fields meets it: hashes and what is kept are as without. */
+export function with_message(record: SourceRecord, message: MessageParts): SourceRecord {
+  return Object.defineProperty(record, MESSAGE, { value: message });
+}
+
+/** Whether a name is one of a message's own: `$key` and paths into it, `$header.NAME`, `$timestamp`, `$topic`. */
+export const is_message_field = (name: string): boolean =>
+  name.startsWith("$") && /^\$(?:key(?:[.[].*)?|header\..+|timestamp|topic)$/s.test(name);
+
+const HEADER = "$header.";
+
+/** The field of a message's own. */
+function message_field(name: string): Field {
+  const field = (read: (message: MessageParts) => unknown): Field => ({
+    name,
+    get: (record) => {
+      const message = (record as { readonly [MESSAGE]?: MessageParts })[MESSAGE];
+      return message === undefined ? undefined : read(message);
+    },
+  });
+  if (name === "$topic") return field(({ topic }) => topic);
+  if (name === "$timestamp") return field(({ timestamp_ms }) => timestamp_ms < 0 ? undefined : timestamp_ms);
+  if (!name.startsWith(HEADER)) {
+    const steps = steps_of(name.slice("$key".length));
+    return field(({ key }) => key === null ? undefined : inside(message_text(key, name), steps));
+  }
+  // Names of headers have dots, too: the longest that there is counts, and what follows is a path into it.
+  const rest = name.slice(HEADER.length);
+  const ways = [rest.length, ...[...rest.matchAll(/[.[]/g)].map(({ index }) => index).reverse()]
+    .map((end) => ({ header: rest.slice(0, end), steps: steps_of(rest.slice(end)) }));
+  return field(({ headers }) => {
+    const way = ways.find(({ header }) => Object.hasOwn(headers, header));
+    return way === undefined ? undefined : inside(message_text(headers[way.header]!, name), way.steps);
+  });
+}
+
+/** What a text has at a path; without one it is the text itself, or what is between the quotes of a JSON text. */
+function inside(text: string, steps: readonly string[]): unknown {
+  if (steps.length > 0) return steps.reduce<unknown>(member, text);
+  if (!/^\s*".*"\s*$/s.test(text)) return text;
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return text;
+    throw error;
+  }
+}
+
+// A byte order mark is a character of a key like any other: without it two ids would be one.
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Bytes of a message as text. Throws RecordFault for those that are none, as of a key that is a binary number. */
+function message_text(bytes: Uint8Array, name: string): string {
+  try {
+    const text = utf8.decode(bytes);
+    if (!text.includes("\0")) return text;
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+  }
+  throw new RecordFault(name, "UTF-8 text without NUL", `0x${bytes.subarray(0, 25).toHex()}`);
 }
 
 /** What a record is refused for: one of its fields. Thrown by readings, met in `map`. */

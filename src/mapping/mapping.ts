@@ -43,6 +43,10 @@ export interface SourceField {
 
 /** A mapping made from its JSON. */
 export interface DeclaredMapping extends Mapping {
+  /** What is around the JSON of its messages; null: nothing. */
+  readonly framing: "schema_registry" | "connect" | null;
+  /** Whether it reads more of a message than its value: only then a record is given its message. */
+  readonly reads_message: boolean;
   /** The columns of a message that is one CSV line; null when it takes JSON alone. */
   readonly columns: readonly string[] | null;
   /** Whether rows of one file that come to one trip id are different trips all the same, told apart by their number among their equals. */

@@ -4,7 +4,7 @@ import { tacho_test } from "../support/available.ts";
 import { make_deployment } from "../support/deployment.ts";
 import { GuardedFolder } from "../support/guarded_folder.ts";
 import { options_of, produce } from "../support/kafka_topic.ts";
-import { get_json, run_tacho, run_verb, TachoProgram } from "../support/tacho_program.ts";
+import { get_json, run_tacho, run_verb, TachoProgram, task_command } from "../support/tacho_program.ts";
 import { BUILTINS } from "../support/trip_mapping.ts";
 import { until } from "../support/until.ts";
 
@@ -77,5 +77,149 @@ tacho_test({
     ]]);
     assert.match(await metrics(), /tacho_messages_quarantined_total 1\n/);
     assert.equal(await program.term(), 0);
+  },
+});
+
+tacho_test({
+  name:
+    "what producers put around and beside their JSON: each CloudEvent is admitted, records are read by key, headers and through framings",
+  needs: ["postgres", "kafka"],
+  async fn() {
+    const deployment = await make_deployment("shapes", "UTC");
+    const topic = deployment.TACHO_TOPICS, framed = `${topic}.framed`, connect = `${topic}.connect`;
+    const options = options_of(deployment.KAFKA_BROKERS, topic);
+    const headers_of = (texts: Record<string, string>) =>
+      Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, encoder.encode(text)]));
+    const time = new Date(Date.now() - 3_600_000).toISOString();
+    const data = { fare: "1.00" };
+    const cloud = (trip: string | null, changes: Record<string, unknown> = { data }) =>
+      JSON.stringify({
+        specversion: "1.0",
+        id: trip ?? "-",
+        source: "/s",
+        type: "trip.completed",
+        time,
+        subject: trip,
+        ...changes,
+      });
+    const binary = (trip: string, changes: Record<string, string> = {}) =>
+      headers_of({
+        ce_specversion: "1.0",
+        ce_id: trip,
+        ce_source: "/s",
+        ce_type: "trip.completed",
+        ce_time: time,
+        ...changes,
+      });
+    const spelled = (headers: Record<string, Uint8Array>, spell: (name: string) => string) =>
+      Object.fromEntries(Object.entries(headers).map(([name, bytes]) => [spell(name), bytes]));
+    const in_base64 = { datacontenttype: "application/json", data_base64: btoa(JSON.stringify(data)) };
+    const json = JSON.stringify(data);
+    const messages: readonly (readonly [
+      key: string | null,
+      value: string | Uint8Array | null,
+      headers?: Record<string, Uint8Array>,
+    ])[] = [
+      ["CE-KEY", json, binary("CE-KEY")],
+      ["CE-EMPTY", json, binary("CE-EMPTY", { ce_subject: "" })],
+      ["x", json, binary("CE-PK", { ce_partitionkey: "CE-PK" })],
+      [
+        "x",
+        json,
+        binary("CE-1", { ce_subject: "CE-1", "content-type": "application/json;charset=utf-8", ce_tenant: "t" }),
+      ],
+      ["x", json, spelled(binary("CE-2", { ce_subject: "CE-2" }), (name) => name.toUpperCase())],
+      ["x", json, spelled(binary("CE-3", { ce_subject: "CE-3" }), (name) => name.replace("ce_", "ce-"))],
+      [null, JSON.stringify(json), binary("CE-4", { ce_subject: "CE-4" })],
+      ["CE-5", "", binary("CE-5", { ce_type: "trip.canceled" })],
+      ["CE-6", null, binary("CE-6", { ce_type: "trip.canceled" })],
+      ["x", `\ufeff${cloud("CE-7")}`, headers_of({ "content-type": "application/cloudevents+json; charset=UTF-8" })],
+      ["x", cloud("CE-8"), binary("copy", { "content-type": "application/cloudevents+json" })],
+      ["x", cloud("CE-9", in_base64)],
+      ["x", cloud("CE-10", { data: json })],
+      ["CE-11", cloud(null)],
+      ["x", cloud(null, { data, partitionkey: "CE-12" })],
+    ];
+    const refused: typeof messages = [
+      ["x", `[${cloud("NO-1")}]`, headers_of({ "content-type": "application/cloudevents-batch+json" })],
+      ["x", Uint8Array.from([0, 0, 0, 0, 7, ...encoder.encode(cloud("NO-2"))])],
+      ["x", Uint8Array.from([0, 0, 0, 0, 7, 2, 9])],
+      ["x", JSON.stringify({ schema: {}, payload: data })],
+    ];
+    const record = (cents: number) => JSON.stringify({ done: time, cents });
+    const registry = [0, 0, 0, 0, 7];
+    const framed_messages: typeof messages = [
+      ['{"trip":"R-1"}', Uint8Array.from([...registry, ...encoder.encode(record(150))]), headers_of({ town: "Köln" })],
+      ['{"trip":"R-2"}', record(250)],
+      ['{"trip":"R-3"}', null],
+      ['{"trip":"R-4"}', Uint8Array.from([...registry, 2, 9])],
+    ];
+    const connect_messages: typeof messages = [
+      ["C-1", JSON.stringify({ schema: { type: "struct" }, payload: { done: time, cents: 350 } })],
+      ["C-2", JSON.stringify({ schema: null, payload: null })],
+    ];
+    const folder = new GuardedFolder("framings");
+    await using _ = { [Symbol.asyncDispose]: () => folder.dispose() };
+    const mapping_file = (name: string, framing: string, trip_id: string) => {
+      const data = { fare: { from: "cents", as: "money", per: 100 }, city: "$header.town" };
+      const events = [{ type: "trip.completed", at: "done", data }];
+      Deno.writeTextFileSync(`${folder.path}/${name}.json`, JSON.stringify({ name, framing, trip_id, events }));
+      return `${folder.path}/${name}.json`;
+    };
+    const mappings = [
+      `${framed}=${mapping_file("framed", "schema_registry", "$key.trip")}`,
+      `${connect}=${mapping_file("connect", "connect", "$key")}`,
+    ];
+    const producer = await open_kafka_producer(options);
+    for (
+      const [name, list] of [[topic, [...messages, ...refused]], [framed, framed_messages], [
+        connect,
+        connect_messages,
+      ]] as const
+    ) {
+      await produce({ ...options, topics: [name] }, []);
+      await producer.send(
+        name,
+        list.map(([key, value, headers = {}]) => ({
+          key: key === null ? null : encoder.encode(key),
+          value: typeof value === "string" ? encoder.encode(value) : value,
+          headers,
+        })),
+      );
+    }
+    await producer.close();
+    await using program = await TachoProgram.serve("start", {
+      command: task_command("start").map((word) => word === "--allow-read=." ? `--allow-read=.,${folder.path}` : word),
+      env: { ...deployment, TACHO_TOPICS: [topic, framed, connect].join(","), TACHO_MAPPINGS: mappings.join(",") },
+    });
+    const metrics = () => fetch(`${program.url}metrics`).then((response) => response.text());
+    const all = messages.length + refused.length + framed_messages.length + connect_messages.length;
+    await program.brings(
+      until("all are read", () => metrics().then((text) => text.includes(`tacho_messages_read_total ${all}\n`))),
+    );
+    const { trips } = await get_json(`${program.url}api/v1/trips?limit=50`) as {
+      trips: { trip_id: string; fare: string | null; city: string | null }[];
+    };
+    assert.deepEqual(
+      trips.map(({ trip_id, fare, city }) => [trip_id, fare, city]).filter(([id]) => !String(id).startsWith("CE"))
+        .sort(),
+      [["C-1", "3.50", null], ["R-1", "1.50", "Köln"], ["R-2", "2.50", null]],
+    );
+    const wanted = ["CE-KEY", "CE-EMPTY", "CE-PK", ...Array.from({ length: 12 }, (_, i) => `CE-${i + 1}`)];
+    assert.deepEqual(trips.map(({ trip_id }) => trip_id).filter((id) => id.startsWith("CE")).sort(), wanted.sort());
+    assert.match(await metrics(), /tacho_messages_tombstone_total 2\n/);
+    assert.equal(await program.term(), 0);
+    const held = await run_verb(["quarantine"], { env: deployment });
+    assert.deepEqual(
+      lines_of(held.stdout).map(({ reason, detail }) => [reason, /"framing": "[a-z_]+"|batch|Avro/.exec(detail)?.[0]])
+        .sort(),
+      [
+        ["unsupported_content", "batch"],
+        ["unsupported_framing", '"framing": "connect"'],
+        ["unsupported_framing", '"framing": "schema_registry"'],
+        ["unsupported_framing", "Avro"],
+        ["unsupported_framing", "Avro"],
+      ],
+    );
   },
 });

@@ -213,13 +213,35 @@ const BAD: Record<string, [unknown, string, string | null, RegExp, Record<string
     Uint8Array.from([0, 0, 0, 0, 7, ...encoder.encode("{}")]),
     "unsupported_framing",
     null,
-    /^expected JSON, got schema-registry framing \(magic byte 0, schema id 7\)$/,
+    /^expected JSON in UTF-8, got schema-registry framing \(magic byte 0, schema id 7\) around JSON: a mapping with "framing": "schema_registry"/,
+  ],
+  "Avro behind a schema registry's framing": [
+    Uint8Array.from([0, 0, 0, 0, 7, 2, 4]),
+    "unsupported_framing",
+    null,
+    /schema id 7\) around what is no JSON, such as Avro or Protobuf: have it written as JSON/,
+  ],
+  "a magic byte and no more": [Uint8Array.from([0, 0, 0, 7]), "malformed_json", null, /expected JSON/],
+  "Avro with a fingerprint": [Uint8Array.from([0xc3, 1, 5, 6]), "unsupported_framing", null, /got Avro with/],
+  "CloudEvents in a batch": [
+    [{ ...CLOUD, data: DATA }],
+    "unsupported_content",
+    "content-type",
+    /expected one CloudEvent a message.* got "application\/cloudevents-batch\+json"/,
+    { "Content-Type": "application/cloudevents-batch+json" },
+  ],
+  "a CloudEvent in Avro": [
+    "\u0001",
+    "unsupported_content",
+    "content-type",
+    /as application\/cloudevents\+json; got/,
+    { ...HEADERS, "content-type": "application/cloudevents+avro" },
   ],
   "a Kafka Connect envelope": [
     { schema: { type: "struct" }, payload: BARE },
     "unsupported_framing",
     null,
-    /got a Kafka Connect envelope \(schema, payload\)/,
+    /got a Kafka Connect envelope \(schema, payload\): .*"framing": "connect"/,
   ],
   "gzip": [Uint8Array.from([0x1f, 0x8b, 8, 0]), "unsupported_framing", null, /got gzip/],
   "zstd": [Uint8Array.from([0x28, 0xb5, 0x2f, 0xfd, 0]), "unsupported_framing", null, /got zstd/],
@@ -261,6 +283,7 @@ Deno.test("a CloudEvent without a subject is about the trip that its partitionke
     assert.equal(trip_of(value, "  ", given), "missing_trip_id");
     assert.equal(trip_of(value, "\0\0\0\x01", given), "text_not_storable");
   }
+  assert.equal(trip_of(DATA, "K", { ...headers, ce_subject: "", ce_partitionkey: " " }), "K");
   assert.equal(trip_of({ ...CLOUD, data: DATA }, "K"), "T-1042");
   assert.equal(trip_of({ ...CLOUD, subject: null, data: DATA }, "K"), "K");
   assert.equal(trip_of({ ...anonymous, partitionkey: "P", data: DATA }, "K"), "P");
@@ -281,6 +304,28 @@ Deno.test("data may be JSON in base64 or as text, and header names are read in a
   const both = { CE_ID: "other", ...HEADERS, "ce-id": "other" };
   assert.equal(event_of(DATA, both).event.event_id, "/fleet/chicago 0f6c");
   assert.equal(fault_of(DATA, { ...HEADERS, "Content-Type": "text/plain" }).reason, "unsupported_content");
+});
+
+Deno.test("a whole CloudEvent in the value goes before attributes that stand in headers as well, with whatever mark and case", () => {
+  const wanted = event_of({ ...CLOUD, data: DATA }).event;
+  for (const type of ["application/cloudevents+json", "Application/CloudEvents+JSON; charset=UTF-8"]) {
+    const headers = { ...HEADERS, ce_id: "a copy for filters", "Content-Type": type };
+    assert.deepEqual(event_of(`\ufeff${JSON.stringify({ ...CLOUD, data: DATA })}`, headers).event, wanted);
+  }
+  assert.deepEqual(decode(source_message(null, { ...HEADERS, "content-type": "application/cloudevents+json" })), {
+    tombstone: true,
+  });
+});
+
+Deno.test("data of a CloudEvent in headers: of any JSON type, as text within JSON, or an empty value; a percent sign is one", () => {
+  const wanted = event_of(DATA, HEADERS).event;
+  for (const type of ["application/json;charset=utf-8", "application/vnd.trip+json", "text/json"]) {
+    assert.deepEqual(event_of(DATA, { ...HEADERS, "content-type": type }).event, wanted);
+  }
+  assert.deepEqual(event_of(JSON.stringify(JSON.stringify(DATA)), HEADERS).event, wanted);
+  assert.equal(fault_of('"[1]"', HEADERS).reason, "not_an_object");
+  assert.equal(event_of("", { ...HEADERS, ce_type: "trip.canceled" }).event.data, "{}");
+  assert.equal(event_of(DATA, { ...HEADERS, ce_subject: "T%2D1" }).event.stream_id, "T%2D1");
 });
 
 Deno.test("a message without a value is a tombstone, unless it is a CloudEvent in headers or states a fault", () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { trips_domain } from "../../src/domains/trips/mod.ts";
-import { decode_batches, plan, type SourceBatch, type SourceMessage } from "../../src/ingest/mod.ts";
+import { decode_batches, decode_record, plan, type SourceBatch, type SourceMessage } from "../../src/ingest/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import { builtin, mapping_with } from "../support/trip_mapping.ts";
 import { LIMITS, message, TERMS } from "../support/trip_pipeline.ts";
@@ -124,6 +124,198 @@ Deno.test("mapped messages: what a message tells at once is late or in time as o
   assert.equal(late(ride("08:30", 30), ride("08:31", 60), ride("08:29", 55), ride("08:35", 5)), 0);
   const belated = ride("08:30", 10);
   assert.equal(late(ride("08:40", 30), belated, belated), 2, "both events of one, and of its repetition none");
+});
+
+/** Decodes one message of a topic by a mapping of the test's own. */
+function decode_by(changes: Record<string, unknown>, data: Record<string, unknown>, given: Partial<SourceMessage>) {
+  const mapping = mapping_with(data, { ...changes });
+  const whole = { ...message(0, { at: "2026-03-01T10:00:00Z", fare: 1 }), ...given };
+  const [only, ...others] = decode_batches(
+    DOMAIN,
+    TERMS,
+    [batch("rides.berlin", [whole])],
+    new Map([["rides.berlin", mapping]]),
+  );
+  assert.deepEqual(others, []);
+  return only!.outcome;
+}
+const bytes = (text: string) => new TextEncoder().encode(text);
+// deno-lint-ignore no-explicit-any -- ids, JSON, sentences
+const told = (outcome: ReturnType<typeof decode_by>): any[] => {
+  if ("event" in outcome) return [outcome.event.stream_id, JSON.parse(outcome.event.data)];
+  return "fault" in outcome ? [outcome.fault.reason, outcome.fault.path, outcome.fault.detail] : ["tombstone"];
+};
+
+Deno.test("mapped messages: key, headers, time and topic are fields of the record, as text or by a path into JSON", () => {
+  const ids = (key: string | null, trip_id: unknown = "$key") =>
+    told(decode_by({ trip_id }, { fare: "fare" }, { key: key === null ? null : bytes(key) }))[0];
+  assert.equal(ids("T1"), "T1");
+  assert.equal(ids('"T1"'), "T1", "what a JSON serializer makes of a text");
+  assert.equal(ids("17"), "17");
+  assert.equal(ids('{"trip":17952926683484610557}', "$key.trip"), "17952926683484610557");
+  assert.equal(ids('{"a":[{"b":"T2"}]}', "$key.a[0].b"), "T2");
+  assert.equal(ids('{"trip":"T3"}'), '{"trip":"T3"}');
+  assert.equal(ids("T4", [{ join: ["$topic", "$key"], with: "/" }])?.slice(0, 15), "rides.berlin/T4");
+  for (const [key, trip_id] of [[null, "$key"], ["T1", "$key.trip"], ["{", "$key.trip"], [" ", "$key"]] as const) {
+    assert.equal(ids(key, trip_id), "invalid_record");
+    assert.equal(ids(key, [trip_id, { constant: "else" }]), "else");
+  }
+  const headers = {
+    city: bytes("Köln"),
+    "trip.kind": bytes("vip"),
+    meta: bytes('{"driver":{"id":"D1"}}'),
+    paid: bytes('"Card"'),
+    empty: bytes(""),
+  };
+  const data = {
+    fare: "fare",
+    city: "$header.city",
+    trip_type: { from: "$header.trip.kind", table: { VIP: "V" } },
+    driver_id: "$header.meta.driver.id",
+    payment_method: "$header.paid",
+    vendor_id: ["$header.empty", "$header.absent", "$header.__proto__", "$topic"],
+  };
+  const at = { from: "$timestamp", format: "epoch_ms" };
+  const events = [{ type: "trip.completed", at, when: { field: "$header.paid", is: ["card"] }, data }];
+  const timestamp_ms = Date.UTC(2026, 2, 1, 11, 30);
+  const outcome = decode_by({ trip_id: "$key", events }, {}, { key: bytes("T5"), headers, timestamp_ms });
+  assert.ok("event" in outcome);
+  assert.equal(outcome.event.occurred_at_us, timestamp_ms * 1_000);
+  assert.deepEqual(told(outcome), ["T5", {
+    fare: 1,
+    city: "Köln",
+    trip_type: "V",
+    driver_id: "D1",
+    payment_method: "Card",
+    vendor_id: "rides.berlin",
+  }]);
+  const [reason, path] = told(
+    decode_by({ trip_id: "$key", events }, {}, { key: bytes("T5"), headers, timestamp_ms: -1 }),
+  );
+  assert.deepEqual([reason, path], ["invalid_record", "$timestamp"]);
+});
+
+Deno.test("mapped messages: hashes and what is kept are of the record alone, with or without fields of the message", () => {
+  const value = { id: "T", at: "2026-03-01T10:00:00Z", fare: 1, note: "x" };
+  const event_of = (trip_id: unknown, data: Record<string, unknown>) => {
+    const events = [{ type: "trip.completed", at: "at", data, keep_rest: "source" }];
+    const outcome = decode_by({ trip_id, events }, {}, { ...message(0, value), key: bytes("K") });
+    assert.ok("event" in outcome);
+    return outcome.event;
+  };
+  const without = event_of("id", { fare: "fare" }), by_key = event_of("$key", { fare: "fare", city: "$key" });
+  assert.equal(by_key.event_id, without.event_id);
+  assert.deepEqual(JSON.parse(without.data), { fare: 1, source: { note: "x" } });
+  assert.deepEqual(JSON.parse(by_key.data), { city: "K", fare: 1, source: { id: "T", note: "x" } });
+});
+
+Deno.test("mapped messages: a key or header that is no text is a fault where it is read, and nothing where it is not", () => {
+  const odd = [Uint8Array.of(0xff, 0xfe), Uint8Array.of(0, 0, 0, 1), new Uint8Array(1 << 20).fill(0xc0)];
+  for (const key of odd) {
+    const [reason, path, detail] = told(decode_by({ trip_id: "$key" }, { fare: "fare" }, { key }));
+    assert.deepEqual([reason, path], ["invalid_record", "$key"]);
+    assert.match(detail!, /^expected UTF-8 text without NUL in \$key, got "0x(fffe|00000001|(c0){25})"$/);
+    assert.equal(told(decode_by({ trip_id: [{ constant: "T" }, "$key"] }, { fare: "fare" }, { key }))[0], "T");
+    // Time is blank before the header is read; what is wrong with the event is told all the same.
+    const events = [{
+      type: "trip.completed",
+      at: [{ from: "end", plus: { from: "$header.x", unit: "s" } }, "at"],
+      data: { fare: "fare" },
+    }];
+    const late = message(0, { at: "2036-03-01T10:00:00Z", fare: 1 });
+    const outcome = decode_by({ trip_id: [{ constant: "T" }], events }, {}, { ...late, headers: { x: key } });
+    assert.ok("fault" in outcome);
+    assert.deepEqual([outcome.fault.reason, outcome.fault.path], ["time_in_future", "$header.x"]);
+  }
+  const [reason] = told(decode_by({ trip_id: "$key" }, { fare: "fare" }, { key: bytes("k".repeat(1 << 20)) }));
+  assert.equal(reason, "invalid_trip_id");
+});
+
+Deno.test("mapped messages: what a schema registry's serializer puts before JSON is passed over where the mapping says so", () => {
+  const record = bytes(JSON.stringify({ id: "T", at: "2026-03-01T10:00:00Z", fare: 1 }));
+  const framed = (...before: number[]) => Uint8Array.from([...before, ...record]);
+  const confluent = [0, 0, 0, 1, 7], apicurio = [0, 0, 0, 0, 0, 0, 0, 0, 9], glue = [3, 0, ...Array(16).fill(0x7b)];
+  const by = (value: Uint8Array, framing?: string, key: Uint8Array | null = null) =>
+    told(
+      decode_by({ ...framing === undefined ? {} : { framing }, trip_id: ["id", "$key"] }, { fare: "fare" }, {
+        value,
+        key,
+      }),
+    );
+  for (const before of [confluent, apicurio, glue, []]) {
+    assert.equal(by(framed(...before), "schema_registry")[0], "T");
+    if (before.length === 0) continue;
+    const [reason, path, detail] = by(framed(...before));
+    assert.deepEqual([reason, path], ["unsupported_framing", null]);
+    assert.match(detail!, /around JSON: a mapping with "framing": "schema_registry" reads it$/);
+  }
+  const keyed = Uint8Array.from([...confluent, ...bytes('{"at":"2026-03-01T10:00:00Z","fare":1}')]);
+  assert.equal(by(keyed, "schema_registry", Uint8Array.from([...confluent, ...bytes('"K"')]))[0], "K");
+  assert.equal(by(keyed, "schema_registry", bytes("K"))[0], "K");
+  for (
+    const [value, reason, detail] of [
+      [Uint8Array.of(0, 0, 0, 0, 7), "unsupported_framing", /schema id 7\) around what is no JSON/],
+      [Uint8Array.of(0, 0, 0, 0, 7, 2, 0x54), "unsupported_framing", /such as Avro or Protobuf/],
+      [Uint8Array.of(0, 0, 0), "malformed_json", /expected JSON/],
+      [framed(...confluent).subarray(0, 30), "malformed_json", /expected JSON/],
+    ] as const
+  ) {
+    const outcome = by(value, "schema_registry");
+    assert.equal(outcome[0], reason);
+    assert.match(outcome[2]!, detail);
+  }
+});
+
+Deno.test("mapped messages: Kafka Connect's envelope is taken off where the mapping says so; without a payload it is a tombstone", () => {
+  const record = { id: "T", at: "2026-03-01T10:00:00Z", fare: 1 };
+  const envelope = (payload: unknown) => message(0, { schema: { type: "struct" }, payload });
+  const by = (framing: string | undefined, given: SourceMessage, trip_id: unknown = "id", data: unknown = "fare") =>
+    told(decode_by({ ...framing === undefined ? {} : { framing }, trip_id }, { fare: data }, given));
+  assert.equal((by("connect", envelope(record)))[0], "T");
+  assert.equal((by("connect", message(0, record)))[0], "T");
+  assert.deepEqual(by("connect", envelope(null)), ["tombstone"]);
+  assert.equal((by("connect", envelope("x")))[0], "not_an_object");
+  const of_file = { schema: {}, payload: record };
+  const mapping = mapping_with({ fare: "fare" }, { framing: "connect" });
+  assert.ok(decode_record(DOMAIN, TERMS, "replay", 0, message(0, ""), mapping, of_file).ok);
+  const [reason, , detail] = by(undefined, envelope(record));
+  assert.equal(reason, "unsupported_framing");
+  assert.match(detail!, /^expected a record for the mapping own, got a Kafka Connect envelope .*"framing": "connect"/);
+  const data = { at: "payload.at", type: "trip.completed", data: { fare: "payload.fare" } };
+  assert.equal(told(decode_by({ trip_id: "payload.id", events: [data] }, {}, envelope(record)))[0], "T");
+});
+
+Deno.test("mapped messages: a CloudEvent's data by path, however it is written; its attributes in headers too", () => {
+  const cloud = { specversion: "1.0", subject: "T", time: "2026-03-01T10:00:00Z" };
+  const data = JSON.stringify({ fare: 2, legs: [{ km: 3 }] });
+  const events = [{
+    type: "trip.completed",
+    at: ["time", "$header.ce_time"],
+    data: {
+      fare: ["data.fare", "fare"],
+      distance_km: ["data.legs[0].km", "legs[0].km"],
+    },
+  }];
+  const by = (given: Partial<SourceMessage>) =>
+    told(decode_by({ trip_id: ["subject", "$header.ce_subject"], events }, {}, given));
+  const ways = [
+    { data: JSON.parse(data) },
+    { data },
+    { data_base64: btoa(data) },
+    { data: null, data_base64: btoa(data) },
+  ];
+  for (const way of ways) assert.deepEqual(by(message(0, { ...cloud, ...way })), ["T", { fare: 2, distance_km: 3 }]);
+  const headers = Object.fromEntries(Object.entries(cloud).map(([name, text]) => [`ce_${name}`, bytes(text)]));
+  assert.deepEqual(by({ value: bytes(data), headers }), ["T", { fare: 2, distance_km: 3 }]);
+  assert.equal((by(message(0, { ...cloud, data_base64: "?" })))[0], "unsupported_content");
+  const canceled = [{ type: "trip.canceled", at: "$header.ce_time", data: {} }];
+  for (const value of [null, new Uint8Array()]) {
+    assert.deepEqual(told(decode_by({ trip_id: "$header.ce_subject", events: canceled }, {}, { value, headers })), [
+      "T",
+      {},
+    ]);
+  }
+  assert.deepEqual(by({ value: null }), ["tombstone"]);
 });
 
 Deno.test("mapped messages: read is what they were decoded into, admitted, duplicate or set aside", () => {

@@ -67,6 +67,10 @@ Deno.test("mapping definition: each fault is told with its exact place", () => {
       "events[0].at: expected",
     ],
     [{ ...SOUND, ...NUMBERED, trip_id: [NUMBERED.trip_id, "id"] }, "trip_id: expected one way to the id"],
+    [{ ...SOUND, framing: "avro" }, "framing: "],
+    [{ ...SOUND, trip_id: "$headers.x" }, "trip_id: expected $key, $key.PATH, $header.NAME, $timestamp or $topic"],
+    [{ ...SOUND, trip_id: "$header" }, "trip_id: expected $key"],
+    [with_event({ when: { field: "$Key", is: [1] } }), "events[0].when.field: expected $key"],
     [5, "mapping: "],
   ];
   for (const trip_id of [NUMBERED.trip_id, { hash: "all" }, { join: ["at", "b"] }, { hash: ["at", "b"] }]) {

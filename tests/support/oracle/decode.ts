@@ -36,7 +36,16 @@ const SPACE_OR_CONTROL = /[\s\p{Cc}]/u;
 
 /** Whether a message says no more than that its key is gone. */
 export const is_tombstone = ({ value, headers }: SourceMessage): boolean =>
-  value === null && !Object.hasOwn(headers, "tacho-fault") && !attributes_of(headers).has("specversion");
+  value === null && !Object.hasOwn(headers, "tacho-fault") && !is_binary(headers);
+
+/** Whether the attributes are headers: not where the content type says that the value has them. */
+const is_binary = (headers: SourceMessage["headers"]): boolean =>
+  attributes_of(headers).has("specversion") && !/^\s*application\/cloudevents/i.test(content_type_of(headers));
+
+const content_type_of = (headers: SourceMessage["headers"]): string => {
+  const name = Object.keys(headers).find((name) => name.toLowerCase() === "content-type");
+  return name === undefined ? "" : new TextDecoder().decode(headers[name]);
+};
 
 /** The trip event in a message, or the fault for which the message is quarantined. */
 export function decode_message(message: SourceMessage, options: OracleOptions): TripEvent | Fault {
@@ -73,7 +82,9 @@ export function decode_message(message: SourceMessage, options: OracleOptions): 
 }
 
 function open_envelope(message: SourceMessage): Envelope | Fault {
-  if (attributes_of(message.headers).has("specversion")) return open_binary(message);
+  if (is_binary(message.headers)) return open_binary(message);
+  const format = /^\s*application\/cloudevents([^;\s]*)/i.exec(content_type_of(message.headers))?.[1];
+  if (format !== undefined && format.toLowerCase() !== "+json") return new Fault("CloudEvents in another format");
   const body = read_body(message.value ?? new Uint8Array());
   if (body instanceof Fault) return body;
   return Object.hasOwn(body, "specversion") ? open_structured(body, message.key) : open_bare(body);
@@ -133,7 +144,7 @@ function open_binary(message: SourceMessage): Envelope | Fault {
   if (!is_blank(attributes.ce_data_base64)) return new Fault("data_base64 is not read");
   const content = fault_of_content_type(attributes.ce_datacontenttype);
   if (content) return content;
-  const data = message.value === null ? {} : read_body(message.value);
+  const data = message.value === null || message.value.length === 0 ? {} : read_binary_data(message.value);
   if (data instanceof Fault) return data;
   return {
     source: attributes.ce_source,
@@ -145,6 +156,13 @@ function open_binary(message: SourceMessage): Envelope | Fault {
     is_cloud_event: true,
     data,
   };
+}
+
+function read_binary_data(bytes: Uint8Array): JsonObject | Fault {
+  const text = read_utf8(bytes, "value");
+  const outer = text instanceof Fault ? text : read_json(text);
+  const data = typeof outer === "string" && outer.trim() !== "" ? read_json(outer) : outer;
+  return data instanceof Fault || is_object(data) ? data : new Fault("not an object");
 }
 
 const CE_HEADER = /^ce[_-]/i;
