@@ -10,7 +10,7 @@
 export type { Board, Breakdown, BreakdownRow, Cards, ComparedCards, Line, Reading, Series, Watched } from "./board.ts";
 export * from "./breakdown.ts";
 export * from "./comparison.ts";
-export type { BoardFigure, DomainBoard } from "./domain_board.ts";
+export type { BoardFigure, DomainBoard, QuantileFigure } from "./domain_board.ts";
 export * from "./figure.ts";
 export * from "./filter.ts";
 export { board_data, type FeedSettings, format_event_id, parse_event_id } from "./frame.ts";

@@ -1,20 +1,32 @@
 import { z } from "@hono/zod-openapi";
+import { type Queryable, text_array } from "../database/mod.ts";
 import {
-  type BoardFigure,
+  type Condition,
+  condition_of_cells,
   declared_figure,
   dimension_of,
   type DomainBoard,
   figure_number,
   figure_text,
+  type Filter,
+  type FilterFault,
+  format_filter,
+  present_states,
   quantile_number,
   quantile_text,
+  type QuantileFigure,
   read_quantile_series,
+  read_states,
   sum_columns,
+  TOO_LONG_FOR_STATES,
+  too_long_for_states,
+  type Totals,
   totals_of,
+  type ViewGrain,
 } from "../feed/mod.ts";
-import type { Queryable } from "../database/mod.ts";
-import { bucket_end, bucket_start, format_time, type Grain, GRAINS } from "../kpi/mod.ts";
+import { bucket_end, bucket_start, format_time } from "../kpi/mod.ts";
 import { add_endpoint, type App } from "./endpoint.ts";
+import { filter_parameters, requested_filter } from "./filter_parameters.ts";
 import { dimension_parameter, type KpiSource } from "./kpi_source.ts";
 import { instant } from "./parameters.ts";
 import { bad_request } from "./problem.ts";
@@ -22,12 +34,11 @@ import { answer_from_log } from "./reading.ts";
 
 /** Most buckets of one answer: a year of hours. */
 const MOST_POINTS = 8_784;
-const LEAST_WIDTH_US: Readonly<Record<Grain, number>> = {
+const LEAST_WIDTH_US: Readonly<Record<ViewGrain, number>> = {
   "1m": 60e6,
   "5m": 300e6,
   "1h": 3_600e6,
   "1d": 82_800e6,
-  all: 1,
 };
 
 const SERIES = z.object({
@@ -36,45 +47,60 @@ const SERIES = z.object({
   grain: z.string(),
   dimension: z.string(),
   key: z.string(),
+  filter: z.string().openapi({
+    description: "The conditions as parameters of a query, `dimension` and `key` among them",
+  }),
+  computed: z.boolean().openapi({ description: "Whether it is in no cell and was added up from trips" }),
   from: z.string(),
   to: z.string(),
   points: z.array(z.object({ at: z.string(), value: z.union([z.string(), z.number(), z.null()]) })),
-}).openapi("Series");
+}).openapi("Series", {
+  example: {
+    measure: "revenue",
+    unit: "money",
+    grain: "5m",
+    dimension: "driver",
+    key: "D0413",
+    filter: "driver=D0413",
+    computed: true,
+    from: "2026-03-01T09:00:00.000000Z",
+    to: "2026-03-01T10:00:00.000000Z",
+    points: [{ at: "2026-03-01T09:30:00.000000Z", value: "18.60" }],
+  },
+});
 
-/** One figure over time: a point for each bucket that exists. Money is decimal text. */
+/**
+ * One figure over time: a point for each bucket that exists. Money is decimal text. What cells keep is read from them; what they do not (a
+ * driver or a passenger by any grain, a zone by minutes, conditions on several dimensions) is added up from states, over a bounded range.
+ */
 export function add_series_route(app: App, source: KpiSource): void {
   const { board, days } = source;
   const figures = Object.keys(board.figures);
   add_endpoint(app, {
     path: "/api/v1/kpis/series",
-    summary: "One figure over time; buckets without any event are left out",
+    summary: "One figure over time, of everything, of one key (`dimension=driver&key=D0413`) or under a filter " +
+      "(`city=Chicago&driver=D0413`); buckets without any event are left out",
     query: {
       measure: z.string().refine((name) => figures.includes(name), `expected one of ${figures.join(", ")}`),
       grain: z.enum(["1m", "5m", "1h", "1d"]),
       from: instant,
       to: instant,
       dimension: dimension_parameter(board).default(board.whole.dimension),
-      key: z.string().min(1).default(board.whole.key),
+      key: z.string().min(1).optional(),
+      ...filter_parameters(board),
     },
     params: {},
     answer: { type: "application/json", schema: SERIES },
+    others: { 503: "It took too long, or too many ask at a time; see Retry-After" },
     respond: ({ measure, grain, from, to, dimension, key }, request) => {
+      const asked = requested_filter(request, board);
+      if (asked instanceof Response) return asked;
+      const named = with_key(board, asked, dimension, key);
+      if (!named.ok) return bad_request("the key is wrong", [named.fault]);
+      const { filter } = named;
       const figure = declared_figure(board, measure);
-      const found = dimension_of(board, dimension);
-      const kept = (figure.kind === "quantile" ? found?.sketches : found?.grains) ?? [];
-      if (kept.length === 0) {
-        const detail = `expected one of ${
-          board.dimensions.filter((d) => d.sketches).map(({ name }) => name).join(", ")
-        }`;
-        return bad_request(`${dimension} keeps no sketches`, [{ path: "dimension", detail }]);
-      }
-      if (!kept.includes(grain)) {
-        const grains = GRAINS.filter((name) => kept.includes(name)).join(", ");
-        return bad_request(`${dimension} is not kept by ${grain}`, [{
-          path: "grain",
-          detail: `expected one of ${grains}`,
-        }]);
-      }
+      const sketched = figure.kind === "quantile" ? sketched_key(board, filter, grain) : null;
+      if (sketched !== null && "detail" in sketched) return bad_request("no sketches are kept of this", [sketched]);
       if (to <= from) return bad_request("the range is empty", [{ path: "to", detail: "expected a time after from" }]);
       const from_us = bucket_start(grain, from, days);
       const to_us = bucket_start(grain, to, days) === to ? to : bucket_end(grain, bucket_start(grain, to, days), days);
@@ -82,42 +108,101 @@ export function add_series_route(app: App, source: KpiSource): void {
         const detail = `expected at most ${MOST_POINTS} buckets; take a coarser grain or a shorter range`;
         return bad_request("the range is too long for its grain", [{ path: "grain", detail }]);
       }
-      return answer_from_log(request, source, async (transaction) => {
-        const points = await read_points(transaction, board, figure, { grain, dimension, key, from_us, to_us });
+      const condition = condition_of_cells(board, filter, grain);
+      const computed = condition === null;
+      if (computed && too_long_for_states({ from_s: from_us / 1e6, to_s: to_us / 1e6 })) {
+        const detail = `expected a shorter range: ${TOO_LONG_FOR_STATES}`;
+        return bad_request("the range is too long for its filter", [{ path: "to", detail }]);
+      }
+      return answer_from_log(request, source, async (reading) => {
+        const buckets = { grain, from_us, to_us };
+        const points = figure.kind === "quantile"
+          ? await quantile_points(reading, board, figure, { ...buckets, ...sketched! })
+          : (await read_buckets(reading, source, filter, condition, buckets)).map(({ at_us, totals }) => ({
+            at: format_time(at_us),
+            value: figure.unit === "money" ? figure_text(figure, totals, 2) : figure_number(figure, totals),
+          }));
         const range = { from: format_time(from_us), to: format_time(to_us) };
-        return JSON.stringify({ measure, unit: figure.unit, grain, dimension, key, ...range, points });
+        const counted = { dimension, key: key ?? board.whole.key, filter: format_filter(filter), computed };
+        return JSON.stringify({ measure, unit: figure.unit, grain, ...counted, ...range, points });
       });
     },
   });
 }
 
-interface Cells {
-  readonly grain: Grain;
-  readonly dimension: string;
-  readonly key: string;
+/** A filter with the condition that `dimension` and `key` are; the fault where one lacks the other, or the filter names that dimension too. */
+function with_key(
+  board: DomainBoard,
+  filter: Filter,
+  dimension: string,
+  key: string | undefined,
+): { readonly ok: true; readonly filter: Filter } | { readonly ok: false; readonly fault: FilterFault } {
+  const refused = (path: string, detail: string) => ({ ok: false, fault: { path, detail } }) as const;
+  if (dimension === board.whole.dimension) {
+    return key === undefined || key === board.whole.key
+      ? { ok: true, filter }
+      : refused("dimension", `expected the dimension of ${JSON.stringify(key)}`);
+  }
+  if (key === undefined) return refused("key", `expected a key of ${dimension}`);
+  if (filter.some((condition) => condition.dimension === dimension)) {
+    return refused("key", `expected either dimension and key or ${dimension}, got both`);
+  }
+  return { ok: true, filter: [...filter, { dimension, keys: [key], excluded: false }] };
+}
+
+/** The one key whose sketches a filter asks for; the fault where it asks for another thing, or none are kept by that grain. */
+function sketched_key(
+  board: DomainBoard,
+  filter: Filter,
+  grain: ViewGrain,
+): { readonly dimension: string; readonly key: string } | FilterFault {
+  const condition = condition_of_cells(board, filter, grain);
+  const { dimension, keys: [key], excluded } = condition ?? { dimension: "", keys: [], excluded: true };
+  const kept = dimension_of(board, dimension)?.sketches?.includes(grain) ?? false;
+  if (condition?.keys.length === 1 && key !== undefined && !excluded && kept) return { dimension, key };
+  const dimensions = board.dimensions.filter(({ sketches }) => sketches?.includes(grain)).map(({ name }) => name);
+  return { path: "dimension", detail: `expected a filter by one key of ${dimensions.join(", ")} at most` };
+}
+
+interface Buckets {
+  readonly grain: ViewGrain;
   readonly from_us: number;
   readonly to_us: number;
 }
 
-/** The figure of each bucket that exists. */
-async function read_points(queryable: Queryable, board: DomainBoard, figure: BoardFigure, cells: Cells) {
-  if (figure.kind === "quantile") {
-    const quantiles = await read_quantile_series(queryable, board, figure, cells);
-    return quantiles.map(({ at_us, value }) => ({
-      at: format_time(at_us),
-      value: figure.unit === "money" ? quantile_text(figure, value, 2) : quantile_number(figure, value),
-    }));
+async function quantile_points(
+  reading: Queryable,
+  board: DomainBoard,
+  figure: QuantileFigure,
+  cells: Buckets & { readonly dimension: string; readonly key: string },
+) {
+  const quantiles = await read_quantile_series(reading, board, figure, cells);
+  return quantiles.map(({ at_us, value }) => ({
+    at: format_time(at_us),
+    value: figure.unit === "money" ? quantile_text(figure, value, 2) : quantile_number(figure, value),
+  }));
+}
+
+/** What each bucket that anything lies in adds up to, in order: from the cells of a condition, else from the states that a filter counts. */
+async function read_buckets(
+  reading: Queryable,
+  { board, days }: KpiSource,
+  filter: Filter,
+  condition: Condition | null,
+  { grain, from_us, to_us }: Buckets,
+): Promise<{ readonly at_us: number; readonly totals: Totals }[]> {
+  if (condition === null) {
+    const wanted = { filter, stretch: { from_us, to_us }, by: grain, breakdowns: [], named: [], quantiles: false };
+    const { buckets } = await read_states(reading, board, present_states(board), wanted, days);
+    return buckets.map((row) => ({ at_us: Number(row.t) * 1e6, totals: totals_of(board, row) }));
   }
-  const rows = await queryable.query<Record<string, string | null>>(
+  const rows = await reading.query<Record<string, string | null>>(
     `select (extract(epoch from bucket) * 1000000)::bigint as at_us, ${sum_columns(board)}
      from ${board.tables.cells} cells
-     where grain = $1 and dimension = $2 and key = $3 and bucket >= $4::timestamptz and bucket < $5::timestamptz
+     where grain = $1 and dimension = $2 and key ${condition.excluded ? "<> all" : "= any"}($3::text[])
+       and bucket >= $4::timestamptz and bucket < $5::timestamptz
      group by bucket order by bucket`,
-    [cells.grain, cells.dimension, cells.key, format_time(cells.from_us), format_time(cells.to_us)],
+    [grain, condition.dimension, text_array(condition.keys), format_time(from_us), format_time(to_us)],
   );
-  return rows.map((row) => {
-    const totals = totals_of(board, row);
-    const value = figure.unit === "money" ? figure_text(figure, totals, 2) : figure_number(figure, totals);
-    return { at: format_time(Number(row.at_us)), value };
-  });
+  return rows.map((row) => ({ at_us: Number(row.at_us), totals: totals_of(board, row) }));
 }

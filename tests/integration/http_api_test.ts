@@ -68,6 +68,8 @@ database_test("a series gives a figure's points, money as decimal text", async (
     grain: "1h",
     dimension: "none",
     key: "all",
+    filter: "",
+    computed: false,
     from: "2026-03-01T10:00:00.000000Z",
     to: "2026-03-01T12:00:00.000000Z",
     points: [{ at: "2026-03-01T11:00:00.000000Z", value: "12345678901234.56789" }],
@@ -224,13 +226,28 @@ database_test("what is wrong with a request is said for each parameter", async (
     ["/api/v1/kpis/daily?date=2026-02-30", ["date"]],
     ["/api/v1/kpis/series?measure=nope&grain=2m&from=2026-03-01&to=x", ["measure", "grain", "from", "to"]],
     ["/api/v1/kpis/series?measure=trips&grain=1m&from=2026-01-01T00:00:00Z&to=2026-03-01T00:00:00Z", ["grain"]],
+    ...[
+      ["dimension=pickup_zone", "key"],
+      ["key=Z1", "dimension"],
+      ["dimension=driver&key=D1&driver=D2", "key"],
+      ["driver=D1&not_driver=D2", "not_driver"],
+    ].map(([query, fault]) =>
+      [
+        `/api/v1/kpis/series?measure=trips&grain=1h&from=2026-01-01T00:00:00Z&to=2026-01-01T01:00:00Z&${query}`,
+        [fault!],
+      ] as const
+    ),
     [
-      "/api/v1/kpis/series?measure=trips&grain=1m&from=2026-01-01T00:00:00Z&to=2026-01-01T01:00:00Z&dimension=pickup_zone",
-      ["grain"],
+      "/api/v1/kpis/series?measure=trips&grain=1h&from=2026-01-01T00:00:00Z&to=2026-02-03T00:00:00Z&driver=D1",
+      ["to"],
     ],
     ["/api/v1/kpis/series?measure=toString&grain=1m&from=2026-01-01T00:00:00Z&to=2026-01-01T01:00:00Z", ["measure"]],
     [
-      "/api/v1/kpis/series?measure=fare_p95&grain=1h&from=2026-01-01T00:00:00Z&to=2026-01-01T01:00:00Z&dimension=pickup_zone",
+      "/api/v1/kpis/series?measure=fare_p95&grain=1h&from=2026-01-01T00:00:00Z&to=2026-01-01T01:00:00Z&pickup_zone=1",
+      ["dimension"],
+    ],
+    [
+      "/api/v1/kpis/series?measure=fare_p95&grain=1h&from=2026-01-01T00:00:00Z&to=2026-01-01T01:00:00Z&city=A&city=B",
       ["dimension"],
     ],
     ["/api/v1/kpis/breakdown?dimension=color", ["dimension"]],

@@ -162,6 +162,7 @@ const PLACES = [
   "/api/v1/kpis/series?measure=trips&grain=1h&from=@&to=@",
   "/api/v1/kpis/series?measure=@&grain=@&from=2026-03-01T00:00:00Z&to=2026-03-02T00:00:00Z&dimension=@&key=@",
   "/api/v1/kpis/series?measure=trips&grain=1h&from=2026-03-01T00:00:00Z&to=2026-03-02T00:00:00Z&dimension=city&key=@",
+  "/api/v1/kpis/series?measure=revenue&grain=5m&from=2026-03-01T00:00:00Z&to=2026-03-02T00:00:00Z&driver=@&not_city=@",
   "/api/v1/kpis/breakdown?dimension=@&limit=@",
   "/api/v1/kpis/breakdown?dimension=city&from=@&to=@",
   "/api/v1/session?@",

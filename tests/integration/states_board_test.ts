@@ -6,6 +6,7 @@ import {
   type Board,
   breakdowns_of_states,
   type Filter,
+  format_filter,
   present_states,
   read_boards,
   read_states,
@@ -13,17 +14,19 @@ import {
   TOP,
   type View,
   view_key,
+  type ViewGrain,
   wanted_breakdowns,
   type Window,
   window_at,
 } from "../../src/feed/mod.ts";
-import { days_in } from "../../src/kpi/mod.ts";
+import { bucket_end, bucket_start, days_in } from "../../src/kpi/mod.ts";
 import { tacho_test } from "../support/available.ts";
-import { oracle } from "../support/oracle/mod.ts";
+import { make_http_side } from "../support/http_side.ts";
+import { type Measures, oracle } from "../support/oracle/mod.ts";
 import { oracle_board, type OracleKey } from "../support/oracle/board.ts";
 import { local_days } from "../support/oracle/local_day.ts";
 import { shared_postgres } from "../support/postgres.ts";
-import { random_filter, random_span, trip_event } from "../support/random_trips.ts";
+import { random_filter, random_span, RANDOM_TIMES, trip_event } from "../support/random_trips.ts";
 import { feed, message, migrated, TERMS, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";
 
 const DAYS = days_in(TEST_TIME_ZONE);
@@ -121,6 +124,71 @@ tacho_test({
     );
   },
 });
+
+tacho_test({
+  name: "a series of a driver, a passenger or any filter, by every grain, is what the trips that it counts add up to",
+  needs: ["postgres"],
+  async fn() {
+    const events = fc.array(trip_event, { minLength: 60, maxLength: 200 });
+    const range = { from_s: RANDOM_TIMES.from_s - 86_400, to_s: RANDOM_TIMES.to_s };
+    const [from, to] = [range.from_s, range.to_s].map((s) => new Date(s * 1000).toISOString());
+    await fc.assert(
+      fc.asyncProperty(events, fc.array(random_filter, { minLength: 6, maxLength: 6 }), async (all, filters) => {
+        const sent = all.map((each, offset) => ({ topic: "trips", partition: 0, ...message(offset, each, BROKER_MS) }));
+        const { trips } = oracle(sent, { currency: "USD", time_zone: TEST_TIME_ZONE, ...TERMS, read_ms: BROKER_MS });
+        const asked = [
+          ...["D1", "D2", "unknown"].map((key) => [one("driver", key), `dimension=driver&key=${key}`] as const),
+          [one("passenger", "P1"), "dimension=passenger&key=P1"],
+          [[...one("city", "Chicago"), ...one("driver", "D1")], "city=Chicago&dimension=driver&key=D1"],
+          ...filters.map((filter) => [filter, format_filter(filter)] as const),
+        ] as const;
+        await with_events(all, async (database) => {
+          const { get } = await make_http_side(database, { time_zone: TEST_TIME_ZONE, days: DAYS });
+          for (const [filter, query] of asked) {
+            for (const grain of ["1m", "5m", "1h", "1d"] as const) {
+              const { buckets } = oracle_board(trips.values(), filter, widened(range, grain), grain, LOCAL_DAY);
+              for (const measure of ["completed", "revenue", "average_duration_min", "min_fare"]) {
+                const answer = await get(
+                  `/api/v1/kpis/series?measure=${measure}&grain=${grain}&from=${from}&to=${to}&${query}`,
+                );
+                assert.equal(answer.status, 200);
+                const { points } = await answer.json() as { points: { at: string; value: unknown }[] };
+                const expected = [...buckets].map(([t, cell]) => [t, OF_CELL[measure]!(cell)] as const);
+                // Cells that were taken back to nothing stay as points of nothing.
+                const told = points.map(({ at, value }) => [Date.parse(at) / 1000, value] as const)
+                  .filter(([t, value]) => buckets.has(t) || (value !== null && Number(value) !== 0));
+                assert.deepEqual(told, expected, `${measure} by ${grain} of ${query}`);
+              }
+            }
+          }
+        });
+      }),
+      runs(2),
+    );
+  },
+});
+
+const one = (dimension: string, key: string): Filter => [{ dimension, keys: [key], excluded: false }];
+
+/** The stretch of whole buckets. */
+function widened({ from_s, to_s }: { readonly from_s: number; readonly to_s: number }, grain: ViewGrain) {
+  const last = bucket_start(grain, to_s * 1e6 - 1, DAYS);
+  return { from_s: bucket_start(grain, from_s * 1e6, DAYS) / 1e6, to_s: bucket_end(grain, last, DAYS) / 1e6 };
+}
+
+const micros = (value: bigint): string => {
+  const text = `${value / 1_000_000n}.${String(value % 1_000_000n).padStart(6, "0")}`;
+  return text.replace(/0{1,4}$/, "");
+};
+
+/** Some figures, told from the sums of a cell in the plainest way. */
+const OF_CELL: Readonly<Record<string, (cell: Measures) => unknown>> = {
+  completed: ({ completed }) => Number(completed),
+  revenue: ({ fare_sum_micros }) => micros(fare_sum_micros),
+  average_duration_min: ({ duration_sum_ms, duration_count }) =>
+    duration_count === 0n ? null : Number((duration_sum_ms * 100n + duration_count * 3n) / (duration_count * 6n)) / 1e6,
+  min_fare: ({ fare_min_micros }) => fare_min_micros === null ? null : micros(fare_min_micros),
+};
 
 /** The first rows of a breakdown, and all others in one. */
 function greatest(rows: readonly OracleKey[]): OracleKey[] {
