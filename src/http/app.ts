@@ -8,7 +8,7 @@ import { add_board_routes, type BoardSource } from "./board_route.ts";
 import { add_breakdown_route } from "./breakdown_route.ts";
 import { add_daily_route } from "./daily_route.ts";
 import type { App, Bindings } from "./endpoint.ts";
-import { add_entity_routes } from "./entity_routes.ts";
+import { add_entity_routes, type EntitySource } from "./entity_routes.ts";
 import { add_event_intake_route, type EventIntake } from "./event_intake_route.ts";
 import { Busy, Gate, gated } from "./gate.ts";
 import { add_feed_route } from "./feed_route.ts";
@@ -24,7 +24,7 @@ import type { TripSource } from "./trip_route.ts";
 import { add_trip_routes } from "./trip_routes.ts";
 
 /** What the HTTP app is made of. */
-export interface AppDeps extends BoardSource, OperationSource, Pick<TripSource, "history"> {
+export interface AppDeps extends BoardSource, EntitySource, OperationSource, Pick<TripSource, "history"> {
   readonly intake: EventIntake;
   readonly hub: FeedHub;
   readonly logger: Logger;

@@ -139,6 +139,12 @@ export const SETTINGS = {
     z.string().regex(/^(?:\d|1[0-5]|off)$/, "expected a whole number from 0 to 15, or off")
       .transform((text): number | "off" => text === "off" ? text : Number(text)),
   ),
+  metrics_h3: setting(
+    "TACHO_METRICS_H3",
+    "pickup_h3",
+    "What the ids of `/metrics/h3` are: `pickup_h3`, or where events have no coordinates `pickup_zone` or `dropoff_zone`",
+    z.enum(["pickup_h3", "pickup_zone", "dropoff_zone"]),
+  ),
   token: setting(
     "TACHO_TOKEN",
     null,

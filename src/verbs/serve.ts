@@ -139,6 +139,7 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
     clock: system_clock,
     time_zone: config.time_zone,
     currency: config.currency,
+    metrics_h3: config.metrics_h3,
     history: (events) => stream_history(domain, days, events),
     past: past_states(domain, board),
     token: config.token,

@@ -180,10 +180,14 @@ database_test("running totals of an entity have the mobility hub's shape", async
     total_distance: 54.25,
     total_revenue: 338.09,
   });
-  assert.deepEqual(await json(get("/metrics/driver")), { count: 1, keys: ["driver:D0413"] });
+  assert.deepEqual(await json(get("/metrics/driver")), { count: 1, keys: ["driver:D0413"], next_after: null });
   const pickup = { dimension: "pickup_h3", key: "881f1d4887fffff" };
   await put_cell(database, { ...ALL_TIME, ...pickup }, { completed: 2, fare_sum_micros: "3000000" });
-  assert.deepEqual(await json(get("/metrics/h3")), { count: 1, keys: ["h3:881f1d4887fffff"] });
+  assert.deepEqual(await json(get("/metrics/h3")), {
+    count: 1,
+    keys: ["h3:881f1d4887fffff"],
+    next_after: null,
+  });
   const of_cell = await json(get("/metrics/h3/881f1d4887fffff"));
   assert.deepEqual([of_cell.h3, of_cell.trip_count, of_cell.total_revenue], ["881f1d4887fffff", 2, 3]);
   const breakdown = await json(get("/api/v1/kpis/breakdown?dimension=pickup_h3"));
@@ -197,10 +201,43 @@ database_test("running totals of an entity have the mobility hub's shape", async
   await json(get("/metrics/constructor"), 404);
 });
 
+database_test("every dimension of places and payments is an entity too, and has pages of keys", async (database) => {
+  const { get } = await make_http_side(database);
+  for (const entity of ["city", "payment_method", "pickup_zone", "dropoff_zone", "vehicle_type"]) {
+    for (const key of ["A/1 ü", "B", "unknown"]) {
+      const measures = { completed: 2, duration_sum_ms: "90000", duration_count: 1, fare_sum_micros: "3000000" };
+      await put_cell(database, { ...ALL_TIME, dimension: entity, key }, measures);
+    }
+    const [first, second] = [
+      await json(get(`/metrics/${entity}?limit=2`)),
+      await json(get(`/metrics/${entity}?limit=2&after=B`)),
+    ];
+    assert.deepEqual(first, { count: 3, keys: [`${entity}:A/1 ü`, `${entity}:B`], next_after: "B" });
+    assert.deepEqual(second, { count: 3, keys: [`${entity}:unknown`], next_after: null });
+    assert.deepEqual(await json(get(`/metrics/${entity}/${encodeURIComponent("A/1 ü")}`)), {
+      [entity]: "A/1 ü",
+      trip_count: 2,
+      avg_duration: 1.5,
+      total_distance: 0,
+      total_revenue: 3,
+    });
+  }
+  await put_cell(database, { ...ALL_TIME, dimension: "city", key: "C" }, { completed: 1 });
+  assert.equal((await json(get("/metrics/city/C"))).avg_duration, null, "no duration is known");
+});
+
+database_test("where events have no coordinates, the ids of h3 may be those of zones", async (database) => {
+  const { get } = await make_http_side(database, { metrics_h3: "pickup_zone" });
+  await put_cell(database, { ...ALL_TIME, dimension: "pickup_zone", key: "161" }, { completed: 2 });
+  assert.deepEqual(await json(get("/metrics/h3")), { count: 1, keys: ["h3:161"], next_after: null });
+  const { h3, trip_count } = await json(get("/metrics/h3/161"));
+  assert.deepEqual([h3, trip_count], ["161", 2]);
+});
+
 database_test("where pickups are not indexed, nothing is said by H3 cell", async (database) => {
   const dimensions = trips_board.dimensions.filter(({ name }) => name !== "pickup_h3");
   const { get } = await make_http_side(database, { board: { ...trips_board, dimensions } });
-  assert.deepEqual(await json(get("/metrics/h3")), { count: 0, keys: [] });
+  assert.deepEqual(await json(get("/metrics/h3")), { count: 0, keys: [], next_after: null });
   assert.match((await json(get("/metrics/h3/881f1d4887fffff"), 404)).detail, /not counted by h3/);
   await json(get("/api/v1/kpis/breakdown?dimension=pickup_h3"), 400);
 });

@@ -4,7 +4,7 @@ import tasks from "../../deno.json" with { type: "json" };
 import readme from "../../README.md" with { type: "text" };
 
 Deno.test("the README's configuration table is the configuration schema", () => {
-  const rows = readme.split("\n").filter((line) => /^\| `(?:[A-Z0-9]+_)*[A-Z]+`\s*\|/.test(line)).map((line) =>
+  const rows = readme.split("\n").filter((line) => /^\| `(?:[A-Z0-9]+_)*[A-Z0-9]+`\s*\|/.test(line)).map((line) =>
     line.split("|").slice(1, -1).map((cell) => cell.trim())
   );
   const expected = Object.values(SETTINGS).map(({ variable, fallback, meaning }) => [
