@@ -84,11 +84,12 @@ function fields_read(value: unknown, found = new Set<string>()): Set<string> {
   if (Array.isArray(value)) { for (const each of value) fields_read(each, found); }
   else if (typeof value === "object" && value !== null) {
     for (const [name, each] of Object.entries(value)) {
-      const names_fields = ["from", "field", "key"].includes(name) || (name === "hash" && each !== "all");
+      const names_fields = ["from", "field", "key", "join"].includes(name) || (name === "hash" && each !== "all");
       // What is read for a hash alone is nowhere to be seen in the event: it is kept with the rest.
       if (names_fields && Array.isArray(each)) {
         for (const path of each) if (typeof path === "string") found.add(path).add(top_of(path));
-      } else fields_read(each, found);
+      }
+      if (name !== "hash") fields_read(each, found);
     }
   }
   return found;

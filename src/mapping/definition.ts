@@ -4,7 +4,7 @@ import { is_message_field } from "./field.ts";
 /**
  * The JSON of a mapping, as its author writes it. Every faulty place is found at once, by its exact path.
  *
- * A value is a field (`"city"`, `"rider.name"`, `"legs[0].km"`), a reading of one (`{"from": "fare", "as": "money"}`; of several
+ * A value is a field (`"city"`, `"rider.name"`, `"legs[0].km"`, `"legs[-1].km"`), a reading of one (`{"from": "fare", "as": "money"}`; of several
  * fields the first that is not blank), a constant, a lookup in a named table, or a list of values: the first that is known.
  */
 
@@ -44,8 +44,21 @@ const field = z.string().trim().min(1, "expected the name or path of a field, go
   .refine((name) => is_message_field(name) || !/^\$(?:keys?|headers?|timestamp|topic)\b/i.test(name), {
     error: "expected $key, $key.PATH, $header.NAME, $timestamp or $topic, which are of the message",
   });
-const fields = by_form<readonly string[]>((value) =>
-  Array.isArray(value) ? z.array(field).min(1, "expected at least one field") : field.transform((name) => [name])
+const A_FIELD = "expected at least one field";
+/** Spellings of a field: any one of them. */
+const spellings = by_form<readonly string[]>((value) =>
+  Array.isArray(value) ? z.array(field).min(1, A_FIELD) : field.transform((name) => [name])
+);
+/** The texts of several fields as one, where all of them are known: a date and a time that have columns of their own. */
+const joined_fields = z.strictObject({
+  join: z.array(field).min(2, "expected at least two fields"),
+  /** What is put between them; a space, unless it is said. */
+  with: z.string().max(10).optional(),
+});
+export type FieldForm = string | z.output<typeof joined_fields>;
+const field_form = by_form<FieldForm>((value) => is_object(value) ? joined_fields : field);
+const fields = by_form<readonly FieldForm[]>((value) =>
+  Array.isArray(value) ? z.array(field_form).min(1, A_FIELD) : field_form.transform((one) => [one])
 );
 
 const table = {
@@ -122,9 +135,9 @@ const time_form = by_form<readonly TimeForm[]>((value) => {
 export type ConditionForm =
   | { readonly all: readonly ConditionForm[] }
   | { readonly any: readonly ConditionForm[] }
-  | { readonly field: readonly string[]; readonly known: boolean }
-  | { readonly field: readonly string[]; readonly is: readonly (string | number | boolean | null)[] }
-  | { readonly field: readonly string[]; readonly is_not: readonly (string | number | boolean | null)[] }
+  | { readonly field: readonly FieldForm[]; readonly known: boolean }
+  | { readonly field: readonly FieldForm[]; readonly is: readonly (string | number | boolean | null)[] }
+  | { readonly field: readonly FieldForm[]; readonly is_not: readonly (string | number | boolean | null)[] }
   | z.output<typeof bounds>;
 /** Numbers that the number in a field is compared with; what is blank or no number is within none. */
 const bounds = z.strictObject({
@@ -166,8 +179,8 @@ const hash = z.strictObject({
 });
 export type IdReadingForm =
   | z.output<typeof READINGS.time>
-  | { readonly from: readonly string[]; readonly as: "text" | "code" | "number" };
-export type IdPart = { readonly from: readonly string[] } | { readonly constant: string } | z.output<typeof hash>;
+  | { readonly from: readonly FieldForm[]; readonly as: "text" | "code" | "number" };
+export type IdPart = { readonly from: readonly FieldForm[] } | { readonly constant: string } | z.output<typeof hash>;
 const id_part: z.ZodType<IdPart> = by_form<IdPart>((value) => {
   if (typeof value === "string") return field.transform((name) => ({ from: [name] }));
   if (is_object(value)) {
@@ -212,7 +225,7 @@ export const mapping_form = z.strictObject({
   about: z.string().optional(),
   /** How its records are recognised: these fields are there (of a list: any one), and none of those. */
   recognise: z.strictObject({
-    fields: z.array(fields).min(1),
+    fields: z.array(spellings).min(1),
     without: z.array(field).optional(),
   }).optional(),
   columns: z.array(z.string().min(1)).min(1).optional(),

@@ -1,4 +1,5 @@
 import { ExactNumber, type Fault, is_blank, JsonFault, parse_json } from "../domains/mod.ts";
+import type { FieldForm } from "./definition.ts";
 import type { SourceRecord } from "./mapping.ts";
 
 /** A field of a record, by its name or by a path into nested JSON. */
@@ -28,9 +29,10 @@ function parsed(text: string): unknown {
   return value;
 }
 
-/** What a value has under a name; one that is JSON as text has what that says. */
+/** What a value has under a name, or a list so many places before its end (`-1`); one that is JSON as text has what that says. */
 const member = (value: unknown, name: string): unknown => {
   const whole = typeof value === "string" ? parsed(value) : value;
+  if (Array.isArray(whole) && /^-\d+$/.test(name)) return whole.at(Number(name));
   return typeof whole === "object" && whole !== null && Object.hasOwn(whole, name)
     ? (whole as Readonly<Record<string, unknown>>)[name]
     : undefined;
@@ -38,10 +40,12 @@ const member = (value: unknown, name: string): unknown => {
 const steps_of = (path: string): string[] => [...path.matchAll(/[^.[\]]+/g)].map(([step]) => step);
 
 /**
- * The field that a name or a path such as `legs[0].km` means. A column of exactly that name goes before a path. Names such as `$key` are
- * of the message that the record came in.
+ * The field that a name or a path such as `legs[0].km` or `legs[-1].km` means, or the texts of several as one. A column of exactly that
+ * name goes before a path. Names such as `$key` are of the message that the record came in.
  */
-export function field_of(name: string): Field {
+export function field_of(form: FieldForm): Field {
+  if (typeof form !== "string") return joined(form.join.map(field_of), form.with ?? " ");
+  const name = form;
   if (is_message_field(name)) return message_field(name);
   if (!/[.[]/.test(name)) return { name, get: (record) => member(record, name) };
   const steps = steps_of(name);
@@ -49,6 +53,21 @@ export function field_of(name: string): Field {
     name,
     get: (record) => Object.hasOwn(record, name) ? record[name] : steps.reduce<unknown>(member, record),
   };
+}
+
+/** Fields as one text. The first that is unknown, or has no text, stands for all: they are unknown, or refused. */
+function joined(fields: readonly Field[], divider: string): Field {
+  const get = (record: SourceRecord): unknown => {
+    const texts: string[] = [];
+    for (const { get } of fields) {
+      const value = get(record);
+      const text = is_unknown(value) ? null : text_of(value);
+      if (text === null) return value;
+      texts.push(text.trim());
+    }
+    return texts.join(divider);
+  };
+  return { name: fields.map(({ name }) => name).join(" and "), get };
 }
 
 /** What a mapping may read of a message beside the record in its value. */

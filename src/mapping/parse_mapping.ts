@@ -1,6 +1,7 @@
 import type { Validation } from "../domains/mod.ts";
 import { compile } from "./compile.ts";
-import { type ConditionForm, mapping_form, type MappingForm } from "./definition.ts";
+import { type ConditionForm, type FieldForm, mapping_form, type MappingForm } from "./definition.ts";
+import { field_of } from "./field.ts";
 import type { DeclaredMapping, MappingContext } from "./mapping.ts";
 
 /** What is wrong with a definition, and where in its JSON: `events[0].data.fare.as`. */
@@ -55,11 +56,11 @@ function* contradictions(json: unknown): Generator<DefinitionFault> {
 }
 
 /** Lists of fields that decide which events a record makes and when; rows that are numbered as equals have to be equal in all of them. */
-function* deciding_fields({ events }: MappingForm): Generator<readonly [readonly string[], PropertyKey[]]> {
+function* deciding_fields({ events }: MappingForm): Generator<readonly [readonly FieldForm[], PropertyKey[]]> {
   function* of_condition(
     form: ConditionForm,
     path: PropertyKey[],
-  ): Generator<readonly [readonly string[], PropertyKey[]]> {
+  ): Generator<readonly [readonly FieldForm[], PropertyKey[]]> {
     if ("field" in form) yield [form.field, path];
     else for (const part of "all" in form ? form.all : form.any) yield* of_condition(part, path);
   }
@@ -74,7 +75,7 @@ function* deciding_fields({ events }: MappingForm): Generator<readonly [readonly
 /** Where a mapping numbers equal rows by an id that leaves out what their events hang on: the events of one row would get different numbers. */
 function* unnumbered(form: MappingForm): Generator<DefinitionFault> {
   if (form.number_equal_rows !== true) return;
-  const key = (fields: readonly string[]) => JSON.stringify(fields);
+  const key = (fields: readonly FieldForm[]) => JSON.stringify(fields);
   const [id, ...other_ways] = form.trip_id;
   const parts = id?.join ?? [];
   const whole = parts.some((part) => "hash" in part && part.hash === "all");
@@ -85,12 +86,16 @@ function* unnumbered(form: MappingForm): Generator<DefinitionFault> {
       : [];
   });
   const known = new Set(named.map(key));
+  const is_known = (fields: readonly FieldForm[]) =>
+    known.has(key(fields)) ||
+    fields.every((each) => typeof each !== "string" && each.join.every((part) => known.has(key([part]))));
   if (other_ways.length > 0) {
     yield { place: "trip_id", message: 'expected one way to the id with "number_equal_rows", got several' };
   }
   for (const [fields, path] of deciding_fields(form)) {
-    if (whole || known.has(key(fields))) continue;
-    const message = `expected "number_equal_rows" with a trip_id that has ${fields.join(" or ")} among its fields`;
+    if (whole || is_known(fields)) continue;
+    const names = fields.map((each) => field_of(each).name).join(" or ");
+    const message = `expected "number_equal_rows" with a trip_id that has ${names} among its fields`;
     yield { place: place(path), message };
   }
 }

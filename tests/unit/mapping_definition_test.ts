@@ -37,6 +37,14 @@ Deno.test("mapping definition: each fault is told with its exact place", () => {
     [with_event({ when: { at_most: 0 } }), "events[0].when.field: "],
     [{ ...SOUND, skip: [] }, "skip: expected an object with"],
     [{ ...SOUND, skip: { field: "a", is: [] } }, "skip.is: "],
+    [with_event({ at: { from: { join: ["a"] } } }), "events[0].at.from.join: expected at least two fields"],
+    [with_event({ at: { from: ["a", { join: ["a", { from: "b" }] }] } }), "events[0].at.from[1].join[1]: "],
+    [with_data({ fare: { from: { join: ["a", "b"], by: "-" } } }), "events[1].data.fare.from: Unrecognized key"],
+    [{ ...SOUND, recognise: { fields: [{ join: ["a", "b"] }] } }, "recognise.fields[0]: "],
+    [
+      { ...with_event({ at: { from: { join: ["at", "of"] } } }), ...NUMBERED },
+      'events[0].at: expected "number_equal_rows" with a trip_id that has at and of among',
+    ],
     [with_event({ event_id: 7 }), "events[0].event_id: expected a field or"],
     [with_event({ keep_rest: "fare" }), "events[0].keep_rest: expected a name that the event has not"],
     [with_event({ keep_rest: "type" }), "events[0].keep_rest: expected a name that the event has not"],
@@ -75,6 +83,10 @@ Deno.test("mapping definition: each fault is told with its exact place", () => {
   ];
   for (const trip_id of [NUMBERED.trip_id, { hash: "all" }, { join: ["at", "b"] }, { hash: ["at", "b"] }]) {
     assert.deepEqual(faults_of({ ...SOUND, number_equal_rows: true, trip_id }), []);
+  }
+  const at = { from: { join: ["day", "hour"] } };
+  for (const trip_id of [{ hash: ["hour", "day"] }, { hash: [{ ...at, as: "time" }] }, at]) {
+    assert.deepEqual(faults_of({ ...with_event({ at }), number_equal_rows: true, trip_id }), []);
   }
   for (const [definition, wanted] of cases) {
     const faults = faults_of(definition);

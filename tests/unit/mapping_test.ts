@@ -28,6 +28,61 @@ Deno.test("mapping: fields by name, path and alternatives; as they stand without
   assert.equal(read({ from: "none", as: "number" }, record), undefined);
 });
 
+Deno.test("mapping: a place in a list counts from its end too, and only in a list", () => {
+  const record = {
+    legs: [{ km: 1 }, { km: 2 }, { km: 3 }],
+    none: [],
+    of: { "-1": "member" },
+    text: "abc",
+    "legs[-1]": 7,
+  };
+  assert.equal(read("legs[-1].km", record), 3);
+  assert.equal(read("legs.-3.km", record), 1);
+  assert.equal(read("legs[-1]", record), 7, "a column of that name goes first");
+  assert.equal(read("of[-1]", record), "member");
+  for (const path of ["legs[-4].km", "none[-1]", "text[-1]", "legs[-x]", "legs[--1]", "legs[-1.5]"]) {
+    assert.equal(read(path, record), undefined, path);
+  }
+});
+
+Deno.test("mapping: fields are joined wherever one may stand, unknown where any of them is", () => {
+  const record = { date: " 2026-03-01 ", time: "10:05:00", hour: 7, blank: " ", list: [1], code: "card" };
+  const joined = (...join: string[]) => ({ join });
+  assert.equal(read({ from: joined("date", "time"), as: "text" }, record), "2026-03-01 10:05:00");
+  assert.equal(read({ from: { join: ["code", "hour"], with: "-" } }, record), "card-7");
+  assert.equal(read({ from: [joined("date", "blank"), joined("date", "gone"), "hour"] }, record), 7);
+  assert.equal(read({ from: joined("date", "gone"), as: "text" }, record), undefined);
+  assert.deepEqual(
+    read({ from: joined("date", "list"), as: "text" }, record),
+    fault("date and list", "expected text or a number in date and list, got a list"),
+  );
+  assert.equal(read({ from: joined("code", "hour"), table: { "card 7": "seven" } }, record), "seven");
+  const at = { from: joined("date", "time") };
+  const event = { type: "trip.completed", data: {}, keep_rest: "rest" };
+  const changes = { zone: "UTC", trip_id: { from: { join: ["code", "hour"], with: "/" } } };
+  const mapping = mapping_with({}, {
+    ...changes,
+    events: [{ ...event, at, when: { field: joined("code", "hour"), is: ["CARD 7"] } }],
+  });
+  const mapped = mapping.map(record);
+  assert.ok(mapped.ok, JSON.stringify(mapped));
+  const { event_id, ...said } = mapped.value[0]!;
+  assert.deepEqual(said, {
+    trip_id: "card/7",
+    type: "trip.completed",
+    occurred_at: "2026-03-01T10:05:00.000000Z",
+    rest: { list: [1] },
+  }, String(event_id));
+  assert.deepEqual(mapping.source_of(record, "trip.completed", "occurred_at"), {
+    field: "date and time",
+    value: "2026-03-01 10:05:00",
+  });
+  const index = new Map([["card 7", { kind: "SUV" }]]);
+  const lookup = { lookup: "drivers", key: joined("code", "hour"), take: "kind" };
+  const context = { business_zone: "UTC", lookups: new Map([["drivers", index]]) };
+  assert.equal(read(lookup, record, { lookups: { drivers: { key: "id" } } }, context), "SUV");
+});
+
 Deno.test("mapping: what only files have becomes JSON: dates, big integers, NaN", () => {
   assert.equal(read("d", { d: new Date(AT) }), "2026-03-01T10:00:00.000Z");
   assert.equal(read("d", { d: 7n }), 7);
