@@ -1,6 +1,6 @@
 import type { Validation } from "../domains/mod.ts";
 import type { MappingForm } from "./definition.ts";
-import { is_unknown, text_of } from "./field.ts";
+import { any_spelling, is_unknown, text_of } from "./field.ts";
 import type { DeclaredMapping, Lookup, MappingContext, SourceRecord } from "./mapping.ts";
 import { make_mapping, read_definition } from "./parse_mapping.ts";
 
@@ -24,9 +24,10 @@ export class BuiltinMapping {
   recognises(field_names: Iterable<string>): boolean {
     const { recognise } = this.form;
     if (recognise === undefined) return false;
-    const there = new Set(field_names);
-    return recognise.fields.every((spellings) => spellings.some((name) => there.has(name))) &&
-      !(recognise.without ?? []).some((name) => there.has(name));
+    const spelled = this.form.any_spelling === true ? any_spelling : (name: string) => name;
+    const there = new Set([...field_names].map(spelled));
+    return recognise.fields.every((spellings) => spellings.some((name) => there.has(spelled(name)))) &&
+      !(recognise.without ?? []).some((name) => there.has(spelled(name)));
   }
 
   /** The fields by which it recognises its records, for people to read. */

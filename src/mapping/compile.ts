@@ -2,7 +2,7 @@ import { type Fault, JsonFault, type Validation } from "../domains/mod.ts";
 import { format_time } from "../kpi/mod.ts";
 import { condition } from "./condition.ts";
 import type { EventForm, MappingForm } from "./definition.ts";
-import { type Field, is_message_field, is_unknown, json_of, RecordFault, top_of } from "./field.ts";
+import { type Field, is_message_field, is_unknown, json_of, RecordFault, respelling, top_of } from "./field.ts";
 import { event_hash, id_reading, type IdReading, record_hash, unfit_field } from "./identity.ts";
 import type { BareEvent, DeclaredMapping, MappingContext, SourceField, SourceRecord } from "./mapping.ts";
 import { number_reading } from "./number_reading.ts";
@@ -79,17 +79,19 @@ function lacking(fields: readonly Field[], record: SourceRecord, what: string): 
   return new RecordFault(blank.name, what, blank.get(record));
 }
 
-/** The top fields that a mapping reads, wherever it does. */
-function fields_read(value: unknown, found = new Set<string>()): Set<string> {
-  if (Array.isArray(value)) { for (const each of value) fields_read(each, found); }
+/**
+ * The fields that a mapping reads, with the columns or top members that they begin with.
+ * @param hashes whether those too that are read for a hash alone
+ */
+function fields_read(value: unknown, hashes: boolean, found = new Set<string>()): Set<string> {
+  if (Array.isArray(value)) { for (const each of value) fields_read(each, hashes, found); }
   else if (typeof value === "object" && value !== null) {
     for (const [name, each] of Object.entries(value)) {
       const names_fields = ["from", "field", "key", "join"].includes(name) || (name === "hash" && each !== "all");
-      // What is read for a hash alone is nowhere to be seen in the event: it is kept with the rest.
       if (names_fields && Array.isArray(each)) {
         for (const path of each) if (typeof path === "string") found.add(path).add(top_of(path));
       }
-      if (name !== "hash") fields_read(each, found);
+      if (name !== "hash" || hashes) fields_read(each, hashes, found);
     }
   }
   return found;
@@ -108,11 +110,12 @@ export function compile(form: MappingForm, context: MappingContext): DeclaredMap
     }),
   };
   const skip = form.skip === undefined ? null : condition(form.skip, parts);
-  const mapped = fields_read([
-    form.skip,
-    form.trip_id,
-    form.events.map(({ at, when, data }) => [at, when, Object.values(data)]),
-  ]);
+  const read_in = [form.skip, form.trip_id, form.events.map(({ at, when, data }) => [at, when, Object.values(data)])];
+  // What is read for a hash alone is nowhere to be seen in the event: it is kept with the rest.
+  const mapped = fields_read(read_in, false);
+  const respelled = form.any_spelling === true
+    ? respelling(fields_read(read_in, true))
+    : (record: SourceRecord) => record;
   const trip_id = id_reading(form.trip_id, parts);
   const events = form.events.map((event) => event_reading(event, parts, mapped));
 
@@ -141,9 +144,10 @@ export function compile(form: MappingForm, context: MappingContext): DeclaredMap
     name: form.name,
     columns: form.columns ?? null,
     framing: form.framing ?? null,
-    reads_message: [...fields_read(form)].some(is_message_field),
+    reads_message: [...fields_read(form, true)].some(is_message_field),
     number_equal_rows: form.number_equal_rows ?? false,
-    map: (record) => {
+    map: (given) => {
+      const record = respelled(given);
       try {
         return { ok: true, value: read(record) };
       } catch (error) {
@@ -154,7 +158,8 @@ export function compile(form: MappingForm, context: MappingContext): DeclaredMap
         throw error;
       }
     },
-    source_of: (record, event_type, event_field): SourceField | null => {
+    source_of: (given, event_type, event_field): SourceField | null => {
+      const record = respelled(given);
       const fields = event_field === "trip_id"
         ? trip_id.fields
         : events.find(({ type, sources }) => type === event_type && sources.has(event_field))?.sources.get(event_field);

@@ -231,6 +231,8 @@ export const mapping_form = z.strictObject({
   columns: z.array(z.string().min(1)).min(1).optional(),
   /** What is around the JSON of a message: the bytes of a schema registry's serializer, or Kafka Connect's envelope. */
   framing: z.enum(["schema_registry", "connect"]).optional(),
+  /** Whether names of fields match columns whatever their capitals, spaces, `_` and `-`, where one column alone is spelled like it. */
+  any_spelling: z.boolean().optional(),
   zone: zone.optional(),
   /** What stands before the decimals of numbers that are text. */
   decimal: z.enum([".", ","]).optional(),

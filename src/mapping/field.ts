@@ -143,6 +143,44 @@ function message_text(bytes: Uint8Array, name: string): string {
   throw new RecordFault(name, "UTF-8 text without NUL", `0x${bytes.subarray(0, 25).toHex()}`);
 }
 
+/** What names are compared by that mean the same column in any spelling: without capitals, spaces, `_` and `-`. */
+export const any_spelling = (name: string): string => name.toLowerCase().replace(/[\s_-]+/g, "");
+
+/**
+ * Gives records the names that a mapping knows, whatever spelling theirs have: a column that the record has under no wanted name, and that
+ * is alone in being spelled like one, is read under it. Records of one file have one header, of which this is found once; one that has the
+ * wanted names already is handed on as it is.
+ */
+export function respelling(wanted: ReadonlySet<string>): (record: SourceRecord) => SourceRecord {
+  const wanted_by = new Map<string, string>();
+  for (const name of wanted) if (!wanted_by.has(any_spelling(name))) wanted_by.set(any_spelling(name), name);
+  let header: readonly string[] = [];
+  /** The header under wanted names; null when it has them. */
+  let renamed: readonly string[] | null = null;
+
+  const is_header = (record: SourceRecord): boolean => {
+    let at = 0;
+    for (const name in record) if (header[at++] !== name) return false;
+    return at === header.length;
+  };
+  const named = (names: readonly string[]): readonly string[] | null => {
+    const spelled = names.map(any_spelling);
+    const times = new Map<string, number>();
+    for (const each of spelled) times.set(each, (times.get(each) ?? 0) + 1);
+    const found = names.map((name, i) =>
+      wanted.has(name) || times.get(spelled[i]!) !== 1 ? name : wanted_by.get(spelled[i]!) ?? name
+    );
+    return found.every((name, i) => name === names[i]) ? null : found;
+  };
+  return (record) => {
+    if (!is_header(record)) renamed = named(header = Object.keys(record));
+    if (renamed === null) return record;
+    const read = Object.fromEntries(Object.values(record).map((value, i) => [renamed![i]!, value]));
+    const message = (record as { readonly [MESSAGE]?: MessageParts })[MESSAGE];
+    return message === undefined ? read : with_message(read, message);
+  };
+}
+
 /** What a record is refused for: one of its fields. Thrown by readings, met in `map`. */
 export class RecordFault extends Error {
   override readonly name = "RecordFault";

@@ -378,10 +378,12 @@ Deno.test("yellow records as warehouses spell them have the zones, codes and ids
     decoded(yellow, record).map(({ data: { source: _, ...data }, ...event }) => ({ ...event, data }));
   assert.deepEqual(told(spelled), told(YELLOW));
 
-  const found = (record: SourceRecord) => detect(BUILTINS, [record], { business_zone: "UTC" });
-  assert.deepEqual(found(spelled).ok, true);
-  const green = { ...spelled, ehail_fee: "", trip_type: "1" };
-  assert.deepEqual(found(green).ok, false, "its vehicle is no yellow taxi");
+  const found = (record: SourceRecord) => {
+    const one = detect(BUILTINS, [record], { business_zone: "UTC" });
+    return one.ok ? one.value.name : null;
+  };
+  assert.equal(found(spelled), "nyc_yellow");
+  assert.equal(found({ ...spelled, ehail_fee: "", trip_type: "1" }), "nyc_green");
 });
 
 const START = {

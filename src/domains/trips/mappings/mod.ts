@@ -2,8 +2,9 @@
  * The definitions of the mappings that come with the program, for records of trips as they are found in the world. Data only: `src/mapping`
  * makes mappings of them.
  *
- * Decision: for records without ids the trip's id is the hash of the whole record, so that reading them again is harmless. Price: two trips
- * alike in every field are one.
+ * Decision: for records without ids the trip's id is the hash of fields that a refund shares with what it takes back, amounts not among them;
+ * rows of a file that are equal in these are numbered. Price: a form that publishes other fields of the same rides (coordinates, then zones)
+ * gives them other ids.
  */
 import ride_sharing from "./ride_sharing.json" with { type: "json" };
 import trip_start from "./trip_start.json" with { type: "json" };
