@@ -112,7 +112,7 @@ program.command("produce")
 
 program.command("replay")
   .description("send the records of files as trip events, in the order of their event time; again is harmless")
-  .argument("<files...>", "CSV, NDJSON (both also .gz) and Parquet files, of the same shape or different ones")
+  .argument("<files...>", "CSV, JSON (both also .gz) and Parquet files, of the same shape or different ones")
   .addOption(
     new Option("--to <where>", "the topic, or straight into the log").choices(["kafka", "log"]).default("kafka"),
   )
@@ -125,6 +125,10 @@ program.command("replay")
     "a table for mappings; its key column is the one that the mapping names unless given; may be given again",
     collect,
     [],
+  )
+  .option(
+    "--records <path>",
+    "where in JSON documents the records are, such as data.trips; told by the file unless given",
   )
   .option("--zone <zone>", "time zone of times that state none; TACHO_TIME_ZONE unless given")
   .option("--resume", "go on where the same replay stopped", false)
@@ -149,6 +153,7 @@ mapping.command("check")
     collect,
     [],
   )
+  .option("--records <path>", "where in JSON documents the records are, such as data.trips")
   .action((name, options) => run_verb((shell) => mapping_check_verb(shell, name, options)));
 
 const quarantine = program.command("quarantine").description("messages that were set aside");

@@ -1,6 +1,8 @@
 import type { Fault } from "../domains/mod.ts";
 import type { SourceRecord } from "../mapping/mod.ts";
-import type { FileFormat } from "./file_format.ts";
+
+/** What a file's records are written in. */
+export type FileFormat = "csv" | "json" | "parquet";
 
 /** A row of a file: a record, or what keeps it from being one, with its text as it stands. */
 export type FileRow =
@@ -63,6 +65,10 @@ export interface RecordFile {
   readonly gzip: boolean;
   /** What told its format. */
   readonly told_by: "name" | "content";
+  /** Where in each of its JSON documents the records are, as a path; null where the documents, or the elements of an array, are. */
+  readonly records: string | null;
+  /** Further places in its first JSON document that have lists of objects. */
+  readonly other_lists: readonly string[];
   /** All its rows in their order, from the beginning each time; memory does not grow with the file. Throws FileError. */
   rows(): AsyncGenerator<RowBatch>;
   /** A record of this file as text, as it stands there. */

@@ -1,9 +1,9 @@
 import { canonical_json, type Fault } from "../domains/mod.ts";
-import { type FileRow, open_record_file } from "../files/mod.ts";
+import { type FileOptions, type FileRow, open_record_file, type RecordFile } from "../files/mod.ts";
 import { detect, field_of, type MappingContext, type MappingForm, type SourceRecord } from "../mapping/mod.ts";
 import { printable, printable_json } from "../runtime/mod.ts";
 import { builtin_mappings, definition_of, mapping_of } from "./mappings.ts";
-import { lookup_of, read_lookups, record_reading } from "./replay_mapping.ts";
+import { lookup_of, other_records, read_lookups, record_reading } from "./replay_mapping.ts";
 import { type Shell, UsageError } from "./shell.ts";
 
 /** `tacho mapping list`: the built-in mappings, with the fields by which each knows its records. */
@@ -29,7 +29,7 @@ export function mapping_show_verb(name: string): Promise<void> {
 }
 
 /** Options of `tacho mapping check`, as the command line gives them. */
-export interface MappingCheckOptions {
+export interface MappingCheckOptions extends FileOptions {
   readonly sample: string;
   readonly first?: number;
   /** `name=file` or `name=file:column`. */
@@ -49,7 +49,8 @@ export async function mapping_check_verb(
   options: MappingCheckOptions,
 ): Promise<void> {
   const deployment = { business_zone: config.time_zone, currency: config.currency };
-  const form = name_or_file === undefined ? await detected(options.sample, deployment) : definition_of(name_or_file);
+  const sample = await open_record_file(options.sample, options);
+  const form = name_or_file === undefined ? await detected(sample, deployment) : definition_of(name_or_file);
   const mapping = mapping_of(form, {
     ...deployment,
     lookups: await read_lookups(options.lookup.map(lookup_of), [form]),
@@ -57,7 +58,7 @@ export async function mapping_check_verb(
   const reading = record_reading(mapping, config);
   let rows = 0, faulty = 0;
   const made: Record<string, number> = {};
-  for await (const { line, ...row } of rows_of(options.sample)) {
+  for await (const { line, ...row } of rows_of(sample)) {
     if (rows >= (options.first ?? Infinity)) break;
     signal.throwIfAborted();
     rows++;
@@ -82,18 +83,21 @@ const fault_json = ({ reason, path, detail }: Fault, record: SourceRecord): stri
   return canonical_json({ field: path, value, expected: detail.replace(/^expected /, ""), reason });
 };
 
-async function* rows_of(path: string): AsyncGenerator<FileRow> {
-  const file = await open_record_file(path);
+async function* rows_of(file: RecordFile): AsyncGenerator<FileRow> {
   for await (const { rows } of file.rows()) yield* rows;
 }
 
-async function detected(sample: string, context: MappingContext): Promise<MappingForm> {
+async function detected(sample: RecordFile, context: MappingContext): Promise<MappingForm> {
   const records: SourceRecord[] = [];
   for await (const { record } of rows_of(sample)) {
     if (record !== null && records.push(record) >= TELLING) break;
   }
   const found = detect(builtin_mappings(), records, context);
-  if (!found.ok) throw new UsageError(`mapping check: ${JSON.stringify(sample)}: ${found.fault.detail}`);
-  console.error(`${printable(sample)}: these are records of the built-in mapping ${found.value.name}`);
+  if (!found.ok) {
+    throw new UsageError(
+      `mapping check: ${JSON.stringify(sample.path)}: ${found.fault.detail}${other_records(sample)}`,
+    );
+  }
+  console.error(`${printable(sample.path)}: these are records of the built-in mapping ${found.value.name}`);
   return found.value.form;
 }

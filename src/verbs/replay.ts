@@ -1,4 +1,4 @@
-import { open_record_file, type RecordFile } from "../files/mod.ts";
+import { type FileOptions, open_record_file, type RecordFile } from "../files/mod.ts";
 import type { SourceRecord } from "../mapping/mod.ts";
 import {
   changed_since,
@@ -21,7 +21,7 @@ import { into_log, into_topic, require_place } from "./replay_sink.ts";
 import { type Shell, UsageError, VERSION } from "./shell.ts";
 
 /** Options of `tacho replay`, as the command line gives them. */
-export interface ReplayOptions extends SendOptions {
+export interface ReplayOptions extends SendOptions, FileOptions {
   readonly to: "kafka" | "log";
   readonly first?: number;
   readonly zone?: string;
@@ -92,11 +92,12 @@ async function mapped_files(shell: Shell, paths: readonly string[], options: Rep
   const named = options.mapping === undefined ? null : named_reading(options.mapping, config, context);
   const files: MappedFile[] = [];
   for (const [index, path] of paths.entries()) {
-    const file = await open_record_file(path);
-    const { format, gzip, told_by } = file;
-    const reading = named ?? detected_reading(path, await first_records(file, signal), config, context);
+    const file = await open_record_file(path, options);
+    const { format, gzip, told_by, records } = file;
+    const reading = named ?? detected_reading(file, await first_records(file, signal), config, context);
     const chosen_by = named === null ? "columns" : "--mapping";
-    logger.log("info", "file", { path, format, told_by, gzip: gzip || null, mapping: reading.name, chosen_by });
+    const told = { path, format, told_by, gzip: gzip || null, records, mapping: reading.name, chosen_by };
+    logger.log("info", "file", told);
     files.push({ index, file, reading });
   }
   return files;
@@ -115,10 +116,10 @@ async function first_records(file: RecordFile, signal: AbortSignal): Promise<Sou
 }
 
 /** All that decides which events a replay sends and where to, files aside. */
-function identity({ config }: Shell, { to, first, zone, mapping, lookup }: ReplayOptions): string {
+function identity({ config }: Shell, { to, first, zone, mapping, lookup, records }: ReplayOptions): string {
   const { kafka_brokers, topics, database_url, time_zone } = config;
   const where = to === "kafka" ? [kafka_brokers, topics[0]] : database_url;
-  return JSON.stringify([to, where, first ?? null, zone ?? time_zone, mapping ?? null, lookup]);
+  return JSON.stringify([to, where, first ?? null, zone ?? time_zone, mapping ?? null, lookup, records ?? null]);
 }
 
 function must_go_on(before: ReplayState | null, inputs: Parameters<typeof changed_since>[2]): void {

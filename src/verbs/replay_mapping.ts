@@ -1,5 +1,5 @@
 import { trips_domain } from "../domains/trips/mod.ts";
-import { open_record_file } from "../files/mod.ts";
+import { open_record_file, type RecordFile } from "../files/mod.ts";
 import { decode_record } from "../ingest/mod.ts";
 import {
   type DeclaredMapping,
@@ -107,9 +107,15 @@ export const forms_of = (name: string | undefined): readonly MappingForm[] =>
 export const named_reading = (name: string, config: Config, context: MappingContext): RecordReading =>
   name === TRIP_EVENT.name ? TRIP_EVENT : record_reading(mapping_of(definition_of(name), context), config);
 
-/** The reading by the built-in mapping that records look made for, by their columns and values. Throws UsageError. */
+/** Where else the records of a file that no mapping fits may be, in words. */
+export const other_records = ({ other_lists }: RecordFile): string =>
+  other_lists.length === 0
+    ? ""
+    : `\nIts first document has lists of objects at ${other_lists.join(", ")}: --records ${other_lists[0]} reads those`;
+
+/** The reading by the built-in mapping that the records of a file look made for, by their columns and values. Throws UsageError. */
 export function detected_reading(
-  path: string,
+  file: RecordFile,
   sample: readonly SourceRecord[],
   config: Config,
   context: MappingContext,
@@ -117,7 +123,9 @@ export function detected_reading(
   // Without records there is nothing to map, only faults to tell.
   if (sample.every(is_trip_event)) return TRIP_EVENT;
   const found = detect(builtin_mappings(), sample, context);
-  if (!found.ok) throw new UsageError(`replay: ${JSON.stringify(path)}: ${found.fault.detail}`);
+  if (!found.ok) {
+    throw new UsageError(`replay: ${JSON.stringify(file.path)}: ${found.fault.detail}${other_records(file)}`);
+  }
   return record_reading(mapping_of(found.value.form, context), config);
 }
 

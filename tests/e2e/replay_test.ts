@@ -121,7 +121,7 @@ tacho_test({
         env,
         folder: folder.path,
       });
-      assert.match(stderr, /rides\.ndjson format=ndjson told_by=name mapping=ride_sharing chosen_by=columns/);
+      assert.match(stderr, /rides\.ndjson format=json told_by=name mapping=ride_sharing chosen_by=columns/);
       assert.match(stderr, /step 2024-05-25T01:00:00\.000000Z: \d+ messages/);
       const messages = await read_topic(env.KAFKA_BROKERS, env.TACHO_TOPICS);
       const texts = messages.map(({ value }) => new TextDecoder().decode(value!));

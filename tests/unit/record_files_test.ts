@@ -2,17 +2,18 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
-import { bytes_of_text, FileError, open_record_file } from "../../src/files/mod.ts";
+import { bytes_of_text, FileError, type FileOptions, open_record_file } from "../../src/files/mod.ts";
+import { json_rows } from "../../src/files/json_rows.ts";
 import { bytes_as_text } from "../../src/files/text_pieces.ts";
 
 /** Rows of CSV and NDJSON files: formats, lines, faults, bounds. */
 
-async function rows_of(name: string, content: string | Uint8Array) {
+async function rows_of(name: string, content: string | Uint8Array, options: FileOptions = {}) {
   const folder = await Deno.makeTempDir({ prefix: "tacho_files_" });
   try {
     const path = `${folder}/${name}`;
     await Deno.writeFile(path, typeof content === "string" ? new TextEncoder().encode(content) : content);
-    const file = await open_record_file(path);
+    const file = await open_record_file(path, options);
     const rows = (await Array.fromAsync(file.rows())).flatMap(({ rows }) => rows);
     return { file, rows, lines: rows.map(({ line }) => line), records: rows.map(({ record }) => record) };
   } finally {
@@ -190,7 +191,10 @@ Deno.test("a line without end is one row with its length and its beginning, in l
   for (const size of sizes) {
     const text = `{"a":1}\n{"a":"${"0".repeat(size - 8)}"}\r\n{"a":3}`;
     const { rows } = await rows_of("a.ndjson.gz", gzipSync(text));
-    assert.deepEqual(rows.map(({ line, record }) => [line, record !== null]), [[1, true], [2, size < most], [3, true]]);
+    assert.deepEqual(rows.map(({ line, record }) => [line, record !== null]), [[1, true], [2, size <= most], [
+      3,
+      true,
+    ]]);
   }
   const last = await rows_of("a.csv", `a,b\n1,${"x".repeat(most)}`);
   assert.deepEqual(last.rows.map(({ line, record }) => [line, record]), [[2, null]]);
@@ -237,7 +241,7 @@ Deno.test("NDJSON: digits stay, blank lines go, and what is no object comes with
     '{"id":9007199254740993,"deep":{"n":[12345678901234567890]},"fare":1.5}\r\n\n[1]\n{"a":\n{"id":2}\n12345678901234567890\n' +
     `{"a":${"[".repeat(100_000)}${"]".repeat(100_000)}}`;
   const { file, rows, lines } = await rows_of("a.jsonl", text);
-  assert.equal(file.format, "ndjson");
+  assert.equal(file.format, "json");
   assert.deepEqual(lines, [1, 3, 4, 5, 6, 7]);
   assert.equal(file.text_of(rows[0]!.record!), text.slice(0, text.indexOf("\r")));
   assert.deepEqual(rows.map((row) => row.record === null ? row.fault.reason : null), [
@@ -250,19 +254,197 @@ Deno.test("NDJSON: digits stay, blank lines go, and what is no object comes with
   ]);
 });
 
-Deno.test("JSON that is one document, not lines, is refused in one sentence instead of row by row", async () => {
-  for (const text of ['[{"a":1},{"a":2}]', '\n[\n{"a":1},\n{"a":2}]\n', "[", '{\n "a": 1\n}\n']) {
-    for (const name of ["a.json", "a"]) {
-      await assert.rejects(rows_of(name, text), (error: unknown) => {
-        assert.ok(error instanceof FileError);
-        assert.match(
-          error.message,
-          /expected a JSON object on each line, got .* on line [12]; jq -c .* makes lines of it$/,
-        );
-        return true;
-      });
+Deno.test("JSON: an object a line, arrays and documents, however they are laid out, give the same records", async () => {
+  const a = { id: 1, note: 'a "}{][" \\ é', deep: { legs: [{ km: 1 }, { km: 2 }], none: [] } };
+  const records = [a, { id: 2 }, { id: 3, note: "" }];
+  const lines = records.map((each) => JSON.stringify(each));
+  const pretty = records.map((each) => JSON.stringify(each, null, 2));
+  const flat = JSON.stringify(records, null, 1).replaceAll(/^ +/gm, "");
+  const layouts: Record<string, readonly [string, readonly number[]]> = {
+    "lines": [lines.join("\r\n"), [1, 2, 3]],
+    "array on a line": [JSON.stringify(records), [1, 1, 1]],
+    "array, an element a line": [`[\n${lines.join(",\n")}\n]\n`, [2, 3, 4]],
+    "array, commas first": [`[${lines.join("\n,")}\n]`, [1, 2, 3]],
+    "documents on a line": [lines.join(""), [1, 1, 1]],
+    "documents with spaces": [lines.join("   "), [1, 1, 1]],
+    "text sequence": [lines.map((each) => `\x1e${each}\n`).join(""), [1, 2, 3]],
+    "arrays one behind the other": [`\ufeff[${lines[0]}]\n\ufeff[${lines[1]},\n${lines[2]}]\n[]`, [1, 2, 3]],
+    "pretty documents": [pretty.join("\n"), [1, 16, 19]],
+    "pretty array": [JSON.stringify(records, null, 2), [2, 17, 20]],
+    "pretty array without indentation": [flat, [2, 17, 20]],
+    "pretty array, CRLF": [JSON.stringify(records, null, "\t").replaceAll("\n", "\r\n"), [2, 17, 20]],
+  };
+  for (const [layout, [text, at]] of Object.entries(layouts)) {
+    for (const [name, content] of [["a.json", text], ["a", text], ["a.json.gz", gzipSync(text)]] as const) {
+      const read = await rows_of(name, content);
+      assert.deepEqual(read.records, records, `${layout} in ${name}`);
+      assert.deepEqual(read.lines, at, layout);
+      assert.equal(read.file.format, "json");
     }
   }
+});
+
+Deno.test("JSON: records lie under the path that is given, or under the one usual name that the document has them at", async () => {
+  const list = '[{"id":1,"legs":[{"id":8}]},{"id":2}]';
+  const at = async (text: string, records?: string) => {
+    const { file, rows } = await rows_of("a.json", text, { records });
+    return [file.records, rows.map((row) => row.record?.id ?? (row.record === null ? row.fault.detail : row.record))];
+  };
+  assert.deepEqual(await at(`{"version":"1.0","data":{"n":2,"trips":${list}},"links":{}}`), ["data.trips", [1, 2]]);
+  assert.deepEqual(await at(`{\n "results": ${list},\n "paging": [{"next": null}]\n}`), ["results", [1, 2]]);
+  assert.deepEqual(await at(`{"trips":${list}}\n{"trips":[{"id":3}],"last":"}"}`), ["trips", [1, 2, 3]]);
+  assert.deepEqual(await at(`[{"page":1,"deep":{"list":${list}}},{"deep":{"list":null}}]`, "deep.list"), ["deep.list", [
+    1,
+    2,
+  ]]);
+  assert.deepEqual(await at('{"trip":{"id":5}}\n{"trip":{"id":6}}', "trip"), ["trip", [5, 6]]);
+  // What has an id of its own is a record with a list in it, and so is what has lists of any other name.
+  assert.deepEqual(await at('{"id":7,"data":[{"km":1}]}'), [null, [7]]);
+  assert.deepEqual(await at('{"specversion":"1.0","data":{"events":[{"a":1}]}}'), [
+    null,
+    [{ specversion: "1.0", data: { events: [{ a: 1 }] } }],
+  ]);
+  const other = await rows_of("a.json", '{"n":1,"legs":[{"km":1}],"deep":{"more":[{}]}}');
+  assert.deepEqual([other.records.length, other.file.other_lists], [1, ["legs", "deep.more"]]);
+  assert.deepEqual(await at('{"trips":[{"id":1}]}\n{"error":"no"}', "trips"), [
+    "trips",
+    [1, "expected records at trips of each document, got one with error"],
+  ]);
+  assert.deepEqual(await at('{"trips":{"id":1}}\n"none"', "trips.list"), [
+    "trips.list",
+    [
+      "expected records at trips.list of each document, got one with trips, id",
+      'expected a JSON object, got "\\"none\\""',
+    ],
+  ]);
+});
+
+Deno.test("JSON: what is faulty costs its element alone, told with its line; what is cut off says so", async () => {
+  const good = (id: number) => `{"id":${id},"legs":[{"km":1}]}`;
+  const read = async (text: string) => {
+    const { rows } = await rows_of("a.json", text);
+    return rows.map((row) => row.record === null ? `${row.line} ${row.fault.reason} ${row.text}` : row.record.id);
+  };
+  const faulty = [
+    '{"id":2,}',
+    '{"id":}',
+    "{'id':2}",
+    '{"id":2]}',
+    '{"id":2 "b":3}',
+    '{"id":"two}',
+    '{"id":"two, "b":[{"c":1}]}',
+    '{"id":[2,{"b":1}}',
+    '{"id":2,"b":[1,2,"c":3}',
+    "2",
+    '"two"',
+    "[2]",
+    "nul",
+    '{"id":1e999999999999999999}',
+    '{"a":"\\x"}',
+  ];
+  for (const bad of faulty) {
+    const line = `${bad.startsWith("[") ? "not_an_object" : "\\w+"} ${RegExp.escape(bad)}`;
+    for (
+      const [before, between, after, line_of] of [["[", ",", "]", 1], ["[\n", ",\n", "\n]", 3], [
+        "",
+        "\n",
+        "",
+        2,
+      ]] as const
+    ) {
+      if (bad === "[2]" && before === "") continue;
+      const rows = await read(`${before}${good(1)}${between}${bad}${between}${good(3)}${between}${good(4)}${after}`);
+      assert.deepEqual([rows[0], ...rows.slice(2)], [1, 3, 4], `${bad} ${JSON.stringify(between)}`);
+      assert.match(String(rows[1]), new RegExp(`^${line_of} ${line}$`));
+    }
+  }
+  // An element that nothing closes, on one line and on many.
+  for (const end of ["", "\n"]) {
+    const rows = await read(`[${good(1)},${end}{"id":2,"legs":[{"km":1}]${end},${end}${good(3)}${end},${good(4)}]`);
+    assert.deepEqual([rows.length, rows[0], rows[2], rows[3]], [4, 1, 3, 4], end);
+  }
+  assert.deepEqual(await read(`[\n${good(1)},\n{"id":[2,\n${good(3)},\n${good(4)}\n]`), [
+    1,
+    '3 malformed_json {"id":[2,',
+    3,
+    4,
+  ]);
+  assert.deepEqual(await read(`[\n${good(1)},\n{"id":2,"te`), [1, '3 truncated {"id":2,"te']);
+  assert.deepEqual(await read(`[\n${good(1)},\n`), [1, "3 truncated "]);
+  const { rows } = await rows_of("a.json", `{"trips":[\n${good(1)}\n`);
+  assert.equal(
+    rows[1]!.record === null && rows[1]!.fault.detail,
+    "expected the array that begins on line 1 to end, the file ends: it is cut off",
+  );
+});
+
+Deno.test("JSON: the words that Python has for what is no number are null; in text they are text", async () => {
+  const { records } = await rows_of("a.json", '[{"a":NaN,"b":[-Infinity,1],"c":"NaN, Infinity"},{"a": Infinity}]');
+  assert.deepEqual(records, [{ a: null, b: [null, 1], c: "NaN, Infinity" }, { a: null }]);
+  assert.deepEqual((await rows_of("a.ndjson", '{"a":NaN}\n{"a":NaNa}')).records, [{ a: null }, null]);
+});
+
+Deno.test("JSON: whatever is written, wherever blocks of reading end, comes back as parsing the whole gives it", async () => {
+  const value = fc.letrec((tie) => ({
+    any: fc.oneof(
+      { maxDepth: 3 },
+      fc.string({ unit: fc.constantFrom("a", '"', "\\", "{", "}", "[", "]", ",", ":", "\n", "é", "\u{1f695}") }),
+      fc.constantFrom(null, true, 0, -1.5, 1e21),
+      fc.array(tie("any"), { maxLength: 3 }),
+      fc.dictionary(fc.string({ maxLength: 3 }).filter((name) => name !== "__proto__"), tie("any"), { maxKeys: 3 }),
+    ),
+  })).any;
+  const record = fc.record({ id: fc.nat(), any: value });
+  const layout = fc.constantFrom<(records: unknown[]) => string>(
+    (records) => JSON.stringify(records),
+    (records) => JSON.stringify(records, null, 1),
+    (records) => records.map((each) => JSON.stringify(each)).join("\n"),
+    (records) => records.map((each) => JSON.stringify(each, null, 3)).join(""),
+    (records) => JSON.stringify({ meta: { list: [{ id: 0 }] }, here: { records } }),
+    (records) => JSON.stringify([{ here: { records } }, { here: { records: [], other: "}" } }], null, 2),
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(record, { maxLength: 6 }),
+      layout,
+      fc.integer({ min: 1, max: 40 }),
+      async (records, write, size) => {
+        const text = write(records);
+        const pieces = async function* () {
+          for (let at = 0; at < text.length; at += size) yield { text: text.slice(at, at + size), share: 0 };
+        };
+        const path = text.includes('"here"') ? ["here", "records"] : [];
+        const rows = (await Array.fromAsync(json_rows(pieces(), path))).flatMap((batch) => batch.rows);
+        assert.deepEqual(rows.map(({ record }) => record), JSON.parse(JSON.stringify(records)));
+      },
+    ),
+    { numRuns: 500 },
+  );
+});
+
+Deno.test("JSON: arrays of any length are read in little memory, and so are records that are too long", async () => {
+  const record = JSON.stringify({ id: 1, note: "x".repeat(1_000) });
+  const long = JSON.stringify({ id: 2, note: ["y".repeat(1 << 20), ...Array<number>(4 << 20).fill(1)] });
+  const parts = 200_000;
+  const pieces = async function* () {
+    yield { text: '{"meta":[1,2],"skipped":[', share: 0 };
+    for (let i = 0; i < 10; i++) yield { text: `${long},`, share: 0 };
+    yield { text: '0],"trips":[', share: 0 };
+    for (let i = 0; i < parts; i += 100) yield { text: `${record},`.repeat(100), share: 0 };
+    yield { text: `${long},${record}]}`, share: 1 };
+  };
+  const before = Deno.memoryUsage().rss;
+  let most = 0, count = 0;
+  const faults: string[] = [];
+  for await (const { rows } of json_rows(pieces(), ["trips"])) {
+    for (const row of rows) {
+      if (row.record === null) faults.push(`${row.fault.reason} ${row.text.length}`);
+      else count++;
+    }
+    most = Math.max(most, Deno.memoryUsage().rss - before);
+  }
+  assert.deepEqual([count, faults], [parts + 1, ["too_large 1000"]]);
+  assert.ok(most < 200_000_000, `${most} bytes of memory`);
 });
 
 Deno.test("gzip: of several members all are read; one that is cut off is an error", async () => {
@@ -283,8 +465,8 @@ Deno.test("a name that states no format leaves it to the content; one that state
     return [format, told_by, rows.length];
   };
   assert.deepEqual(await told("a.txt", "a;b\n1;2\n"), ["csv", "content", 1]);
-  assert.deepEqual(await told("a", '\n {"a":1}\n'), ["ndjson", "content", 1]);
-  assert.deepEqual(await told("a.gz", gzipSync('{"a":1}\n')), ["ndjson", "content", 1]);
+  assert.deepEqual(await told("a", '\n {"a":1}\n'), ["json", "content", 1]);
+  assert.deepEqual(await told("a.gz", gzipSync('{"a":1}\n')), ["json", "content", 1]);
   assert.deepEqual(await told("empty.csv", ""), ["csv", "name", 0]);
   await assert.rejects(rows_of("a.parquet", "a,b\n"), /expected Parquet, which begins with PAR1/);
 });
