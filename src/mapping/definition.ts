@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { time_pattern } from "./time_format.ts";
 import { is_message_field } from "./field.ts";
 
 /**
@@ -71,9 +72,19 @@ const duration = z.strictObject({ from: fields, unit: z.enum(["ms", "s", "min", 
 const zone = z.string().refine((name) => name === "business" || is_time_zone(name), {
   error: 'expected "business" or an IANA time zone such as Europe/Berlin',
 });
+const NAMED_FORMATS = ["iso", "us", "epoch_s", "epoch_ms", "epoch_us"];
+const format = z.string().superRefine((text, context) => {
+  const pattern = NAMED_FORMATS.includes(text) ? null : time_pattern(text);
+  if (typeof pattern !== "string") return;
+  context.addIssue(`expected ${NAMED_FORMATS.join(", ")} or a pattern such as DD.MM.YYYY HH:mm: ${pattern}`);
+});
+const formats = by_form<readonly string[]>((value) =>
+  Array.isArray(value) ? z.array(format).min(1, "expected at least one format") : format.transform((one) => [one])
+);
 const time_fields = {
   from: fields,
-  format: z.enum(["iso", "us", "epoch_s", "epoch_ms", "epoch_us"]).optional(),
+  /** How it is written; of several formats the first that fits. */
+  format: formats.optional(),
   zone: zone.optional(),
   plus: duration.optional(),
   minus: duration.optional(),

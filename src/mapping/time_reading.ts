@@ -2,6 +2,7 @@ import { format_time, local_clock, parse_time } from "../kpi/mod.ts";
 import type { TimeForm } from "./definition.ts";
 import { type Field, field_of, is_unknown, RecordFault, text_of } from "./field.ts";
 import type { SourceRecord } from "./mapping.ts";
+import { type ClockTime, iso_time, time_pattern, type TimeFormat, us_time } from "./time_format.ts";
 import type { NumberReading } from "./number_reading.ts";
 
 /** Reads a time, microseconds; null when it is unknown. Throws RecordFault. */
@@ -21,54 +22,97 @@ export interface TimeParts {
 
 const UNIT_US = { ms: 1_000, s: 1e6, min: 60e6, h: 3_600e6 } as const;
 const EPOCH_US = { epoch_s: 1e6, epoch_ms: 1_000, epoch_us: 1 } as const;
-const US_STYLE = /^(\d{1,2})\/(\d{1,2})\/(\d{4}),? +(\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d{1,6})?))?(?: ?([AP]M))?$/i;
 const EARLIEST_US = Date.UTC(1900, 0, 1) * 1000;
 const LATEST_US = Date.UTC(2255, 0, 1) * 1000 - 1;
 
-/** `3/31/2019 4:05:06 PM` as ISO 8601; null when it is no such time. */
-function iso_of_us_style(text: string): string | null {
-  const match = US_STYLE.exec(text);
-  if (match === null) return null;
-  const [, month, day, year, hour, minute, second = "00", half] = match;
-  const given = Number(hour);
-  if (half !== undefined && (given < 1 || given > 12)) return null;
-  const hours = half === undefined ? given : given % 12 + (half.toUpperCase() === "PM" ? 12 : 0);
-  const two = (part: string | number) => String(part).padStart(2, "0");
-  return `${year}-${two(month!)}-${two(day!)}T${two(hours)}:${minute}:${second}`;
+type FormatReading = (value: unknown) => number | "without_zone" | null;
+
+/** The instant of what a clock shows, which says itself how far it is ahead, or is that of a stated zone. */
+function instant({ local_us, ahead_us }: ClockTime, clock: Clock): number | "without_zone" | null {
+  if (ahead_us !== null) return local_us - ahead_us;
+  return clock === null ? "without_zone" : clock(local_us);
 }
 
-function read_text(text: string, clock: Clock): number | "without_zone" | null {
+/** ISO 8601, as most files have it, without a regular expression; all else that looks like it with one. */
+const iso_reading = (clock: Clock): FormatReading => (value) => {
+  const text = (typeof value === "number" ? null : text_of(value))?.trim() ?? "";
   const parsed = parse_time(text);
   if (parsed.ok) return parsed.us;
-  if (parsed.why === "malformed") return null;
-  if (clock === null) return "without_zone";
-  const local = parse_time(`${text}Z`);
-  return local.ok ? clock(local.us) : null;
+  if (parsed.why === "without_zone") {
+    if (clock === null) return "without_zone";
+    const local = parse_time(`${text}Z`);
+    return local.ok ? clock(local.us) : null;
+  }
+  const time = iso_time(text);
+  return time === null ? null : instant(time, clock);
+};
+
+const text_reading = (read: TimeFormat, clock: Clock): FormatReading => (value) => {
+  const time = read(text_of(value)?.trim() ?? "");
+  return time === null ? null : instant(time, clock);
+};
+
+/**
+ * A number since 1970, of which an instant is counted, whatever the zone of the mapping: the number says it. Only with a zone of its own it
+ * is one that a producer made of its local clock as if that were UTC, and is read as what that clock showed.
+ */
+function epoch_reading(unit_us: number, clock: Clock, { known }: NumberReading): FormatReading {
+  return (value) => {
+    const number = known(value);
+    if (number === null) return null;
+    const us = Math.round(number * unit_us);
+    return clock === null || us < EARLIEST_US || us > LATEST_US ? us : clock(us);
+  };
 }
 
-function parser(form: TimeForm, clock: Clock, numbers: NumberReading): (value: unknown, field: string) => number {
-  const { format = "iso" } = form;
-  if (format !== "iso" && format !== "us") {
-    const factor = EPOCH_US[format];
-    return (value, field) => Math.round(numbers.number(value, field) * factor);
-  }
-  const expected = format === "iso" ? "a time such as 2024-05-25 13:19:00" : "a time such as 5/25/2024 1:19:00 PM";
-  return (value, field) => {
-    const text = (typeof value === "number" ? null : text_of(value))?.trim() ?? "";
-    const iso = format === "iso" ? text : iso_of_us_style(text) ?? "";
-    const us = read_text(iso, clock);
-    if (us === null) throw new RecordFault(field, expected, value);
-    if (us === "without_zone") {
-      throw new RecordFault(field, "a time with zone, since the mapping states none,", value);
+function format_reading(format: string, form: TimeForm, { clock_of, numbers }: TimeParts): FormatReading {
+  const clock = clock_of(form.zone);
+  switch (format) {
+    case "iso":
+      return iso_reading(clock);
+    case "us":
+      return text_reading(us_time, clock);
+    case "epoch_s":
+    case "epoch_ms":
+    case "epoch_us":
+      return epoch_reading(EPOCH_US[format], form.zone === undefined ? null : clock, numbers);
+    default: {
+      const pattern = time_pattern(format);
+      if (typeof pattern === "string") throw new Error(`read the time pattern ${JSON.stringify(format)}: ${pattern}`);
+      return text_reading(pattern, clock);
     }
-    return us;
+  }
+}
+
+const EXPECTED: Readonly<Record<string, string>> = {
+  iso: "a time such as 2024-05-25 13:19:00",
+  us: "a time such as 5/25/2024 1:19:00 PM",
+  epoch_s: "seconds since 1970",
+  epoch_ms: "milliseconds since 1970",
+  epoch_us: "microseconds since 1970",
+};
+
+function parser(form: TimeForm, parts: TimeParts): (value: unknown, field: string) => number {
+  const { format: formats = ["iso"] } = form;
+  const readings = formats.map((format) => format_reading(format, form, parts));
+  const expected = formats.map((format) => EXPECTED[format] ?? `a time as ${format}`).join(" or ");
+  return (value, field) => {
+    let without_zone = false;
+    for (const read of readings) {
+      const us = read(value);
+      if (typeof us === "number") return us;
+      without_zone ||= us === "without_zone";
+    }
+    const wanted = without_zone ? "a time with zone, since the mapping states none," : expected;
+    throw new RecordFault(field, wanted, value);
   };
 }
 
 /** Makes the reading of a time, which may lie a duration from that of a field. */
-export function time_reading(form: TimeForm, { clock_of, numbers }: TimeParts): TimeReading {
+export function time_reading(form: TimeForm, parts: TimeParts): TimeReading {
+  const { numbers } = parts;
   const sources = form.from.map(field_of);
-  const parse = parser(form, clock_of(form.zone), numbers);
+  const parse = parser(form, parts);
   const shifts = [[form.plus, 1], [form.minus, -1]] as const;
   const distances = shifts.flatMap(([duration, sign]) =>
     duration === undefined ? [] : [{ fields: duration.from.map(field_of), unit_us: sign * UNIT_US[duration.unit] }]
