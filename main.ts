@@ -79,7 +79,12 @@ program.command("dev")
 
 program.command("serve")
   .description("serve the page, the API and the intake of events; with KAFKA_BROKERS consume its topics into the log")
-  .action(() => run_verb(serve_verb));
+  .option(
+    "--read-only",
+    "write nothing: the page and the API over a log that another program writes, or a standby",
+    false,
+  )
+  .action(({ readOnly: read_only }) => run_verb((shell) => serve_verb(shell, { read_only })));
 
 program.command("migrate")
   .description("apply the migrations that are missing, and fill in what they ask for; goes on where it was stopped")

@@ -58,7 +58,11 @@ export function show_footer({ health, newest_event_ms, position }, zone, now_ms)
   const counted = (n) => n === undefined ? "–" : n === null ? "unknown" : format_count(n);
   const said = {
     "log position": counted(position),
-    ingest: health === null ? "–" : `${format_decimal(events_per_s, events_per_s < 10 ? 1 : 0)} events/s`,
+    ingest: health === null
+      ? "–"
+      : events_per_s === null
+      ? "read only"
+      : `${format_decimal(events_per_s, events_per_s < 10 ? 1 : 0)} events/s`,
     lag: counted(lag),
     late: counted(late),
     duplicates: counted(duplicates),

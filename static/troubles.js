@@ -35,6 +35,8 @@ export function troubles_of(board, zone, local_ms) {
   if (age_ms > STALE_MS && hello?.following && !halted) {
     const waiting = lag
       ? `${format_count(lag)} messages wait: see the server's log.`
+      : ingest.source === "elsewhere"
+      ? "This server only reads: see whether the program that writes runs."
       : ingest.source === "none"
       ? "This server reads no topic: files and posted events bring new trips."
       : "Check that the producers send.";

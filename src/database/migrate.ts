@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { wait } from "../runtime/mod.ts";
-import type { Database, Transaction } from "./database.ts";
+import type { Database, Queryable, Transaction } from "./database.ts";
 import { may_pass, sqlstate } from "./errors.ts";
 import { type BackfillName, type Migration, MIGRATIONS, NUMBERED_FROM, SCHEMA_NUMBER } from "./migrations.ts";
 
@@ -8,6 +8,34 @@ import { type BackfillName, type Migration, MIGRATIONS, NUMBERED_FROM, SCHEMA_NU
 export class MigrationError extends Error {
   override readonly name = "MigrationError";
 }
+
+/**
+ * A program that only reads needs the very schema that it knows. Throws MigrationError where the database is at another one, or holds no log.
+ */
+export async function require_schema(database: Queryable): Promise<void> {
+  const [log] = await database.query<{ begun: boolean; numbered: boolean }>(
+    `select to_regclass('log_head') is not null as begun, exists (select from pg_attribute
+      where attrelid = to_regclass('log_head') and attname = 'schema_number' and not attisdropped) as numbered`,
+  );
+  if (log?.begun !== true) {
+    throw new MigrationError("this database holds no log yet: start the program that writes it first");
+  }
+  const [head] = log.numbered
+    ? await database.query<{ number: number }>("select schema_number as number from log_head")
+    : [];
+  if (head?.number !== SCHEMA_NUMBER) throw other_schema(head?.number ?? null);
+}
+
+/** The database is at another schema than the one that this program reads; null: one without number. */
+export const other_schema = (schema_number: number | null): MigrationError => {
+  const newer = schema_number !== null && schema_number > SCHEMA_NUMBER;
+  return new MigrationError(
+    `this database is at schema ${
+      schema_number ?? `${NUMBERED_FROM - 1} or less`
+    }, this program reads ${SCHEMA_NUMBER}: ` +
+      (newer ? "start the newer program" : "start the newer writer first"),
+  );
+};
 
 /** The database is at a schema that only a newer program writes for. */
 export const outdated = (schema_number: number): MigrationError =>

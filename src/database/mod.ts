@@ -6,7 +6,16 @@
  */
 export * from "./database.ts";
 export * from "./errors.ts";
-export { type Backfill, fill, migrate, type Migrating, MigrationError, outdated } from "./migrate.ts";
+export {
+  type Backfill,
+  fill,
+  migrate,
+  type Migrating,
+  MigrationError,
+  other_schema,
+  outdated,
+  require_schema,
+} from "./migrate.ts";
 export { type BackfillName, SCHEMA_NUMBER } from "./migrations.ts";
 export { DataDirectoryInUse } from "./pglite_database.ts";
 export { patiently, reading_in, type Snapshot, snapshot } from "./snapshot.ts";
@@ -20,10 +29,15 @@ import { open_embedded } from "./pglite_database.ts";
  * @param failed hears of server connections that break while idle
  */
 export async function open_database(
-  where: { readonly url: string | null; readonly data_dir: string | null; readonly connections?: number },
+  where: {
+    readonly url: string | null;
+    readonly data_dir: string | null;
+    readonly connections?: number;
+    /** The database itself then refuses every write of these connections. */
+    readonly read_only?: boolean;
+  },
   failed: (error: Error) => void = () => {},
 ): Promise<Database> {
-  return where.url === null
-    ? await open_embedded(where.data_dir)
-    : open_server(where.url, { connections: where.connections ?? 10, failed });
+  const { url, data_dir, connections = 10, read_only = false } = where;
+  return url === null ? await open_embedded(data_dir, read_only) : open_server(url, { connections, failed, read_only });
 }

@@ -57,7 +57,7 @@ async function look_at_session(client: pg.Client): Promise<SessionFacts> {
  * a pooler hands out server connections by the transaction: what one client sets there, others get.
  * @param config of the pool's connections
  */
-function session_maker(config: pg.ClientConfig): (client: pg.Client) => Promise<void> {
+function session_maker(config: pg.ClientConfig, read_only: boolean): (client: pg.Client) => Promise<void> {
   let keeps_session: boolean | null = null;
   return (client) =>
     answered(
@@ -72,6 +72,7 @@ function session_maker(config: pg.ClientConfig): (client: pg.Client) => Promise<
         const unfit = unfitness(facts);
         if (unfit !== null) throw new DatabaseUnsuitable(unfit);
         await client.query(SET_SESSION);
+        if (read_only) await client.query("set default_transaction_read_only = on");
       })(),
     );
 }
@@ -213,11 +214,11 @@ function require_socket_rights(config: pg.ClientConfig): void {
 /**
  * Opens a pool of connections to a server. Nothing is connected until the first query. Throws DatabaseUnsuitable for a socket without rights.
  * @param url `postgres://…`
- * @param options connections: size of the pool; failed: hears of connections that break while idle
+ * @param options connections: size of the pool; failed: hears of connections that break while idle; read_only: the server refuses writes
  */
 export function open_server(
   url: string,
-  options: { readonly connections: number; readonly failed: (error: Error) => void },
+  options: { readonly connections: number; readonly failed: (error: Error) => void; readonly read_only: boolean },
 ): Database {
   const config = {
     connectionString: url,
@@ -230,7 +231,7 @@ export function open_server(
     ...config,
     max: options.connections,
     idleTimeoutMillis: 60_000,
-    onConnect: session_maker(config),
+    onConnect: session_maker(config, options.read_only),
   });
   pool.on("error", (error: Error) => {
     options.failed(sqlstate(error) === null ? new DatabaseUnreachable("an idle connection broke", error) : error);

@@ -109,14 +109,14 @@ function lacks_files(error: unknown): boolean {
  * Opens the embedded database, in a directory of its own or, with null, in memory.
  * Throws DataDirectoryInUse when another process has it open, DatabaseUnreachable when its disk is full.
  */
-export async function open_embedded(directory: string | null): Promise<Database> {
+export async function open_embedded(directory: string | null, read_only = false): Promise<Database> {
   const lock = directory === null ? null : await lock_directory(directory);
   const require_room = directory === null ? () => {} : room_on_disk_of(directory);
   let db: PGlite;
   try {
     require_room(0);
     db = await (directory === null ? PGlite.create() : PGlite.create(`${directory}/postgres`));
-    await db.exec("set timezone = 'UTC'");
+    await db.exec(`set timezone = 'UTC'; set default_transaction_read_only = ${read_only ? "on" : "off"}`);
   } catch (error) {
     lock?.close();
     if (error instanceof DatabaseUnreachable) throw error;

@@ -6,14 +6,16 @@ export interface Health {
     readonly since_ms: number;
     /** What an operator can do, where it is known. */
     readonly advice?: string;
-    readonly source: "generator" | "kafka" | "none";
+    /** What messages come from; none: files and HTTP alone feed the log; elsewhere: another program does, this one only reads. */
+    readonly source: "generator" | "kafka" | "none" | "elsewhere";
   };
   readonly database: DatabaseHealth;
   /** When the newest batch was recorded; null when none was. */
   readonly recorded_ms: number | null;
   /** Messages that wait at the source; null while unknown. */
   readonly lag: number | null;
-  readonly events_per_s: number;
+  /** Null while unknown. */
+  readonly events_per_s: number | null;
   readonly late: number;
   readonly duplicates: number;
   /** Messages held in quarantine now. */

@@ -25,7 +25,7 @@ import { add_trip_routes } from "./trip_routes.ts";
 
 /** What the HTTP app is made of. */
 export interface AppDeps extends BoardSource, EntitySource, OperationSource, Pick<TripSource, "history"> {
-  readonly intake: EventIntake;
+  readonly intake: EventIntake | null;
   readonly hub: FeedHub;
   readonly logger: Logger;
   /** The bearer token; null leaves everything open. */

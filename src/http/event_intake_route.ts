@@ -21,7 +21,8 @@ export interface EventIntake {
 }
 
 interface IntakeSource {
-  readonly intake: EventIntake;
+  /** Null: this program takes nothing in. */
+  readonly intake: EventIntake | null;
   readonly token: string | null;
   readonly clock: Clock;
   readonly most_body_ms?: number;
@@ -53,16 +54,18 @@ const REFUSALS: Readonly<Record<(DirectAnswer & { ok: false })["reason"], string
 /** Adds `POST /api/v1/events`: events go the way that Kafka's go, and the answer says what became of each. */
 export function add_event_intake_route(app: App, source: IntakeSource): void {
   const { intake, clock } = source;
+  const mappings = intake?.mappings ?? [];
   const bodies = new Bodies({ ...BODIES, most_ms: source.most_body_ms ?? BODIES.most_ms });
-  const names = intake.mappings.join(", ");
+  const names = mappings.join(", ");
   add_endpoint(app, {
     path: EVENTS_PATH,
     summary:
       "Take in events, one or several, as CloudEvents, bare JSON or records of a mapping; one result each, in order",
     query: {
-      mapping: z.string().refine((name) => intake.mappings.includes(name), `expected one of ${names}`).describe(
-        `A built-in one: ${names}`,
-      )
+      mapping: z.string().refine((name) => intake === null || mappings.includes(name), `expected one of ${names}`)
+        .describe(
+          `A built-in one: ${names}`,
+        )
         .optional(),
     },
     params: {},
@@ -73,40 +76,49 @@ export function add_event_intake_route(app: App, source: IntakeSource): void {
     },
     others: {
       401: "No `Authorization: Bearer` with the token; a session does not do",
-      403: "The server has no token",
+      403: "The server has no token, or only reads",
       408: `The body took longer than ${BODIES.most_ms / 1000} s`,
       413: `More than ${BODIES.most_bytes} bytes or ${MOST_MESSAGES} messages`,
       415: "Another content type, or a content encoding",
       503: "The database is away, or too many requests wait; send it again, nothing is counted twice",
     },
     respond: ({ mapping }, request, { address }) =>
-      refuse_stranger(request, source.token) ?? bodies.take(request, address, async (body) => {
-        const posted = read_posted(request.headers, body, clock.now_ms(), mapping !== undefined);
-        if (!posted.ok) {
-          const { status, detail } = posted;
-          return status === 400
-            ? bad_request(detail, [])
-            : problem({ status, title: "Unsupported media type", detail });
-        }
-        const { messages } = posted;
-        if (messages.length > MOST_MESSAGES) {
-          const detail =
-            `expected at most ${MOST_MESSAGES} messages, got ${messages.length}; nothing of them was taken`;
-          return problem({ status: 413, title: "Content too large", detail });
-        }
-        const topic = mapping === undefined ? DIRECT_TOPIC : mapped_topic(mapping);
-        const answer: DirectAnswer = messages.length === 0
-          ? { ok: true, results: [] }
-          : await intake.submit(topic, messages);
-        return answer.ok ? told(topic, answer) : problem({
-          status: 503,
-          title: "Not taken",
-          detail: REFUSALS[answer.reason],
-          headers: { "retry-after": "1" },
-        });
-      }),
+      intake === null
+        ? READS_ONLY()
+        : refuse_stranger(request, source.token) ?? bodies.take(request, address, async (body) => {
+          const posted = read_posted(request.headers, body, clock.now_ms(), mapping !== undefined);
+          if (!posted.ok) {
+            const { status, detail } = posted;
+            return status === 400
+              ? bad_request(detail, [])
+              : problem({ status, title: "Unsupported media type", detail });
+          }
+          const { messages } = posted;
+          if (messages.length > MOST_MESSAGES) {
+            const detail =
+              `expected at most ${MOST_MESSAGES} messages, got ${messages.length}; nothing of them was taken`;
+            return problem({ status: 413, title: "Content too large", detail });
+          }
+          const topic = mapping === undefined ? DIRECT_TOPIC : mapped_topic(mapping);
+          const answer: DirectAnswer = messages.length === 0
+            ? { ok: true, results: [] }
+            : await intake.submit(topic, messages);
+          return answer.ok ? told(topic, answer) : problem({
+            status: 503,
+            title: "Not taken",
+            detail: REFUSALS[answer.reason],
+            headers: { "retry-after": "1" },
+          });
+        }),
   });
 }
+
+const READS_ONLY = (): Response =>
+  problem({
+    status: 403,
+    title: "Reads only",
+    detail: "this server only reads (tacho serve --read-only): send events to the one that writes the log",
+  });
 
 /** Browsers send a session along with what another site makes them post, so it counts for nothing here; neither does loopback. */
 function refuse_stranger(request: Request, token: string | null): Response | null {

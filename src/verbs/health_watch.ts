@@ -1,4 +1,4 @@
-import { type Database, type MigrationError, outdated, SCHEMA_NUMBER } from "../database/mod.ts";
+import { type Database, type MigrationError, other_schema, outdated, SCHEMA_NUMBER } from "../database/mod.ts";
 import { type Head, read_head } from "../event_log/mod.ts";
 import type { DatabaseHealth, Health } from "../feed/mod.ts";
 import type { ReadinessCheck } from "../http/mod.ts";
@@ -9,9 +9,17 @@ import type { Clock } from "../runtime/mod.ts";
 export interface IngestHealth {
   readonly status: () => IngestStatus;
   readonly lag: () => number | null;
-  readonly events_per_s: () => number;
+  readonly events_per_s: () => number | null;
   readonly source: Health["ingest"]["source"];
 }
+
+/** Of a program that only reads: how the one that writes does is not known here, beyond the age of what it wrote. */
+export const ingest_elsewhere = (since_ms: number): IngestHealth => ({
+  status: () => ({ state: "running", reason: null, since_ms }),
+  lag: () => null,
+  events_per_s: () => null,
+  source: "elsewhere",
+});
 
 const EVERY_MS = 1_000;
 /** Why nothing can be appended to a database that answers. */
@@ -61,11 +69,16 @@ export class HealthWatch {
     this.#asking_since_ms = this.#clock.now_ms();
     try {
       this.#head = await read_head(this.#database);
-      if (this.#head.schema_number > SCHEMA_NUMBER) this.#failed(outdated(this.#head.schema_number));
+      const { schema_number } = this.#head;
+      const reads = this.#ingest.source === "elsewhere";
+      if (schema_number > SCHEMA_NUMBER) this.#failed((reads ? other_schema : outdated)(schema_number));
       const [row] = await this.#database.query(
         "select pg_is_in_recovery() as in_recovery, current_setting('transaction_read_only') = 'on' as read_only",
       );
-      this.#note_read_only(row?.in_recovery === true ? STANDBY : row?.read_only === true ? READ_ONLY : null);
+      // Who only reads misses nothing there.
+      this.#note_read_only(
+        reads ? null : row?.in_recovery === true ? STANDBY : row?.read_only === true ? READ_ONLY : null,
+      );
       this.#note(true, null);
     } catch (error) {
       this.#note(false, error instanceof Error ? error.message : String(error));
@@ -144,14 +157,21 @@ export class HealthWatch {
 export function readiness_of({ database, ingest }: Health): ReadinessCheck[] {
   const told = (what: string, { since_ms, reason }: { readonly since_ms: number; readonly reason: string | null }) =>
     `${what} since ${new Date(since_ms).toISOString()}: ${reason ?? "no reason given"}`;
-  const runs = ingest.state === "running";
-  const advice = ingest.advice === undefined ? [] : [ingest.advice];
   const { read_only } = database;
   const fault = !database.ok
     ? told("does not answer", database)
     : read_only !== undefined
     ? told("is read-only", read_only)
     : null;
+  if (ingest.source === "elsewhere") {
+    return [{
+      name: "database",
+      ok: fault === null,
+      reason: fault ?? "this program only reads; another one writes the log",
+    }];
+  }
+  const runs = ingest.state === "running";
+  const advice = ingest.advice === undefined ? [] : [ingest.advice];
   return [
     { name: "database", ok: fault === null, reason: fault },
     { name: "ingest", ok: runs, reason: runs ? ingest.reason : [told(ingest.state, ingest), ...advice].join(". ") },

@@ -1,6 +1,15 @@
-import { type Backfill, type Database, may_pass, migrate, type Migrating, open_database } from "../database/mod.ts";
+import {
+  type Backfill,
+  type Database,
+  may_pass,
+  migrate,
+  type Migrating,
+  MigrationError,
+  open_database,
+  require_schema,
+} from "../database/mod.ts";
 import { type TripDomain, trips_domain } from "../domains/trips/mod.ts";
-import { read_cursors, read_deployment, read_head, settle_deployment } from "../event_log/mod.ts";
+import { type Deployment, read_cursors, read_deployment, read_head, settle_deployment } from "../event_log/mod.ts";
 import {
   type KafkaConnectionOptions,
   KafkaSource,
@@ -30,6 +39,8 @@ export interface Opened {
   readonly database: Database;
   readonly domain: TripDomain;
   readonly days: Days;
+  /** What the log's cells are made by. */
+  readonly deployment: Deployment;
   readonly log_id: string;
 }
 
@@ -92,13 +103,15 @@ export async function with_patience<T>({ logger, signal }: Shell, work: () => Pr
  * Opens the database of the configuration, and does what a verb begins with. Ends with the signal's reason as soon as it is aborted, also
  * while a server does not answer; a server's connections end with the process then, and what was not committed with them.
  * @param begin closes nothing; when it fails the database is closed
+ * @param read_only the database then refuses every write
  */
 export async function open_with<T>(
   { config, logger, signal }: Shell,
   begin: (database: Database) => Promise<T>,
+  read_only = false,
 ): Promise<T> {
   const database = await open_database(
-    { url: config.database_url, data_dir: config.data_dir },
+    { url: config.database_url, data_dir: config.data_dir, read_only },
     (error) => logger.log("warn", "an idle database connection broke", { reason: error }),
   );
   const beginning = begin(database);
@@ -120,10 +133,11 @@ export async function open_beside(
   { config, logger }: Shell,
   database: Database,
   connections: number,
+  read_only = false,
 ): Promise<Database> {
   if (database.kind === "embedded") return { ...database, close: () => Promise.resolve() };
   return await open_database(
-    { url: config.database_url, data_dir: null, connections },
+    { url: config.database_url, data_dir: null, connections, read_only },
     (error) => logger.log("warn", "an idle database connection broke", { reason: error }),
   );
 }
@@ -132,18 +146,42 @@ export async function open_beside(
 export function open_log(shell: Shell): Promise<Opened> {
   const { config, logger } = shell;
   return open_with(shell, async (database) => {
-    const { h3_resolution, log_id } = await with_patience(shell, async () => {
+    const { deployment, log_id } = await with_patience(shell, async () => {
       await with_migrating(shell, (migrating) => migrate(database, undefined, migrating));
-      const { h3_resolution } = await settle_deployment(database, config);
-      return { h3_resolution, log_id: (await read_head(database)).log_id };
+      const deployment = await settle_deployment(database, config);
+      return { deployment, log_id: (await read_head(database)).log_id };
     });
-    if (h3_resolution === null && config.h3_resolution === null) {
+    if (deployment.h3_resolution === null && config.h3_resolution === null) {
       const why = "this database was begun without H3 cells; a new one has them";
       logger.log("info", "pickups are not counted by H3 cell", { why, silenced_by: "TACHO_H3_RESOLUTION=off" });
     }
-    const domain = trips_domain({ currency: config.currency, h3_resolution });
-    return { database, domain, days: days_in(config.time_zone), log_id };
+    return opened_log(database, deployment, log_id);
   });
+}
+
+const opened_log = (database: Database, deployment: Deployment, log_id: string): Opened => ({
+  database,
+  domain: trips_domain(deployment),
+  days: days_in(deployment.time_zone),
+  deployment,
+  log_id,
+});
+
+/**
+ * Opens a database that another program writes, patiently, for reading alone: nothing is migrated, settled or written, also by mistake.
+ * Time zone, currency and H3 resolution are the log's. Throws MigrationError when it is at another schema.
+ */
+export function open_to_read(shell: Shell): Promise<Opened> {
+  const begin = (database: Database) =>
+    with_patience(shell, async () => {
+      await require_schema(database);
+      const deployment = await read_deployment(database);
+      if (deployment === null) {
+        throw new MigrationError("this log was never begun: start the program that writes it first");
+      }
+      return opened_log(database, deployment, (await read_head(database)).log_id);
+    });
+  return open_with(shell, begin, true);
 }
 
 /** How to reach the brokers of the configuration. */

@@ -5,9 +5,17 @@ import { ASSETS, make_app, make_metrics, make_static_files, serve_http } from ".
 import { type IngestCounts, type MessageSource, QueueSource, type SourceRemark } from "../ingest/mod.ts";
 import { stream_history } from "../projection/mod.ts";
 import { backoff_ms, type Logger, system_clock, wait } from "../runtime/mod.ts";
-import { HealthWatch, readiness_of } from "./health_watch.ts";
+import { HealthWatch, ingest_elsewhere, readiness_of } from "./health_watch.ts";
 import { builtin_mappings, topic_mappings } from "./mappings.ts";
-import { kafka_source, make_direct_intake, make_ingest, open_beside, open_log, type Opened } from "./open.ts";
+import {
+  kafka_source,
+  make_direct_intake,
+  make_ingest,
+  open_beside,
+  open_log,
+  open_to_read,
+  type Opened,
+} from "./open.ts";
 import { type Shell, VERSION } from "./shell.ts";
 
 /** What the log of a program that serves is fed by, besides what is posted to it. */
@@ -34,6 +42,8 @@ export interface ServeOptions {
    * @param failed hears when the source refuses for good; the program then has to end
    */
   readonly feeding: (opened: Opened, failed: (reason: string) => void) => Feeding | Promise<Feeding>;
+  /** Another program writes the log: this one only reads it, and takes nothing in. */
+  readonly read_only?: boolean;
   /** Hears when the page can be opened. */
   readonly ready: (url: string) => void;
 }
@@ -59,9 +69,10 @@ const READER_CONNECTIONS = 8;
  */
 export async function serve(shell: Shell, options: ServeOptions): Promise<void> {
   const { config, logger } = shell;
+  const { read_only = false } = options;
   const mappings = topic_mappings(config);
-  const opened = await open_log(shell);
-  const { database, domain, days } = opened;
+  const opened = await (read_only ? open_to_read : open_log)(shell);
+  const { database, domain, days, deployment: { time_zone, currency } } = opened;
   const failure = new AbortController();
   const signal = AbortSignal.any([shell.signal, failure.signal]);
   const failed = (error: unknown) => failure.abort(error);
@@ -72,7 +83,8 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
     },
   );
   const { source } = feeding;
-  const readers = await open_beside(shell, database, READER_CONNECTIONS), probe = await open_beside(shell, database, 2);
+  const readers = await open_beside(shell, database, READER_CONNECTIONS, read_only);
+  const probe = await open_beside(shell, database, 2, read_only);
   const board = { ...trips_board, dimensions: domain.dimensions };
 
   const wake = (seconds: number) => {
@@ -84,7 +96,7 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
   const direct = make_direct_intake(shell, opened, wake, mappings);
   const health = new HealthWatch(
     probe,
-    {
+    read_only ? ingest_elsewhere(system_clock.now_ms()) : {
       status: () => ingest.status(),
       lag: () => source.lag(),
       events_per_s: () => ingest.events_per_s(),
@@ -102,7 +114,7 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
     random: Math.random,
     ticker: interval_ticker,
     health: () => health.now(),
-    settings: { build: VERSION, time_zone: config.time_zone, currency: config.currency },
+    settings: { build: VERSION, time_zone, currency },
     limits: { ...FEED_LIMITS, subscribers_per_address: config.feed_per_address },
   });
   const metrics = make_metrics(() => {
@@ -119,7 +131,7 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
       quarantined: both("quarantined"),
       tombstones: both("tombstones"),
       late: both("late"),
-      lag: source.lag(),
+      lag: health.now().lag,
       held_partitions: remarked("open_transaction"),
       foreign_partitions: remarked("read_by_others"),
       ...feed,
@@ -131,14 +143,14 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
     hub,
     logger,
     metrics,
-    intake: {
+    intake: read_only ? null : {
       submit: (topic, messages) => direct.submit(topic, messages),
       mappings: builtin_mappings().map(({ name }) => name),
     },
     board,
     clock: system_clock,
-    time_zone: config.time_zone,
-    currency: config.currency,
+    time_zone,
+    currency,
     metrics_h3: config.metrics_h3,
     history: (events) => stream_history(domain, days, events),
     past: past_states(domain, board),
@@ -153,7 +165,7 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
   const cut = new AbortController();
   const served = serve_http(app, { host: config.host, port: config.port, signal: cut.signal });
   try {
-    void watch_gap(() => ingest.resume_after_gap(), signal, logger);
+    if (!read_only) void watch_gap(() => ingest.resume_after_gap(), signal, logger);
     await health.ask();
     options.ready(`http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${served.port}/`);
     const reading = { lag: () => source.lag(), read: () => ingest.counts.messages_read };
@@ -161,7 +173,9 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
       if (!signal.aborted || error !== signal.reason) failed(error);
     });
     // What ingest could not survive is on the page and in the log; the page stays until a signal. A program that is too old shall be replaced.
-    const running = ingest.run(signal).catch((error) => is_other_schema(error) ? failed(error) : ended(signal));
+    const running = read_only
+      ? ended(signal)
+      : ingest.run(signal).catch((error) => is_other_schema(error) ? failed(error) : ended(signal));
     await Promise.all([running, beside]);
     if (!signal.aborted) await ended(signal);
   } finally {
@@ -201,10 +215,18 @@ function ended(signal: AbortSignal): Promise<void> {
   });
 }
 
-/** `tacho serve`: the log and the page; with KAFKA_BROKERS its topics are read, without it files and HTTP feed the log. */
-export async function serve_verb(shell: Shell): Promise<void> {
+/**
+ * `tacho serve`: the log and the page; with KAFKA_BROKERS its topics are read, without it files and HTTP feed the log.
+ * @param options read_only: the page and the API alone, over a log that another program writes
+ */
+export async function serve_verb(shell: Shell, { read_only }: { readonly read_only: boolean }): Promise<void> {
   const { config, logger } = shell;
   const { kafka_brokers, topics, group, token } = config;
+  if (read_only) {
+    const ready = (page: string) =>
+      logger.log("info", "serving", { page, reads_only: "another program writes the log" });
+    return await serve(shell, { feeding: no_feeding, read_only, ready });
+  }
   await serve(shell, {
     feeding: ({ log_id }, failed) =>
       kafka_brokers === null ? no_feeding() : { name: "kafka", source: kafka_source(shell, log_id, failed) },

@@ -43,6 +43,8 @@ export interface PostgresServer extends Postgres, AsyncDisposable {
   /** Kills it and removes its data. */
   dispose(): Promise<void>;
   read_log(): string;
+  /** The folder of its data. */
+  readonly data: string;
 }
 
 /** The environment variable by which the runner tells test processes of the shared server. */
@@ -54,15 +56,27 @@ export const POSTGRES_VARIABLE = "TACHO_TEST_POSTGRES_URL";
  * @param options.settings further server settings by name
  */
 export async function start_postgres(
-  options: { readonly fsync?: boolean; readonly settings?: Readonly<Record<string, string>> } = {},
+  options: {
+    readonly fsync?: boolean;
+    readonly settings?: Readonly<Record<string, string>>;
+    /** Makes it a standby of this server, which is stopped for a moment to be copied. */
+    readonly standby_of?: PostgresServer;
+  } = {},
 ): Promise<PostgresServer> {
   const binaries = find_postgres();
   if (binaries === null) throw new Error("start PostgreSQL: no initdb on PATH or in /usr/lib/postgresql/*/bin");
   const server = new ServerProcess("postgres");
   const data = `${server.folder}/data`;
   const as_user = await unprivileged(server.folder);
-  const init = [`${binaries}/initdb`, "-D", data, ..."-U postgres -A trust -E UTF8 --locale=C --no-sync".split(" ")];
-  await shell("initialise PostgreSQL", 'cd / && "$@"', ...as_user, ...init);
+  const { standby_of } = options;
+  if (standby_of === undefined) {
+    const init = [`${binaries}/initdb`, "-D", data, ..."-U postgres -A trust -E UTF8 --locale=C --no-sync".split(" ")];
+    await shell("initialise PostgreSQL", 'cd / && "$@"', ...as_user, ...init);
+  } else {
+    await standby_of.stop();
+    const copy = 'mkdir -p "$2" && cp -a "$1/." "$2" && cp -p "$2/PG_VERSION" "$2/standby.signal"';
+    await shell("copy PostgreSQL", copy, standby_of.data, data).finally(() => standby_of.restart());
+  }
   const port = free_port();
   const settings = {
     listen_addresses: "127.0.0.1",
@@ -70,6 +84,7 @@ export async function start_postgres(
     unix_socket_directories: "",
     max_connections: "200",
     fsync: options.fsync === false ? "off" : "on",
+    ...(standby_of === undefined ? {} : { primary_conninfo: standby_of.superuser_url }),
     ...options.settings,
   };
   const command = [...as_user, `${binaries}/postgres`, "-D", data];
@@ -87,9 +102,10 @@ export async function start_postgres(
   };
   const stop = () => server.end("SIGINT", 30_000);
   await start();
-  await ask(superuser_url, "create role tacho login");
+  if (standby_of === undefined) await ask(superuser_url, "create role tacho login");
   return {
     superuser_url,
+    data,
     create_database: (template) => create_database(superuser_url, template),
     kill_nine: () => server.kill_nine(),
     stop,

@@ -144,6 +144,7 @@ Deno.test("each trouble has its warning, with since when and what to do", () => 
   assert.deepEqual(told({}, 59_000), []);
   assert.match(told({}, 90_000)[0]?.what ?? "", /^Nothing new for 90 s: no data since/);
   assert.match(told({ lag: 1_204 }, 90_000)[0]?.advice ?? "", /1.204 messages wait/);
+  assert.match(told({ ingest: { source: "elsewhere" } }, 90_000)[0]?.advice ?? "", /only reads/);
   assert.match(told({ ingest: { source: "none" } }, 90_000)[0]?.advice ?? "", /reads no topic/);
   assert.deepEqual(told({}, 90_000, { following: false }), [], "the past is not stale");
   const long_ago = { newest_event_ms: NOW - 3_600_000 };
