@@ -27,6 +27,10 @@ export function condition(form: ConditionForm, parts: ReadingParts): Condition {
       ? { holds: (record) => several.every((each) => each.holds(record)), fields }
       : { holds: (record) => several.some((each) => each.holds(record)), fields };
   }
+  if ("not" in form) {
+    const { holds, fields } = condition(form.not, parts);
+    return { holds: (record) => !holds(record), fields };
+  }
   const fields = form.field.map(field_of);
   if ("known" in form) return { holds: (record) => (known_of(fields, record) !== null) === form.known, fields };
   if (!("is" in form || "is_not" in form)) {

@@ -146,6 +146,7 @@ const time_form = by_form<readonly TimeForm[]>((value) => {
 export type ConditionForm =
   | { readonly all: readonly ConditionForm[] }
   | { readonly any: readonly ConditionForm[] }
+  | { readonly not: ConditionForm }
   | { readonly field: readonly FieldForm[]; readonly known: boolean }
   | { readonly field: readonly FieldForm[]; readonly is: readonly (string | number | boolean | null)[] }
   | { readonly field: readonly FieldForm[]; readonly is_not: readonly (string | number | boolean | null)[] }
@@ -166,13 +167,14 @@ const condition_form: z.ZodType<ConditionForm> = by_form<ConditionForm>((value) 
   if (is_object(value)) {
     if ("all" in value) return z.strictObject({ all: several });
     if ("any" in value) return z.strictObject({ any: several });
+    if ("not" in value) return z.strictObject({ not: z.lazy(() => condition_form) });
     if ("known" in value) return z.strictObject({ field: fields, known: z.boolean() });
     if ("is" in value) return z.strictObject({ field: fields, is: values });
     if ("is_not" in value) return z.strictObject({ field: fields, is_not: values });
     if (BOUNDS.some((bound) => bound in value)) return bounds;
   }
   const words = `"is", "is_not", "known", "below", "above", "at_least" or "at_most"`;
-  return `expected an object with "all", "any", or "field" and ${words}, got ${shown(value)}`;
+  return `expected an object with "all", "any", "not", or "field" and ${words}, got ${shown(value)}`;
 });
 
 /** A field as a hash takes it: as it stands, or read, so that a file's `1.60` and another's `1.6` are one. Values without a table: that would merge some. */

@@ -55,28 +55,23 @@ function* contradictions(json: unknown): Generator<DefinitionFault> {
   }
 }
 
-/** Lists of fields that decide which events a record makes and when; rows that are numbered as equals have to be equal in all of them. */
-function* deciding_fields({ events }: MappingForm): Generator<readonly [readonly FieldForm[], PropertyKey[]]> {
-  function* of_condition(
-    form: ConditionForm,
-    path: PropertyKey[],
-  ): Generator<readonly [readonly FieldForm[], PropertyKey[]]> {
-    if ("field" in form) yield [form.field, path];
-    else for (const part of "all" in form ? form.all : form.any) yield* of_condition(part, path);
-  }
-  for (const [i, { at, when }] of events.entries()) {
-    for (const { from, plus, minus } of at) {
-      for (const each of [from, plus?.from, minus?.from]) if (each !== undefined) yield [each, ["events", i, "at"]];
-    }
-    if (when !== undefined) yield* of_condition(when, ["events", i, "when"]);
-  }
+/** The fields that a condition looks at. */
+function* fields_of_condition(form: ConditionForm): Generator<readonly FieldForm[]> {
+  if ("field" in form) yield form.field;
+  else if ("not" in form) yield* fields_of_condition(form.not);
+  else for (const part of "all" in form ? form.all : form.any) yield* fields_of_condition(part);
 }
 
-/** Where a mapping numbers equal rows by an id that leaves out what their events hang on: the events of one row would get different numbers. */
-function* unnumbered(form: MappingForm): Generator<DefinitionFault> {
-  if (form.number_equal_rows !== true) return;
+/**
+ * Where a mapping numbers equal rows by an id that leaves out what their events hang on: the events of one row would get different numbers.
+ *
+ * Rows are numbered by type of event. So rows with one id make the same events, or one condition on other fields parts them in two kinds
+ * that share no type, such as rides and the rows that take them back: each event has it, or its `not`.
+ */
+function* unnumbered({ number_equal_rows, trip_id, events }: MappingForm): Generator<DefinitionFault> {
+  if (number_equal_rows !== true) return;
   const key = (fields: readonly FieldForm[]) => JSON.stringify(fields);
-  const [id, ...other_ways] = form.trip_id;
+  const [id, ...other_ways] = trip_id;
   const parts = id?.join ?? [];
   const whole = parts.some((part) => "hash" in part && part.hash === "all");
   const named = parts.flatMap((part) => {
@@ -87,16 +82,38 @@ function* unnumbered(form: MappingForm): Generator<DefinitionFault> {
   });
   const known = new Set(named.map(key));
   const is_known = (fields: readonly FieldForm[]) =>
-    known.has(key(fields)) ||
+    whole || known.has(key(fields)) ||
     fields.every((each) => typeof each !== "string" && each.join.every((part) => known.has(key([part]))));
   if (other_ways.length > 0) {
     yield { place: "trip_id", message: 'expected one way to the id with "number_equal_rows", got several' };
   }
-  for (const [fields, path] of deciding_fields(form)) {
-    if (whole || is_known(fields)) continue;
+  const unknown_field = (fields: readonly FieldForm[], path: readonly PropertyKey[]): DefinitionFault => {
     const names = fields.map((each) => field_of(each).name).join(" or ");
     const message = `expected "number_equal_rows" with a trip_id that has ${names} among its fields`;
-    yield { place: place(path), message };
+    return { place: place(path), message };
+  };
+  /** Of each event: what it hangs on beside the id's fields. */
+  const parting = events.map(({ when }) => {
+    const conditions = when === undefined ? [] : "all" in when ? when.all : [when];
+    return conditions.filter((each) => ![...fields_of_condition(each)].every(is_known));
+  });
+  const positive = (each: ConditionForm) => JSON.stringify("not" in each ? each.not : each);
+  const kinds = new Map([true, false].map((holds) => [
+    holds,
+    new Set(events.flatMap(({ type }, i) => parting[i]!.some((each) => "not" in each !== holds) ? [type] : [])),
+  ]));
+  const parts_in_two = new Set(parting.flat().map(positive)).size === 1 &&
+    parting.every(({ length }) => length === 1) && kinds.get(true)!.isDisjointFrom(kinds.get(false)!);
+  for (const [i, { at, when }] of events.entries()) {
+    for (const { from, plus, minus } of at) {
+      for (const fields of [from, plus?.from, minus?.from]) {
+        if (fields !== undefined && !is_known(fields)) yield unknown_field(fields, ["events", i, "at"]);
+      }
+    }
+    if (when === undefined || parts_in_two) continue;
+    for (const fields of fields_of_condition(when)) {
+      if (!is_known(fields)) yield unknown_field(fields, ["events", i, "when"]);
+    }
   }
 }
 

@@ -4,7 +4,7 @@
  * The order is total and the same every time (event time, file, line, place in its row), so that a point in it says all that arrived. What
  * arrived after the point that was last written down is sent again on resuming; its event ids are the same, so it counts once.
  */
-export { EqualRows } from "./equal_rows.ts";
+export { EqualRows, type WaitingVoids } from "./equal_rows.ts";
 export { InFlight } from "./in_flight.ts";
 export { Journal } from "./journal.ts";
 export { Pace, type PaceOptions } from "./pace.ts";

@@ -18,6 +18,8 @@ export interface ReplayEvent extends ReplayPoint {
   readonly key: string;
   /** The message's value: the event as JSON, or a bad row as it stands. */
   readonly value: string;
+  /** What it is among the events of its row: its type, and of several of one type which one. Blank for a bad row. */
+  readonly kind: string;
   /** What is wrong with a bad row, as JSON of a `Fault`; null for an event. */
   readonly fault: string | null;
   /** Which one of equal rows of its file it is of, from 1; where rows are not numbered there is none. */
@@ -35,17 +37,18 @@ type Line = [
   nth: number,
   key: string,
   value: string,
+  kind: string,
   fault: string | null,
 ];
 
 /** Events of a replay, as its sort puts them into order. */
 export const REPLAY_ORDER: Sorted<ReplayEvent> = {
   compare: compare_points,
-  encode: ({ at_us, file, line, nth, key, value, fault }) =>
-    JSON.stringify([at_us, file, line, nth, key, value, fault] satisfies Line),
+  encode: ({ at_us, file, line, nth, key, value, kind, fault }) =>
+    JSON.stringify([at_us, file, line, nth, key, value, kind, fault] satisfies Line),
   decode: (text) => {
-    const [at_us, file, line, nth, key, value, fault] = JSON.parse(text) as Line;
-    return { at_us, file, line, nth, key, value, fault };
+    const [at_us, file, line, nth, key, value, kind, fault] = JSON.parse(text) as Line;
+    return { at_us, file, line, nth, key, value, kind, fault };
   },
   characters: ({ key, value }) => key.length + value.length,
 };

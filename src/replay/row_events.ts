@@ -50,13 +50,14 @@ export class RowEvents {
       return [this.#bad(line, typeof trip_id === "string" ? trip_id : "", this.text_of(row.record), mapped.fault)];
     }
     if (mapped.value.length === 0) this.#skipped++;
-    return mapped.value.map((event, nth) => ({
+    return mapped.value.map((event, nth, all) => ({
       at_us: this.#time_of(event),
       file: this.file,
       line,
       nth,
       key: String(event.trip_id ?? event.subject ?? ""),
       value: JSON.stringify(event),
+      kind: kind_of(all, nth),
       fault: null,
     }));
   }
@@ -72,6 +73,13 @@ export class RowEvents {
     const cut = text.length > LONGEST_BAD_ROW;
     const value = cut ? text.slice(0, LONGEST_BAD_ROW) : text;
     if (cut) fault = { ...fault, detail: `${fault.detail}; of its ${text.length} characters the first are kept` };
-    return { at_us: this.#last_us, file: this.file, line, nth: 0, key, value, fault: JSON.stringify(fault) };
+    return { at_us: this.#last_us, file: this.file, line, nth: 0, key, value, kind: "", fault: JSON.stringify(fault) };
   }
+}
+
+/** What an event is among those of its row: its type, with its number where it is not the first of that type. */
+function kind_of(events: readonly BareEvent[], nth: number): string {
+  const type = String(events[nth]!.type ?? "");
+  const before = events.reduce((count, each, i) => i < nth && each.type === events[nth]!.type ? count + 1 : count, 0);
+  return before === 0 ? type : `${type} ${before + 1}`;
 }

@@ -10,33 +10,40 @@ interface Row {
   readonly at: number;
   /** How long after the start its end comes; null: it has none. */
   readonly lasts: number | null;
+  /** Whether it takes a ride back, for so much. */
+  readonly takes_back: number | null;
 }
 const row = fc.record({
   file: fc.integer({ min: 0, max: 2 }),
   id: fc.constantFrom("a", "b"),
   at: fc.integer({ min: 0, max: 2 }),
   lasts: fc.constantFrom(null, 0, 1),
+  takes_back: fc.option(fc.integer({ min: 1, max: 99 })),
 });
+const id_of = ({ id, at, lasts }: Row): string => `${id}${at}${lasts}`;
 
 /** The events of rows in the order of a replay; rows with one id are equal in all. */
 function events_of(rows: readonly Row[]): ReplayEvent[] {
-  return rows.flatMap(({ file, id, at, lasts }, line) => {
-    const key = `${id}${at}${lasts}`;
-    return (lasts === null ? [at] : [at, at + lasts]).map((at_us, nth): ReplayEvent => ({
-      at_us,
-      file,
-      line,
-      nth,
-      key,
-      value: JSON.stringify({ event_id: `e${nth}`, trip_id: key, fare: 1 }),
-      fault: null,
-    }));
+  return rows.flatMap((row, line) => {
+    const { file, at, lasts, takes_back } = row;
+    const key = id_of(row), end = at + (lasts ?? 0);
+    const kinds: [string, number][] = takes_back !== null
+      ? [["trip.voided", end]]
+      : lasts === null
+      ? [["trip.started", at]]
+      : [["trip.started", at], ["trip.completed", end]];
+    return kinds.map(([kind, at_us], nth): ReplayEvent => {
+      const amount = takes_back === null ? {} : { amount: `-${takes_back}.500000` };
+      const value = JSON.stringify({ event_id: `e${nth}`, trip_id: key, fare: 1, ...amount });
+      return { at_us, file, line, nth, key, value, kind, fault: null };
+    });
   }).sort(compare_points);
 }
 
 Deno.test("equal rows: each row of a numbered file has ids of its own, the first the plain ones, in whatever piece they are read", () => {
+  let waited = 0;
   fc.assert(
-    fc.property(fc.array(row, { maxLength: 12 }), fc.nat(30), (rows, stop) => {
+    fc.property(fc.array(row, { maxLength: 16 }), fc.nat(30), (rows, stop) => {
       const events = events_of(rows);
       const equals = new EqualRows(new Set([0, 1]));
       const numbered = events.map((event) => equals.numbered(event));
@@ -48,10 +55,27 @@ Deno.test("equal rows: each row of a numbered file has ids of its own, the first
       }
       for (const [place, keys] of ids) assert.equal(keys.size, 1, `the events of ${place} belong together`);
       for (const file of [0, 1]) {
-        const own = rows.flatMap((row, line) => row.file === file ? [[...ids.get(`${file}/${line}`)!][0]!] : []);
-        assert.equal(new Set(own).size, own.length, "no two rows of a file share an id");
-        const plain = new Set(rows.filter((row) => row.file === file).map(({ id, at, lasts }) => `${id}${at}${lasts}`));
-        for (const key of plain) assert.ok(own.includes(key), `the first ${key} keeps its id`);
+        const ids_of = (takes_back: boolean) =>
+          rows.flatMap((row, line) =>
+            row.file === file && (row.takes_back !== null) === takes_back ? [[...ids.get(`${file}/${line}`)!][0]!] : []
+          );
+        let waiting = 0, sum = 0;
+        for (const own of [ids_of(false), ids_of(true)]) {
+          assert.equal(new Set(own).size, own.length, "no two rides of a file share an id, nor do two that take back");
+        }
+        for (const id of new Set(rows.filter((row) => row.file === file).map(id_of))) {
+          const equal = rows.filter((row) => row.file === file && id_of(row) === id);
+          const rides = equal.filter(({ takes_back }) => takes_back === null);
+          const voids = equal.filter(({ takes_back }) => takes_back !== null);
+          const numbered = (kth: number) => kth === 0 ? id : `${id}-${kth + 1}`;
+          for (const [kth] of rides.entries()) assert.ok(ids_of(false).includes(numbered(kth)), "the first is plain");
+          for (const [kth] of voids.entries()) assert.ok(ids_of(true).includes(numbered(kth)), "the k-th of the k-th");
+          const left = voids.slice(rides.filter(({ lasts }) => lasts !== null).length);
+          waiting += left.length;
+          for (const { takes_back } of left) sum -= takes_back! + 0.5;
+        }
+        waited += waiting;
+        assert.deepEqual(equals.waiting_voids(file), { count: waiting, sum_micros: BigInt(sum * 1e6) });
       }
       for (const [i, event] of events.entries()) if (event.file === 2) assert.deepEqual(numbered[i], event);
 
@@ -65,10 +89,11 @@ Deno.test("equal rows: each row of a numbered file has ids of its own, the first
     }),
     { numRuns: 300 },
   );
+  assert.ok(waited > 0);
 });
 
 Deno.test("equal rows: digits beyond a double stay, and what a fault is told for has no number", () => {
-  const [event] = events_of([{ file: 0, id: "a", at: 1, lasts: null }]);
+  const [event] = events_of([{ file: 0, id: "a", at: 1, lasts: null, takes_back: null }]);
   const exact = { ...event!, value: '{"event_id":"e","trip_id":"a","tag":9007199254740993}' };
   const equals = new EqualRows(new Set([0]));
   equals.numbered(exact);

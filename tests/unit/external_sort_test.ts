@@ -25,6 +25,7 @@ const events_at = (times: readonly number[]): ReplayEvent[] =>
     nth: 0,
     key: `k${i}`,
     value: `{"n":${i},"text":"a\\nb\u2028é"}`,
+    kind: `k${i % 2}`,
     fault: i % 5 === 0 ? '{"reason":"x"}' : null,
   }));
 

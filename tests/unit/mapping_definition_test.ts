@@ -11,6 +11,15 @@ function faults_of(definition: unknown): string[] {
   const parsed = parse_mapping(typeof definition === "string" ? definition : JSON.stringify(definition), CONTEXT);
   return parsed.ok ? [] : parsed.fault.detail.split("\n");
 }
+const NEGATIVE = { field: "fare", below: 0 };
+/** Rows of which one condition makes rides, another what takes them back. */
+const with_taken_back = (taken_back: unknown, rides: unknown, type = "trip.voided") => ({
+  ...SOUND,
+  events: [
+    { ...SOUND.events[0]!, when: rides },
+    { type, at: "at", when: taken_back, data: {} },
+  ],
+});
 const NUMBERED = { number_equal_rows: true, trip_id: { hash: [{ from: "at", as: "time" }, "id"] } };
 const with_data = (data: unknown) => ({ ...SOUND, events: [EVENT, { ...EVENT, data }] });
 const with_event = (changes: Record<string, unknown>) => ({ ...SOUND, events: [{ ...EVENT, ...changes }] });
@@ -67,10 +76,6 @@ Deno.test("mapping definition: each fault is told with its exact place", () => {
     [{ ...SOUND, trip_id: { hash: ["a", { from: "b", as: "code", table: {} }] } }, "trip_id.hash[1]: Unrecognized key"],
     [{ ...SOUND, number_equal_rows: true }, 'events[0].at: expected "number_equal_rows" with a trip_id that has at'],
     [
-      { ...with_event({ when: { any: [{ field: ["a", "b"], is: [1] }] } }), ...NUMBERED },
-      'events[0].when: expected "number_equal_rows" with a trip_id that has a or b among',
-    ],
-    [
       { ...with_event({ at: { from: "at", plus: { from: "s", unit: "s" } } }), ...NUMBERED },
       "events[0].at: expected",
     ],
@@ -87,6 +92,23 @@ Deno.test("mapping definition: each fault is told with its exact place", () => {
   const at = { from: { join: ["day", "hour"] } };
   for (const trip_id of [{ hash: ["hour", "day"] }, { hash: [{ ...at, as: "time" }] }, at]) {
     assert.deepEqual(faults_of({ ...with_event({ at }), number_equal_rows: true, trip_id }), []);
+  }
+  const rides = { all: [{ not: NEGATIVE }, { field: "id", known: true }] };
+  assert.deepEqual(faults_of({ ...with_taken_back(NEGATIVE, rides), ...NUMBERED }), []);
+  assert.deepEqual(faults_of({ ...with_event({ when: NEGATIVE }), ...NUMBERED }), [], "other rows make nothing");
+  const either = { any: [{ field: ["a", "b"], is: [1] }] };
+  const unnumbered: [unknown, string[]][] = [
+    [with_taken_back(either, { known: true, field: "at" }), ["events[1].when a or b"]],
+    [with_taken_back(NEGATIVE, { not: { ...NEGATIVE, below: 1 } }), ["events[0].when fare", "events[1].when fare"]],
+    [
+      with_taken_back(NEGATIVE, { not: NEGATIVE }, "trip.completed"),
+      ["events[0].when fare", "events[1].when fare"],
+    ],
+  ];
+  for (const [definition, wanted] of unnumbered) {
+    const said = faults_of({ ...definition as typeof SOUND, ...NUMBERED });
+    const told = said.map((fault) => fault.replace(/: expected .* that has (.*) among its fields$/, " $1"));
+    assert.deepEqual(told, wanted);
   }
   for (const [definition, wanted] of cases) {
     const faults = faults_of(definition);

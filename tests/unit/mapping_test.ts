@@ -369,6 +369,11 @@ Deno.test("mapping: a condition compares numbers, however they are written; it h
       assert.ok(!holds(condition, n), `${JSON.stringify(condition)} for ${String(n)}`);
     }
   }
+  const turned = { not: { all: [{ field: "n", at_least: 0 }, { not: { field: "m", is: ["x"] } }] } };
+  const made = (record: Record<string, unknown>) =>
+    mapping_with({}, { events: [{ type: "trip.completed", at: "at", when: turned, data: {} }] })
+      .map({ id: "T", at: AT, ...record }).ok;
+  assert.deepEqual([{ n: 1 }, { n: -1 }, { n: "many" }, { n: 1, m: "x" }].map(made), [false, true, true, true]);
 });
 
 Deno.test("mapping: records are skipped on purpose before anything else of them is read, and counted in files", () => {
