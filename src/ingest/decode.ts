@@ -31,6 +31,8 @@ export interface DecodedEvent<Payload> {
   readonly event: DomainEvent<Payload>;
   /** Canonical JSON. */
   readonly metadata: string;
+  /** The names in its data whose values came from tables, not from its message; absent where none did. */
+  readonly enriched?: ReadonlySet<string>;
 }
 
 /** What decoding refuses beyond the domain's schemas. */
@@ -180,7 +182,8 @@ export function decode_record<Payload>(
       const fault = trace_fault(mapping, record, String(bare.type), outcome.fault);
       return { ok: false, fault: told_of_envelope(record, mapping, fault) };
     }
-    events.push({ bare, decoded: outcome });
+    const decoded = mapping.enriched === null ? outcome : { ...outcome, enriched: mapping.enriched };
+    events.push({ bare, decoded });
   }
   return { ok: true, value: events };
 }

@@ -10,7 +10,15 @@ import {
 } from "../event_log/mod.ts";
 import { CellChanges, closed_before, type Days } from "../kpi/mod.ts";
 import type { Decoded, DecodedEvent } from "./decode.ts";
-import { type Earlier, earlier_with_id, fold_anew, type Place, same_content, Working } from "./working_stream.ts";
+import {
+  type Earlier,
+  earlier_with_id,
+  fold_anew,
+  type Place,
+  same_content,
+  same_message,
+  Working,
+} from "./working_stream.ts";
 
 /** A stream takes at most this many events; what comes after is quarantined. A real trip has fewer than twenty. */
 export const MAX_STREAM_EVENTS = 1000;
@@ -92,7 +100,10 @@ export function plan<Payload, State>(
       if (other.event.event_id === event.event_id) return { stage: "plan", fault: identity_conflict(event) };
       if (met[i - first] === null) of_this_message++;
     }
-    if (known !== null) return same_content(event, known) ? known : { stage: "plan", fault: identity_conflict(event) };
+    if (known !== null) {
+      const same = same_content(event, known) || same_message(event, known, outcome.enriched);
+      return same ? known : { stage: "plan", fault: identity_conflict(event) };
+    }
     return stream.revision + of_this_message < MAX_STREAM_EVENTS
       ? null
       : { stage: "plan", fault: stream_full(event.stream_id) };

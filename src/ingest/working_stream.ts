@@ -81,6 +81,19 @@ export const same_content = (a: Content, b: Content): boolean =>
   a.type === b.type && a.schema_version === b.schema_version && a.occurred_at_us === b.occurred_at_us &&
   a.data === b.data;
 
+/**
+ * Whether two events of one id differ in nothing but what tables gave: a table may have changed before a message came again, and what it gave
+ * the first time stands.
+ */
+export function same_message(a: Content, b: Content, enriched: ReadonlySet<string> | undefined): boolean {
+  if (enriched === undefined) return false;
+  const told = (data: string) =>
+    canonical_json(
+      Object.fromEntries(Object.entries(parse_json(data) as object).filter(([name]) => !enriched.has(name))),
+    );
+  return same_content({ ...a, data: told(a.data) }, { ...b, data: told(b.data) });
+}
+
 /** Puts an event that came out of order into its place and folds the stream from its beginning. */
 export function fold_anew<Payload, State>(
   domain: Domain<Payload, State>,

@@ -1,7 +1,7 @@
 import { type Fault, JsonFault, type Validation } from "../domains/mod.ts";
 import { format_time } from "../kpi/mod.ts";
 import { condition } from "./condition.ts";
-import type { EventForm, MappingForm } from "./definition.ts";
+import { type EventForm, lookups_in, type MappingForm } from "./definition.ts";
 import { type Field, is_message_field, is_unknown, json_of, RecordFault, respelling, top_of } from "./field.ts";
 import { event_hash, id_reading, type IdReading, record_hash, unfit_field } from "./identity.ts";
 import type { BareEvent, DeclaredMapping, MappingContext, SourceField, SourceRecord } from "./mapping.ts";
@@ -140,11 +140,15 @@ export function compile(form: MappingForm, context: MappingContext): DeclaredMap
       : made.sort((a, b) => a.occurred_at === b.occurred_at ? 0 : a.occurred_at! < b.occurred_at! ? -1 : 1);
   };
 
+  const enriched = form.events.flatMap(({ data }) =>
+    Object.entries(data).filter(([, value]) => lookups_in(value).length > 0).map(([name]) => name)
+  );
   return {
     name: form.name,
     columns: form.columns ?? null,
     framing: form.framing ?? null,
     reads_message: [...fields_read(form, true)].some(is_message_field),
+    enriched: enriched.length === 0 ? null : new Set(enriched),
     number_equal_rows: form.number_equal_rows ?? false,
     map: (given) => {
       const record = respelled(given);

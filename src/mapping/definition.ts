@@ -261,3 +261,11 @@ export const mapping_form = z.strictObject({
 
 export type MappingForm = z.output<typeof mapping_form>;
 export type EventForm = MappingForm["events"][number];
+
+/** The lookups by which a value may be had. */
+export const lookups_in = (value: ValueForm): readonly LookupForm[] =>
+  Array.isArray(value)
+    ? (value as readonly ValueForm[]).flatMap(lookups_in)
+    : "lookup" in value
+    ? [value as LookupForm]
+    : [];

@@ -20,8 +20,8 @@ export interface Mapping {
   readonly map: (record: SourceRecord) => Validation<readonly BareEvent[]>;
 }
 
-/** A named table, by the text of its key column: what a mapping enriches records from. */
-export type Lookup = ReadonlyMap<string, SourceRecord>;
+/** A named table, by the text of its key column: what a mapping enriches records from. Its rows may change between two records. */
+export type Lookup = Pick<ReadonlyMap<string, SourceRecord>, "get">;
 
 /** What a mapping is made for. */
 export interface MappingContext {
@@ -47,6 +47,8 @@ export interface DeclaredMapping extends Mapping {
   readonly framing: "schema_registry" | "connect" | null;
   /** Whether it reads more of a message than its value: only then a record is given its message. */
   readonly reads_message: boolean;
+  /** The names in events' data whose values come from tables, as far as they have them; null: none do. */
+  readonly enriched: ReadonlySet<string> | null;
   /** The columns of a message that is one CSV line; null when it takes JSON alone. */
   readonly columns: readonly string[] | null;
   /** Whether rows of one file that come to one trip id are different trips all the same, told apart by their number among their equals. */

@@ -112,6 +112,35 @@ Deno.test("mapped messages: a fault in any event is one fault of the message, to
   assert.deepEqual([unfit.reason, unfit.path], ["text_not_storable", "start_id"]);
 });
 
+Deno.test("mapped messages: one that comes again after a table changed is a duplicate; one that says something else is not", () => {
+  const rows = new Map<string, Record<string, unknown>>([["D1", { vehicle_type: "van" }]]);
+  const lookups = new Map([["drivers", rows]]);
+  const context = { business_zone: "UTC", lookups };
+  const data = { fare: "fare", vehicle_type: ["kind", { lookup: "drivers", key: "driver", take: "vehicle_type" }] };
+  const again_after = (changes: Record<string, unknown>, said: Record<string, unknown>) => {
+    rows.set("D1", { vehicle_type: "van" });
+    const mapping = mapping_with(data, { lookups: { drivers: { key: "driver_id" } }, ...changes }, context);
+    const topics = new Map([["hub", mapping]]);
+    const record = { id: "T", e: "E", at: "2026-03-01T10:00:00Z", fare: 1, driver: "D1" };
+    const first = decode_batches(DOMAIN, TERMS, [batch("hub", [message(0, record)])], topics);
+    rows.set("D1", { vehicle_type: "suv" });
+    const second = decode_batches(DOMAIN, TERMS, [batch("hub", [message(1, { ...record, ...said })])], topics);
+    const decoded = [...first, ...second];
+    const { admitted, duplicates, quarantined } = plan_of(decoded);
+    assert.equal(new Set(decoded.map(({ outcome }) => "event" in outcome && outcome.event.stream_id)).size, 1);
+    return [admitted, duplicates, quarantined.length];
+  };
+  const by_id = { events: [{ type: "trip.completed", at: "at", event_id: "e", data }] };
+  assert.deepEqual(again_after({}, {}), [1, 1, 0], "its id is the hash of the record");
+  assert.deepEqual(again_after(by_id, {}), [1, 1, 0]);
+  assert.deepEqual(again_after(by_id, { fare: 2 }), [1, 0, 1]);
+  assert.deepEqual(again_after(by_id, { at: "2026-03-01T10:00:01Z" }), [1, 0, 1]);
+  const by_content = { events: [{ type: "trip.completed", at: "at", event_id: { hash: "event" }, data }] };
+  assert.deepEqual(again_after(by_content, {}), [2, 0, 0], "a further event of the one trip");
+  const without = { events: [{ type: "trip.completed", at: "at", event_id: "e", data: { fare: "fare", city: "c" } }] };
+  assert.deepEqual(again_after(without, { c: "Rome" }), [1, 0, 1], "no table, no leniency");
+});
+
 Deno.test("mapped messages: each event has the future limit; the start of a trip that ends too late is not admitted alone", () => {
   const long = { ...RIDE, timestamp: "2026-03-01T13:30:00", duration_min: 300 };
   assert.equal(fault_of("rides", long).reason, "time_in_future");
