@@ -16,13 +16,16 @@ export interface MetricsReading {
   /** Partitions that an open transaction holds, and those that others in the consumer group read. */
   readonly held_partitions: number;
   readonly foreign_partitions: number;
+  /** Tables of lookups that were read anew, and those that stay as they were since their files cannot be read. */
+  readonly table_reloads: number;
+  readonly stale_tables: number;
   readonly subscribers: number;
   readonly feed_frames: number;
   readonly feed_encodes: number;
   readonly feed_skipped: number;
 }
 
-type Gauged = "lag" | "position" | "subscribers" | "held_partitions" | "foreign_partitions";
+type Gauged = "lag" | "position" | "subscribers" | "held_partitions" | "foreign_partitions" | "stale_tables";
 type Count = Exclude<keyof MetricsReading, Gauged>;
 
 const COUNTERS: readonly (readonly [Count, string, string])[] = [
@@ -32,6 +35,7 @@ const COUNTERS: readonly (readonly [Count, string, string])[] = [
   ["quarantined", "tacho_messages_quarantined_total", "Messages set aside with their reason"],
   ["tombstones", "tacho_messages_tombstone_total", "Messages without a value, of compacted topics"],
   ["late", "tacho_events_late_total", "Events that came after a later minute had been seen"],
+  ["table_reloads", "tacho_table_reloads_total", "Tables of lookups read anew because their files changed"],
   ["feed_frames", "tacho_feed_frames_total", "Frames sent to subscribers"],
   ["feed_encodes", "tacho_feed_encodes_total", "Distinct frames encoded"],
   ["feed_skipped", "tacho_feed_skipped_total", "Times a subscriber that did not drain was left out"],
@@ -57,6 +61,7 @@ export function make_metrics(read: () => MetricsReading | Promise<MetricsReading
   const lag = gauge("tacho_source_lag", "Messages that wait at the source; NaN while unknown");
   const held = gauge("tacho_source_held_partitions", "Partitions that an open transaction holds");
   const foreign = gauge("tacho_source_foreign_partitions", "Partitions that others in the consumer group read");
+  const stale = gauge("tacho_stale_tables", "Tables of lookups that stay as they were: their files cannot be read");
   const subscribers = gauge("tacho_feed_subscribers", "Open feed streams");
   const counters = COUNTERS.map(([field, name, help]) => ({ field, counter: new Counter({ name, help, registers }) }));
   const batches = new Histogram({
@@ -74,6 +79,7 @@ export function make_metrics(read: () => MetricsReading | Promise<MetricsReading
       lag.set(reading.lag ?? Number.NaN);
       held.set(reading.held_partitions);
       foreign.set(reading.foreign_partitions);
+      stale.set(reading.stale_tables);
       subscribers.set(reading.subscribers);
       for (const { field, counter } of counters) {
         // The program counts; a counter here only shows what it was told.

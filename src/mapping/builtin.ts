@@ -1,6 +1,6 @@
 import type { Validation } from "../domains/mod.ts";
-import type { MappingForm } from "./definition.ts";
-import { any_spelling, is_unknown, text_of } from "./field.ts";
+import { lookups_in, type MappingForm } from "./definition.ts";
+import { any_spelling, is_unknown, text_of, top_of } from "./field.ts";
 import type { DeclaredMapping, Lookup, MappingContext, SourceRecord } from "./mapping.ts";
 import { make_mapping, read_definition } from "./parse_mapping.ts";
 
@@ -67,13 +67,66 @@ export function detect(
   return { ok: false, fault: { reason: "unknown_shape", path: null, detail } };
 }
 
-/** A table by the text of its key column, as a lookup is. Of several rows with one key the last counts. */
-export function index_lookup(rows: Iterable<SourceRecord>, key: string): Lookup {
-  const index = new Map<string, SourceRecord>();
-  for (const row of rows) {
-    const value = Object.hasOwn(row, key) ? row[key] : undefined;
-    const text = is_unknown(value) ? null : text_of(value);
-    if (text !== null) index.set(text.trim(), row);
+/** The columns that mappings take from a table, and those in which a path begins. */
+export function columns_taken(forms: readonly MappingForm[], table: string): string[] {
+  const lookups = forms.flatMap(({ events }) => events.flatMap(({ data }) => Object.values(data).flatMap(lookups_in)));
+  const taken = lookups.flatMap(({ lookup, take }) => lookup === table ? [take, top_of(take)] : []);
+  return [...new Set(taken)];
+}
+
+/** Distinct rows that are looked for among those kept: tables of few values (a kind of vehicle) have one row of each, whatever their length. */
+const MOST_DISTINCT = 10_000;
+
+/** A text of its own: a part of a longer one would keep all of that in memory. */
+const own = (value: unknown): unknown => typeof value === "string" && value.length > 12 ? ` ${value}`.slice(1) : value;
+
+/** Makes a table by the text of its key column, row by row. Of several rows with one key the last counts. */
+export class LookupBuilder {
+  readonly #rows = new Map<string, SourceRecord>();
+  readonly #distinct = new Map<unknown, SourceRecord>();
+  readonly #key: string;
+  readonly #columns: readonly string[] | null;
+
+  /** @param columns those that mappings take, all others are left out; null: none are */
+  constructor(key: string, columns: readonly string[] | null = null) {
+    this.#key = key;
+    this.#columns = columns;
   }
-  return index;
+
+  add(row: SourceRecord): void {
+    const value = Object.hasOwn(row, this.#key) ? row[this.#key] : undefined;
+    const text = is_unknown(value) ? null : text_of(value);
+    if (text !== null) {
+      this.#rows.set(own(text.trim()) as string, this.#columns === null ? row : this.#kept(row, this.#columns));
+    }
+  }
+
+  /** What is kept of a row; one that is equal to an earlier one is that one. */
+  #kept(row: SourceRecord, columns: readonly string[]): SourceRecord {
+    const values = columns.map((name) => Object.hasOwn(row, name) ? row[name] : undefined);
+    const plain = values.every((value) => typeof value !== "object" && typeof value !== "bigint");
+    const content = values.length === 1 ? values[0] : plain ? JSON.stringify(values) : null;
+    const found = plain ? this.#distinct.get(content) : undefined;
+    if (found !== undefined) return found;
+    const kept = Object.fromEntries(columns.map((name, i) => [name, own(values[i])]));
+    if (plain && this.#distinct.size < MOST_DISTINCT) this.#distinct.set(own(content), kept);
+    return kept;
+  }
+
+  /** How many keys it has. */
+  get size(): number {
+    return this.#rows.size;
+  }
+
+  /** The table of all rows that were added. */
+  get lookup(): Lookup {
+    return this.#rows;
+  }
+}
+
+/** A table of rows that are there, by the text of its key column. */
+export function index_lookup(rows: Iterable<SourceRecord>, key: string): Lookup {
+  const builder = new LookupBuilder(key);
+  for (const row of rows) builder.add(row);
+  return builder.lookup;
 }

@@ -18,4 +18,4 @@ export { unfit_field } from "./identity.ts";
 export { make_mapping, parse_mapping, read_definition } from "./parse_mapping.ts";
 export { field_of, type MessageParts, shown, with_message } from "./field.ts";
 export { type CsvRow, read_csv_line, read_csv_row } from "./csv_line.ts";
-export { BuiltinMapping, detect, index_lookup } from "./builtin.ts";
+export { BuiltinMapping, columns_taken, detect, index_lookup, LookupBuilder } from "./builtin.ts";

@@ -102,6 +102,14 @@ export const SETTINGS = {
       ),
     ),
   ),
+  lookups: setting(
+    "TACHO_LOOKUPS",
+    null,
+    "Tables that these mappings look up in, `name=file` or `name=file:column`, comma-separated; read again when a file changes",
+    z.string().transform((text) => text.split(",").map((table) => table.trim())).pipe(
+      z.array(z.string().regex(/^[^=]+=./, "expected name=file or name=file:column")),
+    ),
+  ),
   group: setting("TACHO_GROUP", "tacho", "Kafka consumer group", z.string().min(1)),
   session_seconds: setting(
     "TACHO_SESSION_SECONDS",

@@ -3,7 +3,8 @@ import { type FileOptions, type FileRow, open_record_file, type RecordFile } fro
 import { detect, field_of, type MappingContext, type MappingForm, type SourceRecord } from "../mapping/mod.ts";
 import { printable, printable_json } from "../runtime/mod.ts";
 import { builtin_mappings, definition_of, mapping_of } from "./mappings.ts";
-import { lookup_of, other_records, read_lookups, record_reading } from "./replay_mapping.ts";
+import { lookup_of, read_lookups } from "./lookups.ts";
+import { other_records, record_reading } from "./replay_mapping.ts";
 import { type Shell, UsageError } from "./shell.ts";
 
 /** `tacho mapping list`: the built-in mappings, with the fields by which each knows its records. */

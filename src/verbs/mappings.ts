@@ -1,5 +1,5 @@
 import { TRIP_MAPPINGS } from "../domains/trips/mappings/mod.ts";
-import { mapped_topic } from "../ingest/mod.ts";
+import { mapped_topic, type TopicMappings } from "../ingest/mod.ts";
 import {
   BuiltinMapping,
   type DeclaredMapping,
@@ -8,7 +8,8 @@ import {
   type MappingForm,
   read_definition,
 } from "../mapping/mod.ts";
-import { type Config, ConfigError } from "../runtime/mod.ts";
+import { type Config, ConfigError, system_clock } from "../runtime/mod.ts";
+import { lookup_of, LookupTables } from "./lookups.ts";
 import { UsageError } from "./shell.ts";
 
 let builtins: readonly BuiltinMapping[] | null = null;
@@ -50,19 +51,45 @@ export function mapping_of(form: MappingForm, context: MappingContext): Declared
   return made.value;
 }
 
-/**
- * The mappings of topics, without tables: what a table would give is unknown. Those of the configuration's topics, and the built-in ones
- * of the topics under which posted records are logged. Throws ConfigError.
- */
-export function topic_mappings({ mappings, time_zone, currency }: Config): ReadonlyMap<string, DeclaredMapping> {
-  const context = { business_zone: time_zone, currency };
-  try {
-    return new Map([
-      ...builtin_mappings().map(({ name, form }) => [mapped_topic(name), mapping_of(form, context)] as const),
-      ...(mappings ?? []).map(({ topic, mapping }) => [topic, mapping_of(definition_of(mapping), context)] as const),
-    ]);
-  } catch (error) {
-    if (!(error instanceof InvalidMapping || error instanceof UsageError)) throw error;
-    throw new ConfigError([`TACHO_MAPPINGS: ${error.message}`]);
-  }
+/** The mappings of topics, and the tables that they read. */
+export interface TopicsMapped {
+  readonly mappings: TopicMappings;
+  /** As the files were when they were read; who goes on for long lets them keep up. */
+  readonly tables: LookupTables;
 }
+
+/**
+ * The mappings of topics: those of the configuration's topics, and the built-in ones of the topics under which posted records are logged.
+ * Reads the tables. Throws ConfigError.
+ */
+export async function topic_mappings({ mappings, lookups, time_zone, currency }: Config): Promise<TopicsMapped> {
+  const of_setting = <T>(setting: string, work: () => T): T => {
+    try {
+      return work();
+    } catch (error) {
+      throw of_config(setting, error);
+    }
+  };
+  const chosen = of_setting(
+    "TACHO_MAPPINGS",
+    () => (mappings ?? []).map(({ topic, mapping }) => ({ topic, form: definition_of(mapping) })),
+  );
+  const files = (lookups ?? []).map((text) => lookup_of(text));
+  const built_in = builtin_mappings().map(({ name, form }) => ({ topic: mapped_topic(name), form }));
+  const forms_of = (each: typeof chosen) => each.map(({ form }) => form);
+  const tables = await LookupTables.read(files, forms_of(chosen), forms_of(built_in), system_clock).catch((error) => {
+    throw of_config("TACHO_LOOKUPS", error);
+  });
+  const made = of_setting("TACHO_MAPPINGS", () =>
+    [...built_in, ...chosen].map(({ topic, form }) => {
+      const context = { business_zone: time_zone, currency, lookups: tables.of(form) };
+      return [topic, mapping_of(form, context)] as const;
+    }));
+  return { mappings: new Map(made), tables };
+}
+
+/** What is wrong with a setting, as a fault of the configuration. */
+const of_config = (setting: string, error: unknown): unknown =>
+  error instanceof InvalidMapping || error instanceof UsageError
+    ? new ConfigError([`${setting}: ${error.message}`])
+    : error;

@@ -15,7 +15,8 @@ import {
 import { system_clock } from "../runtime/mod.ts";
 import { ExternalSort } from "../sort/mod.ts";
 import { ProgressLine } from "./progress_line.ts";
-import { detected_reading, forms_of, is_builtin, lookup_of, named_reading, read_lookups } from "./replay_mapping.ts";
+import { lookup_of, read_lookups } from "./lookups.ts";
+import { detected_reading, forms_of, is_builtin, named_reading } from "./replay_mapping.ts";
 import { send_replay, type SendOptions } from "./replay_send.ts";
 import { into_log, into_topic, require_place } from "./replay_sink.ts";
 import { type Shell, UsageError, VERSION } from "./shell.ts";

@@ -1,11 +1,9 @@
 import { trips_domain } from "../domains/trips/mod.ts";
-import { open_record_file, type RecordFile } from "../files/mod.ts";
+import type { RecordFile } from "../files/mod.ts";
 import { decode_record } from "../ingest/mod.ts";
 import {
   type DeclaredMapping,
   detect,
-  index_lookup,
-  type Lookup,
   type MappingContext,
   type MappingForm,
   type SourceRecord,
@@ -15,72 +13,6 @@ import { type Config, system_clock } from "../runtime/mod.ts";
 import { builtin_mappings, definition_of, mapping_of } from "./mappings.ts";
 import { decode_limits } from "./open.ts";
 import { UsageError } from "./shell.ts";
-
-/** A table that mappings enrich records from, as the command line names it. */
-export interface LookupFile {
-  readonly name: string;
-  readonly file: string;
-  /** The column of its keys; null: the one that the mapping declares. */
-  readonly key: string | null;
-}
-
-/** A table is in memory as a whole. */
-const LOOKUP_ROWS = 2_000_000;
-
-/** Reads `name=file` or `name=file:column`; a column has no slash in it, a path may have colons. Throws UsageError. */
-export function lookup_of(text: string): LookupFile {
-  const [, name, file, key = null] = /^([^=]+)=(.+?)(?::([^:/\\]+))?$/s.exec(text) ?? [];
-  if (name === undefined || file === undefined) {
-    throw new UsageError(`--lookup: expected name=file or name=file:column, got ${JSON.stringify(text)}`);
-  }
-  return { name, file, key };
-}
-
-/**
- * Reads the tables whole: at most 2,000,000 rows each.
- * @param forms the mappings that may read them; a table has to be declared by one of them, and where its column is left out all that declare
- *   it have to agree on one
- * @throws UsageError for a table that no mapping has, that lacks its key or is too large, FileError for one that cannot be read
- */
-export async function read_lookups(
-  files: readonly LookupFile[],
-  forms: readonly MappingForm[],
-): Promise<ReadonlyMap<string, Lookup>> {
-  const lookups = new Map<string, Lookup>();
-  for (const { name, file, key: given } of files) {
-    const wrong = (expected: string) => new UsageError(`--lookup ${name}=${file}: ${expected}`);
-    if (lookups.has(name)) throw wrong(`expected the table ${name} once`);
-    const [declared, ...others] = declared_keys(name, forms);
-    if (declared === undefined) throw wrong(`expected a table of the mapping (${tables_of(forms) || "it has none"})`);
-    if (given === null && others.length > 0) {
-      throw wrong(`expected ${name}=file:column, as mappings have it by ${[declared, ...others].join(" and by ")}`);
-    }
-    const key = given ?? declared;
-    const rows: SourceRecord[] = [];
-    for await (const batch of (await open_record_file(file)).rows()) {
-      for (const row of batch.rows) {
-        if (row.record === null) throw wrong(`line ${row.line}: ${row.fault.detail}`);
-        if (!Object.hasOwn(row.record, key)) {
-          const columns = Object.keys(row.record).join(", ").slice(0, 500);
-          throw wrong(`expected the column ${JSON.stringify(key)}, got ${columns}`);
-        }
-        rows.push(row.record);
-      }
-      if (rows.length > LOOKUP_ROWS) throw wrong(`expected at most ${LOOKUP_ROWS} rows`);
-    }
-    lookups.set(name, index_lookup(rows, key));
-  }
-  return lookups;
-}
-
-/** The columns by which mappings look up in a table, each once; none where no mapping has the table. */
-const declared_keys = (name: string, forms: readonly MappingForm[]): string[] => [
-  ...new Set(
-    forms.flatMap(({ lookups = {} }) => Object.hasOwn(lookups, name) ? [lookups[name]!.key] : []),
-  ),
-];
-const tables_of = (forms: readonly MappingForm[]): string =>
-  [...new Set(forms.flatMap(({ lookups = {} }) => Object.keys(lookups)))].join(", ");
 
 /** Records that are trip events already, bare or as CloudEvents: they go as they stand. */
 const TRIP_EVENT: RecordReading = {

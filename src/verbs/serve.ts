@@ -70,7 +70,7 @@ const READER_CONNECTIONS = 8;
 export async function serve(shell: Shell, options: ServeOptions): Promise<void> {
   const { config, logger } = shell;
   const { read_only = false } = options;
-  const mappings = topic_mappings(config);
+  const { mappings, tables } = await topic_mappings(config);
   const opened = await (read_only ? open_to_read : open_log)(shell);
   const { database, domain, days, deployment: { time_zone, currency } } = opened;
   const failure = new AbortController();
@@ -134,6 +134,8 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
       lag: health.now().lag,
       held_partitions: remarked("open_transaction"),
       foreign_partitions: remarked("read_by_others"),
+      table_reloads: tables.reloads,
+      stale_tables: tables.stale,
       ...feed,
     };
   });
@@ -160,12 +162,15 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
     version: VERSION,
     static_files: await make_static_files(ASSETS),
     // What is known, not asked anew: a database that hangs must not hang the probe.
-    readiness: () => readiness_of(health.now()),
+    readiness: () => [...readiness_of(health.now()), ...tables.checks()],
   });
   const cut = new AbortController();
   const served = serve_http(app, { host: config.host, port: config.port, signal: cut.signal });
   try {
-    if (!read_only) void watch_gap(() => ingest.resume_after_gap(), signal, logger);
+    if (!read_only) {
+      void tables.watch(signal, logger);
+      void watch_gap(() => ingest.resume_after_gap(), signal, logger);
+    }
     await health.ask();
     options.ready(`http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${served.port}/`);
     const reading = { lag: () => source.lag(), read: () => ingest.counts.messages_read };

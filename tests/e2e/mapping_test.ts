@@ -4,7 +4,7 @@ import { tacho_test } from "../support/available.ts";
 import { make_deployment } from "../support/deployment.ts";
 import { GuardedFolder } from "../support/guarded_folder.ts";
 import { options_of, produce } from "../support/kafka_topic.ts";
-import { get_json, run_tacho, run_verb, TachoProgram, task_command } from "../support/tacho_program.ts";
+import { get_json, run_tacho, run_verb, TachoProgram } from "../support/tacho_program.ts";
 import { BUILTINS } from "../support/trip_mapping.ts";
 import { until } from "../support/until.ts";
 
@@ -189,7 +189,6 @@ tacho_test({
     }
     await producer.close();
     await using program = await TachoProgram.serve("start", {
-      command: task_command("start").map((word) => word === "--allow-read=." ? `--allow-read=.,${folder.path}` : word),
       env: { ...deployment, TACHO_TOPICS: [topic, framed, connect].join(","), TACHO_MAPPINGS: mappings.join(",") },
     });
     const metrics = () => fetch(`${program.url}metrics`).then((response) => response.text());

@@ -33,6 +33,8 @@ export async function make_http_side(
     lag: null,
     held_partitions: 2,
     foreign_partitions: 0,
+    table_reloads: 0,
+    stale_tables: 0,
   };
   const handler = make_app({
     database,

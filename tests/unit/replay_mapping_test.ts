@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { lookup_of, read_lookups } from "../../src/verbs/replay_mapping.ts";
+import { lookup_of, read_lookups } from "../../src/verbs/lookups.ts";
 import { UsageError } from "../../src/verbs/shell.ts";
 import { read_definition } from "../../src/mapping/mod.ts";
 
@@ -22,7 +22,11 @@ Deno.test("--lookup is name=file or name=file:column, whatever the path", () => 
 });
 
 const form = (name: string, key: string) => {
-  const event = { type: "trip.completed", at: "t", data: {} };
+  const event = {
+    type: "trip.completed",
+    at: "t",
+    data: { vehicle_type: { lookup: "drivers", key: "driver", take: "type" } },
+  };
   const read = read_definition({ name, lookups: { drivers: { key } }, trip_id: "id", events: [event] });
   if (!read.ok) throw new Error(read.fault.detail);
   return read.value;
