@@ -159,6 +159,36 @@ export function parse_json(text: string): unknown {
   }
 }
 
+/** The text with null for the words NaN and Infinity outside strings. Looks at each character once: a regular expression would try anew at each quote. */
+function without_nan(text: string): string {
+  let plain = "";
+  for (let at = 0; at < text.length;) {
+    const quote = text.indexOf('"', at);
+    const between = quote < 0 ? text.slice(at) : text.slice(at, quote);
+    plain += between.replaceAll(/-?\b(?:NaN|Infinity)\b/g, "null");
+    if (quote < 0) break;
+    at = quote + 1;
+    while (at < text.length && text.charCodeAt(at) !== 34) at += text.charCodeAt(at) === 92 ? 2 : 1;
+    plain += text.slice(quote, ++at);
+  }
+  return plain;
+}
+
+/**
+ * Parses the JSON of a record for a mapping, in which the words NaN and Infinity, which JSON has not and Python writes, are null: what they
+ * say is that a number is unknown. Throws JsonFault.
+ */
+export function parse_record_json(text: string): unknown {
+  try {
+    return parse_json(text);
+  } catch (error) {
+    if (!(error instanceof JsonFault) || error.reason !== "malformed_json") throw error;
+    const plain = without_nan(text);
+    if (plain === text) throw error;
+    return parse_json(plain);
+  }
+}
+
 function write(value: unknown, depth: number): string {
   switch (typeof value) {
     case "string":

@@ -1,4 +1,4 @@
-import { ExactNumber, JsonFault, parse_json } from "../domains/mod.ts";
+import { ExactNumber, JsonFault, parse_record_json } from "../domains/mod.ts";
 import {
   break_in,
   CLOSE_OBJECT,
@@ -309,13 +309,11 @@ class JsonReading {
 
 const LONGEST_NAME = 10_000;
 
-const PYTHON_NUMBERS = /"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/g;
-
 function row_of(line: number, text: string): FileRow {
   const fault = (reason: string, detail: string) => faulty_row(line, text, reason, detail);
   if (!text.isWellFormed()) return fault("invalid_utf8", no_utf8(text));
   try {
-    const value = json_of(text);
+    const value = parse_record_json(text);
     if (typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof ExactNumber)) {
       return { line, record: value as Record<string, unknown> };
     }
@@ -323,17 +321,6 @@ function row_of(line: number, text: string): FileRow {
   } catch (error) {
     if (error instanceof JsonFault) return fault(error.reason, error.message);
     throw error;
-  }
-}
-
-function json_of(text: string): unknown {
-  try {
-    return parse_json(text);
-  } catch (error) {
-    if (!(error instanceof JsonFault) || error.reason !== "malformed_json") throw error;
-    const plain = text.replaceAll(PYTHON_NUMBERS, (each) => each.startsWith('"') ? each : "null");
-    if (plain === text) throw error;
-    return parse_json(plain);
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Fault, is_blank, JsonFault, parse_json, type Validation } from "../domains/mod.ts";
+import { type Fault, is_blank, JsonFault, parse_record_json, type Validation } from "../domains/mod.ts";
 import {
   type DeclaredMapping,
   read_csv_line,
@@ -43,7 +43,7 @@ function record_in(message: SourceMessage, mapping: DeclaredMapping): Validation
   if (columns !== null && !text.value.trimStart().startsWith("{")) return read_csv_line(text.value, columns);
   let value: unknown;
   try {
-    value = parse_json(text.value);
+    value = parse_record_json(text.value);
   } catch (error) {
     if (!(error instanceof JsonFault)) throw error;
     return { ok: false, fault: { reason: error.reason, path: null, detail: error.message } };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { open_database, text_array } from "../../src/database/mod.ts";
-import { canonical_json, JsonFault, parse_json } from "../../src/domains/mod.ts";
+import { canonical_json, ExactNumber, JsonFault, parse_json, parse_record_json } from "../../src/domains/mod.ts";
 import { tacho_test } from "../support/available.ts";
 
 const canonical = (text: string): string => canonical_json(parse_json(text));
@@ -192,4 +192,24 @@ Deno.test("a number reads the same whatever stands beside it", () => {
     }),
     { numRuns: 2000 },
   );
+});
+
+Deno.test("of records NaN and Infinity are null where no string has them, and a text full of quotes takes no time", () => {
+  const cases: readonly (readonly [string, unknown])[] = [
+    ['{"a":NaN,"b":[-Infinity,1,Infinity],"c":"NaN"}', { a: null, b: [null, 1, null], c: "NaN" }],
+    ['{"NaN":"a\\"NaN\\\\","b":NaN}', { NaN: 'a"NaN\\', b: null }],
+    ['{"a":12345678901234567890,"b":NaN}', { a: new ExactNumber("12345678901234567890"), b: null }],
+    ["NaN", null],
+  ];
+  for (const [text, wanted] of cases) assert.deepEqual(parse_record_json(text), wanted, text);
+  for (const text of ['{"a":NaNa}', '{"a":"NaN}', '{"a":NaN', '{"a":+NaN}', '"NaN\\', '{a:1,"b":NaN}']) {
+    assert.throws(() => parse_record_json(text), { reason: "malformed_json" }, text);
+  }
+  const began_ms = performance.now();
+  for (
+    const long of ['{"a":NaN,"b":"' + '\\"'.repeat(500_000), '{"a":NaN' + '"'.repeat(500_001), "NaN ".repeat(500_000)]
+  ) {
+    assert.throws(() => parse_record_json(long), { reason: "malformed_json" });
+  }
+  assert.ok(performance.now() - began_ms < 20_000, "it was gone over again and again");
 });

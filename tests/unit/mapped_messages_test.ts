@@ -46,6 +46,14 @@ const plan_of = (decoded: ReturnType<typeof decode>) => {
   return { messages_read, admitted: events.length, duplicates, quarantined, late };
 };
 
+Deno.test("mapped messages: a NaN of Python's is a blank field; a bare event with one is no JSON", () => {
+  const text = JSON.stringify({ ...RIDE, tip: 0 }).replace('"tip":0', '"tip":NaN,"x":-Infinity');
+  assert.deepEqual(decode("rides", text).map(({ outcome }) => "event" in outcome), [true, true]);
+  const ride = decode("rides", text.replace("18.6", "NaN"));
+  assert.ok(ride.every(({ outcome }) => !("fault" in outcome) || outcome.fault.reason !== "malformed_json"));
+  assert.equal(fault_of("bare", text).reason, "malformed_json");
+});
+
 Deno.test("mapped messages: one message becomes several events with its coordinates; a topic without a mapping stays as it is", () => {
   const decoded = decode("rides", RIDE, { ...RIDE, fare_usd: 20 });
   assert.deepEqual(
