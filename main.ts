@@ -53,6 +53,12 @@ const duration = (text: string): number => {
   if (us > 0 && us <= 3_660 * UNITS_US.d) return us;
   throw new InvalidArgumentError("Expected a length of time such as 30s, 5m, 12h or 7d, at most ten years.");
 };
+/** A share of the command line, in percent. */
+const percent = (text: string): number => {
+  const value = Number(/^(\d{1,3}(?:\.\d{1,6})?) ?%$/.exec(text)?.[1]);
+  if (value <= 100) return value;
+  throw new InvalidArgumentError("Expected a share from 0% to 100%, such as 10% or 0.5%.");
+};
 /** How many times as fast as the clock; Infinity for max. */
 const speed = (text: string): number => text === "max" ? Infinity : number(0.001, 1e9)(text.replace(/x$/, ""));
 const collect = (text: string, before: readonly string[]): readonly string[] => [...before, text];
@@ -137,6 +143,13 @@ program.command("replay")
   )
   .option("--zone <zone>", "time zone of times that state none; TACHO_TIME_ZONE unless given")
   .option("--resume", "go on where the same replay stopped", false)
+  .addOption(
+    new Option(
+      "--most-refused <share>",
+      "end with exit code 1 when more of a file's records are refused, or none comes in",
+    )
+      .argParser(percent).default(10, "10%"),
+  )
   .action((files, options) => run_verb((shell) => replay_verb(shell, files, options)));
 
 const mapping = program.command("mapping").description("how records of other shapes become trip events");

@@ -1,5 +1,5 @@
 import { type Database, sqlstate } from "../database/mod.ts";
-import { type CursorAdvance, read_cursors, read_head } from "../event_log/mod.ts";
+import { type Batch, type CursorAdvance, read_cursors, read_head } from "../event_log/mod.ts";
 import { backoff_ms, type Logger, wait } from "../runtime/mod.ts";
 import { BatchSize } from "./batch_size.ts";
 import { Cursors } from "./cursors.ts";
@@ -23,8 +23,8 @@ export interface IngestOptions<Payload, State> {
   readonly now_ms: () => number;
   /** In [0, 1): jitters waits. */
   readonly random: () => number;
-  /** Hears of every committed batch, and how many seconds after its planning that was: a hint for the feed. */
-  readonly committed: (seconds: number) => void;
+  /** Hears of every committed batch, when it is counted, and how many seconds after its planning that was: a hint for the feed. */
+  readonly committed: (seconds: number, batch: Batch) => void;
 }
 
 /**
@@ -219,7 +219,7 @@ export class Ingest<Payload, State> {
     this.#admitted.add(now_ms(), batch.lines.length);
     this.#quarantined.add(now_ms(), batch.quarantined.length);
     this.#change("running", null);
-    committed((now_ms() - batch.recorded_at_us / 1000) / 1000);
+    committed((now_ms() - batch.recorded_at_us / 1000) / 1000, batch);
     const in_a_minute = this.#quarantined.sum(now_ms());
     if (in_a_minute > quarantine_per_minute) {
       throw new StopIngest(

@@ -16,6 +16,7 @@ export type {
 } from "./mapping.ts";
 export { unfit_field } from "./identity.ts";
 export { make_mapping, parse_mapping, read_definition } from "./parse_mapping.ts";
-export { field_of, type MessageParts, shown, with_message } from "./field.ts";
+export { field_of, type MessageParts, RecordFault, shown, with_message } from "./field.ts";
 export { type CsvRow, read_csv_line, read_csv_row } from "./csv_line.ts";
+export { number_reading, type NumberReading } from "./number_reading.ts";
 export { BuiltinMapping, columns_taken, detect, index_lookup, LookupBuilder } from "./builtin.ts";

@@ -1,7 +1,18 @@
+import { type Arrival, OTHER_REASONS } from "./account.ts";
 import type { ReplayEvent, ReplayPoint } from "./replay_event.ts";
 import type { InputFile, ReplayState, Workspace } from "./workspace.ts";
 
 const SAVE_EVERY_MS = 200;
+/** What arrivals are refused for, by file: there are few reasons, and the note of them is written five times a second. */
+const MOST_REFUSALS = 1_000;
+
+/** An event that was refused on arrival. */
+export interface RefusedOnArrival {
+  readonly event: ReplayEvent;
+  readonly reason: string;
+  /** What the field in fault holds, where that is an amount. */
+  readonly amount_micros: bigint | null;
+}
 
 /** Keeps account of what arrived, on disk a few times a second: a process that is killed sends at most that much again. */
 export class Journal {
@@ -37,8 +48,16 @@ export class Journal {
     return this.#state.equal_rows ?? 0;
   }
 
-  /** The next events arrived. */
-  arrived(events: readonly ReplayEvent[]): void {
+  /** Events among them that were refused on arrival; what was refused before it was sent is not. */
+  get refused(): readonly Arrival[] {
+    return this.#state.refused ?? [];
+  }
+
+  /**
+   * The next events arrived.
+   * @param refused those of them that were refused there
+   */
+  arrived(events: readonly ReplayEvent[], refused: readonly RefusedOnArrival[] = []): void {
     const last = events.at(-1);
     if (last === undefined) return;
     const { at_us, file, line, nth } = last;
@@ -48,6 +67,7 @@ export class Journal {
       point: { at_us, file, line, nth },
       sent: this.sent + events.length,
       equal_rows: this.equal_rows + again,
+      ...(refused.length === 0 ? {} : { refused: with_refused(this.refused, refused) }),
     };
     if (this.#now_ms() - this.#saved_ms >= SAVE_EVERY_MS) this.save();
   }
@@ -57,4 +77,18 @@ export class Journal {
     this.#workspace.save(this.#state);
     this.#saved_ms = this.#now_ms();
   }
+}
+
+/** Counts with further refusals: those of one file, place in the record and reason are one. */
+function with_refused(before: readonly Arrival[], refused: readonly RefusedOnArrival[]): Arrival[] {
+  const key = (file: number, nth: number, reason: string) => `${file} ${nth} ${reason}`;
+  const counts = new Map(before.map((each) => [key(each[0], each[1], each[2]), each]));
+  for (const { event: { file, nth }, reason, amount_micros } of refused) {
+    const full = counts.size >= MOST_REFUSALS && !counts.has(key(file, nth, reason));
+    const name = full ? OTHER_REASONS : reason;
+    const [, , , count, amounts, sum] = counts.get(key(file, nth, name)) ?? [file, nth, name, 0, 0, "0"];
+    const [more, micros] = amount_micros === null ? [0, 0n] : [1, amount_micros];
+    counts.set(key(file, nth, name), [file, nth, name, count + 1, amounts + more, String(BigInt(sum) + micros)]);
+  }
+  return [...counts.values()];
 }

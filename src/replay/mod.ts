@@ -4,9 +4,18 @@
  * The order is total and the same every time (event time, file, line, place in its row), so that a point in it says all that arrived. What
  * arrived after the point that was last written down is sent again on resuming; its event ids are the same, so it counts once.
  */
+export {
+  type Arrival,
+  EventTimes,
+  FileAccount,
+  type FileCounts,
+  reason_of,
+  type Refusal,
+  type Stretch,
+} from "./account.ts";
 export { EqualRows, type WaitingVoids } from "./equal_rows.ts";
 export { InFlight } from "./in_flight.ts";
-export { Journal } from "./journal.ts";
+export { Journal, type RefusedOnArrival } from "./journal.ts";
 export { Pace, type PaceOptions } from "./pace.ts";
 export { BEFORE_ALL_US, compare_points, REPLAY_ORDER, type ReplayEvent, type ReplayPoint } from "./replay_event.ts";
 export { type RecordReading, RowEvents } from "./row_events.ts";

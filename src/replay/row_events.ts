@@ -2,6 +2,7 @@ import type { FileRow } from "../files/mod.ts";
 import type { Fault, Validation } from "../domains/mod.ts";
 import { parse_time } from "../kpi/mod.ts";
 import type { BareEvent, SourceRecord } from "../mapping/mod.ts";
+import type { EventTimes, FileAccount } from "./account.ts";
 import { BEFORE_ALL_US, type ReplayEvent } from "./replay_event.ts";
 
 /** How the records of a file become events. */
@@ -15,6 +16,8 @@ export interface RecordReading {
    * has to be refused here if any of them would be on arrival.
    */
   readonly events_of: (record: SourceRecord, line: number) => Validation<readonly BareEvent[]>;
+  /** The amount in a field of the record, in micros, as far as it can be read at all; null where the field is none for amounts, or holds none. */
+  readonly amount_of: (record: SourceRecord, field: string) => bigint | null;
 }
 
 /** What is kept of a bad row, in characters: enough to find it in its file. */
@@ -23,33 +26,37 @@ const LONGEST_BAD_ROW = 200_000;
 /** Turns the rows of one file, in their order, into what is sent for them. */
 export class RowEvents {
   #last_us = BEFORE_ALL_US;
-  #skipped = 0;
 
   /**
    * @param file the file's index
    * @param text_of a record as it stands in the file
+   * @param account keeps count of what the rows come to
+   * @param times hears when the events happened
    */
   constructor(
     readonly file: number,
     readonly reading: RecordReading,
     readonly text_of: (record: SourceRecord) => string,
+    readonly account: FileAccount,
+    readonly times: EventTimes,
   ) {}
-
-  /** Rows so far that the mapping skipped on purpose. */
-  get skipped(): number {
-    return this.#skipped;
-  }
 
   /** One event or several, none for a row that is skipped; for a bad row one that says what is wrong. What has no time goes where the row before it goes. */
   of(row: FileRow): ReplayEvent[] {
     const { line } = row;
-    if (row.record === null) return [this.#bad(line, "", row.text, row.fault)];
+    if (row.record === null) {
+      this.account.refused(row.fault, null);
+      return [this.#bad(line, "", row.text, row.fault)];
+    }
     const mapped = this.reading.events_of(row.record, line);
     if (!mapped.ok) {
+      const { path } = mapped.fault;
+      this.account.refused(mapped.fault, path === null ? null : this.reading.amount_of(row.record, path));
       const { trip_id } = row.record;
       return [this.#bad(line, typeof trip_id === "string" ? trip_id : "", this.text_of(row.record), mapped.fault)];
     }
-    if (mapped.value.length === 0) this.#skipped++;
+    if (mapped.value.length === 0) this.account.skipped();
+    else this.account.made(mapped.value.length);
     return mapped.value.map((event, nth, all) => ({
       at_us: this.#time_of(event),
       file: this.file,
@@ -66,7 +73,9 @@ export class RowEvents {
   #time_of({ occurred_at, time: cloud_time }: BareEvent): number {
     const text = occurred_at ?? cloud_time;
     const time = typeof text === "string" ? parse_time(text) : null;
-    return this.#last_us = time?.ok ? time.us : this.#last_us;
+    if (time?.ok !== true) return this.#last_us;
+    this.times.add(time.us);
+    return this.#last_us = time.us;
   }
 
   #bad(line: number, key: string, text: string, fault: Fault): ReplayEvent {

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { remove, take_folder, with_left_folders } from "../sort/mod.ts";
+import type { Arrival } from "./account.ts";
 import type { ReplayPoint } from "./replay_event.ts";
 
 /** A file that a replay reads, as it was when the replay began. */
@@ -27,6 +28,8 @@ export interface ReplayState {
   readonly sent: number;
   /** Rows among them that equal an earlier one of their file; none where that is not said. */
   readonly equal_rows?: number | undefined;
+  /** What of them was refused on arrival; none where that is not said. */
+  readonly refused?: readonly Arrival[] | undefined;
 }
 
 const state_schema = z.object({
@@ -35,6 +38,7 @@ const state_schema = z.object({
   point: z.object({ at_us: z.number(), file: z.number(), line: z.number(), nth: z.number() }).nullable(),
   sent: z.number(),
   equal_rows: z.number().optional(),
+  refused: z.array(z.tuple([z.number(), z.number(), z.string(), z.number(), z.number(), z.string()])).optional(),
 });
 
 /** The files of a replay that must not have changed, as they are now. Throws when one cannot be read. */

@@ -2,7 +2,7 @@ import { canonical_json, type Fault } from "../domains/mod.ts";
 import { type FileOptions, type FileRow, open_record_file, type RecordFile } from "../files/mod.ts";
 import { detect, field_of, type MappingContext, type MappingForm, type SourceRecord } from "../mapping/mod.ts";
 import { printable, printable_json } from "../runtime/mod.ts";
-import { builtin_mappings, definition_of, mapping_of } from "./mappings.ts";
+import { builtin_mappings, definition_of } from "./mappings.ts";
 import { lookup_of, read_lookups } from "./lookups.ts";
 import { other_records, record_reading } from "./replay_mapping.ts";
 import { type Shell, UsageError } from "./shell.ts";
@@ -52,11 +52,8 @@ export async function mapping_check_verb(
   const deployment = { business_zone: config.time_zone, currency: config.currency };
   const sample = await open_record_file(options.sample, options);
   const form = name_or_file === undefined ? await detected(sample, deployment) : definition_of(name_or_file);
-  const mapping = mapping_of(form, {
-    ...deployment,
-    lookups: await read_lookups(options.lookup.map(lookup_of), [form]),
-  });
-  const reading = record_reading(mapping, config);
+  const lookups = await read_lookups(options.lookup.map(lookup_of), [form]);
+  const reading = record_reading(form, config, { ...deployment, lookups });
   let rows = 0, faulty = 0;
   const made: Record<string, number> = {};
   for await (const { line, ...row } of rows_of(sample)) {

@@ -9,7 +9,14 @@ import {
   require_schema,
 } from "../database/mod.ts";
 import { type TripDomain, trips_domain } from "../domains/trips/mod.ts";
-import { type Deployment, read_cursors, read_deployment, read_head, settle_deployment } from "../event_log/mod.ts";
+import {
+  type Batch,
+  type Deployment,
+  read_cursors,
+  read_deployment,
+  read_head,
+  settle_deployment,
+} from "../event_log/mod.ts";
 import {
   type KafkaConnectionOptions,
   KafkaSource,
@@ -272,14 +279,14 @@ export function make_pipeline({ config }: Shell, { database, domain, days }: Ope
 
 /**
  * The trips ingest on a source.
- * @param committed hears of every committed batch, and how many seconds after its planning that was
+ * @param committed hears of every committed batch, when it is counted, and how many seconds after its planning that was
  * @param mappings of the source's topics that have one
  */
 export function make_ingest(
   shell: Shell,
   opened: Opened,
   source: MessageSource,
-  committed: (seconds: number) => void,
+  committed: (seconds: number, batch: Batch) => void,
   mappings?: TopicMappings,
 ) {
   const { config, logger } = shell;

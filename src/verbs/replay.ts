@@ -3,6 +3,8 @@ import type { SourceRecord } from "../mapping/mod.ts";
 import {
   changed_since,
   EqualRows,
+  EventTimes,
+  FileAccount,
   input_files,
   Journal,
   type RecordReading,
@@ -10,15 +12,18 @@ import {
   type ReplayEvent,
   type ReplayState,
   RowEvents,
+  type WaitingVoids,
   Workspace,
 } from "../replay/mod.ts";
-import { system_clock } from "../runtime/mod.ts";
+import { days_in } from "../kpi/mod.ts";
+import { system_clock, write_stderr } from "../runtime/mod.ts";
 import { ExternalSort } from "../sort/mod.ts";
 import { ProgressLine } from "./progress_line.ts";
 import { lookup_of, read_lookups } from "./lookups.ts";
 import { detected_reading, forms_of, is_builtin, named_reading } from "./replay_mapping.ts";
 import { send_replay, type SendOptions } from "./replay_send.ts";
-import { into_log, into_topic, require_place } from "./replay_sink.ts";
+import { into_log, into_topic, type LogCounts, require_place } from "./replay_sink.ts";
+import { page_window, replay_words, type ReplaySummary, throw_if_refused } from "./replay_summary.ts";
 import { type Shell, UsageError, VERSION } from "./shell.ts";
 
 /** Options of `tacho replay`, as the command line gives them. */
@@ -30,6 +35,8 @@ export interface ReplayOptions extends SendOptions, FileOptions {
   /** Tables for mappings: `name=file` or `name=file:column`. */
   readonly lookup: readonly string[];
   readonly resume: boolean;
+  /** Of a file's records, the percentage that may be refused without the replay having failed. */
+  readonly mostRefused: number;
 }
 
 /** A file with how its records become events. */
@@ -42,11 +49,19 @@ interface MappedFile {
 /** Rows of a file that its mapping is chosen by. */
 const SAMPLE = 100;
 
-/**
- * `tacho replay`: sends the records of files as trip events, in the order of their event time across all files: to the topic, or through
- * the ingest loop into the log. Sending a file again is harmless: the same record is the same event.
- */
+/** `tacho replay`: replays, says what came of it, and fails when too much of a file was refused. Nothing is undone by that. */
 export async function replay_verb(shell: Shell, paths: readonly string[], options: ReplayOptions): Promise<void> {
+  const summary = await replay(shell, paths, options);
+  write_stderr(`${replay_words(summary, shell.config)}\n`);
+  throw_if_refused("replay", summary.files, options.mostRefused);
+}
+
+/**
+ * Sends the records of files as trip events, in the order of their event time across all files: to the topic, or through the ingest loop
+ * into the log. Sending a file again is harmless: the same record is the same event.
+ * @returns what came of each file, of all that was sent, and when its events happened
+ */
+export async function replay(shell: Shell, paths: readonly string[], options: ReplayOptions): Promise<ReplaySummary> {
   require_place(shell, options.to);
   const files = await mapped_files(shell, paths, options);
   const numbered = new Set(files.filter(({ reading }) => reading.number_equal_rows).map(({ index }) => index));
@@ -54,6 +69,8 @@ export async function replay_verb(shell: Shell, paths: readonly string[], option
   if (options.mapping !== undefined && !is_builtin(options.mapping)) read_too.push(options.mapping);
   const inputs = await input_files([...paths, ...read_too]);
   const workspace = await Workspace.open(shell.config.data_dir, { what: identity(shell, options), inputs });
+  const accounts = paths.map((path) => new FileAccount(path));
+  const times = new EventTimes();
   let through = false;
   try {
     const before = await workspace.state();
@@ -64,12 +81,14 @@ export async function replay_verb(shell: Shell, paths: readonly string[], option
     else if (before !== null) {
       shell.logger.log("info", "beginning anew, as --resume is not given", { stopped_after: before.sent });
     }
+    const equals = new EqualRows(numbered);
+    let log: LogCounts | null = null;
     try {
       const sort = new ExternalSort(() => Promise.resolve(workspace.runs), REPLAY_ORDER);
-      const equals = new EqualRows(numbered);
-      await read_files(shell, files, options.first ?? Infinity, stopped, sort);
+      await read_files(shell, files, options.first ?? Infinity, stopped, sort, accounts, times);
       const into = options.to === "kafka" ? into_topic : into_log;
-      await into(shell, paths, journal, (sink) => send_replay(shell, sort, options, journal, equals, sink));
+      const sent_files = files.map(({ file: { path }, reading }) => ({ path, reading }));
+      log = await into(shell, sent_files, journal, (sink) => send_replay(shell, sort, options, journal, equals, sink));
       through = true;
     } finally {
       // On a full disk there is room for how far it came only after the runs are gone.
@@ -80,17 +99,38 @@ export async function replay_verb(shell: Shell, paths: readonly string[], option
       const how = through ? null : "the same command with --resume goes on there";
       shell.logger.log("info", through ? "replayed" : "replay stopped", { sent, equal_rows, how });
     }
+    return {
+      to: options.to,
+      files: accounts.map((account, index) => account.counts(journal.refused.filter(([file]) => file === index))),
+      sent: journal.sent,
+      equal_rows: numbered.size > 0 ? journal.equal_rows : null,
+      voids: voids_of(equals, paths),
+      log,
+      resumed: stopped !== null,
+      times: times.covered,
+      window: page_window(times, days_in(shell.config.time_zone)),
+    };
   } finally {
     await workspace.close(through);
   }
 }
 
+/** What takes rides back that are not there, in all files. */
+function voids_of(equals: EqualRows, paths: readonly string[]): WaitingVoids {
+  const waiting = paths.map((_, file) => equals.waiting_voids(file));
+  return {
+    count: waiting.reduce((sum, { count }) => sum + count, 0),
+    sum_micros: waiting.reduce((sum, { sum_micros }) => sum + sum_micros, 0n),
+  };
+}
+
 /** Opens the files, tells their formats and chooses their mappings, and says so. */
 async function mapped_files(shell: Shell, paths: readonly string[], options: ReplayOptions): Promise<MappedFile[]> {
   const { config, logger, signal } = shell;
-  const lookups = await read_lookups(options.lookup.map(lookup_of), forms_of(options.mapping));
+  const forms = forms_of(options.mapping);
+  const lookups = await read_lookups(options.lookup.map(lookup_of), forms);
   const context = { business_zone: options.zone ?? config.time_zone, currency: config.currency, lookups };
-  const named = options.mapping === undefined ? null : named_reading(options.mapping, config, context);
+  const named = options.mapping === undefined ? null : named_reading(forms, config, context);
   const files: MappedFile[] = [];
   for (const [index, path] of paths.entries()) {
     const file = await open_record_file(path, options);
@@ -144,11 +184,13 @@ async function read_files(
   first: number,
   stopped: ReplayState | null,
   sort: ExternalSort<ReplayEvent>,
+  accounts: readonly FileAccount[],
+  times: EventTimes,
 ): Promise<void> {
   const point = stopped?.point ?? null;
   for (const { index, file, reading } of files) {
     const progress = new ProgressLine(`read ${file.path}`, null, system_clock.now_ms);
-    const events = new RowEvents(index, reading, file.text_of);
+    const events = new RowEvents(index, reading, file.text_of, accounts[index]!, times);
     let left = first;
     try {
       for await (const { rows, share } of file.rows()) {

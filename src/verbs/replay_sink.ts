@@ -1,6 +1,16 @@
+import { parse_json } from "../domains/mod.ts";
+import type { Batch, QuarantinedMessage } from "../event_log/mod.ts";
 import { bytes_of_text } from "../files/mod.ts";
-import { type QueueMessage, QueueSource } from "../ingest/mod.ts";
-import { InFlight, type Journal, type ReplayEvent } from "../replay/mod.ts";
+import { type IngestCounts, type QueueMessage, QueueSource } from "../ingest/mod.ts";
+import type { SourceRecord } from "../mapping/mod.ts";
+import {
+  InFlight,
+  type Journal,
+  reason_of,
+  type RecordReading,
+  type RefusedOnArrival,
+  type ReplayEvent,
+} from "../replay/mod.ts";
 import { system_clock } from "../runtime/mod.ts";
 import { make_ingest, open_log, with_producer } from "./open.ts";
 import { type Shell, UsageError } from "./shell.ts";
@@ -18,8 +28,8 @@ const REQUESTS = 4;
 const encoder = new TextEncoder();
 
 /** An event as a message; a bad row goes as it stands, and its headers say what is wrong with it. */
-function message_of({ file, line, key, value, fault }: ReplayEvent, paths: readonly string[]): QueueMessage {
-  const headers = { "tacho-file": encoder.encode(`${paths[file]}:${line}`) };
+function message_of({ file, line, key, value, fault }: ReplayEvent, files: readonly SentFile[]): QueueMessage {
+  const headers = { "tacho-file": encoder.encode(`${files[file]!.path}:${line}`) };
   return {
     key: encoder.encode(key),
     value: bytes_of_text(value),
@@ -28,17 +38,26 @@ function message_of({ file, line, key, value, fault }: ReplayEvent, paths: reado
   };
 }
 
-/** Lends a sink into the first topic; what was sent when `work` ends is waited for, however it ends. */
+/** What a log made of what this process sent. */
+export type LogCounts = Pick<IngestCounts, "admitted" | "duplicates" | "quarantined">;
+
+/** A file as a sink knows it. */
+export interface SentFile {
+  readonly path: string;
+  readonly reading: RecordReading;
+}
+
+/** Lends a sink into the first topic; what was sent when `work` ends is waited for, however it ends. Nobody says what becomes of it there: null. */
 export async function into_topic(
   shell: Shell,
-  paths: readonly string[],
+  files: readonly SentFile[],
   journal: Journal,
   work: (sink: ReplaySink) => Promise<void>,
-): Promise<void> {
+): Promise<null> {
   await with_producer(shell, shell.config.topics[0]!, async (send) => {
     const flight = new InFlight<readonly ReplayEvent[]>(
       REQUESTS,
-      (events) => send(events.map((event) => message_of(event, paths))),
+      (events) => send(events.map((event) => message_of(event, files))),
       (events) => journal.arrived(events),
     );
     let warm = false;
@@ -59,6 +78,7 @@ export async function into_topic(
       throw error;
     }
   });
+  return null;
 }
 
 /** The topic of records that go straight into the log. */
@@ -77,13 +97,25 @@ export function require_place({ config }: Shell, to: "kafka" | "log"): void {
   );
 }
 
-/** Lends a sink through the ingest loop into the log, as a topic of its own. What arrived is what is committed. */
+/** What an event was refused for that was sent as a sound one; nothing for a row of which it was known before. */
+function refused_on_arrival(
+  event: ReplayEvent,
+  { reason, path, detail }: QuarantinedMessage,
+  files: readonly SentFile[],
+): RefusedOnArrival[] {
+  if (event.fault !== null) return [];
+  const { reading } = files[event.file]!;
+  const amount_micros = path === null ? null : reading.amount_of(parse_json(event.value) as SourceRecord, path);
+  return [{ event, reason: reason_of({ reason, path, detail }, amount_micros), amount_micros }];
+}
+
+/** Lends a sink through the ingest loop into the log, as a topic of its own. What arrived is what is committed; gives what the log made of it. */
 export async function into_log(
   shell: Shell,
-  paths: readonly string[],
+  files: readonly SentFile[],
   journal: Journal,
   work: (sink: ReplaySink) => Promise<void>,
-): Promise<void> {
+): Promise<LogCounts> {
   const opened = await open_log(shell);
   const queue = new QueueSource({
     topic: LOG_TOPIC,
@@ -96,10 +128,19 @@ export async function into_log(
   /** Slices on their way, each with the number of messages up to its end. */
   const waiting: { readonly end: number; readonly events: readonly ReplayEvent[] }[] = [];
   let offered = 0;
+  /** What was set aside of slices on their way, each with its number among the messages. */
+  let set_aside: { readonly nth: number; readonly message: QuarantinedMessage }[] = [];
   let arrived = Promise.withResolvers<void>();
-  const account = () => {
+  const account = (_seconds: number, { messages_read, quarantined, cursors }: Batch) => {
+    const before = ingest.counts.messages_read - messages_read - (cursors[0]?.from ?? 0);
+    for (const message of quarantined) set_aside.push({ nth: before + message.offset, message });
     while (waiting.length > 0 && waiting[0]!.end <= ingest.counts.messages_read) {
-      journal.arrived(waiting.shift()!.events);
+      const { end, events } = waiting.shift()!;
+      const start = end - events.length;
+      const refused = set_aside.filter(({ nth }) => nth < end)
+        .flatMap(({ nth, message }) => refused_on_arrival(events[nth - start]!, message, files));
+      set_aside = set_aside.filter(({ nth }) => nth >= end);
+      journal.arrived(events, refused);
     }
     if (waiting.length > 0) return;
     arrived.resolve();
@@ -115,7 +156,7 @@ export async function into_log(
   const sink: ReplaySink = {
     async send(events) {
       waiting.push({ end: offered += events.length, events });
-      const messages = events.map((event) => message_of(event, paths));
+      const messages = events.map((event) => message_of(event, files));
       await Promise.race([queue.offer(messages, shell.signal), ended.promise]);
       shell.signal.throwIfAborted();
     },
@@ -127,6 +168,7 @@ export async function into_log(
     await work(sink);
     const { admitted, duplicates, quarantined } = ingest.counts;
     shell.logger.log("info", "replayed into the log", { messages: offered, admitted, duplicates, quarantined });
+    return { admitted, duplicates, quarantined };
   } finally {
     stop.abort();
     await running;

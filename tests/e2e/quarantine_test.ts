@@ -24,7 +24,7 @@ tacho_test({
     ];
     Deno.writeTextFileSync(file, [HEADER, ...rows].join("\n"));
     const env = await make_deployment("quarantine");
-    const replayed = await run_verb(["replay", "--to", "log", file], { env });
+    const replayed = await run_verb(["replay", "--to", "log", file, "--most-refused", "70%"], { env });
     assert.match(replayed.stderr, /messages=3 admitted=1 duplicates=0 quarantined=2/);
 
     const listed = (await run_verb(["quarantine"], { env })).stdout.trim().split("\n").map((line) => JSON.parse(line));
@@ -59,7 +59,7 @@ tacho_test({
     const { url } = await (await shared_postgres()).create_database();
     const env = { DATABASE_URL: url };
     const printed = [
-      await run_verb(["replay", "--to", "log", file], { env }),
+      await run_tacho(["replay", "--to", "log", file], { env }),
       await run_verb(["quarantine", "list"], { env }),
       await run_verb(["quarantine", "show", "1"], { env }),
       await run_verb(["mapping", "check", "trip_end", "--sample", file]),

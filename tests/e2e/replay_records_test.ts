@@ -6,7 +6,7 @@ import { make_deployment } from "../support/deployment.ts";
 import { GuardedFolder } from "../support/guarded_folder.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { read_topic } from "../support/read_topic.ts";
-import { run_verb, TachoProgram } from "../support/tacho_program.ts";
+import { run_tacho, run_verb, TachoProgram } from "../support/tacho_program.ts";
 import { until } from "../support/until.ts";
 
 /** What becomes of each record of a file that is replayed: all of it, or none of it and its row in quarantine. */
@@ -34,7 +34,8 @@ async function with_log(
         return path;
       },
       replay: async (...args) =>
-        (await run_verb(["replay", "--to", "log", ...args], { env: { DATABASE_URL: url } })).stderr,
+        (await run_verb(["replay", "--to", "log", "--most-refused", "80%", ...args], { env: { DATABASE_URL: url } }))
+          .stderr,
     });
   } finally {
     await database.close();
@@ -92,7 +93,8 @@ tacho_test({
     const path = `${folder.path}/yellow.csv`;
     Deno.writeTextFileSync(path, [YELLOW, SOUND, ...FAULTY_ENDS].join("\n"));
     const env = { ...await make_deployment("records"), TACHO_PARTITIONS: "1" };
-    await run_verb(["replay", path], { env });
+    const { code, stderr } = await run_tacho(["replay", path], { env });
+    assert.deepEqual([code, /80\.00 % were refused/.test(stderr.trimEnd().split("\n").at(-1)!)], [1, true]);
     const messages = await read_topic(env.KAFKA_BROKERS, env.TACHO_TOPICS);
     const texts = messages.map(({ value }) => new TextDecoder().decode(value!));
     assert.deepEqual(texts.filter((text) => !text.startsWith("{")).sort(), FAULTY_ENDS.toSorted());
@@ -187,7 +189,7 @@ tacho_test({
       }));
       const clock = (ms: number) => new Date(ms).toISOString().slice(0, 19).replace("T", " ");
       const header =
-        "VendorID,tpep_pickup_datetime,tpep_dropoff_datetime,passenger_count,trip_distance,PULocationID,payment_type,fare_amount,tip_amount,tolls_amount";
+        "VendorID,tpep_pickup_datetime,tpep_dropoff_datetime,passenger_count,trip_distance,PULocationID,DOLocationID,payment_type,fare_amount,tip_amount,tolls_amount";
       const csv = (more: string) =>
         rows.map((row) =>
           [
@@ -196,6 +198,7 @@ tacho_test({
             clock(row.pickup + row.minutes * 60_000),
             row.passenger_count === null ? "" : row.passenger_count.toFixed(1),
             row.trip_distance.toFixed(3),
+            row.zone,
             row.zone,
             1,
             row.fare_amount.toFixed(2),
@@ -222,6 +225,7 @@ tacho_test({
           number("passenger_count", (row) => row.passenger_count),
           number("trip_distance", (row) => row.trip_distance),
           number("PULocationID", (row) => row.zone),
+          number("DOLocationID", (row) => row.zone),
           number("payment_type", () => 1),
           number("fare_amount", (row) => row.fare_amount),
           number("tip_amount", (row) => row.tip_amount),

@@ -4,7 +4,7 @@ import { open_record_file } from "../../src/files/mod.ts";
 import { decode_batches, decode_record, plan } from "../../src/ingest/mod.ts";
 import { days_in, type Integer } from "../../src/kpi/mod.ts";
 import { type DeclaredMapping, detect, type SourceRecord } from "../../src/mapping/mod.ts";
-import { EqualRows, REPLAY_ORDER, type ReplayEvent, RowEvents } from "../../src/replay/mod.ts";
+import { EqualRows, EventTimes, FileAccount, REPLAY_ORDER, type ReplayEvent, RowEvents } from "../../src/replay/mod.ts";
 import { BUILTINS } from "./trip_mapping.ts";
 import { LIMITS, message } from "./trip_pipeline.ts";
 
@@ -37,14 +37,16 @@ export async function replayed_file(
   for await (const { rows } of file.rows()) for (const { record } of rows) if (record !== null) records.push(record);
   const mapping = given ?? detected(records.slice(0, 100), zone);
 
-  const reading = new RowEvents(0, {
+  const row_reading = {
     name: mapping.name,
     number_equal_rows: mapping.number_equal_rows,
-    events_of: (record, line) => {
+    amount_of: () => null,
+    events_of: (record: SourceRecord, line: number) => {
       const events = decode_record(DOMAIN, TERMS, "t", 0, { offset: line, timestamp_ms: READ_MS }, mapping, record);
-      return events.ok ? { ok: true, value: events.value.map(({ bare }) => bare) } : events;
+      return events.ok ? { ok: true as const, value: events.value.map(({ bare }) => bare) } : events;
     },
-  }, file.text_of);
+  };
+  const reading = new RowEvents(0, row_reading, file.text_of, new FileAccount(path), new EventTimes());
   const read: ReplayEvent[] = [];
   for await (const { rows } of file.rows()) for (const row of rows) read.push(...reading.of(row));
   const equals = new EqualRows(new Set(mapping.number_equal_rows ? [0] : []));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ExactNumber, parse_json } from "../../src/domains/mod.ts";
 import { index_lookup, type MappingContext } from "../../src/mapping/mod.ts";
-import { RowEvents } from "../../src/replay/mod.ts";
+import { EventTimes, FileAccount, RowEvents } from "../../src/replay/mod.ts";
 import { builtin, BUILTINS, mapping_with } from "../support/trip_mapping.ts";
 
 const AT = "2026-03-01T10:00:00Z";
@@ -382,12 +382,19 @@ Deno.test("mapping: records are skipped on purpose before anything else of them 
   assert.deepEqual(mapping.map({ state: "Test" }), { ok: true, value: [] }, "it has no id and no time");
   assert.deepEqual(mapping.map({ id: "T", at: AT, fare: "-1" }), { ok: true, value: [] });
   assert.equal(mapping.map({ state: "real" }).ok, false);
-  const reading = { name: "own", number_equal_rows: false, events_of: (record: object) => mapping.map({ ...record }) };
-  const events = new RowEvents(0, reading, JSON.stringify);
+  const reading = {
+    name: "own",
+    number_equal_rows: false,
+    events_of: (record: object) => mapping.map({ ...record }),
+    amount_of: () => null,
+  };
+  const account = new FileAccount("a.csv");
+  const events = new RowEvents(0, reading, JSON.stringify, account, new EventTimes());
   const made = [{ state: "test" }, { id: "T", at: AT, fare: 1 }, {}, { id: "T", fare: -1 }]
     .flatMap((record, i) => events.of({ line: i + 1, record }).map(({ line, fault }) => [line, fault === null]));
   assert.deepEqual(made, [[2, true], [3, false]]);
-  assert.equal(events.skipped, 2);
+  const { records, skipped, refused } = account.counts([]);
+  assert.deepEqual([records, skipped, refused], [4, 2, 1]);
 });
 
 Deno.test("mapping: what it does not read is kept under one name, where it says so", () => {

@@ -1,0 +1,197 @@
+import type { Fault } from "../domains/mod.ts";
+
+/** Records that were refused for one reason. */
+export interface Refusal {
+  /** The reason's code and the field, or `negative` and the field of an amount. */
+  readonly reason: string;
+  readonly count: number;
+  /** How many of the refused fields held an amount, and their sum in micros. */
+  readonly amounts: number;
+  readonly sum_micros: bigint;
+}
+
+/** What the records of one file came to. A record is skipped on purpose, or refused whole, or comes to events. */
+export interface FileCounts {
+  readonly path: string;
+  readonly records: number;
+  readonly skipped: number;
+  /** Records that came to no event, or of whose events one at least was refused on arrival. */
+  readonly refused: number;
+  /** Why, the most frequent first. What is refused on arrival counts by event here, as it lies in quarantine. */
+  readonly refusals: readonly Refusal[];
+  /** Events that were made, and how many of them were not refused on arrival. */
+  readonly events: number;
+  readonly passed: number;
+}
+
+/** Events that were refused on arrival for one reason, as a replay notes them: file, place in the record, reason, count, amounts, their sum in micros. */
+export type Arrival = readonly [
+  file: number,
+  nth: number,
+  reason: string,
+  count: number,
+  amounts: number,
+  sum_micros: string,
+];
+
+/** Reasons that are told apart in a file. */
+const MOST_REASONS = 100;
+/** What comes with further reasons counts under this one. */
+export const OTHER_REASONS = "other reasons";
+const LONGEST_FIELD = 60;
+const DAY_US = 86_400e6;
+
+/** The name that a fault counts under. */
+export function reason_of({ reason, path }: Fault, amount_micros: bigint | null): string {
+  if (path === null) return reason;
+  const field = path.length > LONGEST_FIELD ? `${path.slice(0, LONGEST_FIELD)}…` : path;
+  return amount_micros !== null && amount_micros < 0n ? `negative ${field}` : `${reason} ${field}`;
+}
+
+/** Refusals by reason, and the amounts among them. */
+class Refusals {
+  readonly #by_reason = new Map<string, { count: number; amounts: number; sum_micros: bigint }>();
+
+  add(reason: string, count: number, amounts: number, sum_micros: bigint): void {
+    const name = this.#by_reason.has(reason) || this.#by_reason.size < MOST_REASONS ? reason : OTHER_REASONS;
+    const sum = this.#by_reason.get(name) ?? { count: 0, amounts: 0, sum_micros: 0n };
+    this.#by_reason.set(name, sum);
+    sum.count += count;
+    sum.amounts += amounts;
+    sum.sum_micros += sum_micros;
+  }
+
+  list(): Refusal[] {
+    return Array.from(this.#by_reason, ([reason, sum]) => ({ reason, ...sum })).sort((a, b) => b.count - a.count);
+  }
+}
+
+/** Keeps count of what the records of a file come to. */
+export class FileAccount {
+  #records = 0;
+  #skipped = 0;
+  #refused = 0;
+  #events = 0;
+  readonly #refusals = new Refusals();
+
+  constructor(readonly path: string) {}
+
+  /** The next record was skipped on purpose. */
+  skipped(): void {
+    this.#records++;
+    this.#skipped++;
+  }
+
+  /**
+   * The next record was refused.
+   * @param amount_micros what the field in fault holds, where that is an amount
+   */
+  refused(fault: Fault, amount_micros: bigint | null): void {
+    this.#records++;
+    this.#refused++;
+    this.#refusals.add(reason_of(fault, amount_micros), 1, amount_micros === null ? 0 : 1, amount_micros ?? 0n);
+  }
+
+  /** The next record came to so many events. */
+  made(events: number): void {
+    this.#records++;
+    this.#events += events;
+  }
+
+  /**
+   * What they came to.
+   * @param arrivals what was refused on arrival, of this file
+   */
+  counts(arrivals: readonly Arrival[]): FileCounts {
+    const refusals = new Refusals();
+    for (const { reason, count, amounts, sum_micros } of this.#refusals.list()) {
+      refusals.add(reason, count, amounts, sum_micros);
+    }
+    // Of a record, each event may have been refused: the events of one place come from different records.
+    const of_place = new Map<number, number>();
+    let refused_events = 0;
+    for (const [, nth, reason, count, amounts, sum] of arrivals) {
+      refusals.add(reason, count, amounts, BigInt(sum));
+      of_place.set(nth, (of_place.get(nth) ?? 0) + count);
+      refused_events += count;
+    }
+    return {
+      path: this.path,
+      records: this.#records,
+      skipped: this.#skipped,
+      refused: this.#refused + Math.max(0, ...of_place.values()),
+      refusals: refusals.list(),
+      events: this.#events,
+      passed: this.#events - refused_events,
+    };
+  }
+}
+
+/** A stretch of event time, microseconds: from the first to the last, both in it. */
+export interface Stretch {
+  readonly first_us: number;
+  readonly last_us: number;
+}
+
+/** When events happened: the first, the last, and how many on each day of UTC. */
+export class EventTimes {
+  #first_us = Infinity;
+  #last_us = -Infinity;
+  /** By day since the Unix epoch. Event times lie in the years 1900 to 2254: so many days at most. */
+  readonly #by_day = new Map<number, number>();
+
+  add(us: number): void {
+    if (us < this.#first_us) this.#first_us = us;
+    if (us > this.#last_us) this.#last_us = us;
+    const day = Math.floor(us / DAY_US);
+    this.#by_day.set(day, (this.#by_day.get(day) ?? 0) + 1);
+  }
+
+  /** All of it; null without events. */
+  get covered(): Stretch | null {
+    return this.#by_day.size === 0 ? null : { first_us: this.#first_us, last_us: this.#last_us };
+  }
+
+  /**
+   * The stretch worth looking at: all of it where that is short enough. Otherwise a few events lie far from most, as of a clock that stood
+   * wrong: then the shortest stretch with 99 % of what the best one of so many days holds.
+   */
+  most_within(days: number): Stretch | null {
+    const all = this.covered;
+    if (all === null || all.last_us - all.first_us <= days * DAY_US) return all;
+    const by_day = [...this.#by_day].sort(([a], [b]) => a - b);
+    let most = 0;
+    for (const { length, events } of stretches(by_day, (length) => length > days)) {
+      if (length <= days && events > most) most = events;
+    }
+    let best = { from: 0, to: 0, length: Infinity };
+    for (const stretch of stretches(by_day, (_, events) => events >= most * 0.99)) {
+      if (stretch.events >= most * 0.99 && stretch.length < best.length) best = stretch;
+    }
+    return {
+      first_us: Math.max(all.first_us, best.from * DAY_US),
+      last_us: Math.min(all.last_us, (best.to + 1) * DAY_US - 1),
+    };
+  }
+}
+
+/**
+ * The stretches up to each day, each as short as it can be.
+ * @param too_much whether a stretch of so many days and events can do without its first day
+ */
+function* stretches(
+  by_day: readonly (readonly [day: number, events: number])[],
+  too_much: (length: number, events: number) => boolean,
+) {
+  let at = 0, events = 0;
+  for (const [to, count] of by_day) {
+    events += count;
+    for (;;) {
+      const [from, of_first] = by_day[at]!;
+      yield { from, to, length: to - from + 1, events };
+      if (from === to || !too_much(to - from + 1, events)) break;
+      events -= of_first;
+      at++;
+    }
+  }
+}
