@@ -141,6 +141,7 @@ program.command("replay")
     "--records <path>",
     "where in JSON documents the records are, such as data.trips; told by the file unless given",
   )
+  .option("--encoding <name>", "of text that is no UTF-8 and has no byte order mark, such as windows-1252")
   .option("--zone <zone>", "time zone of times that state none; TACHO_TIME_ZONE unless given")
   .option("--resume", "go on where the same replay stopped", false)
   .addOption(
@@ -171,6 +172,7 @@ mapping.command("check")
     collect,
     [],
   )
+  .option("--encoding <name>", "of text that is no UTF-8, such as windows-1252")
   .option("--records <path>", "where in JSON documents the records are, such as data.trips")
   .action((name, options) => run_verb((shell) => mapping_check_verb(shell, name, options)));
 

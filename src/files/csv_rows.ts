@@ -1,7 +1,7 @@
 import Papa from "papaparse";
 import { read_csv_row } from "../mapping/mod.ts";
 import { faulty_row, FileError, type FileRow, LONGEST_ROW, OverlongLine, type RowBatch } from "./record_file.ts";
-import { no_utf8, type TextPiece } from "./text_pieces.ts";
+import { no_text, OTHER_ENCODING, type TextPiece } from "./text_pieces.ts";
 
 /** Text is parsed in portions of this size, in characters: a row at the end of one is parsed again with the next. */
 const PORTION = 1 << 20;
@@ -115,7 +115,7 @@ class CsvReading {
     if (fields.length === 1 && fields[0]!.trim() === "") return { row: null, end };
     const unreadable = fields.find((field) => !field.isWellFormed());
     if (this.#columns === null) {
-      if (unreadable !== undefined) return refused("invalid_utf8", no_utf8(unreadable));
+      if (unreadable !== undefined) return refused("invalid_utf8", no_text(unreadable) + OTHER_ENCODING);
       this.#columns = named(fields);
       return { row: null, end };
     }
@@ -124,7 +124,7 @@ class CsvReading {
     if (surplus || fields.length < columns.length) {
       return refused("malformed_csv", `expected ${columns.length} values as in the header, got ${fields.length}`);
     }
-    if (unreadable !== undefined) return refused("invalid_utf8", no_utf8(unreadable));
+    if (unreadable !== undefined) return refused("invalid_utf8", no_text(unreadable) + OTHER_ENCODING);
     const record: Record<string, unknown> = {};
     for (let i = 0; i < columns.length; i++) record[columns[i]!] = fields[i];
     return { row: { line: this.#line, record }, end };

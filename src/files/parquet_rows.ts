@@ -3,7 +3,7 @@ import { compressors } from "hyparquet-compressors";
 import { check_pages } from "./parquet_pages.ts";
 import { exact_column, PARSERS, plain_value, type ValueReader } from "./parquet_values.ts";
 import { faulty_row, FileError, type FileRow, type RowBatch } from "./record_file.ts";
-import { no_utf8 } from "./text_pieces.ts";
+import { no_text } from "./text_pieces.ts";
 
 /**
  * Rows decoded at once. Row groups may have millions of rows; the library passes over the pages of a group that lie before a slice
@@ -145,7 +145,7 @@ function rows_between(
     rows.push(
       unreadable === null
         ? { line: row + 1, record }
-        : faulty_row(row + 1, JSON.stringify(record), "invalid_utf8", no_utf8(unreadable)),
+        : faulty_row(row + 1, JSON.stringify(record), "invalid_utf8", no_text(unreadable)),
     );
   }
   return rows;

@@ -157,10 +157,19 @@ async function first_records(file: RecordFile, signal: AbortSignal): Promise<Sou
 }
 
 /** All that decides which events a replay sends and where to, files aside. */
-function identity({ config }: Shell, { to, first, zone, mapping, lookup, records }: ReplayOptions): string {
+function identity({ config }: Shell, { to, first, zone, mapping, lookup, records, encoding }: ReplayOptions): string {
   const { kafka_brokers, topics, database_url, time_zone } = config;
   const where = to === "kafka" ? [kafka_brokers, topics[0]] : database_url;
-  return JSON.stringify([to, where, first ?? null, zone ?? time_zone, mapping ?? null, lookup, records ?? null]);
+  return JSON.stringify([
+    to,
+    where,
+    first ?? null,
+    zone ?? time_zone,
+    mapping ?? null,
+    lookup,
+    records ?? null,
+    encoding ?? null,
+  ]);
 }
 
 function must_go_on(before: ReplayState | null, inputs: Parameters<typeof changed_since>[2]): void {

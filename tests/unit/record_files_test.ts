@@ -44,9 +44,13 @@ Deno.test("CSV: rows longer than a portion of reading, and many of them, come wh
 });
 
 Deno.test("CSV: a row that is none comes with its line, its fault and its text, and the rows after it still come", async () => {
-  const bytes = Buffer.concat([Buffer.from("a,b\n1\n1,2,3\n1,"), Buffer.from([0xe9]), Buffer.from('\n"x"y",2\n3,4\n')]);
+  const bytes = Buffer.concat([
+    Buffer.from("a,b\n1\n1,2,3\n1,"),
+    Buffer.from([0xe9]),
+    Buffer.from(`\n"x"y",2\n${"3,4\n".repeat(9)}`),
+  ]);
   const { rows } = await rows_of("a.csv", bytes);
-  assert.deepEqual(rows.map(({ line, record }) => [line, record === null]), [
+  assert.deepEqual(rows.slice(0, 5).map(({ line, record }) => [line, record === null]), [
     [2, true],
     [3, true],
     [4, true],
@@ -122,23 +126,33 @@ Deno.test("text: U+FFFD is a character; bytes that are no UTF-8 are told with th
     Buffer.from([0xe9]),
     Buffer.from("\n3,\u{1f695}\n4,"),
     Buffer.from([0xed, 0xa0, 0x80, 0xc0, 0xaf, 0xf5]),
-    Buffer.from("\n"),
+    Buffer.from("\n5,é".repeat(20)),
   ]);
   const { rows } = await rows_of("a.csv", bytes);
-  assert.deepEqual(rows.map(({ record }) => record?.b ?? null), ["\ufffd", null, "\u{1f695}", null]);
+  assert.deepEqual(rows.slice(0, 5).map(({ record }) => record?.b ?? null), ["\ufffd", null, "\u{1f695}", null, "é"]);
   const [, latin, , broken] = rows;
   assert.ok(latin!.record === null && broken!.record === null);
-  assert.equal(latin!.fault.detail, 'expected UTF-8 text, got the byte 0xe9 (in Windows-1252 "é")');
+  assert.equal(
+    latin!.fault.detail,
+    'expected UTF-8 text, got the byte 0xe9 (in Windows-1252 "é"); --encoding windows-1252 reads it as that',
+  );
   assert.deepEqual([...bytes_of_text(latin!.text)], [...Buffer.from("2,caf"), 0xe9]);
   assert.deepEqual([...bytes_of_text(broken!.text)], [...Buffer.from("4,"), 0xed, 0xa0, 0x80, 0xc0, 0xaf, 0xf5]);
   const lines = await rows_of(
     "a.ndjson",
-    Buffer.concat([Buffer.from('{"a":"\ufffd"}\n{"a":"'), Buffer.from([0xff, 34, 125])]),
+    Buffer.concat([
+      Buffer.from('{"a":"\ufffd"}\n{"a":"'),
+      Buffer.from([0xff, 34, 125]),
+      Buffer.from('\n{"a":1}'.repeat(9)),
+    ]),
   );
-  assert.deepEqual(lines.rows.map((row) => row.record?.a ?? (row.record === null ? row.fault.reason : null)), [
-    "\ufffd",
-    "invalid_utf8",
-  ]);
+  assert.deepEqual(
+    lines.rows.slice(0, 2).map((row) => row.record?.a ?? (row.record === null ? row.fault.reason : null)),
+    [
+      "\ufffd",
+      "invalid_utf8",
+    ],
+  );
 });
 
 Deno.test("text: whatever the bytes, and wherever blocks end, they are what they were, and well-formed where they are UTF-8", () => {
@@ -171,6 +185,126 @@ Deno.test("text: characters that blocks of reading divide are whole; UTF-16 is r
   }
   const utf16 = Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from("a,b\r\n1,\u{1f695}é\r\n", "utf16le")]);
   assert.deepEqual((await rows_of("a.csv", utf16)).records, [{ a: "1", b: "\u{1f695}é" }]);
+});
+
+/** Text in an encoding of Unicode, with its byte order mark or without. */
+function encoded(text: string, encoding: string, mark: boolean): Uint8Array {
+  const [, bits, order] = /^utf-(\d+)(.*)$/.exec(encoding)!;
+  const written = mark ? `\ufeff${text}` : text;
+  if (bits === "8") return Buffer.from(written);
+  const width = Number(bits) / 8;
+  const units = width === 4
+    ? Array.from(written, (character) => character.codePointAt(0)!)
+    : Array.from({ length: written.length }, (_, i) => written.charCodeAt(i));
+  const bytes = new Uint8Array(units.length * width);
+  const view = new DataView(bytes.buffer);
+  for (const [i, unit] of units.entries()) {
+    if (width === 4) view.setUint32(i * 4, unit, order === "le");
+    else view.setUint16(i * 2, unit, order === "le");
+  }
+  return bytes;
+}
+
+const UNICODE = ["utf-8", "utf-16le", "utf-16be", "utf-32le", "utf-32be"];
+
+Deno.test("text: every encoding of Unicode is told by its mark or by its zeros, packed or not, however short the file", async () => {
+  const text = `a,b\r\n1,${"\u{1f695}é".repeat(50_000)}\r\n`;
+  for (const encoding of UNICODE) {
+    for (const mark of [true, false]) {
+      const bytes = encoded(text, encoding, mark);
+      for (const [name, content] of [["a.csv", bytes], ["a.csv.gz", gzipSync(bytes)], ["a", bytes]] as const) {
+        const { records } = await rows_of(name, content);
+        assert.deepEqual(records, [{ a: "1", b: "\u{1f695}é".repeat(50_000) }], `${encoding} ${mark} ${name}`);
+      }
+      assert.deepEqual((await rows_of("a.json", encoded('[{"a":1}]', encoding, mark))).records, [{ a: 1 }]);
+      assert.deepEqual((await rows_of("a.csv", encoded("a", encoding, mark))).records, []);
+      assert.deepEqual((await rows_of("a.csv", encoded("", encoding, mark))).records, []);
+    }
+  }
+  const cut = encoded("a,b\n1,x\n2,y", "utf-16le", true);
+  const { rows } = await rows_of("a.csv", cut.subarray(0, cut.length - 1));
+  assert.deepEqual([rows[0]!.record, rows[1]!.record], [{ a: "1", b: "x" }, null]);
+  const half = await rows_of("a.csv", encoded("a,b\n1,\ud83d\n2,y\n", "utf-16le", false));
+  assert.deepEqual(half.rows.map((row) => row.record ?? row.fault.detail), [
+    "expected whole characters, got half of one; --encoding windows-1252 reads it as that",
+    { a: "2", b: "y" },
+  ]);
+});
+
+Deno.test("text: other encodings are read by their names; without one the sentence says which it looks like", async () => {
+  const rows = Array.from({ length: 30 }, (_, i) => `${i},São José €`);
+  const latin = Buffer.concat([`a,b`, ...rows].map((line) => Buffer.from(`${line.replace("€", "\x80")}\n`, "latin1")));
+  await assert.rejects(
+    rows_of("a.csv", latin),
+    /^FileError: read ".*a\.csv": line 2: expected UTF-8 text, got the bytes 53e36f; in Windows-1252 it says "São": --encoding windows-1252 reads it$/,
+  );
+  for (const encoding of ["windows-1252", "latin1", "CP1252", "iso-8859-1"]) {
+    for (const [name, content] of [["a.csv", latin], ["a.csv.gz", gzipSync(latin)]] as const) {
+      const { records } = await rows_of(name, content, { encoding });
+      assert.deepEqual(records[29], { a: "29", b: "São José €" });
+    }
+  }
+  const bytes_of = { "windows-1251": [0xcc, 0xee, 0xf1, 0xea, 0xe2, 0xe0], "shift_jis": [0x93, 0x8c, 0x8b, 0x9e] };
+  const words = { "windows-1251": "Москва", "shift_jis": "東京" };
+  for (const encoding of ["windows-1251", "shift_jis"] as const) {
+    const content = Buffer.concat([Buffer.from("a,b\n1,"), Buffer.from(bytes_of[encoding]), Buffer.from("\n")]);
+    assert.equal((await rows_of("a.csv", content, { encoding })).records[0]!.b, words[encoding]);
+    await assert.rejects(rows_of("a.csv", content), /line 2: .*; name its encoding, such as --encoding windows-1251/);
+  }
+  await assert.rejects(
+    rows_of("a.csv", Buffer.from([97, 10, 0xff, 10]), { encoding: "shift_jis" }),
+    (error: Error) => /expected text in shift_jis, got bytes that are none between 0 and 4/.test(String(error.cause)),
+  );
+  // A mark says more than the command line; a few odd bytes in a file cost their rows alone.
+  assert.deepEqual((await rows_of("a.csv", "\ufeffa\né\n", { encoding: "latin1" })).records, [{ a: "é" }]);
+  const few = Buffer.concat([Buffer.from(`a,b\n${"1,x\n".repeat(30)}2,`), Buffer.from([0xe9, 10])]);
+  assert.equal((await rows_of("a.csv", few)).records.filter((record) => record === null).length, 1);
+  await assert.rejects(rows_of("a.csv", "a\n", { encoding: "utf-9" }), /expected an encoding such as .*, got "utf-9"/);
+});
+
+Deno.test("whatever is written in every format, encoding and line end comes back", async () => {
+  const word = fc.string({
+    unit: fc.constantFrom("a", "é", "ł", "\u{1f695}", '"', ",", ";", "{", "[", "'", "0"),
+    maxLength: 5,
+  });
+  const table = fc.array(fc.record({ id: fc.nat().map(String), note: word, last: word }, { noNullPrototype: true }), {
+    minLength: 1,
+    maxLength: 6,
+  });
+  const quoted = (text: string) => `"${text.replaceAll('"', '""')}"`;
+  const csv = (delimiter: string) => (rows: { id: string; note: string; last: string }[], end: string) =>
+    ["id,note,last".replaceAll(",", delimiter), ...rows.map((row) => Object.values(row).map(quoted).join(delimiter))]
+      .join(end);
+  const formats = fc.constantFrom(
+    ["a.csv", csv(",")] as const,
+    ["a.csv", csv(";")] as const,
+    ["a.tsv", csv("\t")] as const,
+    ["a", csv("|")] as const,
+    ["a.ndjson", (rows: unknown[], end: string) => rows.map((row) => JSON.stringify(row)).join(end)] as const,
+    ["a.json", (rows: unknown[], end: string) => JSON.stringify(rows, null, 2).replaceAll("\n", end)] as const,
+    [
+      "a",
+      (rows: unknown[], end: string) => rows.map((row) => JSON.stringify(row, null, 1).replaceAll("\n", end)).join(end),
+    ] as const,
+    ["a.json", (trips: unknown[]) => JSON.stringify({ data: { trips } })] as const,
+  );
+  const encoding = fc.constantFrom(...UNICODE);
+  await fc.assert(
+    fc.asyncProperty(
+      table,
+      formats,
+      encoding,
+      fc.boolean(),
+      fc.constantFrom("\n", "\r\n"),
+      fc.boolean(),
+      async (rows, [name, write], encoding, mark, end, packed) => {
+        const bytes = encoded(write(rows, end), encoding, mark);
+        const { records } = await rows_of(packed ? `${name}.gz` : name, packed ? gzipSync(bytes) : bytes);
+        assert.deepEqual(records, rows);
+      },
+    ),
+    { numRuns: 300 },
+  );
 });
 
 Deno.test("a line without end is one row with its length and its beginning, in little memory; the rows after it still come", async () => {
@@ -469,4 +603,14 @@ Deno.test("a name that states no format leaves it to the content; one that state
   assert.deepEqual(await told("a.gz", gzipSync('{"a":1}\n')), ["json", "content", 1]);
   assert.deepEqual(await told("empty.csv", ""), ["csv", "name", 0]);
   await assert.rejects(rows_of("a.parquet", "a,b\n"), /expected Parquet, which begins with PAR1/);
+  await assert.rejects(rows_of("a.csv", '[{"a":1}]'), /expected CSV, as its name says, got JSON, which begins with/);
+  await assert.rejects(
+    rows_of("a.json", "a,b\n1,2\n"),
+    /expected JSON, as its name says, which begins with { or \[, got "a,b/,
+  );
+  await assert.rejects(rows_of("a.csv", "PAR1"), /expected csv, as its name says, got Parquet/);
+  await assert.rejects(rows_of("a.zip", "PK\x03\x04"), /got a ZIP archive or spreadsheet; unpack it/);
+  await assert.rejects(rows_of("a.csv", "<!DOCTYPE html>"), /got HTML or XML/);
+  await assert.rejects(open_record_file("tests"), /expected a file, got a folder/);
+  await assert.rejects(open_record_file("/dev/null"), /expected a file, got a pipe or device/);
 });
