@@ -3,8 +3,9 @@ import { format_moment, format_since } from "./format.js";
 /** What is said in place of a change that would mislead: the log begins within the time of then, few trips, a backlog. Pure. */
 
 /** What a figure counts, of which a percent of it needs enough. */
-function base_of(name, { trips, completed, canceled }) {
+function base_of(name, { trips, completed, canceled, fare_count }) {
   if (name === "trips" || name === "per_minute") return trips;
+  if (/fare|revenue/.test(name)) return fare_count;
   return name === "canceled" ? completed + canceled : completed;
 }
 

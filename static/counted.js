@@ -27,9 +27,9 @@ const ENTRIES = {
   per_minute: ["Trips per minute", "Trips over the minutes of the range that have passed."],
   revenue: [
     "Revenue",
-    "Fares of completed trips after their latest adjustment, without tips.",
+    "Fares of completed trips after their latest adjustment, without tips. A trip without a fare adds none.",
   ],
-  average_fare: ["Average fare", "Over completed trips."],
+  average_fare: ["Average fare", "Over completed trips whose fare is known."],
   fare_percentiles: [
     "Fare p50 · p95",
     "Half of all fares are at most the first, 95 of 100 at most the second. Within 2 %: fares are counted in classes.",

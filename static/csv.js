@@ -1,5 +1,6 @@
 import { zone_offset_s } from "./format.js";
 import { compared_name } from "./marks_address.js";
+import { MEASURES } from "./series.js";
 
 /** Tables as CSV (RFC 4180: commas, CRLF, quotes doubled), and what goes into them. Pure. */
 
@@ -57,8 +58,6 @@ function table_of(sight, rows, context = context_of(sight)) {
     rows.map((row) => [...Object.values(row), ...Object.values(context)]),
   );
 }
-
-const MEASURES = ["trips", "requested", "started", "completed", "canceled", "revenue", "distance_km"];
 
 /** The buckets that the charts show, oldest first. */
 export function series_csv(sight) {

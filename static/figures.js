@@ -5,7 +5,7 @@ import { condense, ratio, settled } from "./series.js";
 
 const SPARK_POINTS = 40;
 
-/** Cards: whether more is `better` (1), worse (-1) or neither (0); the feed's field, the sparkline's column. */
+/** Cards: whether more is `better` (1), worse (-1) or neither (0); the feed's field, the sparkline's column, `per` another one. */
 export const CARDS = {
   trips: { better: 1, column: "trips" },
   in_progress: {},
@@ -13,10 +13,10 @@ export const CARDS = {
   canceled: { better: -1, column: "canceled" },
   per_minute: { better: 1, digits: 1, column: "trips" },
   revenue: { better: 1, column: "revenue" },
-  average_fare: { better: 1, digits: 2, column: "revenue" },
+  average_fare: { better: 1, digits: 2, column: "revenue", per: "fare_count" },
   fare_percentiles: { better: 1, digits: 2, field: "fare_p50" },
   fare_range: { digits: 2, field: "min_fare" },
-  average_distance: { better: 0, digits: 2, field: "average_distance_km", column: "distance_km" },
+  average_distance: { better: 0, digits: 2, field: "average_distance_km", column: "distance_km", per: "completed" },
   duration: { better: 0, digits: 1, field: "duration_p50_min" },
   most_active: {},
 };
@@ -80,10 +80,7 @@ export function card_figures(sight) {
     average_distance: "km",
     duration: `${text_of(cards.duration_p95_min, 1)} · avg ${text_of(cards.average_duration_min, 1)}`,
   };
-  const points = (name, column) => {
-    if (column === undefined) return [];
-    return name.startsWith("average") ? ratio(spark(column), spark("completed")) : spark(column);
-  };
+  const points = (column, per) => !column ? [] : per ? ratio(spark(column), spark(per)) : spark(column);
   const [zone, driver] = ["pickup_zone", "driver"].map((dimension) =>
     breakdowns.find((each) => each.dimension === dimension)?.rows.find(({ key }) => key !== null && key !== "unknown")
   );
@@ -95,14 +92,14 @@ export function card_figures(sight) {
     spark: [],
   };
   return Object.fromEntries(
-    Object.entries(CARDS).map(([name, { better, digits, column }]) => {
+    Object.entries(CARDS).map(([name, { better, digits, column, per }]) => {
       if (name === "most_active") return [name, most_active];
       const value = cards === null ? null : figure_of(name, cards, passed);
       if (value === null) return [name, { value, text: "–", unit: "", changes: [], spark: [] }];
       const tell = (value) =>
         digits === undefined && !(name === "revenue" && value < 1_000) ? format_short(value) : text_of(value, digits);
       const changes = better === undefined ? [] : changes_of(name, better, sight, tell);
-      return [name, { value, text: tell(value), unit: units[name] ?? "", changes, spark: points(name, column) }];
+      return [name, { value, text: tell(value), unit: units[name] ?? "", changes, spark: points(column, per) }];
     }),
   );
 }

@@ -2,14 +2,14 @@ import { zone_offset_s } from "./format.js";
 
 /** Buckets by their start (seconds), and the columns that are drawn from them. Pure. */
 
-const MEASURES = ["trips", "requested", "started", "completed", "canceled", "revenue", "distance_km"];
+export const MEASURES = "trips requested started completed canceled revenue fare_count distance_km".split(" ");
 const DAY_S = 86_400;
 
 /** A copy of the buckets with those of a series, from `from_s` on. */
 export function merge_series(buckets, series, from_s) {
   const merged = new Map(buckets);
   series.t.forEach((t, i) => {
-    const bucket = Object.fromEntries(MEASURES.map((name) => [name, series[name][i]]));
+    const bucket = Object.fromEntries(MEASURES.map((name) => [name, series[name]?.[i]]));
     merged.set(t, { ...bucket, revised_ms: series.revised_ms?.[i] ?? 0 });
   });
   for (const t of merged.keys()) if (t < from_s) merged.delete(t);
@@ -47,7 +47,7 @@ export function columns_of({ buckets, newest_event_ms, compared_series, hello },
 
 function compared_column(x, series, name) {
   const { t } = series;
-  const then = new Map(t.map((at, i) => [at, series[name][i]]));
+  const then = new Map(t.map((at, i) => [at, series[name]?.[i]]));
   return x.map((at) => then.get(at) ?? (at > t[0] && at < t.at(-1) ? 0 : null));
 }
 

@@ -117,6 +117,6 @@ export function is_troubled(board, local_ms) {
 /** Whether a percent may mislead: see bases.js. */
 export function misleads({ compared }) {
   return Object.values(compared ?? {}).some((then) =>
-    then && (then.since_s || !(Math.min(then.cards?.trips, then.cards?.completed) >= (then.least_base ?? 0)))
+    then && (then.since_s || !(Math.min(then.cards?.trips, then.cards?.fare_count) >= (then.least_base ?? 0)))
   );
 }

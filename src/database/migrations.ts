@@ -10,6 +10,7 @@ import writers_schema from "../../migrations/0009_writers_schema.sql" with { typ
 import what_is_kept from "../../migrations/0010_what_is_kept.sql" with { type: "text" };
 import watermarks_and_corrections from "../../migrations/0011_watermarks_and_corrections.sql" with { type: "text" };
 import tombstones from "../../migrations/0012_tombstones.sql" with { type: "text" };
+import voids_and_fares from "../../migrations/0013_voids_and_fares.sql" with { type: "text" };
 
 /** A migration: forward only, one purpose. */
 export interface Migration {
@@ -22,7 +23,7 @@ export interface Migration {
   readonly backfill?: BackfillName;
 }
 
-export type BackfillName = "sketches";
+export type BackfillName = "sketches" | "voids_and_fares";
 
 /** All migrations, in order. They enter the program as text, so that a compiled binary carries them. */
 export const MIGRATIONS: readonly Migration[] = [
@@ -44,6 +45,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 10, name: "what_is_kept", sql: what_is_kept },
   { version: 11, name: "watermarks_and_corrections", sql: watermarks_and_corrections },
   { version: 12, name: "tombstones", sql: tombstones },
+  { version: 13, name: "voids_and_fares", sql: voids_and_fares, backfill: "voids_and_fares" },
 ];
 
 /** From this one on the head of the log has the number of its schema. */

@@ -7,20 +7,22 @@ import { calendar_date } from "./parameters.ts";
 import { not_found } from "./problem.ts";
 import { answer_from_log } from "./reading.ts";
 
+const NONE = "null where trips were completed and none has a fare, 0 where none was completed";
+
 const DAILY = z.object({
   date: z.string(),
   metrics: z.object({
     total_fare: z.number(),
-    count_trips: z.number(),
-    average_fare: z.number(),
-    max_fare: z.number(),
-    min_fare: z.number(),
+    count_trips: z.number().openapi({ description: "Completed trips whose fare is known: those of these metrics" }),
+    average_fare: z.number().nullable().openapi({ description: `total_fare over count_trips; ${NONE}` }),
+    max_fare: z.number().nullable().openapi({ description: NONE }),
+    min_fare: z.number().nullable().openapi({ description: NONE }),
   }),
   generated_at: z.string(),
-  trip_count: z.number(),
+  trip_count: z.number().openapi({ description: "Completed trips, those without a fare among them" }),
 }).openapi("DailyKpis");
 
-/** A day's fares of completed trips, in the shape of `metrics.json`: two decimals, half up; zeros for a day without any. */
+/** A day's fares of completed trips, in the shape of `metrics.json`: two decimals, half up; zeros for a day without any trip. */
 export function add_daily_route(app: App, source: KpiSource): void {
   const { board } = source;
   add_endpoint(app, {
@@ -36,19 +38,21 @@ export function add_daily_route(app: App, source: KpiSource): void {
       return answer_from_log(request, source, async (transaction) => {
         const cell = { grain: "1d", bucket_us: day.start_us, dimension: board.whole.dimension, key: board.whole.key };
         const totals = await read_cell(transaction, board, cell);
-        const money = (name: string): number => figure_number(figure_of(board, name), totals, 2) ?? 0;
-        const completed = figure_number(figure_of(board, "completed"), totals, 0) ?? 0;
+        const count = (name: string): number => figure_number(figure_of(board, name), totals, 0) ?? 0;
+        const trip_count = count("completed");
+        const nothing = trip_count === 0 ? 0 : null;
+        const money = (name: string): number | null => figure_number(figure_of(board, name), totals, 2) ?? nothing;
         return JSON.stringify({
           date,
           metrics: {
             total_fare: money("revenue"),
-            count_trips: completed,
+            count_trips: count("fare_count"),
             average_fare: money("average_fare"),
             max_fare: money("max_fare"),
             min_fare: money("min_fare"),
           },
           generated_at: new Date(source.clock.now_ms()).toISOString(),
-          trip_count: completed,
+          trip_count,
         });
       });
     },

@@ -136,7 +136,10 @@ export class CellChanges {
         if (same_key && (unchanged & (1 << f)) !== 0) continue;
         const old = before === null ? null : before.facts[f]!;
         const now = after.facts[f]!;
-        const stays = same_key && old !== null && now !== null && this.#same_bucket(d, old, now) ? now : null;
+        const stays = same_key && old !== null && now !== null && old.measures === now.measures &&
+            this.#same_bucket(d, old, now)
+          ? now
+          : null;
         if (old !== null) this.#apply(d, key_before, old, -1, ordinal, stays);
         if (now !== null) this.#apply(d, key_after, now, 1, ordinal, stays === null ? null : old);
       }

@@ -1,4 +1,11 @@
-import { plain_array, type Statement, text_array, type Transaction, type Value } from "../database/mod.ts";
+import {
+  type Backfill,
+  plain_array,
+  type Statement,
+  text_array,
+  type Transaction,
+  type Value,
+} from "../database/mod.ts";
 import type { Domain } from "../domains/mod.ts";
 import { bucket_end, type CellChanges, type ChangedCell, type Days, type Grain, UNKNOWN } from "../kpi/mod.ts";
 import { AT } from "./bucket_time.ts";
@@ -202,4 +209,50 @@ export class CellsTable {
         where c.grain = '${grain}' and c.dimension = '${dimension}' and c.bucket = held.bucket and c.key = held.key`,
     };
   }
+}
+
+/** Cells of one piece: a second or so under the head's lock. */
+const PIECE_CELLS = 20_000;
+
+/**
+ * Fills in a measure that is newer than a cells table, where in all cells from before it equals another one: in pieces along the primary key.
+ * Nobody may have appended since the column is there: programs that know it wait until it is filled in, those that do not are refused.
+ * Its checkpoint is the last cell that was filled in: `[grain, dimension, seconds of the bucket, key]`.
+ */
+export function equal_measure_backfill(
+  cells: string,
+  measure: string,
+  equal_to: string,
+  piece_cells = PIECE_CELLS,
+): Backfill {
+  const place = (from: number) =>
+    `($${from}::text, $${from + 1}::text, ${AT(`$${from + 2}::bigint`)}, $${from + 3}::text)`;
+  const after = `(grain, dimension, bucket, key) > ${place(1)}`;
+  // Before all cells: no grain is empty.
+  const begun = (checkpoint: unknown) => (checkpoint ?? ["", "", 0, ""]) as readonly (string | number)[];
+  return {
+    async left(tx, checkpoint) {
+      const [row] = await tx.query(`select count(*) as cells from ${cells} where ${after}`, begun(checkpoint));
+      return Number(row?.cells);
+    },
+    async piece(tx, checkpoint) {
+      const from = begun(checkpoint);
+      const [last] = await tx.query(
+        `with piece as (
+          select grain, dimension, bucket, key from ${cells} where ${after} order by grain, dimension, bucket, key limit ${piece_cells}
+        ) select grain, dimension, extract(epoch from bucket)::bigint as bucket_s, key, (select count(*) from piece) as cells
+          from piece order by piece.grain desc, piece.dimension desc, piece.bucket desc, piece.key desc limit 1`,
+        from,
+      );
+      if (last === undefined) return { checkpoint: null, items: 0 };
+      const to = [String(last.grain), String(last.dimension), Number(last.bucket_s), String(last.key)];
+      await tx.execute(
+        `update ${cells} set ${measure} = ${equal_to} where ${after} and (grain, dimension, bucket, key) <= ${place(5)}
+          and ${equal_to} <> 0`,
+        [...from, ...to],
+      );
+      const items = Number(last.cells);
+      return { checkpoint: items < piece_cells ? null : to, items };
+    },
+  };
 }

@@ -36,7 +36,7 @@ import {
   type TopicMappings,
 } from "../ingest/mod.ts";
 import { type Days, days_in } from "../kpi/mod.ts";
-import { sketches_backfill } from "../projection/mod.ts";
+import { equal_measure_backfill, sketches_backfill } from "../projection/mod.ts";
 import { backoff_ms, type Config, system_clock, unless_aborted, wait } from "../runtime/mod.ts";
 import { ProgressLine } from "./progress_line.ts";
 import { is_refused, type Shell, VERSION } from "./shell.ts";
@@ -57,6 +57,12 @@ export const trip_sketches: Backfill = sketches_backfill(async (tx) => {
   return deployment === null ? null : { domain: trips_domain(deployment), days: days_in(deployment.time_zone) };
 });
 
+/** What fills in a database of trips. */
+const backfills = {
+  sketches: trip_sketches,
+  voids_and_fares: equal_measure_backfill("trip_cells", "fare_count", "completed"),
+} as const;
+
 /**
  * Lends how the program migrates: what it does is said in the log, how far it came in long work by a line of progress on stderr.
  * @param work the line ends with it
@@ -70,7 +76,7 @@ export async function with_migrating<T>(
   try {
     return await work({
       signal,
-      backfills: { sketches: trip_sketches },
+      backfills,
       applied: ({ version, name }) => logger.log("info", "migrated", { version, name }),
       waiting: (why, since_ms) => {
         if (waited.has(why)) return;
@@ -79,7 +85,11 @@ export async function with_migrating<T>(
       },
       filling: (name, left) => {
         line?.end();
-        const begun = line = new ProgressLine(`fill in ${name}, trips`, left, system_clock.now_ms);
+        const begun = line = new ProgressLine(
+          `fill in ${name}, ${name === "sketches" ? "trips" : "cells"}`,
+          left,
+          system_clock.now_ms,
+        );
         return (items) => begun.add(items);
       },
     });

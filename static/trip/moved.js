@@ -19,6 +19,7 @@ const MEASURES = {
   tip_sum_micros: { always: true, words: money("tips") },
   distance_sum_m: { always: true, words: (n) => `${signed(n, format_decimal(Math.abs(n) / 1e3, 2))} km` },
   duration_sum_ms: { always: true, words: (n) => `${signed(n, format_duration(Math.abs(n) / 6e4))} duration` },
+  fare_count: { always: false, words: count("with known fare") },
   distance_count: { always: false, words: count("with known distance") },
   duration_count: { always: false, words: count("with known duration") },
 };

@@ -12,7 +12,7 @@ import {
 import { MIGRATIONS } from "../../src/database/migrations.ts";
 import { read_deployment, settle_deployment } from "../../src/event_log/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
-import { sketches_backfill } from "../../src/projection/mod.ts";
+import { equal_measure_backfill, sketches_backfill } from "../../src/projection/mod.ts";
 import { Pipeline } from "../../src/ingest/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { copy_rows, LOG_TABLES } from "../support/copied_rows.ts";
@@ -57,6 +57,7 @@ const by_deployment = (piece: number): Backfill =>
     const deployment = await read_deployment(tx);
     return deployment === null ? null : { domain: TEST_DOMAIN, days: days_in(deployment.time_zone) };
   }, piece);
+const FARES = equal_measure_backfill("trip_cells", "fare_count", "completed");
 const sketches = async (database: Database) =>
   (await database.query(
     "select s::text as sketch from trip_sketches s where bins <> '{}' order by grain, dimension, bucket, key, sketch",
@@ -115,8 +116,9 @@ tacho_test({
       const migrating = (most: number): Migrating => {
         let pieces = 0;
         return {
-          backfills: { sketches: by_deployment(3_000) },
-          filling: (_, left) => {
+          backfills: { sketches: by_deployment(3_000), voids_and_fares: FARES },
+          filling: (name, left) => {
+            if (name !== "sketches") return () => {};
             heard.push(left);
             return (items) => {
               heard.push(items);
@@ -223,6 +225,50 @@ for (const time_zone of [TEST_TIME_ZONE, "Asia/Kolkata"]) {
       }),
   });
 }
+
+tacho_test({
+  name:
+    "cells from before fares were counted apart get as many fares as completions, in pieces that are kept: ended between any two it goes on",
+  needs: ["postgres"],
+  fn: () =>
+    with_databases(async (open, create) => {
+      const full = await open((await create(migrated)).url);
+      const canceled = { event_id: "x", trip_id: "T-x", type: "trip.canceled", occurred_at: "2026-03-07T04:59:00Z" };
+      await feed(trip_pipeline(full, undefined, LATER), [batch("a", [...many(0, 1_500), canceled])]);
+      const cells = async (database: Database) =>
+        (await database.query("select c::text as cell from trip_cells c order by grain, dimension, bucket, key"))
+          .map(({ cell }) => cell);
+      const { url, superuser_url } = await create();
+      const database = await open(url);
+      await migrate(database, MIGRATIONS.slice(0, 12));
+      await copy_rows(full, await open(superuser_url), LOG_TABLES);
+      await fill(database, "sketches", { backfills: { sketches: by_deployment(3_000) } });
+      const begun = await cells(full);
+      const heard: number[] = [];
+      const migrating = (pieces: number): Migrating => ({
+        backfills: { voids_and_fares: equal_measure_backfill("trip_cells", "fare_count", "completed", 1_000) },
+        filling: (name, left) => {
+          assert.equal(name, "voids_and_fares");
+          heard.push(left);
+          return (items) => {
+            heard.push(items);
+            if (--pieces === 0) throw new Error("killed");
+          };
+        },
+      });
+      await assert.rejects(migrate(database, MIGRATIONS, migrating(2)), /^Error: killed$/);
+      assert.notDeepEqual(await cells(database), begun);
+      await migrate(database, MIGRATIONS, migrating(Infinity));
+      assert.deepEqual(heard.slice(0, 4), [begun.length, 1_000, 1_000, begun.length - 2_000]);
+      assert.equal(heard.slice(4).reduce((sum, items) => sum + items, 0), begun.length - 2_000);
+      assert.deepEqual(await cells(database), begun);
+      assert.deepEqual((await verified(database)).faults, []);
+      // What it left is what later events are counted on.
+      const later = [...many(1_500, 1_600), { ...completed(7, "w"), fare: null }];
+      await feed(trip_pipeline(database, undefined, LATER), [batch("b", later)]);
+      assert.deepEqual((await verified(database)).faults, []);
+    }),
+});
 
 tacho_test({
   name: "an embedded database from before the sketches gets them, too",

@@ -20,6 +20,7 @@ database_test("a board's series, cards and breakdowns come from the cells of its
   const whole = {
     trips: 3,
     completed: 2,
+    fare_count: 2,
     fare_sum_micros: "30500000",
     fare_min_micros: 10000000,
     fare_max_micros: 20500000,
@@ -29,6 +30,7 @@ database_test("a board's series, cards and breakdowns come from the cells of its
   await put_whole(database, "2026-03-01T12:00:00Z", {
     trips: 1,
     completed: 1,
+    fare_count: 1,
     fare_sum_micros: "1",
     fare_min_micros: 1,
     fare_max_micros: 1,
@@ -52,6 +54,7 @@ database_test("a board's series, cards and breakdowns come from the cells of its
     completed: [2, 1],
     canceled: [0, 0],
     revenue: [30.5, 0.000001],
+    fare_count: [2, 1],
     distance_km: [12.4, 0],
     revised_ms: [0, 0],
   });
@@ -61,6 +64,7 @@ database_test("a board's series, cards and breakdowns come from the cells of its
     requested_now: 2,
     completed: 3,
     canceled: 0,
+    fare_count: 3,
     revenue: 30.500001,
     average_fare: 10.166667,
     min_fare: 0.000001,

@@ -18,7 +18,8 @@ async function json(answer: Promise<Response>, status = 200) {
 database_test("a day's figures have the shape of metrics.json, exact and rounded half up", async (database) => {
   const { get } = await make_http_side(database);
   const measures = {
-    completed: 4885,
+    completed: 4890,
+    fare_count: 4885,
     fare_sum_micros: "268640790000",
     fare_min_micros: 10455000,
     fare_max_micros: 99994999,
@@ -28,7 +29,14 @@ database_test("a day's figures have the shape of metrics.json, exact and rounded
     date: "2024-05-25",
     metrics: { total_fare: 268640.79, count_trips: 4885, average_fare: 54.99, max_fare: 99.99, min_fare: 10.46 },
     generated_at: "2026-03-01T12:00:30.000Z",
-    trip_count: 4885,
+    trip_count: 4890,
+  });
+  await put_whole(database, "2024-05-26T00:00:00Z", { completed: 7 }, ["1d"]);
+  assert.deepEqual(await json(get("/api/v1/kpis/daily?date=2024-05-26")), {
+    date: "2024-05-26",
+    metrics: { total_fare: 0, count_trips: 0, average_fare: null, max_fare: null, min_fare: null },
+    generated_at: "2026-03-01T12:00:30.000Z",
+    trip_count: 7,
   });
   const empty = await json(get("/api/v1/kpis/daily?date=2024-05-24"));
   assert.deepEqual(empty.metrics, { total_fare: 0, count_trips: 0, average_fare: 0, max_fare: 0, min_fare: 0 });
@@ -60,7 +68,7 @@ database_test("a series gives a figure's points, money as decimal text", async (
   const { get } = await make_http_side(database);
   await put_whole(database, "2026-03-01T11:00:00Z", { completed: 3, fare_sum_micros: "12345678901234567890" }, ["1h"]);
   const cash = { grain: "1h", dimension: "payment_method", key: "cash", bucket: "2026-03-01T10:00:00Z" };
-  await put_cell(database, cash, { completed: 2, fare_sum_micros: "3000000", distance_sum_m: "2500" });
+  await put_cell(database, cash, { completed: 3, fare_count: 2, fare_sum_micros: "3000000", distance_sum_m: "2500" });
   const range = "grain=1h&from=2026-03-01T10:30:00Z&to=2026-03-01T11:30:00%2B00:00";
   assert.deepEqual(await json(get(`/api/v1/kpis/series?measure=revenue&${range}`)), {
     measure: "revenue",

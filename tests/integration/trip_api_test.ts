@@ -114,6 +114,7 @@ tacho_test({
             measures: {
               completed: 1,
               conflicts: 1,
+              fare_count: 1,
               fare_sum_micros: 12500000,
               distance_sum_m: 2500,
               distance_count: 1,

@@ -21,7 +21,7 @@ export function expected_cards({ trips }: Expectation, from_s: number, to_s: num
   const inside = (at_us: number | null) => at_us !== null && at_us >= from_s * 1e6 && at_us < to_s * 1e6;
   const rows = [...trips.values()];
   const completed = rows.filter(({ status, completed_at }) => status === "completed" && inside(completed_at));
-  const fares = completed.map(({ fare_micros }) => Number(fare_micros) / 1e6);
+  const fares = completed.flatMap(({ fare_micros }) => fare_micros === null ? [] : [Number(fare_micros) / 1e6]);
   const distances = completed.flatMap(({ distance_m }) => distance_m === null ? [] : [Number(distance_m) / 1000]);
   const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
   const mean = (values: readonly number[]) => values.length === 0 ? 0 : sum(values) / values.length;

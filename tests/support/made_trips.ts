@@ -147,6 +147,7 @@ export function made_cards(trips: readonly MadeTrip[], in_progress: number | nul
     requested_now: in_progress === null ? null : 3,
     completed: done.length,
     canceled: trips.length - done.length,
+    fare_count: done.length,
     revenue: total(({ fare }) => fare),
     average_fare: mean(({ fare }) => fare),
     min_fare: fares[0] ?? null,
@@ -175,6 +176,7 @@ function made_series(trips: readonly MadeTrip[], { step_s }: MadeView) {
     completed: column((cards) => cards.completed),
     canceled: column((cards) => cards.canceled),
     revenue: column((cards) => cards.revenue),
+    fare_count: column((cards) => cards.fare_count),
     distance_km: column((cards) => cards.completed * (cards.average_distance_km ?? 0)),
     revised_ms: t.map(() => 0),
   };

@@ -5,7 +5,7 @@ export const NOW = Date.UTC(2026, 2, 1, 12, 0, 20);
 
 type Fields = Record<string, unknown>;
 
-const MEASURES = ["trips", "requested", "started", "completed", "canceled", "revenue", "distance_km"];
+const MEASURES = ["trips", "requested", "started", "completed", "canceled", "revenue", "fare_count", "distance_km"];
 
 function series_of(t: number[], value: number): Record<string, number[]> {
   return { t, ...Object.fromEntries(MEASURES.map((name) => [name, t.map(() => value)])) };
@@ -35,6 +35,7 @@ export function cards_of(completed: number) {
     requested_now: 1,
     completed,
     canceled: 0,
+    fare_count: completed,
     revenue: completed * 12.5,
     average_fare: completed === 0 ? null : 12.5,
     min_fare: completed === 0 ? null : 10,

@@ -34,7 +34,7 @@ export const trip_event = fc.record({
     "trip.fare_adjusted",
     "trip.unknown",
   ),
-  fare: amount,
+  fare: fc.oneof({ weight: 5, arbitrary: amount }, fc.constant(undefined)),
   tip: fc.option(amount, { nil: undefined }),
   city: maybe("Chicago", "Boston", "unknown", 'a "b\\c, {d}'),
   driver_id: maybe("D1", "D2", "D3"),
@@ -47,7 +47,7 @@ export const trip_event = fc.record({
   pickup_lon: maybe(-87.63),
   distance_km: maybe(1.5, 0, 12.3456),
   duration_min: maybe(10, 0.5),
-}, { requiredKeys: ["trip_id", "event_id", "occurred_at", "type", "fare"] });
+}, { requiredKeys: ["trip_id", "event_id", "occurred_at", "type"] });
 
 /** Stretches that cut through what happened, at every grain. */
 export const random_span = fc.oneof(

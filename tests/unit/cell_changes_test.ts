@@ -194,6 +194,29 @@ Deno.test("a fare that changes in its place takes back only what differs", () =>
   }
 });
 
+Deno.test("a fact that becomes known, or is no longer, in its place brings or takes its own measures alone", () => {
+  const UNPAID = [0, 1];
+  const unpaid: Contribution = { keys: ["all", "a", "x"], facts: [{ at_us: 0, measures: UNPAID, values: [5, 5] }] };
+  const paid: Contribution = { keys: ["all", "a", "x"], facts: [{ at_us: 0, measures: PAID, values: [5, 5, 5] }] };
+  for (
+    const [before, after, sums, side] of [[unpaid, paid, [-5n, 0n], "added"], [
+      paid,
+      unpaid,
+      [5n, 0n],
+      "removed",
+    ]] as const
+  ) {
+    const changes = new CellChanges(SHAPE, DAYS);
+    changes.replace(before, after, 1);
+    for (const { dimension, change } of changes.cells()) {
+      assert.deepEqual([change.sum(0), change.sum(1)].map(BigInt), sums);
+      const { added, removed } = change;
+      const extremes = dimension === "driver" ? null : [null, null, 5, 5];
+      assert.deepEqual({ added, removed }, { added: null, removed: null, [side]: extremes });
+    }
+  }
+});
+
 Deno.test("a change lowers when any sum is negative, in either part of it", () => {
   const changes = new CellChanges(SHAPE, DAYS);
   changes.replace(null, { keys: ["all", "a", "x"], facts: [{ at_us: 0, measures: OPENED, values: [5] }, null] }, 1);

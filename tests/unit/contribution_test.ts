@@ -123,6 +123,7 @@ Deno.test("a completed trip counts in the bucket of its completion, once as a tr
     started: "1 at 2",
     completed: "1 at 20",
     conflicts: "0 at 20",
+    fare_count: "1 at 20",
     fare_sum_micros: "4 at 20",
     fare_min_micros: "4 at 20",
     fare_max_micros: "4 at 20",
@@ -145,6 +146,17 @@ Deno.test("what is unknown is not counted: distance, duration, a completion befo
   ]);
   const given = folded(event("completed", 3, { completion_fare_micros: 0, given_duration_ms: 5 }), event("started", 1));
   assert.equal(added(given).duration_sum_ms, "5 at 3");
+});
+
+Deno.test("a completion without a fare counts in no fare figure; an adjustment, earlier or later, gives it one", () => {
+  const completed = event("completed", 3, { tip_micros: 2, distance_m: 7 });
+  const { fare_count, fare_sum_micros, fare_min_micros, fare_max_micros, ...rest } = added(folded(completed));
+  assert.deepEqual([fare_count, fare_sum_micros, fare_min_micros, fare_max_micros], new Array(4).fill(undefined));
+  assert.deepEqual([rest.completed, rest.tip_sum_micros, rest.distance_sum_m], ["1 at 3", "2 at 3", "7 at 3"]);
+  const adjusted = event("fare_adjusted", 4, { adjusted_fare_micros: 0 });
+  for (const trip of [folded(completed, adjusted), folded(adjusted, completed)]) {
+    assert.deepEqual([added(trip).fare_count, added(trip).fare_min_micros], ["1 at 3", "0 at 3"]);
+  }
 });
 
 Deno.test("a cancellation counts unless there is a completion: then it is a conflict, whatever came first", () => {

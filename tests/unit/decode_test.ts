@@ -257,7 +257,12 @@ const BAD: Record<string, [unknown, string, string | null, RegExp, Record<string
   "a wrong type": [{ ...BARE, distance_km: "12" }, "invalid_field", "distance_km", /from 0 to 1e9, got "12"/],
   "an absurd number": [{ ...BARE, distance_km: 1e300 }, "invalid_field", "distance_km", /from 0 to 1e9, got 1e\+300/],
   "a negative fare": [{ ...BARE, fare: "-1.00" }, "invalid_field", "fare", /from 0 to 1e12.*got "-1.00"/],
-  "no fare": [{ ...BARE, fare: undefined }, "missing_field", "fare", /fare, which trip.completed requires/],
+  "no fare": [
+    { ...BARE, type: "trip.fare_adjusted", fare: undefined },
+    "missing_field",
+    "fare",
+    /fare, which trip.fare_adjusted/,
+  ],
   "another currency": [{ ...BARE, currency: "EUR" }, "other_currency", "currency", /, USD, got "EUR"/],
 };
 

@@ -5,6 +5,7 @@ import trips_sql from "../../migrations/0002_trips.sql" with { type: "text" };
 import pickup_h3_sql from "../../migrations/0005_pickup_h3.sql" with { type: "text" };
 import sketches_sql from "../../migrations/0007_sketches.sql" with { type: "text" };
 import tombstones_sql from "../../migrations/0012_tombstones.sql" with { type: "text" };
+import voids_and_fares_sql from "../../migrations/0013_voids_and_fares.sql" with { type: "text" };
 import { example_event, example_messages, EXAMPLE_OPTIONS } from "../support/oracle/example_messages.ts";
 import { compare_with_database, oracle, type Query } from "../support/oracle/mod.ts";
 
@@ -30,9 +31,9 @@ insert into trips (trip_id, revision, status, started_at, completed_at, driver_i
   fare_micros, duration_ms, last_occurred_at, last_event_id, positions, event_hashes) values
   ('T', 2, 'completed', '2026-03-01 10:00:00+00', '2026-03-01 10:31:00.000001+00', 'D1', 'O''Hare', '161', 18600000,
     18600000, 1860000, '2026-03-01 10:31:00.000001+00', 'b', '{1,2}', '{7,8}');
-insert into trip_cells (grain, bucket, dimension, key, trips, started, completed, fare_sum_micros, fare_min_micros,
-  fare_max_micros, duration_sum_ms, duration_count, last_position)
-select grain, bucket, dimension, key, first, first, last, last * 18600000,
+insert into trip_cells (grain, bucket, dimension, key, trips, started, completed, fare_count, fare_sum_micros,
+  fare_min_micros, fare_max_micros, duration_sum_ms, duration_count, last_position)
+select grain, bucket, dimension, key, first, first, last, last, last * 18600000,
   case when last = 1 and keeps_extremes then 18600000 end, case when last = 1 and keeps_extremes then 18600000 end,
   last * 1860000, last, case when last = 1 or dimension in ('status', 'driver') then 2 else 1 end
 from (values ('none', 'all', 5, true), ('status', 'completed', 5, true), ('payment_method', 'unknown', 5, true),
@@ -158,7 +159,9 @@ const faults: [string, string, RegExp[]][] = [
 Deno.test("the comparison agrees with the right content and names whatever is off", async (t) => {
   const database = new PGlite();
   try {
-    await database.exec(event_log_sql + trips_sql + pickup_h3_sql + sketches_sql + tombstones_sql + content_sql);
+    await database.exec(
+      event_log_sql + trips_sql + pickup_h3_sql + sketches_sql + tombstones_sql + voids_and_fares_sql + content_sql,
+    );
     await database.exec("set session_replication_role = replica"); // lets the faults past the append-only triggers
     const query: Query = async (sql) => (await database.query<Record<string, unknown>>(sql)).rows;
     await t.step("agreement", async () => {

@@ -34,6 +34,7 @@ Deno.test("a completion before its start is counted, and completed when the star
   assert.deepEqual(said_by(alone.cells, `1h|${of_the_day("10:00:00")}|city|unknown`), {
     trips: 1n,
     completed: 1n,
+    fare_count: 1n,
     fare_sum_micros: 18_600_000n,
     fare_min_micros: 18_600_000n,
     fare_max_micros: 18_600_000n,
@@ -108,11 +109,28 @@ Deno.test("a completion after a cancellation wins and counts as a conflict", () 
   assert.deepEqual(said_by(both.cells, `5m|${of_the_day("10:00:00")}|status|completed`), {
     completed: 1n,
     conflicts: 1n,
+    fare_count: 1n,
     fare_sum_micros: 5_000_000n,
     fare_min_micros: 5_000_000n,
     fare_max_micros: 5_000_000n,
   });
   assert.ok(!both.cells.has("all|0|status|canceled"));
+});
+
+Deno.test("a completion without a fare is in no fare figure, until a correction gives it one", () => {
+  const completed = event("d", "completed", "10:00:00", { fare: " ", tip: 1, distance_km: 2 });
+  const alone = expect_of(completed);
+  assert.equal(alone.trips.get("T")?.fare_micros, null);
+  const counted = { trips: 1n, completed: 1n, tip_sum_micros: 1_000_000n, distance_sum_m: 2_000n, distance_count: 1n };
+  assert.deepEqual(said_by(alone.cells, "all|0|none|all"), counted);
+  const both = expect_of(completed, event("a", "fare_adjusted", "09:00:00", { fare: 4 }));
+  assert.deepEqual(said_by(both.cells, "all|0|none|all"), {
+    ...counted,
+    fare_count: 1n,
+    fare_sum_micros: 4_000_000n,
+    fare_min_micros: 4_000_000n,
+    fare_max_micros: 4_000_000n,
+  });
 });
 
 Deno.test("status: started is in progress, a cancellation ends it, nothing else is requested", () => {
@@ -138,7 +156,12 @@ Deno.test("cells exist in the grains of their dimension, extremes only where the
     event("a", "completed", "10:07:59.999999", { fare: 9, driver_id: "D|1", pickup_zone: 161 }),
     { ...event("b", "completed", "10:07:00", { fare: 4, driver_id: "D|1" }), trip_id: "U" },
   );
-  assert.deepEqual(said_by(cells, "all|0|driver|D|1"), { trips: 2n, completed: 2n, fare_sum_micros: 13_000_000n });
+  assert.deepEqual(said_by(cells, "all|0|driver|D|1"), {
+    trips: 2n,
+    completed: 2n,
+    fare_count: 2n,
+    fare_sum_micros: 13_000_000n,
+  });
   assert.equal(said_by(cells, `1m|${of_the_day("10:07:00")}|none|all`).fare_min_micros, 4_000_000n);
   assert.equal(said_by(cells, `5m|${of_the_day("10:05:00")}|none|all`).fare_max_micros, 9_000_000n);
   assert.equal(said_by(cells, `5m|${of_the_day("10:05:00")}|pickup_zone|161`).fare_max_micros, 9_000_000n);

@@ -8,7 +8,8 @@ const columns = {
   trips: column,
   completed: column,
   canceled: [0, 0, 0, 0],
-  revenue: [20, 20, 90, 5],
+  revenue: [20, 10, 0, 5],
+  fare_count: [2, 2, 0, 1],
   distance_km: column,
 };
 const passed = { from_s: 0, to_s: 600 };
@@ -22,7 +23,7 @@ Deno.test("cards say value and unit", () => {
   assert.deepEqual(figures.completed.spark, [2, 4, 6], "without the running bucket");
   assert.match(figures.canceled.unit, /5[.,]1 %$/);
   assert.equal(figures.revenue.unit, "USD");
-  assert.deepEqual(figures.average_fare.spark, [10, 5, 15]);
+  assert.deepEqual(figures.average_fare.spark, [10, 5, 5], "over the fares that are known; over none it stays");
   assert.match(figures.fare_range.unit, /^15[.,]00 USD$/);
   assert.equal(Math.round(figures.per_minute.value * 10), 1_236);
   assert.match(card_figures({ ...given, cards: { ...cards, conflicts: 2 } }).completed.unit, /^2 after a cancellation/);
@@ -33,7 +34,7 @@ Deno.test("cards say value and unit", () => {
 });
 
 Deno.test("cards without trips say so without dividing by zero, cards that are not known say nothing", () => {
-  const none = { running: -1, trips: [], completed: [], canceled: [], revenue: [], distance_km: [] };
+  const none = { running: -1, trips: [], completed: [], canceled: [], revenue: [], fare_count: [], distance_km: [] };
   const figures = card_figures({ ...given, cards: cards_of(0), columns: none, passed: { from_s: 0, to_s: 0 } });
   assert.deepEqual([figures.average_fare.value, figures.average_fare.text], [null, "–"]);
   assert.deepEqual([figures.canceled.unit, figures.per_minute.text], ["", "–"]);

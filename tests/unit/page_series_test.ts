@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { columns_of, condense, merge_series, ratio, settled, split_running } from "../../static/series.js";
 
-const ZERO = { requested: 0, started: 0, canceled: 0, distance_km: 0, revised_ms: 0 };
+const ZERO = { requested: 0, started: 0, canceled: 0, fare_count: 0, distance_km: 0, revised_ms: 0 };
 
 function series_of(values: Record<number, number>) {
   const t = Object.keys(values).map(Number);
   const column = Object.values(values);
   const zeros = column.map(() => 0);
-  const others = { requested: zeros, started: zeros, canceled: zeros, distance_km: zeros };
+  const others = { requested: zeros, started: zeros, canceled: zeros, fare_count: zeros, distance_km: zeros };
   return { t, trips: column, completed: column, revenue: column.map((value) => value * 10), ...others };
 }
 

@@ -122,7 +122,7 @@ const COMPLETION: Arrival = { type: "completed", at: "10:20:00", data: { fare: "
 const CANCELLATION: Arrival = { type: "canceled", at: "10:25:00" };
 const CORRECTION: Arrival = { type: "fare_adjusted", at: "11:00:00", data: { fare: "20" } };
 
-const COMPLETED = ["10:20 completed 1", "10:20 fare_sum_micros 12500000"];
+const COMPLETED = ["10:20 completed 1", "10:20 fare_count 1", "10:20 fare_sum_micros 12500000"];
 
 Deno.test("a start that comes after the completion moves the trip to its start and makes its duration known", () => {
   const [completed, started] = steps_of([COMPLETION, START]);
@@ -150,10 +150,22 @@ Deno.test("a correction moves the fare by the difference, and none when it comes
   assert.equal(add_up(correction!.cells)["driver=D1 all  fare_sum_micros"], 7_500_000n);
   const [early, completed] = steps_of([CORRECTION, COMPLETION]);
   assert.deepEqual(whole(early!), []);
-  assert.deepEqual(whole(completed!), ["10:20 completed 1", "10:20 fare_sum_micros 20000000", "10:20 trips 1"]);
+  assert.deepEqual(whole(completed!), [
+    "10:20 completed 1",
+    "10:20 fare_count 1",
+    "10:20 fare_sum_micros 20000000",
+    "10:20 trips 1",
+  ]);
   // An older correction that comes later changes nothing.
   const [, , older] = steps_of([COMPLETION, CORRECTION, { ...CORRECTION, at: "10:59:59", data: { fare: "1" } }]);
   assert.deepEqual(older!.cells, []);
+});
+
+Deno.test("a correction gives a completion without a fare one, which then counts in every fare figure", () => {
+  const [completed, correction] = steps_of([{ ...COMPLETION, data: { driver_id: "D1" } }, CORRECTION]);
+  assert.deepEqual(whole(completed!), ["10:20 completed 1", "10:20 trips 1"]);
+  assert.deepEqual(whole(correction!), ["10:20 fare_count 1", "10:20 fare_sum_micros 20000000"]);
+  assert.deepEqual([completed!.after.fare_micros, correction!.after.fare_micros], [null, 20_000_000]);
 });
 
 Deno.test("a completion takes a cancellation back; a cancellation after it is a conflict and nothing else", () => {
@@ -162,6 +174,7 @@ Deno.test("a completion takes a cancellation back; a cancellation after it is a 
   assert.deepEqual(whole(completed!), [
     "10:20 completed 1",
     "10:20 conflicts 1",
+    "10:20 fare_count 1",
     "10:20 fare_sum_micros 12500000",
     "10:20 trips 1",
     "10:25 canceled -1",
@@ -173,9 +186,9 @@ Deno.test("a completion takes a cancellation back; a cancellation after it is a 
 });
 
 Deno.test("an event that is refused by now is named", () => {
-  const history = stream_history(TEST_DOMAIN, DAYS, recorded([START, { type: "completed", at: "10:20:00" }]));
+  const history = stream_history(TEST_DOMAIN, DAYS, recorded([START, { type: "fare_adjusted", at: "10:20:00" }]));
   assert.deepEqual(history, {
     ok: false,
-    fault: "event 20 is refused today: expected fare, which trip.completed requires; it is absent",
+    fault: "event 20 is refused today: expected fare, which trip.fare_adjusted requires; it is absent",
   });
 });

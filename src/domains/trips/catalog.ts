@@ -39,6 +39,7 @@ export const TRIP_MEASURES = [
   { name: "completed", kind: "count" },
   { name: "canceled", kind: "count" },
   { name: "conflicts", kind: "count" },
+  { name: "fare_count", kind: "count" },
   { name: "fare_sum_micros", kind: "sum" },
   { name: "fare_min_micros", kind: "min", column: "fare_micros" },
   { name: "fare_max_micros", kind: "max", column: "fare_micros" },
@@ -50,6 +51,6 @@ export const TRIP_MEASURES = [
 ] as const satisfies readonly Measure[];
 
 export const TRIP_SKETCHES = [
-  { name: "fare_micros", of: "fare_sum_micros", count: "completed" },
+  { name: "fare_micros", of: "fare_sum_micros", count: "fare_count" },
   { name: "duration_ms", of: "duration_sum_ms", count: "duration_count" },
 ] as const satisfies readonly Sketch[];

@@ -9,17 +9,22 @@ const OPENED = indices("trips");
 const REQUESTED = indices("requested");
 const STARTED = indices("started");
 const CANCELED = indices("canceled");
-const COMPLETED = indices(
+const WITHOUT_FARE = [
   "completed",
-  "fare_sum_micros",
-  "fare_min_micros",
-  "fare_max_micros",
   "tip_sum_micros",
   "distance_sum_m",
   "distance_count",
   "duration_sum_ms",
   "duration_count",
   "conflicts",
+] as const;
+const COMPLETED = indices(...WITHOUT_FARE);
+const COMPLETED_WITH_FARE = indices(
+  ...WITHOUT_FARE,
+  "fare_count",
+  "fare_sum_micros",
+  "fare_min_micros",
+  "fare_max_micros",
 );
 const ONE: readonly Integer[] = [1];
 
@@ -48,27 +53,21 @@ export function trip_contribution(by_h3: boolean): (trip: Trip) => Contribution 
 
 /**
  * What a trip adds to the cells: itself once, in the bucket of the earliest it is known from; its request, start and
- * cancellation in the buckets of their times; its completion with all sums in that of the completion.
+ * cancellation in the buckets of their times; its completion with all sums in that of the completion. One without a fare is in no fare figure.
  */
 function contribution(trip: Trip): Contribution {
   const status = status_of(trip);
   let completed: Fact | null = null;
   if (trip.completed_us !== null) {
-    const fare = fare_of(trip)!;
+    const fare = fare_of(trip);
     const duration = duration_of(trip);
-    const values: readonly Integer[] = [
-      1,
-      fare,
-      fare,
-      fare,
-      trip.tip_micros ?? 0,
-      trip.distance_m ?? 0,
-      trip.distance_m === null ? 0 : 1,
-      duration ?? 0,
-      duration === null ? 0 : 1,
-      trip.canceled_us === null ? 0 : 1,
-    ];
-    completed = { at_us: trip.completed_us, measures: COMPLETED, values };
+    const tip = trip.tip_micros ?? 0, distance = trip.distance_m ?? 0;
+    const has_distance = trip.distance_m === null ? 0 : 1, has_duration = duration === null ? 0 : 1;
+    const conflict = trip.canceled_us === null ? 0 : 1;
+    const values: readonly Integer[] = fare === null
+      ? [1, tip, distance, has_distance, duration ?? 0, has_duration, conflict]
+      : [1, tip, distance, has_distance, duration ?? 0, has_duration, conflict, 1, fare, fare, fare];
+    completed = { at_us: trip.completed_us, measures: fare === null ? COMPLETED : COMPLETED_WITH_FARE, values };
   }
   return {
     // In the order of TRIP_DIMENSIONS; a test holds the two together.

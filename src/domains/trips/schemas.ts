@@ -79,7 +79,7 @@ const started = z.object({
 });
 const completed = z.object({
   ...started.shape,
-  fare: amount,
+  fare: optional_amount,
   tip: optional_amount,
   distance_km: quantity,
   duration_min: quantity,

@@ -16,6 +16,7 @@ export const TRIP_FACTS: readonly StateFact[] = [
     at: "states.completed_at",
     adds: {
       completed: "1",
+      fare_count: known("fare_micros"),
       fare_sum_micros: "states.fare_micros",
       fare_min_micros: "states.fare_micros",
       fare_max_micros: "states.fare_micros",

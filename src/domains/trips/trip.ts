@@ -97,7 +97,7 @@ export function status_of(trip: Trip): TripStatus {
   return trip.started_us !== null ? "in_progress" : "requested";
 }
 
-/** The fare that counts: of a completed trip its latest adjustment, else its completion's; null before completion. */
+/** The fare that counts: of a completed trip its latest adjustment, else its completion's; null before completion, and where nobody named one. */
 export function fare_of(trip: Trip): Integer | null {
   return trip.completed_us === null ? null : trip.adjusted_fare_micros ?? trip.completion_fare_micros;
 }

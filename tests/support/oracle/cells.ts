@@ -9,6 +9,7 @@ export const SUMS = [
   "completed",
   "canceled",
   "conflicts",
+  "fare_count",
   "fare_sum_micros",
   "tip_sum_micros",
   "distance_sum_m",
@@ -17,7 +18,7 @@ export const SUMS = [
   "duration_count",
 ] as const;
 
-/** One KPI cell: its sums, and the extremes of the fare (null when it has no completion or keeps none). */
+/** One KPI cell: its sums, and the extremes of the fare (null when it has no completion with a fare or keeps none). */
 export type Measures = Record<typeof SUMS[number], bigint> & {
   fare_min_micros: bigint | null;
   fare_max_micros: bigint | null;
@@ -65,6 +66,7 @@ export function contributions_of(row: TripRow): Contribution[] {
       adds: [
         ["completed", 1n],
         ["conflicts", row.canceled_at === null ? 0n : 1n],
+        ["fare_count", row.fare_micros === null ? 0n : 1n],
         ["fare_sum_micros", row.fare_micros ?? 0n],
         ["tip_sum_micros", row.tip_micros ?? 0n],
         ["distance_sum_m", row.distance_m ?? 0n],
@@ -184,6 +186,7 @@ export function empty_cell(): Measures {
     completed: 0n,
     canceled: 0n,
     conflicts: 0n,
+    fare_count: 0n,
     fare_sum_micros: 0n,
     fare_min_micros: null,
     fare_max_micros: null,

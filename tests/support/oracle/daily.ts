@@ -7,22 +7,24 @@ export type DailyKpis = {
   metrics: { total_fare: number; count_trips: number; average_fare: number; max_fare: number; min_fare: number };
   trip_count: number;
 };
+type Day = { fares: bigint[]; completed: number };
 
 /** The figures of each local day that has completed trips, by date. */
 export function daily_kpis(rows: Iterable<TripRow>, local_day: (at_us: number) => LocalDay): Map<string, DailyKpis> {
-  const fares_by_date = new Map<string, bigint[]>();
+  const days = new Map<string, Day>();
   for (const row of rows) {
-    if (row.status !== "completed" || row.completed_at === null || row.fare_micros === null) continue;
+    if (row.status !== "completed" || row.completed_at === null) continue;
     const { date } = local_day(row.completed_at);
-    const fares = fares_by_date.get(date);
-    if (fares) fares.push(row.fare_micros);
-    else fares_by_date.set(date, [row.fare_micros]);
+    const day = days.get(date) ?? { fares: [], completed: 0 };
+    days.set(date, day);
+    day.completed++;
+    if (row.fare_micros !== null) day.fares.push(row.fare_micros);
   }
-  return new Map([...fares_by_date].map(([date, fares]) => [date, kpis_of_day(date, fares)]));
+  return new Map([...days].map(([date, day]) => [date, kpis_of_day(date, day)]));
 }
 
-/** The figures of one day from the fares of its completed trips; all zero when there are none. */
-export function kpis_of_day(date: string, fares: bigint[]): DailyKpis {
+/** The figures of one day: of its completed trips those with a fare, and how many there are of all; all zero when there are none. */
+export function kpis_of_day(date: string, { fares, completed }: Day): DailyKpis {
   const count = fares.length;
   let total = 0n;
   let greatest = fares[0] ?? 0n;
@@ -41,7 +43,7 @@ export function kpis_of_day(date: string, fares: bigint[]): DailyKpis {
       max_fare: to_currency_units(greatest, 1n),
       min_fare: to_currency_units(least, 1n),
     },
-    trip_count: count,
+    trip_count: completed,
   };
 }
 

@@ -94,8 +94,7 @@ export function read_fields(type: TripEventType, data: JsonObject, currency: str
     if (value instanceof Fault) return value;
     fields.set(name, value);
   }
-  const must_have_fare = type === "trip.completed" || type === "trip.fare_adjusted";
-  if (must_have_fare && !fields.has("fare")) return new Fault(`${type} without fare`);
+  if (type === "trip.fare_adjusted" && !fields.has("fare")) return new Fault(`${type} without fare`);
   return fields;
 }
 
