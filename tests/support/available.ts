@@ -2,7 +2,7 @@ import { kafka_absence } from "./kafka_jars.ts";
 import { find_chromium, find_nginx, find_pgbouncer, find_postgres, find_program, is_file } from "./program.ts";
 
 /** Something real that a test needs and a machine may lack. */
-export type Need = "postgres" | "kafka" | "chromium" | "pgbouncer" | "nginx" | "kcat" | "data";
+export type Need = "postgres" | "kafka" | "chromium" | "pgbouncer" | "nginx" | "kcat" | "data" | "real_data";
 
 /** Why the machine lacks it, in one line; null when it is there. */
 export function needs(need: Need): string | null {
@@ -24,12 +24,21 @@ export function needs(need: Need): string | null {
       const absent = ["trip_start.csv", "trip_end.csv", "taxis.csv"].find((name) => !is_file(`${folder}/${name}`));
       return absent === undefined ? null : `no ${absent} in ${folder}`;
     }
+    case "real_data": {
+      const folder = real_data_folder();
+      return is_file(`${folder}/README.md`) ? null : `no files of real trips in ${folder}`;
+    }
   }
 }
 
 /** The folder of the real trip files: `TACHO_TEST_DATA`, or `shared/data` beside the repository. */
 export function data_folder(): string {
   return Deno.env.get("TACHO_TEST_DATA") || new URL("../../../shared/data", import.meta.url).pathname;
+}
+
+/** The folder of real files with the figures that are right, a folder each: `TACHO_TEST_REAL_DATA`, or `shared/cases/real-data` beside the repository. */
+export function real_data_folder(): string {
+  return Deno.env.get("TACHO_TEST_REAL_DATA") || new URL("../../../shared/cases/real-data", import.meta.url).pathname;
 }
 
 /** A test and what it needs. */

@@ -13,7 +13,22 @@ const READ_MS = Date.UTC(2026, 5, 1);
 const TERMS = { ...LIMITS, read_ms: READ_MS };
 
 /** What the cells have for one key of a dimension. Amounts in cents, distances in metres, durations in milliseconds. */
-export type Figures = Readonly<Record<"trips" | "completed" | "fare" | "tip" | "metres" | "ms" | "timed", number>>;
+export type Figures = Readonly<
+  Record<
+    | "trips"
+    | "requested"
+    | "started"
+    | "completed"
+    | "canceled"
+    | "fare_count"
+    | "fare"
+    | "tip"
+    | "metres"
+    | "ms"
+    | "timed",
+    number
+  >
+>;
 
 /** A file's trips, as a replay into an empty log would leave them. */
 export interface ReplayedFile {
@@ -26,7 +41,11 @@ export interface ReplayedFile {
   readonly by: (dimension: string) => Readonly<Record<string, Figures>>;
 }
 
-/** Replays a file through all that `tacho replay` does but the sending: reads, maps, sorts, numbers, decodes, folds, counts. */
+/**
+ * Replays a file through all that `tacho replay` does but the sending: reads, maps, sorts, numbers, decodes, folds, counts.
+ * @param zone the business zone
+ * @param given the mapping; null: the built-in one that fits
+ */
 export async function replayed_file(
   path: string,
   zone: string,
@@ -71,7 +90,11 @@ export async function replayed_file(
       const number = (name: string, per = 1) => Number(measure(name)) / per + 0;
       const sums: Figures = {
         trips: number("trips"),
+        requested: number("requested"),
+        started: number("started"),
         completed: number("completed"),
+        canceled: number("canceled"),
+        fare_count: number("fare_count"),
         fare: number("fare_sum_micros", 10_000),
         tip: number("tip_sum_micros", 10_000),
         metres: number("distance_sum_m"),

@@ -1,4 +1,4 @@
-import { data_folder } from "./available.ts";
+import { data_folder, real_data_folder } from "./available.ts";
 import { kafka_jars_folder } from "./kafka_jars.ts";
 import { find_chromium } from "./program.ts";
 
@@ -16,6 +16,16 @@ export interface Stage {
 /** Files that stand still for most of their time, on servers of their own: outages of a minute, silences of half a minute. */
 const WAITING = ["tests/e2e/outage_test.ts", "tests/e2e/silences/"];
 
+/** A folder, and where it really is: Deno asks for the right to both. */
+function with_real_path(folder: string): string[] {
+  try {
+    return [folder, Deno.realPathSync(folder)];
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [folder];
+    throw error;
+  }
+}
+
 /**
  * The stages of a run. Unit tests run side by side and start no program. Every other file is a stage of its own, one after the other: they share two
  * servers and time what they do, and one that crashes or hangs takes no other file's results along. Those that wait do so beside the others.
@@ -25,7 +35,7 @@ const WAITING = ["tests/e2e/outage_test.ts", "tests/e2e/silences/"];
  * @param deno_folder where Deno keeps npm packages, some of which read files of their own at run time
  */
 export function plan_stages(root: string, files: readonly string[], folder: string, deno_folder: string): Stage[] {
-  const read = [root, folder, deno_folder, data_folder()];
+  const read = [root, folder, deno_folder, ...[data_folder(), real_data_folder()].flatMap(with_real_path)];
   const own = [`--allow-write=${folder},${root}/tests/output`, "--allow-net=127.0.0.1,localhost"];
   const path = (Deno.env.get("PATH") ?? "").split(":").filter((entry) => entry.startsWith("/"));
   const programs = ["sh", Deno.execPath(), find_chromium()].filter((program) => program !== null);

@@ -338,7 +338,7 @@ Deno.test("mappings of the New York taxi commission: times of New York, miles, c
   const fhv = decoded(builtin("nyc_fhv"), FHV);
   assert.deepEqual(fhv.map(({ data: { source: _, ...data } }) => data), [
     { vendor_id: "B00008", vehicle_type: "fhv", pickup_zone: null, dropoff_zone: "14" },
-    { fare: "0", currency: "USD" },
+    {},
   ]);
   assert.deepEqual(types_of(builtin("nyc_fhv"), { ...FHV, dropOff_datetime: "" }), [[
     "trip.started",
@@ -406,6 +406,176 @@ const END = {
   payment_type: "3.0",
   trip_type: "2.0",
 };
+/** As the portal exports it. */
+const CHICAGO = {
+  "Trip ID": "0000184e7cd53cee95af32eba49c44e4d20adcd8",
+  "Taxi ID": "f538e6b729d1aaad4230e9dcd9dc2fd9a168826ddadbd67c2f79331875dc535863d73aa96b8ae",
+  "Trip Start Timestamp": "01/19/2024 05:00:00 PM",
+  "Trip End Timestamp": "01/19/2024 06:00:00 PM",
+  "Trip Seconds": "4,051",
+  "Trip Miles": "17.12",
+  "Pickup Census Tract": "17031980000",
+  "Dropoff Census Tract": "17031320100",
+  "Pickup Community Area": "76",
+  "Dropoff Community Area": "32",
+  Fare: "$1,045.50",
+  Tips: "$10.00",
+  Tolls: "$0.00",
+  Extras: "$4.00",
+  "Trip Total": "$1,060.00",
+  "Payment Type": "Credit Card",
+  Company: "Flash Cab",
+  "Pickup Centroid Latitude": "41.97907082",
+  "Pickup Centroid Longitude": "-87.903039661",
+  "Pickup Centroid Location": "POINT (-87.9030396611 41.9790708201)",
+};
+const BIKE = {
+  ride_id: "0D9FA920C3062031",
+  rideable_type: "electric_bike",
+  started_at: "2023-05-07 19:53:48.123",
+  ended_at: "2023-05-07 19:58:32",
+  start_station_name: "Southport Ave & Belmont Ave",
+  start_station_id: "13229",
+  end_station_name: "",
+  end_station_id: "",
+  start_lat: "41.939478",
+  start_lng: "-87.663748",
+  end_lat: "41.93",
+  end_lng: "-87.65",
+  member_casual: "member",
+};
+const MDS = {
+  provider_id: "c20e08cf-8488-46a6-a66c-5d8fb827f7e0",
+  device_id: "ad4f7c5c-ae94-4d07-a7f4-5a3b0e0e8f0a",
+  trip_id: "5f7114d1-4091-46ee-b492-e55875f7de00",
+  trip_type: "rider",
+  start_time: 1529968782421,
+  end_time: 1529968902421,
+  start_location: { lat: 40.712, lng: -74.006 },
+  end_location: { lat: 40.722, lng: -74.016 },
+  duration: 120,
+  distance: 1250,
+  standard_cost: 450,
+  actual_cost: 425,
+  currency: "USD",
+};
+const { start_location: _start, end_location: _end, duration: _duration, distance: _distance, ...MDS_1_RIDE } = MDS;
+const MDS_1 = {
+  ...MDS_1_RIDE,
+  provider_name: "Scoot",
+  vehicle_id: "V-17",
+  vehicle_type: "scooter",
+  propulsion_types: ["electric"],
+  trip_duration: 120,
+  trip_distance: 1250,
+  route: {
+    type: "FeatureCollection",
+    features: [[-74.006, 40.712], [-74.01, 40.72], [-74.016, 40.722]].map((coordinates) => ({
+      type: "Feature",
+      geometry: { type: "Point", coordinates },
+    })),
+  },
+  actual_cost: null,
+};
+
+Deno.test("mapping of Chicago's taxis: the portal's export and its API say the same; unknown durations stay unknown", () => {
+  const chicago = builtin("chicago_taxi");
+  const [start, end] = decoded(chicago, CHICAGO);
+  assert.deepEqual([start!.at, end!.at], ["2024-01-19T23:00:00Z", "2024-01-20T00:00:00Z"]);
+  const { source, ...known } = end!.data;
+  assert.deepEqual(known, {
+    driver_id: CHICAGO["Taxi ID"],
+    vendor_id: "Flash Cab",
+    vehicle_type: "taxi",
+    city: "Chicago",
+    pickup_zone: "76",
+    dropoff_zone: "32",
+    pickup_lat: 41.97907082,
+    pickup_lon: -87.903039661,
+    fare: "1045.500000",
+    tip: "10.000000",
+    currency: "USD",
+    distance_km: 17.12 * 1.609344,
+    duration_min: 4051 / 60,
+    payment_method: "card",
+  });
+  assert.ok(Object.keys(source as object).includes("Trip Total"));
+
+  const of_api = {
+    ...Object.fromEntries(
+      Object.entries(CHICAGO).map(([name, value]) => [
+        name.toLowerCase().replaceAll(" ", "_"),
+        value.replace(/[$,]/g, ""),
+      ]),
+    ),
+    trip_start_timestamp: "2024-01-19T17:00:00.000",
+    trip_end_timestamp: "2024-01-19T18:00:00.000",
+  };
+  const facts = (record: SourceRecord) =>
+    decoded(chicago, record).map(({ data: { source: _, ...data }, ...event }) => ({ ...event, data }));
+  assert.deepEqual(facts(of_api), facts(CHICAGO));
+  assert.deepEqual(types_of(chicago, { ...of_api, trip_end_timestamp: "" }), [
+    ["trip.started", "2024-01-19T23:00:00Z"],
+    ["trip.completed", "2024-01-20T00:07:31Z"],
+  ]);
+  assert.deepEqual(types_of(chicago, { ...of_api, trip_end_timestamp: "", trip_seconds: "" }), [
+    ["trip.completed", "2024-01-19T23:00:00Z"],
+  ], "no start that would make it a trip of no time");
+});
+
+Deno.test("mapping of bike shares: local times of the business zone, stations by name else by id, no fare", () => {
+  const bikes = builtin("bike_share", { business_zone: "America/Chicago" });
+  const [start, end] = decoded(bikes, BIKE);
+  assert.deepEqual(
+    [start!.at, end!.at],
+    ["2023-05-08T00:53:48.123Z", "2023-05-08T00:58:32Z"].map((at) => at.replace(".123Z", ".123000Z")),
+  );
+  assert.deepEqual(start!.data, {
+    vehicle_type: "electric_bike",
+    pickup_zone: "Southport Ave & Belmont Ave",
+    dropoff_zone: null,
+    pickup_lat: 41.939478,
+    pickup_lon: -87.663748,
+  });
+  assert.deepEqual(end!.data, { trip_type: "member", dropoff_lat: 41.93, dropoff_lon: -87.65 });
+  assert.equal(end!.trip, BIKE.ride_id);
+  const by_hand = { ...BIKE, start_station_name: "", started_at: "5/7/2023 19:53", ended_at: "5/7/2023 19:58" };
+  const [other] = decoded(bikes, by_hand);
+  assert.deepEqual([other!.at, other!.data.pickup_zone], ["2023-05-08T00:53:00Z", "13229"]);
+});
+
+Deno.test("mapping of MDS trips: milliseconds, metres, seconds, cents; 1.x with its route; a trip that goes on; one without cost", () => {
+  const mds = builtin("mds_trips");
+  const [start, end] = decoded(mds, MDS);
+  assert.deepEqual([start!.at, end!.at], ["2018-06-25T23:19:42.421000Z", "2018-06-25T23:21:42.421000Z"]);
+  const ends = { dropoff_lat: 40.722, dropoff_lon: -74.016, pickup_lat: 40.712, pickup_lon: -74.006 };
+  assert.deepEqual({ ...start!.data, ...end!.data }, {
+    ...ends,
+    driver_id: MDS.device_id,
+    vendor_id: MDS.provider_id,
+    estimated_fare: "4.500000",
+    fare: "4.250000",
+    currency: "USD",
+    distance_km: 1.25,
+    duration_min: 2,
+    trip_type: "rider",
+    provider_id: MDS.provider_id,
+  });
+  const [old_start, old_end] = decoded(mds, MDS_1);
+  const old = { ...old_start!.data, ...old_end!.data };
+  assert.deepEqual({ ...old, ...ends }, old, "the first and the last point of its route");
+  assert.deepEqual([old.vendor_id, old.vehicle_type, old.distance_km, old.duration_min, old.fare], [
+    "Scoot",
+    "scooter",
+    1.25,
+    2,
+    null,
+  ]);
+  const { actual_cost: _, ...nested } = MDS;
+  assert.equal(decoded(mds, { ...nested, fare: { actual_cost: 399 } })[1]!.data.fare, "3.990000");
+  assert.deepEqual(decoded(mds, { ...MDS, end_time: null }).map(({ type }) => type), ["trip.started"]);
+});
+
 const SAMPLES: Readonly<Record<string, SourceRecord>> = {
   ride_sharing: RIDE,
   trip_start: START,
@@ -416,12 +586,21 @@ const SAMPLES: Readonly<Record<string, SourceRecord>> = {
   nyc_green: GREEN,
   nyc_fhv: FHV,
   nyc_hvfhv: HVFHV,
+  chicago_taxi: CHICAGO,
+  bike_share: BIKE,
+  mds_trips: MDS,
 };
 
 Deno.test("each shape is recognised by its fields alone; what fits none or several is told with what each wants", () => {
   assert.deepEqual(Object.keys(SAMPLES), BUILTINS.map(({ name }) => name));
   const found = (...records: SourceRecord[]) => detect(BUILTINS, records, { business_zone: "UTC" });
-  for (const [name, record] of [...Object.entries(SAMPLES), ["nyc_yellow", YELLOW_2009] as const]) {
+  for (
+    const [name, record] of [
+      ...Object.entries(SAMPLES),
+      ["nyc_yellow", YELLOW_2009] as const,
+      ["mds_trips", MDS_1] as const,
+    ]
+  ) {
     const one = found(record);
     assert.ok(one.ok, one.ok ? "" : one.fault.detail);
     assert.equal(one.value.name, name);

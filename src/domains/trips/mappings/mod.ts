@@ -15,6 +15,9 @@ import nyc_yellow from "./nyc_yellow.json" with { type: "json" };
 import nyc_green from "./nyc_green.json" with { type: "json" };
 import nyc_fhv from "./nyc_fhv.json" with { type: "json" };
 import nyc_hvfhv from "./nyc_hvfhv.json" with { type: "json" };
+import chicago_taxi from "./chicago_taxi.json" with { type: "json" };
+import bike_share from "./bike_share.json" with { type: "json" };
+import mds_trips from "./mds_trips.json" with { type: "json" };
 
 /** In the order in which they are listed. */
 export const TRIP_MAPPINGS: readonly unknown[] = [
@@ -27,4 +30,7 @@ export const TRIP_MAPPINGS: readonly unknown[] = [
   nyc_green,
   nyc_fhv,
   nyc_hvfhv,
+  chicago_taxi,
+  bike_share,
+  mds_trips,
 ];
