@@ -192,7 +192,7 @@ quarantine_command("list", "reason", true)
   .description("what is held, newest first, one JSON object a line")
   .addOption(
     new Option("--status <status>", "what became of them")
-      .choices(["held", "admitted", "duplicate", "tombstone", "discarded", "all"]).default("held"),
+      .choices(["held", "admitted", "duplicate", "tombstone", "skipped", "discarded", "all"]).default("held"),
   )
   .option("--limit <n>", "at most so many", whole(1, 1e12), 100)
   .action((ids, options) => run_verb((shell) => quarantine_list_verb(shell, ids, options)));

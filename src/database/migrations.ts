@@ -11,6 +11,7 @@ import what_is_kept from "../../migrations/0010_what_is_kept.sql" with { type: "
 import watermarks_and_corrections from "../../migrations/0011_watermarks_and_corrections.sql" with { type: "text" };
 import tombstones from "../../migrations/0012_tombstones.sql" with { type: "text" };
 import voids_and_fares from "../../migrations/0013_voids_and_fares.sql" with { type: "text" };
+import skipped from "../../migrations/0014_skipped.sql" with { type: "text" };
 
 /** A migration: forward only, one purpose. */
 export interface Migration {
@@ -46,6 +47,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 11, name: "watermarks_and_corrections", sql: watermarks_and_corrections },
   { version: 12, name: "tombstones", sql: tombstones },
   { version: 13, name: "voids_and_fares", sql: voids_and_fares, backfill: "voids_and_fares" },
+  { version: 14, name: "skipped", sql: skipped },
 ];
 
 /** From this one on the head of the log has the number of its schema. */

@@ -36,6 +36,7 @@ export interface Batch {
   readonly messages_read: number;
   readonly duplicates: number;
   readonly tombstones: number;
+  readonly skipped: number;
   readonly late: number;
   /** Its events as `event_line` writes them, without positions, and their `content_hash`. */
   readonly lines: readonly string[];
@@ -138,7 +139,7 @@ export function append(
       text:
         `update log_head set position = position + $1, batch = batch + 1, recorded_at = $2, watermark = greatest(watermark, $3),
           messages_read = messages_read + $4, duplicates = duplicates + $5, quarantined = quarantined + $6, late = late + $7,
-          tombstones = tombstones + $8,
+          tombstones = tombstones + $8, skipped = skipped + $9,
           written_for = ${SCHEMA_NUMBER}
         returning position, batch, link, (extract(epoch from watermark) * 1000000)::bigint as watermark_us`,
     }, [
@@ -150,6 +151,7 @@ export function append(
       newly.quarantined,
       batch.late,
       batch.tombstones,
+      batch.skipped,
     ]);
     if (head === undefined) throw new Error("append: log_head has no row; run `tacho migrate`");
     const last_position = Number(head.position);
@@ -179,6 +181,7 @@ export function append(
       duplicates: batch.duplicates,
       quarantined,
       tombstones: batch.tombstones,
+      skipped: batch.skipped,
       late: batch.late,
       cursors: cursors_json(batch.cursors),
       note: with_written(retried?.note ?? null, written),
@@ -222,8 +225,8 @@ export async function write_batch(
     name: "write_batch",
     text: `with written as (
         insert into batches (batch, kind, first_position, last_position, messages_read, admitted, duplicates, quarantined, late,
-          cursors, note, recorded_at, content_hash, link, tombstones, watermark)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::jsonb, $11::jsonb, $12, $13, $14, $15, (select watermark from log_head)))
+          cursors, note, recorded_at, content_hash, link, tombstones, skipped, watermark)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::jsonb, $11::jsonb, $12, $13, $14, $15, $16, (select watermark from log_head)))
       update log_head set link = $14`,
   }, [
     header.batch,
@@ -241,5 +244,6 @@ export async function write_batch(
     content,
     link,
     header.tombstones,
+    header.skipped,
   ]);
 }

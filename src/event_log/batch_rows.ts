@@ -19,7 +19,7 @@ export interface RecordedBatch {
 const PAGE_BATCHES = 50;
 
 const SELECT =
-  `select batch, kind, first_position, last_position, messages_read, admitted, duplicates, quarantined, tombstones, late, cursors, note,
+  `select batch, kind, first_position, last_position, messages_read, admitted, duplicates, quarantined, tombstones, skipped, late, cursors, note,
   (extract(epoch from recorded_at) * 1000000)::bigint as recorded_at_us, content_hash, link
   from batches where batch > $1 and batch <= $2 order by batch`;
 
@@ -41,6 +41,7 @@ const recorded = (row: Record<string, unknown>): RecordedBatch => {
       duplicates: Number(row.duplicates),
       quarantined: Number(row.quarantined),
       tombstones: Number(row.tombstones),
+      skipped: Number(row.skipped),
       late: Number(row.late),
       cursors: canonical_json(advances),
       note: row.note === null ? null : canonical_json(row.note),

@@ -21,6 +21,8 @@ export interface BatchHeader {
   readonly quarantined: number;
   /** Messages without a value. */
   readonly tombstones: number;
+  /** Messages whose mapping skips their records. */
+  readonly skipped: number;
   readonly late: number;
   /** Canonical JSON of what the cursors did: `[{"from":0,"partition":0,"to":5,"topic":"trips"}]`. */
   readonly cursors: string;
@@ -75,7 +77,7 @@ export function next_link(previous: Uint8Array, content: Uint8Array, header: Bat
     header.note,
     header.recorded_at,
     // Headers from before there were any stay what they were.
-    ...header.tombstones === 0 ? [] : [header.tombstones],
+    ...header.skipped > 0 ? [header.tombstones, header.skipped] : header.tombstones > 0 ? [header.tombstones] : [],
   ]);
   return createHash("sha256").update(previous).update(content).update(text).digest();
 }

@@ -36,6 +36,7 @@ export async function record_decision(tx: Transaction, decision: Decision, recor
     duplicates: 0,
     quarantined: 0,
     tombstones: 0,
+    skipped: 0,
     late: 0,
     cursors: cursors_json(decision.cursors),
     note: canonical_json(decision.note),

@@ -13,6 +13,7 @@ export interface Head {
   readonly duplicates: number;
   readonly quarantined: number;
   readonly tombstones: number;
+  readonly skipped: number;
   readonly late: number;
   /** That of the newest migration applied: what appenders must write for. */
   readonly schema_number: number;
@@ -25,7 +26,7 @@ export async function read_head(database: Queryable): Promise<Head> {
   const [row] = await database.query({
     name: "read_head",
     text: `select log_id, position, batch, link, (extract(epoch from recorded_at) * 1000000)::bigint as recorded_at_us,
-      (extract(epoch from watermark) * 1000000)::bigint as watermark_us, messages_read, duplicates, quarantined, tombstones, late,
+      (extract(epoch from watermark) * 1000000)::bigint as watermark_us, messages_read, duplicates, quarantined, tombstones, skipped, late,
       schema_number from log_head`,
   });
   if (row === undefined) throw new Error("read head: log_head has no row; run `tacho migrate`");
@@ -40,6 +41,7 @@ export async function read_head(database: Queryable): Promise<Head> {
     duplicates: Number(row.duplicates),
     quarantined: Number(row.quarantined),
     tombstones: Number(row.tombstones),
+    skipped: Number(row.skipped),
     late: Number(row.late),
     schema_number: Number(row.schema_number),
   };

@@ -2,7 +2,7 @@ import type { BatchHeader } from "./chain.ts";
 import type { Faults } from "./faults.ts";
 import type { Head } from "./head.ts";
 
-const COUNTED = ["messages_read", "duplicates", "quarantined", "tombstones", "late"] as const;
+const COUNTED = ["messages_read", "duplicates", "quarantined", "tombstones", "skipped", "late"] as const;
 
 /** How many held messages a batch tried again. */
 export const retried_in = ({ kind, note }: Pick<BatchHeader, "kind" | "note">): number =>
@@ -10,14 +10,15 @@ export const retried_in = ({ kind, note }: Pick<BatchHeader, "kind" | "note">): 
 
 /** What the head has to count, added up from the batches. Messages that are retried were read and quarantined by a batch before. */
 export class HeadAccount {
-  readonly #sums = { messages_read: 0, duplicates: 0, quarantined: 0, tombstones: 0, late: 0 };
+  readonly #sums = { messages_read: 0, duplicates: 0, quarantined: 0, tombstones: 0, skipped: 0, late: 0 };
 
-  add({ kind, messages_read, duplicates, quarantined, tombstones, late, note }: BatchHeader): void {
+  add({ kind, messages_read, duplicates, quarantined, tombstones, skipped, late, note }: BatchHeader): void {
     const again = retried_in({ kind, note });
     this.#sums.messages_read += messages_read - again;
     this.#sums.duplicates += duplicates;
     this.#sums.quarantined += quarantined - again;
     this.#sums.tombstones += tombstones;
+    this.#sums.skipped += skipped;
     this.#sums.late += late;
   }
 
@@ -33,9 +34,9 @@ export class HeadAccount {
 
 /** What the head counts has to add up by itself. */
 export function verify_head(head: Head, faults: Faults): void {
-  const { messages_read, position, duplicates, quarantined, tombstones } = head;
-  if (messages_read === position + duplicates + quarantined + tombstones) return;
+  const { messages_read, position, duplicates, quarantined, tombstones, skipped } = head;
+  if (messages_read === position + duplicates + quarantined + tombstones + skipped) return;
   faults.add(
-    `the head does not add up: ${messages_read} messages read, ${position} admitted, ${duplicates} duplicates, ${quarantined} quarantined, ${tombstones} tombstones`,
+    `the head does not add up: ${messages_read} messages read, ${position} admitted, ${duplicates} duplicates, ${quarantined} quarantined, ${tombstones} tombstones, ${skipped} skipped`,
   );
 }

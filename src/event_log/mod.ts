@@ -2,11 +2,11 @@
  * The event log: append (one transaction a batch), read, and the chain that proves it unchanged.
  *
  * Holds before and after every append: positions 1..head are all there, in commit order; `messages_read = admitted + duplicates +
- * quarantined + tombstones`; each stream's revisions are 1..n. On failure nothing of the batch is there. On repeat of the same batch the
+ * quarantined + tombstones + skipped`; each stream's revisions are 1..n. On failure nothing of the batch is there. On repeat of the same batch the
  * cursors have moved on, so `CursorMoved` is thrown and nothing is written twice.
  *
  * A message is read once. One that was quarantined may be settled later, by a batch of its own kind: a retry moves it, in the head's
- * account, from quarantined to admitted, duplicate or tombstone; discarding it is an operator's decision and leaves the account as it is.
+ * account, from quarantined to admitted, duplicate, tombstone or skipped; discarding it is an operator's decision and leaves the account as it is.
  */
 export { accept_gaps, type AcceptedGap, type AcceptedGaps } from "./accept_gap.ts";
 export * from "./append.ts";

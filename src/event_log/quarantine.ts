@@ -122,7 +122,7 @@ export interface Settlement {
   readonly quarantine_id: number;
   /** How often it had gone through the pipeline when it was read. */
   readonly attempts: number;
-  readonly status: "admitted" | "duplicate" | "tombstone" | "held";
+  readonly status: "admitted" | "duplicate" | "tombstone" | "skipped" | "held";
   readonly fault: Fault | null;
 }
 

@@ -182,9 +182,9 @@ async function verify_batch(
     faults.add(`batch ${range(place.batch + 1, batch - 1)} missing`);
     before = { batch: batch - 1, position: first_position - 1, link: null };
   }
-  if (header.messages_read !== admitted + header.duplicates + header.quarantined + header.tombstones) {
+  if (header.messages_read !== admitted + header.duplicates + header.quarantined + header.tombstones + header.skipped) {
     faults.add(
-      `batch ${batch} read ${header.messages_read} messages and accounts for ${admitted} + ${header.duplicates} + ${header.quarantined} + ${header.tombstones}`,
+      `batch ${batch} read ${header.messages_read} messages and accounts for ${admitted} + ${header.duplicates} + ${header.quarantined} + ${header.tombstones} + ${header.skipped}`,
     );
   }
   if (last_position - first_position + 1 !== admitted) {

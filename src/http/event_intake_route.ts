@@ -29,7 +29,7 @@ interface IntakeSource {
 }
 
 const RESULT = z.object({
-  status: z.enum(["admitted", "duplicate", "quarantined", "tombstone"]),
+  status: z.enum(["admitted", "duplicate", "quarantined", "tombstone", "skipped"]),
   offset: z.number().describe("Where the message stands in its topic; with it quarantine names it"),
   positions: z.array(z.number()).describe("Of its events in the log; of a duplicate, of the earlier event"),
   reason: z.string().optional(),

@@ -10,6 +10,7 @@ export interface MetricsReading {
   readonly duplicates: number;
   readonly quarantined: number;
   readonly tombstones: number;
+  readonly skipped: number;
   readonly late: number;
   /** Messages that wait at the source; null while unknown. */
   readonly lag: number | null;
@@ -34,6 +35,7 @@ const COUNTERS: readonly (readonly [Count, string, string])[] = [
   ["duplicates", "tacho_messages_duplicate_total", "Messages recognised as duplicates"],
   ["quarantined", "tacho_messages_quarantined_total", "Messages set aside with their reason"],
   ["tombstones", "tacho_messages_tombstone_total", "Messages without a value, of compacted topics"],
+  ["skipped", "tacho_messages_skipped_total", "Messages that their mapping skips on purpose"],
   ["late", "tacho_events_late_total", "Events that came after a later minute had been seen"],
   ["table_reloads", "tacho_table_reloads_total", "Tables of lookups read anew because their files changed"],
   ["feed_frames", "tacho_feed_frames_total", "Frames sent to subscribers"],

@@ -19,12 +19,15 @@ export interface Decoded<Payload> {
   readonly topic: string;
   readonly partition: number;
   readonly message: SourceMessage;
-  readonly outcome: DecodedEvent<Payload> | Tombstone | { readonly fault: Fault; readonly stage?: "append" };
+  readonly outcome: DecodedEvent<Payload> | NoEvent | { readonly fault: Fault; readonly stage?: "append" };
 }
 
-/** A message without a value: of a compacted topic, where it says that a key is gone. It is no event, and no fault. */
-export interface Tombstone {
-  readonly tombstone: true;
+/**
+ * A message that is no event, and no fault: a tombstone, which has no value and says on a compacted topic that a key is gone, or one whose
+ * record its mapping skips on purpose.
+ */
+export interface NoEvent {
+  readonly no_event: "tombstone" | "skipped";
 }
 
 export interface DecodedEvent<Payload> {
@@ -51,7 +54,8 @@ const refused = (reason: string, path: string | null, detail: string) => ({ faul
 
 type Parser<Payload> = Pick<Domain<Payload, never>, "parse">;
 
-const TOMBSTONE: Tombstone = { tombstone: true };
+const TOMBSTONE: NoEvent = { no_event: "tombstone" };
+const SKIPPED: NoEvent = { no_event: "skipped" };
 
 /** What is known of a message before its value is read: what is wrong with it, or that it has none; null: it is to be read. */
 const known_unread = (message: SourceMessage, { max_message_bytes }: DecodeLimits) => {
@@ -203,8 +207,7 @@ function decode_mapped<Payload>(
   if (record.value === null) return [TOMBSTONE];
   const events = decode_record(domain, terms, topic, partition, message, mapping, record.value);
   if (!events.ok) return [events];
-  if (events.value.length === 0) return [refused("skipped", null, `the mapping ${mapping.name} skips this record`)];
-  return events.value.map(({ decoded }) => decoded);
+  return events.value.length === 0 ? [SKIPPED] : events.value.map(({ decoded }) => decoded);
 }
 
 /**

@@ -28,7 +28,7 @@ export type DirectMessage = Omit<SourceMessage, "offset">;
 
 /** What became of one message. */
 export interface DirectResult {
-  readonly status: "admitted" | "duplicate" | "quarantined" | "tombstone";
+  readonly status: "admitted" | "duplicate" | "quarantined" | "tombstone" | "skipped";
   readonly offset: number;
   /** Of its events in the log: those admitted, and of duplicates the earlier event. */
   readonly positions: readonly number[];

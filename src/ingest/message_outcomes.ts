@@ -4,7 +4,7 @@ import type { SourceMessage } from "./message_source.ts";
 import type { Plan } from "./plan.ts";
 import type { Place } from "./working_stream.ts";
 
-/** What became of a message: a tombstone; held while any of its events is, admitted when one of them was new. */
+/** What became of a message: a tombstone or skipped; held while any of its events is, admitted when one of them was new. */
 export interface MessageOutcome<Message extends SourceMessage> {
   readonly message: Message;
   status: Settlement["status"];
@@ -27,7 +27,8 @@ export function outcomes_of<Message extends SourceMessage>(
   let event = 0, duplicate = 0, fault = 0;
   for (const [i, { message }] of decoded.entries()) {
     const own = became.get(message)!;
-    switch (plan.outcomes[i]!) {
+    const outcome = plan.outcomes[i]!;
+    switch (outcome) {
       case "quarantined":
         own.status = "held";
         own.fault ??= plan.quarantined[fault++]!;
@@ -38,7 +39,8 @@ export function outcomes_of<Message extends SourceMessage>(
         if (own.status !== "held") own.status = "admitted";
         break;
       case "tombstone":
-        own.status = "tombstone";
+      case "skipped":
+        own.status = outcome;
         break;
       case "duplicate":
         own.places.push(plan.earlier[duplicate++]!);

@@ -2,7 +2,7 @@
  * Ingest: from source messages to committed batches.
  *
  * decode (pure) → plan (pure) → append (one transaction), behind the `MessageSource` port. Holds after every batch:
- * read = admitted + duplicates + quarantined + tombstones. The cursor decides what was read; sources only deliver.
+ * read = admitted + duplicates + quarantined + tombstones + skipped. The cursor decides what was read; sources only deliver.
  *
  * Decision: planning of a batch overlaps the append of the one before (two stages), on an in-memory overlay of streams. Price: a
  * failure drops the overlay and everything planned on it. Measured: see `deno task bench`.

@@ -100,7 +100,7 @@ export class Pipeline<Payload, State> {
     const planned = plan(domain, { decoded, streams, stored, days, watermark_us: this.#reached_us() });
     this.#cache.take(planned.streams, streams);
     this.#planned_us.push(planned.newest_us);
-    const { messages_read, duplicates, tombstones, late, quarantined, newest_us } = planned;
+    const { messages_read, duplicates, tombstones, skipped, late, quarantined, newest_us } = planned;
     const recorded_at_us = now_ms() * 1000;
     const recorded_at = format_time(recorded_at_us);
     const lines = planned.events.map((event) => event_line(event, recorded_at));
@@ -110,6 +110,7 @@ export class Pipeline<Payload, State> {
       messages_read,
       duplicates,
       tombstones,
+      skipped,
       late,
       lines,
       content: content_hash(lines),

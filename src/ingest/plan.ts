@@ -36,7 +36,7 @@ export interface PlanInput<Payload, State> {
 }
 
 /** What becomes of what a message was decoded into. */
-export type Outcome = "admitted" | "duplicate" | "quarantined" | "tombstone";
+export type Outcome = "admitted" | "duplicate" | "quarantined" | "tombstone" | "skipped";
 
 /** What a batch comes to. */
 export interface Plan<State> {
@@ -52,6 +52,7 @@ export interface Plan<State> {
   readonly earlier: readonly Place[];
   readonly quarantined: readonly QuarantinedMessage[];
   readonly tombstones: number;
+  readonly skipped: number;
   /** How many of its events came in late messages (see `lateness.ts`). */
   readonly late: number;
   /** The greatest event time that it admits; null when it admits none. */
@@ -73,7 +74,7 @@ export function plan<Payload, State>(
   const quarantined: QuarantinedMessage[] = [];
   const earlier: Place[] = [];
   const changes = new CellChanges(domain, days);
-  let messages_read = decoded.length, tombstones = 0, late = 0, newest_us = -Infinity;
+  let messages_read = decoded.length, tombstones = 0, skipped = 0, late = 0, newest_us = -Infinity;
   let watermark_us = input.watermark_us ?? -Infinity;
   let closed_before_us = closed_before(watermark_us);
 
@@ -88,7 +89,7 @@ export function plan<Payload, State>(
   const meet = (first: number, at: number): Refused | Earlier | null => {
     const { outcome } = decoded[at]!;
     if ("fault" in outcome) return { stage: outcome.stage ?? "decode", fault: outcome.fault };
-    if ("tombstone" in outcome) throw new Error("plan: a tombstone was taken for an event");
+    if ("no_event" in outcome) throw new Error("plan: what is no event was taken for one");
     const { event } = outcome;
     let stream = working.get(event.stream_id);
     if (stream === undefined) working.set(event.stream_id, stream = open(event.stream_id));
@@ -114,9 +115,10 @@ export function plan<Payload, State>(
   const hashes: number[] = [];
   for (let first = 0, end = 0; first < decoded.length; first = end) {
     const { message, outcome } = decoded[first]!;
-    if ("tombstone" in outcome) {
-      outcomes.push("tombstone");
-      tombstones++;
+    if ("no_event" in outcome) {
+      outcomes.push(outcome.no_event);
+      if (outcome.no_event === "tombstone") tombstones++;
+      else skipped++;
       end = first + 1;
       continue;
     }
@@ -201,6 +203,7 @@ export function plan<Payload, State>(
     earlier,
     quarantined,
     tombstones,
+    skipped,
     late,
     newest_us: events.length === 0 ? null : newest_us,
   };

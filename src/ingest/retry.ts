@@ -41,6 +41,8 @@ export interface RetryCounts {
   duplicates: number;
   /** Messages without a value, which versions before took for faults. */
   tombstones: number;
+  /** Messages whose mapping skips them, as it did not when they were read. */
+  skipped: number;
   /** Still held, by reason. */
   readonly held: Map<string, number>;
 }
@@ -54,7 +56,7 @@ export interface RetryCounts {
  * by halving and stays held with what the failure said. An outage is thrown: run again, the rest is still held.
  */
 export class Retry<Payload, State> {
-  readonly counts: RetryCounts = { admitted: 0, duplicates: 0, tombstones: 0, held: new Map() };
+  readonly counts: RetryCounts = { admitted: 0, duplicates: 0, tombstones: 0, skipped: 0, held: new Map() };
   readonly #options: RetryOptions<Payload, State>;
   readonly #rehearsal: Rehearsal | null;
 
@@ -132,6 +134,7 @@ export class Retry<Payload, State> {
     const met = events.map((event) => this.#rehearsal?.meet(event) ?? "new");
     if (fault !== null) hold(fault.reason);
     else if (status === "tombstone") this.counts.tombstones++;
+    else if (status === "skipped") this.counts.skipped++;
     else if (met.includes("conflict")) hold("identity_conflict");
     else if (status === "admitted" && met.includes("new")) this.counts.admitted++;
     else this.counts.duplicates++;

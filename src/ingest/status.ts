@@ -18,12 +18,13 @@ export interface IngestCounts {
   duplicates: number;
   quarantined: number;
   tombstones: number;
+  skipped: number;
   late: number;
 }
 
 /** Counts of nothing. */
 export const new_counts = (): IngestCounts => (
-  { batches: 0, messages_read: 0, admitted: 0, duplicates: 0, quarantined: 0, tombstones: 0, late: 0 }
+  { batches: 0, messages_read: 0, admitted: 0, duplicates: 0, quarantined: 0, tombstones: 0, skipped: 0, late: 0 }
 );
 
 /** Adds a committed batch to counts. */
@@ -34,6 +35,7 @@ export function take_batch(counts: IngestCounts, batch: Batch): void {
   counts.duplicates += batch.duplicates;
   counts.quarantined += batch.quarantined.length;
   counts.tombstones += batch.tombstones;
+  counts.skipped += batch.skipped;
   counts.late += batch.late;
 }
 

@@ -7,7 +7,7 @@ import { type Shell, UsageError } from "./shell.ts";
 
 /** Options of `tacho quarantine list`, as the command line gives them. */
 export interface QuarantineListOptions extends FilterOptions {
-  readonly status: "held" | "admitted" | "duplicate" | "tombstone" | "discarded" | "all";
+  readonly status: "held" | "admitted" | "duplicate" | "tombstone" | "skipped" | "discarded" | "all";
   readonly limit: number;
 }
 

@@ -69,11 +69,12 @@ export async function quarantine_retry_verb(
   }
 }
 
-function told({ admitted, duplicates, tombstones, held }: RetryCounts): string {
+function told({ admitted, duplicates, tombstones, skipped, held }: RetryCounts): string {
   const still = [...held.values()].reduce((sum, each) => sum + each, 0);
-  const retried = admitted + duplicates + tombstones + still;
+  const retried = admitted + duplicates + tombstones + skipped + still;
   const without_value = tombstones === 0 ? "" : `${tombstones} tombstones, `;
-  return `${retried} messages: ${admitted} admitted, ${duplicates} duplicates, ${without_value}${still} still held${
+  const passed_over = skipped === 0 ? "" : `${skipped} skipped, `;
+  return `${retried} messages: ${admitted} admitted, ${duplicates} duplicates, ${without_value}${passed_over}${still} still held${
     by_reason(held)
   }`;
 }

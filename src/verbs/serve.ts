@@ -130,6 +130,7 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
       duplicates: both("duplicates"),
       quarantined: both("quarantined"),
       tombstones: both("tombstones"),
+      skipped: both("skipped"),
       late: both("late"),
       lag: health.now().lag,
       held_partitions: remarked("open_transaction"),

@@ -13,9 +13,10 @@ import { MemorySource } from "../support/memory_source.ts";
 import { compare_with_database } from "../support/oracle/mod.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { expected, whole_trip } from "../support/trip_events.ts";
-import { builtin } from "../support/trip_mapping.ts";
+import { builtin, mapping_with } from "../support/trip_mapping.ts";
 import { message, migrated, TEST_DOMAIN } from "../support/trip_pipeline.ts";
 import { until } from "../support/until.ts";
+import { verified } from "../support/verified_log.ts";
 
 /** A test on a migrated database of its own; what is still running at its end is stopped. */
 function loop_test(name: string, fn: (database: Database, keep: (running: Running) => Running) => Promise<void>): void {
@@ -301,6 +302,33 @@ loop_test("any number of tombstones is read past, counted, and stops nothing", a
     { tombstones: number },
   ];
   assert.equal(tombstones, 40);
+});
+
+loop_test("what a mapping skips is read past, counted in every account, and stops nothing", async (database, keep) => {
+  const at = "2026-03-01T10:00:00Z";
+  const skip = { field: "fare", below: 0 };
+  const records = [{ id: "T", at, fare: 1 }, ...Array.from({ length: 40 }, () => ({ fare: -1 })), {}, { id: "U", at }];
+  const source = new MemorySource("trips", places(records));
+  const mappings = new Map([["trips", mapping_with({ fare: ["fare", { constant: 0 }] }, { skip })]]);
+  const running = keep(start_ingest(database, source, { mappings, batch_messages: 15, quarantine_per_minute: 5 }));
+  await running.caught_up();
+  await running.stop();
+  const { messages_read, admitted, quarantined, skipped } = running.ingest.counts;
+  assert.deepEqual({ messages_read, admitted, quarantined, skipped }, {
+    messages_read: 43,
+    admitted: 2,
+    quarantined: 1,
+    skipped: 40,
+  });
+  const counted = (table: string) =>
+    database.query(`select sum(messages_read)::int as read, sum(skipped)::int as skipped from ${table}`);
+  assert.deepEqual(await counted("batches"), [{ read: 43, skipped: 40 }]);
+  assert.deepEqual(await counted("log_head"), [{ read: 43, skipped: 40 }]);
+  assert.deepEqual((await verified(database)).faults, []);
+  await assert.rejects(
+    database.script("alter table batches disable trigger user; update batches set skipped = skipped + 1"),
+    /batches_account_for_all_read/,
+  );
 });
 
 loop_test(

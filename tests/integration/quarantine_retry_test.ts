@@ -11,7 +11,7 @@ import { shared_postgres } from "../support/postgres.ts";
 import { database_test } from "../support/read_side.ts";
 import { expected, whole_trip } from "../support/trip_events.ts";
 import { feed, message, migrated, READ_MS, TERMS, trip_pipeline } from "../support/trip_pipeline.ts";
-import { builtin } from "../support/trip_mapping.ts";
+import { builtin, mapping_with } from "../support/trip_mapping.ts";
 import { until } from "../support/until.ts";
 import { verified } from "../support/verified_log.ts";
 
@@ -101,6 +101,7 @@ database_test(
       admitted,
       duplicates,
       tombstones: 0,
+      skipped: 0,
       held: new Map([["malformed_json", held]]),
     });
     assert.ok(held! > 0 && admitted! > 0 && duplicates! > 0);
@@ -155,6 +156,7 @@ retry_test("what still fails stays held, counts the attempt and says what is wro
     admitted: 1,
     duplicates: 0,
     tombstones: 0,
+    skipped: 0,
     held: new Map([["malformed_json", 1], ["invalid_field", 1]]),
   });
   assert.deepEqual(await faults(), [
@@ -184,6 +186,7 @@ retry_test(
       admitted: 10,
       duplicates: 0,
       tombstones: 0,
+      skipped: 0,
       held: new Map([["sqlstate_23514", 2]]),
     });
     const held = await database.query(
@@ -292,7 +295,7 @@ retry_test(
     const retry = await make_retry(watched, TERMS);
     await retry.run(NEVER);
     assert.equal(attempts, 2, "what was planned with it was dropped");
-    assert.deepEqual(retry.counts, { admitted: 2, duplicates: 0, held: new Map(), tombstones: 0 });
+    assert.deepEqual(retry.counts, { admitted: 2, duplicates: 0, held: new Map(), tombstones: 0, skipped: 0 });
     const rows = await database.query("select status, attempts from quarantine order by quarantine_id");
     const admitted = { status: "admitted", attempts: 2 };
     assert.deepEqual(rows, [admitted, { status: "discarded", attempts: 1 }, admitted]);
@@ -397,7 +400,7 @@ retry_test(
     await rehearsed.run(NEVER);
     const retry = await make_retry(database, RAISED, {}, mappings);
     await retry.run(NEVER);
-    assert.deepEqual(retry.counts, { admitted: 1, duplicates: 0, tombstones: 0, held: new Map() });
+    assert.deepEqual(retry.counts, { admitted: 1, duplicates: 0, tombstones: 0, skipped: 0, held: new Map() });
     assert.deepEqual(rehearsed.counts, retry.counts);
     assert.deepEqual(await account(database), { read: 6, position: 4, duplicates: 2, quarantined: 0 });
     assert.deepEqual((await verified(database)).faults, []);
@@ -420,7 +423,7 @@ retry_test("whatever time a record has, its message is set aside and retried", a
   assert.deepEqual(new Set(kept.map(({ reason }) => reason)), new Set(["time_in_future"]));
   const retry = await make_retry(database, TERMS);
   await retry.run(NEVER);
-  assert.deepEqual(retry.counts, { admitted: times.length, duplicates: 0, tombstones: 0, held: new Map() });
+  assert.deepEqual(retry.counts, { admitted: times.length, duplicates: 0, tombstones: 0, skipped: 0, held: new Map() });
 });
 
 retry_test(
@@ -441,6 +444,7 @@ retry_test(
       admitted: 0,
       duplicates: 0,
       tombstones: 3,
+      skipped: 0,
       held: new Map([["malformed_json", 1]]),
     });
     const [head] = await database.query("select quarantined::int, tombstones::int, messages_read::int from log_head");
@@ -448,5 +452,26 @@ retry_test(
     assert.deepEqual(head, { quarantined: 1, tombstones: 3, messages_read: read_in_all });
     const rows = await database.query("select status, count(*)::int as rows from quarantine group by 1 order by 1");
     assert.deepEqual(rows, [{ status: "held", rows: 1 }, { status: "tombstone", rows: 3 }]);
+  },
+);
+
+retry_test(
+  "what was held and is skipped by its mapping now is settled as skipped, and the account stays right",
+  async (database) => {
+    const mapping = (skip: unknown) => new Map([["trips", mapping_with({ fare: "fare" }, { skip })]]);
+    const records = [{ id: "T", at: "2026-03-01T10:00:00Z", fare: -1 }, { fare: -2 }, {}].map((each, offset) =>
+      message(offset, each)
+    );
+    const batch = { topic: "trips", partition: 0, from_offset: 0, next_offset: records.length, messages: records };
+    await feed(trip_pipeline(database, () => READ_MS, TERMS, mapping({ field: "fare", is: ["nothing"] })), [batch]);
+    assert.deepEqual(await account(database), { read: 3, position: 0, duplicates: 0, quarantined: 3 });
+    const retry = await make_retry(database, TERMS, {}, mapping({ field: "fare", below: 0 }));
+    await retry.run(NEVER);
+    const { skipped, held } = retry.counts;
+    assert.deepEqual({ skipped, held: [...held.values()] }, { skipped: 2, held: [1] });
+    assert.deepEqual(await account(database), { read: 3, position: 0, duplicates: 0, quarantined: 1 });
+    const rows = await database.query("select status, count(*)::int as rows from quarantine group by 1 order by 1");
+    assert.deepEqual(rows, [{ status: "held", rows: 1 }, { status: "skipped", rows: 2 }]);
+    assert.deepEqual((await verified(database)).faults, []);
   },
 );

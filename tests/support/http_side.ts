@@ -29,6 +29,7 @@ export async function make_http_side(
     duplicates: 2,
     quarantined: 1,
     tombstones: 6,
+    skipped: 5,
     late: 4,
     lag: null,
     held_partitions: 2,

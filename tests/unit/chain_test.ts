@@ -26,6 +26,7 @@ const HEADER: BatchHeader = {
   admitted: 2,
   duplicates: 1,
   tombstones: 0,
+  skipped: 0,
   quarantined: 1,
   late: 0,
   cursors: '[{"from":null,"partition":0,"to":4,"topic":"trips"}]',
@@ -70,6 +71,17 @@ Deno.test("a header names its tombstones behind all else, where it has any: link
   const text = JSON.stringify([1, "append", 1, 2, 4, 2, 1, 1, 0, HEADER.cursors, null, HEADER.recorded_at, 3]);
   const link = next_link(FIRST_LINK, content, { ...HEADER, tombstones: 3 });
   assert.equal(hex(link), sha256(new Uint8Array(32), content, text));
+});
+
+Deno.test("a header names what was skipped behind its tombstones, of which there are none then if it does not say so", () => {
+  const content = content_hash(["x\n"]);
+  const head = [1, "append", 1, 2, 4, 2, 1, 1, 0, HEADER.cursors, null, HEADER.recorded_at];
+  const links = [[0, 3], [3, 0], [3, 3]].map(([tombstones, skipped]) =>
+    hex(next_link(FIRST_LINK, content, { ...HEADER, tombstones: tombstones!, skipped: skipped! }))
+  );
+  assert.equal(links[0], sha256(new Uint8Array(32), content, JSON.stringify([...head, 0, 3])));
+  assert.equal(links[2], sha256(new Uint8Array(32), content, JSON.stringify([...head, 3, 3])));
+  assert.equal(new Set(links).size, 3);
 });
 
 Deno.test("whatever is changed changes the link: the link before, the content, each field of the header", () => {

@@ -31,13 +31,21 @@ Deno.test("counts add up what batches say", () => {
   const counts = new_counts();
   assert.ok(Object.values(counts).every((count) => count === 0));
   const quarantined = [{}, {}] as unknown as Batch["quarantined"];
-  const account = { messages_read: 17, duplicates: 5, tombstones: 6, late: 1 };
+  const account = { messages_read: 17, duplicates: 5, tombstones: 6, skipped: 7, late: 1 };
   const batch = { ...account, lines: ["a", "b", "c"], quarantined } as unknown as Batch;
   take_batch(counts, batch);
   take_batch(counts, batch);
   assert.deepEqual(
-    [counts.batches, counts.messages_read, counts.admitted, counts.duplicates, counts.quarantined, counts.tombstones],
-    [2, 34, 6, 10, 4, 12],
+    [
+      counts.batches,
+      counts.messages_read,
+      counts.admitted,
+      counts.duplicates,
+      counts.quarantined,
+      counts.tombstones,
+      counts.skipped,
+    ],
+    [2, 34, 6, 10, 4, 12, 14],
   );
   assert.equal(counts.late, 2);
 });

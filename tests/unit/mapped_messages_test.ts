@@ -41,10 +41,28 @@ const plan_of = (decoded: ReturnType<typeof decode>) => {
     days: days_in("UTC"),
     watermark_us: null,
   });
-  const { messages_read, events, duplicates, quarantined, late } = planned;
-  assert.equal(messages_read, events.length + duplicates + quarantined.length);
+  const { messages_read, events, duplicates, quarantined, tombstones, skipped, late } = planned;
+  assert.equal(messages_read, events.length + duplicates + quarantined.length + tombstones + skipped);
   return { messages_read, admitted: events.length, duplicates, quarantined, late };
 };
+
+Deno.test("mapped messages: one whose record the mapping skips is no event and no fault, and is planned among others", () => {
+  const mappings = new Map([["own", mapping_with({ fare: "fare" }, { skip: { field: "fare", below: 0 } })]]);
+  const at = "2026-03-01T10:30:00Z";
+  const records = [{ fare: -1 }, { id: "T", at, fare: 1 }, { id: "T", at, fare: "-2" }, { at, fare: 1 }];
+  const messages = records.map((record, offset) => message(offset, record));
+  const decoded = decode_batches(DOMAIN, TERMS, [batch("own", messages)], mappings);
+  assert.deepEqual(decoded[0]!.outcome, { no_event: "skipped" });
+  const planned = plan(DOMAIN, {
+    decoded,
+    streams: new Map(),
+    stored: new Map(),
+    days: days_in("UTC"),
+    watermark_us: null,
+  });
+  assert.deepEqual(planned.outcomes, ["skipped", "admitted", "skipped", "quarantined"]);
+  assert.deepEqual([planned.messages_read, planned.skipped, planned.tombstones], [4, 2, 0]);
+});
 
 Deno.test("mapped messages: a NaN of Python's is a blank field; a bare event with one is no JSON", () => {
   const text = JSON.stringify({ ...RIDE, tip: 0 }).replace('"tip":0', '"tip":NaN,"x":-Infinity');
@@ -178,7 +196,7 @@ const bytes = (text: string) => new TextEncoder().encode(text);
 // deno-lint-ignore no-explicit-any -- ids, JSON, sentences
 const told = (outcome: ReturnType<typeof decode_by>): any[] => {
   if ("event" in outcome) return [outcome.event.stream_id, JSON.parse(outcome.event.data)];
-  return "fault" in outcome ? [outcome.fault.reason, outcome.fault.path, outcome.fault.detail] : ["tombstone"];
+  return "fault" in outcome ? [outcome.fault.reason, outcome.fault.path, outcome.fault.detail] : [outcome.no_event];
 };
 
 Deno.test("mapped messages: key, headers, time and topic are fields of the record, as text or by a path into JSON", () => {

@@ -3,8 +3,8 @@ import type { LineOf, QuarantinedMessage } from "../../src/event_log/mod.ts";
 import type { Decoded, Outcome, SourceMessage } from "../../src/ingest/mod.ts";
 import { outcomes_of } from "../../src/ingest/message_outcomes.ts";
 
-const messages = Array.from({ length: 6 }, (_, offset): SourceMessage => ({ offset } as SourceMessage));
-const [whole, again, faulty, mixed, half, gone] = messages;
+const messages = Array.from({ length: 7 }, (_, offset): SourceMessage => ({ offset } as SourceMessage));
+const [whole, again, faulty, mixed, half, gone, skipped] = messages;
 const item = (message: SourceMessage | undefined) => ({ message } as unknown as Decoded<unknown>);
 const line = (event_id: string) => ({ event_id } as LineOf);
 const fault = (reason: string) => ({ reason } as QuarantinedMessage);
@@ -20,8 +20,9 @@ Deno.test("each message has what became of its events, in order, wherever they l
     "quarantined",
     "admitted",
     "tombstone",
+    "skipped",
   ];
-  const decoded = [whole, whole, again, faulty, mixed, mixed, half, half, gone].map(item);
+  const decoded = [whole, whole, again, faulty, mixed, mixed, half, half, gone, skipped].map(item);
   const became = outcomes_of(messages, decoded, {
     outcomes,
     events: ["a", "b", "d", "f"].map(line),
@@ -42,5 +43,6 @@ Deno.test("each message has what became of its events, in order, wherever they l
     [3, "admitted", null, "d", "#1 #3"],
     [4, "held", "second", "f", "#4"],
     [5, "tombstone", null, "", ""],
+    [6, "skipped", null, "", ""],
   ]);
 });

@@ -6,6 +6,7 @@ import pickup_h3_sql from "../../migrations/0005_pickup_h3.sql" with { type: "te
 import sketches_sql from "../../migrations/0007_sketches.sql" with { type: "text" };
 import tombstones_sql from "../../migrations/0012_tombstones.sql" with { type: "text" };
 import voids_and_fares_sql from "../../migrations/0013_voids_and_fares.sql" with { type: "text" };
+import skipped_sql from "../../migrations/0014_skipped.sql" with { type: "text" };
 import { example_event, example_messages, EXAMPLE_OPTIONS } from "../support/oracle/example_messages.ts";
 import { compare_with_database, oracle, type Query } from "../support/oracle/mod.ts";
 
@@ -160,7 +161,8 @@ Deno.test("the comparison agrees with the right content and names whatever is of
   const database = new PGlite();
   try {
     await database.exec(
-      event_log_sql + trips_sql + pickup_h3_sql + sketches_sql + tombstones_sql + voids_and_fares_sql + content_sql,
+      event_log_sql + trips_sql + pickup_h3_sql + sketches_sql + tombstones_sql + voids_and_fares_sql + skipped_sql +
+        content_sql,
     );
     await database.exec("set session_replication_role = replica"); // lets the faults past the append-only triggers
     const query: Query = async (sql) => (await database.query<Record<string, unknown>>(sql)).rows;

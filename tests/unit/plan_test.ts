@@ -38,7 +38,7 @@ class MemoryLog {
     });
     assert.equal(
       planned.messages_read,
-      planned.events.length + planned.duplicates + planned.quarantined.length + planned.tombstones,
+      planned.events.length + planned.duplicates + planned.quarantined.length + planned.tombstones + planned.skipped,
     );
     const before_first = this.events.size;
     for (const [i, event] of planned.events.entries()) {

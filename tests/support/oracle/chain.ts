@@ -28,7 +28,7 @@ export async function follow_chain(query: Query, from: ChainEnd): Promise<{ end:
     const batches = await query(`
       select batch::text as batch, kind, first_position::text as first_position, last_position::text as last_position,
         messages_read::text as messages_read, admitted::text as admitted, duplicates::text as duplicates,
-        quarantined::text as quarantined, late::text as late, tombstones::text as tombstones, cursors::text as cursors, note::text as note,
+        quarantined::text as quarantined, late::text as late, tombstones::text as tombstones, skipped::text as skipped, cursors::text as cursors, note::text as note,
         ${
       instant("recorded_at")
     } as recorded_at, encode(content_hash, 'hex') as content_hash, encode(link, 'hex') as link
@@ -103,6 +103,12 @@ function header_of(row: Record<string, unknown>): string {
     canonical(text_in(row, "cursors")),
     note === null ? null : canonical(note),
     text_in(row, "recorded_at"),
-    ...[number_in(row, "tombstones")].filter((count) => count > 0),
+    ...tail_of(number_in(row, "tombstones"), number_in(row, "skipped")),
   ]);
+}
+
+/** What came to headers later: nothing where nothing is counted, as before it came. */
+function tail_of(tombstones: number, skipped: number): number[] {
+  if (skipped > 0) return [tombstones, skipped];
+  return tombstones > 0 ? [tombstones] : [];
 }

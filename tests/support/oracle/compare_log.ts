@@ -119,6 +119,7 @@ export async function compare_bookkeeping(
     duplicates: BigInt(expectation.duplicates),
     quarantined: BigInt(expectation.quarantined.length),
     tombstones: BigInt(expectation.tombstones),
+    skipped: 0n,
   };
   // What is retried was counted as read and quarantined by the batch that read it first.
   const counts = Object.keys(totals).map((total) => `coalesce(sum(${total}), 0)::text as ${total}`).join(", ");
@@ -127,12 +128,12 @@ export async function compare_bookkeeping(
       count(*) filter (where unaccounted)::text as unaccounted
     from (
       select last_position, messages_read - again as messages_read, admitted, duplicates, quarantined - again as quarantined,
-        tombstones, messages_read <> admitted + duplicates + quarantined + tombstones as unaccounted
+        tombstones, skipped, messages_read <> admitted + duplicates + quarantined + tombstones + skipped as unaccounted
       from batches, lateral (select case kind when 'retried' then (note ->> 'count')::bigint else 0 end as again) retried
     ) counted`);
   const [head = {}] = await query(`
     select position::text as admitted, messages_read::text as messages_read, duplicates::text as duplicates,
-      quarantined::text as quarantined, tombstones::text as tombstones from log_head`);
+      quarantined::text as quarantined, tombstones::text as tombstones, skipped::text as skipped from log_head`);
   for (const [total, wanted] of Object.entries(totals)) {
     compare_number(differences, "batches", `sum of ${total}`, wanted, bigint_in(batches, total));
     const column = total === "admitted" ? "position" : total;
