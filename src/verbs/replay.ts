@@ -130,12 +130,12 @@ async function mapped_files(shell: Shell, paths: readonly string[], options: Rep
   const forms = forms_of(options.mapping);
   const lookups = await read_lookups(options.lookup.map(lookup_of), forms);
   const context = { business_zone: options.zone ?? config.time_zone, currency: config.currency, lookups };
-  const named = options.mapping === undefined ? null : named_reading(forms, config, context);
+  const named = options.mapping === undefined ? null : named_reading(forms, config, context, options.zone);
   const files: MappedFile[] = [];
   for (const [index, path] of paths.entries()) {
     const file = await open_record_file(path, options);
     const { format, gzip, told_by, records } = file;
-    const reading = named ?? detected_reading(file, await first_records(file, signal), config, context);
+    const reading = named ?? detected_reading(file, await first_records(file, signal), config, context, options.zone);
     const chosen_by = named === null ? "columns" : "--mapping";
     const told = { path, format, told_by, gzip: gzip || null, records, mapping: reading.name, chosen_by };
     logger.log("info", "file", told);

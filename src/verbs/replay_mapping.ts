@@ -1,7 +1,10 @@
+import { ExactNumber, is_blank, JsonFault, parse_record_json } from "../domains/mod.ts";
 import { trips_domain } from "../domains/trips/mod.ts";
 import type { RecordFile } from "../files/mod.ts";
 import { decode_record } from "../ingest/mod.ts";
+import { format_time, local_clock, parse_time } from "../kpi/mod.ts";
 import {
+  type BareEvent,
   detect,
   field_of,
   type MappingContext,
@@ -47,36 +50,135 @@ function amounts_of({ events }: MappingForm): ReadonlyMap<string, number> {
   return amounts;
 }
 
-const PLAIN_NUMBERS = number_reading({ decimal: ".", currency: null });
-/** Records that are trip events already, bare or as CloudEvents: they go as they stand. */
-const TRIP_EVENT: RecordReading = {
-  name: "trip_event",
-  number_equal_rows: false,
-  events_of: (record) => ({ ok: true, value: [record] }),
-  amount_of: ({ data, ...record }, field) => {
-    if (!AMOUNTS.includes(field)) return null;
-    const value = field_of(field).get(typeof data === "object" && data !== null ? { ...data } : record);
-    return micros_of(PLAIN_NUMBERS, value, field, 1);
-  },
-};
+/** The data of a trip event that are numbers, and that are times. */
+const NUMBERS = [
+  "distance_km",
+  "duration_min",
+  "passenger_count",
+  "pickup_lat",
+  "pickup_lon",
+  "dropoff_lat",
+  "dropoff_lon",
+];
+const TIMES = ["estimated_dropoff_at"];
+
+const TRIP_EVENT = "trip_event";
+
+/** How the texts of trip events in files are to be read. */
+export interface FileTexts extends Pick<MappingContext, "decimal" | "currency"> {
+  /** The zone of times that state none, where the command line names one: else they are refused. */
+  readonly zone: string | undefined;
+}
+
+/**
+ * Records that are trip events already, bare or as CloudEvents. They go as they stand but for what files cannot say as the contract has it:
+ * CSV has text for numbers, a column of text for the data of CloudEvents or a column for each (`data.fare`); binary floats have more
+ * decimals than amounts may have, and times of Parquet and of pandas often no zone.
+ */
+export function trip_event_reading({ decimal, currency, zone }: FileTexts): RecordReading {
+  const numbers = number_reading({ decimal: decimal ?? null, currency: currency ?? null });
+  const clock = zone === undefined ? null : local_clock(zone);
+  const time = (value: unknown): unknown => {
+    if (typeof value !== "string") return value;
+    const text = value.trim();
+    const parsed = parse_time(text);
+    if (parsed.ok || parsed.why !== "without_zone" || clock === null) return text;
+    const local = parse_time(`${text}Z`);
+    const at_us = local.ok ? clock(local.us) : null;
+    return at_us === null ? text : format_time(at_us);
+  };
+  const amount = (value: unknown, field: string): unknown => {
+    const text = typeof value === "string" ? value.trim() : value instanceof ExactNumber ? value.text : String(value);
+    if (AMOUNT.test(text)) return typeof value === "string" ? text : value;
+    return numbers.money(value, field, 1);
+  };
+  const is_given = (value: unknown) => !is_blank(value) && typeof value !== "object" || value instanceof ExactNumber;
+  /** Replaces what has to be read, in place. */
+  const read_data = (data: Record<string, unknown>): void => {
+    for (const field of AMOUNTS) if (is_given(data[field])) data[field] = amount(data[field], field);
+    for (const field of NUMBERS) {
+      if (typeof data[field] === "string" && is_given(data[field])) data[field] = numbers.number(data[field], field);
+    }
+    for (const field of TIMES) data[field] === undefined || (data[field] = time(data[field]));
+  };
+  const events_of = (record: SourceRecord): BareEvent => {
+    const event: Record<string, unknown> = { ...record };
+    for (const name of ["occurred_at", "time"]) if (event[name] !== undefined) event[name] = time(event[name]);
+    if (!Object.hasOwn(event, "specversion")) {
+      read_data(event);
+      return event;
+    }
+    const data = cloud_data(event);
+    if (data !== null) {
+      read_data(data);
+      event.data = data;
+    }
+    return event;
+  };
+  return {
+    name: TRIP_EVENT,
+    number_equal_rows: false,
+    events_of: (record) => {
+      try {
+        return { ok: true, value: [events_of(record)] };
+      } catch (error) {
+        if (error instanceof RecordFault) return { ok: false, fault: { ...error.fault, reason: "invalid_field" } };
+        if (error instanceof JsonFault) {
+          return { ok: false, fault: { reason: error.reason, path: "data", detail: error.message } };
+        }
+        throw error;
+      }
+    },
+    amount_of: (record, field) => {
+      if (!AMOUNTS.includes(field)) return null;
+      const { data } = record;
+      const value = typeof data === "object" && data !== null && Object.hasOwn(data, field)
+        ? (data as SourceRecord)[field]
+        : record[`data.${field}`] ?? record[field];
+      return micros_of(numbers, value, field, 1);
+    },
+  };
+}
+
+/** An amount as the contract has it. */
+const AMOUNT = /^\d{1,13}(?:\.\d{1,6})?$/;
+const DATA_COLUMN = "data.";
+
+/** The data of a CloudEvent, to be changed: an object, text that says one, or columns of their own, which are taken out; null for none. */
+function cloud_data(event: Record<string, unknown>): Record<string, unknown> | null {
+  const { data } = event;
+  if (typeof data === "object" && data !== null && !Array.isArray(data)) return { ...data };
+  const said = typeof data === "string" && data.trim().startsWith("{") ? parse_record_json(data) : null;
+  if (said !== null) return said as Record<string, unknown>;
+  const columns = Object.keys(event).filter((name) => name.startsWith(DATA_COLUMN));
+  if (columns.length === 0) return null;
+  const gathered: Record<string, unknown> = {};
+  for (const column of columns) {
+    gathered[column.slice(DATA_COLUMN.length)] = event[column];
+    delete event[column];
+  }
+  return gathered;
+}
+
 const is_trip_event = (record: SourceRecord): boolean =>
   ["specversion", "event_id"].some((name) => Object.hasOwn(record, name)) && Object.hasOwn(record, "type");
 
 /** Whether a mapping of this name comes with the program. */
 export const is_builtin = (name: string): boolean =>
-  name === TRIP_EVENT.name || builtin_mappings().some((each) => each.name === name);
+  name === TRIP_EVENT || builtin_mappings().some((each) => each.name === name);
 
 /** The definitions that a record may be read by: of what is named, else of all built-in mappings. Throws UsageError and InvalidMapping. */
 export const forms_of = (name: string | undefined): readonly MappingForm[] =>
-  name === undefined
-    ? builtin_mappings().map(({ form }) => form)
-    : name === TRIP_EVENT.name
-    ? []
-    : [definition_of(name)];
+  name === undefined ? builtin_mappings().map(({ form }) => form) : name === TRIP_EVENT ? [] : [definition_of(name)];
 
 /** The reading of what was named, a mapping's definition or none for trip events. Throws UsageError where a table is lacking. */
-export const named_reading = ([form]: readonly MappingForm[], config: Config, context: MappingContext): RecordReading =>
-  form === undefined ? TRIP_EVENT : record_reading(form, config, context);
+export const named_reading = (
+  [form]: readonly MappingForm[],
+  config: Config,
+  context: MappingContext,
+  zone: string | undefined,
+): RecordReading =>
+  form === undefined ? trip_event_reading({ ...context, zone }) : record_reading(form, config, context);
 
 /** Where else the records of a file that no mapping fits may be, in words. */
 export const other_records = ({ other_lists }: RecordFile): string =>
@@ -90,9 +192,10 @@ export function detected_reading(
   sample: readonly SourceRecord[],
   config: Config,
   context: MappingContext,
+  zone: string | undefined,
 ): RecordReading {
   // Without records there is nothing to map, only faults to tell.
-  if (sample.every(is_trip_event)) return TRIP_EVENT;
+  if (sample.every(is_trip_event)) return trip_event_reading({ ...context, zone });
   const found = detect(builtin_mappings(), sample, context);
   if (!found.ok) {
     throw new UsageError(`replay: ${JSON.stringify(file.path)}: ${found.fault.detail}${other_records(file)}`);
