@@ -1,5 +1,19 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import {
+import { parse_time } from "./src/kpi/mod.ts";
+
+/** From this version on imports of text, by which migrations and page come in, and Temporal are there without a flag. */
+const LEAST_DENO = [2, 9, 0];
+const deno = Deno.version.deno.split(".").map((part) => parseInt(part));
+const differs = LEAST_DENO.findIndex((least, i) => deno[i] !== least);
+if (differs >= 0 && !(deno[differs]! > LEAST_DENO[differs]!)) {
+  const least = LEAST_DENO.join(".");
+  console.error(
+    `tacho: needs Deno ${least} or newer, this is ${Deno.version.deno}; \`npx -y deno@${least} task …\` runs it`,
+  );
+  Deno.exit(2);
+}
+// Only now: an earlier version cannot even load it.
+const {
   accept_gap_verb,
   dev_verb,
   mapping_check_verb,
@@ -18,8 +32,7 @@ import {
   verify_verb,
   VERSION,
   watermark_verb,
-} from "./src/verbs/mod.ts";
-import { parse_time } from "./src/kpi/mod.ts";
+} = await import("./src/verbs/mod.ts");
 
 /** A number of the command line, within bounds. */
 const number = (from: number, to: number) => (text: string): number => {

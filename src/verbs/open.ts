@@ -211,7 +211,7 @@ export function kafka_connection({ config, logger }: Shell): KafkaConnectionOpti
     sasl: kafka_sasl === null || kafka_username === null || kafka_password === null
       ? null
       : { mechanism: kafka_sasl, username: kafka_username, password: kafka_password },
-    log: (level, message, fields) => logger.log(level === "info" ? "debug" : level, message, fields),
+    log: (level, message, fields) => logger.log(level, message, fields),
   };
 }
 

@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import { open_kafka_admin } from "../../src/ingest/kafka/mod.ts";
 import { open_database } from "../../src/database/mod.ts";
 import { tacho_test } from "../support/available.ts";
+import { GuardedFolder } from "../support/guarded_folder.ts";
 import { make_deployment } from "../support/deployment.ts";
 import { FrameReader } from "../support/feed_client.ts";
 import { link_checkout } from "../support/checkout.ts";
 import { options_of } from "../support/kafka_topic.ts";
+import { start_kafka } from "../support/kafka.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import {
   get_json,
@@ -14,6 +16,7 @@ import {
   run_tacho,
   run_verb,
   TachoProgram,
+  task_command,
 } from "../support/tacho_program.ts";
 import { until } from "../support/until.ts";
 
@@ -55,6 +58,22 @@ tacho_test({
     }
     await using program = await TachoProgram.serve("start", { env });
     await ready(program.url);
+    assert.equal(await program.term(), 0);
+  },
+});
+
+tacho_test({
+  name: "serve: the first start with brokers that know neither topic nor group says what is made, and warns of nothing",
+  needs: ["postgres", "kafka"],
+  async fn() {
+    await using kafka = await start_kafka();
+    const env = await make_deployment("first", "UTC", undefined, kafka);
+    await using program = await TachoProgram.serve("start", { env });
+    await until("it is ready", () => is_ready(program.url), 60_000);
+    await until("it says so", () => / info {2}Kafka source running /.test(program.stderr));
+    assert.match(program.stderr, / info {2}topic created topic=\S+ partitions=4 replication=1\n/);
+    assert.doesNotMatch(program.stderr, / (?:warn|error) /);
+    assert.ok((program.stderr.match(/Kafka makes the topic or the consumer group ready/g) ?? []).length <= 1);
     assert.equal(await program.term(), 0);
   },
 });
@@ -178,6 +197,35 @@ tacho_test({
       assert.equal(await program.term(), 0);
     }
     await assert_serves_without_brokers({ env }, 1);
+  },
+});
+
+tacho_test({
+  name: "an older Deno is told in one sentence which it takes, before anything is loaded that it cannot read",
+  async fn() {
+    const folder = new GuardedFolder("older");
+    await using _ = { [Symbol.asyncDispose]: () => folder.dispose() };
+    const run = (version: string) => {
+      const preload = `${folder.path}/${version}.ts`;
+      Deno.writeTextFileSync(
+        preload,
+        `Object.defineProperty(Deno, "version", { value: { ...Deno.version, deno: "${version}" } });`,
+      );
+      return run_tacho([], {
+        command: ["run", `--preload=${preload}`, ...task_command("tacho").slice(1), "--version"],
+      });
+    };
+    for (const version of ["2.5.6", "2.8.3", "1.46.0"]) {
+      const { code, stdout, stderr } = await run(version);
+      assert.deepEqual([code, stdout], [2, ""]);
+      const told = `tacho: needs Deno 2.9.0 or newer, this is ${version}; \`npx -y deno@2.9.0 task …\` runs it\n`;
+      assert.equal(stderr, told);
+    }
+    for (const version of ["2.9.0", "2.10.0", "3.0.0-rc.1", Deno.version.deno]) {
+      assert.equal((await run(version)).code, 0, version);
+    }
+    const readme = Deno.readTextFileSync(new URL("../../README.md", import.meta.url));
+    assert.match(readme, /Deno 2\.9\.0 or newer/);
   },
 });
 

@@ -76,10 +76,10 @@ export class KafkaClient {
       socketFactory: ({ host, port, ssl, onConnect }) => this.#open_socket(host, port, ssl, onConnect),
       logLevel: logLevel.WARN,
       // kafkajs calls every retry an error. What matters to operators is told by the source's state.
-      logCreator: () => ({ level, namespace, log: { message, error } }) => {
+      logCreator: () => ({ namespace, log: { message, error } }) => {
         // After the cut it only tells of the cut.
         if (this.#cut) return;
-        options.log(level === logLevel.ERROR ? "info" : "debug", `kafkajs: ${message}`, { namespace, error });
+        options.log("debug", `kafkajs: ${message}`, { namespace, error });
       },
     });
   }

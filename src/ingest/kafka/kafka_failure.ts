@@ -47,6 +47,21 @@ export function failure_of(error: unknown, at_first = false): KafkaFailure {
   return { final: final !== undefined, unreadable: unreadable !== undefined, reason: `${told.name}: ${told.message}` };
 }
 
+/** What brokers say while they make ready a topic or a group that is new to them. */
+const PREPARING_TYPES = new Set([
+  "UNKNOWN_TOPIC_OR_PARTITION",
+  "LEADER_NOT_AVAILABLE",
+  "NOT_LEADER_FOR_PARTITION",
+  "REPLICA_NOT_AVAILABLE",
+  "NOT_CONTROLLER",
+  "GROUP_LOAD_IN_PROGRESS",
+  "GROUP_COORDINATOR_NOT_AVAILABLE",
+  "NOT_COORDINATOR_FOR_GROUP",
+]);
+
+/** Whether an error says that brokers are not ready yet for a topic or group: at first that is how things begin. */
+export const is_preparing = (error: unknown): boolean => causes(error).some(({ type }) => PREPARING_TYPES.has(type));
+
 interface Cause {
   readonly name: string;
   readonly type: string;

@@ -10,7 +10,7 @@ export interface KafkaConnectionOptions {
   /** Speak TLS, trusting the certificates the program trusts. */
   readonly tls: boolean;
   readonly sasl: KafkaLogin | null;
-  /** Takes what the adapter and the client library have to say. The library's own lines come as `info` and `debug`. */
+  /** Takes what the adapter and the client library have to say. The library's own lines come as `debug`. */
   readonly log: (level: Level, message: string, fields: Fields) => void;
 }
 

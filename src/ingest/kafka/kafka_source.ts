@@ -12,6 +12,7 @@ import type {
 } from "../message_source.ts";
 import { WakeUp } from "../wake_up.ts";
 import { default_settings, type KafkaOptions, type KafkaSettings } from "./kafka_options.ts";
+import { is_preparing } from "./kafka_failure.ts";
 import { KafkaSession, type SessionEnd } from "./kafka_session.ts";
 import { GAP_ADVICE, gap_reason, PartitionWatch } from "./partition_watch.ts";
 
@@ -39,6 +40,9 @@ export class KafkaSource implements MessageSource {
   #session: KafkaSession | null = null;
   #lives: Promise<void> | null = null;
   #state: SourceState;
+  /** When it began, until it runs for the first time. */
+  #begun_ms: number | null;
+  #told_preparing = false;
   /** What the last session could not read, when that was its end. */
   #unreadable: string | null = null;
 
@@ -48,6 +52,7 @@ export class KafkaSource implements MessageSource {
     this.#settings = { ...default_settings(clock), ...settings };
     this.#buffer = new MessageBuffer(this.#settings.bound);
     this.#state = { state: "starting", since_ms: clock.now_ms(), reason: null };
+    this.#begun_ms = this.#state.since_ms;
     // Nobody need wait for the id: an early close or failure must not count as unhandled.
     this.#cluster.promise.catch(() => {});
   }
@@ -157,7 +162,7 @@ export class KafkaSource implements MessageSource {
         const again = ended.unreadable && ended.reason === this.#unreadable && this.#session?.settled === false;
         this.#unreadable = ended.unreadable ? ended.reason : null;
         if (again) return this.#fail(ended);
-        return this.#become({ state: "waiting", reason: ended.reason });
+        return this.#become({ state: "waiting", reason: ended.reason }, this.#prepares(ended) ? "debug" : "warn");
       }
       case "gap":
         return this.#become({ state: "gap", reason: gap_reason(ended.gap), advice: GAP_ADVICE, gap: ended.gap });
@@ -180,12 +185,27 @@ export class KafkaSource implements MessageSource {
       const pause_ms = backoff_ms(failures, Math.random(), retry_first_ms, retry_cap_ms);
       const since = new Date(this.#state.since_ms).toISOString();
       const told = { since, reason: ended.reason, attempt: failures, next_try_ms: pause_ms };
-      this.#options.log("warn", "Kafka is in trouble; waiting", told);
+      if (this.#prepares(ended)) {
+        const { topics, group } = this.#options;
+        const first = this.#told_preparing ? "debug" : "info";
+        this.#told_preparing = true;
+        this.#options.log(first, "Kafka makes the topic or the consumer group ready; it begins then", {
+          topics: topics.join(","),
+          group,
+          says: ended.reason,
+        });
+      } else this.#options.log("warn", "Kafka is in trouble; waiting", told);
       await wait(pause_ms, signal).catch(() => {});
     }
     while (!signal.aborted && (this.#state.state === "gap" || this.#state.state === "failed")) {
       await this.#resumed.next(signal);
     }
+  }
+
+  /** Whether a session was lost to brokers that make ready what is new to them: no trouble, unless it lasts. */
+  #prepares(ended: SessionEnd): boolean {
+    const begins = this.#begun_ms !== null && this.#settings.clock.now_ms() - this.#begun_ms < PREPARING_MS;
+    return begins && ended.end === "lost" && is_preparing(ended.cause);
   }
 
   /** Another cluster than the cursors', or than the one whose messages may be on their way, is a gap. */
@@ -203,8 +223,9 @@ export class KafkaSource implements MessageSource {
     return { kind: "other_cluster", topic, partition, cursor, expected, found };
   }
 
-  #become(next: UndatedState): void {
+  #become(next: UndatedState, level = LEVELS[next.state]): void {
     const before = this.#state;
+    if (next.state === "running") this.#begun_ms = null;
     const same = before.state === next.state;
     if (before.state === "closed" || (same && before.reason === next.reason)) return;
     // The reason may change while it waits; how long it has been waiting counts on.
@@ -212,16 +233,19 @@ export class KafkaSource implements MessageSource {
     if (!same) {
       const since = new Date(this.#state.since_ms).toISOString();
       const { state, ...told } = next;
-      this.#options.log(LEVELS[state], `Kafka source ${state}`, { since, ...told });
+      this.#options.log(level, `Kafka source ${state}`, { since, ...told });
     }
     this.#settings.on_state(this.#state);
   }
 }
 
+/** How long brokers may take to make ready what is new to them. */
+const PREPARING_MS = 30_000;
+
 const LEVELS: Readonly<Record<SourceState["state"], Level>> = {
-  starting: "info",
+  starting: "debug",
   running: "info",
-  closed: "info",
+  closed: "debug",
   waiting: "warn",
   gap: "error",
   failed: "error",
