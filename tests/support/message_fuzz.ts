@@ -246,8 +246,24 @@ const hurt = (whole: fc.Arbitrary<SourceMessage>) =>
 
 const whole = changed_message(fc.constant({ trip_id: "T-1", event_id: "e", time: "2026-03-01T10:00:00Z" }));
 
+/** A message whose text was made text once more, as JSON has it. */
+const within_json = (message: SourceMessage): SourceMessage =>
+  message.value === null
+    ? message
+    : { ...message, value: encoder.encode(JSON.stringify(new TextDecoder().decode(message.value))) };
+
+const KEYS = [null, "K", "", " ", "\ufeffK", "\0", "x".repeat(201)];
+const key = fc.oneof(
+  fc.constantFrom(...KEYS).map((text) => text === null ? null : encoder.encode(text)),
+  fc.constant(Uint8Array.of(0xff)),
+);
+
 /** Any message of the fuzz test of decoding. */
-export const fuzzed_message: fc.Arbitrary<SourceMessage> = fc.oneof({ weight: 9, arbitrary: whole }, {
-  weight: 1,
-  arbitrary: hurt(whole),
-});
+export const fuzzed_message: fc.Arbitrary<SourceMessage> = fc.tuple(
+  fc.oneof(
+    { weight: 17, arbitrary: whole },
+    { weight: 2, arbitrary: hurt(whole) },
+    { weight: 1, arbitrary: whole.map(within_json) },
+  ),
+  key,
+).map(([message, key]) => ({ ...message, key }));
