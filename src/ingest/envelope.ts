@@ -7,7 +7,7 @@ import {
   type Validation,
   whole_number_text,
 } from "../domains/mod.ts";
-import { CONNECT_ENVELOPE, framing_of, is_connect_envelope } from "./framing.ts";
+import { CONNECT_ENVELOPE, framing_of, is_connect_envelope, within_json } from "./framing.ts";
 import { NO_HEADERS, type SourceMessage } from "./message_source.ts";
 
 /**
@@ -311,12 +311,9 @@ function binary(message: SourceMessage): Envelope {
   return cloud_event(attributes, binary_data(message.value), message.key);
 }
 
-/** The data of a CloudEvent in binary mode: a JSON object, or such an object as text; some clients send an empty value where there is none. */
-function binary_data(value: SourceMessage["value"]): unknown {
-  if (value === null || value.length === 0) return undefined;
-  const data = parse_json(json_text(value));
-  return object_of(typeof data === "string" && data.trim() !== "" ? parse_json(data) : data, "data");
-}
+/** The data of a CloudEvent in binary mode; some clients send an empty value where there is none. */
+const binary_data = (value: SourceMessage["value"]): unknown =>
+  value === null || value.length === 0 ? undefined : object_of(parse_json(json_text(value)), "data");
 
 /** What a reading comes to; faults of the message are values, surprises are thrown on. */
 function validated<T>(read: () => T): Validation<T> {
@@ -336,7 +333,7 @@ function validated<T>(read: () => T): Validation<T> {
 /** The text of bytes that should be JSON; names what they are instead where that is known. */
 function json_text(bytes: Uint8Array): string {
   const framing = framing_of(bytes);
-  if (framing === null) return text_of(bytes);
+  if (framing === null) return within_json(text_of(bytes));
   throw new EnvelopeFault("unsupported_framing", null, `expected JSON in UTF-8, got ${framing}`);
 }
 

@@ -58,6 +58,18 @@ export function framing_of(bytes: Uint8Array): string | null {
   return OTHERS.find(([begin]) => begin.every((byte, at) => bytes[at] === byte))?.[1] ?? null;
 }
 
+/** A list or an object that was made text twice, as producers do that hand a serializer what is text already: the text of it; any other text as it is. */
+export function within_json(text: string): string {
+  if (!text.startsWith('"') || !/^"\s*[{[]/.test(text)) return text;
+  try {
+    const inner: unknown = JSON.parse(text);
+    return typeof inner === "string" ? inner : text;
+  } catch (error) {
+    if (error instanceof SyntaxError) return text;
+    throw error;
+  }
+}
+
 /** Whether a record is what Kafka Connect's JSON converter puts around one. */
 export const is_connect_envelope = (record: Readonly<Record<string, unknown>>): boolean =>
   "payload" in record && "schema" in record && Object.keys(record).length === 2;

@@ -333,6 +333,16 @@ Deno.test("data of a CloudEvent in headers: of any JSON type, as text within JSO
   assert.equal(event_of(DATA, { ...HEADERS, ce_subject: "T%2D1" }).event.stream_id, "T%2D1");
 });
 
+Deno.test("a message that was made JSON text twice is what it says; three times it is a text", () => {
+  const twice = (value: unknown) => JSON.stringify(JSON.stringify(value));
+  assert.deepEqual(event_of(twice(BARE)).event, event_of(BARE).event);
+  assert.deepEqual(event_of(twice({ ...CLOUD, data: DATA })).event, event_of({ ...CLOUD, data: DATA }).event);
+  const large = twice({ ...BARE, trip_id: 1 }).replace(":1,", ":1795292668348461057,");
+  assert.equal(event_of(large).event.stream_id, "1795292668348461057");
+  assert.equal(fault_of(JSON.stringify(twice(BARE))).reason, "not_an_object");
+  assert.equal(fault_of('"{"').reason, "malformed_json");
+});
+
 Deno.test("a message without a value is a tombstone, unless it is a CloudEvent in headers or states a fault", () => {
   assert.deepEqual(decode(source_message(null)), { no_event: "tombstone" });
   assert.deepEqual(decode(source_message(null, { a: "b" })), { no_event: "tombstone" });

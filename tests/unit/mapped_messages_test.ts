@@ -109,6 +109,8 @@ Deno.test("mapped messages: a CSV line where the mapping states its columns, or 
   assert.match(fault_of("ends", END.replace("c66ce556bc", '"c66"ce"')).detail, /got Trailing quote on quoted field/);
   assert.equal(fault_of("rides", END).reason, "malformed_json");
   assert.equal(fault_of("rides", "[1]").reason, "not_an_object");
+  const [twice] = decode("rides", JSON.stringify(JSON.stringify(RIDE)));
+  assert.ok(twice !== undefined && "event" in twice.outcome);
   assert.equal(fault_of("rides", "x".repeat(LIMITS.max_message_bytes + 1)).reason, "too_large");
 });
 

@@ -93,7 +93,8 @@ function open_envelope(message: SourceMessage): Envelope | Fault {
 function read_body(bytes: Uint8Array): JsonObject | Fault {
   const text = read_utf8(bytes, "value");
   if (text instanceof Fault) return text;
-  const body = read_json(text);
+  const outer = read_json(text);
+  const body = typeof outer === "string" && /^\s*[{[]/.test(outer) ? read_json(outer) : outer;
   if (body instanceof Fault) return body;
   return is_object(body) ? body : new Fault("not an object");
 }
@@ -144,7 +145,7 @@ function open_binary(message: SourceMessage): Envelope | Fault {
   if (!is_blank(attributes.ce_data_base64)) return new Fault("data_base64 is not read");
   const content = fault_of_content_type(attributes.ce_datacontenttype);
   if (content) return content;
-  const data = message.value === null || message.value.length === 0 ? {} : read_binary_data(message.value);
+  const data = message.value === null || message.value.length === 0 ? {} : read_body(message.value);
   if (data instanceof Fault) return data;
   return {
     source: attributes.ce_source,
@@ -156,13 +157,6 @@ function open_binary(message: SourceMessage): Envelope | Fault {
     is_cloud_event: true,
     data,
   };
-}
-
-function read_binary_data(bytes: Uint8Array): JsonObject | Fault {
-  const text = read_utf8(bytes, "value");
-  const outer = text instanceof Fault ? text : read_json(text);
-  const data = typeof outer === "string" && outer.trim() !== "" ? read_json(outer) : outer;
-  return data instanceof Fault || is_object(data) ? data : new Fault("not an object");
 }
 
 const CE_HEADER = /^ce[_-]/i;
