@@ -2,7 +2,16 @@ import { type Fault, JsonFault, type Validation } from "../domains/mod.ts";
 import { format_time } from "../kpi/mod.ts";
 import { condition } from "./condition.ts";
 import { type EventForm, lookups_in, type MappingForm } from "./definition.ts";
-import { type Field, is_message_field, is_unknown, json_of, RecordFault, respelling, top_of } from "./field.ts";
+import {
+  blanking,
+  type Field,
+  is_message_field,
+  is_unknown,
+  json_of,
+  RecordFault,
+  respelling,
+  top_of,
+} from "./field.ts";
 import { event_hash, id_reading, type IdReading, record_hash, unfit_field } from "./identity.ts";
 import type { BareEvent, DeclaredMapping, MappingContext, SourceField, SourceRecord } from "./mapping.ts";
 import { number_reading } from "./number_reading.ts";
@@ -113,6 +122,7 @@ export function compile(form: MappingForm, context: MappingContext): DeclaredMap
   const read_in = [form.skip, form.trip_id, form.events.map(({ at, when, data }) => [at, when, Object.values(data)])];
   // What is read for a hash alone is nowhere to be seen in the event: it is kept with the rest.
   const mapped = fields_read(read_in, false);
+  const blanked = form.blank === undefined ? (record: SourceRecord) => record : blanking(form.blank);
   const respelled = form.any_spelling === true
     ? respelling(fields_read(read_in, true))
     : (record: SourceRecord) => record;
@@ -151,7 +161,7 @@ export function compile(form: MappingForm, context: MappingContext): DeclaredMap
     enriched: enriched.length === 0 ? null : new Set(enriched),
     number_equal_rows: form.number_equal_rows ?? false,
     map: (given) => {
-      const record = respelled(given);
+      const record = blanked(respelled(given));
       try {
         return { ok: true, value: read(record) };
       } catch (error) {
@@ -163,7 +173,7 @@ export function compile(form: MappingForm, context: MappingContext): DeclaredMap
       }
     },
     source_of: (given, event_type, event_field): SourceField | null => {
-      const record = respelled(given);
+      const record = blanked(respelled(given));
       const fields = event_field === "trip_id"
         ? trip_id.fields
         : events.find(({ type, sources }) => type === event_type && sources.has(event_field))?.sources.get(event_field);

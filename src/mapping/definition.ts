@@ -246,6 +246,8 @@ export const mapping_form = z.strictObject({
   framing: z.enum(["schema_registry", "connect"]).optional(),
   /** Whether names of fields match columns whatever their capitals, spaces, `_` and `-`, where one column alone is spelled like it. */
   any_spelling: z.boolean().optional(),
+  /** Texts that mean that nothing is known, such as NA; compared without regard to capitals. */
+  blank: z.array(z.string().trim().min(1, "expected text, which blank text is anyway")).min(1).optional(),
   zone: zone.optional(),
   /** What stands before the decimals of numbers that are text. */
   decimal: z.enum([".", ","]).optional(),

@@ -181,6 +181,22 @@ export function respelling(wanted: ReadonlySet<string>): (record: SourceRecord) 
   };
 }
 
+/** Gives records null for columns or top members that are one of these texts, in any capitals. A record without any is handed on as it is. */
+export function blanking(texts: readonly string[]): (record: SourceRecord) => SourceRecord {
+  const blanks = new Set(texts.map((text) => text.trim().toLowerCase()));
+  const longest = Math.max(...texts.map(({ length }) => length));
+  const is_one = (value: unknown): boolean =>
+    typeof value === "string" && value.trim().length <= longest && blanks.has(value.trim().toLowerCase());
+  return (record) => {
+    const names = Object.keys(record).filter((name) => is_one(record[name]));
+    if (names.length === 0) return record;
+    // With what is not to be seen when fields are listed, as the message.
+    const read: SourceRecord = Object.defineProperties({}, Object.getOwnPropertyDescriptors(record));
+    for (const name of names) Object.defineProperty(read, name, { value: null, enumerable: true });
+    return read;
+  };
+}
+
 /** What a record is refused for: one of its fields. Thrown by readings, met in `map`. */
 export class RecordFault extends Error {
   override readonly name = "RecordFault";

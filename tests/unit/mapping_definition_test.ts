@@ -44,6 +44,8 @@ Deno.test("mapping definition: each fault is told with its exact place", () => {
     [with_event({ when: { field: "a", below: "0" } }), "events[0].when.below: "],
     [with_event({ when: { field: "a", below: 0, is: [1] } }), "events[0].when: Unrecognized key"],
     [with_event({ when: { at_most: 0 } }), "events[0].when.field: "],
+    [{ ...SOUND, blank: ["NA", " "] }, "blank[1]: expected text"],
+    [{ ...SOUND, blank: [] }, "blank: "],
     [{ ...SOUND, skip: [] }, "skip: expected an object with"],
     [{ ...SOUND, skip: { field: "a", is: [] } }, "skip.is: "],
     [with_event({ at: { from: { join: ["a"] } } }), "events[0].at.from.join: expected at least two fields"],

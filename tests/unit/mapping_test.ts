@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ExactNumber, parse_json } from "../../src/domains/mod.ts";
-import { index_lookup, type MappingContext } from "../../src/mapping/mod.ts";
+import { index_lookup, type MappingContext, with_message } from "../../src/mapping/mod.ts";
 import { EventTimes, FileAccount, RowEvents } from "../../src/replay/mod.ts";
 import { builtin, BUILTINS, mapping_with } from "../support/trip_mapping.ts";
 
@@ -374,6 +374,46 @@ Deno.test("mapping: a condition compares numbers, however they are written; it h
     mapping_with({}, { events: [{ type: "trip.completed", at: "at", when: turned, data: {} }] })
       .map({ id: "T", at: AT, ...record }).ok;
   assert.deepEqual([{ n: 1 }, { n: -1 }, { n: "many" }, { n: 1, m: "x" }].map(made), [false, true, true, true]);
+});
+
+Deno.test("mapping: texts that a mapping says are blank are unknown in every reading; the rest of the record is as it was", () => {
+  const changes = { blank: ["NA", "\\N"], zone: "UTC" };
+  const record = { a: " na ", b: "\\N", c: "NASA", n: null, d: 5, deep: { a: "NA" } };
+  for (const as of ["text", "code", "number", "money", "time"]) {
+    assert.equal(read({ from: "a", as }, record, changes), null);
+  }
+  assert.equal(read({ from: ["a", "b", "c"] }, record, changes), "NASA");
+  assert.equal(read({ from: "b", as: "distance", unit: "km" }, record, changes), null);
+  assert.equal(read("deep.a", record, changes), "NA", "of columns and top members alone");
+  assert.match(
+    String((read({ from: "a", as: "money" }, record) as { detail: string }).detail),
+    /^expected an amount in a/,
+  );
+  const event = {
+    type: "trip.completed",
+    at: ["a", "at"],
+    when: { field: "a", is: [null] },
+    data: {},
+    keep_rest: "rest",
+  };
+  const mapped = mapping_with({}, { ...changes, trip_id: ["b", "id"], events: [event] }).map({
+    id: "T",
+    at: AT,
+    ...record,
+  });
+  assert.ok(mapped.ok, JSON.stringify(mapped));
+  assert.deepEqual([mapped.value[0]!.trip_id, mapped.value[0]!.rest], ["T", { c: "NASA", d: 5, deep: { a: "NA" } }]);
+  const hostile = parse_json(`{"id":"T","at":"${AT}","a":"NA","__proto__":{"x":1}}`) as Record<string, unknown>;
+  assert.deepEqual(mapping_with({ x: "x", a: "a" }, changes).map(hostile).ok, true);
+  const of_topic = with_message({ id: "NA", at: AT }, {
+    topic: "rides",
+    key: new Uint8Array([75]),
+    headers: {},
+    timestamp_ms: 1,
+  });
+  const keyed = mapping_with({}, { ...changes, trip_id: ["id", "$key"] }).map(of_topic);
+  assert.ok(keyed.ok, JSON.stringify(keyed));
+  assert.equal(keyed.value[0]!.trip_id, "K");
 });
 
 Deno.test("mapping: records are skipped on purpose before anything else of them is read, and counted in files", () => {
