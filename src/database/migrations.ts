@@ -12,6 +12,7 @@ import watermarks_and_corrections from "../../migrations/0011_watermarks_and_cor
 import tombstones from "../../migrations/0012_tombstones.sql" with { type: "text" };
 import voids_and_fares from "../../migrations/0013_voids_and_fares.sql" with { type: "text" };
 import skipped from "../../migrations/0014_skipped.sql" with { type: "text" };
+import analysts from "../../migrations/0015_analysts.sql" with { type: "text" };
 
 /** A migration: forward only, one purpose. */
 export interface Migration {
@@ -48,6 +49,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 12, name: "tombstones", sql: tombstones },
   { version: 13, name: "voids_and_fares", sql: voids_and_fares, backfill: "voids_and_fares" },
   { version: 14, name: "skipped", sql: skipped },
+  { version: 15, name: "analysts", sql: analysts },
 ];
 
 /** From this one on the head of the log has the number of its schema. */
