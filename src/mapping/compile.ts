@@ -119,13 +119,10 @@ export function compile(form: MappingForm, context: MappingContext): DeclaredMap
     }),
   };
   const skip = form.skip === undefined ? null : condition(form.skip, parts);
-  const read_in = [form.skip, form.trip_id, form.events.map(({ at, when, data }) => [at, when, Object.values(data)])];
-  // What is read for a hash alone is nowhere to be seen in the event: it is kept with the rest.
-  const mapped = fields_read(read_in, false);
+  // What is read for a hash or a condition alone is nowhere to be seen in the event: it is kept with the rest.
+  const mapped = fields_read([form.trip_id, form.events.map(({ at, data }) => [at, Object.values(data)])], false);
   const blanked = form.blank === undefined ? (record: SourceRecord) => record : blanking(form.blank);
-  const respelled = form.any_spelling === true
-    ? respelling(fields_read(read_in, true))
-    : (record: SourceRecord) => record;
+  const respelled = form.any_spelling === true ? respelling(fields_read(form, true)) : (record: SourceRecord) => record;
   const trip_id = id_reading(form.trip_id, parts);
   const events = form.events.map((event) => event_reading(event, parts, mapped));
 

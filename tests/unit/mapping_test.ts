@@ -439,7 +439,8 @@ Deno.test("mapping: records are skipped on purpose before anything else of them 
 
 Deno.test("mapping: what it does not read is kept under one name, where it says so", () => {
   const record = { id: "T", at: AT, fare: 1, legs: [{ km: 1 }], toll: "2", blank: "", n: 3n };
-  const event = { type: "trip.completed", at: "at", data: { fare: "fare", km: "legs[0].km" } };
+  const when = { field: "toll", at_most: 9 };
+  const event = { type: "trip.completed", at: "at", when, data: { fare: "fare", km: "legs[0].km" } };
   const kept = (keep_rest?: string) => {
     const events = [{ ...event, ...(keep_rest === undefined ? {} : { keep_rest }) }];
     const mapped = mapping_with({}, { events }).map(record);
