@@ -66,6 +66,15 @@ const duration = (text: string): number => {
   if (us > 0 && us <= 3_660 * UNITS_US.d) return us;
   throw new InvalidArgumentError("Expected a length of time such as 30s, 5m, 12h or 7d, at most ten years.");
 };
+/** A time zone of the command line. */
+const time_zone = (text: string): string => {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: text });
+    return text;
+  } catch {
+    throw new InvalidArgumentError("Expected an IANA time zone such as Europe/Berlin.");
+  }
+};
 /** A share of the command line, in percent. */
 const percent = (text: string): number => {
   const value = Number(/^(\d{1,3}(?:\.\d{1,6})?) ?%$/.exec(text)?.[1]);
@@ -134,36 +143,57 @@ program.command("produce")
   .option("--topic <name>", "topic to send to; the first of TACHO_TOPICS unless given")
   .action((options) => run_verb((shell) => produce_verb(shell, options)));
 
-program.command("replay")
+/** Gives a command the options by which records of files are read. */
+const reads_records = (command: Command): Command =>
+  command
+    .option("--first <n>", "only the first records of each file; all unless given", whole(1, 1e12))
+    .option(
+      "--lookup <name=file[:column]>",
+      "a table for mappings, by the column that the mapping names unless given; may be given again; none unless given",
+      collect,
+      [],
+    )
+    .option(
+      "--records <path>",
+      "where in JSON documents the records are, such as data.trips; told by the file unless given",
+    )
+    .option(
+      "--encoding <name>",
+      "of text that is no UTF-8 and has no byte order mark, such as windows-1252; UTF-8 unless given",
+    )
+    .option(
+      "--zone <zone>",
+      "zone of times that state none, such as Europe/Berlin; TACHO_TIME_ZONE unless given",
+      time_zone,
+    )
+    .addOption(
+      new Option("--decimal <mark>", "what stands before the decimals of text; as the mapping says unless given")
+        .choices(["point", "comma"]),
+    )
+    .addOption(
+      new Option(
+        "--most-refused <share>",
+        "end with exit code 1 when more of a file's records are refused, or none comes in",
+      ).argParser(percent).default(10, "10%"),
+    );
+
+reads_records(program.command("replay"))
   .description("send the records of files as trip events, in the order of their event time; again is harmless")
   .argument("<files...>", "CSV, JSON (both also .gz) and Parquet files, of the same shape or different ones")
   .addOption(
     new Option("--to <where>", "the topic, or straight into the log").choices(["kafka", "log"]).default("kafka"),
   )
-  .option("--speed <n>", "event time against the clock, such as 60x; max is as fast as possible", speed, Infinity)
-  .option("--step <length>", "release whole steps of event time at once, such as 5m", duration)
-  .option("--first <n>", "only the first records of each file", whole(1, 1e12))
-  .option("--mapping <name or file>", "how records become events; found by the columns unless given")
-  .option(
-    "--lookup <name=file[:column]>",
-    "a table for mappings; its key column is the one that the mapping names unless given; may be given again",
-    collect,
-    [],
-  )
-  .option(
-    "--records <path>",
-    "where in JSON documents the records are, such as data.trips; told by the file unless given",
-  )
-  .option("--encoding <name>", "of text that is no UTF-8 and has no byte order mark, such as windows-1252")
-  .option("--zone <zone>", "time zone of times that state none; TACHO_TIME_ZONE unless given")
-  .option("--resume", "go on where the same replay stopped", false)
   .addOption(
-    new Option(
-      "--most-refused <share>",
-      "end with exit code 1 when more of a file's records are refused, or none comes in",
-    )
-      .argParser(percent).default(10, "10%"),
+    new Option("--speed <factor>", "event time against the clock, such as 60x; max is as fast as possible")
+      .argParser(speed).default(Infinity, "max"),
   )
+  .option(
+    "--step <length>",
+    "release whole steps of event time at once; each event when it is due unless given",
+    duration,
+  )
+  .option("--mapping <name or file>", "how records become events; found by the columns unless given")
+  .option("--resume", "go on where the same replay stopped", false)
   .action((files, options) => run_verb((shell) => replay_verb(shell, files, options)));
 
 const mapping = program.command("mapping").description("how records of other shapes become trip events");
@@ -172,21 +202,12 @@ mapping.command("list", { isDefault: true })
   .action(() => run_verb(mapping_list_verb));
 mapping.command("show")
   .description("the JSON of a built-in mapping, to begin your own from")
-  .argument("<name>")
+  .argument("<name>", "one that `tacho mapping list` names")
   .action((name) => run_verb(() => mapping_show_verb(name)));
-mapping.command("check")
+reads_records(mapping.command("check"))
   .description("show what comes out of a sample, row by row as JSON: its events, or what would be quarantined and why")
   .argument("[name or file]", "a built-in mapping or a mapping file; found by the fields unless given")
-  .requiredOption("--sample <file>", "CSV with a header, or newline-delimited JSON")
-  .option("--first <n>", "only the first rows", whole(1, 1e12))
-  .option(
-    "--lookup <name=file[:column]>",
-    "a table of the mapping; its key column is the one that the mapping names unless given; may be given again",
-    collect,
-    [],
-  )
-  .option("--encoding <name>", "of text that is no UTF-8, such as windows-1252")
-  .option("--records <path>", "where in JSON documents the records are, such as data.trips")
+  .requiredOption("--sample <file>", "any file that replay reads")
   .action((name, options) => run_verb((shell) => mapping_check_verb(shell, name, options)));
 
 const quarantine = program.command("quarantine").description("messages that were set aside");

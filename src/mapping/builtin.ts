@@ -22,12 +22,24 @@ export class BuiltinMapping {
 
   /** Whether records with these fields are of its shape. */
   recognises(field_names: Iterable<string>): boolean {
+    const unlike = this.unlike(field_names);
+    return unlike !== null && unlike.lacking.length === 0 && unlike.unfit.length === 0;
+  }
+
+  /** Why records with these fields are not of its shape: fields that they lack, in all their spellings, and fields that its records never have. Null for one that is found by its name alone. */
+  unlike(
+    field_names: Iterable<string>,
+  ): { readonly lacking: readonly string[]; readonly unfit: readonly string[] } | null {
     const { recognise } = this.form;
-    if (recognise === undefined) return false;
+    if (recognise === undefined) return null;
     const spelled = this.form.any_spelling === true ? any_spelling : (name: string) => name;
     const there = new Set([...field_names].map(spelled));
-    return recognise.fields.every((spellings) => spellings.some((name) => there.has(spelled(name)))) &&
-      !(recognise.without ?? []).some((name) => there.has(spelled(name)));
+    const is_there = (name: string) => there.has(spelled(name));
+    const lacking = recognise.fields.filter((spellings) => !spellings.some(is_there));
+    return {
+      lacking: [...new Set(lacking.map((spellings) => spellings.join(" or ")))],
+      unfit: (recognise.without ?? []).filter(is_there),
+    };
   }
 
   /** The fields by which it recognises its records, for people to read. */
@@ -61,10 +73,34 @@ export function detect(
   };
   const [only, ...others] = fit.length > 1 ? fit.filter(maps_all) : fit;
   if (only !== undefined && others.length === 0) return { ok: true, value: only };
-  const found = fit.length === 0 ? "no built-in mapping fits" : `${fit.map(({ name }) => name).join(" and ")} fit`;
-  const wants = builtins.map((each) => `  ${each.name} wants ${each.wants}`).join("\n");
-  const detail = `${found} the fields ${[...names].join(", ")}; name a mapping. Built in are\n${wants}`;
+  const detail = fit.length > 0
+    ? `${fit.map(({ name }) => name).join(" and ")} fit its fields: name one of them`
+    : `no built-in mapping fits the fields ${listed([...names])}${nearest(builtins, names)}`;
   return { ok: false, fault: { reason: "unknown_shape", path: null, detail } };
+}
+
+const TOLD_NAMES = 30;
+const listed = (names: readonly string[]): string =>
+  names.slice(0, TOLD_NAMES).map((name) => name.slice(0, 60)).join(", ") +
+  (names.length > TOLD_NAMES ? ` and ${names.length - TOLD_NAMES} more` : "");
+
+/** Which built-in mapping is the nearest to records with these fields, and what keeps it from fitting; blank when none has half of them. */
+function nearest(builtins: readonly BuiltinMapping[], names: ReadonlySet<string>): string {
+  let best = { share: 0.5, words: "" };
+  for (const each of builtins) {
+    const unlike = each.unlike(names);
+    if (unlike === null) continue;
+    const { lacking, unfit } = unlike;
+    const wanted = new Set(each.form.recognise!.fields.map((spellings) => spellings.join())).size;
+    const share = 1 - (lacking.length + unfit.length) / wanted;
+    if (share < best.share || (share === best.share && best.words !== "")) continue;
+    const but = [
+      ...(lacking.length > 0 ? [`lacking ${lacking.join(" and ")}`] : []),
+      ...(unfit.length > 0 ? [`whose records have no ${unfit.join(" and ")}`] : []),
+    ];
+    best = { share, words: `; nearest: ${each.name}, ${but.join(", ")}` };
+  }
+  return best.words;
 }
 
 /** The columns that mappings take from a table, and those in which a path begins. */

@@ -3,6 +3,7 @@ import { format_time } from "../kpi/mod.ts";
 import { condition } from "./condition.ts";
 import { type EventForm, lookups_in, type MappingForm } from "./definition.ts";
 import {
+  any_spelling,
   blanking,
   type Field,
   is_message_field,
@@ -104,6 +105,13 @@ function fields_read(value: unknown, hashes: boolean, found = new Set<string>())
     }
   }
   return found;
+}
+
+/** Tells the columns and top members of records that a mapping reads, for whatever it does, from those that it does not. */
+export function columns_read(form: MappingForm): (column: string) => boolean {
+  const spelled = form.any_spelling === true ? any_spelling : (name: string) => name;
+  const names = new Set(Array.from(fields_read(form, true), spelled));
+  return (column) => names.has(spelled(column));
 }
 
 const refused = (fault: Fault): Validation<never> => ({ ok: false, fault });

@@ -93,3 +93,25 @@ const of_config = (setting: string, error: unknown): unknown =>
   error instanceof InvalidMapping || error instanceof UsageError
     ? new ConfigError([`${setting}: ${error.message}`])
     : error;
+
+/** `tacho mapping list`: the built-in mappings, with the fields by which each knows its records. */
+export function mapping_list_verb(): Promise<void> {
+  for (const { name, form, wants } of builtin_mappings()) {
+    console.log(`${name}\n  ${form.about}\n  fields: ${wants}`);
+    for (const [table, { key }] of Object.entries(form.lookups ?? {})) {
+      console.log(`  --lookup ${table}=FILE: by ${key}`);
+    }
+  }
+  return Promise.resolve();
+}
+
+/** `tacho mapping show`: the JSON of a built-in mapping, to begin one's own from. */
+export function mapping_show_verb(name: string): Promise<void> {
+  const builtin = builtin_mappings().find((each) => each.name === name);
+  if (builtin === undefined) {
+    const names = builtin_mappings().map((each) => each.name).join(", ");
+    throw new UsageError(`mapping show: expected one of ${names}, got ${JSON.stringify(name)}`);
+  }
+  console.log(builtin.json);
+  return Promise.resolve();
+}

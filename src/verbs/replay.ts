@@ -1,5 +1,4 @@
 import { type FileOptions, open_record_file, type RecordFile } from "../files/mod.ts";
-import type { SourceRecord } from "../mapping/mod.ts";
 import {
   changed_since,
   EqualRows,
@@ -19,21 +18,17 @@ import { days_in } from "../kpi/mod.ts";
 import { system_clock, write_stderr } from "../runtime/mod.ts";
 import { ExternalSort } from "../sort/mod.ts";
 import { ProgressLine } from "./progress_line.ts";
-import { lookup_of, read_lookups } from "./lookups.ts";
-import { detected_reading, forms_of, is_builtin, named_reading } from "./replay_mapping.ts";
+import { lookup_of } from "./lookups.ts";
+import { choose_readings, is_builtin, type ReadingOptions } from "./replay_mapping.ts";
 import { send_replay, type SendOptions } from "./replay_send.ts";
 import { into_log, into_topic, type LogCounts, require_place } from "./replay_sink.ts";
 import { page_window, replay_words, type ReplaySummary, throw_if_refused } from "./replay_summary.ts";
 import { type Shell, UsageError, VERSION } from "./shell.ts";
 
 /** Options of `tacho replay`, as the command line gives them. */
-export interface ReplayOptions extends SendOptions, FileOptions {
+export interface ReplayOptions extends SendOptions, FileOptions, ReadingOptions {
   readonly to: "kafka" | "log";
   readonly first?: number;
-  readonly zone?: string;
-  readonly mapping?: string;
-  /** Tables for mappings: `name=file` or `name=file:column`. */
-  readonly lookup: readonly string[];
   readonly resume: boolean;
   /** Of a file's records, the percentage that may be refused without the replay having failed. */
   readonly mostRefused: number;
@@ -45,9 +40,6 @@ interface MappedFile {
   readonly file: RecordFile;
   readonly reading: RecordReading;
 }
-
-/** Rows of a file that its mapping is chosen by. */
-const SAMPLE = 100;
 
 /** `tacho replay`: replays, says what came of it, and fails when too much of a file was refused. Nothing is undone by that. */
 export async function replay_verb(shell: Shell, paths: readonly string[], options: ReplayOptions): Promise<void> {
@@ -126,17 +118,14 @@ function voids_of(equals: EqualRows, paths: readonly string[]): WaitingVoids {
 
 /** Opens the files, tells their formats and chooses their mappings, and says so. */
 async function mapped_files(shell: Shell, paths: readonly string[], options: ReplayOptions): Promise<MappedFile[]> {
-  const { config, logger, signal } = shell;
-  const forms = forms_of(options.mapping);
-  const lookups = await read_lookups(options.lookup.map(lookup_of), forms);
-  const context = { business_zone: options.zone ?? config.time_zone, currency: config.currency, lookups };
-  const named = options.mapping === undefined ? null : named_reading(forms, config, context, options.zone);
+  const { logger } = shell;
+  const reading_of = await choose_readings(shell, options);
   const files: MappedFile[] = [];
   for (const [index, path] of paths.entries()) {
     const file = await open_record_file(path, options);
     const { format, gzip, told_by, records } = file;
-    const reading = named ?? detected_reading(file, await first_records(file, signal), config, context, options.zone);
-    const chosen_by = named === null ? "columns" : "--mapping";
+    const { reading } = await reading_of(file);
+    const chosen_by = options.mapping === undefined ? "columns" : "--mapping";
     const told = { path, format, told_by, gzip: gzip || null, records, mapping: reading.name, chosen_by };
     logger.log("info", "file", told);
     files.push({ index, file, reading });
@@ -144,20 +133,9 @@ async function mapped_files(shell: Shell, paths: readonly string[], options: Rep
   return files;
 }
 
-async function first_records(file: RecordFile, signal: AbortSignal): Promise<SourceRecord[]> {
-  const records: SourceRecord[] = [];
-  for await (const { rows } of file.rows()) {
-    signal.throwIfAborted();
-    for (const { record } of rows) {
-      if (record !== null) records.push(record);
-      if (records.length === SAMPLE) return records;
-    }
-  }
-  return records;
-}
-
 /** All that decides which events a replay sends and where to, files aside. */
-function identity({ config }: Shell, { to, first, zone, mapping, lookup, records, encoding }: ReplayOptions): string {
+function identity({ config }: Shell, options: ReplayOptions): string {
+  const { to, first, zone, mapping, lookup, records, encoding, decimal } = options;
   const { kafka_brokers, topics, database_url, time_zone } = config;
   const where = to === "kafka" ? [kafka_brokers, topics[0]] : database_url;
   return JSON.stringify([
@@ -169,6 +147,7 @@ function identity({ config }: Shell, { to, first, zone, mapping, lookup, records
     lookup,
     records ?? null,
     encoding ?? null,
+    decimal ?? null,
   ]);
 }
 

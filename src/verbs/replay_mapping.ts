@@ -4,6 +4,7 @@ import type { RecordFile } from "../files/mod.ts";
 import { decode_record } from "../ingest/mod.ts";
 import { format_time, local_clock, parse_time } from "../kpi/mod.ts";
 import {
+  any_spelling,
   type BareEvent,
   detect,
   field_of,
@@ -18,7 +19,8 @@ import type { RecordReading } from "../replay/mod.ts";
 import { type Config, system_clock } from "../runtime/mod.ts";
 import { builtin_mappings, definition_of, mapping_of } from "./mappings.ts";
 import { decode_limits } from "./open.ts";
-import { UsageError } from "./shell.ts";
+import { lookup_of, read_lookups } from "./lookups.ts";
+import { type Shell, UsageError } from "./shell.ts";
 
 /** The data of a trip event that are amounts. */
 const AMOUNTS = ["fare", "tip", "estimated_fare"];
@@ -160,54 +162,118 @@ function cloud_data(event: Record<string, unknown>): Record<string, unknown> | n
   return gathered;
 }
 
+const has = (record: SourceRecord, name: string): boolean => Object.hasOwn(record, name);
 const is_trip_event = (record: SourceRecord): boolean =>
-  ["specversion", "event_id"].some((name) => Object.hasOwn(record, name)) && Object.hasOwn(record, "type");
+  (has(record, "specversion") || has(record, "event_id")) && has(record, "type");
+
+/** What trip events have at least, bare and as CloudEvents. */
+const BARE = ["event_id", "trip_id", "type", "occurred_at"];
+const CLOUD = ["specversion", "id", "source", "type", "time"];
+
+/** What records lack that look like trip events; null for others. */
+function envelope_fault(sample: readonly SourceRecord[]): string | null {
+  const there = (name: string) => sample.some((record) => has(record, name));
+  const form = there("specversion") ? CLOUD : BARE;
+  if (form === BARE && !((there("event_id") || there("occurred_at")) && BARE.filter(there).length > 1)) return null;
+  const lacking = form.filter((name) => !sample.every((record) => has(record, name)));
+  const what = form === CLOUD ? "CloudEvents" : "trip events";
+  return lacking.length === 0
+    ? null
+    : `these look like ${what}, but lack ${lacking.join(" and ")}: expected ${form.join(", ")} in each`;
+}
 
 /** Whether a mapping of this name comes with the program. */
 export const is_builtin = (name: string): boolean =>
   name === TRIP_EVENT || builtin_mappings().some((each) => each.name === name);
 
-/** The definitions that a record may be read by: of what is named, else of all built-in mappings. Throws UsageError and InvalidMapping. */
-export const forms_of = (name: string | undefined): readonly MappingForm[] =>
-  name === undefined ? builtin_mappings().map(({ form }) => form) : name === TRIP_EVENT ? [] : [definition_of(name)];
+/** By what records of files are read, as the command line says it. */
+export interface ReadingOptions {
+  /** A built-in mapping or a file with one, for all files; absent: each file's records tell. */
+  readonly mapping?: string | undefined;
+  /** Tables for mappings: `name=file` or `name=file:column`. */
+  readonly lookup: readonly string[];
+  /** The zone of times that state none, in place of the business zone. */
+  readonly zone?: string | undefined;
+  readonly decimal?: "point" | "comma" | undefined;
+}
 
-/** The reading of what was named, a mapping's definition or none for trip events. Throws UsageError where a table is lacking. */
-export const named_reading = (
-  [form]: readonly MappingForm[],
-  config: Config,
-  context: MappingContext,
-  zone: string | undefined,
-): RecordReading =>
-  form === undefined ? trip_event_reading({ ...context, zone }) : record_reading(form, config, context);
+/** How the records of a file are read. */
+export interface ChosenReading {
+  readonly reading: RecordReading;
+  /** The definition of its mapping; null for trip events, which need none. */
+  readonly form: MappingForm | null;
+  readonly context: MappingContext;
+}
 
-/** Where else the records of a file that no mapping fits may be, in words. */
-export const other_records = ({ other_lists }: RecordFile): string =>
-  other_lists.length === 0
-    ? ""
-    : `\nIts first document has lists of objects at ${other_lists.join(", ")}: --records ${other_lists[0]} reads those`;
+/**
+ * Reads the mapping that is named, and the tables.
+ * @returns chooses how a file's records are read. Throws UsageError where nothing fits, or a table is lacking
+ * @throws UsageError, InvalidMapping, and FileError for a table that cannot be read
+ */
+export async function choose_readings(
+  { config, signal }: Shell,
+  { mapping, lookup, zone, decimal }: ReadingOptions,
+): Promise<(file: RecordFile) => Promise<ChosenReading>> {
+  const named = mapping === undefined ? undefined : mapping === TRIP_EVENT ? null : definition_of(mapping);
+  const forms = named === undefined ? builtin_mappings().map(({ form }) => form) : named === null ? [] : [named];
+  const context: MappingContext = {
+    business_zone: zone ?? config.time_zone,
+    currency: config.currency,
+    lookups: await read_lookups(lookup.map(lookup_of), forms),
+    ...(decimal === undefined ? {} : { decimal: decimal === "comma" ? "," : "." }),
+  };
+  return async (file) => {
+    const form = named === undefined ? await detected_form(file, context, signal) : named;
+    const reading = form === null ? trip_event_reading({ ...context, zone }) : record_reading(form, config, context);
+    return { reading, form, context };
+  };
+}
 
-/** The reading by the built-in mapping that the records of a file look made for, by their columns and values. Throws UsageError. */
-export function detected_reading(
-  file: RecordFile,
-  sample: readonly SourceRecord[],
-  config: Config,
-  context: MappingContext,
-  zone: string | undefined,
-): RecordReading {
-  // Without records there is nothing to map, only faults to tell.
-  if (sample.every(is_trip_event)) return trip_event_reading({ ...context, zone });
-  const found = detect(builtin_mappings(), sample, context);
-  if (!found.ok) {
-    throw new UsageError(`replay: ${JSON.stringify(file.path)}: ${found.fault.detail}${other_records(file)}`);
+/** Rows of a file that its mapping is chosen by. */
+const SAMPLE = 100;
+
+/** The first records of a file. */
+async function first_records(file: RecordFile, signal: AbortSignal): Promise<SourceRecord[]> {
+  const records: SourceRecord[] = [];
+  for await (const { rows } of file.rows()) {
+    signal.throwIfAborted();
+    for (const { record } of rows) {
+      if (record !== null) records.push(record);
+      if (records.length === SAMPLE) return records;
+    }
   }
-  return record_reading(found.value.form, config, context);
+  return records;
+}
+
+/** The definition of the built-in mapping that the records of a file look made for, by their columns and values; null for trip events. Throws UsageError. */
+async function detected_form(
+  file: RecordFile,
+  context: MappingContext,
+  signal: AbortSignal,
+): Promise<MappingForm | null> {
+  const sample = await first_records(file, signal);
+  // Without records there is nothing to map, only faults to tell; one that is none among many is refused by itself.
+  if (sample.filter(is_trip_event).length * 2 >= sample.length) return null;
+  const found = detect(builtin_mappings(), sample, context);
+  if (found.ok) return found.value.form;
+  const quoted = JSON.stringify(file.path);
+  const fault = envelope_fault(sample);
+  if (fault !== null) throw new UsageError(`${quoted}: ${fault}`);
+  const { other_lists: [list], other_lists: lists } = file;
+  const elsewhere = list === undefined
+    ? ""
+    : `\n  its first document has lists of objects at ${lists.join(", ")}: --records ${list} reads those`;
+  const how =
+    "\n  `tacho mapping list` names the built-in ones; to write your own, begin with `tacho mapping show NAME > own.json`" +
+    ` and see what it makes of the file: tacho mapping check own.json --sample ${quoted}`;
+  throw new UsageError(`${quoted}: ${found.fault.detail}${elsewhere}${how}`);
 }
 
 /** What an event's JSON may have beyond its data: ids, type and time, escaped. */
 const ENVELOPE_CHARACTERS = 8_000;
 
 /** Records through a mapping, each with all that decoding asks of its events by now. Throws UsageError where a table is lacking. */
-export function record_reading(form: MappingForm, config: Config, context: MappingContext): RecordReading {
+function record_reading(form: MappingForm, config: Config, context: MappingContext): RecordReading {
   const mapping = mapping_of(form, context);
   const domain = trips_domain({ currency: config.currency });
   const limits = decode_limits(config);
@@ -237,7 +303,10 @@ export function record_reading(form: MappingForm, config: Config, context: Mappi
     },
     amount_of: (record, field) => {
       const per = amounts.get(field);
-      return per === undefined ? null : micros_of(numbers, field_of(field).get(record), field, per);
+      if (per === undefined) return null;
+      const is_it = (name: string) => form.any_spelling === true && any_spelling(name) === any_spelling(field);
+      const name = Object.hasOwn(record, field) ? field : Object.keys(record).find(is_it) ?? field;
+      return micros_of(numbers, field_of(name).get(record), field, per);
     },
   };
 }

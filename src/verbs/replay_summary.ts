@@ -66,8 +66,8 @@ function amount(micros: bigint): string {
 /** Reasons that are told one by one. */
 const TOLD_REASONS = 5;
 
-/** Why so many were refused: `182 refused: negative fare_amount, −1,517.51`. */
-function refused_words(refused: number, refusals: readonly Refusal[]): string {
+/** Why so many were refused: `negative fare_amount, −1,517.51`. */
+export function reasons_words(refused: number, refusals: readonly Refusal[]): string {
   const told = refusals.slice(0, TOLD_REASONS).map(({ reason, count, amounts, sum_micros }) => {
     const several = refusals.length > 1 || count !== refused ? `${number(count)} ` : "";
     const sum = amounts === 0 ? "" : `, ${amount(sum_micros)}`;
@@ -76,7 +76,7 @@ function refused_words(refused: number, refusals: readonly Refusal[]): string {
   });
   const others = refusals.slice(TOLD_REASONS).reduce((sum, { count }) => sum + count, 0);
   if (others > 0) told.push(`${number(others)} for other reasons`);
-  return `${number(refused)} refused: ${told.join("; ")}`;
+  return told.join("; ");
 }
 
 /** Refusals of several files together, the most frequent first. */
@@ -122,7 +122,7 @@ export function replay_words(summary: ReplaySummary, config: Config): string {
   if (voids.count > 0) {
     parts.push(`${counted(voids.count, "void")} without a ride in the file, ${amount(voids.sum_micros)}${of_this_run}`);
   }
-  parts.push(refused === 0 ? "0 refused" : refused_words(refused, together(files)));
+  parts.push(refused === 0 ? "0 refused" : `${number(refused)} refused: ${reasons_words(refused, together(files))}`);
   if (times !== null) {
     const { time_zone } = config;
     parts.push(`event times ${local(times.first_us, time_zone)} to ${local(times.last_us, time_zone)} (${time_zone})`);
@@ -143,7 +143,7 @@ function failure_of(file: FileCounts, most_percent: number): string | null {
   const quoted = JSON.stringify(path);
   if (records === 0) return `${quoted} holds no records`;
   const wanted = records - skipped;
-  const why = `of ${counted(wanted, "record")}, ${refused_words(refused, refusals)}`;
+  const why = `of ${counted(wanted, "record")}, ${number(refused)} refused: ${reasons_words(refused, refusals)}`;
   if (wanted === 0) return `${quoted}: all of its ${counted(records, "record")} were skipped`;
   if (passed === 0) return `${quoted}: nothing was admitted: ${why}`;
   const percent = refused * 100 / wanted;

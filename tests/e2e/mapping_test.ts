@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { parquetWriteBuffer } from "hyparquet-writer";
 import { open_kafka_producer } from "../../src/ingest/kafka/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { make_deployment } from "../support/deployment.ts";
@@ -23,7 +24,8 @@ Deno.test("mapping check: row by row what comes out and what would be quarantine
   const sample = file("hub.csv", [hub, ...rows].join("\n"));
   const drivers = file("drivers.ndjson", '{"driver_id":"D1","vehicle_type":"Van"}\n');
 
-  const told = await run_verb(["mapping", "check", "--sample", sample, "--lookup", `drivers=${drivers}`], { env: {} });
+  const args = ["mapping", "check", "--sample", sample, "--lookup", `drivers=${drivers}`];
+  const told = await run_verb([...args, "--most-refused", "70%"], { env: {} });
   const [first, second, third, ...none] = lines_of(told.stdout);
   assert.deepEqual(none, []);
   assert.deepEqual([first.row, first.events.length, first.events[0].vehicle_type], [1, 2, "Van"]);
@@ -31,7 +33,13 @@ Deno.test("mapping check: row by row what comes out and what would be quarantine
   assert.match(second.fault.expected, /^an amount from 0 to 1e12/);
   assert.match(third.fault.expected, /^8 values as in the header, got 2/);
   assert.match(told.stderr, /these are records of the built-in mapping mobility_hub/);
-  assert.match(told.stderr, /mobility_hub: 3 rows, 1 mapped \(1 trip\.started, 1 trip\.completed\), 2 faulty/);
+  assert.match(
+    told.stderr,
+    /mobility_hub: 3 rows, 1 mapped \(1 trip\.started, 1 trip\.completed\), 2 faulty: 1 negative price, −1\.00; 1 malformed_csv/,
+  );
+  const failed = await run_tacho(args, { env: {} });
+  assert.deepEqual([failed.code, failed.stdout], [1, told.stdout]);
+  assert.match(failed.stderr, /\ntacho: mapping check: .*: 66\.67 % were refused.*\n$/);
 
   const own = { ...JSON.parse(BUILTINS.find(({ name }) => name === "mobility_hub")!.json), name: "own", zone: "Mars" };
   const invalid = file("invalid.json", JSON.stringify({ ...own, trip_id: 5 }));
@@ -43,6 +51,81 @@ Deno.test("mapping check: row by row what comes out and what would be quarantine
   });
   assert.equal(serve.code, 2);
   assert.match(serve.stderr, /TACHO_MAPPINGS: mapping .*invalid at\n {2}zone: /);
+});
+
+Deno.test("mapping check: reads what replay reads, and says what is odd about a sample as a whole", async () => {
+  const folder = new GuardedFolder("mapping");
+  await using _ = { [Symbol.asyncDispose]: () => folder.dispose() };
+  const file = (name: string, content: string | Uint8Array) => {
+    const path = `${folder.path}/${name}`;
+    Deno.writeFileSync(path, typeof content === "string" ? encoder.encode(content) : content);
+    return path;
+  };
+  const check = async (sample: string, ...args: readonly string[]) => {
+    const { code, stdout, stderr } = await run_tacho(["mapping", "check", ...args, "--sample", sample], { env: {} });
+    return { code, rows: stdout === "" ? [] : lines_of(stdout), stderr };
+  };
+  const own = file(
+    "own.json",
+    JSON.stringify({
+      name: "own",
+      zone: "Europe/Berlin",
+      lookups: { drivers: { key: "driver" } },
+      skip: { field: "kind", is: ["test"] },
+      trip_id: "id",
+      events: [{
+        type: "trip.completed",
+        at: [{ from: "at", format: "epoch_s" }, "begun"],
+        data: { fare: { from: "fare", as: "money" }, tip: "tip", city: "town" },
+        keep_rest: "source",
+      }],
+    }),
+  );
+  const column = (name: string, data: string[]) => ({ name, data, type: "STRING" as const });
+  const columns = { id: ["a", "b", "c"], at: ["1000", "1000", "x"], fare: ["1,5", "2,25", "3"], tip: ["", " ", ""] };
+  const extra = { "\x1b[2J": ["1", "2", "3"], kind: ["", "", "test"] };
+  const parquet = parquetWriteBuffer({
+    columnData: Object.entries({ ...columns, ...extra }).map(([name, data]) => column(name, data)),
+  });
+  const odd = await check(file("a.parquet", new Uint8Array(parquet)), own, "--decimal", "comma");
+  assert.equal(odd.code, 0, odd.stderr);
+  assert.deepEqual(odd.rows.map(({ events }) => events?.[0].fare), ["1.500000", "2.250000", undefined]);
+  assert.deepEqual(odd.rows[2], { row: 3, skipped: true });
+  assert.deepEqual(odd.stderr.trimEnd().split("\n"), [
+    "warning: times without a zone are read as Europe/Berlin, while days and the page are in UTC (TACHO_TIME_ZONE)",
+    "warning: the table drivers is not given (--lookup drivers=FILE, by driver): what it tells is unknown",
+    "warning: all 2 times of trip.completed are the same, 1970-01-01T00:16:40.000000Z",
+    "warning: 2 of 2 times of trip.completed lie before 1990, such as 1970-01-01T00:16:40.000000Z: " +
+    "most likely another unit or format",
+    "warning: every value is blank of tip",
+    "not read, kept as source: \\u{1b}[2J",
+    "unknown in all rows: trip.completed tip, trip.completed city",
+    "own: 3 rows, 2 mapped (2 trip.completed), 1 skipped, 0 faulty",
+  ]);
+
+  const event = { event_id: "e", trip_id: "t", type: "trip.completed", occurred_at: "2024-01-01T00:00:00Z", fare: 1 };
+  const late = { ...event, occurred_at: "2200-01-01T00:00:00Z" };
+  const events = await check(file("events.json", JSON.stringify([event, late, { ...event, fare: -2.5 }])));
+  assert.equal(events.code, 1);
+  assert.deepEqual(events.rows.map(({ fault }) => fault?.reason), [undefined, "time_in_future", "invalid_field"]);
+  assert.match(events.stderr, /these are trip events\nwarning: 1 records lie in the future/);
+  assert.match(events.stderr, /trip_event: 3 rows, 1 mapped \(1 trip\.completed\), 2 faulty: .*negative fare, −2\.50/);
+
+  const { type: _type, ...untyped } = event;
+  const refused = await check(file("untyped.ndjson", JSON.stringify(untyped)));
+  assert.deepEqual([refused.code, refused.rows], [2, []]);
+  assert.match(
+    refused.stderr,
+    /look like trip events, but lack type: expected event_id, trip_id, type, occurred_at in/,
+  );
+  const strange = await check(
+    file("strange.csv", "driver_id,passenger_id,start_location_id,start_time,price\n1,2,3,4,5\n"),
+  );
+  assert.equal(strange.code, 2);
+  assert.match(
+    strange.stderr,
+    /; nearest: mobility_hub, lacking duration_min and distance_km\n {2}`tacho mapping list`/,
+  );
 });
 
 tacho_test({

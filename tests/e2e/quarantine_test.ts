@@ -62,7 +62,7 @@ tacho_test({
       await run_tacho(["replay", "--to", "log", file], { env }),
       await run_verb(["quarantine", "list"], { env }),
       await run_verb(["quarantine", "show", "1"], { env }),
-      await run_verb(["mapping", "check", "trip_end", "--sample", file]),
+      await run_tacho(["mapping", "check", "trip_end", "--sample", file]),
       await run_tacho(["replay", "--to", "log", `${file}.gone`], { env }),
     ];
     for (const { stdout, stderr } of printed) {

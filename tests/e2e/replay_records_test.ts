@@ -79,7 +79,8 @@ tacho_test({
       const rows = await database.query("select convert_from(message_value, 'UTF8') as text from quarantine");
       assert.deepEqual(rows.map(({ text }) => text).sort(), FAULTY_ENDS.toSorted());
 
-      const check = await run_verb(["mapping", "check", "--sample", path], { env: {} });
+      const check = await run_tacho(["mapping", "check", "--sample", path], { env: {} });
+      assert.equal(check.code, 1);
       assert.match(check.stderr, /5 rows, 1 mapped \(1 trip\.started, 1 trip\.completed\), 4 faulty/);
     }),
 });

@@ -591,7 +591,7 @@ const SAMPLES: Readonly<Record<string, SourceRecord>> = {
   mds_trips: MDS,
 };
 
-Deno.test("each shape is recognised by its fields alone; what fits none or several is told with what each wants", () => {
+Deno.test("each shape is recognised by its fields alone; what fits none is told with the nearest, what fits several with those", () => {
   assert.deepEqual(Object.keys(SAMPLES), BUILTINS.map(({ name }) => name));
   const found = (...records: SourceRecord[]) => detect(BUILTINS, records, { business_zone: "UTC" });
   for (
@@ -607,13 +607,17 @@ Deno.test("each shape is recognised by its fields alone; what fits none or sever
   }
   const none = found({ a: 1, b: 2 });
   assert.ok(!none.ok);
-  assert.match(
-    none.fault.detail,
-    /^no built-in mapping fits the fields a, b; name a mapping\. Built in are\n {2}ride_sharing wants trip_id, fare_usd/,
-  );
+  assert.equal(none.fault.detail, "no built-in mapping fits the fields a, b");
+  const { lpep_dropoff_datetime: _, ...lacking } = SAMPLES.nyc_green!;
+  const near = found(lacking);
+  assert.match(near.ok ? "" : near.fault.detail, /; nearest: nyc_green, lacking lpep_dropoff_datetime or [^,]*$/);
+  const unfit = found({ ...SAMPLES.nyc_fhv!, fare_amount: 1 });
+  assert.match(unfit.ok ? "" : unfit.fault.detail, /; nearest: nyc_fhv, whose records have no fare_amount$/);
+  const many = found(Object.fromEntries(Array.from({ length: 1_000 }, (_, i) => [`${i}${"x".repeat(1_000)}`, 1])));
+  assert.ok(!many.ok && many.fault.detail.length < 3_000 && many.fault.detail.endsWith(" and 970 more"));
   const both = found({ ...START, ...END });
   assert.ok(!both.ok);
-  assert.match(both.fault.detail, /^trip_start and trip_end fit the fields/);
+  assert.match(both.fault.detail, /^trip_start and trip_end fit its fields: name one of them$/);
   const told = found({ ...START, ...END, pickup_datetime: "no time" });
   assert.ok(told.ok, "of two that fit it is the one that maps the records");
   assert.equal(told.value.name, "trip_end");
