@@ -2,9 +2,9 @@
  * The port to PostgreSQL. Two adapters, both real PostgreSQL: node-postgres for a server, PGlite for the embedded default.
  * SQL that goes through here is what PostgreSQL 14 understands.
  *
- * Values in rows: bigint and numeric come as strings (no precision is lost silently), timestamptz is always selected as
- * microseconds (`extract(epoch …)`), bytea as Uint8Array, json and jsonb parsed, text[] and bigint[] as arrays of strings.
- * Parameters: strings, numbers, booleans, null, Uint8Array; arrays are passed as array literals built by `array_literal.ts`.
+ * Values in rows: bigint and numeric come as strings (no precision is lost silently), bytea as Uint8Array, json and jsonb parsed, text[] as
+ * an array of strings. Times are selected as numbers (`extract(epoch …)`), bigint[] as text[]: what the drivers make of them differs.
+ * Parameters: strings, numbers, booleans, null, Uint8Array; arrays are passed as array literals built by `text_format.ts`.
  */
 export type Row = Record<string, unknown>;
 export type Value = string | number | boolean | null | Uint8Array;

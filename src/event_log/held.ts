@@ -53,7 +53,7 @@ export interface HeldMessage extends Omit<QuarantinedMessage, "stage" | "reason"
   readonly attempts: number;
 }
 
-/** What is held and meets a filter now, by reason, most first; and the newest of it: what comes in later has a higher id. */
+/** What is held and meets a filter now, by reason, most first; and the newest of it: what is set aside for the first time later has a higher id. */
 export async function count_held(
   database: Queryable,
   filter: QuarantineFilter,

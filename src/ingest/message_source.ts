@@ -1,5 +1,5 @@
 /**
- * The port through which source messages come in: Kafka, the in-process queue, files.
+ * The port through which source messages come in: Kafka, and the in-process queue, into which the generator and the replay of files put theirs.
  *
  * Contract
  * - Before `open` the caller has put every known cursor into the `CursorBook`. The source reads the book synchronously
@@ -12,8 +12,10 @@
  * - A gap (retention passed the cursor, the topic ends before the cursor, another cluster) is never delivered across: the
  *   source stops with state `gap`.
  *   What was buffered before a gap or an outage is still handed out. `rewind` resumes after a gap, once the book is past it.
- * - In the states `gap` and `failed`, `take` waits for `rewind`, `close` or the abort; whoever supervises reads `state`.
- * - The buffer is bounded in messages and bytes; at the bound the source stops fetching, and stays a live member of its group.
+ * - In the state `gap`, `take` waits for `rewind`, `close` or the abort; `failed` is for good, only the latter two end it. Whoever supervises
+ *   reads `state`.
+ * - What is held is bounded in messages and bytes. At the bound Kafka is fetched from no more, and the consumer stays a live member of its
+ *   group; who offers to the queue waits.
  */
 
 /** The headers of a message that has none. */

@@ -60,7 +60,7 @@ export interface Audit<Payload, State> {
  * as of one position, whatever is appended meanwhile. Cells need every stream: one that the scope leaves out adds what its row says,
  * so that a wrong cell is found in any scope. Throws BeyondTheLog, or the signal's reason.
  *
- * One snapshot is held, for as long as it takes to read what changes with every batch: head, cursors, cells and sketches. All else is read
+ * One snapshot is held, for as long as it takes to read what changes with every batch: head, cursors, quarantine, cells and sketches. All else is read
  * afterwards, without a transaction: the log up to the head is what it was, and the row of a stream names the events that it is made of.
  */
 export async function verify<Payload, State>(audit: Audit<Payload, State>, scope: Scope): Promise<Verified> {

@@ -30,3 +30,37 @@ Deno.test("every task and test file that the README names is there", () => {
     assert.ok(Deno.statSync(new URL(`../../${path}`, import.meta.url)).isFile, path);
   }
 });
+
+/** The files of a folder by their paths from the root, all the way down. */
+function paths_in(folder: string): string[] {
+  return [...Deno.readDirSync(new URL(`../../${folder}`, import.meta.url))].flatMap(({ name, isDirectory }) =>
+    isDirectory ? paths_in(`${folder}/${name}`) : [`${folder}/${name}`]
+  );
+}
+
+Deno.test("what the README runs by `deno task test` is there: every filter names a test file, or a folder of some", () => {
+  const tests = paths_in("tests").filter((path) => path.endsWith("_test.ts"));
+  const commands = [...readme.matchAll(/`(?:[A-Z_]+=\S+ )*deno task test ([^`]+)`/g)].map(([, filters]) => filters!);
+  assert.ok(commands.length >= 20);
+  for (const filters of commands) {
+    for (const filter of filters.split(" ").filter((word) => !word.startsWith("-"))) {
+      assert.ok(tests.some((path) => path.includes(filter)), `no test file has ${filter} in its path`);
+    }
+  }
+});
+
+Deno.test("every source file that a comment names is there", () => {
+  const paths = ["src", "tests", "static", "migrations", "tools"].flatMap(paths_in);
+  const names = new Set(["main.ts", ...paths.map((path) => path.slice(path.lastIndexOf("/") + 1))]);
+  const named: string[] = [];
+  for (const path of paths.filter((path) => path.endsWith(".ts"))) {
+    const comments = Deno.readTextFileSync(new URL(`../../${path}`, import.meta.url)).matchAll(
+      /^\s*(?:\/?\*|\/\/).*$/gm,
+    );
+    for (const [comment] of comments) {
+      for (const [, name] of comment.matchAll(/`(?:[a-z_]+\/)*([a-z0-9_]+\.(?:ts|sql))`/g)) named.push(name!);
+    }
+  }
+  assert.ok(named.length >= 15);
+  assert.deepEqual(named.filter((name) => !names.has(name)), []);
+});

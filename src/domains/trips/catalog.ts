@@ -1,11 +1,11 @@
 import type { Dimension, Grain, Measure, Sketch } from "../../kpi/mod.ts";
 
 /**
- * The catalog: which dimensions the trip cells have, which grains each keeps, and what that costs. All cells are kept for ever.
+ * The catalog: which dimensions the trip cells have, and which grains each keeps. All cells are kept for ever.
  *
- * Price: cells written per event at 200,000 events, start and completion 5,000 trips apart, 10,000 drivers, 200,000
- * passengers, 260 zones (`deno task bench -- --cells` prints this table anew); small dimensions cost by the batch, not by
- * the event, since a batch touches each of their few keys once a minute of event time.
+ * Their price is the cells that are written: `deno task bench -- --cells` prints how many 200,000 events make of each dimension and grain
+ * (start and completion 5,000 trips apart, 10,000 drivers, 200,000 passengers, 260 zones). Small dimensions cost by the batch, not by the
+ * event, since a batch touches each of their few keys once a minute of event time.
  */
 const ALL_GRAINS: readonly Grain[] = ["1m", "5m", "1h", "1d", "all"];
 const FROM_5M: readonly Grain[] = ["5m", "1h", "1d", "all"];

@@ -1,6 +1,7 @@
 /**
- * The only file that knows kafkajs. kafkajs 2.2.4 is pinned: three things here reach behind its types (the idle timer,
- * the fetched offset and the check of record batches), each guarded so that another release fails loudly instead of losing messages.
+ * The only file that knows kafkajs. kafkajs 2.2.4 is pinned: what reaches behind its types here (the fetched offset, the answers to fetches
+ * and to questions for the ends of logs) is guarded, so that another release fails loudly instead of losing messages; without its idle
+ * timer nothing is lost.
  */
 import { Buffer } from "node:buffer";
 import { isIP, type Socket } from "node:net";
