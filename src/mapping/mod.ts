@@ -20,4 +20,5 @@ export { make_mapping, parse_mapping, read_definition } from "./parse_mapping.ts
 export { any_spelling, field_of, is_unknown, type MessageParts, RecordFault, shown, with_message } from "./field.ts";
 export { type CsvRow, read_csv_line, read_csv_row } from "./csv_line.ts";
 export { number_reading, type NumberReading } from "./number_reading.ts";
+export { iso_time } from "./time_format.ts";
 export { BuiltinMapping, columns_taken, detect, index_lookup, LookupBuilder } from "./builtin.ts";

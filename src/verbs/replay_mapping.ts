@@ -8,6 +8,7 @@ import {
   type BareEvent,
   detect,
   field_of,
+  iso_time,
   type MappingContext,
   type MappingForm,
   number_reading,
@@ -75,7 +76,7 @@ export interface FileTexts extends Pick<MappingContext, "decimal" | "currency"> 
 /**
  * Records that are trip events already, bare or as CloudEvents. They go as they stand but for what files cannot say as the contract has it:
  * CSV has text for numbers, a column of text for the data of CloudEvents or a column for each (`data.fare`); binary floats have more
- * decimals than amounts may have, and times of Parquet and of pandas often no zone.
+ * decimals than amounts may have, times of Parquet and of pandas often no zone, others one as `+0000` or ` UTC`.
  */
 export function trip_event_reading({ decimal, currency, zone }: FileTexts): RecordReading {
   const numbers = number_reading({ decimal: decimal ?? null, currency: currency ?? null });
@@ -83,10 +84,10 @@ export function trip_event_reading({ decimal, currency, zone }: FileTexts): Reco
   const time = (value: unknown): unknown => {
     if (typeof value !== "string") return value;
     const text = value.trim();
-    const parsed = parse_time(text);
-    if (parsed.ok || parsed.why !== "without_zone" || clock === null) return text;
-    const local = parse_time(`${text}Z`);
-    const at_us = local.ok ? clock(local.us) : null;
+    if (parse_time(text).ok) return text;
+    const read = iso_time(text);
+    if (read === null) return text;
+    const at_us = read.ahead_us === null ? clock?.(read.local_us) ?? null : read.local_us - read.ahead_us;
     return at_us === null ? text : format_time(at_us);
   };
   const amount = (value: unknown, field: string): unknown => {

@@ -101,4 +101,15 @@ Deno.test("times without zone are of the zone that the command line names, and e
     event_of({ occurred_at: "2024-05-25T10:00:00+02:00" }, new_york).occurred_at,
     "2024-05-25T10:00:00+02:00",
   );
+  for (
+    const [written, wanted] of [
+      ["2024-05-25T10:00:00.000+0000", "2024-05-25T10:00:00.000000Z"],
+      ["2024-05-25T10:00:00+02", "2024-05-25T08:00:00.000000Z"],
+      ["2024-05-25 10:00:00 UTC", "2024-05-25T10:00:00.000000Z"],
+      ["2024-05-25T10:00Z", "2024-05-25T10:00:00.000000Z"],
+      ["2016-12-31T23:59:60Z", "2017-01-01T00:00:00.000000Z"],
+      ["2024-05-25T10:00:00Z ", "2024-05-25T10:00:00Z"],
+      ["yesterday", "yesterday"],
+    ] as const
+  ) assert.equal(event_of({ occurred_at: written }).occurred_at, wanted);
 });
