@@ -1,5 +1,5 @@
 import Papa from "papaparse";
-import { read_csv_row } from "../mapping/mod.ts";
+import { type CsvRow, read_csv_row } from "../mapping/mod.ts";
 import { faulty_row, FileError, type FileRow, LONGEST_ROW, OverlongLine, type RowBatch } from "./record_file.ts";
 import { no_text, OTHER_ENCODING, type TextPiece } from "./text_pieces.ts";
 
@@ -43,8 +43,10 @@ class CsvReading {
   readonly #line_break: "\n" | "\r";
   readonly #overlong = new OverlongLine();
   #columns: readonly string[] | null = null;
+  #names: readonly string[] = [];
+  #rows_came = false;
   #line = 1;
-  /** Excel's own line, in which it says what delimits: `sep=;`. */
+  /** Excel's own line, in which it says what delimits: `sep=;`, in quotes where another program wrote the file again. */
   #stated: RegExpExecArray | null;
   /** Where the text that was given last is read to: what is behind has to come again, with more. */
   read_to = 0;
@@ -52,9 +54,9 @@ class CsvReading {
   /** @param text the file's first */
   constructor(path: string, text: string) {
     this.#path = path;
-    this.#stated = /^sep=(.)\r?\n/i.exec(text);
+    this.#stated = /^"?sep=(.)"?(?:\r*\n|\r)/i.exec(text);
     this.#delimiter = this.#stated?.[1] ?? delimiter_of(text.slice(0, TELLING));
-    this.#line_break = text.includes("\n") || !text.includes("\r") ? "\n" : "\r";
+    this.#line_break = line_break_of(text.slice(0, TELLING));
   }
 
   /** The rows that end in the text. */
@@ -74,6 +76,7 @@ class CsvReading {
         this.#overlong.take(text, at, line_end);
         at = line_end;
         if (break_at < 0 && !last) break;
+        if (this.#columns === null) throw this.#no_names("a longer line than rows may have");
         rows.push(this.#overlong.row(this.#line++));
         at++;
         continue;
@@ -82,7 +85,7 @@ class CsvReading {
       const quoted = quote >= 0 && quote < line_end;
       if (!quoted && break_at < 0 && !last) break;
       const row = quoted
-        ? read_csv_row(text, at, this.#delimiter, this.#line_break, last)
+        ? this.#quoted(text, at, line_end, last)
         : { fields: text.slice(at, line_end).split(this.#delimiter).map((field) => field.trim()), end: line_end + 1 };
       if (row === null && text.length - at <= LONGEST_ROW) break;
       const read = this.#row(text, at, line_end, row);
@@ -94,8 +97,20 @@ class CsvReading {
     return rows;
   }
 
+  /** A row with quotes. One that breaks their rules as they are may follow those of MySQL and Spark. */
+  #quoted(text: string, at: number, line_end: number, last: boolean): CsvRow {
+    const row = read_csv_row(text, at, this.#delimiter, this.#line_break, last);
+    if (row === null || !("broken" in row) || !text.slice(at, line_end).includes('\\"')) return row;
+    const other = read_csv_row(text, at, this.#delimiter, this.#line_break, last, "\\");
+    return other !== null && "broken" in other ? row : other;
+  }
+
+  #no_names(why: string): FileError {
+    return new FileError(`read ${JSON.stringify(this.#path)}: line ${this.#line}, the names of columns: ${why}`);
+  }
+
   /** The row that begins at a place, null for column names and a blank line; and where the next one begins: of a row that is none, behind its first line. */
-  #row(text: string, at: number, line_end: number, row: ReturnType<typeof read_csv_row>): {
+  #row(text: string, at: number, line_end: number, row: CsvRow): {
     readonly row: FileRow | null;
     readonly end: number;
   } {
@@ -104,7 +119,7 @@ class CsvReading {
       if (this.#columns !== null) {
         return { row: faulty_row(this.#line, first_line, reason, detail), end: line_end + 1 };
       }
-      throw new FileError(`read ${JSON.stringify(this.#path)}: line ${this.#line}, the names of columns: ${detail}`);
+      throw this.#no_names(detail);
     };
     if (row === null) {
       const detail = `expected a row of at most ${LONGEST_ROW} characters, got a longer one; is a quote not closed?`;
@@ -112,15 +127,26 @@ class CsvReading {
     }
     if ("broken" in row) return refused("malformed_csv", `expected a row of CSV, got: ${row.broken}`);
     const { fields, end } = row;
-    if (fields.length === 1 && fields[0]!.trim() === "") return { row: null, end };
+    if (fields.every((field) => field === "")) return { row: null, end };
     const unreadable = fields.find((field) => !field.isWellFormed());
     if (this.#columns === null) {
       if (unreadable !== undefined) return refused("invalid_utf8", no_text(unreadable) + OTHER_ENCODING);
+      const values = fields.filter((field) => VALUE.test(field));
+      if (values.length * 2 > fields.length) throw this.#no_names(`expected names, got values: ${fields.join(", ")}`);
+      this.#names = fields;
       this.#columns = named(fields);
       return { row: null, end };
     }
     const columns = this.#columns;
+    // Files put together have the names again.
+    const again = fields.length === this.#names.length && fields[0]!.replace("\ufeff", "") === this.#names[0] &&
+      fields.every((field, i) => i === 0 || field === this.#names[i]);
+    if (again) return { row: null, end };
     const surplus = fields.length > columns.length && !fields.slice(columns.length).every((field) => field === "");
+    if (surplus && columns.length === 1 && !this.#rows_came) {
+      throw this.#no_names(`expected names of ${fields.length} columns, as the row below has, got ${columns[0]}`);
+    }
+    this.#rows_came = true;
     if (surplus || fields.length < columns.length) {
       return refused("malformed_csv", `expected ${columns.length} values as in the header, got ${fields.length}`);
     }
@@ -129,6 +155,19 @@ class CsvReading {
     for (let i = 0; i < columns.length; i++) record[columns[i]!] = fields[i];
     return { row: { line: this.#line, record }, end };
   }
+}
+
+/** What a first row has that names no columns: a number or a date. */
+const VALUE = /^[+-]?\d+(?:[.,]\d+)?$|^\d{4}-\d\d-\d\d\b|^\d{1,2}([/.])\d{1,2}\1\d{2,4}\b/;
+
+/** What ends the rows: a line feed, with carriage returns before it or not, or a carriage return alone, whichever is first outside quotes. */
+function line_break_of(text: string): "\n" | "\r" {
+  let quoted = false;
+  for (const [found] of text.matchAll(/"|\r*\n|\r+/g)) {
+    if (found === '"') quoted = !quoted;
+    else if (!quoted) return found.endsWith("\n") ? "\n" : "\r";
+  }
+  return "\n";
 }
 
 /** The columns by their names; one without a name, or with that of an earlier one, by its place too. */

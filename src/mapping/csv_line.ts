@@ -9,9 +9,10 @@ export type CsvRow =
 
 /**
  * Reads the row of CSV that begins at a place of a text. Values in quotes may have delimiters, line breaks and doubled quotes; white space
- * around values that are not quoted is none of them. A quote within a value that is not quoted is a character.
- * @param line_break what ends a row, outside quotes; a carriage return before a line feed belongs to it
+ * around values and their quotes is none of them. A quote within a value that is not quoted is a character.
+ * @param line_break what ends a row, outside quotes; carriage returns before a line feed belong to it
  * @param last whether the text ends with the document: then its end ends a row
+ * @param escape what stands before a quote that is a character of a value in quotes: another quote, or the backslash that MySQL and Spark write
  */
 export function read_csv_row(
   text: string,
@@ -19,17 +20,21 @@ export function read_csv_row(
   delimiter: string,
   line_break: "\n" | "\r",
   last: boolean,
+  escape: '"' | "\\" = '"',
 ): CsvRow {
   const fields: string[] = [];
   for (let at = from;;) {
     let end: number;
-    if (text[at] === '"') {
-      const closing = closing_quote(text, at + 1);
+    let quote = at;
+    while (text[quote] === " ") quote++;
+    if (text[quote] === '"') {
+      const closing = closing_quote(text, quote + 1, escape);
       if (closing === null) return last ? { broken: "Quoted field unterminated" } : null;
-      fields.push(text.slice(at + 1, closing).replaceAll('""', '"'));
+      const written = text.slice(quote + 1, closing);
+      fields.push(escape === '"' ? written.replaceAll('""', '"') : written.replaceAll(/\\(["\\])|"(")/g, "$1$2"));
       end = closing + 1;
       while (text[end] === " ") end++;
-      if (line_break === "\n" && text[end] === "\r") end++;
+      if (line_break === "\n") { while (text[end] === "\r") end++; }
       if (end >= text.length) return last ? { fields, end: text.length } : null;
       if (text[end] !== delimiter && text[end] !== line_break) {
         return { broken: "Trailing quote on quoted field is malformed" };
@@ -49,9 +54,12 @@ export function read_csv_row(
 }
 
 /** Where the quote is that closes a value; null when none does. */
-function closing_quote(text: string, from: number): number | null {
-  for (let at = text.indexOf('"', from); at >= 0; at = text.indexOf('"', at + 2)) {
-    if (text[at + 1] !== '"') return at;
+function closing_quote(text: string, from: number, escape: '"' | "\\"): number | null {
+  for (let at = text.indexOf('"', from), seen = from; at >= 0; at = text.indexOf('"', seen)) {
+    let backslashes = 0;
+    while (escape === "\\" && at - backslashes > seen && text[at - backslashes - 1] === "\\") backslashes++;
+    if (backslashes % 2 === 0 && text[at + 1] !== '"') return at;
+    seen = at + (backslashes % 2 === 0 ? 2 : 1);
   }
   return null;
 }
