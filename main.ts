@@ -34,64 +34,91 @@ const {
   watermark_verb,
 } = await import("./src/verbs/mod.ts");
 
-/** A number of the command line, within bounds. */
-const number = (from: number, to: number) => (text: string): number => {
+/** How the text of an option is written, in words, by what reads it. */
+const WRITTEN = new Map<unknown, string>();
+/** Makes a reader of a text on the command line, which gives null for one that is not written so. */
+function written<T>(words: string, read: (text: string) => T | null): (text: string) => T {
+  const reader = (text: string): T => {
+    const value = read(text);
+    if (value === null) throw new InvalidArgumentError(`Expected ${words}.`);
+    return value;
+  };
+  WRITTEN.set(reader, words);
+  return reader;
+}
+const ENDLESS = 1e12;
+const bounds = (from: number, to: number): string => to < ENDLESS ? `from ${from} to ${to}` : `from ${from} on`;
+const within = (text: string, from: number, to: number): number | null => {
   const value = Number(text);
-  if (text.trim() === "" || !(value >= from && value <= to)) {
-    throw new InvalidArgumentError(`Expected a number from ${from} to ${to}.`);
-  }
-  return value;
+  return text.trim() !== "" && value >= from && value <= to ? value : null;
 };
-const whole = (from: number, to: number) => (text: string): number => {
-  const value = number(from, to)(text);
-  if (!Number.isInteger(value)) throw new InvalidArgumentError("Expected a whole number.");
-  return value;
-};
+/** A number of the command line, within bounds. */
+const number = (from: number, to: number) => written(`a number ${bounds(from, to)}`, (text) => within(text, from, to));
+const whole = (from: number, to: number) =>
+  written(`a whole number ${bounds(from, to)}`, (text) => {
+    const value = within(text, from, to);
+    return Number.isInteger(value) ? value : null;
+  });
 /** Whole numbers, as many as are given. */
 const each_whole = (from: number, to: number) => (text: string, others: number[] = []): number[] => [
   ...others,
   whole(from, to)(text),
 ];
 /** A time of the command line, in microseconds. */
-const instant = (text: string): number => {
+const instant = written("an RFC 3339 time with zone, such as 2026-03-01T12:00:00Z", (text) => {
   const parsed = parse_time(text);
-  if (!parsed.ok) throw new InvalidArgumentError("Expected an RFC 3339 time with zone, such as 2026-03-01T12:00:00Z.");
-  return parsed.us;
-};
+  return parsed.ok ? parsed.us : null;
+});
 const UNITS_US = { s: 1e6, m: 60e6, h: 3600e6, d: 86_400e6 };
-/** A length of time of the command line, in microseconds; at most ten years. */
-const duration = (text: string): number => {
+/** A length of time of the command line, in microseconds. */
+const duration = written("a length of time such as 30s, 5m, 12h or 7d, at most ten years", (text) => {
   const [, amount, unit] = /^(\d{1,8}(?:\.\d{1,3})?)([smhd])$/.exec(text) ?? [];
   const us = Number(amount) * UNITS_US[unit as keyof typeof UNITS_US];
-  if (us > 0 && us <= 3_660 * UNITS_US.d) return us;
-  throw new InvalidArgumentError("Expected a length of time such as 30s, 5m, 12h or 7d, at most ten years.");
-};
+  return us > 0 && us <= 3_660 * UNITS_US.d ? us : null;
+});
 /** A time zone of the command line. */
-const time_zone = (text: string): string => {
+const time_zone = written("an IANA time zone such as Europe/Berlin", (text) => {
   try {
     new Intl.DateTimeFormat("en", { timeZone: text });
     return text;
   } catch {
-    throw new InvalidArgumentError("Expected an IANA time zone such as Europe/Berlin.");
+    return null;
   }
-};
+});
 /** A share of the command line, in percent. */
-const percent = (text: string): number => {
+const percent = written("a share from 0% to 100%, such as 10% or 0.5%", (text) => {
   const value = Number(/^(\d{1,3}(?:\.\d{1,6})?) ?%$/.exec(text)?.[1]);
-  if (value <= 100) return value;
-  throw new InvalidArgumentError("Expected a share from 0% to 100%, such as 10% or 0.5%.");
-};
+  return value <= 100 ? value : null;
+});
 /** How many times as fast as the clock; Infinity for max. */
-const speed = (text: string): number => text === "max" ? Infinity : number(0.001, 1e9)(text.replace(/x$/, ""));
+const speed = written(
+  "a number of times such as 60x, or max",
+  (text) => text === "max" ? Infinity : within(text.replace(/x$/, ""), 0.001, 1e9),
+);
 const collect = (text: string, before: readonly string[]): readonly string[] => [...before, text];
 
-const program = new Command("tacho")
+/** What help says of an option: what it is for, how its text is written, and whether it is required or what holds without it. */
+function option_words(option: Option): string {
+  const { description, parseArg, argChoices, mandatory, defaultValue, defaultValueDescription } = option;
+  const none = defaultValue === undefined || (Array.isArray(defaultValue) && defaultValue.length === 0);
+  const value = typeof defaultValue === "boolean" ? defaultValue ? "on" : "off" : defaultValue;
+  const notes = [
+    WRITTEN.get(parseArg) ?? (argChoices === undefined ? "" : argChoices.join(", ")),
+    mandatory ? "required" : none ? "" : `default: ${defaultValueDescription ?? value}`,
+  ].filter((note) => note !== "");
+  return notes.length === 0 ? description : `${description} (${notes.join("; ")})`;
+}
+
+/** The command line. */
+export const program = new Command("tacho")
   .description("Event-sourced, real-time KPIs for trips. Configuration comes from the environment; see README.md.")
   .version(VERSION)
   .configureOutput({
     writeOut: (text) => console.log(text.trimEnd()),
     writeErr: (text) => console.error(text.trimEnd()),
   })
+  .configureHelp({ optionDescription: option_words })
+  .addHelpText("afterAll", "\nExit codes: 0 done, 1 failed, 2 wrong usage or configuration.")
   .exitOverride((error) => Deno.exit(error.exitCode === 0 ? 0 : 2));
 
 program.command("dev")
@@ -133,13 +160,20 @@ program.command("produce")
   .option("--malformed <share>", "share of messages preceded by a broken copy", number(0, 1), 0)
   .option("--corrections <share>", "share of completed trips whose fare is corrected later", number(0, 1), 0.012)
   .option("--anomalies", "spikes, outages and fraud-like trips", false)
-  .option("--history <time>", "begin this long ago (7d, 12h, 30m), catch up, then go on live", duration)
+  .option(
+    "--history <length>",
+    "begin this long ago, catch up, then go on live; now unless given",
+    duration,
+  )
   .addOption(
-    new Option("--start <time>", "begin at this time instead; same start and options, same bytes")
+    new Option("--start <time>", "begin at this time instead; same start and options, same bytes; now unless given")
       .argParser(instant).conflicts("history"),
   )
-  .option("--speed <factor>", "how fast the past goes by: 60x, or max, as fast as the broker takes it", speed, Infinity)
-  .option("--count <n>", "end after so many messages", whole(1, 1e12))
+  .addOption(
+    new Option("--speed <factor>", "how fast the past goes by; max is as fast as the broker takes it")
+      .argParser(speed).default(Infinity, "max"),
+  )
+  .option("--count <n>", "end after so many messages; never unless given", whole(1, 1e12))
   .option("--topic <name>", "topic to send to; the first of TACHO_TOPICS unless given")
   .action((options) => run_verb((shell) => produce_verb(shell, options)));
 
@@ -184,7 +218,7 @@ reads_records(program.command("replay"))
     new Option("--to <where>", "the topic, or straight into the log").choices(["kafka", "log"]).default("kafka"),
   )
   .addOption(
-    new Option("--speed <factor>", "event time against the clock, such as 60x; max is as fast as possible")
+    new Option("--speed <factor>", "event time against the clock; max is as fast as possible")
       .argParser(speed).default(Infinity, "max"),
   )
   .option(
@@ -215,13 +249,15 @@ const quarantine = program.command("quarantine").description("messages that were
 const quarantine_command = (name: string, reason: string, isDefault = false) =>
   quarantine.command(name, { isDefault })
     .argument("[ids...]", "their quarantine_ids", each_whole(1, Number.MAX_SAFE_INTEGER), [])
-    .option(`--${reason} <reason>`, "only those held for this reason")
-    .addOption(new Option("--stage <stage>", "only those refused there").choices(["decode", "plan", "append"]))
-    .option("--topic <name>", "only those of this topic")
-    .option("--partition <n>", "only those of this partition", whole(0, 2_147_483_647))
-    .option("--code-version <version>", "only those refused by this version of the program")
-    .option("--since <time>", "only those set aside at this time or later", instant)
-    .option("--until <time>", "only those set aside before this time", instant);
+    .option(`--${reason} <reason>`, "only those held for this reason; all unless given")
+    .addOption(
+      new Option("--stage <stage>", "only those refused there; all unless given").choices(["decode", "plan", "append"]),
+    )
+    .option("--topic <name>", "only those of this topic; all unless given")
+    .option("--partition <n>", "only those of this partition; all unless given", whole(0, 2_147_483_647))
+    .option("--code-version <version>", "only those refused by this version of the program; all unless given")
+    .option("--since <time>", "only those set aside at this time or later; all unless given", instant)
+    .option("--until <time>", "only those set aside before this time; all unless given", instant);
 quarantine_command("list", "reason", true)
   .description("what is held, newest first, one JSON object a line")
   .addOption(
@@ -237,7 +273,7 @@ quarantine.command("show")
 quarantine_command("retry", "reason")
   .description("send held messages through the program again, as if they were read now; while it runs, or not")
   .option("--all", "all that are held", false)
-  .option("--limit <n>", "at most so many, in order of topic, partition and offset", whole(1, 1e12))
+  .option("--limit <n>", "at most so many, in order of topic, partition and offset; all unless given", whole(1, 1e12))
   .option("--dry-run", "plan them and say what would become of them, and change nothing", false)
   .action((ids, options) => run_verb((shell) => quarantine_retry_verb(shell, ids, options)));
 quarantine_command("discard", "held-for")
@@ -245,7 +281,7 @@ quarantine_command("discard", "held-for")
   .requiredOption("--by <name>", "who discards them")
   .requiredOption("--reason <text>", "why")
   .option("--all", "all that are held", false)
-  .option("--limit <n>", "at most so many, the oldest first", whole(1, 1e12))
+  .option("--limit <n>", "at most so many, the oldest first; all unless given", whole(1, 1e12))
   .option("--dry-run", "only say how many", false)
   .action((ids, options) => run_verb((shell) => quarantine_discard_verb(shell, ids, options)));
 
@@ -264,7 +300,10 @@ program.command("accept-gap")
   )
   .requiredOption("--by <name>", "who accepts it")
   .requiredOption("--reason <text>", "why")
-  .option("--only <partition...>", "only these partitions, as topic:number; one without a gap is read anew")
+  .option(
+    "--only <partition...>",
+    "only these partitions, as topic:number; one without a gap is read anew; all with a gap unless given",
+  )
   .option("--dry-run", "only say what would be accepted", false)
   .action((options) => run_verb((shell) => accept_gap_verb(shell, options)));
 
@@ -274,8 +313,39 @@ program.command("watermark")
   )
   .requiredOption("--by <name>", "who decides it")
   .requiredOption("--reason <text>", "why")
-  .option("--not-after <time>", "event times later than this are not believed; now and the future limit unless given")
+  .option(
+    "--not-after <time>",
+    "event times later than this are not believed; now and the future limit unless given",
+    instant,
+  )
   .option("--dry-run", "only say what would be set back", false)
   .action((options) => run_verb((shell) => watermark_verb(shell, options)));
 
-await program.parseAsync(["deno", "tacho", ...Deno.args]);
+/** An example of each command that does something, without the program's name. */
+const EXAMPLES: Readonly<Record<string, string>> = {
+  dev: "dev",
+  serve: "serve",
+  migrate: "migrate",
+  "rebuild sketches": "rebuild sketches",
+  produce: "produce --history 7d --rate 2 --anomalies",
+  replay: "replay --to log trips.csv.gz --lookup zones=zones.csv --zone Europe/Berlin",
+  "mapping list": "mapping list",
+  "mapping show": "mapping show taxis > own.json",
+  "mapping check": "mapping check own.json --sample trips.csv --first 20",
+  "quarantine list": "quarantine list --reason invalid_field --since 2026-03-01T00:00:00Z",
+  "quarantine show": "quarantine show 17",
+  "quarantine retry": "quarantine retry --topic trips --dry-run",
+  "quarantine discard": 'quarantine discard 17 18 --by ada --reason "test messages"',
+  verify: "verify --sample 0.1",
+  "accept-gap": 'accept-gap --by ada --reason "retention was too short" --dry-run',
+  watermark: 'watermark --by ada --reason "a clock in 2090" --not-after 2026-03-01T12:00:00Z',
+};
+
+function add_examples(command: Command, path: readonly string[]): void {
+  for (const each of command.commands) add_examples(each, [...path, each.name()]);
+  const example = EXAMPLES[path.join(" ")];
+  if (example !== undefined) command.addHelpText("after", `\nExample:\n  tacho ${example}`);
+}
+add_examples(program, []);
+
+if (import.meta.main) await program.parseAsync(["deno", "tacho", ...Deno.args]);

@@ -1,16 +1,16 @@
 import { read_head, set_watermark_back, spoilt_watermark, type SpoiltWatermark } from "../event_log/mod.ts";
-import { format_time, parse_time } from "../kpi/mod.ts";
+import { format_time } from "../kpi/mod.ts";
 import { system_clock } from "../runtime/mod.ts";
 import { decode_limits, open_log } from "./open.ts";
-import { type Shell, UsageError } from "./shell.ts";
+import type { Shell } from "./shell.ts";
 
 /** Options of `tacho watermark`, as the command line gives them. */
 export interface WatermarkOptions {
   readonly by: string;
   readonly reason: string;
   readonly dryRun: boolean;
-  /** RFC 3339; now and the future limit unless given. */
-  readonly notAfter?: string;
+  /** Microseconds; now and the future limit unless given. */
+  readonly notAfter?: number;
 }
 
 const told = ({ from_us, to_us, events }: SpoiltWatermark): string =>
@@ -19,16 +19,12 @@ const told = ({ from_us, to_us, events }: SpoiltWatermark): string =>
 
 /**
  * `tacho watermark`: sets event time back to the greatest that is believed, after events of a wrong clock were admitted that lie years
- * ahead. A program that is running goes on by itself. Throws UsageError for a time that is none.
+ * ahead. A program that is running goes on by itself.
  */
 export async function watermark_verb(shell: Shell, options: WatermarkOptions): Promise<void> {
   const { by, reason, dryRun, notAfter } = options;
   const now_us = system_clock.now_ms() * 1000;
-  const asked = notAfter === undefined ? null : parse_time(notAfter);
-  if (asked !== null && !asked.ok) {
-    throw new UsageError(`watermark --not-after ${JSON.stringify(notAfter)}: expected an RFC 3339 time with zone`);
-  }
-  const latest_us = asked?.us ?? now_us + decode_limits(shell.config).future_limit_ms * 1000;
+  const latest_us = notAfter ?? now_us + decode_limits(shell.config).future_limit_ms * 1000;
   const { database } = await open_log(shell);
   try {
     const found = dryRun

@@ -35,7 +35,10 @@ tacho_test({
       );
       const wrong = await verb("--not-after", "yesterday");
       assert.deepEqual([wrong.code, wrong.stdout], [2, ""]);
-      assert.match(wrong.stderr, /watermark --not-after "yesterday": expected an RFC 3339 time with zone/);
+      assert.match(
+        wrong.stderr,
+        /--not-after <time>' argument 'yesterday' is invalid\. Expected an RFC 3339 time with zone/,
+      );
       assert.equal((await run_tacho(["verify"], { env })).code, 0);
     } finally {
       await database.close();
