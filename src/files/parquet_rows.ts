@@ -1,7 +1,7 @@
-import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetRead } from "hyparquet";
+import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetRead, parquetSchema } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
 import { check_pages } from "./parquet_pages.ts";
-import { exact_column, PARSERS, plain_value, type ValueReader } from "./parquet_values.ts";
+import { PARSERS, reader_of, type ValueReader } from "./parquet_values.ts";
 import { faulty_row, FileError, type FileRow, type RowBatch } from "./record_file.ts";
 import { no_text } from "./text_pieces.ts";
 
@@ -74,28 +74,10 @@ async function readable(file: Deno.FsFile): Promise<AsyncBuffer> {
 
 /**
  * How the values of each column are read, in the order of the columns. Takes the library's own conversions out of the schema where ours are
- * exact; columns inside lists and structs keep them.
+ * exact.
  */
 function exact_readers(metadata: FileMetaData): ReadonlyMap<string, ValueReader> {
-  const readers = new Map<string, ValueReader>();
-  const { schema } = metadata;
-  let at = 1;
-  for (let child = 0; child < (schema[0]!.num_children ?? 0); child++) {
-    const element = schema[at]!;
-    const flat = element.num_children === undefined && element.repetition_type !== "REPEATED";
-    const exact = flat ? exact_column(element) : { element, read: plain_value };
-    schema[at] = exact.element;
-    readers.set(element.name, exact.read);
-    at = behind(metadata, at);
-  }
-  return readers;
-}
-
-/** The index behind an element and all that is below it. */
-function behind({ schema }: FileMetaData, at: number): number {
-  let next = at + 1;
-  for (let child = 0; child < (schema[at]!.num_children ?? 0); child++) next = behind({ schema } as FileMetaData, next);
-  return next;
+  return new Map(parquetSchema(metadata).children.map((column) => [column.element.name, reader_of(column)]));
 }
 
 async function read_slice(

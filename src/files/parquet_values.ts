@@ -1,4 +1,5 @@
-import type { SchemaElement } from "hyparquet";
+import type { SchemaElement, SchemaTree, TimeUnit } from "hyparquet";
+import { isListLike, isMapLike } from "hyparquet/src/schema.js";
 import { JsonFault, parse_json } from "../domains/mod.ts";
 import { bytes_as_text } from "./text_pieces.ts";
 
@@ -6,27 +7,72 @@ import { bytes_as_text } from "./text_pieces.ts";
 export type ValueReader = (raw: unknown) => unknown;
 
 /**
- * A column's schema without what the library would convert by itself, and how its raw values are read instead: the library makes
- * decimals doubles (435 hundredths become 4.3500000000000005) and times `Date`s without microseconds.
+ * How the raw values of a column are read, inside lists, maps and structs too. Takes out of its schema what the library would convert by
+ * itself: that makes decimals doubles (435 hundredths become 4.3500000000000005) and times `Date`s without microseconds and with the wrong
+ * zone.
  */
-export function exact_column(element: SchemaElement): { readonly element: SchemaElement; readonly read: ValueReader } {
-  const read = exact_reader(element);
-  if (read === null) return { element, read: plain_value };
-  const { converted_type: _, logical_type: __, ...raw } = element;
-  return { element: raw, read: (value) => value === null || value === undefined ? null : read(value) };
+export function reader_of(column: SchemaTree): ValueReader {
+  const { element, children } = column;
+  if (element.logical_type?.type === "VARIANT") return plain_value;
+  const read = children.length === 0 ? exact_leaf(element) : group_reader(column);
+  return element.repetition_type === "REPEATED" ? each_of(read) : read;
 }
+
+/** Reads lists, maps and structs as the library puts them together. */
+function group_reader(column: SchemaTree): ValueReader {
+  const [inner] = column.children;
+  if (isListLike(column)) {
+    // Without a level between, the library hands over the repeated leaf as the list.
+    return inner!.children.length === 1 ? each_of(reader_of(inner!.children[0]!)) : reader_of(inner!);
+  }
+  if (isMapLike(column)) {
+    // Keys are names of fields: the library's texts.
+    const read = reader_of(inner!.children.find(({ element }) => element.name === "value")!);
+    return (raw) => fields_of(raw, () => read);
+  }
+  const readers = new Map(column.children.map((child) => [child.element.name, reader_of(child)]));
+  return (raw) => fields_of(raw, (name) => readers.get(name) ?? plain_value);
+}
+
+const each_of = (read: ValueReader): ValueReader => (raw) => Array.isArray(raw) ? raw.map(read) : plain_value(raw);
+
+const fields_of = (raw: unknown, reader: (name: string) => ValueReader): unknown =>
+  typeof raw === "object" && raw !== null && !Array.isArray(raw)
+    ? Object.fromEntries(Object.entries(raw).map(([name, value]) => [name, reader(name)(value)]))
+    : plain_value(raw);
+
+/** Reads the values of a column that holds no others. */
+function exact_leaf(element: SchemaElement): ValueReader {
+  const read = exact_reader({ ...element });
+  if (read === null) return plain_value;
+  delete element.converted_type;
+  delete element.logical_type;
+  return (value) => value === null || value === undefined ? null : read(value);
+}
+
+/** What a value of a unit is multiplied by, and how many of that make a microsecond. */
+const PER_US: Readonly<Record<TimeUnit, readonly [bigint, bigint]>> = {
+  MILLIS: [1000n, 1n],
+  MICROS: [1n, 1n],
+  NANOS: [1n, 1000n],
+};
 
 function exact_reader({ type, converted_type, logical_type, scale }: SchemaElement): ValueReader | null {
   const is = (name: string) => converted_type === name || logical_type?.type === name;
   if (is("DECIMAL")) return (raw) => decimal_text(whole_of(raw), scale ?? 0);
   if (logical_type?.type === "TIMESTAMP") {
-    const per_us = { MILLIS: [1000n, 1n], MICROS: [1n, 1n], NANOS: [1n, 1000n] }[logical_type.unit] as [bigint, bigint];
+    const per_us = PER_US[logical_type.unit];
     const zone = logical_type.isAdjustedToUTC ? "Z" : "";
     return (raw) => time_text(whole_of(raw) * per_us[0], per_us[1]) + zone;
   }
   if (converted_type === "TIMESTAMP_MILLIS") return (raw) => `${time_text(whole_of(raw) * 1000n, 1n)}Z`;
   if (converted_type === "TIMESTAMP_MICROS") return (raw) => `${time_text(whole_of(raw), 1n)}Z`;
   if (is("DATE")) return (raw) => time_text(whole_of(raw) * 86_400_000_000n, 1n).slice(0, 10);
+  if (is("TIME") || is("TIME_MILLIS") || is("TIME_MICROS")) {
+    const unit = logical_type?.type === "TIME" ? logical_type.unit : is("TIME_MILLIS") ? "MILLIS" : "MICROS";
+    const [times, per_us] = PER_US[unit];
+    return (raw) => time_text(whole_of(raw) * times, per_us).slice("1970-01-01T".length);
+  }
   if (is("JSON")) return (raw) => json_value(bytes_as_text(raw as Uint8Array));
   if (is("ENUM")) return (raw) => bytes_as_text(raw as Uint8Array);
   if (is("BSON") || is("INTERVAL")) return plain_value;

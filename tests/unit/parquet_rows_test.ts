@@ -93,6 +93,62 @@ Deno.test("Parquet: decimals, times and large numbers keep every digit", async (
   ]);
 });
 
+Deno.test("Parquet: what lies in structs, lists and maps keeps every digit, and its times their zone or none", async () => {
+  const amount = { type: "INT64", converted_type: "DECIMAL", precision: 10, scale: 2, repetition_type: "OPTIONAL" };
+  const stamp = (unit: string, isAdjustedToUTC: boolean) => ({
+    type: "INT64",
+    logical_type: { type: "TIMESTAMP", isAdjustedToUTC, unit },
+    repetition_type: "OPTIONAL",
+  });
+  const schema = [
+    { name: "root", num_children: 4 },
+    { name: "data", repetition_type: "OPTIONAL", num_children: 5 },
+    { name: "fare", ...amount },
+    { name: "local", ...stamp("MICROS", false) },
+    { name: "instant", ...stamp("NANOS", true) },
+    { name: "float", type: "FLOAT", repetition_type: "OPTIONAL" },
+    { name: "day", type: "INT32", converted_type: "DATE", repetition_type: "OPTIONAL" },
+    { name: "stops", repetition_type: "OPTIONAL", num_children: 1, converted_type: "LIST" },
+    { name: "list", repetition_type: "REPEATED", num_children: 1 },
+    { name: "element", repetition_type: "OPTIONAL", num_children: 2 },
+    { name: "amount", ...amount },
+    { name: "id", type: "INT64", repetition_type: "OPTIONAL" },
+    { name: "tags", repetition_type: "OPTIONAL", num_children: 1, converted_type: "MAP" },
+    { name: "key_value", repetition_type: "REPEATED", num_children: 2 },
+    { name: "key", type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "REQUIRED" },
+    { name: "value", ...amount },
+    {
+      name: "clock",
+      type: "INT64",
+      logical_type: { type: "TIME", isAdjustedToUTC: false, unit: "MICROS" },
+      repetition_type: "OPTIONAL",
+    },
+  ] as SchemaElement[];
+  const us = 1_716_643_140_123_456n;
+  const columnData = [
+    { name: "data", data: [{ fare: 435n, local: us, instant: us * 1000n + 789n, float: 18.6, day: 19_868 }, null] },
+    { name: "stops", data: [[{ amount: 435n, id: 1_795_292_668_348_461_056n }, { amount: null, id: 5n }], null] },
+    { name: "tags", data: [[{ key: "a", value: 110n }, { key: "b", value: null }], null] },
+    { name: "clock", data: [36_000_000_005n, null] },
+  ];
+  const rows = await rows_of(parquetWriteBuffer({ schema, columnData }));
+  assert.deepEqual(rows.map(({ record }) => record), [
+    {
+      data: {
+        fare: "4.35",
+        local: "2024-05-25T13:19:00.123456",
+        instant: "2024-05-25T13:19:00.123456Z",
+        float: 18.6,
+        day: "2024-05-25",
+      },
+      stops: [{ amount: "4.35", id: "1795292668348461056" }, { amount: null, id: 5 }],
+      tags: { a: "1.10", b: null },
+      clock: "10:00:00.000005",
+    },
+    { data: null, stops: null, tags: null, clock: null },
+  ]);
+});
+
 Deno.test("Parquet: bytes that nothing says are text are hexadecimal, so that no two are one; UUIDs, enumerations and JSON are what they are", async () => {
   const uuid = (last: number) => Uint8Array.from([0xff, 0xfe, ...Array.from({ length: 13 }, (_, i) => i), last]);
   const text = (value: string) => new TextEncoder().encode(value);
