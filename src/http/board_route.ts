@@ -92,7 +92,18 @@ const GREATEST = z.object({
   value: z.string().nullable().openapi({ description: "Null: nothing is counted there" }),
   id: z.string().nullable(),
   at: z.string().nullable(),
-}).openapi("Greatest");
+}).openapi("Greatest", {
+  example: {
+    measure: "max_fare",
+    unit: "money",
+    from: "2026-03-01T00:00:00.000000Z",
+    to: "2026-03-02T00:00:00.000000Z",
+    as_of_position: 120_934,
+    value: "99.99",
+    id: "T-1042",
+    at: "2026-03-01T09:31:02.250000Z",
+  },
+});
 
 /** Adds `/api/v1/kpis/greatest`: where the greatest value on a board comes from. */
 function add_greatest_route(app: App, source: BoardSource, gate: Gate): void {
@@ -103,7 +114,8 @@ function add_greatest_route(app: App, source: BoardSource, gate: Gate): void {
     path: "/api/v1/kpis/greatest",
     summary: "What holds the greatest value of a range under a filter, of several the earliest",
     query: {
-      measure: z.string().refine((name) => figures.has(name), `expected one of ${names.join(", ")}`),
+      measure: z.string().refine((name) => figures.has(name), `expected one of ${names.join(", ")}`)
+        .openapi({ description: `One of ${names.join(", ")}` }),
       from: instant,
       to: instant,
       as_of_position: position.optional(),

@@ -20,7 +20,14 @@ const DAILY = z.object({
   }),
   generated_at: z.string(),
   trip_count: z.number().openapi({ description: "Completed trips, those without a fare among them" }),
-}).openapi("DailyKpis");
+}).openapi("DailyKpis", {
+  example: {
+    date: "2024-05-25",
+    metrics: { total_fare: 268640.79, count_trips: 4885, average_fare: 54.99, max_fare: 99.99, min_fare: 10.04 },
+    generated_at: "2024-05-26T00:00:04.120Z",
+    trip_count: 4885,
+  },
+});
 
 /** A day's fares of completed trips, in the shape of `metrics.json`: two decimals, half up; zeros for a day without any trip. */
 export function add_daily_route(app: App, source: KpiSource): void {

@@ -40,6 +40,9 @@ export function add_entity_routes(app: App, source: EntitySource): void {
   add_entity_route(app, source);
 }
 
+const entity_parameter = (entities: ReadonlyMap<string, Entity>) =>
+  z.string().openapi({ description: `One of ${[...entities.keys()].join(", ")}`, example: "driver" });
+
 const no_entity = (entity: string, entities: ReadonlyMap<string, Entity>): Response =>
   not_found(`no entity ${JSON.stringify(entity)}; there are ${[...entities.keys()].join(", ")}`);
 
@@ -50,8 +53,11 @@ function add_entity_list_route(app: App, source: EntitySource): void {
   add_endpoint(app, {
     path: "/metrics/{entity}",
     summary: `The keys of an entity (${[...entities.keys()].join(", ")}) that have completed trips, in order of key`,
-    query: { limit: limit(MOST_KEYS, 10_000), after: z.string().optional() },
-    params: { entity: z.string() },
+    query: {
+      limit: limit(MOST_KEYS, 10_000),
+      after: z.string().optional().openapi({ description: "`next_after` of the page before" }),
+    },
+    params: { entity: entity_parameter(entities) },
     answer: {
       type: "application/json",
       schema: z.object({
@@ -89,7 +95,10 @@ function add_entity_route(app: App, source: EntitySource): void {
     path: "/metrics/{entity}/{id}",
     summary: `Running totals of one key of an entity: ${[...entities.keys()].join(", ")}`,
     query: {},
-    params: { entity: z.string(), id: z.string().min(1) },
+    params: {
+      entity: entity_parameter(entities),
+      id: z.string().min(1).openapi({ description: "A key of the entity", example: "D0413" }),
+    },
     answer: {
       type: "application/json",
       schema: z.object({

@@ -35,7 +35,11 @@ export function add_feed_route(app: App, { hub, board, days }: FeedSource): void
   add_endpoint(app, {
     path: "/api/v1/feed",
     summary: "The board as server-sent events: hello, kpi, trip, hb, reset, bye",
-    query: { ...SPAN_PARAMETERS, last_event_id: z.string().optional(), ...filter_parameters(board) },
+    query: {
+      ...SPAN_PARAMETERS,
+      last_event_id: z.string().optional().openapi({ description: "As the header Last-Event-ID: where to go on" }),
+      ...filter_parameters(board),
+    },
     params: {},
     answer: { type: "text/event-stream", schema: z.string() },
     others: { 503: "Too many feeds, or the server is closing; see Retry-After" },

@@ -31,5 +31,6 @@ export async function read_cell(
 /** The names of a board's dimensions, as a parameter. */
 export function dimension_parameter(board: DomainBoard) {
   const names = board.dimensions.map(({ name }) => name);
-  return z.string().refine((name) => dimension_of(board, name) !== null, `expected one of ${names.join(", ")}`);
+  return z.string().refine((name) => dimension_of(board, name) !== null, `expected one of ${names.join(", ")}`)
+    .openapi({ description: `One of ${names.join(", ")}` });
 }

@@ -81,12 +81,13 @@ export function add_series_route(app: App, source: KpiSource): void {
     summary: "One figure over time, of everything, of one key (`dimension=driver&key=D0413`) or under a filter " +
       "(`city=Chicago&driver=D0413`); buckets without any event are left out",
     query: {
-      measure: z.string().refine((name) => figures.includes(name), `expected one of ${figures.join(", ")}`),
-      grain: z.enum(["1m", "5m", "1h", "1d"]),
+      measure: z.string().refine((name) => figures.includes(name), `expected one of ${figures.join(", ")}`)
+        .openapi({ description: `One of ${figures.join(", ")}`, example: "revenue" }),
+      grain: z.enum(["1m", "5m", "1h", "1d"]).openapi({ description: "Width of a bucket" }),
       from: instant,
       to: instant,
       dimension: dimension_parameter(board).default(board.whole.dimension),
-      key: z.string().min(1).optional(),
+      key: z.string().min(1).optional().openapi({ description: "A key of the dimension", example: "D0413" }),
       ...filter_parameters(board),
     },
     params: {},

@@ -57,8 +57,8 @@ export function add_trip_list_route(app: App, source: TripListSource): void {
       limit: limit(500, 50),
       cursor: cursor.optional(),
       ...filter_parameters(board),
-      status: z.array(STATUS).optional(),
-      not_status: z.array(STATUS).optional(),
+      status: z.array(STATUS).optional().openapi({ description: "One of these" }),
+      not_status: z.array(STATUS).optional().openapi({ description: "None of these" }),
     },
     params: {},
     answer: {

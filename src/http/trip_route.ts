@@ -44,7 +44,9 @@ export function add_trip_route(app: App, source: TripSource): void {
     path: "/api/v1/trips/{id}",
     summary: "One trip, its events in the order in which they arrived, and what each of them changed",
     query: { as_of_position: position.optional() },
-    params: { id: z.string().min(1).max(200) },
+    params: {
+      id: z.string().min(1).max(200).openapi({ description: "The trip, as its producer names it", example: "T-1042" }),
+    },
     answer: { type: "application/json", schema: WHOLE_TRIP },
     others: {
       404: "No event of that trip has arrived, or had by then",

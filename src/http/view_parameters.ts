@@ -15,10 +15,12 @@ import { instant } from "./parameters.ts";
 
 /** The parameters that name a stretch of event time and what it is compared with. */
 export const SPAN_PARAMETERS = {
-  range: z.enum(RANGE_NAMES).optional(),
+  range: z.enum(RANGE_NAMES).optional().openapi({
+    description: "So long up to `to`, or up to now; an hour unless given",
+  }),
   from: instant.optional(),
   to: instant.optional(),
-  compare: z.enum(COMPARISONS).default("weekday"),
+  compare: z.enum(COMPARISONS).default("weekday").openapi({ description: "What the chart's second line is" }),
 };
 
 /** The values of `SPAN_PARAMETERS`, read. */

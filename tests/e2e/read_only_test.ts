@@ -93,8 +93,7 @@ tacho_test({
     const role = `${name}_reader`;
     await with_superuser(
       superuser_url,
-      (database) =>
-        database.script(`create role ${role} login; grant select on all tables in schema public to ${role}`),
+      (database) => database.script(`create role ${role} login; select grant_to_reader('${role}')`),
     );
     const reader_url = url.replace("//tacho@", `//${role}@`);
     // It also reads where brokers are set: they are none of its business.

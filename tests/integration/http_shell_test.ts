@@ -264,6 +264,15 @@ database_test("the document is OpenAPI 3.1 and names every endpoint", async (dat
   } finally {
     JSON.stringify = stringify;
   }
+  for (
+    const [path, { get: asked }] of Object.entries<{ get?: { parameters?: { name: string; description?: string }[] } }>(
+      document.paths,
+    )
+  ) {
+    for (const { name, description } of asked?.parameters ?? []) {
+      assert(description !== undefined && description.length > 8, `${path} does not say what ${name} is`);
+    }
+  }
   assert.equal(document.openapi, "3.1.0");
   assert.deepEqual(Object.keys(document.paths).sort(), [
     "/api/v1/board",
