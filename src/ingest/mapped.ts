@@ -1,4 +1,12 @@
-import { type Fault, is_blank, JsonFault, parse_record_json, type Validation } from "../domains/mod.ts";
+import {
+  canonical_json,
+  type Fault,
+  is_blank,
+  JsonFault,
+  parse_json,
+  parse_record_json,
+  type Validation,
+} from "../domains/mod.ts";
 import {
   type DeclaredMapping,
   read_csv_line,
@@ -26,10 +34,29 @@ export function read_record(
   const record = record_in(message, mapping);
   if (!record.ok || record.value === null || !mapping.reads_message) return record;
   const { headers, timestamp_ms } = message;
-  const framed = mapping.framing === "schema_registry" && message.key !== null;
-  const key = framed ? behind_registry(message.key, begins_key) ?? message.key : message.key;
-  return { ok: true, value: with_message(record.value, { topic, key, headers, timestamp_ms }) };
+  return {
+    ok: true,
+    value: with_message(record.value, { topic, key: key_in(message, mapping), headers, timestamp_ms }),
+  };
 }
+
+/** The key of a message, out of the framing that its mapping states where it is in one. */
+function key_in({ key }: SourceMessage, { framing }: DeclaredMapping): Uint8Array | null {
+  if (key === null || framing === null) return key;
+  if (framing === "schema_registry") return behind_registry(key, begins_key) ?? key;
+  const text = read_text(key);
+  if (!text.ok || !text.value.startsWith("{")) return key;
+  try {
+    const value = parse_json(text.value);
+    if (!is_object(value) || !is_connect_envelope(value)) return key;
+    return value.payload === null ? null : encoder.encode(canonical_json(value.payload));
+  } catch (error) {
+    if (error instanceof JsonFault) return key;
+    throw error;
+  }
+}
+
+const encoder = new TextEncoder();
 
 function record_in(message: SourceMessage, mapping: DeclaredMapping): Validation<SourceRecord | null> {
   const { columns, name, framing } = mapping;

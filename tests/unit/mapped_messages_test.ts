@@ -330,6 +330,12 @@ Deno.test("mapped messages: Kafka Connect's envelope is taken off where the mapp
   assert.equal((by("connect", message(0, record)))[0], "T");
   assert.deepEqual(by("connect", envelope(null)), ["tombstone"]);
   assert.equal((by("connect", envelope("x")))[0], "not_an_object");
+  const keyed = (key: unknown, trip_id = "$key") =>
+    by("connect", { ...envelope(record), key: bytes(typeof key === "string" ? key : JSON.stringify(key)) }, trip_id);
+  assert.equal(keyed({ schema: { type: "string" }, payload: "K" })[0], "K");
+  assert.equal(keyed({ schema: { type: "struct" }, payload: { trip: 7 } }, "$key.trip")[0], "7");
+  assert.equal(keyed({ schema: null, payload: null })[0], "invalid_record");
+  for (const plain of ["K", '{"trip":7}', '{"payload":']) assert.equal(keyed(plain)[0], plain);
   const of_file = { schema: {}, payload: record };
   const mapping = mapping_with({ fare: "fare" }, { framing: "connect" });
   assert.ok(decode_record(DOMAIN, TERMS, "replay", 0, message(0, ""), mapping, of_file).ok);
