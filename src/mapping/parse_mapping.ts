@@ -126,8 +126,16 @@ const invalid = (path: string | null, detail: string): Validation<never> => ({
 const together = (faults: readonly DefinitionFault[]): Validation<never> =>
   invalid(faults[0]!.place, faults.map(({ place, message }) => `${place}: ${message}`).join("\n"));
 
+/** No mapping that somebody writes nests deeper; what goes down it by recursion must not run out of its stack. */
+const DEEPEST = 64;
+const nests_too_deep = (value: unknown, depth = 0): boolean =>
+  depth > DEEPEST || (is_object(value) && Object.values(value).some((each) => nests_too_deep(each, depth + 1)));
+
 /** Reads the definition of a mapping, already parsed from JSON. All faults are found at once, each with its place. */
 export function read_definition(json: unknown): Validation<MappingForm> {
+  if (nests_too_deep(json)) {
+    return together([{ place: "mapping", message: `expected at most ${DEEPEST} levels of nesting` }]);
+  }
   const parsed = mapping_form.safeParse(json);
   const issues = parsed.success ? [] : parsed.error.issues;
   const faults = [

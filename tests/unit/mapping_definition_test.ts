@@ -137,12 +137,48 @@ Deno.test("mapping definition: text that is no JSON is a fault", () => {
   assert.match(faults_of('{"name":')[0]!, /^expected JSON: /);
 });
 
+Deno.test("mapping definition: one that nests without end is refused in words", () => {
+  for (const levels of [100, 100_000]) {
+    const not = '{"not":'.repeat(levels) + "{}" + "}".repeat(levels);
+    const list = "[".repeat(levels) + '"a"' + "]".repeat(levels);
+    for (const [word, deep] of [["skip", not], ["trip_id", list]]) {
+      assert.deepEqual(faults_of(`${JSON.stringify(SOUND).slice(0, -1)},"${word}":${deep}}`), [
+        "mapping: expected at most 64 levels of nesting",
+      ]);
+    }
+  }
+});
+
 Deno.test("mapping definition: whatever JSON it is, it is read or refused", () => {
-  const part = fc.oneof(fc.jsonValue(), fc.constantFrom("id", ["a"], { from: "a" }, { constant: 1 }, { hash: "all" }));
+  const condition = fc.letrec((tie) => ({
+    any: fc.oneof(
+      fc.record({
+        field: fc.constantFrom("id", ["a", { join: ["id", "id"] }], 5),
+        below: fc.oneof(fc.double(), fc.string()),
+      }),
+      fc.record({ field: fc.constant("id"), is: fc.array(fc.jsonValue({ maxDepth: 0 })) }),
+      fc.record({ not: tie("any") }),
+      fc.record({ all: fc.array(tie("any")) }),
+    ),
+  })).any;
+  const time = fc.record({
+    from: fc.constantFrom("id", { join: ["id", "id"] }, { join: [] }),
+    format: fc.oneof(
+      fc.constantFrom("iso", "us", "epoch_s", ["us", "epoch_ms"]),
+      fc.string({ unit: fc.constantFrom(..."YMDHhmsSaZT'-. \\[(") }),
+    ),
+    zone: fc.constantFrom("UTC", "business", "Mars"),
+  }, { requiredKeys: ["from"] });
+  const given = fc.constantFrom("id", ["a"], { from: "a" }, { constant: 1 }, { hash: "all" });
+  const part = fc.oneof(fc.jsonValue(), given, condition, time);
   const wild = fc.record({
     name: fc.constant("own"),
     trip_id: part,
     lookups: part,
+    skip: part,
+    blank: fc.oneof(part, fc.array(fc.string())),
+    decimal: fc.constantFrom(".", ",", "comma"),
+    zone: part,
     events: fc.array(
       fc.record({
         type: part,
@@ -160,9 +196,9 @@ Deno.test("mapping definition: whatever JSON it is, it is read or refused", () =
     fc.property(fc.oneof(wild, fc.jsonValue()), (definition) => {
       const parsed = parse_mapping(JSON.stringify(definition), CONTEXT);
       if (!parsed.ok) assert.match(parsed.fault.detail, /^[a-z].*: ./s);
-      else parsed.value.map({ id: "T" });
+      else for (const id of ["T", " -5,0 ", "2026-03-01 10:00", null, [{}]]) parsed.value.map({ id });
     }),
-    { numRuns: 200 },
+    { numRuns: 500 },
   );
 });
 

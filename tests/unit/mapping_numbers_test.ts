@@ -89,6 +89,22 @@ Deno.test("mapping numbers: what is a number already has a point, whatever texts
     }
     assert.equal(reader({ as: "distance", unit: "km" }, decimal)(1.5), 1.5);
   }
+  fc.assert(
+    fc.property(
+      fc.bigInt({ min: 0n, max: 10n ** 15n }),
+      fc.constantFrom("", "4999", "49999999999", "5", "50000000001", "9"),
+      (micros, more) => {
+        const up = more.startsWith("5") || more.startsWith("9") ? 1n : 0n;
+        const text = text_of_micros(micros) + more;
+        assert.equal(reader(MONEY)(text), text_of_micros(micros + up), text);
+        assert.equal(
+          reader({ as: "money", per: 100 })(text),
+          text_of_micros((micros * 10n ** 11n + BigInt(more.padEnd(11, "0")) + 5n * 10n ** 12n) / 10n ** 13n),
+        );
+      },
+    ),
+    { numRuns: 500 },
+  );
   const money = reader(MONEY), eighths = reader({ as: "money", per: 8 });
   assert.equal(money("0.30000000000000004"), "0.300000");
   assert.equal(money("999999999999.9999994"), "999999999999.999999");
