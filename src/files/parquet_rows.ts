@@ -18,12 +18,13 @@ export async function* parquet_rows(path: string): AsyncGenerator<RowBatch> {
   const file = await Deno.open(path).catch((cause) => {
     throw new FileError(`open ${quoted}`, { cause });
   });
+  const { source, stop } = await readable(file);
   try {
-    const source = await readable(file);
-    const metadata = await parquetMetadataAsync(source, { geoparquet: false }).catch((cause) => {
-      throw new FileError(`read the footer of ${quoted} (Parquet)`, { cause });
-    });
-    const readers = exact_readers(metadata);
+    const [metadata, readers] = await parquetMetadataAsync(source, { geoparquet: false })
+      .then((metadata) => [metadata, exact_readers(metadata)] as const)
+      .catch((cause) => {
+        throw new FileError(`read the footer of ${quoted} (Parquet)`, { cause });
+      });
     const total = Number(metadata.num_rows);
     let group_start = 0;
     for (const [index, group] of metadata.row_groups.entries()) {
@@ -44,11 +45,15 @@ export async function* parquet_rows(path: string): AsyncGenerator<RowBatch> {
       group_start = group_end;
     }
   } finally {
+    await stop();
     file.close();
   }
 }
 
-async function readable(file: Deno.FsFile): Promise<AsyncBuffer> {
+/** A file as the library reads it; after `stop` nothing that it still waits for comes: where one column fails, nobody hears the others fail. */
+async function readable(
+  file: Deno.FsFile,
+): Promise<{ readonly source: AsyncBuffer; readonly stop: () => Promise<unknown> }> {
   const { size } = await file.stat();
   // One handle has one position: reads wait for each other.
   let turn: Promise<unknown> = Promise.resolve();
@@ -62,14 +67,21 @@ async function readable(file: Deno.FsFile): Promise<AsyncBuffer> {
     }
     return bytes.buffer;
   };
-  return {
-    byteLength: size,
-    slice(start, end = size) {
-      const mine = turn.then(() => read(start, end));
-      turn = mine.catch(() => {});
-      return mine;
-    },
+  let stopped = false;
+  const unless_stopped = <Outcome>(outcome: Promise<Outcome>) =>
+    new Promise<Outcome>((resolve, reject) => {
+      outcome.then((value) => stopped || resolve(value), (error) => stopped || reject(error));
+    });
+  const slice = (start: number, end = size): Promise<ArrayBuffer> => {
+    const mine = turn.then(() => read(start, end));
+    turn = mine.catch(() => {});
+    return unless_stopped(mine);
   };
+  const stop = () => {
+    stopped = true;
+    return turn;
+  };
+  return { source: { byteLength: size, slice }, stop };
 }
 
 /**

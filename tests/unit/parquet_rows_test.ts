@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { gzipSync, zstdCompressSync } from "node:zlib";
+import fc from "fast-check";
 import type { SchemaElement } from "hyparquet";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { FileError, open_record_file } from "../../src/files/mod.ts";
@@ -232,5 +233,37 @@ Deno.test("Parquet: a file that is cut off is an error that names it", async () 
   await assert.rejects(
     rows_of(whole.slice(0, whole.byteLength - 10)),
     (error: unknown) => error instanceof FileError && /read the footer of ".*\.parquet"/.test(error.message),
+  );
+});
+
+Deno.test("Parquet: whatever bytes are changed or cut off, the rest is read or refused in a sentence, and nothing is left running", async () => {
+  const count = 50;
+  const whole = new Uint8Array(parquetWriteBuffer({
+    columnData: [
+      { name: "id", data: Array.from({ length: count }, (_, i) => i), type: "INT32" },
+      { name: "fare", data: Array.from({ length: count }, (_, i) => i / 7), type: "DOUBLE" },
+      { name: "city", data: Array.from({ length: count }, (_, i) => `city ${i % 5}`), type: "STRING" },
+    ],
+    rowGroupSize: 20,
+    codec: "SNAPPY",
+  }));
+  const change = fc.tuple(fc.nat(whole.length - 1), fc.nat(255));
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(change, { maxLength: 4 }),
+      fc.nat(whole.length),
+      fc.boolean(),
+      async (changes, end, cut) => {
+        const bytes = whole.slice(0, cut ? end : whole.length);
+        for (const [at, byte] of changes) if (at < bytes.length) bytes[at] = byte;
+        const read = await rows_of(bytes.buffer).catch((error) => {
+          assert.ok(error instanceof FileError, String(error));
+          return null;
+        });
+        if (cut && end < whole.length) assert.equal(read, null);
+        else if (changes.every(([at, byte]) => whole[at] === byte)) assert.equal(read?.length, count);
+      },
+    ),
+    { numRuns: 400 },
   );
 });
