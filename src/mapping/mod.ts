@@ -17,7 +17,16 @@ export type {
 export { unfit_field } from "./identity.ts";
 export { columns_read } from "./compile.ts";
 export { make_mapping, parse_mapping, read_definition } from "./parse_mapping.ts";
-export { any_spelling, field_of, is_unknown, type MessageParts, RecordFault, shown, with_message } from "./field.ts";
+export {
+  any_spelling,
+  blanking,
+  field_of,
+  is_unknown,
+  type MessageParts,
+  RecordFault,
+  shown,
+  with_message,
+} from "./field.ts";
 export { type CsvRow, read_csv_line, read_csv_row } from "./csv_line.ts";
 export { number_reading, type NumberReading } from "./number_reading.ts";
 export { iso_time } from "./time_format.ts";

@@ -140,7 +140,11 @@ export class EventTimes {
   /** By day since the Unix epoch. Event times lie in the years 1900 to 2254: so many days at most. */
   readonly #by_day = new Map<number, number>();
 
+  /** @param latest_us later times are those of events that will be refused for them: they count for nothing */
+  constructor(readonly latest_us = Infinity) {}
+
   add(us: number): void {
+    if (us > this.latest_us) return;
     if (us < this.#first_us) this.#first_us = us;
     if (us > this.#last_us) this.#last_us = us;
     const day = Math.floor(us / DAY_US);

@@ -16,6 +16,8 @@ export interface RecordReading {
    * has to be refused here if any of them would be on arrival.
    */
   readonly events_of: (record: SourceRecord, line: number) => Validation<readonly BareEvent[]>;
+  /** What an event of a sound record will be refused for on arrival, as far as that can be known now; absent: for nothing. */
+  readonly fault_of?: (event: BareEvent) => Fault | null;
   /** The amount in a field of the record, in micros, as far as it can be read at all; null where the field is none for amounts, or holds none. */
   readonly amount_of: (record: SourceRecord, field: string) => bigint | null;
 }
@@ -32,6 +34,7 @@ export class RowEvents {
    * @param text_of a record as it stands in the file
    * @param account keeps count of what the rows come to
    * @param times hears when the events happened
+   * @param foretells whether what will be refused on arrival counts as refused by now: where nobody tells of it later
    */
   constructor(
     readonly file: number,
@@ -39,6 +42,7 @@ export class RowEvents {
     readonly text_of: (record: SourceRecord) => string,
     readonly account: FileAccount,
     readonly times: EventTimes,
+    readonly foretells = false,
   ) {}
 
   /** One event or several, none for a row that is skipped; for a bad row one that says what is wrong. What has no time goes where the row before it goes. */
@@ -55,10 +59,16 @@ export class RowEvents {
       const { trip_id } = row.record;
       return [this.#bad(line, typeof trip_id === "string" ? trip_id : "", this.text_of(row.record), mapped.fault)];
     }
-    if (mapped.value.length === 0) this.account.skipped();
+    const { fault_of } = this.reading;
+    const fault = this.foretells && fault_of !== undefined
+      ? mapped.value.map(fault_of).find((each) => each !== null) ?? null
+      : null;
+    if (fault !== null) {
+      this.account.refused(fault, fault.path === null ? null : this.reading.amount_of(row.record, fault.path));
+    } else if (mapped.value.length === 0) this.account.skipped();
     else this.account.made(mapped.value.length);
     return mapped.value.map((event, nth, all) => ({
-      at_us: this.#time_of(event),
+      at_us: this.#time_of(event, fault === null),
       file: this.file,
       line,
       nth,
@@ -70,11 +80,11 @@ export class RowEvents {
   }
 
   /** The time of a bare event, or of a CloudEvent that goes as it stands. */
-  #time_of({ occurred_at, time: cloud_time }: BareEvent): number {
+  #time_of({ occurred_at, time: cloud_time }: BareEvent, is_sound: boolean): number {
     const text = occurred_at ?? cloud_time;
     const time = typeof text === "string" ? parse_time(text) : null;
     if (time?.ok !== true) return this.#last_us;
-    this.times.add(time.us);
+    if (is_sound) this.times.add(time.us);
     return this.#last_us = time.us;
   }
 

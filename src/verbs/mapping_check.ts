@@ -1,10 +1,9 @@
 import { canonical_json, type Fault } from "../domains/mod.ts";
-import { trips_domain } from "../domains/trips/mod.ts";
 import { type FileOptions, open_record_file } from "../files/mod.ts";
-import { decode_message, NO_HEADERS } from "../ingest/mod.ts";
 import { format_time, parse_time } from "../kpi/mod.ts";
 import {
   type BareEvent,
+  blanking,
   columns_read,
   field_of,
   is_unknown,
@@ -12,8 +11,7 @@ import {
   type SourceRecord,
 } from "../mapping/mod.ts";
 import { FileAccount } from "../replay/mod.ts";
-import { type Config, printable, printable_json, system_clock, write_stderr } from "../runtime/mod.ts";
-import { decode_limits } from "./open.ts";
+import { printable, printable_json, write_stderr } from "../runtime/mod.ts";
 import { choose_readings, type ReadingOptions } from "./replay_mapping.ts";
 import { reasons_words, throw_if_refused } from "./replay_summary.ts";
 import type { Shell } from "./shell.ts";
@@ -45,7 +43,6 @@ export async function mapping_check_verb(
   }
   const account = new FileAccount(options.sample);
   const remarks = new Remarks(form);
-  const fault_of = form === null ? trip_event_fault(config) : () => null;
   const say = (line: string) => console.log(printable_json(line));
   let rows = 0;
   for await (const batch of sample.rows()) {
@@ -57,7 +54,9 @@ export async function mapping_check_verb(
       const events = row.record === null
         ? { ok: false as const, fault: row.fault }
         : reading.events_of(record, row.line);
-      const fault = events.ok ? fault_of(events.value) : events.fault;
+      const fault = events.ok
+        ? events.value.map((event) => reading.fault_of?.(event) ?? null).find((each) => each !== null) ?? null
+        : events.fault;
       if (row.record !== null) remarks.record(record);
       if (fault !== null) {
         account.refused(fault, fault.path === null ? null : reading.amount_of(record, fault.path));
@@ -101,19 +100,6 @@ const fault_json = ({ reason, path, detail }: Fault, record: SourceRecord): stri
   return canonical_json({ field: path, value, expected: detail.replace(/^expected /, ""), reason });
 };
 
-/** What would be wrong with a record's trip event on arrival; null when nothing would. */
-function trip_event_fault(config: Config): (events: readonly BareEvent[]) => Fault | null {
-  const domain = trips_domain({ currency: config.currency });
-  const encoder = new TextEncoder();
-  return ([event]) => {
-    const read_ms = system_clock.now_ms();
-    const value = encoder.encode(JSON.stringify(event));
-    const message = { offset: 0, key: null, value, headers: NO_HEADERS, timestamp_ms: read_ms };
-    const outcome = decode_message(domain, { ...decode_limits(config), read_ms }, "replay", 0, message);
-    return "fault" in outcome ? outcome.fault : null;
-  };
-}
-
 /** Says where a mapping's clock is not the one by which days are counted. */
 function zone_remarks({ zone, events }: MappingForm, of_times: string, of_days: string): string[] {
   // The number of an epoch is an instant unless a zone stands beside it.
@@ -154,13 +140,19 @@ class Remarks {
   readonly #columns = new Map<string, boolean>();
   readonly #kinds = new Map<string, Kind>();
   #in_future = 0;
+  /** Makes blank what the mapping says is. */
+  readonly #read: (record: SourceRecord) => SourceRecord;
 
-  constructor(readonly form: MappingForm | null) {}
+  constructor(readonly form: MappingForm | null) {
+    this.#read = form?.blank === undefined ? (record) => record : blanking(form.blank);
+  }
 
   record(record: SourceRecord): void {
-    for (const [name, value] of Object.entries(record)) {
+    for (const [name, value] of Object.entries(this.#read(record))) {
       if (this.#columns.get(name) === true) continue;
-      if (this.#columns.size < MOST_COLUMNS || this.#columns.has(name)) this.#columns.set(name, !is_unknown(value));
+      if (this.#columns.size < MOST_COLUMNS || this.#columns.has(name)) {
+        this.#columns.set(name, !is_unknown(value));
+      }
     }
   }
 

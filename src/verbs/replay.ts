@@ -17,6 +17,7 @@ import {
 import { days_in } from "../kpi/mod.ts";
 import { system_clock, write_stderr } from "../runtime/mod.ts";
 import { ExternalSort } from "../sort/mod.ts";
+import { decode_limits } from "./open.ts";
 import { ProgressLine } from "./progress_line.ts";
 import { lookup_of } from "./lookups.ts";
 import { choose_readings, is_builtin, type ReadingOptions } from "./replay_mapping.ts";
@@ -62,7 +63,7 @@ export async function replay(shell: Shell, paths: readonly string[], options: Re
   const inputs = await input_files([...paths, ...read_too]);
   const workspace = await Workspace.open(shell.config.data_dir, { what: identity(shell, options), inputs });
   const accounts = paths.map((path) => new FileAccount(path));
-  const times = new EventTimes();
+  const times = new EventTimes((system_clock.now_ms() + decode_limits(shell.config).future_limit_ms) * 1_000);
   let through = false;
   try {
     const before = await workspace.state();
@@ -77,7 +78,7 @@ export async function replay(shell: Shell, paths: readonly string[], options: Re
     let log: LogCounts | null = null;
     try {
       const sort = new ExternalSort(() => Promise.resolve(workspace.runs), REPLAY_ORDER);
-      await read_files(shell, files, options.first ?? Infinity, stopped, sort, accounts, times);
+      await read_files(shell, files, options, stopped, sort, accounts, times);
       const into = options.to === "kafka" ? into_topic : into_log;
       const sent_files = files.map(({ file: { path }, reading }) => ({ path, reading }));
       log = await into(shell, sent_files, journal, (sink) => send_replay(shell, sort, options, journal, equals, sink));
@@ -169,7 +170,7 @@ function must_go_on(before: ReplayState | null, inputs: Parameters<typeof change
 async function read_files(
   { signal, logger }: Shell,
   files: readonly MappedFile[],
-  first: number,
+  { to, first = Infinity }: ReplayOptions,
   stopped: ReplayState | null,
   sort: ExternalSort<ReplayEvent>,
   accounts: readonly FileAccount[],
@@ -178,7 +179,7 @@ async function read_files(
   const point = stopped?.point ?? null;
   for (const { index, file, reading } of files) {
     const progress = new ProgressLine(`read ${file.path}`, null, system_clock.now_ms);
-    const events = new RowEvents(index, reading, file.text_of, accounts[index]!, times);
+    const events = new RowEvents(index, reading, file.text_of, accounts[index]!, times, to === "kafka");
     let left = first;
     try {
       for await (const { rows, share } of file.rows()) {

@@ -1,7 +1,7 @@
-import { ExactNumber, is_blank, JsonFault, parse_record_json } from "../domains/mod.ts";
+import { ExactNumber, type Fault, is_blank, JsonFault, parse_record_json } from "../domains/mod.ts";
 import { trips_domain } from "../domains/trips/mod.ts";
 import type { RecordFile } from "../files/mod.ts";
-import { decode_record } from "../ingest/mod.ts";
+import { decode_message, decode_record, NO_HEADERS } from "../ingest/mod.ts";
 import { format_time, local_clock, parse_time } from "../kpi/mod.ts";
 import {
   any_spelling,
@@ -143,6 +143,19 @@ export function trip_event_reading({ decimal, currency, zone }: FileTexts): Reco
   };
 }
 
+/** What would be wrong with a trip event on arrival; null when nothing would. */
+function trip_event_fault(config: Config): (event: BareEvent) => Fault | null {
+  const domain = trips_domain({ currency: config.currency });
+  const encoder = new TextEncoder();
+  return (event) => {
+    const read_ms = system_clock.now_ms();
+    const value = encoder.encode(JSON.stringify(event));
+    const message = { offset: 0, key: null, value, headers: NO_HEADERS, timestamp_ms: read_ms };
+    const outcome = decode_message(domain, { ...decode_limits(config), read_ms }, "replay", 0, message);
+    return "fault" in outcome ? outcome.fault : null;
+  };
+}
+
 /** An amount as the contract has it. */
 const AMOUNT = /^\d{1,13}(?:\.\d{1,6})?$/;
 const DATA_COLUMN = "data.";
@@ -225,7 +238,9 @@ export async function choose_readings(
   };
   return async (file) => {
     const form = named === undefined ? await detected_form(file, context, signal) : named;
-    const reading = form === null ? trip_event_reading({ ...context, zone }) : record_reading(form, config, context);
+    const reading = form === null
+      ? { ...trip_event_reading({ ...context, zone }), fault_of: trip_event_fault(config) }
+      : record_reading(form, config, context);
     return { reading, form, context };
   };
 }

@@ -71,6 +71,7 @@ Deno.test("mapping check: reads what replay reads, and says what is odd about a 
       name: "own",
       zone: "Europe/Berlin",
       lookups: { drivers: { key: "driver" } },
+      blank: ["NA"],
       skip: { field: "kind", is: ["test"] },
       trip_id: "id",
       events: [{
@@ -82,7 +83,7 @@ Deno.test("mapping check: reads what replay reads, and says what is odd about a 
     }),
   );
   const column = (name: string, data: string[]) => ({ name, data, type: "STRING" as const });
-  const columns = { id: ["a", "b", "c"], at: ["1000", "1000", "x"], fare: ["1,5", "2,25", "3"], tip: ["", " ", ""] };
+  const columns = { id: ["a", "b", "c"], at: ["1000", "1000", "x"], fare: ["1,5", "2,25", "3"], tip: ["", "na", ""] };
   const extra = { "\x1b[2J": ["1", "2", "3"], kind: ["", "", "test"] };
   const parquet = parquetWriteBuffer({
     columnData: Object.entries({ ...columns, ...extra }).map(([name, data]) => column(name, data)),

@@ -155,6 +155,23 @@ tacho_test({
     const { stderr } = await run_verb(["replay", path], { env });
     assert.match(stderr, /replayed: 10 records of 1 file read; 9 events sent to topic \S+; 1 refused: negative/);
     Deno.writeTextFileSync(path, [HEADER, ...ends(8, 1)].join("\n"));
+    const event = (i: number, more: object) =>
+      JSON.stringify({
+        event_id: `e${i}`,
+        trip_id: `t${i}`,
+        type: "trip.completed",
+        occurred_at: "2024-01-01T00:00:00Z",
+        ...more,
+      });
+    const bad = [event(0, { fare: -2.5 }), event(1, { fare: 1, occurred_at: "2200-01-01T00:00:00Z" }), event(2, {})];
+    const events = `${folder.path}/events.ndjson`;
+    Deno.writeTextFileSync(events, bad.join("\n"));
+    const foretold = await run_tacho(["replay", events], { env });
+    assert.match(
+      foretold.stderr,
+      /1 event sent to topic \S+; 2 refused: 1 negative fare, −2\.50; 1 time_in_future time; event times 2024-01-01T\S+ to 2024-/,
+    );
+    assert.match(foretold.stderr, /\ntacho: replay: .* 66\.67 % were refused.*\n$/);
     const { code, stderr: told } = await run_tacho(["replay", path], { env });
     assert.deepEqual([code, /tacho: replay: ".*": 11\.11 % were refused/.test(told)], [1, true]);
   },
