@@ -20,6 +20,7 @@ const {
   mapping_list_verb,
   mapping_show_verb,
   migrate_verb,
+  open_verb,
   produce_verb,
   quarantine_discard_verb,
   quarantine_list_verb,
@@ -203,13 +204,11 @@ const reads_records = (command: Command): Command =>
     .addOption(
       new Option("--decimal <mark>", "what stands before the decimals of text; as the mapping says unless given")
         .choices(["point", "comma"]),
-    )
-    .addOption(
-      new Option(
-        "--most-refused <share>",
-        "end with exit code 1 when more of a file's records are refused, or none comes in",
-      ).argParser(percent).default(10, "10%"),
     );
+const MOST_REFUSED = new Option(
+  "--most-refused <share>",
+  "end with exit code 1 when more of a file's records are refused, or none comes in",
+).argParser(percent).default(10, "10%");
 
 reads_records(program.command("replay"))
   .description("send the records of files as trip events, in the order of their event time; again is harmless")
@@ -228,7 +227,16 @@ reads_records(program.command("replay"))
   )
   .option("--mapping <name or file>", "how records become events; found by the columns unless given")
   .option("--resume", "go on where the same replay stopped", false)
+  .addOption(MOST_REFUSED)
   .action((files, options) => run_verb((shell) => replay_verb(shell, files, options)));
+
+reads_records(program.command("open"))
+  .description("show files in the browser: read into an embedded log of their own, which opens at once the next time")
+  .argument("<files...>", "CSV, JSON (both also .gz) and Parquet files, of the same shape or different ones")
+  .option("--mapping <name or file>", "how records become events; found by the columns unless given")
+  .option("--data-dir <folder>", "where the log is kept; a folder in TACHO_DATA_DIR unless given")
+  .option("--no-browser", "only say where the page is")
+  .action((files, options) => run_verb((shell) => open_verb(shell, files, options)));
 
 const mapping = program.command("mapping").description("how records of other shapes become trip events");
 mapping.command("list", { isDefault: true })
@@ -242,6 +250,7 @@ reads_records(mapping.command("check"))
   .description("show what comes out of a sample, row by row as JSON: its events, or what would be quarantined and why")
   .argument("[name or file]", "a built-in mapping or a mapping file; found by the fields unless given")
   .requiredOption("--sample <file>", "any file that replay reads")
+  .addOption(MOST_REFUSED)
   .action((name, options) => run_verb((shell) => mapping_check_verb(shell, name, options)));
 
 const quarantine = program.command("quarantine").description("messages that were set aside");

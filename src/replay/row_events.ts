@@ -9,6 +9,8 @@ import { BEFORE_ALL_US, type ReplayEvent } from "./replay_event.ts";
 export interface RecordReading {
   /** The name of the mapping, or of what goes as it stands. */
   readonly name: string;
+  /** The zone whose clocks its times are told by, where the mapping names one. */
+  readonly zone?: string | undefined;
   /** Whether rows with one trip id are told apart by their number among their equals. */
   readonly number_equal_rows: boolean;
   /**

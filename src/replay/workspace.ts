@@ -116,7 +116,11 @@ export class Workspace {
 }
 
 /** Why a replay cannot go on where it stopped, in words; null when it can. */
-export function changed_since(state: ReplayState, version: string, inputs: readonly InputFile[]): string | null {
+export function changed_since(
+  state: Pick<ReplayState, "version" | "inputs">,
+  version: string,
+  inputs: readonly InputFile[],
+): string | null {
   if (state.version !== version) return `it was begun by tacho ${state.version}, this is ${version}`;
   const now = new Map(inputs.map((input) => [input.path, input]));
   for (const { path, size, mtime_ms } of state.inputs) {

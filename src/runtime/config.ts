@@ -287,6 +287,10 @@ export function read_config(variables: Readonly<Record<string, string | undefine
   return config as Config;
 }
 
+/** Whether there is a screen where a browser could open: everywhere but in a Linux without display. */
+export const has_screen = (): boolean =>
+  Deno.build.os !== "linux" || ["DISPLAY", "WAYLAND_DISPLAY"].some((name) => (Deno.env.get(name) ?? "") !== "");
+
 /**
  * The environment of this process; with a file (development), what it says is added where the environment says nothing.
  * An absent file is no fault.

@@ -5,6 +5,7 @@ export { accept_gap_verb } from "./accept_gap.ts";
 export { dev_verb } from "./dev.ts";
 export { mapping_check_verb } from "./mapping_check.ts";
 export { mapping_list_verb, mapping_show_verb } from "./mappings.ts";
+export { open_verb } from "./open_files.ts";
 export { migrate_verb, rebuild_sketches_verb } from "./migrate.ts";
 export { produce_verb } from "./produce.ts";
 export { quarantine_list_verb, quarantine_show_verb } from "./quarantine.ts";

@@ -58,9 +58,7 @@ export async function replay(shell: Shell, paths: readonly string[], options: Re
   require_place(shell, options.to);
   const files = await mapped_files(shell, paths, options);
   const numbered = new Set(files.filter(({ reading }) => reading.number_equal_rows).map(({ index }) => index));
-  const read_too = options.lookup.map((each) => lookup_of(each).file);
-  if (options.mapping !== undefined && !is_builtin(options.mapping)) read_too.push(options.mapping);
-  const inputs = await input_files([...paths, ...read_too]);
+  const inputs = await input_files([...paths, ...read_beside(options)]);
   const workspace = await Workspace.open(shell.config.data_dir, { what: identity(shell, options), inputs });
   const accounts = paths.map((path) => new FileAccount(path));
   const times = new EventTimes((system_clock.now_ms() + decode_limits(shell.config).future_limit_ms) * 1_000);
@@ -107,6 +105,23 @@ export async function replay(shell: Shell, paths: readonly string[], options: Re
     await workspace.close(through);
   }
 }
+
+/** The zone that the mappings of all files name; null where they name none, or several. */
+export async function zone_of_files(
+  shell: Shell,
+  paths: readonly string[],
+  options: ReplayOptions,
+): Promise<string | null> {
+  const files = await mapped_files({ ...shell, logger: { log: () => {} } }, paths, options);
+  const zones = new Set(files.map(({ reading }) => reading.zone ?? null));
+  return zones.size === 1 ? [...zones][0]! : null;
+}
+
+/** What is read besides the files themselves. */
+export const read_beside = ({ lookup, mapping }: Pick<ReplayOptions, "lookup" | "mapping">): string[] => [
+  ...lookup.map((each) => lookup_of(each).file),
+  ...(mapping === undefined || is_builtin(mapping) ? [] : [mapping]),
+];
 
 /** What takes rides back that are not there, in all files. */
 function voids_of(equals: EqualRows, paths: readonly string[]): WaitingVoids {

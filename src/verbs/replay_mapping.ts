@@ -301,6 +301,7 @@ function record_reading(form: MappingForm, config: Config, context: MappingConte
   });
   return {
     name: mapping.name,
+    zone: form.zone === "business" ? undefined : form.zone,
     number_equal_rows: mapping.number_equal_rows,
     events_of: (record, line) => {
       const read_ms = system_clock.now_ms();

@@ -1,7 +1,7 @@
 import { is_other_schema } from "../database/mod.ts";
 import { trips_board } from "../domains/trips/mod.ts";
 import { FEED_LIMITS, FeedHub, interval_ticker, past_states } from "../feed/mod.ts";
-import { ASSETS, make_app, make_metrics, make_static_files, serve_http } from "../http/mod.ts";
+import { ASSETS, make_app, make_metrics, make_static_files, serve_http, type Served } from "../http/mod.ts";
 import { type IngestCounts, type MessageSource, QueueSource, type SourceRemark } from "../ingest/mod.ts";
 import { stream_history } from "../projection/mod.ts";
 import { backoff_ms, type Logger, system_clock, wait } from "../runtime/mod.ts";
@@ -44,6 +44,8 @@ export interface ServeOptions {
   readonly feeding: (opened: Opened, failed: (reason: string) => void) => Feeding | Promise<Feeding>;
   /** Another program writes the log: this one only reads it, and takes nothing in. */
   readonly read_only?: boolean;
+  /** How many ports after the configured one are tried where that is taken. */
+  readonly more_ports?: number;
   /** Hears when the page can be opened. */
   readonly ready: (url: string) => void;
 }
@@ -166,7 +168,11 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
     readiness: () => [...readiness_of(health.now()), ...tables.checks()],
   });
   const cut = new AbortController();
-  const served = serve_http(app, { host: config.host, port: config.port, signal: cut.signal });
+  const served = serve_on_free_port(
+    options.more_ports ?? 0,
+    config.port,
+    (port) => serve_http(app, { host: config.host, port, signal: cut.signal }),
+  );
   try {
     if (!read_only) {
       void tables.watch(signal, logger);
@@ -193,6 +199,17 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
     for (const each of [readers, probe, database]) await each.close();
   }
   if (failure.signal.aborted) throw failure.signal.reason;
+}
+
+/** Serves on the first port that is free, of so many after the wanted one. Throws what binding the last one throws. */
+function serve_on_free_port(more: number, wanted: number, serve_at: (port: number) => Served): Served {
+  for (let port = wanted;; port++) {
+    try {
+      return serve_at(port);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse) || port >= Math.min(wanted + more, 65_535)) throw error;
+    }
+  }
 }
 
 const GAP_WATCH_MS = 2_000;

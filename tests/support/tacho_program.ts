@@ -7,7 +7,7 @@ import { until } from "./until.ts";
 const REPOSITORY = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
 
 /** A task of deno.json that runs the program. */
-export type Task = "dev" | "start" | "tacho";
+export type Task = "dev" | "open" | "start" | "tacho";
 
 /** How the program is run. */
 export interface ProgramOptions {
@@ -72,7 +72,7 @@ export class TachoProgram implements AsyncDisposable {
   }
 
   /** Starts a task that serves, and waits until its page can be opened; throws with what it said when it ends before. */
-  static async serve(task: "dev" | "start", options: ProgramOptions = {}): Promise<ServingProgram> {
+  static async serve(task: "dev" | "open" | "start", options: ProgramOptions = {}): Promise<ServingProgram> {
     const program = new TachoProgram(task, options);
     try {
       const url = await until("the program says where its page is", () => {
