@@ -1,3 +1,4 @@
+import { JsonFault, parse_record_json } from "../domains/mod.ts";
 import type { DirectMessage } from "../ingest/mod.ts";
 
 /**
@@ -51,11 +52,11 @@ export function read_posted(
       return refused(400, `expected ${where} with a CloudEvent in headers (ce-specversion)`);
     }
     const value = body.length === 0 ? null : body;
-    if (value !== null && json_text(value) === null) return NOT_JSON;
+    if (value !== null && json_text(value, false) === null) return NOT_JSON;
     return { ok: true, messages: [{ ...message(value), headers: event_headers(headers, given) }] };
   }
   if (type === NDJSON_TYPE) return { ok: true, messages: lines_of(body).map(message) };
-  const text = json_text(body);
+  const text = json_text(body, mapped);
   if (text === null) return NOT_JSON;
   const is_array = text.trimStart().startsWith("[");
   if ((type === BATCH_TYPE && !is_array) || (type === EVENT_TYPE && is_array)) {
@@ -68,16 +69,20 @@ export function read_posted(
 const refused = (status: 400 | 415, detail: string): PostedMessages => ({ ok: false, status, detail });
 const NOT_JSON = refused(400, "expected the body to be JSON in UTF-8; nothing of it was taken");
 
-/** The text of a body when it is JSON; null otherwise. */
-function json_text(body: Uint8Array): string | null {
+/** The text of a body when it is JSON, in records for a mapping with NaN or without; null otherwise. */
+function json_text(body: Uint8Array, mapped: boolean): string | null {
+  let text: string;
   try {
-    const text = utf8.decode(body);
-    JSON.parse(text);
-    return text;
+    text = utf8.decode(body);
+    if (mapped && /\b(?:NaN|Infinity)\b/.test(text)) parse_record_json(text);
+    else JSON.parse(text);
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof TypeError) return null;
-    throw error;
+    if (!(error instanceof JsonFault)) throw error;
+    // Of what is JSON and yet too much for the log decoding says which message it is.
+    return error.reason === "malformed_json" ? null : utf8.decode(body);
   }
+  return text;
 }
 
 /** The lines of a body that are not blank. */

@@ -265,6 +265,10 @@ intake_test("records go through a mapping, under a topic by which a retry finds 
   assert.deepEqual([retry.counts.admitted, [...retry.counts.held.values()]], [1, [1]]);
   assert.deepEqual((await verified(database)).faults, []);
 
+  const with_nan = `[${JSON.stringify({ ...row, trip_id: "N" }).replace('"12.5"', "NaN")}]`;
+  assert.deepEqual(results(await post(with_nan, {}, "?mapping=trip_start")).map(({ status }) => status), ["admitted"]);
+  assert.equal((await post(with_nan)).status, 400, "an event with it is no JSON");
+  assert.equal((await post(with_nan.replace("NaN", "NaNs"), {}, "?mapping=trip_start")).status, 400);
   const unknown = await post(row, {}, "?mapping=nobody");
   assert.deepEqual([unknown.status, unknown.body.errors[0].path], [400, "mapping"]);
   assert.equal(
