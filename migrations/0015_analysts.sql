@@ -164,7 +164,7 @@ begin
     execute format('grant select on %s to %I', readable.name, role_name);
   end loop;
   execute format('alter default privileges for role %I in schema %I grant select on tables to %I',
-    (select relowner::regrole from pg_class where oid = 'events'::regclass)::text, current_schema(), role_name);
+    (select pg_get_userbyid(relowner) from pg_class where oid = 'events'::regclass), current_schema(), role_name);
 end $$;
 revoke execute on function grant_to_reader(name) from public;
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Database, open_database, sqlstate } from "../../src/database/mod.ts";
 import { TRIP_DIMENSIONS } from "../../src/domains/trips/catalog.ts";
-import { quantile, value_of } from "../../src/kpi/mod.ts";
+import { days_in, quantile, value_of } from "../../src/kpi/mod.ts";
 import { BINS } from "../../src/kpi/sketch.ts";
 import { tacho_test } from "../support/available.ts";
 import { oracle_board, type OracleFilter } from "../support/oracle/board.ts";
@@ -277,11 +277,78 @@ asked_test("figures by one dimension are the cells' own, percentiles among them"
       );
     }
   }
+  // It is a range of the cells' index, and sketches that nobody asks for are not read.
+  const plan = await owner.transaction(async (tx) => {
+    await tx.execute("set local enable_seqscan = off");
+    const lines = await tx.query<Record<string, string>>(
+      "explain (costs off) select revenue from kpis_by('city', '5m') where starts_at >= '2026-03-08' and key = 'Boston'",
+    );
+    return lines.map((line) => line["QUERY PLAN"]).join("\n");
+  });
+  assert.match(plan, /Index Cond: .*grain.*dimension.*bucket/);
+  assert.doesNotMatch(plan, /trip_sketches/);
   const [zone] = await owner.query(
     "select count(*) as rows, count(fare_p50) as known from kpis_by('pickup_zone', '1d')",
   );
   assert(Number(zone!.rows) > 0 && Number(zone!.known) === 0, "no sketches are kept by zones");
 });
+
+database_test(
+  "days begin where the program's do, in zones whose clocks change at any hour, and hours are local ones",
+  async (database) => {
+    const zones: readonly (readonly [string, string])[] = [
+      ["America/New_York", "2026-03-08"],
+      ["America/New_York", "2026-11-01"],
+      ["America/Havana", "2024-03-10"],
+      ["America/Havana", "2024-11-03"],
+      ["America/Santiago", "2024-04-07"],
+      ["America/Santiago", "2024-09-08"],
+      ["Asia/Beirut", "2024-03-31"],
+      ["Asia/Beirut", "2024-10-27"],
+      ["Atlantic/Azores", "2024-10-27"],
+      ["Asia/Kolkata", "2024-05-01"],
+      ["Australia/Lord_Howe", "2024-04-07"],
+      ["Pacific/Apia", "2011-12-31"],
+      ["UTC", "2024-05-01"],
+    ];
+    for (const [zone, date] of zones) {
+      const days = days_in(zone), around_us = Date.parse(`${date}T00:00:00Z`) * 1000;
+      const times = Array.from({ length: 4 * 24 * 4 }, (_, i) => around_us + (i - 192) * 900e6 + 1e6);
+      const undone = new Error("undone");
+      await assert.rejects(
+        database.transaction(async (tx) => {
+          await tx.query("update log_head set time_zone = $1, currency = 'USD'", [zone]);
+          await tx.query(
+            `insert into trips (trip_id, revision, status, started_at, last_occurred_at, last_event_id, positions, event_hashes)
+           select i::text, 1, 'in_progress', to_timestamp(us / 1000000), to_timestamp(us / 1000000), 'e', array[i], array[i]
+           from unnest($1::bigint[]) with ordinality u (us, i)`,
+            [`{${times.join(",")}}`],
+          );
+          const rows = await tx.query<{ at_us: string; day_us: string; name: string; hour: boolean }>(
+            `with hours as materialized (select starts_at, local_time from kpis_hourly where started > 0), daily as materialized (select * from kpis_daily)
+           select (extract(epoch from f.at) * 1000000)::bigint as at_us, (extract(epoch from d.starts_at) * 1000000)::bigint as day_us,
+             d.day::text as name, exists (
+               select from hours h where h.starts_at <= f.at and f.at < h.starts_at + interval '1 hour'
+                 and extract(minute from h.local_time) = 0
+             ) as hour
+           from trip_facts f join daily d on d.day = (f.at at time zone $1)::date`,
+            [zone],
+          );
+          assert.equal(rows.length, times.length);
+          for (const { at_us, day_us, name, hour } of rows) {
+            const at = `${zone} ${new Date(Number(at_us) / 1000).toISOString()}`;
+            assert.equal(Number(day_us), days.day_of(Number(at_us)).start_us, at);
+            assert.equal(name, local_days(zone)(Number(at_us)).date, at);
+            assert(hour || zone === "Australia/Lord_Howe", at);
+          }
+          throw undone;
+        }),
+        (error) => error === undone,
+        `${zone} ${date}`,
+      );
+    }
+  },
+);
 
 database_test("SQL tells quantiles of sketches as the program does, bin by bin", async (database) => {
   const values = await database.query<{ value: string }>(
@@ -329,12 +396,17 @@ asked_test(
   "a role that reads reads everything, what comes later too, and changes nothing",
   async ({ owner, url, superuser_url }) => {
     const superuser = await open_database({ url: superuser_url, data_dir: null, connections: 1 });
-    const role = `reader_${new URL(url).pathname.slice(1)}`;
-    await superuser.script(`create role ${role} login`);
+    // A name that has to be quoted.
+    const role = `Reader-${new URL(url).pathname.slice(1)}`;
+    await superuser.script(`create role "${role}" login`);
     await owner.query("select grant_to_reader($1)", [role]);
     await owner.script("create table later (n integer); create view later_view as select n from later");
     await owner.query("select ensure_events_partition(7)");
-    const reader = await open_database({ url: url.replace("tacho@", `${role}@`), data_dir: null, connections: 1 });
+    const reader = await open_database({
+      url: url.replace("tacho@", `${encodeURIComponent(role)}@`),
+      data_dir: null,
+      connections: 1,
+    });
     try {
       const relations = await reader.query<{ name: string; kind: string }>(
         "select relname as name, relkind::text as kind from pg_class where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p', 'v') and not relispartition",
@@ -362,7 +434,7 @@ asked_test(
     } finally {
       await reader.close();
       await owner.script("drop view later_view; drop table later");
-      await superuser.script(`drop owned by ${role}; drop role ${role}`);
+      await superuser.script(`drop owned by "${role}"; drop role "${role}"`);
       await superuser.close();
     }
   },
