@@ -33,7 +33,6 @@ export function dots_of({ scaled = 1 }) {
 /** `on_zoom({from_s, to_s})` hears of a drag, `on_unzoom` of a double click; `load` imports. */
 export function make_charts({ on_zoom, on_unzoom, load }) {
   let charts = [], drawn = null, letter_px;
-  // These come later.
   let readout = null, marks = null, beyond = null;
 
   const shows = (line) => line === "revenue" || drawn.address.lines.includes(line);

@@ -1,5 +1,6 @@
 import { make } from "./page.js";
 import { open_dialog } from "./dialog.js";
+import { format_count } from "./format.js";
 
 /** How each figure is counted. Entries have the names of the cards. */
 
@@ -22,7 +23,7 @@ const ENTRIES = {
   ],
   canceled: [
     "Canceled",
-    "At the cancellation, when there is no completion. The share is of all that ended; its change is in points.",
+    "At the cancellation, when there is no completion. The share is of all that ended; its change is in points. Voided are trips that were taken back, at that time: they count in nothing else, whatever had been counted of them before.",
   ],
   per_minute: ["Trips per minute", "Trips over the minutes of the range that have passed."],
   revenue: [
@@ -73,12 +74,23 @@ const ENTRIES = {
   quarantine: ["Quarantine", "Messages set aside with the reason. They are in no figure."],
 };
 
+/** Voids are mostly none: what the card has no room for is said here. */
+function seen(name, cards) {
+  if (name !== "canceled" || !(cards?.voided > 0)) return "";
+  const { voided, voids_waiting } = cards;
+  return ` Now in sight: ${format_count(voided)} voided, ${
+    voids_waiting > 0
+      ? `of ${format_count(voids_waiting)} the completion has not come`
+      : "the completions of all have come"
+  }.`;
+}
+
 /** Opens it, at an entry. */
-export function open(_page, _go, entry) {
+export function open({ sight }, _go, entry) {
   const list = make("dl");
   let asked = null;
   for (const [name, [label, how]] of Object.entries(ENTRIES)) {
-    const [term, text] = [make("dt", "", label), make("dd", "", how)];
+    const [term, text] = [make("dt", "", label), make("dd", "", how + seen(name, sight?.cards))];
     list.append(term, text);
     if (name !== entry) continue;
     asked = term;

@@ -5,14 +5,14 @@ import { condense, ratio, settled } from "./series.js";
 
 const SPARK_POINTS = 40;
 
-/** Cards: whether more is `better` (1), worse (-1) or neither (0); the feed's field, the sparkline's column, `per` another one. */
+/** Cards: whether more is `better` (1), worse (-1) or neither (0); other names of field and sparkline's column; `per` another column. */
 export const CARDS = {
-  trips: { better: 1, column: "trips" },
+  trips: { better: 1 },
   in_progress: {},
-  completed: { better: 1, column: "completed" },
-  canceled: { better: -1, column: "canceled" },
+  completed: { better: 1 },
+  canceled: { better: -1 },
   per_minute: { better: 1, digits: 1, column: "trips" },
-  revenue: { better: 1, column: "revenue" },
+  revenue: { better: 1 },
   average_fare: { better: 1, digits: 2, column: "revenue", per: "fare_count" },
   fare_percentiles: { better: 1, digits: 2, field: "fare_p50" },
   fare_range: { digits: 2, field: "min_fare" },
@@ -27,9 +27,7 @@ function figure_of(name, cards, { from_s, to_s }) {
   return cards[CARDS[name].field ?? name] ?? null;
 }
 
-function share_of({ completed, canceled }) {
-  return completed + canceled > 0 ? canceled / (completed + canceled) : null;
-}
+const share_of = ({ completed, canceled }) => completed + canceled > 0 ? canceled / (completed + canceled) : null;
 
 /** How a figure changed: {text, tone: "good", "bad" or ""}, null: not known. A share changes in points. */
 export function change_of(now, before, better, share = false) {
@@ -71,7 +69,10 @@ export function card_figures(sight) {
   const units = cards === null ? {} : {
     in_progress: `${address.as_of ? "then" : "now"} · ${format_count(cards.requested_now)} requested`,
     completed: cards.conflicts > 0 ? `${format_count(cards.conflicts)} after a cancellation` : "",
-    canceled: share_of(cards) === null ? "" : `${format_decimal(100 * share_of(cards), 1)} %`,
+    canceled: [
+      share_of(cards) === null ? "" : `${format_decimal(100 * share_of(cards), 1)} %`,
+      cards.voided > 0 ? `${format_count(cards.voided)} voided` : "",
+    ].filter(Boolean).join(" · "),
     per_minute: "trips",
     revenue: currency,
     average_fare: currency,
@@ -80,7 +81,7 @@ export function card_figures(sight) {
     average_distance: "km",
     duration: `${text_of(cards.duration_p95_min, 1)} · avg ${text_of(cards.average_duration_min, 1)}`,
   };
-  const points = (column, per) => !column ? [] : per ? ratio(spark(column), spark(per)) : spark(column);
+  const points = (column, per) => !columns[column] ? [] : per ? ratio(spark(column), spark(per)) : spark(column);
   const [zone, driver] = ["pickup_zone", "driver"].map((dimension) =>
     breakdowns.find((each) => each.dimension === dimension)?.rows.find(({ key }) => key !== null && key !== "unknown")
   );
@@ -92,7 +93,7 @@ export function card_figures(sight) {
     spark: [],
   };
   return Object.fromEntries(
-    Object.entries(CARDS).map(([name, { better, digits, column, per }]) => {
+    Object.entries(CARDS).map(([name, { better, digits, column = name, per }]) => {
       if (name === "most_active") return [name, most_active];
       const value = cards === null ? null : figure_of(name, cards, passed);
       if (value === null) return [name, { value, text: "–", unit: "", changes: [], spark: [] }];

@@ -6,7 +6,7 @@ import { make } from "./page.js";
 
 /** The editor of one condition: a dimension, is or is not, and keys, picked from what is in sight or typed. */
 
-const STATUSES = ["requested", "in_progress", "completed", "canceled"];
+const STATUSES = ["requested", "in_progress", "completed", "canceled", "voided"];
 const MOST_KEYS = 20;
 
 /** Opens it, on a dimension. */

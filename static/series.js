@@ -65,9 +65,7 @@ export function split_running(column, running) {
 }
 
 /** The known values but the running bucket's, which would look like a fall. */
-export function settled(column, running) {
-  return column.filter((value, i) => value !== null && i !== running);
-}
+export const settled = (column, running) => column.filter((value, i) => value !== null && i !== running);
 
 /** Values summed to at most `size` points; an incomplete oldest group would look like a fall. */
 export function condense(values, size) {
@@ -86,6 +84,4 @@ export function ratio(sums, counts) {
     : sums.slice(from).map((value, i) => last = counts[from + i] > 0 ? value / counts[from + i] : last);
 }
 
-export function sum(values) {
-  return values.reduce((total, value) => total + value, 0);
-}
+export const sum = (values) => values.reduce((total, value) => total + value, 0);

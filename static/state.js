@@ -4,7 +4,6 @@ import { merge_series } from "./series.js";
 
 /** What the page knows. A frame makes a new board. Pure. */
 
-/** The newest trips that are kept. */
 export const TRIPS_KEPT = 100;
 
 /** Older data is not to be trusted as current. */
@@ -13,7 +12,6 @@ export const STALE_MS = 60_000;
 /** A shorter loss of the link is no warning: a reload would flash. */
 const LINK_GRACE_MS = 2_000;
 
-/** How long a rise of the quarantine is told. */
 const RISE_NOTE_MS = 120_000;
 
 /** A board before its hello. `offset_ms`: the server's clock minus ours; null: not known. */

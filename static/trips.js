@@ -29,7 +29,7 @@ function show_row(row, trip, zone, now_ms, query) {
   const { trip_id, status, at_ms, city, distance_km, fare } = trip;
   const [time, from, to, distance, amount] = row.children;
   const [mark, link] = time.children;
-  Object.assign(row.dataset, { trip: trip_id, status });
+  Object.assign(row.dataset, { trip: trip_id, status: status.replace("void", "cancel") });
   const moment = at_ms === null ? "–" : moment_of(at_ms, zone, now_ms);
   set_text(link, moment);
   link.className = moment.length > 8 ? "other" : "";

@@ -62,6 +62,8 @@ export interface BoardField {
 export interface StateFact {
   /** When: a timestamptz expression; null where a state has no such fact. It is always the value of one of the board's `dates`. */
   readonly at: string;
+  /** The condition that a state which has such a time has the fact, too. */
+  readonly counts: string;
   readonly adds: Readonly<Record<string, string>>;
 }
 

@@ -40,7 +40,7 @@ export async function read_greatest(
     `select states.${board.stream_column} as stream_id, (extract(epoch from ${fact.at}) * 1000000)::bigint as at_us,
        (${fact.adds[measure]})::bigint as value
      from ${relation.sql} states
-     where ${fact.at} >= ${from} and ${fact.at} < ${to} and ${fact.adds[measure]} is not null
+     where ${fact.at} >= ${from} and ${fact.at} < ${to} and ${fact.counts} and ${fact.adds[measure]} is not null
        and ${filter_sql(board, filter, parameters)}
      order by value desc, at_us, stream_id limit 1`,
     parameters.values,

@@ -187,7 +187,7 @@ async function read_begin(
         within(from, to).replace("$at", "bucket")
       })`;
     }
-    const dated = facts.map((fact) => `(${fact.at})`).join(", ");
+    const dated = facts.map(({ at, counts }) => `(case when ${counts} then ${at} end)`).join(", ");
     return `(select ${found}(at) from ${states.sql} states cross join lateral (values ${dated}) dated(at)
       where at ${within(from, to).replace("$at", "at")})`;
   };

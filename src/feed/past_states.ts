@@ -61,7 +61,7 @@ function relation_of<Payload, State>(
 function columns_of(board: DomainBoard): Set<string> {
   const { dimensions, dates, facts, lines } = board;
   const texts = [
-    ...facts.flatMap(({ at, adds }) => [at, ...Object.values(adds)]),
+    ...facts.flatMap(({ at, counts, adds }) => [at, counts, ...Object.values(adds)]),
     ...lines.fields.map(({ sql }) => sql),
   ];
   return new Set([

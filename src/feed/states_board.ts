@@ -237,7 +237,9 @@ export async function read_states_now(
   const column = `states.${dimension_of(board, board.now.dimension)?.column}`;
   const rows = await queryable.query<{ key: string; value: string }>(
     `select ${column} as key, sum(${fact.adds[board.now.measure]})::bigint as value from ${relation.sql} states
-     where ${column} in (${keys.join(", ")}) and ${fact.at} is not null and ${filter_sql(board, filter, parameters)}
+     where ${column} in (${keys.join(", ")}) and ${fact.at} is not null and ${fact.counts} and ${
+      filter_sql(board, filter, parameters)
+    }
      group by 1`,
     parameters.values,
   );

@@ -126,15 +126,17 @@ function quantiles_sql(
   return `(select json_build_object(${values.join(", ")}) from (
              select percentile_disc(array[${ranks.join(", ")}]::double precision[])
                within group (order by ${slot.adds[declared.of]}) as value
-             from states where ${within(slot.at)} and ${slot.adds[declared.count]} > 0
+             from states where ${within(slot.at)} and ${slot.counts} and ${slot.adds[declared.count]} > 0
            ) ranked)`;
 }
 
 /** A row of totals, without a bucket, then a row for each bucket. */
 function series_sql(board: DomainBoard, bucket: (at: string) => string, within: Within): string {
   const names = board.measures.map(({ name }) => name);
-  const slots = board.facts.map(({ at, adds }) =>
-    `select ${bucket(at)} as bucket, ${sums_sql(board, names, adds)} from states where ${within(at)} group by 1`
+  const slots = board.facts.map(({ at, counts, adds }) =>
+    `select ${bucket(at)} as bucket, ${sums_sql(board, names, adds)} from states where ${
+      within(at)
+    } and ${counts} group by 1`
   );
   const merged = names.map((name) => `${merge_of(board, name)}(${name})::text as ${name}`);
   return `select floor(extract(epoch from bucket))::bigint as t, ${merged.join(", ")}
@@ -168,10 +170,12 @@ function keys_sql(board: DomainBoard, { count, dimensions }: AlikeBreakdowns, wi
     .filter((name) => name === amount || new RegExp(`\\b${name}\\b`).test(count));
   const keys = dimensions.map((dimension) => key_sql(board, dimension));
   const named = dimensions.map((dimension, i) => `when grouping(${keys[i]}) = 0 then '${dimension}'`);
-  const slots = board.facts.filter(({ adds }) => needed.some((name) => name in adds)).map(({ at, adds }) =>
+  const slots = board.facts.filter(({ adds }) => needed.some((name) => name in adds)).map(({ at, counts, adds }) =>
     `select case ${named.join(" ")} end as dimension, coalesce(${keys.join(", ")}) as key, ${
       sums_sql(board, needed, adds)
-    } from states where ${within(at)} group by grouping sets (${keys.map((key) => `(${key})`).join(", ")})`
+    } from states where ${within(at)} and ${counts} group by grouping sets (${
+      keys.map((key) => `(${key})`).join(", ")
+    })`
   );
   const merged = needed.map((name) => `coalesce(${merge_of(board, name)}(${name}), 0) as ${name}`);
   return `select dimension, key, ${count} as count, ${amount} as amount from (

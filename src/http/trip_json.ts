@@ -20,9 +20,17 @@ const TEXT_FIELDS = [
   "cancel_reason",
   "canceled_by",
   "adjustment_reason",
+  "void_reason",
 ] as const;
 const NUMBER_FIELDS = ["pickup_lat", "pickup_lon", "dropoff_lat", "dropoff_lon", "passenger_count"] as const;
-const TIME_FIELDS = ["requested_at", "started_at", "completed_at", "canceled_at", "estimated_dropoff_at"] as const;
+const TIME_FIELDS = [
+  "requested_at",
+  "started_at",
+  "completed_at",
+  "canceled_at",
+  "voided_at",
+  "estimated_dropoff_at",
+] as const;
 /** Field and column, in micros. */
 const AMOUNT_FIELDS = [
   ["estimated_fare", "estimated_fare_micros"],
@@ -50,7 +58,7 @@ export const TRIP_SELECT = [
 const fields = <Value extends z.ZodType>(names: readonly string[], value: Value) =>
   Object.fromEntries(names.map((name) => [name, value]));
 
-export const STATUS = z.enum(["requested", "in_progress", "completed", "canceled"]);
+export const STATUS = z.enum(["requested", "in_progress", "completed", "canceled", "voided"]);
 
 export const TRIP = z.object({
   trip_id: z.string(),

@@ -16,7 +16,8 @@ import {
 /** What is known of the trip: its headline, notes, figures and facts. Drawn in place: what did not change is not touched. */
 
 /** The moment that the trip is placed at on the board. */
-const moment_of = (trip) => trip.completed_at ?? trip.canceled_at ?? trip.started_at ?? trip.requested_at;
+const moment_of = (trip) =>
+  trip.voided_at ?? trip.completed_at ?? trip.canceled_at ?? trip.started_at ?? trip.requested_at;
 
 /** Replaces an element's children when what it is to say differs from what it says. */
 function redraw(element, says, draw) {
@@ -61,6 +62,8 @@ function story_of(trip, told) {
   const route = from === null && to === null && city === null ? "" : ` · ${from ?? city ?? UNKNOWN} → ${to ?? UNKNOWN}`;
   const at = (time) => format_instant(time, told);
   switch (status) {
+    case "voided":
+      return ["Voided", `${at(trip.voided_at)}${trip.void_reason === null ? "" : `: ${trip.void_reason}`}${route}`];
     case "completed":
       return ["Completed", at(completed_at) + route];
     case "canceled": {
@@ -81,13 +84,15 @@ function figures_of(trip, { currency }) {
   const { fare, completion_fare, adjusted_fare, estimated_fare, tip, distance_km, duration_min, status } = trip;
   const over = status === "completed";
   const fare_note = fare !== null && adjusted_fare !== null
-    ? `adjusted from ${format_amount(completion_fare)}`
+    ? `adjusted ${completion_fare === null ? "from none" : `from ${format_amount(completion_fare)}`}`
     : estimated_fare !== null
     ? `estimated ${format_amount(estimated_fare)}`
     : over
-    ? "as completed"
+    ? fare === null ? "" : "as completed"
     : status === "canceled"
     ? ""
+    : status === "voided"
+    ? "taken back"
     : "known at completion";
   const share = fare === null || tip === null || Number(fare) === 0 ? null : 100 * Number(tip) / Number(fare);
   const speed = distance_km === null || !duration_min ? null : distance_km / (duration_min / 60);
@@ -150,13 +155,13 @@ function facts_of(trip, told) {
     return { name, text: unknown ? UNKNOWN : `${trip[lat]}, ${trip[lon]}`, unknown, href: null, time: null };
   };
   const if_known = (...fields) => fields.filter((field) => trip[field] !== null).map((field) => row(field));
-  const over = trip.status === "completed" || trip.status === "canceled";
+  const over = ["completed", "canceled", "voided"].includes(trip.status);
   return [
     ["Times", [
       row("requested_at"),
       row("started_at", over || trip.status === "in_progress" ? UNKNOWN : "not yet"),
-      trip.status === "canceled" ? null : row("completed_at", "not yet"),
-      ...if_known("canceled_at", "estimated_dropoff_at"),
+      trip.status === "canceled" ? null : row("completed_at", trip.status === "voided" ? UNKNOWN : "not yet"),
+      ...if_known("canceled_at", "voided_at", "estimated_dropoff_at"),
     ]],
     ["Who and how", [
       row("driver_id"),
@@ -164,7 +169,15 @@ function facts_of(trip, told) {
       row("passenger_count"),
       row("vehicle_type"),
       row("payment_method"),
-      ...if_known("vendor_id", "rate_code", "trip_type", "canceled_by", "cancel_reason", "adjustment_reason"),
+      ...if_known(
+        "vendor_id",
+        "rate_code",
+        "trip_type",
+        "canceled_by",
+        "cancel_reason",
+        "adjustment_reason",
+        "void_reason",
+      ),
     ]],
     ["Route", [
       row("city"),
@@ -192,7 +205,7 @@ function group_element([title, rows]) {
 function links_of(trip, { kept }) {
   const moment = moment_of(trip);
   if (moment === null) return [];
-  const named = ["completed", "canceled", "started", "requested"].find((name) => trip[`${name}_at`] !== null);
+  const named = ["voided", "completed", "canceled", "started", "requested"].find((name) => trip[`${name}_at`] !== null);
   const what = noun_of(`trip.${named}`);
   return [[`Board around its ${what}`, board_href(hour_around(Date.parse(moment)), kept)]];
 }

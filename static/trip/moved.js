@@ -14,6 +14,8 @@ const MEASURES = {
   started: { always: true, words: count("started") },
   completed: { always: true, words: count("completed") },
   canceled: { always: true, words: count("canceled") },
+  voided: { always: true, words: count("voided") },
+  voids_waiting: { always: true, words: count("voided before its completion") },
   conflicts: { always: true, words: (n) => count(Math.abs(n) === 1 ? "conflict" : "conflicts")(n) },
   fare_sum_micros: { always: true, words: money("revenue") },
   tip_sum_micros: { always: true, words: money("tips") },

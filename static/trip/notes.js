@@ -5,13 +5,23 @@ import { format_amount, format_instant, lateness_of, noun_of } from "./words.js"
 
 /** Notes of a trip, each with the few words that lead it. */
 export function notes_of(trip, told) {
-  return [conflict, adjustment, missing_start, late, out_of_order, untold].flatMap((look) => look(trip, told) ?? []);
+  return [voided, conflict, adjustment, missing_start, late, out_of_order, untold].flatMap((look) =>
+    look(trip, told) ?? []
+  );
 }
 
 const at = (time, told) => format_instant(time, told);
 /** A time beside another: of the same day, the clock does. */
 const beside = (time, other, told) =>
   at(time, told).replace(`${format_day(Date.parse(other), told.zone, told.now_ms)}, `, "");
+
+function voided({ status, completed_at }) {
+  if (status !== "voided") return null;
+  const had = completed_at === null
+    ? "Its completion has not arrived; when it does it is taken back, too"
+    : "It had been completed, and what was counted of it is taken back";
+  return { lead: "Voided", text: `It counts in nothing but the voided trips. ${had}.` };
+}
 
 function conflict({ status, completed_at, canceled_at, canceled_by, cancel_reason }, told) {
   if (status !== "completed" || canceled_at === null) return null;
@@ -32,11 +42,14 @@ function adjustment({ status, completion_fare, adjusted_fare, adjustment_reason,
   const latest = times > 1 ? ` This is the latest of ${times} adjustments.` : "";
   const why = adjustment_reason === null ? "" : ` (${adjustment_reason})`;
   const now = `${format_amount(adjusted_fare)} ${currency}`;
+  if (status === "voided") return null;
   if (status !== "completed") {
     return { lead: "Fare adjusted", text: `To ${now}${why}; it counts once the trip is completed.${latest}` };
   }
   const change = completion_fare === adjusted_fare
     ? `To the same ${now}`
+    : completion_fare === null
+    ? `To ${now}, where there was none`
     : `From ${format_amount(completion_fare)} to ${now}`;
   return { lead: "Fare adjusted", text: `${change}${why}.${latest}` };
 }

@@ -9,6 +9,7 @@ export const EVENTS = {
   "trip.completed": ["Completed", "completion"],
   "trip.canceled": ["Canceled", "cancellation"],
   "trip.fare_adjusted": ["Fare adjusted", "fare adjustment"],
+  "trip.voided": ["Voided", "void"],
 };
 
 /** The noun for an event of a type. */
@@ -20,6 +21,7 @@ export const FIELDS = {
   started_at: ["Started", "time"],
   completed_at: ["Completed", "time"],
   canceled_at: ["Canceled", "time"],
+  voided_at: ["Voided", "time"],
   estimated_dropoff_at: ["Expected end", "time"],
   driver_id: ["Driver", "text"],
   passenger_id: ["Passenger", "text"],
@@ -41,6 +43,7 @@ export const FIELDS = {
   cancel_reason: ["Cancel reason", "text"],
   canceled_by: ["Canceled by", "text"],
   adjustment_reason: ["Adjusted for", "text"],
+  void_reason: ["Voided for", "text"],
   estimated_fare: ["Estimated fare", "money"],
   completion_fare: ["Fare at completion", "money"],
   adjusted_fare: ["Adjusted fare", "money"],

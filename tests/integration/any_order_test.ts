@@ -31,6 +31,7 @@ const event = fc.record({
     "trip.completed",
     "trip.canceled",
     "trip.fare_adjusted",
+    "trip.voided",
     "trip.unknown",
   ),
   fare: fc.oneof({ weight: 4, arbitrary: amount }, fc.constantFrom(undefined, null, " ")),
@@ -56,7 +57,7 @@ function cut<T>(items: readonly T[], places: readonly number[]): T[][] {
 const SELECT_CELLS =
   `select grain, bucket::text as bucket, dimension, key, last_position, trips, requested, started, completed, canceled,
   conflicts, fare_count, fare_sum_micros, fare_min_micros, fare_max_micros, tip_sum_micros, distance_sum_m, distance_count, duration_sum_ms,
-  duration_count from trip_cells order by grain, dimension, bucket, key`;
+  duration_count, voided, voids_waiting from trip_cells order by grain, dimension, bucket, key`;
 const SELECT_SKETCHES =
   `select grain, bucket::text as bucket, dimension, key, sketch, bins::text as bins, counts::text as counts
   from trip_sketches order by grain, dimension, bucket, key, sketch`;
@@ -168,7 +169,7 @@ tacho_test({
           const messages = order.map((each, offset) => message(offset, each, BROKER_MS));
           const { cells, sketches, trips } = await run((await server.create_database(migrated)).url, messages, [7, 20]);
           const counted = cells.map(({ last_position: _, ...cell }) => cell).filter((cell) =>
-            ["trips", "requested", "started", "completed", "canceled"].some((name) =>
+            ["trips", "requested", "started", "completed", "canceled", "voided"].some((name) =>
               cell[name as keyof typeof cell] !== "0"
             )
           );

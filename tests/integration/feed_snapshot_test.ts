@@ -64,6 +64,8 @@ database_test("a board's series, cards and breakdowns come from the cells of its
     requested_now: 2,
     completed: 3,
     canceled: 0,
+    voided: 0,
+    voids_waiting: 0,
     fare_count: 3,
     revenue: 30.500001,
     average_fare: 10.166667,

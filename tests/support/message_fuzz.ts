@@ -42,6 +42,7 @@ const DATA: Readonly<Record<string, Fields>> = {
   },
   "trip.canceled": { reason: '"late"', canceled_by: '"driver"' },
   "trip.fare_adjusted": { fare: "20", tip: '"1.00"', reason: '"toll"' },
+  "trip.voided": { reason: '"refunded"' },
 };
 const FIELD_NAMES = [
   ...Object.keys(DATA["trip.completed"]!),

@@ -32,6 +32,7 @@ export const trip_event = fc.record({
     "trip.completed",
     "trip.canceled",
     "trip.fare_adjusted",
+    "trip.voided",
     "trip.unknown",
   ),
   fare: fc.oneof({ weight: 5, arbitrary: amount }, fc.constant(undefined)),
@@ -63,7 +64,7 @@ export const random_span = fc.oneof(
 ) as fc.Arbitrary<Span>;
 
 const KEYS = {
-  status: ["requested", "in_progress", "completed", "canceled", "nonsense"],
+  status: ["requested", "in_progress", "completed", "canceled", "voided", "nonsense"],
   city: ["Chicago", "Boston", "unknown", 'a "b\\c, {d}'],
   driver: ["D1", "D2", "unknown"],
   passenger: ["P1", "unknown"],

@@ -169,6 +169,30 @@ Deno.test("a cancellation counts unless there is a completion: then it is a conf
   }
 });
 
+Deno.test("a voided trip counts in nothing but voided, at its latest void, whatever else it has and in whatever order", () => {
+  const life = [
+    event("requested", 1, { city: "Chicago" }),
+    event("started", 2),
+    event("canceled", 4),
+    event("completed", 3, { completion_fare_micros: 5, distance_m: 9 }),
+    event("fare_adjusted", 6, { adjusted_fare_micros: 7 }),
+  ];
+  const first = event("voided", 0, { void_reason: "mirrored" }), latest = event("voided", 9, {});
+  for (const trip of [folded(first, ...life, latest), folded(...life, first, latest)]) {
+    assert.deepEqual(added(trip), { voided: "1 at 9", voids_waiting: "0 at 9" });
+    const row = Object.fromEntries(columns.map(({ name, get }) => [name, get(trip)]));
+    assert.deepEqual(
+      [row.status, row.fare_micros, row.void_reason, row.completion_fare_micros],
+      ["voided", null, "mirrored", 5],
+    );
+    assert.deepEqual(contribution(trip).keys.slice(0, 2), ["all", "voided"]);
+    assert.deepEqual(from_row(row), trip);
+  }
+  for (const trip of [folded(first), folded(first, ...life.filter(({ type }) => type !== "trip.completed"))]) {
+    assert.deepEqual(added(trip), { voided: "1 at 0", voids_waiting: "1 at 0" }, "it waits for the completion");
+  }
+});
+
 Deno.test("an adjustment without a completion waits: it adds nothing and dates nothing", () => {
   const trip = folded(event("fare_adjusted", 4, { adjusted_fare_micros: 4 }));
   assert.deepEqual(added(trip), {});

@@ -133,6 +133,25 @@ Deno.test("a completion without a fare is in no fare figure, until a correction 
   });
 });
 
+Deno.test("a void takes the trip out of everything, whatever else comes and when", () => {
+  const taken = event("v", "voided", "08:00:00", { reason: "mirror" });
+  const waiting = expect_of(taken);
+  assert.deepEqual(said_by(waiting.cells, "all|0|status|voided"), { voided: 1n, voids_waiting: 1n });
+  assert.deepEqual([waiting.trips.get("T")?.status, waiting.trips.get("T")?.void_reason], ["voided", "mirror"]);
+  const whole = [
+    event("s", "started", "09:00:00", { city: "Chicago" }),
+    event("d", "completed", "10:00:00", { fare: 5, distance_km: 1 }),
+    event("c", "canceled", "11:00:00"),
+    event("a", "fare_adjusted", "12:00:00", { fare: 6 }),
+  ];
+  for (const events of [[taken, ...whole], [...whole, taken]]) {
+    const { cells, trips, sketches } = expect_of(...events);
+    assert.deepEqual(said_by(cells, `5m|${of_the_day("08:00:00")}|city|Chicago`), { voided: 1n });
+    assert.deepEqual([...cells.values()].filter((cell) => cell.voided !== 1n), []);
+    assert.deepEqual([trips.get("T")?.fare_micros, sketches.size], [null, 0]);
+  }
+});
+
 Deno.test("status: started is in progress, a cancellation ends it, nothing else is requested", () => {
   const requested = event("a", "requested", "09:00:00");
   const started = event("b", "started", "09:01:00");

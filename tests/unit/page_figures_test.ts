@@ -22,6 +22,9 @@ Deno.test("cards say value and unit", () => {
   assert.equal(figures.completed.value, 1_234);
   assert.deepEqual(figures.completed.spark, [2, 4, 6], "without the running bucket");
   assert.match(figures.canceled.unit, /5[.,]1 %$/);
+  const { canceled } = card_figures({ ...given, cards: { ...cards, voided: 3 } });
+  assert.match(canceled.unit, /^5[.,]1 % · 3 voided$/);
+  assert.equal(card_figures({ ...given, cards: { ...cards_of(0), voided: 2 } }).canceled.unit, "2 voided");
   assert.equal(figures.revenue.unit, "USD");
   assert.deepEqual(figures.average_fare.spark, [10, 5, 5], "over the fares that are known; over none it stays");
   assert.match(figures.fare_range.unit, /^15[.,]00 USD$/);

@@ -88,7 +88,7 @@ function folded(arrivals: readonly Arrival[]) {
 }
 
 const arrival: fc.Arbitrary<Arrival> = fc.record({
-  type: fc.constantFrom("requested", "started", "completed", "canceled", "fare_adjusted"),
+  type: fc.constantFrom("requested", "started", "completed", "canceled", "fare_adjusted", "voided"),
   at: fc.tuple(fc.integer({ min: 3, max: 6 }), fc.constantFrom("00:00", "00:59", "04:59.999999", "59:00"))
     .map(([hour, rest]) => `0${hour}:${rest}`),
   id: fc.string({ minLength: 1, maxLength: 3 }),

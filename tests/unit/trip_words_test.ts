@@ -57,6 +57,16 @@ Deno.test("conflicts, corrections and what is missing are told in words", () => 
     "Fare adjusted: From 12.50 to 9.00 USD (toll). This is the latest of 2 adjustments.",
   ]);
   assert.deepEqual(notes({ ...OVER, adjusted_fare: "12.50" }), ["Fare adjusted: To the same 12.50 USD."]);
+  assert.deepEqual(notes({ ...OVER, completion_fare: null, adjusted_fare: "9.00" }), [
+    "Fare adjusted: To 9.00 USD, where there was none.",
+  ]);
+  const voided = { ...OVER, status: "voided", adjusted_fare: "9.00", canceled_at: "2026-03-01T16:05:00Z" };
+  assert.deepEqual(notes(voided), [
+    "Voided: It counts in nothing but the voided trips. It had been completed, and what was counted of it is taken back.",
+  ]);
+  assert.deepEqual(notes({ status: "voided" }), [
+    "Voided: It counts in nothing but the voided trips. Its completion has not arrived; when it does it is taken back, too.",
+  ]);
   assert.deepEqual(notes({ status: "requested", adjusted_fare: "9.00" }), [
     "Fare adjusted: To 9.00 USD; it counts once the trip is completed.",
   ]);

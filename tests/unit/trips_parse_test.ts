@@ -70,6 +70,12 @@ Deno.test("each type reads its own fields in units of the state, and ignores all
   });
 });
 
+Deno.test("a void names its reason and nothing else", () => {
+  assert.deepEqual(read("voided", ALL), { currency: "USD", void_reason: "r" });
+  assert.deepEqual(read("voided", {}), {});
+  assert.equal(refused("trip.voided", { reason: 1.5 }).path, "reason");
+});
+
 Deno.test("blank is unknown, in every optional field: null, empty, white space however long", () => {
   const fields = Object.keys(ALL);
   for (const blank of [null, "", " ", "\t\n\u00a0", " ".repeat(300)]) {

@@ -42,6 +42,8 @@ export const trips_board: DomainBoard = {
     started: count("started"),
     completed: count("completed"),
     canceled: count("canceled"),
+    voided: count("voided"),
+    voids_waiting: count("voids_waiting"),
     fare_count: count("fare_count"),
     conflicts: count("conflicts"),
     revenue: money("fare_sum_micros"),
@@ -71,6 +73,8 @@ export const trips_board: DomainBoard = {
     { name: "requested_now", now: "requested" },
     shown("completed"),
     shown("canceled"),
+    shown("voided"),
+    shown("voids_waiting"),
     shown("fare_count"),
     shown("revenue"),
     shown("average_fare"),
@@ -91,7 +95,7 @@ export const trips_board: DomainBoard = {
     {
       dimension: "status",
       count:
-        "case key when 'completed' then completed when 'canceled' then canceled when 'in_progress' then started else requested end",
+        "case key when 'completed' then completed when 'canceled' then canceled when 'voided' then voided when 'in_progress' then started else requested end",
     },
     { dimension: "payment_method", count: "completed" },
     { dimension: "vehicle_type", count: "completed" },
@@ -111,7 +115,8 @@ export const trips_board: DomainBoard = {
       {
         name: "at_ms",
         // A trip that so far only has adjustments has no lifecycle time.
-        sql: "coalesce(greatest(states.requested_at, states.started_at, states.completed_at, states.canceled_at), " +
+        sql:
+          "coalesce(greatest(states.requested_at, states.started_at, states.completed_at, states.canceled_at, states.voided_at), " +
           "states.last_occurred_at)",
         kind: "time",
         per: 1,

@@ -48,6 +48,8 @@ export const TRIP_MEASURES = [
   { name: "distance_count", kind: "count" },
   { name: "duration_sum_ms", kind: "sum" },
   { name: "duration_count", kind: "count" },
+  { name: "voided", kind: "count" },
+  { name: "voids_waiting", kind: "count" },
 ] as const satisfies readonly Measure[];
 
 export const TRIP_SKETCHES = [

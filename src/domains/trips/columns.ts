@@ -10,6 +10,7 @@ const KEPT: readonly (readonly [string, StateColumn<Trip>["type"], Kept])[] = [
   ["started_at", "timestamptz", "started_us"],
   ["completed_at", "timestamptz", "completed_us"],
   ["canceled_at", "timestamptz", "canceled_us"],
+  ["voided_at", "timestamptz", "voided_us"],
   ["driver_id", "text", "driver_id"],
   ["passenger_id", "text", "passenger_id"],
   ["vehicle_type", "text", "vehicle_type"],
@@ -37,6 +38,7 @@ const KEPT: readonly (readonly [string, StateColumn<Trip>["type"], Kept])[] = [
   ["cancel_reason", "text", "cancel_reason"],
   ["canceled_by", "text", "canceled_by"],
   ["adjustment_reason", "text", "adjustment_reason"],
+  ["void_reason", "text", "void_reason"],
 ];
 
 /** The columns of `trips` that hold a trip's state; status, fare and duration are derived and written for analysts. */

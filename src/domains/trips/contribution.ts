@@ -9,6 +9,7 @@ const OPENED = indices("trips");
 const REQUESTED = indices("requested");
 const STARTED = indices("started");
 const CANCELED = indices("canceled");
+const VOIDED = indices("voided", "voids_waiting");
 const WITHOUT_FARE = [
   "completed",
   "tip_sum_micros",
@@ -30,6 +31,12 @@ const ONE: readonly Integer[] = [1];
 
 const once = (at_us: number | null, measures: readonly number[]): Fact | null =>
   at_us === null ? null : { at_us, measures, values: ONE };
+
+const voided = (at_us: number, completed_us: number | null): Fact => ({
+  at_us,
+  measures: VOIDED,
+  values: completed_us === null ? [1, 1] : [1, 0],
+});
 
 function earliest(trip: Trip): number | null {
   let at: number | null = null;
@@ -54,11 +61,12 @@ export function trip_contribution(by_h3: boolean): (trip: Trip) => Contribution 
 /**
  * What a trip adds to the cells: itself once, in the bucket of the earliest it is known from; its request, start and
  * cancellation in the buckets of their times; its completion with all sums in that of the completion. One without a fare is in no fare figure.
+ * A voided trip adds its void alone, in the bucket of the void's time, whatever else it has.
  */
 function contribution(trip: Trip): Contribution {
   const status = status_of(trip);
   let completed: Fact | null = null;
-  if (trip.completed_us !== null) {
+  if (status === "completed") {
     const fare = fare_of(trip);
     const duration = duration_of(trip);
     const tip = trip.tip_micros ?? 0, distance = trip.distance_m ?? 0;
@@ -67,7 +75,7 @@ function contribution(trip: Trip): Contribution {
     const values: readonly Integer[] = fare === null
       ? [1, tip, distance, has_distance, duration ?? 0, has_duration, conflict]
       : [1, tip, distance, has_distance, duration ?? 0, has_duration, conflict, 1, fare, fare, fare];
-    completed = { at_us: trip.completed_us, measures: fare === null ? COMPLETED : COMPLETED_WITH_FARE, values };
+    completed = { at_us: trip.completed_us!, measures: fare === null ? COMPLETED : COMPLETED_WITH_FARE, values };
   }
   return {
     // In the order of TRIP_DIMENSIONS; a test holds the two together.
@@ -83,7 +91,7 @@ function contribution(trip: Trip): Contribution {
       trip.passenger_id ?? UNKNOWN,
       trip.pickup_h3 ?? UNKNOWN,
     ],
-    facts: [
+    facts: status === "voided" ? [null, null, null, null, voided(trip.voided_us!, trip.completed_us)] : [
       once(earliest(trip), OPENED),
       once(trip.requested_us, REQUESTED),
       once(trip.started_us, STARTED),

@@ -34,6 +34,8 @@ const fold: Fold = (trip, event) => {
       return { ...trip, ...event.payload, canceled_us: at };
     case "trip.fare_adjusted":
       return { ...trip, ...event.payload };
+    case "trip.voided":
+      return { ...trip, ...event.payload, voided_us: at };
     default:
       throw new Error(
         `fold trip ${JSON.stringify(event.stream_id)}: no rule for event type ${JSON.stringify(event.type)}`,

@@ -96,6 +96,7 @@ const canceled = z.object({
   canceled_by: actor,
 });
 const fare_adjusted = z.object({ currency: text, fare: amount, tip: optional_amount, reason: text });
+const voided = z.object({ currency: text, reason: text });
 
 /** The schema of each event type and version: `SCHEMAS[type][version]`. */
 export const SCHEMAS: Record<EventType, Record<number, z.ZodObject>> = {
@@ -104,6 +105,7 @@ export const SCHEMAS: Record<EventType, Record<number, z.ZodObject>> = {
   "trip.completed": { 1: completed },
   "trip.canceled": { 1: canceled },
   "trip.fare_adjusted": { 1: fare_adjusted },
+  "trip.voided": { 1: voided },
 };
 
 type Reader = (value: unknown) => TripPayload[keyof TripPayload];
@@ -137,15 +139,19 @@ const READERS: Record<string, readonly [keyof TripPayload, Reader]> = {
   duration_min: ["given_duration_ms", as_milliseconds],
 };
 
+const REASONS: Partial<Record<EventType, keyof TripPayload>> = {
+  "trip.canceled": "cancel_reason",
+  "trip.fare_adjusted": "adjustment_reason",
+  "trip.voided": "void_reason",
+};
+
 const readings = (type: EventType): readonly Reading[] =>
   Object.keys(SCHEMAS[type][1]!.shape).map((field) => {
     if (field === "fare") {
       const target = type === "trip.completed" ? "completion_fare_micros" : "adjusted_fare_micros";
       return { field, target, read: as_micros };
     }
-    if (field === "reason") {
-      return { field, target: type === "trip.canceled" ? "cancel_reason" : "adjustment_reason", read: as_text };
-    }
+    if (field === "reason") return { field, target: REASONS[type]!, read: as_text };
     const [target, read] = READERS[field] ?? [field as keyof TripPayload, as_text];
     return { field, target, read };
   });

@@ -7,6 +7,7 @@ export const EVENT_TYPES = [
   "trip.completed",
   "trip.canceled",
   "trip.fare_adjusted",
+  "trip.voided",
 ] as const;
 export type EventType = typeof EVENT_TYPES[number];
 
@@ -38,6 +39,7 @@ export interface TripFields {
   readonly cancel_reason: string | null;
   readonly canceled_by: string | null;
   readonly adjustment_reason: string | null;
+  readonly void_reason: string | null;
 }
 
 /** The state of a trip: its fields, the H3 cell of its pickup, and when each part of its life happened. */
@@ -48,6 +50,7 @@ export interface Trip extends TripFields {
   readonly started_us: number | null;
   readonly completed_us: number | null;
   readonly canceled_us: number | null;
+  readonly voided_us: number | null;
 }
 
 /** What one event names; a field that is absent was not named. */
@@ -81,25 +84,30 @@ export const UNKNOWN_TRIP: Trip = {
   cancel_reason: null,
   canceled_by: null,
   adjustment_reason: null,
+  void_reason: null,
   pickup_h3: null,
   requested_us: null,
   started_us: null,
   completed_us: null,
   canceled_us: null,
+  voided_us: null,
 };
 
-export type TripStatus = "requested" | "in_progress" | "completed" | "canceled";
+export type TripStatus = "requested" | "in_progress" | "completed" | "canceled" | "voided";
 
-/** Completed wins over canceled, whatever came first; a trip with neither is in progress once it started. */
+/** Voided wins over all, completed over canceled, whatever came first; a trip with neither is in progress once it started. */
 export function status_of(trip: Trip): TripStatus {
+  if (trip.voided_us !== null) return "voided";
   if (trip.completed_us !== null) return "completed";
   if (trip.canceled_us !== null) return "canceled";
   return trip.started_us !== null ? "in_progress" : "requested";
 }
 
-/** The fare that counts: of a completed trip its latest adjustment, else its completion's; null before completion, and where nobody named one. */
+/** The fare that counts: of a completed trip its latest adjustment, else its completion's; null before completion, of a voided trip, and where nobody named one. */
 export function fare_of(trip: Trip): Integer | null {
-  return trip.completed_us === null ? null : trip.adjusted_fare_micros ?? trip.completion_fare_micros;
+  return trip.completed_us === null || trip.voided_us !== null
+    ? null
+    : trip.adjusted_fare_micros ?? trip.completion_fare_micros;
 }
 
 /** Duration in milliseconds: as given, else completion minus start when both are known and not negative. */

@@ -60,6 +60,7 @@ function count_of(dimension: string, key: string, measures: Measures): bigint {
   if (dimension !== "status") return measures.completed;
   if (key === "completed") return measures.completed;
   if (key === "canceled") return measures.canceled;
+  if (key === "voided") return measures.voided;
   return key === "in_progress" ? measures.started : measures.requested;
 }
 

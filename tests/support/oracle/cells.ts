@@ -16,6 +16,8 @@ export const SUMS = [
   "distance_count",
   "duration_sum_ms",
   "duration_count",
+  "voided",
+  "voids_waiting",
 ] as const;
 
 /** One KPI cell: its sums, and the extremes of the fare (null when it has no completion with a fare or keeps none). */
@@ -52,6 +54,10 @@ const DIMENSIONS: Dimension[] = [
 
 /** What one trip adds, and at which times. */
 export function contributions_of(row: TripRow): Contribution[] {
+  if (row.voided_at !== null) {
+    const waiting = row.completed_at === null ? 1n : 0n;
+    return [{ at_us: row.voided_at, adds: [["voided", 1n], ["voids_waiting", waiting]], fare: null }];
+  }
   const contributions: Contribution[] = [];
   const known = [row.requested_at, row.started_at, row.completed_at, row.canceled_at].filter((at) => at !== null);
   if (known.length > 0) contributions.push({ at_us: Math.min(...known), adds: [["trips", 1n]], fare: null });
@@ -195,6 +201,8 @@ export function empty_cell(): Measures {
     distance_count: 0n,
     duration_sum_ms: 0n,
     duration_count: 0n,
+    voided: 0n,
+    voids_waiting: 0n,
   };
 }
 

@@ -12,6 +12,7 @@ const TIME_COLUMNS: Column[] = [
   "started_at",
   "completed_at",
   "canceled_at",
+  "voided_at",
   "estimated_dropoff_at",
   "last_occurred_at",
 ];
@@ -46,6 +47,7 @@ const PLAIN_COLUMNS: Column[] = [
   "cancel_reason",
   "canceled_by",
   "adjustment_reason",
+  "void_reason",
   "last_event_id",
 ];
 const MEASURES: (keyof Measures)[] = [...SUMS, "fare_min_micros", "fare_max_micros"];

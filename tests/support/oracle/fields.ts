@@ -1,13 +1,14 @@
 import { read_time } from "./event_time.ts";
 import { Fault, is_blank, type Json, type JsonObject, LargeWhole } from "./json.ts";
 
-/** The five events of a trip. */
+/** The events of a trip. */
 export type TripEventType =
   | "trip.requested"
   | "trip.started"
   | "trip.completed"
   | "trip.canceled"
-  | "trip.fare_adjusted";
+  | "trip.fare_adjusted"
+  | "trip.voided";
 
 /** Texts; degrees and microseconds since the epoch as numbers; micros, metres, milliseconds and counts as bigints. */
 export type FieldValue = string | number | bigint;
@@ -68,6 +69,7 @@ const FIELDS_OF: Record<TripEventType, [string, Kind][]> = {
   "trip.completed": Object.entries({ ...COMPLETED, currency: "currency" }),
   "trip.canceled": [["reason", "text"], ["canceled_by", "canceled_by"], ["currency", "currency"]],
   "trip.fare_adjusted": [["fare", "amount"], ["tip", "amount"], ["reason", "text"], ["currency", "currency"]],
+  "trip.voided": [["reason", "text"], ["currency", "currency"]],
 };
 
 /** The event type of this name, or null when no such event exists. */
@@ -78,6 +80,7 @@ export function event_type_named(name: string): TripEventType | null {
     case "trip.completed":
     case "trip.canceled":
     case "trip.fare_adjusted":
+    case "trip.voided":
       return name;
     default:
       return null;

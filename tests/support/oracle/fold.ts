@@ -4,7 +4,7 @@ import { Fault, is_object, read_json } from "./json.ts";
 import { type Fields, read_fields, type TripEventType } from "./fields.ts";
 
 /** Where a trip stands. */
-export type TripStatus = "requested" | "in_progress" | "completed" | "canceled";
+export type TripStatus = "requested" | "in_progress" | "completed" | "canceled" | "voided";
 
 /**
  * The columns of `trips` that follow from the set of admitted events alone. Times are microseconds since the epoch;
@@ -18,6 +18,7 @@ export type TripRow = {
   started_at: number | null;
   completed_at: number | null;
   canceled_at: number | null;
+  voided_at: number | null;
   driver_id: string | null;
   passenger_id: string | null;
   vehicle_type: string | null;
@@ -48,6 +49,7 @@ export type TripRow = {
   cancel_reason: string | null;
   canceled_by: string | null;
   adjustment_reason: string | null;
+  void_reason: string | null;
   last_occurred_at: number;
   last_event_id: string;
 };
@@ -64,13 +66,17 @@ export function fold_trip(events: TripEvent[], currency: string): TripRow {
   const named = latest_fields(read);
   const cancellation = latest_fields(read.filter(({ type }) => type === "trip.canceled"));
   const completion = latest_fields(read.filter(({ type }) => type === "trip.completed"));
+  const taking_back = latest_fields(read.filter(({ type }) => type === "trip.voided"));
   const adjustment = latest_fields(read.filter(({ type }) => type === "trip.fare_adjusted"));
 
   const requested_at = time_of_latest(in_order, "trip.requested");
   const started_at = time_of_latest(in_order, "trip.started");
   const completed_at = time_of_latest(in_order, "trip.completed");
   const canceled_at = time_of_latest(in_order, "trip.canceled");
-  const status = completed_at !== null
+  const voided_at = time_of_latest(in_order, "trip.voided");
+  const status = voided_at !== null
+    ? "voided"
+    : completed_at !== null
     ? "completed"
     : canceled_at !== null
     ? "canceled"
@@ -92,6 +98,7 @@ export function fold_trip(events: TripEvent[], currency: string): TripRow {
     started_at,
     completed_at,
     canceled_at,
+    voided_at,
     driver_id: text_in(named, "driver_id"),
     passenger_id: text_in(named, "passenger_id"),
     vehicle_type: text_in(named, "vehicle_type"),
@@ -121,6 +128,7 @@ export function fold_trip(events: TripEvent[], currency: string): TripRow {
     cancel_reason: text_in(cancellation, "reason"),
     canceled_by: text_in(named, "canceled_by"),
     adjustment_reason: text_in(adjustment, "reason"),
+    void_reason: text_in(taking_back, "reason"),
     last_occurred_at: last.time_us,
     last_event_id: last.event_id,
   };

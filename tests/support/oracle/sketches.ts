@@ -46,7 +46,7 @@ export class SketchCount {
   }
 
   #count(row: TripRow, sign: 1 | -1): void {
-    if (row.completed_at === null) return;
+    if (row.status !== "completed" || row.completed_at === null) return;
     for (const grain of GRAINS) {
       const bucket_us = bucket_of(row.completed_at, grain, this.#local_day);
       for (const [sketch, value] of [["fare_micros", row.fare_micros], ["duration_ms", row.duration_ms]] as const) {
