@@ -19,6 +19,8 @@ export interface FileCounts {
   readonly refused: number;
   /** Why, the most frequent first. What is refused on arrival counts by event here, as it lies in quarantine. */
   readonly refusals: readonly Refusal[];
+  /** What was wrong with the first record that came to no event, in words: it often names the option that reads it. */
+  readonly first_fault: string | null;
   /** Events that were made, and how many of them were not refused on arrival. */
   readonly events: number;
   readonly passed: number;
@@ -39,6 +41,7 @@ const MOST_REASONS = 100;
 /** What comes with further reasons counts under this one. */
 export const OTHER_REASONS = "other reasons";
 const LONGEST_FIELD = 60;
+const LONGEST_FAULT = 300;
 const DAY_US = 86_400e6;
 
 /** The name that a fault counts under. */
@@ -72,6 +75,7 @@ export class FileAccount {
   #skipped = 0;
   #refused = 0;
   #events = 0;
+  #first_fault: string | null = null;
   readonly #refusals = new Refusals();
 
   constructor(readonly path: string) {}
@@ -89,6 +93,7 @@ export class FileAccount {
   refused(fault: Fault, amount_micros: bigint | null): void {
     this.#records++;
     this.#refused++;
+    this.#first_fault ??= fault.detail.slice(0, LONGEST_FAULT);
     this.#refusals.add(reason_of(fault, amount_micros), 1, amount_micros === null ? 0 : 1, amount_micros ?? 0n);
   }
 
@@ -121,6 +126,7 @@ export class FileAccount {
       skipped: this.#skipped,
       refused: this.#refused + Math.max(0, ...of_place.values()),
       refusals: refusals.list(),
+      first_fault: this.#first_fault,
       events: this.#events,
       passed: this.#events - refused_events,
     };

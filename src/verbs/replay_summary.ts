@@ -139,11 +139,14 @@ export class TooMuchRefused extends Error {
 
 /** Why the work on a file failed, in words; null when it did not. */
 function failure_of(file: FileCounts, most_percent: number): string | null {
-  const { path, records, skipped, refused, refusals, passed } = file;
+  const { path, records, skipped, refused, refusals, first_fault, passed } = file;
   const quoted = JSON.stringify(path);
   if (records === 0) return `${quoted} holds no records`;
   const wanted = records - skipped;
-  const why = `of ${counted(wanted, "record")}, ${number(refused)} refused: ${reasons_words(refused, refusals)}`;
+  const first = first_fault === null ? "" : `; the first: ${printable(first_fault)}`;
+  const why = `of ${counted(wanted, "record")}, ${number(refused)} refused: ${
+    reasons_words(refused, refusals)
+  }${first}`;
   if (wanted === 0) return `${quoted}: all of its ${counted(records, "record")} were skipped`;
   if (passed === 0) return `${quoted}: nothing was admitted: ${why}`;
   const percent = refused * 100 / wanted;

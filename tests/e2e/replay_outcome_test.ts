@@ -69,7 +69,7 @@ tacho_test({
       assert.deepEqual([both.code, both.stderr.includes("admitted=89 duplicates=90 quarantined=21")], [1, true]);
       assert.match(
         both.last,
-        /^tacho: replay: 1 of 2 files failed: ".*bad\.csv": 11\.00 % were refused, at most 10 % may be \(--most-refused\): of 100 records, 11 refused: negative fare_amount, −13\.75$/,
+        /^tacho: replay: 1 of 2 files failed: ".*bad\.csv": 11\.00 % were refused, at most 10 % may be \(--most-refused\): of 100 records, 11 refused: negative fare_amount, −13\.75; the first: expected .*$/,
       );
       assert.equal((await replay(bad, "--most-refused", "11%")).code, 0);
       const misspelt = await replay(bad, "--most-refused", "11");
@@ -96,6 +96,11 @@ tacho_test({
           [HEADER, ...ends(0, 2)],
           ["--most-refused", "100%"],
           /nothing was admitted: of 2 records, 2 refused: negative/,
+        ],
+        [
+          [HEADER, ...ends(2, 0)].map((line) => line.replaceAll(",", ";").replaceAll(".", ",")),
+          [],
+          /the first: expected an? .*; it looks like a decimal comma: .*--decimal comma reads it$/,
         ],
         [[HEADER, ...ends(1, 0)], ["--mapping", mapping], /all of its 1 record were skipped$/],
       ];
