@@ -46,7 +46,9 @@ export function read_posted(
   const message = (value: Uint8Array | null): DirectMessage => (
     { key: null, value, headers: {}, timestamp_ms: taken_ms }
   );
-  if (headers.has("ce-specversion")) {
+  // A whole CloudEvent in the body goes before attributes that stand in headers as well.
+  const is_whole = type === EVENT_TYPE || type === BATCH_TYPE;
+  if (headers.has("ce-specversion") && !is_whole) {
     if (type !== JSON_TYPE || mapped) {
       const where = mapped ? "no mapping" : `content-type ${JSON_TYPE}`;
       return refused(400, `expected ${where} with a CloudEvent in headers (ce-specversion)`);

@@ -107,7 +107,7 @@ intake_test("each kind of body is taken, member by member as it stood there", as
       "content-type": "Application/JSON; charset=UTF-8",
     }),
     await post(`${JSON.stringify(completed)}\r\n\n ${JSON.stringify(cloud_event("F", "4"))}`, NDJSON),
-    await post(structured, { "content-type": "application/cloudevents+json" }),
+    await post(structured, { ...binary, "ce-id": "a copy", "content-type": "application/cloudevents+json" }),
     await post([cloud_event("B", "5")], { "content-type": "application/cloudevents-batch+json" }),
     await post({ fare: "3.25" }, binary),
     await post("", { ...binary, "ce-id": "6" }),

@@ -140,6 +140,15 @@ Deno.test("mappings of topics are read as pairs; a topic that is not consumed, o
   ]);
 });
 
+Deno.test("tables of lookups are read as texts, one a table", () => {
+  const { lookups } = read_config({ TACHO_LOOKUPS: " drivers=./drivers.parquet , zones=/x/zones.csv:LocationID" });
+  assert.deepEqual(lookups, ["drivers=./drivers.parquet", "zones=/x/zones.csv:LocationID"]);
+  assert.equal(read_config({}).lookups, null);
+  for (const wrong of ["drivers", "=a.csv", "drivers=", "drivers=a.csv,"]) {
+    assert.match(faults_of({ TACHO_LOOKUPS: wrong }).join(), /^TACHO_LOOKUPS: expected name=file or name=file:column/);
+  }
+});
+
 Deno.test("the URL of the server is read as it is meant or refused, and no part of a password is quoted", () => {
   const good: Record<string, string[]> = {
     "postgres://u:p@h/db": [],
