@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type Database, open_database } from "../../src/database/mod.ts";
 import { open_session } from "../../src/http/auth.ts";
+import { DirectIntake } from "../../src/ingest/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { make_retry, RAISED } from "../support/held_messages.ts";
 import { refused_connection, start_ingest, WatchedDatabase } from "../support/ingest_harness.ts";
@@ -9,10 +10,11 @@ import { type Answer, make_intake_side, NOON_MS, TOKEN } from "../support/intake
 import { MemorySource } from "../support/memory_source.ts";
 import { compare_with_database, oracle, type SourceMessage } from "../support/oracle/mod.ts";
 import { shared_postgres } from "../support/postgres.ts";
+import { silent } from "../support/read_side.ts";
 import { trip_event } from "../support/random_trips.ts";
 import { whole_trip } from "../support/trip_events.ts";
-import { builtin } from "../support/trip_mapping.ts";
-import { feed, message, migrated, TERMS, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";
+import { builtin, mapping_with } from "../support/trip_mapping.ts";
+import { feed, LIMITS, message, migrated, TERMS, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";
 import { until } from "../support/until.ts";
 import { batch_of, verified } from "../support/verified_log.ts";
 
@@ -441,4 +443,27 @@ intake_test("a program that ends refuses those who wait to try again", async (da
   assert.deepEqual([refused.status, refused.headers.get("retry-after")], [503, "1"]);
   assert.match(refused.body.detail, /closing/);
   assert.equal((await post(whole_trip("A"))).status, 503);
+});
+
+intake_test("a record that its mapping skips is answered as skipped, and counts as nothing else", async (database) => {
+  const mapping = mapping_with({ fare: "fare" }, { skip: { field: "fare", below: 0 } });
+  const direct = new DirectIntake({
+    database,
+    pipeline: trip_pipeline(database, undefined, LIMITS, new Map([["http:own", mapping]])),
+    logger: silent,
+    random: () => 0,
+    committed: () => {},
+    now_ms: () => NOON_MS,
+    signal: new AbortController().signal,
+  });
+  const { post } = await make_intake_side(database, { submit: (_, messages) => direct.submit("http:own", messages) });
+  const record = { id: "T", at: "2026-03-01T10:00:00Z", fare: 5 };
+  const answer = await post([{ ...record, fare: -5 }, record, record], {}, "?mapping=trip_start");
+  assert.deepEqual(results(answer), [
+    { status: "skipped", offset: 0, positions: [] },
+    { status: "admitted", offset: 1, positions: [1] },
+    { status: "duplicate", offset: 2, positions: [1] },
+  ]);
+  const [head] = await database.query("select messages_read::int as read, skipped::int, position::int from log_head");
+  assert.deepEqual(head, { read: 3, skipped: 1, position: 1 });
 });

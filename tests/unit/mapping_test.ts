@@ -362,6 +362,9 @@ Deno.test("mapping: a condition compares numbers, however they are written; it h
     [{ at_least: 0, below: 10 }, [0, "0", 9.99], [-1, 10, "10"]],
     [{ above: 5, below: 5 }, [], [4, 5, 6]],
   ];
+  for (const [n, is] of [["5", true], [5, true], ["5.0", false], [" 5 ", true]] as const) {
+    assert.equal(holds({ is: [5] }, n), is, `${n} is 5`);
+  }
   const no_numbers = ["", " ", null, undefined, NaN, Infinity, -Infinity, "many", "0x10", true, [1], {}, new Date(0)];
   for (const [condition, within, without] of cases) {
     for (const n of within) assert.ok(holds(condition, n), `${JSON.stringify(condition)} for ${String(n)}`);
