@@ -54,7 +54,7 @@ const YELLOW =
 const soon = (minutes: number) => new Date(Date.now() + minutes * 60_000).toISOString().slice(0, 19);
 /** Rows that are refused for their completion alone: it comes long after the start. */
 const FAULTY_ENDS = [
-  "2,2024-03-05 09:00:00,2024-03-05 09:20:00,1,2.0,132,48,3,-14.2,0",
+  "2,2024-03-05 09:00:00,2024-03-05 09:20:00,1,2.0,132,48,3,14.2e12,0",
   "2,2024-03-05 09:01:00,2024-03-05 09:21:00,1.5,2.0,132,48,2,14.2,0",
   "2,2024-03-05 09:02:00,2024-03-05 09:22:00,1,2.0,132,48,2,14.2,-1",
   `2,${soon(-60)}Z,${soon(120)}Z,1,2.0,132,48,2,14.2,0`,
@@ -104,6 +104,40 @@ tacho_test({
       "trip.completed",
     ]);
   },
+});
+
+/** An extract of one month of green taxis: 137 rows, of which 40 take a ride of the same file back. */
+const GREEN = new URL("../support/green_2024-01.parquet", import.meta.url).pathname;
+const counted = async (database: Database) => {
+  const [row] = await database.query(
+    "select completed::int, voided::int, voids_waiting::int, fare_sum_micros::int as micros from trip_cells where grain = 'all' and dimension = 'none'",
+  );
+  return row;
+};
+
+tacho_test({
+  name:
+    "a month's extract with rides that are taken back: the board's revenue is the sum of its fares, its trips are those that stand; a void without its ride is said, and waits for it",
+  needs: ["postgres"],
+  fn: () =>
+    with_log(async ({ database, file, replay }) => {
+      const said = await replay(GREEN);
+      assert.match(said, /mapping=nyc_green .*\n(.*\n)*.*admitted=234 duplicates=0 quarantined=0/);
+      assert.doesNotMatch(said, /without a ride/);
+      assert.equal(await statuses(database), "57 completed, 40 voided");
+      assert.deepEqual(await counted(database), { completed: 57, voided: 40, voids_waiting: 0, micros: 971_150_000 });
+      assert.match(await replay(GREEN), /admitted=0 duplicates=234/);
+
+      const ride = (fare: string, total: string) =>
+        `2,2024-03-05 09:00:00,2024-03-05 09:20:00,1,2.0,132,48,3,${fare},0,${total}`;
+      const header = `${YELLOW},total_amount`;
+      const voids = await replay(file("voids.csv", [header, ride("-14.2", "-15.7"), ride("0", "-1.5")].join("\n")));
+      assert.match(voids, /2 voids without a ride in the file, −14\.20/);
+      assert.deepEqual(await counted(database), { completed: 57, voided: 42, voids_waiting: 2, micros: 971_150_000 });
+      await replay(file("rides.csv", [header, ride("14.2", "15.7"), ride("0", "1.5"), ride("9", "9")].join("\n")));
+      assert.deepEqual(await counted(database), { completed: 58, voided: 42, voids_waiting: 0, micros: 980_150_000 });
+      assert.equal(await statuses(database), "58 completed, 42 voided");
+    }),
 });
 
 const FHV = "dispatching_base_num,pickup_datetime,dropOff_datetime,PUlocationID,DOlocationID,SR_Flag";

@@ -4,7 +4,15 @@ import { open_record_file } from "../../src/files/mod.ts";
 import { decode_batches, decode_record, plan } from "../../src/ingest/mod.ts";
 import { days_in, type Integer } from "../../src/kpi/mod.ts";
 import { type DeclaredMapping, detect, type SourceRecord } from "../../src/mapping/mod.ts";
-import { EqualRows, EventTimes, FileAccount, REPLAY_ORDER, type ReplayEvent, RowEvents } from "../../src/replay/mod.ts";
+import {
+  EqualRows,
+  EventTimes,
+  FileAccount,
+  REPLAY_ORDER,
+  type ReplayEvent,
+  RowEvents,
+  type WaitingVoids,
+} from "../../src/replay/mod.ts";
 import { BUILTINS } from "./trip_mapping.ts";
 import { LIMITS, message } from "./trip_pipeline.ts";
 
@@ -20,6 +28,8 @@ export type Figures = Readonly<
     | "started"
     | "completed"
     | "canceled"
+    | "voided"
+    | "voids_waiting"
     | "fare_count"
     | "fare"
     | "tip"
@@ -37,6 +47,8 @@ export interface ReplayedFile {
   readonly refused: readonly Fault[];
   /** Trip ids that the events name. */
   readonly trips: ReadonlySet<string>;
+  /** Rows that take back rides which the file does not have. */
+  readonly waiting: WaitingVoids;
   /** Figures by key of a dimension that the cells keep, over all time; of `day` by date in the zone. */
   readonly by: (dimension: string) => Readonly<Record<string, Figures>>;
 }
@@ -45,11 +57,13 @@ export interface ReplayedFile {
  * Replays a file through all that `tacho replay` does but the sending: reads, maps, sorts, numbers, decodes, folds, counts.
  * @param zone the business zone
  * @param given the mapping; null: the built-in one that fits
+ * @param left_out types of events that are left out of the fold
  */
 export async function replayed_file(
   path: string,
   zone: string,
   given: DeclaredMapping | null = null,
+  left_out: readonly string[] = [],
 ): Promise<ReplayedFile> {
   const file = await open_record_file(path);
   const records: SourceRecord[] = [];
@@ -70,7 +84,7 @@ export async function replayed_file(
   for await (const { rows } of file.rows()) for (const row of rows) read.push(...reading.of(row));
   const equals = new EqualRows(new Set(mapping.number_equal_rows ? [0] : []));
   const events = read.sort(REPLAY_ORDER.compare).map((event) => equals.numbered(event));
-  const sound = events.filter(({ fault }) => fault === null);
+  const sound = events.filter(({ fault, kind }) => fault === null && !left_out.includes(kind));
 
   const messages = sound.map(({ value }, offset) => message(offset, value, READ_MS));
   const batch = { topic: "t", partition: 0, from_offset: 0, next_offset: messages.length, messages };
@@ -94,6 +108,8 @@ export async function replayed_file(
         started: number("started"),
         completed: number("completed"),
         canceled: number("canceled"),
+        voided: number("voided"),
+        voids_waiting: number("voids_waiting"),
         fare_count: number("fare_count"),
         fare: number("fare_sum_micros", 10_000),
         tip: number("tip_sum_micros", 10_000),
@@ -111,6 +127,7 @@ export async function replayed_file(
   return {
     mapping: mapping.name,
     refused: refused.map(({ fault }) => JSON.parse(fault!) as Fault),
+    waiting: equals.waiting_voids(0),
     trips: new Set(sound.map(({ key }) => key)),
     by,
   };

@@ -352,3 +352,65 @@ Deno.test("taxi forms: a column spelled otherwise is read where it is alone so s
   assert.equal(exact[0]!.pickup_zone, "132", "the very name goes before all others");
   assert.deepEqual(told(record(YELLOW)), published, "what was read before leaves no trace");
 });
+
+/** What rows of yellow taxis come to, each with its ride (a letter, by which its hour is told), fare and total. */
+async function taken_back(rows: readonly (readonly [ride: string, fare: string, total: string])[]) {
+  const text = rows.map(([ride, fare, total]) => {
+    const hour = String(ride.charCodeAt(0) - "a".charCodeAt(0)).padStart(2, "0");
+    return `2,2024-03-05 ${hour}:00:00,2024-03-05 ${hour}:20:00,1,2.0,1,N,132,48,3,${fare},0,0.5,0,0,1,${total}\n`;
+  });
+  const path = await Deno.makeTempFile({ suffix: ".csv" });
+  try {
+    await Deno.writeTextFile(path, `${YELLOW}\n${text.join("")}`);
+    const { by, refused, trips, waiting } = await replayed_file(path, "America/New_York");
+    assert.deepEqual(refused, []);
+    const { all } = by("none");
+    const { trips: counted = 0, completed = 0, started = 0, fare = 0, voided = 0, voids_waiting = 0 } = all ?? {};
+    assert.equal(counted, completed, "no trip stays in progress");
+    assert.equal(started, completed);
+    assert.equal(voids_waiting, waiting.count);
+    return {
+      completed,
+      fare,
+      voided,
+      waiting: waiting.count,
+      sum: Number(waiting.sum_micros) / 10_000,
+      ids: trips.size,
+    };
+  } finally {
+    await Deno.remove(path);
+  }
+}
+
+Deno.test("taxi forms: a negative row takes back the ride with the same fields, wherever it stands; one without its ride waits", async () => {
+  const none = { completed: 0, fare: 0, voided: 0, waiting: 0, sum: 0, ids: 0 };
+  const ride = ["a", "14.2", "15.7"] as const, back = ["a", "-14.2", "-15.7"] as const;
+  for (const rows of [[ride, back], [back, ride]]) {
+    assert.deepEqual(await taken_back(rows), { ...none, voided: 1, ids: 1 });
+  }
+  assert.deepEqual(await taken_back([back]), { ...none, voided: 1, waiting: 1, sum: -1_420, ids: 1 });
+  assert.deepEqual(
+    await taken_back([ride, back, ride]),
+    { ...none, completed: 1, fare: 1_420, voided: 1, ids: 2 },
+    "of two equal rides one is taken back",
+  );
+  assert.deepEqual(await taken_back([ride, back, ride, back, back, ["b", "5", "6"]]), {
+    ...none,
+    completed: 1,
+    fare: 500,
+    voided: 3,
+    waiting: 1,
+    sum: -1_420,
+    ids: 4,
+  });
+  assert.deepEqual(
+    await taken_back([["a", "0", "1.5"], ["a", "0.0", "-1.5"], ["b", "0", "0"], ["c", "0", ""]]),
+    { ...none, completed: 2, voided: 1, ids: 3 },
+    "a fare of nothing counts, unless the total is taken back",
+  );
+  assert.deepEqual(
+    await taken_back([["a", "9", "-1"], ["b", "-9", "1"]]),
+    { ...none, completed: 1, fare: 900, voided: 1, waiting: 1, sum: -900, ids: 2 },
+    "the fare decides where it is not nothing",
+  );
+});
