@@ -60,11 +60,15 @@ export class Journal {
   arrived(events: readonly ReplayEvent[], refused: readonly RefusedOnArrival[] = []): void {
     const last = events.at(-1);
     if (last === undefined) return;
-    const { at_us, file, line, nth } = last;
-    const again = events.reduce((count, { number = 1, nth }) => number > 1 && nth === 0 ? count + 1 : count, 0);
+    const { at_us, turn, file, line, nth } = last;
+    // What takes a trip back has that trip's number, whatever there was before it.
+    const again = events.reduce(
+      (count, { number = 1, turn, nth }) => number > 1 && turn === 0 && nth === 0 ? count + 1 : count,
+      0,
+    );
     this.#state = {
       ...this.#state,
-      point: { at_us, file, line, nth },
+      point: { at_us, turn, file, line, nth },
       sent: this.sent + events.length,
       equal_rows: this.equal_rows + again,
       ...(refused.length === 0 ? {} : { refused: with_refused(this.refused, refused) }),

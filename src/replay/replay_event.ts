@@ -3,9 +3,14 @@ import type { Sorted } from "../sort/mod.ts";
 /** Before every event time there is: where rows stand whose time is not known yet. */
 export const BEFORE_ALL_US = Number.MIN_SAFE_INTEGER;
 
-/** Where an event stands in the order of a replay: event time, then file, line and place among the events of its row. */
+/** The type of events that take a trip back. */
+export const VOIDED = "trip.voided";
+
+/** Where an event stands in the order of a replay: event time, turn, then file, line and place among the events of its row. */
 export interface ReplayPoint {
   readonly at_us: number;
+  /** 1 for what takes a trip back: it comes after all else of its instant, so that the trip is known by then. 0 for all else. */
+  readonly turn: number;
   /** Index of its file. */
   readonly file: number;
   readonly line: number;
@@ -28,10 +33,11 @@ export interface ReplayEvent extends ReplayPoint {
 
 /** Orders points: negative when `a` is first. No two events of a replay are equal. */
 export const compare_points = (a: ReplayPoint, b: ReplayPoint): number =>
-  a.at_us - b.at_us || a.file - b.file || a.line - b.line || a.nth - b.nth;
+  a.at_us - b.at_us || a.turn - b.turn || a.file - b.file || a.line - b.line || a.nth - b.nth;
 
 type Line = [
   at_us: number,
+  turn: number,
   file: number,
   line: number,
   nth: number,
@@ -44,11 +50,11 @@ type Line = [
 /** Events of a replay, as its sort puts them into order. */
 export const REPLAY_ORDER: Sorted<ReplayEvent> = {
   compare: compare_points,
-  encode: ({ at_us, file, line, nth, key, value, kind, fault }) =>
-    JSON.stringify([at_us, file, line, nth, key, value, kind, fault] satisfies Line),
+  encode: ({ at_us, turn, file, line, nth, key, value, kind, fault }) =>
+    JSON.stringify([at_us, turn, file, line, nth, key, value, kind, fault] satisfies Line),
   decode: (text) => {
-    const [at_us, file, line, nth, key, value, kind, fault] = JSON.parse(text) as Line;
-    return { at_us, file, line, nth, key, value, kind, fault };
+    const [at_us, turn, file, line, nth, key, value, kind, fault] = JSON.parse(text) as Line;
+    return { at_us, turn, file, line, nth, key, value, kind, fault };
   },
   characters: ({ key, value }) => key.length + value.length,
 };

@@ -3,7 +3,7 @@ import type { Fault, Validation } from "../domains/mod.ts";
 import { parse_time } from "../kpi/mod.ts";
 import type { BareEvent, SourceRecord } from "../mapping/mod.ts";
 import type { EventTimes, FileAccount } from "./account.ts";
-import { BEFORE_ALL_US, type ReplayEvent } from "./replay_event.ts";
+import { BEFORE_ALL_US, type ReplayEvent, VOIDED } from "./replay_event.ts";
 
 /** How the records of a file become events. */
 export interface RecordReading {
@@ -71,6 +71,7 @@ export class RowEvents {
     else this.account.made(mapped.value.length);
     return mapped.value.map((event, nth, all) => ({
       at_us: this.#time_of(event, fault === null),
+      turn: event.type === VOIDED ? 1 : 0,
       file: this.file,
       line,
       nth,
@@ -94,7 +95,8 @@ export class RowEvents {
     const cut = text.length > LONGEST_BAD_ROW;
     const value = cut ? text.slice(0, LONGEST_BAD_ROW) : text;
     if (cut) fault = { ...fault, detail: `${fault.detail}; of its ${text.length} characters the first are kept` };
-    return { at_us: this.#last_us, file: this.file, line, nth: 0, key, value, kind: "", fault: JSON.stringify(fault) };
+    const [at_us, file] = [this.#last_us, this.file];
+    return { at_us, turn: 0, file, line, nth: 0, key, value, kind: "", fault: JSON.stringify(fault) };
   }
 }
 

@@ -35,7 +35,8 @@ export interface ReplayState {
 const state_schema = z.object({
   version: z.string(),
   inputs: z.array(z.object({ path: z.string(), size: z.number(), mtime_ms: z.number().nullable() })),
-  point: z.object({ at_us: z.number(), file: z.number(), line: z.number(), nth: z.number() }).nullable(),
+  point: z.object({ at_us: z.number(), turn: z.number(), file: z.number(), line: z.number(), nth: z.number() })
+    .nullable(),
   sent: z.number(),
   equal_rows: z.number().optional(),
   refused: z.array(z.tuple([z.number(), z.number(), z.string(), z.number(), z.number(), z.string()])).optional(),

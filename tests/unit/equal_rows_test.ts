@@ -10,32 +10,34 @@ interface Row {
   readonly at: number;
   /** How long after the start its end comes; null: it has none. */
   readonly lasts: number | null;
-  /** Whether it takes a ride back, for so much. */
-  readonly takes_back: number | null;
+  /** The ride's fare, or what it takes back. */
+  readonly fare: number;
+  readonly takes_back: boolean;
 }
 const row = fc.record({
   file: fc.integer({ min: 0, max: 2 }),
   id: fc.constantFrom("a", "b"),
   at: fc.integer({ min: 0, max: 2 }),
   lasts: fc.constantFrom(null, 0, 1),
-  takes_back: fc.option(fc.integer({ min: 1, max: 99 })),
+  fare: fc.constantFrom(0, 1, 2.5),
+  takes_back: fc.boolean(),
 });
 const id_of = ({ id, at, lasts }: Row): string => `${id}${at}${lasts}`;
 
 /** The events of rows in the order of a replay; rows with one id are equal in all. */
 function events_of(rows: readonly Row[]): ReplayEvent[] {
   return rows.flatMap((row, line) => {
-    const { file, at, lasts, takes_back } = row;
+    const { file, at, lasts, fare, takes_back } = row;
     const key = id_of(row), end = at + (lasts ?? 0);
-    const kinds: [string, number][] = takes_back !== null
+    const kinds: [string, number][] = takes_back
       ? [["trip.voided", end]]
       : lasts === null
       ? [["trip.started", at]]
       : [["trip.started", at], ["trip.completed", end]];
     return kinds.map(([kind, at_us], nth): ReplayEvent => {
-      const amount = takes_back === null ? {} : { amount: `-${takes_back}.500000` };
-      const value = JSON.stringify({ event_id: `e${nth}`, trip_id: key, fare: 1, ...amount });
-      return { at_us, file, line, nth, key, value, kind, fault: null };
+      const amount = takes_back ? { amount: (-fare).toFixed(6) } : { fare: fare.toFixed(6) };
+      const value = JSON.stringify({ event_id: `e${nth}`, trip_id: key, ...amount });
+      return { at_us, turn: takes_back ? 1 : 0, file, line, nth, key, value, kind, fault: null };
     });
   }).sort(compare_points);
 }
@@ -55,24 +57,29 @@ Deno.test("equal rows: each row of a numbered file has ids of its own, the first
       }
       for (const [place, keys] of ids) assert.equal(keys.size, 1, `the events of ${place} belong together`);
       for (const file of [0, 1]) {
-        const ids_of = (takes_back: boolean) =>
-          rows.flatMap((row, line) =>
-            row.file === file && (row.takes_back !== null) === takes_back ? [[...ids.get(`${file}/${line}`)!][0]!] : []
-          );
-        let waiting = 0, sum = 0;
-        for (const own of [ids_of(false), ids_of(true)]) {
+        const of_file = rows.flatMap((row, line) =>
+          row.file === file ? [{ ...row, key: [...ids.get(`${file}/${line}`)!][0]! }] : []
+        );
+        for (const takes_back of [false, true]) {
+          const own = of_file.filter((row) => row.takes_back === takes_back).map(({ key }) => key);
           assert.equal(new Set(own).size, own.length, "no two rides of a file share an id, nor do two that take back");
         }
-        for (const id of new Set(rows.filter((row) => row.file === file).map(id_of))) {
-          const equal = rows.filter((row) => row.file === file && id_of(row) === id);
-          const rides = equal.filter(({ takes_back }) => takes_back === null);
-          const voids = equal.filter(({ takes_back }) => takes_back !== null);
+        let waiting = 0, sum = 0;
+        for (const id of new Set(of_file.map(id_of))) {
+          const equal = of_file.filter((row) => id_of(row) === id);
+          const rides = equal.filter(({ takes_back }) => !takes_back);
           const numbered = (kth: number) => kth === 0 ? id : `${id}-${kth + 1}`;
-          for (const [kth] of rides.entries()) assert.ok(ids_of(false).includes(numbered(kth)), "the first is plain");
-          for (const [kth] of voids.entries()) assert.ok(ids_of(true).includes(numbered(kth)), "the k-th of the k-th");
-          const left = voids.slice(rides.filter(({ lasts }) => lasts !== null).length);
-          waiting += left.length;
-          for (const { takes_back } of left) sum -= takes_back! + 0.5;
+          assert.deepEqual(rides.map(({ key }) => key), rides.map((_, kth) => numbered(kth)), "in their order");
+          const left = rides.filter(({ lasts }) => lasts !== null);
+          for (const { fare, key } of equal.filter(({ takes_back }) => takes_back)) {
+            const mirrored = left.findIndex((ride) => ride.fare === fare);
+            if (mirrored >= 0) assert.equal(key, left.splice(mirrored, 1)[0]!.key, "the first with that fare");
+            else {
+              assert.ok(!rides.some((ride) => ride.lasts !== null && ride.key === key), "it takes no other ride back");
+              waiting++;
+              sum -= fare;
+            }
+          }
         }
         waited += waiting;
         assert.deepEqual(equals.waiting_voids(file), { count: waiting, sum_micros: BigInt(sum * 1e6) });
@@ -93,7 +100,7 @@ Deno.test("equal rows: each row of a numbered file has ids of its own, the first
 });
 
 Deno.test("equal rows: digits beyond a double stay, and what a fault is told for has no number", () => {
-  const [event] = events_of([{ file: 0, id: "a", at: 1, lasts: null, takes_back: null }]);
+  const [event] = events_of([{ file: 0, id: "a", at: 1, lasts: null, fare: 1, takes_back: false }]);
   const exact = { ...event!, value: '{"event_id":"e","trip_id":"a","tag":9007199254740993}' };
   const equals = new EqualRows(new Set([0]));
   equals.numbered(exact);

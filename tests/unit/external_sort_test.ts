@@ -20,6 +20,7 @@ const at = (folder: string) => () => Promise.resolve(folder);
 const events_at = (times: readonly number[]): ReplayEvent[] =>
   times.map((at_us, i) => ({
     at_us,
+    turn: i % 3 === 0 ? 1 : 0,
     file: Math.floor(i / 7),
     line: i % 7,
     nth: 0,

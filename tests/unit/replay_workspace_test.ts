@@ -13,7 +13,7 @@ async function with_input(work: (data_dir: string, identity: Parameters<typeof W
   }
 }
 
-const STATE = { version: "1", point: { at_us: 5, file: 0, line: 2, nth: 0 }, sent: 1 };
+const STATE = { version: "1", point: { at_us: 5, turn: 0, file: 0, line: 2, nth: 0 }, sent: 1 };
 
 Deno.test("the same replay runs once at a time, and the next finds what the one before left", async () => {
   await with_input(async (data_dir, identity) => {

@@ -403,6 +403,18 @@ Deno.test("taxi forms: a negative row takes back the ride with the same fields, 
     sum: -1_420,
     ids: 4,
   });
+  for (const rows of [[["a", "12", "13"], back, ride], [back, ride, ["a", "12", "13"]]] as const) {
+    assert.deepEqual(
+      await taken_back(rows),
+      { ...none, completed: 1, fare: 1_200, voided: 1, ids: 2 },
+      "of equal rides the one with the fare that is taken back",
+    );
+  }
+  assert.deepEqual(
+    await taken_back([ride, ["a", "-4", "-4"]]),
+    { ...none, completed: 1, fare: 1_420, voided: 1, waiting: 1, sum: -400, ids: 2 },
+    "a part of a fare takes no ride back",
+  );
   assert.deepEqual(
     await taken_back([["a", "0", "1.5"], ["a", "0.0", "-1.5"], ["b", "0", "0"], ["c", "0", ""]]),
     { ...none, completed: 2, voided: 1, ids: 3 },
