@@ -8,6 +8,7 @@ import { decode_record } from "../../src/ingest/mod.ts";
 import { format_time } from "../../src/kpi/mod.ts";
 import { detect, index_lookup, type SourceRecord } from "../../src/mapping/mod.ts";
 import { data_folder, tacho_test } from "../support/available.ts";
+import { replayed_file } from "../support/replayed_file.ts";
 import { builtin, BUILTINS } from "../support/trip_mapping.ts";
 
 const NEW_YORK = "America/New_York";
@@ -574,6 +575,26 @@ Deno.test("mapping of MDS trips: milliseconds, metres, seconds, cents; 1.x with 
   const { actual_cost: _, ...nested } = MDS;
   assert.equal(decoded(mds, { ...nested, fare: { actual_cost: 399 } })[1]!.data.fare, "3.990000");
   assert.deepEqual(decoded(mds, { ...MDS, end_time: null }).map(({ type }) => type), ["trip.started"]);
+});
+
+Deno.test("a page of MDS trips is a file: its records are found, whatever is around them; costs of those that have one", async () => {
+  const trips = [MDS, { ...MDS, trip_id: "b", actual_cost: null }];
+  const pages = [
+    { version: "2.0.0", last_updated: 1, ttl: 0, trips },
+    { version: "1.2.0", data: { trips }, links: { first: null, next: null } },
+  ];
+  const path = await Deno.makeTempFile({ suffix: ".json" });
+  try {
+    for (const page of pages) {
+      await Deno.writeTextFile(path, JSON.stringify(page, null, 2));
+      const { mapping, refused, by } = await replayed_file(path, "UTC");
+      assert.deepEqual([mapping, refused], ["mds_trips", []]);
+      const { completed, fare, fare_count, metres, ms } = by("none").all!;
+      assert.deepEqual([completed, fare, fare_count, metres, ms], [2, 425, 1, 2_500, 240_000]);
+    }
+  } finally {
+    await Deno.remove(path);
+  }
 });
 
 const SAMPLES: Readonly<Record<string, SourceRecord>> = {
