@@ -1,5 +1,6 @@
 -- What analysts read: trips and figures in the currency, kilometres, minutes and local time, what every column means, and a role for it.
 
+-- Fare, tip, distance and duration are those that count in the figures: of completed trips.
 -- Local time is that of the business time zone in log_head. Columns may be added to these views at their end by `create or replace view`;
 -- views that others build on them stand in the way of any other change, which then fails and says so.
 create view trips_view as
@@ -13,10 +14,11 @@ select trip_id, status,
   (completed_at at time zone (select time_zone from log_head))::date as completed_day,
   driver_id, passenger_id, vehicle_type, city, payment_method, pickup_zone, dropoff_zone,
   pickup_lat, pickup_lon, pickup_h3, dropoff_lat, dropoff_lon, vendor_id,
-  fare_micros * 0.000001 as fare, tip_micros * 0.000001 as tip, estimated_fare_micros * 0.000001 as estimated_fare,
+  fare_micros * 0.000001 as fare, case when status = 'completed' then tip_micros * 0.000001 end as tip, estimated_fare_micros * 0.000001 as estimated_fare,
   completion_fare_micros * 0.000001 as completion_fare, adjusted_fare_micros * 0.000001 as adjusted_fare,
   coalesce(currency, (select currency from log_head)) as currency,
-  distance_m * 0.001 as distance_km, duration_ms / 60000.0 as duration_min, estimated_dropoff_at,
+  case when status = 'completed' then distance_m * 0.001 end as distance_km,
+  case when status = 'completed' then duration_ms / 60000.0 end as duration_min, estimated_dropoff_at,
   passenger_count, rate_code, trip_type, cancel_reason, canceled_by, adjustment_reason, void_reason,
   revision as events, positions[cardinality(positions)] as last_position
 from trips;
@@ -228,14 +230,14 @@ begin
     ('{trips}', 'fare_micros', 'The fare that counts, micros of the currency: of a completed trip its latest adjustment, else its completion''s; null where there is none.'),
     ('{trips_view}', 'fare', 'The fare that counts: of a completed trip its latest adjustment, else its completion''s; null where there is none.'),
     ('{trips}', 'tip_micros', 'Tip, micros of the currency.'),
-    ('{trips_view}', 'tip', 'Tip.'),
+    ('{trips_view}', 'tip', 'Tip of a completed trip.'),
     ('{trips}', 'currency', 'Currency that an event named: always that of the deployment.'),
     ('{trips_view}', 'currency', 'Currency of all amounts.'),
     ('{trips}', 'distance_m', 'Distance, metres.'),
-    ('{trips_view}', 'distance_km', 'Distance, kilometres; null where it is not known.'),
+    ('{trips_view}', 'distance_km', 'Distance of a completed trip, kilometres; null where it is not known.'),
     ('{trips}', 'given_duration_ms', 'Duration that an event named, milliseconds.'),
     ('{trips}', 'duration_ms', 'Duration, milliseconds: as given, else completion minus start when both are known and not negative.'),
-    ('{trips_view}', 'duration_min', 'Duration, minutes: as given, else completion minus start when both are known and not negative.'),
+    ('{trips_view}', 'duration_min', 'Duration of a completed trip, minutes: as given, else completion minus start when both are known and not negative.'),
     ('{trips,trips_view}', 'passenger_count', 'How many rode.'),
     ('{trips,trips_view}', 'rate_code', 'Rate code, as taxi files have it.'),
     ('{trips,trips_view}', 'trip_type', 'Trip type, as taxi files have it.'),

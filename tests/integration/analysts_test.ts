@@ -57,6 +57,8 @@ function made_events(): unknown[] {
     if (i % 19 === 3) return [requested, event("canceled", 3, { reason: "rain" })];
     if (i % 19 === 7) return [requested, started];
     if (i % 19 === 8) return [completed];
+    if (i % 19 === 15) return [requested, started, completed, event("voided", 300, { reason: "refunded" })];
+    if (i % 19 === 16) return [event("voided", 250), ...(i % 2 === 0 ? [event("canceled", 5)] : [])];
     if (i % 19 === 14) return [requested];
     if (i % 19 === 9) return [event("canceled", 2), started, completed];
     if (i % 19 === 11) return [requested, completed, event("fare_adjusted", 200, { fare: "77.77" })];
@@ -116,7 +118,7 @@ const local = (us: number) => new Date(us / 1000).toLocaleString("sv", { timeZon
 
 const ADDED =
   "sum(trips) as trips, sum(requested) as requested, sum(started) as started, sum(completed) as completed, " +
-  "sum(canceled) as canceled, sum(conflicts) as conflicts, sum(revenue) as revenue, sum(fare_count) as fare_count, " +
+  "sum(canceled) as canceled, sum(voided) as voided, sum(voids_waiting) as voids_waiting, sum(conflicts) as conflicts, sum(revenue) as revenue, sum(fare_count) as fare_count, " +
   "min(min_fare) as min_fare, max(max_fare) as max_fare, sum(tips) as tips, sum(distance_km) as distance_km, " +
   "sum(distance_count) as distance_count, round(sum(duration_min) * 60000) as duration_ms, sum(duration_count) as duration_count";
 
@@ -127,6 +129,8 @@ function told({ fare_sum_micros, tip_sum_micros, distance_sum_m, duration_sum_ms
     started: Number(cell.started),
     completed: Number(cell.completed),
     canceled: Number(cell.canceled),
+    voided: Number(cell.voided),
+    voids_waiting: Number(cell.voids_waiting),
     conflicts: Number(cell.conflicts),
     revenue: unit(fare_sum_micros, 1e6),
     fare_count: Number(cell.fare_count),
@@ -155,7 +159,7 @@ asked_test(
       ]],
       ["pickup_zone = 'Z1' and dropoff_zone = 'Z5'", [...only("pickup_zone", "Z1"), ...only("dropoff_zone", "Z5")]],
       ["vehicle_type = 'van'", only("vehicle_type", "van")],
-      ...["completed", "canceled", "in_progress", "requested"].map((status) =>
+      ...["completed", "canceled", "in_progress", "requested", "voided"].map((status) =>
         [`status = '${status}'`, only("status", status)] as const
       ),
     ];
@@ -214,6 +218,15 @@ asked_test(
     for (const query of right) {
       assert.deepEqual(await rows_of(owner, query), [{ completed: whole.completed, revenue: whole.revenue }], query);
     }
+    assert(whole.voided > 10 && whole.voids_waiting > 0 && whole.canceled > 10 && whole.conflicts > 10);
+    const counted = await rows_of(
+      owner,
+      "select sum(fare) as revenue, sum(tip) as tips, sum(distance_km) as distance_km, count(distance_km) as distance_count, " +
+        "round(sum(duration_min) * 60000) as duration_ms, count(duration_min) as duration_count from trips_view",
+    );
+    const { revenue, tips, distance_km, distance_count, duration_ms, duration_count } = whole;
+    const expected = { revenue, tips, distance_km, distance_count, duration_ms, duration_count };
+    assert.deepEqual(counted, [expected], "of all trips, whatever became of them");
     // Nothing but a bucket of time is a bucket; nothing is called all.
     for (const [view] of VIEWS) {
       const [odd] = await rows_of(
@@ -504,7 +517,7 @@ const ANSWERS: Readonly<Record<string, Truth>> = {
     return ordered(rows, (row) => row.city, (row) => row.payment_method);
   },
   "by hour of the day, for a heat map with the weekday (1 is Monday)": (trips) => {
-    const started = trips.filter(({ started_at, status }) => started_at !== null && status !== ("voided" as string));
+    const started = trips.filter(({ started_at, status }) => started_at !== null && status !== "voided");
     const rows = grouped(started, ({ started_at }) => {
       const at = Temporal.Instant.fromEpochMilliseconds(Math.floor(started_at! / 1000)).toZonedDateTimeISO(
         TEST_TIME_ZONE,
