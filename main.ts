@@ -160,6 +160,8 @@ program.command("produce")
   .option("--duplicates <share>", "share of messages sent twice", number(0, 1), 0)
   .option("--malformed <share>", "share of messages preceded by a broken copy", number(0, 1), 0)
   .option("--corrections <share>", "share of completed trips whose fare is corrected later", number(0, 1), 0.012)
+  .option("--voids <share>", "share of completed trips that are taken back later", number(0, 1), 0)
+  .option("--without-fare <share>", "share of completed trips that say no fare", number(0, 1), 0)
   .option("--anomalies", "spikes, outages and fraud-like trips", false)
   .option(
     "--history <length>",

@@ -14,6 +14,8 @@ export interface ProduceOptions {
   readonly duplicates: number;
   readonly malformed: number;
   readonly corrections: number;
+  readonly voids: number;
+  readonly withoutFare: number;
   readonly anomalies: boolean;
   /** How long ago it begins, microseconds. */
   readonly history?: number;
@@ -37,7 +39,10 @@ export async function produce_verb(shell: Shell, options: ProduceOptions): Promi
     throw new UsageError(`produce: --start "${new Date(start_us / 1_000).toISOString()}" is in the future`);
   }
   const { rate, seed, variability, late, duplicates, malformed, corrections, anomalies } = options;
-  const trips = { rate, seed, variability, corrections, anomalies, currency: config.currency, start_us };
+  const { voids, withoutFare: without_fare } = options;
+  // What is not asked for is not named: the ids of trips follow from this.
+  const endings = { ...voids > 0 ? { voids } : {}, ...without_fare > 0 ? { without_fare } : {} };
+  const trips = { rate, seed, variability, corrections, anomalies, currency: config.currency, start_us, ...endings };
   const stream = new TripStream(city_for({ seed, rate, time_zone: config.time_zone, start_us }), {
     ...trips,
     late,

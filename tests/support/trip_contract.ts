@@ -54,6 +54,7 @@ const contract: Record<string, Record<string, Rule>> = {
   },
   "trip.canceled": { reason: text, canceled_by: (value) => ["driver", "passenger", "system"].includes(String(value)) },
   "trip.fare_adjusted": { tip: amount, reason: text },
+  "trip.voided": { reason: text },
 };
 
 function is_object(value: unknown): value is Record<string, unknown> {
@@ -92,7 +93,7 @@ export function validate(value: string): SeenEvent {
       : blank_or(rules[field] ?? (() => false));
     keep(rule(given), () => `${type} with ${field} = ${JSON.stringify(given)}`);
   }
-  if (/completed|fare_adjusted/.test(String(type))) keep("fare" in data, () => `${type} without a fare`);
+  if (type === "trip.fare_adjusted") keep("fare" in data, () => `${type} without a fare`);
   return {
     trip_id: String(envelope.trip_id),
     event_id: String(id),

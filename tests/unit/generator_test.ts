@@ -138,6 +138,25 @@ Deno.test("a trip costs what a fleet takes at least, however it is corrected, an
   assert.equal(untouched.length, 0);
 });
 
+Deno.test("trips are taken back, and say no fare, only when asked, as often as asked, and nothing else of the others changes", () => {
+  const until_us = monday_us + 4 * hour_us;
+  const plain = stream({ rate: 0.1 }).take_due(until_us);
+  assert.ok(plain.every(({ value }) => !value.includes("trip.voided")));
+  assert.deepEqual(stream({ rate: 0.1, voids: 0, without_fare: 0 }).take_due(until_us), plain);
+  const events = [
+    ...events_by_trip(stream({ rate: 0.1, voids: 0.2, without_fare: 0.3 }).take_due(until_us + 26 * hour_us)).values(),
+  ];
+  const completed = events.filter((trip) => trip.some(({ type }) => type === "trip.completed"));
+  const early = completed.filter(([first]) => first!.at_ms < until_us / 1_000);
+  const share = (of: (trip: (typeof early)[number]) => boolean) => early.filter(of).length / early.length;
+  about(share((trip) => trip.at(-1)?.type === "trip.voided"), 0.2, 0.03);
+  about(share((trip) => trip.some(({ type, data }) => type === "trip.completed" && !("fare" in data))), 0.3, 0.03);
+  const before = new Map(plain.map((message) => [message.value, message]));
+  const asked = stream({ rate: 0.1, voids: 0.2, without_fare: 0.3 }).take_due(until_us);
+  const same = asked.filter(({ value }) => before.has(value)).length;
+  assert.ok(same > 0.85 * plain.length, `${same} of ${plain.length} messages are the same`);
+});
+
 Deno.test("demand follows the day and the week; without variability it is even", () => {
   const count = (options: Partial<TripStreamOptions>, day: number, hour: number): number => {
     const start_us = monday_us + (day * 24 + hour) * hour_us;

@@ -5,7 +5,7 @@ import { hour_of_week, hours_of_week } from "./demand.ts";
 import type { Driver } from "./driver.ts";
 import { cancellations, pick_vehicle_type } from "./habits.ts";
 import type { VehicleType } from "./habits.ts";
-import { hash_text, Random } from "./random.ts";
+import { hash32, hash_text, Random } from "./random.ts";
 import { drive } from "./ride.ts";
 import type { Ride } from "./ride.ts";
 import type { Trip, TripEventType } from "./trip.ts";
@@ -26,6 +26,9 @@ export interface DispatcherOptions {
   readonly anomalies: boolean;
   /** Share of completed trips whose fare is corrected later. */
   readonly corrections: number;
+  /** Shares of completed trips that are taken back later, and whose completion says no fare. */
+  readonly voids: number;
+  readonly without_fare: number;
 }
 
 /** How a trip goes on after its request: the steps, when they happen, and when its driver is free again. */
@@ -92,12 +95,25 @@ export class Dispatcher {
       canceled_by: unserved ? "system" : cancellation.canceled_by,
       cancel_reason: unserved ? "dispatch_unavailable" : cancellation.reason,
       ...ride,
+      ...this.#endings(number, course),
     };
     this.#free_at_us[driver.index] = Math.max(
       this.#free_at_us[driver.index] ?? 0,
       requested_us + course.free_after_ms * us_per_ms,
     );
     return this.#options.anomalies && random.chance(0.004) ? this.#fraud(trip, place, ride) : trip;
+  }
+
+  /** What few completed trips have, drawn by their numbers alone: the others are what they are without it. */
+  #endings(number: number, { steps, after_ms }: Course): Partial<Trip> {
+    const { seed, voids, without_fare } = this.#options;
+    const drawn = (purpose: number) => (hash32(seed, purpose, number) >>> 0) / 0x1_0000_0000;
+    if (!steps.includes("trip.completed")) return {};
+    const priced = drawn(14) < without_fare ? { fare_cents: null } : {};
+    if (drawn(15) >= voids) return priced;
+    // Within a day of all else.
+    const voided_ms = after_ms.at(-1)! + Math.round(600_000 + 85_000_000 * drawn(16));
+    return { ...priced, steps: [...steps, "trip.voided"], after_ms: [...after_ms, voided_ms] };
   }
 
   #place(at_us: number): { readonly place: Place; readonly spike: Spike | null } {

@@ -52,7 +52,7 @@ function data_of(trip: Trip, step: number, currency: string): JsonObject {
       };
     case "trip.completed":
       return {
-        fare: amount_text(trip.fare_cents),
+        fare: trip.fare_cents === null ? undefined : amount_text(trip.fare_cents),
         tip: trip.tip_cents === null ? undefined : amount_text(trip.tip_cents),
         currency,
         distance_km: trip.distance_m / 1_000,
@@ -68,6 +68,8 @@ function data_of(trip: Trip, step: number, currency: string): JsonObject {
       return { reason: trip.cancel_reason, canceled_by: trip.canceled_by };
     case "trip.fare_adjusted":
       return { fare: amount_text(trip.adjusted_cents), reason: trip.adjustment_reason };
+    case "trip.voided":
+      return { reason: "refunded" };
     default:
       throw new Error(
         `writing a message of trip "${trip.trip_id}": expected a step below ${trip.steps.length}, got "${step}"`,

@@ -22,26 +22,27 @@ export interface RideOrder {
 }
 
 /** The measured and paid part of a trip. */
-export type Ride = Pick<
-  Trip,
-  | "pickup_zone"
-  | "dropoff_zone"
-  | "pickup_lat_e5"
-  | "pickup_lon_e5"
-  | "dropoff_lat_e5"
-  | "dropoff_lon_e5"
-  | "distance_m"
-  | "duration_ms"
-  | "estimated_ms"
-  | "estimated_cents"
-  | "fare_cents"
-  | "tip_cents"
-  | "payment_method"
-  | "adjusted_cents"
-  | "adjustment_reason"
-  | "passenger_count"
-  | "rate_code"
->;
+export type Ride =
+  & Pick<
+    Trip,
+    | "pickup_zone"
+    | "dropoff_zone"
+    | "pickup_lat_e5"
+    | "pickup_lon_e5"
+    | "dropoff_lat_e5"
+    | "dropoff_lon_e5"
+    | "distance_m"
+    | "duration_ms"
+    | "estimated_ms"
+    | "estimated_cents"
+    | "tip_cents"
+    | "payment_method"
+    | "adjusted_cents"
+    | "adjustment_reason"
+    | "passenger_count"
+    | "rate_code"
+  >
+  & { readonly fare_cents: number };
 
 /** Drives the ride: distance from coordinates and detours, duration from the traffic of the hour, fare from both and the surge. */
 export function drive(random: Random, city: City, order: RideOrder): Ride {

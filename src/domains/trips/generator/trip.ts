@@ -4,7 +4,8 @@ export type TripEventType =
   | "trip.started"
   | "trip.completed"
   | "trip.canceled"
-  | "trip.fare_adjusted";
+  | "trip.fare_adjusted"
+  | "trip.voided";
 
 /**
  * One trip as planned, from request to last correction: all that its messages say. Kept small, because thousands of trips a
@@ -44,7 +45,8 @@ export interface Trip {
   readonly duration_ms: number;
   readonly estimated_ms: number;
   readonly estimated_cents: number;
-  readonly fare_cents: number;
+  /** null: the completion says no fare. */
+  readonly fare_cents: number | null;
   /** null: nothing is said about a tip. */
   readonly tip_cents: number | null;
   readonly adjusted_cents: number;

@@ -41,6 +41,9 @@ export interface TripStreamOptions {
   readonly malformed?: number;
   /** Share (0 to 1, default 0.012) of completed trips whose fare is corrected within six hours: tolls, waiting time, refunds. */
   readonly corrections?: number;
+  /** Shares (0 to 1, default 0) of completed trips that are taken back within a day or two, and whose completion says no fare. */
+  readonly voids?: number;
+  readonly without_fare?: number;
   /** Spikes, outages, fraud-like trips and completions after cancellations. Default false. */
   readonly anomalies?: boolean;
   /** Currency of all amounts. Default "USD". */
@@ -182,6 +185,8 @@ function with_defaults(options: TripStreamOptions): Required<TripStreamOptions> 
     duplicates: 0,
     malformed: 0,
     corrections: 0.012,
+    voids: 0,
+    without_fare: 0,
     anomalies: false,
     currency: "USD",
     ...options,
@@ -192,7 +197,9 @@ function with_defaults(options: TripStreamOptions): Required<TripStreamOptions> 
   for (const name of ["seed", "start_us", "first_trip_number"] as const) {
     if (!Number.isSafeInteger(complete[name])) refuse(name, "a whole number", complete[name]);
   }
-  for (const name of ["variability", "late", "duplicates", "malformed", "corrections"] as const) {
+  for (
+    const name of ["variability", "late", "duplicates", "malformed", "corrections", "voids", "without_fare"] as const
+  ) {
     if (!(complete[name] >= 0 && complete[name] <= 1)) refuse(name, "a number from 0 to 1", complete[name]);
   }
   if (!(complete.rate > 0 && complete.rate <= 1e5)) refuse("rate", "a number above 0 and up to 100,000", complete.rate);
