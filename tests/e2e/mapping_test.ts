@@ -304,5 +304,13 @@ tacho_test({
         ["unsupported_framing", "Avro"],
       ],
     );
+    // What was held for its framing is read by a mapping that was given since, with its key as it came.
+    const data_of_event = { fare: "data.fare", city: "$key" };
+    const late = { name: "late", framing: "schema_registry", trip_id: "subject" };
+    const events = [{ type: "trip.completed", at: "time", data: data_of_event }];
+    Deno.writeTextFileSync(`${folder.path}/late.json`, JSON.stringify({ ...late, events }));
+    const env = { ...deployment, TACHO_MAPPINGS: `${topic}=${folder.path}/late.json` };
+    const retried = await run_verb(["quarantine", "retry", "--topic", topic], { env });
+    assert.match(retried.stdout, /^retried 4 messages: 1 admitted, 0 duplicates, 3 still held/);
   },
 });
