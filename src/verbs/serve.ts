@@ -72,7 +72,8 @@ const READER_CONNECTIONS = 8;
 export async function serve(shell: Shell, options: ServeOptions): Promise<void> {
   const { config, logger } = shell;
   const { read_only = false } = options;
-  const { mappings, tables } = await topic_mappings(config);
+  // Where nothing is taken in, files of mappings and tables need not be there.
+  const { mappings, tables } = await topic_mappings(read_only ? { ...config, mappings: null, lookups: null } : config);
   const opened = await (read_only ? open_to_read : open_log)(shell);
   const { database, domain, days, deployment: { time_zone, currency } } = opened;
   const failure = new AbortController();

@@ -119,7 +119,11 @@ tacho_test({
     await replay_trips({ DATABASE_URL: url }, "one", 3);
     await using standby = await start_postgres({ fsync: false, standby_of: primary });
     const standby_url = url.replace(new URL(url).host, new URL(standby.superuser_url).host);
-    await using program = await TachoProgram.serve("start", { env: { DATABASE_URL: standby_url }, args: READ_ONLY });
+    await using program = await TachoProgram.serve("start", {
+      // The writer's settings, on a machine without its files.
+      env: { DATABASE_URL: standby_url, TACHO_MAPPINGS: "trips=absent.json", TACHO_LOOKUPS: "drivers=absent.csv" },
+      args: READ_ONLY,
+    });
     await assert_reads(program, 3);
     await replay_trips({ DATABASE_URL: url }, "two", 2);
     await until("it follows", async () => await position(program) === 5);
