@@ -92,6 +92,17 @@ const EXPECTED: Readonly<Record<string, string>> = {
   epoch_us: "microseconds since 1970",
 };
 
+/** What would read a text that the stated formats do not; undefined where nobody could tell. */
+function hint_of(value: unknown): string | undefined {
+  const text = text_of(value)?.trim() ?? "";
+  if (us_time(text) !== null) return '"format": "us" reads it, month first';
+  if (iso_time(text) !== null) return '"format": "iso" reads it';
+  if (/^\d{9,17}$/.test(text)) {
+    return `"format": "epoch_${text.length < 12 ? "s" : text.length < 15 ? "ms" : "us"}" reads it`;
+  }
+  return /\d/.test(text) ? 'a "format" such as "DD.MM.YYYY HH:mm" says how it is written' : undefined;
+}
+
 function parser(form: TimeForm, parts: TimeParts): (value: unknown, field: string) => number {
   const { format: formats = ["iso"] } = form;
   const readings = formats.map((format) => format_reading(format, form, parts));
@@ -103,8 +114,8 @@ function parser(form: TimeForm, parts: TimeParts): (value: unknown, field: strin
       if (typeof us === "number") return us;
       without_zone ||= us === "without_zone";
     }
-    const wanted = without_zone ? "a time with zone, since the mapping states none," : expected;
-    throw new RecordFault(field, wanted, value);
+    if (without_zone) throw new RecordFault(field, "a time with zone, since the mapping states none,", value);
+    throw new RecordFault(field, expected, value, hint_of(value));
   };
 }
 
