@@ -1,10 +1,17 @@
 /**
  * `deno task compile`: makes the standalone binary dist/tacho out of the bundle that `deno task bundle` made, with PGlite's files inside.
- * The program's permissions are baked in. `deno compile` fetches Deno's runtime from Deno's own site; where that cannot be reached this ends
- * with one line that says so, and exit code 1.
+ * The program's permissions are baked in. `deno compile` takes Deno's runtime from DENORT_BIN, else from Deno's cache, else from Deno's own
+ * site; where that cannot be reached this ends with one line that says what to do, and exit code 1.
  */
 
-const PERMISSIONS = ["--allow-net", "--allow-env", "--allow-sys=statfs", "--allow-read", "--allow-write=.tacho"];
+const PERMISSIONS = [
+  "--allow-net",
+  "--allow-env",
+  "--allow-sys=statfs",
+  "--allow-read",
+  "--allow-write=.tacho",
+  "--allow-run=xdg-open,open,explorer",
+];
 const YOUNG_SPACE = "--v8-flags=--min-semi-space-size=64,--max-semi-space-size=128";
 const BESIDE = ["dist/pglite.data", "dist/pglite.wasm", "dist/initdb.wasm"];
 /** The bundle needs nothing more: without these flags the whole of node_modules would go into the binary. */
@@ -32,8 +39,11 @@ const said = new TextDecoder().decode(stderr).trim();
 if (code === 0) {
   console.log("dist/tacho");
 } else if (UNREACHABLE.test(said)) {
+  const archive = `denort-${Deno.build.target}.zip`, release = `release/v${Deno.version.deno}`;
   console.error(
-    `compile: Deno's runtime for standalone binaries cannot be fetched; use dist/tacho.js with deno instead`,
+    `compile: Deno's runtime for standalone binaries cannot be fetched; without a network name a denort of Deno ${Deno.version.deno} in DENORT_BIN, ` +
+      `or put ${archive} (https://dl.deno.land/${release}/${archive}) into dl/${release}/ of Deno's cache (\`deno info\` says where); ` +
+      "dist/tacho.js runs with deno as it is",
   );
 } else {
   console.error(said);

@@ -184,12 +184,16 @@ class Connection implements Transaction {
   }
 }
 
-/** Where a connection would go. The error of a URL that cannot be read quotes it, password and all: it goes no further. */
+/** Where a connection would go; reads the certificates that the URL names. The error of a URL that cannot be read quotes it, password and all: it goes no further. */
 function read_address(config: pg.ClientConfig): { readonly host: string; readonly port: number } {
   try {
     return new pg.Client(config);
   } catch (error) {
-    throw error instanceof TypeError ? new DatabaseUnsuitable("its URL cannot be read") : error;
+    if (error instanceof TypeError) throw new DatabaseUnsuitable("its URL cannot be read");
+    if (!(error instanceof Error && "code" in error && "path" in error) || error instanceof Deno.errors.NotCapable) {
+      throw error;
+    }
+    throw new DatabaseUnsuitable(`a file that its URL names cannot be read: ${error.message}`);
   }
 }
 

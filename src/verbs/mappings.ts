@@ -37,7 +37,8 @@ export function definition_of(name_or_file: string): MappingForm {
   } catch (error) {
     const names = builtin_mappings().map(({ name }) => name).join(", ");
     if (error instanceof SyntaxError) throw new InvalidMapping(name_or_file, error.message);
-    throw new UsageError(`mapping ${quoted}: expected a readable file or one of ${names}`, { cause: error });
+    const why = error instanceof Deno.errors.NotFound ? "" : `; ${error instanceof Error ? error.message : error}`;
+    throw new UsageError(`mapping ${quoted}: expected a readable file or one of ${names}${why}`, { cause: error });
   }
   const read = read_definition(json);
   if (!read.ok) throw new InvalidMapping(name_or_file, read.fault.detail);

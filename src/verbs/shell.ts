@@ -113,7 +113,9 @@ export const is_refused = (error: unknown): boolean =>
 function hint(error: unknown): string {
   // "Run again with the --allow-write flag": a task's flags are not the caller's.
   if (error instanceof Deno.errors.NotCapable) {
-    return "\n  the tasks of deno.json let the program write in .tacho/ only; for another TACHO_DATA_DIR run main.ts with your own --allow-read and --allow-write";
+    return /^Requires read access/.test(error.message)
+      ? "\n  the tasks of deno.json let the program read every file that you name; run main.ts with --allow-read of your own"
+      : "\n  the tasks of deno.json let the program write in .tacho/ only; for another TACHO_DATA_DIR run main.ts with your own --allow-read and --allow-write";
   }
   for (let each: unknown = error; each instanceof Error; each = each.cause) {
     if ("code" in each && (each.code === "ENOSPC" || each.code === "EDQUOT")) {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { tacho_test } from "../support/available.ts";
 import { make_checkout } from "../support/checkout.ts";
 import { make_deployment } from "../support/deployment.ts";
@@ -117,8 +118,35 @@ tacho_test({
   unless: compiled.code === 0 ? "the runtime can be fetched here" : null,
   fn() {
     assert.equal(compiled.code, 1);
-    assert.match(compiled.stderr, /^compile: Deno's runtime for standalone binaries cannot be fetched; use .*\n$/);
+    const { build: { target }, version: { deno } } = Deno;
+    assert.match(compiled.stderr, /^compile: Deno's runtime for standalone binaries cannot be fetched; .*\n$/);
+    assert.match(
+      compiled.stderr,
+      new RegExp(`a denort of Deno ${RegExp.escape(deno)} in DENORT_BIN, or put denort-${target}\\.zip `),
+    );
+    assert.match(compiled.stderr, new RegExp(` into dl/release/v${RegExp.escape(deno)}/ of Deno's cache`));
     assert.equal(compiled.stdout, "");
+  },
+});
+
+tacho_test({
+  name:
+    "compile: takes the runtime that DENORT_BIN names, and puts the embedded database's three files beside the program",
+  async fn() {
+    // Deno itself stands in for its runtime: what comes out would not run the program, and holds all that is put in.
+    const made = await run_tacho([], {
+      command: ["task", "--quiet", "compile"],
+      folder: checkout.path,
+      env: { DENORT_BIN: Deno.execPath() },
+    });
+    assert.deepEqual([made.code, made.stdout], [0, "dist/tacho\n"], made.stderr);
+    const dist = `${checkout.path}/dist`;
+    const held = Buffer.from(Deno.readFileSync(`${dist}/tacho`).buffer);
+    for (const file of ["pglite.data", "pglite.wasm", "initdb.wasm"]) {
+      const bytes = Deno.readFileSync(`${dist}/${file}`);
+      const middle = bytes.subarray(bytes.length >> 1, (bytes.length >> 1) + 200);
+      assert.ok(held.includes(Buffer.from(middle)), file);
+    }
   },
 });
 

@@ -8,7 +8,7 @@ import { FrameReader } from "../support/feed_client.ts";
 import { link_checkout } from "../support/checkout.ts";
 import { options_of } from "../support/kafka_topic.ts";
 import { start_kafka } from "../support/kafka.ts";
-import { shared_postgres } from "../support/postgres.ts";
+import { shared_postgres, start_postgres } from "../support/postgres.ts";
 import {
   get_json,
   is_ready,
@@ -197,6 +197,61 @@ tacho_test({
       assert.equal(await program.term(), 0);
     }
     await assert_serves_without_brokers({ env }, 1);
+  },
+});
+
+tacho_test({
+  name:
+    "what the reader names is read wherever it lies: mappings, .pgpass and certificates; what cannot be read is named in a sentence",
+  needs: ["postgres"],
+  async fn() {
+    const folder = new GuardedFolder("named");
+    await using _ = { [Symbol.asyncDispose]: () => folder.dispose() };
+    const file = (name: string, text: string, mode = 0o600): string => {
+      Deno.writeTextFileSync(`${folder.path}/${name}`, text);
+      Deno.chmodSync(`${folder.path}/${name}`, mode);
+      return `${folder.path}/${name}`;
+    };
+    const hba = file(
+      "hba.conf",
+      "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n",
+      0o644,
+    );
+    await using server = await start_postgres({ fsync: false, settings: { hba_file: hba } });
+    const { url } = await server.create_database();
+    const superuser = await open_database({ url: server.superuser_url, data_dir: null, connections: 1 });
+    await superuser.script("alter role tacho password 'only in the file'").finally(() => superuser.close());
+    const passwords = file("passwords", `127.0.0.1:*:*:tacho:only in the file\n`);
+    const mapping = file("own.json", (await run_verb(["mapping", "show", "ride_sharing"])).stdout);
+    const env = { DATABASE_URL: url, PGPASSFILE: passwords };
+    {
+      await using program = await TachoProgram.serve("start", {
+        env: { ...env, KAFKA_BROKERS: "127.0.0.1:1", TACHO_MAPPINGS: `trips=${mapping}` },
+      });
+      assert.equal(await program.term(), 0);
+    }
+    const certificate = file("ca.pem", "");
+    const told = async (settings: Record<string, string>, sentence: RegExp) => {
+      const { code, stderr } = await run_tacho(["verify"], { env: { ...env, ...settings } });
+      assert.deepEqual([code, sentence.test(stderr)], [2, true], stderr);
+    };
+    const secure = (name: string) => ({ DATABASE_URL: `${url}?sslmode=verify-full&sslrootcert=${name}` });
+    await told(secure(certificate), /The server does not support SSL connections/);
+    await told(
+      secure("/nowhere.pem"),
+      /^tacho: use the database: a file that its URL names cannot be read: ENOENT.*\n$/,
+    );
+    // With fewer rights than the tasks have, the cause is named.
+    const less = task_command("tacho").map((word) => word === "--allow-read" ? "--allow-read=." : word);
+    const { code, stderr } = await run_tacho([], {
+      command: [...less, "verify"],
+      env: { ...env, ...secure(certificate) },
+    });
+    assert.equal(code, 2);
+    assert.match(
+      stderr,
+      /^tacho: Requires read access to ".*ca\.pem".*\n {2}the tasks of deno\.json let the program read every file/,
+    );
   },
 });
 
