@@ -37,10 +37,6 @@ export async function mapping_check_verb(
   const sample = await open_record_file(options.sample, options);
   const reading_of = await choose_readings(shell, { ...options, mapping: name_or_file });
   const { reading, form, context } = await reading_of(sample);
-  if (name_or_file === undefined) {
-    const what = form === null ? "trip events" : `records of the built-in mapping ${form.name}`;
-    write_stderr(`${printable(sample.path)}: these are ${what}\n`);
-  }
   const account = new FileAccount(options.sample);
   const remarks = new Remarks(form);
   const say = (line: string) => console.log(printable_json(line));
@@ -72,6 +68,10 @@ export async function mapping_check_verb(
       }
     }
     if (rows >= (options.first ?? Infinity)) break;
+  }
+  if (name_or_file === undefined && rows > 0) {
+    const what = form === null ? "trip events" : `records of the built-in mapping ${form.name}`;
+    write_stderr(`${printable(sample.path)}: these are ${what}\n`);
   }
   const odd = [
     ...(form === null ? [] : zone_remarks(form, context.business_zone, config.time_zone)),
