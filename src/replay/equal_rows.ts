@@ -1,5 +1,5 @@
 import { parse_json } from "../domains/mod.ts";
-import { type ReplayEvent, VOIDED } from "./replay_event.ts";
+import { type ReplayEvent, VOIDED } from "./row_events.ts";
 
 /** Different rows of one instant, rides that end at it and rows that take back, each: about 250 bytes. */
 const MOST_AT_ONE_INSTANT = 1_000_000;

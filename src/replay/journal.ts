@@ -1,5 +1,5 @@
 import { type Arrival, OTHER_REASONS } from "./account.ts";
-import type { ReplayEvent, ReplayPoint } from "./replay_event.ts";
+import type { ReplayEvent, ReplayPoint } from "./row_events.ts";
 import type { InputFile, ReplayState, Workspace } from "./workspace.ts";
 
 const SAVE_EVERY_MS = 200;

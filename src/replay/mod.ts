@@ -17,6 +17,13 @@ export { EqualRows, type WaitingVoids } from "./equal_rows.ts";
 export { InFlight } from "./in_flight.ts";
 export { Journal, type RefusedOnArrival } from "./journal.ts";
 export { Pace, type PaceOptions } from "./pace.ts";
-export { BEFORE_ALL_US, compare_points, REPLAY_ORDER, type ReplayEvent, type ReplayPoint } from "./replay_event.ts";
-export { type RecordReading, RowEvents } from "./row_events.ts";
+export {
+  BEFORE_ALL_US,
+  compare_points,
+  type RecordReading,
+  REPLAY_ORDER,
+  type ReplayEvent,
+  type ReplayPoint,
+  RowEvents,
+} from "./row_events.ts";
 export { changed_since, input_files, type InputFile, ReplayRunning, type ReplayState, Workspace } from "./workspace.ts";

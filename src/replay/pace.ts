@@ -1,4 +1,4 @@
-import { BEFORE_ALL_US } from "./replay_event.ts";
+import { BEFORE_ALL_US } from "./row_events.ts";
 
 /** How event time runs while a replay sends. */
 export interface PaceOptions {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { remove, take_folder, with_left_folders } from "../sort/mod.ts";
 import type { Arrival } from "./account.ts";
-import type { ReplayPoint } from "./replay_event.ts";
+import type { ReplayPoint } from "./row_events.ts";
 
 /** A file that a replay reads, as it was when the replay began. */
 export interface InputFile {

@@ -21,8 +21,7 @@ import { decode_limits } from "./open.ts";
 import { ProgressLine } from "./progress_line.ts";
 import { lookup_of } from "./lookups.ts";
 import { choose_readings, is_builtin, type ReadingOptions } from "./replay_mapping.ts";
-import { send_replay, type SendOptions } from "./replay_send.ts";
-import { into_log, into_topic, type LogCounts, require_place } from "./replay_sink.ts";
+import { into_log, into_topic, type LogCounts, require_place, send_replay, type SendOptions } from "./replay_send.ts";
 import { page_window, replay_words, type ReplaySummary, throw_if_refused } from "./replay_summary.ts";
 import { type Shell, UsageError, VERSION } from "./shell.ts";
 
