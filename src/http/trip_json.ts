@@ -55,21 +55,32 @@ export const TRIP_SELECT = [
   ...SCALED_FIELDS.map(([, column]) => column),
 ].map((column) => column.includes(" ") ? column : `states.${column}`).join(", ");
 
-const fields = <Value extends z.ZodType>(names: readonly string[], value: Value) =>
-  Object.fromEntries(names.map((name) => [name, value]));
+/** Fields of one kind, by name, each saying what it holds. */
+const fields = (names: readonly string[], value: z.ZodType, description: string) =>
+  Object.fromEntries(names.map((name) => [name, value.openapi({ description: MEANINGS[name] ?? description })]));
+
+/** What the kind of a field does not say. */
+const MEANINGS: Readonly<Record<string, string>> = {
+  fare: "The fare that counts: of a completed trip its latest adjustment, else its completion's; null: there is none",
+  completion_fare: "The fare that the completion named",
+  adjusted_fare: "The fare of the latest adjustment; it waits for the completion",
+  pickup_h3: "H3 cell of the pickup",
+  distance_km: "Kilometres; null: unknown",
+  duration_min: "Minutes: as given, else completion minus start; null: unknown",
+};
 
 export const STATUS = z.enum(["requested", "in_progress", "completed", "canceled", "voided"]);
 
 export const TRIP = z.object({
-  trip_id: z.string(),
-  status: STATUS,
-  revision: z.number(),
+  trip_id: z.string().openapi({ description: "The trip, as its producer names it" }),
+  status: STATUS.openapi({ description: "What became of it, as of its newest event" }),
+  revision: z.number().openapi({ description: "How many events of it are in the log" }),
   position: z.number().openapi({ description: "Position of its newest event" }),
-  ...fields(TIME_FIELDS, z.string().nullable()),
-  ...fields(TEXT_FIELDS, z.string().nullable()),
-  ...fields(NUMBER_FIELDS, z.number().nullable()),
-  ...fields(AMOUNT_FIELDS.map(([name]) => name), z.string().nullable()),
-  ...fields(SCALED_FIELDS.map(([name]) => name), z.number().nullable()),
+  ...fields(TIME_FIELDS, z.string().nullable(), "RFC 3339, UTC; null: not told"),
+  ...fields(TEXT_FIELDS, z.string().nullable(), "As its producer names it; null: unknown"),
+  ...fields(NUMBER_FIELDS, z.number().nullable(), "As its producer says; null: unknown"),
+  ...fields(AMOUNT_FIELDS.map(([name]) => name), z.string().nullable(), "Decimal text, in the deployment's currency"),
+  ...fields(SCALED_FIELDS.map(([name]) => name), z.number().nullable(), "null: unknown"),
 }).openapi("Trip");
 
 type TripRow = Readonly<Record<string, unknown>>;

@@ -273,6 +273,13 @@ database_test("the document is OpenAPI 3.1 and names every endpoint", async (dat
       assert(description !== undefined && description.length > 8, `${path} does not say what ${name} is`);
     }
   }
+  for (
+    const [name, { description }] of Object.entries<{ description?: string }>(
+      document.components.schemas.Trip.properties,
+    )
+  ) {
+    assert(description !== undefined, `a trip does not say what ${name} is`);
+  }
   assert.equal(document.openapi, "3.1.0");
   assert.deepEqual(Object.keys(document.paths).sort(), [
     "/api/v1/board",
