@@ -131,8 +131,10 @@ class CsvReading {
     const unreadable = fields.find((field) => !field.isWellFormed());
     if (this.#columns === null) {
       if (unreadable !== undefined) return refused("invalid_utf8", no_text(unreadable) + OTHER_ENCODING);
-      const values = fields.filter((field) => VALUE.test(field));
-      if (values.length * 2 > fields.length) throw this.#no_names(`expected names, got values: ${fields.join(", ")}`);
+      const numbers = fields.filter((field) => NUMBER.test(field));
+      if (numbers.length * 2 > fields.length || fields.some((field) => VALUE.test(field))) {
+        throw this.#no_names(`expected names, got values: ${fields.join(", ")}`);
+      }
       this.#names = fields;
       this.#columns = named(fields);
       return { row: null, end };
@@ -157,8 +159,9 @@ class CsvReading {
   }
 }
 
-/** What a first row has that names no columns: a number or a date. */
-const VALUE = /^[+-]?\d+(?:[.,]\d+)?$|^\d{4}-\d\d-\d\d\b|^\d{1,2}([/.])\d{1,2}\1\d{2,4}\b/;
+/** What names no column: a date, or a number with decimals; and what names few: a whole number, such as a year. */
+const VALUE = /^\d{4}-\d\d-\d\d(?!\d)|^\d{1,2}([/.])\d{1,2}\1\d{2,4}\b|^[+-]?\d+[.,]\d+$/;
+const NUMBER = /^[+-]?\d+$/;
 
 /** What ends the rows: a line feed, with carriage returns before it or not, or a carriage return alone, whichever is first outside quotes. */
 function line_break_of(text: string): "\n" | "\r" {

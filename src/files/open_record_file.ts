@@ -111,6 +111,7 @@ export async function open_record_file(path: string, { records, encoding }: File
 async function first_bytes(path: string): Promise<string> {
   const no_file = (what: string) => new FileError(`open ${JSON.stringify(path)}: expected a file, got ${what}`);
   const PIPE = "a pipe or device; files are read twice: write it to one";
+  if (path === "-") throw no_file("-, for standard input; files are read twice: write it to one");
   using file = await Deno.open(path).catch((error) => {
     throw error instanceof Deno.errors.NotCapable && /^\/(dev|proc)\//.test(path) ? no_file(PIPE) : error;
   });

@@ -142,6 +142,9 @@ Deno.test("CSV: a first line that names no columns is told in one sentence", asy
     "1,2024-05-25 10:00:00,5.5\n",
     /line 1, the names of columns: expected names, got values: 1, 2024-05-25/,
   );
+  await refused("T1,card,2024-05-25T10:00:00Z,Chicago\n", /expected names, got values/);
+  await refused("1,2,3,card,zone\n", /expected names, got values/);
+  assert.deepEqual((await rows_of("a.csv", "zone,2023,2024,note\n1,2,3,4\n")).records.length, 1);
   await refused("T1;25.05.2024;11,50\n", /expected names, got values/);
   await refused(
     "Trips of May\n\nid,fare,tip\n1,2,3\n",
@@ -647,5 +650,6 @@ Deno.test("a name that states no format leaves it to the content; one that state
   await assert.rejects(rows_of("a.zip", "PK\x03\x04"), /got a ZIP archive or spreadsheet; unpack it/);
   await assert.rejects(rows_of("a.csv", "<!DOCTYPE html>"), /got HTML or XML/);
   await assert.rejects(open_record_file("tests"), /expected a file, got a folder/);
+  await assert.rejects(open_record_file("-"), /expected a file, got -, for standard input; files are read twice/);
   await assert.rejects(open_record_file("/dev/null"), /expected a file, got a pipe or device/);
 });
