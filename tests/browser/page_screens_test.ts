@@ -237,3 +237,29 @@ tacho_test({
     assert.equal(await page.evaluate("getComputedStyle(document.body).fontSize"), "19.5px");
   },
 });
+
+tacho_test({
+  name: "screens: the time of a trip of another year is told whole, with room before what stands beside it",
+  needs: ["chromium"],
+  limit_ms: 60_000,
+  async fn() {
+    const trips = HELLO.trips.map((trip) => ({
+      ...trip as Record<string, unknown>,
+      at_ms: Date.UTC(2019, 2, 28, 18, 25),
+    }));
+    await using server = await FrameServer.start(() => ({ ...HELLO, trips }));
+    await using board = await BoardPage.open("about:blank");
+    const { page } = board;
+    for (const width of [390, 820, 1280, 1920]) {
+      await page.setViewportSize({ width, height: 900 });
+      await page.goto(`${server.url}?range=6h`);
+      await until("the list is there", async () => await page.locator("#trips .other").count() > 0);
+      const room = await page.evaluate(`(() => {
+        const link = document.querySelector("#trips .other");
+        return link.closest("td").getBoundingClientRect().right - link.getBoundingClientRect().right;
+      })()`) as number;
+      assert.ok(room >= 6, `${width}: ${room} pixels`);
+    }
+    assert.deepEqual(board.complaints, []);
+  },
+});
