@@ -7,6 +7,7 @@ import { type Shell, UsageError } from "./shell.ts";
 
 const HISTORY_HOURS = 6;
 const LOOK_MS = 100;
+const TOLD_MS = 10_000;
 /** Few messages a transaction, so that the page fills from the first second on while the past is caught up with. */
 const QUEUED = 2_000;
 
@@ -95,8 +96,13 @@ function into_queue(shell: Shell, opened: Opened, queue: QueueSource, signal: Ab
 /** Sends to the topic, once all that it held at the start is in the log and none of it is somebody else's. */
 async function into_topic(shell: Shell, opened: Opened, { lag, read }: Reading, signal: AbortSignal): Promise<void> {
   const topic = shell.config.topics[0]!;
-  for (let until: number | null = null; lag() !== 0 && !(until !== null && read() >= until);) {
+  let until: number | null = null;
+  for (let looks = 1; lag() !== 0 && !(until !== null && read() >= until); looks++) {
     until ??= lag() === null ? null : read() + lag()!;
+    if (looks * LOOK_MS === TOLD_MS) {
+      const why = "what the topic holds is read first, to see whether it is the generator's";
+      shell.logger.log("info", "nothing is generated yet", { why, topic, lag: lag() });
+    }
     await wait(LOOK_MS, signal);
   }
   const foreign = await foreign_trip(opened.database, topic);
