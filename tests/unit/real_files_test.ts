@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { make_mapping, type MappingContext, read_definition } from "../../src/mapping/mod.ts";
-import { real_data_folder, tacho_test } from "../support/available.ts";
+import { needs, real_data_folder, tacho_test } from "../support/available.ts";
 import { type Figures, replayed_file } from "../support/replayed_file.ts";
 
 /**
@@ -116,7 +116,8 @@ const sums_of = (by: Readonly<Record<string, Figures>>): Record<string, Sums> =>
 for (const { folder, builtin, mapping, refused = [] } of CASES) {
   tacho_test({
     name: `real files: ${folder} comes to its truth`,
-    needs: ["real_data"],
+    // A machine may be required to run all and have none of these files: what they cover is then covered by the forms of taxis.
+    unless: needs("real_data"),
     async fn() {
       const place = `${real_data_folder()}/${folder}`;
       const names = [...Deno.readDirSync(place)].map(({ name }) => name);
