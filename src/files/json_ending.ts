@@ -32,7 +32,9 @@ export const LINE_END: Ending = {
 /** The end of a value. What breaks the rules of JSON ends where what follows can be no part of it. */
 export class ValueEnd implements Ending {
   /** The brackets that are open. */
-  #open: number[] = [];
+  readonly #open: number[] = [];
+  /** How many of them are braces. */
+  #objects = 0;
   #in_text = false;
   #escaped = false;
   /** What stood last, white space aside. */
@@ -63,11 +65,19 @@ export class ValueEnd implements Ending {
             (this.#column !== null && column_of(text, at) === this.#column));
         if (begins_next) return at;
         open.push(unit);
+        if (unit === OPEN_OBJECT) this.#objects++;
       } else if (closes(unit)) {
         // One that closes nothing is passed over: what it is in is broken, and ends where its own bracket is.
-        const mine = open.findLastIndex((opening) => closing(opening) === unit);
-        if (mine >= 0) open.length = mine;
-        if (mine === 0) return at + 1;
+        // Counted, since brackets of one kind in thousands would be looked through for each of the other.
+        const is_open = unit === CLOSE_OBJECT ? this.#objects > 0 : open.length > this.#objects;
+        if (is_open) {
+          let opening: number;
+          do {
+            opening = open.pop()!;
+            if (opening === OPEN_OBJECT) this.#objects--;
+          } while (closing(opening) !== unit);
+          if (open.length === 0) return at + 1;
+        }
       }
       before = unit;
     }

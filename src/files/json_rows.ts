@@ -338,6 +338,9 @@ const LIST_NAMES = new Set([
   "value",
 ]);
 
+/** Nothing deeper is looked at. */
+const DEEPEST = 64;
+
 /** Where the records of a file are, told by its first document. */
 export interface RecordsFound {
   readonly path: RecordsPath;
@@ -358,7 +361,7 @@ export function find_records(head: string): RecordsFound {
   const token = /"(?:[^"\\]|\\.)*"|[[\]{}:,]|[^\s[\]{}:,"]+/g;
   for (const [text] of head.matchAll(token)) {
     const inside = open.at(-1);
-    if (inside === undefined && text !== "{") break;
+    if ((inside === undefined && text !== "{") || open.length > DEEPEST) break;
     if (text === "{" || text === "[") {
       if (
         text === "{" && inside?.is_object === false && inside.empty && open.slice(0, -1).every((each) => each.is_object)

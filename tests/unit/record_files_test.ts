@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import process from "node:process";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { bytes_of_text, FileError, type FileOptions, open_record_file } from "../../src/files/mod.ts";
@@ -592,6 +593,25 @@ Deno.test("JSON: whatever is written, wherever blocks of reading end, comes back
     ),
     { numRuns: 500 },
   );
+});
+
+Deno.test("JSON: brackets and quotes in hundreds of thousands are read once over", async () => {
+  const many = 300_000;
+  const hostile: Record<string, readonly [string, number]> = {
+    "brackets of the other kind": [`[${"[".repeat(many)}${"}".repeat(many)}]\n{"a":1}`, 1],
+    "an array without end in a line": [`{"a":1}\n{"a":${"[".repeat(many)}\n{"a":2}`, 2],
+    "a long text between records": [`["${"x".repeat(5 << 20)}",{"a":1}]`, 1],
+    "a text of escaped quotes": [`["${'\\"'.repeat(many)}",{"a":1}]`, 1],
+    "records that nothing closes": [Array(20_000).fill('{"a":[').join("\n"), 0],
+    "commas": [`[${",".repeat(many)}{"a":1}]`, 1],
+  };
+  for (const [what, [text, sound]] of Object.entries(hostile)) {
+    const before = process.cpuUsage();
+    const { records } = await rows_of("a.json", text);
+    const { user, system } = process.cpuUsage(before);
+    assert.equal(records.filter((record) => record !== null).length, sound, what);
+    assert.ok((user + system) / 1e6 < 20, `${what}: ${(user + system) / 1e6} s of processor time`);
+  }
 });
 
 Deno.test("JSON: arrays of any length are read in little memory, and so are records that are too long", async () => {
