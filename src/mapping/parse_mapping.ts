@@ -1,6 +1,6 @@
 import type { Validation } from "../domains/mod.ts";
 import { compile } from "./compile.ts";
-import { type ConditionForm, type FieldForm, mapping_form, type MappingForm } from "./definition.ts";
+import { type ConditionForm, type FieldForm, mapping_form, type MappingForm, type TimeForm } from "./definition.ts";
 import { field_of } from "./field.ts";
 import type { DeclaredMapping, MappingContext } from "./mapping.ts";
 
@@ -117,6 +117,25 @@ function* unnumbered({ number_equal_rows, trip_id, events }: MappingForm): Gener
   }
 }
 
+/** Every reading of a time among values, of data or under a hash. */
+function* times_in(value: unknown): Generator<Pick<TimeForm, "format" | "zone">> {
+  if (!is_object(value)) return;
+  if (value.as === "time") yield value;
+  else for (const each of Object.values(value)) yield* times_in(each);
+}
+
+/** A zone of the mapping that no time is read by, since all are epochs: whoever wrote it thinks that it moves them. */
+function* idle_zone({ zone, trip_id, events }: MappingForm): Generator<DefinitionFault> {
+  if (zone === undefined || zone === "UTC") return;
+  const times = [...events.flatMap(({ at }) => at), ...times_in([trip_id, events.map(({ data }) => data)])];
+  const is_instant = ({ format = ["iso"], zone: own }: Pick<TimeForm, "format" | "zone">) =>
+    own === undefined && format.every((each) => each.startsWith("epoch_"));
+  if (!times.every(is_instant)) return;
+  const message = "expected a time that the zone is for, got epochs alone, which are instants: " +
+    'put the zone beside "format" where the number was made of a local clock, else leave it out';
+  yield { place: "zone", message };
+}
+
 const invalid = (path: string | null, detail: string): Validation<never> => ({
   ok: false,
   fault: { reason: "invalid_mapping", path, detail },
@@ -141,7 +160,7 @@ export function read_definition(json: unknown): Validation<MappingForm> {
   const faults = [
     ...issues.map(({ path, message }) => ({ place: place(path) || "mapping", message })),
     ...contradictions(json),
-    ...(parsed.success ? unnumbered(parsed.data) : []),
+    ...(parsed.success ? [...unnumbered(parsed.data), ...idle_zone(parsed.data)] : []),
   ];
   return parsed.success && faults.length === 0 ? { ok: true, value: parsed.data } : together(faults);
 }

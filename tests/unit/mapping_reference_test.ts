@@ -13,6 +13,8 @@ const CONTEXT: MappingContext = {
 };
 const AT = "2026-03-01T10:00:00Z";
 const EVENT = { type: "trip.completed", at: "at", data: {} };
+/** A time that the zone is for. */
+const LOCAL = { y: { from: "y", as: "time" } };
 const BASE = {
   name: "own",
   zone: "Europe/Berlin",
@@ -57,7 +59,7 @@ Deno.test("mapping reference: each example of a value, a time, a condition and a
     check(value, is, first_of({ events: [{ ...EVENT, data: { x: json(value) } }] }, json(record)), "x");
   }
   for (const [time = "", record = "", is = ""] of rows_of("time", 3)) {
-    check(time, is, first_of({ events: [{ ...EVENT, at: json(time) }] }, json(record)), "occurred_at");
+    check(time, is, first_of({ events: [{ ...EVENT, at: json(time), data: LOCAL }] }, json(record)), "occurred_at");
   }
   for (const [id = "", record = "", is = ""] of rows_of("id", 3)) {
     check(id, is, first_of({ trip_id: json(id) }, json(record)), "trip_id");

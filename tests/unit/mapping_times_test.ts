@@ -96,11 +96,17 @@ Deno.test("mapping times: us reads years of two digits, seconds or none, and hal
 Deno.test("mapping times: a number since 1970 is an instant, unless its own zone says that it is a local clock", () => {
   const local = 1400269500; // 2014-05-16T19:45:00 on a clock of Chicago
   assert.equal(reader({ format: "epoch_s" })(local), "2014-05-16T19:45:00Z");
-  assert.equal(
-    reader({ format: "epoch_s" }, { zone: "America/Chicago" })(local),
-    "2014-05-16T19:45:00Z",
-    "of the mapping",
-  );
+  const of_mapping = { zone: "America/Chicago" };
+  assert.equal(reader({ format: "epoch_s" }, of_mapping)(local), "2014-05-16T19:45:00Z", "of the mapping");
+  // Where the mapping has no other times, whoever wrote the zone thinks that it moves these.
+  const epochs = { events: [{ type: "trip.completed", at: { from: "at", format: "epoch_s" }, data: {} }] };
+  for (const zone of ["America/Chicago", "business"]) {
+    assert.throws(
+      () => mapping_with({}, { ...epochs, zone }),
+      /^Error: zone: expected a time that the zone is for, got epochs alone, which are instants/,
+    );
+  }
+  mapping_with({}, { ...epochs, zone: "UTC" });
   const own = { zone: "America/Chicago" };
   assert.equal(reader({ format: "epoch_s", ...own })(local), "2014-05-17T00:45:00Z");
   assert.equal(reader({ format: "epoch_ms", ...own })(`${local}250`), "2014-05-17T00:45:00.250000Z");
