@@ -1,7 +1,7 @@
 import Papa from "papaparse";
 import { type CsvRow, read_csv_row } from "../mapping/mod.ts";
 import { faulty_row, FileError, type FileRow, LONGEST_ROW, OverlongLine, type RowBatch } from "./record_file.ts";
-import { no_text, OTHER_ENCODING, type TextPiece } from "./text_pieces.ts";
+import { no_text_with_option, type TextPiece } from "./text_pieces.ts";
 
 /** Text is parsed in portions of this size, in characters: a row at the end of one is parsed again with the next. */
 const PORTION = 1 << 20;
@@ -130,7 +130,7 @@ class CsvReading {
     if (fields.every((field) => field === "")) return { row: null, end };
     const unreadable = fields.find((field) => !field.isWellFormed());
     if (this.#columns === null) {
-      if (unreadable !== undefined) return refused("invalid_utf8", no_text(unreadable) + OTHER_ENCODING);
+      if (unreadable !== undefined) return refused("invalid_utf8", no_text_with_option(unreadable));
       const numbers = fields.filter((field) => NUMBER.test(field));
       if (numbers.length * 2 > fields.length || fields.some((field) => VALUE.test(field))) {
         throw this.#no_names(`expected names, got values: ${fields.join(", ")}`);
@@ -152,7 +152,7 @@ class CsvReading {
     if (surplus || fields.length < columns.length) {
       return refused("malformed_csv", `expected ${columns.length} values as in the header, got ${fields.length}`);
     }
-    if (unreadable !== undefined) return refused("invalid_utf8", no_text(unreadable) + OTHER_ENCODING);
+    if (unreadable !== undefined) return refused("invalid_utf8", no_text_with_option(unreadable));
     const record: Record<string, unknown> = {};
     for (let i = 0; i < columns.length; i++) record[columns[i]!] = fields[i];
     return { row: { line: this.#line, record }, end };

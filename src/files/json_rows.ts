@@ -14,7 +14,7 @@ import {
   ValueEnd,
 } from "./json_ending.ts";
 import { faulty_row, type FileRow, LONGEST_ROW, OverlongLine, type RowBatch } from "./record_file.ts";
-import { no_text, OTHER_ENCODING, type TextPiece } from "./text_pieces.ts";
+import { no_text_with_option, type TextPiece } from "./text_pieces.ts";
 
 /** The names that lead to a record list, from the document down: none for documents that are records, or arrays of them. */
 export type RecordsPath = readonly string[];
@@ -311,7 +311,7 @@ const LONGEST_NAME = 10_000;
 
 function row_of(line: number, text: string): FileRow {
   const fault = (reason: string, detail: string) => faulty_row(line, text, reason, detail);
-  if (!text.isWellFormed()) return fault("invalid_utf8", no_text(text) + OTHER_ENCODING);
+  if (!text.isWellFormed()) return fault("invalid_utf8", no_text_with_option(text));
   try {
     const value = parse_record_json(text);
     if (typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof ExactNumber)) {

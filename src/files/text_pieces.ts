@@ -257,8 +257,11 @@ export function no_text(text: string): string {
   return `expected UTF-8 text, got the byte 0x${code.toString(16)} (in Windows-1252 ${JSON.stringify(latin)})`;
 }
 
-/** The option that reads a row as what it most likely is. */
-export const OTHER_ENCODING = "; --encoding windows-1252 reads it as that";
+/** The same of a file of text, with the option that reads it as what it most likely is. */
+export function no_text_with_option(text: string): string {
+  const why = no_text(text);
+  return why.includes("Windows-1252") ? `${why}; --encoding windows-1252 reads it as that` : why;
+}
 
 /** More of the first lines than this share have bytes that are no UTF-8: the file is in another encoding. */
 const MOST_BROKEN = 0.1;
