@@ -237,7 +237,7 @@ reads_records(program.command("open"))
   .argument("<files...>", "CSV, JSON (both also .gz) and Parquet files, of the same shape or different ones")
   .option("--mapping <name or file>", "how records become events; found by the columns unless given")
   .option("--data-dir <folder>", "where the log is kept; a folder in TACHO_DATA_DIR unless given")
-  .option("--no-browser", "only say where the page is")
+  .option("--no-browser", "only say where the page is; unless given, a browser is opened")
   .action((files, options) => run_verb((shell) => open_verb(shell, files, options)));
 
 const mapping = program.command("mapping").description("how records of other shapes become trip events");
@@ -336,6 +336,7 @@ program.command("watermark")
 const EXAMPLES: Readonly<Record<string, string>> = {
   dev: "dev",
   serve: "serve",
+  open: "open trips.csv --zone Europe/Berlin",
   migrate: "migrate",
   "rebuild sketches": "rebuild sketches",
   produce: "produce --history 7d --rate 2 --anomalies",

@@ -14,7 +14,8 @@ function verbs(command: Command, path: readonly string[] = []): (readonly [path:
 /** The help of a command, as it is printed. */
 function help_of(command: Command): string {
   let text = "";
-  command.configureOutput({ writeOut: (each) => text += each });
+  // Colours hang on the environment, which this test has no right to.
+  command.configureOutput({ writeOut: (each) => text += each, getOutHasColors: () => false });
   command.outputHelp();
   return text;
 }

@@ -617,7 +617,7 @@ Deno.test("JSON: brackets and quotes in hundreds of thousands are read once over
 Deno.test("JSON: arrays of any length are read in little memory, and so are records that are too long", async () => {
   const record = JSON.stringify({ id: 1, note: "x".repeat(1_000) });
   const long = JSON.stringify({ id: 2, note: ["y".repeat(1 << 20), ...Array<number>(4 << 20).fill(1)] });
-  const parts = 200_000;
+  const parts = 500_000;
   const pieces = async function* () {
     yield { text: '{"meta":[1,2],"skipped":[', share: 0 };
     for (let i = 0; i < 10; i++) yield { text: `${long},`, share: 0 };
@@ -636,7 +636,8 @@ Deno.test("JSON: arrays of any length are read in little memory, and so are reco
     most = Math.max(most, Deno.memoryUsage().rss - before);
   }
   assert.deepEqual([count, faults], [parts + 1, ["too_large 1000"]]);
-  assert.ok(most < 200_000_000, `${most} bytes of memory`);
+  // Of 600 MB; how much of it is young garbage hangs on what ran before.
+  assert.ok(most < 350_000_000, `${most} bytes of memory`);
 });
 
 Deno.test("gzip: of several members all are read; one that is cut off is an error", async () => {
