@@ -44,6 +44,7 @@ class CsvReading {
   readonly #overlong = new OverlongLine();
   #columns: readonly string[] | null = null;
   #names: readonly string[] = [];
+  #names_line = 1;
   #rows_came = false;
   #line = 1;
   /** Excel's own line, in which it says what delimits: `sep=;`, in quotes where another program wrote the file again. */
@@ -105,8 +106,8 @@ class CsvReading {
     return other !== null && "broken" in other ? row : other;
   }
 
-  #no_names(why: string): FileError {
-    return new FileError(`read ${JSON.stringify(this.#path)}: line ${this.#line}, the names of columns: ${why}`);
+  #no_names(why: string, line = this.#line): FileError {
+    return new FileError(`read ${JSON.stringify(this.#path)}: line ${line}, the names of columns: ${why}`);
   }
 
   /** The row that begins at a place, null for column names and a blank line; and where the next one begins: of a row that is none, behind its first line. */
@@ -136,6 +137,7 @@ class CsvReading {
         throw this.#no_names(`expected names, got values: ${fields.join(", ")}`);
       }
       this.#names = fields;
+      this.#names_line = this.#line;
       this.#columns = named(fields);
       return { row: null, end };
     }
@@ -146,7 +148,8 @@ class CsvReading {
     if (again) return { row: null, end };
     const surplus = fields.length > columns.length && !fields.slice(columns.length).every((field) => field === "");
     if (surplus && columns.length === 1 && !this.#rows_came) {
-      throw this.#no_names(`expected names of ${fields.length} columns, as the row below has, got ${columns[0]}`);
+      const detail = `expected names of ${fields.length} columns, as the row below has, got ${columns[0]}`;
+      throw this.#no_names(detail, this.#names_line);
     }
     this.#rows_came = true;
     if (surplus || fields.length < columns.length) {

@@ -149,7 +149,7 @@ Deno.test("CSV: a first line that names no columns is told in one sentence", asy
   await refused("T1;25.05.2024;11,50\n", /expected names, got values/);
   await refused(
     "Trips of May\n\nid,fare,tip\n1,2,3\n",
-    /expected names of 3 columns, as the row below has, got Trips of May/,
+    /line 1, the names of columns: expected names of 3 columns, as the row below has, got Trips of May/,
   );
   await refused(`${"x".repeat(9 << 20)},b\n1,2\n`, /a longer line than rows may have/);
   const wide = Array.from({ length: 20_000 }, (_, i) => `column_${i}`);
