@@ -1,4 +1,5 @@
 import { canonical_json, type Fault } from "../domains/mod.ts";
+import { event_fields } from "../domains/trips/mod.ts";
 import { type FileOptions, open_record_file } from "../files/mod.ts";
 import { format_time, parse_time } from "../kpi/mod.ts";
 import {
@@ -212,10 +213,15 @@ class Remarks {
     if (unread.length > 0) {
       words.push(`not read${kept.length > 0 ? `, kept as ${kept.join(" and ")}` : ""}: ${listed(unread)}`);
     }
-    const unknown = Array.from(this.#kinds, ([type, { known }]) => {
-      const names = new Set(form.events.flatMap((each) => each.type === type ? Object.keys(each.data) : []));
-      return [...names].filter((name) => !known.has(name)).map((name) => `${type} ${name}`);
-    }).flat();
+    /** What the mapping gives the events that were made, of which this holds. */
+    const given = (holds: (name: string, type: string, known: ReadonlySet<string>) => boolean): string[] =>
+      Array.from(this.#kinds, ([type, { known }]) => {
+        const names = new Set(form.events.flatMap((each) => each.type === type ? Object.keys(each.data) : []));
+        return [...names].filter((name) => holds(name, type, known)).map((name) => `${type} ${name}`);
+      }).flat();
+    const foreign = given((name, type) => event_fields(type)?.includes(name) === false);
+    if (foreign.length > 0) words.push(`kept in the log, but no field of the event: ${listed(foreign)}`);
+    const unknown = given((name, _, known) => !known.has(name));
     if (unknown.length > 0) words.push(`unknown in all rows: ${listed(unknown)}`);
     return words;
   }

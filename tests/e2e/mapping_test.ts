@@ -77,7 +77,7 @@ Deno.test("mapping check: reads what replay reads, and says what is odd about a 
       events: [{
         type: "trip.completed",
         at: [{ from: "at", format: "epoch_s" }, "begun"],
-        data: { fare: { from: "fare", as: "money" }, tip: "tip", city: "town" },
+        data: { fare: { from: "fare", as: "money" }, tip: "tip", city: "town", Fare: "fare" },
         keep_rest: "source",
       }],
     }),
@@ -100,6 +100,7 @@ Deno.test("mapping check: reads what replay reads, and says what is odd about a 
     "most likely another unit or format",
     "warning: every value is blank of tip",
     "not read, kept as source: \\u{1b}[2J",
+    "kept in the log, but no field of the event: trip.completed Fare",
     "unknown in all rows: trip.completed tip, trip.completed city",
     "own: 3 rows, 2 mapped (2 trip.completed), 1 skipped, 0 faulty",
   ]);

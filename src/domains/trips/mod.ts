@@ -42,4 +42,5 @@ export function trips_domain(
 
 export { format_amount, parse_amount } from "./amount.ts";
 export { trips_board } from "./board.ts";
+export { event_fields } from "./schemas.ts";
 export type { Trip, TripPayload, TripStatus } from "./trip.ts";

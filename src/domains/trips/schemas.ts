@@ -108,6 +108,10 @@ export const SCHEMAS: Record<EventType, Record<number, z.ZodObject>> = {
   "trip.voided": { 1: voided },
 };
 
+/** The names of the data that events of a type may have; null for a type that is none. Others are kept in the log and ignored. */
+export const event_fields = (type: string): readonly string[] | null =>
+  Object.hasOwn(SCHEMAS, type) ? Object.keys(SCHEMAS[type as EventType][1]!.shape) : null;
+
 type Reader = (value: unknown) => TripPayload[keyof TripPayload];
 interface Reading {
   readonly field: string;
