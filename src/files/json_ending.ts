@@ -1,6 +1,6 @@
 /** Characters of JSON, by their codes. */
-export const QUOTE = 34, BACKSLASH = 92, LINE_FEED = 10, OPEN_OBJECT = 123, CLOSE_OBJECT = 125, OPEN_ARRAY = 91;
-const CLOSE_ARRAY = 93, COLON = 58;
+export const QUOTE = 34, OPEN_OBJECT = 123, CLOSE_OBJECT = 125, OPEN_ARRAY = 91;
+const BACKSLASH = 92, LINE_FEED = 10, CLOSE_ARRAY = 93, COLON = 58;
 
 /** Whether a character opens an array or object. */
 export const opens = (unit: number): boolean => unit === OPEN_OBJECT || unit === OPEN_ARRAY;
@@ -13,6 +13,17 @@ export const closing = (opening: number): number => opening === OPEN_OBJECT ? CL
 export function break_in(text: string, from: number): number {
   const at = text.indexOf("\n", from);
   return at < 0 ? text.length : at;
+}
+
+/** Behind the text that begins with the quote at a place, or where its line ends. A regular expression would run out of its stack in a long one. */
+export function end_of_text(text: string, from: number): number {
+  for (let at = from + 1; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit === QUOTE) return at + 1;
+    if (unit === LINE_FEED) return at;
+    if (unit === BACKSLASH && text.charCodeAt(at + 1) !== LINE_FEED) at++;
+  }
+  return text.length;
 }
 
 /** Finds where something ends, over as many texts as it takes. */

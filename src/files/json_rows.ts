@@ -4,6 +4,7 @@ import {
   CLOSE_OBJECT,
   closes,
   closing,
+  end_of_text,
   type Ending,
   LINE_END,
   OPEN_ARRAY,
@@ -262,10 +263,8 @@ class JsonReading {
       return at;
     }
     let end = at + 1;
-    if (text.charCodeAt(at) === QUOTE) {
-      const [written] = /^"(?:[^"\\\n]|\\.)*"?/.exec(text.slice(at))!;
-      end = at + written.length;
-    } else {
+    if (text.charCodeAt(at) === QUOTE) end = end_of_text(text, at);
+    else {
       while (end < text.length && !ENDS_WORD.has(text.charCodeAt(end))) end++;
     }
     if (end === text.length && !last && end - at <= LONGEST_ROW) return null;
@@ -358,7 +357,8 @@ export function find_records(head: string): RecordsFound {
   const open: { is_object: boolean; empty: boolean }[] = [];
   const path: string[] = [];
   let name: string | null = null;
-  const token = /"(?:[^"\\]|\\.)*"|[[\]{}:,]|[^\s[\]{}:,"]+/g;
+  // One without a closing quote is a token too: otherwise each quote in it would be tried anew, to the end.
+  const token = /"(?:[^"\\]|\\.)*"?|[[\]{}:,]|[^\s[\]{}:,"]+/gs;
   for (const [text] of head.matchAll(token)) {
     const inside = open.at(-1);
     if ((inside === undefined && text !== "{") || open.length > DEEPEST) break;

@@ -274,8 +274,11 @@ export function other_encoding(text: string): string | null {
   const odd = text.match(NO_UTF8)?.length ?? 0;
   const characters = text.match(/[^\p{ASCII}\p{Cs}]/gu)?.length ?? 0;
   if (broken.length <= lines.length * MOST_BROKEN || characters >= odd) return null;
-  const at = lines.indexOf(broken[0]!);
-  const [word] = /[^\s,;|"]*[\udc80-\udcff][^\s,;|"]*/.exec(broken[0]!) ?? [""];
+  const at = lines.findIndex((line) => line.search(NO_UTF8) >= 0);
+  const place = lines[at]!.search(NO_UTF8);
+  // Looked for from the byte on: in front of it a line may be long.
+  const before = /[^\s,;|"]*$/.exec(lines[at]!.slice(Math.max(0, place - 60), place))![0];
+  const word = before + /^[^\s,;|"]*/.exec(lines[at]!.slice(place, place + 60))![0];
   const bytes = bytes_of_text(word.slice(0, 60));
   // Letters of the west stand alone among others; where they follow each other, the script has no others.
   const together = text.match(/[\udc80-\udcff\u0080-\u07ff]{2}/g)?.length ?? 0;

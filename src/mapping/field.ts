@@ -175,10 +175,18 @@ export function respelling(wanted: ReadonlySet<string>): (record: SourceRecord) 
   return (record) => {
     if (!is_header(record)) renamed = named(header = Object.keys(record));
     if (renamed === null) return record;
-    const read = Object.fromEntries(Object.values(record).map((value, i) => [renamed![i]!, value]));
-    const message = (record as { readonly [MESSAGE]?: MessageParts })[MESSAGE];
-    return message === undefined ? read : with_message(read, message);
+    const read: SourceRecord = Object.fromEntries(Object.values(record).map((value, i) => [renamed![i]!, value]));
+    return with_unlisted(read, record);
   };
+}
+
+/** Gives a record what another has that listing its fields does not show: its message, and the data that a CloudEvent had in base64. */
+function with_unlisted(read: SourceRecord, record: SourceRecord): SourceRecord {
+  for (const name of Reflect.ownKeys(record)) {
+    const property = Object.getOwnPropertyDescriptor(record, name)!;
+    if (!property.enumerable) Object.defineProperty(read, name, property);
+  }
+  return read;
 }
 
 /** Gives records null for columns or top members that are one of these texts, in any capitals. A record without any is handed on as it is. */

@@ -366,6 +366,13 @@ Deno.test("mapped messages: a CloudEvent's data by path, however it is written; 
     { data: null, data_base64: btoa(data) },
   ];
   for (const way of ways) assert.deepEqual(by(message(0, { ...cloud, ...way })), ["T", { fare: 2, distance_km: 3 }]);
+  // Also where its attributes are spelled otherwise than the mapping has them.
+  for (const way of ways) {
+    const { subject, ...others } = cloud;
+    const changes = { trip_id: ["subject", "$header.ce_subject"], events, any_spelling: true };
+    const outcome = decode_by(changes, {}, message(0, { ...others, Subject: subject, ...way }));
+    assert.deepEqual(told(outcome), ["T", { fare: 2, distance_km: 3 }]);
+  }
   const headers = Object.fromEntries(Object.entries(cloud).map(([name, text]) => [`ce_${name}`, bytes(text)]));
   assert.deepEqual(by({ value: bytes(data), headers }), ["T", { fare: 2, distance_km: 3 }]);
   assert.equal((by(message(0, { ...cloud, data_base64: "?" })))[0], "unsupported_content");

@@ -292,6 +292,11 @@ Deno.test("text: other encodings are read by their names; without one the senten
     rows_of("a.csv", Buffer.from([97, 10, 0xff, 10]), { encoding: "shift_jis" }),
     (error: Error) => /expected text in shift_jis, got bytes that are none between 0 and 4/.test(String(error.cause)),
   );
+  // A long word in front of the odd byte is looked at once.
+  const long = Buffer.concat([Buffer.from(`a,b\n${"x".repeat(400_000)},`), Buffer.from([0xe9, 0x74, 0xe9, 10])]);
+  const before = process.cpuUsage();
+  await assert.rejects(rows_of("a.csv", long), /line 2: .*in Windows-1252 it says "été"/);
+  assert.ok(process.cpuUsage(before).user / 1e6 < 10);
   // A mark says more than the command line; a few odd bytes in a file cost their rows alone.
   assert.deepEqual((await rows_of("a.csv", "\ufeffa\né\n", { encoding: "latin1" })).records, [{ a: "é" }]);
   const few = Buffer.concat([Buffer.from(`a,b\n${"1,x\n".repeat(30)}2,`), Buffer.from([0xe9, 10])]);
@@ -601,6 +606,8 @@ Deno.test("JSON: brackets and quotes in hundreds of thousands are read once over
     "brackets of the other kind": [`[${"[".repeat(many)}${"}".repeat(many)}]\n{"a":1}`, 1],
     "an array without end in a line": [`{"a":1}\n{"a":${"[".repeat(many)}\n{"a":2}`, 2],
     "a long text between records": [`["${"x".repeat(5 << 20)}",{"a":1}]`, 1],
+    "a longer text than rows may be": [`["${"x".repeat(12 << 20)}",{"a":1}]`, 1],
+    "a name of escaped quotes that nothing closes": [`{"${'\\"'.repeat(many)}`, 0],
     "a text of escaped quotes": [`["${'\\"'.repeat(many)}",{"a":1}]`, 1],
     "records that nothing closes": [Array(20_000).fill('{"a":[').join("\n"), 0],
     "commas": [`[${",".repeat(many)}{"a":1}]`, 1],
