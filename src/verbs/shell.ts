@@ -121,6 +121,9 @@ function hint(error: unknown): string {
     if ("code" in each && (each.code === "ENOSPC" || each.code === "EDQUOT")) {
       return "\n  a disk is full, most likely that of TACHO_DATA_DIR: free some, and run the command again";
     }
+    if (sqlstate(each) === "42501" && each.message.startsWith("permission denied for table")) {
+      return "\n  a role that only reads can `tacho serve --read-only`; other commands want the role that writes the log";
+    }
   }
   return "";
 }

@@ -96,6 +96,14 @@ tacho_test({
       (database) => database.script(`create role ${role} login; select grant_to_reader('${role}')`),
     );
     const reader_url = url.replace("//tacho@", `//${role}@`);
+    {
+      await using writer = TachoProgram.spawn("start", { env: { DATABASE_URL: reader_url } });
+      assert.equal(await writer.ended, 2, writer.stderr);
+      assert.match(
+        writer.stderr,
+        /permission denied for table .*\n {2}a role that only reads can `tacho serve --read-only`/,
+      );
+    }
     // It also reads where brokers are set: they are none of its business.
     const reading = { DATABASE_URL: reader_url, KAFKA_BROKERS: "127.0.0.1:1" };
     await using program = await TachoProgram.serve("start", { env: reading, args: READ_ONLY });
