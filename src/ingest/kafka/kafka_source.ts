@@ -127,12 +127,13 @@ export class KafkaSource implements MessageSource {
 
   async #live(book: CursorBook): Promise<void> {
     const { signal } = this.#closing;
-    for (let failures = 1; !signal.aborted; failures++) {
+    // What brokers make ready at first is no failure: trouble that comes after it is counted from its own beginning.
+    for (let failures = 0, preparations = 0; !signal.aborted;) {
       const session = this.#session = this.#new_session(book);
       const ended = await session.live(signal);
       this.#session = null;
-      if (session.settled) failures = 1;
-      await this.#pause_after(ended, failures);
+      if (session.settled) failures = 0;
+      await this.#pause_after(ended, this.#prepares(ended) ? ++preparations : ++failures);
     }
     this.#changed.ring();
     this.#cluster.reject(signal.reason);
@@ -178,13 +179,13 @@ export class KafkaSource implements MessageSource {
   }
 
   /** Waits for what lets the next session begin. */
-  async #pause_after(ended: SessionEnd, failures: number): Promise<void> {
+  async #pause_after(ended: SessionEnd, attempt: number): Promise<void> {
     const { signal } = this.#closing;
     if (ended.end === "lost") {
       const { retry_first_ms, retry_cap_ms } = this.#settings;
-      const pause_ms = backoff_ms(failures, Math.random(), retry_first_ms, retry_cap_ms);
+      const pause_ms = backoff_ms(attempt, Math.random(), retry_first_ms, retry_cap_ms);
       const since = new Date(this.#state.since_ms).toISOString();
-      const told = { since, reason: ended.reason, attempt: failures, next_try_ms: pause_ms };
+      const told = { since, reason: ended.reason, attempt, next_try_ms: pause_ms };
       if (this.#prepares(ended)) {
         const { topics, group } = this.#options;
         const first = this.#told_preparing ? "debug" : "info";
