@@ -27,6 +27,8 @@ export interface EncodedCells {
   readonly bared: readonly { readonly statement: Statement; readonly values: readonly Value[] }[];
 }
 
+const is_extreme = (kind: Domain["measures"][number]["kind"]): boolean => kind === "min" || kind === "max";
+
 type Shape = Pick<Domain, "tables" | "measures" | "dimensions" | "extremes">;
 
 /**
@@ -52,28 +54,32 @@ export class CellsTable {
     const from = `unnest(${parameters.join(", ")}) as u(grain, bucket_s, dimension, key, ${
       names.join(", ")
     }, last_position)`;
-    const merged = measures.map(({ name, kind }) =>
-      kind === "min"
-        ? `${name} = least(c.${name}, NEW.${name})`
-        : kind === "max"
-        ? `${name} = greatest(c.${name}, NEW.${name})`
-        : `${name} = c.${name} + NEW.${name}`
-    ).join(", ");
+    const merged = (value_of: (name: string) => string) =>
+      measures.map(({ name, kind }) =>
+        kind === "min"
+          ? `${name} = least(c.${name}, ${value_of(name)})`
+          : kind === "max"
+          ? `${name} = greatest(c.${name}, ${value_of(name)})`
+          : `${name} = c.${name} + ${value_of(name)}`
+      ).join(", ");
+    // A measure that is zero in all cells is given as no array at all: most batches have several, and each costs writing and reading a column.
+    const extremes = new Set(measures.filter(({ kind }) => is_extreme(kind)).map(({ name }) => name));
+    const given = (name: string) => extremes.has(name) ? `u.${name}` : `coalesce(u.${name}, 0)`;
     this.#raise = {
       name: `raise_${cells}`,
       text: `insert into ${cells} as c (grain, bucket, dimension, key, ${
         names.join(", ")
       }, last_position, first_position)
         select u.grain, ${AT("u.bucket_s")}, u.dimension, u.key, ${
-        names.map((name) => `u.${name}`).join(", ")
+        names.map(given).join(", ")
       }, u.last_position, u.last_position
         from ${from}
         on conflict (grain, dimension, bucket, key)
-        do update set ${merged.replaceAll("NEW.", "excluded.")}, last_position = excluded.last_position`,
+        do update set ${merged((name) => `excluded.${name}`)}, last_position = excluded.last_position`,
     };
     this.#lower = {
       name: `lower_${cells}`,
-      text: `update ${cells} c set ${merged.replaceAll("NEW.", "u.")}, last_position = u.last_position
+      text: `update ${cells} c set ${merged(given)}, last_position = u.last_position
         from ${from}
         where c.grain = u.grain and c.bucket = ${AT("u.bucket_s")} and c.dimension = u.dimension and c.key = u.key`,
     };
@@ -119,11 +125,11 @@ export class CellsTable {
         plain_array(cells.map(({ bucket_us }) => bucket_us / 1e6)),
         plain_array(cells.map(({ dimension }) => dimension)),
         text_array(cells.map(({ key }) => key)),
-        ...this.#shape.measures.map(({ kind }, m) =>
-          plain_array(
-            cells.map(({ change }) => kind === "min" || kind === "max" ? change.added?.[m] ?? null : change.sum(m)),
-          )
-        ),
+        ...this.#shape.measures.map(({ kind }, m) => {
+          if (is_extreme(kind)) return plain_array(cells.map(({ change }) => change.added?.[m] ?? null));
+          const sums = cells.map(({ change }) => change.sum(m));
+          return sums.every((sum) => Number(sum) === 0) ? null : plain_array(sums);
+        }),
       ],
     };
   }
