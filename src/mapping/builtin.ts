@@ -159,10 +159,3 @@ export class LookupBuilder {
     return this.#rows;
   }
 }
-
-/** A table of rows that are there, by the text of its key column. */
-export function index_lookup(rows: Iterable<SourceRecord>, key: string): Lookup {
-  const builder = new LookupBuilder(key);
-  for (const row of rows) builder.add(row);
-  return builder.lookup;
-}

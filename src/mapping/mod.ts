@@ -30,4 +30,4 @@ export {
 export { type CsvRow, read_csv_line, read_csv_row } from "./csv_line.ts";
 export { number_reading, type NumberReading } from "./number_reading.ts";
 export { iso_time } from "./time_format.ts";
-export { BuiltinMapping, columns_taken, detect, index_lookup, LookupBuilder } from "./builtin.ts";
+export { BuiltinMapping, columns_taken, detect, LookupBuilder } from "./builtin.ts";

@@ -1,5 +1,13 @@
 import { TRIP_MAPPINGS } from "../../src/domains/trips/mappings/mod.ts";
-import { BuiltinMapping, type DeclaredMapping, type MappingContext, parse_mapping } from "../../src/mapping/mod.ts";
+import {
+  BuiltinMapping,
+  type DeclaredMapping,
+  type Lookup,
+  LookupBuilder,
+  type MappingContext,
+  parse_mapping,
+  type SourceRecord,
+} from "../../src/mapping/mod.ts";
 
 /** The mappings that come with the program. */
 export const BUILTINS: readonly BuiltinMapping[] = TRIP_MAPPINGS.map((definition) => new BuiltinMapping(definition));
@@ -21,4 +29,11 @@ export function mapping_with(
   const made = parse_mapping(JSON.stringify({ name: "own", trip_id: "id", events: [event], ...changes }), context);
   if (!made.ok) throw new Error(made.fault.detail);
   return made.value;
+}
+
+/** A table of rows that are there, by the text of its key column. */
+export function index_lookup(rows: Iterable<SourceRecord>, key: string): Lookup {
+  const builder = new LookupBuilder(key);
+  for (const row of rows) builder.add(row);
+  return builder.lookup;
 }

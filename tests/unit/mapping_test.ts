@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ExactNumber, parse_json } from "../../src/domains/mod.ts";
-import { index_lookup, type MappingContext, with_message } from "../../src/mapping/mod.ts";
+import { type MappingContext, with_message } from "../../src/mapping/mod.ts";
 import { EventTimes, FileAccount, RowEvents } from "../../src/replay/mod.ts";
-import { builtin, BUILTINS, mapping_with } from "../support/trip_mapping.ts";
+import { builtin, BUILTINS, index_lookup, mapping_with } from "../support/trip_mapping.ts";
 
 const AT = "2026-03-01T10:00:00Z";
 

@@ -6,10 +6,10 @@ import { canonical_json } from "../../src/domains/mod.ts";
 import { trips_domain } from "../../src/domains/trips/mod.ts";
 import { decode_record } from "../../src/ingest/mod.ts";
 import { format_time } from "../../src/kpi/mod.ts";
-import { detect, index_lookup, type SourceRecord } from "../../src/mapping/mod.ts";
+import { detect, type SourceRecord } from "../../src/mapping/mod.ts";
 import { data_folder, tacho_test } from "../support/available.ts";
 import { replayed_file } from "../support/replayed_file.ts";
-import { builtin, BUILTINS } from "../support/trip_mapping.ts";
+import { builtin, BUILTINS, index_lookup } from "../support/trip_mapping.ts";
 
 const NEW_YORK = "America/New_York";
 const DOMAIN = trips_domain({ currency: "USD" });
