@@ -1,3 +1,4 @@
+import { is_extreme } from "../kpi/mod.ts";
 import type { BoardFigure, DomainBoard, SummedFigure } from "./domain_board.ts";
 import type { Totals } from "./figure.ts";
 
@@ -6,7 +7,7 @@ import type { Totals } from "./figure.ts";
 /** The select list that makes one row of many cells (named `cells`): every measure added up, or its extreme, under its own name. */
 export function sum_columns(board: DomainBoard): string {
   return board.measures.map(({ name, kind }) => {
-    const merge = kind === "min" || kind === "max" ? kind : "sum";
+    const merge = is_extreme(kind) ? kind : "sum";
     return `${merge}(cells.${name}) as ${name}`;
   }).join(", ");
 }
@@ -15,7 +16,7 @@ export function sum_columns(board: DomainBoard): string {
 export function totals_of(board: DomainBoard, row: Readonly<Record<string, unknown>>): Totals {
   return Object.fromEntries(board.measures.map(({ name, kind }) => {
     const value = row[name] ?? null;
-    const nothing = kind === "min" || kind === "max" ? null : 0n;
+    const nothing = is_extreme(kind) ? null : 0n;
     return [name, value === null ? nothing : BigInt(String(value))];
   }));
 }

@@ -1,4 +1,4 @@
-import { bucket_end, type Days, format_time } from "../kpi/mod.ts";
+import { bucket_end, type Days, format_time, is_extreme } from "../kpi/mod.ts";
 import { plain_array, text_array } from "../database/mod.ts";
 import type { BoardBreakdown, DomainBoard, QuantileFigure } from "./domain_board.ts";
 import { ranked_keys_sql, TOP } from "./breakdown.ts";
@@ -195,5 +195,5 @@ function sums_sql(board: DomainBoard, names: readonly string[], adds: Readonly<R
 
 function merge_of(board: DomainBoard, name: string): "sum" | "min" | "max" {
   const kind = board.measures.find((measure) => measure.name === name)?.kind;
-  return kind === "min" || kind === "max" ? kind : "sum";
+  return is_extreme(kind) ? kind : "sum";
 }

@@ -1,4 +1,4 @@
-import { type CellShape, type Contribution, type Fact, type Integer, same_fact } from "./contribution.ts";
+import { type CellShape, type Contribution, type Fact, type Integer, is_extreme, same_fact } from "./contribution.ts";
 import { SketchChanges } from "./sketch_changes.ts";
 import { bucket_start, type Days, type Grain } from "./windows.ts";
 
@@ -110,7 +110,7 @@ export class CellChanges {
     this.#shape = shape;
     this.#days = days;
     this.#minima = shape.measures.map((measure) => measure.kind === "min");
-    this.#is_extreme = shape.measures.map((measure) => measure.kind === "min" || measure.kind === "max");
+    this.#is_extreme = shape.measures.map(({ kind }) => is_extreme(kind));
     this.#zeros = zero_sums(shape.measures.length);
     this.#finest = shape.dimensions.map(() => new Map());
     this.sketches = new SketchChanges(shape, days);

@@ -8,6 +8,10 @@ export type Measure =
   | { readonly name: string; readonly kind: "count" | "sum" }
   | { readonly name: string; readonly kind: "min" | "max"; readonly column: string };
 
+/** Whether a kind of measure is an extreme: merged, and recomputed when it is taken back; all others add up. */
+export const is_extreme = (kind: Measure["kind"] | undefined): kind is "min" | "max" =>
+  kind === "min" || kind === "max";
+
 /**
  * A sketch: how the values of the state column `name` are distributed over the states that a fact counts. It takes the value that the fact
  * adds to the sum `of`, as many times as the fact adds to `count`: what corrects those corrects the sketch.

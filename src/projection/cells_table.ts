@@ -7,7 +7,16 @@ import {
   type Value,
 } from "../database/mod.ts";
 import type { Domain } from "../domains/mod.ts";
-import { bucket_end, type CellChanges, type ChangedCell, type Days, type Grain, UNKNOWN } from "../kpi/mod.ts";
+import {
+  bucket_end,
+  type CellChanges,
+  type ChangedCell,
+  type Days,
+  type Grain,
+  is_extreme,
+  type Measure,
+  UNKNOWN,
+} from "../kpi/mod.ts";
 import { AT } from "./bucket_time.ts";
 
 /** The end of a bucket that never ends, in seconds: the year 2300. */
@@ -26,8 +35,6 @@ export interface EncodedCells {
   /** Recomputations of extremes, in the order they have to run. */
   readonly bared: readonly { readonly statement: Statement; readonly values: readonly Value[] }[];
 }
-
-const is_extreme = (kind: Domain["measures"][number]["kind"]): boolean => kind === "min" || kind === "max";
 
 type Shape = Pick<Domain, "tables" | "measures" | "dimensions" | "extremes">;
 
@@ -54,28 +61,25 @@ export class CellsTable {
     const from = `unnest(${parameters.join(", ")}) as u(grain, bucket_s, dimension, key, ${
       names.join(", ")
     }, last_position)`;
-    const merged = (value_of: (name: string) => string) =>
-      measures.map(({ name, kind }) =>
-        kind === "min"
-          ? `${name} = least(c.${name}, ${value_of(name)})`
-          : kind === "max"
-          ? `${name} = greatest(c.${name}, ${value_of(name)})`
-          : `${name} = c.${name} + ${value_of(name)}`
-      ).join(", ");
+    const merged = (value_of: (measure: Measure) => string) =>
+      measures.map((measure) => {
+        const { name, kind } = measure, value = value_of(measure);
+        if (kind === "min") return `${name} = least(c.${name}, ${value})`;
+        return kind === "max" ? `${name} = greatest(c.${name}, ${value})` : `${name} = c.${name} + ${value}`;
+      }).join(", ");
     // A measure that is zero in all cells is given as no array at all: most batches have several, and each costs writing and reading a column.
-    const extremes = new Set(measures.filter(({ kind }) => is_extreme(kind)).map(({ name }) => name));
-    const given = (name: string) => extremes.has(name) ? `u.${name}` : `coalesce(u.${name}, 0)`;
+    const given = ({ name, kind }: Measure) => is_extreme(kind) ? `u.${name}` : `coalesce(u.${name}, 0)`;
     this.#raise = {
       name: `raise_${cells}`,
       text: `insert into ${cells} as c (grain, bucket, dimension, key, ${
         names.join(", ")
       }, last_position, first_position)
         select u.grain, ${AT("u.bucket_s")}, u.dimension, u.key, ${
-        names.map(given).join(", ")
+        measures.map(given).join(", ")
       }, u.last_position, u.last_position
         from ${from}
         on conflict (grain, dimension, bucket, key)
-        do update set ${merged((name) => `excluded.${name}`)}, last_position = excluded.last_position`,
+        do update set ${merged(({ name }) => `excluded.${name}`)}, last_position = excluded.last_position`,
     };
     this.#lower = {
       name: `lower_${cells}`,
@@ -164,9 +168,7 @@ export class CellsTable {
   }
 
   #extreme_measures() {
-    return this.#shape.measures.flatMap((measure, m) =>
-      measure.kind === "min" || measure.kind === "max" ? [{ ...measure, m }] : []
-    );
+    return this.#shape.measures.flatMap((measure, m) => "column" in measure ? [{ ...measure, m }] : []);
   }
 
   #removed_values(cells: readonly ChangedCell[]): Value[] {

@@ -1,7 +1,7 @@
 import type { Row, Snapshot } from "../database/mod.ts";
 import type { Domain } from "../domains/mod.ts";
 import { Faults } from "../event_log/mod.ts";
-import { CellChanges, type Days, filled_bins, type Measure } from "../kpi/mod.ts";
+import { CellChanges, type Days, filled_bins, is_extreme, type Measure } from "../kpi/mod.ts";
 import { ExternalSort, type Folder, type SortBound, type Sorted } from "../sort/mod.ts";
 import { time_of } from "./bucket_time.ts";
 import type { Steps, Sums } from "./verify_streams.ts";
@@ -188,7 +188,7 @@ export class ReadModelCheck implements Sums {
           for (let m = 0; m < measures.length; m++) {
             const { kind } = measures[m]!;
             // Zero is written as the database does, whatever its sign.
-            const value = kind === "min" || kind === "max" ? change.added?.[m] ?? NONE : change.sum(m) || 0;
+            const value = is_extreme(kind) ? change.added?.[m] ?? NONE : change.sum(m) || 0;
             values += (values === "" ? "" : " ") + value;
           }
           said.push({ level, bucket_us, key, found: false, values });
@@ -264,7 +264,7 @@ export class ReadModelCheck implements Sums {
     }
     const differences = read(found).flatMap((value, m) => {
       const { name, kind } = columns[m]!;
-      const said = expected?.[m] ?? (kind === "min" || kind === "max" ? NONE : "0");
+      const said = expected?.[m] ?? (is_extreme(kind) ? NONE : "0");
       return said === value ? [] : [`${name} is ${shown(value)}, the streams say ${shown(said)}`];
     });
     return differences.length === 0 ? null : differences.join("; ");
