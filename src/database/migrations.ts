@@ -13,6 +13,7 @@ import tombstones from "../../migrations/0012_tombstones.sql" with { type: "text
 import voids_and_fares from "../../migrations/0013_voids_and_fares.sql" with { type: "text" };
 import skipped from "../../migrations/0014_skipped.sql" with { type: "text" };
 import analysts from "../../migrations/0015_analysts.sql" with { type: "text" };
+import dated_trips from "../../migrations/0016_dated_trips.sql" with { type: "text" };
 
 /** A migration: forward only, one purpose. */
 export interface Migration {
@@ -50,6 +51,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 13, name: "voids_and_fares", sql: voids_and_fares, backfill: "voids_and_fares" },
   { version: 14, name: "skipped", sql: skipped },
   { version: 15, name: "analysts", sql: analysts },
+  { version: 16, name: "dated_trips", sql: dated_trips },
 ];
 
 /** From this one on the head of the log has the number of its schema. */

@@ -70,7 +70,7 @@ export async function read_key_totals(
     `with summed as (
        select dimension, key, sum(count) as count, sum(amount) as amount from (${parts.join(" union all ")}) cells
        group by dimension, key
-     ) ${ranked_keys_sql("$1::bigint", "$2::text[]")}`,
+     ) ${ranked_keys_sql("$1::bigint", "key = any ($2::text[])")}`,
     values,
   );
   return rows.map(key_totals);
@@ -80,11 +80,11 @@ export async function read_key_totals(
  * The greatest keys of each dimension out of totals that are named `summed` (dimension, key, count, amount), and all
  * others in one row: ordered by count, then key.
  * @param limit SQL: keys that get a row of their own
- * @param named SQL: an array of keys that get one whatever their place
+ * @param named SQL: the condition of those that get one whatever their place
  * @param cast put after each number
  */
 export function ranked_keys_sql(limit: string, named: string, cast = ""): string {
-  const own = `case when place <= ${limit} or key = any (${named}) then key end`;
+  const own = `case when place <= ${limit} or ${named} then key end`;
   return `select dimension, ${own} as key, count(*)${cast} as keys,
        sum(count)${cast} as count, sum(amount)${cast} as amount
      from (

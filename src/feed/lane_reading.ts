@@ -25,7 +25,13 @@ import {
   TOO_LONG_FOR_STATES,
   too_long_for_states,
 } from "./source.ts";
-import { read_states_board, read_states_breakdowns, read_states_cards, read_states_series } from "./states_board.ts";
+import {
+  read_states_board,
+  read_states_breakdowns,
+  read_states_cards,
+  read_states_figures,
+  read_states_series,
+} from "./states_board.ts";
 import { is_present, Parameters, present_states, type StatesRelation } from "./states_relation.ts";
 
 /** What the slow lane reads: figures that no cell holds, and comparisons. */
@@ -117,16 +123,26 @@ export function read_compared(source: LaneSource, { view, window }: Watched, unt
   const comparisons = comparisons_of(window, until_ms, source.days);
   return bounded(source, async (reading) => {
     const { log_id, position } = await read_head(reading);
+    const comparison = comparisons[view.compare], states = present_states(source.board);
     const cards = [];
+    let compared: Series | null = null;
     for (const name of COMPARISONS) {
-      const states = present_states(source.board);
-      const read = () => read_compared_cards(reading, source, { view, window }, comparisons[name]);
+      const read = async () => {
+        const read = await read_compared_figures(
+          reading,
+          source,
+          { view, window },
+          comparisons[name],
+          name === view.compare,
+        );
+        compared = read.series ?? compared;
+        return read.cards;
+      };
       cards.push(
         [name, await read_stretch(reading, source.board, states, comparisons[name], cut_s(window), read)] as const,
       );
     }
-    const comparison = comparisons[view.compare];
-    const series = await read_compared_series(reading, source, { view, window }, comparison);
+    const series = compared ?? await read_compared_series(reading, source, { view, window }, comparison);
     return {
       log_id,
       position,
@@ -172,7 +188,7 @@ async function read_begin(
   to_s: number,
   cut: number,
 ): Promise<{ readonly before_s: number | null; readonly first_s: number | null }> {
-  const { tables: { cells }, whole: { dimension, key }, measures, facts } = board;
+  const { tables: { cells }, whole: { dimension, key }, measures, facts, dates } = board;
   // A cell stays when all that it counted was taken back.
   const counts = measures.flatMap(({ name, kind }) => kind === "count" ? [`${name} > 0`] : []).join(" or ");
   const within = (from: string, to: string) => `>= to_timestamp(${from}::bigint) and $at < to_timestamp(${to}::bigint)`;
@@ -187,9 +203,16 @@ async function read_begin(
         within(from, to).replace("$at", "bucket")
       })`;
     }
-    const dated = facts.map(({ at, counts }) => `(case when ${counts} then ${at} end)`).join(", ");
-    return `(select ${found}(at) from ${states.sql} states cross join lateral (values ${dated}) dated(at)
-      where at ${within(from, to).replace("$at", "at")})`;
+    // By each column that dates a fact: the first or last row of a range of its index.
+    const own = dates.map((date) => {
+      const at = `states.${date}`;
+      const dated = facts.map((fact) => `${fact.counts} and ${fact.at} = ${at}`).join(" or ");
+      return `(select ${at} as at from ${states.sql} states where ${at} ${
+        within(from, to).replace("$at", at)
+      } and (${dated})
+        order by 1 ${found === "max" ? "desc" : "asc"} limit 1)`;
+    });
+    return `(select ${found}(at) from (${own.join(" union all ")}) dated)`;
   };
   const [row] = await reading.query<{ before_s: string | null; first_s: string | null }>(
     `select floor(extract(epoch from ${find("max", silent!, from!)}) / ${cut})::bigint * ${cut} as before_s,
@@ -212,20 +235,26 @@ export function present_series(
   return { name: view.compare, shift_s: comparison.shift_s, t, ...Object.fromEntries(columns) };
 }
 
-async function read_compared_cards(
+/** A comparison's cards; and where its series is shown and read from states, that, in the same reading. */
+async function read_compared_figures(
   reading: Queryable,
   { board, days }: LaneSource,
   { view: { filter }, window }: Watched,
-  { stretch }: Comparison,
-): Promise<Cards> {
-  if (stretch.from_s === stretch.to_s) return {};
-  const condition = condition_of_cells(board, filter, window.grain);
+  { stretch, window: then }: Comparison,
+  is_shown: boolean,
+): Promise<{ readonly cards: Cards; readonly series: Series | null }> {
+  if (stretch.from_s === stretch.to_s) return { cards: {}, series: null };
+  const condition = condition_of_cells(board, filter, window.grain), states = present_states(board);
+  if (condition === null && is_shown) {
+    return await read_states_figures(reading, board, states, filter, stretch, then, days);
+  }
   const whole = condition !== null && (keeps_sketches(board, condition.dimension) || too_long_for_states(stretch));
-  if (!whole) return await read_states_cards(reading, board, present_states(board), filter, stretch, days);
+  if (!whole) return { cards: await read_states_cards(reading, board, states, filter, stretch, days), series: null };
   const within = { from_us: stretch.from_s * 1e6, to_us: stretch.to_s * 1e6, finest_s: cut_s(window) };
   const tiles = tiles_of(board, condition.dimension, within, days);
   const totals = await read_cell_totals(reading, board, condition, tiles);
-  return cards_of(board, totals, null, await read_quantiles(reading, board, days, condition, within));
+  const quantiles = await read_quantiles(reading, board, days, condition, within);
+  return { cards: cards_of(board, totals, null, quantiles), series: null };
 }
 
 async function read_compared_series(

@@ -41,13 +41,14 @@ export async function read_states(
   const { text, values } = states_statement(board, relation, wanted, days);
   const [found] = await queryable.query<{
     series?: readonly BucketRow[];
+    totals?: readonly BucketRow[];
     keys?: readonly BucketRow[] | null;
     quantiles?: readonly Readonly<Record<string, string | null>>[];
   }>(text, values);
   const [totals, ...buckets] = found?.series ?? [];
   return {
     buckets: wanted.by === "all" ? [] : buckets,
-    totals: totals_of(board, totals ?? {}),
+    totals: totals_of(board, found?.totals?.[0] ?? totals ?? {}),
     keys: (found?.keys ?? []).map(key_totals),
     quantiles: quantiles_of(board, Object.assign({}, ...found?.quantiles ?? [])),
   };
@@ -105,31 +106,37 @@ export async function read_states_board(
   window: Window,
   days: Days,
 ): Promise<StatesBoard> {
-  const crossed = await read_crossed_breakdowns(queryable, board, relation, filter, window, days);
-  const listed = breakdowns_of_states(board).filter(({ dimension }) => !crossed.has(dimension));
+  const apart = await read_breakdowns_of_all(queryable, board, relation, filter, window, days);
+  const listed = breakdowns_of_states(board).filter(({ dimension }) => !apart.has(dimension));
   const long = window.to_s - window.from_s > LONG_S;
-  const breakdowns = long ? [] : wanted_breakdowns(board, listed, window, days);
-  const named = filter.filter((condition) => listed.some(({ dimension }) => dimension === condition.dimension))
-    .flatMap(({ keys }) => keys);
+  const breakdowns = long ? [] : crossed_breakdowns(board, wanted_breakdowns(board, listed, window, days));
+  const named = named_in(listed, filter);
   const wanted = { filter, stretch: stretch_of(window), by: window.grain, breakdowns, named, quantiles: true };
   const { buckets, totals, keys, quantiles } = await read_states(queryable, board, relation, wanted, days);
   const now = await read_states_now(queryable, board, relation, filter);
   const own = long
     ? await read_states_breakdowns(queryable, board, relation, filter, window, days, listed, named)
     : breakdowns_of(board, listed, keys);
-  for (const breakdown of own) crossed.set(breakdown.dimension, breakdown);
+  for (const breakdown of own) apart.set(breakdown.dimension, breakdown);
   return {
     series: series_of(board, buckets),
     cards: cards_of(board, totals, now, quantiles),
-    breakdowns: breakdowns_of_states(board).flatMap(({ dimension }) => crossed.get(dimension) ?? []),
+    breakdowns: breakdowns_of_states(board).flatMap(({ dimension }) => apart.get(dimension) ?? []),
   };
 }
 
+const named_in = (listed: readonly BoardBreakdown[], filter: Filter): Filter =>
+  filter.filter((condition) => listed.some(({ dimension }) => dimension === condition.dimension));
+
 /**
- * By dimension the breakdowns that a filter has conditions on, each without its own. Where no other condition is left the cells
- * know them; dimensions without windows in cells keep their condition: without it every state of the range would have to be read.
+ * Breakdowns of the board leave their own conditions out; dimensions without windows in cells keep theirs: without it every state of the
+ * range would have to be added up.
  */
-async function read_crossed_breakdowns(
+const crossed_breakdowns = (board: DomainBoard, wanted: StatesWanted["breakdowns"]): StatesWanted["breakdowns"] =>
+  wanted.map((each) => ({ ...each, crossed: board.breakdowns.includes(each.breakdown) }));
+
+/** The breakdown by the only dimension that a filter has conditions on: of all there is, which the cells know of the present. */
+async function read_breakdowns_of_all(
   queryable: Queryable,
   board: DomainBoard,
   relation: StatesRelation,
@@ -137,17 +144,14 @@ async function read_crossed_breakdowns(
   window: Window,
   days: Days,
 ): Promise<Map<string, Breakdown>> {
-  const crossed = new Map<string, Breakdown>();
-  for (const { dimension, keys } of filter) {
-    const listed = board.breakdowns.filter((breakdown) => breakdown.dimension === dimension);
-    if (listed.length === 0) continue;
-    const others = filter.filter((condition) => condition.dimension !== dimension);
-    const [breakdown] = others.length === 0 && is_present(board, relation)
-      ? await read_breakdowns(queryable, board, days, window, listed, keys)
-      : await read_states_breakdowns(queryable, board, relation, others, window, days, listed, keys);
-    if (breakdown !== undefined) crossed.set(dimension, breakdown);
-  }
-  return crossed;
+  const listed = filter.length === 1
+    ? board.breakdowns.filter(({ dimension }) => dimension === filter[0]!.dimension)
+    : [];
+  if (listed.length === 0) return new Map();
+  const breakdowns = is_present(board, relation)
+    ? await read_breakdowns(queryable, board, days, window, listed, filter[0]!.keys)
+    : await read_states_breakdowns(queryable, board, relation, [], window, days, listed, filter);
+  return new Map(breakdowns.map((breakdown) => [breakdown.dimension, breakdown]));
 }
 
 /**
@@ -159,7 +163,7 @@ const LONG_S = 7 * 86_400;
 /**
  * Some breakdowns of a window under a filter.
  * @param listed those of `breakdowns_of_states` that are wanted
- * @param named keys that have a row whatever their place
+ * @param named conditions whose keys have a row whatever their place
  */
 export async function read_states_breakdowns(
   queryable: Queryable,
@@ -169,9 +173,9 @@ export async function read_states_breakdowns(
   window: Window,
   days: Days,
   listed: readonly BoardBreakdown[],
-  named: readonly string[] = [],
+  named: Filter = [],
 ): Promise<Breakdown[]> {
-  const breakdowns = wanted_breakdowns(board, listed, window, days);
+  const breakdowns = crossed_breakdowns(board, wanted_breakdowns(board, listed, window, days));
   const wanted = { filter, stretch: stretch_of(window), by: "none", breakdowns, named, quantiles: false } as const;
   return breakdowns_of(board, listed, (await read_states(queryable, board, relation, wanted, days)).keys);
 }
@@ -182,19 +186,35 @@ export async function read_states_cards(
   board: DomainBoard,
   relation: StatesRelation,
   filter: Filter,
-  stretch: { readonly from_s: number; readonly to_s: number },
+  stretch: Seconds,
   days: Days,
 ): Promise<Cards> {
+  const own = { filter, stretch: stretch_of(stretch), by: "all", breakdowns: [], named: [], quantiles: true } as const;
+  const { totals, quantiles } = await read_states(queryable, board, relation, own, days);
+  return cards_of(board, totals, null, quantiles);
+}
+
+/** The cards over a stretch under a filter, as `read_states_cards`, and the series of a window that holds it, in one reading. */
+export async function read_states_figures(
+  queryable: Queryable,
+  board: DomainBoard,
+  relation: StatesRelation,
+  filter: Filter,
+  stretch: Seconds,
+  window: Window,
+  days: Days,
+): Promise<{ readonly cards: Cards; readonly series: Series }> {
   const wanted = {
     filter,
     stretch: stretch_of(stretch),
-    by: "all",
+    by: window.grain,
+    series: stretch_of(window),
     breakdowns: [],
     named: [],
     quantiles: true,
   } as const;
-  const { totals, quantiles } = await read_states(queryable, board, relation, wanted, days);
-  return cards_of(board, totals, null, quantiles);
+  const { buckets, totals, quantiles } = await read_states(queryable, board, relation, wanted, days);
+  return { cards: cards_of(board, totals, null, quantiles), series: series_of(board, buckets) };
 }
 
 /** The series of a window under a filter. */
@@ -217,7 +237,12 @@ export async function read_states_series(
   return series_of(board, (await read_states(queryable, board, relation, wanted, days)).buckets);
 }
 
-const stretch_of = ({ from_s, to_s }: { readonly from_s: number; readonly to_s: number }): Stretch => ({
+interface Seconds {
+  readonly from_s: number;
+  readonly to_s: number;
+}
+
+const stretch_of = ({ from_s, to_s }: Seconds): Stretch => ({
   from_us: from_s * 1e6,
   to_us: to_s * 1e6,
 });

@@ -35,18 +35,30 @@ export class Parameters {
   }
 }
 
-/** The key of a state in a dimension. Throws for one that has no column: a fault of the caller, all states have its key. */
-export function key_sql(board: DomainBoard, dimension: string): string {
+/** The column of a dimension. Throws for one that has no column: a fault of the caller, all states have its key. */
+function column_sql(board: DomainBoard, dimension: string): string {
   const column = dimension_of(board, dimension)?.column ?? null;
   if (column === null) {
     throw new Error(`read states by ${JSON.stringify(dimension)}: no column of theirs holds its keys`);
   }
-  return `coalesce(states.${column}, '${UNKNOWN}')`;
+  return `states.${column}`;
+}
+
+/** The key of a state in a dimension. */
+export const key_sql = (board: DomainBoard, dimension: string): string =>
+  `coalesce(${column_sql(board, dimension)}, '${UNKNOWN}')`;
+
+/**
+ * The condition that a state has one of a condition's keys, or none of them; of a state without the column's value it may be null for false.
+ * The column is asked as it stands, so that its statistics tell the planner how many that are.
+ */
+export function condition_sql(board: DomainBoard, condition: Condition, parameters: Parameters): string {
+  const { dimension, keys, excluded } = condition;
+  const column = column_sql(board, dimension), unknown = keys.includes(UNKNOWN);
+  const listed = `${column} ${excluded ? "<> all" : "= any"}(${parameters.add(text_array(keys))}::text[])`;
+  return unknown === excluded ? `(${listed})` : `(${listed} or ${column} is null)`;
 }
 
 /** The condition that a state is counted by a filter, to be put after `where`. */
-export function filter_sql(board: DomainBoard, filter: Filter, parameters: Parameters): string {
-  const condition = ({ dimension, keys, excluded }: Condition): string =>
-    `${key_sql(board, dimension)} ${excluded ? "<> all" : "= any"}(${parameters.add(text_array(keys))}::text[])`;
-  return filter.length === 0 ? "true" : filter.map(condition).join(" and ");
-}
+export const filter_sql = (board: DomainBoard, filter: Filter, parameters: Parameters): string =>
+  filter.length === 0 ? "true" : filter.map((each) => condition_sql(board, each, parameters)).join(" and ");

@@ -19,13 +19,19 @@ export interface Stretch {
 /** What is computed from states. */
 export interface StatesWanted {
   readonly filter: Filter;
-  /** What totals and series are of. */
+  /** What totals and quantiles are of, and series unless they have a stretch of their own. */
   readonly stretch: Stretch;
   /** Totals alone, or by buckets too; `none`: neither. */
   readonly by: ViewGrain | "all" | "none";
-  readonly breakdowns: readonly { readonly breakdown: BoardBreakdown; readonly stretch: Stretch }[];
-  /** Keys of them that have a row whatever their place. */
-  readonly named: readonly string[];
+  readonly series?: Stretch;
+  readonly breakdowns: readonly {
+    readonly breakdown: BoardBreakdown;
+    readonly stretch: Stretch;
+    /** Whether the conditions on its own dimension are left out. */
+    readonly crossed?: boolean;
+  }[];
+  /** Conditions on their dimensions whose keys have a row whatever their place. */
+  readonly named: Filter;
   /** Whether the quantiles among the board's cards are, over the same stretch as totals. */
   readonly quantiles: boolean;
 }
@@ -38,7 +44,8 @@ export interface StatesStatement {
 /**
  * One statement: the states that the stretches touch are read once, as few columns as possible, then each fact slot is
  * summed by itself. Measured over 1,000,000 trips and 30 days in hours, CPU time: slots one by one 1.6 s, five rows of
- * every trip by `union all` 3.1 s, by `cross join lateral (values …)` 12.8 s.
+ * every trip by `union all` 3.1 s, by `cross join lateral (values …)` 12.8 s. A breakdown that leaves a condition out is of the same
+ * reading: that takes in the states that miss the conditions on one such dimension, and notes which.
  */
 export function states_statement(
   board: DomainBoard,
@@ -46,53 +53,93 @@ export function states_statement(
   wanted: StatesWanted,
   days: Days,
 ): StatesStatement {
+  const { by, stretch, series = stretch } = wanted;
   const parameters = new Parameters(relation.values);
   const time = (us: number): string => `${parameters.add(format_time(us))}::timestamptz`;
-  const within = ({ from_us, to_us }: Stretch) => {
+  const within = ({ from_us, to_us }: Stretch): Within => {
     const from = time(from_us), to = time(to_us);
-    return (at: string): string => `${at} >= ${from} and ${at} < ${to}`;
+    return (at) => `${at} >= ${from} and ${at} < ${to}`;
   };
+  const dimensions = [...new Set(wanted.breakdowns.flatMap((each) => each.crossed ? [each.breakdown.dimension] : []))]
+    .filter((name) => wanted.filter.some(({ dimension }) => dimension === name));
+  const counted = dimensions.length === 0 ? "true" : "missed = 0";
+  const of = (stretch: Stretch): Chosen => ({ within: within(stretch), counted });
   const parts: string[] = [];
-  if (wanted.by !== "none") {
-    const bucket = bucket_sql(wanted.by, wanted.stretch, days, parameters);
-    parts.push(`(select json_agg(rows) from (${series_sql(board, bucket, within(wanted.stretch))}) rows) as series`);
+  if (by !== "none") {
+    const apart = series.from_us !== stretch.from_us || series.to_us !== stretch.to_us;
+    const bucket = bucket_sql(by, series, days, parameters);
+    parts.push(`${rows_sql(series_sql(board, bucket, of(series)))} as series`);
+    if (apart) parts.push(`${rows_sql(series_sql(board, () => EPOCH, of(stretch)))} as totals`);
   }
   if (wanted.quantiles) {
     const sketches = Map.groupBy(quantile_cards(board), ([, figure]) => figure.sketch);
-    const parted = [...sketches].map(([sketch, cards]) => quantiles_sql(board, sketch, cards, within(wanted.stretch)));
+    const parted = [...sketches].map(([sketch, cards]) => quantiles_sql(board, sketch, cards, of(stretch)));
     parts.push(`json_build_array(${parted.join(", ")}) as quantiles`);
   }
   if (wanted.breakdowns.length > 0) {
-    const totals = alike(wanted.breakdowns).map((group) => keys_sql(board, group, within(group.stretch)));
-    parts.push(
-      `(with summed as (${totals.join(" union all ")}) select json_agg(rows) from (${
-        ranked_keys_sql(String(TOP), `${parameters.add(text_array(wanted.named))}::text[]`, "::text")
-      }) rows) as keys`,
+    const totals = alike(wanted.breakdowns).map((group) => {
+      const place = group.crossed ? dimensions.indexOf(group.dimensions[0]!) + 1 : 0;
+      return keys_sql(board, group, {
+        within: within(group.stretch),
+        counted: place === 0 ? counted : `missed in (0, ${place})`,
+      });
+    });
+    const named = wanted.named.map(({ dimension, keys }) =>
+      `dimension = '${dimension}' and key = any (${parameters.add(text_array(keys))}::text[])`
     );
+    const ranked = ranked_keys_sql(String(TOP), ["false", ...named].join(" or "), "::text");
+    parts.push(`(with summed as (${totals.join(" union all ")}) select json_agg(rows) from (${ranked}) rows) as keys`);
   }
   const text = parts.join(", ");
   const stretches = [
-    ...wanted.by === "none" && !wanted.quantiles ? [] : [wanted.stretch],
+    ...by === "none" && !wanted.quantiles ? [] : [stretch],
+    ...by === "none" ? [] : [series],
     ...wanted.breakdowns.map(({ stretch }) => stretch),
   ];
   const touched = within({
     from_us: Math.min(...stretches.map(({ from_us }) => from_us)),
     to_us: Math.max(...stretches.map(({ to_us }) => to_us)),
   });
-  const filter = filter_sql(board, wanted.filter, parameters);
-  const columns = [...new Set(text.matchAll(/\bstates\.(\w+)/g).map(([, column]) => column!))];
+  const { sql: filter, missed } = crossing_filter(board, wanted.filter, dimensions, parameters);
+  const columns = [...new Set(text.matchAll(/\bstates\.(\w+)/g).map(([column]) => column))];
+  const dates = board.dates.map((date) => `states.${date}`).filter((date) => columns.includes(date));
   return {
-    text: `with states as materialized (
-        select ${columns.map((column) => `states.${column}`).join(", ")} from ${relation.sql} states
-        where (${board.dates.map((date) => `(${touched(`states.${date}`)})`).join(" or ")}) and ${filter}
+    // What only one part reads need not be kept.
+    text: `with states as ${text.split("from states").length > 2 ? "materialized" : "not materialized"} (
+        select ${[...columns, ...missed].join(", ")} from ${relation.sql} states
+        where (${dates.map((date) => `(${touched(date)})`).join(" or ")}) and ${filter}
       ) select ${text}`,
     values: parameters.values,
   };
 }
 
+/**
+ * The condition of states that miss the conditions on one of some dimensions at most, and the column that says which: its place from 1, 0 of none.
+ */
+function crossing_filter(board: DomainBoard, filter: Filter, dimensions: readonly string[], parameters: Parameters) {
+  const others = filter.filter(({ dimension }) => !dimensions.includes(dimension));
+  const own = dimensions.map((name) => {
+    const conditions = filter.filter(({ dimension }) => dimension === name);
+    return filter_sql(board, conditions, parameters);
+  });
+  if (own.length === 0) return { sql: filter_sql(board, filter, parameters), missed: [] };
+  const all_but = (left_out: number) => own.filter((_, i) => i !== left_out).join(" and ");
+  const one_at_most = own.length === 1 ? "true" : `(${own.map((_, i) => `(${all_but(i)})`).join(" or ")})`;
+  const places = own.map((condition, i) => `when ${condition} is not true then ${i + 1}`);
+  return {
+    sql: `${filter_sql(board, others, parameters)} and ${one_at_most}`,
+    missed: [`case ${places.join(" ")} else 0 end as missed`],
+  };
+}
+
+/** The rows of a select, as one value. */
+const rows_sql = (select: string): string => `(select json_agg(rows) from (${select}) rows)`;
+
+const EPOCH = "timestamptz 'epoch'";
+
 /** The bucket of a time, by its start. Buckets of the clock come from arithmetic, which takes two thirds of a search among borders. */
 function bucket_sql(by: ViewGrain | "all", { from_us, to_us }: Stretch, days: Days, parameters: Parameters) {
-  if (by === "all") return () => "timestamptz 'epoch'";
+  if (by === "all") return () => EPOCH;
   if (by !== "1d") return (at: string) => `date_bin('${WIDTH[by]}', ${at}, timestamptz '1900-01-01 00:00:00+00')`;
   const starts: string[] = [];
   for (let start_us = from_us; start_us < to_us; start_us = bucket_end(by, start_us, days)) {
@@ -106,6 +153,12 @@ const WIDTH = { "1m": "1 minute", "5m": "5 minutes", "1h": "1 hour" } as const;
 
 type Within = (at: string) => string;
 
+/** Which of the states that were read count in a part, and which of their times. */
+interface Chosen {
+  readonly within: Within;
+  readonly counted: string;
+}
+
 /**
  * The values of nearest rank that the quantiles of one sketch are, by card, in one sorting; null of none. `percentile_disc` takes a rank from
  * doubles (of 100 values and 0.55 the 56th): a trifle less makes it that of `nearest_rank`, for a q of four decimals and less than 1e10 values.
@@ -114,7 +167,7 @@ function quantiles_sql(
   board: DomainBoard,
   sketch: string,
   cards: readonly (readonly [card: string, figure: QuantileFigure])[],
-  within: Within,
+  { within, counted }: Chosen,
 ): string {
   const declared = board.sketches.find(({ name }) => name === sketch);
   const slot = declared && board.facts.find(({ adds }) => declared.of in adds && declared.count in adds);
@@ -126,15 +179,15 @@ function quantiles_sql(
   return `(select json_build_object(${values.join(", ")}) from (
              select percentile_disc(array[${ranks.join(", ")}]::double precision[])
                within group (order by ${slot.adds[declared.of]}) as value
-             from states where ${within(slot.at)} and ${slot.counts} and ${slot.adds[declared.count]} > 0
+             from states where ${counted} and ${within(slot.at)} and ${slot.counts} and ${slot.adds[declared.count]} > 0
            ) ranked)`;
 }
 
 /** A row of totals, without a bucket, then a row for each bucket. */
-function series_sql(board: DomainBoard, bucket: (at: string) => string, within: Within): string {
+function series_sql(board: DomainBoard, bucket: (at: string) => string, { within, counted }: Chosen): string {
   const names = board.measures.map(({ name }) => name);
   const slots = board.facts.map(({ at, counts, adds }) =>
-    `select ${bucket(at)} as bucket, ${sums_sql(board, names, adds)} from states where ${
+    `select ${bucket(at)} as bucket, ${sums_sql(board, names, adds)} from states where ${counted} and ${
       within(at)
     } and ${counts} group by 1`
   );
@@ -145,6 +198,7 @@ function series_sql(board: DomainBoard, bucket: (at: string) => string, within: 
 
 interface AlikeBreakdowns {
   readonly count: string;
+  readonly crossed: boolean;
   readonly stretch: Stretch;
   readonly dimensions: readonly string[];
 }
@@ -153,29 +207,38 @@ interface AlikeBreakdowns {
 function alike(breakdowns: StatesWanted["breakdowns"]): AlikeBreakdowns[] {
   const groups = Map.groupBy(
     breakdowns,
-    ({ breakdown: { count }, stretch: { from_us, to_us } }) => JSON.stringify([count, from_us, to_us]),
+    ({ breakdown: { count, dimension }, stretch: { from_us, to_us }, crossed = false }) =>
+      JSON.stringify([count, from_us, to_us, crossed ? dimension : null]),
   );
   return [...groups.values()].map((group) => ({
     count: group[0]!.breakdown.count,
+    crossed: group[0]!.crossed ?? false,
     stretch: group[0]!.stretch,
     dimensions: group.map(({ breakdown }) => breakdown.dimension),
   }));
 }
 
 /** The totals of every key of some dimensions: count and amount, as the board's breakdowns have them. */
-function keys_sql(board: DomainBoard, { count, dimensions }: AlikeBreakdowns, within: Within): string {
+function keys_sql(
+  board: DomainBoard,
+  { count, dimensions }: AlikeBreakdowns,
+  { within, counted }: Chosen,
+): string {
   const amount = figure_of(board, board.breakdown_row.amount).measure;
   // A count is a measure or an expression over measures: the slots that add to none of them need not be looked at.
   const needed = board.measures.map(({ name }) => name)
     .filter((name) => name === amount || new RegExp(`\\b${name}\\b`).test(count));
   const keys = dimensions.map((dimension) => key_sql(board, dimension));
   const named = dimensions.map((dimension, i) => `when grouping(${keys[i]}) = 0 then '${dimension}'`);
+  // A set of its own is no grouping set: processes then share the work.
+  const [dimension, key, group] = dimensions.length === 1 ? [`'${dimensions[0]}'`, keys[0], keys[0]] : [
+    `case ${named.join(" ")} end`,
+    `coalesce(${keys.join(", ")})`,
+    `grouping sets (${keys.map((key) => `(${key})`).join(", ")})`,
+  ];
   const slots = board.facts.filter(({ adds }) => needed.some((name) => name in adds)).map(({ at, counts, adds }) =>
-    `select case ${named.join(" ")} end as dimension, coalesce(${keys.join(", ")}) as key, ${
-      sums_sql(board, needed, adds)
-    } from states where ${within(at)} and ${counts} group by grouping sets (${
-      keys.map((key) => `(${key})`).join(", ")
-    })`
+    `select ${dimension} as dimension, ${key} as key, ${sums_sql(board, needed, adds)} from states
+     where ${counted} and ${within(at)} and ${counts} group by ${group}`
   );
   const merged = needed.map((name) => `coalesce(${merge_of(board, name)}(${name}), 0) as ${name}`);
   return `select dimension, key, ${count} as count, ${amount} as amount from (

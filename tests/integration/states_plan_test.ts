@@ -1,10 +1,20 @@
 import assert from "node:assert/strict";
 import { open_database, snapshot } from "../../src/database/mod.ts";
 import { trips_board } from "../../src/domains/trips/mod.ts";
-import { past_states, present_states } from "../../src/feed/mod.ts";
+import {
+  type Filter,
+  past_states,
+  present_states,
+  read_past_board,
+  read_states_board,
+  read_states_figures,
+  read_states_series,
+  window_at,
+} from "../../src/feed/mod.ts";
 import { read_lines } from "../../src/feed/lines.ts";
 import { tacho_test } from "../support/available.ts";
 import { shared_postgres } from "../support/postgres.ts";
+import { days_in } from "../../src/kpi/mod.ts";
 import { migrated, TEST_DOMAIN } from "../support/trip_pipeline.ts";
 
 const TRIPS = 20_000;
@@ -47,3 +57,81 @@ tacho_test({
     }
   },
 });
+
+const DAYS = days_in("UTC");
+const MANY = 40_000;
+/** Trips from the middle of March on, a minute apart. */
+const many = (columns: string, values: string, at: string) => `
+  insert into trips (trip_id, revision, status, ${columns}, driver_id, city, payment_method, last_occurred_at, last_event_id, positions, event_hashes)
+  select 'T' || n, 1, 'completed', ${values}, 'D' || floor(300 * (n * 7919 % 1000 / 1000.0) ^ 3), 'C' || floor(10 * (n * 7907 % 1000 / 1000.0) ^ 2),
+    (array['card', 'cash'])[1 + n % 2], at, 'e', array[n::bigint], array[n::bigint]
+  from (select n, ${at} as at from generate_series(1, ${MANY}) n) trips;`;
+const EVEN = "timestamptz '2026-03-01T00:00:00Z' + n * interval '1 minute'";
+const LOADS = {
+  "no producer tells requests":
+    many("started_at, completed_at, fare_micros", "at, at + interval '9 minutes', n", EVEN) + "analyze trips",
+  "every time is told, each of some trips": many(
+    "requested_at, started_at, completed_at, canceled_at, voided_at",
+    "case when n % 3 > 0 then at end, case when n % 5 > 0 then at end, at, case when n % 7 = 0 then at end, case when n % 50 = 0 then at end",
+    EVEN,
+  ) + "analyze trips",
+  "most trips are of one day, some of other years": many(
+    "started_at, completed_at",
+    "at, at + interval '9 minutes'",
+    `case when n % 10 > 0 then timestamptz '2026-03-25T00:00:00Z' + n * interval '2 seconds'
+      when n % 1000 = 0 then timestamptz '2026-03-01T00:00:00Z' + (n - ${
+      MANY / 2
+    }) * interval '1 hour' else ${EVEN} end`,
+  ) + "analyze trips",
+  "statistics are from when there were no trips": "analyze trips;" +
+    many("started_at, completed_at", "at, at + interval '9 minutes'", EVEN),
+};
+const FILTERS: Filter[] = [
+  [],
+  [{ dimension: "city", keys: ["C1"], excluded: false }],
+  [{ dimension: "city", keys: ["C1"], excluded: true }, {
+    dimension: "payment_method",
+    keys: ["cash"],
+    excluded: false,
+  }],
+  [{ dimension: "driver", keys: ["D1", "unknown"], excluded: false }],
+];
+
+for (const [load, script] of Object.entries(LOADS)) {
+  tacho_test({
+    name: `no board of a bounded range reads all trips, now or as of before, where ${load}`,
+    needs: ["postgres"],
+    async fn() {
+      const { url } = await (await shared_postgres()).create_database(migrated);
+      const database = await open_database({ url, data_dir: null, connections: 1 });
+      try {
+        await database.script(`alter table trips set (autovacuum_enabled = off); ${script}`);
+        await snapshot(database, async (reading) => {
+          const scans = async () => {
+            const [row] = await reading.query("select pg_stat_get_xact_numscans('trips'::regclass)::integer as scans");
+            return Number(row?.scans);
+          };
+          const present = present_states(trips_board);
+          // Nothing has changed since: the states as of the position before the last.
+          const then = { position: MANY - 1, newest_event_ms: Date.UTC(2026, 2, 20), now_ms: Date.UTC(2026, 2, 20) };
+          const past = await past_states(TEST_DOMAIN, trips_board)(reading, then.position, MANY);
+          for (const range of ["15m", "1h", "24h"] as const) {
+            for (const filter of FILTERS) {
+              const view = { range, to_s: then.now_ms / 1000, filter, compare: "weekday" } as const;
+              const window = window_at(view, then.now_ms, DAYS);
+              const before = await scans();
+              await read_states_board(reading, trips_board, present, filter, window, DAYS);
+              await read_states_figures(reading, trips_board, present, filter, window, window, DAYS);
+              await read_states_series(reading, trips_board, present, filter, window, DAYS);
+              assert.equal(await scans() - before, 0, `now, ${range}, ${JSON.stringify(filter)}`);
+              await read_past_board(reading, { board: trips_board, days: DAYS }, { view, window }, past, then);
+              assert.equal(await scans() - before, 0, `as of before, ${range}, ${JSON.stringify(filter)}`);
+            }
+          }
+        });
+      } finally {
+        await database.close();
+      }
+    },
+  });
+}
