@@ -14,6 +14,7 @@ import voids_and_fares from "../../migrations/0013_voids_and_fares.sql" with { t
 import skipped from "../../migrations/0014_skipped.sql" with { type: "text" };
 import analysts from "../../migrations/0015_analysts.sql" with { type: "text" };
 import dated_trips from "../../migrations/0016_dated_trips.sql" with { type: "text" };
+import held from "../../migrations/0017_held.sql" with { type: "text" };
 
 /** A migration: forward only, one purpose. */
 export interface Migration {
@@ -52,6 +53,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 14, name: "skipped", sql: skipped },
   { version: 15, name: "analysts", sql: analysts },
   { version: 16, name: "dated_trips", sql: dated_trips },
+  { version: 17, name: "held", sql: held },
 ];
 
 /** From this one on the head of the log has the number of its schema. */

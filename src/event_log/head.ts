@@ -15,6 +15,8 @@ export interface Head {
   readonly tombstones: number;
   readonly skipped: number;
   readonly late: number;
+  /** Messages that are held in quarantine. */
+  readonly held: number;
   /** That of the newest migration applied: what appenders must write for. */
   readonly schema_number: number;
 }
@@ -26,7 +28,7 @@ export async function read_head(database: Queryable): Promise<Head> {
   const [row] = await database.query({
     name: "read_head",
     text: `select log_id, position, batch, link, (extract(epoch from recorded_at) * 1000000)::bigint as recorded_at_us,
-      (extract(epoch from watermark) * 1000000)::bigint as watermark_us, messages_read, duplicates, quarantined, tombstones, skipped, late,
+      (extract(epoch from watermark) * 1000000)::bigint as watermark_us, messages_read, duplicates, quarantined, tombstones, skipped, late, held,
       schema_number from log_head`,
   });
   if (row === undefined) throw new Error("read head: log_head has no row; run `tacho migrate`");
@@ -43,6 +45,7 @@ export async function read_head(database: Queryable): Promise<Head> {
     tombstones: Number(row.tombstones),
     skipped: Number(row.skipped),
     late: Number(row.late),
+    held: Number(row.held),
     schema_number: Number(row.schema_number),
   };
 }

@@ -53,6 +53,10 @@ export class QuarantineCheck {
 
   /** Takes in what the table says; the bytes of the messages are hashed anew, by the database. */
   async take_table(reading: Snapshot, progress: (rows: number) => void): Promise<void> {
+    const [row] = await reading.query<{ kept: string; held: string }>(
+      "select held as kept, (select count(*) from quarantine where status = 'held') as held from log_head",
+    );
+    if (row?.kept !== row?.held) this.#faults.add(`the head counts ${row?.kept} held messages, there are ${row?.held}`);
     const select = `select q.quarantine_id, q.attempts,
       ${row_digest("message_hash(q.message_key, q.headers, q.message_value)")} as digest from quarantine q`;
     for await (const page of reading.pages<TableRow>(select, [], PAGE_ROWS)) {

@@ -41,8 +41,6 @@ export class HealthWatch {
   readonly #clock: Clock;
   readonly #failed: (error: MigrationError) => void;
   #head: Head | null = null;
-  #held = 0;
-  #counting = false;
   #read_only: { readonly since_ms: number; readonly reason: string } | null = null;
   #state: DatabaseHealth;
   #asking_since_ms: number | null = null;
@@ -82,26 +80,8 @@ export class HealthWatch {
       this.#note(true, null);
     } catch (error) {
       this.#note(false, error instanceof Error ? error.message : String(error));
-      return;
     } finally {
       this.#asking_since_ms = null;
-    }
-    await this.#count_held();
-  }
-
-  /** Beside the question whether it answers: to count many rows takes a while, and says nothing about that. */
-  async #count_held(): Promise<void> {
-    if (this.#counting) return;
-    this.#counting = true;
-    try {
-      const [row] = await this.#database.query(
-        "select count(*)::integer as held from quarantine where status = 'held'",
-      );
-      this.#held = Number(row?.held);
-    } catch {
-      // A database that is away is noted by the question about the head; the number known last stands until it is counted again.
-    } finally {
-      this.#counting = false;
     }
   }
 
@@ -131,7 +111,7 @@ export class HealthWatch {
       events_per_s: this.#ingest.events_per_s(),
       late: head?.late ?? 0,
       duplicates: head?.duplicates ?? 0,
-      quarantined: this.#held,
+      quarantined: head?.held ?? 0,
       position: head?.position ?? 0,
     };
   }

@@ -41,6 +41,7 @@ database_test(
     assert.equal(await discard(database, { topic: "trips" }), 0);
     assert.deepEqual([await held(database), await held(database, "discarded")], [[4, 5], [1, 2, 3]]);
     assert.deepEqual(await head(), before);
+    assert.deepEqual(await database.query("select held::int as held from log_head"), [{ held: 2 }]);
     const batches = await database.query(
       "select note - 'quarantine' as note, cursors, messages_read::int as read from batches where kind = 'discarded' order by batch",
     );

@@ -105,6 +105,7 @@ database_test(
       held: new Map([["malformed_json", held]]),
     });
     assert.ok(held! > 0 && admitted! > 0 && duplicates! > 0);
+    assert.deepEqual(await database.query("select held::int as held from log_head"), [{ held }]);
     const rows = await database.query(
       `select status, (settled_at is null) as open, (attempts > 1) as tried, count(*) from quarantine group by 1, 2, 3 order by 1`,
     );

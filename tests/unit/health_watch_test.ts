@@ -8,7 +8,7 @@ const HEAD: Row = { log_id: "1", position: "7", batch: "1", messages_read: "7", 
 class AskedDatabase {
   kind: Database["kind"] = "server";
   answer: () => Promise<Row[]> = () => Promise.resolve([HEAD]);
-  query: (statement?: unknown) => Promise<Row[]> = () => this.answer();
+  query: () => Promise<Row[]> = () => this.answer();
 }
 
 async function with_watch(test: (asked: AskedDatabase, watch: HealthWatch, clock: { ms: number }) => Promise<void>) {
@@ -116,20 +116,11 @@ Deno.test("a database that takes nothing in is read-only since it was first seen
     assert.equal(readiness_of(watch.now())[0]?.ok, true);
   }));
 
-Deno.test("how many are held may take long to count, or fail: the database answers all the same", () =>
-  with_watch(async (asked, watch, clock) => {
+Deno.test("how many are held is told as the head has it, and stands while the database is away", () =>
+  with_watch(async (asked, watch) => {
     await watch.ask();
     assert.equal(watch.now().quarantined, 2);
-    const counted = Promise.withResolvers<Row[]>();
-    asked.query = (statement) => String(statement).includes("count(") ? counted.promise : Promise.resolve([HEAD]);
-    clock.ms = 2_000;
-    const asking = watch.ask();
-    for (let turn = 0; turn < 10; turn++) await null;
-    clock.ms = 60_000;
+    asked.answer = () => Promise.reject(new Error("refused"));
     await watch.ask();
-    assert.deepEqual(watch.now().database, { ok: true, since_ms: 1_000, reason: null });
-    counted.reject(new Error("it took too long"));
-    await asking;
-    assert.deepEqual(watch.now().database, { ok: true, since_ms: 1_000, reason: null });
-    assert.equal(watch.now().quarantined, 2, "the number known last stands");
+    assert.equal(watch.now().quarantined, 2);
   }));
