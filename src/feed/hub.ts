@@ -81,6 +81,8 @@ export class FeedHub {
   readonly #lane: Lane;
   readonly #by_view = new Map<string, { readonly view: View; readonly since_ms: number; count: number }>();
   #stop_ticking: (() => void) | null = null;
+  /** Ends the wait for the next reading, between two beats. */
+  #stop_waiting: (() => void) | null = null;
   #next_heartbeat_ms = 0;
   #health_seen = "";
   #closed = false;
@@ -219,9 +221,10 @@ export class FeedHub {
     subscriber.end(new TextEncoder().encode(bye_frame(reason, retry_ms)));
   }
 
+  /** Reads what is due, or as soon as it is: a beat may come just before that, and the next one a whole beat after. */
   #read_when_due(): void {
-    if (!this.#reader.due(this.#deps.clock.now_ms())) return;
     const now_ms = this.#deps.clock.now_ms();
+    if (!this.#reader.due(now_ms)) return this.#wait_until_due(now_ms);
     const resumed = [...this.#subscribers].flatMap(({ greeting }) =>
       greeting?.kind === "resume" ? [greeting.from.position] : []
     );
@@ -230,6 +233,17 @@ export class FeedHub {
       if (this.#stop_ticking === null) return this.#reader.forget();
       this.#work();
       this.#serve_all();
+      this.#wait_until_due(this.#deps.clock.now_ms());
+    });
+  }
+
+  #wait_until_due(now_ms: number): void {
+    const wait_ms = this.#reader.due_in_ms(now_ms);
+    if (wait_ms === null || this.#stop_waiting !== null) return;
+    this.#stop_waiting = this.#deps.ticker(wait_ms, () => {
+      this.#stop_waiting?.();
+      this.#stop_waiting = null;
+      this.#read_when_due();
     });
   }
 
@@ -257,7 +271,8 @@ export class FeedHub {
     if (same_view !== undefined && --same_view.count === 0) this.#by_view.delete(subscriber.key);
     if (this.#subscribers.size > 0) return;
     this.#stop_ticking?.();
-    this.#stop_ticking = null;
+    this.#stop_waiting?.();
+    this.#stop_ticking = this.#stop_waiting = null;
     this.#reader.forget();
     this.#lane.watch(new Map());
   }

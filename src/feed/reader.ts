@@ -49,6 +49,11 @@ export class BoardReader {
     return this.#hinted || now_ms - this.#last_started_ms >= IDLE_GAP_MS;
   }
 
+  /** How long until something new, of which there was a hint, may be read, milliseconds; null when nothing waits, or when a reading is under way. */
+  due_in_ms(now_ms: number): number | null {
+    return !this.#hinted || this.#reading_since_ms !== null ? null : Math.max(0, this.#next_ms - now_ms);
+  }
+
   /** Drops the newest reading: nobody watches, it would grow stale. Who comes next does not wait for the rest that it earned. */
   forget(): void {
     this.#last = null;
@@ -60,11 +65,14 @@ export class BoardReader {
     const started_ms = this.clock.now_ms();
     this.#reading_since_ms = started_ms;
     this.#last_started_ms = started_ms;
+    const hinted = this.#hinted, before = this.#last;
     this.#hinted = false;
     try {
-      this.#last = await read_boards(this.source, watched, resumed, this.#last);
+      this.#last = await read_boards(this.source, watched, resumed, before);
       const ended_ms = this.clock.now_ms();
       this.#next_ms = Math.max(started_ms + LEAST_GAP_MS, ended_ms + REST * (ended_ms - started_ms));
+      // A look in the quiet that found nothing holds up nothing: the first change after it is read at once.
+      if (!hinted && this.#last === before) this.#next_ms = ended_ms;
       if (this.#failing !== null) this.logger.log("info", "feed reads the database again");
       this.#failures = 0;
       this.#failing = null;

@@ -22,6 +22,8 @@ export const ingest_elsewhere = (since_ms: number): IngestHealth => ({
 });
 
 const EVERY_MS = 1_000;
+/** After a hint, such as that of every batch, it is asked no more often than the feed reads. */
+const HINTED_MS = 250;
 /** Why nothing can be appended to a database that answers. */
 const STANDBY = "it is a standby in recovery; DATABASE_URL must name the primary server";
 const READ_ONLY = "its transactions are read-only (default_transaction_read_only); nothing can be appended";
@@ -44,6 +46,8 @@ export class HealthWatch {
   #read_only: { readonly since_ms: number; readonly reason: string } | null = null;
   #state: DatabaseHealth;
   #asking_since_ms: number | null = null;
+  #asked_ms = Number.NEGATIVE_INFINITY;
+  #hinted: ReturnType<typeof setTimeout> | undefined;
   readonly #timer: ReturnType<typeof setInterval>;
 
   /** @param failed hears when the database has been migrated past what this program can write for */
@@ -61,10 +65,21 @@ export class HealthWatch {
     this.#timer = setInterval(() => void this.ask(), EVERY_MS);
   }
 
+  /** There may be something new: asks at once, or as soon as the last question is a quarter of a second old. */
+  hint(): void {
+    if (this.#hinted !== undefined) return;
+    const wait_ms = this.#asked_ms + HINTED_MS - this.#clock.now_ms();
+    if (wait_ms <= 0) return void this.ask();
+    this.#hinted = setTimeout(() => {
+      this.#hinted = undefined;
+      void this.ask();
+    }, wait_ms);
+  }
+
   /** Asks the database now, unless it is being asked. Never rejects: that it does not answer is what is noted. */
   async ask(): Promise<void> {
     if (this.#asking_since_ms !== null) return;
-    this.#asking_since_ms = this.#clock.now_ms();
+    this.#asking_since_ms = this.#asked_ms = this.#clock.now_ms();
     try {
       this.#head = await read_head(this.#database);
       const { schema_number } = this.#head;
@@ -130,6 +145,7 @@ export class HealthWatch {
 
   close(): void {
     clearInterval(this.#timer);
+    clearTimeout(this.#hinted);
   }
 }
 

@@ -92,7 +92,7 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
 
   const wake = (seconds: number) => {
     metrics.observe_batch_s(seconds);
-    void health.ask();
+    health.hint();
     hub.wake();
   };
   const ingest = make_ingest(shell, opened, source, wake, mappings);

@@ -162,6 +162,55 @@ database_test("the database is asked at most four times a second, and twice with
   hub.close();
 });
 
+database_test(
+  "the first change after quiet goes out at once, the next one a quarter of a second later",
+  async (database) => {
+    const time = new ManualTime(START);
+    const flaky = new FlakyDatabase(database);
+    /** Waits that were asked for beside the beat: how long, and what comes then. */
+    const waits: { readonly ms: number; readonly work: () => void }[] = [];
+    const hub = make_hub(flaky, time, {
+      ticker: (every_ms, work) => {
+        if (every_ms === 250 && !time.ticking) return time.ticker(every_ms, work);
+        const wait = { ms: every_ms, work };
+        waits.push(wait);
+        return () => void waits.splice(waits.indexOf(wait), 1);
+      },
+    });
+    const reader = watch(hub);
+    await reader.next();
+    await flaky.settled();
+    time.pass(1_000);
+    await flaky.settled();
+    time.now += 10;
+    // It was quiet, and looked at a hundredth of a second ago.
+    const first = await complete(database, "t1", "2026-03-01T12:00:10Z", 1);
+    hub.wake();
+    await kpi_where(reader, ({ position }) => position === first);
+    await flaky.settled();
+    assert.equal(waits.length, 0);
+    time.now += 100;
+    const second = await complete(database, "t2", "2026-03-01T12:00:20Z", 2);
+    const asked = flaky.queries;
+    hub.wake();
+    hub.wake();
+    assert.deepEqual(
+      [flaky.queries - asked, waits.map(({ ms }) => ms)],
+      [0, [150]],
+      "it waits for its time, once, and no longer",
+    );
+    time.now += 150;
+    waits[0]!.work();
+    await kpi_where(reader, ({ position }) => position === second);
+    await flaky.settled();
+    time.now += 100;
+    hub.wake();
+    assert.equal(waits.length, 1);
+    await reader.cancel();
+    assert.deepEqual([waits.length, time.ticking], [0, false], "nobody watches, nothing waits");
+  },
+);
+
 database_test("an outage is told at once, heartbeats go on, and the board comes back", async (database) => {
   const time = new ManualTime(START);
   const flaky = new FlakyDatabase(database);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Database, Row } from "../../src/database/mod.ts";
+import { until } from "../support/until.ts";
 import { HealthWatch, readiness_of } from "../../src/verbs/health_watch.ts";
 
 const HEAD: Row = { log_id: "1", position: "7", batch: "1", messages_read: "7", held: 2 };
@@ -8,7 +9,7 @@ const HEAD: Row = { log_id: "1", position: "7", batch: "1", messages_read: "7", 
 class AskedDatabase {
   kind: Database["kind"] = "server";
   answer: () => Promise<Row[]> = () => Promise.resolve([HEAD]);
-  query: () => Promise<Row[]> = () => this.answer();
+  query: (statement?: unknown) => Promise<Row[]> = () => this.answer();
 }
 
 async function with_watch(test: (asked: AskedDatabase, watch: HealthWatch, clock: { ms: number }) => Promise<void>) {
@@ -124,3 +125,29 @@ Deno.test("how many are held is told as the head has it, and stands while the da
     await watch.ask();
     assert.equal(watch.now().quarantined, 2);
   }));
+
+Deno.test("hints by the hundred ask the database at once and then four times a second, and the last one is not forgotten", async () => {
+  const { setInterval } = globalThis;
+  // Without its look every second.
+  globalThis.setInterval = (() => 0) as unknown as typeof setInterval;
+  try {
+    await with_watch(async (asked, watch, clock) => {
+      let heads = 0;
+      asked.query = (statement) => {
+        if (JSON.stringify(statement).includes("log_head")) heads++;
+        return Promise.resolve([HEAD]);
+      };
+      for (let hint = 0; hint < 100; hint++) watch.hint();
+      assert.equal(heads, 1);
+      clock.ms += 200;
+      watch.hint();
+      assert.equal(heads, 1);
+      await until("the last hint is followed", () => heads === 2);
+      clock.ms += 250;
+      watch.hint();
+      assert.equal(heads, 3);
+    });
+  } finally {
+    globalThis.setInterval = setInterval;
+  }
+});
