@@ -28,6 +28,12 @@ export interface IngestOptions<Payload, State> {
 }
 
 /**
+ * So many messages are planned while another batch is being appended; fewer wait for its end. A transaction costs the same few milliseconds whatever
+ * it holds, and to plan so many takes about as long as to append them.
+ */
+const WORTH_MESSAGES = 2_000;
+
+/**
  * The ingest loop: takes what the source has, plans it while the batch before is being appended, appends.
  *
  * - Outage of the database: the batch waits and is tried again for ever, with capped, jittered backoff. Nothing is quarantined.
@@ -159,7 +165,7 @@ export class Ingest<Payload, State> {
     const taking = AbortSignal.any([signal, failed.signal]);
     try {
       while (!taking.aborted) {
-        const claimed = await this.#take(taking);
+        const claimed = await this.#take(taking, appending);
         if (claimed === null) continue;
         const { fresh, advances } = claimed;
         const planned = await this.#plan(fresh, advances, signal);
@@ -175,9 +181,14 @@ export class Ingest<Payload, State> {
     }
   }
 
-  async #take(signal: AbortSignal): Promise<{ fresh: SourceBatch[]; advances: CursorAdvance[] } | null> {
+  /** Takes what waits. During an append few messages are left to become more: they could not be appended before its end anyway. */
+  async #take(
+    signal: AbortSignal,
+    appending: Promise<void>,
+  ): Promise<{ fresh: SourceBatch[]; advances: CursorAdvance[] } | null> {
     const { source, cursors, batch_limit } = this.#options;
-    const batches = await source.take({ ...batch_limit, messages: this.#size.messages }, signal);
+    const worth = { messages: WORTH_MESSAGES, until: appending };
+    const batches = await source.take({ ...batch_limit, messages: this.#size.messages }, signal, worth);
     if (batches.length === 0) return null;
     const claimed = cursors.claim(batches);
     if (claimed === null) throw new BeginAnew("the source delivered from above the cursor");

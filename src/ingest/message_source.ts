@@ -104,6 +104,27 @@ export type SourceGap =
     | { readonly kind: "other_cluster"; readonly expected: string; readonly found: string }
   );
 
+/** How many messages are worth being handed out for now. */
+export interface Worth {
+  readonly messages: number;
+  /** From when it settles on, anything is. */
+  readonly until: Promise<unknown>;
+}
+
+/**
+ * For sources: how many messages are worth being handed out, as it changes.
+ * @param changed called when it has
+ */
+export function least_worth(worth: Worth | undefined, changed: () => void): { readonly messages: number } {
+  const least = { messages: worth?.messages ?? 0 };
+  const anything = () => {
+    least.messages = 0;
+    changed();
+  };
+  worth?.until.then(anything, anything);
+  return least;
+}
+
 export interface MessageSource {
   /** Names the cluster (or the queue) the offsets belong to. Known after `open`; another one after an accepted change of clusters. */
   readonly cluster_id: string;
@@ -112,8 +133,15 @@ export interface MessageSource {
    * Rejects on wrong configuration, and when the signal aborts first; afterwards `close` is what ends the source.
    */
   open(book: CursorBook, signal: AbortSignal): Promise<void>;
-  /** What is waiting, at most `limit`; waits for at least one batch. Returns [] after close, or when aborted. */
-  take(limit: { readonly messages: number; readonly bytes: number }, signal: AbortSignal): Promise<SourceBatch[]>;
+  /**
+   * What is waiting, at most `limit`; waits for at least one batch. Returns [] after close, or when aborted.
+   * @param worth less is left to grow for now, in messages of all partitions together
+   */
+  take(
+    limit: { readonly messages: number; readonly bytes: number },
+    signal: AbortSignal,
+    worth?: Worth,
+  ): Promise<SourceBatch[]>;
   /** Tells the source that these cursors are durable (Kafka: best-effort commit for lag tools). Never throws. */
   committed(cursors: readonly Cursor[]): void;
   /** Forget all that was delivered or buffered and begin again from the book. */

@@ -1,14 +1,16 @@
 import type { Clock } from "../runtime/mod.ts";
 import { type Amount, count_within, message_bytes } from "./message_buffer.ts";
-import type {
-  Cursor,
-  CursorBook,
-  MessageSource,
-  SourceBatch,
-  SourceMessage,
-  SourceRemark,
-  SourceState,
-  UndatedState,
+import {
+  type Cursor,
+  type CursorBook,
+  least_worth,
+  type MessageSource,
+  type SourceBatch,
+  type SourceMessage,
+  type SourceRemark,
+  type SourceState,
+  type UndatedState,
+  type Worth,
 } from "./message_source.ts";
 import { WakeUp } from "./wake_up.ts";
 
@@ -85,12 +87,12 @@ export class QueueSource implements MessageSource {
     return messages.length;
   }
 
-  async take(limit: Amount, signal: AbortSignal): Promise<SourceBatch[]> {
+  async take(limit: Amount, signal: AbortSignal, worth?: Worth): Promise<SourceBatch[]> {
+    const least = least_worth(worth, () => this.#changed.ring());
     for (;;) {
       if (signal.aborted || this.#state.state === "closed") return [];
-      if (this.#state.state === "running" && this.#position < this.#first + this.#kept.length) {
-        return [this.#hand_out(limit)];
-      }
+      const waiting = this.#first + this.#kept.length - this.#position;
+      if (this.#state.state === "running" && waiting > 0 && waiting >= least.messages) return [this.#hand_out(limit)];
       await this.#changed.next(signal);
     }
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { KafkaSource, open_kafka_producer } from "../../src/ingest/kafka/mod.ts";
-import type { MessageSource } from "../../src/ingest/message_source.ts";
+import type { MessageSource, SourceBatch } from "../../src/ingest/message_source.ts";
 import { QueueSource } from "../../src/ingest/queue_source.ts";
 import { system_clock } from "../../src/runtime/mod.ts";
 import { type Need, tacho_test } from "../support/available.ts";
@@ -139,6 +139,24 @@ for (const adapter of [queue, kafka]) {
     assert.deepEqual((await reader.read(1)).map(text_of), ["y"]);
   });
 
+  contract(
+    "leaves little to grow until it is worth it, or the wait for that is over",
+    ROOMY,
+    async ({ source, put }) => {
+      await put(numbers(0, 2));
+      const little = Promise.withResolvers<void>();
+      const taken = source.take(ROOMY, never, { messages: 4, until: little.promise });
+      const first = await Promise.race([taken, until("two messages wait", () => source.lag() === 2).then(() => null)]);
+      assert.equal(first, null, "two are not worth it");
+      await put(numbers(2, 4));
+      const values = (batches: readonly SourceBatch[]) => batches.flatMap(({ messages }) => messages.map(text_of));
+      assert.deepEqual(values(await taken), numbers(0, 4));
+      await put(numbers(4, 5));
+      const over = source.take(ROOMY, never, { messages: 4, until: little.promise });
+      little.reject(new Error("what was waited for failed"));
+      assert.deepEqual(values(await over), numbers(4, 5), "however the wait ends");
+    },
+  );
   contract("hands out from the book again after a rewind", ROOMY, async ({ source, put, topic, book }) => {
     await put(numbers(0, 20));
     assert.equal((await new SourceReader(source, null).read(20)).length, 20);

@@ -1,14 +1,16 @@
 import { backoff_ms, type Clock, type Level, wait } from "../../runtime/mod.ts";
 import { type Amount, MessageBuffer } from "../message_buffer.ts";
-import type {
-  Cursor,
-  CursorBook,
-  MessageSource,
-  SourceBatch,
-  SourceGap,
-  SourceRemark,
-  SourceState,
-  UndatedState,
+import {
+  type Cursor,
+  type CursorBook,
+  least_worth,
+  type MessageSource,
+  type SourceBatch,
+  type SourceGap,
+  type SourceRemark,
+  type SourceState,
+  type UndatedState,
+  type Worth,
 } from "../message_source.ts";
 import { WakeUp } from "../wake_up.ts";
 import { default_settings, type KafkaOptions, type KafkaSettings } from "./kafka_options.ts";
@@ -77,10 +79,11 @@ export class KafkaSource implements MessageSource {
     await this.#cluster.promise.finally(() => signal.removeEventListener("abort", stop));
   }
 
-  async take(limit: Amount, signal: AbortSignal): Promise<SourceBatch[]> {
+  async take(limit: Amount, signal: AbortSignal, worth?: Worth): Promise<SourceBatch[]> {
+    const least = least_worth(worth, () => this.#changed.ring());
     for (;;) {
       if (signal.aborted || this.#closing.signal.aborted) return [];
-      const batches = this.#buffer.take(limit);
+      const batches = this.#buffer.held.messages < least.messages ? [] : this.#buffer.take(limit);
       if (batches.length > 0) {
         this.#changed.ring();
         return batches;
