@@ -1,27 +1,11 @@
-import { trips_domain } from "../../src/domains/trips/mod.ts";
-import { bench_stream } from "../../src/domains/trips/generator/mod.ts";
-import { type Database, migrate, open_database } from "../../src/database/mod.ts";
-import {
-  append,
-  DEFAULT_H3_RESOLUTION,
-  EVENT_COLUMNS,
-  settle_deployment,
-  StreamStates,
-} from "../../src/event_log/mod.ts";
-import {
-  Cursors,
-  Ingest,
-  type MessageSource,
-  Pipeline,
-  type PlannedBatch,
-  type SourceBatch,
-  type SourceMessage,
-} from "../../src/ingest/mod.ts";
-import { days_in } from "../../src/kpi/mod.ts";
+import type { Database } from "../../src/database/mod.ts";
+import { append, EVENT_COLUMNS, StreamStates } from "../../src/event_log/mod.ts";
+import type { PlannedBatch } from "../../src/ingest/mod.ts";
 import { verify } from "../../src/projection/mod.ts";
 import { with_scratch } from "../../src/sort/mod.ts";
 import { start_postgres } from "../support/postgres.ts";
-import { shell } from "../support/shell.ts";
+import { BATCH, days, domain, fresh, type Load, load, pipeline_on, run_pipeline } from "./in_process.ts";
+import { median, postmaster_of, type Processor, processor, used_between } from "./measures.ts";
 
 /**
  * Measures the hot path on one PostgreSQL server, fsync on, alternating in every round:
@@ -36,9 +20,7 @@ import { shell } from "../support/shell.ts";
 
 const TRIPS = Number(Deno.args.find((arg) => /^\d+$/.test(arg)) ?? 100_000);
 const ROUNDS = 5;
-const BATCH = 20_000;
 const START_US = Date.UTC(2026, 2, 1, 6) * 1000;
-const NOW_MS = START_US / 1000 + 86_400_000;
 
 const say = (line: string): void => console.error(line);
 const seconds = async (work: () => Promise<unknown>): Promise<number> => {
@@ -47,152 +29,14 @@ const seconds = async (work: () => Promise<unknown>): Promise<number> => {
   return (performance.now() - from) / 1000;
 };
 
-/** Processor time, seconds. */
-type Processor = Record<"program_main" | "program_other" | "postgres", number>;
-
-const TICKS_PER_S = Number(await shell("read the clock's ticks", "getconf CLK_TCK"));
-/** Lines of /proc's `stat`: our main thread, our process, the server's first process, and those that it has. */
-const STATS = `cat /proc/$1/task/$1/stat /proc/$1/stat /proc/$2/stat
-for child in $(cat /proc/$2/task/*/children); do cat /proc/$child/stat 2>/dev/null || :; done`;
-
-/** Processor time until now. What a server's process that ended had used is in the account of the first one. */
-async function processor(postmaster: string): Promise<Processor> {
-  const text = await shell("read processor time", STATS, String(Deno.pid), postmaster);
-  const [main = 0, program = 0, ...server] = text.split("\n").map((line, i) => {
-    // Fields 14 and 15 (user and system), and 16 and 17 of its children that have ended.
-    const fields = line.slice(line.lastIndexOf(")") + 2).split(" ").slice(11, i === 2 ? 15 : 13);
-    return fields.reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS_PER_S;
-  });
-  return { program_main: main, program_other: program - main, postgres: server.reduce((sum, s) => sum + s, 0) };
-}
-
 /** What work takes: seconds by the clock, and of processors. */
-async function cost(postmaster: string, work: () => Promise<unknown>): Promise<Processor & { clock: number }> {
-  const before = await processor(postmaster);
+async function cost(postmaster: number, work: () => Promise<unknown>): Promise<Processor & { clock: number }> {
+  const before = await processor(postmaster, Deno.pid);
   const clock = await seconds(work);
-  const after = await processor(postmaster);
-  return {
-    clock,
-    program_main: after.program_main - before.program_main,
-    program_other: after.program_other - before.program_other,
-    postgres: after.postgres - before.postgres,
-  };
-}
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
-
-/**
- * The messages of the load, all bytes in one buffer: what a process holds that has them on the wire, so that the collector of garbage
- * does not walk over a load that no real process would keep as objects.
- */
-function load() {
-  const ends: number[] = [];
-  let bytes = new Uint8Array(1 << 20), used = 0;
-  const stream = bench_stream({
-    trips: TRIPS,
-    drivers: 10_000,
-    passengers: 200_000,
-    zones: 260,
-    apart: 5_000,
-    seed: 1,
-    start_us: START_US,
-    trips_per_second: 20,
-  });
-  for (const { value } of stream) {
-    if (used + value.length > bytes.length) {
-      const larger = new Uint8Array(bytes.length * 2);
-      larger.set(bytes);
-      bytes = larger;
-    }
-    bytes.set(value, used);
-    ends.push(used += value.length);
-  }
-  const at = (offset: number): SourceMessage => ({
-    offset,
-    key: null,
-    value: bytes.subarray(offset === 0 ? 0 : ends[offset - 1], ends[offset]),
-    headers: NO_HEADERS,
-    timestamp_ms: NOW_MS,
-  });
-  return {
-    count: ends.length,
-    bytes: used,
-    /** The batch that begins at an offset. */
-    batch(from: number, most: number): SourceBatch {
-      const to = Math.min(from + most, ends.length);
-      const messages = Array.from({ length: to - from }, (_, i) => at(from + i));
-      return { topic: "trips", partition: 0, from_offset: from, next_offset: to, messages };
-    },
-  };
-}
-type Load = ReturnType<typeof load>;
-
-/** A source that has everything already, in batches. */
-function ready_source(all: Load, done: () => void): MessageSource {
-  let at = 0, durable = 0;
-  return {
-    cluster_id: "bench",
-    open: () => Promise.resolve(),
-    take(limit, signal) {
-      if (at >= all.count) {
-        return new Promise((resolve) => signal.addEventListener("abort", () => resolve([]), { once: true }));
-      }
-      const batch = all.batch(at, limit.messages);
-      at = batch.next_offset;
-      return Promise.resolve([batch]);
-    },
-    committed(cursors) {
-      durable = cursors[0]!.next_offset;
-      if (durable >= all.count) done();
-    },
-    rewind: () => at = durable,
-    state: () => ({ state: "running", since_ms: 0, reason: null }),
-    remarks: () => [],
-    lag: () => all.count - durable,
-    close: () => Promise.resolve(),
-  };
+  return { clock, ...used_between(before, await processor(postmaster, Deno.pid)) };
 }
 
-const NO_HEADERS = {};
 const NO_STREAMS = { begun: [], changed: { ordinals: [], before: [], after: [] } };
-const domain = trips_domain({ currency: "USD", h3_resolution: DEFAULT_H3_RESOLUTION });
-const days = days_in("America/New_York");
-const pipeline_on = (database: Database) =>
-  new Pipeline({
-    database,
-    domain,
-    days,
-    limits: { future_limit_ms: 3_600_000, max_message_bytes: 1_048_576 },
-    code_version: "bench",
-    cache_streams: 60_000,
-    now_ms: () => NOW_MS,
-  });
-
-async function fresh(url: string): Promise<Database> {
-  const database = await open_database({ url, data_dir: null, connections: 4 });
-  await migrate(database);
-  await settle_deployment(database, { time_zone: "America/New_York", currency: "USD" });
-  return database;
-}
-
-async function run_pipeline(database: Database, all: Load): Promise<void> {
-  const stop = new AbortController();
-  const ingest = new Ingest({
-    database,
-    pipeline: pipeline_on(database),
-    cursors: new Cursors(),
-    source: ready_source(all, () => stop.abort()),
-    logger: { log: (level, text, fields) => level === "debug" || say(`${level} ${text} ${JSON.stringify(fields)}`) },
-    batch_limit: { messages: BATCH, bytes: 8 << 20 },
-    quarantine_per_minute: 1,
-    now_ms: () => performance.now(),
-    random: () => 0.5,
-    committed: () => {},
-  });
-  await ingest.run(stop.signal);
-  if (ingest.counts.admitted !== all.count) {
-    throw new Error(`pipeline: admitted ${ingest.counts.admitted} of ${all.count}`);
-  }
-}
 
 /** What COPY and the log alone are given: batches planned beforehand, against a database that stays empty. */
 async function planned_batches(database: Database, all: Load): Promise<PlannedBatch<unknown>["batch"][]> {
@@ -207,7 +51,7 @@ async function planned_batches(database: Database, all: Load): Promise<PlannedBa
 }
 
 /** What COPY of the rows takes, and seconds of the log alone. What they need is let go of before the pipeline runs. */
-async function measure_log(postmaster: string, for_copy: Database, for_append: Database, all: Load) {
+async function measure_log(postmaster: number, for_copy: Database, for_append: Database, all: Load) {
   const batches = await planned_batches(for_append, all);
   let position = 0;
   const text = batches.flatMap(({ lines }) => lines).map((line) => `${++position}\t${line}`).join("");
@@ -223,17 +67,10 @@ async function measure_log(postmaster: string, for_copy: Database, for_append: D
   return { copy, append_only };
 }
 
-async function read_postmaster(superuser_url: string): Promise<string> {
-  const database = await open_database({ url: superuser_url, data_dir: null, connections: 1 });
-  const [row] = await database.query<{ file: string }>("select pg_read_file('postmaster.pid') as file");
-  await database.close();
-  return row!.file.split("\n")[0]!;
-}
-
-const all = load();
+const all = load(TRIPS, START_US);
 say(`${all.count} messages, ${Math.round(all.bytes / all.count)} bytes each`);
 await using server = await start_postgres();
-const postmaster = await read_postmaster(server.superuser_url);
+const postmaster = postmaster_of(server.data);
 const rounds: (Processor & { copy: number; append: number; pipeline: number; copied: number })[] = [];
 for (let round = 0; round <= ROUNDS; round++) {
   const [for_copy, for_append, for_pipeline] = [
