@@ -5,5 +5,6 @@ export type {
   BoardFigure,
   DomainBoard,
   QuantileFigure,
+  StateFact,
   SummedFigure,
 } from "../domains/mod.ts";

@@ -1,5 +1,6 @@
 import { type Queryable, snapshot } from "../database/mod.ts";
 import { read_head } from "../event_log/mod.ts";
+import type { Days } from "../kpi/mod.ts";
 import type { Cards, Compared, ComparedCards, LaneFigures, Line, Series, Watched, WindowFigures } from "./board.ts";
 import { cards_of } from "./board_figures.ts";
 import { tiles_of } from "./breakdown.ts";
@@ -13,6 +14,7 @@ import {
   LEAST_BASE,
   present_of,
 } from "./comparison.ts";
+import type { Condition } from "./filter.ts";
 import { read_lines } from "./lines.ts";
 import { read_quantiles } from "./quantiles.ts";
 import { mark_series, read_revised } from "./revision.ts";
@@ -25,13 +27,7 @@ import {
   TOO_LONG_FOR_STATES,
   too_long_for_states,
 } from "./source.ts";
-import {
-  read_states_board,
-  read_states_breakdowns,
-  read_states_cards,
-  read_states_figures,
-  read_states_series,
-} from "./states_board.ts";
+import { type BoardParts, read_states_board, read_states_breakdowns, read_states_figures } from "./states_board.ts";
 import { is_present, Parameters, present_states, type StatesRelation } from "./states_relation.ts";
 
 /** What the slow lane reads: figures that no cell holds, and comparisons. */
@@ -91,8 +87,15 @@ export function read_lane_figures(
     }
     const lines = lines_since(await read_lines(reading, board, states, filter, position), position, before);
     if (too_long) return { ...answer, lines };
-    const { series, cards, breakdowns } = await read_states_board(reading, board, states, filter, window, days);
     const condition = condition_of_cells(board, filter, window.grain);
+    // Of what cells answer only that is computed which they do not have.
+    const parts: BoardParts | undefined = condition === null
+      ? undefined
+      : keeps_sketches(board, condition.dimension)
+      ? { by: "none", quantiles: false }
+      : { by: "all", quantiles: true };
+    const read = await read_states_board(reading, board, states, filter, window, days, parts);
+    const { series, cards, breakdowns } = read;
     if (condition !== null) {
       const lacking = cards_lacking(board, condition).map((name) => [name, cards[name] ?? null] as const);
       return { ...answer, cards: Object.fromEntries(lacking), breakdowns, lines };
@@ -123,54 +126,60 @@ export function read_compared(source: LaneSource, { view, window }: Watched, unt
   const comparisons = comparisons_of(window, until_ms, source.days);
   return bounded(source, async (reading) => {
     const { log_id, position } = await read_head(reading);
-    const comparison = comparisons[view.compare], states = present_states(source.board);
-    const cards = [];
-    let compared: Series | null = null;
-    for (const name of COMPARISONS) {
-      const read = async () => {
-        const read = await read_compared_figures(
-          reading,
-          source,
-          { view, window },
-          comparisons[name],
-          name === view.compare,
-        );
-        compared = read.series ?? compared;
-        return read.cards;
-      };
-      cards.push(
-        [name, await read_stretch(reading, source.board, states, comparisons[name], cut_s(window), read)] as const,
-      );
-    }
-    const series = compared ?? await read_compared_series(reading, source, { view, window }, comparison);
-    return {
-      log_id,
-      position,
-      cards: Object.fromEntries(cards) as Record<ComparisonName, Compared["cards"][ComparisonName]>,
-      series: present_series(source, { view, window }, comparison, series),
-    };
+    const states = present_states(source.board);
+    return { log_id, position, ...await read_comparisons(reading, source, { view, window }, states, comparisons) };
   });
 }
 
 /**
- * Reads a comparison's cards, where the log knows anything of its stretch, and since when.
- * @param states all states: those whose times the log is asked by
- * @param cut what the stretch is cut by, seconds
+ * Reads the cards of all comparisons, where the log knows anything of their stretches, and since when; and the series of the one that is
+ * shown. Of the present from the cells of the filter where these have them, all else from states in one statement.
+ * @param states all states: as they stand, or as they stood
  */
-export async function read_stretch(
+export async function read_comparisons(
+  reading: Queryable,
+  { board, days }: Pick<SnapshotSource, "board" | "days">,
+  { view, window }: Watched,
+  states: StatesRelation,
+  comparisons: Readonly<Record<ComparisonName, Comparison>>,
+): Promise<Pick<Compared, "cards" | "series">> {
+  const { filter } = view, shown = comparisons[view.compare], cut = cut_s(window);
+  const condition = is_present(board, states) ? condition_of_cells(board, filter, window.grain) : null;
+  const compared = new Map<ComparisonName, ComparedCards>(), computed: ComparisonName[] = [];
+  for (const name of COMPARISONS) {
+    const { stretch } = comparisons[name], { from_s, to_s } = stretch;
+    const since_s = from_s === to_s ? null : await read_since(reading, board, states, stretch, cut);
+    let cards: Cards = {};
+    if (from_s < to_s && since_s !== to_s) {
+      if (condition === null || !keeps_sketches(board, condition.dimension) && !too_long_for_states(stretch)) {
+        computed.push(name);
+      } else cards = await read_cell_cards(reading, board, days, condition, stretch, cut);
+    }
+    compared.set(name, { from_s, to_s, since_s, least_base: LEAST_BASE, cards });
+  }
+  const stretches = computed.map((name) => comparisons[name].stretch);
+  const own = condition === null ? shown.window : null;
+  const { cards, series } = await read_states_figures(reading, board, states, filter, stretches, own, days);
+  computed.forEach((name, i) => compared.set(name, { ...compared.get(name)!, cards: cards[i]! }));
+  const columns = condition === null
+    ? series
+    : (await read_cell_figures(reading, board, condition, shown.window)).series;
+  return {
+    cards: Object.fromEntries(compared) as Record<ComparisonName, ComparedCards>,
+    series: present_series({ board, days }, { view, window }, shown, columns),
+  };
+}
+
+/** Since when the log holds a stretch, seconds: null where it lies wholly in it, the stretch's end where nothing of it does. */
+async function read_since(
   reading: Queryable,
   board: SnapshotSource["board"],
   states: StatesRelation,
-  { stretch }: Comparison,
+  { from_s, to_s }: Comparison["stretch"],
   cut: number,
-  read: () => Promise<Cards>,
-): Promise<ComparedCards> {
-  const { from_s, to_s } = stretch;
-  if (from_s === to_s) return { ...stretch, since_s: null, least_base: LEAST_BASE, cards: {} };
+): Promise<number | null> {
   const { before_s, first_s } = await read_begin(reading, board, states, from_s, to_s, cut);
-  const whole = before_s !== null || first_s === from_s;
-  const since_s = whole ? null : first_s ?? to_s;
-  return { ...stretch, since_s, least_base: LEAST_BASE, cards: since_s === to_s ? {} : await read() };
+  return before_s !== null || first_s === from_s ? null : first_s ?? to_s;
 }
 
 /**
@@ -224,7 +233,7 @@ async function read_begin(
 }
 
 /** The series of a comparison, moved into the present. */
-export function present_series(
+function present_series(
   { board, days }: Pick<SnapshotSource, "board" | "days">,
   { view, window }: Watched,
   comparison: Comparison,
@@ -235,36 +244,16 @@ export function present_series(
   return { name: view.compare, shift_s: comparison.shift_s, t, ...Object.fromEntries(columns) };
 }
 
-/** A comparison's cards; and where its series is shown and read from states, that, in the same reading. */
-async function read_compared_figures(
+/** The cards of a stretch from the cells of a condition. */
+async function read_cell_cards(
   reading: Queryable,
-  { board, days }: LaneSource,
-  { view: { filter }, window }: Watched,
-  { stretch, window: then }: Comparison,
-  is_shown: boolean,
-): Promise<{ readonly cards: Cards; readonly series: Series | null }> {
-  if (stretch.from_s === stretch.to_s) return { cards: {}, series: null };
-  const condition = condition_of_cells(board, filter, window.grain), states = present_states(board);
-  if (condition === null && is_shown) {
-    return await read_states_figures(reading, board, states, filter, stretch, then, days);
-  }
-  const whole = condition !== null && (keeps_sketches(board, condition.dimension) || too_long_for_states(stretch));
-  if (!whole) return { cards: await read_states_cards(reading, board, states, filter, stretch, days), series: null };
-  const within = { from_us: stretch.from_s * 1e6, to_us: stretch.to_s * 1e6, finest_s: cut_s(window) };
-  const tiles = tiles_of(board, condition.dimension, within, days);
-  const totals = await read_cell_totals(reading, board, condition, tiles);
-  const quantiles = await read_quantiles(reading, board, days, condition, within);
-  return { cards: cards_of(board, totals, null, quantiles), series: null };
-}
-
-async function read_compared_series(
-  reading: Queryable,
-  { board, days }: LaneSource,
-  { view: { filter }, window }: Watched,
-  comparison: Comparison,
-): Promise<Series> {
-  const condition = condition_of_cells(board, filter, window.grain);
-  return condition === null
-    ? await read_states_series(reading, board, present_states(board), filter, comparison.window, days)
-    : (await read_cell_figures(reading, board, condition, comparison.window)).series;
+  board: SnapshotSource["board"],
+  days: Days,
+  condition: Condition,
+  { from_s, to_s }: Comparison["stretch"],
+  cut: number,
+): Promise<Cards> {
+  const within = { from_us: from_s * 1e6, to_us: to_s * 1e6, finest_s: cut };
+  const totals = await read_cell_totals(reading, board, condition, tiles_of(board, condition.dimension, within, days));
+  return cards_of(board, totals, null, await read_quantiles(reading, board, days, condition, within));
 }

@@ -23,7 +23,11 @@ export interface StatesRead {
   readonly keys: readonly KeyTotals[];
   /** By card; none unless they were wanted. */
   readonly quantiles: ReadonlyMap<string, number | null>;
+  /** Of the further stretches that were wanted. */
+  readonly others: readonly Pick<StatesRead, "totals" | "quantiles">[];
 }
+
+type QuantileRows = readonly Readonly<Record<string, string | null>>[];
 
 /**
  * Computes figures from a set of states, in one statement. To be called within a transaction: it sets that one up for
@@ -43,19 +47,26 @@ export async function read_states(
     series?: readonly BucketRow[];
     totals?: readonly BucketRow[];
     keys?: readonly BucketRow[] | null;
-    quantiles?: readonly Readonly<Record<string, string | null>>[];
+    quantiles?: QuantileRows;
+    others?: readonly { readonly totals: readonly BucketRow[]; readonly quantiles: QuantileRows }[];
   }>(text, values);
-  const [totals, ...buckets] = found?.series ?? [];
+  // Where totals are not apart, they are the first row of the series.
+  const [first, ...buckets] = found?.series ?? [];
   return {
-    buckets: wanted.by === "all" ? [] : buckets,
-    totals: totals_of(board, found?.totals?.[0] ?? totals ?? {}),
+    buckets,
+    totals: totals_of(board, found?.totals?.[0] ?? first ?? {}),
     keys: (found?.keys ?? []).map(key_totals),
-    quantiles: quantiles_of(board, Object.assign({}, ...found?.quantiles ?? [])),
+    quantiles: quantiles_of(board, found?.quantiles ?? []),
+    others: (found?.others ?? []).map(({ totals, quantiles }) => ({
+      totals: totals_of(board, totals[0] ?? {}),
+      quantiles: quantiles_of(board, quantiles),
+    })),
   };
 }
 
 /** Quantiles from exact values: what stands for the bin that holds each, as sketches tell it. */
-function quantiles_of(board: DomainBoard, values: Readonly<Record<string, string | null>>): StatesRead["quantiles"] {
+function quantiles_of(board: DomainBoard, rows: QuantileRows): StatesRead["quantiles"] {
+  const values: Readonly<Record<string, string | null>> = Object.assign({}, ...rows);
   return new Map(
     [...quantile_cards(board)].map(([card, figure]) => {
       const value = values[card] ?? null;
@@ -86,6 +97,9 @@ export function wanted_breakdowns(
   });
 }
 
+/** What of a board is wanted besides breakdowns and how things are now; all else is left empty, zero or null. */
+export type BoardParts = Pick<StatesWanted, "by" | "quantiles">;
+
 /** The figures of a board, computed from states. */
 export interface StatesBoard {
   readonly series: Series;
@@ -97,6 +111,7 @@ export interface StatesBoard {
  * A window's whole board under a filter: series, cards and all breakdowns. A dimension that the filter has a condition on is
  * broken down by all other conditions, so that what else could be picked there stays in sight.
  * @param relation which states; the `now` cards count those of them that are in such a state
+ * @param parts all unless given
  */
 export async function read_states_board(
   queryable: Queryable,
@@ -105,13 +120,14 @@ export async function read_states_board(
   filter: Filter,
   window: Window,
   days: Days,
+  parts: BoardParts = { by: window.grain, quantiles: true },
 ): Promise<StatesBoard> {
   const apart = await read_breakdowns_of_all(queryable, board, relation, filter, window, days);
   const listed = breakdowns_of_states(board).filter(({ dimension }) => !apart.has(dimension));
-  const long = window.to_s - window.from_s > LONG_S;
+  const long = parts.by !== "none" && window.to_s - window.from_s > LONG_S;
   const breakdowns = long ? [] : crossed_breakdowns(board, wanted_breakdowns(board, listed, window, days));
   const named = named_in(listed, filter);
-  const wanted = { filter, stretch: stretch_of(window), by: window.grain, breakdowns, named, quantiles: true };
+  const wanted = { ...parts, filter, stretch: stretch_of(window), breakdowns, named };
   const { buckets, totals, keys, quantiles } = await read_states(queryable, board, relation, wanted, days);
   const now = await read_states_now(queryable, board, relation, filter);
   const own = long
@@ -180,61 +196,37 @@ export async function read_states_breakdowns(
   return breakdowns_of(board, listed, (await read_states(queryable, board, relation, wanted, days)).keys);
 }
 
-/** The cards over a stretch under a filter; those that say how things are now are null. */
-export async function read_states_cards(
-  queryable: Queryable,
-  board: DomainBoard,
-  relation: StatesRelation,
-  filter: Filter,
-  stretch: Seconds,
-  days: Days,
-): Promise<Cards> {
-  const own = { filter, stretch: stretch_of(stretch), by: "all", breakdowns: [], named: [], quantiles: true } as const;
-  const { totals, quantiles } = await read_states(queryable, board, relation, own, days);
-  return cards_of(board, totals, null, quantiles);
-}
-
-/** The cards over a stretch under a filter, as `read_states_cards`, and the series of a window that holds it, in one reading. */
+/**
+ * The cards over some stretches under a filter, those that say how things are now null; and the series of a window. One statement.
+ * @param window null: no series
+ */
 export async function read_states_figures(
   queryable: Queryable,
   board: DomainBoard,
   relation: StatesRelation,
   filter: Filter,
-  stretch: Seconds,
-  window: Window,
+  stretches: readonly Seconds[],
+  window: Window | null,
   days: Days,
-): Promise<{ readonly cards: Cards; readonly series: Series }> {
-  const wanted = {
+): Promise<{ readonly cards: readonly Cards[]; readonly series: Series }> {
+  const [first, ...others] = stretches.map(stretch_of);
+  if (first === undefined && window === null) return { cards: [], series: series_of(board, []) };
+  const series = window === null ? first! : stretch_of(window);
+  const read = await read_states(queryable, board, relation, {
     filter,
-    stretch: stretch_of(stretch),
-    by: window.grain,
-    series: stretch_of(window),
+    stretch: first ?? series,
+    by: window?.grain ?? "all",
+    series,
+    others,
     breakdowns: [],
     named: [],
-    quantiles: true,
-  } as const;
-  const { buckets, totals, quantiles } = await read_states(queryable, board, relation, wanted, days);
-  return { cards: cards_of(board, totals, null, quantiles), series: series_of(board, buckets) };
-}
-
-/** The series of a window under a filter. */
-export async function read_states_series(
-  queryable: Queryable,
-  board: DomainBoard,
-  relation: StatesRelation,
-  filter: Filter,
-  window: Window,
-  days: Days,
-): Promise<Series> {
-  const wanted = {
-    filter,
-    stretch: stretch_of(window),
-    by: window.grain,
-    breakdowns: [],
-    named: [],
-    quantiles: false,
-  } as const;
-  return series_of(board, (await read_states(queryable, board, relation, wanted, days)).buckets);
+    quantiles: first !== undefined,
+  }, days);
+  const cards = first === undefined ? [] : [read, ...read.others];
+  return {
+    cards: cards.map(({ totals, quantiles }) => cards_of(board, totals, null, quantiles)),
+    series: series_of(board, read.buckets),
+  };
 }
 
 interface Seconds {

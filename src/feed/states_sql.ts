@@ -1,6 +1,6 @@
 import { bucket_end, type Days, format_time, is_extreme } from "../kpi/mod.ts";
 import { plain_array, text_array } from "../database/mod.ts";
-import type { BoardBreakdown, DomainBoard, QuantileFigure } from "./domain_board.ts";
+import type { BoardBreakdown, DomainBoard, QuantileFigure, StateFact } from "./domain_board.ts";
 import { ranked_keys_sql, TOP } from "./breakdown.ts";
 import type { Filter } from "./filter.ts";
 import { figure_of } from "./measures.ts";
@@ -24,6 +24,8 @@ export interface StatesWanted {
   /** Totals alone, or by buckets too; `none`: neither. */
   readonly by: ViewGrain | "all" | "none";
   readonly series?: Stretch;
+  /** Further stretches that totals and quantiles are wanted of, too. */
+  readonly others?: readonly Stretch[];
   readonly breakdowns: readonly {
     readonly breakdown: BoardBreakdown;
     readonly stretch: Stretch;
@@ -53,7 +55,7 @@ export function states_statement(
   wanted: StatesWanted,
   days: Days,
 ): StatesStatement {
-  const { by, stretch, series = stretch } = wanted;
+  const { by, stretch, series = stretch, others = [] } = wanted;
   const parameters = new Parameters(relation.values);
   const time = (us: number): string => `${parameters.add(format_time(us))}::timestamptz`;
   const within = ({ from_us, to_us }: Stretch): Within => {
@@ -67,14 +69,22 @@ export function states_statement(
   const parts: string[] = [];
   if (by !== "none") {
     const apart = series.from_us !== stretch.from_us || series.to_us !== stretch.to_us;
-    const bucket = bucket_sql(by, series, days, parameters);
-    parts.push(`${rows_sql(series_sql(board, bucket, of(series)))} as series`);
-    if (apart) parts.push(`${rows_sql(series_sql(board, () => EPOCH, of(stretch)))} as totals`);
+    if (by !== "all") {
+      parts.push(`${rows_sql(series_sql(board, bucket_sql(by, series, days, parameters), of(series)))} as series`);
+    }
+    if (by === "all" || apart) parts.push(`${rows_sql(totals_sql(board, of(stretch)))} as totals`);
   }
-  if (wanted.quantiles) {
-    const sketches = Map.groupBy(quantile_cards(board), ([, figure]) => figure.sketch);
-    const parted = [...sketches].map(([sketch, cards]) => quantiles_sql(board, sketch, cards, of(stretch)));
-    parts.push(`json_build_array(${parted.join(", ")}) as quantiles`);
+  const sketches = Map.groupBy(quantile_cards(board), ([, figure]) => figure.sketch);
+  const quantiles = (stretch: Stretch): string =>
+    `json_build_array(${
+      [...sketches].map(([sketch, cards]) => quantiles_sql(board, sketch, cards, of(stretch))).join(", ")
+    })`;
+  if (wanted.quantiles) parts.push(`${quantiles(stretch)} as quantiles`);
+  if (others.length > 0) {
+    const each = others.map((other) =>
+      `json_build_object('totals', ${rows_sql(totals_sql(board, of(other)))}, 'quantiles', ${quantiles(other)})`
+    );
+    parts.push(`json_build_array(${each.join(", ")}) as others`);
   }
   if (wanted.breakdowns.length > 0) {
     const totals = alike(wanted.breakdowns).map((group) => {
@@ -96,10 +106,7 @@ export function states_statement(
     ...by === "none" ? [] : [series],
     ...wanted.breakdowns.map(({ stretch }) => stretch),
   ];
-  const touched = within({
-    from_us: Math.min(...stretches.map(({ from_us }) => from_us)),
-    to_us: Math.max(...stretches.map(({ to_us }) => to_us)),
-  });
+  const touched = together([...stretches, ...others]).map(within);
   const { sql: filter, missed } = crossing_filter(board, wanted.filter, dimensions, parameters);
   const columns = [...new Set(text.matchAll(/\bstates\.(\w+)/g).map(([column]) => column))];
   const dates = board.dates.map((date) => `states.${date}`).filter((date) => columns.includes(date));
@@ -107,7 +114,7 @@ export function states_statement(
     // What only one part reads need not be kept.
     text: `with states as ${text.split("from states").length > 2 ? "materialized" : "not materialized"} (
         select ${[...columns, ...missed].join(", ")} from ${relation.sql} states
-        where (${dates.map((date) => `(${touched(date)})`).join(" or ")}) and ${filter}
+        where (${dates.flatMap((date) => touched.map((touch) => `(${touch(date)})`)).join(" or ")}) and ${filter}
       ) select ${text}`,
     values: parameters.values,
   };
@@ -132,14 +139,23 @@ function crossing_filter(board: DomainBoard, filter: Filter, dimensions: readonl
   };
 }
 
+/** Stretches as few as cover the same: those that overlap or meet are one. */
+function together(stretches: readonly Stretch[]): Stretch[] {
+  const merged: Stretch[] = [];
+  for (const { from_us, to_us } of stretches.toSorted((a, b) => a.from_us - b.from_us)) {
+    const last = merged.at(-1);
+    if (last !== undefined && from_us <= last.to_us) {
+      merged[merged.length - 1] = { from_us: last.from_us, to_us: Math.max(last.to_us, to_us) };
+    } else merged.push({ from_us, to_us });
+  }
+  return merged;
+}
+
 /** The rows of a select, as one value. */
 const rows_sql = (select: string): string => `(select json_agg(rows) from (${select}) rows)`;
 
-const EPOCH = "timestamptz 'epoch'";
-
 /** The bucket of a time, by its start. Buckets of the clock come from arithmetic, which takes two thirds of a search among borders. */
-function bucket_sql(by: ViewGrain | "all", { from_us, to_us }: Stretch, days: Days, parameters: Parameters) {
-  if (by === "all") return () => EPOCH;
+function bucket_sql(by: ViewGrain, { from_us, to_us }: Stretch, days: Days, parameters: Parameters) {
   if (by !== "1d") return (at: string) => `date_bin('${WIDTH[by]}', ${at}, timestamptz '1900-01-01 00:00:00+00')`;
   const starts: string[] = [];
   for (let start_us = from_us; start_us < to_us; start_us = bucket_end(by, start_us, days)) {
@@ -218,7 +234,7 @@ function alike(breakdowns: StatesWanted["breakdowns"]): AlikeBreakdowns[] {
   }));
 }
 
-/** The totals of every key of some dimensions: count and amount, as the board's breakdowns have them. */
+/** The totals of every key of some dimensions: count and amount, as the board's breakdowns have them. All slots in one pass: none has a bucket. */
 function keys_sql(
   board: DomainBoard,
   { count, dimensions }: AlikeBreakdowns,
@@ -236,16 +252,37 @@ function keys_sql(
     `coalesce(${keys.join(", ")})`,
     `grouping sets (${keys.map((key) => `(${key})`).join(", ")})`,
   ];
-  const slots = board.facts.filter(({ adds }) => needed.some((name) => name in adds)).map(({ at, counts, adds }) =>
-    `select ${dimension} as dimension, ${key} as key, ${sums_sql(board, needed, adds)} from states
-     where ${counted} and ${within(at)} and ${counts} group by ${group}`
-  );
-  const merged = needed.map((name) => `coalesce(${merge_of(board, name)}(${name}), 0) as ${name}`);
+  const slots = board.facts.filter(({ adds }) => needed.some((name) => name in adds));
+  const sums = needed.map((name) => `coalesce(${once_sql(board, name, slots, within)}, 0)::numeric as ${name}`);
   return `select dimension, key, ${count} as count, ${amount} as amount from (
-            select dimension, key, ${merged.join(", ")} from (${
-    slots.join(" union all ")
-  }) facts group by dimension, key
+            select ${dimension} as dimension, ${key} as key, ${sums.join(", ")} from states
+            where ${counted} and ${has_one_sql(slots, within)} group by ${group}
           ) cells`;
+}
+
+/** What all fact slots add to the measures, as a row. */
+function totals_sql(board: DomainBoard, { within, counted }: Chosen): string {
+  const sums = board.measures.map(({ name }) => `${once_sql(board, name, board.facts, within)}::text as ${name}`);
+  return `select ${sums.join(", ")} from states where ${counted}`;
+}
+
+const has_sql = ({ at, counts }: StateFact, within: Within): string => `${within(at)} and ${counts}`;
+
+/** The condition that a state has a fact, where there is but one slot: else the sums ask, each by itself. */
+const has_one_sql = (slots: readonly StateFact[], within: Within): string =>
+  slots.length === 1 ? has_sql(slots[0]!, within) : "true";
+
+/** A measure over all slots in one pass, for states that meet `has_one_sql`; null where none adds to it. */
+function once_sql(board: DomainBoard, name: string, slots: readonly StateFact[], within: Within): string {
+  const merge = merge_of(board, name);
+  const own = slots.filter(({ adds }) => name in adds).map((slot) => {
+    const merged = `${merge}(${slot.adds[name]})`;
+    return slots.length === 1 ? merged : `${merged} filter (where ${has_sql(slot, within)})`;
+  });
+  if (own.length < 2) return own[0] ?? "null";
+  return merge === "sum"
+    ? own.map((each) => `coalesce(${each}, 0)`).join(" + ")
+    : `${merge === "min" ? "least" : "greatest"}(${own.join(", ")})`;
 }
 
 /** What a fact slot adds to some measures, summed; null for those that it has nothing of. */

@@ -1,14 +1,14 @@
 import { type Queryable, took_too_long } from "../database/mod.ts";
 import { read_head } from "../event_log/mod.ts";
-import type { Compared, LaneFigures, Reading, Series, ShownBoard, Watched } from "./board.ts";
-import { type ComparisonName, COMPARISONS, comparisons_of, cut_s, reached_ms } from "./comparison.ts";
-import { type LaneSource, present_series, read_compared, read_lane_figures, read_stretch } from "./lane_reading.ts";
+import type { LaneFigures, Reading, ShownBoard, Watched } from "./board.ts";
+import { comparisons_of, reached_ms } from "./comparison.ts";
+import { type LaneSource, read_compared, read_comparisons, read_lane_figures } from "./lane_reading.ts";
 import { read_lines } from "./lines.ts";
 import { mark_series } from "./revision.ts";
 import { shown_board } from "./shown.ts";
 import { read_boards, type SnapshotSource } from "./snapshot.ts";
 import { sources_of } from "./source.ts";
-import { read_states_board, read_states_cards, read_states_figures, read_states_series } from "./states_board.ts";
+import { read_states_board } from "./states_board.ts";
 import type { StatesRelation } from "./states_relation.ts";
 
 /** A view's whole board, read at once for one who asks for it and does not follow: as of now, or as of a position of the log. */
@@ -58,20 +58,7 @@ export async function read_past_board(
   const { log_id } = await read_head(reading);
   const figures = await read_states_board(reading, board, states, filter, window, days);
   const comparisons = comparisons_of(window, reached_ms(now_ms, newest_event_ms), days);
-  const cards: [ComparisonName, Compared["cards"][ComparisonName]][] = [];
-  const comparison = comparisons[view.compare];
-  let compared: Series | null = null;
-  for (const name of COMPARISONS) {
-    const { stretch } = comparisons[name];
-    const read = async () => {
-      if (name !== view.compare) return await read_states_cards(reading, board, states, filter, stretch, days);
-      const read = await read_states_figures(reading, board, states, filter, stretch, comparison.window, days);
-      compared = read.series;
-      return read.cards;
-    };
-    cards.push([name, await read_stretch(reading, board, states, comparisons[name], cut_s(window), read)]);
-  }
-  const series = compared ?? await read_states_series(reading, board, states, filter, comparison.window, days);
+  const compared = await read_comparisons(reading, { board, days }, watched, states, comparisons);
   return {
     reading: { log_id, newest_event_ms },
     board: {
@@ -88,12 +75,7 @@ export async function read_past_board(
       sources: { cards: "states", breakdowns: "states" },
       states: { position, read_ms: now_ms },
       failed: null,
-      compared: {
-        log_id,
-        position,
-        cards: Object.fromEntries(cards) as Compared["cards"],
-        series: present_series({ board, days }, watched, comparison, series),
-      },
+      compared: { log_id, position, ...compared },
       version: 0,
       compared_version: 0,
     },

@@ -12,8 +12,7 @@ import {
   present_states,
   read_boards,
   read_states_board,
-  read_states_cards,
-  read_states_series,
+  read_states_figures,
   type Span,
   type Subscription,
   type View,
@@ -141,15 +140,15 @@ database_test(
                 assert.deepEqual(said.cards, {});
                 continue;
               }
-              const wanted = await database.transaction((tx) =>
-                read_states_cards(tx, trips_board, states, filter, stretch, DAYS)
+              const { cards: [wanted = {}] } = await database.transaction((tx) =>
+                read_states_figures(tx, trips_board, states, filter, [stretch], null, DAYS)
               );
               if (said.since_s === said.to_s) {
                 assert.deepEqual([said.cards, wanted.trips, wanted.completed], [{}, 0, 0]);
               } else assert.deepEqual(said.cards, wanted);
               if (name !== "weekday") continue;
-              const { t, completed, revenue } = await database.transaction((tx) =>
-                read_states_series(tx, trips_board, states, filter, comparison.window, DAYS)
+              const { series: { t, completed, revenue } } = await database.transaction((tx) =>
+                read_states_figures(tx, trips_board, states, filter, [], comparison.window, DAYS)
               );
               const moved = {
                 t: t.map((at) => present_of(at, window, comparison, DAYS)),

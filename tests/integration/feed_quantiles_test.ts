@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { migrate } from "../../src/database/mod.ts";
 import { trips_board } from "../../src/domains/trips/board.ts";
 import { settle_deployment } from "../../src/event_log/mod.ts";
-import { type CountedKeys, present_states, read_quantiles, read_states_cards } from "../../src/feed/mod.ts";
+import { type CountedKeys, present_states, read_quantiles, read_states_figures } from "../../src/feed/mod.ts";
 import { bin_of, days_in, nearest_rank, value_of } from "../../src/kpi/mod.ts";
 import { database_test } from "../support/read_side.ts";
 import { feed, LIMITS, message, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";
@@ -95,15 +95,9 @@ database_test(
         [name, value === null || !name.startsWith("fare") ? value : Math.min(Math.max(value, least), greatest)] as const
       );
       const filter = counted === WHOLE ? [] : [counted];
-      const computed = await database.transaction((tx) =>
-        read_states_cards(
-          tx,
-          trips_board,
-          present_states(trips_board),
-          filter,
-          { from_s: from_ms / 1000, to_s: to_ms / 1000 },
-          days,
-        )
+      const seconds = { from_s: from_ms / 1000, to_s: to_ms / 1000 };
+      const { cards: [computed = {}] } = await database.transaction((tx) =>
+        read_states_figures(tx, trips_board, present_states(trips_board), filter, [seconds], null, days)
       );
       assert.deepEqual(expected.map(([name]) => [name, computed[name]]), within);
     };
