@@ -23,8 +23,8 @@ export interface Queryable {
 }
 
 export interface Transaction extends Queryable {
-  /** COPY rows, in COPY's text format (each line ended by \n), into a table's columns; gives the number of rows. */
-  copy(table: string, columns: readonly string[], text: string): Promise<number>;
+  /** COPY rows, in COPY's text format (each line ended by \n), as text or in pieces of UTF-8, into a table's columns; gives the number of rows. */
+  copy(table: string, columns: readonly string[], lines: string | Iterable<Uint8Array<ArrayBuffer>>): Promise<number>;
 }
 
 export interface Database extends Queryable {

@@ -1,4 +1,6 @@
 import { Buffer } from "node:buffer";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import pg from "pg";
 import { from as copy_from } from "pg-copy-streams";
 import type { Database, Row, Statement, Transaction, Value } from "./database.ts";
@@ -12,7 +14,6 @@ const as_query = (statement: string | Statement, values: readonly Value[] = []) 
   return typeof statement === "string" ? { text: statement, values: parameters } : { ...statement, values: parameters };
 };
 
-const COPY_CHUNK = 1 << 20;
 const CONNECT_MS = 5_000;
 /** In which a new connection has its settings; with another pooler's connection to wait for before. */
 const READY_MS = 8_000;
@@ -145,18 +146,10 @@ class Connection implements Transaction {
     return (await this.#send(as_query(statement, values))).rowCount ?? 0;
   }
 
-  copy(table: string, columns: readonly string[], text: string): Promise<number> {
-    return this.#judged(
-      new Promise((resolve, reject) => {
-        const stream = this.#client.query(copy_from(`copy ${table} (${columns.join(", ")}) from stdin`));
-        stream.on("error", reject);
-        stream.on("finish", () => resolve(stream.rowCount));
-        // Cut as bytes: a cut through text may part a surrogate pair, of which both halves would be written as U+FFFD.
-        const bytes = Buffer.from(text);
-        for (let at = 0; at < bytes.length; at += COPY_CHUNK) stream.write(bytes.subarray(at, at + COPY_CHUNK));
-        stream.end();
-      }),
-    );
+  copy(table: string, columns: readonly string[], lines: string | Iterable<Uint8Array>): Promise<number> {
+    const stream = this.#client.query(copy_from(`copy ${table} (${columns.join(", ")}) from stdin`));
+    const pieces = typeof lines === "string" ? [Buffer.from(lines)] : lines;
+    return this.#judged(pipeline(Readable.from(pieces, { objectMode: true }), stream).then(() => stream.rowCount));
   }
 
   async script(text: string): Promise<void> {

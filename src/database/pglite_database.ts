@@ -147,10 +147,10 @@ export async function open_embedded(directory: string | null, read_only = false)
       return await db.transaction((tx) =>
         work({
           ...queryable(tx, turn, require_room),
-          async copy(table, columns, text) {
+          async copy(table, columns, lines) {
             await turn();
-            require_room(COPIED * text.length);
-            const blob = new Blob([text]);
+            const blob = new Blob(typeof lines === "string" ? [lines] : [...lines]);
+            require_room(COPIED * blob.size);
             const result = await tx.query(`copy ${table} (${columns.join(", ")}) from '/dev/blob'`, [], { blob });
             return result.affectedRows ?? 0;
           },

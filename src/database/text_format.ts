@@ -37,3 +37,105 @@ export function plain_array(values: readonly (string | number | bigint | null)[]
 export function bytes_array(values: readonly (Uint8Array | null)[]): string {
   return `{${values.map((value) => value === null ? "NULL" : `"\\\\x${value.toHex()}"`).join(",")}}`;
 }
+
+const utf8 = new TextEncoder();
+const TAB = 9, LINE_BREAK = 10, CARRIAGE_RETURN = 13, BACKSLASH = 92;
+
+/**
+ * Lines of COPY text, written field by field as UTF-8 bytes: no text is made of a line, and the collector of garbage does not walk over
+ * bytes. Each line ends with its only line break.
+ */
+export class CopyLines {
+  #bytes = new Uint8Array(1 << 14);
+  #used = 0;
+  #count = 0;
+
+  /** A field that is text, whatever it holds. */
+  text(value: string): this {
+    this.#make_room(value.length);
+    const bytes = this.#bytes;
+    let at = this.#used;
+    for (let i = 0; i < value.length; i++) {
+      const unit = value.charCodeAt(i);
+      if (unit > 127 || unit === BACKSLASH || unit === TAB || unit === LINE_BREAK || unit === CARRIAGE_RETURN) {
+        return this.#encoded(copy_text(value));
+      }
+      bytes[at++] = unit;
+    }
+    return this.#end_field(at);
+  }
+
+  /** A field of ASCII that needs no escapes: a number, a time, a word. */
+  plain(value: string): this {
+    this.#make_room(value.length);
+    let at = this.#used;
+    for (let i = 0; i < value.length; i++) this.#bytes[at++] = value.charCodeAt(i);
+    return this.#end_field(at);
+  }
+
+  /** Ends the line, of at least one field. */
+  end_line(): void {
+    this.#bytes[this.#used - 1] = LINE_BREAK;
+    this.#count++;
+  }
+
+  /** Forgets all lines. Bytes that were given before are written over. */
+  clear(): void {
+    this.#used = this.#count = 0;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** All lines so far. */
+  get bytes(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.subarray(0, this.#used);
+  }
+
+  #encoded(text: string): this {
+    this.#make_room(text.length * 3);
+    return this.#end_field(this.#used + utf8.encodeInto(text, this.#bytes.subarray(this.#used)).written);
+  }
+
+  #end_field(at: number): this {
+    this.#bytes[at] = TAB;
+    this.#used = at + 1;
+    return this;
+  }
+
+  /** Makes room for a field of so many bytes and what ends it. */
+  #make_room(bytes: number): void {
+    const needed = this.#used + bytes + 1;
+    if (needed <= this.#bytes.length) return;
+    const larger = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
+    larger.set(this.#bytes.subarray(0, this.#used));
+    this.#bytes = larger;
+  }
+}
+
+/** Bytes of one piece of COPY text. */
+const PIECE_BYTES = 1 << 18;
+
+/**
+ * Puts a field before each line.
+ * @param field what line `i`, from 0, begins with, its tab included; ASCII
+ * @returns the lines in pieces, made as they are taken
+ */
+export function* with_field(lines: Uint8Array, field: (i: number) => string): Generator<Uint8Array<ArrayBuffer>> {
+  let piece = new Uint8Array(PIECE_BYTES), used = 0;
+  for (let from = 0, i = 0; from < lines.length; i++) {
+    const to = lines.indexOf(LINE_BREAK, from) + 1;
+    const first = field(i), needed = first.length + to - from;
+    if (used + needed > piece.length) {
+      if (used > 0) yield piece.subarray(0, used);
+      piece = new Uint8Array(Math.max(PIECE_BYTES, needed));
+      used = 0;
+    }
+    for (let at = 0; at < first.length; at++) piece[used++] = first.charCodeAt(at);
+    piece.set(lines.subarray(from, to), used);
+    used += to - from;
+    from = to;
+  }
+  if (used > 0) yield piece.subarray(0, used);
+}

@@ -1,4 +1,5 @@
 import {
+  type CopyLines,
   type Database,
   plain_array,
   SCHEMA_NUMBER,
@@ -6,6 +7,7 @@ import {
   type Transaction,
   type Value,
   violated_constraint,
+  with_field,
 } from "../database/mod.ts";
 import { canonical_json } from "../domains/mod.ts";
 import { format_time } from "../kpi/mod.ts";
@@ -39,7 +41,7 @@ export interface Batch {
   readonly skipped: number;
   readonly late: number;
   /** Its events as `event_line` writes them, without positions, and their `content_hash`. */
-  readonly lines: readonly string[];
+  readonly lines: Pick<CopyLines, "bytes" | "count">;
   readonly content: Uint8Array;
   readonly streams: EncodedStreams;
   readonly quarantined: readonly QuarantinedMessage[];
@@ -128,7 +130,7 @@ export function append(
 ): Promise<Appended> {
   const recorded_at = format_time(batch.recorded_at_us);
   const { lines, content, retried } = batch;
-  const admitted = lines.length;
+  const admitted = lines.count;
   const quarantined = batch.quarantined.length;
   // Held messages were counted as read and quarantined, each once, when they were read.
   const again = retried?.settlements.length ?? 0;
@@ -162,9 +164,7 @@ export function append(
       if (Math.floor(last_position / PARTITION_POSITIONS) > Math.floor(before_first / PARTITION_POSITIONS)) {
         await tx.query("select ensure_events_partition($1)", [Math.floor(last_position / PARTITION_POSITIONS) + 1]);
       }
-      let text = "";
-      for (let i = 0; i < admitted; i++) text += (before_first + i + 1) + "\t" + lines[i]!;
-      await tx.copy("events", EVENT_COLUMNS, text);
+      await tx.copy("events", EVENT_COLUMNS, with_field(lines.bytes, (i) => `${before_first + i + 1}\t`));
       await write_streams(streams, tx, batch.streams, before_first);
     }
     await project(tx, before_first);

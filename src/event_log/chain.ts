@@ -1,4 +1,8 @@
 import { createHash } from "node:crypto";
+import { CopyLines } from "../database/mod.ts";
+import { format_time } from "../kpi/mod.ts";
+import { write_event_line } from "./event_line.ts";
+import type { RecordedEvent } from "./read.ts";
 
 /**
  * The hash chain over batches. content_hash = SHA-256 of the batch's event lines in order of position; link = SHA-256 of the
@@ -32,19 +36,20 @@ export interface BatchHeader {
   readonly recorded_at: string;
 }
 
-/** SHA-256 of event lines that come one by one. */
+/** SHA-256 of the lines of events that come one by one. */
 export class ContentHash {
   readonly #hash = createHash("sha256");
-  #lines: string[] = [];
+  readonly #lines = new CopyLines();
 
-  add(line: string): void {
-    // Joined in slices: one update per line costs more than the hashing, one string of all costs memory.
-    if (this.#lines.push(line) === 1000) this.#flush();
+  add(event: RecordedEvent): void {
+    write_event_line(this.#lines, event, event.revision, event.metadata, format_time(event.recorded_at_us));
+    // In pieces: one update per line costs more than the hashing, one of all costs memory.
+    if (this.#lines.count === 1000) this.#flush();
   }
 
   #flush(): void {
-    this.#hash.update(this.#lines.join(""));
-    this.#lines = [];
+    this.#hash.update(this.#lines.bytes);
+    this.#lines.clear();
   }
 
   /** The hash of all lines; once. */
@@ -54,12 +59,8 @@ export class ContentHash {
   }
 }
 
-/** SHA-256 of the event lines of a batch. */
-export function content_hash(lines: readonly string[]): Uint8Array {
-  const hash = new ContentHash();
-  for (const line of lines) hash.add(line);
-  return hash.digest();
-}
+/** SHA-256 of the event lines of a batch, as bytes. */
+export const content_hash = (lines: Uint8Array): Uint8Array => createHash("sha256").update(lines).digest();
 
 /** The link of a batch. */
 export function next_link(previous: Uint8Array, content: Uint8Array, header: BatchHeader): Uint8Array {

@@ -42,7 +42,7 @@ export async function record_decision(tx: Transaction, decision: Decision, recor
     note: canonical_json(decision.note),
     recorded_at,
   };
-  const content = content_hash([]);
+  const content = content_hash(new Uint8Array());
   await write_batch(tx, header, content, next_link(head.link, content, header));
   return header.batch;
 }

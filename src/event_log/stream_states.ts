@@ -1,12 +1,13 @@
 import {
   COPY_NULL,
-  copy_text,
+  CopyLines,
   plain_array,
   type Queryable,
   type Snapshot,
   type Statement,
   text_array,
   type Transaction,
+  with_field,
 } from "../database/mod.ts";
 import type { Domain, StateColumn, StateRow } from "../domains/mod.ts";
 import { format_time } from "../kpi/mod.ts";
@@ -45,9 +46,9 @@ export interface StreamChange<State> {
   readonly hashes: readonly number[];
 }
 
-/** What a batch made of its streams, written out; positions are filled in between `before` and `after`. */
+/** What a batch made of its streams, written out, all but the positions of their events. */
 export interface EncodedStreams {
-  readonly begun: readonly { readonly before: string; readonly ordinals: readonly number[]; readonly after: string }[];
+  readonly begun: { readonly lines: Uint8Array; readonly ordinals: readonly (readonly number[])[] };
   readonly changed: {
     readonly ordinals: readonly (readonly number[])[];
     readonly before: readonly string[];
@@ -91,6 +92,8 @@ export class StreamStates<State> {
   readonly #select: Statement;
   readonly #update: Statement;
   readonly #columns: readonly string[];
+  /** The columns in the order of a begun stream's line: the positions come last to be known and are put before all else. */
+  readonly #copied: readonly string[];
   readonly #select_all: string;
 
   constructor(domain: StateTable<State>) {
@@ -105,13 +108,16 @@ export class StreamStates<State> {
       "positions",
       "event_hashes",
     ];
+    this.#copied = ["positions", ...this.#columns.filter((name) => name !== "positions")];
     this.#select_all = `select ${stream_column} as stream_id, revision, ${select_list(columns)},
         (extract(epoch from last_occurred_at) * 1000000)::bigint as last_us, last_event_id,
         positions::text[] as positions, event_hashes::text[] as hashes
         from ${states}`;
     this.#select = {
       name: `load_${states}`,
-      text: `${this.#select_all} where ${stream_column} = any($1::text[])`,
+      // One look into the index for each, whatever the planner thinks of the table: a plan made while that was empty would read all of it.
+      text: `select found.* from unnest($1::text[]) as wanted(id)
+        cross join lateral (${this.#select_all} where ${stream_column} = wanted.id limit 1) found`,
     };
     const types = [
       "text",
@@ -176,8 +182,10 @@ export class StreamStates<State> {
   encode(changes: readonly StreamChange<State>[]): EncodedStreams {
     const begun = changes.filter((change) => change.expected_revision === 0);
     const changed = changes.filter((change) => change.expected_revision !== 0);
+    const lines = new CopyLines();
+    for (const change of begun) this.#write_line(lines, change);
     return {
-      begun: begun.map((change) => this.#encode_begun(change)),
+      begun: { lines: lines.bytes, ordinals: begun.map(({ ordinals }) => ordinals) },
       changed: {
         ordinals: changed.map(({ ordinals }) => ordinals),
         before: this.#encode_changed(changed),
@@ -189,15 +197,16 @@ export class StreamStates<State> {
     };
   }
 
-  #encode_begun({ stream_id, revision, state, last_us, last_event_id, ordinals, hashes }: StreamChange<State>) {
-    let before = copy_text(stream_id) + "\t" + revision;
+  /** Writes a stream that begins as a line of COPY, all but its positions. */
+  #write_line(lines: CopyLines, { stream_id, revision, state, last_us, last_event_id, hashes }: StreamChange<State>) {
+    lines.text(stream_id).plain(`${revision}`);
     for (const { get, type } of this.#domain.columns) {
       const value = get(state);
-      before += "\t" +
-        (value === null ? COPY_NULL : type === "text" ? copy_text(value as string) : text_of(type, value));
+      if (value === null) lines.plain(COPY_NULL);
+      else if (type === "text") lines.text(value as string);
+      else lines.plain(text_of(type, value));
     }
-    before += "\t" + format_time(last_us) + "\t" + copy_text(last_event_id) + "\t";
-    return { before, ordinals, after: "\t" + plain_array(hashes) + "\n" };
+    lines.plain(format_time(last_us)).text(last_event_id).plain(plain_array(hashes)).end_line();
   }
 
   #encode_changed(changes: readonly StreamChange<State>[]): string[] {
@@ -216,9 +225,9 @@ export class StreamStates<State> {
    */
   async write(tx: Transaction, { begun, changed }: EncodedStreams, before_first: number): Promise<void> {
     const positions = (ordinals: readonly number[]) => plain_array(ordinals.map((ordinal) => before_first + ordinal));
-    if (begun.length > 0) {
-      const text = begun.map(({ before, ordinals, after }) => before + positions(ordinals) + after).join("");
-      await tx.copy(this.#domain.tables.states, this.#columns, text);
+    if (begun.ordinals.length > 0) {
+      const lines = with_field(begun.lines, (i) => positions(begun.ordinals[i]!) + "\t");
+      await tx.copy(this.#domain.tables.states, this.#copied, lines);
     }
     const expected = changed.ordinals.length;
     if (expected === 0) return;

@@ -1,15 +1,13 @@
 import type { Queryable } from "../database/mod.ts";
 import { canonical_json, parse_json } from "../domains/mod.ts";
-import { format_time } from "../kpi/mod.ts";
 import { batches_between, type RecordedBatch } from "./batch_rows.ts";
 import { ContentHash, FIRST_LINK, next_link } from "./chain.ts";
 import { CursorTrail } from "./cursor_trail.ts";
-import { event_line } from "./event_line.ts";
 import type { Faults } from "./faults.ts";
 import { type CursorRow, type Head, read_cursors, read_head } from "./head.ts";
 import { HeadAccount, verify_head } from "./head_account.ts";
 import type { QuarantineCheck, VerifiedQuarantine } from "./verify_quarantine.ts";
-import { events_between, parsed_event, type ParsedEvent } from "./read.ts";
+import { events_between, parsed_event, type ParsedEvent, type RecordedEvent } from "./read.ts";
 
 /** What of the chain was looked at. */
 export interface VerifiedChain extends VerifiedQuarantine {
@@ -32,12 +30,12 @@ const BEGINNING: Place = { batch: 0, position: 0, link: FIRST_LINK };
 const same = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i]);
 const range = (first: number, last: number): string => first === last ? `${first} is` : `${first} to ${last} are`;
 
-/** The stored event as the line that was hashed when it was appended. */
-function line_of(event: ParsedEvent): string {
+/** The stored event as it was hashed when it was appended. */
+function as_appended(event: ParsedEvent): RecordedEvent {
   const data = canonical_json(event.content);
   // What metadata holds of a message lies one level deeper there than in the message, whose depth was limited.
   const metadata = canonical_json(parse_json(event.metadata), -1);
-  return event_line({ ...event, data, metadata }, format_time(event.recorded_at_us));
+  return { ...event, data, metadata };
 }
 
 /** Events of the log in order, each once. */
@@ -199,7 +197,7 @@ async function verify_batch(
     if (event.position < first_position) continue;
     if (event.position !== expected) missing ??= expected;
     expected = event.position + 1;
-    hash.add(line_of(event));
+    hash.add(as_appended(event));
     if (++read % 1_000 === 0) {
       progress(1_000);
       signal.throwIfAborted();

@@ -8,7 +8,6 @@ import {
   StreamChangedElsewhere,
 } from "../event_log/mod.ts";
 import { backoff_ms, type Logger, wait } from "../runtime/mod.ts";
-import { accuse } from "./halving.ts";
 import { outcomes_of } from "./message_outcomes.ts";
 import type { SourceMessage } from "./message_source.ts";
 import type { Pipeline } from "./pipeline.ts";
@@ -148,12 +147,11 @@ export class DirectIntake<Payload, State> {
     const messages = handed_in.map((message, i) => ({ ...message, offset: from_offset + i }));
     const batches = [{ topic, partition: PARTITION, from_offset, next_offset, messages }];
     const advance = { topic, partition: PARTITION, from, to: next_offset };
-    const decoded = failure === undefined ? pipeline.decode(batches) : accuse(batches, failure);
-    const planned = await pipeline.plan(batches, [advance], CLUSTER_ID, decoded);
+    const planned = await pipeline.plan(batches, [advance], CLUSTER_ID, failure);
     const appended = await pipeline.append(planned);
     take_batch(this.counts, planned.batch);
     committed((now_ms() - planned.batch.recorded_at_us / 1000) / 1000);
-    return outcomes_of(messages, decoded, planned.plan).map(({ message, status, fault, places }) => ({
+    return outcomes_of(messages, planned.plan).map(({ message, status, fault, places }) => ({
       status: status === "held" ? "quarantined" : status,
       offset: message.offset,
       positions: places.map((place) => position_of(place, appended)),

@@ -1,8 +1,7 @@
-import { type Database, sqlstate } from "../database/mod.ts";
+import type { Database } from "../database/mod.ts";
 import { type CursorAdvance, read_head } from "../event_log/mod.ts";
 import type { Logger } from "../runtime/mod.ts";
 import type { Cursors } from "./cursors.ts";
-import type { Decoded } from "./decode.ts";
 import { throw_unless_unknown } from "./failure.ts";
 import type { MessageSource, SourceBatch } from "./message_source.ts";
 import type { Patience } from "./patience.ts";
@@ -42,7 +41,7 @@ export class Halving<Payload, State> {
     } catch (failure) {
       throw_unless_unknown(failure, signal);
       if (batches.reduce((sum, { messages }) => sum + messages.length, 0) <= 1) {
-        await this.#append(batches, advances, signal, accuse(batches, failure));
+        await this.#append(batches, advances, signal, failure);
         this.parts.logger.log("error", "quarantined a message that could not be appended", { reason: failure });
         return;
       }
@@ -50,12 +49,15 @@ export class Halving<Payload, State> {
     }
   }
 
-  /** Plans from what is committed, whatever was planned before, and commits. */
+  /**
+   * Plans from what is committed, whatever was planned before, and commits.
+   * @param blamed the failure that the messages are quarantined for; undefined: they go the normal way
+   */
   async #append(
     batches: readonly SourceBatch[],
     advances: readonly CursorAdvance[],
     signal: AbortSignal,
-    accused?: readonly Decoded<Payload>[],
+    blamed?: unknown,
   ): Promise<void> {
     const { database, pipeline, source, patience } = this.parts;
     const head = await patience.work("read head", signal, () => read_head(database));
@@ -63,9 +65,9 @@ export class Halving<Payload, State> {
     const planned = await patience.work(
       "plan a batch",
       signal,
-      () => pipeline.plan(batches, advances, source.cluster_id, accused),
+      () => pipeline.plan(batches, advances, source.cluster_id, blamed),
     );
-    const action = accused === undefined ? "append a batch" : "quarantine a message";
+    const action = blamed === undefined ? "append a batch" : "quarantine a message";
     await patience.work(action, signal, () => pipeline.append(planned));
     this.parts.committed(planned);
   }
@@ -99,14 +101,4 @@ export function advances_of(
       ? []
       : [{ topic, partition, from: cursors.get(topic, partition), to: own.at(-1)!.next_offset }];
   });
-}
-
-/** Every message of the batches as a fault that the failure explains. */
-export function accuse(batches: readonly SourceBatch[], failure: unknown): Decoded<never>[] {
-  const state = sqlstate(failure);
-  const detail = failure instanceof Error ? failure.message : String(failure);
-  const fault = { reason: state === null ? "unknown_failure" : `sqlstate_${state}`, path: null, detail };
-  return batches.flatMap(({ topic, partition, messages }) =>
-    messages.map((message) => ({ topic, partition, message, outcome: { fault, stage: "append" as const } }))
-  );
 }

@@ -1,7 +1,6 @@
 import { type Database, sqlstate } from "../database/mod.ts";
 import { type Batch, type CursorAdvance, read_cursors, read_head } from "../event_log/mod.ts";
 import { backoff_ms, type Logger, wait } from "../runtime/mod.ts";
-import { BatchSize } from "./batch_size.ts";
 import { Cursors } from "./cursors.ts";
 import { BeginAnew, HalveBatch, StopIngest, throw_unless_unknown } from "./failure.ts";
 import { Halving } from "./halving.ts";
@@ -17,7 +16,7 @@ export interface IngestOptions<Payload, State> {
   readonly cursors: Cursors;
   readonly source: MessageSource;
   readonly logger: Logger;
-  /** The most of one batch; fewer messages are taken where the machine is too slow for so many. */
+  /** The most of one batch. */
   readonly batch_limit: { readonly messages: number; readonly bytes: number };
   readonly quarantine_per_minute: number;
   readonly now_ms: () => number;
@@ -45,7 +44,6 @@ export class Ingest<Payload, State> {
   readonly counts: IngestCounts = new_counts();
   readonly #admitted = new SlidingSum(10);
   readonly #quarantined = new SlidingSum(60);
-  readonly #size: BatchSize;
   readonly #patience: Patience;
   readonly #halving: Halving<Payload, State>;
   #status: IngestStatus;
@@ -53,7 +51,6 @@ export class Ingest<Payload, State> {
   constructor(options: IngestOptions<Payload, State>) {
     const { logger, now_ms, random } = options;
     this.#options = options;
-    this.#size = new BatchSize(options.batch_limit.messages);
     this.#patience = new Patience(logger, now_ms, random);
     this.#halving = new Halving({
       ...options,
@@ -188,7 +185,7 @@ export class Ingest<Payload, State> {
   ): Promise<{ fresh: SourceBatch[]; advances: CursorAdvance[] } | null> {
     const { source, cursors, batch_limit } = this.#options;
     const worth = { messages: WORTH_MESSAGES, until: appending };
-    const batches = await source.take({ ...batch_limit, messages: this.#size.messages }, signal, worth);
+    const batches = await source.take(batch_limit, signal, worth);
     if (batches.length === 0) return null;
     const claimed = cursors.claim(batches);
     if (claimed === null) throw new BeginAnew("the source delivered from above the cursor");
@@ -200,9 +197,7 @@ export class Ingest<Payload, State> {
     const action = "plan a batch";
     try {
       const plan = () => pipeline.plan(fresh, advances, source.cluster_id);
-      const planned = await this.#patience.work(action, signal, plan);
-      this.#size.took(fresh.reduce((sum, { messages }) => sum + messages.length, 0), planned.busy_ms);
-      return planned;
+      return await this.#patience.work(action, signal, plan);
     } catch (error) {
       throw_unless_unknown(error, signal);
       logger.log("error", "planning failed", { reason: error });
@@ -227,7 +222,7 @@ export class Ingest<Payload, State> {
     cursors.commit(batch.cursors);
     source.committed(batch.cursors.map(({ topic, partition, to }) => ({ topic, partition, next_offset: to })));
     take_batch(this.counts, batch);
-    this.#admitted.add(now_ms(), batch.lines.length);
+    this.#admitted.add(now_ms(), batch.lines.count);
     this.#quarantined.add(now_ms(), batch.quarantined.length);
     this.#change("running", null);
     committed((now_ms() - batch.recorded_at_us / 1000) / 1000, batch);

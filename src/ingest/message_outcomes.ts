@@ -1,5 +1,5 @@
-import type { LineOf, Settlement } from "../event_log/mod.ts";
-import type { Decoded } from "./decode.ts";
+import type { DomainEvent } from "../domains/mod.ts";
+import type { Settlement } from "../event_log/mod.ts";
 import type { SourceMessage } from "./message_source.ts";
 import type { Plan } from "./plan.ts";
 import type { Place } from "./working_stream.ts";
@@ -10,7 +10,7 @@ export interface MessageOutcome<Message extends SourceMessage> {
   status: Settlement["status"];
   fault: Settlement["fault"];
   /** Those admitted: several where a mapping made several of the message. */
-  readonly events: LineOf[];
+  readonly events: DomainEvent<unknown>[];
   /** Where its events lie: those admitted, and of duplicates the earlier event. */
   readonly places: Place[];
 }
@@ -18,14 +18,13 @@ export interface MessageOutcome<Message extends SourceMessage> {
 /** What a plan makes of the messages that it was made from, in their order. */
 export function outcomes_of<Message extends SourceMessage>(
   messages: readonly Message[],
-  decoded: readonly Decoded<unknown>[],
-  plan: Pick<Plan<unknown>, "outcomes" | "events" | "earlier" | "quarantined">,
+  plan: Pick<Plan<unknown>, "outcomes" | "messages" | "events" | "earlier" | "quarantined">,
 ): MessageOutcome<Message>[] {
   const became = new Map<SourceMessage, MessageOutcome<Message>>(
     messages.map((message) => [message, { message, status: "duplicate", fault: null, events: [], places: [] }]),
   );
   let event = 0, duplicate = 0, fault = 0;
-  for (const [i, { message }] of decoded.entries()) {
+  for (const [i, message] of plan.messages.entries()) {
     const own = became.get(message)!;
     const outcome = plan.outcomes[i]!;
     switch (outcome) {

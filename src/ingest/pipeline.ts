@@ -1,4 +1,4 @@
-import { type Database, type Transaction } from "../database/mod.ts";
+import { CopyLines, type Database, sqlstate, type Transaction } from "../database/mod.ts";
 import type { Domain } from "../domains/mod.ts";
 import {
   append,
@@ -6,20 +6,23 @@ import {
   type Batch,
   content_hash,
   type CursorAdvance,
-  event_line,
   read_at,
   type RecordedEvent,
   type StreamState,
   StreamStates,
+  write_event_line,
 } from "../event_log/mod.ts";
 import { type Days, format_time } from "../kpi/mod.ts";
 import { type EncodedReadModels, ReadModels } from "../projection/mod.ts";
+import { turns_every } from "../runtime/mod.ts";
 import { decode_batches, type Decoded, type DecodeLimits } from "./decode.ts";
 import type { TopicMappings } from "./mapped.ts";
 import type { SourceBatch } from "./message_source.ts";
-import { type Plan, plan } from "./plan.ts";
+import { type Plan, Planning } from "./plan.ts";
 import { StreamCache } from "./stream_cache.ts";
-import { survey } from "./survey.ts";
+
+/** Planning works for as long at a stretch: the append of the batch before, heartbeats to Kafka, the page and probes wait meanwhile. */
+const TURN_MS = 2;
 
 /** What the pipeline needs to know. */
 export interface PipelineOptions<Payload, State> {
@@ -40,8 +43,6 @@ export interface PlannedBatch<State> {
   readonly plan: Plan<State>;
   readonly batch: Batch;
   readonly read_models: EncodedReadModels;
-  /** For how long decoding and planning kept the process busy, milliseconds. */
-  readonly busy_ms: number;
 }
 
 /**
@@ -59,6 +60,7 @@ export class Pipeline<Payload, State> {
   /** The greatest event times of what is planned and not committed, in that order. */
   #planned_us: (number | null)[] = [];
   #appending: Promise<unknown> = Promise.resolve();
+  readonly #turn = turns_every(TURN_MS);
 
   constructor(options: PipelineOptions<Payload, State>) {
     this.#options = options;
@@ -74,36 +76,44 @@ export class Pipeline<Payload, State> {
     this.#planned_us = [];
   }
 
-  /** Decodes, each message by the mapping of its topic where that has one. */
-  decode(batches: readonly SourceBatch[]): Decoded<Payload>[] {
-    const { domain, limits, mappings, now_ms } = this.#options;
-    return decode_batches(domain, { ...limits, read_ms: now_ms() }, batches, mappings);
-  }
-
   /**
-   * Decodes, unless that is done, and plans. Reads streams and events that are not in memory.
-   * @param given the batches, decoded
+   * Decodes and plans, in slices between which others have a turn. Reads streams and events that are not in memory.
+   * @param failure what the messages are quarantined for, whatever they hold; undefined: nothing
    */
   async plan(
     batches: readonly SourceBatch[],
     cursors: readonly CursorAdvance[],
     cluster_id: string,
-    given?: readonly Decoded<Payload>[],
+    failure?: unknown,
   ): Promise<PlannedBatch<State>> {
     const { domain, days, now_ms, code_version } = this.#options;
-    const began_ms = now_ms();
-    const decoded = given ?? this.decode(batches);
-    const decoded_ms = now_ms();
-    const streams = await this.#load(decoded);
-    const stored = await this.#load_events(decoded, streams);
-    const loaded_ms = now_ms();
-    const planned = plan(domain, { decoded, streams, stored, days, watermark_us: this.#reached_us() });
+    const recorded_at_us = now_ms() * 1000, recorded_at = format_time(recorded_at_us);
+    const lines = new CopyLines();
+    const planning = new Planning<Payload, State>(
+      domain,
+      days,
+      this.#reached_us(),
+      (event, revision, metadata) => write_event_line(lines, event, revision, metadata, recorded_at),
+    );
+    const streams = new Map<string, StreamState<State>>();
+    for (const block of parts_of(batches, BLOCK_MESSAGES)) {
+      const slices: Decoded<Payload>[][] = [];
+      for (const slice of parts_of(block, SLICE_MESSAGES)) {
+        slices.push(failure === undefined ? this.#decode(slice) : accuse(slice, failure));
+        await this.#turn();
+      }
+      await this.#load(slices, streams);
+      for (const slice of slices) {
+        planning.add(slice, streams, await this.#load_events(planning, slice, streams));
+        await this.#turn();
+      }
+    }
+    const planned = planning.finish();
     this.#cache.take(planned.streams, streams);
     this.#planned_us.push(planned.newest_us);
     const { messages_read, duplicates, tombstones, skipped, late, quarantined, newest_us } = planned;
-    const recorded_at_us = now_ms() * 1000;
-    const recorded_at = format_time(recorded_at_us);
-    const lines = planned.events.map((event) => event_line(event, recorded_at));
+    const read_models = this.#read_models.encode(planned.changes);
+    await this.#turn();
     const batch = {
       cluster_id,
       cursors,
@@ -113,15 +123,20 @@ export class Pipeline<Payload, State> {
       skipped,
       late,
       lines,
-      content: content_hash(lines),
+      content: content_hash(lines.bytes),
       streams: this.#streams.encode(planned.streams),
       quarantined,
       newest_us,
       code_version,
       recorded_at_us,
     };
-    const read_models = this.#read_models.encode(planned.changes);
-    return { batches, plan: planned, batch, read_models, busy_ms: decoded_ms - began_ms + now_ms() - loaded_ms };
+    return { batches, plan: planned, batch, read_models };
+  }
+
+  /** Decodes, each message by the mapping of its topic where that has one. */
+  #decode(batches: readonly SourceBatch[]): Decoded<Payload>[] {
+    const { domain, limits, mappings, now_ms } = this.#options;
+    return decode_batches(domain, { ...limits, read_ms: now_ms() }, batches, mappings);
   }
 
   /** How far event time has come with all that is planned; null when no event is. */
@@ -131,10 +146,13 @@ export class Pipeline<Payload, State> {
     );
   }
 
-  async #load(decoded: readonly Decoded<Payload>[]): Promise<Map<string, StreamState<State>>> {
-    const streams = new Map<string, StreamState<State>>();
+  /** Completes the streams of a batch by those of some slices. */
+  async #load(
+    slices: readonly (readonly Decoded<Payload>[])[],
+    streams: Map<string, StreamState<State>>,
+  ): Promise<void> {
     const missing = new Set<string>();
-    for (const { outcome } of decoded) {
+    for (const { outcome } of slices.flat()) {
       if (!("event" in outcome)) continue;
       const { stream_id } = outcome.event;
       if (streams.has(stream_id) || missing.has(stream_id)) continue;
@@ -142,24 +160,20 @@ export class Pipeline<Payload, State> {
       if (stream === undefined) missing.add(stream_id);
       else streams.set(stream_id, stream);
     }
-    if (missing.size > 0) {
-      for (const [id, stream] of await this.#streams.load(this.#options.database, [...missing])) {
-        streams.set(id, stream);
-      }
-    }
-    return streams;
+    if (missing.size === 0) return;
+    for (const [id, stream] of await this.#streams.load(this.#options.database, [...missing])) streams.set(id, stream);
   }
 
   async #load_events(
+    planning: Planning<Payload, State>,
     decoded: readonly Decoded<Payload>[],
-    streams: Map<string, StreamState<State>>,
+    streams: ReadonlyMap<string, StreamState<State>>,
   ): Promise<Map<number, RecordedEvent>> {
-    let { positions, unsettled } = survey(decoded, streams);
+    let { positions, unsettled } = planning.survey(decoded, streams);
     if (unsettled) {
-      // An event of the batch that is being appended is needed: its position is known once that is through.
+      // An event of the batch that is being appended is needed: its position is known, in the streams that are held here, once that is through.
       await this.#appending;
-      for (const id of streams.keys()) streams.set(id, this.#cache.get(id) ?? streams.get(id)!);
-      ({ positions, unsettled } = survey(decoded, streams));
+      ({ positions, unsettled } = planning.survey(decoded, streams));
       if (unsettled) throw new Error("plan: an event that is needed has no position after its batch was appended");
     }
     if (positions.length === 0) return new Map();
@@ -185,4 +199,37 @@ export class Pipeline<Payload, State> {
   appending(done: Promise<unknown>): void {
     this.#appending = done;
   }
+}
+
+/** Messages whose streams are read together. */
+const BLOCK_MESSAGES = 2_000;
+/** Messages that are worked on without a turn for others: a millisecond or two. */
+const SLICE_MESSAGES = 100;
+
+/** Cuts batches into parts of at most so many messages. */
+function* parts_of(batches: readonly SourceBatch[], most: number): Generator<SourceBatch[]> {
+  let part: SourceBatch[] = [], room = most;
+  for (const batch of batches) {
+    for (let from = 0; from < batch.messages.length;) {
+      const messages = batch.messages.slice(from, from + room);
+      part.push({ ...batch, messages });
+      from += messages.length;
+      room -= messages.length;
+      if (room > 0) continue;
+      yield part;
+      part = [];
+      room = most;
+    }
+  }
+  if (part.length > 0) yield part;
+}
+
+/** Every message of the batches as a fault that the failure explains. */
+export function accuse(batches: readonly SourceBatch[], failure: unknown): Decoded<never>[] {
+  const state = sqlstate(failure);
+  const detail = failure instanceof Error ? failure.message : String(failure);
+  const fault = { reason: state === null ? "unknown_failure" : `sqlstate_${state}`, path: null, detail };
+  return batches.flatMap(({ topic, partition, messages }) =>
+    messages.map((message) => ({ topic, partition, message, outcome: { fault, stage: "append" as const } }))
+  );
 }

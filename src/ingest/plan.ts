@@ -2,7 +2,6 @@ import type { Domain, DomainEvent, Fault } from "../domains/mod.ts";
 import {
   comes_after,
   hash_event_id,
-  type LineOf,
   type QuarantinedMessage,
   type RecordedEvent,
   type StreamChange,
@@ -10,6 +9,7 @@ import {
 } from "../event_log/mod.ts";
 import { CellChanges, closed_before, type Days } from "../kpi/mod.ts";
 import type { Decoded, DecodedEvent } from "./decode.ts";
+import type { SourceMessage } from "./message_source.ts";
 import {
   type Earlier,
   earlier_with_id,
@@ -23,26 +23,15 @@ import {
 /** A stream takes at most this many events; what comes after is quarantined. A real trip has fewer than twenty. */
 export const MAX_STREAM_EVENTS = 1000;
 
-/** What a plan is made from: everything is read before, nothing is read meanwhile. */
-export interface PlanInput<Payload, State> {
-  readonly decoded: readonly Decoded<Payload>[];
-  /** The streams of the batch that exist. */
-  readonly streams: ReadonlyMap<string, StreamState<State>>;
-  /** Stored events that `survey` asked for, by position. */
-  readonly stored: ReadonlyMap<number, RecordedEvent>;
-  readonly days: Days;
-  /** The greatest event time admitted before; null when none ever was. */
-  readonly watermark_us: number | null;
-}
-
 /** What becomes of what a message was decoded into. */
 export type Outcome = "admitted" | "duplicate" | "quarantined" | "tombstone" | "skipped";
 
 /** What a batch comes to. */
 export interface Plan<State> {
-  /** Of each decoded item, in the order they were given; events and quarantined are in that order too. */
+  /** Of each decoded item, in the order they were given, with the message that it came of; events and quarantined are in that order too. */
   readonly outcomes: readonly Outcome[];
-  readonly events: readonly LineOf[];
+  readonly messages: readonly SourceMessage[];
+  readonly events: readonly DomainEvent<unknown>[];
   readonly streams: readonly StreamChange<State>[];
   readonly changes: CellChanges;
   /** A message that a mapping made several events of counts as often as it has events; one that is set aside counts once. */
@@ -59,47 +48,172 @@ export interface Plan<State> {
   readonly newest_us: number | null;
 }
 
+/** What is known of an event before anything of its message is admitted: what refuses it, the earlier event that it repeats, or null: it is new. */
+type Met = Refused | Earlier | null;
+
+/** Hears of an event that is admitted, in their order: its place in its stream, from 1, and its metadata, canonical JSON. */
+export type Admitted = (event: DomainEvent<unknown>, revision: number, metadata: string) => void;
+
 /**
- * Plans a batch. Pure: each message is admitted, recognised as a duplicate, or quarantined, and what that does to streams
- * and cells is worked out; positions are left to the log.
+ * Plans a batch, a slice of its messages after another. Pure: each message is admitted, recognised as a duplicate, or quarantined, and what
+ * that does to streams and cells is worked out; positions are left to the log.
  */
-export function plan<Payload, State>(
-  domain: Domain<Payload, State>,
-  input: PlanInput<Payload, State>,
-): Plan<State> {
-  const { decoded, streams, stored, days } = input;
-  const working = new Map<string, Working<Payload, State>>();
-  const outcomes: Outcome[] = [];
-  const events: LineOf[] = [];
-  const quarantined: QuarantinedMessage[] = [];
-  const earlier: Place[] = [];
-  const changes = new CellChanges(domain, days);
-  let messages_read = decoded.length, tombstones = 0, skipped = 0, late = 0, newest_us = -Infinity;
-  let watermark_us = input.watermark_us ?? -Infinity;
-  let closed_before_us = closed_before(watermark_us);
+export class Planning<Payload, State> {
+  readonly #domain: Domain<Payload, State>;
+  readonly #admitted: Admitted;
+  readonly #working = new Map<string, Working<Payload, State>>();
+  readonly #outcomes: Outcome[] = [];
+  readonly #messages: SourceMessage[] = [];
+  readonly #events: DomainEvent<Payload>[] = [];
+  readonly #quarantined: QuarantinedMessage[] = [];
+  readonly #earlier: Place[] = [];
+  readonly #changes: CellChanges;
+  #messages_read = 0;
+  #tombstones = 0;
+  #skipped = 0;
+  #late = 0;
+  #newest_us = -Infinity;
+  #watermark_us: number;
+  #closed_before_us: number;
+  /** Of the events of one message, which follow one another: what is known of each, and the hash of its id. */
+  readonly #met: Met[] = [];
+  readonly #hashes: number[] = [];
 
-  const open = (stream_id: string): Working<Payload, State> => {
-    const before = streams.get(stream_id) ?? null;
-    return before === null
-      ? new Working<Payload, State>(stream_id, null, domain.initial, -Infinity, "")
-      : new Working(stream_id, before, before.state, before.last_us, before.last_event_id);
-  };
+  /**
+   * @param watermark_us the greatest event time admitted before; null when none ever was
+   * @param admitted hears of each event that is admitted
+   */
+  constructor(domain: Domain<Payload, State>, days: Days, watermark_us: number | null, admitted: Admitted) {
+    this.#domain = domain;
+    this.#admitted = admitted;
+    this.#changes = new CellChanges(domain, days);
+    this.#watermark_us = watermark_us ?? -Infinity;
+    this.#closed_before_us = closed_before(this.#watermark_us);
+  }
 
-  /** What is known of an event before anything of its message is admitted: what refuses it, the earlier event that it repeats, or null: it is new. */
-  const meet = (first: number, at: number): Refused | Earlier | null => {
+  /**
+   * Which stored events a slice needs: all of a stream that gets an event out of order, or one whose id it may have already.
+   * @param streams the streams of the batch that exist, as they were before it
+   * @returns positions; `unsettled` when some belong to a batch that is still being appended
+   */
+  survey(
+    decoded: readonly Decoded<Payload>[],
+    streams: ReadonlyMap<string, StreamState<State>>,
+  ): { readonly positions: readonly number[]; readonly unsettled: boolean } {
+    const needed = new Set<number>();
+    const lasts = new Map<string, { us: number; id: string }>();
+    for (const { outcome } of decoded) {
+      if (!("event" in outcome)) continue;
+      const { stream_id, event_id, occurred_at_us } = outcome.event;
+      const stream = streams.get(stream_id);
+      if (stream === undefined) continue;
+      const { last_us, last_event_id } = this.#working.get(stream_id) ?? stream;
+      const last = lasts.get(stream_id) ?? { us: last_us, id: last_event_id };
+      if (comes_after(occurred_at_us, event_id, last.us, last.id) && !stream.hashes.includes(hash_event_id(event_id))) {
+        lasts.set(stream_id, { us: occurred_at_us, id: event_id });
+      } else {
+        for (const position of stream.positions) needed.add(position);
+      }
+    }
+    const unsettled = needed.has(NaN);
+    needed.delete(NaN);
+    return { positions: [...needed], unsettled };
+  }
+
+  /**
+   * Takes in a slice: everything is read before, nothing is read meanwhile.
+   * @param decoded all that each of its messages came to
+   * @param streams the streams of the batch that exist, as they were before it
+   * @param stored the events that `survey` asked for, by position
+   */
+  add(
+    decoded: readonly Decoded<Payload>[],
+    streams: ReadonlyMap<string, StreamState<State>>,
+    stored: ReadonlyMap<number, RecordedEvent>,
+  ): void {
+    this.#messages_read += decoded.length;
+    const met = this.#met, hashes = this.#hashes;
+    for (let first = 0, end = 0; first < decoded.length; first = end) {
+      const { message, outcome } = decoded[first]!;
+      if ("no_event" in outcome) {
+        this.#outcome(message, outcome.no_event);
+        if (outcome.no_event === "tombstone") this.#tombstones++;
+        else this.#skipped++;
+        end = first + 1;
+        continue;
+      }
+      met.length = 0;
+      let refused: Refused | null = null;
+      for (end = first; end < decoded.length && decoded[end]!.message === message; end++) {
+        const one = this.#meet(decoded, first, end, streams, stored);
+        met.push(one);
+        if (refused === null && one !== null && "fault" in one) refused = one;
+      }
+      // A message is admitted or set aside whole, and set aside once: half of a trip would stay in progress for ever.
+      if (refused !== null) {
+        for (let i = first; i < end; i++) this.#outcome(message, "quarantined");
+        this.#messages_read -= end - first - 1;
+        this.#quarantined.push(set_aside(decoded[first]!, refused.stage, refused.fault));
+        continue;
+      }
+      const before = this.#events.length;
+      let told_us = -Infinity, admitted_us = -Infinity;
+      for (let i = first; i < end; i++) {
+        const known = met[i - first] as Earlier | null;
+        const outcome = decoded[i]!.outcome as DecodedEvent<Payload>;
+        const { stream_id, occurred_at_us } = outcome.event;
+        if (occurred_at_us > told_us) told_us = occurred_at_us;
+        if (known === null) {
+          if (occurred_at_us > admitted_us) admitted_us = occurred_at_us;
+          this.#admit(this.#working.get(stream_id)!, outcome, hashes[i - first]!, stored);
+          this.#outcome(message, "admitted");
+        } else {
+          this.#outcome(message, "duplicate");
+          this.#earlier.push(known.place);
+        }
+      }
+      if (told_us < this.#closed_before_us) this.#late += this.#events.length - before;
+      if (admitted_us > this.#newest_us) this.#newest_us = admitted_us;
+      if (admitted_us > this.#watermark_us) {
+        this.#watermark_us = admitted_us;
+        this.#closed_before_us = closed_before(admitted_us);
+      }
+    }
+  }
+
+  #outcome(message: SourceMessage, outcome: Outcome): void {
+    this.#messages.push(message);
+    this.#outcomes.push(outcome);
+  }
+
+  #open(stream_id: string, before: StreamState<State> | undefined): Working<Payload, State> {
+    const stream = before === undefined
+      ? new Working<Payload, State>(stream_id, null, this.#domain.initial, -Infinity, "")
+      : new Working<Payload, State>(stream_id, before, before.state, before.last_us, before.last_event_id);
+    this.#working.set(stream_id, stream);
+    return stream;
+  }
+
+  #meet(
+    decoded: readonly Decoded<Payload>[],
+    first: number,
+    at: number,
+    streams: ReadonlyMap<string, StreamState<State>>,
+    stored: ReadonlyMap<number, RecordedEvent>,
+  ): Met {
     const { outcome } = decoded[at]!;
     if ("fault" in outcome) return { stage: outcome.stage ?? "decode", fault: outcome.fault };
     if ("no_event" in outcome) throw new Error("plan: what is no event was taken for one");
     const { event } = outcome;
-    let stream = working.get(event.stream_id);
-    if (stream === undefined) working.set(event.stream_id, stream = open(event.stream_id));
-    const known = earlier_with_id(stream, event, hashes[at - first] = hash_event_id(event.event_id), stored);
+    const stream = this.#working.get(event.stream_id) ?? this.#open(event.stream_id, streams.get(event.stream_id));
+    const hash = this.#hashes[at - first] = hash_event_id(event.event_id);
+    const known = earlier_with_id(stream, event, hash, stored);
     let of_this_message = 0;
     for (let i = first; i < at; i++) {
       const other = decoded[i]!.outcome;
       if (!("event" in other) || other.event.stream_id !== event.stream_id) continue;
       if (other.event.event_id === event.event_id) return { stage: "plan", fault: identity_conflict(event) };
-      if (met[i - first] === null) of_this_message++;
+      if (this.#met[i - first] === null) of_this_message++;
     }
     if (known !== null) {
       const same = same_content(event, known) || same_message(event, known, outcome.enriched);
@@ -108,56 +222,15 @@ export function plan<Payload, State>(
     return stream.revision + of_this_message < MAX_STREAM_EVENTS
       ? null
       : { stage: "plan", fault: stream_full(event.stream_id) };
-  };
-
-  /** Of the events of one message, which follow one another: what is known of each, and the hash of its id. */
-  const met: (Refused | Earlier | null)[] = [];
-  const hashes: number[] = [];
-  for (let first = 0, end = 0; first < decoded.length; first = end) {
-    const { message, outcome } = decoded[first]!;
-    if ("no_event" in outcome) {
-      outcomes.push(outcome.no_event);
-      if (outcome.no_event === "tombstone") tombstones++;
-      else skipped++;
-      end = first + 1;
-      continue;
-    }
-    met.length = 0;
-    let refused: Refused | null = null;
-    for (end = first; end < decoded.length && decoded[end]!.message === message; end++) {
-      const one = meet(first, end);
-      met.push(one);
-      if (refused === null && one !== null && "fault" in one) refused = one;
-    }
-    // A message is admitted or set aside whole, and set aside once: half of a trip would stay in progress for ever.
-    if (refused !== null) {
-      for (let i = first; i < end; i++) outcomes.push("quarantined");
-      messages_read -= end - first - 1;
-      quarantined.push(set_aside(decoded[first]!, refused.stage, refused.fault));
-      continue;
-    }
-    const before = events.length;
-    let told_us = -Infinity, admitted_us = -Infinity;
-    for (let i = first; i < end; i++) {
-      const known = met[i - first] as Earlier | null;
-      const outcome = decoded[i]!.outcome as DecodedEvent<Payload>;
-      const { stream_id, occurred_at_us } = outcome.event;
-      if (occurred_at_us > told_us) told_us = occurred_at_us;
-      if (known === null) {
-        if (occurred_at_us > admitted_us) admitted_us = occurred_at_us;
-        admit(working.get(stream_id)!, outcome, hashes[i - first]!);
-        outcomes.push("admitted");
-      } else {
-        outcomes.push("duplicate");
-        earlier.push(known.place);
-      }
-    }
-    if (told_us < closed_before_us) late += events.length - before;
-    if (admitted_us > newest_us) newest_us = admitted_us;
-    if (admitted_us > watermark_us) closed_before_us = closed_before(watermark_us = admitted_us);
   }
 
-  function admit(stream: Working<Payload, State>, { event, metadata }: DecodedEvent<Payload>, hash: number): void {
+  #admit(
+    stream: Working<Payload, State>,
+    { event, metadata }: DecodedEvent<Payload>,
+    hash: number,
+    stored: ReadonlyMap<number, RecordedEvent>,
+  ): void {
+    const domain = this.#domain;
     const before = stream.revision === 0 ? null : stream.contribution ?? domain.contribution(stream.state);
     if (
       stream.sorted === null && comes_after(event.occurred_at_us, event.event_id, stream.last_us, stream.last_event_id)
@@ -170,43 +243,44 @@ export function plan<Payload, State>(
     }
     const after = domain.contribution(stream.state);
     stream.contribution = after;
-    stream.fresh.push(event);
-    const { stream_id, event_id, type, schema_version, occurred_at_us, data } = event;
-    const { revision } = stream;
-    events.push({ stream_id, event_id, type, schema_version, occurred_at_us, data, metadata, revision });
-    stream.ordinals.push(events.length);
-    stream.hashes.push(hash);
-    changes.replace(before, after, events.length);
+    const ordinal = this.#events.push(event);
+    stream.take(event, ordinal, hash);
+    this.#admitted(event, stream.revision, metadata);
+    this.#changes.replace(before, after, ordinal);
   }
 
-  const changed: StreamChange<State>[] = [];
-  for (const stream of working.values()) {
-    if (stream.fresh.length === 0) continue;
-    changed.push({
-      stream_id: stream.stream_id,
-      expected_revision: stream.before?.revision ?? 0,
-      state: stream.state,
-      revision: stream.revision,
-      last_us: stream.last_us,
-      last_event_id: stream.last_event_id,
-      ordinals: stream.ordinals,
-      hashes: stream.hashes,
-    });
+  /** What all slices come to. */
+  finish(): Plan<State> {
+    const streams: StreamChange<State>[] = [];
+    for (const stream of this.#working.values()) {
+      if (stream.fresh.length === 0) continue;
+      streams.push({
+        stream_id: stream.stream_id,
+        expected_revision: stream.before?.revision ?? 0,
+        state: stream.state,
+        revision: stream.revision,
+        last_us: stream.last_us,
+        last_event_id: stream.last_event_id,
+        ordinals: stream.ordinals,
+        hashes: stream.hashes,
+      });
+    }
+    return {
+      outcomes: this.#outcomes,
+      messages: this.#messages,
+      events: this.#events,
+      streams,
+      changes: this.#changes,
+      messages_read: this.#messages_read,
+      duplicates: this.#earlier.length,
+      earlier: this.#earlier,
+      quarantined: this.#quarantined,
+      tombstones: this.#tombstones,
+      skipped: this.#skipped,
+      late: this.#late,
+      newest_us: this.#events.length === 0 ? null : this.#newest_us,
+    };
   }
-  return {
-    outcomes,
-    events,
-    streams: changed,
-    changes,
-    messages_read,
-    duplicates: earlier.length,
-    earlier,
-    quarantined,
-    tombstones,
-    skipped,
-    late,
-    newest_us: events.length === 0 ? null : newest_us,
-  };
 }
 
 /** Why a message is set aside. */

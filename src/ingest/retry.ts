@@ -10,7 +10,6 @@ import {
   StreamChangedElsewhere,
 } from "../event_log/mod.ts";
 import { backoff_ms, wait } from "../runtime/mod.ts";
-import { accuse } from "./halving.ts";
 import { type MessageOutcome, outcomes_of } from "./message_outcomes.ts";
 import type { SourceBatch } from "./message_source.ts";
 import type { Pipeline } from "./pipeline.ts";
@@ -113,9 +112,8 @@ export class Retry<Payload, State> {
     const { database, pipeline, filter } = this.#options;
     pipeline.forget((await read_head(database)).watermark_us);
     const batches = batches_of(messages);
-    const decoded = failure === undefined ? pipeline.decode(batches) : accuse(batches, failure);
-    const planned = await pipeline.plan(batches, [], "", decoded);
-    const became = outcomes_of(messages, decoded, planned.plan);
+    const planned = await pipeline.plan(batches, [], "", failure);
+    const became = outcomes_of(messages, planned.plan);
     if (this.#rehearsal === null) {
       const note = canonical_json({ count: messages.length, filter: filter_note(filter) });
       const settlements = became.map(({ message: { quarantine_id, attempts }, status, fault }) => ({

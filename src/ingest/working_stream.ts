@@ -12,11 +12,15 @@ type Ordered<Payload> = Pick<
   "stream_id" | "type" | "occurred_at_us" | "event_id" | "payload" | "schema_version" | "data"
 >;
 
+/** Most streams get one or two events of a batch: lists of just that length, where one that is pushed to has room for seventeen. */
+const NONE: readonly never[] = [];
+
 /** A stream while its batch is planned. */
 export class Working<Payload, State> {
-  readonly ordinals: number[] = [];
-  readonly hashes: number[] = [];
-  readonly fresh: DomainEvent<Payload>[] = [];
+  /** Of the batch's events that it has: their places among all that the batch admits, from 1, and the hashes of their ids. */
+  ordinals: readonly number[] = NONE;
+  hashes: readonly number[] = NONE;
+  fresh: readonly DomainEvent<Payload>[] = NONE;
   /** All its events in order of (time, event id), once it had to be folded anew. */
   sorted: Ordered<Payload>[] | null = null;
   contribution: Contribution | null = null;
@@ -27,6 +31,14 @@ export class Working<Payload, State> {
     public last_us: number,
     public last_event_id: string,
   ) {}
+
+  /** Takes in an event that is admitted. */
+  take(event: DomainEvent<Payload>, ordinal: number, hash: number): void {
+    this.fresh = [...this.fresh, event];
+    this.ordinals = [...this.ordinals, ordinal];
+    this.hashes = [...this.hashes, hash];
+  }
+
   get revision(): number {
     return (this.before?.revision ?? 0) + this.fresh.length;
   }

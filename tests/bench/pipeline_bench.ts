@@ -1,4 +1,4 @@
-import type { Database } from "../../src/database/mod.ts";
+import { type Database, with_field } from "../../src/database/mod.ts";
 import { append, EVENT_COLUMNS, StreamStates } from "../../src/event_log/mod.ts";
 import type { PlannedBatch } from "../../src/ingest/mod.ts";
 import { verify } from "../../src/projection/mod.ts";
@@ -9,7 +9,7 @@ import { median, postmaster_of, type Processor, processor, used_between } from "
 
 /**
  * Measures the hot path on one PostgreSQL server, fsync on, alternating in every round:
- *   copy      COPY of the event rows, already text, into a table partitioned and keyed like `events`
+ *   copy      COPY of the event rows, already bytes, into a table partitioned and keyed like `events`
  *   append    the log alone: head, events, batches with the chain, from planned batches whose event lines are written out
  *   pipeline  everything: decode, validate, plan, log, trips, all cells, cursors, chain
  * Beside the clock it reads processor time, which a busy machine changes less: of the program's main thread, of its other threads (collector
@@ -36,7 +36,10 @@ async function cost(postmaster: number, work: () => Promise<unknown>): Promise<P
   return { clock, ...used_between(before, await processor(postmaster, Deno.pid)) };
 }
 
-const NO_STREAMS = { begun: [], changed: { ordinals: [], before: [], after: [] } };
+const NO_STREAMS = {
+  begun: { lines: new Uint8Array(), ordinals: [] },
+  changed: { ordinals: [], before: [], after: [] },
+};
 
 /** What COPY and the log alone are given: batches planned beforehand, against a database that stays empty. */
 async function planned_batches(database: Database, all: Load): Promise<PlannedBatch<unknown>["batch"][]> {
@@ -54,12 +57,12 @@ async function planned_batches(database: Database, all: Load): Promise<PlannedBa
 async function measure_log(postmaster: number, for_copy: Database, for_append: Database, all: Load) {
   const batches = await planned_batches(for_append, all);
   let position = 0;
-  const text = batches.flatMap(({ lines }) => lines).map((line) => `${++position}\t${line}`).join("");
+  const pieces = batches.flatMap(({ lines }) => [...with_field(lines.bytes, () => `${++position}\t`)]);
   await for_copy.script(
     `create table copied (like events including all) partition by range (position);
      create table copied_p0 partition of copied for values from (0) to (10000000)`,
   );
-  const copy = await cost(postmaster, () => for_copy.transaction((tx) => tx.copy("copied", EVENT_COLUMNS, text)));
+  const copy = await cost(postmaster, () => for_copy.transaction((tx) => tx.copy("copied", EVENT_COLUMNS, pieces)));
   const streams = new StreamStates(domain);
   const append_only = await seconds(async () => {
     for (const batch of batches) await append(for_append, streams, batch, () => Promise.resolve());

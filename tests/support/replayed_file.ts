@@ -1,7 +1,8 @@
 import { trips_domain } from "../../src/domains/trips/mod.ts";
 import type { Fault } from "../../src/domains/mod.ts";
 import { open_record_file } from "../../src/files/mod.ts";
-import { decode_batches, decode_record, plan } from "../../src/ingest/mod.ts";
+import { decode_batches, decode_record } from "../../src/ingest/mod.ts";
+import { plan } from "./planning.ts";
 import { days_in, type Integer } from "../../src/kpi/mod.ts";
 import { type DeclaredMapping, detect, type SourceRecord } from "../../src/mapping/mod.ts";
 import {

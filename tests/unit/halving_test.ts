@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Cursors, type SourceBatch } from "../../src/ingest/mod.ts";
-import { accuse, advances_of, halves } from "../../src/ingest/halving.ts";
+import { advances_of, halves } from "../../src/ingest/halving.ts";
+import { accuse } from "../../src/ingest/pipeline.ts";
 
 const batch = (
   partition: number,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { trips_domain } from "../../src/domains/trips/mod.ts";
-import { decode_batches, decode_record, plan, type SourceBatch, type SourceMessage } from "../../src/ingest/mod.ts";
+import { decode_batches, decode_record, type SourceBatch, type SourceMessage } from "../../src/ingest/mod.ts";
+import { plan } from "../support/planning.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import { builtin, mapping_with } from "../support/trip_mapping.ts";
 import { LIMITS, message, TERMS } from "../support/trip_pipeline.ts";

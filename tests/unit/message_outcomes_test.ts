@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import type { LineOf, QuarantinedMessage } from "../../src/event_log/mod.ts";
-import type { Decoded, Outcome, SourceMessage } from "../../src/ingest/mod.ts";
+import type { DomainEvent } from "../../src/domains/mod.ts";
+import type { QuarantinedMessage } from "../../src/event_log/mod.ts";
+import type { Outcome, SourceMessage } from "../../src/ingest/mod.ts";
 import { outcomes_of } from "../../src/ingest/message_outcomes.ts";
 
 const messages = Array.from({ length: 7 }, (_, offset): SourceMessage => ({ offset } as SourceMessage));
 const [whole, again, faulty, mixed, half, gone, skipped] = messages;
-const item = (message: SourceMessage | undefined) => ({ message } as unknown as Decoded<unknown>);
-const line = (event_id: string) => ({ event_id } as LineOf);
+const line = (event_id: string) => ({ event_id } as DomainEvent<unknown>);
 const fault = (reason: string) => ({ reason } as QuarantinedMessage);
 
 Deno.test("each message has what became of its events, in order, wherever they lie", () => {
@@ -22,9 +22,9 @@ Deno.test("each message has what became of its events, in order, wherever they l
     "tombstone",
     "skipped",
   ];
-  const decoded = [whole, whole, again, faulty, mixed, mixed, half, half, gone, skipped].map(item);
-  const became = outcomes_of(messages, decoded, {
+  const became = outcomes_of(messages, {
     outcomes,
+    messages: [whole, whole, again, faulty, mixed, mixed, half, half, gone, skipped] as SourceMessage[],
     events: ["a", "b", "d", "f"].map(line),
     earlier: [{ position: 7 }, { ordinal: 1 }],
     quarantined: [fault("first"), fault("second")],

@@ -1,10 +1,17 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { trips_domain } from "../../src/domains/trips/mod.ts";
+import { type TripPayload, trips_domain } from "../../src/domains/trips/mod.ts";
 import type { RecordedEvent, StreamState } from "../../src/event_log/mod.ts";
-import { decode_message, MAX_STREAM_EVENTS, type Plan, plan, type SourceMessage } from "../../src/ingest/mod.ts";
-import { survey } from "../../src/ingest/survey.ts";
+import {
+  type Admitted,
+  decode_message,
+  MAX_STREAM_EVENTS,
+  type Plan,
+  Planning,
+  type SourceMessage,
+} from "../../src/ingest/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
+import { plan } from "../support/planning.ts";
 import { expected, partitioned, whole_trip } from "../support/trip_events.ts";
 import { message, TERMS } from "../support/trip_pipeline.ts";
 
@@ -24,18 +31,19 @@ class MemoryLog {
   readonly events = new Map<number, RecordedEvent>();
   watermark_us: number | null = null;
 
+  /** @param slice messages that are planned at a time */
+  constructor(readonly slice = Infinity) {}
+
   plan(messages: readonly SourceMessage[]): Plan<Trip> {
-    const decoded = decoded_of(messages);
-    const { positions, unsettled } = survey(decoded, this.streams);
-    assert.equal(unsettled, false);
-    const stored = new Map(positions.map((position) => [position, this.events.get(position)!]));
-    const planned = plan(DOMAIN, {
-      decoded,
-      streams: this.streams,
-      stored,
-      days: days_in("UTC"),
-      watermark_us: this.watermark_us,
-    });
+    const written: Pick<RecordedEvent, "revision" | "metadata">[] = [];
+    const planning = this.planning((_, revision, metadata) => written.push({ revision, metadata }));
+    for (let at = 0; at < messages.length; at += this.slice) {
+      const decoded = decoded_of(messages.slice(at, at + this.slice));
+      const { positions, unsettled } = planning.survey(decoded, this.streams);
+      assert.equal(unsettled, false);
+      planning.add(decoded, this.streams, new Map(positions.map((position) => [position, this.events.get(position)!])));
+    }
+    const planned = planning.finish();
     assert.equal(
       planned.messages_read,
       planned.events.length + planned.duplicates + planned.quarantined.length + planned.tombstones + planned.skipped,
@@ -43,7 +51,7 @@ class MemoryLog {
     const before_first = this.events.size;
     for (const [i, event] of planned.events.entries()) {
       const position = before_first + i + 1;
-      this.events.set(position, { ...event, position, recorded_at_us: 0 });
+      this.events.set(position, { ...event, ...written[i]!, position, recorded_at_us: 0 });
     }
     for (const { stream_id, ordinals, hashes, expected_revision, ...change } of planned.streams) {
       const before = this.streams.get(stream_id);
@@ -59,32 +67,45 @@ class MemoryLog {
     if (newest_us !== null && newest_us > (this.watermark_us ?? -Infinity)) this.watermark_us = newest_us;
     return planned;
   }
+
+  planning(admitted: Admitted = () => {}) {
+    return new Planning<TripPayload, Trip>(DOMAIN, days_in("UTC"), this.watermark_us, admitted);
+  }
 }
 const messages_of = (events: readonly unknown[]) => events.map((each, offset) => message(offset, each));
 const planned = (...events: unknown[]) => new MemoryLog().plan(messages_of(events));
 const minute = (minutes: number) => new Date(Date.UTC(2026, 2, 1, 4) + minutes * 60_000).toISOString();
 
-Deno.test("any batching ends in the same events, states and counts, and survey asks for all that a plan needs", () => {
+Deno.test("any batching, in slices or not, ends in the same events, states and counts, and survey asks for all that a plan needs", () => {
+  const batches = fc.array(fc.nat(60), { maxLength: 6 });
   fc.assert(
-    fc.property(partitioned(1, { maxLength: 60 }), fc.array(fc.nat(60), { maxLength: 6 }), ([messages], places) => {
-      const whole = new MemoryLog(), parts = new MemoryLog();
-      const { duplicates, quarantined, late } = whole.plan(messages!);
-      const cuts = [...new Set([0, ...places.map((place) => place % messages!.length), messages!.length])].sort((
-        a,
-        b,
-      ) => a - b);
-      const plans = cuts.slice(1).map((end, i) => parts.plan(messages!.slice(cuts[i]!, end)));
-      assert.deepEqual(parts.streams, whole.streams);
-      assert.deepEqual(parts.events, whole.events);
-      assert.equal(parts.watermark_us, whole.watermark_us);
-      const sum = (count: (each: Plan<Trip>) => number) => plans.reduce((total, each) => total + count(each), 0);
-      assert.equal(sum((each) => each.duplicates), duplicates);
-      assert.equal(sum((each) => each.late), late);
-      assert.deepEqual(plans.flatMap((each) => each.quarantined), quarantined);
-      const wanted = expected([messages!]);
-      assert.equal(duplicates, wanted.duplicates);
-      assert.deepEqual(quarantined.map(({ offset }) => BigInt(offset)), wanted.quarantined.map(({ offset }) => offset));
-    }),
+    fc.property(
+      partitioned(1, { maxLength: 60 }),
+      batches,
+      fc.integer({ min: 1, max: 9 }),
+      ([messages], places, slice) => {
+        const whole = new MemoryLog(), parts = new MemoryLog(slice);
+        const { duplicates, quarantined, late } = whole.plan(messages!);
+        const cuts = [...new Set([0, ...places.map((place) => place % messages!.length), messages!.length])].sort((
+          a,
+          b,
+        ) => a - b);
+        const plans = cuts.slice(1).map((end, i) => parts.plan(messages!.slice(cuts[i]!, end)));
+        assert.deepEqual(parts.streams, whole.streams);
+        assert.deepEqual(parts.events, whole.events);
+        assert.equal(parts.watermark_us, whole.watermark_us);
+        const sum = (count: (each: Plan<Trip>) => number) => plans.reduce((total, each) => total + count(each), 0);
+        assert.equal(sum((each) => each.duplicates), duplicates);
+        assert.equal(sum((each) => each.late), late);
+        assert.deepEqual(plans.flatMap((each) => each.quarantined), quarantined);
+        const wanted = expected([messages!]);
+        assert.equal(duplicates, wanted.duplicates);
+        assert.deepEqual(
+          quarantined.map(({ offset }) => BigInt(offset)),
+          wanted.quarantined.map(({ offset }) => offset),
+        );
+      },
+    ),
     { numRuns: 300 },
   );
 });
@@ -156,7 +177,8 @@ Deno.test("an event that comes in order and is new needs nothing that is stored;
   const [requested, started, completed] = whole_trip("T");
   const log = new MemoryLog();
   log.plan(messages_of([requested, started]));
-  const needed = (...events: unknown[]) => survey(decoded_of(messages_of(events)), log.streams).positions;
+  const needed = (...events: unknown[]) =>
+    log.planning().survey(decoded_of(messages_of(events)), log.streams).positions;
   assert.deepEqual(needed(completed), []);
   assert.deepEqual(needed(started), [1, 2]);
   assert.deepEqual(needed({ ...completed, occurred_at: minute(-90) }), [1, 2]);

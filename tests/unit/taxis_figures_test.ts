@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { parse_amount, trips_domain } from "../../src/domains/trips/mod.ts";
-import { decode_batches, plan } from "../../src/ingest/mod.ts";
+import { decode_batches } from "../../src/ingest/mod.ts";
+import { plan } from "../support/planning.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import { data_folder, tacho_test } from "../support/available.ts";
 import { builtin } from "../support/trip_mapping.ts";

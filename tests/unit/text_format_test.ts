@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { bytes_array, COPY_NULL, copy_text, open_database, plain_array, text_array } from "../../src/database/mod.ts";
+import {
+  bytes_array,
+  COPY_NULL,
+  copy_text,
+  CopyLines,
+  open_database,
+  plain_array,
+  text_array,
+  with_field,
+} from "../../src/database/mod.ts";
 import { tacho_test } from "../support/available.ts";
 
 /** Text that PostgreSQL can store, with much of what its text forms treat specially. */
@@ -32,10 +41,12 @@ tacho_test({
           assert.deepEqual(row, { texts, numbers: numbers.map((each) => each === null ? null : String(each)) });
           const rows_of_bytes = await database.query("select b from unnest($1::bytea[]) as b", [bytes_array(bytes)]);
           assert.deepEqual(rows_of_bytes.map(({ b }) => b), bytes);
-          const lines = texts.map((each, n) => `${n}\t${each === null ? COPY_NULL : copy_text(each)}\n`).join("");
+          const lines = new CopyLines();
+          for (const each of texts) (each === null ? lines.plain(COPY_NULL) : lines.text(each)).end_line();
           await database.transaction(async (tx) => {
             await tx.execute("delete from copied");
-            assert.equal(await tx.copy("copied", ["n", "t"], lines), texts.length);
+            const pieces = with_field(lines.bytes, (n) => `${n}\t`);
+            assert.equal(await tx.copy("copied", ["n", "t"], pieces), texts.length);
           });
           const rows = await database.query("select t from copied order by n");
           assert.deepEqual(rows.map((each) => each.t), texts);
@@ -56,4 +67,34 @@ Deno.test("the text forms are as PostgreSQL's documentation has them", () => {
   assert.equal(text_array(['a"b\\c', null, "", "NULL"]), '{"a\\"b\\\\c",NULL,"","NULL"}');
   assert.equal(bytes_array([new Uint8Array([0, 255]), null, new Uint8Array()]), '{"\\\\x00ff",NULL,"\\\\x"}');
   assert.equal(plain_array([1, -2n, null, "x"]), "{1,-2,NULL,x}");
+});
+
+Deno.test("COPY lines written field by field are those written as text, however long, and a field comes before each, in pieces of whole lines", () => {
+  const long = fc.string({ unit: fc.constantFrom("a", "ü", "\\", "\t"), minLength: 20_000, maxLength: 90_000 });
+  const rows = fc.array(
+    fc.array(fc.oneof({ weight: 6, arbitrary: text }, { weight: 1, arbitrary: long }), { minLength: 1 }),
+    {
+      maxLength: 8,
+    },
+  );
+  fc.assert(
+    fc.property(rows, (rows) => {
+      const lines = new CopyLines();
+      for (const row of rows) {
+        for (const field of row) lines.text(field);
+        lines.end_line();
+      }
+      const wanted = rows.map((row) => `${row.map(copy_text).join("\t")}\n`);
+      assert.equal(lines.count, rows.length);
+      assert.equal(new TextDecoder().decode(lines.bytes), wanted.join(""));
+      const pieces = [...with_field(lines.bytes, (i) => `${i * 999}\t`)].map((piece) =>
+        new TextDecoder().decode(piece)
+      );
+      assert.equal(pieces.join(""), wanted.map((line, i) => `${i * 999}\t${line}`).join(""));
+      assert.ok(pieces.every((piece) => piece.endsWith("\n")));
+      lines.clear();
+      assert.deepEqual([lines.count, lines.bytes.length], [0, 0]);
+    }),
+    { numRuns: 50 },
+  );
 });
