@@ -42,6 +42,17 @@ export interface StateColumn<State> {
 /** Values of a state row, by column name, as `StateColumn.get` gives them. */
 export type StateRow = Readonly<Record<string, string | Integer | null>>;
 
+/** A field of the data of an event type: its name there, and how it is read. */
+export interface EventField {
+  readonly name: string;
+  /** Its name in the payload. */
+  readonly target: string;
+  /** Whether an event without it, or with a blank one, is refused. */
+  readonly required: boolean;
+  /** What the payload has of a value that is not blank; null: it is refused. */
+  readonly read: (value: string | number) => unknown;
+}
+
 export interface Domain<Payload = unknown, State = unknown> {
   readonly name: string;
   /** `sketches` is null for a domain that keeps none. */
@@ -54,6 +65,11 @@ export interface Domain<Payload = unknown, State = unknown> {
   readonly schema_version: (type: string) => number;
   /** Validates the data of one event type and version. */
   readonly parse: (type: string, version: number, data: Readonly<Record<string, unknown>>) => Validation<Payload>;
+  /**
+   * The fields of an event type and version, for reading plain data without `parse`: data is admitted if each of its fields can be read, and the payload is what they
+   * are read into, blank ones left out, in this order. Null where there are no such events, or where only `parse` can tell.
+   */
+  readonly fields: (type: string, version: number) => readonly EventField[] | null;
   readonly initial: State;
   /** Folds the next event, in order of (time, event id), into the state. Pure. */
   readonly fold: (state: State, event: DomainEvent<Payload>) => State;

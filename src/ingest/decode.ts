@@ -8,10 +8,18 @@ import {
 } from "../domains/mod.ts";
 import { format_time, parse_time } from "../kpi/mod.ts";
 import type { BareEvent, DeclaredMapping, SourceRecord } from "../mapping/mod.ts";
-import { bare_envelope, type Envelope, is_binary_event, metadata_json, read_envelope } from "./envelope.ts";
+import {
+  bare_envelope,
+  type Envelope,
+  is_binary_event,
+  is_whole_in_value,
+  metadata_json,
+  read_envelope,
+} from "./envelope.ts";
 import { connect_payload } from "./framing.ts";
 import { read_record, told_of_envelope, type TopicMappings, trace_fault } from "./mapped.ts";
 import type { SourceBatch, SourceMessage } from "./message_source.ts";
+import { PlainEvents } from "./plain_event.ts";
 import { stated_fault } from "./stated_fault.ts";
 
 /** A source message after decoding: an event (one of several where its topic has a mapping), or what is wrong with it. Its coordinates stay with it. */
@@ -52,7 +60,16 @@ export interface DecodeTerms extends DecodeLimits {
 
 const refused = (reason: string, path: string | null, detail: string) => ({ fault: { reason, path, detail } });
 
-type Parser<Payload> = Pick<Domain<Payload, never>, "parse">;
+type Parser<Payload> = Pick<Domain<Payload, never>, "parse" | "fields" | "event_types">;
+
+const PLAIN = new WeakMap<Parser<unknown>, PlainEvents<unknown>>();
+
+/** The reader of a domain's plain events: one, since it learns. */
+function plain_events<Payload>(domain: Parser<Payload>): PlainEvents<Payload> {
+  let plain = PLAIN.get(domain) as PlainEvents<Payload> | undefined;
+  if (plain === undefined) PLAIN.set(domain, plain = new PlainEvents<Payload>(domain));
+  return plain;
+}
 
 const TOMBSTONE: NoEvent = { no_event: "tombstone" };
 const SKIPPED: NoEvent = { no_event: "skipped" };
@@ -79,6 +96,22 @@ export function decode_message<Payload>(
 ): Decoded<Payload>["outcome"] {
   const known = known_unread(message, terms);
   if (known !== null) return known;
+  if (message.value !== null && is_whole_in_value(message)) {
+    const latest_us = latest_time_us(message, terms);
+    const event = plain_events(domain).read(topic, partition, message.offset, message.value, latest_us);
+    if (event !== null) return event;
+  }
+  return decode_thoroughly(domain, terms, topic, partition, message);
+}
+
+/** Decodes one message that is not known unread, however it is written: what is plain comes to the same by `PlainEvents`. */
+export function decode_thoroughly<Payload>(
+  domain: Pick<Domain<Payload, never>, "parse">,
+  terms: DecodeTerms,
+  topic: string,
+  partition: number,
+  message: SourceMessage,
+): DecodedEvent<Payload> | { readonly fault: Fault } {
   const envelope = read_envelope(message);
   if (!envelope.ok) return { fault: envelope.fault };
   return decode_event(domain, terms, topic, partition, message, envelope.value);
@@ -99,6 +132,10 @@ const present_ms = ({ timestamp_ms, timestamp_is_brokers }: Taken, read_ms: numb
     ? timestamp_ms
     : read_ms;
 
+/** The latest event time that is admitted, microseconds. */
+const latest_time_us = (message: Taken, { read_ms, future_limit_ms }: DecodeTerms): number =>
+  (present_ms(message, read_ms) + future_limit_ms) * 1000;
+
 /** What is wrong with a time that no clock shows yet. */
 function in_future(message: Taken, { read_ms, future_limit_ms }: DecodeTerms, time: string) {
   const now_ms = present_ms(message, read_ms);
@@ -114,7 +151,7 @@ function in_future(message: Taken, { read_ms, future_limit_ms }: DecodeTerms, ti
 }
 
 function decode_event<Payload>(
-  domain: Parser<Payload>,
+  domain: Pick<Domain<Payload, never>, "parse">,
   terms: DecodeTerms,
   topic: string,
   partition: number,
@@ -127,7 +164,7 @@ function decode_event<Payload>(
     const reason = parsed_time.why === "malformed" ? "malformed_time" : "time_without_zone";
     return refused(reason, "time", `expected an RFC 3339 time with zone, got ${JSON.stringify(time.slice(0, 60))}`);
   }
-  if (parsed_time.us > (present_ms(message, terms.read_ms) + terms.future_limit_ms) * 1000) {
+  if (parsed_time.us > latest_time_us(message, terms)) {
     return in_future(message, terms, time);
   }
   const payload = domain.parse(type, schema_version, data);
@@ -144,7 +181,12 @@ function decode_event<Payload>(
         data: canonical_json(data, depth),
         attributes,
       },
-      metadata: metadata_json(topic, partition, message.offset, attributes),
+      metadata: metadata_json(
+        topic,
+        partition,
+        message.offset,
+        attributes === null ? null : canonical_json(attributes),
+      ),
     };
   } catch (error) {
     if (error instanceof JsonFault) return refused(error.reason, null, error.message);

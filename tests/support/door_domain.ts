@@ -13,6 +13,7 @@ export const doors: Domain<{ door: string }, { door: string; opened: number }> =
     type === "door.opened" && typeof data.door === "string"
       ? { ok: true, value: { door: data.door } }
       : { ok: false, fault: { reason: "no_door", path: "door", detail: "expected a door" } },
+  fields: () => null,
   initial: { door: "", opened: 0 },
   fold: (state, { payload, occurred_at_us }) => ({
     door: payload.door,

@@ -41,6 +41,8 @@ const PURE_PACKAGES: readonly (readonly [name: string, folder: RegExp])[] = [
   ["h3-js", /^src\//],
   // For hashes, which are the same whenever they are made.
   ["node:crypto", /^src\/mapping\/identity\.ts$/],
+  // For text out of bytes.
+  ["node:buffer", /^src\/ingest\/plain_event\.ts$/],
   ["papaparse", /^src\/mapping\/csv_line\.ts$/],
   ["@faker-js/faker", /^src\/domains\/[a-z_]+\/generator/],
 ];

@@ -4,6 +4,7 @@ import { TRIP_COLUMNS, trip_from_row } from "./columns.ts";
 import { trip_contribution } from "./contribution.ts";
 import { trip_fold } from "./fold.ts";
 import { parse_trip_data } from "./parse.ts";
+import { trip_fields } from "./schemas.ts";
 import { EVENT_TYPES, type Trip, type TripPayload, UNKNOWN_TRIP } from "./trip.ts";
 
 /**
@@ -28,6 +29,7 @@ export function trips_domain(
     event_types: EVENT_TYPES,
     schema_version: () => 1,
     parse: parse_trip_data(currency),
+    fields: trip_fields(currency),
     initial: UNKNOWN_TRIP,
     fold: trip_fold(h3_resolution),
     columns: TRIP_COLUMNS,

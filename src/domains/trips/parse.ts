@@ -30,7 +30,7 @@ export function parse_trip_data(
       const detail = missing ? `expected ${path}, which ${type} requires; it is absent` : issue.message;
       return { ok: false, fault: { reason: missing ? "missing_field" : "invalid_field", path, detail } };
     }
-    const payload = read_payload(type, data);
+    const payload = read_payload(type, version, data);
     if (payload.currency !== undefined && payload.currency !== currency) {
       const detail = `expected the currency of this deployment, ${currency}, got ${JSON.stringify(payload.currency)}`;
       return { ok: false, fault: { reason: "other_currency", path: "currency", detail } };
