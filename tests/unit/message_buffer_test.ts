@@ -141,3 +141,42 @@ Deno.test("offsets without messages weigh nothing, and a cleared buffer holds no
   buffer.push(batch(7, 9), 2);
   assert.deepEqual(spans(buffer.take(MUCH)), [[0, 7, 9, 2]], "it begins at its first again");
 });
+
+Deno.test("of several partitions the oldest messages go first, and what came first goes with every take", () => {
+  const sent = (from: number, partition: number, at_ms: number): SourceBatch => {
+    const made = batch(from, from + 2, partition);
+    return {
+      ...made,
+      messages: made.messages.map((message) => ({ ...message, timestamp_ms: at_ms + message.offset })),
+    };
+  };
+  const buffer = new MessageBuffer(MUCH);
+  // One that is far ahead of two others, whose clock is fast besides.
+  for (let from = 0; from < 20; from += 2) buffer.push(sent(from, 2, 1_000_000), 2);
+  for (let from = 0; from < 8; from += 2) buffer.push(sent(from, 0, 0), 2);
+  for (let from = 0; from < 8; from += 2) buffer.push(sent(from, 1, 1), 2);
+  const order = (limit: number) =>
+    spans(buffer.take({ messages: limit, bytes: 999 })).map(([partition, from]) => [partition, from]);
+  assert.deepEqual(order(8), [[2, 0], [0, 0], [1, 0], [0, 2]]);
+  assert.deepEqual(order(4), [[2, 2], [1, 2]], "no partition waits for ever");
+  buffer.push_empty("t", 3, 0, 9);
+  assert.deepEqual(order(6), [[2, 4], [3, 0], [0, 4], [1, 4]], "what holds nothing holds nothing up");
+  assert.deepEqual(order(99).filter(([partition]) => partition !== 2), [[0, 6], [1, 6]]);
+});
+
+Deno.test("a partition that is ahead leaves room for those that are behind", () => {
+  const buffer = new MessageBuffer({ messages: 100, bytes: 1_000 });
+  const room = (partition: number, messages: number, bytes = messages) =>
+    buffer.has_room({ messages, bytes }, { topic: "t", partition });
+  buffer.push(batch(0, 50, 0), 50);
+  assert.ok(room(0, 50), "alone it has all of it");
+  buffer.push(batch(0, 10, 1), 10);
+  assert.ok(!room(0, 1), "beside another one it has half");
+  assert.ok(room(1, 40) && !room(1, 41));
+  buffer.push(batch(0, 10, 2), 10);
+  assert.ok(room(3, 30), "one that has nothing has whatever is left");
+  assert.ok(!room(3, 31) && !room(1, 24) && room(1, 23), "a third each");
+  assert.ok(!room(1, 1, 931), "bytes as well");
+  buffer.take({ messages: 41, bytes: 999 });
+  assert.ok(room(0, 21), "below the half of it whoever comes first");
+});

@@ -133,7 +133,7 @@ export class KafkaDelivery {
     const fetched = { topic, partition, batches, next_offset };
     try {
       for await (const { batch, bytes } of slices(fetched, position, most, { most_bytes, between })) {
-        while (!buffer.has_room({ messages: batch.messages.length, bytes })) {
+        while (!buffer.has_room({ messages: batch.messages.length, bytes }, batch)) {
           if (!await this.#pause(payload) || gone()) return;
         }
         if (batch.messages.length > 0) buffer.push(batch, bytes);
