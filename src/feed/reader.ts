@@ -8,8 +8,12 @@ import { backoff_ms, type Clock, type Logger } from "../runtime/mod.ts";
 export const LEAST_GAP_MS = 250;
 /** Without a hint it is asked this often: hints get lost, and another process may append. */
 const IDLE_GAP_MS = 500;
-/** After a reading the database rests this many times as long as the reading took. */
+/**
+ * After a reading the database rests this many times as long as the reading took beyond a tenth of a second: so long a dozen answers wait for their
+ * turn in a program that is busy with a thousand events a second, whatever they cost the database.
+ */
 const REST = 5;
+const TURNS_MS = 100;
 /** A reading that takes longer counts as slow. Whether the database is there at all is for who asks it less to say. */
 const SLOW_MS = 5_000;
 
@@ -70,7 +74,8 @@ export class BoardReader {
     try {
       this.#last = await read_boards(this.source, watched, resumed, before);
       const ended_ms = this.clock.now_ms();
-      this.#next_ms = Math.max(started_ms + LEAST_GAP_MS, ended_ms + REST * (ended_ms - started_ms));
+      const rest_ms = REST * Math.max(0, ended_ms - started_ms - TURNS_MS);
+      this.#next_ms = Math.max(started_ms + LEAST_GAP_MS, ended_ms + rest_ms);
       // A look in the quiet that found nothing holds up nothing: the first change after it is read at once.
       if (!hinted && this.#last === before) this.#next_ms = ended_ms;
       if (this.#failing !== null) this.logger.log("info", "feed reads the database again");

@@ -37,3 +37,29 @@ Deno.test("a reading that fails tells of a database that is away, since the firs
   assert.deepEqual(reader.judge(AWAY, 2_000), AWAY);
   assert.equal(reader.judge({ ...AWAY, since_ms: 1_500 }, 2_000).since_ms, 1_000);
 });
+
+Deno.test("after a reading the database rests by what it took beyond the turns of a busy program", async () => {
+  const clock = { ms: 1_000 };
+  let took_ms = 0;
+  const head = { log_id: "1", position: "0", batch: "0", messages_read: "0" };
+  const query = (statement: unknown) => {
+    const of_head = JSON.stringify(statement).includes("from log_head");
+    if (of_head) head.position = `${Number(head.position) + 1}`;
+    else clock.ms += took_ms;
+    return Promise.resolve(of_head ? [head] : []);
+  };
+  const tx = { query, execute: () => Promise.resolve(0) };
+  const database = { query, transaction: (work: (given: typeof tx) => unknown) => work(tx) } as unknown as Database;
+  const source = { database, board: { ...trips_board, dimensions: [] }, days: days_in("UTC") };
+  const reader = new BoardReader(source, { now_ms: () => clock.ms }, silent, () => 0);
+  for (const [took, next] of [[0, 250], [100, 250], [120, 250], [200, 700], [1_000, 5_500]] as const) {
+    took_ms = took;
+    const started_ms = clock.ms;
+    assert.notEqual(await reader.read(new Map(), []), null);
+    assert.equal(clock.ms - started_ms, took);
+    reader.hint();
+    assert.equal(reader.due_in_ms(clock.ms), next - took, `after ${took} ms`);
+    clock.ms = started_ms + next;
+    assert(reader.due(clock.ms));
+  }
+});
