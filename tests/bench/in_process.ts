@@ -26,8 +26,9 @@ export const NOW_MS = Date.UTC(2026, 5, 1);
  * 5,000 trips after its start.
  * @param start_us of event time
  * @param prefix of the trips' ids
+ * @param topic of which it is all: what a database has read of it is not read again
  */
-export function load(trips: number, start_us: number, prefix = "T-") {
+export function load(trips: number, start_us: number, prefix = "T-", topic = "trips") {
   const ends: number[] = [];
   let bytes = new Uint8Array(1 << 20), used = 0;
   const encoder = new TextEncoder(), decoder = new TextDecoder();
@@ -56,7 +57,7 @@ export function load(trips: number, start_us: number, prefix = "T-") {
     batch(from: number, most: number): SourceBatch {
       const to = Math.min(from + most, ends.length);
       const messages = Array.from({ length: to - from }, (_, i) => at(from + i));
-      return { topic: "trips", partition: 0, from_offset: from, next_offset: to, messages };
+      return { topic, partition: 0, from_offset: from, next_offset: to, messages };
     },
   };
 }
