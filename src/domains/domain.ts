@@ -22,6 +22,12 @@ export interface DomainEvent<Payload = unknown> {
   readonly attributes: Readonly<Record<string, unknown>> | null;
 }
 
+/** What folding takes of an event. */
+export type FoldedEvent<Payload = unknown> = Pick<
+  DomainEvent<Payload>,
+  "stream_id" | "event_id" | "type" | "occurred_at_us" | "payload"
+>;
+
 /** What is wrong with a value: a stable code, the path to the value in fault, and a sentence: expected, received. */
 export interface Fault {
   readonly reason: string;
@@ -72,7 +78,7 @@ export interface Domain<Payload = unknown, State = unknown> {
   readonly fields: (type: string, version: number) => readonly EventField[] | null;
   readonly initial: State;
   /** Folds the next event, in order of (time, event id), into the state. Pure. */
-  readonly fold: (state: State, event: DomainEvent<Payload>) => State;
+  readonly fold: (state: State, event: FoldedEvent<Payload>) => State;
   readonly columns: readonly StateColumn<State>[];
   readonly from_row: (row: StateRow) => State;
   /** What its cells are made of; together a `CellShape`. */

@@ -1,4 +1,4 @@
-import { type Domain, type DomainEvent, parse_json, type Validation } from "../domains/mod.ts";
+import { type Domain, type FoldedEvent, parse_json, type Validation } from "../domains/mod.ts";
 import type { RecordedEvent } from "./read.ts";
 
 /** What folding recorded events takes: the order they are folded in, and what a stored one says. Pure. */
@@ -36,20 +36,20 @@ export function fold_recorded<Payload, State>(
   for (const event of sorted) {
     const payload = recorded_payload(domain, event);
     if (!payload.ok) return { ok: false, fault: `event ${event.position} is refused today: ${payload.fault.detail}` };
-    state = domain.fold(state, { ...event, payload: payload.value, attributes: null } satisfies DomainEvent<Payload>);
+    state = domain.fold(state, { ...event, payload: payload.value });
   }
   return { ok: true, state, last: sorted.at(-1) ?? null };
 }
 
 /** An event of a stream as it came: with its position, and what the domain reads of it. */
-export type ArrivedEvent<Payload> = RecordedEvent & { readonly payload: Payload; readonly attributes: null };
+export type ArrivedEvent<Payload> = FoldedEvent<Payload> & Pick<RecordedEvent, "position">;
 
 /** A stream in the course of its events. */
 export interface FoldedArrivals<State> {
   /** Its state after each of them, in order of arrival. */
   readonly states: readonly State[];
   /** The last of them in order of (time, event id). */
-  readonly last: RecordedEvent;
+  readonly last: ArrivedEvent<unknown>;
 }
 
 /**
@@ -76,5 +76,5 @@ export function fold_arrivals<Payload, State>(
   return { states, last: sorted.at(-1)! };
 }
 
-const follows = (event: RecordedEvent, other: RecordedEvent): boolean =>
+const follows = (event: ArrivedEvent<unknown>, other: ArrivedEvent<unknown>): boolean =>
   comes_after(event.occurred_at_us, event.event_id, other.occurred_at_us, other.event_id);

@@ -32,6 +32,13 @@ export interface StreamRow<State> {
   readonly values: StateRow;
 }
 
+/** A stream's row as one text, in which equal rows are equal and different ones differ; its positions aside. */
+export interface StreamText {
+  readonly stream_id: string;
+  readonly positions: readonly number[];
+  readonly text: string;
+}
+
 /** What a batch makes of one stream. */
 export interface StreamChange<State> {
   readonly stream_id: string;
@@ -74,6 +81,45 @@ export function column_literals<S>(columns: readonly StateColumn<S>[], states: r
   });
 }
 
+/** A value as PostgreSQL writes it into the text of a row; one that it writes otherwise, such as 1e-07, makes texts of equal rows differ. */
+function row_field(type: StateColumn<unknown>["type"], value: string | number | bigint | null): string {
+  if (value === null) return "";
+  if (type === "text") return row_text(value as string);
+  if (type !== "timestamptz") return String(value);
+  const time = format_time(value as number);
+  let end = 26;
+  while (time.charCodeAt(end - 1) === 48) end--;
+  return `"${time.slice(0, 10)} ${time.slice(11, end === 20 ? 19 : end)}+00"`;
+}
+
+/** Text in a row: quoted where it is empty, and where it holds what ends a field or white space. */
+const row_text = (text: string): string =>
+  text === "" || /["\\(), \t\n\v\f\r]/.test(text) ? `"${text.replaceAll(/["\\]/g, "$&$&")}"` : text;
+
+/** Goes along the text of a row, field by field: to compare costs a third of writing such a text. */
+class RowText {
+  readonly #text: string;
+  #at = 1;
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  /** Whether this is the next field. */
+  has(field: string): boolean {
+    const { length } = field;
+    if (length > 0 && !this.#text.startsWith(field, this.#at)) return false;
+    this.#at += length + 1;
+    // What ends a field: the comma, and of the last one the bracket.
+    const end = this.#text.charCodeAt(this.#at - 1);
+    return end === 44 || (end === 41 && this.ended);
+  }
+
+  /** Whether that was the last one. */
+  get ended(): boolean {
+    return this.#at === this.#text.length;
+  }
+}
+
 const select_list = <S>(columns: readonly StateColumn<S>[]): string =>
   columns.map(({ name, type }) =>
     type === "timestamptz" ? `(extract(epoch from ${name}) * 1000000)::bigint as ${name}` : name
@@ -90,6 +136,7 @@ type StateTable<State> = Pick<Domain<never, State>, "tables" | "stream_column" |
 export class StreamStates<State> {
   readonly #domain: StateTable<State>;
   readonly #select: Statement;
+  readonly #texts: Statement;
   readonly #update: Statement;
   readonly #columns: readonly string[];
   /** The columns in the order of a begun stream's line: the positions come last to be known and are put before all else. */
@@ -118,6 +165,16 @@ export class StreamStates<State> {
       // One look into the index for each, whatever the planner thinks of the table: a plan made while that was empty would read all of it.
       text: `select found.* from unnest($1::text[]) as wanted(id)
         cross join lateral (${this.#select_all} where ${stream_column} = wanted.id limit 1) found`,
+    };
+    const kept = ["revision", ...columns.map(({ name }) => name), "last_occurred_at", "last_event_id", "event_hashes"];
+    this.#texts = {
+      name: `texts_of_${states}`,
+      // One look into the index for each, whatever the planner thinks of the table.
+      text: `select found.* from unnest($1::text[]) as wanted(id) cross join lateral (
+        select ${stream_column} as stream_id, array_to_json(positions)::text as positions, row(${
+        kept.join(", ")
+      })::text as text
+        from ${states} where ${stream_column} = wanted.id limit 1) found`,
     };
     const types = [
       "text",
@@ -148,6 +205,25 @@ export class StreamStates<State> {
   /** The rows of streams by id; of one that does not exist there is none. */
   async rows(database: Queryable, ids: readonly string[]): Promise<StreamRow<State>[]> {
     return (await database.query(this.#select, [text_array(ids)])).map((row) => this.#read(row));
+  }
+
+  /** The rows of streams by id, unread, for `is_text_of`; of one that does not exist there is none. */
+  async texts(database: Queryable, ids: readonly string[]): Promise<StreamText[]> {
+    const rows = await database.query<Record<keyof StreamText, string>>(this.#texts, [text_array(ids)]);
+    return rows.map(({ stream_id, positions, text }) => ({ stream_id, positions: JSON.parse(positions), text }));
+  }
+
+  /** Whether this is the text of the row that a stream would have. */
+  is_text_of(
+    { state, revision, last_us, last_event_id, hashes }: Omit<StreamState<State>, "positions">,
+    text: string,
+  ): boolean {
+    const row = new RowText(text);
+    if (!row.has(String(revision))) return false;
+    for (const { get, type } of this.#domain.columns) if (!row.has(row_field(type, get(state)))) return false;
+    const array = plain_array(hashes);
+    return row.has(row_field("timestamptz", last_us)) && row.has(row_text(last_event_id)) &&
+      row.has(hashes.length === 1 ? array : `"${array}"`) && row.ended;
   }
 
   /** The streams whose `column` is from one time on and before another, in pages. */

@@ -1,5 +1,4 @@
 import type { Queryable } from "../database/mod.ts";
-import { canonical_json, parse_json } from "../domains/mod.ts";
 import { batches_between, type RecordedBatch } from "./batch_rows.ts";
 import { ContentHash, FIRST_LINK, next_link } from "./chain.ts";
 import { CursorTrail } from "./cursor_trail.ts";
@@ -7,7 +6,7 @@ import type { Faults } from "./faults.ts";
 import { type CursorRow, type Head, read_cursors, read_head } from "./head.ts";
 import { HeadAccount, verify_head } from "./head_account.ts";
 import type { QuarantineCheck, VerifiedQuarantine } from "./verify_quarantine.ts";
-import { events_between, parsed_event, type ParsedEvent, type RecordedEvent } from "./read.ts";
+import { events_between, type ParsedEvent } from "./read.ts";
 
 /** What of the chain was looked at. */
 export interface VerifiedChain extends VerifiedQuarantine {
@@ -29,14 +28,6 @@ const BEGINNING: Place = { batch: 0, position: 0, link: FIRST_LINK };
 
 const same = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i]);
 const range = (first: number, last: number): string => first === last ? `${first} is` : `${first} to ${last} are`;
-
-/** The stored event as it was hashed when it was appended. */
-function as_appended(event: ParsedEvent): RecordedEvent {
-  const data = canonical_json(event.content);
-  // What metadata holds of a message lies one level deeper there than in the message, whose depth was limited.
-  const metadata = canonical_json(parse_json(event.metadata), -1);
-  return { ...event, data, metadata };
-}
 
 /** Events of the log in order, each once. */
 class EventReader {
@@ -62,7 +53,7 @@ class EventReader {
   }
 }
 
-/** The events between two positions, parsed, page by page; `seen` is given each before it goes on. */
+/** The events between two positions, page by page; `seen` is given each before it goes on. */
 async function* passing(
   database: Queryable,
   after: number,
@@ -70,9 +61,8 @@ async function* passing(
   seen: (events: readonly ParsedEvent[]) => Promise<void>,
 ): AsyncGenerator<ParsedEvent[]> {
   for await (const page of events_between(database, after, last)) {
-    const events = page.map(parsed_event);
-    await seen(events);
-    yield events;
+    await seen(page);
+    yield page;
   }
 }
 
@@ -197,7 +187,7 @@ async function verify_batch(
     if (event.position < first_position) continue;
     if (event.position !== expected) missing ??= expected;
     expected = event.position + 1;
-    hash.add(as_appended(event));
+    hash.add(event);
     if (++read % 1_000 === 0) {
       progress(1_000);
       signal.throwIfAborted();

@@ -130,7 +130,7 @@ export function fold_anew<Payload, State>(
   );
   stream.sorted.splice(place + 1, 0, event);
   stream.state = stream.sorted.reduce(
-    (state, each) => domain.fold(state, { ...each, attributes: null }),
+    (state, each) => domain.fold(state, each),
     domain.initial,
   );
   const last = stream.sorted.at(-1)!;

@@ -90,6 +90,9 @@ export interface CellLevel {
   readonly buckets: ReadonlyMap<number, ReadonlyMap<string, CellChange>>;
 }
 
+/** Kinds of facts that a domain has at most. */
+const MOST_FACTS = 32;
+
 /**
  * Gathers what a batch changes in the cells: for every event the difference of its stream's contributions, after minus
  * before. Only the finest grain of a dimension is touched per event; coarser ones are rolled up once, at the end.
@@ -103,6 +106,8 @@ export class CellChanges {
   readonly #is_extreme: readonly boolean[];
   readonly #zeros: readonly number[];
   readonly #finest: readonly Map<number, Map<string, CellChange>>[];
+  /** For each dimension and kind of fact the bucket that was touched last, which is most often the next one too, and its cells. */
+  readonly #last: { bucket: number; keys: Map<string, CellChange> }[];
   #cells = 0;
   readonly sketches: SketchChanges;
 
@@ -113,6 +118,7 @@ export class CellChanges {
     this.#is_extreme = shape.measures.map(({ kind }) => is_extreme(kind));
     this.#zeros = zero_sums(shape.measures.length);
     this.#finest = shape.dimensions.map(() => new Map());
+    this.#last = [];
     this.sketches = new SketchChanges(shape, days);
   }
 
@@ -140,8 +146,8 @@ export class CellChanges {
             this.#same_bucket(d, old, now)
           ? now
           : null;
-        if (old !== null) this.#apply(d, key_before, old, -1, ordinal, stays);
-        if (now !== null) this.#apply(d, key_after, now, 1, ordinal, stays === null ? null : old);
+        if (old !== null) this.#apply(d, f, key_before, old, -1, ordinal, stays);
+        if (now !== null) this.#apply(d, f, key_after, now, 1, ordinal, stays === null ? null : old);
       }
     }
     this.sketches.replace(before, after, unchanged);
@@ -164,14 +170,14 @@ export class CellChanges {
           if (same && same_key) continue;
           touched_by[d * slots + f] = ordinal;
           if (old === null || (same_key && now !== null && this.#same_bucket(d, old, now))) continue;
-          this.#touch(d, key, old.at_us, ordinal);
+          this.#touch(d, f, key, old.at_us, ordinal);
         }
       }
     }
     for (let d = 0; d < this.#finest.length; d++) {
       for (let f = 0; f < slots; f++) {
         const fact = end.facts[f]!;
-        if (fact !== null) this.#apply(d, end.keys[d]!, fact, 1, touched_by[d * slots + f]!, null);
+        if (fact !== null) this.#apply(d, f, end.keys[d]!, fact, 1, touched_by[d * slots + f]!, null);
       }
     }
     this.sketches.replace(null, end, 0);
@@ -188,11 +194,17 @@ export class CellChanges {
   }
 
   /** The cell of the finest grain that holds a time; it hears which event touched it. */
-  #touch(d: number, key: string, at_us: number, ordinal: number): CellChange {
+  #touch(d: number, f: number, key: string, at_us: number, ordinal: number): CellChange {
     const bucket = bucket_start(this.#shape.dimensions[d]!.grains[0]!, at_us, this.#days);
-    const buckets = this.#finest[d]!;
-    let keys = buckets.get(bucket);
-    if (keys === undefined) buckets.set(bucket, keys = new Map());
+    const last = this.#last[d * MOST_FACTS + f] ??= { bucket: NaN, keys: new Map() };
+    if (last.bucket !== bucket) {
+      const buckets = this.#finest[d]!;
+      let keys = buckets.get(bucket);
+      if (keys === undefined) buckets.set(bucket, keys = new Map());
+      last.bucket = bucket;
+      last.keys = keys;
+    }
+    const { keys } = last;
     let change = keys.get(key);
     if (change === undefined) {
       keys.set(key, change = new CellChange(this.#zeros));
@@ -203,8 +215,8 @@ export class CellChanges {
   }
 
   /** @param twin the fact that takes this one's place, or whose place it takes, in the same cell: extremes they share neither come nor go */
-  #apply(d: number, key: string, fact: Fact, sign: 1 | -1, ordinal: number, twin: Fact | null): void {
-    const change = this.#touch(d, key, fact.at_us, ordinal);
+  #apply(d: number, f: number, key: string, fact: Fact, sign: 1 | -1, ordinal: number, twin: Fact | null): void {
+    const change = this.#touch(d, f, key, fact.at_us, ordinal);
     const { extremes } = this.#shape.dimensions[d]!;
     const { measures, values } = fact;
     for (let i = 0; i < measures.length; i++) {

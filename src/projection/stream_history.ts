@@ -36,7 +36,7 @@ export function stream_history<Payload, State>(
     if (!payload.ok) {
       return { ok: false, fault: `event ${event.position} is refused today: ${payload.fault.detail}` };
     }
-    arrived.push({ ...event, payload: payload.value, attributes: null });
+    arrived.push({ ...event, payload: payload.value });
   }
   const { states } = fold_arrivals(domain, arrived);
   const steps = states.map((state, i): StreamStep => {

@@ -30,6 +30,8 @@ export interface Verified extends VerifiedChain, VerifiedStreams {
   readonly cells: number;
   /** What was held at the same time, at most: events of streams that were not through, cells and bins of what streams add, bytes on disk. */
   readonly most: { readonly events: number; readonly cells: number; readonly disk_bytes: number };
+  /** Rows of streams that were not right at first sight, and were looked at column by column. */
+  readonly examined: number;
   /** None when all is well; at most `Faults.MOST`, then "and more". */
   readonly faults: readonly string[];
 }
@@ -91,7 +93,8 @@ export async function verify<Payload, State>(audit: Audit<Payload, State>, scope
   const of_streams = await streams.end();
   const cells = faults.enough ? 0 : await models.compare((said) => watch(`compare ${domain.tables.cells}`, said));
   const most = { events: streams.most_events, ...models.most };
-  return { position, ...chain, ...of_streams, cells, most, faults: faults.told() };
+  const { examined } = streams;
+  return { position, ...chain, ...of_streams, cells, most, examined, faults: faults.told() };
 }
 
 /** Whether a stream is in the scope: the same for the same seed, whatever else is in the log. */

@@ -1,7 +1,15 @@
 import type { Row, Snapshot } from "../database/mod.ts";
 import type { Domain } from "../domains/mod.ts";
 import { Faults } from "../event_log/mod.ts";
-import { CellChanges, type Days, filled_bins, is_extreme, type Measure } from "../kpi/mod.ts";
+import {
+  type CellChange,
+  CellChanges,
+  type Days,
+  filled_bins,
+  type Integer,
+  is_extreme,
+  type Measure,
+} from "../kpi/mod.ts";
 import { ExternalSort, type Folder, type SortBound, type Sorted } from "../sort/mod.ts";
 import { time_of } from "./bucket_time.ts";
 import type { Steps, Sums } from "./verify_streams.ts";
@@ -19,8 +27,11 @@ interface Said {
   readonly key: string;
   /** Whether the table says it; if not, a piece of the streams does. */
   readonly found: boolean;
-  /** Of a cell its measures, before them the position that changed it last where that is compared; of a sketch its bins and their counts. */
-  readonly values: string;
+  /**
+   * Of a cell its measures, before them the position that changed it last where that is compared, as PostgreSQL writes a row: `(7,1,,0)`, nothing
+   * for null; what a piece says of one is written so when it is asked for. Of a sketch its bins and their counts.
+   */
+  readonly values: string | CellChange;
 }
 
 /** Cells of one dimension and grain, or sketches of one name among them. */
@@ -36,10 +47,13 @@ const name_of = ({ table, dimension, grain, sketch }: Level, bucket_us: number, 
 
 const less = <T>(a: T, b: T): number => a < b ? -1 : a > b ? 1 : 0;
 
-const SAID: Sorted<Said> = {
-  compare: (a, b) => a.level - b.level || less(a.bucket_us, b.bucket_us) || less(a.key, b.key),
+const by_cell = (a: Said, b: Said): number => a.level - b.level || less(a.bucket_us, b.bucket_us) || less(a.key, b.key);
+
+/** How what is said is sorted. @param text_of writes what a piece says of a cell */
+const sorting = (text_of: (values: Said["values"]) => string): Sorted<Said> => ({
+  compare: by_cell,
   encode: ({ level, bucket_us, key, found, values }) =>
-    `${level}\t${bucket_us}\t${found ? 1 : 0}\t${values}\t${JSON.stringify(key)}`,
+    `${level}\t${bucket_us}\t${found ? 1 : 0}\t${text_of(values)}\t${JSON.stringify(key)}`,
   decode: (line) => {
     const [level, bucket_us, found, values] = line.split("\t", 4) as [string, string, string, string];
     const at = level.length + bucket_us.length + found.length + values.length + 4;
@@ -51,21 +65,22 @@ const SAID: Sorted<Said> = {
       values,
     };
   },
-  characters: ({ key, values }) => 40 + key.length + values.length,
-};
+  characters: ({ key, values }) => 40 + key.length + (typeof values === "string" ? values.length : 200),
+});
 
 /** A cell or sketch as its table has it; `said` is a `Said.values`. */
 interface TableRow extends Row {
-  readonly grain: string;
-  readonly dimension: string;
-  readonly sketch: string | null;
+  /** As `level_name` makes it. */
+  readonly level: string;
   readonly bucket_us: string;
   readonly key: string;
   readonly said: string;
 }
 
-/** How much is held of what the streams add, before it goes into the sort. */
-const PIECE = 60_000;
+/** How much is held of what the streams add, before it goes into the sort: about 60 MB. What several pieces say of a cell is read and added up. */
+const PIECE = 200_000;
+/** What fits into it is never written out, and compared as numbers: about 100 MB. */
+const SORT: SortBound = { items: 400_000, characters: 64 << 20, runs: 64 };
 const PAGE_CELLS = 5_000;
 const PAGE_SKETCHES = 2_000;
 
@@ -103,7 +118,7 @@ export class ReadModelCheck implements Sums {
     faults: Faults,
     signal: AbortSignal,
     folder: Folder,
-    { piece, sort }: ReadModelBound = { piece: PIECE },
+    { piece, sort = SORT }: ReadModelBound = { piece: PIECE },
   ) {
     this.#domain = domain;
     this.#days = days;
@@ -111,7 +126,7 @@ export class ReadModelCheck implements Sums {
     this.#faults = faults;
     this.#signal = signal;
     this.#piece = piece;
-    this.#sort = new ExternalSort(folder, SAID, sort, signal);
+    this.#sort = new ExternalSort(folder, sorting((values) => this.#text_of(values)), sort, signal);
     this.#levels = levels_of(domain);
     this.#level_of = new Map(
       this.#levels.map(({ dimension, grain, sketch }, i) => [level_name(dimension, grain, sketch), i]),
@@ -127,12 +142,11 @@ export class ReadModelCheck implements Sums {
   /** Takes in what the tables hold. */
   async take_tables(reading: Snapshot, progress: (rows: number) => void): Promise<void> {
     const { tables: { cells, sketches }, measures } = this.#domain;
-    const values = [...this.#positions ? ["last_position"] : [], ...measures.map(({ name }) => name)]
-      .map((column) => `coalesce(${column}::text, '${NONE}')`);
+    const values = [...this.#positions ? ["last_position"] : [], ...measures.map(({ name }) => name)];
     await this.#take_table(
       reading,
       cells,
-      `select grain, dimension, null as sketch, ${BUCKET_US}, key, concat_ws(' ', ${values}) as said from ${cells}`,
+      `select concat_ws(' ', grain, dimension, '') as level, ${BUCKET_US}, key, row(${values})::text as said from ${cells}`,
       PAGE_CELLS,
       progress,
     );
@@ -140,8 +154,8 @@ export class ReadModelCheck implements Sums {
     await this.#take_table(
       reading,
       sketches,
-      `select grain, dimension, sketch, ${BUCKET_US}, key, case when cardinality(bins) = 0 then '' else bins::text || ' ' || counts::text end
-        as said from ${sketches}`,
+      `select concat_ws(' ', grain, dimension, sketch) as level, ${BUCKET_US}, key,
+        case when cardinality(bins) = 0 then '' else bins::text || ' ' || counts::text end as said from ${sketches}`,
       PAGE_SKETCHES,
       progress,
     );
@@ -158,10 +172,13 @@ export class ReadModelCheck implements Sums {
     for await (const page of reading.pages<TableRow>(select, [], page_rows)) {
       this.#signal.throwIfAborted();
       const said: Said[] = [];
-      for (const { grain, dimension, sketch, bucket_us, key, said: values } of page) {
-        const level = this.#level_of.get(level_name(dimension, grain, sketch));
+      for (const { level: name, bucket_us, key, said: values } of page) {
+        const level = this.#level_of.get(name);
         if (level !== undefined) said.push({ level, bucket_us: Number(bucket_us), key, found: true, values });
-        else unkept.add(`${table} ${grain} ${dimension}: no such ${sketch === null ? "cells" : "sketches"} are kept`);
+        else {
+          const kind = table === this.#domain.tables.cells ? "cells" : "sketches";
+          unkept.add(`${table} ${name.split(" ", 2).join(" ")}: no such ${kind} are kept`);
+        }
       }
       await this.#sort.put(said);
       progress(page.length);
@@ -176,23 +193,14 @@ export class ReadModelCheck implements Sums {
   }
 
   async settle(): Promise<void> {
-    const changes = this.#changes, { measures } = this.#domain;
+    const changes = this.#changes;
     this.#most_cells = Math.max(this.#most_cells, changes.size);
     this.#changes = new CellChanges(this.#domain, this.#days);
     for (const { dimension, grain, buckets } of changes.levels()) {
       const level = this.#level_of.get(level_name(dimension, grain, null))!;
       for (const [bucket_us, keys] of buckets) {
         const said: Said[] = [];
-        for (const [key, change] of keys) {
-          let values = this.#positions ? String(change.last_ordinal) : "";
-          for (let m = 0; m < measures.length; m++) {
-            const { kind } = measures[m]!;
-            // Zero is written as the database does, whatever its sign.
-            const value = is_extreme(kind) ? change.added?.[m] ?? NONE : change.sum(m) || 0;
-            values += (values === "" ? "" : " ") + value;
-          }
-          said.push({ level, bucket_us, key, found: false, values });
-        }
+        for (const [key, values] of keys) said.push({ level, bucket_us, key, found: false, values });
         await this.#sort.put(said);
       }
       this.#signal.throwIfAborted();
@@ -201,7 +209,7 @@ export class ReadModelCheck implements Sums {
       const said: Said[] = [];
       for (const { bucket_us, key, sketch, bins } of changed) {
         const level = this.#level_of.get(level_name(dimension, grain, sketch))!;
-        said.push({ level, bucket_us, key, found: false, values: text_of(bins) });
+        said.push({ level, bucket_us, key, found: false, values: sketch_text(bins) });
       }
       await this.#sort.put(said);
       this.#signal.throwIfAborted();
@@ -216,24 +224,26 @@ export class ReadModelCheck implements Sums {
   async compare(begin: (said: number) => (done: number) => void): Promise<number> {
     await this.settle();
     const progress = begin(this.#sort.count);
-    let cells = 0, of: Said | null = null, found: string | null = null, pieces: string[] = [];
+    let cells = 0, of: Said | null = null, found: string | null = null, pieces: Said["values"][] = [];
     const conclude = () => {
       if (of === null) return;
       const level = this.#levels[of.level]!;
       if (level.sketch === null && pieces.length > 0) cells++;
-      const fault = level.sketch === null ? this.#cell_fault(found, pieces) : sketch_fault(found, pieces);
+      if (pieces.length === 1 && found !== null && this.#is(found, pieces[0]!)) return;
+      const texts = pieces.map((piece) => this.#text_of(piece));
+      const fault = level.sketch === null ? this.#cell_fault(found, texts) : sketch_fault(found, texts);
       if (fault !== null) this.#faults.add(`${name_of(level, of.bucket_us, of.key)}: ${fault}`);
     };
     for await (const page of this.#sort.sorted()) {
       this.#signal.throwIfAborted();
       for (const each of page) {
-        if (of === null || SAID.compare(of, each) !== 0) {
+        if (of === null || by_cell(of, each) !== 0) {
           conclude();
           of = each;
           found = null;
           pieces = [];
         }
-        if (each.found) found = each.values;
+        if (each.found) found = this.#text_of(each.values);
         else pieces.push(each.values);
       }
       progress(page.length);
@@ -243,15 +253,49 @@ export class ReadModelCheck implements Sums {
     return cells;
   }
 
+  /** What is said, as a row has it. */
+  #text_of(values: Said["values"]): string {
+    if (typeof values === "string") return values;
+    const { measures } = this.#domain;
+    let text = this.#positions ? `(${values.last_ordinal},` : "(";
+    for (let m = 0; m < measures.length; m++) {
+      if (m > 0) text += ",";
+      text += this.#value_of(values, m) ?? NONE;
+    }
+    return text + ")";
+  }
+
+  #value_of(change: CellChange, m: number): Integer | null {
+    // Zero is written as the database does, whatever its sign.
+    return is_extreme(this.#domain.measures[m]!.kind) ? change.added?.[m] ?? null : change.sum(m) || 0;
+  }
+
+  /** Whether a piece says what the table does. What it says as numbers is not written out for that: this is done for every cell. */
+  #is(found: string, piece: Said["values"]): boolean {
+    if (typeof piece === "string") return found === piece;
+    const { length } = this.#domain.measures;
+    let at = 1;
+    for (let m = this.#positions ? -1 : 0; m < length; m++) {
+      const value = m < 0 ? piece.last_ordinal : this.#value_of(piece, m);
+      if (typeof value === "bigint") return found === this.#text_of(piece);
+      let said = 0;
+      const from = at;
+      for (let unit; (unit = found.charCodeAt(at)) >= 48 && unit <= 57; at++) said = said * 10 + unit - 48;
+      if ((at === from ? null : said) !== value) return false;
+      // What ends a field: the comma, and of the last one the bracket.
+      if (found.charCodeAt(at++) !== (m === length - 1 ? 41 : 44)) return false;
+    }
+    return at === found.length;
+  }
+
   /** Where a cell differs from what the streams add to it; null when it does not. */
   #cell_fault(found: string | null, pieces: readonly string[]): string | null {
-    if (pieces.length === 1 && pieces[0] === found) return null;
     const columns: readonly Column[] = [
       ...this.#domain.measures,
       ...this.#positions ? [{ name: "last_position", kind: "max" } as const] : [],
     ];
     const read = (values: string): string[] => {
-      const fields = values.split(" ");
+      const fields = values.slice(1, -1).split(",");
       return this.#positions ? [...fields.slice(1), fields[0]!] : fields;
     };
     const expected = pieces.map(read).reduce<readonly string[] | null>(
@@ -273,20 +317,23 @@ export class ReadModelCheck implements Sums {
 
 const BUCKET_US = "extract(epoch from bucket) * 1000000 as bucket_us";
 /** A value that there is none of. */
-const NONE = "-";
+const NONE = "";
 const shown = (value: string): string => value === NONE ? "null" : value;
 const is_nothing = (value: string): boolean => value === NONE || value === "0";
 
 type Column = Pick<Measure, "name" | "kind">;
 
 function merged(kind: Measure["kind"], a: string, b: string): string {
-  if (kind !== "min" && kind !== "max") return String(BigInt(a) + BigInt(b));
+  if (kind !== "min" && kind !== "max") {
+    // Numbers of 15 digits and their sum are exact.
+    return a.length < 16 && b.length < 16 ? String(Number(a) + Number(b)) : String(BigInt(a) + BigInt(b));
+  }
   if (a === NONE || b === NONE) return a === NONE ? b : a;
   return (BigInt(a) < BigInt(b)) === (kind === "min") ? a : b;
 }
 
 const level_name = (dimension: string, grain: string, sketch: string | null): string =>
-  `${dimension} ${grain} ${sketch ?? ""}`;
+  `${grain} ${dimension} ${sketch ?? ""}`;
 
 function levels_of({ tables, dimensions, sketches }: Shape): Level[] {
   return dimensions.flatMap(({ name: dimension, grains, sketches: sketched = [] }) => [
@@ -300,14 +347,14 @@ function levels_of({ tables, dimensions, sketches }: Shape): Level[] {
 }
 
 /** Bins and counts as the table has them, in text: equal texts are equal sketches; nothing for one of no values. */
-function text_of(bins: ReadonlyMap<number, number>): string {
+function sketch_text(bins: ReadonlyMap<number, number>): string {
   const filled = filled_bins(bins);
   return filled.length === 0 ? "" : `{${filled.map(([bin]) => bin)}} {${filled.map(([, count]) => count)}}`;
 }
 
 /** Where a sketch differs from what the streams add to it; null when it does not. */
 function sketch_fault(found: string | null, pieces: readonly string[]): string | null {
-  const expected = pieces.length === 1 ? pieces[0]! : text_of(sum_of(pieces));
+  const expected = pieces.length === 1 ? pieces[0]! : sketch_text(sum_of(pieces));
   if (expected === (found ?? "")) return null;
   if (found === null) return "it is missing, the streams make it";
   return `it holds ${found || "nothing"}, the streams say ${expected || "nothing"}`;

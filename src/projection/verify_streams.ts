@@ -1,18 +1,20 @@
 import { type Database, patiently, type Queryable } from "../database/mod.ts";
-import type { Domain, StateRow } from "../domains/mod.ts";
+import type { Domain } from "../domains/mod.ts";
 import {
   type ArrivedEvent,
   Faults,
   fold_arrivals,
   hash_event_id,
-  parsed_event,
   type ParsedEvent,
   read_at,
+  recorded_payload,
   type StreamRow,
   streams_begun,
   StreamStates,
+  type StreamText,
 } from "../event_log/mod.ts";
-import { type Contribution, format_time } from "../kpi/mod.ts";
+import type { Contribution } from "../kpi/mod.ts";
+import { fold_events, type Read, read_of, row_fault } from "./stream_faults.ts";
 
 /** Events that are read by their positions at a time, those of one stream aside. */
 const PAGE_EVENTS = 5_000;
@@ -47,12 +49,24 @@ export interface Sums {
   settle(): Promise<void>;
 }
 
-/** A stream on its way: its row, and of its events up to the head those that were read. */
-interface Open<State> {
-  readonly row: StreamRow<State>;
+/** A stream on its way: its row, and of its events up to the head those that came by. */
+interface Open<Payload> {
+  readonly row: StreamText;
   /** How many of its events there are up to the head. */
   readonly own: number;
-  readonly events: ParsedEvent[];
+  readonly events: Read<Payload>[];
+}
+
+/** Positions of the first events of streams, by their ids, and the rows of these. */
+interface Begun {
+  readonly begun: ReadonlyMap<string, number>;
+  readonly rows: readonly StreamText[];
+}
+
+/** Events that were taken in, and what is asked for about those that streams begin with. */
+interface Taken {
+  readonly events: readonly ParsedEvent[];
+  readonly rows: Promise<Begun>;
 }
 
 /**
@@ -62,6 +76,7 @@ interface Open<State> {
  *
  * It goes along with the log: a stream is looked at when its first event comes by, and ready when its last one does. Rows are read as they
  * are by then: one that has events past the head is folded from all of them, and added as of the head. So nothing holds a snapshot.
+ * A row whose text is the one that its events make is right as a whole; every other one is read anew, and looked at column by column.
  * Memory: what `Waiting` says; past it the streams that began first are worked off, their later events read by position.
  */
 export class StreamCheck<Payload, State> {
@@ -73,10 +88,13 @@ export class StreamCheck<Payload, State> {
   readonly #faults: Faults;
   readonly #waiting: Waiting;
   readonly #states: StreamStates<State>;
-  readonly #open = new Map<string, Open<State>>();
+  readonly #open = new Map<string, Open<Payload>>();
+  #taken: Taken | null = null;
   #held = { events: 0, characters: 0 };
   /** Events that waited at the same time, at most. */
   most_events = 0;
+  /** Rows that were not right at first sight. */
+  examined = 0;
   #streams = 0;
   #folded = 0;
   #events = 0;
@@ -103,14 +121,24 @@ export class StreamCheck<Payload, State> {
     this.#states = new StreamStates(domain);
   }
 
-  /** Takes in the next events of the log, in order. */
+  /** Takes in the next events of the log, in order. While the rows of the streams that begin with them are read, the events before are worked on. */
   async take(events: readonly ParsedEvent[]): Promise<void> {
-    await this.#begin(events.filter(({ revision }) => revision === 1));
-    const ready: Open<State>[] = [];
+    const rows = this.#rows_of(events.filter(({ revision }) => revision === 1));
+    // Met when it is its turn, if it ever is.
+    rows.catch(() => {});
+    const before = this.#taken;
+    this.#taken = { events, rows };
+    if (before !== null) await this.#follow(before);
+  }
+
+  async #follow({ events, rows }: Taken): Promise<void> {
+    await this.#begin(await rows);
+    const ready: Open<Payload>[] = [];
     for (const event of events) {
       const stream = this.#open.get(event.stream_id);
-      if (stream === undefined || stream.row.stream.positions[stream.events.length] !== event.position) continue;
-      stream.events.push(event);
+      if (stream === undefined || stream.row.positions[stream.events.length] !== event.position) continue;
+      const payload = this.#domain.parse(event.type, event.schema_version, event.content);
+      stream.events.push(read_of(event, payload));
       this.#held.events++;
       this.#held.characters += event.data.length;
       if (stream.events.length === stream.own) ready.push(this.#close(stream));
@@ -129,7 +157,7 @@ export class StreamCheck<Payload, State> {
     for (let from = 0; from < position; from += PAGE_POSITIONS) {
       signal.throwIfAborted();
       const to = Math.min(from + PAGE_POSITIONS, position);
-      await this.#begin(await streams_begun(this.#database, from, to));
+      await this.#begin(await this.#rows_of(await streams_begun(this.#database, from, to)));
       await this.#work_off([...this.#open.values()].map((stream) => this.#close(stream)));
       progress(to - from);
     }
@@ -137,6 +165,7 @@ export class StreamCheck<Payload, State> {
 
   /** Works off what waits, once the log is through, and says what no stream has. */
   async end(): Promise<VerifiedStreams> {
+    if (this.#taken !== null && !this.#faults.enough) await this.#follow(this.#taken);
     await this.#work_off([...this.#open.values()].map((stream) => this.#close(stream)));
     const { tables: { states } } = this.#domain;
     if (!this.#faults.enough) {
@@ -154,63 +183,135 @@ export class StreamCheck<Payload, State> {
     return { streams: this.#streams, folded: this.#folded };
   }
 
-  /** Reads the rows of streams of which these are the first events; those not chosen are done with. */
-  async #begin(first: readonly { readonly stream_id: string; readonly position: number }[]): Promise<void> {
-    if (first.length === 0) return;
+  /** Reads the rows of streams of which these are the first events. */
+  async #rows_of(first: readonly { readonly stream_id: string; readonly position: number }[]): Promise<Begun> {
     const begun = new Map(first.map(({ stream_id, position }) => [stream_id, position]));
-    for (const row of await this.#states.rows(this.#database, [...begun.keys()])) {
-      const { stream_id, stream: { positions } } = row;
+    return { begun, rows: begun.size === 0 ? [] : await this.#states.texts(this.#database, [...begun.keys()]) };
+  }
+
+  /** Lets streams begin; those that are not chosen are done with. */
+  async #begin({ begun, rows }: Begun): Promise<void> {
+    const unchosen: string[] = [];
+    for (const row of rows) {
+      const { stream_id, positions } = row;
       if (positions[0] !== begun.get(stream_id)) continue;
-      let own = positions.length;
-      while (own > 0 && positions[own - 1]! > this.#head) own--;
+      const own = this.#own(positions);
       this.#streams++;
       this.#events += own;
       if (own < positions.length || this.#chosen(stream_id, positions)) {
         this.#open.set(stream_id, { row, own, events: [] });
-      } else {
-        this.#tell(row, row_fault(this.#domain, row));
-        await this.#add([{ contribution: this.#domain.contribution(row.stream.state), ordinal: positions.at(-1)! }]);
+      } else unchosen.push(stream_id);
+    }
+    if (unchosen.length === 0) return;
+    for (const row of await this.#states.rows(this.#database, unchosen)) {
+      const { stream_id, stream: { positions, state } } = row, own = this.#own(positions);
+      if (own < positions.length) {
+        this.#open.set(stream_id, { row: { stream_id, positions, text: "" }, own, events: [] });
+        continue;
       }
+      this.#tell(row, row_fault(this.#domain, row));
+      if (this.#add([state], positions)) await this.#sums.settle();
     }
   }
 
-  async #add(steps: Steps): Promise<void> {
-    if (this.#sums.add(steps)) await this.#sums.settle();
+  /** How many of these positions are up to the head. */
+  #own(positions: readonly number[]): number {
+    let own = positions.length;
+    while (own > 0 && positions[own - 1]! > this.#head) own--;
+    return own;
   }
 
-  #close(stream: Open<State>): Open<State> {
+  /**
+   * Adds a stream as of the head; the last of its states there are those after the events at the last of the positions.
+   * @returns whether the sums have to be settled now
+   */
+  #add(states: readonly State[], positions: readonly number[]): boolean {
+    const before = positions.length - states.length;
+    const steps = states.map((state, i) => ({
+      contribution: this.#domain.contribution(state),
+      ordinal: positions[before + i]!,
+    }));
+    return this.#sums.add(steps);
+  }
+
+  #close(stream: Open<Payload>): Open<Payload> {
     this.#open.delete(stream.row.stream_id);
     this.#held.events -= stream.events.length;
-    for (const { data } of stream.events) this.#held.characters -= data.length;
+    for (const { characters } of stream.events) this.#held.characters -= characters;
     return stream;
   }
 
-  /** Reads what is missing of the events of streams, and folds them. */
-  async #work_off(streams: readonly Open<State>[]): Promise<void> {
+  /** Reads what is missing of the events of streams and folds them; looks closer at those whose rows are not what that makes. */
+  async #work_off(streams: readonly Open<Payload>[]): Promise<void> {
     for (const page of pages_of(streams)) {
-      const missing = page.flatMap(({ row, events }) => row.stream.positions.slice(events.length));
-      const read = missing.length === 0 ? [] : await read_at(this.#database, missing);
-      const by_position = new Map(read.map((event) => [event.position, parsed_event(event)]));
+      const by_position = await this.#read(page.flatMap(({ row, events }) => row.positions.slice(events.length)));
+      const others: Open<Payload>[] = [];
       for (const { row, own, events } of page) {
-        const all = row.stream.positions.map((position, i) => events[i] ?? by_position.get(position));
-        const { states, fault } = fold_events(this.#domain, row, all);
-        this.#tell(row, fault);
-        const { positions } = row.stream;
-        await this.#add(
-          states.length === positions.length
-            ? states.slice(0, own).map((state, i) => ({
-              contribution: this.#domain.contribution(state),
-              ordinal: positions[i]!,
-            }))
-            : [{ contribution: this.#domain.contribution(row.stream.state), ordinal: positions[own - 1]! }],
-        );
-        this.#folded++;
+        const missing = row.positions.slice(events.length).map((position) => by_position.get(position));
+        const states = this.#agreed(row, missing.length === 0 ? events : [...events, ...missing]);
+        if (states === null) others.push({ row, own, events: [] });
+        else {
+          if (this.#add(states.slice(0, own), row.positions.slice(0, own))) await this.#sums.settle();
+          this.#folded++;
+        }
       }
+      for (const some of pages_of(others)) await this.#examine(some.map(({ row }) => row));
       if (this.#faults.enough) return;
     }
   }
 
-  #tell({ stream_id }: StreamRow<State>, fault: string | null): void {
+  /** The events at positions, by position. */
+  async #read(positions: readonly number[]): Promise<Map<number, Read<Payload>>> {
+    const events = positions.length === 0 ? [] : await read_at(this.#database, positions);
+    return new Map(events.map((event) => [event.position, read_of(event, recorded_payload(this.#domain, event))]));
+  }
+
+  /** What the events make of a stream, one after the other, where its row is the last of that; null otherwise. */
+  #agreed({ stream_id, text }: StreamText, events: readonly (Read<Payload> | undefined)[]): readonly State[] | null {
+    const arrived: ArrivedEvent<Payload>[] = [];
+    for (const event of events) {
+      if (event === undefined || event.stream_id !== stream_id || event.revision !== arrived.length + 1) return null;
+      const { position, event_id, type, occurred_at_us, payload } = event;
+      if (!payload.ok) return null;
+      arrived.push({ position, stream_id, event_id, type, occurred_at_us, payload: payload.value });
+    }
+    if (arrived.length === 0) return null;
+    const { states, last } = fold_arrivals(this.#domain, arrived);
+    const made = {
+      state: states.at(-1)!,
+      revision: arrived.length,
+      last_us: last.occurred_at_us,
+      last_event_id: last.event_id,
+      hashes: arrived.map(({ event_id }) => hash_event_id(event_id)),
+    };
+    return this.#states.is_text_of(made, text) ? states : null;
+  }
+
+  /** Reads the rows of streams anew, with all their events, and compares them column by column. */
+  async #examine(streams: readonly StreamText[]): Promise<void> {
+    this.examined += streams.length;
+    const rows = new Map(
+      (await this.#states.rows(this.#database, streams.map(({ stream_id }) => stream_id)))
+        .map((row) => [row.stream_id, row]),
+    );
+    const events = await this.#read([...rows.values()].flatMap(({ stream: { positions } }) => positions));
+    for (const { stream_id } of streams) {
+      const row = rows.get(stream_id);
+      if (row === undefined) {
+        this.#tell({ stream_id }, "its row is gone since it was read");
+        continue;
+      }
+      const { positions, state } = row.stream;
+      const { states, fault } = fold_events(this.#domain, row, positions.map((position) => events.get(position)));
+      this.#tell(row, fault);
+      const own = positions.slice(0, this.#own(positions));
+      const added = states.length === positions.length ? states.slice(0, own.length) : [state];
+      if (this.#add(added, own)) await this.#sums.settle();
+      this.#folded++;
+    }
+  }
+
+  #tell({ stream_id }: Pick<StreamRow<State>, "stream_id">, fault: string | null): void {
     if (fault !== null) this.#faults.add(`${this.#domain.tables.states} ${JSON.stringify(stream_id)}: ${fault}`);
   }
 
@@ -248,10 +349,10 @@ export class StreamCheck<Payload, State> {
 const BEGUN = "(s.positions[1] > $1) is not true";
 
 /** Streams in pages of which not too many events are missing. */
-function* pages_of<State>(streams: readonly Open<State>[]): Iterable<Open<State>[]> {
-  let page: Open<State>[] = [], missing = 0;
+function* pages_of<Payload>(streams: readonly Open<Payload>[]): Iterable<Open<Payload>[]> {
+  let page: Open<Payload>[] = [], missing = 0;
   for (const stream of streams) {
-    const more = stream.row.stream.positions.length - stream.events.length;
+    const more = stream.row.positions.length - stream.events.length;
     if (missing > 0 && missing + more > PAGE_EVENTS) {
       yield page;
       page = [];
@@ -261,62 +362,4 @@ function* pages_of<State>(streams: readonly Open<State>[]): Iterable<Open<State>
     missing += more;
   }
   if (page.length > 0) yield page;
-}
-
-/** What the events make of a stream, one after the other, and what is wrong with its row; no states where they make nothing. */
-function fold_events<Payload, State>(
-  domain: Domain<Payload, State>,
-  { stream_id, stream, values }: StreamRow<State>,
-  own: readonly (ParsedEvent | undefined)[],
-): { readonly states: readonly State[]; readonly fault: string | null } {
-  const faulty = (fault: string) => ({ states: [], fault });
-  const events: ArrivedEvent<Payload>[] = [];
-  for (const [i, event] of own.entries()) {
-    const position = stream.positions[i];
-    if (event === undefined) return faulty(`event ${position} is not in the log`);
-    if (event.stream_id !== stream_id) return faulty(`event ${position} belongs to ${JSON.stringify(event.stream_id)}`);
-    if (event.revision !== i + 1) return faulty(`event ${position} has revision ${event.revision}, expected ${i + 1}`);
-    if (stream.hashes[i] !== hash_event_id(event.event_id)) {
-      return faulty(`the hash of event ${position} is not that of its id`);
-    }
-    const payload = domain.parse(event.type, event.schema_version, event.content);
-    if (!payload.ok) return faulty(`event ${position} is refused today: ${payload.fault.detail}`);
-    events.push({ ...event, payload: payload.value, attributes: null });
-  }
-  if (stream.revision !== events.length) return faulty(`revision ${stream.revision}, its events are ${events.length}`);
-  if (stream.hashes.length !== events.length) {
-    return faulty(`it has ${stream.hashes.length} hashes, its events are ${events.length}`);
-  }
-  const { states, last } = fold_arrivals(domain, events);
-  const { occurred_at_us, event_id } = last;
-  const misdated = stream.last_us === occurred_at_us && stream.last_event_id === event_id
-    ? null
-    : `its last event is ${JSON.stringify(stream.last_event_id)} at ${format_time(stream.last_us)}, ` +
-      `its events say ${JSON.stringify(event_id)} at ${format_time(occurred_at_us)}`;
-  return { states, fault: column_fault(domain, states.at(-1)!, values, "its events say") ?? misdated };
-}
-
-/** What is wrong with a row in itself; null when nothing is. */
-function row_fault<Payload, State>(
-  domain: Domain<Payload, State>,
-  { stream, values }: StreamRow<State>,
-): string | null {
-  const { positions, hashes, revision } = stream;
-  if (revision === 0 || positions.length !== revision || hashes.length !== revision) {
-    return `revision ${revision}, it has ${positions.length} positions and ${hashes.length} hashes`;
-  }
-  return column_fault(domain, stream.state, values, "the rest of its row says");
-}
-
-function column_fault<Payload, State>(
-  domain: Domain<Payload, State>,
-  state: State,
-  values: StateRow,
-  says: string,
-): string | null {
-  for (const { name, get } of domain.columns) {
-    const expected = get(state), found = values[name];
-    if (expected !== found) return `${name} is ${found}, ${says} ${expected}`;
-  }
-  return null;
 }

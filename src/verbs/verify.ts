@@ -63,7 +63,7 @@ const count = (n: number, one: string, many = `${one}s`): string => `${n} ${n ==
 export function told(
   { position, events, batches, trusted_batch, cursors, quarantined, only_counted, streams, folded, cells }: Omit<
     Verified,
-    "most"
+    "most" | "examined"
   >,
   { from, share, seed }: Scope,
 ): string {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Database, Queryable, Row, Statement, Value } from "../../src/database/mod.ts";
-import { read_cursors } from "../../src/event_log/mod.ts";
+import { events_between, read_cursors } from "../../src/event_log/mod.ts";
 import { Cursors } from "../../src/ingest/mod.ts";
 import { BeyondTheLog } from "../../src/projection/mod.ts";
 import { read_config } from "../../src/runtime/mod.ts";
@@ -27,6 +27,7 @@ tacho_test({
         only_counted: 0,
         streams: 20,
         folded: 20,
+        examined: 0,
         faults: [],
       });
       assert.ok(cells > 100);
@@ -66,6 +67,7 @@ tacho_test({
         only_counted: 0,
         streams: 20,
         folded: 2,
+        examined: 0,
         faults: [],
       });
       await assert.rejects(verified(database, { from: 43 }), BeyondTheLog);
@@ -195,6 +197,141 @@ tacho_test({
       const { events, cells } = large!.most;
       assert.ok(events <= SMALL_BOUND.waiting.events + 2_000, `${events} events waited`);
       assert.ok(cells <= SMALL_BOUND.piece + 100, `${cells} cells and bins in a piece`);
+    }),
+});
+
+/** Texts that a row in PostgreSQL's text form writes in a way of their own, or that hold what ends a field there. */
+const AWKWARD = [
+  "a,b",
+  "c",
+  "(",
+  ')"',
+  '"',
+  "\\",
+  "\\N",
+  "'",
+  " ",
+  "x y",
+  "\tz\n",
+  "\u00a0",
+  "\u2003é",
+  "null",
+  "{1,2}",
+];
+
+tacho_test({
+  name:
+    "verify takes the text of a trip's row for that row alone: awkward texts, numbers and times are known at first sight, and any other is told",
+  needs: ["postgres"],
+  fn: () =>
+    with_log(async (database, harm) => {
+      const cursors = new Cursors(() => read_cursors(database));
+      cursors.reset(await read_cursors(database));
+      const from = MESSAGES.length;
+      const messages = AWKWARD.map((text, i) => {
+        const next = AWKWARD[(i + 1) % AWKWARD.length]!;
+        const data = {
+          driver_id: text,
+          passenger_id: next,
+          city: next + text,
+          fare: i / 7 > 1 ? "1.234567" : i,
+          tip: "0.1",
+        };
+        const more = { pickup_lat: -0.1 * i, pickup_lon: 179.12345678901234, distance_km: 1e-3, passenger_count: i };
+        const at = {
+          occurred_at: `2026-03-01T11:00:0${i % 10}.${"120".repeat(i % 3)}5Z`,
+          estimated_dropoff_at: "2026-03-02T00:00:00Z",
+        };
+        return message(from + i, { ...event(500 + i, `id ${text}`, "trip.completed", 0, { ...data, ...more }), ...at });
+      });
+      messages.push(
+        message(from + messages.length, event(600, "s", "trip.started", 1, { pickup_lat: 1e-7, pickup_lon: 0 })),
+      );
+      const to = from + messages.length;
+      await feed(trip_pipeline(database), [{
+        topic: "trips",
+        partition: 0,
+        from_offset: from,
+        next_offset: to,
+        messages,
+      }], cursors);
+      const { faults, examined, streams } = await verified(database);
+      // PostgreSQL writes a ten-millionth as 1e-07: that row is looked at column by column.
+      assert.deepEqual([faults, examined, streams], [[], 1, 21 + AWKWARD.length]);
+      const columns = await database.query<{ name: string; type: string }>(
+        `select attname as name, format_type(atttypid, atttypmod) as type from pg_attribute where attrelid = 'trips'::regclass and attnum > 0
+          and attname not in ('trip_id', 'revision', 'positions', 'event_hashes', 'last_event_id', 'last_occurred_at', 'status')
+          and attgenerated = '' order by attnum`,
+      );
+      assert.ok(columns.length > 30, `${columns.length} columns`);
+      const changed: Record<string, string> = {
+        text: "case when $ is null then '' else null end",
+        "timestamp with time zone": "coalesce($, 'epoch') + interval '1 microsecond'",
+      };
+      for (const { name, type } of columns) {
+        const value = (changed[type] ?? "coalesce($, 0) + 1").replaceAll("$", name);
+        const [before] = await database.query(`select ${name}::text as value from trips where trip_id = 'T-500'`);
+        await harm(`update trips set ${name} = ${value} where trip_id = 'T-500'`);
+        const { faults } = await verified(database);
+        assert.ok(
+          faults.some((fault) => fault.startsWith(`trips "T-500": ${name} is `)),
+          `${name}: ${JSON.stringify(faults)}`,
+        );
+        const back = before!.value === null ? "null" : `'${String(before!.value).replaceAll("'", "''")}'`;
+        await harm(`update trips set ${name} = ${back} where trip_id = 'T-500'`);
+      }
+      // What one field has more, the next has less: the texts of both together are the same.
+      await harm("update trips set driver_id = 'a', passenger_id = 'b,c' where trip_id = 'T-500'");
+      assert.match((await verified(database)).faults.join(), /"T-500": driver_id is a, its events say a,b/);
+    }),
+});
+
+tacho_test({
+  name:
+    "verify reads large events in pages that are bounded by their size, with numbers of many digits and gaps at any place",
+  needs: ["postgres"],
+  fn: () =>
+    with_log(async (database, harm) => {
+      const cursors = new Cursors(() => read_cursors(database));
+      cursors.reset(await read_cursors(database));
+      const from = MESSAGES.length, count = 12;
+      const random = () => crypto.getRandomValues(new Uint8Array(60_000)).toBase64();
+      const messages = Array.from({ length: count }, (_, i) => {
+        // What does not compress, so that it is as large in the table: 800 KB.
+        const noise = Array.from({ length: 10 }, random).join("");
+        return message(
+          from + i,
+          event(700 + i, `${i}123456789012345678901`, "trip.started", 1, { noise, odometer: 0.1 }),
+        );
+      });
+      for (const [i, each] of messages.entries()) {
+        const one = {
+          topic: "trips",
+          partition: 0,
+          from_offset: from + i,
+          next_offset: from + i + 1,
+          messages: [each],
+        };
+        await feed(trip_pipeline(database), [one], cursors);
+      }
+      const last = 42 + count;
+      const pages: number[] = [];
+      for await (const page of events_between(database, 0, last)) {
+        pages.push(page.length);
+      }
+      assert.ok(pages.length > 1, `pages of ${pages} events`);
+      assert.equal(
+        pages.reduce((sum, events) => sum + events),
+        last,
+      );
+      const { position, events, faults, examined } = await verified(database);
+      assert.deepEqual([position, events, faults, examined], [last, last, [], 0]);
+      const border = pages[0]!;
+      await harm(`delete from events where position in (${border}, ${border + 1}, ${last})`);
+      const gone = (await verified(database)).faults.filter((fault) =>
+        /^event \d+ of batch \d+ is missing/.test(fault)
+      );
+      assert.deepEqual(gone.map((fault) => Number(/\d+/.exec(fault)![0])), [border, border + 1, last]);
     }),
 });
 

@@ -74,7 +74,7 @@ function folded(arrivals: readonly Arrival[]) {
   for (const event of sorted) {
     const payload = TEST_DOMAIN.parse(event.type, 1, JSON.parse(event.data));
     assert(payload.ok);
-    state = TEST_DOMAIN.fold(state, { ...event, payload: payload.value, attributes: null });
+    state = TEST_DOMAIN.fold(state, { ...event, payload: payload.value });
   }
   const changes = new CellChanges(TEST_DOMAIN, DAYS);
   changes.replace(null, TEST_DOMAIN.contribution(state), 1);

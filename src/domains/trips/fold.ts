@@ -1,8 +1,8 @@
 import { latLngToCell } from "h3-js";
-import type { DomainEvent } from "../domain.ts";
+import type { FoldedEvent } from "../domain.ts";
 import type { Trip, TripPayload } from "./trip.ts";
 
-type Fold = (trip: Trip, event: DomainEvent<TripPayload>) => Trip;
+type Fold = (trip: Trip, event: FoldedEvent<TripPayload>) => Trip;
 
 /**
  * How the next event, in order of (time, event id), is folded into a trip: what the event names wins over what was named

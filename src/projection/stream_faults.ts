@@ -1,0 +1,84 @@
+import type { Domain, StateRow, Validation } from "../domains/mod.ts";
+import {
+  type ArrivedEvent,
+  fold_arrivals,
+  hash_event_id,
+  type RecordedEvent,
+  type StreamRow,
+} from "../event_log/mod.ts";
+import { format_time } from "../kpi/mod.ts";
+
+/** What is wrong with the row of a stream, by its events or in itself, in words. Pure. */
+
+/** An event that was read: what is looked at of it, what the domain makes of it, and how many characters it says that in. */
+export interface Read<Payload>
+  extends Pick<RecordedEvent, "position" | "stream_id" | "revision" | "event_id" | "type" | "occurred_at_us"> {
+  readonly payload: Validation<Payload>;
+  readonly characters: number;
+}
+
+/** Keeps of an event what is looked at. */
+export function read_of<Payload>(
+  { position, stream_id, revision, event_id, type, occurred_at_us, data }: RecordedEvent,
+  payload: Validation<Payload>,
+): Read<Payload> {
+  return { position, stream_id, revision, event_id, type, occurred_at_us, payload, characters: data.length };
+}
+
+/** What the events make of a stream, one after the other, and what is wrong with its row; no states where they make nothing. */
+export function fold_events<Payload, State>(
+  domain: Domain<Payload, State>,
+  { stream_id, stream, values }: StreamRow<State>,
+  own: readonly (Read<Payload> | undefined)[],
+): { readonly states: readonly State[]; readonly fault: string | null } {
+  const faulty = (fault: string) => ({ states: [], fault });
+  const events: ArrivedEvent<Payload>[] = [];
+  for (const [i, event] of own.entries()) {
+    const position = stream.positions[i];
+    if (event === undefined) return faulty(`event ${position} is not in the log`);
+    if (event.stream_id !== stream_id) return faulty(`event ${position} belongs to ${JSON.stringify(event.stream_id)}`);
+    if (event.revision !== i + 1) return faulty(`event ${position} has revision ${event.revision}, expected ${i + 1}`);
+    if (stream.hashes[i] !== hash_event_id(event.event_id)) {
+      return faulty(`the hash of event ${position} is not that of its id`);
+    }
+    const { payload } = event;
+    if (!payload.ok) return faulty(`event ${position} is refused today: ${payload.fault.detail}`);
+    events.push({ ...event, payload: payload.value });
+  }
+  if (stream.revision !== events.length) return faulty(`revision ${stream.revision}, its events are ${events.length}`);
+  if (stream.hashes.length !== events.length) {
+    return faulty(`it has ${stream.hashes.length} hashes, its events are ${events.length}`);
+  }
+  const { states, last } = fold_arrivals(domain, events);
+  const { occurred_at_us, event_id } = last;
+  const misdated = stream.last_us === occurred_at_us && stream.last_event_id === event_id
+    ? null
+    : `its last event is ${JSON.stringify(stream.last_event_id)} at ${format_time(stream.last_us)}, ` +
+      `its events say ${JSON.stringify(event_id)} at ${format_time(occurred_at_us)}`;
+  return { states, fault: column_fault(domain, states.at(-1)!, values, "its events say") ?? misdated };
+}
+
+/** What is wrong with a row in itself; null when nothing is. */
+export function row_fault<Payload, State>(
+  domain: Domain<Payload, State>,
+  { stream, values }: StreamRow<State>,
+): string | null {
+  const { positions, hashes, revision } = stream;
+  if (revision === 0 || positions.length !== revision || hashes.length !== revision) {
+    return `revision ${revision}, it has ${positions.length} positions and ${hashes.length} hashes`;
+  }
+  return column_fault(domain, stream.state, values, "the rest of its row says");
+}
+
+function column_fault<Payload, State>(
+  domain: Domain<Payload, State>,
+  state: State,
+  values: StateRow,
+  says: string,
+): string | null {
+  for (const { name, get } of domain.columns) {
+    const expected = get(state), found = values[name];
+    if (expected !== found) return `${name} is ${found}, ${says} ${expected}`;
+  }
+  return null;
+}
