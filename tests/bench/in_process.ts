@@ -26,13 +26,22 @@ export const NOW_MS = Date.UTC(2026, 5, 1);
  * 5,000 trips after its start.
  * @param start_us of event time
  * @param prefix of the trips' ids
+ * @param trips_per_second of event time
  * @param topic of which it is all: what a database has read of it is not read again
  */
-export function load(trips: number, start_us: number, prefix = "T-", topic = "trips") {
+export function load(
+  trips: number,
+  start_us: number,
+  { prefix = "T-", topic = "trips", trips_per_second = 20 }: {
+    readonly prefix?: string;
+    readonly topic?: string;
+    readonly trips_per_second?: number;
+  } = {},
+) {
   const ends: number[] = [];
   let bytes = new Uint8Array(1 << 20), used = 0;
   const encoder = new TextEncoder(), decoder = new TextDecoder();
-  const stream = bench_stream({ trips, seed: 1, start_us, trips_per_second: 20 });
+  const stream = bench_stream({ trips, seed: 1, start_us, trips_per_second });
   for (const { value: sent } of stream) {
     const value = prefix === "T-" ? sent : encoder.encode(decoder.decode(sent).replace('"T-', `"${prefix}`));
     if (used + value.length > bytes.length) {
