@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
-import { parse_json } from "../../src/domains/mod.ts";
-import { trips_domain } from "../../src/domains/trips/mod.ts";
+import fc from "fast-check";
+import { JsonFault, parse_json } from "../../src/domains/mod.ts";
+import { event_fields, trips_domain } from "../../src/domains/trips/mod.ts";
+import { SCHEMAS } from "../../src/domains/trips/schemas.ts";
+import { BORDER_VALUES } from "../support/border_values.ts";
 
 const { parse, event_types } = trips_domain({ currency: "USD" });
 type Data = Record<string, unknown>;
@@ -205,4 +208,33 @@ Deno.test("unknown types and versions are refused; names of objects' own methods
 Deno.test("extra fields of any type and name are no fault", () => {
   const data = parse_json('{"fare":1,"__proto__":{"city":"x"},"constructor":5,"note":[{}],"toString":null}') as Data;
   assert.deepEqual(read("completed", data), { completion_fare_micros: 1_000_000 });
+});
+
+/** What parses of the values on the border of legal, and lists of one value, which become its text where a text is made of them. */
+const values = BORDER_VALUES.flat().flatMap((raw) => {
+  try {
+    return [parse_json(raw), parse_json(`[${raw}]`)];
+  } catch (error) {
+    if (error instanceof JsonFault) return [];
+    throw error;
+  }
+});
+
+Deno.test("data is read if its schema admits it, whatever its fields hold", () => {
+  const { parse } = trips_domain({ currency: "x" });
+  for (const type of event_types) {
+    const required = type === "trip.fare_adjusted" ? { fare: 1 } : {};
+    const schema = SCHEMAS[type as keyof typeof SCHEMAS][1]!;
+    const holds = (data: Data) => {
+      const parsed = parse(type, 1, data);
+      const admitted = parsed.ok || parsed.fault.reason === "other_currency";
+      assert.equal(admitted, schema.safeParse(data).success, `${type} ${JSON.stringify(data)}`);
+    };
+    for (const name of event_fields(type)!) {
+      for (const value of values) holds({ ...required, [name]: value });
+      holds({ ...required, [name]: undefined });
+    }
+    const data = fc.dictionary(fc.constantFrom(...event_fields(type)!, "note"), fc.constantFrom(...values));
+    fc.assert(fc.property(data, holds), { numRuns: 200 });
+  }
 });

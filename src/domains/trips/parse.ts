@@ -22,15 +22,16 @@ export function parse_trip_data(
       const detail = `expected schema version ${known} of ${type}, got ${version}`;
       return { ok: false, fault: { reason: "unknown_version", path: "schema_version", detail } };
     }
-    const parsed = schema.safeParse(data);
-    if (!parsed.success) {
-      const issue = parsed.error.issues[0]!;
+    const payload = read_payload(type, version, data);
+    if (payload === null) {
+      const { error } = schema.safeParse(data);
+      if (error === undefined) throw new Error(`read ${type}: its schema admits data that cannot be read`);
+      const issue = error.issues[0]!;
       const path = issue.path.join(".");
       const missing = data[path] === undefined;
       const detail = missing ? `expected ${path}, which ${type} requires; it is absent` : issue.message;
       return { ok: false, fault: { reason: missing ? "missing_field" : "invalid_field", path, detail } };
     }
-    const payload = read_payload(type, version, data);
     if (payload.currency !== undefined && payload.currency !== currency) {
       const detail = `expected the currency of this deployment, ${currency}, got ${JSON.stringify(payload.currency)}`;
       return { ok: false, fault: { reason: "other_currency", path: "currency", detail } };

@@ -14,7 +14,7 @@ import type { EventType, TripPayload } from "./trip.ts";
 /** A kind of field: what is expected of it, in words, and how a value that is not blank is read, in units of the state; null: it is refused. */
 interface Kind {
   readonly what: string;
-  readonly read: (value: unknown) => TripPayload[keyof TripPayload] | null;
+  readonly read: (value: string | number | ExactNumber) => NonNullable<TripPayload[keyof TripPayload]> | null;
 }
 
 /** The double nearest to a JSON number. */
@@ -138,7 +138,7 @@ function field_schema({ what, read, required }: TripField): z.ZodType {
   const scalar = z.union([z.string(), z.number(), z.instanceof(ExactNumber), z.null()], { error });
   return required
     ? scalar.refine((value) => value !== null && read(value) !== null, { error })
-    : scalar.refine((value) => is_blank(value) || read(value) !== null, { error }).optional();
+    : scalar.refine((value) => value === null || is_blank(value) || read(value) !== null, { error }).optional();
 }
 
 const schema_of = (fields: readonly TripField[]): z.ZodObject =>
@@ -170,16 +170,23 @@ export function trip_fields(currency: string): (type: string, version: number) =
       : null;
 }
 
-/** Reads valid data into what the fold takes: state field names and units, unnamed fields absent. */
+/**
+ * Reads data into what the fold takes: state field names and units, unnamed fields absent. Null where the schema refuses it: reading alone
+ * costs less, and the schema is needed only to tell what is wrong.
+ */
 export function read_payload(
   type: EventType,
   version: number,
   data: Readonly<Record<string, unknown>>,
-): TripPayload {
+): TripPayload | null {
   const payload: Record<string, unknown> = {};
-  for (const { name, target, read } of FIELDS[type][version]!) {
+  for (const { name, target, required, read } of FIELDS[type][version]!) {
     const value = data[name];
-    if (!is_blank(value)) payload[target] = read(value);
+    if (!required && is_blank(value)) continue;
+    const scalar = typeof value === "string" || typeof value === "number" || value instanceof ExactNumber;
+    const known = scalar ? read(value) : null;
+    if (known === null) return null;
+    payload[target] = known;
   }
   return payload;
 }
