@@ -12,7 +12,7 @@ import { add_entity_routes, type EntitySource } from "./entity_routes.ts";
 import { add_event_intake_route, type EventIntake } from "./event_intake_route.ts";
 import { Busy, Gate, gated } from "./gate.ts";
 import { add_feed_route } from "./feed_route.ts";
-import { matches_etag, SECURITY_HEADERS } from "./headers.ts";
+import { matches_etag, respond } from "./headers.ts";
 import { add_operation_routes, type OperationSource } from "./operation_routes.ts";
 import { not_found, problem } from "./problem.ts";
 import { STATEMENT_TIMEOUT_MS } from "./reading.ts";
@@ -84,11 +84,7 @@ export function make_app(given: AppDeps): Handler {
     return failure(error);
   });
   const hosts = deps.allowed_hosts ?? (deps.token === null ? [] : null);
-  return async (request, bindings) => {
-    const answer = refuse_request(request, hosts) ?? await app.fetch(request, bindings);
-    for (const [name, value] of Object.entries(SECURITY_HEADERS)) answer.headers.set(name, value);
-    return answer;
-  };
+  return async (request, bindings) => refuse_request(request, hosts) ?? await app.fetch(request, bindings);
 }
 
 /** Answers the methods that a path does not take with 405, and OPTIONS, with those that it takes. Every path has its routes by now. */
@@ -98,7 +94,7 @@ function refuse_other_methods(app: App): void {
     const taken = [...new Set(routes.map(({ method }) => method))];
     const allow = [...taken, ...taken.includes("GET") ? ["HEAD"] : [], "OPTIONS"].join(", ");
     app.all(path, ({ req }) => {
-      if (req.method === "OPTIONS") return new Response(null, { status: 204, headers: { allow } });
+      if (req.method === "OPTIONS") return respond(null, { allow }, 204);
       const detail = `expected one of ${allow}, got ${JSON.stringify(req.method.slice(0, 100))}`;
       return problem({ status: 405, title: "Method not allowed", detail, headers: { allow } });
     });
@@ -140,7 +136,7 @@ function add_document_route(app: App, version: string): void {
   app.get("/openapi.json", ({ req }) => {
     const { text, etag } = made ??= make();
     const headers = { etag, "cache-control": "no-cache" };
-    if (matches_etag(req.header("if-none-match") ?? null, etag)) return new Response(null, { status: 304, headers });
-    return new Response(text, { headers: { ...headers, "content-type": "application/json" } });
+    if (matches_etag(req.header("if-none-match") ?? null, etag)) return respond(null, headers, 304);
+    return respond(text, { ...headers, "content-type": "application/json" });
   });
 }

@@ -24,7 +24,7 @@ import { BOARD } from "./board_schema.ts";
 import { add_endpoint, type App } from "./endpoint.ts";
 import { filter_parameters, requested_filter } from "./filter_parameters.ts";
 import { Gate } from "./gate.ts";
-import { matches_etag } from "./headers.ts";
+import { matches_etag, respond } from "./headers.ts";
 import type { KpiSource } from "./kpi_source.ts";
 import { instant, position } from "./parameters.ts";
 import { bad_request, problem } from "./problem.ts";
@@ -237,8 +237,8 @@ function body_of(
 
 async function tagged(request: Request, etag: string, caching: string, body: () => Promise<string>): Promise<Response> {
   const headers = { etag, "cache-control": caching, vary: "authorization, cookie" };
-  if (matches_etag(request.headers.get("if-none-match"), etag)) return new Response(null, { status: 304, headers });
-  return new Response(await body(), { headers: { ...headers, "content-type": "application/json" } });
+  if (matches_etag(request.headers.get("if-none-match"), etag)) return respond(null, headers, 304);
+  return respond(await body(), { ...headers, "content-type": "application/json" });
 }
 
 /** Turns what a reading of a board is bounded by into what its client can do. */

@@ -4,6 +4,7 @@ import type { Clock } from "../runtime/mod.ts";
 import { bearer_of, is_token } from "./auth.ts";
 import { Bodies } from "./bodies.ts";
 import { add_endpoint, type App } from "./endpoint.ts";
+import { respond } from "./headers.ts";
 import { POSTED_TYPES, read_posted } from "./posted_messages.ts";
 import { bad_request, problem } from "./problem.ts";
 
@@ -139,5 +140,6 @@ function told(topic: string, { results }: DirectAnswer & { ok: true }): Response
     const { reason, path, detail } = fault;
     return { ...rest, reason, path, detail };
   });
-  return Response.json({ topic, results: told }, { headers: { "cache-control": "no-store" } });
+  const body = JSON.stringify({ topic, results: told });
+  return respond(body, { "content-type": "application/json", "cache-control": "no-store" });
 }

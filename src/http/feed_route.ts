@@ -2,16 +2,17 @@ import { z } from "@hono/zod-openapi";
 import { type DomainBoard, type FeedHub, type Refusal, states_fault, window_at } from "../feed/mod.ts";
 import type { Days } from "../kpi/mod.ts";
 import { add_endpoint, type App } from "./endpoint.ts";
+import { headers_of, respond } from "./headers.ts";
 import { bad_request, problem } from "./problem.ts";
 import { filter_parameters } from "./filter_parameters.ts";
 import { read_view, SPAN_PARAMETERS } from "./view_parameters.ts";
 
 /** Buffering or storing anywhere on the way would stop the stream. */
-const HEADERS = {
+const HEADERS = headers_of({
   "content-type": "text/event-stream",
   "cache-control": "no-store, no-transform",
   "x-accel-buffering": "no",
-};
+});
 
 const REFUSALS: Readonly<Record<Refusal, { readonly detail: string; readonly retry_s: number }>> = {
   closing: { detail: "the server is closing", retry_s: 2 },
@@ -49,10 +50,10 @@ export function add_feed_route(app: App, { hub, board, days }: FeedSource): void
       const fault = states_fault(reading.view, window_at(reading.view, 0, days), board);
       if (fault !== null) return bad_request("the range is too long for its filter", [fault]);
       // A HEAD request must not leave a subscriber behind.
-      if (request.method === "HEAD") return new Response(null, { headers: HEADERS });
+      if (request.method === "HEAD") return respond(null, HEADERS);
       const seen = request.headers.get("last-event-id") ?? values.last_event_id ?? null;
       const subscription = hub.subscribe(reading.view, seen, address);
-      if (subscription.ok) return new Response(subscription.stream, { headers: HEADERS });
+      if (subscription.ok) return respond(subscription.stream, HEADERS);
       const { detail, retry_s } = REFUSALS[subscription.reason];
       return problem({ status: 503, title: "Feed not available", detail, headers: { "retry-after": String(retry_s) } });
     },

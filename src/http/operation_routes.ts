@@ -3,6 +3,7 @@ import type { Clock } from "../runtime/mod.ts";
 import { is_authorized } from "./auth.ts";
 import { add_endpoint, type App } from "./endpoint.ts";
 import type { Metrics } from "./metrics.ts";
+import { respond } from "./headers.ts";
 import { problem } from "./problem.ts";
 
 /** One thing that must hold before requests should come here. */
@@ -24,7 +25,7 @@ export interface OperationSource {
 const STATUS = z.object({ status: z.literal("ok"), remarks: z.array(z.string()).optional() }).openapi("Status");
 const ok = (remarks: readonly string[] = []): Response => {
   const body = { status: "ok", ...remarks.length === 0 ? {} : { remarks } };
-  return Response.json(body, { headers: { "cache-control": "no-store" } });
+  return respond(JSON.stringify(body), { "content-type": "application/json", "cache-control": "no-store" });
 };
 
 /** Adds the probes and `/metrics` to the app. */
@@ -73,8 +74,9 @@ export function add_operation_routes(app: App, source: OperationSource): void {
     params: {},
     answer: { type: "text/plain", schema: z.string() },
     respond: async () =>
-      new Response(await source.metrics.text(), {
-        headers: { "content-type": source.metrics.content_type, "cache-control": "no-store" },
+      respond(await source.metrics.text(), {
+        "content-type": source.metrics.content_type,
+        "cache-control": "no-store",
       }),
   });
 }

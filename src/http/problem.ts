@@ -1,3 +1,5 @@
+import { respond } from "./headers.ts";
+
 /** Problems as RFC 9457 has them: what an answer says when it is not what was asked for. */
 
 /** One fault of a request: where it is and what was expected. */
@@ -16,10 +18,9 @@ export interface Problem {
 
 /** The answer that carries a problem. */
 export function problem({ status, title, detail, errors = [], headers = {} }: Problem): Response {
-  return new Response(JSON.stringify({ type: "about:blank", title, status, detail, errors }), {
-    status,
-    headers: { ...headers, "content-type": "application/problem+json", "cache-control": "no-store" },
-  });
+  const body = JSON.stringify({ type: "about:blank", title, status, detail, errors });
+  const own = { ...headers, "content-type": "application/problem+json", "cache-control": "no-store" };
+  return respond(body, own, status);
 }
 
 /** 404: there is nothing of that name. */

@@ -1,6 +1,6 @@
 import { type Database, type Queryable, snapshot } from "../database/mod.ts";
 import { type Head, read_head } from "../event_log/mod.ts";
-import { matches_etag } from "./headers.ts";
+import { matches_etag, respond } from "./headers.ts";
 
 /** How the API reads: one snapshot of the database, bounded in time, named by its place in the log. */
 
@@ -42,9 +42,7 @@ export async function answer_tagged(
   work: () => Promise<string | Response>,
 ): Promise<Response> {
   const headers = { etag, "cache-control": "no-cache", vary: "authorization, cookie" };
-  if (matches_etag(request.headers.get("if-none-match"), etag)) return new Response(null, { status: 304, headers });
+  if (matches_etag(request.headers.get("if-none-match"), etag)) return respond(null, headers, 304);
   const answer = await work();
-  return answer instanceof Response
-    ? answer
-    : new Response(answer, { headers: { ...headers, "content-type": "application/json" } });
+  return answer instanceof Response ? answer : respond(answer, { ...headers, "content-type": "application/json" });
 }

@@ -32,7 +32,13 @@ export function serve_http(
     port: where.port,
     signal: own.signal,
     onListen: () => {},
-  }, (request, info) => handler(request, { address: info.remoteAddr.hostname }));
+  }, (request, info) =>
+    handler(request, {
+      // Few ask for it, and it is dear to make.
+      get address() {
+        return info.remoteAddr.hostname;
+      },
+    }));
   return {
     port: server.addr.port,
     async shutdown() {

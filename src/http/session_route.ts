@@ -3,6 +3,7 @@ import type { Clock } from "../runtime/mod.ts";
 import { is_token, open_session, session_cookie } from "./auth.ts";
 import { Bodies } from "./bodies.ts";
 import type { App } from "./endpoint.ts";
+import { respond } from "./headers.ts";
 import { bad_request, problem } from "./problem.ts";
 
 /** Anybody may send a token: bodies of strangers have room of their own, so that they take none from who holds it. */
@@ -38,13 +39,13 @@ export function add_session_route(
     if (!given.success) {
       return bad_request("read the token", [{ path: "token", detail: "expected a form or JSON object with a token" }]);
     }
-    if (source.token === null) return new Response(null, { status: 204 });
+    if (source.token === null) return respond(null, {}, 204);
     if (!is_token(given.data.token, source.token)) {
       return problem({ status: 401, title: "Unauthorized", detail: "this is not the token" });
     }
     const secure = new URL(request.url).protocol === "https:" || request.headers.get("x-forwarded-proto") === "https";
     const cookie = session_cookie(open_session(source.token, source.clock.now_ms()), secure);
-    return new Response(null, { status: 204, headers: { "set-cookie": cookie, "cache-control": "no-store" } });
+    return respond(null, { "set-cookie": cookie, "cache-control": "no-store" }, 204);
   };
   app.post("/api/v1/session", ({ req, env }) => bodies.take(req.raw, env.address, (body) => open(req.raw, body)));
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { accepts, matches_etag } from "./headers.ts";
+import { accepts, headers_of, matches_etag, respond } from "./headers.ts";
 import { page_links } from "./page_links.ts";
 import { not_found } from "./problem.ts";
 
@@ -16,8 +16,8 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 interface Asset {
-  /** Those of every answer. */
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Headers;
+  readonly gzip_headers: Headers;
   readonly etag: string;
   readonly plain: Uint8Array<ArrayBuffer>;
   readonly gzip: Uint8Array<ArrayBuffer>;
@@ -51,16 +51,14 @@ export async function make_static_files(texts: Readonly<Record<string, string>>)
       "content-type": type,
       ...(links === "" ? {} : { link: links }),
     };
-    assets.set(path, { headers, etag, plain, gzip: await gzip(plain) });
+    const gzip_headers = headers_of({ ...headers, "content-encoding": "gzip" });
+    assets.set(path, { headers: headers_of(headers), gzip_headers, etag, plain, gzip: await gzip(plain) });
   }
   return (request, path) => {
     const asset = assets.get(path);
     if (asset === undefined) return not_found(`no page ${JSON.stringify(new URL(request.url).pathname)}`);
-    const { headers } = asset;
-    if (matches_etag(request.headers.get("if-none-match"), asset.etag)) {
-      return new Response(null, { status: 304, headers });
-    }
-    if (!accepts(request.headers.get("accept-encoding"), "gzip")) return new Response(asset.plain, { headers });
-    return new Response(asset.gzip, { headers: { ...headers, "content-encoding": "gzip" } });
+    if (matches_etag(request.headers.get("if-none-match"), asset.etag)) return respond(null, asset.headers, 304);
+    if (!accepts(request.headers.get("accept-encoding"), "gzip")) return respond(asset.plain, asset.headers);
+    return respond(asset.gzip, asset.gzip_headers);
   };
 }

@@ -10,7 +10,7 @@ const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect
 database_test(
   "every answer carries the security headers; unknown paths are problems, never streams",
   async (database) => {
-    const { get, hub } = await make_http_side(database);
+    const { get, handler, hub } = await make_http_side(database);
     for (
       const path of [
         "/",
@@ -20,6 +20,10 @@ database_test(
         "/api/v1/feed",
         "/livez",
         "/static/app.js",
+        "/metrics",
+        "/metrics/driver",
+        "/metrics/driver/D1",
+        "/openapi.json",
       ]
     ) {
       const response = await get(path);
@@ -27,6 +31,21 @@ database_test(
       assert.equal(response.headers.get("x-content-type-options"), "nosniff", path);
       assert.equal(response.headers.get("referrer-policy"), "no-referrer", path);
       await response.body?.cancel();
+    }
+    const etag = (await get("/metrics/driver")).headers.get("etag") ?? "";
+    for (
+      const [method, path, headers, status] of [
+        ["GET", "/metrics/driver", { "if-none-match": etag }, 304],
+        ["HEAD", "/metrics/driver", {}, 200],
+        ["OPTIONS", "/metrics/driver", {}, 204],
+        ["DELETE", "/metrics/driver", {}, 405],
+        ["POST", "/api/v1/session", {}, 400],
+        ["GET", "/%zz", {}, 400],
+      ] as const
+    ) {
+      const answer = await handler(new Request(`http://localhost${path}`, { method, headers }), { address: "::1" });
+      assert.equal(answer.status, status, `${method} ${path}`);
+      assert.equal(answer.headers.get("content-security-policy"), POLICY, `${method} ${path}`);
     }
     for (
       const path of [

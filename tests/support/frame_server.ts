@@ -1,5 +1,5 @@
 import { ASSETS, make_static_files } from "../../src/http/mod.ts";
-import { SECURITY_HEADERS } from "../../src/http/headers.ts";
+import { headers_of } from "../../src/http/headers.ts";
 
 /** The page with the program's files and headers, over a feed whose frames are in the test's hands: states that take days or luck to come about are there at once. */
 export class FrameServer implements AsyncDisposable {
@@ -14,7 +14,6 @@ export class FrameServer implements AsyncDisposable {
       const answer = pathname === "/api/v1/feed"
         ? this.#feed(search)
         : static_files(request, pathname === "/" ? "index.html" : pathname.replace("/static/", ""));
-      for (const [name, value] of Object.entries(SECURITY_HEADERS)) answer.headers.set(name, value);
       return answer;
     });
   }
@@ -41,7 +40,9 @@ export class FrameServer implements AsyncDisposable {
         this.#streams.delete(mine);
       },
     });
-    return new Response(stream, { headers: { "content-type": "text/event-stream", "cache-control": "no-store" } });
+    return new Response(stream, {
+      headers: headers_of({ "content-type": "text/event-stream", "cache-control": "no-store" }),
+    });
   }
 
   /** Sends a frame to every page. */
