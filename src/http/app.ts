@@ -63,7 +63,8 @@ export function make_app(given: AppDeps): Handler {
   add_event_intake_route(app, deps);
   add_session_route(app, deps);
   add_operation_routes(app, deps);
-  add_entity_routes(app, deps);
+  // However many ask for keys, they ask the database two things at a time.
+  add_entity_routes(app, { ...deps, database: given.database });
   add_document_route(app, deps.version);
   // Who is not known is asked for the token, whatever page it is.
   const page = (path: string) => ({ req }: { readonly req: { readonly raw: Request } }) => {

@@ -1,6 +1,7 @@
 import { type Database, type Queryable, snapshot } from "../database/mod.ts";
 import { type Head, read_head } from "../event_log/mod.ts";
-import { matches_etag, respond } from "./headers.ts";
+import { Busy } from "./gate.ts";
+import { headers_of, matches_etag, respond } from "./headers.ts";
 
 /** How the API reads: one snapshot of the database, bounded in time, named by its place in the log. */
 
@@ -27,7 +28,7 @@ export function etag_of(head: Pick<Head, "log_id" | "position">, build: string):
 export function answer_from_log(
   request: Request,
   source: { readonly database: Database; readonly build: string },
-  work: (reading: Queryable, head: Head) => Promise<string | Response>,
+  work: (reading: Queryable, head: Head) => Promise<Json | Response>,
 ): Promise<Response> {
   return read_only(source.database, async (reading) => {
     const head = await read_head(reading);
@@ -35,14 +36,194 @@ export function answer_from_log(
   });
 }
 
-/** Answers under an entity tag: a client that has it gets 304 and nothing is computed. `work` as for `answer_from_log`. */
+/** JSON, as text or as bytes of it. */
+export type Json = string | Uint8Array<ArrayBuffer>;
+
+/** Headers of what was answered last: until the log moves on all answers have the same. */
+let newest: { readonly etag: string; readonly headers: Headers } | null = null;
+
+/** Answers with JSON under an entity tag, or with 304 a client that has it. */
+export function answer_json(request: Request, etag: string, body: Json): Response {
+  if (has(request, etag)) return respond(null, tag_headers(etag), 304);
+  if (newest?.etag !== etag) {
+    newest = { etag, headers: headers_of({ ...tag_headers(etag), "content-type": "application/json" }) };
+  }
+  return respond(body, newest.headers);
+}
+
+/** As `answer_json`, with what `work` gives, which may be a Response instead (a problem): of a client that has the tag nothing is computed. */
 export async function answer_tagged(
   request: Request,
   etag: string,
-  work: () => Promise<string | Response>,
+  work: () => Promise<Json | Response>,
 ): Promise<Response> {
-  const headers = { etag, "cache-control": "no-cache", vary: "authorization, cookie" };
-  if (matches_etag(request.headers.get("if-none-match"), etag)) return respond(null, headers, 304);
-  const answer = await work();
-  return answer instanceof Response ? answer : respond(answer, { ...headers, "content-type": "application/json" });
+  const body = has(request, etag) ? "" : await work();
+  return body instanceof Response ? body : answer_json(request, etag, body);
+}
+
+const has = (request: Request, etag: string): boolean => matches_etag(request.headers.get("if-none-match"), etag);
+const tag_headers = (etag: string) => ({ etag, "cache-control": "no-cache", vary: "authorization, cookie" });
+
+/** An answer out of memory tells of a log that was asked for its position so short a time ago at most; others may have appended since. */
+const FRESH_MS = 50;
+/** While answers out of memory are given, the log is asked for its position again after this. */
+const RENEWED_MS = 25;
+/** What is kept, all together; each with the weight of what surrounds it. */
+const MOST_KEPT_BYTES = 16 << 20;
+const KEPT_BYTES = 200;
+
+/** When a question was asked: what is read then is of that moment or of a later one. */
+export interface Asked {
+  readonly at_ms: number;
+  readonly appended: number;
+}
+
+/**
+ * Answers as of the log's newest position, kept until it moves on. One is given where the log was asked for its position no more than 50 ms
+ * ago, and before that this process had appended all that it has until now. So an answer never lacks what this process appended, and what
+ * others appended for 50 ms at most.
+ */
+export class KeptAnswers {
+  readonly #answers = new Map<string, Json>();
+  #bytes = 0;
+  #etag = "";
+  #head: Pick<Head, "log_id" | "position"> = { log_id: "", position: -1 };
+  #asked: Asked = { at_ms: Number.NEGATIVE_INFINITY, appended: -1 };
+  readonly #renewing: SharedReading<null, Head>;
+
+  /** @param appended batches that this process has appended; grows before anybody hears of one */
+  constructor(
+    private readonly source: { readonly database: Database; readonly build: string },
+    private readonly appended: () => number,
+    private readonly now_ms: () => number = () => performance.now(),
+  ) {
+    this.#renewing = new SharedReading(async () => [await this.read_head()]);
+  }
+
+  /** What is kept under a key, with its entity tag, when it may be given now; null otherwise. */
+  find(key: string): { readonly etag: string; readonly body: Json } | null {
+    const age_ms = this.now_ms() - this.#asked.at_ms;
+    if (age_ms > FRESH_MS || this.appended() !== this.#asked.appended) return null;
+    const body = this.#answers.get(key);
+    if (body === undefined) return null;
+    // Should it fail, who asks for what is not kept any more will hear of it.
+    if (age_ms > RENEWED_MS) this.#renewing.ask("", null).catch(() => {});
+    return { etag: this.#etag, body };
+  }
+
+  /** What is kept under a key as of an entity tag, however long ago the log was asked; null when nothing is. */
+  of(etag: string, key: string): Json | null {
+    return etag === this.#etag ? this.#answers.get(key) ?? null : null;
+  }
+
+  /** To be called before the database is asked. */
+  ask(): Asked {
+    return { at_ms: this.now_ms(), appended: this.appended() };
+  }
+
+  /** Asks the database how far the log is. */
+  async read_head(): Promise<Head> {
+    const asked = this.ask();
+    const head = await read_head(this.source.database);
+    this.note(head, asked);
+    return head;
+  }
+
+  /** Notes how far the log was, by what was asked then. An answer that was overtaken by another one says nothing. */
+  note({ log_id, position }: Pick<Head, "log_id" | "position">, asked: Asked): void {
+    const known = this.#head;
+    if (log_id === known.log_id ? position < known.position : asked.at_ms <= this.#asked.at_ms) return;
+    if (log_id !== known.log_id || position > known.position) {
+      this.#clear();
+      this.#head = { log_id, position };
+      this.#etag = etag_of(this.#head, this.source.build);
+      this.#asked = asked;
+    } else if (asked.at_ms > this.#asked.at_ms) this.#asked = asked;
+  }
+
+  /** Keeps an answer as of an entity tag, unless the log is known to have moved on from it. */
+  keep(etag: string, key: string, body: Json): void {
+    if (etag !== this.#etag || this.#answers.has(key)) return;
+    const bytes = body.length + key.length + KEPT_BYTES;
+    if (this.#bytes + bytes > MOST_KEPT_BYTES) this.#clear();
+    this.#answers.set(key, body);
+    this.#bytes += bytes;
+  }
+
+  #clear(): void {
+    this.#answers.clear();
+    this.#bytes = 0;
+  }
+}
+
+/** Distinct questions that may wait for a shared reading: far more than askers that mean well have at a time. */
+const MOST_WAITING = 1_000;
+
+/** Questions that are read together, and what is awaited of each. */
+interface Round<Question, Answer> {
+  readonly asked: Map<string, PromiseWithResolvers<Answer> & { readonly question: Question }>;
+  /** Ends the wait for an answer that does not come. */
+  readonly timer: ReturnType<typeof setTimeout>;
+}
+
+/**
+ * Reads together what is asked at the same time: who asks while a reading is under way waits for the next one, which begins when that one has
+ * ended. So every answer is of a moment after its question, equal questions share one answer, and the database is asked one thing at a time,
+ * however many ask.
+ */
+export class SharedReading<Question, Answer> {
+  #next: Round<Question, Answer> | null = null;
+  #under_way = false;
+
+  /**
+   * @param read answers distinct questions, in their order, as of a moment after it is called
+   * @param most_ms how long an answer is waited for
+   */
+  constructor(
+    private readonly read: (questions: readonly Question[]) => Promise<readonly Answer[]>,
+    private readonly most_ms = STATEMENT_TIMEOUT_MS,
+  ) {}
+
+  /**
+   * The answer to a question. Rejects with what reading it rejects with; with Busy when it does not come in time, or too many wait.
+   * @param key the same for equal questions
+   */
+  ask(key: string, question: Question): Promise<Answer> {
+    const round = this.#next ??= this.#begin_round();
+    const same = round.asked.get(key);
+    if (same !== undefined) return same.promise;
+    if (round.asked.size >= MOST_WAITING) return Promise.reject(new Busy("read together: too much is asked at a time"));
+    const awaited = { ...Promise.withResolvers<Answer>(), question };
+    round.asked.set(key, awaited);
+    if (!this.#under_way) void this.#work();
+    return awaited.promise;
+  }
+
+  #begin_round(): Round<Question, Answer> {
+    const asked: Round<Question, Answer>["asked"] = new Map();
+    // A reading that hangs lets go of who waits for it. The next one begins when it has ended: what hangs is asked once.
+    const timer = setTimeout(() => {
+      if (this.#next?.asked === asked) this.#next = null;
+      for (const { reject } of asked.values()) reject(new Busy("read together: no answer in time"));
+    }, this.most_ms);
+    return { asked, timer };
+  }
+
+  async #work(): Promise<void> {
+    this.#under_way = true;
+    for (let round = this.#next; round !== null; round = this.#next) {
+      this.#next = null;
+      const { asked, timer } = round;
+      try {
+        const answers = await this.read(Array.from(asked.values(), ({ question }) => question));
+        let at = 0;
+        for (const { resolve } of asked.values()) resolve(answers[at++]!);
+      } catch (error) {
+        for (const { reject } of asked.values()) reject(error);
+      } finally {
+        clearTimeout(timer);
+      }
+    }
+    this.#under_way = false;
+  }
 }

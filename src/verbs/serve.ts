@@ -90,7 +90,9 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
   const probe = await open_beside(shell, database, 2, read_only);
   const board = { ...trips_board, dimensions: domain.dimensions };
 
+  let appended = 0;
   const wake = (seconds: number) => {
+    appended++;
     metrics.observe_batch_s(seconds);
     health.hint();
     hub.wake();
@@ -158,6 +160,7 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
     time_zone,
     currency,
     metrics_h3: config.metrics_h3,
+    appended: () => appended,
     history: (events) => stream_history(domain, days, events),
     past: past_states(domain, board),
     token: config.token,

@@ -4,6 +4,7 @@ import { trips_board } from "../../src/domains/trips/mod.ts";
 import { put_cell, put_cells, put_trip, put_whole } from "../support/board_rows.ts";
 import { make_http_side } from "../support/http_side.ts";
 import { database_test, FlakyDatabase } from "../support/read_side.ts";
+import { until } from "../support/until.ts";
 
 const ALL_TIME = { grain: "all", bucket: "1970-01-01T00:00:00Z" };
 
@@ -207,6 +208,77 @@ database_test("running totals of an entity have the mobility hub's shape", async
   await json(get("/metrics/driver/D9"), 404);
   await json(get("/metrics/toString/x"), 404);
   await json(get("/metrics/constructor"), 404);
+});
+
+database_test(
+  "figures of keys lack nothing that this process appended, and what others did for a moment only",
+  async (database) => {
+    const counted = new FlakyDatabase(database);
+    let appended = 0;
+    const { get } = await make_http_side(counted, { appended: () => appended });
+    const driver = { ...ALL_TIME, dimension: "driver", key: "D1" };
+    /** As a batch does: figures and position together. */
+    const complete = (completed: number) =>
+      database.transaction(async (tx) => {
+        await tx.execute("update log_head set position = position + 1");
+        await tx.execute("delete from trip_cells");
+        await put_cell(tx, driver, { completed });
+      });
+    const told =
+      async () => [(await json(get("/metrics/driver/D1"))).trip_count, (await json(get("/metrics/driver"))).keys];
+    await complete(1);
+    assert.deepEqual(await told(), [1, ["driver:D1"]]);
+    await complete(2);
+    appended++;
+    assert.deepEqual(await told(), [2, ["driver:D1"]], "this process appended it");
+    await complete(3);
+    await until("what another process appended is told", async () => (await told())[0] === 3, 2_000);
+    const etag = (await get("/metrics/driver/D1")).headers.get("etag") ?? "";
+    assert.equal((await get("/metrics/driver/D1", { "if-none-match": etag })).status, 304);
+    assert.match(etag, /-3-b1"$/);
+  },
+);
+
+database_test(
+  "who asks for the same figures again and again asks the database some twenty times a second at most",
+  async (database) => {
+    const counted = new FlakyDatabase(database);
+    const { get } = await make_http_side(counted);
+    for (const key of ["D1", "D2"]) {
+      await put_cell(database, { ...ALL_TIME, dimension: "driver", key }, {
+        completed: 1,
+      });
+    }
+    await Promise.all(["/metrics/driver/D1", "/metrics/driver/D2", "/metrics/driver"].map((path) => json(get(path))));
+    await counted.settled();
+    const [before, from_ms] = [counted.queries, performance.now()];
+    let answers = 0;
+    for (; answers < 300; answers++) {
+      await json(
+        get(["/metrics/driver/D1", "/metrics/driver/D2", "/metrics/driver"][answers % 3]!),
+      );
+    }
+    await counted.settled();
+    // Renewed after 25 ms; none is given after 50.
+    const allowed = 3 * Math.ceil((performance.now() - from_ms) / 25) + 3;
+    const asked = counted.queries - before;
+    assert(asked <= allowed && asked < answers, `${asked} times for ${answers} answers, at most ${allowed} expected`);
+  },
+);
+
+database_test("many who ask for different keys at once share statements", async (database) => {
+  const counted = new FlakyDatabase(database);
+  const { get } = await make_http_side(counted);
+  const keys = Array.from({ length: 60 }, (_, i) => `D"${i}\\,{}`);
+  for (const [i, key] of keys.entries()) {
+    await put_cell(database, { ...ALL_TIME, dimension: "driver", key }, { completed: i + 1 });
+  }
+  const answers = await Promise.all(keys.map((key) => json(get(`/metrics/driver/${encodeURIComponent(key)}`))));
+  assert.deepEqual(
+    answers.map(({ driver_id, trip_count }) => [driver_id, trip_count]),
+    keys.map((key, i) => [key, i + 1]),
+  );
+  assert(counted.queries <= 3, `${counted.queries} statements`);
 });
 
 database_test("every dimension of places and payments is an entity too, and has pages of keys", async (database) => {

@@ -1,4 +1,4 @@
-import type { Database } from "../../src/database/mod.ts";
+import type { Database, Queryable } from "../../src/database/mod.ts";
 
 /** Fills the tables that the feed and the API read, by plain SQL: what they show is then known without any ingest. */
 
@@ -75,7 +75,7 @@ export function put_trip(database: Database, trip: TripRow): Promise<number> {
 
 /** Writes a cell as it is to be, changed last by the head's position. */
 export async function put_cell(
-  database: Database,
+  database: Queryable,
   cell: { readonly grain: string; readonly bucket: string; readonly dimension: string; readonly key: string },
   measures: CellMeasures,
 ): Promise<void> {
