@@ -12,7 +12,11 @@ const PERMISSIONS = [
   "--allow-write=.tacho",
   "--allow-run=xdg-open,open,explorer",
 ];
-const YOUNG_SPACE = "--v8-flags=--min-semi-space-size=64,--max-semi-space-size=128";
+/**
+ * As task `start` has it: a backlog of 120,000 messages took 595 MiB with it, 869 MiB with a young space of twice that size and an old one that grows
+ * as it likes, to four times what lives in it.
+ */
+const SPACES = "--v8-flags=--min-semi-space-size=32,--max-semi-space-size=64,--heap-growing-percent=100";
 const BESIDE = ["dist/pglite.data", "dist/pglite.wasm", "dist/initdb.wasm"];
 /** The bundle needs nothing more: without these flags the whole of node_modules would go into the binary. */
 const ALONE = ["--no-config", "--no-lock", "--no-npm", "--no-remote", "--no-check"];
@@ -25,7 +29,7 @@ const { code, stderr } = await new Deno.Command("deno", {
     "--quiet",
     ...ALONE,
     ...PERMISSIONS,
-    YOUNG_SPACE,
+    SPACES,
     ...BESIDE.flatMap((file) => ["--include", file]),
     "--output",
     "dist/tacho",
