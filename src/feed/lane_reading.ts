@@ -27,7 +27,13 @@ import {
   TOO_LONG_FOR_STATES,
   too_long_for_states,
 } from "./source.ts";
-import { type BoardParts, read_states_board, read_states_breakdowns, read_states_figures } from "./states_board.ts";
+import {
+  type BoardParts,
+  is_long,
+  read_states_board,
+  read_states_breakdowns,
+  read_states_figures,
+} from "./states_board.ts";
 import { is_present, Parameters, present_states, type StatesRelation } from "./states_relation.ts";
 
 /** What the slow lane reads: figures that no cell holds, and comparisons. */
@@ -157,18 +163,33 @@ export async function read_comparisons(
     }
     compared.set(name, { from_s, to_s, since_s, least_base: LEAST_BASE, cards });
   }
-  const stretches = computed.map((name) => comparisons[name].stretch);
   const own = condition === null ? shown.window : null;
-  const { cards, series } = await read_states_figures(reading, board, states, filter, stretches, own, days);
-  computed.forEach((name, i) => compared.set(name, { ...compared.get(name)!, cards: cards[i]! }));
-  const columns = condition === null
-    ? series
+  let columns: Series | null = condition === null
+    ? null
     : (await read_cell_figures(reading, board, condition, shown.window)).series;
+  // Each of long ones may take as long as a statement may.
+  const readings = is_long(window) ? computed.map((name) => [name]) : [computed];
+  for (const names of readings) {
+    const stretches = names.map((name) => comparisons[name].stretch);
+    const wanted = names.includes(view.compare) || readings.length === 1 ? own : null;
+    const { cards, series } = await read_states_figures(reading, board, states, filter, stretches, wanted, days);
+    names.forEach((name, i) => compared.set(name, { ...compared.get(name)!, cards: cards[i]! }));
+    if (wanted !== null) columns = series;
+  }
+  columns ??= (await read_states_figures(reading, board, states, filter, [], own, days)).series;
   return {
     cards: Object.fromEntries(compared) as Record<ComparisonName, ComparedCards>,
     series: present_series({ board, days }, { view, window }, shown, columns),
   };
 }
+
+/**
+ * How long nothing may have happened before a stretch that lies in the log, seconds. Further back there may be one stray event, of a wrong
+ * clock: that is no beginning of a log.
+ */
+const LONGEST_SILENCE_S = 7 * 86_400;
+/** Where there is something nearly always: that little is looked through first. */
+const NEAR_S = 3_600;
 
 /** Since when the log holds a stretch, seconds: null where it lies wholly in it, the stretch's end where nothing of it does. */
 async function read_since(
@@ -178,58 +199,47 @@ async function read_since(
   { from_s, to_s }: Comparison["stretch"],
   cut: number,
 ): Promise<number | null> {
-  const { before_s, first_s } = await read_begin(reading, board, states, from_s, to_s, cut);
-  return before_s !== null || first_s === from_s ? null : first_s ?? to_s;
+  const first = (from_s: number, to_s: number) => read_first(reading, board, states, from_s, to_s, cut);
+  for (const silence_s of [NEAR_S, LONGEST_SILENCE_S]) {
+    if (await first(from_s - silence_s, from_s) !== null) return null;
+  }
+  const first_s = await first(from_s, Math.min(from_s + NEAR_S, to_s)) ?? await first(from_s, to_s);
+  return first_s === from_s ? null : first_s ?? to_s;
 }
 
-/**
- * How long nothing may have happened before a stretch that lies in the log, seconds. Further back there may be one stray event, of a wrong
- * clock: that is no beginning of a log.
- */
-const LONGEST_SILENCE_S = 7 * 86_400;
-
-/** Where events lie around the beginning of a stretch, by their minute or five, seconds: the last one before it, the first in it. */
-async function read_begin(
+/** Where the first event of a stretch lies, by its minute or five, seconds; null where there is none. */
+async function read_first(
   reading: Queryable,
   board: SnapshotSource["board"],
   states: StatesRelation,
   from_s: number,
   to_s: number,
   cut: number,
-): Promise<{ readonly before_s: number | null; readonly first_s: number | null }> {
+): Promise<number | null> {
   const { tables: { cells }, whole: { dimension, key }, measures, facts, dates } = board;
   // A cell stays when all that it counted was taken back.
   const counts = measures.flatMap(({ name, kind }) => kind === "count" ? [`${name} > 0`] : []).join(" or ");
-  const within = (from: string, to: string) => `>= to_timestamp(${from}::bigint) and $at < to_timestamp(${to}::bigint)`;
   const parameters = new Parameters(states.values);
-  const [silent, from, to] = [from_s - LONGEST_SILENCE_S, from_s, to_s].map((value) => parameters.add(value));
-  const find = (found: string, from: string, to: string) => {
-    if (is_present(board, states)) {
-      const place = `grain = '${
-        cut < 300 ? "1m" : "5m"
-      }' and dimension = '${dimension}' and key = '${key}' and (${counts})`;
-      return `(select ${found}(bucket) from ${cells} where ${place} and bucket ${
-        within(from, to).replace("$at", "bucket")
-      })`;
-    }
-    // By each column that dates a fact: the first or last row of a range of its index.
-    const own = dates.map((date) => {
+  const [from, to] = [from_s, to_s].map((value) => `to_timestamp(${parameters.add(value)}::bigint)`);
+  const within = (at: string) => `${at} >= ${from} and ${at} < ${to}`;
+  // Each column that dates a fact by its own index.
+  const firsts = is_present(board, states)
+    ? [
+      `select min(bucket) as at from ${cells} where grain = '${cut < 300 ? "1m" : "5m"}' and dimension = '${dimension}'
+        and key = '${key}' and (${counts}) and ${within("bucket")}`,
+    ]
+    : dates.map((date) => {
       const at = `states.${date}`;
       const dated = facts.map((fact) => `${fact.counts} and ${fact.at} = ${at}`).join(" or ");
-      return `(select ${at} as at from ${states.sql} states where ${at} ${
-        within(from, to).replace("$at", at)
-      } and (${dated})
-        order by 1 ${found === "max" ? "desc" : "asc"} limit 1)`;
+      return `select min(${at}) as at from ${states.sql} states where ${within(at)} and (${dated})`;
     });
-    return `(select ${found}(at) from (${own.join(" union all ")}) dated)`;
-  };
-  const [row] = await reading.query<{ before_s: string | null; first_s: string | null }>(
-    `select floor(extract(epoch from ${find("max", silent!, from!)}) / ${cut})::bigint * ${cut} as before_s,
-       floor(extract(epoch from ${find("min", from!, to!)}) / ${cut})::bigint * ${cut} as first_s`,
+  const [row] = await reading.query<{ first_s: string | null }>(
+    `select floor(extract(epoch from min(at)) / ${cut})::bigint * ${cut} as first_s from (${
+      firsts.join(" union all ")
+    }) firsts`,
     parameters.values,
   );
-  const seconds = (value: string | null | undefined) => value === null || value === undefined ? null : Number(value);
-  return { before_s: seconds(row?.before_s), first_s: seconds(row?.first_s) };
+  return row?.first_s == null ? null : Number(row.first_s);
 }
 
 /** The series of a comparison, moved into the present. */

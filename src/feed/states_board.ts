@@ -124,8 +124,8 @@ export async function read_states_board(
 ): Promise<StatesBoard> {
   const apart = await read_breakdowns_of_all(queryable, board, relation, filter, window, days);
   const listed = breakdowns_of_states(board).filter(({ dimension }) => !apart.has(dimension));
-  const long = parts.by !== "none" && window.to_s - window.from_s > LONG_S;
-  const breakdowns = long ? [] : crossed_breakdowns(board, wanted_breakdowns(board, listed, window, days));
+  const long = parts.by !== "none" && is_long(window);
+  const breakdowns = long ? [] : crossed_breakdowns(board, filter, wanted_breakdowns(board, listed, window, days));
   const named = named_in(listed, filter);
   const wanted = { ...parts, filter, stretch: stretch_of(window), breakdowns, named };
   const { buckets, totals, keys, quantiles } = await read_states(queryable, board, relation, wanted, days);
@@ -148,8 +148,16 @@ const named_in = (listed: readonly BoardBreakdown[], filter: Filter): Filter =>
  * Breakdowns of the board leave their own conditions out; dimensions without windows in cells keep theirs: without it every state of the
  * range would have to be added up.
  */
-const crossed_breakdowns = (board: DomainBoard, wanted: StatesWanted["breakdowns"]): StatesWanted["breakdowns"] =>
-  wanted.map((each) => ({ ...each, crossed: board.breakdowns.includes(each.breakdown) }));
+const crossed_breakdowns = (
+  board: DomainBoard,
+  filter: Filter,
+  wanted: StatesWanted["breakdowns"],
+): StatesWanted["breakdowns"] =>
+  wanted.map((each) => ({
+    ...each,
+    crossed: board.breakdowns.includes(each.breakdown) &&
+      filter.some(({ dimension }) => dimension === each.breakdown.dimension),
+  }));
 
 /** The breakdown by the only dimension that a filter has conditions on: of all there is, which the cells know of the present. */
 async function read_breakdowns_of_all(
@@ -176,6 +184,9 @@ async function read_breakdowns_of_all(
  */
 const LONG_S = 7 * 86_400;
 
+/** Whether a window is so long that its parts are statements of their own. */
+export const is_long = ({ from_s, to_s }: Seconds): boolean => to_s - from_s > LONG_S;
+
 /**
  * Some breakdowns of a window under a filter.
  * @param listed those of `breakdowns_of_states` that are wanted
@@ -191,7 +202,7 @@ export async function read_states_breakdowns(
   listed: readonly BoardBreakdown[],
   named: Filter = [],
 ): Promise<Breakdown[]> {
-  const breakdowns = crossed_breakdowns(board, wanted_breakdowns(board, listed, window, days));
+  const breakdowns = crossed_breakdowns(board, filter, wanted_breakdowns(board, listed, window, days));
   const wanted = { filter, stretch: stretch_of(window), by: "none", breakdowns, named, quantiles: false } as const;
   return breakdowns_of(board, listed, (await read_states(queryable, board, relation, wanted, days)).keys);
 }

@@ -29,7 +29,7 @@ export interface StatesWanted {
   readonly breakdowns: readonly {
     readonly breakdown: BoardBreakdown;
     readonly stretch: Stretch;
-    /** Whether the conditions on its own dimension are left out. */
+    /** Whether the filter's condition on its own dimension, which there has to be, is left out. */
     readonly crossed?: boolean;
   }[];
   /** Conditions on their dimensions whose keys have a row whatever their place. */
@@ -62,10 +62,14 @@ export function states_statement(
     const from = time(from_us), to = time(to_us);
     return (at) => `${at} >= ${from} and ${at} < ${to}`;
   };
-  const dimensions = [...new Set(wanted.breakdowns.flatMap((each) => each.crossed ? [each.breakdown.dimension] : []))]
-    .filter((name) => wanted.filter.some(({ dimension }) => dimension === name));
-  const counted = dimensions.length === 0 ? "true" : "missed = 0";
-  const of = (stretch: Stretch): Chosen => ({ within: within(stretch), counted });
+  const dimensions = [...new Set(wanted.breakdowns.flatMap((each) => each.crossed ? [each.breakdown.dimension] : []))];
+  // Where breakdowns leave a condition out, what meets all of them is kept apart: it may be little of what was read.
+  const crossing = dimensions.length > 0;
+  const of = (stretch: Stretch): Chosen => ({
+    within: within(stretch),
+    from: crossing ? "chosen states" : "states",
+    counted: "true",
+  });
   const parts: string[] = [];
   if (by !== "none") {
     const apart = series.from_us !== stretch.from_us || series.to_us !== stretch.to_us;
@@ -88,11 +92,10 @@ export function states_statement(
   }
   if (wanted.breakdowns.length > 0) {
     const totals = alike(wanted.breakdowns).map((group) => {
-      const place = group.crossed ? dimensions.indexOf(group.dimensions[0]!) + 1 : 0;
-      return keys_sql(board, group, {
-        within: within(group.stretch),
-        counted: place === 0 ? counted : `missed in (0, ${place})`,
-      });
+      if (!group.crossed) return keys_sql(board, group, of(group.stretch));
+      const place = dimensions.indexOf(group.dimensions[0]!) + 1;
+      const counted = `missed in (0, ${place})`;
+      return keys_sql(board, group, { within: within(group.stretch), from: "states", counted });
     });
     const named = wanted.named.map(({ dimension, keys }) =>
       `dimension = '${dimension}' and key = any (${parameters.add(text_array(keys))}::text[])`
@@ -112,10 +115,10 @@ export function states_statement(
   const dates = board.dates.map((date) => `states.${date}`).filter((date) => columns.includes(date));
   return {
     // What only one part reads need not be kept.
-    text: `with states as ${text.split("from states").length > 2 ? "materialized" : "not materialized"} (
+    text: `with states as ${crossing || text.split("from states").length > 2 ? "materialized" : "not materialized"} (
         select ${[...columns, ...missed].join(", ")} from ${relation.sql} states
         where (${dates.flatMap((date) => touched.map((touch) => `(${touch(date)})`)).join(" or ")}) and ${filter}
-      ) select ${text}`,
+      )${crossing ? ", chosen as materialized (select * from states where missed = 0)" : ""} select ${text}`,
     values: parameters.values,
   };
 }
@@ -172,6 +175,7 @@ type Within = (at: string) => string;
 /** Which of the states that were read count in a part, and which of their times. */
 interface Chosen {
   readonly within: Within;
+  readonly from: string;
   readonly counted: string;
 }
 
@@ -183,7 +187,7 @@ function quantiles_sql(
   board: DomainBoard,
   sketch: string,
   cards: readonly (readonly [card: string, figure: QuantileFigure])[],
-  { within, counted }: Chosen,
+  { within, from, counted }: Chosen,
 ): string {
   const declared = board.sketches.find(({ name }) => name === sketch);
   const slot = declared && board.facts.find(({ adds }) => declared.of in adds && declared.count in adds);
@@ -195,15 +199,17 @@ function quantiles_sql(
   return `(select json_build_object(${values.join(", ")}) from (
              select percentile_disc(array[${ranks.join(", ")}]::double precision[])
                within group (order by ${slot.adds[declared.of]}) as value
-             from states where ${counted} and ${within(slot.at)} and ${slot.counts} and ${slot.adds[declared.count]} > 0
+             from ${from} where ${counted} and ${within(slot.at)} and ${slot.counts} and ${
+    slot.adds[declared.count]
+  } > 0
            ) ranked)`;
 }
 
 /** A row of totals, without a bucket, then a row for each bucket. */
-function series_sql(board: DomainBoard, bucket: (at: string) => string, { within, counted }: Chosen): string {
+function series_sql(board: DomainBoard, bucket: (at: string) => string, { within, from, counted }: Chosen): string {
   const names = board.measures.map(({ name }) => name);
   const slots = board.facts.map(({ at, counts, adds }) =>
-    `select ${bucket(at)} as bucket, ${sums_sql(board, names, adds)} from states where ${counted} and ${
+    `select ${bucket(at)} as bucket, ${sums_sql(board, names, adds)} from ${from} where ${counted} and ${
       within(at)
     } and ${counts} group by 1`
   );
@@ -238,7 +244,7 @@ function alike(breakdowns: StatesWanted["breakdowns"]): AlikeBreakdowns[] {
 function keys_sql(
   board: DomainBoard,
   { count, dimensions }: AlikeBreakdowns,
-  { within, counted }: Chosen,
+  { within, from, counted }: Chosen,
 ): string {
   const amount = figure_of(board, board.breakdown_row.amount).measure;
   // A count is a measure or an expression over measures: the slots that add to none of them need not be looked at.
@@ -255,15 +261,15 @@ function keys_sql(
   const slots = board.facts.filter(({ adds }) => needed.some((name) => name in adds));
   const sums = needed.map((name) => `coalesce(${once_sql(board, name, slots, within)}, 0)::numeric as ${name}`);
   return `select dimension, key, ${count} as count, ${amount} as amount from (
-            select ${dimension} as dimension, ${key} as key, ${sums.join(", ")} from states
+            select ${dimension} as dimension, ${key} as key, ${sums.join(", ")} from ${from}
             where ${counted} and ${has_one_sql(slots, within)} group by ${group}
           ) cells`;
 }
 
 /** What all fact slots add to the measures, as a row. */
-function totals_sql(board: DomainBoard, { within, counted }: Chosen): string {
+function totals_sql(board: DomainBoard, { within, from, counted }: Chosen): string {
   const sums = board.measures.map(({ name }) => `${once_sql(board, name, board.facts, within)}::text as ${name}`);
-  return `select ${sums.join(", ")} from states where ${counted}`;
+  return `select ${sums.join(", ")} from ${from} where ${counted}`;
 }
 
 const has_sql = ({ at, counts }: StateFact, within: Within): string => `${within(at)} and ${counts}`;

@@ -4,11 +4,12 @@ import { find_postgres } from "../support/program.ts";
 import { free_port } from "../support/free_port.ts";
 import { unprivileged } from "../support/postgres.ts";
 import { shell } from "../support/shell.ts";
+import { percentile, postmaster_of, processor } from "./measures.ts";
 import { LAST_MS, load_trips } from "./reading_load.ts";
 
 /**
  * Measures what it takes to read figures of a large log, by the API's own addresses: median and 95th percentile of milliseconds of every
- * question. The database is loaded once and kept (in the folder that is named, else in one under the temporary folder that says its size);
+ * question, and milliseconds of processor time that server and program take for one, which a busy machine changes less. The database is loaded once and kept (in the folder that is named, else in one under the temporary folder that says its size);
  * the next run reads it as it is. Arguments: how many trips (5,200,000), `--folder PATH`, `--only TEXT` for questions whose name contains
  * it, `--rounds N` (7), `--load-s N`: only loads, and begins no further step after so many seconds. The last line is one line of JSON.
  */
@@ -90,11 +91,16 @@ async function run(server: { url: string }): Promise<void> {
   const database = await open_database({ url: server.url, data_dir: null, connections: 4 });
   const { get } = await make_http_side(database, { clock: { now_ms: () => LAST_MS } });
   const [head] = await database.query("select position from log_head");
-  const answers: Record<string, { p50_ms: number; p95_ms: number; status: number }> = {};
+  const postmaster = postmaster_of(`${FOLDER}/data`);
+  const used = async () => {
+    const { program_main, program_other, postgres } = await processor(postmaster, Deno.pid);
+    return program_main + program_other + postgres;
+  };
+  const answers: Record<string, { p50_ms: number; p95_ms: number; processor_ms: number; status: number }> = {};
   for (const [name, address] of questions(LAST_MS - 2 * 86_400_000, Number(head?.position))) {
     if (!name.includes(ONLY)) continue;
     const times: number[] = [];
-    let status = 0;
+    let status = 0, before = await used();
     // What takes long is asked less often: the first answer, with cold caches, is not counted where there are others.
     for (let round = 0, spent_ms = 0; round < ROUNDS && (round < 2 || spent_ms < 10_000); round++) {
       const from = performance.now();
@@ -103,14 +109,16 @@ async function run(server: { url: string }): Promise<void> {
       status = answer.status;
       times.push(performance.now() - from);
       spent_ms += times.at(-1)!;
+      if (round === 0) before = await used();
     }
+    const processor_ms = Math.round((await used() - before) * 1000 / (times.length - 1));
     const sorted = times.slice(1).toSorted((a, b) => a - b);
-    const at = (q: number) => Math.round(sorted[Math.max(Math.ceil(q * sorted.length) - 1, 0)]!);
-    answers[name] = { p50_ms: at(0.5), p95_ms: at(0.95), status };
+    const at = (share: number) => Math.round(percentile(sorted, share));
+    answers[name] = { p50_ms: at(0.5), p95_ms: at(0.95), processor_ms, status };
     say(
-      `${name.padEnd(48)} p50 ${String(at(0.5)).padStart(6)} ms, p95 ${String(at(0.95)).padStart(6)} ms${
-        status === 200 ? "" : `, answered ${status}`
-      }`,
+      `${name.padEnd(48)} p50 ${String(at(0.5)).padStart(6)} ms, p95 ${String(at(0.95)).padStart(6)} ms, processor ${
+        String(processor_ms).padStart(6)
+      } ms${status === 200 ? "" : `, answered ${status}`}`,
     );
   }
   await database.close();
