@@ -32,6 +32,8 @@ export interface Envelope {
 /** The longest ids, in UTF-16 code units. */
 export const STREAM_ID_LENGTH = 200;
 export const EVENT_ID_LENGTH = 500;
+/** Schema versions are below it. */
+export const VERSIONS = 32_768;
 /** The names of bare JSON that are no data. */
 export const BARE_NAMES: ReadonlySet<string> = new Set([
   "event_id",
@@ -112,7 +114,7 @@ function time_text(value: unknown, path: string): string {
 function version_of(value: unknown, path: string): number {
   if (is_blank(value)) return 1;
   const version = typeof value === "string" && /^[1-9]\d{0,4}$/.test(value) ? Number(value) : value;
-  if (typeof version === "number" && Number.isInteger(version) && version > 0 && version < 32_768) return version;
+  if (typeof version === "number" && Number.isInteger(version) && version > 0 && version < VERSIONS) return version;
   throw new EnvelopeFault("unknown_version", path, `expected ${path} to be a whole number, got ${shown(value)}`);
 }
 

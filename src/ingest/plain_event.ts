@@ -8,6 +8,7 @@ import {
   EVENT_ID_LENGTH,
   metadata_json,
   STREAM_ID_LENGTH,
+  VERSIONS,
 } from "./envelope.ts";
 import type { DecodedEvent } from "./decode.ts";
 import {
@@ -25,8 +26,8 @@ import {
 
 /**
  * The fast way of decoding: one pass over the bytes of a message that is an event in plain JSON, structured or bare, which parses, validates and
- * brings into canonical form together. It gives what the long way gives (parse, envelope, schema, canonical text), in a fifth of its time, or
- * nothing: then the long way is taken, which alone tells what is wrong with a message. tests/unit/plain_event_test.ts holds the two to be equal.
+ * brings into canonical form together. It gives what the long way gives (parse, envelope, schema, canonical text), in a quarter of its time (3.3 µs
+ * instead of 12.4 for a CloudEvent of 343 bytes), or nothing: then the long way is taken, which alone tells what is wrong with a message. tests/unit/plain_event_test.ts holds the two to be equal.
  *
  * A plain event is a plain object (plain_scan.ts) without a name twice, whose ids, type and time are text (ids may be whole numbers), and whose
  * data the domain's fields can read. What follows from the order of a message's names (where the ids are, how the names are sorted, how each field
@@ -51,7 +52,7 @@ type Reading = Pick<EventField, "target" | "required" | "read"> & { readonly slo
 interface Shape {
   /** Members that are one thing in all plain messages, and what they are. */
   readonly fixed: readonly { readonly slot: number; readonly value: Uint8Array }[];
-  /** One that is not kept, but is as long as it may be anything. */
+  /** A value that is not kept. Since nobody decodes it, it has to be ASCII. */
   readonly unread: number;
   readonly source: number;
   readonly id: number;
@@ -167,12 +168,14 @@ export class PlainEvents<Payload> {
     };
   }
 
+  /** Whether the members that are one thing in all plain messages are that. */
   #is_as_fixed({ fixed, unread }: Shape): boolean {
     if (unread >= 0 && this.#scan.kind[unread] === WIDE_TEXT) return false;
     for (const { slot, value } of fixed) if (!this.#is(slot, value)) return false;
     return true;
   }
 
+  /** Whether a value stands in the message as these bytes. */
   #is(slot: number, value: Uint8Array): boolean {
     const from = this.#scan.from[slot]!;
     return this.#scan.to[slot]! - from === value.length && begins_with(this.#scan.bytes, from, value);
@@ -201,6 +204,7 @@ export class PlainEvents<Payload> {
     if (shape.version >= 0 && this.#scan.kind[shape.version] !== NULL) {
       if (this.#scan.kind[shape.version] !== NUMBER) return null;
       version = this.#scan.number[shape.version]!;
+      if (!Number.isInteger(version) || version < 1 || version >= VERSIONS) return null;
     }
     for (const type of shape.types) if (type.version === version && this.#is(shape.type, type.raw)) return type;
     for (const type of this.#domain.event_types) {
@@ -307,7 +311,8 @@ function shape_of(end: Path<Shape | null>): Shape | null {
     else if (point === point.before!.closed) members = whole;
     else {
       const name = utf8.decode(point.name);
-      if (name.includes(BROKEN) || members.has(name)) return null;
+      // One with broken bytes is found where data and attributes are made text.
+      if (members.has(name)) return null;
       const behind = points[i + 1];
       members.set(name, behind !== undefined && behind === point.opened ? -1 : slots++);
     }
