@@ -15,6 +15,7 @@ import skipped from "../../migrations/0014_skipped.sql" with { type: "text" };
 import analysts from "../../migrations/0015_analysts.sql" with { type: "text" };
 import dated_trips from "../../migrations/0016_dated_trips.sql" with { type: "text" };
 import held from "../../migrations/0017_held.sql" with { type: "text" };
+import kept_measures from "../../migrations/0018_kept_measures.sql" with { type: "text" };
 
 /** A migration: forward only, one purpose. */
 export interface Migration {
@@ -27,7 +28,7 @@ export interface Migration {
   readonly backfill?: BackfillName;
 }
 
-export type BackfillName = "sketches" | "voids_and_fares";
+export type BackfillName = "sketches" | "voids_and_fares" | "kept_measures";
 
 /** All migrations, in order. They enter the program as text, so that a compiled binary carries them. */
 export const MIGRATIONS: readonly Migration[] = [
@@ -54,6 +55,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 15, name: "analysts", sql: analysts },
   { version: 16, name: "dated_trips", sql: dated_trips },
   { version: 17, name: "held", sql: held },
+  { version: 18, name: "kept_measures", sql: kept_measures, backfill: "kept_measures" },
 ];
 
 /** From this one on the head of the log has the number of its schema. */

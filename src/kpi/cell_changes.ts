@@ -1,4 +1,12 @@
-import { type CellShape, type Contribution, type Fact, type Integer, is_extreme, same_fact } from "./contribution.ts";
+import {
+  type CellShape,
+  type Contribution,
+  type Fact,
+  type Integer,
+  is_extreme,
+  keeps,
+  same_fact,
+} from "./contribution.ts";
 import { SketchChanges } from "./sketch_changes.ts";
 import { bucket_start, type Days, type Grain } from "./windows.ts";
 
@@ -104,6 +112,8 @@ export class CellChanges {
   readonly #days: Days;
   readonly #minima: readonly boolean[];
   readonly #is_extreme: readonly boolean[];
+  /** By dimension and measure whether its cells keep it; null: all. */
+  readonly #keeps: readonly (readonly boolean[] | null)[];
   readonly #zeros: readonly number[];
   readonly #finest: readonly Map<number, Map<string, CellChange>>[];
   /** For each dimension and kind of fact the bucket that was touched last, which is most often the next one too, and its cells. */
@@ -116,6 +126,9 @@ export class CellChanges {
     this.#days = days;
     this.#minima = shape.measures.map((measure) => measure.kind === "min");
     this.#is_extreme = shape.measures.map(({ kind }) => is_extreme(kind));
+    this.#keeps = shape.dimensions.map((dimension) =>
+      dimension.measures === undefined ? null : shape.measures.map((measure) => keeps(dimension, measure))
+    );
     this.#zeros = zero_sums(shape.measures.length);
     this.#finest = shape.dimensions.map(() => new Map());
     this.#last = [];
@@ -169,7 +182,9 @@ export class CellChanges {
           const key = before.keys[d]!, same_key = key === after.keys[d];
           if (same && same_key) continue;
           touched_by[d * slots + f] = ordinal;
-          if (old === null || (same_key && now !== null && this.#same_bucket(d, old, now))) continue;
+          if (old === null || !this.#counts(d, old) || (same_key && now !== null && this.#same_bucket(d, old, now))) {
+            continue;
+          }
           this.#touch(d, f, key, old.at_us, ordinal);
         }
       }
@@ -191,6 +206,14 @@ export class CellChanges {
   #same_bucket(d: number, a: Fact, b: Fact): boolean {
     const finest = this.#shape.dimensions[d]!.grains[0]!;
     return bucket_start(finest, a.at_us, this.#days) === bucket_start(finest, b.at_us, this.#days);
+  }
+
+  /** Whether the cells of dimension `d` keep anything of a fact. */
+  #counts(d: number, { measures }: Fact): boolean {
+    const kept = this.#keeps[d]!;
+    if (kept === null) return true;
+    for (let i = 0; i < measures.length; i++) if (kept[measures[i]!]) return true;
+    return false;
   }
 
   /** The cell of the finest grain that holds a time; it hears which event touched it. */
@@ -216,15 +239,17 @@ export class CellChanges {
 
   /** @param twin the fact that takes this one's place, or whose place it takes, in the same cell: extremes they share neither come nor go */
   #apply(d: number, f: number, key: string, fact: Fact, sign: 1 | -1, ordinal: number, twin: Fact | null): void {
+    if (!this.#counts(d, fact)) return;
     const change = this.#touch(d, f, key, fact.at_us, ordinal);
-    const { extremes } = this.#shape.dimensions[d]!;
+    const kept = this.#keeps[d]!;
     const { measures, values } = fact;
     for (let i = 0; i < measures.length; i++) {
       const m = measures[i]!;
+      if (kept !== null && !kept[m]) continue;
       const value = values[i]!;
       if (!this.#is_extreme[m]) {
         change.add(m, sign === 1 ? value : -value);
-      } else if (extremes && (twin === null || twin.values[i] !== value)) {
+      } else if (twin === null || twin.values[i] !== value) {
         change.note(sign === 1 ? "added" : "removed", m, value, this.#minima[m]!);
       }
     }

@@ -24,14 +24,14 @@ export interface Sketch {
 
 /**
  * A dimension of the cells. `column` is the state column it is read from, null for the dimension that holds all.
- * `grains` are the grains it keeps, fine to coarse. Without `extremes` its cells keep no min and max.
- * `sketches` are those of its grains that keep sketches; absent: none.
+ * `grains` are the grains it keeps, fine to coarse. `measures` names those that its cells keep, absent: all; the others are null in them, and
+ * facts that have none of these do not touch them. `sketches` are those of its grains that keep sketches; absent: none.
  */
 export interface Dimension {
   readonly name: string;
   readonly column: string | null;
   readonly grains: readonly Grain[];
-  readonly extremes: boolean;
+  readonly measures?: readonly string[];
   readonly sketches?: readonly Grain[];
 }
 
@@ -41,6 +41,10 @@ export interface CellShape {
   readonly measures: readonly Measure[];
   readonly sketches: readonly Sketch[];
 }
+
+/** Whether the cells of a dimension keep a measure. */
+export const keeps = ({ measures }: Pick<Dimension, "measures">, { name }: Pick<Measure, "name">): boolean =>
+  measures === undefined || measures.includes(name);
 
 /** One dated addition to the cells: at this event time, these measures (by index into `CellShape.measures`). */
 export interface Fact {

@@ -14,6 +14,7 @@ import {
   type Days,
   type Grain,
   is_extreme,
+  keeps,
   type Measure,
   UNKNOWN,
 } from "../kpi/mod.ts";
@@ -22,16 +23,24 @@ import { AT } from "./bucket_time.ts";
 /** The end of a bucket that never ends, in seconds: the year 2300. */
 const NEVER_S = 10_413_792_000;
 
-/** Cells written out; the positions that changed them last are filled in. */
+/** The measures that some dimensions keep, by their place among all, and the statements for their cells. */
+interface Kept {
+  readonly measures: readonly { readonly measure: Measure; readonly m: number }[];
+  readonly raise: Statement;
+  readonly lower: Statement;
+}
+
+/** Cells that keep the same measures, written out; the positions that changed them last are filled in. */
 interface EncodedRows {
+  readonly kept: Kept;
   readonly columns: readonly Value[];
   readonly ordinals: readonly number[];
 }
 
 /** What a batch changed in the cells, written out. */
 export interface EncodedCells {
-  readonly raised: EncodedRows;
-  readonly lowered: EncodedRows;
+  readonly raised: readonly EncodedRows[];
+  readonly lowered: readonly EncodedRows[];
   /** Recomputations of extremes, in the order they have to run. */
   readonly bared: readonly { readonly statement: Statement; readonly values: readonly Value[] }[];
 }
@@ -39,7 +48,8 @@ export interface EncodedCells {
 type Shape = Pick<Domain, "tables" | "measures" | "dimensions" | "extremes">;
 
 /**
- * The cells table of a domain, as a live read model: SQL generated once from the domain's list of measures.
+ * The cells table of a domain, as a live read model: SQL generated once from the domain's list of measures. Dimensions that keep fewer
+ * measures have statements of their own; what they do not keep is null, so that it costs neither bytes nor time.
  *
  * Changes that only raise are upserted. Changes that lower a measure go to cells that must exist, by UPDATE: the proposed row of
  * an upsert has to pass the table's checks even where the conflict wins, and a negative difference would not. So the check
@@ -48,44 +58,59 @@ type Shape = Pick<Domain, "tables" | "measures" | "dimensions" | "extremes">;
 export class CellsTable {
   readonly #shape: Shape;
   readonly #days: Days;
-  readonly #raise: Statement;
-  readonly #lower: Statement;
+  readonly #kept_by: ReadonlyMap<string, Kept>;
 
   constructor(domain: Shape, days: Days) {
     this.#shape = domain;
     this.#days = days;
-    const { tables: { cells }, measures } = domain;
-    const types = measures.map(({ kind }) => kind === "sum" ? "numeric" : "bigint");
+    const by_names = new Map<string, Kept>();
+    this.#kept_by = new Map(domain.dimensions.map((dimension) => {
+      const measures = domain.measures.map((measure, m) => ({ measure, m })).filter(({ measure }) =>
+        keeps(dimension, measure)
+      );
+      const names = measures.map(({ measure }) => measure.name).join();
+      if (!by_names.has(names)) by_names.set(names, this.#statements(measures, by_names.size));
+      return [dimension.name, by_names.get(names)!];
+    }));
+  }
+
+  #statements(measures: Kept["measures"], nth: number): Kept {
+    const { tables: { cells }, measures: all } = this.#shape;
+    const kept = measures.map(({ measure }) => measure);
+    const types = kept.map(({ kind }) => kind === "sum" ? "numeric" : "bigint");
     const parameters = ["text", "bigint", "text", "text", ...types, "bigint"].map((type, i) => `$${i + 1}::${type}[]`);
-    const names = measures.map(({ name }) => name);
     const from = `unnest(${parameters.join(", ")}) as u(grain, bucket_s, dimension, key, ${
-      names.join(", ")
+      kept.map(({ name }) => name).join(", ")
     }, last_position)`;
     const merged = (value_of: (measure: Measure) => string) =>
-      measures.map((measure) => {
+      kept.map((measure) => {
         const { name, kind } = measure, value = value_of(measure);
         if (kind === "min") return `${name} = least(c.${name}, ${value})`;
         return kind === "max" ? `${name} = greatest(c.${name}, ${value})` : `${name} = c.${name} + ${value}`;
       }).join(", ");
     // A measure that is zero in all cells is given as no array at all: most batches have several, and each costs writing and reading a column.
     const given = ({ name, kind }: Measure) => is_extreme(kind) ? `u.${name}` : `coalesce(u.${name}, 0)`;
-    this.#raise = {
-      name: `raise_${cells}`,
-      text: `insert into ${cells} as c (grain, bucket, dimension, key, ${
-        names.join(", ")
-      }, last_position, first_position)
+    const named = nth === 0 ? cells : `${cells}_${nth}`;
+    return {
+      measures,
+      raise: {
+        name: `raise_${named}`,
+        text: `insert into ${cells} as c (grain, bucket, dimension, key, ${
+          all.map(({ name }) => name).join(", ")
+        }, last_position, first_position)
         select u.grain, ${AT("u.bucket_s")}, u.dimension, u.key, ${
-        measures.map(given).join(", ")
-      }, u.last_position, u.last_position
+          all.map((measure) => kept.includes(measure) ? given(measure) : "null").join(", ")
+        }, u.last_position, u.last_position
         from ${from}
         on conflict (grain, dimension, bucket, key)
         do update set ${merged(({ name }) => `excluded.${name}`)}, last_position = excluded.last_position`,
-    };
-    this.#lower = {
-      name: `lower_${cells}`,
-      text: `update ${cells} c set ${merged(given)}, last_position = u.last_position
+      },
+      lower: {
+        name: `lower_${named}`,
+        text: `update ${cells} c set ${merged(given)}, last_position = u.last_position
         from ${from}
         where c.grain = u.grain and c.bucket = ${AT("u.bucket_s")} and c.dimension = u.dimension and c.key = u.key`,
+      },
     };
   }
 
@@ -108,10 +133,9 @@ export class CellsTable {
       ...columns,
       plain_array(ordinals.map((ordinal) => before_first + ordinal)),
     ];
-    if (raised.ordinals.length > 0) await tx.execute(this.#raise, values(raised));
-    const expected = lowered.ordinals.length;
-    if (expected > 0) {
-      const updated = await tx.execute(this.#lower, values(lowered));
+    for (const rows of raised) await tx.execute(rows.kept.raise, values(rows));
+    for (const rows of lowered) {
+      const expected = rows.ordinals.length, updated = await tx.execute(rows.kept.lower, values(rows));
       if (updated !== expected) {
         throw new Error(
           `write ${this.#shape.tables.cells}: expected to lower ${expected} cells, found ${updated} of them`,
@@ -121,21 +145,23 @@ export class CellsTable {
     for (const recomputation of bared) await tx.execute(recomputation.statement, recomputation.values);
   }
 
-  #rows(cells: readonly ChangedCell[]): EncodedRows {
-    return {
-      ordinals: cells.map(({ change }) => change.last_ordinal),
+  #rows(cells: readonly ChangedCell[]): EncodedRows[] {
+    const by_kept = Map.groupBy(cells, ({ dimension }) => this.#kept_by.get(dimension)!);
+    return [...by_kept].map(([kept, alike]) => ({
+      kept,
+      ordinals: alike.map(({ change }) => change.last_ordinal),
       columns: [
-        plain_array(cells.map(({ grain }) => grain)),
-        plain_array(cells.map(({ bucket_us }) => bucket_us / 1e6)),
-        plain_array(cells.map(({ dimension }) => dimension)),
-        text_array(cells.map(({ key }) => key)),
-        ...this.#shape.measures.map(({ kind }, m) => {
-          if (is_extreme(kind)) return plain_array(cells.map(({ change }) => change.added?.[m] ?? null));
-          const sums = cells.map(({ change }) => change.sum(m));
+        plain_array(alike.map(({ grain }) => grain)),
+        plain_array(alike.map(({ bucket_us }) => bucket_us / 1e6)),
+        plain_array(alike.map(({ dimension }) => dimension)),
+        text_array(alike.map(({ key }) => key)),
+        ...kept.measures.map(({ measure: { kind }, m }) => {
+          if (is_extreme(kind)) return plain_array(alike.map(({ change }) => change.added?.[m] ?? null));
+          const sums = alike.map(({ change }) => change.sum(m));
           return sums.every((sum) => Number(sum) === 0) ? null : plain_array(sums);
         }),
       ],
-    };
+    }));
   }
 
   /**
@@ -223,19 +249,19 @@ export class CellsTable {
 const PIECE_CELLS = 20_000;
 
 /**
- * Fills in a measure that is newer than a cells table, where in all cells from before it equals another one: in pieces along the primary key.
- * Nobody may have appended since the column is there: programs that know it wait until it is filled in, those that do not are refused.
- * Its checkpoint is the last cell that was filled in: `[grain, dimension, seconds of the bucket, key]`.
+ * Works on cells from before a change of their table, in pieces along the primary key: sets `set` in those that `where` holds for.
+ * Nobody may have appended since the change: programs that know it wait until all is done, those that do not are refused.
+ * Its checkpoint is the last cell of the pieces so far: `[grain, dimension, seconds of the bucket, key]`.
+ * @param among which cells are looked at; a range of the primary key is best
  */
-export function equal_measure_backfill(
+function cells_backfill(
   cells: string,
-  measure: string,
-  equal_to: string,
-  piece_cells = PIECE_CELLS,
+  { set, where = "true", among = "true" }: { readonly set: string; readonly where?: string; readonly among?: string },
+  piece_cells: number,
 ): Backfill {
   const place = (from: number) =>
     `($${from}::text, $${from + 1}::text, ${AT(`$${from + 2}::bigint`)}, $${from + 3}::text)`;
-  const after = `(grain, dimension, bucket, key) > ${place(1)}`;
+  const after = `(grain, dimension, bucket, key) > ${place(1)} and ${among}`;
   // Before all cells: no grain is empty.
   const begun = (checkpoint: unknown) => (checkpoint ?? ["", "", 0, ""]) as readonly (string | number)[];
   return {
@@ -255,12 +281,35 @@ export function equal_measure_backfill(
       if (last === undefined) return { checkpoint: null, items: 0 };
       const to = [String(last.grain), String(last.dimension), Number(last.bucket_s), String(last.key)];
       await tx.execute(
-        `update ${cells} set ${measure} = ${equal_to} where ${after} and (grain, dimension, bucket, key) <= ${place(5)}
-          and ${equal_to} <> 0`,
+        `update ${cells} set ${set} where ${after} and (grain, dimension, bucket, key) <= ${place(5)} and ${where}`,
         [...from, ...to],
       );
       const items = Number(last.cells);
       return { checkpoint: items < piece_cells ? null : to, items };
     },
   };
+}
+
+/** Fills in a measure that is newer than a cells table, where in all cells from before it equals another one. */
+export const equal_measure_backfill = (
+  cells: string,
+  measure: string,
+  equal_to: string,
+  piece_cells = PIECE_CELLS,
+): Backfill => cells_backfill(cells, { set: `${measure} = ${equal_to}`, where: `${equal_to} <> 0` }, piece_cells);
+
+/**
+ * Makes the all-time cells of dimensions that kept all measures once keep those that they keep. Which event changed one of these last is not
+ * known then (`last_position` 0): it may have been one that no longer touches it.
+ */
+export function kept_measures_backfill(
+  { tables: { cells }, dimensions, measures }: Pick<Domain, "tables" | "dimensions" | "measures">,
+  piece_cells = PIECE_CELLS,
+): Backfill {
+  const some = dimensions.filter((dimension) => dimension.measures !== undefined);
+  const unkept = measures.filter((measure) => !some.some((dimension) => keeps(dimension, measure)));
+  return cells_backfill(cells, {
+    set: [...unkept.map(({ name }) => `${name} = null`), "last_position = 0"].join(", "),
+    among: `grain = 'all' and dimension in (${some.map(({ name }) => `'${name}'`).join(", ")})`,
+  }, piece_cells);
 }

@@ -8,6 +8,7 @@ import {
   filled_bins,
   type Integer,
   is_extreme,
+  keeps,
   type Measure,
 } from "../kpi/mod.ts";
 import { ExternalSort, type Folder, type SortBound, type Sorted } from "../sort/mod.ts";
@@ -40,6 +41,10 @@ interface Level {
   readonly dimension: string;
   readonly grain: string;
   readonly sketch: string | null;
+  /** What a cell that nothing adds to says of each measure. */
+  readonly zeros: readonly string[];
+  /** Whether all cells know which position changed them last: those from before their dimension kept fewer measures do not. */
+  readonly dated: boolean;
 }
 
 const name_of = ({ table, dimension, grain, sketch }: Level, bucket_us: number, key: string): string =>
@@ -50,10 +55,10 @@ const less = <T>(a: T, b: T): number => a < b ? -1 : a > b ? 1 : 0;
 const by_cell = (a: Said, b: Said): number => a.level - b.level || less(a.bucket_us, b.bucket_us) || less(a.key, b.key);
 
 /** How what is said is sorted. @param text_of writes what a piece says of a cell */
-const sorting = (text_of: (values: Said["values"]) => string): Sorted<Said> => ({
+const sorting = (text_of: (said: Said) => string): Sorted<Said> => ({
   compare: by_cell,
-  encode: ({ level, bucket_us, key, found, values }) =>
-    `${level}\t${bucket_us}\t${found ? 1 : 0}\t${text_of(values)}\t${JSON.stringify(key)}`,
+  encode: (said) =>
+    `${said.level}\t${said.bucket_us}\t${said.found ? 1 : 0}\t${text_of(said)}\t${JSON.stringify(said.key)}`,
   decode: (line) => {
     const [level, bucket_us, found, values] = line.split("\t", 4) as [string, string, string, string];
     const at = level.length + bucket_us.length + found.length + values.length + 4;
@@ -126,7 +131,7 @@ export class ReadModelCheck implements Sums {
     this.#faults = faults;
     this.#signal = signal;
     this.#piece = piece;
-    this.#sort = new ExternalSort(folder, sorting((values) => this.#text_of(values)), sort, signal);
+    this.#sort = new ExternalSort(folder, sorting((said) => this.#text_of(said)), sort, signal);
     this.#levels = levels_of(domain);
     this.#level_of = new Map(
       this.#levels.map(({ dimension, grain, sketch }, i) => [level_name(dimension, grain, sketch), i]),
@@ -224,14 +229,14 @@ export class ReadModelCheck implements Sums {
   async compare(begin: (said: number) => (done: number) => void): Promise<number> {
     await this.settle();
     const progress = begin(this.#sort.count);
-    let cells = 0, of: Said | null = null, found: string | null = null, pieces: Said["values"][] = [];
+    let cells = 0, of: Said | null = null, found: string | null = null, pieces: Said[] = [];
     const conclude = () => {
       if (of === null) return;
       const level = this.#levels[of.level]!;
       if (level.sketch === null && pieces.length > 0) cells++;
       if (pieces.length === 1 && found !== null && this.#is(found, pieces[0]!)) return;
       const texts = pieces.map((piece) => this.#text_of(piece));
-      const fault = level.sketch === null ? this.#cell_fault(found, texts) : sketch_fault(found, texts);
+      const fault = level.sketch === null ? this.#cell_fault(level, found, texts) : sketch_fault(found, texts);
       if (fault !== null) this.#faults.add(`${name_of(level, of.bucket_us, of.key)}: ${fault}`);
     };
     for await (const page of this.#sort.sorted()) {
@@ -243,8 +248,8 @@ export class ReadModelCheck implements Sums {
           found = null;
           pieces = [];
         }
-        if (each.found) found = this.#text_of(each.values);
-        else pieces.push(each.values);
+        if (each.found) found = this.#text_of(each);
+        else pieces.push(each);
       }
       progress(page.length);
       if (this.#faults.enough) return cells;
@@ -254,30 +259,31 @@ export class ReadModelCheck implements Sums {
   }
 
   /** What is said, as a row has it. */
-  #text_of(values: Said["values"]): string {
+  #text_of({ level, values }: Said): string {
     if (typeof values === "string") return values;
     const { measures } = this.#domain;
     let text = this.#positions ? `(${values.last_ordinal},` : "(";
     for (let m = 0; m < measures.length; m++) {
       if (m > 0) text += ",";
-      text += this.#value_of(values, m) ?? NONE;
+      text += this.#value_of(level, values, m) ?? NONE;
     }
     return text + ")";
   }
 
-  #value_of(change: CellChange, m: number): Integer | null {
+  #value_of(level: number, change: CellChange, m: number): Integer | null {
     // Zero is written as the database does, whatever its sign.
-    return is_extreme(this.#domain.measures[m]!.kind) ? change.added?.[m] ?? null : change.sum(m) || 0;
+    return this.#levels[level]!.zeros[m] === NONE ? change.added?.[m] ?? null : change.sum(m) || 0;
   }
 
   /** Whether a piece says what the table does. What it says as numbers is not written out for that: this is done for every cell. */
-  #is(found: string, piece: Said["values"]): boolean {
+  #is(found: string, said_by: Said): boolean {
+    const { level, values: piece } = said_by;
     if (typeof piece === "string") return found === piece;
     const { length } = this.#domain.measures;
     let at = 1;
     for (let m = this.#positions ? -1 : 0; m < length; m++) {
-      const value = m < 0 ? piece.last_ordinal : this.#value_of(piece, m);
-      if (typeof value === "bigint") return found === this.#text_of(piece);
+      const value = m < 0 ? piece.last_ordinal : this.#value_of(level, piece, m);
+      if (typeof value === "bigint") return found === this.#text_of(said_by);
       let said = 0;
       const from = at;
       for (let unit; (unit = found.charCodeAt(at)) >= 48 && unit <= 57; at++) said = said * 10 + unit - 48;
@@ -289,7 +295,7 @@ export class ReadModelCheck implements Sums {
   }
 
   /** Where a cell differs from what the streams add to it; null when it does not. */
-  #cell_fault(found: string | null, pieces: readonly string[]): string | null {
+  #cell_fault({ zeros, dated }: Level, found: string | null, pieces: readonly string[]): string | null {
     const columns: readonly Column[] = [
       ...this.#domain.measures,
       ...this.#positions ? [{ name: "last_position", kind: "max" } as const] : [],
@@ -307,9 +313,10 @@ export class ReadModelCheck implements Sums {
       return empty ? null : "it is missing, the streams make it";
     }
     const differences = read(found).flatMap((value, m) => {
-      const { name, kind } = columns[m]!;
-      const said = expected?.[m] ?? (is_extreme(kind) ? NONE : "0");
-      return said === value ? [] : [`${name} is ${shown(value)}, the streams say ${shown(said)}`];
+      const { name } = columns[m]!;
+      const said = expected?.[m] ?? zeros[m] ?? NONE;
+      if (said === value || (m === zeros.length && !dated && value === NOT_KNOWN)) return [];
+      return [`${name} is ${shown(value)}, the streams say ${shown(said)}`];
     });
     return differences.length === 0 ? null : differences.join("; ");
   }
@@ -318,32 +325,39 @@ export class ReadModelCheck implements Sums {
 const BUCKET_US = "extract(epoch from bucket) * 1000000 as bucket_us";
 /** A value that there is none of. */
 const NONE = "";
+/** The position that changed a cell last, where that is not known. */
+const NOT_KNOWN = "0";
 const shown = (value: string): string => value === NONE ? "null" : value;
 const is_nothing = (value: string): boolean => value === NONE || value === "0";
 
 type Column = Pick<Measure, "name" | "kind">;
 
 function merged(kind: Measure["kind"], a: string, b: string): string {
+  if (a === NONE || b === NONE) return a === NONE ? b : a;
   if (kind !== "min" && kind !== "max") {
     // Numbers of 15 digits and their sum are exact.
     return a.length < 16 && b.length < 16 ? String(Number(a) + Number(b)) : String(BigInt(a) + BigInt(b));
   }
-  if (a === NONE || b === NONE) return a === NONE ? b : a;
   return (BigInt(a) < BigInt(b)) === (kind === "min") ? a : b;
 }
 
 const level_name = (dimension: string, grain: string, sketch: string | null): string =>
   `${grain} ${dimension} ${sketch ?? ""}`;
 
-function levels_of({ tables, dimensions, sketches }: Shape): Level[] {
-  return dimensions.flatMap(({ name: dimension, grains, sketches: sketched = [] }) => [
-    ...grains.map((grain) => ({ table: tables.cells, dimension, grain, sketch: null })),
-    ...tables.sketches === null
-      ? []
-      : sketched.flatMap((grain) =>
-        sketches.map(({ name }) => ({ table: tables.sketches!, dimension, grain, sketch: name }))
-      ),
-  ]);
+function levels_of({ tables, dimensions, measures, sketches }: Shape): Level[] {
+  return dimensions.flatMap((declared) => {
+    const { name: dimension, grains, sketches: sketched = [] } = declared;
+    const zeros = measures.map((measure) => keeps(declared, measure) && !is_extreme(measure.kind) ? "0" : NONE);
+    const level = { dimension, zeros, dated: declared.measures === undefined };
+    return [
+      ...grains.map((grain) => ({ ...level, table: tables.cells, grain, sketch: null })),
+      ...tables.sketches === null
+        ? []
+        : sketched.flatMap((grain) =>
+          sketches.map(({ name }) => ({ ...level, table: tables.sketches!, grain, sketch: name }))
+        ),
+    ];
+  });
 }
 
 /** Bins and counts as the table has them, in text: equal texts are equal sketches; nothing for one of no values. */

@@ -8,7 +8,7 @@ import {
   open_database,
   require_schema,
 } from "../database/mod.ts";
-import { type TripDomain, trips_domain } from "../domains/trips/mod.ts";
+import { type TripDomain, trips_board, trips_domain } from "../domains/trips/mod.ts";
 import {
   type Batch,
   type Deployment,
@@ -36,7 +36,7 @@ import {
   type TopicMappings,
 } from "../ingest/mod.ts";
 import { type Days, days_in } from "../kpi/mod.ts";
-import { equal_measure_backfill, sketches_backfill } from "../projection/mod.ts";
+import { equal_measure_backfill, kept_measures_backfill, sketches_backfill } from "../projection/mod.ts";
 import { backoff_ms, type Config, system_clock, unless_aborted, wait } from "../runtime/mod.ts";
 import { ProgressLine } from "./progress_line.ts";
 import { is_refused, type Shell, VERSION } from "./shell.ts";
@@ -61,6 +61,7 @@ export const trip_sketches: Backfill = sketches_backfill(async (tx) => {
 const backfills = {
   sketches: trip_sketches,
   voids_and_fares: equal_measure_backfill("trip_cells", "fare_count", "completed"),
+  kept_measures: kept_measures_backfill(trips_board),
 } as const;
 
 /**

@@ -170,7 +170,7 @@ tacho_test({
           const { cells, sketches, trips } = await run((await server.create_database(migrated)).url, messages, [7, 20]);
           const counted = cells.map(({ last_position: _, ...cell }) => cell).filter((cell) =>
             ["trips", "requested", "started", "completed", "canceled", "voided"].some((name) =>
-              cell[name as keyof typeof cell] !== "0"
+              !["0", null].includes(cell[name as keyof typeof cell] as string | null)
             )
           );
           const sketched = sketches.filter(({ bins }) => bins !== "{}");

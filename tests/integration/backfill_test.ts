@@ -12,7 +12,7 @@ import {
 import { MIGRATIONS } from "../../src/database/migrations.ts";
 import { read_deployment, settle_deployment } from "../../src/event_log/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
-import { equal_measure_backfill, sketches_backfill } from "../../src/projection/mod.ts";
+import { equal_measure_backfill, kept_measures_backfill, sketches_backfill } from "../../src/projection/mod.ts";
 import { Pipeline } from "../../src/ingest/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { copy_rows, LOG_TABLES } from "../support/copied_rows.ts";
@@ -58,6 +58,7 @@ const by_deployment = (piece: number): Backfill =>
     return deployment === null ? null : { domain: TEST_DOMAIN, days: days_in(deployment.time_zone) };
   }, piece);
 const FARES = equal_measure_backfill("trip_cells", "fare_count", "completed");
+const kept_measures = kept_measures_backfill(TEST_DOMAIN);
 const sketches = async (database: Database) =>
   (await database.query(
     "select s::text as sketch from trip_sketches s where bins <> '{}' order by grain, dimension, bucket, key, sketch",
@@ -116,7 +117,7 @@ tacho_test({
       const migrating = (most: number): Migrating => {
         let pieces = 0;
         return {
-          backfills: { sketches: by_deployment(3_000), voids_and_fares: FARES },
+          backfills: { sketches: by_deployment(3_000), voids_and_fares: FARES, kept_measures },
           filling: (name, left) => {
             if (name !== "sketches") return () => {};
             heard.push(left);
@@ -236,8 +237,10 @@ tacho_test({
       const canceled = { event_id: "x", trip_id: "T-x", type: "trip.canceled", occurred_at: "2026-03-07T04:59:00Z" };
       await feed(trip_pipeline(full, undefined, LATER), [batch("a", [...many(0, 1_500), canceled])]);
       const cells = async (database: Database) =>
-        (await database.query("select c::text as cell from trip_cells c order by grain, dimension, bucket, key"))
-          .map(({ cell }) => cell);
+        (await database.query(
+          `select case when trips is null then to_jsonb(c) - 'last_position' else to_jsonb(c) end::text as cell
+            from trip_cells c order by grain, dimension, bucket, key`,
+        )).map(({ cell }) => cell);
       const { url, superuser_url } = await create();
       const database = await open(url);
       await migrate(database, MIGRATIONS.slice(0, 12));
@@ -245,9 +248,12 @@ tacho_test({
       const begun = await cells(full);
       const heard: number[] = [];
       const migrating = (pieces: number): Migrating => ({
-        backfills: { voids_and_fares: equal_measure_backfill("trip_cells", "fare_count", "completed", 1_000) },
+        backfills: {
+          voids_and_fares: equal_measure_backfill("trip_cells", "fare_count", "completed", 1_000),
+          kept_measures,
+        },
         filling: (name, left) => {
-          assert.equal(name, "voids_and_fares");
+          if (name !== "voids_and_fares") return () => {};
           heard.push(left);
           return (items) => {
             heard.push(items);
@@ -268,6 +274,60 @@ tacho_test({
       const later = [...many(1_500, 1_600), { ...completed(7, "w"), fare: null }];
       await feed(trip_pipeline(database, undefined, LATER), [batch("b", later)]);
       assert.deepEqual((await verified(database)).faults, []);
+    }),
+});
+
+tacho_test({
+  name: "cells of drivers from before they kept completions alone forget the rest, in pieces that are kept, and go on",
+  needs: ["postgres"],
+  fn: () =>
+    with_databases(async (open, create) => {
+      const full = await open((await create(migrated)).url);
+      const driven = many(0, 500).map((each, i) => ({ ...each, driver_id: `D${i % 70}`, passenger_id: `P${i}` }));
+      await feed(trip_pipeline(full, undefined, LATER), [batch("a", driven)]);
+      const cells = async (database: Database) =>
+        (await database.query(
+          `select (to_jsonb(c) - 'last_position' - 'first_position')::text as cell from trip_cells c
+            where c.grain <> 'all' or c.completed > 0 order by grain, dimension, bucket, key`,
+        )).map(({ cell }) => cell);
+      const { url, superuser_url } = await create();
+      const database = await open(url);
+      const before = MIGRATIONS.findIndex(({ name }) => name === "kept_measures");
+      await migrate(database, MIGRATIONS.slice(0, before), { backfills: { sketches: by_deployment(3_000) } });
+      await copy_rows(full, await open(superuser_url), LOG_TABLES);
+      // As the version before counted, with one who was driving when it ended.
+      await database.script(
+        `update trip_cells set trips = completed, started = completed, last_position = 500 where dimension in ('driver', 'passenger');
+         insert into trip_cells (grain, bucket, dimension, key, trips, started, last_position)
+           values ('all', 'epoch', 'driver', 'on the way', 1, 1, 500)`,
+      );
+      let pieces = 0;
+      const migrating = (most: number): Migrating => ({
+        backfills: { kept_measures: kept_measures_backfill(TEST_DOMAIN, 200) },
+        filling: () => () => {
+          if (++pieces === most) throw new Error("killed");
+        },
+      });
+      await assert.rejects(migrate(database, MIGRATIONS, migrating(2)), /^Error: killed$/);
+      await migrate(database, MIGRATIONS, migrating(Infinity));
+      // 70 drivers and one on the way, 500 passengers.
+      assert.equal(pieces, 3);
+      assert.deepEqual(await cells(database), await cells(full));
+      await fill(database, "sketches", { backfills: { sketches: by_deployment(3_000) } });
+      assert.deepEqual((await verified(database)).faults, []);
+      const later = driven.slice(0, 100).map((each, i) => ({
+        ...each,
+        event_id: "w",
+        fare: i,
+        driver_id: "on the way",
+      }));
+      await feed(trip_pipeline(database, undefined, LATER), [batch("b", later)]);
+      assert.deepEqual((await verified(database)).faults, []);
+      const [way] = await database.query(
+        "select trips, completed::int as completed, last_position::int as at from trip_cells where key = 'on the way'",
+      );
+      assert.equal(way?.trips, null);
+      assert.deepEqual([Number(way?.completed) > 0, Number(way?.at) > 500], [true, true]);
     }),
 });
 

@@ -11,22 +11,27 @@ export const LOG_TABLES = ["log_head", "events", "batches", "source_cursors", "t
  * @param superuser the database to write, as one who may turn its triggers off
  */
 export async function copy_rows(from: Database, superuser: Database, tables: readonly string[]): Promise<void> {
-  const columns_of = async (database: Database, table: string) =>
-    (await database.query(
-      `select attname from pg_attribute where attrelid = $1::regclass and attnum > 0 and not attisdropped and attgenerated = ''
+  const columns_of = async (
+    database: Database,
+    table: string,
+  ) => (await database.query<{ attname: string; attnotnull: boolean }>(
+    `select attname, attnotnull from pg_attribute where attrelid = $1::regclass and attnum > 0 and not attisdropped and attgenerated = ''
         order by attnum`,
-      [table],
-    )).map(({ attname }) => String(attname));
+    [table],
+  ));
   for (const table of tables) {
-    const theirs = await columns_of(from, table);
-    const columns = (await columns_of(superuser, table)).filter((name) => theirs.includes(name)).join(", ");
+    const theirs = new Map((await columns_of(from, table)).map(({ attname, attnotnull }) => [attname, attnotnull]));
+    const both = (await columns_of(superuser, table)).filter(({ attname }) => theirs.has(attname));
+    const columns = both.map(({ attname }) => attname).join(", ");
+    // What may be null since is a number: 0 stands for it.
+    const read = both.map(({ attname, attnotnull }) =>
+      attnotnull && !theirs.get(attname) ? `coalesce(${attname}, 0) as ${attname}` : attname
+    ).join(", ");
     await superuser.script(`set session_replication_role = replica; delete from ${table}`);
     for (let at = 0;; at += PAGE_ROWS) {
       const [page] = await from.query(
         `select count(*)::int as rows, json_agg(t)::text as json from
-          (select ${columns} from ${table} order by ${
-          columns.split(", ").slice(0, 4).join(", ")
-        } offset $1 limit $2) t`,
+          (select ${read} from ${table} order by ${columns.split(", ").slice(0, 4).join(", ")} offset $1 limit $2) t`,
         [at, PAGE_ROWS],
       );
       if (page?.rows === 0) break;

@@ -25,7 +25,7 @@ export const doors: Domain<{ door: string }, { door: string; opened: number }> =
     get: (state) => state.opened,
   }],
   from_row: (row) => ({ door: String(row.door), opened: Number(row.opened_at) }),
-  dimensions: [{ name: "door", column: "door", grains: ["1h", "all"], extremes: false }],
+  dimensions: [{ name: "door", column: "door", grains: ["1h", "all"] }],
   measures: [{ name: "doors", kind: "count" }],
   sketches: [],
   contribution: ({ door, opened }) => ({ keys: [door], facts: [{ at_us: opened, measures: [0], values: [1] }] }),

@@ -12,9 +12,9 @@ import {
 
 const SHAPE: CellShape = {
   dimensions: [
-    { name: "none", column: null, grains: ["1m", "1h", "1d", "all"], extremes: true },
-    { name: "city", column: "city", grains: ["5m", "all"], extremes: true },
-    { name: "driver", column: "driver", grains: ["all"], extremes: false },
+    { name: "none", column: null, grains: ["1m", "1h", "1d", "all"] },
+    { name: "city", column: "city", grains: ["5m", "all"] },
+    { name: "driver", column: "driver", grains: ["all"], measures: ["trips", "sum"] },
   ],
   measures: [
     { name: "trips", kind: "count" },
@@ -215,6 +215,36 @@ Deno.test("a fact that becomes known, or is no longer, in its place brings or ta
       assert.deepEqual({ added, removed }, { added: null, removed: null, [side]: extremes });
     }
   }
+});
+
+Deno.test("a dimension is touched by what has a measure that it keeps, and adds up those alone", () => {
+  const shape = {
+    ...SHAPE,
+    dimensions: [{ name: "driver", column: "driver", grains: ["all"], measures: ["sum", "most"] } as const],
+  };
+  const said = (changes: CellChanges) =>
+    [...changes.cells()].map(({ key, change: { added, removed, last_ordinal }, change }) => [
+      key,
+      // Zero, whatever its sign.
+      [0, 1].map((m) => Number(change.sum(m)) || 0),
+      added?.map(Number) ?? null,
+      removed?.map(Number) ?? null,
+      last_ordinal,
+    ]);
+  const opened: Contribution = { keys: ["x"], facts: [{ at_us: 0, measures: OPENED, values: [1] }, null] };
+  const paid: Contribution = { ...opened, facts: [opened.facts[0]!, { at_us: 0, measures: PAID, values: [5, 5, 5] }] };
+  const begun = new CellChanges(shape, DAYS);
+  begun.replace(null, opened, 1);
+  begun.replace(opened, { ...opened, keys: ["y"] }, 2);
+  assert.deepEqual(said(begun), []);
+
+  const ended = new CellChanges(shape, DAYS);
+  ended.replace(opened, paid, 1);
+  ended.replace(paid, { ...paid, keys: ["y"] }, 2);
+  assert.deepEqual(said(ended), [["x", [0, 0], [0, 0, 0, 5], [0, 0, 0, 5], 2], ["y", [0, 5], [0, 0, 0, 5], null, 2]]);
+  const at_once = new CellChanges(shape, DAYS);
+  at_once.add_stream([opened, paid, { ...paid, keys: ["y"] }].map((each, i) => ({ contribution: each, ordinal: i })));
+  assert.deepEqual(said(at_once), [["x", [0, 0], null, null, 2], ["y", [0, 5], [0, 0, 0, 5], null, 2]]);
 });
 
 Deno.test("a change lowers when any sum is negative, in either part of it", () => {

@@ -6,6 +6,7 @@ import pickup_h3_sql from "../../migrations/0005_pickup_h3.sql" with { type: "te
 import sketches_sql from "../../migrations/0007_sketches.sql" with { type: "text" };
 import tombstones_sql from "../../migrations/0012_tombstones.sql" with { type: "text" };
 import voids_and_fares_sql from "../../migrations/0013_voids_and_fares.sql" with { type: "text" };
+import kept_measures_sql from "../../migrations/0018_kept_measures.sql" with { type: "text" };
 import skipped_sql from "../../migrations/0014_skipped.sql" with { type: "text" };
 import { example_event, example_messages, EXAMPLE_OPTIONS } from "../support/oracle/example_messages.ts";
 import { compare_with_database, oracle, type Query } from "../support/oracle/mod.ts";
@@ -46,7 +47,9 @@ from (values ('none', 'all', 5, true), ('status', 'completed', 5, true), ('payme
     ('5m', '2026-03-01 10:00:00+00', 1, 0, 4), ('5m', '2026-03-01 10:30:00+00', 0, 1, 4),
     ('1h', '2026-03-01 10:00:00+00', 1, 1, 3), ('1d', '2026-03-01 00:00:00+00', 1, 1, 2), ('all', 'epoch', 1, 1, 1))
     as buckets (grain, bucket, first, last, rank) on rank <= grains;
-insert into trip_cells (grain, bucket, dimension, key, last_position) values ('all', 'epoch', 'driver', 'unknown', 2);
+insert into trip_cells (grain, bucket, dimension, key, last_position) values ('all', 'epoch', 'status', 'in_progress', 2);
+update trip_cells set trips = null, requested = null, started = null, canceled = null, conflicts = null, tip_sum_micros = null,
+  voided = null, voids_waiting = null, last_position = 2 where dimension in ('driver', 'passenger');
 insert into trip_sketches select grain, bucket, dimension, key, sketch, array[bin], '{1}'
 from (values ('none', 'all'), ('status', 'completed'), ('payment_method', 'unknown'), ('vehicle_type', 'unknown'), ('city', 'O''Hare'))
     as dimensions (dimension, key)
@@ -63,8 +66,11 @@ const faults: [string, string, RegExp[]][] = [
   ["a missing cell", "delete from trip_cells where grain = '1m' and dimension = 'none' and started = 1", [
     /^cell 1m 2026-03-01T10:00:00Z none=all: missing, expected trips 1, started 1$/,
   ]],
-  ["a cell too many", "update trip_cells set canceled = 1 where key = 'unknown' and dimension = 'driver'", [
-    /^cell all 1970-01-01T00:00:00Z driver=unknown canceled: expected 0, found 1$/,
+  ["a cell too many", "update trip_cells set canceled = 1 where key = 'in_progress'", [
+    /^cell all 1970-01-01T00:00:00Z status=in_progress canceled: expected 0, found 1$/,
+  ]],
+  ["a measure that is not kept", "update trip_cells set trips = 0 where key = 'D1'", [
+    /driver=D1 trips: expected null, found 0$/,
   ]],
   ["an extreme left behind", "update trip_cells set fare_min_micros = 0 where key = 'D1'", [
     /driver=D1 fare_min_micros: expected null, found 0$/,
@@ -76,8 +82,8 @@ const faults: [string, string, RegExp[]][] = [
   ],
   [
     "a cell that was left, touched too early",
-    "update trip_cells set last_position = 1 where dimension = 'driver' and key = 'unknown'",
-    [/^cell all 1970-01-01T00:00:00Z driver=unknown last_position: expected 2, found 1$/],
+    "update trip_cells set last_position = 1 where key = 'in_progress'",
+    [/^cell all 1970-01-01T00:00:00Z status=in_progress last_position: expected 2, found 1$/],
   ],
   [
     "a sketch that is off",
@@ -162,6 +168,7 @@ Deno.test("the comparison agrees with the right content and names whatever is of
   try {
     await database.exec(
       event_log_sql + trips_sql + pickup_h3_sql + sketches_sql + tombstones_sql + voids_and_fares_sql + skipped_sql +
+        kept_measures_sql +
         content_sql,
     );
     await database.exec("set session_replication_role = replica"); // lets the faults past the append-only triggers

@@ -170,13 +170,12 @@ Deno.test("a given duration wins over the times, and a start after the completio
   assert.deepEqual([given.duration_ms, given.given_duration_ms], [1_860_001n, 1_860_001n]);
 });
 
-Deno.test("cells exist in the grains of their dimension, extremes only where they are kept", () => {
+Deno.test("cells exist in the grains of their dimension, with the measures that it keeps", () => {
   const { cells } = expect_of(
     event("a", "completed", "10:07:59.999999", { fare: 9, driver_id: "D|1", pickup_zone: 161 }),
     { ...event("b", "completed", "10:07:00", { fare: 4, driver_id: "D|1" }), trip_id: "U" },
   );
   assert.deepEqual(said_by(cells, "all|0|driver|D|1"), {
-    trips: 2n,
     completed: 2n,
     fare_count: 2n,
     fare_sum_micros: 13_000_000n,

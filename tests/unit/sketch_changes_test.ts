@@ -3,8 +3,8 @@ import { bin_of, type CellShape, type Contribution, days_in, filled_bins, Sketch
 
 const SHAPE: CellShape = {
   dimensions: [
-    { name: "city", column: "city", grains: ["1h"], extremes: false, sketches: ["1h"] },
-    { name: "driver", column: "driver", grains: ["all"], extremes: false },
+    { name: "city", column: "city", grains: ["1h"], sketches: ["1h"] },
+    { name: "driver", column: "driver", grains: ["all"] },
   ],
   measures: [{ name: "paid", kind: "count" }, { name: "fares", kind: "sum" }],
   sketches: [{ name: "fare", of: "fares", count: "paid" }],

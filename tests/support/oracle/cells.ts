@@ -35,22 +35,33 @@ type Contribution = { at_us: number; adds: [typeof SUMS[number], bigint][]; fare
 type Cell = { name: string; measures: Measures; fares: Map<bigint, number> | null };
 /** The cells of one key in one grain, by the second their bucket starts: whole, and a quicker key than microseconds. */
 type Line = { grain: Grain; cells: Map<number, Cell> };
-type Dimension = { name: string; key: (row: TripRow) => string | null; grains: Grain[]; keeps_extremes: boolean };
+type Dimension = { name: string; key: (row: TripRow) => string | null; grains: Grain[]; keeps: readonly string[] };
 
 const EVERY_GRAIN: Grain[] = ["1m", "5m", "1h", "1d", "all"];
 const ZONE_GRAINS: Grain[] = ["5m", "1h", "1d", "all"];
+const EVERYTHING = [...SUMS, "fare_min_micros", "fare_max_micros"];
+const OF_COMPLETIONS =
+  "completed fare_count fare_sum_micros distance_sum_m distance_count duration_sum_ms duration_count".split(" ");
 const DIMENSIONS: Dimension[] = [
-  { name: "none", key: () => "all", grains: EVERY_GRAIN, keeps_extremes: true },
-  { name: "status", key: (row) => row.status, grains: EVERY_GRAIN, keeps_extremes: true },
-  { name: "payment_method", key: (row) => row.payment_method, grains: EVERY_GRAIN, keeps_extremes: true },
-  { name: "vehicle_type", key: (row) => row.vehicle_type, grains: EVERY_GRAIN, keeps_extremes: true },
-  { name: "city", key: (row) => row.city, grains: EVERY_GRAIN, keeps_extremes: true },
-  { name: "pickup_zone", key: (row) => row.pickup_zone, grains: ZONE_GRAINS, keeps_extremes: true },
-  { name: "dropoff_zone", key: (row) => row.dropoff_zone, grains: ZONE_GRAINS, keeps_extremes: true },
-  { name: "driver", key: (row) => row.driver_id, grains: ["all"], keeps_extremes: false },
-  { name: "passenger", key: (row) => row.passenger_id, grains: ["all"], keeps_extremes: false },
-  { name: "pickup_h3", key: (row) => row.pickup_h3, grains: ZONE_GRAINS, keeps_extremes: true },
+  { name: "none", key: () => "all", grains: EVERY_GRAIN, keeps: EVERYTHING },
+  { name: "status", key: (row) => row.status, grains: EVERY_GRAIN, keeps: EVERYTHING },
+  { name: "payment_method", key: (row) => row.payment_method, grains: EVERY_GRAIN, keeps: EVERYTHING },
+  { name: "vehicle_type", key: (row) => row.vehicle_type, grains: EVERY_GRAIN, keeps: EVERYTHING },
+  { name: "city", key: (row) => row.city, grains: EVERY_GRAIN, keeps: EVERYTHING },
+  { name: "pickup_zone", key: (row) => row.pickup_zone, grains: ZONE_GRAINS, keeps: EVERYTHING },
+  { name: "dropoff_zone", key: (row) => row.dropoff_zone, grains: ZONE_GRAINS, keeps: EVERYTHING },
+  { name: "driver", key: (row) => row.driver_id, grains: ["all"], keeps: OF_COMPLETIONS },
+  { name: "passenger", key: (row) => row.passenger_id, grains: ["all"], keeps: OF_COMPLETIONS },
+  { name: "pickup_h3", key: (row) => row.pickup_h3, grains: ZONE_GRAINS, keeps: EVERYTHING },
 ];
+
+/** Whether the cells of a dimension have a measure; null stands for it in the others. */
+export const has_measure = (dimension: string, measure: string): boolean =>
+  DIMENSIONS.some(({ name, keeps }) => name === dimension && keeps.includes(measure));
+
+/** Whether the cells of a dimension have anything of what is added. */
+const counts_in = ({ keeps }: Dimension, { adds }: Contribution): boolean =>
+  adds.some(([measure]) => keeps.includes(measure));
 
 /** What one trip adds, and at which times. */
 export function contributions_of(row: TripRow): Contribution[] {
@@ -105,11 +116,12 @@ export function touched_cells(
     contribution === undefined ? "" : [contribution.at_us, contribution.fare, ...contribution.adds].join(" ");
   for (const kind of new Set([...old_ones.keys(), ...new_ones.keys()])) {
     const [was, is] = [old_ones.get(kind), new_ones.get(kind)];
-    for (const { name, key, grains } of DIMENSIONS) {
+    for (const dimension of DIMENSIONS) {
+      const { name, key, grains } = dimension;
       const [key_before, key_after] = [before, after].map((row) => row === null ? null : key(row) ?? "unknown");
       if (key_before === key_after && text(was) === text(is)) continue;
       for (const [contribution, of] of [[was, key_before], [is, key_after]] as const) {
-        if (contribution === undefined) continue;
+        if (contribution === undefined || !counts_in(dimension, contribution)) continue;
         for (const grain of grains) {
           touched.add(`${grain}|${bucket_of(contribution.at_us, grain, local_day)}|${name}|${of}`);
         }
@@ -149,15 +161,20 @@ export class CellCount {
       for (const { grain, cells } of lines) {
         const place = EVERY_GRAIN.indexOf(grain);
         for (const contribution of contributions) {
+          if (!counts_in(dimension, contribution)) continue;
           const bucket_s = contribution.bucket_s[place] ?? 0;
           let cell = cells.get(bucket_s);
           if (!cell) {
             const name = `${grain}|${bucket_s * 1_000_000}|${dimension.name}|${key}`;
-            cell = { name, measures: empty_cell(), fares: dimension.keeps_extremes ? new Map() : null };
+            cell = {
+              name,
+              measures: empty_cell(),
+              fares: dimension.keeps.includes("fare_min_micros") ? new Map() : null,
+            };
             cells.set(bucket_s, cell);
             this.cells.set(name, cell.measures);
           }
-          add(cell, contribution, sign);
+          add(cell, dimension.keeps, contribution, sign);
           if (sign > 0n || SUMS.some((sum) => cell.measures[sum] !== 0n)) continue;
           cells.delete(bucket_s);
           this.cells.delete(cell.name);
@@ -212,9 +229,9 @@ function aligned(at_us: number, size_us: number): number {
   return at_us - (remainder < 0 ? remainder + size_us : remainder);
 }
 
-function add({ measures, fares }: Cell, contribution: Contribution, sign: 1n | -1n): void {
+function add({ measures, fares }: Cell, keeps: readonly string[], contribution: Contribution, sign: 1n | -1n): void {
   for (const [measure, amount] of contribution.adds) {
-    if (amount !== 0n) measures[measure] += sign * amount;
+    if (amount !== 0n && keeps.includes(measure)) measures[measure] += sign * amount;
   }
   const fare = contribution.fare;
   if (fares === null || fare === null) return;
