@@ -50,6 +50,44 @@ const advance_of = ({ topic, partition, from_offset, next_offset }: SourceBatch)
   to: next_offset,
 });
 type Pipeline = ReturnType<typeof trip_pipeline>;
+
+append_test(
+  "a batch finds what it changes by index: it reads no table whole, however large batch and table are",
+  async (database) => {
+    const read_whole: unknown[] = [];
+    const watched: Database = {
+      ...database,
+      transaction: (work) =>
+        database.transaction(async (tx) => {
+          const result = await work(tx);
+          read_whole.push(
+            ...await tx.query(
+              `select relname, seq_scan::int from pg_stat_xact_user_tables
+              where relname in ('trips', 'trip_cells', 'trip_sketches') and seq_scan > 0`,
+            ),
+          );
+          return result;
+        }),
+    };
+    const trips = (type: string, more: Record<string, unknown>) =>
+      Array.from({ length: 2_000 }, (_, i) => ({
+        ...{ event_id: type, trip_id: `T-${i}`, type: `trip.${type}`, driver_id: `D${i}` },
+        ...{ occurred_at: new Date(Date.UTC(2026, 2, 1, 9, 0, i)).toISOString(), ...more },
+      }));
+    const pipeline = trip_pipeline(watched);
+    await feed(pipeline, [
+      batch_of(0, 0, trips("started", {})),
+      batch_of(1, 0, trips("completed", { fare: 5 })),
+      // Lowers what they counted, and takes extremes back.
+      batch_of(2, 0, trips("voided", {})),
+    ]);
+    const [{ voided } = { voided: 0 }] = await database.query(
+      "select count(*)::int as voided from trips where status = 'voided'",
+    );
+    assert.equal(voided, 2_000);
+    assert.deepEqual(read_whole, []);
+  },
+);
 const plan = (pipeline: Pipeline, batch: SourceBatch) => pipeline.plan([batch], [advance_of(batch)], "test");
 
 const TABLES = [
