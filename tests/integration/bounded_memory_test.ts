@@ -3,12 +3,14 @@ import { createHash } from "node:crypto";
 import { Readable, type Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGzip, createZstdCompress, gzipSync } from "node:zlib";
+import { trips_domain } from "../../src/domains/trips/mod.ts";
 import { json_rows } from "../../src/files/json_rows.ts";
 import { open_record_file } from "../../src/files/mod.ts";
 import { read_fetch_answer } from "../../src/ingest/kafka/fetch_answer.ts";
 import { read_records } from "../../src/ingest/kafka/record_batch.ts";
 import { FIRST_BYTES } from "../../src/ingest/kafka/unpack.ts";
 import type { SourceMessage } from "../../src/ingest/message_source.ts";
+import { PlainEvents } from "../../src/ingest/plain_event.ts";
 import { stated_fault } from "../../src/ingest/stated_fault.ts";
 import { int, joined, varint, write_answer, write_batch, write_record } from "../support/record_batches.ts";
 
@@ -113,5 +115,25 @@ Deno.test("JSON: arrays of any length are read in little memory, and so are reco
   }
   assert.deepEqual([count, faults], [parts + 1, ["too_large 1000"]]);
   // Of 600 MB.
+  assert.ok(most < 400_000_000, `${most} bytes of memory`);
+});
+
+Deno.test("ids and fields of decoded events keep no message alive", () => {
+  const plain = new PlainEvents(trips_domain({ currency: "USD" }));
+  const encoder = new TextEncoder();
+  const note = "x".repeat(3_000);
+  const before = Deno.memoryUsage().rss;
+  const kept: unknown[] = [];
+  let most = 0;
+  for (let i = 0; i < 200_000; i++) {
+    const ids =
+      `"event_id":"an event's long id ${i}","trip_id":"a trip's long id ${i}","driver_id":"a driver's long id ${i}"`;
+    const text = `{${ids},"type":"trip.started","occurred_at":"2026-03-01T09:31:02Z","note":"${note}"}`;
+    const { event } = plain.read("trips", 0, i, encoder.encode(text), 4e15)!;
+    kept.push(event.stream_id, event.event_id, event.payload);
+    if (i % 1_000 === 0) most = Math.max(most, Deno.memoryUsage().rss - before);
+  }
+  assert.equal(kept.length, 600_000);
+  // Of 640 MB.
   assert.ok(most < 400_000_000, `${most} bytes of memory`);
 });
