@@ -18,6 +18,15 @@ export interface Shown {
   readonly boards: ReadonlyMap<string, ShownBoard>;
 }
 
+/** Work that lets the rest of the program have its turn at each step. */
+export type Turns = Generator<void, void, void>;
+
+/**
+ * Frames that are sent in one turn. A frame takes some 10 µs, with what the runtime does for it: thousands at once would keep ingest and requests
+ * waiting for a tenth of a second, four times a second.
+ */
+const FRAMES_A_TURN = 400;
+
 /** Between clocks of the machine that recorded an event and of this one. */
 const CLOCK_SLACK_S = 60;
 
@@ -47,13 +56,27 @@ export class Broadcast {
     return { frames: this.#frames, encodes: this.#encodes, skipped: this.#skipped };
   }
 
-  /** Sends every subscriber what it lacks. Lines go out in one call of a second only. */
-  serve_all(subscribers: Iterable<Subscriber>, shown: Shown, health: Health, now_ms: number): void {
+  /** Sends every subscriber what it lacks, in turns. Lines go out in one call of a second only. */
+  *serve_all(subscribers: ReadonlySet<Subscriber>, shown: Shown, health: Health, now_ms: number): Turns {
     const second = Math.floor(now_ms / 1000);
     const lines_due = second !== this.#lines_second;
     const sent_before = this.#lines_sent;
-    for (const subscriber of [...subscribers]) this.#serve(subscriber, shown, health, now_ms, lines_due);
+    yield* this.#in_turns(
+      subscribers,
+      (subscriber) => this.#serve(subscriber, shown, health, now_ms, lines_due),
+    );
     if (this.#lines_sent > sent_before) this.#lines_second = second;
+  }
+
+  /** Goes through subscribers, those that come or leave meanwhile too, and gives the turn back after so many frames. */
+  *#in_turns(subscribers: ReadonlySet<Subscriber>, work: (subscriber: Subscriber) => void): Turns {
+    let turn_ends_at = this.#frames + FRAMES_A_TURN;
+    for (const subscriber of subscribers) {
+      work(subscriber);
+      if (this.#frames < turn_ends_at) continue;
+      yield;
+      turn_ends_at = this.#frames + FRAMES_A_TURN;
+    }
   }
 
   /** Sends one subscriber what it lacks, without lines unless it is greeted. */
@@ -61,14 +84,14 @@ export class Broadcast {
     this.#serve(subscriber, shown, health, now_ms, false);
   }
 
-  /** Sends a heartbeat to those who drain. */
-  heartbeat(subscribers: Iterable<Subscriber>, position: number, health: Health, now_ms: number): void {
+  /** Sends a heartbeat to those who drain, in turns. */
+  *heartbeat(subscribers: ReadonlySet<Subscriber>, position: number, health: Health, now_ms: number): Turns {
     let bytes: Uint8Array | null = null;
     const text = () => heartbeat_frame(this.#settings.build, now_ms, position, health);
-    for (const subscriber of [...subscribers]) {
+    yield* this.#in_turns(subscribers, (subscriber) => {
       if (subscriber.drained) this.#send(subscriber, bytes ??= this.#encode(text()));
       else this.#skipped++;
-    }
+    });
   }
 
   #serve(subscriber: Subscriber, shown: Shown, health: Health, now_ms: number, lines_due: boolean): void {

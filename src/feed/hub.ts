@@ -1,6 +1,6 @@
 import type { Clock, Logger } from "../runtime/mod.ts";
 import type { ShownBoard, Watched } from "./board.ts";
-import { Broadcast, type FeedCounts, type Shown } from "./broadcast.ts";
+import { Broadcast, type FeedCounts, type Shown, type Turns } from "./broadcast.ts";
 import { bye_frame, type FeedSettings, parse_event_id } from "./frame.ts";
 import { type Health, health_state } from "./health.ts";
 import { Lane } from "./lane.ts";
@@ -81,6 +81,11 @@ export class FeedHub {
   readonly #lane: Lane;
   readonly #by_view = new Map<string, { readonly view: View; readonly since_ms: number; count: number }>();
   #stop_ticking: (() => void) | null = null;
+  #stop_turns: (() => void) | null = null;
+  /** What is sent, in turns, one thing after the other. */
+  readonly #under_way: Turns[] = [];
+  /** Serving all is among that, and has not begun. */
+  #serving_waits = false;
   /** Ends the wait for the next reading, between two beats. */
   #stop_waiting: (() => void) | null = null;
   #next_heartbeat_ms = 0;
@@ -167,10 +172,38 @@ export class FeedHub {
     return { reading, boards };
   }
 
+  /** Serves all, once what is under way is done: what is new by then goes out with it. */
   #serve_all(): void {
+    if (this.#serving_waits) return;
+    this.#serving_waits = true;
+    this.#take_turns(this.#serve_in_turns());
+  }
+
+  *#serve_in_turns(): Turns {
+    this.#serving_waits = false;
     const now_ms = this.#deps.clock.now_ms();
     const shown = this.#shown(now_ms);
-    if (shown !== null) this.#broadcast.serve_all(this.#subscribers, shown, this.#health(now_ms), now_ms);
+    if (shown !== null) yield* this.#broadcast.serve_all(this.#subscribers, shown, this.#health(now_ms), now_ms);
+  }
+
+  /** Does work of many turns after what is under way; its first turn at once when nothing is. */
+  #take_turns(work: Turns): void {
+    this.#under_way.push(work);
+    if (this.#under_way.length === 1) this.#go_on();
+  }
+
+  #go_on(): void {
+    for (let work = this.#under_way[0]; work !== undefined; work = this.#under_way[0]) {
+      if (work.next().done !== true) {
+        this.#stop_turns = this.#deps.ticker(0, () => {
+          this.#stop_turns?.();
+          this.#stop_turns = null;
+          this.#go_on();
+        });
+        return;
+      }
+      this.#under_way.shift();
+    }
   }
 
   /** Greets at once when there is a reading that serves; otherwise the next reading does. */
@@ -185,7 +218,10 @@ export class FeedHub {
     if (shown !== null) this.#broadcast.serve(subscriber, shown, health, now_ms);
     if (subscriber.greeting === null) return;
     // It cannot be greeted while the database is away: then it learns at least that.
-    if (!health.database.ok) this.#broadcast.heartbeat([subscriber], shown?.reading.position ?? 0, health, now_ms);
+    if (!health.database.ok) {
+      const position = shown?.reading.position ?? 0;
+      this.#take_turns(this.#broadcast.heartbeat(new Set([subscriber]), position, health, now_ms));
+    }
     this.wake();
   }
 
@@ -201,7 +237,8 @@ export class FeedHub {
     if (state !== this.#health_seen || now_ms >= this.#next_heartbeat_ms) {
       this.#health_seen = state;
       if (now_ms >= this.#next_heartbeat_ms) this.#next_heartbeat_ms = now_ms + HEARTBEAT_MS;
-      this.#broadcast.heartbeat(this.#subscribers, this.#reader.last?.position ?? 0, health, now_ms);
+      const position = this.#reader.last?.position ?? 0;
+      this.#take_turns(this.#broadcast.heartbeat(this.#subscribers, position, health, now_ms));
     }
   }
 
@@ -272,7 +309,10 @@ export class FeedHub {
     if (this.#subscribers.size > 0) return;
     this.#stop_ticking?.();
     this.#stop_waiting?.();
-    this.#stop_ticking = this.#stop_waiting = null;
+    this.#stop_turns?.();
+    this.#stop_ticking = this.#stop_waiting = this.#stop_turns = null;
+    this.#under_way.length = 0;
+    this.#serving_waits = false;
     this.#reader.forget();
     this.#lane.watch(new Map());
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Database } from "../../src/database/mod.ts";
-import { type FeedHub, type Health, type Subscription, type View } from "../../src/feed/mod.ts";
+import { FEED_LIMITS, type FeedHub, type Health, type Subscription, type View } from "../../src/feed/mod.ts";
 import { put_trip, put_whole } from "../support/board_rows.ts";
 import { FeedModel, type Frame, FrameReader } from "../support/feed_client.ts";
 import { database_test, FlakyDatabase, healthy, make_hub, ManualTime } from "../support/read_side.ts";
@@ -115,23 +115,30 @@ database_test("who resumes while others watch and nothing moves is told so at on
   hub.close();
 });
 
-database_test("two hundred subscribers share readings and encodings", async (database) => {
+database_test("a thousand subscribers share readings and encodings, and are served in turns", async (database) => {
   const time = new ManualTime(START);
   const flaky = new FlakyDatabase(database);
-  const hub = make_hub(flaky, time);
+  const hub = make_hub(flaky, time, { limits: { ...FEED_LIMITS, subscribers_per_address: 1_000 } });
   await complete(database, "t1", "2026-03-01T12:00:10Z", 1);
-  const readers = Array.from({ length: 200 }, () => watch(hub));
-  for (const reader of readers) assert.equal((await reader.next())?.event, "hello");
+  const readers = Array.from({ length: 1_000 }, () => watch(hub));
+  const hellos = await time.beat_until("all are greeted", Promise.all(readers.map((reader) => reader.next())));
+  assert(hellos.every((frame) => frame?.event === "hello"));
   const complete_boards = Promise.all(readers.map((reader) => kpi_where(reader, has_all)));
   await time.beat_until("the slow lane has read what it reads", complete_boards);
   const before = { ...hub.counts(), queries: flaky.queries };
   await complete(database, "t2", "2026-03-01T12:00:20Z", 2);
   time.pass(1_000);
-  for (const reader of readers) assert.equal((await reader.next())?.event, "kpi");
-  for (const reader of readers) assert.equal((await reader.next())?.event, "trip");
+  assert.equal((await readers[0]!.next())?.event, "kpi");
+  assert.equal(hub.counts().frames - before.frames, 400, "the rest of the program has its turn then");
+  const rest = [
+    readers[0]!.next(),
+    ...readers.slice(1).flatMap((reader) => [reader.next(), reader.next()]),
+  ];
+  const events = await time.beat_until("all are served", Promise.all(rest));
+  assert.deepEqual([...new Set(events.map((frame) => frame?.event))].toSorted(), ["kpi", "trip"]);
   const after = { ...hub.counts(), queries: flaky.queries };
   assert.equal(after.encodes - before.encodes, 2, "one kpi, one trip");
-  assert.equal(after.frames - before.frames, 400);
+  assert.equal(after.frames - before.frames, 2_000);
   assert.equal(after.queries - before.queries, 2, "one look at the head, one transaction");
   hub.close();
 });

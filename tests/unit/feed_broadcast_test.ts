@@ -228,6 +228,15 @@ class Viewer {
   }
 }
 
+/** Serves them in as many turns as it takes; gives how many that were. */
+function serve_all(
+  broadcast: Broadcast,
+  subscribers: readonly Subscriber[],
+  ...rest: [shown: Shown, health: Health, now_ms: number]
+): number {
+  return 1 + [...broadcast.serve_all(new Set(subscribers), ...rest)].length;
+}
+
 const STEP = fc.oneof(
   // Event times may lie up to an hour ahead of the clock.
   {
@@ -271,7 +280,7 @@ for (
         const slow = new Viewer(1, view);
         const beat = async () => {
           const subscribers = [steady.subscriber, slow.subscriber];
-          broadcast.serve_all(subscribers, world.shown(), HEALTH, world.now_ms);
+          serve_all(broadcast, subscribers, world.shown(), HEALTH, world.now_ms);
           await steady.drain();
         };
         for (const step of steps) {
@@ -318,9 +327,9 @@ Deno.test("only buckets that changed are sent, with their absolute values", asyn
   const minute = START_MS / 1000;
   world.change(minute - 120, 5, "a");
   world.change(minute - 60, 6, "b");
-  broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, world.now_ms);
+  serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, world.now_ms);
   world.change(minute - 60, 7, "b");
-  broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, world.now_ms + 1_000);
+  serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, world.now_ms + 1_000);
   await viewer.drain();
   const [hello, kpi, trip] = viewer.frames;
   assert.deepEqual(hello?.data.series, { t: [minute - 120, minute - 60], trips: [5, 6] });
@@ -333,10 +342,10 @@ Deno.test("lines go out once a second, all that changed meanwhile", async () => 
   const world = new World();
   const broadcast = new Broadcast(BOARD, SETTINGS);
   const viewer = new Viewer(65_536);
-  broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, world.now_ms);
+  serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, world.now_ms);
   for (const [ms, trip] of [[250, "a"], [500, "b"], [750, "c"], [1_000, "d"], [1_250, "e"]] as const) {
     world.change(START_MS / 1000, 1, trip);
-    broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, START_MS + ms);
+    serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, START_MS + ms);
   }
   await viewer.drain();
   const sent = viewer.frames.filter(({ event }) => event === "trip").map(({ data }) =>
@@ -349,14 +358,14 @@ Deno.test("a reader that does not drain is left out and gets one frame with the 
   const world = new World();
   const broadcast = new Broadcast(BOARD, SETTINGS);
   const viewer = new Viewer(1);
-  broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, world.now_ms);
+  serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, world.now_ms);
   for (let i = 1; i <= 50; i++) {
     world.change(START_MS / 1000, i, "a");
-    broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, START_MS + 1 + i);
+    serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, START_MS + 1 + i);
   }
   assert.equal(broadcast.counts().skipped, 50);
   await viewer.drain();
-  broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, START_MS + 100);
+  serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, START_MS + 100);
   await viewer.drain();
   const kpis = viewer.frames.filter(({ event }) => event === "kpi");
   assert.deepEqual(kpis.map(({ data }) => data.series.trips), [[50]]);
@@ -366,11 +375,33 @@ Deno.test("viewers with equal needs share one encoding and the same bytes", () =
   const world = new World();
   const broadcast = new Broadcast(BOARD, SETTINGS);
   const viewers = Array.from({ length: 200 }, () => new Viewer(65_536).subscriber);
-  broadcast.serve_all(viewers, world.shown(), HEALTH, world.now_ms);
+  serve_all(broadcast, viewers, world.shown(), HEALTH, world.now_ms);
   assert.deepEqual(broadcast.counts(), { frames: 200, encodes: 1, skipped: 0 });
   world.change(START_MS / 1000, 1, "a");
-  broadcast.serve_all(viewers, world.shown(), HEALTH, START_MS + 1_000);
+  serve_all(broadcast, viewers, world.shown(), HEALTH, START_MS + 1_000);
   assert.deepEqual(broadcast.counts(), { frames: 600, encodes: 3, skipped: 0 });
+});
+
+Deno.test("a thousand viewers are served in turns: who leaves in between is passed over, who comes is served, lines go to all", async () => {
+  const world = new World();
+  const broadcast = new Broadcast(BOARD, SETTINGS);
+  const viewers = Array.from({ length: 1_000 }, () => new Viewer(65_536));
+  assert.equal(serve_all(broadcast, viewers.map(({ subscriber }) => subscriber), world.shown(), HEALTH, START_MS), 3);
+  world.change(START_MS / 1000, 7, "a");
+  const watching = new Set(viewers.map(({ subscriber }) => subscriber));
+  const turns = broadcast.serve_all(watching, world.shown(), HEALTH, START_MS + 1_000);
+  turns.next();
+  assert.equal(broadcast.counts().frames, 1_400, "two frames each: buckets and lines");
+  const [gone, late] = [viewers[999]!, new Viewer(65_536)];
+  gone.subscriber.cut("test");
+  watching.delete(gone.subscriber);
+  watching.add(late.subscriber);
+  assert.equal([...turns].length, 3);
+  for (const viewer of [viewers[0]!, viewers[500]!, viewers[998]!, late]) await viewer.drain();
+  for (const { frames } of [viewers[0]!, viewers[500]!, viewers[998]!]) {
+    assert.deepEqual(frames.map(({ event }) => event), ["hello", "kpi", "trip"]);
+  }
+  assert.deepEqual(late.frames.map(({ event, data }) => [event, data.series.trips]), [["hello", [7]]]);
 });
 
 Deno.test("another log resets a follower, and an unknown position one that resumes", async () => {
@@ -378,14 +409,14 @@ Deno.test("another log resets a follower, and an unknown position one that resum
   const broadcast = new Broadcast(BOARD, SETTINGS);
   const viewer = new Viewer(65_536);
   world.change(START_MS / 1000, 1, "a");
-  broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, START_MS);
+  serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, START_MS);
   world.log_id = LOG.replace(/1$/, "2");
-  broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, START_MS + 250);
+  serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, START_MS + 250);
   await viewer.drain();
   assert.deepEqual(viewer.frames.map(({ event }) => event), ["hello", "reset", "hello"]);
   await viewer.reconnect();
   world.position = 0;
-  broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, START_MS + 500);
+  serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, START_MS + 500);
   await viewer.drain();
   assert.deepEqual(viewer.frames.slice(3).map(({ event }) => event), ["reset", "hello"]);
 });
@@ -395,12 +426,12 @@ Deno.test("a bucket that lay ahead of the clock reaches who was away when it cam
   const broadcast = new Broadcast(BOARD, SETTINGS);
   const viewer = new Viewer(65_536);
   world.change(START_MS / 1000 + 300, 5, "ahead");
-  broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, START_MS);
+  serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, START_MS);
   await viewer.drain();
   assert.deepEqual(viewer.model.series(), []);
   await viewer.reconnect();
   world.now_ms += 400_000;
-  broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, world.now_ms);
+  serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, world.now_ms);
   await viewer.drain();
   assert.deepEqual(viewer.frames.map(({ event }) => event), ["hello", "kpi", "trip"]);
   assert.deepEqual(viewer.model.series(), [[START_MS / 1000 + 300, { trips: 5 }]]);
@@ -415,12 +446,12 @@ Deno.test("who resumes has what it never saw, also where the machine that record
     // A bucket lies ahead of what the viewer is shown: it ends with the minute that is under way here.
     for (const minute of [-2, -1, 0, 1]) world.change(START_MS / 1000 + minute * 60, 5, `${minute}`);
     world.recorded.set(world.position, world.now_ms + ahead_s * 1_000);
-    broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, world.now_ms);
+    serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, world.now_ms);
     await viewer.drain();
     assert.deepEqual(viewer.model.series().map(([t]) => (t - START_MS / 1000) / 60), [-2, -1, 0]);
     await viewer.reconnect();
     world.now_ms += 120_000;
-    broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, world.now_ms);
+    serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, world.now_ms);
     await viewer.drain();
     const kpi = viewer.frames.find(({ event }) => event === "kpi");
     assert.deepEqual(kpi?.data.series.t.map((t: number) => (t - START_MS / 1000) / 60), resent, `${ahead_s} s ahead`);
@@ -435,7 +466,7 @@ Deno.test("a clock that is set back brings the buckets back that had left the wi
   world.change(START_MS / 1000 - 840, 5, "early");
   for (const ms of [0, 120_000, 0]) {
     world.now_ms = START_MS + ms;
-    broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, world.now_ms);
+    serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, world.now_ms);
     await viewer.drain();
     assert.equal(viewer.model.series().length, ms === 0 ? 1 : 0);
   }
@@ -447,10 +478,10 @@ Deno.test("a board of which nothing is known yet is said once, then all of it", 
   const viewer = new Viewer(65_536, world.view);
   world.change(START_MS / 1000, 1, "a");
   for (const ms of [0, 250, 500]) {
-    broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, START_MS + ms);
+    serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, START_MS + ms);
   }
   world.read_lane();
-  broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, START_MS + 750);
+  serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, START_MS + 750);
   await viewer.drain();
   const boards = viewer.frames.filter(({ event }) => event !== "trip");
   assert.deepEqual(boards.map(({ event, data }) => [event, data.series.trips]), [["hello", []], ["kpi", [1]]]);
@@ -460,10 +491,10 @@ Deno.test("nothing is sent twice when nothing changed, and nothing to a stream t
   const world = new World();
   const broadcast = new Broadcast(BOARD, SETTINGS);
   const viewer = new Viewer(65_536);
-  broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, START_MS);
+  serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, START_MS);
   world.change(START_MS / 1000, 1, "a");
   for (const s of [5, 6, 7]) {
-    broadcast.serve_all([viewer.subscriber], world.shown(), HEALTH, START_MS + s * 1_000);
+    serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, START_MS + s * 1_000);
   }
   assert.equal(broadcast.counts().frames, 3, "hello, kpi, trip");
   await viewer.subscriber.stream.cancel().catch(() => {});
