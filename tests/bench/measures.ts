@@ -51,3 +51,32 @@ export const percentile = (sorted: ArrayLike<number>, share: number): number =>
 
 /** The one in the middle. */
 export const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
+
+/** A server beside the program, in a process of its own: what Deno does without us. It prints its port on a line. */
+export interface BareServer {
+  readonly port: number;
+  readonly pid: number;
+  end(): Promise<void>;
+}
+
+/** Starts a bare server from its source; resolves when it listens. */
+export async function start_bare_server(source: string): Promise<BareServer> {
+  const child = new Deno.Command("sh", {
+    args: ["-c", 'exec "$0" run --quiet --no-config --allow-net=127.0.0.1 -', Deno.execPath()],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const input = child.stdin.getWriter();
+  await input.write(new TextEncoder().encode(source));
+  await input.close();
+  const output = child.stdout.getReader();
+  const { value } = await output.read();
+  const port = Number(new TextDecoder().decode(value).trim());
+  if (!(port > 0)) throw new Error(`start a bare server: expected its port, got ${JSON.stringify(value)}`);
+  const end = async () => {
+    await output.cancel();
+    child.kill("SIGKILL");
+    await child.status;
+  };
+  return { port, pid: child.pid, end };
+}

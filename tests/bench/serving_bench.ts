@@ -8,6 +8,7 @@ import { find_program } from "../support/program.ts";
 import { shell } from "../support/shell.ts";
 import { get_json, TachoProgram } from "../support/tacho_program.ts";
 import { until } from "../support/until.ts";
+import { median, postmaster_of, processor, start_bare_server, used_between } from "./measures.ts";
 
 /**
  * Measures the API of one real process (`deno task start`, PostgreSQL and a broker beside it) while it reads its topic at a given
@@ -26,10 +27,8 @@ const DRIVERS = 5_000;
 const SEED_TRIPS = 30_000;
 const SECONDS = 3;
 const CONNECTIONS = 16;
-const TICKS_PER_S = Number(await shell("ask for clock ticks", "getconf CLK_TCK"));
 
 const say = (line: string): void => console.error(line);
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
 
 const wrk = find_program(["wrk"]);
 const absent = [wrk === null ? "no wrk on PATH" : null, needs("postgres"), needs("kafka")].filter((it) => it !== null);
@@ -38,37 +37,11 @@ if (wrk === null || absent.length > 0) {
   Deno.exit(1);
 }
 
-/** Processor time of a process and of those that it has, seconds. */
-async function processor_s(pid: number): Promise<number> {
-  const stats = await shell(
-    "read processor time",
-    'cat /proc/$1/stat; for child in $(cat /proc/$1/task/*/children); do cat "/proc/$child/stat" 2>/dev/null || :; done',
-    String(pid),
-  );
-  const of = (line: string): number => {
-    const fields = line.slice(line.lastIndexOf(")") + 2).split(" ");
-    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S;
-  };
-  return stats.trim().split("\n").reduce((sum, line) => sum + of(line), 0);
-}
-
-/** A bare server in a process of its own: a constant of so many bytes. */
-async function bare_server(body: string): Promise<{ readonly url: string; readonly child: Deno.ChildProcess }> {
-  const source = `const body = ${JSON.stringify(body)};
+/** A bare server that answers a constant. */
+const constant_server = (body: string) =>
+  start_bare_server(`const body = ${JSON.stringify(body)};
     const headers = { "content-type": "application/json" };
-    Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: ({ port }) => console.log(port) }, () => new Response(body, { headers }));`;
-  const child = new Deno.Command("sh", {
-    args: ["-c", 'exec "$0" run --quiet --no-config --allow-net=127.0.0.1 -', Deno.execPath()],
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
-  const input = child.stdin.getWriter();
-  await input.write(new TextEncoder().encode(source));
-  await input.close();
-  const reader = child.stdout.getReader();
-  const { value } = await reader.read();
-  return { url: `http://127.0.0.1:${new TextDecoder().decode(value).trim()}/`, child };
-}
+    Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: ({ port }) => console.log(port) }, () => new Response(body, { headers }));`);
 
 /** Requests a second of an address, and those that were not answered with 200. */
 async function load(url: string, script: string | null): Promise<number> {
@@ -80,7 +53,7 @@ async function load(url: string, script: string | null): Promise<number> {
 
 await using postgres = await start_postgres();
 const { url: database_url } = await postgres.create_database();
-const postmaster = Number((await Deno.readTextFile(`${postgres.data}/postmaster.pid`)).split("\n")[0]);
+const postmaster = postmaster_of(postgres.data);
 await using kafka = await start_kafka();
 const topic = options_of(kafka.brokers, "trips", { partitions: 4 });
 const admin = await open_kafka_admin(topic);
@@ -118,7 +91,7 @@ await Deno.writeTextFile(
   `local paths = { ${paths_of_all.join(", ")} }
   request = function() return wrk.format(nil, paths[math.random(#paths)]) end`,
 );
-const bare = await bare_server(answer);
+const bare = await constant_server(answer);
 
 const reading = { running: EVENTS_PER_S > 0, sent: 0 };
 /** Sends events at the rate, ten times a second, until it is told to end. */
@@ -134,17 +107,15 @@ const feeding = feed();
 
 /** Runs work; gives what it gave, and the processor time that program and PostgreSQL used by the second meanwhile. */
 async function used<T>(work: () => Promise<T>) {
-  const [from_ms, program_s, postgres_s] = [
-    performance.now(),
-    await processor_s(program.pid),
-    await processor_s(postmaster),
-  ];
+  const from_ms = performance.now();
+  const before = await processor(postmaster, program.pid);
   const result = await work();
   const seconds = (performance.now() - from_ms) / 1_000;
+  const spent = used_between(before, await processor(postmaster, program.pid));
   return {
     result,
-    program: (await processor_s(program.pid) - program_s) / seconds,
-    postgres: (await processor_s(postmaster) - postgres_s) / seconds,
+    program: (spent.program_main + spent.program_other) / seconds,
+    postgres: spent.postgres / seconds,
   };
 }
 
@@ -157,7 +128,7 @@ interface Asked {
 }
 for (let round = 0; round <= ROUNDS; round++) {
   const alone = await used(() => new Promise((resume) => setTimeout(resume, 2_000)));
-  const of_bare = await load(bare.url, null);
+  const of_bare = await load(`http://127.0.0.1:${bare.port}/`, null);
   const asked = {} as Record<typeof kinds[number], Asked>;
   const [at, from_ms] = [await position(), performance.now()];
   for (const kind of kinds) {
@@ -188,8 +159,7 @@ for (let round = 0; round <= ROUNDS; round++) {
 }
 reading.running = false;
 await feeding;
-bare.child.kill("SIGKILL");
-await bare.child.status;
+await bare.end();
 await producer.close();
 await Deno.remove(any_driver);
 

@@ -3,6 +3,7 @@ import { start_postgres } from "../support/postgres.ts";
 import { shell } from "../support/shell.ts";
 import { TachoProgram } from "../support/tacho_program.ts";
 import { until } from "../support/until.ts";
+import { start_bare_server } from "./measures.ts";
 import type { ViewerOrder, ViewersSeen, ViewerTarget } from "./viewers.ts";
 
 /**
@@ -11,6 +12,7 @@ import type { ViewerOrder, ViewersSeen, ViewerTarget } from "./viewers.ts";
  *   crowd      many viewers of one board: share of a core, frames, memory for each viewer, the longest wait for a frame
  *   stalled    some of them read nothing: the same for the others
  *   reconnect  many are cut and come back at once: how long until each has its figures, what the database is asked meanwhile
+ *   bare       a server that writes as many bytes to as many viewers and does nothing else: the floor
  * Every share of a core stands beside a calibration loop that ran right before it (SHA-256 of 1 KB, one core), so that runs on
  * different machines compare: `hashes_per_frame` is the time of one delivered frame in such hashes. Argument: the number of
  * viewers. The last line is one line of JSON.
@@ -88,16 +90,16 @@ await until(
   async () => (await viewers.ask({ kind: "open", count: 1, stalled: false })).open > 0,
 );
 
-/** One phase: how the process and its viewers did over it. */
-async function phase(name: string) {
+/** One phase: how a process and its viewers did over it. */
+async function phase(name: string, pid = program.pid, watching = viewers) {
   const hashes_per_ms = calibrate();
-  await viewers.ask({ kind: "look" });
-  const before = await used(program.pid);
+  await watching.ask({ kind: "look" });
+  const before = await used(pid);
   const from_ms = performance.now();
   await new Promise((resume) => setTimeout(resume, PHASE_MS));
-  const after = await used(program.pid);
+  const after = await used(pid);
   const seconds = (performance.now() - from_ms) / 1_000;
-  const seen = await viewers.ask({ kind: "look" });
+  const seen = await watching.ask({ kind: "look" });
   const cpu_share = (after.cpu_s - before.cpu_s) / seconds;
   const figures = {
     viewers: seen.open,
@@ -110,6 +112,30 @@ async function phase(name: string) {
   };
   say(`${name}: ${JSON.stringify(figures)}`);
   return { ...figures, hashes_per_ms, frames: seen.frames / seconds, cpu: cpu_share };
+}
+
+/**
+ * The floor: a server that does nothing but write a constant of so many bytes to as many viewers, four times a second, as streams of the same
+ * kind; processor time of a frame, milliseconds.
+ */
+async function floor(frame_bytes: number) {
+  const source = `const frame = new TextEncoder().encode("event: kpi\\ndata: " + "x".repeat(${
+    frame_bytes - 19
+  }) + "\\n\\n");
+    const open = new Set();
+    setInterval(() => { for (const controller of open) controller.enqueue(frame); }, 250);
+    Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: ({ port }) => console.log(port) }, () => {
+      let mine;
+      return new Response(new ReadableStream({ start: (it) => open.add(mine = it), cancel: () => open.delete(mine) }));
+    });`;
+  const server = await start_bare_server(source);
+  const audience = new Viewers({ port: server.port, path: "/" });
+  await audience.ask({ kind: "open", count: VIEWERS, stalled: false });
+  const figures = await phase("bare server", server.pid, audience);
+  await audience.ask({ kind: "close" });
+  audience.end();
+  await server.end();
+  return { ...figures, frame_ms: figures.cpu / figures.frames * 1_000 };
 }
 
 /** Transactions of the database so far. */
@@ -139,6 +165,8 @@ say(`${RECONNECTING} reconnected at once: half within ${at(0.5)} ms, all within 
 const settled = await phase("after the reconnection");
 await viewers.ask({ kind: "close" });
 viewers.end();
+const frame_bytes = Math.round(crowd.mib_per_s * 2 ** 20 / crowd.frames_per_s);
+const bare = await floor(frame_bytes);
 
 const frame_ms = (crowd.cpu - quiet.cpu) / (crowd.frames - quiet.frames) * 1_000;
 console.log(JSON.stringify({
@@ -147,6 +175,11 @@ console.log(JSON.stringify({
   quiet_cpu_share: quiet.cpu_share,
   hashes_per_frame: Number((frame_ms * crowd.hashes_per_ms).toFixed(1)),
   frames_per_s: crowd.frames_per_s,
+  frame_bytes,
+  us_per_frame: Number((frame_ms * 1_000).toFixed(1)),
+  bare_us_per_frame: Number((bare.frame_ms * 1_000).toFixed(1)),
+  bare_frames_per_s: bare.frames_per_s,
+  bare_longest_gap_ms: bare.longest_gap_ms,
   kib_per_viewer: Math.round((crowd.memory_mib - quiet.memory_mib) * 1_024 / VIEWERS),
   longest_gap_ms: crowd.longest_gap_ms,
   longest_gap_with_stalled_ms: stalled.longest_gap_ms,
