@@ -1,16 +1,21 @@
 import { Kafka, logLevel } from "kafkajs";
+import { open_database } from "../../src/database/mod.ts";
 import { GuardedFolder } from "../support/guarded_folder.ts";
 import { start_kafka, unique_name } from "../support/kafka.ts";
+import { start_postgres } from "../support/postgres.ts";
 import { shell } from "../support/shell.ts";
 import { TachoProgram } from "../support/tacho_program.ts";
+import { postmaster_of, processor, used_between } from "./measures.ts";
 
 /**
- * Measures `tacho replay` of one large CSV file of trip ends, to a private broker, as fast as it takes them: rows a second of the whole run
- * and of its two halves (reading and sorting, sending), the peak of the program's memory and of the runs on disk. Rows lie up to six hours
- * of event time away from their place. The argument is the number of rows; the last line is one line of JSON.
+ * Measures `tacho replay` of one large CSV file of trip ends, as fast as it takes them, to a private broker or, with `log`, into the log on a
+ * private server: rows a second of the whole run and of its two halves (reading and sorting, sending), rows a second of processor time, the
+ * peak of the program's memory and of the runs on disk. Rows lie up to six hours of event time away from their place. The first argument is
+ * the number of rows; the last line is one line of JSON.
  */
 
 const ROWS = Number(Deno.args[0] ?? 10_000_000);
+const TO = Deno.args[1] === "log" ? "log" : "kafka";
 const ROWS_A_DAY = 1_000_000;
 const HEADER =
   "dropoff_datetime,rate_code,passenger_count,trip_distance,fare_amount,tip_amount,payment_type,trip_type,trip_id";
@@ -55,17 +60,53 @@ await using _ = { [Symbol.asyncDispose]: () => folder.dispose() };
 const file = `${folder.path}/ends.csv`;
 console.error(`writing ${ROWS} rows`);
 const file_bytes = await write_rows(file);
-await using kafka = await start_kafka();
-const topic = unique_name("replay");
+
+/** A place to send to: what tells the program of it, how much arrived there, and the server beside it whose processor time counts. */
+interface Place extends AsyncDisposable {
+  readonly env: Readonly<Record<string, string>>;
+  readonly arrived: () => Promise<number>;
+  readonly postmaster: number | null;
+}
+
+async function topic_on_kafka(): Promise<Place> {
+  const kafka = await start_kafka();
+  const topic = unique_name("replay");
+  return {
+    env: { KAFKA_BROKERS: kafka.brokers, TACHO_TOPICS: topic },
+    arrived: () => messages_on(kafka.brokers, topic),
+    postmaster: null,
+    [Symbol.asyncDispose]: () => kafka[Symbol.asyncDispose](),
+  };
+}
+
+async function log_on_postgres(): Promise<Place> {
+  const server = await start_postgres();
+  const { url } = await server.create_database();
+  return {
+    env: { DATABASE_URL: url },
+    async arrived() {
+      const database = await open_database({ url, data_dir: null, connections: 1 });
+      const [head] = await database.query<{ position: string }>("select position from log_head");
+      await database.close();
+      return Number(head?.position);
+    },
+    postmaster: postmaster_of(server.data),
+    [Symbol.asyncDispose]: () => server.dispose(),
+  };
+}
+
+await using place = await (TO === "log" ? log_on_postgres() : topic_on_kafka());
+/** Of the program, and of the server. */
+const used = async (pid: number) => await processor(place.postmaster ?? Deno.pid, pid);
 const started_ms = performance.now();
-await using program = TachoProgram.spawn("tacho", {
-  args: ["replay", file],
-  env: { KAFKA_BROKERS: kafka.brokers, TACHO_TOPICS: topic },
-});
+await using program = TachoProgram.spawn("tacho", { args: ["replay", file, "--to", TO], env: place.env });
+const began = await used(program.pid);
+let now = began;
 let memory_mib = 0, sorted_ms = Number.NaN, told = 0;
 while (program.running) {
   await Promise.race([program.ended, new Promise((resume) => setTimeout(resume, 1_000))]);
   if (program.running) memory_mib = Math.max(memory_mib, await peak_mib(program.pid).catch(() => 0));
+  now = await used(program.pid).catch(() => now);
   const said = program.stderr;
   if (Number.isNaN(sorted_ms) && said.includes("sorted on disk")) sorted_ms = performance.now();
   if (said.length > told) console.error(said.slice(told).trimEnd());
@@ -74,12 +115,17 @@ while (program.running) {
 const seconds = (performance.now() - started_ms) / 1000;
 const runs_bytes = Number(/sorted on disk runs=\d+ bytes=(\d+)/.exec(program.stderr)?.[1] ?? 0);
 const sort_s = (sorted_ms - started_ms) / 1000;
+const { program_main, program_other, postgres } = used_between(began, now);
+const exit_code = await program.ended;
 console.log(JSON.stringify({
   rows: ROWS,
   file_mib: Math.round(file_bytes / 2 ** 20),
-  exit_code: await program.ended,
-  on_topic: await messages_on(kafka.brokers, topic),
+  to: TO,
+  exit_code,
+  arrived: await place.arrived(),
   rows_per_s: Math.round(ROWS / seconds),
+  rows_per_processor_s: Math.round(ROWS / (program_main + program_other)),
+  processor_s: { program_main, program_other, postgres: place.postmaster === null ? null : postgres },
   sorted_per_s: Math.round(ROWS / sort_s),
   sent_per_s: Math.round(ROWS / (seconds - sort_s)),
   peak_memory_mib: Math.round(memory_mib),
