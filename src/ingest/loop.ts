@@ -33,6 +33,27 @@ export interface IngestOptions<Payload, State> {
 const WORTH_MESSAGES = 2_000;
 
 /**
+ * Cells and bins that a batch should not change many more of: all are held at once, and written out in a dozen arrays. Dense events change two
+ * each, those of real files, minutes apart and all over a town, twenty.
+ */
+const MOST_CELLS = 60_000;
+/** Messages of the first batch, of which nobody knows yet. */
+const FIRST_MESSAGES = 8_000;
+/** Fewer messages say little of the next ones, and are not worth a transaction of their own. */
+const LEAST_MESSAGES = 500;
+
+/**
+ * How many messages to take at once, after a batch of so many that changed so many cells: as many as will change `MOST_CELLS`, at most twice as
+ * many as before.
+ * @param before how many might be taken before
+ */
+export function messages_after(before: number, messages: number, cells: number): number {
+  if (messages < LEAST_MESSAGES) return before;
+  const fit = Math.floor(messages * MOST_CELLS / Math.max(cells, 1));
+  return Math.max(LEAST_MESSAGES, Math.min(fit, 2 * before));
+}
+
+/**
  * The ingest loop: takes what the source has, plans it while the batch before is being appended, appends.
  *
  * - Outage of the database: the batch waits and is tried again for ever, with capped, jittered backoff. Nothing is quarantined.
@@ -44,6 +65,8 @@ export class Ingest<Payload, State> {
   readonly counts: IngestCounts = new_counts();
   readonly #admitted = new SlidingSum(10);
   readonly #quarantined = new SlidingSum(60);
+  /** How many messages are taken at once, if that many may be. */
+  #messages = FIRST_MESSAGES;
   readonly #patience: Patience;
   readonly #halving: Halving<Payload, State>;
   #status: IngestStatus;
@@ -185,7 +208,8 @@ export class Ingest<Payload, State> {
   ): Promise<{ fresh: SourceBatch[]; advances: CursorAdvance[] } | null> {
     const { source, cursors, batch_limit } = this.#options;
     const worth = { messages: WORTH_MESSAGES, until: appending };
-    const batches = await source.take(batch_limit, signal, worth);
+    const limit = { ...batch_limit, messages: Math.min(batch_limit.messages, this.#messages) };
+    const batches = await source.take(limit, signal, worth);
     if (batches.length === 0) return null;
     const claimed = cursors.claim(batches);
     if (claimed === null) throw new BeginAnew("the source delivered from above the cursor");
@@ -197,7 +221,10 @@ export class Ingest<Payload, State> {
     const action = "plan a batch";
     try {
       const plan = () => pipeline.plan(fresh, advances, source.cluster_id);
-      return await this.#patience.work(action, signal, plan);
+      const planned = await this.#patience.work(action, signal, plan);
+      const most = Math.min(this.#messages, this.#options.batch_limit.messages);
+      this.#messages = messages_after(most, planned.batch.messages_read, planned.cells);
+      return planned;
     } catch (error) {
       throw_unless_unknown(error, signal);
       logger.log("error", "planning failed", { reason: error });

@@ -40,7 +40,10 @@ export interface PipelineOptions<Payload, State> {
 /** A batch that is planned and not yet committed. */
 export interface PlannedBatch<State> {
   readonly batches: readonly SourceBatch[];
-  readonly plan: Plan<State>;
+  /** Without its changes of cells, which are written out: they are most of its memory. */
+  readonly plan: Omit<Plan<State>, "changes">;
+  /** How many cells, of the finest grains, and bins of sketches it changes. */
+  readonly cells: number;
   readonly batch: Batch;
   readonly read_models: EncodedReadModels;
 }
@@ -108,11 +111,11 @@ export class Pipeline<Payload, State> {
         await this.#turn();
       }
     }
-    const planned = planning.finish();
+    const { changes, ...planned } = planning.finish();
     this.#cache.take(planned.streams, streams);
     this.#planned_us.push(planned.newest_us);
     const { messages_read, duplicates, tombstones, skipped, late, quarantined, newest_us } = planned;
-    const read_models = this.#read_models.encode(planned.changes);
+    const read_models = this.#read_models.encode(changes);
     await this.#turn();
     const batch = {
       cluster_id,
@@ -130,7 +133,7 @@ export class Pipeline<Payload, State> {
       code_version,
       recorded_at_us,
     };
-    return { batches, plan: planned, batch, read_models };
+    return { batches, plan: planned, cells: changes.size, batch, read_models };
   }
 
   /** Decodes, each message by the mapping of its topic where that has one. */

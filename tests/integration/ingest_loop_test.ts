@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Database, open_database } from "../../src/database/mod.ts";
-import type { SourceMessage } from "../../src/ingest/mod.ts";
+import { messages_after, type SourceMessage } from "../../src/ingest/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import {
   type Place,
@@ -426,4 +426,20 @@ loop_test("an abort finishes the transaction under way and begins no other", asy
   await running.ended;
   assert.deepEqual(seen, ["begin", "commit", "committed"]);
   assert.deepEqual(await differences(database, [partitions[0]!.slice(0, 3)]), []);
+});
+
+Deno.test("a batch that changes many cells makes the next one smaller, one that changes few lets it grow, and a few messages say nothing", () => {
+  const sizes = (messages_taken: number, cells_each: number, batches: number): number[] => {
+    const sizes = [8_000];
+    for (let i = 0; i < batches; i++) {
+      const messages = Math.min(sizes.at(-1)!, messages_taken);
+      sizes.push(messages_after(Math.min(sizes.at(-1)!, 20_000), messages, messages * cells_each));
+    }
+    return sizes;
+  };
+  assert.deepEqual(sizes(20_000, 2, 3), [8_000, 16_000, 30_000, 30_000]);
+  assert.deepEqual(sizes(20_000, 20, 2), [8_000, 3_000, 3_000]);
+  assert.deepEqual(sizes(20_000, 1_000, 2), [8_000, 500, 500]);
+  assert.deepEqual(sizes(20, 1_000, 2), [8_000, 8_000, 8_000]);
+  assert.equal(messages_after(3_000, 3_000, 0), 6_000);
 });
