@@ -210,7 +210,8 @@ export async function into_log(
   const queue = new QueueSource({
     topic: LOG_TOPIC,
     cluster_id: "embedded",
-    bound: { messages: 40_000, bytes: 32 << 20 },
+    // One batch that is being appended, one that is being planned: each of these messages is held as bytes, and as an event until it is in the log.
+    bound: { messages: 20_000, bytes: 16 << 20 },
     clock: system_clock,
   });
   const stop = new AbortController();
