@@ -27,8 +27,8 @@ export class StreamCache<State> {
         revision,
         last_us,
         last_event_id,
-        positions: joined(known?.positions, ordinals.map(() => NaN)),
-        hashes: joined(known?.hashes, hashes),
+        positions: (known?.positions ?? []).concat(ordinals.map(() => NaN)),
+        hashes: known?.hashes.concat(hashes) ?? hashes,
       });
     }
     for (const stream_id of this.#streams.keys()) {
@@ -50,6 +50,3 @@ export class StreamCache<State> {
     this.#streams.clear();
   }
 }
-
-const joined = <Numbers extends readonly number[]>(before: readonly number[] | undefined, then: Numbers) =>
-  before === undefined ? then : [...before, ...then];

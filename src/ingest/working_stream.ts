@@ -34,9 +34,9 @@ export class Working<Payload, State> {
 
   /** Takes in an event that is admitted. */
   take(event: DomainEvent<Payload>, ordinal: number, hash: number): void {
-    this.fresh = [...this.fresh, event];
-    this.ordinals = [...this.ordinals, ordinal];
-    this.hashes = [...this.hashes, hash];
+    this.fresh = this.fresh.concat(event);
+    this.ordinals = this.ordinals.concat(ordinal);
+    this.hashes = this.hashes.concat(hash);
   }
 
   get revision(): number {
