@@ -12,7 +12,7 @@ import { answer_json, etag_of, KeptAnswers, read_only, SharedReading } from "./r
 export interface EntitySource extends KpiSource {
   /** The dimension that the entity `h3` is; that of the H3 cells of pickups unless given. */
   readonly metrics_h3?: string;
-  /** Batches that this process has appended so far; none unless given. */
+  /** Batches of posted events that this process has appended so far; none unless given. */
   readonly appended?: () => number;
 }
 
@@ -78,7 +78,8 @@ function add_entity_list_route(app: App, source: EntitySource, kept: KeptAnswers
       const dimension = entities.get(entity)?.dimension;
       if (dimension === undefined) return no_entity(entity, entities);
       const page = { entity, dimension, most, after };
-      const { etag, body } = kept.find(key_of(page)) ?? await reading.ask(key_of(page), page);
+      const read = () => reading.ask(key_of(page), page);
+      const { etag, body } = kept.find(key_of(page), read) ?? await read();
       return answer_json(request, etag, body);
     },
   });
@@ -178,13 +179,16 @@ function add_entity_route(app: App, source: EntitySource, kept: KeptAnswers): vo
       const { dimension, id_name } = known;
       if (dimension_of(board, dimension) === null) return not_found(`trips are not counted by ${entity} here`);
       const key = `key ${entity} ${id}`;
-      const ready = kept.find(key);
-      if (ready !== null) return answer_json(request, ready.etag, ready.body);
-      const { etag, figures } = await reading.ask(key, { dimension, id });
-      if (figures.trip_count === 0) return not_found(`no completed trips of ${entity} ${JSON.stringify(id)}`);
-      const body = JSON.stringify({ [id_name]: id, ...figures });
-      kept.keep(etag, key, body);
-      return answer_json(request, etag, body);
+      const read = async () => {
+        const { etag, figures } = await reading.ask(key, { dimension, id });
+        const body = figures.trip_count === 0 ? null : JSON.stringify({ [id_name]: id, ...figures });
+        if (body !== null) kept.keep(etag, key, body);
+        return { etag, body };
+      };
+      const { etag, body } = kept.find(key, read) ?? await read();
+      return body === null
+        ? not_found(`no completed trips of ${entity} ${JSON.stringify(id)}`)
+        : answer_json(request, etag, body);
     },
   });
 }

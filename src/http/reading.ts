@@ -68,7 +68,7 @@ const tag_headers = (etag: string) => ({ etag, "cache-control": "no-cache", vary
 const FRESH_MS = 50;
 /** While answers out of memory are given, the log is asked for its position again after this. */
 const RENEWED_MS = 25;
-/** What is kept, all together; each with the weight of what surrounds it. */
+/** What is kept of one position, all together; each with the weight of what surrounds it. */
 const MOST_KEPT_BYTES = 16 << 20;
 const KEPT_BYTES = 200;
 
@@ -80,18 +80,20 @@ export interface Asked {
 
 /**
  * Answers as of the log's newest position, kept until it moves on. One is given where the log was asked for its position no more than 50 ms
- * ago, and before that this process had appended all that it has until now. So an answer never lacks what this process appended, and what
- * others appended for 50 ms at most.
+ * ago, and before that this process had appended all posted events that it has until now. So an answer never lacks what was posted to this
+ * process, and what else is appended for 50 ms at most.
  */
 export class KeptAnswers {
-  readonly #answers = new Map<string, Json>();
+  #answers = new Map<string, Json>();
+  /** Those of the position before, which may be given until they are too old: nobody waits while newer ones are read. */
+  #before: { readonly answers: ReadonlyMap<string, Json>; readonly etag: string; readonly asked: Asked } | null = null;
   #bytes = 0;
   #etag = "";
   #head: Pick<Head, "log_id" | "position"> = { log_id: "", position: -1 };
   #asked: Asked = { at_ms: Number.NEGATIVE_INFINITY, appended: -1 };
   readonly #renewing: SharedReading<null, Head>;
 
-  /** @param appended batches that this process has appended; grows before anybody hears of one */
+  /** @param appended batches of posted events; grows before anybody hears of one */
   constructor(
     private readonly source: { readonly database: Database; readonly build: string },
     private readonly appended: () => number,
@@ -100,15 +102,26 @@ export class KeptAnswers {
     this.#renewing = new SharedReading(async () => [await this.read_head()]);
   }
 
-  /** What is kept under a key, with its entity tag, when it may be given now; null otherwise. */
-  find(key: string): { readonly etag: string; readonly body: Json } | null {
-    const age_ms = this.now_ms() - this.#asked.at_ms;
-    if (age_ms > FRESH_MS || this.appended() !== this.#asked.appended) return null;
-    const body = this.#answers.get(key);
-    if (body === undefined) return null;
-    // Should it fail, who asks for what is not kept any more will hear of it.
-    if (age_ms > RENEWED_MS) this.#renewing.ask("", null).catch(() => {});
-    return { etag: this.#etag, body };
+  /**
+   * What is kept under a key, with its entity tag, when it may be given now; null otherwise.
+   * @param renew reads and keeps it anew; called when the log has moved on from what is given
+   */
+  find(key: string, renew: () => Promise<unknown>): { readonly etag: string; readonly body: Json } | null {
+    const body = this.#is_fresh(this.#asked) ? this.#answers.get(key) : undefined;
+    if (body !== undefined) {
+      // Should it fail, who asks for what is too old will hear of it; the same below.
+      if (this.now_ms() - this.#asked.at_ms > RENEWED_MS) this.#renewing.ask("", null).catch(() => {});
+      return { etag: this.#etag, body };
+    }
+    const before = this.#before;
+    const last = before !== null && this.#is_fresh(before.asked) ? before.answers.get(key) : undefined;
+    if (before === null || last === undefined) return null;
+    renew().catch(() => {});
+    return { etag: before.etag, body: last };
+  }
+
+  #is_fresh({ at_ms, appended }: Asked): boolean {
+    return this.now_ms() - at_ms <= FRESH_MS && this.appended() === appended;
   }
 
   /** What is kept under a key as of an entity tag, however long ago the log was asked; null when nothing is. */
@@ -134,11 +147,12 @@ export class KeptAnswers {
     const known = this.#head;
     if (log_id === known.log_id ? position < known.position : asked.at_ms <= this.#asked.at_ms) return;
     if (log_id !== known.log_id || position > known.position) {
+      this.#before = log_id === known.log_id ? { answers: this.#answers, etag: this.#etag, asked: this.#asked } : null;
       this.#clear();
       this.#head = { log_id, position };
       this.#etag = etag_of(this.#head, this.source.build);
       this.#asked = asked;
-    } else if (asked.at_ms > this.#asked.at_ms) this.#asked = asked;
+    } else if (asked.at_ms >= this.#asked.at_ms) this.#asked = asked;
   }
 
   /** Keeps an answer as of an entity tag, unless the log is known to have moved on from it. */
@@ -151,7 +165,7 @@ export class KeptAnswers {
   }
 
   #clear(): void {
-    this.#answers.clear();
+    this.#answers = new Map();
     this.#bytes = 0;
   }
 }

@@ -92,13 +92,15 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
 
   let appended = 0;
   const wake = (seconds: number) => {
-    appended++;
     metrics.observe_batch_s(seconds);
     health.hint();
     hub.wake();
   };
   const ingest = make_ingest(shell, opened, source, wake, mappings);
-  const direct = make_direct_intake(shell, opened, wake, mappings);
+  const direct = make_direct_intake(shell, opened, (seconds) => {
+    appended++;
+    wake(seconds);
+  }, mappings);
   const health = new HealthWatch(
     probe,
     read_only ? ingest_elsewhere(system_clock.now_ms()) : {

@@ -211,7 +211,7 @@ database_test("running totals of an entity have the mobility hub's shape", async
 });
 
 database_test(
-  "figures of keys lack nothing that this process appended, and what others did for a moment only",
+  "figures of keys lack nothing that was posted to this process, and what else is appended for a moment only",
   async (database) => {
     const counted = new FlakyDatabase(database);
     let appended = 0;
@@ -230,9 +230,9 @@ database_test(
     assert.deepEqual(await told(), [1, ["driver:D1"]]);
     await complete(2);
     appended++;
-    assert.deepEqual(await told(), [2, ["driver:D1"]], "this process appended it");
+    assert.deepEqual(await told(), [2, ["driver:D1"]], "it was posted here");
     await complete(3);
-    await until("what another process appended is told", async () => (await told())[0] === 3, 2_000);
+    await until("what was appended otherwise is told", async () => (await told())[0] === 3, 2_000);
     const etag = (await get("/metrics/driver/D1")).headers.get("etag") ?? "";
     assert.equal((await get("/metrics/driver/D1", { "if-none-match": etag })).status, 304);
     assert.match(etag, /-3-b1"$/);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Busy } from "../../src/http/gate.ts";
-import { SharedReading } from "../../src/http/reading.ts";
+import { KeptAnswers, SharedReading } from "../../src/http/reading.ts";
 
 /** Readings that end when they are told to. */
 function told_readings() {
@@ -67,4 +67,52 @@ Deno.test("distinct questions that wait are bounded", async () => {
   await answers[0];
   begun[1]!.end();
   assert.equal((await Promise.all(answers)).length, 1_001);
+});
+
+Deno.test("an answer out of memory is 50 ms old at most, also while a newer one is read, and lacks nothing that was posted", () => {
+  const never = () => new Promise<never>(() => {});
+  const database = {
+    kind: "server",
+    query: never,
+    execute: never,
+    script: never,
+    transaction: never,
+    close: never,
+  } as const;
+  let [now_ms, appended, renewals] = [1_000, 0, 0];
+  const kept = new KeptAnswers({ database, build: "b" }, () => appended, () => now_ms);
+  const find = () =>
+    kept.find("key", () => {
+      renewals++;
+      return Promise.resolve();
+    });
+  const keep = (position: number) => {
+    kept.note({ log_id: "log", position }, kept.ask());
+    kept.keep(`W/"log-${position}-b"`, "key", `body ${position}`);
+  };
+  assert.equal(find(), null);
+  keep(1);
+  now_ms += 50;
+  assert.deepEqual([find()?.body, renewals], ["body 1", 0]);
+  kept.note({ log_id: "log", position: 1 }, kept.ask());
+  now_ms += 30;
+  kept.note({ log_id: "log", position: 2 }, kept.ask());
+  assert.deepEqual(
+    [find(), renewals],
+    [{ etag: 'W/"log-1-b"', body: "body 1" }, 1],
+    "the log has moved on 30 ms ago at most",
+  );
+  now_ms += 21;
+  assert.deepEqual([find(), renewals], [null, 1], "it may have moved on 51 ms ago");
+  keep(2);
+  assert.deepEqual([find()?.body, renewals], ["body 2", 1]);
+  kept.note({ log_id: "log", position: 3 }, kept.ask());
+  assert.equal(find()?.body, "body 2");
+  appended++;
+  assert.equal(find(), null, "what is posted counts at once");
+  keep(3);
+  kept.note({ log_id: "log", position: 2 }, kept.ask());
+  assert.equal(find()?.body, "body 3", "an answer that was overtaken says nothing");
+  kept.note({ log_id: "another", position: 1 }, { ...kept.ask(), at_ms: now_ms + 1 });
+  assert.equal(find(), null, "another log's answers are none");
 });
