@@ -23,8 +23,8 @@ const is_leap = (year: number): boolean => year % 4 === 0 && (year % 100 !== 0 |
 const MALFORMED: ParsedTime = { ok: false, why: "malformed" };
 const WITHOUT_ZONE: ParsedTime = { ok: false, why: "without_zone" };
 
-/** The number that the decimal digits [from, to) of a text make; NaN when one of them is none. */
-function digits(text: string, from: number, to: number): number {
+/** The number that the decimal digits [from, to) of a text make, exact up to 15 of them; NaN when one of them is none. */
+export function digits(text: string, from: number, to: number): number {
   let value = 0;
   for (let at = from; at < to; at++) {
     const digit = text.charCodeAt(at) - 48;

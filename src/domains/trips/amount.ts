@@ -1,18 +1,7 @@
-import type { Integer } from "../../kpi/mod.ts";
+import { digits, type Integer } from "../../kpi/mod.ts";
 
 const LIMIT_MICROS = 10n ** 18n;
 const POWERS = [1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6];
-
-/** The number that decimal digits of a text make, at most 13 of them; NaN when one is none. */
-function digits(text: string, from: number, to: number): number {
-  let value = 0;
-  for (let at = from; at < to; at++) {
-    const digit = text.charCodeAt(at) - 48;
-    if (!(digit >= 0 && digit <= 9)) return NaN;
-    value = value * 10 + digit;
-  }
-  return value;
-}
 
 /** Micros of an amount written as decimal text with at most 6 decimals, from 0 to 1e12; null when it is not one. */
 export function parse_amount(text: string): Integer | null {

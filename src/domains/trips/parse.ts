@@ -1,8 +1,6 @@
 import type { Validation } from "../domain.ts";
-import { read_payload, SCHEMAS } from "./schemas.ts";
-import { EVENT_TYPES, type EventType, type TripPayload } from "./trip.ts";
-
-const is_event_type = (type: string): type is EventType => Object.hasOwn(SCHEMAS, type);
+import { is_event_type, read_payload, SCHEMAS } from "./schemas.ts";
+import { EVENT_TYPES, type TripPayload } from "./trip.ts";
 
 /**
  * Validates the data of a trip event.

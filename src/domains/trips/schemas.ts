@@ -152,7 +152,8 @@ export const SCHEMAS = Object.fromEntries(
   ]),
 ) as Readonly<Record<EventType, Readonly<Record<number, z.ZodObject>>>>;
 
-const is_event_type = (type: string): type is EventType => Object.hasOwn(FIELDS, type);
+/** Whether a type is one of the domain's. */
+export const is_event_type = (type: string): type is EventType => Object.hasOwn(FIELDS, type);
 
 /** The names of the data that events of a type may have; null for a type that is none. Others are kept in the log and ignored. */
 export const event_fields = (type: string): readonly string[] | null =>
