@@ -149,7 +149,7 @@ class Connection implements Transaction {
   copy(table: string, columns: readonly string[], lines: string | Iterable<Uint8Array>): Promise<number> {
     const stream = this.#client.query(copy_from(`copy ${table} (${columns.join(", ")}) from stdin`));
     const pieces = typeof lines === "string" ? [Buffer.from(lines)] : lines;
-    return this.#judged(pipeline(Readable.from(pieces, { objectMode: true }), stream).then(() => stream.rowCount));
+    return this.#judged(pipeline(Readable.from(pieces), stream).then(() => stream.rowCount));
   }
 
   async script(text: string): Promise<void> {

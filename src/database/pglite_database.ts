@@ -1,6 +1,7 @@
 import { statfsSync } from "node:fs";
 import { PGlite, type Transaction as PGliteTransaction } from "@electric-sql/pglite";
 import type { Database, Queryable, Row, Statement, Value } from "./database.ts";
+import { turns_every } from "../runtime/mod.ts";
 import { DatabaseUnreachable } from "./errors.ts";
 
 /** The embedded default: PGlite, PostgreSQL compiled to WebAssembly. One connection; queries wait for a running transaction. */
@@ -16,15 +17,6 @@ type GiveWay = () => Promise<void>;
  * waiting until its end (measured: 16 s for 30,000 events in batches of 2,000; with it the page moves twice a second).
  */
 const TURN_MS = 20;
-
-function give_way_every(turn_ms: number): GiveWay {
-  let turned_ms = performance.now();
-  return async () => {
-    if (performance.now() - turned_ms < turn_ms) return;
-    await new Promise((resolve) => setTimeout(resolve, 0));
-    turned_ms = performance.now();
-  };
-}
 
 const MB = 1 << 20;
 /** PostgreSQL's log grows by 16 MB at once, and where there is no room for that PGlite goes round in circles for ever: this is three times as much and what tables grow by. */
@@ -128,7 +120,7 @@ export async function open_embedded(directory: string | null, read_only = false)
     }
     throw new Error(`open embedded database ${JSON.stringify(directory)}`, { cause: error });
   }
-  const turn = give_way_every(TURN_MS);
+  const turn = turns_every(TURN_MS, (go_on) => setTimeout(go_on, 0));
   let closed = false;
   const give_way = async () => {
     if (closed) throw new DatabaseUnreachable("use the embedded database", new Error("it is closed"));

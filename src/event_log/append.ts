@@ -40,7 +40,7 @@ export interface Batch {
   readonly tombstones: number;
   readonly skipped: number;
   readonly late: number;
-  /** Its events as `event_line` writes them, without positions, and their `content_hash`. */
+  /** Its events as `write_event_line` writes them, without positions, and their `content_hash`. */
   readonly lines: Pick<CopyLines, "bytes" | "count">;
   readonly content: Uint8Array;
   readonly streams: EncodedStreams;

@@ -160,21 +160,19 @@ export class StreamStates<State> {
         (extract(epoch from last_occurred_at) * 1000000)::bigint as last_us, last_event_id,
         positions::text[] as positions, event_hashes::text[] as hashes
         from ${states}`;
-    this.#select = {
-      name: `load_${states}`,
-      // One look into the index for each, whatever the planner thinks of the table: a plan made while that was empty would read all of it.
-      text: `select found.* from unnest($1::text[]) as wanted(id)
-        cross join lateral (${this.#select_all} where ${stream_column} = wanted.id limit 1) found`,
-    };
+    // One look into the index for each, whatever the planner thinks of the table: a plan made while that was empty would read all of it.
+    const by_id = (select: string) =>
+      `select found.* from unnest($1::text[]) as wanted(id)
+        cross join lateral (${select} where ${stream_column} = wanted.id limit 1) found`;
+    this.#select = { name: `load_${states}`, text: by_id(this.#select_all) };
     const kept = ["revision", ...columns.map(({ name }) => name), "last_occurred_at", "last_event_id", "event_hashes"];
     this.#texts = {
       name: `texts_of_${states}`,
-      // One look into the index for each, whatever the planner thinks of the table.
-      text: `select found.* from unnest($1::text[]) as wanted(id) cross join lateral (
-        select ${stream_column} as stream_id, array_to_json(positions)::text as positions, row(${
-        kept.join(", ")
-      })::text as text
-        from ${states} where ${stream_column} = wanted.id limit 1) found`,
+      text: by_id(
+        `select ${stream_column} as stream_id, array_to_json(positions)::text as positions, row(${
+          kept.join(", ")
+        })::text as text from ${states}`,
+      ),
     };
     const types = [
       "text",
