@@ -35,3 +35,23 @@ export interface Database extends Queryable {
   transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
+
+/** What other connections to the same database are like. */
+export interface Beside {
+  /** At most; they are made when they are needed. */
+  readonly connections?: number;
+  /** The log of another domain: all statements mean the tables of this schema. Absent: as this database. */
+  readonly schema?: string;
+}
+
+/** A database that was opened. */
+export interface OpenedDatabase extends Database {
+  /**
+   * Further connections, so that work of one kind never waits for those that another has taken. The embedded database has one, which all
+   * share. Each is closed for itself: closing it leaves this one open.
+   */
+  beside(beside: Beside): Database;
+}
+
+/** A name as SQL quotes it. */
+export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;

@@ -189,6 +189,10 @@ async function locked_since(tx: Transaction): Promise<number | null> {
 
 /** Applies the first migration that is missing; null when none is. */
 async function apply_next(tx: Transaction, migrations: readonly Migration[]): Promise<Migration | null> {
+  // Only a schema of the program's own may be missing: sessions without any are refused.
+  await tx.query(
+    `do $$ begin if current_schema() is null then execute 'create schema ' || current_setting('search_path'); end if; end $$`,
+  );
   const known_before = await read_applied(tx);
   const newest = migrations.at(-1)?.version ?? 0;
   for (const row of known_before ?? []) {

@@ -16,6 +16,7 @@ import analysts from "../../migrations/0015_analysts.sql" with { type: "text" };
 import dated_trips from "../../migrations/0016_dated_trips.sql" with { type: "text" };
 import held from "../../migrations/0017_held.sql" with { type: "text" };
 import kept_measures from "../../migrations/0018_kept_measures.sql" with { type: "text" };
+import log from "../../migrations/log.sql" with { type: "text" };
 
 /** A migration: forward only, one purpose. */
 export interface Migration {
@@ -26,6 +27,8 @@ export interface Migration {
   readonly checksum?: string;
   /** Rows of tables that were there before have to be worked on, too: what `Backfill` of this name does after all migrations. */
   readonly backfill?: BackfillName;
+  /** The domain whose tables it is about; absent: it is for every log. */
+  readonly domain?: string;
 }
 
 export type BackfillName = "sketches" | "voids_and_fares" | "kept_measures";
@@ -57,6 +60,21 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 17, name: "held", sql: held },
   { version: 18, name: "kept_measures", sql: kept_measures, backfill: "kept_measures" },
 ];
+
+/** Up to this one migrations are of a log of trips; `log.sql` stands for them in a log of anything else. */
+const LOG_MADE_AT = 18;
+
+/**
+ * The migrations of a domain's log. They have the same numbers everywhere, whatever they are about, so that one number says what a program
+ * writes for; those of other domains do nothing.
+ */
+export const migrations_of = (domain: string): readonly Migration[] =>
+  (domain === "trips" ? MIGRATIONS : [
+    { version: LOG_MADE_AT, name: "log", sql: log },
+    ...MIGRATIONS.filter(({ version }) => version > LOG_MADE_AT),
+  ]).map((each) => each.domain === undefined || each.domain === domain ? each : nothing_of(each));
+
+const nothing_of = ({ version, name }: Migration): Migration => ({ version, name, sql: "" });
 
 /** From this one on the head of the log has the number of its schema. */
 export const NUMBERED_FROM = 9;

@@ -16,11 +16,11 @@ export {
   outdated,
   require_schema,
 } from "./migrate.ts";
-export { type BackfillName, SCHEMA_NUMBER } from "./migrations.ts";
+export { type BackfillName, migrations_of, SCHEMA_NUMBER } from "./migrations.ts";
 export { DataDirectoryInUse } from "./pglite_database.ts";
 export { patiently, reading_in, type Snapshot, snapshot } from "./snapshot.ts";
 export * from "./text_format.ts";
-import type { Database } from "./database.ts";
+import type { OpenedDatabase } from "./database.ts";
 import { open_server } from "./pg_database.ts";
 import { open_embedded } from "./pglite_database.ts";
 
@@ -35,9 +35,13 @@ export async function open_database(
     readonly connections?: number;
     /** The database itself then refuses every write of these connections. */
     readonly read_only?: boolean;
+    /** The schema of the log that is meant, which migrations make; absent or null: the one that the search path says. */
+    readonly schema?: string | null;
   },
   failed: (error: Error) => void = () => {},
-): Promise<Database> {
-  const { url, data_dir, connections = 10, read_only = false } = where;
-  return url === null ? await open_embedded(data_dir, read_only) : open_server(url, { connections, failed, read_only });
+): Promise<OpenedDatabase> {
+  const { url, data_dir, connections = 10, read_only = false, schema = null } = where;
+  return url === null
+    ? await open_embedded(data_dir, { read_only, schema })
+    : open_server(url, { connections, failed, read_only, schema });
 }

@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import pg from "pg";
 import { from as copy_from } from "pg-copy-streams";
-import type { Database, Row, Statement, Transaction, Value } from "./database.ts";
+import { type OpenedDatabase, quoted, type Row, type Statement, type Transaction, type Value } from "./database.ts";
 import { DatabaseUnreachable, DatabaseUnsuitable, is_outage, sqlstate } from "./errors.ts";
 import { LOOK_AT_SESSION, NO_SESSION, type SessionFacts, SET_SESSION, unfitness } from "./session.ts";
 
@@ -58,7 +58,11 @@ async function look_at_session(client: pg.Client): Promise<SessionFacts> {
  * a pooler hands out server connections by the transaction: what one client sets there, others get.
  * @param config of the pool's connections
  */
-function session_maker(config: pg.ClientConfig, read_only: boolean): (client: pg.Client) => Promise<void> {
+function session_maker(
+  config: pg.ClientConfig,
+  read_only: boolean,
+  schema: string | null,
+): (client: pg.Client) => Promise<void> {
   let keeps_session: boolean | null = null;
   return (client) =>
     answered(
@@ -70,9 +74,11 @@ function session_maker(config: pg.ClientConfig, read_only: boolean): (client: pg
           keeps_session ??= await has_session(client, config);
           if (!keeps_session) throw new DatabaseUnsuitable(NO_SESSION);
         }
-        const unfit = unfitness(facts);
+        // A schema of the program's own is made by its migrations.
+        const unfit = unfitness({ ...facts, schema: schema ?? facts.schema });
         if (unfit !== null) throw new DatabaseUnsuitable(unfit);
         await client.query(SET_SESSION);
+        if (schema !== null) await client.query(`set search_path = ${quoted(schema)}`);
         if (read_only) await client.query("set default_transaction_read_only = on");
       })(),
     );
@@ -211,12 +217,18 @@ function require_socket_rights(config: pg.ClientConfig): void {
 /**
  * Opens a pool of connections to a server. Nothing is connected until the first query. Throws DatabaseUnsuitable for a socket without rights.
  * @param url `postgres://…`
- * @param options connections: size of the pool; failed: hears of connections that break while idle; read_only: the server refuses writes
+ * @param options connections: size of the pool; failed: hears of connections that break while idle; read_only: the server refuses writes;
+ *   schema: of the log that is meant, null: the one that the search path says
  */
 export function open_server(
   url: string,
-  options: { readonly connections: number; readonly failed: (error: Error) => void; readonly read_only: boolean },
-): Database {
+  options: {
+    readonly connections: number;
+    readonly failed: (error: Error) => void;
+    readonly read_only: boolean;
+    readonly schema: string | null;
+  },
+): OpenedDatabase {
   const config = {
     connectionString: url,
     application_name: "tacho",
@@ -228,7 +240,7 @@ export function open_server(
     ...config,
     max: options.connections,
     idleTimeoutMillis: 60_000,
-    onConnect: session_maker(config, options.read_only),
+    onConnect: session_maker(config, options.read_only, options.schema),
   });
   pool.on("error", (error: Error) => {
     options.failed(sqlstate(error) === null ? new DatabaseUnreachable("an idle connection broke", error) : error);
@@ -251,6 +263,7 @@ export function open_server(
           throw error;
         }
       }),
+    beside: (beside) => open_server(url, { ...options, ...beside }),
     close: () => pool.end(),
   };
 }

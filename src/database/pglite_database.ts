@@ -1,6 +1,14 @@
 import { statfsSync } from "node:fs";
 import { PGlite, type Transaction as PGliteTransaction } from "@electric-sql/pglite";
-import type { Database, Queryable, Row, Statement, Value } from "./database.ts";
+import {
+  type Database,
+  type OpenedDatabase,
+  type Queryable,
+  quoted,
+  type Row,
+  type Statement,
+  type Value,
+} from "./database.ts";
 import { turns_every } from "../runtime/mod.ts";
 import { DatabaseUnreachable } from "./errors.ts";
 
@@ -100,8 +108,12 @@ function lacks_files(error: unknown): boolean {
 /**
  * Opens the embedded database, in a directory of its own or, with null, in memory.
  * Throws DataDirectoryInUse when another process has it open, DatabaseUnreachable when its disk is full.
+ * @param options schema: of the log that is meant, null: the one that the search path says
  */
-export async function open_embedded(directory: string | null, read_only = false): Promise<Database> {
+export async function open_embedded(
+  directory: string | null,
+  { read_only = false, schema = null }: { readonly read_only?: boolean; readonly schema?: string | null } = {},
+): Promise<OpenedDatabase> {
   const lock = directory === null ? null : await lock_directory(directory);
   const require_room = directory === null ? () => {} : room_on_disk_of(directory);
   let db: PGlite;
@@ -126,33 +138,54 @@ export async function open_embedded(directory: string | null, read_only = false)
     if (closed) throw new DatabaseUnreachable("use the embedded database", new Error("it is closed"));
     await turn();
   };
+  const shared = (schema: string | null, close: () => Promise<void>): Database => {
+    const in_schema = async (tx: PGliteTransaction) => {
+      if (schema !== null) await tx.exec(`set local search_path = ${quoted(schema)}`);
+    };
+    const database: Database = {
+      kind: "embedded",
+      ...queryable(db, give_way, require_room),
+      async script(text) {
+        await give_way();
+        require_room(0);
+        await (schema === null ? db.exec(text) : db.transaction(async (tx) => {
+          await in_schema(tx);
+          await tx.exec(text);
+        }));
+      },
+      async transaction(work) {
+        await give_way();
+        return await db.transaction(async (tx) => {
+          await in_schema(tx);
+          return await work({
+            ...queryable(tx, turn, require_room),
+            async copy(table, columns, lines) {
+              await turn();
+              const blob = new Blob(typeof lines === "string" ? [lines] : [...lines]);
+              require_room(COPIED * blob.size);
+              const result = await tx.query(`copy ${table} (${columns.join(", ")}) from '/dev/blob'`, [], { blob });
+              return result.affectedRows ?? 0;
+            },
+          });
+        });
+      },
+      close,
+    };
+    // One connection serves all schemas: what names one holds for a transaction alone.
+    return schema === null ? database : {
+      ...database,
+      query: <R extends Row>(statement: string | Statement, values?: readonly Value[]) =>
+        database.transaction((tx) => tx.query<R>(statement, values)),
+      execute: (statement, values) => database.transaction((tx) => tx.execute(statement, values)),
+    };
+  };
+  const close = async () => {
+    closed = true;
+    await db.close();
+    lock?.close();
+  };
   return {
-    kind: "embedded",
-    ...queryable(db, give_way, require_room),
-    async script(text) {
-      await give_way();
-      require_room(0);
-      await db.exec(text);
-    },
-    async transaction(work) {
-      await give_way();
-      return await db.transaction((tx) =>
-        work({
-          ...queryable(tx, turn, require_room),
-          async copy(table, columns, lines) {
-            await turn();
-            const blob = new Blob(typeof lines === "string" ? [lines] : [...lines]);
-            require_room(COPIED * blob.size);
-            const result = await tx.query(`copy ${table} (${columns.join(", ")}) from '/dev/blob'`, [], { blob });
-            return result.affectedRows ?? 0;
-          },
-        })
-      );
-    },
-    async close() {
-      closed = true;
-      await db.close();
-      lock?.close();
-    },
+    ...shared(schema, close),
+    beside: (beside) => shared(beside.schema ?? schema, () => Promise.resolve()),
   };
 }

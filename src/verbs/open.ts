@@ -1,11 +1,11 @@
 import {
   type Backfill,
-  type Database,
   may_pass,
   migrate,
   type Migrating,
   MigrationError,
   open_database,
+  type OpenedDatabase,
   require_schema,
 } from "../database/mod.ts";
 import { type TripDomain, trips_board, trips_domain } from "../domains/trips/mod.ts";
@@ -43,7 +43,7 @@ import { is_refused, type Shell, VERSION } from "./shell.ts";
 
 /** The opened parts of the program that every verb with a database shares. */
 export interface Opened {
-  readonly database: Database;
+  readonly database: OpenedDatabase;
   readonly domain: TripDomain;
   readonly days: Days;
   /** What the log's cells are made by. */
@@ -125,7 +125,7 @@ export async function with_patience<T>({ logger, signal }: Shell, work: () => Pr
  */
 export async function open_with<T>(
   { config, logger, signal }: Shell,
-  begin: (database: Database) => Promise<T>,
+  begin: (database: OpenedDatabase) => Promise<T>,
   read_only = false,
 ): Promise<T> {
   const database = await open_database(
@@ -140,24 +140,6 @@ export async function open_with<T>(
     if (database.kind === "embedded" || !signal.aborted) await closing;
     throw error;
   }
-}
-
-/**
- * Further connections to the database of a program, so that work of one kind never waits for those that another has taken. The embedded
- * database has one, which all share; closing what was given here leaves it open.
- * @param connections at most; they are made when they are needed
- */
-export async function open_beside(
-  { config, logger }: Shell,
-  database: Database,
-  connections: number,
-  read_only = false,
-): Promise<Database> {
-  if (database.kind === "embedded") return { ...database, close: () => Promise.resolve() };
-  return await open_database(
-    { url: config.database_url, data_dir: null, connections, read_only },
-    (error) => logger.log("warn", "an idle database connection broke", { reason: error }),
-  );
 }
 
 /** Opens and migrates the database, patiently, and settles what its cells are made by. */
@@ -177,7 +159,7 @@ export function open_log(shell: Shell): Promise<Opened> {
   });
 }
 
-const opened_log = (database: Database, deployment: Deployment, log_id: string): Opened => ({
+const opened_log = (database: OpenedDatabase, deployment: Deployment, log_id: string): Opened => ({
   database,
   domain: trips_domain(deployment),
   days: days_in(deployment.time_zone),
@@ -190,7 +172,7 @@ const opened_log = (database: Database, deployment: Deployment, log_id: string):
  * Time zone, currency and H3 resolution are the log's. Throws MigrationError when it is at another schema.
  */
 export function open_to_read(shell: Shell): Promise<Opened> {
-  const begin = (database: Database) =>
+  const begin = (database: OpenedDatabase) =>
     with_patience(shell, async () => {
       await require_schema(database);
       const deployment = await read_deployment(database);

@@ -7,15 +7,7 @@ import { stream_history } from "../projection/mod.ts";
 import { backoff_ms, type Logger, system_clock, wait } from "../runtime/mod.ts";
 import { HealthWatch, ingest_elsewhere, readiness_of } from "./health_watch.ts";
 import { builtin_mappings, topic_mappings } from "./mappings.ts";
-import {
-  kafka_source,
-  make_direct_intake,
-  make_ingest,
-  open_beside,
-  open_log,
-  open_to_read,
-  type Opened,
-} from "./open.ts";
+import { kafka_source, make_direct_intake, make_ingest, open_log, open_to_read, type Opened } from "./open.ts";
 import { type Shell, VERSION } from "./shell.ts";
 
 /** What the log of a program that serves is fed by, besides what is posted to it. */
@@ -86,8 +78,8 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
     },
   );
   const { source } = feeding;
-  const readers = await open_beside(shell, database, READER_CONNECTIONS, read_only);
-  const probe = await open_beside(shell, database, 2, read_only);
+  const readers = database.beside({ connections: READER_CONNECTIONS });
+  const probe = database.beside({ connections: 2 });
   const board = { ...trips_board, dimensions: domain.dimensions };
 
   let appended = 0;

@@ -40,7 +40,9 @@ const applied = (database: Database) => database.query("select version, name fro
 const names = MIGRATIONS.map(({ version, name }) => ({ version, name }));
 
 Deno.test("migrations are numbered from 1 without a hole, and named as their files are", () => {
-  const files = [...Deno.readDirSync(new URL("../../migrations", import.meta.url))].map(({ name }) => name).sort();
+  const files = [...Deno.readDirSync(new URL("../../migrations", import.meta.url))].map(({ name }) => name).sort()
+    // It stands for the first of them where there are no trips.
+    .filter((name) => name !== "log.sql");
   assert.deepEqual(
     MIGRATIONS.map(({ version, name }) => `${String(version).padStart(4, "0")}_${name}.sql`),
     files,
