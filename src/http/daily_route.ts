@@ -1,6 +1,5 @@
 import { z } from "@hono/zod-openapi";
 import { figure_number, figure_of } from "../feed/mod.ts";
-import { business_day } from "./business_day.ts";
 import { add_endpoint, type App } from "./endpoint.ts";
 import { type KpiSource, read_cell } from "./kpi_source.ts";
 import { calendar_date } from "./parameters.ts";
@@ -40,7 +39,7 @@ export function add_daily_route(app: App, source: KpiSource): void {
     answer: { type: "application/json", schema: DAILY },
     others: { 404: "The business time zone has no such day" },
     respond: ({ date }, request) => {
-      const day = business_day(date, source.days, source.time_zone);
+      const day = source.days.day_named(date);
       if (day === null) return not_found(`${source.time_zone} has no ${date}`);
       return answer_from_log(request, source, async (transaction) => {
         const cell = { grain: "1d", bucket_us: day.start_us, dimension: board.whole.dimension, key: board.whole.key };

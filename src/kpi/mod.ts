@@ -8,7 +8,7 @@ export * from "./cell_changes.ts";
 export * from "./contribution.ts";
 export * from "./event_time.ts";
 export * from "./lateness.ts";
-export * from "./local_clock.ts";
+export * from "./local_time.ts";
 export * from "./sketch.ts";
 export * from "./sketch_changes.ts";
 export * from "./windows.ts";

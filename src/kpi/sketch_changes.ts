@@ -1,6 +1,7 @@
 import type { CellShape, Contribution, Fact } from "./contribution.ts";
 import { bin_of } from "./sketch.ts";
-import { bucket_start, type Days, type Grain } from "./windows.ts";
+import type { Days } from "./local_time.ts";
+import { bucket_start, type Grain } from "./windows.ts";
 
 /** What a batch changes in one sketch: for each bin how many values came, less how many went. */
 export type BinChanges = Map<number, number>;

@@ -95,6 +95,29 @@ Deno.test("days tile time: no instant is in two, whatever was asked before (00:0
   assert.equal(new Set(seen).size, 2);
 });
 
+Deno.test("a date names the day on which the clocks show it; one that a zone skipped names none", () => {
+  for (const zone of ZONES) {
+    const days = days_in(zone);
+    const start = fc.integer({ min: -25_500, max: 84_000 }).map((day) =>
+      Temporal.PlainDate.from("1970-01-01").add({ days: day })
+    );
+    fc.assert(
+      fc.property(start, (date) => {
+        const named = days.day_named(date.toString());
+        const noon = date.toZonedDateTime({ timeZone: zone, plainTime: "12:00" });
+        if (!noon.toPlainDate().equals(date)) assert.equal(named, null);
+        else assert.deepEqual({ ...named! }, { ...days.day_of(noon.epochMilliseconds * 1000) });
+      }),
+      { numRuns: 50 },
+    );
+  }
+  assert.equal(days_in("Pacific/Apia").day_named("2011-12-30"), null);
+  assert.deepEqual(days_in("Pacific/Apia").day_named("2011-12-31"), {
+    start_us: us_of("2011-12-30T10:00:00Z"),
+    end_us: us_of("2011-12-31T10:00:00Z"),
+  });
+});
+
 Deno.test("each grain's buckets tile time, and every bucket is a union of those of the finer grain", () => {
   const zone = "Asia/Kathmandu";
   const days = days_in(zone);
