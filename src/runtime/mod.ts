@@ -2,8 +2,8 @@
  * The runtime: configuration, clock, logger, waiting. It knows nothing of what is above it.
  * The environment is read in `config.ts` alone; time enters through `Clock`; randomness only jitters waits.
  */
-export * from "./clock.ts";
 export * from "./config.ts";
 export * from "./logger.ts";
-export * from "./retry.ts";
+export * from "./paced.ts";
+export * from "./runtime.ts";
 export * from "./turns.ts";

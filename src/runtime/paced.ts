@@ -1,0 +1,180 @@
+import type { Runtime } from "./runtime.ts";
+
+/** Waits, or rejects with the signal's reason when it is aborted first. */
+export function wait(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener("abort", stop);
+      resolve();
+    }, ms);
+    signal.addEventListener("abort", stop, { once: true });
+  });
+}
+
+/** What the work gives; rejects with the signal's reason as soon as it is aborted, whatever the work does then. */
+export async function unless_aborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const stop = () => aborted.reject(signal.reason);
+  if (signal.aborted) stop();
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+/**
+ * Capped exponential backoff with jitter: the wait before try `attempt` (1 is the first retry).
+ * @param random in [0, 1)
+ */
+export function backoff_ms(attempt: number, random: number, first_ms = 100, cap_ms = 10_000): number {
+  const ceiling = Math.min(cap_ms, first_ms * 2 ** Math.min(attempt - 1, 30));
+  return Math.round(ceiling * (0.5 + random / 2));
+}
+
+/** How often something is done, milliseconds. */
+export interface Pace {
+  /** From the beginning of one time to that of the next, at least. */
+  readonly gap_ms?: number;
+  /** After each time it rests so many times as long as that took beyond `free_ms`. */
+  readonly rest?: { readonly times: number; readonly free_ms: number };
+  /** The waits after failures, which double. */
+  readonly first_ms?: number;
+  readonly cap_ms?: number;
+}
+
+/** What keeps something from succeeding. */
+export interface Trouble {
+  readonly reason: string;
+  /** When it first failed, milliseconds since the Unix epoch. */
+  readonly since_ms: number;
+  /** How often it failed. */
+  readonly attempt: number;
+  readonly next_try_ms: number;
+}
+
+/** Trouble as the fields of a line of the log. */
+export const told_trouble = ({ since_ms, reason, attempt, next_try_ms }: Trouble) => ({
+  since: new Date(since_ms).toISOString(),
+  reason,
+  attempt,
+  next_try_ms,
+});
+
+/**
+ * The one way to wait with patience: the pace of something that is done again and again, one at a time. It keeps the least gap, rests after what
+ * took long, backs off after failures with capped, jittered waits, and knows since when there is trouble and since when no answer has come.
+ * Whoever does it says so: `begin`, then `succeeded` or `failed`; what these return is the moment for a line in the log.
+ */
+export class Paced {
+  readonly #runtime: Pick<Runtime, "clock" | "random">;
+  readonly #pace: Pace;
+  #began_ms = Number.NEGATIVE_INFINITY;
+  #under_way = false;
+  #next_ms = Number.NEGATIVE_INFINITY;
+  #trouble: Trouble | null = null;
+
+  constructor(runtime: Pick<Runtime, "clock" | "random">, pace: Pace = {}) {
+    this.#runtime = runtime;
+    this.#pace = pace;
+  }
+
+  /** What keeps it from succeeding; null when the last time succeeded. */
+  get trouble(): Trouble | null {
+    return this.#trouble;
+  }
+
+  /** Since when it is under way, and no answer has come; null when it is not. */
+  get unanswered_since_ms(): number | null {
+    return this.#under_way ? this.#began_ms : null;
+  }
+
+  /** When it began last; minus infinity when it never did. */
+  get began_ms(): number {
+    return this.#began_ms;
+  }
+
+  /** How long until it may begin, 0 when it may now. While it is under way: as if it had ended already. */
+  get wait_ms(): number {
+    return Math.max(0, this.#next_ms - this.#runtime.clock.now_ms());
+  }
+
+  /** Whether it may begin. */
+  get due(): boolean {
+    return !this.#under_way && this.wait_ms === 0;
+  }
+
+  begin(): void {
+    this.#began_ms = this.#runtime.clock.now_ms();
+    this.#under_way = true;
+    this.#next_ms = this.#began_ms + (this.#pace.gap_ms ?? 0);
+  }
+
+  /** @returns the trouble that is over by it; null when there was none */
+  succeeded(): Trouble | null {
+    const { rest, gap_ms = 0 } = this.#pace;
+    if (this.#under_way) {
+      const ended_ms = this.#runtime.clock.now_ms();
+      const rest_ms = rest === undefined ? 0 : rest.times * Math.max(0, ended_ms - this.#began_ms - rest.free_ms);
+      this.#next_ms = Math.max(this.#began_ms + gap_ms, ended_ms + rest_ms);
+    }
+    const over = this.#trouble;
+    this.#under_way = false;
+    this.#trouble = null;
+    return over;
+  }
+
+  /** @returns the trouble it is in by that; its `attempt` is 1 at the first failure after a success */
+  failed(error: unknown): Trouble {
+    const { clock, random } = this.#runtime;
+    const attempt = (this.#trouble?.attempt ?? 0) + 1;
+    const next_try_ms = backoff_ms(attempt, random(), this.#pace.first_ms, this.#pace.cap_ms);
+    const now_ms = clock.now_ms();
+    this.#under_way = false;
+    this.#next_ms = now_ms + next_try_ms;
+    const reason = error instanceof Error ? error.message : String(error);
+    return this.#trouble = { reason, since_ms: this.#trouble?.since_ms ?? now_ms, attempt, next_try_ms };
+  }
+
+  /** Forgoes the rest that the last time earned, not the gap, and no wait after a failure. */
+  forgo_rest(): void {
+    if (this.#trouble === null) this.#next_ms = Math.min(this.#next_ms, this.#began_ms + (this.#pace.gap_ms ?? 0));
+  }
+
+  /** Waits until it may begin; rejects with the signal's reason when it is aborted first. */
+  async pause(signal: AbortSignal): Promise<void> {
+    if (this.wait_ms > 0 || signal.aborted) await wait(this.wait_ms, signal);
+  }
+
+  /**
+   * Tries for ever until the work succeeds, and gives its result.
+   * @param passes whether a failure is worth another try. Others reject, and so does any when the signal is aborted
+   * @param waiting hears of each failure before the wait
+   */
+  async until_done<T>(
+    signal: AbortSignal,
+    work: () => Promise<T>,
+    passes: (error: unknown) => boolean,
+    waiting: (trouble: Trouble) => void,
+  ): Promise<T> {
+    for (;;) {
+      this.begin();
+      try {
+        const result = await work();
+        this.succeeded();
+        return result;
+      } catch (error) {
+        const trouble = this.failed(error);
+        if (signal.aborted || !passes(error)) throw error;
+        waiting(trouble);
+        await wait(trouble.next_try_ms, signal);
+      }
+    }
+  }
+}

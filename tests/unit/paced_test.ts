@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { backoff_ms, type Pace, Paced, wait } from "../../src/runtime/mod.ts";
+
+Deno.test("waits double up to the cap, jittered between half and the whole", () => {
+  const least = [1, 2, 3, 4, 20, 1000].map((attempt) => backoff_ms(attempt, 0));
+  assert.deepEqual(least, [50, 100, 200, 400, 5000, 5000]);
+  const most = [1, 2, 3, 4, 20, 1e9].map((attempt) => backoff_ms(attempt, 1 - Number.EPSILON));
+  assert.deepEqual(most, [100, 200, 400, 800, 10_000, 10_000]);
+  assert.equal(backoff_ms(3, 0.5, 10, 25), 19);
+});
+
+Deno.test("a wait ends by its time, or at once by the signal, with its reason, and leaves no timer", async () => {
+  await wait(1, new AbortController().signal);
+  const abort = new AbortController();
+  const reason = new Error("stop");
+  const waiting = assert.rejects(wait(1_000_000, abort.signal), (error) => error === reason);
+  abort.abort(reason);
+  await waiting;
+  await assert.rejects(wait(1_000_000, abort.signal), (error) => error === reason);
+});
+
+/** Something paced, in a time that the test sets. */
+function paced(pace: Pace) {
+  const clock = { ms: 1_000 };
+  const one = new Paced({ clock: { now_ms: () => clock.ms }, random: () => 1 }, pace);
+  return { clock, one };
+}
+
+Deno.test("it may begin at once, then after its gap, and after a long time when it has rested", () => {
+  const { clock, one } = paced({ gap_ms: 250, rest: { times: 5, free_ms: 100 } });
+  assert.deepEqual([one.due, one.wait_ms], [true, 0]);
+  one.begin();
+  clock.ms += 100;
+  assert.deepEqual([one.due, one.unanswered_since_ms], [false, 1_000], "one at a time");
+  assert.equal(one.succeeded(), null);
+  assert.deepEqual([one.due, one.wait_ms, one.unanswered_since_ms], [false, 150, null]);
+  clock.ms += 150;
+  assert.equal(one.due, true);
+  one.begin();
+  clock.ms += 300;
+  one.succeeded();
+  assert.equal(one.wait_ms, 1_000, "five times what went beyond a tenth of a second");
+  one.forgo_rest();
+  assert.equal(one.wait_ms, 0);
+});
+
+Deno.test("failures are waited out longer and longer, since the first of them, until a success ends the trouble", () => {
+  const { clock, one } = paced({ gap_ms: 10, first_ms: 100, cap_ms: 300 });
+  const waits = [1, 2, 3, 4].map((attempt) => {
+    clock.ms += 1_000;
+    one.begin();
+    const trouble = one.failed(new Error(`no ${attempt}`));
+    assert.deepEqual(trouble, {
+      reason: `no ${attempt}`,
+      since_ms: 2_000,
+      attempt,
+      next_try_ms: one.wait_ms,
+    });
+    assert.equal(one.trouble, trouble);
+    one.forgo_rest();
+    assert.equal(one.due, false, "a failure's wait is no rest");
+    return one.wait_ms;
+  });
+  assert.deepEqual(waits, [100, 200, 300, 300]);
+  one.begin();
+  assert.equal(one.succeeded()?.attempt, 4);
+  assert.deepEqual([one.trouble, one.failed("again").attempt], [null, 1]);
+});
+
+Deno.test("work is tried until it is done; what no other try can help rejects at once, and so does the end", async () => {
+  const { one } = paced({ first_ms: 1, cap_ms: 1 });
+  const never = new AbortController().signal;
+  const told: number[] = [];
+  let tries = 0;
+  const passing = new Error("passes"), fatal = new Error("fatal");
+  const until_done = (work: () => Promise<number>, signal = never) =>
+    one.until_done(signal, work, (error) => error !== fatal, ({ attempt }) => told.push(attempt));
+  assert.equal(await until_done(() => ++tries < 4 ? Promise.reject(passing) : Promise.resolve(tries)), 4);
+  assert.deepEqual([told, one.trouble], [[1, 2, 3], null]);
+  await assert.rejects(until_done(() => Promise.reject(fatal)), (error) => error === fatal);
+  const ended = AbortSignal.abort(new Error("stop"));
+  await assert.rejects(until_done(() => Promise.reject(passing), ended), (error) => error === passing);
+  assert.deepEqual(told, [1, 2, 3]);
+});
