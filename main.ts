@@ -313,7 +313,7 @@ program.command("accept-gap")
   .requiredOption("--reason <text>", "why")
   .option(
     "--only <partition...>",
-    "only these partitions, as topic:number; one without a gap is read anew; all with a gap unless given",
+    "only these partitions, as topic/number; one without a gap is read anew; all with a gap unless given",
   )
   .option("--dry-run", "only say what would be accepted", false)
   .action((options) => run_verb((shell) => accept_gap_verb(shell, options)));

@@ -1,11 +1,10 @@
 import { type Database, plain_array, text_array } from "../database/mod.ts";
 import { CursorMoved } from "./append.ts";
 import { record_decision } from "./decision.ts";
+import { partition_name, type TopicPartition } from "./source_message.ts";
 
 /** A gap of one partition: the cursor moves from `from`, which counts in the cluster `cluster_id`, to `to`. */
-export interface AcceptedGap {
-  readonly topic: string;
-  readonly partition: number;
+export interface AcceptedGap extends TopicPartition {
   readonly from: number;
   readonly to: number;
   readonly cluster_id: string;
@@ -48,7 +47,7 @@ export function accept_gaps(database: Database, accepted: AcceptedGaps, recorded
       ],
     );
     if (moved !== gaps.length) {
-      const wanted = gaps.map(({ topic, partition, from }) => `${topic}/${partition} at ${from}`).join(", ");
+      const wanted = gaps.map((gap) => `${partition_name(gap)} at ${gap.from}`).join(", ");
       throw new CursorMoved(`accept gap: expected ${wanted}; ${gaps.length - moved} of them stand elsewhere`);
     }
     return batch;

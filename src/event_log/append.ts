@@ -14,12 +14,11 @@ import { format_time } from "../kpi/mod.ts";
 import { type BatchHeader, next_link } from "./chain.ts";
 import { EVENT_COLUMNS } from "./event_line.ts";
 import { type QuarantinedMessage, set_aside, settle, type Settlement, type WrittenRow } from "./quarantine.ts";
+import { partition_name, type TopicPartition } from "./source_message.ts";
 import { type EncodedStreams, StreamChangedElsewhere, type StreamStates } from "./stream_states.ts";
 
 /** Where one source partition stood and where it stands after the batch. `from` null: it has no cursor yet, this makes it. */
-export interface CursorAdvance {
-  readonly topic: string;
-  readonly partition: number;
+export interface CursorAdvance extends TopicPartition {
   readonly from: number | null;
   readonly to: number;
 }
@@ -107,7 +106,7 @@ async function advance_cursors(tx: Transaction, cluster_id: string, cursors: rea
     }, columns(unknown));
   }
   if (moved !== cursors.length) {
-    const wanted = cursors.map(({ topic, partition, from }) => `${topic}/${partition} at ${from}`).join(", ");
+    const wanted = cursors.map((cursor) => `${partition_name(cursor)} at ${cursor.from}`).join(", ");
     throw new CursorMoved(`advance cursors: expected ${wanted}; ${cursors.length - moved} of them stand elsewhere`);
   }
 }

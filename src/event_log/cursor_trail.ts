@@ -1,8 +1,8 @@
 import type { CursorAdvance } from "./append.ts";
 import type { Faults } from "./faults.ts";
+import { partition_name, type TopicPartition } from "./source_message.ts";
 
-const name_of = ({ topic, partition }: { readonly topic: string; readonly partition: number }): string =>
-  `the cursor of ${topic}/${partition}`;
+const name_of = (cursor: TopicPartition): string => `the cursor of ${partition_name(cursor)}`;
 
 /** Follows what batches did to the cursors of the source partitions: each goes on where the one before it left off. */
 export class CursorTrail {
@@ -30,7 +30,7 @@ export class CursorTrail {
    * @returns how many were compared
    */
   settle(
-    cursors: readonly { readonly topic: string; readonly partition: number; readonly next_offset: number }[],
+    cursors: readonly (TopicPartition & { readonly next_offset: number })[],
   ): number {
     const missing = new Map(this.#left_at);
     for (const cursor of cursors) {

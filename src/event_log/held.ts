@@ -1,6 +1,7 @@
 import { plain_array, type Queryable, type Value } from "../database/mod.ts";
 import { format_time } from "../kpi/mod.ts";
-import { NO_TIMESTAMP_MS, type QuarantinedMessage, read_headers } from "./quarantine.ts";
+import { NO_TIMESTAMP_MS, read_headers } from "./quarantine.ts";
+import type { SourceMessage } from "./source_message.ts";
 
 /** Which messages of the quarantine are meant; what a filter does not name does not matter to it. */
 export interface QuarantineFilter {
@@ -48,7 +49,7 @@ export function filter_condition(filter: QuarantineFilter, values: Value[]): str
 }
 
 /** A message that is held, and how often it went through the pipeline so far: whoever settles it says so. */
-export interface HeldMessage extends Omit<QuarantinedMessage, "stage" | "reason" | "path" | "detail"> {
+export interface HeldMessage extends SourceMessage {
   readonly quarantine_id: number;
   readonly attempts: number;
 }

@@ -23,6 +23,7 @@ export * from "./past_streams.ts";
 export { type QuarantinedMessage, read_headers, SettledElsewhere, type Settlement } from "./quarantine.ts";
 export * from "./read.ts";
 export * from "./set_watermark_back.ts";
+export * from "./source_message.ts";
 export * from "./stream_states.ts";
 export { chain_start, read_log_moment, type VerifiedChain, verify_chain } from "./verify_chain.ts";
 export { QuarantineCheck, type VerifiedQuarantine } from "./verify_quarantine.ts";

@@ -1,15 +1,8 @@
 import { bytes_array, plain_array, type Row, text_array, type Transaction } from "../database/mod.ts";
+import type { SourceMessage } from "./source_message.ts";
 
-/** A message set aside: its coordinates, bytes and what is wrong with it. */
-export interface QuarantinedMessage {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: number;
-  readonly key: Uint8Array | null;
-  readonly value: Uint8Array | null;
-  readonly headers: Readonly<Record<string, Uint8Array>>;
-  /** The record's own time, milliseconds since the Unix epoch; what lies outside the years 1970 to 9999 is not kept. */
-  readonly timestamp_ms: number;
+/** A message set aside: its coordinates, bytes and what is wrong with it. Of its time what lies outside the years 1970 to 9999 is not kept. */
+export interface QuarantinedMessage extends SourceMessage {
   readonly stage: "decode" | "plan" | "append";
   readonly reason: string;
   readonly path: string | null;

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { DIRECT_TOPIC, type DirectAnswer, type DirectMessage, mapped_topic } from "../ingest/mod.ts";
+import { DIRECT_TOPIC, type DirectAnswer, mapped_topic, type Message } from "../ingest/mod.ts";
 import type { Clock } from "../runtime/mod.ts";
 import { bearer_of, is_token } from "./auth.ts";
 import { Bodies } from "./bodies.ts";
@@ -16,7 +16,7 @@ const MOST_MESSAGES = 1_000;
 
 /** Where posted events go. */
 export interface EventIntake {
-  readonly submit: (topic: string, messages: readonly DirectMessage[]) => Promise<DirectAnswer>;
+  readonly submit: (topic: string, messages: readonly Message[]) => Promise<DirectAnswer>;
   /** The names of the mappings whose topics it knows. */
   readonly mappings: readonly string[];
 }

@@ -1,5 +1,5 @@
 import { JsonFault, parse_record_json } from "../domains/mod.ts";
-import type { DirectMessage } from "../ingest/mod.ts";
+import type { Message } from "../ingest/mod.ts";
 
 /**
  * The messages of a request's body, each with the bytes that came in: what is wrong with one of them is for decoding to find. Only a body
@@ -19,7 +19,7 @@ export const MAPPED_TYPES = [JSON_TYPE, NDJSON_TYPE] as const;
 
 /** What a body comes to, or why it is refused: the status and a sentence. */
 export type PostedMessages =
-  | { readonly ok: true; readonly messages: readonly DirectMessage[] }
+  | { readonly ok: true; readonly messages: readonly Message[] }
   | { readonly ok: false; readonly status: 400 | 415; readonly detail: string };
 
 const LINE_BREAK = 10;
@@ -43,7 +43,7 @@ export function read_posted(
   if (!types.includes(type)) {
     return refused(415, `expected content-type ${types.join(", ")}, in UTF-8; got ${JSON.stringify(given)}`);
   }
-  const message = (value: Uint8Array | null): DirectMessage => (
+  const message = (value: Uint8Array | null): Message => (
     { key: null, value, headers: {}, timestamp_ms: taken_ms }
   );
   // A whole CloudEvent in the body goes before attributes that stand in headers as well.

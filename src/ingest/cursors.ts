@@ -1,7 +1,11 @@
 import type { CursorAdvance } from "../event_log/mod.ts";
-import type { CursorBook, SourceBatch, SourceGap, StoredCursor } from "./message_source.ts";
-
-const name_of = (topic: string, partition: number): string => `${topic}/${partition}`;
+import {
+  type CursorBook,
+  partition_name,
+  type SourceBatch,
+  type SourceGap,
+  type StoredCursor,
+} from "./message_source.ts";
 
 /**
  * The cursors of the partitions this process reads: as committed (what sources go by) and as planned (where the next batch
@@ -20,7 +24,7 @@ export class Cursors implements CursorBook {
   }
 
   get(topic: string, partition: number): number | null {
-    return this.#committed.get(name_of(topic, partition)) ?? null;
+    return this.#committed.get(partition_name({ topic, partition })) ?? null;
   }
 
   foreign(topics: readonly string[], cluster_id: string): StoredCursor | null {
@@ -30,9 +34,9 @@ export class Cursors implements CursorBook {
   /** Raises what is committed to what the database says: another process may have read on. What is planned stays. */
   async refresh(): Promise<void> {
     this.#stored = await this.#read();
-    for (const { topic, partition, next_offset } of this.#stored) {
-      const name = name_of(topic, partition);
-      if (next_offset > (this.#committed.get(name) ?? -1)) this.#committed.set(name, next_offset);
+    for (const cursor of this.#stored) {
+      const name = partition_name(cursor);
+      if (cursor.next_offset > (this.#committed.get(name) ?? -1)) this.#committed.set(name, cursor.next_offset);
     }
   }
 
@@ -56,14 +60,12 @@ export class Cursors implements CursorBook {
     this.#stored = cursors;
     this.#committed.clear();
     this.#planned.clear();
-    for (const { topic, partition, next_offset } of cursors) {
-      this.#committed.set(name_of(topic, partition), next_offset);
-    }
+    for (const cursor of cursors) this.#committed.set(partition_name(cursor), cursor.next_offset);
   }
 
   /** Takes in what a transaction committed. */
   commit(advances: readonly CursorAdvance[]): void {
-    for (const { topic, partition, to } of advances) this.#committed.set(name_of(topic, partition), to);
+    for (const advance of advances) this.#committed.set(partition_name(advance), advance.to);
   }
 
   /**
@@ -74,7 +76,7 @@ export class Cursors implements CursorBook {
     const fresh: SourceBatch[] = [];
     const advances = new Map<string, CursorAdvance>();
     for (const batch of batches) {
-      const name = name_of(batch.topic, batch.partition);
+      const name = partition_name(batch);
       const planned = advances.get(name)?.to ?? this.#planned.get(name) ?? this.#committed.get(name) ?? null;
       const from = planned ?? batch.from_offset;
       if (batch.from_offset > from) return null;

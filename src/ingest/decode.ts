@@ -18,14 +18,12 @@ import {
 } from "./envelope.ts";
 import { connect_payload } from "./framing.ts";
 import { read_record, told_of_envelope, type TopicMappings, trace_fault } from "./mapped.ts";
-import type { SourceBatch, SourceMessage } from "./message_source.ts";
+import type { Coordinates, SourceBatch, SourceMessage } from "./message_source.ts";
 import { PlainEvents } from "./plain_event.ts";
 import { stated_fault } from "./stated_fault.ts";
 
-/** A source message after decoding: an event (one of several where its topic has a mapping), or what is wrong with it. Its coordinates stay with it. */
+/** A source message after decoding: an event (one of several where its topic has a mapping), or what is wrong with it. */
 export interface Decoded<Payload> {
-  readonly topic: string;
-  readonly partition: number;
   readonly message: SourceMessage;
   readonly outcome: DecodedEvent<Payload> | NoEvent | { readonly fault: Fault; readonly stage?: "append" };
 }
@@ -90,35 +88,31 @@ const known_unread = (message: SourceMessage, { max_message_bytes }: DecodeLimit
 export function decode_message<Payload>(
   domain: Parser<Payload>,
   terms: DecodeTerms,
-  topic: string,
-  partition: number,
   message: SourceMessage,
 ): Decoded<Payload>["outcome"] {
   const known = known_unread(message, terms);
   if (known !== null) return known;
   if (message.value !== null && is_whole_in_value(message)) {
     const latest_us = latest_time_us(message, terms);
-    const event = plain_events(domain).read(topic, partition, message.offset, message.value, latest_us);
+    const event = plain_events(domain).read(message, message.value, latest_us);
     if (event !== null) return event;
   }
-  return decode_thoroughly(domain, terms, topic, partition, message);
+  return decode_thoroughly(domain, terms, message);
 }
 
 /** Decodes one message that is not known unread, however it is written: what is plain comes to the same by `PlainEvents`. */
 export function decode_thoroughly<Payload>(
   domain: Pick<Domain<Payload, never>, "parse">,
   terms: DecodeTerms,
-  topic: string,
-  partition: number,
   message: SourceMessage,
 ): DecodedEvent<Payload> | { readonly fault: Fault } {
   const envelope = read_envelope(message);
   if (!envelope.ok) return { fault: envelope.fault };
-  return decode_event(domain, terms, topic, partition, message, envelope.value);
+  return decode_event(domain, terms, message, envelope.value);
 }
 
 /** Where a message lies, and what is said of its time. */
-type Taken = Pick<SourceMessage, "offset" | "timestamp_ms" | "timestamp_is_brokers">;
+type Taken = Coordinates & Pick<SourceMessage, "timestamp_ms" | "timestamp_is_brokers">;
 
 /** A broker's clock that is further ahead of ours is believed as little as a producer's: the log cannot forget what it let in. */
 const BELIEVED_AHEAD_MS = 86_400_000;
@@ -153,8 +147,6 @@ function in_future(message: Taken, { read_ms, future_limit_ms }: DecodeTerms, ti
 function decode_event<Payload>(
   domain: Pick<Domain<Payload, never>, "parse">,
   terms: DecodeTerms,
-  topic: string,
-  partition: number,
   message: Taken,
   envelope: Envelope,
 ): DecodedEvent<Payload> | { readonly fault: Fault } {
@@ -181,12 +173,7 @@ function decode_event<Payload>(
         data: canonical_json(data, depth),
         attributes,
       },
-      metadata: metadata_json(
-        topic,
-        partition,
-        message.offset,
-        attributes === null ? null : canonical_json(attributes),
-      ),
+      metadata: metadata_json(message, attributes === null ? null : canonical_json(attributes)),
     };
   } catch (error) {
     if (error instanceof JsonFault) return refused(error.reason, null, error.message);
@@ -211,8 +198,6 @@ export interface MappedEvent<Payload> {
 export function decode_record<Payload>(
   domain: Parser<Payload>,
   terms: DecodeTerms,
-  topic: string,
-  partition: number,
   message: Taken,
   mapping: DeclaredMapping,
   given: SourceRecord,
@@ -223,7 +208,7 @@ export function decode_record<Payload>(
   const events: MappedEvent<Payload>[] = [];
   for (const bare of mapped.value) {
     const envelope = bare_envelope(bare);
-    const outcome = envelope.ok ? decode_event(domain, terms, topic, partition, message, envelope.value) : envelope;
+    const outcome = envelope.ok ? decode_event(domain, terms, message, envelope.value) : envelope;
     if ("fault" in outcome) {
       const fault = trace_fault(mapping, record, String(bare.type), outcome.fault);
       return { ok: false, fault: told_of_envelope(record, mapping, fault) };
@@ -238,16 +223,15 @@ export function decode_record<Payload>(
 function decode_mapped<Payload>(
   domain: Parser<Payload>,
   terms: DecodeTerms,
-  { topic, partition }: SourceBatch,
   message: SourceMessage,
   mapping: DeclaredMapping,
 ): readonly Decoded<Payload>["outcome"][] {
   const known = known_unread(message, terms);
   if (known !== null) return [known];
-  const record = read_record(topic, message, mapping);
+  const record = read_record(message, mapping);
   if (!record.ok) return [record];
   if (record.value === null) return [TOMBSTONE];
-  const events = decode_record(domain, terms, topic, partition, message, mapping, record.value);
+  const events = decode_record(domain, terms, message, mapping, record.value);
   if (!events.ok) return [events];
   return events.value.length === 0 ? [SKIPPED] : events.value.map(({ decoded }) => decoded);
 }
@@ -263,16 +247,15 @@ export function decode_batches<Payload>(
   mappings?: TopicMappings,
 ): Decoded<Payload>[] {
   const decoded: Decoded<Payload>[] = [];
-  for (const batch of batches) {
-    const { topic, partition, messages } = batch;
+  for (const { topic, messages } of batches) {
     const mapping = mappings?.get(topic);
     for (const message of messages) {
       if (mapping === undefined) {
-        decoded.push({ topic, partition, message, outcome: decode_message(domain, terms, topic, partition, message) });
+        decoded.push({ message, outcome: decode_message(domain, terms, message) });
         continue;
       }
-      for (const outcome of decode_mapped(domain, terms, batch, message, mapping)) {
-        decoded.push({ topic, partition, message, outcome });
+      for (const outcome of decode_mapped(domain, terms, message, mapping)) {
+        decoded.push({ message, outcome });
       }
     }
   }

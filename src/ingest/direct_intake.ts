@@ -9,7 +9,7 @@ import {
 } from "../event_log/mod.ts";
 import { backoff_ms, type Logger, wait } from "../runtime/mod.ts";
 import { outcomes_of } from "./message_outcomes.ts";
-import type { SourceMessage } from "./message_source.ts";
+import type { Message } from "./message_source.ts";
 import type { Pipeline } from "./pipeline.ts";
 import type { Place } from "./working_stream.ts";
 import { type IngestCounts, new_counts, take_batch } from "./status.ts";
@@ -21,9 +21,6 @@ const CLUSTER_ID = "http";
 
 /** The topic of records that a mapping of that name takes: by it a retry finds the mapping. Kafka allows no such name. */
 export const mapped_topic = (mapping: string): string => `${DIRECT_TOPIC}:${mapping}`;
-
-/** A message that is handed in; it gets its offset when it is appended. */
-export type DirectMessage = Omit<SourceMessage, "offset">;
 
 /** What became of one message. */
 export interface DirectResult {
@@ -82,7 +79,7 @@ export class DirectIntake<Payload, State> {
   }
 
   /** Appends the messages, at least one, under a topic. Rejects on an outage, and when not even the quarantine takes a message. */
-  async submit(topic: string, messages: readonly DirectMessage[]): Promise<DirectAnswer> {
+  async submit(topic: string, messages: readonly Message[]): Promise<DirectAnswer> {
     const { signal } = this.#options;
     if (signal.aborted) return { ok: false, reason: "closing" };
     if (this.#line >= LONGEST_LINE) return { ok: false, reason: "line_is_full" };
@@ -106,7 +103,7 @@ export class DirectIntake<Payload, State> {
   }
 
   /** Null when rivals were faster every time. */
-  async #work_off(topic: string, messages: readonly DirectMessage[]): Promise<DirectResult[] | null> {
+  async #work_off(topic: string, messages: readonly Message[]): Promise<DirectResult[] | null> {
     const { logger, random, signal } = this.#options;
     let failure: unknown;
     for (let in_vain = 1;; in_vain++) {
@@ -137,16 +134,17 @@ export class DirectIntake<Payload, State> {
   }
 
   /** @param failure what is known to keep the message out; undefined: nothing */
-  async #attempt(topic: string, handed_in: readonly DirectMessage[], failure: unknown): Promise<DirectResult[]> {
+  async #attempt(topic: string, handed_in: readonly Message[], failure: unknown): Promise<DirectResult[]> {
     const { database, pipeline, committed, now_ms } = this.#options;
     const [head, cursors] = await Promise.all([read_head(database), read_cursors(database)]);
     pipeline.forget(head.watermark_us);
     const from = cursors.find((cursor) => cursor.topic === topic && cursor.partition === PARTITION)?.next_offset ??
       null;
     const from_offset = from ?? 0, next_offset = from_offset + handed_in.length;
-    const messages = handed_in.map((message, i) => ({ ...message, offset: from_offset + i }));
-    const batches = [{ topic, partition: PARTITION, from_offset, next_offset, messages }];
-    const advance = { topic, partition: PARTITION, from, to: next_offset };
+    const place = { topic, partition: PARTITION };
+    const messages = handed_in.map((message, i) => ({ ...message, ...place, offset: from_offset + i }));
+    const batches = [{ ...place, from_offset, next_offset, messages }];
+    const advance = { ...place, from, to: next_offset };
     const planned = await pipeline.plan(batches, [advance], CLUSTER_ID, failure);
     const appended = await pipeline.append(planned);
     take_batch(this.counts, planned.batch);

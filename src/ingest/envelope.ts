@@ -7,8 +7,9 @@ import {
   type Validation,
   whole_number_text,
 } from "../domains/mod.ts";
+import { BARE_NAMES } from "../mapping/mod.ts";
 import { CONNECT_ENVELOPE, framing_of, is_connect_envelope, within_json } from "./framing.ts";
-import { NO_HEADERS, type SourceMessage } from "./message_source.ts";
+import { type Coordinates, NO_HEADERS, type SourceMessage } from "./message_source.ts";
 
 /**
  * The envelopes trip events come in: CloudEvents 1.0 structured and binary (Kafka protocol binding), and bare JSON with the
@@ -34,17 +35,7 @@ export const STREAM_ID_LENGTH = 200;
 export const EVENT_ID_LENGTH = 500;
 /** Schema versions are below it. */
 export const VERSIONS = 32_768;
-/** The names of bare JSON that are no data. */
-export const BARE_NAMES: ReadonlySet<string> = new Set([
-  "event_id",
-  "type",
-  "trip_id",
-  "occurred_at",
-  "schema_version",
-  "correlation_id",
-  "causation_id",
-]);
-/** Those of them that are kept beside the event. */
+/** Names of bare JSON that are kept beside the event. */
 export const BARE_ATTRIBUTES: readonly string[] = ["correlation_id", "causation_id"];
 /** The names of a CloudEvent that are no extension attributes. */
 export const CLOUD_EVENT_NAMES: ReadonlySet<string> = new Set([
@@ -389,7 +380,7 @@ let last_topic = "", last_partition = -1, last_place = "";
  * Canonical metadata of an event: where it came from, and the attributes worth keeping.
  * @param attributes in canonical form; null: there are none
  */
-export function metadata_json(topic: string, partition: number, offset: number, attributes: string | null): string {
+export function metadata_json({ topic, partition, offset }: Coordinates, attributes: string | null): string {
   // Messages come in runs from one partition.
   if (topic !== last_topic || partition !== last_partition) {
     last_place = `,"partition":${partition},"topic":${JSON.stringify(topic)}}`;

@@ -26,14 +26,10 @@ export type TopicMappings = ReadonlyMap<string, DeclaredMapping>;
  * The record that a message holds: a JSON object, or one CSV line where the mapping states its columns. Null where the framing that the
  * mapping states holds none: such a message is a tombstone.
  */
-export function read_record(
-  topic: string,
-  message: SourceMessage,
-  mapping: DeclaredMapping,
-): Validation<SourceRecord | null> {
+export function read_record(message: SourceMessage, mapping: DeclaredMapping): Validation<SourceRecord | null> {
   const record = record_in(message, mapping);
   if (!record.ok || record.value === null || !mapping.reads_message) return record;
-  const { headers, timestamp_ms } = message;
+  const { topic, headers, timestamp_ms } = message;
   return {
     ok: true,
     value: with_message(record.value, { topic, key: key_in(message, mapping), headers, timestamp_ms }),

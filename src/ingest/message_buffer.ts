@@ -1,4 +1,4 @@
-import type { SourceBatch, SourceMessage } from "./message_source.ts";
+import { type Message, partition_name, type SourceBatch, type TopicPartition } from "./message_source.ts";
 
 /** A bound or a limit in messages and in bytes of their content. */
 export interface Amount {
@@ -7,7 +7,7 @@ export interface Amount {
 }
 
 /** The bytes of a message's key, value and headers (names counted as characters). */
-export function message_bytes(message: Omit<SourceMessage, "offset">): number {
+export function message_bytes(message: Message): number {
   let bytes = (message.key?.length ?? 0) + (message.value?.length ?? 0);
   for (const name in message.headers) bytes += name.length + (message.headers[name]?.length ?? 0);
   return bytes;
@@ -18,7 +18,7 @@ export function message_bytes(message: Omit<SourceMessage, "offset">): number {
  * @param at_least 1 when an oversize message must pass alone, else 0
  */
 export function count_within(
-  messages: readonly SourceMessage[],
+  messages: readonly Message[],
   start: number,
   limit: Amount,
   at_least: 0 | 1,
@@ -56,7 +56,7 @@ interface Waiting {
  */
 export class MessageBuffer {
   readonly #bound: Amount;
-  /** Partitions that have something, by `key_of`. */
+  /** Partitions that have something, by name. */
   readonly #waiting = new Map<string, Waiting>();
   #messages = 0;
   #bytes = 0;
@@ -75,19 +75,19 @@ export class MessageBuffer {
    * Whether so much fits. An empty buffer has room for anything, so that a single oversize message passes.
    * @param of whose it is: once half of the bound is taken, a partition that has its share waits for those that have less
    */
-  has_room(amount: Amount, of?: Place): boolean {
+  has_room(amount: Amount, of?: TopicPartition): boolean {
     if (this.#messages === 0) return true;
     const within = (held: Amount, share: number) =>
       held.messages + amount.messages <= this.#bound.messages / share &&
       held.bytes + amount.bytes <= this.#bound.bytes / share;
     if (!within(this.held, 1)) return false;
-    const own = of === undefined ? undefined : this.#waiting.get(key_of(of));
+    const own = of === undefined ? undefined : this.#waiting.get(partition_name(of));
     return own === undefined || own.messages === 0 || within(this.held, 2) || within(own, this.#waiting.size);
   }
 
   /** Appends a batch. The caller has asked for room and keeps each partition's batches continuous. */
   push(batch: SourceBatch, bytes: number): void {
-    const key = key_of(batch);
+    const key = partition_name(batch);
     let waiting = this.#waiting.get(key);
     if (waiting === undefined) this.#waiting.set(key, waiting = { slices: [], messages: 0, bytes: 0 });
     waiting.slices.push({ batch, bytes, ordinal: this.#ordinal++ });
@@ -96,7 +96,7 @@ export class MessageBuffer {
 
   /** Appends offsets that hold no message; lengthens the partition's newest batch when it ends there, which takes no room. */
   push_empty(topic: string, partition: number, from_offset: number, next_offset: number): void {
-    const tail = this.#waiting.get(key_of({ topic, partition }))?.slices.at(-1);
+    const tail = this.#waiting.get(partition_name({ topic, partition }))?.slices.at(-1);
     if (tail !== undefined && tail.batch.next_offset === from_offset) tail.batch = { ...tail.batch, next_offset };
     else this.push({ topic, partition, from_offset, next_offset, messages: [] }, 0);
   }
@@ -157,7 +157,7 @@ export class MessageBuffer {
   #drop_first(waiting: Waiting, slice: Slice): void {
     this.#count(waiting, -slice.batch.messages.length, -slice.bytes);
     waiting.slices.shift();
-    if (waiting.slices.length === 0) this.#waiting.delete(key_of(slice.batch));
+    if (waiting.slices.length === 0) this.#waiting.delete(partition_name(slice.batch));
   }
 
   #count(waiting: Waiting, messages: number, bytes: number): void {
@@ -167,13 +167,6 @@ export class MessageBuffer {
     this.#bytes += bytes;
   }
 }
-
-interface Place {
-  readonly topic: string;
-  readonly partition: number;
-}
-
-const key_of = ({ topic, partition }: Place): string => `${topic}:${partition}`;
 
 const by_arrival = (a: Slice, b: Slice): number => a.ordinal - b.ordinal;
 /** When the first message of a slice was sent; one without messages holds nothing up. */

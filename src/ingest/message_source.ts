@@ -17,36 +17,26 @@
  * - What is held is bounded in messages and bytes. At the bound Kafka is fetched from no more, and the consumer stays a live member of its
  *   group; who offers to the queue waits.
  */
+import type { SourceMessage, TopicPartition } from "../event_log/mod.ts";
 
-/** The headers of a message that has none. */
-export const NO_HEADERS: Readonly<Record<string, Uint8Array>> = Object.freeze({});
-
-/** One message as the source delivered it. */
-export interface SourceMessage {
-  readonly offset: number;
-  readonly key: Uint8Array | null;
-  readonly value: Uint8Array | null;
-  /** Header values as bytes; a repeated header keeps its last value. Empty when none. */
-  readonly headers: Readonly<Record<string, Uint8Array>>;
-  /** The time of the message, milliseconds since the Unix epoch: the producer's, unless `timestamp_is_brokers`. */
-  readonly timestamp_ms: number;
-  /** Whether the broker set the time when it took the message (LogAppendTime). Absent where that is not known. */
-  readonly timestamp_is_brokers?: boolean;
-}
+export {
+  type Coordinates,
+  type Message,
+  NO_HEADERS,
+  partition_name,
+  type SourceMessage,
+  type TopicPartition,
+} from "../event_log/mod.ts";
 
 /** A run of messages of one partition. May be empty when the offsets held only control records. */
-export interface SourceBatch {
-  readonly topic: string;
-  readonly partition: number;
+export interface SourceBatch extends TopicPartition {
   readonly from_offset: number;
   readonly next_offset: number;
   readonly messages: readonly SourceMessage[];
 }
 
 /** Where one partition goes on. */
-export interface Cursor {
-  readonly topic: string;
-  readonly partition: number;
+export interface Cursor extends TopicPartition {
   readonly next_offset: number;
 }
 
@@ -98,7 +88,8 @@ export interface SourceRemark {
 
 /** Messages that can no longer be read: offsets [cursor, first_available) of one partition, a cursor past the end, or one of another cluster. */
 export type SourceGap =
-  & { readonly topic: string; readonly partition: number; readonly cursor: number }
+  & TopicPartition
+  & { readonly cursor: number }
   & (
     | { readonly kind: "retention" | "truncated"; readonly first_available: number; readonly end: number }
     | { readonly kind: "other_cluster"; readonly expected: string; readonly found: string }

@@ -19,7 +19,7 @@ export type { TopicMappings } from "./mapped.ts";
 export * from "./message_source.ts";
 export * from "./pipeline.ts";
 export * from "./plan.ts";
-export { type QueueMessage, type QueueOptions, QueueSource } from "./queue_source.ts";
+export { type QueueOptions, QueueSource } from "./queue_source.ts";
 export { Retry, type RetryCounts, type RetryOptions } from "./retry.ts";
 export * from "./status.ts";
 export { WakeUp } from "./wake_up.ts";

@@ -232,7 +232,7 @@ export function accuse(batches: readonly SourceBatch[], failure: unknown): Decod
   const state = sqlstate(failure);
   const detail = failure instanceof Error ? failure.message : String(failure);
   const fault = { reason: state === null ? "unknown_failure" : `sqlstate_${state}`, path: null, detail };
-  return batches.flatMap(({ topic, partition, messages }) =>
-    messages.map((message) => ({ topic, partition, message, outcome: { fault, stage: "append" as const } }))
+  return batches.flatMap(({ messages }) =>
+    messages.map((message) => ({ message, outcome: { fault, stage: "append" as const } }))
   );
 }

@@ -1,9 +1,9 @@
 import { Buffer } from "node:buffer";
 import { type Domain, type EventField, is_blank } from "../domains/mod.ts";
 import { parse_time } from "../kpi/mod.ts";
+import { BARE_NAMES } from "../mapping/mod.ts";
 import {
   BARE_ATTRIBUTES,
-  BARE_NAMES,
   CLOUD_EVENT_NAMES,
   EVENT_ID_LENGTH,
   metadata_json,
@@ -11,6 +11,7 @@ import {
   VERSIONS,
 } from "./envelope.ts";
 import type { DecodedEvent } from "./decode.ts";
+import type { Coordinates } from "./message_source.ts";
 import {
   begins_with,
   BOOLEAN,
@@ -106,9 +107,7 @@ export class PlainEvents<Payload> {
    * @param latest_us the latest event time that is admitted
    */
   read(
-    topic: string,
-    partition: number,
-    offset: number,
+    place: Coordinates,
     value: Uint8Array,
     latest_us: number,
   ): DecodedEvent<Payload> | null {
@@ -164,7 +163,7 @@ export class PlainEvents<Payload> {
         data,
         attributes,
       },
-      metadata: metadata_json(topic, partition, offset, attributes_text),
+      metadata: metadata_json(place, attributes_text),
     };
   }
 

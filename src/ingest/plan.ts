@@ -153,7 +153,7 @@ export class Planning<Payload, State> {
       if (refused !== null) {
         for (let i = first; i < end; i++) this.#outcome(message, "quarantined");
         this.#messages_read -= end - first - 1;
-        this.#quarantined.push(set_aside(decoded[first]!, refused.stage, refused.fault));
+        this.#quarantined.push(set_aside(message, refused.stage, refused.fault));
         continue;
       }
       const before = this.#events.length;
@@ -303,8 +303,6 @@ const identity_conflict = (event: DomainEvent<unknown>): Fault => ({
   } is in the log with other content`,
 });
 
-function set_aside(item: Decoded<unknown>, stage: QuarantinedMessage["stage"], fault: Fault): QuarantinedMessage {
-  const { topic, partition, message } = item;
-  const { offset, key, value, headers, timestamp_ms } = message;
-  return { topic, partition, offset, key, value, headers, timestamp_ms, stage, ...fault };
+function set_aside(message: SourceMessage, stage: QuarantinedMessage["stage"], fault: Fault): QuarantinedMessage {
+  return { ...message, stage, ...fault };
 }

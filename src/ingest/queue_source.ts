@@ -4,6 +4,7 @@ import {
   type Cursor,
   type CursorBook,
   least_worth,
+  type Message,
   type MessageSource,
   type SourceBatch,
   type SourceMessage,
@@ -13,9 +14,6 @@ import {
   type Worth,
 } from "./message_source.ts";
 import { WakeUp } from "./wake_up.ts";
-
-/** A message that has no offset yet. */
-export type QueueMessage = Omit<SourceMessage, "offset">;
 
 export interface QueueOptions {
   readonly topic: string;
@@ -69,7 +67,7 @@ export class QueueSource implements MessageSource {
    * Puts messages into the queue, in order, waiting for room and for `open`. A message that is larger than the bound goes in alone.
    * @returns how many were taken in: all of them, fewer when the queue is closed or the signal aborts meanwhile
    */
-  async offer(messages: readonly QueueMessage[], signal: AbortSignal): Promise<number> {
+  async offer(messages: readonly Message[], signal: AbortSignal): Promise<number> {
     for (let at = 0; at < messages.length; at++) {
       const message = messages[at]!;
       const bytes = message_bytes(message);
@@ -79,7 +77,8 @@ export class QueueSource implements MessageSource {
       }
       if (signal.aborted || this.#state.state === "closed") return at;
       const { key, value, headers, timestamp_ms } = message;
-      this.#kept.push({ offset: this.#first + this.#kept.length, key, value, headers, timestamp_ms });
+      const place = { topic: this.#options.topic, partition: 0, offset: this.#first + this.#kept.length };
+      this.#kept.push({ ...place, key, value, headers, timestamp_ms });
       this.#kept_bytes += bytes;
       // Rung for each: the taker looks when this loop waits or ends, and finds all of them.
       this.#changed.ring();

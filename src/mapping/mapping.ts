@@ -9,6 +9,17 @@ export type SourceRecord = Readonly<Record<string, unknown>>;
 /** A trip event in bare JSON, as a producer could have sent it: envelope names and data flattened. */
 export type BareEvent = Readonly<Record<string, unknown>>;
 
+/** The names of bare JSON that are no data. */
+export const BARE_NAMES: ReadonlySet<string> = new Set([
+  "event_id",
+  "type",
+  "trip_id",
+  "occurred_at",
+  "schema_version",
+  "correlation_id",
+  "causation_id",
+]);
+
 /** Turns records of one shape into trip events. Pure: the same record gives the same events with the same ids. */
 export interface Mapping {
   /** What it is chosen by. */

@@ -14,6 +14,7 @@ export type {
   SourceField,
   SourceRecord,
 } from "./mapping.ts";
+export { BARE_NAMES } from "./mapping.ts";
 export { unfit_field } from "./identity.ts";
 export { columns_read } from "./compile.ts";
 export { make_mapping, parse_mapping, read_definition } from "./parse_mapping.ts";

@@ -2,7 +2,7 @@ import type { Validation } from "../domains/mod.ts";
 import { compile } from "./compile.ts";
 import { type ConditionForm, type FieldForm, mapping_form, type MappingForm, type TimeForm } from "./definition.ts";
 import { field_of } from "./field.ts";
-import type { DeclaredMapping, MappingContext } from "./mapping.ts";
+import { BARE_NAMES, type DeclaredMapping, type MappingContext } from "./mapping.ts";
 
 /** What is wrong with a definition, and where in its JSON: `events[0].data.fare.as`. */
 interface DefinitionFault {
@@ -19,7 +19,6 @@ const place = (path: readonly PropertyKey[]): string =>
 
 const is_object = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null;
-const ENVELOPE = ["trip_id", "event_id", "type", "occurred_at", "schema_version", "correlation_id", "causation_id"];
 
 /** Every table that a value looks up in, with its place. */
 function* lookups_named(value: unknown, path: readonly PropertyKey[]): Generator<readonly [string, PropertyKey[]]> {
@@ -36,7 +35,7 @@ function* contradictions(json: unknown): Generator<DefinitionFault> {
     if (!is_object(event) || !is_object(event.data)) continue;
     for (const [name, value] of Object.entries(event.data)) {
       const path = ["events", i, "data", name];
-      if (name === "__proto__" || ENVELOPE.includes(name)) {
+      if (name === "__proto__" || BARE_NAMES.has(name)) {
         const message = "expected the name of a data field; ids, type and time have places of their own";
         yield { place: place(path), message };
       }
@@ -48,7 +47,7 @@ function* contradictions(json: unknown): Generator<DefinitionFault> {
       }
     }
     const { keep_rest } = event;
-    if (typeof keep_rest === "string" && (ENVELOPE.includes(keep_rest) || Object.hasOwn(event.data, keep_rest))) {
+    if (typeof keep_rest === "string" && (BARE_NAMES.has(keep_rest) || Object.hasOwn(event.data, keep_rest))) {
       const message = `expected a name that the event has not, got ${JSON.stringify(keep_rest)}`;
       yield { place: place(["events", i, "keep_rest"]), message };
     }

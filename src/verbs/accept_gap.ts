@@ -1,4 +1,4 @@
-import { accept_gaps, type AcceptedGap, CursorMoved, read_cursors } from "../event_log/mod.ts";
+import { accept_gaps, type AcceptedGap, CursorMoved, partition_name, read_cursors } from "../event_log/mod.ts";
 import { type KafkaAdmin, open_kafka_admin } from "../ingest/kafka/mod.ts";
 import type { StoredCursor } from "../ingest/mod.ts";
 import { printable, system_clock } from "../runtime/mod.ts";
@@ -62,12 +62,12 @@ async function find_gaps(
   known: readonly StoredCursor[],
   only: readonly string[],
 ): Promise<{ gaps: ToldGap[]; cluster_id: string }> {
-  const name_of = ({ topic, partition }: StoredCursor) => `${topic}:${partition}`;
-  const unknown = only.find((name) => !known.some((cursor) => name_of(cursor) === name));
+  const wanted = only.map((name) => name.replace(/:(?=[0-9]+$)/, "/"));
+  const unknown = wanted.find((name) => !known.some((cursor) => partition_name(cursor) === name));
   if (unknown !== undefined) {
     throw new UsageError(
       `accept-gap --only ${JSON.stringify(unknown)}: expected a partition that was read, one of ${
-        known.map(name_of).join(", ") || "none"
+        known.map(partition_name).join(", ") || "none"
       }`,
     );
   }
@@ -76,13 +76,13 @@ async function find_gaps(
   const ends = await admin.watermarks(config.topics.filter((topic) => !absent.includes(topic)));
   const gaps = known.flatMap((cursor): ToldGap[] => {
     const { topic, partition, next_offset: from } = cursor;
-    const named = only.includes(name_of(cursor));
+    const named = wanted.includes(partition_name(cursor));
     if (only.length > 0 && !named) return [];
     const end = ends.find((each) => each.topic === topic && each.partition === partition);
     const { low: to, high } = end ?? { low: 0, high: 0 };
     const why = why_gap(cursor, cluster_id, to, high, named);
     if (why === null) return [];
-    const told = `${name_of(cursor)}: cursor ${from} moves to ${to}; ${why}`;
+    const told = `${partition_name(cursor)}: cursor ${from} moves to ${to}; ${why}`;
     return [{ topic, partition, from, to, cluster_id: cursor.cluster_id, told }];
   });
   return { gaps, cluster_id };

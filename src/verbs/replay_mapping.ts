@@ -143,6 +143,9 @@ export function trip_event_reading({ decimal, currency, zone }: FileTexts): Reco
   };
 }
 
+/** Where records of files lie, as far as decoding tells. */
+const FILE = { topic: "replay", partition: 0 };
+
 /** What would be wrong with a trip event on arrival; null when nothing would. */
 function trip_event_fault(config: Config): (event: BareEvent) => Fault | null {
   const domain = trips_domain({ currency: config.currency });
@@ -150,8 +153,8 @@ function trip_event_fault(config: Config): (event: BareEvent) => Fault | null {
   return (event) => {
     const read_ms = system_clock.now_ms();
     const value = encoder.encode(JSON.stringify(event));
-    const message = { offset: 0, key: null, value, headers: NO_HEADERS, timestamp_ms: read_ms };
-    const outcome = decode_message(domain, { ...decode_limits(config), read_ms }, "replay", 0, message);
+    const message = { ...FILE, offset: 0, key: null, value, headers: NO_HEADERS, timestamp_ms: read_ms };
+    const outcome = decode_message(domain, { ...decode_limits(config), read_ms }, message);
     return "fault" in outcome ? outcome.fault : null;
   };
 }
@@ -305,8 +308,8 @@ function record_reading(form: MappingForm, config: Config, context: MappingConte
     number_equal_rows: mapping.number_equal_rows,
     events_of: (record, line) => {
       const read_ms = system_clock.now_ms();
-      const taken = { offset: line, timestamp_ms: read_ms };
-      const events = decode_record(domain, { ...limits, read_ms }, "replay", 0, taken, mapping, record);
+      const taken = { ...FILE, offset: line, timestamp_ms: read_ms };
+      const events = decode_record(domain, { ...limits, read_ms }, taken, mapping, record);
       if (!events.ok) return events;
       for (const { bare, decoded } of events.value) {
         // A character of data comes to three bytes at most.

@@ -1,7 +1,7 @@
 import { parse_json } from "../domains/mod.ts";
 import type { Batch, QuarantinedMessage } from "../event_log/mod.ts";
 import { bytes_of_text } from "../files/mod.ts";
-import { type IngestCounts, type QueueMessage, QueueSource } from "../ingest/mod.ts";
+import { type IngestCounts, type Message, QueueSource } from "../ingest/mod.ts";
 import { format_time } from "../kpi/mod.ts";
 import type { SourceRecord } from "../mapping/mod.ts";
 import {
@@ -118,7 +118,7 @@ const REQUESTS = 4;
 const encoder = new TextEncoder();
 
 /** An event as a message; a bad row goes as it stands, and its headers say what is wrong with it. */
-function message_of({ file, line, key, value, fault }: ReplayEvent, files: readonly SentFile[]): QueueMessage {
+function message_of({ file, line, key, value, fault }: ReplayEvent, files: readonly SentFile[]): Message {
   const headers = { "tacho-file": encoder.encode(`${files[file]!.path}:${line}`) };
   return {
     key: encoder.encode(key),

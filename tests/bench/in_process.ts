@@ -53,6 +53,8 @@ export function load(
     ends.push(used += value.length);
   }
   const at = (offset: number): SourceMessage => ({
+    topic: "trips",
+    partition: 0,
     offset,
     key: null,
     value: bytes.subarray(offset === 0 ? 0 : ends[offset - 1], ends[offset]),

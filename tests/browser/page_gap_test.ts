@@ -42,7 +42,7 @@ tacho_test({
 
     await kafka.replace();
     const stopped = await banner_of("stopped");
-    const cause = /the cursor of \S+:[01] belongs to Kafka cluster "(\S+)", "(\S+)" answers/.exec(stopped);
+    const cause = /the cursor of \S+\/[01] belongs to Kafka cluster "(\S+)", "(\S+)" answers/.exec(stopped);
     assert.ok(cause, stopped);
     assert.match(stopped, /: tacho accept-gap --by NAME --reason TEXT$/);
     assert.equal(await colour(), RED);

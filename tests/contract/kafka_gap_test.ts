@@ -137,7 +137,7 @@ kafka_test("another cluster than the cursors' is a gap", async (brokers, topic) 
   const { gap, reason, advice } = await gap_of(source);
   const found = source.cluster_id;
   assert.deepEqual(gap, { kind: "other_cluster", topic, partition: 0, cursor: 3, expected: "another", found });
-  assert.equal(reason, `the cursor of ${topic}:0 belongs to Kafka cluster "another", "${found}" answers`);
+  assert.equal(reason, `the cursor of ${topic}/0 belongs to Kafka cluster "another", "${found}" answers`);
   assert.match(advice, /tacho accept-gap/);
   source.rewind();
   // Not accepted yet: it looks and stops again.

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { KafkaSource, open_kafka_producer } from "../../src/ingest/kafka/mod.ts";
-import type { MessageSource, SourceBatch } from "../../src/ingest/message_source.ts";
+import type { MessageSource, SourceBatch, SourceMessage } from "../../src/ingest/message_source.ts";
 import { QueueSource } from "../../src/ingest/queue_source.ts";
 import { system_clock } from "../../src/runtime/mod.ts";
 import { type Need, tacho_test } from "../support/available.ts";
 import { shared_kafka, unique_name } from "../support/kafka.ts";
-import { bytes_of, type ReadMessage, SourceReader, TestBook, text_of } from "../support/read_source.ts";
+import { bytes_of, SourceReader, TestBook, text_of } from "../support/read_source.ts";
 import { until } from "../support/until.ts";
 
 /** What every adapter of the port must show, on a topic of its own with the one partition 0. */
@@ -131,7 +131,7 @@ for (const adapter of [queue, kafka]) {
       assert.equal(text_of(one!), wanted);
       assert.deepEqual(more, []);
     }
-    const rest: ReadMessage[] = [];
+    const rest: SourceMessage[] = [];
     while (rest.length < 6) rest.push(...await reader.take({ messages: 6 - rest.length, bytes: 1 << 20 }, never));
     assert.deepEqual(rest.map(text_of), numbers(4, 10));
     const large = await reader.take({ messages: 10, bytes: 100 }, never);

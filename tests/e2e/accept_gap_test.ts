@@ -60,7 +60,7 @@ tacho_test({
         run_tacho(["accept-gap", "--by", "Ada", "--reason", "twice", "--only", name], { env });
       const unknown = await only("nowhere:3");
       assert.deepEqual([unknown.code, unknown.stdout], [2, ""]);
-      assert.match(unknown.stderr, new RegExp(`"nowhere:3": expected .* one of ${deployment.TACHO_TOPICS}:0`));
+      assert.match(unknown.stderr, new RegExp(`"nowhere:3": expected .* one of ${deployment.TACHO_TOPICS}/0`));
       const named = await only(`${deployment.TACHO_TOPICS}:0`);
       assert.match(
         named.stdout,

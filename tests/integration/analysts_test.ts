@@ -87,8 +87,7 @@ function asked_test(name: string, work: (asked: Asked) => Promise<void>): void {
         const messages = made_events().map((each, offset) => message(offset, each, READ_MS));
         const batch = { topic: "trips", partition: 0, from_offset: 0, next_offset: messages.length, messages };
         await feed(trip_pipeline(owner, () => READ_MS), [batch]);
-        const sent = messages.map((each) => ({ topic: "trips", partition: 0, ...each }));
-        const told = oracle(sent, { currency: "USD", time_zone: TEST_TIME_ZONE, ...TERMS, read_ms: READ_MS });
+        const told = oracle(messages, { currency: "USD", time_zone: TEST_TIME_ZONE, ...TERMS, read_ms: READ_MS });
         await work({ owner, url, superuser_url, trips: [...told.trips.values()] });
       } finally {
         await owner.close();

@@ -82,7 +82,7 @@ async function run(
       trip_pipeline(database, () => BROKER_MS, LIMITS, new Map(), time_zone),
       batches.flatMap((batch) => [batch, batch]),
     );
-    const expectation = oracle(messages.map((each) => ({ topic: "trips", partition: 0, ...each })), {
+    const expectation = oracle(messages, {
       ...ORACLE,
       time_zone,
     });

@@ -14,7 +14,7 @@ import { WatchedDatabase } from "../support/ingest_harness.ts";
 import { compare_with_database } from "../support/oracle/mod.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { expected, whole_trip } from "../support/trip_events.ts";
-import { feed, message, migrated, trip_pipeline } from "../support/trip_pipeline.ts";
+import { feed, message, migrated, placed, trip_pipeline } from "../support/trip_pipeline.ts";
 import { until } from "../support/until.ts";
 
 /** A test with a database of its own, on as many connections as programs would have. */
@@ -36,13 +36,14 @@ function append_test(name: string, fn: (database: Database, other: Database) => 
   });
 }
 
-const batch_of = (partition: number, from_offset: number, events: readonly unknown[]): SourceBatch => ({
-  topic: "trips",
-  partition,
-  from_offset,
-  next_offset: from_offset + events.length,
-  messages: events.map((each, i) => message(from_offset + i, each)),
-});
+const batch_of = (partition: number, from_offset: number, events: readonly unknown[]): SourceBatch =>
+  placed({
+    topic: "trips",
+    partition,
+    from_offset,
+    next_offset: from_offset + events.length,
+    messages: events.map((each, i) => message(from_offset + i, each)),
+  });
 const advance_of = ({ topic, partition, from_offset, next_offset }: SourceBatch): CursorAdvance => ({
   topic,
   partition,
@@ -263,7 +264,7 @@ append_test(
           value: new TextEncoder().encode(new TextDecoder().decode(each.value!).replace('"T"', `"T${partition}"`)),
         }));
         await pipeline.append(
-          await plan(pipeline, { topic: "trips", partition, from_offset, next_offset, messages: part }),
+          await plan(pipeline, placed({ topic: "trips", partition, from_offset, next_offset, messages: part })),
         );
         if (cache === "forgotten") pipeline.forget(null);
       }

@@ -129,7 +129,7 @@ Deno.test("ids and fields of decoded events keep no message alive", () => {
     const ids =
       `"event_id":"an event's long id ${i}","trip_id":"a trip's long id ${i}","driver_id":"a driver's long id ${i}"`;
     const text = `{${ids},"type":"trip.started","occurred_at":"2026-03-01T09:31:02Z","note":"${note}"}`;
-    const { event } = plain.read("trips", 0, i, encoder.encode(text), 4e15)!;
+    const { event } = plain.read({ topic: "trips", partition: 0, offset: i }, encoder.encode(text), 4e15)!;
     kept.push(event.stream_id, event.event_id, event.payload);
     if (i % 1_000 === 0) most = Math.max(most, Deno.memoryUsage().rss - before);
   }

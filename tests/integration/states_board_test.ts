@@ -96,7 +96,7 @@ tacho_test({
     const views = fc.array(fc.tuple(random_span, random_filter), { minLength: 12, maxLength: 12 });
     await fc.assert(
       fc.asyncProperty(events, views, async (all, asked) => {
-        const sent = all.map((each, offset) => ({ topic: "trips", partition: 0, ...message(offset, each, BROKER_MS) }));
+        const sent = all.map((each, offset) => message(offset, each, BROKER_MS));
         const { trips } = oracle(sent, { currency: "USD", time_zone: TEST_TIME_ZONE, ...TERMS, read_ms: BROKER_MS });
         await with_events(all, async (database) => {
           for (const [each, conditions] of asked) {
@@ -134,7 +134,7 @@ tacho_test({
     const [from, to] = [range.from_s, range.to_s].map((s) => new Date(s * 1000).toISOString());
     await fc.assert(
       fc.asyncProperty(events, fc.array(random_filter, { minLength: 6, maxLength: 6 }), async (all, filters) => {
-        const sent = all.map((each, offset) => ({ topic: "trips", partition: 0, ...message(offset, each, BROKER_MS) }));
+        const sent = all.map((each, offset) => message(offset, each, BROKER_MS));
         const { trips } = oracle(sent, { currency: "USD", time_zone: TEST_TIME_ZONE, ...TERMS, read_ms: BROKER_MS });
         const asked = [
           ...["D1", "D2", "unknown"].map((key) => [one("driver", key), `dimension=driver&key=${key}`] as const),

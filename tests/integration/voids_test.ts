@@ -62,7 +62,7 @@ class GrowingLog {
   }
 
   async agrees(): Promise<void> {
-    const messages = this.#events.map((each, offset) => ({ topic: "trips", partition: 0, ...message(offset, each) }));
+    const messages = this.#events.map((each, offset) => message(offset, each));
     const terms = { currency: "USD", time_zone: TEST_TIME_ZONE, ...TERMS, read_ms: this.read_ms };
     const query = (sql: string) => this.database.query(sql);
     assert.deepEqual(await compare_with_database(query, oracle(messages, terms)), []);

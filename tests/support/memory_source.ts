@@ -11,7 +11,7 @@ import { WakeUp } from "../../src/ingest/wake_up.ts";
 
 /**
  * A source with several partitions in memory, for the tests of the ingest loop: what was put into it stays, so that any number of
- * sources after a crash deliver the same. Offsets are places in the partition, whatever the messages say.
+ * sources after a crash deliver the same. Topic, partition and offset are those of its own, whatever the messages say.
  */
 export class MemorySource implements MessageSource {
   readonly cluster_id = "memory";
@@ -33,7 +33,7 @@ export class MemorySource implements MessageSource {
 
   put(partition: number, messages: readonly SourceMessage[]): void {
     const kept = this.#partitions[partition]!;
-    for (const each of messages) kept.push({ ...each, offset: kept.length });
+    for (const each of messages) kept.push({ ...each, topic: this.topic, partition, offset: kept.length });
     this.#changed.ring();
   }
 

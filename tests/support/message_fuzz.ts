@@ -119,6 +119,8 @@ const json = (fields: Fields, changed: readonly Change[]): string => {
 const encoder = new TextEncoder();
 const type = fc.constantFrom(...Object.keys(DATA));
 const message = (text: string | null, headers: SourceMessage["headers"] = {}): SourceMessage => ({
+  topic: "trips",
+  partition: 0,
   offset: 0,
   key: null,
   value: text === null ? null : encoder.encode(text),

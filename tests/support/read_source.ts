@@ -31,12 +31,6 @@ export class TestBook implements CursorBook {
   }
 }
 
-/** A message and where it was. */
-export interface ReadMessage extends SourceMessage {
-  readonly topic: string;
-  readonly partition: number;
-}
-
 /** Reads a source as the ingest loop does: drops what lies below its cursor, and refuses what lies above it. */
 export class SourceReader {
   readonly #next = new Map<string, number>();
@@ -52,8 +46,8 @@ export class SourceReader {
   }
 
   /** Takes once; [] when nothing came before the signal. */
-  async take(limit: { messages: number; bytes: number }, signal: AbortSignal): Promise<ReadMessage[]> {
-    const read: ReadMessage[] = [];
+  async take(limit: { messages: number; bytes: number }, signal: AbortSignal): Promise<SourceMessage[]> {
+    const read: SourceMessage[] = [];
     for (const { topic, partition, from_offset, next_offset, messages } of await this.source.take(limit, signal)) {
       const key = `${topic}:${partition}`;
       const wanted = this.#next.get(key) ?? this.book?.get(topic, partition) ?? from_offset;
@@ -64,7 +58,7 @@ export class SourceReader {
         assert.ok(message.offset > last && message.offset < next_offset, `offset ${message.offset} is out of place`);
         last = message.offset;
         if (message.offset < wanted) this.redelivered++;
-        else read.push({ topic, partition, ...message });
+        else read.push(message);
       }
       if (next_offset <= wanted) continue;
       this.#next.set(key, next_offset);
@@ -75,8 +69,8 @@ export class SourceReader {
   }
 
   /** Reads until it has so many new messages; fails when they do not come within 30 s, and when more come than wanted. */
-  async read(count: number, limit = { messages: 20_000, bytes: 8 << 20 }): Promise<ReadMessage[]> {
-    const read: ReadMessage[] = [];
+  async read(count: number, limit = { messages: 20_000, bytes: 8 << 20 }): Promise<SourceMessage[]> {
+    const read: SourceMessage[] = [];
     const late = AbortSignal.timeout(30_000);
     while (read.length < count) {
       read.push(...await this.take(limit, late));

@@ -76,7 +76,13 @@ export async function replayed_file(
     number_equal_rows: mapping.number_equal_rows,
     amount_of: () => null,
     events_of: (record: SourceRecord, line: number) => {
-      const events = decode_record(DOMAIN, TERMS, "t", 0, { offset: line, timestamp_ms: READ_MS }, mapping, record);
+      const events = decode_record(
+        DOMAIN,
+        TERMS,
+        { topic: "t", partition: 0, offset: line, timestamp_ms: READ_MS },
+        mapping,
+        record,
+      );
       return events.ok ? { ok: true as const, value: events.value.map(({ bare }) => bare) } : events;
     },
   };

@@ -44,7 +44,7 @@ export function expected(
   terms: DecodeTerms = TERMS,
 ): ReturnType<typeof oracle> {
   const all = partitions.flatMap((messages, partition) =>
-    messages.map((each) => ({ topic: "trips", partition, ...each }))
+    messages.map((each) => ({ ...each, topic: "trips", partition }))
   );
   return oracle(all, { currency: "USD", time_zone: TEST_TIME_ZONE, ...terms });
 }

@@ -58,11 +58,17 @@ export function trip_pipeline(
 
 const encoder = new TextEncoder();
 
-/** A source message with a JSON value (or raw text), at an offset. */
+/** A source message with a JSON value (or raw text), at an offset of partition 0 of `trips`. */
 export function message(offset: number, value: unknown, timestamp_ms = READ_MS): SourceMessage {
   const text = typeof value === "string" ? value : JSON.stringify(value);
-  return { offset, key: null, value: encoder.encode(text), headers: {}, timestamp_ms };
+  return { topic: "trips", partition: 0, offset, key: null, value: encoder.encode(text), headers: {}, timestamp_ms };
 }
+
+/** A batch whose messages lie where it does, wherever they were made. */
+export const placed = (batch: SourceBatch): SourceBatch => {
+  const { topic, partition, messages } = batch;
+  return { ...batch, messages: messages.map((each) => ({ ...each, topic, partition })) };
+};
 
 /** Feeds batches through a pipeline one after another, as the ingest loop would, cursors included. */
 export async function feed(
@@ -71,7 +77,7 @@ export async function feed(
   cursors: Cursors = new Cursors(),
 ): Promise<void> {
   for (const batch of batches) {
-    const claimed = cursors.claim([batch]);
+    const claimed = cursors.claim([placed(batch)]);
     if (claimed === null || claimed.advances.length === 0) continue;
     const planned = await pipeline.plan(claimed.fresh, claimed.advances, "test");
     await pipeline.append(planned);

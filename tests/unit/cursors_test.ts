@@ -12,6 +12,8 @@ const batch = (
   from_offset,
   next_offset,
   messages: (offsets ?? Array.from({ length: next_offset - from_offset }, (_, i) => from_offset + i)).map((offset) => ({
+    topic: "t",
+    partition,
     offset,
     key: null,
     value: null,

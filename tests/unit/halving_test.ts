@@ -14,7 +14,15 @@ const batch = (
   partition,
   from_offset,
   next_offset,
-  messages: offsets.map((offset) => ({ offset, key: null, value: null, headers: {}, timestamp_ms: 0 })),
+  messages: offsets.map((offset) => ({
+    topic: "t",
+    partition,
+    offset,
+    key: null,
+    value: null,
+    headers: {},
+    timestamp_ms: 0,
+  })),
 });
 const count = (batches: readonly SourceBatch[]) => batches.reduce((sum, { messages }) => sum + messages.length, 0);
 
@@ -83,7 +91,7 @@ Deno.test("the accused carries what the failure said: its SQLSTATE, or that it i
   for (const [failure, reason, detail] of cases) {
     const [accused, ...others] = accuse([batch(3, 5, [6], 9)], failure);
     assert.deepEqual(others, []);
-    assert.deepEqual([accused!.topic, accused!.partition, accused!.message.offset], ["t", 3, 6]);
+    assert.deepEqual([accused!.message.topic, accused!.message.partition, accused!.message.offset], ["t", 3, 6]);
     assert.deepEqual(accused!.outcome, { fault: { reason, path: null, detail }, stage: "append" });
   }
 });

@@ -4,7 +4,7 @@ import { decode_batches, decode_record, type SourceBatch, type SourceMessage } f
 import { plan } from "../support/planning.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import { builtin, mapping_with } from "../support/trip_mapping.ts";
-import { LIMITS, message, TERMS } from "../support/trip_pipeline.ts";
+import { LIMITS, message, placed, TERMS } from "../support/trip_pipeline.ts";
 
 const DOMAIN = trips_domain({ currency: "USD" });
 const MAPPINGS = new Map([
@@ -24,7 +24,7 @@ const RIDE = { trip_id: "1f0c2a9b", duration_min: 31, fare_usd: 18.6, timestamp:
 const END = "2024-05-25 14:05:00,5.0,,0.1,40.5,0,,,c66ce556bc";
 
 function batch(topic: string, messages: readonly SourceMessage[]): SourceBatch {
-  return { topic, partition: 3, from_offset: 0, next_offset: messages.length, messages };
+  return placed({ topic, partition: 3, from_offset: 0, next_offset: messages.length, messages });
 }
 const decode = (topic: string, ...values: unknown[]) =>
   decode_batches(DOMAIN, TERMS, [batch(topic, values.map((value, offset) => message(offset, value)))], MAPPINGS);
@@ -76,7 +76,7 @@ Deno.test("mapped messages: a NaN of Python's is a blank field; a bare event wit
 Deno.test("mapped messages: one message becomes several events with its coordinates; a topic without a mapping stays as it is", () => {
   const decoded = decode("rides", RIDE, { ...RIDE, fare_usd: 20 });
   assert.deepEqual(
-    decoded.map(({ topic, partition, message: { offset }, outcome }) => {
+    decoded.map(({ message: { topic, partition, offset }, outcome }) => {
       assert.ok("event" in outcome);
       return [topic, partition, offset, outcome.event.type, outcome.metadata];
     }),
@@ -339,7 +339,7 @@ Deno.test("mapped messages: Kafka Connect's envelope is taken off where the mapp
   for (const plain of ["K", '{"trip":7}', '{"payload":']) assert.equal(keyed(plain)[0], plain);
   const of_file = { schema: {}, payload: record };
   const mapping = mapping_with({ fare: "fare" }, { framing: "connect" });
-  assert.ok(decode_record(DOMAIN, TERMS, "replay", 0, message(0, ""), mapping, of_file).ok);
+  assert.ok(decode_record(DOMAIN, TERMS, message(0, ""), mapping, of_file).ok);
   const [reason, , detail] = by(undefined, envelope(record));
   assert.equal(reason, "unsupported_framing");
   assert.match(detail!, /^expected a record for the mapping own, got a Kafka Connect envelope .*"framing": "connect"/);

@@ -3,6 +3,8 @@ import { count_within, message_bytes, MessageBuffer } from "../../src/ingest/mes
 import type { SourceBatch, SourceMessage } from "../../src/ingest/message_source.ts";
 
 const message = (offset: number, bytes = 1): SourceMessage => ({
+  topic: "t",
+  partition: 0,
   offset,
   key: null,
   value: new Uint8Array(bytes),

@@ -18,12 +18,7 @@ import { message, TERMS } from "../support/trip_pipeline.ts";
 const DOMAIN = trips_domain({ currency: "USD" });
 type Trip = typeof DOMAIN.initial;
 const decoded_of = (messages: readonly SourceMessage[]) =>
-  messages.map((each) => ({
-    topic: "trips",
-    partition: 0,
-    message: each,
-    outcome: decode_message(DOMAIN, TERMS, "trips", 0, each),
-  }));
+  messages.map((each) => ({ message: each, outcome: decode_message(DOMAIN, TERMS, each) }));
 
 /** A log in memory: plans batch after batch and gives a plan only what `survey` asked for. */
 class MemoryLog {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { decode_batches } from "../../src/ingest/mod.ts";
+import { decode_batches, type SourceMessage } from "../../src/ingest/mod.ts";
 import { trips_domain } from "../../src/domains/trips/mod.ts";
 
 /** The header `tacho-fault`: what its sender found wrong with a message is why it is quarantined, whatever its value. */
@@ -8,7 +8,9 @@ const bytes = (text: string) => new TextEncoder().encode(text);
 const EVENT = { event_id: "1", type: "trip.requested", trip_id: "T", occurred_at: "2026-03-01T09:31:02Z" };
 
 function outcome_of(fault: Uint8Array | null) {
-  const message = {
+  const message: SourceMessage = {
+    topic: "trips",
+    partition: 0,
     offset: 0,
     key: null,
     value: bytes(JSON.stringify(EVENT)),

@@ -14,11 +14,11 @@ import { builtin, BUILTINS, index_lookup } from "../support/trip_mapping.ts";
 const NEW_YORK = "America/New_York";
 const DOMAIN = trips_domain({ currency: "USD" });
 const TERMS = { future_limit_ms: 3_600_000, max_message_bytes: 1_048_576, read_ms: Date.UTC(2026, 5, 1) };
-const TAKEN = { offset: 0, timestamp_ms: Date.UTC(2026, 5, 1) };
+const TAKEN = { topic: "t", partition: 0, offset: 0, timestamp_ms: Date.UTC(2026, 5, 1) };
 
 /** The events of a record after the real decode: type, time and data. */
 function decoded(mapping: ReturnType<typeof builtin>, record: SourceRecord) {
-  const events = decode_record(DOMAIN, TERMS, "t", 0, TAKEN, mapping, record);
+  const events = decode_record(DOMAIN, TERMS, TAKEN, mapping, record);
   if (!events.ok) throw new Error(JSON.stringify(events.fault));
   return events.value.map(({ decoded: { event } }) => ({
     type: event.type,
@@ -707,8 +707,8 @@ Deno.test("a sound record with strange values in it: equal events again that dec
   let made = 0;
   fc.assert(
     fc.property(change, ({ mapping, record }) => {
-      const first = decode_record(DOMAIN, TERMS, "t", 0, TAKEN, mapping, record);
-      assert.deepEqual(decode_record(DOMAIN, TERMS, "t", 0, TAKEN, mapping, { ...record }), first);
+      const first = decode_record(DOMAIN, TERMS, TAKEN, mapping, record);
+      assert.deepEqual(decode_record(DOMAIN, TERMS, TAKEN, mapping, { ...record }), first);
       if (first.ok) made++;
       else assert.ok(first.fault.path !== null, JSON.stringify(first.fault));
     }),

@@ -1,5 +1,6 @@
 import { crc32 } from "node:zlib";
 import { crc32c } from "./crc32c.ts";
+import { partition_name, type TopicPartition } from "../message_source.ts";
 import { read_old_message } from "./message_set.ts";
 import type { RecordBatch } from "./record_batch.ts";
 
@@ -109,7 +110,7 @@ class AnswerReader {
       const partitions = this.#array(() => {
         const { size, ...partition } = this.#partition(topic);
         if (partition.next_offset !== null) some_whole = true;
-        else if (size > 0) cut = `${topic}/${partition.partition}`;
+        else if (size > 0) cut = partition_name({ topic, partition: partition.partition });
         return partition;
       });
       return { topic, partitions };
@@ -129,24 +130,24 @@ class AnswerReader {
     const aborted = this.#array(() => ({ producer_id: this.#big(), first_offset: this.#int64() }));
     const preferred_read_replica = this.#version >= 11 ? this.#int32() : -1;
     const size = Math.max(0, this.#int32());
-    const found = this.#batches(`${topic}/${partition}`, this.#at + size, new Transactions(aborted));
+    const found = this.#batches({ topic, partition }, this.#at + size, new Transactions(aborted));
     this.#at += size;
     return { partition, error_code, high_watermark, last_stable_offset, preferred_read_replica, size, ...found };
   }
 
   /** Reads the batches up to `end`. */
   #batches(
-    place: string,
+    place: TopicPartition,
     end: number,
     transactions: Transactions,
   ): Pick<FetchedPartition, "batches" | "next_offset"> {
-    if (end > this.#bytes.length) throw new DamagedAnswer(`${place} is cut off`);
+    if (end > this.#bytes.length) throw new DamagedAnswer(`${partition_name(place)} is cut off`);
     const view = this.#view;
     const batches: RecordBatch[] = [];
     let next_offset: number | null = null;
     for (let at = this.#at; at + BATCH.checksum <= end;) {
       const offset = Number(view.getBigInt64(at));
-      const told = `${place} offset ${offset}`;
+      const told = `${partition_name(place)} offset ${offset}`;
       const next = at + BATCH.body + view.getInt32(at + BATCH.length);
       if (next > end) break;
       const magic = view.getInt8(at + BATCH.magic);
@@ -155,7 +156,7 @@ class AnswerReader {
         if (view.getUint32(at + BATCH.old_checksum) !== crc32(this.#bytes.subarray(at + BATCH.magic, next))) {
           throw new DamagedAnswer(`${told}: the message does not have the checksum it names`);
         }
-        batches.push(old_message(this.#bytes.subarray(at, next), next_offset ?? 0, told));
+        batches.push(old_message(this.#bytes.subarray(at, next), next_offset ?? 0, place));
         next_offset = offset + 1;
         at = next;
         continue;
@@ -171,6 +172,7 @@ class AnswerReader {
       next_offset = last_offset + 1;
       if (transactions.is_data(attributes, view.getBigInt64(at + BATCH.producer_id), last_offset)) {
         batches.push({
+          ...place,
           format: 2,
           base_offset: offset,
           last_offset,
@@ -232,10 +234,11 @@ function known_codec(attributes: number, told: string): number {
  * A message of before Kafka 0.11, or the packed one that holds several, as a batch. It is in no transaction.
  * @param least what its first offset is at least, where it holds several
  */
-function old_message(bytes: Uint8Array, least: number, told: string): RecordBatch {
+function old_message(bytes: Uint8Array, least: number, place: TopicPartition): RecordBatch {
   const { offset, attributes, timestamp_ms, value, magic } = read_old_message(bytes, 0);
-  const codec = known_codec(attributes, told);
+  const codec = known_codec(attributes, `${partition_name(place)} offset ${offset}`);
   return {
+    ...place,
     format: magic,
     base_offset: codec === 0 ? offset : least,
     last_offset: offset,

@@ -28,7 +28,7 @@ import list_offsets_api from "kafkajs/src/protocol/requests/listOffsets/index.js
 import RequestQueue from "kafkajs/src/network/requestQueue/index.js";
 import { type FetchedPartition, read_fetch_answer } from "./fetch_answer.ts";
 import { type Pack, pack_lz4_frame, pack_snappy, pack_zstd } from "./kafka_codecs.ts";
-import type { TopicPartition } from "./partition_watch.ts";
+import { partition_name, type TopicPartition } from "../message_source.ts";
 import type { KafkaConnectionOptions, KafkaLogin, KafkaSettings } from "./kafka_options.ts";
 
 export type { Admin, Consumer, EachBatchPayload, KafkaMessage, Message, Producer };
@@ -157,7 +157,7 @@ export function fetched_offset(batch: Batch): number {
   const offset = Number((batch as Batch & { readonly fetchedOffset?: string }).fetchedOffset);
   if (!Number.isSafeInteger(offset)) {
     throw new Error(
-      `cannot read a batch of ${batch.topic}:${batch.partition}: kafkajs no longer gives "fetchedOffset"`,
+      `cannot read a batch of ${partition_name(batch)}: kafkajs no longer gives "fetchedOffset"`,
     );
   }
   return offset;
@@ -168,7 +168,7 @@ export function fetched_partition(batch: Batch): FetchedPartition {
   const [carrier] = batch.messages as readonly Partial<Carrier>[];
   if (carrier?.fetched === undefined) {
     throw new Error(
-      `cannot read a batch of ${batch.topic}/${batch.partition}: kafkajs no longer gives what was fetched`,
+      `cannot read a batch of ${partition_name(batch)}: kafkajs no longer gives what was fetched`,
     );
   }
   return carrier.fetched;

@@ -1,5 +1,4 @@
-import type { Cursor } from "../message_source.ts";
-import { key_of, type TopicPartition } from "./partition_watch.ts";
+import { type Cursor, partition_name, type TopicPartition } from "../message_source.ts";
 
 /** Writes offsets to the group. */
 export type CommitOffsets = (
@@ -24,9 +23,9 @@ export class KafkaCommitter {
 
   /** Notes cursors, and sends them when no request is under way. Cursors of partitions that are not assigned are left out. */
   committed(cursors: readonly Cursor[], assigned: readonly TopicPartition[]): void {
-    const ours = new Set(assigned.map(({ topic, partition }) => key_of(topic, partition)));
+    const ours = new Set(assigned.map(partition_name));
     for (const cursor of cursors) {
-      const key = key_of(cursor.topic, cursor.partition);
+      const key = partition_name(cursor);
       if (ours.has(key)) this.#pending.set(key, cursor);
     }
     this.#running ??= this.#send_all().finally(() => this.#running = null);

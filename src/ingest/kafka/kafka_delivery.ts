@@ -1,12 +1,18 @@
 import { backoff_ms, wait } from "../../runtime/mod.ts";
 import type { Amount, MessageBuffer } from "../message_buffer.ts";
-import type { CursorBook, SourceGap } from "../message_source.ts";
+import {
+  type Coordinates,
+  type CursorBook,
+  partition_name,
+  type SourceGap,
+  type TopicPartition,
+} from "../message_source.ts";
 import type { WakeUp } from "../wake_up.ts";
 import type { KafkaAdmin } from "./kafka_admin.ts";
 import { type EachBatchPayload, fetched_offset, fetched_partition } from "./kafka_client.ts";
 import { failure_of } from "./kafka_failure.ts";
 import { slices } from "./kafka_slices.ts";
-import { key_of, type PartitionWatch, type Position, type TopicPartition } from "./partition_watch.ts";
+import type { PartitionWatch } from "./partition_watch.ts";
 
 /** What the delivery of one consumer's life works with. */
 export interface DeliveryParts {
@@ -81,7 +87,7 @@ export class KafkaDelivery {
 
   /** Handles one fetched batch. Never throws: what is wrong ends this life of the consumer instead. */
   async each_batch(payload: EachBatchPayload): Promise<void> {
-    const key = key_of(payload.batch.topic, payload.batch.partition);
+    const key = partition_name(payload.batch);
     this.#in_hand.add(key);
     try {
       await this.#hand_over(payload);
@@ -101,7 +107,7 @@ export class KafkaDelivery {
   async #look_now(): Promise<boolean> {
     const { watch, admin, topics, ended } = this.#parts;
     const generation = this.#generation;
-    const rests = (at: TopicPartition) => !this.#in_hand.has(key_of(at.topic, at.partition));
+    const rests = (at: TopicPartition) => !this.#in_hand.has(partition_name(at));
     const asked = watch.assigned().filter(rests);
     const marks = await admin.watermarks(topics);
     if (ended.aborted) return false;
@@ -151,7 +157,7 @@ export class KafkaDelivery {
   /** kafkajs fetched elsewhere than at the position: a gap, or its own doing, then it is sent back. */
   async #refetch(topic: string, partition: number, position: number, gone: () => boolean): Promise<void> {
     // Not in hand any more: nothing of this batch will be delivered.
-    this.#in_hand.delete(key_of(topic, partition));
+    this.#in_hand.delete(partition_name({ topic, partition }));
     await this.look().catch((error) => this.#parts.on_waiting(failure_of(error).reason));
     if (!gone()) this.#seek(topic, partition, position);
   }
@@ -212,7 +218,7 @@ export class KafkaDelivery {
   }
 
   /** Moves a partition to where the book says now, if that is elsewhere. */
-  #place({ topic, partition, offset }: Position): void {
+  #place({ topic, partition, offset }: Coordinates): void {
     const { book, watch } = this.#parts;
     const wanted = book.get(topic, partition) ?? watch.mark(topic, partition)?.low ?? offset;
     if (wanted === offset) return;

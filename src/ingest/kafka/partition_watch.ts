@@ -1,16 +1,12 @@
-import type { CursorBook, SourceGap, SourceRemark } from "../message_source.ts";
+import {
+  type Coordinates,
+  type CursorBook,
+  partition_name,
+  type SourceGap,
+  type SourceRemark,
+  type TopicPartition,
+} from "../message_source.ts";
 import type { Watermarks } from "./kafka_admin.ts";
-
-/** One partition of a topic. */
-export interface TopicPartition {
-  readonly topic: string;
-  readonly partition: number;
-}
-
-/** A partition and the next offset to hand out. */
-export interface Position extends TopicPartition {
-  readonly offset: number;
-}
 
 /** A gap within one cluster. */
 export type PartitionGap = Exclude<SourceGap, { readonly kind: "other_cluster" }>;
@@ -31,15 +27,15 @@ export function gap_at(position: number, mark: Watermarks): PartitionGap | null 
 
 /** A gap in words for operators. */
 export function gap_reason(gap: SourceGap): string {
-  const { topic, partition, cursor } = gap;
+  const { cursor } = gap, name = partition_name(gap);
   switch (gap.kind) {
     case "retention":
-      return `${topic}:${partition} keeps offsets from ${gap.first_available} on, the next one to read is ${cursor}: ` +
+      return `${name} keeps offsets from ${gap.first_available} on, the next one to read is ${cursor}: ` +
         `${gap.first_available - cursor} offsets are gone`;
     case "truncated":
-      return `${topic}:${partition} ends at offset ${gap.end}, the next one to read is ${cursor}: the topic was cut or made anew`;
+      return `${name} ends at offset ${gap.end}, the next one to read is ${cursor}: the topic was cut or made anew`;
     case "other_cluster":
-      return `the cursor of ${topic}:${partition} belongs to Kafka cluster "${gap.expected}", "${gap.found}" answers`;
+      return `the cursor of ${name} belongs to Kafka cluster "${gap.expected}", "${gap.found}" answers`;
   }
 }
 
@@ -79,7 +75,7 @@ export class PartitionWatch {
   assign(partitions: readonly TopicPartition[], book: Pick<CursorBook, "get">): void {
     this.#positions = new Map(
       partitions.map(({ topic, partition }) => {
-        const key = key_of(topic, partition);
+        const key = partition_name({ topic, partition });
         const offset = book.get(topic, partition) ?? this.#marks.get(key)?.low ?? 0;
         return [key, { topic, partition, offset }];
       }),
@@ -89,24 +85,24 @@ export class PartitionWatch {
   }
 
   /** The assigned partitions with their positions as they are now. */
-  assigned(): readonly Position[] {
+  assigned(): readonly Coordinates[] {
     return [...this.#positions?.values() ?? []].map((at) => ({ ...at }));
   }
 
   /** The next offset to hand out; null when the partition is not assigned. */
   position(topic: string, partition: number): number | null {
-    return this.#positions?.get(key_of(topic, partition))?.offset ?? null;
+    return this.#positions?.get(partition_name({ topic, partition }))?.offset ?? null;
   }
 
   /** Moves an assigned partition. */
   move(topic: string, partition: number, offset: number): void {
-    const at = this.#positions?.get(key_of(topic, partition));
+    const at = this.#positions?.get(partition_name({ topic, partition }));
     if (at !== undefined) at.offset = offset;
   }
 
   /** Notes the ends of logs. */
   saw(marks: readonly Watermarks[]): void {
-    for (const mark of marks) this.#marks.set(key_of(mark.topic, mark.partition), mark);
+    for (const mark of marks) this.#marks.set(partition_name(mark), mark);
   }
 
   /**
@@ -114,7 +110,7 @@ export class PartitionWatch {
    * @param stable the offset before which every transaction has ended; what is behind it cannot be read yet
    */
   saw_end(topic: string, partition: number, high: number, stable: number, now_ms: number): void {
-    const key = key_of(topic, partition);
+    const key = partition_name({ topic, partition });
     const low = this.#marks.get(key)?.low ?? 0;
     this.#marks.set(key, { topic, partition, low, high });
     const held = this.#held.get(key);
@@ -136,15 +132,15 @@ export class PartitionWatch {
   /** What narrows the reading, for operators. */
   remarks(): SourceRemark[] {
     const remarks: SourceRemark[] = [];
-    for (const { topic, partition, offset, since_ms, seen_ms } of this.#held.values()) {
-      if (seen_ms - since_ms < HELD_FOR_MS) continue;
-      const since = new Date(since_ms).toISOString();
-      const text = `an open transaction holds ${topic}/${partition} at offset ${offset} since ${since}`;
+    for (const held of this.#held.values()) {
+      if (held.seen_ms - held.since_ms < HELD_FOR_MS) continue;
+      const since = new Date(held.since_ms).toISOString();
+      const text = `an open transaction holds ${partition_name(held)} at offset ${held.offset} since ${since}`;
       remarks.push({ kind: "open_transaction", partitions: 1, text });
     }
     const taken = this.#others.flatMap(({ partitions }) => partitions);
     if (taken.length > 0) {
-      const named = taken.slice(0, MOST_NAMED).map(({ topic, partition }) => `${topic}/${partition}`);
+      const named = taken.slice(0, MOST_NAMED).map(partition_name);
       const who = this.#others.slice(0, MOST_NAMED).map(({ client_id, host }) =>
         `${JSON.stringify(client_id)} at ${host}`
       );
@@ -158,7 +154,7 @@ export class PartitionWatch {
 
   /** The ends as last seen, or null. */
   mark(topic: string, partition: number): Watermarks | null {
-    return this.#marks.get(key_of(topic, partition)) ?? null;
+    return this.#marks.get(partition_name({ topic, partition })) ?? null;
   }
 
   /**
@@ -166,11 +162,11 @@ export class PartitionWatch {
    * way at the first, and a leader that just took over may not know its end for a moment.
    * @param asked the partitions whose position rests, as it was before the marks were asked for
    */
-  find_gap(asked: readonly Position[], marks: readonly Watermarks[]): GapLook {
-    const by_key = new Map(marks.map((mark) => [key_of(mark.topic, mark.partition), mark]));
+  find_gap(asked: readonly Coordinates[], marks: readonly Watermarks[]): GapLook {
+    const by_key = new Map(marks.map((mark) => [partition_name(mark), mark]));
     const suspected = new Map<string, number>();
     for (const { topic, partition, offset } of asked) {
-      const key = key_of(topic, partition);
+      const key = partition_name({ topic, partition });
       if (this.#positions?.get(key)?.offset !== offset) continue;
       // A partition that is gone from its topic ends at 0.
       const gap = gap_at(offset, by_key.get(key) ?? { topic, partition, low: 0, high: 0 });
@@ -187,13 +183,10 @@ export class PartitionWatch {
     if (this.#positions === null) return null;
     let lag = 0;
     for (const { topic, partition } of this.#positions.values()) {
-      const mark = this.#marks.get(key_of(topic, partition));
+      const mark = this.#marks.get(partition_name({ topic, partition }));
       if (mark === undefined) return null;
       lag += Math.max(0, mark.high - (book.get(topic, partition) ?? mark.low));
     }
     return lag;
   }
 }
-
-/** A partition as one word. */
-export const key_of = (topic: string, partition: number): string => `${topic}:${partition}`;

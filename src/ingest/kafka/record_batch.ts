@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
-import { NO_HEADERS, type SourceMessage } from "../message_source.ts";
+import { NO_HEADERS, type SourceMessage, type TopicPartition } from "../message_source.ts";
 import { FAULT_HEADER } from "../stated_fault.ts";
 import { read_message_set } from "./message_set.ts";
 import { FIRST_BYTES, UnpackedBytes, UnreadableRecords } from "./unpack.ts";
 
 /** A record batch of a fetch answer, its checksum right, its records packed. */
-export interface RecordBatch {
+export interface RecordBatch extends TopicPartition {
   /** 2; 0 and 1 are those of before Kafka 0.11. */
   readonly format: 0 | 1 | 2;
   readonly base_offset: number;
@@ -80,10 +80,12 @@ export async function* read_records(
 
 /** Reads the messages of a batch of before Kafka 0.11, which is small. */
 async function read_old(batch: RecordBatch, from_offset: number): Promise<SourceMessage[]> {
-  const { format, codec, records, last_offset, timestamp_is_brokers, max_timestamp_ms } = batch;
+  const { topic, partition, format, codec, records, last_offset, timestamp_is_brokers, max_timestamp_ms } = batch;
   try {
     const messages = await read_message_set(records, codec, format === 0 ? 0 : 1, last_offset);
     return messages.filter(({ offset }) => offset >= from_offset).map(({ offset, key, value, timestamp_ms }) => ({
+      topic,
+      partition,
       offset,
       key,
       value,
@@ -144,17 +146,20 @@ function read_record(batch: RecordBatch, bytes: Uint8Array, at: number, end: num
     headers = Object.fromEntries(found);
   }
   if (at !== end) throw new UnreadableRecords(`a record ends ${end - at} bytes before its length says`);
-  return { offset, key, value, headers, ...timestamp(batch, delta) };
+  return placed(batch, offset, delta, { key, value, headers });
 }
 
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
-const timestamp = (
-  { timestamp_is_brokers, base_timestamp_ms, max_timestamp_ms }: RecordBatch,
+/** What a record holds as a message of its batch; `delta` is its time after that of the batch. */
+const placed = (
+  { topic, partition, timestamp_is_brokers, base_timestamp_ms, max_timestamp_ms }: RecordBatch,
+  offset: number,
   delta: number,
-): Pick<SourceMessage, "timestamp_ms" | "timestamp_is_brokers"> => {
-  const ms = timestamp_is_brokers ? max_timestamp_ms : base_timestamp_ms + delta;
-  return { timestamp_ms: within_dates(ms), timestamp_is_brokers };
+  { key, value, headers }: Pick<SourceMessage, "key" | "value" | "headers">,
+): SourceMessage => {
+  const timestamp_ms = within_dates(timestamp_is_brokers ? max_timestamp_ms : base_timestamp_ms + delta);
+  return { topic, partition, offset, key, value, headers, timestamp_ms, timestamp_is_brokers };
 };
 
 const within_dates = (ms: number): number => Math.min(Math.max(ms, -GREATEST_TIMESTAMP_MS), GREATEST_TIMESTAMP_MS);
@@ -187,7 +192,7 @@ async function read_long_record(
     `expected at most ${most_bytes} bytes to be held, got a record of ${length} bytes (${parts}); only the first ` +
     `${FIRST_BYTES} bytes of key and value are kept, SHA-256 of the whole value: ${hash.digest("hex")}`;
   const headers = stated({ reason: "too_large", path: null, detail });
-  return { offset, key, value, headers, ...timestamp(batch, delta) };
+  return placed(batch, offset, delta, { key, value, headers });
 }
 
 /** The length of a field in a record of some length. */
@@ -223,6 +228,8 @@ function unreadable(
       Math.min(FIRST_BYTES, records.length)
     } are kept; SHA-256 of all: ${hash}`;
   return {
+    topic: batch.topic,
+    partition: batch.partition,
     offset,
     key: null,
     value: records.slice(0, FIRST_BYTES),
