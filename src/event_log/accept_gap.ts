@@ -1,6 +1,6 @@
 import { type Database, plain_array, text_array } from "../database/mod.ts";
-import { CursorMoved } from "./append.ts";
 import { record_decision } from "./decision.ts";
+import { Overtaken } from "./overtaken.ts";
 import { partition_name, type TopicPartition } from "./source_message.ts";
 
 /** A gap of one partition: the cursor moves from `from`, which counts in the cluster `cluster_id`, to `to`. */
@@ -22,7 +22,7 @@ export interface AcceptedGaps {
 
 /**
  * Moves the cursors across the gaps and records who accepted them, when, why and which offsets, as a batch of its own in the hash chain:
- * all of them or none. Throws CursorMoved when a cursor does not stand where it did; nothing is written then.
+ * all of them or none. Throws Overtaken when a cursor does not stand where it did; nothing is written then.
  * @returns the number of the batch
  */
 export function accept_gaps(database: Database, accepted: AcceptedGaps, recorded_at_us: number): Promise<number> {
@@ -48,7 +48,7 @@ export function accept_gaps(database: Database, accepted: AcceptedGaps, recorded
     );
     if (moved !== gaps.length) {
       const wanted = gaps.map((gap) => `${partition_name(gap)} at ${gap.from}`).join(", ");
-      throw new CursorMoved(`accept gap: expected ${wanted}; ${gaps.length - moved} of them stand elsewhere`);
+      throw new Overtaken(`accept gap: expected ${wanted}; ${gaps.length - moved} of them stand elsewhere`);
     }
     return batch;
   });

@@ -13,9 +13,10 @@ import { canonical_json } from "../domains/mod.ts";
 import { format_time } from "../kpi/mod.ts";
 import { type BatchHeader, next_link } from "./chain.ts";
 import { EVENT_COLUMNS } from "./event_line.ts";
+import { Overtaken } from "./overtaken.ts";
 import { type QuarantinedMessage, set_aside, settle, type Settlement, type WrittenRow } from "./quarantine.ts";
 import { partition_name, type TopicPartition } from "./source_message.ts";
-import { type EncodedStreams, StreamChangedElsewhere, type StreamStates } from "./stream_states.ts";
+import type { EncodedStreams, StreamStates } from "./stream_states.ts";
 
 /** Where one source partition stood and where it stands after the batch. `from` null: it has no cursor yet, this makes it. */
 export interface CursorAdvance extends TopicPartition {
@@ -62,11 +63,6 @@ export interface Appended {
   readonly watermark_us: number | null;
 }
 
-/** Another process moved a cursor: it owns the partition now. Roll back, forget, read the cursors anew. */
-export class CursorMoved extends Error {
-  override readonly name = "CursorMoved";
-}
-
 /** `events` is partitioned by ranges of this many positions (see ensure_events_partition in the migrations). */
 const PARTITION_POSITIONS = 10_000_000;
 
@@ -107,7 +103,7 @@ async function advance_cursors(tx: Transaction, cluster_id: string, cursors: rea
   }
   if (moved !== cursors.length) {
     const wanted = cursors.map((cursor) => `${partition_name(cursor)} at ${cursor.from}`).join(", ");
-    throw new CursorMoved(`advance cursors: expected ${wanted}; ${cursors.length - moved} of them stand elsewhere`);
+    throw new Overtaken(`advance cursors: expected ${wanted}; ${cursors.length - moved} of them stand elsewhere`);
   }
 }
 
@@ -125,7 +121,7 @@ export const cursors_json = (cursors: readonly CursorAdvance[]): string =>
  * The head row is updated first: its lock orders all appenders and hands out the positions, and the database refuses whoever writes for
  * another schema than its own (`is_other_schema`). Then cursors by compare-and-set, events, stream states, whatever `project` writes (the
  * read models), quarantine, and the batch's row with its link.
- * Throws CursorMoved, StreamChangedElsewhere or SettledElsewhere when another process was faster; nothing is written then.
+ * Throws Overtaken when another process was faster; nothing is written then.
  *
  * @param project writes the live read models inside the transaction
  */
@@ -215,7 +211,7 @@ async function write_streams(
   } catch (error) {
     // A stream that was new when planned exists now: the same miss as a revision that moved on.
     if (violated_constraint(error)?.endsWith("_pkey")) {
-      throw new StreamChangedElsewhere("write streams: a stream that was new is there already", { cause: error });
+      throw new Overtaken("write streams: a stream that was new is there already", { cause: error });
     }
     throw error;
   }

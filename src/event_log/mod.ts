@@ -3,7 +3,7 @@
  *
  * Holds before and after every append: positions 1..head are all there, in commit order; `messages_read = admitted + duplicates +
  * quarantined + tombstones + skipped`; each stream's revisions are 1..n. On failure nothing of the batch is there. On repeat of the same batch the
- * cursors have moved on, so `CursorMoved` is thrown and nothing is written twice.
+ * cursors have moved on, so `Overtaken` is thrown and nothing is written twice.
  *
  * A message is read once. One that was quarantined may be settled later, by a batch of its own kind: a retry moves it, in the head's
  * account, from quarantined to admitted, duplicate, tombstone or skipped; discarding it is an operator's decision and leaves the account as it is.
@@ -19,8 +19,9 @@ export * from "./hash.ts";
 export * from "./head.ts";
 export * from "./held.ts";
 export * from "./moment.ts";
+export * from "./overtaken.ts";
 export * from "./past_streams.ts";
-export { type QuarantinedMessage, read_headers, SettledElsewhere, type Settlement } from "./quarantine.ts";
+export { type QuarantinedMessage, read_headers, type Settlement } from "./quarantine.ts";
 export * from "./read.ts";
 export * from "./set_watermark_back.ts";
 export * from "./source_message.ts";

@@ -1,4 +1,5 @@
 import { bytes_array, plain_array, type Row, text_array, type Transaction } from "../database/mod.ts";
+import { Overtaken } from "./overtaken.ts";
 import type { SourceMessage } from "./source_message.ts";
 
 /** A message set aside: its coordinates, bytes and what is wrong with it. Of its time what lies outside the years 1970 to 9999 is not kept. */
@@ -119,14 +120,9 @@ export interface Settlement {
   readonly fault: Fault | null;
 }
 
-/** Another process settled or retried one of the messages since they were read: roll back, read them anew. */
-export class SettledElsewhere extends Error {
-  override readonly name = "SettledElsewhere";
-}
-
 /**
  * Settles held messages by compare-and-set on their attempts. One that is settled keeps the fault it was held for.
- * Throws SettledElsewhere when one of them is not held any more, or was tried meanwhile.
+ * Throws Overtaken when one of them is not held any more, or was tried meanwhile.
  */
 export async function settle(
   tx: Transaction,
@@ -154,7 +150,7 @@ export async function settle(
     recorded_at,
   ]);
   if (settled.length !== settlements.length) {
-    throw new SettledElsewhere(
+    throw new Overtaken(
       `settle held messages: expected ${settlements.length} as they were read, found ${settled.length} of them`,
     );
   }

@@ -11,6 +11,7 @@ import {
 } from "../database/mod.ts";
 import type { Domain, StateColumn, StateRow } from "../domains/mod.ts";
 import { format_time } from "../kpi/mod.ts";
+import { Overtaken } from "./overtaken.ts";
 
 /** What is known of a stream: its folded state and what recognises its events. */
 export interface StreamState<State> {
@@ -61,11 +62,6 @@ export interface EncodedStreams {
     readonly before: readonly string[];
     readonly after: readonly string[];
   };
-}
-
-/** A stream was changed by another process since it was read: roll back, drop what is cached, reload. */
-export class StreamChangedElsewhere extends Error {
-  override readonly name = "StreamChangedElsewhere";
 }
 
 const text_of = (type: StateColumn<unknown>["type"], value: string | number | bigint): string =>
@@ -308,7 +304,7 @@ export class StreamStates<State> {
     const values = [...changed.before, text_array(changed.ordinals.map(positions)), ...changed.after];
     const updated = await tx.execute(this.#update, values);
     if (updated !== expected) {
-      throw new StreamChangedElsewhere(
+      throw new Overtaken(
         `write ${this.#domain.tables.states}: expected to update ${expected} streams at the revisions read, found ${updated}`,
       );
     }

@@ -91,3 +91,23 @@ export class Cursors implements CursorBook {
     return { fresh, advances: [...advances.values()] };
   }
 }
+
+/** The same messages and offsets as batches of at most one message each. */
+export function one_by_one(batches: readonly SourceBatch[]): SourceBatch[] {
+  return batches.flatMap((batch) =>
+    batch.messages.length <= 1 ? [batch] : batch.messages.map((message, i) => ({
+      ...batch,
+      from_offset: i === 0 ? batch.from_offset : message.offset,
+      next_offset: batch.messages[i + 1]?.offset ?? batch.next_offset,
+      messages: [message],
+    }))
+  );
+}
+
+/** The advances of batches that follow on what is committed. */
+export function advances_of(batches: readonly SourceBatch[], cursors: Pick<CursorBook, "get">): CursorAdvance[] {
+  const ends = new Map(batches.map((batch) => [partition_name(batch), batch]));
+  return [...ends.values()].map(({ topic, partition, next_offset }) => (
+    { topic, partition, from: cursors.get(topic, partition), to: next_offset }
+  ));
+}

@@ -1,13 +1,7 @@
 import { blames_no_data, type Database, sqlstate } from "../database/mod.ts";
-import {
-  type Appended,
-  CursorMoved,
-  type QuarantinedMessage,
-  read_cursors,
-  read_head,
-  StreamChangedElsewhere,
-} from "../event_log/mod.ts";
+import { type Appended, type QuarantinedMessage, read_cursors, read_head } from "../event_log/mod.ts";
 import { backoff_ms, type Logger, wait } from "../runtime/mod.ts";
+import { type Attempt, attempted, commit_in_halves } from "./commit_in_halves.ts";
 import { outcomes_of } from "./message_outcomes.ts";
 import type { Message } from "./message_source.ts";
 import type { Pipeline } from "./pipeline.ts";
@@ -104,37 +98,36 @@ export class DirectIntake<Payload, State> {
 
   /** Null when rivals were faster every time. */
   async #work_off(topic: string, messages: readonly Message[]): Promise<DirectResult[] | null> {
-    const { logger, random, signal } = this.#options;
-    let failure: unknown;
-    for (let in_vain = 1;; in_vain++) {
-      try {
-        return await this.#attempt(topic, messages, failure);
-      } catch (error) {
-        if (error instanceof CursorMoved || error instanceof StreamChangedElsewhere) {
-          if (in_vain === MOST_ATTEMPTS) return null;
-          await wait(backoff_ms(in_vain, random(), FIRST_WAIT_MS, LONGEST_WAIT_MS), signal);
-        } else if (blames_no_data(error)) {
-          this.#outages++;
-          this.#outage = error;
-          throw error;
-        } else if (failure !== undefined) {
-          throw error;
-        } else if (messages.length === 1) {
-          logger.log("error", "quarantine a message that could not be appended", { reason: error });
-          failure = error;
-        } else {
-          logger.log("error", "appending failed", { reason: error, sqlstate: sqlstate(error) });
-          const middle = messages.length >> 1;
-          const first = await this.#work_off(topic, messages.slice(0, middle));
-          const second = first === null ? null : await this.#work_off(topic, messages.slice(middle));
-          return first === null || second === null ? null : [...first, ...second];
-        }
+    try {
+      const came = await commit_in_halves(messages, (part, blamed) => this.#attempt(topic, part, blamed));
+      return came.outcome === "overtaken" ? null : came.result.flat();
+    } catch (error) {
+      if (blames_no_data(error)) {
+        this.#outages++;
+        this.#outage = error;
       }
+      throw error;
     }
   }
 
-  /** @param failure what is known to keep the message out; undefined: nothing */
-  async #attempt(topic: string, handed_in: readonly Message[], failure: unknown): Promise<DirectResult[]> {
+  /** Attempts it again and again while rivals are faster. */
+  async #attempt(topic: string, messages: readonly Message[], blamed: unknown): Promise<Attempt<DirectResult[]>> {
+    const { logger, random, signal } = this.#options;
+    if (blamed !== undefined) {
+      logger.log("error", "quarantine a message that could not be appended", { reason: blamed });
+    }
+    for (let in_vain = 1;; in_vain++) {
+      const attempt = await attempted(() => this.#append(topic, messages, blamed));
+      if (attempt.outcome === "failed" && messages.length > 1) {
+        logger.log("error", "appending failed", { reason: attempt.error, sqlstate: sqlstate(attempt.error) });
+      }
+      if (attempt.outcome !== "overtaken" || in_vain === MOST_ATTEMPTS) return attempt;
+      await wait(backoff_ms(in_vain, random(), FIRST_WAIT_MS, LONGEST_WAIT_MS), signal);
+    }
+  }
+
+  /** @param blamed what is known to keep the message out; undefined: nothing */
+  async #append(topic: string, handed_in: readonly Message[], blamed: unknown): Promise<DirectResult[]> {
     const { database, pipeline, committed, now_ms } = this.#options;
     const [head, cursors] = await Promise.all([read_head(database), read_cursors(database)]);
     pipeline.forget(head.watermark_us);
@@ -145,7 +138,7 @@ export class DirectIntake<Payload, State> {
     const messages = handed_in.map((message, i) => ({ ...message, ...place, offset: from_offset + i }));
     const batches = [{ ...place, from_offset, next_offset, messages }];
     const advance = { ...place, from, to: next_offset };
-    const planned = await pipeline.plan(batches, [advance], CLUSTER_ID, failure);
+    const planned = await pipeline.plan(batches, [advance], CLUSTER_ID, blamed);
     const appended = await pipeline.append(planned);
     take_batch(this.counts, planned.batch);
     committed((now_ms() - planned.batch.recorded_at_us / 1000) / 1000);

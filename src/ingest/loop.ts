@@ -1,9 +1,8 @@
 import { type Database, sqlstate } from "../database/mod.ts";
 import { type Batch, type CursorAdvance, read_cursors, read_head } from "../event_log/mod.ts";
 import { backoff_ms, type Logger, wait } from "../runtime/mod.ts";
-import { Cursors } from "./cursors.ts";
-import { BeginAnew, HalveBatch, StopIngest, throw_unless_unknown } from "./failure.ts";
-import { Halving } from "./halving.ts";
+import { type Attempt, attempted, commit_in_halves } from "./commit_in_halves.ts";
+import { advances_of, Cursors, one_by_one } from "./cursors.ts";
 import type { MessageSource, SourceBatch } from "./message_source.ts";
 import { Patience } from "./patience.ts";
 import type { Pipeline, PlannedBatch } from "./pipeline.ts";
@@ -53,6 +52,13 @@ export function messages_after(before: number, messages: number, cells: number):
   return Math.max(LEAST_MESSAGES, Math.min(fit, 2 * before));
 }
 
+/** Why what is planned is dropped: another process was faster, or a batch failed for a reason that nobody foresaw. */
+type Ended =
+  | { readonly outcome: "overtaken"; readonly reason: string }
+  | { readonly outcome: "failed"; readonly batches: readonly SourceBatch[] };
+
+const FROM_ABOVE: Ended = { outcome: "overtaken", reason: "the source delivered from above the cursor" };
+
 /**
  * The ingest loop: takes what the source has, plans it while the batch before is being appended, appends.
  *
@@ -68,18 +74,12 @@ export class Ingest<Payload, State> {
   /** How many messages are taken at once, if that many may be. */
   #messages = FIRST_MESSAGES;
   readonly #patience: Patience;
-  readonly #halving: Halving<Payload, State>;
   #status: IngestStatus;
 
   constructor(options: IngestOptions<Payload, State>) {
     const { logger, now_ms, random } = options;
     this.#options = options;
     this.#patience = new Patience(logger, now_ms, random);
-    this.#halving = new Halving({
-      ...options,
-      patience: this.#patience,
-      committed: (planned) => this.#account(planned),
-    });
     this.#status = { state: "starting", reason: null, since_ms: now_ms() };
   }
 
@@ -126,36 +126,21 @@ export class Ingest<Payload, State> {
       // Nothing new to read is no reason not to be running.
       this.#change("running", null);
       for (let in_vain = 0, batches = 0; !signal.aborted;) {
-        try {
-          await this.#run_in_order(signal);
-        } catch (error) {
-          if (signal.aborted) return;
-          const failure = error instanceof HalveBatch ? await this.#work_off(error, signal) : error;
-          if (!(failure instanceof BeginAnew)) throw failure;
-          // Once is a rival being faster; again and again without a batch between, and the wait grows.
-          in_vain = this.counts.batches === batches ? in_vain + 1 : 1;
-          batches = this.counts.batches;
-          logger.log("warn", "begin anew from the committed cursors", { reason: failure.message, in_vain });
-          if (in_vain > 1) await wait(backoff_ms(in_vain - 1, this.#options.random()), signal);
-          await this.#begin(signal);
-          source.rewind();
-        }
+        const ended = await this.#run_in_order(signal);
+        if (ended === null || signal.aborted) return;
+        const reason = ended.outcome === "overtaken" ? ended.reason : await this.#work_off(ended.batches, signal);
+        // Once is a rival being faster; again and again without a batch between, and the wait grows.
+        in_vain = this.counts.batches === batches ? in_vain + 1 : 1;
+        batches = this.counts.batches;
+        logger.log("warn", "begin anew from the committed cursors", { reason, in_vain });
+        if (in_vain > 1) await wait(backoff_ms(in_vain - 1, this.#options.random()), signal);
+        await this.#begin(signal);
+        source.rewind();
       }
     } catch (error) {
-      if (signal.aborted && !(error instanceof StopIngest)) return;
+      if (signal.aborted) return;
       this.#change("stopped", error instanceof Error ? error.message : String(error));
       logger.log("error", "ingest stopped", { reason: error });
-      throw error;
-    }
-  }
-
-  /** Halves a batch; what was planned after it is to begin anew, and so is all of it when a rival was faster meanwhile. */
-  async #work_off({ batches, cursors, message }: HalveBatch, signal: AbortSignal): Promise<BeginAnew> {
-    try {
-      await this.#halving.work_off(batches, cursors, signal);
-      return new BeginAnew(message);
-    } catch (error) {
-      if (error instanceof BeginAnew) return error;
       throw error;
     }
   }
@@ -178,70 +163,102 @@ export class Ingest<Payload, State> {
     pipeline.forget(head.watermark_us);
   }
 
-  /** Plans one batch while the one before is being appended. */
-  async #run_in_order(signal: AbortSignal): Promise<void> {
-    let appending: Promise<void> = Promise.resolve();
-    const failed = new AbortController();
-    const taking = AbortSignal.any([signal, failed.signal]);
+  /** Plans one batch while the one before is being appended, until the signal (null) or until what is planned has to be dropped. */
+  async #run_in_order(signal: AbortSignal): Promise<Ended | null> {
+    const { cursors, pipeline } = this.#options;
+    let appending: Promise<Ended | null> = Promise.resolve(null);
+    const over = new AbortController();
+    const taking = AbortSignal.any([signal, over.signal]);
     try {
       while (!taking.aborted) {
-        const claimed = await this.#take(taking, appending);
-        if (claimed === null) continue;
+        const claimed = cursors.claim(await this.#take(taking, appending));
+        if (claimed === null) return await appending ?? FROM_ABOVE;
         const { fresh, advances } = claimed;
+        if (advances.length === 0) continue;
         const planned = await this.#plan(fresh, advances, signal);
-        await appending;
-        if (signal.aborted) return;
-        appending = this.#append(planned, signal);
-        this.#options.pipeline.appending(appending);
+        // What became of the batch before counts first: what is planned stands on it.
+        const ended = await appending;
+        if (ended !== null || signal.aborted) return ended;
+        if (planned.outcome !== "done") return this.#ended("planning failed", planned, fresh);
+        appending = this.#append(planned.result, signal);
+        pipeline.appending(appending);
         // Met at once where nothing more comes in; else at the next await.
-        appending.catch(() => failed.abort());
+        const end = () => over.abort();
+        appending.then((ended) => ended === null ? undefined : end(), end);
       }
+      return await appending;
     } finally {
       await appending;
     }
   }
 
   /** Takes what waits. During an append few messages are left to become more: they could not be appended before its end anyway. */
-  async #take(
-    signal: AbortSignal,
-    appending: Promise<void>,
-  ): Promise<{ fresh: SourceBatch[]; advances: CursorAdvance[] } | null> {
-    const { source, cursors, batch_limit } = this.#options;
+  #take(signal: AbortSignal, appending: Promise<unknown>): Promise<SourceBatch[]> {
+    const { source, batch_limit } = this.#options;
     const worth = { messages: WORTH_MESSAGES, until: appending };
     const limit = { ...batch_limit, messages: Math.min(batch_limit.messages, this.#messages) };
-    const batches = await source.take(limit, signal, worth);
-    if (batches.length === 0) return null;
-    const claimed = cursors.claim(batches);
-    if (claimed === null) throw new BeginAnew("the source delivered from above the cursor");
-    return claimed.advances.length === 0 ? null : claimed;
+    return source.take(limit, signal, worth);
   }
 
-  async #plan(fresh: SourceBatch[], advances: CursorAdvance[], signal: AbortSignal): Promise<PlannedBatch<State>> {
-    const { pipeline, source, logger } = this.#options;
-    const action = "plan a batch";
-    try {
-      const plan = () => pipeline.plan(fresh, advances, source.cluster_id);
-      const planned = await this.#patience.work(action, signal, plan);
+  async #plan(
+    fresh: readonly SourceBatch[],
+    advances: readonly CursorAdvance[],
+    signal: AbortSignal,
+  ): Promise<Attempt<PlannedBatch<State>>> {
+    const { pipeline, source } = this.#options;
+    const plan = () => pipeline.plan(fresh, advances, source.cluster_id);
+    const planned = await attempted(() => this.#patience.work("plan a batch", signal, plan));
+    if (planned.outcome === "done") {
       const most = Math.min(this.#messages, this.#options.batch_limit.messages);
-      this.#messages = messages_after(most, planned.batch.messages_read, planned.cells);
-      return planned;
-    } catch (error) {
-      throw_unless_unknown(error, signal);
-      logger.log("error", "planning failed", { reason: error });
-      throw new HalveBatch(fresh, advances, error);
+      this.#messages = messages_after(most, planned.result.batch.messages_read, planned.result.cells);
     }
+    return planned;
   }
 
-  async #append(planned: PlannedBatch<State>, signal: AbortSignal): Promise<void> {
-    const { pipeline, logger } = this.#options;
-    try {
-      await this.#patience.work("append a batch", signal, () => pipeline.append(planned));
-    } catch (error) {
-      throw_unless_unknown(error, signal);
-      logger.log("error", "appending failed", { reason: error, sqlstate: sqlstate(error) });
-      throw new HalveBatch(planned.batches, planned.batch.cursors, error);
+  /** Null when it is committed, or cut short by the signal. */
+  async #append(planned: PlannedBatch<State>, signal: AbortSignal): Promise<Ended | null> {
+    const append = () => this.#options.pipeline.append(planned);
+    const appended = await attempted(() => this.#patience.work("append a batch", signal, append));
+    if (appended.outcome !== "done") {
+      return signal.aborted ? null : this.#ended("appending failed", appended, planned.batches);
     }
     this.#account(planned);
+    return null;
+  }
+
+  #ended(what: string, attempt: Exclude<Attempt<never>, { outcome: "done" }>, batches: readonly SourceBatch[]): Ended {
+    if (attempt.outcome === "overtaken") return attempt;
+    const { error } = attempt;
+    this.#options.logger.log("error", what, { reason: error, sqlstate: sqlstate(error) });
+    return { outcome: "failed", batches };
+  }
+
+  /**
+   * Commits batches of which one message fails, in halves and without overlap; the culprit is quarantined with what the failure said.
+   * @returns why what was planned on top of them begins anew: that they were worked off so, or that a rival was faster
+   */
+  async #work_off(batches: readonly SourceBatch[], signal: AbortSignal): Promise<string> {
+    const { database, pipeline, cursors, source, logger } = this.#options;
+    const came = await commit_in_halves(one_by_one(batches), async (part, blamed) => {
+      const attempt = await attempted(async () => {
+        // Planned from what is committed, whatever was planned before.
+        const head = await this.#patience.work("read head", signal, () => read_head(database));
+        pipeline.forget(head.watermark_us);
+        const plan = () => pipeline.plan(part, advances_of(part, cursors), source.cluster_id, blamed);
+        const planned = await this.#patience.work("plan a batch", signal, plan);
+        const action = blamed === undefined ? "append a batch" : "quarantine a message";
+        await this.#patience.work(action, signal, () => pipeline.append(planned));
+        return planned;
+      });
+      if (attempt.outcome === "failed") signal.throwIfAborted();
+      if (attempt.outcome !== "done") return attempt;
+      this.#account(attempt.result);
+      if (blamed !== undefined) {
+        logger.log("error", "quarantined a message that could not be appended", { reason: blamed });
+      }
+      return attempt;
+    });
+    return came.outcome === "overtaken" ? came.reason : "a batch failed and is worked off in halves";
   }
 
   #account({ batch }: PlannedBatch<State>): void {
@@ -255,7 +272,7 @@ export class Ingest<Payload, State> {
     committed((now_ms() - batch.recorded_at_us / 1000) / 1000, batch);
     const in_a_minute = this.#quarantined.sum(now_ms());
     if (in_a_minute > quarantine_per_minute) {
-      throw new StopIngest(
+      throw new Error(
         `${in_a_minute} messages were quarantined within a minute, the limit is ${quarantine_per_minute} (TACHO_QUARANTINE_PER_MINUTE); look at \`tacho quarantine\`, then start again`,
       );
     }

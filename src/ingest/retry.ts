@@ -1,15 +1,8 @@
-import { blames_no_data, type Database } from "../database/mod.ts";
+import type { Database } from "../database/mod.ts";
 import { canonical_json } from "../domains/mod.ts";
-import {
-  filter_note,
-  type HeldMessage,
-  type QuarantineFilter,
-  read_head,
-  read_held,
-  SettledElsewhere,
-  StreamChangedElsewhere,
-} from "../event_log/mod.ts";
+import { filter_note, type HeldMessage, type QuarantineFilter, read_head, read_held } from "../event_log/mod.ts";
 import { backoff_ms, wait } from "../runtime/mod.ts";
+import { type Attempt, attempted, commit_in_halves } from "./commit_in_halves.ts";
 import { type MessageOutcome, outcomes_of } from "./message_outcomes.ts";
 import type { SourceBatch } from "./message_source.ts";
 import type { Pipeline } from "./pipeline.ts";
@@ -72,33 +65,23 @@ export class Retry<Payload, State> {
       const most = { messages: Math.min(page.messages, left), bytes: page.bytes };
       const messages = await read_held(database, filter, { after, newest_id, most });
       if (messages.length === 0) break;
-      await this.#work_off(messages, signal);
+      await commit_in_halves(messages, (part, blamed) => this.#attempt(part, blamed, signal));
       after = messages.at(-1)!;
       left -= messages.length;
       progress(messages.length);
     }
   }
 
-  async #work_off(messages: readonly HeldMessage[], signal: AbortSignal): Promise<void> {
-    let rest = messages, failure: unknown;
+  /** Attempts it again and again while rivals are faster, each time with what is still held; begins nothing after the signal. */
+  async #attempt(messages: readonly HeldMessage[], blamed: unknown, signal: AbortSignal): Promise<Attempt<void>> {
+    let rest = messages;
     for (let in_vain = 1; rest.length > 0 && !signal.aborted; in_vain++) {
-      try {
-        return await this.#attempt(rest, failure);
-      } catch (error) {
-        if (error instanceof StreamChangedElsewhere || error instanceof SettledElsewhere) {
-          await wait(backoff_ms(in_vain, this.#options.random()), signal);
-          rest = await this.#still_held(rest);
-        } else if (blames_no_data(error) || failure !== undefined) {
-          throw error;
-        } else if (rest.length === 1) {
-          failure = error;
-        } else {
-          const middle = rest.length >> 1;
-          await this.#work_off(rest.slice(0, middle), signal);
-          return this.#work_off(rest.slice(middle), signal);
-        }
-      }
+      const attempt = await attempted(() => this.#commit(rest, blamed));
+      if (attempt.outcome !== "overtaken") return attempt;
+      await wait(backoff_ms(in_vain, this.#options.random()), signal);
+      rest = await this.#still_held(rest);
     }
+    return { outcome: "done", result: undefined };
   }
 
   #still_held(messages: readonly HeldMessage[]): Promise<HeldMessage[]> {
@@ -107,12 +90,12 @@ export class Retry<Payload, State> {
     return read_held(database, { ids }, { after: null, newest_id, most: { messages: ids.length, bytes } });
   }
 
-  /** @param failure what is known to keep the messages out; undefined: nothing */
-  async #attempt(messages: readonly HeldMessage[], failure: unknown): Promise<void> {
+  /** @param blamed what is known to keep the messages out; undefined: nothing */
+  async #commit(messages: readonly HeldMessage[], blamed: unknown): Promise<void> {
     const { database, pipeline, filter } = this.#options;
     pipeline.forget((await read_head(database)).watermark_us);
     const batches = batches_of(messages);
-    const planned = await pipeline.plan(batches, [], "", failure);
+    const planned = await pipeline.plan(batches, [], "", blamed);
     const became = outcomes_of(messages, planned.plan);
     if (this.#rehearsal === null) {
       const note = canonical_json({ count: messages.length, filter: filter_note(filter) });

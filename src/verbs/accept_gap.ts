@@ -1,4 +1,4 @@
-import { accept_gaps, type AcceptedGap, CursorMoved, partition_name, read_cursors } from "../event_log/mod.ts";
+import { accept_gaps, type AcceptedGap, Overtaken, partition_name, read_cursors } from "../event_log/mod.ts";
 import { type KafkaAdmin, open_kafka_admin } from "../ingest/kafka/mod.ts";
 import type { StoredCursor } from "../ingest/mod.ts";
 import { printable, system_clock } from "../runtime/mod.ts";
@@ -45,7 +45,7 @@ export async function accept_gap_verb(shell: Shell, options: AcceptGapOptions): 
     const { by, reason } = options;
     const batch = await accept_gaps(database, { gaps, cluster_id, by, reason }, system_clock.now_ms() * 1000)
       .catch((cause) => {
-        if (!(cause instanceof CursorMoved)) throw cause;
+        if (!(cause instanceof Overtaken)) throw cause;
         throw new Error("accept-gap: nothing was accepted, a cursor moved meanwhile; look again with --dry-run", {
           cause,
         });

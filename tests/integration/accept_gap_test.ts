@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Database, open_database } from "../../src/database/mod.ts";
-import { accept_gaps, CursorMoved, read_cursors } from "../../src/event_log/mod.ts";
+import { accept_gaps, Overtaken, read_cursors } from "../../src/event_log/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { feed, message, migrated, trip_pipeline } from "../support/trip_pipeline.ts";
@@ -72,7 +72,7 @@ tacho_test({
       const before = await database.query("select * from log_head");
       for (const wrong of [gap(1, 2, 9), gap(1, 3, 9, "other"), gap(5, 0, 9)]) {
         await assert.rejects(accept(database, [gap(0, 3, 7), wrong]), (error) => {
-          assert.ok(error instanceof CursorMoved);
+          assert.ok(error instanceof Overtaken);
           assert.match(error.message, /expected t\/0 at 3, t\/\d at \d; 1 of them stand elsewhere/);
           return true;
         });
@@ -92,7 +92,7 @@ tacho_test({
         const results = await Promise.allSettled([1, 2, 3].map(() => accept(database, [...gaps], cluster_id)));
         const refused = results.filter((result) => result.status === "rejected");
         assert.equal(refused.length, 2);
-        for (const { reason } of refused) assert.ok(reason instanceof CursorMoved);
+        for (const { reason } of refused) assert.ok(reason instanceof Overtaken);
       }
       assert.equal((await accepted(database)).length, 3);
       assert.deepEqual(await cursors(database), ["0 other", "7 test", "3 test"]);

@@ -1,13 +1,6 @@
 import assert from "node:assert/strict";
 import { type Database, open_database } from "../../src/database/mod.ts";
-import {
-  type CursorAdvance,
-  CursorMoved,
-  read_cursors,
-  read_head,
-  read_headers,
-  StreamChangedElsewhere,
-} from "../../src/event_log/mod.ts";
+import { type CursorAdvance, Overtaken, read_cursors, read_head, read_headers } from "../../src/event_log/mod.ts";
 import type { SourceBatch, SourceMessage } from "../../src/ingest/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { WatchedDatabase } from "../support/ingest_harness.ts";
@@ -166,7 +159,7 @@ append_test("an appender that rolls back burns no position", async (one, other) 
   assert.equal((await second.append(await plan(second, batch_of(1, 0, whole_trip("B"))))).before_first, 0);
 });
 
-append_test("the cursor was moved by another: CursorMoved, and nothing is written", async (one, other) => {
+append_test("the cursor was moved by another: Overtaken, and nothing is written", async (one, other) => {
   const first = trip_pipeline(one), second = trip_pipeline(other);
   for (const batch of [batch_of(0, 0, whole_trip("A")), batch_of(0, 3, whole_trip("B"))]) {
     const [mine, theirs] = [
@@ -177,9 +170,9 @@ append_test("the cursor was moved by another: CursorMoved, and nothing is writte
     const before = await everything(one);
     await assert.rejects(
       second.append(theirs),
-      (error) => error instanceof CursorMoved && /trips\/0/.test(error.message),
+      (error) => error instanceof Overtaken && /trips\/0/.test(error.message),
     );
-    await assert.rejects(first.append(mine), CursorMoved);
+    await assert.rejects(first.append(mine), Overtaken);
     assert.deepEqual(await everything(one), before);
     second.forget(null);
   }
@@ -190,11 +183,11 @@ append_test("a cursor of another cluster is not advanced", async (one) => {
   await pipeline.append(await plan(pipeline, batch_of(0, 0, whole_trip("A"))));
   const batch = batch_of(0, 3, whole_trip("B"));
   const planned = await pipeline.plan([batch], [advance_of(batch)], "another cluster");
-  await assert.rejects(pipeline.append(planned), CursorMoved);
+  await assert.rejects(pipeline.append(planned), Overtaken);
 });
 
 append_test(
-  "a stream was changed by another process: StreamChangedElsewhere, and nothing is written",
+  "a stream was changed by another process: Overtaken, and nothing is written",
   async (one, other) => {
     const first = trip_pipeline(one), second = trip_pipeline(other);
     const [requested, started, completed] = whole_trip("T");
@@ -203,7 +196,7 @@ append_test(
       const plans = [await plan(first, ours), await plan(second, others)] as const;
       await first.append(plans[0]);
       const before = await everything(one);
-      await assert.rejects(second.append(plans[1]), StreamChangedElsewhere);
+      await assert.rejects(second.append(plans[1]), Overtaken);
       assert.deepEqual(await everything(one), before);
       second.forget(null);
     };
