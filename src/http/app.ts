@@ -2,18 +2,20 @@ import { createHash } from "node:crypto";
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { blames_no_data, took_too_long } from "../database/mod.ts";
 import type { FeedHub } from "../feed/mod.ts";
-import type { Logger } from "../runtime/mod.ts";
+import type { Clock, Logger } from "../runtime/mod.ts";
 import { is_authorized, is_guarded } from "./auth.ts";
+import type { Bodies } from "./bodies.ts";
 import { add_board_routes, type BoardSource } from "./board_route.ts";
 import { add_breakdown_route } from "./breakdown_route.ts";
 import { add_daily_route } from "./daily_route.ts";
 import type { App, Bindings } from "./endpoint.ts";
 import { add_entity_routes, type EntitySource } from "./entity_routes.ts";
-import { add_event_intake_route, type EventIntake } from "./event_intake_route.ts";
+import { add_event_intake_route, event_bodies, type EventIntake } from "./event_intake_route.ts";
 import { Busy, Gate, gated } from "./gate.ts";
 import { add_feed_route } from "./feed_route.ts";
 import { matches_etag, respond } from "./headers.ts";
-import { add_operation_routes, type OperationSource } from "./operation_routes.ts";
+import type { Metrics } from "./metrics.ts";
+import { add_operation_routes, type ReadinessSource } from "./operation_routes.ts";
 import { not_found, problem } from "./problem.ts";
 import { STATEMENT_TIMEOUT_MS } from "./reading.ts";
 import { refuse_request } from "./request_check.ts";
@@ -23,11 +25,10 @@ import type { StaticFiles } from "./static_files.ts";
 import type { TripSource } from "./trip_route.ts";
 import { add_trip_routes } from "./trip_routes.ts";
 
-/** What the HTTP app is made of. */
-export interface AppDeps extends BoardSource, EntitySource, OperationSource, Pick<TripSource, "history"> {
-  readonly intake: EventIntake | null;
-  readonly hub: FeedHub;
+/** What the domains of a program share. */
+export interface SharedDeps {
   readonly logger: Logger;
+  readonly clock: Clock;
   /** The bearer token; null leaves everything open. */
   readonly token: string | null;
   /** The names that it may be asked by besides loopback. Absent: any with a token, loopback alone without one. */
@@ -35,58 +36,92 @@ export interface AppDeps extends BoardSource, EntitySource, OperationSource, Pic
   /** How long a body may take, milliseconds; 10 s unless given. */
   readonly most_body_ms?: number;
   readonly static_files: StaticFiles;
+  readonly metrics: Metrics;
+  readonly build: string;
   readonly version: string;
+}
+
+/** What one domain is served from. */
+export interface ServedDomain
+  extends Omit<BoardSource & EntitySource & Pick<TripSource, "history">, keyof SharedDeps>, ReadinessSource {
+  /** Below which path it is served: `/payments`; "" of the one at the root. */
+  readonly base: string;
+  readonly hub: FeedHub;
+  /** Null: this program takes nothing in. */
+  readonly intake: EventIntake | null;
 }
 
 /** Answers a request that came from an address. Never rejects. */
 export type Handler = (request: Request, bindings: Bindings) => Promise<Response>;
 
-/** Readers of the API at a time, whatever they ask: fewer than there are connections, so that the feed never waits for them. */
+/** Readers of a domain's API at a time, whatever they ask: fewer than there are connections, so that the feed never waits for them. */
 const READERS = { most: 4, waiting: 100, wait_ms: 2_000 };
 
-/** Makes the app: page, API, feed, probes. */
-export function make_app(given: AppDeps): Handler {
-  const deps: AppDeps = { ...given, database: gated(given.database, new Gate(READERS)) };
+/**
+ * Makes the app: probes, metrics, session and files once, and below the base of each domain its page, API, feed and OpenAPI document. Without
+ * a domain at the root `/` leads to the first one's page.
+ */
+export function make_app(shared: SharedDeps, domains: readonly ServedDomain[]): Handler {
+  const { token, clock, logger, static_files } = shared;
   const app: App = new OpenAPIHono<{ Bindings: Bindings }>();
-  app.use(async (context, next) => {
-    if (deps.token !== null && is_guarded(context.req.path)) {
-      if (!is_authorized(context.req.raw, deps.token, deps.clock.now_ms())) return unauthorized();
+  const bases = domains.map(({ base }) => base);
+  app.use(async ({ req }, next) => {
+    if (token !== null && is_guarded(req.path, bases)) {
+      if (!is_authorized(req.raw, token, clock.now_ms())) return unauthorized();
     }
     await next();
   });
-  add_feed_route(app, deps);
-  add_board_routes(app, deps);
-  add_daily_route(app, deps);
-  add_series_route(app, deps);
-  add_breakdown_route(app, deps);
-  add_trip_routes(app, deps);
-  add_event_intake_route(app, deps);
-  add_session_route(app, deps);
-  add_operation_routes(app, deps);
-  // However many ask for keys, they ask the database two things at a time.
-  add_entity_routes(app, { ...deps, database: given.database });
-  add_document_route(app, deps.version);
-  // Who is not known is asked for the token, whatever page it is.
-  const page = (path: string) => ({ req }: { readonly req: { readonly raw: Request } }) => {
-    const known = deps.token === null || is_authorized(req.raw, deps.token, deps.clock.now_ms());
-    return deps.static_files(req.raw, known ? path : "login/index.html");
-  };
-  app.get("/", page("index.html"));
-  app.get("/trips/:id", page("trip/index.html"));
-  app.get("/static/*", (context) => deps.static_files(context.req.raw, context.req.path.slice("/static/".length)));
+  add_session_route(app, shared);
+  add_operation_routes(app, { ...shared, domains });
+  app.get("/static/*", ({ req }) => static_files(req.raw, req.path.slice("/static/".length)));
+  const bodies = event_bodies(shared.most_body_ms);
+  for (const domain of domains) add_domain(app, shared, domain, bodies);
+  if (!bases.includes("")) {
+    add_document_route(app, shared.version, "What the domains of this program share.");
+    app.get("/", () => lead_to(`${bases[0]}/`));
+  }
   refuse_other_methods(app);
   app.notFound((context) => not_found(`no page ${JSON.stringify(context.req.path)}`));
   app.onError((error, context) => {
     if (error instanceof Busy) return busy();
     // That the database is away is said once, by who watches it.
     if (took_too_long(error) || !blames_no_data(error)) {
-      deps.logger.log("error", "request failed", { method: context.req.method, path: context.req.path, error });
+      logger.log("error", "request failed", { method: context.req.method, path: context.req.path, error });
     }
     return failure(error);
   });
-  const hosts = deps.allowed_hosts ?? (deps.token === null ? [] : null);
+  const hosts = shared.allowed_hosts ?? (token === null ? [] : null);
   return async (request, bindings) => refuse_request(request, hosts) ?? await app.fetch(request, bindings);
 }
+
+/** Adds what a domain has of its own, all of it below its base. */
+function add_domain(root: App, shared: SharedDeps, domain: ServedDomain, bodies: Bodies): void {
+  const { base } = domain;
+  const { token, clock, static_files } = shared;
+  // The router is the root's, the OpenAPI document its own.
+  const app: App = base === "" ? root : root.basePath(base);
+  const deps = { ...shared, ...domain, database: gated(domain.database, new Gate(READERS)) };
+  add_feed_route(app, deps);
+  add_board_routes(app, deps);
+  add_daily_route(app, deps);
+  add_series_route(app, deps);
+  add_breakdown_route(app, deps);
+  add_trip_routes(app, deps);
+  add_event_intake_route(app, { ...deps, bodies });
+  // However many ask for keys, they ask the database two things at a time.
+  add_entity_routes(app, { ...deps, database: domain.database });
+  add_document_route(app, shared.version, "Trip KPIs, live.");
+  // Who is not known is asked for the token, whatever page it is.
+  const page = (path: string) => ({ req }: { readonly req: { readonly raw: Request } }) => {
+    const known = token === null || is_authorized(req.raw, token, clock.now_ms());
+    return static_files(req.raw, known ? path : "login/index.html");
+  };
+  root.get(`${base}/`, page("index.html"));
+  app.get(`/${domain.name}/:id`, page("trip/index.html"));
+  if (base !== "") root.get(base, () => lead_to(`${base}/`));
+}
+
+const lead_to = (location: string): Response => respond(null, { location, "cache-control": "no-cache" }, 302);
 
 /** Answers the methods that a path does not take with 405, and OPTIONS, with those that it takes. Every path has its routes by now. */
 function refuse_other_methods(app: App): void {
@@ -127,10 +162,10 @@ function failure(error: Error): Response {
 }
 
 /** Adds `/openapi.json`, made when it is first asked for: making it takes a hundred times as long as sending it. */
-function add_document_route(app: App, version: string): void {
+function add_document_route(app: App, version: string, says: string): void {
   let made: { readonly text: string; readonly etag: string } | null = null;
   const make = () => {
-    const info = { title: "tacho", version, description: "Trip KPIs, live. Errors are RFC 9457 problems." };
+    const info = { title: "tacho", version, description: `${says} Errors are RFC 9457 problems.` };
     const text = JSON.stringify(app.getOpenAPI31Document({ openapi: "3.1.0", info }));
     return { text, etag: `"${createHash("sha256").update(text).digest("base64url").slice(0, 22)}"` };
   };

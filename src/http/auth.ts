@@ -68,7 +68,13 @@ export function is_authorized(request: Request, token: string, now_ms: number): 
   return session !== null && is_session(session, token, now_ms);
 }
 
-/** Whether the token guards a path: the API and the figures, but neither the page's shell nor the probes. */
-export function is_guarded(path: string): boolean {
-  return path !== "/api/v1/session" && (/^\/api(\/|$)/.test(path) || /^\/metrics(\/|$)/.test(path));
+/**
+ * Whether the token guards a path: the API and the figures, but neither the page's shell nor the probes.
+ * @param bases below which paths domains are served
+ */
+export function is_guarded(path: string, bases: readonly string[]): boolean {
+  if (path === "/api/v1/session") return false;
+  return ["", ...bases].some((base) =>
+    path.startsWith(base) && /^\/(?:api|metrics)(?:\/|$)/.test(path.slice(base.length))
+  );
 }

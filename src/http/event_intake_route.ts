@@ -26,8 +26,11 @@ interface IntakeSource {
   readonly intake: EventIntake | null;
   readonly token: string | null;
   readonly clock: Clock;
-  readonly most_body_ms?: number;
+  readonly bodies: Bodies;
 }
+
+/** The bodies of events, whatever their domain. */
+export const event_bodies = (most_ms: number = BODIES.most_ms): Bodies => new Bodies({ ...BODIES, most_ms });
 
 const RESULT = z.object({
   status: z.enum(["admitted", "duplicate", "quarantined", "tombstone", "skipped"]),
@@ -54,9 +57,8 @@ const REFUSALS: Readonly<Record<(DirectAnswer & { ok: false })["reason"], string
 
 /** Adds `POST /api/v1/events`: events go the way that Kafka's go, and the answer says what became of each. */
 export function add_event_intake_route(app: App, source: IntakeSource): void {
-  const { intake, clock } = source;
+  const { intake, clock, bodies } = source;
   const mappings = intake?.mappings ?? [];
-  const bodies = new Bodies({ ...BODIES, most_ms: source.most_body_ms ?? BODIES.most_ms });
   const names = mappings.join(", ");
   add_endpoint(app, {
     path: EVENTS_PATH,

@@ -10,7 +10,7 @@
  * Deno's server has no timeouts of its own, for heads and for connections that linger: anything exposed belongs behind a reverse proxy
  * (docs/nginx.conf).
  */
-export { type AppDeps, type Handler, make_app } from "./app.ts";
+export { type Handler, make_app, type ServedDomain, type SharedDeps } from "./app.ts";
 export type { EventIntake } from "./event_intake_route.ts";
 export { make_metrics, type Metrics, type MetricsReading } from "./metrics.ts";
 export type { ReadinessCheck } from "./operation_routes.ts";

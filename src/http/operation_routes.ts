@@ -14,9 +14,15 @@ export interface ReadinessCheck {
   readonly reason: string | null;
 }
 
-export interface OperationSource {
+export interface ReadinessSource {
+  /** The domain's name. */
+  readonly name: string;
   /** Asks what must hold: database, ingest. */
   readonly readiness: () => Promise<readonly ReadinessCheck[]> | readonly ReadinessCheck[];
+}
+
+interface OperationSource {
+  readonly domains: readonly ReadinessSource[];
   readonly metrics: Metrics;
   readonly token: string | null;
   readonly clock: Clock;
@@ -40,17 +46,17 @@ export function add_operation_routes(app: App, source: OperationSource): void {
     respond: () => ok(),
   });
   const ready = async (request: Request): Promise<Response> => {
-    const checks = await source.readiness();
+    const checks = await checks_of(source.domains);
     const failed = checks.filter((check) => !check.ok);
     if (failed.length === 0) {
-      return ok(checks.flatMap(({ reason }) => reason === null ? [] : [told(reason, request, source)]));
+      return ok(checks.flatMap(({ of, reason }) => reason === null ? [] : [of + told(reason, request, source)]));
     }
     return problem({
       status: 503,
       title: "Not ready",
-      detail: `not ready: ${failed.map(({ name }) => name).join(", ")}`,
-      errors: failed.map(({ name, reason }) => ({
-        path: name,
+      detail: `not ready: ${failed.map(({ of, name }) => of + name).join(", ")}`,
+      errors: failed.map(({ of, name, reason }) => ({
+        path: of + name,
         detail: told(reason ?? "no reason given", request, source),
       })),
       headers: { "retry-after": "5" },
@@ -79,6 +85,15 @@ export function add_operation_routes(app: App, source: OperationSource): void {
         "cache-control": "no-store",
       }),
   });
+}
+
+/** The checks of all domains; `of` says whose each is, where there are several. */
+async function checks_of(domains: readonly ReadinessSource[]): Promise<(ReadinessCheck & { readonly of: string })[]> {
+  const of = (name: string): string => domains.length === 1 ? "" : `${name}: `;
+  const checks = await Promise.all(
+    domains.map(async ({ name, readiness }) => (await readiness()).map((check) => ({ ...check, of: of(name) }))),
+  );
+  return checks.flat();
 }
 
 /** A reason for who asks: all of it for who holds the token; of one's own machine without the addresses; since when for strangers. */

@@ -1,7 +1,17 @@
 import { is_other_schema } from "../database/mod.ts";
 import { trips_board } from "../domains/trips/mod.ts";
 import { FEED_LIMITS, FeedHub, interval_ticker, past_states } from "../feed/mod.ts";
-import { ASSETS, make_app, make_metrics, make_static_files, serve_http, type Served } from "../http/mod.ts";
+import {
+  ASSETS,
+  make_app,
+  make_metrics,
+  make_static_files,
+  type MetricsReading,
+  serve_http,
+  type Served,
+  type ServedDomain,
+  type SharedDeps,
+} from "../http/mod.ts";
 import { type IngestCounts, type MessageSource, QueueSource, type SourceRemark } from "../ingest/mod.ts";
 import { stream_history } from "../projection/mod.ts";
 import { backoff_ms, type Logger, system_clock, wait } from "../runtime/mod.ts";
@@ -84,7 +94,7 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
 
   let appended = 0;
   const wake = (seconds: number) => {
-    metrics.observe_batch_s(seconds);
+    metrics.observe_batch_s(domain.name, seconds);
     health.hint();
     hub.wake();
   };
@@ -116,7 +126,7 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
     settings: { build: VERSION, time_zone, currency },
     limits: { ...FEED_LIMITS, subscribers_per_address: config.feed_per_address },
   });
-  const metrics = make_metrics(() => {
+  const read_figures = (): MetricsReading => {
     const both = (name: keyof IngestCounts): number => ingest.counts[name] + direct.counts[name];
     const remarked = (wanted: SourceRemark["kind"]): number =>
       source.remarks().reduce((sum, { kind, partitions }) => sum + (kind === wanted ? partitions : 0), 0);
@@ -138,33 +148,39 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
       stale_tables: tables.stale,
       ...feed,
     };
-  });
-  const app = make_app({
+  };
+  const metrics = make_metrics({ [domain.name]: read_figures });
+  const served_domain: ServedDomain = {
+    name: domain.name,
+    base: "",
     database: readers,
     days,
     hub,
-    logger,
-    metrics,
     intake: read_only ? null : {
       submit: (topic, messages) => direct.submit(topic, messages),
       mappings: builtin_mappings().map(({ name }) => name),
     },
     board,
-    clock: system_clock,
     time_zone,
     currency,
     metrics_h3: config.metrics_h3,
     appended: () => appended,
     history: (events) => stream_history(domain, days, events),
     past: past_states(domain, board),
+    // What is known, not asked anew: a database that hangs must not hang the probe.
+    readiness: () => [...readiness_of(health.now()), ...tables.checks()],
+  };
+  const shared: SharedDeps = {
+    logger,
+    metrics,
+    clock: system_clock,
     token: config.token,
     allowed_hosts: config.allowed_hosts,
     build: VERSION,
     version: VERSION,
     static_files: await make_static_files(ASSETS),
-    // What is known, not asked anew: a database that hangs must not hang the probe.
-    readiness: () => [...readiness_of(health.now()), ...tables.checks()],
-  });
+  };
+  const app = make_app(shared, [served_domain]);
   const cut = new AbortController();
   const served = serve_on_free_port(
     options.more_ports ?? 0,

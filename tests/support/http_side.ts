@@ -1,7 +1,14 @@
 import type { Database } from "../../src/database/mod.ts";
 import { trips_board } from "../../src/domains/trips/board.ts";
 import { type FeedHub, type FeedLimits, past_states } from "../../src/feed/mod.ts";
-import { type AppDeps, type Handler, make_app, make_metrics, make_static_files } from "../../src/http/mod.ts";
+import {
+  type Handler,
+  make_app,
+  make_metrics,
+  make_static_files,
+  type ServedDomain,
+  type SharedDeps,
+} from "../../src/http/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import { stream_history } from "../../src/projection/mod.ts";
 import { make_hub, ManualTime, silent } from "./read_side.ts";
@@ -17,7 +24,11 @@ export interface HttpSide {
 
 export async function make_http_side(
   database: Database,
-  options: Partial<AppDeps> & { readonly limits?: FeedLimits } = {},
+  options: Partial<SharedDeps & ServedDomain> & {
+    readonly limits?: FeedLimits;
+    /** Further domains, by what they have of their own. */
+    readonly beside?: readonly Partial<ServedDomain>[];
+  } = {},
 ): Promise<HttpSide> {
   const time = new ManualTime("2026-03-01T12:00:30Z");
   const hub = make_hub(database, time, options.limits === undefined ? {} : { limits: options.limits });
@@ -37,7 +48,9 @@ export async function make_http_side(
     table_reloads: 0,
     stale_tables: 0,
   };
-  const handler = make_app({
+  const all: SharedDeps & ServedDomain = {
+    name: "trips",
+    base: "",
     database,
     board: trips_board,
     days: days_in(time_zone),
@@ -53,7 +66,9 @@ export async function make_http_side(
     token: null,
     readiness: () => [],
     intake: { submit: () => Promise.reject(new Error("no test expects events to be posted here")), mappings: [] },
-    metrics: make_metrics(() => ({ ...figures, subscribers: 0, feed_frames: 0, feed_encodes: 0, feed_skipped: 0 })),
+    metrics: make_metrics({
+      trips: () => ({ ...figures, subscribers: 0, feed_frames: 0, feed_encodes: 0, feed_skipped: 0 }),
+    }),
     static_files: await make_static_files({
       "index.html": "<!doctype html><title>t</title>",
       "trip/index.html": "<!doctype html><title>trip</title>",
@@ -61,7 +76,9 @@ export async function make_http_side(
       "app.js": "void 0;".repeat(500),
     }),
     ...options,
-  });
+  };
+  const further = options.beside?.map((own) => ({ ...all, ...own })) ?? [];
+  const handler = make_app(all, [all, ...further]);
   const get = (path: string, headers: Record<string, string> = {}) =>
     handler(new Request(`http://localhost${path}`, { headers }), { address: "::1" });
   return { handler, hub, time, get };

@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { make_http_side } from "../support/http_side.ts";
+import { make_metrics, type MetricsReading } from "../../src/http/mod.ts";
+import { database_test } from "../support/read_side.ts";
+
+const TOKEN = "a token of sixteen characters";
+
+const figures = (position: number): MetricsReading => ({
+  position,
+  read: 10 * position,
+  admitted: 0,
+  duplicates: 0,
+  quarantined: 0,
+  tombstones: 0,
+  skipped: 0,
+  late: 0,
+  lag: null,
+  held_partitions: 0,
+  foreign_partitions: 0,
+  table_reloads: 0,
+  stale_tables: 0,
+  subscribers: 0,
+  feed_frames: 0,
+  feed_encodes: 0,
+  feed_skipped: 0,
+});
+
+const DOORS = {
+  name: "doors",
+  base: "/doors",
+  readiness: () => [
+    { name: "database", ok: true, reason: "held up" },
+    { name: "ingest", ok: false, reason: "no partitions yet" },
+  ],
+};
+
+database_test("a domain beside that at the root has its page, API and document below its base", async (database) => {
+  const { get } = await make_http_side(database, { beside: [DOORS] });
+  const to_page = await get("/doors");
+  assert.deepEqual([to_page.status, to_page.headers.get("location")], [302, "/doors/"]);
+  for (const path of ["/", "/doors/", "/trips/T-1", "/doors/doors/1", "/static/app.js", "/doors/api/v1/board"]) {
+    assert.equal((await get(path)).status, 200, path);
+  }
+  // What domains share is not there once more, and no domain has the pages of another.
+  for (
+    const path of [
+      "/doors/static/app.js",
+      "/doors/livez",
+      "/doors/metrics",
+      "/doors/api/v1/session",
+      "/doors/trips/1",
+      "/doors/1",
+    ]
+  ) {
+    assert.equal((await get(path)).status, 404, path);
+  }
+  const wrong = await get("/doors/api/v1/board?range=never");
+  assert.deepEqual([wrong.status, (await wrong.json()).title], [400, "Bad request"]);
+  const [own, other] = await Promise.all(["", "/doors"].map(async (base) => {
+    const { paths } = await (await get(`${base}/openapi.json`)).json();
+    return Object.keys(paths);
+  }));
+  assert(own!.includes("/api/v1/board") && own!.includes("/livez") && own!.every((path) => !path.startsWith("/doors")));
+  assert(other!.includes("/doors/api/v1/board") && other!.every((path) => path.startsWith("/doors/")));
+});
+
+database_test("a token guards every domain; one session and one bearer open them all", async (database) => {
+  const { get } = await make_http_side(database, { token: TOKEN, beside: [DOORS] });
+  for (const path of ["/api/v1/board", "/doors/api/v1/board", "/doors/api/v1/feed", "/doors/metrics/driver"]) {
+    assert.equal((await get(path)).status, 401, path);
+  }
+  assert.equal((await get("/doors/api/v1/board", { authorization: `Bearer ${TOKEN}` })).status, 200);
+  for (const path of ["/doors/", "/doors/doors/1"]) assert.match(await (await get(path)).text(), /<title>token/);
+});
+
+database_test("probes and metrics speak of all domains, each by its name", async (database) => {
+  const metrics = make_metrics({ trips: () => figures(3), doors: () => figures(4) });
+  metrics.observe_batch_s("doors", 0.02);
+  const { get } = await make_http_side(database, { beside: [DOORS], metrics });
+  const ready = await get("/readyz");
+  const { detail, errors } = await ready.json();
+  assert.deepEqual([ready.status, detail], [503, "not ready: doors: ingest"]);
+  assert.deepEqual(errors, [{ path: "doors: ingest", detail: "no partitions yet" }]);
+  const well = await make_http_side(database, {
+    beside: [{ ...DOORS, readiness: () => DOORS.readiness().slice(0, 1) }],
+  });
+  assert.deepEqual(await (await well.get("/readyz")).json(), { status: "ok", remarks: ["doors: held up"] });
+  for (let scrape = 0; scrape < 2; scrape++) {
+    const text = await (await get("/metrics")).text();
+    assert.match(text, /^tacho_log_position\{domain="trips"\} 3\ntacho_log_position\{domain="doors"\} 4$/m);
+    assert.match(text, /^tacho_messages_read_total\{domain="doors"\} 40$/m, "a second scrape counts nothing twice");
+    assert.match(text, /^tacho_batch_seconds_count\{domain="trips"\} 0$/m);
+    assert.match(text, /^tacho_batch_seconds_count\{domain="doors"\} 1$/m);
+  }
+});
+
+database_test("without a domain at the root its page leads to the first one", async (database) => {
+  const { get } = await make_http_side(database, DOORS);
+  const root = await get("/");
+  assert.deepEqual([root.status, root.headers.get("location")], [302, "/doors/"]);
+  assert.equal((await get("/doors/api/v1/board")).status, 200);
+  for (const path of ["/api/v1/board", "/trips/1"]) assert.equal((await get(path)).status, 404, path);
+  const { paths } = await (await get("/openapi.json")).json();
+  assert.deepEqual(Object.keys(paths).sort(), ["/api/v1/session", "/health", "/livez", "/metrics", "/readyz"]);
+});
