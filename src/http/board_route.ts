@@ -1,11 +1,11 @@
 import { z } from "@hono/zod-openapi";
 import { took_too_long } from "../database/mod.ts";
 import { type Moment, moment_at_position, moment_at_time, read_head, TooMuchChangedSince } from "../event_log/mod.ts";
+import type { DomainBoard } from "../domains/mod.ts";
 import {
   absolute_fault,
   board_data,
   comparisons_of,
-  type DomainBoard,
   figure_text,
   LONGEST_FROM_STATES_S,
   type PastStates,
@@ -107,7 +107,7 @@ const GREATEST = z.object({
 
 /** Adds `/api/v1/kpis/greatest`: where the greatest value on a board comes from. */
 function add_greatest_route(app: App, source: BoardSource, gate: Gate): void {
-  const { board, days } = source;
+  const { board } = source;
   const figures = greatest_figures(board);
   const names = [...figures.keys()];
   add_endpoint(app, {
@@ -136,8 +136,8 @@ function add_greatest_route(app: App, source: BoardSource, gate: Gate): void {
           if (then > head.position) return not_so_far(head.position);
           await reading.query("select set_config('jit', 'off', true)");
           const states = await source.past(reading, then, head.position);
-          const stretch = { from_us: from, to_us: to };
-          const found = await read_greatest(reading, board, states, figure.measure, filter, stretch, days);
+          const counted = { filter, from_us: from, to_us: to };
+          const found = await read_greatest(reading, source, states, figure.measure, counted);
           return JSON.stringify({
             measure,
             unit: figure.unit,

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
-import { figure_number, figure_of } from "../feed/mod.ts";
+import { DAY_S, figure_number, figure_of, figures_of_cells } from "../feed/mod.ts";
 import { add_endpoint, type App } from "./endpoint.ts";
-import { type KpiSource, read_cell } from "./kpi_source.ts";
+import type { KpiSource } from "./kpi_source.ts";
 import { calendar_date } from "./parameters.ts";
 import { not_found } from "./problem.ts";
 import { answer_from_log } from "./reading.ts";
@@ -30,7 +30,7 @@ const DAILY = z.object({
 
 /** A day's fares of completed trips, in the shape of `metrics.json`: two decimals, half up; zeros for a day without any trip. */
 export function add_daily_route(app: App, source: KpiSource): void {
-  const { board } = source;
+  const { board, days } = source;
   add_endpoint(app, {
     path: "/api/v1/kpis/daily",
     summary: "Fares of the trips completed on one day of the business time zone",
@@ -39,11 +39,13 @@ export function add_daily_route(app: App, source: KpiSource): void {
     answer: { type: "application/json", schema: DAILY },
     others: { 404: "The business time zone has no such day" },
     respond: ({ date }, request) => {
-      const day = source.days.day_named(date);
+      const day = days.day_named(date);
       if (day === null) return not_found(`${source.time_zone} has no ${date}`);
       return answer_from_log(request, source, async (transaction) => {
-        const cell = { grain: "1d", bucket_us: day.start_us, dimension: board.whole.dimension, key: board.whole.key };
-        const totals = await read_cell(transaction, board, cell);
+        const window = { from_s: day.start_us / 1e6, to_s: day.end_us / 1e6, step_s: DAY_S, grain: "1d" } as const;
+        const wants = { series: true, stretches: [window] };
+        const { stretches } = await figures_of_cells(transaction, { board, days, filter: [], window, wants });
+        const { totals } = stretches[0]!;
         const count = (name: string): number => figure_number(figure_of(board, name), totals, 0) ?? 0;
         const trip_count = count("completed");
         const nothing = trip_count === 0 ? 0 : null;

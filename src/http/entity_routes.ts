@@ -1,7 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import { type Queryable, text_array } from "../database/mod.ts";
 import { read_head } from "../event_log/mod.ts";
-import { dimension_of, type DomainBoard, figure_number, figure_of, totals_of } from "../feed/mod.ts";
+import type { DomainBoard } from "../domains/mod.ts";
+import { dimension_of, figure_number, figure_of, totals_of } from "../feed/mod.ts";
 import { add_endpoint, type App } from "./endpoint.ts";
 import type { KpiSource } from "./kpi_source.ts";
 import { limit } from "./parameters.ts";

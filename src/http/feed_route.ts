@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
-import { type DomainBoard, type FeedHub, type Refusal, states_fault, window_at } from "../feed/mod.ts";
+import type { DomainBoard } from "../domains/mod.ts";
+import { type FeedHub, type Refusal, states_fault, window_at } from "../feed/mod.ts";
 import type { Days } from "../kpi/mod.ts";
 import { add_endpoint, type App } from "./endpoint.ts";
 import { headers_of, respond } from "./headers.ts";

@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
-import { type DomainBoard, EXCLUDED, type Filter, FILTER_LIMITS, read_filter } from "../feed/mod.ts";
+import type { DomainBoard } from "../domains/mod.ts";
+import { EXCLUDED, type Filter, FILTER_LIMITS, read_filter } from "../feed/mod.ts";
 import { UNKNOWN } from "../kpi/mod.ts";
 import { bad_request } from "./problem.ts";
 

@@ -1,7 +1,8 @@
 import { z } from "@hono/zod-openapi";
-import type { Database, Queryable } from "../database/mod.ts";
-import { dimension_of, type DomainBoard, sum_columns, type Totals, totals_of } from "../feed/mod.ts";
-import { type Days, format_time } from "../kpi/mod.ts";
+import type { Database } from "../database/mod.ts";
+import type { DomainBoard } from "../domains/mod.ts";
+import { dimension_of } from "../feed/mod.ts";
+import type { Days } from "../kpi/mod.ts";
 import type { Clock } from "../runtime/mod.ts";
 
 /** What the KPI endpoints read from. */
@@ -12,20 +13,6 @@ export interface KpiSource {
   readonly time_zone: string;
   readonly build: string;
   readonly clock: Clock;
-}
-
-/** The totals of one cell; zeros when it does not exist. */
-export async function read_cell(
-  queryable: Queryable,
-  board: DomainBoard,
-  cell: { readonly grain: string; readonly bucket_us: number; readonly dimension: string; readonly key: string },
-): Promise<Totals> {
-  const [row] = await queryable.query(
-    `select ${sum_columns(board)} from ${board.tables.cells} cells
-     where grain = $1 and bucket = $2::timestamptz and dimension = $3 and key = $4`,
-    [cell.grain, format_time(cell.bucket_us), cell.dimension, cell.key],
-  );
-  return totals_of(board, row ?? {});
 }
 
 /** The names of a board's dimensions, as a parameter. */

@@ -1,26 +1,25 @@
 import { z } from "@hono/zod-openapi";
-import { type Queryable, text_array } from "../database/mod.ts";
+import type { Queryable } from "../database/mod.ts";
+import type { DomainBoard, QuantileFigure } from "../domains/mod.ts";
 import {
-  type Condition,
   condition_of_cells,
   declared_figure,
   dimension_of,
-  type DomainBoard,
   figure_number,
   figure_text,
+  figures_of_cells,
+  figures_of_states,
   type Filter,
   type FilterFault,
   format_filter,
   present_states,
   quantile_number,
   quantile_text,
-  type QuantileFigure,
+  type Question,
   read_quantile_series,
-  read_states,
-  sum_columns,
+  STEP_S,
   TOO_LONG_FOR_STATES,
   too_long_for_states,
-  type Totals,
   totals_of,
   type ViewGrain,
 } from "../feed/mod.ts";
@@ -109,17 +108,17 @@ export function add_series_route(app: App, source: KpiSource): void {
         const detail = `expected at most ${MOST_POINTS} buckets; take a coarser grain or a shorter range`;
         return bad_request("the range is too long for its grain", [{ path: "grain", detail }]);
       }
-      const condition = condition_of_cells(board, filter, grain);
-      const computed = condition === null;
-      if (computed && too_long_for_states({ from_s: from_us / 1e6, to_s: to_us / 1e6 })) {
+      const computed = condition_of_cells(board, filter, grain) === null;
+      const window = { from_s: from_us / 1e6, to_s: to_us / 1e6, step_s: STEP_S[grain], grain };
+      if (computed && too_long_for_states(window)) {
         const detail = `expected a shorter range: ${TOO_LONG_FOR_STATES}`;
         return bad_request("the range is too long for its filter", [{ path: "to", detail }]);
       }
       return answer_from_log(request, source, async (reading) => {
-        const buckets = { grain, from_us, to_us };
+        const question = { board, days, filter, window, wants: { series: true } };
         const points = figure.kind === "quantile"
-          ? await quantile_points(reading, board, figure, { ...buckets, ...sketched! })
-          : (await read_buckets(reading, source, filter, condition, buckets)).map(({ at_us, totals }) => ({
+          ? await quantile_points(reading, board, figure, { grain, from_us, to_us, ...sketched! })
+          : (await read_buckets(reading, question, computed)).map(({ at_us, totals }) => ({
             at: format_time(at_us),
             value: figure.unit === "money" ? figure_text(figure, totals, 2) : figure_number(figure, totals),
           }));
@@ -165,17 +164,11 @@ function sketched_key(
   return { path: "dimension", detail: `expected a filter by one key of ${dimensions.join(", ")} at most` };
 }
 
-interface Buckets {
-  readonly grain: ViewGrain;
-  readonly from_us: number;
-  readonly to_us: number;
-}
-
 async function quantile_points(
   reading: Queryable,
   board: DomainBoard,
   figure: QuantileFigure,
-  cells: Buckets & { readonly dimension: string; readonly key: string },
+  cells: Parameters<typeof read_quantile_series>[3],
 ) {
   const quantiles = await read_quantile_series(reading, board, figure, cells);
   return quantiles.map(({ at_us, value }) => ({
@@ -184,26 +177,10 @@ async function quantile_points(
   }));
 }
 
-/** What each bucket that anything lies in adds up to, in order: from the cells of a condition, else from the states that a filter counts. */
-async function read_buckets(
-  reading: Queryable,
-  { board, days }: KpiSource,
-  filter: Filter,
-  condition: Condition | null,
-  { grain, from_us, to_us }: Buckets,
-): Promise<{ readonly at_us: number; readonly totals: Totals }[]> {
-  if (condition === null) {
-    const wanted = { filter, stretch: { from_us, to_us }, by: grain, breakdowns: [], named: [], quantiles: false };
-    const { buckets } = await read_states(reading, board, present_states(board), wanted, days);
-    return buckets.map((row) => ({ at_us: Number(row.t) * 1e6, totals: totals_of(board, row) }));
-  }
-  const rows = await reading.query<Record<string, string | null>>(
-    `select (extract(epoch from bucket) * 1000000)::bigint as at_us, ${sum_columns(board)}
-     from ${board.tables.cells} cells
-     where grain = $1 and dimension = $2 and key ${condition.excluded ? "<> all" : "= any"}($3::text[])
-       and bucket >= $4::timestamptz and bucket < $5::timestamptz
-     group by bucket order by bucket`,
-    [grain, condition.dimension, text_array(condition.keys), format_time(from_us), format_time(to_us)],
-  );
-  return rows.map((row) => ({ at_us: Number(row.at_us), totals: totals_of(board, row) }));
+/** What each bucket that anything lies in adds up to, in order: from the cells of a filter, else from the states that it counts. */
+async function read_buckets(reading: Queryable, question: Question, computed: boolean) {
+  const { buckets } = computed
+    ? await figures_of_states(reading, question, present_states(question.board))
+    : await figures_of_cells(reading, question);
+  return buckets.map((row) => ({ at_us: Number(row.t) * 1e6, totals: totals_of(question.board, row) }));
 }

@@ -1,7 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import type { Queryable } from "../database/mod.ts";
 import { read_at } from "../event_log/mod.ts";
-import { dimension_of, type DomainBoard, type Filter, filter_sql, Parameters } from "../feed/mod.ts";
+import type { DomainBoard } from "../domains/mod.ts";
+import { dimension_of, type Filter, filter_sql, Parameters } from "../feed/mod.ts";
 import { UNKNOWN } from "../kpi/mod.ts";
 import { add_endpoint, type App } from "./endpoint.ts";
 import { filter_parameters, requested_filter } from "./filter_parameters.ts";

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Database } from "../database/mod.ts";
 import { read_at, read_head, type RecordedEvent } from "../event_log/mod.ts";
-import type { DomainBoard } from "../feed/mod.ts";
+import type { DomainBoard } from "../domains/mod.ts";
 import type { StreamHistory } from "../projection/mod.ts";
 import { CHANGE, change_json } from "./change_json.ts";
 import { add_endpoint, type App } from "./endpoint.ts";

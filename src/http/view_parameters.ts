@@ -1,13 +1,6 @@
 import { z } from "@hono/zod-openapi";
-import {
-  absolute_fault,
-  COMPARISONS,
-  type DomainBoard,
-  type FilterFault,
-  RANGE_NAMES,
-  read_filter,
-  type View,
-} from "../feed/mod.ts";
+import type { DomainBoard } from "../domains/mod.ts";
+import { absolute_fault, COMPARISONS, type FilterFault, RANGE_NAMES, read_filter, type View } from "../feed/mod.ts";
 import { filterable } from "./filter_parameters.ts";
 import { instant } from "./parameters.ts";
 

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { type Database, snapshot } from "../../src/database/mod.ts";
 import { trips_board } from "../../src/domains/trips/board.ts";
-import { type ComparedCards, read_past_board, read_whole_board, type View, window_at } from "../../src/feed/mod.ts";
+import {
+  type ComparedCards,
+  read_past_board,
+  read_whole_board,
+  type View,
+  window_at,
+} from "../../src/feed/figures/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import { database_test } from "../support/read_side.ts";
 import { message, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";

@@ -6,20 +6,22 @@ import {
   type Board,
   cards_lacking,
   comparisons_of,
-  type FeedHub,
+  draw,
+  figures_of_states,
   type Filter,
   present_of,
   present_states,
+  type Question,
   read_boards,
-  read_states_board,
-  read_states_figures,
+  read_compared,
   type Span,
-  type Subscription,
   type View,
   view_key,
+  type Wants,
+  whole_question,
   window_at,
-} from "../../src/feed/mod.ts";
-import { read_compared } from "../../src/feed/lane_reading.ts";
+} from "../../src/feed/figures/mod.ts";
+import type { FeedHub, Subscription } from "../../src/feed/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import { FeedModel, type Frame, FrameReader } from "../support/feed_client.ts";
 import { RANDOM_TIMES, trip_event } from "../support/random_trips.ts";
@@ -114,18 +116,23 @@ database_test(
           );
           const source = { database, board: trips_board, days: DAYS };
           const { boards } = await read_boards(source, watched, [], null);
-          const states = present_states(trips_board);
+          const computing = async (question: Question, wants: Wants = question.wants) => {
+            const asked = { ...question, wants };
+            return draw(
+              asked,
+              await database.transaction((tx) => figures_of_states(tx, asked, present_states(trips_board))),
+            );
+          };
           for (const [key, each] of watched) {
             const { view: { filter }, window } = each;
+            const question = whole_question(source, each);
             const cells = boards.get(key);
             if (filter[0]!.dimension === "pickup_zone" && window.grain === "1m") {
               assert.equal(cells, undefined);
               continue;
             }
             assert(cells !== undefined);
-            const computed = await database.transaction((tx) =>
-              read_states_board(tx, trips_board, states, filter, window, DAYS)
-            );
+            const computed = await computing(question);
             assert.deepEqual(rows_of(cells.series), rows_of(computed.series));
             const lacking = cards_lacking(trips_board, filter[0]!);
             assert.deepEqual(without(cells.cards, lacking), without(computed.cards, lacking));
@@ -140,16 +147,14 @@ database_test(
                 assert.deepEqual(said.cards, {});
                 continue;
               }
-              const { cards: [wanted = {}] } = await database.transaction((tx) =>
-                read_states_figures(tx, trips_board, states, filter, [stretch], null, DAYS)
-              );
+              const figures = trips_board.cards.filter((card) => "figure" in card);
+              const { cards: wanted } = await computing(question, { stretches: [stretch], cards: figures });
               if (said.since_s === said.to_s) {
                 assert.deepEqual([said.cards, wanted.trips, wanted.completed], [{}, 0, 0]);
               } else assert.deepEqual(said.cards, wanted);
               if (name !== "weekday") continue;
-              const { series: { t, completed, revenue } } = await database.transaction((tx) =>
-                read_states_figures(tx, trips_board, states, filter, [], comparison.window, DAYS)
-              );
+              const then = { ...question, window: comparison.window };
+              const { series: { t, completed, revenue } } = await computing(then, { series: true });
               const moved = {
                 t: t.map((at) => present_of(at, window, comparison, DAYS)),
                 completed: completed!,
@@ -306,15 +311,10 @@ database_test("a key that is filtered by has its row, however many others have m
   const by_driver = { dimension: "driver", keys: ["D1"], excluded: false };
   // From cells, from states under another condition, and of keys that are left out.
   for (const filter of [[of_city], [of_city, by_driver], [{ ...of_city, excluded: true }]]) {
-    const window = window_at({ range: "1h", to_s: null, filter, compare: "weekday" } as View, NOW_MS, DAYS);
-    const { breakdowns } = await read_states_board(
-      database,
-      trips_board,
-      present_states(trips_board),
-      filter,
-      window,
-      DAYS,
-    );
+    const view: View = { range: "1h", to_s: null, filter, compare: "weekday" };
+    const watched = { view, window: window_at(view, NOW_MS, DAYS) };
+    const question = whole_question({ board: trips_board, days: DAYS }, watched);
+    const { breakdowns } = draw(question, await figures_of_states(database, question, present_states(trips_board)));
     const found = breakdowns.find(({ dimension }) => dimension === "city");
     assert.equal(found?.total_keys, 12);
     assert.deepEqual(found.rows.slice(-2), [

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Database } from "../../src/database/mod.ts";
-import { FEED_LIMITS, type FeedHub, type Health, type Subscription, type View } from "../../src/feed/mod.ts";
+import type { View } from "../../src/feed/figures/mod.ts";
+import { FEED_LIMITS, type FeedHub, type Health, type Subscription } from "../../src/feed/mod.ts";
 import { put_trip, put_whole } from "../support/board_rows.ts";
 import { FeedModel, type Frame, FrameReader } from "../support/feed_client.ts";
 import { database_test, FlakyDatabase, healthy, make_hub, ManualTime } from "../support/read_side.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { migrate } from "../../src/database/mod.ts";
 import { trips_board } from "../../src/domains/trips/board.ts";
 import { settle_deployment } from "../../src/event_log/mod.ts";
-import { type CountedKeys, present_states, read_quantiles, read_states_figures } from "../../src/feed/mod.ts";
+import { type Condition, draw, figures_of_states, present_states, read_quantiles } from "../../src/feed/figures/mod.ts";
 import { bin_of, days_in, nearest_rank, value_of } from "../../src/kpi/mod.ts";
 import { database_test } from "../support/read_side.ts";
 import { feed, LIMITS, message, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";
@@ -10,7 +10,7 @@ import { feed, LIMITS, message, TEST_TIME_ZONE, trip_pipeline } from "../support
 const START_MS = Date.UTC(2026, 1, 10);
 const TRIPS = 400;
 const CITIES = ["Chicago", "Boston", null];
-const WHOLE: CountedKeys = { dimension: "none", keys: ["all"], excluded: false };
+const WHOLE: Condition = { dimension: "none", keys: ["all"], excluded: false };
 
 interface Completed {
   readonly at_ms: number;
@@ -78,7 +78,7 @@ database_test(
     ]);
 
     const check = async (
-      counted: CountedKeys,
+      counted: Condition,
       from_ms: number,
       to_ms: number,
       counts: (trip: Completed) => boolean,
@@ -96,9 +96,11 @@ database_test(
       );
       const filter = counted === WHOLE ? [] : [counted];
       const seconds = { from_s: from_ms / 1000, to_s: to_ms / 1000 };
-      const { cards: [computed = {}] } = await database.transaction((tx) =>
-        read_states_figures(tx, trips_board, present_states(trips_board), filter, [seconds], null, days)
-      );
+      const window = { ...seconds, step_s: 60, grain: "1m" } as const;
+      const wants = { stretches: [seconds], cards: trips_board.cards.filter((card) => "figure" in card) };
+      const question = { board: trips_board, days, filter, window, wants };
+      const figures = await database.transaction((tx) => figures_of_states(tx, question, present_states(trips_board)));
+      const { cards: computed } = draw(question, figures);
       assert.deepEqual(expected.map(([name]) => [name, computed[name]]), within);
     };
     const minute = (at_ms: number) => Math.floor(at_ms / 60_000) * 60_000;

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { trips_board } from "../../src/domains/trips/board.ts";
-import { read_boards } from "../../src/feed/mod.ts";
-import { BoardReader } from "../../src/feed/reader.ts";
-import { type View, view_key, window_at } from "../../src/feed/view.ts";
+import { read_boards } from "../../src/feed/figures/mod.ts";
+import { BoardReader } from "../../src/feed/live/reader.ts";
+import { type View, view_key, window_at } from "../../src/feed/figures/view.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import { put_cell, put_cells, put_trip, put_whole } from "../support/board_rows.ts";
 import { database_test } from "../support/read_side.ts";

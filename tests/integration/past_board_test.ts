@@ -4,7 +4,6 @@ import { type Database, open_database, snapshot } from "../../src/database/mod.t
 import { trips_board } from "../../src/domains/trips/mod.ts";
 import { moment_at_position, moment_at_time, read_head, TooMuchChangedSince } from "../../src/event_log/mod.ts";
 import {
-  board_data,
   past_states,
   read_past_board,
   read_whole_board,
@@ -12,7 +11,8 @@ import {
   type View,
   type WholeBoard,
   window_at,
-} from "../../src/feed/mod.ts";
+} from "../../src/feed/figures/mod.ts";
+import { board_data } from "../../src/feed/mod.ts";
 import { Cursors } from "../../src/ingest/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import { tacho_test } from "../support/available.ts";

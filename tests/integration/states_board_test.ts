@@ -4,21 +4,20 @@ import { type Database, open_database } from "../../src/database/mod.ts";
 import { trips_board } from "../../src/domains/trips/mod.ts";
 import {
   type Board,
-  breakdowns_of_states,
+  draw,
+  figures_of_states,
   type Filter,
   format_filter,
   present_states,
   read_boards,
-  read_states,
-  read_states_board,
   TOP,
   type View,
   view_key,
   type ViewGrain,
-  wanted_breakdowns,
+  whole_question,
   type Window,
   window_at,
-} from "../../src/feed/mod.ts";
+} from "../../src/feed/figures/mod.ts";
 import { bucket_end, bucket_start, days_in } from "../../src/kpi/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { make_http_side } from "../support/http_side.ts";
@@ -74,9 +73,7 @@ tacho_test({
           const { boards } = await read_boards({ database, board: trips_board, days: DAYS }, watched, [], null);
           for (const [key, { window }] of watched) {
             const cells = boards.get(key)!;
-            const states = await database.transaction((tx) =>
-              read_states_board(tx, trips_board, present_states(trips_board), [], window, DAYS)
-            );
+            const states = await states_board(database, [], window);
             assert.deepEqual(states.cards, cells.cards);
             assert.deepEqual(without_zeros(states), without_zeros(cells));
             assert.deepEqual(states.breakdowns.filter(({ dimension }) => dimension !== "driver"), cells.breakdowns);
@@ -104,9 +101,7 @@ tacho_test({
             const wanted = oracle_board(trips.values(), conditions, window, window.grain, LOCAL_DAY);
             const keys = new Map([...wanted.keys].map(([dimension, rows]) => [dimension, greatest(rows)]));
             assert.deepEqual(await computed(database, conditions, window), { ...wanted, keys });
-            const { breakdowns } = await database.transaction((tx) =>
-              read_states_board(tx, trips_board, present_states(trips_board), conditions, window, DAYS)
-            );
+            const { breakdowns } = await states_board(database, conditions, window);
             for (const { dimension, rows } of breakdowns) {
               // Its own condition does not count, but for drivers, which no cells know by windows.
               const others = conditions.filter((condition) => condition.dimension !== dimension);
@@ -198,13 +193,25 @@ function greatest(rows: readonly OracleKey[]): OracleKey[] {
   return [...rows.slice(0, TOP), { key: null, count: sum("count"), amount: sum("amount") }];
 }
 
+const whole_of = (filter: Filter, window: Window) => {
+  const view: View = { range: "custom", from_s: window.from_s, to_s: window.to_s, filter, compare: "weekday" };
+  return whole_question({ board: trips_board, days: DAYS }, { view, window });
+};
+
+/** The whole board of a window, computed from states. */
+async function states_board(database: Database, filter: Filter, window: Window): Promise<Board> {
+  const question = whole_of(filter, window);
+  const read = () => database.transaction((tx) => figures_of_states(tx, question, present_states(trips_board)));
+  return draw(question, await read());
+}
+
 /** What the product computes, as the oracle says it. */
 async function computed(database: Database, conditions: Filter, window: Window) {
-  const stretch = { from_us: window.from_s * 1e6, to_us: window.to_s * 1e6 };
-  const breakdowns = wanted_breakdowns(trips_board, breakdowns_of_states(trips_board), window, DAYS);
-  const wanted = { filter: conditions, stretch, by: window.grain, breakdowns, named: [], quantiles: false };
-  const { buckets, totals, keys } = await database.transaction((tx) =>
-    read_states(tx, trips_board, present_states(trips_board), wanted, DAYS)
+  // Not the board's own breakdowns: then their own conditions count, too.
+  const breakdowns = whole_of(conditions, window).wants.breakdowns!.map((breakdown) => ({ ...breakdown }));
+  const wants = { series: true, stretches: [window], breakdowns, named: [] };
+  const { buckets, stretches: [sums], keys } = await database.transaction((tx) =>
+    figures_of_states(tx, { ...whole_of(conditions, window), wants }, present_states(trips_board))
   );
   const measures = (row: Readonly<Record<string, unknown>>) =>
     Object.fromEntries(trips_board.measures.map(({ name, kind }) => {
@@ -214,8 +221,8 @@ async function computed(database: Database, conditions: Filter, window: Window) 
   const listed = Map.groupBy(keys, ({ dimension }) => dimension);
   return {
     buckets: new Map(buckets.map((row) => [Number(row.t), measures(row)])),
-    totals: measures(totals),
-    keys: new Map(breakdowns.map(({ breakdown: { dimension } }) => [
+    totals: measures(sums!.totals),
+    keys: new Map(breakdowns.map(({ dimension }) => [
       dimension,
       (listed.get(dimension) ?? []).map(({ key, count, amount }) => ({ key, count, amount })),
     ])),

@@ -2,16 +2,16 @@ import assert from "node:assert/strict";
 import { open_database, snapshot } from "../../src/database/mod.ts";
 import { trips_board } from "../../src/domains/trips/mod.ts";
 import {
+  figures_of_states,
   type Filter,
   past_states,
   present_states,
+  read_lines,
   read_past_board,
-  read_states_board,
-  read_states_figures,
+  whole_question,
   type Window,
   window_at,
-} from "../../src/feed/mod.ts";
-import { read_lines } from "../../src/feed/lines.ts";
+} from "../../src/feed/figures/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { days_in } from "../../src/kpi/mod.ts";
@@ -122,16 +122,10 @@ for (const [load, script] of Object.entries(LOADS)) {
               const view = { range, to_s: then.now_ms / 1000, filter, compare: "weekday" } as const;
               const window = window_at(view, then.now_ms, DAYS);
               const before = await scans();
-              await read_states_board(reading, trips_board, present, filter, window, DAYS);
-              await read_states_figures(
-                reading,
-                trips_board,
-                present,
-                filter,
-                [window, a_week_before(window)],
-                window,
-                DAYS,
-              );
+              const question = whole_question({ board: trips_board, days: DAYS }, { view, window });
+              await figures_of_states(reading, question, present);
+              const wants = { series: true, stretches: [window, a_week_before(window)], cards: trips_board.cards };
+              await figures_of_states(reading, { ...question, wants }, present);
               assert.equal(await scans() - before, 0, `now, ${range}, ${JSON.stringify(filter)}`);
               await read_past_board(reading, { board: trips_board, days: DAYS }, { view, window }, past, then);
               assert.equal(await scans() - before, 0, `as of before, ${range}, ${JSON.stringify(filter)}`);

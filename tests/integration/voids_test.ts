@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { type Database, open_database } from "../../src/database/mod.ts";
 import { trips_board } from "../../src/domains/trips/mod.ts";
-import { past_states } from "../../src/feed/mod.ts";
-import { read_greatest } from "../../src/feed/greatest.ts";
+import { past_states } from "../../src/feed/figures/mod.ts";
+import { read_greatest } from "../../src/feed/figures/states.ts";
 import { Cursors } from "../../src/ingest/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import { tacho_test } from "../support/available.ts";
@@ -135,7 +135,8 @@ voids_test(
       log.database.transaction(async (tx) => {
         const head = Number((await tx.query("select position from log_head"))[0]?.position);
         const states = await past_states(TEST_DOMAIN, trips_board)(tx, position || head, head);
-        return await read_greatest(tx, trips_board, states, "fare_max_micros", [], stretch, DAYS);
+        const counted = { filter: [], ...stretch };
+        return await read_greatest(tx, { board: trips_board, days: DAYS }, states, "fare_max_micros", counted);
       });
     assert.equal((await greatest(0))?.stream_id, "mid");
     assert.equal((await greatest(Number(before[0]?.position)))?.stream_id, "high", "as it was then");

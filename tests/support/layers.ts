@@ -32,7 +32,6 @@ const PURE_NAMES = [
   "watermark",
   "sketch",
   "catalog",
-  "tiles",
 ];
 
 /** Packages that pure modules may use, and where: they neither read a clock nor draw at random by themselves. */

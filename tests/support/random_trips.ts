@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import type { Filter, Span } from "../../src/feed/mod.ts";
+import type { Filter, Span } from "../../src/feed/figures/mod.ts";
 
 /**
  * Random trip events for tests of boards: few trips and keys, times close together around the end of winter time in New York, late

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { trips_board } from "../../src/domains/trips/board.ts";
-import type { Compared, LaneFigures, Line, Reading, ShownBoard } from "../../src/feed/board.ts";
-import { Broadcast, type Shown } from "../../src/feed/broadcast.ts";
-import { parse_event_id } from "../../src/feed/frame.ts";
-import type { Health } from "../../src/feed/health.ts";
-import { changed_since } from "../../src/feed/series_changes.ts";
-import { shown_board } from "../../src/feed/shown.ts";
-import { sources_of } from "../../src/feed/source.ts";
-import { type Greeting, Subscriber } from "../../src/feed/subscriber.ts";
-import { type View, view_key, window_at } from "../../src/feed/view.ts";
+import { changed_since, type LaneBoard, shown_board, type ShownBoard } from "../../src/feed/figures/board.ts";
+import { Broadcast } from "../../src/feed/live/broadcast.ts";
+import type { Compared } from "../../src/feed/figures/comparisons.ts";
+import { type Health, parse_event_id, type Shown } from "../../src/feed/live/frame.ts";
+import { sources_of } from "../../src/feed/figures/question.ts";
+import type { Reading } from "../../src/feed/figures/readings.ts";
+import type { Line } from "../../src/feed/figures/states.ts";
+import { type Greeting, Subscriber } from "../../src/feed/live/subscriber.ts";
+import { type View, view_key, window_at } from "../../src/feed/figures/view.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import { FeedModel, type Frame, parse_frames } from "../support/feed_client.ts";
 
@@ -87,7 +87,7 @@ class World {
       boards: new Map(),
       recorded_ms: this.recorded,
     };
-    return { reading, boards: new Map([[view_key(VIEW, UTC), board]]) };
+    return { reading, boards: new Map([[view_key(VIEW, UTC), board]]), health: HEALTH, now_ms: this.now_ms };
   }
 }
 
@@ -95,7 +95,7 @@ class World {
 class FilteredWorld extends World {
   /** Which trips match, as long as they do. */
   readonly matching = new Set<string>();
-  #figures: LaneFigures | null = null;
+  #figures: LaneBoard | null = null;
   #compared = 0;
   #version = 0;
 
@@ -126,10 +126,11 @@ class FilteredWorld extends World {
       position: this.position,
       read_ms: this.now_ms,
       window,
-      own: this.from_states
-        ? { window, cards, ...changed_since(series, this.position, window.from_s, last?.own ?? null) }
-        : null,
-      cards: { in_progress: this.position },
+      known: this.from_states,
+      ...this.from_states
+        ? changed_since(series, this.position, window.from_s, last)
+        : { series: { t: [] }, changed_at: [] },
+      cards: this.from_states ? { ...cards, in_progress: this.position } : { in_progress: this.position },
       breakdowns: [{ dimension: "driver", total_keys: this.position, rows: [] }],
       lines: JSON.stringify(last?.lines?.list) === JSON.stringify(list)
         ? last!.lines
@@ -151,7 +152,7 @@ class FilteredWorld extends World {
   }
 
   override shown(): Shown {
-    const { reading, boards } = super.shown();
+    const shown = super.shown(), { reading, boards } = shown;
     const plain = boards.get(view_key(VIEW, UTC))!;
     const { log_id, position } = reading;
     const compared: Compared = {
@@ -161,7 +162,7 @@ class FilteredWorld extends World {
       series: { shift_s: this.#compared },
     };
     const lane = {
-      figures: this.#figures,
+      board: this.#figures,
       compared,
       tried: true,
       failed: null,
@@ -172,8 +173,8 @@ class FilteredWorld extends World {
     const cells = this.from_states
       ? null
       : { ...plain, marked: { t: [], changed_at: [], first_at: [], revised_ms: [] } };
-    const board = shown_board(trips_board, watched, reading, cells, lane, false);
-    return { reading, boards: new Map(board === null ? [] : [[view_key(this.view, UTC), board]]) };
+    const board = shown_board(trips_board, watched, reading, { cells, lane, wait: false });
+    return { ...shown, boards: new Map(board === null ? [] : [[view_key(this.view, UTC), board]]) };
   }
 }
 
@@ -232,9 +233,9 @@ class Viewer {
 function serve_all(
   broadcast: Broadcast,
   subscribers: readonly Subscriber[],
-  ...rest: [shown: Shown, health: Health, now_ms: number]
+  shown: Shown,
 ): number {
-  return 1 + [...broadcast.serve_all(new Set(subscribers), ...rest)].length;
+  return 1 + [...broadcast.serve_all(new Set(subscribers), shown)].length;
 }
 
 const STEP = fc.oneof(
@@ -280,7 +281,7 @@ for (
         const slow = new Viewer(1, view);
         const beat = async () => {
           const subscribers = [steady.subscriber, slow.subscriber];
-          serve_all(broadcast, subscribers, world.shown(), HEALTH, world.now_ms);
+          serve_all(broadcast, subscribers, world.shown());
           await steady.drain();
         };
         for (const step of steps) {
@@ -305,7 +306,7 @@ for (
         await beat();
         await slow.drain();
         const fresh = new Viewer(65_536, view);
-        broadcast.serve(fresh.subscriber, world.shown(), HEALTH, world.now_ms);
+        broadcast.serve(fresh.subscriber, world.shown());
         await fresh.drain();
         for (const viewer of [steady, slow]) {
           assert.deepEqual(viewer.model.series(), fresh.model.series());
@@ -327,9 +328,9 @@ Deno.test("only buckets that changed are sent, with their absolute values", asyn
   const minute = START_MS / 1000;
   world.change(minute - 120, 5, "a");
   world.change(minute - 60, 6, "b");
-  serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, world.now_ms);
+  serve_all(broadcast, [viewer.subscriber], world.shown());
   world.change(minute - 60, 7, "b");
-  serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, world.now_ms + 1_000);
+  serve_all(broadcast, [viewer.subscriber], { ...world.shown(), now_ms: world.now_ms + 1_000 });
   await viewer.drain();
   const [hello, kpi, trip] = viewer.frames;
   assert.deepEqual(hello?.data.series, { t: [minute - 120, minute - 60], trips: [5, 6] });
@@ -342,10 +343,10 @@ Deno.test("lines go out once a second, all that changed meanwhile", async () => 
   const world = new World();
   const broadcast = new Broadcast(BOARD, SETTINGS);
   const viewer = new Viewer(65_536);
-  serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, world.now_ms);
+  serve_all(broadcast, [viewer.subscriber], world.shown());
   for (const [ms, trip] of [[250, "a"], [500, "b"], [750, "c"], [1_000, "d"], [1_250, "e"]] as const) {
     world.change(START_MS / 1000, 1, trip);
-    serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, START_MS + ms);
+    serve_all(broadcast, [viewer.subscriber], { ...world.shown(), now_ms: START_MS + ms });
   }
   await viewer.drain();
   const sent = viewer.frames.filter(({ event }) => event === "trip").map(({ data }) =>
@@ -358,14 +359,14 @@ Deno.test("a reader that does not drain is left out and gets one frame with the 
   const world = new World();
   const broadcast = new Broadcast(BOARD, SETTINGS);
   const viewer = new Viewer(1);
-  serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, world.now_ms);
+  serve_all(broadcast, [viewer.subscriber], world.shown());
   for (let i = 1; i <= 50; i++) {
     world.change(START_MS / 1000, i, "a");
-    serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, START_MS + 1 + i);
+    serve_all(broadcast, [viewer.subscriber], { ...world.shown(), now_ms: START_MS + 1 + i });
   }
   assert.equal(broadcast.counts().skipped, 50);
   await viewer.drain();
-  serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, START_MS + 100);
+  serve_all(broadcast, [viewer.subscriber], { ...world.shown(), now_ms: START_MS + 100 });
   await viewer.drain();
   const kpis = viewer.frames.filter(({ event }) => event === "kpi");
   assert.deepEqual(kpis.map(({ data }) => data.series.trips), [[50]]);
@@ -375,10 +376,10 @@ Deno.test("viewers with equal needs share one encoding and the same bytes", () =
   const world = new World();
   const broadcast = new Broadcast(BOARD, SETTINGS);
   const viewers = Array.from({ length: 200 }, () => new Viewer(65_536).subscriber);
-  serve_all(broadcast, viewers, world.shown(), HEALTH, world.now_ms);
+  serve_all(broadcast, viewers, world.shown());
   assert.deepEqual(broadcast.counts(), { frames: 200, encodes: 1, skipped: 0 });
   world.change(START_MS / 1000, 1, "a");
-  serve_all(broadcast, viewers, world.shown(), HEALTH, START_MS + 1_000);
+  serve_all(broadcast, viewers, { ...world.shown(), now_ms: START_MS + 1_000 });
   assert.deepEqual(broadcast.counts(), { frames: 600, encodes: 3, skipped: 0 });
 });
 
@@ -386,10 +387,13 @@ Deno.test("a thousand viewers are served in turns: who leaves in between is pass
   const world = new World();
   const broadcast = new Broadcast(BOARD, SETTINGS);
   const viewers = Array.from({ length: 1_000 }, () => new Viewer(65_536));
-  assert.equal(serve_all(broadcast, viewers.map(({ subscriber }) => subscriber), world.shown(), HEALTH, START_MS), 3);
+  assert.equal(
+    serve_all(broadcast, viewers.map(({ subscriber }) => subscriber), { ...world.shown(), now_ms: START_MS }),
+    3,
+  );
   world.change(START_MS / 1000, 7, "a");
   const watching = new Set(viewers.map(({ subscriber }) => subscriber));
-  const turns = broadcast.serve_all(watching, world.shown(), HEALTH, START_MS + 1_000);
+  const turns = broadcast.serve_all(watching, { ...world.shown(), now_ms: START_MS + 1_000 });
   turns.next();
   assert.equal(broadcast.counts().frames, 1_400, "two frames each: buckets and lines");
   const [gone, late] = [viewers[999]!, new Viewer(65_536)];
@@ -409,14 +413,14 @@ Deno.test("another log resets a follower, and an unknown position one that resum
   const broadcast = new Broadcast(BOARD, SETTINGS);
   const viewer = new Viewer(65_536);
   world.change(START_MS / 1000, 1, "a");
-  serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, START_MS);
+  serve_all(broadcast, [viewer.subscriber], { ...world.shown(), now_ms: START_MS });
   world.log_id = LOG.replace(/1$/, "2");
-  serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, START_MS + 250);
+  serve_all(broadcast, [viewer.subscriber], { ...world.shown(), now_ms: START_MS + 250 });
   await viewer.drain();
   assert.deepEqual(viewer.frames.map(({ event }) => event), ["hello", "reset", "hello"]);
   await viewer.reconnect();
   world.position = 0;
-  serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, START_MS + 500);
+  serve_all(broadcast, [viewer.subscriber], { ...world.shown(), now_ms: START_MS + 500 });
   await viewer.drain();
   assert.deepEqual(viewer.frames.slice(3).map(({ event }) => event), ["reset", "hello"]);
 });
@@ -426,12 +430,12 @@ Deno.test("a bucket that lay ahead of the clock reaches who was away when it cam
   const broadcast = new Broadcast(BOARD, SETTINGS);
   const viewer = new Viewer(65_536);
   world.change(START_MS / 1000 + 300, 5, "ahead");
-  serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, START_MS);
+  serve_all(broadcast, [viewer.subscriber], { ...world.shown(), now_ms: START_MS });
   await viewer.drain();
   assert.deepEqual(viewer.model.series(), []);
   await viewer.reconnect();
   world.now_ms += 400_000;
-  serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, world.now_ms);
+  serve_all(broadcast, [viewer.subscriber], world.shown());
   await viewer.drain();
   assert.deepEqual(viewer.frames.map(({ event }) => event), ["hello", "kpi", "trip"]);
   assert.deepEqual(viewer.model.series(), [[START_MS / 1000 + 300, { trips: 5 }]]);
@@ -446,12 +450,12 @@ Deno.test("who resumes has what it never saw, also where the machine that record
     // A bucket lies ahead of what the viewer is shown: it ends with the minute that is under way here.
     for (const minute of [-2, -1, 0, 1]) world.change(START_MS / 1000 + minute * 60, 5, `${minute}`);
     world.recorded.set(world.position, world.now_ms + ahead_s * 1_000);
-    serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, world.now_ms);
+    serve_all(broadcast, [viewer.subscriber], world.shown());
     await viewer.drain();
     assert.deepEqual(viewer.model.series().map(([t]) => (t - START_MS / 1000) / 60), [-2, -1, 0]);
     await viewer.reconnect();
     world.now_ms += 120_000;
-    serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, world.now_ms);
+    serve_all(broadcast, [viewer.subscriber], world.shown());
     await viewer.drain();
     const kpi = viewer.frames.find(({ event }) => event === "kpi");
     assert.deepEqual(kpi?.data.series.t.map((t: number) => (t - START_MS / 1000) / 60), resent, `${ahead_s} s ahead`);
@@ -466,7 +470,7 @@ Deno.test("a clock that is set back brings the buckets back that had left the wi
   world.change(START_MS / 1000 - 840, 5, "early");
   for (const ms of [0, 120_000, 0]) {
     world.now_ms = START_MS + ms;
-    serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, world.now_ms);
+    serve_all(broadcast, [viewer.subscriber], world.shown());
     await viewer.drain();
     assert.equal(viewer.model.series().length, ms === 0 ? 1 : 0);
   }
@@ -478,10 +482,10 @@ Deno.test("a board of which nothing is known yet is said once, then all of it", 
   const viewer = new Viewer(65_536, world.view);
   world.change(START_MS / 1000, 1, "a");
   for (const ms of [0, 250, 500]) {
-    serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, START_MS + ms);
+    serve_all(broadcast, [viewer.subscriber], { ...world.shown(), now_ms: START_MS + ms });
   }
   world.read_lane();
-  serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, START_MS + 750);
+  serve_all(broadcast, [viewer.subscriber], { ...world.shown(), now_ms: START_MS + 750 });
   await viewer.drain();
   const boards = viewer.frames.filter(({ event }) => event !== "trip");
   assert.deepEqual(boards.map(({ event, data }) => [event, data.series.trips]), [["hello", []], ["kpi", [1]]]);
@@ -491,10 +495,10 @@ Deno.test("nothing is sent twice when nothing changed, and nothing to a stream t
   const world = new World();
   const broadcast = new Broadcast(BOARD, SETTINGS);
   const viewer = new Viewer(65_536);
-  serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, START_MS);
+  serve_all(broadcast, [viewer.subscriber], { ...world.shown(), now_ms: START_MS });
   world.change(START_MS / 1000, 1, "a");
   for (const s of [5, 6, 7]) {
-    serve_all(broadcast, [viewer.subscriber], world.shown(), HEALTH, START_MS + s * 1_000);
+    serve_all(broadcast, [viewer.subscriber], { ...world.shown(), now_ms: START_MS + s * 1_000 });
   }
   assert.equal(broadcast.counts().frames, 3, "hello, kpi, trip");
   await viewer.subscriber.stream.cancel().catch(() => {});

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
-import { type Comparison, comparisons_of, present_of, reached_ms } from "../../src/feed/comparison.ts";
-import { type Span, window_at } from "../../src/feed/view.ts";
+import {
+  type Comparison,
+  comparisons_of,
+  present_of,
+  reached_ms,
+  type Span,
+  window_at,
+} from "../../src/feed/figures/view.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 
 const BERLIN = days_in("Europe/Berlin");

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { FILTER_LIMITS, format_filter, read_filter } from "../../src/feed/mod.ts";
+import { FILTER_LIMITS, format_filter, read_filter } from "../../src/feed/figures/mod.ts";
 
 const DIMENSIONS = ["status", "city", "driver"];
 const read = (query: string) => read_filter(new URLSearchParams(query), DIMENSIONS);

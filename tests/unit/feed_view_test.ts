@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import { days_in } from "../../src/kpi/mod.ts";
-import { tile } from "../../src/feed/tiles.ts";
-import type { Filter } from "../../src/feed/filter.ts";
-import { absolute_fault, type Span, view_key, window_at } from "../../src/feed/view.ts";
+import { days_in, tile } from "../../src/kpi/mod.ts";
+import type { Filter } from "../../src/feed/figures/filter.ts";
+import { absolute_fault, type Span, view_key, window_at } from "../../src/feed/figures/view.ts";
 
 const NOON_MS = Date.UTC(2026, 2, 1, 12, 0, 30);
 const UTC = days_in("UTC");

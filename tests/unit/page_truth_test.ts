@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cards_of as server_cards } from "../../src/feed/board_figures.ts";
+import { cards_of as server_cards } from "../../src/feed/figures/figure.ts";
 import { trips_board } from "../../src/domains/trips/board.ts";
 import { axis_high } from "../../static/axis_high.js";
 import { make_unlike } from "../../static/bases.js";

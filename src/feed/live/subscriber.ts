@@ -1,5 +1,5 @@
+import type { View } from "../figures/mod.ts";
 import type { Coverage, LogPosition } from "./frame.ts";
-import type { View } from "./view.ts";
 
 /**
  * Bytes that may wait in a subscriber's stream before it counts as stalled. The kernel takes about 4 MB before any wait here.
@@ -7,7 +7,7 @@ import type { View } from "./view.ts";
 export const WAITING_BYTES = 65_536;
 
 /** What a subscriber's connection is bound to. */
-export interface Connection {
+interface Connection {
   /** Whom it counts for. */
   readonly address: string;
   /** When it is ended so that none lives for ever. */

@@ -1,21 +1,14 @@
-import type { DomainBoard } from "./domain_board.ts";
-import type { Reading, ShownBoard } from "./board.ts";
-import type { Coverage, FeedSettings, FrameSettings, LogPosition } from "./frame.ts";
+import type { DomainBoard } from "../../domains/mod.ts";
+import type { Reading, ShownBoard } from "../figures/mod.ts";
+import type { Coverage, FeedSettings, FrameSettings, Health, LogPosition, Shown } from "./frame.ts";
 import { heartbeat_frame, hello_frame, kpi_frame, lines_frame, reset_frame } from "./frame.ts";
-import type { Health } from "./health.ts";
 import type { Subscriber } from "./subscriber.ts";
 
 /** What was sent since the start. `encodes` are distinct frames; `frames` are deliveries; `skipped` were left out as stalled. */
-export interface FeedCounts {
+interface FeedCounts {
   readonly frames: number;
   readonly encodes: number;
   readonly skipped: number;
-}
-
-/** What there is to send: a reading, and the boards of all views by their keys. */
-export interface Shown {
-  readonly reading: Reading;
-  readonly boards: ReadonlyMap<string, ShownBoard>;
 }
 
 /** Work that lets the rest of the program have its turn at each step. */
@@ -57,14 +50,11 @@ export class Broadcast {
   }
 
   /** Sends every subscriber what it lacks, in turns. Lines go out in one call of a second only. */
-  *serve_all(subscribers: ReadonlySet<Subscriber>, shown: Shown, health: Health, now_ms: number): Turns {
-    const second = Math.floor(now_ms / 1000);
+  *serve_all(subscribers: ReadonlySet<Subscriber>, shown: Shown): Turns {
+    const second = Math.floor(shown.now_ms / 1000);
     const lines_due = second !== this.#lines_second;
     const sent_before = this.#lines_sent;
-    yield* this.#in_turns(
-      subscribers,
-      (subscriber) => this.#serve(subscriber, shown, health, now_ms, lines_due),
-    );
+    yield* this.#in_turns(subscribers, (subscriber) => this.#serve(subscriber, shown, lines_due));
     if (this.#lines_sent > sent_before) this.#lines_second = second;
   }
 
@@ -80,8 +70,8 @@ export class Broadcast {
   }
 
   /** Sends one subscriber what it lacks, without lines unless it is greeted. */
-  serve(subscriber: Subscriber, shown: Shown, health: Health, now_ms: number): void {
-    this.#serve(subscriber, shown, health, now_ms, false);
+  serve(subscriber: Subscriber, shown: Shown): void {
+    this.#serve(subscriber, shown, false);
   }
 
   /** Sends a heartbeat to those who drain, in turns. */
@@ -94,8 +84,8 @@ export class Broadcast {
     });
   }
 
-  #serve(subscriber: Subscriber, shown: Shown, health: Health, now_ms: number, lines_due: boolean): void {
-    const { reading } = shown;
+  #serve(subscriber: Subscriber, shown: Shown, lines_due: boolean): void {
+    const { reading, now_ms } = shown;
     const board = shown.boards.get(subscriber.key);
     if (board === undefined) return;
     if (!subscriber.drained) {
@@ -111,53 +101,51 @@ export class Broadcast {
     if (greeting?.kind === "resume" && greeting.from.log_id === reading.log_id && board.sources.cards === "cells") {
       const since = resumed_coverage(greeting.from, reading, board);
       if (since === "unread") return;
-      if (since !== null) return this.#follow(subscriber, reading, board, since, -1, health, now_ms, true);
+      if (since !== null) return this.#follow(subscriber, shown, board, since, { after: -1, due: true });
     }
     const coverage = subscriber.coverage;
     const known = greeting === null && coverage !== null && subscriber.log_id === reading.log_id &&
       coverage.position <= board.position;
-    if (!known) return this.#hello(subscriber, reading, board, health, now_ms);
-    this.#follow(subscriber, reading, board, coverage, subscriber.lines_position, health, now_ms, lines_due);
+    if (!known) return this.#hello(subscriber, shown, board);
+    this.#follow(subscriber, shown, board, coverage, { after: subscriber.lines_position, due: lines_due });
   }
 
-  #hello(subscriber: Subscriber, reading: Reading, board: ShownBoard, health: Health, now_ms: number): void {
-    const { greeting, key } = subscriber;
+  #hello(subscriber: Subscriber, shown: Shown, board: ShownBoard): void {
+    const { greeting, key } = subscriber, { reading } = shown;
     const reason = greeting?.kind === "hello"
       ? greeting.reset
       : greeting?.from.log_id === reading.log_id && board.sources.cards === "states"
       ? null
       : "another_log";
     if (reason !== null) this.#send(subscriber, this.#once(`reset ${reason}`, () => reset_frame(reason)));
-    const text = () => hello_frame(reading, board, this.#settings, health, now_ms);
+    const text = () => hello_frame(shown, board, this.#settings);
     this.#send(subscriber, this.#once(`hello ${key} ${board.version}`, text));
     settle(subscriber, reading, board);
     subscriber.lines_position = board.lines_at;
   }
 
-  /** Sends what changed since a coverage, and the lines that changed since a position when they are due. */
+  /** Sends what changed since a coverage, and the lines that changed after a position when they are due. */
   #follow(
     subscriber: Subscriber,
-    reading: Reading,
+    shown: Shown,
     board: ShownBoard,
     since: Coverage,
-    lines_position: number,
-    health: Health,
-    now_ms: number,
-    lines_due: boolean,
+    lines: { readonly after: number; readonly due: boolean },
   ): void {
+    const { reading } = shown;
     const { from_s, to_s } = board.window;
     const moved = since.position < board.position || since.from_s !== from_s || since.to_s !== to_s ||
       since.version !== board.version;
     if (moved || subscriber.greeting !== null) {
       const { position, from_s, to_s, known, compared_version } = since;
       const name = `kpi ${subscriber.key} ${board.version} ${position} ${from_s} ${to_s} ${known} ${compared_version}`;
-      this.#send(subscriber, this.#once(name, () => kpi_frame(reading, board, since, this.#settings, health, now_ms)));
+      this.#send(subscriber, this.#once(name, () => kpi_frame(shown, board, since, this.#settings)));
       settle(subscriber, reading, board);
     }
-    if (!lines_due) return;
+    if (!lines.due) return;
     const whole = board.view.filter.length === 0;
-    const name = whole ? `lines ${lines_position}` : `lines ${subscriber.key} ${board.lines_at} ${lines_position}`;
-    const text = this.#once(name, () => lines_frame(reading, board, this.#lines, lines_position) ?? "");
+    const name = whole ? `lines ${lines.after}` : `lines ${subscriber.key} ${board.lines_at} ${lines.after}`;
+    const text = this.#once(name, () => lines_frame(reading, board, this.#lines, lines.after) ?? "");
     if (text.length > 0) {
       this.#send(subscriber, text);
       this.#lines_sent++;

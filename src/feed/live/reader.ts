@@ -1,8 +1,7 @@
-import type { Reading, Watched } from "./board.ts";
-import type { DatabaseHealth } from "./health.ts";
-import { read_boards, type SnapshotSource } from "./snapshot.ts";
-import { took_too_long } from "../database/mod.ts";
-import { backoff_ms, type Clock, type Logger } from "../runtime/mod.ts";
+import { type FeedSource, read_boards, type Reading, type Watched } from "../figures/mod.ts";
+import type { DatabaseHealth } from "./frame.ts";
+import { took_too_long } from "../../database/mod.ts";
+import { backoff_ms, type Clock, type Logger } from "../../runtime/mod.ts";
 
 /** The log is asked at most this often. */
 export const LEAST_GAP_MS = 250;
@@ -31,7 +30,7 @@ export class BoardReader {
   #failing: { readonly since_ms: number; readonly reason: string; readonly slow: boolean } | null = null;
 
   constructor(
-    private readonly source: SnapshotSource,
+    private readonly source: FeedSource,
     private readonly clock: Clock,
     private readonly logger: Logger,
     private readonly random: () => number,

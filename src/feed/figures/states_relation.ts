@@ -1,7 +1,7 @@
-import { text_array, type Value } from "../database/mod.ts";
-import { UNKNOWN } from "../kpi/mod.ts";
-import { dimension_of } from "./breakdown.ts";
-import type { DomainBoard } from "./domain_board.ts";
+import { text_array, type Value } from "../../database/mod.ts";
+import { UNKNOWN } from "../../kpi/mod.ts";
+import { dimension_of } from "./figure.ts";
+import type { DomainBoard } from "../../domains/mod.ts";
 import type { Condition, Filter } from "./filter.ts";
 
 /** Where states are read from, and which of them: pieces of SQL over their rows, which are named `states`. Pure. */

@@ -1,44 +1,24 @@
-import { bucket_end, type Days, format_time, is_extreme } from "../kpi/mod.ts";
-import { plain_array, text_array } from "../database/mod.ts";
-import type { BoardBreakdown, DomainBoard, QuantileFigure, StateFact } from "./domain_board.ts";
-import { ranked_keys_sql, TOP } from "./breakdown.ts";
+import { plain_array, text_array } from "../../database/mod.ts";
+import type { BoardBreakdown, DomainBoard, QuantileFigure, StateFact } from "../../domains/mod.ts";
+import { bucket_end, type Days, format_time, is_extreme } from "../../kpi/mod.ts";
+import { ranked_keys_sql, tiles_of, TOP } from "./breakdown.ts";
+import { figure_of, quantile_cards } from "./figure.ts";
 import type { Filter } from "./filter.ts";
-import { figure_of } from "./measures.ts";
-import { quantile_cards } from "./quantiles.ts";
+import { asks_quantiles, named_in, type Question, type Stretch } from "./question.ts";
 import { filter_sql, key_sql, Parameters, type StatesRelation } from "./states_relation.ts";
 import type { ViewGrain } from "./view.ts";
 
-/** The statement that computes figures from states instead of cells: SQL made from what the board declares of their facts. Pure. */
+/** The statement that answers a question from states instead of cells: SQL made from what the board declares of their facts. Pure. */
 
-/** A stretch of event time: [from_us, to_us), microseconds. */
-export interface Stretch {
+/** [from_us, to_us), microseconds. */
+interface Micros {
   readonly from_us: number;
   readonly to_us: number;
 }
 
-/** What is computed from states. */
-export interface StatesWanted {
-  readonly filter: Filter;
-  /** What totals and quantiles are of, and series unless they have a stretch of their own. */
-  readonly stretch: Stretch;
-  /** Totals alone, or by buckets too; `none`: neither. */
-  readonly by: ViewGrain | "all" | "none";
-  readonly series?: Stretch;
-  /** Further stretches that totals and quantiles are wanted of, too. */
-  readonly others?: readonly Stretch[];
-  readonly breakdowns: readonly {
-    readonly breakdown: BoardBreakdown;
-    readonly stretch: Stretch;
-    /** Whether the filter's condition on its own dimension, which there has to be, is left out. */
-    readonly crossed?: boolean;
-  }[];
-  /** Conditions on their dimensions whose keys have a row whatever their place. */
-  readonly named: Filter;
-  /** Whether the quantiles among the board's cards are, over the same stretch as totals. */
-  readonly quantiles: boolean;
-}
+const micros = ({ from_s, to_s }: Stretch): Micros => ({ from_us: from_s * 1e6, to_us: to_s * 1e6 });
 
-export interface StatesStatement {
+interface StatesStatement {
   readonly text: string;
   readonly values: Parameters["values"];
 }
@@ -48,79 +28,96 @@ export interface StatesStatement {
  * summed by itself. Measured over 1,000,000 trips and 30 days in hours, CPU time: slots one by one 1.6 s, five rows of
  * every trip by `union all` 3.1 s, by `cross join lateral (values …)` 12.8 s. A breakdown that leaves a condition out is of the same
  * reading: that takes in the states that miss the conditions on one such dimension, and notes which.
+ *
+ * It gives one row: `series` (a row of totals, then the buckets), `stretches` (of each its totals, none where they are the first row of the
+ * series, and its quantiles), `keys`; of these what is wanted.
  */
-export function states_statement(
-  board: DomainBoard,
-  relation: StatesRelation,
-  wanted: StatesWanted,
-  days: Days,
-): StatesStatement {
-  const { by, stretch, series = stretch, others = [] } = wanted;
+export function states_statement(question: Question, relation: StatesRelation): StatesStatement {
+  const { board, days, filter, wants: { series = false, stretches = [] } } = question;
   const parameters = new Parameters(relation.values);
   const time = (us: number): string => `${parameters.add(format_time(us))}::timestamptz`;
-  const within = ({ from_us, to_us }: Stretch): Within => {
+  const within = ({ from_us, to_us }: Micros): Within => {
     const from = time(from_us), to = time(to_us);
     return (at) => `${at} >= ${from} and ${at} < ${to}`;
   };
-  const dimensions = [...new Set(wanted.breakdowns.flatMap((each) => each.crossed ? [each.breakdown.dimension] : []))];
+  const window = micros(question.window), breakdowns = wanted_breakdowns(question);
+  const dimensions = [...new Set(breakdowns.flatMap((each) => each.crossed ? [each.breakdown.dimension] : []))];
   // Where breakdowns leave a condition out, what meets all of them is kept apart: it may be little of what was read.
   const crossing = dimensions.length > 0;
-  const of = (stretch: Stretch): Chosen => ({
+  const of = (stretch: Micros): Chosen => ({
     within: within(stretch),
     from: crossing ? "chosen states" : "states",
     counted: "true",
   });
   const parts: string[] = [];
-  if (by !== "none") {
-    const apart = series.from_us !== stretch.from_us || series.to_us !== stretch.to_us;
-    if (by !== "all") {
-      parts.push(`${rows_sql(series_sql(board, bucket_sql(by, series, days, parameters), of(series)))} as series`);
-    }
-    if (by === "all" || apart) parts.push(`${rows_sql(totals_sql(board, of(stretch)))} as totals`);
+  if (series) {
+    const bucket = bucket_sql(question.window.grain, window, days, parameters);
+    parts.push(`${rows_sql(series_sql(board, bucket, of(window)))} as series`);
   }
-  const sketches = Map.groupBy(quantile_cards(board), ([, figure]) => figure.sketch);
-  const quantiles = (stretch: Stretch): string =>
-    `json_build_array(${
-      [...sketches].map(([sketch, cards]) => quantiles_sql(board, sketch, cards, of(stretch))).join(", ")
-    })`;
-  if (wanted.quantiles) parts.push(`${quantiles(stretch)} as quantiles`);
-  if (others.length > 0) {
-    const each = others.map((other) =>
-      `json_build_object('totals', ${rows_sql(totals_sql(board, of(other)))}, 'quantiles', ${quantiles(other)})`
-    );
-    parts.push(`json_build_array(${each.join(", ")}) as others`);
+  if (stretches.length > 0) {
+    const sketches = asks_quantiles(question)
+      ? [...Map.groupBy(quantile_cards(board), ([, figure]) => figure.sketch)]
+      : [];
+    const each = stretches.map(micros).map((stretch) => {
+      const whole = series && stretch.from_us === window.from_us && stretch.to_us === window.to_us;
+      const totals = whole ? "null" : rows_sql(totals_sql(board, of(stretch)));
+      const quantiles = sketches.map(([sketch, cards]) => quantiles_sql(board, sketch, cards, of(stretch)));
+      return `json_build_object('totals', ${totals}, 'quantiles', json_build_array(${quantiles.join(", ")}))`;
+    });
+    parts.push(`json_build_array(${each.join(", ")}) as stretches`);
   }
-  if (wanted.breakdowns.length > 0) {
-    const totals = alike(wanted.breakdowns).map((group) => {
+  if (breakdowns.length > 0) {
+    const totals = alike(breakdowns).map((group) => {
       if (!group.crossed) return keys_sql(board, group, of(group.stretch));
       const place = dimensions.indexOf(group.dimensions[0]!) + 1;
       const counted = `missed in (0, ${place})`;
       return keys_sql(board, group, { within: within(group.stretch), from: "states", counted });
     });
-    const named = wanted.named.map(({ dimension, keys }) =>
+    const named = named_in(question).map(({ dimension, keys }) =>
       `dimension = '${dimension}' and key = any (${parameters.add(text_array(keys))}::text[])`
     );
     const ranked = ranked_keys_sql(String(TOP), ["false", ...named].join(" or "), "::text");
     parts.push(`(with summed as (${totals.join(" union all ")}) select json_agg(rows) from (${ranked}) rows) as keys`);
   }
   const text = parts.join(", ");
-  const stretches = [
-    ...by === "none" && !wanted.quantiles ? [] : [stretch],
-    ...by === "none" ? [] : [series],
-    ...wanted.breakdowns.map(({ stretch }) => stretch),
-  ];
-  const touched = together([...stretches, ...others]).map(within);
-  const { sql: filter, missed } = crossing_filter(board, wanted.filter, dimensions, parameters);
+  const read = [...series ? [window] : [], ...stretches.map(micros), ...breakdowns.map(({ stretch }) => stretch)];
+  const touched = together(read).map(within);
+  const { sql: counted, missed } = crossing_filter(board, filter, dimensions, parameters);
   const columns = [...new Set(text.matchAll(/\bstates\.(\w+)/g).map(([column]) => column))];
   const dates = board.dates.map((date) => `states.${date}`).filter((date) => columns.includes(date));
   return {
     // What only one part reads need not be kept.
     text: `with states as ${crossing || text.split("from states").length > 2 ? "materialized" : "not materialized"} (
         select ${[...columns, ...missed].join(", ")} from ${relation.sql} states
-        where (${dates.flatMap((date) => touched.map((touch) => `(${touch(date)})`)).join(" or ")}) and ${filter}
+        where (${dates.flatMap((date) => touched.map((touch) => `(${touch(date)})`)).join(" or ")}) and ${counted}
       )${crossing ? ", chosen as materialized (select * from states where missed = 0)" : ""} select ${text}`,
     values: parameters.values,
   };
+}
+
+/** A breakdown that is wanted. */
+interface Wanted {
+  readonly breakdown: BoardBreakdown;
+  /** What it has when it is read from cells: the window, widened to whole buckets. */
+  readonly stretch: Micros;
+  /** Whether the filter's condition on its own dimension, which there has to be, is left out. */
+  readonly crossed: boolean;
+}
+
+/**
+ * Breakdowns of the board leave their own conditions out; dimensions without windows in cells keep theirs: without it every state of the
+ * range would have to be added up.
+ */
+function wanted_breakdowns({ board, days, filter, window, wants: { breakdowns = [] } }: Question): Wanted[] {
+  return breakdowns.map((breakdown) => {
+    const own = micros(window);
+    const tiles = tiles_of(board, breakdown.dimension, { ...own, finest_s: window.step_s }, days);
+    const first = tiles[0], last = tiles.at(-1);
+    const stretch = first === undefined || last === undefined ? own : { from_us: first.from_us, to_us: last.to_us };
+    const crossed = board.breakdowns.includes(breakdown) &&
+      filter.some(({ dimension }) => dimension === breakdown.dimension);
+    return { breakdown, stretch, crossed };
+  });
 }
 
 /**
@@ -143,8 +140,8 @@ function crossing_filter(board: DomainBoard, filter: Filter, dimensions: readonl
 }
 
 /** Stretches as few as cover the same: those that overlap or meet are one. */
-function together(stretches: readonly Stretch[]): Stretch[] {
-  const merged: Stretch[] = [];
+function together(stretches: readonly Micros[]): Micros[] {
+  const merged: Micros[] = [];
   for (const { from_us, to_us } of stretches.toSorted((a, b) => a.from_us - b.from_us)) {
     const last = merged.at(-1);
     if (last !== undefined && from_us <= last.to_us) {
@@ -158,7 +155,7 @@ function together(stretches: readonly Stretch[]): Stretch[] {
 const rows_sql = (select: string): string => `(select json_agg(rows) from (${select}) rows)`;
 
 /** The bucket of a time, by its start. Buckets of the clock come from arithmetic, which takes two thirds of a search among borders. */
-function bucket_sql(by: ViewGrain, { from_us, to_us }: Stretch, days: Days, parameters: Parameters) {
+function bucket_sql(by: ViewGrain, { from_us, to_us }: Micros, days: Days, parameters: Parameters) {
   if (by !== "1d") return (at: string) => `date_bin('${WIDTH[by]}', ${at}, timestamptz '1900-01-01 00:00:00+00')`;
   const starts: string[] = [];
   for (let start_us = from_us; start_us < to_us; start_us = bucket_end(by, start_us, days)) {
@@ -221,20 +218,20 @@ function series_sql(board: DomainBoard, bucket: (at: string) => string, { within
 interface AlikeBreakdowns {
   readonly count: string;
   readonly crossed: boolean;
-  readonly stretch: Stretch;
+  readonly stretch: Micros;
   readonly dimensions: readonly string[];
 }
 
 /** Breakdowns that count the same over the same stretch: computed in one pass. */
-function alike(breakdowns: StatesWanted["breakdowns"]): AlikeBreakdowns[] {
+function alike(breakdowns: readonly Wanted[]): AlikeBreakdowns[] {
   const groups = Map.groupBy(
     breakdowns,
-    ({ breakdown: { count, dimension }, stretch: { from_us, to_us }, crossed = false }) =>
+    ({ breakdown: { count, dimension }, stretch: { from_us, to_us }, crossed }) =>
       JSON.stringify([count, from_us, to_us, crossed ? dimension : null]),
   );
   return [...groups.values()].map((group) => ({
     count: group[0]!.breakdown.count,
-    crossed: group[0]!.crossed ?? false,
+    crossed: group[0]!.crossed,
     stretch: group[0]!.stretch,
     dimensions: group.map(({ breakdown }) => breakdown.dimension),
   }));

@@ -1,16 +1,23 @@
-import { type Queryable, text_array } from "../database/mod.ts";
-import type { BoardBreakdown, DomainBoard } from "./domain_board.ts";
-import { type Days, format_time } from "../kpi/mod.ts";
-import type { Breakdown, BreakdownRow } from "./board.ts";
-import { figure_number } from "./figure.ts";
-import { figure_of, integer, totals_of } from "./measures.ts";
-import { type Tile, tile } from "./tiles.ts";
+import { type Queryable, text_array } from "../../database/mod.ts";
+import type { BoardBreakdown, DomainBoard } from "../../domains/mod.ts";
+import { type Days, format_time, type Tile, tile } from "../../kpi/mod.ts";
+import { dimension_of, figure_number, figure_of, integer, totals_of } from "./figure.ts";
 import type { Window } from "./view.ts";
 
 /** Breakdowns: the keys of a dimension over a stretch of event time, the greatest by count, and all others in one row. */
 
 /** Rows with a key of their own, on the board. */
 export const TOP = 8;
+
+/** A row of a breakdown: its key (null: all others) and the domain's two numbers. */
+type BreakdownRow = Readonly<Record<string, string | number | null>>;
+
+export interface Breakdown {
+  readonly dimension: string;
+  /** How many keys have anything, those in the last row included. */
+  readonly total_keys: number;
+  readonly rows: readonly BreakdownRow[];
+}
 
 /** One row as it was read; `key` is null for all others together. */
 export interface KeyTotals {
@@ -19,11 +26,6 @@ export interface KeyTotals {
   readonly keys: number;
   readonly count: bigint;
   readonly amount: bigint;
-}
-
-/** The dimension of that name; null when the board has none. */
-export function dimension_of(board: DomainBoard, name: string) {
-  return board.dimensions.find((dimension) => dimension.name === name) ?? null;
 }
 
 /** The tiles of a dimension over a stretch of time; its all-time cells when the stretch is null. */
@@ -105,21 +107,19 @@ export function key_totals(row: Readonly<Record<string, string | null>>): KeyTot
   };
 }
 
-/** Breakdowns of a board over a window, all unless some are listed. Dimensions that keep no grain as fine as the window's are widened to whole buckets of their finest. */
-export async function read_breakdowns(
+/** Reads the totals of the greatest keys of some breakdowns over a window. Dimensions that keep no grain as fine as the window's are widened to whole buckets of their finest. */
+export function read_keys(
   queryable: Queryable,
-  board: DomainBoard,
-  days: Days,
-  window: Window,
-  listed: readonly BoardBreakdown[] = board.breakdowns,
-  named: readonly string[] = [],
-): Promise<Breakdown[]> {
+  { board, days, window }: { readonly board: DomainBoard; readonly days: Days; readonly window: Window },
+  breakdowns: readonly BoardBreakdown[],
+  named: readonly string[],
+): Promise<KeyTotals[]> {
   const stretch = { from_us: window.from_s * 1e6, to_us: window.to_s * 1e6, finest_s: window.step_s };
-  const wanted = listed.map((breakdown) => ({
+  const wanted = breakdowns.map((breakdown) => ({
     breakdown,
     tiles: tiles_of(board, breakdown.dimension, stretch, days),
   }));
-  return breakdowns_of(board, listed, await read_key_totals(queryable, board, wanted, TOP, named));
+  return read_key_totals(queryable, board, wanted, TOP, named);
 }
 
 /** Breakdowns out of the totals of their keys. */

@@ -1,8 +1,8 @@
-import { plain_array, type Queryable } from "../database/mod.ts";
-import { watermark_is_void } from "../event_log/mod.ts";
-import { bucket_end, closed_before, closes_at, type Days } from "../kpi/mod.ts";
-import type { Series } from "./board.ts";
-import type { Window } from "./view.ts";
+import { plain_array, type Queryable } from "../../database/mod.ts";
+import { watermark_is_void } from "../../event_log/mod.ts";
+import { bucket_end, closed_before, closes_at } from "../../kpi/mod.ts";
+import { type BucketRow, integer, type Series } from "./figure.ts";
+import type { Question } from "./question.ts";
 
 /**
  * Corrections: which buckets were changed after somebody could have seen them settled, and when.
@@ -15,7 +15,7 @@ import type { Window } from "./view.ts";
  */
 
 /** Buckets as they were read: start (seconds), the position that changed each last, and one of the batch that filled it first (0: not known). */
-export interface ChangedBuckets {
+interface ChangedBuckets {
   readonly t: readonly number[];
   readonly changed_at: readonly number[];
   readonly first_at: readonly number[];
@@ -40,29 +40,29 @@ interface Change {
 
 /**
  * A series with its column of marks.
+ * @param marked null: without any
  * @param touched which of its buckets bear the mark that theirs has; all unless given
  */
-export function mark_series(series: Series, marked: MarkedBuckets, touched?: readonly boolean[]): Series {
-  const marks = new Map(marked.t.map((t, i) => [t, marked.revised_ms[i]!]));
+export function mark_series(series: Series, marked: MarkedBuckets | null, touched?: readonly boolean[]): Series {
+  const marks = new Map(marked?.t.map((t, i) => [t, marked.revised_ms[i]!]));
   return { ...series, revised_ms: series.t.map((t, i) => touched?.[i] === false ? 0 : marks.get(t) ?? 0) };
 }
 
 /**
- * Says of each bucket when it was corrected; 0 where it was not. Only buckets that changed since the last time are looked up, and of those only
- * the closed: a few rows of `batches` and `events` each, by their indexes. Batches recorded before they kept how far event time had
- * come never tell a correction.
+ * Reads which position changed each bucket of the whole last, and says when it was corrected; 0 where it was not. Only buckets that changed
+ * since the last time are looked up, and of those only the closed: a few rows of `batches` and `events` each, by their indexes. Batches
+ * recorded before they kept how far event time had come never tell a correction.
  * @param newest_event_s the newest event time in the log, seconds; null when there is none
  * @param known the buckets as they were marked before
  */
-export async function read_revised(
+export async function read_marked(
   queryable: Queryable,
-  days: Days,
-  window: Window,
-  buckets: ChangedBuckets,
+  question: Question,
   newest_event_s: number | null,
   known: MarkedBuckets | null,
-): Promise<number[]> {
-  const end_us = (t: number): number => bucket_end(window.grain, t * 1e6, days);
+): Promise<MarkedBuckets> {
+  const buckets = await read_changed_buckets(queryable, question);
+  const end_us = (t: number): number => bucket_end(question.window.grain, t * 1e6, question.days);
   const newest_us = (newest_event_s ?? -Infinity) * 1e6;
   const before = new Map(known?.t.map((t, i) => [t, i]));
   const kept = (t: number, changed_at: number): number | undefined => {
@@ -80,13 +80,34 @@ export async function read_revised(
       closes_us: closes_at(end_us(buckets.t[i]!)),
     })),
   );
-  return marks.map((mark, i) => {
+  const revised_ms = marks.map((mark, i) => {
     if (mark !== undefined) return mark;
     const change = changes.get(i), t = buckets.t[i]!;
     return change !== undefined && is_correction(t * 1e6, end_us(t), change)
       ? Math.floor(change.recorded_us / 1000)
       : 0;
   });
+  return { ...buckets, revised_ms };
+}
+
+/** Reads which position changed each bucket of the whole last, and since when it has anything. */
+async function read_changed_buckets(
+  queryable: Queryable,
+  { board, window: { grain, from_s, to_s } }: Question,
+): Promise<ChangedBuckets> {
+  const rows = await queryable.query<BucketRow>({
+    name: `feed_changed_${board.tables.cells}`,
+    text:
+      `select floor(extract(epoch from bucket))::bigint as t, last_position, first_position from ${board.tables.cells}
+           where grain = $1 and dimension = $2 and key = $3
+             and bucket >= to_timestamp($4::double precision) and bucket < to_timestamp($5::double precision)
+           order by bucket`,
+  }, [grain, board.whole.dimension, board.whole.key, from_s, to_s]);
+  return {
+    t: rows.map((row) => integer(row.t)),
+    changed_at: rows.map((row) => integer(row.last_position)),
+    first_at: rows.map((row) => integer(row.first_position ?? "0")),
+  };
 }
 
 /**

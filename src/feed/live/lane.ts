@@ -1,9 +1,18 @@
-import { took_too_long } from "../database/mod.ts";
-import { backoff_ms, type Clock, type Logger } from "../runtime/mod.ts";
-import type { Compared, LaneFigures, Watched } from "./board.ts";
-import { comparisons_of, reached_ms } from "./comparison.ts";
-import { LANE_TIMEOUT_MS, type LaneSource, read_compared, read_lane_figures } from "./lane_reading.ts";
-import { same_window } from "./view.ts";
+import { took_too_long } from "../../database/mod.ts";
+import { backoff_ms, type Clock, type Logger } from "../../runtime/mod.ts";
+import {
+  type Compared,
+  comparisons_of,
+  type FeedSource,
+  LANE_TIMEOUT_MS,
+  type LaneBoard,
+  type LaneState,
+  reached_ms,
+  read_compared,
+  read_lane_board,
+  same_window,
+  type Watched,
+} from "../figures/mod.ts";
 
 /** After a reading the lane rests this many times as long as the reading took: a fifth of one connection's time at most. */
 const REST = 4;
@@ -12,19 +21,6 @@ const LEAST_GAP_MS = { filtered: 1_000, whole: 10_000 } as const;
 /** Comparisons are read anew when a minute (or a bucket) has turned; for events that come late to them at most this often. */
 const LATE_GAP_MS = 15_000;
 const BACKOFF_MS = { first: 2_000, cap: 60_000 } as const;
-
-/** What the lane knows of a view. */
-export interface LaneState {
-  readonly figures: LaneFigures | null;
-  readonly compared: Compared | null;
-  /** Whether its figures were tried at least once. */
-  readonly tried: boolean;
-  /** Why the last try of something gave nothing; null when it did. */
-  readonly failed: string | null;
-  /** Moves with every change of the above. */
-  readonly version: number;
-  readonly compared_version: number;
-}
 
 /** One of the two things that are read of a view, each with its own pace and its own failures. */
 interface Part<T> {
@@ -40,7 +36,7 @@ interface Part<T> {
 
 interface Entry {
   watched: Watched;
-  readonly figures: Part<LaneFigures>;
+  readonly figures: Part<LaneBoard>;
   readonly compared: Part<Compared>;
   version: number;
   compared_version: number;
@@ -63,7 +59,7 @@ const new_part = <T>(): Part<T> => ({
 });
 
 /** What of a part subscribers are told: of comparisons not where in the log they were read. */
-const told_of = ({ value, tried, failed }: Part<LaneFigures | Compared>): string => {
+const told_of = ({ value, tried, failed }: Part<LaneBoard | Compared>): string => {
   const position = value !== null && "read_ms" in value ? value.position : 0;
   return JSON.stringify([value === null ? null : { ...value, position, read_ms: 0 }, tried, failed]);
 };
@@ -80,7 +76,7 @@ export class Lane {
   #next_ms = Number.NEGATIVE_INFINITY;
 
   constructor(
-    private readonly source: LaneSource,
+    private readonly source: FeedSource,
     private readonly clock: Clock,
     private readonly logger: Logger,
     private readonly random: () => number,
@@ -110,7 +106,7 @@ export class Lane {
     if (entry === undefined) return null;
     const { figures, compared, version, compared_version } = entry;
     return {
-      figures: figures.value,
+      board: figures.value,
       compared: compared.value,
       tried: figures.tried,
       failed: figures.failed ?? compared.failed,
@@ -175,7 +171,7 @@ export class Lane {
   #read_figures(entry: Entry): Promise<boolean> {
     const { figures, watched } = entry;
     const gap_ms = watched.view.filter.length === 0 ? LEAST_GAP_MS.whole : LEAST_GAP_MS.filtered;
-    const read = () => read_lane_figures(this.source, watched, figures.value, this.clock.now_ms());
+    const read = () => read_lane_board(this.source, watched, figures.value, this.clock.now_ms());
     return this.#read(entry, figures, "", gap_ms, read);
   }
 
@@ -187,7 +183,7 @@ export class Lane {
     return changed;
   }
 
-  async #read<T extends LaneFigures | Compared>(
+  async #read<T extends LaneBoard | Compared>(
     entry: Entry,
     part: Part<T>,
     of: string,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { Series } from "../../src/feed/board.ts";
-import { changed_since, type ChangedSeries } from "../../src/feed/series_changes.ts";
+import { type Board, changed_since } from "../../src/feed/figures/board.ts";
+import type { Series } from "../../src/feed/figures/figure.ts";
 
 const series = (rows: readonly (readonly [t: number, trips: number])[]): Series => ({
   trips: rows.map(([, trips]) => trips),
@@ -27,7 +27,7 @@ Deno.test("what has changed since any reading makes the columns of that reading 
   });
   fc.assert(
     fc.property(fc.array(columns, { minLength: 2, maxLength: 6 }), (readings) => {
-      const seen: ChangedSeries[] = [];
+      const seen: Pick<Board, "series" | "changed_at">[] = [];
       readings.forEach((rows, i) => {
         const fresh = series([...rows].sort(([a], [b]) => a - b));
         seen.push(changed_since(fresh, i + 1, 0, seen.at(-1) ?? null));

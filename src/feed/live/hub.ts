@@ -1,14 +1,18 @@
-import type { Clock, Logger } from "../runtime/mod.ts";
-import type { ShownBoard, Watched } from "./board.ts";
-import { Broadcast, type FeedCounts, type Shown, type Turns } from "./broadcast.ts";
-import { bye_frame, type FeedSettings, parse_event_id } from "./frame.ts";
-import { type Health, health_state } from "./health.ts";
+import type { Clock, Logger } from "../../runtime/mod.ts";
+import {
+  type FeedSource,
+  shown_board,
+  type ShownBoard,
+  type View,
+  view_key,
+  type Watched,
+  window_at,
+} from "../figures/mod.ts";
+import { Broadcast, type Turns } from "./broadcast.ts";
+import { bye_frame, type FeedSettings, type Health, health_state, parse_event_id, type Shown } from "./frame.ts";
 import { Lane } from "./lane.ts";
-import type { LaneSource } from "./lane_reading.ts";
 import { BoardReader, LEAST_GAP_MS } from "./reader.ts";
-import { shown_board } from "./shown.ts";
 import { type Greeting, Subscriber, WAITING_BYTES } from "./subscriber.ts";
-import { type View, view_key, window_at } from "./view.ts";
 
 /** Calls `work` every so many milliseconds until the function it gives is called. */
 export type Ticker = (every_ms: number, work: () => void) => () => void;
@@ -35,7 +39,7 @@ export const FEED_LIMITS: FeedLimits = {
   filtered_views: 16,
 };
 
-export interface HubDeps extends LaneSource {
+export interface HubDeps extends FeedSource {
   readonly clock: Clock;
   readonly logger: Logger;
   /** In [0, 1): jitters the lives of connections and retries. */
@@ -136,7 +140,7 @@ export class FeedHub {
   }
 
   /** How many watch, and what was sent to them since the start. */
-  counts(): FeedCounts & { readonly subscribers: number; readonly views: number } {
+  counts(): ReturnType<Broadcast["counts"]> & { readonly subscribers: number; readonly views: number } {
     return { ...this.#broadcast.counts(), subscribers: this.#subscribers.size, views: this.#by_view.size };
   }
 
@@ -165,11 +169,11 @@ export class FeedHub {
     const boards = new Map<string, ShownBoard>();
     for (const [key, watched] of this.#watched(now_ms)) {
       const wait = now_ms - (this.#by_view.get(key)?.since_ms ?? 0) < LANE_GRACE_MS;
-      const cells = reading.boards.get(key) ?? null;
-      const board = shown_board(this.#deps.board, watched, reading, cells, this.#lane.state(key), wait);
+      const read = { cells: reading.boards.get(key) ?? null, lane: this.#lane.state(key), wait };
+      const board = shown_board(this.#deps.board, watched, reading, read);
       if (board !== null) boards.set(key, board);
     }
-    return { reading, boards };
+    return { reading, boards, health: this.#health(now_ms), now_ms };
   }
 
   /** Serves all, once what is under way is done: what is new by then goes out with it. */
@@ -183,7 +187,7 @@ export class FeedHub {
     this.#serving_waits = false;
     const now_ms = this.#deps.clock.now_ms();
     const shown = this.#shown(now_ms);
-    if (shown !== null) yield* this.#broadcast.serve_all(this.#subscribers, shown, this.#health(now_ms), now_ms);
+    if (shown !== null) yield* this.#broadcast.serve_all(this.#subscribers, shown);
   }
 
   /** Does work of many turns after what is under way; its first turn at once when nothing is. */
@@ -215,7 +219,7 @@ export class FeedHub {
     }
     const shown = this.#shown(now_ms);
     const health = this.#health(now_ms);
-    if (shown !== null) this.#broadcast.serve(subscriber, shown, health, now_ms);
+    if (shown !== null) this.#broadcast.serve(subscriber, shown);
     if (subscriber.greeting === null) return;
     // It cannot be greeted while the database is away: then it learns at least that.
     if (!health.database.ok) {

@@ -1,8 +1,54 @@
-import type { Line, Reading, Series, ShownBoard } from "./board.ts";
-import type { Health } from "./health.ts";
-import type { Origin } from "./source.ts";
+import type { Line, Reading, Series, ShownBoard, Sources } from "../figures/mod.ts";
 
 /** Frames: what subscribers receive, as server-sent events. Pure; absolute values only, so that a frame may come twice. */
+
+/** The state of the program as the page shows it: part of hello, kpi and hb frames. */
+export interface Health {
+  readonly ingest: {
+    readonly state: "starting" | "running" | "paused" | "stopped";
+    readonly reason: string | null;
+    readonly since_ms: number;
+    /** What an operator can do, where it is known. */
+    readonly advice?: string;
+    /** What messages come from; none: files and HTTP alone feed the log; elsewhere: another program does, this one only reads. */
+    readonly source: "generator" | "kafka" | "none" | "elsewhere";
+  };
+  readonly database: DatabaseHealth;
+  /** When the newest batch was recorded; null when none was. */
+  readonly recorded_ms: number | null;
+  /** Messages that wait at the source; null while unknown. */
+  readonly lag: number | null;
+  /** Null while unknown. */
+  readonly events_per_s: number | null;
+  readonly late: number;
+  readonly duplicates: number;
+  /** Messages held in quarantine now. */
+  readonly quarantined: number;
+  readonly position: number;
+}
+
+/** Whether the database answers, since when, and why not. */
+export interface DatabaseHealth {
+  readonly ok: boolean;
+  readonly since_ms: number;
+  readonly reason: string | null;
+  /** It is there, and owes an answer since then; absent when it answers as it should. */
+  readonly slow_since_ms?: number;
+  /** It answers and takes nothing in: since when and why; absent when it can be written to. */
+  readonly read_only?: { readonly since_ms: number; readonly reason: string };
+}
+
+/** What makes two healths tell a viewer the same: a change of it is sent at once. */
+export function health_state(health: Health): string {
+  const { ingest, database } = health;
+  return JSON.stringify([
+    ingest.state,
+    ingest.reason,
+    ingest.source,
+    database.ok,
+    database.slow_since_ms !== undefined,
+  ]);
+}
 
 /** What is the same in every hello. */
 export interface FeedSettings {
@@ -16,6 +62,14 @@ export interface FrameSettings extends FeedSettings {
   /** The name of the list of lines, and that of what is computed from states. */
   readonly lines: string;
   readonly states: string;
+}
+
+/** What there is to tell at some time: a reading, and the boards of all views by their keys. */
+export interface Shown {
+  readonly reading: Reading;
+  readonly boards: ReadonlyMap<string, ShownBoard>;
+  readonly health: Health;
+  readonly now_ms: number;
 }
 
 /** What a subscriber has: all buckets in [from_s, to_s), as of a position; the rest as of versions of its board. */
@@ -53,13 +107,7 @@ function encode(event: string, id: LogPosition | null, data: unknown): string {
 }
 
 /** The whole board: the first frame of a subscriber who has nothing. */
-export function hello_frame(
-  reading: Reading,
-  board: ShownBoard,
-  settings: FrameSettings,
-  health: Health,
-  now_ms: number,
-): string {
+export function hello_frame({ reading, health, now_ms }: Shown, board: ShownBoard, settings: FrameSettings): string {
   const data = board_data(reading, board, settings, now_ms);
   const { log_id } = reading;
   return encode("hello", { log_id, position: board.position }, { ...data, build: settings.build, health });
@@ -102,7 +150,7 @@ function figures_of(
   now_ms: number,
 ): Record<string, unknown> {
   const { sources, states, failed } = board;
-  const named = (origin: Origin) => origin === "cells" ? "cells" : settings.states;
+  const named = (origin: Sources["cards"]) => origin === "cells" ? "cells" : settings.states;
   return {
     // Nothing is known before the slow lane's first answer: no figure may look like one.
     cards: board.known ? board.cards : null,
@@ -136,12 +184,10 @@ export function series_since(board: ShownBoard, since: Coverage): Series {
 
 /** What changed since a subscriber's coverage: buckets with their absolute values; all else whole. */
 export function kpi_frame(
-  reading: Reading,
+  { reading, health, now_ms }: Shown,
   board: ShownBoard,
   since: Coverage,
   settings: FrameSettings,
-  health: Health,
-  now_ms: number,
 ): string {
   const { position } = board;
   return encode("kpi", { log_id: reading.log_id, position }, {

@@ -1,8 +1,8 @@
-import { plain_array, type Queryable, text_array } from "../database/mod.ts";
-import type { Domain } from "../domains/mod.ts";
-import { column_literals, MOST_FOLDED, type PastStream, read_past_streams } from "../event_log/mod.ts";
-import { format_time } from "../kpi/mod.ts";
-import type { DomainBoard } from "./domain_board.ts";
+import { plain_array, type Queryable, text_array } from "../../database/mod.ts";
+import type { Domain } from "../../domains/mod.ts";
+import { column_literals, MOST_FOLDED, type PastStream, read_past_streams } from "../../event_log/mod.ts";
+import { format_time } from "../../kpi/mod.ts";
+import type { DomainBoard } from "../../domains/mod.ts";
 import { present_states, type StatesRelation } from "./states_relation.ts";
 
 /** All states as they stood at a position of the log, as a set that boards are computed from. */

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { trips_board } from "../../src/domains/trips/board.ts";
-import type { Filter } from "../../src/feed/filter.ts";
-import { sources_of, states_fault } from "../../src/feed/source.ts";
-import { type View, window_at } from "../../src/feed/view.ts";
+import type { Filter } from "../../src/feed/figures/filter.ts";
+import { sources_of, states_fault } from "../../src/feed/figures/question.ts";
+import { type View, window_at } from "../../src/feed/figures/view.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 
 const UTC = days_in("UTC");

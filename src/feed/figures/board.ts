@@ -1,0 +1,167 @@
+import type { DomainBoard } from "../../domains/mod.ts";
+import { type Breakdown, breakdowns_of } from "./breakdown.ts";
+import type { Compared } from "./comparisons.ts";
+import { type Cards, cards_of, type Series, series_of } from "./figure.ts";
+import { mark_series } from "./corrections.ts";
+import { type Figures, type Question, type Sources, sources_of } from "./question.ts";
+import type { Line } from "./states.ts";
+import type { View, Watched, Window } from "./view.ts";
+
+/** Boards: figures as they are shown. One reading answers a part of a view's board, two are joined into what subscribers see. Pure. */
+
+/** What one reading says of a view. */
+export interface Board {
+  readonly window: Window;
+  /** Whether series are; where not, there is no bucket. */
+  readonly known: boolean;
+  readonly series: Series;
+  /** For each bucket the position that changed it last; 0 where that is not told. */
+  readonly changed_at: readonly number[];
+  /** All cards; null too where they are not known from here. */
+  readonly cards: Cards;
+  readonly breakdowns: readonly Breakdown[];
+}
+
+/** What states say of a view, in the slow lane. */
+export interface LaneBoard extends Board {
+  readonly log_id: string;
+  readonly position: number;
+  readonly read_ms: number;
+  /** The newest states of the filter, newest first, and the position that changed this list; null without a filter. */
+  readonly lines: { readonly list: readonly Line[]; readonly changed_at: number } | null;
+  /** Why a part of it was not computed; null when all was. */
+  readonly missing: string | null;
+}
+
+/** All that subscribers of a view are shown at some time. */
+export interface ShownBoard extends Board {
+  readonly view: View;
+  /** The position that series and cards belong to. */
+  readonly position: number;
+  readonly lines: readonly Line[];
+  /** The position that changed the lines last; below 0 while they are not known. */
+  readonly lines_at: number;
+  readonly sources: Sources;
+  /** Of what was read from states. */
+  readonly states: { readonly position: number; readonly read_ms: number } | null;
+  readonly failed: string | null;
+  readonly compared: Compared | null;
+  /** Moves with everything that no position tells: figures from the slow lane. */
+  readonly version: number;
+  /** Moves when the series of the comparison may have changed. */
+  readonly compared_version: number;
+}
+
+/** What is known of a view in the slow lane. */
+export interface LaneState {
+  readonly board: LaneBoard | null;
+  readonly compared: Compared | null;
+  /** Whether its figures were tried at least once. */
+  readonly tried: boolean;
+  /** Why the last try of something gave nothing; null when it did. */
+  readonly failed: string | null;
+  /** Moves with every change of the above. */
+  readonly version: number;
+  readonly compared_version: number;
+}
+
+/** The board that the figures of a question make: cards are of its first stretch. */
+export function draw({ board, window, wants }: Question, { buckets, stretches, now, keys }: Figures): Board {
+  const { series = false, cards = [], breakdowns = [] } = wants;
+  const asked = new Set(cards.map(({ name }) => name));
+  const sums = stretches[0] ?? { totals: {}, quantiles: new Map() };
+  const drawn = cards_of(board, sums.totals, now, sums.quantiles);
+  return {
+    window,
+    known: series,
+    series: series_of(board, buckets),
+    changed_at: buckets.map(({ changed_at }) => Number(changed_at ?? 0)),
+    cards: Object.fromEntries(board.cards.map(({ name }) => [name, asked.has(name) ? drawn[name]! : null])),
+    breakdowns: breakdowns_of(board, breakdowns, keys),
+  };
+}
+
+/** The newest reading of what cells and the log say: where it stands, and the lines without a filter. */
+interface Newest {
+  readonly log_id: string;
+  readonly position: number;
+  readonly lines: readonly Line[];
+}
+
+/**
+ * Joins what was read of a view in both lanes into what its subscribers are shown.
+ * @param cells what its cells say; null where they do not answer it, or have not been read
+ * @param wait whether the slow lane is waited for until it has tried the view
+ * @returns null while there is nothing to show
+ */
+export function shown_board(
+  declared: DomainBoard,
+  { view, window }: Watched,
+  newest: Newest,
+  { cells, lane, wait }: { readonly cells: Board | null; readonly lane: LaneState | null; readonly wait: boolean },
+): ShownBoard | null {
+  const whole = view.filter.length === 0;
+  const sources = sources_of(declared, view.filter, window.grain);
+  if (sources.cards === "cells" && cells === null) return null;
+  if (wait && !whole && lane?.tried !== true) return null;
+  const slow = lane?.board?.log_id === newest.log_id ? lane.board : null;
+  const own = cells ?? (slow?.known ? slow : null);
+  const lines = whole ? { list: newest.lines, changed_at: newest.position } : slow?.lines;
+  return {
+    view,
+    position: cells === null && slow !== null ? slow.position : newest.position,
+    window: own?.window ?? window,
+    known: own !== null,
+    series: own?.series ?? mark_series(series_of(declared, []), null),
+    changed_at: own?.changed_at ?? [],
+    // What one knows the other was not asked.
+    cards: Object.fromEntries(declared.cards.map(({ name }) => [name, own?.cards[name] ?? slow?.cards[name] ?? null])),
+    breakdowns: [...cells?.breakdowns ?? [], ...slow?.breakdowns ?? []],
+    lines: lines?.list ?? [],
+    lines_at: lines?.changed_at ?? -1,
+    sources,
+    states: slow === null ? null : { position: slow.position, read_ms: slow.read_ms },
+    failed: lane?.failed ?? slow?.missing ?? null,
+    compared: lane?.compared?.log_id === newest.log_id ? lane.compared : null,
+    version: lane?.version ?? 0,
+    compared_version: lane?.compared_version ?? 0,
+  };
+}
+
+/**
+ * A series as it was read at a position, with what is known from the reading before: buckets with equal figures changed
+ * when they had. Buckets that are gone stay, with zeros, so that whoever has them is told.
+ * @param from_s buckets before it are dropped
+ * @param last the reading before; null when there is none, then all changed now
+ */
+export function changed_since(
+  fresh: Series,
+  position: number,
+  from_s: number,
+  last: Pick<Board, "series" | "changed_at"> | null,
+): Pick<Board, "series" | "changed_at"> {
+  const names = Object.keys(fresh);
+  const row_of = (series: Series, i: number): number[] => names.map((name) => series[name]?.[i] ?? 0);
+  const rows = new Map<number, { row: number[]; at: number }>();
+  last?.series.t.forEach((t, i) => {
+    if (t >= from_s) rows.set(t, { row: row_of(last.series, i), at: last.changed_at[i]! });
+  });
+  const seen = new Set(fresh.t);
+  for (const [t, { row }] of rows) {
+    const gone = names.map((name) => name === "t" ? t : 0);
+    if (!seen.has(t) && !same_row(row, gone)) rows.set(t, { row: gone, at: position });
+  }
+  fresh.t.forEach((t, i) => {
+    const row = row_of(fresh, i);
+    const before = rows.get(t);
+    rows.set(t, before !== undefined && same_row(before.row, row) ? before : { row, at: position });
+  });
+  const sorted = [...rows].sort(([a], [b]) => a - b).map(([, each]) => each);
+  const columns = names.map((name, n) => [name, sorted.map(({ row }) => row[n]!)] as const);
+  return {
+    series: { ...Object.fromEntries(columns), t: sorted.map(({ row }) => row[names.indexOf("t")]!) },
+    changed_at: sorted.map(({ at }) => at),
+  };
+}
+
+const same_row = (a: readonly number[], b: readonly number[]): boolean => a.every((value, i) => value === b[i]);

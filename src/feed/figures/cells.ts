@@ -1,0 +1,214 @@
+import { plain_array, type Queryable, text_array } from "../../database/mod.ts";
+import type { DomainBoard, QuantileFigure } from "../../domains/mod.ts";
+import { type Days, format_time, type Grain, quantile, tile } from "../../kpi/mod.ts";
+import { read_keys, tiles_of } from "./breakdown.ts";
+import {
+  type BucketRow,
+  dimension_of,
+  quantile_cards,
+  quantile_number,
+  quantile_within,
+  sum_columns,
+  type Totals,
+  totals_of,
+} from "./figure.ts";
+import type { Condition } from "./filter.ts";
+import {
+  asks_now,
+  asks_quantiles,
+  condition_of_cells,
+  type Figures,
+  named_in,
+  type Question,
+  type Stretch,
+  type Sums,
+} from "./question.ts";
+import { cut_s } from "./view.ts";
+
+/** Figures from the cells of one dimension: of one key, of several added up, or of all others. */
+
+/** Answers a question from cells. Throws when they have no answer to its filter: see `condition_of_cells`. */
+export async function figures_of_cells(queryable: Queryable, question: Question): Promise<Figures> {
+  const { board, days, filter, window, wants: { series = false, stretches = [], breakdowns = [] } } = question;
+  const condition = condition_of_cells(board, filter, window.grain);
+  if (condition === null) throw new Error("read cells: none of this grain are kept by the filter's dimensions");
+  const [total, ...buckets] = series ? await read_buckets(queryable, question, condition) : [];
+  const sums: Sums[] = [];
+  for (const { from_s, to_s } of stretches) {
+    const whole = total !== undefined && from_s === window.from_s && to_s === window.to_s;
+    const totals = whole
+      ? totals_of(board, total)
+      : await read_totals(queryable, question, condition, { from_s, to_s });
+    const stretch = { from_us: from_s * 1e6, to_us: to_s * 1e6 };
+    const asked = asks_quantiles(question);
+    sums.push({
+      totals,
+      quantiles: asked ? await read_quantiles(queryable, board, days, condition, stretch) : new Map(),
+    });
+  }
+  const named = named_in(question).flatMap(({ keys }) => keys);
+  return {
+    buckets,
+    stretches: sums,
+    now: asks_now(question) ? await read_now(queryable, board, condition) : null,
+    keys: await read_keys(queryable, question, breakdowns, named),
+  };
+}
+
+/** The cells of a condition, as SQL; the values it needs are its dimension and its keys. */
+const matching = ({ excluded }: Condition, dimension: string, keys: string): string =>
+  `dimension = ${dimension} and ${excluded ? `key <> all(${keys}::text[])` : `key = any(${keys}::text[])`}`;
+
+/** Reads the totals of a window, then its buckets: one statement, a range of the cells' primary key. */
+async function read_buckets(
+  queryable: Queryable,
+  { board, window }: Question,
+  condition: Condition,
+): Promise<readonly BucketRow[]> {
+  const rows = await queryable.query<BucketRow>({
+    name: `feed_series_${board.tables.cells}${condition.excluded ? "_excluded" : ""}`,
+    text: `select floor(extract(epoch from bucket))::bigint as t, max(last_position) as changed_at, ${
+      sum_columns(board)
+    }
+           from ${board.tables.cells} cells
+           where grain = $1 and ${matching(condition, "$2", "$3")}
+             and bucket >= to_timestamp($4::double precision) and bucket < to_timestamp($5::double precision)
+           group by grouping sets ((bucket), ()) order by bucket nulls first`,
+  }, [window.grain, condition.dimension, text_array(condition.keys), window.from_s, window.to_s]);
+  if (rows.length === 0) throw new Error(`read series of ${board.tables.cells}: expected a row of totals, got none`);
+  return rows;
+}
+
+/** Reads what the cells of a stretch add up to, of as few buckets as possible. */
+async function read_totals(
+  queryable: Queryable,
+  { board, days, window }: Question,
+  condition: Condition,
+  { from_s, to_s }: Stretch,
+): Promise<Totals> {
+  const within = { from_us: from_s * 1e6, to_us: to_s * 1e6, finest_s: cut_s(window) };
+  const values: string[] = [condition.dimension, text_array(condition.keys)];
+  const parts = tiles_of(board, condition.dimension, within, days).map(({ grain, from_us, to_us }) => {
+    const at = values.length;
+    values.push(grain, format_time(from_us), format_time(to_us));
+    return `select * from ${board.tables.cells} where grain = $${at + 1} and ${matching(condition, "$1", "$2")}
+            and bucket >= $${at + 2}::timestamptz and bucket < $${at + 3}::timestamptz`;
+  });
+  if (parts.length === 0) return totals_of(board, {});
+  const [row] = await queryable.query<BucketRow>(
+    `select ${sum_columns(board)} from (${parts.join(" union all ")}) cells`,
+    values,
+  );
+  return totals_of(board, row ?? {});
+}
+
+/**
+ * How many states have each key of the board's `now` dimension now; null when no cell says so: a condition on another
+ * dimension crosses it.
+ */
+async function read_now(
+  queryable: Queryable,
+  board: DomainBoard,
+  condition: Condition,
+): Promise<Map<string, number> | null> {
+  const { dimension, measure } = board.now;
+  const whole = condition.dimension === board.whole.dimension;
+  if (!whole && condition.dimension !== dimension) return null;
+  const rows = await queryable.query<{ key: string; value: string }>({
+    name: `feed_now_${board.tables.cells}${whole ? "" : condition.excluded ? "_excluded" : "_filtered"}`,
+    text: `select key, ${measure} as value from ${board.tables.cells}
+           where grain = 'all' and bucket = to_timestamp(0) and ${
+      whole ? "dimension = $1" : matching(condition, "$1", "$2")
+    }`,
+  }, whole ? [dimension] : [dimension, text_array(condition.keys)]);
+  return new Map(rows.map((row) => [row.key, Number(row.value)]));
+}
+
+/**
+ * Reads the quantiles among a board's cards; null where nothing is counted, and all of them where the dimension keeps no sketches.
+ * @param stretch widened to whole buckets of the finest grain that keeps sketches, a minute for trips
+ */
+export async function read_quantiles(
+  queryable: Queryable,
+  board: DomainBoard,
+  days: Days,
+  counted: Condition,
+  stretch: { readonly from_us: number; readonly to_us: number },
+): Promise<Map<string, number | null>> {
+  const grains = dimension_of(board, counted.dimension)?.sketches ?? [];
+  const tiles = tile(stretch.from_us, stretch.to_us, grains, days);
+  const { sketches: table } = board.tables;
+  const rows = table === null || tiles.length === 0 ? [] : await queryable.query<BinRow>({
+    name: `feed_quantiles_${table}_${counted.excluded ? "without" : "of"}`,
+    // Each tile by itself, a range of the primary key: the fence keeps the planner to that order.
+    text: `select s.sketch, b.bin::integer as bin, sum(b.count)::text as count
+      from unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) as t(grain, from_at, to_at)
+      cross join lateral (
+        select sketch, bins, counts from ${table}
+        where grain = t.grain and dimension = $4 and bucket >= t.from_at and bucket < t.to_at
+          and key ${counted.excluded ? "<> all" : "= any"} ($5::text[]) offset 0
+      ) s
+      cross join lateral unnest(s.bins, s.counts) as b(bin, count)
+      group by 1, 2 order by 1, 2`,
+  }, [
+    plain_array(tiles.map(({ grain }) => grain)),
+    plain_array(tiles.map(({ from_us }) => format_time(from_us))),
+    plain_array(tiles.map(({ to_us }) => format_time(to_us))),
+    counted.dimension,
+    text_array(counted.keys),
+  ]);
+  const sketches = sketches_of(rows);
+  return new Map(
+    [...quantile_cards(board)].map((
+      [name, figure],
+    ) => [name, quantile_number(figure, quantile(sketches.get(figure.sketch) ?? [], figure.q))]),
+  );
+}
+
+/**
+ * Reads the quantile of each bucket of a grain that has a sketch of this key, by ascending bucket; in the sketch's unit, and within the
+ * extremes of the bucket's cell.
+ */
+export async function read_quantile_series(
+  queryable: Queryable,
+  board: DomainBoard,
+  figure: QuantileFigure,
+  cells: {
+    readonly grain: Grain;
+    readonly dimension: string;
+    readonly key: string;
+    readonly from_us: number;
+    readonly to_us: number;
+  },
+): Promise<{ readonly at_us: number; readonly value: number | null }[]> {
+  const rows = await queryable.query<{ at_us: string; bins: number[]; counts: number[] }>(
+    `select (extract(epoch from bucket) * 1000000)::bigint as at_us, bins::integer[] as bins, counts, ${
+      board.measures.map(({ name }) => `cells.${name}`).join(", ")
+    }
+     from ${board.tables.sketches} sketches left join ${board.tables.cells} cells using (grain, dimension, bucket, key)
+     where grain = $1 and dimension = $2 and key = $3 and sketch = $4 and bucket >= $5::timestamptz and bucket < $6::timestamptz
+     order by bucket`,
+    [cells.grain, cells.dimension, cells.key, figure.sketch, format_time(cells.from_us), format_time(cells.to_us)],
+  );
+  return rows.map(({ at_us, bins, counts, ...measures }) => {
+    const value = quantile(bins.map((bin, i) => [bin, counts[i]!]), figure.q);
+    return { at_us: Number(at_us), value: quantile_within(figure, totals_of(board, measures), value, 1) };
+  });
+}
+
+/** One bin of one sketch. */
+interface BinRow extends Record<string, unknown> {
+  readonly sketch: string;
+  readonly bin: number;
+  readonly count: string;
+}
+
+function sketches_of(rows: readonly BinRow[]): Map<string, (readonly [number, number])[]> {
+  const sketches = new Map<string, (readonly [number, number])[]>();
+  for (const { sketch, bin, count } of rows) {
+    let bins = sketches.get(sketch);
+    if (bins === undefined) sketches.set(sketch, bins = []);
+    bins.push([bin, Number(count)]);
+  }
+  return sketches;
+}

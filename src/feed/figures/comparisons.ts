@@ -1,0 +1,160 @@
+import type { Queryable } from "../../database/mod.ts";
+import type { DomainBoard } from "../../domains/mod.ts";
+import { figures_of_cells } from "./cells.ts";
+import { type BucketRow, type Cards, cards_of, series_of } from "./figure.ts";
+import {
+  type Asked,
+  condition_of_cells,
+  keeps_sketches,
+  type Question,
+  type Stretch,
+  too_long_for_states,
+} from "./question.ts";
+import { figures_of_states } from "./states.ts";
+import { is_present, Parameters, type StatesRelation } from "./states_relation.ts";
+import {
+  type Comparison,
+  type ComparisonName,
+  COMPARISONS,
+  cut_s,
+  LEAST_BASE,
+  present_of,
+  type Watched,
+} from "./view.ts";
+
+/** What a window is held against: its figures then, and since when the log knows of them. */
+
+/** The cards of a stretch [from_s, to_s) that a window is held against. */
+export interface ComparedCards extends Stretch {
+  /** Null: the log held events before it, so it lies wholly in the log. Else from when on it does, seconds; `to_s`: nothing of it does. */
+  readonly since_s: number | null;
+  /** How many trips have to be under a figure of then before a change is told as a percent. */
+  readonly least_base: number;
+  /** Empty where nothing is known of then. */
+  readonly cards: Cards;
+}
+
+/** A view's comparisons: the cards of each, and the series of the one it shows, moved into the present. */
+export interface Compared {
+  readonly log_id: string;
+  readonly position: number;
+  readonly cards: Readonly<Record<ComparisonName, ComparedCards>>;
+  readonly series: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Reads the cards of all comparisons, where the log knows anything of their stretches, and since when; and the series of the one that is
+ * shown. Of the present from the cells of the filter where these have them, all else from states.
+ * @param states all states: as they stand, or as they stood
+ */
+export async function read_comparisons(
+  reading: Queryable,
+  { board, days }: Asked,
+  { view, window }: Watched,
+  states: StatesRelation,
+  comparisons: Readonly<Record<ComparisonName, Comparison>>,
+): Promise<Pick<Compared, "cards" | "series">> {
+  const { filter } = view, shown = comparisons[view.compare];
+  const condition = is_present(board, states) ? condition_of_cells(board, filter, window.grain) : null;
+  const compared = new Map<ComparisonName, ComparedCards>();
+  const of_cells: ComparisonName[] = [], of_states: ComparisonName[] = [];
+  for (const name of COMPARISONS) {
+    const { stretch } = comparisons[name], { from_s, to_s } = stretch;
+    const since_s = from_s === to_s ? null : await read_since(reading, board, states, stretch, cut_s(window));
+    compared.set(name, { from_s, to_s, since_s, least_base: LEAST_BASE, cards: {} });
+    if (from_s === to_s || since_s === to_s) continue;
+    const computed = condition === null ||
+      !keeps_sketches(board, condition.dimension) && !too_long_for_states(stretch);
+    (computed ? of_states : of_cells).push(name);
+  }
+  const cards = board.cards.filter((card) => "figure" in card);
+  const question = (series: boolean, names: readonly ComparisonName[]): Question => {
+    const stretches = names.map((name) => comparisons[name].stretch);
+    return { board, days, filter, window: shown.window, wants: { series, stretches, cards } };
+  };
+  const answers = [
+    ...condition === null ? [] : [[of_cells, await figures_of_cells(reading, question(true, of_cells))] as const],
+    [of_states, await figures_of_states(reading, question(condition === null, of_states), states)] as const,
+  ];
+  for (const [names, { stretches }] of answers) {
+    names.forEach((name, i) => {
+      const { totals, quantiles } = stretches[i]!;
+      compared.set(name, { ...compared.get(name)!, cards: cards_of(board, totals, null, quantiles) });
+    });
+  }
+  return {
+    cards: Object.fromEntries(compared) as Record<ComparisonName, ComparedCards>,
+    series: present_series({ board, days }, { view, window }, shown, answers[0]![1].buckets),
+  };
+}
+
+/**
+ * How long nothing may have happened before a stretch that lies in the log, seconds. Further back there may be one stray event, of a wrong
+ * clock: that is no beginning of a log.
+ */
+const LONGEST_SILENCE_S = 7 * 86_400;
+/** Where there is something nearly always: that little is looked through first. */
+const NEAR_S = 3_600;
+
+/** Since when the log holds a stretch, seconds: null where it lies wholly in it, the stretch's end where nothing of it does. */
+async function read_since(
+  reading: Queryable,
+  board: DomainBoard,
+  states: StatesRelation,
+  { from_s, to_s }: Stretch,
+  cut: number,
+): Promise<number | null> {
+  const first = (from_s: number, to_s: number) => read_first(reading, board, states, { from_s, to_s }, cut);
+  for (const silence_s of [NEAR_S, LONGEST_SILENCE_S]) {
+    if (await first(from_s - silence_s, from_s) !== null) return null;
+  }
+  const first_s = await first(from_s, Math.min(from_s + NEAR_S, to_s)) ?? await first(from_s, to_s);
+  return first_s === from_s ? null : first_s ?? to_s;
+}
+
+/** Where the first event of a stretch lies, by its minute or five, seconds; null where there is none. */
+async function read_first(
+  reading: Queryable,
+  board: DomainBoard,
+  states: StatesRelation,
+  { from_s, to_s }: Stretch,
+  cut: number,
+): Promise<number | null> {
+  const { tables: { cells }, whole: { dimension, key }, measures, facts, dates } = board;
+  // A cell stays when all that it counted was taken back.
+  const counts = measures.flatMap(({ name, kind }) => kind === "count" ? [`${name} > 0`] : []).join(" or ");
+  const parameters = new Parameters(states.values);
+  const [from, to] = [from_s, to_s].map((value) => `to_timestamp(${parameters.add(value)}::bigint)`);
+  const within = (at: string) => `${at} >= ${from} and ${at} < ${to}`;
+  // Each column that dates a fact by its own index.
+  const firsts = is_present(board, states)
+    ? [
+      `select min(bucket) as at from ${cells} where grain = '${cut < 300 ? "1m" : "5m"}' and dimension = '${dimension}'
+        and key = '${key}' and (${counts}) and ${within("bucket")}`,
+    ]
+    : dates.map((date) => {
+      const at = `states.${date}`;
+      const dated = facts.map((fact) => `${fact.counts} and ${fact.at} = ${at}`).join(" or ");
+      return `select min(${at}) as at from ${states.sql} states where ${within(at)} and (${dated})`;
+    });
+  const [row] = await reading.query<{ first_s: string | null }>(
+    `select floor(extract(epoch from min(at)) / ${cut})::bigint * ${cut} as first_s from (${
+      firsts.join(" union all ")
+    }) firsts`,
+    parameters.values,
+  );
+  return row?.first_s == null ? null : Number(row.first_s);
+}
+
+/** The series of a comparison, moved into the present. */
+function present_series(
+  { board, days }: Asked,
+  { view, window }: Watched,
+  comparison: Comparison,
+  buckets: readonly BucketRow[],
+): Compared["series"] {
+  const series = series_of(board, buckets);
+  const columns = board.compared_series.map((name) => [name, series[name] ?? []] as const);
+  const t = series.t.map((t) => present_of(t, window, comparison, days));
+  return { name: view.compare, shift_s: comparison.shift_s, t, ...Object.fromEntries(columns) };
+}

@@ -1,0 +1,179 @@
+import type { BoardCard, BoardFigure, DomainBoard, QuantileFigure, SummedFigure } from "../../domains/mod.ts";
+import { is_extreme } from "../../kpi/mod.ts";
+
+/** Figures out of summed measures, wherever they were summed. Exact: integers all the way, one rounding at the end. Pure. */
+
+/** The measures of a set of cells, by column; a min or max is null where nothing was counted. */
+export type Totals = Readonly<Record<string, bigint | null>>;
+
+/** Sums of a bucket as SQL gives them: measures by name, and the bucket's start `t` in seconds, as text. */
+export type BucketRow = Readonly<Record<string, string | null>>;
+
+/** Columns by name: `t` holds bucket starts (ascending, seconds), the others the figures of the same buckets. Absent buckets are zero. */
+export type Series = Readonly<Record<string, readonly number[]>> & { readonly t: readonly number[] };
+
+/** Card values by name; null where there is nothing to divide or compare, or the value is not known. */
+export type Cards = Readonly<Record<string, number | null>>;
+
+const DECIMALS = 6;
+
+/** `numerator / denominator`, rounded half up to an integer. The denominator is positive. */
+export function divide_half_up(numerator: bigint, denominator: bigint): bigint {
+  const doubled = numerator * 2n + denominator;
+  const quotient = doubled / (denominator * 2n);
+  return doubled < 0n && doubled % (denominator * 2n) !== 0n ? quotient - 1n : quotient;
+}
+
+/** A figure in units of 10^-`decimals`, rounded half up; null when it is a mean over nothing, or the extreme of nothing. */
+function scaled(figure: SummedFigure, totals: Totals, decimals: number): bigint | null {
+  const value = totals[figure.measure] ?? null;
+  const count = figure.kind === "mean" ? totals[figure.count] ?? 0n : 1n;
+  if (value === null || count === 0n) return null;
+  return divide_half_up(value * 10n ** BigInt(decimals), count * BigInt(figure.per));
+}
+
+/** A figure as a number in its unit, rounded half up from the exact quotient. */
+export function figure_number(figure: SummedFigure, totals: Totals, decimals = DECIMALS): number | null {
+  const value = scaled(figure, totals, decimals);
+  return value === null ? null : Number(value) / 10 ** decimals;
+}
+
+/** A figure as decimal text with at least `least` and at most 6 decimals. */
+export function figure_text(figure: SummedFigure, totals: Totals, least: number): string | null {
+  const value = scaled(figure, totals, DECIMALS);
+  return value === null ? null : decimal_text(value, DECIMALS, least);
+}
+
+/**
+ * A quantile as a number in its unit, rounded half up.
+ * @param value what stands for the bin that holds it (`value_of`), in the sketch's unit; null over nothing
+ */
+export function quantile_number(figure: QuantileFigure, value: number | null): number | null {
+  return value === null ? null : scaled_quantile(figure, value) / 10 ** DECIMALS;
+}
+
+/** A quantile as decimal text with at least `least` and at most 6 decimals. */
+export function quantile_text(figure: QuantileFigure, value: number | null, least: number): string | null {
+  return value === null ? null : decimal_text(BigInt(scaled_quantile(figure, value)), DECIMALS, least);
+}
+
+/**
+ * A quantile stands for its bin and may be 2 % off, but is never below the least of its values or above the greatest.
+ * @param per how many of the measures' unit make one of the value's
+ */
+export function quantile_within(
+  { within }: QuantileFigure,
+  totals: Totals,
+  value: number | null,
+  per: number,
+): number | null {
+  const [min, max] = [within?.min, within?.max].map((name) => name === undefined ? null : totals[name] ?? null);
+  if (value === null || min == null || max == null) return value;
+  return Math.min(Math.max(value, Number(min) / per), Number(max) / per);
+}
+
+const scaled_quantile = ({ per }: QuantileFigure, value: number): number => Math.round(value / per * 10 ** DECIMALS);
+
+/** Writes an integer of 10^-`scale` units as decimal text, with no superfluous zeros past `least` decimals. */
+export function decimal_text(value: bigint, scale: number, least: number): string {
+  const digits = (value < 0n ? -value : value).toString().padStart(scale + 1, "0");
+  const fraction = digits.slice(-scale).replace(/0+$/, "").padEnd(least, "0");
+  const whole = `${value < 0n ? "-" : ""}${digits.slice(0, -scale)}`;
+  return fraction === "" ? whole : `${whole}.${fraction}`;
+}
+
+/** The dimension of that name; null when the board has none. */
+export function dimension_of(board: DomainBoard, name: string) {
+  return board.dimensions.find((dimension) => dimension.name === name) ?? null;
+}
+
+/** The select list that makes one row of many cells (named `cells`): every measure added up, or its extreme, under its own name. */
+export function sum_columns(board: DomainBoard): string {
+  return board.measures.map(({ name, kind }) => {
+    const merge = is_extreme(kind) ? kind : "sum";
+    return `${merge}(cells.${name}) as ${name}`;
+  }).join(", ");
+}
+
+/** Totals of such a row. Sums over no cells are 0, extremes over none are null. */
+export function totals_of(board: DomainBoard, row: Readonly<Record<string, unknown>>): Totals {
+  return Object.fromEntries(board.measures.map(({ name, kind }) => {
+    const value = row[name] ?? null;
+    const nothing = is_extreme(kind) ? null : 0n;
+    return [name, value === null ? nothing : BigInt(String(value))];
+  }));
+}
+
+/** The declared figure of that name, which is a sum or mean of measures. Throws when the board declares no such: a fault of the declaration. */
+export function figure_of(board: DomainBoard, name: string): SummedFigure {
+  const figure = declared_figure(board, name);
+  if (figure.kind === "quantile") {
+    throw new Error(`find figure ${JSON.stringify(name)}: expected a sum, it is a quantile`);
+  }
+  return figure;
+}
+
+/** The declared figure of that name, of any kind. Throws when the board declares none. */
+export function declared_figure(board: DomainBoard, name: string): BoardFigure {
+  const figure = Object.hasOwn(board.figures, name) ? board.figures[name] : undefined;
+  if (figure === undefined) {
+    throw new Error(
+      `find figure ${JSON.stringify(name)}: ${board.tables.cells} declares ${Object.keys(board.figures).join(", ")}`,
+    );
+  }
+  return figure;
+}
+
+/** An integer that SQL gave as text (bigint columns). */
+export function integer(value: unknown): number {
+  const number = Number(value);
+  if (value === null || value === undefined || !Number.isSafeInteger(number)) {
+    throw new Error(`read an integer: expected one below 2^53, got ${JSON.stringify(value)}`);
+  }
+  return number;
+}
+
+/** The quantiles among a board's cards, by the card's name. */
+export function quantile_cards(board: DomainBoard): Map<string, QuantileFigure> {
+  const cards = new Map<string, QuantileFigure>();
+  for (const card of board.cards) {
+    const figure = "figure" in card ? declared_figure(board, card.figure) : null;
+    if (figure?.kind === "quantile") cards.set(card.name, figure);
+  }
+  return cards;
+}
+
+/** The columns of a series; `buckets` in ascending order. */
+export function series_of(board: DomainBoard, buckets: readonly BucketRow[]): Series {
+  const columns = board.series.map((name) => {
+    const figure = figure_of(board, name);
+    // Hundreds of rows, four times a second: sums of one bucket are divided as doubles (right to the last digit below 2^53).
+    const value = (row: BucketRow): number =>
+      figure.kind === "total"
+        ? Number(row[figure.measure] ?? 0) / figure.per
+        : figure_number(figure, totals_of(board, row)) ?? 0;
+    return [name, buckets.map(value)] as const;
+  });
+  return { ...Object.fromEntries(columns), t: buckets.map((row) => integer(row.t)) };
+}
+
+/**
+ * The cards of totals.
+ * @param now how many states have each key of the board's `now` dimension; null: unknown, as of a past period
+ * @param quantiles by card; null where nothing is counted, or they are not known
+ */
+export function cards_of(
+  board: DomainBoard,
+  totals: Totals,
+  now: ReadonlyMap<string, number> | null,
+  quantiles: ReadonlyMap<string, number | null>,
+): Cards {
+  const value_of_card = (card: BoardCard): number | null => {
+    if ("now" in card) return now === null ? null : now.get(card.now) ?? 0;
+    const figure = declared_figure(board, card.figure);
+    return figure.kind === "quantile"
+      ? quantile_within(figure, totals, quantiles.get(card.name) ?? null, figure.per)
+      : figure_number(figure, totals);
+  };
+  return Object.fromEntries(board.cards.map((card) => [card.name, value_of_card(card)]));
+}

@@ -1,0 +1,151 @@
+import type { BoardBreakdown, BoardCard, DomainBoard } from "../../domains/mod.ts";
+import type { Days } from "../../kpi/mod.ts";
+import type { KeyTotals } from "./breakdown.ts";
+import { type BucketRow, dimension_of, quantile_cards, type Totals } from "./figure.ts";
+import type { Condition, Filter, FilterFault } from "./filter.ts";
+import { DAY_S, LONGEST_FROM_STATES_S, type View, type ViewGrain, type Watched, type Window } from "./view.ts";
+
+/**
+ * Questions to the read models, and what they answer. Cells, which are kept up to date with every event, and states, which are added up
+ * when asked, answer the same questions with the same figures; here is chosen which are asked what. Pure.
+ */
+
+/** A stretch of event time: [from_s, to_s), seconds. */
+export type Stretch = Pick<Window, "from_s" | "to_s">;
+
+/** Figures of what a filter counts in a window. */
+export interface Question {
+  readonly board: DomainBoard;
+  readonly days: Days;
+  readonly filter: Filter;
+  readonly window: Window;
+  readonly wants: Wants;
+}
+
+/** What of a question is wanted; nothing that is not named. */
+export interface Wants {
+  /** Whether the buckets of the window are. */
+  readonly series?: boolean;
+  /** What cards are of. */
+  readonly stretches?: readonly Stretch[];
+  readonly cards?: readonly BoardCard[];
+  /** Over the window; a dimension that the filter has a condition on is broken down by all other conditions. */
+  readonly breakdowns?: readonly BoardBreakdown[];
+  /** Conditions whose keys have a row of their own in a breakdown, whatever their place; those of the filter unless given. */
+  readonly named?: Filter;
+}
+
+/** What a question is answered with; empty, or null, where it was not wanted. */
+export interface Figures {
+  /** Sums of the buckets that anything lies in, ascending; of cells with the position that changed each last, `changed_at`. */
+  readonly buckets: readonly BucketRow[];
+  /** Of each stretch: its sums, and its quantiles by card, null where nothing is counted or they are not kept. */
+  readonly stretches: readonly Sums[];
+  /** How many states have each key of the board's `now` dimension now. */
+  readonly now: ReadonlyMap<string, number> | null;
+  readonly keys: readonly KeyTotals[];
+}
+
+export interface Sums {
+  readonly totals: Totals;
+  readonly quantiles: ReadonlyMap<string, number | null>;
+}
+
+/** The conditions whose keys have a row of their own in the breakdowns of a question. */
+export const named_in = ({ filter, wants: { breakdowns = [], named = filter } }: Question): Filter =>
+  named.filter((condition) => breakdowns.some(({ dimension }) => dimension === condition.dimension));
+
+/** Whether quantiles are wanted. */
+export function asks_quantiles({ board, wants: { cards = [] } }: Question): boolean {
+  const quantiles = quantile_cards(board);
+  return cards.some(({ name }) => quantiles.has(name));
+}
+
+/** Whether it is wanted how things are now. */
+export const asks_now = ({ wants: { cards = [] } }: Question): boolean => cards.some((card) => "now" in card);
+
+/** What questions are asked about. */
+export type Asked = Pick<Question, "board" | "days">;
+
+/** The whole board of a view, as states answer it. */
+export function whole_question({ board, days }: Asked, { view: { filter }, window }: Watched): Question {
+  const breakdowns = [...board.breakdowns, ...board.states_breakdowns];
+  return { board, days, filter, window, wants: { series: true, stretches: [window], cards: board.cards, breakdowns } };
+}
+
+/** What cells are asked of a view, whenever the log has moved; null when they do not answer it. */
+export function cells_question({ board, days }: Asked, { view: { filter }, window }: Watched): Question | null {
+  const condition = condition_of_cells(board, filter, window.grain);
+  if (condition === null) return null;
+  const lacking = cards_lacking(board, condition);
+  const cards = board.cards.filter(({ name }) => !lacking.includes(name));
+  // Cells have one dimension: nothing is broken down under a filter.
+  const breakdowns = filter.length > 0 ? [] : board.breakdowns;
+  return { board, days, filter, window, wants: { series: true, stretches: [window], cards, breakdowns } };
+}
+
+/** What states are asked of a view when there is time: what its cells do not say. Nothing of a window that is too long. */
+export function states_question(asked: Asked, watched: Watched): Question {
+  const whole = whole_question(asked, watched), { board, filter, window } = whole;
+  if (too_long_for_states(window)) return { ...whole, wants: {} };
+  if (filter.length === 0) return { ...whole, wants: { breakdowns: board.states_breakdowns } };
+  const condition = condition_of_cells(board, filter, window.grain);
+  if (condition === null) return whole;
+  const lacking = cards_lacking(board, condition);
+  const cards = board.cards.filter(({ name }) => lacking.includes(name));
+  const stretches = cards.some((card) => "figure" in card) ? [window] : [];
+  return { ...whole, wants: { stretches, cards, breakdowns: whole.wants.breakdowns! } };
+}
+
+/** Where the parts of a view's board come from. */
+export interface Sources {
+  /** Of series and cards. */
+  readonly cards: "cells" | "states";
+  readonly breakdowns: "cells" | "states";
+}
+
+/**
+ * The sources of a filter's board at a grain. Cells have one dimension: no condition, or conditions on one dimension that
+ * keeps the grain, are answered from them. What crosses two dimensions is not in any cell.
+ */
+export function sources_of(board: DomainBoard, filter: Filter, grain: ViewGrain): Sources {
+  if (filter.length === 0) return { cards: "cells", breakdowns: "cells" };
+  return { cards: condition_of_cells(board, filter, grain) === null ? "states" : "cells", breakdowns: "states" };
+}
+
+/** The condition on the cells' keys that a filter is; null when no cells of that grain answer it. */
+export function condition_of_cells(board: DomainBoard, filter: Filter, grain: ViewGrain): Condition | null {
+  const [only, ...others] = filter;
+  if (only === undefined) return { dimension: board.whole.dimension, keys: [board.whole.key], excluded: false };
+  if (others.length > 0) return null;
+  return dimension_of(board, only.dimension)?.grains.includes(grain) ? only : null;
+}
+
+/** The cards that the cells of a condition do not have: how things are now crosses it, and not all dimensions keep sketches. */
+export function cards_lacking(board: DomainBoard, { dimension }: Condition): string[] {
+  const now = dimension === board.whole.dimension || dimension === board.now.dimension;
+  const quantiles = quantile_cards(board);
+  return board.cards.filter((card) =>
+    "now" in card ? !now : quantiles.has(card.name) && !keeps_sketches(board, dimension)
+  ).map(({ name }) => name);
+}
+
+/** Whether quantiles of a dimension's keys are kept. */
+export const keeps_sketches = (board: DomainBoard, dimension: string): boolean =>
+  (dimension_of(board, dimension)?.sketches ?? []).length > 0;
+
+/** Whether a window is longer than what is computed from states. */
+export const too_long_for_states = ({ from_s, to_s }: Pick<Window, "from_s" | "to_s">): boolean =>
+  to_s - from_s > LONGEST_FROM_STATES_S;
+
+/** What is said of a window that is. */
+export const TOO_LONG_FOR_STATES =
+  `what is filtered by several dimensions, by driver or by passenger, and what crosses a filter, is computed over at most ${
+    Math.floor(LONGEST_FROM_STATES_S / DAY_S)
+  } days`;
+
+/** What is wrong with a view whose series and cards would have to be computed from too many states; null when nothing is. */
+export function states_fault(view: View, window: Window, board: DomainBoard): FilterFault | null {
+  if (sources_of(board, view.filter, window.grain).cards === "cells" || !too_long_for_states(window)) return null;
+  return { path: "to", detail: `expected a shorter range: ${TOO_LONG_FOR_STATES}` };
+}

@@ -1,0 +1,261 @@
+import { type Database, plain_array, type Queryable, snapshot, took_too_long } from "../../database/mod.ts";
+import { type Head, read_head } from "../../event_log/mod.ts";
+import { type Board, changed_since, draw, type LaneBoard, shown_board, type ShownBoard } from "./board.ts";
+import { figures_of_cells } from "./cells.ts";
+import { type Compared, read_comparisons } from "./comparisons.ts";
+import { mark_series, type MarkedBuckets, read_marked } from "./corrections.ts";
+import {
+  type Asked,
+  cells_question,
+  states_question,
+  TOO_LONG_FOR_STATES,
+  too_long_for_states,
+  whole_question,
+} from "./question.ts";
+import { figures_of_states, type Line, read_lines } from "./states.ts";
+import { present_states, type StatesRelation } from "./states_relation.ts";
+import { comparisons_of, reached_ms, same_window, type Watched } from "./view.ts";
+
+/**
+ * Reads boards: what cells say of all watched views, at once and often; what states say of one, when there is time; and the whole board of a
+ * view for one who does not follow, as of now or as of a position of the log.
+ */
+
+/** What boards are read from. */
+export interface FeedSource extends Asked {
+  readonly database: Database;
+  /** Longest time that one statement of the slow lane may take; `LANE_TIMEOUT_MS` when absent. */
+  readonly lane_timeout_ms?: number;
+}
+
+/** Longest time that one statement of the lane may take. */
+export const LANE_TIMEOUT_MS = 2_000;
+
+/** What is read at one moment from cells and the log: one snapshot of the database, so that all of it belongs to one position. */
+export interface Reading {
+  readonly log_id: string;
+  readonly position: number;
+  /** The newest event time in the log, milliseconds. */
+  readonly newest_event_ms: number | null;
+  /** The newest states, newest first. */
+  readonly lines: readonly Line[];
+  /** Boards by view key, of those views that cells answer, and what the marks of late corrections were made from. */
+  readonly boards: ReadonlyMap<string, Board & { readonly marked: MarkedBuckets }>;
+  /** When positions that subscribers resume from were recorded, milliseconds. */
+  readonly recorded_ms: ReadonlyMap<number, number>;
+}
+
+/**
+ * Reads what is stale of the last reading: nothing but the head when the log did not move and no window slid. All that
+ * is read comes from one snapshot of the database, so that series, cards and lines agree.
+ * @param watched the watched views, by view key; those that no cells answer are passed over
+ * @param resumed positions that subscribers resume from
+ */
+export async function read_boards(
+  source: FeedSource,
+  watched: ReadonlyMap<string, Watched>,
+  resumed: readonly number[],
+  last: Reading | null,
+): Promise<Reading> {
+  const answered = [...watched].filter(([, each]) => cells_question(source, each) !== null);
+  const fresh = (reading: Reading, key: string, { window }: Watched) => {
+    const board = reading.boards.get(key);
+    return board !== undefined && same_window(board.window, window) ? board : null;
+  };
+  const head = await read_head(source.database);
+  const current = last !== null && is_current(last, head) && resumed.length === 0;
+  if (current && answered.every(([key, each]) => fresh(last, key, each) !== null)) return last;
+  return await snapshot(source.database, async (transaction) => {
+    const seen = await read_head(transaction);
+    const kept = last !== null && is_current(last, seen) ? last : null;
+    const newest_s = seen.watermark_us === null ? null : seen.watermark_us / 1e6;
+    const goes_on = last !== null && last.log_id === seen.log_id && !went_back(last, seen);
+    const boards = new Map<string, Board & { readonly marked: MarkedBuckets }>();
+    for (const [key, each] of answered) {
+      const before = goes_on ? last.boards.get(key)?.marked ?? null : null;
+      boards.set(
+        key,
+        (kept && fresh(kept, key, each)) ?? await read_board(transaction, source, each, newest_s, before),
+      );
+    }
+    const states = present_states(source.board);
+    return {
+      log_id: seen.log_id,
+      position: seen.position,
+      newest_event_ms: newest_event_ms(seen),
+      boards,
+      lines: kept?.lines ?? await read_lines(transaction, source.board, states, [], seen.position),
+      recorded_ms: await read_recorded(transaction, resumed),
+    };
+  });
+}
+
+const newest_event_ms = ({ watermark_us }: Head): number | null =>
+  watermark_us === null ? null : Math.floor(watermark_us / 1000);
+
+/** Event time may have been set back: nothing else moves then. */
+const is_current = (last: Reading, head: Head): boolean =>
+  last.log_id === head.log_id && last.position === head.position && last.newest_event_ms === newest_event_ms(head);
+
+/** Whether event time has gone back since: marks that were made before are not believed then. */
+const went_back = (last: Reading, head: Head): boolean =>
+  (newest_event_ms(head) ?? -Infinity) < (last.newest_event_ms ?? -Infinity);
+
+async function read_board(
+  queryable: Queryable,
+  source: FeedSource,
+  watched: Watched,
+  newest_event_s: number | null,
+  before: MarkedBuckets | null,
+): Promise<Board & { readonly marked: MarkedBuckets }> {
+  const question = cells_question(source, watched)!;
+  const board = draw(question, await figures_of_cells(queryable, question));
+  const { series, changed_at } = board;
+  // States move between keys as they go on: that is no correction. The whole is asked, and marks what a correction touched.
+  const marked = await read_marked(queryable, question, newest_event_s, before);
+  const whole_at = new Map(marked.t.map((t, i) => [t, marked.changed_at[i]!]));
+  const touched = series.t.map((t, i) => changed_at[i]! >= (whole_at.get(t) ?? 0));
+  return {
+    ...board,
+    series: mark_series(series, marked, touched),
+    // A mark may change while the bucket's own figures do not.
+    changed_at: changed_at.map((at, i) => Math.max(at, whole_at.get(series.t[i]!) ?? at)),
+    marked,
+  };
+}
+
+async function read_recorded(queryable: Queryable, positions: readonly number[]): Promise<Map<number, number>> {
+  if (positions.length === 0) return new Map();
+  const rows = await queryable.query<{ position: string; recorded_ms: string }>({
+    name: "feed_recorded",
+    text: `select position, floor(extract(epoch from recorded_at) * 1000)::bigint as recorded_ms
+           from events where position = any($1::bigint[])`,
+  }, [plain_array([...new Set(positions)])]);
+  return new Map(rows.map((row) => [Number(row.position), Number(row.recorded_ms)]));
+}
+
+/** Runs reads that see one moment, none of which may take long. */
+function bounded<T>(source: FeedSource, work: (reading: Queryable) => Promise<T>): Promise<T> {
+  return snapshot(source.database, async (reading) => {
+    await reading.execute(`set local statement_timeout = ${source.lane_timeout_ms ?? LANE_TIMEOUT_MS}`);
+    return await work(reading);
+  });
+}
+
+/**
+ * Reads what no cell says of a view, and its newest lines under a filter.
+ * @param last what was read of this view before
+ */
+export function read_lane_board(
+  source: FeedSource,
+  watched: Watched,
+  last: LaneBoard | null,
+  now_ms: number,
+): Promise<LaneBoard> {
+  const { view: { filter }, window } = watched;
+  return bounded(source, async (reading) => {
+    const { log_id, position, watermark_us } = await read_head(reading);
+    const before = last?.log_id === log_id ? last : null;
+    const question = states_question(source, watched), states = present_states(source.board);
+    const lines = filter.length === 0 ? null : await read_lines(reading, source.board, states, filter, position);
+    const board = draw(question, await figures_of_states(reading, question, states));
+    let own: Pick<Board, "series" | "changed_at"> = board;
+    if (board.known) {
+      const marked = await read_marked(reading, question, watermark_us === null ? null : watermark_us / 1e6, null);
+      const known = before?.known ? before : null;
+      own = changed_since(mark_series(board.series, marked), position, window.from_s, known);
+    }
+    return {
+      ...board,
+      ...own,
+      log_id,
+      position,
+      read_ms: now_ms,
+      lines: lines && lines_since(lines, position, before),
+      missing: filter.length > 0 && too_long_for_states(window) ? TOO_LONG_FOR_STATES : null,
+    };
+  });
+}
+
+function lines_since(list: readonly Line[], position: number, before: LaneBoard | null): LaneBoard["lines"] {
+  const last = before?.lines ?? null;
+  return last !== null && JSON.stringify(last.list) === JSON.stringify(list) ? last : { list, changed_at: position };
+}
+
+/**
+ * Reads a view's comparisons: from the cells of its filter, or from states where there are none.
+ * @param until_ms how far the window's figures have come, see `reached_ms`
+ */
+export function read_compared(source: FeedSource, watched: Watched, until_ms: number): Promise<Compared> {
+  const comparisons = comparisons_of(watched.window, until_ms, source.days);
+  return bounded(source, async (reading) => {
+    const { log_id, position } = await read_head(reading);
+    const states = present_states(source.board);
+    return { log_id, position, ...await read_comparisons(reading, source, watched, states, comparisons) };
+  });
+}
+
+/** A board, and what is said of the log it belongs to. */
+export interface WholeBoard {
+  readonly reading: Pick<Reading, "log_id" | "newest_event_ms">;
+  readonly board: ShownBoard;
+}
+
+/**
+ * Reads a view's board as it is now, from where the live feed reads it. What is computed from states may belong to a later position.
+ * Where series and cards come from cells, what cannot be computed in time is left out and the board says so.
+ */
+export async function read_whole_board(source: FeedSource, watched: Watched, now_ms: number): Promise<WholeBoard> {
+  const reading = await read_boards(source, new Map([["", watched]]), [], null);
+  const compared = await read_compared(source, watched, reached_ms(now_ms, reading.newest_event_ms));
+  const cells = reading.boards.get("") ?? null;
+  let slow: LaneBoard | null = null, failed: string | null = null;
+  try {
+    slow = await read_lane_board(source, watched, null, now_ms);
+  } catch (error) {
+    if (cells === null || !took_too_long(error)) throw error;
+    failed = "the breakdowns took too long; take a shorter range";
+  }
+  const lane = { board: slow, compared, tried: true, failed, version: 0, compared_version: 0 };
+  const board = shown_board(source.board, watched, reading, { cells, lane, wait: false });
+  if (board === null) throw new Error("read a whole board: a view that cells answer was not read from them");
+  return { reading, board };
+}
+
+/**
+ * Computes a view's board as of a position, all of it from states. Marks of late corrections are not kept for the past: there are none.
+ * @param states those as of the position
+ * @param then the position, its newest event time, and the time that it is looked at from, milliseconds
+ */
+export async function read_past_board(
+  reading: Queryable,
+  source: Asked,
+  watched: Watched,
+  states: StatesRelation,
+  then: { readonly position: number; readonly newest_event_ms: number | null; readonly now_ms: number },
+): Promise<WholeBoard> {
+  const { view, window } = watched, { position, newest_event_ms, now_ms } = then;
+  const { log_id } = await read_head(reading);
+  const question = whole_question(source, watched);
+  const board = draw(question, await figures_of_states(reading, question, states));
+  const comparisons = comparisons_of(window, reached_ms(now_ms, newest_event_ms), source.days);
+  const compared = await read_comparisons(reading, source, watched, states, comparisons);
+  return {
+    reading: { log_id, newest_event_ms },
+    board: {
+      ...board,
+      view,
+      position,
+      series: mark_series(board.series, null),
+      changed_at: board.series.t.map(() => position),
+      lines: await read_lines(reading, source.board, states, view.filter, position),
+      lines_at: position,
+      sources: { cards: "states", breakdowns: "states" },
+      states: { position, read_ms: now_ms },
+      failed: null,
+      compared: { log_id, position, ...compared },
+      version: 0,
+      compared_version: 0,
+    },
+  };
+}

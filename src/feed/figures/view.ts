@@ -1,0 +1,197 @@
+import { bucket_end, bucket_start, type Days, type Grain } from "../../kpi/mod.ts";
+import { type Filter, format_filter } from "./filter.ts";
+
+/** Views: which stretch of event time a subscriber watches, which states count in it, and which stretches its chart and cards are held against. Pure. */
+
+/** The ranges that the feed offers, their length and the grain of their series. All are whole multiples of the grain. */
+export const RANGES = {
+  "15m": { length_s: 900, grain: "1m" },
+  "1h": { length_s: 3_600, grain: "1m" },
+  "6h": { length_s: 21_600, grain: "5m" },
+  "24h": { length_s: 86_400, grain: "5m" },
+  "7d": { length_s: 604_800, grain: "1h" },
+  "30d": { length_s: 2_592_000, grain: "1h" },
+} as const satisfies Record<string, { length_s: number; grain: ViewGrain }>;
+
+type Range = keyof typeof RANGES;
+
+/** The names of the ranges, short to long. */
+export const RANGE_NAMES = Object.keys(RANGES) as [Range, ...Range[]];
+
+/** The grains of series, and their width in seconds; days of the business time zone may be an hour shorter or longer. */
+export const STEP_S = { "1m": 60, "5m": 300, "1h": 3_600, "1d": 86_400 } as const satisfies Partial<
+  Record<Grain, number>
+>;
+
+export type ViewGrain = keyof typeof STEP_S;
+
+/** Seconds of a usual day. */
+export const DAY_S = 86_400;
+
+/** The grain of an absolute range: the first that is meant for its length. */
+const ABSOLUTE_GRAINS = [
+  { most_s: 7_200, grain: "1m" },
+  { most_s: 129_600, grain: "5m" },
+  { most_s: 45 * DAY_S, grain: "1h" },
+  { most_s: 400 * DAY_S, grain: "1d" },
+] as const satisfies readonly { most_s: number; grain: ViewGrain }[];
+
+/** The longest absolute range, seconds: 400 days. */
+export const LONGEST_S = ABSOLUTE_GRAINS[3].most_s;
+
+/**
+ * The longest window that is computed from states, seconds: 31 days, and what whole buckets and a change of the clocks
+ * add to them.
+ */
+export const LONGEST_FROM_STATES_S = 31 * DAY_S + 3 * 3_600;
+
+/** A range up to now, or up to a fixed end; or any stretch. Seconds since the Unix epoch. */
+export type Span =
+  | { readonly range: Range; readonly to_s: number | null }
+  | { readonly range: "custom"; readonly from_s: number; readonly to_s: number };
+
+/** The period just before, or the same stretch of the same weekday. */
+export const COMPARISONS = ["previous", "weekday"] as const;
+
+export type ComparisonName = typeof COMPARISONS[number];
+
+/** What is watched. */
+export type View = Span & {
+  readonly filter: Filter;
+  /** Which comparison's series is given. */
+  readonly compare: ComparisonName;
+};
+
+/** The buckets that a view covers at some time: starts in [from_s, to_s), seconds since the Unix epoch. */
+export interface Window {
+  readonly from_s: number;
+  readonly to_s: number;
+  /** Width of a bucket; of days the usual one. */
+  readonly step_s: number;
+  readonly grain: ViewGrain;
+}
+
+/** A view that is watched, and its window at this time. */
+export interface Watched {
+  readonly view: View;
+  readonly window: Window;
+}
+
+/** What is wrong with an absolute range (seconds); null when nothing is. */
+export function absolute_fault(from_s: number, to_s: number): string | null {
+  if (to_s <= from_s) return "expected a time after from";
+  return to_s - from_s > LONGEST_S ? `expected at most ${LONGEST_S / DAY_S} days after from` : null;
+}
+
+/**
+ * The window of a view. A following view ends with the bucket that is running now; fixed ends are widened to whole
+ * buckets. Equal windows share one board, so fixed ends of one bucket cost one reading.
+ */
+export function window_at(view: Span, now_ms: number, days: Days): Window {
+  if (view.range === "custom") {
+    const length_s = view.to_s - view.from_s;
+    const { grain } = ABSOLUTE_GRAINS.find(({ most_s }) => length_s <= most_s) ?? ABSOLUTE_GRAINS[3];
+    const from_s = bucket_start(grain, view.from_s * 1e6, days) / 1e6;
+    const last_us = bucket_start(grain, view.to_s * 1e6, days);
+    const to_s = (last_us === view.to_s * 1e6 ? last_us : bucket_end(grain, last_us, days)) / 1e6;
+    return { from_s, to_s, step_s: STEP_S[grain], grain };
+  }
+  const { length_s, grain } = RANGES[view.range];
+  const step_s = STEP_S[grain];
+  const to_s = view.to_s === null
+    ? Math.floor(now_ms / 1000 / step_s) * step_s + step_s
+    : Math.ceil(view.to_s / step_s) * step_s;
+  return { from_s: to_s - length_s, to_s, step_s, grain };
+}
+
+/** The name under which equal views share a board: equal windows, filters and comparisons have equal names. */
+export function view_key(view: View, days: Days): string {
+  const filter = format_filter(view.filter);
+  return span_key(view, days) + (filter === "" ? "" : `?${filter}`) + (view.compare === "weekday" ? "" : "~previous");
+}
+
+function span_key(view: Span, days: Days): string {
+  if (view.range !== "custom" && view.to_s === null) return view.range;
+  const { from_s, to_s, grain } = window_at(view, 0, days);
+  return view.range === "custom" ? `${from_s}..${to_s}/${grain}` : `${view.range}@${to_s}`;
+}
+
+/** Whether two windows cover the same buckets. */
+export function same_window(a: Window, b: Window): boolean {
+  return a.from_s === b.from_s && a.to_s === b.to_s && a.step_s === b.step_s;
+}
+
+const WEEK_DAYS = 7;
+
+/** What a window is compared with. */
+export interface Comparison {
+  /** The buckets of its series: the whole window, moved back. */
+  readonly window: Window;
+  /** What its cards are of: [from_s, to_s), only as much of the window as has passed; empty while nothing has. */
+  readonly stretch: { readonly from_s: number; readonly to_s: number };
+  /** How far its end lies back, seconds: a whole number of buckets. */
+  readonly shift_s: number;
+}
+
+/**
+ * What a percent needs, at least so many trips under the figure of then: by chance alone the figure of as few may well be a third more or
+ * less another time.
+ */
+export const LEAST_BASE = 20;
+
+/**
+ * How far the figures of a window that goes on have come, milliseconds: to the newest event. What came of then after it is not what they
+ * are held against: while ingest catches up, half a morning would look like a fall.
+ */
+export const reached_ms = (now_ms: number, newest_event_ms: number | null): number =>
+  Math.min(now_ms, newest_event_ms ?? 0);
+
+/** Stretches are cut where every dimension that keeps windows has a bucket's border. */
+const COARSEST_CUT_S = 300;
+
+/** What cells a window's comparisons are cut by, seconds: minutes for a window of minutes, else five. */
+export const cut_s = (window: Window): number => Math.min(window.step_s, COARSEST_CUT_S);
+
+/**
+ * The comparisons of a window. `previous` is the period of the same length just before. `weekday` is as long and lies
+ * 7 days of business local time back at its end, or the least multiple of 7 days that is not shorter than the window: a
+ * window of the last hours is held against the same hours by the clock, whether or not the clocks changed between. Both
+ * change at most once a minute of what passes.
+ * @param until_ms how far the window's figures have come, see `reached_ms`
+ */
+export function comparisons_of(window: Window, until_ms: number, days: Days): Record<ComparisonName, Comparison> {
+  const cut = cut_s(window);
+  const passed_s = Math.max(Math.min(window.to_s, Math.floor(until_ms / 1000 / cut) * cut), window.from_s);
+  const length_s = window.to_s - window.from_s;
+  const length_days = window.grain === "1d" ? Math.round(length_s / DAY_S) : length_s / DAY_S;
+  const weeks_days = Math.max(Math.ceil(length_days / WEEK_DAYS), 1) * WEEK_DAYS;
+  if (window.grain === "1d") {
+    const moved = (by_days: number): Comparison => {
+      const back = (us: number) => day_before(us, by_days, days);
+      const [from_s, to_s] = [back(window.from_s), back(window.to_s)];
+      const end_s = passed_s === window.to_s ? to_s : floor_to(days.days_before(passed_s * 1e6, by_days) / 1e6, cut);
+      return { window: { ...window, from_s, to_s }, stretch: { from_s, to_s: end_s }, shift_s: window.to_s - to_s };
+    };
+    return { previous: moved(length_days), weekday: moved(weeks_days) };
+  }
+  const moved = (shift_s: number): Comparison => ({
+    window: { ...window, from_s: window.from_s - shift_s, to_s: window.to_s - shift_s },
+    stretch: { from_s: window.from_s - shift_s, to_s: passed_s - shift_s },
+    shift_s,
+  });
+  const weekday_us = days.days_before(window.to_s * 1e6, weeks_days);
+  return { previous: moved(length_s), weekday: moved(floor_to(window.to_s - weekday_us / 1e6, window.step_s)) };
+}
+
+/** Moves a bucket of a comparison's window into the present: the start of the bucket it stands beside, seconds. */
+export function present_of(t_s: number, window: Window, comparison: Comparison, days: Days): number {
+  if (window.grain !== "1d") return t_s + comparison.shift_s;
+  return day_before(t_s, -Math.round((window.from_s - comparison.window.from_s) / DAY_S), days);
+}
+
+const floor_to = (value: number, step: number): number => Math.floor(value / step) * step;
+
+/** Start of the local day so many days before the one that starts at `start_s`, seconds. By noon: a midnight may be skipped. */
+function day_before(start_s: number, by_days: number, days: Days): number {
+  return days.day_of(days.days_before(start_s * 1e6 + 43_200e6, by_days)).start_us / 1e6;
+}
