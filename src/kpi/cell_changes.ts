@@ -7,8 +7,8 @@ import {
   keeps,
   same_fact,
 } from "./contribution.ts";
-import { SketchChanges } from "./sketch_changes.ts";
 import type { Days } from "./local_time.ts";
+import { bin_of } from "./sketch.ts";
 import { bucket_start, type Grain } from "./windows.ts";
 
 /** Past this a running sum moves into its bigint part, so that adding a safe integer can never round. */
@@ -20,15 +20,23 @@ const SPILL_AT = 2 ** 52;
  */
 export const zero_sums = (measures: number): readonly number[] => new Array<number>(measures).fill(-0);
 
+/** What a batch changes in one sketch: for each bin how many values came, less how many went. */
+export type BinChanges = Map<number, number>;
+
+/** The bins that hold something, by ascending bin, with how much. */
+export const filled_bins = (bins: ReadonlyMap<number, number>): [bin: number, count: number][] =>
+  [...bins].filter(([, count]) => count !== 0).sort(([a], [b]) => a - b);
+
 /**
  * What a batch changes in one cell. Sums are differences; `added` and `removed` are the extremes of the values that came
- * and went: an extreme can be merged, but not subtracted.
+ * and went: an extreme can be merged, but not subtracted. `sketches` are changes of bins, by sketch; null where none was touched.
  */
 export class CellChange {
   readonly #sums: number[];
   #spills: bigint[] | null = null;
   added: (Integer | null)[] | null = null;
   removed: (Integer | null)[] | null = null;
+  sketches: (BinChanges | null)[] | null = null;
   last_ordinal = 0;
 
   /** @param zeros one zero a measure, as doubles (see `zero_sums`) */
@@ -67,8 +75,14 @@ export class CellChange {
     values[m] = extreme(values[m]!, value, is_minimum);
   }
 
-  /** Merges the change of a finer bucket into this one. */
-  merge(finer: CellChange, minima: readonly boolean[]): void {
+  /** The changes of bins of sketch `k`, of so many. */
+  bins(k: number, sketches: number): BinChanges {
+    const all = this.sketches ??= new Array(sketches).fill(null);
+    return all[k] ??= new Map();
+  }
+
+  /** Merges the change of a finer bucket into this one, that of its sketches where they are kept. */
+  merge(finer: CellChange, minima: readonly boolean[], with_sketches: boolean): void {
     for (let m = 0; m < this.#sums.length; m++) {
       const sum = finer.sum(m);
       if (sum !== 0) this.add(m, sum);
@@ -77,6 +91,12 @@ export class CellChange {
       if (removed !== null) this.note("removed", m, removed, minima[m]!);
     }
     if (finer.last_ordinal > this.last_ordinal) this.last_ordinal = finer.last_ordinal;
+    if (!with_sketches || finer.sketches === null) return;
+    for (const [k, changed] of finer.sketches.entries()) {
+      if (changed === null) continue;
+      const bins = this.bins(k, finer.sketches.length);
+      for (const [bin, times] of changed) bins.set(bin, (bins.get(bin) ?? 0) + times);
+    }
   }
 }
 
@@ -99,8 +119,15 @@ export interface CellLevel {
   readonly buckets: ReadonlyMap<number, ReadonlyMap<string, CellChange>>;
 }
 
-/** Kinds of facts that a domain has at most. */
-const MOST_FACTS = 32;
+/** Where in a fact's values a sketch finds its value, and how many times it counts. */
+interface Place {
+  readonly sketch: number;
+  readonly of: number;
+  readonly count: number;
+}
+
+/** Facts of a stream whose last bucket is remembered; a stream may have more of them. */
+const REMEMBERED_FACTS = 32;
 
 /**
  * Gathers what a batch changes in the cells: for every event the difference of its stream's contributions, after minus
@@ -115,14 +142,27 @@ export class CellChanges {
   readonly #is_extreme: readonly boolean[];
   /** By dimension and measure whether its cells keep it; null: all. */
   readonly #keeps: readonly (readonly boolean[] | null)[];
+  /** By dimension whether its cells keep sketches. */
+  readonly #sketched: readonly boolean[];
+  /** The dimensions that keep anything. */
+  readonly #kept: readonly number[];
   readonly #zeros: readonly number[];
   readonly #finest: readonly Map<number, Map<string, CellChange>>[];
-  /** For each dimension and kind of fact the bucket that was touched last, which is most often the next one too, and its cells. */
+  /** For each dimension and fact the bucket that was touched last, which is most often the next one too, and its cells. */
   readonly #last: { bucket: number; keys: Map<string, CellChange> }[];
-  #cells = 0;
-  readonly sketches: SketchChanges;
+  /** By the list of a fact's measures: every fact of a kind has the same. */
+  readonly #places = new Map<readonly number[], readonly Place[]>();
+  /** Whether each fact is the same before and after. */
+  #same: boolean[] = [];
+  #held = 0;
 
+  /** @param shape a dimension without grains is one that nothing is gathered of */
   constructor(shape: CellShape, days: Days) {
+    for (const { name, grains, sketches = [] } of shape.dimensions) {
+      if (!sketches.every((grain, g) => grain === grains[g])) {
+        throw new Error(`gather cells of ${name}: expected sketches of its finest grains, got ${sketches.join(", ")}`);
+      }
+    }
     this.#shape = shape;
     this.#days = days;
     this.#minima = shape.measures.map((measure) => measure.kind === "min");
@@ -130,10 +170,11 @@ export class CellChanges {
     this.#keeps = shape.dimensions.map((dimension) =>
       dimension.measures === undefined ? null : shape.measures.map((measure) => keeps(dimension, measure))
     );
+    this.#sketched = shape.dimensions.map(({ sketches = [] }) => sketches.length > 0 && shape.sketches.length > 0);
+    this.#kept = shape.dimensions.flatMap(({ grains }, d) => grains.length === 0 ? [] : [d]);
     this.#zeros = zero_sums(shape.measures.length);
     this.#finest = shape.dimensions.map(() => new Map());
     this.#last = [];
-    this.sketches = new SketchChanges(shape, days);
   }
 
   /**
@@ -143,19 +184,18 @@ export class CellChanges {
    * @param ordinal the event's place among the batch's admitted events, from 1
    */
   replace(before: Contribution | null, after: Contribution, ordinal: number): void {
-    const slots = after.facts.length;
-    let unchanged = 0;
-    for (let f = 0; f < slots; f++) {
-      if (before !== null && same_fact(before.facts[f]!, after.facts[f]!)) unchanged |= 1 << f;
+    const slots = before === null ? after.facts.length : Math.max(before.facts.length, after.facts.length);
+    const same = this.#same;
+    if (before !== null) {
+      for (let f = 0; f < slots; f++) same[f] = same_fact(before.facts[f] ?? null, after.facts[f] ?? null);
     }
-    for (let d = 0; d < this.#finest.length; d++) {
+    for (const d of this.#kept) {
       const key_after = after.keys[d]!;
       const key_before = before === null ? key_after : before.keys[d]!;
       const same_key = key_before === key_after;
       for (let f = 0; f < slots; f++) {
-        if (same_key && (unchanged & (1 << f)) !== 0) continue;
-        const old = before === null ? null : before.facts[f]!;
-        const now = after.facts[f]!;
+        if (before !== null && same_key && same[f]) continue;
+        const old = before?.facts[f] ?? null, now = after.facts[f] ?? null;
         const stays = same_key && old !== null && now !== null && old.measures === now.measures &&
             this.#same_bucket(d, old, now)
           ? now
@@ -164,7 +204,6 @@ export class CellChanges {
         if (now !== null) this.#apply(d, f, key_after, now, 1, ordinal, stays === null ? null : old);
       }
     }
-    this.sketches.replace(before, after, unchanged);
   }
 
   /**
@@ -172,14 +211,16 @@ export class CellChanges {
    * @param steps its contributions after each of its events, in order of arrival; `ordinal` is the event's, as in `replace`
    */
   add_stream(steps: readonly { readonly contribution: Contribution; readonly ordinal: number }[]): void {
-    const end = steps.at(-1)!.contribution, slots = end.facts.length;
+    const end = steps.at(-1)!.contribution;
+    let slots = 0;
+    for (const { contribution: { facts } } of steps) if (facts.length > slots) slots = facts.length;
     const touched_by = new Array<number>(this.#finest.length * slots).fill(steps[0]!.ordinal);
     for (let i = 1; i < steps.length; i++) {
       const { contribution: after, ordinal } = steps[i]!, before = steps[i - 1]!.contribution;
       for (let f = 0; f < slots; f++) {
-        const old = before.facts[f]!, now = after.facts[f]!;
+        const old = before.facts[f] ?? null, now = after.facts[f] ?? null;
         const same = same_fact(old, now);
-        for (let d = 0; d < this.#finest.length; d++) {
+        for (const d of this.#kept) {
           const key = before.keys[d]!, same_key = key === after.keys[d];
           if (same && same_key) continue;
           touched_by[d * slots + f] = ordinal;
@@ -190,18 +231,17 @@ export class CellChanges {
         }
       }
     }
-    for (let d = 0; d < this.#finest.length; d++) {
-      for (let f = 0; f < slots; f++) {
+    for (const d of this.#kept) {
+      for (let f = 0; f < end.facts.length; f++) {
         const fact = end.facts[f]!;
         if (fact !== null) this.#apply(d, f, end.keys[d]!, fact, 1, touched_by[d * slots + f]!, null);
       }
     }
-    this.sketches.replace(null, end, 0);
   }
 
   /** How much it holds: cells of the finest grains, and bins of their sketches. */
   get size(): number {
-    return this.#cells + this.sketches.size;
+    return this.#held;
   }
 
   #same_bucket(d: number, a: Fact, b: Fact): boolean {
@@ -220,7 +260,7 @@ export class CellChanges {
   /** The cell of the finest grain that holds a time; it hears which event touched it. */
   #touch(d: number, f: number, key: string, at_us: number, ordinal: number): CellChange {
     const bucket = bucket_start(this.#shape.dimensions[d]!.grains[0]!, at_us, this.#days);
-    const last = this.#last[d * MOST_FACTS + f] ??= { bucket: NaN, keys: new Map() };
+    const last = this.#last[d * REMEMBERED_FACTS + f % REMEMBERED_FACTS] ??= { bucket: NaN, keys: new Map() };
     if (last.bucket !== bucket) {
       const buckets = this.#finest[d]!;
       let keys = buckets.get(bucket);
@@ -232,7 +272,7 @@ export class CellChanges {
     let change = keys.get(key);
     if (change === undefined) {
       keys.set(key, change = new CellChange(this.#zeros));
-      this.#cells++;
+      this.#held++;
     }
     if (ordinal > change.last_ordinal) change.last_ordinal = ordinal;
     return change;
@@ -254,17 +294,45 @@ export class CellChanges {
         change.note(sign === 1 ? "added" : "removed", m, value, this.#minima[m]!);
       }
     }
+    if (this.#sketched[d]) this.#sketch(change, fact, sign, twin);
+  }
+
+  /** Takes the values of a fact into the bins of a cell's sketches, or out of them. */
+  #sketch(change: CellChange, { measures, values }: Fact, sign: 1 | -1, twin: Fact | null): void {
+    for (const { sketch, of, count } of this.#places_of(measures)) {
+      const times = Number(values[count]!), value = values[of]!;
+      if (times === 0 || (twin !== null && twin.values[of] === value && twin.values[count] === values[count])) continue;
+      const bins = change.bins(sketch, this.#shape.sketches.length), bin = bin_of(value);
+      const before = bins.get(bin);
+      if (before === undefined) this.#held++;
+      bins.set(bin, (before ?? 0) + sign * times);
+    }
+  }
+
+  #places_of(measures: readonly number[]): readonly Place[] {
+    let places = this.#places.get(measures);
+    if (places === undefined) {
+      const named = measures.map((m) => this.#shape.measures[m]!.name);
+      places = this.#shape.sketches.map(({ of, count }, sketch) => ({
+        sketch,
+        of: named.indexOf(of),
+        count: named.indexOf(count),
+      })).filter(({ of, count }) => of >= 0 && count >= 0);
+      this.#places.set(measures, places);
+    }
+    return places;
   }
 
   /** All changed cells, a dimension and grain at a time, fine grains first. What is given must not be changed: coarser grains are made of it. */
   *levels(): Iterable<CellLevel> {
-    for (let d = 0; d < this.#finest.length; d++) {
-      const { name: dimension, grains } = this.#shape.dimensions[d]!;
+    for (const d of this.#kept) {
+      const { name: dimension, grains, sketches = [] } = this.#shape.dimensions[d]!;
       let buckets: CellLevel["buckets"] = this.#finest[d]!;
       for (let g = 0; g < grains.length; g++) {
         const grain = grains[g]!;
         // Days of the finest: in a zone that is half an hour off, a day begins inside an hour.
-        if (g > 0) buckets = this.#roll_up(grain === "1d" ? this.#finest[d]! : buckets, grain);
+        const finer = grain === "1d" ? this.#finest[d]! : buckets;
+        if (g > 0) buckets = this.#roll_up(finer, grain, sketches.includes(grain));
         yield { dimension, grain, buckets };
       }
     }
@@ -282,7 +350,7 @@ export class CellChanges {
     }
   }
 
-  #roll_up(finer: CellLevel["buckets"], grain: Grain): Map<number, Map<string, CellChange>> {
+  #roll_up(finer: CellLevel["buckets"], grain: Grain, with_sketches: boolean): Map<number, Map<string, CellChange>> {
     const coarse = new Map<number, Map<string, CellChange>>();
     for (const [bucket_us, keys] of finer) {
       const bucket = bucket_start(grain, bucket_us, this.#days);
@@ -291,7 +359,7 @@ export class CellChanges {
       for (const [key, change] of keys) {
         let cell = target.get(key);
         if (cell === undefined) target.set(key, cell = new CellChange(this.#zeros));
-        cell.merge(change, this.#minima);
+        cell.merge(change, this.#minima, with_sketches);
       }
     }
     return coarse;

@@ -10,5 +10,4 @@ export * from "./event_time.ts";
 export * from "./lateness.ts";
 export * from "./local_time.ts";
 export * from "./sketch.ts";
-export * from "./sketch_changes.ts";
 export * from "./windows.ts";

@@ -9,7 +9,6 @@ import {
 import type { Domain } from "../domains/mod.ts";
 import {
   bucket_end,
-  type CellChanges,
   type ChangedCell,
   type Days,
   type Grain,
@@ -115,9 +114,9 @@ export class CellsTable {
   }
 
   /** Writes out what a batch changed, all but the positions: so that the transaction need not wait for it. */
-  encode(changes: CellChanges): EncodedCells {
+  encode(cells: readonly ChangedCell[]): EncodedCells {
     const raised: ChangedCell[] = [], lowered: ChangedCell[] = [], bared: ChangedCell[] = [];
-    for (const cell of changes.cells()) {
+    for (const cell of cells) {
       (cell.change.lowers() ? lowered : raised).push(cell);
       if (cell.change.removed !== null) bared.push(cell);
     }

@@ -15,15 +15,16 @@ export class ReadModels {
   readonly #cells: CellsTable;
   readonly #sketches: SketchesTable | null;
 
-  constructor(domain: Pick<Domain, "tables" | "measures" | "dimensions" | "extremes">, days: Days) {
+  constructor(domain: Pick<Domain, "tables" | "measures" | "dimensions" | "sketches" | "extremes">, days: Days) {
     this.#cells = new CellsTable(domain, days);
     const { sketches } = domain.tables;
-    this.#sketches = sketches === null ? null : new SketchesTable(sketches);
+    this.#sketches = sketches === null ? null : new SketchesTable(sketches, domain.sketches);
   }
 
   /** Writes out what a batch changed, all but what only the transaction knows. */
   encode(changes: CellChanges): EncodedReadModels {
-    return { cells: this.#cells.encode(changes), sketches: this.#sketches?.encode(changes.sketches.levels()) ?? null };
+    const cells = [...changes.cells()];
+    return { cells: this.#cells.encode(cells), sketches: this.#sketches?.encode(cells) ?? null };
   }
 
   /**

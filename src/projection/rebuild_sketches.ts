@@ -1,7 +1,7 @@
 import { type Backfill, plain_array, reading_in, text_array, type Transaction } from "../database/mod.ts";
 import type { Domain } from "../domains/mod.ts";
 import { StreamStates } from "../event_log/mod.ts";
-import { bucket_end, bucket_start, type Days, format_time, type Grain, SketchChanges } from "../kpi/mod.ts";
+import { bucket_end, bucket_start, CellChanges, type Days, format_time, type Grain } from "../kpi/mod.ts";
 import { AT } from "./bucket_time.ts";
 import { SketchesTable } from "./sketches_table.ts";
 
@@ -59,16 +59,17 @@ export function sketches_backfill<Payload, State>(
       const from_us = reached(checkpoint);
       const before_us = await end_of_piece(tx, made, days, from_us, piece_streams);
 
-      const changes = new SketchChanges(domain, days);
+      const dimensions = domain.dimensions.map((dimension) => ({ ...dimension, grains: dimension.sketches ?? [] }));
+      const changes = new CellChanges({ ...domain, dimensions }, days);
       let items = 0;
       const stretch = in_sql({ from_us, before_us });
       for await (const page of new StreamStates(domain).dated(reading_in(tx), made.at_column, stretch, PAGE_STREAMS)) {
-        for (const { stream } of page) changes.replace(null, domain.contribution(stream.state), 0);
+        for (const { stream } of page) changes.replace(null, domain.contribution(stream.state), 1);
         items += page.length;
       }
       await forget(tx, made, made.finest, made.dimensions, { from_us, before_us });
-      const rows = new SketchesTable(made.table);
-      await rows.write(tx, rows.encode([...changes.levels()].filter(({ grain }) => grain === made.finest)));
+      const rows = new SketchesTable(made.table, domain.sketches);
+      await rows.write(tx, rows.encode([...changes.cells()].filter(({ grain }) => grain === made.finest)));
 
       const start = (grain: Grain, us: number | null) => us === null ? null : bucket_start(grain, us, days);
       for (const [grain, dimensions] of made.coarser) {

@@ -1,6 +1,13 @@
 import { plain_array, type Statement, text_array, type Transaction, type Value } from "../database/mod.ts";
-import { type ChangedSketch, filled_bins, type SketchLevel } from "../kpi/mod.ts";
+import { type BinChanges, type ChangedCell, filled_bins, type Sketch } from "../kpi/mod.ts";
 import { AT } from "./bucket_time.ts";
+
+/** A changed sketch of a cell. */
+interface ChangedSketch {
+  readonly cell: ChangedCell;
+  readonly sketch: string;
+  readonly bins: BinChanges;
+}
 
 /** What a batch changed in the sketches, written out as far as it goes before what the table holds is known. */
 export interface EncodedSketches {
@@ -19,8 +26,11 @@ export class SketchesTable {
   readonly #select: Statement;
   readonly #write: Statement;
 
-  constructor(table: string) {
+  readonly #sketches: readonly Sketch[];
+
+  constructor(table: string, sketches: readonly Sketch[]) {
     this.#table = table;
+    this.#sketches = sketches;
     const names = "$1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[]";
     this.#select = {
       name: `read_${table}`,
@@ -39,16 +49,21 @@ export class SketchesTable {
     };
   }
 
-  /** Writes out what changed. */
-  encode(levels: Iterable<SketchLevel>): EncodedSketches {
-    const changed = [...levels].flatMap((level) => [...level.changed]);
+  /** Writes out what changed in the sketches of cells. */
+  encode(cells: Iterable<ChangedCell>): EncodedSketches {
+    const changed: ChangedSketch[] = [];
+    for (const cell of cells) {
+      for (const [k, bins] of cell.change.sketches?.entries() ?? []) {
+        if (bins !== null) changed.push({ cell, sketch: this.#sketches[k]!.name, bins });
+      }
+    }
     return {
       changed,
       names: [
-        plain_array(changed.map(({ grain }) => grain)),
-        plain_array(changed.map(({ bucket_us }) => bucket_us / 1e6)),
-        plain_array(changed.map(({ dimension }) => dimension)),
-        text_array(changed.map(({ key }) => key)),
+        plain_array(changed.map(({ cell }) => cell.grain)),
+        plain_array(changed.map(({ cell }) => cell.bucket_us / 1e6)),
+        plain_array(changed.map(({ cell }) => cell.dimension)),
+        text_array(changed.map(({ cell }) => cell.key)),
         plain_array(changed.map(({ sketch }) => sketch)),
       ],
     };
@@ -60,15 +75,15 @@ export class SketchesTable {
     const held = await tx.query<{ place: number; bins: string; counts: string }>(this.#select, names);
     const before = new Map(held.map(({ place, bins, counts }) => [place - 1, bins_of(bins, counts)]));
     const bins: string[] = [], counts: string[] = [];
-    for (const [place, sketch] of changed.entries()) {
+    for (const [place, { cell, sketch, bins: changes }] of changed.entries()) {
       const merged = before.get(place) ?? new Map<number, number>();
-      for (const [bin, times] of sketch.bins) merged.set(bin, (merged.get(bin) ?? 0) + times);
+      for (const [bin, times] of changes) merged.set(bin, (merged.get(bin) ?? 0) + times);
       const filled = filled_bins(merged);
       const below = filled.find(([, count]) => count < 0);
       if (below !== undefined) {
-        const { grain, dimension, key, sketch: name } = sketch;
+        const { grain, dimension, key } = cell;
         throw new Error(
-          `write ${this.#table}: bin ${below[0]} of ${name} of ${grain} ${dimension}=${key} would hold ${
+          `write ${this.#table}: bin ${below[0]} of ${sketch} of ${grain} ${dimension}=${key} would hold ${
             below[1]
           } values`,
         );

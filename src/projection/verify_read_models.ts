@@ -201,22 +201,21 @@ export class ReadModelCheck implements Sums {
     const changes = this.#changes;
     this.#most_cells = Math.max(this.#most_cells, changes.size);
     this.#changes = new CellChanges(this.#domain, this.#days);
+    const { sketches } = this.#domain;
     for (const { dimension, grain, buckets } of changes.levels()) {
       const level = this.#level_of.get(level_name(dimension, grain, null))!;
       for (const [bucket_us, keys] of buckets) {
         const said: Said[] = [];
-        for (const [key, values] of keys) said.push({ level, bucket_us, key, found: false, values });
+        for (const [key, values] of keys) {
+          said.push({ level, bucket_us, key, found: false, values });
+          for (const [k, bins] of values.sketches?.entries() ?? []) {
+            if (bins === null) continue;
+            const level = this.#level_of.get(level_name(dimension, grain, sketches[k]!.name))!;
+            said.push({ level, bucket_us, key, found: false, values: sketch_text(bins) });
+          }
+        }
         await this.#sort.put(said);
       }
-      this.#signal.throwIfAborted();
-    }
-    for (const { dimension, grain, changed } of changes.sketches.levels()) {
-      const said: Said[] = [];
-      for (const { bucket_us, key, sketch, bins } of changed) {
-        const level = this.#level_of.get(level_name(dimension, grain, sketch))!;
-        said.push({ level, bucket_us, key, found: false, values: sketch_text(bins) });
-      }
-      await this.#sort.put(said);
       this.#signal.throwIfAborted();
     }
   }

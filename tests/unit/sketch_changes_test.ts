@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { bin_of, type CellShape, type Contribution, days_in, filled_bins, SketchChanges } from "../../src/kpi/mod.ts";
+import { bin_of, CellChanges, type CellShape, type Contribution, days_in, filled_bins } from "../../src/kpi/mod.ts";
 
 const SHAPE: CellShape = {
   dimensions: [
@@ -15,46 +15,57 @@ const paid = (city: string, fare: number, hour = 10): Contribution => ({
   facts: [{ at_us: Date.UTC(2026, 2, 1, hour) * 1000, measures: PAID, values: [fare < 0 ? 0 : 1, Math.max(fare, 0)] }],
 });
 
+/** The changed sketches of the only name, with their cells. */
+const sketched = (changes: CellChanges) =>
+  [...changes.cells()].flatMap(({ key, bucket_us, change }) => {
+    const bins = change.sketches?.[0] ?? null;
+    return bins === null ? [] : [{ key, bucket_us, bins }];
+  });
+
 /** What is left in the bins of each key and hour, of one stream that was each of these in turn. */
-function left(unchanged: (step: number) => boolean, ...states: Contribution[]): Record<string, [number, number][]> {
-  const changes = new SketchChanges(SHAPE, days_in("UTC"));
-  states.forEach((after, i) => changes.replace(states[i - 1] ?? null, after, unchanged(i) ? 1 : 0));
-  const rows = [...changes.levels()].flatMap(({ changed }) => [...changed]);
+function left(...states: Contribution[]): Record<string, [number, number][]> {
+  const changes = new CellChanges(SHAPE, days_in("UTC"));
+  states.forEach((after, i) => changes.replace(states[i - 1] ?? null, after, 1));
   return Object.fromEntries(
-    rows.map(({ key, bucket_us, bins }) => [`${key} ${new Date(bucket_us / 1000).getUTCHours()}`, filled_bins(bins)]),
+    sketched(changes).map((
+      { key, bucket_us, bins },
+    ) => [`${key} ${new Date(bucket_us / 1000).getUTCHours()}`, filled_bins(bins)]),
   );
 }
 
 Deno.test("what a stream was is taken out of its bins; only what it is stays", () => {
-  const never = () => false;
   const five = bin_of(500), nine = bin_of(900);
-  assert.deepEqual(left(never, paid("a", 500), paid("a", 900)), { "a 10": [[nine, 1]] });
-  assert.deepEqual(left(never, paid("a", 500), paid("a", 500, 11)), { "a 10": [], "a 11": [[five, 1]] });
-  assert.deepEqual(left(never, paid("a", 500), paid("a", -1)), { "a 10": [] });
-  assert.deepEqual(left((step) => step > 0, paid("a", 500), paid("a", 500), paid("b", 500)), {
-    "a 10": [],
-    "b 10": [[five, 1]],
-  });
+  assert.deepEqual(left(paid("a", 500), paid("a", 900)), { "a 10": [[nine, 1]] });
+  assert.deepEqual(left(paid("a", 500), paid("a", 500, 11)), { "a 10": [], "a 11": [[five, 1]] });
+  assert.deepEqual(left(paid("a", 500), paid("a", -1)), { "a 10": [] });
+  assert.deepEqual(left(paid("a", 500), paid("a", 500), paid("b", 500)), { "a 10": [], "b 10": [[five, 1]] });
 });
 
-Deno.test("bins are told ascending, keys sorted, and the size is that of the bins held, those that empty among them", () => {
-  const changes = new SketchChanges(SHAPE, days_in("UTC"));
+Deno.test("bins are told ascending, keys sorted, and the size is that of the cells and bins held, those that empty among them", () => {
+  const changes = new CellChanges(SHAPE, days_in("UTC"));
   for (const [city, fare] of [["b", 900], ["b", 0], ["b", 500], ["a", 500]] as const) {
-    changes.replace(null, paid(city, fare), 0);
+    changes.replace(null, paid(city, fare), 1);
   }
-  assert.equal(changes.size, 4);
-  changes.replace(paid("a", 500), paid("a", 900), 0);
-  assert.equal(changes.size, 5);
-  const rows = [...changes.levels()].flatMap(({ changed }) => [...changed]);
-  assert.deepEqual(rows.map(({ key, bins }) => [key, filled_bins(bins)]), [
+  // Four bins, and the cells of two cities and one driver.
+  assert.equal(changes.size, 4 + 3);
+  changes.replace(paid("a", 500), paid("a", 900), 2);
+  assert.equal(changes.size, 5 + 3);
+  assert.deepEqual(sketched(changes).map(({ key, bins }) => [key, filled_bins(bins)]), [
     ["a", [[bin_of(900), 1]]],
     ["b", [[bin_of(0), 1], [bin_of(500), 1], [bin_of(900), 1]]],
   ]);
 });
 
-Deno.test("a fact that is the same under the same key touches no sketch", () => {
-  const changes = new SketchChanges(SHAPE, days_in("UTC"));
+Deno.test("a fact that is the same under the same key touches no sketch, nor does one that changed in what is not sketched", () => {
+  const changes = new CellChanges(SHAPE, days_in("UTC"));
   changes.replace(paid("a", 500), paid("a", 500), 1);
   assert.equal(changes.size, 0);
-  assert.deepEqual([...changes.levels()].flatMap(({ changed }) => [...changed]), []);
+  const five = paid("a", 500), other = { ...five, facts: [{ ...five.facts[0]!, values: [1, 500, 7] }] };
+  changes.replace(five, other, 2);
+  assert.deepEqual(sketched(changes), []);
+});
+
+Deno.test("sketches are kept of the finest grains of a dimension, no others", () => {
+  const dimensions = [{ name: "city", column: "city", grains: ["5m", "1h"], sketches: ["1h"] }] as const;
+  assert.throws(() => new CellChanges({ ...SHAPE, dimensions }, days_in("UTC")), /finest grains, got 1h/);
 });
