@@ -56,7 +56,7 @@ tacho_test({
     const accepted = stdout.trim().split("\n");
     assert.equal(accepted.length, 2, "both partitions");
     for (const line of accepted) {
-      assert.match(line, /accepted in batch \d+: \S+:[01]: cursor \d+ moves to 0; cluster "\S+" became "\S+"$/);
+      assert.match(line, /accepted in batch \d+: \S+\/[01]: cursor \d+ moves to 0; cluster "\S+" became "\S+"$/);
     }
     await server.brings(until("the banner is gone", async () => await board.banner() === null));
     await until("it is ready again", () => is_ready(server.url));
