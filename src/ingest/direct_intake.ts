@@ -1,6 +1,6 @@
 import { blames_no_data, type Database, sqlstate } from "../database/mod.ts";
 import { type Appended, type QuarantinedMessage, read_cursors, read_head } from "../event_log/mod.ts";
-import { backoff_ms, type Logger, wait } from "../runtime/mod.ts";
+import { Paced, type Runtime } from "../runtime/mod.ts";
 import { type Attempt, attempted, commit_in_halves } from "./commit_in_halves.ts";
 import { outcomes_of } from "./message_outcomes.ts";
 import type { Message } from "./message_source.ts";
@@ -36,21 +36,15 @@ export interface DirectIntakeOptions<Payload, State> {
   readonly database: Database;
   /** One of its own: no other batches go through it. */
   readonly pipeline: Pipeline<Payload, State>;
-  readonly logger: Logger;
-  /** In [0, 1): jitters waits. */
-  readonly random: () => number;
   /** Hears of every committed batch, and how many seconds after its planning that was: a hint for the feed. */
   readonly committed: (seconds: number) => void;
-  readonly now_ms: () => number;
-  /** Ends waits; what is in the line then is refused. */
-  readonly signal: AbortSignal;
 }
 
 /** Requests in the line, the one being worked on included. */
 const LONGEST_LINE = 64;
 /** Rivals that were faster so often in a row are not fought any longer: at most some four seconds. */
 const MOST_ATTEMPTS = 10;
-const FIRST_WAIT_MS = 20, LONGEST_WAIT_MS = 1_000;
+const RIVALS = { first_ms: 20, cap_ms: 1_000 };
 
 /**
  * Takes messages that nobody keeps for us: what is handed in is in the log or in quarantine when it is answered, or it is refused.
@@ -62,19 +56,22 @@ const FIRST_WAIT_MS = 20, LONGEST_WAIT_MS = 1_000;
  */
 export class DirectIntake<Payload, State> {
   readonly counts: IngestCounts = new_counts();
+  readonly #runtime: Runtime;
   readonly #options: DirectIntakeOptions<Payload, State>;
   #line = 0;
   #last: Promise<unknown> = Promise.resolve();
   #outages = 0;
   #outage: unknown = null;
 
-  constructor(options: DirectIntakeOptions<Payload, State>) {
+  /** @param runtime its signal ends waits; what is in the line then is refused */
+  constructor(runtime: Runtime, options: DirectIntakeOptions<Payload, State>) {
+    this.#runtime = runtime;
     this.#options = options;
   }
 
   /** Appends the messages, at least one, under a topic. Rejects on an outage, and when not even the quarantine takes a message. */
   async submit(topic: string, messages: readonly Message[]): Promise<DirectAnswer> {
-    const { signal } = this.#options;
+    const { signal } = this.#runtime;
     if (signal.aborted) return { ok: false, reason: "closing" };
     if (this.#line >= LONGEST_LINE) return { ok: false, reason: "line_is_full" };
     this.#line++;
@@ -112,23 +109,24 @@ export class DirectIntake<Payload, State> {
 
   /** Attempts it again and again while rivals are faster. */
   async #attempt(topic: string, messages: readonly Message[], blamed: unknown): Promise<Attempt<DirectResult[]>> {
-    const { logger, random, signal } = this.#options;
+    const { logger, signal } = this.#runtime;
     if (blamed !== undefined) {
       logger.log("error", "quarantine a message that could not be appended", { reason: blamed });
     }
-    for (let in_vain = 1;; in_vain++) {
+    const rivals = new Paced(this.#runtime, RIVALS);
+    for (;;) {
       const attempt = await attempted(() => this.#append(topic, messages, blamed));
       if (attempt.outcome === "failed" && messages.length > 1) {
         logger.log("error", "appending failed", { reason: attempt.error, sqlstate: sqlstate(attempt.error) });
       }
-      if (attempt.outcome !== "overtaken" || in_vain === MOST_ATTEMPTS) return attempt;
-      await wait(backoff_ms(in_vain, random(), FIRST_WAIT_MS, LONGEST_WAIT_MS), signal);
+      if (attempt.outcome !== "overtaken" || rivals.failed(attempt.reason).attempt === MOST_ATTEMPTS) return attempt;
+      await rivals.pause(signal);
     }
   }
 
   /** @param blamed what is known to keep the message out; undefined: nothing */
   async #append(topic: string, handed_in: readonly Message[], blamed: unknown): Promise<DirectResult[]> {
-    const { database, pipeline, committed, now_ms } = this.#options;
+    const { database, pipeline, committed } = this.#options;
     const [head, cursors] = await Promise.all([read_head(database), read_cursors(database)]);
     pipeline.forget(head.watermark_us);
     const from = cursors.find((cursor) => cursor.topic === topic && cursor.partition === PARTITION)?.next_offset ??
@@ -141,7 +139,7 @@ export class DirectIntake<Payload, State> {
     const planned = await pipeline.plan(batches, [advance], CLUSTER_ID, blamed);
     const appended = await pipeline.append(planned);
     take_batch(this.counts, planned.batch);
-    committed((now_ms() - planned.batch.recorded_at_us / 1000) / 1000);
+    committed((this.#runtime.clock.now_ms() - planned.batch.recorded_at_us / 1000) / 1000);
     return outcomes_of(messages, planned.plan).map(({ message, status, fault, places }) => ({
       status: status === "held" ? "quarantined" : status,
       offset: message.offset,

@@ -1,10 +1,9 @@
-import { type Database, sqlstate } from "../database/mod.ts";
+import { type Database, is_outage, sqlstate } from "../database/mod.ts";
 import { type Batch, type CursorAdvance, read_cursors, read_head } from "../event_log/mod.ts";
-import { backoff_ms, type Logger, wait } from "../runtime/mod.ts";
+import { Paced, type Runtime, told_trouble, type Trouble } from "../runtime/mod.ts";
 import { type Attempt, attempted, commit_in_halves } from "./commit_in_halves.ts";
 import { advances_of, Cursors, one_by_one } from "./cursors.ts";
 import type { MessageSource, SourceBatch } from "./message_source.ts";
-import { Patience } from "./patience.ts";
 import type { Pipeline, PlannedBatch } from "./pipeline.ts";
 import { type IngestCounts, type IngestStatus, new_counts, SlidingSum, take_batch } from "./status.ts";
 
@@ -14,13 +13,9 @@ export interface IngestOptions<Payload, State> {
   readonly pipeline: Pipeline<Payload, State>;
   readonly cursors: Cursors;
   readonly source: MessageSource;
-  readonly logger: Logger;
   /** The most of one batch. */
   readonly batch_limit: { readonly messages: number; readonly bytes: number };
   readonly quarantine_per_minute: number;
-  readonly now_ms: () => number;
-  /** In [0, 1): jitters waits. */
-  readonly random: () => number;
   /** Hears of every committed batch, when it is counted, and how many seconds after its planning that was: a hint for the feed. */
   readonly committed: (seconds: number, batch: Batch) => void;
 }
@@ -67,28 +62,29 @@ const FROM_ABOVE: Ended = { outcome: "overtaken", reason: "the source delivered 
  * - Unknown failure of a batch: halve it until the culprit is alone, quarantine that, go on.
  */
 export class Ingest<Payload, State> {
+  readonly #runtime: Omit<Runtime, "signal">;
   readonly #options: IngestOptions<Payload, State>;
   readonly counts: IngestCounts = new_counts();
   readonly #admitted = new SlidingSum(10);
   readonly #quarantined = new SlidingSum(60);
   /** How many messages are taken at once, if that many may be. */
   #messages = FIRST_MESSAGES;
-  readonly #patience: Patience;
+  /** What the database is in trouble for: work that waits for it, oldest first. */
+  readonly #waiting = new Map<Paced, Trouble>();
   #status: IngestStatus;
 
-  constructor(options: IngestOptions<Payload, State>) {
-    const { logger, now_ms, random } = options;
+  constructor(runtime: Omit<Runtime, "signal">, options: IngestOptions<Payload, State>) {
+    this.#runtime = runtime;
     this.#options = options;
-    this.#patience = new Patience(logger, now_ms, random);
-    this.#status = { state: "starting", reason: null, since_ms: now_ms() };
+    this.#status = { state: "starting", reason: null, since_ms: runtime.clock.now_ms() };
   }
 
   /** What ingest is doing now; trouble of the database shows as paused, trouble of the source as paused or stopped. */
   status(): IngestStatus {
     const source = this.#options.source.state();
     if (this.#status.state === "running" || this.#status.state === "starting") {
-      const trouble = this.#patience.trouble();
-      if (trouble !== null) return { state: "paused", ...trouble };
+      const [trouble] = this.#waiting.values();
+      if (trouble !== undefined) return { state: "paused", reason: trouble.reason, since_ms: trouble.since_ms };
       if (source.state === "starting") return { state: "starting", reason: null, since_ms: source.since_ms };
       if (source.state === "waiting") return { state: "paused", reason: source.reason, since_ms: source.since_ms };
       if (source.state === "gap" || source.state === "failed") {
@@ -103,7 +99,7 @@ export class Ingest<Payload, State> {
 
   /** Events admitted a second, over the last ten seconds. */
   events_per_s(): number {
-    return this.#admitted.sum(this.#options.now_ms()) / 10;
+    return this.#admitted.sum(this.#runtime.clock.now_ms()) / 10;
   }
 
   /** At a gap: asks the database whether somebody accepted it, and goes on then. True when it did. */
@@ -112,28 +108,30 @@ export class Ingest<Payload, State> {
     const state = source.state();
     if (state.state !== "gap" || !await cursors.moved_across(state.gap)) return false;
     const { kind, topic, partition, cursor } = state.gap;
-    this.#options.logger.log("warn", "the gap was accepted; going on", { kind, topic, partition, cursor });
+    this.#runtime.logger.log("warn", "the gap was accepted; going on", { kind, topic, partition, cursor });
     source.rewind();
     return true;
   }
 
   /** Runs until the signal: then the transaction under way is finished and nothing new begun. Rejects when ingest has to stop for good. */
   async run(signal: AbortSignal): Promise<void> {
-    const { logger, source } = this.#options;
+    const { source } = this.#options, { logger } = this.#runtime;
+    const rivals = new Paced(this.#runtime, { first_ms: 50 });
     try {
       await this.#begin(signal);
       await source.open(this.#options.cursors, signal);
       // Nothing new to read is no reason not to be running.
       this.#change("running", null);
-      for (let in_vain = 0, batches = 0; !signal.aborted;) {
+      for (let batches = 0; !signal.aborted;) {
         const ended = await this.#run_in_order(signal);
         if (ended === null || signal.aborted) return;
         const reason = ended.outcome === "overtaken" ? ended.reason : await this.#work_off(ended.batches, signal);
-        // Once is a rival being faster; again and again without a batch between, and the wait grows.
-        in_vain = this.counts.batches === batches ? in_vain + 1 : 1;
+        if (this.counts.batches !== batches) rivals.succeeded();
         batches = this.counts.batches;
-        logger.log("warn", "begin anew from the committed cursors", { reason, in_vain });
-        if (in_vain > 1) await wait(backoff_ms(in_vain - 1, this.#options.random()), signal);
+        const { attempt } = rivals.failed(reason);
+        logger.log("warn", "begin anew from the committed cursors", { reason, in_vain: attempt });
+        // Once is a rival being faster; again and again without a batch between, and the wait grows.
+        if (attempt > 1) await rivals.pause(signal);
         await this.#begin(signal);
         source.rewind();
       }
@@ -145,16 +143,39 @@ export class Ingest<Payload, State> {
     }
   }
 
+  /** Tries work on the database for ever while that is in trouble, and says so. Rejects with any other failure, and with every one after the signal. */
+  async #patiently<T>(action: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    const { logger } = this.#runtime;
+    const pace = new Paced(this.#runtime);
+    try {
+      return await pace.until_done(signal, work, {
+        passes: is_outage,
+        waiting: (trouble) => {
+          const told = { ...trouble, reason: `${action}: ${trouble.reason}` };
+          this.#waiting.set(pace, told);
+          logger.log("warn", "the database is in trouble; waiting", told_trouble(told));
+        },
+        over: ({ since_ms, attempt }) =>
+          logger.log("info", `${action}: the database is back`, {
+            since: new Date(since_ms).toISOString(),
+            attempt: attempt + 1,
+          }),
+      });
+    } finally {
+      this.#waiting.delete(pace);
+    }
+  }
+
   #change(state: IngestStatus["state"], reason: string | null): void {
     if (this.#status.state === state && this.#status.reason === reason) return;
-    const since_ms = this.#status.state === state ? this.#status.since_ms : this.#options.now_ms();
+    const since_ms = this.#status.state === state ? this.#status.since_ms : this.#runtime.clock.now_ms();
     this.#status = { state, reason, since_ms };
   }
 
   /** Reads cursors and watermark, and forgets whatever was planned. */
   async #begin(signal: AbortSignal): Promise<void> {
     const { database, cursors, pipeline } = this.#options;
-    const [known, head] = await this.#patience.work(
+    const [known, head] = await this.#patiently(
       "read cursors",
       signal,
       () => Promise.all([read_cursors(database), read_head(database)]),
@@ -207,7 +228,7 @@ export class Ingest<Payload, State> {
   ): Promise<Attempt<PlannedBatch<State>>> {
     const { pipeline, source } = this.#options;
     const plan = () => pipeline.plan(fresh, advances, source.cluster_id);
-    const planned = await attempted(() => this.#patience.work("plan a batch", signal, plan));
+    const planned = await attempted(() => this.#patiently("plan a batch", signal, plan));
     if (planned.outcome === "done") {
       const most = Math.min(this.#messages, this.#options.batch_limit.messages);
       this.#messages = messages_after(most, planned.result.batch.messages_read, planned.result.cells);
@@ -218,7 +239,7 @@ export class Ingest<Payload, State> {
   /** Null when it is committed, or cut short by the signal. */
   async #append(planned: PlannedBatch<State>, signal: AbortSignal): Promise<Ended | null> {
     const append = () => this.#options.pipeline.append(planned);
-    const appended = await attempted(() => this.#patience.work("append a batch", signal, append));
+    const appended = await attempted(() => this.#patiently("append a batch", signal, append));
     if (appended.outcome !== "done") {
       return signal.aborted ? null : this.#ended("appending failed", appended, planned.batches);
     }
@@ -229,7 +250,7 @@ export class Ingest<Payload, State> {
   #ended(what: string, attempt: Exclude<Attempt<never>, { outcome: "done" }>, batches: readonly SourceBatch[]): Ended {
     if (attempt.outcome === "overtaken") return attempt;
     const { error } = attempt;
-    this.#options.logger.log("error", what, { reason: error, sqlstate: sqlstate(error) });
+    this.#runtime.logger.log("error", what, { reason: error, sqlstate: sqlstate(error) });
     return { outcome: "failed", batches };
   }
 
@@ -238,23 +259,23 @@ export class Ingest<Payload, State> {
    * @returns why what was planned on top of them begins anew: that they were worked off so, or that a rival was faster
    */
   async #work_off(batches: readonly SourceBatch[], signal: AbortSignal): Promise<string> {
-    const { database, pipeline, cursors, source, logger } = this.#options;
+    const { database, pipeline, cursors, source } = this.#options;
     const came = await commit_in_halves(one_by_one(batches), async (part, blamed) => {
       const attempt = await attempted(async () => {
         // Planned from what is committed, whatever was planned before.
-        const head = await this.#patience.work("read head", signal, () => read_head(database));
+        const head = await this.#patiently("read head", signal, () => read_head(database));
         pipeline.forget(head.watermark_us);
         const plan = () => pipeline.plan(part, advances_of(part, cursors), source.cluster_id, blamed);
-        const planned = await this.#patience.work("plan a batch", signal, plan);
+        const planned = await this.#patiently("plan a batch", signal, plan);
         const action = blamed === undefined ? "append a batch" : "quarantine a message";
-        await this.#patience.work(action, signal, () => pipeline.append(planned));
+        await this.#patiently(action, signal, () => pipeline.append(planned));
         return planned;
       });
       if (attempt.outcome === "failed") signal.throwIfAborted();
       if (attempt.outcome !== "done") return attempt;
       this.#account(attempt.result);
       if (blamed !== undefined) {
-        logger.log("error", "quarantined a message that could not be appended", { reason: blamed });
+        this.#runtime.logger.log("error", "quarantined a message that could not be appended", { reason: blamed });
       }
       return attempt;
     });
@@ -262,15 +283,16 @@ export class Ingest<Payload, State> {
   }
 
   #account({ batch }: PlannedBatch<State>): void {
-    const { source, cursors, now_ms, committed, quarantine_per_minute } = this.#options;
+    const { source, cursors, committed, quarantine_per_minute } = this.#options;
+    const now_ms = this.#runtime.clock.now_ms();
     cursors.commit(batch.cursors);
     source.committed(batch.cursors.map(({ topic, partition, to }) => ({ topic, partition, next_offset: to })));
     take_batch(this.counts, batch);
-    this.#admitted.add(now_ms(), batch.lines.count);
-    this.#quarantined.add(now_ms(), batch.quarantined.length);
+    this.#admitted.add(now_ms, batch.lines.count);
+    this.#quarantined.add(now_ms, batch.quarantined.length);
     this.#change("running", null);
-    committed((now_ms() - batch.recorded_at_us / 1000) / 1000, batch);
-    const in_a_minute = this.#quarantined.sum(now_ms());
+    committed((now_ms - batch.recorded_at_us / 1000) / 1000, batch);
+    const in_a_minute = this.#quarantined.sum(now_ms);
     if (in_a_minute > quarantine_per_minute) {
       throw new Error(
         `${in_a_minute} messages were quarantined within a minute, the limit is ${quarantine_per_minute} (TACHO_QUARANTINE_PER_MINUTE); look at \`tacho quarantine\`, then start again`,

@@ -1,7 +1,7 @@
 import type { Database } from "../database/mod.ts";
 import { canonical_json } from "../domains/mod.ts";
 import { filter_note, type HeldMessage, type QuarantineFilter, read_head, read_held } from "../event_log/mod.ts";
-import { backoff_ms, wait } from "../runtime/mod.ts";
+import { Paced, type Runtime } from "../runtime/mod.ts";
 import { type Attempt, attempted, commit_in_halves } from "./commit_in_halves.ts";
 import { type MessageOutcome, outcomes_of } from "./message_outcomes.ts";
 import type { SourceBatch } from "./message_source.ts";
@@ -21,8 +21,6 @@ export interface RetryOptions<Payload, State> {
   readonly page: { readonly messages: number; readonly bytes: number };
   /** Plans and counts, and commits nothing. */
   readonly dry_run: boolean;
-  /** In [0, 1): jitters waits. */
-  readonly random: () => number;
   /** Hears how many messages are through. */
   readonly progress: (messages: number) => void;
 }
@@ -49,10 +47,12 @@ export interface RetryCounts {
  */
 export class Retry<Payload, State> {
   readonly counts: RetryCounts = { admitted: 0, duplicates: 0, tombstones: 0, skipped: 0, held: new Map() };
+  readonly #runtime: Pick<Runtime, "clock" | "random">;
   readonly #options: RetryOptions<Payload, State>;
   readonly #rehearsal: Rehearsal | null;
 
-  constructor(options: RetryOptions<Payload, State>) {
+  constructor(runtime: Pick<Runtime, "clock" | "random">, options: RetryOptions<Payload, State>) {
+    this.#runtime = runtime;
     this.#options = options;
     this.#rehearsal = options.dry_run ? new Rehearsal() : null;
   }
@@ -74,11 +74,13 @@ export class Retry<Payload, State> {
 
   /** Attempts it again and again while rivals are faster, each time with what is still held; begins nothing after the signal. */
   async #attempt(messages: readonly HeldMessage[], blamed: unknown, signal: AbortSignal): Promise<Attempt<void>> {
+    const rivals = new Paced(this.#runtime);
     let rest = messages;
-    for (let in_vain = 1; rest.length > 0 && !signal.aborted; in_vain++) {
+    while (rest.length > 0 && !signal.aborted) {
       const attempt = await attempted(() => this.#commit(rest, blamed));
       if (attempt.outcome !== "overtaken") return attempt;
-      await wait(backoff_ms(in_vain, this.#options.random()), signal);
+      rivals.failed(attempt.reason);
+      await rivals.pause(signal);
       rest = await this.#still_held(rest);
     }
     return { outcome: "done", result: undefined };

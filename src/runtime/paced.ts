@@ -44,6 +44,8 @@ export interface Pace {
   readonly gap_ms?: number;
   /** After each time it rests so many times as long as that took beyond `free_ms`. */
   readonly rest?: { readonly times: number; readonly free_ms: number };
+  /** No answer for so long is trouble, too. */
+  readonly silent_ms?: number;
   /** The waits after failures, which double. */
   readonly first_ms?: number;
   readonly cap_ms?: number;
@@ -52,9 +54,9 @@ export interface Pace {
 /** What keeps something from succeeding. */
 export interface Trouble {
   readonly reason: string;
-  /** When it first failed, milliseconds since the Unix epoch. */
+  /** When it first failed, or began and was not answered, milliseconds since the Unix epoch. */
   readonly since_ms: number;
-  /** How often it failed. */
+  /** How often it failed; 0 while no answer is all that is known. */
   readonly attempt: number;
   readonly next_try_ms: number;
 }
@@ -78,6 +80,8 @@ export class Paced {
   #began_ms = Number.NEGATIVE_INFINITY;
   #under_way = false;
   #next_ms = Number.NEGATIVE_INFINITY;
+  /** How long the last wait was when it began: a clock that is set back makes none longer. */
+  #most_ms = 0;
   #trouble: Trouble | null = null;
 
   constructor(runtime: Pick<Runtime, "clock" | "random">, pace: Pace = {}) {
@@ -87,7 +91,10 @@ export class Paced {
 
   /** What keeps it from succeeding; null when the last time succeeded. */
   get trouble(): Trouble | null {
-    return this.#trouble;
+    if (this.#trouble !== null || !this.#under_way) return this.#trouble;
+    const { silent_ms = Infinity } = this.#pace;
+    if (this.#runtime.clock.now_ms() - this.#began_ms < silent_ms) return null;
+    return { reason: "a question was asked and not answered", since_ms: this.#began_ms, attempt: 0, next_try_ms: 0 };
   }
 
   /** Since when it is under way, and no answer has come; null when it is not. */
@@ -102,7 +109,7 @@ export class Paced {
 
   /** How long until it may begin, 0 when it may now. While it is under way: as if it had ended already. */
   get wait_ms(): number {
-    return Math.max(0, this.#next_ms - this.#runtime.clock.now_ms());
+    return Math.min(this.#most_ms, Math.max(0, this.#next_ms - this.#runtime.clock.now_ms()));
   }
 
   /** Whether it may begin. */
@@ -113,7 +120,12 @@ export class Paced {
   begin(): void {
     this.#began_ms = this.#runtime.clock.now_ms();
     this.#under_way = true;
-    this.#next_ms = this.#began_ms + (this.#pace.gap_ms ?? 0);
+    this.#wait_until(this.#began_ms + (this.#pace.gap_ms ?? 0));
+  }
+
+  #wait_until(next_ms: number): void {
+    this.#next_ms = next_ms;
+    this.#most_ms = Math.max(0, next_ms - this.#runtime.clock.now_ms());
   }
 
   /** @returns the trouble that is over by it; null when there was none */
@@ -122,9 +134,9 @@ export class Paced {
     if (this.#under_way) {
       const ended_ms = this.#runtime.clock.now_ms();
       const rest_ms = rest === undefined ? 0 : rest.times * Math.max(0, ended_ms - this.#began_ms - rest.free_ms);
-      this.#next_ms = Math.max(this.#began_ms + gap_ms, ended_ms + rest_ms);
+      this.#wait_until(Math.max(this.#began_ms + gap_ms, ended_ms + rest_ms));
     }
-    const over = this.#trouble;
+    const over = this.trouble;
     this.#under_way = false;
     this.#trouble = null;
     return over;
@@ -133,13 +145,14 @@ export class Paced {
   /** @returns the trouble it is in by that; its `attempt` is 1 at the first failure after a success */
   failed(error: unknown): Trouble {
     const { clock, random } = this.#runtime;
-    const attempt = (this.#trouble?.attempt ?? 0) + 1;
+    const before = this.trouble;
+    const attempt = (before?.attempt ?? 0) + 1;
     const next_try_ms = backoff_ms(attempt, random(), this.#pace.first_ms, this.#pace.cap_ms);
     const now_ms = clock.now_ms();
     this.#under_way = false;
-    this.#next_ms = now_ms + next_try_ms;
+    this.#wait_until(now_ms + next_try_ms);
     const reason = error instanceof Error ? error.message : String(error);
-    return this.#trouble = { reason, since_ms: this.#trouble?.since_ms ?? now_ms, attempt, next_try_ms };
+    return this.#trouble = { reason, since_ms: before?.since_ms ?? now_ms, attempt, next_try_ms };
   }
 
   /** Forgoes the rest that the last time earned, not the gap, and no wait after a failure. */
@@ -149,30 +162,35 @@ export class Paced {
 
   /** Waits until it may begin; rejects with the signal's reason when it is aborted first. */
   async pause(signal: AbortSignal): Promise<void> {
-    if (this.wait_ms > 0 || signal.aborted) await wait(this.wait_ms, signal);
+    await wait(this.wait_ms, signal);
   }
 
   /**
    * Tries for ever until the work succeeds, and gives its result.
    * @param passes whether a failure is worth another try. Others reject, and so does any when the signal is aborted
    * @param waiting hears of each failure before the wait
+   * @param over hears of the trouble that a success ends
    */
   async until_done<T>(
     signal: AbortSignal,
     work: () => Promise<T>,
-    passes: (error: unknown) => boolean,
-    waiting: (trouble: Trouble) => void,
+    { passes, waiting, over }: {
+      readonly passes: (error: unknown, trouble: Trouble) => boolean;
+      readonly waiting?: (trouble: Trouble) => void;
+      readonly over?: (trouble: Trouble) => void;
+    },
   ): Promise<T> {
     for (;;) {
       this.begin();
       try {
         const result = await work();
-        this.succeeded();
+        const trouble = this.succeeded();
+        if (trouble !== null) over?.(trouble);
         return result;
       } catch (error) {
         const trouble = this.failed(error);
-        if (signal.aborted || !passes(error)) throw error;
-        waiting(trouble);
+        if (signal.aborted || !passes(error, trouble)) throw error;
+        waiting?.(trouble);
         await wait(trouble.next_try_ms, signal);
       }
     }

@@ -63,7 +63,7 @@ async function find_gaps(
   only: readonly string[],
 ): Promise<{ gaps: ToldGap[]; cluster_id: string }> {
   const wanted = only.map((name) => name.replace(/:(?=[0-9]+$)/, "/"));
-  const unknown = wanted.find((name) => !known.some((cursor) => partition_name(cursor) === name));
+  const unknown = only.find((_, i) => !known.some((cursor) => partition_name(cursor) === wanted[i]));
   if (unknown !== undefined) {
     throw new UsageError(
       `accept-gap --only ${JSON.stringify(unknown)}: expected a partition that was read, one of ${

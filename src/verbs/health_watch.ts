@@ -3,7 +3,7 @@ import { type Head, read_head } from "../event_log/mod.ts";
 import type { DatabaseHealth, Health } from "../feed/mod.ts";
 import type { ReadinessCheck } from "../http/mod.ts";
 import type { IngestStatus } from "../ingest/mod.ts";
-import type { Clock } from "../runtime/mod.ts";
+import { type Clock, Paced, type Trouble } from "../runtime/mod.ts";
 
 /** What ingest says of itself. */
 export interface IngestHealth {
@@ -44,9 +44,8 @@ export class HealthWatch {
   readonly #failed: (error: MigrationError) => void;
   #head: Head | null = null;
   #read_only: { readonly since_ms: number; readonly reason: string } | null = null;
-  #state: DatabaseHealth;
-  #asking_since_ms: number | null = null;
-  #asked_ms = Number.NEGATIVE_INFINITY;
+  readonly #pace: Paced;
+  #answers_since_ms: number;
   #hinted: ReturnType<typeof setTimeout> | undefined;
   readonly #timer: ReturnType<typeof setInterval>;
 
@@ -61,15 +60,17 @@ export class HealthWatch {
     this.#ingest = ingest;
     this.#clock = clock;
     this.#failed = failed;
-    this.#state = { ok: true, since_ms: clock.now_ms(), reason: null };
+    const pace = { gap_ms: HINTED_MS, cap_ms: HINTED_MS, silent_ms: NO_ANSWER_MS };
+    this.#pace = new Paced({ clock, random: () => 0 }, pace);
+    this.#answers_since_ms = clock.now_ms();
     this.#timer = setInterval(() => void this.ask(), EVERY_MS);
   }
 
   /** There may be something new: asks at once, or as soon as the last question is a quarter of a second old. */
   hint(): void {
     if (this.#hinted !== undefined) return;
-    const wait_ms = this.#asked_ms + HINTED_MS - this.#clock.now_ms();
-    if (wait_ms <= 0) return void this.ask();
+    const { wait_ms } = this.#pace;
+    if (wait_ms === 0) return void this.ask();
     this.#hinted = setTimeout(() => {
       this.#hinted = undefined;
       void this.ask();
@@ -78,8 +79,8 @@ export class HealthWatch {
 
   /** Asks the database now, unless it is being asked. Never rejects: that it does not answer is what is noted. */
   async ask(): Promise<void> {
-    if (this.#asking_since_ms !== null) return;
-    this.#asking_since_ms = this.#asked_ms = this.#clock.now_ms();
+    if (this.#pace.unanswered_since_ms !== null) return;
+    this.#pace.begin();
     try {
       this.#head = await read_head(this.#database);
       const { schema_number } = this.#head;
@@ -92,23 +93,16 @@ export class HealthWatch {
       this.#note_read_only(
         reads ? null : row?.in_recovery === true ? STANDBY : row?.read_only === true ? READ_ONLY : null,
       );
-      this.#note(true, null);
+      const over = this.#pace.succeeded();
+      if (over !== null && this.#means_away(over)) this.#answers_since_ms = this.#clock.now_ms();
     } catch (error) {
-      this.#note(false, error instanceof Error ? error.message : String(error));
-    } finally {
-      this.#asking_since_ms = null;
+      this.#pace.failed(error);
     }
   }
 
   #note_read_only(reason: string | null): void {
     const since_ms = this.#read_only?.since_ms ?? this.#clock.now_ms();
     this.#read_only = reason === null ? null : { since_ms, reason };
-  }
-
-  #note(ok: boolean, reason: string | null): void {
-    const before = this.#answering();
-    const since_ms = ok === before.ok ? before.since_ms : this.#clock.now_ms();
-    this.#state = { ok, since_ms, reason };
   }
 
   /** The newest head read; null before the first answer. */
@@ -131,16 +125,23 @@ export class HealthWatch {
     };
   }
 
-  #database_health(): DatabaseHealth {
-    const answering = this.#answering();
-    return answering.ok && this.#read_only !== null ? { ...answering, read_only: this.#read_only } : answering;
+  /** Whether trouble means that the database is away: the embedded one that gives no answer is slow. */
+  #means_away({ attempt }: Trouble): boolean {
+    return attempt > 0 || this.#database.kind !== "embedded";
   }
 
-  #answering(): DatabaseHealth {
-    const since_ms = this.#asking_since_ms;
-    if (!this.#state.ok || since_ms === null || this.#clock.now_ms() - since_ms < NO_ANSWER_MS) return this.#state;
-    if (this.#database.kind === "embedded") return { ...this.#state, slow_since_ms: since_ms };
-    return { ok: false, since_ms, reason: "a question was asked and not answered" };
+  #database_health(): DatabaseHealth {
+    const { trouble } = this.#pace;
+    if (trouble !== null && this.#means_away(trouble)) {
+      return { ok: false, since_ms: trouble.since_ms, reason: trouble.reason };
+    }
+    return {
+      ok: true,
+      since_ms: this.#answers_since_ms,
+      reason: null,
+      ...trouble === null ? {} : { slow_since_ms: trouble.since_ms },
+      ...this.#read_only === null ? {} : { read_only: this.#read_only },
+    };
   }
 
   close(): void {

@@ -37,7 +37,7 @@ import {
 } from "../ingest/mod.ts";
 import { type Days, days_in } from "../kpi/mod.ts";
 import { equal_measure_backfill, kept_measures_backfill, sketches_backfill } from "../projection/mod.ts";
-import { backoff_ms, type Config, system_clock, unless_aborted, wait } from "../runtime/mod.ts";
+import { type Config, Paced, system_clock, told_trouble, unless_aborted } from "../runtime/mod.ts";
 import { ProgressLine } from "./progress_line.ts";
 import { is_refused, type Shell, VERSION } from "./shell.ts";
 
@@ -103,18 +103,11 @@ export async function with_migrating<T>(
  * Does work on the database that may be done again. Waits for a server that is away, as long as it takes; what would fail again is an error
  * at once: a server that refuses us (password, unknown database), a missing right, a migration that cannot be applied.
  */
-export async function with_patience<T>({ logger, signal }: Shell, work: () => Promise<T>): Promise<T> {
-  const since = new Date(system_clock.now_ms()).toISOString();
-  for (let attempt = 1;; attempt++) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!may_pass(error) || is_refused(error)) throw error;
-      const ms = backoff_ms(attempt, Math.random());
-      logger.log("warn", "the database does not answer; waiting", { since, reason: error, attempt, next_try_ms: ms });
-      await wait(ms, signal);
-    }
-  }
+export function with_patience<T>(shell: Shell, work: () => Promise<T>): Promise<T> {
+  return new Paced(shell).until_done(shell.signal, work, {
+    passes: (error) => may_pass(error) && !is_refused(error),
+    waiting: (trouble) => shell.logger.log("warn", "the database does not answer; waiting", told_trouble(trouble)),
+  });
 }
 
 /**
@@ -282,17 +275,14 @@ export function make_ingest(
   committed: (seconds: number, batch: Batch) => void,
   mappings?: TopicMappings,
 ) {
-  const { config, logger } = shell;
-  return new Ingest({
+  const { config } = shell;
+  return new Ingest(shell, {
     database: opened.database,
     pipeline: make_pipeline(shell, opened, mappings),
     cursors: new Cursors(() => read_cursors(opened.database)),
     source,
-    logger,
     batch_limit: { messages: config.batch_messages, bytes: 8 << 20 },
     quarantine_per_minute: config.quarantine_per_minute,
-    now_ms: system_clock.now_ms,
-    random: Math.random,
     committed,
   });
 }
@@ -307,13 +297,9 @@ export function make_direct_intake(
   committed: (seconds: number) => void,
   mappings: TopicMappings,
 ) {
-  return new DirectIntake({
+  return new DirectIntake(shell, {
     database: opened.database,
     pipeline: make_pipeline(shell, opened, mappings),
-    logger: shell.logger,
-    random: Math.random,
     committed,
-    now_ms: system_clock.now_ms,
-    signal: shell.signal,
   });
 }

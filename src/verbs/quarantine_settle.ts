@@ -46,7 +46,7 @@ export async function quarantine_retry_verb(
       Math.min(total, limit),
       system_clock.now_ms,
     );
-    const retry = new Retry({
+    const retry = new Retry(shell, {
       database,
       pipeline: make_pipeline(shell, opened, mappings),
       filter,
@@ -54,7 +54,6 @@ export async function quarantine_retry_verb(
       limit,
       page: RETRY_PAGE,
       dry_run,
-      random: Math.random,
       progress: (messages) => line.add(messages),
     });
     try {

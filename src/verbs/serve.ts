@@ -14,7 +14,7 @@ import {
 } from "../http/mod.ts";
 import { type IngestCounts, type MessageSource, QueueSource, type SourceRemark } from "../ingest/mod.ts";
 import { stream_history } from "../projection/mod.ts";
-import { backoff_ms, type Logger, system_clock, wait } from "../runtime/mod.ts";
+import { Paced, type Runtime, system_clock } from "../runtime/mod.ts";
 import { HealthWatch, ingest_elsewhere, readiness_of } from "./health_watch.ts";
 import { builtin_mappings, topic_mappings } from "./mappings.ts";
 import { kafka_source, make_direct_intake, make_ingest, open_log, open_to_read, type Opened } from "./open.ts";
@@ -190,7 +190,7 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
   try {
     if (!read_only) {
       void tables.watch(signal, logger);
-      void watch_gap(() => ingest.resume_after_gap(), signal, logger);
+      void watch_gap({ ...shell, signal }, () => ingest.resume_after_gap());
     }
     await health.ask();
     options.ready(`http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${served.port}/`);
@@ -229,18 +229,20 @@ function serve_on_free_port(more: number, wanted: number, serve_at: (port: numbe
 const GAP_WATCH_MS = 2_000;
 
 /** Looks every few seconds whether a gap was accepted, until the signal; less often while the database does not answer. Never rejects. */
-async function watch_gap(resume: () => Promise<boolean>, signal: AbortSignal, logger: Logger): Promise<void> {
-  for (let failures = 0; !signal.aborted;) {
-    const pause_ms = failures === 0 ? GAP_WATCH_MS : backoff_ms(failures, Math.random(), 2 * GAP_WATCH_MS, 60_000);
+async function watch_gap(runtime: Runtime, resume: () => Promise<boolean>): Promise<void> {
+  const { signal, logger } = runtime;
+  const pace = new Paced(runtime, { gap_ms: GAP_WATCH_MS, first_ms: 2 * GAP_WATCH_MS, cap_ms: 60_000 });
+  while (!signal.aborted) {
+    pace.begin();
     try {
-      await wait(pause_ms, signal);
       await resume();
-      failures = 0;
+      pace.succeeded();
     } catch (error) {
       if (signal.aborted) return;
-      failures++;
-      logger.log("warn", "cannot look whether the gap was accepted", { reason: error, attempt: failures });
+      const { attempt } = pace.failed(error);
+      logger.log("warn", "cannot look whether the gap was accepted", { reason: error, attempt });
     }
+    await pace.pause(signal).catch(() => {});
   }
 }
 

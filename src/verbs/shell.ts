@@ -2,9 +2,9 @@ import {
   type Config,
   ConfigError,
   environment,
-  type Logger,
   printable,
   read_config,
+  type Runtime,
   stderr_logger,
   system_clock,
   write_stderr,
@@ -30,12 +30,9 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-/** What every verb is given. */
-export interface Shell {
+/** What every verb is given. A second wish to end ends the process at once. */
+export interface Shell extends Runtime {
   readonly config: Config;
-  readonly logger: Logger;
-  /** Aborted by the wish to end: finish what is under way, then end. A second wish ends the process at once. */
-  readonly signal: AbortSignal;
 }
 
 /** Signals so shortly after the first are the same wish: a launcher such as `npx` or `deno task` passes on what the terminal sent to all. */
@@ -57,7 +54,7 @@ export async function run_verb(verb: (shell: Shell) => Promise<void>, env_file: 
   try {
     const config = read_config(environment(env_file));
     const logger = stderr_logger(config.log_level, system_clock.now_ms);
-    await verb({ config, logger, signal: stop });
+    await verb({ config, clock: system_clock, random: Math.random, logger, signal: stop });
     Deno.exit(0);
   } catch (error) {
     if (stop.aborted && error === stop.reason) Deno.exit(0);

@@ -11,6 +11,7 @@ import {
   type SourceMessage,
 } from "../../src/ingest/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
+import type { Logger } from "../../src/runtime/mod.ts";
 
 /** The hot path in the bench's own process: a load that lies in memory, and the pipeline that takes it in. */
 
@@ -126,18 +127,16 @@ export async function fresh(url: string): Promise<Database> {
 /** Decodes, plans and appends a load, as the program does. Throws unless all of it was admitted. */
 export async function run_pipeline(database: Database, all: Load): Promise<void> {
   const stop = new AbortController();
-  const ingest = new Ingest({
+  const logger: Logger = {
+    log: (level, text, fields) => level === "debug" || console.error(`${level} ${text} ${JSON.stringify(fields)}`),
+  };
+  const ingest = new Ingest({ clock: { now_ms: () => performance.now() }, random: () => 0.5, logger }, {
     database,
     pipeline: pipeline_on(database),
     cursors: new Cursors(),
     source: ready_source(all, () => stop.abort()),
-    logger: {
-      log: (level, text, fields) => level === "debug" || console.error(`${level} ${text} ${JSON.stringify(fields)}`),
-    },
     batch_limit: { messages: BATCH, bytes: 8 << 20 },
     quarantine_per_minute: 1,
-    now_ms: () => performance.now(),
-    random: () => 0.5,
     committed: () => {},
   });
   await ingest.run(stop.signal);

@@ -447,14 +447,11 @@ intake_test("a program that ends refuses those who wait to try again", async (da
 
 intake_test("a record that its mapping skips is answered as skipped, and counts as nothing else", async (database) => {
   const mapping = mapping_with({ fare: "fare" }, { skip: { field: "fare", below: 0 } });
-  const direct = new DirectIntake({
+  const { signal } = new AbortController();
+  const direct = new DirectIntake({ clock: { now_ms: () => NOON_MS }, random: () => 0, logger: silent, signal }, {
     database,
     pipeline: trip_pipeline(database, undefined, LIMITS, new Map([["http:own", mapping]])),
-    logger: silent,
-    random: () => 0,
     committed: () => {},
-    now_ms: () => NOON_MS,
-    signal: new AbortController().signal,
   });
   const { post } = await make_intake_side(database, { submit: (_, messages) => direct.submit("http:own", messages) });
   const record = { id: "T", at: "2026-03-01T10:00:00Z", fare: 5 };

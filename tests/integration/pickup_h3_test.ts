@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { migrate, open_database } from "../../src/database/mod.ts";
 import { MIGRATIONS } from "../../src/database/migrations.ts";
 import { DeploymentMismatch } from "../../src/event_log/mod.ts";
-import { read_config } from "../../src/runtime/mod.ts";
+import { type Logger, read_config, system_clock } from "../../src/runtime/mod.ts";
 import { open_log } from "../../src/verbs/open.ts";
 import { tacho_test } from "../support/available.ts";
 import { start_ingest } from "../support/ingest_harness.ts";
@@ -20,7 +20,8 @@ const never = new AbortController().signal;
 async function opened_log(url: string, variables: Record<string, string> = {}) {
   const lines: string[] = [];
   const config = read_config({ DATABASE_URL: url, TACHO_TIME_ZONE: TEST_TIME_ZONE, ...variables });
-  const opened = await open_log({ config, logger: { log: (_, text) => void lines.push(text) }, signal: never });
+  const logger: Logger = { log: (_, text) => void lines.push(text) };
+  const opened = await open_log({ config, clock: system_clock, random: () => 0, logger, signal: never });
   return { ...opened, lines };
 }
 

@@ -3,7 +3,7 @@ import type { Database, Queryable, Row, Statement, Value } from "../../src/datab
 import { events_between, read_cursors } from "../../src/event_log/mod.ts";
 import { Cursors } from "../../src/ingest/mod.ts";
 import { BeyondTheLog } from "../../src/projection/mod.ts";
-import { read_config } from "../../src/runtime/mod.ts";
+import { read_config, system_clock } from "../../src/runtime/mod.ts";
 import { told, verify_verb } from "../../src/verbs/verify.ts";
 import { tacho_test } from "../support/available.ts";
 import { shared_postgres } from "../support/postgres.ts";
@@ -341,7 +341,8 @@ tacho_test({
   async fn() {
     const { url } = await (await shared_postgres()).create_database(migrated);
     const config = read_config({ DATABASE_URL: url, TACHO_TIME_ZONE: TEST_TIME_ZONE });
-    const shell = { config, logger: silent, signal: AbortSignal.abort(new Error("stopped by a signal")) };
+    const stopped = AbortSignal.abort(new Error("stopped by a signal"));
+    const shell = { config, clock: system_clock, random: () => 0, logger: silent, signal: stopped };
     await assert.rejects(
       verify_verb(shell, { from: 1, sample: 1 }),
       /stopped by a signal before the end; whether the log is consistent is not known/,

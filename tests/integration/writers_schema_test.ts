@@ -102,14 +102,11 @@ database_test(
     assert.deepEqual([running.ingest.status().state, running.ingest.status().reason], ["stopped", sentence]);
     assert.ok(running.lines.every(([, text]) => !/failed|waiting/.test(text)), "it neither halves nor waits");
 
-    const direct = new DirectIntake({
+    const runtime = { clock: { now_ms: () => Date.parse(NOW) }, random: () => 0, logger: silent, signal: NEVER };
+    const direct = new DirectIntake(runtime, {
       database,
       pipeline: trip_pipeline(database),
-      logger: silent,
-      random: () => 0,
       committed: () => {},
-      now_ms: () => Date.parse(NOW),
-      signal: NEVER,
     });
     await assert.rejects(direct.submit("http", more), refused);
     await assert.rejects((await make_retry(database, LIMITS)).run(NEVER), refused);

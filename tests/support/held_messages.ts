@@ -8,6 +8,7 @@ import {
   type SourceMessage,
   type TopicMappings,
 } from "../../src/ingest/mod.ts";
+import { system_clock } from "../../src/runtime/mod.ts";
 import { whole_trip } from "./trip_events.ts";
 import { LIMITS, message, READ_MS, trip_pipeline } from "./trip_pipeline.ts";
 
@@ -39,7 +40,7 @@ export async function make_retry(
 ) {
   const filter: QuarantineFilter = options.filter ?? {};
   const { newest_id } = await count_held(database, filter);
-  return new Retry({
+  return new Retry({ clock: system_clock, random: () => 0 }, {
     database,
     pipeline: trip_pipeline(database, () => terms.read_ms ?? READ_MS, terms, mappings),
     filter,
@@ -47,7 +48,6 @@ export async function make_retry(
     limit: Infinity,
     page: { messages: 5, bytes: 1 << 20 },
     dry_run: false,
-    random: () => 0,
     progress: () => {},
     ...options,
   });

@@ -9,7 +9,7 @@ import type { Domain } from "../../src/domains/mod.ts";
 import { read_cursors } from "../../src/event_log/mod.ts";
 import { Cursors, Ingest, type MessageSource, Pipeline, type TopicMappings } from "../../src/ingest/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
-import type { Fields, Level } from "../../src/runtime/mod.ts";
+import type { Fields, Level, Logger } from "../../src/runtime/mod.ts";
 import { LIMITS, TEST_DOMAIN, TEST_TIME_ZONE } from "./trip_pipeline.ts";
 import { until } from "./until.ts";
 
@@ -94,18 +94,16 @@ export function start_ingest(database: Database, source: MessageSource, options:
     cache_streams: 50_000,
     now_ms,
   });
-  const ingest = new Ingest({
+  const logger: Logger = {
+    log: (level, text, fields) => void lines.push(fields === undefined ? [level, text] : [level, text, fields]),
+  };
+  const ingest = new Ingest({ clock: { now_ms }, random: () => 0, logger }, {
     database,
     pipeline,
     cursors: new Cursors(() => read_cursors(database)),
     source,
-    logger: {
-      log: (level, text, fields) => void lines.push(fields === undefined ? [level, text] : [level, text, fields]),
-    },
     batch_limit: { messages: options.batch_messages ?? 1000, bytes: 8 << 20 },
     quarantine_per_minute: options.quarantine_per_minute ?? 10_000,
-    now_ms,
-    random: () => 0,
     committed: options.committed ?? (() => {}),
   });
   let over = false;

@@ -40,14 +40,12 @@ export async function make_intake_side(
 ): Promise<IntakeSide> {
   const mappings = new Map(BUILTINS.map(({ name }) => [mapped_topic(name), builtin(name)]));
   let told = 0;
-  const direct = new DirectIntake({
+  const signal = options.signal ?? new AbortController().signal;
+  const runtime = { clock: { now_ms: () => NOON_MS }, random: () => 0, logger: silent, signal };
+  const direct = new DirectIntake(runtime, {
     database,
     pipeline: trip_pipeline(database, undefined, options.limits ?? LIMITS, mappings),
-    logger: silent,
-    random: () => 0,
     committed: () => told++,
-    now_ms: () => NOON_MS,
-    signal: options.signal ?? new AbortController().signal,
   });
   const { token = TOKEN, submit = (topic, messages) => direct.submit(topic, messages) } = options;
   const { handler } = await make_http_side(database, {

@@ -48,7 +48,7 @@ function set_up(bound = MUCH) {
       },
     },
     topics: ["t"],
-    now_ms: () => 0,
+    clock: { now_ms: () => 0 },
     slice: { messages: 2, bytes: 1 << 20 },
     most_record_bytes: 1 << 20,
     ended: life.signal,

@@ -74,7 +74,7 @@ Deno.test("work is tried until it is done; what no other try can help rejects at
   let tries = 0;
   const passing = new Error("passes"), fatal = new Error("fatal");
   const until_done = (work: () => Promise<number>, signal = never) =>
-    one.until_done(signal, work, (error) => error !== fatal, ({ attempt }) => told.push(attempt));
+    one.until_done(signal, work, { passes: (error) => error !== fatal, waiting: ({ attempt }) => told.push(attempt) });
   assert.equal(await until_done(() => ++tries < 4 ? Promise.reject(passing) : Promise.resolve(tries)), 4);
   assert.deepEqual([told, one.trouble], [[1, 2, 3], null]);
   await assert.rejects(until_done(() => Promise.reject(fatal)), (error) => error === fatal);

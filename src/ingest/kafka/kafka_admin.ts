@@ -1,5 +1,5 @@
 import { type Admin, assigned_partitions, KafkaClient } from "./kafka_client.ts";
-import { backoff_ms } from "../../runtime/mod.ts";
+import { Paced, system_clock } from "../../runtime/mod.ts";
 import type { GroupMember } from "./partition_watch.ts";
 import { failure_of } from "./kafka_failure.ts";
 import type { KafkaConnectionOptions, TopicShape } from "./kafka_options.ts";
@@ -62,21 +62,20 @@ export function kafka_admin(admin: Admin, close: () => Promise<void>): KafkaAdmi
     absent,
     async ensure_topic(topic, { partitions, replication }) {
       if ((await absent([topic])).length === 0) return false;
-      for (let attempt = 1;; attempt++) {
-        try {
-          // Answers false when another one was faster.
-          const made = await admin.createTopics({
-            topics: [{ topic, numPartitions: partitions, replicationFactor: replication }],
-            waitForLeaders: true,
-            timeout: 8_000,
-          });
-          // The first try may have made it and failed afterwards: a broker that was just told of a topic may not know its partitions yet.
-          return made || attempt > 1;
-        } catch (error) {
-          if (failure_of(error).final || attempt === MOST_TRIES) throw error;
-          await new Promise((resolve) => setTimeout(resolve, backoff_ms(attempt, Math.random())));
-        }
-      }
+      const pace = new Paced({ clock: system_clock, random: Math.random });
+      const make = async () => {
+        // Answers false when another one was faster.
+        const made = await admin.createTopics({
+          topics: [{ topic, numPartitions: partitions, replicationFactor: replication }],
+          waitForLeaders: true,
+          timeout: 8_000,
+        });
+        // The first try may have made it and failed afterwards: a broker that was just told of a topic may not know its partitions yet.
+        return made || pace.trouble !== null;
+      };
+      return await pace.until_done(new AbortController().signal, make, {
+        passes: (error, { attempt }) => !failure_of(error).final && attempt < MOST_TRIES,
+      });
     },
     async watermarks(topics) {
       const found = await Promise.all(topics.map((topic) => admin.fetchTopicOffsets(topic)));

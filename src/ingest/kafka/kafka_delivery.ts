@@ -1,4 +1,4 @@
-import { backoff_ms, wait } from "../../runtime/mod.ts";
+import { type Clock, Paced } from "../../runtime/mod.ts";
 import type { Amount, MessageBuffer } from "../message_buffer.ts";
 import {
   type Coordinates,
@@ -23,7 +23,7 @@ export interface DeliveryParts {
   readonly changed: WakeUp;
   readonly admin: Pick<KafkaAdmin, "watermarks">;
   readonly topics: readonly string[];
-  readonly now_ms: () => number;
+  readonly clock: Clock;
   readonly slice: Amount;
   /** Records with more bytes are cut. */
   readonly most_record_bytes: number;
@@ -131,7 +131,7 @@ export class KafkaDelivery {
     const position = watch.position(topic, partition);
     if (gone() || position === null) return;
     if (fetched_offset(payload.batch) !== position) return await this.#refetch(topic, partition, position, gone);
-    watch.saw_end(topic, partition, high_watermark, last_stable_offset, this.#parts.now_ms());
+    watch.saw_end(topic, partition, high_watermark, last_stable_offset, this.#parts.clock.now_ms());
     if (next_offset === null || next_offset <= position) return;
     const between = async () => {
       if (!await this.#beat(payload) || gone()) throw new Left();
@@ -190,8 +190,9 @@ export class KafkaDelivery {
 
   /** After a join: the book read again, unknown partitions placed, gaps looked for; then delivery opens. Retries for ever. */
   async #check_cursors(gone: () => boolean): Promise<void> {
-    const { book, watch, admin, topics, ended, changed } = this.#parts;
-    for (let attempt = 1; !gone(); attempt++) {
+    const { book, watch, admin, topics, ended, changed, clock } = this.#parts;
+    const pace = new Paced({ clock, random: Math.random }, { first_ms: 300, cap_ms: 5_000 });
+    while (!gone()) {
       try {
         await book.refresh?.();
         // The join may be to a cluster that took the place of the one before.
@@ -209,11 +210,13 @@ export class KafkaDelivery {
           this.#parts.on_open();
           return changed.ring();
         }
+        pace.failed("a gap is suspected");
       } catch (error) {
         if (gone()) return;
         this.#parts.on_waiting(`the cursors cannot be checked: ${failure_of(error).reason}`);
+        pace.failed(error);
       }
-      await wait(backoff_ms(attempt, Math.random(), 300, 5_000), ended).catch(() => {});
+      await pace.pause(ended).catch(() => {});
     }
   }
 

@@ -77,7 +77,7 @@ export class KafkaSession {
       changed,
       admin: { watermarks: (topics) => this.#signs.ask(() => this.#admin.watermarks(topics)) },
       topics: options.topics,
-      now_ms: settings.clock.now_ms,
+      clock: settings.clock,
       slice: settings.slice,
       most_record_bytes: settings.most_record_bytes,
       ended: this.#life.signal,

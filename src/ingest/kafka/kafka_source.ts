@@ -1,4 +1,4 @@
-import { backoff_ms, type Clock, type Level, wait } from "../../runtime/mod.ts";
+import { type Clock, type Level, Paced, told_trouble } from "../../runtime/mod.ts";
 import { type Amount, MessageBuffer } from "../message_buffer.ts";
 import {
   type Cursor,
@@ -130,13 +130,17 @@ export class KafkaSource implements MessageSource {
 
   async #live(book: CursorBook): Promise<void> {
     const { signal } = this.#closing;
+    const { clock, retry_first_ms, retry_cap_ms } = this.#settings;
+    const new_pace = () =>
+      new Paced({ clock, random: Math.random }, { first_ms: retry_first_ms, cap_ms: retry_cap_ms });
     // What brokers make ready at first is no failure: trouble that comes after it is counted from its own beginning.
-    for (let failures = 0, preparations = 0; !signal.aborted;) {
+    const failures = new_pace(), preparations = new_pace();
+    while (!signal.aborted) {
       const session = this.#session = this.#new_session(book);
       const ended = await session.live(signal);
       this.#session = null;
-      if (session.settled) failures = 0;
-      await this.#pause_after(ended, this.#prepares(ended) ? ++preparations : ++failures);
+      if (session.settled) failures.succeeded();
+      await this.#pause_after(ended, this.#prepares(ended) ? preparations : failures);
     }
     this.#changed.ring();
     this.#cluster.reject(signal.reason);
@@ -182,13 +186,10 @@ export class KafkaSource implements MessageSource {
   }
 
   /** Waits for what lets the next session begin. */
-  async #pause_after(ended: SessionEnd, attempt: number): Promise<void> {
+  async #pause_after(ended: SessionEnd, pace: Paced): Promise<void> {
     const { signal } = this.#closing;
     if (ended.end === "lost") {
-      const { retry_first_ms, retry_cap_ms } = this.#settings;
-      const pause_ms = backoff_ms(attempt, Math.random(), retry_first_ms, retry_cap_ms);
-      const since = new Date(this.#state.since_ms).toISOString();
-      const told = { since, reason: ended.reason, attempt, next_try_ms: pause_ms };
+      const trouble = { ...pace.failed(ended.reason), since_ms: this.#state.since_ms };
       if (this.#prepares(ended)) {
         const { topics, group } = this.#options;
         const first = this.#told_preparing ? "debug" : "info";
@@ -198,8 +199,8 @@ export class KafkaSource implements MessageSource {
           group,
           says: ended.reason,
         });
-      } else this.#options.log("warn", "Kafka is in trouble; waiting", told);
-      await wait(pause_ms, signal).catch(() => {});
+      } else this.#options.log("warn", "Kafka is in trouble; waiting", told_trouble(trouble));
+      await pace.pause(signal).catch(() => {});
     }
     while (!signal.aborted && (this.#state.state === "gap" || this.#state.state === "failed")) {
       await this.#resumed.next(signal);
