@@ -127,9 +127,9 @@ function draw_soon() {
 function draw() {
   draw_asked = false;
   drawn_ms = performance.now();
-  const { address, board, held_ms, link, parts } = page;
-  // Until the hello of another view the old figures stay, dimmed.
-  if (held_ms === null && (board.hello !== null || link.state === "connected")) page.shown = board;
+  const { address, board, held_ms, parts } = page;
+  // Until something is heard of another view the old figures stay, dimmed.
+  if (held_ms === null && (board.hello !== null || board.health !== null)) page.shown = board;
   const { shown } = page;
   const now_ms = address.as_of !== null ? shown.known_ms : (held_ms ?? Date.now()) + shown.offset_ms;
   const window = shown.hello && window_of(shown, now_ms);

@@ -73,8 +73,9 @@ export function make_feed({
     // A trip's id may be ahead of the figures: to resume there would skip.
     if (name === "hello" || (name === "kpi" && last_id !== null)) last_id = event.lastEventId || last_id;
     if (name === "reset") last_id = null;
-    on_frame(name, data);
+    // First: figures over a link that is said to be lost would be told as old ones.
     set_state("connected");
+    on_frame(name, data);
   }
 
   return {
@@ -211,8 +212,8 @@ export function make_hub(
     members.get(port).view = view;
     view.ports.add(port);
     fold(view);
-    if (view.hello !== null) tell(view, { name: "hello", data: view.hello, at_ms: view.at_ms }, [port]);
     tell_link(view, [port]);
+    if (view.hello !== null) tell(view, { name: "hello", data: view.hello, at_ms: view.at_ms }, [port]);
   }
 
   function leave(port) {

@@ -94,6 +94,14 @@ Deno.test("equal views share one connection, and who comes later has what the ot
   source_of("range=15m").send("kpi", kpi_of({ position: 13, completed: 4 }), "log-13");
   assert.deepEqual(first.frames(), ["hello 10", "kpi 12", "kpi 13"]);
   assert.deepEqual(second.frames(), ["hello 12", "kpi 13"]);
+  for (const { heard } of [first, second]) {
+    const told = heard.map(({ name, link }) => name ?? link?.state);
+    assert.equal(
+      told[told.indexOf("hello") - 1],
+      "connected",
+      "that the link stands is known before what came over it",
+    );
+  }
   other.show("range=1h");
   assert.equal(open.size, 2);
   assert.deepEqual(other.frames(), [], "another view has other figures");
