@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Database } from "../../src/database/mod.ts";
+import type { Database, Queryable } from "../../src/database/mod.ts";
 import type { View } from "../../src/feed/figures/mod.ts";
 import { FEED_LIMITS, type FeedHub, type Health, type Subscription } from "../../src/feed/mod.ts";
 import { put_trip, put_whole } from "../support/board_rows.ts";
@@ -18,10 +18,9 @@ function opened(subscription: Subscription): FrameReader {
 const watch = (hub: FeedHub, last: string | null = null, view: View = HOUR, address = "::1") =>
   opened(hub.subscribe(view, last, address));
 
-async function complete(database: Database, trip_id: string, at: string, trips: number): Promise<number> {
-  const position = await put_trip(database, { trip_id, status: "completed", at });
-  await put_whole(database, `${at.slice(0, 16)}:00Z`, { trips, completed: trips });
-  return position;
+function complete(database: Database, trip_id: string, at: string, trips: number): Promise<number> {
+  const whole = (tx: Queryable) => put_whole(tx, `${at.slice(0, 16)}:00Z`, { trips, completed: trips });
+  return put_trip(database, { trip_id, status: "completed", at }, whole);
 }
 
 /** The first kpi frame that satisfies a condition: the slow lane's figures come in frames of their own. */

@@ -15,8 +15,8 @@ const STALLED = {
 };
 
 async function complete(database: Database, trip_id: string, trips: number): Promise<void> {
-  await put_trip(database, { trip_id, status: "completed", at: "2026-03-01T12:00:10Z", fare_micros: "1" });
-  await put_whole(database, "2026-03-01T12:00:00Z", { trips, completed: trips });
+  const trip = { trip_id, status: "completed", at: "2026-03-01T12:00:10Z", fare_micros: "1" } as const;
+  await put_trip(database, trip, (tx) => put_whole(tx, "2026-03-01T12:00:00Z", { trips, completed: trips }));
 }
 
 /** Locks the gate until the function it gives is called. */

@@ -24,8 +24,15 @@ const TIMES = {
   canceled: "canceled_at",
 } as const;
 
-/** Writes a trip's newest event at the next position, its row, and the head. Gives the position. */
-export function put_trip(database: Database, trip: TripRow): Promise<number> {
+/**
+ * Writes a trip's newest event at the next position, its row, and the head. Gives the position.
+ * @param and writes what changes with it, in the same transaction: a feed that reads between the two would hold the cells for those of the position
+ */
+export function put_trip(
+  database: Database,
+  trip: TripRow,
+  and: (transaction: Queryable) => Promise<void> = () => Promise.resolve(),
+): Promise<number> {
   return database.transaction(async (transaction) => {
     const [head] = await transaction.query<{ position: string }>(
       `update log_head set position = position + 1, recorded_at = coalesce($1::timestamptz, now()),
@@ -69,6 +76,7 @@ export function put_trip(database: Database, trip: TripRow): Promise<number> {
         `{"fare":12345678901234567890.123}`,
       ],
     );
+    await and(transaction);
     return position;
   });
 }
@@ -110,7 +118,7 @@ export async function put_cells(
 
 /** Writes the cells of a bucket that hold everything. */
 export async function put_whole(
-  database: Database,
+  database: Queryable,
   bucket: string,
   measures: CellMeasures,
   grains: readonly string[] = ["1m"],
