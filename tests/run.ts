@@ -1,6 +1,6 @@
 /**
- * Runs the tests: `deno task test [part of a path]...`. Starts one PostgreSQL and one Kafka for all of them, checks types once, streams what `deno test` says,
- * then names every skipped test with the reason, and last the totals, alone on their line. Exit code 0 when at least one test ran and none failed, 1 otherwise, 2 for wrong usage.
+ * Runs the tests: `deno task test [part of a path]...`. Starts one PostgreSQL and one Kafka for all of them, checks types once, prints what `deno test` says of
+ * each file, then names every skipped test with the reason, and last the totals, alone on their line. Exit code 0 when at least one test ran and none failed, 1 otherwise, 2 for wrong usage.
  */
 import { needs, SKIPPED } from "./support/available.ts";
 import { GuardedFolder } from "./support/guarded_folder.ts";
@@ -8,6 +8,9 @@ import { add_reports, NOTHING, read_junit, type TestReport } from "./support/jun
 import { KAFKA_VARIABLE, type KafkaServer, start_kafka } from "./support/kafka.ts";
 import { POSTGRES_VARIABLE, type PostgresServer, start_postgres } from "./support/postgres.ts";
 import { plan_stages, type Stage, test_environment } from "./support/test_stages.ts";
+
+/** How many files that are no unit tests run at a time: with three of them two cores are busy, though most wait for most of their time. */
+const LANES = 3;
 
 const ROOT = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 
@@ -25,14 +28,14 @@ function test_files(filters: readonly string[], folder = "tests"): string[] {
 
 /**
  * Runs this Deno in the repository, by its path through `sh`; its number goes to the folder's guard. Gives the exit code; negative when it took too long.
- * @param beside what it says is printed when it has ended, so that it does not run into what others say
+ * @param beside whether others run at the same time: what it says is printed when it has ended, so that it does not run into what they say
  */
 async function deno(
   folder: string,
   args: readonly string[],
   env: Record<string, string>,
   limit_ms: number,
-  beside = false,
+  beside: boolean,
 ): Promise<number> {
   const script = `echo $$ >"$1/pid"${beside ? ' && exec >"$1/output" 2>&1' : ""} && shift && exec "$@"`;
   const child = new Deno.Command("sh", {
@@ -50,15 +53,20 @@ async function deno(
   const { code } = await child.status;
   clearTimeout(timer);
   Deno.removeSync(`${folder}/pid`);
-  if (beside) await Deno.stdout.write(Deno.readFileSync(`${folder}/output`));
+  if (beside) Deno.stdout.writeSync(Deno.readFileSync(`${folder}/output`));
   return late ? -1 : code;
 }
 
 /** Runs one stage; a failure that no test accounts for is named after the stage, and so is a stage without any test. */
-async function run_stage(stage: Stage, folder: string, env: Record<string, string>): Promise<TestReport> {
+async function run_stage(
+  stage: Stage,
+  folder: string,
+  env: Record<string, string>,
+  beside: boolean,
+): Promise<TestReport> {
   const junit = `${folder}/junit.xml`;
   const args = ["test", "--no-check", `--junit-path=${junit}`, ...stage.flags, ...stage.files];
-  const code = await deno(folder, args, env, stage.limit_ms, stage.waits);
+  const code = await deno(folder, args, env, stage.limit_ms, beside);
   const failure = (what: string): TestReport => ({ ...NOTHING, failed: [`${stage.name}: ${what}`] });
   if (code < 0) return failure(`not done within ${stage.limit_ms / 60_000} minutes`);
   const report = take_report(junit);
@@ -100,47 +108,51 @@ async function start_servers(files: readonly string[], servers: AsyncDisposable[
 }
 
 /**
- * Checks, starts what is needed, runs every stage.
- * @param folder the run's temporary folder
- * @param beside a folder for what those stages leave that run beside the others
+ * Checks and starts what is needed while the unit tests run, then runs every other stage.
+ * @param folders the run's temporary folders: the first for all of it, and one for each stage that runs at a time
  */
 async function run_all(
   files: readonly string[],
-  folder: string,
-  beside: string,
+  folders: readonly string[],
   servers: AsyncDisposable[],
 ): Promise<TestReport> {
+  const [folder = "", ...lanes] = folders;
   const environment = test_environment(Deno.env.toObject(), { TMPDIR: folder });
-  const checked = await deno(folder, ["check", ...files], environment, 5 * 60_000);
-  if (checked !== 0) return { ...NOTHING, failed: ["deno check: the tests have type errors, see above"] };
   const info = new Deno.Command("sh", { args: ["-c", '"$1" info --json', "sh", Deno.execPath()], stderr: "inherit" });
   const deno_folder: string = JSON.parse(new TextDecoder().decode((await info.output()).stdout)).denoDir;
   Deno.mkdirSync(`${ROOT}/tests/output`, { recursive: true });
   const stages = plan_stages(ROOT, files, folder, deno_folder);
   const [unit, others] = [true, false].map((is_unit) => stages.filter(({ name }) => (name === "unit") === is_unit));
-  const first = await run_stages(unit!, folder, environment);
-  if (others!.length === 0) return first;
-  let variables: Record<string, string>;
-  try {
-    variables = await start_servers(files, servers);
-  } catch (error) {
-    console.error(error);
-    const failed = ["start the servers: see above; all but the unit tests were left out"];
-    return add_reports(first, { ...NOTHING, failed });
-  }
-  const env = { ...environment, ...variables };
-  const lanes = await Promise.all([
-    run_stages(others!.filter(({ waits }) => !waits), folder, env),
-    run_stages(others!.filter(({ waits }) => waits), beside, env),
+  const [checked, first, variables] = await Promise.all([
+    deno(folder, ["check", ...files], environment, 5 * 60_000, true),
+    run_stages(unit!, lanes, environment),
+    others!.length === 0 ? {} : start_servers(files, servers).catch((error) => {
+      console.error(error);
+      return null;
+    }),
   ]);
-  return lanes.reduce(add_reports, first);
+  const failure = (what: string): TestReport => add_reports(first, { ...NOTHING, failed: [what] });
+  if (checked !== 0) return failure("deno check: the tests have type errors, see above; only unit tests were run");
+  if (variables === null) return failure("start the servers: see above; only unit tests were run");
+  return add_reports(first, await run_stages(others!, lanes, { ...environment, ...variables }));
 }
 
-/** Runs stages one after the other. */
-async function run_stages(stages: readonly Stage[], folder: string, env: Record<string, string>): Promise<TestReport> {
-  let report = NOTHING;
-  for (const stage of stages) report = add_reports(report, await run_stage(stage, folder, env));
-  return report;
+/** Runs stages, one in each of the folders at a time: the even ones take them from the front, the odd ones from the back. */
+async function run_stages(
+  stages: readonly Stage[],
+  folders: readonly string[],
+  env: Record<string, string>,
+): Promise<TestReport> {
+  const waiting = [...stages];
+  const beside = stages.length > 1;
+  const lane = async (folder: string, i: number): Promise<TestReport> => {
+    let report = NOTHING;
+    for (let stage; (stage = i % 2 === 0 ? waiting.shift() : waiting.pop()) !== undefined;) {
+      report = add_reports(report, await run_stage(stage, folder, env, beside));
+    }
+    return report;
+  };
+  return (await Promise.all(folders.map(lane))).reduce(add_reports, NOTHING);
 }
 
 /** Prints what was skipped and what failed, then the totals; gives the exit code. */
@@ -167,7 +179,7 @@ async function main(filters: readonly string[]): Promise<number> {
   }
   const files = test_files(filters);
   if (files.length === 0) return summarise(NOTHING);
-  const folders = [new GuardedFolder("run"), new GuardedFolder("run_beside")] as const;
+  const folders = Array.from({ length: 1 + LANES }, () => new GuardedFolder("run"));
   const servers: AsyncDisposable[] = [];
   const stopped = new Promise<number>((resolve) => {
     for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
@@ -178,8 +190,8 @@ async function main(filters: readonly string[]): Promise<number> {
     }
   });
   try {
-    const [folder, beside] = folders;
-    return await Promise.race([run_all(files, folder.path, beside.path, servers).then(summarise), stopped]);
+    const paths = folders.map(({ path }) => path);
+    return await Promise.race([run_all(files, paths, servers).then(summarise), stopped]);
   } finally {
     await Promise.all(folders.map((folder) => folder.dispose()));
     await Promise.all(servers.map((server) => server[Symbol.asyncDispose]()));

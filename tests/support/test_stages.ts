@@ -7,14 +7,20 @@ export interface Stage {
   readonly name: string;
   readonly files: readonly string[];
   readonly flags: readonly string[];
-  /** Whether it mostly waits: such stages run one after the other too, but beside all the others. */
-  readonly waits: boolean;
   /** It is killed and counts as failed after this time. */
   readonly limit_ms: number;
 }
 
-/** Files that stand still for most of their time, on servers of their own: outages of a minute, silences of half a minute. */
-const WAITING = ["tests/e2e/outage_test.ts", "tests/e2e/silences/"];
+/** Where files wait most (outages of a minute, silences of half a minute), then where they compute most: run from both ends, they leave room for each other. */
+const ORDER = [
+  "tests/e2e/outage_test",
+  "tests/e2e/silences/",
+  "tests/e2e/",
+  "tests/browser/",
+  "tests/contract/",
+  "tests/",
+];
+const rank = (file: string): number => ORDER.findIndex((start) => file.startsWith(start));
 
 /** A folder, and where it really is: Deno asks for the right to both. */
 function with_real_path(folder: string): string[] {
@@ -27,8 +33,8 @@ function with_real_path(folder: string): string[] {
 }
 
 /**
- * The stages of a run. Unit tests run side by side and start no program. Every other file is a stage of its own, one after the other: they share two
- * servers and time what they do, and one that crashes or hangs takes no other file's results along. Those that wait do so beside the others.
+ * The stages of a run. Unit tests run side by side and start no program. Every other file is a stage of its own: one that crashes or hangs takes no other
+ * file's results along. A few run at a time; they share two servers, which none of them stops, and have databases, topics and groups of their own.
  * @param root the repository
  * @param files test files, relative to the root
  * @param folder the run's temporary folder
@@ -47,7 +53,7 @@ export function plan_stages(root: string, files: readonly string[], folder: stri
     ...own,
     `--allow-env=${UNIT_VARIABLES.join(",")}`,
   ];
-  const serial_flags = [
+  const other_flags = [
     preload,
     `--allow-read=${
       [...read, kafka_jars_folder(), ...path, "/usr/lib/postgresql", "/usr/sbin", "/etc/os-release"].join(",")
@@ -59,15 +65,10 @@ export function plan_stages(root: string, files: readonly string[], folder: stri
     `--allow-run=${programs.join(",")}`,
   ];
   const unit = files.filter((file) => file.startsWith("tests/unit/"));
-  const serial = files.filter((file) => !file.startsWith("tests/unit/"));
+  const others = files.filter((file) => !file.startsWith("tests/unit/")).sort((a, b) => rank(a) - rank(b));
   return [
-    ...(unit.length === 0
-      ? []
-      : [{ name: "unit", files: unit, flags: unit_flags, waits: false, limit_ms: 10 * 60_000 }]),
-    ...serial.map((file) => {
-      const waits = WAITING.some((part) => file.startsWith(part));
-      return { name: file, files: [file], flags: serial_flags, waits, limit_ms: 6 * 60_000 };
-    }),
+    ...(unit.length === 0 ? [] : [{ name: "unit", files: unit, flags: unit_flags, limit_ms: 10 * 60_000 }]),
+    ...others.map((file) => ({ name: file, files: [file], flags: other_flags, limit_ms: 6 * 60_000 })),
   ];
 }
 
