@@ -98,7 +98,7 @@ async function start_servers(files: readonly string[], servers: AsyncDisposable[
   };
   const wanted = (need: "postgres" | "kafka") => named(need) && needs(need) === null;
   const [postgres, kafka]: [PostgresServer | null, KafkaServer | null] = await Promise.all([
-    wanted("postgres") ? start_postgres().then(kept) : null,
+    wanted("postgres") ? start_postgres({ fsync: false }).then(kept) : null,
     wanted("kafka") ? start_kafka().then(kept) : null,
   ]);
   return {

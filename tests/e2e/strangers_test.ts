@@ -131,7 +131,10 @@ tacho_test({
         await lock.execute("lock table trip_sketches in access exclusive mode");
         const readers = Array.from({ length: 120 }, () => get(series));
         await until("they hang", async () => {
-          const [row] = await lock.query("select count(*)::integer as n from pg_locks where not granted");
+          const [row] = await lock.query(
+            `select count(*)::integer as n from pg_locks l join pg_database d on d.oid = l.database
+              where d.datname = current_database() and not l.granted`,
+          );
           return Number(row?.n) === 4;
         });
         for (let i = 0; i < 5; i++) {

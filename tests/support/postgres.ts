@@ -52,7 +52,7 @@ export const POSTGRES_VARIABLE = "TACHO_TEST_POSTGRES_URL";
 
 /**
  * Starts a private server on a free port of 127.0.0.1.
- * @param options.fsync false trades durability (of the machine, not of a kill -9) for speed; default true
+ * @param options.fsync false trades durability (of the machine, not of a kill -9) for speed; default true, as benches measure
  * @param options.settings further server settings by name
  */
 export async function start_postgres(
@@ -125,7 +125,7 @@ let own: Promise<Postgres> | null = null;
 export function shared_postgres(): Promise<Postgres> {
   own ??= (async () => {
     const superuser_url = Deno.env.get(POSTGRES_VARIABLE);
-    if (superuser_url === undefined) return await start_postgres();
+    if (superuser_url === undefined) return await start_postgres({ fsync: false });
     return { superuser_url, create_database: (template?: Template) => create_database(superuser_url, template) };
   })();
   return own;
