@@ -9,24 +9,23 @@ import type { Contribution, Dimension, Integer, Measure, Sketch } from "../kpi/m
  */
 
 /** A validated domain event, before it has a position in the log. `payload` is what the fold reads; `data` is the canonical JSON that the log keeps (unknown fields included). */
-export interface DomainEvent<Payload = unknown> {
+export interface DomainEvent {
   readonly stream_id: string;
   /** Unique within its stream. For CloudEvents: source and id together, separated by one space. */
   readonly event_id: string;
   readonly type: string;
   readonly schema_version: number;
   readonly occurred_at_us: number;
-  readonly payload: Payload;
+  readonly payload: unknown;
   readonly data: string;
   /** Envelope attributes worth keeping (CloudEvents extensions, correlation, causation); never folded. */
   readonly attributes: Readonly<Record<string, unknown>> | null;
 }
 
 /** What folding takes of an event. */
-export type FoldedEvent<Payload = unknown> = Pick<
-  DomainEvent<Payload>,
-  "stream_id" | "event_id" | "type" | "occurred_at_us" | "payload"
->;
+export type FoldedEvent<Payload = unknown> =
+  & Pick<DomainEvent, "stream_id" | "event_id" | "type" | "occurred_at_us">
+  & { readonly payload: Payload };
 
 /** What is wrong with a value: a stable code, the path to the value in fault, and a sentence: expected, received. */
 export interface Fault {
@@ -35,10 +34,13 @@ export interface Fault {
   readonly detail: string;
 }
 
-export type Validation<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: Fault };
+export type Validation<T = unknown> = { readonly ok: true; readonly value: T } | {
+  readonly ok: false;
+  readonly fault: Fault;
+};
 
 /** How one field of a state is kept in the domain's state table. */
-export interface StateColumn<State> {
+export interface StateColumn<State = unknown> {
   readonly name: string;
   readonly type: "text" | "integer" | "bigint" | "double precision" | "timestamptz";
   /** The column's value: text, number or bigint; event time in microseconds for timestamptz; null where unknown. */
@@ -59,7 +61,8 @@ export interface EventField {
   readonly read: (value: string | number) => unknown;
 }
 
-export interface Domain<Payload = unknown, State = unknown> {
+/** A domain as it is written: what its events name is a `Payload`, what they fold to a `State`. */
+export interface DomainDefinition<Payload, State> {
   readonly name: string;
   /** `sketches` is null for a domain that keeps none. */
   readonly tables: { readonly states: string; readonly cells: string; readonly sketches: string | null };
@@ -89,3 +92,10 @@ export interface Domain<Payload = unknown, State = unknown> {
   /** Where extremes come from: the state column that dates them and the SQL condition that a state counts. */
   readonly extremes: { readonly at_column: string; readonly condition: string } | null;
 }
+
+/** A domain as the engine knows it: payloads and states are values that it keeps and hands back, never looks into. */
+export type Domain = DomainDefinition<unknown, unknown>;
+
+/** Makes a domain of its definition. The types are lost here alone: whatever the engine hands to a domain came from it. */
+export const define_domain = <Payload, State>(definition: DomainDefinition<Payload, State>): Domain =>
+  definition as unknown as Domain;

@@ -127,7 +127,7 @@ export const cursors_json = (cursors: readonly CursorAdvance[]): string =>
  */
 export function append(
   database: Database,
-  streams: Pick<StreamStates<unknown>, "write">,
+  streams: Pick<StreamStates, "write">,
   batch: Batch,
   project: (tx: Transaction, before_first: number) => Promise<void>,
 ): Promise<Appended> {
@@ -201,7 +201,7 @@ const with_written = (note: string | null, written: readonly WrittenRow[]): stri
   written.length === 0 ? note : canonical_json({ ...(note === null ? {} : JSON.parse(note)), quarantine: written });
 
 async function write_streams(
-  streams: Pick<StreamStates<unknown>, "write">,
+  streams: Pick<StreamStates, "write">,
   tx: Transaction,
   changes: EncodedStreams,
   before_first: number,

@@ -8,16 +8,16 @@ export const comes_after = (us: number, id: string, last_us: number, last_id: st
   us > last_us || (us === last_us && id > last_id);
 
 /** The payload of a recorded event, read as if it came today; the fault when the domain refuses by now what it once admitted. */
-export function recorded_payload<Payload>(
-  domain: Pick<Domain<Payload, never>, "parse">,
+export function recorded_payload(
+  domain: Pick<Domain, "parse">,
   event: Pick<RecordedEvent, "type" | "schema_version" | "data">,
-): Validation<Payload> {
+): Validation {
   return domain.parse(event.type, event.schema_version, parse_json(event.data) as Record<string, unknown>);
 }
 
 /** What recorded events of one stream fold to, and the last of them in order of (time, event id); null of none. */
-export type RecordedFold<State> =
-  | { readonly ok: true; readonly state: State; readonly last: RecordedEvent | null }
+export type RecordedFold =
+  | { readonly ok: true; readonly state: unknown; readonly last: RecordedEvent | null }
   /** Which event the domain refuses by now, and why. */
   | { readonly ok: false; readonly fault: string };
 
@@ -25,10 +25,10 @@ export type RecordedFold<State> =
  * Folds recorded events of one stream, in order of (time, event id).
  * @param events in any order
  */
-export function fold_recorded<Payload, State>(
-  domain: Pick<Domain<Payload, State>, "parse" | "initial" | "fold">,
+export function fold_recorded(
+  domain: Pick<Domain, "parse" | "initial" | "fold">,
   events: readonly RecordedEvent[],
-): RecordedFold<State> {
+): RecordedFold {
   const sorted = events.toSorted((a, b) =>
     comes_after(a.occurred_at_us, a.event_id, b.occurred_at_us, b.event_id) ? 1 : -1
   );
@@ -42,25 +42,25 @@ export function fold_recorded<Payload, State>(
 }
 
 /** An event of a stream as it came: with its position, and what the domain reads of it. */
-export type ArrivedEvent<Payload> = FoldedEvent<Payload> & Pick<RecordedEvent, "position">;
+export type ArrivedEvent = FoldedEvent & Pick<RecordedEvent, "position">;
 
 /** A stream in the course of its events. */
-export interface FoldedArrivals<State> {
+export interface FoldedArrivals {
   /** Its state after each of them, in order of arrival. */
-  readonly states: readonly State[];
+  readonly states: readonly unknown[];
   /** The last of them in order of (time, event id). */
-  readonly last: ArrivedEvent<unknown>;
+  readonly last: ArrivedEvent;
 }
 
 /**
  * Folds the events of one stream as ingest did when they came: each among all that had arrived by then, in order of (time, event id).
  * @param events at least one, in order of position
  */
-export function fold_arrivals<Payload, State>(
-  domain: Pick<Domain<Payload, State>, "initial" | "fold">,
-  events: readonly ArrivedEvent<Payload>[],
-): FoldedArrivals<State> {
-  const sorted: ArrivedEvent<Payload>[] = [], folded: State[] = [], states: State[] = [];
+export function fold_arrivals(
+  domain: Pick<Domain, "initial" | "fold">,
+  events: readonly ArrivedEvent[],
+): FoldedArrivals {
+  const sorted: ArrivedEvent[] = [], folded: unknown[] = [], states: unknown[] = [];
   for (const event of events) {
     let place = sorted.length;
     while (place > 0 && !follows(event, sorted[place - 1]!)) place--;
@@ -76,5 +76,5 @@ export function fold_arrivals<Payload, State>(
   return { states, last: sorted.at(-1)! };
 }
 
-const follows = (event: ArrivedEvent<unknown>, other: ArrivedEvent<unknown>): boolean =>
+const follows = (event: ArrivedEvent, other: ArrivedEvent): boolean =>
   comes_after(event.occurred_at_us, event.event_id, other.occurred_at_us, other.event_id);

@@ -6,9 +6,9 @@ import { read_at, type RecordedEvent } from "./read.ts";
 /** Streams as they stood at a position of the log. */
 
 /** A stream that had begun by then and has changed since, as it stood then. */
-export interface PastStream<State> {
+export interface PastStream {
   readonly stream_id: string;
-  readonly state: State;
+  readonly state: unknown;
   /** Time of its last event in order of (time, event id), microseconds. */
   readonly last_us: number;
 }
@@ -32,13 +32,13 @@ const ROWS_AN_EVENT = 4;
  * @param most_folded events that are folded anew, at most
  * Throws TooMuchChangedSince past them.
  */
-export async function read_past_streams<Payload, State>(
+export async function read_past_streams(
   reading: Queryable,
-  domain: Domain<Payload, State>,
+  domain: Domain,
   position: number,
   head: number,
   most_folded: number = MOST_FOLDED,
-): Promise<PastStream<State>[]> {
+): Promise<PastStream[]> {
   const streams = await changed_since(reading, domain, position, head, most_folded);
   const events = streams.reduce((sum, { positions }) => sum + positions.length, 0);
   if (events > most_folded) {
@@ -47,7 +47,7 @@ export async function read_past_streams<Payload, State>(
         "up to there, and no more are folded anew",
     );
   }
-  const past: PastStream<State>[] = [];
+  const past: PastStream[] = [];
   for (const page of pages_of(streams)) {
     const found = await read_at(reading, page.flatMap(({ positions }) => positions));
     const by_stream = Map.groupBy(found, ({ stream_id }) => stream_id);
@@ -65,7 +65,7 @@ interface Changed {
 /** Finds them through the events since, or where these are many, by looking at every row: whichever is less. */
 async function changed_since(
   reading: Queryable,
-  { tables: { states }, stream_column }: Pick<Domain<never, never>, "tables" | "stream_column">,
+  { tables: { states }, stream_column }: Pick<Domain, "tables" | "stream_column">,
   position: number,
   head: number,
   most: number,
@@ -102,11 +102,11 @@ function* pages_of(streams: readonly Changed[]): Iterable<Changed[]> {
   if (page.length > 0) yield page;
 }
 
-function fold_past<Payload, State>(
-  domain: Domain<Payload, State>,
+function fold_past(
+  domain: Domain,
   stream_id: string,
   events: readonly RecordedEvent[],
-): PastStream<State> {
+): PastStream {
   const folded = fold_recorded(domain, events);
   if (!folded.ok) throw new Error(`fold stream ${JSON.stringify(stream_id)}: ${folded.fault}`);
   return { stream_id, state: folded.state, last_us: folded.last?.occurred_at_us ?? 0 };

@@ -14,8 +14,8 @@ import { format_time } from "../kpi/mod.ts";
 import { Overtaken } from "./overtaken.ts";
 
 /** What is known of a stream: its folded state and what recognises its events. */
-export interface StreamState<State> {
-  readonly state: State;
+export interface StreamState {
+  readonly state: unknown;
   readonly revision: number;
   /** Time and id of its last event in order of (time, event id). */
   readonly last_us: number;
@@ -27,9 +27,9 @@ export interface StreamState<State> {
 }
 
 /** A stream as its row has it; `values` are those of its columns as they stand in the table, derived ones included. */
-export interface StreamRow<State> {
+export interface StreamRow {
   readonly stream_id: string;
-  readonly stream: StreamState<State>;
+  readonly stream: StreamState;
   readonly values: StateRow;
 }
 
@@ -41,11 +41,11 @@ export interface StreamText {
 }
 
 /** What a batch makes of one stream. */
-export interface StreamChange<State> {
+export interface StreamChange {
   readonly stream_id: string;
   /** 0 for a stream that begins in this batch. */
   readonly expected_revision: number;
-  readonly state: State;
+  readonly state: unknown;
   readonly revision: number;
   readonly last_us: number;
   readonly last_event_id: string;
@@ -64,11 +64,11 @@ export interface EncodedStreams {
   };
 }
 
-const text_of = (type: StateColumn<unknown>["type"], value: string | number | bigint): string =>
+const text_of = (type: StateColumn["type"], value: string | number | bigint): string =>
   type === "timestamptz" ? format_time(value as number) : String(value);
 
 /** States as columns: for each an array literal of its values. */
-export function column_literals<S>(columns: readonly StateColumn<S>[], states: readonly S[]): string[] {
+export function column_literals(columns: readonly StateColumn[], states: readonly unknown[]): string[] {
   return columns.map(({ get, type }) => {
     const column = states.map((state) => get(state));
     return type === "text"
@@ -78,7 +78,7 @@ export function column_literals<S>(columns: readonly StateColumn<S>[], states: r
 }
 
 /** A value as PostgreSQL writes it into the text of a row; one that it writes otherwise, such as 1e-07, makes texts of equal rows differ. */
-function row_field(type: StateColumn<unknown>["type"], value: string | number | bigint | null): string {
+function row_field(type: StateColumn["type"], value: string | number | bigint | null): string {
   if (value === null) return "";
   if (type === "text") return row_text(value as string);
   if (type !== "timestamptz") return String(value);
@@ -126,11 +126,11 @@ const safe_integer = (text: string): number | bigint => {
   return Number.isSafeInteger(value) ? value : BigInt(text);
 };
 
-type StateTable<State> = Pick<Domain<never, State>, "tables" | "stream_column" | "columns" | "from_row">;
+type StateTable = Pick<Domain, "tables" | "stream_column" | "columns" | "from_row">;
 
 /** The state table of a domain: SQL generated once from the domain's list of columns. */
-export class StreamStates<State> {
-  readonly #domain: StateTable<State>;
+export class StreamStates {
+  readonly #domain: StateTable;
   readonly #select: Statement;
   readonly #texts: Statement;
   readonly #update: Statement;
@@ -139,7 +139,7 @@ export class StreamStates<State> {
   readonly #copied: readonly string[];
   readonly #select_all: string;
 
-  constructor(domain: StateTable<State>) {
+  constructor(domain: StateTable) {
     this.#domain = domain;
     const { tables: { states }, stream_column, columns } = domain;
     this.#columns = [
@@ -192,12 +192,12 @@ export class StreamStates<State> {
   }
 
   /** Loads streams by id; one that does not exist is absent from the map. */
-  async load(database: Queryable, ids: readonly string[]): Promise<Map<string, StreamState<State>>> {
+  async load(database: Queryable, ids: readonly string[]): Promise<Map<string, StreamState>> {
     return new Map((await this.rows(database, ids)).map(({ stream_id, stream }) => [stream_id, stream]));
   }
 
   /** The rows of streams by id; of one that does not exist there is none. */
-  async rows(database: Queryable, ids: readonly string[]): Promise<StreamRow<State>[]> {
+  async rows(database: Queryable, ids: readonly string[]): Promise<StreamRow[]> {
     return (await database.query(this.#select, [text_array(ids)])).map((row) => this.#read(row));
   }
 
@@ -209,7 +209,7 @@ export class StreamStates<State> {
 
   /** Whether this is the text of the row that a stream would have. */
   is_text_of(
-    { state, revision, last_us, last_event_id, hashes }: Omit<StreamState<State>, "positions">,
+    { state, revision, last_us, last_event_id, hashes }: Omit<StreamState, "positions">,
     text: string,
   ): boolean {
     const row = new RowText(text);
@@ -226,18 +226,18 @@ export class StreamStates<State> {
     column: string,
     { from, before }: { readonly from: string; readonly before: string },
     rows: number,
-  ): AsyncGenerator<StreamRow<State>[]> {
+  ): AsyncGenerator<StreamRow[]> {
     const select = `${this.#select_all} where ${column} >= $1::timestamptz and ${column} < $2::timestamptz`;
     for await (const page of reading.pages(select, [from, before], rows)) yield page.map((row) => this.#read(row));
   }
 
-  #read(row: Record<string, unknown>): StreamRow<State> {
+  #read(row: Record<string, unknown>): StreamRow {
     const values: Record<string, StateRow[string]> = {};
     for (const { name, type } of this.#domain.columns) {
       const value = row[name] as string | number | null;
       values[name] = typeof value === "string" && type !== "text" ? safe_integer(value) : value;
     }
-    const stream: StreamState<State> = {
+    const stream: StreamState = {
       state: this.#domain.from_row(values),
       revision: row.revision as number,
       last_us: Number(row.last_us),
@@ -249,7 +249,7 @@ export class StreamStates<State> {
   }
 
   /** Writes out what a batch made of its streams, all but the positions: so that the transaction need not wait for it. */
-  encode(changes: readonly StreamChange<State>[]): EncodedStreams {
+  encode(changes: readonly StreamChange[]): EncodedStreams {
     const begun = changes.filter((change) => change.expected_revision === 0);
     const changed = changes.filter((change) => change.expected_revision !== 0);
     const lines = new CopyLines();
@@ -268,7 +268,7 @@ export class StreamStates<State> {
   }
 
   /** Writes a stream that begins as a line of COPY, all but its positions. */
-  #write_line(lines: CopyLines, { stream_id, revision, state, last_us, last_event_id, hashes }: StreamChange<State>) {
+  #write_line(lines: CopyLines, { stream_id, revision, state, last_us, last_event_id, hashes }: StreamChange) {
     lines.text(stream_id).plain(`${revision}`);
     for (const { get, type } of this.#domain.columns) {
       const value = get(state);
@@ -279,7 +279,7 @@ export class StreamStates<State> {
     lines.plain(format_time(last_us)).text(last_event_id).plain(plain_array(hashes)).end_line();
   }
 
-  #encode_changed(changes: readonly StreamChange<State>[]): string[] {
+  #encode_changed(changes: readonly StreamChange[]): string[] {
     return [
       text_array(changes.map((change) => change.stream_id)),
       plain_array(changes.map((change) => change.revision)),

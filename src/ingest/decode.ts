@@ -23,9 +23,9 @@ import { PlainEvents } from "./plain_event.ts";
 import { stated_fault } from "./stated_fault.ts";
 
 /** A source message after decoding: an event (one of several where its topic has a mapping), or what is wrong with it. */
-export interface Decoded<Payload> {
+export interface Decoded {
   readonly message: SourceMessage;
-  readonly outcome: DecodedEvent<Payload> | NoEvent | { readonly fault: Fault; readonly stage?: "append" };
+  readonly outcome: DecodedEvent | NoEvent | { readonly fault: Fault; readonly stage?: "append" };
 }
 
 /**
@@ -36,8 +36,8 @@ export interface NoEvent {
   readonly no_event: "tombstone" | "skipped";
 }
 
-export interface DecodedEvent<Payload> {
-  readonly event: DomainEvent<Payload>;
+export interface DecodedEvent {
+  readonly event: DomainEvent;
   /** Canonical JSON. */
   readonly metadata: string;
   /** The names in its data whose values came from tables, not from its message; absent where none did. */
@@ -58,14 +58,14 @@ export interface DecodeTerms extends DecodeLimits {
 
 const refused = (reason: string, path: string | null, detail: string) => ({ fault: { reason, path, detail } });
 
-type Parser<Payload> = Pick<Domain<Payload, never>, "parse" | "fields" | "event_types">;
+type Parser = Pick<Domain, "parse" | "fields" | "event_types">;
 
-const PLAIN = new WeakMap<Parser<unknown>, PlainEvents<unknown>>();
+const PLAIN = new WeakMap<Parser, PlainEvents>();
 
 /** The reader of a domain's plain events: one, since it learns. */
-function plain_events<Payload>(domain: Parser<Payload>): PlainEvents<Payload> {
-  let plain = PLAIN.get(domain) as PlainEvents<Payload> | undefined;
-  if (plain === undefined) PLAIN.set(domain, plain = new PlainEvents<Payload>(domain));
+function plain_events(domain: Parser): PlainEvents {
+  let plain = PLAIN.get(domain);
+  if (plain === undefined) PLAIN.set(domain, plain = new PlainEvents(domain));
   return plain;
 }
 
@@ -85,11 +85,11 @@ const known_unread = (message: SourceMessage, { max_message_bytes }: DecodeLimit
 };
 
 /** Decodes one message. Pure: the same message read at the same time gives the same outcome. */
-export function decode_message<Payload>(
-  domain: Parser<Payload>,
+export function decode_message(
+  domain: Parser,
   terms: DecodeTerms,
   message: SourceMessage,
-): Decoded<Payload>["outcome"] {
+): Decoded["outcome"] {
   const known = known_unread(message, terms);
   if (known !== null) return known;
   if (message.value !== null && is_whole_in_value(message)) {
@@ -101,11 +101,11 @@ export function decode_message<Payload>(
 }
 
 /** Decodes one message that is not known unread, however it is written: what is plain comes to the same by `PlainEvents`. */
-export function decode_thoroughly<Payload>(
-  domain: Pick<Domain<Payload, never>, "parse">,
+export function decode_thoroughly(
+  domain: Pick<Domain, "parse">,
   terms: DecodeTerms,
   message: SourceMessage,
-): DecodedEvent<Payload> | { readonly fault: Fault } {
+): DecodedEvent | { readonly fault: Fault } {
   const envelope = read_envelope(message);
   if (!envelope.ok) return { fault: envelope.fault };
   return decode_event(domain, terms, message, envelope.value);
@@ -144,12 +144,12 @@ function in_future(message: Taken, { read_ms, future_limit_ms }: DecodeTerms, ti
   );
 }
 
-function decode_event<Payload>(
-  domain: Pick<Domain<Payload, never>, "parse">,
+function decode_event(
+  domain: Pick<Domain, "parse">,
   terms: DecodeTerms,
   message: Taken,
   envelope: Envelope,
-): DecodedEvent<Payload> | { readonly fault: Fault } {
+): DecodedEvent | { readonly fault: Fault } {
   const { stream_id, event_id, type, schema_version, time, data, depth, attributes } = envelope;
   const parsed_time = parse_time(time);
   if (!parsed_time.ok) {
@@ -189,23 +189,23 @@ function storable(id: string): string {
 }
 
 /** An event that a mapping made, as it was made and as it was decoded. */
-export interface MappedEvent<Payload> {
+export interface MappedEvent {
   readonly bare: BareEvent;
-  readonly decoded: DecodedEvent<Payload>;
+  readonly decoded: DecodedEvent;
 }
 
 /** Decodes the events that a mapping makes of a record, in the order of their times, none where it skips it; one faulty event and the whole record is. */
-export function decode_record<Payload>(
-  domain: Parser<Payload>,
+export function decode_record(
+  domain: Parser,
   terms: DecodeTerms,
   message: Taken,
   mapping: DeclaredMapping,
   given: SourceRecord,
-): Validation<readonly MappedEvent<Payload>[]> {
+): Validation<readonly MappedEvent[]> {
   const record = mapping.framing === "connect" ? connect_payload(given) ?? given : given;
   const mapped = mapping.map(record);
   if (!mapped.ok) return { ok: false, fault: told_of_envelope(record, mapping, mapped.fault) };
-  const events: MappedEvent<Payload>[] = [];
+  const events: MappedEvent[] = [];
   for (const bare of mapped.value) {
     const envelope = bare_envelope(bare);
     const outcome = envelope.ok ? decode_event(domain, terms, message, envelope.value) : envelope;
@@ -220,12 +220,12 @@ export function decode_record<Payload>(
 }
 
 /** Decodes a message of a topic with a mapping: its events, or one fault for the whole message. */
-function decode_mapped<Payload>(
-  domain: Parser<Payload>,
+function decode_mapped(
+  domain: Parser,
   terms: DecodeTerms,
   message: SourceMessage,
   mapping: DeclaredMapping,
-): readonly Decoded<Payload>["outcome"][] {
+): readonly Decoded["outcome"][] {
   const known = known_unread(message, terms);
   if (known !== null) return [known];
   const record = read_record(message, mapping);
@@ -240,13 +240,13 @@ function decode_mapped<Payload>(
  * Decodes batches, in their order.
  * @param mappings of the topics that have one: a message there may come to several events, which follow one another
  */
-export function decode_batches<Payload>(
-  domain: Parser<Payload>,
+export function decode_batches(
+  domain: Parser,
   terms: DecodeTerms,
   batches: readonly SourceBatch[],
   mappings?: TopicMappings,
-): Decoded<Payload>[] {
-  const decoded: Decoded<Payload>[] = [];
+): Decoded[] {
+  const decoded: Decoded[] = [];
   for (const { topic, messages } of batches) {
     const mapping = mappings?.get(topic);
     for (const message of messages) {

@@ -32,10 +32,10 @@ export type DirectAnswer =
   | { readonly ok: false; readonly reason: "line_is_full" | "overtaken" | "closing" };
 
 /** What direct intake is made of. */
-export interface DirectIntakeOptions<Payload, State> {
+export interface DirectIntakeOptions {
   readonly database: Database;
   /** One of its own: no other batches go through it. */
-  readonly pipeline: Pipeline<Payload, State>;
+  readonly pipeline: Pipeline;
   /** Hears of every committed batch, and how many seconds after its planning that was: a hint for the feed. */
   readonly committed: (seconds: number) => void;
 }
@@ -54,17 +54,17 @@ const RIVALS = { first_ms: 20, cap_ms: 1_000 };
  * fail for a reason nobody foresaw are worked off in halves until the culprit is alone, and that one is quarantined. An outage is thrown, for
  * all who wait in the line: nobody here may wait for ever.
  */
-export class DirectIntake<Payload, State> {
+export class DirectIntake {
   readonly counts: IngestCounts = new_counts();
   readonly #runtime: Runtime;
-  readonly #options: DirectIntakeOptions<Payload, State>;
+  readonly #options: DirectIntakeOptions;
   #line = 0;
   #last: Promise<unknown> = Promise.resolve();
   #outages = 0;
   #outage: unknown = null;
 
   /** @param runtime its signal ends waits; what is in the line then is refused */
-  constructor(runtime: Runtime, options: DirectIntakeOptions<Payload, State>) {
+  constructor(runtime: Runtime, options: DirectIntakeOptions) {
     this.#runtime = runtime;
     this.#options = options;
   }

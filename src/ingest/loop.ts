@@ -8,9 +8,9 @@ import type { Pipeline, PlannedBatch } from "./pipeline.ts";
 import { type IngestCounts, type IngestStatus, new_counts, SlidingSum, take_batch } from "./status.ts";
 
 /** What the loop is made of. */
-export interface IngestOptions<Payload, State> {
+export interface IngestOptions {
   readonly database: Database;
-  readonly pipeline: Pipeline<Payload, State>;
+  readonly pipeline: Pipeline;
   readonly cursors: Cursors;
   readonly source: MessageSource;
   /** The most of one batch. */
@@ -61,9 +61,9 @@ const FROM_ABOVE: Ended = { outcome: "overtaken", reason: "the source delivered 
  * - Another process moved a cursor or a stream: roll back, forget, begin anew from the database.
  * - Unknown failure of a batch: halve it until the culprit is alone, quarantine that, go on.
  */
-export class Ingest<Payload, State> {
+export class Ingest {
   readonly #runtime: Omit<Runtime, "signal">;
-  readonly #options: IngestOptions<Payload, State>;
+  readonly #options: IngestOptions;
   readonly counts: IngestCounts = new_counts();
   readonly #admitted = new SlidingSum(10);
   readonly #quarantined = new SlidingSum(60);
@@ -73,7 +73,7 @@ export class Ingest<Payload, State> {
   readonly #waiting = new Map<Paced, Trouble>();
   #status: IngestStatus;
 
-  constructor(runtime: Omit<Runtime, "signal">, options: IngestOptions<Payload, State>) {
+  constructor(runtime: Omit<Runtime, "signal">, options: IngestOptions) {
     this.#runtime = runtime;
     this.#options = options;
     this.#status = { state: "starting", reason: null, since_ms: runtime.clock.now_ms() };
@@ -225,7 +225,7 @@ export class Ingest<Payload, State> {
     fresh: readonly SourceBatch[],
     advances: readonly CursorAdvance[],
     signal: AbortSignal,
-  ): Promise<Attempt<PlannedBatch<State>>> {
+  ): Promise<Attempt<PlannedBatch>> {
     const { pipeline, source } = this.#options;
     const plan = () => pipeline.plan(fresh, advances, source.cluster_id);
     const planned = await attempted(() => this.#patiently("plan a batch", signal, plan));
@@ -237,7 +237,7 @@ export class Ingest<Payload, State> {
   }
 
   /** Null when it is committed, or cut short by the signal. */
-  async #append(planned: PlannedBatch<State>, signal: AbortSignal): Promise<Ended | null> {
+  async #append(planned: PlannedBatch, signal: AbortSignal): Promise<Ended | null> {
     const append = () => this.#options.pipeline.append(planned);
     const appended = await attempted(() => this.#patiently("append a batch", signal, append));
     if (appended.outcome !== "done") {
@@ -282,7 +282,7 @@ export class Ingest<Payload, State> {
     return came.outcome === "overtaken" ? came.reason : "a batch failed and is worked off in halves";
   }
 
-  #account({ batch }: PlannedBatch<State>): void {
+  #account({ batch }: PlannedBatch): void {
     const { source, cursors, committed, quarantine_per_minute } = this.#options;
     const now_ms = this.#runtime.clock.now_ms();
     cursors.commit(batch.cursors);

@@ -10,7 +10,7 @@ export interface MessageOutcome<Message extends SourceMessage> {
   status: Settlement["status"];
   fault: Settlement["fault"];
   /** Those admitted: several where a mapping made several of the message. */
-  readonly events: DomainEvent<unknown>[];
+  readonly events: DomainEvent[];
   /** Where its events lie: those admitted, and of duplicates the earlier event. */
   readonly places: Place[];
 }
@@ -18,7 +18,7 @@ export interface MessageOutcome<Message extends SourceMessage> {
 /** What a plan makes of the messages that it was made from, in their order. */
 export function outcomes_of<Message extends SourceMessage>(
   messages: readonly Message[],
-  plan: Pick<Plan<unknown>, "outcomes" | "messages" | "events" | "earlier" | "quarantined">,
+  plan: Pick<Plan, "outcomes" | "messages" | "events" | "earlier" | "quarantined">,
 ): MessageOutcome<Message>[] {
   const became = new Map<SourceMessage, MessageOutcome<Message>>(
     messages.map((message) => [message, { message, status: "duplicate", fault: null, events: [], places: [] }]),

@@ -25,9 +25,9 @@ import { StreamCache } from "./stream_cache.ts";
 const TURN_MS = 2;
 
 /** What the pipeline needs to know. */
-export interface PipelineOptions<Payload, State> {
+export interface PipelineOptions {
   readonly database: Database;
-  readonly domain: Domain<Payload, State>;
+  readonly domain: Domain;
   readonly days: Days;
   readonly limits: DecodeLimits;
   readonly mappings?: TopicMappings;
@@ -38,10 +38,10 @@ export interface PipelineOptions<Payload, State> {
 }
 
 /** A batch that is planned and not yet committed. */
-export interface PlannedBatch<State> {
+export interface PlannedBatch {
   readonly batches: readonly SourceBatch[];
   /** Without its changes of cells, which are written out: they are most of its memory. */
-  readonly plan: Omit<Plan<State>, "changes">;
+  readonly plan: Omit<Plan, "changes">;
   /** How many cells, of the finest grains, and bins of sketches it changes. */
   readonly cells: number;
   readonly batch: Batch;
@@ -53,11 +53,11 @@ export interface PlannedBatch<State> {
  * next is planned on top of what that one will have written (the stream cache). That is sound only while every commit
  * succeeds in order: after a failure, call `forget` and plan again from what is committed.
  */
-export class Pipeline<Payload, State> {
-  readonly #options: PipelineOptions<Payload, State>;
-  readonly #streams: StreamStates<State>;
+export class Pipeline {
+  readonly #options: PipelineOptions;
+  readonly #streams: StreamStates;
   readonly #read_models: ReadModels;
-  readonly #cache: StreamCache<State>;
+  readonly #cache: StreamCache;
   /** The log's, as it was last told. */
   #watermark_us: number | null = null;
   /** The greatest event times of what is planned and not committed, in that order. */
@@ -65,7 +65,7 @@ export class Pipeline<Payload, State> {
   #appending: Promise<unknown> = Promise.resolve();
   readonly #turn = turns_every(TURN_MS);
 
-  constructor(options: PipelineOptions<Payload, State>) {
+  constructor(options: PipelineOptions) {
     this.#options = options;
     this.#streams = new StreamStates(options.domain);
     this.#read_models = new ReadModels(options.domain, options.days);
@@ -88,19 +88,19 @@ export class Pipeline<Payload, State> {
     cursors: readonly CursorAdvance[],
     cluster_id: string,
     failure?: unknown,
-  ): Promise<PlannedBatch<State>> {
+  ): Promise<PlannedBatch> {
     const { domain, days, now_ms, code_version } = this.#options;
     const recorded_at_us = now_ms() * 1000, recorded_at = format_time(recorded_at_us);
     const lines = new CopyLines();
-    const planning = new Planning<Payload, State>(
+    const planning = new Planning(
       domain,
       days,
       this.#reached_us(),
       (event, revision, metadata) => write_event_line(lines, event, revision, metadata, recorded_at),
     );
-    const streams = new Map<string, StreamState<State>>();
+    const streams = new Map<string, StreamState>();
     for (const block of parts_of(batches, BLOCK_MESSAGES)) {
-      const slices: Decoded<Payload>[][] = [];
+      const slices: Decoded[][] = [];
       for (const slice of parts_of(block, SLICE_MESSAGES)) {
         slices.push(failure === undefined ? this.#decode(slice) : accuse(slice, failure));
         await this.#turn();
@@ -137,7 +137,7 @@ export class Pipeline<Payload, State> {
   }
 
   /** Decodes, each message by the mapping of its topic where that has one. */
-  #decode(batches: readonly SourceBatch[]): Decoded<Payload>[] {
+  #decode(batches: readonly SourceBatch[]): Decoded[] {
     const { domain, limits, mappings, now_ms } = this.#options;
     return decode_batches(domain, { ...limits, read_ms: now_ms() }, batches, mappings);
   }
@@ -151,8 +151,8 @@ export class Pipeline<Payload, State> {
 
   /** Completes the streams of a batch by those of some slices. */
   async #load(
-    slices: readonly (readonly Decoded<Payload>[])[],
-    streams: Map<string, StreamState<State>>,
+    slices: readonly (readonly Decoded[])[],
+    streams: Map<string, StreamState>,
   ): Promise<void> {
     const missing = new Set<string>();
     for (const { outcome } of slices.flat()) {
@@ -168,9 +168,9 @@ export class Pipeline<Payload, State> {
   }
 
   async #load_events(
-    planning: Planning<Payload, State>,
-    decoded: readonly Decoded<Payload>[],
-    streams: ReadonlyMap<string, StreamState<State>>,
+    planning: Planning,
+    decoded: readonly Decoded[],
+    streams: ReadonlyMap<string, StreamState>,
   ): Promise<Map<number, RecordedEvent>> {
     let { positions, unsettled } = planning.survey(decoded, streams);
     if (unsettled) {
@@ -185,7 +185,7 @@ export class Pipeline<Payload, State> {
   }
 
   /** Commits a planned batch; batches are committed in the order they were planned. May be called again after an outage. */
-  append(planned: PlannedBatch<State>): Promise<Appended> {
+  append(planned: PlannedBatch): Promise<Appended> {
     const project = (tx: Transaction, before_first: number) =>
       this.#read_models.write(tx, planned.read_models, before_first);
     const appended = append(this.#options.database, this.#streams, planned.batch, project).then((result) => {
@@ -228,7 +228,7 @@ function* parts_of(batches: readonly SourceBatch[], most: number): Generator<Sou
 }
 
 /** Every message of the batches as a fault that the failure explains. */
-export function accuse(batches: readonly SourceBatch[], failure: unknown): Decoded<never>[] {
+export function accuse(batches: readonly SourceBatch[], failure: unknown): Decoded[] {
   const state = sqlstate(failure);
   const detail = failure instanceof Error ? failure.message : String(failure);
   const fault = { reason: state === null ? "unknown_failure" : `sqlstate_${state}`, path: null, detail };

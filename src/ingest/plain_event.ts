@@ -87,8 +87,8 @@ const QUOTE = 34, SPACE = 32, OPEN = 123, CLOSE = 125, FIRST_OF_TRUE = 116;
 const own = (text: string): string => text.length < 13 ? text : (" " + text).slice(1);
 
 /** Reads plain events of one domain. What it gives depends on the message alone. */
-export class PlainEvents<Payload> {
-  readonly #domain: Pick<Domain<Payload, never>, "fields" | "event_types">;
+export class PlainEvents {
+  readonly #domain: Pick<Domain, "fields" | "event_types">;
   readonly #scan = new PlainScan<Shape | null>();
   /** Where each member's value was written to. */
   readonly #written = new Int32Array(MOST_MEMBERS);
@@ -98,7 +98,7 @@ export class PlainEvents<Payload> {
   /** What is written, a character a byte. */
   #text = "";
 
-  constructor(domain: Pick<Domain<Payload, never>, "fields" | "event_types">) {
+  constructor(domain: Pick<Domain, "fields" | "event_types">) {
     this.#domain = domain;
   }
 
@@ -110,7 +110,7 @@ export class PlainEvents<Payload> {
     place: Coordinates,
     value: Uint8Array,
     latest_us: number,
-  ): DecodedEvent<Payload> | null {
+  ): DecodedEvent | null {
     const path = this.#scan.read(value);
     if (path === null) return null;
     const shape = path.shape === undefined ? path.shape = shape_of(path) : path.shape;
@@ -159,7 +159,7 @@ export class PlainEvents<Payload> {
         type: type.type,
         schema_version: type.version,
         occurred_at_us: happened.us,
-        payload: payload as Payload,
+        payload,
         data,
         attributes,
       },

@@ -27,12 +27,12 @@ export const MAX_STREAM_EVENTS = 1000;
 export type Outcome = "admitted" | "duplicate" | "quarantined" | "tombstone" | "skipped";
 
 /** What a batch comes to. */
-export interface Plan<State> {
+export interface Plan {
   /** Of each decoded item, in the order they were given, with the message that it came of; events and quarantined are in that order too. */
   readonly outcomes: readonly Outcome[];
   readonly messages: readonly SourceMessage[];
-  readonly events: readonly DomainEvent<unknown>[];
-  readonly streams: readonly StreamChange<State>[];
+  readonly events: readonly DomainEvent[];
+  readonly streams: readonly StreamChange[];
   readonly changes: CellChanges;
   /** A message that a mapping made several events of counts as often as it has events; one that is set aside counts once. */
   readonly messages_read: number;
@@ -52,19 +52,19 @@ export interface Plan<State> {
 type Met = Refused | Earlier | null;
 
 /** Hears of an event that is admitted, in their order: its place in its stream, from 1, and its metadata, canonical JSON. */
-export type Admitted = (event: DomainEvent<unknown>, revision: number, metadata: string) => void;
+export type Admitted = (event: DomainEvent, revision: number, metadata: string) => void;
 
 /**
  * Plans a batch, a slice of its messages after another. Pure: each message is admitted, recognised as a duplicate, or quarantined, and what
  * that does to streams and cells is worked out; positions are left to the log.
  */
-export class Planning<Payload, State> {
-  readonly #domain: Domain<Payload, State>;
+export class Planning {
+  readonly #domain: Domain;
   readonly #admitted: Admitted;
-  readonly #working = new Map<string, Working<Payload, State>>();
+  readonly #working = new Map<string, Working>();
   readonly #outcomes: Outcome[] = [];
   readonly #messages: SourceMessage[] = [];
-  readonly #events: DomainEvent<Payload>[] = [];
+  readonly #events: DomainEvent[] = [];
   readonly #quarantined: QuarantinedMessage[] = [];
   readonly #earlier: Place[] = [];
   readonly #changes: CellChanges;
@@ -83,7 +83,7 @@ export class Planning<Payload, State> {
    * @param watermark_us the greatest event time admitted before; null when none ever was
    * @param admitted hears of each event that is admitted
    */
-  constructor(domain: Domain<Payload, State>, days: Days, watermark_us: number | null, admitted: Admitted) {
+  constructor(domain: Domain, days: Days, watermark_us: number | null, admitted: Admitted) {
     this.#domain = domain;
     this.#admitted = admitted;
     this.#changes = new CellChanges(domain, days);
@@ -97,8 +97,8 @@ export class Planning<Payload, State> {
    * @returns positions; `unsettled` when some belong to a batch that is still being appended
    */
   survey(
-    decoded: readonly Decoded<Payload>[],
-    streams: ReadonlyMap<string, StreamState<State>>,
+    decoded: readonly Decoded[],
+    streams: ReadonlyMap<string, StreamState>,
   ): { readonly positions: readonly number[]; readonly unsettled: boolean } {
     const needed = new Set<number>();
     const lasts = new Map<string, { us: number; id: string }>();
@@ -127,8 +127,8 @@ export class Planning<Payload, State> {
    * @param stored the events that `survey` asked for, by position
    */
   add(
-    decoded: readonly Decoded<Payload>[],
-    streams: ReadonlyMap<string, StreamState<State>>,
+    decoded: readonly Decoded[],
+    streams: ReadonlyMap<string, StreamState>,
     stored: ReadonlyMap<number, RecordedEvent>,
   ): void {
     this.#messages_read += decoded.length;
@@ -160,7 +160,7 @@ export class Planning<Payload, State> {
       let told_us = -Infinity, admitted_us = -Infinity;
       for (let i = first; i < end; i++) {
         const known = met[i - first] as Earlier | null;
-        const outcome = decoded[i]!.outcome as DecodedEvent<Payload>;
+        const outcome = decoded[i]!.outcome as DecodedEvent;
         const { stream_id, occurred_at_us } = outcome.event;
         if (occurred_at_us > told_us) told_us = occurred_at_us;
         if (known === null) {
@@ -186,19 +186,19 @@ export class Planning<Payload, State> {
     this.#outcomes.push(outcome);
   }
 
-  #open(stream_id: string, before: StreamState<State> | undefined): Working<Payload, State> {
+  #open(stream_id: string, before: StreamState | undefined): Working {
     const stream = before === undefined
-      ? new Working<Payload, State>(stream_id, null, this.#domain.initial, -Infinity, "")
-      : new Working<Payload, State>(stream_id, before, before.state, before.last_us, before.last_event_id);
+      ? new Working(stream_id, null, this.#domain.initial, -Infinity, "")
+      : new Working(stream_id, before, before.state, before.last_us, before.last_event_id);
     this.#working.set(stream_id, stream);
     return stream;
   }
 
   #meet(
-    decoded: readonly Decoded<Payload>[],
+    decoded: readonly Decoded[],
     first: number,
     at: number,
-    streams: ReadonlyMap<string, StreamState<State>>,
+    streams: ReadonlyMap<string, StreamState>,
     stored: ReadonlyMap<number, RecordedEvent>,
   ): Met {
     const { outcome } = decoded[at]!;
@@ -225,8 +225,8 @@ export class Planning<Payload, State> {
   }
 
   #admit(
-    stream: Working<Payload, State>,
-    { event, metadata }: DecodedEvent<Payload>,
+    stream: Working,
+    { event, metadata }: DecodedEvent,
     hash: number,
     stored: ReadonlyMap<number, RecordedEvent>,
   ): void {
@@ -250,8 +250,8 @@ export class Planning<Payload, State> {
   }
 
   /** What all slices come to. */
-  finish(): Plan<State> {
-    const streams: StreamChange<State>[] = [];
+  finish(): Plan {
+    const streams: StreamChange[] = [];
     for (const stream of this.#working.values()) {
       if (stream.fresh.length === 0) continue;
       streams.push({
@@ -295,7 +295,7 @@ const stream_full = (stream_id: string): Fault => ({
   detail: `expected at most ${MAX_STREAM_EVENTS} events of ${JSON.stringify(stream_id)}; it has them`,
 });
 
-const identity_conflict = (event: DomainEvent<unknown>): Fault => ({
+const identity_conflict = (event: DomainEvent): Fault => ({
   reason: "identity_conflict",
   path: "event_id",
   detail: `expected a new event id or the same event again; ${JSON.stringify(event.event_id)} of ${

@@ -9,7 +9,7 @@ export class Rehearsal {
   readonly #contents = new Map<number, number>();
 
   /** What would become of an event that its plan admits. */
-  meet(event: DomainEvent<unknown>): "new" | "again" | "conflict" {
+  meet(event: DomainEvent): "new" | "again" | "conflict" {
     const { stream_id, event_id, type, schema_version, occurred_at_us, data } = event;
     const id = hash_event_id(JSON.stringify([stream_id, event_id]));
     const content = hash_event_id(JSON.stringify([type, schema_version, occurred_at_us, data]));

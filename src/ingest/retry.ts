@@ -9,10 +9,10 @@ import type { Pipeline } from "./pipeline.ts";
 import { Rehearsal } from "./rehearsal.ts";
 
 /** What a retry is made of. */
-export interface RetryOptions<Payload, State> {
+export interface RetryOptions {
   readonly database: Database;
   /** One of its own: no other batches go through it. */
-  readonly pipeline: Pipeline<Payload, State>;
+  readonly pipeline: Pipeline;
   readonly filter: QuarantineFilter;
   /** Ids above this one are none of it: what ingest sets aside meanwhile would keep it running for ever. */
   readonly newest_id: number;
@@ -45,13 +45,13 @@ export interface RetryCounts {
  * (a stream changed, a message was settled) reads anew and tries again. A message that fails for a reason nobody foresaw is found
  * by halving and stays held with what the failure said. An outage is thrown: run again, the rest is still held.
  */
-export class Retry<Payload, State> {
+export class Retry {
   readonly counts: RetryCounts = { admitted: 0, duplicates: 0, tombstones: 0, skipped: 0, held: new Map() };
   readonly #runtime: Pick<Runtime, "clock" | "random">;
-  readonly #options: RetryOptions<Payload, State>;
+  readonly #options: RetryOptions;
   readonly #rehearsal: Rehearsal | null;
 
-  constructor(runtime: Pick<Runtime, "clock" | "random">, options: RetryOptions<Payload, State>) {
+  constructor(runtime: Pick<Runtime, "clock" | "random">, options: RetryOptions) {
     this.#runtime = runtime;
     this.#options = options;
     this.#rehearsal = options.dry_run ? new Rehearsal() : null;

@@ -4,11 +4,11 @@ import type { StreamChange, StreamState } from "../event_log/mod.ts";
  * The latest states of recently used streams, so that most batches read nothing. Bounded; the least recently used go first.
  * Holds the effects of a batch as soon as it is planned; they are true only once it is committed, so any failure clears it.
  */
-export class StreamCache<State> {
-  readonly #streams = new Map<string, StreamState<State> & { readonly positions: number[] }>();
+export class StreamCache {
+  readonly #streams = new Map<string, StreamState & { readonly positions: number[] }>();
   constructor(readonly capacity: number) {}
 
-  get(stream_id: string): StreamState<State> | undefined {
+  get(stream_id: string): StreamState | undefined {
     const stream = this.#streams.get(stream_id);
     if (stream !== undefined) {
       this.#streams.delete(stream_id);
@@ -18,7 +18,7 @@ export class StreamCache<State> {
   }
 
   /** Takes in what a batch makes of its streams; positions stay open until `settle`. */
-  take(changes: readonly StreamChange<State>[], before: ReadonlyMap<string, StreamState<State>>): void {
+  take(changes: readonly StreamChange[], before: ReadonlyMap<string, StreamState>): void {
     for (const { stream_id, state, revision, last_us, last_event_id, ordinals, hashes } of changes) {
       const known = before.get(stream_id);
       this.#streams.delete(stream_id);
@@ -38,7 +38,7 @@ export class StreamCache<State> {
   }
 
   /** Fills in the positions of a committed batch, in place: whoever holds the stream may see them. */
-  settle(changes: readonly StreamChange<State>[], before_first: number): void {
+  settle(changes: readonly StreamChange[], before_first: number): void {
     for (const { stream_id, ordinals, expected_revision } of changes) {
       const positions = this.#streams.get(stream_id)?.positions;
       if (positions === undefined) continue;

@@ -7,8 +7,8 @@ import type { Contribution } from "../kpi/mod.ts";
 /** Where an event lies: in the log, or among those that its batch admits, from 1. */
 export type Place = { readonly position: number } | { readonly ordinal: number };
 
-type Ordered<Payload> = Pick<
-  DomainEvent<Payload>,
+type Ordered = Pick<
+  DomainEvent,
   "stream_id" | "type" | "occurred_at_us" | "event_id" | "payload" | "schema_version" | "data"
 >;
 
@@ -16,24 +16,24 @@ type Ordered<Payload> = Pick<
 const NONE: readonly never[] = [];
 
 /** A stream while its batch is planned. */
-export class Working<Payload, State> {
+export class Working {
   /** Of the batch's events that it has: their places among all that the batch admits, from 1, and the hashes of their ids. */
   ordinals: readonly number[] = NONE;
   hashes: readonly number[] = NONE;
-  fresh: readonly DomainEvent<Payload>[] = NONE;
+  fresh: readonly DomainEvent[] = NONE;
   /** All its events in order of (time, event id), once it had to be folded anew. */
-  sorted: Ordered<Payload>[] | null = null;
+  sorted: Ordered[] | null = null;
   contribution: Contribution | null = null;
   constructor(
     readonly stream_id: string,
-    readonly before: StreamState<State> | null,
-    public state: State,
+    readonly before: StreamState | null,
+    public state: unknown,
     public last_us: number,
     public last_event_id: string,
   ) {}
 
   /** Takes in an event that is admitted. */
-  take(event: DomainEvent<Payload>, ordinal: number, hash: number): void {
+  take(event: DomainEvent, ordinal: number, hash: number): void {
     this.fresh = this.fresh.concat(event);
     this.ordinals = this.ordinals.concat(ordinal);
     this.hashes = this.hashes.concat(hash);
@@ -44,7 +44,7 @@ export class Working<Payload, State> {
   }
 }
 
-const payload_of = <Payload>(domain: Pick<Domain<Payload>, "parse">, event: RecordedEvent): Payload => {
+const payload_of = (domain: Pick<Domain, "parse">, event: RecordedEvent): unknown => {
   const parsed = recorded_payload(domain, event);
   if (!parsed.ok) {
     throw new Error(
@@ -63,9 +63,9 @@ type Content = Pick<DomainEvent, "type" | "schema_version" | "occurred_at_us" | 
 export type Earlier = Content & { readonly place: Place };
 
 /** The event of the stream that has this id already; null when there is none. */
-export function earlier_with_id<Payload, State>(
-  stream: Working<Payload, State>,
-  event: DomainEvent<Payload>,
+export function earlier_with_id(
+  stream: Working,
+  event: DomainEvent,
   hash: number,
   stored: ReadonlyMap<number, RecordedEvent>,
 ): Earlier | null {
@@ -107,14 +107,14 @@ export function same_message(a: Content, b: Content, enriched: ReadonlySet<strin
 }
 
 /** Puts an event that came out of order into its place and folds the stream from its beginning. */
-export function fold_anew<Payload, State>(
-  domain: Domain<Payload, State>,
-  stream: Working<Payload, State>,
-  event: DomainEvent<Payload>,
+export function fold_anew(
+  domain: Domain,
+  stream: Working,
+  event: DomainEvent,
   stored: ReadonlyMap<number, RecordedEvent>,
 ): void {
   if (stream.sorted === null) {
-    const earlier = (stream.before?.positions ?? []).map((position): Ordered<Payload> => {
+    const earlier = (stream.before?.positions ?? []).map((position): Ordered => {
       const recorded = stored.get(position);
       if (recorded === undefined) {
         throw new Error(`plan: event ${position} of ${JSON.stringify(stream.stream_id)} was not loaded`);

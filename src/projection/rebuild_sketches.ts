@@ -35,8 +35,8 @@ interface Stretch {
  * checkpoint is how far the finest go: `{"before_us": …}`.
  * @param find gives the domain and its days; null where nothing was ever appended. Called in each piece's transaction
  */
-export function sketches_backfill<Payload, State>(
-  find: (tx: Transaction) => Promise<{ readonly domain: Domain<Payload, State>; readonly days: Days } | null>,
+export function sketches_backfill(
+  find: (tx: Transaction) => Promise<{ readonly domain: Domain; readonly days: Days } | null>,
   piece_streams = PIECE_STREAMS,
 ): Backfill {
   return {

@@ -11,28 +11,28 @@ import { format_time } from "../kpi/mod.ts";
 /** What is wrong with the row of a stream, by its events or in itself, in words. Pure. */
 
 /** An event that was read: what is looked at of it, what the domain makes of it, and how many characters it says that in. */
-export interface Read<Payload>
+export interface Read
   extends Pick<RecordedEvent, "position" | "stream_id" | "revision" | "event_id" | "type" | "occurred_at_us"> {
-  readonly payload: Validation<Payload>;
+  readonly payload: Validation;
   readonly characters: number;
 }
 
 /** Keeps of an event what is looked at. */
-export function read_of<Payload>(
+export function read_of(
   { position, stream_id, revision, event_id, type, occurred_at_us, data }: RecordedEvent,
-  payload: Validation<Payload>,
-): Read<Payload> {
+  payload: Validation,
+): Read {
   return { position, stream_id, revision, event_id, type, occurred_at_us, payload, characters: data.length };
 }
 
 /** What the events make of a stream, one after the other, and what is wrong with its row; no states where they make nothing. */
-export function fold_events<Payload, State>(
-  domain: Domain<Payload, State>,
-  { stream_id, stream, values }: StreamRow<State>,
-  own: readonly (Read<Payload> | undefined)[],
-): { readonly states: readonly State[]; readonly fault: string | null } {
+export function fold_events(
+  domain: Domain,
+  { stream_id, stream, values }: StreamRow,
+  own: readonly (Read | undefined)[],
+): { readonly states: readonly unknown[]; readonly fault: string | null } {
   const faulty = (fault: string) => ({ states: [], fault });
-  const events: ArrivedEvent<Payload>[] = [];
+  const events: ArrivedEvent[] = [];
   for (const [i, event] of own.entries()) {
     const position = stream.positions[i];
     if (event === undefined) return faulty(`event ${position} is not in the log`);
@@ -59,9 +59,9 @@ export function fold_events<Payload, State>(
 }
 
 /** What is wrong with a row in itself; null when nothing is. */
-export function row_fault<Payload, State>(
-  domain: Domain<Payload, State>,
-  { stream, values }: StreamRow<State>,
+export function row_fault(
+  domain: Domain,
+  { stream, values }: StreamRow,
 ): string | null {
   const { positions, hashes, revision } = stream;
   if (revision === 0 || positions.length !== revision || hashes.length !== revision) {
@@ -70,9 +70,9 @@ export function row_fault<Payload, State>(
   return column_fault(domain, stream.state, values, "the rest of its row says");
 }
 
-function column_fault<Payload, State>(
-  domain: Domain<Payload, State>,
-  state: State,
+function column_fault(
+  domain: Domain,
+  state: unknown,
   values: StateRow,
   says: string,
 ): string | null {

@@ -23,14 +23,14 @@ export type StreamHistory =
  * The history of a stream: each event is folded as it came, and what it does to the cells is the difference of the contributions.
  * @param events all of one stream up to some position, in order of position
  */
-export function stream_history<Payload, State>(
-  domain: Domain<Payload, State>,
+export function stream_history(
+  domain: Domain,
   days: Days,
   events: readonly RecordedEvent[],
 ): StreamHistory {
-  const row_of = (state: State): StateRow =>
+  const row_of = (state: unknown): StateRow =>
     Object.fromEntries(domain.columns.map(({ name, get }) => [name, get(state)]));
-  const arrived: ArrivedEvent<Payload>[] = [];
+  const arrived: ArrivedEvent[] = [];
   for (const event of events) {
     const payload = recorded_payload(domain, event);
     if (!payload.ok) {

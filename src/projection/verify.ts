@@ -45,9 +45,9 @@ export class BeyondTheLog extends Error {
 export type Watch = (part: string, total: number | null) => (done: number) => void;
 
 /** Of what and how a log is verified. */
-export interface Audit<Payload, State> {
+export interface Audit {
   readonly database: Database;
-  readonly domain: Domain<Payload, State>;
+  readonly domain: Domain;
   readonly days: Days;
   /** For what exceeds memory. */
   readonly folder: Folder;
@@ -65,7 +65,7 @@ export interface Audit<Payload, State> {
  * One snapshot is held, for as long as it takes to read what changes with every batch: head, cursors, quarantine, cells and sketches. All else is read
  * afterwards, without a transaction: the log up to the head is what it was, and the row of a stream names the events that it is made of.
  */
-export async function verify<Payload, State>(audit: Audit<Payload, State>, scope: Scope): Promise<Verified> {
+export async function verify(audit: Audit, scope: Scope): Promise<Verified> {
   const { database, domain, days, folder, signal, watch, bound } = audit;
   const faults = new Faults();
   const whole = scope.from <= 1 && scope.share === 1;

@@ -50,11 +50,11 @@ export interface Sums {
 }
 
 /** A stream on its way: its row, and of its events up to the head those that came by. */
-interface Open<Payload> {
+interface Open {
   readonly row: StreamText;
   /** How many of its events there are up to the head. */
   readonly own: number;
-  readonly events: Read<Payload>[];
+  readonly events: Read[];
 }
 
 /** Positions of the first events of streams, by their ids, and the rows of these. */
@@ -79,16 +79,16 @@ interface Taken {
  * A row whose text is the one that its events make is right as a whole; every other one is read anew, and looked at column by column.
  * Memory: what `Waiting` says; past it the streams that began first are worked off, their later events read by position.
  */
-export class StreamCheck<Payload, State> {
+export class StreamCheck {
   readonly #database: Database;
-  readonly #domain: Domain<Payload, State>;
+  readonly #domain: Domain;
   readonly #head: number;
   readonly #chosen: Choice;
   readonly #sums: Sums;
   readonly #faults: Faults;
   readonly #waiting: Waiting;
-  readonly #states: StreamStates<State>;
-  readonly #open = new Map<string, Open<Payload>>();
+  readonly #states: StreamStates;
+  readonly #open = new Map<string, Open>();
   #taken: Taken | null = null;
   #held = { events: 0, characters: 0 };
   /** Events that waited at the same time, at most. */
@@ -104,7 +104,7 @@ export class StreamCheck<Payload, State> {
    */
   constructor(
     database: Database,
-    domain: Domain<Payload, State>,
+    domain: Domain,
     head: number,
     chosen: Choice,
     sums: Sums,
@@ -133,7 +133,7 @@ export class StreamCheck<Payload, State> {
 
   async #follow({ events, rows }: Taken): Promise<void> {
     await this.#begin(await rows);
-    const ready: Open<Payload>[] = [];
+    const ready: Open[] = [];
     for (const event of events) {
       const stream = this.#open.get(event.stream_id);
       if (stream === undefined || stream.row.positions[stream.events.length] !== event.position) continue;
@@ -225,7 +225,7 @@ export class StreamCheck<Payload, State> {
    * Adds a stream as of the head; the last of its states there are those after the events at the last of the positions.
    * @returns whether the sums have to be settled now
    */
-  #add(states: readonly State[], positions: readonly number[]): boolean {
+  #add(states: readonly unknown[], positions: readonly number[]): boolean {
     const before = positions.length - states.length;
     const steps = states.map((state, i) => ({
       contribution: this.#domain.contribution(state),
@@ -234,7 +234,7 @@ export class StreamCheck<Payload, State> {
     return this.#sums.add(steps);
   }
 
-  #close(stream: Open<Payload>): Open<Payload> {
+  #close(stream: Open): Open {
     this.#open.delete(stream.row.stream_id);
     this.#held.events -= stream.events.length;
     for (const { characters } of stream.events) this.#held.characters -= characters;
@@ -242,10 +242,10 @@ export class StreamCheck<Payload, State> {
   }
 
   /** Reads what is missing of the events of streams and folds them; looks closer at those whose rows are not what that makes. */
-  async #work_off(streams: readonly Open<Payload>[]): Promise<void> {
+  async #work_off(streams: readonly Open[]): Promise<void> {
     for (const page of pages_of(streams)) {
       const by_position = await this.#read(page.flatMap(({ row, events }) => row.positions.slice(events.length)));
-      const others: Open<Payload>[] = [];
+      const others: Open[] = [];
       for (const { row, own, events } of page) {
         const missing = row.positions.slice(events.length).map((position) => by_position.get(position));
         const states = this.#agreed(row, missing.length === 0 ? events : [...events, ...missing]);
@@ -261,14 +261,14 @@ export class StreamCheck<Payload, State> {
   }
 
   /** The events at positions, by position. */
-  async #read(positions: readonly number[]): Promise<Map<number, Read<Payload>>> {
+  async #read(positions: readonly number[]): Promise<Map<number, Read>> {
     const events = positions.length === 0 ? [] : await read_at(this.#database, positions);
     return new Map(events.map((event) => [event.position, read_of(event, recorded_payload(this.#domain, event))]));
   }
 
   /** What the events make of a stream, one after the other, where its row is the last of that; null otherwise. */
-  #agreed({ stream_id, text }: StreamText, events: readonly (Read<Payload> | undefined)[]): readonly State[] | null {
-    const arrived: ArrivedEvent<Payload>[] = [];
+  #agreed({ stream_id, text }: StreamText, events: readonly (Read | undefined)[]): readonly unknown[] | null {
+    const arrived: ArrivedEvent[] = [];
     for (const event of events) {
       if (event === undefined || event.stream_id !== stream_id || event.revision !== arrived.length + 1) return null;
       const { position, event_id, type, occurred_at_us, payload } = event;
@@ -311,7 +311,7 @@ export class StreamCheck<Payload, State> {
     }
   }
 
-  #tell({ stream_id }: Pick<StreamRow<State>, "stream_id">, fault: string | null): void {
+  #tell({ stream_id }: Pick<StreamRow, "stream_id">, fault: string | null): void {
     if (fault !== null) this.#faults.add(`${this.#domain.tables.states} ${JSON.stringify(stream_id)}: ${fault}`);
   }
 
@@ -349,8 +349,8 @@ export class StreamCheck<Payload, State> {
 const BEGUN = "(s.positions[1] > $1) is not true";
 
 /** Streams in pages of which not too many events are missing. */
-function* pages_of<Payload>(streams: readonly Open<Payload>[]): Iterable<Open<Payload>[]> {
-  let page: Open<Payload>[] = [], missing = 0;
+function* pages_of(streams: readonly Open[]): Iterable<Open[]> {
+  let page: Open[] = [], missing = 0;
   for (const stream of streams) {
     const more = stream.row.positions.length - stream.events.length;
     if (missing > 0 && missing + more > PAGE_EVENTS) {

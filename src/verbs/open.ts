@@ -8,7 +8,8 @@ import {
   type OpenedDatabase,
   require_schema,
 } from "../database/mod.ts";
-import { type TripDomain, trips_board, trips_domain } from "../domains/trips/mod.ts";
+import type { Domain } from "../domains/mod.ts";
+import { trips_board, trips_domain } from "../domains/trips/mod.ts";
 import {
   type Batch,
   type Deployment,
@@ -44,7 +45,7 @@ import { is_refused, type Shell, VERSION } from "./shell.ts";
 /** The opened parts of the program that every verb with a database shares. */
 export interface Opened {
   readonly database: OpenedDatabase;
-  readonly domain: TripDomain;
+  readonly domain: Domain;
   readonly days: Days;
   /** What the log's cells are made by. */
   readonly deployment: Deployment;

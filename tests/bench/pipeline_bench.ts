@@ -42,9 +42,9 @@ const NO_STREAMS = {
 };
 
 /** What COPY and the log alone are given: batches planned beforehand, against a database that stays empty. */
-async function planned_batches(database: Database, all: Load): Promise<PlannedBatch<unknown>["batch"][]> {
+async function planned_batches(database: Database, all: Load): Promise<PlannedBatch["batch"][]> {
   const planner = pipeline_on(database);
-  const batches: PlannedBatch<unknown>["batch"][] = [];
+  const batches: PlannedBatch["batch"][] = [];
   for (let at = 0; at < all.count; at += BATCH) {
     const batch = all.batch(at, BATCH);
     const cursor = { topic: "trips", partition: 0, from: at === 0 ? null : at, to: batch.next_offset };

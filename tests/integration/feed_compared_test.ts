@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Database, snapshot } from "../../src/database/mod.ts";
-import { trips_board } from "../../src/domains/trips/board.ts";
+import { trips_board } from "../support/trip_board.ts";
 import {
   type ComparedCards,
   read_past_board,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Database } from "../../src/database/mod.ts";
-import { trips_board } from "../../src/domains/trips/board.ts";
+import { trips_board } from "../support/trip_board.ts";
 import type { Breakdown, Filter, View } from "../../src/feed/figures/mod.ts";
 import { put_trip, put_whole } from "../support/board_rows.ts";
 import { FeedModel, FrameReader } from "../support/feed_client.ts";

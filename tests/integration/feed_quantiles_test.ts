@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { migrate } from "../../src/database/mod.ts";
-import { trips_board } from "../../src/domains/trips/board.ts";
+import { trips_board } from "../support/trip_board.ts";
 import { settle_deployment } from "../../src/event_log/mod.ts";
 import { type Condition, draw, figures_of_states, present_states, read_quantiles } from "../../src/feed/figures/mod.ts";
 import { bin_of, days_in, nearest_rank, value_of } from "../../src/kpi/mod.ts";

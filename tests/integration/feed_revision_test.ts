@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Database } from "../../src/database/mod.ts";
-import { trips_board } from "../../src/domains/trips/board.ts";
+import { trips_board } from "../support/trip_board.ts";
 import { type Filter, read_boards, type Reading, type View, view_key, window_at } from "../../src/feed/figures/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import { database_test, FlakyDatabase } from "../support/read_side.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { trips_board } from "../../src/domains/trips/board.ts";
+import { trips_board } from "../support/trip_board.ts";
 import { read_boards } from "../../src/feed/figures/mod.ts";
 import { BoardReader } from "../../src/feed/live/reader.ts";
 import { type View, view_key, window_at } from "../../src/feed/figures/view.ts";

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type Database, open_database } from "../../src/database/mod.ts";
+import type { TripPayload } from "../../src/domains/trips/mod.ts";
 import { messages_after, type SourceMessage } from "../../src/ingest/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import {
@@ -173,7 +174,7 @@ loop_test("an event that the fold cannot take is found and quarantined; all othe
   const domain = {
     ...TEST_DOMAIN,
     fold: ((trip, event) => {
-      if (event.payload.city === "Evil") throw new Error("no rule for evil");
+      if ((event.payload as TripPayload).city === "Evil") throw new Error("no rule for evil");
       return TEST_DOMAIN.fold(trip, event);
     }) satisfies typeof TEST_DOMAIN.fold,
   };

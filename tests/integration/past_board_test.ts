@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type Database, open_database, snapshot } from "../../src/database/mod.ts";
-import { trips_board } from "../../src/domains/trips/mod.ts";
+import { trips_board } from "../support/trip_board.ts";
 import { moment_at_position, moment_at_time, read_head, TooMuchChangedSince } from "../../src/event_log/mod.ts";
 import {
   past_states,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type Database, open_database } from "../../src/database/mod.ts";
-import { trips_board } from "../../src/domains/trips/mod.ts";
+import { trips_board } from "../support/trip_board.ts";
 import {
   type Board,
   draw,

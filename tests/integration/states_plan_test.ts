@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { open_database, snapshot } from "../../src/database/mod.ts";
-import { trips_board } from "../../src/domains/trips/mod.ts";
+import { trips_board } from "../support/trip_board.ts";
 import {
   figures_of_states,
   type Filter,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Database, open_database } from "../../src/database/mod.ts";
-import { trips_board } from "../../src/domains/trips/mod.ts";
+import { trips_board } from "../support/trip_board.ts";
 import { past_states } from "../../src/feed/figures/mod.ts";
 import { read_greatest } from "../../src/feed/figures/states.ts";
 import { Cursors } from "../../src/ingest/mod.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Database, open_database } from "../../src/database/mod.ts";
 import { moment_at_position, read_head, set_watermark_back, spoilt_watermark } from "../../src/event_log/mod.ts";
-import { trips_board } from "../../src/domains/trips/board.ts";
+import { trips_board } from "../support/trip_board.ts";
 import { read_boards, type View, view_key, window_at } from "../../src/feed/figures/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import { tacho_test } from "../support/available.ts";

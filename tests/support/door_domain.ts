@@ -1,9 +1,9 @@
-import type { Domain } from "../../src/domains/mod.ts";
+import { define_domain } from "../../src/domains/mod.ts";
 import type { SourceMessage } from "../../src/ingest/mod.ts";
 import { message } from "./trip_pipeline.ts";
 
 /** Openings of doors, counted per door: a whole domain. The tables are its migration. */
-export const doors: Domain<{ door: string }, { door: string; opened: number }> = {
+export const doors = define_domain<{ door: string }, { door: string; opened: number }>({
   name: "doors",
   tables: { states: "doors", cells: "door_cells", sketches: null },
   stream_column: "door_id",
@@ -30,7 +30,7 @@ export const doors: Domain<{ door: string }, { door: string; opened: number }> =
   sketches: [],
   contribution: ({ door, opened }) => ({ keys: [door], facts: [{ at_us: opened, measures: [0], values: [1] }] }),
   extremes: null,
-};
+});
 
 /** Its migration. */
 export const DOOR_TABLES = `

@@ -35,7 +35,7 @@ export function troubled_partitions(partitions: number, trips: number): SourceMe
 export async function make_retry(
   database: Database,
   terms: DecodeLimits & Partial<DecodeTerms>,
-  options: Partial<Omit<RetryOptions<never, never>, "database" | "pipeline">> = {},
+  options: Partial<Omit<RetryOptions, "database" | "pipeline">> = {},
   mappings: TopicMappings = new Map(),
 ) {
   const filter: QuarantineFilter = options.filter ?? {};

@@ -1,5 +1,5 @@
 import type { Database } from "../../src/database/mod.ts";
-import { trips_board } from "../../src/domains/trips/board.ts";
+import { trips_board } from "./trip_board.ts";
 import { type FeedHub, type FeedLimits, past_states } from "../../src/feed/mod.ts";
 import {
   type Handler,

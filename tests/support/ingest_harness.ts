@@ -55,7 +55,7 @@ export const refused_connection = (): Error =>
   new DatabaseUnreachable("connect to the database", new Error("connect ECONNREFUSED 127.0.0.1:5432"));
 
 export interface Running {
-  readonly ingest: Ingest<unknown, unknown>;
+  readonly ingest: Ingest;
   /** What was logged: level, message, fields. */
   readonly lines: readonly [Level, string, Fields?][];
   /** Settles when ingest has ended. */
@@ -70,8 +70,7 @@ export interface Running {
 export interface RunOptions {
   readonly batch_messages?: number;
   readonly quarantine_per_minute?: number;
-  // deno-lint-ignore no-explicit-any -- a domain of any payload and state
-  readonly domain?: Domain<any, any>;
+  readonly domain?: Domain;
   readonly now_ms?: () => number;
   readonly time_zone?: string;
   readonly abort?: AbortController;
@@ -84,9 +83,9 @@ export function start_ingest(database: Database, source: MessageSource, options:
   const now_ms = options.now_ms ?? (() => Date.UTC(2026, 2, 1, 12));
   const lines: [Level, string, Fields?][] = [];
   const abort = options.abort ?? new AbortController();
-  const pipeline = new Pipeline<unknown, unknown>({
+  const pipeline = new Pipeline({
     database,
-    domain: options.domain ?? TEST_DOMAIN as unknown as Domain,
+    domain: options.domain ?? TEST_DOMAIN,
     days: days_in(options.time_zone ?? TEST_TIME_ZONE),
     limits: LIMITS,
     ...(options.mappings === undefined ? {} : { mappings: options.mappings }),

@@ -4,18 +4,18 @@ import { type Admitted, type Decoded, type Plan, Planning } from "../../src/inge
 import type { Days } from "../../src/kpi/mod.ts";
 
 /** What a batch comes to that is planned in one slice. */
-export function plan<Payload, State>(
-  domain: Domain<Payload, State>,
+export function plan(
+  domain: Domain,
   { decoded, streams, stored, days, watermark_us, admitted = () => {} }: {
-    readonly decoded: readonly Decoded<Payload>[];
-    readonly streams: ReadonlyMap<string, StreamState<State>>;
+    readonly decoded: readonly Decoded[];
+    readonly streams: ReadonlyMap<string, StreamState>;
     readonly stored: ReadonlyMap<number, RecordedEvent>;
     readonly days: Days;
     readonly watermark_us: number | null;
     readonly admitted?: Admitted;
   },
-): Plan<State> {
-  const planning = new Planning<Payload, State>(domain, days, watermark_us, admitted);
+): Plan {
+  const planning = new Planning(domain, days, watermark_us, admitted);
   planning.add(decoded, streams, stored);
   return planning.finish();
 }

@@ -1,5 +1,5 @@
 import { type Database, migrate, open_database } from "../../src/database/mod.ts";
-import { trips_board } from "../../src/domains/trips/board.ts";
+import { trips_board } from "./trip_board.ts";
 import { FeedHub, type Health, type HubDeps, type Ticker } from "../../src/feed/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import type { Logger } from "../../src/runtime/mod.ts";

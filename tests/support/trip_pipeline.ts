@@ -34,8 +34,6 @@ export const migrated: Template = {
   },
 };
 
-export type TripPipeline = Pipeline<never, unknown>;
-
 /** The trips pipeline on a migrated database. */
 export function trip_pipeline(
   database: Database,

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { type Database, open_database } from "../../src/database/mod.ts";
-import type { Trip, TripPayload } from "../../src/domains/trips/mod.ts";
 import type { SourceBatch, SourceMessage } from "../../src/ingest/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import { type Audit, type Scope, type Verified, verify } from "../../src/projection/mod.ts";
@@ -53,7 +52,7 @@ export const SMALL_BOUND = {
 export async function verified(
   database: Database,
   scope: Partial<Scope> = {},
-  audit: Partial<Audit<TripPayload, Trip>> = {},
+  audit: Partial<Audit> = {},
 ): Promise<Verified> {
   const data_dir = await Deno.makeTempDir({ prefix: "tacho_verify_" });
   const of_trips = {

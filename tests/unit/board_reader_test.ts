@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Database } from "../../src/database/mod.ts";
-import { trips_board } from "../../src/domains/trips/mod.ts";
+import { trips_board } from "../support/trip_board.ts";
 import { BoardReader } from "../../src/feed/live/reader.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import { silent } from "../support/read_side.ts";

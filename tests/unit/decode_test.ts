@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { trips_domain } from "../../src/domains/trips/mod.ts";
+import { type TripPayload, trips_domain } from "../../src/domains/trips/mod.ts";
 import { decode_message, type SourceMessage } from "../../src/ingest/mod.ts";
 import { format_time } from "../../src/kpi/mod.ts";
 import { BROKER_MS, fuzzed_message } from "../support/message_fuzz.ts";
@@ -86,7 +86,7 @@ Deno.test("whole numbers as ids keep all their digits, however many; the sentenc
     const raw = JSON.stringify({ ...BARE, event_id: 1, trip_id: 2, driver_id: 3 })
       .replace(/(id":)\d/g, `$1${text}`);
     const { event } = event_of(raw);
-    assert.deepEqual([event.event_id, event.stream_id, event.payload.driver_id], [text, text, text]);
+    assert.deepEqual([event.event_id, event.stream_id, (event.payload as TripPayload).driver_id], [text, text, text]);
     assert.ok(event.data.includes(`"driver_id":${text}`), event.data);
   }
   for (const text of ["1e16", "179529266834846105.5", `1${"0".repeat(200)}`]) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { trips_board } from "../../src/domains/trips/board.ts";
+import { trips_board } from "../support/trip_board.ts";
 import { changed_since, type LaneBoard, shown_board, type ShownBoard } from "../../src/feed/figures/board.ts";
 import { Broadcast } from "../../src/feed/live/broadcast.ts";
 import type { Compared } from "../../src/feed/figures/comparisons.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { trips_board } from "../../src/domains/trips/board.ts";
+import { trips_board } from "../support/trip_board.ts";
 import type { Filter } from "../../src/feed/figures/filter.ts";
 import { sources_of, states_fault } from "../../src/feed/figures/question.ts";
 import { type View, window_at } from "../../src/feed/figures/view.ts";

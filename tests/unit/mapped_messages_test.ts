@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { trips_domain } from "../../src/domains/trips/mod.ts";
+import { type TripPayload, trips_domain } from "../../src/domains/trips/mod.ts";
 import { decode_batches, decode_record, type SourceBatch, type SourceMessage } from "../../src/ingest/mod.ts";
 import { plan } from "../support/planning.ts";
 import { days_in } from "../../src/kpi/mod.ts";
@@ -96,7 +96,8 @@ Deno.test("mapped messages: a CSV line where the mapping states its columns, or 
   for (const value of [END, `${END}\r\n`, END.replace("c66ce556bc", '"c66ce556bc"')]) {
     const [end] = decode("ends", value);
     assert.ok(end !== undefined && "event" in end.outcome);
-    assert.deepEqual([end.outcome.event.stream_id, end.outcome.event.payload.distance_m], ["c66ce556bc", 161]);
+    const { stream_id, payload } = end.outcome.event;
+    assert.deepEqual([stream_id, (payload as TripPayload).distance_m], ["c66ce556bc", 161]);
   }
   const [json] = decode("ends", { trip_id: "x", dropoff_datetime: "2024-05-25 14:05:00", fare_amount: 1 });
   assert.ok(json !== undefined && "event" in json.outcome);

@@ -6,7 +6,7 @@ import { outcomes_of } from "../../src/ingest/message_outcomes.ts";
 
 const messages = Array.from({ length: 7 }, (_, offset): SourceMessage => ({ offset } as SourceMessage));
 const [whole, again, faulty, mixed, half, gone, skipped] = messages;
-const line = (event_id: string) => ({ event_id } as DomainEvent<unknown>);
+const line = (event_id: string) => ({ event_id } as DomainEvent);
 const fault = (reason: string) => ({ reason } as QuarantinedMessage);
 
 Deno.test("each message has what became of its events, in order, wherever they lie", () => {

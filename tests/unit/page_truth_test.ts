@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { cards_of as server_cards } from "../../src/feed/figures/figure.ts";
-import { trips_board } from "../../src/domains/trips/board.ts";
+import { trips_board } from "../support/trip_board.ts";
 import { axis_high } from "../../static/axis_high.js";
 import { make_unlike } from "../../static/bases.js";
 import { card_figures } from "../../static/figures.js";

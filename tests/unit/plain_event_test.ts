@@ -26,13 +26,13 @@ const message = (value: Uint8Array): SourceMessage => ({
  * Reads a value in both ways and holds them to be the same, to the order of the payload's fields.
  * @returns whether it was plain
  */
-function same(plain: PlainEvents<unknown>, value: Uint8Array): boolean {
+function same(plain: PlainEvents, value: Uint8Array): boolean {
   const read = plain.read(PLACE, value, LATEST_US);
   if (read === null) return false;
   const thorough = decode_thoroughly(DOMAIN, TERMS, message(value));
   assert.deepEqual(read, thorough, new TextDecoder().decode(value));
   assert.ok("event" in thorough);
-  assert.deepEqual(Object.keys(read.event.payload as object), Object.keys(thorough.event.payload));
+  assert.deepEqual(Object.keys(read.event.payload as object), Object.keys(thorough.event.payload as object));
   return true;
 }
 const is_admitted = (value: Uint8Array) => "event" in decode_thoroughly(DOMAIN, TERMS, message(value));

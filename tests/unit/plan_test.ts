@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type TripPayload, trips_domain } from "../../src/domains/trips/mod.ts";
+import { type Trip, trips_domain } from "../../src/domains/trips/mod.ts";
 import type { RecordedEvent, StreamState } from "../../src/event_log/mod.ts";
 import {
   type Admitted,
@@ -16,20 +16,19 @@ import { expected, partitioned, whole_trip } from "../support/trip_events.ts";
 import { message, TERMS } from "../support/trip_pipeline.ts";
 
 const DOMAIN = trips_domain({ currency: "USD" });
-type Trip = typeof DOMAIN.initial;
 const decoded_of = (messages: readonly SourceMessage[]) =>
   messages.map((each) => ({ message: each, outcome: decode_message(DOMAIN, TERMS, each) }));
 
 /** A log in memory: plans batch after batch and gives a plan only what `survey` asked for. */
 class MemoryLog {
-  readonly streams = new Map<string, StreamState<Trip>>();
+  readonly streams = new Map<string, StreamState>();
   readonly events = new Map<number, RecordedEvent>();
   watermark_us: number | null = null;
 
   /** @param slice messages that are planned at a time */
   constructor(readonly slice = Infinity) {}
 
-  plan(messages: readonly SourceMessage[]): Plan<Trip> {
+  plan(messages: readonly SourceMessage[]): Plan {
     const written: Pick<RecordedEvent, "revision" | "metadata">[] = [];
     const planning = this.planning((_, revision, metadata) => written.push({ revision, metadata }));
     for (let at = 0; at < messages.length; at += this.slice) {
@@ -64,7 +63,7 @@ class MemoryLog {
   }
 
   planning(admitted: Admitted = () => {}) {
-    return new Planning<TripPayload, Trip>(DOMAIN, days_in("UTC"), this.watermark_us, admitted);
+    return new Planning(DOMAIN, days_in("UTC"), this.watermark_us, admitted);
   }
 }
 const messages_of = (events: readonly unknown[]) => events.map((each, offset) => message(offset, each));
@@ -89,7 +88,7 @@ Deno.test("any batching, in slices or not, ends in the same events, states and c
         assert.deepEqual(parts.streams, whole.streams);
         assert.deepEqual(parts.events, whole.events);
         assert.equal(parts.watermark_us, whole.watermark_us);
-        const sum = (count: (each: Plan<Trip>) => number) => plans.reduce((total, each) => total + count(each), 0);
+        const sum = (count: (each: Plan) => number) => plans.reduce((total, each) => total + count(each), 0);
         assert.equal(sum((each) => each.duplicates), duplicates);
         assert.equal(sum((each) => each.late), late);
         assert.deepEqual(plans.flatMap((each) => each.quarantined), quarantined);
@@ -114,7 +113,7 @@ Deno.test("any order of a trip's events ends in the same trip", () => {
     { ...requested, event_id: "x", type: "trip.canceled", reason: "late", occurred_at: minute(-5) },
   ];
   const events = [requested, started, completed, ...others];
-  const last = planned(...events).streams[0]!.state;
+  const last = planned(...events).streams[0]!.state as Trip;
   assert.equal(last.city, "Chicago", "the completion names it last");
   assert.equal(last.cancel_reason, "late");
   fc.assert(fc.property(fc.shuffledSubarray(events, { minLength: events.length }), fc.nat(6), (order, cut) => {
@@ -131,7 +130,9 @@ Deno.test("equal times: the larger event id comes later, compared by code unit",
   const at = { type: "trip.requested", trip_id: "T", occurred_at: minute(0) };
   for (const [less, more] of [["9", "a"], ["Z", "a"], ["10", "9"], ["a", "aa"], ["\ud83d\ude97", "\uffff"]] as const) {
     const events = [{ ...at, event_id: less, city: "less" }, { ...at, event_id: more, city: "more" }];
-    for (const order of [events, events.toReversed()]) assert.equal(planned(...order).streams[0]!.state.city, "more");
+    for (const order of [events, events.toReversed()]) {
+      assert.equal((planned(...order).streams[0]!.state as Trip).city, "more");
+    }
   }
 });
 

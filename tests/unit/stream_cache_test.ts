@@ -8,7 +8,7 @@ const change = (
   expected_revision: number,
   ordinals: number[],
   state = "s",
-): StreamChange<string> => ({
+): StreamChange => ({
   stream_id,
   expected_revision,
   state,
@@ -18,7 +18,7 @@ const change = (
   ordinals,
   hashes: ordinals.map((ordinal) => ordinal * 100),
 });
-const stored = (positions: number[]): StreamState<string> => ({
+const stored = (positions: number[]): StreamState => ({
   state: "old",
   revision: positions.length,
   last_us: 0,
@@ -28,7 +28,7 @@ const stored = (positions: number[]): StreamState<string> => ({
 });
 
 Deno.test("a planned stream is known at once; its positions are open until the batch is committed", () => {
-  const cache = new StreamCache<string>(10);
+  const cache = new StreamCache(10);
   const first = change("A", 0, [1, 3], "new");
   cache.take([first], new Map());
   assert.deepEqual(cache.get("A"), {
@@ -44,7 +44,7 @@ Deno.test("a planned stream is known at once; its positions are open until the b
 });
 
 Deno.test("positions of a batch that is settled after the next one was planned on it go to their own places", () => {
-  const cache = new StreamCache<string>(10);
+  const cache = new StreamCache(10);
   const [first, second] = [change("A", 2, [1]), change("A", 3, [2, 5])];
   cache.take([first], new Map([["A", stored([7, 8])]]));
   const held = cache.get("A")!;
@@ -56,7 +56,7 @@ Deno.test("positions of a batch that is settled after the next one was planned o
 });
 
 Deno.test("hashes of all its events stay beside their positions, whatever batch they came with: duplicates are known by them", () => {
-  const cache = new StreamCache<string>(10);
+  const cache = new StreamCache(10);
   cache.take([change("A", 2, [1])], new Map([["A", stored([7, 8])]]));
   assert.deepEqual(cache.get("A")!.hashes, [7, 8, 100]);
   cache.take([change("A", 3, [2, 5])], new Map([["A", cache.get("A")!]]));
@@ -64,7 +64,7 @@ Deno.test("hashes of all its events stay beside their positions, whatever batch 
 });
 
 Deno.test("a stream that changes was used: those that did not go first", () => {
-  const cache = new StreamCache<string>(2);
+  const cache = new StreamCache(2);
   cache.take([change("A", 0, [1]), change("B", 0, [2])], new Map());
   cache.take([change("A", 1, [1])], new Map([["A", stored([1])]]));
   cache.take([change("C", 0, [3])], new Map());
@@ -72,7 +72,7 @@ Deno.test("a stream that changes was used: those that did not go first", () => {
 });
 
 Deno.test("it is bounded: the least recently used go first, and settling one that is gone is nothing", () => {
-  const cache = new StreamCache<string>(2);
+  const cache = new StreamCache(2);
   cache.take([change("A", 0, [1]), change("B", 0, [2])], new Map());
   cache.get("A");
   const third = change("C", 0, [3]);
@@ -84,7 +84,7 @@ Deno.test("it is bounded: the least recently used go first, and settling one tha
 });
 
 Deno.test("a failure clears it", () => {
-  const cache = new StreamCache<string>(2);
+  const cache = new StreamCache(2);
   cache.take([change("A", 0, [1])], new Map());
   cache.clear();
   assert.equal(cache.get("A"), undefined);

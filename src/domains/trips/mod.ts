@@ -1,4 +1,4 @@
-import type { Domain } from "../domain.ts";
+import { define_domain, type Domain } from "../domain.ts";
 import { TRIP_DIMENSIONS, TRIP_MEASURES, TRIP_SKETCHES } from "./catalog.ts";
 import { TRIP_COLUMNS, trip_from_row } from "./columns.ts";
 import { trip_contribution } from "./contribution.ts";
@@ -8,21 +8,16 @@ import { trip_fields } from "./schemas.ts";
 import { EVENT_TYPES, type Trip, type TripPayload, UNKNOWN_TRIP } from "./trip.ts";
 
 /**
- * The trips domain. Events in any order of arrival fold to the same trip; a trip's contribution says what it adds to
+ * The trips domain of a deployment. Events in any order of arrival fold to the same trip; a trip's contribution says what it adds to
  * the cells. Everything here is pure.
- */
-export type TripDomain = Domain<TripPayload, Trip>;
-
-/**
- * The trips domain of a deployment.
  * @param options currency: the one currency whose amounts are added up; h3_resolution: that of the pickups' cells, 0 to 15,
  *   without one pickups are not indexed and no cells are kept by them
  */
 export function trips_domain(
   { currency, h3_resolution = null }: { readonly currency: string; readonly h3_resolution?: number | null },
-): TripDomain {
+): Domain {
   const by_h3 = h3_resolution !== null;
-  return {
+  return define_domain<TripPayload, Trip>({
     name: "trips",
     tables: { states: "trips", cells: "trip_cells", sketches: "trip_sketches" },
     stream_column: "trip_id",
@@ -39,7 +34,7 @@ export function trips_domain(
     sketches: TRIP_SKETCHES,
     contribution: trip_contribution(by_h3),
     extremes: { at_column: "completed_at", condition: "status = 'completed'" },
-  };
+  });
 }
 
 export { format_amount, parse_amount } from "./amount.ts";

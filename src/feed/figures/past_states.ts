@@ -18,8 +18,8 @@ export type PastStates = (reading: Queryable, position: number, head: number) =>
  * Past states of a domain.
  * @param most_folded events that are folded anew for one position, at most
  */
-export function past_states<Payload, State>(
-  domain: Domain<Payload, State>,
+export function past_states(
+  domain: Domain,
   board: DomainBoard,
   most_folded: number = MOST_FOLDED,
 ): PastStates {
@@ -33,11 +33,11 @@ export function past_states<Payload, State>(
  * States whose last event lies at or before the position stand as their rows have them; those with events on both sides are given
  * as they were folded; all others did not exist. Columns that the board does not name are left out.
  */
-function relation_of<Payload, State>(
-  domain: Domain<Payload, State>,
+function relation_of(
+  domain: Domain,
   board: DomainBoard,
   position: number,
-  past: readonly PastStream<State>[],
+  past: readonly PastStream[],
 ): StatesRelation {
   const named = columns_of(board);
   const columns = domain.columns.filter(({ name }) => named.has(name));
