@@ -1,4 +1,4 @@
-import type { Dimension, Measure, Sketch } from "../kpi/mod.ts";
+import type { CellShape } from "../kpi/mod.ts";
 
 /**
  * What a domain declares about its board: which figures the page and the API show and where they come from. Data only;
@@ -67,15 +67,22 @@ export interface StateFact {
   readonly adds: Readonly<Record<string, string>>;
 }
 
-export interface DomainBoard {
-  /** `sketches` is null for a domain that keeps none. */
-  readonly tables: { readonly states: string; readonly cells: string; readonly sketches: string | null };
+/** A domain's tables; `sketches` is null for one that keeps none. */
+export interface DomainTables {
+  readonly states: string;
+  readonly cells: string;
+  readonly sketches: string | null;
+}
+
+/** The board of a domain as the feed knows it: what it declares, and the tables and cells that it is read from. */
+export interface DomainBoard extends BoardDeclaration, CellShape {
+  readonly tables: DomainTables;
   readonly stream_column: string;
+}
+
+export interface BoardDeclaration {
   /** Dimension and key of the cells that hold everything. */
   readonly whole: { readonly dimension: string; readonly key: string };
-  readonly dimensions: readonly Dimension[];
-  readonly measures: readonly Measure[];
-  readonly sketches: readonly Sketch[];
   /** What states add up to, and the columns that date it: so that a board of any set of states can be computed. */
   readonly facts: readonly StateFact[];
   readonly dates: readonly string[];

@@ -1,4 +1,5 @@
-import type { Contribution, Dimension, Integer, Measure, Sketch } from "../kpi/mod.ts";
+import type { CellShape, Contribution, Integer } from "../kpi/mod.ts";
+import type { BoardDeclaration, DomainBoard, DomainTables } from "./board.ts";
 
 /**
  * What a domain gives to the engine. The engine (log, ingest, projection, kpi, feed) knows no trips: everything it
@@ -62,10 +63,9 @@ export interface EventField {
 }
 
 /** A domain as it is written: what its events name is a `Payload`, what they fold to a `State`. */
-export interface DomainDefinition<Payload, State> {
+export interface DomainDefinition<Payload, State> extends CellShape {
   readonly name: string;
-  /** `sketches` is null for a domain that keeps none. */
-  readonly tables: { readonly states: string; readonly cells: string; readonly sketches: string | null };
+  readonly tables: DomainTables;
   /** The column of the state table that holds the stream id. */
   readonly stream_column: string;
   /** The event types, in the order a stream usually sees them. */
@@ -84,18 +84,21 @@ export interface DomainDefinition<Payload, State> {
   readonly fold: (state: State, event: FoldedEvent<Payload>) => State;
   readonly columns: readonly StateColumn<State>[];
   readonly from_row: (row: StateRow) => State;
-  /** What its cells are made of; together a `CellShape`. */
-  readonly dimensions: readonly Dimension[];
-  readonly measures: readonly Measure[];
-  readonly sketches: readonly Sketch[];
   readonly contribution: (state: State) => Contribution;
   /** Where extremes come from: the state column that dates them and the SQL condition that a state counts. */
   readonly extremes: { readonly at_column: string; readonly condition: string } | null;
+  /** What the page and the API show of it. */
+  readonly board: BoardDeclaration;
 }
 
 /** A domain as the engine knows it: payloads and states are values that it keeps and hands back, never looks into. */
-export type Domain = DomainDefinition<unknown, unknown>;
+export interface Domain extends DomainDefinition<unknown, unknown> {
+  readonly board: DomainBoard;
+}
 
 /** Makes a domain of its definition. The types are lost here alone: whatever the engine hands to a domain came from it. */
-export const define_domain = <Payload, State>(definition: DomainDefinition<Payload, State>): Domain =>
-  definition as unknown as Domain;
+export function define_domain<Payload, State>(definition: DomainDefinition<Payload, State>): Domain {
+  const { tables, stream_column, dimensions, measures, sketches } = definition;
+  const board = { ...definition.board, tables, stream_column, dimensions, measures, sketches };
+  return { ...definition as unknown as DomainDefinition<unknown, unknown>, board };
+}

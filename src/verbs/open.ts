@@ -9,7 +9,7 @@ import {
   require_schema,
 } from "../database/mod.ts";
 import type { Domain } from "../domains/mod.ts";
-import { trips_board, trips_domain } from "../domains/trips/mod.ts";
+import { trips_domain } from "../domains/trips/mod.ts";
 import {
   type Batch,
   type Deployment,
@@ -59,18 +59,18 @@ export const trip_sketches: Backfill = sketches_backfill(async (tx) => {
 });
 
 /** What fills in a database of trips. */
-const backfills = {
+const backfills_of = (config: Config) => ({
   sketches: trip_sketches,
   voids_and_fares: equal_measure_backfill("trip_cells", "fare_count", "completed"),
-  kept_measures: kept_measures_backfill(trips_board),
-} as const;
+  kept_measures: kept_measures_backfill(trips_domain({ currency: config.currency })),
+} as const);
 
 /**
  * Lends how the program migrates: what it does is said in the log, how far it came in long work by a line of progress on stderr.
  * @param work the line ends with it
  */
 export async function with_migrating<T>(
-  { logger, signal }: Shell,
+  { config, logger, signal }: Shell,
   work: (migrating: Migrating) => Promise<T>,
 ): Promise<T> {
   let line: ProgressLine | null = null;
@@ -78,7 +78,7 @@ export async function with_migrating<T>(
   try {
     return await work({
       signal,
-      backfills,
+      backfills: backfills_of(config),
       applied: ({ version, name }) => logger.log("info", "migrated", { version, name }),
       waiting: (why, since_ms) => {
         if (waited.has(why)) return;

@@ -1,5 +1,4 @@
 import { is_other_schema } from "../database/mod.ts";
-import { trips_board } from "../domains/trips/mod.ts";
 import { FEED_LIMITS, FeedHub, interval_ticker, past_states } from "../feed/mod.ts";
 import {
   ASSETS,
@@ -90,7 +89,7 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
   const { source } = feeding;
   const readers = database.beside({ connections: READER_CONNECTIONS });
   const probe = database.beside({ connections: 2 });
-  const board = { ...trips_board, dimensions: domain.dimensions };
+  const { board } = domain;
 
   let appended = 0;
   const wake = (seconds: number) => {

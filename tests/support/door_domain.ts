@@ -30,6 +30,25 @@ export const doors = define_domain<{ door: string }, { door: string; opened: num
   sketches: [],
   contribution: ({ door, opened }) => ({ keys: [door], facts: [{ at_us: opened, measures: [0], values: [1] }] }),
   extremes: null,
+  board: {
+    whole: { dimension: "all", key: "all" },
+    facts: [{ at: "states.opened_at", counts: "true", adds: { doors: "1" } }],
+    dates: ["opened_at"],
+    figures: { doors: { kind: "total", unit: "count", measure: "doors", per: 1 } },
+    series: ["doors"],
+    compared_series: [],
+    cards: [{ name: "doors", figure: "doors" }],
+    now: { dimension: "door", measure: "doors" },
+    breakdowns: [{ dimension: "door", count: "doors" }],
+    states_breakdowns: [],
+    default_count: "doors",
+    breakdown_row: { count: "doors", amount: "doors" },
+    lines: {
+      event: "door",
+      list: "doors",
+      fields: [{ name: "door", sql: "states.door", kind: "text", per: 1 }],
+    },
+  },
 });
 
 /** Its migration. */

@@ -1,5 +1,4 @@
-import type { BoardField, DomainBoard } from "../board.ts";
-import { TRIP_DIMENSIONS, TRIP_MEASURES, TRIP_SKETCHES } from "./catalog.ts";
+import type { BoardDeclaration, BoardField } from "../board.ts";
 import { TRIP_DATES, TRIP_FACTS } from "./state_facts.ts";
 
 const MICROS = 1_000_000;
@@ -27,13 +26,8 @@ const number = (name: string, column: string, per: number): BoardField => ({
 const shown = (name: string) => ({ name, figure: name });
 
 /** The board of trips: what the page and the API show of `trips` and `trip_cells`. */
-export const trips_board: DomainBoard = {
-  tables: { states: "trips", cells: "trip_cells", sketches: "trip_sketches" },
-  stream_column: "trip_id",
+export const TRIP_BOARD: BoardDeclaration = {
   whole: { dimension: "none", key: "all" },
-  dimensions: TRIP_DIMENSIONS,
-  measures: TRIP_MEASURES,
-  sketches: TRIP_SKETCHES,
   facts: TRIP_FACTS,
   dates: TRIP_DATES,
   figures: {

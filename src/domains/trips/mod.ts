@@ -1,4 +1,5 @@
 import { define_domain, type Domain } from "../domain.ts";
+import { TRIP_BOARD } from "./board.ts";
 import { TRIP_DIMENSIONS, TRIP_MEASURES, TRIP_SKETCHES } from "./catalog.ts";
 import { TRIP_COLUMNS, trip_from_row } from "./columns.ts";
 import { trip_contribution } from "./contribution.ts";
@@ -34,10 +35,10 @@ export function trips_domain(
     sketches: TRIP_SKETCHES,
     contribution: trip_contribution(by_h3),
     extremes: { at_column: "completed_at", condition: "status = 'completed'" },
+    board: TRIP_BOARD,
   });
 }
 
 export { format_amount, parse_amount } from "./amount.ts";
-export { trips_board } from "./board.ts";
 export { event_fields } from "./schemas.ts";
 export type { Trip, TripPayload, TripStatus } from "./trip.ts";
