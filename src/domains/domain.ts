@@ -62,12 +62,16 @@ export interface EventField {
   readonly read: (value: string | number) => unknown;
 }
 
+/** What a stream of a domain is called: in the words of faults (`trip`), and its id in events and as a column (`trip_id`). */
+export interface StreamNames {
+  readonly noun: string;
+  readonly stream_column: string;
+}
+
 /** A domain as it is written: what its events name is a `Payload`, what they fold to a `State`. */
-export interface DomainDefinition<Payload, State> extends CellShape {
+export interface DomainDefinition<Payload, State> extends StreamNames, CellShape {
   readonly name: string;
   readonly tables: DomainTables;
-  /** The column of the state table that holds the stream id. */
-  readonly stream_column: string;
   /** The event types, in the order a stream usually sees them. */
   readonly event_types: readonly string[];
   /** Newest schema version of each type; what a producer that names none is taken to send. */

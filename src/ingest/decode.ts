@@ -58,7 +58,7 @@ export interface DecodeTerms extends DecodeLimits {
 
 const refused = (reason: string, path: string | null, detail: string) => ({ fault: { reason, path, detail } });
 
-type Parser = Pick<Domain, "parse" | "fields" | "event_types">;
+type Parser = Pick<Domain, "parse" | "fields" | "event_types" | "noun" | "stream_column">;
 
 const PLAIN = new WeakMap<Parser, PlainEvents>();
 
@@ -102,11 +102,11 @@ export function decode_message(
 
 /** Decodes one message that is not known unread, however it is written: what is plain comes to the same by `PlainEvents`. */
 export function decode_thoroughly(
-  domain: Pick<Domain, "parse">,
+  domain: Parser,
   terms: DecodeTerms,
   message: SourceMessage,
 ): DecodedEvent | { readonly fault: Fault } {
-  const envelope = read_envelope(message);
+  const envelope = read_envelope(message, domain);
   if (!envelope.ok) return { fault: envelope.fault };
   return decode_event(domain, terms, message, envelope.value);
 }
@@ -207,7 +207,7 @@ export function decode_record(
   if (!mapped.ok) return { ok: false, fault: told_of_envelope(record, mapping, mapped.fault) };
   const events: MappedEvent[] = [];
   for (const bare of mapped.value) {
-    const envelope = bare_envelope(bare);
+    const envelope = bare_envelope(bare, domain);
     const outcome = envelope.ok ? decode_event(domain, terms, message, envelope.value) : envelope;
     if ("fault" in outcome) {
       const fault = trace_fault(mapping, record, String(bare.type), outcome.fault);
@@ -228,7 +228,7 @@ function decode_mapped(
 ): readonly Decoded["outcome"][] {
   const known = known_unread(message, terms);
   if (known !== null) return [known];
-  const record = read_record(message, mapping);
+  const record = read_record(message, mapping, domain);
   if (!record.ok) return [record];
   if (record.value === null) return [TOMBSTONE];
   const events = decode_record(domain, terms, message, mapping, record.value);

@@ -4,6 +4,7 @@ import {
   is_blank,
   JsonFault,
   parse_json,
+  type StreamNames,
   type Validation,
   whole_number_text,
 } from "../domains/mod.ts";
@@ -12,7 +13,7 @@ import { CONNECT_ENVELOPE, framing_of, is_connect_envelope, within_json } from "
 import { type Coordinates, NO_HEADERS, type SourceMessage } from "./message_source.ts";
 
 /**
- * The envelopes trip events come in: CloudEvents 1.0 structured and binary (Kafka protocol binding), and bare JSON with the
+ * The envelopes events come in: CloudEvents 1.0 structured and binary (Kafka protocol binding), and bare JSON with the
  * same names flattened. Pure.
  */
 export interface Envelope {
@@ -50,7 +51,7 @@ export const CLOUD_EVENT_NAMES: ReadonlySet<string> = new Set([
   "dataschema",
   "data",
 ]);
-/** Where a CloudEvent without a subject names its trip: the extension attribute for the Kafka key, and the key itself. */
+/** Where a CloudEvent without a subject names its stream: the extension attribute for the Kafka key, and the key itself. */
 const KEY_ATTRIBUTE = "partitionkey";
 const NOT_KEPT = ["dataschema", "datacontenttype"];
 // deno-lint-ignore no-control-regex -- control characters are what is looked for
@@ -156,17 +157,17 @@ function require_json(content_type: unknown, path: string): void {
   throw new EnvelopeFault("unsupported_content", path, `expected JSON, got ${shown(content_type)}`);
 }
 
-/** The trip that a CloudEvent is about: its subject; without one its partitionkey, which is the Kafka key by the protocol binding; else that key. */
-function stream_of(attributes: Record<string, unknown>, key: SourceMessage["key"]): string {
+/** The stream that a CloudEvent is about: its subject; without one its partitionkey, which is the Kafka key by the protocol binding; else that key. */
+function stream_of(attributes: Record<string, unknown>, key: SourceMessage["key"], named: StreamNames): string {
   const { subject, [KEY_ATTRIBUTE]: partition_key } = attributes;
-  if (!is_blank(subject)) return identifier(subject, "subject", STREAM_ID_LENGTH, "trip_id");
-  if (!is_blank(partition_key)) return identifier(partition_key, KEY_ATTRIBUTE, STREAM_ID_LENGTH, "trip_id");
+  if (!is_blank(subject)) return identifier(subject, "subject", STREAM_ID_LENGTH, named.stream_column);
+  if (!is_blank(partition_key)) return identifier(partition_key, KEY_ATTRIBUTE, STREAM_ID_LENGTH, named.stream_column);
   const text = key === null ? "" : text_of(key, header_utf8);
-  if (!is_blank(text)) return identifier(text, "key", STREAM_ID_LENGTH, "trip_id");
+  if (!is_blank(text)) return identifier(text, "key", STREAM_ID_LENGTH, named.stream_column);
   throw new EnvelopeFault(
-    "missing_trip_id",
+    `missing_${named.stream_column}`,
     "subject",
-    `expected subject, ${KEY_ATTRIBUTE} or the message's key, the trip id; got subject ${shown(subject)}`,
+    `expected subject, ${KEY_ATTRIBUTE} or the message's key, the ${named.noun} id; got subject ${shown(subject)}`,
   );
 }
 
@@ -194,7 +195,12 @@ function base64_bytes(value: unknown): Uint8Array {
   throw new EnvelopeFault("unsupported_content", "data_base64", `expected base64, got ${shown(value)}`);
 }
 
-function cloud_event(attributes: Record<string, unknown>, data: unknown, key: SourceMessage["key"]): Envelope {
+function cloud_event(
+  attributes: Record<string, unknown>,
+  data: unknown,
+  key: SourceMessage["key"],
+  named: StreamNames,
+): Envelope {
   if (attributes.specversion !== "1.0") {
     throw new EnvelopeFault(
       "unknown_version",
@@ -224,7 +230,7 @@ function cloud_event(attributes: Record<string, unknown>, data: unknown, key: So
     extended = true;
   }
   return {
-    stream_id: stream_of(attributes, key),
+    stream_id: stream_of(attributes, key, named),
     event_id,
     type: name_of(attributes.type, "type", "type"),
     schema_version: version_of(attributes.schemaversion, "schemaversion"),
@@ -235,10 +241,10 @@ function cloud_event(attributes: Record<string, unknown>, data: unknown, key: So
   };
 }
 
-function bare(body: Readonly<Record<string, unknown>>): Envelope {
+function bare(body: Readonly<Record<string, unknown>>, { stream_column }: StreamNames): Envelope {
   const data: Record<string, unknown> = {};
   for (const name of Object.keys(body)) {
-    if (BARE_NAMES.has(name)) continue;
+    if (name === stream_column || BARE_NAMES.has(name)) continue;
     if (name === "__proto__") {
       Object.defineProperty(data, name, { value: body[name], enumerable: true, configurable: true, writable: true });
     } else data[name] = body[name];
@@ -246,7 +252,7 @@ function bare(body: Readonly<Record<string, unknown>>): Envelope {
   const attributes: Record<string, unknown> = {};
   for (const name of BARE_ATTRIBUTES) if (body[name] !== undefined) attributes[name] = body[name];
   return {
-    stream_id: identifier(body.trip_id, "trip_id", STREAM_ID_LENGTH, "trip_id"),
+    stream_id: identifier(body[stream_column], stream_column, STREAM_ID_LENGTH, stream_column),
     event_id: identifier(body.event_id, "event_id", EVENT_ID_LENGTH, "event_id"),
     type: name_of(body.type, "type", "type"),
     schema_version: version_of(body.schema_version, "schema_version"),
@@ -303,7 +309,7 @@ function require_json_format(headers: SourceMessage["headers"]): void {
   );
 }
 
-function binary(message: SourceMessage): Envelope {
+function binary(message: SourceMessage, named: StreamNames): Envelope {
   const attributes: Record<string, unknown> = {};
   for (const [header, bytes] of Object.entries(message.headers)) {
     if (header.toLowerCase() === "content-type") require_json(header_text(bytes), "content-type");
@@ -316,7 +322,7 @@ function binary(message: SourceMessage): Envelope {
   if (!is_blank(attributes.data_base64)) {
     throw new EnvelopeFault("unsupported_content", "data_base64", "expected the data as the value, got data_base64");
   }
-  return cloud_event(attributes, binary_data(message.value), message.key);
+  return cloud_event(attributes, binary_data(message.value), message.key, named);
 }
 
 /** The data of a CloudEvent in binary mode; some clients send an empty value where there is none. */
@@ -345,34 +351,35 @@ function json_text(bytes: Uint8Array): string {
   throw new EnvelopeFault("unsupported_framing", null, `expected JSON in UTF-8, got ${framing}`);
 }
 
-function value_text(value: SourceMessage["value"]): string {
+function value_text(value: SourceMessage["value"], { noun }: StreamNames): string {
   if (value === null || value.length === 0) {
-    throw new EnvelopeFault("empty_value", null, "expected a trip event as JSON, got a message without value");
+    throw new EnvelopeFault("empty_value", null, `expected a ${noun} event as JSON, got a message without value`);
   }
   return json_text(value);
 }
 
-/** Reads a message's envelope; what is wrong with it otherwise. */
-export function read_envelope(message: SourceMessage): Validation<Envelope> {
+/** Reads the envelope of a message of a domain; what is wrong with it otherwise. */
+export function read_envelope(message: SourceMessage, named: StreamNames): Validation<Envelope> {
   return validated(() => {
-    if (is_binary_event(message)) return binary(message);
+    if (is_binary_event(message)) return binary(message, named);
     if (message.headers !== NO_HEADERS) require_json_format(message.headers);
-    const body = object_of(parse_json(value_text(message.value)), null);
+    const body = object_of(parse_json(value_text(message.value, named)), null);
     if (body.specversion === undefined) {
-      if (!is_connect_envelope(body)) return bare(body);
-      throw new EnvelopeFault("unsupported_framing", null, `expected a trip event, got ${CONNECT_ENVELOPE}`);
+      if (!is_connect_envelope(body)) return bare(body, named);
+      throw new EnvelopeFault("unsupported_framing", null, `expected a ${named.noun} event, got ${CONNECT_ENVELOPE}`);
     }
     const { data, depth } = structured_data(body);
-    return { ...cloud_event(body, data, message.key), depth };
+    return { ...cloud_event(body, data, message.key, named), depth };
   });
 }
 
 /** The text of a message's value, which should be JSON or a line of CSV. */
-export const read_text = (value: SourceMessage["value"]): Validation<string> => validated(() => value_text(value));
+export const read_text = (value: SourceMessage["value"], named: StreamNames): Validation<string> =>
+  validated(() => value_text(value, named));
 
 /** The envelope of an event in bare JSON, already parsed. */
-export const bare_envelope = (body: Readonly<Record<string, unknown>>): Validation<Envelope> =>
-  validated(() => bare(body));
+export const bare_envelope = (body: Readonly<Record<string, unknown>>, named: StreamNames): Validation<Envelope> =>
+  validated(() => bare(body, named));
 
 let last_topic = "", last_partition = -1, last_place = "";
 

@@ -5,6 +5,7 @@ import {
   JsonFault,
   parse_json,
   parse_record_json,
+  type StreamNames,
   type Validation,
 } from "../domains/mod.ts";
 import {
@@ -26,21 +27,25 @@ export type TopicMappings = ReadonlyMap<string, DeclaredMapping>;
  * The record that a message holds: a JSON object, or one CSV line where the mapping states its columns. Null where the framing that the
  * mapping states holds none: such a message is a tombstone.
  */
-export function read_record(message: SourceMessage, mapping: DeclaredMapping): Validation<SourceRecord | null> {
-  const record = record_in(message, mapping);
+export function read_record(
+  message: SourceMessage,
+  mapping: DeclaredMapping,
+  named: StreamNames,
+): Validation<SourceRecord | null> {
+  const record = record_in(message, mapping, named);
   if (!record.ok || record.value === null || !mapping.reads_message) return record;
   const { topic, headers, timestamp_ms } = message;
   return {
     ok: true,
-    value: with_message(record.value, { topic, key: key_in(message, mapping), headers, timestamp_ms }),
+    value: with_message(record.value, { topic, key: key_in(message, mapping, named), headers, timestamp_ms }),
   };
 }
 
 /** The key of a message, out of the framing that its mapping states where it is in one. */
-function key_in({ key }: SourceMessage, { framing }: DeclaredMapping): Uint8Array | null {
+function key_in({ key }: SourceMessage, { framing }: DeclaredMapping, named: StreamNames): Uint8Array | null {
   if (key === null || framing === null) return key;
   if (framing === "schema_registry") return behind_registry(key, begins_key) ?? key;
-  const text = read_text(key);
+  const text = read_text(key, named);
   if (!text.ok || !text.value.startsWith("{")) return key;
   try {
     const value = parse_json(text.value);
@@ -54,14 +59,18 @@ function key_in({ key }: SourceMessage, { framing }: DeclaredMapping): Uint8Arra
 
 const encoder = new TextEncoder();
 
-function record_in(message: SourceMessage, mapping: DeclaredMapping): Validation<SourceRecord | null> {
+function record_in(
+  message: SourceMessage,
+  mapping: DeclaredMapping,
+  named: StreamNames,
+): Validation<SourceRecord | null> {
   const { columns, name, framing } = mapping;
   // A CloudEvent whose attributes are headers needs no data.
   const has_value = message.value !== null && message.value.length > 0;
   if (!has_value && mapping.reads_message && is_binary_event(message)) return { ok: true, value: {} };
   const framed = framing === "schema_registry" && message.value !== null;
   // One that nothing was put before is taken as it is.
-  const text = read_text(framed ? behind_registry(message.value) ?? message.value : message.value);
+  const text = read_text(framed ? behind_registry(message.value) ?? message.value : message.value, named);
   if (!text.ok) return text;
   if (columns !== null && !text.value.trimStart().startsWith("{")) return read_csv_line(text.value, columns);
   let value: unknown;

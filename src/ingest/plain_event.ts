@@ -88,7 +88,7 @@ const own = (text: string): string => text.length < 13 ? text : (" " + text).sli
 
 /** Reads plain events of one domain. What it gives depends on the message alone. */
 export class PlainEvents {
-  readonly #domain: Pick<Domain, "fields" | "event_types">;
+  readonly #domain: Pick<Domain, "fields" | "event_types" | "stream_column">;
   readonly #scan = new PlainScan<Shape | null>();
   /** Where each member's value was written to. */
   readonly #written = new Int32Array(MOST_MEMBERS);
@@ -98,7 +98,7 @@ export class PlainEvents {
   /** What is written, a character a byte. */
   #text = "";
 
-  constructor(domain: Pick<Domain, "fields" | "event_types">) {
+  constructor(domain: Pick<Domain, "fields" | "event_types" | "stream_column">) {
     this.#domain = domain;
   }
 
@@ -113,7 +113,7 @@ export class PlainEvents {
   ): DecodedEvent | null {
     const path = this.#scan.read(value);
     if (path === null) return null;
-    const shape = path.shape === undefined ? path.shape = shape_of(path) : path.shape;
+    const shape = path.shape === undefined ? path.shape = shape_of(path, this.#domain.stream_column) : path.shape;
     if (shape === null || !this.#is_as_fixed(shape)) return null;
     const { source, id, stream, time } = shape;
     if (source >= 0 && !this.#is_source(source)) return null;
@@ -298,8 +298,11 @@ export class PlainEvents {
   }
 }
 
-/** What follows from the names of a message that ends here; null where it is not plain. */
-function shape_of(end: Path<Shape | null>): Shape | null {
+/**
+ * What follows from the names of a message that ends here; null where it is not plain.
+ * @param id_name what bare events call the id of their stream
+ */
+function shape_of(end: Path<Shape | null>, id_name: string): Shape | null {
   const points: Path<Shape | null>[] = [];
   for (let point = end; point.before !== null; point = point.before) points.unshift(point);
   // The slots of the values; of data with members of its own -1.
@@ -327,8 +330,8 @@ function shape_of(end: Path<Shape | null>): Shape | null {
     }
     : {
       fixed: [],
-      ...{ source: -1, id: slot("event_id"), stream: slot("trip_id"), time: slot("occurred_at") },
-      ...{ version: slot("schema_version"), data: others(BARE_NAMES) },
+      ...{ source: -1, id: slot("event_id"), stream: slot(id_name), time: slot("occurred_at") },
+      ...{ version: slot("schema_version"), data: others(new Set([...BARE_NAMES, id_name])) },
       attributes: new Map([...whole].filter(([name]) => BARE_ATTRIBUTES.includes(name))),
       has_all: inner.size === 0 && whole.get("data") !== -1,
     };

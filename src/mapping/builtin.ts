@@ -1,4 +1,4 @@
-import type { Validation } from "../domains/mod.ts";
+import type { StreamNames, Validation } from "../domains/mod.ts";
 import { lookups_in, type MappingForm } from "./definition.ts";
 import { any_spelling, is_unknown, text_of, top_of } from "./field.ts";
 import type { DeclaredMapping, Lookup, MappingContext, SourceRecord } from "./mapping.ts";
@@ -12,9 +12,9 @@ export class BuiltinMapping {
   readonly json: string;
 
   /** @param definition its JSON, parsed. Throws when that is faulty: a fault of the program. */
-  constructor(definition: unknown) {
+  constructor(definition: unknown, named: StreamNames) {
     this.json = JSON.stringify(definition, null, 2);
-    const read = read_definition(definition);
+    const read = read_definition(definition, named);
     if (!read.ok) throw new Error(`read a built-in mapping: ${read.fault.detail}\nin ${this.json}`);
     this.form = read.value;
     this.name = read.value.name;

@@ -1,4 +1,4 @@
-import { type Fault, JsonFault, type Validation } from "../domains/mod.ts";
+import { type Fault, JsonFault, type StreamNames, type Validation } from "../domains/mod.ts";
 import { format_time } from "../kpi/mod.ts";
 import { condition } from "./condition.ts";
 import { type EventForm, lookups_in, type MappingForm } from "./definition.ts";
@@ -22,7 +22,7 @@ import { type ReadingParts, value_reading } from "./value_reading.ts";
 /** Makes one event of a record; null when its condition does not hold. Throws RecordFault and JsonFault. */
 interface EventReading {
   readonly type: string;
-  readonly read: (record: SourceRecord, trip_id: string, whole: () => string) => BareEvent | null;
+  readonly read: (record: SourceRecord, stream_id: string, whole: () => string) => BareEvent | null;
   readonly condition_fields: readonly Field[];
   /** The fields each field of the event is read from, by its name. */
   readonly sources: ReadonlyMap<string, readonly Field[]>;
@@ -32,7 +32,12 @@ interface EventReading {
 const telling = (fields: readonly Field[], record: SourceRecord): Field | undefined =>
   fields.find(({ get }) => !is_unknown(get(record))) ?? fields[0];
 
-function event_reading(form: EventForm, parts: ReadingParts, mapped: ReadonlySet<string>): EventReading {
+function event_reading(
+  form: EventForm,
+  { stream_column }: StreamNames,
+  parts: ReadingParts,
+  mapped: ReadonlySet<string>,
+): EventReading {
   const { type, keep_rest } = form;
   const when = form.when === undefined ? null : condition(form.when, parts);
   const times = form.at.map((time) => time_reading(time, parts));
@@ -56,11 +61,16 @@ function event_reading(form: EventForm, parts: ReadingParts, mapped: ReadonlySet
     throw new RecordFault(blank.name, `what the time of ${type} is made from`, blank.get(record));
   };
 
-  const read: EventReading["read"] = (record, trip_id, whole) => {
+  const read: EventReading["read"] = (record, stream_id, whole) => {
     if (when !== null && !when.holds(record)) return null;
     const event_id = id.read(record, whole);
     if (event_id === null) throw lacking(id.fields, record, `what the id of ${type} is made from`);
-    const event: Record<string, unknown> = { event_id, trip_id, type, occurred_at: occurred_at(record) };
+    const event: Record<string, unknown> = {
+      event_id,
+      [stream_column]: stream_id,
+      type,
+      occurred_at: occurred_at(record),
+    };
     for (const { name, read } of data) {
       const value = read(record);
       if (value !== undefined) event[name] = value;
@@ -128,18 +138,18 @@ export function compile(form: MappingForm, context: MappingContext): DeclaredMap
   };
   const skip = form.skip === undefined ? null : condition(form.skip, parts);
   // What is read for a hash or a condition alone is nowhere to be seen in the event: it is kept with the rest.
-  const mapped = fields_read([form.trip_id, form.events.map(({ at, data }) => [at, Object.values(data)])], false);
+  const mapped = fields_read([form.stream_id, form.events.map(({ at, data }) => [at, Object.values(data)])], false);
   const blanked = form.blank === undefined ? (record: SourceRecord) => record : blanking(form.blank);
   const respelled = form.any_spelling === true ? respelling(fields_read(form, true)) : (record: SourceRecord) => record;
-  const trip_id = id_reading(form.trip_id, parts);
-  const events = form.events.map((event) => event_reading(event, parts, mapped));
+  const stream_id = id_reading(form.stream_id, parts);
+  const events = form.events.map((event) => event_reading(event, form.named, parts, mapped));
 
   const read = (record: SourceRecord): readonly BareEvent[] => {
     if (skip?.holds(record)) return [];
     let hash: string | null = null;
     const whole = () => hash ??= record_hash(record);
-    const id = trip_id.read(record, whole);
-    if (id === null) throw lacking(trip_id.fields, record, "what the trip id is made from");
+    const id = stream_id.read(record, whole);
+    if (id === null) throw lacking(stream_id.fields, record, `what the ${form.named.noun} id is made from`);
     const made: BareEvent[] = [];
     for (const event of events) {
       const one = event.read(record, id, whole);
@@ -179,8 +189,8 @@ export function compile(form: MappingForm, context: MappingContext): DeclaredMap
     },
     source_of: (given, event_type, event_field): SourceField | null => {
       const record = blanked(respelled(given));
-      const fields = event_field === "trip_id"
-        ? trip_id.fields
+      const fields = event_field === form.named.stream_column
+        ? stream_id.fields
         : events.find(({ type, sources }) => type === event_type && sources.has(event_field))?.sources.get(event_field);
       try {
         const field = telling(fields ?? [], record);

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { StreamNames } from "../domains/mod.ts";
 import { time_pattern } from "./time_format.ts";
 import { is_message_field } from "./field.ts";
 
@@ -233,7 +234,7 @@ const event_form = z.strictObject({
   keep_rest: z.string().min(1).optional(),
 });
 
-export const mapping_form = z.strictObject({
+const MEMBERS = {
   name,
   about: z.string().optional(),
   /** How its records are recognised: these fields are there (of a list: any one), and none of those. */
@@ -255,13 +256,28 @@ export const mapping_form = z.strictObject({
     .optional(),
   /** Records for which it holds are passed over on purpose: they make no event and are no fault. */
   skip: condition_form.optional(),
-  trip_id: id_form,
-  /** Whether rows of one file with one trip id are different trips all the same: the second, third … get their number behind their ids. */
+};
+const EVENT_MEMBERS = {
+  /** Whether rows of one file with one stream id are different streams all the same: the second, third … get their number behind their ids. */
   number_equal_rows: z.boolean().optional(),
   events: z.array(event_form).min(1, "expected at least one event"),
-});
+};
 
-export type MappingForm = z.output<typeof mapping_form>;
+/** A definition that was read: the id of its streams under one name, and what it is called in the definition and in events. */
+export type MappingForm = z.output<z.ZodObject<typeof MEMBERS & typeof EVENT_MEMBERS>> & {
+  readonly stream_id: readonly IdForm[];
+  readonly named: StreamNames;
+};
+
+/** The schema of a definition for events of a domain, whose streams' ids stand under their own name. */
+export const mapping_form = (named: StreamNames): z.ZodType<MappingForm> =>
+  z.strictObject({ ...MEMBERS, [named.stream_column]: id_form, ...EVENT_MEMBERS }).transform(
+    (members) => {
+      const { [named.stream_column]: stream_id, ...form } = members as Record<string, unknown>;
+      return { ...form, stream_id, named } as unknown as MappingForm;
+    },
+  );
+
 export type EventForm = MappingForm["events"][number];
 
 /** The lookups by which a value may be had. */

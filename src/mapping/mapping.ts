@@ -6,21 +6,20 @@ import type { Validation } from "../domains/mod.ts";
  */
 export type SourceRecord = Readonly<Record<string, unknown>>;
 
-/** A trip event in bare JSON, as a producer could have sent it: envelope names and data flattened. */
+/** An event in bare JSON, as a producer could have sent it: envelope names and data flattened. */
 export type BareEvent = Readonly<Record<string, unknown>>;
 
-/** The names of bare JSON that are no data. */
+/** The names of bare JSON that are no data, beside that of the id of its stream. */
 export const BARE_NAMES: ReadonlySet<string> = new Set([
   "event_id",
   "type",
-  "trip_id",
   "occurred_at",
   "schema_version",
   "correlation_id",
   "causation_id",
 ]);
 
-/** Turns records of one shape into trip events. Pure: the same record gives the same events with the same ids. */
+/** Turns records of one shape into events. Pure: the same record gives the same events with the same ids. */
 export interface Mapping {
   /** What it is chosen by. */
   readonly name: string;
@@ -62,8 +61,8 @@ export interface DeclaredMapping extends Mapping {
   readonly enriched: ReadonlySet<string> | null;
   /** The columns of a message that is one CSV line; null when it takes JSON alone. */
   readonly columns: readonly string[] | null;
-  /** Whether rows of one file that come to one trip id are different trips all the same, told apart by their number among their equals. */
+  /** Whether rows of one file that come to one stream id are different streams all the same, told apart by their number among their equals. */
   readonly number_equal_rows: boolean;
-  /** The field of the record that a field of an event was read from (`trip_id`, `occurred_at` or a name in data); null when none was. */
+  /** The field of the record that a field of an event was read from (the id of its stream, `occurred_at` or a name in data); null when none was. */
   readonly source_of: (record: SourceRecord, event_type: string, event_field: string) => SourceField | null;
 }

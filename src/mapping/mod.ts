@@ -1,8 +1,8 @@
 /**
- * Mappings: any producer's records as trip events, declared in JSON. Pure.
+ * Mappings: any producer's records as a domain's events, declared in JSON. Pure.
  *
  * A definition is read once, with all its faults at their places, and made into closures; `map` then never throws, and gives equal
- * events for an equal record. The engine knows bare events, not trips: what is in their data the domain validates.
+ * events for an equal record. What is in the data of these bare events the domain validates.
  */
 export type { MappingForm } from "./definition.ts";
 export type {
@@ -17,7 +17,7 @@ export type {
 export { BARE_NAMES } from "./mapping.ts";
 export { unfit_field } from "./identity.ts";
 export { columns_read } from "./compile.ts";
-export { make_mapping, parse_mapping, read_definition } from "./parse_mapping.ts";
+export { make_mapping, read_definition } from "./parse_mapping.ts";
 export {
   any_spelling,
   blanking,

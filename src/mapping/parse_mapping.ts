@@ -1,4 +1,4 @@
-import type { Validation } from "../domains/mod.ts";
+import type { StreamNames, Validation } from "../domains/mod.ts";
 import { compile } from "./compile.ts";
 import { type ConditionForm, type FieldForm, mapping_form, type MappingForm, type TimeForm } from "./definition.ts";
 import { field_of } from "./field.ts";
@@ -28,14 +28,15 @@ function* lookups_named(value: unknown, path: readonly PropertyKey[]): Generator
 }
 
 /** What a definition says in two places that does not fit together, or that no event can have, as sentences with their place. Looks at whatever is there, valid or not. */
-function* contradictions(json: unknown): Generator<DefinitionFault> {
+function* contradictions(json: unknown, { stream_column }: StreamNames): Generator<DefinitionFault> {
   if (!is_object(json) || !Array.isArray(json.events)) return;
+  const is_envelope = (name: string) => name === stream_column || BARE_NAMES.has(name);
   const declared = is_object(json.lookups) ? Object.keys(json.lookups) : [];
   for (const [i, event] of json.events.entries()) {
     if (!is_object(event) || !is_object(event.data)) continue;
     for (const [name, value] of Object.entries(event.data)) {
       const path = ["events", i, "data", name];
-      if (name === "__proto__" || BARE_NAMES.has(name)) {
+      if (name === "__proto__" || is_envelope(name)) {
         const message = "expected the name of a data field; ids, type and time have places of their own";
         yield { place: place(path), message };
       }
@@ -47,7 +48,7 @@ function* contradictions(json: unknown): Generator<DefinitionFault> {
       }
     }
     const { keep_rest } = event;
-    if (typeof keep_rest === "string" && (BARE_NAMES.has(keep_rest) || Object.hasOwn(event.data, keep_rest))) {
+    if (typeof keep_rest === "string" && (is_envelope(keep_rest) || Object.hasOwn(event.data, keep_rest))) {
       const message = `expected a name that the event has not, got ${JSON.stringify(keep_rest)}`;
       yield { place: place(["events", i, "keep_rest"]), message };
     }
@@ -67,28 +68,28 @@ function* fields_of_condition(form: ConditionForm): Generator<readonly FieldForm
  * Rows are numbered by type of event. So rows with one id make the same events, or one condition on other fields parts them in two kinds
  * that share no type, such as rides and the rows that take them back: each event has it, or its `not`.
  */
-function* unnumbered({ number_equal_rows, trip_id, events }: MappingForm): Generator<DefinitionFault> {
+function* unnumbered({ number_equal_rows, stream_id, named, events }: MappingForm): Generator<DefinitionFault> {
   if (number_equal_rows !== true) return;
   const key = (fields: readonly FieldForm[]) => JSON.stringify(fields);
-  const [id, ...other_ways] = trip_id;
+  const [id, ...other_ways] = stream_id;
   const parts = id?.join ?? [];
   const whole = parts.some((part) => "hash" in part && part.hash === "all");
-  const named = parts.flatMap((part) => {
+  const from = parts.flatMap((part) => {
     if ("from" in part) return [part.from];
     return "hash" in part && part.hash !== "all"
       ? part.hash.map((each) => typeof each === "string" ? [each] : each.from)
       : [];
   });
-  const known = new Set(named.map(key));
+  const known = new Set(from.map(key));
   const is_known = (fields: readonly FieldForm[]) =>
     whole || known.has(key(fields)) ||
     fields.every((each) => typeof each !== "string" && each.join.every((part) => known.has(key([part]))));
   if (other_ways.length > 0) {
-    yield { place: "trip_id", message: 'expected one way to the id with "number_equal_rows", got several' };
+    yield { place: named.stream_column, message: 'expected one way to the id with "number_equal_rows", got several' };
   }
   const unknown_field = (fields: readonly FieldForm[], path: readonly PropertyKey[]): DefinitionFault => {
     const names = fields.map((each) => field_of(each).name).join(" or ");
-    const message = `expected "number_equal_rows" with a trip_id that has ${names} among its fields`;
+    const message = `expected "number_equal_rows" with a ${named.stream_column} that has ${names} among its fields`;
     return { place: place(path), message };
   };
   /** Of each event: what it hangs on beside the id's fields. */
@@ -124,9 +125,9 @@ function* times_in(value: unknown): Generator<Pick<TimeForm, "format" | "zone">>
 }
 
 /** A zone of the mapping that no time is read by, since all are epochs: whoever wrote it thinks that it moves them. */
-function* idle_zone({ zone, trip_id, events }: MappingForm): Generator<DefinitionFault> {
+function* idle_zone({ zone, stream_id, events }: MappingForm): Generator<DefinitionFault> {
   if (zone === undefined || zone === "UTC") return;
-  const times = [...events.flatMap(({ at }) => at), ...times_in([trip_id, events.map(({ data }) => data)])];
+  const times = [...events.flatMap(({ at }) => at), ...times_in([stream_id, events.map(({ data }) => data)])];
   const is_instant = ({ format = ["iso"], zone: own }: Pick<TimeForm, "format" | "zone">) =>
     own === undefined && format.every((each) => each.startsWith("epoch_"));
   if (!times.every(is_instant)) return;
@@ -149,16 +150,16 @@ const DEEPEST = 64;
 const nests_too_deep = (value: unknown, depth = 0): boolean =>
   depth > DEEPEST || (is_object(value) && Object.values(value).some((each) => nests_too_deep(each, depth + 1)));
 
-/** Reads the definition of a mapping, already parsed from JSON. All faults are found at once, each with its place. */
-export function read_definition(json: unknown): Validation<MappingForm> {
+/** Reads the definition of a mapping for events of a domain, already parsed from JSON. All faults are found at once, each with its place. */
+export function read_definition(json: unknown, named: StreamNames): Validation<MappingForm> {
   if (nests_too_deep(json)) {
     return together([{ place: "mapping", message: `expected at most ${DEEPEST} levels of nesting` }]);
   }
-  const parsed = mapping_form.safeParse(json);
+  const parsed = mapping_form(named).safeParse(json);
   const issues = parsed.success ? [] : parsed.error.issues;
   const faults = [
     ...issues.map(({ path, message }) => ({ place: place(path) || "mapping", message })),
-    ...contradictions(json),
+    ...contradictions(json, named),
     ...(parsed.success ? [...unnumbered(parsed.data), ...idle_zone(parsed.data)] : []),
   ];
   return parsed.success && faults.length === 0 ? { ok: true, value: parsed.data } : together(faults);
@@ -176,16 +177,4 @@ export function make_mapping(form: MappingForm, context: MappingContext): Valida
     })));
   }
   return { ok: true, value: compile(form, context) };
-}
-
-/** Reads the JSON text of a mapping and makes it for a deployment. All faults are found at once, each with its place. */
-export function parse_mapping(json_text: string, context: MappingContext): Validation<DeclaredMapping> {
-  let json: unknown;
-  try {
-    json = JSON.parse(json_text);
-  } catch (error) {
-    return invalid(null, `expected JSON: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  const form = read_definition(json);
-  return form.ok ? make_mapping(form.value, context) : form;
 }

@@ -1,3 +1,4 @@
+import { TRIP_NAMES } from "../domains/trips/mod.ts";
 import { TRIP_MAPPINGS } from "../domains/trips/mappings/mod.ts";
 import { mapped_topic, type TopicMappings } from "../ingest/mod.ts";
 import {
@@ -16,7 +17,7 @@ let builtins: readonly BuiltinMapping[] | null = null;
 
 /** The mappings that come with the program; read and validated once, when they are first asked for. */
 export const builtin_mappings = (): readonly BuiltinMapping[] =>
-  builtins ??= TRIP_MAPPINGS.map((definition) => new BuiltinMapping(definition));
+  builtins ??= TRIP_MAPPINGS.map((definition) => new BuiltinMapping(definition, TRIP_NAMES));
 
 /** A mapping that says what no mapping can: every fault with its place. */
 export class InvalidMapping extends Error {
@@ -40,7 +41,7 @@ export function definition_of(name_or_file: string): MappingForm {
     const why = error instanceof Deno.errors.NotFound ? "" : `; ${error instanceof Error ? error.message : error}`;
     throw new UsageError(`mapping ${quoted}: expected a readable file or one of ${names}${why}`, { cause: error });
   }
-  const read = read_definition(json);
+  const read = read_definition(json, TRIP_NAMES);
   if (!read.ok) throw new InvalidMapping(name_or_file, read.fault.detail);
   return read.value;
 }

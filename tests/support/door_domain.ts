@@ -6,6 +6,7 @@ import { message } from "./trip_pipeline.ts";
 export const doors = define_domain<{ door: string }, { door: string; opened: number }>({
   name: "doors",
   tables: { states: "doors", cells: "door_cells", sketches: null },
+  noun: "door",
   stream_column: "door_id",
   event_types: ["door.opened"],
   schema_version: () => 1,
@@ -65,6 +66,6 @@ export const DOOR_TABLES = `
 /** Openings as messages: door id, event id, the door's name, and a time of 2026-03-01. Their place gives them their offset. */
 export function door_events(...openings: readonly (readonly [string, string, unknown, string])[]): SourceMessage[] {
   return openings.map(([door_id, event_id, door, at]) =>
-    message(0, { trip_id: door_id, event_id, type: "door.opened", occurred_at: `2026-03-01T${at}:00Z`, door })
+    message(0, { door_id, event_id, type: "door.opened", occurred_at: `2026-03-01T${at}:00Z`, door })
   );
 }

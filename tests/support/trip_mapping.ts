@@ -1,16 +1,27 @@
+import type { Validation } from "../../src/domains/mod.ts";
+import { TRIP_NAMES } from "../../src/domains/trips/mod.ts";
 import { TRIP_MAPPINGS } from "../../src/domains/trips/mappings/mod.ts";
 import {
   BuiltinMapping,
   type DeclaredMapping,
   type Lookup,
   LookupBuilder,
+  make_mapping,
   type MappingContext,
-  parse_mapping,
+  read_definition,
   type SourceRecord,
 } from "../../src/mapping/mod.ts";
 
 /** The mappings that come with the program. */
-export const BUILTINS: readonly BuiltinMapping[] = TRIP_MAPPINGS.map((definition) => new BuiltinMapping(definition));
+export const BUILTINS: readonly BuiltinMapping[] = TRIP_MAPPINGS.map((definition) =>
+  new BuiltinMapping(definition, TRIP_NAMES)
+);
+
+/** Reads the JSON of a mapping and makes it for a deployment. */
+export function parse_mapping(json: string, context: MappingContext): Validation<DeclaredMapping> {
+  const form = read_definition(JSON.parse(json), TRIP_NAMES);
+  return form.ok ? make_mapping(form.value, context) : form;
+}
 
 /** A built-in mapping by its name. */
 export function builtin(name: string, context: MappingContext = { business_zone: "UTC" }): DeclaredMapping {

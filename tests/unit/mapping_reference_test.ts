@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { type MappingContext, parse_mapping } from "../../src/mapping/mod.ts";
-import { index_lookup } from "../support/trip_mapping.ts";
+import type { MappingContext } from "../../src/mapping/mod.ts";
+import { index_lookup, parse_mapping } from "../support/trip_mapping.ts";
 import reference from "../../docs/mappings.md" with { type: "text" };
 import definition from "../../src/mapping/definition.ts" with { type: "text" };
 import time_format from "../../src/mapping/time_format.ts" with { type: "text" };

@@ -304,9 +304,9 @@ Deno.test("taxi forms: each is recognised by one built-in mapping, whatever colu
     const names = names_of(header);
     assert.deepEqual(fitting(names), [mapping], form);
     assert.deepEqual(fitting(["", "_c0", "Month", "note", ...names, "filename"]), [mapping], form);
-    for (const { name, form: { recognise, trip_id, events } } of BUILTINS) {
+    for (const { name, form: { recognise, stream_id, events } } of BUILTINS) {
       if (name !== mapping) continue;
-      const parts = trip_id.flatMap(({ join }) =>
+      const parts = stream_id.flatMap(({ join }) =>
         join.flatMap((part) => "hash" in part && part.hash !== "all" ? part.hash : [])
       );
       const ids = parts.flatMap((part) => typeof part === "string" ? [[part]] : [part.from]);

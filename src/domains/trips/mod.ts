@@ -1,4 +1,4 @@
-import { define_domain, type Domain } from "../domain.ts";
+import { define_domain, type Domain, type StreamNames } from "../domain.ts";
 import { TRIP_BOARD } from "./board.ts";
 import { TRIP_DIMENSIONS, TRIP_MEASURES, TRIP_SKETCHES } from "./catalog.ts";
 import { TRIP_COLUMNS, trip_from_row } from "./columns.ts";
@@ -7,6 +7,9 @@ import { trip_fold } from "./fold.ts";
 import { parse_trip_data } from "./parse.ts";
 import { trip_fields } from "./schemas.ts";
 import { EVENT_TYPES, type Trip, type TripPayload, UNKNOWN_TRIP } from "./trip.ts";
+
+/** What a trip is called, by people and in events. */
+export const TRIP_NAMES: StreamNames = { noun: "trip", stream_column: "trip_id" };
 
 /**
  * The trips domain of a deployment. Events in any order of arrival fold to the same trip; a trip's contribution says what it adds to
@@ -20,8 +23,8 @@ export function trips_domain(
   const by_h3 = h3_resolution !== null;
   return define_domain<TripPayload, Trip>({
     name: "trips",
+    ...TRIP_NAMES,
     tables: { states: "trips", cells: "trip_cells", sketches: "trip_sketches" },
-    stream_column: "trip_id",
     event_types: EVENT_TYPES,
     schema_version: () => 1,
     parse: parse_trip_data(currency),
