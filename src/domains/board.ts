@@ -1,4 +1,5 @@
 import type { CellShape } from "../kpi/mod.ts";
+import type { FieldType } from "./fields.ts";
 
 /**
  * What a domain declares about its board: which figures the page and the API show and where they come from. Data only;
@@ -67,6 +68,27 @@ export interface StateFact {
   readonly adds: Readonly<Record<string, string>>;
 }
 
+/** What a stream of a domain is called: in the words of faults (`trip`), and its id in events and as a column (`trip_id`). */
+export interface StreamNames {
+  readonly noun: string;
+  readonly stream_column: string;
+}
+
+/** A field of a state as the API tells it. */
+export interface ShownField {
+  readonly name: string;
+  readonly column: string;
+  readonly kind: FieldType["shown"];
+  /** How many of the column's unit make one of the field's. */
+  readonly per: number;
+  /** All that it may be; null: that is no list. */
+  readonly values: readonly string[] | null;
+  /** Whether it is never unknown. */
+  readonly always: boolean;
+  /** What it says, where its kind does not. */
+  readonly says: string | null;
+}
+
 /** A domain's tables; `sketches` is null for one that keeps none. */
 export interface DomainTables {
   readonly states: string;
@@ -75,9 +97,10 @@ export interface DomainTables {
 }
 
 /** The board of a domain as the feed knows it: what it declares, and the tables and cells that it is read from. */
-export interface DomainBoard extends BoardDeclaration, CellShape {
+export interface DomainBoard extends BoardDeclaration, StreamNames, CellShape {
   readonly tables: DomainTables;
-  readonly stream_column: string;
+  /** The fields of its states. */
+  readonly fields: readonly ShownField[];
 }
 
 export interface BoardDeclaration {

@@ -1,5 +1,17 @@
 import type { CellShape, Contribution, Integer } from "../kpi/mod.ts";
-import type { BoardDeclaration, DomainBoard, DomainTables } from "./board.ts";
+import type { BoardDeclaration, DomainBoard, DomainTables, ShownField, StreamNames } from "./board.ts";
+import {
+  column_name,
+  event_fields,
+  event_schema,
+  type EventField,
+  type Fields,
+  type FieldType,
+  outside_name,
+  type PayloadOf,
+  read_payload,
+  type StateOf,
+} from "./fields.ts";
 
 /**
  * What a domain gives to the engine. The engine (log, ingest, projection, kpi, feed) knows no trips: everything it
@@ -43,7 +55,7 @@ export type Validation<T = unknown> = { readonly ok: true; readonly value: T } |
 /** How one field of a state is kept in the domain's state table. */
 export interface StateColumn<State = unknown> {
   readonly name: string;
-  readonly type: "text" | "integer" | "bigint" | "double precision" | "timestamptz";
+  readonly type: FieldType["column"];
   /** The column's value: text, number or bigint; event time in microseconds for timestamptz; null where unknown. */
   readonly get: (state: State) => string | Integer | null;
 }
@@ -51,44 +63,29 @@ export interface StateColumn<State = unknown> {
 /** Values of a state row, by column name, as `StateColumn.get` gives them. */
 export type StateRow = Readonly<Record<string, string | Integer | null>>;
 
-/** A field of the data of an event type: its name there, and how it is read. */
-export interface EventField {
-  readonly name: string;
-  /** Its name in the payload. */
-  readonly target: string;
-  /** Whether an event without it, or with a blank one, is refused. */
-  readonly required: boolean;
-  /** What the payload has of a value that is not blank; null: it is refused. */
-  readonly read: (value: string | number) => unknown;
+/** What is made of a state and written beside it, for analysts and the API. */
+export interface Derived<State> {
+  readonly type: FieldType;
+  readonly get: (state: State) => string | Integer | null;
+  /** Whether there always is one. */
+  readonly always?: boolean;
+  /** What it says, where the kind of the field does not. */
+  readonly says?: string;
 }
 
-/** What a stream of a domain is called: in the words of faults (`trip`), and its id in events and as a column (`trip_id`). */
-export interface StreamNames {
-  readonly noun: string;
-  readonly stream_column: string;
-}
-
-/** A domain as it is written: what its events name is a `Payload`, what they fold to a `State`. */
-export interface DomainDefinition<Payload, State> extends StreamNames, CellShape {
+/** A domain as it is written: what its events name and what they fold to are made of its fields. */
+export interface DomainDefinition<All extends Fields> extends StreamNames, CellShape {
   readonly name: string;
   readonly tables: DomainTables;
   /** The event types, in the order a stream usually sees them. */
   readonly event_types: readonly string[];
-  /** Newest schema version of each type; what a producer that names none is taken to send. */
-  readonly schema_version: (type: string) => number;
-  /** Validates the data of one event type and version. */
-  readonly parse: (type: string, version: number, data: Readonly<Record<string, unknown>>) => Validation<Payload>;
-  /**
-   * The fields of an event type and version, for reading plain data without `parse`: data is admitted if each of its fields can be read, and the payload is what they
-   * are read into, blank ones left out, in this order. Null where there are no such events, or where only `parse` can tell.
-   */
-  readonly fields: (type: string, version: number) => readonly EventField[] | null;
-  readonly initial: State;
+  readonly fields: All;
+  /** Fields that have one value in a deployment: an event that names another is refused, since such are not added up. */
+  readonly fixed?: Readonly<Record<string, string>>;
+  readonly derived: Readonly<Record<string, Derived<StateOf<All>>>>;
   /** Folds the next event, in order of (time, event id), into the state. Pure. */
-  readonly fold: (state: State, event: FoldedEvent<Payload>) => State;
-  readonly columns: readonly StateColumn<State>[];
-  readonly from_row: (row: StateRow) => State;
-  readonly contribution: (state: State) => Contribution;
+  readonly fold: (state: StateOf<All>, event: FoldedEvent<PayloadOf<All>>) => StateOf<All>;
+  readonly contribution: (state: StateOf<All>) => Contribution;
   /** Where extremes come from: the state column that dates them and the SQL condition that a state counts. */
   readonly extremes: { readonly at_column: string; readonly condition: string } | null;
   /** What the page and the API show of it. */
@@ -96,13 +93,134 @@ export interface DomainDefinition<Payload, State> extends StreamNames, CellShape
 }
 
 /** A domain as the engine knows it: payloads and states are values that it keeps and hands back, never looks into. */
-export interface Domain extends DomainDefinition<unknown, unknown> {
+export interface Domain extends StreamNames, CellShape {
+  readonly name: string;
+  readonly tables: DomainTables;
+  readonly event_types: readonly string[];
+  /** Newest schema version of each type; what a producer that names none is taken to send. */
+  readonly schema_version: (type: string) => number;
+  /** Validates the data of one event type and version. */
+  readonly parse: (type: string, version: number, data: Readonly<Record<string, unknown>>) => Validation;
+  /**
+   * The fields of an event type and version, for reading plain data without `parse`: data is admitted if each of its fields can be read, and the payload is what they
+   * are read into, blank ones left out, in this order. Null where there are no such events.
+   */
+  readonly fields: (type: string, version: number) => readonly EventField[] | null;
+  readonly initial: unknown;
+  readonly fold: (state: unknown, event: FoldedEvent) => unknown;
+  readonly columns: readonly StateColumn[];
+  readonly from_row: (row: StateRow) => unknown;
+  readonly contribution: (state: unknown) => Contribution;
+  readonly extremes: DomainDefinition<Fields>["extremes"];
   readonly board: DomainBoard;
 }
 
+/** The one version of all event types so far. */
+const VERSION = 1;
+
 /** Makes a domain of its definition. The types are lost here alone: whatever the engine hands to a domain came from it. */
-export function define_domain<Payload, State>(definition: DomainDefinition<Payload, State>): Domain {
-  const { tables, stream_column, dimensions, measures, sketches } = definition;
-  const board = { ...definition.board, tables, stream_column, dimensions, measures, sketches };
-  return { ...definition as unknown as DomainDefinition<unknown, unknown>, board };
+export function define_domain<const All extends Fields>(definition: DomainDefinition<All>): Domain {
+  const { fields, fixed = {}, derived, event_types, fold, contribution, ...given } = definition;
+  const { noun, stream_column, tables, dimensions, measures, sketches } = given;
+  const kept = Object.entries(fields).map(([name, { type }]) => ({ name, column: column_name(name, type), type }));
+  const initial = Object.fromEntries(kept.map(({ name }) => [name, null]));
+  const read_from = new Map(event_types.map((type) => [type, event_fields(fields, type)]));
+  const only_fixed = (field: EventField): EventField => {
+    const value = fixed[field.target];
+    return value === undefined ? field : { ...field, read: (given) => given === value ? value : null };
+  };
+  const own_values = Object.entries(fixed);
+  const fast = new Map([...read_from].map(([type, all]) => [type, all.map(only_fixed)]));
+  return {
+    ...given,
+    event_types,
+    schema_version: () => VERSION,
+    parse: (type, version, data) => parse_data(read_from, own_values, type, version, data),
+    fields: (type, version) => version === VERSION ? fast.get(type) ?? null : null,
+    initial,
+    fold: fold as Domain["fold"],
+    columns: [
+      ...kept.map(({ name, column, type }): StateColumn => ({
+        name: column,
+        type: type.column,
+        get: (state) => (state as StateRow)[name]!,
+      })),
+      ...Object.entries(derived).map(([name, { type, get }]): StateColumn => ({
+        name: column_name(name, type),
+        type: type.column,
+        get: get as StateColumn["get"],
+      })),
+    ],
+    from_row(row) {
+      const state: Record<string, unknown> = { ...initial };
+      for (const { name, column } of kept) state[name] = row[column] ?? null;
+      return state;
+    },
+    contribution: contribution as Domain["contribution"],
+    board: {
+      ...given.board,
+      ...{ noun, stream_column, tables, dimensions, measures, sketches },
+      fields: shown_fields(fields, derived),
+    },
+  };
+}
+
+function parse_data(
+  fields: ReadonlyMap<string, readonly EventField[]>,
+  fixed: readonly (readonly [name: string, value: string])[],
+  type: string,
+  version: number,
+  data: Readonly<Record<string, unknown>>,
+): Validation {
+  const own = fields.get(type);
+  if (own === undefined) {
+    const detail = `expected one of ${[...fields.keys()].join(", ")}, got ${JSON.stringify(type.slice(0, 100))}`;
+    return { ok: false, fault: { reason: "unknown_type", path: "type", detail } };
+  }
+  if (version !== VERSION) {
+    const detail = `expected schema version ${VERSION} of ${type}, got ${version}`;
+    return { ok: false, fault: { reason: "unknown_version", path: "schema_version", detail } };
+  }
+  const payload = read_payload(own, data);
+  if (payload === null) {
+    const { error } = event_schema(own).safeParse(data);
+    if (error === undefined) throw new Error(`read ${type}: its schema admits data that cannot be read`);
+    const issue = error.issues[0]!;
+    const path = issue.path.join(".");
+    const missing = data[path] === undefined;
+    const detail = missing ? `expected ${path}, which ${type} requires; it is absent` : issue.message;
+    return { ok: false, fault: { reason: missing ? "missing_field" : "invalid_field", path, detail } };
+  }
+  for (const [name, value] of fixed) {
+    const given = payload[name];
+    if (given === undefined || given === value) continue;
+    const detail = `expected the ${name} of this deployment, ${value}, got ${JSON.stringify(given)}`;
+    return { ok: false, fault: { reason: `other_${name}`, path: name, detail } };
+  }
+  return { ok: true, value: payload };
+}
+
+/** In which order the API tells a state's fields: what there always is, then by kind, what has a unit last. */
+const SHOWN = ["time", "text", "number", "amount"] as const;
+const rank = ({ always, kind, per }: ShownField): number =>
+  always ? -1 : kind === "number" && per > 1 ? SHOWN.length : SHOWN.indexOf(kind);
+
+/** The fields of a state as the API tells them. */
+function shown_fields(fields: Fields, derived: Readonly<Record<string, Derived<never>>>): readonly ShownField[] {
+  const told = Object.entries(fields).filter(([, { hidden }]) => hidden !== true);
+  const all = [
+    ...told.map(([name, field]) => ({ name, ...field, always: false })),
+    ...Object.entries(derived).map(
+      ([name, field]) => ({ name, ...field }),
+    ),
+  ];
+  return all.map(({ name, type, says, always = false }): ShownField => ({
+    name: outside_name(name, type),
+    column: column_name(name, type),
+    kind: type.shown,
+    per: type.per,
+    values: type.values ?? null,
+    always,
+    says: says ?? null,
+  })).sort((a, b) => rank(a) - rank(b));
 }

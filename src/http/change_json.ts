@@ -1,7 +1,8 @@
 import { z } from "@hono/zod-openapi";
-import { format_time, type Measure } from "../kpi/mod.ts";
+import type { DomainBoard } from "../domains/mod.ts";
+import { format_time } from "../kpi/mod.ts";
 import type { StreamStep } from "../projection/mod.ts";
-import { trip_fields } from "./trip_json.ts";
+import { fields_json } from "./state_json.ts";
 
 /** What an event's arrival changed, as the API gives it. */
 
@@ -24,15 +25,20 @@ export const CHANGE = z.object({
 }).openapi("TripChange");
 
 /** Writes a step of a trip's history as JSON. Sums go through digit by digit: micros outgrow a double. */
-export function change_json({ position, before, after, cells }: StreamStep, measures: readonly Measure[]): string {
-  const known = before === null ? null : trip_fields(before), now = trip_fields(after);
+export function change_json(
+  { position, before, after, cells }: StreamStep,
+  board: Pick<DomainBoard, "fields" | "measures">,
+): string {
+  const known = before === null ? null : fields_json(board.fields, before), now = fields_json(board.fields, after);
   const fields = Object.entries(now)
     .map(([name, value]) => ({ name, before: known?.[name] ?? null, after: value }))
     .filter((field) => field.name !== "status" && field.before !== field.after);
   const status = { before: known?.status ?? null, after: now.status };
   const moved = cells.flatMap(({ dimension, key, bucket_us, grain, change }) => {
     // Extremes are no sums: theirs is always 0.
-    const sums = measures.map(({ name }, m) => ({ name, sum: change.sum(m) })).filter(({ sum }) => Number(sum) !== 0)
+    const sums = board.measures.map(({ name }, m) => ({ name, sum: change.sum(m) })).filter(({ sum }) =>
+      Number(sum) !== 0
+    )
       .map(({ name, sum }) => `${JSON.stringify(name)}:${sum}`);
     if (sums.length === 0) return [];
     const cell = JSON.stringify({ dimension, key, bucket: format_time(bucket_us), grain });

@@ -9,14 +9,10 @@ import { filter_parameters, requested_filter } from "./filter_parameters.ts";
 import { cursor, format_cursor, limit } from "./parameters.ts";
 import { bad_request, problem } from "./problem.ts";
 import { answer_from_log } from "./reading.ts";
-import { STATUS, TRIP, trip_json, TRIP_SELECT } from "./trip_json.ts";
-import type { TripSource } from "./trip_route.ts";
+import { state_json, state_select } from "./state_json.ts";
+import { trip_schema, type TripSource } from "./trip_route.ts";
 
 /** The list of trips, in pages that are all of one moment of the log. */
-
-export interface TripListSource extends TripSource {
-  readonly board: DomainBoard;
-}
 
 /**
  * Pieces of the log that are looked through for a page, in positions; past them `trips` itself is read. Measured with 1,000,000 trips of
@@ -30,7 +26,7 @@ const MOST_READINGS = 3;
 /** Most events since the first page through which trips of the table are found that have changed. */
 const MOST_SINCE = 200_000;
 
-/** A row of `TRIP_SELECT`, with the trip's place in the list; `then` are its positions up to there, where it has changed since. */
+/** A row of `state_select`, with the trip's place in the list; `then` are its positions up to there, where it has changed since. */
 type ListedRow = Readonly<Record<string, unknown>> & {
   readonly place: string;
   readonly then: readonly string[] | null;
@@ -47,8 +43,9 @@ interface TripList {
  * of the log as it stood there: each trip that there was and that the filter counted is on exactly one page, as it stood then, whatever
  * happens meanwhile.
  */
-export function add_trip_list_route(app: App, source: TripListSource): void {
+export function add_trip_list_route(app: App, source: TripSource): void {
   const { board } = source;
+  const statuses = z.array(z.enum(board.fields.find(({ name }) => name === "status")!.values!)).optional();
   add_endpoint(app, {
     path: "/api/v1/trips",
     summary:
@@ -58,15 +55,15 @@ export function add_trip_list_route(app: App, source: TripListSource): void {
       limit: limit(500, 50),
       cursor: cursor.optional(),
       ...filter_parameters(board),
-      status: z.array(STATUS).optional().openapi({ description: "One of these" }),
-      not_status: z.array(STATUS).optional().openapi({ description: "None of these" }),
+      status: statuses.openapi({ description: "One of these" }),
+      not_status: statuses.openapi({ description: "None of these" }),
     },
     params: {},
     answer: {
       type: "application/json",
       schema: z.object({
         as_of_position: z.number().openapi({ description: "The position that all pages are as of" }),
-        trips: z.array(TRIP),
+        trips: z.array(trip_schema(board)),
         next_cursor: z.string().nullable(),
       }).openapi("TripPage"),
     },
@@ -96,7 +93,7 @@ export function add_trip_list_route(app: App, source: TripListSource): void {
  */
 async function read_page(
   reading: Queryable,
-  source: TripListSource,
+  source: TripSource,
   list: TripList,
   head_position: number,
   before: number,
@@ -122,8 +119,8 @@ async function read_page(
   return found.slice(0, wanted);
 }
 
-const select_then = (changed: string, positions: string): string =>
-  `${TRIP_SELECT}, case when ${changed} then array(select unnest(${positions})::text) end as "then"`;
+const select_then = (board: DomainBoard, changed: string, positions: string): string =>
+  `${state_select(board)}, case when ${changed} then array(select unnest(${positions})::text) end as "then"`;
 
 /** Trips whose place lies in (start, end], through the log's primary key. One that has changed since is not held against the filter here. */
 function read_log(
@@ -138,7 +135,7 @@ function read_log(
   // An event's revision says where it stands among its trip's positions: the next one there is that of the trip's next event.
   const next = "states.positions[events.revision + 1]";
   return reading.query<ListedRow>(
-    `select events.position as place, ${select_then(`${next} is not null`, "states.positions[:events.revision]")}
+    `select events.position as place, ${select_then(board, `${next} is not null`, "states.positions[:events.revision]")}
      from events join trips states on states.trip_id = events.stream_id
      where events.position > $1 and events.position <= $2
        and (${next} > $3 or ${next} is null and ${filter_sql(board, filter, parameters)})
@@ -159,11 +156,13 @@ function read_table(
   const last = "states.positions[cardinality(states.positions)]";
   const then = "states.positions[:cardinality(array(select p from unnest(states.positions) p where p <= $2))]";
   return reading.query<ListedRow>(
-    `(select ${last} as place, ${select_then("false", "states.positions")} from trips states
+    `(select ${last} as place, ${select_then(board, "false", "states.positions")} from trips states
       where ${filter_sql(board, filter, parameters)} and ${last} <= $1 order by place desc limit $3)
      union all
      (select * from (
-        select (select max(p) from unnest(states.positions) p where p <= $2) as place, ${select_then("true", then)}
+        select (select max(p) from unnest(states.positions) p where p <= $2) as place, ${
+      select_then(board, "true", then)
+    }
         from (select distinct stream_id from events where position > $2) since
         join trips states on states.trip_id = since.stream_id
       ) changed where place <= $1 order by place desc limit $3)
@@ -175,7 +174,7 @@ function read_table(
 /** Trips at their places; one that has changed since is folded from its events up to there, and left out when it was not counted then. */
 async function as_they_stood(
   reading: Queryable,
-  source: TripListSource,
+  source: TripSource,
   filter: Filter,
   rows: readonly ListedRow[],
 ): Promise<Record<string, unknown>[]> {
@@ -185,12 +184,12 @@ async function as_they_stood(
   return rows.flatMap((row) => {
     const placed = { ...row, position: row.place };
     const before = by_trip.get(String(row.trip_id));
-    if (before === undefined) return [trip_json(placed)];
+    if (before === undefined) return [state_json(source.board, placed)];
     const history = source.history(before);
     // What is refused today cannot be folded: such a trip is told as it stands.
     const state = history.ok ? { ...history.steps.at(-1)!.after } : row;
     if (!is_counted(source.board, filter, state)) return [];
-    return [trip_json({ ...state, trip_id: row.trip_id, revision: before.length, position: row.place })];
+    return [state_json(source.board, { ...state, trip_id: row.trip_id, revision: before.length, position: row.place })];
   });
 }
 

@@ -9,20 +9,23 @@ import { EVENT, event_json } from "./event_json.ts";
 import { position } from "./parameters.ts";
 import { bad_request, not_found, problem } from "./problem.ts";
 import { answer_tagged, etag_of, read_only } from "./reading.ts";
-import { TRIP, trip_json, TRIP_SELECT } from "./trip_json.ts";
+import { state_json, state_schema, state_select } from "./state_json.ts";
 
 /** What one trip is told from. */
 export interface TripSource {
   readonly database: Database;
   readonly build: string;
-  readonly board: Pick<DomainBoard, "measures">;
+  readonly board: DomainBoard;
   readonly time_zone: string;
   readonly currency: string;
   /** What each event of a trip changed, from all its events up to some position. */
   readonly history: (events: readonly RecordedEvent[]) => StreamHistory;
 }
 
-const WHOLE_TRIP = TRIP.extend({
+/** The schema of a trip, by itself and in lists. */
+export const trip_schema = (board: DomainBoard) => state_schema(board).openapi("Trip");
+
+const WITH_EVENTS = {
   as_of_position: z.number().nullable().openapi({ description: "The position it is told as of; null: as it is now" }),
   deployment: z.object({ time_zone: z.string(), currency: z.string() }).openapi({
     description: "The business time zone, and the currency of all amounts",
@@ -33,13 +36,15 @@ const WHOLE_TRIP = TRIP.extend({
       "For each event what its arrival changed; null when an event is refused today, then changes_fault says so",
   }),
   changes_fault: z.string().nullable(),
-}).openapi("TripWithEvents");
+};
 
 /**
  * Adds `GET /api/v1/trips/{id}`. Its entity tag is that of the trip's newest event, not of the log: who watches a trip is
  * answered 304 however much else happens.
  */
 export function add_trip_route(app: App, source: TripSource): void {
+  const { board } = source;
+  const select = state_select(board);
   add_endpoint(app, {
     path: "/api/v1/trips/{id}",
     summary: "One trip, its events in the order in which they arrived, and what each of them changed",
@@ -47,7 +52,7 @@ export function add_trip_route(app: App, source: TripSource): void {
     params: {
       id: z.string().min(1).max(200).openapi({ description: "The trip, as its producer names it", example: "T-1042" }),
     },
-    answer: { type: "application/json", schema: WHOLE_TRIP },
+    answer: { type: "application/json", schema: trip_schema(board).extend(WITH_EVENTS).openapi("TripWithEvents") },
     others: {
       404: "No event of that trip has arrived, or had by then",
       500: "As it stood then it cannot be told today",
@@ -60,7 +65,7 @@ export function add_trip_route(app: App, source: TripSource): void {
           return bad_request("read the position", [{ path: "as_of_position", detail }]);
         }
         const [row] = await reading.query<{ all_positions: readonly (string | number)[] }>(
-          `select ${TRIP_SELECT}, states.positions as all_positions from trips states where trip_id = $1`,
+          `select ${select}, states.positions as all_positions from trips states where trip_id = $1`,
           [id],
         );
         const positions = (row?.all_positions ?? []).map(Number).filter((at) => at <= (as_of_position ?? Infinity));
@@ -69,10 +74,10 @@ export function add_trip_route(app: App, source: TripSource): void {
         return await answer_tagged(request, etag_of({ ...head, position: newest }, source.build), async () => {
           const events = await read_at(reading, positions);
           const history = source.history(events);
-          if (as_of_position === null) return whole_trip(source, trip_json(row), null, events, history);
+          if (as_of_position === null) return whole_trip(source, state_json(board, row), null, events, history);
           if (!history.ok) return problem({ status: 500, title: "Cannot be folded", detail: history.fault });
           const then = { ...history.steps.at(-1)?.after, trip_id: id, revision: events.length, position: newest };
-          return whole_trip(source, trip_json(then), as_of_position, events, history);
+          return whole_trip(source, state_json(board, then), as_of_position, events, history);
         });
       }),
   });
@@ -86,7 +91,7 @@ function whole_trip(
   history: StreamHistory,
 ): string {
   const plain = { ...trip, as_of_position, deployment: { time_zone, currency } };
-  const changes = history.ok ? `[${history.steps.map((step) => change_json(step, board.measures)).join(",")}]` : "null";
+  const changes = history.ok ? `[${history.steps.map((step) => change_json(step, board)).join(",")}]` : "null";
   const fault = JSON.stringify(history.ok ? null : history.fault);
   return `${JSON.stringify(plain).slice(0, -1)},"events":[${events.map(event_json).join(",")}],"changes":${changes},` +
     `"changes_fault":${fault}}`;

@@ -4,17 +4,17 @@ import { add_endpoint, type App } from "./endpoint.ts";
 import { EVENT, event_json } from "./event_json.ts";
 import { limit, position } from "./parameters.ts";
 import { answer_from_log } from "./reading.ts";
-import { add_trip_list_route, type TripListSource } from "./trip_list_route.ts";
-import { add_trip_route } from "./trip_route.ts";
+import { add_trip_list_route } from "./trip_list_route.ts";
+import { add_trip_route, type TripSource } from "./trip_route.ts";
 
 /** Adds `/api/v1/trips…` and `/api/v1/events` to the app. */
-export function add_trip_routes(app: App, source: TripListSource): void {
+export function add_trip_routes(app: App, source: TripSource): void {
   add_trip_list_route(app, source);
   add_trip_route(app, source);
   add_events_route(app, source);
 }
 
-function add_events_route(app: App, source: TripListSource): void {
+function add_events_route(app: App, source: TripSource): void {
   add_endpoint(app, {
     path: "/api/v1/events",
     summary: "The event log in order of position",

@@ -1,5 +1,6 @@
 import { canonical_json, type Fault } from "../domains/mod.ts";
-import { event_fields } from "../domains/trips/mod.ts";
+import { event_fields } from "../domains/mod.ts";
+import { TRIP_FIELDS } from "../domains/trips/mod.ts";
 import { type FileOptions, open_record_file } from "../files/mod.ts";
 import { format_time, parse_time } from "../kpi/mod.ts";
 import {
@@ -219,7 +220,10 @@ class Remarks {
         const names = new Set(form.events.flatMap((each) => each.type === type ? Object.keys(each.data) : []));
         return [...names].filter((name) => holds(name, type, known)).map((name) => `${type} ${name}`);
       }).flat();
-    const foreign = given((name, type) => event_fields(type)?.includes(name) === false);
+    const foreign = given((name, type) => {
+      const fields = event_fields(TRIP_FIELDS, type);
+      return fields.length > 0 && fields.every((field) => field.name !== name);
+    });
     if (foreign.length > 0) words.push(`kept in the log, but no field of the event: ${listed(foreign)}`);
     const unknown = given((name, _, known) => !known.has(name));
     if (unknown.length > 0) words.push(`unknown in all rows: ${listed(unknown)}`);

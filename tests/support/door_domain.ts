@@ -1,35 +1,31 @@
-import { define_domain } from "../../src/domains/mod.ts";
+import { define_domain, TEXT, TIME } from "../../src/domains/mod.ts";
 import type { SourceMessage } from "../../src/ingest/mod.ts";
 import { message } from "./trip_pipeline.ts";
 
 /** Openings of doors, counted per door: a whole domain. The tables are its migration. */
-export const doors = define_domain<{ door: string }, { door: string; opened: number }>({
+export const doors = define_domain({
   name: "doors",
   tables: { states: "doors", cells: "door_cells", sketches: null },
   noun: "door",
   stream_column: "door_id",
   event_types: ["door.opened"],
-  schema_version: () => 1,
-  parse: (type, _version, data) =>
-    type === "door.opened" && typeof data.door === "string"
-      ? { ok: true, value: { door: data.door } }
-      : { ok: false, fault: { reason: "no_door", path: "door", detail: "expected a door" } },
-  fields: () => null,
-  initial: { door: "", opened: 0 },
+  fields: {
+    door: { type: TEXT, in: ["door.opened"], required: true },
+    opened_us: { type: TIME },
+  },
+  derived: {},
   fold: (state, { payload, occurred_at_us }) => ({
-    door: payload.door,
-    opened: Math.max(state.opened, occurred_at_us),
+    ...state,
+    ...payload,
+    opened_us: Math.max(state.opened_us ?? -Infinity, occurred_at_us),
   }),
-  columns: [{ name: "door", type: "text", get: (state) => state.door }, {
-    name: "opened_at",
-    type: "timestamptz",
-    get: (state) => state.opened,
-  }],
-  from_row: (row) => ({ door: String(row.door), opened: Number(row.opened_at) }),
   dimensions: [{ name: "door", column: "door", grains: ["1h", "all"] }],
   measures: [{ name: "doors", kind: "count" }],
   sketches: [],
-  contribution: ({ door, opened }) => ({ keys: [door], facts: [{ at_us: opened, measures: [0], values: [1] }] }),
+  contribution: ({ door, opened_us }) => ({
+    keys: [door!],
+    facts: [{ at_us: opened_us!, measures: [0], values: [1] }],
+  }),
   extremes: null,
   board: {
     whole: { dimension: "all", key: "all" },

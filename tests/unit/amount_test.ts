@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { format_amount, parse_amount } from "../../src/domains/trips/mod.ts";
+import { format_amount, parse_amount } from "../../src/domains/mod.ts";
 
 const LIMIT = 10n ** 18n;
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { parse_amount, trips_domain } from "../../src/domains/trips/mod.ts";
+import { parse_amount } from "../../src/domains/mod.ts";
+import { trips_domain } from "../../src/domains/trips/mod.ts";
 import { decode_batches } from "../../src/ingest/mod.ts";
 import { plan } from "../support/planning.ts";
 import { days_in } from "../../src/kpi/mod.ts";

@@ -1,12 +1,10 @@
-import { define_domain, type Domain, type StreamNames } from "../domain.ts";
+import type { StreamNames } from "../board.ts";
+import { define_domain, type Domain } from "../domain.ts";
 import { TRIP_BOARD } from "./board.ts";
 import { TRIP_DIMENSIONS, TRIP_MEASURES, TRIP_SKETCHES } from "./catalog.ts";
-import { TRIP_COLUMNS, trip_from_row } from "./columns.ts";
 import { trip_contribution } from "./contribution.ts";
 import { trip_fold } from "./fold.ts";
-import { parse_trip_data } from "./parse.ts";
-import { trip_fields } from "./schemas.ts";
-import { EVENT_TYPES, type Trip, type TripPayload, UNKNOWN_TRIP } from "./trip.ts";
+import { DERIVED, EVENT_TYPES, TRIP_FIELDS } from "./trip.ts";
 
 /** What a trip is called, by people and in events. */
 export const TRIP_NAMES: StreamNames = { noun: "trip", stream_column: "trip_id" };
@@ -21,18 +19,15 @@ export function trips_domain(
   { currency, h3_resolution = null }: { readonly currency: string; readonly h3_resolution?: number | null },
 ): Domain {
   const by_h3 = h3_resolution !== null;
-  return define_domain<TripPayload, Trip>({
+  return define_domain({
     name: "trips",
     ...TRIP_NAMES,
     tables: { states: "trips", cells: "trip_cells", sketches: "trip_sketches" },
     event_types: EVENT_TYPES,
-    schema_version: () => 1,
-    parse: parse_trip_data(currency),
-    fields: trip_fields(currency),
-    initial: UNKNOWN_TRIP,
+    fields: TRIP_FIELDS,
+    fixed: { currency },
+    derived: DERIVED,
     fold: trip_fold(h3_resolution),
-    columns: TRIP_COLUMNS,
-    from_row: trip_from_row,
     dimensions: by_h3 ? TRIP_DIMENSIONS : TRIP_DIMENSIONS.slice(0, -1),
     measures: TRIP_MEASURES,
     sketches: TRIP_SKETCHES,
@@ -42,6 +37,4 @@ export function trips_domain(
   });
 }
 
-export { format_amount, parse_amount } from "./amount.ts";
-export { event_fields } from "./schemas.ts";
-export type { Trip, TripPayload, TripStatus } from "./trip.ts";
+export { type Trip, TRIP_FIELDS, type TripPayload, type TripStatus } from "./trip.ts";

@@ -1,4 +1,19 @@
 import type { Integer } from "../../kpi/mod.ts";
+import type { Derived } from "../domain.ts";
+import {
+  AMOUNT,
+  COUNT,
+  type Fields,
+  KILOMETRES,
+  LATITUDE,
+  LONGITUDE,
+  MINUTES,
+  one_of,
+  type PayloadOf,
+  type StateOf,
+  TEXT,
+  TIME,
+} from "../fields.ts";
 
 /** The trip event types, in the order a trip usually sees them. */
 export const EVENT_TYPES = [
@@ -9,91 +24,66 @@ export const EVENT_TYPES = [
   "trip.fare_adjusted",
   "trip.voided",
 ] as const;
-export type EventType = typeof EVENT_TYPES[number];
 
-/** Fields that events name; null is unknown. Amounts in micros, distance in metres, durations in milliseconds, times in microseconds. */
-export interface TripFields {
-  readonly driver_id: string | null;
-  readonly passenger_id: string | null;
-  readonly vehicle_type: string | null;
-  readonly city: string | null;
-  readonly payment_method: string | null;
-  readonly pickup_zone: string | null;
-  readonly dropoff_zone: string | null;
-  readonly pickup_lat: number | null;
-  readonly pickup_lon: number | null;
-  readonly dropoff_lat: number | null;
-  readonly dropoff_lon: number | null;
-  readonly vendor_id: string | null;
-  readonly estimated_fare_micros: Integer | null;
-  readonly estimated_dropoff_us: number | null;
-  readonly completion_fare_micros: Integer | null;
-  readonly adjusted_fare_micros: Integer | null;
-  readonly tip_micros: Integer | null;
-  readonly currency: string | null;
-  readonly distance_m: number | null;
-  readonly given_duration_ms: number | null;
-  readonly passenger_count: number | null;
-  readonly rate_code: string | null;
-  readonly trip_type: string | null;
-  readonly cancel_reason: string | null;
-  readonly canceled_by: string | null;
-  readonly adjustment_reason: string | null;
-  readonly void_reason: string | null;
-}
+const BEFORE_END = ["trip.requested", "trip.started", "trip.completed"];
+const RIDE = ["trip.started", "trip.completed"];
+const END = ["trip.completed"];
 
-/** The state of a trip: its fields, the H3 cell of its pickup, and when each part of its life happened. */
-export interface Trip extends TripFields {
-  /** Null while a coordinate is unknown, and where pickups are not indexed. */
-  readonly pickup_h3: string | null;
-  readonly requested_us: number | null;
-  readonly started_us: number | null;
-  readonly completed_us: number | null;
-  readonly canceled_us: number | null;
-  readonly voided_us: number | null;
-}
+/**
+ * The fields of a trip, each said once: how events name it, its column and what the API calls it follow. A field that is added here needs its
+ * column in a migration; tests/integration/field_columns_test.ts holds the two together.
+ */
+export const TRIP_FIELDS = {
+  requested_us: { type: TIME },
+  started_us: { type: TIME },
+  completed_us: { type: TIME },
+  canceled_us: { type: TIME },
+  voided_us: { type: TIME },
+  driver_id: { type: TEXT, in: RIDE },
+  passenger_id: { type: TEXT, in: BEFORE_END },
+  vehicle_type: { type: TEXT, in: BEFORE_END },
+  city: { type: TEXT, in: BEFORE_END },
+  payment_method: { type: TEXT, in: END },
+  pickup_zone: { type: TEXT, in: BEFORE_END },
+  dropoff_zone: { type: TEXT, in: BEFORE_END },
+  pickup_lat: { type: LATITUDE, in: BEFORE_END },
+  pickup_lon: { type: LONGITUDE, in: BEFORE_END },
+  // Null while a coordinate is unknown, and where pickups are not indexed.
+  pickup_h3: { type: TEXT, says: "H3 cell of the pickup" },
+  dropoff_lat: { type: LATITUDE, in: END },
+  dropoff_lon: { type: LONGITUDE, in: END },
+  vendor_id: { type: TEXT, in: RIDE },
+  estimated_fare_micros: { type: AMOUNT, in: RIDE },
+  estimated_dropoff_us: { type: TIME, in: RIDE },
+  completion_fare_micros: { type: AMOUNT, in: END, as: "fare", says: "The fare that the completion named" },
+  adjusted_fare_micros: {
+    type: AMOUNT,
+    in: ["trip.fare_adjusted"],
+    as: "fare",
+    required: true,
+    says: "The fare of the latest adjustment; it waits for the completion",
+  },
+  tip_micros: { type: AMOUNT, in: ["trip.completed", "trip.fare_adjusted"] },
+  // Only completions need a currency; it is checked wherever it stands, since an adjustment in another one must not be added up.
+  currency: { type: TEXT, in: EVENT_TYPES },
+  distance_m: { type: KILOMETRES, in: END, says: "Kilometres; null: unknown" },
+  given_duration_ms: { type: MINUTES, in: END, as: "duration_min", hidden: true },
+  passenger_count: { type: COUNT, in: END },
+  rate_code: { type: TEXT, in: END },
+  trip_type: { type: TEXT, in: END },
+  cancel_reason: { type: TEXT, in: ["trip.canceled"], as: "reason" },
+  canceled_by: { type: one_of("driver", "passenger", "system"), in: ["trip.canceled"] },
+  adjustment_reason: { type: TEXT, in: ["trip.fare_adjusted"], as: "reason" },
+  void_reason: { type: TEXT, in: ["trip.voided"], as: "reason" },
+} as const satisfies Fields;
 
-/** What one event names; a field that is absent was not named. */
-export type TripPayload = Partial<{ [Name in keyof TripFields]: NonNullable<TripFields[Name]> }>;
+/** The state of a trip: what is known of it, and when each part of its life happened; null is unknown. */
+export type Trip = StateOf<typeof TRIP_FIELDS>;
+/** What one event names of it. */
+export type TripPayload = PayloadOf<typeof TRIP_FIELDS>;
 
-/** A trip nobody has heard of. */
-export const UNKNOWN_TRIP: Trip = {
-  driver_id: null,
-  passenger_id: null,
-  vehicle_type: null,
-  city: null,
-  payment_method: null,
-  pickup_zone: null,
-  dropoff_zone: null,
-  pickup_lat: null,
-  pickup_lon: null,
-  dropoff_lat: null,
-  dropoff_lon: null,
-  vendor_id: null,
-  estimated_fare_micros: null,
-  estimated_dropoff_us: null,
-  completion_fare_micros: null,
-  adjusted_fare_micros: null,
-  tip_micros: null,
-  currency: null,
-  distance_m: null,
-  given_duration_ms: null,
-  passenger_count: null,
-  rate_code: null,
-  trip_type: null,
-  cancel_reason: null,
-  canceled_by: null,
-  adjustment_reason: null,
-  void_reason: null,
-  pickup_h3: null,
-  requested_us: null,
-  started_us: null,
-  completed_us: null,
-  canceled_us: null,
-  voided_us: null,
-};
-
-export type TripStatus = "requested" | "in_progress" | "completed" | "canceled" | "voided";
+const STATUSES = ["requested", "in_progress", "completed", "canceled", "voided"] as const;
+export type TripStatus = typeof STATUSES[number];
 
 /** Voided wins over all, completed over canceled, whatever came first; a trip with neither is in progress once it started. */
 export function status_of(trip: Trip): TripStatus {
@@ -116,3 +106,23 @@ export function duration_of(trip: Trip): number | null {
   if (trip.completed_us === null || trip.started_us === null || trip.completed_us < trip.started_us) return null;
   return Math.round((trip.completed_us - trip.started_us) / 1000);
 }
+
+/** What a trip's row has beside its fields, for analysts. */
+export const DERIVED = {
+  status: {
+    type: one_of(...STATUSES),
+    get: status_of,
+    always: true,
+    says: "What became of it, as of its newest event",
+  },
+  fare_micros: {
+    type: AMOUNT,
+    get: fare_of,
+    says: "The fare that counts: of a completed trip its latest adjustment, else its completion's; null: there is none",
+  },
+  duration_ms: {
+    type: MINUTES,
+    get: duration_of,
+    says: "Minutes: as given, else completion minus start; null: unknown",
+  },
+} satisfies Readonly<Record<string, Derived<Trip>>>;

@@ -1,4 +1,4 @@
-import { digits, type Integer } from "../../kpi/mod.ts";
+import { digits, type Integer } from "../kpi/mod.ts";
 
 const LIMIT_MICROS = 10n ** 18n;
 const POWERS = [1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6];

@@ -1,0 +1,221 @@
+import { z } from "zod";
+import { type Integer, parse_time } from "../kpi/mod.ts";
+import { parse_amount } from "./amount.ts";
+import { ExactNumber, is_blank, whole_number_text } from "./json_value.ts";
+
+/**
+ * The fields of a domain's states, each declared once: its type, the events that name it and how they call it. What events may say, columns,
+ * reading rows back and the API follow from that. Blank (null, "" or white space) is unknown; data that no field is named by is kept in the
+ * log and ignored. What a value must be is asked in one place, where it is read: a schema refuses what reading does.
+ */
+
+/** A type of field. */
+export interface FieldType<Value = unknown> {
+  /** What is expected of it, in words. */
+  readonly what: string;
+  /** How a value that is not blank is read, in units of the state; null: it is refused. */
+  readonly read: (value: string | number | ExactNumber) => Value | null;
+  readonly column: "text" | "integer" | "bigint" | "double precision" | "timestamptz";
+  /** How names end: of the state's field, of its column, and of what events and the API call it. */
+  readonly ends: readonly [state: string, column: string, outside: string];
+  /** How the API writes it: time as RFC 3339, an amount as decimal text. */
+  readonly shown: "text" | "time" | "amount" | "number";
+  /** How many of the state's unit make one of the API's. */
+  readonly per: number;
+  /** All that it may be, where that is a list. */
+  readonly values?: readonly string[];
+}
+
+/** The double nearest to a JSON number. */
+const as_number = (value: unknown): unknown => value instanceof ExactNumber ? Number(value.text) : value;
+
+const number_between = (value: unknown, from: number, to: number): number | null => {
+  const number = as_number(value);
+  return typeof number === "number" && number >= from && number <= to ? number : null;
+};
+/** A number that is kept in whole smaller units. */
+const in_units = (most: number, units: number) => (value: unknown): number | null => {
+  const number = number_between(value, 0, most);
+  return number === null ? null : Math.round(number * units);
+};
+
+/** Micros of an amount: a number counts by its digits, or where it has too many of them, by the shortest text of its double. */
+function read_amount(value: unknown): Integer | null {
+  if (typeof value === "string") return parse_amount(value);
+  const digits = value instanceof ExactNumber ? parse_amount(value.text) : null;
+  return digits ?? parse_amount(String(as_number(value)));
+}
+
+const AS_IT_IS = { ends: ["", "", ""], per: 1 } as const;
+
+export const TEXT: FieldType<string> = {
+  ...AS_IT_IS,
+  what: "text of at most 200 characters",
+  read(value) {
+    const text = typeof value === "string" ? value : whole_number_text(value);
+    return text !== null && text.length <= 200 ? text : null;
+  },
+  column: "text",
+  shown: "text",
+};
+/** Text that is one of a list. */
+export const one_of = (...values: readonly string[]): FieldType<string> => ({
+  ...TEXT,
+  what: `${values.slice(0, -1).join(", ")} or ${values.at(-1)}`,
+  read: (value) => typeof value === "string" && values.includes(value) ? value : null,
+  values,
+});
+/** An amount of the deployment's currency, kept in micros. */
+export const AMOUNT: FieldType<Integer> = {
+  what: "an amount from 0 to 1e12 with at most 6 decimals, as text or number",
+  read: read_amount,
+  column: "bigint",
+  ends: ["_micros", "_micros", ""],
+  shown: "amount",
+  per: 1_000_000,
+};
+/** A distance in kilometres, kept in metres. */
+export const KILOMETRES: FieldType<number> = {
+  what: "a number from 0 to 1e9",
+  read: in_units(1e9, 1_000),
+  column: "bigint",
+  ends: ["_m", "_m", "_km"],
+  shown: "number",
+  per: 1_000,
+};
+/** A duration in minutes, kept in milliseconds. */
+export const MINUTES: FieldType<number> = {
+  what: "a number from 0 to 1e9",
+  read: in_units(1e9, 60_000),
+  column: "bigint",
+  ends: ["_ms", "_ms", "_min"],
+  shown: "number",
+  per: 60_000,
+};
+export const COUNT: FieldType<number> = {
+  ...AS_IT_IS,
+  what: "a whole number from 0 to 1e6",
+  read: (value) => Number.isInteger(as_number(value)) ? number_between(value, 0, 1e6) : null,
+  column: "integer",
+  shown: "number",
+};
+const degrees = (most: number): FieldType<number> => ({
+  ...AS_IT_IS,
+  what: `degrees from -${most} to ${most}`,
+  read: (value) => number_between(value, -most, most),
+  column: "double precision",
+  shown: "number",
+});
+export const LATITUDE: FieldType<number> = degrees(90);
+export const LONGITUDE: FieldType<number> = degrees(180);
+/** A moment, kept in microseconds since the epoch. */
+export const TIME: FieldType<number> = {
+  what: "an RFC 3339 time with zone",
+  read(value) {
+    const parsed = typeof value === "string" ? parse_time(value) : null;
+    return parsed?.ok === true ? parsed.us : null;
+  },
+  column: "timestamptz",
+  ends: ["_us", "_at", "_at"],
+  shown: "time",
+  per: 1,
+};
+
+/** A field of a state, by its name there. */
+export interface Field<Value = unknown> {
+  readonly type: FieldType<Value>;
+  /** The types of events that name it in their data; absent: none does, the fold makes it of something else. */
+  readonly in?: readonly string[];
+  /** What they call it, where that is not its name outside. */
+  readonly as?: string;
+  /** Whether an event without it, or with a blank one, is refused. */
+  readonly required?: boolean;
+  /** Whether the API tells it not. */
+  readonly hidden?: boolean;
+  /** What it says, where the kind of the field does not. */
+  readonly says?: string;
+}
+export type Fields = Readonly<Record<string, Field>>;
+
+type ValueOf<One> = One extends { readonly type: FieldType<infer Value> } ? Value : never;
+/** A state: what is known of its fields; null is unknown. */
+export type StateOf<All extends Fields> = { readonly [Name in keyof All]: ValueOf<All[Name]> | null };
+/** What one event names; a field that is absent was not named. */
+export type PayloadOf<All extends Fields> = {
+  readonly [Name in keyof All as All[Name] extends { readonly in: readonly string[] } ? Name : never]?: ValueOf<
+    All[Name]
+  >;
+};
+
+/** A name of a field with another ending. */
+function renamed(name: string, { ends }: FieldType, to: 1 | 2): string {
+  if (!name.endsWith(ends[0])) throw new Error(`declare field ${name}: expected a name that ends in ${ends[0]}`);
+  return name.slice(0, name.length - ends[0].length) + ends[to];
+}
+/** The column of a field. */
+export const column_name = (name: string, type: FieldType): string => renamed(name, type, 1);
+/** What the API calls a field, and events that say nothing else. */
+export const outside_name = (name: string, type: FieldType): string => renamed(name, type, 2);
+
+/** A field of the data of an event type: its name there, and how it is read. */
+export interface EventField {
+  readonly name: string;
+  /** Its name in the payload. */
+  readonly target: string;
+  /** Whether an event without it, or with a blank one, is refused. */
+  readonly required: boolean;
+  /** What is expected of it, in words. */
+  readonly what: string;
+  /** What the payload has of a value that is not blank; null: it is refused. */
+  readonly read: (value: string | number | ExactNumber) => unknown;
+}
+
+/** The fields that events of a type name in their data, in the order of the state's. */
+export const event_fields = (fields: Fields, event_type: string): readonly EventField[] =>
+  Object.entries(fields).filter(([, field]) => field.in?.includes(event_type)).map(([target, field]) => ({
+    name: field.as ?? outside_name(target, field.type),
+    target,
+    required: field.required ?? false,
+    what: field.type.what,
+    read: field.type.read,
+  }));
+
+const shown = (value: unknown): string => {
+  if (value instanceof ExactNumber) return value.text;
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+};
+
+/** The schema of a field: a text, a number, or blank where it may be absent; and such as can be read. */
+function field_schema({ what, read, required }: EventField): z.ZodType {
+  const error = (issue: { input?: unknown }) => `expected ${what}, got ${shown(issue.input)}`;
+  const scalar = z.union([z.string(), z.number(), z.instanceof(ExactNumber), z.null()], { error });
+  return required
+    ? scalar.refine((value) => value !== null && read(value) !== null, { error })
+    : scalar.refine((value) => value === null || is_blank(value) || read(value) !== null, { error })
+      .optional();
+}
+
+/** The schema of the data that has these fields. */
+export const event_schema = (fields: readonly EventField[]): z.ZodObject =>
+  z.object(Object.fromEntries(fields.map((field) => [field.name, field_schema(field)])));
+
+/**
+ * Reads data into what the fold takes: names and units of the state, unnamed fields absent. Null where the schema refuses it: reading alone
+ * costs less, and the schema is needed only to tell what is wrong.
+ */
+export function read_payload(
+  fields: readonly EventField[],
+  data: Readonly<Record<string, unknown>>,
+): Record<string, unknown> | null {
+  const payload: Record<string, unknown> = {};
+  for (const { name, target, required, read } of fields) {
+    const value = data[name];
+    if (!required && is_blank(value)) continue;
+    const scalar = typeof value === "string" || typeof value === "number" || value instanceof ExactNumber;
+    const known = scalar ? read(value) : null;
+    if (known === null) return null;
+    payload[target] = known;
+  }
+  return payload;
+}
