@@ -22,4 +22,3 @@ export * from "./plan.ts";
 export { type QueueOptions, QueueSource } from "./queue_source.ts";
 export { Retry, type RetryCounts, type RetryOptions } from "./retry.ts";
 export * from "./status.ts";
-export { WakeUp } from "./wake_up.ts";

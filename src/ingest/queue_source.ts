@@ -1,4 +1,4 @@
-import type { Clock } from "../runtime/mod.ts";
+import { type Clock, WakeUp } from "../runtime/mod.ts";
 import { type Amount, count_within, message_bytes } from "./message_buffer.ts";
 import {
   type Cursor,
@@ -13,7 +13,6 @@ import {
   type UndatedState,
   type Worth,
 } from "./message_source.ts";
-import { WakeUp } from "./wake_up.ts";
 
 export interface QueueOptions {
   readonly topic: string;

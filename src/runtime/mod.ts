@@ -7,3 +7,4 @@ export * from "./logger.ts";
 export * from "./paced.ts";
 export * from "./runtime.ts";
 export * from "./turns.ts";
+export * from "./wake_up.ts";

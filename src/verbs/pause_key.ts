@@ -1,4 +1,4 @@
-import { WakeUp } from "../ingest/mod.ts";
+import { WakeUp } from "../runtime/mod.ts";
 
 /** The space key of a terminal as a switch: pause, go on. Where there is no terminal it is never pressed. */
 export class PauseKey implements Disposable {

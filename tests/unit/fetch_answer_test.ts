@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { crc32c } from "../../src/ingest/kafka/crc32c.ts";
-import { DamagedAnswer, read_fetch_answer, UnknownCodec } from "../../src/ingest/kafka/fetch_answer.ts";
+import { crc32c } from "../../src/ingest/kafka/records/crc32c.ts";
+import { DamagedAnswer, read_fetch_answer, UnknownCodec } from "../../src/ingest/kafka/records/fetch_answer.ts";
 import {
   CONTROL,
   int,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { send_acknowledged } from "../../src/ingest/kafka/kafka_acknowledgement.ts";
+import { send_acknowledged } from "../../src/ingest/kafka/kafka_producer.ts";
 
 /** A client that places messages in two partitions and tells which were written, try by try. */
 function client(...written: readonly number[][]) {

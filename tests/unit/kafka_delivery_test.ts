@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import type { Watermarks } from "../../src/ingest/kafka/kafka_admin.ts";
-import { read_fetch_answer } from "../../src/ingest/kafka/fetch_answer.ts";
+import { read_fetch_answer } from "../../src/ingest/kafka/records/fetch_answer.ts";
 import type { EachBatchPayload } from "../../src/ingest/kafka/kafka_client.ts";
 import { KafkaDelivery } from "../../src/ingest/kafka/kafka_delivery.ts";
 import { PartitionWatch } from "../../src/ingest/kafka/partition_watch.ts";
 import { MessageBuffer } from "../../src/ingest/message_buffer.ts";
 import type { SourceGap } from "../../src/ingest/message_source.ts";
-import { WakeUp } from "../../src/ingest/wake_up.ts";
+import { WakeUp } from "../../src/runtime/wake_up.ts";
 import { TestBook } from "../support/read_source.ts";
 import { write_answer, write_batch, write_records, type WrittenBatch } from "../support/record_batches.ts";
 import { until } from "../support/until.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { DamagedAnswer, UnknownCodec } from "../../src/ingest/kafka/fetch_answer.ts";
+import { DamagedAnswer, UnknownCodec } from "../../src/ingest/kafka/records/fetch_answer.ts";
 import { failure_of } from "../../src/ingest/kafka/kafka_failure.ts";
 
 const named = (name: string, message: string, more: Record<string, unknown> = {}) =>

@@ -26,8 +26,14 @@ import {
 import fetch_api from "kafkajs/src/protocol/requests/fetch/index.js";
 import list_offsets_api from "kafkajs/src/protocol/requests/listOffsets/index.js";
 import RequestQueue from "kafkajs/src/network/requestQueue/index.js";
-import { type FetchedPartition, read_fetch_answer } from "./fetch_answer.ts";
-import { type Pack, pack_lz4_frame, pack_snappy, pack_zstd } from "./kafka_codecs.ts";
+import {
+  type FetchedPartition,
+  type Pack,
+  pack_lz4_frame,
+  pack_snappy,
+  pack_zstd,
+  read_fetch_answer,
+} from "./records/mod.ts";
 import { partition_name, type TopicPartition } from "../message_source.ts";
 import type { KafkaConnectionOptions, KafkaLogin, KafkaSettings } from "./kafka_options.ts";
 

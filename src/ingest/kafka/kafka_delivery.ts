@@ -1,4 +1,4 @@
-import { type Clock, Paced } from "../../runtime/mod.ts";
+import { type Clock, Paced, type WakeUp } from "../../runtime/mod.ts";
 import type { Amount, MessageBuffer } from "../message_buffer.ts";
 import {
   type Coordinates,
@@ -7,11 +7,10 @@ import {
   type SourceGap,
   type TopicPartition,
 } from "../message_source.ts";
-import type { WakeUp } from "../wake_up.ts";
 import type { KafkaAdmin } from "./kafka_admin.ts";
 import { type EachBatchPayload, fetched_offset, fetched_partition } from "./kafka_client.ts";
 import { failure_of } from "./kafka_failure.ts";
-import { slices } from "./kafka_slices.ts";
+import { slices } from "./records/mod.ts";
 import type { PartitionWatch } from "./partition_watch.ts";
 
 /** What the delivery of one consumer's life works with. */

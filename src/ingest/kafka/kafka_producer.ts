@@ -1,5 +1,4 @@
 import { Buffer } from "node:buffer";
-import { send_acknowledged } from "./kafka_acknowledgement.ts";
 import { type Compression, COMPRESSIONS, KafkaClient, type Message, type Producer } from "./kafka_client.ts";
 import { failure_of } from "./kafka_failure.ts";
 import type { KafkaConnectionOptions } from "./kafka_options.ts";
@@ -84,6 +83,31 @@ function* requests(messages: readonly OutgoingMessage[]): Generator<readonly Out
     bytes += size;
   }
   if (from < messages.length) yield messages.slice(from);
+}
+
+/** What one try to send came to: where the client placed the messages, and which partitions the brokers answered for. */
+interface Sending {
+  readonly placed: ReadonlySet<number>;
+  readonly acknowledged: ReadonlySet<number>;
+}
+
+/** So often it is sent in vain. */
+const MOST_TRIES = 4;
+
+/**
+ * Sends until the brokers acknowledge every partition that messages were placed in. kafkajs reports success and drops messages without a word when, between its own
+ * retries, a partition is new or moves to a broker that has answered already. Sending all once more may write some twice; readers recognise them.
+ * @throws when partitions stay without an answer
+ */
+export async function send_acknowledged(send: () => Promise<Sending>): Promise<void> {
+  for (let tries = 1;; tries++) {
+    const { placed, acknowledged } = await send();
+    const missing = [...placed].filter((partition) => !acknowledged.has(partition));
+    if (missing.length === 0) return;
+    if (tries === MOST_TRIES) {
+      throw new Error(`no broker acknowledged partitions ${missing.join(", ")} in ${tries} tries`);
+    }
+  }
 }
 
 async function send_one(

@@ -1,4 +1,4 @@
-import { type Clock, type Level, Paced, told_trouble } from "../../runtime/mod.ts";
+import { type Clock, type Level, Paced, told_trouble, WakeUp } from "../../runtime/mod.ts";
 import { type Amount, MessageBuffer } from "../message_buffer.ts";
 import {
   type Cursor,
@@ -12,7 +12,6 @@ import {
   type UndatedState,
   type Worth,
 } from "../message_source.ts";
-import { WakeUp } from "../wake_up.ts";
 import { default_settings, type KafkaOptions, type KafkaSettings } from "./kafka_options.ts";
 import { is_preparing } from "./kafka_failure.ts";
 import { KafkaSession, type SessionEnd } from "./kafka_session.ts";

@@ -6,8 +6,8 @@
  * a gap stops the source; refused credentials, an unknown codec and a batch that stays damaged fail it. On repeat: what was
  * read and not committed is read again.
  *
- * Decision: what a fetch brought is read here, not by kafkajs: which batches are data (`fetch_answer.ts`), and their records,
- * unpacked piece by piece as there is room for them (`record_batch.ts`). kafkajs keeps the group, the connections and the
+ * Decision: what a fetch brought is read here, not by kafkajs: which batches are data (`records/fetch_answer.ts`), and their records,
+ * unpacked piece by piece as there is room for them (`records/record_batch.ts`). kafkajs keeps the group, the connections and the
  * fetching, and sees one opaque message a partition.
  *
  * kafkajs 2.2.4, because native clients cannot be loaded here and no other pure client is as widely used. Its price: no

@@ -1,6 +1,6 @@
 import { crc32 } from "node:zlib";
 import { crc32c } from "./crc32c.ts";
-import { partition_name, type TopicPartition } from "../message_source.ts";
+import { partition_name, type TopicPartition } from "../../message_source.ts";
 import { read_old_message } from "./message_set.ts";
 import type { RecordBatch } from "./record_batch.ts";
 

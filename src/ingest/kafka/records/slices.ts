@@ -1,5 +1,5 @@
-import { type Amount, message_bytes } from "../message_buffer.ts";
-import type { SourceBatch, SourceMessage } from "../message_source.ts";
+import { type Amount, message_bytes } from "../../message_buffer.ts";
+import type { SourceBatch, SourceMessage } from "../../message_source.ts";
 import type { FetchedPartition } from "./fetch_answer.ts";
 import { read_records, type RecordLimits } from "./record_batch.ts";
 
