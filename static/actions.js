@@ -1,19 +1,18 @@
-import { parse_address, view_query } from "./address.js";
-import { keep_place, write_address } from "./address_line.js";
-import { TOOL_KEYS, use } from "./chart_tools.js";
-import { show_controls } from "./controls.js";
+import { keep_place, own_address, show_controls, view_query, write_address } from "./address.js";
+import { press_legend, TOOL_KEYS, use } from "./chart_tools.js";
 import { toggle_key, with_condition } from "./filter.js";
-import { by_id, set_text } from "./page.js";
+import { by_id, declared, set_text } from "./page.js";
 import { PLAIN, RANGES } from "./plain_address.js";
 
 /** What the reader can do: presses and keys, and where they lead. Loaded by the first of them. */
 
+/** Where each dialog is, and what opens it. */
 const DIALOGS = {
-  keys: "./keys.js",
-  counted: "./counted.js",
-  filter: "./filter_editor.js",
-  range: "./range_editor.js",
-  as_of: "./as_of_editor.js",
+  keys: ["./help.js", "open_keys"],
+  counted: ["./help.js", "open_counted"],
+  filter: ["./filter.js", "open"],
+  range: ["./ranges.js", "open_range"],
+  as_of: ["./time_travel.js", "open"],
 };
 const THEMES = ["system", "light", "dark"];
 const root = document.documentElement;
@@ -52,34 +51,35 @@ const BUTTONS = {
   clear_filter: KEYS.F,
   clear_all: KEYS.F,
   go_newest: show_newest,
-  hold: (page) => page.need("list", ({ toggle_hold }) => toggle_hold(page)),
+  hold: (page) => page.need("list_tools", ({ toggle_hold }) => toggle_hold(page)),
 };
 
 /** A click, or a word typed into the list's field. */
 export function press(page, event) {
   const { target, type, shiftKey, altKey } = event;
-  if (type === "input") return target.id === "find" && page.need("list", page.draw_soon);
-  if (target.closest("[data-card=fare_range] small")) return page.need("highest", (part) => part.go_to_highest(page));
+  if (type === "input") return target.id === "find" && page.need("list_tools", page.draw_soon);
+  const way = target.closest(".greatest");
+  if (way !== null) return page.need("greatest", ({ go_to_greatest }) => go_to_greatest(page, way));
   const button = target.closest("button");
   if (button === null) return;
   const { opens, entry, tool, shows, counted, range, compare, dimension, key, condition } = button.dataset;
   if (Object.hasOwn(BUTTONS, button.id)) BUTTONS[button.id](page);
   else if (opens !== undefined) open(page, opens, entry);
   else if (tool !== undefined) use(page, tool);
-  else if (shows !== undefined) use(page, "legend", event);
+  else if (shows !== undefined) press_legend(page, event);
   else if (counted !== undefined) open(page, "counted", counted);
   else if (range !== undefined) set_range(page, range);
   else if (compare !== undefined) go(page, { compare });
   else if (condition !== undefined) remove_condition(page, condition);
   else if (dimension !== undefined) {
-    go(page, { filter: toggle_key(page.address.filter, dimension, key, shiftKey || altKey) });
+    go(page, { filter: toggle_key(page.address.filter, { dimension, key, excluded: shiftKey || altKey }, declared) });
   }
 }
 
 /** A key, unless it is typed into something or belongs to what has the focus. */
 export function strike(page, event) {
   const { key, target, ctrlKey, metaKey, altKey } = event;
-  if (key === "i" && target.closest?.("[data-shows]")) return use(page, "legend", event);
+  if (key === "i" && target.closest?.("[data-shows]")) return press_legend(page, event);
   if (ctrlKey || metaKey || altKey || !Object.hasOwn(KEYS, key) || document.querySelector("dialog[open]")) return;
   if (target.closest?.("input, select, textarea")) return;
   if (key === " " && target.closest?.("button, summary, a, [tabindex]")) return;
@@ -90,7 +90,8 @@ export function strike(page, event) {
 
 /** Opens a dialog, at an entry. */
 function open(page, name, entry) {
-  page.load(DIALOGS[name]).then((dialog) => dialog.open(page, go, entry))
+  const [path, opens] = DIALOGS[name];
+  page.load(path).then((dialog) => dialog[opens](page, go, entry))
     .catch((error) => console.warn(`open ${name}: failed`, error))
     .then(page.draw_soon);
 }
@@ -110,7 +111,7 @@ export function go(page, change, remember = true) {
 
 /** After the browser's back or forward button. */
 export function come_back(page) {
-  go(page, { ...parse_address(location.search), theme: page.address.theme }, false);
+  go(page, { ...own_address(), theme: page.address.theme }, false);
 }
 
 /** Looks at a stretch [from_s, to_s), closer. */
@@ -155,7 +156,7 @@ function show_newest(page) {
 
 function remove_condition(page, dimension) {
   by_id("add_filter").focus();
-  go(page, { filter: with_condition(page.address.filter, { dimension, keys: [] }) });
+  go(page, { filter: with_condition(page.address.filter, { dimension, keys: [] }, declared) });
 }
 
 function next_theme(page) {

@@ -1,20 +1,12 @@
-import { parse_marks } from "./marks_address.js";
+import { by_id, declared, set_text } from "./page.js";
 import { PLAIN, RANGES } from "./plain_address.js";
 
-/** What the page's address says: all that is shown, so that a link or the back button brings it again. Pure. */
+/**
+ * What the page's address says: all that is shown, so that a link or the back button brings it again. Its parameters are those of the
+ * view, which the server is asked for, and those of the page alone: `paused`, `theme`, and what the reader puts on the charts, `lines`,
+ * `tz`, `limit`, `note` and `kiosk`. Limits and notes stay texts here: limits.js and notes.js read them.
+ */
 
-/** What can be filtered by, in the order in which filters are written. */
-export const DIMENSIONS = [
-  "status",
-  "payment_method",
-  "vehicle_type",
-  "city",
-  "pickup_zone",
-  "dropoff_zone",
-  "driver",
-  "passenger",
-  "pickup_h3",
-];
 const MOST_KEYS = 20;
 
 /** Reads an RFC 3339 time; null when it is none. */
@@ -30,8 +22,17 @@ export function format_time(ms) {
   return new Date(ms).toISOString().replace(".000Z", "Z");
 }
 
-/** Reads a query into what plain_address.js describes; what is not understood becomes the default. */
-export function parse_address(search) {
+/** Whether a text names a zone of the IANA database. */
+export function is_zone(text) {
+  try {
+    return /^[a-z]/i.test(text ?? "") && new Intl.DateTimeFormat("en", { timeZone: text }) !== null;
+  } catch {
+    return false; // How Intl says no.
+  }
+}
+
+/** Reads a query into what plain_address.js describes; what is not understood becomes the default. `declared` names the dimensions and lines. */
+export function parse_address(search, declared) {
   const params = new URLSearchParams(search);
   const one = (name, ...known) => known.find((value) => value === params.get(name)) ?? null;
   const range = one("range", ...Object.keys(RANGES));
@@ -44,7 +45,7 @@ export function parse_address(search) {
     range: custom ? null : range ?? PLAIN.range,
     from_ms: custom ? from_ms : null,
     to_ms,
-    filter: DIMENSIONS.flatMap((dimension) => {
+    filter: declared.dimensions.flatMap(({ name: dimension }) => {
       const excluded = keys_of(dimension).length === 0;
       const keys = [...new Set(keys_of(excluded ? `not_${dimension}` : dimension))].sort();
       return keys.length === 0 ? [] : [{ dimension, keys, excluded }];
@@ -52,8 +53,20 @@ export function parse_address(search) {
     compare: one("compare", "previous") ?? "weekday",
     paused: params.get("paused") === "1",
     theme: one("theme", "light", "dark"),
-    ...parse_marks(params),
+    ...parse_marks(params, declared),
     as_of: ms !== null ? { ms } : position && { position: Number(position) },
+  };
+}
+
+function parse_marks(params, declared) {
+  const lines = params.get("lines"), tz = params.get("tz");
+  const named = declared.legend.map(({ name }) => name).filter((name) => lines?.split(",").includes(name));
+  return {
+    lines: lines === "none" || named.length > 0 ? named : null,
+    tz: tz === "local" || is_zone(tz) ? tz : null,
+    limits: params.getAll("limit"),
+    notes: params.getAll("note"),
+    kiosk: params.get("kiosk") === "1",
   };
 }
 
@@ -68,4 +81,80 @@ export function view_query({ range, from_ms, to_ms, filter, compare, as_of }) {
   if (as_of?.ms !== undefined) pairs.push(["as_of", format_time(as_of.ms)]);
   if (as_of?.position !== undefined) pairs.push(["as_of_position", `${as_of.position}`]);
   return pairs;
+}
+
+/** Writes an address without what is the default: "" or "?...". `parse_address` reads it back. */
+export function format_address(address, declared) {
+  const { range, to_ms, paused, theme, lines, tz, limits, notes, kiosk } = address;
+  const pairs = view_query(address);
+  if (range === PLAIN.range && to_ms === null) pairs.shift();
+  if (paused) pairs.push(["paused", "1"]);
+  if (theme !== null) pairs.push(["theme", theme]);
+  if (lines !== null && lines.join() !== declared.shown.join()) pairs.push(["lines", lines.join() || "none"]);
+  if (tz !== null) pairs.push(["tz", tz]);
+  pairs.push(...limits.map((text) => ["limit", text]), ...notes.map((text) => ["note", text]));
+  if (kiosk) pairs.push(["kiosk", "1"]);
+  const query = new URLSearchParams(pairs).toString().replaceAll("%3A", ":").replaceAll("%2C", ",");
+  return query === "" ? "" : `?${query}`;
+}
+
+/** What a comparison is called. */
+export function compared_name(compare) {
+  return compare === "previous" ? "previous period" : "same weekday";
+}
+
+/** The address that the browser shows. */
+export function own_address() {
+  return parse_address(location.search, declared);
+}
+
+/** Shows an address in the browser: `how` is "pushState" or "replaceState". */
+export function write_address(address, how) {
+  const search = format_address(address, declared);
+  if (search !== location.search) history[how](null, "", location.pathname + search);
+  keep_place();
+}
+
+/** Keeps where the board is, for the way back from the page of a stream. */
+export function keep_place() {
+  try {
+    sessionStorage.setItem("tacho-board", location.search);
+  } catch (error) {
+    console.info("keep the board's address: this browser stores nothing", error);
+  }
+}
+
+/** Looks at what the browser's address says. */
+export function arrive(page) {
+  page.address = own_address();
+  show_controls(page);
+  page.look();
+  // What was not understood does not stay in it.
+  write_address(page.address, "replaceState");
+}
+
+/** Asks for what the address says: live from the feed, or once as of then. */
+export function ask(page) {
+  const { address, feed, need } = page;
+  if (address.as_of === null) return feed.open(view_query(address));
+  feed.close();
+  need("time_travel", ({ read_board }) => read_board(page));
+}
+
+/** Which controls are on; without parameters they are as index.html and charts.js have them. */
+export function show_controls({ address }) {
+  const { range, from_ms, to_ms, as_of, compare, paused } = address;
+  const live = as_of === null;
+  const lines = address.lines ?? declared.shown;
+  const press = (selector, is_on) =>
+    document.querySelectorAll(selector).forEach((button) => button.ariaPressed = `${is_on(button.dataset)}`);
+  press("[data-range]", (data) => data.range === range);
+  press("[data-shows]", (data) => lines.includes(data.shows));
+  press("#custom", () => from_ms !== null);
+  press("#live", () => live && !paused && to_ms === null);
+  press("#pause", () => live && paused);
+  set_text(document.querySelector("[data-shows=compared]").lastChild, compared_name(compare));
+  by_id("pause").disabled = !live;
+  by_id("back").hidden = !live || to_ms === null;
+  by_id("later").disabled = live && to_ms === null;
 }

@@ -1,14 +1,14 @@
-import { show_breakdowns } from "./breakdowns.js";
-import { show_cards } from "./cards.js";
+import { place_breakdowns, show_breakdowns } from "./breakdowns.js";
+import { place_cards, show_cards } from "./cards.js";
 import { make_charts } from "./charts.js";
 import { make_feed_port, make_port } from "./feed_port.js";
 import { format_window } from "./format.js";
-import { by_id, set_text } from "./page.js";
+import { place_list, show_list } from "./list.js";
+import { by_id, declared, set_text } from "./page.js";
 import { PLAIN, zone_of } from "./plain_address.js";
 import { columns_of } from "./series.js";
 import { apply_frame, empty_board, is_troubled, misleads, phase_of, warning_of_link, window_of } from "./state.js";
 import { show_banners, show_footer, show_state } from "./status.js";
-import { show_trips } from "./trips.js";
 
 /** The page: frames change the board, which is drawn at most four times a second. */
 
@@ -55,6 +55,9 @@ page.feed = make_feed_port({
   },
 });
 
+place_cards();
+place_list();
+place_breakdowns();
 page.charts = make_charts({
   on_zoom: (stretch) => need("actions", ({ zoom }) => zoom(page, stretch)),
   on_unzoom: () => need("actions", ({ back_to_live }) => back_to_live(page)),
@@ -89,7 +92,7 @@ async function load(path) {
 }
 
 function receive(name, data, at_ms = Date.now()) {
-  page.board = apply_frame(page.board, name, data, at_ms);
+  page.board = apply_frame(page.board, name, data, at_ms, declared.list);
   if (name === "reset" && page.held_ms === null) page.shown = page.board;
   // Heartbeats name it too: a resumed stream has no hello.
   if (data.build !== undefined) {
@@ -113,9 +116,9 @@ function look() {
   const { address, feed, parts } = page;
   page.held_ms = page.refusal = null;
   page.board = empty_board();
-  parts.list?.release();
+  parts.list_tools?.release();
   if (address === PLAIN) return feed.open({ range: PLAIN.range });
-  need("controls", ({ ask }) => ask(page));
+  need("address", ({ ask }) => ask(page));
 }
 
 function draw_soon() {
@@ -142,7 +145,7 @@ function draw() {
   }
   // A plain board that has figures needs no more.
   const plain = address === PLAIN && (phase === "ready" || phase === "loading") && !shown.computed?.failed &&
-    !parts.troubles && !misleads(shown);
+    !parts.troubles && !misleads(shown, declared);
   if (parts.extras || !plain) need("extras", ({ show_extras }) => show_extras(page, phase));
   // Last: figures are there.
   if (window !== null) body.dataset.position = shown.position;
@@ -153,33 +156,35 @@ function sight_of(shown, window, now_ms) {
   const { address } = page;
   return {
     ...shown,
+    declared,
     board: shown,
     address,
+    lines: address.lines ?? declared.shown,
     window,
     view: window,
     step_s,
     now_ms,
-    columns: columns_of(shown, window),
+    columns: columns_of(shown, window, declared),
     passed: {
       from_s,
       to_s: Math.max(from_s, Math.min(to_s, Math.min(now_ms, shown.newest_event_ms ?? now_ms) / 1_000)),
     },
     zone: page.zone(),
     currency: shown.hello.currency,
-    misleads: misleads(shown),
-    unlike: page.parts.bases?.make_unlike(page, now_ms),
+    misleads: misleads(shown, declared),
+    unlike: page.parts.troubles?.make_unlike(page, now_ms),
   };
 }
 
 function show_sight(sight) {
-  const { board, columns, window, zone, now_ms, trips, breakdowns } = sight;
+  const { board, columns, window, zone, now_ms, streams, breakdowns } = sight;
   drawn_to_s = window.to_s;
   set_text(by_id("window"), format_window(window, zone, now_ms));
   show_cards(sight);
   page.charts.show(sight);
   by_id("corrected").hidden = columns.revised_ms.every((at_ms) => at_ms === 0);
   show_breakdowns(breakdowns);
-  show_trips(sight.listed = page.parts.list?.listed(trips) ?? trips, sight);
+  show_list(sight.listed = page.parts.list_tools?.listed(streams) ?? streams, sight);
   show_footer(board, zone, now_ms);
 }
 
@@ -192,7 +197,7 @@ function show_status() {
     found.push(warning_of_link(board, link, page.zone(), local_ms));
     if (link.state === "connected" && is_troubled(board, local_ms)) {
       need("troubles", () => {});
-      found.push(...parts.troubles?.troubles_of(board, page.zone(), local_ms) ?? []);
+      found.push(...parts.troubles?.troubles_of(board, page.zone(), local_ms, declared.many) ?? []);
     }
   }
   show_banners(found.filter((warning) => warning !== null));
@@ -232,7 +237,7 @@ setInterval(() => {
   page.feed.check();
   if (document.hidden) return;
   show_status();
-  page.parts.filtered?.show_filter(page);
+  page.parts.filter?.show_filter(page);
   const { address, shown, link, held_ms } = page;
   if (link.state === "connecting" && Date.now() - link.since_ms > REFUSAL_MS) need("refusal", ({ ask }) => ask(page));
   // The window moves on with the clock, also when no frame comes.
@@ -241,4 +246,4 @@ setInterval(() => {
 }, 1_000);
 
 if (location.search === "") look();
-else need("controls", ({ arrive }) => arrive(page));
+else need("address", ({ arrive }) => arrive(page));

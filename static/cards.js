@@ -1,25 +1,132 @@
-import { by_id, make, plain, set_text } from "./page.js";
-import { card_figures, CARDS, spark_path } from "./figures.js";
-import { format_day, format_window } from "./format.js";
+import { by_id, declared, fill, make, plain, set_text } from "./page.js";
+import { format_count, format_day, format_decimal, format_short, format_window } from "./format.js";
+import { condense, ratio, settled } from "./series.js";
 
-/** The strip of cards; labels open how it is counted. */
+/** The strip of cards: what they say, and how it is shown. Labels open how it is counted. */
 
+const SPARK_POINTS = 40;
 const HEIGHT = 22;
 const WEEK_S = 604_800;
-const LABELS = {
-  trips: "Trips begun",
-  per_minute: "Trips per minute",
-  fare_percentiles: "Fare p50 · p95",
-  fare_range: "Fare lowest · highest",
-  duration: "Minutes p50 · p95",
-};
-const strip = Object.fromEntries(Object.keys(CARDS).map((name) => [name, make_card(name)]));
-by_id("cards").append(...Object.values(strip));
 
-function make_card(name) {
-  const label = make("button", "", LABELS[name] ?? `${name[0].toUpperCase()}${name.slice(1).replace("_", " ")}`);
+// Of a stretch [from_s, to_s); null when it is not known.
+function figure_of({ figure, per_minute }, cards, { from_s, to_s }) {
+  if (per_minute) return to_s > from_s ? cards[figure] / (to_s - from_s) * 60 : null;
+  return cards[figure] ?? null;
+}
+
+function share_of({ name, share_with }, cards) {
+  const all = cards[name] + cards[share_with];
+  return all > 0 ? cards[name] / all : null;
+}
+
+/** How a figure changed: {text, tone: "good", "bad" or ""}, null: not known. A share changes in points. */
+export function change_of(now, before, better, share = false) {
+  if (now === null || before === null) return null;
+  const signed = (value, digits) => {
+    const size = format_decimal(Math.abs(value), digits);
+    return `${/[1-9]/.test(size) ? (value < 0 ? "−" : "+") : "±"}${size}`;
+  };
+  const part = 100 * (now - before) / before;
+  const relative = () =>
+    part < 999.5 ? `${signed(part, Math.abs(part) < 9.95 ? 1 : 0)} %` : `×${format_short(now / before, 10_000)}`;
+  // There is no part of nothing.
+  const absolute = () => now === 0 ? "±0" : "from 0";
+  const text = share ? `${signed(100 * (now - before), 1)} pt` : before === 0 ? absolute() : relative();
+  // Perhaps nobody counted then: more than nothing is no praise.
+  const gain = text.startsWith("±") || before === 0 && !share ? 0 : better * (now - before);
+  return { text, tone: gain > 0 ? "good" : gain < 0 ? "bad" : "" };
+}
+
+// Against the same weekday and the period before; "–" where it is not known. `unlike` is of troubles.js.
+function changes_of(card, { cards, compared, passed, misleads, unlike }, tell) {
+  const share = card.share_with !== undefined;
+  const of = (some, stretch) => share ? share_of(card, some) : figure_of(card, some, stretch);
+  return ["weekday", "previous"].map((against) => {
+    const then = compared?.[against] ?? null;
+    const before = then?.cards ? of(then.cards, then) : null;
+    const now = of(cards, passed);
+    const change = before === null || misleads && !unlike ? null : change_of(now, before, card.better, share);
+    const told = { name: against === "previous" ? "before" : against, text: "–", tone: "", then, ...change };
+    return unlike?.(card, told, before, tell) ?? told;
+  });
+}
+
+const text_of = (value, digits) =>
+  (value ?? null) === null ? "–" : value < 1e6 ? format_decimal(value, digits) : format_short(value, 0);
+
+/** Tells the names in a card's texts, of what is in sight. */
+export function tell_of(card, { address, cards, currency, declared }) {
+  return (name, needed) => {
+    if (name === "currency") return currency;
+    if (name === "moment") return address.as_of ? "then" : "now";
+    const share = name === "share" ? share_of(card, cards) : null;
+    if (name === "share") return share === null ? "" : `${format_decimal(100 * share, 1)} %`;
+    if (needed && !(cards[name] > 0)) return "";
+    const digits = declared.digits[name];
+    return digits ? text_of(cards[name], digits) : format_count(cards[name]);
+  };
+}
+
+// The first key of a breakdown, and beneath it that of another one.
+function top_of({ top, bare }, { breakdowns, declared: { row } }) {
+  const [first, second] = top.map((name) =>
+    breakdowns.find((each) => each.dimension === name)?.rows.find(({ key }) => key !== null && key !== "unknown")
+  );
+  return {
+    value: first?.key ?? null,
+    text: first?.key.replace(/^\d+$/, `${bare} $&`) ?? "–",
+    unit: first ? format_short(first[row.count]) : "",
+    changes: second ? [{ name: second.key, text: format_short(second[row.count]), then: null }] : [],
+    spark: [],
+  };
+}
+
+function figures_of(card, sight) {
+  const { cards, columns, passed } = sight;
+  if (card.top) return top_of(card, sight);
+  const value = cards === null ? null : figure_of(card, cards, passed);
+  if (value === null) return { value, text: "–", unit: "", changes: [], spark: [] };
+  const { beside = [], spark: [column, per] = [], digits = sight.declared.digits[card.figure], small_digits = 0 } =
+    card;
+  const tell = (value) => {
+    const decimals = value < 1_000 && small_digits || digits;
+    return decimals ? text_of(value, decimals) : format_short(value);
+  };
+  const points = (name) => condense(settled(columns[name], columns.running), SPARK_POINTS);
+  return {
+    value,
+    text: tell(value),
+    unit: beside.map((text) => fill(text, tell_of(card, sight))).filter(Boolean).join(" · "),
+    changes: card.better === undefined ? [] : changes_of(card, sight, tell),
+    spark: !columns[column] ? [] : per ? ratio(points(column), points(per)) : points(column),
+  };
+}
+
+/** By card: {value, text, unit, changes, spark}. @returns {any} */
+export function card_figures(sight) {
+  return Object.fromEntries(sight.declared.cards.map((card) => [card.name, figures_of(card, sight)]));
+}
+
+/** An SVG path through values, in 100 by `height`. */
+export function spark_path(values, height) {
+  const top = Math.max(...values);
+  if (values.length < 2 || top <= 0) return "";
+  const x = (i) => (i / (values.length - 1) * 100).toFixed(1);
+  return `M${values.map((value, i) => `${x(i)} ${(height - value / top * (height - 2)).toFixed(1)}`).join("L")}`;
+}
+
+let strip;
+
+/** Puts the cards on the page. */
+export function place_cards() {
+  strip = declared.cards.map(make_card);
+  by_id("cards").append(...strip);
+}
+
+function make_card({ name, label: text, top, greatest }) {
+  const label = make("button", "", text);
   label.title = "How is this counted?";
-  const card = make("div", "card", make("h2", "", label));
+  const card = make("div", top ? "card top_key" : "card", make("h2", "", label));
   label.dataset.counted = card.dataset.card = name;
   const svg = (tag) => document.createElementNS("http://www.w3.org/2000/svg", tag);
   const spark = svg("svg");
@@ -27,29 +134,32 @@ function make_card(name) {
   spark.setAttribute("preserveAspectRatio", "none");
   spark.append(svg("path"), svg("path"));
   const changes = ["", ""].map(() => make("span", "", make("i"), make("b")));
-  card.append(make("p", "value", make("b", "figure"), make("small"), spark), make("p", "changes", ...changes));
+  const beside = make("small", greatest ? "greatest" : "");
+  card.append(make("p", "value", make("b", "figure"), beside, spark), make("p", "changes", ...changes));
   return card;
 }
 
 /** Fills the cards from what is in sight. */
 export function show_cards(sight) {
-  for (const [name, { value, text, unit, changes, spark }] of Object.entries(card_figures(sight))) {
-    const card = strip[name];
+  const figures = card_figures(sight);
+  declared.cards.forEach(({ name, greatest }, i) => {
+    const { value, text, unit, changes, spark } = figures[name];
+    const card = strip[i];
     const figure = card.querySelector(".figure");
     set_text(figure, text);
     figure.parentNode.style.setProperty("--digits", text.length);
     card.dataset.value = value ?? "";
     figure.title = plain(`${value ?? "not known"}`);
-    if (name === "fare_range") card.dataset.max = sight.cards?.max_fare ?? "";
+    if (greatest) card.dataset.max = sight.cards?.[greatest.measure] ?? "";
     set_text(card.querySelector("small"), unit);
     const ordered = sight.address.compare === "previous" ? [...changes].reverse() : changes;
-    [...card.lastChild.children].forEach((part, i) => show_change(part, ordered[i], sight));
+    [...card.lastChild.children].forEach((part, at) => show_change(part, ordered[at], sight));
     const line = spark_path(spark, HEIGHT);
     const [area, stroke] = card.querySelectorAll("path");
     stroke.setAttribute("d", line);
     area.setAttribute("d", line && `${line}V${HEIGHT}H0Z`);
     stroke.parentNode.toggleAttribute("hidden", line === "");
-  }
+  });
 }
 
 function show_change(

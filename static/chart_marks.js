@@ -1,12 +1,11 @@
 import { colour, dots_of, type_px } from "./charts.js";
-import { by_id, make, plain, set_text } from "./page.js";
 import { format_clock, format_day, format_short } from "./format.js";
-import { is_past, tell_limits } from "./limits.js";
-import { format_notes, parse_limits, parse_notes } from "./marks.js";
+import { is_past, parse_limits, tell_limits } from "./limits.js";
+import { format_notes, parse_notes } from "./notes.js";
+import { by_id, declared, make, plain, set_text } from "./page.js";
+import { shown_lines } from "./readout.js";
 
 /** Limits and notes of the reader: lines over the charts, a sentence about the limits, a list of the notes. */
-
-const LINE_TOKENS = { completed: "--s1", started: "--s3", canceled: "--s4", revenue: "--s2" };
 
 const sentence = make("p", "limits_state");
 sentence.role = "status";
@@ -15,7 +14,12 @@ list.ariaLabel = "Notes";
 
 /** What is drawn, and what of it the reader put there. */
 let sight = null, read = "", limits = [], notes = [], parts = null;
-const in_chart = (i) => limits.filter(({ name }) => i === 1 ? name === "revenue" : sight.address.lines.includes(name));
+/** The limits of the lines that chart `i` shows, with those lines. */
+const in_chart = (i) =>
+  limits.flatMap((limit) => {
+    const line = shown_lines(declared.charts[i], sight).find(({ name }) => name === limit.name);
+    return line === undefined ? [] : [{ ...limit, line }];
+  });
 
 /** Puts the sentence and the list on the page, and the lines on the charts. */
 export function start(given) {
@@ -40,7 +44,7 @@ export function show(next) {
   const { address, zone, now_ms } = sight = next;
   const texts = [...address.limits, "", ...address.notes].join("\n");
   if (texts !== read) {
-    [read, limits, notes] = [texts, parse_limits(address.limits), parse_notes(address.notes)];
+    [read, limits, notes] = [texts, parse_limits(address.limits, declared), parse_notes(address.notes)];
     parts.charts.mark_with(marks);
   }
   sentence.hidden = limits.length === 0;
@@ -90,7 +94,7 @@ function paint_marks(u, which) {
 
 function paint_limit(u, limit, columns, dot, font) {
   const { ctx, bbox } = u;
-  const ink = colour(LINE_TOKENS[limit.name]);
+  const ink = colour(`--s${limit.line.colour}`);
   const y = Math.round(u.valToPos(limit.value, "y", true)) + 0.5;
   const outside = y < bbox.top;
   const text = `${limit.name} ${limit.sign} ${format_short(limit.value, 10_000)}${outside ? " ↑" : ""}`;

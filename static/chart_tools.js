@@ -1,15 +1,14 @@
-import { make } from "./page.js";
+import { declared } from "./page.js";
 
 /** The tools of the charts: each loads at its first use, and goes along with what is in sight from then on. */
 
 const TOOLS = {
   table: "./table.js",
-  limits: "./limit_dialog.js",
-  notes: "./note_dialog.js",
-  export: "./export_dialog.js",
-  zone: "./zone_dialog.js",
+  limits: "./limits.js",
+  notes: "./notes.js",
+  export: "./export.js",
+  zone: "./ranges.js",
   kiosk: "./kiosk.js",
-  legend: "./legend.js",
 };
 /** Keys of the tools. */
 export const TOOL_KEYS = { d: "table", m: "limits", n: "notes", e: "export", z: "zone", k: "kiosk" };
@@ -22,15 +21,12 @@ function parts_of(page) {
   return {
     charts: page.charts,
     go: (change) => page.need("actions", ({ go }) => go(page, change)),
-    look: () => page.sight && { ...page.sight, address: page.address },
+    look: () => page.sight && { ...page.sight, address: page.address, lines: page.address.lines ?? declared.shown },
   };
 }
 
 // Each module starts once; after a failure it is asked for again a little later.
 function bring(page, path) {
-  if (coming.size === 0) {
-    document.head.append(Object.assign(make("link"), { rel: "stylesheet", href: "/static/charts.css" }));
-  }
   if (!coming.has(path)) {
     const tool = page.load(path).then((module) => {
       module.start?.(parts_of(page));
@@ -45,8 +41,8 @@ function bring(page, path) {
 }
 
 /** Uses a tool, once there is something in sight. */
-export async function use(page, name, event) {
-  if (page.sight !== null) (await bring(page, TOOLS[name])).open(parts_of(page), event);
+export async function use(page, name) {
+  if (page.sight !== null) (await bring(page, TOOLS[name])).open(parts_of(page));
 }
 
 /** Shows what is in sight in every tool that is in use, or that the address asks for. */
@@ -60,4 +56,25 @@ export function show_tools(page) {
 /** Tells a kiosk that the server has another build than the page. */
 export function new_build(build) {
   for (const tool of going_along) tool.new_build?.(build);
+}
+
+/** The lines before the first press of what may become a double click. */
+let before = [];
+
+/** Shows or hides the line whose name was pressed; Alt, a double click or the key i leave it alone. */
+export function press_legend(page, { type, altKey, detail, target }) {
+  if (page.sight === null) return;
+  const lines = page.address.lines ?? declared.shown;
+  const twice = detail === 2;
+  if (!twice) before = lines;
+  const alone = twice || altKey || type === "keydown";
+  const next = press_line(twice ? before : lines, target.closest("button").dataset.shows, alone, declared);
+  parts_of(page).go({ lines: next });
+}
+
+/** Lines after a press on one: `alone` shows it only, or, when it is alone already, the default again. Pure. */
+export function press_line(lines, name, alone, declared) {
+  if (alone) return lines.join() === name ? declared.shown : [name];
+  const shows = (line) => line === name ? !lines.includes(line) : lines.includes(line);
+  return declared.legend.map((line) => line.name).filter(shows);
 }

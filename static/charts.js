@@ -1,20 +1,18 @@
-import { by_id, set_text } from "./page.js";
+import { by_id, declared, fill, make, set_text } from "./page.js";
 import { split_running } from "./series.js";
 import { time_labels, time_splits } from "./time_axis.js";
 import { format_short, format_step } from "./format.js";
 
-/** Two charts over one time axis, with one cursor. */
+/** The charts that are declared, over one time axis, with one cursor. */
 
 /** Steps of an axis of counts: 1, 2, 5, 10, … */
 const WHOLE = Array.from({ length: 30 }, (_, i) => [1, 2, 5][i % 3] * 10 ** Math.floor(i / 3));
-const LINES = [["completed", "--s1"], ["started", "--s3"], ["canceled", "--s4"]];
 /** Room for a mark of time, in sizes of the type. */
 const MARK = 7.6;
-const PLACES = [by_id("chart_trips"), by_id("chart_revenue")];
-const probe = by_id("probe");
 
 /** A colour token as the canvas understands it. */
 export function colour(token, alpha = 1) {
+  const probe = by_id("probe");
   probe.style.color = `var(${token})`;
   const [r, g, b] = getComputedStyle(probe).color.match(/[\d.]+/g);
   return `rgba(${r}, ${g}, ${b}, ${alpha})`;
@@ -22,7 +20,7 @@ export function colour(token, alpha = 1) {
 
 /** The size of the type in charts, whole pixels: of "10.998px" uPlot would scale "998px". */
 export function type_px() {
-  return Math.round(parseFloat(getComputedStyle(probe).fontSize));
+  return Math.round(parseFloat(getComputedStyle(by_id("probe")).fontSize));
 }
 
 /** Dots of a chart's canvas for a pixel of the page; picture.js draws larger. */
@@ -30,12 +28,44 @@ export function dots_of({ scaled = 1 }) {
   return scaled * globalThis.uPlot.pxRatio;
 }
 
+/** Puts a chart where index.html has room for it. */
+function place_chart({ name, title }, i) {
+  const tools = by_id("chart_tools");
+  const plots = tools.parentNode.getElementsByClassName("plot");
+  if (!plots[i]) tools.before(make("div", "", make("header"), make("div", "plot low")));
+  const sub = make("span", "sub");
+  sub.id = `per_${name}`;
+  plots[i].previousElementSibling.prepend(make("h2", "", title), sub);
+  const place = make("div");
+  Object.assign(place, { id: `chart_${name}`, role: "slider", tabIndex: 0, ariaValueMin: 0, ariaValueNow: 0 });
+  place.ariaValueText = "arrow keys read the figures";
+  plots[i].append(place);
+  return place;
+}
+
+function place_legend() {
+  by_id("legend").append(
+    ...declared.legend.map(({ name, colour, shown = false }) => {
+      const button = make("button", "", make("i"), make("span", "", name === "compared" ? "same weekday" : name));
+      button.dataset.shows = name;
+      button.ariaPressed = shown;
+      button.style.setProperty("--of", `var(--s${colour})`);
+      return button;
+    }),
+  );
+}
+
 /** `on_zoom({from_s, to_s})` hears of a drag, `on_unzoom` of a double click; `load` imports. */
 export function make_charts({ on_zoom, on_unzoom, load }) {
   let charts = [], drawn = null, letter_px;
   let readout = null, marks = null, beyond = null;
 
-  const shows = (line) => line === "revenue" || drawn.address.lines.includes(line);
+  const { charts: CHARTS } = declared;
+  const places = CHARTS.map(place_chart);
+  place_legend();
+  // A line that is alone in its chart is always shown.
+  const always = CHARTS.flatMap(({ lines }) => lines.length === 1 ? lines[0].name : []);
+  const shows = (line) => always.includes(line) || drawn.lines.includes(line);
   const size_of = ({ clientWidth: width, clientHeight: height }) => ({ width, height });
 
   function options_of(i) {
@@ -51,7 +81,6 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
       const edge_s = 2.2 * letter_px * (to_s - from_s) / width; // Else labels are cut off.
       return time_splits(from_s, to_s - edge_s, drawn.zone, width / MARK / letter_px);
     };
-    const ink = colour("--ink-2");
     const top = (u, all_high) => {
       const values = u.series.flatMap(({ show }, at) => at > 0 && show ? u.data[at] : []);
       // One value may dwarf all others.
@@ -59,10 +88,10 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
         need_beyond();
       }
       const high = beyond?.axis_high?.(values) ?? all_high;
-      return Math.max([4, 10][i], high * 1.08, marks?.top(i, high) ?? 0);
+      return Math.max(CHARTS[i].least, high * 1.08, marks?.top(i, high) ?? 0);
     };
     return {
-      ...size_of(PLACES[i]),
+      ...size_of(places[i]),
       legend: { show: false },
       padding: [marks?.room(i) ?? 8, 6, 0, 0],
       cursor: {
@@ -90,11 +119,14 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
           values: (_u, at) => at.map((n) => format_short(n, 10_000)),
         },
       ],
-      series: [{}, ...[lines, bars][i]()],
+      series: [{}, ...(CHARTS[i].kind === "bars" ? bars : lines)(CHARTS[i])],
       hooks: {
         setSelect: [(u) => readout?.choose(u)],
         setCursor: [(u) => readout?.follow(u, i)],
-        draw: [(u) => mark_corrected(u, ink), (u) => beyond?.mark?.(u, drawn.columns), (u) => marks?.paint(u, i)],
+        draw: [
+          (u) => beyond?.mark?.(u, drawn.columns, CHARTS[i].lines[0].name),
+          (u) => marks?.paint(u, i),
+        ],
       },
     };
   }
@@ -115,52 +147,35 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
 
   const compared = () => line("compared", "--ink-3", { width: 1.2, dash: [4, 3] });
 
-  function lines() {
+  function lines({ lines: all }) {
     const running = () => drawn.columns.running < 0 ? null : [drawn.columns.running];
     const points = { show: true, fill: colour("--panel"), filter: running };
     return [
       compared(),
-      ...LINES.flatMap(([name, token]) => {
-        const main = name === "completed" ? { width: 1.8 } : {};
-        const fill = name === "completed" ? colour(token, 0.1) : undefined;
-        return [line(name, token, { ...main, fill }), line(name, token, { ...main, dash: [2, 4], points })];
+      ...all.flatMap(({ name, colour: n }, at) => {
+        const main = at === 0 ? { width: 1.8 } : {};
+        const fill = at === 0 ? colour(`--s${n}`, 0.1) : undefined;
+        return [line(name, `--s${n}`, { ...main, fill }), line(name, `--s${n}`, { ...main, dash: [2, 4], points })];
       }),
     ];
   }
 
-  function bars() {
+  function bars({ lines: [{ name, colour: n }] }) {
     const paths = globalThis.uPlot.paths.bars({ size: [0.78, 44] });
-    const bar = (fill, more) => line("revenue", "--s2", { paths, fill: colour("--s2", fill), ...more });
+    const bar = (fill, more) => line(name, `--s${n}`, { paths, fill: colour(`--s${n}`, fill), ...more });
     return [bar(0.62, { width: 0 }), bar(0.14, { width: 1, dash: [2, 2] }), compared()];
   }
 
   function data_of(i) {
     const { columns } = drawn;
+    const { kind, lines: all, compared } = CHARTS[i];
+    const then = columns[`compared_${compared}`];
     // In the middle of its bucket.
     const x = columns.x.map((t, at) => (t + columns.ends[at]) / 2);
-    const split = (name) => split_running(columns[name], columns.running);
-    if (i === 0) return [x, columns.compared_completed, ...LINES.flatMap(([name]) => split(name))];
-    const running_bar = columns.revenue.map((value, at) => at === columns.running ? value : null);
-    return [x, split("revenue")[0], running_bar, columns.compared_revenue];
-  }
-
-  // Carets under corrected buckets, with room between them.
-  function mark_corrected(u, ink) {
-    const { ctx, bbox, data: [x] } = u;
-    const r = 0.32 * letter_px * dots_of(u);
-    const y = bbox.top + bbox.height + r / 2;
-    let last = -Infinity;
-    ctx.fillStyle = ink;
-    drawn.columns.revised_ms.forEach((at_ms, i) => {
-      const left = u.valToPos(x[i], "x", true);
-      if (at_ms === 0 || left < bbox.left || left > bbox.left + bbox.width || left - last < 5 * r) return;
-      last = left;
-      ctx.beginPath();
-      ctx.moveTo(left, y);
-      ctx.lineTo(left - r, y + 1.5 * r);
-      ctx.lineTo(left + r, y + 1.5 * r);
-      ctx.fill();
-    });
+    const split = ({ name }) => split_running(columns[name], columns.running);
+    if (kind === "lines") return [x, then, ...all.flatMap(split)];
+    const [settled, running] = split(all[0]);
+    return [x, settled, running.map((value, at) => at === columns.running ? value : null), then];
   }
 
   function need_beyond() {
@@ -174,11 +189,13 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
   function build() {
     if (globalThis.uPlot === undefined) return;
     for (const chart of charts) chart.destroy();
-    charts = PLACES.map((place, i) => new globalThis.uPlot(options_of(i), data_of(i), place));
+    charts = places.map((place, i) => new globalThis.uPlot(options_of(i), data_of(i), place));
     draw();
   }
 
   function draw() {
+    // What was corrected is marked.
+    if (beyond === null && drawn.columns.revised_ms.some((at_ms) => at_ms > 0)) need_beyond();
     charts.forEach((chart, i) => {
       chart.batch(() => {
         chart.series.forEach(({ line, show }, at) => {
@@ -193,25 +210,25 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
   }
 
   function tell() {
-    const per = format_step(drawn.step_s);
-    set_text(by_id("per_trips"), `per ${per}, by completion time`);
-    set_text(by_id("per_revenue"), `${drawn.currency} per ${per}`);
-    PLACES[0].ariaLabel = `Trips completed per ${per}`;
-    PLACES[1].ariaLabel = `Revenue, ${drawn.currency} per ${per}`;
+    const step = format_step(drawn.step_s);
+    CHARTS.forEach(({ title, name, money, sub }, i) => {
+      set_text(by_id(`per_${name}`), fill(sub, (of) => of === "step" ? step : drawn.currency));
+      places[i].ariaLabel = `${title}${money ? `, ${drawn.currency}` : ""} per ${step}`;
+    });
   }
 
   const observer = new ResizeObserver(() => {
     charts.forEach((chart, i) => {
-      const size = size_of(PLACES[i]);
+      const size = size_of(places[i]);
       if (size.width > 0 && (size.width !== chart.width || size.height !== chart.height)) chart.setSize(size);
     });
   });
   // The readout comes with the first pointer or focus.
   const need_readout = async () => {
     const { make_readout } = await load("./readout.js");
-    readout ??= make_readout({ places: PLACES, charts: () => charts, look: () => drawn, on_zoom });
+    readout ??= make_readout({ places: places, charts: () => charts, look: () => drawn, on_zoom });
   };
-  for (const place of PLACES) {
+  for (const place of places) {
     observer.observe(place);
     for (const name of ["pointerenter", "focus"]) place.addEventListener(name, need_readout, { once: true });
   }
@@ -219,7 +236,7 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
   const rebuild = () => drawn !== null && build();
   by_id("uplot").addEventListener("load", rebuild);
   return {
-    /** Draws {columns, step_s, zone, currency, view, address}. */
+    /** Draws {columns, step_s, zone, currency, view, lines}. */
     show(what) {
       drawn = what;
       if (charts.length > 0 && letter_px === type_px()) draw();

@@ -1,6 +1,5 @@
+import { compared_name } from "./address.js";
 import { zone_offset_s } from "./format.js";
-import { compared_name } from "./marks_address.js";
-import { MEASURES } from "./series.js";
 
 /** Tables as CSV (RFC 4180: commas, CRLF, quotes doubled), and what goes into them. Pure. */
 
@@ -61,7 +60,8 @@ function table_of(sight, rows, context = context_of(sight)) {
 
 /** The buckets that the charts show, oldest first. */
 export function series_csv(sight) {
-  const { columns, view, zone } = sight;
+  const { columns, view, zone, declared: { series, compared_series } } = sight;
+  const compared = compared_series.map((name) => `compared_${name}`);
   return table_of(
     sight,
     columns.x.flatMap((t, i) => {
@@ -70,9 +70,7 @@ export function series_csv(sight) {
       return [{
         time: format_rfc3339(t * 1000, zone),
         time_end: format_rfc3339(columns.ends[i] * 1000, zone),
-        ...Object.fromEntries(MEASURES.map((name) => [name, columns[name][i]])),
-        compared_completed: columns.compared_completed[i],
-        compared_revenue: columns.compared_revenue[i],
+        ...Object.fromEntries([...series, ...compared].map((name) => [name, columns[name][i]])),
         running: i === columns.running,
         corrected: revised_ms > 0 ? format_rfc3339(revised_ms, zone) : null,
       }];
@@ -85,24 +83,27 @@ export function breakdowns_csv(sight) {
   return table_of(
     sight,
     sight.board.breakdowns.flatMap(({ dimension, total_keys, rows }) =>
-      rows.map(({ key, trips, revenue }) => ({ dimension, key, all_others: key === null, trips, revenue, total_keys }))
+      rows.map(({ key, ...row }) => ({ dimension, key, all_others: key === null, ...row, total_keys }))
     ),
   );
 }
 
-/** The trips that arrived last, as listed: they are of any time, so no range is told of them. */
-export function trips_csv(sight) {
+/** The list as it stands: it is of any time, so no range is told of it. */
+export function list_csv(sight) {
+  const { time } = sight.declared.list;
   const { range_from: _from, range_to: _to, comparison: _comparison, ...context } = context_of(sight);
-  const rows = sight.listed.map(({ at_ms, position, ...trip }) => ({
+  const rows = sight.listed.map(({ [time]: at_ms, position, ...stream }) => ({
     time: at_ms === null ? null : format_rfc3339(at_ms, sight.zone),
-    ...trip,
+    ...stream,
     position,
   }));
   return table_of(sight, rows, context);
 }
 
-/** "tacho_series_2026-03-01T1000_to_2026-03-01T1100": what a file is called, by range and what it holds; of trips by what they are as of. */
-export function file_name(what, { view, zone, board }) {
+/** "tacho_series_2026-03-01T1000_to_2026-03-01T1100": what a file is called, by range and what it holds; of the list by what it is as of. */
+export function file_name(what, { view, zone, board, declared }) {
   const at = (s) => format_rfc3339(s * 1000, zone).slice(0, 16).replace(":", "");
-  return `tacho_${what}_${what === "trips" ? `as_of_${board.position}` : `${at(view.from_s)}_to_${at(view.to_s)}`}`;
+  return `tacho_${what}_${
+    what === declared.list.name ? `as_of_${board.position}` : `${at(view.from_s)}_to_${at(view.to_s)}`
+  }`;
 }

@@ -1,3 +1,5 @@
+import { format_moment } from "./format.js";
+import { declared, make } from "./page.js";
 import { misleads } from "./state.js";
 
 /** What boards show that are not plain: filtered, of then, without figures, with tools of the charts. */
@@ -8,11 +10,41 @@ export function show_extras(page, phase) {
   document.body.classList.toggle("past", as_of !== null);
   document.body.classList.toggle("filtered", filter.length > 0);
   const show = (name, is_needed, run) => (parts[name] || is_needed) && page.need(name, run);
-  const blank = !["ready", "loading", "changing"].includes(phase);
-  show("bases", parts.troubles || misleads(shown), () => {});
-  show("blank", blank, ({ show_blank }) => show_blank(page, phase));
-  show("filtered", filter.length > 0 || shown.computed?.failed, ({ show_filter }) => show_filter(page));
+  show("troubles", misleads(shown, declared), () => {});
+  show_blank(page, phase);
+  show("filter", filter.length > 0 || shown.computed?.failed, ({ show_filter }) => show_filter(page));
   show("time_travel", as_of !== null, ({ show_ribbon }) => show_ribbon(page));
   const marked = kiosk || limits.length + notes.length > 0;
   if (page.sight !== null) show("chart_tools", marked, ({ show_tools }) => show_tools(page));
+}
+
+const { many } = declared;
+const place = Object.assign(make("p", "blank"), { role: "status" });
+const newest = Object.assign(make("button", "link", "Show that time"), { id: "go_newest" });
+const clear = Object.assign(make("button", "link", `Show all ${many}`), { id: "clear_all" });
+
+const WORDS = {
+  empty: (_shown, _zone, _now_ms, { as_of }) => [
+    as_of === null ? `No ${many} yet: waiting for the first event` : "Nothing had been recorded by then",
+  ],
+  empty_range: ({ newest_event_ms }, zone, now_ms, { filter }) =>
+    filter.length > 0 ? [`No ${many} match the filter in this range`, clear] : [
+      `No ${many} in this view; the newest of all is from ${format_moment(newest_event_ms, zone, now_ms)}`,
+      newest,
+    ],
+  computing: () => [`Computing these figures from the ${many}`],
+  failed: ({ computed }) => [`These figures are not known: ${computed.failed}`],
+};
+
+let told = "";
+
+/** What the charts say while they have nothing to show. */
+function show_blank({ address, shown, zone }, phase) {
+  const words = WORDS[phase]?.(shown, zone(), Date.now() + shown.offset_ms, address) ?? [];
+  const text = words.map((part) => part.textContent ?? part).join();
+  if (text === told) return;
+  told = text;
+  place.replaceChildren(...words);
+  if (words.length === 0) place.remove();
+  else document.querySelector(".plot").append(place);
 }

@@ -3,7 +3,7 @@
  * server that all its tabs share. Where there is no such worker each page runs this for itself.
  */
 
-const FRAMES = ["hello", "kpi", "trip", "hb", "reset", "bye"];
+const FRAMES = ["hello", "kpi", "hb", "reset", "bye"];
 
 /** The server speaks every 15 s: a link silent for two of those is dead. */
 export const SILENCE_MS = 35_000;
@@ -29,7 +29,7 @@ export function make_feed({
   set_timer = setTimeout,
   clear_timer = clearTimeout,
 }) {
-  let source = null, timer, query = null, last_id = null;
+  let source = null, timer, query = null, last_id = null, names = FRAMES;
   let attempt = 0, opened_ms = 0, heard_ms = 0, state = "closed";
 
   function set_state(next) {
@@ -44,13 +44,18 @@ export function make_feed({
     clear_timer(timer);
   }
 
+  function listen(name) {
+    const mine = source;
+    mine.addEventListener(name, (event) => source === mine && receive(name, event));
+  }
+
   function connect() {
     drop();
     const params = new URLSearchParams(query);
     if (last_id !== null) params.set("last_event_id", last_id);
     const mine = source = make_source(`/api/v1/feed?${params}`);
     opened_ms = heard_ms = now();
-    for (const name of FRAMES) mine.addEventListener(name, (event) => source === mine && receive(name, event));
+    names.forEach(listen);
     mine.onerror = () => source === mine && retry_in(retry_pause_ms(attempt++, random()));
   }
 
@@ -70,7 +75,11 @@ export function make_feed({
     if (heard_ms - opened_ms > SETTLED_MS) attempt = 0;
     // Everyone is told at once: the return is spread over half as long again.
     if (name === "bye") return retry_in(data.retry_ms * (1 + random() / 2));
-    // A trip's id may be ahead of the figures: to resume there would skip.
+    if (name === "hello" && names === FRAMES) {
+      names = [...FRAMES, data.declared.list.event];
+      listen(names.at(-1));
+    }
+    // The list's id may be ahead of the figures: to resume there would skip.
     if (name === "hello" || (name === "kpi" && last_id !== null)) last_id = event.lastEventId || last_id;
     if (name === "reset") last_id = null;
     // First: figures over a link that is said to be lost would be told as old ones.
@@ -106,18 +115,17 @@ export function make_feed({
   };
 }
 
-/** The newest trips that a hello names. */
-const TRIPS = 100;
 /** So many frames after a hello are kept before they become part of it. */
 const KEPT_FRAMES = 60;
 
-/** The hello that says what a hello and the frames after it, [name, data], have said. Pure. */
+/** The hello that says what a hello, of 100 in its list, and the frames after it, [name, data], have said. Pure. */
 export function fold_frames(hello, frames) {
+  const { event, name: list, id } = hello.declared.list;
   return frames.reduce((board, [name, data]) => {
     if (name === "kpi") return { ...board, ...data, series: merge_series(board.series, data.series, data.from_s) };
-    if (name === "trip") {
-      const trips = new Map([...data.replace ? [] : board.trips, ...data.trips].map((trip) => [trip.trip_id, trip]));
-      return { ...board, trips: [...trips.values()].sort((a, b) => b.position - a.position).slice(0, TRIPS) };
+    if (name === event) {
+      const newest = new Map([...data.replace ? [] : board[list], ...data[list]].map((row) => [row[id], row]));
+      return { ...board, [list]: [...newest.values()].sort((a, b) => b.position - a.position).slice(0, 100) };
     }
     // A heartbeat's position is the log's, not that of the figures.
     const { now_ms, health, build } = data;

@@ -1,6 +1,5 @@
 /** One connection for many views, in turns: each is asked for its figures anew. For feed.js, when a browser shows many views. */
 
-const FRAMES = ["hello", "kpi", "trip", "hb", "reset", "bye"];
 const EVERY_MS = 10_000;
 /** Figures that are not there by then are waited for in the next turn. */
 const LIMIT_MS = 5_000;
@@ -12,7 +11,7 @@ export function make_turns({ make_source, set_timer, clear_timer }) {
 
   function make_one(url) {
     const heard = {};
-    let source = null, timer, limit, is_closed = false;
+    let source = null, timer, limit, is_closed = false, told = false;
 
     function ask() {
       if (turn === null) mine.begin();
@@ -33,24 +32,29 @@ export function make_turns({ make_source, set_timer, clear_timer }) {
       timer = set_timer(ask, EVERY_MS);
     }
 
+    function listen(name) {
+      source.addEventListener(name, ({ data }) => {
+        if (turn !== mine) return;
+        told = true;
+        // Without an id: who resumed would not be told all of it the next time.
+        heard[name]({ data, lastEventId: "" });
+        if (!is_closed && JSON.parse(data).cards) end_until_next();
+      });
+    }
+
     const mine = {
-      addEventListener: (name, run) => heard[name] = run,
+      addEventListener(name, run) {
+        heard[name] = run;
+        if (source !== null) listen(name);
+      },
       onerror() {},
       begin() {
         turn = mine;
-        let told = false;
+        told = false;
         source = make_source(url);
         source.onerror = () => mine.onerror();
         limit = set_timer(() => told ? end_until_next() : mine.onerror(), LIMIT_MS);
-        for (const name of FRAMES) {
-          source.addEventListener(name, ({ data }) => {
-            if (turn !== mine) return;
-            told = true;
-            // Without an id: who resumed would not be told all of it the next time.
-            heard[name]?.({ data, lastEventId: "" });
-            if (!is_closed && JSON.parse(data).cards) end_until_next();
-          });
-        }
+        Object.keys(heard).forEach(listen);
       },
       close() {
         is_closed = true;

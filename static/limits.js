@@ -1,6 +1,30 @@
+import { field, form, input, list_of, open_dialog, select } from "./dialog.js";
 import { format_count, format_decimal, format_step } from "./format.js";
+import { declared, make } from "./page.js";
 
-/** Limits that the reader sets: which buckets are past one, and what there is to say. Pure. */
+/** Limits that the reader sets: as the address has them ("canceled>20"), which buckets are past one, what there is to say, their editor. */
+
+const MOST_LIMITS = 8;
+
+/** Whether a line is of amounts. */
+const is_money = (name, { charts }) => charts.find(({ lines }) => lines.some((line) => line.name === name)).money;
+
+/** The lines that a limit can be set for: all of all charts. */
+const limited_lines = ({ charts }) => charts.flatMap(({ lines }) => lines.map(({ name }) => name));
+
+/** Reads limits: [{name, sign, value}], one above and one below a line, of which the latest counts. What is no limit is left out. Pure. */
+export function parse_limits(texts, declared) {
+  const read = texts.flatMap((text) => {
+    const [, name, sign, value] = /^(\w+)([<>])(\d{1,12}(?:\.\d{1,4})?)$/.exec(text) ?? [];
+    return limited_lines(declared).includes(name) ? [{ name, sign, value: Number(value) }] : [];
+  });
+  return [...new Map(read.map((limit) => [limit.name + limit.sign, limit])).values()].slice(0, MOST_LIMITS);
+}
+
+/** Writes limits. Pure. */
+export function format_limits(limits) {
+  return limits.map(({ name, sign, value }) => name + sign + value);
+}
 
 /** Whether a value is past a limit; the running bucket can only grow, so below a limit it says nothing yet. */
 export function is_past({ sign, value: limit }, value, runs = false) {
@@ -26,23 +50,24 @@ export function state_of(limit, columns, now_s) {
   return { since_s: columns.x[first], until_s: old ? columns.ends[newest] : null, from_start: first === 0 };
 }
 
-/** "canceled above 20 per 5 minutes"; money is told with its unit. */
-export function name_limit({ name, sign, value }, step_s, currency) {
+/** "canceled above 20 per 5 minutes"; money is told with its unit. Pure. */
+export function name_limit({ name, sign, value }, { step_s, currency, declared }) {
   const whole = Number.isInteger(value) ? format_count(value) : format_decimal(value, 2);
-  return `${name} ${sign === ">" ? "above" : "below"} ${whole}${name === "revenue" ? ` ${currency}` : ""} per ${
+  return `${name} ${sign === ">" ? "above" : "below"} ${whole}${is_money(name, declared) ? ` ${currency}` : ""} per ${
     format_step(step_s)
   }`;
 }
 
 /** One sentence about all limits. `tell(s)` gives a time as text. */
-export function tell_limits(limits, { columns, step_s, currency, now_ms }, tell) {
+export function tell_limits(limits, sight, tell) {
+  const { columns, now_ms } = sight;
   const past = limits.flatMap((limit) => {
     const state = state_of(limit, columns, now_ms / 1000);
     if (state === null) return [];
     const { since_s, until_s, from_start } = state;
     const since = `${from_start ? "since before" : "since"} ${tell(from_start ? columns.ends[0] : since_s)}`;
     const until = until_s === null ? "" : `, up to the newest data at ${tell(until_s)}`;
-    return [`${name_limit(limit, step_s, currency)} ${since}${until}`];
+    return [`${name_limit(limit, sight)} ${since}${until}`];
   });
   return {
     past: past.length > 0,
@@ -50,4 +75,46 @@ export function tell_limits(limits, { columns, step_s, currency, now_ms }, tell)
       ? past.join(" · ")
       : `Within ${limits.length === 1 ? "the limit" : `all ${limits.length} limits`}`,
   };
+}
+
+/** Opens the editor of limits. */
+export function open({ look, go }) {
+  const { step_s, currency, address } = look();
+  const name_of = (limit) => name_limit(limit, look());
+  const limited = limited_lines(declared);
+  const titled = limited.map((name) => [name, is_money(name, declared) ? `${name}, ${currency}` : name]);
+  const line = select(titled, limited[0]);
+  const side = select([[">", "above"], ["<", "below"]], ">");
+  const value = input({ type: "number", min: 0, max: 1e12, step: "any", required: true, autofocus: true });
+  const list = list_of(name_of, put);
+
+  // A limit is written and read, so that what is shown is what the address holds.
+  function put(limits) {
+    const texts = format_limits(limits);
+    const { lines } = look();
+    const kept = parse_limits(texts, declared);
+    const named = kept.map(({ name }) => name);
+    // A limit of a hidden line would be seen nowhere.
+    go({
+      limits: format_limits(list.show(kept)),
+      lines: declared.legend.map(({ name }) => name).filter((name) => lines.includes(name) || named.includes(name)),
+    });
+  }
+
+  const add = form(
+    () => {
+      const rounded = Math.round(Number(value.value) * 1e4) / 1e4;
+      put([...list.shown(), { name: line.value, sign: side.value, value: rounded }]);
+      value.value = "";
+      value.focus();
+    },
+    "Set limit",
+    field("Line", line),
+    field("Mark when", side),
+    field(`Per ${format_step(step_s)}`, value),
+  );
+  const said =
+    "Buckets past a limit are ringed, and a line above the charts says since when. Limits are part of this page's address.";
+  open_dialog("Limits", make("p", "sub", said), list.element, add);
+  list.show(parse_limits(address.limits, declared));
 }

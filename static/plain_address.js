@@ -3,7 +3,7 @@
 /** Ranges in the order of the keys 1 to 6, in seconds. */
 export const RANGES = { "15m": 900, "1h": 3_600, "6h": 21_600, "24h": 86_400, "7d": 604_800, "30d": 2_592_000 };
 
-/** With `from_ms` `range` is null; `to_ms` null follows now. `filter`: {dimension, keys, excluded}; `as_of`: {ms} or {position}. */
+/** With `from_ms` `range` is null; `to_ms` null follows now. `filter`: {dimension, keys, excluded}; `as_of`: {ms} or {position}; `lines` null: those that are declared as shown. */
 export const PLAIN = {
   range: "1h",
   from_ms: null,
@@ -13,7 +13,7 @@ export const PLAIN = {
   paused: false,
   theme: null,
   as_of: null,
-  lines: ["completed", "compared"],
+  lines: null,
   tz: null,
   limits: [],
   notes: [],

@@ -1,28 +1,33 @@
+import { compared_name } from "./address.js";
+import { format_clock, format_count, format_day, format_decimal, format_moment, zone_offset_s } from "./format.js";
+import { parse_notes } from "./notes.js";
 import { make, plain } from "./page.js";
-import { parse_notes } from "./marks.js";
-import { format_bucket } from "./bucket_label.js";
-import { compared_name } from "./marks_address.js";
-import { format_count, format_day, format_decimal, format_moment } from "./format.js";
 
 /** What the cursor points at, in words, by pointer and by keys. A focused chart is a slider over time: its value is read aloud. */
 
-const money = (value) => format_decimal(value, 2);
-const UPPER = [["completed", "--s1"], ["started", "--s3"], ["canceled", "--s4"]];
 const LEAP = 10;
+const DAY_S = 86_400;
 
-/** The rows of a bucket's readout on chart `which`: [{name, token, text}], and what is said of the bucket. */
-function rows_of({ columns, currency, address }, which, i) {
-  const told = (name, token, column, format) => ({ name, token, text: column[i] === null ? "–" : format(column[i]) });
-  const rows = which === 1
-    ? [told(currency, "--s2", columns.revenue, money)]
-    : UPPER.filter(([name]) => address.lines.includes(name)).map(([name, token]) =>
-      told(name, token, columns[name], format_count)
-    );
-  if (address.lines.includes("compared")) {
-    const [column, format] = which === 1
-      ? [columns.compared_revenue, money]
-      : [columns.compared_completed, format_count];
-    rows.push(told(compared_name(address.compare), "--ink-3", column, format));
+/** How the values of a chart's lines are written: of money with decimals. Pure. */
+export function format_of({ money }) {
+  return money ? (value) => format_decimal(value, 2) : format_count;
+}
+
+/** The lines of a chart that are in sight: [{name, colour}]. Pure. */
+export function shown_lines({ lines: all }, { lines }) {
+  return all.length === 1 ? all : all.filter(({ name }) => lines.includes(name));
+}
+
+/** The rows of a bucket's readout on a chart: [{name, token, text}]. */
+function rows_of({ declared, columns, currency, address, lines }, which, i) {
+  const chart = declared.charts[which];
+  const format = format_of(chart);
+  const told = (name, token, column) => ({ name, token, text: column[i] === null ? "–" : format(column[i]) });
+  const rows = shown_lines(chart, { lines }).map(({ name, colour }) =>
+    told(chart.money ? currency : name, `--s${colour}`, columns[name])
+  );
+  if (lines.includes("compared")) {
+    rows.push(told(compared_name(address.compare), "--ink-3", columns[`compared_${chart.compared}`]));
   }
   return rows;
 }
@@ -116,7 +121,10 @@ export function make_readout({ places, charts, look, on_zoom }) {
     const { columns } = sight;
     const i = at_s === null ? -1 : columns.x.indexOf(at_s);
     // Without a cursor, any move begins at the newest known bucket.
-    const newest = Math.max(first, columns.completed.findLastIndex((value, at) => value !== null && at <= last));
+    const newest = Math.max(
+      first,
+      columns[sight.declared.charts[0].lines[0].name].findLastIndex((value, at) => value !== null && at <= last),
+    );
     const to =
       { ArrowLeft: i - 1, ArrowRight: i + 1, PageUp: i - LEAP, PageDown: i + LEAP, Home: first, End: last }[key];
     if (key === "Enter" && anchor_s !== null && i >= 0) {
@@ -162,4 +170,34 @@ export function make_readout({ places, charts, look, on_zoom }) {
       else charts().forEach((u, which) => this.follow(u, which));
     },
   };
+}
+
+/** "10:30 – 10:35"; a day or more: "Sun 8 Mar"; where clocks go back, with the offset, for the same times come twice. Pure. */
+export function format_bucket(from_s, to_s, zone, now_ms) {
+  const clock = (s) => format_clock(s * 1000, zone);
+  const day = format_day(from_s * 1000, zone, now_ms);
+  if (to_s - from_s > DAY_S / 2) {
+    // Days are the business zone's: elsewhere they do not begin at midnight.
+    return clock(from_s) === "00:00"
+      ? day
+      : `${day}, ${clock(from_s)} – ${format_day(to_s * 1000, zone, now_ms)}, ${clock(to_s)}`;
+  }
+  return `${clock(from_s)} – ${clock(to_s)}${comes_twice(from_s, zone) ? ` (${format_offset(from_s, zone)})` : ""}`;
+}
+
+/** Whether the clock shows the same time once more, shortly before or after. Pure. */
+export function comes_twice(t_s, zone) {
+  const offset_s = zone_offset_s(t_s, zone);
+  return [-7_200, 7_200].some((away_s) => {
+    const change_s = zone_offset_s(t_s + away_s, zone) - offset_s;
+    return change_s !== 0 && zone_offset_s(t_s - change_s, zone) - offset_s === change_s;
+  });
+}
+
+/** "UTC−05:00". */
+export function format_offset(t_s, zone) {
+  const offset_s = zone_offset_s(t_s, zone);
+  const two = (n) => String(Math.floor(n)).padStart(2, "0");
+  const size = Math.abs(offset_s);
+  return `UTC${offset_s < 0 ? "−" : "+"}${two(size / 3_600)}:${two(size % 3_600 / 60)}`;
 }

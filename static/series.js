@@ -2,14 +2,14 @@ import { zone_offset_s } from "./format.js";
 
 /** Buckets by their start (seconds), and the columns that are drawn from them. Pure. */
 
-export const MEASURES = "trips requested started completed canceled revenue fare_count distance_km".split(" ");
 const DAY_S = 86_400;
 
 /** A copy of the buckets with those of a series, from `from_s` on. */
 export function merge_series(buckets, series, from_s) {
   const merged = new Map(buckets);
+  const names = Object.keys(series).filter((name) => name !== "t");
   series.t.forEach((t, i) => {
-    const bucket = Object.fromEntries(MEASURES.map((name) => [name, series[name]?.[i]]));
+    const bucket = Object.fromEntries(names.map((name) => [name, series[name][i]]));
     merged.set(t, { ...bucket, revised_ms: series.revised_ms?.[i] ?? 0 });
   });
   for (const t of merged.keys()) if (t < from_s) merged.delete(t);
@@ -17,16 +17,16 @@ export function merge_series(buckets, series, from_s) {
 }
 
 /**
- * Columns of a window's buckets: starts `x`, `ends`, `revised_ms` (0: never), measures, `compared_…` of then; `running`: index of the
+ * Columns of a window's buckets: starts `x`, `ends`, `revised_ms` (0: never), series, `compared_…` of then; `running`: index of the
  * one of now, or -1. A bucket that was not sent is 0 between the first that was and the newest event, outside null: a blank.
  * @returns {any}
  */
-export function columns_of({ buckets, newest_event_ms, compared_series, hello }, window) {
+export function columns_of({ buckets, newest_event_ms, compared_series, hello }, window, declared) {
   const { from_s, to_s, step_s, running_s } = window;
   const first = Math.min(...[...buckets.keys()].filter((t) => t >= from_s));
   const last = Math.min(newest_event_ms === null ? -Infinity : newest_event_ms / 1000, running_s ?? Infinity);
   const columns = { x: [], ends: [], revised_ms: [], running: -1 };
-  for (const name of MEASURES) columns[name] = [];
+  for (const name of declared.series) columns[name] = [];
   const zone = hello?.time_zone ?? "UTC";
   for (let t = from_s, end; t < to_s; t = end) {
     end = step_s === DAY_S ? next_day_s(t, zone) : t + step_s;
@@ -37,9 +37,9 @@ export function columns_of({ buckets, newest_event_ms, compared_series, hello },
     columns.x.push(t);
     columns.ends.push(end);
     columns.revised_ms.push(bucket?.revised_ms ?? 0);
-    for (const name of MEASURES) columns[name].push(bucket?.[name] ?? absent);
+    for (const name of declared.series) columns[name].push(bucket?.[name] ?? absent);
   }
-  for (const name of ["completed", "revenue"]) {
+  for (const name of declared.compared_series) {
     columns[`compared_${name}`] = compared_column(columns.x, compared_series ?? { t: [] }, name);
   }
   return columns;

@@ -4,7 +4,7 @@ import { merge_series } from "./series.js";
 
 /** What the page knows. A frame makes a new board. Pure. */
 
-export const TRIPS_KEPT = 100;
+export const STREAMS_KEPT = 100;
 
 /** Older data is not to be trusted as current. */
 export const STALE_MS = 60_000;
@@ -25,7 +25,7 @@ export function empty_board() {
     compared_series: null,
     computed: null,
     breakdowns: [],
-    trips: [],
+    streams: [],
     health: null,
     newest_event_ms: null,
     offset_ms: -Infinity,
@@ -33,12 +33,14 @@ export function empty_board() {
   };
 }
 
-/** The board after a frame that came at `local_ms` by our clock. Other names change nothing. */
-export function apply_frame(board, name, data, local_ms) {
+/** The board after a frame that came at `local_ms` by our clock; `list` is declared. Other names change nothing. */
+export function apply_frame(board, name, data, local_ms, list) {
   if (name === "reset") return empty_board();
-  if (name === "trip") return { ...board, trips: merge_trips(data.replace ? [] : board.trips, data.trips) };
+  if (name === list.event) {
+    return { ...board, streams: merge_streams(data.replace ? [] : board.streams, data[list.name], list.id) };
+  }
   if (name !== "hello" && name !== "kpi" && name !== "hb") return board;
-  const base = name === "hello" ? { ...empty_board(), hello: data, trips: data.trips } : board;
+  const base = name === "hello" ? { ...empty_board(), hello: data, streams: data[list.name] } : board;
   const { now_ms, health = null } = data;
   // By a late frame old data would look young. A board of then has its own time.
   const offset_ms = data.as_of ? 0 : Math.max(base.offset_ms, now_ms - local_ms);
@@ -61,9 +63,9 @@ function rise_of({ rise, health: before }, health, now_ms) {
   return more > 0 ? { count: (kept?.count ?? 0) + more, until_ms: now_ms + RISE_NOTE_MS } : kept;
 }
 
-function merge_trips(trips, changed) {
-  const by_id = new Map([...trips, ...changed].map((trip) => [trip.trip_id, trip]));
-  return [...by_id.values()].sort((a, b) => b.position - a.position).slice(0, TRIPS_KEPT);
+function merge_streams(before, changed, id) {
+  const newest = new Map([...before, ...changed].map((stream) => [stream[id], stream]));
+  return [...newest.values()].sort((a, b) => b.position - a.position).slice(0, STREAMS_KEPT);
 }
 
 /** The window to draw: fixed, or up to now. */
@@ -112,9 +114,9 @@ export function is_troubled(board, local_ms) {
     ingest.reason !== null || /paused|stopped/.test(ingest.state);
 }
 
-/** Whether a percent may mislead: see bases.js. */
-export function misleads({ compared }) {
+/** Whether a percent may mislead: see troubles.js. */
+export function misleads({ compared }, { bases }) {
   return Object.values(compared ?? {}).some((then) =>
-    then && (then.since_s || !(Math.min(then.cards?.trips, then.cards?.fare_count) >= (then.least_base ?? 0)))
+    then && (then.since_s || !(Math.min(...bases.map((base) => then.cards?.[base])) >= (then.least_base ?? 0)))
   );
 }

@@ -1,13 +1,12 @@
 import { by_id, make } from "./page.js";
-import { parse_notes } from "./marks.js";
-import { format_bucket } from "./bucket_label.js";
-import { compared_name } from "./marks_address.js";
-import { format_count, format_day, format_decimal, format_moment, format_step } from "./format.js";
+import { compared_name } from "./address.js";
+import { format_day, format_moment, format_step } from "./format.js";
+import { parse_notes } from "./notes.js";
+import { format_bucket, format_of, shown_lines } from "./readout.js";
 
 /** The figures of the charts as a real table, newest bucket first. It is read aloud: it changes no faster than every 5 s. */
 
 const PAUSE_MS = 5_000;
-const money = (value) => format_decimal(value, 2);
 
 const caption = make("caption", "sub");
 const head = make("tr");
@@ -18,17 +17,26 @@ Object.assign(scroll, { tabIndex: 0, role: "region", ariaLabel: "Figures as a ta
 
 let told = "", told_ms = 0;
 
-/** The columns of the table, which are those of the charts: [{name, title, format, column}]. Pure. */
-export function table_columns({ columns, currency, address }) {
-  const lines = ["completed", "started", "canceled"].filter((name) => address.lines.includes(name));
-  const made = lines.map((name) => ({ title: name, format: format_count, column: columns[name] }));
-  made.push({ title: `revenue, ${currency}`, format: money, column: columns.revenue });
-  if (!address.lines.includes("compared")) return made;
+/** The columns of the table, which are those of the charts: [{title, format, column}]. Pure. */
+export function table_columns({ declared, columns, currency, address, lines }) {
+  const { charts } = declared;
+  const made = charts.flatMap((chart) => {
+    const format = format_of(chart);
+    return shown_lines(chart, { lines }).map(({ name }) => ({
+      title: chart.money ? `${name}, ${currency}` : name,
+      format,
+      column: columns[name],
+    }));
+  });
+  if (!lines.includes("compared")) return made;
   const then = compared_name(address.compare);
   return [
     ...made,
-    { title: `completed, ${then}`, format: format_count, column: columns.compared_completed },
-    { title: `revenue, ${then}`, format: money, column: columns.compared_revenue },
+    ...charts.map((chart) => ({
+      title: `${chart.compared}, ${then}`,
+      format: format_of(chart),
+      column: columns[`compared_${chart.compared}`],
+    })),
   ];
 }
 
@@ -47,8 +55,8 @@ export function open({ look }) {
 /** Fills the table, while it is open. */
 export function show(sight) {
   if (!scroll.isConnected) return;
-  const { columns, address, step_s, zone, now_ms, view } = sight;
-  const what = [columns.x[0], step_s, zone, view.from_s, view.to_s, address.lines, address.compare].join();
+  const { columns, address, lines, step_s, zone, now_ms, view } = sight;
+  const what = [columns.x[0], step_s, zone, view.from_s, view.to_s, lines, address.compare].join();
   if (what === told && now_ms - told_ms < PAUSE_MS) return;
   [told, told_ms] = [what, now_ms];
   const shown = table_columns(sight);

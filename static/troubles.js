@@ -1,10 +1,10 @@
 import { data_age_ms, STALE_MS } from "./state.js";
-import { format_age, format_count, format_moment } from "./format.js";
+import { format_age, format_count, format_moment, format_since } from "./format.js";
 
-/** What the server tells of wrong, in words: what, since when, and what to do. Pure. */
+/** What is to be doubted, in words: what the server tells of wrong, changes that would mislead, figures that are not new. Pure. */
 
-/** All of it, the worst first: [{key, what, advice}]. */
-export function troubles_of(board, zone, local_ms) {
+/** What the server tells of wrong, the worst first: [{key, what, advice}], with since when and what to do. `many` are the streams. */
+export function troubles_of(board, zone, local_ms, many) {
   const { health, hello } = board;
   if (health === null) return [];
   const now_ms = local_ms + board.offset_ms;
@@ -24,7 +24,7 @@ export function troubles_of(board, zone, local_ms) {
   if (halted) {
     const what = `Ingest is ${ingest.state} ${since(ingest.since_ms)}${because(ingest.reason)}.`;
     if (ingest.state === "paused") say("ingest", what, "It goes on when the cause is gone; nothing is lost.");
-    else say("stopped", what, ingest.advice ?? "No new trips until it is started again: see the server's log.");
+    else say("stopped", what, ingest.advice ?? `No new ${many} until it is started again: see the server's log.`);
   }
   if (ingest.state === "running" && ingest.reason) {
     const what = `Not everything can be read: ${ingest.reason}.`;
@@ -38,7 +38,7 @@ export function troubles_of(board, zone, local_ms) {
       : ingest.source === "elsewhere"
       ? "This server only reads: see whether the program that writes runs."
       : ingest.source === "none"
-      ? "This server reads no topic: files and posted events bring new trips."
+      ? `This server reads no topic: files and posted events bring new ${many}.`
       : "Check that the producers send.";
     say("stale", `Nothing new for ${format_age(age_ms)}: no data ${since(recorded_ms)}.`, waiting);
   } // A backlog is recorded now and is of long ago: its age alone would look fresh.
@@ -61,4 +61,41 @@ export function troubles_of(board, zone, local_ms) {
 export function is_behind({ hello, health, newest_event_ms }, now_ms) {
   const running = health?.ingest.state === "running" && hello?.following;
   return running && health.lag > 0 && newest_event_ms !== null && now_ms - newest_event_ms > 5 * STALE_MS;
+}
+
+// What a card counts, of which a percent of it needs enough.
+const base_of = ({ name, share_with, base }, cards) => share_with ? cards[name] + cards[share_with] : cards[base];
+
+/**
+ * For cards.js: gives what to say of a change instead, undefined where it may be said. `told` is the change, `before` the figure
+ * of then, `tell` its text.
+ */
+export function make_unlike({ shown, zone: zone_of }, now_ms) {
+  const behind = is_behind(shown, now_ms);
+  const zone = zone_of();
+  return (card, told, before, tell) => {
+    const { then } = told;
+    const nothing = { ...told, text: "–", tone: "" };
+    if (then === null || behind) return nothing;
+    const { since_s = null, least_base = 0, to_s, cards } = then;
+    if (since_s !== null) {
+      const why = `nothing is known of before ${format_moment(since_s * 1000, zone, now_ms)}`;
+      return since_s < to_s
+        ? { ...nothing, name: "", text: `since ${format_since(since_s * 1000, zone, now_ms)}`, why }
+        : { ...nothing, why };
+    }
+    if (before === null || base_of(card, cards) >= least_base) return undefined;
+    return {
+      ...nothing,
+      text: `${card.share_with ? cards[card.name] : tell(before)} then`,
+      why: "too few for a percent",
+    };
+  };
+}
+
+/** What to say of figures that are computed from `many` streams and not kept ready. */
+export function computed_note({ age_ms, failed }, since_ms, many) {
+  const ago = age_ms === null ? null : `${format_age(age_ms + since_ms)} ago`;
+  if (failed !== null) return `not computed: ${failed}${ago === null ? "" : `; these are from ${ago}`}`;
+  return ago === null ? `computing from ${many}` : `computed from ${many}, ${ago}`;
 }

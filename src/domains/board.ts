@@ -1,4 +1,5 @@
 import type { CellShape } from "../kpi/mod.ts";
+import type { BoardWords } from "./board_words.ts";
 import type { FieldType } from "./fields.ts";
 
 /**
@@ -104,6 +105,8 @@ export interface DomainBoard extends BoardDeclaration, StreamNames, CellShape {
 }
 
 export interface BoardDeclaration {
+  /** What the page says, and in which order. */
+  readonly words: BoardWords;
   /** Dimension and key of the cells that hold everything. */
   readonly whole: { readonly dimension: string; readonly key: string };
   /** What states add up to, and the columns that date it: so that a board of any set of states can be computed. */

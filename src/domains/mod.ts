@@ -4,6 +4,8 @@
  */
 export * from "./amount.ts";
 export * from "./board.ts";
+export * from "./board_words.ts";
+export * from "./declaration.ts";
 export * from "./domain.ts";
 export * from "./fields.ts";
 export * from "./json_value.ts";

@@ -1,56 +1,39 @@
 import actions_js from "../../static/actions.js" with { type: "text" };
 import address_js from "../../static/address.js" with { type: "text" };
-import address_line_js from "../../static/address_line.js" with { type: "text" };
-import app_js from "../../static/app.js" with { type: "text" };
 import all_parts_js from "../../static/all_parts.js" with { type: "text" };
-import as_of_editor_js from "../../static/as_of_editor.js" with { type: "text" };
-import axis_high_js from "../../static/axis_high.js" with { type: "text" };
-import bases_js from "../../static/bases.js" with { type: "text" };
+import app_js from "../../static/app.js" with { type: "text" };
 import beyond_js from "../../static/beyond.js" with { type: "text" };
-import blank_js from "../../static/blank.js" with { type: "text" };
 import breakdowns_js from "../../static/breakdowns.js" with { type: "text" };
-import bucket_label_js from "../../static/bucket_label.js" with { type: "text" };
 import cards_js from "../../static/cards.js" with { type: "text" };
 import chart_marks_js from "../../static/chart_marks.js" with { type: "text" };
 import chart_tools_js from "../../static/chart_tools.js" with { type: "text" };
-import charts_css from "../../static/charts.css" with { type: "text" };
 import charts_js from "../../static/charts.js" with { type: "text" };
-import computed_js from "../../static/computed.js" with { type: "text" };
-import controls_js from "../../static/controls.js" with { type: "text" };
-import counted_js from "../../static/counted.js" with { type: "text" };
 import csv_js from "../../static/csv.js" with { type: "text" };
 import dialog_js from "../../static/dialog.js" with { type: "text" };
 import early_js from "../../static/early.js" with { type: "text" };
-import export_dialog_js from "../../static/export_dialog.js" with { type: "text" };
+import export_js from "../../static/export.js" with { type: "text" };
 import extras_js from "../../static/extras.js" with { type: "text" };
 import feed_js from "../../static/feed.js" with { type: "text" };
 import feed_port_js from "../../static/feed_port.js" with { type: "text" };
 import feed_turns_js from "../../static/feed_turns.js" with { type: "text" };
-import figures_js from "../../static/figures.js" with { type: "text" };
-import filter_editor_js from "../../static/filter_editor.js" with { type: "text" };
 import filter_js from "../../static/filter.js" with { type: "text" };
-import filtered_js from "../../static/filtered.js" with { type: "text" };
 import format_js from "../../static/format.js" with { type: "text" };
-import highest_js from "../../static/highest.js" with { type: "text" };
+import greatest_js from "../../static/greatest.js" with { type: "text" };
+import help_js from "../../static/help.js" with { type: "text" };
 import index_html from "../../static/index.html" with { type: "text" };
-import keys_js from "../../static/keys.js" with { type: "text" };
 import kiosk_css from "../../static/kiosk.css" with { type: "text" };
 import kiosk_js from "../../static/kiosk.js" with { type: "text" };
-import legend_js from "../../static/legend.js" with { type: "text" };
-import limit_dialog_js from "../../static/limit_dialog.js" with { type: "text" };
 import limits_js from "../../static/limits.js" with { type: "text" };
 import list_js from "../../static/list.js" with { type: "text" };
-import login_css from "../../static/login/login.css" with { type: "text" };
-import login_html from "../../static/login/index.html" with { type: "text" };
-import login_js from "../../static/login/login.js" with { type: "text" };
-import marks_address_js from "../../static/marks_address.js" with { type: "text" };
-import marks_js from "../../static/marks.js" with { type: "text" };
-import note_dialog_js from "../../static/note_dialog.js" with { type: "text" };
+import list_tools_js from "../../static/list_tools.js" with { type: "text" };
+import login_index_html from "../../static/login/index.html" with { type: "text" };
+import login_login_css from "../../static/login/login.css" with { type: "text" };
+import login_login_js from "../../static/login/login.js" with { type: "text" };
+import notes_js from "../../static/notes.js" with { type: "text" };
 import page_js from "../../static/page.js" with { type: "text" };
 import parts_css from "../../static/parts.css" with { type: "text" };
-import picture_js from "../../static/picture.js" with { type: "text" };
 import plain_address_js from "../../static/plain_address.js" with { type: "text" };
-import range_editor_js from "../../static/range_editor.js" with { type: "text" };
+import ranges_js from "../../static/ranges.js" with { type: "text" };
 import readout_js from "../../static/readout.js" with { type: "text" };
 import refusal_js from "../../static/refusal.js" with { type: "text" };
 import series_js from "../../static/series.js" with { type: "text" };
@@ -62,79 +45,59 @@ import time_axis_js from "../../static/time_axis.js" with { type: "text" };
 import time_travel_js from "../../static/time_travel.js" with { type: "text" };
 import trip_address_js from "../../static/trip/address.js" with { type: "text" };
 import trip_facts_js from "../../static/trip/facts.js" with { type: "text" };
-import trip_html from "../../static/trip/index.html" with { type: "text" };
+import trip_index_html from "../../static/trip/index.html" with { type: "text" };
 import trip_moved_js from "../../static/trip/moved.js" with { type: "text" };
 import trip_notes_js from "../../static/trip/notes.js" with { type: "text" };
-import trip_page_css from "../../static/trip/trip.css" with { type: "text" };
-import trip_page_js from "../../static/trip/trip.js" with { type: "text" };
 import trip_timeline_js from "../../static/trip/timeline.js" with { type: "text" };
+import trip_trip_css from "../../static/trip/trip.css" with { type: "text" };
+import trip_trip_js from "../../static/trip/trip.js" with { type: "text" };
 import trip_watch_js from "../../static/trip/watch.js" with { type: "text" };
 import trip_words_js from "../../static/trip/words.js" with { type: "text" };
-import trips_js from "../../static/trips.js" with { type: "text" };
 import troubles_js from "../../static/troubles.js" with { type: "text" };
-import vendor_uplot_iife_min_js from "../../static/vendor/uPlot.iife.min.js" with { type: "text" };
-import vendor_uplot_license_txt from "../../static/vendor/uPlot.LICENSE.txt" with { type: "text" };
-import wall_time_js from "../../static/wall_time.js" with { type: "text" };
-import zone_dialog_js from "../../static/zone_dialog.js" with { type: "text" };
+import vendor_uPlot_LICENSE_txt from "../../static/vendor/uPlot.LICENSE.txt" with { type: "text" };
+import vendor_uPlot_iife_min_js from "../../static/vendor/uPlot.iife.min.js" with { type: "text" };
 
 /**
- * The page's files, by path below `static/`. They enter the program as text by import attributes, so that it reads them alike
- * whether it runs, is bundled or compiled. A test checks that every file of the folder is here.
+ * The page's files, by path below `static/`: made by `deno task assets`. They enter the program as text by import attributes, so that it
+ * reads them alike whether it runs, is bundled or compiled.
  */
 export const ASSETS: Readonly<Record<string, string>> = {
   "actions.js": actions_js,
   "address.js": address_js,
-  "address_line.js": address_line_js,
   "all_parts.js": all_parts_js,
   "app.js": app_js,
-  "as_of_editor.js": as_of_editor_js,
-  "axis_high.js": axis_high_js,
-  "bases.js": bases_js,
   "beyond.js": beyond_js,
-  "blank.js": blank_js,
   "breakdowns.js": breakdowns_js,
-  "bucket_label.js": bucket_label_js,
   "cards.js": cards_js,
   "chart_marks.js": chart_marks_js,
   "chart_tools.js": chart_tools_js,
-  "charts.css": charts_css,
   "charts.js": charts_js,
-  "computed.js": computed_js,
-  "controls.js": controls_js,
-  "counted.js": counted_js,
   "csv.js": csv_js,
   "dialog.js": dialog_js,
   "early.js": early_js,
-  "export_dialog.js": export_dialog_js,
+  "export.js": export_js,
   "extras.js": extras_js,
   "feed.js": feed_js,
   "feed_port.js": feed_port_js,
   "feed_turns.js": feed_turns_js,
-  "figures.js": figures_js,
   "filter.js": filter_js,
-  "filter_editor.js": filter_editor_js,
-  "filtered.js": filtered_js,
   "format.js": format_js,
-  "highest.js": highest_js,
+  "greatest.js": greatest_js,
+  "help.js": help_js,
   "index.html": index_html,
-  "keys.js": keys_js,
   "kiosk.css": kiosk_css,
   "kiosk.js": kiosk_js,
-  "legend.js": legend_js,
-  "limit_dialog.js": limit_dialog_js,
   "limits.js": limits_js,
   "list.js": list_js,
-  "login/index.html": login_html,
-  "login/login.css": login_css,
-  "login/login.js": login_js,
-  "marks.js": marks_js,
-  "marks_address.js": marks_address_js,
-  "note_dialog.js": note_dialog_js,
+  "list_tools.js": list_tools_js,
+  "login/index.html": login_index_html,
+  "login/login.css": login_login_css,
+  "login/login.js": login_login_js,
+  "notes.js": notes_js,
   "page.js": page_js,
   "parts.css": parts_css,
-  "picture.js": picture_js,
   "plain_address.js": plain_address_js,
-  "range_editor.js": range_editor_js,
+  "ranges.js": ranges_js,
   "readout.js": readout_js,
   "refusal.js": refusal_js,
   "series.js": series_js,
@@ -146,18 +109,15 @@ export const ASSETS: Readonly<Record<string, string>> = {
   "time_travel.js": time_travel_js,
   "trip/address.js": trip_address_js,
   "trip/facts.js": trip_facts_js,
-  "trip/index.html": trip_html,
+  "trip/index.html": trip_index_html,
   "trip/moved.js": trip_moved_js,
   "trip/notes.js": trip_notes_js,
   "trip/timeline.js": trip_timeline_js,
-  "trip/trip.css": trip_page_css,
-  "trip/trip.js": trip_page_js,
+  "trip/trip.css": trip_trip_css,
+  "trip/trip.js": trip_trip_js,
   "trip/watch.js": trip_watch_js,
   "trip/words.js": trip_words_js,
-  "trips.js": trips_js,
   "troubles.js": troubles_js,
-  "vendor/uPlot.LICENSE.txt": vendor_uplot_license_txt,
-  "vendor/uPlot.iife.min.js": vendor_uplot_iife_min_js,
-  "wall_time.js": wall_time_js,
-  "zone_dialog.js": zone_dialog_js,
+  "vendor/uPlot.LICENSE.txt": vendor_uPlot_LICENSE_txt,
+  "vendor/uPlot.iife.min.js": vendor_uPlot_iife_min_js,
 };

@@ -31,18 +31,30 @@ async function gzip(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuf
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
+/** Where a page has what is declared, so that it is drawn and its address understood before anything is asked. */
+const DECLARED = '<template id="declared"></template>';
+
+/** As JSON in HTML: without what would end or change it there. */
+const told = (declared: unknown): string =>
+  DECLARED.replace("><", () => `>${JSON.stringify(declared).replaceAll("&", "\\u0026").replaceAll("<", "\\u003c")}<`);
+
 /**
  * Prepares assets: types, entity tags, links and gzip once, so that a request costs nothing. Throws on a file type that it does not know.
- * @param texts file texts by path
+ * @param files file texts by path
+ * @param declared what the pages are told: see `declaration_of`
  */
-export async function make_static_files(texts: Readonly<Record<string, string>>): Promise<StaticFiles> {
+export async function make_static_files(
+  files: Readonly<Record<string, string>>,
+  declared: unknown,
+): Promise<StaticFiles> {
   const assets = new Map<string, Asset>();
-  for (const [path, text] of Object.entries(texts)) {
+  for (const [path, file] of Object.entries(files)) {
+    const text = path.endsWith(".html") ? file.replace(DECLARED, () => told(declared)) : file;
     const type = TYPES[path.slice(path.lastIndexOf(".") + 1)];
     if (type === undefined) throw new Error(`prepare ${JSON.stringify(path)}: no content type known for such a file`);
     const plain = new TextEncoder().encode(text);
     const etag = `"${createHash("sha256").update(plain).digest("base64url").slice(0, 22)}"`;
-    const links = path.endsWith(".html") ? page_links(text, texts) : "";
+    const links = path.endsWith(".html") ? page_links(file, files) : "";
     const headers = {
       etag,
       // Names carry no version: a browser asks each time and is told "not modified" until the build changes.

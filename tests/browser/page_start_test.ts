@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { ASSETS, make_static_files } from "../../src/http/mod.ts";
-import { DIMENSIONS } from "../../static/address.js";
 import { tacho_test } from "../support/available.ts";
 import { BoardPage } from "../support/board_page.ts";
 import { FakeServer } from "../support/fake_server.ts";
 import { until } from "../support/until.ts";
+import { DECLARED } from "../support/page_frames.ts";
 
 /** The order in which the page comes: the feed before the modules, figures before charts; one stream, of which nothing is lost. */
 
@@ -16,7 +16,7 @@ tacho_test({
   async fn() {
     const held = new Map(["app.js", "vendor/uPlot.iife.min.js"].map((path) => [path, Promise.withResolvers<void>()]));
     const give = (path: string) => held.get(path)?.resolve();
-    const serve = await make_static_files(ASSETS);
+    const serve = await make_static_files(ASSETS, DECLARED);
     await using server = await FakeServer.start(2, {
       async files(request, path) {
         await held.get(path)?.promise;
@@ -49,7 +49,7 @@ tacho_test({
     };
     const own = "paused=1&theme=dark&lines=none&tz=UTC&limit=completed>4&note=2026-01-01T00:00:00Z~x&kiosk=1&utm=1";
     assert.deepEqual(await asked_at(`?city=Queens&${own}`, 1), ["feed range=1h&city=Queens"]);
-    const all = DIMENSIONS.flatMap((name: string, i: number) => `${i % 2 === 0 ? "" : "not_"}${name}=x`).join("&");
+    const all = DECLARED.dimensions.flatMap(({ name }, i) => `${i % 2 === 0 ? "" : "not_"}${name}=x`).join("&");
     const stretch = "from=2026-01-01T00:00:00Z&to=2026-01-01T02:00:00Z";
     assert.deepEqual(await asked_at(`?${stretch}&${all}&compare=previous`, 1), [
       `feed ${stretch}&${all}&compare=previous`,

@@ -65,7 +65,7 @@ tacho_test({
         page.evaluate<boolean>(
           `performance.getEntriesByType("resource").some(({ name }) => name.endsWith(${JSON.stringify(name)}))`,
         );
-      assert.equal(await loaded("/zone_dialog.js"), false, "nothing is loaded before there is a reader");
+      assert.equal(await loaded("/ranges.js"), false, "nothing is loaded before there is a reader");
       await server[Symbol.asyncDispose]();
       await page.keyboard.press("e");
       const missing = async () => (await board.banners()).some(({ warning }) => warning === "module");
@@ -75,7 +75,7 @@ tacho_test({
       await until("the rest is loaded", async () => {
         await page.mouse.move(200, 200);
         await page.mouse.move(300, 300);
-        return await loaded("/zone_dialog.js") && await loaded("/kiosk.css");
+        return await loaded("/ranges.js") && await loaded("/kiosk.css");
       }, 20_000);
       await server[Symbol.asyncDispose]();
       for (const key of ["e", "m", "n", "z", "f", "r", "a", "h", "?"]) {

@@ -28,6 +28,18 @@ export const doors = define_domain({
   }),
   extremes: null,
   board: {
+    words: {
+      many: "doors",
+      path: "/doors/",
+      cards: [{ name: "doors", label: "Doors", how: "At the last opening." }],
+      charts: [],
+      panels: ["door"],
+      dimensions: {},
+      first_filter: "door",
+      list: { title: "Latest doors", time: "at_ms", mark: "door", marks: {}, over: "", columns: [] },
+      breakdowns_how: "Doors by name.",
+      computed_how: "Nothing is.",
+    },
     whole: { dimension: "all", key: "all" },
     facts: [{ at: "states.opened_at", counts: "true", adds: { doors: "1" } }],
     dates: ["opened_at"],

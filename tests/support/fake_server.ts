@@ -1,6 +1,6 @@
 import { ASSETS, make_static_files } from "../../src/http/mod.ts";
 import { made_board, made_trip, made_trips, made_view, type MadeTrip } from "./made_trips.ts";
-import { health_of } from "./page_frames.ts";
+import { DECLARED, health_of } from "./page_frames.ts";
 
 type Fields = Record<string, unknown>;
 
@@ -49,7 +49,7 @@ export class FakeServer implements AsyncDisposable {
     days = 15,
     options: { readonly port?: number; readonly files?: Files } = {},
   ): Promise<FakeServer> {
-    return new FakeServer(days, options.files ?? await make_static_files(ASSETS), options.port ?? 0);
+    return new FakeServer(days, options.files ?? await make_static_files(ASSETS, DECLARED), options.port ?? 0);
   }
 
   /** The page's address. */
@@ -97,7 +97,14 @@ export class FakeServer implements AsyncDisposable {
   }
 
   #hello(query: URLSearchParams): Fields {
-    return { log_id: "log", build: "one", time_zone: "America/New_York", currency: "USD", ...this.#figures(query) };
+    return {
+      log_id: "log",
+      build: "one",
+      declared: DECLARED,
+      time_zone: "America/New_York",
+      currency: "USD",
+      ...this.#figures(query),
+    };
   }
 
   #feed(query: URLSearchParams): Response {

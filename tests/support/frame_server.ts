@@ -1,3 +1,5 @@
+import { declaration_of, type DomainBoard } from "../../src/domains/mod.ts";
+import { trips_board } from "./trip_board.ts";
 import { ASSETS, make_static_files } from "../../src/http/mod.ts";
 import { headers_of } from "../../src/http/headers.ts";
 
@@ -18,9 +20,9 @@ export class FrameServer implements AsyncDisposable {
     });
   }
 
-  /** Serves on a free port. @param hello makes the hello of each connection */
-  static async start(hello: () => unknown): Promise<FrameServer> {
-    return new FrameServer(await make_static_files(ASSETS), hello);
+  /** Serves on a free port. @param hello makes the hello of each connection, @param board what the page is told of */
+  static async start(hello: () => unknown, board: DomainBoard = trips_board): Promise<FrameServer> {
+    return new FrameServer(await make_static_files(ASSETS, declaration_of(board)), hello);
   }
 
   get url(): string {

@@ -74,7 +74,7 @@ export async function make_http_side(
       "trip/index.html": "<!doctype html><title>trip</title>",
       "login/index.html": "<!doctype html><title>token</title>",
       "app.js": "void 0;".repeat(500),
-    }),
+    }, {}),
     ...options,
   };
   const further = options.beside?.map((own) => ({ ...all, ...own })) ?? [];

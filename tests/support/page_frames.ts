@@ -1,7 +1,13 @@
+import { declaration_of } from "../../src/domains/mod.ts";
+import { trips_board } from "./trip_board.ts";
+
 /** Frames as the feed sends them, for tests of the page's modules. */
 
 /** 2026-03-01T12:00:20Z, the clock of these frames, milliseconds. */
 export const NOW = Date.UTC(2026, 2, 1, 12, 0, 20);
+
+/** What the page is told of the board of trips. */
+export const DECLARED = declaration_of(trips_board);
 
 type Fields = Record<string, unknown>;
 
@@ -55,6 +61,7 @@ export function hello_of(fields: Fields = {}) {
     position: 10,
     now_ms: NOW,
     build: "one",
+    declared: DECLARED,
     range: "15m",
     grain: "1m",
     step_s: 60,

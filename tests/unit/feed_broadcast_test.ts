@@ -18,10 +18,6 @@ const START_MS = Date.UTC(2026, 2, 1, 12);
 const VIEW: View = { range: "15m", to_s: null, filter: [], compare: "weekday" };
 const UTC = days_in("UTC");
 const SETTINGS = { build: "test", time_zone: "UTC", currency: "USD" };
-const BOARD = {
-  lines: { event: "trip", list: "trips", fields: [] },
-  tables: trips_board.tables,
-};
 const STRETCH = { from_s: 0, to_s: 1, since_s: null, least_base: 20, cards: {} };
 /** A board of cells without anything from the slow lane. */
 const STILL = {
@@ -275,7 +271,7 @@ for (
     await fc.assert(
       fc.asyncProperty(fc.array(STEP, { maxLength: 60, size: "max" }), async (steps) => {
         const world = view === VIEW ? new World() : new FilteredWorld(view);
-        const broadcast = new Broadcast(BOARD, SETTINGS);
+        const broadcast = new Broadcast(trips_board, SETTINGS);
         const steady = new Viewer(65_536, view);
         // Anything that waits stalls it: it is left out until it drains.
         const slow = new Viewer(1, view);
@@ -323,7 +319,7 @@ for (
 
 Deno.test("only buckets that changed are sent, with their absolute values", async () => {
   const world = new World();
-  const broadcast = new Broadcast(BOARD, SETTINGS);
+  const broadcast = new Broadcast(trips_board, SETTINGS);
   const viewer = new Viewer(65_536);
   const minute = START_MS / 1000;
   world.change(minute - 120, 5, "a");
@@ -341,7 +337,7 @@ Deno.test("only buckets that changed are sent, with their absolute values", asyn
 
 Deno.test("lines go out once a second, all that changed meanwhile", async () => {
   const world = new World();
-  const broadcast = new Broadcast(BOARD, SETTINGS);
+  const broadcast = new Broadcast(trips_board, SETTINGS);
   const viewer = new Viewer(65_536);
   serve_all(broadcast, [viewer.subscriber], world.shown());
   for (const [ms, trip] of [[250, "a"], [500, "b"], [750, "c"], [1_000, "d"], [1_250, "e"]] as const) {
@@ -357,7 +353,7 @@ Deno.test("lines go out once a second, all that changed meanwhile", async () => 
 
 Deno.test("a reader that does not drain is left out and gets one frame with the latest state", async () => {
   const world = new World();
-  const broadcast = new Broadcast(BOARD, SETTINGS);
+  const broadcast = new Broadcast(trips_board, SETTINGS);
   const viewer = new Viewer(1);
   serve_all(broadcast, [viewer.subscriber], world.shown());
   for (let i = 1; i <= 50; i++) {
@@ -374,7 +370,7 @@ Deno.test("a reader that does not drain is left out and gets one frame with the 
 
 Deno.test("viewers with equal needs share one encoding and the same bytes", () => {
   const world = new World();
-  const broadcast = new Broadcast(BOARD, SETTINGS);
+  const broadcast = new Broadcast(trips_board, SETTINGS);
   const viewers = Array.from({ length: 200 }, () => new Viewer(65_536).subscriber);
   serve_all(broadcast, viewers, world.shown());
   assert.deepEqual(broadcast.counts(), { frames: 200, encodes: 1, skipped: 0 });
@@ -385,7 +381,7 @@ Deno.test("viewers with equal needs share one encoding and the same bytes", () =
 
 Deno.test("a thousand viewers are served in turns: who leaves in between is passed over, who comes is served, lines go to all", async () => {
   const world = new World();
-  const broadcast = new Broadcast(BOARD, SETTINGS);
+  const broadcast = new Broadcast(trips_board, SETTINGS);
   const viewers = Array.from({ length: 1_000 }, () => new Viewer(65_536));
   assert.equal(
     serve_all(broadcast, viewers.map(({ subscriber }) => subscriber), { ...world.shown(), now_ms: START_MS }),
@@ -410,7 +406,7 @@ Deno.test("a thousand viewers are served in turns: who leaves in between is pass
 
 Deno.test("another log resets a follower, and an unknown position one that resumes", async () => {
   const world = new World();
-  const broadcast = new Broadcast(BOARD, SETTINGS);
+  const broadcast = new Broadcast(trips_board, SETTINGS);
   const viewer = new Viewer(65_536);
   world.change(START_MS / 1000, 1, "a");
   serve_all(broadcast, [viewer.subscriber], { ...world.shown(), now_ms: START_MS });
@@ -427,7 +423,7 @@ Deno.test("another log resets a follower, and an unknown position one that resum
 
 Deno.test("a bucket that lay ahead of the clock reaches who was away when it came into the window", async () => {
   const world = new World();
-  const broadcast = new Broadcast(BOARD, SETTINGS);
+  const broadcast = new Broadcast(trips_board, SETTINGS);
   const viewer = new Viewer(65_536);
   world.change(START_MS / 1000 + 300, 5, "ahead");
   serve_all(broadcast, [viewer.subscriber], { ...world.shown(), now_ms: START_MS });
@@ -444,7 +440,7 @@ Deno.test("a bucket that lay ahead of the clock reaches who was away when it cam
 Deno.test("who resumes has what it never saw, also where the machine that recorded it is more than a minute ahead", async () => {
   for (const [ahead_s, resent] of [[0, [-1, 0, 1]], [59, [0, 1]], [90, [1]], [119, [1]]] as const) {
     const world = new World();
-    const broadcast = new Broadcast(BOARD, SETTINGS);
+    const broadcast = new Broadcast(trips_board, SETTINGS);
     const viewer = new Viewer(65_536);
     world.now_ms = START_MS + 59_000;
     // A bucket lies ahead of what the viewer is shown: it ends with the minute that is under way here.
@@ -465,7 +461,7 @@ Deno.test("who resumes has what it never saw, also where the machine that record
 
 Deno.test("a clock that is set back brings the buckets back that had left the window", async () => {
   const world = new World();
-  const broadcast = new Broadcast(BOARD, SETTINGS);
+  const broadcast = new Broadcast(trips_board, SETTINGS);
   const viewer = new Viewer(65_536);
   world.change(START_MS / 1000 - 840, 5, "early");
   for (const ms of [0, 120_000, 0]) {
@@ -478,7 +474,7 @@ Deno.test("a clock that is set back brings the buckets back that had left the wi
 
 Deno.test("a board of which nothing is known yet is said once, then all of it", async () => {
   const world = new FilteredWorld(by("city", "status"));
-  const broadcast = new Broadcast(BOARD, SETTINGS);
+  const broadcast = new Broadcast(trips_board, SETTINGS);
   const viewer = new Viewer(65_536, world.view);
   world.change(START_MS / 1000, 1, "a");
   for (const ms of [0, 250, 500]) {
@@ -493,7 +489,7 @@ Deno.test("a board of which nothing is known yet is said once, then all of it", 
 
 Deno.test("nothing is sent twice when nothing changed, and nothing to a stream that has ended", async () => {
   const world = new World();
-  const broadcast = new Broadcast(BOARD, SETTINGS);
+  const broadcast = new Broadcast(trips_board, SETTINGS);
   const viewer = new Viewer(65_536);
   serve_all(broadcast, [viewer.subscriber], { ...world.shown(), now_ms: START_MS });
   world.change(START_MS / 1000, 1, "a");

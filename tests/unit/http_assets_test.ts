@@ -1,23 +1,18 @@
 import assert from "node:assert/strict";
 import { ASSETS, make_static_files } from "../../src/http/mod.ts";
-
-const FOLDER = new URL("../../static/", import.meta.url);
-
-function files_below(folder: URL, prefix = ""): string[] {
-  return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) =>
-    isDirectory ? files_below(new URL(`${name}/`, folder), `${prefix}${name}/`) : [`${prefix}${name}`]
-  );
-}
+import { assets_text } from "../../tools/assets.ts";
+import { DECLARED } from "../support/page_frames.ts";
 
 Deno.test("every file of static is in the program, as it is on disk", () => {
-  assert.deepEqual(Object.keys(ASSETS).sort(), files_below(FOLDER).sort());
+  const assets = Deno.readTextFileSync(new URL("../../src/http/assets.ts", import.meta.url));
+  assert.equal(assets, assets_text(), "run: deno task assets");
   for (const [path, text] of Object.entries(ASSETS)) {
-    assert.equal(text, Deno.readTextFileSync(new URL(path, FOLDER)), path);
+    assert.equal(text, Deno.readTextFileSync(new URL(`../../static/${path}`, import.meta.url)), path);
   }
 });
 
 Deno.test("every path that the page and its modules name is served", async () => {
-  const serve = await make_static_files(ASSETS);
+  const serve = await make_static_files(ASSETS, DECLARED);
   const named = new Set<string>();
   for (const [path, text] of Object.entries(ASSETS)) {
     if (path.startsWith("vendor/")) continue;

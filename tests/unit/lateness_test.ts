@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { closed_before, closes_at, LATENESS_US } from "../../src/kpi/mod.ts";
 import { LATE_MS, lateness_of } from "../../static/trip/words.js";
-import counted from "../../static/counted.js" with { type: "text" };
+import counted from "../../static/help.js" with { type: "text" };
 
 Deno.test("late means the same to ingest, to the marks of the board, on the page of a trip and in the words of the board", () => {
   assert.equal(LATE_MS * 1000, LATENESS_US);

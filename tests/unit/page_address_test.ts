@@ -1,10 +1,15 @@
 import assert from "node:assert/strict";
-import { DIMENSIONS, parse_address, view_query } from "../../static/address.js";
+import { format_address as write, parse_address as parse, view_query } from "../../static/address.js";
 import { PLAIN } from "../../static/plain_address.js";
-import { format_address } from "../../static/address_line.js";
-import { toggle_key, with_condition } from "../../static/filter.js";
-import { from_wall, to_wall } from "../../static/wall_time.js";
+import { toggle_key as toggle, with_condition } from "../../static/filter.js";
+import { from_wall, to_wall } from "../../static/dialog.js";
 import { TRIP_DIMENSIONS } from "../../src/domains/trips/catalog.ts";
+import { DECLARED } from "../support/page_frames.ts";
+
+const parse_address = (search: string) => parse(search, DECLARED);
+const format_address = (address: object) => write(address, DECLARED);
+const toggle_key = (filter: object[], dimension: string, key: string, excluded: boolean) =>
+  toggle(filter, { dimension, key, excluded }, DECLARED);
 
 const TO_MS = Date.UTC(2024, 4, 25, 23, 59);
 const CITY = { dimension: "city", keys: ["Boston", "Chicago & more"], excluded: false };
@@ -60,7 +65,7 @@ Deno.test("a filter has one condition a dimension, its keys sorted, each once, a
 
 Deno.test("the page filters by the dimensions of the catalog", () => {
   assert.deepEqual(
-    [...DIMENSIONS].sort(),
+    DECLARED.dimensions.map(({ name }) => name).sort(),
     TRIP_DIMENSIONS.map(({ name }) => name as string).filter((name) => name !== "none").sort(),
   );
 });
@@ -81,7 +86,7 @@ Deno.test("a press on a key filters by it, again takes it away, in the other sen
   assert.deepEqual(toggle_key(one, "city", "A", false), []);
   assert.deepEqual(toggle_key(one, "city", "A", true), [{ dimension: "city", keys: ["A"], excluded: true }]);
   assert.deepEqual(
-    with_condition(two, { dimension: "city", keys: [], excluded: false }).map((c: { dimension: string }) =>
+    with_condition(two, { dimension: "city", keys: [], excluded: false }, DECLARED).map((c: { dimension: string }) =>
       c.dimension
     ),
     [

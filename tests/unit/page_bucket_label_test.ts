@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { comes_twice, format_bucket, format_offset } from "../../static/bucket_label.js";
+import { comes_twice, format_bucket, format_offset } from "../../static/readout.js";
 
 const seconds = (...parts: [number, number, number, number, number?]) => Date.UTC(...parts) / 1000;
 const label = (from_s: number, length_s: number, zone: string) =>

@@ -5,14 +5,15 @@ import {
   csv_of,
   file_name,
   format_rfc3339,
+  list_csv,
   series_csv,
   tell_filter,
-  trips_csv,
 } from "../../static/csv.js";
 import { columns_of } from "../../static/series.js";
-import { parse_marks } from "../../static/marks_address.js";
+import { parse_address } from "../../static/address.js";
 import { apply_frame, empty_board } from "../../static/state.js";
 import { busy_hello_of } from "../support/busy_frames.ts";
+import { DECLARED } from "../support/page_frames.ts";
 
 function rows_of(text: string): Record<string, string>[] {
   return Papa.parse(text, { header: true, skipEmptyLines: true }).data;
@@ -49,17 +50,18 @@ const now_s = Date.UTC(2026, 10, 20, 19, 37, 20) / 1000;
 const window = { from_s: now_s - 20 - 21_000, to_s: now_s - 20 + 180, step_s: 300, now_s };
 
 function sight_of(fields: Record<string, unknown> = {}) {
-  const board = apply_frame(empty_board(), "hello", busy_hello_of(window, fields), now_s * 1000);
+  const board = apply_frame(empty_board(), "hello", busy_hello_of(window, fields), now_s * 1000, DECLARED.list);
   const drawn = { from_s: window.from_s, to_s: window.to_s, step_s: 300, running_s: Math.floor(now_s / 300) * 300 };
   return {
+    declared: DECLARED,
     board,
-    columns: columns_of(board, drawn),
+    columns: columns_of(board, drawn, DECLARED),
     view: drawn,
     zone: "Asia/Kathmandu",
     currency: "USD",
     now_ms: now_s * 1000,
-    listed: board.trips,
-    address: { compare: "previous", ...parse_marks(new URLSearchParams()) },
+    listed: board.streams,
+    address: { ...parse_address("", DECLARED), compare: "previous" },
   };
 }
 
@@ -99,18 +101,21 @@ Deno.test("what is not known is empty, and a stretch exports its own rows", () =
   const view = { from_s: window.from_s + 600, to_s: window.from_s + 1_500 };
   assert.equal(rows_of(series_csv({ ...sight, view })).length, 3);
   assert.equal(
-    file_name("series", { view, zone: "UTC", board: { position: 7 } }),
+    file_name("series", { view, zone: "UTC", board: { position: 7 }, declared: DECLARED }),
     "tacho_series_2026-11-20T1357_to_2026-11-20T1412",
   );
-  assert.equal(file_name("trips", { view, zone: "UTC", board: { position: 7 } }), "tacho_trips_as_of_7");
+  assert.equal(
+    file_name("trips", { view, zone: "UTC", board: { position: 7 }, declared: DECLARED }),
+    "tacho_trips_as_of_7",
+  );
 });
 
 Deno.test("breakdowns and trips are exported as listed, free texts made harmless", () => {
   const board = sight_of();
   const [trip] = board.listed;
   const evil = { ...trip, pickup_zone: "=cmd|' /C calc'!A0", at_ms: null };
-  assert.equal(rows_of(trips_csv({ ...board, listed: [evil] }))[0]?.pickup_zone, "'=cmd|' /C calc'!A0");
-  assert.equal(rows_of(trips_csv({ ...board, listed: [evil] }))[0]?.time, "");
+  assert.equal(rows_of(list_csv({ ...board, listed: [evil] }))[0]?.pickup_zone, "'=cmd|' /C calc'!A0");
+  assert.equal(rows_of(list_csv({ ...board, listed: [evil] }))[0]?.time, "");
   const rows = rows_of(breakdowns_csv(board));
   assert.deepEqual(rows.filter(({ all_others }) => all_others === "true").map(({ key }) => key), ["", ""]);
   assert.equal(rows.length, board.board.breakdowns.flatMap((each: { rows: unknown[] }) => each.rows).length);

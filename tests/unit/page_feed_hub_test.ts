@@ -3,7 +3,7 @@ import { fold_frames, make_hub, SILENCE_MS } from "../../static/feed.js";
 import { make_feed_port } from "../../static/feed_port.js";
 import { make_turns } from "../../static/feed_turns.js";
 import { apply_frame, empty_board } from "../../static/state.js";
-import { cards_of, health_of, hello_of, kpi_of, NOW } from "../support/page_frames.ts";
+import { cards_of, DECLARED, health_of, hello_of, kpi_of, NOW } from "../support/page_frames.ts";
 
 /** One feed for all tabs of a browser: who comes later has what the others have, and connections are few. */
 
@@ -123,10 +123,10 @@ Deno.test("a hello made of frames says what a page knows that heard them one by 
     ["hb", { now_ms: NOW + 5_000, position: 99, health: health_of({ lag: 4 }), build: "one" }],
   ];
   const known = frames.reduce(
-    (board, [name, data]) => apply_frame(board, name, data, NOW),
-    apply_frame(empty_board(), "hello", hello, NOW),
+    (board, [name, data]) => apply_frame(board, name, data, NOW, DECLARED.list),
+    apply_frame(empty_board(), "hello", hello, NOW, DECLARED.list),
   );
-  const later = apply_frame(empty_board(), "hello", fold_frames(hello, frames), NOW);
+  const later = apply_frame(empty_board(), "hello", fold_frames(hello, frames), NOW, DECLARED.list);
   const { hello: _one, told_ms: _two, buckets, ...rest } = known;
   const { hello: _three, told_ms: _four, buckets: buckets_later, ...rest_later } = later;
   assert.deepEqual(rest_later, rest);

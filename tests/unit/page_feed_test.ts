@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { make_feed, retry_pause_ms, SILENCE_MS } from "../../static/feed.js";
+import { DECLARED } from "../support/page_frames.ts";
+
+const HELLO = { declared: DECLARED };
 
 /** What the page needs of an EventSource. */
 class Source {
@@ -65,7 +68,7 @@ Deno.test("a stream that ends is made anew where the figures stand, and one at a
   const { feed, sources, frames, links, last, timer } = stage();
   feed.open({ range: "1h" });
   assert.equal(last().url, "/api/v1/feed?range=1h");
-  last().send("hello", {}, "log-10");
+  last().send("hello", HELLO, "log-10");
   last().send("kpi", {}, "log-12");
   last().send("trip", {}, "log-15");
   const first = last();
@@ -87,7 +90,7 @@ Deno.test("pauses grow while streams end at once, and start small after a good o
   feed.open({ range: "1h" });
   const pauses = [];
   for (let i = 0; i < 3; i++) {
-    last().send("hello", {}, "log-1");
+    last().send("hello", HELLO, "log-1");
     last().onerror();
     pauses.push(timer().ms);
     timer().run();
@@ -102,7 +105,7 @@ Deno.test("pauses grow while streams end at once, and start small after a good o
 Deno.test("a reset forgets where the figures stood", () => {
   const { feed, last, timer } = stage();
   feed.open({ range: "1h" });
-  last().send("hello", {}, "log-10");
+  last().send("hello", HELLO, "log-10");
   last().send("reset", { reason: "another log" });
   last().send("kpi", {}, "log-11");
   last().onerror();
@@ -113,7 +116,7 @@ Deno.test("a reset forgets where the figures stood", () => {
 Deno.test("a bye is answered after its pause, and not at once by all", () => {
   const { feed, frames, last, timer } = stage();
   feed.open({ range: "1h" });
-  last().send("hello", {}, "log-10");
+  last().send("hello", HELLO, "log-10");
   const first = last();
   first.send("bye", { reason: "rotation", retry_ms: 400 });
   assert.ok(first.closed);
@@ -124,7 +127,7 @@ Deno.test("a bye is answered after its pause, and not at once by all", () => {
 Deno.test("a silent stream counts as lost", () => {
   const { feed, sources, links, clock, last } = stage();
   feed.open({ range: "1h" });
-  last().send("hello", {}, "log-10");
+  last().send("hello", HELLO, "log-10");
   clock.ms += SILENCE_MS;
   feed.check();
   assert.equal(sources.length, 1);
@@ -138,10 +141,10 @@ Deno.test("a silent stream counts as lost", () => {
 Deno.test("another question starts over; closing keeps the place", () => {
   const { feed, sources, last, timers } = stage();
   feed.open({ range: "1h" });
-  last().send("hello", {}, "log-10");
+  last().send("hello", HELLO, "log-10");
   feed.open({ range: "6h" });
   assert.equal(last().url, "/api/v1/feed?range=6h");
-  last().send("hello", {}, "log-11");
+  last().send("hello", HELLO, "log-11");
   feed.close();
   assert.ok(sources.every((source) => source.closed));
   feed.resume();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { card_figures, CARDS, change_of, spark_path } from "../../static/figures.js";
-import { cards_of } from "../support/page_frames.ts";
+import { card_figures, change_of, spark_path } from "../../static/cards.js";
+import { cards_of, DECLARED } from "../support/page_frames.ts";
 
 const column = [2, 4, 6, 1];
 const columns = {
@@ -13,12 +13,20 @@ const columns = {
   distance_km: column,
 };
 const passed = { from_s: 0, to_s: 600 };
-const given = { address: { as_of: null }, breakdowns: [], compared: null, columns, passed, currency: "USD" };
+const given = {
+  declared: DECLARED,
+  address: { as_of: null },
+  breakdowns: [],
+  compared: null,
+  columns,
+  passed,
+  currency: "USD",
+};
 
 Deno.test("cards say value and unit", () => {
   const cards = { ...cards_of(1_234), canceled: 66, tips: 90 };
   const figures = card_figures({ ...given, cards });
-  assert.deepEqual(Object.keys(figures), Object.keys(CARDS));
+  assert.deepEqual(Object.keys(figures), DECLARED.cards.map(({ name }) => name));
   assert.equal(figures.completed.value, 1_234);
   assert.deepEqual(figures.completed.spark, [2, 4, 6], "without the running bucket");
   assert.match(figures.canceled.unit, /5[.,]1 %$/);

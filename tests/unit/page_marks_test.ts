@@ -1,13 +1,28 @@
 import assert from "node:assert/strict";
-import { format_limits, format_notes, parse_limits, parse_notes, press_line } from "../../static/marks.js";
-import { format_marks, parse_marks, zone_of } from "../../static/marks_address.js";
-import { is_past, name_limit, state_of, tell_limits } from "../../static/limits.js";
+import { format_address, parse_address } from "../../static/address.js";
+import { press_line as press } from "../../static/chart_tools.js";
+import {
+  format_limits,
+  is_past,
+  name_limit,
+  parse_limits as read_limits,
+  state_of,
+  tell_limits,
+} from "../../static/limits.js";
+import { format_notes, parse_notes } from "../../static/notes.js";
+import { zone_of } from "../../static/plain_address.js";
+import { DECLARED } from "../support/page_frames.ts";
 
-const marks_of = (query: string) => parse_marks(new URLSearchParams(query));
-const query_of = (query: string) => new URLSearchParams(format_marks(marks_of(query))).toString();
+const parse_limits = (texts: string[]) => read_limits(texts, DECLARED);
+const press_line = (lines: string[], name: string, alone: boolean) => press(lines, name, alone, DECLARED);
+const marks_of = (query: string) => {
+  const address = parse_address(query, DECLARED);
+  return { ...address, lines: address.lines ?? DECLARED.shown };
+};
+const query_of = (query: string) => format_address(marks_of(query), DECLARED).slice(1);
 
 Deno.test("what the reader puts on the charts is in the address, the default is not", () => {
-  assert.deepEqual(format_marks(marks_of("")), []);
+  assert.equal(query_of(""), "");
   const full = "lines=started,canceled&tz=Asia/Kathmandu&limit=canceled>20&limit=revenue<99.5&kiosk=1" +
     "&note=2026-03-01T12:00:00Z~Rain, at last";
   assert.deepEqual(marks_of(query_of(full)), marks_of(full));
@@ -86,14 +101,20 @@ Deno.test("limits are told in one calm sentence", () => {
   const told = (limits: typeof ABOVE[], canceled: number[]) =>
     tell_limits(
       limits,
-      { columns: { ...columns_of(canceled), revenue: [1, 1, 1, 1] }, step_s: 300, currency: "USD", now_ms: 1_140_000 },
+      {
+        columns: { ...columns_of(canceled), revenue: [1, 1, 1, 1] },
+        step_s: 300,
+        currency: "USD",
+        declared: DECLARED,
+        now_ms: 1_140_000,
+      },
       (s: number) => `${s / 60} min`,
     );
   assert.deepEqual(told([ABOVE], [1, 25, 25, 3]), { past: true, text: "canceled above 20 per 5 minutes since 5 min" });
   assert.deepEqual(told([ABOVE, BELOW], [20, 20, 20, 20]), { past: false, text: "Within all 2 limits" });
   assert.match(told([ABOVE], [25, 25, 25, 3]).text, /since before 5 min$/);
   assert.match(
-    name_limit({ name: "revenue", sign: "<", value: 99.5 }, 3_600, "USD"),
+    name_limit({ name: "revenue", sign: "<", value: 99.5 }, { step_s: 3_600, currency: "USD", declared: DECLARED }),
     /^revenue below 99[.,]50 USD per hour$/,
   );
 });

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
-import { columns_of, condense, merge_series, ratio, settled, split_running } from "../../static/series.js";
+import { columns_of as columns, condense, merge_series, ratio, settled, split_running } from "../../static/series.js";
+import { DECLARED } from "../support/page_frames.ts";
+
+const columns_of = (board: ReturnType<typeof board_of>, window: object) => columns(board, window, DECLARED);
 
 const ZERO = { requested: 0, started: 0, canceled: 0, fare_count: 0, distance_km: 0, revised_ms: 0 };
 

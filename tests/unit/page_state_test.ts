@@ -1,24 +1,31 @@
 import assert from "node:assert/strict";
 import {
-  apply_frame,
+  apply_frame as apply,
   data_age_ms,
   empty_board,
   is_troubled,
   phase_of,
-  TRIPS_KEPT,
+  STREAMS_KEPT,
   warning_of_link,
   window_of,
 } from "../../static/state.js";
-import { computed_note } from "../../static/computed.js";
-import { troubles_of } from "../../static/troubles.js";
-import { health_of, hello_of, kpi_of, NOW } from "../support/page_frames.ts";
+import { computed_note as note, troubles_of } from "../../static/troubles.js";
+import { DECLARED, health_of, hello_of, kpi_of, NOW } from "../support/page_frames.ts";
 
+type Board = ReturnType<typeof empty_board>;
+const apply_frame = (board: Board, name: string, data: unknown, local_ms: number) =>
+  apply(board, name, data, local_ms, DECLARED.list);
+const computed_note = (said: { age_ms: number | null; failed: string | null }, since_ms: number) =>
+  note(said, since_ms, "trips");
 const UP = { state: "connected", since_ms: 0 };
 const trip = (trip_id: string, position: number) => ({ trip_id, position });
 /** What the page says, as app.js puts it together. */
 function told_of(board: ReturnType<typeof empty_board>, link: { state: string; since_ms: number }, local_ms: number) {
   const troubled = link.state === "connected" && is_troubled(board, local_ms);
-  const found = [warning_of_link(board, link, "UTC", local_ms), ...troubled ? troubles_of(board, "UTC", local_ms) : []];
+  const found = [
+    warning_of_link(board, link, "UTC", local_ms),
+    ...troubled ? troubles_of(board, "UTC", local_ms, "trips") : [],
+  ];
   return found.filter((warning) => warning !== null);
 }
 const keys = (...all: Parameters<typeof told_of>) => told_of(...all).map((warning) => warning.key);
@@ -38,12 +45,12 @@ Deno.test("a hello makes the board, a kpi changes what changed, a reset throws a
 Deno.test("trips are listed once, newest first, and no more than fit", () => {
   const board = apply_frame(empty_board(), "hello", hello_of({ trips: [trip("b", 9), trip("a", 8)] }), NOW);
   const next = apply_frame(board, "trip", { position: 11, trips: [trip("a", 11), trip("c", 10)] }, NOW);
-  assert.deepEqual(next.trips.map((t: { trip_id: string }) => t.trip_id), ["a", "c", "b"]);
+  assert.deepEqual(next.streams.map((t: { trip_id: string }) => t.trip_id), ["a", "c", "b"]);
   // Under a filter a trip may have ceased to match: such a list is whole.
   const whole = apply_frame(next, "trip", { position: 12, replace: true, trips: [trip("c", 12)] }, NOW);
-  assert.deepEqual(whole.trips.map((t: { trip_id: string }) => t.trip_id), ["c"]);
+  assert.deepEqual(whole.streams.map((t: { trip_id: string }) => t.trip_id), ["c"]);
   const many = Array.from({ length: 130 }, (_, i) => trip(`m${i}`, 150 - i));
-  assert.equal(apply_frame(next, "trip", { position: 50, trips: many }, NOW).trips.length, TRIPS_KEPT);
+  assert.equal(apply_frame(next, "trip", { position: 50, trips: many }, NOW).streams.length, STREAMS_KEPT);
 });
 
 Deno.test("a frame that was held up on its way does not make data look younger", () => {

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { cards_of as server_cards } from "../../src/feed/figures/figure.ts";
 import { trips_board } from "../support/trip_board.ts";
-import { axis_high } from "../../static/axis_high.js";
-import { make_unlike } from "../../static/bases.js";
-import { card_figures } from "../../static/figures.js";
+import { axis_high } from "../../static/beyond.js";
+import { card_figures } from "../../static/cards.js";
 import { format_zone } from "../../static/format.js";
 import { plain } from "../../static/page.js";
 import { misleads } from "../../static/state.js";
-import { cards_of, NOW } from "../support/page_frames.ts";
+import { make_unlike } from "../../static/troubles.js";
+import { cards_of, DECLARED, health_of, NOW } from "../support/page_frames.ts";
 
 /** What the page must not say: changes against what is not known, axes that hide all but one value, names that turn the writing around. */
 
@@ -18,8 +18,14 @@ const [from_s, to_s] = [NOW / 1000 - 2 * HOUR_S, NOW / 1000 - HOUR_S];
 function changes(then: Record<string, unknown>, behind = false) {
   const stretch = { from_s, to_s, since_s: null, least_base: 20, cards: cards_of(25), ...then };
   const compared = { weekday: stretch, previous: null };
-  const page = { shown: {}, zone: () => "UTC", parts: { troubles: { is_behind: () => behind } } };
+  const shown = {
+    hello: { following: true },
+    health: health_of({ lag: behind ? 5 : 0 }),
+    newest_event_ms: NOW - HOUR_S * 1000,
+  };
+  const page = { shown, zone: () => "UTC" };
   const sight = {
+    declared: DECLARED,
     address: { compare: "weekday" },
     cards: cards_of(50),
     compared,
@@ -27,7 +33,7 @@ function changes(then: Record<string, unknown>, behind = false) {
     passed: { from_s: to_s, to_s: to_s + HOUR_S },
     currency: "USD",
     breakdowns: [],
-    misleads: misleads({ compared }),
+    misleads: misleads({ compared }, DECLARED),
   };
   const say = (unlike: unknown) => {
     const { completed } = card_figures({ ...sight, unlike });

@@ -1,4 +1,5 @@
 import type { BoardDeclaration, BoardField } from "../board.ts";
+import { trips_words } from "./board_words.ts";
 import { TRIP_DATES, TRIP_FACTS } from "./state_facts.ts";
 
 const MICROS = 1_000_000;
@@ -27,6 +28,7 @@ const shown = (name: string) => ({ name, figure: name });
 
 /** The board of trips: what the page and the API show of `trips` and `trip_cells`. */
 export const TRIP_BOARD: BoardDeclaration = {
+  words: trips_words,
   whole: { dimension: "none", key: "all" },
   facts: TRIP_FACTS,
   dates: TRIP_DATES,

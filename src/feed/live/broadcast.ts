@@ -1,6 +1,6 @@
-import type { DomainBoard } from "../../domains/mod.ts";
+import { declaration_of, type DomainBoard } from "../../domains/mod.ts";
 import type { Reading, ShownBoard } from "../figures/mod.ts";
-import type { Coverage, FeedSettings, FrameSettings, Health, LogPosition, Shown } from "./frame.ts";
+import type { Coverage, FeedSettings, Health, HelloSettings, LogPosition, Shown } from "./frame.ts";
 import { heartbeat_frame, hello_frame, kpi_frame, lines_frame, reset_frame } from "./frame.ts";
 import type { Subscriber } from "./subscriber.ts";
 
@@ -30,7 +30,7 @@ const CLOCK_SLACK_S = 60;
 export class Broadcast {
   readonly #encoder = new TextEncoder();
   readonly #lines: DomainBoard["lines"];
-  readonly #settings: FrameSettings;
+  readonly #settings: HelloSettings;
   /** Frames already encoded for this reading and this beat. */
   #encoded = new Map<string, Uint8Array>();
   #encoded_for: { readonly reading: Reading; readonly now_ms: number } | null = null;
@@ -40,9 +40,10 @@ export class Broadcast {
   #encodes = 0;
   #skipped = 0;
 
-  constructor({ lines, tables }: Pick<DomainBoard, "lines" | "tables">, settings: FeedSettings) {
+  constructor(board: DomainBoard, settings: FeedSettings) {
+    const { lines, tables } = board;
     this.#lines = lines;
-    this.#settings = { ...settings, lines: lines.list, states: tables.states };
+    this.#settings = { ...settings, lines: lines.list, states: tables.states, declared: declaration_of(board) };
   }
 
   counts(): FeedCounts {

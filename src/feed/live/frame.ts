@@ -1,3 +1,4 @@
+import type { Declaration } from "../../domains/mod.ts";
 import type { Line, Reading, Series, ShownBoard, Sources } from "../figures/mod.ts";
 
 /** Frames: what subscribers receive, as server-sent events. Pure; absolute values only, so that a frame may come twice. */
@@ -72,6 +73,11 @@ export interface Shown {
   readonly now_ms: number;
 }
 
+/** What hellos are made with: they carry the declaration, so that whoever listens can draw the board. */
+export interface HelloSettings extends FrameSettings {
+  readonly declared: Declaration;
+}
+
 /** What a subscriber has: all buckets in [from_s, to_s), as of a position; the rest as of versions of its board. */
 export interface Coverage {
   readonly position: number;
@@ -107,10 +113,15 @@ function encode(event: string, id: LogPosition | null, data: unknown): string {
 }
 
 /** The whole board: the first frame of a subscriber who has nothing. */
-export function hello_frame({ reading, health, now_ms }: Shown, board: ShownBoard, settings: FrameSettings): string {
+export function hello_frame({ reading, health, now_ms }: Shown, board: ShownBoard, settings: HelloSettings): string {
   const data = board_data(reading, board, settings, now_ms);
   const { log_id } = reading;
-  return encode("hello", { log_id, position: board.position }, { ...data, build: settings.build, health });
+  return encode("hello", { log_id, position: board.position }, {
+    ...data,
+    declared: settings.declared,
+    build: settings.build,
+    health,
+  });
 }
 
 /** All that is said of a board. `now_ms` is when it was read. */

@@ -1,12 +1,29 @@
-import { make } from "./page.js";
-import { format_notes, MOST_NOTES, parse_notes } from "./marks.js";
+import { field, form, from_wall, input, list_of, open_dialog, to_wall } from "./dialog.js";
 import { format_moment } from "./format.js";
-import { from_wall, to_wall } from "./wall_time.js";
-import { field, form, input, list_of, open_dialog } from "./dialog.js";
+import { make } from "./page.js";
 
-/** The editor of notes. */
+/** Notes of the reader, as the address has them ("2026-03-01T12:00:00Z~Rain begins"), and their editor. */
 
-/** Opens it, for a note at the newest time in sight. */
+const MOST_NOTES = 20;
+const NOTE_LENGTH = 120;
+
+/** Reads notes: [{at_ms, text}], oldest first, at most 20. What is no note is left out. Pure. */
+export function parse_notes(texts) {
+  const read = texts.flatMap((text) => {
+    const [, time, words] = /^(\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d))~(.+)$/s.exec(text) ?? [];
+    const at_ms = Date.parse(time);
+    const note = { at_ms, text: words?.replace(/\s+/g, " ").trim().slice(0, NOTE_LENGTH) };
+    return Number.isNaN(at_ms) || !note.text ? [] : [note];
+  });
+  return read.slice(0, MOST_NOTES).sort((a, b) => a.at_ms - b.at_ms);
+}
+
+/** Writes notes. Pure. */
+export function format_notes(notes) {
+  return notes.map(({ at_ms, text }) => `${new Date(at_ms).toISOString().replace(".000", "")}~${text}`);
+}
+
+/** Opens the editor of notes, for a note at the newest time in sight. */
 export function open({ look, go }) {
   const { zone, now_ms, view, address } = look();
   const at_ms = Math.min(now_ms, view.to_s * 1000);

@@ -1,18 +1,68 @@
+import { compared_name } from "./address.js";
 import { colour } from "./charts.js";
-import { make, plain } from "./page.js";
-import { tell_filter } from "./csv.js";
-import { compared_name } from "./marks_address.js";
+import { breakdowns_csv, file_name, list_csv, series_csv, tell_filter } from "./csv.js";
+import { open_dialog } from "./dialog.js";
 import { format_clock, format_day, format_step, format_window, format_zone } from "./format.js";
+import { declared, fill, make, plain } from "./page.js";
+import { shown_lines } from "./readout.js";
 
-/** A picture of a chart, in the theme of the page, with all that one must know to read it. */
+/** Export of what is shown, also while it is paused or of another time: nothing is asked of the server. */
+
+const csv = (text) => new Blob([text], { type: "text/csv;charset=utf-8" });
+const PICTURED = "with title, time, filter and legend";
+const { list, charts: CHARTS } = declared;
+const KINDS = [
+  [
+    "series",
+    "Chart figures",
+    "CSV",
+    "every bucket with all its figures and the comparison",
+    (sight) => csv(series_csv(sight)),
+  ],
+  ["breakdowns", "Breakdowns", "CSV", "the rows of every panel", (sight) => csv(breakdowns_csv(sight))],
+  [list.name, list.title, "CSV", "the list as it stands, of any time", (sight) => csv(list_csv(sight))],
+  ...CHARTS.map(({ name, lines }, i) => [
+    lines[0].name,
+    `Chart of ${name}`,
+    "PNG",
+    PICTURED,
+    (sight, charts) => draw_picture(i, sight, charts),
+  ]),
+];
+
+/** Opens it. */
+export function open({ look, charts }) {
+  const { view, zone, now_ms } = look();
+  const choices = KINDS.map(([what, title, kind, text, make_blob]) => {
+    const button = make("button", "choice", make("b", "", title), make("span", "kind", kind), make("span", "", text));
+    button.dataset.export = what;
+    button.onclick = async () => {
+      const sight = look();
+      save(await make_blob(sight, charts), `${file_name(what, sight)}.${kind.toLowerCase()}`);
+    };
+    return button;
+  });
+  open_dialog(
+    "Export",
+    make("p", "sub", `${format_window(view, zone, now_ms)}, times in ${zone}`),
+    make("div", "choices", ...choices),
+  );
+}
+
+function save(blob, name) {
+  const link = make("a");
+  Object.assign(link, { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  // The browser has taken hold of it by the time the page goes on.
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
 
 /** Pixels of the picture for one of the page. */
 const SCALE = 2;
 const EDGE = 20, HEAD = 58, FOOT = 30;
-const TOKENS = { completed: "--s1", started: "--s3", canceled: "--s4", revenue: "--s2" };
 
-/** Draws chart `which` of what was in sight and gives a PNG. */
-export async function draw_picture(which, sight, charts) {
+/** Draws chart `which` of what was in sight, in the theme of the page, with all that one must know to read it, and gives a PNG. */
+async function draw_picture(which, sight, charts) {
   const chart = await drawn_large(charts.parts(which), sight.view);
   const canvas = make("canvas");
   canvas.width = chart.width + 2 * EDGE * SCALE;
@@ -60,7 +110,8 @@ async function drawn_large([options, data], { from_s, to_s }) {
   return chart.ctx.canvas;
 }
 
-function write(ctx, width, height, which, { board, view, zone, step_s, currency, now_ms, address }) {
+function write(ctx, width, height, which, { board, view, zone, step_s, currency, now_ms, address, lines }) {
+  const chart = CHARTS[which];
   const type = (size, weight = 400) => ctx.font = `${weight} ${size}px system-ui, Inter, sans-serif`;
   const text = (words, x, y, token) => {
     ctx.fillStyle = colour(token);
@@ -69,20 +120,19 @@ function write(ctx, width, height, which, { board, view, zone, step_s, currency,
   };
   const { filter = [], as_of = null } = board.hello;
   type(15, 600);
-  const end = text(which === 0 ? "Trips completed" : "Revenue", EDGE, 28, "--ink");
+  const end = text(chart.title, EDGE, 28, "--ink");
   type(12);
-  const unit = which === 0 ? "" : `${currency} `;
-  text(`${unit}per ${format_step(step_s)}, by completion time`, end + 10, 28, "--ink-3");
+  const sub = fill(chart.picture_sub ?? chart.sub, (name) => name === "step" ? format_step(step_s) : currency);
+  text(sub, end + 10, 28, "--ink-3");
   const moment = (ms) => `${format_day(ms, zone, 0)}, ${format_clock(ms, zone, true)}`;
   const parts = [format_window(view, zone, now_ms), format_zone(zone, view.from_s * 1000, view.to_s * 1000 - 1)];
   if (filter.length > 0) parts.push(tell_filter(filter));
   if (as_of !== null) parts.push(`as of ${moment(as_of.recorded_ms)}`);
   text(parts.join("  ·  "), EDGE, 48, "--ink-2");
 
-  const lines = which === 0 ? address.lines.filter((name) => name !== "compared") : ["revenue"];
-  const entries = lines.map((name) => [name, TOKENS[name], [0, 10]]);
+  const entries = shown_lines(chart, { lines }).map(({ name, colour }) => [name, `--s${colour}`, [0, 10]]);
   // A comparison is dashed here too.
-  if (address.lines.includes("compared")) entries.push([compared_name(address.compare), "--ink-3", [0, 4, 6, 4]]);
+  if (lines.includes("compared")) entries.push([compared_name(address.compare), "--ink-3", [0, 4, 6, 4]]);
   let right = width - EDGE;
   for (const [name, token, dashes] of entries.reverse()) {
     right -= ctx.measureText(name).width;

@@ -1,0 +1,110 @@
+/**
+ * What a domain says of its board to whoever draws it: order, words, units and colours. The page knows no domain: it draws this.
+ *
+ * A `Template` is a text with figures in braces, written in the unit of the figure: "{voided} voided". After a question mark
+ * ("{voided?} voided") the whole text is left out while the figure is 0 or not known. {currency} is the deployment's, {step} the length
+ * of a bucket, {moment} "now" or, of a board of then, "then".
+ */
+export type Template = string;
+
+/** A colour of the page, by its number; the same in every place and both themes. */
+export type Colour = 1 | 2 | 3 | 4;
+
+export interface CardWords {
+  readonly name: string;
+  readonly label: string;
+  /** How it is counted, in sentences. */
+  readonly how: string;
+  /** The name of its value among the board's cards, when it is another one. */
+  readonly figure?: string;
+  /** Decimals, where they are not those of the figure's unit. */
+  readonly digits?: number;
+  /** And below a thousand. */
+  readonly small_digits?: number;
+  /** Per minute of the range that has passed. */
+  readonly per_minute?: true;
+  /** The figure is the part that did otherwise of those two together: its change is told in points, {share} is it in %. */
+  readonly share_with?: string;
+  /** Whether more is better (1), worse (-1) or neither (0); without it no change is told. */
+  readonly better?: -1 | 0 | 1;
+  /** The figure that a percent of it needs enough of. */
+  readonly base?: string;
+  /** The series column of its sparkline, over another one when there are two. */
+  readonly spark?: readonly [column: string, per?: string];
+  /** What stands beside the value. */
+  readonly beside?: readonly Template[];
+  /** What is added to `how` of the figures in sight: the first that applies. */
+  readonly seen?: readonly Template[];
+  /** What stands beside it leads to the stream that holds the greatest value of a measure. */
+  readonly greatest?: { readonly measure: string; readonly title: string; readonly none: string };
+  /** Instead of a figure: the first key of a dimension's breakdown, and under it that of another one. */
+  readonly top?: readonly [dimension: string, beneath: string];
+}
+
+/** A chart. A line is a series column; one that is alone in its chart is always shown. */
+export interface ChartWords {
+  readonly name: string;
+  readonly title: string;
+  readonly sub: Template;
+  /** What a picture of it says in place of `sub`. */
+  readonly picture_sub?: Template;
+  readonly kind: "lines" | "bars";
+  readonly lines: readonly { readonly name: string; readonly colour: Colour; readonly shown?: true }[];
+  /** The line that is held against that of then. */
+  readonly compared: string;
+  /** The least value that its axis reaches. */
+  readonly least: number;
+}
+
+export interface DimensionWords {
+  readonly label: string;
+  /** All its keys, where they are few and known; written with underscores for spaces. */
+  readonly keys?: readonly string[];
+  /** A key that is a bare number is named with this before it where it stands alone, */
+  readonly bare?: string;
+  /** and in a row with the value of this field before it. */
+  readonly within?: string;
+}
+
+/** A column of the list: a key that can be filtered by, or a number. */
+export type ListColumn =
+  | { readonly label: string; readonly key: string }
+  | {
+    readonly label: string;
+    readonly number: string;
+    readonly digits: number;
+    /** Without a number the mark's words stand here. */
+    readonly or_mark?: true;
+    /** Narrow screens do without it. */
+    readonly minor?: true;
+  };
+
+export interface ListWords {
+  readonly title: string;
+  /** The field that says when, milliseconds. */
+  readonly time: string;
+  /** The dimension that each row is marked by, and the shape of the mark by its key; a filled circle else. */
+  readonly mark: string;
+  readonly marks: Readonly<Record<string, "half" | "ring" | "cross">>;
+  /** With this key of the mark a row is over: what it does not say will not come. */
+  readonly over: string;
+  readonly columns: readonly ListColumn[];
+}
+
+export interface BoardWords {
+  /** Several streams; one is the domain's noun. */
+  readonly many: string;
+  /** The address of a stream's page, before its id. */
+  readonly path: string;
+  readonly cards: readonly CardWords[];
+  readonly charts: readonly ChartWords[];
+  /** The dimensions that have a panel. */
+  readonly panels: readonly string[];
+  readonly dimensions: Readonly<Record<string, DimensionWords>>;
+  /** The dimension that the editor of filters begins with. */
+  readonly first_filter: string;
+  readonly list: ListWords;
+  /** How breakdowns are counted, and what is computed from states. */
+  readonly breakdowns_how: string;
+  readonly computed_how: string;
+}

@@ -1,0 +1,99 @@
+import { tell_of } from "./cards.js";
+import { open_dialog } from "./dialog.js";
+import { declared, fill, make } from "./page.js";
+
+/** What explains the page: its keys, and how each figure is counted. */
+
+const KEYS = [
+  ["1 – 6", "range, from 15 min to 30 d"],
+  ["← →", "one range earlier, later; in time travel: the board one range earlier, later"],
+  ["space", "pause, and go on"],
+  ["l", "back to live"],
+  ["r", "a range of one's own"],
+  ["f, Shift f", "add a filter, take all away"],
+  ["a", "time travel: the board as of then"],
+  ["c", "compare with the same weekday, or with the period before"],
+  ["t", "theme: system, light, dark"],
+  ["h", "how each figure is counted"],
+  ["on a row", "Enter filters by it, Shift Enter leaves it out; again takes that away"],
+  ["d", "the charts' figures as a table"],
+  ["m, n", "limits, notes"],
+  ["e", "export: CSV of figures, pictures of charts"],
+  ["z", "time zone of all times"],
+  ["k", "kiosk, for a wall; Escape ends it"],
+  [
+    "on a chart",
+    "drag to look closer, double click to go back; ← → from bucket to bucket, with Shift a stretch, Enter to look closer",
+  ],
+  ["on a line's name", "Enter shows or hides it, i shows it alone"],
+];
+
+/** Opens the dialog of keys. */
+export function open_keys() {
+  const list = make("dl");
+  for (const [keys, does] of KEYS) {
+    const named = keys.startsWith("on ") ? [keys] : keys.split(", ").flatMap((key) => [make("kbd", "", key), " "]);
+    list.append(make("dt", "", ...named), make("dd", "", does));
+  }
+  open_dialog("Keys", list);
+}
+
+/** What is counted alike in every board: [name, label, how]. */
+const ALL = [
+  "all",
+  "All figures",
+  "By the time at which it happened, however late its message came. Corrections move every figure they touch.",
+];
+const GENERAL = [
+  [
+    "change",
+    "Changes",
+    "Against the same stretch of the same weekday, and against the period before. A running period is held against as much of the other one as has passed. Green is better, red is worse, for the figures of which that can be said.",
+  ],
+  ["breakdowns", "Breakdowns", declared.breakdowns_how],
+  ["cells", `Computed from ${declared.many}`, declared.computed_how],
+  [
+    "dotted",
+    "Dotted",
+    "Still running: it will grow. Blank is what is not known: before the first and after the newest event.",
+  ],
+  [
+    "corrected",
+    "Corrected ▴",
+    "Changed after it had closed: by events whose message came more than 5 minutes late, or by a correction. The figure shown is the right one.",
+  ],
+  ["age", "Data age", "Time since the newest messages were recorded."],
+  [
+    "late",
+    "Late",
+    "Events whose message came when its newest window had closed, more than 5 minutes late. They are counted.",
+  ],
+  ["duplicates", "Duplicates", "Events that came again. They are not counted again."],
+  ["quarantine", "Quarantine", "Messages set aside with the reason. They are in no figure."],
+];
+
+/** What is added to how a card is counted: of figures that it has no room for. */
+function seen_of(card, sight) {
+  if (!sight?.cards) return "";
+  const tell = tell_of(card, sight);
+  return card.seen?.map((text) => fill(text, tell)).find((text) => text !== "") ?? "";
+}
+
+/** Opens the dialog that says how each figure is counted, at an entry. */
+export function open_counted({ sight }, _go, entry) {
+  const cards = declared.cards.map((card) => [card.name, card.label, `${card.how} ${seen_of(card, sight)}`.trim()]);
+  const list = make("dl");
+  let asked = null;
+  for (const [name, label, how] of [ALL, ...cards, ...GENERAL]) {
+    const [term, text] = [make("dt", "", label), make("dd", "", how)];
+    list.append(term, text);
+    if (name !== entry) continue;
+    asked = term;
+    for (const part of [term, text]) part.classList.add("asked");
+  }
+  open_dialog("How each figure is counted", list);
+  const start = asked ?? list.firstChild;
+  start.tabIndex = -1;
+  start.focus();
+  start.scrollIntoView({ block: "center" });
+}

@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { tacho_test } from "../support/available.ts";
+import { BoardPage } from "../support/board_page.ts";
+import { FrameServer } from "../support/frame_server.ts";
+import { parcels_board, parcels_hello } from "../support/parcel_board.ts";
+import { until } from "../support/until.ts";
+
+/** The page knows no domain: it draws the board that is declared. */
+
+tacho_test({
+  name: "page: a board that no part of it knows is drawn from its declaration, filtered, explained and exported",
+  needs: ["chromium"],
+  limit_ms: 60_000,
+  async fn() {
+    await using server = await FrameServer.start(() => parcels_hello(Date.now()), parcels_board);
+    await using board = await BoardPage.open(`${server.url}?range=15m`);
+    const { page } = board;
+    await until("the board is drawn", async () => await board.phase() === "ready");
+    const texts = (selector: string) => page.locator(selector).allInnerTexts();
+    assert.deepEqual(await texts("#cards h2"), ["Delivered", "Lost", "Postage", "Busiest"]);
+    assert.deepEqual(await texts("#cards .figure"), ["15", "5", "75.00", "Depot 7"]);
+    assert.deepEqual(await texts("#cards small"), ["5 lost", "25.0 %", "EUR", "15"]);
+    // A change comes with what knows whether it misleads.
+    await until(
+      "changes are told",
+      async () => (await texts("#cards .changes span:first-child b")).join() === "+50 %,−8.3 pt,±0.0 %,9",
+    );
+    await until("three charts are drawn", async () => await page.locator(".uplot canvas").count() === 3);
+    assert.deepEqual(await texts(".charts h2"), ["Parcels delivered", "Postage", "Weight"]);
+    assert.deepEqual(await texts(".charts .sub:visible"), ["per minute", "EUR per minute", "kg per minute"]);
+    assert.deepEqual(await texts("#legend button"), ["delivered", "lost", "same weekday"]);
+    assert.deepEqual(await texts("#breakdowns h2"), ["By carrier", "By depot"]);
+    assert.deepEqual(await texts("thead th"), ["time", "carrier", "kg", "postage"]);
+    const cells = (row: number) => page.locator("#parcels tr").nth(row).locator("td").allInnerTexts();
+    assert.deepEqual((await cells(0)).slice(1), ["Swift & Sons", "2.5", "5.00"]);
+    assert.deepEqual((await cells(1)).slice(1), ["Tortoise", "on its way", "on its way"].with(1, ""));
+    assert.equal(await page.locator("#parcels a").first().getAttribute("href"), "/parcels/P%200");
+    await board.picture("page_parcels");
+
+    server.send("parcel", {
+      position: 101,
+      parcels: [{ ...parcels_hello(Date.now()).parcels[0], parcel_id: "P new", position: 101 }],
+    });
+    await until(
+      "a new one is listed",
+      async () => await page.locator("#parcels a").first().getAttribute("href") === "/parcels/P%20new",
+    );
+
+    await page.click("[data-shows=lost]");
+    await until("a line is shown", () => new URL(page.url()).searchParams.get("lines") === "delivered,lost,compared");
+    await page.locator('[data-breakdown=carrier] .bar[data-key="Swift & Sons"]').click();
+    await until("the feed is asked for one carrier", () => server.asked.at(-1) === "?range=15m&carrier=Swift+%26+Sons");
+    await until(
+      "a chip says so",
+      async () => (await texts(".chip")).join().replace(/\s+/g, " ") === "carrier is Swift & Sons ×",
+    );
+    await page.keyboard.press("h");
+    assert.match(await page.locator("dialog").innerText(), /Delivered\s+At the signature\.[^]*Computed from parcels/);
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("e");
+    const [download] = await Promise.all([page.waitForEvent("download"), page.click("[data-export=parcels]")]);
+    assert.match((await readFile(await download.path())).toString(), /^\ufefftime,parcel_id,state,carrier,depot/);
+    await page.keyboard.press("Escape");
+    const said = await page.evaluate<string>(
+      "document.body.innerText + document.body.outerHTML.replace(/<template[^]*?<\\/template>/, '')",
+    );
+    assert.doesNotMatch(said, /trip|fare|pickup|driver/i, "nothing of another domain is on the page");
+    assert.deepEqual(board.complaints, []);
+  },
+});

@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { declaration_of } from "../../src/domains/mod.ts";
+import { trips_board } from "../support/trip_board.ts";
+
+/** What is told of a board: that every name in it is one of the board's. */
+
+const declared = declaration_of(trips_board);
+const dimensions = declared.dimensions.map(({ name }) => name);
+const cards = trips_board.cards.map(({ name }) => name);
+const named = (template: string) =>
+  [...template.matchAll(/\{(\w+)\??\}/g)].map(([, name = ""]) => name)
+    .filter((name) => !["currency", "step", "moment", "share"].includes(name));
+
+Deno.test("what a declaration names is on the board: dimensions, cards, series, fields of the list", () => {
+  assert.deepEqual(dimensions, trips_board.dimensions.map(({ name }) => name).slice(1), "all but the whole");
+  const read = [...trips_board.breakdowns, ...trips_board.states_breakdowns].map(({ dimension }) => dimension);
+  assert.deepEqual([...declared.panels].sort(), read.sort());
+  for (
+    const { name, figure = name, base, share_with, spark = [], beside = [], seen = [], top, greatest } of declared.cards
+  ) {
+    const figures = [figure, base, share_with, greatest?.measure, ...[...beside, ...seen].flatMap(named)];
+    for (const each of top === undefined ? figures : []) {
+      assert.ok(each === undefined || cards.includes(each), `${name}: ${each}`);
+    }
+    for (const column of spark) assert.ok(declared.series.includes(`${column}`), `${name}: ${column}`);
+    for (const dimension of top ?? []) assert.ok(declared.panels.includes(dimension), `${name}: ${dimension}`);
+  }
+  for (const { name, lines, compared } of declared.charts) {
+    for (const line of lines) assert.ok(declared.series.includes(line.name), `${name}: ${line.name}`);
+    assert.ok(declared.compared_series.includes(compared), name);
+  }
+  const fields = trips_board.lines.fields.map((field) => field.name);
+  const { list } = declared;
+  for (const column of list.columns) {
+    assert.ok(fields.includes("key" in column ? column.key : column.number), column.label);
+    assert.ok(!("key" in column) || dimensions.includes(column.key), column.label);
+  }
+  for (const field of [list.id, list.time, list.mark]) assert.ok(fields.includes(field), field);
+  assert.ok(dimensions.includes(declared.first_filter) && dimensions.includes(list.mark));
+});
+
+Deno.test("a dimension without words is called by its name, and who is read from states alone is told", () => {
+  const label = (name: string) => declared.dimensions.find((each) => each.name === name)?.label;
+  assert.deepEqual(["payment_method", "dropoff_zone", "driver"].map(label), [
+    "payment method",
+    "drop-off zone",
+    "driver",
+  ]);
+  assert.deepEqual(declared.dimensions.filter(({ from_states }) => from_states).map(({ name }) => name), ["driver"]);
+});
