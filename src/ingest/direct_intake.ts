@@ -2,7 +2,7 @@ import { blames_no_data, type Database, sqlstate } from "../database/mod.ts";
 import { type Appended, type QuarantinedMessage, read_cursors, read_head } from "../event_log/mod.ts";
 import { Paced, type Runtime } from "../runtime/mod.ts";
 import { type Attempt, attempted, commit_in_halves } from "./commit_in_halves.ts";
-import { outcomes_of } from "./message_outcomes.ts";
+import { outcomes_of } from "./plan.ts";
 import type { Message } from "./message_source.ts";
 import type { Pipeline } from "./pipeline.ts";
 import type { Place } from "./working_stream.ts";

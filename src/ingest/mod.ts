@@ -12,10 +12,9 @@
  * What was set aside goes the same way again in a `Retry`, in another process than the loop's or the same, at any time.
  */
 export * from "./cursors.ts";
-export * from "./decode.ts";
+export * from "./decode/mod.ts";
 export * from "./direct_intake.ts";
 export * from "./loop.ts";
-export type { TopicMappings } from "./mapped.ts";
 export * from "./message_source.ts";
 export * from "./pipeline.ts";
 export * from "./plan.ts";

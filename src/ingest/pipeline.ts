@@ -15,11 +15,11 @@ import {
 import { type Days, format_time } from "../kpi/mod.ts";
 import { type EncodedReadModels, ReadModels } from "../projection/mod.ts";
 import { turns_every } from "../runtime/mod.ts";
-import { decode_batches, type Decoded, type DecodeLimits } from "./decode.ts";
-import type { TopicMappings } from "./mapped.ts";
+import { decode_batches, type Decoded, type DecodeLimits } from "./decode/mod.ts";
+import type { TopicMappings } from "./decode/mod.ts";
 import type { SourceBatch } from "./message_source.ts";
 import { type Plan, Planning } from "./plan.ts";
-import { StreamCache } from "./stream_cache.ts";
+import { StreamCache } from "./working_stream.ts";
 
 /** Planning works for as long at a stretch: the append of the batch before, heartbeats to Kafka, the page and probes wait meanwhile. */
 const TURN_MS = 2;

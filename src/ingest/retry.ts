@@ -1,12 +1,18 @@
 import type { Database } from "../database/mod.ts";
-import { canonical_json } from "../domains/mod.ts";
-import { filter_note, type HeldMessage, type QuarantineFilter, read_head, read_held } from "../event_log/mod.ts";
+import { canonical_json, type DomainEvent } from "../domains/mod.ts";
+import {
+  filter_note,
+  hash_event_id,
+  type HeldMessage,
+  type QuarantineFilter,
+  read_head,
+  read_held,
+} from "../event_log/mod.ts";
 import { Paced, type Runtime } from "../runtime/mod.ts";
 import { type Attempt, attempted, commit_in_halves } from "./commit_in_halves.ts";
-import { type MessageOutcome, outcomes_of } from "./message_outcomes.ts";
+import { type MessageOutcome, outcomes_of } from "./plan.ts";
 import type { SourceBatch } from "./message_source.ts";
 import type { Pipeline } from "./pipeline.ts";
-import { Rehearsal } from "./rehearsal.ts";
 
 /** What a retry is made of. */
 export interface RetryOptions {
@@ -136,4 +142,22 @@ function batches_of(messages: readonly HeldMessage[]): SourceBatch[] {
     } else batches.push({ topic, partition, from_offset: offset, next_offset: offset + 1, messages: [message] });
   }
   return batches;
+}
+
+/**
+ * The events that plans would admit which are not committed, so that a later plan's event is met as it would be if they were.
+ * Keeps two numbers an event.
+ */
+class Rehearsal {
+  readonly #contents = new Map<number, number>();
+
+  /** What would become of an event that its plan admits. */
+  meet(event: DomainEvent): "new" | "again" | "conflict" {
+    const { stream_id, event_id, type, schema_version, occurred_at_us, data } = event;
+    const id = hash_event_id(JSON.stringify([stream_id, event_id]));
+    const content = hash_event_id(JSON.stringify([type, schema_version, occurred_at_us, data]));
+    const earlier = this.#contents.get(id);
+    if (earlier === undefined) this.#contents.set(id, content);
+    return earlier === undefined ? "new" : earlier === content ? "again" : "conflict";
+  }
 }

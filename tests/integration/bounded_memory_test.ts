@@ -10,8 +10,8 @@ import { read_fetch_answer } from "../../src/ingest/kafka/records/fetch_answer.t
 import { read_records } from "../../src/ingest/kafka/records/record_batch.ts";
 import { FIRST_BYTES } from "../../src/ingest/kafka/records/unpack.ts";
 import type { SourceMessage } from "../../src/ingest/message_source.ts";
-import { PlainEvents } from "../../src/ingest/plain_event.ts";
-import { stated_fault } from "../../src/ingest/stated_fault.ts";
+import { PlainEvents } from "../../src/ingest/decode/plain_event.ts";
+import { stated_fault } from "../../src/ingest/decode/decode.ts";
 import { int, joined, varint, write_answer, write_batch, write_record } from "../support/record_batches.ts";
 
 /** What memory a reading takes, as the process has it: in a process of its own, without other tests beside it. */

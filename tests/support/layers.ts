@@ -19,7 +19,7 @@ const LAYERS = [
 ];
 
 /** Pure by folder, or by the name of the file: the functional core. */
-const PURE_FOLDERS = ["src/kpi/", "src/domains/", "src/mapping/"];
+const PURE_FOLDERS = ["src/kpi/", "src/domains/", "src/mapping/", "src/ingest/decode/"];
 const PURE_NAMES = [
   "decode",
   "envelope",
@@ -41,7 +41,7 @@ const PURE_PACKAGES: readonly (readonly [name: string, folder: RegExp])[] = [
   // For hashes, which are the same whenever they are made.
   ["node:crypto", /^src\/mapping\/identity\.ts$/],
   // For text out of bytes.
-  ["node:buffer", /^src\/ingest\/plain_event\.ts$/],
+  ["node:buffer", /^src\/ingest\/decode\/plain_event\.ts$/],
   ["papaparse", /^src\/mapping\/csv_line\.ts$/],
   ["@faker-js/faker", /^src\/domains\/[a-z_]+\/generator/],
 ];

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { DomainEvent } from "../../src/domains/mod.ts";
 import type { QuarantinedMessage } from "../../src/event_log/mod.ts";
 import type { Outcome, SourceMessage } from "../../src/ingest/mod.ts";
-import { outcomes_of } from "../../src/ingest/message_outcomes.ts";
+import { outcomes_of } from "../../src/ingest/plan.ts";
 
 const messages = Array.from({ length: 7 }, (_, offset): SourceMessage => ({ offset } as SourceMessage));
 const [whole, again, faulty, mixed, half, gone, skipped] = messages;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { trips_domain } from "../../src/domains/trips/mod.ts";
 import { decode_message, decode_thoroughly, type SourceMessage } from "../../src/ingest/mod.ts";
-import { PlainEvents } from "../../src/ingest/plain_event.ts";
+import { PlainEvents } from "../../src/ingest/decode/plain_event.ts";
 import { legal_fields } from "../fuzz/legal_fields.ts";
 import { BORDER_VALUES } from "../support/border_values.ts";
 import { BROKER_MS, fuzzed_message } from "../support/message_fuzz.ts";

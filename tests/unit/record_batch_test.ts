@@ -8,7 +8,7 @@ import { pack_lz4_frame, pack_snappy } from "../../src/ingest/kafka/records/code
 import { read_records } from "../../src/ingest/kafka/records/record_batch.ts";
 import { FIRST_BYTES } from "../../src/ingest/kafka/records/unpack.ts";
 import type { SourceMessage } from "../../src/ingest/message_source.ts";
-import { stated_fault } from "../../src/ingest/stated_fault.ts";
+import { stated_fault } from "../../src/ingest/decode/decode.ts";
 import {
   int,
   joined,

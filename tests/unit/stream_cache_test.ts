@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { StreamChange, StreamState } from "../../src/event_log/mod.ts";
-import { StreamCache } from "../../src/ingest/stream_cache.ts";
+import { StreamCache } from "../../src/ingest/working_stream.ts";
 
 /** Event ids are their own hashes here. */
 const change = (

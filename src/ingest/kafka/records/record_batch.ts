@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { NO_HEADERS, type SourceMessage, type TopicPartition } from "../../message_source.ts";
-import { FAULT_HEADER } from "../../stated_fault.ts";
+import { FAULT_HEADER } from "../../decode/mod.ts";
 import { read_message_set } from "./message_set.ts";
 import { FIRST_BYTES, UnpackedBytes, UnreadableRecords } from "./unpack.ts";
 

@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
-import { type Domain, type EventField, is_blank } from "../domains/mod.ts";
-import { parse_time } from "../kpi/mod.ts";
-import { BARE_NAMES } from "../mapping/mod.ts";
+import { type Domain, type DomainEvent, type EventField, is_blank } from "../../domains/mod.ts";
+import { parse_time } from "../../kpi/mod.ts";
+import { BARE_NAMES } from "../../mapping/mod.ts";
 import {
   BARE_ATTRIBUTES,
   CLOUD_EVENT_NAMES,
@@ -10,8 +10,7 @@ import {
   STREAM_ID_LENGTH,
   VERSIONS,
 } from "./envelope.ts";
-import type { DecodedEvent } from "./decode.ts";
-import type { Coordinates } from "./message_source.ts";
+import type { Coordinates } from "../message_source.ts";
 import {
   begins_with,
   BOOLEAN,
@@ -34,6 +33,15 @@ import {
  * data the domain's fields can read. What follows from the order of a message's names (where the ids are, how the names are sorted, how each field
  * is read) is worked out once for each order.
  */
+
+/** A message as an event. */
+export interface DecodedEvent {
+  readonly event: DomainEvent;
+  /** Canonical JSON. */
+  readonly metadata: string;
+  /** The names in its data whose values came from tables, not from its message; absent where none did. */
+  readonly enriched?: ReadonlySet<string>;
+}
 
 /** A member of an object in canonical form. */
 interface Member {

@@ -1,13 +1,7 @@
-import {
-  canonical_json,
-  type Domain,
-  type DomainEvent,
-  type Fault,
-  JsonFault,
-  type Validation,
-} from "../domains/mod.ts";
-import { format_time, parse_time } from "../kpi/mod.ts";
-import type { BareEvent, DeclaredMapping, SourceRecord } from "../mapping/mod.ts";
+import { z } from "zod";
+import { canonical_json, type Domain, type Fault, JsonFault, type Validation } from "../../domains/mod.ts";
+import { format_time, parse_time } from "../../kpi/mod.ts";
+import type { BareEvent, DeclaredMapping, SourceRecord } from "../../mapping/mod.ts";
 import {
   bare_envelope,
   type Envelope,
@@ -18,9 +12,8 @@ import {
 } from "./envelope.ts";
 import { connect_payload } from "./framing.ts";
 import { read_record, told_of_envelope, type TopicMappings, trace_fault } from "./mapped.ts";
-import type { Coordinates, SourceBatch, SourceMessage } from "./message_source.ts";
-import { PlainEvents } from "./plain_event.ts";
-import { stated_fault } from "./stated_fault.ts";
+import type { Coordinates, SourceBatch, SourceMessage } from "../message_source.ts";
+import { type DecodedEvent, PlainEvents } from "./plain_event.ts";
 
 /** A source message after decoding: an event (one of several where its topic has a mapping), or what is wrong with it. */
 export interface Decoded {
@@ -34,14 +27,6 @@ export interface Decoded {
  */
 export interface NoEvent {
   readonly no_event: "tombstone" | "skipped";
-}
-
-export interface DecodedEvent {
-  readonly event: DomainEvent;
-  /** Canonical JSON. */
-  readonly metadata: string;
-  /** The names in its data whose values came from tables, not from its message; absent where none did. */
-  readonly enriched?: ReadonlySet<string>;
 }
 
 /** What decoding refuses beyond the domain's schemas. */
@@ -71,6 +56,36 @@ function plain_events(domain: Parser): PlainEvents {
 
 const TOMBSTONE: NoEvent = { no_event: "tombstone" };
 const SKIPPED: NoEvent = { no_event: "skipped" };
+
+/** The name of the header that states a fault. */
+export const FAULT_HEADER = "tacho-fault";
+
+const stated_schema = z.object({
+  reason: z.string().regex(/^[a-z][a-z0-9_]{0,99}$/),
+  path: z.string().max(500).nullable(),
+  detail: z.string().max(10_000),
+});
+const kept_text = (text: string): string => text.replaceAll("\0", "").toWellFormed();
+
+/**
+ * The fault that whoever sent a message found in it, as the header `tacho-fault` has it: JSON of a `Fault`, or plain words. Null when the
+ * message has no such header.
+ */
+export function stated_fault({ headers }: SourceMessage): Fault | null {
+  const header = headers[FAULT_HEADER];
+  if (header === undefined) return null;
+  const text = kept_text(new TextDecoder().decode(header));
+  const words = { reason: "faulty_at_source", path: null, detail: text.slice(0, 10_000) };
+  try {
+    const stated = stated_schema.safeParse(JSON.parse(text));
+    if (!stated.success) return words;
+    const { reason, path, detail } = stated.data;
+    return { reason, path: path === null ? null : kept_text(path), detail: kept_text(detail) };
+  } catch (error) {
+    if (error instanceof SyntaxError) return words;
+    throw error;
+  }
+}
 
 /** What is known of a message before its value is read: what is wrong with it, or that it has none; null: it is to be read. */
 const known_unread = (message: SourceMessage, { max_message_bytes }: DecodeLimits) => {

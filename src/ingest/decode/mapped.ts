@@ -7,7 +7,7 @@ import {
   parse_record_json,
   type StreamNames,
   type Validation,
-} from "../domains/mod.ts";
+} from "../../domains/mod.ts";
 import {
   type DeclaredMapping,
   read_csv_line,
@@ -15,10 +15,10 @@ import {
   type SourceRecord,
   unfit_field,
   with_message,
-} from "../mapping/mod.ts";
+} from "../../mapping/mod.ts";
 import { is_binary_event, is_object, read_base64, read_text } from "./envelope.ts";
 import { begins_key, behind_registry, CONNECT_ENVELOPE, is_connect_envelope } from "./framing.ts";
-import type { SourceMessage } from "./message_source.ts";
+import type { SourceMessage } from "../message_source.ts";
 
 /** The mappings of topics whose messages are records of another shape, by topic. */
 export type TopicMappings = ReadonlyMap<string, DeclaredMapping>;

@@ -7,10 +7,10 @@ import {
   type StreamNames,
   type Validation,
   whole_number_text,
-} from "../domains/mod.ts";
-import { BARE_NAMES } from "../mapping/mod.ts";
+} from "../../domains/mod.ts";
+import { BARE_NAMES } from "../../mapping/mod.ts";
 import { CONNECT_ENVELOPE, framing_of, is_connect_envelope, within_json } from "./framing.ts";
-import { type Coordinates, NO_HEADERS, type SourceMessage } from "./message_source.ts";
+import { type Coordinates, NO_HEADERS, type SourceMessage } from "../message_source.ts";
 
 /**
  * The envelopes events come in: CloudEvents 1.0 structured and binary (Kafka protocol binding), and bare JSON with the
