@@ -1,5 +1,13 @@
 import type { Database, Queryable } from "../database/mod.ts";
 
+/**
+ * Another process was faster: a cursor, a stream or a held message is not as it was read. The transaction is rolled back; forget what was
+ * planned, read anew, try again.
+ */
+export class Overtaken extends Error {
+  override readonly name = "Overtaken";
+}
+
 /** The head of the log: how far it goes and what it counted. Times in microseconds. */
 export interface Head {
   readonly log_id: string;

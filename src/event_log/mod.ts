@@ -8,23 +8,15 @@
  * A message is read once. One that was quarantined may be settled later, by a batch of its own kind: a retry moves it, in the head's
  * account, from quarantined to admitted, duplicate, tombstone or skipped; discarding it is an operator's decision and leaves the account as it is.
  */
-export { accept_gaps, type AcceptedGap, type AcceptedGaps } from "./accept_gap.ts";
 export * from "./append.ts";
 export * from "./chain.ts";
-export { type Discard, discard_held } from "./discard.ts";
-export * from "./event_line.ts";
-export { Faults } from "./faults.ts";
+export * from "./decisions.ts";
 export * from "./fold_recorded.ts";
-export * from "./hash.ts";
 export * from "./head.ts";
-export * from "./held.ts";
-export * from "./moment.ts";
-export * from "./overtaken.ts";
 export * from "./past_streams.ts";
-export { type QuarantinedMessage, read_headers, type Settlement } from "./quarantine.ts";
+export * from "./quarantine.ts";
 export * from "./read.ts";
-export * from "./set_watermark_back.ts";
 export * from "./source_message.ts";
 export * from "./stream_states.ts";
 export { chain_start, read_log_moment, type VerifiedChain, verify_chain } from "./verify_chain.ts";
-export { QuarantineCheck, type VerifiedQuarantine } from "./verify_quarantine.ts";
+export { Faults, QuarantineCheck, type VerifiedQuarantine } from "./verify_quarantine.ts";

@@ -1,6 +1,10 @@
 import { plain_array, type Queryable } from "../database/mod.ts";
 import { canonical_json, parse_json } from "../domains/mod.ts";
-import { parse_time } from "../kpi/mod.ts";
+import { format_time, parse_time } from "../kpi/mod.ts";
+import type { CursorAdvance } from "./append.ts";
+import type { BatchHeader } from "./chain.ts";
+import { watermark_is_void } from "./decisions.ts";
+import type { WrittenRow } from "./quarantine.ts";
 
 /** An event as the log gives it back. `data` and `metadata` are JSON text, as PostgreSQL writes jsonb unless it is said otherwise. */
 export interface RecordedEvent {
@@ -144,4 +148,123 @@ export async function streams_begun(
     [after, last],
   );
   return rows.map(({ stream_id, position }) => ({ stream_id: stream_id as string, position: Number(position) }));
+}
+
+/** Moments of the log: which position it had come to at a time, and when a position was recorded. */
+
+/** A position of the log and what is known of it. Times in microseconds. */
+export interface Moment {
+  readonly position: number;
+  /** When the event at the position was recorded; null at position 0, before the first event. */
+  readonly recorded_at_us: number | null;
+  /** The greatest event time up to the position; null at position 0, and where batches do not tell it. */
+  readonly watermark_us: number | null;
+}
+
+const BEGINNING: Moment = { position: 0, recorded_at_us: null, watermark_us: null };
+
+/**
+ * How far apart in the log and by the clock two batches may lie the wrong way round: their processes have clocks of their own, and
+ * a batch gets its time before its turn.
+ */
+const SKEW = "1 minute";
+
+/**
+ * The moment at which the log stood at a time: the last batch that was recorded by then. Position 0 before the first.
+ * @param at_us microseconds since the Unix epoch
+ */
+export async function moment_at_time(queryable: Queryable, at_us: number): Promise<Moment> {
+  const [batch] = await queryable.query<{ last_position: string }>({
+    name: "batch_at_time",
+    text: `select last_position from batches
+           where recorded_at <= $1::timestamptz and recorded_at >= (
+             select max(recorded_at) - interval '${SKEW}' from batches where recorded_at <= $1::timestamptz
+           ) order by batch desc limit 1`,
+  }, [format_time(at_us)]);
+  return await moment_at_position(queryable, Number(batch?.last_position ?? 0));
+}
+
+/** The moment at which the log stood at one of its positions. Throws for one that it has not come to. */
+export async function moment_at_position(queryable: Queryable, position: number): Promise<Moment> {
+  if (position === 0) return BEGINNING;
+  const [row] = await queryable.query<{ recorded_us: string; watermark_us: string | null }>({
+    name: "moment_at_position",
+    // The first batch that ends there or later holds the position; inside of it event time is looked up in the events.
+    text: `select (extract(epoch from own.recorded_at) * 1000000)::bigint as recorded_us, (extract(epoch from
+             case when ${watermark_is_void("own")} then null
+                  when own.last_position = $1 then own.watermark
+                  when own.first_position = 1 or before.watermark is not null then greatest(before.watermark, (
+                    select max(occurred_at) from events where position >= own.first_position and position <= $1
+                  )) end
+           ) * 1000000)::bigint as watermark_us
+           from (select * from batches where last_position >= $1 order by last_position, batch limit 1) own
+           left join batches before on before.batch = own.batch - 1`,
+  }, [position]);
+  if (row === undefined) throw new Error(`find position ${position} of the log: it has not come so far`);
+  return {
+    position,
+    recorded_at_us: Number(row.recorded_us),
+    watermark_us: row.watermark_us === null ? null : Number(row.watermark_us),
+  };
+}
+
+/** A batch as the log gives it back. */
+export interface RecordedBatch {
+  readonly header: BatchHeader;
+  readonly advances: readonly CursorAdvance[];
+  /** The rows of the quarantine that it wrote; null when it does not say, as batches of earlier versions. */
+  readonly written: readonly WrittenRow[] | null;
+  readonly content_hash: Uint8Array;
+  readonly link: Uint8Array;
+}
+
+/** A batch that set aside all it read notes a row for each of its 20,000 messages: 34 bytes each. */
+const PAGE_BATCHES = 50;
+
+const SELECT_BATCHES =
+  `select batch, kind, first_position, last_position, messages_read, admitted, duplicates, quarantined, tombstones, skipped, late, cursors, note,
+  (extract(epoch from recorded_at) * 1000000)::bigint as recorded_at_us, content_hash, link
+  from batches where batch > $1 and batch <= $2 order by batch`;
+
+const recorded_batch = (row: Record<string, unknown>): RecordedBatch => {
+  const advances = (row.cursors as CursorAdvance[]).map(({ from, partition, to, topic }) => ({
+    from,
+    partition,
+    to,
+    topic,
+  }));
+  return {
+    header: {
+      batch: Number(row.batch),
+      kind: row.kind as BatchHeader["kind"],
+      first_position: Number(row.first_position),
+      last_position: Number(row.last_position),
+      messages_read: Number(row.messages_read),
+      admitted: Number(row.admitted),
+      duplicates: Number(row.duplicates),
+      quarantined: Number(row.quarantined),
+      tombstones: Number(row.tombstones),
+      skipped: Number(row.skipped),
+      late: Number(row.late),
+      cursors: canonical_json(advances),
+      note: row.note === null ? null : canonical_json(row.note),
+      recorded_at: format_time(Number(row.recorded_at_us)),
+    },
+    advances,
+    written: (row.note as { readonly quarantine?: WrittenRow[] } | null)?.quarantine ?? null,
+    content_hash: row.content_hash as Uint8Array,
+    link: row.link as Uint8Array,
+  };
+};
+
+/** The batches after a batch up to another, in order. What is recorded does not change: no transaction is held. */
+export async function* batches_between(
+  database: Queryable,
+  after: number,
+  last: number,
+): AsyncGenerator<RecordedBatch> {
+  for (let from = after; from < last; from += PAGE_BATCHES) {
+    const rows = await database.query(SELECT_BATCHES, [from, Math.min(from + PAGE_BATCHES, last)]);
+    for (const row of rows) yield recorded_batch(row);
+  }
 }

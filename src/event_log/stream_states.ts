@@ -11,7 +11,7 @@ import {
 } from "../database/mod.ts";
 import type { Domain, StateColumn, StateRow } from "../domains/mod.ts";
 import { format_time } from "../kpi/mod.ts";
-import { Overtaken } from "./overtaken.ts";
+import { Overtaken } from "./head.ts";
 
 /** What is known of a stream: its folded state and what recognises its events. */
 export interface StreamState {

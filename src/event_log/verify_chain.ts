@@ -1,12 +1,91 @@
 import type { Queryable } from "../database/mod.ts";
-import { batches_between, type RecordedBatch } from "./batch_rows.ts";
-import { ContentHash, FIRST_LINK, next_link } from "./chain.ts";
-import { CursorTrail } from "./cursor_trail.ts";
-import type { Faults } from "./faults.ts";
+import type { CursorAdvance } from "./append.ts";
+import { type BatchHeader, ContentHash, FIRST_LINK, next_link, retried_in } from "./chain.ts";
 import { type CursorRow, type Head, read_cursors, read_head } from "./head.ts";
-import { HeadAccount, verify_head } from "./head_account.ts";
-import type { QuarantineCheck, VerifiedQuarantine } from "./verify_quarantine.ts";
-import { events_between, type ParsedEvent } from "./read.ts";
+import { batches_between, events_between, type ParsedEvent, type RecordedBatch } from "./read.ts";
+import { partition_name, type TopicPartition } from "./source_message.ts";
+import { Faults, type QuarantineCheck, type VerifiedQuarantine } from "./verify_quarantine.ts";
+
+const COUNTED = ["messages_read", "duplicates", "quarantined", "tombstones", "skipped", "late"] as const;
+
+/** What the head has to count, added up from the batches. Messages that are retried were read and quarantined by a batch before. */
+export class HeadAccount {
+  readonly #sums = { messages_read: 0, duplicates: 0, quarantined: 0, tombstones: 0, skipped: 0, late: 0 };
+
+  add({ kind, messages_read, duplicates, quarantined, tombstones, skipped, late, note }: BatchHeader): void {
+    const again = retried_in({ kind, note });
+    this.#sums.messages_read += messages_read - again;
+    this.#sums.duplicates += duplicates;
+    this.#sums.quarantined += quarantined - again;
+    this.#sums.tombstones += tombstones;
+    this.#sums.skipped += skipped;
+    this.#sums.late += late;
+  }
+
+  /** Compares with the head, once all batches were added. */
+  compare(head: Head, faults: Faults): void {
+    for (const name of COUNTED) {
+      if (head[name] !== this.#sums[name]) {
+        faults.add(`the head counts ${name} ${head[name]}, its batches add up to ${this.#sums[name]}`);
+      }
+    }
+  }
+}
+
+/** What the head counts has to add up by itself. */
+export function verify_head(head: Head, faults: Faults): void {
+  const { messages_read, position, duplicates, quarantined, tombstones, skipped } = head;
+  if (messages_read === position + duplicates + quarantined + tombstones + skipped) return;
+  faults.add(
+    `the head does not add up: ${messages_read} messages read, ${position} admitted, ${duplicates} duplicates, ${quarantined} quarantined, ${tombstones} tombstones, ${skipped} skipped`,
+  );
+}
+
+const name_of = (cursor: TopicPartition): string => `the cursor of ${partition_name(cursor)}`;
+
+/** Follows what batches did to the cursors of the source partitions: each goes on where the one before it left off. */
+export class CursorTrail {
+  readonly #left_at = new Map<string, number>();
+
+  /** @param whole whether the batches begin with the first one; if not, where a cursor stood before is taken from its first advance */
+  constructor(readonly whole: boolean, readonly faults: Faults) {}
+
+  /** Takes in the advances of the next batch. */
+  follow(batch: number, advances: readonly CursorAdvance[]): void {
+    for (const advance of advances) {
+      const name = name_of(advance);
+      const left_at = this.#left_at.get(name) ?? null;
+      if ((this.whole || left_at !== null) && advance.from !== left_at) {
+        this.faults.add(
+          `batch ${batch}: ${name} goes on from ${advance.from}, the batches before left it at ${left_at}`,
+        );
+      }
+      this.#left_at.set(name, advance.to);
+    }
+  }
+
+  /**
+   * Compares with where the cursors stand; those that no batch here moved can only be judged when the batches are all.
+   * @returns how many were compared
+   */
+  settle(
+    cursors: readonly (TopicPartition & { readonly next_offset: number })[],
+  ): number {
+    const missing = new Map(this.#left_at);
+    for (const cursor of cursors) {
+      const name = name_of(cursor);
+      const left_at = this.#left_at.get(name) ?? null;
+      if (cursor.next_offset < 0) this.faults.add(`${name} stands at ${cursor.next_offset}`);
+      else if (left_at === null && this.whole) this.faults.add(`${name} is there, no batch moved it`);
+      else if (left_at !== null && cursor.next_offset !== left_at) {
+        this.faults.add(`${name} stands at ${cursor.next_offset}, the batches left it at ${left_at}`);
+      }
+      missing.delete(name);
+    }
+    for (const [name, left_at] of missing) this.faults.add(`${name} is missing, the batches left it at ${left_at}`);
+    return this.#left_at.size;
+  }
+}
 
 /** What of the chain was looked at. */
 export interface VerifiedChain extends VerifiedQuarantine {

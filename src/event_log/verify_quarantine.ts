@@ -1,9 +1,29 @@
 import type { Row, Snapshot } from "../database/mod.ts";
 import { ExternalSort, type Folder, type SortBound, type Sorted } from "../sort/mod.ts";
-import type { RecordedBatch } from "./batch_rows.ts";
-import type { Faults } from "./faults.ts";
-import { retried_in } from "./head_account.ts";
+import { retried_in } from "./chain.ts";
 import { row_digest } from "./quarantine.ts";
+import type { RecordedBatch } from "./read.ts";
+
+/** What is found not to be as the log says it must be: sentences that name the place. Past a bound nothing more is kept. */
+export class Faults {
+  /** So many are kept, and one more to know that there are more. */
+  static readonly MOST = 20;
+  readonly #found: string[] = [];
+
+  add(fault: string): void {
+    if (!this.enough) this.#found.push(fault);
+  }
+
+  /** Whether to stop looking. */
+  get enough(): boolean {
+    return this.#found.length > Faults.MOST;
+  }
+
+  /** The faults, in the order they were found; "and more" stands for those past the bound. */
+  told(): string[] {
+    return this.enough ? [...this.#found.slice(0, Faults.MOST), "and more"] : [...this.#found];
+  }
+}
 
 /** What is said of one row of the quarantine: by the table, or by a batch that wrote it. */
 interface Said {
