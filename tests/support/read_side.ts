@@ -165,7 +165,7 @@ export class FlakyDatabase implements Database {
     await until("the database is not asked", quiet);
   }
 
-  readonly query: Database["query"] = (statement, values) => this.#asked(() => this.inner.query(statement, values));
+  query: Database["query"] = (statement, values) => this.#asked(() => this.inner.query(statement, values));
   readonly execute: Database["execute"] = (statement, values) =>
     this.#asked(() => this.inner.execute(statement, values));
   readonly script: Database["script"] = (text) => this.inner.script(text);

@@ -14,7 +14,7 @@ function reader_of(answer: Promise<never>) {
   answer.catch(() => {});
   const database = { query: () => answer } as unknown as Database;
   const source = { database, board: { ...trips_board, dimensions: [] }, days: days_in("UTC") };
-  const reader = new BoardReader(source, { now_ms: () => clock.ms }, silent, () => 0);
+  const reader = new BoardReader(source, { clock: { now_ms: () => clock.ms }, logger: silent, random: () => 0 });
   return { clock, reader, reading: reader.read(new Map(), []) };
 }
 
@@ -51,15 +51,15 @@ Deno.test("after a reading the database rests by what it took beyond the turns o
   const tx = { query, execute: () => Promise.resolve(0) };
   const database = { query, transaction: (work: (given: typeof tx) => unknown) => work(tx) } as unknown as Database;
   const source = { database, board: { ...trips_board, dimensions: [] }, days: days_in("UTC") };
-  const reader = new BoardReader(source, { now_ms: () => clock.ms }, silent, () => 0);
+  const reader = new BoardReader(source, { clock: { now_ms: () => clock.ms }, logger: silent, random: () => 0 });
   for (const [took, next] of [[0, 250], [100, 250], [120, 250], [200, 700], [1_000, 5_500]] as const) {
     took_ms = took;
     const started_ms = clock.ms;
     assert.notEqual(await reader.read(new Map(), []), null);
     assert.equal(clock.ms - started_ms, took);
     reader.hint();
-    assert.equal(reader.due_in_ms(clock.ms), next - took, `after ${took} ms`);
+    assert.equal(reader.due_in_ms, next - took, `after ${took} ms`);
     clock.ms = started_ms + next;
-    assert(reader.due(clock.ms));
+    assert(reader.due);
   }
 });

@@ -1,4 +1,3 @@
-import type { Clock, Logger } from "../../runtime/mod.ts";
 import {
   type FeedSource,
   shown_board,
@@ -11,7 +10,7 @@ import {
 import { Broadcast, type Turns } from "./broadcast.ts";
 import { bye_frame, type FeedSettings, type Health, health_state, parse_event_id, type Shown } from "./frame.ts";
 import { Lane } from "./lane.ts";
-import { BoardReader, LEAST_GAP_MS } from "./reader.ts";
+import { BoardReader, type FeedRuntime, LEAST_GAP_MS } from "./reader.ts";
 import { type Greeting, Subscriber, WAITING_BYTES } from "./subscriber.ts";
 
 /** Calls `work` every so many milliseconds until the function it gives is called. */
@@ -39,11 +38,7 @@ export const FEED_LIMITS: FeedLimits = {
   filtered_views: 16,
 };
 
-export interface HubDeps extends FeedSource {
-  readonly clock: Clock;
-  readonly logger: Logger;
-  /** In [0, 1): jitters the lives of connections and retries. */
-  readonly random: () => number;
+export interface HubDeps extends FeedSource, FeedRuntime {
   readonly ticker: Ticker;
   /** How the program does; must not throw. */
   readonly health: () => Health;
@@ -99,8 +94,8 @@ export class FeedHub {
   constructor(deps: HubDeps) {
     this.#deps = deps;
     this.#limits = deps.limits ?? FEED_LIMITS;
-    this.#reader = new BoardReader(deps, deps.clock, deps.logger, deps.random);
-    this.#lane = new Lane(deps, deps.clock, deps.logger, deps.random);
+    this.#reader = new BoardReader(deps, deps);
+    this.#lane = new Lane(deps, deps);
     this.#broadcast = new Broadcast(deps.board, deps.settings);
   }
 
@@ -264,22 +259,21 @@ export class FeedHub {
 
   /** Reads what is due, or as soon as it is: a beat may come just before that, and the next one a whole beat after. */
   #read_when_due(): void {
-    const now_ms = this.#deps.clock.now_ms();
-    if (!this.#reader.due(now_ms)) return this.#wait_until_due(now_ms);
+    if (!this.#reader.due) return this.#wait_until_due();
     const resumed = [...this.#subscribers].flatMap(({ greeting }) =>
       greeting?.kind === "resume" ? [greeting.from.position] : []
     );
-    this.#reader.read(this.#watched(now_ms), resumed).then((reading) => {
+    this.#reader.read(this.#watched(this.#deps.clock.now_ms()), resumed).then((reading) => {
       if (reading === null) return;
       if (this.#stop_ticking === null) return this.#reader.forget();
       this.#work();
       this.#serve_all();
-      this.#wait_until_due(this.#deps.clock.now_ms());
+      this.#wait_until_due();
     });
   }
 
-  #wait_until_due(now_ms: number): void {
-    const wait_ms = this.#reader.due_in_ms(now_ms);
+  #wait_until_due(): void {
+    const wait_ms = this.#reader.due_in_ms;
     if (wait_ms === null || this.#stop_waiting !== null) return;
     this.#stop_waiting = this.#deps.ticker(wait_ms, () => {
       this.#stop_waiting?.();

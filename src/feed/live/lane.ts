@@ -1,5 +1,5 @@
 import { took_too_long } from "../../database/mod.ts";
-import { backoff_ms, type Clock, type Logger } from "../../runtime/mod.ts";
+import { type Pace, Paced } from "../../runtime/mod.ts";
 import {
   type Compared,
   comparisons_of,
@@ -13,6 +13,7 @@ import {
   same_window,
   type Watched,
 } from "../figures/mod.ts";
+import type { FeedRuntime } from "./reader.ts";
 
 /** After a reading the lane rests this many times as long as the reading took: a fifth of one connection's time at most. */
 const REST = 4;
@@ -20,7 +21,8 @@ const REST = 4;
 const LEAST_GAP_MS = { filtered: 1_000, whole: 10_000 } as const;
 /** Comparisons are read anew when a minute (or a bucket) has turned; for events that come late to them at most this often. */
 const LATE_GAP_MS = 15_000;
-const BACKOFF_MS = { first: 2_000, cap: 60_000 } as const;
+/** After a failure: these waits double. */
+const BACKOFF = { first_ms: 2_000, cap_ms: 60_000 } as const;
 
 /** One of the two things that are read of a view, each with its own pace and its own failures. */
 interface Part<T> {
@@ -29,9 +31,8 @@ interface Part<T> {
   of: string;
   tried: boolean;
   failed: string | null;
-  failures: number;
   ended_ms: number;
-  next_ms: number;
+  readonly pace: Paced;
 }
 
 interface Entry {
@@ -48,14 +49,13 @@ interface Due {
   readonly read: () => Promise<boolean>;
 }
 
-const new_part = <T>(): Part<T> => ({
+const new_part = <T>(runtime: FeedRuntime, pace: Pace): Part<T> => ({
   value: null,
   of: "",
   tried: false,
   failed: null,
-  failures: 0,
   ended_ms: Number.NEGATIVE_INFINITY,
-  next_ms: Number.NEGATIVE_INFINITY,
+  pace: new Paced(runtime, { ...BACKOFF, ...pace }),
 });
 
 /** What of a part subscribers are told: of comparisons not where in the log they were read. */
@@ -72,15 +72,11 @@ const told_of = ({ value, tried, failed }: Part<LaneBoard | Compared>): string =
  */
 export class Lane {
   readonly #entries = new Map<string, Entry>();
-  #busy = false;
-  #next_ms = Number.NEGATIVE_INFINITY;
+  readonly #pace: Paced;
 
-  constructor(
-    private readonly source: FeedSource,
-    private readonly clock: Clock,
-    private readonly logger: Logger,
-    private readonly random: () => number,
-  ) {}
+  constructor(private readonly source: FeedSource, private readonly runtime: FeedRuntime) {
+    this.#pace = new Paced(runtime, { rest: { times: REST, free_ms: 0 } });
+  }
 
   /** Says which views are watched now; what was known of others is forgotten. */
   watch(watched: ReadonlyMap<string, Watched>): void {
@@ -91,8 +87,10 @@ export class Lane {
       else {
         this.#entries.set(key, {
           watched: each,
-          figures: new_part(),
-          compared: new_part(),
+          figures: new_part(this.runtime, {
+            gap_ms: LEAST_GAP_MS[each.view.filter.length === 0 ? "whole" : "filtered"],
+          }),
+          compared: new_part(this.runtime, {}),
           version: 0,
           compared_version: 0,
         });
@@ -122,18 +120,14 @@ export class Lane {
    * @returns whether anything changed by it
    */
   async work(position: number, newest_event_ms: number | null): Promise<boolean> {
-    const now_ms = this.clock.now_ms();
-    if (this.#busy || now_ms < this.#next_ms) return false;
+    const now_ms = this.runtime.clock.now_ms();
+    if (!this.#pace.due) return false;
     const due = this.#due(position, now_ms, reached_ms(now_ms, newest_event_ms));
     if (due === null) return false;
-    this.#busy = true;
-    try {
-      return await due();
-    } finally {
-      const ended_ms = this.clock.now_ms();
-      this.#next_ms = ended_ms + REST * (ended_ms - now_ms);
-      this.#busy = false;
-    }
+    this.#pace.begin();
+    const changed = await due();
+    this.#pace.succeeded();
+    return changed;
   }
 
   /** The reading that has waited longest, of those that are due. */
@@ -142,13 +136,13 @@ export class Lane {
     for (const entry of this.#entries.values()) {
       const { figures, compared, watched } = entry;
       const due: Due[] = [];
-      if (now_ms >= figures.next_ms && this.#figures_stale(entry, position)) {
+      if (figures.pace.due && this.#figures_stale(entry, position)) {
         due.push({ ended_ms: figures.ended_ms, read: () => this.#read_figures(entry) });
       }
       const of = this.#stretches(watched, until_ms);
       const late = compared.value !== null && compared.value.position < position &&
         now_ms >= compared.ended_ms + LATE_GAP_MS;
-      if (now_ms >= compared.next_ms && (compared.value === null || compared.of !== of || late)) {
+      if (compared.pace.due && (compared.value === null || compared.of !== of || late)) {
         due.push({ ended_ms: compared.ended_ms, read: () => this.#read_compared(entry, of, until_ms) });
       }
       // Without a filter comparisons are cheap and more looked at than what else is read here.
@@ -170,15 +164,14 @@ export class Lane {
 
   #read_figures(entry: Entry): Promise<boolean> {
     const { figures, watched } = entry;
-    const gap_ms = watched.view.filter.length === 0 ? LEAST_GAP_MS.whole : LEAST_GAP_MS.filtered;
-    const read = () => read_lane_board(this.source, watched, figures.value, this.clock.now_ms());
-    return this.#read(entry, figures, "", gap_ms, read);
+    const read = () => read_lane_board(this.source, watched, figures.value, this.runtime.clock.now_ms());
+    return this.#read(entry, figures, "", read);
   }
 
   async #read_compared(entry: Entry, of: string, until_ms: number): Promise<boolean> {
     const read = () => read_compared(this.source, entry.watched, until_ms);
     const before = JSON.stringify(entry.compared.value?.series);
-    const changed = await this.#read(entry, entry.compared, of, 0, read);
+    const changed = await this.#read(entry, entry.compared, of, read);
     if (JSON.stringify(entry.compared.value?.series) !== before) entry.compared_version++;
     return changed;
   }
@@ -187,26 +180,23 @@ export class Lane {
     entry: Entry,
     part: Part<T>,
     of: string,
-    gap_ms: number,
     read: () => Promise<T>,
   ): Promise<boolean> {
     const before = told_of(part);
-    const failed_before = part.failed;
+    part.pace.begin();
     try {
       part.value = await read();
       part.of = of;
       part.failed = null;
-      part.failures = 0;
-      part.next_ms = this.clock.now_ms() + gap_ms;
+      part.pace.succeeded();
     } catch (error) {
-      part.failures++;
-      part.next_ms = this.clock.now_ms() +
-        backoff_ms(part.failures, this.random(), BACKOFF_MS.first, BACKOFF_MS.cap);
       part.failed = this.#words_of(error);
-      if (failed_before === null) this.logger.log("warn", "feed cannot compute a view", { error });
+      if (part.pace.failed(error).attempt === 1) {
+        this.runtime.logger.log("warn", "feed cannot compute a view", { error });
+      }
     }
     part.tried = true;
-    part.ended_ms = this.clock.now_ms();
+    part.ended_ms = this.runtime.clock.now_ms();
     if (told_of(part) === before) return false;
     entry.version++;
     return true;
