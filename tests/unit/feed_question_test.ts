@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { trips_board } from "../support/trip_board.ts";
 import type { Filter } from "../../src/feed/figures/filter.ts";
-import { sources_of, states_fault } from "../../src/feed/figures/question.ts";
+import { cells_question, sources_of, states_fault, states_question } from "../../src/feed/figures/question.ts";
 import { type View, window_at } from "../../src/feed/figures/view.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 
@@ -35,4 +35,28 @@ Deno.test("series and cards are computed from states over 31 days at most; cells
     compare: "weekday",
   };
   assert.equal(states_fault(view, window_at(view, 0, UTC), trips_board), null);
+});
+
+Deno.test("cells and states are asked each part of a board once, by whatever filter, range and grain", () => {
+  const board = trips_board, asked = { board, days: UTC };
+  const filters = [[], ...board.dimensions.slice(1).map(({ name }) => where(name)), where("city", "driver")];
+  for (const filter of filters) {
+    for (const range of ["15m", "6h", "7d"] as const) {
+      const view: View = { range, to_s: null, filter, compare: "weekday" }, window = window_at(view, 0, UTC);
+      const cells = cells_question(asked, { view, window })?.wants,
+        states = states_question(asked, { view, window }).wants;
+      const both = (part: "cards" | "breakdowns") => [...cells?.[part] ?? [], ...states[part] ?? []];
+      const named = (cards: typeof board.cards) => cards.map(({ name }) => name).sort();
+      assert.deepEqual(named(both("cards") as typeof board.cards), named(board.cards), JSON.stringify([filter, range]));
+      assert.deepEqual(both("breakdowns"), [...board.breakdowns, ...board.states_breakdowns]);
+      assert.notEqual(cells?.series ?? false, states.series ?? false, "one of both has the series");
+    }
+  }
+});
+
+Deno.test("states are asked nothing of a window that is too long for them, cells all that they keep", () => {
+  const view: View = { range: "custom", from_s: 0, to_s: 40 * 86_400, filter: where("city"), compare: "weekday" };
+  const watched = { view, window: window_at(view, 0, UTC) };
+  assert.deepEqual(states_question({ board: trips_board, days: UTC }, watched).wants, {});
+  assert.equal(cells_question({ board: trips_board, days: UTC }, watched)?.wants.series, true);
 });
