@@ -166,7 +166,7 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
     metrics_h3: config.metrics_h3,
     appended: () => appended,
     history: (events) => stream_history(domain, days, events),
-    past: past_states(domain, board),
+    past: past_states(domain),
     // What is known, not asked anew: a database that hangs must not hang the probe.
     readiness: () => [...readiness_of(health.now()), ...tables.checks()],
   };

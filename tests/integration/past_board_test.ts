@@ -22,7 +22,7 @@ import { feed, message, migrated, TEST_DOMAIN, TEST_TIME_ZONE, trip_pipeline } f
 
 const DAYS = days_in(TEST_TIME_ZONE);
 const BROKER_MS = Date.UTC(2026, 2, 9, 12);
-const past = past_states(TEST_DOMAIN, trips_board);
+const past = past_states(TEST_DOMAIN);
 
 const source = (database: Database) => ({ database, board: trips_board, days: DAYS, lane_timeout_ms: 60_000 });
 
@@ -133,7 +133,7 @@ tacho_test({
       const grow = feeder(database, events);
       await grow(6);
       const as_of = (position: number, most: number) =>
-        snapshot(database, (reading) => past_states(TEST_DOMAIN, trips_board, most)(reading, position, 6));
+        snapshot(database, (reading) => past_states(TEST_DOMAIN, most)(reading, position, 6));
       const refused = (error: unknown) =>
         error instanceof TooMuchChangedSince &&
         /as of position 4: .* more than 3 events up to there/.test(error.message);

@@ -36,7 +36,7 @@ tacho_test({
     const database = await open_database({ url, data_dir: null, connections: 1 });
     try {
       await database.script(FILL);
-      const past = past_states(TEST_DOMAIN, trips_board);
+      const past = past_states(TEST_DOMAIN);
       await snapshot(database, async (reading) => {
         const scans = async () => {
           const [row] = await reading.query("select pg_stat_get_xact_numscans('trips'::regclass)::integer as scans");
@@ -116,7 +116,7 @@ for (const [load, script] of Object.entries(LOADS)) {
           const present = present_states(trips_board);
           // Nothing has changed since: the states as of the position before the last.
           const then = { position: MANY - 1, newest_event_ms: Date.UTC(2026, 2, 20), now_ms: Date.UTC(2026, 2, 20) };
-          const past = await past_states(TEST_DOMAIN, trips_board)(reading, then.position, MANY);
+          const past = await past_states(TEST_DOMAIN)(reading, then.position, MANY);
           for (const range of ["15m", "1h", "24h"] as const) {
             for (const filter of FILTERS) {
               const view = { range, to_s: then.now_ms / 1000, filter, compare: "weekday" } as const;

@@ -134,7 +134,7 @@ voids_test(
     const greatest = (position: number) =>
       log.database.transaction(async (tx) => {
         const head = Number((await tx.query("select position from log_head"))[0]?.position);
-        const states = await past_states(TEST_DOMAIN, trips_board)(tx, position || head, head);
+        const states = await past_states(TEST_DOMAIN)(tx, position || head, head);
         const counted = { filter: [], ...stretch };
         return await read_greatest(tx, { board: trips_board, days: DAYS }, states, "fare_max_micros", counted);
       });

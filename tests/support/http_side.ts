@@ -57,7 +57,7 @@ export async function make_http_side(
     time_zone,
     currency: "USD",
     history: (events) => stream_history(TEST_DOMAIN, days_in(time_zone), events),
-    past: past_states(TEST_DOMAIN, options.board ?? trips_board),
+    past: past_states({ ...TEST_DOMAIN, board: options.board ?? trips_board }),
     build: "b1",
     version: "0.1.0",
     hub,

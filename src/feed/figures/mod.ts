@@ -13,7 +13,6 @@ export * from "./comparisons.ts";
 export * from "./corrections.ts";
 export * from "./figure.ts";
 export * from "./filter.ts";
-export * from "./past_states.ts";
 export * from "./question.ts";
 export * from "./readings.ts";
 export * from "./states.ts";
