@@ -164,8 +164,7 @@ export interface EventField {
   readonly target: string;
   /** Whether an event without it, or with a blank one, is refused. */
   readonly required: boolean;
-  /** What is expected of it, in words. */
-  readonly what: string;
+  readonly type: FieldType;
   /** What the payload has of a value that is not blank; null: it is refused. */
   readonly read: (value: string | number | ExactNumber) => unknown;
 }
@@ -176,7 +175,7 @@ export const event_fields = (fields: Fields, event_type: string): readonly Event
     name: field.as ?? outside_name(target, field.type),
     target,
     required: field.required ?? false,
-    what: field.type.what,
+    type: field.type,
     read: field.type.read,
   }));
 
@@ -187,8 +186,8 @@ const shown = (value: unknown): string => {
 };
 
 /** The schema of a field: a text, a number, or blank where it may be absent; and such as can be read. */
-function field_schema({ what, read, required }: EventField): z.ZodType {
-  const error = (issue: { input?: unknown }) => `expected ${what}, got ${shown(issue.input)}`;
+function field_schema({ type, read, required }: EventField): z.ZodType {
+  const error = (issue: { input?: unknown }) => `expected ${type.what}, got ${shown(issue.input)}`;
   const scalar = z.union([z.string(), z.number(), z.instanceof(ExactNumber), z.null()], { error });
   return required
     ? scalar.refine((value) => value !== null && read(value) !== null, { error })

@@ -6,6 +6,7 @@ export * from "./amount.ts";
 export * from "./board.ts";
 export * from "./board_words.ts";
 export * from "./declaration.ts";
+export * from "./declared.ts";
 export * from "./domain.ts";
 export * from "./fields.ts";
 export * from "./json_value.ts";

@@ -61,7 +61,7 @@ export class Journal {
     const last = events.at(-1);
     if (last === undefined) return;
     const { at_us, turn, file, line, nth } = last;
-    // What takes a trip back has that trip's number, whatever there was before it.
+    // What takes another event back has that one's number, whatever there was before it.
     const again = events.reduce(
       (count, { number = 1, turn, nth }) => number > 1 && turn === 0 && nth === 0 ? count + 1 : count,
       0,

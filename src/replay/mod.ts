@@ -22,6 +22,7 @@ export {
   compare_points,
   type RecordReading,
   REPLAY_ORDER,
+  type ReplayedDomain,
   type ReplayEvent,
   type ReplayPoint,
   RowEvents,

@@ -1,5 +1,5 @@
 import type { FileRow } from "../files/mod.ts";
-import type { Fault, Validation } from "../domains/mod.ts";
+import type { DeclaredDomain, Fault, Validation } from "../domains/mod.ts";
 import { parse_time } from "../kpi/mod.ts";
 import type { BareEvent, SourceRecord } from "../mapping/mod.ts";
 import type { EventTimes, FileAccount } from "./account.ts";
@@ -8,13 +8,13 @@ import type { Sorted } from "../sort/mod.ts";
 /** Before every event time there is: where rows stand whose time is not known yet. */
 export const BEFORE_ALL_US = Number.MIN_SAFE_INTEGER;
 
-/** The type of events that take a trip back. */
-export const VOIDED = "trip.voided";
+/** What a replay asks of a domain. */
+export type ReplayedDomain = Pick<DeclaredDomain, "stream_column" | "reversal">;
 
 /** Where an event stands in the order of a replay: event time, turn, then file, line and place among the events of its row. */
 export interface ReplayPoint {
   readonly at_us: number;
-  /** 1 for what takes a trip back: it comes after all else of its instant, so that the trip is known by then. 0 for all else. */
+  /** 1 for what takes another event back: it comes after all else of its instant, so that that is known by then. 0 for all else. */
   readonly turn: number;
   /** Index of its file. */
   readonly file: number;
@@ -24,7 +24,7 @@ export interface ReplayPoint {
 
 /** What is sent for a row, or for one of its events. */
 export interface ReplayEvent extends ReplayPoint {
-  /** The message's key: the trip id where there is one. */
+  /** The message's key: the id of its stream where there is one. */
   readonly key: string;
   /** The message's value: the event as JSON, or a bad row as it stands. */
   readonly value: string;
@@ -66,11 +66,13 @@ export const REPLAY_ORDER: Sorted<ReplayEvent> = {
 
 /** How the records of a file become events. */
 export interface RecordReading {
+  /** The domain whose events they become. */
+  readonly domain: ReplayedDomain;
   /** The name of the mapping, or of what goes as it stands. */
   readonly name: string;
   /** The zone whose clocks its times are told by, where the mapping names one. */
   readonly zone?: string | undefined;
-  /** Whether rows with one trip id are told apart by their number among their equals. */
+  /** Whether rows with one stream id are told apart by their number among their equals. */
   readonly number_equal_rows: boolean;
   /**
    * The events of the record on a line, none where it is skipped on purpose, or why it is refused. Each of them travels by itself, the first long before the last: a record
@@ -108,7 +110,7 @@ export class RowEvents {
 
   /** One event or several, none for a row that is skipped; for a bad row one that says what is wrong. What has no time goes where the row before it goes. */
   of(row: FileRow): ReplayEvent[] {
-    const { line } = row;
+    const { line } = row, { stream_column, reversal } = this.reading.domain;
     if (row.record === null) {
       this.account.refused(row.fault, null);
       return [this.#bad(line, "", row.text, row.fault)];
@@ -117,8 +119,8 @@ export class RowEvents {
     if (!mapped.ok) {
       const { path } = mapped.fault;
       this.account.refused(mapped.fault, path === null ? null : this.reading.amount_of(row.record, path));
-      const { trip_id } = row.record;
-      return [this.#bad(line, typeof trip_id === "string" ? trip_id : "", this.text_of(row.record), mapped.fault)];
+      const { [stream_column]: stream_id } = row.record;
+      return [this.#bad(line, typeof stream_id === "string" ? stream_id : "", this.text_of(row.record), mapped.fault)];
     }
     const { fault_of } = this.reading;
     const fault = this.foretells && fault_of !== undefined
@@ -130,11 +132,11 @@ export class RowEvents {
     else this.account.made(mapped.value.length);
     return mapped.value.map((event, nth, all) => ({
       at_us: this.#time_of(event, fault === null),
-      turn: event.type === VOIDED ? 1 : 0,
+      turn: event.type === reversal?.type ? 1 : 0,
       file: this.file,
       line,
       nth,
-      key: String(event.trip_id ?? event.subject ?? ""),
+      key: String(event[stream_column] ?? event.subject ?? ""),
       value: JSON.stringify(event),
       kind: kind_of(all, nth),
       fault: null,

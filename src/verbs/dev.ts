@@ -1,6 +1,7 @@
 import { QueueSource } from "../ingest/mod.ts";
 import { system_clock, wait } from "../runtime/mod.ts";
-import { as_bytes, continue_stream, foreign_trip, run_generator, type Sink } from "./generate.ts";
+import { DOMAIN } from "./domains.ts";
+import { as_bytes, continue_messages, foreign_stream, generator_of, run_generator, type Sink } from "./generate.ts";
 import { kafka_source, type Opened, with_producer } from "./open.ts";
 import { no_feeding, type Reading, serve } from "./serve.ts";
 import { type Shell, UsageError } from "./shell.ts";
@@ -18,11 +19,11 @@ export interface DevOptions {
 }
 
 /**
- * `tacho dev`: everything in one program, fed by the generator; with KAFKA_BROKERS the trips take the way through the topic. Invented
- * trips go only where nobody else's are: to a server on the word of `--generate`, and never into a log or topic that holds other trips.
+ * `tacho dev`: everything in one program, fed by the generator; with KAFKA_BROKERS its events take the way through the topic. Invented
+ * streams go only where nobody else's are: to a server on the word of `--generate`, and never into a log or topic that holds others.
  */
 export async function dev_verb(shell: Shell, options: DevOptions): Promise<void> {
-  const { config } = shell;
+  const { config } = shell, { name, noun } = DOMAIN, generator = generator_of(DOMAIN);
   const servers = [
     ...(config.database_url === null ? [] : ["DATABASE_URL"]),
     ...(config.kafka_brokers === null ? [] : ["KAFKA_BROKERS"]),
@@ -32,31 +33,31 @@ export async function dev_verb(shell: Shell, options: DevOptions): Promise<void>
       `dev: ${servers.join(" and ")} ${
         servers.length === 1 ? "is" : "are"
       } set (in the environment or .env), and dev ` +
-        "would write generated trips there: `tacho serve` serves your own, `tacho dev --generate` lets the generator write",
+        `would write generated ${name} there: \`tacho serve\` serves your own, \`tacho dev --generate\` lets the generator write`,
     );
   }
-  let trips = "";
+  let streams = "";
   await serve(shell, {
     feeding: async (opened, failed) => {
-      const foreign = await foreign_trip(opened.database);
+      const foreign = await foreign_stream(opened.database, opened.domain, generator);
       if (foreign !== null && options.generate) throw holds_others("the log", foreign);
       if (config.kafka_brokers !== null) {
         const { brokers, topic } = { brokers: config.kafka_brokers.join(", "), topic: config.topics[0] };
         const source = kafka_source(shell, opened.log_id, failed);
-        trips = `${config.rate === 0 ? "those of" : "generated trips through"} Kafka at ${brokers}, topic ${topic}`;
+        streams = `${config.rate === 0 ? "those of" : `generated ${name} through`} Kafka at ${brokers}, topic ${topic}`;
         if (config.rate === 0) return { name: "kafka", source };
         return { name: "kafka", source, beside: (signal, reading) => into_topic(shell, opened, reading, signal) };
       }
       if (foreign !== null || config.rate === 0) {
-        trips = "those of the log; nothing is generated";
+        streams = "those of the log; nothing is generated";
         if (foreign !== null) {
-          const why = "the log holds other trips";
+          const why = `the log holds other ${name}`;
           shell.logger.log("warn", "nothing is generated", {
             why,
-            trip: foreign,
+            [noun]: foreign,
             advice: "set another TACHO_DATA_DIR",
           });
-          trips += `: ${why}, such as ${JSON.stringify(foreign)}; TACHO_DATA_DIR=other has room for generated ones`;
+          streams += `: ${why}, such as ${JSON.stringify(foreign)}; TACHO_DATA_DIR=other has room for generated ones`;
         }
         return no_feeding();
       }
@@ -66,29 +67,29 @@ export async function dev_verb(shell: Shell, options: DevOptions): Promise<void>
         bound: { messages: QUEUED, bytes: 16 << 20 },
         clock: system_clock,
       });
-      trips = "generated trips through an in-process queue (set KAFKA_BROKERS for Kafka)";
+      streams = `generated ${name} through an in-process queue (set KAFKA_BROKERS for Kafka)`;
       return { name: "generator", source: queue, beside: (signal) => into_queue(shell, opened, queue, signal) };
     },
-    ready: (url) => console.log(welcome(shell, url, trips)),
+    ready: (url) => console.log(welcome(shell, url, streams)),
   });
 }
 
-const holds_others = (where: string, trip: string) =>
+const holds_others = (where: string, foreign: string) =>
   new UsageError(
-    `dev: ${where} holds other trips than the generator's, such as ${
-      JSON.stringify(trip)
-    }; nothing is generated there: ` +
-      "`tacho serve` serves them; for generated trips name another database and topic (DATABASE_URL, TACHO_TOPICS)",
+    `dev: ${where} holds other ${DOMAIN.name} than the generator's, such as ${
+      JSON.stringify(foreign)
+    }; nothing is generated there: \`tacho serve\` serves them; ` +
+      `for generated ${DOMAIN.name} name another database and topic (DATABASE_URL, TACHO_TOPICS)`,
   );
 
-async function generator(shell: Shell, { database }: Opened, sink: Sink, signal: AbortSignal): Promise<void> {
+async function generate(shell: Shell, { database, domain }: Opened, sink: Sink, signal: AbortSignal): Promise<void> {
   const { seed, rate, currency, time_zone } = shell.config;
-  const stream = await continue_stream(database, { seed, rate, currency, time_zone, history_hours: HISTORY_HOURS });
-  await run_generator(stream, sink, signal);
+  const options = { seed, rate, currency, time_zone, history_hours: HISTORY_HOURS };
+  await run_generator(await continue_messages(database, domain, generator_of(DOMAIN), options), sink, signal);
 }
 
 function into_queue(shell: Shell, opened: Opened, queue: QueueSource, signal: AbortSignal): Promise<void> {
-  return generator(shell, opened, async (messages) => {
+  return generate(shell, opened, async (messages) => {
     await queue.offer(as_bytes(messages).map((message) => ({ ...message, headers: {} })), signal);
   }, signal);
 }
@@ -105,17 +106,17 @@ async function into_topic(shell: Shell, opened: Opened, { lag, read }: Reading, 
     }
     await wait(LOOK_MS, signal);
   }
-  const foreign = await foreign_trip(opened.database, topic);
+  const foreign = await foreign_stream(opened.database, opened.domain, generator_of(DOMAIN), topic);
   if (foreign !== null) throw holds_others(`the topic ${JSON.stringify(topic)}`, foreign);
   await with_producer(
     shell,
     topic,
-    (send) => generator(shell, opened, (messages) => send(as_bytes(messages)), signal),
+    (send) => generate(shell, opened, (messages) => send(as_bytes(messages)), signal),
   );
 }
 
 /** What `dev` says when the page can be opened. */
-function welcome({ config }: Shell, url: string, trips: string): string {
+function welcome({ config }: Shell, url: string, streams: string): string {
   const database = config.database_url === null
     ? `embedded PostgreSQL in ${config.data_dir}/ (set DATABASE_URL for a server)`
     : "the server of DATABASE_URL";
@@ -124,7 +125,7 @@ function welcome({ config }: Shell, url: string, trips: string): string {
     `  tacho is live at ${url}`,
     "",
     `  log and read models   ${database}`,
-    `  trips                 ${trips}`,
+    `  ${DOMAIN.name.padEnd(22)}${streams}`,
     "  real servers          DATABASE_URL=postgres://… KAFKA_BROKERS=host:9092 deno task start",
     "  stop                  Ctrl-C; the next start goes on where this one ends",
     "",

@@ -1,6 +1,4 @@
-import { canonical_json, type Fault } from "../domains/mod.ts";
-import { event_fields } from "../domains/mod.ts";
-import { TRIP_FIELDS } from "../domains/trips/mod.ts";
+import { canonical_json, event_fields, type Fault } from "../domains/mod.ts";
 import { type FileOptions, open_record_file } from "../files/mod.ts";
 import { format_time, parse_time } from "../kpi/mod.ts";
 import {
@@ -14,6 +12,7 @@ import {
 } from "../mapping/mod.ts";
 import { FileAccount } from "../replay/mod.ts";
 import { printable, printable_json, write_stderr } from "../runtime/mod.ts";
+import { DOMAIN } from "./domains.ts";
 import { choose_readings, type ReadingOptions } from "./replay_mapping.ts";
 import { reasons_words, throw_if_refused } from "./replay_summary.ts";
 import type { Shell } from "./shell.ts";
@@ -72,7 +71,7 @@ export async function mapping_check_verb(
     if (rows >= (options.first ?? Infinity)) break;
   }
   if (name_or_file === undefined && rows > 0) {
-    const what = form === null ? "trip events" : `records of the built-in mapping ${form.name}`;
+    const what = form === null ? `${DOMAIN.noun} events` : `records of the built-in mapping ${form.name}`;
     write_stderr(`${printable(sample.path)}: these are ${what}\n`);
   }
   const odd = [
@@ -221,7 +220,7 @@ class Remarks {
         return [...names].filter((name) => holds(name, type, known)).map((name) => `${type} ${name}`);
       }).flat();
     const foreign = given((name, type) => {
-      const fields = event_fields(TRIP_FIELDS, type);
+      const fields = event_fields(DOMAIN.fields, type);
       return fields.length > 0 && fields.every((field) => field.name !== name);
     });
     if (foreign.length > 0) words.push(`kept in the log, but no field of the event: ${listed(foreign)}`);

@@ -1,5 +1,3 @@
-import { TRIP_NAMES } from "../domains/trips/mod.ts";
-import { TRIP_MAPPINGS } from "../domains/trips/mappings/mod.ts";
 import { mapped_topic, type TopicMappings } from "../ingest/mod.ts";
 import {
   BuiltinMapping,
@@ -10,6 +8,7 @@ import {
   read_definition,
 } from "../mapping/mod.ts";
 import { type Config, ConfigError, system_clock } from "../runtime/mod.ts";
+import { DOMAIN } from "./domains.ts";
 import { lookup_of, LookupTables } from "./lookups.ts";
 import { UsageError } from "./shell.ts";
 
@@ -17,7 +16,7 @@ let builtins: readonly BuiltinMapping[] | null = null;
 
 /** The mappings that come with the program; read and validated once, when they are first asked for. */
 export const builtin_mappings = (): readonly BuiltinMapping[] =>
-  builtins ??= TRIP_MAPPINGS.map((definition) => new BuiltinMapping(definition, TRIP_NAMES));
+  builtins ??= DOMAIN.mappings.map((definition) => new BuiltinMapping(definition, DOMAIN));
 
 /** A mapping that says what no mapping can: every fault with its place. */
 export class InvalidMapping extends Error {
@@ -41,7 +40,7 @@ export function definition_of(name_or_file: string): MappingForm {
     const why = error instanceof Deno.errors.NotFound ? "" : `; ${error instanceof Error ? error.message : error}`;
     throw new UsageError(`mapping ${quoted}: expected a readable file or one of ${names}${why}`, { cause: error });
   }
-  const read = read_definition(json, TRIP_NAMES);
+  const read = read_definition(json, DOMAIN);
   if (!read.ok) throw new InvalidMapping(name_or_file, read.fault.detail);
   return read.value;
 }

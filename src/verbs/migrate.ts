@@ -17,7 +17,7 @@ export async function migrate_verb(shell: Shell): Promise<void> {
 }
 
 /**
- * `tacho rebuild sketches`: makes the sketches anew from the trips, piece by piece, also while others append. Stopped or killed, the next one
+ * `tacho rebuild sketches`: makes the sketches anew from the streams, piece by piece, also while others append. Stopped or killed, the next one
  * goes on where it was. It deletes rows, for which the program's role has no right: it runs as the owner of the tables.
  */
 export async function rebuild_sketches_verb(shell: Shell): Promise<void> {

@@ -9,7 +9,6 @@ import {
   require_schema,
 } from "../database/mod.ts";
 import type { Domain } from "../domains/mod.ts";
-import { trips_domain } from "../domains/trips/mod.ts";
 import {
   type Batch,
   type Deployment,
@@ -39,6 +38,7 @@ import {
 import { type Days, days_in } from "../kpi/mod.ts";
 import { equal_measure_backfill, kept_measures_backfill, sketches_backfill } from "../projection/mod.ts";
 import { type Config, Paced, system_clock, told_trouble, unless_aborted } from "../runtime/mod.ts";
+import { DOMAIN } from "./domains.ts";
 import { ProgressLine } from "./progress_line.ts";
 import { is_refused, type Shell, VERSION } from "./shell.ts";
 
@@ -52,18 +52,23 @@ export interface Opened {
   readonly log_id: string;
 }
 
-/** Fills in the sketches of a database of trips. */
-export const trip_sketches: Backfill = sketches_backfill(async (tx) => {
+/** Fills in the sketches of a database. */
+export const sketches_of_log: Backfill = sketches_backfill(async (tx) => {
   const deployment = await read_deployment(tx);
-  return deployment === null ? null : { domain: trips_domain(deployment), days: days_in(deployment.time_zone) };
+  return deployment === null ? null : { domain: DOMAIN.make(deployment), days: days_in(deployment.time_zone) };
 });
 
-/** What fills in a database of trips. */
-const backfills_of = (config: Config) => ({
-  sketches: trip_sketches,
-  voids_and_fares: equal_measure_backfill("trip_cells", "fare_count", "completed"),
-  kept_measures: kept_measures_backfill(trips_domain({ currency: config.currency })),
-} as const);
+/** What fills in a database. */
+function backfills_of({ currency }: Config): NonNullable<Migrating["backfills"]> {
+  const domain = DOMAIN.make({ currency });
+  return {
+    sketches: sketches_of_log,
+    ...DOMAIN.later_measure === null
+      ? {}
+      : { voids_and_fares: equal_measure_backfill(domain.tables.cells, ...DOMAIN.later_measure) },
+    kept_measures: kept_measures_backfill(domain),
+  };
+}
 
 /**
  * Lends how the program migrates: what it does is said in the log, how far it came in long work by a line of progress on stderr.
@@ -88,7 +93,7 @@ export async function with_migrating<T>(
       filling: (name, left) => {
         line?.end();
         const begun = line = new ProgressLine(
-          `fill in ${name}, ${name === "sketches" ? "trips" : "cells"}`,
+          `fill in ${name}, ${name === "sketches" ? DOMAIN.name : "cells"}`,
           left,
           system_clock.now_ms,
         );
@@ -155,7 +160,7 @@ export function open_log(shell: Shell): Promise<Opened> {
 
 const opened_log = (database: OpenedDatabase, deployment: Deployment, log_id: string): Opened => ({
   database,
-  domain: trips_domain(deployment),
+  domain: DOMAIN.make(deployment),
   days: days_in(deployment.time_zone),
   deployment,
   log_id,
@@ -248,7 +253,7 @@ export const decode_limits = ({ future_limit_minutes, max_message_bytes }: Confi
 });
 
 /**
- * A pipeline for trips, with nothing in memory yet.
+ * A pipeline for a domain, with nothing in memory yet.
  * @param mappings of the topics that have one
  */
 export function make_pipeline({ config }: Shell, { database, domain, days }: Opened, mappings?: TopicMappings) {
@@ -265,7 +270,7 @@ export function make_pipeline({ config }: Shell, { database, domain, days }: Ope
 }
 
 /**
- * The trips ingest on a source.
+ * The ingest on a source.
  * @param committed hears of every committed batch, when it is counted, and how many seconds after its planning that was
  * @param mappings of the source's topics that have one
  */
@@ -289,7 +294,7 @@ export function make_ingest(
 }
 
 /**
- * Takes in the trip events that are posted, until the signal.
+ * Takes in the events that are posted, until the signal.
  * @param committed hears of every committed batch, and how many seconds after its planning that was
  */
 export function make_direct_intake(

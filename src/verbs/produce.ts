@@ -1,22 +1,18 @@
-import { type TripMessage, TripStream } from "../domains/trips/generator/mod.ts";
+import type { GeneratedMessage } from "../domains/mod.ts";
 import { system_clock } from "../runtime/mod.ts";
-import { as_bytes, city_for, event_clock, prefix_of, run_generator } from "./generate.ts";
+import { DOMAIN } from "./domains.ts";
+import { as_bytes, event_clock, generator_of, prefix_of, run_generator } from "./generate.ts";
 import { with_producer } from "./open.ts";
 import { ProgressLine } from "./progress_line.ts";
 import { type Shell, UsageError } from "./shell.ts";
 
-/** Options of `tacho produce`, as the command line gives them. */
-export interface ProduceOptions {
+/** Options of `tacho produce`, as the command line gives them; those that are not named here are wishes of the domain's generator. */
+export interface ProduceOptions extends Readonly<Record<string, unknown>> {
   readonly rate: number;
   readonly seed: number;
-  readonly variability: number;
   readonly late: number;
   readonly duplicates: number;
   readonly malformed: number;
-  readonly corrections: number;
-  readonly voids: number;
-  readonly withoutFare: number;
-  readonly anomalies: boolean;
   /** How long ago it begins, microseconds. */
   readonly history?: number;
   /** When it begins, microseconds since the epoch. */
@@ -27,7 +23,7 @@ export interface ProduceOptions {
   readonly topic?: string;
 }
 
-/** `tacho produce`: generated trips to the topic, the past first, then by the clock, until a signal or `--count` messages. */
+/** `tacho produce`: generated events to the topic, the past first, then by the clock, until a signal or `--count` messages. */
 export async function produce_verb(shell: Shell, options: ProduceOptions): Promise<void> {
   const { config, signal } = shell;
   if (config.kafka_brokers === null) {
@@ -38,21 +34,14 @@ export async function produce_verb(shell: Shell, options: ProduceOptions): Promi
   if (start_us > now_us) {
     throw new UsageError(`produce: --start "${new Date(start_us / 1_000).toISOString()}" is in the future`);
   }
-  const { rate, seed, variability, late, duplicates, malformed, corrections, anomalies } = options;
-  const { voids, withoutFare: without_fare } = options;
-  // What is not asked for is not named: the ids of trips follow from this.
-  const endings = { ...voids > 0 ? { voids } : {}, ...without_fare > 0 ? { without_fare } : {} };
-  const trips = { rate, seed, variability, corrections, anomalies, currency: config.currency, start_us, ...endings };
-  const stream = new TripStream(city_for({ seed, rate, time_zone: config.time_zone, start_us }), {
-    ...trips,
-    late,
-    duplicates,
-    malformed,
-    trip_prefix: await prefix_of({ ...trips, time_zone: config.time_zone }),
-  });
+  const generator = generator_of(DOMAIN);
+  const { rate, seed, late, duplicates, malformed } = options, { currency, time_zone } = config;
+  const plan = generator.plan({ rate, seed, currency, start_us }, options);
+  const prefix = await prefix_of(generator, { ...plan, time_zone });
+  const stream = generator.messages(plan, { time_zone, prefix, late, duplicates, malformed });
   await with_producer(shell, options.topic ?? config.topics[0]!, async (send) => {
     const progress = new ProgressLine("produce", options.count ?? null, system_clock.now_ms);
-    const sink = async (messages: readonly TripMessage[]) => {
+    const sink = async (messages: readonly GeneratedMessage[]) => {
       await send(as_bytes(messages));
       progress.add(messages.length);
     };

@@ -17,6 +17,7 @@ import {
 import { days_in } from "../kpi/mod.ts";
 import { system_clock, write_stderr } from "../runtime/mod.ts";
 import { ExternalSort } from "../sort/mod.ts";
+import { DOMAIN } from "./domains.ts";
 import { decode_limits } from "./open.ts";
 import { ProgressLine } from "./progress_line.ts";
 import { lookup_of } from "./lookups.ts";
@@ -49,7 +50,7 @@ export async function replay_verb(shell: Shell, paths: readonly string[], option
 }
 
 /**
- * Sends the records of files as trip events, in the order of their event time across all files: to the topic, or through the ingest loop
+ * Sends the records of files as events, in the order of their event time across all files: to the topic, or through the ingest loop
  * into the log. Sending a file again is harmless: the same record is the same event.
  * @returns what came of each file, of all that was sent, and when its events happened
  */
@@ -71,7 +72,7 @@ export async function replay(shell: Shell, paths: readonly string[], options: Re
     else if (before !== null) {
       shell.logger.log("info", "beginning anew, as --resume is not given", { stopped_after: before.sent });
     }
-    const equals = new EqualRows(numbered);
+    const equals = new EqualRows(numbered, DOMAIN);
     let log: LogCounts | null = null;
     try {
       const sort = new ExternalSort(() => Promise.resolve(workspace.runs), REPLAY_ORDER);
@@ -122,7 +123,7 @@ export const read_beside = ({ lookup, mapping }: Pick<ReplayOptions, "lookup" | 
   ...(mapping === undefined || is_builtin(mapping) ? [] : [mapping]),
 ];
 
-/** What takes rides back that are not there, in all files. */
+/** What takes back what is not there, in all files. */
 function voids_of(equals: EqualRows, paths: readonly string[]): WaitingVoids {
   const waiting = paths.map((_, file) => equals.waiting_voids(file));
   return {

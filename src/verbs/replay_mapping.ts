@@ -1,5 +1,12 @@
-import { ExactNumber, type Fault, is_blank, JsonFault, parse_record_json } from "../domains/mod.ts";
-import { trips_domain } from "../domains/trips/mod.ts";
+import {
+  event_fields,
+  ExactNumber,
+  type Fault,
+  type FieldType,
+  is_blank,
+  JsonFault,
+  parse_record_json,
+} from "../domains/mod.ts";
 import type { RecordFile } from "../files/mod.ts";
 import { decode_message, decode_record, NO_HEADERS } from "../ingest/mod.ts";
 import { format_time, local_clock, parse_time } from "../kpi/mod.ts";
@@ -20,11 +27,18 @@ import type { RecordReading } from "../replay/mod.ts";
 import { type Config, system_clock } from "../runtime/mod.ts";
 import { builtin_mappings, definition_of, mapping_of } from "./mappings.ts";
 import { decode_limits } from "./open.ts";
+import { DOMAIN } from "./domains.ts";
 import { lookup_of, read_lookups } from "./lookups.ts";
 import { type Shell, UsageError } from "./shell.ts";
 
-/** The data of a trip event that are amounts. */
-const AMOUNTS = ["fare", "tip", "estimated_fare"];
+/** What events of the domain may say in their data, by how it is written. */
+const named = (kind: FieldType["shown"]): readonly string[] => [
+  ...new Set(
+    DOMAIN.event_types.flatMap((type) => event_fields(DOMAIN.fields, type))
+      .flatMap(({ name, type }) => type.shown === kind ? [name] : []),
+  ),
+];
+const AMOUNTS = named("amount"), NUMBERS = named("number"), TIMES = named("time");
 
 /** The micros of an amount of any size and sign; null where there is none to read. */
 function micros_of({ money }: NumberReading, value: unknown, field: string, per: number): bigint | null {
@@ -53,32 +67,21 @@ function amounts_of({ events }: MappingForm): ReadonlyMap<string, number> {
   return amounts;
 }
 
-/** The data of a trip event that are numbers, and that are times. */
-const NUMBERS = [
-  "distance_km",
-  "duration_min",
-  "passenger_count",
-  "pickup_lat",
-  "pickup_lon",
-  "dropoff_lat",
-  "dropoff_lon",
-];
-const TIMES = ["estimated_dropoff_at"];
+/** What reads events that need no mapping. */
+const OWN_EVENT = `${DOMAIN.noun}_event`;
 
-const TRIP_EVENT = "trip_event";
-
-/** How the texts of trip events in files are to be read. */
+/** How the texts of events in files are to be read. */
 export interface FileTexts extends Pick<MappingContext, "decimal" | "currency"> {
   /** The zone of times that state none, where the command line names one: else they are refused. */
   readonly zone: string | undefined;
 }
 
 /**
- * Records that are trip events already, bare or as CloudEvents. They go as they stand but for what files cannot say as the contract has it:
+ * Records that are events of the domain already, bare or as CloudEvents. They go as they stand but for what files cannot say as the contract has it:
  * CSV has text for numbers, a column of text for the data of CloudEvents or a column for each (`data.fare`); binary floats have more
  * decimals than amounts may have, times of Parquet and of pandas often no zone, others one as `+0000` or ` UTC`.
  */
-export function trip_event_reading({ decimal, currency, zone }: FileTexts): RecordReading {
+export function event_reading({ decimal, currency, zone }: FileTexts): RecordReading {
   const numbers = number_reading({ decimal: decimal ?? null, currency: currency ?? null });
   const clock = zone === undefined ? null : local_clock(zone);
   const time = (value: unknown): unknown => {
@@ -119,7 +122,8 @@ export function trip_event_reading({ decimal, currency, zone }: FileTexts): Reco
     return event;
   };
   return {
-    name: TRIP_EVENT,
+    name: OWN_EVENT,
+    domain: DOMAIN,
     number_equal_rows: false,
     events_of: (record) => {
       try {
@@ -146,9 +150,9 @@ export function trip_event_reading({ decimal, currency, zone }: FileTexts): Reco
 /** Where records of files lie, as far as decoding tells. */
 const FILE = { topic: "replay", partition: 0 };
 
-/** What would be wrong with a trip event on arrival; null when nothing would. */
-function trip_event_fault(config: Config): (event: BareEvent) => Fault | null {
-  const domain = trips_domain({ currency: config.currency });
+/** What would be wrong with an event on arrival; null when nothing would. */
+function event_fault(config: Config): (event: BareEvent) => Fault | null {
+  const domain = DOMAIN.make({ currency: config.currency });
   const encoder = new TextEncoder();
   return (event) => {
     const read_ms = system_clock.now_ms();
@@ -180,20 +184,20 @@ function cloud_data(event: Record<string, unknown>): Record<string, unknown> | n
 }
 
 const has = (record: SourceRecord, name: string): boolean => Object.hasOwn(record, name);
-const is_trip_event = (record: SourceRecord): boolean =>
+const is_event = (record: SourceRecord): boolean =>
   (has(record, "specversion") || has(record, "event_id")) && has(record, "type");
 
-/** What trip events have at least, bare and as CloudEvents. */
-const BARE = ["event_id", "trip_id", "type", "occurred_at"];
+/** What events have at least, bare and as CloudEvents. */
+const BARE = ["event_id", DOMAIN.stream_column, "type", "occurred_at"];
 const CLOUD = ["specversion", "id", "source", "type", "time"];
 
-/** What records lack that look like trip events; null for others. */
+/** What records lack that look like events of the domain; null for others. */
 function envelope_fault(sample: readonly SourceRecord[]): string | null {
   const there = (name: string) => sample.some((record) => has(record, name));
   const form = there("specversion") ? CLOUD : BARE;
   if (form === BARE && !((there("event_id") || there("occurred_at")) && BARE.filter(there).length > 1)) return null;
   const lacking = form.filter((name) => !sample.every((record) => has(record, name)));
-  const what = form === CLOUD ? "CloudEvents" : "trip events";
+  const what = form === CLOUD ? "CloudEvents" : `${DOMAIN.noun} events`;
   return lacking.length === 0
     ? null
     : `these look like ${what}, but lack ${lacking.join(" and ")}: expected ${form.join(", ")} in each`;
@@ -201,7 +205,7 @@ function envelope_fault(sample: readonly SourceRecord[]): string | null {
 
 /** Whether a mapping of this name comes with the program. */
 export const is_builtin = (name: string): boolean =>
-  name === TRIP_EVENT || builtin_mappings().some((each) => each.name === name);
+  name === OWN_EVENT || builtin_mappings().some((each) => each.name === name);
 
 /** By what records of files are read, as the command line says it. */
 export interface ReadingOptions {
@@ -217,7 +221,7 @@ export interface ReadingOptions {
 /** How the records of a file are read. */
 export interface ChosenReading {
   readonly reading: RecordReading;
-  /** The definition of its mapping; null for trip events, which need none. */
+  /** The definition of its mapping; null for events as they are, which need none. */
   readonly form: MappingForm | null;
   readonly context: MappingContext;
 }
@@ -231,7 +235,7 @@ export async function choose_readings(
   { config, signal }: Shell,
   { mapping, lookup, zone, decimal }: ReadingOptions,
 ): Promise<(file: RecordFile) => Promise<ChosenReading>> {
-  const named = mapping === undefined ? undefined : mapping === TRIP_EVENT ? null : definition_of(mapping);
+  const named = mapping === undefined ? undefined : mapping === OWN_EVENT ? null : definition_of(mapping);
   const forms = named === undefined ? builtin_mappings().map(({ form }) => form) : named === null ? [] : [named];
   const context: MappingContext = {
     business_zone: zone ?? config.time_zone,
@@ -242,7 +246,7 @@ export async function choose_readings(
   return async (file) => {
     const form = named === undefined ? await detected_form(file, context, signal) : named;
     const reading = form === null
-      ? { ...trip_event_reading({ ...context, zone }), fault_of: trip_event_fault(config) }
+      ? { ...event_reading({ ...context, zone }), fault_of: event_fault(config) }
       : record_reading(form, config, context);
     return { reading, form, context };
   };
@@ -264,7 +268,7 @@ async function first_records(file: RecordFile, signal: AbortSignal): Promise<Sou
   return records;
 }
 
-/** The definition of the built-in mapping that the records of a file look made for, by their columns and values; null for trip events. Throws UsageError. */
+/** The definition of the built-in mapping that the records of a file look made for, by their columns and values; null for events as they are. Throws UsageError. */
 async function detected_form(
   file: RecordFile,
   context: MappingContext,
@@ -272,7 +276,7 @@ async function detected_form(
 ): Promise<MappingForm | null> {
   const sample = await first_records(file, signal);
   // Without records there is nothing to map, only faults to tell; one that is none among many is refused by itself.
-  if (sample.filter(is_trip_event).length * 2 >= sample.length) return null;
+  if (sample.filter(is_event).length * 2 >= sample.length) return null;
   const found = detect(builtin_mappings(), sample, context);
   if (found.ok) return found.value.form;
   const quoted = JSON.stringify(file.path);
@@ -294,7 +298,7 @@ const ENVELOPE_CHARACTERS = 8_000;
 /** Records through a mapping, each with all that decoding asks of its events by now. Throws UsageError where a table is lacking. */
 function record_reading(form: MappingForm, config: Config, context: MappingContext): RecordReading {
   const mapping = mapping_of(form, context);
-  const domain = trips_domain({ currency: config.currency });
+  const domain = DOMAIN.make({ currency: config.currency });
   const limits = decode_limits(config);
   const encoder = new TextEncoder();
   const amounts = amounts_of(form);
@@ -305,6 +309,7 @@ function record_reading(form: MappingForm, config: Config, context: MappingConte
   return {
     name: mapping.name,
     zone: form.zone === "business" ? undefined : form.zone,
+    domain: DOMAIN,
     number_equal_rows: mapping.number_equal_rows,
     events_of: (record, line) => {
       const read_ms = system_clock.now_ms();

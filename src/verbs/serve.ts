@@ -25,7 +25,7 @@ export interface Feeding {
   /** What the page calls it; none: no messages come by themselves. */
   readonly name: "generator" | "kafka" | "none";
   readonly source: MessageSource;
-  /** Work that runs as long as the program does, such as feeding the generator's trips in; a failure ends the program. */
+  /** Work that runs as long as the program does, such as feeding the generator's messages in; a failure ends the program. */
   readonly beside?: (signal: AbortSignal, reading: Reading) => Promise<void>;
 }
 

@@ -1,6 +1,7 @@
 import { BeyondTheLog, type Scope, type Verified, verify } from "../projection/mod.ts";
 import { system_clock } from "../runtime/mod.ts";
 import { with_scratch } from "../sort/mod.ts";
+import { DOMAIN } from "./domains.ts";
 import { open_log } from "./open.ts";
 import { ProgressLine } from "./progress_line.ts";
 import { type Shell, UsageError } from "./shell.ts";
@@ -19,7 +20,7 @@ class InconsistentLog extends Error {}
 class VerifyStopped extends Error {}
 
 /**
- * `tacho verify`: recomputes chain, positions, cursors, trips and cells from the log; says in one line that all is well and what was not
+ * `tacho verify`: recomputes chain, positions, cursors, streams and cells from the log; says in one line that all is well and what was not
  * looked at, or where it is not. Stopped by a signal it fails: whoever waits for the result must not take it for a good one.
  */
 export async function verify_verb(shell: Shell, { from, sample: share, seed }: VerifyOptions): Promise<void> {
@@ -76,9 +77,9 @@ export function told(
     ? []
     : [`${count(only_counted, "quarantined message")} of earlier batches but for their number`];
   if (from <= 1 && share === 1) {
-    return `consistent: ${chain}; ${count(streams, "trip")} and ${count(cells, "cell")} are what the events make them${
-      counted.map((each) => `; not checked: ${each}`).join("")
-    }`;
+    return `consistent: ${chain}; ${count(streams, DOMAIN.noun)} and ${
+      count(cells, "cell")
+    } are what the events make them${counted.map((each) => `; not checked: ${each}`).join("")}`;
   }
   const since = `with an event from position ${from} on`;
   const chosen = [
@@ -89,12 +90,14 @@ export function told(
     ...trusted_batch > 0 ? [`batches 1 to ${trusted_batch}`, "cursors that no later batch moved"] : [],
     ...counted,
     ...cells > 0 ? ["which position changed each cell last"] : [],
-    ...streams > folded ? [`the other ${count(streams - folded, "trip")} against their events`] : [],
+    ...streams > folded ? [`the other ${count(streams - folded, DOMAIN.noun)} against their events`] : [],
   ];
-  const chance = share < 1 ? ` (a wrong trip ${from > 1 ? `${since} ` : ""}had a chance of ${share} to be found)` : "";
+  const chance = share < 1
+    ? ` (a wrong ${DOMAIN.noun} ${from > 1 ? `${since} ` : ""}had a chance of ${share} to be found)`
+    : "";
   return `consistent as far as checked, at position ${position}: ${chain}; ${folded} of ${
-    count(streams, "trip")
+    count(streams, DOMAIN.noun)
   }, those ${chosen}, ` +
-    `are what their events make them; all ${count(cells, "cell")} are what the rows of all trips make them; ` +
+    `are what their events make them; all ${count(cells, "cell")} are what the rows of all ${DOMAIN.name} make them; ` +
     `not checked: ${unseen.join(", ") || "nothing"}${chance}`;
 }

@@ -1,6 +1,6 @@
 import process from "node:process";
-import { TripStream } from "../../src/domains/trips/generator/mod.ts";
-import { as_bytes, city_for } from "../../src/verbs/generate.ts";
+import { city_for, TripStream } from "../../src/domains/trips/generator/mod.ts";
+import { as_bytes } from "../../src/verbs/generate.ts";
 
 /**
  * Measures how many messages the generator of `tacho produce` makes, as bytes, a second of processor time (what other programs take of the machine
@@ -13,7 +13,7 @@ const start_us = Date.UTC(2026, 2, 2) * 1_000;
 const rate = 20;
 
 const trouble = { late: 0.01, duplicates: 0.005, malformed: 0.001, anomalies: true };
-const city = city_for({ seed: 1, rate, time_zone: "UTC", start_us });
+const city = city_for({ seed: 1, rate, start_us }, { time_zone: "UTC" });
 const stream = new TripStream(city, { seed: 1, rate, start_us, ...trouble });
 const rates: number[] = [];
 for (let round = 0; round <= ROUNDS; round++) {

@@ -1,4 +1,4 @@
-import { trips_domain } from "../../src/domains/trips/mod.ts";
+import { TRIPS, trips_domain } from "../../src/domains/trips/mod.ts";
 import type { Fault } from "../../src/domains/mod.ts";
 import { open_record_file } from "../../src/files/mod.ts";
 import { decode_batches, decode_record } from "../../src/ingest/mod.ts";
@@ -73,6 +73,7 @@ export async function replayed_file(
 
   const row_reading = {
     name: mapping.name,
+    domain: TRIPS,
     number_equal_rows: mapping.number_equal_rows,
     amount_of: () => null,
     events_of: (record: SourceRecord, line: number) => {
@@ -89,7 +90,7 @@ export async function replayed_file(
   const reading = new RowEvents(0, row_reading, file.text_of, new FileAccount(path), new EventTimes());
   const read: ReplayEvent[] = [];
   for await (const { rows } of file.rows()) for (const row of rows) read.push(...reading.of(row));
-  const equals = new EqualRows(new Set(mapping.number_equal_rows ? [0] : []));
+  const equals = new EqualRows(new Set(mapping.number_equal_rows ? [0] : []), TRIPS);
   const events = read.sort(REPLAY_ORDER.compare).map((event) => equals.numbered(event));
   const sound = events.filter(({ fault, kind }) => fault === null && !left_out.includes(kind));
 

@@ -1,6 +1,5 @@
 import type { Validation } from "../../src/domains/mod.ts";
-import { TRIP_NAMES } from "../../src/domains/trips/mod.ts";
-import { TRIP_MAPPINGS } from "../../src/domains/trips/mappings/mod.ts";
+import { TRIPS } from "../../src/domains/trips/mod.ts";
 import {
   BuiltinMapping,
   type DeclaredMapping,
@@ -13,13 +12,13 @@ import {
 } from "../../src/mapping/mod.ts";
 
 /** The mappings that come with the program. */
-export const BUILTINS: readonly BuiltinMapping[] = TRIP_MAPPINGS.map((definition) =>
-  new BuiltinMapping(definition, TRIP_NAMES)
+export const BUILTINS: readonly BuiltinMapping[] = TRIPS.mappings.map((definition) =>
+  new BuiltinMapping(definition, TRIPS)
 );
 
 /** Reads the JSON of a mapping and makes it for a deployment. */
 export function parse_mapping(json: string, context: MappingContext): Validation<DeclaredMapping> {
-  const form = read_definition(JSON.parse(json), TRIP_NAMES);
+  const form = read_definition(JSON.parse(json), TRIPS);
   return form.ok ? make_mapping(form.value, context) : form;
 }
 

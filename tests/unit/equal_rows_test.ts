@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { TRIPS } from "../../src/domains/trips/mod.ts";
 import { compare_points, EqualRows, type ReplayEvent } from "../../src/replay/mod.ts";
 
 /** Numbers of equal rows: whatever rows there are, and wherever a replay goes on. */
@@ -47,7 +48,7 @@ Deno.test("equal rows: each row of a numbered file has ids of its own, the first
   fc.assert(
     fc.property(fc.array(row, { maxLength: 16 }), fc.nat(30), (rows, stop) => {
       const events = events_of(rows);
-      const equals = new EqualRows(new Set([0, 1]));
+      const equals = new EqualRows(new Set([0, 1]), TRIPS);
       const numbered = events.map((event) => equals.numbered(event));
       const ids = new Map<string, Set<string>>();
       for (const { file, line, key, value } of numbered) {
@@ -89,7 +90,7 @@ Deno.test("equal rows: each row of a numbered file has ids of its own, the first
       // Who goes on after an event reads all of its instant again.
       const point = events[Math.min(stop, events.length - 1)];
       if (point === undefined) return;
-      const again = new EqualRows(new Set([0, 1]));
+      const again = new EqualRows(new Set([0, 1]), TRIPS);
       const rest = events.filter(({ at_us }) => at_us >= point.at_us).map((event) => again.numbered(event));
       const after = (some: readonly ReplayEvent[]) => some.filter((event) => compare_points(event, point) > 0);
       assert.deepEqual(after(rest), after(numbered));
@@ -102,7 +103,7 @@ Deno.test("equal rows: each row of a numbered file has ids of its own, the first
 Deno.test("equal rows: digits beyond a double stay, and what a fault is told for has no number", () => {
   const [event] = events_of([{ file: 0, id: "a", at: 1, lasts: null, fare: 1, takes_back: false }]);
   const exact = { ...event!, value: '{"event_id":"e","trip_id":"a","tag":9007199254740993}' };
-  const equals = new EqualRows(new Set([0]));
+  const equals = new EqualRows(new Set([0]), TRIPS);
   equals.numbered(exact);
   assert.equal(
     equals.numbered({ ...exact, line: 1 }).value,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { make_city, TripStream } from "../../src/domains/trips/generator/mod.ts";
-import { city_for, event_clock, GENERATED_TRIP_ID, prefix_of, run_prefix } from "../../src/verbs/generate.ts";
+import { city_for, make_city, TRIP_GENERATOR, TripStream } from "../../src/domains/trips/generator/mod.ts";
+import { event_clock, generated_id, prefix_of, run_prefix } from "../../src/verbs/generate.ts";
 
 Deno.test("event time passes so many times as fast as the clock until it has caught up, then with it", () => {
   let now_ms = 1_000_000;
@@ -17,7 +17,7 @@ Deno.test("event time passes so many times as fast as the clock until it has cau
 
 Deno.test("the city's rush hours are those of the business time zone", () => {
   const offset_min = (time_zone: string, day: string): number =>
-    city_for({ seed: 1, rate: 0.01, time_zone, start_us: Date.parse(day) * 1_000 }).utc_offset_us / 60_000_000;
+    city_for({ seed: 1, rate: 0.01, start_us: Date.parse(day) * 1_000 }, { time_zone }).utc_offset_us / 60_000_000;
   assert.equal(offset_min("America/New_York", "2026-01-15T03:00:00Z"), -300);
   assert.equal(offset_min("America/New_York", "2026-07-15T03:00:00Z"), -240);
   assert.equal(offset_min("Asia/Kolkata", "2026-07-15T23:59:59.999Z"), 330);
@@ -32,13 +32,13 @@ Deno.test("the city's rush hours are those of the business time zone", () => {
 });
 
 Deno.test("generated trips are told from others by their ids", async () => {
-  const generated = new RegExp(GENERATED_TRIP_ID);
+  const generated = new RegExp(generated_id(TRIP_GENERATOR));
   for (const year of [2024, 2026, 2030, 2038, 2045]) {
-    const prefix = run_prefix(Date.UTC(year, 5, 1, 12, 34, 56));
+    const prefix = run_prefix(TRIP_GENERATOR, Date.UTC(year, 5, 1, 12, 34, 56));
     assert.match(`${prefix}1`, generated);
   }
   for (let seed = 0; seed < 200; seed++) {
-    const prefix = await prefix_of({ seed, rate: 1, start_us: 0, time_zone: "UTC" });
+    const prefix = await prefix_of(TRIP_GENERATOR, { seed, rate: 1, start_us: 0, time_zone: "UTC" });
     if (/[A-Z]/.test(prefix.slice(1))) assert.match(`${prefix}${seed}`, generated);
   }
   for (

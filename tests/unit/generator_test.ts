@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { make_city, TripStream } from "../../src/domains/trips/generator/mod.ts";
-import type { OpenTrip, TripMessage, TripStreamOptions } from "../../src/domains/trips/generator/mod.ts";
+import type { GeneratedMessage } from "../../src/domains/mod.ts";
+import type { OpenTrip, TripStreamOptions } from "../../src/domains/trips/generator/mod.ts";
 import { events_by_trip, validate } from "../support/trip_contract.ts";
 
 const hour_us = 3_600_000_000;
@@ -22,7 +23,7 @@ Deno.test("same seed gives the same bytes, however the stream is drained", () =>
   const at_once = stream(options).take_due(until_us);
   assert.ok(at_once.length > 5_000);
 
-  const by_the_clock: TripMessage[] = [];
+  const by_the_clock: GeneratedMessage[] = [];
   const live = stream(options);
   for (let now_us = monday_us - hour_us; now_us < until_us; now_us += 7_300_000) {
     by_the_clock.push(...live.take_due(now_us, 3));
@@ -30,7 +31,7 @@ Deno.test("same seed gives the same bytes, however the stream is drained", () =>
   by_the_clock.push(...live.take_due(until_us));
   assert.deepEqual(by_the_clock, at_once);
 
-  const iterated: TripMessage[] = [];
+  const iterated: GeneratedMessage[] = [];
   for (const message of stream(options)) {
     if (message.deliver_us > until_us) break;
     iterated.push(message);
@@ -198,7 +199,7 @@ Deno.test("the payment mix is a mix, some say nothing, and cards tip more than c
 
 Deno.test("what waits in memory is one message for each open trip", () => {
   const live = stream();
-  const messages: TripMessage[] = [];
+  const messages: GeneratedMessage[] = [];
   const waiting: number[] = [];
   for (let hour = 0; hour < 24; hour++) {
     messages.push(...live.take_due(monday_us + hour * hour_us));

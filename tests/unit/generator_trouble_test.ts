@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { make_city, TripStream } from "../../src/domains/trips/generator/mod.ts";
-import type { TripMessage, TripStreamOptions } from "../../src/domains/trips/generator/mod.ts";
+import type { GeneratedMessage } from "../../src/domains/mod.ts";
+import type { TripStreamOptions } from "../../src/domains/trips/generator/mod.ts";
 import { events_by_trip, validate } from "../support/trip_contract.ts";
 import type { SeenEvent } from "../support/trip_contract.ts";
 
@@ -12,7 +13,7 @@ function stream(options: Partial<TripStreamOptions> = {}): TripStream {
   return new TripStream(city, { seed: 7, start_us: monday_us, rate: 0.5, ...options });
 }
 
-function is_good(message: TripMessage): boolean {
+function is_good(message: GeneratedMessage): boolean {
   try {
     validate(message.value);
     return true;

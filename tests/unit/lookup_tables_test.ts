@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { SourceRecord } from "../../src/mapping/mod.ts";
-import { TRIP_NAMES } from "../../src/domains/trips/mod.ts";
+import { TRIPS } from "../../src/domains/trips/mod.ts";
 import { LookupBuilder, read_definition } from "../../src/mapping/mod.ts";
 import { lookup_of, LookupTables } from "../../src/verbs/lookups.ts";
 import { UsageError } from "../../src/verbs/shell.ts";
@@ -10,7 +10,7 @@ import { UsageError } from "../../src/verbs/shell.ts";
 const form_of = (name: string, key: string) => {
   const data = { vehicle_type: ["kind", { lookup: "drivers", key: "driver", take: "type" }] };
   const events = [{ type: "trip.completed", at: "t", data }];
-  const read = read_definition({ name, lookups: { drivers: { key } }, trip_id: "id", events }, TRIP_NAMES);
+  const read = read_definition({ name, lookups: { drivers: { key } }, trip_id: "id", events }, TRIPS);
   if (!read.ok) throw new Error(read.fault.detail);
   return read.value;
 };

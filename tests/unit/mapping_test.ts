@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ExactNumber, parse_json } from "../../src/domains/mod.ts";
 import { type MappingContext, with_message } from "../../src/mapping/mod.ts";
+import { TRIPS } from "../../src/domains/trips/mod.ts";
 import { EventTimes, FileAccount, RowEvents } from "../../src/replay/mod.ts";
 import { builtin, BUILTINS, index_lookup, mapping_with } from "../support/trip_mapping.ts";
 
@@ -427,6 +428,7 @@ Deno.test("mapping: records are skipped on purpose before anything else of them 
   assert.equal(mapping.map({ state: "real" }).ok, false);
   const reading = {
     name: "own",
+    domain: TRIPS,
     number_equal_rows: false,
     events_of: (record: object) => mapping.map({ ...record }),
     amount_of: () => null,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { TRIP_NAMES } from "../../src/domains/trips/mod.ts";
+import { TRIPS } from "../../src/domains/trips/mod.ts";
 import { make_mapping, type MappingContext, read_definition } from "../../src/mapping/mod.ts";
 import { needs, real_data_folder, tacho_test } from "../support/available.ts";
 import { type Figures, replayed_file } from "../support/replayed_file.ts";
@@ -129,7 +129,7 @@ for (const { folder, builtin, mapping, refused = [] } of CASES) {
       let given = null;
       if (builtin === undefined) {
         const own = names.includes("mapping.json") ? json("mapping.json") : null;
-        const form = read_definition(mapping === undefined ? own : mapping(own), TRIP_NAMES);
+        const form = read_definition(mapping === undefined ? own : mapping(own), TRIPS);
         const made = form.ok ? make_mapping(form.value, context) : form;
         if (!made.ok) throw new Error(made.fault.detail);
         given = made.value;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { lookup_of, read_lookups } from "../../src/verbs/lookups.ts";
 import { UsageError } from "../../src/verbs/shell.ts";
-import { TRIP_NAMES } from "../../src/domains/trips/mod.ts";
+import { TRIPS } from "../../src/domains/trips/mod.ts";
 import { read_definition } from "../../src/mapping/mod.ts";
 
 /** How verbs find what records are read by: tables of lookups on the command line. */
@@ -28,7 +28,7 @@ const form = (name: string, key: string) => {
     at: "t",
     data: { vehicle_type: { lookup: "drivers", key: "driver", take: "type" } },
   };
-  const read = read_definition({ name, lookups: { drivers: { key } }, trip_id: "id", events: [event] }, TRIP_NAMES);
+  const read = read_definition({ name, lookups: { drivers: { key } }, trip_id: "id", events: [event] }, TRIPS);
   if (!read.ok) throw new Error(read.fault.detail);
   return read.value;
 };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { event_fields, event_schema, JsonFault, parse_json } from "../../src/domains/mod.ts";
-import { TRIP_FIELDS, trips_domain } from "../../src/domains/trips/mod.ts";
+import { TRIPS, trips_domain } from "../../src/domains/trips/mod.ts";
 import { BORDER_VALUES } from "../support/border_values.ts";
 
 const { parse, event_types } = trips_domain({ currency: "USD" });
@@ -223,7 +223,7 @@ Deno.test("data is read if its schema admits it, whatever its fields hold", () =
   const { parse } = trips_domain({ currency: "x" });
   for (const type of event_types) {
     const required = type === "trip.fare_adjusted" ? { fare: 1 } : {};
-    const fields = event_fields(TRIP_FIELDS, type), names = fields.map(({ name }) => name);
+    const fields = event_fields(TRIPS.fields, type), names = fields.map(({ name }) => name);
     const schema = event_schema(fields);
     const holds = (data: Data) => {
       const parsed = parse(type, 1, data);

@@ -15,6 +15,7 @@ export type { Driver } from "./driver.ts";
 export type { Zone } from "./zone.ts";
 export type { OpenTrip } from "./trip.ts";
 export { TripStream } from "./trip_stream.ts";
-export type { TripMessage, TripStreamOptions } from "./trip_stream.ts";
+export type { TripStreamOptions } from "./trip_stream.ts";
+export { city_for, TRIP_GENERATOR } from "./generator.ts";
 export { bench_stream } from "./bench_stream.ts";
 export type { BenchMessage, BenchStreamOptions } from "./bench_stream.ts";

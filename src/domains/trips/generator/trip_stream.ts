@@ -1,3 +1,4 @@
+import type { GeneratedMessage } from "../../declared.ts";
 import { outage_end_us } from "./anomaly.ts";
 import { Arrivals } from "./arrivals.ts";
 import type { City } from "./city.ts";
@@ -10,16 +11,6 @@ import { Random } from "./random.ts";
 import { resume_trip } from "./resume.ts";
 import { step_us } from "./trip.ts";
 import type { OpenTrip, Trip } from "./trip.ts";
-
-/** A message as a producer would send it, and when. */
-export interface TripMessage {
-  /** When it is sent, in microseconds on the generator's clock: a moment after its event time, or minutes when it is late. */
-  readonly deliver_us: number;
-  /** The Kafka key: the trip id. Malformed messages have it too. */
-  readonly key: string;
-  readonly value: string;
-  readonly headers: Readonly<Record<string, string>>;
-}
 
 export interface TripStreamOptions {
   readonly seed: number;
@@ -67,7 +58,7 @@ const no_headers: Readonly<Record<string, string>> = Object.freeze({});
  * duplicate and malformed messages are laid over the same trips: the shares change no trip. Memory holds one planned
  * message for each open trip, and those that are late or sent again.
  */
-export class TripStream implements IterableIterator<TripMessage, never> {
+export class TripStream implements IterableIterator<GeneratedMessage, never> {
   readonly #city: City;
   readonly #options: Required<TripStreamOptions>;
   readonly #arrivals: Arrivals;
@@ -108,7 +99,7 @@ export class TripStream implements IterableIterator<TripMessage, never> {
   }
 
   /** The next message. */
-  take(): TripMessage {
+  take(): GeneratedMessage {
     const planned = this.#first();
     this.#waiting.pop();
     const { trip, step, sort } = planned;
@@ -121,13 +112,13 @@ export class TripStream implements IterableIterator<TripMessage, never> {
   }
 
   /** The messages due at or before a time, at most `limit` of them (default: all; a day at a high rate is millions). */
-  take_due(now_us: number, limit = Infinity): TripMessage[] {
-    const due: TripMessage[] = [];
+  take_due(now_us: number, limit = Infinity): GeneratedMessage[] {
+    const due: GeneratedMessage[] = [];
     while (due.length < limit && this.next_deliver_us() <= now_us) due.push(this.take());
     return due;
   }
 
-  next(): IteratorYieldResult<TripMessage> {
+  next(): IteratorYieldResult<GeneratedMessage> {
     return { done: false, value: this.take() };
   }
 

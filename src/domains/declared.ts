@@ -1,0 +1,87 @@
+import type { StreamNames } from "./board.ts";
+import type { Domain } from "./domain.ts";
+import type { Fields } from "./fields.ts";
+
+/** What a domain's figures are made by in a deployment. */
+export interface DeploymentTerms {
+  /** The one currency whose amounts are added up. */
+  readonly currency: string;
+  /** Resolution of the H3 cells of places, 0 to 15; without one places are not indexed and no cells are kept by them. */
+  readonly h3_resolution?: number | null;
+}
+
+/** How an event takes back what another one said: rows of a file that do so belong to rows among their equals. */
+export interface Reversal {
+  readonly type: string;
+  /** The data that says what it takes back, negative. */
+  readonly amount: string;
+  /** The type of what is taken back, and the data that has its amount. */
+  readonly of_type: string;
+  readonly of_amount: string;
+}
+
+/** A message as a producer would send it, and when. */
+export interface GeneratedMessage {
+  /** When it is sent, microseconds on the generator's clock: a moment after its event time, or minutes when it is late. */
+  readonly deliver_us: number;
+  /** The id of its stream. Malformed messages have it too. */
+  readonly key: string;
+  readonly value: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Messages without end, in order of delivery. */
+export interface GeneratedMessages {
+  /** Those that are due at or before a time, at most `limit` of them. */
+  take_due(now_us: number, limit?: number): GeneratedMessage[];
+}
+
+/** What generated streams follow from: the same plan gives the same streams. */
+export interface GeneratorPlan {
+  readonly seed: number;
+  /** Streams a second of event time, on the average of a week. */
+  readonly rate: number;
+  readonly currency: string;
+  /** Where they begin, microseconds since the epoch. */
+  readonly start_us: number;
+}
+
+/** What is laid over generated streams, or known of a run, without changing what follows from the plan. */
+export interface GeneratorRun {
+  /** The business time zone: its rush hours are the generated ones. */
+  readonly time_zone: string;
+  /** What stands before the number in the ids of streams. */
+  readonly prefix: string;
+  /** Streams of an earlier run that are to be finished first: their ids and states. */
+  readonly open?: readonly { readonly stream_id: string; readonly state: unknown }[];
+  /** Shares (0 to 1) of good messages that are sent minutes late, sent a second time, or follow a broken copy of themselves. */
+  readonly late?: number;
+  readonly duplicates?: number;
+  readonly malformed?: number;
+}
+
+/** How a domain invents its events. */
+export interface Generator {
+  /** The letter that ids of generated streams begin with. */
+  readonly letter: string;
+  /** The SQL condition by which a row of the state table is of a stream that goes on. */
+  readonly open: string;
+  /** A plan with the domain's own wishes, as the command line gives them; what is not asked for is not named. */
+  readonly plan: (plan: GeneratorPlan, wishes: Readonly<Record<string, unknown>>) => GeneratorPlan;
+  readonly messages: (plan: GeneratorPlan, run: GeneratorRun) => GeneratedMessages;
+}
+
+/** A domain before its deployment is known: what the program's verbs need of it, and how it is made for one. */
+export interface DeclaredDomain extends StreamNames {
+  readonly name: string;
+  /** In the order in which a stream usually sees them. */
+  readonly event_types: readonly string[];
+  readonly fields: Fields;
+  readonly make: (terms: DeploymentTerms) => Domain;
+  /** The definitions of the mappings that come with it, in the order in which they are listed. */
+  readonly mappings: readonly unknown[];
+  readonly reversal: Reversal | null;
+  /** A measure that cells got later, and the one that it is equal to in all cells from before; null: there is none. */
+  readonly later_measure: readonly [measure: string, equal_to: string] | null;
+  readonly generator: Generator | null;
+}

@@ -1,0 +1,50 @@
+import type { StreamNames } from "../board.ts";
+import type { DeclaredDomain, DeploymentTerms } from "../declared.ts";
+import { define_domain, type Domain } from "../domain.ts";
+import { TRIP_BOARD } from "./board.ts";
+import { TRIP_DIMENSIONS, TRIP_MEASURES, TRIP_SKETCHES } from "./catalog.ts";
+import { trip_contribution } from "./contribution.ts";
+import { trip_fold } from "./fold.ts";
+import { TRIP_GENERATOR } from "./generator/mod.ts";
+import { TRIP_MAPPINGS } from "./mappings/mod.ts";
+import { DERIVED, EVENT_TYPES, TRIP_FIELDS } from "./trip.ts";
+
+/** What a trip is called, by people and in events. */
+const NAMES: StreamNames = { noun: "trip", stream_column: "trip_id" };
+
+/**
+ * The trips domain of a deployment. Events in any order of arrival fold to the same trip; a trip's contribution says what it adds to
+ * the cells. Everything here is pure.
+ */
+export function trips_domain({ currency, h3_resolution = null }: DeploymentTerms): Domain {
+  const by_h3 = h3_resolution !== null;
+  return define_domain({
+    name: "trips",
+    ...NAMES,
+    tables: { states: "trips", cells: "trip_cells", sketches: "trip_sketches" },
+    event_types: EVENT_TYPES,
+    fields: TRIP_FIELDS,
+    fixed: { currency },
+    derived: DERIVED,
+    fold: trip_fold(h3_resolution),
+    dimensions: by_h3 ? TRIP_DIMENSIONS : TRIP_DIMENSIONS.slice(0, -1),
+    measures: TRIP_MEASURES,
+    sketches: TRIP_SKETCHES,
+    contribution: trip_contribution(by_h3),
+    extremes: { at_column: "completed_at", condition: "status = 'completed'" },
+    board: TRIP_BOARD,
+  });
+}
+
+/** Trips, as the program's verbs know them. */
+export const TRIPS: DeclaredDomain = {
+  name: "trips",
+  ...NAMES,
+  event_types: EVENT_TYPES,
+  fields: TRIP_FIELDS,
+  make: trips_domain,
+  mappings: TRIP_MAPPINGS,
+  reversal: { type: "trip.voided", amount: "amount", of_type: "trip.completed", of_amount: "fare" },
+  later_measure: ["fare_count", "completed"],
+  generator: TRIP_GENERATOR,
+};

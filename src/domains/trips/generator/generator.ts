@@ -1,0 +1,51 @@
+import { format_time, local_time } from "../../../kpi/mod.ts";
+import type { Generator, GeneratorPlan, GeneratorRun } from "../../declared.ts";
+import { status_of, type Trip } from "../trip.ts";
+import { type City, make_city } from "./city.ts";
+import type { OpenTrip } from "./trip.ts";
+import { TripStream, type TripStreamOptions } from "./trip_stream.ts";
+
+/** A city with about as many drivers as the rate keeps busy, whose clocks stand as those of the time zone at noon of the first day. */
+export function city_for(
+  { seed, rate, start_us }: Pick<GeneratorPlan, "seed" | "rate" | "start_us">,
+  { time_zone }: Pick<GeneratorRun, "time_zone">,
+): City {
+  const noon = `${format_time(start_us).slice(0, 10)}T12:00:00`;
+  const noon_us = Date.parse(`${noon}Z`) * 1_000;
+  const utc_offset_min = Math.round((noon_us - (local_time(noon, time_zone) ?? noon_us)) / 60_000_000);
+  return make_city({ seed, drivers: Math.min(20_000, Math.max(400, Math.ceil(rate * 15_000))), utc_offset_min });
+}
+
+/** What `tacho produce` can be asked for of trips alone. */
+interface Wishes extends Pick<TripStreamOptions, "variability" | "corrections" | "anomalies" | "voids"> {
+  readonly withoutFare?: number;
+}
+
+function open_trip(trip_id: string, trip: Trip): OpenTrip {
+  const { requested_us, started_us, city, vehicle_type, driver_id, passenger_id, pickup_zone } = trip;
+  const status = status_of(trip) === "requested" ? "requested" : "in_progress";
+  return { trip_id, status, requested_us, started_us, city, vehicle_type, driver_id, passenger_id, pickup_zone };
+}
+
+/** How trips are invented. */
+export const TRIP_GENERATOR: Generator = {
+  letter: "T",
+  open: "status in ('requested', 'in_progress')",
+  // The order of the names stays: the ids of trips follow from it.
+  plan(
+    { rate, seed, currency, start_us },
+    { variability, corrections, anomalies, voids = 0, withoutFare = 0 }: Wishes,
+  ) {
+    const endings = { ...voids > 0 ? { voids } : {}, ...withoutFare > 0 ? { without_fare: withoutFare } : {} };
+    return { rate, seed, variability, corrections, anomalies, currency, start_us, ...endings };
+  },
+  messages: (plan, run) => {
+    const { prefix, open = [], time_zone: _, ...shares } = run;
+    return new TripStream(city_for(plan, run), {
+      ...plan,
+      ...shares,
+      trip_prefix: prefix,
+      open: open.map(({ stream_id, state }) => open_trip(stream_id, state as Trip)),
+    });
+  },
+};
