@@ -1,17 +1,20 @@
 /**
  * The verbs of the command line: each composes the parts below it into one run of the program, and holds no logic of its own.
  */
-export { accept_gap_verb } from "./accept_gap.ts";
+export { accept_gap_verb, watermark_verb } from "./decisions.ts";
 export { dev_verb } from "./dev.ts";
 export { mapping_check_verb } from "./mapping_check.ts";
 export { mapping_list_verb, mapping_show_verb } from "./mappings.ts";
 export { open_verb } from "./open_files.ts";
 export { migrate_verb, rebuild_sketches_verb } from "./migrate.ts";
 export { produce_verb } from "./produce.ts";
-export { quarantine_list_verb, quarantine_show_verb } from "./quarantine.ts";
-export { quarantine_discard_verb, quarantine_retry_verb } from "./quarantine_settle.ts";
+export {
+  quarantine_discard_verb,
+  quarantine_list_verb,
+  quarantine_retry_verb,
+  quarantine_show_verb,
+} from "./quarantine.ts";
 export { replay_verb } from "./replay.ts";
 export { serve_verb } from "./serve.ts";
 export { verify_verb } from "./verify.ts";
-export { watermark_verb } from "./set_watermark_back.ts";
 export { run_verb, VERSION } from "./shell.ts";

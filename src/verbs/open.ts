@@ -39,7 +39,7 @@ import { type Days, days_in } from "../kpi/mod.ts";
 import { equal_measure_backfill, kept_measures_backfill, sketches_backfill } from "../projection/mod.ts";
 import { type Config, Paced, system_clock, told_trouble, unless_aborted } from "../runtime/mod.ts";
 import { DOMAIN } from "./domains.ts";
-import { ProgressLine } from "./progress_line.ts";
+import { ProgressLine } from "./terminal.ts";
 import { is_refused, type Shell, VERSION } from "./shell.ts";
 
 /** The opened parts of the program that every verb with a database shares. */

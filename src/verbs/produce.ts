@@ -3,7 +3,7 @@ import { system_clock } from "../runtime/mod.ts";
 import { DOMAIN } from "./domains.ts";
 import { as_bytes, event_clock, generator_of, prefix_of, run_generator } from "./generate.ts";
 import { with_producer } from "./open.ts";
-import { ProgressLine } from "./progress_line.ts";
+import { ProgressLine } from "./terminal.ts";
 import { type Shell, UsageError } from "./shell.ts";
 
 /** Options of `tacho produce`, as the command line gives them; those that are not named here are wishes of the domain's generator. */

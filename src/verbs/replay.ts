@@ -19,7 +19,7 @@ import { system_clock, write_stderr } from "../runtime/mod.ts";
 import { ExternalSort } from "../sort/mod.ts";
 import { DOMAIN } from "./domains.ts";
 import { decode_limits } from "./open.ts";
-import { ProgressLine } from "./progress_line.ts";
+import { ProgressLine } from "./terminal.ts";
 import { lookup_of } from "./lookups.ts";
 import { choose_readings, is_builtin, type ReadingOptions } from "./replay_mapping.ts";
 import { into_log, into_topic, type LogCounts, require_place, send_replay, type SendOptions } from "./replay_send.ts";

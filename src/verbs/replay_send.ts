@@ -20,8 +20,8 @@ import type { ExternalSort } from "../sort/mod.ts";
 import { system_clock, wait } from "../runtime/mod.ts";
 import { DOMAIN } from "./domains.ts";
 import { make_ingest, open_log, with_producer } from "./open.ts";
-import { PauseKey } from "./pause_key.ts";
-import { ProgressLine } from "./progress_line.ts";
+import { PauseKey } from "./terminal.ts";
+import { ProgressLine } from "./terminal.ts";
 import { type Shell, UsageError } from "./shell.ts";
 
 /** How `tacho replay` runs event time. */

@@ -3,7 +3,7 @@ import { system_clock } from "../runtime/mod.ts";
 import { with_scratch } from "../sort/mod.ts";
 import { DOMAIN } from "./domains.ts";
 import { open_log } from "./open.ts";
-import { ProgressLine } from "./progress_line.ts";
+import { ProgressLine } from "./terminal.ts";
 import { type Shell, UsageError } from "./shell.ts";
 
 /** Options of `tacho verify`, as the command line gives them. */

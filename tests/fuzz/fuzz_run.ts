@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Database, open_database } from "../../src/database/mod.ts";
-import { ProgressLine } from "../../src/verbs/progress_line.ts";
+import { ProgressLine } from "../../src/verbs/terminal.ts";
 import { make_deployment, oracle_options } from "../support/deployment.ts";
 import { compare_with_database, start_oracle } from "../support/oracle/mod.ts";
 import { stream_topic } from "../support/read_topic.ts";
