@@ -2,7 +2,20 @@ import { createHash } from "node:crypto";
 import { CopyLines } from "../database/mod.ts";
 import type { DomainEvent } from "../domains/mod.ts";
 import { format_time } from "../kpi/mod.ts";
-import type { RecordedEvent } from "./read.ts";
+
+/** An event as the log gives it back. `data` and `metadata` are JSON text, as PostgreSQL writes jsonb unless it is said otherwise. */
+export interface RecordedEvent {
+  readonly position: number;
+  readonly stream_id: string;
+  readonly revision: number;
+  readonly event_id: string;
+  readonly type: string;
+  readonly schema_version: number;
+  readonly occurred_at_us: number;
+  readonly recorded_at_us: number;
+  readonly data: string;
+  readonly metadata: string;
+}
 
 /** Columns of `events`, in the order of an event line. */
 export const EVENT_COLUMNS = [

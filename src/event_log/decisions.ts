@@ -11,9 +11,8 @@ import { canonical_json } from "../domains/mod.ts";
 import { format_time } from "../kpi/mod.ts";
 import { type CursorAdvance, cursors_json, write_batch } from "./append.ts";
 import { type BatchHeader, content_hash, next_link } from "./chain.ts";
-import { filter_condition, type QuarantineFilter } from "./quarantine.ts";
-import { Overtaken } from "./head.ts";
-import { RETURNING_WRITTEN, written_rows } from "./quarantine.ts";
+import { Overtaken, watermark_is_void } from "./head.ts";
+import { filter_condition, type QuarantineFilter, RETURNING_WRITTEN, written_rows } from "./quarantine.ts";
 import { partition_name, type TopicPartition } from "./source_message.ts";
 
 /** What an operator decided about the log. */
@@ -153,11 +152,6 @@ export function discard_held(database: Database, discard: Discard, recorded_at_u
  * The watermark: how far event time has come. An event of a wrong clock that was admitted moves it years ahead, and closes every window
  * before: all that comes is late then. The event stays, the log is append-only; the watermark is set back, on record.
  */
-
-/** Whether the watermark of a batch is not believed any more, as SQL; `batch` names its row. */
-export const watermark_is_void = (batch: string): string =>
-  `exists (select from batches decision where decision.kind = 'watermark_set_back' and decision.batch > ${batch}.batch
-    and (decision.note->>'since_batch')::bigint <= ${batch}.batch)`;
 
 /** A watermark that lies too far ahead, and what is known of it. Times in microseconds. */
 export interface SpoiltWatermark {

@@ -1,5 +1,5 @@
 import { type Domain, type FoldedEvent, parse_json, type Validation } from "../domains/mod.ts";
-import type { RecordedEvent } from "./read.ts";
+import type { RecordedEvent } from "./chain.ts";
 
 /** How an event is known again, and what recorded ones fold to: the order they are folded in, and what a stored one says. Pure. */
 

@@ -128,3 +128,8 @@ export async function read_cursors(database: Queryable): Promise<CursorRow[]> {
     cluster_id: row.cluster_id as string,
   }));
 }
+
+/** Whether the watermark of a batch is not believed any more, as SQL; `batch` names its row. */
+export const watermark_is_void = (batch: string): string =>
+  `exists (select from batches decision where decision.kind = 'watermark_set_back' and decision.batch > ${batch}.batch
+    and (decision.note->>'since_batch')::bigint <= ${batch}.batch)`;

@@ -1,7 +1,8 @@
 import type { Queryable } from "../database/mod.ts";
 import type { Domain } from "../domains/mod.ts";
+import type { RecordedEvent } from "./chain.ts";
 import { fold_recorded } from "./fold_recorded.ts";
-import { read_at, type RecordedEvent } from "./read.ts";
+import { read_at } from "./read.ts";
 
 /** Streams as they stood at a position of the log. */
 

@@ -2,23 +2,9 @@ import { plain_array, type Queryable } from "../database/mod.ts";
 import { canonical_json, parse_json } from "../domains/mod.ts";
 import { format_time, parse_time } from "../kpi/mod.ts";
 import type { CursorAdvance } from "./append.ts";
-import type { BatchHeader } from "./chain.ts";
-import { watermark_is_void } from "./decisions.ts";
+import type { BatchHeader, RecordedEvent } from "./chain.ts";
+import { watermark_is_void } from "./head.ts";
 import type { WrittenRow } from "./quarantine.ts";
-
-/** An event as the log gives it back. `data` and `metadata` are JSON text, as PostgreSQL writes jsonb unless it is said otherwise. */
-export interface RecordedEvent {
-  readonly position: number;
-  readonly stream_id: string;
-  readonly revision: number;
-  readonly event_id: string;
-  readonly type: string;
-  readonly schema_version: number;
-  readonly occurred_at_us: number;
-  readonly recorded_at_us: number;
-  readonly data: string;
-  readonly metadata: string;
-}
 
 /** An event with its data, parsed. */
 export type ParsedEvent = RecordedEvent & { readonly content: Readonly<Record<string, unknown>> };

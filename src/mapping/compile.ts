@@ -1,18 +1,8 @@
 import { type Fault, JsonFault, type StreamNames, type Validation } from "../domains/mod.ts";
 import { format_time } from "../kpi/mod.ts";
 import { condition } from "./condition.ts";
-import { type EventForm, lookups_in, type MappingForm } from "./definition.ts";
-import {
-  any_spelling,
-  blanking,
-  type Field,
-  is_message_field,
-  is_unknown,
-  json_of,
-  RecordFault,
-  respelling,
-  top_of,
-} from "./field.ts";
+import { type EventForm, is_message_field, lookups_in, type MappingForm } from "./definition.ts";
+import { any_spelling, blanking, type Field, is_unknown, json_of, RecordFault, respelling, top_of } from "./field.ts";
 import { event_hash, id_reading, type IdReading, record_hash, unfit_field } from "./identity.ts";
 import type { BareEvent, DeclaredMapping, MappingContext, SourceField, SourceRecord } from "./mapping.ts";
 import { number_reading } from "./number_reading.ts";

@@ -1,7 +1,6 @@
 import { z } from "zod";
 import type { StreamNames } from "../domains/mod.ts";
 import { time_pattern } from "./time_format.ts";
-import { is_message_field } from "./field.ts";
 
 /**
  * The JSON of a mapping, as its author writes it. Every faulty place is found at once, by its exact path.
@@ -41,6 +40,10 @@ const by_form = <T>(schema_of: (value: unknown) => z.ZodType<T> | string): z.Zod
 const is_object = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 const shown = (value: unknown): string => (JSON.stringify(value) ?? "nothing").slice(0, 60);
+
+/** Whether a name is one of a message's own: `$key` and paths into it, `$header.NAME`, `$timestamp`, `$topic`. */
+export const is_message_field = (name: string): boolean =>
+  name.startsWith("$") && /^\$(?:key(?:[.[].*)?|header\..+|timestamp|topic)$/s.test(name);
 
 const field = z.string().trim().min(1, "expected the name or path of a field, got blank text")
   .refine((name) => is_message_field(name) || !/^\$(?:keys?|headers?|timestamp|topic)\b/i.test(name), {

@@ -1,5 +1,5 @@
 import { ExactNumber, type Fault, is_blank, JsonFault, parse_json } from "../domains/mod.ts";
-import type { FieldForm } from "./definition.ts";
+import { type FieldForm, is_message_field } from "./definition.ts";
 import type { SourceRecord } from "./mapping.ts";
 
 /** A field of a record, by its name or by a path into nested JSON. */
@@ -85,10 +85,6 @@ const MESSAGE = Symbol("message");
 export function with_message(record: SourceRecord, message: MessageParts): SourceRecord {
   return Object.defineProperty(record, MESSAGE, { value: message });
 }
-
-/** Whether a name is one of a message's own: `$key` and paths into it, `$header.NAME`, `$timestamp`, `$topic`. */
-export const is_message_field = (name: string): boolean =>
-  name.startsWith("$") && /^\$(?:key(?:[.[].*)?|header\..+|timestamp|topic)$/s.test(name);
 
 const HEADER = "$header.";
 

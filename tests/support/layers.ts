@@ -90,11 +90,32 @@ export function layer_faults(files: Readonly<Record<string, string>>): string[] 
     }
     if (is_pure(path)) { for (const fault of purity_faults(path, files)) faults.add(fault); }
   }
+  for (const circle of circles(files)) faults.add(`${circle.join(" → ")}: import each other in a circle`);
   for (const [driver, paths] of imported_by) {
     const apart = [...new Set(paths)];
     if (apart.length > 1) faults.add(`${driver} is imported by ${apart.join(" and ")}; one file may`);
   }
   return [...faults].sort();
+}
+
+/** Circles of imports, types included: the way from a file back to it. */
+function circles(files: Readonly<Record<string, string>>): string[][] {
+  const imports = new Map(
+    Object.entries(files).map(([path, text]) => {
+      const own = imports_of(without_comments(text)).filter(({ specifier }) => specifier.startsWith("."));
+      return [path, own.map(({ specifier }) => resolve_import(path, specifier))] as const;
+    }),
+  );
+  const done = new Set<string>(), found: string[][] = [];
+  const visit = (path: string, way: readonly string[]): void => {
+    const at = way.indexOf(path);
+    if (at >= 0) return void found.push([...way.slice(at), path]);
+    if (done.has(path)) return;
+    for (const next of imports.get(path) ?? []) visit(next, [...way, path]);
+    done.add(path);
+  };
+  for (const path of [...imports.keys()].sort()) visit(path, []);
+  return found;
 }
 
 /** Why this import between two files of the program is wrong, or null. */

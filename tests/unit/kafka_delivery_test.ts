@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
-import type { Watermarks } from "../../src/ingest/kafka/kafka_admin.ts";
 import { read_fetch_answer } from "../../src/ingest/kafka/records/fetch_answer.ts";
 import type { EachBatchPayload } from "../../src/ingest/kafka/kafka_client.ts";
 import { KafkaDelivery } from "../../src/ingest/kafka/kafka_delivery.ts";
-import { PartitionWatch } from "../../src/ingest/kafka/partition_watch.ts";
+import { PartitionWatch, type Watermarks } from "../../src/ingest/kafka/partition_watch.ts";
 import { MessageBuffer } from "../../src/ingest/message_buffer.ts";
 import type { SourceGap } from "../../src/ingest/message_source.ts";
 import { WakeUp } from "../../src/runtime/wake_up.ts";

@@ -177,6 +177,15 @@ const CASES: readonly (readonly [what: string, files: Record<string, string>, fa
     { "src/http/a.ts": 'const x = Deno.env.get("PORT");' },
     "src/http/a.ts: reads the environment; only src/runtime/config.ts may",
   ],
+  [
+    "a circle",
+    {
+      "src/http/a.ts": 'import type { B } from "./b.ts";',
+      "src/http/b.ts": 'import { c } from "./c.ts";',
+      "src/http/c.ts": 'import { a } from "./a.ts";',
+    },
+    "src/http/a.ts → src/http/b.ts → src/http/c.ts → src/http/a.ts: import each other in a circle",
+  ],
   ["a long file", { "src/http/a.ts": "x;\n".repeat(401) }, "src/http/a.ts: 401 lines, at most 400 allowed"],
   ["a promise in a comment", { "src/http/a.ts": "// TO" + "DO later\n" }, "src/http/a.ts: holds a TODO"],
 ];

@@ -1,18 +1,10 @@
 import { type Admin, assigned_partitions, KafkaClient } from "./kafka_client.ts";
 import { Paced, system_clock } from "../../runtime/mod.ts";
-import type { GroupMember } from "./partition_watch.ts";
+import type { GroupMember, Watermarks } from "./partition_watch.ts";
 import { failure_of } from "./kafka_failure.ts";
 import type { KafkaConnectionOptions, TopicShape } from "./kafka_options.ts";
 
 const MOST_TRIES = 6;
-
-/** The two ends of a partition's log: `low` is the first offset that can be read, `high` the next one to be written, whatever transaction is open. */
-export interface Watermarks {
-  readonly topic: string;
-  readonly partition: number;
-  readonly low: number;
-  readonly high: number;
-}
 
 /** What tacho asks of a cluster beside messages. */
 export interface KafkaAdmin {

@@ -15,7 +15,7 @@
  * `kafka_delivery.ts`, `kafka_session.ts` and `life_signs.ts`, and one file (`kafka_client.ts`) imports it. Revisit when
  * brokers drop the classic group protocol.
  */
-export { type KafkaAdmin, open_kafka_admin, type Watermarks } from "./kafka_admin.ts";
+export { type KafkaAdmin, open_kafka_admin } from "./kafka_admin.ts";
 export {
   type KafkaConnectionOptions,
   type KafkaLogin,

@@ -6,7 +6,12 @@ import {
   type SourceRemark,
   type TopicPartition,
 } from "../message_source.ts";
-import type { Watermarks } from "./kafka_admin.ts";
+
+/** The two ends of a partition's log: `low` is the first offset that can be read, `high` the next one to be written, whatever transaction is open. */
+export interface Watermarks extends TopicPartition {
+  readonly low: number;
+  readonly high: number;
+}
 
 /** A gap within one cluster. */
 export type PartitionGap = Exclude<SourceGap, { readonly kind: "other_cluster" }>;
