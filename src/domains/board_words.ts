@@ -1,3 +1,5 @@
+import type { StreamWords } from "./stream_words.ts";
+
 /**
  * What a domain says of its board to whoever draws it: order, words, units and colours. The page knows no domain: it draws this.
  *
@@ -58,6 +60,8 @@ export interface ChartWords {
 
 export interface DimensionWords {
   readonly label: string;
+  /** In fewer words, before a key. */
+  readonly brief?: string;
   /** All its keys, where they are few and known; written with underscores for spaces. */
   readonly keys?: readonly string[];
   /** A key that is a bare number is named with this before it where it stands alone, */
@@ -107,4 +111,6 @@ export interface BoardWords {
   /** How breakdowns are counted, and what is computed from states. */
   readonly breakdowns_how: string;
   readonly computed_how: string;
+  /** One stream on its own page; what is left out follows from the fields. */
+  readonly stream?: Partial<StreamWords>;
 }

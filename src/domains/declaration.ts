@@ -1,8 +1,9 @@
-import type { DomainBoard, Unit } from "./board.ts";
+import type { DomainBoard, ShownField, Unit } from "./board.ts";
 import type { BoardWords, CardWords, ChartWords, Colour, DimensionWords, ListWords } from "./board_words.ts";
+import type { StreamWords } from "./stream_words.ts";
 
 /** The declaration of a board as the feed and the page's HTML carry it: its words, and what follows from them and the board. */
-export interface Declaration extends Omit<BoardWords, "cards" | "charts" | "dimensions" | "list"> {
+export interface Declaration extends Omit<BoardWords, "cards" | "charts" | "dimensions" | "list" | "stream"> {
   readonly one: string;
   readonly cards: readonly (CardWords & { readonly figure: string; readonly bare?: string | undefined })[];
   /** `money`: its lines are amounts. */
@@ -22,11 +23,91 @@ export interface Declaration extends Omit<BoardWords, "cards" | "charts" | "dime
   readonly list: ListWords & { readonly event: string; readonly name: string; readonly id: string };
 }
 
+/** How a field of the API is written: an amount, a distance, … or as it is. */
+type Kind = "time" | "text" | "number" | Exclude<Unit, "count">;
+
+/** What is declared of a stream's own page. */
+export interface StreamDeclaration
+  extends
+    Omit<StreamWords, "fields" | "measures" | "minor_measures">,
+    Pick<Declaration, "one" | "many" | "path" | "dimensions"> {
+  /** The field that its standing is told by, and how it is marked. */
+  readonly mark: string;
+  readonly marks: ListWords["marks"];
+  readonly fields: Readonly<Record<string, { readonly label: string; readonly kind: Kind }>>;
+  /** The dimension that a field is the key of. */
+  readonly filters: Readonly<Record<string, string>>;
+  /** The dimension of the cells that hold everything. */
+  readonly whole: string;
+  readonly measures: readonly {
+    readonly name: string;
+    readonly words: readonly [one: string, several: string];
+    readonly unit: Unit;
+    /** How many of the measure's unit make one of `unit`. */
+    readonly per: number;
+    readonly minor: boolean;
+  }[];
+}
+
+const NUMBERS: Readonly<Record<number, Kind>> = { 1_000: "km", 60_000: "min" };
+
+function kind_of({ kind, per }: ShownField): Kind {
+  return kind === "amount" ? "money" : kind === "number" ? NUMBERS[per] ?? kind : kind;
+}
+
+/** What is told of a stream whose domain says nothing of it: its fields as they are called. */
+function by_themselves({ fields, measures }: DomainBoard): StreamWords {
+  const times = fields.filter(({ kind }) => kind === "time").map(({ name }) => name);
+  const spoken = (name: string) => name.replaceAll("_", " ");
+  return {
+    events: {},
+    fields: {},
+    repeats: {},
+    moments: times.map((name) => [name, spoken(name)]),
+    story: [],
+    figures: [],
+    facts: [{ title: "What is known", rows: fields.map(({ name }) => name) }],
+    notes: [],
+    measures: Object.fromEntries(measures.map(({ name }) => [name, spoken(name)])),
+    minor_measures: [],
+  };
+}
+
+/** What is told of a stream to its page. */
+export function stream_declaration(board: DomainBoard): StreamDeclaration {
+  const { fields, measures, minor_measures, ...words } = { ...by_themselves(board), ...board.words.stream };
+  const figure_of = (measure: string) =>
+    Object.values(board.figures).find((figure) => figure.kind !== "quantile" && figure.measure === measure);
+  const { one, many, path, dimensions, list: { mark, marks } } = declaration_of(board);
+  return {
+    ...words,
+    one,
+    many,
+    path,
+    dimensions,
+    mark,
+    marks,
+    fields: Object.fromEntries(board.fields.map((field) => [field.name, {
+      label: fields[field.name] ?? field.name.replaceAll("_", " "),
+      kind: kind_of(field),
+    }])),
+    filters: Object.fromEntries(
+      board.dimensions.flatMap(({ name, column }) => column === null ? [] : [[column, name]]),
+    ),
+    whole: board.whole.dimension,
+    measures: Object.entries(measures).map(([name, said]) => {
+      const { unit = "count", per = 1 } = figure_of(name) ?? {};
+      const words = typeof said === "string" ? [said, said] as const : said;
+      return { name, words, unit, per, minor: minor_measures.includes(name) };
+    }),
+  };
+}
+
 const DIGITS: Readonly<Record<Unit, number>> = { count: 0, money: 2, km: 2, min: 1 };
 
 /** What is told of a board to whoever draws it. A dimension without words is called by its name. */
 export function declaration_of(board: DomainBoard): Declaration {
-  const { words, lines, figures } = board;
+  const { words: { stream: _stream, ...words }, lines, figures } = board;
   const from_states = board.states_breakdowns.map(({ dimension }) => dimension);
   const legend = [
     ...words.charts.flatMap((chart) => chart.lines.length > 1 ? chart.lines : []),

@@ -10,3 +10,4 @@ export * from "./declared.ts";
 export * from "./domain.ts";
 export * from "./fields.ts";
 export * from "./json_value.ts";
+export * from "./stream_words.ts";

@@ -117,7 +117,7 @@ function add_domain(root: App, shared: SharedDeps, domain: ServedDomain, bodies:
     return static_files(req.raw, known ? path : "login/index.html");
   };
   root.get(`${base}/`, page("index.html"));
-  app.get(`/${domain.name}/:id`, page("trip/index.html"));
+  app.get(`/${domain.name}/:id`, page("stream/index.html"));
   if (base !== "") root.get(base, () => lead_to(`${base}/`));
 }
 

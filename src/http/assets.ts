@@ -39,20 +39,18 @@ import refusal_js from "../../static/refusal.js" with { type: "text" };
 import series_js from "../../static/series.js" with { type: "text" };
 import state_js from "../../static/state.js" with { type: "text" };
 import status_js from "../../static/status.js" with { type: "text" };
+import stream_facts_js from "../../static/stream/facts.js" with { type: "text" };
+import stream_index_html from "../../static/stream/index.html" with { type: "text" };
+import stream_moved_js from "../../static/stream/moved.js" with { type: "text" };
+import stream_stream_css from "../../static/stream/stream.css" with { type: "text" };
+import stream_stream_js from "../../static/stream/stream.js" with { type: "text" };
+import stream_timeline_js from "../../static/stream/timeline.js" with { type: "text" };
+import stream_watch_js from "../../static/stream/watch.js" with { type: "text" };
+import stream_words_js from "../../static/stream/words.js" with { type: "text" };
 import style_css from "../../static/style.css" with { type: "text" };
 import table_js from "../../static/table.js" with { type: "text" };
 import time_axis_js from "../../static/time_axis.js" with { type: "text" };
 import time_travel_js from "../../static/time_travel.js" with { type: "text" };
-import trip_address_js from "../../static/trip/address.js" with { type: "text" };
-import trip_facts_js from "../../static/trip/facts.js" with { type: "text" };
-import trip_index_html from "../../static/trip/index.html" with { type: "text" };
-import trip_moved_js from "../../static/trip/moved.js" with { type: "text" };
-import trip_notes_js from "../../static/trip/notes.js" with { type: "text" };
-import trip_timeline_js from "../../static/trip/timeline.js" with { type: "text" };
-import trip_trip_css from "../../static/trip/trip.css" with { type: "text" };
-import trip_trip_js from "../../static/trip/trip.js" with { type: "text" };
-import trip_watch_js from "../../static/trip/watch.js" with { type: "text" };
-import trip_words_js from "../../static/trip/words.js" with { type: "text" };
 import troubles_js from "../../static/troubles.js" with { type: "text" };
 import vendor_uPlot_LICENSE_txt from "../../static/vendor/uPlot.LICENSE.txt" with { type: "text" };
 import vendor_uPlot_iife_min_js from "../../static/vendor/uPlot.iife.min.js" with { type: "text" };
@@ -103,20 +101,18 @@ export const ASSETS: Readonly<Record<string, string>> = {
   "series.js": series_js,
   "state.js": state_js,
   "status.js": status_js,
+  "stream/facts.js": stream_facts_js,
+  "stream/index.html": stream_index_html,
+  "stream/moved.js": stream_moved_js,
+  "stream/stream.css": stream_stream_css,
+  "stream/stream.js": stream_stream_js,
+  "stream/timeline.js": stream_timeline_js,
+  "stream/watch.js": stream_watch_js,
+  "stream/words.js": stream_words_js,
   "style.css": style_css,
   "table.js": table_js,
   "time_axis.js": time_axis_js,
   "time_travel.js": time_travel_js,
-  "trip/address.js": trip_address_js,
-  "trip/facts.js": trip_facts_js,
-  "trip/index.html": trip_index_html,
-  "trip/moved.js": trip_moved_js,
-  "trip/notes.js": trip_notes_js,
-  "trip/timeline.js": trip_timeline_js,
-  "trip/trip.css": trip_trip_css,
-  "trip/trip.js": trip_trip_js,
-  "trip/watch.js": trip_watch_js,
-  "trip/words.js": trip_words_js,
   "troubles.js": troubles_js,
   "vendor/uPlot.LICENSE.txt": vendor_uPlot_LICENSE_txt,
   "vendor/uPlot.iife.min.js": vendor_uPlot_iife_min_js,

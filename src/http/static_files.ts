@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { declaration_of, type DomainBoard, stream_declaration } from "../domains/mod.ts";
 import { accepts, headers_of, matches_etag, respond } from "./headers.ts";
 import { page_links } from "./page_links.ts";
 import { not_found } from "./problem.ts";
@@ -31,25 +32,30 @@ async function gzip(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuf
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-/** Where a page has what is declared, so that it is drawn and its address understood before anything is asked. */
+/** Where a page has what is declared of it, so that it is drawn and its address understood before anything is asked. */
 const DECLARED = '<template id="declared"></template>';
+const PAGES: Readonly<Record<string, (board: DomainBoard) => unknown>> = {
+  "index.html": declaration_of,
+  "stream/index.html": stream_declaration,
+};
 
-/** As JSON in HTML: without what would end or change it there. */
+/** What is declared, as JSON in HTML: without what would end or change it there. */
 const told = (declared: unknown): string =>
   DECLARED.replace("><", () => `>${JSON.stringify(declared).replaceAll("&", "\\u0026").replaceAll("<", "\\u003c")}<`);
 
 /**
  * Prepares assets: types, entity tags, links and gzip once, so that a request costs nothing. Throws on a file type that it does not know.
  * @param files file texts by path
- * @param declared what the pages are told: see `declaration_of`
+ * @param board what the pages draw
  */
 export async function make_static_files(
   files: Readonly<Record<string, string>>,
-  declared: unknown,
+  board: DomainBoard,
 ): Promise<StaticFiles> {
   const assets = new Map<string, Asset>();
   for (const [path, file] of Object.entries(files)) {
-    const text = path.endsWith(".html") ? file.replace(DECLARED, () => told(declared)) : file;
+    const declare = PAGES[path];
+    const text = declare === undefined ? file : file.replace(DECLARED, () => told(declare(board)));
     const type = TYPES[path.slice(path.lastIndexOf(".") + 1)];
     if (type === undefined) throw new Error(`prepare ${JSON.stringify(path)}: no content type known for such a file`);
     const plain = new TextEncoder().encode(text);

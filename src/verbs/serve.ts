@@ -1,5 +1,4 @@
 import { is_other_schema } from "../database/mod.ts";
-import { declaration_of } from "../domains/mod.ts";
 import { FEED_LIMITS, FeedHub, interval_ticker, past_states } from "../feed/mod.ts";
 import {
   ASSETS,
@@ -178,7 +177,7 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
     allowed_hosts: config.allowed_hosts,
     build: VERSION,
     version: VERSION,
-    static_files: await make_static_files(ASSETS, declaration_of(board)),
+    static_files: await make_static_files(ASSETS, board),
   };
   const app = make_app(shared, [served_domain]);
   const cut = new AbortController();

@@ -7,7 +7,7 @@ import { ASSETS, make_static_files } from "../../src/http/mod.ts";
 import { FakeServer } from "../support/fake_server.ts";
 import { FrameServer } from "../support/frame_server.ts";
 import { until } from "../support/until.ts";
-import { DECLARED } from "../support/page_frames.ts";
+import { trips_board } from "../support/trip_board.ts";
 
 /** The page on screens of all sizes and densities: what is written in charts can be read, what is laid out stays where it is. */
 
@@ -93,7 +93,7 @@ tacho_test({
   limit_ms: 90_000,
   async fn() {
     let held = Promise.withResolvers<void>();
-    const serve = await make_static_files(ASSETS, DECLARED);
+    const serve = await make_static_files(ASSETS, trips_board);
     await using server = await FakeServer.start(2, {
       async files(request, path) {
         // A test that fails waits for no answer to end.

@@ -5,6 +5,7 @@ import { BoardPage } from "../support/board_page.ts";
 import { FakeServer } from "../support/fake_server.ts";
 import { until } from "../support/until.ts";
 import { DECLARED } from "../support/page_frames.ts";
+import { trips_board } from "../support/trip_board.ts";
 
 /** The order in which the page comes: the feed before the modules, figures before charts; one stream, of which nothing is lost. */
 
@@ -16,7 +17,7 @@ tacho_test({
   async fn() {
     const held = new Map(["app.js", "vendor/uPlot.iife.min.js"].map((path) => [path, Promise.withResolvers<void>()]));
     const give = (path: string) => held.get(path)?.resolve();
-    const serve = await make_static_files(ASSETS, DECLARED);
+    const serve = await make_static_files(ASSETS, trips_board);
     await using server = await FakeServer.start(2, {
       async files(request, path) {
         await held.get(path)?.promise;

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { tacho_test } from "../support/available.ts";
 import { BoardPage } from "../support/board_page.ts";
 import { FrameServer } from "../support/frame_server.ts";
-import { parcels_board, parcels_hello } from "../support/parcel_board.ts";
+import { parcel_answer, parcels_board, parcels_hello } from "../support/parcel_board.ts";
 import { until } from "../support/until.ts";
 
 /** The page knows no domain: it draws the board that is declared. */
@@ -66,6 +66,39 @@ tacho_test({
       "document.body.innerText + document.body.outerHTML.replace(/<template[^]*?<\\/template>/, '')",
     );
     assert.doesNotMatch(said, /trip|fare|pickup|driver/i, "nothing of another domain is on the page");
+    assert.deepEqual(board.complaints, []);
+  },
+});
+
+tacho_test({
+  name: "page: a stream that no part of it knows has a page of its own, drawn from its declaration",
+  needs: ["chromium"],
+  async fn() {
+    await using server = await FrameServer.start(() => parcels_hello(Date.now()), parcels_board);
+    server.stream = parcel_answer();
+    await using board = await BoardPage.open(`${server.url}parcels/P%200`);
+    const { page } = board;
+    await until("the page is drawn", async () => await board.phase() === "ready");
+    const said = async (selector: string) => (await page.innerText(selector)).replace(/\s+/g, " ").trim();
+    assert.equal(await page.title(), "Parcel P 0 · tacho");
+    assert.match(
+      await said(".lead"),
+      /^Parcel P 0 Delivered Sun 1 Mar( 2026)?, 16:20:05 to Bob Board around its delivery$/,
+    );
+    assert.equal(await said("#figures"), "postage 5.00 EUR 2.00 a kilo");
+    assert.match(
+      await said("#facts"),
+      /^What is known state delivered .*carrier Tortoise sender unknown receiver Bob weight 2\.5 postage 5\.00 EUR$/,
+    );
+    assert.match(await page.locator("text=Tortoise").first().getAttribute("href") ?? "", /&carrier=Tortoise$/);
+    assert.match(
+      await said("#events"),
+      /Delivered .* carrier Tortoise Figures it moved 16:20 \+1 delivered · \+5\.00 EUR postage sum/,
+    );
+    await page.click(".moved summary");
+    assert.match(await said(".groups"), /carrier Tortoise/);
+    assert.doesNotMatch(await page.evaluate<string>("document.body.innerText"), /trip|fare|pickup|driver/i);
+    await board.picture("page_parcel");
     assert.deepEqual(board.complaints, []);
   },
 });

@@ -8,7 +8,7 @@ import { type HttpSide, make_http_side } from "../support/http_side.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { feed, message, migrated, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";
 import { until } from "../support/until.ts";
-import { DECLARED } from "../support/page_frames.ts";
+import { trips_board } from "../support/trip_board.ts";
 
 /** The page of one trip, over a real log: a trip whose events came out of order, what the page says of it, and how it follows. */
 
@@ -92,7 +92,7 @@ async function with_server(work: (served: Served) => Promise<void>): Promise<voi
   const cut = new AbortController();
   const side = await make_http_side(database, {
     time_zone: TEST_TIME_ZONE,
-    static_files: await make_static_files(ASSETS, DECLARED),
+    static_files: await make_static_files(ASSETS, trips_board),
   });
   const { port } = serve_http(
     (request, bindings) =>

@@ -1,6 +1,7 @@
 import { ASSETS, make_static_files } from "../../src/http/mod.ts";
 import { made_board, made_trip, made_trips, made_view, type MadeTrip } from "./made_trips.ts";
 import { DECLARED, health_of } from "./page_frames.ts";
+import { trips_board } from "./trip_board.ts";
 
 type Fields = Record<string, unknown>;
 
@@ -49,7 +50,7 @@ export class FakeServer implements AsyncDisposable {
     days = 15,
     options: { readonly port?: number; readonly files?: Files } = {},
   ): Promise<FakeServer> {
-    return new FakeServer(days, options.files ?? await make_static_files(ASSETS, DECLARED), options.port ?? 0);
+    return new FakeServer(days, options.files ?? await make_static_files(ASSETS, trips_board), options.port ?? 0);
   }
 
   /** The page's address. */

@@ -1,4 +1,4 @@
-import { declaration_of, type DomainBoard } from "../../src/domains/mod.ts";
+import type { DomainBoard } from "../../src/domains/mod.ts";
 import { trips_board } from "./trip_board.ts";
 import { ASSETS, make_static_files } from "../../src/http/mod.ts";
 import { headers_of } from "../../src/http/headers.ts";
@@ -9,20 +9,22 @@ export class FrameServer implements AsyncDisposable {
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   /** The queries that the feed was opened with. */
   readonly asked: string[] = [];
+  /** What is answered of a stream. */
+  stream: unknown = null;
 
   private constructor(static_files: Awaited<ReturnType<typeof make_static_files>>, private hello: () => unknown) {
     this.#server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
       const { pathname, search } = new URL(request.url);
-      const answer = pathname === "/api/v1/feed"
-        ? this.#feed(search)
-        : static_files(request, pathname === "/" ? "index.html" : pathname.replace("/static/", ""));
-      return answer;
+      if (pathname === "/api/v1/feed") return this.#feed(search);
+      if (pathname.startsWith("/api/v1/")) return Response.json(this.stream, { headers: { etag: '"one"' } });
+      if (pathname.startsWith("/static/")) return static_files(request, pathname.slice("/static/".length));
+      return static_files(request, pathname === "/" ? "index.html" : "stream/index.html");
     });
   }
 
   /** Serves on a free port. @param hello makes the hello of each connection, @param board what the page is told of */
   static async start(hello: () => unknown, board: DomainBoard = trips_board): Promise<FrameServer> {
-    return new FrameServer(await make_static_files(ASSETS, declaration_of(board)), hello);
+    return new FrameServer(await make_static_files(ASSETS, board), hello);
   }
 
   get url(): string {

@@ -71,10 +71,10 @@ export async function make_http_side(
     }),
     static_files: await make_static_files({
       "index.html": "<!doctype html><title>t</title>",
-      "trip/index.html": "<!doctype html><title>trip</title>",
+      "stream/index.html": "<!doctype html><title>trip</title>",
       "login/index.html": "<!doctype html><title>token</title>",
       "app.js": "void 0;".repeat(500),
-    }, {}),
+    }, trips_board),
     ...options,
   };
   const further = options.beside?.map((own) => ({ ...all, ...own })) ?? [];

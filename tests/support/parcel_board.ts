@@ -81,12 +81,34 @@ export const parcels_board: DomainBoard = {
       ],
     },
     breakdowns_how: "Delivered parcels and their postage.",
+    stream: {
+      events: { "parcel.delivered": ["Delivered", "delivery"] },
+      moments: [["at", "delivery"]],
+      story: [{ when: { is: { state: "delivered" } }, lead: "Delivered", text: "{at}[ to {receiver}][ for {sender}]" }],
+      figures: [{ field: "postage", notes: [{ text: "[{postage/weight:2} a kilo]" }] }],
+    },
     computed_how: "What is not kept ready is computed from the parcels.",
   },
   tables: { states: "parcels", cells: "parcel_cells", sketches: null },
   noun: "parcel",
   stream_column: "parcel_id",
-  fields: [],
+  fields: [
+    { name: "state", column: "state", kind: "text", per: 1, values: null, always: true, says: null },
+    { name: "at", column: "at", kind: "time", per: 1, values: null, always: false, says: null },
+    { name: "carrier", column: "carrier", kind: "text", per: 1, values: null, always: false, says: null },
+    { name: "sender", column: "sender", kind: "text", per: 1, values: null, always: false, says: null },
+    { name: "receiver", column: "receiver", kind: "text", per: 1, values: null, always: false, says: null },
+    { name: "weight", column: "weight", kind: "number", per: 1, values: null, always: false, says: null },
+    {
+      name: "postage",
+      column: "postage_micros",
+      kind: "amount",
+      per: 1_000_000,
+      values: null,
+      always: false,
+      says: null,
+    },
+  ],
   whole: { dimension: "none", key: "all" },
   dimensions: [
     { name: "none", column: null, grains: ["1m", "all"] },
@@ -192,5 +214,48 @@ export function parcels_hello(now_ms: number) {
     parcels: Array.from({ length: 6 }, (_, i) => parcel(i)),
     health: health_of({ recorded_ms: now_ms - 400 }),
     newest_event_ms: now_ms - 1_000,
+  };
+}
+
+/** What the API would say of one of them. */
+export function parcel_answer() {
+  const at = "2026-03-01T16:20:05.000000Z";
+  const cell = {
+    dimension: "carrier",
+    key: "Tortoise",
+    bucket: at,
+    grain: "1m",
+    measures: { delivered: 1, postage_sum: 5_000_000 },
+  };
+  return {
+    parcel_id: "P 0",
+    state: "delivered",
+    at,
+    carrier: "Tortoise",
+    sender: null,
+    receiver: "Bob",
+    weight: 2.5,
+    postage: "5.00",
+    revision: 1,
+    position: 7,
+    as_of_position: null,
+    deployment: { time_zone: "UTC", currency: "EUR" },
+    events: [{
+      type: "parcel.delivered",
+      occurred_at: at,
+      recorded_at: at,
+      event_id: "a",
+      position: 7,
+      revision: 1,
+      schema_version: 1,
+      metadata: {},
+      data: {},
+    }],
+    changes: [{
+      status: { before: null, after: "delivered" },
+      fields: [{ name: "carrier", before: null, after: "Tortoise" }],
+      cells: [{ ...cell, dimension: "none", key: "all" }, cell],
+    }],
+    changes_fault: null,
   };
 }

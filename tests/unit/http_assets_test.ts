@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { ASSETS, make_static_files } from "../../src/http/mod.ts";
 import { assets_text } from "../../tools/assets.ts";
-import { DECLARED } from "../support/page_frames.ts";
+import { trips_board } from "../support/trip_board.ts";
 
 Deno.test("every file of static is in the program, as it is on disk", () => {
   const assets = Deno.readTextFileSync(new URL("../../src/http/assets.ts", import.meta.url));
@@ -12,7 +12,7 @@ Deno.test("every file of static is in the program, as it is on disk", () => {
 });
 
 Deno.test("every path that the page and its modules name is served", async () => {
-  const serve = await make_static_files(ASSETS, DECLARED);
+  const serve = await make_static_files(ASSETS, trips_board);
   const named = new Set<string>();
   for (const [path, text] of Object.entries(ASSETS)) {
     if (path.startsWith("vendor/")) continue;

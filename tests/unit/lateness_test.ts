@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { closed_before, closes_at, LATENESS_US } from "../../src/kpi/mod.ts";
-import { LATE_MS, lateness_of } from "../../static/trip/words.js";
+import { LATE_MS, lateness_of } from "../../static/stream/words.js";
 import counted from "../../static/help.js" with { type: "text" };
 
 Deno.test("late means the same to ingest, to the marks of the board, on the page of a trip and in the words of the board", () => {

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { ASSETS, make_static_files } from "../../src/http/mod.ts";
 import { eager_files, imports_of, page_files, weight_of, worker_files } from "../support/page_weight.ts";
 import { DECLARED } from "../support/page_frames.ts";
+import { trips_board } from "../support/trip_board.ts";
 
 /** What holds for the page's files as a whole: weight, size of modules, content security policy, pinned uPlot. */
 
@@ -38,8 +39,8 @@ Deno.test("before anything is pressed the page loads no more bytes than its limi
 });
 
 Deno.test("every module that is loaded at once is named beside the page, so that all come side by side", async () => {
-  const serve = await make_static_files(ASSETS, DECLARED);
-  for (const start of ["index.html", "trip/index.html"]) {
+  const serve = await make_static_files(ASSETS, trips_board);
+  for (const start of ["index.html", "stream/index.html"]) {
     const links = serve(new Request("http://localhost/"), start).headers.get("link") ?? "";
     assert.ok(
       links.startsWith("</static/early.js>; rel=preload; as=script, </static/style.css>; rel=preload; as=style"),
@@ -68,7 +69,7 @@ Deno.test("every file that the page or a module names is there, and every file i
     for (const [, path = ""] of text_of(name).matchAll(/"\/static\/([^"]+)"/g)) used.add(path);
   }
   for (const name of used) Deno.statSync(new URL(name, STATIC));
-  assert.deepEqual(page_files().filter((name) => !used.has(name) && !name.startsWith("trip/")), []);
+  assert.deepEqual(page_files().filter((name) => !used.has(name) && !name.startsWith("stream/")), []);
 });
 
 Deno.test("the page needs no inline script or style", () => {
@@ -84,10 +85,10 @@ Deno.test("the page needs no inline script or style", () => {
 });
 
 Deno.test("every element that a module asks for by id is in the page", () => {
-  for (const name of names.filter((each) => each.endsWith(".js") && !each.startsWith("trip/"))) {
+  for (const name of names.filter((each) => each.endsWith(".js") && !each.startsWith("stream/"))) {
     for (const [, id] of text_of(name).matchAll(/by_id\("(\w+)"\)/g)) {
       const made = names.some((each) => text_of(each).includes(`.id = "${id}"`));
-      const page = name.startsWith("trip/") ? text_of("trip/index.html") : html;
+      const page = name.startsWith("stream/") ? text_of("stream/index.html") : html;
       assert.ok(made || page.includes(`id="${id}"`), `${name} asks for ${JSON.stringify(id)}`);
     }
   }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 /** What holds for the files of the trip page as a whole: weight, size, content security policy, ids. */
 
-const FOLDER = new URL("../../static/trip/", import.meta.url);
+const FOLDER = new URL("../../static/stream/", import.meta.url);
 const WEIGHT_LIMIT = 70_000;
 
 const names = [...Deno.readDirSync(FOLDER)].map(({ name }) => name).sort();
@@ -17,10 +17,10 @@ Deno.test("the trip page weighs little, the files it shares with the board inclu
 });
 
 Deno.test("its entry names every module, so that all load side by side, and the board none of them", () => {
-  const named = [...text_of("trip.js").matchAll(/"\.\/([^"]+)"/g)].map(([, name]) => name).sort();
-  assert.deepEqual(named, modules.filter((name) => name !== "trip.js"));
+  const named = [...text_of("stream.js").matchAll(/"\.\/([^"]+)"/g)].map(([, name]) => name).sort();
+  assert.deepEqual(named, modules.filter((name) => name !== "stream.js"));
   for (const { name, isFile } of Deno.readDirSync(new URL("..", FOLDER))) {
-    if (isFile) assert.doesNotMatch(text_of(`../${name}`), /trip\/\w+\.(js|css)/, name);
+    if (isFile) assert.doesNotMatch(text_of(`../${name}`), /stream\/\w+\.(js|css)/, name);
   }
 });
 

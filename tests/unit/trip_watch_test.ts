@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { make_watch } from "../../static/trip/watch.js";
+import { make_watch } from "../../static/stream/watch.js";
 
 /** How the trip page asks for its trip. */
 
@@ -15,7 +15,7 @@ function stage(...answers: (Response | Error)[]) {
       return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
     },
     hidden: () => looked.hidden,
-    on_trip: (text: string) => trips.push(text),
+    on_stream: (text: string) => trips.push(text),
     on_state: (state: unknown) => states.push(state),
     now: () => 1_000 * asked.length,
     set_timer: (_: () => void, ms: number) => pauses.push(ms),

@@ -1,12 +1,26 @@
 import assert from "node:assert/strict";
-import { board_href, day_around, hour_around, parse_trip_address, trip_url } from "../../static/trip/address.js";
-import { measure_words, moved_in_all, moved_in_full } from "../../static/trip/moved.js";
-import { notes_of } from "../../static/trip/notes.js";
-import { format_amount, format_duration, lateness_of, place_of, value_of } from "../../static/trip/words.js";
+import { stream_declaration } from "../../src/domains/mod.ts";
+import { measure_words, moved_in_all, moved_in_full } from "../../static/stream/moved.js";
+import { board_href, day_around, hour_around, parse_stream_address, stream_url } from "../../static/stream/watch.js";
+import {
+  format_amount,
+  format_duration,
+  lateness_of,
+  notes_of,
+  place_of,
+  value_of,
+} from "../../static/stream/words.js";
+import { trips_board } from "../support/trip_board.ts";
 
 /** What the trip page says, in words. */
 
-const TOLD = { zone: "America/Chicago", currency: "USD", now_ms: Date.UTC(2026, 2, 2), kept: {} };
+const TOLD = {
+  declared: stream_declaration(trips_board),
+  zone: "America/Chicago",
+  currency: "USD",
+  now_ms: Date.UTC(2026, 2, 2),
+  kept: {},
+};
 
 interface Told {
   readonly type: string;
@@ -146,24 +160,24 @@ Deno.test("cells that moved alike are told together, by their buckets", () => {
     },
   ]);
   assert.deepEqual(
-    measure_words({ new_measure: 3 }, "USD", true),
+    measure_words({ new_measure: 3 }, TOLD, true),
     ["+3 new measure"],
     "a newer server's is named as it names it",
   );
 });
 
 Deno.test("addresses: what the page is asked for, and where on the board it leads", () => {
-  const read = (path: string, search = "") => parse_trip_address(path, search, "Europe/Paris");
-  assert.deepEqual(read("/trips/a%2F1%20b"), { trip_id: "a/1 b", zone: null, as_of: null, kept: {} });
-  assert.equal(read("/trips/100%").trip_id, "100%");
+  const read = (path: string, search = "") => parse_stream_address(path, search, "Europe/Paris");
+  assert.deepEqual(read("/trips/a%2F1%20b"), { id: "a/1 b", zone: null, as_of: null, kept: {} });
+  assert.equal(read("/trips/100%").id, "100%");
   assert.deepEqual(read("/trips/t", "?tz=local&theme=dark&as_of_position=7"), {
-    trip_id: "t",
+    id: "t",
     zone: "Europe/Paris",
     as_of: 7,
     kept: { tz: "local", theme: "dark" },
   });
   assert.deepEqual(["UTC", "Mars/Olympus", ""].map((tz) => read("/trips/t", `?tz=${tz}`).zone), ["UTC", null, null]);
-  assert.equal(trip_url({ trip_id: "a/1", as_of: 7 }), "/api/v1/trips/a%2F1?as_of_position=7");
+  assert.equal(stream_url("/trips/", { id: "a/1", as_of: 7 }), "/api/v1/trips/a%2F1?as_of_position=7");
   const at = Date.UTC(2026, 2, 1, 16, 20, 59);
   assert.equal(
     board_href({ ...hour_around(at), city: "São Paulo" }, { tz: "UTC" }),

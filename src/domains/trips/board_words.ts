@@ -1,7 +1,9 @@
 import type { BoardWords } from "../board_words.ts";
+import { trip_words } from "./stream_words.ts";
 
 /** The board of trips in words: what the page shows, in this order. */
 export const trips_words: BoardWords = {
+  stream: trip_words,
   many: "trips",
   path: "/trips/",
   cards: [
@@ -151,6 +153,9 @@ export const trips_words: BoardWords = {
   panels: ["status", "payment_method", "vehicle_type", "city", "pickup_zone", "dropoff_zone", "driver"],
   dimensions: {
     status: { label: "status", keys: ["requested", "in_progress", "completed", "canceled", "voided"] },
+    payment_method: { label: "payment method", brief: "payment" },
+    vehicle_type: { label: "vehicle type", brief: "vehicle" },
+    pickup_h3: { label: "pickup h3", brief: "pickup cell" },
     pickup_zone: { label: "pickup zone", bare: "Zone", within: "city" },
     dropoff_zone: { label: "drop-off zone", bare: "Zone", within: "city" },
   },

@@ -1,10 +1,9 @@
 import { by_id, make, plain, set_text } from "../page.js";
 import { format_clock, format_count, format_day } from "../format.js";
 import { moved_in_all, moved_in_full } from "./moved.js";
-import { is_overtaken } from "./notes.js";
-import { counted, EVENTS, is_time, lateness_of, name_of, status_words, value_of } from "./words.js";
+import { beside, counted, event_words, field_of, is_overtaken, lateness_of, status_words, value_of } from "./words.js";
 
-/** The trip's events in the order in which they arrived. What has arrived does not change: new ones are added at the end. */
+/** The stream's events in the order in which they arrived. What has arrived does not change: new ones are added at the end. */
 
 let drawn = [], drawn_as = "";
 
@@ -38,11 +37,12 @@ const key_of = ({ position, recorded_at, event_id }) => `${position} ${recorded_
 function event_element(event, change, lateness, overtaken, told) {
   const { type, occurred_at, event_id, position, revision, schema_version, metadata } = event;
   const { zone, now_ms } = told;
+  const [label, , tone = ""] = event_words(type, told);
   const ms = Date.parse(occurred_at);
   const time = make("time", "", format_clock(ms, zone, true));
   time.dateTime = occurred_at;
   const when = make("p", "when", time, make("span", "label", format_day(ms, zone, now_ms)));
-  const title = make("h3", "", EVENTS[type]?.[0] ?? type);
+  const title = make("h3", "", label);
   const tags = [lateness.late ? "late" : "", overtaken ? "out of order" : ""].filter((tag) => tag !== "");
   title.append(...tags.flatMap((tag) => [" ", make("span", "tag", tag)]));
   const { topic, partition, offset } = metadata;
@@ -54,7 +54,7 @@ function event_element(event, change, lateness, overtaken, told) {
   if (change !== null) body.append(fields_element(change, occurred_at, told), moved_element(change.cells, told, ms));
   body.append(raw_element(event));
   const item = make("li", "", when, body);
-  item.dataset.type = type;
+  Object.assign(item.dataset, { type, tone });
   item.dataset.position = position;
   return item;
 }
@@ -65,22 +65,21 @@ function recorded(event, { text }, { zone }) {
   return make("p", "recorded", "recorded ", time, `, ${text}`);
 }
 
-/** Fares that say what the fare says are not told twice. */
-function told_once(fields) {
-  const fare = fields.find(({ name }) => name === "fare");
-  return fields.filter(({ name, after }) => !/^(completion|adjusted)_fare$/.test(name) || after !== fare?.after);
+/** Fields that say what another one of them says are not told twice. */
+function told_once(fields, { declared: { repeats } }) {
+  const said = (name) => fields.find((field) => field.name === name)?.after;
+  return fields.filter(({ name, after }) => !Object.hasOwn(repeats, name) || after !== said(repeats[name]));
 }
 
 /** A value; of a time on the event's own day the clock does. */
-function value_beside(field, value, occurred_at, told) {
-  const day = format_day(Date.parse(occurred_at), told.zone, told.now_ms);
-  const text = value_of(field, value, told);
-  return is_time(field) ? text.replace(`${day}, `, "") : text;
+function value_beside(name, value, occurred_at, told) {
+  const text = value_of(name, value, told);
+  return field_of(name, told).kind === "time" ? beside(text, occurred_at, told) : text;
 }
 
 function fields_element({ status, fields }, occurred_at, told) {
-  const rows = told_once(fields).map(({ name, before, after }) => ({
-    name: name_of(name),
+  const rows = told_once(fields, told).map(({ name, before, after }) => ({
+    name: field_of(name, told).label,
     before: value_beside(name, before, occurred_at, told),
     after: value_beside(name, after, occurred_at, told),
   }));

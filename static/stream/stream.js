@@ -1,26 +1,24 @@
-import { by_id, plain, set_text } from "../page.js";
+import { by_id, declared, fill, plain, set_text } from "../page.js";
 import { format_age, format_clock } from "../format.js";
-import { board_href, parse_trip_address, trip_url } from "./address.js";
 import { show_facts } from "./facts.js";
 import { show_events } from "./timeline.js";
-import { make_watch } from "./watch.js";
-import { EVENTS } from "./words.js";
+import { board_href, make_watch, parse_stream_address, stream_url } from "./watch.js";
+import { capital, event_words } from "./words.js";
 // Named here too, so that all modules load side by side.
 import "./moved.js";
-import "./notes.js";
 
-/** The page of one trip: it asks for the trip every few seconds and draws what changed. */
+/** The page of one stream: it asks for it every few seconds and draws what changed. */
 
 const { body } = document;
 const own_zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-const address = parse_trip_address(location.pathname, location.search, own_zone);
-let trip = null, state = { kind: "asking" }, checked_ms = null;
+const address = parse_stream_address(location.pathname, location.search, own_zone);
+let stream = null, state = { kind: "asking" }, checked_ms = null;
 
 const watch = make_watch({
-  url: trip_url(address),
+  url: stream_url(declared.path, address),
   fetch_url: (url, options) => fetch(url, options),
   hidden: () => document.hidden,
-  on_trip: receive,
+  on_stream: receive,
   on_state(next) {
     state = next;
     checked_ms = next.checked_ms ?? checked_ms;
@@ -32,18 +30,18 @@ const watch = make_watch({
 
 /** How things are told. */
 function told() {
-  const { time_zone, currency } = trip.deployment;
-  return { zone: address.zone ?? time_zone, currency, now_ms: Date.now(), kept: address.kept };
+  const { time_zone, currency } = stream.deployment;
+  return { declared, zone: address.zone ?? time_zone, currency, now_ms: Date.now(), kept: address.kept };
 }
 
 function receive(text) {
-  const before = trip;
-  trip = JSON.parse(text, keep_digits);
-  show_facts(trip, told());
-  show_events(trip, told());
-  body.dataset.position = trip.position;
-  const newest = trip.events.at(-1).type;
-  if (before !== null) set_text(by_id("announcer"), `New event: ${EVENTS[newest]?.[0] ?? newest}`);
+  const before = stream;
+  stream = JSON.parse(text, keep_digits);
+  show_facts(stream, told());
+  show_events(stream, told());
+  body.dataset.position = stream.position;
+  const newest = stream.events.at(-1).type;
+  if (before !== null) set_text(by_id("announcer"), `New event: ${event_words(newest, told())[0]}`);
 }
 
 /** A number that a double does not hold stays as it was sent, where the browser tells how that was. */
@@ -55,13 +53,13 @@ function keep_digits(_, value, context) {
 /** Loading, ready, not found or error, and how fresh what is shown is. */
 function show_state() {
   const phases = { asking: "loading", ready: "ready", not_found: "not_found", failed: "error", refused: "error" };
-  body.dataset.phase = trip !== null ? "ready" : phases[state.kind];
-  const doubtful = trip !== null && state.kind !== "ready";
+  body.dataset.phase = stream !== null ? "ready" : phases[state.kind];
+  const doubtful = stream !== null && state.kind !== "ready";
   const failed = state.kind === "failed";
   show_link(failed);
   const what = what_of(state);
   const advice = failed ? "Trying again by itself." : "";
-  by_id("doubt").hidden = trip === null || !doubtful && address.as_of === null;
+  by_id("doubt").hidden = stream === null || !doubtful && address.as_of === null;
   by_id("doubt").classList.toggle("doubt", doubtful);
   set_text(by_id("doubt_what"), doubtful ? what : `As it stood at log position ${address.as_of}.`);
   set_text(
@@ -77,9 +75,9 @@ function show_state() {
 
 /** What is wrong, in words. */
 function what_of({ kind, reason, since_ms }) {
-  if (kind === "not_found") return "The server has no event of this trip any more.";
+  if (kind === "not_found") return `The server has no event of this ${declared.one} any more.`;
   if (kind !== "failed") return capital(reason ?? "");
-  const zone = trip === null ? address.zone ?? own_zone : told().zone;
+  const zone = stream === null ? address.zone ?? own_zone : told().zone;
   return `${capital(reason)}, since ${format_clock(since_ms, zone, true)}.`;
 }
 
@@ -93,8 +91,6 @@ function show_link(failed) {
   const age = age_s < 2 ? "just now" : `${age_s < 10 ? `${age_s} s` : format_age(age_s * 1_000)} ago`;
   set_text(by_id("checked"), `checked ${age}`);
 }
-
-const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** The board as this tab left it, which the board stores; its start else. */
 function board_address() {
@@ -120,6 +116,10 @@ addEventListener("pagehide", watch.pause);
 addEventListener("pageshow", ({ persisted }) => persisted && watch.check());
 setInterval(() => document.hidden || show_state(), 1_000);
 
-set_text(by_id("trip_id"), address.trip_id);
-document.title = `Trip ${plain(address.trip_id)} · tacho`;
+for (const place of document.querySelectorAll("[data-words]")) {
+  set_text(place, fill(place.dataset.words, (name) => name === "One" ? capital(declared.one) : declared.one));
+}
+by_id("notes").ariaLabel = `What is unusual about this ${declared.one}`;
+set_text(by_id("stream_id"), address.id);
+document.title = `${capital(declared.one)} ${plain(address.id)} · tacho`;
 watch.check();
