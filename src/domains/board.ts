@@ -104,6 +104,36 @@ export interface DomainBoard extends BoardDeclaration, StreamNames, CellShape {
   readonly fields: readonly ShownField[];
 }
 
+/** A figure under the name that an answer has for it, rounded to so many decimals. */
+export interface NamedFigure {
+  readonly name: string;
+  readonly figure: string;
+  readonly decimals: number;
+  /** What it says, where its name does not. */
+  readonly says?: string;
+}
+
+/** All-time figures of the keys of dimensions, by the names that their readers know. */
+export interface EntitiesDeclaration {
+  /** What is counted, in words; keys without any are not told. */
+  readonly counted: string;
+  /** Each with its dimension, and the name that a key has in an answer. */
+  readonly of: readonly { readonly name: string; readonly dimension: string; readonly id_name: string }[];
+  /** The first one counts. */
+  readonly figures: readonly NamedFigure[];
+  /** An answer, of the first entity. */
+  readonly example: Readonly<Record<string, string | number>>;
+}
+
+/** The figures of a day, as one document. */
+export interface DailyDeclaration {
+  readonly says: string;
+  /** What is counted; of nothing, figures that would not be known are 0. */
+  readonly count: NamedFigure;
+  readonly metrics: readonly NamedFigure[];
+  readonly example: Readonly<Record<string, unknown>>;
+}
+
 export interface BoardDeclaration {
   /** What the page says, and in which order. */
   readonly words: BoardWords;
@@ -129,4 +159,7 @@ export interface BoardDeclaration {
   readonly breakdown_row: { readonly count: string; readonly amount: string };
   /** The newest states: the event they are sent as, the name of their list, and their fields. */
   readonly lines: { readonly event: string; readonly list: string; readonly fields: readonly BoardField[] };
+  /** What is told of keys and of days to who knows them by other names; absent: nothing. */
+  readonly entities?: EntitiesDeclaration;
+  readonly daily?: DailyDeclaration;
 }

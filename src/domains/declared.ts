@@ -8,6 +8,8 @@ export interface DeploymentTerms {
   readonly currency: string;
   /** Resolution of the H3 cells of places, 0 to 15; without one places are not indexed and no cells are kept by them. */
   readonly h3_resolution?: number | null;
+  /** The dimension that is told as the entity `h3`. */
+  readonly metrics_h3?: string;
 }
 
 /** How an event takes back what another one said: rows of a file that do so belong to rows among their equals. */

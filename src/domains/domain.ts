@@ -69,6 +69,8 @@ export interface Derived<State> {
   readonly get: (state: State) => string | Integer | null;
   /** Whether there always is one. */
   readonly always?: boolean;
+  /** The field before which the API tells it; absent: after all of its kind. */
+  readonly before?: string;
   /** What it says, where the kind of the field does not. */
   readonly says?: string;
 }
@@ -207,13 +209,12 @@ const rank = ({ always, kind, per }: ShownField): number =>
 
 /** The fields of a state as the API tells them. */
 function shown_fields(fields: Fields, derived: Readonly<Record<string, Derived<never>>>): readonly ShownField[] {
-  const told = Object.entries(fields).filter(([, { hidden }]) => hidden !== true);
-  const all = [
-    ...told.map(([name, field]) => ({ name, ...field, always: false })),
-    ...Object.entries(derived).map(
-      ([name, field]) => ({ name, ...field }),
-    ),
-  ];
+  const all: { name: string; type: FieldType; says?: string; always?: boolean }[] = Object.entries(fields)
+    .filter(([, { hidden }]) => hidden !== true).map(([name, field]) => ({ name, ...field }));
+  for (const [name, field] of Object.entries(derived)) {
+    const before = all.findIndex((other) => other.name === field.before);
+    all.splice(before < 0 ? all.length : before, 0, { name, ...field });
+  }
   return all.map(({ name, type, says, always = false }): ShownField => ({
     name: outside_name(name, type),
     column: column_name(name, type),

@@ -10,6 +10,7 @@ import { add_breakdown_route } from "./breakdown_route.ts";
 import { add_daily_route } from "./daily_route.ts";
 import type { App, Bindings } from "./endpoint.ts";
 import { add_entity_routes, type EntitySource } from "./entity_routes.ts";
+import { add_events_route } from "./events_route.ts";
 import { add_event_intake_route, event_bodies, type EventIntake } from "./event_intake_route.ts";
 import { Busy, Gate, gated } from "./gate.ts";
 import { add_feed_route } from "./feed_route.ts";
@@ -22,8 +23,9 @@ import { refuse_request } from "./request_check.ts";
 import { add_series_route } from "./series_route.ts";
 import { add_session_route } from "./session_route.ts";
 import type { StaticFiles } from "./static_files.ts";
-import type { TripSource } from "./trip_route.ts";
-import { add_trip_routes } from "./trip_routes.ts";
+import { title } from "./state_json.ts";
+import { add_stream_list_route } from "./stream_list_route.ts";
+import { add_stream_route, type StreamSource } from "./stream_route.ts";
 
 /** What the domains of a program share. */
 export interface SharedDeps {
@@ -43,7 +45,7 @@ export interface SharedDeps {
 
 /** What one domain is served from. */
 export interface ServedDomain
-  extends Omit<BoardSource & EntitySource & Pick<TripSource, "history">, keyof SharedDeps>, ReadinessSource {
+  extends Omit<BoardSource & EntitySource & StreamSource, keyof SharedDeps>, ReadinessSource {
   /** Below which path it is served: `/payments`; "" of the one at the root. */
   readonly base: string;
   readonly hub: FeedHub;
@@ -106,11 +108,13 @@ function add_domain(root: App, shared: SharedDeps, domain: ServedDomain, bodies:
   add_daily_route(app, deps);
   add_series_route(app, deps);
   add_breakdown_route(app, deps);
-  add_trip_routes(app, deps);
+  add_stream_list_route(app, deps);
+  add_stream_route(app, deps);
+  add_events_route(app, deps);
   add_event_intake_route(app, { ...deps, bodies });
   // However many ask for keys, they ask the database two things at a time.
   add_entity_routes(app, { ...deps, database: domain.database });
-  add_document_route(app, shared.version, "Trip KPIs, live.");
+  add_document_route(app, shared.version, `${title(domain.board.noun)} KPIs, live.`);
   // Who is not known is asked for the token, whatever page it is.
   const page = (path: string) => ({ req }: { readonly req: { readonly raw: Request } }) => {
     const known = token === null || is_authorized(req.raw, token, clock.now_ms());

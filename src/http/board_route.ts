@@ -20,7 +20,6 @@ import {
   window_at,
 } from "../feed/mod.ts";
 import { format_time } from "../kpi/mod.ts";
-import { BOARD } from "./board_schema.ts";
 import { add_endpoint, type App } from "./endpoint.ts";
 import { filter_parameters, requested_filter } from "./filter_parameters.ts";
 import { Gate } from "./gate.ts";
@@ -43,6 +42,56 @@ const GATE = { most: 2, waiting: 20, wait_ms: 2_000 };
 const SETTLED_MS = 120_000;
 const DAY_S = 86_400;
 
+const card_values = z.record(z.string(), z.number().nullable());
+const columns = z.object({ t: z.array(z.number()) }).catchall(z.union([z.array(z.number()), z.string(), z.number()]));
+const stretch = (many: string) =>
+  z.object({
+    from_s: z.number(),
+    to_s: z.number().openapi({ description: "Not past the newest event, moved back as the window is" }),
+    since_s: z.number().nullable().openapi({
+      description: "Null: the stretch lies wholly in the log. Else from when on; to_s: not at all",
+    }),
+    least_base: z.number().openapi({ description: `A change from fewer ${many} than this is no percent` }),
+    cards: card_values,
+  });
+
+/** The board as the API answers it: what the feed's hello says, without health. */
+const board_schema = ({ lines: { list } }: DomainBoard) =>
+  z.object({
+    log_id: z.string(),
+    position: z.number().openapi({ description: "The position that series and cards belong to" }),
+    now_ms: z.number().openapi({ description: "When it was read; of a past board, when its position was recorded" }),
+    range: z.string(),
+    grain: z.string(),
+    step_s: z.number(),
+    from_s: z.number(),
+    to_s: z.number(),
+    following: z.boolean(),
+    filter: z.array(z.object({ dimension: z.string(), keys: z.array(z.string()), excluded: z.boolean() })),
+    compare: z.string(),
+    time_zone: z.string(),
+    currency: z.string(),
+    series: columns,
+    cards: card_values.nullable(),
+    breakdowns: z.array(z.object({
+      dimension: z.string(),
+      total_keys: z.number(),
+      rows: z.array(z.object({ key: z.string().nullable() }).catchall(z.union([z.string(), z.number(), z.null()]))),
+    })),
+    computed: z.object({
+      cards: z.string(),
+      breakdowns: z.string(),
+      position: z.number().nullable(),
+      age_ms: z.number().nullable(),
+      failed: z.string().nullable(),
+    }),
+    compared: z.object({ previous: stretch(list), weekday: stretch(list) }).partial(),
+    compared_series: columns.optional(),
+    [list]: z.array(z.record(z.string(), z.union([z.string(), z.number(), z.null()]))),
+    newest_event_ms: z.number().nullable(),
+    as_of: z.object({ position: z.number(), recorded_ms: z.number(), head: z.number() }).nullable(),
+  }).openapi("Board");
+
 /** Which moment is asked for; null: now. */
 interface AsOf {
   readonly at_us: number | null;
@@ -64,7 +113,7 @@ export function add_board_routes(app: App, source: BoardSource): void {
       ...filter_parameters(board),
     },
     params: {},
-    answer: { type: "application/json", schema: BOARD },
+    answer: { type: "application/json", schema: board_schema(board) },
     others: { 503: "It took too long, or too many ask at a time; see Retry-After" },
     respond: async (values, request) => {
       const read = read_view(values, request, board);
@@ -83,33 +132,35 @@ export function add_board_routes(app: App, source: BoardSource): void {
   });
 }
 
-const GREATEST = z.object({
-  measure: z.string(),
-  unit: z.string(),
-  from: z.string(),
-  to: z.string(),
-  as_of_position: z.number(),
-  value: z.string().nullable().openapi({ description: "Null: nothing is counted there" }),
-  id: z.string().nullable(),
-  at: z.string().nullable(),
-}).openapi("Greatest", {
-  example: {
-    measure: "max_fare",
-    unit: "money",
-    from: "2026-03-01T00:00:00.000000Z",
-    to: "2026-03-02T00:00:00.000000Z",
-    as_of_position: 120_934,
-    value: "99.99",
-    id: "T-1042",
-    at: "2026-03-01T09:31:02.250000Z",
-  },
-});
+const greatest_schema = (measure: string) =>
+  z.object({
+    measure: z.string(),
+    unit: z.string(),
+    from: z.string(),
+    to: z.string(),
+    as_of_position: z.number(),
+    value: z.string().nullable().openapi({ description: "Null: nothing is counted there" }),
+    id: z.string().nullable(),
+    at: z.string().nullable(),
+  }).openapi("Greatest", {
+    example: {
+      measure,
+      unit: "money",
+      from: "2026-03-01T00:00:00.000000Z",
+      to: "2026-03-02T00:00:00.000000Z",
+      as_of_position: 120_934,
+      value: "99.99",
+      id: "T-1042",
+      at: "2026-03-01T09:31:02.250000Z",
+    },
+  });
 
-/** Adds `/api/v1/kpis/greatest`: where the greatest value on a board comes from. */
+/** Adds `/api/v1/kpis/greatest`: where the greatest value on a board comes from. None where a board has no greatest values. */
 function add_greatest_route(app: App, source: BoardSource, gate: Gate): void {
   const { board } = source;
   const figures = greatest_figures(board);
   const names = [...figures.keys()];
+  if (names.length === 0) return;
   add_endpoint(app, {
     path: "/api/v1/kpis/greatest",
     summary: "What holds the greatest value of a range under a filter, of several the earliest",
@@ -122,7 +173,7 @@ function add_greatest_route(app: App, source: BoardSource, gate: Gate): void {
       ...filter_parameters(board),
     },
     params: {},
-    answer: { type: "application/json", schema: GREATEST },
+    answer: { type: "application/json", schema: greatest_schema(names[0]!) },
     others: { 503: "It took too long, or too many ask at a time; see Retry-After" },
     respond: async ({ measure, from, to, as_of_position }, request) => {
       const fault = absolute_fault(from / 1e6, to / 1e6);

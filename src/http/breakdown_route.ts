@@ -16,15 +16,7 @@ const BREAKDOWN = z.object({
   to: z.string().nullable(),
   total_keys: z.number(),
   rows: z.array(z.object({ key: z.string().nullable() }).catchall(z.union([z.string(), z.number()]))),
-}).openapi("Breakdown", {
-  example: {
-    dimension: "city",
-    from: "2026-03-01T00:00:00.000000Z",
-    to: "2026-03-02T00:00:00.000000Z",
-    total_keys: 3,
-    rows: [{ key: "Chicago", trips: 812, revenue: "15120.40" }, { key: null, trips: 90, revenue: "1702.00" }],
-  },
-});
+}).openapi("Breakdown");
 
 /** The keys of a dimension, greatest first, and all others in a last row whose key is null. */
 export function add_breakdown_route(app: App, source: KpiSource): void {

@@ -1,42 +1,29 @@
 import { z } from "@hono/zod-openapi";
-import { DAY_S, figure_number, figure_of, figures_of_cells } from "../feed/mod.ts";
+import { DAY_S, figure_number, figures_of_cells } from "../feed/mod.ts";
 import { add_endpoint, type App } from "./endpoint.ts";
-import type { KpiSource } from "./kpi_source.ts";
+import { figure_schemas, type KpiSource, named_figures } from "./kpi_source.ts";
 import { calendar_date } from "./parameters.ts";
 import { not_found } from "./problem.ts";
 import { answer_from_log } from "./reading.ts";
 
-const NONE = "null where trips were completed and none has a fare, 0 where none was completed";
-
-const DAILY = z.object({
-  date: z.string(),
-  metrics: z.object({
-    total_fare: z.number(),
-    count_trips: z.number().openapi({ description: "Completed trips whose fare is known: those of these metrics" }),
-    average_fare: z.number().nullable().openapi({ description: `total_fare over count_trips; ${NONE}` }),
-    max_fare: z.number().nullable().openapi({ description: NONE }),
-    min_fare: z.number().nullable().openapi({ description: NONE }),
-  }),
-  generated_at: z.string(),
-  trip_count: z.number().openapi({ description: "Completed trips, those without a fare among them" }),
-}).openapi("DailyKpis", {
-  example: {
-    date: "2024-05-25",
-    metrics: { total_fare: 268640.79, count_trips: 4885, average_fare: 54.99, max_fare: 99.99, min_fare: 10.04 },
-    generated_at: "2024-05-26T00:00:04.120Z",
-    trip_count: 4885,
-  },
-});
-
-/** A day's fares of completed trips, in the shape of `metrics.json`: two decimals, half up; zeros for a day without any trip. */
+/** A day's figures, in the shape of `metrics.json`: rounded half up; zeros for a day without anything. None where the domain declares no such. */
 export function add_daily_route(app: App, source: KpiSource): void {
   const { board, days } = source;
+  if (board.daily === undefined) return;
+  const { says, metrics, count, example } = board.daily;
+  const figures = named_figures(board, metrics), [counted] = named_figures(board, [count]);
+  const schema = z.object({
+    date: z.string(),
+    metrics: z.object(figure_schemas(figures)),
+    generated_at: z.string(),
+    ...figure_schemas([counted!]),
+  }).openapi("DailyKpis", { example });
   add_endpoint(app, {
     path: "/api/v1/kpis/daily",
-    summary: "Fares of the trips completed on one day of the business time zone",
+    summary: says,
     query: { date: calendar_date },
     params: {},
-    answer: { type: "application/json", schema: DAILY },
+    answer: { type: "application/json", schema },
     others: { 404: "The business time zone has no such day" },
     respond: ({ date }, request) => {
       const day = days.day_named(date);
@@ -46,21 +33,17 @@ export function add_daily_route(app: App, source: KpiSource): void {
         const wants = { series: true, stretches: [window] };
         const { stretches } = await figures_of_cells(transaction, { board, days, filter: [], window, wants });
         const { totals } = stretches[0]!;
-        const count = (name: string): number => figure_number(figure_of(board, name), totals, 0) ?? 0;
-        const trip_count = count("completed");
-        const nothing = trip_count === 0 ? 0 : null;
-        const money = (name: string): number | null => figure_number(figure_of(board, name), totals, 2) ?? nothing;
+        const all = figure_number(counted!.figure, totals, 0) ?? 0;
+        const nothing = all === 0 ? 0 : null;
+        const told = figures.map(({ name, figure, decimals }) => [
+          name,
+          figure_number(figure, totals, decimals) ?? nothing,
+        ]);
         return JSON.stringify({
           date,
-          metrics: {
-            total_fare: money("revenue"),
-            count_trips: count("fare_count"),
-            average_fare: money("average_fare"),
-            max_fare: money("max_fare"),
-            min_fare: money("min_fare"),
-          },
+          metrics: Object.fromEntries(told),
           generated_at: new Date(source.clock.now_ms()).toISOString(),
-          trip_count,
+          [count.name]: all,
         });
       });
     },

@@ -15,7 +15,7 @@ export type App = OpenAPIHono<{ Bindings: Bindings }>;
 type Shape = z.ZodRawShape;
 
 export interface Endpoint<Query extends Shape, Path extends Shape> {
-  /** As OpenAPI writes it: `/api/v1/trips/{id}`. */
+  /** As OpenAPI writes it: `/metrics/{entity}`. */
   readonly path: string;
   readonly summary: string;
   readonly query: Query;

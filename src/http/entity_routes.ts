@@ -1,69 +1,62 @@
 import { z } from "@hono/zod-openapi";
 import { type Queryable, text_array } from "../database/mod.ts";
 import { read_head } from "../event_log/mod.ts";
-import type { DomainBoard } from "../domains/mod.ts";
-import { dimension_of, figure_number, figure_of, totals_of } from "../feed/mod.ts";
+import type { DomainBoard, EntitiesDeclaration } from "../domains/mod.ts";
+import { dimension_of, figure_number, totals_of } from "../feed/mod.ts";
 import { add_endpoint, type App } from "./endpoint.ts";
-import type { KpiSource } from "./kpi_source.ts";
+import { figure_schemas, type KpiSource, named_figures } from "./kpi_source.ts";
 import { limit } from "./parameters.ts";
 import { not_found } from "./problem.ts";
 import { answer_json, etag_of, KeptAnswers, read_only, SharedReading } from "./reading.ts";
 
 /** What the entities are read from. */
 export interface EntitySource extends KpiSource {
-  /** The dimension that the entity `h3` is; that of the H3 cells of pickups unless given. */
-  readonly metrics_h3?: string;
+  /** The name of the domain. */
+  readonly name: string;
   /** Batches of posted events that this process has appended so far; none unless given. */
   readonly appended?: () => number;
 }
 
-/** An entity: its dimension, and the name that its id has in an answer. */
-interface Entity {
-  readonly dimension: string;
-  readonly id_name: string;
+/** What the routes of a domain's entities are made of. */
+interface Entities {
+  readonly source: EntitySource;
+  readonly declared: EntitiesDeclaration;
+  readonly kept: KeptAnswers;
 }
 
-const ENTITIES: readonly (readonly [name: string, entity: Entity])[] = [
-  ["driver", { dimension: "driver", id_name: "driver_id" }],
-  ["passenger", { dimension: "passenger", id_name: "passenger_id" }],
-  ["vehicle_type", { dimension: "vehicle_type", id_name: "vehicle_type" }],
-  ["city", { dimension: "city", id_name: "city" }],
-  ["payment_method", { dimension: "payment_method", id_name: "payment_method" }],
-  ["pickup_zone", { dimension: "pickup_zone", id_name: "pickup_zone" }],
-  ["dropoff_zone", { dimension: "dropoff_zone", id_name: "dropoff_zone" }],
-];
+const names_of = ({ of }: EntitiesDeclaration): string => of.map(({ name }) => name).join(", ");
 
-/** Entities by name; the last is `h3`. */
-const entities_of = ({ metrics_h3: dimension = "pickup_h3" }: EntitySource): ReadonlyMap<string, Entity> =>
-  new Map([...ENTITIES, ["h3", { dimension, id_name: "h3" }]]);
+const entity_of = ({ of }: EntitiesDeclaration, entity: string) => of.find(({ name }) => name === entity) ?? null;
 
 const MOST_KEYS = 100_000;
 
-/** Adds `/metrics/{entity}…`: running totals of completed trips. */
+/** Adds `/metrics/{entity}…`: running totals of keys, where the domain declares such. */
 export function add_entity_routes(app: App, source: EntitySource): void {
+  const declared = source.board.entities;
+  if (declared === undefined) return;
   const kept = new KeptAnswers(source, source.appended ?? (() => 0));
-  add_entity_list_route(app, source, kept);
-  add_entity_route(app, source, kept);
+  add_entity_list_route(app, { source, declared, kept });
+  add_entity_route(app, { source, declared, kept });
 }
 
-const entity_parameter = (entities: ReadonlyMap<string, Entity>) =>
-  z.string().openapi({ description: `One of ${[...entities.keys()].join(", ")}`, example: "driver" });
+const entity_parameter = (declared: EntitiesDeclaration) =>
+  z.string().openapi({ description: `One of ${names_of(declared)}`, example: declared.of[0]!.name });
 
-const no_entity = (entity: string, entities: ReadonlyMap<string, Entity>): Response =>
-  not_found(`no entity ${JSON.stringify(entity)}; there are ${[...entities.keys()].join(", ")}`);
+const no_entity = (entity: string, declared: EntitiesDeclaration): Response =>
+  not_found(`no entity ${JSON.stringify(entity)}; there are ${names_of(declared)}`);
 
-/** The keys of an entity that have completed trips, as `<entity>:<id>`. `count` counts all; `keys` holds at most `limit`, `next_after` says where the next ones begin. */
-function add_entity_list_route(app: App, source: EntitySource, kept: KeptAnswers): void {
-  const entities = entities_of(source);
+/** The keys of an entity that something is counted of, as `<entity>:<id>`. `count` counts all; `keys` holds at most `limit`, `next_after` says where the next ones begin. */
+function add_entity_list_route(app: App, { source, declared, kept }: Entities): void {
+  const [{ name: first, id_name }] = [declared.of[0]!];
   const reading = new SharedReading((pages: readonly KeyPage[]) => read_pages(source, kept, pages));
   add_endpoint(app, {
     path: "/metrics/{entity}",
-    summary: `The keys of an entity (${[...entities.keys()].join(", ")}) that have completed trips, in order of key`,
+    summary: `The keys of an entity (${names_of(declared)}) that have ${declared.counted}, in order of key`,
     query: {
       limit: limit(MOST_KEYS, 10_000),
       after: z.string().optional().openapi({ description: "`next_after` of the page before" }),
     },
-    params: { entity: entity_parameter(entities) },
+    params: { entity: entity_parameter(declared) },
     answer: {
       type: "application/json",
       schema: z.object({
@@ -71,13 +64,13 @@ function add_entity_list_route(app: App, source: EntitySource, kept: KeptAnswers
         keys: z.array(z.string()).openapi({ description: "At most `limit`, those past `after`" }),
         next_after: z.string().nullable().openapi({ description: "`after` of the next page; null: this is the last" }),
       }).openapi("EntityKeys", {
-        example: { count: 2, keys: ["driver:D0002", "driver:D0413"], next_after: null },
+        example: { count: 1, keys: [`${first}:${declared.example[id_name]}`], next_after: null },
       }),
     },
     others: { 404: "No such entity" },
     respond: async ({ entity, limit: most, after = "" }, request) => {
-      const dimension = entities.get(entity)?.dimension;
-      if (dimension === undefined) return no_entity(entity, entities);
+      const dimension = entity_of(declared, entity)?.dimension;
+      if (dimension === undefined) return no_entity(entity, declared);
       const page = { entity, dimension, most, after };
       const read = () => reading.ask(key_of(page), page);
       const { etag, body } = kept.find(key_of(page), read) ?? await read();
@@ -142,70 +135,53 @@ async function read_page(
   return `{"count":${count},"keys":[${keys ?? ""}],"next_after":${JSON.stringify(more ? last : null)}}`;
 }
 
-function add_entity_route(app: App, source: EntitySource, kept: KeptAnswers): void {
-  const { board } = source;
-  const entities = entities_of(source);
-  const reading = new SharedReading(figures_reader(source, kept));
+function add_entity_route(app: App, { source, declared, kept }: Entities): void {
+  const { name, board } = source;
+  const named = named_figures(board, declared.figures);
+  const count = named[0]!.name;
+  const reading = new SharedReading(figures_reader(source, named, kept));
   add_endpoint(app, {
     path: "/metrics/{entity}/{id}",
-    summary: `Running totals of one key of an entity: ${[...entities.keys()].join(", ")}`,
+    summary: `Running totals of one key of an entity: ${names_of(declared)}`,
     query: {},
     params: {
-      entity: entity_parameter(entities),
-      id: z.string().min(1).openapi({ description: "A key of the entity", example: "D0413" }),
+      entity: entity_parameter(declared),
+      id: z.string().min(1).openapi({
+        description: "A key of the entity",
+        example: String(declared.example[declared.of[0]!.id_name]),
+      }),
     },
     answer: {
       type: "application/json",
-      schema: z.object({
-        trip_count: z.number(),
-        avg_duration: z.number().nullable().openapi({
-          description: "Minutes, of the trips whose duration is known; null: of none",
-        }),
-        total_distance: z.number().openapi({ description: "Kilometres" }),
-        total_revenue: z.number(),
-      }).catchall(z.string()).openapi("EntityTotals", {
-        example: {
-          driver_id: "D0413",
-          trip_count: 22,
-          avg_duration: 12.19,
-          total_distance: 54.25,
-          total_revenue: 338.09,
-        },
+      schema: z.object(figure_schemas(named)).catchall(z.string()).openapi("EntityTotals", {
+        example: declared.example,
       }),
     },
-    others: { 404: "No such entity, or nothing completed under that key" },
+    others: { 404: `No such entity, or no ${declared.counted} under that key` },
     respond: async ({ entity, id }, request) => {
-      const known = entities.get(entity);
-      if (known === undefined) return no_entity(entity, entities);
+      const known = entity_of(declared, entity);
+      if (known === null) return no_entity(entity, declared);
       const { dimension, id_name } = known;
-      if (dimension_of(board, dimension) === null) return not_found(`trips are not counted by ${entity} here`);
+      if (dimension_of(board, dimension) === null) return not_found(`${name} are not counted by ${entity} here`);
       const key = `key ${entity} ${id}`;
       const read = async () => {
         const { etag, figures } = await reading.ask(key, { dimension, id });
-        const body = figures.trip_count === 0 ? null : JSON.stringify({ [id_name]: id, ...figures });
+        const body = figures[count] === 0 ? null : JSON.stringify({ [id_name]: id, ...figures });
         if (body !== null) kept.keep(etag, key, body);
         return { etag, body };
       };
       const { etag, body } = kept.find(key, read) ?? await read();
       return body === null
-        ? not_found(`no completed trips of ${entity} ${JSON.stringify(id)}`)
+        ? not_found(`no ${declared.counted} of ${entity} ${JSON.stringify(id)}`)
         : answer_json(request, etag, body);
     },
   });
 }
 
-/** An entity's figures: their names in an answer, those of the board that they are, and their decimals. */
-const FIGURES = [
-  ["trip_count", "completed", 0],
-  ["avg_duration", "average_duration_min", 2],
-  ["total_distance", "distance_km", 2],
-  ["total_revenue", "revenue", 2],
-] as const;
-
 interface EntityFigures {
   readonly etag: string;
   /** Zeros and null where the key has no cell. */
-  readonly figures: Readonly<Record<typeof FIGURES[number][0], number | null>>;
+  readonly figures: Readonly<Record<string, number | null>>;
 }
 
 interface EntityKey {
@@ -214,8 +190,11 @@ interface EntityKey {
 }
 
 /** Reads all-time figures of keys: one statement for all that are asked for at the same time. */
-function figures_reader({ database, board: whole, build }: EntitySource, kept: KeptAnswers) {
-  const figures = FIGURES.map(([name, figure, decimals]) => ({ name, figure: figure_of(whole, figure), decimals }));
+function figures_reader(
+  { database, board: whole, build }: EntitySource,
+  figures: ReturnType<typeof named_figures>,
+  kept: KeptAnswers,
+) {
   const needed = new Set(
     figures.flatMap(({ figure }) => figure.kind === "mean" ? [figure.measure, figure.count] : figure.measure),
   );
@@ -245,7 +224,7 @@ function figures_reader({ database, board: whole, build }: EntitySource, kept: K
       const named = figures.map(({ name, figure, decimals }) =>
         [name, figure_number(figure, totals, decimals)] as const
       );
-      return { etag, figures: Object.fromEntries(named) as EntityFigures["figures"] };
+      return { etag, figures: Object.fromEntries(named) };
     });
   };
 }

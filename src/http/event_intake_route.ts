@@ -22,6 +22,8 @@ export interface EventIntake {
 }
 
 interface IntakeSource {
+  /** The domain's name. */
+  readonly name: string;
   /** Null: this program takes nothing in. */
   readonly intake: EventIntake | null;
   readonly token: string | null;
@@ -49,11 +51,11 @@ const SCHEMAS: Readonly<Record<(typeof POSTED_TYPES)[number], z.ZodType>> = {
   "application/cloudevents-batch+json": z.array(EVENT),
 };
 
-const REFUSALS: Readonly<Record<(DirectAnswer & { ok: false })["reason"], string>> = {
+const refusals = (name: string): Readonly<Record<(DirectAnswer & { ok: false })["reason"], string>> => ({
   line_is_full: "as many requests wait as this server allows; nothing of this one was taken",
-  overtaken: "others change the same trips faster; send it again, what is in the log already is recognised",
+  overtaken: `others change the same ${name} faster; send it again, what is in the log already is recognised`,
   closing: "the server is closing; send it again, what is in the log already is recognised",
-};
+});
 
 /** Adds `POST /api/v1/events`: events go the way that Kafka's go, and the answer says what became of each. */
 export function add_event_intake_route(app: App, source: IntakeSource): void {
@@ -109,7 +111,7 @@ export function add_event_intake_route(app: App, source: IntakeSource): void {
           return answer.ok ? told(topic, answer) : problem({
             status: 503,
             title: "Not taken",
-            detail: REFUSALS[answer.reason],
+            detail: refusals(source.name)[answer.reason],
             headers: { "retry-after": "1" },
           });
         }),

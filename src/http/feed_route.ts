@@ -36,7 +36,7 @@ interface FeedSource {
 export function add_feed_route(app: App, { hub, board, days }: FeedSource): void {
   add_endpoint(app, {
     path: "/api/v1/feed",
-    summary: "The board as server-sent events: hello, kpi, trip, hb, reset, bye",
+    summary: `The board as server-sent events: hello, kpi, ${board.lines.event}, hb, reset, bye`,
     query: {
       ...SPAN_PARAMETERS,
       last_event_id: z.string().optional().openapi({ description: "As the header Last-Event-ID: where to go on" }),

@@ -6,7 +6,7 @@ import type { Message } from "../ingest/mod.ts";
  * that cannot be taken apart is refused whole. Pure.
  */
 
-/** The content types of trip events; a record that goes through a mapping has one of the first two. */
+/** The content types of events; a record that goes through a mapping has one of the first two. */
 const JSON_TYPE = "application/json";
 const NDJSON_TYPE = "application/x-ndjson";
 const EVENT_TYPE = "application/cloudevents+json";

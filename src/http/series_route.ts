@@ -49,24 +49,11 @@ const SERIES = z.object({
   filter: z.string().openapi({
     description: "The conditions as parameters of a query, `dimension` and `key` among them",
   }),
-  computed: z.boolean().openapi({ description: "Whether it is in no cell and was added up from trips" }),
+  computed: z.boolean().openapi({ description: "Whether it is in no cell and was added up from states" }),
   from: z.string(),
   to: z.string(),
   points: z.array(z.object({ at: z.string(), value: z.union([z.string(), z.number(), z.null()]) })),
-}).openapi("Series", {
-  example: {
-    measure: "revenue",
-    unit: "money",
-    grain: "5m",
-    dimension: "driver",
-    key: "D0413",
-    filter: "driver=D0413",
-    computed: true,
-    from: "2026-03-01T09:00:00.000000Z",
-    to: "2026-03-01T10:00:00.000000Z",
-    points: [{ at: "2026-03-01T09:30:00.000000Z", value: "18.60" }],
-  },
-});
+}).openapi("Series");
 
 /**
  * One figure over time: a point for each bucket that exists. Money is decimal text. What cells keep is read from them; what they do not (a

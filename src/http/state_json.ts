@@ -40,8 +40,15 @@ export function state_schema({ noun, stream_column, fields }: DomainBoard) {
     revision: z.number().openapi({ description: "How many events of it are in the log" }),
     position: z.number().openapi({ description: "Position of its newest event" }),
     ...shown(fields.filter(({ always }) => !always)),
-  });
+  }).openapi(title(noun));
 }
+
+/** The field that says what became of a stream; null where states have none. */
+export const status_field = ({ fields }: DomainBoard): ShownField | null =>
+  fields.find(({ name }) => name === "status") ?? null;
+
+/** A noun as titles and the names of schemas begin with it. */
+export const title = (noun: string): string => noun.charAt(0).toUpperCase() + noun.slice(1);
 
 type StateRow = Readonly<Record<string, unknown>>;
 

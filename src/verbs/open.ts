@@ -154,13 +154,18 @@ export function open_log(shell: Shell): Promise<Opened> {
       const why = "this database was begun without H3 cells; a new one has them";
       logger.log("info", "pickups are not counted by H3 cell", { why, silenced_by: "TACHO_H3_RESOLUTION=off" });
     }
-    return opened_log(database, deployment, log_id);
+    return opened_log(config, database, deployment, log_id);
   });
 }
 
-const opened_log = (database: OpenedDatabase, deployment: Deployment, log_id: string): Opened => ({
+const opened_log = (
+  { metrics_h3 }: Config,
+  database: OpenedDatabase,
+  deployment: Deployment,
+  log_id: string,
+): Opened => ({
   database,
-  domain: DOMAIN.make(deployment),
+  domain: DOMAIN.make({ ...deployment, metrics_h3 }),
   days: days_in(deployment.time_zone),
   deployment,
   log_id,
@@ -178,7 +183,7 @@ export function open_to_read(shell: Shell): Promise<Opened> {
       if (deployment === null) {
         throw new MigrationError("this log was never begun: start the program that writes it first");
       }
-      return opened_log(database, deployment, (await read_head(database)).log_id);
+      return opened_log(shell.config, database, deployment, (await read_head(database)).log_id);
     });
   return open_with(shell, begin, true);
 }

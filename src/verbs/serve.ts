@@ -162,7 +162,6 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
     board,
     time_zone,
     currency,
-    metrics_h3: config.metrics_h3,
     appended: () => appended,
     history: (events) => stream_history(domain, days, events),
     past: past_states(domain),

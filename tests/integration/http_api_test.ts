@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type Database, DatabaseUnreachable } from "../../src/database/mod.ts";
+import { trips_domain } from "../../src/domains/trips/mod.ts";
 import { trips_board } from "../support/trip_board.ts";
 import { put_cell, put_cells, put_trip, put_whole } from "../support/board_rows.ts";
 import { make_http_side } from "../support/http_side.ts";
@@ -307,7 +308,9 @@ database_test("every dimension of places and payments is an entity too, and has 
 });
 
 database_test("where events have no coordinates, the ids of h3 may be those of zones", async (database) => {
-  const { get } = await make_http_side(database, { metrics_h3: "pickup_zone" });
+  const { get } = await make_http_side(database, {
+    board: trips_domain({ currency: "USD", metrics_h3: "pickup_zone" }).board,
+  });
   await put_cell(database, { ...ALL_TIME, dimension: "pickup_zone", key: "161" }, { completed: 2 });
   assert.deepEqual(await json(get("/metrics/h3")), { count: 1, keys: ["h3:161"], next_after: null });
   const { h3, trip_count } = await json(get("/metrics/h3/161"));

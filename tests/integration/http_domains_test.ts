@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
+import { migrate, migrations_of, type OpenedDatabase } from "../../src/database/mod.ts";
+import { past_states } from "../../src/feed/mod.ts";
+import { make_metrics, type MetricsReading, type ServedDomain } from "../../src/http/mod.ts";
+import { days_in } from "../../src/kpi/mod.ts";
+import { stream_history } from "../../src/projection/mod.ts";
+import { door_events, DOOR_TABLES, doors } from "../support/door_domain.ts";
 import { make_http_side } from "../support/http_side.ts";
-import { make_metrics, type MetricsReading } from "../../src/http/mod.ts";
+import { start_ingest } from "../support/ingest_harness.ts";
+import { MemorySource } from "../support/memory_source.ts";
 import { database_test } from "../support/read_side.ts";
 
 const TOKEN = "a token of sixteen characters";
@@ -33,6 +40,63 @@ const DOORS = {
     { name: "ingest", ok: false, reason: "no partitions yet" },
   ],
 };
+
+/** Doors as a domain beside trips, their log in a schema of its own. */
+async function with_doors(
+  database: OpenedDatabase,
+  work: (doors: Partial<ServedDomain>) => Promise<void>,
+): Promise<void> {
+  const log = database.beside({ connections: 3, schema: "doors" });
+  try {
+    await migrate(log, migrations_of("doors"));
+    await log.script(DOOR_TABLES);
+    const days = days_in("UTC");
+    const history: ServedDomain["history"] = (events) => stream_history(doors, days, events);
+    await work({ ...DOORS, database: log, board: doors.board, days, history, past: past_states(doors) });
+  } finally {
+    await log.close();
+  }
+}
+
+database_test(
+  "a domain's streams are listed and told as it declares them",
+  (database) =>
+    with_doors(database, async (declared) => {
+      const source = new MemorySource("doors", [
+        door_events(["1", "a", "front", "10:00"], ["2", "b", "back", "10:10"]),
+      ]);
+      const running = start_ingest(declared.database!, source, { domain: doors, time_zone: "UTC" });
+      await running.caught_up();
+      source.put(0, door_events(["1", "c", "side", "12:30"]));
+      await running.caught_up();
+      await running.stop();
+      const { get } = await make_http_side(database, { beside: [declared] });
+      const json = async (path: string) => (await get(`/doors${path}`)).json();
+      const side = { door_id: "1", revision: 2, position: 3, opened_at: "2026-03-01T12:30:00.000000Z", door: "side" };
+      const back = { door_id: "2", revision: 1, position: 2, opened_at: "2026-03-01T10:10:00.000000Z", door: "back" };
+      assert.deepEqual(await json("/api/v1/doors"), { as_of_position: 3, doors: [side, back], next_cursor: null });
+      assert.deepEqual((await json("/api/v1/doors?not_door=side")).doors, [back]);
+      const { events, changes, changes_fault, ...rest } = await json("/api/v1/doors/1");
+      assert.deepEqual(rest, { ...side, as_of_position: null, deployment: { time_zone: "UTC", currency: "USD" } });
+      assert.deepEqual([events.length, changes_fault], [2, null]);
+      assert.deepEqual(changes[1].fields, [
+        { name: "opened_at", before: "2026-03-01T10:00:00.000000Z", after: side.opened_at },
+        { name: "door", before: "front", after: "side" },
+      ]);
+      assert(!("status" in changes[0]), "doors have no status");
+      const then = await json("/api/v1/doors/1?as_of_position=2");
+      assert.deepEqual([then.door, then.revision, then.position], ["front", 1, 1]);
+      assert.deepEqual((await json("/api/v1/doors/9")).detail, 'no door "9"');
+      assert.equal((await json("/api/v1/events")).events.length, 3);
+      assert.deepEqual((await (await get("/api/v1/trips")).json()).trips, [], "trips have a log of their own");
+      const { components, paths } = await json("/openapi.json");
+      assert(["Door", "DoorPage", "DoorWithEvents", "DoorChange"].every((name) => name in components.schemas));
+      assert.doesNotMatch(JSON.stringify({ components, paths }), /\b(?:trip|fare)/i);
+      for (const path of ["/metrics/door", "/metrics/driver/1", "/api/v1/kpis/daily", "/api/v1/kpis/greatest"]) {
+        assert(!(`/doors${path}` in paths) && (await get(`/doors${path}`)).status === 404, `${path} is not declared`);
+      }
+    }),
+);
 
 database_test("a domain beside that at the root has its page, API and document below its base", async (database) => {
   const { get } = await make_http_side(database, { beside: [DOORS] });

@@ -1,4 +1,4 @@
-import { type Database, migrate, open_database } from "../../src/database/mod.ts";
+import { type Database, migrate, open_database, type OpenedDatabase } from "../../src/database/mod.ts";
 import { trips_board } from "./trip_board.ts";
 import { FeedHub, type Health, type HubDeps, type Ticker } from "../../src/feed/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
@@ -19,7 +19,7 @@ const migrated: Template = {
 };
 
 /** A migrated database of a kind; who asked closes it. */
-export async function open_read_side(kind: Database["kind"]): Promise<Database> {
+export async function open_read_side(kind: Database["kind"]): Promise<OpenedDatabase> {
   if (kind === "server") {
     const { url } = await (await shared_postgres()).create_database(migrated);
     return open_database({ url, data_dir: null, connections: 4 });
@@ -35,7 +35,7 @@ export async function open_read_side(kind: Database["kind"]): Promise<Database> 
  */
 export function database_test(
   name: string,
-  fn: (database: Database) => Promise<void>,
+  fn: (database: OpenedDatabase) => Promise<void>,
   options: { readonly both?: boolean } = {},
 ): void {
   const found: Database["kind"] = needs("postgres") === null ? "server" : "embedded";

@@ -1,4 +1,4 @@
-import type { BoardDeclaration, BoardField } from "../board.ts";
+import type { BoardDeclaration, BoardField, DailyDeclaration, EntitiesDeclaration } from "../board.ts";
 import { trips_words } from "./board_words.ts";
 import { TRIP_DATES, TRIP_FACTS } from "./state_facts.ts";
 
@@ -25,6 +25,68 @@ const number = (name: string, column: string, per: number): BoardField => ({
   per,
 });
 const shown = (name: string) => ({ name, figure: name });
+
+const entity = (name: string, id_name = name, dimension = name) => ({ name, dimension, id_name });
+
+/**
+ * Running totals of drivers and so on.
+ * @param h3 the dimension that the entity `h3` is
+ */
+export const trip_entities = (h3: string): EntitiesDeclaration => ({
+  counted: "completed trips",
+  of: [
+    entity("driver", "driver_id"),
+    entity("passenger", "passenger_id"),
+    entity("vehicle_type"),
+    entity("city"),
+    entity("payment_method"),
+    entity("pickup_zone"),
+    entity("dropoff_zone"),
+    entity("h3", "h3", h3),
+  ],
+  figures: [
+    { name: "trip_count", figure: "completed", decimals: 0 },
+    {
+      name: "avg_duration",
+      figure: "average_duration_min",
+      decimals: 2,
+      says: "Minutes, of the trips whose duration is known; null: of none",
+    },
+    { name: "total_distance", figure: "distance_km", decimals: 2, says: "Kilometres" },
+    { name: "total_revenue", figure: "revenue", decimals: 2 },
+  ],
+  example: { driver_id: "D0413", trip_count: 22, avg_duration: 12.19, total_distance: 54.25, total_revenue: 338.09 },
+});
+
+const NO_FARE = "null where trips were completed and none has a fare, 0 where none was completed";
+
+const TRIPS_DAILY: DailyDeclaration = {
+  says: "Fares of the trips completed on one day of the business time zone",
+  count: {
+    name: "trip_count",
+    figure: "completed",
+    decimals: 0,
+    says: "Completed trips, those without a fare among them",
+  },
+  metrics: [
+    { name: "total_fare", figure: "revenue", decimals: 2 },
+    {
+      name: "count_trips",
+      figure: "fare_count",
+      decimals: 0,
+      says: "Completed trips whose fare is known: those of these metrics",
+    },
+    { name: "average_fare", figure: "average_fare", decimals: 2, says: `total_fare over count_trips; ${NO_FARE}` },
+    { name: "max_fare", figure: "max_fare", decimals: 2, says: NO_FARE },
+    { name: "min_fare", figure: "min_fare", decimals: 2, says: NO_FARE },
+  ],
+  example: {
+    date: "2024-05-25",
+    metrics: { total_fare: 268640.79, count_trips: 4885, average_fare: 54.99, max_fare: 99.99, min_fare: 10.04 },
+    generated_at: "2024-05-26T00:00:04.120Z",
+    trip_count: 4885,
+  },
+};
 
 /** The board of trips: what the page and the API show of `trips` and `trip_cells`. */
 export const TRIP_BOARD: BoardDeclaration = {
@@ -127,4 +189,5 @@ export const TRIP_BOARD: BoardDeclaration = {
       number("fare", "fare_micros", MICROS),
     ],
   },
+  daily: TRIPS_DAILY,
 };

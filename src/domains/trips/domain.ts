@@ -1,7 +1,7 @@
 import type { StreamNames } from "../board.ts";
 import type { DeclaredDomain, DeploymentTerms } from "../declared.ts";
 import { define_domain, type Domain } from "../domain.ts";
-import { TRIP_BOARD } from "./board.ts";
+import { TRIP_BOARD, trip_entities } from "./board.ts";
 import { TRIP_DIMENSIONS, TRIP_MEASURES, TRIP_SKETCHES } from "./catalog.ts";
 import { trip_contribution } from "./contribution.ts";
 import { trip_fold } from "./fold.ts";
@@ -16,7 +16,9 @@ const NAMES: StreamNames = { noun: "trip", stream_column: "trip_id" };
  * The trips domain of a deployment. Events in any order of arrival fold to the same trip; a trip's contribution says what it adds to
  * the cells. Everything here is pure.
  */
-export function trips_domain({ currency, h3_resolution = null }: DeploymentTerms): Domain {
+export function trips_domain(
+  { currency, h3_resolution = null, metrics_h3 = "pickup_h3" }: DeploymentTerms,
+): Domain {
   const by_h3 = h3_resolution !== null;
   return define_domain({
     name: "trips",
@@ -32,7 +34,7 @@ export function trips_domain({ currency, h3_resolution = null }: DeploymentTerms
     sketches: TRIP_SKETCHES,
     contribution: trip_contribution(by_h3),
     extremes: { at_column: "completed_at", condition: "status = 'completed'" },
-    board: TRIP_BOARD,
+    board: { ...TRIP_BOARD, entities: trip_entities(metrics_h3) },
   });
 }
 

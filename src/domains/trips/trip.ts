@@ -118,6 +118,7 @@ export const DERIVED = {
   fare_micros: {
     type: AMOUNT,
     get: fare_of,
+    before: "tip_micros",
     says: "The fare that counts: of a completed trip its latest adjustment, else its completion's; null: there is none",
   },
   duration_ms: {

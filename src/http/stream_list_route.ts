@@ -9,13 +9,13 @@ import { filter_parameters, requested_filter } from "./filter_parameters.ts";
 import { cursor, format_cursor, limit } from "./parameters.ts";
 import { bad_request, problem } from "./problem.ts";
 import { answer_from_log } from "./reading.ts";
-import { state_json, state_select } from "./state_json.ts";
-import { trip_schema, type TripSource } from "./trip_route.ts";
+import { state_json, state_schema, state_select, status_field, title } from "./state_json.ts";
+import type { StreamSource } from "./stream_route.ts";
 
-/** The list of trips, in pages that are all of one moment of the log. */
+/** The list of streams, in pages that are all of one moment of the log. */
 
 /**
- * Pieces of the log that are looked through for a page, in positions; past them `trips` itself is read. Measured with 1,000,000 trips of
+ * Pieces of the log that are looked through for a page, in positions; past them the table of states is read. Measured with 1,000,000 streams of
  * two events on two busy cores: a page without a filter takes 10 ms, both pieces 0.3 s, the table 0.3 s more, and that much for every
  * further million. No index is kept for it: one by position would be written anew with every event.
  */
@@ -23,49 +23,49 @@ const PIECES = [5_000, 45_000];
 /** Rows of the table that are taken at a time, and how often: each time it is read whole. */
 const TABLE_ROWS = 2_000;
 const MOST_READINGS = 3;
-/** Most events since the first page through which trips of the table are found that have changed. */
+/** Most events since the first page through which streams of the table are found that have changed. */
 const MOST_SINCE = 200_000;
 
-/** A row of `state_select`, with the trip's place in the list; `then` are its positions up to there, where it has changed since. */
+/** A row of `state_select`, with the stream's place in the list; `then` are its positions up to there, where it has changed since. */
 type ListedRow = Readonly<Record<string, unknown>> & {
   readonly place: string;
   readonly then: readonly string[] | null;
 };
 
-/** Which list: as of which position, of which trips. */
-interface TripList {
+/** Which list: as of which position, of which streams. */
+interface StreamList {
   readonly pinned: number;
   readonly filter: Filter;
 }
 
 /**
- * Adds `GET /api/v1/trips`: trips by their newest event, newest first. The first page's position is pinned in its cursor, and all pages are
- * of the log as it stood there: each trip that there was and that the filter counted is on exactly one page, as it stood then, whatever
+ * Adds the list of streams, `GET /api/v1/{name}`: by their newest event, newest first. The first page's position is pinned in its cursor, and all pages are
+ * of the log as it stood there: each stream that there was and that the filter counted is on exactly one page, as it stood then, whatever
  * happens meanwhile.
  */
-export function add_trip_list_route(app: App, source: TripSource): void {
-  const { board } = source;
-  const statuses = z.array(z.enum(board.fields.find(({ name }) => name === "status")!.values!)).optional();
+export function add_stream_list_route(app: App, source: StreamSource): void {
+  const { name, board } = source;
+  const { noun } = board;
   add_endpoint(app, {
-    path: "/api/v1/trips",
-    summary:
-      "Trips, the one with the newest event first; all pages are as of the first one's position, and all but the last are full",
+    path: `/api/v1/${name}`,
+    summary: `${
+      title(name)
+    }, the one with the newest event first; all pages are as of the first one's position, and all but the last are full`,
     // Filters are named as everywhere; `requested_filter` reads them.
     query: {
       limit: limit(500, 50),
       cursor: cursor.optional(),
       ...filter_parameters(board),
-      status: statuses.openapi({ description: "One of these" }),
-      not_status: statuses.openapi({ description: "None of these" }),
+      ...status_parameters(board),
     },
     params: {},
     answer: {
       type: "application/json",
       schema: z.object({
         as_of_position: z.number().openapi({ description: "The position that all pages are as of" }),
-        trips: z.array(trip_schema(board)),
+        [name]: z.array(state_schema(board)),
         next_cursor: z.string().nullable(),
-      }).openapi("TripPage"),
+      }).openapi(`${title(noun)}Page`),
     },
     others: { 503: "It took too long, or too many ask at a time; see Retry-After" },
     respond: ({ limit: most, cursor: given }, request) => {
@@ -78,23 +78,34 @@ export function add_trip_list_route(app: App, source: TripSource): void {
           return bad_request("read the cursor", [{ path: "cursor", detail }]);
         }
         const found = await read_page(reading, source, { pinned, filter }, head.position, before, most + 1);
-        if (found === null) return changed_too_much();
-        const trips = found.slice(0, most);
-        const next = found.length > most ? format_cursor(pinned, Number(trips.at(-1)!.position)) : null;
-        return JSON.stringify({ as_of_position: pinned, trips, next_cursor: next });
+        if (found === null) return changed_too_much(name);
+        const states = found.slice(0, most);
+        const next = found.length > most ? format_cursor(pinned, Number(states.at(-1)!.position)) : null;
+        return JSON.stringify({ as_of_position: pinned, [name]: states, next_cursor: next });
       });
     },
   });
 }
 
+/** The statuses by name, where states have one and may be filtered by it. */
+function status_parameters(board: DomainBoard) {
+  const values = dimension_of(board, "status") === null ? null : status_field(board)?.values ?? null;
+  if (values === null) return {};
+  const statuses = z.array(z.enum(values)).optional();
+  return {
+    status: statuses.openapi({ description: "One of these" }),
+    not_status: statuses.openapi({ description: "None of these" }),
+  };
+}
+
 /**
- * The trips of a list that stand before a position, at most so many, newest first. Null when so many of them have changed since, out of the
+ * The streams of a list that stand before a position, at most so many, newest first. Null when so many of them have changed since, out of the
  * filter, that they cannot all be told anew.
  */
 async function read_page(
   reading: Queryable,
-  source: TripSource,
-  list: TripList,
+  source: StreamSource,
+  list: StreamList,
   head_position: number,
   before: number,
   wanted: number,
@@ -122,21 +133,21 @@ async function read_page(
 const select_then = (board: DomainBoard, changed: string, positions: string): string =>
   `${state_select(board)}, case when ${changed} then array(select unnest(${positions})::text) end as "then"`;
 
-/** Trips whose place lies in (start, end], through the log's primary key. One that has changed since is not held against the filter here. */
+/** Streams whose place lies in (start, end], through the log's primary key. One that has changed since is not held against the filter here. */
 function read_log(
   reading: Queryable,
   board: DomainBoard,
-  { pinned, filter }: TripList,
+  { pinned, filter }: StreamList,
   start: number,
   end: number,
   most_rows: number,
 ): Promise<ListedRow[]> {
   const parameters = new Parameters([start, end, pinned, most_rows]);
-  // An event's revision says where it stands among its trip's positions: the next one there is that of the trip's next event.
+  // An event's revision says where it stands among its stream's positions: the next one there is that of the stream's next event.
   const next = "states.positions[events.revision + 1]";
   return reading.query<ListedRow>(
     `select events.position as place, ${select_then(board, `${next} is not null`, "states.positions[:events.revision]")}
-     from events join trips states on states.trip_id = events.stream_id
+     from events join ${board.tables.states} states on states.${board.stream_column} = events.stream_id
      where events.position > $1 and events.position <= $2
        and (${next} > $3 or ${next} is null and ${filter_sql(board, filter, parameters)})
      order by events.position desc limit $4`,
@@ -144,11 +155,11 @@ function read_log(
   );
 }
 
-/** As `read_log`, of all places up to `end`, from the trips themselves. Those that have changed since are found through the log. */
+/** As `read_log`, of all places up to `end`, from the states themselves. Those that have changed since are found through the log. */
 function read_table(
   reading: Queryable,
   board: DomainBoard,
-  { pinned, filter }: TripList,
+  { pinned, filter }: StreamList,
   end: number,
   most_rows: number,
 ): Promise<ListedRow[]> {
@@ -156,7 +167,7 @@ function read_table(
   const last = "states.positions[cardinality(states.positions)]";
   const then = "states.positions[:cardinality(array(select p from unnest(states.positions) p where p <= $2))]";
   return reading.query<ListedRow>(
-    `(select ${last} as place, ${select_then(board, "false", "states.positions")} from trips states
+    `(select ${last} as place, ${select_then(board, "false", "states.positions")} from ${board.tables.states} states
       where ${filter_sql(board, filter, parameters)} and ${last} <= $1 order by place desc limit $3)
      union all
      (select * from (
@@ -164,32 +175,34 @@ function read_table(
       select_then(board, "true", then)
     }
         from (select distinct stream_id from events where position > $2) since
-        join trips states on states.trip_id = since.stream_id
+        join ${board.tables.states} states on states.${board.stream_column} = since.stream_id
       ) changed where place <= $1 order by place desc limit $3)
      order by place desc limit $3`,
     parameters.values,
   );
 }
 
-/** Trips at their places; one that has changed since is folded from its events up to there, and left out when it was not counted then. */
+/** Streams at their places; one that has changed since is folded from its events up to there, and left out when it was not counted then. */
 async function as_they_stood(
   reading: Queryable,
-  source: TripSource,
+  source: StreamSource,
   filter: Filter,
   rows: readonly ListedRow[],
 ): Promise<Record<string, unknown>[]> {
   const positions = rows.flatMap(({ then }) => (then ?? []).map(Number));
   const events = positions.length === 0 ? [] : await read_at(reading, positions);
-  const by_trip = Map.groupBy(events, ({ stream_id }) => stream_id);
+  const { board } = source;
+  const by_stream = Map.groupBy(events, ({ stream_id }) => stream_id);
   return rows.flatMap((row) => {
     const placed = { ...row, position: row.place };
-    const before = by_trip.get(String(row.trip_id));
-    if (before === undefined) return [state_json(source.board, placed)];
+    const before = by_stream.get(String(row[board.stream_column]));
+    if (before === undefined) return [state_json(board, placed)];
     const history = source.history(before);
-    // What is refused today cannot be folded: such a trip is told as it stands.
+    // What is refused today cannot be folded: such a one is told as it stands.
     const state = history.ok ? { ...history.steps.at(-1)!.after } : row;
-    if (!is_counted(source.board, filter, state)) return [];
-    return [state_json(source.board, { ...state, trip_id: row.trip_id, revision: before.length, position: row.place })];
+    if (!is_counted(board, filter, state)) return [];
+    const { [board.stream_column]: id, place } = row;
+    return [state_json(board, { ...state, [board.stream_column]: id, revision: before.length, position: place })];
   });
 }
 
@@ -202,7 +215,7 @@ function is_counted(board: DomainBoard, filter: Filter, state: Readonly<Record<s
   });
 }
 
-function changed_too_much(): Response {
-  const detail = "too many trips have changed since the first page; begin anew without a cursor";
+function changed_too_much(name: string): Response {
+  const detail = `too many ${name} have changed since the first page; begin anew without a cursor`;
   return problem({ status: 503, title: "Took too long", detail });
 }

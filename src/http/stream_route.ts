@@ -1,0 +1,150 @@
+import { z } from "@hono/zod-openapi";
+import type { Database } from "../database/mod.ts";
+import type { DomainBoard } from "../domains/mod.ts";
+import { read_at, read_head, type RecordedEvent } from "../event_log/mod.ts";
+import { format_time } from "../kpi/mod.ts";
+import type { StreamHistory, StreamStep } from "../projection/mod.ts";
+import { add_endpoint, type App } from "./endpoint.ts";
+import { EVENT, event_json } from "./events_route.ts";
+import { position } from "./parameters.ts";
+import { bad_request, not_found, problem } from "./problem.ts";
+import { answer_tagged, etag_of, read_only } from "./reading.ts";
+import { fields_json, state_json, state_schema, state_select, status_field, title } from "./state_json.ts";
+
+/** One stream: what is known of it, its events, and what each of them changed. */
+
+/** What streams are told from. */
+export interface StreamSource {
+  /** The domain's name, which is what its streams are called. */
+  readonly name: string;
+  readonly database: Database;
+  readonly build: string;
+  readonly board: DomainBoard;
+  readonly time_zone: string;
+  readonly currency: string;
+  /** What each event of a stream changed, from all its events up to some position. */
+  readonly history: (events: readonly RecordedEvent[]) => StreamHistory;
+}
+
+const with_events = (change: z.ZodType) => ({
+  as_of_position: z.number().nullable().openapi({ description: "The position it is told as of; null: as it is now" }),
+  deployment: z.object({ time_zone: z.string(), currency: z.string() }).openapi({
+    description: "The business time zone, and the currency of all amounts",
+  }),
+  events: z.array(EVENT),
+  changes: z.array(change).nullable().openapi({
+    description:
+      "For each event what its arrival changed; null when an event is refused today, then changes_fault says so",
+  }),
+  changes_fault: z.string().nullable(),
+});
+
+/**
+ * Adds the route of one stream: `GET /api/v1/{name}/{id}`. Its entity tag is that of the stream's newest event, not of the log: who watches one
+ * is answered 304 however much else happens.
+ */
+export function add_stream_route(app: App, source: StreamSource): void {
+  const { name, board } = source;
+  const { noun, stream_column, tables } = board;
+  const whole = state_schema(board).extend(with_events(change_schema(board))).openapi(`${title(noun)}WithEvents`);
+  const select = state_select(board);
+  add_endpoint(app, {
+    path: `/api/v1/${name}/{id}`,
+    summary: `One ${noun}, its events in the order in which they arrived, and what each of them changed`,
+    query: { as_of_position: position.optional() },
+    params: {
+      id: z.string().min(1).max(200).openapi({ description: `The ${noun}, as its producer names it` }),
+    },
+    answer: { type: "application/json", schema: whole },
+    others: {
+      404: `No event of that ${noun} has arrived, or had by then`,
+      500: "As it stood then it cannot be told today",
+    },
+    respond: ({ id, as_of_position = null }, request) =>
+      read_only(source.database, async (reading) => {
+        const head = await read_head(reading);
+        if (as_of_position !== null && as_of_position > head.position) {
+          const detail = `expected at most ${head.position}, the log's position now; got ${as_of_position}`;
+          return bad_request("read the position", [{ path: "as_of_position", detail }]);
+        }
+        const [row] = await reading.query<{ all_positions: readonly (string | number)[] }>(
+          `select ${select}, states.positions as all_positions from ${tables.states} states where ${stream_column} = $1`,
+          [id],
+        );
+        const positions = (row?.all_positions ?? []).map(Number).filter((at) => at <= (as_of_position ?? Infinity));
+        const newest = positions.at(-1);
+        if (row === undefined || newest === undefined) return not_found(`no ${noun} ${JSON.stringify(id)}`);
+        return await answer_tagged(request, etag_of({ ...head, position: newest }, source.build), async () => {
+          const events = await read_at(reading, positions);
+          const history = source.history(events);
+          if (as_of_position === null) return whole_json(source, state_json(board, row), null, events, history);
+          if (!history.ok) return problem({ status: 500, title: "Cannot be folded", detail: history.fault });
+          const then = {
+            ...history.steps.at(-1)?.after,
+            [stream_column]: id,
+            revision: events.length,
+            position: newest,
+          };
+          return whole_json(source, state_json(board, then), as_of_position, events, history);
+        });
+      }),
+  });
+}
+
+function whole_json(
+  { board, time_zone, currency }: StreamSource,
+  state: Record<string, unknown>,
+  as_of_position: number | null,
+  events: readonly RecordedEvent[],
+  history: StreamHistory,
+): string {
+  const plain = { ...state, as_of_position, deployment: { time_zone, currency } };
+  const changes = history.ok ? `[${history.steps.map((step) => change_json(step, board)).join(",")}]` : "null";
+  const fault = JSON.stringify(history.ok ? null : history.fault);
+  return `${JSON.stringify(plain).slice(0, -1)},"events":[${events.map(event_json).join(",")}],"changes":${changes},` +
+    `"changes_fault":${fault}}`;
+}
+
+const VALUE = z.union([z.string(), z.number(), z.null()]);
+
+const STATUS_CHANGE = z.object({ before: z.string().nullable(), after: z.string() });
+
+/** What an event's arrival changed, as the API gives it; of a domain whose states have a status, that is told apart. */
+const change_schema = (board: DomainBoard) =>
+  z.object({
+    position: z.number().openapi({ description: "Of the event" }),
+    ...status_field(board) === null ? {} : { status: STATUS_CHANGE },
+    fields: z.array(z.object({ name: z.string(), before: VALUE, after: VALUE })),
+    cells: z.array(z.object({
+      dimension: z.string(),
+      key: z.string(),
+      bucket: z.string().openapi({ description: "Its start; of grain all the epoch" }),
+      grain: z.string(),
+      measures: z.record(z.string(), z.number()).openapi({
+        description:
+          "Differences of the sums and counts, in the units of the cells: micros of the currency, metres, milliseconds",
+      }),
+    })).openapi({ description: "The figures it moved, of the finest grain of each dimension; extremes are not told" }),
+  }).openapi(`${title(board.noun)}Change`);
+
+/** Writes a step of a stream's history as JSON. Sums go through digit by digit: micros outgrow a double. */
+function change_json(
+  { position, before, after, cells }: StreamStep,
+  board: DomainBoard,
+): string {
+  const known = before === null ? null : fields_json(board.fields, before), now = fields_json(board.fields, after);
+  const fields = Object.entries(now)
+    .map(([name, value]) => ({ name, before: known?.[name] ?? null, after: value }))
+    .filter((field) => field.name !== "status" && field.before !== field.after);
+  const status = status_field(board) === null ? {} : { status: { before: known?.status ?? null, after: now.status } };
+  const moved = cells.flatMap(({ dimension, key, bucket_us, grain, change }) => {
+    // Extremes are no sums: theirs is always 0.
+    const sums = board.measures.map(({ name }, m) => ({ name, sum: change.sum(m) }))
+      .filter(({ sum }) => Number(sum) !== 0)
+      .map(({ name, sum }) => `${JSON.stringify(name)}:${sum}`);
+    if (sums.length === 0) return [];
+    const cell = JSON.stringify({ dimension, key, bucket: format_time(bucket_us), grain });
+    return [`${cell.slice(0, -1)},"measures":{${sums.join(",")}}}`];
+  });
+  return `${JSON.stringify({ position, ...status, fields }).slice(0, -1)},"cells":[${moved.join(",")}]}`;
+}
