@@ -42,6 +42,7 @@ export {
   read_past_board,
   read_quantile_series,
   read_whole_board,
+  type ShownBoard,
   states_fault,
   STEP_S,
   tiles_of,
@@ -51,7 +52,6 @@ export {
   type View,
   type ViewGrain,
   type Watched,
-  type WholeBoard,
   window_at,
 } from "./figures/mod.ts";
 export {

@@ -12,11 +12,11 @@ import {
   read_greatest,
   read_past_board,
   read_whole_board,
+  type ShownBoard,
   states_fault,
   too_long_for_states,
   type View,
   type Watched,
-  type WholeBoard,
   window_at,
 } from "../feed/mod.ts";
 import { format_time } from "../kpi/mod.ts";
@@ -278,12 +278,12 @@ function is_settled(asked: AsOf, moment: Moment, now_ms: number): boolean {
 
 function body_of(
   { time_zone, currency, board }: BoardSource,
-  { reading, board: shown }: WholeBoard,
+  shown: ShownBoard,
   now_ms: number,
   more: Readonly<Record<string, unknown>>,
 ): string {
   const settings = { time_zone, currency, lines: board.lines.list, states: board.tables.states };
-  return JSON.stringify({ ...board_data(reading, shown, settings, now_ms), ...more });
+  return JSON.stringify({ ...board_data(shown, settings, now_ms), ...more });
 }
 
 async function tagged(request: Request, etag: string, caching: string, body: () => Promise<string>): Promise<Response> {

@@ -34,15 +34,15 @@ function log_of(database: Database) {
     async compared(range: "1h" | "24h" | "7d"): Promise<Record<string, unknown[]>> {
       const view: View = { range, to_s: null, filter: [], compare: "weekday" };
       const watched = { view, window: window_at(view, NOW_MS, DAYS) };
-      const { board, reading } = await read_whole_board(source, watched, NOW_MS);
+      const board = await read_whole_board(source, watched, NOW_MS);
       const at_end = await snapshot(database, async (transaction) => {
         // Not named by the table alone: then nothing is asked of the cells.
         const all = { sql: "(select * from trips)", values: [] };
-        const then = { position: offset, newest_event_ms: reading.newest_event_ms, now_ms: NOW_MS };
+        const then = { position: offset, newest_event_ms: board.newest_event_ms, now_ms: NOW_MS };
         return await read_past_board(transaction, source, watched, all, then);
       });
       assert.deepEqual(
-        at_end.board.compared!.cards,
+        at_end.compared!.cards,
         board.compared!.cards,
         "the past says it of itself in the same way",
       );

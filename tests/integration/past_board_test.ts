@@ -7,9 +7,9 @@ import {
   past_states,
   read_past_board,
   read_whole_board,
+  type ShownBoard,
   too_long_for_states,
   type View,
-  type WholeBoard,
   window_at,
 } from "../../src/feed/figures/mod.ts";
 import { board_data } from "../../src/feed/mod.ts";
@@ -27,9 +27,9 @@ const past = past_states(TEST_DOMAIN);
 const source = (database: Database) => ({ database, board: trips_board, days: DAYS, lane_timeout_ms: 60_000 });
 
 /** What is said of a board, but for what the past does not have: marks of late corrections, buckets that were taken back to nothing. */
-function said({ reading, board }: WholeBoard): Record<string, unknown> {
+function said(board: ShownBoard): Record<string, unknown> {
   const settings = { time_zone: TEST_TIME_ZONE, currency: "USD", lines: "trips", states: "trips" };
-  const { log_id: _, computed: __, ...data } = board_data(reading, board, settings, 0);
+  const { log_id: _, computed: __, ...data } = board_data(board, settings, 0);
   return {
     ...data,
     series: without_zeros(data.series as Columns),

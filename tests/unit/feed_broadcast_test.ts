@@ -22,6 +22,7 @@ const STRETCH = { from_s: 0, to_s: 1, since_s: null, least_base: 20, cards: {} }
 /** A board of cells without anything from the slow lane. */
 const STILL = {
   view: VIEW,
+  newest_event_ms: null,
   known: true,
   breakdowns: [],
   sources: { cards: "cells", breakdowns: "cells" },
@@ -67,6 +68,7 @@ class World {
       .sort((a, b) => b.position - a.position).slice(0, 20);
     const board: ShownBoard = {
       ...STILL,
+      log_id: this.log_id,
       position,
       lines,
       lines_at: position,

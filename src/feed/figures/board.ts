@@ -36,8 +36,11 @@ export interface LaneBoard extends Board {
 /** All that subscribers of a view are shown at some time. */
 export interface ShownBoard extends Board {
   readonly view: View;
+  readonly log_id: string;
   /** The position that series and cards belong to. */
   readonly position: number;
+  /** The newest event time in the log, milliseconds. */
+  readonly newest_event_ms: number | null;
   readonly lines: readonly Line[];
   /** The position that changed the lines last; below 0 while they are not known. */
   readonly lines_at: number;
@@ -85,6 +88,7 @@ export function draw({ board, window, wants }: Question, { buckets, stretches, n
 interface Newest {
   readonly log_id: string;
   readonly position: number;
+  readonly newest_event_ms: number | null;
   readonly lines: readonly Line[];
 }
 
@@ -109,6 +113,8 @@ export function shown_board(
   const lines = whole ? { list: newest.lines, changed_at: newest.position } : slow?.lines;
   return {
     view,
+    log_id: newest.log_id,
+    newest_event_ms: newest.newest_event_ms,
     position: cells === null && slow !== null ? slow.position : newest.position,
     window: own?.window ?? window,
     known: own !== null,

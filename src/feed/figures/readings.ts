@@ -195,17 +195,11 @@ export function read_compared(source: FeedSource, watched: Watched, until_ms: nu
   });
 }
 
-/** A board, and what is said of the log it belongs to. */
-export interface WholeBoard {
-  readonly reading: Pick<Reading, "log_id" | "newest_event_ms">;
-  readonly board: ShownBoard;
-}
-
 /**
  * Reads a view's board as it is now, from where the live feed reads it. What is computed from states may belong to a later position.
  * Where series and cards come from cells, what cannot be computed in time is left out and the board says so.
  */
-export async function read_whole_board(source: FeedSource, watched: Watched, now_ms: number): Promise<WholeBoard> {
+export async function read_whole_board(source: FeedSource, watched: Watched, now_ms: number): Promise<ShownBoard> {
   const reading = await read_boards(source, new Map([["", watched]]), [], null);
   const compared = await read_compared(source, watched, reached_ms(now_ms, reading.newest_event_ms));
   const cells = reading.boards.get("") ?? null;
@@ -219,7 +213,7 @@ export async function read_whole_board(source: FeedSource, watched: Watched, now
   const lane = { board: slow, compared, tried: true, failed, version: 0, compared_version: 0 };
   const board = shown_board(source.board, watched, reading, { cells, lane, wait: false });
   if (board === null) throw new Error("read a whole board: a view that cells answer was not read from them");
-  return { reading, board };
+  return board;
 }
 
 /**
@@ -233,7 +227,7 @@ export async function read_past_board(
   watched: Watched,
   states: StatesRelation,
   then: { readonly position: number; readonly newest_event_ms: number | null; readonly now_ms: number },
-): Promise<WholeBoard> {
+): Promise<ShownBoard> {
   const { view, window } = watched, { position, newest_event_ms, now_ms } = then;
   const { log_id } = await read_head(reading);
   const question = whole_question(source, watched);
@@ -241,21 +235,20 @@ export async function read_past_board(
   const comparisons = comparisons_of(window, reached_ms(now_ms, newest_event_ms), source.days);
   const compared = await read_comparisons(reading, source, watched, states, comparisons);
   return {
-    reading: { log_id, newest_event_ms },
-    board: {
-      ...board,
-      view,
-      position,
-      series: mark_series(board.series, null),
-      changed_at: board.series.t.map(() => position),
-      lines: await read_lines(reading, source.board, states, view.filter, position),
-      lines_at: position,
-      sources: { cards: "states", breakdowns: "states" },
-      states: { position, read_ms: now_ms },
-      failed: null,
-      compared: { log_id, position, ...compared },
-      version: 0,
-      compared_version: 0,
-    },
+    ...board,
+    view,
+    log_id,
+    newest_event_ms,
+    position,
+    series: mark_series(board.series, null),
+    changed_at: board.series.t.map(() => position),
+    lines: await read_lines(reading, source.board, states, view.filter, position),
+    lines_at: position,
+    sources: { cards: "states", breakdowns: "states" },
+    states: { position, read_ms: now_ms },
+    failed: null,
+    compared: { log_id, position, ...compared },
+    version: 0,
+    compared_version: 0,
   };
 }

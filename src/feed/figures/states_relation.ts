@@ -108,7 +108,7 @@ export const key_sql = (board: DomainBoard, dimension: string): string =>
  * The condition that a state has one of a condition's keys, or none of them; of a state without the column's value it may be null for false.
  * The column is asked as it stands, so that its statistics tell the planner how many that are.
  */
-export function condition_sql(board: DomainBoard, condition: Condition, parameters: Parameters): string {
+function condition_sql(board: DomainBoard, condition: Condition, parameters: Parameters): string {
   const { dimension, keys, excluded } = condition;
   const column = column_sql(board, dimension), unknown = keys.includes(UNKNOWN);
   const listed = `${column} ${excluded ? "<> all" : "= any"}(${parameters.add(text_array(keys))}::text[])`;

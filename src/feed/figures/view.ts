@@ -37,7 +37,7 @@ const ABSOLUTE_GRAINS = [
 ] as const satisfies readonly { most_s: number; grain: ViewGrain }[];
 
 /** The longest absolute range, seconds: 400 days. */
-export const LONGEST_S = ABSOLUTE_GRAINS[3].most_s;
+const LONGEST_S = ABSOLUTE_GRAINS[3].most_s;
 
 /**
  * The longest window that is computed from states, seconds: 31 days, and what whole buckets and a change of the clocks

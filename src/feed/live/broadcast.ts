@@ -146,7 +146,7 @@ export class Broadcast {
     if (!lines.due) return;
     const whole = board.view.filter.length === 0;
     const name = whole ? `lines ${lines.after}` : `lines ${subscriber.key} ${board.lines_at} ${lines.after}`;
-    const text = this.#once(name, () => lines_frame(reading, board, this.#lines, lines.after) ?? "");
+    const text = this.#once(name, () => lines_frame(board, this.#lines, lines.after) ?? "");
     if (text.length > 0) {
       this.#send(subscriber, text);
       this.#lines_sent++;

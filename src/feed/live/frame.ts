@@ -59,7 +59,7 @@ export interface FeedSettings {
 }
 
 /** What frames are made with. */
-export interface FrameSettings extends FeedSettings {
+interface FrameSettings extends FeedSettings {
   /** The name of the list of lines, and that of what is computed from states. */
   readonly lines: string;
   readonly states: string;
@@ -96,7 +96,7 @@ export interface LogPosition {
 }
 
 /** Writes an SSE id: `<log id>-<position>`. */
-export function format_event_id({ log_id, position }: LogPosition): string {
+function format_event_id({ log_id, position }: LogPosition): string {
   return `${log_id}-${position}`;
 }
 
@@ -113,11 +113,9 @@ function encode(event: string, id: LogPosition | null, data: unknown): string {
 }
 
 /** The whole board: the first frame of a subscriber who has nothing. */
-export function hello_frame({ reading, health, now_ms }: Shown, board: ShownBoard, settings: HelloSettings): string {
-  const data = board_data(reading, board, settings, now_ms);
-  const { log_id } = reading;
-  return encode("hello", { log_id, position: board.position }, {
-    ...data,
+export function hello_frame({ health, now_ms }: Shown, board: ShownBoard, settings: HelloSettings): string {
+  return encode("hello", board, {
+    ...board_data(board, settings, now_ms),
     declared: settings.declared,
     build: settings.build,
     health,
@@ -126,12 +124,11 @@ export function hello_frame({ reading, health, now_ms }: Shown, board: ShownBoar
 
 /** All that is said of a board. `now_ms` is when it was read. */
 export function board_data(
-  { log_id, newest_event_ms }: Pick<Reading, "log_id" | "newest_event_ms">,
   board: ShownBoard,
   settings: Omit<FrameSettings, "build">,
   now_ms: number,
 ): Record<string, unknown> {
-  const { view, window, position } = board;
+  const { view, window, log_id, position, newest_event_ms } = board;
   return {
     log_id,
     position,
@@ -181,7 +178,7 @@ const compared_series_of = ({ compared }: ShownBoard): Record<string, unknown> =
   compared === null ? {} : { compared_series: compared.series };
 
 /** The columns of a series reduced to the buckets that a subscriber lacks: changed since, or outside what it covers. */
-export function series_since(board: ShownBoard, since: Coverage): Series {
+function series_since(board: ShownBoard, since: Coverage): Series {
   const { series, changed_at } = board;
   const rows: number[] = [];
   for (let i = 0; i < series.t.length; i++) {
@@ -195,13 +192,13 @@ export function series_since(board: ShownBoard, since: Coverage): Series {
 
 /** What changed since a subscriber's coverage: buckets with their absolute values; all else whole. */
 export function kpi_frame(
-  { reading, health, now_ms }: Shown,
+  { health, now_ms }: Shown,
   board: ShownBoard,
   since: Coverage,
   settings: FrameSettings,
 ): string {
   const { position } = board;
-  return encode("kpi", { log_id: reading.log_id, position }, {
+  return encode("kpi", board, {
     position,
     now_ms,
     from_s: board.window.from_s,
@@ -210,7 +207,7 @@ export function kpi_frame(
     ...figures_of(board, settings, now_ms),
     ...since.compared_version === board.compared_version ? {} : compared_series_of(board),
     health,
-    newest_event_ms: reading.newest_event_ms,
+    newest_event_ms: board.newest_event_ms,
   });
 }
 
@@ -219,19 +216,17 @@ export function kpi_frame(
  * in place of those before: a state that changed may not match any more.
  */
 export function lines_frame(
-  reading: Reading,
   board: ShownBoard,
   names: { readonly event: string; readonly list: string },
   since_position: number,
 ): string | null {
   if (board.lines_at <= since_position) return null;
-  const id = { log_id: reading.log_id, position: board.position };
   if (board.view.filter.length > 0) {
-    return encode(names.event, id, { position: board.position, replace: true, [names.list]: board.lines });
+    return encode(names.event, board, { position: board.position, replace: true, [names.list]: board.lines });
   }
   const changed: Line[] = board.lines.filter((line) => line.position > since_position);
   if (changed.length === 0) return null;
-  return encode(names.event, id, { position: board.position, [names.list]: changed });
+  return encode(names.event, board, { position: board.position, [names.list]: changed });
 }
 
 /** The heartbeat: says that the feed lives, how the program is, and of which build: who resumes on another one gets no hello. */
