@@ -16,6 +16,7 @@ import analysts from "../../migrations/0015_analysts.sql" with { type: "text" };
 import dated_trips from "../../migrations/0016_dated_trips.sql" with { type: "text" };
 import held from "../../migrations/0017_held.sql" with { type: "text" };
 import kept_measures from "../../migrations/0018_kept_measures.sql" with { type: "text" };
+import totals from "../../migrations/0019_totals.sql" with { type: "text" };
 import log from "../../migrations/log.sql" with { type: "text" };
 
 /** A migration: forward only, one purpose. */
@@ -31,7 +32,7 @@ export interface Migration {
   readonly domain?: string;
 }
 
-export type BackfillName = "sketches" | "voids_and_fares" | "kept_measures";
+export type BackfillName = "sketches" | "voids_and_fares" | "kept_measures" | "totals";
 
 /** All migrations, in order. They enter the program as text, so that a compiled binary carries them. */
 export const MIGRATIONS: readonly Migration[] = [
@@ -59,6 +60,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 16, name: "dated_trips", sql: dated_trips },
   { version: 17, name: "held", sql: held },
   { version: 18, name: "kept_measures", sql: kept_measures, backfill: "kept_measures" },
+  { version: 19, name: "totals", sql: totals, backfill: "totals", domain: "trips" },
 ];
 
 /** Up to this one migrations are of a log of trips; `log.sql` stands for them in a log of anything else. */

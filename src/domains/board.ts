@@ -90,10 +90,11 @@ export interface ShownField {
   readonly says: string | null;
 }
 
-/** A domain's tables; `sketches` is null for one that keeps none. */
+/** A domain's tables; null: it keeps no such. */
 export interface DomainTables {
   readonly states: string;
   readonly cells: string;
+  readonly totals: string | null;
   readonly sketches: string | null;
 }
 

@@ -9,6 +9,7 @@
  */
 export {
   absolute_fault,
+  all_time_of,
   COMPARISONS,
   comparisons_of,
   condition_of_cells,

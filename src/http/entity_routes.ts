@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { type Queryable, text_array } from "../database/mod.ts";
 import { read_head } from "../event_log/mod.ts";
 import type { DomainBoard, EntitiesDeclaration } from "../domains/mod.ts";
-import { dimension_of, figure_number, totals_of } from "../feed/mod.ts";
+import { all_time_of, dimension_of, figure_number, totals_of } from "../feed/mod.ts";
 import { add_endpoint, type App } from "./endpoint.ts";
 import { figure_schemas, type KpiSource, named_figures } from "./kpi_source.ts";
 import { limit } from "./parameters.ts";
@@ -117,20 +117,18 @@ async function read_page(
   board: DomainBoard,
   { entity, dimension, most, after }: KeyPage,
 ): Promise<string> {
-  const { cells } = board.tables;
   // The text is made where the keys are: thousands of rows are dear to read.
   const [row] = await reading.query<{ count: string; keys: string | null; last: string | null; more: boolean }>({
-    name: `api_keys_${cells}`,
+    name: `api_keys_${board.tables.cells}_${dimension}`,
     text: `with counted as (
-        select key from ${cells}
-        where grain = 'all' and dimension = $1 and bucket = to_timestamp(0) and ${board.default_count} > 0
+        select key from ${all_time_of(board, dimension)} and ${board.default_count} > 0
       ), page as (
-        select key, row_number() over (order by key) <= $3 as is_in from counted where key > $2 order by key limit $3 + 1
+        select key, row_number() over (order by key) <= $2 as is_in from counted where key > $1 order by key limit $2 + 1
       )
-      select (select count(*) from counted) as count, string_agg(to_json($4 || key)::text, ',' order by key) filter (where is_in) as keys,
+      select (select count(*) from counted) as count, string_agg(to_json($3 || key)::text, ',' order by key) filter (where is_in) as keys,
         max(key) filter (where is_in) as last, coalesce(bool_or(not is_in), false) as more
       from page`,
-  }, [dimension, after, most, `${entity}:`]);
+  }, [after, most, `${entity}:`]);
   const { count, keys, last, more } = row!;
   return `{"count":${count},"keys":[${keys ?? ""}],"next_after":${JSON.stringify(more ? last : null)}}`;
 }
@@ -199,14 +197,20 @@ function figures_reader(
     figures.flatMap(({ figure }) => figure.kind === "mean" ? [figure.measure, figure.count] : figure.measure),
   );
   const board = { ...whole, measures: whole.measures.filter(({ name }) => needed.has(name)) };
-  const { cells } = board.tables;
+  const { cells, totals } = board.tables;
+  const columns = [...needed].join(", ");
   const statement = {
     name: `api_figures_${cells}`,
     // Key by key: with a join the planner may read the whole table.
     text: `select head.log_id, head.position, cell.*
       from log_head head cross join unnest($1::text[], $2::text[]) with ordinality asked (dimension, key, ordinal)
       left join lateral (
-        select ${[...needed].join(", ")} from ${cells} cells
+        ${
+      totals === null ? "" : `select ${columns} from ${totals} totals
+        where totals.dimension = asked.dimension and totals.key = asked.key
+        union all`
+    }
+        select ${columns} from ${cells} cells
         where grain = 'all' and bucket = to_timestamp(0) and cells.dimension = asked.dimension and cells.key = asked.key
         limit 1
       ) cell on true

@@ -140,7 +140,7 @@ export class CellChanges {
   readonly #days: Days;
   readonly #minima: readonly boolean[];
   readonly #is_extreme: readonly boolean[];
-  /** By dimension and measure whether its cells keep it; null: all. */
+  /** By dimension and measure whether it is kept; null: all are. */
   readonly #keeps: readonly (readonly boolean[] | null)[];
   /** By dimension whether its cells keep sketches. */
   readonly #sketched: readonly boolean[];
@@ -168,7 +168,7 @@ export class CellChanges {
     this.#minima = shape.measures.map((measure) => measure.kind === "min");
     this.#is_extreme = shape.measures.map(({ kind }) => is_extreme(kind));
     this.#keeps = shape.dimensions.map((dimension) =>
-      dimension.measures === undefined ? null : shape.measures.map((measure) => keeps(dimension, measure))
+      dimension.totals === undefined ? null : shape.measures.map((measure) => keeps(dimension, measure))
     );
     this.#sketched = shape.dimensions.map(({ sketches = [] }) => sketches.length > 0 && shape.sketches.length > 0);
     this.#kept = shape.dimensions.flatMap(({ grains }, d) => grains.length === 0 ? [] : [d]);
@@ -249,7 +249,7 @@ export class CellChanges {
     return bucket_start(finest, a.at_us, this.#days) === bucket_start(finest, b.at_us, this.#days);
   }
 
-  /** Whether the cells of dimension `d` keep anything of a fact. */
+  /** Whether dimension `d` keeps anything of a fact. */
   #counts(d: number, { measures }: Fact): boolean {
     const kept = this.#keeps[d]!;
     if (kept === null) return true;

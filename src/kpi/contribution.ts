@@ -24,14 +24,15 @@ export interface Sketch {
 
 /**
  * A dimension of the cells. `column` is the state column it is read from, null for the dimension that holds all.
- * `grains` are the grains it keeps, fine to coarse. `measures` names those that its cells keep, absent: all; the others are null in them, and
- * facts that have none of these do not touch them. `sketches` are those of its grains that keep sketches; absent: none.
+ * `grains` are the grains it keeps, fine to coarse. A dimension of very many keys keeps `totals` instead of cells: of each key one row in a table
+ * of their own, of the measures named here and of all time, its only grain; facts that have none of these do not touch it. `sketches` are those
+ * of its grains that keep sketches; absent: none.
  */
 export interface Dimension {
   readonly name: string;
   readonly column: string | null;
   readonly grains: readonly Grain[];
-  readonly measures?: readonly string[];
+  readonly totals?: readonly string[];
   readonly sketches?: readonly Grain[];
 }
 
@@ -42,9 +43,9 @@ export interface CellShape {
   readonly sketches: readonly Sketch[];
 }
 
-/** Whether the cells of a dimension keep a measure. */
-export const keeps = ({ measures }: Pick<Dimension, "measures">, { name }: Pick<Measure, "name">): boolean =>
-  measures === undefined || measures.includes(name);
+/** Whether the cells or totals of a dimension keep a measure. */
+export const keeps = ({ totals }: Pick<Dimension, "totals">, { name }: Pick<Measure, "name">): boolean =>
+  totals === undefined || totals.includes(name);
 
 /** One dated addition to the cells: at this event time, these measures (by index into `CellShape.measures`). */
 export interface Fact {

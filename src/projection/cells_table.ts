@@ -22,24 +22,137 @@ import { AT } from "./bucket_time.ts";
 /** The end of a bucket that never ends, in seconds: the year 2300. */
 const NEVER_S = 10_413_792_000;
 
-/** The measures that some dimensions keep, by their place among all, and the statements for their cells. */
-interface Kept {
-  readonly measures: readonly { readonly measure: Measure; readonly m: number }[];
-  readonly raise: Statement;
-  readonly lower: Statement;
+/** A column of a table's key: its type as it is given, what that is in SQL, and how it is written out. */
+interface KeyColumn {
+  readonly name: string;
+  readonly type: string;
+  readonly sql: string;
+  readonly array: (cells: readonly ChangedCell[]) => Value;
 }
 
-/** Cells that keep the same measures, written out; the positions that changed them last are filled in. */
+const TOTALS_KEY: readonly KeyColumn[] = [
+  {
+    name: "dimension",
+    type: "text",
+    sql: "u.dimension",
+    array: (cells) => plain_array(cells.map(({ dimension }) => dimension)),
+  },
+  { name: "key", type: "text", sql: "u.key", array: (cells) => text_array(cells.map(({ key }) => key)) },
+];
+const CELLS_KEY: readonly KeyColumn[] = [
+  { name: "grain", type: "text", sql: "u.grain", array: (cells) => plain_array(cells.map(({ grain }) => grain)) },
+  {
+    name: "bucket",
+    type: "bigint",
+    sql: AT("u.bucket"),
+    array: (cells) => plain_array(cells.map(({ bucket_us }) => bucket_us / 1e6)),
+  },
+  ...TOTALS_KEY,
+];
+
+/** Rows written out; the positions that changed them last are filled in. */
 interface EncodedRows {
-  readonly kept: Kept;
   readonly columns: readonly Value[];
   readonly ordinals: readonly number[];
 }
 
-/** What a batch changed in the cells, written out. */
+/**
+ * Writes what changed in the rows of one table. Changes that only raise are upserted. Changes that lower a measure go to rows that must exist, by
+ * UPDATE: the proposed row of an upsert has to pass the table's checks even where the conflict wins, and a negative difference would not. So the
+ * check `>= 0` stays, and a row that would go below zero is refused by the database.
+ */
+class ChangedRows {
+  readonly #table: string;
+  readonly #key: readonly KeyColumn[];
+  readonly #measures: readonly { readonly measure: Measure; readonly m: number }[];
+  readonly #raise: Statement;
+  readonly #lower: Statement;
+
+  /** @param since whether rows have a position from which on they could be seen */
+  constructor(
+    table: string,
+    key: readonly KeyColumn[],
+    measures: readonly { readonly measure: Measure; readonly m: number }[],
+    since: boolean,
+  ) {
+    this.#table = table;
+    this.#key = key;
+    this.#measures = measures;
+    const kept = measures.map(({ measure }) => measure);
+    const names = [...key, ...kept].map(({ name }) => name).join(", ");
+    const types = [...key.map(({ type }) => type), ...kept.map(({ kind }) => kind === "sum" ? "numeric" : "bigint")];
+    const from = `unnest(${[...types, "bigint"].map((type, i) => `$${i + 1}::${type}[]`).join(", ")})
+        as u(${names}, last_position)`;
+    const merged = (value_of: (measure: Measure) => string) =>
+      kept.map((measure) => {
+        const { name, kind } = measure, value = value_of(measure);
+        if (kind === "min") return `${name} = least(c.${name}, ${value})`;
+        return kind === "max" ? `${name} = greatest(c.${name}, ${value})` : `${name} = c.${name} + ${value}`;
+      }).join(", ");
+    const given = ({ name, kind }: Measure) => is_extreme(kind) ? `u.${name}` : `coalesce(u.${name}, 0)`;
+    this.#raise = {
+      name: `raise_${table}`,
+      text: `insert into ${table} as c (${names}, last_position${since ? ", first_position" : ""})
+        select ${[...key.map(({ sql }) => sql), ...kept.map(given)].join(", ")}, u.last_position${
+        since ? ", u.last_position" : ""
+      }
+        from ${from}
+        on conflict (${key.map(({ name }) => name).join(", ")})
+        do update set ${merged(({ name }) => `excluded.${name}`)}, last_position = excluded.last_position`,
+    };
+    this.#lower = {
+      name: `lower_${table}`,
+      text: `update ${table} c set ${merged(given)}, last_position = u.last_position
+        from ${from}
+        where ${key.map(({ name, sql }) => `c.${name} = ${sql}`).join(" and ")}`,
+    };
+  }
+
+  /** Writes rows out, all but the positions: so that the transaction need not wait for it. */
+  encode(cells: readonly ChangedCell[]): { readonly raised: EncodedRows; readonly lowered: EncodedRows } {
+    const lowered = cells.filter(({ change }) => change.lowers());
+    const raised = lowered.length === 0 ? cells : cells.filter(({ change }) => !change.lowers());
+    return { raised: this.#rows(raised), lowered: this.#rows(lowered) };
+  }
+
+  #rows(cells: readonly ChangedCell[]): EncodedRows {
+    return {
+      ordinals: cells.map(({ change }) => change.last_ordinal),
+      columns: [
+        ...this.#key.map(({ array }) => array(cells)),
+        ...this.#measures.map(({ measure: { kind }, m }) => {
+          if (is_extreme(kind)) return plain_array(cells.map(({ change }) => change.added?.[m] ?? null));
+          const sums = cells.map(({ change }) => change.sum(m));
+          // A measure that is zero in all rows is given as no array at all: most batches have several, and each costs writing and reading a column.
+          return sums.every((sum) => Number(sum) === 0) ? null : plain_array(sums);
+        }),
+      ],
+    };
+  }
+
+  async write(
+    tx: Transaction,
+    { raised, lowered }: ReturnType<ChangedRows["encode"]>,
+    before_first: number,
+  ): Promise<void> {
+    const values = ({ columns, ordinals }: EncodedRows) => [
+      ...columns,
+      plain_array(ordinals.map((ordinal) => before_first + ordinal)),
+    ];
+    if (raised.ordinals.length > 0) await tx.execute(this.#raise, values(raised));
+    const expected = lowered.ordinals.length;
+    if (expected === 0) return;
+    const updated = await tx.execute(this.#lower, values(lowered));
+    if (updated !== expected) {
+      throw new Error(`write ${this.#table}: expected to lower ${expected} rows, found ${updated} of them`);
+    }
+  }
+}
+
+/** What a batch changed in cells and totals, written out. */
 export interface EncodedCells {
-  readonly raised: readonly EncodedRows[];
-  readonly lowered: readonly EncodedRows[];
+  readonly cells: ReturnType<ChangedRows["encode"]>;
+  readonly totals: ReturnType<ChangedRows["encode"]> | null;
   /** Recomputations of extremes, in the order they have to run. */
   readonly bared: readonly { readonly statement: Statement; readonly values: readonly Value[] }[];
 }
@@ -47,120 +160,55 @@ export interface EncodedCells {
 type Shape = Pick<Domain, "tables" | "measures" | "dimensions" | "extremes">;
 
 /**
- * The cells table of a domain, as a live read model: SQL generated once from the domain's list of measures. Dimensions that keep fewer
- * measures have statements of their own; what they do not keep is null, so that it costs neither bytes nor time.
- *
- * Changes that only raise are upserted. Changes that lower a measure go to cells that must exist, by UPDATE: the proposed row of
- * an upsert has to pass the table's checks even where the conflict wins, and a negative difference would not. So the check
- * `>= 0` stays, and a cell that would go below zero is refused by the database.
+ * The cells of a domain, as a live read model: SQL generated once from the domain's list of measures. Dimensions of very many keys have totals in
+ * a table of their own: a batch changes thousands of those, so that the width of rows and keys is what an event costs.
  */
 export class CellsTable {
   readonly #shape: Shape;
   readonly #days: Days;
-  readonly #kept_by: ReadonlyMap<string, Kept>;
+  readonly #totalled: ReadonlySet<string>;
+  readonly #cells: ChangedRows;
+  readonly #totals: ChangedRows | null;
 
   constructor(domain: Shape, days: Days) {
     this.#shape = domain;
     this.#days = days;
-    const by_names = new Map<string, Kept>();
-    this.#kept_by = new Map(domain.dimensions.map((dimension) => {
-      const measures = domain.measures.map((measure, m) => ({ measure, m })).filter(({ measure }) =>
-        keeps(dimension, measure)
+    const { tables: { cells, totals }, measures: all, dimensions } = domain;
+    const measures = all.map((measure, m) => ({ measure, m }));
+    const totalled = dimensions.filter((dimension) => dimension.totals !== undefined);
+    const kept = measures.filter(({ measure }) => totalled.some((dimension) => keeps(dimension, measure)));
+    if (
+      totalled.some((dimension) => dimension.grains.join() !== "all" || dimension.totals!.length !== kept.length) ||
+      kept.some(({ measure }) => is_extreme(measure.kind)) || (totals === null) !== (totalled.length === 0)
+    ) {
+      throw new Error(
+        `write ${cells}: expected a table for the dimensions that keep totals, and of those grain all and the same measures, no extremes`,
       );
-      const names = measures.map(({ measure }) => measure.name).join();
-      if (!by_names.has(names)) by_names.set(names, this.#statements(measures, by_names.size));
-      return [dimension.name, by_names.get(names)!];
-    }));
-  }
-
-  #statements(measures: Kept["measures"], nth: number): Kept {
-    const { tables: { cells }, measures: all } = this.#shape;
-    const kept = measures.map(({ measure }) => measure);
-    const types = kept.map(({ kind }) => kind === "sum" ? "numeric" : "bigint");
-    const parameters = ["text", "bigint", "text", "text", ...types, "bigint"].map((type, i) => `$${i + 1}::${type}[]`);
-    const from = `unnest(${parameters.join(", ")}) as u(grain, bucket_s, dimension, key, ${
-      kept.map(({ name }) => name).join(", ")
-    }, last_position)`;
-    const merged = (value_of: (measure: Measure) => string) =>
-      kept.map((measure) => {
-        const { name, kind } = measure, value = value_of(measure);
-        if (kind === "min") return `${name} = least(c.${name}, ${value})`;
-        return kind === "max" ? `${name} = greatest(c.${name}, ${value})` : `${name} = c.${name} + ${value}`;
-      }).join(", ");
-    // A measure that is zero in all cells is given as no array at all: most batches have several, and each costs writing and reading a column.
-    const given = ({ name, kind }: Measure) => is_extreme(kind) ? `u.${name}` : `coalesce(u.${name}, 0)`;
-    const named = nth === 0 ? cells : `${cells}_${nth}`;
-    return {
-      measures,
-      raise: {
-        name: `raise_${named}`,
-        text: `insert into ${cells} as c (grain, bucket, dimension, key, ${
-          all.map(({ name }) => name).join(", ")
-        }, last_position, first_position)
-        select u.grain, ${AT("u.bucket_s")}, u.dimension, u.key, ${
-          all.map((measure) => kept.includes(measure) ? given(measure) : "null").join(", ")
-        }, u.last_position, u.last_position
-        from ${from}
-        on conflict (grain, dimension, bucket, key)
-        do update set ${merged(({ name }) => `excluded.${name}`)}, last_position = excluded.last_position`,
-      },
-      lower: {
-        name: `lower_${named}`,
-        text: `update ${cells} c set ${merged(given)}, last_position = u.last_position
-        from ${from}
-        where c.grain = u.grain and c.bucket = ${AT("u.bucket_s")} and c.dimension = u.dimension and c.key = u.key`,
-      },
-    };
+    }
+    this.#totalled = new Set(totalled.map(({ name }) => name));
+    this.#cells = new ChangedRows(cells, CELLS_KEY, measures, true);
+    this.#totals = totals === null ? null : new ChangedRows(totals, TOTALS_KEY, kept, false);
   }
 
   /** Writes out what a batch changed, all but the positions: so that the transaction need not wait for it. */
-  encode(cells: readonly ChangedCell[]): EncodedCells {
-    const raised: ChangedCell[] = [], lowered: ChangedCell[] = [], bared: ChangedCell[] = [];
-    for (const cell of cells) {
-      (cell.change.lowers() ? lowered : raised).push(cell);
-      if (cell.change.removed !== null) bared.push(cell);
-    }
-    return { raised: this.#rows(raised), lowered: this.#rows(lowered), bared: this.#recomputations(bared) };
+  encode(changed: readonly ChangedCell[]): EncodedCells {
+    const cells: ChangedCell[] = [], totals: ChangedCell[] = [];
+    for (const cell of changed) (this.#totalled.has(cell.dimension) ? totals : cells).push(cell);
+    return {
+      cells: this.#cells.encode(cells),
+      totals: this.#totals?.encode(totals) ?? null,
+      bared: this.#recomputations(cells.filter(({ change }) => change.removed !== null)),
+    };
   }
 
   /**
-   * Writes encoded cells, inside the batch's transaction, after the stream states.
+   * Writes what was encoded, inside the batch's transaction, after the stream states.
    * @param before_first the position before the batch's first event
    */
-  async write(tx: Transaction, { raised, lowered, bared }: EncodedCells, before_first: number): Promise<void> {
-    const values = ({ columns, ordinals }: EncodedRows) => [
-      ...columns,
-      plain_array(ordinals.map((ordinal) => before_first + ordinal)),
-    ];
-    for (const rows of raised) await tx.execute(rows.kept.raise, values(rows));
-    for (const rows of lowered) {
-      const expected = rows.ordinals.length, updated = await tx.execute(rows.kept.lower, values(rows));
-      if (updated !== expected) {
-        throw new Error(
-          `write ${this.#shape.tables.cells}: expected to lower ${expected} cells, found ${updated} of them`,
-        );
-      }
-    }
+  async write(tx: Transaction, { cells, totals, bared }: EncodedCells, before_first: number): Promise<void> {
+    await this.#cells.write(tx, cells, before_first);
+    if (totals !== null) await this.#totals?.write(tx, totals, before_first);
     for (const recomputation of bared) await tx.execute(recomputation.statement, recomputation.values);
-  }
-
-  #rows(cells: readonly ChangedCell[]): EncodedRows[] {
-    const by_kept = Map.groupBy(cells, ({ dimension }) => this.#kept_by.get(dimension)!);
-    return [...by_kept].map(([kept, alike]) => ({
-      kept,
-      ordinals: alike.map(({ change }) => change.last_ordinal),
-      columns: [
-        plain_array(alike.map(({ grain }) => grain)),
-        plain_array(alike.map(({ bucket_us }) => bucket_us / 1e6)),
-        plain_array(alike.map(({ dimension }) => dimension)),
-        text_array(alike.map(({ key }) => key)),
-        ...kept.measures.map(({ measure: { kind }, m }) => {
-          if (is_extreme(kind)) return plain_array(alike.map(({ change }) => change.added?.[m] ?? null));
-          const sums = alike.map(({ change }) => change.sum(m));
-          return sums.every((sum) => Number(sum) === 0) ? null : plain_array(sums);
-        }),
-      ],
-    }));
   }
 
   /**
@@ -248,15 +296,16 @@ export class CellsTable {
 const PIECE_CELLS = 20_000;
 
 /**
- * Works on cells from before a change of their table, in pieces along the primary key: sets `set` in those that `where` holds for.
+ * Works on cells from before a change of their table, in pieces along the primary key.
  * Nobody may have appended since the change: programs that know it wait until all is done, those that do not are refused.
  * Its checkpoint is the last cell of the pieces so far: `[grain, dimension, seconds of the bucket, key]`.
+ * @param change the statement that changes those of a piece, which a condition holds for
  * @param among which cells are looked at; a range of the primary key is best
  */
 function cells_backfill(
   cells: string,
-  { set, where = "true", among = "true" }: { readonly set: string; readonly where?: string; readonly among?: string },
-  piece_cells: number,
+  change: (piece: string) => string,
+  { among = "true", piece_cells = PIECE_CELLS }: { readonly among?: string; readonly piece_cells?: number },
 ): Backfill {
   const place = (from: number) =>
     `($${from}::text, $${from + 1}::text, ${AT(`$${from + 2}::bigint`)}, $${from + 3}::text)`;
@@ -279,10 +328,7 @@ function cells_backfill(
       );
       if (last === undefined) return { checkpoint: null, items: 0 };
       const to = [String(last.grain), String(last.dimension), Number(last.bucket_s), String(last.key)];
-      await tx.execute(
-        `update ${cells} set ${set} where ${after} and (grain, dimension, bucket, key) <= ${place(5)} and ${where}`,
-        [...from, ...to],
-      );
+      await tx.execute(change(`${after} and (grain, dimension, bucket, key) <= ${place(5)}`), [...from, ...to]);
       const items = Number(last.cells);
       return { checkpoint: items < piece_cells ? null : to, items };
     },
@@ -294,21 +340,31 @@ export const equal_measure_backfill = (
   cells: string,
   measure: string,
   equal_to: string,
-  piece_cells = PIECE_CELLS,
-): Backfill => cells_backfill(cells, { set: `${measure} = ${equal_to}`, where: `${equal_to} <> 0` }, piece_cells);
+  piece_cells?: number,
+): Backfill =>
+  cells_backfill(
+    cells,
+    (piece) => `update ${cells} set ${measure} = ${equal_to} where ${piece} and ${equal_to} <> 0`,
+    piece_cells === undefined ? {} : { piece_cells },
+  );
 
 /**
- * Makes the all-time cells of dimensions that kept all measures once keep those that they keep. Which event changed one of these last is not
- * known then (`last_position` 0): it may have been one that no longer touches it.
+ * Moves totals that are kept as cells, as they all were once, into the table of totals.
+ * @param position SQL: which event changed one of these cells last; 0 where that is not known, since it may be one that totals do not count
  */
-export function kept_measures_backfill(
-  { tables: { cells }, dimensions, measures }: Pick<Domain, "tables" | "dimensions" | "measures">,
+export function totals_backfill(
+  { tables: { cells, totals }, dimensions, measures }: Pick<Domain, "tables" | "dimensions" | "measures">,
+  position: "last_position" | "0",
   piece_cells = PIECE_CELLS,
 ): Backfill {
-  const some = dimensions.filter((dimension) => dimension.measures !== undefined);
-  const unkept = measures.filter((measure) => !some.some((dimension) => keeps(dimension, measure)));
-  return cells_backfill(cells, {
-    set: [...unkept.map(({ name }) => `${name} = null`), "last_position = 0"].join(", "),
-    among: `grain = 'all' and dimension in (${some.map(({ name }) => `'${name}'`).join(", ")})`,
-  }, piece_cells);
+  const some = dimensions.filter((dimension) => dimension.totals !== undefined);
+  const kept = measures.filter((measure) => some.some((dimension) => keeps(dimension, measure)));
+  const names = ["dimension", "key", ...kept.map(({ name }) => name)].join(", ");
+  return cells_backfill(
+    cells,
+    (piece) =>
+      `with moved as (delete from ${cells} where ${piece} returning *)
+      insert into ${totals} (${names}, last_position) select ${names}, ${position} from moved`,
+    { among: `grain = 'all' and dimension in (${some.map(({ name }) => `'${name}'`).join(", ")})`, piece_cells },
+  );
 }

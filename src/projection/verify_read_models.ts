@@ -35,7 +35,7 @@ interface Said {
   readonly values: string | CellChange;
 }
 
-/** Cells of one dimension and grain, or sketches of one name among them. */
+/** Cells or totals of one dimension and grain, or sketches of one name among them. */
 interface Level {
   readonly table: string;
   readonly dimension: string;
@@ -43,7 +43,7 @@ interface Level {
   readonly sketch: string | null;
   /** What a cell that nothing adds to says of each measure. */
   readonly zeros: readonly string[];
-  /** Whether all cells know which position changed them last: those from before their dimension kept fewer measures do not. */
+  /** Whether all know which position changed them last: totals that have not changed since they were cells of all measures do not. */
   readonly dated: boolean;
 }
 
@@ -146,24 +146,26 @@ export class ReadModelCheck implements Sums {
 
   /** Takes in what the tables hold. */
   async take_tables(reading: Snapshot, progress: (rows: number) => void): Promise<void> {
-    const { tables: { cells, sketches }, measures } = this.#domain;
+    const { tables: { cells, totals, sketches }, dimensions, measures } = this.#domain;
     const values = [...this.#positions ? ["last_position"] : [], ...measures.map(({ name }) => name)];
-    await this.#take_table(
-      reading,
-      cells,
-      `select concat_ws(' ', grain, dimension, '') as level, ${BUCKET_US}, key, row(${values})::text as said from ${cells}`,
-      PAGE_CELLS,
-      progress,
-    );
-    if (sketches === null) return;
-    await this.#take_table(
-      reading,
-      sketches,
-      `select concat_ws(' ', grain, dimension, sketch) as level, ${BUCKET_US}, key,
-        case when cardinality(bins) = 0 then '' else bins::text || ' ' || counts::text end as said from ${sketches}`,
-      PAGE_SKETCHES,
-      progress,
-    );
+    const take = (table: string, level: string, bucket_us: string, said: string, page_rows: number) =>
+      this.#take_table(
+        reading,
+        table,
+        `select concat_ws(' ', ${level}) as level, ${bucket_us} as bucket_us, key, ${said} as said from ${table}`,
+        page_rows,
+        progress,
+      );
+    await take(cells, "grain, dimension, ''", BUCKET_US, `row(${values})::text`, PAGE_CELLS);
+    if (totals !== null) {
+      const kept = new Set(["last_position", ...dimensions.flatMap((dimension) => dimension.totals ?? [])]);
+      const padded = values.map((name) => kept.has(name) ? name : "null");
+      await take(totals, "'all', dimension, ''", "0", `row(${padded})::text`, PAGE_CELLS);
+    }
+    if (sketches !== null) {
+      const bins = "case when cardinality(bins) = 0 then '' else bins::text || ' ' || counts::text end";
+      await take(sketches, "grain, dimension, sketch", BUCKET_US, bins, PAGE_SKETCHES);
+    }
   }
 
   async #take_table(
@@ -179,10 +181,10 @@ export class ReadModelCheck implements Sums {
       const said: Said[] = [];
       for (const { level: name, bucket_us, key, said: values } of page) {
         const level = this.#level_of.get(name);
-        if (level !== undefined) said.push({ level, bucket_us: Number(bucket_us), key, found: true, values });
-        else {
-          const kind = table === this.#domain.tables.cells ? "cells" : "sketches";
-          unkept.add(`${table} ${name.split(" ", 2).join(" ")}: no such ${kind} are kept`);
+        if (level !== undefined && this.#levels[level]!.table === table) {
+          said.push({ level, bucket_us: Number(bucket_us), key, found: true, values });
+        } else {
+          unkept.add(`${table} ${name.split(" ", 2).join(" ")}: no such ${this.#kind_of(table)} are kept`);
         }
       }
       await this.#sort.put(said);
@@ -190,6 +192,11 @@ export class ReadModelCheck implements Sums {
       if (unkept.size > Faults.MOST) break;
     }
     for (const fault of unkept) this.#faults.add(fault);
+  }
+
+  #kind_of(table: string): string {
+    const { cells, totals } = this.#domain.tables;
+    return table === cells ? "cells" : table === totals ? "totals" : "sketches";
   }
 
   add(steps: Steps): boolean {
@@ -321,7 +328,7 @@ export class ReadModelCheck implements Sums {
   }
 }
 
-const BUCKET_US = "extract(epoch from bucket) * 1000000 as bucket_us";
+const BUCKET_US = "extract(epoch from bucket) * 1000000";
 /** A value that there is none of. */
 const NONE = "";
 /** The position that changed a cell last, where that is not known. */
@@ -347,9 +354,11 @@ function levels_of({ tables, dimensions, measures, sketches }: Shape): Level[] {
   return dimensions.flatMap((declared) => {
     const { name: dimension, grains, sketches: sketched = [] } = declared;
     const zeros = measures.map((measure) => keeps(declared, measure) && !is_extreme(measure.kind) ? "0" : NONE);
-    const level = { dimension, zeros, dated: declared.measures === undefined };
+    const is_total = declared.totals !== undefined;
+    const level = { dimension, zeros, dated: !is_total };
+    const table = is_total ? tables.totals ?? tables.cells : tables.cells;
     return [
-      ...grains.map((grain) => ({ ...level, table: tables.cells, grain, sketch: null })),
+      ...grains.map((grain) => ({ ...level, table, grain, sketch: null })),
       ...tables.sketches === null
         ? []
         : sketched.flatMap((grain) =>

@@ -36,7 +36,7 @@ import {
   type TopicMappings,
 } from "../ingest/mod.ts";
 import { type Days, days_in } from "../kpi/mod.ts";
-import { equal_measure_backfill, kept_measures_backfill, sketches_backfill } from "../projection/mod.ts";
+import { equal_measure_backfill, sketches_backfill, totals_backfill } from "../projection/mod.ts";
 import { type Config, Paced, system_clock, told_trouble, unless_aborted } from "../runtime/mod.ts";
 import { DOMAIN } from "./domains.ts";
 import { ProgressLine } from "./terminal.ts";
@@ -66,7 +66,8 @@ function backfills_of({ currency }: Config): NonNullable<Migrating["backfills"]>
     ...DOMAIN.later_measure === null
       ? {}
       : { voids_and_fares: equal_measure_backfill(domain.tables.cells, ...DOMAIN.later_measure) },
-    kept_measures: kept_measures_backfill(domain),
+    kept_measures: totals_backfill(domain, "0"),
+    totals: totals_backfill(domain, "last_position"),
   };
 }
 

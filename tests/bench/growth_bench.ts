@@ -25,7 +25,7 @@ const TRIPS_PER_SECOND = 1;
 const START_US = Date.UTC(2025, 2, 1, 6) * 1_000;
 /** After the last day of the largest base. */
 const FURTHER_US = START_US + 300 * 86_400_000_000;
-const { states, cells, sketches } = domain.tables;
+const { states, cells, totals, sketches } = domain.tables;
 
 const say = (line: string): void => console.error(line);
 
@@ -77,10 +77,11 @@ async function copies(database: Database, count: number): Promise<string[]> {
     `insert into ${table} (${columns.map(({ name }) => name).join(", ")}) ${source}`;
   const plain = (columns: readonly Column[], table: string, where = "") =>
     insert(table, columns, `select ${columns.map(copied).join(", ")} from ${table}_seed ${each} ${where}`);
-  const [event, state, cell, sketch] = [
+  const [event, state, cell, total, sketch] = [
     await listed("events"),
     await listed(states),
     await listed(cells),
+    await listed(totals!),
     await listed(sketches!),
   ];
   const named = new Set(["grain", "bucket", "dimension", "key"]);
@@ -91,15 +92,9 @@ async function copies(database: Database, count: number): Promise<string[]> {
       cell,
       `select ${
         cell.map((column) =>
-          column.name === "bucket"
-            ? `${bucket} as bucket`
-            : column.name === "key"
-            ? `${key} as key`
-            : named.has(column.name)
-            ? column.name
-            : together(column)
+          column.name === "bucket" ? `${bucket} as bucket` : named.has(column.name) ? column.name : together(column)
         ).join(", ")
-      } from ${cells}_seed cross join generate_series(0, ${count}) n where grain = '${grain}' group by grain, dimension, ${bucket}, ${key}`,
+      } from ${cells}_seed cross join generate_series(0, ${count}) n where grain = '${grain}' group by grain, dimension, ${bucket}, key`,
     );
   return [
     plain(event, "events"),
@@ -108,6 +103,16 @@ async function copies(database: Database, count: number): Promise<string[]> {
     `delete from ${cells} where grain in ('1d', 'all')`,
     summed("1d", DAY),
     summed("all", "bucket"),
+    `delete from ${totals}`,
+    insert(
+      totals!,
+      total,
+      `select ${
+        total.map((column) =>
+          column.name === "dimension" ? "dimension" : column.name === "key" ? `${key} as key` : together(column)
+        ).join(", ")
+      } from ${totals}_seed cross join generate_series(0, ${count}) n group by dimension, ${key}`,
+    ),
     plain(sketch, sketches!, "where grain <> '1d'"),
     `delete from ${sketches} where grain = '1d'`,
     `insert into ${sketches} (grain, bucket, dimension, key, sketch, bins, counts)
@@ -121,7 +126,7 @@ async function copies(database: Database, count: number): Promise<string[]> {
 /** Makes a database of the seed as large as that, in a shape in which it could have grown. */
 async function grow(database: Database, events: number): Promise<void> {
   const count = events / SEED_EVENTS - 1;
-  const tables = ["events", states, cells, sketches!];
+  const tables = ["events", states, cells, totals!, sketches!];
   // Before anything else is in them: copies must not be copied.
   for (const table of tables) await database.script(`create unlogged table ${table}_seed as table ${table}`);
   for (let ordinal = 0; ordinal <= events / 10_000_000 + 1; ordinal++) {

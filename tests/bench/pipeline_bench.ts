@@ -3,6 +3,7 @@ import { append, EVENT_COLUMNS, StreamStates } from "../../src/event_log/mod.ts"
 import type { PlannedBatch } from "../../src/ingest/mod.ts";
 import { verify } from "../../src/projection/mod.ts";
 import { with_scratch } from "../../src/sort/mod.ts";
+import { ALL_CELLS } from "../support/all_cells.ts";
 import { start_postgres } from "../support/postgres.ts";
 import { BATCH, days, domain, fresh, type Load, load, pipeline_on, run_pipeline } from "./in_process.ts";
 import { median, postmaster_of, type Processor, processor, used_between } from "./measures.ts";
@@ -86,7 +87,7 @@ for (let round = 0; round <= ROUNDS; round++) {
   if (round === 0 && Deno.args.includes("--cells")) {
     console.error(
       await for_pipeline.query(
-        "select dimension, grain, count(*) as cells from trip_cells group by 1, 2 order by 1, 2",
+        `select dimension, grain, count(*) as cells from ${ALL_CELLS} c group by 1, 2 order by 1, 2`,
       ),
     );
   }

@@ -149,8 +149,17 @@ function* steps(trips: number): Iterable<readonly [name: string, script: string]
   }
   yield ["batches and head", `drop table piece; analyze trips; ${bookkeeping(events)}`];
   const { dimensions } = trips_domain({ currency: "USD", h3_resolution: null });
-  for (const { name, column, grains } of dimensions) {
-    yield [`cells by ${name}`, [...cells(name, column, grains, events)].join("; ")];
+  for (const { name, column, grains, totals } of dimensions) {
+    if (totals !== undefined) {
+      const sums =
+        "count(*), count(fare_micros), coalesce(sum(fare_micros), 0), coalesce(sum(distance_m), 0), count(distance_m), "
+          .concat("coalesce(sum(duration_ms), 0), count(duration_ms)");
+      yield [
+        `totals by ${name}`,
+        `insert into trip_totals select '${name}', coalesce(${column}, 'unknown'), ${sums}, ${events}
+          from trips where completed_at is not null group by 2`,
+      ];
+    } else yield [`cells by ${name}`, [...cells(name, column, grains, events)].join("; ")];
   }
   for (const { name, column, sketches: kept = [] } of dimensions) {
     for (const grain of kept) {

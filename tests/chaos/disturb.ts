@@ -150,7 +150,7 @@ async function foreign_transaction(
   return end;
 }
 
-const INNER_TABLES = ["source_cursors", "trips", "trip_cells", "trip_sketches", "batches"] as const;
+const INNER_TABLES = ["source_cursors", "trips", "trip_cells", "trip_totals", "trip_sketches", "batches"] as const;
 
 /**
  * Waits until a transaction of the program stands in the middle of its work, before a table that somebody holds, and acts then.

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type Database, open_database } from "../../src/database/mod.ts";
 import { ProgressLine } from "../../src/verbs/terminal.ts";
+import { ALL_CELLS } from "../support/all_cells.ts";
 import { make_deployment, oracle_options } from "../support/deployment.ts";
 import { compare_with_database, start_oracle } from "../support/oracle/mod.ts";
 import { stream_topic } from "../support/read_topic.ts";
@@ -121,7 +122,7 @@ async function wait_until_read(database: Database, messages: number, add: (messa
 async function figures_of(database: Database) {
   const [head] = await database.query(
     `select messages_read, position as admitted, duplicates, quarantined, tombstones, batch as batches,
-      (select count(*) from trips) as trips, (select count(*) from trip_cells) as cells from log_head`,
+      (select count(*) from trips) as trips, (select count(*) from ${ALL_CELLS} c) as cells from log_head`,
   );
   const count = (name: string) => Number(head?.[name]);
   const reasons = await database.query(

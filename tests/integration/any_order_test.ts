@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { open_database } from "../../src/database/mod.ts";
 import type { SourceMessage } from "../../src/ingest/mod.ts";
+import { ALL_CELLS } from "../support/all_cells.ts";
 import { tacho_test } from "../support/available.ts";
 import { compare_with_database, oracle } from "../support/oracle/mod.ts";
 import { shared_postgres } from "../support/postgres.ts";
@@ -57,7 +58,7 @@ function cut<T>(items: readonly T[], places: readonly number[]): T[][] {
 const SELECT_CELLS =
   `select grain, bucket::text as bucket, dimension, key, last_position, trips, requested, started, completed, canceled,
   conflicts, fare_count, fare_sum_micros, fare_min_micros, fare_max_micros, tip_sum_micros, distance_sum_m, distance_count, duration_sum_ms,
-  duration_count, voided, voids_waiting from trip_cells order by grain, dimension, bucket, key`;
+  duration_count, voided, voids_waiting from ${ALL_CELLS} c order by grain, dimension, bucket, key`;
 const SELECT_SKETCHES =
   `select grain, bucket::text as bucket, dimension, key, sketch, bins::text as bins, counts::text as counts
   from trip_sketches order by grain, dimension, bucket, key, sketch`;

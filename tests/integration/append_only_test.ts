@@ -263,6 +263,7 @@ tacho_test({
           "insert into log_head default values",
           "delete from trips",
           "delete from trip_cells",
+          "delete from trip_totals",
           "delete from trip_sketches",
           "delete from quarantine",
           "delete from source_cursors",

@@ -57,7 +57,7 @@ append_test(
           read_whole.push(
             ...await tx.query(
               `select relname, seq_scan::int from pg_stat_xact_user_tables
-              where relname in ('trips', 'trip_cells', 'trip_sketches') and seq_scan > 0`,
+              where relname in ('trips', 'trip_cells', 'trip_totals', 'trip_sketches') and seq_scan > 0`,
             ),
           );
           return result;
@@ -92,6 +92,7 @@ const TABLES = [
   "quarantine",
   "trips",
   "trip_cells",
+  "trip_totals",
   "trip_sketches",
 ];
 /** Everything the log and the read models hold. */

@@ -12,8 +12,9 @@ import {
 import { MIGRATIONS } from "../../src/database/migrations.ts";
 import { read_deployment, settle_deployment } from "../../src/event_log/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
-import { equal_measure_backfill, kept_measures_backfill, sketches_backfill } from "../../src/projection/mod.ts";
+import { equal_measure_backfill, sketches_backfill, totals_backfill } from "../../src/projection/mod.ts";
 import { Pipeline } from "../../src/ingest/mod.ts";
+import { ALL_CELLS } from "../support/all_cells.ts";
 import { tacho_test } from "../support/available.ts";
 import { copy_rows, LOG_TABLES } from "../support/copied_rows.ts";
 import { shared_postgres } from "../support/postgres.ts";
@@ -58,7 +59,7 @@ const by_deployment = (piece: number): Backfill =>
     return deployment === null ? null : { domain: TEST_DOMAIN, days: days_in(deployment.time_zone) };
   }, piece);
 const FARES = equal_measure_backfill("trip_cells", "fare_count", "completed");
-const kept_measures = kept_measures_backfill(TEST_DOMAIN);
+const kept_measures = totals_backfill(TEST_DOMAIN, "0"), totals = totals_backfill(TEST_DOMAIN, "last_position");
 const sketches = async (database: Database) =>
   (await database.query(
     "select s::text as sketch from trip_sketches s where bins <> '{}' order by grain, dimension, bucket, key, sketch",
@@ -117,7 +118,7 @@ tacho_test({
       const migrating = (most: number): Migrating => {
         let pieces = 0;
         return {
-          backfills: { sketches: by_deployment(3_000), voids_and_fares: FARES, kept_measures },
+          backfills: { sketches: by_deployment(3_000), voids_and_fares: FARES, kept_measures, totals },
           filling: (name, left) => {
             if (name !== "sketches") return () => {};
             heard.push(left);
@@ -239,7 +240,7 @@ tacho_test({
       const cells = async (database: Database) =>
         (await database.query(
           `select case when trips is null then to_jsonb(c) - 'last_position' else to_jsonb(c) end::text as cell
-            from trip_cells c order by grain, dimension, bucket, key`,
+            from ${ALL_CELLS} c order by grain, dimension, bucket, key`,
         )).map(({ cell }) => cell);
       const { url, superuser_url } = await create();
       const database = await open(url);
@@ -251,6 +252,7 @@ tacho_test({
         backfills: {
           voids_and_fares: equal_measure_backfill("trip_cells", "fare_count", "completed", 1_000),
           kept_measures,
+          totals,
         },
         filling: (name, left) => {
           if (name !== "voids_and_fares") return () => {};
@@ -277,59 +279,76 @@ tacho_test({
     }),
 });
 
-tacho_test({
-  name: "cells of drivers from before they kept completions alone forget the rest, in pieces that are kept, and go on",
-  needs: ["postgres"],
-  fn: () =>
-    with_databases(async (open, create) => {
-      const full = await open((await create(migrated)).url);
-      const driven = many(0, 500).map((each, i) => ({ ...each, driver_id: `D${i % 70}`, passenger_id: `P${i}` }));
-      await feed(trip_pipeline(full, undefined, LATER), [batch("a", driven)]);
-      const cells = async (database: Database) =>
-        (await database.query(
-          `select (to_jsonb(c) - 'last_position' - 'first_position')::text as cell from trip_cells c
-            where c.grain <> 'all' or c.completed > 0 order by grain, dimension, bucket, key`,
-        )).map(({ cell }) => cell);
-      const { url, superuser_url } = await create();
-      const database = await open(url);
-      const before = MIGRATIONS.findIndex(({ name }) => name === "kept_measures");
-      await migrate(database, MIGRATIONS.slice(0, before), { backfills: { sketches: by_deployment(3_000) } });
-      await copy_rows(full, await open(superuser_url), LOG_TABLES);
-      // As the version before counted, with one who was driving when it ended.
-      await database.script(
-        `update trip_cells set trips = completed, started = completed, last_position = 500 where dimension in ('driver', 'passenger');
-         insert into trip_cells (grain, bucket, dimension, key, trips, started, last_position)
-           values ('all', 'epoch', 'driver', 'on the way', 1, 1, 500)`,
-      );
-      let pieces = 0;
-      const migrating = (most: number): Migrating => ({
-        backfills: { kept_measures: kept_measures_backfill(TEST_DOMAIN, 200) },
-        filling: () => () => {
-          if (++pieces === most) throw new Error("killed");
-        },
-      });
-      await assert.rejects(migrate(database, MIGRATIONS, migrating(2)), /^Error: killed$/);
-      await migrate(database, MIGRATIONS, migrating(Infinity));
-      // 70 drivers and one on the way, 500 passengers.
-      assert.equal(pieces, 3);
-      assert.deepEqual(await cells(database), await cells(full));
-      await fill(database, "sketches", { backfills: { sketches: by_deployment(3_000) } });
-      assert.deepEqual((await verified(database)).faults, []);
-      const later = driven.slice(0, 100).map((each, i) => ({
-        ...each,
-        event_id: "w",
-        fare: i,
-        driver_id: "on the way",
-      }));
-      await feed(trip_pipeline(database, undefined, LATER), [batch("b", later)]);
-      assert.deepEqual((await verified(database)).faults, []);
-      const [way] = await database.query(
-        "select trips, completed::int as completed, last_position::int as at from trip_cells where key = 'on the way'",
-      );
-      assert.equal(way?.trips, null);
-      assert.deepEqual([Number(way?.completed) > 0, Number(way?.at) > 500], [true, true]);
-    }),
-});
+for (const at of ["kept_measures", "totals"] as const) {
+  tacho_test({
+    name:
+      `drivers that are kept as cells, of a database before ${at}, become totals, in pieces that are kept, and go on`,
+    needs: ["postgres"],
+    fn: () =>
+      with_databases(async (open, create) => {
+        const full = await open((await create(migrated)).url);
+        const driven = many(0, 500).map((each, i) => ({ ...each, driver_id: `D${i % 70}`, passenger_id: `P${i}` }));
+        await feed(trip_pipeline(full, undefined, LATER), [batch("a", driven)]);
+        const all_measures = at === "kept_measures";
+        const cells = async (database: Database) =>
+          (await database.query(
+            `select (to_jsonb(c) - 'first_position' ${
+              all_measures ? "- 'last_position'" : ""
+            })::text as cell from ${ALL_CELLS} c
+              where c.grain <> 'all' or c.completed > 0 order by grain, dimension, bucket, key`,
+          )).map(({ cell }) => cell);
+        const { url, superuser_url } = await create();
+        const database = await open(url);
+        const before = MIGRATIONS.findIndex(({ name }) => name === at);
+        await migrate(database, MIGRATIONS.slice(0, before), { backfills: { sketches: by_deployment(3_000) } });
+        await copy_rows(full, await open(superuser_url), LOG_TABLES);
+        if (all_measures) {
+          // As the versions before counted.
+          await database.execute(
+            `update trip_cells set trips = completed, started = completed, last_position = 500 where dimension in ('driver', 'passenger')`,
+          );
+        }
+        // One who was driving when it ended.
+        await database.execute(
+          `insert into trip_cells (grain, bucket, dimension, key, trips, started, last_position)
+            values ('all', 'epoch', 'driver', 'on the way', 1, 1, 0)`,
+        );
+        let pieces = 0;
+        const migrating = (most: number): Migrating => ({
+          backfills: {
+            kept_measures: totals_backfill(TEST_DOMAIN, "0", 200),
+            totals: totals_backfill(TEST_DOMAIN, "last_position", 200),
+          },
+          filling: (name) => () => {
+            if (name === at && ++pieces === most) throw new Error("killed");
+          },
+        });
+        await assert.rejects(migrate(database, MIGRATIONS, migrating(2)), /^Error: killed$/);
+        await migrate(database, MIGRATIONS, migrating(Infinity));
+        // 70 drivers and one on the way, 500 passengers.
+        assert.equal(pieces, 3);
+        assert.deepEqual(await cells(database), await cells(full));
+        const [left] = await database.query(
+          "select count(*)::int as cells from trip_cells where dimension in ('driver', 'passenger')",
+        );
+        assert.equal(left?.cells, 0);
+        await fill(database, "sketches", { backfills: { sketches: by_deployment(3_000) } });
+        assert.deepEqual((await verified(database)).faults, []);
+        const later = driven.slice(0, 100).map((each, i) => ({
+          ...each,
+          event_id: "w",
+          fare: i,
+          driver_id: "on the way",
+        }));
+        await feed(trip_pipeline(database, undefined, LATER), [batch("b", later)]);
+        assert.deepEqual((await verified(database)).faults, []);
+        const [way] = await database.query(
+          "select completed::int as completed, last_position::int as at from trip_totals where key = 'on the way'",
+        );
+        assert.deepEqual([Number(way?.completed) > 0, Number(way?.at) > 500], [true, true]);
+      }),
+  });
+}
 
 tacho_test({
   name: "an embedded database from before the sketches gets them, too",

@@ -222,7 +222,7 @@ database_test(
     const complete = (completed: number) =>
       database.transaction(async (tx) => {
         await tx.execute("update log_head set position = position + 1");
-        await tx.execute("delete from trip_cells");
+        await tx.execute("delete from trip_totals");
         await put_cell(tx, driver, { completed });
       });
     const told =

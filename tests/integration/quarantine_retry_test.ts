@@ -63,7 +63,7 @@ async function assert_as_read(database: Database, partitions: SourceMessage[][],
   assert.deepEqual((await verified(database)).faults, []);
 }
 const everything = async (database: Database) => {
-  const tables = ["log_head", "events", "batches", "quarantine", "trips", "trip_cells", "trip_sketches"];
+  const tables = ["log_head", "events", "batches", "quarantine", "trips", "trip_cells", "trip_totals", "trip_sketches"];
   const all = tables.map((table) => `select t::text as text from ${table} t`).join(" union all ");
   return (await database.query(`${all} order by 1`)).map(({ text }) => text);
 };

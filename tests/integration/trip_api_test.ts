@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type Database, open_database } from "../../src/database/mod.ts";
+import { ALL_CELLS } from "../support/all_cells.ts";
 import { tacho_test } from "../support/available.ts";
 import { put_trip } from "../support/board_rows.ts";
 import { make_http_side } from "../support/http_side.ts";
@@ -152,7 +153,7 @@ async function assert_cells(database: Database, changes: readonly Change[]): Pro
     "('5m', 'pickup_zone'), ('5m', 'dropoff_zone'), ('5m', 'pickup_h3'), ('all', 'driver'), ('all', 'passenger')," +
     "('1m', 'none'), ('1m', 'status'), ('1m', 'payment_method'), ('1m', 'vehicle_type'), ('1m', 'city')";
   const rows = await database.query<Record<string, unknown>>(
-    `select *, extract(epoch from bucket)::bigint as at_s from trip_cells where (grain, dimension) in (${finest})`,
+    `select *, extract(epoch from bucket)::bigint as at_s from ${ALL_CELLS} c where (grain, dimension) in (${finest})`,
   );
   const found = rows.flatMap((
     { grain, dimension, key, at_s, bucket: _, last_position: __, first_position: ___, ...measures },

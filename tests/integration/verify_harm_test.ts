@@ -88,6 +88,31 @@ const HARM: readonly (readonly [what: string, sql: string, told: RegExp])[] = [
     /city=Nowhere: last_position is 7, the streams say null$/,
   ],
   [
+    "a total",
+    "update trip_totals set completed = completed + 1 where dimension = 'driver'",
+    /trip_totals all 1970-01-01T00:00:00.000Z driver=\S+: completed is \d+, the streams say \d+/,
+  ],
+  [
+    "a total's absence",
+    "delete from trip_totals where dimension = 'passenger'",
+    /trip_totals all 1970-01-01T00:00:00.000Z passenger=\S+: it is missing/,
+  ],
+  [
+    "which event changed a total last",
+    "update trip_totals set last_position = last_position - 1 where dimension = 'driver'",
+    /trip_totals all .* driver=\S+: last_position is \d+, the streams say \d+/,
+  ],
+  [
+    "a total of a dimension that keeps none",
+    "insert into trip_totals values ('city', 'Chicago', 0, 0, 0, 0, 0, 0, 0, 1)",
+    /trip_totals all city: no such totals are kept/,
+  ],
+  [
+    "a cell of a dimension that keeps totals",
+    "insert into trip_cells (grain, bucket, dimension, key, last_position) values ('all', 'epoch', 'driver', 'D', 1)",
+    /trip_cells all driver: no such cells are kept/,
+  ],
+  [
     "a sketch's bin",
     "update trip_sketches set bins[1] = bins[1] - 1 where grain = '1h' and dimension = 'city' and sketch = 'fare_micros'",
     /trip_sketches 1h .* city=Chicago fare_micros: it holds \{\d+,.*, the streams say \{\d+,/,

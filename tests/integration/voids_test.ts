@@ -5,6 +5,7 @@ import { past_states } from "../../src/feed/figures/mod.ts";
 import { read_greatest } from "../../src/feed/figures/states.ts";
 import { Cursors } from "../../src/ingest/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
+import { ALL_CELLS } from "../support/all_cells.ts";
 import { tacho_test } from "../support/available.ts";
 import { make_retry } from "../support/held_messages.ts";
 import { make_http_side } from "../support/http_side.ts";
@@ -237,8 +238,8 @@ voids_test("ten thousand voids in a batch take all their trips back", async (log
   await log.add(...trips.map((i) => event(i, "voided")));
   assert.deepEqual(await log.cell("all", "epoch"), { voided: 10_000 });
   const [left] = await log.database.query(
-    `select count(*) filter (where completed + trips + fare_count <> 0 or fare_sum_micros <> 0 or fare_max_micros is not null)::int as cells,
-      (select count(*)::int from trip_sketches where bins <> '{}') as sketches from trip_cells`,
+    `select count(*) filter (where completed + coalesce(trips, 0) + fare_count <> 0 or fare_sum_micros <> 0 or fare_max_micros is not null)::int as cells,
+      (select count(*)::int from trip_sketches where bins <> '{}') as sketches from ${ALL_CELLS} c`,
   );
   assert.deepEqual([left?.cells, left?.sketches], [0, 0]);
   assert.deepEqual((await verified(log.database)).faults, []);

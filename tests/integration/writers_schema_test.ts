@@ -40,6 +40,7 @@ const whole = async (database: Database) => {
     "quarantine",
     "trips",
     "trip_cells",
+    "trip_totals",
     "trip_sketches",
   ];
   return (await database.query(

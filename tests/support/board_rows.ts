@@ -81,12 +81,13 @@ export function put_trip(
   });
 }
 
-/** Writes a cell as it is to be, changed last by the head's position. */
+/** Writes a cell, or a driver's or passenger's totals, as it is to be, changed last by the head's position. */
 export async function put_cell(
   database: Queryable,
   cell: { readonly grain: string; readonly bucket: string; readonly dimension: string; readonly key: string },
   measures: CellMeasures,
 ): Promise<void> {
+  if (cell.dimension === "driver" || cell.dimension === "passenger") return await put_totals(database, cell, measures);
   const names = Object.keys(measures);
   const values = Object.values(measures);
   const numbered = names.map((_, i) => `$${i + 5}`);
@@ -100,6 +101,32 @@ export async function put_cell(
     [cell.grain, cell.bucket, cell.dimension, cell.key, ...values],
   );
 }
+
+async function put_totals(
+  database: Queryable,
+  { dimension, key }: { readonly dimension: string; readonly key: string },
+  measures: CellMeasures,
+): Promise<void> {
+  const kept = { ...NO_TOTALS, ...Object.fromEntries(Object.entries(measures).filter(([name]) => name in NO_TOTALS)) };
+  const names = Object.keys(kept);
+  await database.execute(
+    `insert into trip_totals (dimension, key, ${names.join(", ")}, last_position)
+     select $1, $2, ${names.map((_, i) => `$${i + 3}::numeric`).join(", ")}, position from log_head
+     on conflict (dimension, key) do update set
+       ${names.map((name) => `${name} = excluded.${name}`).join(", ")}, last_position = excluded.last_position`,
+    [dimension, key, ...Object.values(kept)],
+  );
+}
+
+const NO_TOTALS: CellMeasures = {
+  completed: 0,
+  fare_count: 0,
+  fare_sum_micros: 0,
+  distance_sum_m: 0,
+  distance_count: 0,
+  duration_sum_ms: 0,
+  duration_count: 0,
+};
 
 const WIDTH_MS = { "1m": 60_000, "5m": 300_000, "1h": 3_600_000, "1d": 86_400_000 } as const;
 

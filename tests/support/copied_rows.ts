@@ -1,8 +1,9 @@
 import type { Database } from "../../src/database/mod.ts";
+import { ALL_CELLS } from "./all_cells.ts";
 
 const PAGE_ROWS = 5_000;
 
-/** What a log and its read models consist of. */
+/** What a log and its read models consist of; cells as they once were, totals among them. */
 export const LOG_TABLES = ["log_head", "events", "batches", "source_cursors", "trips", "trip_cells"] as const;
 
 /**
@@ -20,6 +21,7 @@ export async function copy_rows(from: Database, superuser: Database, tables: rea
     [table],
   ));
   for (const table of tables) {
+    const relation = table === "trip_cells" ? `${ALL_CELLS} c` : table;
     const theirs = new Map((await columns_of(from, table)).map(({ attname, attnotnull }) => [attname, attnotnull]));
     const both = (await columns_of(superuser, table)).filter(({ attname }) => theirs.has(attname));
     const columns = both.map(({ attname }) => attname).join(", ");
@@ -31,7 +33,9 @@ export async function copy_rows(from: Database, superuser: Database, tables: rea
     for (let at = 0;; at += PAGE_ROWS) {
       const [page] = await from.query(
         `select count(*)::int as rows, json_agg(t)::text as json from
-          (select ${read} from ${table} order by ${columns.split(", ").slice(0, 4).join(", ")} offset $1 limit $2) t`,
+          (select ${read} from ${relation} order by ${
+          columns.split(", ").slice(0, 4).join(", ")
+        } offset $1 limit $2) t`,
         [at, PAGE_ROWS],
       );
       if (page?.rows === 0) break;

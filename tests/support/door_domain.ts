@@ -5,7 +5,7 @@ import { message } from "./trip_pipeline.ts";
 /** Openings of doors, counted per door: a whole domain. The tables are its migration. */
 export const doors = define_domain({
   name: "doors",
-  tables: { states: "doors", cells: "door_cells", sketches: null },
+  tables: { states: "doors", cells: "door_cells", totals: null, sketches: null },
   noun: "door",
   stream_column: "door_id",
   event_types: ["door.opened"],

@@ -89,7 +89,7 @@ export const parcels_board: DomainBoard = {
     },
     computed_how: "What is not kept ready is computed from the parcels.",
   },
-  tables: { states: "parcels", cells: "parcel_cells", sketches: null },
+  tables: { states: "parcels", cells: "parcel_cells", totals: null, sketches: null },
   noun: "parcel",
   stream_column: "parcel_id",
   fields: [

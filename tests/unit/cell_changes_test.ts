@@ -14,7 +14,7 @@ const SHAPE: CellShape = {
   dimensions: [
     { name: "none", column: null, grains: ["1m", "1h", "1d", "all"] },
     { name: "city", column: "city", grains: ["5m", "all"] },
-    { name: "driver", column: "driver", grains: ["all"], measures: ["trips", "sum"] },
+    { name: "driver", column: "driver", grains: ["all"], totals: ["trips", "sum"] },
   ],
   measures: [
     { name: "trips", kind: "count" },
@@ -220,7 +220,7 @@ Deno.test("a fact that becomes known, or is no longer, in its place brings or ta
 Deno.test("a dimension is touched by what has a measure that it keeps, and adds up those alone", () => {
   const shape = {
     ...SHAPE,
-    dimensions: [{ name: "driver", column: "driver", grains: ["all"], measures: ["sum", "most"] } as const],
+    dimensions: [{ name: "driver", column: "driver", grains: ["all"], totals: ["sum", "most"] } as const],
   };
   const said = (changes: CellChanges) =>
     [...changes.cells()].map(({ key, change: { added, removed, last_ordinal }, change }) => [

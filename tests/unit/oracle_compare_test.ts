@@ -3,10 +3,13 @@ import assert from "node:assert/strict";
 import event_log_sql from "../../migrations/0001_event_log.sql" with { type: "text" };
 import trips_sql from "../../migrations/0002_trips.sql" with { type: "text" };
 import pickup_h3_sql from "../../migrations/0005_pickup_h3.sql" with { type: "text" };
+import batch_watermarks_sql from "../../migrations/0006_batch_watermarks.sql" with { type: "text" };
 import sketches_sql from "../../migrations/0007_sketches.sql" with { type: "text" };
+import corrections_sql from "../../migrations/0011_watermarks_and_corrections.sql" with { type: "text" };
 import tombstones_sql from "../../migrations/0012_tombstones.sql" with { type: "text" };
 import voids_and_fares_sql from "../../migrations/0013_voids_and_fares.sql" with { type: "text" };
 import kept_measures_sql from "../../migrations/0018_kept_measures.sql" with { type: "text" };
+import totals_sql from "../../migrations/0019_totals.sql" with { type: "text" };
 import skipped_sql from "../../migrations/0014_skipped.sql" with { type: "text" };
 import { example_event, example_messages, EXAMPLE_OPTIONS } from "../support/oracle/example_messages.ts";
 import { compare_with_database, oracle, type Query } from "../support/oracle/mod.ts";
@@ -48,8 +51,9 @@ from (values ('none', 'all', 5, true), ('status', 'completed', 5, true), ('payme
     ('1h', '2026-03-01 10:00:00+00', 1, 1, 3), ('1d', '2026-03-01 00:00:00+00', 1, 1, 2), ('all', 'epoch', 1, 1, 1))
     as buckets (grain, bucket, first, last, rank) on rank <= grains;
 insert into trip_cells (grain, bucket, dimension, key, last_position) values ('all', 'epoch', 'status', 'in_progress', 2);
-update trip_cells set trips = null, requested = null, started = null, canceled = null, conflicts = null, tip_sum_micros = null,
-  voided = null, voids_waiting = null, last_position = 2 where dimension in ('driver', 'passenger');
+insert into trip_totals select dimension, key, completed, fare_count, fare_sum_micros, distance_sum_m, distance_count, duration_sum_ms,
+  duration_count, 2 from trip_cells where dimension in ('driver', 'passenger');
+delete from trip_cells where dimension in ('driver', 'passenger');
 insert into trip_sketches select grain, bucket, dimension, key, sketch, array[bin], '{1}'
 from (values ('none', 'all'), ('status', 'completed'), ('payment_method', 'unknown'), ('vehicle_type', 'unknown'), ('city', 'O''Hare'))
     as dimensions (dimension, key)
@@ -69,11 +73,12 @@ const faults: [string, string, RegExp[]][] = [
   ["a cell too many", "update trip_cells set canceled = 1 where key = 'in_progress'", [
     /^cell all 1970-01-01T00:00:00Z status=in_progress canceled: expected 0, found 1$/,
   ]],
-  ["a measure that is not kept", "update trip_cells set trips = 0 where key = 'D1'", [
-    /driver=D1 trips: expected null, found 0$/,
+  ["a total that is off", "update trip_totals set fare_sum_micros = 1 where key = 'D1'", [
+    /^cell all 1970-01-01T00:00:00Z driver=D1 fare_sum_micros: expected 18600000, found 1$/,
   ]],
-  ["an extreme left behind", "update trip_cells set fare_min_micros = 0 where key = 'D1'", [
-    /driver=D1 fare_min_micros: expected null, found 0$/,
+  ["a missing total", "delete from trip_totals where key = 'D1'", [/driver=D1: missing, expected completed 1/]],
+  ["an extreme left behind", "update trip_cells set fare_min_micros = 0 where key = 'in_progress'", [
+    /status=in_progress fare_min_micros: expected null, found 0$/,
   ]],
   [
     "a cell that another event touched last",
@@ -155,20 +160,25 @@ const faults: [string, string, RegExp[]][] = [
     /^message trips\/0\/1: not expected in quarantine, held for malformed$/,
   ]],
   ["quarantine settled", "update quarantine set status = 'discarded'", [/trips\/0\/2: expected in quarantine/]],
-  ["everything gone", "delete from trip_cells; delete from trips; update log_head set position = 9", [
-    /^log_head position/,
-    /^trip "T": missing$/,
-    ...Array.from({ length: 18 }, () => /^cell/),
-    /^… \d+ differences in all: log_head 1, trips 1, cells \d+$/,
-  ]],
+  [
+    "everything gone",
+    "delete from trip_cells; delete from trip_totals; delete from trips; update log_head set position = 9",
+    [
+      /^log_head position/,
+      /^trip "T": missing$/,
+      ...Array.from({ length: 18 }, () => /^cell/),
+      /^… \d+ differences in all: log_head 1, trips 1, cells \d+$/,
+    ],
+  ],
 ];
 
 Deno.test("the comparison agrees with the right content and names whatever is off", async (t) => {
   const database = new PGlite();
   try {
     await database.exec(
-      event_log_sql + trips_sql + pickup_h3_sql + sketches_sql + tombstones_sql + voids_and_fares_sql + skipped_sql +
-        kept_measures_sql +
+      event_log_sql + trips_sql + pickup_h3_sql + batch_watermarks_sql + sketches_sql + corrections_sql +
+        tombstones_sql + voids_and_fares_sql + skipped_sql +
+        kept_measures_sql + totals_sql +
         content_sql,
     );
     await database.exec("set session_replication_role = replica"); // lets the faults past the append-only triggers

@@ -23,7 +23,7 @@ export function trips_domain(
   return define_domain({
     name: "trips",
     ...NAMES,
-    tables: { states: "trips", cells: "trip_cells", sketches: "trip_sketches" },
+    tables: { states: "trips", cells: "trip_cells", totals: "trip_totals", sketches: "trip_sketches" },
     event_types: EVENT_TYPES,
     fields: TRIP_FIELDS,
     fixed: { currency },

@@ -28,6 +28,14 @@ export interface KeyTotals {
   readonly amount: bigint;
 }
 
+/** What a dimension keeps of all of time, as SQL that a further condition may follow: its cells, or its totals. */
+export function all_time_of(board: DomainBoard, name: string): string {
+  const { cells, totals } = board.tables;
+  return dimension_of(board, name)?.totals === undefined
+    ? `${cells} where grain = 'all' and bucket = to_timestamp(0) and dimension = '${name}'`
+    : `${totals} where dimension = '${name}'`;
+}
+
 /** The tiles of a dimension over a stretch of time; its all-time cells when the stretch is null. */
 export function tiles_of(
   board: DomainBoard,
@@ -60,9 +68,11 @@ export async function read_key_totals(
   const amount = figure_of(board, board.breakdown_row.amount).measure;
   const parts = wanted.flatMap(({ breakdown, tiles }) =>
     tiles.map(({ grain, from_us, to_us }) => {
+      const columns = `select dimension, key, ${breakdown.count} as count, ${amount} as amount`;
+      if (grain === "all") return `${columns} from ${all_time_of(board, breakdown.dimension)}`;
       const at = values.length;
       values.push(breakdown.dimension, grain, format_time(from_us), format_time(to_us));
-      return `select dimension, key, ${breakdown.count} as count, ${amount} as amount from ${board.tables.cells}
+      return `${columns} from ${board.tables.cells}
               where dimension = $${at + 1} and grain = $${at + 2}
                 and bucket >= $${at + 3}::timestamptz and bucket < $${at + 4}::timestamptz`;
     })

@@ -1,3 +1,4 @@
+import { ALL_CELLS } from "../all_cells.ts";
 import { empty_cell, has_measure, type Measures, SUMS } from "./cells.ts";
 import type { StreamPositions } from "./compare_log.ts";
 import { type Differences, instant_text } from "./differences.ts";
@@ -139,7 +140,7 @@ function text_of(value: string | number | bigint | null): string | null {
 }
 
 /**
- * Compares `trip_cells` with the expected cells, measure by measure and both ways. All-zero cells count as absent; of those that are there, too,
+ * Compares `trip_cells`, and `trip_totals` as cells of all of time, with the expected cells, measure by measure and both ways. All-zero cells count as absent; of those that are there, too,
  * the position that touched them last is compared.
  * @param touched_at null: not to be compared
  */
@@ -155,7 +156,7 @@ export async function compare_cells(
     const rows: Record<string, unknown>[] = await query(`
       select grain, dimension, key, ${micros_of("bucket")} as bucket_us, bucket::text as bucket_text,
         ${MEASURES.map((measure) => `${measure}::text as ${measure}`).join(", ")}, last_position::text as last_position
-      from trip_cells ${after} order by grain, dimension, bucket, key limit ${PAGE_ROWS}`);
+      from ${ALL_CELLS} c ${after} order by grain, dimension, bucket, key limit ${PAGE_ROWS}`);
     for (const row of rows) {
       const [grain, dimension, key] = [text_in(row, "grain"), text_in(row, "dimension"), text_in(row, "key")];
       const name = `${grain}|${text_in(row, "bucket_us")}|${dimension}|${key}`;
