@@ -118,7 +118,7 @@ export function write_address(address, how) {
 /** Keeps where the board is, for the way back from the page of a stream. */
 export function keep_place() {
   try {
-    sessionStorage.setItem("tacho-board", location.search);
+    sessionStorage.setItem(`tacho-board${declared.base}`, location.search);
   } catch (error) {
     console.info("keep the board's address: this browser stores nothing", error);
   }

@@ -45,6 +45,7 @@ const page = {
 };
 
 page.feed = make_feed_port({
+  base: declared.base,
   early: globalThis.early_feed,
   shares: globalThis.SharedWorker !== undefined,
   make_port,

@@ -1,12 +1,13 @@
 // What cannot wait for modules: a stored theme, which would flash, and the board's feed, which runs while they load.
 (() => {
-  const on_board = location.pathname === "/";
+  const [, base] = /^(.*)\/$/.exec(location.pathname) ?? [];
+  const on_board = base !== undefined;
   const params = new URLSearchParams(location.search);
   let theme = params.get("theme");
   try {
     theme ??= localStorage.getItem("tacho-theme");
-    // Where the page of a trip leads back to.
-    if (on_board) sessionStorage.setItem("tacho-board", location.search);
+    // Where the page of a stream leads back to.
+    if (on_board) sessionStorage.setItem(`tacho-board${base}`, location.search);
   } catch {
     theme ??= null; // Storage may be closed to pages: the system's theme is fine.
   }
@@ -19,7 +20,7 @@
   }
   // Other addresses are understood by modules.
   if (!on_board || location.search !== "" || !globalThis.SharedWorker) return;
-  const query = "range=1h";
+  const query = `${base && `${base}?`}range=1h`;
   try {
     const { port } = new SharedWorker("/static/feed.js", { type: "module", name: "tacho-1" });
     port.postMessage({ query, join: true });

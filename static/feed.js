@@ -29,7 +29,7 @@ export function make_feed({
   set_timer = setTimeout,
   clear_timer = clearTimeout,
 }) {
-  let source = null, timer, query = null, last_id = null, names = FRAMES;
+  let source = null, timer, query = null, base = "", last_id = null, names = FRAMES;
   let attempt = 0, opened_ms = 0, heard_ms = 0, state = "closed";
 
   function set_state(next) {
@@ -53,7 +53,7 @@ export function make_feed({
     drop();
     const params = new URLSearchParams(query);
     if (last_id !== null) params.set("last_event_id", last_id);
-    const mine = source = make_source(`/api/v1/feed?${params}`);
+    const mine = source = make_source(`${base}/api/v1/feed?${params}`);
     opened_ms = heard_ms = now();
     names.forEach(listen);
     mine.onerror = () => source === mine && retry_in(retry_pause_ms(attempt++, random()));
@@ -88,9 +88,9 @@ export function make_feed({
   }
 
   return {
-    /** Starts anew with another query. */
-    open(next) {
-      [query, last_id, attempt] = [next, null, 0];
+    /** Starts anew with another query, below a domain's base. */
+    open(next, below = "") {
+      [query, base, last_id, attempt] = [next, below, null, 0];
       set_state("connecting");
       connect();
     },
@@ -207,7 +207,12 @@ export function make_hub(
         return set_timer(() => views.has(view.query) && begin(view), SWEEP_MS);
       }
     }
-    if (views.get(view.query) === view) view.feed.open(view.query);
+    if (views.get(view.query) === view) open(view);
+  }
+
+  /** A query of another domain than that at "/" has its base before a question mark. */
+  function open({ feed, query }) {
+    feed.open(...query.split("?").reverse());
   }
 
   function fold(view) {
@@ -233,7 +238,7 @@ export function make_hub(
     const next = [...views.values()].find(({ streams }) => !streams);
     if (!view.streams || next === undefined) return;
     next.streams = true;
-    next.feed.open(next.query);
+    open(next);
   }
 
   set_timer(function sweep() {

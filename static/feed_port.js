@@ -15,7 +15,7 @@ export async function make_port(own) {
  * A closed link. `on_frame` hears name, data and when it came; `on_link` {state, since_ms, turn_ms}: connecting, connected, reconnecting
  * or closed, asked anew so often or 0. `early`: {port, query}. @param {any} parts
  */
-export function make_feed_port({ on_frame, on_link, make_port, shares, early, now = Date.now }) {
+export function make_feed_port({ base = "", on_frame, on_link, make_port, shares, early, now = Date.now }) {
   let port = null, own = !shares, query = null, is_open = false, spoke = false, heard_ms = 0, said_ms = 0;
 
   function say(more) {
@@ -51,7 +51,7 @@ export function make_feed_port({ on_frame, on_link, make_port, shares, early, no
   return {
     /** Starts anew with another query. */
     open(next) {
-      query = `${new URLSearchParams(next)}`;
+      query = `${base && `${base}?`}${new URLSearchParams(next)}`;
       is_open = true;
       tell("connecting");
       if (port === null) {

@@ -43,7 +43,7 @@ export function query_of(measure, { from_s, to_s }, filter, as_of) {
 }
 
 async function find(query) {
-  const answer = await fetch(`/api/v1/kpis/greatest?${query}`);
+  const answer = await fetch(`${declared.api}/kpis/greatest?${query}`);
   const said = await answer.json().catch(() => ({}));
   return answer.ok ? said : { failed: words_of_problem(said) || `the server answered ${answer.status}` };
 }

@@ -1,4 +1,5 @@
 import { view_query } from "./address.js";
+import { declared } from "./page.js";
 
 /** Why the server does not show a view: an event source cannot tell. */
 
@@ -18,7 +19,7 @@ export async function ask(page) {
   const query = new URLSearchParams(view_query(page.address)).toString();
   if (query === asked && Date.now() - asked_ms < AGAIN_MS) return;
   [asked, asked_ms] = [query, Date.now()];
-  const answer = await fetch(`/api/v1/board?${query}`, { cache: "no-store" }).catch(() => null);
+  const answer = await fetch(`${declared.api}/board?${query}`, { cache: "no-store" }).catch(() => null);
   const same = query === new URLSearchParams(view_query(page.address)).toString();
   if (answer?.status !== 400 || !same || page.board.hello !== null) {
     await answer?.body?.cancel();

@@ -1,7 +1,7 @@
 import { view_query } from "./address.js";
 import { field, form, from_wall, input, open_dialog, to_wall } from "./dialog.js";
 import { format_clock, format_count, format_day } from "./format.js";
-import { by_id, make, set_text } from "./page.js";
+import { by_id, declared, make, set_text } from "./page.js";
 import { words_of_problem } from "./refusal.js";
 
 /** The board as it was known then: read once for each address, told in a ribbon over the whole width. */
@@ -38,7 +38,7 @@ export async function read_board(page) {
 }
 
 async function fetch_board(query) {
-  const answer = await fetch(`/api/v1/board?${query}`);
+  const answer = await fetch(`${declared.api}/board?${query}`);
   if (answer.ok) return { board: await answer.json() };
   const problem = await answer.json().catch(() => ({}));
   return { failed: words_of_problem(problem) || `the server answered ${answer.status}` };

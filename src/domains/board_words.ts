@@ -98,7 +98,7 @@ export interface ListWords {
 export interface BoardWords {
   /** Several streams; one is the domain's noun. */
   readonly many: string;
-  /** The address of a stream's page, before its id. */
+  /** The address of a stream's page below the domain's own, before its id. */
   readonly path: string;
   readonly cards: readonly CardWords[];
   readonly charts: readonly ChartWords[];

@@ -5,6 +5,9 @@ import type { StreamWords } from "./stream_words.ts";
 /** The declaration of a board as the feed and the page's HTML carry it: its words, and what follows from them and the board. */
 export interface Declaration extends Omit<BoardWords, "cards" | "charts" | "dimensions" | "list" | "stream"> {
   readonly one: string;
+  /** Where its page and its API are: "" or "/payments"; and both of them in full. */
+  readonly base: string;
+  readonly api: string;
   readonly cards: readonly (CardWords & { readonly figure: string; readonly bare?: string | undefined })[];
   /** `money`: its lines are amounts. */
   readonly charts: readonly (ChartWords & { readonly money: boolean })[];
@@ -30,8 +33,8 @@ type Kind = "time" | "text" | "number" | Exclude<Unit, "count">;
 export interface StreamDeclaration
   extends
     Omit<StreamWords, "fields" | "measures" | "minor_measures">,
-    Pick<Declaration, "one" | "many" | "path" | "dimensions"> {
-  /** The field that its standing is told by, and how it is marked. */
+    Pick<Declaration, "one" | "many" | "base" | "api" | "dimensions"> {
+  /** `api` is where streams are told of, before an id. The field that its standing is told by, and how it is marked. */
   readonly mark: string;
   readonly marks: ListWords["marks"];
   readonly fields: Readonly<Record<string, { readonly label: string; readonly kind: Kind }>>;
@@ -74,16 +77,17 @@ function by_themselves({ fields, measures }: DomainBoard): StreamWords {
 }
 
 /** What is told of a stream to its page. */
-export function stream_declaration(board: DomainBoard): StreamDeclaration {
+export function stream_declaration(board: DomainBoard, base = ""): StreamDeclaration {
   const { fields, measures, minor_measures, ...words } = { ...by_themselves(board), ...board.words.stream };
   const figure_of = (measure: string) =>
     Object.values(board.figures).find((figure) => figure.kind !== "quantile" && figure.measure === measure);
-  const { one, many, path, dimensions, list: { mark, marks } } = declaration_of(board);
+  const { one, many, api, dimensions, list: { mark, marks } } = declaration_of(board, base);
   return {
     ...words,
     one,
     many,
-    path,
+    base,
+    api: `${api}${board.words.path}`,
     dimensions,
     mark,
     marks,
@@ -106,7 +110,7 @@ export function stream_declaration(board: DomainBoard): StreamDeclaration {
 const DIGITS: Readonly<Record<Unit, number>> = { count: 0, money: 2, km: 2, min: 1 };
 
 /** What is told of a board to whoever draws it. A dimension without words is called by its name. */
-export function declaration_of(board: DomainBoard): Declaration {
+export function declaration_of(board: DomainBoard, base = ""): Declaration {
   const { words: { stream: _stream, ...words }, lines, figures } = board;
   const from_states = board.states_breakdowns.map(({ dimension }) => dimension);
   const legend = [
@@ -116,6 +120,9 @@ export function declaration_of(board: DomainBoard): Declaration {
   return {
     ...words,
     one: board.noun,
+    base,
+    api: `${base}/api/v1`,
+    path: `${base}${words.path}`,
     cards: words.cards.map((card) => ({
       figure: card.name,
       ...card,

@@ -120,8 +120,8 @@ function add_domain(root: App, shared: SharedDeps, domain: ServedDomain, bodies:
     const known = token === null || is_authorized(req.raw, token, clock.now_ms());
     return static_files(req.raw, known ? path : "login/index.html");
   };
-  root.get(`${base}/`, page("index.html"));
-  app.get(`/${domain.name}/:id`, page("stream/index.html"));
+  root.get(`${base}/`, page(`${base}/index.html`.slice(1)));
+  app.get(`/${domain.name}/:id`, page(`${base}/stream/index.html`.slice(1)));
   if (base !== "") root.get(base, () => lead_to(`${base}/`));
 }
 

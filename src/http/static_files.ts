@@ -34,7 +34,7 @@ async function gzip(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuf
 
 /** Where a page has what is declared of it, so that it is drawn and its address understood before anything is asked. */
 const DECLARED = '<template id="declared"></template>';
-const PAGES: Readonly<Record<string, (board: DomainBoard) => unknown>> = {
+const PAGES: Readonly<Record<string, (board: DomainBoard, base: string) => unknown>> = {
   "index.html": declaration_of,
   "stream/index.html": stream_declaration,
 };
@@ -46,21 +46,30 @@ const told = (declared: unknown): string =>
 /**
  * Prepares assets: types, entity tags, links and gzip once, so that a request costs nothing. Throws on a file type that it does not know.
  * @param files file texts by path
- * @param board what the pages draw
+ * @param boards what the pages draw, by the base of their addresses: "" or "/payments", whose page is below "payments/"
  */
 export async function make_static_files(
   files: Readonly<Record<string, string>>,
-  board: DomainBoard,
+  boards: Readonly<Record<string, DomainBoard>>,
 ): Promise<StaticFiles> {
   const assets = new Map<string, Asset>();
-  for (const [path, file] of Object.entries(files)) {
-    const declare = PAGES[path];
-    const text = declare === undefined ? file : file.replace(DECLARED, () => told(declare(board)));
+  const pages = Object.entries(boards).flatMap(([base, board]) =>
+    Object.entries(PAGES).map(([path, declare]) => {
+      const file = files[path] ?? "";
+      const text = file.replace(DECLARED, () => told(declare(board, base)));
+      return [`${base}/${path}`.slice(1), text, page_links(file, files)] as const;
+    })
+  );
+  const others = Object.entries(files).filter(([path]) => !Object.hasOwn(PAGES, path));
+  const served = [
+    ...pages,
+    ...others.map(([path, text]) => [path, text, path.endsWith(".html") ? page_links(text, files) : ""] as const),
+  ];
+  for (const [path, text, links] of served) {
     const type = TYPES[path.slice(path.lastIndexOf(".") + 1)];
     if (type === undefined) throw new Error(`prepare ${JSON.stringify(path)}: no content type known for such a file`);
     const plain = new TextEncoder().encode(text);
     const etag = `"${createHash("sha256").update(plain).digest("base64url").slice(0, 22)}"`;
-    const links = path.endsWith(".html") ? page_links(file, files) : "";
     const headers = {
       etag,
       // Names carry no version: a browser asks each time and is told "not modified" until the build changes.

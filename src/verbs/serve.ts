@@ -176,7 +176,7 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
     allowed_hosts: config.allowed_hosts,
     build: VERSION,
     version: VERSION,
-    static_files: await make_static_files(ASSETS, board),
+    static_files: await make_static_files(ASSETS, { "": board }),
   };
   const app = make_app(shared, [served_domain]);
   const cut = new AbortController();

@@ -64,13 +64,13 @@ function figure_element([label, value, unit, note]) {
 
 /** Groups of facts: title and rows of name, value, address on the board, machine-readable time. */
 function facts_of(stream, told) {
-  const { declared: { facts, mark, filters }, kept, now_ms } = told;
+  const { declared: { base, facts, mark, filters }, kept, now_ms } = told;
   const moment = moment_of(stream, told);
   const row = (name, absent) => {
     const value = stream[name] ?? null;
     const href = value === null || filters[name] === undefined || moment === undefined
       ? null
-      : board_href({ ...day_around(moment.ms, now_ms), [filters[name]]: value }, kept);
+      : board_href({ ...day_around(moment.ms, now_ms), [filters[name]]: value }, kept, base);
     const { label, kind } = field_of(name, told);
     const text = value === null ? absent : value_of(name, value, told);
     return { name: label, text, unknown: value === null, href, time: kind === "time" ? value : null };
@@ -106,5 +106,5 @@ function links_of(stream, told) {
   const moment = moment_of(stream, told);
   return moment === undefined
     ? []
-    : [[`Board around its ${moment.noun}`, board_href(hour_around(moment.ms), told.kept)]];
+    : [[`Board around its ${moment.noun}`, board_href(hour_around(moment.ms), told.kept, told.declared.base)]];
 }

@@ -15,7 +15,7 @@ const address = parse_stream_address(location.pathname, location.search, own_zon
 let stream = null, state = { kind: "asking" }, checked_ms = null;
 
 const watch = make_watch({
-  url: stream_url(declared.path, address),
+  url: stream_url(declared.api, address),
   fetch_url: (url, options) => fetch(url, options),
   hidden: () => document.hidden,
   on_stream: receive,
@@ -96,11 +96,11 @@ function show_link(failed) {
 function board_address() {
   let search = null;
   try {
-    search = sessionStorage.getItem("tacho-board");
+    search = sessionStorage.getItem(`tacho-board${declared.base}`);
   } catch (error) {
     console.info("find the board: this browser stores nothing", error);
   }
-  return search?.startsWith("?") ? `/${search}` : board_href({}, address.kept);
+  return search?.startsWith("?") ? `${declared.base}/${search}` : board_href({}, address.kept, declared.base);
 }
 
 by_id("board").href = board_address();

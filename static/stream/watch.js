@@ -101,15 +101,15 @@ function zone_of(name, own_zone) {
   }
 }
 
-/** Where the API tells of a stream, whose page is below `path`. */
-export function stream_url(path, { id, as_of }) {
-  return `/api/v1${path}${encodeURIComponent(id)}${as_of === null ? "" : `?as_of_position=${as_of}`}`;
+/** Where the API, at `api`, tells of a stream. */
+export function stream_url(api, { id, as_of }) {
+  return `${api}${encodeURIComponent(id)}${as_of === null ? "" : `?as_of_position=${as_of}`}`;
 }
 
-/** An address of the board. What `kept` names, zone and theme, stays. */
-export function board_href(query, kept) {
+/** An address of the board below a base. What `kept` names, zone and theme, stays. */
+export function board_href(query, kept, base = "") {
   const text = new URLSearchParams({ ...query, ...kept }).toString().replaceAll("%3A", ":");
-  return text === "" ? "/" : `/?${text}`;
+  return text === "" ? `${base}/` : `${base}/?${text}`;
 }
 
 const time = (ms) => new Date(ms).toISOString().replace(".000Z", "Z");

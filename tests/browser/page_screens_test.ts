@@ -93,7 +93,7 @@ tacho_test({
   limit_ms: 90_000,
   async fn() {
     let held = Promise.withResolvers<void>();
-    const serve = await make_static_files(ASSETS, trips_board);
+    const serve = await make_static_files(ASSETS, { "": trips_board });
     await using server = await FakeServer.start(2, {
       async files(request, path) {
         // A test that fails waits for no answer to end.

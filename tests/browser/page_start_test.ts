@@ -17,7 +17,7 @@ tacho_test({
   async fn() {
     const held = new Map(["app.js", "vendor/uPlot.iife.min.js"].map((path) => [path, Promise.withResolvers<void>()]));
     const give = (path: string) => held.get(path)?.resolve();
-    const serve = await make_static_files(ASSETS, trips_board);
+    const serve = await make_static_files(ASSETS, { "": trips_board });
     await using server = await FakeServer.start(2, {
       async files(request, path) {
         await held.get(path)?.promise;

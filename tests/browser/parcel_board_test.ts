@@ -13,7 +13,7 @@ tacho_test({
   needs: ["chromium"],
   limit_ms: 60_000,
   async fn() {
-    await using server = await FrameServer.start(() => parcels_hello(Date.now()), parcels_board);
+    await using server = await FrameServer.start(() => parcels_hello(Date.now()), parcels_board, "/post");
     await using board = await BoardPage.open(`${server.url}?range=15m`);
     const { page } = board;
     await until("the board is drawn", async () => await board.phase() === "ready");
@@ -35,7 +35,7 @@ tacho_test({
     const cells = (row: number) => page.locator("#parcels tr").nth(row).locator("td").allInnerTexts();
     assert.deepEqual((await cells(0)).slice(1), ["Swift & Sons", "2.5", "5.00"]);
     assert.deepEqual((await cells(1)).slice(1), ["Tortoise", "on its way", "on its way"].with(1, ""));
-    assert.equal(await page.locator("#parcels a").first().getAttribute("href"), "/parcels/P%200");
+    assert.equal(await page.locator("#parcels a").first().getAttribute("href"), "/post/parcels/P%200");
     await board.picture("page_parcels");
 
     server.send("parcel", {
@@ -44,9 +44,17 @@ tacho_test({
     });
     await until(
       "a new one is listed",
-      async () => await page.locator("#parcels a").first().getAttribute("href") === "/parcels/P%20new",
+      async () => await page.locator("#parcels a").first().getAttribute("href") === "/post/parcels/P%20new",
     );
 
+    // What is asked before modules are there.
+    await page.goto(server.url);
+    await until(
+      "the plain board is drawn",
+      async () => await board.phase() === "ready" && server.asked.at(-1) === "?range=1h",
+    );
+    await page.goto(`${server.url}?range=15m`);
+    await until("the board is drawn again", async () => await board.phase() === "ready");
     await page.click("[data-shows=lost]");
     await until("a line is shown", () => new URL(page.url()).searchParams.get("lines") === "delivered,lost,compared");
     await page.locator('[data-breakdown=carrier] .bar[data-key="Swift & Sons"]').click();
@@ -74,7 +82,7 @@ tacho_test({
   name: "page: a stream that no part of it knows has a page of its own, drawn from its declaration",
   needs: ["chromium"],
   async fn() {
-    await using server = await FrameServer.start(() => parcels_hello(Date.now()), parcels_board);
+    await using server = await FrameServer.start(() => parcels_hello(Date.now()), parcels_board, "/post");
     server.stream = parcel_answer();
     await using board = await BoardPage.open(`${server.url}parcels/P%200`);
     const { page } = board;
@@ -90,7 +98,10 @@ tacho_test({
       await said("#facts"),
       /^What is known state delivered .*carrier Tortoise sender unknown receiver Bob weight 2\.5 postage 5\.00 EUR$/,
     );
-    assert.match(await page.locator("text=Tortoise").first().getAttribute("href") ?? "", /&carrier=Tortoise$/);
+    assert.match(
+      await page.locator("text=Tortoise").first().getAttribute("href") ?? "",
+      /^\/post\/\?.*carrier=Tortoise$/,
+    );
     assert.match(
       await said("#events"),
       /Delivered .* carrier Tortoise Figures it moved 16:20 \+1 delivered · \+5\.00 EUR postage sum/,
@@ -99,6 +110,8 @@ tacho_test({
     assert.match(await said(".groups"), /carrier Tortoise/);
     assert.doesNotMatch(await page.evaluate<string>("document.body.innerText"), /trip|fare|pickup|driver/i);
     await board.picture("page_parcel");
+    await page.keyboard.press("Escape");
+    await until("the way back leads to its board", () => page.url() === server.url);
     assert.deepEqual(board.complaints, []);
   },
 });

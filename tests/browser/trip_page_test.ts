@@ -92,7 +92,7 @@ async function with_server(work: (served: Served) => Promise<void>): Promise<voi
   const cut = new AbortController();
   const side = await make_http_side(database, {
     time_zone: TEST_TIME_ZONE,
-    static_files: await make_static_files(ASSETS, trips_board),
+    static_files: await make_static_files(ASSETS, { "": trips_board }),
   });
   const { port } = serve_http(
     (request, bindings) =>

@@ -50,7 +50,11 @@ export class FakeServer implements AsyncDisposable {
     days = 15,
     options: { readonly port?: number; readonly files?: Files } = {},
   ): Promise<FakeServer> {
-    return new FakeServer(days, options.files ?? await make_static_files(ASSETS, trips_board), options.port ?? 0);
+    return new FakeServer(
+      days,
+      options.files ?? await make_static_files(ASSETS, { "": trips_board }),
+      options.port ?? 0,
+    );
   }
 
   /** The page's address. */

@@ -12,23 +12,27 @@ export class FrameServer implements AsyncDisposable {
   /** What is answered of a stream. */
   stream: unknown = null;
 
-  private constructor(static_files: Awaited<ReturnType<typeof make_static_files>>, private hello: () => unknown) {
+  private constructor(
+    static_files: Awaited<ReturnType<typeof make_static_files>>,
+    private hello: () => unknown,
+    private base: string,
+  ) {
     this.#server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
       const { pathname, search } = new URL(request.url);
-      if (pathname === "/api/v1/feed") return this.#feed(search);
-      if (pathname.startsWith("/api/v1/")) return Response.json(this.stream, { headers: { etag: '"one"' } });
+      if (pathname === `${base}/api/v1/feed`) return this.#feed(search);
+      if (pathname.startsWith(`${base}/api/v1/`)) return Response.json(this.stream, { headers: { etag: '"one"' } });
       if (pathname.startsWith("/static/")) return static_files(request, pathname.slice("/static/".length));
-      return static_files(request, pathname === "/" ? "index.html" : "stream/index.html");
+      return static_files(request, `${base}/${pathname === `${base}/` ? "" : "stream/"}index.html`.slice(1));
     });
   }
 
-  /** Serves on a free port. @param hello makes the hello of each connection, @param board what the page is told of */
-  static async start(hello: () => unknown, board: DomainBoard = trips_board): Promise<FrameServer> {
-    return new FrameServer(await make_static_files(ASSETS, board), hello);
+  /** Serves on a free port. @param hello makes the hello of each connection, @param board what the page is told of, @param base where it is */
+  static async start(hello: () => unknown, board: DomainBoard = trips_board, base = ""): Promise<FrameServer> {
+    return new FrameServer(await make_static_files(ASSETS, { [base]: board }), hello, base);
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.#server.addr.port}/`;
+    return `http://127.0.0.1:${this.#server.addr.port}${this.base}/`;
   }
 
   #feed(search: string): Response {

@@ -48,6 +48,11 @@ export async function make_http_side(
     table_reloads: 0,
     stale_tables: 0,
   };
+  const boards = Object.fromEntries(
+    [{ base: "", board: options.board }, ...options.beside ?? []].map((
+      { base = "", board = trips_board },
+    ) => [base, board]),
+  );
   const all: SharedDeps & ServedDomain = {
     name: "trips",
     base: "",
@@ -74,7 +79,7 @@ export async function make_http_side(
       "stream/index.html": "<!doctype html><title>trip</title>",
       "login/index.html": "<!doctype html><title>token</title>",
       "app.js": "void 0;".repeat(500),
-    }, trips_board),
+    }, boards),
     ...options,
   };
   const further = options.beside?.map((own) => ({ ...all, ...own })) ?? [];

@@ -12,7 +12,7 @@ Deno.test("every file of static is in the program, as it is on disk", () => {
 });
 
 Deno.test("every path that the page and its modules name is served", async () => {
-  const serve = await make_static_files(ASSETS, trips_board);
+  const serve = await make_static_files(ASSETS, { "": trips_board });
   const named = new Set<string>();
   for (const [path, text] of Object.entries(ASSETS)) {
     if (path.startsWith("vendor/")) continue;

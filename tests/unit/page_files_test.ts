@@ -9,11 +9,11 @@ import { trips_board } from "../support/trip_board.ts";
 
 const STATIC = new URL("../../static/", import.meta.url);
 /** Bytes, uncompressed, uPlot's 51,081 among them. */
-const WEIGHT_LIMIT = 125_200;
+const WEIGHT_LIMIT = 125_300;
 /** Bytes of what is declared, which the HTML carries besides, and each hello. */
 const DECLARED_LIMIT = 8_000;
 /** Bytes of the worker that the tabs of a browser share. */
-const WORKER_LIMIT = 9_800;
+const WORKER_LIMIT = 10_000;
 
 const names = page_files().filter((name) => !name.startsWith("vendor/"));
 const text_of = (name: string) => Deno.readTextFileSync(new URL(name, STATIC));
@@ -39,7 +39,7 @@ Deno.test("before anything is pressed the page loads no more bytes than its limi
 });
 
 Deno.test("every module that is loaded at once is named beside the page, so that all come side by side", async () => {
-  const serve = await make_static_files(ASSETS, trips_board);
+  const serve = await make_static_files(ASSETS, { "": trips_board });
   for (const start of ["index.html", "stream/index.html"]) {
     const links = serve(new Request("http://localhost/"), start).headers.get("link") ?? "";
     assert.ok(

@@ -177,7 +177,7 @@ Deno.test("addresses: what the page is asked for, and where on the board it lead
     kept: { tz: "local", theme: "dark" },
   });
   assert.deepEqual(["UTC", "Mars/Olympus", ""].map((tz) => read("/trips/t", `?tz=${tz}`).zone), ["UTC", null, null]);
-  assert.equal(stream_url("/trips/", { id: "a/1", as_of: 7 }), "/api/v1/trips/a%2F1?as_of_position=7");
+  assert.equal(stream_url("/api/v1/trips/", { id: "a/1", as_of: 7 }), "/api/v1/trips/a%2F1?as_of_position=7");
   const at = Date.UTC(2026, 2, 1, 16, 20, 59);
   assert.equal(
     board_href({ ...hour_around(at), city: "São Paulo" }, { tz: "UTC" }),
