@@ -103,6 +103,9 @@ export interface DomainBoard extends BoardDeclaration, StreamNames, CellShape {
   readonly tables: DomainTables;
   /** The fields of its states. */
   readonly fields: readonly ShownField[];
+  /** What states add up to, and the columns that date it: so that a board of any set of states can be computed. */
+  readonly facts: readonly StateFact[];
+  readonly dates: readonly string[];
 }
 
 /** A figure under the name that an answer has for it, rounded to so many decimals. */
@@ -140,9 +143,6 @@ export interface BoardDeclaration {
   readonly words: BoardWords;
   /** Dimension and key of the cells that hold everything. */
   readonly whole: { readonly dimension: string; readonly key: string };
-  /** What states add up to, and the columns that date it: so that a board of any set of states can be computed. */
-  readonly facts: readonly StateFact[];
-  readonly dates: readonly string[];
   readonly figures: Readonly<Record<string, BoardFigure>>;
   /** The figures that are columns of the series; no quantiles. */
   readonly series: readonly string[];

@@ -1,5 +1,6 @@
 import type { CellShape, Contribution, Integer } from "../kpi/mod.ts";
 import type { BoardDeclaration, DomainBoard, DomainTables, ShownField, StreamNames } from "./board.ts";
+import { contribution_of, type Extremes, extremes_of, fact_dates, type FactForm, facts_sql } from "./facts.ts";
 import {
   column_name,
   event_fields,
@@ -87,9 +88,8 @@ export interface DomainDefinition<All extends Fields> extends StreamNames, CellS
   readonly derived: Readonly<Record<string, Derived<StateOf<All>>>>;
   /** Folds the next event, in order of (time, event id), into the state. Pure. */
   readonly fold: (state: StateOf<All>, event: FoldedEvent<PayloadOf<All>>) => StateOf<All>;
-  readonly contribution: (state: StateOf<All>) => Contribution;
-  /** Where extremes come from: the state column that dates them and the SQL condition that a state counts. */
-  readonly extremes: { readonly at_column: string; readonly condition: string } | null;
+  /** What states add to the measures, and when. */
+  readonly facts: readonly FactForm[];
   /** What the page and the API show of it. */
   readonly board: BoardDeclaration;
 }
@@ -113,7 +113,8 @@ export interface Domain extends StreamNames, CellShape {
   readonly columns: readonly StateColumn[];
   readonly from_row: (row: StateRow) => unknown;
   readonly contribution: (state: unknown) => Contribution;
-  readonly extremes: DomainDefinition<Fields>["extremes"];
+  /** Null for a domain that keeps none. */
+  readonly extremes: Extremes | null;
   readonly board: DomainBoard;
 }
 
@@ -122,9 +123,16 @@ const VERSION = 1;
 
 /** Makes a domain of its definition. The types are lost here alone: whatever the engine hands to a domain came from it. */
 export function define_domain<const All extends Fields>(definition: DomainDefinition<All>): Domain {
-  const { fields, fixed = {}, derived, event_types, fold, contribution, ...given } = definition;
+  const { fields, fixed = {}, derived, event_types, fold, facts, ...given } = definition;
   const { noun, stream_column, tables, dimensions, measures, sketches } = given;
   const kept = Object.entries(fields).map(([name, { type }]) => ({ name, column: column_name(name, type), type }));
+  const made = Object.entries(derived).map(([name, { type, get }]) => ({
+    name,
+    column: column_name(name, type),
+    type,
+    get,
+  }));
+  const sources = Object.fromEntries([...kept, ...made].map(({ name, type: _, ...source }) => [name, source]));
   const initial = Object.fromEntries(kept.map(({ name }) => [name, null]));
   const read_from = new Map(event_types.map((type) => [type, event_fields(fields, type)]));
   const only_fixed = (field: EventField): EventField => {
@@ -147,8 +155,8 @@ export function define_domain<const All extends Fields>(definition: DomainDefini
         type: type.column,
         get: (state) => (state as StateRow)[name]!,
       })),
-      ...Object.entries(derived).map(([name, { type, get }]): StateColumn => ({
-        name: column_name(name, type),
+      ...made.map(({ column, type, get }): StateColumn => ({
+        name: column,
         type: type.column,
         get: get as StateColumn["get"],
       })),
@@ -158,11 +166,14 @@ export function define_domain<const All extends Fields>(definition: DomainDefini
       for (const { name, column } of kept) state[name] = row[column] ?? null;
       return state;
     },
-    contribution: contribution as Domain["contribution"],
+    contribution: contribution_of(facts, given, sources),
+    extremes: extremes_of(facts, measures, sources),
     board: {
       ...given.board,
       ...{ noun, stream_column, tables, dimensions, measures, sketches },
       fields: shown_fields(fields, derived),
+      facts: facts_sql(facts, sources),
+      dates: fact_dates(facts, sources),
     },
   };
 }

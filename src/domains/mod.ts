@@ -8,6 +8,7 @@ export * from "./board_words.ts";
 export * from "./declaration.ts";
 export * from "./declared.ts";
 export * from "./domain.ts";
+export * from "./facts.ts";
 export * from "./fields.ts";
 export * from "./json_value.ts";
 export * from "./stream_words.ts";

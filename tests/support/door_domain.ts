@@ -1,4 +1,4 @@
-import { define_domain, TEXT, TIME } from "../../src/domains/mod.ts";
+import { define_domain, ONE, TEXT, TIME } from "../../src/domains/mod.ts";
 import type { SourceMessage } from "../../src/ingest/mod.ts";
 import { message } from "./trip_pipeline.ts";
 
@@ -22,11 +22,7 @@ export const doors = define_domain({
   dimensions: [{ name: "door", column: "door", grains: ["1h", "all"] }],
   measures: [{ name: "doors", kind: "count" }],
   sketches: [],
-  contribution: ({ door, opened_us }) => ({
-    keys: [door!],
-    facts: [{ at_us: opened_us!, measures: [0], values: [1] }],
-  }),
-  extremes: null,
+  facts: [{ at: ["opened_us"], adds: { doors: ONE } }],
   board: {
     words: {
       many: "doors",
@@ -41,8 +37,6 @@ export const doors = define_domain({
       computed_how: "Nothing is.",
     },
     whole: { dimension: "all", key: "all" },
-    facts: [{ at: "states.opened_at", counts: "true", adds: { doors: "1" } }],
-    dates: ["opened_at"],
     figures: { doors: { kind: "total", unit: "count", measure: "doors", per: 1 } },
     series: ["doors"],
     compared_series: [],

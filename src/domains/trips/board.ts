@@ -1,6 +1,5 @@
 import type { BoardDeclaration, BoardField, DailyDeclaration, EntitiesDeclaration } from "../board.ts";
 import { trips_words } from "./board_words.ts";
-import { TRIP_DATES, TRIP_FACTS } from "./state_facts.ts";
 
 const MICROS = 1_000_000;
 const METRES = 1_000;
@@ -92,8 +91,6 @@ const TRIPS_DAILY: DailyDeclaration = {
 export const TRIP_BOARD: BoardDeclaration = {
   words: trips_words,
   whole: { dimension: "none", key: "all" },
-  facts: TRIP_FACTS,
-  dates: TRIP_DATES,
   figures: {
     trips: count("trips"),
     requested: count("requested"),

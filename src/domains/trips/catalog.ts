@@ -1,4 +1,5 @@
 import type { Dimension, Grain, Measure, Sketch } from "../../kpi/mod.ts";
+import { type FactForm, known, ONE, unknown, value } from "../facts.ts";
 
 /**
  * The catalog: which dimensions the trip cells have, and which grains each keeps. All cells are kept for ever.
@@ -68,3 +69,36 @@ export const TRIP_SKETCHES = [
   { name: "fare_micros", of: "fare_sum_micros", count: "fare_count" },
   { name: "duration_ms", of: "duration_sum_ms", count: "duration_count" },
 ] as const satisfies readonly Sketch[];
+
+const NOT_VOIDED = { field: "voided_us", unknown: true } as const;
+
+/**
+ * What a trip adds to the cells: itself once, in the bucket of the earliest it is known from; its request, start and cancellation in the
+ * buckets of their times; its completion with all sums in that of the completion. One without a fare is in no fare figure. A voided trip adds
+ * its void alone, in the bucket of the void's time, whatever else it has.
+ */
+export const TRIP_FACTS: readonly FactForm[] = [
+  { at: ["requested_us", "started_us", "completed_us", "canceled_us"], when: NOT_VOIDED, adds: { trips: ONE } },
+  { at: ["requested_us"], when: NOT_VOIDED, adds: { requested: ONE } },
+  { at: ["started_us"], when: NOT_VOIDED, adds: { started: ONE } },
+  {
+    at: ["completed_us"],
+    when: NOT_VOIDED,
+    adds: {
+      completed: ONE,
+      fare_count: known("fare_micros"),
+      fare_sum_micros: value("fare_micros"),
+      fare_min_micros: value("fare_micros"),
+      fare_max_micros: value("fare_micros"),
+      tip_sum_micros: value("tip_micros"),
+      distance_sum_m: value("distance_m"),
+      distance_count: known("distance_m"),
+      duration_sum_ms: value("duration_ms"),
+      duration_count: known("duration_ms"),
+      conflicts: known("canceled_us"),
+    },
+  },
+  // A trip that was completed, too, counts as completed alone.
+  { at: ["canceled_us"], when: { field: "status", is: "canceled" }, adds: { canceled: ONE } },
+  { at: ["voided_us"], adds: { voided: ONE, voids_waiting: unknown("completed_us") } },
+];

@@ -2,8 +2,7 @@ import type { StreamNames } from "../board.ts";
 import type { DeclaredDomain, DeploymentTerms } from "../declared.ts";
 import { define_domain, type Domain } from "../domain.ts";
 import { TRIP_BOARD, trip_entities } from "./board.ts";
-import { TRIP_DIMENSIONS, TRIP_MEASURES, TRIP_SKETCHES } from "./catalog.ts";
-import { trip_contribution } from "./contribution.ts";
+import { TRIP_DIMENSIONS, TRIP_FACTS, TRIP_MEASURES, TRIP_SKETCHES } from "./catalog.ts";
 import { trip_fold } from "./fold.ts";
 import { TRIP_GENERATOR } from "./generator/mod.ts";
 import { TRIP_MAPPINGS } from "./mappings/mod.ts";
@@ -32,8 +31,7 @@ export function trips_domain(
     dimensions: by_h3 ? TRIP_DIMENSIONS : TRIP_DIMENSIONS.slice(0, -1),
     measures: TRIP_MEASURES,
     sketches: TRIP_SKETCHES,
-    contribution: trip_contribution(by_h3),
-    extremes: { at_column: "completed_at", condition: "status = 'completed'" },
+    facts: TRIP_FACTS,
     board: { ...TRIP_BOARD, entities: trip_entities(metrics_h3) },
   });
 }

@@ -1,0 +1,183 @@
+import { type CellShape, type Contribution, is_extreme, type Measure, UNKNOWN } from "../kpi/mod.ts";
+import type { StateFact } from "./board.ts";
+
+/**
+ * What a domain's states add to the figures, declared once: the function that ingest asks for each event, and the SQL by which boards of any
+ * set of states are computed, are made of the same words. A field is named as the state or what is derived of it has it.
+ */
+
+/** Whether a state has a fact, beside its time. */
+export type Condition =
+  | { readonly field: string; readonly unknown: true }
+  | { readonly field: string; readonly is: string };
+
+/** What a fact adds to a measure: one; one where a field is known, or is not; or the field's value, nothing where it is unknown. */
+export type Addition =
+  | { readonly adds: "one" }
+  | { readonly adds: "known" | "unknown" | "value"; readonly field: string };
+
+export const ONE: Addition = { adds: "one" };
+export const known = (field: string): Addition => ({ adds: "known", field });
+export const unknown = (field: string): Addition => ({ adds: "unknown", field });
+export const value = (field: string): Addition => ({ adds: "value", field });
+
+/** A dated part of a state. */
+export interface FactForm {
+  /** Fields that are times: the earliest that is known dates the fact; a state that knows none of them has it not. */
+  readonly at: readonly string[];
+  /** Absent: every state that has the time has the fact. */
+  readonly when?: Condition;
+  /** What it adds, by the names of measures. */
+  readonly adds: Readonly<Record<string, Addition>>;
+}
+
+/** Where a field's value is: in its column, and in a state, where it is either kept or made. */
+export interface Source {
+  readonly column: string;
+  /** Absent: the state has it under its name. */
+  readonly get?: (state: never) => unknown;
+}
+export type Sources = Readonly<Record<string, Source>>;
+
+const addition_sql = (addition: Addition, sources: Sources): string => {
+  if (addition.adds === "one") return "1";
+  const column = `states.${sources[addition.field]!.column}`;
+  switch (addition.adds) {
+    case "known":
+      return `(${column} is not null)::integer`;
+    case "unknown":
+      return `(${column} is null)::integer`;
+    case "value":
+      return column;
+  }
+};
+
+/** The condition of a fact, as SQL over a row whose columns this stands before. */
+const condition_sql = (when: Condition | undefined, sources: Sources, before: string): string =>
+  when === undefined
+    ? "true"
+    : `${before}${sources[when.field]!.column}${"is" in when ? ` = '${when.is}'` : " is null"}`;
+
+/** Facts as SQL over the rows of the state table, named `states`. */
+export const facts_sql = (facts: readonly FactForm[], sources: Sources): readonly StateFact[] =>
+  facts.map(({ at, when, adds }) => {
+    const times = at.map((field) => `states.${sources[field]!.column}`);
+    return {
+      // SQL's least passes over nulls: the earliest time that is known.
+      at: times.length === 1 ? times[0]! : `least(${times.join(", ")})`,
+      counts: condition_sql(when, sources, "states."),
+      adds: Object.fromEntries(Object.entries(adds).map(([name, addition]) => [name, addition_sql(addition, sources)])),
+    };
+  });
+
+/** The columns that date facts. */
+export const fact_dates = (facts: readonly FactForm[], sources: Sources): readonly string[] => [
+  ...new Set(facts.flatMap(({ at }) => at.map((field) => sources[field]!.column))),
+];
+
+/** Where extremes come from: the state column that dates the fact which has them, and the SQL condition that a state has it. */
+export interface Extremes {
+  readonly at_column: string;
+  readonly condition: string;
+}
+
+/** Null where no fact has extremes. All of a domain are of one fact with one date, by which they are recomputed. */
+export function extremes_of(
+  facts: readonly FactForm[],
+  measures: readonly Measure[],
+  sources: Sources,
+): Extremes | null {
+  const names = measures.filter(({ kind }) => is_extreme(kind)).map(({ name }) => name);
+  const [fact, ...others] = facts.filter(({ adds }) => names.some((name) => name in adds));
+  if (fact === undefined) return null;
+  if (others.length > 0 || fact.at.length !== 1) {
+    throw new Error("declare facts: expected extremes in one, of one date");
+  }
+  return { at_column: sources[fact.at[0]!]!.column, condition: condition_sql(fact.when, sources, "") };
+}
+
+/** A program that makes the contribution of a state `s`, written out once: a function for each word costs five times as much. */
+class Program {
+  readonly #lines: string[] = [];
+  readonly #read = new Set<string>();
+  readonly lists: number[][] = [];
+
+  constructor(readonly sources: Sources, readonly measures: readonly Measure[]) {}
+
+  /** The name of a field's value. */
+  value(field: string): string {
+    const source = this.sources[field];
+    if (source === undefined || !/^[a-z_]\w*$/.test(field)) {
+      throw new Error(`declare facts: no field is named ${field}`);
+    }
+    if (!this.#read.has(field)) {
+      this.#read.add(field);
+      this.#lines.push(`const $${field} = ${source.get === undefined ? `s.${field}` : `sources.${field}.get(s)`};`);
+    }
+    return `$${field}`;
+  }
+
+  fact({ at, when, adds }: FactForm, i: number): string {
+    const [first, ...others] = at.map((field) => this.value(field));
+    this.#lines.push(`${others.length === 0 ? "const" : "let"} at${i} = ${first};`);
+    for (const time of others) {
+      this.#lines.push(`if (${time} !== null && (at${i} === null || ${time} < at${i})) at${i} = ${time};`);
+    }
+    const holds = when === undefined
+      ? ""
+      : ` || ${this.value(when.field)} !== ${"is" in when ? JSON.stringify(when.is) : "null"}`;
+    const parts = Object.entries(adds).map(([name, addition]) => {
+      const m = this.measures.findIndex((measure) => measure.name === name);
+      if (m < 0) throw new Error(`declare facts: no measure is named ${name}`);
+      return { m, addition, field: addition.adds === "one" ? null : addition.field };
+    });
+    type Part = (typeof parts)[number];
+    const extremes = new Set(parts.filter(({ m }) => is_extreme(this.measures[m]!.kind)).map(({ field }) => field));
+    const goes_with = ({ addition, field }: Part) => extremes.has(field) && addition.adds !== "unknown" ? field : null;
+    // An extreme of nothing is not added, nor what else is said of its field: which are known tells which measures the fact has. Equal lists are one.
+    const made = (taken: readonly Part[], [field, ...left]: readonly (string | null)[]): string => {
+      if (field !== undefined) {
+        const same = parts.filter((part) => goes_with(part) === field);
+        return `(${this.value(field!)} === null ? ${made(taken, left)} : ${made([...taken, ...same], left)})`;
+      }
+      const list = this.lists.push(taken.map(({ m }) => m)) - 1;
+      const values = taken.map((part) => this.#value_of(part.addition, goes_with(part) !== null));
+      return `{ at_us: at${i}, measures: lists[${list}], values: [${values.join(", ")}] }`;
+    };
+    const always = parts.filter((part) => goes_with(part) === null);
+    return `at${i} === null${holds} ? null : ${made(always, [...extremes])}`;
+  }
+
+  #value_of(addition: Addition, is_known: boolean): string {
+    if (addition.adds === "one") return "1";
+    const value = this.value(addition.field);
+    switch (addition.adds) {
+      case "known":
+        return is_known ? "1" : `(${value} === null ? 0 : 1)`;
+      case "unknown":
+        return `(${value} === null ? 1 : 0)`;
+      case "value":
+        return is_known ? value : `(${value} ?? 0)`;
+    }
+  }
+
+  /** The function that the program is. */
+  made(keys: readonly string[], facts: readonly string[]): (state: unknown) => Contribution {
+    const body = `${this.#lines.join("\n")}\nreturn { keys: [${keys.join(", ")}], facts: [${facts.join(", ")}] };`;
+    return new Function("sources", "lists", `return (s) => {\n${body}\n};`)(this.sources, this.lists);
+  }
+}
+
+/** What states add to cells of these dimensions. The keys of a dimension are read from the field that has its column. */
+export function contribution_of(
+  facts: readonly FactForm[],
+  { dimensions, measures }: Pick<CellShape, "dimensions" | "measures">,
+  sources: Sources,
+): (state: unknown) => Contribution {
+  const program = new Program(sources, measures);
+  const field_of = new Map(Object.entries(sources).map(([field, { column }]) => [column, field]));
+  const keys = dimensions.map(({ column }) =>
+    column === null ? '"all"' : `${program.value(field_of.get(column) ?? column)} ?? "${UNKNOWN}"`
+  );
+  return program.made(keys, facts.map((fact, i) => program.fact(fact, i)));
+}
