@@ -1,31 +1,33 @@
-import { createHash } from "node:crypto";
 import { OpenAPIHono } from "@hono/zod-openapi";
+import { createHash } from "node:crypto";
 import { blames_no_data, took_too_long } from "../database/mod.ts";
 import type { FeedHub } from "../feed/mod.ts";
 import type { Clock, Logger } from "../runtime/mod.ts";
-import { is_authorized, is_guarded } from "./auth.ts";
+import {
+  add_board_routes,
+  add_entity_routes,
+  add_event_intake_route,
+  add_events_route,
+  add_feed_route,
+  add_kpi_routes,
+  add_stream_list_route,
+  add_stream_route,
+  type BoardSource,
+  type EntitySource,
+  event_bodies,
+  type EventIntake,
+  type StreamSource,
+  title,
+} from "./api/mod.ts";
+import { matches_etag, not_found, problem, respond } from "./answers.ts";
+import { add_session_route, is_authorized, is_guarded } from "./auth.ts";
 import type { Bodies } from "./bodies.ts";
-import { add_board_routes, type BoardSource } from "./board_route.ts";
-import { add_breakdown_route } from "./breakdown_route.ts";
-import { add_daily_route } from "./daily_route.ts";
 import type { App, Bindings } from "./endpoint.ts";
-import { add_entity_routes, type EntitySource } from "./entity_routes.ts";
-import { add_events_route } from "./events_route.ts";
-import { add_event_intake_route, event_bodies, type EventIntake } from "./event_intake_route.ts";
 import { Busy, Gate, gated } from "./gate.ts";
-import { add_feed_route } from "./feed_route.ts";
-import { matches_etag, respond } from "./headers.ts";
-import type { Metrics } from "./metrics.ts";
-import { add_operation_routes, type ReadinessSource } from "./operation_routes.ts";
-import { not_found, problem } from "./problem.ts";
+import { add_operation_routes, type Metrics, type ReadinessSource } from "./operation_routes.ts";
 import { STATEMENT_TIMEOUT_MS } from "./reading.ts";
 import { refuse_request } from "./request_check.ts";
-import { add_series_route } from "./series_route.ts";
-import { add_session_route } from "./session_route.ts";
 import type { StaticFiles } from "./static_files.ts";
-import { title } from "./state_json.ts";
-import { add_stream_list_route } from "./stream_list_route.ts";
-import { add_stream_route, type StreamSource } from "./stream_route.ts";
 
 /** What the domains of a program share. */
 export interface SharedDeps {
@@ -105,9 +107,7 @@ function add_domain(root: App, shared: SharedDeps, domain: ServedDomain, bodies:
   const deps = { ...shared, ...domain, database: gated(domain.database, new Gate(READERS)) };
   add_feed_route(app, deps);
   add_board_routes(app, deps);
-  add_daily_route(app, deps);
-  add_series_route(app, deps);
-  add_breakdown_route(app, deps);
+  add_kpi_routes(app, deps);
   add_stream_list_route(app, deps);
   add_stream_route(app, deps);
   add_events_route(app, deps);

@@ -1,4 +1,4 @@
-import { problem } from "./problem.ts";
+import { problem } from "./answers.ts";
 
 /**
  * Bodies of requests: read for who may send them, so many at a time, so many bytes, for so long.

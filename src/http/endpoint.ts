@@ -1,6 +1,5 @@
-import type { OpenAPIHono } from "@hono/zod-openapi";
-import { z } from "@hono/zod-openapi";
-import { bad_request } from "./problem.ts";
+import { type OpenAPIHono, z } from "@hono/zod-openapi";
+import { bad_request } from "./answers.ts";
 
 /** One endpoint: what it takes and gives, said once, for the check of requests and for the OpenAPI document. */
 

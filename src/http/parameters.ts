@@ -1,5 +1,18 @@
 import { z } from "@hono/zod-openapi";
-import { date_of_day, parse_time } from "../kpi/mod.ts";
+import type { DomainBoard } from "../domains/mod.ts";
+import {
+  absolute_fault,
+  COMPARISONS,
+  EXCLUDED,
+  type Filter,
+  FILTER_LIMITS,
+  type FilterFault,
+  RANGE_NAMES,
+  read_filter,
+  type View,
+} from "../feed/mod.ts";
+import { date_of_day, parse_time, UNKNOWN } from "../kpi/mod.ts";
+import { bad_request } from "./answers.ts";
 
 /** Parameters that several endpoints take, each parsed once, at the edge. */
 
@@ -53,4 +66,75 @@ export const cursor = z.string().transform((text, context): Cursor => {
 
 function decode_base64(text: string): string {
   return /^[A-Za-z0-9+/]{0,44}$/.test(text) && text.length % 4 !== 1 ? atob(text) : "";
+}
+
+/** Filters as parameters of a query. */
+
+/** The parameters of a filter: for each dimension the keys to keep, or with `not_` before its name those to leave out. Each may be repeated. */
+export function filter_parameters(board: DomainBoard): Record<string, z.ZodOptional<z.ZodArray<z.ZodString>>> {
+  const keys = (what: string) =>
+    z.array(z.string()).optional().describe(`${what}; at most ${FILTER_LIMITS.keys}; ${UNKNOWN}: nobody named it`);
+  return Object.fromEntries(
+    filterable(board).flatMap((name) =>
+      [
+        [name, keys(`One of these: ${name}`)],
+        [`${EXCLUDED}${name}`, keys(`None of these: ${name}`)],
+      ] as const
+    ),
+  );
+}
+
+/** The dimensions that can be filtered by. */
+export const filterable = (board: DomainBoard): string[] =>
+  board.dimensions.map(({ name }) => name).filter((name) => name !== board.whole.dimension);
+
+/** The filter of a request, or the problem that says what is wrong with it. */
+export function requested_filter(request: Request, board: DomainBoard): Filter | Response {
+  const read = read_filter(new URL(request.url).searchParams, filterable(board));
+  return read.ok
+    ? read.filter
+    : bad_request(`read the filter: ${read.faults.length} parameter(s) are wrong`, read.faults);
+}
+
+/** The parameters of a view, as the feed and the board take them. */
+
+/** The parameters that name a stretch of event time and what it is compared with. */
+export const SPAN_PARAMETERS = {
+  range: z.enum(RANGE_NAMES).optional().openapi({
+    description: "So long up to `to`, or up to now; an hour unless given",
+  }),
+  from: instant.optional(),
+  to: instant.optional(),
+  compare: z.enum(COMPARISONS).default("weekday").openapi({ description: "What the chart's second line is" }),
+};
+
+/** The values of `SPAN_PARAMETERS`, read. */
+export type SpanValues = z.output<z.ZodObject<typeof SPAN_PARAMETERS>>;
+
+/**
+ * The view that a request asks for: `range` up to `to` or up to now (an hour when nothing is named), or all from `from`
+ * to `to`.
+ */
+export function read_view(
+  { range, from, to, compare }: SpanValues,
+  request: Request,
+  board: DomainBoard,
+): { readonly ok: true; readonly view: View } | { readonly ok: false; readonly faults: readonly FilterFault[] } {
+  const faults: FilterFault[] = [];
+  if (from !== undefined && range !== undefined) {
+    faults.push({ path: "range", detail: "expected either range or from and to, got both" });
+  } else if (from !== undefined && to === undefined) {
+    faults.push({ path: "to", detail: "expected both from and to" });
+  } else if (from !== undefined && to !== undefined) {
+    const fault = absolute_fault(from / 1e6, to / 1e6);
+    if (fault !== null) faults.push({ path: "to", detail: fault });
+  }
+  const filtered = read_filter(new URL(request.url).searchParams, filterable(board));
+  if (!filtered.ok) return { ok: false, faults: [...faults, ...filtered.faults] };
+  if (faults.length > 0) return { ok: false, faults };
+  const { filter } = filtered;
+  const to_s = to === undefined ? null : to / 1e6;
+  return from !== undefined && to_s !== null
+    ? { ok: true, view: { range: "custom", from_s: from / 1e6, to_s, filter, compare } }
+    : { ok: true, view: { range: range ?? "1h", to_s, filter, compare } };
 }

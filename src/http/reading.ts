@@ -1,7 +1,7 @@
 import { type Database, type Queryable, snapshot } from "../database/mod.ts";
 import { type Head, read_head } from "../event_log/mod.ts";
+import { headers_of, matches_etag, respond } from "./answers.ts";
 import { Busy } from "./gate.ts";
-import { headers_of, matches_etag, respond } from "./headers.ts";
 
 /** How the API reads: one snapshot of the database, bounded in time, named by its place in the log. */
 

@@ -1,4 +1,4 @@
-import { problem, type RequestFault } from "./problem.ts";
+import { problem, type RequestFault } from "./answers.ts";
 
 /**
  * What every request is held against before anything else of it is looked at: its host and its address. Nothing of its body is read for

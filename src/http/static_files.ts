@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 import { declaration_of, type DomainBoard, stream_declaration } from "../domains/mod.ts";
-import { accepts, headers_of, matches_etag, respond } from "./headers.ts";
+import { accepts, headers_of, matches_etag, not_found, respond } from "./answers.ts";
 import { page_links } from "./page_links.ts";
-import { not_found } from "./problem.ts";
 
 /** Static files out of memory: they come with the program as text, whether it runs, is bundled or compiled. */
 

@@ -1,7 +1,7 @@
 import type { DomainBoard } from "../../src/domains/mod.ts";
 import { trips_board } from "./trip_board.ts";
 import { ASSETS, make_static_files } from "../../src/http/mod.ts";
-import { headers_of } from "../../src/http/headers.ts";
+import { headers_of } from "../../src/http/answers.ts";
 
 /** The page with the program's files and headers, over a feed whose frames are in the test's hands: states that take days or luck to come about are there at once. */
 export class FrameServer implements AsyncDisposable {

@@ -1,14 +1,13 @@
 import { z } from "@hono/zod-openapi";
-import type { Queryable } from "../database/mod.ts";
-import { read_at } from "../event_log/mod.ts";
-import type { DomainBoard } from "../domains/mod.ts";
-import { dimension_of, type Filter, filter_sql, Parameters } from "../feed/mod.ts";
-import { UNKNOWN } from "../kpi/mod.ts";
-import { add_endpoint, type App } from "./endpoint.ts";
-import { filter_parameters, requested_filter } from "./filter_parameters.ts";
-import { cursor, format_cursor, limit } from "./parameters.ts";
-import { bad_request, problem } from "./problem.ts";
-import { answer_from_log } from "./reading.ts";
+import type { Queryable } from "../../database/mod.ts";
+import type { DomainBoard } from "../../domains/mod.ts";
+import { read_at } from "../../event_log/mod.ts";
+import { dimension_of, type Filter, filter_sql, Parameters } from "../../feed/mod.ts";
+import { UNKNOWN } from "../../kpi/mod.ts";
+import { bad_request, problem } from "../answers.ts";
+import { add_endpoint, type App } from "../endpoint.ts";
+import { cursor, filter_parameters, format_cursor, limit, requested_filter } from "../parameters.ts";
+import { answer_from_log } from "../reading.ts";
 import { state_json, state_schema, state_select, status_field, title } from "./state_json.ts";
 import type { StreamSource } from "./stream_route.ts";
 

@@ -1,10 +1,10 @@
 import { z } from "@hono/zod-openapi";
-import type { Database } from "../database/mod.ts";
-import { read_after, type RecordedEvent } from "../event_log/mod.ts";
-import { format_time } from "../kpi/mod.ts";
-import { add_endpoint, type App } from "./endpoint.ts";
-import { limit, position } from "./parameters.ts";
-import { answer_from_log } from "./reading.ts";
+import type { Database } from "../../database/mod.ts";
+import { read_after, type RecordedEvent } from "../../event_log/mod.ts";
+import { format_time } from "../../kpi/mod.ts";
+import { add_endpoint, type App } from "../endpoint.ts";
+import { limit, position } from "../parameters.ts";
+import { answer_from_log } from "../reading.ts";
 
 /** A recorded event as the API gives it. */
 export const EVENT = z.object({

@@ -1,14 +1,14 @@
 import { z } from "@hono/zod-openapi";
-import type { Database } from "../database/mod.ts";
-import type { DomainBoard } from "../domains/mod.ts";
-import { read_at, read_head, type RecordedEvent } from "../event_log/mod.ts";
-import { format_time } from "../kpi/mod.ts";
-import type { StreamHistory, StreamStep } from "../projection/mod.ts";
-import { add_endpoint, type App } from "./endpoint.ts";
+import type { Database } from "../../database/mod.ts";
+import type { DomainBoard } from "../../domains/mod.ts";
+import { read_at, read_head, type RecordedEvent } from "../../event_log/mod.ts";
+import { format_time } from "../../kpi/mod.ts";
+import type { StreamHistory, StreamStep } from "../../projection/mod.ts";
+import { bad_request, not_found, problem } from "../answers.ts";
+import { add_endpoint, type App } from "../endpoint.ts";
+import { position } from "../parameters.ts";
+import { answer_tagged, etag_of, read_only } from "../reading.ts";
 import { EVENT, event_json } from "./events_route.ts";
-import { position } from "./parameters.ts";
-import { bad_request, not_found, problem } from "./problem.ts";
-import { answer_tagged, etag_of, read_only } from "./reading.ts";
 import { fields_json, state_json, state_schema, state_select, status_field, title } from "./state_json.ts";
 
 /** One stream: what is known of it, its events, and what each of them changed. */

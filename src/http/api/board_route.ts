@@ -1,7 +1,13 @@
 import { z } from "@hono/zod-openapi";
-import { took_too_long } from "../database/mod.ts";
-import { type Moment, moment_at_position, moment_at_time, read_head, TooMuchChangedSince } from "../event_log/mod.ts";
-import type { DomainBoard } from "../domains/mod.ts";
+import { took_too_long } from "../../database/mod.ts";
+import type { DomainBoard } from "../../domains/mod.ts";
+import {
+  type Moment,
+  moment_at_position,
+  moment_at_time,
+  read_head,
+  TooMuchChangedSince,
+} from "../../event_log/mod.ts";
 import {
   absolute_fault,
   board_data,
@@ -18,17 +24,14 @@ import {
   type View,
   type Watched,
   window_at,
-} from "../feed/mod.ts";
-import { format_time } from "../kpi/mod.ts";
-import { add_endpoint, type App } from "./endpoint.ts";
-import { filter_parameters, requested_filter } from "./filter_parameters.ts";
-import { Gate } from "./gate.ts";
-import { matches_etag, respond } from "./headers.ts";
-import type { KpiSource } from "./kpi_source.ts";
-import { instant, position } from "./parameters.ts";
-import { bad_request, problem } from "./problem.ts";
-import { answer_from_log, read_only, STATEMENT_TIMEOUT_MS } from "./reading.ts";
-import { read_view, SPAN_PARAMETERS } from "./view_parameters.ts";
+} from "../../feed/mod.ts";
+import { format_time } from "../../kpi/mod.ts";
+import { bad_request, matches_etag, problem, respond } from "../answers.ts";
+import { add_endpoint, type App } from "../endpoint.ts";
+import { Gate } from "../gate.ts";
+import { filter_parameters, instant, position, read_view, requested_filter, SPAN_PARAMETERS } from "../parameters.ts";
+import { answer_from_log, read_only, STATEMENT_TIMEOUT_MS } from "../reading.ts";
+import type { KpiSource } from "./kpi_routes.ts";
 
 /** What the board is read from. */
 export interface BoardSource extends KpiSource {

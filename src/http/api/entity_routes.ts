@@ -1,13 +1,13 @@
 import { z } from "@hono/zod-openapi";
-import { type Queryable, text_array } from "../database/mod.ts";
-import { read_head } from "../event_log/mod.ts";
-import type { DomainBoard, EntitiesDeclaration } from "../domains/mod.ts";
-import { all_time_of, dimension_of, figure_number, totals_of } from "../feed/mod.ts";
-import { add_endpoint, type App } from "./endpoint.ts";
-import { figure_schemas, type KpiSource, named_figures } from "./kpi_source.ts";
-import { limit } from "./parameters.ts";
-import { not_found } from "./problem.ts";
-import { answer_json, etag_of, KeptAnswers, read_only, SharedReading } from "./reading.ts";
+import { type Queryable, text_array } from "../../database/mod.ts";
+import type { DomainBoard, EntitiesDeclaration } from "../../domains/mod.ts";
+import { read_head } from "../../event_log/mod.ts";
+import { all_time_of, dimension_of, figure_number, totals_of } from "../../feed/mod.ts";
+import { not_found } from "../answers.ts";
+import { add_endpoint, type App } from "../endpoint.ts";
+import { limit } from "../parameters.ts";
+import { answer_json, etag_of, KeptAnswers, read_only, SharedReading } from "../reading.ts";
+import { figure_schemas, type KpiSource, named_figures } from "./kpi_routes.ts";
 
 /** What the entities are read from. */
 export interface EntitySource extends KpiSource {

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
-import type { DomainBoard, ShownField } from "../domains/mod.ts";
-import { decimal_text } from "../feed/mod.ts";
-import { format_time } from "../kpi/mod.ts";
+import type { DomainBoard, ShownField } from "../../domains/mod.ts";
+import { decimal_text } from "../../feed/mod.ts";
+import { format_time } from "../../kpi/mod.ts";
 
 /**
  * A state as the API gives it, by the fields that its domain declares: amounts as decimal text, times in RFC 3339 UTC, all else as text or

@@ -1,12 +1,10 @@
 import { z } from "@hono/zod-openapi";
-import type { DomainBoard } from "../domains/mod.ts";
-import { type FeedHub, type Refusal, states_fault, window_at } from "../feed/mod.ts";
-import type { Days } from "../kpi/mod.ts";
-import { add_endpoint, type App } from "./endpoint.ts";
-import { headers_of, respond } from "./headers.ts";
-import { bad_request, problem } from "./problem.ts";
-import { filter_parameters } from "./filter_parameters.ts";
-import { read_view, SPAN_PARAMETERS } from "./view_parameters.ts";
+import type { DomainBoard } from "../../domains/mod.ts";
+import { type FeedHub, type Refusal, states_fault, window_at } from "../../feed/mod.ts";
+import type { Days } from "../../kpi/mod.ts";
+import { bad_request, headers_of, problem, respond } from "../answers.ts";
+import { add_endpoint, type App } from "../endpoint.ts";
+import { filter_parameters, read_view, SPAN_PARAMETERS } from "../parameters.ts";
 
 /** Buffering or storing anywhere on the way would stop the stream. */
 const HEADERS = headers_of({

@@ -1,11 +1,13 @@
 import { z } from "@hono/zod-openapi";
-import type { Queryable } from "../database/mod.ts";
-import type { DomainBoard, QuantileFigure } from "../domains/mod.ts";
+import type { Database, Queryable } from "../../database/mod.ts";
+import type { DomainBoard, NamedFigure, QuantileFigure } from "../../domains/mod.ts";
 import {
   condition_of_cells,
+  DAY_S,
   declared_figure,
   dimension_of,
   figure_number,
+  figure_of,
   figure_text,
   figures_of_cells,
   figures_of_states,
@@ -16,20 +18,59 @@ import {
   quantile_number,
   quantile_text,
   type Question,
+  read_key_totals,
   read_quantile_series,
   STEP_S,
+  tiles_of,
   TOO_LONG_FOR_STATES,
   too_long_for_states,
   totals_of,
   type ViewGrain,
-} from "../feed/mod.ts";
-import { bucket_end, bucket_start, format_time } from "../kpi/mod.ts";
-import { add_endpoint, type App } from "./endpoint.ts";
-import { filter_parameters, requested_filter } from "./filter_parameters.ts";
-import { dimension_parameter, type KpiSource } from "./kpi_source.ts";
-import { instant } from "./parameters.ts";
-import { bad_request } from "./problem.ts";
-import { answer_from_log } from "./reading.ts";
+} from "../../feed/mod.ts";
+import { bucket_end, bucket_start, type Days, format_time } from "../../kpi/mod.ts";
+import type { Clock } from "../../runtime/mod.ts";
+import { bad_request, not_found } from "../answers.ts";
+import { add_endpoint, type App } from "../endpoint.ts";
+import { calendar_date, filter_parameters, instant, limit, requested_filter } from "../parameters.ts";
+import { answer_from_log } from "../reading.ts";
+
+/** What the KPI endpoints read from. */
+export interface KpiSource {
+  readonly database: Database;
+  readonly board: DomainBoard;
+  readonly days: Days;
+  readonly time_zone: string;
+  readonly build: string;
+  readonly clock: Clock;
+}
+
+/** Adds `/api/v1/kpis/…`: one figure over time, the keys of a dimension, and a day's figures where the domain declares such. */
+export function add_kpi_routes(app: App, source: KpiSource): void {
+  add_daily_route(app, source);
+  add_series_route(app, source);
+  add_breakdown_route(app, source);
+}
+
+/** Figures under the names of an answer, with what its schema says of each: null is what adds up to nothing. */
+export function named_figures(board: DomainBoard, named: readonly NamedFigure[]) {
+  const extremes = board.measures.flatMap(({ name, kind }) => kind === "min" || kind === "max" ? name : []);
+  return named.map(({ name, figure: of, decimals, says }) => {
+    const figure = figure_of(board, of);
+    const schema = figure.kind === "mean" || extremes.includes(figure.measure) ? z.number().nullable() : z.number();
+    return { name, figure, decimals, schema: says === undefined ? schema : schema.openapi({ description: says }) };
+  });
+}
+
+/** The schemas of figures, by name. */
+export const figure_schemas = (figures: ReturnType<typeof named_figures>): Record<string, z.ZodType> =>
+  Object.fromEntries(figures.map(({ name, schema }) => [name, schema]));
+
+/** The names of a board's dimensions, as a parameter. */
+export function dimension_parameter(board: DomainBoard) {
+  const names = board.dimensions.map(({ name }) => name);
+  return z.string().refine((name) => dimension_of(board, name) !== null, `expected one of ${names.join(", ")}`)
+    .openapi({ description: `One of ${names.join(", ")}` });
+}
 
 /** Most buckets of one answer: a year of hours. */
 const MOST_POINTS = 8_784;
@@ -59,7 +100,7 @@ const SERIES = z.object({
  * One figure over time: a point for each bucket that exists. Money is decimal text. What cells keep is read from them; what they do not (a
  * driver or a passenger by any grain, a zone by minutes, conditions on several dimensions) is added up from states, over a bounded range.
  */
-export function add_series_route(app: App, source: KpiSource): void {
+function add_series_route(app: App, source: KpiSource): void {
   const { board, days } = source;
   const figures = Object.keys(board.figures);
   add_endpoint(app, {
@@ -170,4 +211,112 @@ async function read_buckets(reading: Queryable, question: Question, computed: bo
     ? await figures_of_states(reading, question, present_states(question.board))
     : await figures_of_cells(reading, question);
   return buckets.map((row) => ({ at_us: Number(row.t) * 1e6, totals: totals_of(question.board, row) }));
+}
+
+/** Longest range of a breakdown that is not all of time. */
+const MOST_DAYS = 3_700;
+
+const BREAKDOWN = z.object({
+  dimension: z.string(),
+  from: z.string().nullable(),
+  to: z.string().nullable(),
+  total_keys: z.number(),
+  rows: z.array(z.object({ key: z.string().nullable() }).catchall(z.union([z.string(), z.number()]))),
+}).openapi("Breakdown");
+
+/** The keys of a dimension, greatest first, and all others in a last row whose key is null. */
+function add_breakdown_route(app: App, source: KpiSource): void {
+  const { board, days } = source;
+  add_endpoint(app, {
+    path: "/api/v1/kpis/breakdown",
+    summary: "The keys of a dimension over a range, widened to whole buckets; over all of time without from and to",
+    query: {
+      dimension: dimension_parameter(board),
+      from: instant.optional(),
+      to: instant.optional(),
+      limit: limit(1_000, 8),
+    },
+    params: {},
+    answer: { type: "application/json", schema: BREAKDOWN },
+    respond: ({ dimension, from, to, limit: most }, request) => {
+      if ((from === undefined) !== (to === undefined)) {
+        const path = from === undefined ? "from" : "to";
+        return bad_request("half a range", [{ path, detail: "expected both from and to, or neither" }]);
+      }
+      const stretch = from === undefined || to === undefined ? null : { from_us: from, to_us: to, finest_s: 0 };
+      if (stretch !== null && stretch.to_us <= stretch.from_us) {
+        return bad_request("the range is empty", [{ path: "to", detail: "expected a time after from" }]);
+      }
+      if (stretch !== null && stretch.to_us - stretch.from_us > MOST_DAYS * 86_400e6) {
+        return bad_request("the range is too long", [{ path: "to", detail: `expected at most ${MOST_DAYS} days` }]);
+      }
+      const tiles = tiles_of(board, dimension, stretch, days);
+      const first = tiles[0], last = tiles.at(-1);
+      if (first === undefined || last === undefined) {
+        const detail = `${dimension} is kept for all of time only; leave from and to out`;
+        return bad_request("no ranges of this dimension", [{ path: "dimension", detail }]);
+      }
+      const amount = figure_of(board, board.breakdown_row.amount);
+      return answer_from_log(request, source, async (transaction) => {
+        const count = board.breakdowns.find((breakdown) => breakdown.dimension === dimension)?.count ??
+          board.default_count;
+        const rows = await read_key_totals(transaction, board, [{ breakdown: { dimension, count }, tiles }], most);
+        return JSON.stringify({
+          dimension,
+          from: stretch === null ? null : format_time(first.from_us),
+          to: stretch === null ? null : format_time(last.to_us),
+          total_keys: rows.reduce((sum, row) => sum + row.keys, 0),
+          rows: rows.map((row) => ({
+            key: row.key,
+            [board.breakdown_row.count]: Number(row.count),
+            [board.breakdown_row.amount]: figure_text(amount, { [amount.measure]: row.amount }, 2),
+          })),
+        });
+      });
+    },
+  });
+}
+
+/** A day's figures, in the shape of `metrics.json`: rounded half up; zeros for a day without anything. None where the domain declares no such. */
+function add_daily_route(app: App, source: KpiSource): void {
+  const { board, days } = source;
+  if (board.daily === undefined) return;
+  const { says, metrics, count, example } = board.daily;
+  const figures = named_figures(board, metrics), [counted] = named_figures(board, [count]);
+  const schema = z.object({
+    date: z.string(),
+    metrics: z.object(figure_schemas(figures)),
+    generated_at: z.string(),
+    ...figure_schemas([counted!]),
+  }).openapi("DailyKpis", { example });
+  add_endpoint(app, {
+    path: "/api/v1/kpis/daily",
+    summary: says,
+    query: { date: calendar_date },
+    params: {},
+    answer: { type: "application/json", schema },
+    others: { 404: "The business time zone has no such day" },
+    respond: ({ date }, request) => {
+      const day = days.day_named(date);
+      if (day === null) return not_found(`${source.time_zone} has no ${date}`);
+      return answer_from_log(request, source, async (transaction) => {
+        const window = { from_s: day.start_us / 1e6, to_s: day.end_us / 1e6, step_s: DAY_S, grain: "1d" } as const;
+        const wants = { series: true, stretches: [window] };
+        const { stretches } = await figures_of_cells(transaction, { board, days, filter: [], window, wants });
+        const { totals } = stretches[0]!;
+        const all = figure_number(counted!.figure, totals, 0) ?? 0;
+        const nothing = all === 0 ? 0 : null;
+        const told = figures.map(({ name, figure, decimals }) => [
+          name,
+          figure_number(figure, totals, decimals) ?? nothing,
+        ]);
+        return JSON.stringify({
+          date,
+          metrics: Object.fromEntries(told),
+          generated_at: new Date(source.clock.now_ms()).toISOString(),
+          [count.name]: all,
+        });
+      });
+    },
+  });
 }
