@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type Integer, parse_time } from "../kpi/mod.ts";
 import { parse_amount } from "./amount.ts";
-import { ExactNumber, is_blank, whole_number_text } from "./json_value.ts";
+import { ExactNumber, is_blank, shown, whole_number_text } from "./json_value.ts";
 
 /**
  * The fields of a domain's states, each declared once: its type, the events that name it and how they call it. What events may say, columns,
@@ -178,12 +178,6 @@ export const event_fields = (fields: Fields, event_type: string): readonly Event
     type: field.type,
     read: field.type.read,
   }));
-
-const shown = (value: unknown): string => {
-  if (value instanceof ExactNumber) return value.text;
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
-};
 
 /** The schema of a field: a text, a number, or blank where it may be absent; and such as can be read. */
 function field_schema({ type, read, required }: EventField): z.ZodType {

@@ -22,6 +22,14 @@ export class ExactNumber {
 /** Text that `JSON.stringify` writes as it stands (ECMAScript 2026, not in the types yet). */
 const raw_json = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;
 
+/** A value as a sentence quotes it: its JSON, cut where it is long. */
+export function shown(value: unknown): string {
+  if (value === undefined) return "nothing";
+  if (value instanceof ExactNumber) return value.text;
+  const text = JSON.stringify(typeof value === "bigint" ? String(value) : value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}
+
 /** null, "" or white space only: what a producer did not name. */
 export const is_blank = (value: unknown): boolean =>
   value === null || value === undefined || (typeof value === "string" && value.trim() === "");

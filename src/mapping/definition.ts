@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { StreamNames } from "../domains/mod.ts";
+import { shown, type StreamNames } from "../domains/mod.ts";
 import { time_pattern } from "./time_format.ts";
 
 /**
@@ -39,7 +39,6 @@ const by_form = <T>(schema_of: (value: unknown) => z.ZodType<T> | string): z.Zod
 
 const is_object = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
-const shown = (value: unknown): string => (JSON.stringify(value) ?? "nothing").slice(0, 60);
 
 /** Whether a name is one of a message's own: `$key` and paths into it, `$header.NAME`, `$timestamp`, `$topic`. */
 export const is_message_field = (name: string): boolean =>

@@ -1,4 +1,4 @@
-import { ExactNumber, type Fault, is_blank, JsonFault, parse_json } from "../domains/mod.ts";
+import { ExactNumber, type Fault, is_blank, JsonFault, parse_json, shown } from "../domains/mod.ts";
 import { type FieldForm, is_message_field } from "./definition.ts";
 import type { SourceRecord } from "./mapping.ts";
 
@@ -206,21 +206,17 @@ export class RecordFault extends Error {
   override readonly name = "RecordFault";
   /** @param hint what would make the value right, where that is known */
   constructor(readonly field: string, readonly expected: string, readonly value: unknown, hint?: string) {
-    super(`expected ${expected} in ${field}, got ${shown(value)}${hint === undefined ? "" : `; ${hint}`}`);
+    super(`expected ${expected} in ${field}, got ${shown_value(value)}${hint === undefined ? "" : `; ${hint}`}`);
   }
   get fault(): Fault {
     return { reason: "invalid_record", path: this.field, detail: this.message };
   }
 }
 
-/** A value as a sentence quotes it. */
-export function shown(value: unknown): string {
-  if (value === undefined) return "nothing";
+/** A value of a record as a sentence quotes it; lists and objects are named, not quoted. */
+export function shown_value(value: unknown): string {
   if (Array.isArray(value)) return "a list";
-  const text = typeof value === "object" && value !== null
-    ? text_of(value) ?? "an object"
-    : JSON.stringify(typeof value === "bigint" ? String(value) : value);
-  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+  return typeof value === "object" && value !== null ? text_of(value) ?? "an object" : shown(value);
 }
 
 /** Whether a field says nothing: absent, null, white space, or the NaN that columns of doubles have in its stead. */

@@ -25,7 +25,7 @@ export {
   is_unknown,
   type MessageParts,
   RecordFault,
-  shown,
+  shown_value,
   with_message,
 } from "./field.ts";
 export { type CsvRow, read_csv_line, read_csv_row } from "./csv_line.ts";

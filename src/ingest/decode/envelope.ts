@@ -4,6 +4,7 @@ import {
   is_blank,
   JsonFault,
   parse_json,
+  shown,
   type StreamNames,
   type Validation,
   whole_number_text,
@@ -68,9 +69,6 @@ class EnvelopeFault extends Error {
     super(detail);
   }
 }
-
-const shown = (value: unknown): string =>
-  value === undefined ? "nothing" : (JSON.stringify(value) ?? String(value)).slice(0, 80);
 
 function identifier(value: unknown, path: string, length: number, meaning: string): string {
   const text = whole_number_text(value) ?? value;

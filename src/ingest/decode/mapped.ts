@@ -11,7 +11,7 @@ import {
 import {
   type DeclaredMapping,
   read_csv_line,
-  shown,
+  shown_value,
   type SourceRecord,
   unfit_field,
   with_message,
@@ -114,5 +114,5 @@ export function trace_fault(mapping: DeclaredMapping, record: SourceRecord, even
   // Decoding names an event's time as CloudEvents do.
   const source = mapping.source_of(record, event_type, fault.path === "time" ? "occurred_at" : fault.path);
   if (source === null) return fault;
-  return { ...fault, path: source.field, detail: `${fault.detail}; ${source.field} is ${shown(source.value)}` };
+  return { ...fault, path: source.field, detail: `${fault.detail}; ${source.field} is ${shown_value(source.value)}` };
 }
