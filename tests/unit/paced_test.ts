@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
-import { backoff_ms, type Pace, Paced, wait } from "../../src/runtime/mod.ts";
+import { type Pace, Paced, wait } from "../../src/runtime/mod.ts";
 
 Deno.test("waits double up to the cap, jittered between half and the whole", () => {
-  const least = [1, 2, 3, 4, 20, 1000].map((attempt) => backoff_ms(attempt, 0));
-  assert.deepEqual(least, [50, 100, 200, 400, 5000, 5000]);
-  const most = [1, 2, 3, 4, 20, 1e9].map((attempt) => backoff_ms(attempt, 1 - Number.EPSILON));
-  assert.deepEqual(most, [100, 200, 400, 800, 10_000, 10_000]);
-  assert.equal(backoff_ms(3, 0.5, 10, 25), 19);
+  const waits = (random: number, pace?: Pace) => {
+    const one = new Paced({ clock: { now_ms: () => 0 }, random: () => random }, pace);
+    return Array.from({ length: 1_100 }, () => one.failed("no").next_try_ms);
+  };
+  const least = waits(0), most = waits(1 - Number.EPSILON);
+  assert.deepEqual([...least.slice(0, 4), least[19], least[1_099]], [50, 100, 200, 400, 5_000, 5_000]);
+  assert.deepEqual([...most.slice(0, 4), most[19], most[1_099]], [100, 200, 400, 800, 10_000, 10_000]);
+  assert.equal(waits(0.5, { first_ms: 10, cap_ms: 25 })[2], 19);
 });
 
 Deno.test("a wait ends by its time, or at once by the signal, with its reason, and leaves no timer", async () => {
