@@ -17,6 +17,7 @@ import dated_trips from "../../migrations/0016_dated_trips.sql" with { type: "te
 import held from "../../migrations/0017_held.sql" with { type: "text" };
 import kept_measures from "../../migrations/0018_kept_measures.sql" with { type: "text" };
 import totals from "../../migrations/0019_totals.sql" with { type: "text" };
+import trades from "../../migrations/0020_trades.sql" with { type: "text" };
 import log from "../../migrations/log.sql" with { type: "text" };
 
 /** A migration: forward only, one purpose. */
@@ -35,7 +36,7 @@ export interface Migration {
 export type BackfillName = "sketches" | "voids_and_fares" | "kept_measures" | "totals";
 
 /** All migrations, in order. They enter the program as text, so that a compiled binary carries them. */
-export const MIGRATIONS: readonly Migration[] = [
+const ALL: readonly Migration[] = [
   { version: 1, name: "event_log", sql: event_log },
   { version: 2, name: "trips", sql: trips },
   { version: 3, name: "program_role", sql: program_role },
@@ -61,6 +62,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 17, name: "held", sql: held },
   { version: 18, name: "kept_measures", sql: kept_measures, backfill: "kept_measures" },
   { version: 19, name: "totals", sql: totals, backfill: "totals", domain: "trips" },
+  { version: 20, name: "trades", sql: trades, domain: "trades" },
 ];
 
 /** Up to this one migrations are of a log of trips; `log.sql` stands for them in a log of anything else. */
@@ -71,12 +73,15 @@ const LOG_MADE_AT = 18;
  * writes for; those of other domains do nothing.
  */
 export const migrations_of = (domain: string): readonly Migration[] =>
-  (domain === "trips" ? MIGRATIONS : [
+  (domain === "trips" ? ALL : [
     { version: LOG_MADE_AT, name: "log", sql: log },
-    ...MIGRATIONS.filter(({ version }) => version > LOG_MADE_AT),
+    ...ALL.filter(({ version }) => version > LOG_MADE_AT),
   ]).map((each) => each.domain === undefined || each.domain === domain ? each : nothing_of(each));
 
 const nothing_of = ({ version, name }: Migration): Migration => ({ version, name, sql: "" });
+
+/** The migrations of a log of trips. */
+export const MIGRATIONS: readonly Migration[] = migrations_of("trips");
 
 /** From this one on the head of the log has the number of its schema. */
 export const NUMBERED_FROM = 9;

@@ -1,4 +1,4 @@
-import { type CellShape, type Contribution, is_extreme, type Measure, UNKNOWN } from "../kpi/mod.ts";
+import { type CellShape, type Contribution, type Integer, is_extreme, type Measure, UNKNOWN } from "../kpi/mod.ts";
 import type { StateFact } from "./board.ts";
 
 /**
@@ -11,15 +11,27 @@ export type Condition =
   | { readonly field: string; readonly unknown: true }
   | { readonly field: string; readonly is: string };
 
-/** What a fact adds to a measure: one; one where a field is known, or is not; or the field's value, nothing where it is unknown. */
+/**
+ * What a fact adds to a measure: one; one where a field is known, or is not; the field's value, or its product with another's, nothing where
+ * it is unknown.
+ */
 export type Addition =
   | { readonly adds: "one" }
-  | { readonly adds: "known" | "unknown" | "value"; readonly field: string };
+  | { readonly adds: "known" | "unknown" | "value"; readonly field: string }
+  | { readonly adds: "product"; readonly field: string; readonly by: string };
 
 export const ONE: Addition = { adds: "one" };
 export const known = (field: string): Addition => ({ adds: "known", field });
 export const unknown = (field: string): Addition => ({ adds: "unknown", field });
 export const value = (field: string): Addition => ({ adds: "value", field });
+export const product = (field: string, by: string): Addition => ({ adds: "product", field, by });
+
+/** The product of two integers, exact; 0 where one is unknown. */
+function exact_product(a: Integer | null, b: Integer | null): Integer {
+  if (a === null || b === null) return 0;
+  const exact = BigInt(a) * BigInt(b);
+  return exact <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(exact) : exact;
+}
 
 /** A dated part of a state. */
 export interface FactForm {
@@ -49,6 +61,8 @@ const addition_sql = (addition: Addition, sources: Sources): string => {
       return `(${column} is null)::integer`;
     case "value":
       return column;
+    case "product":
+      return `${column}::numeric * states.${sources[addition.by]!.column}`;
   }
 };
 
@@ -158,13 +172,16 @@ class Program {
         return `(${value} === null ? 1 : 0)`;
       case "value":
         return is_known ? value : `(${value} ?? 0)`;
+      case "product":
+        return `product(${value}, ${this.value(addition.by)})`;
     }
   }
 
   /** The function that the program is. */
   made(keys: readonly string[], facts: readonly string[]): (state: unknown) => Contribution {
     const body = `${this.#lines.join("\n")}\nreturn { keys: [${keys.join(", ")}], facts: [${facts.join(", ")}] };`;
-    return new Function("sources", "lists", `return (s) => {\n${body}\n};`)(this.sources, this.lists);
+    const make = new Function("sources", "lists", "product", `return (s) => {\n${body}\n};`);
+    return make(this.sources, this.lists, exact_product);
   }
 }
 

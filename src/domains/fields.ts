@@ -99,6 +99,14 @@ export const COUNT: FieldType<number> = {
   column: "integer",
   shown: "number",
 };
+/** How many of something: shares, lots, units. */
+export const QUANTITY: FieldType<number> = {
+  ...AS_IT_IS,
+  what: "a whole number from 1 to 1e9",
+  read: (value) => Number.isInteger(as_number(value)) ? number_between(value, 1, 1e9) : null,
+  column: "bigint",
+  shown: "number",
+};
 const degrees = (most: number): FieldType<number> => ({
   ...AS_IT_IS,
   what: `degrees from -${most} to ${most}`,

@@ -1,0 +1,180 @@
+import type { BoardDeclaration } from "../board.ts";
+import type { BoardWords } from "../board_words.ts";
+
+const MICROS = 1_000_000;
+
+const count = (measure: string) => ({ kind: "total", unit: "count", measure, per: 1 } as const);
+const money = (measure: string) => ({ kind: "total", unit: "money", measure, per: MICROS } as const);
+const shown = (name: string) => ({ name, figure: name });
+
+const WORDS: BoardWords = {
+  many: "trades",
+  path: "/trades/",
+  cards: [
+    {
+      name: "trades",
+      label: "Trades",
+      better: 0,
+      base: "trades",
+      spark: ["trades"],
+      beside: ["{busted?} busted"],
+      how: "Executions, at their time. Busted ones are trades that were taken back: they count in nothing else.",
+    },
+    {
+      name: "volume",
+      label: "Volume",
+      better: 0,
+      base: "trades",
+      spark: ["volume"],
+      how: "Shares, units or lots that changed hands, after the latest correction of each trade.",
+    },
+    {
+      name: "turnover",
+      label: "Turnover",
+      digits: 0,
+      better: 0,
+      base: "trades",
+      spark: ["turnover"],
+      beside: ["{currency}"],
+      how: "Price times volume of each trade, added up.",
+    },
+    {
+      name: "weighted_price",
+      label: "Price by volume",
+      better: 0,
+      base: "trades",
+      spark: ["turnover", "volume"],
+      beside: ["{currency}"],
+      how: "The volume-weighted price: turnover over volume.",
+    },
+    {
+      name: "average_price",
+      label: "Average price",
+      better: 0,
+      base: "trades",
+      spark: ["prices", "trades"],
+      beside: ["{currency}"],
+      how: "Over trades, whatever their volume.",
+    },
+    {
+      name: "price_range",
+      label: "Price lowest · highest",
+      figure: "min_price",
+      beside: ["{max_price} {currency}"],
+      greatest: {
+        measure: "max_price",
+        title: "The trade with the highest price",
+        none: "Nothing was traded in this range.",
+      },
+      how: "Of executed trades, exact.",
+    },
+    {
+      name: "most_active",
+      label: "Most active",
+      top: ["ticker", "venue"],
+      how: "The ticker and the venue with the greatest volume in the range.",
+    },
+  ],
+  charts: [
+    {
+      name: "volume",
+      title: "Volume",
+      sub: "per {step}, by execution time",
+      kind: "bars",
+      lines: [{ name: "volume", colour: 1 }],
+      compared: "volume",
+      least: 10,
+    },
+    {
+      name: "turnover",
+      title: "Turnover",
+      sub: "{currency} per {step}",
+      picture_sub: "{currency} per {step}, by execution time",
+      kind: "bars",
+      lines: [{ name: "turnover", colour: 2 }],
+      compared: "turnover",
+      least: 10,
+    },
+  ],
+  panels: ["ticker", "side", "venue"],
+  dimensions: {
+    status: { label: "status", keys: ["executed", "busted", "waiting"] },
+    side: { label: "side", keys: ["buy", "sell"] },
+  },
+  first_filter: "ticker",
+  list: {
+    title: "Latest trades",
+    time: "at_ms",
+    mark: "status",
+    marks: { busted: "cross", waiting: "ring" },
+    over: "executed",
+    columns: [
+      { label: "ticker", key: "ticker" },
+      { label: "side", key: "side" },
+      { label: "volume", number: "volume", digits: 0 },
+      { label: "price", number: "price", digits: 2, or_mark: true },
+    ],
+  },
+  breakdowns_how:
+    "Volume and turnover of executed trades. What no message named is “unknown”; “all others” are the keys that are not listed.",
+  computed_how:
+    "Most figures are kept ready. With two filters and more they are computed from the trades, and say how old they are.",
+};
+
+/** The board of trades: what the page and the API show of `trades` and `trade_cells`. */
+export const TRADE_BOARD: BoardDeclaration = {
+  words: WORDS,
+  whole: { dimension: "none", key: "all" },
+  figures: {
+    trades: count("trades"),
+    busted: count("busted"),
+    volume: count("volume"),
+    turnover: money("notional_micros"),
+    prices: money("price_sum_micros"),
+    weighted_price: { kind: "mean", unit: "money", measure: "notional_micros", count: "volume", per: MICROS },
+    average_price: { kind: "mean", unit: "money", measure: "price_sum_micros", count: "trades", per: MICROS },
+    min_price: money("price_min_micros"),
+    max_price: money("price_max_micros"),
+  },
+  series: ["trades", "busted", "volume", "turnover", "prices"],
+  compared_series: ["volume", "turnover"],
+  cards: [
+    shown("trades"),
+    shown("busted"),
+    shown("volume"),
+    shown("turnover"),
+    shown("weighted_price"),
+    shown("average_price"),
+    shown("min_price"),
+    shown("max_price"),
+  ],
+  now: { dimension: "status", measure: "trades" },
+  breakdowns: [
+    { dimension: "ticker", count: "volume" },
+    { dimension: "side", count: "volume" },
+    { dimension: "venue", count: "volume" },
+  ],
+  states_breakdowns: [],
+  default_count: "volume",
+  breakdown_row: { count: "volume", amount: "turnover" },
+  lines: {
+    event: "trade",
+    list: "trades",
+    fields: [
+      { name: "trade_id", sql: "states.trade_id", kind: "text", per: 1 },
+      { name: "status", sql: "states.status", kind: "text", per: 1 },
+      // A trade that so far only has corrections has no time of its own.
+      {
+        name: "at_ms",
+        sql: "coalesce(greatest(states.executed_at, states.busted_at), states.last_occurred_at)",
+        kind: "time",
+        per: 1,
+      },
+      { name: "ticker", sql: "states.ticker", kind: "text", per: 1 },
+      { name: "side", sql: "states.side", kind: "text", per: 1 },
+      { name: "venue", sql: "states.venue", kind: "text", per: 1 },
+      { name: "volume", sql: "states.volume", kind: "number", per: 1 },
+      { name: "price", sql: "states.price_micros", kind: "number", per: MICROS },
+    ],
+  },
+};
