@@ -28,7 +28,7 @@ const source = (database: Database) => ({ database, board: trips_board, days: DA
 
 /** What is said of a board, but for what the past does not have: marks of late corrections, buckets that were taken back to nothing. */
 function said(board: ShownBoard): Record<string, unknown> {
-  const settings = { time_zone: TEST_TIME_ZONE, currency: "USD", lines: "trips", states: "trips" };
+  const settings = { time_zone: TEST_TIME_ZONE, currency: "USD", board: trips_board };
   const { log_id: _, computed: __, ...data } = board_data(board, settings, 0);
   return {
     ...data,

@@ -1,6 +1,6 @@
 import { declaration_of, type DomainBoard } from "../../domains/mod.ts";
 import type { Reading, ShownBoard } from "../figures/mod.ts";
-import type { Coverage, FeedSettings, Health, HelloSettings, LogPosition, Shown } from "./frame.ts";
+import type { Coverage, FeedSettings, FrameSettings, Health, LogPosition, Shown } from "./frame.ts";
 import { heartbeat_frame, hello_frame, kpi_frame, lines_frame, reset_frame } from "./frame.ts";
 import type { Subscriber } from "./subscriber.ts";
 
@@ -29,8 +29,7 @@ const CLOCK_SLACK_S = 60;
  */
 export class Broadcast {
   readonly #encoder = new TextEncoder();
-  readonly #lines: DomainBoard["lines"];
-  readonly #settings: HelloSettings;
+  readonly #settings: FrameSettings;
   /** Frames already encoded for this reading and this beat. */
   #encoded = new Map<string, Uint8Array>();
   #encoded_for: { readonly reading: Reading; readonly now_ms: number } | null = null;
@@ -41,9 +40,7 @@ export class Broadcast {
   #skipped = 0;
 
   constructor(board: DomainBoard, settings: FeedSettings) {
-    const { lines, tables } = board;
-    this.#lines = lines;
-    this.#settings = { ...settings, lines: lines.list, states: tables.states, declared: declaration_of(board) };
+    this.#settings = { ...settings, board, declared: declaration_of(board) };
   }
 
   counts(): FeedCounts {
@@ -146,7 +143,7 @@ export class Broadcast {
     if (!lines.due) return;
     const whole = board.view.filter.length === 0;
     const name = whole ? `lines ${lines.after}` : `lines ${subscriber.key} ${board.lines_at} ${lines.after}`;
-    const text = this.#once(name, () => lines_frame(board, this.#lines, lines.after) ?? "");
+    const text = this.#once(name, () => lines_frame(board, this.#settings.board.lines, lines.after) ?? "");
     if (text.length > 0) {
       this.#send(subscriber, text);
       this.#lines_sent++;

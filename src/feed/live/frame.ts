@@ -1,4 +1,4 @@
-import type { Declaration } from "../../domains/mod.ts";
+import type { Declaration, DomainBoard } from "../../domains/mod.ts";
 import type { Line, Reading, Series, ShownBoard, Sources } from "../figures/mod.ts";
 
 /** Frames: what subscribers receive, as server-sent events. Pure; absolute values only, so that a frame may come twice. */
@@ -59,10 +59,10 @@ export interface FeedSettings {
 }
 
 /** What frames are made with. */
-interface FrameSettings extends FeedSettings {
-  /** The name of the list of lines, and that of what is computed from states. */
-  readonly lines: string;
-  readonly states: string;
+export interface FrameSettings extends FeedSettings {
+  readonly board: Pick<DomainBoard, "lines" | "tables">;
+  /** What hellos carry, so that whoever listens can draw the board. */
+  readonly declared: Declaration;
 }
 
 /** What there is to tell at some time: a reading, and the boards of all views by their keys. */
@@ -71,11 +71,6 @@ export interface Shown {
   readonly boards: ReadonlyMap<string, ShownBoard>;
   readonly health: Health;
   readonly now_ms: number;
-}
-
-/** What hellos are made with: they carry the declaration, so that whoever listens can draw the board. */
-export interface HelloSettings extends FrameSettings {
-  readonly declared: Declaration;
 }
 
 /** What a subscriber has: all buckets in [from_s, to_s), as of a position; the rest as of versions of its board. */
@@ -113,7 +108,7 @@ function encode(event: string, id: LogPosition | null, data: unknown): string {
 }
 
 /** The whole board: the first frame of a subscriber who has nothing. */
-export function hello_frame({ health, now_ms }: Shown, board: ShownBoard, settings: HelloSettings): string {
+export function hello_frame({ health, now_ms }: Shown, board: ShownBoard, settings: FrameSettings): string {
   return encode("hello", board, {
     ...board_data(board, settings, now_ms),
     declared: settings.declared,
@@ -125,7 +120,7 @@ export function hello_frame({ health, now_ms }: Shown, board: ShownBoard, settin
 /** All that is said of a board. `now_ms` is when it was read. */
 export function board_data(
   board: ShownBoard,
-  settings: Omit<FrameSettings, "build">,
+  settings: Pick<FrameSettings, "time_zone" | "currency" | "board">,
   now_ms: number,
 ): Record<string, unknown> {
   const { view, window, log_id, position, newest_event_ms } = board;
@@ -146,7 +141,7 @@ export function board_data(
     series: board.series,
     ...figures_of(board, settings, now_ms),
     ...compared_series_of(board),
-    [settings.lines]: board.lines,
+    [settings.board.lines.list]: board.lines,
     newest_event_ms,
   };
 }
@@ -154,11 +149,11 @@ export function board_data(
 /** What hello and kpi say whole. */
 function figures_of(
   board: ShownBoard,
-  settings: Pick<FrameSettings, "states">,
+  settings: Pick<FrameSettings, "board">,
   now_ms: number,
 ): Record<string, unknown> {
   const { sources, states, failed } = board;
-  const named = (origin: Sources["cards"]) => origin === "cells" ? "cells" : settings.states;
+  const named = (origin: Sources["cards"]) => origin === "cells" ? "cells" : settings.board.tables.states;
   return {
     // Nothing is known before the slow lane's first answer: no figure may look like one.
     cards: board.known ? board.cards : null,
@@ -217,16 +212,16 @@ export function kpi_frame(
  */
 export function lines_frame(
   board: ShownBoard,
-  names: { readonly event: string; readonly list: string },
+  { event, list }: DomainBoard["lines"],
   since_position: number,
 ): string | null {
   if (board.lines_at <= since_position) return null;
   if (board.view.filter.length > 0) {
-    return encode(names.event, board, { position: board.position, replace: true, [names.list]: board.lines });
+    return encode(event, board, { position: board.position, replace: true, [list]: board.lines });
   }
   const changed: Line[] = board.lines.filter((line) => line.position > since_position);
   if (changed.length === 0) return null;
-  return encode(names.event, board, { position: board.position, [names.list]: changed });
+  return encode(event, board, { position: board.position, [list]: changed });
 }
 
 /** The heartbeat: says that the feed lives, how the program is, and of which build: who resumes on another one gets no hello. */

@@ -285,8 +285,7 @@ function body_of(
   now_ms: number,
   more: Readonly<Record<string, unknown>>,
 ): string {
-  const settings = { time_zone, currency, lines: board.lines.list, states: board.tables.states };
-  return JSON.stringify({ ...board_data(shown, settings, now_ms), ...more });
+  return JSON.stringify({ ...board_data(shown, { time_zone, currency, board }, now_ms), ...more });
 }
 
 async function tagged(request: Request, etag: string, caching: string, body: () => Promise<string>): Promise<Response> {
