@@ -33,7 +33,7 @@ export interface Migration {
   readonly domain?: string;
 }
 
-export type BackfillName = "sketches" | "voids_and_fares" | "kept_measures" | "totals";
+export type BackfillName = "sketches" | "later_measure" | "kept_measures" | "totals";
 
 /** All migrations, in order. They enter the program as text, so that a compiled binary carries them. */
 const ALL: readonly Migration[] = [
@@ -55,7 +55,7 @@ const ALL: readonly Migration[] = [
   { version: 10, name: "what_is_kept", sql: what_is_kept },
   { version: 11, name: "watermarks_and_corrections", sql: watermarks_and_corrections },
   { version: 12, name: "tombstones", sql: tombstones },
-  { version: 13, name: "voids_and_fares", sql: voids_and_fares, backfill: "voids_and_fares" },
+  { version: 13, name: "voids_and_fares", sql: voids_and_fares, backfill: "later_measure" },
   { version: 14, name: "skipped", sql: skipped },
   { version: 15, name: "analysts", sql: analysts },
   { version: 16, name: "dated_trips", sql: dated_trips },

@@ -69,7 +69,7 @@ export interface StateFact {
   readonly adds: Readonly<Record<string, string>>;
 }
 
-/** What a stream of a domain is called: in the words of faults (`trip`), and its id in events and as a column (`trip_id`). */
+/** What a stream of a domain is called: in the words of faults (`order`), and its id in events and as a column (`order_id`). */
 export interface StreamNames {
   readonly noun: string;
   readonly stream_column: string;

@@ -15,7 +15,7 @@ import {
 } from "./fields.ts";
 
 /**
- * What a domain gives to the engine. The engine (log, ingest, projection, kpi, feed) knows no trips: everything it
+ * What a domain gives to the engine. The engine (log, ingest, projection, kpi, feed) knows no domain: everything it
  * needs to fold streams of events into states and states into KPI cells stands in one value of this type.
  *
  * Units that cross this door: event time is microseconds since the Unix epoch, a `number` (exact until the year 2255).

@@ -1,6 +1,7 @@
 /**
- * Domains: what is folded. `domain.ts` is the port that the engine knows; each folder beside it is one domain.
- * A second domain costs one folder and one migration. What runs is composed in `src/verbs`, which names the trips domain where it opens a log.
+ * Domains: what is folded. `domain.ts` is the port that the engine knows; each folder beside it is one domain, and alone knows its words.
+ * A domain is declared: its fields (`fields.ts`), what its states add to the figures (`facts.ts`), its board, its fold, and what the verbs
+ * need before there is a deployment (`declared.ts`). `src/verbs/domains.ts` is the one place that names those that there are.
  */
 export * from "./amount.ts";
 export * from "./board.ts";

@@ -1,7 +1,7 @@
 /**
  * What a domain says of one stream: its story, figures, facts and what is unusual about it, drawn by the stream's page from the fields of
- * the API. A `Telling`'s text has fields in braces, as the page writes them: {fare}; {fare#} without its unit; {canceled_at~completed_at}
- * without its day when that is the other's; {tip/fare*100:0} a part of another, with decimals; {events:TYPE} how many of a type there are,
+ * the API. A `Telling`'s text has fields in braces, as the page writes them: {amount}; {amount#} without its unit; {canceled_at~completed_at}
+ * without its day when that is the other's; {tip/amount*100:0} a part of another, with decimals; {events:TYPE} how many of a type there are,
  * when there are several; {route}. What stands in brackets is left out where something in it is not known.
  */
 export interface Telling {

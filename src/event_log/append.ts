@@ -69,7 +69,7 @@ const PARTITION_POSITIONS = 10_000_000;
 /**
  * What a batch changes it finds by the keys that it names, whatever the planner thinks: from a table that was empty when it was looked at last,
  * or that is small beside a batch's thousands of keys, it would read all rows and join them by hash (half of the time of changing 5,000 of
- * 100,000 trips). Holds until the transaction ends. Costs that tell the planner off would have it compile the statement, too.
+ * 100,000 streams). Holds until the transaction ends. Costs that tell the planner off would have it compile the statement, too.
  */
 const BY_INDEX = ["enable_hashjoin", "enable_mergejoin", "enable_seqscan", "jit"]
   .map((name) => `set_config('${name}', 'off', true) as ${name}`).join(", ");

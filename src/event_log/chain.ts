@@ -77,7 +77,7 @@ export interface BatchHeader {
   /** Messages whose mapping skips their records. */
   readonly skipped: number;
   readonly late: number;
-  /** Canonical JSON of what the cursors did: `[{"from":0,"partition":0,"to":5,"topic":"trips"}]`. */
+  /** Canonical JSON of what the cursors did: `[{"from":0,"partition":0,"to":5,"topic":"t"}]`. */
   readonly cursors: string;
   /** Canonical JSON or null. */
   readonly note: string | null;

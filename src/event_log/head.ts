@@ -67,7 +67,7 @@ export class DeploymentMismatch extends Error {
 export interface Deployment {
   readonly time_zone: string;
   readonly currency: string;
-  /** Of the H3 cells that pickups are counted by; null: by none. */
+  /** Of the H3 cells that places are counted by; null: by none. */
   readonly h3_resolution: number | null;
 }
 

@@ -6,7 +6,7 @@ import { encoding_named, other_encoding, text_pieces, type TextPiece } from "./t
 
 /** How to read a file, where it does not say so itself. */
 export interface FileOptions {
-  /** Where the records are in each JSON document: names from the top down, with points between, such as `data.trips`. */
+  /** Where the records are in each JSON document: names from the top down, with points between, such as `data.items`. */
   readonly records?: string | undefined;
   /** The encoding of its text, as the web platform names them, such as `windows-1252`; a byte order mark goes before it. */
   readonly encoding?: string | undefined;

@@ -21,7 +21,7 @@ import {
   Working,
 } from "./working_stream.ts";
 
-/** A stream takes at most this many events; what comes after is quarantined. A real trip has fewer than twenty. */
+/** A stream takes at most this many events; what comes after is quarantined. A real one has fewer than twenty. */
 export const MAX_STREAM_EVENTS = 1000;
 
 /** What becomes of what a message was decoded into. */
@@ -150,7 +150,7 @@ export class Planning {
         met.push(one);
         if (refused === null && one !== null && "fault" in one) refused = one;
       }
-      // A message is admitted or set aside whole, and set aside once: half of a trip would stay in progress for ever.
+      // A message is admitted or set aside whole, and set aside once: half of a stream would stay in progress for ever.
       if (refused !== null) {
         for (let i = first; i < end; i++) this.#outcome(message, "quarantined");
         this.#messages_read -= end - first - 1;

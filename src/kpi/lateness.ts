@@ -3,7 +3,7 @@
  *
  * The watermark of a log is the greatest event time it has admitted. A window is closed once the watermark is 5 minutes past its end.
  * A message is late when the minute of the newest of its events was closed before it came; all its events are late then. What one
- * message tells at once is not late against itself: a record of a whole trip tells the start when the trip ends. Late events count all
+ * message tells at once is not late against itself: a record of a whole stream tells its start when it ends. Late events count all
  * the same, in the window they belong to.
  *
  * Five minutes, not one: a phone without network, a consumer that is restarted and partitions that are read at different speeds are in time.

@@ -5,7 +5,7 @@ import { time_pattern } from "./time_format.ts";
 /**
  * The JSON of a mapping, as its author writes it. Every faulty place is found at once, by its exact path.
  *
- * A value is a field (`"city"`, `"rider.name"`, `"legs[0].km"`, `"legs[-1].km"`), a reading of one (`{"from": "fare", "as": "money"}`; of several
+ * A value is a field (`"city"`, `"rider.name"`, `"legs[0].km"`, `"legs[-1].km"`), a reading of one (`{"from": "total", "as": "money"}`; of several
  * fields the first that is not blank), a constant, a lookup in a named table, or a list of values: the first that is known.
  */
 

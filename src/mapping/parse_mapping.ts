@@ -4,7 +4,7 @@ import { type ConditionForm, type FieldForm, mapping_form, type MappingForm, typ
 import { field_of } from "./field.ts";
 import { BARE_NAMES, type DeclaredMapping, type MappingContext } from "./mapping.ts";
 
-/** What is wrong with a definition, and where in its JSON: `events[0].data.fare.as`. */
+/** What is wrong with a definition, and where in its JSON: `events[0].data.amount.as`. */
 interface DefinitionFault {
   readonly place: string;
   readonly message: string;

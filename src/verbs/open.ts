@@ -65,7 +65,7 @@ function backfills_of({ currency }: Config): NonNullable<Migrating["backfills"]>
     sketches: sketches_of_log,
     ...DOMAIN.later_measure === null
       ? {}
-      : { voids_and_fares: equal_measure_backfill(domain.tables.cells, ...DOMAIN.later_measure) },
+      : { later_measure: equal_measure_backfill(domain.tables.cells, ...DOMAIN.later_measure) },
     kept_measures: totals_backfill(domain, "0"),
     totals: totals_backfill(domain, "last_position"),
   };
@@ -153,7 +153,7 @@ export function open_log(shell: Shell): Promise<Opened> {
     });
     if (deployment.h3_resolution === null && config.h3_resolution === null) {
       const why = "this database was begun without H3 cells; a new one has them";
-      logger.log("info", "pickups are not counted by H3 cell", { why, silenced_by: "TACHO_H3_RESOLUTION=off" });
+      logger.log("info", "places are not counted by H3 cell", { why, silenced_by: "TACHO_H3_RESOLUTION=off" });
     }
     return opened_log(config, database, deployment, log_id);
   });

@@ -78,7 +78,7 @@ export interface FileTexts extends Pick<MappingContext, "decimal" | "currency"> 
 
 /**
  * Records that are events of the domain already, bare or as CloudEvents. They go as they stand but for what files cannot say as the contract has it:
- * CSV has text for numbers, a column of text for the data of CloudEvents or a column for each (`data.fare`); binary floats have more
+ * CSV has text for numbers, a column of text for the data of CloudEvents or a column for each (`data.tip`); binary floats have more
  * decimals than amounts may have, times of Parquet and of pandas often no zone, others one as `+0000` or ` UTC`.
  */
 export function event_reading({ decimal, currency, zone }: FileTexts): RecordReading {

@@ -66,7 +66,7 @@ function amount(micros: bigint): string {
 /** Reasons that are told one by one. */
 const TOLD_REASONS = 5;
 
-/** Why so many were refused: `negative fare_amount, −1,517.51`. */
+/** Why so many were refused: `negative total_amount, −1,517.51`. */
 export function reasons_words(refused: number, refusals: readonly Refusal[]): string {
   const told = refusals.slice(0, TOLD_REASONS).map(({ reason, count, amounts, sum_micros }) => {
     const several = refusals.length > 1 || count !== refused ? `${number(count)} ` : "";

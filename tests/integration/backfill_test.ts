@@ -118,7 +118,7 @@ tacho_test({
       const migrating = (most: number): Migrating => {
         let pieces = 0;
         return {
-          backfills: { sketches: by_deployment(3_000), voids_and_fares: FARES, kept_measures, totals },
+          backfills: { sketches: by_deployment(3_000), later_measure: FARES, kept_measures, totals },
           filling: (name, left) => {
             if (name !== "sketches") return () => {};
             heard.push(left);
@@ -250,12 +250,12 @@ tacho_test({
       const heard: number[] = [];
       const migrating = (pieces: number): Migrating => ({
         backfills: {
-          voids_and_fares: equal_measure_backfill("trip_cells", "fare_count", "completed", 1_000),
+          later_measure: equal_measure_backfill("trip_cells", "fare_count", "completed", 1_000),
           kept_measures,
           totals,
         },
         filling: (name, left) => {
-          if (name !== "voids_and_fares") return () => {};
+          if (name !== "later_measure") return () => {};
           heard.push(left);
           return (items) => {
             heard.push(items);

@@ -77,7 +77,7 @@ tacho_test({
     await before.close();
     const opened = await opened_log(url);
     try {
-      assert.deepEqual([...new Set(opened.lines)], ["migrated", "pickups are not counted by H3 cell"]);
+      assert.deepEqual([...new Set(opened.lines)], ["migrated", "places are not counted by H3 cell"]);
       assert.deepEqual(await counted(opened), { pickups: [["T", null], ["U", null]], cells: [] });
     } finally {
       await opened.database.close();

@@ -64,6 +64,17 @@ const DRIVERS = ["kafkajs", "pg", "pg-copy-streams", "@electric-sql/pglite"];
 
 const ENVIRONMENT = /\bDeno\.env\b|\bprocess\.env\b/;
 const ENVIRONMENT_READER = "src/runtime/config.ts";
+/** Words of a domain, which its folder alone says, but for the names that outsiders know: of domains, settings, migrations and lists of records. */
+const DOMAIN_WORDS: readonly (readonly [folder: string, words: RegExp])[] = [
+  ["src/domains/trips/", /trip|fare|pickup/i],
+];
+const OUTSIDE_NAMES = [
+  "main.ts",
+  "src/verbs/domains.ts",
+  "src/runtime/config.ts",
+  "src/database/migrations.ts",
+  "src/files/json_rows.ts",
+];
 /** An idea is one file that reads from top to bottom, and some need so many. */
 const LINES = 400;
 
@@ -81,6 +92,10 @@ export function layer_faults(files: Readonly<Record<string, string>>): string[] 
     if (/\b(?:TODO|FIXME)\b/.test(text)) faults.add(`${path}: holds a TODO`);
     if (ENVIRONMENT.test(without_strings(code)) && path !== ENVIRONMENT_READER) {
       faults.add(`${path}: reads the environment; only ${ENVIRONMENT_READER} may`);
+    }
+    for (const [folder, words] of DOMAIN_WORDS) {
+      const [word] = path.startsWith(folder) || OUTSIDE_NAMES.includes(path) ? [] : words.exec(text) ?? [];
+      if (word !== undefined) faults.add(`${path}: says ${word}, a word of ${folder} alone`);
     }
     for (const { specifier } of imports_of(code)) {
       const driver = DRIVERS.find((name) => is_package(specifier, name));

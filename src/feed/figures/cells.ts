@@ -126,7 +126,7 @@ async function read_now(
 
 /**
  * Reads the quantiles among a board's cards; null where nothing is counted, and all of them where the dimension keeps no sketches.
- * @param stretch widened to whole buckets of the finest grain that keeps sketches, a minute for trips
+ * @param stretch widened to whole buckets of the finest grain that keeps sketches
  */
 export async function read_quantiles(
   queryable: Queryable,

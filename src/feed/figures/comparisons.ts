@@ -28,7 +28,7 @@ import {
 export interface ComparedCards extends Stretch {
   /** Null: the log held events before it, so it lies wholly in the log. Else from when on it does, seconds; `to_s`: nothing of it does. */
   readonly since_s: number | null;
-  /** How many trips have to be under a figure of then before a change is told as a percent. */
+  /** How many streams have to be under a figure of then before a change is told as a percent. */
   readonly least_base: number;
   /** Empty where nothing is known of then. */
   readonly cards: Cards;

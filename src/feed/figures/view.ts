@@ -134,7 +134,7 @@ export interface Comparison {
 }
 
 /**
- * What a percent needs, at least so many trips under the figure of then: by chance alone the figure of as few may well be a third more or
+ * What a percent needs, at least so many streams under the figure of then: by chance alone the figure of as few may well be a third more or
  * less another time.
  */
 export const LEAST_BASE = 20;
