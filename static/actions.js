@@ -2,7 +2,7 @@ import { keep_place, own_address, show_controls, view_query, write_address } fro
 import { press_legend, TOOL_KEYS, use } from "./chart_tools.js";
 import { toggle_key, with_condition } from "./filter.js";
 import { by_id, declared, set_text } from "./page.js";
-import { PLAIN, RANGES } from "./plain_address.js";
+import { PLAIN, RANGES } from "./state.js";
 
 /** What the reader can do: presses and keys, and where they lead. Loaded by the first of them. */
 
@@ -18,6 +18,8 @@ const THEMES = ["system", "light", "dark"];
 const root = document.documentElement;
 /** The range to come back to from a stretch of one's own. */
 let live_range = PLAIN.range;
+/** The listed streams as they were when the list was held; null while it moves. */
+let held = null;
 
 const KEYS = {
   "?": (page) => open(page, "keys"),
@@ -51,13 +53,13 @@ const BUTTONS = {
   clear_filter: KEYS.F,
   clear_all: KEYS.F,
   go_newest: show_newest,
-  hold: (page) => page.need("list_tools", ({ toggle_hold }) => toggle_hold(page)),
+  hold: toggle_hold,
 };
 
 /** A click, or a word typed into the list's field. */
 export function press(page, event) {
   const { target, type, shiftKey, altKey } = event;
-  if (type === "input") return target.id === "find" && page.need("list_tools", page.draw_soon);
+  if (type === "input") return target.id === "find" && page.draw_soon();
   const way = target.closest(".greatest");
   if (way !== null) return page.need("greatest", ({ go_to_greatest }) => go_to_greatest(page, way));
   const button = target.closest("button");
@@ -175,4 +177,32 @@ function next_theme(page) {
   // The choice counts from now on, not the link's.
   page.address = { ...page.address, theme: null };
   write_address(page.address, "replaceState");
+}
+
+/** Holds the list, or lets it go. */
+function toggle_hold(page) {
+  held = held === null ? page.shown.streams : null;
+  page.draw_soon();
+}
+
+/** Lets it go: another view has others. */
+export function release() {
+  held = null;
+}
+
+/** The streams to show: the held ones, of them those that hold the words; the button says how many came since. */
+export function listed(streams) {
+  const find = by_id("find"), hold = by_id("hold");
+  const from = held?.[0]?.position ?? 0;
+  const waiting = held === null ? 0 : streams.filter(({ position }) => position > from).length;
+  hold.ariaPressed = `${held !== null}`;
+  set_text(hold, held === null ? "Pause list" : waiting === 0 ? "Resume list" : `Resume list: ${waiting} new`);
+  const words = find.value.trim().toLowerCase();
+  const holds = (stream) => Object.values(stream).join(" ").replaceAll("_", " ").toLowerCase().includes(words);
+  const found = (held ?? streams).filter((stream) => words === "" || holds(stream));
+  set_text(
+    by_id("list_note"),
+    words !== "" && found.length === 0 ? `not in the newest ${streams.length} ${declared.many}` : "",
+  );
+  return found;
 }

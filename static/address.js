@@ -1,10 +1,10 @@
 import { by_id, declared, set_text } from "./page.js";
-import { PLAIN, RANGES } from "./plain_address.js";
+import { PLAIN, RANGES } from "./state.js";
 
 /**
  * What the page's address says: all that is shown, so that a link or the back button brings it again. Its parameters are those of the
  * view, which the server is asked for, and those of the page alone: `paused`, `theme`, and what the reader puts on the charts, `lines`,
- * `tz`, `limit`, `note` and `kiosk`. Limits and notes stay texts here: limits.js and notes.js read them.
+ * `tz`, `limit`, `note` and `kiosk`. Limits and notes stay texts here: marks.js reads them.
  */
 
 const MOST_KEYS = 20;
@@ -31,7 +31,7 @@ export function is_zone(text) {
   }
 }
 
-/** Reads a query into what plain_address.js describes; what is not understood becomes the default. `declared` names the dimensions and lines. */
+/** Reads a query into what state.js describes; what is not understood becomes the default. `declared` names the dimensions and lines. */
 export function parse_address(search, declared) {
   const params = new URLSearchParams(search);
   const one = (name, ...known) => known.find((value) => value === params.get(name)) ?? null;

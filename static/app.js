@@ -5,9 +5,18 @@ import { make_feed_port, make_port } from "./feed_port.js";
 import { format_window } from "./format.js";
 import { place_list, show_list } from "./list.js";
 import { by_id, declared, set_text } from "./page.js";
-import { PLAIN, zone_of } from "./plain_address.js";
 import { columns_of } from "./series.js";
-import { apply_frame, empty_board, is_troubled, misleads, phase_of, warning_of_link, window_of } from "./state.js";
+import {
+  apply_frame,
+  empty_board,
+  is_troubled,
+  misleads,
+  phase_of,
+  PLAIN,
+  warning_of_link,
+  window_of,
+  zone_of,
+} from "./state.js";
 import { show_banners, show_footer, show_state } from "./status.js";
 
 /** The page: frames change the board, which is drawn at most four times a second. */
@@ -117,7 +126,7 @@ function look() {
   const { address, feed, parts } = page;
   page.held_ms = page.refusal = null;
   page.board = empty_board();
-  parts.list_tools?.release();
+  parts.actions?.release();
   if (address === PLAIN) return feed.open({ range: PLAIN.range });
   need("address", ({ ask }) => ask(page));
 }
@@ -185,7 +194,7 @@ function show_sight(sight) {
   page.charts.show(sight);
   by_id("corrected").hidden = columns.revised_ms.every((at_ms) => at_ms === 0);
   show_breakdowns(breakdowns);
-  show_list(sight.listed = page.parts.list_tools?.listed(streams) ?? streams, sight);
+  show_list(sight.listed = page.parts.actions?.listed(streams) ?? streams, sight);
   show_footer(board, zone, now_ms);
 }
 
@@ -240,7 +249,7 @@ setInterval(() => {
   show_status();
   page.parts.filter?.show_filter(page);
   const { address, shown, link, held_ms } = page;
-  if (link.state === "connecting" && Date.now() - link.since_ms > REFUSAL_MS) need("refusal", ({ ask }) => ask(page));
+  if (link.state === "connecting" && Date.now() - link.since_ms > REFUSAL_MS) need("troubles", ({ ask }) => ask(page));
   // The window moves on with the clock, also when no frame comes.
   const moves = shown.hello !== null && held_ms === null && address.as_of === null;
   if (moves && window_of(shown, Date.now() + shown.offset_ms).to_s !== drawn_to_s) draw_soon();

@@ -1,7 +1,6 @@
 import { colour, dots_of, type_px } from "./charts.js";
 import { format_clock, format_day, format_short } from "./format.js";
-import { is_past, parse_limits, tell_limits } from "./limits.js";
-import { format_notes, parse_notes } from "./notes.js";
+import { format_notes, is_past, parse_limits, parse_notes, tell_limits } from "./marks.js";
 import { by_id, declared, make, plain, set_text } from "./page.js";
 import { shown_lines } from "./readout.js";
 

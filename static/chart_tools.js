@@ -2,13 +2,14 @@ import { declared } from "./page.js";
 
 /** The tools of the charts: each loads at its first use, and goes along with what is in sight from then on. */
 
+/** Where each tool is, and what opens it. */
 const TOOLS = {
-  table: "./table.js",
-  limits: "./limits.js",
-  notes: "./notes.js",
-  export: "./export.js",
-  zone: "./ranges.js",
-  kiosk: "./kiosk.js",
+  table: ["./table.js", "open"],
+  limits: ["./marks.js", "open_limits"],
+  notes: ["./marks.js", "open_notes"],
+  export: ["./export.js", "open"],
+  zone: ["./ranges.js", "open_zone"],
+  kiosk: ["./kiosk.js", "open"],
 };
 /** Keys of the tools. */
 export const TOOL_KEYS = { d: "table", m: "limits", n: "notes", e: "export", z: "zone", k: "kiosk" };
@@ -42,14 +43,15 @@ function bring(page, path) {
 
 /** Uses a tool, once there is something in sight. */
 export async function use(page, name) {
-  if (page.sight !== null) (await bring(page, TOOLS[name])).open(parts_of(page));
+  const [path, opens] = TOOLS[name];
+  if (page.sight !== null) (await bring(page, path))[opens](parts_of(page));
 }
 
 /** Shows what is in sight in every tool that is in use, or that the address asks for. */
 export function show_tools(page) {
   const { address } = page.sight;
   if (address.limits.length + address.notes.length > 0) bring(page, "./chart_marks.js");
-  if (address.kiosk) bring(page, TOOLS.kiosk);
+  if (address.kiosk) bring(page, "./kiosk.js");
   for (const tool of going_along) tool.show(page.sight);
 }
 

@@ -1,6 +1,5 @@
 import { by_id, declared, fill, make, set_text } from "./page.js";
-import { split_running } from "./series.js";
-import { time_labels, time_splits } from "./time_axis.js";
+import { split_running, time_labels, time_splits } from "./series.js";
 import { format_short, format_step } from "./format.js";
 
 /** The charts that are declared, over one time axis, with one cursor. */

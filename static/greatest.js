@@ -1,7 +1,7 @@
 import { format_time } from "./address.js";
 import { open_dialog } from "./dialog.js";
 import { declared, make } from "./page.js";
-import { words_of_problem } from "./refusal.js";
+import { words_of_problem } from "./troubles.js";
 
 /** The way from a card's greatest value to the stream that holds it. */
 

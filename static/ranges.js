@@ -2,7 +2,7 @@ import { is_zone } from "./address.js";
 import { field, form, from_wall, input, open_dialog, to_wall } from "./dialog.js";
 import { format_zone } from "./format.js";
 import { make } from "./page.js";
-import { zone_of } from "./plain_address.js";
+import { zone_of } from "./state.js";
 
 /** The editors of a range with two ends of its own, on the clocks of the page, and of the zone of those clocks. */
 
@@ -45,7 +45,7 @@ export function open_range(page, go) {
 }
 
 /** Opens the choice of the zone of all times on the page. */
-export function open({ look, go }) {
+export function open_zone({ look, go }) {
   const { address, now_ms, board: { hello: { time_zone: business_zone } } } = look();
   const named = (tz) => format_zone(zone_of({ tz }, business_zone), now_ms);
   const choices = [[null, "Business zone"], ["local", "This browser's"], ["UTC", "UTC"]].map(([tz, text]) => {

@@ -1,6 +1,6 @@
 import { compared_name } from "./address.js";
 import { format_clock, format_count, format_day, format_decimal, format_moment, zone_offset_s } from "./format.js";
-import { parse_notes } from "./notes.js";
+import { parse_notes } from "./marks.js";
 import { make, plain } from "./page.js";
 
 /** What the cursor points at, in words, by pointer and by keys. A focused chart is a slider over time: its value is read aloud. */

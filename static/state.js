@@ -1,8 +1,32 @@
 import { format_moment } from "./format.js";
-import { RANGES } from "./plain_address.js";
 import { merge_series } from "./series.js";
 
-/** What the page knows. A frame makes a new board. Pure. */
+/** What the page looks at, and what it knows. A frame makes a new board. Pure. */
+
+/** Ranges in the order of the keys 1 to 6, in seconds. */
+export const RANGES = { "15m": 900, "1h": 3_600, "6h": 21_600, "24h": 86_400, "7d": 604_800, "30d": 2_592_000 };
+
+/** The address of the page without parameters. With `from_ms` `range` is null; `to_ms` null follows now. `filter`: {dimension, keys, excluded}; `as_of`: {ms} or {position}; `lines` null: those that are declared as shown. */
+export const PLAIN = {
+  range: "1h",
+  from_ms: null,
+  to_ms: null,
+  filter: [],
+  compare: "weekday",
+  paused: false,
+  theme: null,
+  as_of: null,
+  lines: null,
+  tz: null,
+  limits: [],
+  notes: [],
+  kiosk: false,
+};
+
+/** The zone of the times on the page. */
+export function zone_of({ tz }, business_zone) {
+  return tz === "local" ? Intl.DateTimeFormat().resolvedOptions().timeZone : tz ?? business_zone;
+}
 
 export const STREAMS_KEPT = 100;
 

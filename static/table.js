@@ -1,7 +1,7 @@
 import { by_id, make } from "./page.js";
 import { compared_name } from "./address.js";
 import { format_day, format_moment, format_step } from "./format.js";
-import { parse_notes } from "./notes.js";
+import { parse_notes } from "./marks.js";
 import { format_bucket, format_of, shown_lines } from "./readout.js";
 
 /** The figures of the charts as a real table, newest bucket first. It is read aloud: it changes no faster than every 5 s. */

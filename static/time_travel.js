@@ -2,7 +2,7 @@ import { view_query } from "./address.js";
 import { field, form, from_wall, input, open_dialog, to_wall } from "./dialog.js";
 import { format_clock, format_count, format_day } from "./format.js";
 import { by_id, declared, make, set_text } from "./page.js";
-import { words_of_problem } from "./refusal.js";
+import { words_of_problem } from "./troubles.js";
 
 /** The board as it was known then: read once for each address, told in a ribbon over the whole width. */
 

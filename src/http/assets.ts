@@ -8,7 +8,6 @@ import cards_js from "../../static/cards.js" with { type: "text" };
 import chart_marks_js from "../../static/chart_marks.js" with { type: "text" };
 import chart_tools_js from "../../static/chart_tools.js" with { type: "text" };
 import charts_js from "../../static/charts.js" with { type: "text" };
-import csv_js from "../../static/csv.js" with { type: "text" };
 import dialog_js from "../../static/dialog.js" with { type: "text" };
 import early_js from "../../static/early.js" with { type: "text" };
 import export_js from "../../static/export.js" with { type: "text" };
@@ -23,25 +22,20 @@ import help_js from "../../static/help.js" with { type: "text" };
 import index_html from "../../static/index.html" with { type: "text" };
 import kiosk_css from "../../static/kiosk.css" with { type: "text" };
 import kiosk_js from "../../static/kiosk.js" with { type: "text" };
-import limits_js from "../../static/limits.js" with { type: "text" };
 import list_js from "../../static/list.js" with { type: "text" };
-import list_tools_js from "../../static/list_tools.js" with { type: "text" };
 import login_index_html from "../../static/login/index.html" with { type: "text" };
 import login_login_css from "../../static/login/login.css" with { type: "text" };
 import login_login_js from "../../static/login/login.js" with { type: "text" };
-import notes_js from "../../static/notes.js" with { type: "text" };
+import marks_js from "../../static/marks.js" with { type: "text" };
 import page_js from "../../static/page.js" with { type: "text" };
 import parts_css from "../../static/parts.css" with { type: "text" };
-import plain_address_js from "../../static/plain_address.js" with { type: "text" };
 import ranges_js from "../../static/ranges.js" with { type: "text" };
 import readout_js from "../../static/readout.js" with { type: "text" };
-import refusal_js from "../../static/refusal.js" with { type: "text" };
 import series_js from "../../static/series.js" with { type: "text" };
 import state_js from "../../static/state.js" with { type: "text" };
 import status_js from "../../static/status.js" with { type: "text" };
 import stream_facts_js from "../../static/stream/facts.js" with { type: "text" };
 import stream_index_html from "../../static/stream/index.html" with { type: "text" };
-import stream_moved_js from "../../static/stream/moved.js" with { type: "text" };
 import stream_stream_css from "../../static/stream/stream.css" with { type: "text" };
 import stream_stream_js from "../../static/stream/stream.js" with { type: "text" };
 import stream_timeline_js from "../../static/stream/timeline.js" with { type: "text" };
@@ -49,7 +43,6 @@ import stream_watch_js from "../../static/stream/watch.js" with { type: "text" }
 import stream_words_js from "../../static/stream/words.js" with { type: "text" };
 import style_css from "../../static/style.css" with { type: "text" };
 import table_js from "../../static/table.js" with { type: "text" };
-import time_axis_js from "../../static/time_axis.js" with { type: "text" };
 import time_travel_js from "../../static/time_travel.js" with { type: "text" };
 import troubles_js from "../../static/troubles.js" with { type: "text" };
 import vendor_uPlot_LICENSE_txt from "../../static/vendor/uPlot.LICENSE.txt" with { type: "text" };
@@ -70,7 +63,6 @@ export const ASSETS: Readonly<Record<string, string>> = {
   "chart_marks.js": chart_marks_js,
   "chart_tools.js": chart_tools_js,
   "charts.js": charts_js,
-  "csv.js": csv_js,
   "dialog.js": dialog_js,
   "early.js": early_js,
   "export.js": export_js,
@@ -85,25 +77,20 @@ export const ASSETS: Readonly<Record<string, string>> = {
   "index.html": index_html,
   "kiosk.css": kiosk_css,
   "kiosk.js": kiosk_js,
-  "limits.js": limits_js,
   "list.js": list_js,
-  "list_tools.js": list_tools_js,
   "login/index.html": login_index_html,
   "login/login.css": login_login_css,
   "login/login.js": login_login_js,
-  "notes.js": notes_js,
+  "marks.js": marks_js,
   "page.js": page_js,
   "parts.css": parts_css,
-  "plain_address.js": plain_address_js,
   "ranges.js": ranges_js,
   "readout.js": readout_js,
-  "refusal.js": refusal_js,
   "series.js": series_js,
   "state.js": state_js,
   "status.js": status_js,
   "stream/facts.js": stream_facts_js,
   "stream/index.html": stream_index_html,
-  "stream/moved.js": stream_moved_js,
   "stream/stream.css": stream_stream_css,
   "stream/stream.js": stream_stream_js,
   "stream/timeline.js": stream_timeline_js,
@@ -111,7 +98,6 @@ export const ASSETS: Readonly<Record<string, string>> = {
   "stream/words.js": stream_words_js,
   "style.css": style_css,
   "table.js": table_js,
-  "time_axis.js": time_axis_js,
   "time_travel.js": time_travel_js,
   "troubles.js": troubles_js,
   "vendor/uPlot.LICENSE.txt": vendor_uPlot_LICENSE_txt,

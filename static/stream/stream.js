@@ -4,8 +4,6 @@ import { show_facts } from "./facts.js";
 import { show_events } from "./timeline.js";
 import { board_href, make_watch, parse_stream_address, stream_url } from "./watch.js";
 import { capital, event_words } from "./words.js";
-// Named here too, so that all modules load side by side.
-import "./moved.js";
 
 /** The page of one stream: it asks for it every few seconds and draws what changed. */
 

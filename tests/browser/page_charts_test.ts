@@ -241,7 +241,7 @@ tacho_test({
       );
       await until("the board is drawn", async () => await board.phase() === "ready");
       const labels = await page.evaluate(
-        `import("/static/time_axis.js").then(({ time_splits, time_labels }) =>
+        `import("/static/series.js").then(({ time_splits, time_labels }) =>
           time_labels(time_splits(${from_s}, ${to_s - 60}, ${JSON.stringify(zone)}, 8), ${JSON.stringify(zone)}))`,
       );
       assert.deepEqual(labels, axis, day);

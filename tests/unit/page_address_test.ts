@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { format_address as write, parse_address as parse, view_query } from "../../static/address.js";
-import { PLAIN } from "../../static/plain_address.js";
+import { PLAIN } from "../../static/state.js";
 import { toggle_key as toggle, with_condition } from "../../static/filter.js";
 import { from_wall, to_wall } from "../../static/dialog.js";
 import { TRIP_DIMENSIONS } from "../../src/domains/trips/catalog.ts";

@@ -8,7 +8,7 @@ import {
   list_csv,
   series_csv,
   tell_filter,
-} from "../../static/csv.js";
+} from "../../static/export.js";
 import { columns_of } from "../../static/series.js";
 import { parse_address } from "../../static/address.js";
 import { apply_frame, empty_board } from "../../static/state.js";

@@ -3,14 +3,15 @@ import { format_address, parse_address } from "../../static/address.js";
 import { press_line as press } from "../../static/chart_tools.js";
 import {
   format_limits,
+  format_notes,
   is_past,
   name_limit,
   parse_limits as read_limits,
+  parse_notes,
   state_of,
   tell_limits,
-} from "../../static/limits.js";
-import { format_notes, parse_notes } from "../../static/notes.js";
-import { zone_of } from "../../static/plain_address.js";
+} from "../../static/marks.js";
+import { zone_of } from "../../static/state.js";
 import { DECLARED } from "../support/page_frames.ts";
 
 const parse_limits = (texts: string[]) => read_limits(texts, DECLARED);

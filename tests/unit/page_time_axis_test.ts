@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { time_labels, time_splits } from "../../static/time_axis.js";
+import { time_labels, time_splits } from "../../static/series.js";
 
 const seconds = (...parts: [number, number, number, number, number?]) => Date.UTC(...parts) / 1000;
 

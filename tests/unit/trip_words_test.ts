@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { stream_declaration } from "../../src/domains/mod.ts";
-import { measure_words, moved_in_all, moved_in_full } from "../../static/stream/moved.js";
+import { measure_words, moved_in_all, moved_in_full } from "../../static/stream/timeline.js";
 import { board_href, day_around, hour_around, parse_stream_address, stream_url } from "../../static/stream/watch.js";
 import {
   format_amount,

@@ -1,9 +1,14 @@
-import { field, form, input, list_of, open_dialog, select } from "./dialog.js";
-import { format_count, format_decimal, format_step } from "./format.js";
+import { field, form, from_wall, input, list_of, open_dialog, select, to_wall } from "./dialog.js";
+import { format_count, format_decimal, format_moment, format_step } from "./format.js";
 import { declared, make } from "./page.js";
 
-/** Limits that the reader sets: as the address has them ("canceled>20"), which buckets are past one, what there is to say, their editor. */
+/**
+ * Limits and notes that the reader puts on the charts: as the address has them ("canceled>20", "2026-03-01T12:00:00Z~Rain begins"), which
+ * buckets are past a limit and what there is to say, and their editors.
+ */
 
+const MOST_NOTES = 20;
+const NOTE_LENGTH = 120;
 const MOST_LIMITS = 8;
 
 /** Whether a line is of amounts. */
@@ -78,7 +83,7 @@ export function tell_limits(limits, sight, tell) {
 }
 
 /** Opens the editor of limits. */
-export function open({ look, go }) {
+export function open_limits({ look, go }) {
   const { step_s, currency, address } = look();
   const name_of = (limit) => name_limit(limit, look());
   const limited = limited_lines(declared);
@@ -117,4 +122,52 @@ export function open({ look, go }) {
     "Buckets past a limit are ringed, and a line above the charts says since when. Limits are part of this page's address.";
   open_dialog("Limits", make("p", "sub", said), list.element, add);
   list.show(parse_limits(address.limits, declared));
+}
+
+/** Reads notes: [{at_ms, text}], oldest first, at most 20. What is no note is left out. Pure. */
+export function parse_notes(texts) {
+  const read = texts.flatMap((text) => {
+    const [, time, words] = /^(\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d))~(.+)$/s.exec(text) ?? [];
+    const at_ms = Date.parse(time);
+    const note = { at_ms, text: words?.replace(/\s+/g, " ").trim().slice(0, NOTE_LENGTH) };
+    return Number.isNaN(at_ms) || !note.text ? [] : [note];
+  });
+  return read.slice(0, MOST_NOTES).sort((a, b) => a.at_ms - b.at_ms);
+}
+
+/** Writes notes. Pure. */
+export function format_notes(notes) {
+  return notes.map(({ at_ms, text }) => `${new Date(at_ms).toISOString().replace(".000", "")}~${text}`);
+}
+
+/** Opens the editor of notes, for a note at the newest time in sight. */
+export function open_notes({ look, go }) {
+  const { zone, now_ms, view, address } = look();
+  const at_ms = Math.min(now_ms, view.to_s * 1000);
+  const time = input({ type: "datetime-local", value: to_wall(at_ms, zone).slice(0, 16), required: true });
+  const text = input({ type: "text", maxLength: 120, required: true, autofocus: true, placeholder: "What happened" });
+  const list = list_of((note) => `${format_moment(note.at_ms, zone, now_ms)}  ${note.text}`, put);
+
+  // Notes are written and read, so that what is shown is what the address holds.
+  function put(notes) {
+    const kept = list.show(parse_notes(format_notes(notes)));
+    go({ notes: format_notes(kept) });
+    add.lastChild.disabled = kept.length >= MOST_NOTES;
+  }
+
+  const add = form(
+    () => {
+      put([...list.shown(), { at_ms: from_wall(time.value, zone), text: text.value }]);
+      text.value = "";
+      text.focus();
+    },
+    "Add note",
+    field("Time", time),
+    field("Note", text),
+  );
+  add.classList.add("wide");
+  const said =
+    `Notes stand at their time in both charts and are part of this page's address. At most ${MOST_NOTES}; times in ${zone}.`;
+  open_dialog("Notes", make("p", "sub", said), list.element, add);
+  list.show(parse_notes(address.notes));
 }
