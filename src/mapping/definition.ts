@@ -276,7 +276,9 @@ export const mapping_form = (named: StreamNames): z.ZodType<MappingForm> =>
   z.strictObject({ ...MEMBERS, [named.stream_column]: id_form, ...EVENT_MEMBERS }).transform(
     (members) => {
       const { [named.stream_column]: stream_id, ...form } = members as Record<string, unknown>;
-      return { ...form, stream_id, named } as unknown as MappingForm;
+      // Names alone, whatever else stands beside them: the form is searched for the fields that it reads.
+      const { noun, stream_column } = named;
+      return { ...form, stream_id, named: { noun, stream_column } } as unknown as MappingForm;
     },
   );
 
