@@ -188,33 +188,39 @@ export async function read_log_moment(reading: Queryable): Promise<LogMoment> {
   return { head, cursors, beyond: { batch: known(beyond?.batch), position: known(beyond?.position) } };
 }
 
+/** What a check of the chain works with. */
+interface ChainCheck {
+  /** Is shown what each batch wrote there, and compares in the end. */
+  readonly quarantine: QuarantineCheck;
+  readonly faults: Faults;
+  readonly signal: AbortSignal;
+  /** Is given the events, page by page. */
+  readonly seen: (events: readonly ParsedEvent[]) => Promise<void>;
+  /** Hears how many events were read. */
+  readonly progress: (events: number) => void;
+}
+
 /**
  * Recomputes the hash chain from the stored events, batch by batch, and with it that positions and batch numbers are gapless, that every
  * batch accounts for what it read, that cursors join up, and that the head agrees: with position, link and account. After a fault it goes on with what is stored, so that
  * each place is told by itself. Memory: two pages of events, however large a batch is. It holds no transaction: batches and events up to the
  * head are what they were.
  * @param start where it begins; the link there is trusted
- * @param quarantine is shown what each batch wrote there, and compares in the end
- * @param seen is given the events, page by page
- * @param progress hears how many events were read
  */
 export async function verify_chain(
   database: Queryable,
   { head, cursors, beyond }: LogMoment,
   start: Place,
-  quarantine: QuarantineCheck,
-  faults: Faults,
-  signal: AbortSignal,
-  seen: (events: readonly ParsedEvent[]) => Promise<void>,
-  progress: (events: number) => void,
+  check: ChainCheck,
 ): Promise<VerifiedChain> {
+  const { quarantine, faults, seen } = check;
   const whole = start === BEGINNING;
   const trail = new CursorTrail(whole, faults);
   const reader = new EventReader(passing(database, start.position, head.position, seen));
   const account = new HeadAccount();
   let place = start, batches = 0;
   for await (const batch of batches_between(database, start.batch, head.batch)) {
-    place = await verify_batch(batch, place, reader, faults, signal, progress);
+    place = await verify_batch(batch, place, reader, check);
     trail.follow(batch.header.batch, batch.advances);
     account.add(batch.header);
     await quarantine.follow(batch);
@@ -239,9 +245,7 @@ async function verify_batch(
   { header, content_hash, link }: RecordedBatch,
   place: Place,
   reader: EventReader,
-  faults: Faults,
-  signal: AbortSignal,
-  progress: (events: number) => void,
+  { faults, signal, progress }: ChainCheck,
 ): Promise<Place> {
   const { batch, first_position, last_position, admitted } = header;
   let before = place;

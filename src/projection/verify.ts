@@ -89,7 +89,13 @@ export async function verify(audit: Audit, scope: Scope): Promise<Verified> {
   await streams.take_earlier(start?.position ?? position, signal, progress);
   const chain = start === null
     ? { events: 0, batches: 0, trusted_batch: 0, cursors: 0, quarantined: 0, only_counted: 0 }
-    : await verify_chain(database, moment, start, quarantine, faults, signal, (page) => streams.take(page), progress);
+    : await verify_chain(database, moment, start, {
+      quarantine,
+      faults,
+      signal,
+      seen: (page) => streams.take(page),
+      progress,
+    });
   const of_streams = await streams.end();
   const cells = faults.enough ? 0 : await models.compare((said) => watch(`compare ${domain.tables.cells}`, said));
   const most = { events: streams.most_events, ...models.most };
