@@ -212,5 +212,7 @@ async function read_files(
       progress.end();
     }
   }
+  // Before a log is made for it: that takes seconds, and cannot be ended in the middle.
+  signal.throwIfAborted();
   if (sort.runs > 0) logger.log("info", "sorted on disk", { runs: sort.runs, bytes: sort.disk.most });
 }

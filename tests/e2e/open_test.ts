@@ -155,7 +155,7 @@ tacho_test({
       {
         await using program = TachoProgram.spawn("open", { folder, args: RIDES });
         await program.brings(until("it reads", () => / info {2}file /.test(program.stderr), 60_000));
-        assert.equal(await program.term("SIGINT"), 0);
+        assert.equal(await program.term("SIGINT"), 0, program.stderr);
       }
       await using program = await TachoProgram.serve("open", { folder, args: [...RIDES, "--first", "50"] });
       assert.equal((await head_of(program)).position, 100);
