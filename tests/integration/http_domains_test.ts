@@ -5,10 +5,11 @@ import { make_metrics, type MetricsReading, type ServedDomain } from "../../src/
 import { days_in } from "../../src/kpi/mod.ts";
 import { stream_history } from "../../src/projection/mod.ts";
 import { door_events, DOOR_TABLES, doors } from "../support/door_domain.ts";
+import { FrameReader } from "../support/feed_client.ts";
 import { make_http_side } from "../support/http_side.ts";
 import { start_ingest } from "../support/ingest_harness.ts";
 import { MemorySource } from "../support/memory_source.ts";
-import { database_test } from "../support/read_side.ts";
+import { database_test, make_hub, ManualTime, SETTINGS } from "../support/read_side.ts";
 
 const TOKEN = "a token of sixteen characters";
 
@@ -128,12 +129,29 @@ database_test("a domain beside that at the root has its page, API and document b
   assert(other!.includes("/doors/api/v1/board") && other!.every((path) => path.startsWith("/doors/")));
 });
 
+database_test("a domain's feed says where its board and its API are", async (database) => {
+  const hub = make_hub(database, new ManualTime("2026-03-01T12:00:30Z"), { settings: { ...SETTINGS, base: "/doors" } });
+  const { get } = await make_http_side(database, { beside: [{ ...DOORS, hub }] });
+  const reader = new FrameReader((await get("/doors/api/v1/feed")).body!);
+  const { base, api, path } = (await reader.until("hello")).data.declared;
+  assert.deepEqual([base, api, path], ["/doors", "/doors/api/v1", "/doors/trips/"]);
+  await reader.cancel();
+  hub.close();
+});
+
 database_test("a token guards every domain; one session and one bearer open them all", async (database) => {
   const { get } = await make_http_side(database, { token: TOKEN, beside: [DOORS] });
   for (const path of ["/api/v1/board", "/doors/api/v1/board", "/doors/api/v1/feed", "/doors/metrics/driver"]) {
     assert.equal((await get(path)).status, 401, path);
   }
   assert.equal((await get("/doors/api/v1/board", { authorization: `Bearer ${TOKEN}` })).status, 200);
+  // A path is guarded as it is understood, however it is written.
+  for (const path of ["/%64oors/api/v1/board", "/doors/%61pi/v1/board", "/doors/%6detrics/driver"]) {
+    assert.equal((await get(path)).status, 401, path);
+  }
+  for (const path of ["//doors/api/v1/board", "/doors//api/v1/board", "/doors/api/v1/session", "/DOORS/api/v1/board"]) {
+    assert((await get(path)).status >= 400, path);
+  }
   for (const path of ["/doors/", "/doors/doors/1"]) assert.match(await (await get(path)).text(), /<title>token/);
 });
 

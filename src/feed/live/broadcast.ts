@@ -40,7 +40,7 @@ export class Broadcast {
   #skipped = 0;
 
   constructor(board: DomainBoard, settings: FeedSettings) {
-    this.#settings = { ...settings, board, declared: declaration_of(board) };
+    this.#settings = { ...settings, board, declared: declaration_of(board, settings.base) };
   }
 
   counts(): FeedCounts {

@@ -56,6 +56,8 @@ export interface FeedSettings {
   readonly build: string;
   readonly time_zone: string;
   readonly currency: string;
+  /** Below which path the board is served; at the root unless given. */
+  readonly base?: string;
 }
 
 /** What frames are made with. */
