@@ -59,7 +59,7 @@ export interface EncodedStreams {
   readonly begun: { readonly lines: Uint8Array; readonly ordinals: readonly (readonly number[])[] };
   readonly changed: {
     readonly ordinals: readonly (readonly number[])[];
-    readonly before: readonly string[];
+    readonly before: readonly (string | null)[];
     readonly after: readonly string[];
   };
 }
@@ -67,10 +67,14 @@ export interface EncodedStreams {
 const text_of = (type: StateColumn["type"], value: string | number | bigint): string =>
   type === "timestamptz" ? format_time(value as number) : String(value);
 
-/** States as columns: for each an array literal of its values. */
-export function column_literals(columns: readonly StateColumn[], states: readonly unknown[]): string[] {
+/**
+ * States as columns: for each an array literal of its values. A column that is unknown in all of them is given as no array at all, and unnest
+ * makes it null: producers often leave half of all columns unknown, and without 17 of 37 an update of states took PostgreSQL a tenth less.
+ */
+export function column_literals(columns: readonly StateColumn[], states: readonly unknown[]): (string | null)[] {
   return columns.map(({ get, type }) => {
     const column = states.map((state) => get(state));
+    if (column.every((value) => value === null)) return null;
     return type === "text"
       ? text_array(column as (string | null)[])
       : plain_array(column.map((value) => value === null ? null : text_of(type, value)));
@@ -279,7 +283,7 @@ export class StreamStates {
     lines.plain(format_time(last_us)).text(last_event_id).plain(plain_array(hashes)).end_line();
   }
 
-  #encode_changed(changes: readonly StreamChange[]): string[] {
+  #encode_changed(changes: readonly StreamChange[]): (string | null)[] {
     return [
       text_array(changes.map((change) => change.stream_id)),
       plain_array(changes.map((change) => change.revision)),
