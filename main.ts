@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { parse_time } from "./src/kpi/mod.ts";
+import type { Shell } from "./src/verbs/mod.ts";
 
 /** From this version on imports of text, by which migrations and page come in, and Temporal are there without a flag. */
 const LEAST_DENO = [2, 9, 0];
@@ -111,9 +112,14 @@ function option_words(option: Option): string {
 }
 
 /** The command line. */
+/** Runs a verb on the domain of the command line. */
+const run = (verb: (shell: Shell) => Promise<void>, env_file: string | null = null): Promise<never> =>
+  run_verb(verb, program.opts<{ readonly domain?: string }>().domain, env_file);
+
 export const program = new Command("tacho")
-  .description("Event-sourced, real-time KPIs for trips. Configuration comes from the environment; see README.md.")
+  .description("Event-sourced, real-time KPIs for operations. Configuration comes from the environment; see README.md.")
   .version(VERSION)
+  .option("--domain <name>", "the domain to work on; the first of TACHO_DOMAINS unless given")
   .configureOutput({
     writeOut: (text) => console.log(text.trimEnd()),
     writeErr: (text) => console.error(text.trimEnd()),
@@ -131,7 +137,7 @@ program.command("dev")
     "write generated trips also to the servers of DATABASE_URL and KAFKA_BROKERS, unless other trips are there",
     false,
   )
-  .action((options) => run_verb((shell) => dev_verb(shell, options), ".env"));
+  .action((options) => run((shell) => dev_verb(shell, options), ".env"));
 
 program.command("serve")
   .description("serve the page, the API and the intake of events; with KAFKA_BROKERS consume its topics into the log")
@@ -140,16 +146,16 @@ program.command("serve")
     "write nothing: the page and the API over a log that another program writes, or a standby",
     false,
   )
-  .action(({ readOnly: read_only }) => run_verb((shell) => serve_verb(shell, { read_only })));
+  .action(({ readOnly: read_only }) => run((shell) => serve_verb(shell, { read_only })));
 
 program.command("migrate")
   .description("apply the migrations that are missing, and fill in what they ask for; goes on where it was stopped")
-  .action(() => run_verb(migrate_verb));
+  .action(() => run(migrate_verb));
 
 program.command("rebuild").description("make read models anew")
   .command("sketches")
   .description("the percentiles' sketches, from the trips, while the program runs; goes on where it was stopped")
-  .action(() => run_verb(rebuild_sketches_verb));
+  .action(() => run(rebuild_sketches_verb));
 
 program.command("produce")
   .description("send generated trips to the topic, until Ctrl-C")
@@ -178,7 +184,7 @@ program.command("produce")
   )
   .option("--count <n>", "end after so many messages; never unless given", whole(1, 1e12))
   .option("--topic <name>", "topic to send to; the first of TACHO_TOPICS unless given")
-  .action((options) => run_verb((shell) => produce_verb(shell, options)));
+  .action((options) => run((shell) => produce_verb(shell, options)));
 
 /** Gives a command the options by which records of files are read. */
 const reads_records = (command: Command): Command =>
@@ -230,7 +236,7 @@ reads_records(program.command("replay"))
   .option("--mapping <name or file>", "how records become events; found by the columns unless given")
   .option("--resume", "go on where the same replay stopped", false)
   .addOption(MOST_REFUSED)
-  .action((files, options) => run_verb((shell) => replay_verb(shell, files, options)));
+  .action((files, options) => run((shell) => replay_verb(shell, files, options)));
 
 reads_records(program.command("open"))
   .description("show files in the browser: read into an embedded log of their own, which opens at once the next time")
@@ -238,22 +244,22 @@ reads_records(program.command("open"))
   .option("--mapping <name or file>", "how records become events; found by the columns unless given")
   .option("--data-dir <folder>", "where the log is kept; a folder in TACHO_DATA_DIR unless given")
   .option("--no-browser", "only say where the page is; unless given, a browser is opened")
-  .action((files, options) => run_verb((shell) => open_verb(shell, files, options)));
+  .action((files, options) => run((shell) => open_verb(shell, files, options)));
 
 const mapping = program.command("mapping").description("how records of other shapes become trip events");
 mapping.command("list", { isDefault: true })
   .description("the built-in mappings and their fields")
-  .action(() => run_verb(mapping_list_verb));
+  .action(() => run(mapping_list_verb));
 mapping.command("show")
   .description("the JSON of a built-in mapping, to begin your own from")
   .argument("<name>", "one that `tacho mapping list` names")
-  .action((name) => run_verb(() => mapping_show_verb(name)));
+  .action((name) => run((shell) => mapping_show_verb(shell, name)));
 reads_records(mapping.command("check"))
   .description("show what comes out of a sample, row by row as JSON: its events, or what would be quarantined and why")
   .argument("[name or file]", "a built-in mapping or a mapping file; found by the fields unless given")
   .requiredOption("--sample <file>", "any file that replay reads")
   .addOption(MOST_REFUSED)
-  .action((name, options) => run_verb((shell) => mapping_check_verb(shell, name, options)));
+  .action((name, options) => run((shell) => mapping_check_verb(shell, name, options)));
 
 const quarantine = program.command("quarantine").description("messages that were set aside");
 /** A verb on the messages that ids and filters choose. */
@@ -276,17 +282,17 @@ quarantine_command("list", "reason", true)
       .choices(["held", "admitted", "duplicate", "tombstone", "skipped", "discarded", "all"]).default("held"),
   )
   .option("--limit <n>", "at most so many", whole(1, 1e12), 100)
-  .action((ids, options) => run_verb((shell) => quarantine_list_verb(shell, ids, options)));
+  .action((ids, options) => run((shell) => quarantine_list_verb(shell, ids, options)));
 quarantine.command("show")
   .description("one message: its whole key, headers and value, and what is wrong with it")
   .argument("<id>", "its quarantine_id", whole(1, Number.MAX_SAFE_INTEGER))
-  .action((id) => run_verb((shell) => quarantine_show_verb(shell, id)));
+  .action((id) => run((shell) => quarantine_show_verb(shell, id)));
 quarantine_command("retry", "reason")
   .description("send held messages through the program again, as if they were read now; while it runs, or not")
   .option("--all", "all that are held", false)
   .option("--limit <n>", "at most so many, in order of topic, partition and offset; all unless given", whole(1, 1e12))
   .option("--dry-run", "plan them and say what would become of them, and change nothing", false)
-  .action((ids, options) => run_verb((shell) => quarantine_retry_verb(shell, ids, options)));
+  .action((ids, options) => run((shell) => quarantine_retry_verb(shell, ids, options)));
 quarantine_command("discard", "held-for")
   .description("give held messages up, on record; they keep their bytes")
   .requiredOption("--by <name>", "who discards them")
@@ -294,7 +300,7 @@ quarantine_command("discard", "held-for")
   .option("--all", "all that are held", false)
   .option("--limit <n>", "at most so many, the oldest first; all unless given", whole(1, 1e12))
   .option("--dry-run", "only say how many", false)
-  .action((ids, options) => run_verb((shell) => quarantine_discard_verb(shell, ids, options)));
+  .action((ids, options) => run((shell) => quarantine_discard_verb(shell, ids, options)));
 
 program.command("verify")
   .description(
@@ -303,7 +309,7 @@ program.command("verify")
   .option("--from <position>", "only batches from this position on, and trips with an event there", whole(1, 1e15), 1)
   .option("--sample <share>", "fold only this share of the trips from their events", number(0.000001, 1), 1)
   .option("--seed <n>", "which trips are in the sample; drawn anew unless given", whole(0, 4_294_967_295))
-  .action((options) => run_verb((shell) => verify_verb(shell, options)));
+  .action((options) => run((shell) => verify_verb(shell, options)));
 
 program.command("accept-gap")
   .description(
@@ -316,7 +322,7 @@ program.command("accept-gap")
     "only these partitions, as topic/number; one without a gap is read anew; all with a gap unless given",
   )
   .option("--dry-run", "only say what would be accepted", false)
-  .action((options) => run_verb((shell) => accept_gap_verb(shell, options)));
+  .action((options) => run((shell) => accept_gap_verb(shell, options)));
 
 program.command("watermark")
   .description(
@@ -330,7 +336,7 @@ program.command("watermark")
     instant,
   )
   .option("--dry-run", "only say what would be set back", false)
-  .action((options) => run_verb((shell) => watermark_verb(shell, options)));
+  .action((options) => run((shell) => watermark_verb(shell, options)));
 
 /** An example of each command that does something, without the program's name. */
 const EXAMPLES: Readonly<Record<string, string>> = {

@@ -120,9 +120,7 @@ let strip;
 /** Puts the cards on the page. */
 export function place_cards() {
   strip = declared.cards.map(make_card);
-  const place = by_id("cards");
-  place.style.setProperty("--columns", declared.card_columns);
-  place.append(...strip);
+  by_id("cards").append(...strip);
 }
 
 function make_card({ name, label: text, top, greatest }) {

@@ -40,8 +40,8 @@ export interface Database extends Queryable {
 export interface Beside {
   /** At most; they are made when they are needed. */
   readonly connections?: number;
-  /** The log of another domain: all statements mean the tables of this schema. Absent: as this database. */
-  readonly schema?: string;
+  /** The log of another domain: all statements mean the tables of this schema; null: of the one that the search path says. Absent: as this database. */
+  readonly schema?: string | null;
 }
 
 /** A database that was opened. */
@@ -50,7 +50,7 @@ export interface OpenedDatabase extends Database {
    * Further connections, so that work of one kind never waits for those that another has taken. The embedded database has one, which all
    * share. Each is closed for itself: closing it leaves this one open.
    */
-  beside(beside: Beside): Database;
+  beside(beside: Beside): OpenedDatabase;
 }
 
 /** A name as SQL quotes it. */

@@ -1,14 +1,6 @@
 import { statfsSync } from "node:fs";
 import { PGlite, type Transaction as PGliteTransaction } from "@electric-sql/pglite";
-import {
-  type Database,
-  type OpenedDatabase,
-  type Queryable,
-  quoted,
-  type Row,
-  type Statement,
-  type Value,
-} from "./database.ts";
+import { type OpenedDatabase, type Queryable, quoted, type Row, type Statement, type Value } from "./database.ts";
 import { turns_every } from "../runtime/mod.ts";
 import { DatabaseUnreachable } from "./errors.ts";
 
@@ -138,11 +130,11 @@ export async function open_embedded(
     if (closed) throw new DatabaseUnreachable("use the embedded database", new Error("it is closed"));
     await turn();
   };
-  const shared = (schema: string | null, close: () => Promise<void>): Database => {
+  const shared = (schema: string | null, close: () => Promise<void>): OpenedDatabase => {
     const in_schema = async (tx: PGliteTransaction) => {
       if (schema !== null) await tx.exec(`set local search_path = ${quoted(schema)}`);
     };
-    const database: Database = {
+    const database: OpenedDatabase = {
       kind: "embedded",
       ...queryable(db, give_way, require_room),
       async script(text) {
@@ -169,6 +161,7 @@ export async function open_embedded(
           });
         });
       },
+      beside: (beside) => shared(beside.schema === undefined ? schema : beside.schema, () => Promise.resolve()),
       close,
     };
     // One connection serves all schemas: what names one holds for a transaction alone.
@@ -184,8 +177,5 @@ export async function open_embedded(
     await db.close();
     lock?.close();
   };
-  return {
-    ...shared(schema, close),
-    beside: (beside) => shared(beside.schema ?? schema, () => Promise.resolve()),
-  };
+  return shared(schema, close);
 }

@@ -82,6 +82,8 @@ export interface DeclaredDomain extends StreamNames {
   readonly make: (terms: DeploymentTerms) => Domain;
   /** The definitions of the mappings that come with it, in the order in which they are listed. */
   readonly mappings: readonly unknown[];
+  /** The topics that it is fed by unless the configuration says others, and by which mapping their records are read; none: they are its events. */
+  readonly topics: readonly { readonly topic: string; readonly mapping?: string }[];
   readonly reversal: Reversal | null;
   /** A measure that cells got later, and the one that it is equal to in all cells from before; null: there is none. */
   readonly later_measure: readonly [measure: string, equal_to: string] | null;

@@ -43,6 +43,8 @@ export interface SharedDeps {
   readonly metrics: Metrics;
   readonly build: string;
   readonly version: string;
+  /** Domains that are to be served and are not, whose readiness says why. */
+  readonly unopened?: readonly ReadinessSource[];
 }
 
 /** What one domain is served from. */
@@ -76,7 +78,7 @@ export function make_app(shared: SharedDeps, domains: readonly ServedDomain[]): 
     await next();
   });
   add_session_route(app, shared);
-  add_operation_routes(app, { ...shared, domains });
+  add_operation_routes(app, { ...shared, domains: [...domains, ...shared.unopened ?? []] });
   app.get("/static/*", ({ req }) => static_files(req.raw, req.path.slice("/static/".length)));
   const bodies = event_bodies(shared.most_body_ms);
   for (const domain of domains) add_domain(app, shared, domain, bodies);

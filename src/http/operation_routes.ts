@@ -162,9 +162,9 @@ export interface Metrics {
 
 /**
  * The program's metrics; of several domains each line has the label `domain`.
- * @param domains by name, what gives the figures at each scrape
+ * @param domains by name, what gives the figures at each scrape; null while there are none
  */
-export function make_metrics(domains: Readonly<Record<string, () => MetricsReading>>): Metrics {
+export function make_metrics(domains: Readonly<Record<string, () => MetricsReading | null>>): Metrics {
   const registry = new Registry();
   const registers = [registry];
   const several = Object.keys(domains).length > 1;
@@ -197,6 +197,7 @@ export function make_metrics(domains: Readonly<Record<string, () => MetricsReadi
       for (const { counter } of counters) counter.reset();
       for (const [domain, read] of Object.entries(domains)) {
         const reading = read(), of = labels(domain);
+        if (reading === null) continue;
         position.set(of, reading.position);
         lag.set(of, reading.lag ?? Number.NaN);
         held.set(of, reading.held_partitions);

@@ -55,6 +55,18 @@ const setting = <Schema extends z.ZodType, Fallback extends string | null>(
   schema: Schema,
 ): Setting<Schema, Fallback> => ({ variable, meaning, fallback, schema });
 
+const topic_list = z.string().transform((text) => text.split(",").map((topic) => topic.trim())).pipe(
+  z.array(z.string().regex(/^[a-zA-Z0-9._-]{1,249}$/, "expected a Kafka topic name")).min(1),
+);
+const mapping_list = z.string().transform((text) => text.split(",").map((pair) => pair.trim())).pipe(
+  z.array(
+    z.string().regex(/^[a-zA-Z0-9._-]+=\S+$/, "expected topic=name-or-file").transform((pair) => {
+      const at = pair.indexOf("=");
+      return { topic: pair.slice(0, at), mapping: pair.slice(at + 1) };
+    }),
+  ),
+);
+
 /** Every setting of the program. */
 export const SETTINGS = {
   database_url: setting(
@@ -81,26 +93,26 @@ export const SETTINGS = {
     z.string().min(1),
   ),
   port: setting("PORT", "8000", "Port of the page; 0 takes a free one", integer(0, 65535)),
+  domains: setting(
+    "TACHO_DOMAINS",
+    "trips",
+    "Domains that are served, comma-separated: `trips`, `trades`; other verbs work on the first, or on that of `--domain`",
+    z.string().transform((text) => text.split(",").map((name) => name.trim())).pipe(
+      z.array(z.string().regex(/^[a-z]+$/, "expected names of domains")).min(1)
+        .refine((names) => new Set(names).size === names.length, "names a domain twice"),
+    ),
+  ),
   topics: setting(
     "TACHO_TOPICS",
     "trips",
-    "Topics with trip events, comma-separated",
-    z.string().transform((text) => text.split(",").map((topic) => topic.trim())).pipe(
-      z.array(z.string().regex(/^[a-zA-Z0-9._-]{1,249}$/, "expected a Kafka topic name")).min(1),
-    ),
+    "Topics with trip events, comma-separated; of another domain `TACHO_TRADES_TOPICS`, its own unless set",
+    topic_list,
   ),
   mappings: setting(
     "TACHO_MAPPINGS",
     null,
-    "Topics whose messages are other records, `topic=name-or-file`, comma-separated; see `tacho mapping list`",
-    z.string().transform((text) => text.split(",").map((pair) => pair.trim())).pipe(
-      z.array(
-        z.string().regex(/^[a-zA-Z0-9._-]+=\S+$/, "expected topic=name-or-file").transform((pair) => {
-          const at = pair.indexOf("=");
-          return { topic: pair.slice(0, at), mapping: pair.slice(at + 1) };
-        }),
-      ),
-    ),
+    "Topics whose messages are other records, `topic=name-or-file`, comma-separated; see `tacho mapping list`; of another domain `TACHO_TRADES_MAPPINGS`",
+    mapping_list,
   ),
   lookups: setting(
     "TACHO_LOOKUPS",
@@ -216,11 +228,22 @@ export const SETTINGS = {
 type Settings = typeof SETTINGS;
 type Read<S> = S extends Setting<infer Schema, infer _> ? z.output<Schema> : never;
 
+/** Which topics a domain beside the trips is fed by, and what reads their records; absent: as the domain declares. */
+export interface DomainTopics {
+  readonly topics?: readonly string[];
+  readonly mappings?: readonly { readonly topic: string; readonly mapping: string }[];
+}
+
 /** The configuration as read; a setting without default is null when absent. */
-export type Config = {
-  readonly [Name in keyof Settings]: Settings[Name]["fallback"] extends string ? Read<Settings[Name]>
-    : Read<Settings[Name]> | null;
-};
+export type Config =
+  & {
+    readonly [Name in keyof Settings]: Settings[Name]["fallback"] extends string ? Read<Settings[Name]>
+      : Read<Settings[Name]> | null;
+  }
+  & {
+    /** By the name of a domain: `TACHO_<DOMAIN>_TOPICS` and `TACHO_<DOMAIN>_MAPPINGS`. */
+    readonly of_domains: Readonly<Record<string, DomainTopics>>;
+  };
 
 /** Wrong configuration: every fault, one a line. The program exits with code 2. */
 export class ConfigError extends Error {
@@ -257,7 +280,19 @@ export function read_config(variables: Readonly<Record<string, string | undefine
     }
   }
   const known = new Set<string>(Object.values(SETTINGS).map(({ variable }) => variable));
-  for (const variable of Object.keys(variables)) {
+  const of_domains: Record<string, DomainTopics> = {};
+  for (const [variable, given = ""] of Object.entries(variables)) {
+    const [, domain, what] = /^TACHO_([A-Z]+)_(TOPICS|MAPPINGS)$/.exec(variable) ?? [];
+    if (domain !== undefined && given.trim() !== "") {
+      const parsed = (what === "TOPICS" ? topic_list : mapping_list).safeParse(given.trim());
+      const name = domain.toLowerCase();
+      if (parsed.success) of_domains[name] = { ...of_domains[name], [what!.toLowerCase()]: parsed.data };
+      else {
+        const problem = parsed.error.issues.map(({ message }) => message).join("; ");
+        faults.push(`${variable}: ${problem}, got ${JSON.stringify(given)}`);
+      }
+    }
+    if (domain !== undefined) continue;
     if (variable.startsWith("TACHO_") && !variable.startsWith("TACHO_TEST_") && !known.has(variable)) {
       faults.push(
         `${variable}: no such setting; known are ${[...known].filter((name) => name.startsWith("TACHO_")).join(", ")}`,
@@ -284,7 +319,7 @@ export function read_config(variables: Readonly<Record<string, string | undefine
     if (mapped.indexOf(topic) < i) faults.push(`TACHO_MAPPINGS: names the topic ${JSON.stringify(topic)} twice`);
   }
   if (faults.length > 0) throw new ConfigError(faults);
-  return config as Config;
+  return { ...config, of_domains } as unknown as Config;
 }
 
 /** Whether there is a screen where a browser could open: everywhere but in a Linux without display. */

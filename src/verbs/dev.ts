@@ -1,6 +1,5 @@
 import { QueueSource } from "../ingest/mod.ts";
 import { system_clock, wait } from "../runtime/mod.ts";
-import { DOMAIN } from "./domains.ts";
 import { as_bytes, continue_messages, foreign_stream, generator_of, run_generator, type Sink } from "./generate.ts";
 import { kafka_source, type Opened, with_producer } from "./open.ts";
 import { no_feeding, type Reading, serve } from "./serve.ts";
@@ -23,7 +22,7 @@ export interface DevOptions {
  * streams go only where nobody else's are: to a server on the word of `--generate`, and never into a log or topic that holds others.
  */
 export async function dev_verb(shell: Shell, options: DevOptions): Promise<void> {
-  const { config } = shell, { name, noun } = DOMAIN, generator = generator_of(DOMAIN);
+  const { config, domain: { name, noun } } = shell, generator = generator_of(shell.domain);
   const servers = [
     ...(config.database_url === null ? [] : ["DATABASE_URL"]),
     ...(config.kafka_brokers === null ? [] : ["KAFKA_BROKERS"]),
@@ -37,10 +36,10 @@ export async function dev_verb(shell: Shell, options: DevOptions): Promise<void>
     );
   }
   let streams = "";
-  await serve(shell, {
-    feeding: async (opened, failed) => {
+  await serve([shell], {
+    feeding: async (shell, opened, failed) => {
       const foreign = await foreign_stream(opened.database, opened.domain, generator);
-      if (foreign !== null && options.generate) throw holds_others("the log", foreign);
+      if (foreign !== null && options.generate) throw holds_others(shell, "the log", foreign);
       if (config.kafka_brokers !== null) {
         const { brokers, topic } = { brokers: config.kafka_brokers.join(", "), topic: config.topics[0] };
         const source = kafka_source(shell, opened.log_id, failed);
@@ -74,18 +73,18 @@ export async function dev_verb(shell: Shell, options: DevOptions): Promise<void>
   });
 }
 
-const holds_others = (where: string, foreign: string) =>
+const holds_others = ({ domain: { name } }: Shell, where: string, foreign: string) =>
   new UsageError(
-    `dev: ${where} holds other ${DOMAIN.name} than the generator's, such as ${
+    `dev: ${where} holds other ${name} than the generator's, such as ${
       JSON.stringify(foreign)
     }; nothing is generated there: \`tacho serve\` serves them; ` +
-      `for generated ${DOMAIN.name} name another database and topic (DATABASE_URL, TACHO_TOPICS)`,
+      `for generated ${name} name another database and topic (DATABASE_URL, TACHO_TOPICS)`,
   );
 
 async function generate(shell: Shell, { database, domain }: Opened, sink: Sink, signal: AbortSignal): Promise<void> {
   const { seed, rate, currency, time_zone } = shell.config;
   const options = { seed, rate, currency, time_zone, history_hours: HISTORY_HOURS };
-  await run_generator(await continue_messages(database, domain, generator_of(DOMAIN), options), sink, signal);
+  await run_generator(await continue_messages(database, domain, generator_of(shell.domain), options), sink, signal);
 }
 
 function into_queue(shell: Shell, opened: Opened, queue: QueueSource, signal: AbortSignal): Promise<void> {
@@ -106,8 +105,8 @@ async function into_topic(shell: Shell, opened: Opened, { lag, read }: Reading, 
     }
     await wait(LOOK_MS, signal);
   }
-  const foreign = await foreign_stream(opened.database, opened.domain, generator_of(DOMAIN), topic);
-  if (foreign !== null) throw holds_others(`the topic ${JSON.stringify(topic)}`, foreign);
+  const foreign = await foreign_stream(opened.database, opened.domain, generator_of(shell.domain), topic);
+  if (foreign !== null) throw holds_others(shell, `the topic ${JSON.stringify(topic)}`, foreign);
   await with_producer(
     shell,
     topic,
@@ -116,7 +115,7 @@ async function into_topic(shell: Shell, opened: Opened, { lag, read }: Reading, 
 }
 
 /** What `dev` says when the page can be opened. */
-function welcome({ config }: Shell, url: string, streams: string): string {
+function welcome({ config, domain }: Shell, url: string, streams: string): string {
   const database = config.database_url === null
     ? `embedded PostgreSQL in ${config.data_dir}/ (set DATABASE_URL for a server)`
     : "the server of DATABASE_URL";
@@ -125,7 +124,7 @@ function welcome({ config }: Shell, url: string, streams: string): string {
     `  tacho is live at ${url}`,
     "",
     `  log and read models   ${database}`,
-    `  ${DOMAIN.name.padEnd(22)}${streams}`,
+    `  ${domain.name.padEnd(22)}${streams}`,
     "  real servers          DATABASE_URL=postgres://… KAFKA_BROKERS=host:9092 deno task start",
     "  stop                  Ctrl-C; the next start goes on where this one ends",
     "",

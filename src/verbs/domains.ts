@@ -1,5 +1,54 @@
 import type { DeclaredDomain } from "../domains/mod.ts";
+import { type Config, ConfigError } from "../runtime/mod.ts";
+import { TRADES } from "../domains/trades/mod.ts";
 import { TRIPS } from "../domains/trips/mod.ts";
 
-/** The domain that the verbs work on: the one place that names it. */
-export const DOMAIN: DeclaredDomain = TRIPS;
+/** The domains that the program knows; the first is the one of a program that is told of none. */
+export const DOMAINS: readonly DeclaredDomain[] = [TRIPS, TRADES];
+
+/** A domain, and the configuration as it is for it. */
+export interface OfDomain {
+  readonly domain: DeclaredDomain;
+  readonly config: Config;
+}
+
+/**
+ * The domain of a name with its own configuration: topics, what reads their records, the consumer group. Throws ConfigError where there is no
+ * such domain, or settings are of one that there is not.
+ */
+export function of_domain(config: Config, name: string): OfDomain {
+  const names = DOMAINS.map((each) => each.name);
+  const faults = [
+    ...[...config.domains, name].filter((each) => !names.includes(each)).map((each) =>
+      `TACHO_DOMAINS: expected ${names.join(" or ")}, got ${JSON.stringify(each)}`
+    ),
+    ...Object.keys(config.of_domains).filter((each) => !names.slice(1).includes(each)).map((each) =>
+      `TACHO_${each.toUpperCase()}_…: no such setting; domains with topics of their own are ${
+        names.slice(1).join(", ")
+      }`
+    ),
+  ];
+  const domain = DOMAINS.find((each) => each.name === name);
+  if (domain === undefined || faults.length > 0) throw new ConfigError([...new Set(faults)]);
+  if (domain === DOMAINS[0]) return { domain, config };
+  const own = config.of_domains[name] ?? {};
+  const topics = own.topics ?? domain.topics.map(({ topic }) => topic);
+  const declared = domain.topics.flatMap(({ topic, mapping }) =>
+    mapping !== undefined && topics.includes(topic) ? [{ topic, mapping }] : []
+  );
+  const mappings = [...own.mappings ?? declared];
+  const foreign = mappings.find(({ topic }) => !topics.includes(topic));
+  if (foreign !== undefined) {
+    const variable = `TACHO_${name.toUpperCase()}_MAPPINGS`;
+    throw new ConfigError([
+      `${variable}: expected a topic of ${topics.join(", ")}, got ${JSON.stringify(foreign.topic)}`,
+    ]);
+  }
+  return { domain, config: { ...config, topics: [...topics], mappings, group: `${config.group}-${name}` } };
+}
+
+/** The PostgreSQL schema that a domain's log lies in; null: the one that the search path says, where logs of trips have always been. */
+export const schema_of = ({ name }: Pick<DeclaredDomain, "name">): string | null => name === "trips" ? null : name;
+
+/** Below which path a domain is served, beside the trips at the root. */
+export const base_of = ({ name }: Pick<DeclaredDomain, "name">): string => name === "trips" ? "" : `/${name}`;

@@ -1,4 +1,4 @@
-import { canonical_json, event_fields, type Fault } from "../domains/mod.ts";
+import { canonical_json, type DeclaredDomain, event_fields, type Fault } from "../domains/mod.ts";
 import { type FileOptions, open_record_file } from "../files/mod.ts";
 import { format_time, parse_time } from "../kpi/mod.ts";
 import {
@@ -12,7 +12,6 @@ import {
 } from "../mapping/mod.ts";
 import { FileAccount } from "../replay/mod.ts";
 import { printable, printable_json, write_stderr } from "../runtime/mod.ts";
-import { DOMAIN } from "./domains.ts";
 import { choose_readings, type ReadingOptions } from "./replay_mapping.ts";
 import { reasons_words, throw_if_refused } from "./replay_summary.ts";
 import type { Shell } from "./shell.ts";
@@ -39,7 +38,7 @@ export async function mapping_check_verb(
   const reading_of = await choose_readings(shell, { ...options, mapping: name_or_file });
   const { reading, form, context } = await reading_of(sample);
   const account = new FileAccount(options.sample);
-  const remarks = new Remarks(form);
+  const remarks = new Remarks(shell.domain, form);
   const say = (line: string) => console.log(printable_json(line));
   let rows = 0;
   for await (const batch of sample.rows()) {
@@ -71,7 +70,7 @@ export async function mapping_check_verb(
     if (rows >= (options.first ?? Infinity)) break;
   }
   if (name_or_file === undefined && rows > 0) {
-    const what = form === null ? `${DOMAIN.noun} events` : `records of the built-in mapping ${form.name}`;
+    const what = form === null ? `${shell.domain.noun} events` : `records of the built-in mapping ${form.name}`;
     write_stderr(`${printable(sample.path)}: these are ${what}\n`);
   }
   const odd = [
@@ -144,7 +143,7 @@ class Remarks {
   /** Makes blank what the mapping says is. */
   readonly #read: (record: SourceRecord) => SourceRecord;
 
-  constructor(readonly form: MappingForm | null) {
+  constructor(readonly domain: DeclaredDomain, readonly form: MappingForm | null) {
     this.#read = form?.blank === undefined ? (record) => record : blanking(form.blank);
   }
 
@@ -220,7 +219,7 @@ class Remarks {
         return [...names].filter((name) => holds(name, type, known)).map((name) => `${type} ${name}`);
       }).flat();
     const foreign = given((name, type) => {
-      const fields = event_fields(DOMAIN.fields, type);
+      const fields = event_fields(this.domain.fields, type);
       return fields.length > 0 && fields.every((field) => field.name !== name);
     });
     if (foreign.length > 0) words.push(`kept in the log, but no field of the event: ${listed(foreign)}`);

@@ -1,3 +1,4 @@
+import type { DeclaredDomain } from "../domains/mod.ts";
 import { mapped_topic, type TopicMappings } from "../ingest/mod.ts";
 import {
   BuiltinMapping,
@@ -8,15 +9,20 @@ import {
   read_definition,
 } from "../mapping/mod.ts";
 import { type Config, ConfigError, system_clock } from "../runtime/mod.ts";
-import { DOMAIN } from "./domains.ts";
 import { lookup_of, LookupTables } from "./lookups.ts";
-import { UsageError } from "./shell.ts";
+import { type Shell, UsageError } from "./shell.ts";
 
-let builtins: readonly BuiltinMapping[] | null = null;
+const builtins = new Map<DeclaredDomain, readonly BuiltinMapping[]>();
 
-/** The mappings that come with the program; read and validated once, when they are first asked for. */
-export const builtin_mappings = (): readonly BuiltinMapping[] =>
-  builtins ??= DOMAIN.mappings.map((definition) => new BuiltinMapping(definition, DOMAIN));
+/** The mappings that come with a domain; read and validated once, when they are first asked for. */
+export function builtin_mappings(domain: DeclaredDomain): readonly BuiltinMapping[] {
+  let made = builtins.get(domain);
+  if (made === undefined) {
+    made = domain.mappings.map((definition) => new BuiltinMapping(definition, domain));
+    builtins.set(domain, made);
+  }
+  return made;
+}
 
 /** A mapping that says what no mapping can: every fault with its place. */
 export class InvalidMapping extends Error {
@@ -27,20 +33,20 @@ export class InvalidMapping extends Error {
 }
 
 /** Reads a definition: of a built-in by its name, or of a file. Throws InvalidMapping, or UsageError where there is none. */
-export function definition_of(name_or_file: string): MappingForm {
-  const builtin = builtin_mappings().find(({ name }) => name === name_or_file);
+export function definition_of(domain: DeclaredDomain, name_or_file: string): MappingForm {
+  const builtin = builtin_mappings(domain).find(({ name }) => name === name_or_file);
   if (builtin !== undefined) return builtin.form;
   const quoted = JSON.stringify(name_or_file);
   let json: unknown;
   try {
     json = JSON.parse(Deno.readTextFileSync(name_or_file));
   } catch (error) {
-    const names = builtin_mappings().map(({ name }) => name).join(", ");
+    const names = builtin_mappings(domain).map(({ name }) => name).join(", ");
     if (error instanceof SyntaxError) throw new InvalidMapping(name_or_file, error.message);
     const why = error instanceof Deno.errors.NotFound ? "" : `; ${error instanceof Error ? error.message : error}`;
     throw new UsageError(`mapping ${quoted}: expected a readable file or one of ${names}${why}`, { cause: error });
   }
-  const read = read_definition(json, DOMAIN);
+  const read = read_definition(json, domain);
   if (!read.ok) throw new InvalidMapping(name_or_file, read.fault.detail);
   return read.value;
 }
@@ -63,7 +69,10 @@ export interface TopicsMapped {
  * The mappings of topics: those of the configuration's topics, and the built-in ones of the topics under which posted records are logged.
  * Reads the tables. Throws ConfigError.
  */
-export async function topic_mappings({ mappings, lookups, time_zone, currency }: Config): Promise<TopicsMapped> {
+export async function topic_mappings(
+  domain: DeclaredDomain,
+  { mappings, lookups, time_zone, currency }: Config,
+): Promise<TopicsMapped> {
   const of_setting = <T>(setting: string, work: () => T): T => {
     try {
       return work();
@@ -73,10 +82,10 @@ export async function topic_mappings({ mappings, lookups, time_zone, currency }:
   };
   const chosen = of_setting(
     "TACHO_MAPPINGS",
-    () => (mappings ?? []).map(({ topic, mapping }) => ({ topic, form: definition_of(mapping) })),
+    () => (mappings ?? []).map(({ topic, mapping }) => ({ topic, form: definition_of(domain, mapping) })),
   );
   const files = (lookups ?? []).map((text) => lookup_of(text));
-  const built_in = builtin_mappings().map(({ name, form }) => ({ topic: mapped_topic(name), form }));
+  const built_in = builtin_mappings(domain).map(({ name, form }) => ({ topic: mapped_topic(name), form }));
   const forms_of = (each: typeof chosen) => each.map(({ form }) => form);
   const tables = await LookupTables.read(files, forms_of(chosen), forms_of(built_in), system_clock).catch((error) => {
     throw of_config("TACHO_LOOKUPS", error);
@@ -96,8 +105,8 @@ const of_config = (setting: string, error: unknown): unknown =>
     : error;
 
 /** `tacho mapping list`: the built-in mappings, with the fields by which each knows its records. */
-export function mapping_list_verb(): Promise<void> {
-  for (const { name, form, wants } of builtin_mappings()) {
+export function mapping_list_verb({ domain }: Shell): Promise<void> {
+  for (const { name, form, wants } of builtin_mappings(domain)) {
     console.log(`${name}\n  ${form.about}\n  fields: ${wants}`);
     for (const [table, { key }] of Object.entries(form.lookups ?? {})) {
       console.log(`  --lookup ${table}=FILE: by ${key}`);
@@ -107,10 +116,10 @@ export function mapping_list_verb(): Promise<void> {
 }
 
 /** `tacho mapping show`: the JSON of a built-in mapping, to begin one's own from. */
-export function mapping_show_verb(name: string): Promise<void> {
-  const builtin = builtin_mappings().find((each) => each.name === name);
+export function mapping_show_verb({ domain }: Shell, name: string): Promise<void> {
+  const builtin = builtin_mappings(domain).find((each) => each.name === name);
   if (builtin === undefined) {
-    const names = builtin_mappings().map((each) => each.name).join(", ");
+    const names = builtin_mappings(domain).map((each) => each.name).join(", ");
     throw new UsageError(`mapping show: expected one of ${names}, got ${JSON.stringify(name)}`);
   }
   console.log(builtin.json);

@@ -17,4 +17,4 @@ export {
 export { replay_verb } from "./replay.ts";
 export { serve_verb } from "./serve.ts";
 export { verify_verb } from "./verify.ts";
-export { run_verb, VERSION } from "./shell.ts";
+export { run_verb, type Shell, VERSION } from "./shell.ts";

@@ -4,11 +4,12 @@ import {
   migrate,
   type Migrating,
   MigrationError,
+  migrations_of,
   open_database,
   type OpenedDatabase,
   require_schema,
 } from "../database/mod.ts";
-import type { Domain } from "../domains/mod.ts";
+import type { DeclaredDomain, Domain } from "../domains/mod.ts";
 import {
   type Batch,
   type Deployment,
@@ -38,7 +39,7 @@ import {
 import { type Days, days_in } from "../kpi/mod.ts";
 import { equal_measure_backfill, sketches_backfill, totals_backfill } from "../projection/mod.ts";
 import { type Config, Paced, system_clock, told_trouble, unless_aborted } from "../runtime/mod.ts";
-import { DOMAIN } from "./domains.ts";
+import { schema_of } from "./domains.ts";
 import { ProgressLine } from "./terminal.ts";
 import { is_refused, type Shell, VERSION } from "./shell.ts";
 
@@ -52,20 +53,21 @@ export interface Opened {
   readonly log_id: string;
 }
 
-/** Fills in the sketches of a database. */
-export const sketches_of_log: Backfill = sketches_backfill(async (tx) => {
-  const deployment = await read_deployment(tx);
-  return deployment === null ? null : { domain: DOMAIN.make(deployment), days: days_in(deployment.time_zone) };
-});
+/** Fills in the sketches of a log. */
+export const sketches_of = (declared: DeclaredDomain): Backfill =>
+  sketches_backfill(async (tx) => {
+    const deployment = await read_deployment(tx);
+    return deployment === null ? null : { domain: declared.make(deployment), days: days_in(deployment.time_zone) };
+  });
 
 /** What fills in a database. */
-function backfills_of({ currency }: Config): NonNullable<Migrating["backfills"]> {
-  const domain = DOMAIN.make({ currency });
+function backfills_of({ config: { currency }, domain: declared }: Shell): NonNullable<Migrating["backfills"]> {
+  const domain = declared.make({ currency });
   return {
-    sketches: sketches_of_log,
-    ...DOMAIN.later_measure === null
+    sketches: sketches_of(declared),
+    ...declared.later_measure === null
       ? {}
-      : { later_measure: equal_measure_backfill(domain.tables.cells, ...DOMAIN.later_measure) },
+      : { later_measure: equal_measure_backfill(domain.tables.cells, ...declared.later_measure) },
     kept_measures: totals_backfill(domain, "0"),
     totals: totals_backfill(domain, "last_position"),
   };
@@ -76,15 +78,16 @@ function backfills_of({ currency }: Config): NonNullable<Migrating["backfills"]>
  * @param work the line ends with it
  */
 export async function with_migrating<T>(
-  { config, logger, signal }: Shell,
+  shell: Shell,
   work: (migrating: Migrating) => Promise<T>,
 ): Promise<T> {
+  const { logger, signal } = shell;
   let line: ProgressLine | null = null;
   const waited = new Set<string>();
   try {
     return await work({
       signal,
-      backfills: backfills_of(config),
+      backfills: backfills_of(shell),
       applied: ({ version, name }) => logger.log("info", "migrated", { version, name }),
       waiting: (why, since_ms) => {
         if (waited.has(why)) return;
@@ -94,7 +97,7 @@ export async function with_migrating<T>(
       filling: (name, left) => {
         line?.end();
         const begun = line = new ProgressLine(
-          `fill in ${name}, ${name === "sketches" ? DOMAIN.name : "cells"}`,
+          `fill in ${name}, ${name === "sketches" ? shell.domain.name : "cells"}`,
           left,
           system_clock.now_ms,
         );
@@ -117,21 +120,31 @@ export function with_patience<T>(shell: Shell, work: () => Promise<T>): Promise<
   });
 }
 
+/** How a database is opened. */
+export interface Opening {
+  /** The database then refuses every write. */
+  readonly read_only?: boolean;
+  /** The embedded database where this program has it open already, for another domain. */
+  readonly embedded?: OpenedDatabase;
+}
+
 /**
  * Opens the database of the configuration, and does what a verb begins with. Ends with the signal's reason as soon as it is aborted, also
  * while a server does not answer; a server's connections end with the process then, and what was not committed with them.
  * @param begin closes nothing; when it fails the database is closed
- * @param read_only the database then refuses every write
  */
 export async function open_with<T>(
-  { config, logger, signal }: Shell,
+  { config, logger, signal, domain }: Shell,
   begin: (database: OpenedDatabase) => Promise<T>,
-  read_only = false,
+  { read_only = false, embedded }: Opening = {},
 ): Promise<T> {
-  const database = await open_database(
-    { url: config.database_url, data_dir: config.data_dir, read_only },
-    (error) => logger.log("warn", "an idle database connection broke", { reason: error }),
-  );
+  const schema = schema_of(domain);
+  const database = embedded !== undefined && config.database_url === null
+    ? embedded.beside({ schema })
+    : await open_database(
+      { url: config.database_url, data_dir: config.data_dir, read_only, schema },
+      (error) => logger.log("warn", "an idle database connection broke", { reason: error }),
+    );
   const beginning = begin(database);
   try {
     return await (database.kind === "server" ? unless_aborted(signal, beginning) : beginning);
@@ -143,11 +156,11 @@ export async function open_with<T>(
 }
 
 /** Opens and migrates the database, patiently, and settles what its cells are made by. */
-export function open_log(shell: Shell): Promise<Opened> {
+export function open_log(shell: Shell, opening: Opening = {}): Promise<Opened> {
   const { config, logger } = shell;
   return open_with(shell, async (database) => {
     const { deployment, log_id } = await with_patience(shell, async () => {
-      await with_migrating(shell, (migrating) => migrate(database, undefined, migrating));
+      await with_migrating(shell, (migrating) => migrate(database, migrations_of(shell.domain.name), migrating));
       const deployment = await settle_deployment(database, config);
       return { deployment, log_id: (await read_head(database)).log_id };
     });
@@ -155,18 +168,18 @@ export function open_log(shell: Shell): Promise<Opened> {
       const why = "this database was begun without H3 cells; a new one has them";
       logger.log("info", "places are not counted by H3 cell", { why, silenced_by: "TACHO_H3_RESOLUTION=off" });
     }
-    return opened_log(config, database, deployment, log_id);
-  });
+    return opened_log(shell, database, deployment, log_id);
+  }, opening);
 }
 
 const opened_log = (
-  { metrics_h3 }: Config,
+  { config: { metrics_h3 }, domain }: Shell,
   database: OpenedDatabase,
   deployment: Deployment,
   log_id: string,
 ): Opened => ({
   database,
-  domain: DOMAIN.make({ ...deployment, metrics_h3 }),
+  domain: domain.make({ ...deployment, metrics_h3 }),
   days: days_in(deployment.time_zone),
   deployment,
   log_id,
@@ -176,7 +189,7 @@ const opened_log = (
  * Opens a database that another program writes, patiently, for reading alone: nothing is migrated, settled or written, also by mistake.
  * Time zone, currency and H3 resolution are the log's. Throws MigrationError when it is at another schema.
  */
-export function open_to_read(shell: Shell): Promise<Opened> {
+export function open_to_read(shell: Shell, opening: Opening = {}): Promise<Opened> {
   const begin = (database: OpenedDatabase) =>
     with_patience(shell, async () => {
       await require_schema(database);
@@ -184,9 +197,9 @@ export function open_to_read(shell: Shell): Promise<Opened> {
       if (deployment === null) {
         throw new MigrationError("this log was never begun: start the program that writes it first");
       }
-      return opened_log(shell.config, database, deployment, (await read_head(database)).log_id);
+      return opened_log(shell, database, deployment, (await read_head(database)).log_id);
     });
-  return open_with(shell, begin, true);
+  return open_with(shell, begin, { ...opening, read_only: true });
 }
 
 /** How to reach the brokers of the configuration. */

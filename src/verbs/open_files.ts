@@ -45,7 +45,7 @@ const version = `${VERSION}, schema ${SCHEMA_NUMBER}`;
  */
 export async function open_verb(shell: Shell, paths: readonly string[], options: OpenOptions): Promise<void> {
   const replaying: ReplayOptions = { ...options, to: "log", speed: Infinity, resume: false, mostRefused: 100 };
-  const inputs = await input_files([...paths, ...read_beside(options)]).catch((cause) => {
+  const inputs = await input_files([...paths, ...read_beside(shell, options)]).catch((cause) => {
     throw new UsageError("open: look at the files", { cause });
   });
   const folder = options.dataDir ?? `${shell.config.data_dir}/${PREFIX}${digest_of(shell, inputs, options)}`;
@@ -88,7 +88,7 @@ function what_was_read(summary: ReplaySummary, config: Config): NonNullable<Note
 async function show(shell: Shell, folder: string, note: Note, again: boolean, { browser }: OpenOptions): Promise<void> {
   const { read } = note;
   if (read === null) throw new Error(`open ${JSON.stringify(folder)}: nothing was read`);
-  await serve(shell, {
+  await serve([shell], {
     feeding: no_feeding,
     more_ports: MORE_PORTS,
     ready: (url) => {

@@ -1,6 +1,5 @@
 import type { GeneratedMessage } from "../domains/mod.ts";
 import { system_clock } from "../runtime/mod.ts";
-import { DOMAIN } from "./domains.ts";
 import { as_bytes, event_clock, generator_of, prefix_of, run_generator } from "./generate.ts";
 import { with_producer } from "./open.ts";
 import { ProgressLine } from "./terminal.ts";
@@ -34,7 +33,7 @@ export async function produce_verb(shell: Shell, options: ProduceOptions): Promi
   if (start_us > now_us) {
     throw new UsageError(`produce: --start "${new Date(start_us / 1_000).toISOString()}" is in the future`);
   }
-  const generator = generator_of(DOMAIN);
+  const generator = generator_of(shell.domain);
   const { rate, seed, late, duplicates, malformed } = options, { currency, time_zone } = config;
   const plan = generator.plan({ rate, seed, currency, start_us }, options);
   const prefix = await prefix_of(generator, { ...plan, time_zone });

@@ -171,7 +171,7 @@ export async function quarantine_retry_verb(
 ): Promise<void> {
   const filter = deliberate_filter("retry", ids, options);
   const { limit = Infinity, dryRun: dry_run } = options;
-  const { mappings } = await topic_mappings(shell.config);
+  const { mappings } = await topic_mappings(shell.domain, shell.config);
   const opened = await open_log(shell);
   const { database } = opened;
   try {

@@ -17,7 +17,6 @@ import {
 import { days_in } from "../kpi/mod.ts";
 import { system_clock, write_stderr } from "../runtime/mod.ts";
 import { ExternalSort } from "../sort/mod.ts";
-import { DOMAIN } from "./domains.ts";
 import { decode_limits } from "./open.ts";
 import { ProgressLine } from "./terminal.ts";
 import { lookup_of } from "./lookups.ts";
@@ -58,7 +57,7 @@ export async function replay(shell: Shell, paths: readonly string[], options: Re
   require_place(shell, options.to);
   const files = await mapped_files(shell, paths, options);
   const numbered = new Set(files.filter(({ reading }) => reading.number_equal_rows).map(({ index }) => index));
-  const inputs = await input_files([...paths, ...read_beside(options)]);
+  const inputs = await input_files([...paths, ...read_beside(shell, options)]);
   const workspace = await Workspace.open(shell.config.data_dir, { what: identity(shell, options), inputs });
   const accounts = paths.map((path) => new FileAccount(path));
   const times = new EventTimes((system_clock.now_ms() + decode_limits(shell.config).future_limit_ms) * 1_000);
@@ -72,7 +71,7 @@ export async function replay(shell: Shell, paths: readonly string[], options: Re
     else if (before !== null) {
       shell.logger.log("info", "beginning anew, as --resume is not given", { stopped_after: before.sent });
     }
-    const equals = new EqualRows(numbered, DOMAIN);
+    const equals = new EqualRows(numbered, shell.domain);
     let log: LogCounts | null = null;
     try {
       const sort = new ExternalSort(() => Promise.resolve(workspace.runs), REPLAY_ORDER);
@@ -118,9 +117,12 @@ export async function zone_of_files(
 }
 
 /** What is read besides the files themselves. */
-export const read_beside = ({ lookup, mapping }: Pick<ReplayOptions, "lookup" | "mapping">): string[] => [
+export const read_beside = (
+  { domain }: Shell,
+  { lookup, mapping }: Pick<ReplayOptions, "lookup" | "mapping">,
+): string[] => [
   ...lookup.map((each) => lookup_of(each).file),
-  ...(mapping === undefined || is_builtin(mapping) ? [] : [mapping]),
+  ...(mapping === undefined || is_builtin(domain, mapping) ? [] : [mapping]),
 ];
 
 /** What takes back what is not there, in all files. */

@@ -1,4 +1,5 @@
 import {
+  type DeclaredDomain,
   event_fields,
   ExactNumber,
   type Fault,
@@ -24,21 +25,26 @@ import {
   type SourceRecord,
 } from "../mapping/mod.ts";
 import type { RecordReading } from "../replay/mod.ts";
-import { type Config, system_clock } from "../runtime/mod.ts";
+import { system_clock } from "../runtime/mod.ts";
 import { builtin_mappings, definition_of, mapping_of } from "./mappings.ts";
 import { decode_limits } from "./open.ts";
-import { DOMAIN } from "./domains.ts";
 import { lookup_of, read_lookups } from "./lookups.ts";
 import { type Shell, UsageError } from "./shell.ts";
 
-/** What events of the domain may say in their data, by how it is written. */
-const named = (kind: FieldType["shown"]): readonly string[] => [
-  ...new Set(
-    DOMAIN.event_types.flatMap((type) => event_fields(DOMAIN.fields, type))
-      .flatMap(({ name, type }) => type.shown === kind ? [name] : []),
-  ),
-];
-const AMOUNTS = named("amount"), NUMBERS = named("number"), TIMES = named("time");
+/** What events of a domain may say in their data, by how it is written. */
+interface DataNames {
+  readonly amounts: readonly string[];
+  readonly numbers: readonly string[];
+  readonly times: readonly string[];
+}
+
+function data_names({ event_types, fields }: DeclaredDomain): DataNames {
+  const all = event_types.flatMap((type) => event_fields(fields, type));
+  const named = (kind: FieldType["shown"]) => [
+    ...new Set(all.flatMap(({ name, type }) => type.shown === kind ? [name] : [])),
+  ];
+  return { amounts: named("amount"), numbers: named("number"), times: named("time") };
+}
 
 /** The micros of an amount of any size and sign; null where there is none to read. */
 function micros_of({ money }: NumberReading, value: unknown, field: string, per: number): bigint | null {
@@ -51,13 +57,13 @@ function micros_of({ money }: NumberReading, value: unknown, field: string, per:
 }
 
 /** Which fields of a record a mapping reads as amounts, and how many of their unit make one of the currency. */
-function amounts_of({ events }: MappingForm): ReadonlyMap<string, number> {
+function amounts_of({ events }: MappingForm, named: readonly string[]): ReadonlyMap<string, number> {
   const amounts = new Map<string, number>();
   const take = (name: string, value: unknown): void => {
     if (Array.isArray(value)) { for (const each of value) take(name, each); }
     else if (typeof value === "object" && value !== null && "from" in value && Array.isArray(value.from)) {
       const { as, per } = value as { readonly as?: unknown; readonly per?: unknown };
-      if (as !== "money" && !(as === undefined && AMOUNTS.includes(name))) return;
+      if (as !== "money" && !(as === undefined && named.includes(name))) return;
       for (const field of value.from) {
         if (typeof field === "string") amounts.set(field, typeof per === "number" ? per : 1);
       }
@@ -67,8 +73,8 @@ function amounts_of({ events }: MappingForm): ReadonlyMap<string, number> {
   return amounts;
 }
 
-/** What reads events that need no mapping. */
-const OWN_EVENT = `${DOMAIN.noun}_event`;
+/** What reads events of a domain that need no mapping. */
+const own_event = ({ noun }: DeclaredDomain): string => `${noun}_event`;
 
 /** How the texts of events in files are to be read. */
 export interface FileTexts extends Pick<MappingContext, "decimal" | "currency"> {
@@ -81,7 +87,8 @@ export interface FileTexts extends Pick<MappingContext, "decimal" | "currency"> 
  * CSV has text for numbers, a column of text for the data of CloudEvents or a column for each (`data.tip`); binary floats have more
  * decimals than amounts may have, times of Parquet and of pandas often no zone, others one as `+0000` or ` UTC`.
  */
-export function event_reading({ decimal, currency, zone }: FileTexts): RecordReading {
+export function event_reading(domain: DeclaredDomain, { decimal, currency, zone }: FileTexts): RecordReading {
+  const { amounts, numbers: plain, times } = data_names(domain);
   const numbers = number_reading({ decimal: decimal ?? null, currency: currency ?? null });
   const clock = zone === undefined ? null : local_clock(zone);
   const time = (value: unknown): unknown => {
@@ -101,11 +108,11 @@ export function event_reading({ decimal, currency, zone }: FileTexts): RecordRea
   const is_given = (value: unknown) => !is_blank(value) && typeof value !== "object" || value instanceof ExactNumber;
   /** Replaces what has to be read, in place. */
   const read_data = (data: Record<string, unknown>): void => {
-    for (const field of AMOUNTS) if (is_given(data[field])) data[field] = amount(data[field], field);
-    for (const field of NUMBERS) {
+    for (const field of amounts) if (is_given(data[field])) data[field] = amount(data[field], field);
+    for (const field of plain) {
       if (typeof data[field] === "string" && is_given(data[field])) data[field] = numbers.number(data[field], field);
     }
-    for (const field of TIMES) data[field] === undefined || (data[field] = time(data[field]));
+    for (const field of times) data[field] === undefined || (data[field] = time(data[field]));
   };
   const events_of = (record: SourceRecord): BareEvent => {
     const event: Record<string, unknown> = { ...record };
@@ -122,8 +129,8 @@ export function event_reading({ decimal, currency, zone }: FileTexts): RecordRea
     return event;
   };
   return {
-    name: OWN_EVENT,
-    domain: DOMAIN,
+    name: own_event(domain),
+    domain,
     number_equal_rows: false,
     events_of: (record) => {
       try {
@@ -137,7 +144,7 @@ export function event_reading({ decimal, currency, zone }: FileTexts): RecordRea
       }
     },
     amount_of: (record, field) => {
-      if (!AMOUNTS.includes(field)) return null;
+      if (!amounts.includes(field)) return null;
       const { data } = record;
       const value = typeof data === "object" && data !== null && Object.hasOwn(data, field)
         ? (data as SourceRecord)[field]
@@ -151,8 +158,8 @@ export function event_reading({ decimal, currency, zone }: FileTexts): RecordRea
 const FILE = { topic: "replay", partition: 0 };
 
 /** What would be wrong with an event on arrival; null when nothing would. */
-function event_fault(config: Config): (event: BareEvent) => Fault | null {
-  const domain = DOMAIN.make({ currency: config.currency });
+function event_fault({ config, domain: declared }: Shell): (event: BareEvent) => Fault | null {
+  const domain = declared.make({ currency: config.currency });
   const encoder = new TextEncoder();
   return (event) => {
     const read_ms = system_clock.now_ms();
@@ -188,24 +195,25 @@ const is_event = (record: SourceRecord): boolean =>
   (has(record, "specversion") || has(record, "event_id")) && has(record, "type");
 
 /** What events have at least, bare and as CloudEvents. */
-const BARE = ["event_id", DOMAIN.stream_column, "type", "occurred_at"];
+const bare_names = ({ stream_column }: DeclaredDomain) => ["event_id", stream_column, "type", "occurred_at"];
 const CLOUD = ["specversion", "id", "source", "type", "time"];
 
 /** What records lack that look like events of the domain; null for others. */
-function envelope_fault(sample: readonly SourceRecord[]): string | null {
+function envelope_fault(domain: DeclaredDomain, sample: readonly SourceRecord[]): string | null {
+  const bare = bare_names(domain);
   const there = (name: string) => sample.some((record) => has(record, name));
-  const form = there("specversion") ? CLOUD : BARE;
-  if (form === BARE && !((there("event_id") || there("occurred_at")) && BARE.filter(there).length > 1)) return null;
+  const form = there("specversion") ? CLOUD : bare;
+  if (form === bare && !((there("event_id") || there("occurred_at")) && bare.filter(there).length > 1)) return null;
   const lacking = form.filter((name) => !sample.every((record) => has(record, name)));
-  const what = form === CLOUD ? "CloudEvents" : `${DOMAIN.noun} events`;
+  const what = form === CLOUD ? "CloudEvents" : `${domain.noun} events`;
   return lacking.length === 0
     ? null
     : `these look like ${what}, but lack ${lacking.join(" and ")}: expected ${form.join(", ")} in each`;
 }
 
 /** Whether a mapping of this name comes with the program. */
-export const is_builtin = (name: string): boolean =>
-  name === OWN_EVENT || builtin_mappings().some((each) => each.name === name);
+export const is_builtin = (domain: DeclaredDomain, name: string): boolean =>
+  name === own_event(domain) || builtin_mappings(domain).some((each) => each.name === name);
 
 /** By what records of files are read, as the command line says it. */
 export interface ReadingOptions {
@@ -232,11 +240,16 @@ export interface ChosenReading {
  * @throws UsageError, InvalidMapping, and FileError for a table that cannot be read
  */
 export async function choose_readings(
-  { config, signal }: Shell,
+  shell: Shell,
   { mapping, lookup, zone, decimal }: ReadingOptions,
 ): Promise<(file: RecordFile) => Promise<ChosenReading>> {
-  const named = mapping === undefined ? undefined : mapping === OWN_EVENT ? null : definition_of(mapping);
-  const forms = named === undefined ? builtin_mappings().map(({ form }) => form) : named === null ? [] : [named];
+  const { config, domain } = shell;
+  const named = mapping === undefined
+    ? undefined
+    : mapping === own_event(domain)
+    ? null
+    : definition_of(domain, mapping);
+  const forms = named === undefined ? builtin_mappings(domain).map(({ form }) => form) : named === null ? [] : [named];
   const context: MappingContext = {
     business_zone: zone ?? config.time_zone,
     currency: config.currency,
@@ -244,10 +257,10 @@ export async function choose_readings(
     ...(decimal === undefined ? {} : { decimal: decimal === "comma" ? "," : "." }),
   };
   return async (file) => {
-    const form = named === undefined ? await detected_form(file, context, signal) : named;
+    const form = named === undefined ? await detected_form(shell, file, context) : named;
     const reading = form === null
-      ? { ...event_reading({ ...context, zone }), fault_of: event_fault(config) }
-      : record_reading(form, config, context);
+      ? { ...event_reading(domain, { ...context, zone }), fault_of: event_fault(shell) }
+      : record_reading(shell, form, context);
     return { reading, form, context };
   };
 }
@@ -270,17 +283,17 @@ async function first_records(file: RecordFile, signal: AbortSignal): Promise<Sou
 
 /** The definition of the built-in mapping that the records of a file look made for, by their columns and values; null for events as they are. Throws UsageError. */
 async function detected_form(
+  { domain, signal }: Shell,
   file: RecordFile,
   context: MappingContext,
-  signal: AbortSignal,
 ): Promise<MappingForm | null> {
   const sample = await first_records(file, signal);
   // Without records there is nothing to map, only faults to tell; one that is none among many is refused by itself.
   if (sample.filter(is_event).length * 2 >= sample.length) return null;
-  const found = detect(builtin_mappings(), sample, context);
+  const found = detect(builtin_mappings(domain), sample, context);
   if (found.ok) return found.value.form;
   const quoted = JSON.stringify(file.path);
-  const fault = envelope_fault(sample);
+  const fault = envelope_fault(domain, sample);
   if (fault !== null) throw new UsageError(`${quoted}: ${fault}`);
   const { other_lists: [list], other_lists: lists } = file;
   const elsewhere = list === undefined
@@ -296,12 +309,16 @@ async function detected_form(
 const ENVELOPE_CHARACTERS = 8_000;
 
 /** Records through a mapping, each with all that decoding asks of its events by now. Throws UsageError where a table is lacking. */
-function record_reading(form: MappingForm, config: Config, context: MappingContext): RecordReading {
+function record_reading(
+  { config, domain: declared }: Shell,
+  form: MappingForm,
+  context: MappingContext,
+): RecordReading {
   const mapping = mapping_of(form, context);
-  const domain = DOMAIN.make({ currency: config.currency });
+  const domain = declared.make({ currency: config.currency });
   const limits = decode_limits(config);
   const encoder = new TextEncoder();
-  const amounts = amounts_of(form);
+  const amounts = amounts_of(form, data_names(declared).amounts);
   const numbers = number_reading({
     decimal: context.decimal ?? form.decimal ?? null,
     currency: context.currency ?? null,
@@ -309,7 +326,7 @@ function record_reading(form: MappingForm, config: Config, context: MappingConte
   return {
     name: mapping.name,
     zone: form.zone === "business" ? undefined : form.zone,
-    domain: DOMAIN,
+    domain: declared,
     number_equal_rows: mapping.number_equal_rows,
     events_of: (record, line) => {
       const read_ms = system_clock.now_ms();

@@ -18,7 +18,6 @@ import {
 } from "../replay/mod.ts";
 import type { ExternalSort } from "../sort/mod.ts";
 import { system_clock, wait } from "../runtime/mod.ts";
-import { DOMAIN } from "./domains.ts";
 import { make_ingest, open_log, with_producer } from "./open.ts";
 import { PauseKey } from "./terminal.ts";
 import { ProgressLine } from "./terminal.ts";
@@ -176,7 +175,7 @@ export async function into_topic(
 const LOG_TOPIC = "replay";
 
 /** Wants a place in the configuration that takes events as they are. Throws UsageError. */
-export function require_place({ config }: Shell, to: "kafka" | "log"): void {
+export function require_place({ config, domain }: Shell, to: "kafka" | "log"): void {
   if (to === "kafka" && config.kafka_brokers === null) {
     throw new UsageError("replay: KAFKA_BROKERS is not set; name the brokers, or use --to log");
   }
@@ -184,7 +183,7 @@ export function require_place({ config }: Shell, to: "kafka" | "log"): void {
   const mapped = config.mappings?.find((each) => each.topic === topic);
   if (mapped === undefined) return;
   throw new UsageError(
-    `replay: expected a topic of ${DOMAIN.noun} events, got "${topic}", which TACHO_MAPPINGS reads as records of ${mapped.mapping}`,
+    `replay: expected a topic of ${domain.noun} events, got "${topic}", which TACHO_MAPPINGS reads as records of ${mapped.mapping}`,
   );
 }
 

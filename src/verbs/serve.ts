@@ -1,7 +1,8 @@
-import { is_other_schema } from "../database/mod.ts";
+import { is_other_schema, type OpenedDatabase } from "../database/mod.ts";
 import { FEED_LIMITS, FeedHub, interval_ticker, past_states } from "../feed/mod.ts";
 import {
   ASSETS,
+  type Handler,
   make_app,
   make_metrics,
   make_static_files,
@@ -14,6 +15,7 @@ import {
 import { type IngestCounts, type MessageSource, QueueSource, type SourceRemark } from "../ingest/mod.ts";
 import { stream_history } from "../projection/mod.ts";
 import { Paced, type Runtime, system_clock } from "../runtime/mod.ts";
+import { base_of, of_domain } from "./domains.ts";
 import { HealthWatch, ingest_elsewhere, readiness_of } from "./health_watch.ts";
 import { builtin_mappings, topic_mappings } from "./mappings.ts";
 import { kafka_source, make_direct_intake, make_ingest, open_log, open_to_read, type Opened } from "./open.ts";
@@ -42,7 +44,7 @@ export interface ServeOptions {
    * Chooses what feeds the log, before anything is served; what it throws ends the program.
    * @param failed hears when the source refuses for good; the program then has to end
    */
-  readonly feeding: (opened: Opened, failed: (reason: string) => void) => Feeding | Promise<Feeding>;
+  readonly feeding: (shell: Shell, opened: Opened, failed: (reason: string) => void) => Feeding | Promise<Feeding>;
   /** Another program writes the log: this one only reads it, and takes nothing in. */
   readonly read_only?: boolean;
   /** How many ports after the configured one are tried where that is taken. */
@@ -65,22 +67,39 @@ export const no_feeding = (): Feeding => ({
 /** Connections of the feed and the API: the API's gate lets fewer in, the feed takes what is left. */
 const READER_CONNECTIONS = 8;
 
+/** A domain at work: its log is open, its ingest can run, and it can be served. */
+interface Part {
+  readonly served: ServedDomain;
+  readonly database: OpenedDatabase;
+  readonly figures: () => MetricsReading;
+  /** Runs ingest until the signal. When it stops for good the domain is served on, and says so. */
+  run(): Promise<void>;
+  /** Viewers hear bye; nothing more is asked of the database. */
+  quiet(): void;
+  close(): Promise<void>;
+}
+
 /**
- * Runs ingest and the page until a signal: then fetching stops, the transaction under way is finished, viewers hear bye, and
- * everything is closed. When ingest stops for good the page stays up and says so; a source that refuses us ends the program, and so does
- * a database that was migrated past what it can write for.
+ * Opens the log of the shell's domain and what works on it.
+ * @param observe hears of each batch, how many seconds after its planning it was committed
+ * @param failed hears what has to end the program: a source that refuses us, a database that was migrated past what it can write for
  */
-export async function serve(shell: Shell, options: ServeOptions): Promise<void> {
-  const { config, logger } = shell;
-  const { read_only = false } = options;
+async function open_part(
+  shell: Shell,
+  { feeding: choose, read_only = false }: ServeOptions,
+  observe: (domain: string, seconds: number) => void,
+  failed: (error: unknown) => void,
+  embedded: OpenedDatabase | undefined,
+): Promise<Part> {
+  const { config, logger, signal } = shell;
   // Where nothing is taken in, files of mappings and tables need not be there.
-  const { mappings, tables } = await topic_mappings(read_only ? { ...config, mappings: null, lookups: null } : config);
-  const opened = await (read_only ? open_to_read : open_log)(shell);
+  const { mappings, tables } = await topic_mappings(
+    shell.domain,
+    read_only ? { ...config, mappings: null, lookups: null } : config,
+  );
+  const opened = await (read_only ? open_to_read : open_log)(shell, embedded === undefined ? {} : { embedded });
   const { database, domain, days, deployment: { time_zone, currency } } = opened;
-  const failure = new AbortController();
-  const signal = AbortSignal.any([shell.signal, failure.signal]);
-  const failed = (error: unknown) => failure.abort(error);
-  const feeding = await Promise.resolve(options.feeding(opened, (reason) => failed(new Error(reason)))).catch(
+  const feeding = await Promise.resolve(choose(shell, opened, (reason) => failed(new Error(reason)))).catch(
     async (error) => {
       await database.close();
       throw error;
@@ -93,7 +112,7 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
 
   let appended = 0;
   const wake = (seconds: number) => {
-    metrics.observe_batch_s(domain.name, seconds);
+    observe(domain.name, seconds);
     health.hint();
     hub.wake();
   };
@@ -125,7 +144,7 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
     settings: { build: VERSION, time_zone, currency },
     limits: { ...FEED_LIMITS, subscribers_per_address: config.feed_per_address },
   });
-  const read_figures = (): MetricsReading => {
+  const figures = (): MetricsReading => {
     const both = (name: keyof IngestCounts): number => ingest.counts[name] + direct.counts[name];
     const remarked = (wanted: SourceRemark["kind"]): number =>
       source.remarks().reduce((sum, { kind, partitions }) => sum + (kind === wanted ? partitions : 0), 0);
@@ -148,16 +167,15 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
       ...feed,
     };
   };
-  const metrics = make_metrics({ [domain.name]: read_figures });
-  const served_domain: ServedDomain = {
+  const served: ServedDomain = {
     name: domain.name,
-    base: "",
+    base: base_of(domain),
     database: readers,
     days,
     hub,
     intake: read_only ? null : {
       submit: (topic, messages) => direct.submit(topic, messages),
-      mappings: builtin_mappings().map(({ name }) => name),
+      mappings: builtin_mappings(shell.domain).map(({ name }) => name),
     },
     board,
     time_zone,
@@ -168,47 +186,117 @@ export async function serve(shell: Shell, options: ServeOptions): Promise<void> 
     // What is known, not asked anew: a database that hangs must not hang the probe.
     readiness: () => [...readiness_of(health.now()), ...tables.checks()],
   };
-  const shared: SharedDeps = {
-    logger,
-    metrics,
-    clock: system_clock,
-    token: config.token,
-    allowed_hosts: config.allowed_hosts,
-    build: VERSION,
-    version: VERSION,
-    static_files: await make_static_files(ASSETS, { "": board }),
+  await health.ask();
+  return {
+    served,
+    database,
+    figures,
+    async run() {
+      if (!read_only) {
+        void tables.watch(signal, logger);
+        void watch_gap(shell, () => ingest.resume_after_gap());
+      }
+      const reading = { lag: () => source.lag(), read: () => ingest.counts.messages_read };
+      const beside = feeding.beside?.(signal, reading).catch((error) => {
+        if (!signal.aborted || error !== signal.reason) failed(error);
+      });
+      // What ingest could not survive is on the page and in the log; the page stays until a signal. A program that is too old shall be replaced.
+      const running = read_only
+        ? ended(signal)
+        : ingest.run(signal).catch((error) => is_other_schema(error) ? failed(error) : ended(signal));
+      await Promise.all([running, beside]);
+    },
+    quiet() {
+      hub.close();
+      health.close();
+    },
+    async close() {
+      await source.close();
+      for (const each of [readers, probe, database]) await each.close();
+    },
   };
-  const app = make_app(shared, [served_domain]);
+}
+
+/**
+ * Runs ingest and the pages of domains until a signal: then fetching stops, the transaction under way is finished, viewers hear bye, and
+ * everything is closed. A domain is served from when its log is open on, whatever the others do; one whose log cannot be opened ends a program
+ * that serves no other, else it is said on `/readyz` and in the log. When ingest stops for good the page stays up and says so; a source that
+ * refuses us ends the program, and so does a database that was migrated past what it can write for.
+ * @param shells one for each domain
+ */
+export async function serve(shells: readonly [Shell, ...Shell[]], options: ServeOptions): Promise<void> {
+  const [{ config, logger, signal: wish }] = shells;
+  const failure = new AbortController();
+  const signal = AbortSignal.any([wish, failure.signal]);
+  const failed = (error: unknown) => failure.abort(error);
+  const parts = new Map<string, Part>();
+  const unopened = new Map<string, string>(shells.map(({ domain }) => [domain.name, "its log is being opened"]));
+  const metrics = make_metrics(
+    Object.fromEntries(shells.map(({ domain: { name } }) => [name, () => parts.get(name)?.figures() ?? null])),
+  );
+  const open = async (shell: Shell, embedded?: OpenedDatabase) => {
+    const { name } = shell.domain;
+    const observe = (domain: string, seconds: number) => metrics.observe_batch_s(domain, seconds);
+    const part = await open_part({ ...shell, signal }, options, observe, failed, embedded);
+    parts.set(name, part);
+    unopened.delete(name);
+    handler = await app_of();
+    return part;
+  };
+  const app_of = async (): Promise<Handler> => {
+    const opened = shells.flatMap(({ domain }) => parts.get(domain.name) ?? []).map(({ served }) => served);
+    const shared: SharedDeps = {
+      logger,
+      metrics,
+      clock: system_clock,
+      token: config.token,
+      allowed_hosts: config.allowed_hosts,
+      build: VERSION,
+      version: VERSION,
+      static_files: await make_static_files(
+        ASSETS,
+        Object.fromEntries(opened.map(({ base, board }) => [base, board])),
+      ),
+      unopened: Array.from(unopened, ([name, reason]) => ({
+        name,
+        readiness: () => [{ name: "log", ok: false, reason }],
+      })),
+    };
+    return make_app(shared, opened);
+  };
+  let handler: Handler;
+  const [first_shell, ...others] = shells;
+  // The others of an embedded database share its one connection with the first; a server's have connections of their own.
+  const first = await open(first_shell);
+  const embedded = first.database.kind === "embedded" ? first.database : undefined;
   const cut = new AbortController();
   const served = serve_on_free_port(
     options.more_ports ?? 0,
     config.port,
-    (port) => serve_http(app, { host: config.host, port, signal: cut.signal }),
+    (port) =>
+      serve_http((request, bindings) => handler(request, bindings), { host: config.host, port, signal: cut.signal }),
   );
-  try {
-    if (!read_only) {
-      void tables.watch(signal, logger);
-      void watch_gap({ ...shell, signal }, () => ingest.resume_after_gap());
+  const work = async (shell: Shell): Promise<void> => {
+    try {
+      await (await open(shell, embedded)).run();
+    } catch (error) {
+      if (signal.aborted) return;
+      const { name } = shell.domain;
+      unopened.set(name, error instanceof Error ? error.message : String(error));
+      handler = await app_of();
+      logger.log("error", "the log of a domain cannot be opened; the others go on", { domain: name, reason: error });
     }
-    await health.ask();
+  };
+  try {
     options.ready(`http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${served.port}/`);
-    const reading = { lag: () => source.lag(), read: () => ingest.counts.messages_read };
-    const beside = feeding.beside?.(signal, reading).catch((error) => {
-      if (!signal.aborted || error !== signal.reason) failed(error);
-    });
-    // What ingest could not survive is on the page and in the log; the page stays until a signal. A program that is too old shall be replaced.
-    const running = read_only
-      ? ended(signal)
-      : ingest.run(signal).catch((error) => is_other_schema(error) ? failed(error) : ended(signal));
-    await Promise.all([running, beside]);
+    await Promise.all([first.run(), ...others.map(work)]);
     if (!signal.aborted) await ended(signal);
   } finally {
     logger.log("info", "stopping");
-    hub.close();
-    health.close();
+    for (const part of parts.values()) part.quiet();
     await served.shutdown();
-    await source.close();
-    for (const each of [readers, probe, database]) await each.close();
+    // The first one last: an embedded database is the others' too.
+    for (const part of [...parts.values()].reverse()) await part.close();
   }
   if (failure.signal.aborted) throw failure.signal.reason;
 }
@@ -253,22 +341,26 @@ function ended(signal: AbortSignal): Promise<void> {
 }
 
 /**
- * `tacho serve`: the log and the page; with KAFKA_BROKERS its topics are read, without it files and HTTP feed the log.
- * @param options read_only: the page and the API alone, over a log that another program writes
+ * `tacho serve`: the logs and pages of the domains of TACHO_DOMAINS; with KAFKA_BROKERS their topics are read, without it files and HTTP feed
+ * the logs.
+ * @param options read_only: the pages and the API alone, over logs that another program writes
  */
 export async function serve_verb(shell: Shell, { read_only }: { readonly read_only: boolean }): Promise<void> {
   const { config, logger } = shell;
-  const { kafka_brokers, topics, group, token } = config;
+  const { kafka_brokers, token } = config;
+  const [first, ...others] = config.domains.map((name) => ({ ...shell, ...of_domain(shell.shared, name) }));
+  const shells = [first!, ...others] as const;
   if (read_only) {
     const ready = (page: string) =>
       logger.log("info", "serving", { page, reads_only: "another program writes the log" });
-    return await serve(shell, { feeding: no_feeding, read_only, ready });
+    return await serve(shells, { feeding: no_feeding, read_only, ready });
   }
-  await serve(shell, {
-    feeding: ({ log_id }, failed) =>
-      kafka_brokers === null ? no_feeding() : { name: "kafka", source: kafka_source(shell, log_id, failed) },
+  await serve(shells, {
+    feeding: (of_domain, { log_id }, failed) =>
+      kafka_brokers === null ? no_feeding() : { name: "kafka", source: kafka_source(of_domain, log_id, failed) },
     ready: (page) => {
-      if (kafka_brokers !== null) return logger.log("info", "serving", { page, topics: topics.join(","), group });
+      const topics = shells.flatMap(({ config }) => config.topics).join(","), { group } = config;
+      if (kafka_brokers !== null) return logger.log("info", "serving", { page, topics, group });
       const by = token === null ? "files; by HTTP too when TACHO_TOKEN is set" : "files and HTTP";
       logger.log("info", "serving", { page, topics: "none, as KAFKA_BROKERS is not set", fed_by: by });
     },

@@ -17,9 +17,11 @@ import {
   MigrationError,
   sqlstate,
 } from "../database/mod.ts";
+import type { DeclaredDomain } from "../domains/mod.ts";
 import { DeploymentMismatch } from "../event_log/mod.ts";
 import { FileError } from "../files/mod.ts";
 import { ReplayRunning } from "../replay/mod.ts";
+import { of_domain } from "./domains.ts";
 import denojson from "../../deno.json" with { type: "json" };
 
 /** The program's version. */
@@ -32,7 +34,12 @@ export class UsageError extends Error {
 
 /** What every verb is given. A second wish to end ends the process at once. */
 export interface Shell extends Runtime {
+  /** As it is for its domain. */
   readonly config: Config;
+  /** As it is for all domains. */
+  readonly shared: Config;
+  /** The domain that it works on. */
+  readonly domain: DeclaredDomain;
 }
 
 /** Signals so shortly after the first are the same wish: a launcher such as `npx` or `deno task` passes on what the terminal sent to all. */
@@ -47,14 +54,20 @@ const NO_HANDSHAKE = /\bSASL\b|\bSSL\b|certificate/i;
 
 /**
  * Runs a verb: reads the configuration, listens for signals, ends with exit code 0 (done), 1 (failed) or 2 (wrong usage or configuration).
+ * @param domain the name of the domain that the verb works on; absent: the first one of the configuration
  * @param env_file a file whose settings are taken where the environment has none
  */
-export async function run_verb(verb: (shell: Shell) => Promise<void>, env_file: string | null = null): Promise<never> {
+export async function run_verb(
+  verb: (shell: Shell) => Promise<void>,
+  domain: string | undefined = undefined,
+  env_file: string | null = null,
+): Promise<never> {
   const stop = listen();
   try {
     const config = read_config(environment(env_file));
     const logger = stderr_logger(config.log_level, system_clock.now_ms);
-    await verb({ config, clock: system_clock, random: Math.random, logger, signal: stop });
+    const runtime = { clock: system_clock, random: Math.random, logger, signal: stop };
+    await verb({ ...runtime, shared: config, ...of_domain(config, domain ?? config.domains[0]!) });
     Deno.exit(0);
   } catch (error) {
     if (stop.aborted && error === stop.reason) Deno.exit(0);

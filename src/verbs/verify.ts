@@ -1,7 +1,7 @@
+import type { DeclaredDomain } from "../domains/mod.ts";
 import { BeyondTheLog, type Scope, type Verified, verify } from "../projection/mod.ts";
 import { system_clock } from "../runtime/mod.ts";
 import { with_scratch } from "../sort/mod.ts";
-import { DOMAIN } from "./domains.ts";
 import { open_log } from "./open.ts";
 import { ProgressLine } from "./terminal.ts";
 import { type Shell, UsageError } from "./shell.ts";
@@ -46,7 +46,7 @@ export async function verify_verb(shell: Shell, { from, sample: share, seed }: V
       const faults = verified.faults.map((fault) => `\n  ${fault}`).join("");
       throw new InconsistentLog(`verify: the log is not consistent at position ${verified.position}${faults}`);
     }
-    console.log(told(verified, scope));
+    console.log(told(shell.domain, verified, scope));
   } catch (error) {
     if (error instanceof BeyondTheLog) throw new UsageError(error.message);
     if (shell.signal.aborted && error === shell.signal.reason) {
@@ -62,6 +62,7 @@ const count = (n: number, one: string, many = `${one}s`): string => `${n} ${n ==
 
 /** What was found to be well, and what was not looked at, in one line. */
 export function told(
+  { name, noun }: Pick<DeclaredDomain, "name" | "noun">,
   { position, events, batches, trusted_batch, cursors, quarantined, only_counted, streams, folded, cells }: Omit<
     Verified,
     "most" | "examined"
@@ -77,9 +78,9 @@ export function told(
     ? []
     : [`${count(only_counted, "quarantined message")} of earlier batches but for their number`];
   if (from <= 1 && share === 1) {
-    return `consistent: ${chain}; ${count(streams, DOMAIN.noun)} and ${
-      count(cells, "cell")
-    } are what the events make them${counted.map((each) => `; not checked: ${each}`).join("")}`;
+    return `consistent: ${chain}; ${count(streams, noun)} and ${count(cells, "cell")} are what the events make them${
+      counted.map((each) => `; not checked: ${each}`).join("")
+    }`;
   }
   const since = `with an event from position ${from} on`;
   const chosen = [
@@ -90,14 +91,14 @@ export function told(
     ...trusted_batch > 0 ? [`batches 1 to ${trusted_batch}`, "cursors that no later batch moved"] : [],
     ...counted,
     ...cells > 0 ? ["which position changed each cell last"] : [],
-    ...streams > folded ? [`the other ${count(streams - folded, DOMAIN.noun)} against their events`] : [],
+    ...streams > folded ? [`the other ${count(streams - folded, noun)} against their events`] : [],
   ];
   const chance = share < 1
-    ? ` (a wrong ${DOMAIN.noun} ${from > 1 ? `${since} ` : ""}had a chance of ${share} to be found)`
+    ? ` (a wrong ${noun} ${from > 1 ? `${since} ` : ""}had a chance of ${share} to be found)`
     : "";
   return `consistent as far as checked, at position ${position}: ${chain}; ${folded} of ${
-    count(streams, DOMAIN.noun)
+    count(streams, noun)
   }, those ${chosen}, ` +
-    `are what their events make them; all ${count(cells, "cell")} are what the rows of all ${DOMAIN.name} make them; ` +
+    `are what their events make them; all ${count(cells, "cell")} are what the rows of all ${name} make them; ` +
     `not checked: ${unseen.join(", ") || "nothing"}${chance}`;
 }

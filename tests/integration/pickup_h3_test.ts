@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { TRIPS } from "../../src/domains/trips/mod.ts";
 import { migrate, open_database } from "../../src/database/mod.ts";
 import { MIGRATIONS } from "../../src/database/migrations.ts";
 import { DeploymentMismatch } from "../../src/event_log/mod.ts";
@@ -21,7 +22,15 @@ async function opened_log(url: string, variables: Record<string, string> = {}) {
   const lines: string[] = [];
   const config = read_config({ DATABASE_URL: url, TACHO_TIME_ZONE: TEST_TIME_ZONE, ...variables });
   const logger: Logger = { log: (_, text) => void lines.push(text) };
-  const opened = await open_log({ config, clock: system_clock, random: () => 0, logger, signal: never });
+  const opened = await open_log({
+    config,
+    shared: config,
+    domain: TRIPS,
+    clock: system_clock,
+    random: () => 0,
+    logger,
+    signal: never,
+  });
   return { ...opened, lines };
 }
 

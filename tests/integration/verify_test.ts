@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { TRIPS } from "../../src/domains/trips/mod.ts";
 import type { Database, Queryable, Row, Statement, Value } from "../../src/database/mod.ts";
 import { events_between, read_cursors } from "../../src/event_log/mod.ts";
 import { Cursors } from "../../src/ingest/mod.ts";
@@ -342,7 +343,15 @@ tacho_test({
     const { url } = await (await shared_postgres()).create_database(migrated);
     const config = read_config({ DATABASE_URL: url, TACHO_TIME_ZONE: TEST_TIME_ZONE });
     const stopped = AbortSignal.abort(new Error("stopped by a signal"));
-    const shell = { config, clock: system_clock, random: () => 0, logger: silent, signal: stopped };
+    const shell = {
+      config,
+      shared: config,
+      domain: TRIPS,
+      clock: system_clock,
+      random: () => 0,
+      logger: silent,
+      signal: stopped,
+    };
     await assert.rejects(
       verify_verb(shell, { from: 1, sample: 1 }),
       /stopped by a signal before the end; whether the log is consistent is not known/,
@@ -381,11 +390,11 @@ Deno.test("the result of verify says in one line what was and what was not check
     faults: [],
   };
   assert.equal(
-    told(found, ALL),
+    told(TRIPS, found, ALL),
     "consistent: 42 events in 2 batches, chain unbroken, 1 cursor where the batches left off, 1 quarantined message as its batches wrote it; 20 trips and 100 cells are what the events make them",
   );
   assert.equal(
-    told({ ...found, events: 17, batches: 1, trusted_batch: 1, folded: 2 }, { ...ALL, from: 41 }),
+    told(TRIPS, { ...found, events: 17, batches: 1, trusted_batch: 1, folded: 2 }, { ...ALL, from: 41 }),
     "consistent as far as checked, at position 42: 17 events in 1 batch, chain unbroken if the stored link of batch 1 is right, " +
       "1 cursor where the batches left off, 1 quarantined message as its batches wrote it; 2 of 20 trips, those with an event from position 41 on, are what their events make them; " +
       "all 100 cells are what the rows of all trips make them; " +
@@ -393,7 +402,7 @@ Deno.test("the result of verify says in one line what was and what was not check
       "the other 18 trips against their events",
   );
   assert.equal(
-    told({ ...found, folded: 3, quarantined: 2 }, { from: 1, share: 0.1, seed: 7 }),
+    told(TRIPS, { ...found, folded: 3, quarantined: 2 }, { from: 1, share: 0.1, seed: 7 }),
     "consistent as far as checked, at position 42: 42 events in 2 batches, chain unbroken, 1 cursor where the batches left off, " +
       "2 quarantined messages as their batches wrote them; " +
       "3 of 20 trips, those in a sample of 0.1 drawn by seed 7, are what their events make them; " +

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
+import { TRIPS } from "../../src/domains/trips/mod.ts";
 import { ExactNumber } from "../../src/domains/mod.ts";
 import { event_reading } from "../../src/verbs/replay_mapping.ts";
 
 /** Trip events in files: what CSV, binary floats and columns of nested data make of them is read as what was meant. */
 
-const reading = event_reading({ currency: "USD", zone: undefined });
+const reading = event_reading(TRIPS, { currency: "USD", zone: undefined });
 const BARE = { event_id: "e1", trip_id: "T1", type: "trip.completed", occurred_at: "2024-05-25T10:00:00Z" };
 
 function event_of(record: Record<string, unknown>, from = reading) {
@@ -56,7 +57,7 @@ Deno.test("what is no number is refused with its field; a decimal comma with the
     assert.deepEqual([read.fault.reason, read.fault.path], ["invalid_field", field]);
     assert.match(read.fault.detail, detail);
   }
-  const comma = event_reading({ currency: "USD", decimal: ",", zone: undefined });
+  const comma = event_reading(TRIPS, { currency: "USD", decimal: ",", zone: undefined });
   assert.deepEqual(event_of({ fare: "11,50", distance_km: "1.234,5" }, comma), {
     ...BARE,
     fare: "11.500000",
@@ -91,7 +92,7 @@ Deno.test("the data of CloudEvents is read the same, as an object, as text in a 
 Deno.test("times without zone are of the zone that the command line names, and else stand to be refused", () => {
   const local = { occurred_at: "2024-05-25 10:00:00", estimated_dropoff_at: "2024-01-25T10:00:00.123456" };
   assert.deepEqual(event_of(local), { ...BARE, ...local });
-  const new_york = event_reading({ currency: "USD", zone: "America/New_York" });
+  const new_york = event_reading(TRIPS, { currency: "USD", zone: "America/New_York" });
   assert.deepEqual(event_of(local, new_york), {
     ...BARE,
     occurred_at: "2024-05-25T14:00:00.000000Z",

@@ -34,6 +34,7 @@ export const TRADES: DeclaredDomain = {
   fields: TRADE_FIELDS,
   make: trades_domain,
   mappings: [executions],
+  topics: [{ topic: "trades" }, { topic: "orders", mapping: "executions" }],
   reversal: null,
   later_measure: null,
   generator: null,

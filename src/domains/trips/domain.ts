@@ -44,6 +44,7 @@ export const TRIPS: DeclaredDomain = {
   fields: TRIP_FIELDS,
   make: trips_domain,
   mappings: TRIP_MAPPINGS,
+  topics: [{ topic: "trips" }],
   reversal: { type: "trip.voided", amount: "amount", of_type: "trip.completed", of_amount: "fare" },
   later_measure: ["fare_count", "completed"],
   generator: TRIP_GENERATOR,
