@@ -3,10 +3,9 @@ import type { DeclaredDomain, DeploymentTerms } from "../declared.ts";
 import { define_domain, type Domain } from "../domain.ts";
 import { TRIP_BOARD, trip_entities } from "./board.ts";
 import { TRIP_DIMENSIONS, TRIP_FACTS, TRIP_MEASURES, TRIP_SKETCHES } from "./catalog.ts";
-import { trip_fold } from "./fold.ts";
 import { TRIP_GENERATOR } from "./generator/mod.ts";
 import { TRIP_MAPPINGS } from "./mappings/mod.ts";
-import { DERIVED, EVENT_TYPES, TRIP_FIELDS } from "./trip.ts";
+import { DERIVED, EVENT_TYPES, TRIP_FIELDS, trip_fold } from "./trip.ts";
 
 /** What a trip is called, by people and in events. */
 const NAMES: StreamNames = { noun: "trip", stream_column: "trip_id" };
