@@ -141,7 +141,7 @@ async function open_part(
     random: Math.random,
     ticker: interval_ticker,
     health: () => health.now(),
-    settings: { build: VERSION, time_zone, currency },
+    settings: { build: VERSION, time_zone, currency, base: base_of(domain) },
     limits: { ...FEED_LIMITS, subscribers_per_address: config.feed_per_address },
   });
   const figures = (): MetricsReading => {

@@ -40,11 +40,17 @@ const contribution: fc.Arbitrary<Contribution> = fc.record({
   driver: fc.constantFrom("x", "y"),
   opened: fc.option(at),
   paid: fc.option(fc.tuple(at, value)),
-}).map(({ city, driver, opened, paid }) => ({
+  // Facts that may happen several times: a stream has any number of them, more than the places that are remembered.
+  again: fc.oneof(
+    { weight: 60, arbitrary: fc.array(at, { maxLength: 2 }) },
+    fc.array(at, { minLength: 33, maxLength: 34 }),
+  ),
+}).map(({ city, driver, opened, paid, again }) => ({
   keys: ["all", city, driver],
   facts: [
     opened === null ? null : { at_us: opened, measures: OPENED, values: [1] },
     paid === null ? null : { at_us: paid[0], measures: PAID, values: [paid[1], paid[1], paid[1]] },
+    ...again.map((at_us) => ({ at_us, measures: OPENED, values: [1] })),
   ],
 }));
 interface Step {
