@@ -1,5 +1,5 @@
 import { make_city, TripStream } from "../../src/domains/trips/generator/mod.ts";
-import { malform } from "../../src/domains/trips/generator/malform.ts";
+import { malform } from "../../src/domains/trips/generator/message.ts";
 import { hash32, hash_text, Random } from "../../src/domains/trips/generator/random.ts";
 import type { Load } from "./schedule.ts";
 

@@ -1,6 +1,6 @@
-import { event_id } from "./event_id.ts";
-import { amount_text } from "./fare.ts";
-import { payment_methods, vehicle_types } from "./habits.ts";
+import { event_id } from "./message.ts";
+import { amount_text } from "./message.ts";
+import { payment_methods, vehicle_types } from "./city.ts";
 import { time_text } from "./message.ts";
 import { Random } from "./random.ts";
 

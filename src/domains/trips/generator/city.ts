@@ -1,12 +1,210 @@
 import { faker } from "@faker-js/faker/locale/en";
-import { hours_of_week } from "./demand.ts";
-import { drivers_on_shift, make_driver } from "./driver.ts";
-import type { Driver } from "./driver.ts";
-import { pick_payment_method, pick_vehicle_type, vehicle_types } from "./habits.ts";
-import type { PaymentMethod, VehicleType } from "./habits.ts";
 import { cumulate, hash_text, Random } from "./random.ts";
-import { make_zone } from "./zone.ts";
-import type { Zone } from "./zone.ts";
+
+/** Hours in a week; hour 0 is Monday 00:00 to 01:00. */
+export const hours_of_week = 168;
+
+/** What a zone is mostly for; it decides when people want to leave it. */
+export type ZoneKind = "home" | "business" | "nightlife" | "campus" | "airport";
+
+/** A rise and fall around an hour of the day: [hour of the peak, width in hours, height]. */
+type Bump = readonly [number, number, number];
+
+interface Habit {
+  readonly base: number;
+  readonly workdays: readonly Bump[];
+  readonly weekend: readonly Bump[];
+}
+
+const habits: Readonly<Record<ZoneKind, Habit>> = {
+  home: { base: 0.1, workdays: [[7.75, 1.2, 1.1], [18.5, 2.5, 0.45]], weekend: [[11, 3, 0.5], [19.5, 2.2, 0.7]] },
+  business: { base: 0.08, workdays: [[8.5, 1.5, 0.4], [12.5, 1.4, 0.5], [17.75, 1.5, 1.5]], weekend: [[14, 3.5, 0.3]] },
+  nightlife: { base: 0.08, workdays: [[19, 2, 0.4], [22, 1.8, 0.6]], weekend: [[20, 2, 0.6], [23.75, 2.2, 1.7]] },
+  campus: { base: 0.06, workdays: [[9.5, 1.5, 0.5], [15.5, 2.2, 0.9]], weekend: [[16, 4, 0.3]] },
+  airport: { base: 0.12, workdays: [[7, 2, 0.8], [18, 3, 0.9]], weekend: [[10, 3, 0.6], [19, 3, 0.9]] },
+};
+
+const us_per_hour = 3_600_000_000;
+
+/** The hour of the week (0 to 168, with fraction) of a time in microseconds since the epoch, `offset_us` east of UTC. */
+export function hour_of_week(at_us: number, offset_us: number): number {
+  // The epoch was a Thursday: three days into its week.
+  const hours = (at_us + offset_us) / us_per_hour + 72;
+  return hours - Math.floor(hours / hours_of_week) * hours_of_week;
+}
+
+/** Friday evening until the small hours of Monday: when people live by the other timetable. */
+function is_weekend(hour: number): boolean {
+  return hour < 3 || hour >= 4 * 24 + 18;
+}
+
+/** How much a zone of this kind is wanted as a place to leave, for each hour of the week, taken at the half hour. */
+export function weekly_demand(kind: ZoneKind): Float64Array {
+  const habit = habits[kind];
+  return Float64Array.from({ length: hours_of_week }, (_, hour) => {
+    let demand = habit.base;
+    for (const [peak, width, height] of is_weekend(hour) ? habit.weekend : habit.workdays) {
+      const apart = Math.abs((hour % 24) + 0.5 - peak);
+      const distance = Math.min(apart, 24 - apart) / width;
+      demand += height * Math.exp(-0.5 * distance * distance);
+    }
+    return demand;
+  });
+}
+
+/** The value of a weekly table between its half hours, so that a chart of it has no steps. */
+export function at_hour(weekly: Float64Array, hour: number): number {
+  const shifted = hour - 0.5 + hours_of_week;
+  const before = Math.floor(shifted);
+  const share = shifted - before;
+  return (weekly[before % hours_of_week] ?? 0) * (1 - share) + (weekly[(before + 1) % hours_of_week] ?? 0) * share;
+}
+
+/** How fast traffic moves at an hour of the week, km/h: free at night, slow when everybody drives. */
+export function traffic_speed_km_h(hour: number): number {
+  const of_day = hour % 24;
+  const rush = (peak: number, width: number): number => Math.exp(-0.5 * ((of_day - peak) / width) ** 2);
+  const crowd = is_weekend(hour) ? 0.5 * rush(15, 4) : rush(8.3, 1.3) + rush(17.6, 1.8);
+  return 36 - 15 * Math.min(1, crowd) - (of_day > 6 && of_day < 22 ? 3 : 0);
+}
+
+export const vehicle_types = ["economy", "comfort", "electric", "suv", "van", "scooter"] as const;
+export type VehicleType = (typeof vehicle_types)[number];
+
+export const payment_methods = ["card", "wallet", "cash", "voucher"] as const;
+export type PaymentMethod = (typeof payment_methods)[number];
+
+const vehicle_shares = cumulate([0.42, 0.2, 0.13, 0.11, 0.06, 0.08]);
+const payment_shares = cumulate([0.55, 0.2, 0.2, 0.05]);
+
+/** The vehicle type of a driver, or the one a passenger usually asks for. */
+export function pick_vehicle_type(random: Random): VehicleType {
+  return vehicle_types[random.weighted(vehicle_shares)] ?? "economy";
+}
+
+/** A way to pay, as often as the city pays so. */
+export function pick_payment_method(random: Random): PaymentMethod {
+  return payment_methods[random.weighted(payment_shares)] ?? "card";
+}
+
+/** How likely a fare paid so is tipped at all. */
+export const tip_shares: Readonly<Record<PaymentMethod, number>> = {
+  card: 0.6,
+  wallet: 0.4,
+  cash: 0.15,
+  voucher: 0.05,
+};
+
+/** Who cancels, and why. The list repeats what happens more often. */
+export const cancellations: readonly { readonly canceled_by: string; readonly reason: string }[] = [
+  { canceled_by: "passenger", reason: "changed_plans" },
+  { canceled_by: "passenger", reason: "changed_plans" },
+  { canceled_by: "passenger", reason: "waited_too_long" },
+  { canceled_by: "passenger", reason: "found_another_ride" },
+  { canceled_by: "driver", reason: "passenger_not_found" },
+  { canceled_by: "driver", reason: "passenger_not_found" },
+  { canceled_by: "driver", reason: "vehicle_problem" },
+  { canceled_by: "system", reason: "no_driver_nearby" },
+  { canceled_by: "system", reason: "payment_refused" },
+];
+
+/** Why a fare is corrected, and by which factors the fare is multiplied. */
+export const adjustments: readonly { readonly reason: string; readonly factor: readonly [number, number] }[] = [
+  { reason: "toll_added", factor: [1.05, 1.3] },
+  { reason: "waiting_time_added", factor: [1.05, 1.2] },
+  { reason: "route_corrected", factor: [0.7, 0.95] },
+  { reason: "refund_granted", factor: [0, 0.5] },
+];
+
+/** Kilometres in a degree of latitude. */
+export const km_per_degree = 111.2;
+
+/** A part of a place. `id` is unique in the whole city. */
+export interface Zone {
+  readonly id: string;
+  readonly name: string;
+  readonly kind: ZoneKind;
+  readonly lat: number;
+  readonly lon: number;
+  /** How many pickups it draws in each hour of the week, relative to the other zones. */
+  readonly demand: Float64Array;
+  /** The mean of `demand`. */
+  readonly mean_demand: number;
+}
+
+/** Makes the `nth` of `count` zones of a place around its centre [latitude, longitude]; `number` counts through all places. */
+export function make_zone(
+  random: Random,
+  number: number,
+  nth: number,
+  count: number,
+  centre: readonly [number, number],
+): Zone {
+  const airport = count > 4 && nth === count - 1;
+  // Turning by the golden angle while moving outwards covers a disc of 5.5 km evenly; the airport lies north-west of it.
+  const radius_km = airport ? 12 : 5.5 * Math.sqrt((nth + 0.3) / count);
+  const angle = airport ? 2.6 : nth * 2.399963;
+  const kind = airport ? "airport" : zone_kind(random, radius_km);
+  const size = random.between(0.5, 1.5) * (radius_km < 2.5 || airport ? 1.6 : 1);
+  const demand = weekly_demand(kind).map((value) => value * size);
+  return {
+    id: String(number + 1),
+    name: airport ? "Airport" : faker.location.street(),
+    kind,
+    lat: centre[0] + (radius_km * Math.sin(angle)) / km_per_degree,
+    lon: centre[1] + (radius_km * Math.cos(angle)) / (km_per_degree * Math.cos((centre[0] * Math.PI) / 180)),
+    demand,
+    mean_demand: demand.reduce((sum, value) => sum + value, 0) / demand.length,
+  };
+}
+
+/** Offices and bars in the middle, homes around them. */
+function zone_kind(random: Random, radius_km: number): ZoneKind {
+  const draw = random.fraction();
+  if (radius_km < 2.5) return draw < 0.5 ? "business" : draw < 0.75 ? "nightlife" : "home";
+  return draw < 0.65 ? "home" : draw < 0.78 ? "business" : draw < 0.9 ? "campus" : "nightlife";
+}
+
+export interface Driver {
+  readonly index: number;
+  readonly id: string;
+  readonly name: string;
+  readonly vehicle_type: VehicleType;
+  /** Hour of the day at which the shift starts, local time. */
+  readonly shift_start_hour: number;
+  readonly shift_hours: number;
+  /** The weekdays without a shift, Monday is 0. */
+  readonly days_off: readonly number[];
+}
+
+/** Makes the driver with this index (counted through all places); the name is the next that the seeded faker gives. */
+export function make_driver(random: Random, index: number): Driver {
+  const day_off = random.whole(0, 7);
+  return {
+    index,
+    id: `D${String(index + 1).padStart(4, "0")}`,
+    name: faker.person.fullName(),
+    vehicle_type: pick_vehicle_type(random),
+    // Early, day and evening shifts; a few drive through the night.
+    shift_start_hour: [5, 7, 9, 13, 15, 17, 20][random.whole(0, 7)] ?? 7,
+    shift_hours: random.whole(7, 11),
+    days_off: [day_off, (day_off + random.whole(1, 4)) % 7],
+  };
+}
+
+/** The drivers on shift in each hour of the week. */
+export function drivers_on_shift(drivers: readonly Driver[]): Driver[][] {
+  const on_shift = Array.from({ length: hours_of_week }, (): Driver[] => []);
+  for (const driver of drivers) {
+    for (let day = 0; day < 7; day++) {
+      if (driver.days_off.includes(day)) continue;
+      for (let hour = 0; hour < driver.shift_hours; hour++) {
+        on_shift[(day * 24 + driver.shift_start_hour + hour) % hours_of_week]?.push(driver);
+      }
+    }
+  }
+  return on_shift;
+}
 
 export interface Passenger {
   readonly id: string;

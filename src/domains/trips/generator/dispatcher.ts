@@ -1,15 +1,15 @@
-import { outage_end_us, spike_at } from "./anomaly.ts";
-import type { Spike } from "./anomaly.ts";
+import { outage_end_us, spike_at } from "./arrivals.ts";
+import type { Spike } from "./arrivals.ts";
 import type { City, Passenger, Place } from "./city.ts";
-import { hour_of_week, hours_of_week } from "./demand.ts";
-import type { Driver } from "./driver.ts";
-import { cancellations, pick_vehicle_type } from "./habits.ts";
-import type { VehicleType } from "./habits.ts";
+import { hour_of_week, hours_of_week } from "./city.ts";
+import type { Driver } from "./city.ts";
+import { cancellations, pick_vehicle_type } from "./city.ts";
+import type { VehicleType } from "./city.ts";
 import { hash32, hash_text, Random } from "./random.ts";
 import { drive } from "./ride.ts";
 import type { Ride } from "./ride.ts";
-import type { Trip, TripEventType } from "./trip.ts";
-import type { Zone } from "./zone.ts";
+import type { Trip, TripEventType } from "./message.ts";
+import type { Zone } from "./city.ts";
 
 /** Counters an event id takes from a trip's number: one a step. */
 export const steps_per_trip = 8;

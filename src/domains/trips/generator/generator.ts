@@ -2,7 +2,7 @@ import { format_time, local_time } from "../../../kpi/mod.ts";
 import type { Generator, GeneratorPlan, GeneratorRun } from "../../declared.ts";
 import { status_of, type Trip } from "../trip.ts";
 import { type City, make_city } from "./city.ts";
-import type { OpenTrip } from "./trip.ts";
+import type { OpenTrip } from "./message.ts";
 import { TripStream, type TripStreamOptions } from "./trip_stream.ts";
 
 /** A city with about as many drivers as the rate keeps busy, whose clocks stand as those of the time zone at noon of the first day. */

@@ -9,13 +9,8 @@
  * Drivers serve one trip at a time as long as there are enough: about 15,000 for each trip a second (a quarter of them is on shift).
  * Names of people and zones come from faker and stay in the city; events carry ids only, as the contract says.
  */
-export { make_city } from "./city.ts";
-export type { City, CityOptions, Passenger, Place } from "./city.ts";
-export type { Driver } from "./driver.ts";
-export type { Zone } from "./zone.ts";
-export type { OpenTrip } from "./trip.ts";
-export { TripStream } from "./trip_stream.ts";
-export type { TripStreamOptions } from "./trip_stream.ts";
+export { type City, type CityOptions, type Driver, make_city, type Passenger, type Place, type Zone } from "./city.ts";
+export type { OpenTrip } from "./message.ts";
+export { TripStream, type TripStreamOptions } from "./trip_stream.ts";
 export { city_for, TRIP_GENERATOR } from "./generator.ts";
-export { bench_stream } from "./bench_stream.ts";
-export type { BenchMessage, BenchStreamOptions } from "./bench_stream.ts";
+export { bench_stream, type BenchMessage, type BenchStreamOptions } from "./bench_stream.ts";
