@@ -14,6 +14,7 @@ export interface Stage {
 /** Where files wait most (outages of a minute, silences of half a minute), then where they compute most: run from both ends, they leave room for each other. */
 const ORDER = [
   "tests/e2e/outage_test",
+  "tests/browser/page_test",
   "tests/e2e/silences/",
   "tests/e2e/",
   "tests/browser/",
