@@ -3,8 +3,6 @@
  */
 export { accept_gap_verb, watermark_verb } from "./decisions.ts";
 export { dev_verb } from "./dev.ts";
-export { mapping_check_verb } from "./mapping_check.ts";
-export { mapping_list_verb, mapping_show_verb } from "./mappings.ts";
 export { open_verb } from "./open_files.ts";
 export { migrate_verb, rebuild_sketches_verb } from "./migrate.ts";
 export { produce_verb } from "./produce.ts";
@@ -14,7 +12,7 @@ export {
   quarantine_retry_verb,
   quarantine_show_verb,
 } from "./quarantine.ts";
-export { replay_verb } from "./replay.ts";
+export { mapping_check_verb, mapping_list_verb, mapping_show_verb, replay_verb } from "./records/mod.ts";
 export { serve_verb } from "./serve.ts";
 export { verify_verb } from "./verify.ts";
 export { run_verb, type Shell, VERSION } from "./shell.ts";

@@ -4,8 +4,16 @@ import { SCHEMA_NUMBER } from "../database/mod.ts";
 import { changed_since, input_files, type InputFile } from "../replay/mod.ts";
 import { type Config, has_screen, write_stderr } from "../runtime/mod.ts";
 import { remove, take_folder, with_left_folders } from "../sort/mod.ts";
-import { read_beside, replay, type ReplayOptions, zone_of_files } from "./replay.ts";
-import { page_address, replay_words, type ReplaySummary, throw_if_refused } from "./replay_summary.ts";
+import {
+  page_address,
+  read_beside,
+  replay,
+  replay_words,
+  type ReplayOptions,
+  type ReplaySummary,
+  throw_if_refused,
+  zone_of_files,
+} from "./records/mod.ts";
 import { no_feeding, serve } from "./serve.ts";
 import { type Shell, UsageError, VERSION } from "./shell.ts";
 

@@ -2,7 +2,7 @@ import type { Value } from "../database/mod.ts";
 import { count_held, discard_held, filter_condition, type QuarantineFilter, read_headers } from "../event_log/mod.ts";
 import { Retry, type RetryCounts } from "../ingest/mod.ts";
 import { printable_json, system_clock } from "../runtime/mod.ts";
-import { topic_mappings } from "./mappings.ts";
+import { topic_mappings } from "./records/mod.ts";
 import { make_pipeline, open_log } from "./open.ts";
 import { ProgressLine } from "./terminal.ts";
 import { type Shell, UsageError } from "./shell.ts";

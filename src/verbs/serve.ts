@@ -17,7 +17,7 @@ import { stream_history } from "../projection/mod.ts";
 import { Paced, type Runtime, system_clock } from "../runtime/mod.ts";
 import { base_of, of_domain } from "./domains.ts";
 import { HealthWatch, ingest_elsewhere, readiness_of } from "./health_watch.ts";
-import { builtin_mappings, topic_mappings } from "./mappings.ts";
+import { builtin_mappings, topic_mappings } from "./records/mod.ts";
 import { kafka_source, make_direct_intake, make_ingest, open_log, open_to_read, type Opened } from "./open.ts";
 import { type Shell, VERSION } from "./shell.ts";
 

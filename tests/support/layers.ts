@@ -67,6 +67,7 @@ const ENVIRONMENT_READER = "src/runtime/config.ts";
 /** Words of a domain, which its folder alone says, but for the names that outsiders know: of domains, settings, migrations and lists of records. */
 const DOMAIN_WORDS: readonly (readonly [folder: string, words: RegExp])[] = [
   ["src/domains/trips/", /trip|fare|pickup/i],
+  ["src/domains/trades/", /\btrades?\b|trade_|notional|\bvenue/i],
 ];
 const OUTSIDE_NAMES = [
   "main.ts",
@@ -77,6 +78,8 @@ const OUTSIDE_NAMES = [
 ];
 /** An idea is one file that reads from top to bottom, and some need so many. */
 const LINES = 400;
+/** What a reader can hold of a folder at once; more files want rooms with names of their own. */
+const FILES = 15;
 
 /**
  * Checks the program's files; gives one sentence a violation, sorted, none when all is well.
@@ -104,6 +107,10 @@ export function layer_faults(files: Readonly<Record<string, string>>): string[] 
       if (fault !== null) faults.add(fault);
     }
     if (is_pure(path)) { for (const fault of purity_faults(path, files)) faults.add(fault); }
+  }
+  const folders = Map.groupBy(Object.keys(files), (path) => path.slice(0, path.lastIndexOf("/")));
+  for (const [folder, paths] of folders) {
+    if (paths.length > FILES) faults.add(`${folder}: ${paths.length} files, at most ${FILES} allowed without rooms`);
   }
   for (const circle of circles(files)) faults.add(`${circle.join(" → ")}: import each other in a circle`);
   for (const [driver, paths] of imported_by) {

@@ -202,6 +202,13 @@ for (const [what, files, fault] of CASES) {
   });
 }
 
+Deno.test("layers: a folder of more than 15 files wants rooms", () => {
+  const of = (files: number) =>
+    Object.fromEntries(Array.from({ length: files }, (_, i) => [`src/kpi/part_${i}.ts`, "export const part = 1;\n"]));
+  assert.deepEqual(layer_faults(of(15)), []);
+  assert.deepEqual(layer_faults(of(16)), ["src/kpi: 16 files, at most 15 allowed without rooms"]);
+});
+
 Deno.test("layers: exactly 400 lines, types, and pure names behind a door with impure neighbours are fine", () => {
   assert.deepEqual(
     faults_with({

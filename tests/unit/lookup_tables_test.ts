@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { SourceRecord } from "../../src/mapping/mod.ts";
 import { TRIPS } from "../../src/domains/trips/mod.ts";
 import { LookupBuilder, read_definition } from "../../src/mapping/mod.ts";
-import { lookup_of, LookupTables } from "../../src/verbs/lookups.ts";
+import { lookup_of, LookupTables } from "../../src/verbs/records/lookups.ts";
 import { UsageError } from "../../src/verbs/shell.ts";
 
 /** Tables of a program that serves: read again when their files change, and never half. */

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { days_in } from "../../src/kpi/mod.ts";
 import { type Arrival, EventTimes, FileAccount, type FileCounts } from "../../src/replay/mod.ts";
 import { read_config } from "../../src/runtime/mod.ts";
-import { page_window, replay_words, throw_if_refused, TooMuchRefused } from "../../src/verbs/replay_summary.ts";
+import { page_window, replay_words, throw_if_refused, TooMuchRefused } from "../../src/verbs/records/replay_summary.ts";
 
 /** What the records of a file came to: counted, told in words, and judged. */
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { lookup_of, read_lookups } from "../../src/verbs/lookups.ts";
+import { lookup_of, read_lookups } from "../../src/verbs/records/lookups.ts";
 import { UsageError } from "../../src/verbs/shell.ts";
 import { TRIPS } from "../../src/domains/trips/mod.ts";
 import { read_definition } from "../../src/mapping/mod.ts";

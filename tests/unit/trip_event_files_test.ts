@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { TRIPS } from "../../src/domains/trips/mod.ts";
 import { ExactNumber } from "../../src/domains/mod.ts";
-import { event_reading } from "../../src/verbs/replay_mapping.ts";
+import { event_reading } from "../../src/verbs/records/replay_mapping.ts";
 
 /** Trip events in files: what CSV, binary floats and columns of nested data make of them is read as what was meant. */
 

@@ -7,10 +7,10 @@ import {
   is_blank,
   JsonFault,
   parse_record_json,
-} from "../domains/mod.ts";
-import type { RecordFile } from "../files/mod.ts";
-import { decode_message, decode_record, NO_HEADERS } from "../ingest/mod.ts";
-import { format_time, local_clock, parse_time } from "../kpi/mod.ts";
+} from "../../domains/mod.ts";
+import type { RecordFile } from "../../files/mod.ts";
+import { decode_message, decode_record, NO_HEADERS } from "../../ingest/mod.ts";
+import { format_time, local_clock, parse_time } from "../../kpi/mod.ts";
 import {
   any_spelling,
   type BareEvent,
@@ -23,13 +23,13 @@ import {
   type NumberReading,
   RecordFault,
   type SourceRecord,
-} from "../mapping/mod.ts";
-import type { RecordReading } from "../replay/mod.ts";
-import { system_clock } from "../runtime/mod.ts";
+} from "../../mapping/mod.ts";
+import type { RecordReading } from "../../replay/mod.ts";
+import { system_clock } from "../../runtime/mod.ts";
 import { builtin_mappings, definition_of, mapping_of } from "./mappings.ts";
-import { decode_limits } from "./open.ts";
+import { decode_limits } from "../open.ts";
 import { lookup_of, read_lookups } from "./lookups.ts";
-import { type Shell, UsageError } from "./shell.ts";
+import { type Shell, UsageError } from "../shell.ts";
 
 /** What events of a domain may say in their data, by how it is written. */
 interface DataNames {

@@ -1,6 +1,6 @@
-import type { Days } from "../kpi/mod.ts";
-import type { EventTimes, FileCounts, Refusal, Stretch, WaitingVoids } from "../replay/mod.ts";
-import { type Config, printable } from "../runtime/mod.ts";
+import type { Days } from "../../kpi/mod.ts";
+import type { EventTimes, FileCounts, Refusal, Stretch, WaitingVoids } from "../../replay/mod.ts";
+import { type Config, printable } from "../../runtime/mod.ts";
 import type { LogCounts } from "./replay_send.ts";
 
 /** What came of a replay that ran to its end. Files and what was sent are counted whole, whichever process of the replay did it. */

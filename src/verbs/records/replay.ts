@@ -1,4 +1,4 @@
-import { type FileOptions, open_record_file, type RecordFile } from "../files/mod.ts";
+import { type FileOptions, open_record_file, type RecordFile } from "../../files/mod.ts";
 import {
   changed_since,
   EqualRows,
@@ -13,17 +13,17 @@ import {
   RowEvents,
   type WaitingVoids,
   Workspace,
-} from "../replay/mod.ts";
-import { days_in } from "../kpi/mod.ts";
-import { system_clock, write_stderr } from "../runtime/mod.ts";
-import { ExternalSort } from "../sort/mod.ts";
-import { decode_limits } from "./open.ts";
-import { ProgressLine } from "./terminal.ts";
+} from "../../replay/mod.ts";
+import { days_in } from "../../kpi/mod.ts";
+import { system_clock, write_stderr } from "../../runtime/mod.ts";
+import { ExternalSort } from "../../sort/mod.ts";
+import { decode_limits } from "../open.ts";
+import { ProgressLine } from "../terminal.ts";
 import { lookup_of } from "./lookups.ts";
 import { choose_readings, is_builtin, type ReadingOptions } from "./replay_mapping.ts";
 import { into_log, into_topic, type LogCounts, require_place, send_replay, type SendOptions } from "./replay_send.ts";
 import { page_window, replay_words, type ReplaySummary, throw_if_refused } from "./replay_summary.ts";
-import { type Shell, UsageError, VERSION } from "./shell.ts";
+import { type Shell, UsageError, VERSION } from "../shell.ts";
 
 /** Options of `tacho replay`, as the command line gives them. */
 export interface ReplayOptions extends SendOptions, FileOptions, ReadingOptions {

@@ -1,9 +1,9 @@
-import { parse_json } from "../domains/mod.ts";
-import type { Batch, QuarantinedMessage } from "../event_log/mod.ts";
-import { bytes_of_text } from "../files/mod.ts";
-import { type IngestCounts, type Message, QueueSource } from "../ingest/mod.ts";
-import { format_time } from "../kpi/mod.ts";
-import type { SourceRecord } from "../mapping/mod.ts";
+import { parse_json } from "../../domains/mod.ts";
+import type { Batch, QuarantinedMessage } from "../../event_log/mod.ts";
+import { bytes_of_text } from "../../files/mod.ts";
+import { type IngestCounts, type Message, QueueSource } from "../../ingest/mod.ts";
+import { format_time } from "../../kpi/mod.ts";
+import type { SourceRecord } from "../../mapping/mod.ts";
 import {
   BEFORE_ALL_US,
   compare_points,
@@ -15,13 +15,13 @@ import {
   type RecordReading,
   type RefusedOnArrival,
   type ReplayEvent,
-} from "../replay/mod.ts";
-import type { ExternalSort } from "../sort/mod.ts";
-import { system_clock, wait } from "../runtime/mod.ts";
-import { make_ingest, open_log, with_producer } from "./open.ts";
-import { PauseKey } from "./terminal.ts";
-import { ProgressLine } from "./terminal.ts";
-import { type Shell, UsageError } from "./shell.ts";
+} from "../../replay/mod.ts";
+import type { ExternalSort } from "../../sort/mod.ts";
+import { system_clock, wait } from "../../runtime/mod.ts";
+import { make_ingest, open_log, with_producer } from "../open.ts";
+import { PauseKey } from "../terminal.ts";
+import { ProgressLine } from "../terminal.ts";
+import { type Shell, UsageError } from "../shell.ts";
 
 /** How `tacho replay` runs event time. */
 export interface SendOptions {

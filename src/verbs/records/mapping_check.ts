@@ -1,6 +1,6 @@
-import { canonical_json, type DeclaredDomain, event_fields, type Fault } from "../domains/mod.ts";
-import { type FileOptions, open_record_file } from "../files/mod.ts";
-import { format_time, parse_time } from "../kpi/mod.ts";
+import { canonical_json, type DeclaredDomain, event_fields, type Fault } from "../../domains/mod.ts";
+import { type FileOptions, open_record_file } from "../../files/mod.ts";
+import { format_time, parse_time } from "../../kpi/mod.ts";
 import {
   type BareEvent,
   blanking,
@@ -9,12 +9,12 @@ import {
   is_unknown,
   type MappingForm,
   type SourceRecord,
-} from "../mapping/mod.ts";
-import { FileAccount } from "../replay/mod.ts";
-import { printable, printable_json, write_stderr } from "../runtime/mod.ts";
+} from "../../mapping/mod.ts";
+import { FileAccount } from "../../replay/mod.ts";
+import { printable, printable_json, write_stderr } from "../../runtime/mod.ts";
 import { choose_readings, type ReadingOptions } from "./replay_mapping.ts";
 import { reasons_words, throw_if_refused } from "./replay_summary.ts";
-import type { Shell } from "./shell.ts";
+import type { Shell } from "../shell.ts";
 
 /** Options of `tacho mapping check`, as the command line gives them. */
 export interface MappingCheckOptions extends FileOptions, Omit<ReadingOptions, "mapping"> {

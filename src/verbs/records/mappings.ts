@@ -1,5 +1,5 @@
-import type { DeclaredDomain } from "../domains/mod.ts";
-import { mapped_topic, type TopicMappings } from "../ingest/mod.ts";
+import type { DeclaredDomain } from "../../domains/mod.ts";
+import { mapped_topic, type TopicMappings } from "../../ingest/mod.ts";
 import {
   BuiltinMapping,
   type DeclaredMapping,
@@ -7,10 +7,10 @@ import {
   type MappingContext,
   type MappingForm,
   read_definition,
-} from "../mapping/mod.ts";
-import { type Config, ConfigError, system_clock } from "../runtime/mod.ts";
+} from "../../mapping/mod.ts";
+import { type Config, ConfigError, system_clock } from "../../runtime/mod.ts";
 import { lookup_of, LookupTables } from "./lookups.ts";
-import { type Shell, UsageError } from "./shell.ts";
+import { type Shell, UsageError } from "../shell.ts";
 
 const builtins = new Map<DeclaredDomain, readonly BuiltinMapping[]>();
 

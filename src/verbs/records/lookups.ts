@@ -1,8 +1,8 @@
-import { FileError, open_record_file } from "../files/mod.ts";
-import type { ReadinessCheck } from "../http/mod.ts";
-import { columns_taken, type Lookup, LookupBuilder, type MappingForm } from "../mapping/mod.ts";
-import { type Clock, type Logger, wait } from "../runtime/mod.ts";
-import { UsageError } from "./shell.ts";
+import { FileError, open_record_file } from "../../files/mod.ts";
+import type { ReadinessCheck } from "../../http/mod.ts";
+import { columns_taken, type Lookup, LookupBuilder, type MappingForm } from "../../mapping/mod.ts";
+import { type Clock, type Logger, wait } from "../../runtime/mod.ts";
+import { UsageError } from "../shell.ts";
 
 /**
  * Tables that mappings enrich records from, each a file that is in memory as a whole: read once for a verb that ends, and kept up with for a
