@@ -7,11 +7,12 @@ let panels;
 
 /** Puts the panels on the page. */
 export function place_breakdowns() {
-  panels = declared.panels.map((dimension) => {
+  panels = declared.panels.map((dimension, i) => {
     const title = make("h2", "", `By ${dimension_of(declared, dimension).label}`);
     const header = make("header", "", title, make("span", "sub"));
     const panel = make("section", "panel", header, make("p", "told"), make("ul"));
     panel.dataset.breakdown = dimension;
+    panel.style.gridColumn = `span ${declared.panel_spans[i]}`;
     return panel;
   });
   by_id("breakdowns").append(...panels);

@@ -120,7 +120,9 @@ let strip;
 /** Puts the cards on the page. */
 export function place_cards() {
   strip = declared.cards.map(make_card);
-  by_id("cards").append(...strip);
+  const place = by_id("cards");
+  place.style.setProperty("--columns", declared.card_columns);
+  place.append(...strip);
 }
 
 function make_card({ name, label: text, top, greatest }) {

@@ -108,7 +108,7 @@ async function start_servers(files: readonly string[], servers: AsyncDisposable[
 }
 
 /**
- * Checks and starts what is needed while the unit tests run, then runs every other stage.
+ * Checks and starts what is needed while the unit tests run, then runs every other stage: last, one after the other, those that nothing may run beside.
  * @param folders the run's temporary folders: the first for all of it, and one for each stage that runs at a time
  */
 async function run_all(
@@ -134,7 +134,10 @@ async function run_all(
   const failure = (what: string): TestReport => add_reports(first, { ...NOTHING, failed: [what] });
   if (checked !== 0) return failure("deno check: the tests have type errors, see above; only unit tests were run");
   if (variables === null) return failure("start the servers: see above; only unit tests were run");
-  return add_reports(first, await run_stages(others!, lanes, { ...environment, ...variables }));
+  const env = { ...environment, ...variables };
+  const [beside, alone] = [false, true].map((is_alone) => others!.filter((stage) => stage.alone === is_alone));
+  const second = await run_stages(beside!, lanes, env);
+  return [second, await run_stages(alone!, lanes.slice(0, 1), env)].reduce(add_reports, first);
 }
 
 /** Runs stages, one in each of the folders at a time: the even ones take them from the front, the odd ones from the back. */

@@ -99,13 +99,15 @@ export interface DomainTables {
 }
 
 /** The board of a domain as the feed knows it: what it declares, and the tables and cells that it is read from. */
-export interface DomainBoard extends BoardDeclaration, StreamNames, CellShape {
+export interface DomainBoard extends Omit<BoardDeclaration, "lines">, StreamNames, CellShape {
   readonly tables: DomainTables;
   /** The fields of its states. */
   readonly fields: readonly ShownField[];
   /** What states add up to, and the columns that date it: so that a board of any set of states can be computed. */
   readonly facts: readonly StateFact[];
   readonly dates: readonly string[];
+  /** The newest states: the event they are sent as, the name of their list, and their fields. */
+  readonly lines: Omit<BoardDeclaration["lines"], "fields"> & { readonly fields: readonly BoardField[] };
 }
 
 /** A figure under the name that an answer has for it, rounded to so many decimals. */
@@ -158,8 +160,8 @@ export interface BoardDeclaration {
   readonly default_count: string;
   /** Names of a breakdown row's two numbers, and the figure of the second. */
   readonly breakdown_row: { readonly count: string; readonly amount: string };
-  /** The newest states: the event they are sent as, the name of their list, and their fields. */
-  readonly lines: { readonly event: string; readonly list: string; readonly fields: readonly BoardField[] };
+  /** The newest states: the event they are sent as, the name of their list, and their fields by the API's names; `at_ms`: the latest of their dates. */
+  readonly lines: { readonly event: string; readonly list: string; readonly fields: readonly string[] };
   /** What is told of keys and of days to who knows them by other names; absent: nothing. */
   readonly entities?: EntitiesDeclaration;
   readonly daily?: DailyDeclaration;

@@ -11,6 +11,10 @@ export interface Declaration extends Omit<BoardWords, "cards" | "charts" | "dime
   readonly cards: readonly (CardWords & { readonly figure: string; readonly bare?: string | undefined })[];
   /** `money`: its lines are amounts. */
   readonly charts: readonly (ChartWords & { readonly money: boolean })[];
+  /** So many cards stand side by side where there is room for six, */
+  readonly card_columns: number;
+  /** and so many twelfths of a row a panel has where there is room for four: shorter rows come first. */
+  readonly panel_spans: readonly number[];
   /** What the legend shows and hides, in its order: the lines that are not alone in their chart, and the comparison in all charts. */
   readonly legend: readonly { readonly name: string; readonly colour?: Colour; readonly shown?: true }[];
   /** The names of those that are shown by themselves. */
@@ -109,6 +113,12 @@ export function stream_declaration(board: DomainBoard, base = ""): StreamDeclara
 
 const DIGITS: Readonly<Record<Unit, number>> = { count: 0, money: 2, km: 2, min: 1 };
 
+function spans_of(panels: number): number[] {
+  const rows = Math.ceil(panels / 4);
+  const sizes = Array.from({ length: rows }, (_, row) => Math.floor((panels + row) / rows));
+  return sizes.flatMap((size) => Array.from({ length: size }, () => 12 / size));
+}
+
 /** What is told of a board to whoever draws it. A dimension without words is called by its name. */
 export function declaration_of(board: DomainBoard, base = ""): Declaration {
   const { words: { stream: _stream, ...words }, lines, figures } = board;
@@ -129,6 +139,8 @@ export function declaration_of(board: DomainBoard, base = ""): Declaration {
       ...card.top === undefined ? {} : { bare: words.dimensions[card.top[0]]?.bare },
     })),
     charts: words.charts.map((chart) => ({ ...chart, money: figures[chart.compared]?.unit === "money" })),
+    card_columns: Math.ceil(words.cards.length / Math.ceil(words.cards.length / 6)),
+    panel_spans: spans_of(words.panels.length),
     legend,
     shown: legend.filter(({ shown }) => shown).map(({ name }) => name),
     bases: [...new Set(words.cards.flatMap(({ base }) => base ?? []))],

@@ -1,5 +1,5 @@
 import type { CellShape, Contribution, Integer } from "../kpi/mod.ts";
-import type { BoardDeclaration, DomainBoard, DomainTables, ShownField, StreamNames } from "./board.ts";
+import type { BoardDeclaration, BoardField, DomainBoard, DomainTables, ShownField, StreamNames } from "./board.ts";
 import { contribution_of, type Extremes, extremes_of, fact_dates, type FactForm, facts_sql } from "./facts.ts";
 import {
   column_name,
@@ -140,6 +140,7 @@ export function define_domain<const All extends Fields>(definition: DomainDefini
     return value === undefined ? field : { ...field, read: (given) => given === value ? value : null };
   };
   const own_values = Object.entries(fixed);
+  const told = shown_fields(fields, derived), dates = fact_dates(facts, sources), { lines } = given.board;
   const fast = new Map([...read_from].map(([type, all]) => [type, all.map(only_fixed)]));
   return {
     ...given,
@@ -170,10 +171,10 @@ export function define_domain<const All extends Fields>(definition: DomainDefini
     extremes: extremes_of(facts, measures, sources),
     board: {
       ...given.board,
-      ...{ noun, stream_column, tables, dimensions, measures, sketches },
-      fields: shown_fields(fields, derived),
+      ...{ noun, stream_column, tables, dimensions, measures, sketches, dates },
+      fields: told,
       facts: facts_sql(facts, sources),
-      dates: fact_dates(facts, sources),
+      lines: { ...lines, fields: lines.fields.map((name) => line_field(name, stream_column, told, dates)) },
     },
   };
 }
@@ -235,4 +236,22 @@ function shown_fields(fields: Fields, derived: Readonly<Record<string, Derived<n
     always,
     says: says ?? null,
   })).sort((a, b) => rank(a) - rank(b));
+}
+
+/** A field of a line by its name: one that the API tells, the stream's id, or `at_ms`, when last something happened; a stream without a date has that of its last event. */
+function line_field(
+  name: string,
+  stream_column: string,
+  fields: readonly ShownField[],
+  dates: readonly string[],
+): BoardField {
+  if (name === stream_column) return { name, sql: `states.${name}`, kind: "text", per: 1 };
+  if (name === "at_ms") {
+    const latest = `greatest(${dates.map((date) => `states.${date}`).join(", ")})`;
+    return { name, sql: `coalesce(${latest}, states.last_occurred_at)`, kind: "time", per: 1 };
+  }
+  const field = fields.find((each) => each.name === name);
+  if (field === undefined) throw new Error(`declare the list: no field is named ${name}`);
+  const { column, kind, per } = field;
+  return { name, sql: `states.${column}`, kind: kind === "amount" ? "number" : kind, per };
 }

@@ -49,7 +49,7 @@ export const doors = define_domain({
     lines: {
       event: "door",
       list: "doors",
-      fields: [{ name: "door", sql: "states.door", kind: "text", per: 1 }],
+      fields: ["door"],
     },
   },
 });

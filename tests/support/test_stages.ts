@@ -7,6 +7,8 @@ export interface Stage {
   readonly name: string;
   readonly files: readonly string[];
   readonly flags: readonly string[];
+  /** Whether nothing may run beside it. */
+  readonly alone: boolean;
   /** It is killed and counts as failed after this time. */
   readonly limit_ms: number;
 }
@@ -22,6 +24,9 @@ const ORDER = [
   "tests/",
 ];
 const rank = (file: string): number => ORDER.findIndex((start) => file.startsWith(start));
+
+/** What keeps a promise in seconds on a machine that has nothing else to do. */
+const TIMED = ["tests/e2e/dev_test.ts", "tests/e2e/strangers_test.ts"];
 
 /** A folder, and where it really is: Deno asks for the right to both. */
 function with_real_path(folder: string): string[] {
@@ -68,8 +73,12 @@ export function plan_stages(root: string, files: readonly string[], folder: stri
   const unit = files.filter((file) => file.startsWith("tests/unit/"));
   const others = files.filter((file) => !file.startsWith("tests/unit/")).sort((a, b) => rank(a) - rank(b));
   return [
-    ...(unit.length === 0 ? [] : [{ name: "unit", files: unit, flags: unit_flags, limit_ms: 10 * 60_000 }]),
-    ...others.map((file) => ({ name: file, files: [file], flags: other_flags, limit_ms: 6 * 60_000 })),
+    ...(unit.length === 0
+      ? []
+      : [{ name: "unit", files: unit, flags: unit_flags, alone: false, limit_ms: 10 * 60_000 }]),
+    ...others.map((file) => {
+      return { name: file, files: [file], flags: other_flags, alone: TIMED.includes(file), limit_ms: 6 * 60_000 };
+    }),
   ];
 }
 

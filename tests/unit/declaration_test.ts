@@ -39,6 +39,22 @@ Deno.test("what a declaration names is on the board: dimensions, cards, series, 
   assert.ok(dimensions.includes(declared.first_filter) && dimensions.includes(list.mark));
 });
 
+Deno.test("cards and panels of any number fill their rows", () => {
+  const of = (cards: number, panels: number) => {
+    const words = {
+      ...trips_board.words,
+      cards: trips_board.words.cards.slice(0, cards),
+      panels: Array.from({ length: panels }, (_, i) => trips_board.words.panels[i % 7]!),
+    };
+    const { card_columns, panel_spans } = declaration_of({ ...trips_board, words });
+    return [card_columns, panel_spans.join()];
+  };
+  assert.deepEqual(of(12, 7), [6, "4,4,4,3,3,3,3"]);
+  assert.deepEqual(of(8, 6), [4, "4,4,4,4,4,4"]);
+  assert.deepEqual(of(4, 2), [4, "6,6"]);
+  assert.deepEqual(of(1, 5), [1, "6,6,4,4,4"]);
+});
+
 Deno.test("a dimension without words is called by its name, and who is read from states alone is told", () => {
   const label = (name: string) => declared.dimensions.find((each) => each.name === name)?.label;
   assert.deepEqual(["payment_method", "dropoff_zone", "driver"].map(label), [

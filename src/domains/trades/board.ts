@@ -160,21 +160,6 @@ export const TRADE_BOARD: BoardDeclaration = {
   lines: {
     event: "trade",
     list: "trades",
-    fields: [
-      { name: "trade_id", sql: "states.trade_id", kind: "text", per: 1 },
-      { name: "status", sql: "states.status", kind: "text", per: 1 },
-      // A trade that so far only has corrections has no time of its own.
-      {
-        name: "at_ms",
-        sql: "coalesce(greatest(states.executed_at, states.busted_at), states.last_occurred_at)",
-        kind: "time",
-        per: 1,
-      },
-      { name: "ticker", sql: "states.ticker", kind: "text", per: 1 },
-      { name: "side", sql: "states.side", kind: "text", per: 1 },
-      { name: "venue", sql: "states.venue", kind: "text", per: 1 },
-      { name: "volume", sql: "states.volume", kind: "number", per: 1 },
-      { name: "price", sql: "states.price_micros", kind: "number", per: MICROS },
-    ],
+    fields: ["trade_id", "status", "at_ms", "ticker", "side", "venue", "volume", "price"],
   },
 };

@@ -1,4 +1,4 @@
-import type { BoardDeclaration, BoardField, DailyDeclaration, EntitiesDeclaration } from "../board.ts";
+import type { BoardDeclaration, DailyDeclaration, EntitiesDeclaration } from "../board.ts";
 import { trips_words } from "./board_words.ts";
 
 const MICROS = 1_000_000;
@@ -16,13 +16,6 @@ const fare = (q: number) => ({
   within: { min: "fare_min_micros", max: "fare_max_micros" },
 } as const);
 const duration = (q: number) => ({ kind: "quantile", unit: "min", sketch: "duration_ms", q, per: MINUTE_MS } as const);
-const text = (name: string): BoardField => ({ name, sql: `states.${name}`, kind: "text", per: 1 });
-const number = (name: string, column: string, per: number): BoardField => ({
-  name,
-  sql: `states.${column}`,
-  kind: "number",
-  per,
-});
 const shown = (name: string) => ({ name, figure: name });
 
 const entity = (name: string, id_name = name, dimension = name) => ({ name, dimension, id_name });
@@ -165,25 +158,8 @@ export const TRIP_BOARD: BoardDeclaration = {
     event: "trip",
     list: "trips",
     fields: [
-      text("trip_id"),
-      text("status"),
-      {
-        name: "at_ms",
-        // A trip that so far only has adjustments has no lifecycle time.
-        sql:
-          "coalesce(greatest(states.requested_at, states.started_at, states.completed_at, states.canceled_at, states.voided_at), " +
-          "states.last_occurred_at)",
-        kind: "time",
-        per: 1,
-      },
-      text("city"),
-      text("vehicle_type"),
-      text("payment_method"),
-      text("pickup_zone"),
-      text("dropoff_zone"),
-      number("distance_km", "distance_m", METRES),
-      number("duration_min", "duration_ms", MINUTE_MS),
-      number("fare", "fare_micros", MICROS),
+      ...["trip_id", "status", "at_ms", "city", "vehicle_type", "payment_method", "pickup_zone", "dropoff_zone"],
+      ...["distance_km", "duration_min", "fare"],
     ],
   },
   daily: TRIPS_DAILY,

@@ -29,9 +29,8 @@ interface Part<T> {
   value: T | null;
   /** What `value` is of, besides the position. */
   of: string;
-  tried: boolean;
+  /** Why the last try gave nothing; null when it did, and before the first. */
   failed: string | null;
-  ended_ms: number;
   readonly pace: Paced;
 }
 
@@ -43,25 +42,23 @@ interface Entry {
   compared_version: number;
 }
 
-/** A reading that may begin, and when the one before it ended. */
+/** A reading that may begin, and when the one before it began. */
 interface Due {
-  readonly ended_ms: number;
+  readonly began_ms: number;
   readonly read: () => Promise<boolean>;
 }
 
 const new_part = <T>(runtime: FeedRuntime, pace: Pace): Part<T> => ({
   value: null,
   of: "",
-  tried: false,
   failed: null,
-  ended_ms: Number.NEGATIVE_INFINITY,
   pace: new Paced(runtime, { ...BACKOFF, ...pace }),
 });
 
 /** What of a part subscribers are told: of comparisons not where in the log they were read. */
-const told_of = ({ value, tried, failed }: Part<LaneBoard | Compared>): string => {
+const told_of = ({ value, failed }: Part<LaneBoard | Compared>): string => {
   const position = value !== null && "read_ms" in value ? value.position : 0;
-  return JSON.stringify([value === null ? null : { ...value, position, read_ms: 0 }, tried, failed]);
+  return JSON.stringify([value === null ? null : { ...value, position, read_ms: 0 }, failed]);
 };
 
 /**
@@ -106,7 +103,7 @@ export class Lane {
     return {
       board: figures.value,
       compared: compared.value,
-      tried: figures.tried,
+      tried: figures.value !== null || figures.failed !== null,
       failed: figures.failed ?? compared.failed,
       version,
       compared_version,
@@ -137,17 +134,17 @@ export class Lane {
       const { figures, compared, watched } = entry;
       const due: Due[] = [];
       if (figures.pace.due && this.#figures_stale(entry, position)) {
-        due.push({ ended_ms: figures.ended_ms, read: () => this.#read_figures(entry) });
+        due.push({ began_ms: figures.pace.began_ms, read: () => this.#read_figures(entry) });
       }
       const of = this.#stretches(watched, until_ms);
       const late = compared.value !== null && compared.value.position < position &&
-        now_ms >= compared.ended_ms + LATE_GAP_MS;
+        now_ms >= compared.pace.began_ms + LATE_GAP_MS;
       if (compared.pace.due && (compared.value === null || compared.of !== of || late)) {
-        due.push({ ended_ms: compared.ended_ms, read: () => this.#read_compared(entry, of, until_ms) });
+        due.push({ began_ms: compared.pace.began_ms, read: () => this.#read_compared(entry, of, until_ms) });
       }
       // Without a filter comparisons are cheap and more looked at than what else is read here.
       if (watched.view.filter.length === 0) due.reverse();
-      for (const each of due) if (found === null || each.ended_ms < found.ended_ms) found = each;
+      for (const each of due) if (found === null || each.began_ms < found.began_ms) found = each;
     }
     return found?.read ?? null;
   }
@@ -195,8 +192,6 @@ export class Lane {
         this.runtime.logger.log("warn", "feed cannot compute a view", { error });
       }
     }
-    part.tried = true;
-    part.ended_ms = this.runtime.clock.now_ms();
     if (told_of(part) === before) return false;
     entry.version++;
     return true;
