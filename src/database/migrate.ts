@@ -2,7 +2,15 @@ import { createHash } from "node:crypto";
 import { wait } from "../runtime/mod.ts";
 import type { Database, Queryable, Transaction } from "./database.ts";
 import { may_pass, sqlstate } from "./errors.ts";
-import { type BackfillName, type Migration, MIGRATIONS, NUMBERED_FROM, SCHEMA_NUMBER } from "./migrations.ts";
+import {
+  backfill_of,
+  type BackfillName,
+  type Migration,
+  migration_filled_by,
+  MIGRATIONS,
+  NUMBERED_FROM,
+  SCHEMA_NUMBER,
+} from "./migrations.ts";
 
 /** Migrations cannot be applied: the database is newer than the program, or an applied migration was changed. */
 export class MigrationError extends Error {
@@ -121,13 +129,14 @@ export async function fill(database: Database, name: BackfillName, migrating: Mi
     ended = await step(database, migrating, async (tx) => {
       // Who appends waits for the piece; a piece sees all that was appended before.
       await tx.query("select 1 from log_head for update");
-      const [row] = await tx.query("select checkpoint from schema_migrations where name = $1", [name]);
+      const migration = migration_filled_by(name);
+      const [row] = await tx.query("select checkpoint from schema_migrations where name = $1", [migration]);
       const checkpoint = row?.checkpoint ?? null;
       done ??= migrating.filling?.(name, await backfill.left(tx, checkpoint)) ?? (() => {});
       const { checkpoint: to, items } = await backfill.piece(tx, checkpoint);
       await tx.execute(
         "update schema_migrations set checkpoint = $2::jsonb, filled = filled or $2 is null where name = $1",
-        [name, to === null ? null : JSON.stringify(to)],
+        [migration, to === null ? null : JSON.stringify(to)],
       );
       return { last: to === null, items };
     }).then(({ last, items }) => {
@@ -265,11 +274,14 @@ async function make_room(tx: Transaction, exists: boolean): Promise<void> {
 /** The backfill to do next, and whether this program may do it; null when none is left. */
 async function unfilled(tx: Transaction): Promise<{ readonly name: BackfillName; readonly allowed: boolean } | null> {
   // A database that has nothing to fill may be without the column.
-  const [row] = await tx.query<{ name: BackfillName; allowed: boolean; begun: boolean }>(
+  const [row] = await tx.query<{ name: string; allowed: boolean; begun: boolean }>(
     `select name, has_table_privilege('schema_migrations', 'update') as allowed, (select batch > 0 from log_head) as begun
       from schema_migrations m where to_jsonb(m)->>'filled' = 'false' order by version limit 1`,
   );
-  if (row === undefined || row.begun || !row.allowed) return row ?? null;
+  if (row === undefined) return null;
+  const name = backfill_of(row.name);
+  if (name === null) throw new MigrationError(`migrate: the database waits for its ${row.name}; run a newer tacho`);
+  if (row.begun || !row.allowed) return { name, allowed: row.allowed };
   await tx.execute("update schema_migrations set filled = true");
   return null;
 }

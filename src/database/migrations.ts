@@ -83,6 +83,13 @@ const nothing_of = ({ version, name }: Migration): Migration => ({ version, name
 /** The migrations of a log of trips. */
 export const MIGRATIONS: readonly Migration[] = migrations_of("trips");
 
+/** The migration that asks for a backfill, by the name that databases know it by. */
+export const migration_filled_by = (backfill: BackfillName): string =>
+  ALL.find((each) => each.backfill === backfill)!.name;
+/** The backfill that a migration asks for, by the migration's name; null where it asks for none. */
+export const backfill_of = (migration: string): BackfillName | null =>
+  ALL.find(({ name }) => name === migration)?.backfill ?? null;
+
 /** From this one on the head of the log has the number of its schema. */
 export const NUMBERED_FROM = 9;
 
