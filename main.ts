@@ -111,11 +111,11 @@ function option_words(option: Option): string {
   return notes.length === 0 ? description : `${description} (${notes.join("; ")})`;
 }
 
-/** The command line. */
 /** Runs a verb on the domain of the command line. */
 const run = (verb: (shell: Shell) => Promise<void>, env_file: string | null = null): Promise<never> =>
   run_verb(verb, program.opts<{ readonly domain?: string }>().domain, env_file);
 
+/** The command line. */
 export const program = new Command("tacho")
   .description("Event-sourced, real-time KPIs for operations. Configuration comes from the environment; see README.md.")
   .version(VERSION)
@@ -146,7 +146,9 @@ program.command("serve")
     "write nothing: the page and the API over a log that another program writes, or a standby",
     false,
   )
-  .action(({ readOnly: read_only }) => run((shell) => serve_verb(shell, { read_only })));
+  .action(({ readOnly: read_only }) =>
+    run((shell) => serve_verb(shell, { read_only, alone: program.opts().domain !== undefined }))
+  );
 
 program.command("migrate")
   .description("apply the migrations that are missing, and fill in what they ask for; goes on where it was stopped")

@@ -22,7 +22,7 @@
   if (!on_board || location.search !== "" || !globalThis.SharedWorker) return;
   const query = `${base && `${base}?`}range=1h`;
   try {
-    const { port } = new SharedWorker("/static/feed.js", { type: "module", name: "tacho-1" });
+    const { port } = new SharedWorker("/static/feed.js", { type: "module", name: "tacho-2" });
     port.postMessage({ query, join: true });
     // For app.js: what comes waits in the port until it is listened to.
     globalThis.early_feed = { port, query };

@@ -8,7 +8,7 @@ const DEAD_MS = 45_000, MUTE_MS = 5_000;
 /** A port to the tabs' worker, which is named after the messages' shape, or to one's own feed. */
 export async function make_port(own) {
   if (own) return (await import("./feed.js")).serve_page();
-  return new SharedWorker("/static/feed.js", { type: "module", name: "tacho-1" }).port;
+  return new SharedWorker("/static/feed.js", { type: "module", name: "tacho-2" }).port;
 }
 
 /**

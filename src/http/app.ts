@@ -43,8 +43,8 @@ export interface SharedDeps {
   readonly metrics: Metrics;
   readonly build: string;
   readonly version: string;
-  /** Domains that are to be served and are not, whose readiness says why. */
-  readonly unopened?: readonly ReadinessSource[];
+  /** Domains that are to be served and are not yet, whose readiness says why; below their base all is answered 503. */
+  readonly unopened?: readonly (ReadinessSource & Pick<ServedDomain, "base">)[];
 }
 
 /** What one domain is served from. */
@@ -70,7 +70,8 @@ const READERS = { most: 4, waiting: 100, wait_ms: 2_000 };
 export function make_app(shared: SharedDeps, domains: readonly ServedDomain[]): Handler {
   const { token, clock, logger, static_files } = shared;
   const app: App = new OpenAPIHono<{ Bindings: Bindings }>();
-  const bases = domains.map(({ base }) => base);
+  const { unopened = [] } = shared;
+  const bases = [...domains, ...unopened].map(({ base }) => base);
   app.use(async ({ req }, next) => {
     if (token !== null && is_guarded(req.path, bases)) {
       if (!is_authorized(req.raw, token, clock.now_ms())) return unauthorized();
@@ -78,16 +79,22 @@ export function make_app(shared: SharedDeps, domains: readonly ServedDomain[]): 
     await next();
   });
   add_session_route(app, shared);
-  add_operation_routes(app, { ...shared, domains: [...domains, ...shared.unopened ?? []] });
+  add_operation_routes(app, { ...shared, domains: [...domains, ...unopened] });
   app.get("/static/*", ({ req }) => static_files(req.raw, req.path.slice("/static/".length)));
   const bodies = event_bodies(shared.most_body_ms);
   for (const domain of domains) add_domain(app, shared, domain, bodies);
   if (!bases.includes("")) {
     add_document_route(app, shared.version, "What the domains of this program share.");
-    app.get("/", () => lead_to(`${bases[0]}/`));
+    app.get("/", ({ req }) => lead_to(`${bases[0]}/`, req.raw));
   }
   refuse_other_methods(app);
-  app.notFound((context) => not_found(`no page ${JSON.stringify(context.req.path)}`));
+  for (const { name, base } of unopened) {
+    if (base !== "") { for (const path of [base, `${base}/*`]) app.all(path, () => not_open_yet(name)); }
+  }
+  const at_root = unopened.find(({ base }) => base === "");
+  app.notFound((context) =>
+    at_root === undefined ? not_found(`no page ${JSON.stringify(context.req.path)}`) : not_open_yet(at_root.name)
+  );
   app.onError((error, context) => {
     if (error instanceof Busy) return busy();
     // That the database is away is said once, by who watches it.
@@ -124,10 +131,21 @@ function add_domain(root: App, shared: SharedDeps, domain: ServedDomain, bodies:
   };
   root.get(`${base}/`, page(`${base}/index.html`.slice(1)));
   app.get(`/${domain.name}/:id`, page(`${base}/stream/index.html`.slice(1)));
-  if (base !== "") root.get(base, () => lead_to(`${base}/`));
+  if (base !== "") root.get(base, ({ req }) => lead_to(`${base}/`, req.raw));
 }
 
-const lead_to = (location: string): Response => respond(null, { location, "cache-control": "no-cache" }, 302);
+/** Leads to a path, with what the address asks for. */
+const lead_to = (path: string, { url }: Request): Response =>
+  respond(null, { location: path + new URL(url).search, "cache-control": "no-cache" }, 302);
+
+/** A domain whose log is not open: whoever sends it something is to come again. */
+const not_open_yet = (domain: string): Response =>
+  problem({
+    status: 503,
+    title: "Not open yet",
+    detail: `the log of ${domain} is not open; /readyz says why`,
+    headers: { "retry-after": "5" },
+  });
 
 /** Answers the methods that a path does not take with 405, and OPTIONS, with those that it takes. Every path has its routes by now. */
 function refuse_other_methods(app: App): void {

@@ -36,7 +36,13 @@ export function of_domain(config: Config, name: string): OfDomain {
   const declared = domain.topics.flatMap(({ topic, mapping }) =>
     mapping !== undefined && topics.includes(topic) ? [{ topic, mapping }] : []
   );
-  const mappings = [...own.mappings ?? declared];
+  // What the setting does not name is read as the domain declares.
+  const given = own.mappings ?? [];
+  const mappings = [...given, ...declared.filter(({ topic }) => given.every((each) => each.topic !== topic))];
+  if (topics.includes("http")) {
+    const variable = `TACHO_${name.toUpperCase()}_TOPICS`;
+    throw new ConfigError([`${variable}: "http" is where events posted to the API are logged; name another topic`]);
+  }
   const foreign = mappings.find(({ topic }) => !topics.includes(topic));
   if (foreign !== undefined) {
     const variable = `TACHO_${name.toUpperCase()}_MAPPINGS`;
@@ -44,7 +50,9 @@ export function of_domain(config: Config, name: string): OfDomain {
       `${variable}: expected a topic of ${topics.join(", ")}, got ${JSON.stringify(foreign.topic)}`,
     ]);
   }
-  return { domain, config: { ...config, topics: [...topics], mappings, group: `${config.group}-${name}` } };
+  const own_config = { topics: [...topics], mappings, group: `${config.group}-${name}` };
+  // Tables are of mappings of trips, and nothing else has places.
+  return { domain, config: { ...config, ...own_config, lookups: null, h3_resolution: "off" } };
 }
 
 /** The PostgreSQL schema that a domain's log lies in; null: the one that the search path says, where logs of trips have always been. */

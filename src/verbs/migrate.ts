@@ -1,4 +1,4 @@
-import { fill, migrate } from "../database/mod.ts";
+import { fill, migrate, migrations_of } from "../database/mod.ts";
 import { open_log, open_with, with_migrating, with_patience } from "./open.ts";
 import type { Shell } from "./shell.ts";
 
@@ -8,7 +8,7 @@ export async function migrate_verb(shell: Shell): Promise<void> {
   const database = await open_with(shell, async (database) => {
     const applied = await with_patience(
       shell,
-      () => with_migrating(shell, (migrating) => migrate(database, undefined, migrating)),
+      () => with_migrating(shell, (migrating) => migrate(database, migrations_of(shell.domain.name), migrating)),
     );
     if (applied.length === 0) logger.log("info", "nothing to migrate: the database is up to date");
     return database;

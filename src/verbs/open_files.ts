@@ -14,6 +14,7 @@ import {
   throw_if_refused,
   zone_of_files,
 } from "./records/mod.ts";
+import { base_of, schema_of } from "./domains.ts";
 import { no_feeding, serve } from "./serve.ts";
 import { type Shell, UsageError, VERSION } from "./shell.ts";
 
@@ -75,7 +76,10 @@ export async function open_verb(shell: Shell, paths: readonly string[], options:
       await forget_others(shell.config.data_dir, folder);
       // The page has no address yet that could be told.
       const config = { ...own, time_zone, port: 0 };
-      note = { ...note, read: what_was_read(await replay({ ...here, config }, paths, replaying), config) };
+      note = {
+        ...note,
+        read: what_was_read(await replay({ ...here, config }, paths, replaying), config, base_of(shell.domain)),
+      };
     }
     await show({ ...here, config: { ...own, time_zone: note.time_zone } }, folder, note, again, options);
   } finally {
@@ -84,12 +88,12 @@ export async function open_verb(shell: Shell, paths: readonly string[], options:
 }
 
 /** What came of reading. Throws TooMuchRefused where there is nothing to show. */
-function what_was_read(summary: ReplaySummary, config: Config): NonNullable<Note["read"]> {
+function what_was_read(summary: ReplaySummary, config: Config, base: string): NonNullable<Note["read"]> {
   if (summary.window === null) {
     throw_if_refused("open", summary.files, 100);
     throw new UsageError("open: the files hold no events");
   }
-  return { words: replay_words(summary, config), window: summary.window };
+  return { words: replay_words(summary, config, base), window: summary.window };
 }
 
 /** Serves the log until the signal, with the page at the times that the files cover. */
@@ -100,7 +104,9 @@ async function show(shell: Shell, folder: string, note: Note, again: boolean, { 
     feeding: no_feeding,
     more_ports: MORE_PORTS,
     ready: (url) => {
-      const page = page_address({ ...shell.config, port: Number(new URL(url).port || 80) }, read.window) ?? url;
+      const page =
+        page_address({ ...shell.config, port: Number(new URL(url).port || 80) }, read.window, base_of(shell.domain)) ??
+          url;
       write_note(folder, { ...note, page });
       const told = again ? `${read.words} (read before; the files are as they were then)` : read.words;
       write_stderr(`${told}\n`);
@@ -122,10 +128,11 @@ function open_elsewhere(folder: string, note: Note | null, { browser }: OpenOpti
 }
 
 /** The folder's name follows from which files are read, and how. */
-function digest_of({ config }: Shell, inputs: readonly InputFile[], options: OpenOptions): string {
+function digest_of({ config, domain }: Shell, inputs: readonly InputFile[], options: OpenOptions): string {
   const { dataDir: _dir, browser: _browser, ...how } = options;
   const { time_zone, currency, h3_resolution } = config;
-  const what = [inputs.map(({ path }) => path), how, time_zone, currency, h3_resolution];
+  const own = schema_of(domain) === null ? [] : [domain.name];
+  const what = [inputs.map(({ path }) => path), how, time_zone, currency, h3_resolution, ...own];
   return createHash("sha256").update(JSON.stringify(what)).digest("hex").slice(0, 16);
 }
 

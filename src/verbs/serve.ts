@@ -14,10 +14,10 @@ import {
 } from "../http/mod.ts";
 import { type IngestCounts, type MessageSource, QueueSource, type SourceRemark } from "../ingest/mod.ts";
 import { stream_history } from "../projection/mod.ts";
-import { Paced, type Runtime, system_clock } from "../runtime/mod.ts";
+import { type Logger, Paced, type Runtime, system_clock } from "../runtime/mod.ts";
 import { base_of, of_domain } from "./domains.ts";
 import { HealthWatch, ingest_elsewhere, readiness_of } from "./health_watch.ts";
-import { builtin_mappings, topic_mappings } from "./records/mod.ts";
+import { builtin_mappings, topic_mappings, type TopicsMapped } from "./records/mod.ts";
 import { kafka_source, make_direct_intake, make_ingest, open_log, open_to_read, type Opened } from "./open.ts";
 import { type Shell, VERSION } from "./shell.ts";
 
@@ -79,24 +79,25 @@ interface Part {
   close(): Promise<void>;
 }
 
-/**
- * Opens the log of the shell's domain and what works on it.
- * @param observe hears of each batch, how many seconds after its planning it was committed
- * @param failed hears what has to end the program: a source that refuses us, a database that was migrated past what it can write for
- */
+/** What reads the records of a domain's topics. Where nothing is taken in, files of mappings and tables need not be there. */
+const mapped_topics = ({ domain, config }: Shell, { read_only = false }: ServeOptions): Promise<TopicsMapped> =>
+  topic_mappings(domain, read_only ? { ...config, mappings: null, lookups: null } : config);
+
+/** Opens the log of the shell's domain and what works on it. */
 async function open_part(
   shell: Shell,
+  { mappings, tables }: TopicsMapped,
   { feeding: choose, read_only = false }: ServeOptions,
-  observe: (domain: string, seconds: number) => void,
-  failed: (error: unknown) => void,
-  embedded: OpenedDatabase | undefined,
+  { observe, failed, embedded }: {
+    /** Hears of each batch, how many seconds after its planning it was committed. */
+    readonly observe: (domain: string, seconds: number) => void;
+    /** Hears what has to end the program: a source that refuses us, a database that was migrated past what it can write for. */
+    readonly failed: (error: unknown) => void;
+    /** The embedded database, where another domain has opened it. */
+    readonly embedded: OpenedDatabase | undefined;
+  },
 ): Promise<Part> {
   const { config, logger, signal } = shell;
-  // Where nothing is taken in, files of mappings and tables need not be there.
-  const { mappings, tables } = await topic_mappings(
-    shell.domain,
-    read_only ? { ...config, mappings: null, lookups: null } : config,
-  );
   const opened = await (read_only ? open_to_read : open_log)(shell, embedded === undefined ? {} : { embedded });
   const { database, domain, days, deployment: { time_zone, currency } } = opened;
   const feeding = await Promise.resolve(choose(shell, opened, (reason) => failed(new Error(reason)))).catch(
@@ -219,13 +220,14 @@ async function open_part(
 
 /**
  * Runs ingest and the pages of domains until a signal: then fetching stops, the transaction under way is finished, viewers hear bye, and
- * everything is closed. A domain is served from when its log is open on, whatever the others do; one whose log cannot be opened ends a program
- * that serves no other, else it is said on `/readyz` and in the log. When ingest stops for good the page stays up and says so; a source that
+ * everything is closed. Of several domains each is served from when its log is open on, whatever the others do, and answered 503 before; one whose
+ * log cannot be opened ends a program that serves no other, else it is said on `/readyz` and in the log. When ingest stops for good the page stays up and says so; a source that
  * refuses us ends the program, and so does a database that was migrated past what it can write for.
  * @param shells one for each domain
  */
 export async function serve(shells: readonly [Shell, ...Shell[]], options: ServeOptions): Promise<void> {
   const [{ config, logger, signal: wish }] = shells;
+  const alone = shells.length === 1;
   const failure = new AbortController();
   const signal = AbortSignal.any([wish, failure.signal]);
   const failed = (error: unknown) => failure.abort(error);
@@ -234,15 +236,6 @@ export async function serve(shells: readonly [Shell, ...Shell[]], options: Serve
   const metrics = make_metrics(
     Object.fromEntries(shells.map(({ domain: { name } }) => [name, () => parts.get(name)?.figures() ?? null])),
   );
-  const open = async (shell: Shell, embedded?: OpenedDatabase) => {
-    const { name } = shell.domain;
-    const observe = (domain: string, seconds: number) => metrics.observe_batch_s(domain, seconds);
-    const part = await open_part({ ...shell, signal }, options, observe, failed, embedded);
-    parts.set(name, part);
-    unopened.delete(name);
-    handler = await app_of();
-    return part;
-  };
   const app_of = async (): Promise<Handler> => {
     const opened = shells.flatMap(({ domain }) => parts.get(domain.name) ?? []).map(({ served }) => served);
     const shared: SharedDeps = {
@@ -257,44 +250,80 @@ export async function serve(shells: readonly [Shell, ...Shell[]], options: Serve
         ASSETS,
         Object.fromEntries(opened.map(({ base, board }) => [base, board])),
       ),
-      unopened: Array.from(unopened, ([name, reason]) => ({
-        name,
-        readiness: () => [{ name: "log", ok: false, reason }],
-      })),
+      unopened: shells.flatMap(({ domain }) => {
+        const reason = unopened.get(domain.name);
+        const readiness = () => [{ name: "log", ok: false, reason: reason ?? null }];
+        return reason === undefined ? [] : [{ name: domain.name, base: base_of(domain), readiness }];
+      }),
     };
     return make_app(shared, opened);
   };
-  let handler: Handler;
-  const [first_shell, ...others] = shells;
-  // The others of an embedded database share its one connection with the first; a server's have connections of their own.
-  const first = await open(first_shell);
-  const embedded = first.database.kind === "embedded" ? first.database : undefined;
+  let handler = await app_of(), newest = 0;
+  /** What is served follows what is open; of two that are made at once the later one counts. */
+  const follow = async () => {
+    const mine = ++newest, made = await app_of();
+    if (mine === newest) handler = made;
+  };
+  // What is wrong with the configuration of any domain ends the program, before anything is opened.
+  const mapped = new Map<Shell, TopicsMapped>();
+  for (const shell of shells) mapped.set(shell, await mapped_topics(shell, options));
+  const open = async (shell: Shell, embedded?: OpenedDatabase): Promise<Part> => {
+    const observe = (domain: string, seconds: number) => metrics.observe_batch_s(domain, seconds);
+    const part = await open_part({ ...shell, signal }, mapped.get(shell)!, options, { observe, failed, embedded });
+    parts.set(shell.domain.name, part);
+    unopened.delete(shell.domain.name);
+    await follow();
+    return part;
+  };
   const cut = new AbortController();
-  const served = serve_on_free_port(
-    options.more_ports ?? 0,
-    config.port,
-    (port) =>
-      serve_http((request, bindings) => handler(request, bindings), { host: config.host, port, signal: cut.signal }),
-  );
-  const work = async (shell: Shell): Promise<void> => {
+  let served: Served | null = null;
+  const serve_now = (): void => {
+    served = serve_on_free_port(
+      options.more_ports ?? 0,
+      config.port,
+      (port) =>
+        serve_http((request, bindings) => handler(request, bindings), { host: config.host, port, signal: cut.signal }),
+    );
+    options.ready(`http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${served.port}/`);
+  };
+  /** Opens a domain and runs it; one that cannot be opened is said, and the others go on. */
+  const work = async (shell: Shell, embedded?: OpenedDatabase, opened: (part: Part | null) => void = () => {}) => {
     try {
-      await (await open(shell, embedded)).run();
+      const part = await open(shell, embedded);
+      opened(part);
+      await part.run();
     } catch (error) {
+      opened(null);
       if (signal.aborted) return;
       const { name } = shell.domain;
       unopened.set(name, error instanceof Error ? error.message : String(error));
-      handler = await app_of();
+      await follow();
       logger.log("error", "the log of a domain cannot be opened; the others go on", { domain: name, reason: error });
     }
   };
   try {
-    options.ready(`http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${served.port}/`);
-    await Promise.all([first.run(), ...others.map(work)]);
+    const [first, ...others] = shells;
+    if (alone) {
+      const part = await open(first);
+      serve_now();
+      await part.run();
+    } else if (config.database_url !== null) {
+      serve_now();
+      await Promise.all(shells.map((shell) => work(shell)));
+    } else {
+      // An embedded database has one connection, which the first opens and the others share.
+      serve_now();
+      const opened = Promise.withResolvers<Part | null>();
+      const running = work(first, undefined, opened.resolve);
+      const database = (await opened.promise)?.database;
+      if (database === undefined) throw new Error(`open the embedded database: ${unopened.get(first.domain.name)}`);
+      await Promise.all([running, ...others.map((shell) => work(shell, database))]);
+    }
     if (!signal.aborted) await ended(signal);
   } finally {
     logger.log("info", "stopping");
     for (const part of parts.values()) part.quiet();
-    await served.shutdown();
+    await (served as Served | null)?.shutdown();
     // The first one last: an embedded database is the others' too.
     for (const part of [...parts.values()].reverse()) await part.close();
   }
@@ -343,12 +372,21 @@ function ended(signal: AbortSignal): Promise<void> {
 /**
  * `tacho serve`: the logs and pages of the domains of TACHO_DOMAINS; with KAFKA_BROKERS their topics are read, without it files and HTTP feed
  * the logs.
- * @param options read_only: the pages and the API alone, over logs that another program writes
+ * @param options read_only: the pages and the API alone, over logs that another program writes; alone: the shell's domain, no others
  */
-export async function serve_verb(shell: Shell, { read_only }: { readonly read_only: boolean }): Promise<void> {
+export async function serve_verb(
+  shell: Shell,
+  { read_only, alone }: { readonly read_only: boolean; readonly alone: boolean },
+): Promise<void> {
   const { config, logger } = shell;
   const { kafka_brokers, token } = config;
-  const [first, ...others] = config.domains.map((name) => ({ ...shell, ...of_domain(shell.shared, name) }));
+  const names = alone ? [shell.domain.name] : config.domains;
+  const [first, ...others] = names.map((name): Shell => {
+    const own = { ...shell, ...of_domain(shell.shared, name) };
+    // Of several each line says whose it is.
+    const log: Logger["log"] = (level, message, fields) => logger.log(level, message, { domain: name, ...fields });
+    return names.length === 1 ? own : { ...own, logger: { log } };
+  });
   const shells = [first!, ...others] as const;
   if (read_only) {
     const ready = (page: string) =>
@@ -359,7 +397,8 @@ export async function serve_verb(shell: Shell, { read_only }: { readonly read_on
     feeding: (of_domain, { log_id }, failed) =>
       kafka_brokers === null ? no_feeding() : { name: "kafka", source: kafka_source(of_domain, log_id, failed) },
     ready: (page) => {
-      const topics = shells.flatMap(({ config }) => config.topics).join(","), { group } = config;
+      const topics = shells.flatMap(({ config }) => config.topics).join(",");
+      const group = shells.map(({ config }) => config.group).join(",");
       if (kafka_brokers !== null) return logger.log("info", "serving", { page, topics, group });
       const by = token === null ? "files; by HTTP too when TACHO_TOKEN is set" : "files and HTTP";
       logger.log("info", "serving", { page, topics: "none, as KAFKA_BROKERS is not set", fed_by: by });

@@ -6,6 +6,7 @@ import { make_deployment, send_known_trips } from "../support/deployment.ts";
 import { unique_name } from "../support/kafka.ts";
 import { options_of } from "../support/kafka_topic.ts";
 import { get_json, run_tacho, run_verb, TachoProgram } from "../support/tacho_program.ts";
+import { shared_postgres } from "../support/postgres.ts";
 import { until } from "../support/until.ts";
 
 /** Several domains in one program: each with its own topics, log, page and API; one that is broken holds up no other. */
@@ -125,6 +126,50 @@ tacho_test({
 });
 
 tacho_test({
+  name: "a first domain whose log cannot be opened holds up no other, and what is asked of it is to be asked again",
+  needs: ["postgres"],
+  async fn() {
+    const { url: database_url } = await (await shared_postgres()).create_database();
+    const env = { DATABASE_URL: database_url, TACHO_DOMAINS: "trips,trades", TACHO_TOKEN: "t".repeat(16) };
+    const headers = { authorization: `Bearer ${env.TACHO_TOKEN}` };
+    const migrated = await run_verb(["migrate", "--domain", "trades"], { env });
+    assert.match(migrated.stderr, /migrated version=18 name=log/);
+    // What a newer program left in the place of trips.
+    const owner = await open_database({ url: database_url, data_dir: null, connections: 1 });
+    await owner.script(
+      "create table schema_migrations (version integer, name text, checksum text); insert into schema_migrations values (99, 'later', '')",
+    ).finally(() => owner.close());
+    await using program = await TachoProgram.serve("start", { env });
+    const { url } = program;
+    const posted = async (path: string, event: unknown) => {
+      const body = JSON.stringify(event);
+      const response = await fetch(url + path, {
+        method: "POST",
+        headers: { ...headers, "content-type": "application/json" },
+        body,
+      });
+      return { status: response.status, again: response.headers.get("retry-after"), text: await response.text() };
+    };
+    const executed = { trade_id: "e", event_id: "1", type: "trade.executed", occurred_at: "2026-03-01T10:00:00Z" };
+    await until(
+      "trades are taken in",
+      async () =>
+        (await posted("trades/api/v1/events", { ...executed, ticker: "A", price: 1, volume: 2 })).status === 200,
+    );
+    await until("trips are said to be broken", () => /later.*run a newer tacho/.test(program.stderr));
+    assert.equal((await answer(`${url}readyz`)).status, 503);
+    const { status, again } = await posted("api/v1/events", {});
+    assert.deepEqual([status, again], [503, "5"]);
+    for (const path of ["", "api/v1/trips", "trips/x"]) {
+      assert.equal((await fetch(url + path, { headers })).status, 503, path);
+    }
+    const board = await fetch(`${url}trades/api/v1/trades`, { headers });
+    assert.equal((await board.json()).trades.length, 1);
+    assert.equal(await program.term(), 0);
+  },
+});
+
+tacho_test({
   name: "domains that there are not, and topics of such, end the program with a sentence",
   needs: [],
   async fn() {
@@ -138,6 +183,7 @@ tacho_test({
           ["verify", "--domain", "trades"],
           /expected a topic of trades, orders, got "a"/,
         ],
+        [{ TACHO_TRADES_TOPICS: "http" }, ["verify", "--domain", "trades"], /"http" is where events posted/],
         [{ TACHO_DOMAINS: "trips,trips" }, ["serve"], /TACHO_DOMAINS: names a domain twice/],
       ] as const
     ) {

@@ -1,7 +1,7 @@
 import type { Queryable } from "../../database/mod.ts";
 import type { DomainBoard } from "../../domains/mod.ts";
 import { figures_of_cells } from "./cells.ts";
-import { type BucketRow, type Cards, cards_of, series_of } from "./figure.ts";
+import { type BucketRow, type Cards, cards_of, quantile_cards, series_of } from "./figure.ts";
 import {
   type Asked,
   condition_of_cells,
@@ -56,6 +56,8 @@ export async function read_comparisons(
 ): Promise<Pick<Compared, "cards" | "series">> {
   const { filter } = view, shown = comparisons[view.compare];
   const condition = is_present(board, states) ? condition_of_cells(board, filter, window.grain) : null;
+  // Cells say all that is compared but quantiles, where their dimension keeps no sketches.
+  const quantiles = quantile_cards(board).size > 0;
   const compared = new Map<ComparisonName, ComparedCards>();
   const of_cells: ComparisonName[] = [], of_states: ComparisonName[] = [];
   for (const name of COMPARISONS) {
@@ -64,7 +66,7 @@ export async function read_comparisons(
     compared.set(name, { from_s, to_s, since_s, least_base: LEAST_BASE, cards: {} });
     if (from_s === to_s || since_s === to_s) continue;
     const computed = condition === null ||
-      !keeps_sketches(board, condition.dimension) && !too_long_for_states(stretch);
+      quantiles && !keeps_sketches(board, condition.dimension) && !too_long_for_states(stretch);
     (computed ? of_states : of_cells).push(name);
   }
   const cards = board.cards.filter((card) => "figure" in card);

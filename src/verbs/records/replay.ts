@@ -18,6 +18,7 @@ import { days_in } from "../../kpi/mod.ts";
 import { system_clock, write_stderr } from "../../runtime/mod.ts";
 import { ExternalSort } from "../../sort/mod.ts";
 import { decode_limits } from "../open.ts";
+import { base_of, schema_of } from "../domains.ts";
 import { ProgressLine } from "../terminal.ts";
 import { lookup_of } from "./lookups.ts";
 import { choose_readings, is_builtin, type ReadingOptions } from "./replay_mapping.ts";
@@ -44,7 +45,7 @@ interface MappedFile {
 /** `tacho replay`: replays, says what came of it, and fails when too much of a file was refused. Nothing is undone by that. */
 export async function replay_verb(shell: Shell, paths: readonly string[], options: ReplayOptions): Promise<void> {
   const summary = await replay(shell, paths, options);
-  write_stderr(`${replay_words(summary, shell.config)}\n`);
+  write_stderr(`${replay_words(summary, shell.config, base_of(shell.domain))}\n`);
   throw_if_refused("replay", summary.files, options.mostRefused);
 }
 
@@ -152,10 +153,14 @@ async function mapped_files(shell: Shell, paths: readonly string[], options: Rep
 }
 
 /** All that decides which events a replay sends and where to, files aside. */
-function identity({ config }: Shell, options: ReplayOptions): string {
+function identity({ config, domain }: Shell, options: ReplayOptions): string {
   const { to, first, zone, mapping, lookup, records, encoding, decimal } = options;
   const { kafka_brokers, topics, database_url, time_zone } = config;
-  const where = to === "kafka" ? [kafka_brokers, topics[0]] : database_url;
+  const where = to === "kafka"
+    ? [kafka_brokers, topics[0]]
+    : schema_of(domain) === null
+    ? database_url
+    : [database_url, schema_of(domain)];
   return JSON.stringify([
     to,
     where,

@@ -19,8 +19,7 @@ import {
 import type { ExternalSort } from "../../sort/mod.ts";
 import { system_clock, wait } from "../../runtime/mod.ts";
 import { make_ingest, open_log, with_producer } from "../open.ts";
-import { PauseKey } from "../terminal.ts";
-import { ProgressLine } from "../terminal.ts";
+import { PauseKey, ProgressLine } from "../terminal.ts";
 import { type Shell, UsageError } from "../shell.ts";
 
 /** How `tacho replay` runs event time. */

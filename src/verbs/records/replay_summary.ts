@@ -43,13 +43,20 @@ export function page_window(times: EventTimes, days: Days): ReplaySummary["windo
   };
 }
 
-/** Where the page of a configuration shows a stretch; null when it does not say which port that is. */
-export function page_address({ host, port }: Config, window: NonNullable<ReplaySummary["window"]>): string | null {
+/**
+ * Where the page of a configuration shows a stretch; null when it does not say which port that is.
+ * @param base below which path the domain is served
+ */
+export function page_address(
+  { host, port }: Config,
+  window: NonNullable<ReplaySummary["window"]>,
+  base = "",
+): string | null {
   if (port === 0) return null;
   // An address to listen on is none to open.
   const name = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host.includes(":") ? `[${host}]` : host;
   const time = (us: number) => new Date(us / 1000).toISOString().replace(".000Z", "Z");
-  return `http://${name}:${port}/?from=${time(window.from_us)}&to=${time(window.to_us)}`;
+  return `http://${name}:${port}${base}/?from=${time(window.from_us)}&to=${time(window.to_us)}`;
 }
 
 const number = (value: number | bigint): string => value.toLocaleString("en-US");
@@ -101,8 +108,8 @@ const local = (us: number, zone: string): string =>
   Temporal.Instant.fromEpochMilliseconds(Math.floor(us / 1e6) * 1_000).toZonedDateTimeISO(zone)
     .toString({ timeZoneName: "never", smallestUnit: "second" });
 
-/** What came of a replay, in one line. */
-export function replay_words(summary: ReplaySummary, config: Config): string {
+/** What came of a replay, in one line. @param base below which path the domain is served */
+export function replay_words(summary: ReplaySummary, config: Config, base = ""): string {
   const { files, log, to, resumed, equal_rows, voids, times, window } = summary;
   const sum = (of: (file: FileCounts) => number) => files.reduce((all, file) => all + of(file), 0);
   const refused = sum((file) => file.refused), skipped = sum((file) => file.skipped);
@@ -127,7 +134,7 @@ export function replay_words(summary: ReplaySummary, config: Config): string {
     const { time_zone } = config;
     parts.push(`event times ${local(times.first_us, time_zone)} to ${local(times.last_us, time_zone)} (${time_zone})`);
   }
-  const page = window === null ? null : page_address(config, window);
+  const page = window === null ? null : page_address(config, window, base);
   if (page !== null) parts.push(page);
   return `replayed: ${parts.join("; ")}`;
 }
