@@ -18,7 +18,8 @@ export class MigrationError extends Error {
 }
 
 /**
- * A program that only reads needs the very schema that it knows. Throws MigrationError where the database is at another one, or holds no log.
+ * A program that only reads needs the very schema that it knows. Throws MigrationError where the database is at another one, is still being
+ * filled in, or holds no log.
  */
 export async function require_schema(database: Queryable): Promise<void> {
   const [log] = await database.query<{ begun: boolean; numbered: boolean }>(
@@ -32,6 +33,17 @@ export async function require_schema(database: Queryable): Promise<void> {
     ? await database.query<{ number: number }>("select schema_number as number from log_head")
     : [];
   if (head?.number !== SCHEMA_NUMBER) throw other_schema(head?.number ?? null);
+  // Rows that are on their way from one table to another are in neither for whoever only reads.
+  const [left] = await database.query<{ name: string }>(
+    `select name from schema_migrations m where to_jsonb(m)->>'filled' = 'false' and (select batch > 0 from log_head) order by version limit 1`,
+  );
+  if (left !== undefined) {
+    throw new MigrationError(
+      `this database is being filled in (${
+        backfill_of(left.name) ?? left.name
+      }): start again when the program that writes it is through`,
+    );
+  }
 }
 
 /** The database is at another schema than the one that this program reads; null: one without number. */

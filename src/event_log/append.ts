@@ -11,8 +11,7 @@ import {
 } from "../database/mod.ts";
 import { canonical_json } from "../domains/mod.ts";
 import { format_time } from "../kpi/mod.ts";
-import { type BatchHeader, next_link } from "./chain.ts";
-import { EVENT_COLUMNS } from "./chain.ts";
+import { type BatchHeader, EVENT_COLUMNS, next_link } from "./chain.ts";
 import { Overtaken } from "./head.ts";
 import { type QuarantinedMessage, set_aside, settle, type Settlement, type WrittenRow } from "./quarantine.ts";
 import { partition_name, type TopicPartition } from "./source_message.ts";

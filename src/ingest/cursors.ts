@@ -104,10 +104,14 @@ export function one_by_one(batches: readonly SourceBatch[]): SourceBatch[] {
   );
 }
 
-/** The advances of batches that follow on what is committed. */
+/**
+ * The advances of batches that follow on what is committed. Each goes on where its first batch begins, not where the cursor is known to stand:
+ * a rival that was faster meanwhile, as another look at the cursors may have told, has to be found by the compare-and-set.
+ */
 export function advances_of(batches: readonly SourceBatch[], cursors: Pick<CursorBook, "get">): CursorAdvance[] {
-  const ends = new Map(batches.map((batch) => [partition_name(batch), batch]));
-  return [...ends.values()].map(({ topic, partition, next_offset }) => (
-    { topic, partition, from: cursors.get(topic, partition), to: next_offset }
-  ));
+  return [...Map.groupBy(batches, partition_name).values()].map((own) => {
+    const { topic, partition, from_offset } = own[0]!;
+    const from = cursors.get(topic, partition) === null ? null : from_offset;
+    return { topic, partition, from, to: own.at(-1)!.next_offset };
+  });
 }

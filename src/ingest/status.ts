@@ -45,16 +45,24 @@ export class SlidingSum {
   constructor(readonly window_s: number) {}
 
   add(now_ms: number, amount: number): void {
-    const second = Math.floor(now_ms / 1000);
+    const second = this.#now(now_ms);
     const last = this.#seconds.at(-1);
-    if (last !== undefined && last.second >= second) last.sum += amount;
+    if (last?.second === second) last.sum += amount;
     else this.#seconds.push({ second, sum: amount });
     this.#forget(second);
   }
 
+  /** The second of a time. Of a clock that was set back the seconds so far lie in no future: they move with it. */
+  #now(now_ms: number): number {
+    const second = Math.floor(now_ms / 1000);
+    const ahead = (this.#seconds.at(-1)?.second ?? second) - second;
+    if (ahead > 0) { for (const each of this.#seconds) each.second -= ahead; }
+    return second;
+  }
+
   /** The sum over the window that ends now. */
   sum(now_ms: number): number {
-    this.#forget(Math.floor(now_ms / 1000));
+    this.#forget(this.#now(now_ms));
     return this.#seconds.reduce((sum, each) => sum + each.sum, 0);
   }
 

@@ -38,6 +38,9 @@ function backoff_ms(attempt: number, random: number, first_ms = 100, cap_ms = 10
   return Math.round(ceiling * (0.5 + random / 2));
 }
 
+/** The longest rest that anything earns. */
+const MOST_REST_MS = 60_000;
+
 /** How often something is done, milliseconds. */
 export interface Pace {
   /** From the beginning of one time to that of the next, at least. */
@@ -80,8 +83,7 @@ export class Paced {
   #began_ms = Number.NEGATIVE_INFINITY;
   #under_way = false;
   #next_ms = Number.NEGATIVE_INFINITY;
-  /** How long the last wait was when it began: a clock that is set back makes none longer. */
-  #most_ms = 0;
+  #seen_ms = Number.NEGATIVE_INFINITY;
   #trouble: Trouble | null = null;
 
   constructor(runtime: Pick<Runtime, "clock" | "random">, pace: Pace = {}) {
@@ -89,11 +91,21 @@ export class Paced {
     this.#pace = pace;
   }
 
+  /** The time. Where the clock was set back, what was noted moves with it: no wait becomes longer by that. */
+  #now_ms(): number {
+    const now_ms = this.#runtime.clock.now_ms(), back_ms = this.#seen_ms - now_ms;
+    if (back_ms > 0) {
+      this.#began_ms -= back_ms;
+      this.#next_ms -= back_ms;
+    }
+    return this.#seen_ms = now_ms;
+  }
+
   /** What keeps it from succeeding; null when the last time succeeded. */
   get trouble(): Trouble | null {
     if (this.#trouble !== null || !this.#under_way) return this.#trouble;
     const { silent_ms = Infinity } = this.#pace;
-    if (this.#runtime.clock.now_ms() - this.#began_ms < silent_ms) return null;
+    if (this.#now_ms() - this.#began_ms < silent_ms) return null;
     return { reason: "a question was asked and not answered", since_ms: this.#began_ms, attempt: 0, next_try_ms: 0 };
   }
 
@@ -109,7 +121,8 @@ export class Paced {
 
   /** How long until it may begin, 0 when it may now. While it is under way: as if it had ended already. */
   get wait_ms(): number {
-    return Math.min(this.#most_ms, Math.max(0, this.#next_ms - this.#runtime.clock.now_ms()));
+    const now_ms = this.#now_ms();
+    return Math.max(0, this.#next_ms - now_ms);
   }
 
   /** Whether it may begin. */
@@ -118,23 +131,20 @@ export class Paced {
   }
 
   begin(): void {
-    this.#began_ms = this.#runtime.clock.now_ms();
+    this.#began_ms = this.#now_ms();
     this.#under_way = true;
-    this.#wait_until(this.#began_ms + (this.#pace.gap_ms ?? 0));
-  }
-
-  #wait_until(next_ms: number): void {
-    this.#next_ms = next_ms;
-    this.#most_ms = Math.max(0, next_ms - this.#runtime.clock.now_ms());
+    this.#next_ms = this.#began_ms + (this.#pace.gap_ms ?? 0);
   }
 
   /** @returns the trouble that is over by it; null when there was none */
   succeeded(): Trouble | null {
     const { rest, gap_ms = 0 } = this.#pace;
     if (this.#under_way) {
-      const ended_ms = this.#runtime.clock.now_ms();
-      const rest_ms = rest === undefined ? 0 : rest.times * Math.max(0, ended_ms - this.#began_ms - rest.free_ms);
-      this.#wait_until(Math.max(this.#began_ms + gap_ms, ended_ms + rest_ms));
+      const ended_ms = this.#now_ms();
+      const took_ms = Math.max(0, ended_ms - this.#began_ms - (rest?.free_ms ?? 0));
+      // A clock that was set forward, or a machine that slept, is no reading that took so long.
+      const rest_ms = rest === undefined ? 0 : Math.min(MOST_REST_MS, rest.times * took_ms);
+      this.#next_ms = Math.max(this.#began_ms + gap_ms, ended_ms + rest_ms);
     }
     const over = this.trouble;
     this.#under_way = false;
@@ -144,13 +154,12 @@ export class Paced {
 
   /** @returns the trouble it is in by that; its `attempt` is 1 at the first failure after a success */
   failed(error: unknown): Trouble {
-    const { clock, random } = this.#runtime;
     const before = this.trouble;
     const attempt = (before?.attempt ?? 0) + 1;
-    const next_try_ms = backoff_ms(attempt, random(), this.#pace.first_ms, this.#pace.cap_ms);
-    const now_ms = clock.now_ms();
+    const next_try_ms = backoff_ms(attempt, this.#runtime.random(), this.#pace.first_ms, this.#pace.cap_ms);
+    const now_ms = this.#now_ms();
     this.#under_way = false;
-    this.#wait_until(now_ms + next_try_ms);
+    this.#next_ms = now_ms + next_try_ms;
     const reason = error instanceof Error ? error.message : String(error);
     return this.#trouble = { reason, since_ms: before?.since_ms ?? now_ms, attempt, next_try_ms };
   }

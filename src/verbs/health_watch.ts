@@ -3,7 +3,7 @@ import { type Head, read_head } from "../event_log/mod.ts";
 import type { DatabaseHealth, Health } from "../feed/mod.ts";
 import type { ReadinessCheck } from "../http/mod.ts";
 import type { IngestStatus } from "../ingest/mod.ts";
-import { type Clock, Paced, type Trouble } from "../runtime/mod.ts";
+import { type Clock, Paced, type Runtime, type Trouble } from "../runtime/mod.ts";
 
 /** What ingest says of itself. */
 export interface IngestHealth {
@@ -173,4 +173,24 @@ export function readiness_of({ database, ingest }: Health): ReadinessCheck[] {
     { name: "database", ok: fault === null, reason: fault },
     { name: "ingest", ok: runs, reason: runs ? ingest.reason : [told(ingest.state, ingest), ...advice].join(". ") },
   ];
+}
+
+const GAP_WATCH_MS = 2_000;
+
+/** Looks every few seconds whether a gap was accepted, until the signal; less often while the database does not answer. Never rejects. */
+export async function watch_gap(runtime: Runtime, resume: () => Promise<boolean>): Promise<void> {
+  const { signal, logger } = runtime;
+  const pace = new Paced(runtime, { gap_ms: GAP_WATCH_MS, first_ms: 2 * GAP_WATCH_MS, cap_ms: 60_000 });
+  while (!signal.aborted) {
+    pace.begin();
+    try {
+      await resume();
+      pace.succeeded();
+    } catch (error) {
+      if (signal.aborted) return;
+      const { attempt } = pace.failed(error);
+      logger.log("warn", "cannot look whether the gap was accepted", { reason: error, attempt });
+    }
+    await pace.pause(signal).catch(() => {});
+  }
 }

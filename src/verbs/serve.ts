@@ -14,9 +14,9 @@ import {
 } from "../http/mod.ts";
 import { type IngestCounts, type MessageSource, QueueSource, type SourceRemark } from "../ingest/mod.ts";
 import { stream_history } from "../projection/mod.ts";
-import { type Logger, Paced, type Runtime, system_clock } from "../runtime/mod.ts";
+import { type Logger, system_clock } from "../runtime/mod.ts";
 import { base_of, of_domain } from "./domains.ts";
-import { HealthWatch, ingest_elsewhere, readiness_of } from "./health_watch.ts";
+import { HealthWatch, ingest_elsewhere, readiness_of, watch_gap } from "./health_watch.ts";
 import { builtin_mappings, topic_mappings, type TopicsMapped } from "./records/mod.ts";
 import { kafka_source, make_direct_intake, make_ingest, open_log, open_to_read, type Opened } from "./open.ts";
 import { type Shell, VERSION } from "./shell.ts";
@@ -227,7 +227,6 @@ async function open_part(
  */
 export async function serve(shells: readonly [Shell, ...Shell[]], options: ServeOptions): Promise<void> {
   const [{ config, logger, signal: wish }] = shells;
-  const alone = shells.length === 1;
   const failure = new AbortController();
   const signal = AbortSignal.any([wish, failure.signal]);
   const failed = (error: unknown) => failure.abort(error);
@@ -301,18 +300,16 @@ export async function serve(shells: readonly [Shell, ...Shell[]], options: Serve
       logger.log("error", "the log of a domain cannot be opened; the others go on", { domain: name, reason: error });
     }
   };
+  const [first, ...others] = shells;
+  const only = others.length === 0 ? await open(first) : null;
+  serve_now();
   try {
-    const [first, ...others] = shells;
-    if (alone) {
-      const part = await open(first);
-      serve_now();
-      await part.run();
+    if (only !== null) {
+      await only.run();
     } else if (config.database_url !== null) {
-      serve_now();
       await Promise.all(shells.map((shell) => work(shell)));
     } else {
       // An embedded database has one connection, which the first opens and the others share.
-      serve_now();
       const opened = Promise.withResolvers<Part | null>();
       const running = work(first, undefined, opened.resolve);
       const database = (await opened.promise)?.database;
@@ -338,26 +335,6 @@ function serve_on_free_port(more: number, wanted: number, serve_at: (port: numbe
     } catch (error) {
       if (!(error instanceof Deno.errors.AddrInUse) || port >= Math.min(wanted + more, 65_535)) throw error;
     }
-  }
-}
-
-const GAP_WATCH_MS = 2_000;
-
-/** Looks every few seconds whether a gap was accepted, until the signal; less often while the database does not answer. Never rejects. */
-async function watch_gap(runtime: Runtime, resume: () => Promise<boolean>): Promise<void> {
-  const { signal, logger } = runtime;
-  const pace = new Paced(runtime, { gap_ms: GAP_WATCH_MS, first_ms: 2 * GAP_WATCH_MS, cap_ms: 60_000 });
-  while (!signal.aborted) {
-    pace.begin();
-    try {
-      await resume();
-      pace.succeeded();
-    } catch (error) {
-      if (signal.aborted) return;
-      const { attempt } = pace.failed(error);
-      logger.log("warn", "cannot look whether the gap was accepted", { reason: error, attempt });
-    }
-    await pace.pause(signal).catch(() => {});
   }
 }
 

@@ -144,6 +144,9 @@ Deno.test("a part advances its own partitions, from what is committed by now to 
     { topic: "t", partition: 0, from: 7, to: 12 },
     { topic: "t", partition: 1, from: null, to: 6 },
   ]);
+  // A rival has taken the partition and gone on, as another look at the cursors has told: that is for the compare-and-set to find.
+  cursors.reset([{ topic: "t", partition: 0, next_offset: 6_000, cluster_id: "c" }]);
+  assert.deepEqual(advances_of([batch(0, 9, [9], 12)], cursors), [{ topic: "t", partition: 0, from: 9, to: 12 }]);
 });
 
 Deno.test("the accused carries what the failure said: its SQLSTATE, or that it is unknown", () => {

@@ -49,3 +49,11 @@ Deno.test("counts add up what batches say", () => {
   );
   assert.equal(counts.late, 2);
 });
+
+Deno.test("a clock that is set back keeps a window what it is: nothing of later is counted into it for ever", () => {
+  const sum = new SlidingSum(60);
+  sum.add(3_600_000, 7);
+  // An hour back: a minute after that only what came since then is in it.
+  for (let second = 0; second < 300; second++) sum.add(second * 1_000, 1);
+  assert.equal(sum.sum(299_000), 60);
+});

@@ -85,3 +85,26 @@ Deno.test("work is tried until it is done; what no other try can help rejects at
   await assert.rejects(until_done(() => Promise.reject(passing), ended), (error) => error === passing);
   assert.deepEqual(told, [1, 2, 3]);
 });
+
+Deno.test("a clock that is set back, at any moment, makes no wait longer; one that is set forward earns no long rest", () => {
+  for (const at of ["before it begins", "while it is under way", "after it ended"]) {
+    const { clock, one } = paced({ gap_ms: 250, rest: { times: 5, free_ms: 100 } });
+    one.begin();
+    one.succeeded();
+    clock.ms += 250;
+    assert.equal(one.due, true);
+    if (at === "before it begins") clock.ms -= 3_600_000;
+    one.begin();
+    if (at === "while it is under way") clock.ms -= 3_600_000;
+    one.succeeded();
+    if (at === "after it ended") clock.ms -= 3_600_000;
+    assert.ok(one.wait_ms <= 250, at);
+    clock.ms += 250;
+    assert.equal(one.due, true, at);
+  }
+  const { clock, one } = paced({ rest: { times: 5, free_ms: 100 } });
+  one.begin();
+  clock.ms += 3_600_000;
+  one.succeeded();
+  assert.equal(one.wait_ms, 60_000);
+});
