@@ -167,16 +167,21 @@ database_test(
     };
     const source = { database: slow, board: trips_board, days: UTC };
     const clock = { now_ms: () => now_ms };
-    const reader = new BoardReader(source, { clock, logger: silent, random: () => 0 });
-    const due_at = (ms: number): boolean => {
-      now_ms = ms;
-      return reader.due;
+    const read = async () => {
+      now_ms = started_ms;
+      const reader = new BoardReader(source, { clock, logger: silent, random: () => 0 });
+      assert.ok(await reader.read(windows, []) !== null);
+      reader.hint();
+      return (ms: number, forget = false): boolean => {
+        now_ms = ms;
+        if (forget) reader.forget();
+        return reader.due;
+      };
     };
-    assert.ok(await reader.read(windows, []) !== null);
-    reader.hint();
     // Five times what it took beyond a tenth of a second.
-    assert.deepEqual([due_at(ended_ms + 4_499), due_at(ended_ms + 4_500)], [false, true]);
-    reader.forget();
-    assert.deepEqual([due_at(started_ms + 249), due_at(started_ms + 250)], [false, true]);
+    const watched_on = await read();
+    assert.deepEqual([watched_on(ended_ms + 4_499), watched_on(ended_ms + 4_500)], [false, true]);
+    const left = await read();
+    assert.deepEqual([left(ended_ms + 1), left(ended_ms + 1, true)], [false, true]);
   },
 );
