@@ -99,8 +99,6 @@ export interface Domain extends StreamNames, CellShape {
   readonly name: string;
   readonly tables: DomainTables;
   readonly event_types: readonly string[];
-  /** Newest schema version of each type; what a producer that names none is taken to send. */
-  readonly schema_version: (type: string) => number;
   /** Validates the data of one event type and version. */
   readonly parse: (type: string, version: number, data: Readonly<Record<string, unknown>>) => Validation;
   /**
@@ -145,7 +143,6 @@ export function define_domain<const All extends Fields>(definition: DomainDefini
   return {
     ...given,
     event_types,
-    schema_version: () => VERSION,
     parse: (type, version, data) => parse_data(read_from, own_values, type, version, data),
     fields: (type, version) => version === VERSION ? fast.get(type) ?? null : null,
     initial,

@@ -29,7 +29,7 @@ export interface Decision {
  * transaction ends.
  * @returns the number of the batch
  */
-export async function record_decision(tx: Transaction, decision: Decision, recorded_at_us: number): Promise<number> {
+async function record_decision(tx: Transaction, decision: Decision, recorded_at_us: number): Promise<number> {
   const recorded_at = format_time(recorded_at_us);
   const [head] = await tx.query<{ position: string; batch: string; link: Uint8Array }>(
     `update log_head set batch = batch + 1, recorded_at = $1, written_for = ${SCHEMA_NUMBER} returning position, batch, link`,

@@ -33,7 +33,7 @@ export class HeadAccount {
 }
 
 /** What the head counts has to add up by itself. */
-export function verify_head(head: Head, faults: Faults): void {
+function verify_head(head: Head, faults: Faults): void {
   const { messages_read, position, duplicates, quarantined, tombstones, skipped } = head;
   if (messages_read === position + duplicates + quarantined + tombstones + skipped) return;
   faults.add(

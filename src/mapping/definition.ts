@@ -113,7 +113,6 @@ const lookup = z.strictObject({ lookup: z.string().min(1), key: fields, take: z.
 
 const table_form = z.strictObject(table);
 export type TableForm = z.output<typeof table_form>;
-export type DurationForm = z.output<typeof duration>;
 export type ReadingForm = z.output<(typeof READINGS)[keyof typeof READINGS]>;
 export type LookupForm = z.output<typeof lookup>;
 export type ValueForm =

@@ -5,27 +5,7 @@ import { Overtaken } from "../../src/event_log/mod.ts";
 import { advances_of, Cursors, one_by_one, type SourceBatch } from "../../src/ingest/mod.ts";
 import { type Attempt, attempted, commit_in_halves } from "../../src/ingest/commit_in_halves.ts";
 import { accuse } from "../../src/ingest/pipeline.ts";
-
-const batch = (
-  partition: number,
-  from_offset: number,
-  offsets: readonly number[],
-  next_offset: number,
-): SourceBatch => ({
-  topic: "t",
-  partition,
-  from_offset,
-  next_offset,
-  messages: offsets.map((offset) => ({
-    topic: "t",
-    partition,
-    offset,
-    key: null,
-    value: null,
-    headers: {},
-    timestamp_ms: 0,
-  })),
-});
+import { source_batch as batch } from "../support/source_batch.ts";
 
 /** Batches as a source delivers them: gaps in the offsets, runs without messages, several of one partition. */
 const delivered = fc.array(
@@ -38,7 +18,7 @@ const delivered = fc.array(
     let at = from;
     const offsets = gaps.map((gap) => (at += gap + 1) - 1);
     next[partition] = at + tail;
-    return batch(partition, from, offsets, at + tail);
+    return batch(partition, from, at + tail, offsets);
   });
 });
 
@@ -139,14 +119,14 @@ Deno.test("one by one, batches tile the same offsets in order, with at most one 
 Deno.test("a part advances its own partitions, from what is committed by now to its own end", () => {
   const cursors = new Cursors();
   cursors.reset([{ topic: "t", partition: 0, next_offset: 7, cluster_id: "c" }]);
-  const part = [batch(0, 7, [7], 9), batch(0, 9, [9], 12), batch(1, 5, [], 6)];
+  const part = [batch(0, 7, 9, [7]), batch(0, 9, 12, [9]), batch(1, 5, 6, [])];
   assert.deepEqual(advances_of(part, cursors), [
     { topic: "t", partition: 0, from: 7, to: 12 },
     { topic: "t", partition: 1, from: null, to: 6 },
   ]);
   // A rival has taken the partition and gone on, as another look at the cursors has told: that is for the compare-and-set to find.
   cursors.reset([{ topic: "t", partition: 0, next_offset: 6_000, cluster_id: "c" }]);
-  assert.deepEqual(advances_of([batch(0, 9, [9], 12)], cursors), [{ topic: "t", partition: 0, from: 9, to: 12 }]);
+  assert.deepEqual(advances_of([batch(0, 9, 12, [9])], cursors), [{ topic: "t", partition: 0, from: 9, to: 12 }]);
 });
 
 Deno.test("the accused carries what the failure said: its SQLSTATE, or that it is unknown", () => {
@@ -157,7 +137,7 @@ Deno.test("the accused carries what the failure said: its SQLSTATE, or that it i
     ["thrown text", "unknown_failure", "thrown text"],
   ];
   for (const [failure, reason, detail] of cases) {
-    const [accused, ...others] = accuse([batch(3, 5, [6], 9)], failure);
+    const [accused, ...others] = accuse([batch(3, 5, 9, [6])], failure);
     assert.deepEqual(others, []);
     assert.deepEqual([accused!.message.topic, accused!.message.partition, accused!.message.offset], ["t", 3, 6]);
     assert.deepEqual(accused!.outcome, { fault: { reason, path: null, detail }, stage: "append" });

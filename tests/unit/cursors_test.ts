@@ -1,26 +1,7 @@
 import assert from "node:assert/strict";
 import { Cursors, type SourceBatch } from "../../src/ingest/mod.ts";
+import { source_batch as batch } from "../support/source_batch.ts";
 
-const batch = (
-  partition: number,
-  from_offset: number,
-  next_offset: number,
-  offsets?: readonly number[],
-): SourceBatch => ({
-  topic: "t",
-  partition,
-  from_offset,
-  next_offset,
-  messages: (offsets ?? Array.from({ length: next_offset - from_offset }, (_, i) => from_offset + i)).map((offset) => ({
-    topic: "t",
-    partition,
-    offset,
-    key: null,
-    value: null,
-    headers: {},
-    timestamp_ms: 0,
-  })),
-});
 const cursor = (partition: number, next_offset: number) => ({ topic: "t", partition, next_offset, cluster_id: "c" });
 const advance = (partition: number, from: number | null, to: number) => ({ topic: "t", partition, from, to });
 const claimed = (cursors: Cursors, ...batches: SourceBatch[]) => {
