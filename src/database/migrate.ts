@@ -7,7 +7,6 @@ import {
   type BackfillName,
   type Migration,
   migration_filled_by,
-  MIGRATIONS,
   NUMBERED_FROM,
   SCHEMA_NUMBER,
 } from "./migrations.ts";
@@ -88,8 +87,13 @@ export interface Migrating {
   readonly filling?: (name: BackfillName, left: number) => (items: number) => void;
 }
 
-/** Any 64-bit number below 2^32: all tachos agree on it. */
+/** Any number that an integer holds: all tachos agree on it. */
 const ADVISORY_LOCK = "727374121";
+/**
+ * Who migrates a log keeps out who migrates the same log: the lock has its schema beside the number, so that the logs of several domains are
+ * migrated side by side. Programs from before that hold the number alone, and keep out all others.
+ */
+const LOCKED = `hashtext(coalesce(current_schema(), current_setting('search_path')))`;
 const WAIT_MS = 200;
 const NEVER = new AbortController().signal;
 /** What waits for a lock on a table holds up whoever wants it after. Past this it gives way, for as long, and tries again. */
@@ -109,7 +113,7 @@ const checksum = ({ checksum, sql }: Migration): string => checksum ?? createHas
  */
 export async function migrate(
   database: Database,
-  migrations: readonly Migration[] = MIGRATIONS,
+  migrations: readonly Migration[],
   migrating: Migrating = {},
 ): Promise<Migration[]> {
   const applied: Migration[] = [];
@@ -171,7 +175,8 @@ async function step<T>(
       const outcome = await database.transaction(async (tx) => {
         await lift_time_limits(tx);
         const [lock] = await tx.query<{ taken: boolean }>(
-          `select pg_try_advisory_xact_lock(${ADVISORY_LOCK}) as taken`,
+          `select case when pg_try_advisory_xact_lock_shared(${ADVISORY_LOCK}::bigint)
+            then pg_try_advisory_xact_lock(${ADVISORY_LOCK}, ${LOCKED}) else false end as taken`,
         );
         return lock?.taken === true
           ? { done: true as const, result: await work(tx) }
@@ -202,8 +207,10 @@ async function lift_time_limits(tx: Transaction): Promise<void> {
 async function locked_since(tx: Transaction): Promise<number | null> {
   const [holder] = await tx.query(
     `select (extract(epoch from min(a.xact_start)) * 1000)::bigint as since_ms from pg_locks l join pg_stat_activity a using (pid)
-      where l.locktype = 'advisory' and l.granted and l.classid = 0 and l.objid = ${ADVISORY_LOCK}
-        and l.database = (select oid from pg_database where datname = current_database())`,
+      where l.locktype = 'advisory' and l.granted and l.pid <> pg_backend_pid() and (
+          l.objsubid = 1 and l.classid = 0 and l.objid = ${ADVISORY_LOCK} and l.mode = 'ExclusiveLock'
+          or l.objsubid = 2 and l.classid = ${ADVISORY_LOCK} and l.objid = (${LOCKED}::bigint & 4294967295)::oid
+        ) and l.database = (select oid from pg_database where datname = current_database())`,
   );
   return holder?.since_ms == null ? null : Number(holder.since_ms);
 }

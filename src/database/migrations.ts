@@ -80,9 +80,6 @@ export const migrations_of = (domain: string): readonly Migration[] =>
 
 const nothing_of = ({ version, name }: Migration): Migration => ({ version, name, sql: "" });
 
-/** The migrations of a log of trips. */
-export const MIGRATIONS: readonly Migration[] = migrations_of("trips");
-
 /** The migration that asks for a backfill, by the name that databases know it by. */
 export const migration_filled_by = (backfill: BackfillName): string =>
   ALL.find((each) => each.backfill === backfill)!.name;
@@ -94,4 +91,4 @@ export const backfill_of = (migration: string): BackfillName | null =>
 export const NUMBERED_FROM = 9;
 
 /** The schema that this program writes for: the number of its newest migration. */
-export const SCHEMA_NUMBER: number = MIGRATIONS.at(-1)!.version;
+export const SCHEMA_NUMBER: number = ALL.at(-1)!.version;

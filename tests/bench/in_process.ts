@@ -1,6 +1,6 @@
 import { trips_domain } from "../../src/domains/trips/mod.ts";
 import { bench_stream } from "../../src/domains/trips/generator/mod.ts";
-import { type Database, migrate, open_database } from "../../src/database/mod.ts";
+import { type Database, migrate, migrations_of, open_database } from "../../src/database/mod.ts";
 import { DEFAULT_H3_RESOLUTION, settle_deployment } from "../../src/event_log/mod.ts";
 import {
   Cursors,
@@ -119,7 +119,7 @@ export const pipeline_on = (database: Database) =>
 /** A database that the program could begin with. */
 export async function fresh(url: string): Promise<Database> {
   const database = await open_database({ url, data_dir: null, connections: 4 });
-  await migrate(database);
+  await migrate(database, migrations_of("trips"));
   await settle_deployment(database, { time_zone: TIME_ZONE, currency: "USD" });
   return database;
 }

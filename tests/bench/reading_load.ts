@@ -1,4 +1,4 @@
-import { migrate, open_database } from "../../src/database/mod.ts";
+import { migrate, migrations_of, open_database } from "../../src/database/mod.ts";
 import { trips_domain } from "../../src/domains/trips/mod.ts";
 import { settle_deployment } from "../../src/event_log/mod.ts";
 
@@ -183,7 +183,7 @@ export async function load_trips(
 ): Promise<boolean> {
   const database = await open_database({ url, data_dir: null, connections: 1 });
   try {
-    await migrate(database);
+    await migrate(database, migrations_of("trips"));
     await settle_deployment(database, { time_zone: "UTC", currency: "USD" });
     await database.script(`set session_replication_role = replica; set work_mem = '512MB'; set statement_timeout = 0;
       create table if not exists bench_steps (name text primary key)`);

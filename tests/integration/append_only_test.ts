@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Database, migrate, open_database, sqlstate } from "../../src/database/mod.ts";
+import { type Database, migrate, migrations_of, open_database, sqlstate } from "../../src/database/mod.ts";
 import { discard_held, settle_deployment } from "../../src/event_log/mod.ts";
 import { sketches_backfill } from "../../src/projection/mod.ts";
 import { tacho_test } from "../support/available.ts";
@@ -216,7 +216,7 @@ tacho_test({
     with_program_role(async (owner, url) => {
       const database = await open_database({ url, data_dir: null, connections: 3 });
       try {
-        assert.deepEqual(await migrate(database), []);
+        assert.deepEqual(await migrate(database, migrations_of("trips")), []);
         await settle_deployment(database, { time_zone: TEST_TIME_ZONE, currency: "USD" });
         const [requested, started, completed] = whole_trip("T", { city: "Boston" });
         const values = [completed, started, "bad", requested, completed, { ...started, city: "Chicago" }];
@@ -298,7 +298,7 @@ tacho_test({
       await owner.script(
         "drop table trip_sketches; drop function sketch_bin; delete from schema_migrations where name = 'sketches'",
       );
-      await migrate(owner, undefined, { backfills: { sketches: sketches_backfill(() => Promise.resolve(null)) } });
+      await migrate(owner, migrations_of("trips"), { backfills: { sketches: sketches_backfill(() => Promise.resolve(null)) } });
       const database = await open_database({ url, data_dir: null, connections: 1 });
       try {
         await fed(database);

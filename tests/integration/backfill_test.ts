@@ -7,9 +7,9 @@ import {
   may_pass,
   migrate,
   type Migrating,
+  migrations_of,
   open_database,
 } from "../../src/database/mod.ts";
-import { MIGRATIONS } from "../../src/database/migrations.ts";
 import { read_deployment, settle_deployment } from "../../src/event_log/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import { equal_measure_backfill, sketches_backfill, totals_backfill } from "../../src/projection/mod.ts";
@@ -29,6 +29,8 @@ import {
 } from "../support/trip_pipeline.ts";
 import { until } from "../support/until.ts";
 import { verified } from "../support/verified_log.ts";
+
+const MIGRATIONS = migrations_of("trips");
 
 const BEGUN_MS = Date.UTC(2026, 2, 7, 4, 59);
 const LATER = { ...LIMITS, future_limit_ms: 400 * 86_400_000 };
@@ -182,7 +184,7 @@ for (const time_zone of [TEST_TIME_ZONE, "Asia/Kolkata"]) {
     fn: () =>
       with_databases(async (open, create) => {
         const database = await open((await create()).url, 4);
-        await migrate(database);
+        await migrate(database, MIGRATIONS);
         await settle_deployment(database, { time_zone, currency: "USD" });
         const now = trip_pipeline(database, undefined, LATER, new Map(), time_zone);
         const faults = async () => (await verified(database, {}, { days: days_in(time_zone) })).faults;
@@ -355,13 +357,13 @@ tacho_test({
   async fn() {
     const database = await open_database({ url: null, data_dir: null });
     try {
-      await migrate(database);
+      await migrate(database, MIGRATIONS);
       await settle_deployment(database, { time_zone: TEST_TIME_ZONE, currency: "USD" });
       await feed(earlier_pipeline(database, TEST_TIME_ZONE) as unknown as ReturnType<typeof trip_pipeline>, [
         batch("a", many(0, 60)),
       ]);
       await database.execute("update schema_migrations set filled = false where name = 'sketches'");
-      await migrate(database, undefined, { backfills: { sketches: by_deployment(25) } });
+      await migrate(database, MIGRATIONS, { backfills: { sketches: by_deployment(25) } });
       assert.ok((await sketches(database)).length > 100);
       assert.deepEqual((await verified(database)).faults, []);
     } finally {
@@ -397,10 +399,17 @@ tacho_test({
         return (await migrating).map(({ version }) => version);
       };
       assert.deepEqual(await hold("select pg_advisory_xact_lock(727374121)", /^another process migrates$/), [8]);
+      const undo = () =>
+        database.script(
+          "delete from schema_migrations where version = 8; drop index trips_dated_idx, trips_open_idx, batches_recorded_at_idx",
+        );
+      await undo();
+      const [first] = await other.query<{ locked: string }>("select hashtext(current_schema())::text as locked");
+      told.length = 0;
+      const same_log = `select pg_advisory_xact_lock(727374121, ${first!.locked})`;
+      assert.deepEqual(await hold(same_log, /^another process migrates$/), [8]);
       assert.ok(told.every(([, since_ms]) => since_ms !== null && since_ms > before_ms), JSON.stringify(told));
-      await database.script(
-        "delete from schema_migrations where version = 8; drop index trips_dated_idx, trips_open_idx, batches_recorded_at_idx",
-      );
+      await undo();
       assert.deepEqual(await hold("select 1 from log_head for update", /^other transactions hold locks/), [8]);
     }),
 });

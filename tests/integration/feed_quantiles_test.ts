@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { migrate } from "../../src/database/mod.ts";
+import { migrate, migrations_of } from "../../src/database/mod.ts";
 import { trips_board } from "../support/trip_board.ts";
 import { settle_deployment } from "../../src/event_log/mod.ts";
 import { type Condition, draw, figures_of_states, present_states, read_quantiles } from "../../src/feed/figures/mod.ts";
@@ -46,7 +46,7 @@ function expected_cards(counted: readonly Completed[]): [string, number | null][
 database_test(
   "percentiles of any stretch and any keys are those of the trips, corrections included",
   async (database) => {
-    await migrate(database);
+    await migrate(database, migrations_of("trips"));
     await settle_deployment(database, { time_zone: TEST_TIME_ZONE, currency: "USD" });
     const days = days_in(TEST_TIME_ZONE);
     const told = (type: string, i: number, data: Record<string, unknown>) => ({

@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
-import { migrate, MigrationError, open_database } from "../../src/database/mod.ts";
 import { split_statements } from "../../src/database/migrate.ts";
-import { MIGRATIONS } from "../../src/database/migrations.ts";
 import {
   type Database,
   is_other_schema,
   may_pass,
+  migrate,
+  MigrationError,
+  migrations_of,
+  open_database,
+  type OpenedDatabase,
   plain_array,
   SCHEMA_NUMBER,
   sqlstate,
@@ -16,6 +19,8 @@ import { bin_of, BINS } from "../../src/kpi/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { feed, message, trip_pipeline } from "../support/trip_pipeline.ts";
+
+const MIGRATIONS = migrations_of("trips");
 
 /** A test on an empty database of its own, with a second program beside the first. */
 function empty_database_test(name: string, fn: (database: Database, other: Database) => Promise<void>): void {
@@ -53,11 +58,11 @@ Deno.test("migrations are numbered from 1 without a hole, and named as their fil
 empty_database_test(
   "an empty database gets all migrations once; a second time there is nothing to do",
   async (database) => {
-    assert.deepEqual((await migrate(database)).map(({ version, name }) => ({ version, name })), names);
+    assert.deepEqual((await migrate(database, MIGRATIONS)).map(({ version, name }) => ({ version, name })), names);
     assert.deepEqual(await applied(database), names);
     const { log_id, position } = await read_head(database);
     assert.equal(position, 0);
-    assert.deepEqual(await migrate(database), []);
+    assert.deepEqual(await migrate(database, MIGRATIONS), []);
     const head = await read_head(database);
     assert.deepEqual([head.log_id, head.schema_number], [log_id, SCHEMA_NUMBER]);
   },
@@ -66,7 +71,7 @@ empty_database_test(
 empty_database_test(
   "whatever a later migration changes, it raises the number of the schema: who writes for less is refused from then on",
   async (database) => {
-    await migrate(database);
+    await migrate(database, MIGRATIONS);
     const later = { version: SCHEMA_NUMBER + 3, name: "later", sql: "create table anything ();" };
     await migrate(database, [...MIGRATIONS, later]);
     assert.equal((await read_head(database)).schema_number, later.version);
@@ -82,7 +87,12 @@ empty_database_test(
 empty_database_test(
   "of programs that start at once each step is one's, and all find it done",
   async (database, other) => {
-    const results = await Promise.all([migrate(database), migrate(other), migrate(database), migrate(other)]);
+    const results = await Promise.all([
+      migrate(database, MIGRATIONS),
+      migrate(other, MIGRATIONS),
+      migrate(database, MIGRATIONS),
+      migrate(other, MIGRATIONS),
+    ]);
     assert.deepEqual(
       results.flat().map(({ version }) => version).sort((a, b) => a - b),
       names.map(({ version }) => version),
@@ -91,10 +101,39 @@ empty_database_test(
   },
 );
 
+empty_database_test(
+  "the logs of two domains are migrated side by side: nobody waits, and a program from before locks all out",
+  async (database) => {
+    const beside = (database as OpenedDatabase).beside({ connections: 2, schema: "trades" });
+    const told: string[] = [];
+    const waiting = (why: string) => void told.push(why);
+    try {
+      await database.transaction(async (tx) => {
+        await tx.query("select pg_advisory_xact_lock(727374121, hashtext(current_schema()))");
+        await migrate(beside, migrations_of("trades"), { waiting });
+        assert.deepEqual(told, []);
+      });
+      assert.equal((await read_head(beside)).schema_number, SCHEMA_NUMBER);
+      const before = new AbortController();
+      await database.transaction(async (tx) => {
+        await tx.query("select pg_advisory_xact_lock(727374121)");
+        const migrating = migrate(beside, migrations_of("trades"), {
+          signal: before.signal,
+          waiting: (why) => (waiting(why), before.abort(new Error("seen"))),
+        });
+        await assert.rejects(migrating, /^Error: seen$/);
+      });
+      assert.deepEqual(told, ["another process migrates"]);
+    } finally {
+      await beside.close();
+    }
+  },
+);
+
 empty_database_test("a later program adds what is missing to what an earlier one made", async (database) => {
   await migrate(database, MIGRATIONS.slice(0, 2));
   const [{ log_id }] = await database.query("select log_id from log_head") as [{ log_id: string }];
-  assert.deepEqual(await migrate(database), MIGRATIONS.slice(2));
+  assert.deepEqual(await migrate(database, MIGRATIONS), MIGRATIONS.slice(2));
   assert.equal((await read_head(database)).log_id, log_id);
 });
 
@@ -107,7 +146,7 @@ empty_database_test(
       message_timestamp, stage, reason, detail, code_version, quarantined_at)
       values ('trips', 0, 0, 'k', '{"bb":"Ag==","a":"AQ=="}', 'bad', 'epoch', 'decode', 'malformed_json', '', 'old', now())`,
     );
-    await migrate(database);
+    await migrate(database, MIGRATIONS);
     const headers = { bb: new Uint8Array([2]), a: new Uint8Array([1]) };
     const read = { ...message(0, "bad"), key: new TextEncoder().encode("k"), headers };
     for (const messages of [[read], [{ ...read, value: new Uint8Array() }]]) {
@@ -126,7 +165,7 @@ empty_database_test(
 );
 
 empty_database_test("the database puts every value into the bin that the program puts it into", async (database) => {
-  await migrate(database);
+  await migrate(database, MIGRATIONS);
   const borders = Array.from({ length: BINS - 1 }, (_, e) => 51n ** BigInt(e) / 49n ** BigInt(e));
   const values = [0n, ...borders.flatMap((border) => [border, border + 1n]), 2n ** 63n - 1n].filter((v) =>
     v < 2n ** 63n
@@ -153,7 +192,7 @@ empty_database_test(
 );
 
 empty_database_test("a database that is newer than the program is refused", async (database) => {
-  await migrate(database);
+  await migrate(database, MIGRATIONS);
   await assert.rejects(migrate(database, MIGRATIONS.slice(0, 2)), (error) => {
     assert.ok(error instanceof MigrationError);
     assert.match(error.message, /has migration 3 \(program_role\), this program knows up to 2; run a newer tacho/);
@@ -186,11 +225,11 @@ tacho_test({
     const directory = await Deno.makeTempDir();
     try {
       const database = await open_database({ url: null, data_dir: directory });
-      assert.equal((await migrate(database)).length, MIGRATIONS.length);
+      assert.equal((await migrate(database, MIGRATIONS)).length, MIGRATIONS.length);
       const { log_id } = await read_head(database);
       await database.close();
       const again = await open_database({ url: null, data_dir: directory });
-      assert.deepEqual(await migrate(again), []);
+      assert.deepEqual(await migrate(again, MIGRATIONS), []);
       assert.equal((await read_head(again)).log_id, log_id);
       await assert.rejects(
         open_database({ url: null, data_dir: directory }),
@@ -206,7 +245,7 @@ tacho_test({
 empty_database_test(
   "time zone, currency and H3 resolution are fixed by the first start; others are refused, by name",
   async (database) => {
-    await migrate(database);
+    await migrate(database, MIGRATIONS);
     const first = { time_zone: "Europe/Berlin", currency: "EUR" };
     const settled = { ...first, h3_resolution: 8 };
     for (const same of [first, settled]) assert.deepEqual(await settle_deployment(database, same), settled);
@@ -227,7 +266,7 @@ empty_database_test(
 );
 
 empty_database_test("an H3 resolution that the first start names is the database's", async (database) => {
-  await migrate(database);
+  await migrate(database, MIGRATIONS);
   const first = { time_zone: "UTC", currency: "USD" };
   const settled = { ...first, h3_resolution: 0 };
   assert.deepEqual(await settle_deployment(database, settled), settled);

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { TRIPS } from "../../src/domains/trips/mod.ts";
-import { migrate, open_database } from "../../src/database/mod.ts";
-import { MIGRATIONS } from "../../src/database/migrations.ts";
+import { migrate, migrations_of, open_database } from "../../src/database/mod.ts";
 import { DeploymentMismatch } from "../../src/event_log/mod.ts";
 import { type Logger, read_config, system_clock } from "../../src/runtime/mod.ts";
 import { open_log } from "../../src/verbs/open.ts";
@@ -12,6 +11,8 @@ import { shared_postgres } from "../support/postgres.ts";
 import { whole_trip } from "../support/trip_events.ts";
 import { message, TEST_TIME_ZONE } from "../support/trip_pipeline.ts";
 import { verified } from "../support/verified_log.ts";
+
+const MIGRATIONS = migrations_of("trips");
 
 /** The Brandenburg Gate. */
 const GATE = { pickup_lat: 52.516262, pickup_lon: 13.377704 };

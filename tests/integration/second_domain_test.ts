@@ -128,7 +128,7 @@ for (const kind of ["server", "embedded"] as const) {
       const database = await open_database({ url, data_dir: null, connections: 3 });
       const other = database.beside({ connections: 3, schema: "doors" });
       try {
-        await migrate(database);
+        await migrate(database, migrations_of("trips"));
         await migrate(other, migrations_of("doors"));
         await settle_deployment(database, { time_zone: "America/New_York", currency: "USD" });
         await settle_deployment(other, { time_zone: "Asia/Kolkata", currency: "INR" });

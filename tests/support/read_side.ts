@@ -1,4 +1,4 @@
-import { type Database, migrate, open_database, type OpenedDatabase } from "../../src/database/mod.ts";
+import { type Database, migrate, migrations_of, open_database, type OpenedDatabase } from "../../src/database/mod.ts";
 import { trips_board } from "./trip_board.ts";
 import { FeedHub, type Health, type HubDeps, type Ticker } from "../../src/feed/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
@@ -13,7 +13,7 @@ const migrated: Template = {
   name: "read_side",
   async prepare(url) {
     const database = await open_database({ url, data_dir: null, connections: 1 });
-    await migrate(database);
+    await migrate(database, migrations_of("trips"));
     await database.close();
   },
 };
@@ -25,7 +25,7 @@ export async function open_read_side(kind: Database["kind"]): Promise<OpenedData
     return open_database({ url, data_dir: null, connections: 4 });
   }
   const database = await open_database({ url: null, data_dir: null });
-  await migrate(database);
+  await migrate(database, migrations_of("trips"));
   return database;
 }
 

@@ -1,4 +1,4 @@
-import { type Database, migrate, open_database } from "../../src/database/mod.ts";
+import { type Database, migrate, migrations_of, open_database } from "../../src/database/mod.ts";
 import { trips_domain } from "../../src/domains/trips/mod.ts";
 import { type CursorAdvance, DEFAULT_H3_RESOLUTION, settle_deployment } from "../../src/event_log/mod.ts";
 import {
@@ -28,7 +28,7 @@ export const migrated: Template = {
   name: "migrated",
   async prepare(url) {
     const database = await open_database({ url, data_dir: null, connections: 1 });
-    await migrate(database);
+    await migrate(database, migrations_of("trips"));
     await settle_deployment(database, { time_zone: TEST_TIME_ZONE, currency: "USD" });
     await database.close();
   },
