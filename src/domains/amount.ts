@@ -17,12 +17,3 @@ export function parse_amount(text: string): Integer | null {
   if (micros > LIMIT_MICROS) return null;
   return micros <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(micros) : micros;
 }
-
-/** Writes micros as decimal text, without superfluous zeros past two decimals: `18.60`, `0.123456`. */
-export function format_amount(micros: Integer): string {
-  const text = String(micros);
-  const negative = text.startsWith("-");
-  const digits = (negative ? text.slice(1) : text).padStart(7, "0");
-  const fraction = digits.slice(-6).replace(/0{1,4}$/, "");
-  return `${negative ? "-" : ""}${digits.slice(0, -6)}.${fraction}`;
-}

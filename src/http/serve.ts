@@ -16,17 +16,17 @@ export interface Served {
 /**
  * Serves a handler. Throws when the address cannot be bound.
  * @param where.port 0 takes a free one
- * @param where.signal cuts everything at once, unless a shutdown has begun
+ * @param where.signal cuts everything at once, unless a shutdown has begun; absent: only a shutdown ends it
  */
 export function serve_http(
   handler: Handler,
-  where: { readonly host: string; readonly port: number; readonly signal: AbortSignal; readonly grace_ms?: number },
+  where: { readonly host: string; readonly port: number; readonly signal?: AbortSignal; readonly grace_ms?: number },
 ): Served {
   // Deno throws where nobody can catch it when the signal it was given is aborted after a shutdown has begun: it gets one
   // of its own, which is not.
   const own = new AbortController();
   const cut = () => own.abort();
-  where.signal.addEventListener("abort", cut, { once: true });
+  where.signal?.addEventListener("abort", cut, { once: true });
   const server = Deno.serve({
     hostname: where.host,
     port: where.port,
@@ -42,7 +42,7 @@ export function serve_http(
   return {
     port: server.addr.port,
     async shutdown() {
-      where.signal.removeEventListener("abort", cut);
+      where.signal?.removeEventListener("abort", cut);
       if (own.signal.aborted) return await server.finished;
       const grace = Promise.withResolvers<void>();
       const timer = setTimeout(() => {

@@ -274,23 +274,20 @@ export async function serve(shells: readonly [Shell, ...Shell[]], options: Serve
     await follow();
     return part;
   };
-  const cut = new AbortController();
   let served: Served | null = null;
   const serve_now = (): void => {
     served = serve_on_free_port(
       options.more_ports ?? 0,
       config.port,
-      (port) =>
-        serve_http((request, bindings) => handler(request, bindings), { host: config.host, port, signal: cut.signal }),
+      (port) => serve_http((request, bindings) => handler(request, bindings), { host: config.host, port }),
     );
     options.ready(`http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${served.port}/`);
   };
   /** Opens a domain and runs it; one that cannot be opened is said, and the others go on. */
   const work = async (shell: Shell, embedded?: OpenedDatabase, opened: (part: Part | null) => void = () => {}) => {
+    let part: Part;
     try {
-      const part = await open(shell, embedded);
-      opened(part);
-      await part.run();
+      part = await open(shell, embedded);
     } catch (error) {
       opened(null);
       if (signal.aborted) return;
@@ -298,7 +295,10 @@ export async function serve(shells: readonly [Shell, ...Shell[]], options: Serve
       unopened.set(name, error instanceof Error ? error.message : String(error));
       await follow();
       logger.log("error", "the log of a domain cannot be opened; the others go on", { domain: name, reason: error });
+      return;
     }
+    opened(part);
+    await part.run();
   };
   const [first, ...others] = shells;
   const only = others.length === 0 ? await open(first) : null;

@@ -298,7 +298,9 @@ tacho_test({
       await owner.script(
         "drop table trip_sketches; drop function sketch_bin; delete from schema_migrations where name = 'sketches'",
       );
-      await migrate(owner, migrations_of("trips"), { backfills: { sketches: sketches_backfill(() => Promise.resolve(null)) } });
+      await migrate(owner, migrations_of("trips"), {
+        backfills: { sketches: sketches_backfill(() => Promise.resolve(null)) },
+      });
       const database = await open_database({ url, data_dir: null, connections: 1 });
       try {
         await fed(database);

@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { format_amount, parse_amount } from "../../src/domains/mod.ts";
+import { parse_amount } from "../../src/domains/mod.ts";
 
 const LIMIT = 10n ** 18n;
+const written = (micros: bigint): string =>
+  `${micros / 1_000_000n}.${String(micros % 1_000_000n).padStart(6, "0")}`.replace(/0{1,4}$/, "");
 
 Deno.test("an amount that is written is read again as the same micros, of any legal size", () => {
   fc.assert(
     fc.property(fc.oneof(fc.bigInt({ min: 0n, max: LIMIT }), fc.bigInt({ min: 0n, max: 2n ** 54n })), (micros) => {
-      const read = parse_amount(format_amount(micros));
+      const read = parse_amount(written(micros));
       assert.equal(BigInt(read!), micros);
       assert.equal(typeof read, micros <= BigInt(Number.MAX_SAFE_INTEGER) ? "number" : "bigint");
     }),
@@ -56,18 +58,4 @@ Deno.test("what is no amount from 0 to 1e12 with at most 6 decimals is none", ()
   for (const text of [...wrong, "1000000000000.000001", "9999999999999", "00000000000001"]) {
     assert.equal(parse_amount(text), null, JSON.stringify(text));
   }
-});
-
-Deno.test("amounts are written with two decimals at least, and no superfluous zero past them", () => {
-  const cases: [number | bigint, string][] = [
-    [0, "0.00"],
-    [1, "0.000001"],
-    [18_600_000, "18.60"],
-    [123_456, "0.123456"],
-    [1_230_000, "1.23"],
-    [1_234_500, "1.2345"],
-    [-18_600_000, "-18.60"],
-    [LIMIT, "1000000000000.00"],
-  ];
-  for (const [micros, text] of cases) assert.equal(format_amount(micros), text);
 });
