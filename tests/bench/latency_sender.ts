@@ -1,6 +1,6 @@
 /// <reference no-default-lib="true" />
 /// <reference lib="deno.worker" />
-import { Random } from "../../src/domains/trips/generator/random.ts";
+import { Random } from "../../src/domains/generator/mod.ts";
 import { type KafkaProducer, open_kafka_producer, type OutgoingMessage } from "../../src/ingest/kafka/mod.ts";
 import { options_of } from "../support/kafka_topic.ts";
 

@@ -1,6 +1,6 @@
 import { make_city, TripStream } from "../../src/domains/trips/generator/mod.ts";
 import { malform } from "../../src/domains/trips/generator/message.ts";
-import { hash32, hash_text, Random } from "../../src/domains/trips/generator/random.ts";
+import { hash32, hash_text, Random } from "../../src/domains/generator/mod.ts";
 import type { Load } from "./schedule.ts";
 
 /** A message for one partition. */

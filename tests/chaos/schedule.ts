@@ -1,4 +1,4 @@
-import { Random } from "../../src/domains/trips/generator/random.ts";
+import { Random } from "../../src/domains/generator/mod.ts";
 
 /** What can be done to the program and its servers. */
 export const KINDS = [

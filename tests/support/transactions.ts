@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { Kafka, logLevel, type Transaction } from "kafkajs";
-import { Random } from "../../src/domains/trips/generator/random.ts";
+import { Random } from "../../src/domains/generator/mod.ts";
 import { unique_name } from "./kafka.ts";
 
 /** What was sent and committed, by partition; in no order, as several producers wrote at once. */

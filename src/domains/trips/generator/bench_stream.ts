@@ -1,8 +1,5 @@
-import { event_id } from "./message.ts";
-import { amount_text } from "./message.ts";
+import { amount_text, event_id, Random, STEPS_PER_STREAM, time_text } from "../../generator/mod.ts";
 import { payment_methods, vehicle_types } from "./city.ts";
-import { time_text } from "./message.ts";
-import { Random } from "./random.ts";
 
 export interface BenchStreamOptions {
   /** How many trips; each makes two messages. */
@@ -43,7 +40,9 @@ export function* bench_stream(options: BenchStreamOptions): Generator<BenchMessa
   const envelope = (trip: number, step: number, type: string, at_us: number, data: string): BenchMessage => {
     const trip_id = `T-${trip + 1}`;
     const value =
-      `{"specversion":"1.0","id":"${event_id(key, trip * 8 + step)}","source":"/fleet/${cities[trip % 3]}",` +
+      `{"specversion":"1.0","id":"${event_id(key, trip * STEPS_PER_STREAM + step)}","source":"/fleet/${
+        cities[trip % 3]
+      }",` +
       `"type":"${type}","subject":"${trip_id}","time":"${
         time_text(at_us)
       }","datacontenttype":"application/json","data":${data}}`;

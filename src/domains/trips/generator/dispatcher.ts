@@ -1,18 +1,17 @@
-import { outage_end_us, spike_at } from "./arrivals.ts";
-import type { Spike } from "./arrivals.ts";
-import type { City, Passenger, Place } from "./city.ts";
-import { hour_of_week, hours_of_week } from "./city.ts";
-import type { Driver } from "./city.ts";
-import { cancellations, pick_vehicle_type } from "./city.ts";
-import type { VehicleType } from "./city.ts";
-import { hash32, hash_text, Random } from "./random.ts";
-import { drive } from "./ride.ts";
-import type { Ride } from "./ride.ts";
+import { hash32, hash_text, hour_of_week, hours_of_week, Random, STEPS_PER_STREAM } from "../../generator/mod.ts";
+import { outage_end_us, type Spike, spike_at } from "./anomalies.ts";
+import {
+  cancellations,
+  type City,
+  type Driver,
+  type Passenger,
+  pick_vehicle_type,
+  type Place,
+  type VehicleType,
+  type Zone,
+} from "./city.ts";
 import type { Trip, TripEventType } from "./message.ts";
-import type { Zone } from "./city.ts";
-
-/** Counters an event id takes from a trip's number: one a step. */
-export const steps_per_trip = 8;
+import { drive, type Ride } from "./ride.ts";
 
 const us_per_ms = 1_000;
 const bare_share = 0.08;
@@ -79,9 +78,9 @@ export class Dispatcher {
     const course = this.#course(wait_ms, ride.duration_ms, unserved ? 1 : cancel_share);
     const cancellation = random.pick(cancellations);
     const trip: Trip = {
-      trip_id: `${this.#options.trip_prefix}${number}`,
+      stream_id: `${this.#options.trip_prefix}${number}`,
       id_key: this.#id_key,
-      id_counter: number * steps_per_trip,
+      id_counter: number * STEPS_PER_STREAM,
       source: place.source,
       bare: random.chance(bare_share),
       steps: course.steps,

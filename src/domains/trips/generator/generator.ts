@@ -1,5 +1,5 @@
-import { format_time, local_time } from "../../../kpi/mod.ts";
 import type { Generator, GeneratorPlan, GeneratorRun } from "../../declared.ts";
+import { utc_offset_us } from "../../generator/mod.ts";
 import { status_of, type Trip } from "../trip.ts";
 import { type City, make_city } from "./city.ts";
 import type { OpenTrip } from "./message.ts";
@@ -10,9 +10,7 @@ export function city_for(
   { seed, rate, start_us }: Pick<GeneratorPlan, "seed" | "rate" | "start_us">,
   { time_zone }: Pick<GeneratorRun, "time_zone">,
 ): City {
-  const noon = `${format_time(start_us).slice(0, 10)}T12:00:00`;
-  const noon_us = Date.parse(`${noon}Z`) * 1_000;
-  const utc_offset_min = Math.round((noon_us - (local_time(noon, time_zone) ?? noon_us)) / 60_000_000);
+  const utc_offset_min = utc_offset_us(start_us, time_zone) / 60_000_000;
   return make_city({ seed, drivers: Math.min(20_000, Math.max(400, Math.ceil(rate * 15_000))), utc_offset_min });
 }
 

@@ -1,5 +1,13 @@
+import {
+  amount_text,
+  type Breakable,
+  type Course,
+  type JsonObject,
+  malform as malform_event,
+  step_us,
+  time_text,
+} from "../../generator/mod.ts";
 import type { VehicleType } from "./city.ts";
-import { mix32 } from "./random.ts";
 
 /** The event types of a trip, as producers name them. */
 export type TripEventType =
@@ -14,22 +22,8 @@ export type TripEventType =
  * One trip as planned, from request to last correction: all that its messages say. Kept small, because thousands of trips a
  * second are open for a quarter of an hour each: whole numbers in small units, texts shared with the city.
  */
-export interface Trip {
-  readonly trip_id: string;
-  /** Under which key, and from which counter on, its event ids are made: one counter a step. */
-  readonly id_key: number;
-  readonly id_counter: number;
-  /** CloudEvents source. */
-  readonly source: string;
-  /** Sent as bare JSON (an older app) and not as a CloudEvent. */
-  readonly bare: boolean;
-
-  /** What happens, in order, and how many milliseconds after `base_us` (a whole millisecond) each step happens. */
+export interface Trip extends Course {
   readonly steps: readonly TripEventType[];
-  readonly after_ms: readonly number[];
-  readonly base_us: number;
-  /** No message is delivered before this time. */
-  readonly not_before_us: number;
 
   readonly city: string;
   readonly driver_id: string;
@@ -60,11 +54,6 @@ export interface Trip {
   readonly rate_code: string | null;
 }
 
-/** The event time of a step, microseconds. */
-export function step_us(trip: Trip, step: number): number {
-  return trip.base_us + (trip.after_ms[step] ?? 0) * 1_000;
-}
-
 /** A trip of an earlier run that has not ended, as the trips table knows it. Times in microseconds. */
 export interface OpenTrip {
   readonly trip_id: string;
@@ -76,27 +65,6 @@ export interface OpenTrip {
   readonly driver_id: string | null;
   readonly passenger_id: string | null;
   readonly pickup_zone: string | null;
-}
-
-const two_32 = 0x1_0000_0000;
-
-/**
- * Sixteen hex digits for a counter (up to 2^53), under a key. A four-round Feistel network, so a bijection: under one key
- * no two counters ever share an id, and neighbouring counters look unrelated.
- */
-export function event_id(key: number, counter: number): string {
-  let left = Math.floor(counter / two_32) >>> 0;
-  let right = counter >>> 0;
-  for (let round = 1; round <= 4; round++) {
-    const next = (left ^ mix32(right + Math.imul(key ^ round, 0x9e3779b1))) >>> 0;
-    left = right;
-    right = next;
-  }
-  return hex8(left) + hex8(right);
-}
-
-function hex8(word: number): string {
-  return (word + two_32).toString(16).slice(1);
 }
 
 /** What a ride costs: cents to get in, cents a kilometre, cents a minute, and the least a ride costs. */
@@ -131,35 +99,8 @@ export function surge_factor(crowding: number): number {
   return Math.min(25, Math.max(10, Math.round(10 + (crowding - 1.6) * 6))) / 10;
 }
 
-/** Cents as a decimal amount: 1860 is "18.60". */
-export function amount_text(cents: number): string {
-  const part = cents % 100;
-  return `${Math.floor(cents / 100)}.${part < 10 ? "0" : ""}${part}`;
-}
-
-/** A JSON object before it is written. Fields that are undefined are left out. */
-export type JsonObject = Record<string, unknown>;
-
-/** The message of one step of a trip, as producers send it: a structured CloudEvent, or bare JSON with the same names flattened. */
-export function message_of(trip: Trip, step: number, currency: string): JsonObject {
-  const type = trip.steps[step];
-  const id = event_id(trip.id_key, trip.id_counter + step);
-  const time = time_text(step_us(trip, step));
-  const data = data_of(trip, step, currency);
-  if (trip.bare) return { event_id: id, type, trip_id: trip.trip_id, occurred_at: time, ...data };
-  return {
-    specversion: "1.0",
-    id,
-    source: trip.source,
-    type,
-    subject: trip.trip_id,
-    time,
-    datacontenttype: "application/json",
-    data,
-  };
-}
-
-function data_of(trip: Trip, step: number, currency: string): JsonObject {
+/** What the event of one step of a trip says. */
+export function data_of(trip: Trip, step: number, currency: string): JsonObject {
   switch (trip.steps[step]) {
     case "trip.requested":
       return {
@@ -206,62 +147,22 @@ function data_of(trip: Trip, step: number, currency: string): JsonObject {
       return { reason: "refunded" };
     default:
       throw new Error(
-        `writing a message of trip "${trip.trip_id}": expected a step below ${trip.steps.length}, got "${step}"`,
+        `writing a message of trip "${trip.stream_id}": expected a step below ${trip.steps.length}, got "${step}"`,
       );
   }
 }
 
-/** A time in microseconds as RFC 3339 text with milliseconds, UTC. */
-export function time_text(at_us: number): string {
-  return new Date(at_us / 1_000).toISOString();
-}
-
-/** A way to break a good message. Each gives text that no consumer may admit. */
-type Breakage = (message: JsonObject, word: number) => string;
-
-const breakages: readonly Breakage[] = [
-  // Cut off on the way: whatever is left of an object without its last brace is not JSON.
-  (message, word) => {
-    const text = JSON.stringify(message);
-    return text.slice(0, 1 + (word % (text.length - 1)));
-  },
-  () => "<html><body>502 Bad Gateway</body></html>",
-  () => "null",
-  (message) => JSON.stringify([message]),
-  (message) => JSON.stringify({ ...message, [trip_id_field(message)]: undefined }),
-  (message) => JSON.stringify({ ...message, [trip_id_field(message)]: " " }),
-  (message) => JSON.stringify({ ...message, type: "trip.teleported" }),
-  (message) => JSON.stringify({ ...message, [time_field(message)]: String(message[time_field(message)]).slice(0, -1) }),
-  (message) => JSON.stringify({ ...message, [time_field(message)]: Date.parse(String(message[time_field(message)])) }),
-  (message) => JSON.stringify({ ...message, [time_field(message)]: "2026-02-30T25:61:00Z" }),
+/** How messages of trips are broken. */
+export const BREAKABLE: Breakable = {
+  noun: "trip",
+  stream_column: "trip_id",
   // Each names a fault for every type of event, whichever field that type has.
-  (message) => with_data(message, { city: ["somewhere"], reason: ["because"], fare: null }),
-  (message) => with_data(message, { city: true, reason: { code: 7 }, fare: "-4.20" }),
-  (message) => with_data(message, { city: {}, reason: 1.5, fare: "12,50" }),
-];
+  faults: [
+    { city: ["somewhere"], reason: ["because"], fare: null },
+    { city: true, reason: { code: 7 }, fare: "-4.20" },
+    { city: {}, reason: 1.5, fare: "12,50" },
+  ],
+};
 
-/** A good message made bad; `word` (32 bits) chooses how. */
-export function malform(message: JsonObject, word: number): string {
-  const breakage = breakages[word % breakages.length];
-  return breakage === undefined ? "" : breakage(message, word >>> 8);
-}
-
-function is_cloud_event(message: JsonObject): boolean {
-  return "specversion" in message;
-}
-
-function trip_id_field(message: JsonObject): string {
-  return is_cloud_event(message) ? "subject" : "trip_id";
-}
-
-function time_field(message: JsonObject): string {
-  return is_cloud_event(message) ? "time" : "occurred_at";
-}
-
-function with_data(message: JsonObject, faults: JsonObject): string {
-  return JSON.stringify(
-    is_cloud_event(message)
-      ? { ...message, data: Object.assign({}, message["data"], faults) }
-      : { ...message, ...faults },
-  );
-}
+/** A good message of a trip made bad; `word` (32 bits) chooses how. */
+export const malform = (message: JsonObject, word: number): string => malform_event(message, word, BREAKABLE);

@@ -2,9 +2,7 @@
  * The generator of trips: a small city, not noise.
  *
  * `make_city` builds zones, drivers and passengers once; `TripStream` lets them live and gives the messages their apps
- * would send, in order of delivery, without end. Both are pure: seed, start and counts enter as arguments, and the same
- * arguments give the same bytes on every machine, however the messages are taken. The generator knows no clock: the
- * caller takes what is due (`take_due`), as fast as it wants to fill the past, or as time goes by.
+ * would send, in order of delivery, without end. Both are pure, as `src/domains/generator` says.
  *
  * Drivers serve one trip at a time as long as there are enough: about 15,000 for each trip a second (a quarter of them is on shift).
  * Names of people and zones come from faker and stay in the city; events carry ids only, as the contract says.

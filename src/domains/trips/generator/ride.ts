@@ -1,17 +1,18 @@
-import type { City, Place } from "./city.ts";
-import { at_hour, hour_of_week, traffic_speed_km_h } from "./city.ts";
-import { fare_cents, least_cents, surge_factor } from "./message.ts";
+import { at_hour, hash_text, hour_of_week, Random, STEPS_PER_STREAM } from "../../generator/mod.ts";
 import {
   adjustments,
+  type City,
+  km_per_degree,
   type PaymentMethod,
   pick_payment_method,
+  type Place,
   tip_shares,
+  traffic_speed_km_h,
   vehicle_types,
   type VehicleType,
+  type Zone,
 } from "./city.ts";
-import { hash_text, Random } from "./random.ts";
-import type { OpenTrip, Trip, TripEventType } from "./message.ts";
-import { km_per_degree, type Zone } from "./city.ts";
+import { fare_cents, least_cents, type OpenTrip, surge_factor, type Trip, type TripEventType } from "./message.ts";
 
 /** What is known about a ride before it is measured and paid. */
 export interface RideOrder {
@@ -160,9 +161,9 @@ export function resume_trip(city: City, seed: number, start_us: number, open: Op
   const given_up = !started && start_us - base_us > patience_ms * 1_000;
   const course = steps_left(started, given_up, wait_ms, ride.duration_ms);
   return {
-    trip_id: open.trip_id,
+    stream_id: open.trip_id,
     id_key: id_key.whole(0, 0x1_0000_0000),
-    id_counter: id_key.whole(0, 0x1_0000_0000) * 8,
+    id_counter: id_key.whole(0, 0x1_0000_0000) * STEPS_PER_STREAM,
     source: place.source,
     bare: false,
     ...course,

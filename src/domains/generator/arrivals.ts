@@ -1,0 +1,68 @@
+import { hash32, Random } from "./random.ts";
+import { at_hour, hour_of_week } from "./week.ts";
+
+const minute_us = 60_000_000;
+
+export interface ArrivalOptions {
+  readonly seed: number;
+  readonly start_us: number;
+  /** Streams a second, on the average of a week. */
+  readonly rate: number;
+  readonly variability: number;
+  /** How much is going on in each hour of the week; its mean is 1. */
+  readonly demand: Float64Array;
+  /** Local time minus UTC, microseconds: the hours of the week are local ones. */
+  readonly utc_offset_us: number;
+  /** What is added at a time, as a share of the usual demand; nothing unless given. */
+  readonly extra?: (at_us: number) => number;
+}
+
+/**
+ * When streams begin: `rate` a second on the average of a week. Variability 0 spaces them evenly; 1 follows the demand
+ * through the week, with gusts, and with gaps as random as independent people make them.
+ */
+export class Arrivals {
+  readonly #options: ArrivalOptions;
+  readonly #random: Random;
+  #at_us: number;
+  #minute = -1;
+  /** Arrivals a microsecond during the current minute. */
+  #intensity = 0;
+
+  constructor(options: ArrivalOptions) {
+    this.#options = options;
+    this.#random = new Random(options.seed, options.start_us, 21);
+    this.#at_us = options.start_us;
+  }
+
+  /** The time of the next arrival, in microseconds, on a whole millisecond. Never before the one it gave last. */
+  next(): number {
+    const { variability } = this.#options;
+    // What is left of the gap, in arrivals: passing through a busy minute uses it up faster.
+    let gap = 1 - variability + variability * this.#random.exponential();
+    for (;;) {
+      const minute = Math.floor(this.#at_us / minute_us);
+      if (minute !== this.#minute) {
+        this.#minute = minute;
+        this.#intensity = this.#intensity_of(minute);
+      }
+      const minute_end_us = (minute + 1) * minute_us;
+      const room = (minute_end_us - this.#at_us) * this.#intensity;
+      if (gap < room) {
+        this.#at_us += gap / this.#intensity;
+        return Math.floor(this.#at_us / 1_000) * 1_000;
+      }
+      gap -= room;
+      this.#at_us = minute_end_us;
+    }
+  }
+
+  #intensity_of(minute: number): number {
+    const { seed, rate, variability, demand, utc_offset_us, extra } = this.#options;
+    const middle_us = (minute + 0.5) * minute_us;
+    const usual = at_hour(demand, hour_of_week(middle_us, utc_offset_us));
+    const gust = 1 + 0.3 * variability * (hash32(seed, 22, minute) / 0xffff_ffff - 0.5);
+    const intensity = (rate / 1_000_000) * (1 + variability * (usual - 1)) * gust;
+    return extra === undefined ? intensity : intensity * (1 + extra(middle_us));
+  }
+}
