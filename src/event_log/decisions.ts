@@ -109,6 +109,52 @@ export function accept_gaps(database: Database, accepted: AcceptedGaps, recorded
   });
 }
 
+/** Where a partition is begun, and how many offsets before are passed over. */
+export interface BegunPartition extends TopicPartition {
+  readonly at: number;
+  readonly passed_over: number;
+}
+
+/**
+ * Begins topics that were never read at the end that their partitions have: gives these their first cursors, and records which, where and how
+ * many offsets were passed over, as a batch of its own in the hash chain. It is a gap that the configuration accepts, from no cursor. All of
+ * a topic's partitions are named at once: one that has no cursor later was added later, and nothing of it was passed over. Throws Overtaken
+ * when any of the topics has a cursor by now; nothing is written then.
+ * @returns the number of the batch
+ */
+export function begin_at_end(
+  database: Database,
+  { partitions, cluster_id }: { readonly partitions: readonly BegunPartition[]; readonly cluster_id: string },
+  recorded_at_us: number,
+): Promise<number> {
+  return database.transaction(async (tx) => {
+    const cursors = partitions.map(({ topic, partition, at }) => ({ topic, partition, from: null, to: at }));
+    const begun = partitions.map(({ topic, partition, at, passed_over }) => ({ topic, partition, at, passed_over }));
+    const note = { begun, by: "TACHO_START", cluster_id, reason: "begun at the end, as TACHO_START=latest says" };
+    // The head first, as all who make cursors do: nobody makes one of these meanwhile.
+    const batch = await record_decision(tx, { kind: "gap_accepted", cursors, note }, recorded_at_us);
+    const made = await tx.execute(
+      `insert into source_cursors (topic, partition, next_offset, cluster_id)
+        select u.topic, u.partition, u.next_offset, $4
+        from unnest($1::text[], $2::integer[], $3::bigint[]) as u(topic, partition, next_offset)
+        where not exists (select from source_cursors known where known.topic = u.topic)`,
+      [
+        text_array(partitions.map(({ topic }) => topic)),
+        plain_array(partitions.map(({ partition }) => partition)),
+        plain_array(partitions.map(({ at }) => at)),
+        cluster_id,
+      ],
+    );
+    if (made !== partitions.length) {
+      const topics = [...new Set(partitions.map(({ topic }) => topic))].join(", ");
+      throw new Overtaken(
+        `begin at the end: expected no cursor of ${topics}; ${partitions.length - made} partitions have some`,
+      );
+    }
+    return batch;
+  });
+}
+
 /** What an operator discards, who he is and why. */
 export interface Discard {
   readonly filter: QuarantineFilter;

@@ -87,6 +87,35 @@ export class CursorTrail {
   }
 }
 
+/** The gaps that are on record, accepted by an operator or by TACHO_START, in words: the first few of them, and how many there are more. */
+export class RecordedGaps {
+  static readonly MOST = 6;
+  readonly #told: string[] = [];
+  #more = 0;
+
+  /** Takes in a batch: only a decision about gaps has any. */
+  follow({ header: { kind, note, recorded_at }, advances }: RecordedBatch): void {
+    if (kind !== "gap_accepted") return;
+    const { begun = [] } = note === null ? {} : JSON.parse(note) as { begun?: readonly { passed_over: number }[] };
+    for (const [i, { from, to, ...of }] of advances.entries()) {
+      if (this.#told.length === RecordedGaps.MOST) this.#more++;
+      else {
+        this.#told.push(
+          from === null
+            ? `${partition_name(of)} begun at offset ${to} at ${recorded_at}, ${
+              begun[i]?.passed_over ?? "?"
+            } passed over`
+            : `the gap of ${partition_name(of)} from ${from} to ${to} accepted at ${recorded_at}`,
+        );
+      }
+    }
+  }
+
+  told(): readonly string[] {
+    return this.#more === 0 ? this.#told : [...this.#told, `${this.#more} more`];
+  }
+}
+
 /** What of the chain was looked at. */
 export interface VerifiedChain extends VerifiedQuarantine {
   readonly events: number;
@@ -94,6 +123,8 @@ export interface VerifiedChain extends VerifiedQuarantine {
   /** The batch whose stored link was trusted; 0 when the chain was followed from its beginning. */
   readonly trusted_batch: number;
   readonly cursors: number;
+  /** What `RecordedGaps` tells. */
+  readonly gaps: readonly string[];
 }
 
 /** A place in the chain: after this batch. `link` null: what is stored next has to be believed. */
@@ -217,12 +248,13 @@ export async function verify_chain(
   const whole = start === BEGINNING;
   const trail = new CursorTrail(whole, faults);
   const reader = new EventReader(passing(database, start.position, head.position, seen));
-  const account = new HeadAccount();
+  const account = new HeadAccount(), gaps = new RecordedGaps();
   let place = start, batches = 0;
   for await (const batch of batches_between(database, start.batch, head.batch)) {
     place = await verify_batch(batch, place, reader, check);
     trail.follow(batch.header.batch, batch.advances);
     account.add(batch.header);
+    gaps.follow(batch);
     await quarantine.follow(batch);
     batches++;
     if (faults.enough) break;
@@ -237,6 +269,7 @@ export async function verify_chain(
     batches,
     trusted_batch: start.batch,
     cursors: trail.settle(cursors),
+    gaps: gaps.told(),
     ...await quarantine.compare(whole),
   };
 }

@@ -2,10 +2,14 @@ import type { CursorAdvance } from "../event_log/mod.ts";
 import {
   type CursorBook,
   partition_name,
+  type PartitionEnds,
   type SourceBatch,
   type SourceGap,
   type StoredCursor,
 } from "./message_source.ts";
+
+/** Gives all partitions of topics that were never read their first cursors; where another process was faster its cursors stay. */
+export type BeginTopics = (ends: readonly PartitionEnds[], cluster_id: string) => Promise<void>;
 
 /**
  * The cursors of the partitions this process reads: as committed (what sources go by) and as planned (where the next batch
@@ -17,10 +21,18 @@ export class Cursors implements CursorBook {
   /** As the database had them when it was last read. */
   #stored: readonly StoredCursor[] = [];
   readonly #read: () => Promise<readonly StoredCursor[]>;
+  readonly #begin: BeginTopics | null;
 
-  /** @param read reads all cursors from the database */
-  constructor(read: () => Promise<readonly StoredCursor[]> = () => Promise.resolve([])) {
+  /**
+   * @param read reads all cursors from the database
+   * @param begin where topics begin that were never read; null: at their earliest offsets
+   */
+  constructor(
+    read: () => Promise<readonly StoredCursor[]> = () => Promise.resolve([]),
+    begin: BeginTopics | null = null,
+  ) {
     this.#read = read;
+    this.#begin = begin;
   }
 
   get(topic: string, partition: number): number | null {
@@ -38,6 +50,14 @@ export class Cursors implements CursorBook {
       const name = partition_name(cursor);
       if (cursor.next_offset > (this.#committed.get(name) ?? -1)) this.#committed.set(name, cursor.next_offset);
     }
+  }
+
+  async begin(ends: readonly PartitionEnds[], cluster_id: string): Promise<void> {
+    const read = new Set(this.#stored.map(({ topic }) => topic));
+    const never_read = ends.filter(({ topic }) => !read.has(topic));
+    if (this.#begin === null || never_read.length === 0) return;
+    await this.#begin(never_read, cluster_id);
+    await this.refresh();
   }
 
   /**

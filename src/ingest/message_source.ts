@@ -4,7 +4,8 @@
  * Contract
  * - Before `open` the caller has put every known cursor into the `CursorBook`. The source reads the book synchronously
  *   whenever partitions are assigned or it is told to rewind, and delivers each assigned partition from there, in order.
- *   A partition the book does not know starts at the source's earliest offset.
+ *   A partition the book does not know starts at the source's earliest offset; before that the book may begin topics that were never read
+ *   elsewhere (`begin`).
  * - `take` hands out what is waiting, several partitions at once, and returns as soon as there is something. Batches of
  *   one partition follow each other without holes: `from_offset` of one is `next_offset` of the one before (offsets that
  *   compaction or control records left empty lie inside a batch). What was taken is not handed out again until `rewind`.
@@ -57,6 +58,18 @@ export interface CursorBook {
    * A rejection is waited out and tried again. Absent when nobody else moves the cursors.
    */
   refresh?(): Promise<void>;
+  /**
+   * Settles where topics begin of which no partition was ever read, by the ends of all their partitions. A source that finds messages
+   * which were there before it calls it after `refresh`, before it delivers, and goes by `get` then; an in-process queue begins empty.
+   * A rejection is waited out and tried again. Absent when all begin at their earliest offset.
+   */
+  begin?(ends: readonly PartitionEnds[], cluster_id: string): Promise<void>;
+}
+
+/** The two ends of what a partition holds: `low` is the first offset that can be read, `high` the next one to be written, whatever transaction is open. */
+export interface PartitionEnds extends TopicPartition {
+  readonly low: number;
+  readonly high: number;
 }
 
 /** What the source is doing, in words for operators; `since_ms` is the time of the last change. */

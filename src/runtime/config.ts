@@ -67,6 +67,8 @@ const mapping_list = z.string().transform((text) => text.split(",").map((pair) =
   ),
 );
 
+const start = z.enum(["earliest", "latest"], { error: "expected earliest or latest" });
+
 /** Every setting of the program. */
 export const SETTINGS = {
   database_url: setting(
@@ -121,6 +123,12 @@ export const SETTINGS = {
     z.string().transform((text) => text.split(",").map((table) => table.trim())).pipe(
       z.array(z.string().regex(/^[^=]+=./, "expected name=file or name=file:column")),
     ),
+  ),
+  start: setting(
+    "TACHO_START",
+    "earliest",
+    "Where a topic begins that was never read: `earliest`, or `latest`: at its end, once, on record; of one domain `TACHO_TRADES_START`",
+    start,
   ),
   group: setting("TACHO_GROUP", "tacho", "Kafka consumer group", z.string().min(1)),
   session_seconds: setting(
@@ -228,11 +236,15 @@ export const SETTINGS = {
 type Settings = typeof SETTINGS;
 type Read<S> = S extends Setting<infer Schema, infer _> ? z.output<Schema> : never;
 
-/** Which topics a domain beside the trips is fed by, and what reads their records; absent: as the domain declares. */
+/** Which topics a domain beside the trips is fed by, what reads their records and where they begin; absent: as the domain declares, or all do. */
 export interface DomainTopics {
   readonly topics?: readonly string[];
   readonly mappings?: readonly { readonly topic: string; readonly mapping: string }[];
+  readonly start?: "earliest" | "latest";
 }
+
+/** How the settings of one domain are read, by the end of their names. */
+const OF_DOMAIN = { TOPICS: topic_list, MAPPINGS: mapping_list, START: start };
 
 /** The configuration as read; a setting without default is null when absent. */
 export type Config =
@@ -241,7 +253,7 @@ export type Config =
       : Read<Settings[Name]> | null;
   }
   & {
-    /** By the name of a domain: `TACHO_<DOMAIN>_TOPICS` and `TACHO_<DOMAIN>_MAPPINGS`. */
+    /** By the name of a domain: `TACHO_<DOMAIN>_TOPICS`, `TACHO_<DOMAIN>_MAPPINGS` and `TACHO_<DOMAIN>_START`. */
     readonly of_domains: Readonly<Record<string, DomainTopics>>;
   };
 
@@ -282,9 +294,9 @@ export function read_config(variables: Readonly<Record<string, string | undefine
   const known = new Set<string>(Object.values(SETTINGS).map(({ variable }) => variable));
   const of_domains: Record<string, DomainTopics> = {};
   for (const [variable, given = ""] of Object.entries(variables)) {
-    const [, domain, what] = /^TACHO_([A-Z]+)_(TOPICS|MAPPINGS)$/.exec(variable) ?? [];
+    const [, domain, what] = /^TACHO_([A-Z]+)_(TOPICS|MAPPINGS|START)$/.exec(variable) ?? [];
     if (domain !== undefined && given.trim() !== "") {
-      const parsed = (what === "TOPICS" ? topic_list : mapping_list).safeParse(given.trim());
+      const parsed = OF_DOMAIN[what as keyof typeof OF_DOMAIN].safeParse(given.trim());
       const name = domain.toLowerCase();
       if (parsed.success) of_domains[name] = { ...of_domains[name], [what!.toLowerCase()]: parsed.data };
       else {

@@ -50,7 +50,12 @@ export function of_domain(config: Config, name: string): OfDomain {
       `${variable}: expected a topic of ${topics.join(", ")}, got ${JSON.stringify(foreign.topic)}`,
     ]);
   }
-  const own_config = { topics: [...topics], mappings, group: `${config.group}-${name}` };
+  const own_config = {
+    topics: [...topics],
+    mappings,
+    start: own.start ?? config.start,
+    group: `${config.group}-${name}`,
+  };
   // Tables are of mappings of trips, and nothing else has places.
   return { domain, config: { ...config, ...own_config, lookups: null, h3_resolution: "off" } };
 }

@@ -12,7 +12,9 @@ import {
 import type { DeclaredDomain, Domain } from "../domains/mod.ts";
 import {
   type Batch,
+  begin_at_end,
   type Deployment,
+  Overtaken,
   read_cursors,
   read_deployment,
   read_head,
@@ -27,6 +29,7 @@ import {
   session_settings,
 } from "../ingest/kafka/mod.ts";
 import {
+  type BeginTopics,
   Cursors,
   type DecodeLimits,
   DirectIntake,
@@ -300,11 +303,27 @@ export function make_ingest(
   committed: (seconds: number, batch: Batch) => void,
   mappings?: TopicMappings,
 ) {
-  const { config } = shell;
+  const { config, logger } = shell;
+  const { database } = opened;
+  const begin: BeginTopics = async (ends, cluster_id) => {
+    const partitions = ends.map(({ topic, partition, low, high }) => (
+      { topic, partition, at: high, passed_over: high - low }
+    ));
+    try {
+      const batch = await begin_at_end(database, { partitions, cluster_id }, system_clock.now_ms() * 1000);
+      for (const [topic, own] of Map.groupBy(partitions, (each) => each.topic)) {
+        const passed_over = own.reduce((sum, each) => sum + each.passed_over, 0);
+        logger.log("warn", "begun at the end of a topic", { topic, partitions: own.length, passed_over, batch });
+      }
+    } catch (error) {
+      // Another instance was faster: its cursors count.
+      if (!(error instanceof Overtaken)) throw error;
+    }
+  };
   return new Ingest(shell, {
-    database: opened.database,
+    database,
     pipeline: make_pipeline(shell, opened, mappings),
-    cursors: new Cursors(() => read_cursors(opened.database)),
+    cursors: new Cursors(() => read_cursors(database), config.start === "latest" ? begin : null),
     source,
     batch_limit: { messages: config.batch_messages, bytes: 8 << 20 },
     quarantine_per_minute: config.quarantine_per_minute,

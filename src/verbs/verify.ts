@@ -63,7 +63,7 @@ const count = (n: number, one: string, many = `${one}s`): string => `${n} ${n ==
 /** What was found to be well, and what was not looked at, in one line. */
 export function told(
   { name, noun }: Pick<DeclaredDomain, "name" | "noun">,
-  { position, events, batches, trusted_batch, cursors, quarantined, only_counted, streams, folded, cells }: Omit<
+  { position, events, batches, trusted_batch, cursors, gaps, quarantined, only_counted, streams, folded, cells }: Omit<
     Verified,
     "most" | "examined"
   >,
@@ -74,13 +74,14 @@ export function told(
   }, ${count(cursors, "cursor")} where the batches left off, ${count(quarantined, "quarantined message")} as ${
     quarantined === 1 ? "its" : "their"
   } batches wrote ${quarantined === 1 ? "it" : "them"}`;
+  const on_record = gaps.length === 0 ? "" : `; on record: ${gaps.join("; ")}`;
   const counted = only_counted === 0
     ? []
     : [`${count(only_counted, "quarantined message")} of earlier batches but for their number`];
   if (from <= 1 && share === 1) {
     return `consistent: ${chain}; ${count(streams, noun)} and ${count(cells, "cell")} are what the events make them${
       counted.map((each) => `; not checked: ${each}`).join("")
-    }`;
+    }${on_record}`;
   }
   const since = `with an event from position ${from} on`;
   const chosen = [
@@ -100,5 +101,5 @@ export function told(
     count(streams, noun)
   }, those ${chosen}, ` +
     `are what their events make them; all ${count(cells, "cell")} are what the rows of all ${name} make them; ` +
-    `not checked: ${unseen.join(", ") || "nothing"}${chance}`;
+    `not checked: ${unseen.join(", ") || "nothing"}${chance}${on_record}`;
 }

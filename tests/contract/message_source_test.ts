@@ -5,6 +5,7 @@ import { QueueSource } from "../../src/ingest/queue_source.ts";
 import { system_clock } from "../../src/runtime/mod.ts";
 import { type Need, tacho_test } from "../support/available.ts";
 import { shared_kafka, unique_name } from "../support/kafka.ts";
+import { produce } from "../support/kafka_topic.ts";
 import { bytes_of, SourceReader, TestBook, text_of } from "../support/read_source.ts";
 import { until } from "../support/until.ts";
 
@@ -14,6 +15,8 @@ interface Adapter {
   readonly needs: readonly Need[];
   make(topic: string, bound: { messages: number; bytes: number }): Promise<{
     readonly source: MessageSource;
+    /** Puts messages there before the source is opened; null: nothing can be. */
+    readonly put_before: ((values: readonly string[]) => Promise<void>) | null;
     /** Puts messages behind those that are there. Returns without waiting for room. */
     put(values: readonly string[]): Promise<void>;
   }>;
@@ -27,6 +30,7 @@ const queue: Adapter = {
     const never = new AbortController().signal;
     return Promise.resolve({
       source,
+      put_before: null,
       put(values) {
         const headers = { kind: bytes_of("test") };
         const messages = values.map((value) => ({
@@ -62,6 +66,7 @@ const kafka: Adapter = {
     };
     return {
       source: new KafkaSource(options, system_clock, { bound, slice: { messages: 3, bytes: 1000 } }),
+      put_before: (values) => produce(options, values),
       async put(values) {
         const producer = await open_kafka_producer(options);
         const headers = { kind: bytes_of("test") };
@@ -201,6 +206,33 @@ for (const adapter of [queue, kafka]) {
     assert.equal(source.lag(), 9);
     book.set(topic, 0, 7);
     assert.equal(source.lag(), 2);
+  });
+
+  tacho_test({
+    name: `${adapter.name} source: a topic that was never read begins where the book says, and goes on from there`,
+    needs: adapter.needs,
+    async fn() {
+      const topic = unique_name("trips");
+      const { source, put_before, put } = await adapter.make(topic, ROOMY);
+      await put_before?.(numbers(0, 7));
+      const passed_over = put_before === null ? 0 : 7;
+      const book = new TestBook();
+      book.begins_at_end = true;
+      await source.open(book, never);
+      // Where something could be there before, the book is asked before anything is delivered, and once.
+      const begun = passed_over === 0 ? [] : [{ topic, partition: 0, low: 0, high: 7 }];
+      await until("it runs", () => source.state().state === "running");
+      assert.deepEqual(book.begun, begun);
+      await put(numbers(7, 12));
+      const read = await new SourceReader(source, book).read(5);
+      assert.deepEqual(read.map(text_of), numbers(7, 12));
+      assert.deepEqual(read.map(({ offset }) => offset), numbers(passed_over, passed_over + 5).map(Number));
+      source.rewind();
+      await put(numbers(12, 14));
+      assert.deepEqual((await new SourceReader(source, book).read(2)).map(text_of), numbers(12, 14));
+      assert.deepEqual(book.begun, begun);
+      await source.close();
+    },
   });
 
   contract("ends a waiting take at the abort and at close", ROOMY, async ({ source }) => {

@@ -24,6 +24,7 @@ tacho_test({
         batches: 2,
         trusted_batch: 0,
         cursors: 1,
+        gaps: [],
         quarantined: 0,
         only_counted: 0,
         streams: 20,
@@ -64,6 +65,7 @@ tacho_test({
         batches: 1,
         trusted_batch: 1,
         cursors: 1,
+        gaps: [],
         quarantined: 0,
         only_counted: 0,
         streams: 20,
@@ -382,6 +384,7 @@ Deno.test("the result of verify says in one line what was and what was not check
     batches: 2,
     trusted_batch: 0,
     cursors: 1,
+    gaps: [],
     quarantined: 1,
     only_counted: 0,
     streams: 20,
@@ -400,6 +403,10 @@ Deno.test("the result of verify says in one line what was and what was not check
       "all 100 cells are what the rows of all trips make them; " +
       "not checked: batches 1 to 1, cursors that no later batch moved, which position changed each cell last, " +
       "the other 18 trips against their events",
+  );
+  assert.match(
+    told(TRIPS, { ...found, gaps: ["t/0 begun at offset 7 at 2026-03-01T12:00:00.000000Z, 7 passed over"] }, ALL),
+    /are what the events make them; on record: t\/0 begun at offset 7 at 2026-03-01T12:00:00.000000Z, 7 passed over$/,
   );
   assert.equal(
     told(TRIPS, { ...found, folded: 3, quarantined: 2 }, { from: 1, share: 0.1, seed: 7 }),

@@ -111,3 +111,21 @@ export async function committed_offset(options: KafkaOptions): Promise<string | 
 /** The numbers [from, to) as texts. */
 export const numbers = (from: number, to: number): string[] =>
   Array.from({ length: to - from }, (_, at) => String(from + at));
+
+/** Adds partitions to a topic until it has so many. */
+export async function add_partitions(options: KafkaOptions, topic: string, count: number): Promise<void> {
+  const client = new KafkaClient(options);
+  const admin = client.admin();
+  await admin.connect();
+  await admin.createPartitions({ topicPartitions: [{ topic, count }] });
+  await admin.disconnect().finally(() => client.cut());
+}
+
+/** Sends values to one partition of a topic. */
+export async function send_to(brokers: string, topic: string, partition: number, values: readonly string[]) {
+  const { Kafka, logLevel } = await import("kafkajs");
+  const producer = new Kafka({ brokers: [brokers], logLevel: logLevel.NOTHING }).producer();
+  await producer.connect();
+  await producer.send({ topic, messages: values.map((value) => ({ partition, value })) })
+    .finally(() => producer.disconnect());
+}

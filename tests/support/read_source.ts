@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import type { CursorBook, MessageSource, SourceMessage, StoredCursor } from "../../src/ingest/message_source.ts";
+import type {
+  CursorBook,
+  MessageSource,
+  PartitionEnds,
+  SourceMessage,
+  StoredCursor,
+} from "../../src/ingest/message_source.ts";
 
 /** A cursor book that a test writes: what the database would have committed. */
 export class TestBook implements CursorBook {
@@ -8,6 +14,10 @@ export class TestBook implements CursorBook {
   refreshed = 0;
   /** What a refresh finds, by `topic:partition`. */
   elsewhere = new Map<string, number>();
+  /** Whether topics that were never read are begun at their ends. */
+  begins_at_end = false;
+  /** The ends that it was asked to begin by. */
+  readonly begun: PartitionEnds[] = [];
   /** The cluster that all cursors belong to; null is whichever answers. */
   cluster_id: string | null = null;
 
@@ -27,6 +37,15 @@ export class TestBook implements CursorBook {
   refresh(): Promise<void> {
     this.refreshed++;
     for (const [key, next_offset] of this.elsewhere) this.#cursors.set(key, next_offset);
+    return Promise.resolve();
+  }
+
+  begin(ends: readonly PartitionEnds[]): Promise<void> {
+    for (const end of ends) {
+      if (!this.begins_at_end || this.get(end.topic, end.partition) !== null) continue;
+      this.begun.push(end);
+      this.set(end.topic, end.partition, end.high);
+    }
     return Promise.resolve();
   }
 }

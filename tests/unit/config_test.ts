@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { ConfigError, read_config, SETTINGS } from "../../src/runtime/mod.ts";
+import { of_domain } from "../../src/verbs/domains.ts";
 
 const faults_of = (variables: Record<string, string>): readonly string[] => {
   try {
@@ -188,4 +189,20 @@ Deno.test("the URL of the server is read as it is meant or refused, and no part 
   for (const KAFKA_BROKERS of ["user:hunter2@host:9092", "sasl://user:hunter2@host:9092"]) {
     assert.deepEqual(faults_of({ KAFKA_BROKERS }), ["KAFKA_BROKERS: expected host:port"]);
   }
+});
+
+Deno.test("where topics begin is earliest or latest, of all domains or of one", () => {
+  assert.equal(read_config({}).start, "earliest");
+  const { start, of_domains } = read_config({ TACHO_START: "latest", TACHO_TRADES_START: "earliest" });
+  assert.deepEqual([start, of_domains.trades], ["latest", { start: "earliest" }]);
+  for (const variable of ["TACHO_START", "TACHO_TRADES_START"]) {
+    assert.throws(() => read_config({ [variable]: "end" }), {
+      name: "ConfigError",
+      message: new RegExp(`${variable}: expected earliest or latest, got "end"`),
+    });
+  }
+  const of = (variables: Record<string, string>, name: string) => of_domain(read_config(variables), name).config.start;
+  assert.equal(of({ TACHO_START: "latest" }, "trades"), "latest");
+  assert.equal(of({ TACHO_START: "latest", TACHO_TRADES_START: "earliest" }, "trades"), "earliest");
+  assert.equal(of({ TACHO_TRADES_START: "latest" }, "trips"), "earliest");
 });

@@ -129,3 +129,25 @@ Deno.test("another partition or topic that moved does not cross a gap; nor does 
   cursors.reset([]);
   assert.equal(await cursors.moved_across({ ...gap, cursor: 0 }), false);
 });
+
+Deno.test("topics of which no partition was ever read are begun, by all their ends; what was read before never is", async () => {
+  let stored = [{ ...cursor(0, 5), topic: "read" }];
+  const begun: string[] = [];
+  const cursors = new Cursors(() => Promise.resolve(stored), (ends, cluster_id) => {
+    begun.push(...ends.map(({ topic, partition, high }) => `${topic}/${partition} at ${high} of ${cluster_id}`));
+    stored = [
+      ...stored,
+      ...ends.map(({ topic, partition, high }) => ({ topic, partition, next_offset: high, cluster_id })),
+    ];
+    return Promise.resolve();
+  });
+  await cursors.refresh();
+  const ends = ["read", "new"].flatMap((topic) => [0, 1].map((partition) => ({ topic, partition, low: 2, high: 9 })));
+  await cursors.begin(ends, "c");
+  assert.deepEqual(begun, ["new/0 at 9 of c", "new/1 at 9 of c"]);
+  assert.deepEqual([cursors.get("new", 1), cursors.get("read", 0), cursors.get("read", 1)], [9, 5, null]);
+  // A partition that is added later begins at its beginning.
+  await cursors.begin([...ends, { topic: "new", partition: 2, low: 0, high: 4 }], "c");
+  assert.deepEqual([begun.length, cursors.get("new", 2)], [2, null]);
+  await new Cursors(() => Promise.resolve([])).begin(ends, "c");
+});

@@ -3,7 +3,8 @@ import { gzipSync } from "node:zlib";
 import { read_fetch_answer } from "../../src/ingest/kafka/records/fetch_answer.ts";
 import type { EachBatchPayload } from "../../src/ingest/kafka/kafka_client.ts";
 import { KafkaDelivery } from "../../src/ingest/kafka/kafka_delivery.ts";
-import { PartitionWatch, type Watermarks } from "../../src/ingest/kafka/partition_watch.ts";
+import { PartitionWatch } from "../../src/ingest/kafka/partition_watch.ts";
+import type { PartitionEnds } from "../../src/ingest/message_source.ts";
 import { MessageBuffer } from "../../src/ingest/message_buffer.ts";
 import type { SourceGap } from "../../src/ingest/message_source.ts";
 import { WakeUp } from "../../src/runtime/wake_up.ts";
@@ -22,7 +23,7 @@ function set_up(bound = MUCH) {
   const changed = new WakeUp();
   const life = new AbortController();
   const on = {
-    marks: [{ ...AT, low: 0, high: 100 }] as Watermarks[],
+    marks: [{ ...AT, low: 0, high: 100 }] as PartitionEnds[],
     /** Set while a seek waits for kafkajs's next fetch. */
     sought: null as number | null,
     resolved: [] as number[],
@@ -56,6 +57,7 @@ function set_up(bound = MUCH) {
     on_waiting: (reason) => on.waits.push(reason),
     on_gap: (gap) => on.gaps.push(gap),
     other_cluster: () => Promise.resolve(on.other_cluster),
+    begin: () => Promise.resolve(),
     on_broken: (error) => on.broken.push(error),
   });
   /** What kafkajs hands to a handler of a fetch that brought one record batch, or none. */

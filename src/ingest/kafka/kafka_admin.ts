@@ -1,6 +1,7 @@
 import { type Admin, assigned_partitions, KafkaClient } from "./kafka_client.ts";
 import { Paced, system_clock } from "../../runtime/mod.ts";
-import type { GroupMember, Watermarks } from "./partition_watch.ts";
+import type { PartitionEnds } from "../message_source.ts";
+import type { GroupMember } from "./partition_watch.ts";
 import { failure_of } from "./kafka_failure.ts";
 import type { KafkaConnectionOptions, TopicShape } from "./kafka_options.ts";
 
@@ -15,7 +16,7 @@ export interface KafkaAdmin {
   /** Creates the topic where it is absent. True when this call created it; a topic that somebody else just made is fine. */
   ensure_topic(topic: string, shape: TopicShape): Promise<boolean>;
   /** Both ends of every partition of these topics. */
-  watermarks(topics: readonly string[]): Promise<Watermarks[]>;
+  watermarks(topics: readonly string[]): Promise<PartitionEnds[]>;
   /** Who reads what in a consumer group. */
   members(group: string): Promise<GroupMember[]>;
   /** Says goodbye; the connections are cut after 2 s at the latest. */

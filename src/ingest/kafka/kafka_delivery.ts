@@ -4,6 +4,7 @@ import {
   type Coordinates,
   type CursorBook,
   partition_name,
+  type PartitionEnds,
   type SourceGap,
   type TopicPartition,
 } from "../message_source.ts";
@@ -35,6 +36,8 @@ export interface DeliveryParts {
   readonly on_gap: (gap: SourceGap) => void;
   /** Asks which cluster answers; a gap when it is not the cursors'. */
   readonly other_cluster: () => Promise<SourceGap | null>;
+  /** Settles where topics begin that were never read. */
+  readonly begin: (ends: readonly PartitionEnds[]) => Promise<void>;
   readonly on_broken: (error: unknown) => void;
 }
 
@@ -187,7 +190,7 @@ export class KafkaDelivery {
     }
   }
 
-  /** After a join: the book read again, unknown partitions placed, gaps looked for; then delivery opens. Retries for ever. */
+  /** After a join: the book read again, topics begun that were never read, unknown partitions placed, gaps looked for; then delivery opens. Retries for ever. */
   async #check_cursors(gone: () => boolean): Promise<void> {
     const { book, watch, admin, topics, ended, changed, clock } = this.#parts;
     const pace = new Paced({ clock, random: Math.random }, { first_ms: 300, cap_ms: 5_000 });
@@ -199,6 +202,8 @@ export class KafkaDelivery {
         if (gone()) return;
         if (other !== null) return this.#parts.on_gap(other);
         const marks = await admin.watermarks(topics);
+        if (gone()) return;
+        await this.#parts.begin(marks);
         if (gone()) return;
         watch.saw(marks);
         for (const at of watch.assigned()) this.#place(at);

@@ -94,6 +94,7 @@ export class KafkaSession {
       on_waiting: (reason) => this.#wait_for_life(reason),
       on_gap: (gap) => this.#end({ end: "gap", gap }),
       other_cluster: () => this.#other_cluster(),
+      begin: async (ends) => await book.begin?.(ends, this.#cluster_id!),
       on_broken: (error) => this.#end_with(error),
     });
   }

@@ -2,16 +2,11 @@ import {
   type Coordinates,
   type CursorBook,
   partition_name,
+  type PartitionEnds,
   type SourceGap,
   type SourceRemark,
   type TopicPartition,
 } from "../message_source.ts";
-
-/** The two ends of a partition's log: `low` is the first offset that can be read, `high` the next one to be written, whatever transaction is open. */
-export interface Watermarks extends TopicPartition {
-  readonly low: number;
-  readonly high: number;
-}
 
 /** A gap within one cluster. */
 export type PartitionGap = Exclude<SourceGap, { readonly kind: "other_cluster" }>;
@@ -22,7 +17,7 @@ export type GapLook =
   | { readonly look: "gap"; readonly gap: PartitionGap };
 
 /** Judges one partition: may reading go on at `position`? Null when it may. Pure. */
-export function gap_at(position: number, mark: Watermarks): PartitionGap | null {
+export function gap_at(position: number, mark: PartitionEnds): PartitionGap | null {
   const { topic, partition, low, high } = mark;
   const gap = { topic, partition, cursor: position, first_available: low, end: high };
   if (low > position) return { kind: "retention", ...gap };
@@ -65,7 +60,7 @@ const MOST_NAMED = 6;
  * its log as last seen. Knows nothing of Kafka's client; everything here is synchronous.
  */
 export class PartitionWatch {
-  readonly #marks = new Map<string, Watermarks>();
+  readonly #marks = new Map<string, PartitionEnds>();
   #positions: Map<string, TopicPartition & { offset: number }> | null = null;
   /** Partitions that seemed to have a gap at the last look, with their position then. */
   #suspected = new Map<string, number>();
@@ -106,7 +101,7 @@ export class PartitionWatch {
   }
 
   /** Notes the ends of logs. */
-  saw(marks: readonly Watermarks[]): void {
+  saw(marks: readonly PartitionEnds[]): void {
     for (const mark of marks) this.#marks.set(partition_name(mark), mark);
   }
 
@@ -158,7 +153,7 @@ export class PartitionWatch {
   }
 
   /** The ends as last seen, or null. */
-  mark(topic: string, partition: number): Watermarks | null {
+  mark(topic: string, partition: number): PartitionEnds | null {
     return this.#marks.get(partition_name({ topic, partition })) ?? null;
   }
 
@@ -167,7 +162,7 @@ export class PartitionWatch {
    * way at the first, and a leader that just took over may not know its end for a moment.
    * @param asked the partitions whose position rests, as it was before the marks were asked for
    */
-  find_gap(asked: readonly Coordinates[], marks: readonly Watermarks[]): GapLook {
+  find_gap(asked: readonly Coordinates[], marks: readonly PartitionEnds[]): GapLook {
     const by_key = new Map(marks.map((mark) => [partition_name(mark), mark]));
     const suspected = new Map<string, number>();
     for (const { topic, partition, offset } of asked) {
