@@ -16,6 +16,7 @@ if (differs >= 0 && !(deno[differs]! > LEAST_DENO[differs]!)) {
 // Only now: an earlier version cannot even load it.
 const {
   accept_gap_verb,
+  daily_export_verb,
   dev_verb,
   mapping_check_verb,
   mapping_list_verb,
@@ -83,6 +84,14 @@ const time_zone = written("an IANA time zone such as Europe/Berlin", (text) => {
   try {
     new Intl.DateTimeFormat("en", { timeZone: text });
     return text;
+  } catch {
+    return null;
+  }
+});
+/** A date of the command line. */
+const date = written("a date such as 2026-03-01", (text) => {
+  try {
+    return /^\d{4}-\d\d-\d\d$/.test(text) ? String(Temporal.PlainDate.from(text, { overflow: "reject" })) : null;
   } catch {
     return null;
   }
@@ -313,6 +322,18 @@ program.command("verify")
   .option("--seed <n>", "which trips are in the sample; drawn anew unless given", whole(0, 4_294_967_295))
   .action((options) => run((shell) => verify_verb(shell, options)));
 
+program.command("export").description("write figures where others look for them")
+  .command("daily")
+  .description(
+    "a document a day, daily/<date>/metrics.json; one that says the same already is left as it is, one that a late event changed is written anew",
+  )
+  .requiredOption("--out <place>", "a folder, or s3://bucket/prefix")
+  .option("--from <date>", "the first day; yesterday unless given", date)
+  .option("--to <date>", "the last day; yesterday unless given", date)
+  .option("--all", "all whole days that anything lies in", false)
+  .option("--follow", "all of them, and go on: each day when it has ended, and whenever it changes", false)
+  .action((options) => run((shell) => daily_export_verb(shell, options)));
+
 program.command("accept-gap")
   .description(
     "accept that messages were lost: move cursors across what the topic no longer has, and record it in the log",
@@ -357,6 +378,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   "quarantine retry": "quarantine retry --topic trips --dry-run",
   "quarantine discard": 'quarantine discard 17 18 --by ada --reason "test messages"',
   verify: "verify --sample 0.1",
+  "export daily": "export daily --out figures --from 2026-03-01 --to 2026-03-31",
   "accept-gap": 'accept-gap --by ada --reason "retention was too short" --dry-run',
   watermark: 'watermark --by ada --reason "a clock in 2090" --not-after 2026-03-01T12:00:00Z',
 };

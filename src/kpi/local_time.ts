@@ -17,6 +17,8 @@ export interface Days {
   day_of(us: number): Day;
   /** The day of a date `YYYY-MM-DD`; null where the zone has none of that name. */
   day_named(date: string): Day | null;
+  /** The date `YYYY-MM-DD` of the day that holds a time. */
+  date_of(us: number): string;
   /** The instant whose local clock shows what it shows at `us`, so many days before; microseconds. */
   days_before(us: number, days: number): number;
 }
@@ -36,15 +38,17 @@ export function days_in(time_zone: string): Days {
     end_us: start_of(date.add({ days: 1 })),
   });
   let last: Day = { start_us: 0, end_us: 0 };
+  const day_of = (us: number): Day => {
+    if (us >= last.start_us && us < last.end_us) return last;
+    const date = shown_at(us, time_zone).toPlainDate();
+    last = day_on(date);
+    // Clocks that are put back over midnight show the day before once more: a day that has begun goes on.
+    if (us >= last.end_us) last = day_on(date.add({ days: 1 }));
+    return last;
+  };
   return {
-    day_of(us) {
-      if (us >= last.start_us && us < last.end_us) return last;
-      const date = shown_at(us, time_zone).toPlainDate();
-      last = day_on(date);
-      // Clocks that are put back over midnight show the day before once more: a day that has begun goes on.
-      if (us >= last.end_us) last = day_on(date.add({ days: 1 }));
-      return last;
-    },
+    day_of,
+    date_of: (us) => String(shown_at(day_of(us).start_us, time_zone).toPlainDate()),
     day_named(date) {
       const named = Temporal.PlainDate.from(date);
       const begins = named.toZonedDateTime(time_zone).toPlainDate();

@@ -218,6 +218,22 @@ export const SETTINGS = {
     "Most open feeds of one address; behind a reverse proxy all viewers have the proxy's",
     integer(1, 1_000_000),
   ),
+  export_daily: setting(
+    "TACHO_EXPORT_DAILY",
+    null,
+    "Where `serve` keeps the documents of whole days, as `tacho export daily --follow` does: a folder, or `s3://bucket/prefix`",
+    z.string().min(1),
+  ),
+  s3_access_key_id: setting("AWS_ACCESS_KEY_ID", null, "Access key of S3, for exports", z.string().min(1)),
+  s3_secret_access_key: setting("AWS_SECRET_ACCESS_KEY", null, "Secret key of S3", z.string().min(1)),
+  s3_session_token: setting("AWS_SESSION_TOKEN", null, "Session token of S3", z.string().min(1)),
+  s3_region: setting("AWS_REGION", "us-east-1", "Region of S3", z.string().regex(/^[a-z0-9-]+$/, "expected a region")),
+  s3_endpoint: setting(
+    "AWS_ENDPOINT_URL",
+    null,
+    "Another S3 server than Amazon's, `https://host:port`",
+    z.string().regex(/^https?:\/\/[^\s?#@]+$/, "expected https://host:port"),
+  ),
   rate: setting(
     "TACHO_RATE",
     "0.5",
@@ -286,7 +302,7 @@ export function read_config(variables: Readonly<Record<string, string | undefine
       config[name] = parsed.data;
     } else {
       // What has an @ may be an address with a password before it.
-      const secret = /TOKEN|PASSWORD|DATABASE_URL/.test(variable) || text.includes("@");
+      const secret = /TOKEN|PASSWORD|DATABASE_URL|AWS_.*KEY/.test(variable) || text.includes("@");
       const problem = parsed.error.issues.map((issue) => issue.message).join("; ");
       faults.push(`${variable}: ${problem}${secret ? "" : `, got ${JSON.stringify(text)}`}`);
     }

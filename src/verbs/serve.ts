@@ -16,6 +16,7 @@ import { type IngestCounts, type MessageSource, QueueSource, type SourceRemark }
 import { stream_history } from "../projection/mod.ts";
 import { type Logger, system_clock } from "../runtime/mod.ts";
 import { base_of, of_domain } from "./domains.ts";
+import { export_of, keep_exported } from "./exports/mod.ts";
 import { HealthWatch, ingest_elsewhere, readiness_of, watch_gap } from "./health_watch.ts";
 import { builtin_mappings, topic_mappings, type TopicsMapped } from "./records/mod.ts";
 import { kafka_source, make_direct_intake, make_ingest, open_log, open_to_read, type Opened } from "./open.ts";
@@ -197,6 +198,7 @@ async function open_part(
         void tables.watch(signal, logger);
         void watch_gap(shell, () => ingest.resume_after_gap());
       }
+      void keep_exported({ ...shell, signal }, base_of(domain), { database: probe, board, days });
       const reading = { lag: () => source.lag(), read: () => ingest.counts.messages_read };
       const beside = feeding.beside?.(signal, reading).catch((error) => {
         if (!signal.aborted || error !== signal.reason) failed(error);
@@ -265,7 +267,10 @@ export async function serve(shells: readonly [Shell, ...Shell[]], options: Serve
   };
   // What is wrong with the configuration of any domain ends the program, before anything is opened.
   const mapped = new Map<Shell, TopicsMapped>();
-  for (const shell of shells) mapped.set(shell, await mapped_topics(shell, options));
+  for (const shell of shells) {
+    export_of(shell.config, "");
+    mapped.set(shell, await mapped_topics(shell, options));
+  }
   const open = async (shell: Shell, embedded?: OpenedDatabase): Promise<Part> => {
     const observe = (domain: string, seconds: number) => metrics.observe_batch_s(domain, seconds);
     const part = await open_part({ ...shell, signal }, mapped.get(shell)!, options, { observe, failed, embedded });

@@ -14,6 +14,7 @@ const LAYERS = [
   ["projection"],
   ["ingest"],
   ["feed", "replay"],
+  ["export"],
   ["http"],
   ["verbs"],
 ];

@@ -109,7 +109,7 @@ Deno.test("every setting has its own variable, a meaning, and a default that is 
   const settings = Object.values(SETTINGS);
   assert.equal(new Set(settings.map(({ variable }) => variable)).size, settings.length);
   for (const { variable, meaning } of settings) {
-    assert.match(variable, /^(?:DATABASE_URL|KAFKA_BROKERS|HOST|PORT|TACHO_[A-Z0-9_]+)$/);
+    assert.match(variable, /^(?:DATABASE_URL|KAFKA_BROKERS|HOST|PORT|(?:TACHO|AWS)_[A-Z0-9_]+)$/);
     assert.ok(meaning.length > 10, variable);
   }
 });

@@ -3,7 +3,6 @@ import type { Database, Queryable } from "../../database/mod.ts";
 import type { DomainBoard, NamedFigure, QuantileFigure } from "../../domains/mod.ts";
 import {
   condition_of_cells,
-  DAY_S,
   declared_figure,
   dimension_of,
   figure_number,
@@ -27,6 +26,7 @@ import {
   totals_of,
   type ViewGrain,
 } from "../../feed/mod.ts";
+import { daily_json, read_daily_document } from "../../export/mod.ts";
 import { bucket_end, bucket_start, type Days, format_time } from "../../kpi/mod.ts";
 import type { Clock } from "../../runtime/mod.ts";
 import { bad_request, not_found } from "../answers.ts";
@@ -299,24 +299,12 @@ function add_daily_route(app: App, source: KpiSource): void {
     respond: ({ date }, request) => {
       const day = days.day_named(date);
       if (day === null) return not_found(`${source.time_zone} has no ${date}`);
-      return answer_from_log(request, source, async (transaction) => {
-        const window = { from_s: day.start_us / 1e6, to_s: day.end_us / 1e6, step_s: DAY_S, grain: "1d" } as const;
-        const wants = { series: true, stretches: [window] };
-        const { stretches } = await figures_of_cells(transaction, { board, days, filter: [], window, wants });
-        const { totals } = stretches[0]!;
-        const all = figure_number(counted!.figure, totals, 0) ?? 0;
-        const nothing = all === 0 ? 0 : null;
-        const told = figures.map(({ name, figure, decimals }) => [
-          name,
-          figure_number(figure, totals, decimals) ?? nothing,
-        ]);
-        return JSON.stringify({
-          date,
-          metrics: Object.fromEntries(told),
-          generated_at: new Date(source.clock.now_ms()).toISOString(),
-          [count.name]: all,
-        });
-      });
+      return answer_from_log(
+        request,
+        source,
+        async (transaction) =>
+          daily_json(await read_daily_document(transaction, source, date, day), source.clock.now_ms()),
+      );
     },
   });
 }

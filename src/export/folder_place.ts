@@ -1,0 +1,74 @@
+import type { ExportPlace } from "./place.ts";
+import { PlaceUnusable } from "./place.ts";
+
+/** What is being written stands under such a name until it is whole. */
+const part_of = (file: string): string => `${file}.${crypto.randomUUID()}.part`;
+const IS_PART = /\.[0-9a-f-]{36}\.part$/;
+/** Parts so old are of writers that were killed: none takes so long for a file. */
+const LEFT_MS = 600_000;
+
+/** A folder, which is made where it is absent. A file is written beside its place, brought to disk, then renamed. */
+export class FolderPlace implements ExportPlace {
+  readonly shown: string;
+  readonly #folder: string;
+  readonly #now_ms: () => number;
+
+  constructor(folder: string, now_ms: () => number) {
+    this.#folder = folder.replace(/\/+$/, "") || "/";
+    this.shown = this.#folder;
+    this.#now_ms = now_ms;
+  }
+
+  async read(name: string): Promise<string | null> {
+    try {
+      return await Deno.readTextFile(`${this.#folder}/${name}`);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return null;
+      throw this.#unusable("read", name, error);
+    }
+  }
+
+  async write(name: string, text: string): Promise<void> {
+    const file = `${this.#folder}/${name}`, folder = file.slice(0, file.lastIndexOf("/")), part = part_of(file);
+    try {
+      await Deno.mkdir(folder, { recursive: true });
+      await this.#sweep(folder);
+      {
+        using written = await Deno.open(part, { write: true, createNew: true });
+        const bytes = new TextEncoder().encode(text);
+        for (let at = 0; at < bytes.length;) at += await written.write(bytes.subarray(at));
+        await written.sync();
+      }
+      await Deno.rename(part, file);
+    } catch (error) {
+      await Deno.remove(part).catch((also) => {
+        if (!(also instanceof Deno.errors.NotFound || also instanceof Deno.errors.NotADirectory)) throw also;
+      });
+      throw this.#unusable("write", name, error);
+    }
+  }
+
+  /** Removes what writers left that were killed. */
+  async #sweep(folder: string): Promise<void> {
+    for await (const { name } of Deno.readDir(folder)) {
+      if (!IS_PART.test(name)) continue;
+      try {
+        const { mtime } = await Deno.stat(`${folder}/${name}`);
+        if (mtime !== null && this.#now_ms() - mtime.getTime() > LEFT_MS) await Deno.remove(`${folder}/${name}`);
+      } catch (error) {
+        // Its writer was done with it meanwhile.
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      }
+    }
+  }
+
+  #unusable(action: string, name: string, cause: unknown): unknown {
+    if (cause instanceof Deno.errors.NotCapable) {
+      const why =
+        `this program may not ${action} there: \`deno task export\` may, \`deno task start\` writes below .tacho/ alone`;
+      return new PlaceUnusable(`${action} ${JSON.stringify(`${this.#folder}/${name}`)}: ${why}`, { cause });
+    }
+    const said = cause instanceof Error ? cause.message : String(cause);
+    return new Error(`${action} ${JSON.stringify(`${this.#folder}/${name}`)}: ${said}`, { cause });
+  }
+}

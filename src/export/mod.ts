@@ -1,0 +1,14 @@
+/**
+ * Exports: what the log's figures say, written where others look for it.
+ *
+ * What holds: a document is there whole or not at all; one that says the same already is left as it is, with its time; one that a late event
+ * changed is written anew. Killed at any moment, the next run finds what lacks by comparing, so that no progress has to be kept.
+ *
+ * Decision: S3 by aws4fetch (SigV4 over fetch, 6 KB): all that is asked of it is to get and to put small objects, and Amazon's own client
+ * is some hundred packages.
+ */
+export { daily_json, type DailySource, read_daily_document } from "./daily_document.ts";
+export { daily_name, type DailyExport, dates_between, days_changed, write_day, yesterday } from "./daily_export.ts";
+export { FolderPlace } from "./folder_place.ts";
+export { type ExportPlace, PLACE_WORDS, PlaceUnusable } from "./place.ts";
+export { type S3Access, S3Place } from "./s3_place.ts";

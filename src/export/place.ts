@@ -1,0 +1,19 @@
+/**
+ * Where exports go: a folder, or a prefix of an S3 bucket. A name is a path with slashes below it. What is written is there whole or not at all.
+ */
+export interface ExportPlace {
+  /** How people call it; without secrets. */
+  readonly shown: string;
+  /** The text of that name; null where there is none. */
+  read(name: string): Promise<string | null>;
+  /** Puts a text under a name, in place of what is there. */
+  write(name: string, text: string): Promise<void>;
+}
+
+/** The place cannot be written or read as it is set up: asking again does not help. */
+export class PlaceUnusable extends Error {
+  override readonly name = "PlaceUnusable";
+}
+
+/** How a text says a place. */
+export const PLACE_WORDS = "a folder, or s3://bucket/prefix";

@@ -1,0 +1,3 @@
+/** Exports as verbs, and as a part of `serve`. */
+export { daily_export_verb } from "./daily.ts";
+export { export_of, keep_exported } from "./follow.ts";

@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { type ExportPlace, FolderPlace, PlaceUnusable, S3Place } from "../../src/export/mod.ts";
+import { tacho_test } from "../support/available.ts";
+import { GuardedFolder } from "../support/guarded_folder.ts";
+import { start_s3_server } from "../support/s3_server.ts";
+
+/** What every place that exports go to has in common: a folder, and S3 as a real server speaks it. */
+
+const KEYS = { access_key_id: "AK", secret_access_key: "secret", session_token: null, region: "eu-central-1" };
+
+async function meets_the_contract(place: ExportPlace): Promise<void> {
+  assert.equal(await place.read("daily/2026-03-01/metrics.json"), null);
+  const texts = ["", '{"a":1}', "é€𝄞\n", "x".repeat(300_000)];
+  for (const text of texts) {
+    await place.write("daily/2026-03-01/metrics.json", text);
+    assert.equal(await place.read("daily/2026-03-01/metrics.json"), text);
+  }
+  assert.equal(await place.read("daily/2026-03-02/metrics.json"), null);
+  await place.write("odd name/é+%.json", "odd");
+  assert.equal(await place.read("odd name/é+%.json"), "odd");
+}
+
+tacho_test({
+  name: "a folder is a place for exports, and holds nothing else afterwards",
+  async fn() {
+    const folder = new GuardedFolder("export");
+    try {
+      await meets_the_contract(new FolderPlace(`${folder.path}/new/below/`, Date.now));
+      const place = new FolderPlace(folder.path, Date.now),
+        many = Array.from({ length: 20 }, (_, i) => `${i % 10}`.repeat(50_000));
+      let ended = false;
+      const writing = Promise.all(many.map((text) => place.write("at/once.json", text))).finally(() => ended = true);
+      // Whoever reads meanwhile sees one of them whole.
+      while (!ended) assert.match(await place.read("at/once.json") ?? "", /^(?:(\d)\1{49999})?$/);
+      await writing;
+      assert.deepEqual([...Deno.readDirSync(`${folder.path}/at`)].map(({ name }) => name), ["once.json"]);
+      const names = [...Deno.readDirSync(`${folder.path}/new/below/daily/2026-03-01`)].map(({ name }) => name);
+      assert.deepEqual(names, ["metrics.json"]);
+    } finally {
+      await folder.dispose();
+    }
+  },
+});
+
+tacho_test({
+  name: "a bucket of S3 is a place for exports, with a prefix and without",
+  needs: ["s3"],
+  async fn() {
+    await using server = await start_s3_server("figures");
+    for (const place of ["s3://figures/", "s3://figures/of chicago/2026/"]) {
+      await meets_the_contract(new S3Place(place, { ...KEYS, endpoint: server.endpoint }));
+    }
+    const nowhere = new S3Place("s3://absent/x", { ...KEYS, endpoint: server.endpoint });
+    const refused = {
+      name: "PlaceUnusable",
+      message: /s3:\/\/absent\/x\/a\.json: expected 200, got 404 \(NoSuchBucket\)/,
+    };
+    await assert.rejects(nowhere.write("a.json", "{}"), refused);
+    await assert.rejects(nowhere.read("a.json"), refused);
+  },
+});
+
+tacho_test({
+  name: "a place that is no folder and no bucket, or has no keys, is refused with what was expected",
+  fn() {
+    const made = (place: string, access = {}) => new S3Place(place, { ...KEYS, endpoint: null, ...access });
+    for (const place of ["s3://", "s3://UPPER", "gs://figures", "s3:///x", "s3://a"]) {
+      assert.throws(() => made(place), {
+        name: "PlaceUnusable",
+        message: /expected a folder, or s3:\/\/bucket\/prefix, got /,
+      });
+    }
+    assert.throws(
+      () => made("s3://figures", { secret_access_key: null }),
+      /AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY/,
+    );
+    assert.equal(made("s3://figures/x").shown, "s3://figures/x");
+  },
+});
+
+tacho_test({
+  name: "an S3 server that is away or troubled is an outage, one that refuses is not",
+  async fn() {
+    let status = 503;
+    const server = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen() {} },
+      () => new Response("<Error><Code>SaidSo</Code></Error>", { status }),
+    );
+    const endpoint = `http://127.0.0.1:${server.addr.port}`;
+    const place = new S3Place("s3://figures", { ...KEYS, endpoint });
+    for (status of [500, 503, 429, 408]) {
+      await assert.rejects(
+        place.write("a", "b"),
+        (error) => error instanceof Error && !(error instanceof PlaceUnusable),
+      );
+    }
+    for (status of [301, 400, 403]) await assert.rejects(place.write("a", "b"), PlaceUnusable);
+    await server.shutdown();
+    await assert.rejects(place.write("a", "b"), (error) => !(error instanceof PlaceUnusable));
+  },
+});
+
+tacho_test({
+  name:
+    "a folder that cannot be written leaves nothing behind; parts of killed writers go, those of others at work stay",
+  async fn() {
+    const folder = new GuardedFolder("export");
+    try {
+      const id = crypto.randomUUID();
+      Deno.mkdirSync(`${folder.path}/daily/a`, { recursive: true });
+      const part = (name: string) => `${folder.path}/daily/a/${name}.${id}.part`;
+      Deno.writeTextFileSync(part("old"), "half");
+      Deno.writeTextFileSync(part("new"), "half");
+      Deno.utimeSync(part("old"), 1, 1);
+      const place = new FolderPlace(folder.path, Date.now);
+      await place.write("daily/a/metrics.json", "whole");
+      const names = () => [...Deno.readDirSync(`${folder.path}/daily/a`)].map(({ name }) => name).sort();
+      assert.deepEqual(names(), ["metrics.json", `new.${id}.part`]);
+      // A folder stands where the file should.
+      Deno.mkdirSync(`${folder.path}/daily/a/taken/full`, { recursive: true });
+      await assert.rejects(place.write("daily/a/taken", "x"), /^Error: write ".*\/daily\/a\/taken": /);
+      assert.deepEqual(names(), ["metrics.json", `new.${id}.part`, "taken"]);
+      Deno.writeTextFileSync(`${folder.path}/file`, "");
+      await assert.rejects(place.write("file/metrics.json", "x"), /write ".*\/file\/metrics\.json": /);
+    } finally {
+      await folder.dispose();
+    }
+  },
+});
