@@ -3,6 +3,7 @@ import type { BoardDeclaration, BoardField, DomainBoard, DomainTables, ShownFiel
 import { contribution_of, type Extremes, extremes_of, fact_dates, type FactForm, facts_sql } from "./facts.ts";
 import {
   column_name,
+  CURRENCY,
   event_fields,
   event_schema,
   type EventField,
@@ -122,7 +123,8 @@ const VERSION = 1;
 /** Makes a domain of its definition. The types are lost here alone: whatever the engine hands to a domain came from it. */
 export function define_domain<const All extends Fields>(definition: DomainDefinition<All>): Domain {
   const { fields, fixed = {}, derived, event_types, fold, facts, ...given } = definition;
-  const { noun, stream_column, tables, dimensions, measures, sketches } = given;
+  const { noun, stream_column, tables, dimensions, measures, sketches, by_currency } = given;
+  if (by_currency !== undefined) require_currency(given, derived);
   const kept = Object.entries(fields).map(([name, { type }]) => ({ name, column: column_name(name, type), type }));
   const made = Object.entries(derived).map(([name, { type, get }]) => ({
     name,
@@ -169,11 +171,36 @@ export function define_domain<const All extends Fields>(definition: DomainDefini
     board: {
       ...given.board,
       ...{ noun, stream_column, tables, dimensions, measures, sketches, dates },
+      ...by_currency === undefined ? {} : { by_currency },
       fields: told,
       facts: facts_sql(facts, sources),
       lines: { ...lines, fields: lines.fields.map((name) => line_field(name, stream_column, told, dates)) },
     },
   };
+}
+
+/** Throws where a domain that is declared by currency lacks what that needs. */
+function require_currency(
+  { name, dimensions, tables, board: { whole } }: Pick<
+    DomainDefinition<Fields>,
+    "name" | "dimensions" | "tables" | "board"
+  >,
+  derived: Readonly<Record<string, Derived<never>>>,
+): void {
+  const refuse = (expected: string) => {
+    throw new Error(`declare ${name} by currency: expected ${expected}`);
+  };
+  const { currency } = derived;
+  if (currency?.type !== CURRENCY || currency.always !== true) {
+    refuse("`currency` among what is derived, of type CURRENCY, which there always is");
+  }
+  if (dimensions.some((dimension) => dimension.name === "currency")) {
+    refuse("no dimension `currency`: a board is of one, and what asks for it has that name");
+  }
+  if (tables.sketches !== null) refuse("no sketches: they are not kept by currency");
+  if (!dimensions.some((dimension) => dimension.name === whole.dimension && dimension.grains.includes("all"))) {
+    refuse("cells of all that there is, of all of time: they tell which currencies there are");
+  }
 }
 
 function parse_data(

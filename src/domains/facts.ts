@@ -188,13 +188,16 @@ class Program {
 /** What states add to cells of these dimensions. The keys of a dimension are read from the field that has its column. */
 export function contribution_of(
   facts: readonly FactForm[],
-  { dimensions, measures }: Pick<CellShape, "dimensions" | "measures">,
+  { dimensions, measures, by_currency }: Pick<CellShape, "dimensions" | "measures" | "by_currency">,
   sources: Sources,
 ): (state: unknown) => Contribution {
   const program = new Program(sources, measures);
   const field_of = new Map(Object.entries(sources).map(([field, { column }]) => [column, field]));
-  const keys = dimensions.map(({ column }) =>
-    column === null ? '"all"' : `${program.value(field_of.get(column) ?? column)} ?? "${UNKNOWN}"`
-  );
+  const of_column = (column: string) => program.value(field_of.get(column) ?? column);
+  const code = by_currency === undefined ? null : of_column("currency");
+  const keys = dimensions.map(({ column }) => {
+    const key = column === null ? '"all"' : `${of_column(column)} ?? "${UNKNOWN}"`;
+    return code === null ? key : `${code} + (${key})`;
+  });
   return program.made(keys, facts.map((fact, i) => program.fact(fact, i)));
 }

@@ -65,7 +65,13 @@ export const one_of = (...values: readonly string[]): FieldType<string> => ({
   read: (value) => typeof value === "string" && values.includes(value) ? value : null,
   values,
 });
-/** An amount of the deployment's currency, kept in micros. */
+/** A currency by its code; events may write it in small letters. */
+export const CURRENCY: FieldType<string> = {
+  ...TEXT,
+  what: "a currency's code of three letters such as EUR",
+  read: (value) => typeof value === "string" && /^[a-z]{3}$/i.test(value) ? value.toUpperCase() : null,
+};
+/** An amount, of the deployment's currency unless its domain is by currency, kept in micros. */
 export const AMOUNT: FieldType<Integer> = {
   what: "an amount from 0 to 1e12 with at most 6 decimals, as text or number",
   read: read_amount,

@@ -41,6 +41,27 @@ export interface CellShape {
   readonly dimensions: readonly Dimension[];
   readonly measures: readonly Measure[];
   readonly sketches: readonly Sketch[];
+  /**
+   * Present where states are of several currencies, whose amounts are never added up: their cells and totals are kept by currency, that of the
+   * state's column `currency`, which is never null. It is the code of the one that is shown unless another is asked for.
+   */
+  readonly by_currency?: string;
+}
+
+/** Letters of a currency's code. */
+const CODE = 3;
+
+/** The keys of contributions of a domain by currency begin with the code of theirs: parted as the rows of cells have it. */
+export const parted = (key: string): { readonly currency: string; readonly key: string } => ({
+  currency: key.slice(0, CODE),
+  key: key.slice(CODE),
+});
+
+/** What a cell is called among those of its bucket, by its key as contributions have it: `city=Chicago`, of a domain by currency `EUR city=Paris`. */
+export function cell_name({ by_currency }: Pick<CellShape, "by_currency">, dimension: string, whole: string): string {
+  if (by_currency === undefined) return `${dimension}=${whole}`;
+  const { currency, key } = parted(whole);
+  return `${currency} ${dimension}=${key}`;
 }
 
 /** Whether the cells or totals of a dimension keep a measure. */
@@ -56,7 +77,7 @@ export interface Fact {
 
 /**
  * What one state adds to the cells: for each dimension its key, and for each fact slot the fact or null.
- * `keys[i]` belongs to `CellShape.dimensions[i]`; slots are the same length for every state of a domain.
+ * `keys[i]` belongs to `CellShape.dimensions[i]` (by currency it begins with its code, see `parted`); slots are the same length for every state of a domain.
  */
 export interface Contribution {
   readonly keys: readonly string[];

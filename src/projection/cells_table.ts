@@ -1,11 +1,4 @@
-import {
-  type Backfill,
-  plain_array,
-  type Statement,
-  text_array,
-  type Transaction,
-  type Value,
-} from "../database/mod.ts";
+import { plain_array, type Statement, text_array, type Transaction, type Value } from "../database/mod.ts";
 import type { Domain } from "../domains/mod.ts";
 import {
   bucket_end,
@@ -15,6 +8,7 @@ import {
   is_extreme,
   keeps,
   type Measure,
+  parted,
   UNKNOWN,
 } from "../kpi/mod.ts";
 import { AT } from "./bucket_time.ts";
@@ -30,16 +24,27 @@ interface KeyColumn {
   readonly array: (cells: readonly ChangedCell[]) => Value;
 }
 
-const TOTALS_KEY: readonly KeyColumn[] = [
-  {
-    name: "dimension",
-    type: "text",
-    sql: "u.dimension",
-    array: (cells) => plain_array(cells.map(({ dimension }) => dimension)),
-  },
+const DIMENSION: KeyColumn = {
+  name: "dimension",
+  type: "text",
+  sql: "u.dimension",
+  array: (cells) => plain_array(cells.map(({ dimension }) => dimension)),
+};
+/** The key of a cell within its dimension. */
+const KEY: readonly KeyColumn[] = [
   { name: "key", type: "text", sql: "u.key", array: (cells) => text_array(cells.map(({ key }) => key)) },
 ];
-const CELLS_KEY: readonly KeyColumn[] = [
+/** By currency. */
+const CURRENCY_KEY: readonly KeyColumn[] = [
+  {
+    name: "currency",
+    type: "text",
+    sql: "u.currency",
+    array: (cells) => plain_array(cells.map(({ key }) => parted(key).currency)),
+  },
+  { name: "key", type: "text", sql: "u.key", array: (cells) => text_array(cells.map(({ key }) => parted(key).key)) },
+];
+const CELL: readonly KeyColumn[] = [
   { name: "grain", type: "text", sql: "u.grain", array: (cells) => plain_array(cells.map(({ grain }) => grain)) },
   {
     name: "bucket",
@@ -47,7 +52,7 @@ const CELLS_KEY: readonly KeyColumn[] = [
     sql: AT("u.bucket"),
     array: (cells) => plain_array(cells.map(({ bucket_us }) => bucket_us / 1e6)),
   },
-  ...TOTALS_KEY,
+  DIMENSION,
 ];
 
 /** Rows written out; the positions that changed them last are filled in. */
@@ -157,7 +162,7 @@ export interface EncodedCells {
   readonly bared: readonly { readonly statement: Statement; readonly values: readonly Value[] }[];
 }
 
-type Shape = Pick<Domain, "tables" | "measures" | "dimensions" | "extremes">;
+type Shape = Pick<Domain, "tables" | "measures" | "dimensions" | "extremes" | "by_currency">;
 
 /**
  * The cells of a domain, as a live read model: SQL generated once from the domain's list of measures. Dimensions of very many keys have totals in
@@ -166,6 +171,8 @@ type Shape = Pick<Domain, "tables" | "measures" | "dimensions" | "extremes">;
 export class CellsTable {
   readonly #shape: Shape;
   readonly #days: Days;
+  /** What a cell is named by within its dimension and bucket. */
+  readonly #key: readonly KeyColumn[];
   readonly #totalled: ReadonlySet<string>;
   readonly #cells: ChangedRows;
   readonly #totals: ChangedRows | null;
@@ -186,8 +193,9 @@ export class CellsTable {
       );
     }
     this.#totalled = new Set(totalled.map(({ name }) => name));
-    this.#cells = new ChangedRows(cells, CELLS_KEY, measures, true);
-    this.#totals = totals === null ? null : new ChangedRows(totals, TOTALS_KEY, kept, false);
+    this.#key = domain.by_currency === undefined ? KEY : CURRENCY_KEY;
+    this.#cells = new ChangedRows(cells, [...CELL, ...this.#key], measures, true);
+    this.#totals = totals === null ? null : new ChangedRows(totals, [DIMENSION, ...this.#key], kept, false);
   }
 
   /** Writes out what a batch changed, all but the positions: so that the transaction need not wait for it. */
@@ -251,120 +259,51 @@ export class CellsTable {
         const end_us = bucket_end(grain, bucket_us, this.#days);
         return end_us === Infinity ? NEVER_S : end_us / 1e6;
       })),
-      text_array(cells.map(({ key }) => key)),
+      ...this.#key.map(({ array }) => array(cells)),
       ...this.#extreme_measures().map(({ m }) => plain_array(cells.map(({ change }) => change.removed![m]!))),
     ];
   }
 
   #recompute(dimension: string, column: string | null, grain: Grain, finer: Grain | null): Statement {
-    const { tables: { states, cells }, extremes } = this.#shape;
+    const { tables: { states, cells }, extremes, by_currency } = this.#shape;
     if (extremes === null) {
       throw new Error(`recompute ${cells}: the domain keeps extremes and does not say where they come from`);
     }
     const measures = this.#extreme_measures();
-    const names = measures.map(({ name }) => name);
+    const names = measures.map(({ name }) => name), keys = this.#key.map(({ name }) => name);
+    const same_key = (a: string, b: string) => keys.map((key) => `${a}.${key} = ${b}.${key}`).join(" and ");
+    const own_key = [
+      ...column === null ? [] : [`coalesce(s.${column}, '${UNKNOWN}') = held.key`],
+      ...by_currency === undefined ? [] : ["s.currency = held.currency"],
+    ];
     const fresh = finer === null
       ? `select ${
         measures.map(({ kind, column, name }) => `${kind}(s.${column}) as ${name}`).join(", ")
       } from ${states} s
         where s.${extremes.at_column} >= held.bucket and s.${extremes.at_column} < held.until
-        and ${extremes.condition}${column === null ? "" : ` and coalesce(s.${column}, '${UNKNOWN}') = held.key`}`
+        and ${[extremes.condition, ...own_key].join(" and ")}`
       : `select ${measures.map(({ kind, name }) => `${kind}(f.${name}) as ${name}`).join(", ")} from ${cells} f
-        where f.grain = '${finer}' and f.dimension = '${dimension}' and f.key = held.key
+        where f.grain = '${finer}' and f.dimension = '${dimension}' and ${same_key("f", "held")}
         and f.bucket >= ${grain === "all" ? "'-infinity'" : "held.bucket"} and f.bucket < held.until`;
+    const types = ["bigint", "bigint", ...this.#key.map(({ type }) => type), ...names.map(() => "bigint")];
     const may_hold = measures.map(({ name, kind }) => `u.${name} ${kind === "min" ? "<=" : ">="} h.${name}`);
     return {
       name: `recompute_${cells}_${dimension}_${grain}_of_${finer ?? states}`,
       // Cells whose extreme may be gone are found first, and only those are recomputed: the fence keeps the planner to that order.
       text: `with held as materialized (
-          select h.bucket, h.key, ${AT("u.to_s")} as until
-          from unnest($1::bigint[], $2::bigint[], $3::text[], ${names.map((_, i) => `$${i + 4}::bigint[]`).join(", ")})
-            as u(from_s, to_s, key, ${names.join(", ")})
+          select h.bucket, ${keys.map((key) => `h.${key}`).join(", ")}, ${AT("u.to_s")} as until
+          from unnest(${types.map((type, i) => `$${i + 1}::${type}[]`).join(", ")})
+            as u(from_s, to_s, ${[...keys, ...names].join(", ")})
           join ${cells} h on h.grain = '${grain}' and h.dimension = '${dimension}' and h.bucket = ${
         AT("u.from_s")
-      } and h.key = u.key
+      } and ${same_key("h", "u")}
           where ${may_hold.join(" or ")}
         )
         update ${cells} c set ${names.map((name) => `${name} = fresh.${name}`).join(", ")}
         from held cross join lateral (${fresh}) fresh
-        where c.grain = '${grain}' and c.dimension = '${dimension}' and c.bucket = held.bucket and c.key = held.key`,
+        where c.grain = '${grain}' and c.dimension = '${dimension}' and c.bucket = held.bucket and ${
+        same_key("c", "held")
+      }`,
     };
   }
-}
-
-/** Cells of one piece: a second or so under the head's lock. */
-const PIECE_CELLS = 20_000;
-
-/**
- * Works on cells from before a change of their table, in pieces along the primary key.
- * Nobody may have appended since the change: programs that know it wait until all is done, those that do not are refused.
- * Its checkpoint is the last cell of the pieces so far: `[grain, dimension, seconds of the bucket, key]`.
- * @param change the statement that changes those of a piece, which a condition holds for
- * @param among which cells are looked at; a range of the primary key is best
- */
-function cells_backfill(
-  cells: string,
-  change: (piece: string) => string,
-  { among = "true", piece_cells = PIECE_CELLS }: { readonly among?: string; readonly piece_cells?: number },
-): Backfill {
-  const place = (from: number) =>
-    `($${from}::text, $${from + 1}::text, ${AT(`$${from + 2}::bigint`)}, $${from + 3}::text)`;
-  const after = `(grain, dimension, bucket, key) > ${place(1)} and ${among}`;
-  // Before all cells: no grain is empty.
-  const begun = (checkpoint: unknown) => (checkpoint ?? ["", "", 0, ""]) as readonly (string | number)[];
-  return {
-    async left(tx, checkpoint) {
-      const [row] = await tx.query(`select count(*) as cells from ${cells} where ${after}`, begun(checkpoint));
-      return Number(row?.cells);
-    },
-    async piece(tx, checkpoint) {
-      const from = begun(checkpoint);
-      const [last] = await tx.query(
-        `with piece as (
-          select grain, dimension, bucket, key from ${cells} where ${after} order by grain, dimension, bucket, key limit ${piece_cells}
-        ) select grain, dimension, extract(epoch from bucket)::bigint as bucket_s, key, (select count(*) from piece) as cells
-          from piece order by piece.grain desc, piece.dimension desc, piece.bucket desc, piece.key desc limit 1`,
-        from,
-      );
-      if (last === undefined) return { checkpoint: null, items: 0 };
-      const to = [String(last.grain), String(last.dimension), Number(last.bucket_s), String(last.key)];
-      await tx.execute(change(`${after} and (grain, dimension, bucket, key) <= ${place(5)}`), [...from, ...to]);
-      const items = Number(last.cells);
-      return { checkpoint: items < piece_cells ? null : to, items };
-    },
-  };
-}
-
-/** Fills in a measure that is newer than a cells table, where in all cells from before it equals another one. */
-export const equal_measure_backfill = (
-  cells: string,
-  measure: string,
-  equal_to: string,
-  piece_cells?: number,
-): Backfill =>
-  cells_backfill(
-    cells,
-    (piece) => `update ${cells} set ${measure} = ${equal_to} where ${piece} and ${equal_to} <> 0`,
-    piece_cells === undefined ? {} : { piece_cells },
-  );
-
-/**
- * Moves totals that are kept as cells, as they all were once, into the table of totals.
- * @param position SQL: which event changed one of these cells last; 0 where that is not known, since it may be one that totals do not count
- */
-export function totals_backfill(
-  { tables: { cells, totals }, dimensions, measures }: Pick<Domain, "tables" | "dimensions" | "measures">,
-  position: "last_position" | "0",
-  piece_cells = PIECE_CELLS,
-): Backfill {
-  const some = dimensions.filter((dimension) => dimension.totals !== undefined);
-  const kept = measures.filter((measure) => some.some((dimension) => keeps(dimension, measure)));
-  const names = ["dimension", "key", ...kept.map(({ name }) => name)].join(", ");
-  return cells_backfill(
-    cells,
-    (piece) =>
-      `with moved as (delete from ${cells} where ${piece} returning *)
-      insert into ${totals} (${names}, last_position) select ${names}, ${position} from moved`,
-    { among: `grain = 'all' and dimension in (${some.map(({ name }) => `'${name}'`).join(", ")})`, piece_cells },
-  );
 }

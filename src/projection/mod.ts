@@ -2,7 +2,7 @@
  * Projections: read models written from what a batch changed. Cells, totals and sketches are live: folded in the transaction that appends.
  * `verify` recomputes the log and what was folded from it; `stream_history` what each event of one stream changed.
  */
-export { equal_measure_backfill, totals_backfill } from "./cells_table.ts";
+export { equal_measure_backfill, totals_backfill } from "./cells_backfill.ts";
 export { type EncodedReadModels, ReadModels } from "./read_models.ts";
 export * from "./rebuild_sketches.ts";
 export * from "./stream_history.ts";

@@ -10,12 +10,17 @@ export interface EncodedReadModels {
   readonly sketches: EncodedSketches | null;
 }
 
+type ReadModelsShape = Pick<
+  Domain,
+  "tables" | "measures" | "dimensions" | "sketches" | "extremes" | "by_currency"
+>;
+
 /** The live read models of a domain: its cells, and its sketches where it keeps some. */
 export class ReadModels {
   readonly #cells: CellsTable;
   readonly #sketches: SketchesTable | null;
 
-  constructor(domain: Pick<Domain, "tables" | "measures" | "dimensions" | "sketches" | "extremes">, days: Days) {
+  constructor(domain: ReadModelsShape, days: Days) {
     this.#cells = new CellsTable(domain, days);
     const { sketches } = domain.tables;
     this.#sketches = sketches === null ? null : new SketchesTable(sketches, domain.sketches);

@@ -1,6 +1,6 @@
 import type { Domain, StateRow } from "../domains/mod.ts";
 import { type ArrivedEvent, fold_arrivals, recorded_payload, type RecordedEvent } from "../event_log/mod.ts";
-import { CellChanges, type ChangedCell, type Days } from "../kpi/mod.ts";
+import { CellChanges, type ChangedCell, type Days, parted } from "../kpi/mod.ts";
 
 /** The history of one stream, worked out anew from its events: what the arrival of each changed. Pure. */
 
@@ -10,8 +10,8 @@ export interface StreamStep {
   /** The state that the events before it had made; null before the first. */
   readonly before: StateRow | null;
   readonly after: StateRow;
-  /** The cells it touched, of the finest grain of each dimension. */
-  readonly cells: readonly ChangedCell[];
+  /** The cells it touched, of the finest grain of each dimension; of a domain by currency with theirs. */
+  readonly cells: readonly (ChangedCell & { readonly currency?: string })[];
 }
 
 export type StreamHistory =
@@ -53,7 +53,11 @@ export function stream_history(
   return { ok: true, steps };
 }
 
-function finest_cells({ dimensions }: Pick<Domain, "dimensions">, changes: CellChanges): ChangedCell[] {
+function finest_cells(
+  { dimensions, by_currency }: Pick<Domain, "dimensions" | "by_currency">,
+  changes: CellChanges,
+): StreamStep["cells"] {
   const finest = new Map(dimensions.map(({ name, grains }) => [name, grains[0]]));
-  return [...changes.cells()].filter(({ dimension, grain }) => finest.get(dimension) === grain);
+  const cells = [...changes.cells()].filter(({ dimension, grain }) => finest.get(dimension) === grain);
+  return by_currency === undefined ? cells : cells.map((cell) => ({ ...cell, ...parted(cell.key) }));
 }

@@ -2,6 +2,7 @@ import type { Row, Snapshot } from "../database/mod.ts";
 import type { Domain } from "../domains/mod.ts";
 import { Faults } from "../event_log/mod.ts";
 import {
+  cell_name,
   type CellChange,
   CellChanges,
   type Days,
@@ -25,6 +26,7 @@ interface Said {
   /** Its place in the list of levels. */
   readonly level: number;
   readonly bucket_us: number;
+  /** As contributions have it. */
   readonly key: string;
   /** Whether the table says it; if not, a piece of the streams does. */
   readonly found: boolean;
@@ -47,8 +49,8 @@ interface Level {
   readonly dated: boolean;
 }
 
-const name_of = ({ table, dimension, grain, sketch }: Level, bucket_us: number, key: string): string =>
-  `${table} ${grain} ${time_of(bucket_us)} ${dimension}=${key}${sketch === null ? "" : ` ${sketch}`}`;
+const name_of = ({ table, dimension, grain, sketch }: Level, { bucket_us, key }: Said, shape: Shape): string =>
+  `${table} ${grain} ${time_of(bucket_us)} ${cell_name(shape, dimension, key)}${sketch === null ? "" : ` ${sketch}`}`;
 
 const less = <T>(a: T, b: T): number => a < b ? -1 : a > b ? 1 : 0;
 
@@ -96,7 +98,7 @@ export interface ReadModelBound {
 }
 
 /** What it has to know of a domain. */
-type Shape = Pick<Domain, "tables" | "dimensions" | "measures" | "sketches">;
+type Shape = Pick<Domain, "tables" | "dimensions" | "measures" | "sketches" | "by_currency">;
 
 /** Gathers what tables and streams say of the cells and sketches of a domain, and compares it. */
 export class ReadModelCheck implements Sums {
@@ -146,13 +148,14 @@ export class ReadModelCheck implements Sums {
 
   /** Takes in what the tables hold. */
   async take_tables(reading: Snapshot, progress: (rows: number) => void): Promise<void> {
-    const { tables: { cells, totals, sketches }, dimensions, measures } = this.#domain;
+    const { tables: { cells, totals, sketches }, dimensions, measures, by_currency } = this.#domain;
+    const key = by_currency === undefined ? "key" : "currency || key as key";
     const values = [...this.#positions ? ["last_position"] : [], ...measures.map(({ name }) => name)];
     const take = (table: string, level: string, bucket_us: string, said: string, page_rows: number) =>
       this.#take_table(
         reading,
         table,
-        `select concat_ws(' ', ${level}) as level, ${bucket_us} as bucket_us, key, ${said} as said from ${table}`,
+        `select concat_ws(' ', ${level}) as level, ${bucket_us} as bucket_us, ${key}, ${said} as said from ${table}`,
         page_rows,
         progress,
       );
@@ -243,7 +246,7 @@ export class ReadModelCheck implements Sums {
       if (pieces.length === 1 && found !== null && this.#is(found, pieces[0]!)) return;
       const texts = pieces.map((piece) => this.#text_of(piece));
       const fault = level.sketch === null ? this.#cell_fault(level, found, texts) : sketch_fault(found, texts);
-      if (fault !== null) this.#faults.add(`${name_of(level, of.bucket_us, of.key)}: ${fault}`);
+      if (fault !== null) this.#faults.add(`${name_of(level, of, this.#domain)}: ${fault}`);
     };
     for await (const page of this.#sort.sorted()) {
       this.#signal.throwIfAborted();

@@ -70,7 +70,7 @@ function backfills_of({ config: { currency }, domain: declared }: Shell): NonNul
     sketches: sketches_of(declared),
     ...declared.later_measure === null
       ? {}
-      : { later_measure: equal_measure_backfill(domain.tables.cells, ...declared.later_measure) },
+      : { later_measure: equal_measure_backfill(domain, ...declared.later_measure) },
     kept_measures: totals_backfill(domain, "0"),
     totals: totals_backfill(domain, "last_position"),
   };

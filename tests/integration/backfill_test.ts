@@ -60,7 +60,7 @@ const by_deployment = (piece: number): Backfill =>
     const deployment = await read_deployment(tx);
     return deployment === null ? null : { domain: TEST_DOMAIN, days: days_in(deployment.time_zone) };
   }, piece);
-const FARES = equal_measure_backfill("trip_cells", "fare_count", "completed");
+const FARES = equal_measure_backfill(TEST_DOMAIN, "fare_count", "completed");
 const kept_measures = totals_backfill(TEST_DOMAIN, "0"), totals = totals_backfill(TEST_DOMAIN, "last_position");
 const sketches = async (database: Database) =>
   (await database.query(
@@ -252,7 +252,7 @@ tacho_test({
       const heard: number[] = [];
       const migrating = (pieces: number): Migrating => ({
         backfills: {
-          later_measure: equal_measure_backfill("trip_cells", "fare_count", "completed", 1_000),
+          later_measure: equal_measure_backfill(TEST_DOMAIN, "fare_count", "completed", 1_000),
           kept_measures,
           totals,
         },
