@@ -58,6 +58,30 @@ export interface ChartWords {
   readonly least: number;
 }
 
+/**
+ * A chart with one line for each of the greatest keys of a dimension over the window, ranked as its breakdown is; the dimension keeps the
+ * grains of windows. It is held against no other period.
+ */
+export interface KeyedChartWords extends Pick<ChartWords, "name" | "title" | "sub" | "picture_sub" | "least"> {
+  readonly kind: "lines";
+  /** The dimension. */
+  readonly by: string;
+  /** A sum, an extreme or a mean; where nothing is counted the latter two have a gap. */
+  readonly figure: string;
+  /** So many keys have a line, at most as many as a breakdown has rows. */
+  readonly top: number;
+  /** All other keys have one together; of figures that add up. */
+  readonly others?: true;
+  /** While the filter leaves one key, candles stand in place of its line: figures of a bucket. */
+  readonly candles?: {
+    readonly open: string;
+    readonly high: string;
+    readonly low: string;
+    readonly close: string;
+    readonly volume: string;
+  };
+}
+
 export interface DimensionWords {
   readonly label: string;
   /** In fewer words, before a key. */
@@ -101,7 +125,7 @@ export interface BoardWords {
   /** The address of a stream's page below the domain's own, before its id. */
   readonly path: string;
   readonly cards: readonly CardWords[];
-  readonly charts: readonly ChartWords[];
+  readonly charts: readonly (ChartWords | KeyedChartWords)[];
   /** The dimensions that have a panel. */
   readonly panels: readonly string[];
   readonly dimensions: Readonly<Record<string, DimensionWords>>;

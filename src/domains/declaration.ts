@@ -1,5 +1,14 @@
+import { is_extreme } from "../kpi/mod.ts";
 import type { DomainBoard, ShownField, Unit } from "./board.ts";
-import type { BoardWords, CardWords, ChartWords, Colour, DimensionWords, ListWords } from "./board_words.ts";
+import type {
+  BoardWords,
+  CardWords,
+  ChartWords,
+  Colour,
+  DimensionWords,
+  KeyedChartWords,
+  ListWords,
+} from "./board_words.ts";
 import type { StreamWords } from "./stream_words.ts";
 
 /** The declaration of a board as the feed and the page's HTML carry it: its words, and what follows from them and the board. */
@@ -9,8 +18,11 @@ export interface Declaration extends Omit<BoardWords, "cards" | "charts" | "dime
   readonly base: string;
   readonly api: string;
   readonly cards: readonly (CardWords & { readonly figure: string; readonly bare?: string | undefined })[];
-  /** `money`: its lines are amounts. */
-  readonly charts: readonly (ChartWords & { readonly money: boolean })[];
+  /** `money`: its lines are amounts; `gaps`: those of keys are broken where nothing is counted. */
+  readonly charts: readonly (
+    & (ChartWords | KeyedChartWords & { readonly lines: readonly []; readonly gaps: boolean })
+    & { readonly money: boolean }
+  )[];
   /** So many cards stand side by side where there is room for six, */
   readonly card_columns: number;
   /** and so many twelfths of a row a panel has where there is room for four: shorter rows come first. */
@@ -119,12 +131,20 @@ function spans_of(panels: number): number[] {
   return sizes.flatMap((size) => Array.from({ length: size }, () => 12 / size));
 }
 
+/** Whether a figure has no value where nothing is counted, rather than none of it. */
+function has_gaps({ figures, measures }: DomainBoard, name: string): boolean {
+  const figure = figures[name];
+  if (figure === undefined) throw new Error(`declare a chart: no figure is named ${JSON.stringify(name)}`);
+  if (figure.kind !== "total") return true;
+  return is_extreme(measures.find((measure) => measure.name === figure.measure)?.kind);
+}
+
 /** What is told of a board to whoever draws it. A dimension without words is called by its name. */
 export function declaration_of(board: DomainBoard, base = ""): Declaration {
   const { words: { stream: _stream, ...words }, lines, figures } = board;
   const from_states = board.states_breakdowns.map(({ dimension }) => dimension);
   const legend = [
-    ...words.charts.flatMap((chart) => chart.lines.length > 1 ? chart.lines : []),
+    ...words.charts.flatMap((chart) => "lines" in chart && chart.lines.length > 1 ? chart.lines : []),
     { name: "compared", shown: true } as const,
   ];
   return {
@@ -138,7 +158,11 @@ export function declaration_of(board: DomainBoard, base = ""): Declaration {
       ...card,
       ...card.top === undefined ? {} : { bare: words.dimensions[card.top[0]]?.bare },
     })),
-    charts: words.charts.map((chart) => ({ ...chart, money: figures[chart.compared]?.unit === "money" })),
+    charts: words.charts.map((chart) =>
+      "by" in chart
+        ? { ...chart, lines: [], gaps: has_gaps(board, chart.figure), money: figures[chart.figure]?.unit === "money" }
+        : { ...chart, money: figures[chart.compared]?.unit === "money" }
+    ),
     card_columns: Math.ceil(words.cards.length / Math.ceil(words.cards.length / 6)),
     panel_spans: spans_of(words.panels.length),
     legend,

@@ -163,7 +163,7 @@ database_test(
               const { name: said_name, shift_s, ...columns } = compared.series;
               assert.deepEqual([said_name, shift_s], ["weekday", comparison.shift_s]);
               assert.deepEqual(rows_of(columns as Board["series"]), rows_of(moved));
-              compared_rows += moved.completed.filter((count) => count > 0).length;
+              compared_rows += moved.completed.filter((count) => Number(count) > 0).length;
             }
           }
         },

@@ -153,7 +153,7 @@ log_test("a board forgets the marks and the newest event of the time between", a
   const watched = new Map([[view_key(view, DAYS), { view, window: window_at(view, 0, DAYS) }]]);
   const source = { database, board: trips_board, days: DAYS };
   const marks = (reading: Awaited<ReturnType<typeof read_boards>>) =>
-    reading.boards.get(view_key(view, DAYS))!.series.revised_ms!.map((ms) => ms > 0);
+    reading.boards.get(view_key(view, DAYS))!.series.revised_ms!.map((ms) => Number(ms) > 0);
   const before = await read_boards(source, watched, [], null);
   assert.deepEqual([marks(before), before.newest_event_ms], [[false, true], Date.UTC(2090, 0)]);
   await set_watermark_back(database, SET_BACK, READ_MS * 1000);

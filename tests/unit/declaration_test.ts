@@ -25,9 +25,9 @@ Deno.test("what a declaration names is on the board: dimensions, cards, series, 
     for (const column of spark) assert.ok(declared.series.includes(`${column}`), `${name}: ${column}`);
     for (const dimension of top ?? []) assert.ok(declared.panels.includes(dimension), `${name}: ${dimension}`);
   }
-  for (const { name, lines, compared } of declared.charts) {
-    for (const line of lines) assert.ok(declared.series.includes(line.name), `${name}: ${line.name}`);
-    assert.ok(declared.compared_series.includes(compared), name);
+  for (const chart of declared.charts) {
+    for (const line of chart.lines) assert.ok(declared.series.includes(line.name), `${chart.name}: ${line.name}`);
+    assert.ok("by" in chart || declared.compared_series.includes(chart.compared), chart.name);
   }
   const fields = trips_board.lines.fields.map((field) => field.name);
   const { list } = declared;

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { trips_board } from "../support/trip_board.ts";
 import { changed_since, type LaneBoard, shown_board, type ShownBoard } from "../../src/feed/figures/board.ts";
 import { Broadcast } from "../../src/feed/live/broadcast.ts";
+import { NO_KEYED } from "../../src/feed/figures/keyed.ts";
 import type { Compared } from "../../src/feed/figures/comparisons.ts";
 import { type Health, parse_event_id, type Shown } from "../../src/feed/live/frame.ts";
 import { sources_of } from "../../src/feed/figures/question.ts";
@@ -31,6 +32,8 @@ const STILL = {
   compared: null,
   version: 0,
   compared_version: 0,
+  lines_of: {},
+  lines_version: "",
 } as const;
 const HEALTH: Health = {
   ingest: { state: "running", reason: null, since_ms: START_MS, source: "none" },
@@ -130,6 +133,8 @@ class FilteredWorld extends World {
         : { series: { t: [] }, changed_at: [] },
       cards: this.from_states ? { ...cards, in_progress: this.position } : { in_progress: this.position },
       breakdowns: [{ dimension: "driver", total_keys: this.position, rows: [] }],
+      lines_of: {},
+      keyed: NO_KEYED,
       lines: JSON.stringify(last?.lines?.list) === JSON.stringify(list)
         ? last!.lines
         : { list, changed_at: this.position },

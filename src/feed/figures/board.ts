@@ -3,6 +3,7 @@ import { type Breakdown, breakdowns_of } from "./breakdown.ts";
 import type { Compared } from "./comparisons.ts";
 import { type Cards, cards_of, type Series, series_of } from "./figure.ts";
 import { mark_series } from "./corrections.ts";
+import { type KeyedSeries, type KeyLinesOf, with_keyed } from "./keyed.ts";
 import { type Figures, type Question, type Sources, sources_of } from "./question.ts";
 import type { Line } from "./states.ts";
 import type { View, Watched, Window } from "./view.ts";
@@ -20,10 +21,14 @@ export interface Board {
   /** All cards; null too where they are not known from here. */
   readonly cards: Cards;
   readonly breakdowns: readonly Breakdown[];
+  /** Which key has which line, of dimensions that are known here. */
+  readonly lines_of: KeyLinesOf;
 }
 
 /** What states say of a view, in the slow lane. */
 export interface LaneBoard extends Board {
+  /** Lines by key: with the series where that is known, else beside that of the cells. */
+  readonly keyed: KeyedSeries;
   readonly log_id: string;
   readonly position: number;
   readonly read_ms: number;
@@ -53,6 +58,8 @@ export interface ShownBoard extends Board {
   readonly version: number;
   /** Moves when the series of the comparison may have changed. */
   readonly compared_version: number;
+  /** Differs when lines may be of other keys, or were computed anew: all of them are told then. */
+  readonly lines_version: string;
 }
 
 /** What is known of a view in the slow lane. */
@@ -68,7 +75,7 @@ export interface LaneState {
   readonly compared_version: number;
 }
 
-/** The board that the figures of a question make: cards are of its first stretch. */
+/** The board that the figures of a question make, without lines by key: cards are of its first stretch. */
 export function draw({ board, window, wants }: Question, { buckets, stretches, now, keys }: Figures): Board {
   const { series = false, cards = [], breakdowns = [] } = wants;
   const asked = new Set(cards.map(({ name }) => name));
@@ -81,6 +88,7 @@ export function draw({ board, window, wants }: Question, { buckets, stretches, n
     changed_at: buckets.map(({ changed_at }) => Number(changed_at ?? 0)),
     cards: Object.fromEntries(board.cards.map(({ name }) => [name, asked.has(name) ? drawn[name]! : null])),
     breakdowns: breakdowns_of(board, breakdowns, keys),
+    lines_of: {},
   };
 }
 
@@ -111,6 +119,9 @@ export function shown_board(
   const slow = lane?.board?.log_id === newest.log_id ? lane.board : null;
   const own = cells ?? (slow?.known ? slow : null);
   const lines = whole ? { list: newest.lines, changed_at: newest.position } : slow?.lines;
+  const lines_of = { ...slow?.keyed.lines, ...cells?.lines_of };
+  const computed = Object.keys(slow?.keyed.lines ?? {}).length > 0;
+  const drawn = own ?? { series: mark_series(series_of(declared, []), null), changed_at: [] };
   return {
     view,
     log_id: newest.log_id,
@@ -118,8 +129,7 @@ export function shown_board(
     position: cells === null && slow !== null ? slow.position : newest.position,
     window: own?.window ?? window,
     known: own !== null,
-    series: own?.series ?? mark_series(series_of(declared, []), null),
-    changed_at: own?.changed_at ?? [],
+    ...cells !== null && slow !== null ? with_keyed(drawn, slow.keyed) : drawn,
     // What one knows the other was not asked.
     cards: Object.fromEntries(declared.cards.map(({ name }) => [name, own?.cards[name] ?? slow?.cards[name] ?? null])),
     breakdowns: [...cells?.breakdowns ?? [], ...slow?.breakdowns ?? []],
@@ -131,6 +141,8 @@ export function shown_board(
     compared: lane?.compared?.log_id === newest.log_id ? lane.compared : null,
     version: lane?.version ?? 0,
     compared_version: lane?.compared_version ?? 0,
+    lines_of,
+    lines_version: Object.keys(lines_of).length === 0 ? "" : JSON.stringify([lines_of, computed && lane?.version]),
   };
 }
 

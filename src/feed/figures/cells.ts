@@ -13,6 +13,7 @@ import {
   totals_of,
 } from "./figure.ts";
 import type { Condition } from "./filter.ts";
+import { read_keyed } from "./keyed.ts";
 import {
   asks_now,
   asks_quantiles,
@@ -47,12 +48,10 @@ export async function figures_of_cells(queryable: Queryable, question: Question)
     });
   }
   const named = named_in(question).flatMap(({ keys }) => keys);
-  return {
-    buckets,
-    stretches: sums,
-    now: asks_now(question) ? await read_now(queryable, board, condition) : null,
-    keys: await read_keys(queryable, question, breakdowns, named),
-  };
+  const now = asks_now(question) ? await read_now(queryable, board, condition) : null;
+  const keys = await read_keys(queryable, question, breakdowns, named);
+  const keyed = await read_keyed(queryable, question, condition, buckets, keys);
+  return { buckets, stretches: sums, now, keys, keyed };
 }
 
 /** The cells of a condition, as SQL; the values it needs are its dimension and its keys. */

@@ -9,8 +9,11 @@ export type Totals = Readonly<Record<string, bigint | null>>;
 /** Sums of a bucket as SQL gives them: measures by name, and the bucket's start `t` in seconds, as text. */
 export type BucketRow = Readonly<Record<string, string | null>>;
 
-/** Columns by name: `t` holds bucket starts (ascending, seconds), the others the figures of the same buckets. Absent buckets are zero. */
-export type Series = Readonly<Record<string, readonly number[]>> & { readonly t: readonly number[] };
+/**
+ * Columns by name: `t` holds bucket starts (ascending, seconds), the others the figures of the same buckets. Absent buckets are zero; null
+ * is of lines by key alone (`keyed.ts`).
+ */
+export type Series = Readonly<Record<string, readonly (number | null)[]>> & { readonly t: readonly number[] };
 
 /** Card values by name; null where there is nothing to divide or compare, or the value is not known. */
 export type Cards = Readonly<Record<string, number | null>>;

@@ -13,6 +13,7 @@ export * from "./comparisons.ts";
 export * from "./corrections.ts";
 export * from "./figure.ts";
 export * from "./filter.ts";
+export * from "./keyed.ts";
 export * from "./question.ts";
 export * from "./readings.ts";
 export * from "./states.ts";

@@ -1,4 +1,4 @@
-import type { BoardBreakdown, BoardCard, DomainBoard } from "../../domains/mod.ts";
+import type { BoardBreakdown, BoardCard, DomainBoard, KeyedChartWords } from "../../domains/mod.ts";
 import type { Days } from "../../kpi/mod.ts";
 import type { KeyTotals } from "./breakdown.ts";
 import { type BucketRow, dimension_of, quantile_cards, type Totals } from "./figure.ts";
@@ -31,6 +31,8 @@ export interface Wants {
   readonly cards?: readonly BoardCard[];
   /** Over the window; a dimension that the filter has a condition on is broken down by all other conditions. */
   readonly breakdowns?: readonly BoardBreakdown[];
+  /** Dimensions whose greatest keys have lines in charts; of cells only with the series. */
+  readonly keyed?: readonly WantedKeys[];
   /** Conditions whose keys have a row of their own in a breakdown, whatever their place; those of the filter unless given. */
   readonly named?: Filter;
 }
@@ -44,6 +46,25 @@ export interface Figures {
   /** How many states have each key of the board's `now` dimension now. */
   readonly now: ReadonlyMap<string, number> | null;
   readonly keys: readonly KeyTotals[];
+  readonly keyed: readonly KeyedFigures[];
+}
+
+/** The charts of a dimension's keys. */
+export interface WantedKeys {
+  readonly dimension: string;
+  /** Keys with lines of their own. */
+  readonly top: number;
+}
+
+/** A bucket of a key; of all others together where it is null. */
+export type KeyedRow = BucketRow & { readonly key: string | null };
+
+/** The greatest keys of a dimension, the greatest first, how many others there are, and the buckets of all of them, ascending. */
+export interface KeyedFigures {
+  readonly dimension: string;
+  readonly keys: readonly string[];
+  readonly others: number;
+  readonly rows: readonly KeyedRow[];
 }
 
 export interface Sums {
@@ -67,10 +88,34 @@ export const asks_now = ({ wants: { cards = [] } }: Question): boolean => cards.
 /** What questions are asked about. */
 export type Asked = Pick<Question, "board" | "days">;
 
+/** The charts of a board that have lines by key. */
+export const keyed_charts = ({ words }: DomainBoard): readonly KeyedChartWords[] =>
+  words.charts.flatMap((chart) => "by" in chart ? [chart] : []);
+
+/** The dimensions of those charts. */
+export function keyed_dimensions(board: DomainBoard): WantedKeys[] {
+  const charts = Map.groupBy(keyed_charts(board), ({ by }) => by);
+  return [...charts].map(([dimension, own]) => ({ dimension, top: Math.max(...own.map(({ top }) => top)) }));
+}
+
+/** The breakdown that ranks the keys of a dimension. */
+export function breakdown_of(board: DomainBoard, dimension: string): BoardBreakdown {
+  const breakdown = board.breakdowns.find((each) => each.dimension === dimension);
+  if (breakdown === undefined) {
+    throw new Error(`read lines by ${JSON.stringify(dimension)}: no breakdown ranks its keys`);
+  }
+  return breakdown;
+}
+
+/** Whether the cells of a condition say what the keys of a dimension add to each bucket: that it crosses nothing. */
+const cells_keep_keys = (board: DomainBoard, { dimension }: Condition, by: string, grain: ViewGrain): boolean =>
+  (dimension === board.whole.dimension || dimension === by) && dimension_of(board, by)?.grains.includes(grain) === true;
+
 /** The whole board of a view, as states answer it. */
 export function whole_question({ board, days }: Asked, { view: { filter }, window }: Watched): Question {
   const breakdowns = [...board.breakdowns, ...board.states_breakdowns];
-  return { board, days, filter, window, wants: { series: true, stretches: [window], cards: board.cards, breakdowns } };
+  const wants = { series: true, stretches: [window], cards: board.cards, breakdowns, keyed: keyed_dimensions(board) };
+  return { board, days, filter, window, wants };
 }
 
 /** What cells are asked of a view, whenever the log has moved; null when they do not answer it. */
@@ -81,20 +126,26 @@ export function cells_question({ board, days }: Asked, { view: { filter }, windo
   const cards = board.cards.filter(({ name }) => !lacking.includes(name));
   // Cells have one dimension: nothing is broken down under a filter.
   const breakdowns = filter.length > 0 ? [] : board.breakdowns;
-  return { board, days, filter, window, wants: { series: true, stretches: [window], cards, breakdowns } };
+  const keyed = keyed_dimensions(board).filter((each) =>
+    cells_keep_keys(board, condition, each.dimension, window.grain)
+  );
+  return { board, days, filter, window, wants: { series: true, stretches: [window], cards, breakdowns, keyed } };
 }
 
 /** What states are asked of a view when there is time: what its cells do not say. Nothing of a window that is too long. */
 export function states_question(asked: Asked, watched: Watched): Question {
   const whole = whole_question(asked, watched), { board, filter, window } = whole;
   if (too_long_for_states(window)) return { ...whole, wants: {} };
-  if (filter.length === 0) return { ...whole, wants: { breakdowns: board.states_breakdowns } };
   const condition = condition_of_cells(board, filter, window.grain);
   if (condition === null) return whole;
+  const keyed = whole.wants.keyed!.filter(({ dimension }) =>
+    !cells_keep_keys(board, condition, dimension, window.grain)
+  );
+  if (filter.length === 0) return { ...whole, wants: { breakdowns: board.states_breakdowns, keyed } };
   const lacking = cards_lacking(board, condition);
   const cards = board.cards.filter(({ name }) => lacking.includes(name));
   const stretches = cards.some((card) => "figure" in card) ? [window] : [];
-  return { ...whole, wants: { stretches, cards, breakdowns: whole.wants.breakdowns! } };
+  return { ...whole, wants: { stretches, cards, breakdowns: whole.wants.breakdowns!, keyed } };
 }
 
 /** Where the parts of a view's board come from. */

@@ -3,6 +3,7 @@ import { type Head, read_head } from "../../event_log/mod.ts";
 import { type Board, changed_since, draw, type LaneBoard, shown_board, type ShownBoard } from "./board.ts";
 import { figures_of_cells } from "./cells.ts";
 import { type Compared, read_comparisons } from "./comparisons.ts";
+import { keyed_series, with_keyed } from "./keyed.ts";
 import { mark_series, type MarkedBuckets, read_marked } from "./corrections.ts";
 import {
   type Asked,
@@ -72,7 +73,7 @@ export async function read_boards(
     const goes_on = last !== null && last.log_id === seen.log_id && !went_back(last, seen);
     const boards = new Map<string, Board & { readonly marked: MarkedBuckets }>();
     for (const [key, each] of answered) {
-      const before = goes_on ? last.boards.get(key)?.marked ?? null : null;
+      const before = goes_on ? last.boards.get(key) ?? null : null;
       boards.set(
         key,
         (kept && fresh(kept, key, each)) ?? await read_board(transaction, source, each, newest_s, before),
@@ -106,13 +107,14 @@ async function read_board(
   source: FeedSource,
   watched: Watched,
   newest_event_s: number | null,
-  before: MarkedBuckets | null,
+  before: (Board & { readonly marked: MarkedBuckets }) | null,
 ): Promise<Board & { readonly marked: MarkedBuckets }> {
   const question = cells_question(source, watched)!;
-  const board = draw(question, await figures_of_cells(queryable, question));
-  const { series, changed_at } = board;
+  const figures = await figures_of_cells(queryable, question);
+  const board = draw(question, figures), keyed = keyed_series(question, figures, before?.lines_of ?? {});
+  const { series, changed_at } = with_keyed(board, keyed);
   // States move between keys as they go on: that is no correction. The whole is asked, and marks what a correction touched.
-  const marked = await read_marked(queryable, question, newest_event_s, before);
+  const marked = await read_marked(queryable, question, newest_event_s, before?.marked ?? null);
   const whole_at = new Map(marked.t.map((t, i) => [t, marked.changed_at[i]!]));
   const touched = series.t.map((t, i) => changed_at[i]! >= (whole_at.get(t) ?? 0));
   return {
@@ -120,6 +122,7 @@ async function read_board(
     series: mark_series(series, marked, touched),
     // A mark may change while the bucket's own figures do not.
     changed_at: changed_at.map((at, i) => Math.max(at, whole_at.get(series.t[i]!) ?? at)),
+    lines_of: keyed.lines,
     marked,
   };
 }
@@ -158,16 +161,19 @@ export function read_lane_board(
     const before = last?.log_id === log_id ? last : null;
     const question = states_question(source, watched), states = present_states(source.board);
     const lines = filter.length === 0 ? null : await read_lines(reading, source.board, states, filter, position);
-    const board = draw(question, await figures_of_states(reading, question, states));
+    const figures = await figures_of_states(reading, question, states);
+    const board = draw(question, figures), keyed = keyed_series(question, figures, before?.keyed.lines ?? {});
     let own: Pick<Board, "series" | "changed_at"> = board;
     if (board.known) {
       const marked = await read_marked(reading, question, watermark_us === null ? null : watermark_us / 1e6, null);
       const known = before?.known ? before : null;
-      own = changed_since(mark_series(board.series, marked), position, window.from_s, known);
+      own = with_keyed(changed_since(mark_series(board.series, marked), position, window.from_s, known), keyed);
     }
     return {
       ...board,
       ...own,
+      lines_of: keyed.lines,
+      keyed,
       log_id,
       position,
       read_ms: now_ms,
@@ -231,7 +237,8 @@ export async function read_past_board(
   const { view, window } = watched, { position, newest_event_ms, now_ms } = then;
   const { log_id } = await read_head(reading);
   const question = whole_question(source, watched);
-  const board = draw(question, await figures_of_states(reading, question, states));
+  const figures = await figures_of_states(reading, question, states);
+  const board = draw(question, figures), keyed = keyed_series(question, figures, {});
   const comparisons = comparisons_of(window, reached_ms(now_ms, newest_event_ms), source.days);
   const compared = await read_comparisons(reading, source, watched, states, comparisons);
   return {
@@ -240,8 +247,10 @@ export async function read_past_board(
     log_id,
     newest_event_ms,
     position,
-    series: mark_series(board.series, null),
+    series: with_keyed({ series: mark_series(board.series, null), changed_at: board.changed_at }, keyed).series,
     changed_at: board.series.t.map(() => position),
+    lines_of: keyed.lines,
+    lines_version: "",
     lines: await read_lines(reading, source.board, states, view.filter, position),
     lines_at: position,
     sources: { cards: "states", breakdowns: "states" },

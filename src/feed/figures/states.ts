@@ -5,7 +5,15 @@ import { key_totals, tiles_of } from "./breakdown.ts";
 import { figures_of_cells } from "./cells.ts";
 import { type BucketRow, dimension_of, integer, quantile_cards, quantile_number, totals_of } from "./figure.ts";
 import type { Filter } from "./filter.ts";
-import { type Asked, asks_now, type Figures, type Question, type Sums, type Wants } from "./question.ts";
+import {
+  type Asked,
+  asks_now,
+  type Figures,
+  type KeyedFigures,
+  type Question,
+  type Sums,
+  type Wants,
+} from "./question.ts";
 import { filter_sql, is_present, Parameters, type StatesRelation } from "./states_relation.ts";
 import { states_statement } from "./states_sql.ts";
 
@@ -33,6 +41,7 @@ export async function figures_of_states(
     stretches: read.flatMap(({ stretches }) => stretches),
     now: asks_now(question) ? await read_now(queryable, question, relation) : null,
     keys: read.flatMap(({ keys }) => keys),
+    keyed: read.flatMap(({ keyed }) => keyed),
   };
 }
 
@@ -58,17 +67,18 @@ const LONG_S = 7 * 86_400;
 
 /** The parts of a question that are a statement each: one, of a long window one for each stretch and one for breakdowns. */
 function pieces_of(question: Question): Question[] {
-  const { window: { from_s, to_s }, wants: { series = false, stretches = [], breakdowns = [], ...others } } = question;
+  const { window: { from_s, to_s }, wants } = question;
+  const { series = false, stretches = [], breakdowns = [], keyed = [], ...others } = wants;
   const pieces: Wants[] = [];
-  if (to_s - from_s <= LONG_S) pieces.push({ series, stretches, breakdowns });
+  if (to_s - from_s <= LONG_S) pieces.push({ series, stretches, breakdowns, keyed });
   else {
     // The series goes with the stretch that lies in its window.
     const with_series = series ? stretches.findIndex((stretch) => stretch.from_s === from_s) : -1;
     pieces.push(...stretches.map((stretch, i) => ({ series: i === with_series, stretches: [stretch] })));
-    pieces.push({ series: series && with_series === -1 }, { breakdowns });
+    pieces.push({ series: series && with_series === -1 }, { breakdowns }, { keyed });
   }
-  return pieces.filter(({ series = false, stretches = [], breakdowns = [] }) =>
-    series || stretches.length > 0 || breakdowns.length > 0
+  return pieces.filter(({ series = false, stretches = [], breakdowns = [], keyed = [] }) =>
+    series || stretches.length > 0 || breakdowns.length > 0 || keyed.length > 0
   ).map((wants) => ({ ...question, wants: { ...others, ...wants } }));
 }
 
@@ -84,6 +94,7 @@ async function compute(queryable: Queryable, question: Question, relation: State
     series?: readonly BucketRow[];
     stretches?: readonly { readonly totals: readonly BucketRow[] | null; readonly quantiles: QuantileRows }[];
     keys?: readonly BucketRow[] | null;
+    keyed?: readonly KeyedFigures[];
   }>(text, values);
   const [total, ...buckets] = found?.series ?? [];
   return {
@@ -94,6 +105,7 @@ async function compute(queryable: Queryable, question: Question, relation: State
     })),
     now: null,
     keys: (found?.keys ?? []).map(key_totals),
+    keyed: found?.keyed ?? [],
   };
 }
 

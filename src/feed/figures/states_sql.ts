@@ -4,7 +4,8 @@ import { bucket_end, type Days, format_time, is_extreme } from "../../kpi/mod.ts
 import { ranked_keys_sql, tiles_of, TOP } from "./breakdown.ts";
 import { figure_of, quantile_cards } from "./figure.ts";
 import type { Filter } from "./filter.ts";
-import { asks_quantiles, named_in, type Question, type Stretch } from "./question.ts";
+import { measures_by } from "./keyed.ts";
+import { asks_quantiles, breakdown_of, named_in, type Question, type Stretch, type WantedKeys } from "./question.ts";
 import { filter_sql, key_sql, Parameters, type StatesRelation } from "./states_relation.ts";
 import type { ViewGrain } from "./view.ts";
 
@@ -30,10 +31,10 @@ interface StatesStatement {
  * reading: that takes in the states that miss the conditions on one such dimension, and notes which.
  *
  * It gives one row: `series` (a row of totals, then the buckets), `stretches` (of each its totals, none where they are the first row of the
- * series, and its quantiles), `keys`; of these what is wanted.
+ * series, and its quantiles), `keys`, `keyed`; of these what is wanted.
  */
 export function states_statement(question: Question, relation: StatesRelation): StatesStatement {
-  const { board, days, filter, wants: { series = false, stretches = [] } } = question;
+  const { board, days, filter, wants: { series = false, stretches = [], keyed = [] } } = question;
   const parameters = new Parameters(relation.values);
   const time = (us: number): string => `${parameters.add(format_time(us))}::timestamptz`;
   const within = ({ from_us, to_us }: Micros): Within => {
@@ -50,9 +51,11 @@ export function states_statement(question: Question, relation: StatesRelation): 
     counted: "true",
   });
   const parts: string[] = [];
-  if (series) {
+  if (series || keyed.length > 0) {
     const bucket = bucket_sql(question.window.grain, window, days, parameters);
-    parts.push(`${rows_sql(series_sql(board, bucket, of(window)))} as series`);
+    if (series) parts.push(`${rows_sql(series_sql(board, bucket, of(window)))} as series`);
+    const each = keyed.map((wanted) => keyed_sql(board, wanted, bucket, of(window)));
+    if (each.length > 0) parts.push(`json_build_array(${each.join(", ")}) as keyed`);
   }
   if (stretches.length > 0) {
     const sketches = asks_quantiles(question)
@@ -80,7 +83,11 @@ export function states_statement(question: Question, relation: StatesRelation): 
     parts.push(`(with summed as (${totals.join(" union all ")}) select json_agg(rows) from (${ranked}) rows) as keys`);
   }
   const text = parts.join(", ");
-  const read = [...series ? [window] : [], ...stretches.map(micros), ...breakdowns.map(({ stretch }) => stretch)];
+  const read = [
+    ...series || keyed.length > 0 ? [window] : [],
+    ...stretches.map(micros),
+    ...breakdowns.map(({ stretch }) => stretch),
+  ];
   const touched = together(read).map(within);
   const { sql: counted, missed } = crossing_filter(board, filter, dimensions, parameters);
   const columns = [...new Set(text.matchAll(/\bstates\.(\w+)/g).map(([column]) => column))];
@@ -213,6 +220,42 @@ function series_sql(board: DomainBoard, bucket: (at: string) => string, { within
   const merged = names.map((name) => `${merge_of(board, name)}(${name})::text as ${name}`);
   return `select floor(extract(epoch from bucket))::bigint as t, ${merged.join(", ")}
           from (${slots.join(" union all ")}) facts group by grouping sets ((bucket), ()) order by bucket nulls first`;
+}
+
+/** The buckets of the greatest keys of a dimension, and of all others together, ranked as its breakdown is. */
+function keyed_sql(
+  board: DomainBoard,
+  { dimension, top }: WantedKeys,
+  bucket: (at: string) => string,
+  { within, from, counted }: Chosen,
+): string {
+  const { count } = breakdown_of(board, dimension), amount = figure_of(board, board.breakdown_row.amount).measure;
+  const shown = measures_by(board, dimension);
+  const names = board.measures.map(({ name }) => name)
+    .filter((name) => shown.includes(name) || name === amount || new RegExp(`\\b${name}\\b`).test(count));
+  const slots = board.facts.filter(({ adds }) => names.some((name) => name in adds)).map(({ at, counts, adds }) =>
+    `select ${key_sql(board, dimension)} as key, ${bucket(at)} as bucket, ${sums_sql(board, names, adds)}
+     from ${from} where ${counted} and ${within(at)} and ${counts} group by 1, 2`
+  );
+  const merged = (of: readonly string[], cast: string) =>
+    of.map((name) => `${merge_of(board, name)}(${name})${cast} as ${name}`).join(", ");
+  const own = `case when place <= ${top} then key end`;
+  return `(with facts as (${slots.join(" union all ")}), placed as (
+             select key, row_number() over (order by count desc, key) as place from (
+               select key, ${count} as count, ${amount} as amount from (
+                 select key, ${merged(names, "")} from facts group by key
+               ) cells
+             ) counted where count <> 0 or amount <> 0
+           ) select json_build_object(
+             'dimension', '${dimension}',
+             'keys', coalesce((select json_agg(key order by place) from placed where place <= ${top}), '[]'),
+             'others', (select count(*) from placed where place > ${top}),
+             'rows', coalesce(${
+    rows_sql(
+      `select ${own} as key, floor(extract(epoch from bucket))::bigint::text as t, ${merged(shown, "::text")}
+              from facts join placed using (key) group by ${own}, bucket order by bucket`,
+    )
+  }, '[]')))`;
 }
 
 interface AlikeBreakdowns {

@@ -135,8 +135,9 @@ export class Broadcast {
     const moved = since.position < board.position || since.from_s !== from_s || since.to_s !== to_s ||
       since.version !== board.version;
     if (moved || subscriber.greeting !== null) {
-      const { position, from_s, to_s, known, compared_version } = since;
-      const name = `kpi ${subscriber.key} ${board.version} ${position} ${from_s} ${to_s} ${known} ${compared_version}`;
+      const { position, from_s, to_s, known, compared_version, lines_version } = since;
+      const name =
+        `kpi ${subscriber.key} ${board.version} ${position} ${from_s} ${to_s} ${known} ${compared_version} ${lines_version}`;
       this.#send(subscriber, this.#once(name, () => kpi_frame(shown, board, since, this.#settings)));
       settle(subscriber, reading, board);
     }
@@ -171,10 +172,10 @@ export class Broadcast {
 
 /** Notes that a subscriber now has the whole board of a reading. */
 function settle(subscriber: Subscriber, reading: Reading, board: ShownBoard): void {
-  const { position, known, window: { from_s, to_s }, version, compared_version } = board;
+  const { position, known, window: { from_s, to_s }, version, compared_version, lines_version } = board;
   subscriber.greeting = null;
   subscriber.log_id = reading.log_id;
-  subscriber.coverage = { position, from_s, to_s, known, version, compared_version };
+  subscriber.coverage = { position, from_s, to_s, known, version, compared_version, lines_version };
 }
 
 /**
@@ -186,7 +187,7 @@ function resumed_coverage(from: LogPosition, reading: Reading, board: ShownBoard
   if (from.position > reading.position) return null;
   const { window } = board;
   // Versions are told by nothing that it has seen: below any.
-  const versions = { known: true, version: -1, compared_version: -1 };
+  const versions = { known: true, version: -1, compared_version: -1, lines_version: "" };
   if (from.position === 0) return { position: 0, from_s: window.from_s, to_s: window.from_s, ...versions };
   const recorded_ms = reading.recorded_ms.get(from.position);
   if (recorded_ms === undefined) return "unread";

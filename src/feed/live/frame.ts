@@ -84,6 +84,8 @@ export interface Coverage {
   readonly known: boolean;
   readonly version: number;
   readonly compared_version: number;
+  /** That of lines by key; "" where a board has none. */
+  readonly lines_version: string;
 }
 
 /** A place in a log, as SSE ids name it. */
@@ -168,21 +170,23 @@ function figures_of(
       failed,
     },
     compared: board.compared?.cards ?? {},
+    ...Object.keys(board.lines_of).length === 0 ? {} : { keyed: board.lines_of },
   };
 }
 
 const compared_series_of = ({ compared }: ShownBoard): Record<string, unknown> =>
   compared === null ? {} : { compared_series: compared.series };
 
-/** The columns of a series reduced to the buckets that a subscriber lacks: changed since, or outside what it covers. */
+/** The columns of a series reduced to the buckets that a subscriber lacks: changed since, or outside what it covers; all where lines are of other keys. */
 function series_since(board: ShownBoard, since: Coverage): Series {
   const { series, changed_at } = board;
   const rows: number[] = [];
+  const all = !since.known || since.lines_version !== board.lines_version;
   for (let i = 0; i < series.t.length; i++) {
     const t = series.t[i]!;
-    if (!since.known || changed_at[i]! > since.position || t < since.from_s || t >= since.to_s) rows.push(i);
+    if (all || changed_at[i]! > since.position || t < since.from_s || t >= since.to_s) rows.push(i);
   }
-  const pick = (column: readonly number[]): number[] => rows.map((i) => column[i]!);
+  const pick = <T>(column: readonly T[]): T[] => rows.map((i) => column[i]!);
   const columns = Object.entries(series).map(([name, column]) => [name, pick(column)] as const);
   return { ...Object.fromEntries(columns), t: pick(series.t) };
 }

@@ -46,7 +46,9 @@ const SETTLED_MS = 120_000;
 const DAY_S = 86_400;
 
 const card_values = z.record(z.string(), z.number().nullable());
-const columns = z.object({ t: z.array(z.number()) }).catchall(z.union([z.array(z.number()), z.string(), z.number()]));
+const columns = z.object({ t: z.array(z.number()) }).catchall(
+  z.union([z.array(z.number().nullable()), z.string(), z.number()]),
+);
 const stretch = (many: string) =>
   z.object({
     from_s: z.number(),
@@ -75,6 +77,10 @@ const board_schema = ({ lines: { list } }: DomainBoard) =>
     time_zone: z.string(),
     currency: z.string(),
     series: columns,
+    keyed: z.record(z.string(), z.object({ keys: z.array(z.string().nullable()), others: z.number() })).optional()
+      .openapi({
+        description: "By dimension the key of each line by key, whose column is that of its chart and place: `price.0`",
+      }),
     cards: card_values.nullable(),
     breakdowns: z.array(z.object({
       dimension: z.string(),
