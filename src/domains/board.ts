@@ -57,6 +57,13 @@ export interface BoardField {
   readonly per: number;
 }
 
+/** A column that dates facts: between which times, in SQL over a state's row, they lie; of a list those of its first and last. */
+export interface StateDate {
+  readonly column: string;
+  readonly first: string;
+  readonly last: string;
+}
+
 /**
  * A dated part of a state, in SQL over its row (named `states`): what the domain's `contribution` says of one fact slot. A
  * measure's addition is an integer expression, null where the state adds nothing to it.
@@ -64,6 +71,8 @@ export interface BoardField {
 export interface StateFact {
   /** When: a timestamptz expression; null where a state has no such fact. It is always the value of one of the board's `dates`. */
   readonly at: string;
+  /** Of a fact that a state may have several times: the relation that has a row (named `item`) for each of them. */
+  readonly each?: string;
   /** The condition that a state which has such a time has the fact, too. */
   readonly counts: string;
   readonly adds: Readonly<Record<string, string>>;
@@ -86,6 +95,8 @@ export interface ShownField {
   readonly values: readonly string[] | null;
   /** Whether it is never unknown. */
   readonly always: boolean;
+  /** Whether it is a list. */
+  readonly many?: true;
   /** What it says, where its kind does not. */
   readonly says: string | null;
 }
@@ -105,7 +116,7 @@ export interface DomainBoard extends Omit<BoardDeclaration, "lines">, StreamName
   readonly fields: readonly ShownField[];
   /** What states add up to, and the columns that date it: so that a board of any set of states can be computed. */
   readonly facts: readonly StateFact[];
-  readonly dates: readonly string[];
+  readonly dates: readonly StateDate[];
   /** The newest states: the event they are sent as, the name of their list, and their fields. */
   readonly lines: Omit<BoardDeclaration["lines"], "fields"> & { readonly fields: readonly BoardField[] };
 }

@@ -54,16 +54,24 @@ export type Validation<T = unknown> = { readonly ok: true; readonly value: T } |
   readonly fault: Fault;
 };
 
+/** A column's value: text, number or bigint, event time in microseconds for timestamptz; a list of such for an array; null where unknown. */
+export type StateValue = string | Integer | readonly Integer[] | null;
+
 /** How one field of a state is kept in the domain's state table. */
 export interface StateColumn<State = unknown> {
   readonly name: string;
   readonly type: FieldType["column"];
-  /** The column's value: text, number or bigint; event time in microseconds for timestamptz; null where unknown. */
-  readonly get: (state: State) => string | Integer | null;
+  readonly get: (state: State) => StateValue;
 }
 
 /** Values of a state row, by column name, as `StateColumn.get` gives them. */
-export type StateRow = Readonly<Record<string, string | Integer | null>>;
+export type StateRow = Readonly<Record<string, StateValue>>;
+
+/** Whether two values of a column are the same. */
+export const same_value = (a: StateValue | undefined, b: StateValue | undefined): boolean =>
+  a === b ||
+  (typeof a === "object" && typeof b === "object" && a !== null && b !== null && a.length === b.length &&
+    a.every((value, i) => value === b[i]));
 
 /** What is made of a state and written beside it, for analysts and the API. */
 export interface Derived<State> {
@@ -125,7 +133,12 @@ export function define_domain<const All extends Fields>(definition: DomainDefini
   const { fields, fixed = {}, derived, event_types, fold, facts, ...given } = definition;
   const { noun, stream_column, tables, dimensions, measures, sketches, by_currency } = given;
   if (by_currency !== undefined) require_currency(given, derived);
-  const kept = Object.entries(fields).map(([name, { type }]) => ({ name, column: column_name(name, type), type }));
+  const kept = Object.entries(fields).map(([name, { type }]) => ({
+    name,
+    column: column_name(name, type),
+    type,
+    many: type.many === true,
+  }));
   const made = Object.entries(derived).map(([name, { type, get }]) => ({
     name,
     column: column_name(name, type),
@@ -258,6 +271,7 @@ function shown_fields(fields: Fields, derived: Readonly<Record<string, Derived<n
     per: type.per,
     values: type.values ?? null,
     always,
+    ...type.many === true ? { many: true } : {},
     says: says ?? null,
   })).sort((a, b) => rank(a) - rank(b));
 }
@@ -267,11 +281,11 @@ function line_field(
   name: string,
   stream_column: string,
   fields: readonly ShownField[],
-  dates: readonly string[],
+  dates: DomainBoard["dates"],
 ): BoardField {
   if (name === stream_column) return { name, sql: `states.${name}`, kind: "text", per: 1 };
   if (name === "at_ms") {
-    const latest = `greatest(${dates.map((date) => `states.${date}`).join(", ")})`;
+    const latest = `greatest(${dates.map(({ last }) => last).join(", ")})`;
     return { name, sql: `coalesce(${latest}, states.last_occurred_at)`, kind: "time", per: 1 };
   }
   const field = fields.find((each) => each.name === name);

@@ -1,5 +1,5 @@
 import { type CellShape, type Contribution, type Integer, is_extreme, type Measure, UNKNOWN } from "../kpi/mod.ts";
-import type { StateFact } from "./board.ts";
+import type { StateDate, StateFact } from "./board.ts";
 
 /**
  * What a domain's states add to the figures, declared once: the function that ingest asks for each event, and the SQL by which boards of any
@@ -9,6 +9,7 @@ import type { StateFact } from "./board.ts";
 /** Whether a state has a fact, beside its time. */
 export type Condition =
   | { readonly field: string; readonly unknown: true }
+  | { readonly field: string; readonly known: true }
   | { readonly field: string; readonly is: string };
 
 /**
@@ -33,9 +34,12 @@ function exact_product(a: Integer | null, b: Integer | null): Integer {
   return exact <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(exact) : exact;
 }
 
-/** A dated part of a state. */
+/** A dated part of a state, or several: each of a list. */
 export interface FactForm {
-  /** Fields that are times: the earliest that is known dates the fact; a state that knows none of them has it not. */
+  /**
+   * Fields that are times: the earliest that is known dates the fact; a state that knows none of them has it not. Or one that is a list of times:
+   * the state has the fact at each of them, and of lists it adds what they have in the same place. Such a fact has no extremes.
+   */
   readonly at: readonly string[];
   /** Absent: every state that has the time has the fact. */
   readonly when?: Condition;
@@ -48,12 +52,17 @@ export interface Source {
   readonly column: string;
   /** Absent: the state has it under its name. */
   readonly get?: (state: never) => unknown;
+  /** Whether it is a list. */
+  readonly many?: boolean;
 }
 export type Sources = Readonly<Record<string, Source>>;
 
+/** The column of a field, of a list what it has of the fact that is looked at. */
+const column_sql = ({ column, many = false }: Source): string => `${many ? "item" : "states"}.${column}`;
+
 const addition_sql = (addition: Addition, sources: Sources): string => {
   if (addition.adds === "one") return "1";
-  const column = `states.${sources[addition.field]!.column}`;
+  const column = column_sql(sources[addition.field]!);
   switch (addition.adds) {
     case "known":
       return `(${column} is not null)::integer`;
@@ -62,7 +71,7 @@ const addition_sql = (addition: Addition, sources: Sources): string => {
     case "value":
       return column;
     case "product":
-      return `${column}::numeric * states.${sources[addition.by]!.column}`;
+      return `${column}::numeric * ${column_sql(sources[addition.by]!)}`;
   }
 };
 
@@ -70,24 +79,51 @@ const addition_sql = (addition: Addition, sources: Sources): string => {
 const condition_sql = (when: Condition | undefined, sources: Sources, before: string): string =>
   when === undefined
     ? "true"
-    : `${before}${sources[when.field]!.column}${"is" in when ? ` = '${when.is}'` : " is null"}`;
+    : `${before}${sources[when.field]!.column}${
+      "is" in when ? ` = '${when.is}'` : "known" in when ? " is not null" : " is null"
+    }`;
+
+/** The fields of a fact: its dates and what it adds. */
+const fields_of = ({ at, adds }: FactForm): readonly string[] => [
+  ...at,
+  ...Object.values(adds).flatMap((addition) =>
+    addition.adds === "one" ? [] : addition.adds === "product" ? [addition.field, addition.by] : [addition.field]
+  ),
+];
+
+/** Whether a state may have a fact several times. Throws for lists in a fact that it has but once, and for several dates of one that it has not. */
+function is_repeated(fact: FactForm, sources: Sources): boolean {
+  const lists = fields_of(fact).filter((field) => sources[field]?.many === true);
+  const [date, ...others] = fact.at;
+  if (lists.length === 0 || (lists.includes(date!) && others.length === 0)) return lists.length > 0;
+  throw new Error(`declare facts: expected ${lists.join(", ")} in a fact that one list of times alone dates`);
+}
 
 /** Facts as SQL over the rows of the state table, named `states`. */
 export const facts_sql = (facts: readonly FactForm[], sources: Sources): readonly StateFact[] =>
-  facts.map(({ at, when, adds }) => {
-    const times = at.map((field) => `states.${sources[field]!.column}`);
+  facts.map((fact): StateFact => {
+    const { at, when, adds } = fact;
+    const times = at.map((field) => column_sql(sources[field]!));
+    const columns = [...new Set(fields_of(fact))].map((field) => sources[field]!).filter(({ many }) => many)
+      .map(({ column }) => column);
+    const lists = columns.map((column) => `states.${column}`);
     return {
       // SQL's least passes over nulls: the earliest time that is known.
       at: times.length === 1 ? times[0]! : `least(${times.join(", ")})`,
+      ...is_repeated(fact, sources) ? { each: `unnest(${lists.join(", ")}) as item(${columns.join(", ")})` } : {},
       counts: condition_sql(when, sources, "states."),
       adds: Object.fromEntries(Object.entries(adds).map(([name, addition]) => [name, addition_sql(addition, sources)])),
     };
   });
 
-/** The columns that date facts. */
-export const fact_dates = (facts: readonly FactForm[], sources: Sources): readonly string[] => [
-  ...new Set(facts.flatMap(({ at }) => at.map((field) => sources[field]!.column))),
-];
+/** The columns that date facts, each once. */
+export const fact_dates = (facts: readonly FactForm[], sources: Sources): readonly StateDate[] =>
+  [...new Set(facts.flatMap(({ at }) => at))].map((field) => {
+    const { column, many } = sources[field]!, own = `states.${column}`;
+    return many
+      ? { column, first: `${own}[1]`, last: `${own}[cardinality(${own})]` }
+      : { column, first: own, last: own };
+  });
 
 /** Where extremes come from: the state column that dates the fact which has them, and the SQL condition that a state has it. */
 export interface Extremes {
@@ -104,8 +140,8 @@ export function extremes_of(
   const names = measures.filter(({ kind }) => is_extreme(kind)).map(({ name }) => name);
   const [fact, ...others] = facts.filter(({ adds }) => names.some((name) => name in adds));
   if (fact === undefined) return null;
-  if (others.length > 0 || fact.at.length !== 1) {
-    throw new Error("declare facts: expected extremes in one, of one date");
+  if (others.length > 0 || fact.at.length !== 1 || is_repeated(fact, sources)) {
+    throw new Error("declare facts: expected extremes in one, of one date, which a state has but once");
   }
   return { at_column: sources[fact.at[0]!]!.column, condition: condition_sql(fact.when, sources, "") };
 }
@@ -114,6 +150,8 @@ export function extremes_of(
 class Program {
   readonly #lines: string[] = [];
   readonly #read = new Set<string>();
+  /** What adds the facts that a state may have several times, one after the other. */
+  readonly #repeated: string[] = [];
   readonly lists: number[][] = [];
 
   constructor(readonly sources: Sources, readonly measures: readonly Measure[]) {}
@@ -131,15 +169,26 @@ class Program {
     return `$${field}`;
   }
 
-  fact({ at, when, adds }: FactForm, i: number): string {
+  /** The name of a field's value, of a list of that which stands at `j`. */
+  #item(field: string): string {
+    const value = this.value(field);
+    return this.sources[field]!.many === true ? `${value}[j]` : value;
+  }
+
+  /** Takes up a fact; gives it, or null for one that each state may have several times. */
+  fact(form: FactForm, i: number): string | null {
+    const { at, when, adds } = form;
     const [first, ...others] = at.map((field) => this.value(field));
     this.#lines.push(`${others.length === 0 ? "const" : "let"} at${i} = ${first};`);
     for (const time of others) {
       this.#lines.push(`if (${time} !== null && (at${i} === null || ${time} < at${i})) at${i} = ${time};`);
     }
-    const holds = when === undefined
+    const lacks = when === undefined
       ? ""
-      : ` || ${this.value(when.field)} !== ${"is" in when ? JSON.stringify(when.is) : "null"}`;
+      : ` || ${this.value(when.field)} ${
+        "is" in when ? `!== ${JSON.stringify(when.is)}` : "known" in when ? "=== null" : "!== null"
+      }`;
+    const repeated = is_repeated(form, this.sources);
     const parts = Object.entries(adds).map(([name, addition]) => {
       const m = this.measures.findIndex((measure) => measure.name === name);
       if (m < 0) throw new Error(`declare facts: no measure is named ${name}`);
@@ -152,19 +201,22 @@ class Program {
     const made = (taken: readonly Part[], [field, ...left]: readonly (string | null)[]): string => {
       if (field !== undefined) {
         const same = parts.filter((part) => goes_with(part) === field);
-        return `(${this.value(field!)} === null ? ${made(taken, left)} : ${made([...taken, ...same], left)})`;
+        return `(${this.#item(field!)} === null ? ${made(taken, left)} : ${made([...taken, ...same], left)})`;
       }
       const list = this.lists.push(taken.map(({ m }) => m)) - 1;
       const values = taken.map((part) => this.#value_of(part.addition, goes_with(part) !== null));
-      return `{ at_us: at${i}, measures: lists[${list}], values: [${values.join(", ")}] }`;
+      return `{ at_us: at${i}${repeated ? "[j]" : ""}, measures: lists[${list}], values: [${values.join(", ")}] }`;
     };
     const always = parts.filter((part) => goes_with(part) === null);
-    return `at${i} === null${holds} ? null : ${made(always, [...extremes])}`;
+    const one = made(always, [...extremes]);
+    if (!repeated) return `at${i} === null${lacks} ? null : ${one}`;
+    this.#repeated.push(`if (!(at${i} === null${lacks})) for (let j = 0; j < at${i}.length; j++) facts.push(${one});`);
+    return null;
   }
 
   #value_of(addition: Addition, is_known: boolean): string {
     if (addition.adds === "one") return "1";
-    const value = this.value(addition.field);
+    const value = this.#item(addition.field);
     switch (addition.adds) {
       case "known":
         return is_known ? "1" : `(${value} === null ? 0 : 1)`;
@@ -173,13 +225,14 @@ class Program {
       case "value":
         return is_known ? value : `(${value} ?? 0)`;
       case "product":
-        return `product(${value}, ${this.value(addition.by)})`;
+        return `product(${value}, ${this.#item(addition.by)})`;
     }
   }
 
   /** The function that the program is. */
   made(keys: readonly string[], facts: readonly string[]): (state: unknown) => Contribution {
-    const body = `${this.#lines.join("\n")}\nreturn { keys: [${keys.join(", ")}], facts: [${facts.join(", ")}] };`;
+    const lines = [...this.#lines, `const facts = [${facts.join(", ")}];`, ...this.#repeated];
+    const body = `${lines.join("\n")}\nreturn { keys: [${keys.join(", ")}], facts };`;
     const make = new Function("sources", "lists", "product", `return (s) => {\n${body}\n};`);
     return make(this.sources, this.lists, exact_product);
   }
@@ -199,5 +252,5 @@ export function contribution_of(
     const key = column === null ? '"all"' : `${of_column(column)} ?? "${UNKNOWN}"`;
     return code === null ? key : `${code} + (${key})`;
   });
-  return program.made(keys, facts.map((fact, i) => program.fact(fact, i)));
+  return program.made(keys, facts.map((fact, i) => program.fact(fact, i)).filter((fact) => fact !== null));
 }

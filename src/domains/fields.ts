@@ -13,9 +13,18 @@ import { ExactNumber, is_blank, shown, whole_number_text } from "./json_value.ts
 export interface FieldType<Value = unknown> {
   /** What is expected of it, in words. */
   readonly what: string;
+  /** Whether states have a list of what events name one of, in the order in which the fold adds them; null: there is none. Its column is an array. */
+  readonly many?: true;
   /** How a value that is not blank is read, in units of the state; null: it is refused. */
   readonly read: (value: string | number | ExactNumber) => Value | null;
-  readonly column: "text" | "integer" | "bigint" | "double precision" | "timestamptz";
+  readonly column:
+    | "text"
+    | "integer"
+    | "bigint"
+    | "double precision"
+    | "timestamptz"
+    | "bigint[]"
+    | "timestamptz[]";
   /** How names end: of the state's field, of its column, and of what events and the API call it. */
   readonly ends: readonly [state: string, column: string, outside: string];
   /** How the API writes it: time as RFC 3339, an amount as decimal text. */
@@ -135,6 +144,25 @@ export const TIME: FieldType<number> = {
   per: 1,
 };
 
+/** Moments, and amounts: of what may happen to a stream several times. Lists that are of the same have their values in the same places. */
+export const TIMES = {
+  ...TIME,
+  many: true,
+  column: "timestamptz[]",
+  ends: ["_us", "_ats", "_ats"],
+} as const satisfies FieldType<number>;
+export const AMOUNTS = {
+  ...AMOUNT,
+  many: true,
+  column: "bigint[]",
+  ends: ["_micros", "_micros", "s"],
+} as const satisfies FieldType<Integer>;
+/** A list with one more value. */
+export const with_one_more = <Value>(list: readonly Value[] | null, value: Value): readonly Value[] => [
+  ...list ?? [],
+  value,
+];
+
 /** A field of a state, by its name there. */
 export interface Field<Value = unknown> {
   readonly type: FieldType<Value>;
@@ -152,8 +180,9 @@ export interface Field<Value = unknown> {
 export type Fields = Readonly<Record<string, Field>>;
 
 type ValueOf<One> = One extends { readonly type: FieldType<infer Value> } ? Value : never;
+type KeptOf<One> = One extends { readonly type: { readonly many: true } } ? readonly ValueOf<One>[] : ValueOf<One>;
 /** A state: what is known of its fields; null is unknown. */
-export type StateOf<All extends Fields> = { readonly [Name in keyof All]: ValueOf<All[Name]> | null };
+export type StateOf<All extends Fields> = { readonly [Name in keyof All]: KeptOf<All[Name]> | null };
 /** What one event names; a field that is absent was not named. */
 export type PayloadOf<All extends Fields> = {
   readonly [Name in keyof All as All[Name] extends { readonly in: readonly string[] } ? Name : never]?: ValueOf<

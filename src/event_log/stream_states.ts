@@ -9,7 +9,7 @@ import {
   type Transaction,
   with_field,
 } from "../database/mod.ts";
-import type { Domain, StateColumn, StateRow } from "../domains/mod.ts";
+import type { Domain, StateColumn, StateRow, StateValue } from "../domains/mod.ts";
 import { format_time } from "../kpi/mod.ts";
 import { Overtaken } from "./head.ts";
 
@@ -64,8 +64,20 @@ export interface EncodedStreams {
   };
 }
 
-const text_of = (type: StateColumn["type"], value: string | number | bigint): string =>
-  type === "timestamptz" ? format_time(value as number) : String(value);
+type Known = Exclude<StateValue, null>;
+
+const is_array = (type: StateColumn["type"]): boolean => type.endsWith("[]");
+
+const text_of = (type: StateColumn["type"], value: Known): string =>
+  type === "timestamptz"
+    ? format_time(value as number)
+    : typeof value === "object"
+    ? array_of(type, value)
+    : `${value}`;
+
+/** The literal of an array: of times or of numbers, which need no quotes. */
+const array_of = (type: StateColumn["type"], values: readonly (number | bigint)[]): string =>
+  plain_array(type === "timestamptz[]" ? values.map((value) => format_time(value as number)) : values);
 
 /**
  * States as columns: for each an array literal of its values. A column that is unknown in all of them is given as no array at all, and unnest
@@ -75,18 +87,30 @@ export function column_literals(columns: readonly StateColumn[], states: readonl
   return columns.map(({ get, type }) => {
     const column = states.map((state) => get(state));
     if (column.every((value) => value === null)) return null;
-    return type === "text"
-      ? text_array(column as (string | null)[])
+    if (type === "text") return text_array(column as (string | null)[]);
+    return is_array(type)
+      ? text_array(column.map((value) => value === null ? null : text_of(type, value)))
       : plain_array(column.map((value) => value === null ? null : text_of(type, value)));
   });
 }
 
+/** The type that a column's literal is unnested as: an array of arrays would be one list of all that is in them. */
+export const unnested_type = (type: StateColumn["type"]): string => is_array(type) ? "text" : type;
+/** The column as it is, of a relation that literals were unnested into. */
+export const unnested_column = (relation: string, { name, type }: StateColumn): string =>
+  `${relation}.${name}${is_array(type) ? `::${type}` : ""}`;
+
 /** A value as PostgreSQL writes it into the text of a row; one that it writes otherwise, such as 1e-07, makes texts of equal rows differ. */
-function row_field(type: StateColumn["type"], value: string | number | bigint | null): string {
+function row_field(type: StateColumn["type"], value: StateValue): string {
   if (value === null) return "";
   if (type === "text") return row_text(value as string);
-  if (type !== "timestamptz") return String(value);
-  const time = format_time(value as number);
+  if (type === "timestamptz") return row_time(value as number);
+  if (typeof value !== "object") return `${value}`;
+  return row_text(plain_array(type === "timestamptz[]" ? value.map((time) => row_time(time as number)) : value));
+}
+
+function row_time(us: number): string {
+  const time = format_time(us);
   let end = 26;
   while (time.charCodeAt(end - 1) === 48) end--;
   return `"${time.slice(0, 10)} ${time.slice(11, end === 20 ? 19 : end)}+00"`;
@@ -122,7 +146,14 @@ class RowText {
 
 const select_list = <S>(columns: readonly StateColumn<S>[]): string =>
   columns.map(({ name, type }) =>
-    type === "timestamptz" ? `(extract(epoch from ${name}) * 1000000)::bigint as ${name}` : name
+    type === "timestamptz"
+      ? `(extract(epoch from ${name}) * 1000000)::bigint as ${name}`
+      : type === "timestamptz[]"
+      ? `case when ${name} is not null then
+          array(select (extract(epoch from at) * 1000000)::bigint::text from unnest(${name}) at) end as ${name}`
+      : type === "bigint[]"
+      ? `${name}::text[] as ${name}`
+      : name
   ).join(", ");
 
 const safe_integer = (text: string): number | bigint => {
@@ -177,7 +208,7 @@ export class StreamStates {
     const types = [
       "text",
       "integer",
-      ...columns.map(({ type }) => type),
+      ...columns.map(({ type }) => unnested_type(type)),
       "timestamptz",
       "text",
       "text",
@@ -185,7 +216,8 @@ export class StreamStates {
       "integer",
     ];
     const names = [...this.#columns, "expected_revision"];
-    const sets = this.#columns.slice(1, -2).map((name) => `${name} = u.${name}`);
+    const read_as = new Map<string, string>(columns.map((column) => [column.name, unnested_column("u", column)]));
+    const sets = this.#columns.slice(1, -2).map((name) => `${name} = ${read_as.get(name) ?? `u.${name}`}`);
     this.#update = {
       name: `update_${states}`,
       text: `update ${states} s set ${sets.join(", ")},
@@ -238,8 +270,12 @@ export class StreamStates {
   #read(row: Record<string, unknown>): StreamRow {
     const values: Record<string, StateRow[string]> = {};
     for (const { name, type } of this.#domain.columns) {
-      const value = row[name] as string | number | null;
-      values[name] = typeof value === "string" && type !== "text" ? safe_integer(value) : value;
+      const value = row[name] as string | number | readonly string[] | null;
+      values[name] = typeof value === "string"
+        ? type === "text" ? value : safe_integer(value)
+        : typeof value === "object" && value !== null
+        ? value.map(safe_integer)
+        : value;
     }
     const stream: StreamState = {
       state: this.#domain.from_row(values),

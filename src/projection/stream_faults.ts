@@ -1,4 +1,4 @@
-import type { Domain, StateRow, Validation } from "../domains/mod.ts";
+import { type Domain, same_value, type StateRow, type Validation } from "../domains/mod.ts";
 import {
   type ArrivedEvent,
   fold_arrivals,
@@ -78,7 +78,7 @@ function column_fault(
 ): string | null {
   for (const { name, get } of domain.columns) {
     const expected = get(state), found = values[name];
-    if (expected !== found) return `${name} is ${found}, ${says} ${expected}`;
+    if (!same_value(expected, found)) return `${name} is ${found}, ${says} ${expected}`;
   }
   return null;
 }

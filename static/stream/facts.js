@@ -1,7 +1,7 @@
 import { by_id, make, plain, set_text } from "../page.js";
 import { format_zone } from "../format.js";
 import { board_href, day_around, hour_around } from "./watch.js";
-import { field_of, figure_of, notes_of, told_first, UNKNOWN, value_of } from "./words.js";
+import { field_of, figure_of, is_known, notes_of, told_first, UNKNOWN, value_of } from "./words.js";
 
 /** What is known of the stream: its headline, notes, figures and facts. Drawn in place: what did not change is not touched. */
 
@@ -73,7 +73,13 @@ function facts_of(stream, told) {
       : board_href({ ...day_around(moment.ms, now_ms), [filters[name]]: value }, kept, base);
     const { label, kind } = field_of(name, told);
     const text = value === null ? absent : value_of(name, value, told);
-    return { name: label, text, unknown: value === null, href, time: kind === "time" ? value : null };
+    return {
+      name: label,
+      text,
+      unknown: value === null,
+      href,
+      time: kind === "time" && !Array.isArray(value) ? value : null,
+    };
   };
   const pair = ({ label, pair: names }) => {
     const unknown = names.some((name) => stream[name] === null);
@@ -83,7 +89,7 @@ function facts_of(stream, told) {
   const rows_of = (fact) => {
     if (fact.pair) return [pair(fact)];
     const { field, not_yet = [], not_in = [] } = fact.field ? fact : { field: fact.replace("?", "") };
-    const untold = field.length < fact.length && (stream[field] ?? null) === null;
+    const untold = field.length < fact.length && !is_known(stream[field]);
     if (untold || not_in.includes(stream[mark])) return [];
     return [row(field, not_yet.includes(stream[mark]) ? "not yet" : UNKNOWN)];
   };

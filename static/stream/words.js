@@ -7,7 +7,8 @@ export const UNKNOWN = "unknown";
 /** From when on a message is called late: the windows of the board have closed by then. */
 export const LATE_MS = 300_000;
 
-const is_known = (value) => (value ?? null) !== null;
+/** Whether something is told of a field; a list may have nothing in it. */
+export const is_known = (value) => (value ?? null) !== null && value.length !== 0;
 
 /** What is declared of a type of event, [label, noun]; one that only a newer server knows is named as it names it. */
 export const event_words = (type, { declared }) => declared.events[type] ?? [type, type];
@@ -50,6 +51,7 @@ const WRITE = {
 
 /** A field's value in words. `told` is how things are told: declared, zone, currency, now_ms. */
 export function value_of(name, value, told) {
+  if (Array.isArray(value)) return value.map((one) => value_of(name, one, told)).join(", ") || "none";
   return is_known(value) ? WRITE[field_of(name, told).kind](value, told) : UNKNOWN;
 }
 

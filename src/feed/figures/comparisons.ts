@@ -12,6 +12,7 @@ import {
 } from "./question.ts";
 import { figures_of_states } from "./states.ts";
 import { is_present, Parameters, type StatesRelation } from "./states_relation.ts";
+import { with_items } from "./states_sql.ts";
 import {
   type Comparison,
   type ComparisonName,
@@ -127,17 +128,23 @@ async function read_first(
   const counts = measures.flatMap(({ name, kind }) => kind === "count" ? [`${name} > 0`] : []).join(" or ");
   const parameters = new Parameters(states.values);
   const [from, to] = [from_s, to_s].map((value) => `to_timestamp(${parameters.add(value)}::bigint)`);
-  const within = (at: string) => `${at} >= ${from} and ${at} < ${to}`;
+  const within = (at: string, last = at) => `${last} >= ${from} and ${at} < ${to}`;
   // Each column that dates a fact by its own index.
   const firsts = is_present(board, states)
     ? [
       `select min(bucket) as at from ${cells} where grain = '${cut < 300 ? "1m" : "5m"}' and dimension = '${dimension}'
         and key = '${key}' and (${counts}) and ${within("bucket")}`,
     ]
-    : dates.map((date) => {
-      const at = `states.${date}`;
-      const dated = facts.map((fact) => `${fact.counts} and ${fact.at} = ${at}`).join(" or ");
-      return `select min(${at}) as at from ${states.sql} states where ${within(at)} and (${dated})`;
+    : dates.flatMap(({ column, first, last }) => {
+      if (first === last) {
+        const dated = facts.filter(({ each }) => each === undefined)
+          .map((fact) => `${fact.counts} and ${fact.at} = ${first}`).join(" or ");
+        return [`select min(${first}) as at from ${states.sql} states where ${within(first)} and (${dated})`];
+      }
+      return facts.filter(({ at }) => at === `item.${column}`).map((fact) =>
+        `select min(${fact.at}) as at from ${with_items(`${states.sql} states`, fact)}
+         where ${within(first, last)} and ${within(fact.at)} and ${fact.counts}`
+      );
     });
   const [row] = await reading.query<{ first_s: string | null }>(
     `select floor(extract(epoch from min(at)) / ${cut})::bigint * ${cut} as first_s from (${

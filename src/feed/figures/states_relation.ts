@@ -1,6 +1,13 @@
 import { plain_array, type Queryable, text_array, type Value } from "../../database/mod.ts";
 import type { Domain, DomainBoard } from "../../domains/mod.ts";
-import { column_literals, MOST_FOLDED, type PastStream, read_past_streams } from "../../event_log/mod.ts";
+import {
+  column_literals,
+  MOST_FOLDED,
+  type PastStream,
+  read_past_streams,
+  unnested_column,
+  unnested_type,
+} from "../../event_log/mod.ts";
 import { format_time, UNKNOWN } from "../../kpi/mod.ts";
 import { dimension_of } from "./figure.ts";
 import type { Condition, Filter } from "./filter.ts";
@@ -46,12 +53,15 @@ function relation_of(domain: Domain, position: number, past: readonly PastStream
   const named = columns_of(domain.board);
   const columns = domain.columns.filter(({ name }) => named.has(name));
   const names = [domain.stream_column, "last_occurred_at", ...columns.map(({ name }) => name)];
-  const types = ["text", "timestamptz", ...columns.map(({ type }) => type)];
+  const types = ["text", "timestamptz", ...columns.map(({ type }) => unnested_type(type))];
   const arrays = types.map((type, i) => `$${i + 2}::${type}[]`);
   return {
     sql: `(select ${names.map((name) => `own.${name}`).join(", ")} from ${domain.tables.states} own
              where own.positions[cardinality(own.positions)] <= $1::bigint
-           union all select * from unnest(${arrays.join(", ")}) as folded(${names.join(", ")}))`,
+           union all select folded.${domain.stream_column}, folded.last_occurred_at${
+      columns.map((column) => `, ${unnested_column("folded", column)}`).join("")
+    }
+             from unnest(${arrays.join(", ")}) as folded(${names.join(", ")}))`,
     values: [
       position,
       text_array(past.map(({ stream_id }) => stream_id)),
@@ -63,13 +73,12 @@ function relation_of(domain: Domain, position: number, past: readonly PastStream
 
 /** The columns of states that a board's declaration names. */
 function columns_of(board: DomainBoard): Set<string> {
-  const { dimensions, dates, facts, lines } = board;
+  const { dimensions, facts, lines } = board;
   const texts = [
-    ...facts.flatMap(({ at, counts, adds }) => [at, counts, ...Object.values(adds)]),
+    ...facts.flatMap(({ at, each = "", counts, adds }) => [at, each, counts, ...Object.values(adds)]),
     ...lines.fields.map(({ sql }) => sql),
   ];
   return new Set([
-    ...dates,
     ...dimensions.flatMap(({ column }) => column ?? []),
     ...texts.flatMap((text) => [...text.matchAll(/\bstates\.(\w+)/g)].map(([, column]) => column!)),
   ]);

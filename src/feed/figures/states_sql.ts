@@ -39,7 +39,7 @@ export function states_statement(question: Question, relation: StatesRelation): 
   const time = (us: number): string => `${parameters.add(format_time(us))}::timestamptz`;
   const within = ({ from_us, to_us }: Micros): Within => {
     const from = time(from_us), to = time(to_us);
-    return (at) => `${at} >= ${from} and ${at} < ${to}`;
+    return (at, last = at) => `${last} >= ${from} and ${at} < ${to}`;
   };
   const window = micros(question.window), breakdowns = wanted_breakdowns(question);
   const dimensions = [...new Set(breakdowns.flatMap((each) => each.crossed ? [each.breakdown.dimension] : []))];
@@ -91,12 +91,14 @@ export function states_statement(question: Question, relation: StatesRelation): 
   const touched = together(read).map(within);
   const { sql: counted, missed } = crossing_filter(board, filter, dimensions, parameters);
   const columns = [...new Set(text.matchAll(/\bstates\.(\w+)/g).map(([column]) => column))];
-  const dates = board.dates.map((date) => `states.${date}`).filter((date) => columns.includes(date));
+  const dates = board.dates.filter(({ column }) => columns.includes(`states.${column}`));
   return {
     // What only one part reads need not be kept.
     text: `with states as ${crossing || text.split("from states").length > 2 ? "materialized" : "not materialized"} (
         select ${[...columns, ...missed].join(", ")} from ${relation.sql} states
-        where (${dates.flatMap((date) => touched.map((touch) => `(${touch(date)})`)).join(" or ")}) and ${counted}
+        where (${
+      dates.flatMap(({ first, last }) => touched.map((touch) => `(${touch(first, last)})`)).join(" or ")
+    }) and ${counted}
       )${crossing ? ", chosen as materialized (select * from states where missed = 0)" : ""} select ${text}`,
     values: parameters.values,
   };
@@ -174,7 +176,8 @@ function bucket_sql(by: ViewGrain, { from_us, to_us }: Micros, days: Days, param
 
 const WIDTH = { "1m": "1 minute", "5m": "5 minutes", "1h": "1 hour" } as const;
 
-type Within = (at: string) => string;
+/** The condition that a time lies in a stretch; with a second one that some of those from the first to it may. */
+type Within = (at: string, last?: string) => string;
 
 /** Which of the states that were read count in a part, and which of their times. */
 interface Chosen {
@@ -203,7 +206,7 @@ function quantiles_sql(
   return `(select json_build_object(${values.join(", ")}) from (
              select percentile_disc(array[${ranks.join(", ")}]::double precision[])
                within group (order by ${slot.adds[declared.of]}) as value
-             from ${from} where ${counted} and ${within(slot.at)} and ${slot.counts} and ${
+             from ${with_items(from, slot)} where ${counted} and ${within(slot.at)} and ${slot.counts} and ${
     slot.adds[declared.count]
   } > 0
            ) ranked)`;
@@ -212,10 +215,9 @@ function quantiles_sql(
 /** A row of totals, without a bucket, then a row for each bucket. */
 function series_sql(board: DomainBoard, bucket: (at: string) => string, { within, from, counted }: Chosen): string {
   const names = board.measures.map(({ name }) => name);
-  const slots = board.facts.map(({ at, counts, adds }) =>
-    `select ${bucket(at)} as bucket, ${sums_sql(board, names, adds)} from ${from} where ${counted} and ${
-      within(at)
-    } and ${counts} group by 1`
+  const slots = board.facts.map((slot) =>
+    `select ${bucket(slot.at)} as bucket, ${sums_sql(board, names, slot.adds)} from ${with_items(from, slot)}
+     where ${counted} and ${has_sql(slot, within)} group by 1`
   );
   const merged = names.map((name) => `${merge_of(board, name)}(${name})::text as ${name}`);
   return `select floor(extract(epoch from bucket))::bigint as t, ${merged.join(", ")}
@@ -314,15 +316,25 @@ function totals_sql(board: DomainBoard, { within, from, counted }: Chosen): stri
 
 const has_sql = ({ at, counts }: StateFact, within: Within): string => `${within(at)} and ${counts}`;
 
+/** States, or a row of each fact of them where they may have it several times. */
+export const with_items = (from: string, { each }: StateFact): string =>
+  each === undefined ? from : `${from} cross join lateral ${each}`;
+
 /** The condition that a state has a fact, where there is but one slot: else the sums ask, each by itself. */
 const has_one_sql = (slots: readonly StateFact[], within: Within): string =>
-  slots.length === 1 ? has_sql(slots[0]!, within) : "true";
+  slots.length === 1 && slots[0]!.each === undefined ? has_sql(slots[0]!, within) : "true";
 
 /** A measure over all slots in one pass, for states that meet `has_one_sql`; null where none adds to it. */
 function once_sql(board: DomainBoard, name: string, slots: readonly StateFact[], within: Within): string {
   const merge = merge_of(board, name);
   const own = slots.filter(({ adds }) => name in adds).map((slot) => {
-    const merged = `${merge}(${slot.adds[name]})`;
+    const addition = slot.adds[name]!;
+    if (slot.each !== undefined) {
+      // What a state adds at each of its times is added up by itself: a pass is a row a state.
+      const added = `select ${addition} as addition from ${slot.each} where ${has_sql(slot, within)}`;
+      return `${merge}((select ${merge}(addition) from (${added}) added)) filter (where ${slot.counts})`;
+    }
+    const merged = `${merge}(${addition})`;
     return slots.length === 1 ? merged : `${merged} filter (where ${has_sql(slot, within)})`;
   });
   if (own.length < 2) return own[0] ?? "null";

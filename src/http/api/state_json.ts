@@ -22,17 +22,21 @@ export const state_select = ({ stream_column, fields }: DomainBoard): string =>
     `states.${stream_column}`,
     "states.revision",
     "states.positions[cardinality(states.positions)] as position",
-    ...fields.map(({ column, kind }) =>
-      kind === "time" ? `(extract(epoch from states.${column}) * 1000000)::bigint as ${column}` : `states.${column}`
-    ),
+    ...fields.map(({ column, kind, many }) => {
+      const value = many ? "item" : `states.${column}`;
+      const read = kind === "time" ? `(extract(epoch from ${value}) * 1000000)::bigint` : value;
+      if (many) return `array(select ${read}::text from unnest(states.${column}) item) as ${column}`;
+      return kind === "time" ? `${read} as ${column}` : read;
+    }),
   ].join(", ");
 
 /** The schema of a state. */
 export function state_schema({ noun, stream_column, fields }: DomainBoard) {
   const shown = (some: readonly ShownField[]) =>
-    Object.fromEntries(some.map(({ name, kind, values, always, says }) => {
+    Object.fromEntries(some.map(({ name, kind, values, always, many, says }) => {
       const known = values !== null ? z.enum(values) : kind === "number" ? z.number() : z.string();
-      return [name, (always ? known : known.nullable()).openapi({ description: says ?? SAYS[kind] })];
+      const said = many ? z.array(known) : always ? known : known.nullable();
+      return [name, said.openapi({ description: says ?? SAYS[kind] })];
     }));
   return z.object({
     [stream_column]: z.string().openapi({ description: `The ${noun}, as its producer names it` }),
@@ -52,7 +56,13 @@ export const title = (noun: string): string => noun.charAt(0).toUpperCase() + no
 
 type StateRow = Readonly<Record<string, unknown>>;
 
-function field_json({ kind, per }: ShownField, value: unknown): unknown {
+function field_json(field: ShownField, value: unknown): unknown {
+  return field.many
+    ? (value as readonly unknown[] ?? []).map((one) => value_json(field, one))
+    : value_json(field, value);
+}
+
+function value_json({ kind, per }: ShownField, value: unknown): unknown {
   if (value === null || value === undefined) return null;
   switch (kind) {
     case "time":

@@ -105,7 +105,8 @@ function whole_json(
     `"changes_fault":${fault}}`;
 }
 
-const VALUE = z.union([z.string(), z.number(), z.null()]);
+const KNOWN = z.union([z.string(), z.number()]);
+const VALUE = z.union([KNOWN, z.array(KNOWN), z.null()]);
 
 const STATUS_CHANGE = z.object({ before: z.string().nullable(), after: z.string() });
 
@@ -134,8 +135,8 @@ function change_json(
 ): string {
   const known = before === null ? null : fields_json(board.fields, before), now = fields_json(board.fields, after);
   const fields = Object.entries(now)
-    .map(([name, value]) => ({ name, before: known?.[name] ?? null, after: value }))
-    .filter((field) => field.name !== "status" && field.before !== field.after);
+    .map(([name, value]) => ({ name, before: known?.[name] ?? (Array.isArray(value) ? [] : null), after: value }))
+    .filter(({ name, before, after }) => name !== "status" && JSON.stringify(before) !== JSON.stringify(after));
   const status = status_field(board) === null ? {} : { status: { before: known?.status ?? null, after: now.status } };
   const moved = cells.flatMap(({ dimension, key, bucket_us, grain, change }) => {
     // Extremes are no sums: theirs is always 0.
