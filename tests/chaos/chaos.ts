@@ -1,5 +1,5 @@
 import { Judge } from "./judge.ts";
-import { LoadStream } from "./load.ts";
+import { CHAOS_DOMAINS, type ChaosDomain } from "./domains.ts";
 import { type Caused, play_round } from "./round.ts";
 import { type Round, schedule, type ScheduleOptions } from "./schedule.ts";
 import { Tally } from "./tally.ts";
@@ -9,6 +9,8 @@ import { World } from "./world.ts";
 export interface ChaosOptions extends ScheduleOptions {
   readonly seed: number;
   readonly rounds: number;
+  /** What the programs serve; trips unless given. */
+  readonly domains?: readonly ChaosDomain[];
   /** Hears a line at a time. */
   readonly say: (line: string) => void;
   /** After it is aborted no further round begins. */
@@ -27,12 +29,11 @@ export const ANEW_ROUNDS = 20;
 
 /** Plays the rounds of a seed on servers of their own. Ends at the first round after which something differs or stands still. */
 export async function run_chaos(options: ChaosOptions): Promise<ChaosResult> {
-  const { seed, rounds, say, signal } = options;
+  const { seed, rounds, domains = [CHAOS_DOMAINS[0]], say, signal } = options;
   const tally = new Tally();
   const aborted = new Promise<"aborted">((resolve) => signal.addEventListener("abort", () => resolve("aborted")));
-  await using world = await World.open();
-  const judge = new Judge(world, tally);
-  const stream = new LoadStream(seed);
+  await using world = await World.open(domains, seed);
+  const judges = world.sides.map((side) => new Judge(world, side, tally));
   for (const round of schedule(seed, options)) {
     if (signal.aborted || round.number > rounds) break;
     const caused: Caused[] = [];
@@ -41,13 +42,21 @@ export async function run_chaos(options: ChaosOptions): Promise<ChaosResult> {
     let read_at = started;
     const anew = round.number % ANEW_ROUNDS === 0 || round.number === rounds;
     const play_and_compare = async () => {
-      await play_round(world, stream, round, tally, (each) => caused.push(each));
+      await play_round(world, round, tally, (each) => caused.push(each));
       read_at = performance.now();
-      return await judge.compare(anew);
+      return (await Promise.all(judges.map((judge) => judge.compare(anew)))).flat();
     };
     const told_round = (verdict: string) => {
       const seconds = [(read_at - started) / 1_000, (performance.now() - read_at) / 1_000] as const;
-      say(round_line(round, caused, `${seconds[0].toFixed(1)} s, compared in ${seconds[1].toFixed(1)} s`, verdict));
+      say(
+        round_line(
+          round,
+          caused,
+          domains.length,
+          `${seconds[0].toFixed(1)} s, compared in ${seconds[1].toFixed(1)} s`,
+          verdict,
+        ),
+      );
     };
     const playing = play_and_compare().catch((error) => [told(error)]);
     const differences = await Promise.race([playing, aborted]);
@@ -71,6 +80,7 @@ export async function run_chaos(options: ChaosOptions): Promise<ChaosResult> {
 function round_line(
   { number, instances, load }: Round,
   caused: readonly Caused[],
+  domains: number,
   took: string,
   verdict: string,
 ): string {
@@ -82,7 +92,7 @@ function round_line(
   return [
     `round ${number}`,
     instances === 1 ? "1 instance" : "2 instances",
-    `${load.messages} messages`,
+    `${load.messages} messages${domains === 1 ? "" : " a domain"}`,
     ...causes,
     took,
     verdict,

@@ -1,10 +1,9 @@
 import type { Transaction } from "../../src/database/mod.ts";
-import { reading_members } from "../support/read_topic.ts";
 import { shell } from "../support/shell.ts";
 import type { TachoProgram } from "../support/tacho_program.ts";
 import { until } from "../support/until.ts";
 import type { Disturbance, Kind } from "./schedule.ts";
-import { RECOVERY_LIMIT_MS, SESSION_MS, type World } from "./world.ts";
+import { RECOVERY_LIMIT_MS, SESSION_MS, type Side, type World } from "./world.ts";
 
 /** What was done, in a word or two for the schedule. It resolves when the disturbance ends: recovery counts from there. */
 type Act = (world: World, disturbance: Disturbance) => Promise<string>;
@@ -74,47 +73,30 @@ const ACTS: Record<Kind, Act> = {
   },
 
   async foreign_transaction(world, { victim, manner }) {
-    const { name, statement, brief } = pick(FOREIGN, manner);
+    const [side, { name, statement, brief }] = pick(
+      world.sides.flatMap((side) => side.domain.foreign.map((each) => [side, each] as const)),
+      manner,
+    );
     // Locks of several rows may be refused for a deadlock.
-    const open = () => foreign_transaction(world, async (tx) => void await tx.query(statement));
+    const open = () => foreign_transaction(world, side, async (tx) => void await tx.query(statement));
     const end = await until("a foreign transaction is open", open, RECOVERY_LIMIT_MS);
-    if (!brief) return name;
+    const of = world.sides.length === 1 ? "" : ` of ${side.domain.name}`;
+    if (!brief) return name + of;
     // One in twelve is held for longer than the program waits for a lock.
     const ms = victim < 1 / 12 ? 22_000 : 500 + victim * 2_000;
     await pause(ms);
     await world.release([end]);
-    return `${name}, held for ${(ms / 1_000).toFixed(1)} s`;
+    return `${name}${of}, held for ${(ms / 1_000).toFixed(1)} s`;
   },
 
   async partition_and_member_added(world) {
     const members = world.programs.length + 1;
     await world.add_partition();
     world.start_program();
-    await world.brings(
-      `${members} members read`,
-      async () => await reading_members(world.kafka.brokers, world.env.TACHO_GROUP) === members,
-    );
-    return `${world.partitions} partitions, ${members} members`;
+    await world.members_read(members);
+    return `${world.sides[0]!.partitions} partitions, ${members} members`;
   },
 };
-
-/** What a foreign transaction holds. What is not brief is held until the round's messages are read. */
-const FOREIGN = [
-  { name: "log_head locked", statement: "select 1 from log_head for update", brief: true },
-  {
-    name: "open trips locked",
-    statement: "select 1 from trips where status in ('requested', 'in_progress') order by trip_id for update",
-    brief: true,
-  },
-  { name: "trips locked", statement: "lock table trips in access exclusive mode", brief: true },
-  { name: "cells locked", statement: "lock table trip_cells in exclusive mode", brief: true },
-  { name: "cursors locked", statement: "select 1 from source_cursors for update", brief: true },
-  {
-    name: "an old snapshot",
-    statement: "set transaction isolation level repeatable read; select count(*) from events",
-    brief: false,
-  },
-] as const;
 
 /** Causes a disturbance and resolves when it ends, with a word on how it was done. */
 export const disturb: Act = (world, disturbance) => ACTS[disturbance.kind](world, disturbance);
@@ -129,11 +111,12 @@ export async function stop(world: World, program: TachoProgram): Promise<void> {
 /** Opens a transaction of somebody else that stays open. Gives what ends it, by `world.release`. */
 async function foreign_transaction(
   world: World,
+  { database }: Side,
   work: (tx: Transaction) => Promise<void>,
 ): Promise<() => Promise<void>> {
   const opened = Promise.withResolvers<void>();
   const over = Promise.withResolvers<void>();
-  const running = world.database.transaction(async (tx) => {
+  const running = database.transaction(async (tx) => {
     await tx.query("set local idle_in_transaction_session_timeout = 0");
     await work(tx);
     opened.resolve();
@@ -150,28 +133,29 @@ async function foreign_transaction(
   return end;
 }
 
-const INNER_TABLES = ["source_cursors", "trips", "trip_cells", "trip_totals", "trip_sketches", "batches"] as const;
-
 /**
  * Waits until a transaction of the program stands in the middle of its work, before a table that somebody holds, and acts then.
- * @param choice in [0, 1): which table
+ * @param choice in [0, 1): which table of which domain
  */
 async function inside_a_transaction<T>(
   world: World,
   choice: number,
   act: (pids: readonly number[]) => Promise<T>,
 ): Promise<T> {
-  const table = pick(INNER_TABLES, choice);
+  const tables = world.sides.flatMap((side) => side.domain.tables.map((table) => [side, table] as const));
+  const [side, table] = pick(tables, choice);
   const end = await foreign_transaction(
     world,
+    side,
     async (tx) => void await tx.query(`lock table ${table} in share mode`),
   );
   const pids = await world.brings(`a transaction waits for ${table}`, async () => {
-    const rows = await world.database.query<{ pid: number }>(
-      `select pid from pg_stat_activity where datname = current_database() and usename = 'tacho'
-        and backend_xid is not null and wait_event_type = 'Lock'`,
+    const rows = await side.database.query<{ pid: number; there: boolean }>(
+      `select pid, exists (select from pg_locks l where l.pid = a.pid and not granted and relation = '${table}'::regclass) as there
+        from pg_stat_activity a where datname = current_database() and usename = 'tacho'
+        and backend_xid is not null and wait_event_type = 'Lock' order by 2 desc`,
     );
-    return rows.length > 0 && rows.map(({ pid }) => pid);
+    return rows[0]?.there === true && rows.map(({ pid }) => pid);
   });
   const done = await act(pids);
   await world.release([end]);

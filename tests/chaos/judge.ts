@@ -1,74 +1,55 @@
-import { CHAIN_START, compare_with_database, follow_chain, new_reading, start_oracle } from "../support/oracle/mod.ts";
+import { CHAIN_START, follow_chain } from "../support/oracle/mod.ts";
 import { read_topic } from "../support/read_topic.ts";
 import { run_tacho } from "../support/tacho_program.ts";
 import type { Tally } from "./tally.ts";
-import { TIME_ZONE, type World } from "./world.ts";
-
-const start = () => ({
-  oracle: start_oracle({
-    currency: "USD",
-    time_zone: TIME_ZONE,
-    future_limit_ms: 3_600_000,
-    read_ms: Date.now(),
-    max_message_bytes: 1_048_576,
-  }),
-  next: new Map<number, bigint>(),
-  reading: new_reading(),
-  chain: CHAIN_START,
-});
+import type { Side, World } from "./world.ts";
 
 /**
- * Compares the topic with the database: the oracle reads the topic by itself, and follows the chain by itself. Nothing it does
+ * Compares a domain's topic with its log: an oracle reads the topic by itself, and follows the chain by itself. Nothing it does
  * shares code with the program.
  */
 export class Judge {
-  #state = start();
+  #state;
 
-  constructor(readonly world: World, readonly tally: Tally) {}
+  constructor(readonly world: World, readonly side: Side, readonly tally: Tally) {
+    this.#state = this.#start();
+  }
+
+  #start() {
+    return { truth: this.side.domain.start_truth(), next: new Map<number, bigint>(), chain: CHAIN_START };
+  }
 
   /**
-   * The database must be at rest. Every time all cells, cursors, quarantine and totals are compared, and the events and trips that
+   * The database must be at rest. Every time all cells, cursors, quarantine and totals are compared, and the events and streams that
    * are new or changed since the last time, with the chain's new links.
-   * @param anew the topic is read from offset 0, all is folded anew and every event, trip and link compared, and `tacho verify` must say the same
+   * @param anew the topic is read from offset 0, all is folded anew and every event, stream and link compared, and `tacho verify` must say the same
    * @returns what differs, in sentences
    */
   async compare(anew: boolean): Promise<string[]> {
-    const { world, tally } = this;
-    if (anew) this.#state = start();
+    const { world, side, tally } = this;
+    const { name } = side.domain;
+    if (anew) this.#state = this.#start();
     const state = this.#state;
-    for (const message of await read_topic(world.kafka.brokers, world.topic, state.next)) {
-      state.oracle.take(message);
+    for (const message of await read_topic(world.kafka.brokers, side.topic, state.next)) {
+      state.truth.take(message);
       state.next.set(message.partition, BigInt(message.offset) + 1n);
     }
-    const concluded = state.oracle.conclude();
-    // Behind the last message there may be ends of transactions, and what they rolled back.
-    const ends = await world.ends();
-    const partition_ends = concluded.partition_ends.map((end) => ({
-      ...end,
-      next_offset: BigInt(ends.get(end.partition) ?? end.next_offset),
-    }));
-    const expectation = { ...concluded, partition_ends };
-    const query = (sql: string) => world.database.query(sql);
-    const differences = await compare_with_database(query, expectation, state.reading);
+    const query = (sql: string) => side.database.query(sql);
+    const { differences: found, counts } = await state.truth.compare(query, await world.ends(side));
     const { end, fault } = await follow_chain(query, state.chain);
     state.chain = end;
-    if (fault !== null) differences.push(fault);
-    tally.messages = expectation.messages_read;
-    tally.events = expectation.admitted_count;
-    tally.duplicates = expectation.duplicates;
-    tally.quarantined = expectation.quarantined.length;
-    tally.trips = expectation.trips.size;
-    tally.cells = expectation.cells.size;
-    tally.batches = end.batch;
-    if (tally.messages < tally.sent) {
-      differences.push(`the topic holds ${tally.messages} messages, ${tally.sent} were sent`);
+    const differences = fault === null ? [...found] : [...found, fault];
+    tally.of.set(name, { ...counts, batches: end.batch });
+    if (counts.messages < side.sent) {
+      differences.push(`the topic holds ${counts.messages} messages, ${side.sent} were sent`);
     }
     if (anew) differences.push(...await this.#verify());
-    return differences;
+    return world.sides.length === 1 ? differences : differences.map((each) => `${name}: ${each}`);
   }
 
   async #verify(): Promise<string[]> {
-    const { code, stdout, stderr } = await run_tacho(["verify"], { env: this.world.env });
+    const args = ["verify", "--domain", this.side.domain.name];
+    const { code, stdout, stderr } = await run_tacho(args, { env: this.world.env });
     return code === 0 ? [] : [`tacho verify: exit code ${code}\n${stdout}${stderr}`.slice(0, 2_000)];
   }
 }

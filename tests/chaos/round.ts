@@ -1,10 +1,8 @@
-import { reading_members } from "../support/read_topic.ts";
 import { disturb, stop } from "./disturb.ts";
-import type { LoadStream } from "./load.ts";
-import { Sender, type Sending } from "./sender.ts";
+import { Sender } from "./sender.ts";
 import type { Round } from "./schedule.ts";
 import type { Cause, Tally } from "./tally.ts";
-import type { World } from "./world.ts";
+import type { Side, World } from "./world.ts";
 
 /** A disturbance as it went. */
 export interface Caused {
@@ -16,12 +14,11 @@ export interface Caused {
 }
 
 /**
- * Plays a round: messages, as many members as it says, its disturbances; until the program has read everything.
+ * Plays a round, in all domains at once: messages, as many members as it says, its disturbances; until the program has read everything.
  * @param told hears of every disturbance once it is recovered from
  */
 export async function play_round(
   world: World,
-  stream: LoadStream,
   round: Round,
   tally: Tally,
   told: (caused: Caused) => void,
@@ -34,30 +31,42 @@ export async function play_round(
       act: () => disturb(world, disturbance),
     })),
   ];
-  const sender = new Sender(world, stream, stream.take(round.number, round.load), steps.length, tally);
+  const senders = world.sides.map((side) => {
+    return new Sender(world, side, side.stream.take(round.number, round.load), steps.length);
+  });
   if (world.programs.length === 0) {
     for (let i = 0; i < round.instances; i++) world.start_program();
-    await members_read(world);
+    await world.members_read(world.programs.length);
   }
   for (const { cause, moment, act } of steps) {
-    const { read: from } = await world.brings("the database tells the progress", () => world.progress());
-    const before = sender.send_before();
-    const wanted = from + Math.floor(moment * before.count);
-    await world.brings(`${wanted} messages are read`, async () => (await world.progress()).read >= wanted);
-    const during = sender.send_during();
+    const before = await Promise.all(senders.map(async (sender) => {
+      const { read: from } = await progress(world, sender.side);
+      const before = sender.send_before();
+      const wanted = from + Math.floor(moment * before.count);
+      await world.brings(
+        `${wanted} messages of ${sender.side.topic} are read`,
+        async () => (await world.progress(sender.side)).read >= wanted,
+      );
+      return before;
+    }));
+    const during = senders.map((sender) => sender.send_during());
     tally.caused(cause);
     const how = await act();
     // Something to read on with is sent now: the recovery of the one that sends counts as well.
-    const recovery_s = await recovery(world, () => sender.send_after());
-    await Promise.all([before.sent, during.sent]);
+    const recoveries = await Promise.all(senders.map((sender) => recovery(world, sender)));
+    await Promise.all([...before, ...during].map(({ sent }) => sent));
+    // The domain that took longest.
+    const recovery_s = Math.max(...recoveries);
     tally.recovered(cause, recovery_s);
     told({ cause, moment, how, recovery_s });
   }
-  const ends = await world.ends();
-  await world.brings("everything is read", async () => {
-    const { cursors } = await world.progress();
-    return [...ends].every(([partition, end]) => end === 0 || cursors.get(partition) === end);
-  });
+  for (const side of world.sides) {
+    const ends = await world.ends(side);
+    await world.brings(`everything of ${side.topic} is read`, async () => {
+      const { cursors } = await world.progress(side);
+      return [...ends].every(([partition, end]) => end === 0 || cursors.get(partition) === end);
+    });
+  }
   await world.release();
 }
 
@@ -75,7 +84,7 @@ function steps_of_members(world: World, { instances, leave, moment }: Round): St
   if (world.programs.length === 0) return [];
   const joins = async () => {
     world.start_program();
-    await members_read(world);
+    await world.members_read(world.programs.length);
     return "";
   };
   const leaves = async () => {
@@ -96,26 +105,22 @@ function steps_of_members(world: World, { instances, leave, moment }: Round): St
   ];
 }
 
-async function members_read(world: World): Promise<void> {
-  const { kafka, env, programs } = world;
-  await world.brings(
-    `${programs.length} members read`,
-    async () => await reading_members(kafka.brokers, env.TACHO_GROUP) === programs.length,
-  );
-}
+const progress = (world: World, side: Side) =>
+  world.brings("the database tells the progress", () => world.progress(side));
 
 /**
- * Seconds from now until a batch is committed and every partition that has something unread now was read on.
- * @param send sends something to read on with
+ * Seconds from now until a batch of a domain is committed and every partition that has something unread now was read on.
+ * @param sender sends something to read on with
  */
-async function recovery(world: World, send: () => Sending): Promise<number> {
+async function recovery(world: World, sender: Sender): Promise<number> {
+  const { side } = sender;
   const from = performance.now();
-  const ends = world.ends();
+  const ends = world.ends(side);
   ends.catch(() => {});
-  const first = await world.brings("the database tells the progress", () => world.progress());
-  const { sent } = send();
+  const first = await progress(world, side);
+  const { sent } = sender.send_after();
   const recovered_at = await world.brings("reading goes on", async () => {
-    const now = await world.progress();
+    const now = await world.progress(side);
     const seen = performance.now();
     if (now.read <= first.read) return null;
     const moved = [...await ends].every(([partition, end]) => {

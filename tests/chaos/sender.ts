@@ -1,8 +1,7 @@
 import { type PlacedMessage, send_in_transactions, send_placed } from "../support/topic_writer.ts";
 import { until } from "../support/until.ts";
-import type { LoadStream, Sent } from "./load.ts";
-import type { Tally } from "./tally.ts";
-import { RECOVERY_LIMIT_MS, type World } from "./world.ts";
+import type { Sent } from "./load.ts";
+import { RECOVERY_LIMIT_MS, type Side, type World } from "./world.ts";
 
 /** Messages on their way. */
 export interface Sending {
@@ -10,7 +9,10 @@ export interface Sending {
   readonly sent: Promise<unknown>;
 }
 
-/** Sends a round's messages: half of a step's share before it, a quarter while it lasts and a quarter when it is over. */
+/** Keys as integer serializers write them; the first looks like the marker of an abort. */
+const KEYS = ["\0\0\0\0", "\0\0\0\x01", ""];
+
+/** Sends a round's messages of a domain: half of a step's share before it, a quarter while it lasts and a quarter when it is over. */
 export class Sender {
   readonly #share: number;
   #at = 0;
@@ -19,10 +21,9 @@ export class Sender {
 
   constructor(
     readonly world: World,
-    readonly stream: LoadStream,
+    readonly side: Side,
     readonly messages: readonly Sent[],
     steps: number,
-    readonly tally: Tally,
   ) {
     this.#share = Math.ceil(messages.length / steps);
   }
@@ -41,34 +42,30 @@ export class Sender {
 
   /** What was sent before goes first. */
   #send(most: number): Sending {
-    const { world, stream, tally } = this;
+    const { world, side } = this;
     const placed = this.messages.slice(this.#at, this.#at + most)
-      .map((sent) => stream.place(sent, world.partitions));
+      .map((sent) => side.stream.place(sent, side.partitions));
     this.#at += placed.length;
-    tally.sent += placed.length;
+    side.sent += placed.length;
     // What was sent to a broker that died may be there already, and is sent again.
-    const { kafka: { brokers }, topic } = world;
+    const { kafka: { brokers } } = world, { topic } = side;
     // Every other time in a transaction, beside one that is rolled back.
     const send = this.#sendings++ % 2 === 0
       ? () => send_placed(brokers, topic, placed).then(() => true)
-      : () => send_in_transactions(brokers, topic, placed, rolled_back(placed), topic).then(() => true);
+      : () => send_in_transactions(brokers, topic, placed, this.#rolled_back(placed), topic).then(() => true);
     const sent = this.#last.then(() => until("messages are sent", send, RECOVERY_LIMIT_MS));
     // Whoever waits for it hears of its failure.
     sent.catch(() => {});
     this.#last = sent;
     return { count: placed.length, sent };
   }
-}
 
-/** Keys as integer serializers write them; the first looks like the marker of an abort. */
-const KEYS = ["\0\0\0\0", "\0\0\0\x01", ""];
-
-/** Sound events beside messages, one a message, which may be in no figure. */
-function rolled_back(messages: readonly PlacedMessage[]): PlacedMessage[] {
-  return messages.map(({ partition, timestamp_ms }, i) => {
-    const id = `rolled back ${timestamp_ms} ${i}`;
-    const occurred_at = new Date(timestamp_ms).toISOString();
-    const value = JSON.stringify({ event_id: id, trip_id: id, type: "trip.completed", occurred_at, fare: "1000.00" });
-    return { partition, key: KEYS[i % KEYS.length]!, value, timestamp_ms };
-  });
+  /** Sound events beside messages, one a message, which may be in no figure. */
+  #rolled_back(messages: readonly PlacedMessage[]): PlacedMessage[] {
+    return messages.map(({ partition, timestamp_ms }, i) => {
+      const id = `rolled back ${timestamp_ms} ${i}`;
+      const value = JSON.stringify(this.side.domain.rolled_back(id, new Date(timestamp_ms).toISOString()));
+      return { partition, key: KEYS[i % KEYS.length]!, value, timestamp_ms };
+    });
+  }
 }

@@ -1,3 +1,4 @@
+import type { Counts } from "./domains.ts";
 import type { Kind } from "./schedule.ts";
 
 /** A disturbance of the schedule, or a member that comes or goes because the next round has fewer or more. */
@@ -10,15 +11,13 @@ export class Tally {
   /** How long each round took, with its comparison. */
   readonly round_seconds: number[] = [];
   kills = 0;
-  sent = 0;
-  /** What the oracle counts, of the whole topic. */
-  messages = 0;
-  events = 0;
-  duplicates = 0;
-  quarantined = 0;
-  trips = 0;
-  cells = 0;
-  batches = 0;
+  /** By domain: what its oracle counts, of its whole topic, and the batches of its log. */
+  readonly of = new Map<string, Counts & { readonly batches: number }>();
+
+  /** What all domains count, added up. */
+  sum(what: keyof Counts | "batches"): number {
+    return [...this.of.values()].reduce((sum, counts) => sum + counts[what], 0);
+  }
 
   /** Counts a disturbance. */
   caused(cause: Cause): void {
@@ -65,7 +64,8 @@ export class Tally {
   /** One line of JSON for whoever keeps figures. */
   json(seed: number, seconds: number, agreed: boolean): string {
     const { caused, seconds: recoveries } = this.#all();
-    const { rounds, kills, messages, events, duplicates, quarantined, trips, cells, batches } = this;
+    const { rounds, kills } = this;
+    const counted = ["messages", "events", "duplicates", "quarantined", "streams", "cells", "batches"] as const;
     return JSON.stringify({
       seed,
       rounds,
@@ -76,13 +76,8 @@ export class Tally {
       recovery_p50_s: rounded(percentile(recoveries, 0.5)),
       recovery_p99_s: rounded(percentile(recoveries, 0.99)),
       recovery_max_s: rounded(percentile(recoveries, 1)),
-      messages,
-      events,
-      duplicates,
-      quarantined,
-      trips,
-      cells,
-      batches,
+      ...Object.fromEntries(counted.map((what) => [what, this.sum(what)])),
+      ...this.of.size > 1 ? { of: Object.fromEntries(this.of) } : {},
       round_p50_s: rounded(percentile(this.round_seconds, 0.5)),
       seconds: Math.round(seconds),
     });

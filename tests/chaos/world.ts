@@ -1,17 +1,19 @@
-import { type Database, is_outage, open_database } from "../../src/database/mod.ts";
+import { is_outage, open_database, type OpenedDatabase } from "../../src/database/mod.ts";
 import { open_kafka_admin } from "../../src/ingest/kafka/mod.ts";
 import { type KafkaServer, start_kafka } from "../support/kafka.ts";
 import { options_of } from "../support/kafka_topic.ts";
 import { type PostgresServer, start_postgres } from "../support/postgres.ts";
+import { reading_members } from "../support/read_topic.ts";
 import { run_verb, TachoProgram } from "../support/tacho_program.ts";
 import { add_partitions, topic_ends } from "../support/topic_writer.ts";
 import { until } from "../support/until.ts";
+import type { ChaosDomain } from "./domains.ts";
+import { LoadStream, TIME_ZONE } from "./load.ts";
 
 /** Whatever the machine is busy with: longer than this nothing may take to recover. */
 export const RECOVERY_LIMIT_MS = 120_000;
 export const SESSION_MS = 3_000;
-export const TIME_ZONE = "Europe/Berlin";
-const TOPIC = "chaos";
+const GROUP = "chaos";
 const PARTITIONS = 4;
 
 /** How far the program is: messages it read, and the next offset of each partition. */
@@ -20,25 +22,39 @@ export interface Progress {
   readonly cursors: ReadonlyMap<number, number>;
 }
 
+/** A domain in the world: its topic, its log, and what it is sent. */
+export interface Side {
+  readonly domain: ChaosDomain;
+  readonly topic: string;
+  /** The consumer group of its topic. */
+  readonly group: string;
+  /** As superuser, in the schema of its log. */
+  readonly database: OpenedDatabase;
+  readonly stream: LoadStream;
+  partitions: number;
+  /** Messages that were sent, each once. */
+  sent: number;
+}
+
 /** One deployment on servers of its own, with the programs that run on it. It lives through all rounds. */
 export class World implements AsyncDisposable {
   readonly programs: TachoProgram[] = [];
   /** What ends the foreign transactions that are open. */
   readonly held = new Set<() => Promise<void>>();
-  partitions = PARTITIONS;
   /** Programs that ended although nobody asked them to, with what they last said. They are started again. */
   readonly exits: string[] = [];
 
   private constructor(
     readonly kafka: KafkaServer,
     readonly postgres: PostgresServer,
-    readonly env: Readonly<Record<string, string>> & { readonly TACHO_TOPICS: string; readonly TACHO_GROUP: string },
+    readonly env: Readonly<Record<string, string>>,
     /** As superuser: whatever else is connected to this database is the program. */
-    readonly database: Database,
+    readonly database: OpenedDatabase,
+    readonly sides: readonly Side[],
   ) {}
 
   /** Starts the servers and migrates; no program runs yet. */
-  static async open(): Promise<World> {
+  static async open(domains: readonly ChaosDomain[], seed: number): Promise<World> {
     const servers: AsyncDisposable[] = [];
     const kept = <T extends AsyncDisposable>(server: T): T => {
       servers.push(server);
@@ -51,30 +67,43 @@ export class World implements AsyncDisposable {
         start_postgres().then(kept),
       ]);
       const { url, superuser_url } = await postgres.create_database();
+      const topic_of = ({ name }: ChaosDomain) => `chaos_${name}`;
       const env = {
         DATABASE_URL: url,
         KAFKA_BROKERS: kafka.brokers,
-        TACHO_TOPICS: TOPIC,
-        TACHO_GROUP: TOPIC,
+        TACHO_DOMAINS: domains.map(({ name }) => name).join(","),
+        ...Object.fromEntries(domains.map((domain) => [domain.topics_variable, topic_of(domain)])),
+        TACHO_GROUP: GROUP,
         TACHO_PARTITIONS: String(PARTITIONS),
         TACHO_TIME_ZONE: TIME_ZONE,
         TACHO_BATCH_MESSAGES: "20",
         TACHO_SESSION_SECONDS: String(SESSION_MS / 1_000),
       };
-      const admin = await open_kafka_admin(options_of(kafka.brokers, TOPIC));
-      await admin.ensure_topic(TOPIC, { partitions: PARTITIONS, replication: 1 }).finally(() => admin.close());
-      await run_verb(["migrate"], { env });
+      const admin = await open_kafka_admin(options_of(kafka.brokers, GROUP));
+      try {
+        for (const domain of domains) {
+          await admin.ensure_topic(topic_of(domain), { partitions: PARTITIONS, replication: 1 });
+        }
+      } finally {
+        await admin.close();
+      }
+      for (const { name } of domains) await run_verb(["migrate", "--domain", name], { env });
       // The servers are killed under these connections on purpose; the next statement says so.
       const database = await open_database({ url: superuser_url, data_dir: null, connections: 4 }, () => {});
-      return new World(kafka, postgres, env, database);
+      const sides = domains.map((domain): Side => ({
+        domain,
+        topic: topic_of(domain),
+        group: domain.group_of(GROUP),
+        database: database.beside({ connections: 4, schema: domain.schema }),
+        stream: new LoadStream(seed, domain.messages(seed)),
+        partitions: PARTITIONS,
+        sent: 0,
+      }));
+      return new World(kafka, postgres, env, database, sides);
     } catch (error) {
       await Promise.all(servers.map((server) => server[Symbol.asyncDispose]()));
       throw error;
     }
-  }
-
-  get topic(): string {
-    return this.env.TACHO_TOPICS;
   }
 
   /** Starts a program; it joins the group by itself. */
@@ -100,8 +129,8 @@ export class World implements AsyncDisposable {
   }
 
   /** Throws while the database is away. */
-  async progress(): Promise<Progress> {
-    const rows = await this.database.query(
+  async progress({ database }: Side): Promise<Progress> {
+    const rows = await database.query(
       `select h.messages_read::text as read, c.partition, c.next_offset::text as next_offset
         from log_head h left join source_cursors c on true`,
     );
@@ -132,23 +161,36 @@ export class World implements AsyncDisposable {
     ].join("\n");
   }
 
-  /** The topic's ends, once the broker answers. */
-  ends(): Promise<Map<number, number>> {
+  /** The ends of a domain's topic, once the broker answers. */
+  ends({ topic }: Side): Promise<Map<number, number>> {
     return until(
       "the broker tells the topic's ends",
-      () => topic_ends(this.kafka.brokers, this.topic),
+      () => topic_ends(this.kafka.brokers, topic),
       RECOVERY_LIMIT_MS,
     );
   }
 
-  /** Adds a partition, and waits until the broker tells of it: a producer would leave out what is meant for it without a word. */
+  /** Adds a partition to each topic, and waits until the broker tells of it: a producer would leave out what is meant for it without a word. */
   async add_partition(): Promise<void> {
-    await add_partitions(this.kafka.brokers, this.topic, this.partitions + 1);
-    await until(
-      "the broker tells of the new partition",
-      async () => (await topic_ends(this.kafka.brokers, this.topic)).size > this.partitions,
-    );
-    this.partitions++;
+    const { brokers } = this.kafka;
+    for (const side of this.sides) {
+      await add_partitions(brokers, side.topic, side.partitions + 1);
+      await until(
+        "the broker tells of the new partition",
+        async () => (await topic_ends(brokers, side.topic)).size > side.partitions,
+      );
+      side.partitions++;
+    }
+  }
+
+  /** Waits until this many programs read the topic of each domain. */
+  async members_read(members: number): Promise<void> {
+    for (const { group } of this.sides) {
+      await this.brings(
+        `${members} members of ${group} read`,
+        async () => await reading_members(this.kafka.brokers, group) === members,
+      );
+    }
   }
 
   /** Ends a foreign transaction, or all of them. One whose connection was killed has ended already. */
@@ -166,6 +208,7 @@ export class World implements AsyncDisposable {
     await Promise.all(this.programs.splice(0).map((program) => program[Symbol.asyncDispose]()));
     await Promise.all([this.kafka.dispose(), this.postgres.dispose()]);
     await this.release();
+    for (const { database } of this.sides) await database.close();
     await this.database.close();
   }
 }

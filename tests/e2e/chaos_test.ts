@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { run_chaos } from "../chaos/chaos.ts";
+import { CHAOS_DOMAINS } from "../chaos/domains.ts";
 import type { Kind } from "../chaos/schedule.ts";
 import { tacho_test } from "../support/available.ts";
 
@@ -32,6 +33,36 @@ tacho_test({
     assert.ok(agreed, "see above");
     for (const cause of CAUSES) assert.equal(tally.count(cause), 1, cause);
     assert.equal(tally.rounds, CAUSES.length);
-    assert.ok(tally.events > 1_000 && tally.duplicates > 0 && tally.quarantined > 0, tally.json(SEED, 0, agreed));
+    assert.ok(
+      tally.sum("events") > 1_000 && tally.sum("duplicates") > 0 && tally.sum("quarantined") > 0,
+      tally.json(SEED, 0, agreed),
+    );
+  },
+});
+
+const SIDE_BY_SIDE = ["program_killed", "broker_killed", "database_killed"] as const satisfies readonly Kind[];
+
+tacho_test({
+  name:
+    "all domains in one program, two instances: killed program, broker and database; each domain agrees with its own oracle after every round",
+  needs: ["postgres", "kafka"],
+  limit_ms: 180_000,
+  async fn() {
+    const { tally, agreed } = await run_chaos({
+      seed: SEED,
+      rounds: SIDE_BY_SIDE.length,
+      domains: CHAOS_DOMAINS,
+      kinds: SIDE_BY_SIDE,
+      most: 1,
+      messages: [150, 250],
+      say: console.log,
+      signal: new AbortController().signal,
+    });
+    assert.ok(agreed, "see above");
+    for (const cause of SIDE_BY_SIDE) assert.ok(tally.count(cause) > 0, cause);
+    assert.deepEqual([...tally.of.keys()].sort(), CHAOS_DOMAINS.map(({ name }) => name).sort());
+    for (const [name, { events, duplicates, quarantined }] of tally.of) {
+      assert.ok(events > 300 && duplicates > 0 && quarantined > 0, `${name}: ${tally.json(SEED, 0, agreed)}`);
+    }
   },
 });

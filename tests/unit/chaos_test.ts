@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { LoadStream } from "../chaos/load.ts";
 import { KINDS, type Round, schedule } from "../chaos/schedule.ts";
 import { Tally } from "../chaos/tally.ts";
+import { trip_messages } from "../chaos/trips.ts";
 import { oracle, type SourceMessage, start_oracle } from "../support/oracle/mod.ts";
 
 /** The plan of `deno task chaos`: what it does is decided beforehand, and nothing is left out. */
@@ -49,7 +50,7 @@ const LOAD = { messages: 600, duplicates: 0.1, reordered: 0.5, late: 0.1, malfor
 
 Deno.test("the same seed gives the same messages, with all the trouble that was asked for", () => {
   const take = () => {
-    const stream = new LoadStream(5);
+    const stream = new LoadStream(5, trip_messages(5));
     return [1, 2, 3, 4, 5].map((round) => stream.take(round, LOAD));
   };
   const taken = take();
@@ -67,7 +68,7 @@ Deno.test("the same seed gives the same messages, with all the trouble that was 
 });
 
 Deno.test("a trip stays in its partition when partitions are added, and new ones get trips", () => {
-  const stream = new LoadStream(5);
+  const stream = new LoadStream(5, trip_messages(5));
   const of_trip = new Map<string, number>();
   for (const [round, partitions] of [[1, 4], [2, 5], [3, 6]] as const) {
     const used = new Set<number>();
@@ -89,7 +90,7 @@ Deno.test("an oracle that concludes after every part says what one says that tak
     read_ms: Date.now(),
     max_message_bytes: 1_048_576,
   };
-  const stream = new LoadStream(6);
+  const stream = new LoadStream(6, trip_messages(6));
   // Fares at both ends of their cells that are adjusted to where others are; a trip that leaves cells empty behind it.
   const fares = [
     ["a", "completed", 5],

@@ -120,7 +120,7 @@ const faults: [string, string, RegExp[]][] = [
     /^trip "T": missing$/,
   ]],
   ["a missing event", "delete from events where position = 2", [
-    /^event "b" of trip "T": missing in the log$/,
+    /^event "b" of stream "T": missing in the log$/,
     /^trip "T" positions: expected 1 as in the log, found 1,2$/,
   ]],
   ["a gap", "update events set position = 5 where position = 2", [/^position: expected 2, found 5$/, /positions/]],
@@ -132,7 +132,7 @@ const faults: [string, string, RegExp[]][] = [
     "an event twice",
     "insert into events select 3, stream_id, 3, event_id, type, schema_version, occurred_at, recorded_at, data, metadata from events where position = 2",
     [
-      /^event "b" of trip "T": found twice$/,
+      /^event "b" of stream "T": found twice$/,
       /positions: expected 1,2,3 as in the log, found 1,2$/,
     ],
   ],
@@ -141,7 +141,7 @@ const faults: [string, string, RegExp[]][] = [
     /data: expected .*O'Hare/,
   ]],
   ["the second message admitted", `update events set metadata = metadata || '{"offset": 1}' where position = 1`, [
-    /^event "a" of trip "T" metadata offset: expected 0, found 1$/,
+    /^event "a" of stream "T" metadata offset: expected 0, found 1$/,
   ]],
   ["a time that is off", "update events set occurred_at = 'epoch' where position = 1", [
     /occurred_at: expected 2026-03-01/,

@@ -2,7 +2,7 @@ import { compare_bookkeeping, compare_events, type LogReading, new_reading } fro
 import { compare_cells, compare_trips } from "./compare_read_models.ts";
 import { compare_sketches } from "./compare_sketches.ts";
 import { collect_differences } from "./differences.ts";
-import type { Expectation } from "./expectation.ts";
+import type { AdmittedEvent, Expectation } from "./expectation.ts";
 import type { Query } from "./query.ts";
 
 const MOST_SENTENCES = 20;
@@ -17,7 +17,7 @@ const MOST_SENTENCES = 20;
 export async function compare_with_database(
   query: Query,
   expectation: Expectation,
-  reading: LogReading = new_reading(),
+  reading: LogReading<AdmittedEvent> = new_reading(),
 ): Promise<string[]> {
   const only = reading.last_position === 0 ? undefined : expectation.changed;
   const differences = collect_differences();

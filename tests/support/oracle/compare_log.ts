@@ -1,24 +1,45 @@
 import { type Differences, instant_text } from "./differences.ts";
 import type { AdmittedEvent, Expectation } from "./expectation.ts";
+import type { Coordinates } from "./source_message.ts";
 import { canonical_text, type Json } from "./json.ts";
 import { bigint_in, micros_of, PAGE_ROWS, type Query, text_in, text_or_null } from "./query.ts";
+
+/** An event that the log must hold, of whatever domain. */
+export type LoggedEvent = Coordinates & {
+  readonly event_id: string;
+  readonly type: string;
+  readonly time_us: number;
+  readonly data_text: string;
+};
+
+/** What a log must hold, whatever its events are about. */
+export type LogExpectation<Event extends LoggedEvent> =
+  & Pick<
+    Expectation,
+    "messages_read" | "admitted_count" | "duplicates" | "tombstones" | "quarantined" | "partition_ends"
+  >
+  & {
+    /** By stream id, then by event id. */
+    admitted: ReadonlyMap<string, ReadonlyMap<string, Event>>;
+    touched: (arrived: Event[]) => Set<string>;
+  };
 
 /** The positions of each stream in the log, ascending. */
 export type StreamPositions = Map<string, number[]>;
 
 /** What is known of the log from earlier comparisons: it is read on from there. */
-export type LogReading = {
+export type LogReading<Event extends LoggedEvent> = {
   last_position: number;
   positions: StreamPositions;
-  found: Set<AdmittedEvent>;
-  /** The events of each trip in the order in which the log has them. */
-  arrived: Map<string, AdmittedEvent[]>;
+  found: Set<Event>;
+  /** The events of each stream in the order in which the log has them. */
+  arrived: Map<string, Event[]>;
   /** The position of the last event that touched each cell, by "grain|bucket_us|dimension|key". */
   touched_at: Map<string, number>;
 };
 
 /** The reading of a log of which nothing was read. */
-export const new_reading = (): LogReading => ({
+export const new_reading = <Event extends LoggedEvent = AdmittedEvent>(): LogReading<Event> => ({
   last_position: 0,
   positions: new Map(),
   found: new Set(),
@@ -27,11 +48,11 @@ export const new_reading = (): LogReading => ({
 });
 
 /** Compares the events behind the reading with the admitted events, both ways, and takes them into it. */
-export async function compare_events(
+export async function compare_events<Event extends LoggedEvent>(
   query: Query,
-  expectation: Expectation,
+  expectation: LogExpectation<Event>,
   differences: Differences,
-  reading: LogReading,
+  reading: LogReading<Event>,
 ): Promise<void> {
   const { positions, found } = reading;
   for (;;) {
@@ -60,22 +81,22 @@ export async function compare_events(
     }
     if (rows.length < PAGE_ROWS) break;
   }
-  for (const events of expectation.admitted.values()) {
+  for (const [stream_id, events] of expectation.admitted) {
     for (const event of events.values()) {
-      if (!found.has(event)) differences.add("events", `${name_of(event.trip_id, event.event_id)}: missing in the log`);
+      if (!found.has(event)) differences.add("events", `${name_of(stream_id, event.event_id)}: missing in the log`);
     }
   }
 }
 
-function name_of(trip_id: string, event_id: string): string {
-  return `event ${JSON.stringify(event_id)} of trip ${JSON.stringify(trip_id)}`;
+function name_of(stream_id: string, event_id: string): string {
+  return `event ${JSON.stringify(event_id)} of stream ${JSON.stringify(stream_id)}`;
 }
 
-function compare_event(
+function compare_event<Event extends LoggedEvent>(
   row: Record<string, unknown>,
   revision: number,
-  expectation: Expectation,
-  found: Set<AdmittedEvent>,
+  expectation: LogExpectation<Event>,
+  found: Set<Event>,
   differences: Differences,
 ): void {
   const stream_id = text_in(row, "stream_id");
@@ -108,9 +129,9 @@ function compare_event(
 }
 
 /** Compares log head, batches, cursors and held quarantine with the expectation. */
-export async function compare_bookkeeping(
+export async function compare_bookkeeping<Event extends LoggedEvent>(
   query: Query,
-  expectation: Expectation,
+  expectation: LogExpectation<Event>,
   differences: Differences,
 ): Promise<void> {
   const totals: Record<string, bigint> = {
@@ -156,7 +177,11 @@ function compare_number(differences: Differences, section: string, what: string,
   if (wanted !== got) differences.add(section, `${section} ${what}: expected ${wanted}, found ${got}`);
 }
 
-async function compare_cursors(query: Query, expectation: Expectation, differences: Differences): Promise<void> {
+async function compare_cursors(
+  query: Query,
+  expectation: Pick<Expectation, "partition_ends">,
+  differences: Differences,
+): Promise<void> {
   const rows = await query(
     "select topic, partition::text as partition, next_offset::text as next_offset from source_cursors",
   );
@@ -177,7 +202,11 @@ async function compare_cursors(query: Query, expectation: Expectation, differenc
   }
 }
 
-async function compare_quarantine(query: Query, expectation: Expectation, differences: Differences): Promise<void> {
+async function compare_quarantine(
+  query: Query,
+  expectation: Pick<Expectation, "quarantined">,
+  differences: Differences,
+): Promise<void> {
   const rows = await query(`
     select topic, partition::text as partition, message_offset::text as message_offset, reason
     from quarantine where status = 'held'`);

@@ -23,3 +23,5 @@ export { type AdmittedEvent, type Expectation, type Oracle, oracle, start_oracle
 export { type TripRow } from "./fold.ts";
 export { type Query } from "./query.ts";
 export { type OracleOptions, type SourceMessage } from "./source_message.ts";
+export { DomainOracle } from "./domain_oracle.ts";
+export { TRADES_CONTRACT } from "./trades.ts";
