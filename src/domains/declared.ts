@@ -62,15 +62,28 @@ export interface GeneratorRun {
   readonly malformed?: number;
 }
 
+/** Something out of the ordinary that a plan has on purpose. */
+export interface Planted {
+  readonly kind: string;
+  readonly from_us: number;
+  readonly until_us: number;
+  /** What it is about: a key by each dimension that it shows in. */
+  readonly keys: Readonly<Record<string, string>>;
+}
+
 /** How a domain invents its events. */
 export interface Generator {
   /** The letter that ids of generated streams begin with. */
   readonly letter: string;
+  /** How many streams `dev` invents a second for each of TACHO_RATE. */
+  readonly per_rate: number;
   /** The SQL condition by which a row of the state table is of a stream that goes on. */
   readonly open: string;
   /** A plan with the domain's own wishes, as the command line gives them; what is not asked for is not named. */
   readonly plan: (plan: GeneratorPlan, wishes: Readonly<Record<string, unknown>>) => GeneratorPlan;
   readonly messages: (plan: GeneratorPlan, run: GeneratorRun) => GeneratedMessages;
+  /** What a plan has on purpose, wholly between its start and a time, in order: what looks for anomalies can be held to it. */
+  readonly planted: (plan: GeneratorPlan, until_us: number) => readonly Planted[];
 }
 
 /** A domain before its deployment is known: what the program's verbs need of it, and how it is made for one. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import type { Generator, GeneratorPlan, GeneratorRun } from "../../src/domains/mod.ts";
+import { TRADE_GENERATOR } from "../../src/domains/trades/generator/mod.ts";
 import { bench_stream, TRIP_GENERATOR } from "../../src/domains/trips/generator/mod.ts";
 import { prefix_of } from "../../src/verbs/generate.ts";
 
@@ -55,6 +56,14 @@ Deno.test("trips of a fixed seed are, byte for byte, what they always were", () 
     hash.update(key).update(value);
   }
   assert.equal(hash.digest("hex").slice(0, 16), "d0483a514c55175e");
+});
+
+Deno.test("trades of a fixed seed are the same bytes every time", () => {
+  const wishes = { corrections: 0.1, voids: 0.05, anomalies: true };
+  assert.deepEqual({
+    plain: digest(TRADE_GENERATOR, run, 6),
+    troubled: digest(TRADE_GENERATOR, { ...run, ...TROUBLE }, 12, TRADE_GENERATOR.plan(PLAN, wishes)),
+  }, { plain: "7d43fe78ee07eba5", troubled: "dc5bd0acf596f216" });
 });
 
 Deno.test("the ids of trips that `tacho produce` sends follow from its options as they always did", async () => {

@@ -2,6 +2,7 @@ import type { StreamNames } from "../board.ts";
 import type { DeclaredDomain, DeploymentTerms } from "../declared.ts";
 import { define_domain, type Domain } from "../domain.ts";
 import { TRADE_BOARD } from "./board.ts";
+import { TRADE_GENERATOR } from "./generator/mod.ts";
 import executions from "./mappings/executions.json" with { type: "json" };
 import { DERIVED, EVENT_TYPES, fold, TRADE_DIMENSIONS, TRADE_FACTS, TRADE_FIELDS, TRADE_MEASURES } from "./trade.ts";
 
@@ -37,5 +38,5 @@ export const TRADES: DeclaredDomain = {
   topics: [{ topic: "trades" }, { topic: "orders", mapping: "executions" }],
   reversal: null,
   later_measure: null,
-  generator: null,
+  generator: TRADE_GENERATOR,
 };

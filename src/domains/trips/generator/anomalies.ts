@@ -1,4 +1,5 @@
-import { trouble_at, type TroubleKind } from "../../generator/mod.ts";
+import type { Planted } from "../../declared.ts";
+import { hours_between, type Trouble, trouble_at, trouble_in, type TroubleKind } from "../../generator/mod.ts";
 import type { City } from "./city.ts";
 
 /** A place's rush out of one zone, as after a concert. */
@@ -14,7 +15,10 @@ const OUTAGE: TroubleKind = { kind: 12, one_in: 20, least_min: 4, most_min: 9 };
 /** The spike in a place at a time, or null. About one hour in six has one, of 10 to 25 minutes. */
 export function spike_at(seed: number, place: number, zone_count: number, at_us: number): Spike | null {
   const trouble = trouble_at(seed, SPIKE, place, at_us);
-  if (trouble === null) return null;
+  return trouble === null ? null : spike_of(trouble, zone_count);
+}
+
+function spike_of(trouble: Trouble, zone_count: number): Spike {
   return { zone: (trouble.word >>> 8) % zone_count, factor: 3 + ((trouble.word >>> 4) % 3) };
 }
 
@@ -33,4 +37,23 @@ export function extra_demand({ places, place_shares }: City, seed: number, at_us
     const share = ((place_shares[index] ?? 0) - (place_shares[index - 1] ?? 0)) / total;
     return sum + (spike === null ? 0 : share * (spike.factor - 1));
   }, 0);
+}
+
+/** The spikes and outages of a city from one time to another, in order. */
+export function planted_between({ places }: City, seed: number, from_us: number, until_us: number): Planted[] {
+  const found: Planted[] = [];
+  const add = (kind: string, trouble: Trouble, keys: Planted["keys"]): void => {
+    if (trouble.from_us < from_us || trouble.until_us > until_us) return;
+    found.push({ kind, from_us: trouble.from_us, until_us: trouble.until_us, keys });
+  };
+  for (const hour_us of hours_between(from_us, until_us)) {
+    for (const { index, name, zones } of places) {
+      const spike = trouble_in(seed, SPIKE, index, hour_us), outage = trouble_in(seed, OUTAGE, index, hour_us);
+      if (spike !== null) {
+        add("spike", spike, { city: name, pickup_zone: zones[spike_of(spike, zones.length).zone]!.id });
+      }
+      if (outage !== null) add("outage", outage, { city: name });
+    }
+  }
+  return found.sort((a, b) => a.from_us - b.from_us);
 }

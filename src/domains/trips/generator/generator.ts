@@ -1,6 +1,7 @@
 import type { Generator, GeneratorPlan, GeneratorRun } from "../../declared.ts";
 import { utc_offset_us } from "../../generator/mod.ts";
 import { status_of, type Trip } from "../trip.ts";
+import { planted_between } from "./anomalies.ts";
 import { type City, make_city } from "./city.ts";
 import type { OpenTrip } from "./message.ts";
 import { TripStream, type TripStreamOptions } from "./trip_stream.ts";
@@ -13,6 +14,9 @@ export function city_for(
   const utc_offset_min = utc_offset_us(start_us, time_zone) / 60_000_000;
   return make_city({ seed, drivers: Math.min(20_000, Math.max(400, Math.ceil(rate * 15_000))), utc_offset_min });
 }
+
+/** A plan, as far as it decides what goes wrong. */
+type PlannedCity = GeneratorPlan & Pick<TripStreamOptions, "anomalies">;
 
 /** What `tacho produce` can be asked for of trips alone. */
 interface Wishes extends Pick<TripStreamOptions, "variability" | "corrections" | "anomalies" | "voids"> {
@@ -28,11 +32,12 @@ function open_trip(trip_id: string, trip: Trip): OpenTrip {
 /** How trips are invented. */
 export const TRIP_GENERATOR: Generator = {
   letter: "T",
+  per_rate: 1,
   open: "status in ('requested', 'in_progress')",
   // The order of the names stays: the ids of trips follow from it.
   plan(
     { rate, seed, currency, start_us },
-    { variability, corrections, anomalies, voids = 0, withoutFare = 0 }: Wishes,
+    { variability = 1, corrections = 0.012, anomalies = false, voids = 0, withoutFare = 0 }: Wishes,
   ) {
     const endings = { ...voids > 0 ? { voids } : {}, ...withoutFare > 0 ? { without_fare: withoutFare } : {} };
     return { rate, seed, variability, corrections, anomalies, currency, start_us, ...endings };
@@ -46,4 +51,8 @@ export const TRIP_GENERATOR: Generator = {
       open: open.map(({ stream_id, state }) => open_trip(stream_id, state as Trip)),
     });
   },
+  planted: (plan: PlannedCity, until_us) =>
+    plan.anomalies === true
+      ? planted_between(city_for(plan, { time_zone: "UTC" }), plan.seed, plan.start_us, until_us)
+      : [],
 };
