@@ -41,3 +41,22 @@ tacho_test({
     assert.match(refused.stderr, /--start "2200-01-01T00:00:00.000Z" is in the future/);
   },
 });
+
+tacho_test({
+  name: "produce --domain trades sends trades to their own topic, the same bytes again with the same options",
+  needs: ["kafka"],
+  async fn() {
+    const { brokers } = await shared_kafka();
+    const args = ["produce", "--domain", "trades", "--start", "2026-03-02T14:00:00Z", "--count", "300", "--anomalies"];
+    const run = async () => {
+      const topic = unique_name("trades");
+      const env = { KAFKA_BROKERS: brokers, TACHO_TRADES_TOPICS: topic, TACHO_PARTITIONS: "1" };
+      await run_verb(args, { env });
+      return (await read_topic(brokers, topic)).map(({ value }) => new TextDecoder().decode(value!));
+    };
+    const [first, second] = await Promise.all([run(), run()]);
+    assert.equal(first!.length, 300);
+    assert.deepEqual(second, first);
+    assert.ok(first!.every((text) => /"trade\.(executed|corrected|busted)"/.test(text)));
+  },
+});

@@ -110,8 +110,7 @@ async function cells(
   const rows = await database.query<Record<string, string>>(
     `select dimension, key, to_char(bucket at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS".000Z"') as bucket, ${
       measures.map((each) => `${each}::text as ${each}`).join(", ")
-    } from ${table} where grain = '1h' and dimension = any($1)`,
-    [dimensions],
+    } from ${table} where grain = '1h' and dimension in (${dimensions.map((each) => `'${each}'`)})`,
   );
   const read = rows.map((row) =>
     [`${row.dimension} ${row.key} ${row.bucket}`, measures.map((each) => BigInt(row[each]!))] as const
