@@ -52,6 +52,9 @@ type Ended =
   | { readonly outcome: "overtaken"; readonly reason: string }
   | { readonly outcome: "failed"; readonly batches: readonly SourceBatch[] };
 
+/** More messages were set aside within a minute than may be: somebody has to look first. */
+class TooManyQuarantined extends Error {}
+
 const FROM_ABOVE: Ended = { outcome: "overtaken", reason: "the source delivered from above the cursor" };
 
 /**
@@ -136,7 +139,8 @@ export class Ingest {
         source.rewind();
       }
     } catch (error) {
-      if (signal.aborted) return;
+      // What the signal cut short is no news; why nothing could have gone on is, although it was to end.
+      if (signal.aborted && !(error instanceof TooManyQuarantined)) return;
       this.#change("stopped", error instanceof Error ? error.message : String(error));
       logger.log("error", "ingest stopped", { reason: error });
       throw error;
@@ -294,7 +298,7 @@ export class Ingest {
     committed((now_ms - batch.recorded_at_us / 1000) / 1000, batch);
     const in_a_minute = this.#quarantined.sum(now_ms);
     if (in_a_minute > quarantine_per_minute) {
-      throw new Error(
+      throw new TooManyQuarantined(
         `${in_a_minute} messages were quarantined within a minute, the limit is ${quarantine_per_minute} (TACHO_QUARANTINE_PER_MINUTE); look at \`tacho quarantine\`, then start again`,
       );
     }

@@ -291,6 +291,23 @@ loop_test(
   },
 );
 
+loop_test(
+  "the limit of a minute that is reached while ingest is to end is said all the same",
+  async (database, keep) => {
+    const partitions = places(["bad", "bad", "bad", "bad", "bad", "bad", ...trips(0, 1)]);
+    const abort = new AbortController();
+    const running = keep(start_ingest(database, new MemorySource("trips", partitions), {
+      batch_messages: 6,
+      quarantine_per_minute: 5,
+      abort,
+      committed: () => abort.abort(),
+    }));
+    await assert.rejects(running.ended, /6 messages were quarantined within a minute, the limit is 5/);
+    assert.equal(running.ingest.status().state, "stopped");
+    assert.ok(running.lines.some(([level, text]) => level === "error" && text === "ingest stopped"));
+  },
+);
+
 loop_test("any number of tombstones is read past, counted, and stops nothing", async (database, keep) => {
   const [events] = places([...trips(0, 1), ...Array.from({ length: 40 }, () => ""), ...trips(1, 1), "bad"]);
   const partitions = [events!.map((each) => each.value!.length === 0 ? { ...each, value: null } : each)];
