@@ -56,11 +56,13 @@ export interface Problem {
   readonly detail: string;
   readonly errors?: readonly RequestFault[];
   readonly headers?: Readonly<Record<string, string>>;
+  /** Members of its own. */
+  readonly members?: Readonly<Record<string, unknown>>;
 }
 
 /** The answer that carries a problem. */
-export function problem({ status, title, detail, errors = [], headers = {} }: Problem): Response {
-  const body = JSON.stringify({ type: "about:blank", title, status, detail, errors });
+export function problem({ status, title, detail, errors = [], headers = {}, members = {} }: Problem): Response {
+  const body = JSON.stringify({ type: "about:blank", title, status, detail, errors, ...members });
   const own = { ...headers, "content-type": "application/problem+json", "cache-control": "no-store" };
   return respond(body, own, status);
 }

@@ -24,7 +24,7 @@ import { add_session_route, is_authorized, is_guarded } from "./auth.ts";
 import type { Bodies } from "./bodies.ts";
 import type { App, Bindings } from "./endpoint.ts";
 import { Busy, Gate, gated } from "./gate.ts";
-import { add_operation_routes, type Metrics, type ReadinessSource } from "./operation_routes.ts";
+import { add_operation_routes, add_readiness_route, type Metrics, type ReadinessSource } from "./operation_routes.ts";
 import { STATEMENT_TIMEOUT_MS } from "./reading.ts";
 import { refuse_request } from "./request_check.ts";
 import type { StaticFiles } from "./static_files.ts";
@@ -83,6 +83,9 @@ export function make_app(shared: SharedDeps, domains: readonly ServedDomain[]): 
   app.get("/static/*", ({ req }) => static_files(req.raw, req.path.slice("/static/".length)));
   const bodies = event_bodies(shared.most_body_ms);
   for (const domain of domains) add_domain(app, shared, domain, bodies);
+  for (const domain of unopened) {
+    if (domain.base !== "") add_readiness_route(app.basePath(domain.base), "/readyz", [domain], shared);
+  }
   if (!bases.includes("")) {
     add_document_route(app, shared.version, "What the domains of this program share.");
     app.get("/", ({ req }) => lead_to(`${bases[0]}/`, req.raw));
@@ -113,6 +116,8 @@ function add_domain(root: App, shared: SharedDeps, domain: ServedDomain, bodies:
   const { token, clock, static_files } = shared;
   // The router is the root's, the OpenAPI document its own.
   const app: App = base === "" ? root : root.basePath(base);
+  // That of the domain at the root is the whole program's.
+  if (base !== "") add_readiness_route(app, "/readyz", [domain], shared);
   const deps = { ...shared, ...domain, database: gated(domain.database, new Gate(READERS)) };
   add_feed_route(app, deps);
   add_board_routes(app, deps);

@@ -27,9 +27,19 @@ interface OperationSource {
   readonly clock: Clock;
 }
 
-const STATUS = z.object({ status: z.literal("ok"), remarks: z.array(z.string()).optional() }).openapi("Status");
-const ok = (remarks: readonly string[] = []): Response => {
-  const body = { status: "ok", ...remarks.length === 0 ? {} : { remarks } };
+const STATUS = z.object({
+  status: z.literal("ok"),
+  /** Of several domains: by name whether each is ready. */
+  domains: z.record(z.string(), z.enum(["ok", "not ready"])).optional(),
+  remarks: z.array(z.string()).optional(),
+}).openapi("Status");
+type Told = Pick<z.output<typeof STATUS>, "domains" | "remarks">;
+const ok = ({ domains, remarks = [] }: Told = {}): Response => {
+  const body = {
+    status: "ok",
+    ...domains === undefined ? {} : { domains },
+    ...remarks.length === 0 ? {} : { remarks },
+  };
   return respond(JSON.stringify(body), { "content-type": "application/json", "cache-control": "no-store" });
 };
 
@@ -44,34 +54,7 @@ export function add_operation_routes(app: App, source: OperationSource): void {
     answer,
     respond: () => ok(),
   });
-  const ready = async (request: Request): Promise<Response> => {
-    const checks = await checks_of(source.domains);
-    const failed = checks.filter((check) => !check.ok);
-    if (failed.length === 0) {
-      return ok(checks.flatMap(({ of, reason }) => reason === null ? [] : [of + told(reason, request, source)]));
-    }
-    return problem({
-      status: 503,
-      title: "Not ready",
-      detail: `not ready: ${failed.map(({ of, name }) => of + name).join(", ")}`,
-      errors: failed.map(({ of, name, reason }) => ({
-        path: of + name,
-        detail: told(reason ?? "no reason given", request, source),
-      })),
-      headers: { "retry-after": "5" },
-    });
-  };
-  for (const path of ["/readyz", "/health"]) {
-    add_endpoint(app, {
-      path,
-      summary: "Database and ingest work",
-      query: {},
-      params: {},
-      answer,
-      others: { 503: "Something does not; `errors` says what" },
-      respond: (_, request) => ready(request),
-    });
-  }
+  for (const path of ["/readyz", "/health"]) add_readiness_route(app, path, source.domains, source);
   add_endpoint(app, {
     path: "/metrics",
     summary: "Metrics in Prometheus text format",
@@ -86,17 +69,65 @@ export function add_operation_routes(app: App, source: OperationSource): void {
   });
 }
 
+/**
+ * Adds a probe of domains: ready when all of them are.
+ * @param app whose document says it
+ */
+export function add_readiness_route(
+  app: App,
+  path: string,
+  domains: readonly ReadinessSource[],
+  source: Pick<OperationSource, "token" | "clock">,
+): void {
+  const ready = async (request: Request): Promise<Response> => {
+    const checks = await checks_of(domains);
+    const failed = checks.filter((check) => !check.ok);
+    const broken = new Set(failed.map(({ domain }) => domain));
+    const each = domains.length === 1 ? {} : {
+      domains: Object.fromEntries(domains.map(({ name }) => [name, broken.has(name) ? "not ready" : "ok"] as const)),
+    };
+    if (failed.length === 0) {
+      const remarks = checks.flatMap(({ of, reason }) => reason === null ? [] : [of + told(reason, request, source)]);
+      return ok({ ...each, remarks });
+    }
+    return problem({
+      status: 503,
+      title: "Not ready",
+      detail: `not ready: ${failed.map(({ of, name }) => of + name).join(", ")}`,
+      errors: failed.map(({ of, name, reason }) => ({
+        path: of + name,
+        detail: told(reason ?? "no reason given", request, source),
+      })),
+      headers: { "retry-after": "5" },
+      members: each,
+    });
+  };
+  add_endpoint(app, {
+    path,
+    summary: "Database and ingest work",
+    query: {},
+    params: {},
+    answer: { type: "application/json", schema: STATUS },
+    others: { 503: "Something does not; `errors` says what" },
+    respond: (_, request) => ready(request),
+  });
+}
+
 /** The checks of all domains; `of` says whose each is, where there are several. */
-async function checks_of(domains: readonly ReadinessSource[]): Promise<(ReadinessCheck & { readonly of: string })[]> {
+async function checks_of(
+  domains: readonly ReadinessSource[],
+): Promise<(ReadinessCheck & { readonly domain: string; readonly of: string })[]> {
   const of = (name: string): string => domains.length === 1 ? "" : `${name}: `;
   const checks = await Promise.all(
-    domains.map(async ({ name, readiness }) => (await readiness()).map((check) => ({ ...check, of: of(name) }))),
+    domains.map(async ({ name, readiness }) =>
+      (await readiness()).map((check) => ({ ...check, domain: name, of: of(name) }))
+    ),
   );
   return checks.flat();
 }
 
 /** A reason for who asks: all of it for who holds the token; of one's own machine without the addresses; since when for strangers. */
-function told(reason: string, request: Request, { token, clock }: OperationSource): string {
+function told(reason: string, request: Request, { token, clock }: Pick<OperationSource, "token" | "clock">): string {
   if (token === null) return without_addresses(reason);
   if (is_authorized(request, token, clock.now_ms())) return reason;
   return /^.{0,100}? since \S+Z/.exec(reason)?.[0] ?? "the reason is told to who sends the token";

@@ -160,13 +160,34 @@ database_test("probes and metrics speak of all domains, each by its name", async
   metrics.observe_batch_s("doors", 0.02);
   const { get } = await make_http_side(database, { beside: [DOORS], metrics });
   const ready = await get("/readyz");
-  const { detail, errors } = await ready.json();
+  const { detail, errors, domains } = await ready.json();
   assert.deepEqual([ready.status, detail], [503, "not ready: doors: ingest"]);
+  assert.deepEqual(domains, { trips: "ok", doors: "not ready" });
   assert.deepEqual(errors, [{ path: "doors: ingest", detail: "no partitions yet" }]);
   const well = await make_http_side(database, {
     beside: [{ ...DOORS, readiness: () => DOORS.readiness().slice(0, 1) }],
   });
-  assert.deepEqual(await (await well.get("/readyz")).json(), { status: "ok", remarks: ["doors: held up"] });
+  assert.deepEqual(await (await well.get("/readyz")).json(), {
+    status: "ok",
+    domains: { trips: "ok", doors: "ok" },
+    remarks: ["doors: held up"],
+  });
+  // Below its base a domain is seen alone, whether its log is open or not yet.
+  const alone = await get("/doors/readyz");
+  const said = await alone.json();
+  assert.deepEqual([alone.status, said.detail, said.domains], [503, "not ready: ingest", undefined]);
+  assert.deepEqual(said.errors, [{ path: "ingest", detail: "no partitions yet" }]);
+  assert.deepEqual(await (await well.get("/doors/readyz")).json(), { status: "ok", remarks: ["held up"] });
+  const { paths } = await (await well.get("/doors/openapi.json")).json();
+  assert("/doors/readyz" in paths);
+  const waiting = { name: "doors", base: "/doors", readiness: () => [{ name: "log", ok: false, reason: "no right" }] };
+  const shut = await make_http_side(database, { unopened: [waiting] });
+  for (const path of ["/doors/readyz", "/readyz"]) {
+    const answer = await shut.get(path);
+    const told = path === "/readyz" ? "not ready: doors: log" : "not ready: log";
+    assert.deepEqual([answer.status, (await answer.json()).detail], [503, told]);
+  }
+  assert.match((await (await shut.get("/doors/api/v1/board")).json()).detail, /^the log of doors is not open/);
   for (let scrape = 0; scrape < 2; scrape++) {
     const text = await (await get("/metrics")).text();
     assert.match(text, /^tacho_log_position\{domain="trips"\} 3\ntacho_log_position\{domain="doors"\} 4$/m);
