@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { wait } from "../runtime/mod.ts";
 import type { Database, Queryable, Transaction } from "./database.ts";
-import { may_pass, sqlstate } from "./errors.ts";
+import { DatabaseUnsuitable, may_pass, sqlstate } from "./errors.ts";
 import {
   backfill_of,
   type BackfillName,
@@ -10,6 +10,7 @@ import {
   NUMBERED_FROM,
   SCHEMA_NUMBER,
 } from "./migrations.ts";
+import { no_schema } from "./session.ts";
 
 /** Migrations cannot be applied: the database is newer than the program, or an applied migration was changed. */
 export class MigrationError extends Error {
@@ -99,6 +100,7 @@ const NEVER = new AbortController().signal;
 /** What waits for a lock on a table holds up whoever wants it after. Past this it gives way, for as long, and tries again. */
 const LOCK_TIMEOUT_MS = 2_000;
 const LOCK_NOT_TO_BE_HAD = "55P03";
+const NO_RIGHT = "42501";
 
 const checksum = ({ checksum, sql }: Migration): string => checksum ?? createHash("sha256").update(sql).digest("hex");
 
@@ -217,10 +219,7 @@ async function locked_since(tx: Transaction): Promise<number | null> {
 
 /** Applies the first migration that is missing; null when none is. */
 async function apply_next(tx: Transaction, migrations: readonly Migration[]): Promise<Migration | null> {
-  // Only a schema of the program's own may be missing: sessions without any are refused.
-  await tx.query(
-    `do $$ begin if current_schema() is null then execute 'create schema ' || current_setting('search_path'); end if; end $$`,
-  );
+  await provide_schema(tx);
   const known_before = await read_applied(tx);
   const newest = migrations.at(-1)?.version ?? 0;
   for (const row of known_before ?? []) {
@@ -258,6 +257,20 @@ async function apply_next(tx: Transaction, migrations: readonly Migration[]): Pr
     throw new Error(`migrate: apply migration ${next.version} (${next.name})`, { cause: error });
   }
   return next;
+}
+
+/** Makes the schema where it is missing: only one of the program's own may be, sessions without any are refused. */
+async function provide_schema(tx: Transaction): Promise<void> {
+  const [path] = await tx.query<{ missing: boolean; schema: string }>(
+    "select current_schema() is null as missing, current_setting('search_path') as schema",
+  );
+  if (path?.missing !== true) return;
+  try {
+    await tx.query(`create schema ${path.schema}`);
+  } catch (error) {
+    if (sqlstate(error) !== NO_RIGHT) throw error;
+    throw new DatabaseUnsuitable(no_schema(path.schema.replaceAll('"', "")), error);
+  }
 }
 
 /** The applied migrations in order; null before the first. */

@@ -5,7 +5,15 @@ import pg from "pg";
 import { from as copy_from } from "pg-copy-streams";
 import { type OpenedDatabase, quoted, type Row, type Statement, type Transaction, type Value } from "./database.ts";
 import { DatabaseUnreachable, DatabaseUnsuitable, is_outage, sqlstate } from "./errors.ts";
-import { LOOK_AT_SESSION, NO_SESSION, type SessionFacts, SET_SESSION, unfitness } from "./session.ts";
+import {
+  LOOK_AT_SCHEMA,
+  LOOK_AT_SESSION,
+  NO_SESSION,
+  type SessionFacts,
+  SET_SESSION,
+  unfit_schema,
+  unfitness,
+} from "./session.ts";
 
 /** A PostgreSQL server through node-postgres. */
 
@@ -78,7 +86,12 @@ function session_maker(
         const unfit = unfitness({ ...facts, schema: schema ?? facts.schema });
         if (unfit !== null) throw new DatabaseUnsuitable(unfit);
         await client.query(SET_SESSION);
-        if (schema !== null) await client.query(`set search_path = ${quoted(schema)}`);
+        if (schema !== null) {
+          const { rows: [found] } = await client.query(LOOK_AT_SCHEMA, [schema]);
+          const in_the_way = unfit_schema(schema, found);
+          if (in_the_way !== null) throw new DatabaseUnsuitable(in_the_way);
+          await client.query(`set search_path = ${quoted(schema)}`);
+        }
         if (read_only) await client.query("set default_transaction_read_only = on");
       })(),
     );

@@ -76,7 +76,8 @@ export function unfitness({ version, encoding, schema, search_path, triggers }: 
       "create one with `create database … encoding 'UTF8' template template0`";
   }
   if (schema === null) {
-    return `none of the schemas in its search_path (${search_path}) exists; create one, or set another search_path for the role`;
+    return `none of the schemas in its search_path (${search_path}) exists and may be used; create one, grant usage on it, or set ` +
+      "another search_path for the role";
   }
   if (triggers === "replica") {
     return 'session_replication_role is "replica", which turns off the triggers that keep the log append-only; ' +
@@ -84,6 +85,25 @@ export function unfitness({ version, encoding, schema, search_path, triggers }: 
   }
   return null;
 }
+
+/** Asks whether the role of the session may use a schema of its own; no row where there is none yet. */
+export const LOOK_AT_SCHEMA =
+  "select current_user::text as role, has_schema_privilege(oid, 'usage') as usable from pg_namespace where nspname = $1";
+
+/** What is in the way of a session that is to work in a schema, and what to do about it, in one sentence; null when nothing is. */
+export function unfit_schema(
+  schema: string,
+  found: { readonly role: string; readonly usable: boolean } | undefined,
+): string | null {
+  if (found?.usable !== false) return null;
+  return `expected a role with the right to use the schema "${schema}", got "${found.role}", which has none; as the owner of its tables: ` +
+    `grant usage on schema ${schema} to ${found.role}`;
+}
+
+/** What stands in the way of a log that is to lie in a schema of its own. */
+export const no_schema = (schema: string): string =>
+  `expected the schema "${schema}", or a role that may create it, got neither; run \`tacho migrate --domain ${schema}\` as a role that may ` +
+  "create schemas, and there: select grant_to_program('ROLE')";
 
 /** Refuses poolers that give every transaction another server connection. */
 export const NO_SESSION =
