@@ -18,7 +18,7 @@ export function merge_series(buckets, series, from_s) {
 
 /**
  * Columns of a window's buckets: starts `x`, `ends`, `revised_ms` (0: never), series, `compared_…` of then; `running`: index of the
- * one of now, or -1. A bucket that was not sent is 0 between the first that was and the newest event, outside null: a blank.
+ * one of now, or -1. A bucket that was not sent is 0 between the first that was and the newest event or a gap, outside null: a blank.
  * @returns {any}
  */
 export function columns_of({ buckets, newest_event_ms, compared_series, hello }, window, declared) {
@@ -37,7 +37,9 @@ export function columns_of({ buckets, newest_event_ms, compared_series, hello },
     columns.x.push(t);
     columns.ends.push(end);
     columns.revised_ms.push(bucket?.revised_ms ?? 0);
-    for (const name of declared.series) columns[name].push(bucket?.[name] ?? absent);
+    for (const name of declared.series) {
+      columns[name].push(bucket?.[name] ?? (declared.gaps.includes(name) ? null : absent));
+    }
   }
   for (const name of declared.compared_series) {
     columns[`compared_${name}`] = compared_column(columns.x, compared_series ?? { t: [] }, name);

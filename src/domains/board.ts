@@ -73,6 +73,8 @@ export interface StateFact {
   readonly at: string;
   /** Of a fact that a state may have several times: the relation that has a row (named `item`) for each of them. */
   readonly each?: string;
+  /** The id of the event that dates it; absent: none is known. */
+  readonly by?: string;
   /** The condition that a state which has such a time has the fact, too. */
   readonly counts: string;
   readonly adds: Readonly<Record<string, string>>;

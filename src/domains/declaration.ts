@@ -37,6 +37,8 @@ export interface Declaration extends Omit<BoardWords, "cards" | "charts" | "dime
   readonly digits: Readonly<Record<string, number>>;
   readonly dimensions: readonly (DimensionWords & { readonly name: string; readonly from_states: boolean })[];
   readonly series: readonly string[];
+  /** Those of them that are null, a gap, in a bucket that nothing of is counted in; all others are 0 there. */
+  readonly gaps: readonly string[];
   readonly compared_series: readonly string[];
   readonly row: DomainBoard["breakdown_row"];
   readonly list: ListWords & { readonly event: string; readonly name: string; readonly id: string };
@@ -132,9 +134,12 @@ function spans_of(panels: number): number[] {
 }
 
 /** Whether a figure has no value where nothing is counted, rather than none of it. */
-function has_gaps({ figures, measures }: DomainBoard, name: string): boolean {
+export function has_gaps(
+  { figures, measures }: Pick<DomainBoard, "figures" | "measures">,
+  name: string,
+): boolean {
   const figure = figures[name];
-  if (figure === undefined) throw new Error(`declare a chart: no figure is named ${JSON.stringify(name)}`);
+  if (figure === undefined) throw new Error(`declare the board: no figure is named ${JSON.stringify(name)}`);
   if (figure.kind !== "total") return true;
   return is_extreme(measures.find((measure) => measure.name === figure.measure)?.kind);
 }
@@ -176,6 +181,7 @@ export function declaration_of(board: DomainBoard, base = ""): Declaration {
       from_states: from_states.includes(name),
     })),
     series: board.series,
+    gaps: board.series.filter((name) => has_gaps(board, name)),
     compared_series: board.compared_series,
     row: board.breakdown_row,
     list: { ...words.list, event: lines.event, name: lines.list, id: board.stream_column },

@@ -1,4 +1,12 @@
-import { type CellShape, type Contribution, type Integer, is_extreme, type Measure, UNKNOWN } from "../kpi/mod.ts";
+import {
+  type CellShape,
+  type Contribution,
+  type Integer,
+  is_dated,
+  is_extreme,
+  type Measure,
+  UNKNOWN,
+} from "../kpi/mod.ts";
 import type { StateDate, StateFact } from "./board.ts";
 
 /**
@@ -41,6 +49,8 @@ export interface FactForm {
    * the state has the fact at each of them, and of lists it adds what they have in the same place. Such a fact has no extremes.
    */
   readonly at: readonly string[];
+  /** The field that has the id of the event which dates it: a fact that adds to a first or last has one. */
+  readonly by?: string;
   /** Absent: every state that has the time has the fact. */
   readonly when?: Condition;
   /** What it adds, by the names of measures. */
@@ -102,7 +112,7 @@ function is_repeated(fact: FactForm, sources: Sources): boolean {
 /** Facts as SQL over the rows of the state table, named `states`. */
 export const facts_sql = (facts: readonly FactForm[], sources: Sources): readonly StateFact[] =>
   facts.map((fact): StateFact => {
-    const { at, when, adds } = fact;
+    const { at, by, when, adds } = fact;
     const times = at.map((field) => column_sql(sources[field]!));
     const columns = [...new Set(fields_of(fact))].map((field) => sources[field]!).filter(({ many }) => many)
       .map(({ column }) => column);
@@ -111,6 +121,7 @@ export const facts_sql = (facts: readonly FactForm[], sources: Sources): readonl
       // SQL's least passes over nulls: the earliest time that is known.
       at: times.length === 1 ? times[0]! : `least(${times.join(", ")})`,
       ...is_repeated(fact, sources) ? { each: `unnest(${lists.join(", ")}) as item(${columns.join(", ")})` } : {},
+      ...by === undefined ? {} : { by: column_sql(sources[by]!) },
       counts: condition_sql(when, sources, "states."),
       adds: Object.fromEntries(Object.entries(adds).map(([name, addition]) => [name, addition_sql(addition, sources)])),
     };
@@ -125,9 +136,11 @@ export const fact_dates = (facts: readonly FactForm[], sources: Sources): readon
       : { column, first: own, last: own };
   });
 
-/** Where extremes come from: the state column that dates the fact which has them, and the SQL condition that a state has it. */
+/** Where extremes come from: the state columns that date the fact which has them, by time and event, and the SQL condition that a state has it. */
 export interface Extremes {
   readonly at_column: string;
+  /** Null where there is no first or last. */
+  readonly by_column: string | null;
   readonly condition: string;
 }
 
@@ -143,7 +156,15 @@ export function extremes_of(
   if (others.length > 0 || fact.at.length !== 1 || is_repeated(fact, sources)) {
     throw new Error("declare facts: expected extremes in one, of one date, which a state has but once");
   }
-  return { at_column: sources[fact.at[0]!]!.column, condition: condition_sql(fact.when, sources, "") };
+  const dated = measures.some(({ name, kind }) => is_dated(kind) && name in fact.adds);
+  if (dated && fact.by === undefined) {
+    throw new Error("declare facts: expected the field of the event that dates a first or last, got none");
+  }
+  return {
+    at_column: sources[fact.at[0]!]!.column,
+    by_column: fact.by === undefined ? null : sources[fact.by]!.column,
+    condition: condition_sql(fact.when, sources, ""),
+  };
 }
 
 /** A program that makes the contribution of a state `s`, written out once: a function for each word costs five times as much. */
@@ -177,7 +198,7 @@ class Program {
 
   /** Takes up a fact; gives it, or null for one that each state may have several times. */
   fact(form: FactForm, i: number): string | null {
-    const { at, when, adds } = form;
+    const { at, by, when, adds } = form;
     const [first, ...others] = at.map((field) => this.value(field));
     this.#lines.push(`${others.length === 0 ? "const" : "let"} at${i} = ${first};`);
     for (const time of others) {
@@ -194,6 +215,7 @@ class Program {
       if (m < 0) throw new Error(`declare facts: no measure is named ${name}`);
       return { m, addition, field: addition.adds === "one" ? null : addition.field };
     });
+    const dated = by === undefined ? "" : `, by: ${this.value(by)} ?? ""`;
     type Part = (typeof parts)[number];
     const extremes = new Set(parts.filter(({ m }) => is_extreme(this.measures[m]!.kind)).map(({ field }) => field));
     const goes_with = ({ addition, field }: Part) => extremes.has(field) && addition.adds !== "unknown" ? field : null;
@@ -205,7 +227,9 @@ class Program {
       }
       const list = this.lists.push(taken.map(({ m }) => m)) - 1;
       const values = taken.map((part) => this.#value_of(part.addition, goes_with(part) !== null));
-      return `{ at_us: at${i}${repeated ? "[j]" : ""}, measures: lists[${list}], values: [${values.join(", ")}] }`;
+      return `{ at_us: at${i}${repeated ? "[j]" : ""}${dated}, measures: lists[${list}], values: [${
+        values.join(", ")
+      }] }`;
     };
     const always = parts.filter((part) => goes_with(part) === null);
     const one = made(always, [...extremes]);

@@ -1,4 +1,5 @@
 import { type Domain, type FoldedEvent, parse_json, type Validation } from "../domains/mod.ts";
+import { comes_after } from "../kpi/mod.ts";
 import type { RecordedEvent } from "./chain.ts";
 
 /** How an event is known again, and what recorded ones fold to: the order they are folded in, and what a stored one says. Pure. */
@@ -20,10 +21,6 @@ export function hash_event_id(id: string): number {
   high ^= high >>> 15;
   return (high & 0x1fffff) * 0x100000000 + (low >>> 0);
 }
-
-/** Whether (time, id) comes after another in the order in which a stream is folded. */
-export const comes_after = (us: number, id: string, last_us: number, last_id: string): boolean =>
-  us > last_us || (us === last_us && id > last_id);
 
 /** The payload of a recorded event, read as if it came today; the fault when the domain refuses by now what it once admitted. */
 export function recorded_payload(

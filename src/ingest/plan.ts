@@ -1,6 +1,5 @@
 import type { Domain, DomainEvent, Fault } from "../domains/mod.ts";
 import {
-  comes_after,
   hash_event_id,
   type QuarantinedMessage,
   type RecordedEvent,
@@ -8,7 +7,7 @@ import {
   type StreamChange,
   type StreamState,
 } from "../event_log/mod.ts";
-import { CellChanges, closed_before, type Days } from "../kpi/mod.ts";
+import { CellChanges, closed_before, comes_after, type Days } from "../kpi/mod.ts";
 import type { Decoded, DecodedEvent } from "./decode/mod.ts";
 import type { SourceMessage } from "./message_source.ts";
 import {

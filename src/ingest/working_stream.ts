@@ -1,12 +1,6 @@
 import { canonical_json, type Domain, type DomainEvent, parse_json } from "../domains/mod.ts";
-import {
-  comes_after,
-  recorded_payload,
-  type RecordedEvent,
-  type StreamChange,
-  type StreamState,
-} from "../event_log/mod.ts";
-import type { Contribution } from "../kpi/mod.ts";
+import { recorded_payload, type RecordedEvent, type StreamChange, type StreamState } from "../event_log/mod.ts";
+import { comes_after, type Contribution } from "../kpi/mod.ts";
 
 /** A stream while its batch is planned: what is known of it, and how an event finds its place in it. Pure. */
 

@@ -1,12 +1,17 @@
 import {
   type CellShape,
   type Contribution,
+  type Dated,
   type Fact,
   type Integer,
+  is_dated,
   is_extreme,
+  is_least,
   keeps,
+  same_date,
   same_fact,
 } from "./contribution.ts";
+import { comes_after } from "./event_time.ts";
 import type { Days } from "./local_time.ts";
 import { bin_of } from "./sketch.ts";
 import { bucket_start, type Grain } from "./windows.ts";
@@ -29,13 +34,15 @@ export const filled_bins = (bins: ReadonlyMap<number, number>): [bin: number, co
 
 /**
  * What a batch changes in one cell. Sums are differences; `added` and `removed` are the extremes of the values that came
- * and went: an extreme can be merged, but not subtracted. `sketches` are changes of bins, by sketch; null where none was touched.
+ * and went: an extreme can be merged, but not subtracted; `added_by` and `removed_by` are the dates of those of dates. `sketches` are changes of bins, by sketch; null where none was touched.
  */
 export class CellChange {
   readonly #sums: number[];
   #spills: bigint[] | null = null;
   added: (Integer | null)[] | null = null;
   removed: (Integer | null)[] | null = null;
+  added_by: (Dated | null)[] | null = null;
+  removed_by: (Dated | null)[] | null = null;
   sketches: (BinChanges | null)[] | null = null;
   last_ordinal = 0;
 
@@ -69,10 +76,26 @@ export class CellChange {
     return false;
   }
 
-  /** Notes that a value of measure `m`, an extreme, came or went. */
-  note(side: "added" | "removed", m: number, value: Integer, is_minimum: boolean): void {
+  /**
+   * Notes that a value of measure `m`, an extreme, came or went.
+   * @param least whether the extreme is the least
+   * @param date what it is told apart by before its value; null: nothing
+   */
+  note(side: "added" | "removed", m: number, value: Integer, least: boolean, date: Dated | null): void {
     const values = this[side] ??= new Array(this.#sums.length).fill(null);
-    values[m] = extreme(values[m]!, value, is_minimum);
+    if (date === null) {
+      values[m] = extreme(values[m]!, value, least);
+      return;
+    }
+    const dates = this[`${side}_by`] ??= new Array(this.#sums.length).fill(null);
+    const held = dates[m]!;
+    if (
+      held === null ||
+      (same_date(held, date) ? values[m] !== extreme(values[m]!, value, least) : is_after(date, held) !== least)
+    ) {
+      values[m] = value;
+      dates[m] = date;
+    }
   }
 
   /** The changes of bins of sketch `k`, of so many. */
@@ -82,13 +105,13 @@ export class CellChange {
   }
 
   /** Merges the change of a finer bucket into this one, that of its sketches where they are kept. */
-  merge(finer: CellChange, minima: readonly boolean[], with_sketches: boolean): void {
+  merge(finer: CellChange, least: readonly boolean[], with_sketches: boolean): void {
     for (let m = 0; m < this.#sums.length; m++) {
       const sum = finer.sum(m);
       if (sum !== 0) this.add(m, sum);
       const added = finer.added?.[m] ?? null, removed = finer.removed?.[m] ?? null;
-      if (added !== null) this.note("added", m, added, minima[m]!);
-      if (removed !== null) this.note("removed", m, removed, minima[m]!);
+      if (added !== null) this.note("added", m, added, least[m]!, finer.added_by?.[m] ?? null);
+      if (removed !== null) this.note("removed", m, removed, least[m]!, finer.removed_by?.[m] ?? null);
     }
     if (finer.last_ordinal > this.last_ordinal) this.last_ordinal = finer.last_ordinal;
     if (!with_sketches || finer.sketches === null) return;
@@ -100,8 +123,10 @@ export class CellChange {
   }
 }
 
-const extreme = (a: Integer | null, b: Integer | null, is_minimum: boolean): Integer | null =>
-  a === null ? b : b === null ? a : (is_minimum ? b < a : b > a) ? b : a;
+const extreme = (a: Integer | null, b: Integer, least: boolean): Integer =>
+  a === null || (least ? b < a : b > a) ? b : a;
+
+const is_after = (a: Dated, b: Dated): boolean => comes_after(a.at_us, a.by ?? "", b.at_us, b.by ?? "");
 
 /** One changed cell, named. */
 export interface ChangedCell {
@@ -138,8 +163,9 @@ const REMEMBERED_FACTS = 32;
 export class CellChanges {
   readonly #shape: CellShape;
   readonly #days: Days;
-  readonly #minima: readonly boolean[];
+  readonly #least: readonly boolean[];
   readonly #is_extreme: readonly boolean[];
+  readonly #is_dated: readonly boolean[];
   /** By dimension and measure whether it is kept; null: all are. */
   readonly #keeps: readonly (readonly boolean[] | null)[];
   /** By dimension whether its cells keep sketches. */
@@ -165,8 +191,9 @@ export class CellChanges {
     }
     this.#shape = shape;
     this.#days = days;
-    this.#minima = shape.measures.map((measure) => measure.kind === "min");
+    this.#least = shape.measures.map(({ kind }) => is_least(kind));
     this.#is_extreme = shape.measures.map(({ kind }) => is_extreme(kind));
+    this.#is_dated = shape.measures.map(({ kind }) => is_dated(kind));
     this.#keeps = shape.dimensions.map((dimension) =>
       dimension.totals === undefined ? null : shape.measures.map((measure) => keeps(dimension, measure))
     );
@@ -290,8 +317,10 @@ export class CellChanges {
       const value = values[i]!;
       if (!this.#is_extreme[m]) {
         change.add(m, sign === 1 ? value : -value);
-      } else if (twin === null || twin.values[i] !== value) {
-        change.note(sign === 1 ? "added" : "removed", m, value, this.#minima[m]!);
+      } else {
+        const dated = this.#is_dated[m]!;
+        if (twin !== null && twin.values[i] === value && (!dated || same_date(twin, fact))) continue;
+        change.note(sign === 1 ? "added" : "removed", m, value, this.#least[m]!, dated ? fact : null);
       }
     }
     if (this.#sketched[d]) this.#sketch(change, fact, sign, twin);
@@ -359,7 +388,7 @@ export class CellChanges {
       for (const [key, change] of keys) {
         let cell = target.get(key);
         if (cell === undefined) target.set(key, cell = new CellChange(this.#zeros));
-        cell.merge(change, this.#minima, with_sketches);
+        cell.merge(change, this.#least, with_sketches);
       }
     }
     return coarse;

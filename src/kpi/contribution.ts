@@ -1,16 +1,33 @@
+import { format_time } from "./event_time.ts";
 import type { Grain } from "./windows.ts";
 
 /** An integer: `number` while it is safe (|n| < 2^53), `bigint` past it. Comparison between the two is exact. */
 export type Integer = number | bigint;
 
-/** A measure of a cell. `min` and `max` name the state column they are recomputed from when an extreme is taken back. */
+/** The value of the least or greatest, or of the first or last by (event time, event id); of several of one time and id, the least or greatest. */
+type Extreme = "min" | "max" | "first" | "last";
+
+/** A measure of a cell. Extremes name the state column they are recomputed from when one is taken back. */
 export type Measure =
   | { readonly name: string; readonly kind: "count" | "sum" }
-  | { readonly name: string; readonly kind: "min" | "max"; readonly column: string };
+  | { readonly name: string; readonly kind: Extreme; readonly column: string };
 
 /** Whether a kind of measure is an extreme: merged, and recomputed when it is taken back; all others add up. */
-export const is_extreme = (kind: Measure["kind"] | undefined): kind is "min" | "max" =>
-  kind === "min" || kind === "max";
+export const is_extreme = (kind: Measure["kind"] | undefined): kind is Extreme =>
+  kind === "min" || kind === "max" || is_dated(kind);
+
+/** Whether a kind of measure is an extreme by date: its cell keeps the date beside the value, in a column of its own. */
+export const is_dated = (kind: Measure["kind"] | undefined): kind is "first" | "last" =>
+  kind === "first" || kind === "last";
+
+/** Whether an extreme is the least of what it is told apart by. */
+export const is_least = (kind: Measure["kind"]): boolean => kind === "min" || kind === "first";
+
+/** The column of a measure's date. */
+export const date_column = ({ name }: Pick<Measure, "name">): string => `${name}_by`;
+
+/** The date of a fact as cells keep it: in collation "C", texts are in the order of (time, event id). */
+export const date_text = ({ at_us, by = "" }: Dated): string => `${format_time(at_us)} ${by}`;
 
 /**
  * A sketch: how the values of the state column `name` are distributed over the states that a fact counts. It takes the value that the fact
@@ -71,9 +88,14 @@ export const keeps = ({ totals }: Pick<Dimension, "totals">, { name }: Pick<Meas
 /** One dated addition to the cells: at this event time, these measures (by index into `CellShape.measures`). */
 export interface Fact {
   readonly at_us: number;
+  /** The id of the event that dates it; facts without a first or last do without. */
+  readonly by?: string;
   readonly measures: readonly number[];
   readonly values: readonly Integer[];
 }
+
+/** What a first and a last are told apart by. */
+export type Dated = Pick<Fact, "at_us" | "by">;
 
 /**
  * What one state adds to the cells: for each dimension its key, and for each fact slot the fact or null.
@@ -87,10 +109,13 @@ export interface Contribution {
 /** The key of what nobody named. */
 export const UNKNOWN = "unknown";
 
+/** Whether two facts have one date. */
+export const same_date = (a: Dated, b: Dated): boolean => a.at_us === b.at_us && a.by === b.by;
+
 /** Whether two facts add the same. */
 export function same_fact(a: Fact | null, b: Fact | null): boolean {
   if (a === null || b === null) return a === b;
-  if (a.at_us !== b.at_us || a.values.length !== b.values.length || a.measures !== b.measures) return false;
+  if (!same_date(a, b) || a.values.length !== b.values.length || a.measures !== b.measures) return false;
   for (let i = 0; i < a.values.length; i++) if (a.values[i] !== b.values[i]) return false;
   return true;
 }

@@ -83,6 +83,26 @@ export function parse_time(text: string, from = 0, end = text.length): ParsedTim
 
 const two = (n: number): string => n < 10 ? `0${n}` : `${n}`;
 
+/**
+ * Whether a text comes after another by code points: the order of UTF-8 bytes, and PostgreSQL's of collation "C". JavaScript's `>` goes by
+ * UTF-16 units, in which what lies above U+FFFF comes before U+E000.
+ */
+function text_after(a: string, b: string): boolean {
+  const shorter = Math.min(a.length, b.length);
+  for (let i = 0; i < shorter; i++) {
+    const of_a = a.charCodeAt(i), of_b = b.charCodeAt(i);
+    if (of_a !== of_b) return rank_of_unit(of_a) > rank_of_unit(of_b);
+  }
+  return a.length > b.length;
+}
+
+/** Halves of what lies above U+FFFF come after all that is whole. */
+const rank_of_unit = (unit: number): number => unit < 0xd800 ? unit : unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
+
+/** Whether (time, event id) comes after another: the order in which streams are folded, and in which a first and a last are told apart. */
+export const comes_after = (us: number, id: string, last_us: number, last_id: string): boolean =>
+  us > last_us || (us === last_us && text_after(id, last_id));
+
 let cached_day = Number.NaN;
 let cached_date = "";
 

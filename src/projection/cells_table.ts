@@ -1,59 +1,32 @@
-import { plain_array, type Statement, text_array, type Transaction, type Value } from "../database/mod.ts";
+import { plain_array, type Statement, type Transaction, type Value } from "../database/mod.ts";
 import type { Domain } from "../domains/mod.ts";
 import {
   bucket_end,
   type ChangedCell,
+  date_column,
   type Days,
   type Grain,
+  is_dated,
   is_extreme,
+  is_least,
   keeps,
-  type Measure,
-  parted,
   UNKNOWN,
 } from "../kpi/mod.ts";
-import { AT } from "./bucket_time.ts";
+import { AT, date_sql } from "./bucket_time.ts";
+import {
+  cells_key,
+  columns_of,
+  DIMENSION,
+  key_columns,
+  type KeyColumn,
+  type MeasureColumn,
+  type PlacedMeasure,
+  side_dates,
+  side_values,
+} from "./cell_columns.ts";
 
 /** The end of a bucket that never ends, in seconds: the year 2300. */
 const NEVER_S = 10_413_792_000;
-
-/** A column of a table's key: its type as it is given, what that is in SQL, and how it is written out. */
-interface KeyColumn {
-  readonly name: string;
-  readonly type: string;
-  readonly sql: string;
-  readonly array: (cells: readonly ChangedCell[]) => Value;
-}
-
-const DIMENSION: KeyColumn = {
-  name: "dimension",
-  type: "text",
-  sql: "u.dimension",
-  array: (cells) => plain_array(cells.map(({ dimension }) => dimension)),
-};
-/** The key of a cell within its dimension. */
-const KEY: readonly KeyColumn[] = [
-  { name: "key", type: "text", sql: "u.key", array: (cells) => text_array(cells.map(({ key }) => key)) },
-];
-/** By currency. */
-const CURRENCY_KEY: readonly KeyColumn[] = [
-  {
-    name: "currency",
-    type: "text",
-    sql: "u.currency",
-    array: (cells) => plain_array(cells.map(({ key }) => parted(key).currency)),
-  },
-  { name: "key", type: "text", sql: "u.key", array: (cells) => text_array(cells.map(({ key }) => parted(key).key)) },
-];
-const CELL: readonly KeyColumn[] = [
-  { name: "grain", type: "text", sql: "u.grain", array: (cells) => plain_array(cells.map(({ grain }) => grain)) },
-  {
-    name: "bucket",
-    type: "bigint",
-    sql: AT("u.bucket"),
-    array: (cells) => plain_array(cells.map(({ bucket_us }) => bucket_us / 1e6)),
-  },
-  DIMENSION,
-];
 
 /** Rows written out; the positions that changed them last are filled in. */
 interface EncodedRows {
@@ -69,7 +42,7 @@ interface EncodedRows {
 class ChangedRows {
   readonly #table: string;
   readonly #key: readonly KeyColumn[];
-  readonly #measures: readonly { readonly measure: Measure; readonly m: number }[];
+  readonly #columns: readonly MeasureColumn[];
   readonly #raise: Statement;
   readonly #lower: Statement;
 
@@ -77,37 +50,35 @@ class ChangedRows {
   constructor(
     table: string,
     key: readonly KeyColumn[],
-    measures: readonly { readonly measure: Measure; readonly m: number }[],
+    measures: readonly PlacedMeasure[],
     since: boolean,
   ) {
     this.#table = table;
     this.#key = key;
-    this.#measures = measures;
-    const kept = measures.map(({ measure }) => measure);
-    const names = [...key, ...kept].map(({ name }) => name).join(", ");
-    const types = [...key.map(({ type }) => type), ...kept.map(({ kind }) => kind === "sum" ? "numeric" : "bigint")];
+    const columns = this.#columns = measures.flatMap(columns_of);
+    const names = [...key, ...columns].map(({ name }) => name).join(", ");
+    const types = [...key, ...columns].map(({ type }) => type);
     const from = `unnest(${[...types, "bigint"].map((type, i) => `$${i + 1}::${type}[]`).join(", ")})
         as u(${names}, last_position)`;
-    const merged = (value_of: (measure: Measure) => string) =>
-      kept.map((measure) => {
-        const { name, kind } = measure, value = value_of(measure);
-        if (kind === "min") return `${name} = least(c.${name}, ${value})`;
-        return kind === "max" ? `${name} = greatest(c.${name}, ${value})` : `${name} = c.${name} + ${value}`;
-      }).join(", ");
-    const given = ({ name, kind }: Measure) => is_extreme(kind) ? `u.${name}` : `coalesce(u.${name}, 0)`;
+    const merged = (other: (name: string) => string) =>
+      columns.map((column) => `${column.name} = ${column.merged(other)}`).join(", ");
+    const given = new Map(columns.map(({ name, type, nothing }) => {
+      const own = `u.${name}${type === "text" ? ' collate "C"' : ""}`;
+      return [name, nothing === null ? own : `coalesce(${own}, ${nothing})`];
+    }));
     this.#raise = {
       name: `raise_${table}`,
       text: `insert into ${table} as c (${names}, last_position${since ? ", first_position" : ""})
-        select ${[...key.map(({ sql }) => sql), ...kept.map(given)].join(", ")}, u.last_position${
+        select ${[...key.map(({ sql }) => sql), ...given.values()].join(", ")}, u.last_position${
         since ? ", u.last_position" : ""
       }
         from ${from}
         on conflict (${key.map(({ name }) => name).join(", ")})
-        do update set ${merged(({ name }) => `excluded.${name}`)}, last_position = excluded.last_position`,
+        do update set ${merged((name) => `excluded.${name}`)}, last_position = excluded.last_position`,
     };
     this.#lower = {
       name: `lower_${table}`,
-      text: `update ${table} c set ${merged(given)}, last_position = u.last_position
+      text: `update ${table} c set ${merged((name) => given.get(name)!)}, last_position = u.last_position
         from ${from}
         where ${key.map(({ name, sql }) => `c.${name} = ${sql}`).join(" and ")}`,
     };
@@ -121,16 +92,12 @@ class ChangedRows {
   }
 
   #rows(cells: readonly ChangedCell[]): EncodedRows {
+    const changes = cells.map(({ change }) => change);
     return {
-      ordinals: cells.map(({ change }) => change.last_ordinal),
+      ordinals: changes.map(({ last_ordinal }) => last_ordinal),
       columns: [
         ...this.#key.map(({ array }) => array(cells)),
-        ...this.#measures.map(({ measure: { kind }, m }) => {
-          if (is_extreme(kind)) return plain_array(cells.map(({ change }) => change.added?.[m] ?? null));
-          const sums = cells.map(({ change }) => change.sum(m));
-          // A measure that is zero in all rows is given as no array at all: most batches have several, and each costs writing and reading a column.
-          return sums.every((sum) => Number(sum) === 0) ? null : plain_array(sums);
-        }),
+        ...this.#columns.map(({ array }) => array(changes)),
       ],
     };
   }
@@ -193,8 +160,8 @@ export class CellsTable {
       );
     }
     this.#totalled = new Set(totalled.map(({ name }) => name));
-    this.#key = domain.by_currency === undefined ? KEY : CURRENCY_KEY;
-    this.#cells = new ChangedRows(cells, [...CELL, ...this.#key], measures, true);
+    this.#key = key_columns(domain);
+    this.#cells = new ChangedRows(cells, cells_key(domain), measures, true);
     this.#totals = totals === null ? null : new ChangedRows(totals, [DIMENSION, ...this.#key], kept, false);
   }
 
@@ -220,7 +187,7 @@ export class CellsTable {
   }
 
   /**
-   * A minimum or maximum that was taken back cannot be subtracted. Where a removed value may have held the extreme, the finest
+   * An extreme that was taken back cannot be subtracted. Where a removed value may have held the extreme, the finest
    * grain is recomputed from the states (by the index on their time), every coarser one from the next finer that it is a union of.
    */
   #recomputations(cells: readonly ChangedCell[]): EncodedCells["bared"] {
@@ -253,6 +220,7 @@ export class CellsTable {
   }
 
   #removed_values(cells: readonly ChangedCell[]): Value[] {
+    const changes = cells.map(({ change }) => change);
     return [
       plain_array(cells.map(({ bucket_us }) => bucket_us / 1e6)),
       plain_array(cells.map(({ grain, bucket_us }) => {
@@ -260,7 +228,10 @@ export class CellsTable {
         return end_us === Infinity ? NEVER_S : end_us / 1e6;
       })),
       ...this.#key.map(({ array }) => array(cells)),
-      ...this.#extreme_measures().map(({ m }) => plain_array(cells.map(({ change }) => change.removed![m]!))),
+      ...this.#extreme_measures().flatMap(({ kind, m }) => {
+        const values = side_values(changes, "removed", m);
+        return is_dated(kind) ? [values, side_dates(changes, "removed", m)] : [values];
+      }),
     ];
   }
 
@@ -269,24 +240,40 @@ export class CellsTable {
     if (extremes === null) {
       throw new Error(`recompute ${cells}: the domain keeps extremes and does not say where they come from`);
     }
-    const measures = this.#extreme_measures();
-    const names = measures.map(({ name }) => name), keys = this.#key.map(({ name }) => name);
+    const keys = this.#key.map(({ name }) => name);
     const same_key = (a: string, b: string) => keys.map((key) => `${a}.${key} = ${b}.${key}`).join(" and ");
     const own_key = [
       ...column === null ? [] : [`coalesce(s.${column}, '${UNKNOWN}') = held.key`],
       ...by_currency === undefined ? [] : ["s.currency = held.currency"],
     ];
+    const measures = this.#extreme_measures().map((measure) => {
+      const { name, kind, column } = measure, date = date_column(measure), dated = is_dated(kind);
+      const [merge, order, beats] = is_least(kind) ? ["min", "", "<="] : ["max", " desc", ">="];
+      // Of several of one date the extreme in value, as when cells are merged.
+      const best = (value: string, at: string) =>
+        `(array_agg(${value} order by ${at}${order}, ${value}${order}) filter (where ${value} is not null))[1]`;
+      const of = (value: string, at: string) =>
+        dated
+          ? [`${best(value, at)} as ${name}`, `${merge}(${at}) filter (where ${value} is not null) as ${date}`]
+          : [`${merge}(${value}) as ${name}`];
+      return {
+        given: dated ? [[name, "bigint"], [date, "text"]] as const : [[name, "bigint"]] as const,
+        of_states: of(`s.${column}`, date_sql(`s.${extremes.at_column}`, `s.${extremes.by_column}`)),
+        of_cells: of(`f.${name}`, `f.${date}`),
+        may_hold: dated
+          ? `(u.${date} collate "C", u.${name}) ${beats} (h.${date}, h.${name})`
+          : `u.${name} ${beats} h.${name}`,
+      };
+    });
+    const given = measures.flatMap(({ given }) => given), names = given.map(([name]) => name);
     const fresh = finer === null
-      ? `select ${
-        measures.map(({ kind, column, name }) => `${kind}(s.${column}) as ${name}`).join(", ")
-      } from ${states} s
+      ? `select ${measures.flatMap(({ of_states }) => of_states).join(", ")} from ${states} s
         where s.${extremes.at_column} >= held.bucket and s.${extremes.at_column} < held.until
         and ${[extremes.condition, ...own_key].join(" and ")}`
-      : `select ${measures.map(({ kind, name }) => `${kind}(f.${name}) as ${name}`).join(", ")} from ${cells} f
+      : `select ${measures.flatMap(({ of_cells }) => of_cells).join(", ")} from ${cells} f
         where f.grain = '${finer}' and f.dimension = '${dimension}' and ${same_key("f", "held")}
         and f.bucket >= ${grain === "all" ? "'-infinity'" : "held.bucket"} and f.bucket < held.until`;
-    const types = ["bigint", "bigint", ...this.#key.map(({ type }) => type), ...names.map(() => "bigint")];
-    const may_hold = measures.map(({ name, kind }) => `u.${name} ${kind === "min" ? "<=" : ">="} h.${name}`);
+    const types = ["bigint", "bigint", ...this.#key.map(({ type }) => type), ...given.map(([, type]) => type)];
     return {
       name: `recompute_${cells}_${dimension}_${grain}_of_${finer ?? states}`,
       // Cells whose extreme may be gone are found first, and only those are recomputed: the fence keeps the planner to that order.
@@ -297,7 +284,7 @@ export class CellsTable {
           join ${cells} h on h.grain = '${grain}' and h.dimension = '${dimension}' and h.bucket = ${
         AT("u.from_s")
       } and ${same_key("h", "u")}
-          where ${may_hold.join(" or ")}
+          where ${measures.map(({ may_hold }) => may_hold).join(" or ")}
         )
         update ${cells} c set ${names.map((name) => `${name} = fresh.${name}`).join(", ")}
         from held cross join lateral (${fresh}) fresh

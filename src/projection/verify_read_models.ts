@@ -8,12 +8,14 @@ import {
   type Days,
   filled_bins,
   type Integer,
+  is_dated,
   is_extreme,
   keeps,
   type Measure,
 } from "../kpi/mod.ts";
 import { ExternalSort, type Folder, type SortBound, type Sorted } from "../sort/mod.ts";
 import { time_of } from "./bucket_time.ts";
+import { dates_of, is_nothing, merged, NONE, said_by_date, said_sql, shown } from "./said_values.ts";
 import type { Steps, Sums } from "./verify_streams.ts";
 
 /**
@@ -32,7 +34,7 @@ interface Said {
   readonly found: boolean;
   /**
    * Of a cell its measures, before them the position that changed it last where that is compared, as PostgreSQL writes a row: `(7,1,,0)`, nothing
-   * for null; what a piece says of one is written so when it is asked for. Of a sketch its bins and their counts.
+   * for null (see `said_values.ts`); what a piece says of one is written so when it is asked for. Of a sketch its bins and their counts.
    */
   readonly values: string | CellChange;
 }
@@ -72,7 +74,8 @@ const sorting = (text_of: (said: Said) => string): Sorted<Said> => ({
       values,
     };
   },
-  characters: ({ key, values }) => 40 + key.length + (typeof values === "string" ? values.length : 200),
+  characters: ({ key, values }) =>
+    40 + key.length + (typeof values === "string" ? values.length : 200 + dates_of(values)),
 });
 
 /** A cell or sketch as its table has it; `said` is a `Said.values`. */
@@ -111,6 +114,8 @@ export class ReadModelCheck implements Sums {
   readonly #sort: ExternalSort<Said>;
   readonly #levels: readonly Level[];
   readonly #level_of: ReadonlyMap<string, number>;
+  /** Whether a cell is compared as text: dates are no numbers. */
+  readonly #as_text: boolean;
   #changes: CellChanges;
   #most_cells = 0;
 
@@ -135,6 +140,7 @@ export class ReadModelCheck implements Sums {
     this.#piece = piece;
     this.#sort = new ExternalSort(folder, sorting((said) => this.#text_of(said)), sort, signal);
     this.#levels = levels_of(domain);
+    this.#as_text = domain.measures.some(({ kind }) => is_dated(kind));
     this.#level_of = new Map(
       this.#levels.map(({ dimension, grain, sketch }, i) => [level_name(dimension, grain, sketch), i]),
     );
@@ -150,7 +156,7 @@ export class ReadModelCheck implements Sums {
   async take_tables(reading: Snapshot, progress: (rows: number) => void): Promise<void> {
     const { tables: { cells, totals, sketches }, dimensions, measures, by_currency } = this.#domain;
     const key = by_currency === undefined ? "key" : "currency || key as key";
-    const values = [...this.#positions ? ["last_position"] : [], ...measures.map(({ name }) => name)];
+    const values = [...this.#positions ? ["last_position"] : [], ...measures.map(said_sql)];
     const take = (table: string, level: string, bucket_us: string, said: string, page_rows: number) =>
       this.#take_table(
         reading,
@@ -274,7 +280,7 @@ export class ReadModelCheck implements Sums {
     let text = this.#positions ? `(${values.last_ordinal},` : "(";
     for (let m = 0; m < measures.length; m++) {
       if (m > 0) text += ",";
-      text += this.#value_of(level, values, m) ?? NONE;
+      text += said_by_date(values, m) ?? this.#value_of(level, values, m) ?? NONE;
     }
     return text + ")";
   }
@@ -287,7 +293,7 @@ export class ReadModelCheck implements Sums {
   /** Whether a piece says what the table does. What it says as numbers is not written out for that: this is done for every cell. */
   #is(found: string, said_by: Said): boolean {
     const { level, values: piece } = said_by;
-    if (typeof piece === "string") return found === piece;
+    if (typeof piece === "string" || this.#as_text) return found === this.#text_of(said_by);
     const { length } = this.#domain.measures;
     let at = 1;
     for (let m = this.#positions ? -1 : 0; m < length; m++) {
@@ -332,23 +338,9 @@ export class ReadModelCheck implements Sums {
 }
 
 const BUCKET_US = "extract(epoch from bucket) * 1000000";
-/** A value that there is none of. */
-const NONE = "";
 /** The position that changed a cell last, where that is not known. */
 const NOT_KNOWN = "0";
-const shown = (value: string): string => value === NONE ? "null" : value;
-const is_nothing = (value: string): boolean => value === NONE || value === "0";
-
 type Column = Pick<Measure, "name" | "kind">;
-
-function merged(kind: Measure["kind"], a: string, b: string): string {
-  if (a === NONE || b === NONE) return a === NONE ? b : a;
-  if (kind !== "min" && kind !== "max") {
-    // Numbers of 15 digits and their sum are exact.
-    return a.length < 16 && b.length < 16 ? String(Number(a) + Number(b)) : String(BigInt(a) + BigInt(b));
-  }
-  return (BigInt(a) < BigInt(b)) === (kind === "min") ? a : b;
-}
 
 const level_name = (dimension: string, grain: string, sketch: string | null): string =>
   `${grain} ${dimension} ${sketch ?? ""}`;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import fc from "fast-check";
-import { date_of_day, format_time, parse_time } from "../../src/kpi/mod.ts";
+import { comes_after, date_of_day, date_text, format_time, parse_time } from "../../src/kpi/mod.ts";
 
 const FIRST = Date.UTC(1900, 0, 1) * 1000, LAST = Date.UTC(2255, 0, 1) * 1000 - 1;
 const any_time = fc.oneof(
@@ -155,4 +156,25 @@ Deno.test("every month ends where the calendar says, in leap years and others; e
   ];
   for (const text of fits) assert.equal(why(text), "ok", text);
   for (const text of beyond) assert.equal(why(text), "malformed", text);
+});
+
+Deno.test("events are in the order of time and of the UTF-8 bytes of their ids, which that of the texts of their dates is, too", () => {
+  // Few characters, so that beginnings are shared: on both sides of the halves of what lies above U+FFFF.
+  const id = fc.array(
+    fc.constantFrom("a", "b", "\u00e9", "\ud7ff", "\ue000", "\uffff", "\u{10000}", "\u{1f600}", "\u{10ffff}"),
+    {
+      maxLength: 4,
+    },
+  ).map((parts) => parts.join(""));
+  const us = fc.oneof(any_time, fc.constantFrom(0, 1));
+  const bytes = (text: string) => Buffer.from(text);
+  fc.assert(
+    fc.property(us, id, us, id, (us, id, other_us, other_id) => {
+      const by_hand = us > other_us || (us === other_us && Buffer.compare(bytes(id), bytes(other_id)) > 0);
+      assert.equal(comes_after(us, id, other_us, other_id), by_hand);
+      const [date, other] = [{ at_us: us, by: id }, { at_us: other_us, by: other_id }].map(date_text);
+      assert.equal(Buffer.compare(bytes(date!), bytes(other!)) > 0, by_hand);
+    }),
+    { numRuns: 3000 },
+  );
 });

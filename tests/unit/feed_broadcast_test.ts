@@ -129,7 +129,7 @@ class FilteredWorld extends World {
       window,
       known: this.from_states,
       ...this.from_states
-        ? changed_since(series, this.position, window.from_s, last)
+        ? changed_since(trips_board, series, this.position, window.from_s, last)
         : { series: { t: [] }, changed_at: [] },
       cards: this.from_states ? { ...cards, in_progress: this.position } : { in_progress: this.position },
       breakdowns: [{ dimension: "driver", total_keys: this.position, rows: [] }],

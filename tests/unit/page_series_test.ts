@@ -32,6 +32,15 @@ Deno.test("changed buckets replace, none are added up, old ones go", () => {
   assert.deepEqual(merge_series(after, series_of({ 120: 5, 180: 1 }), 60), after, "a frame may come twice");
 });
 
+Deno.test("a column with gaps is blank where a bucket is absent or has none", () => {
+  const declared = { ...DECLARED, gaps: ["revenue"] };
+  const buckets = merge_series(new Map(), series_of({ 120: 3, 240: 4 }), 0);
+  buckets.set(300, { ...buckets.get(240), revenue: null });
+  const { completed, revenue } = columns(board_of(buckets, 310_000), window, declared);
+  assert.deepEqual(completed, [null, 3, 0, 4, 4, null]);
+  assert.deepEqual(revenue, [null, 30, null, 40, null, null]);
+});
+
 Deno.test("an absent bucket is zero inside the data and blank outside", () => {
   const buckets = merge_series(new Map(), series_of({ 120: 3, 240: 4 }), 0);
   const columns = columns_of(board_of(buckets, 250_000), window);

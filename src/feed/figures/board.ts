@@ -1,4 +1,4 @@
-import type { DomainBoard } from "../../domains/mod.ts";
+import { type DomainBoard, has_gaps } from "../../domains/mod.ts";
 import { type Breakdown, breakdowns_of } from "./breakdown.ts";
 import type { Compared } from "./comparisons.ts";
 import { type Cards, cards_of, type Series, series_of } from "./figure.ts";
@@ -148,25 +148,27 @@ export function shown_board(
 
 /**
  * A series as it was read at a position, with what is known from the reading before: buckets with equal figures changed
- * when they had. Buckets that are gone stay, with zeros, so that whoever has them is told.
+ * when they had. Buckets that are gone stay, as those of nothing, so that whoever has them is told.
  * @param from_s buckets before it are dropped
  * @param last the reading before; null when there is none, then all changed now
  */
 export function changed_since(
+  board: DomainBoard,
   fresh: Series,
   position: number,
   from_s: number,
   last: Pick<Board, "series" | "changed_at"> | null,
 ): Pick<Board, "series" | "changed_at"> {
   const names = Object.keys(fresh);
-  const row_of = (series: Series, i: number): number[] => names.map((name) => series[name]?.[i] ?? 0);
-  const rows = new Map<number, { row: number[]; at: number }>();
+  const nothing = names.map((name) => board.series.includes(name) && has_gaps(board, name) ? null : 0);
+  const row_of = (series: Series, i: number): Row => names.map((name, n) => series[name]?.[i] ?? nothing[n]!);
+  const rows = new Map<number, { row: Row; at: number }>();
   last?.series.t.forEach((t, i) => {
     if (t >= from_s) rows.set(t, { row: row_of(last.series, i), at: last.changed_at[i]! });
   });
   const seen = new Set(fresh.t);
   for (const [t, { row }] of rows) {
-    const gone = names.map((name) => name === "t" ? t : 0);
+    const gone = names.map((name, n) => name === "t" ? t : nothing[n]!);
     if (!seen.has(t) && !same_row(row, gone)) rows.set(t, { row: gone, at: position });
   }
   fresh.t.forEach((t, i) => {
@@ -177,9 +179,11 @@ export function changed_since(
   const sorted = [...rows].sort(([a], [b]) => a - b).map(([, each]) => each);
   const columns = names.map((name, n) => [name, sorted.map(({ row }) => row[n]!)] as const);
   return {
-    series: { ...Object.fromEntries(columns), t: sorted.map(({ row }) => row[names.indexOf("t")]!) },
+    series: { ...Object.fromEntries(columns), t: sorted.map(({ row }) => row[names.indexOf("t")] ?? 0) },
     changed_at: sorted.map(({ at }) => at),
   };
 }
 
-const same_row = (a: readonly number[], b: readonly number[]): boolean => a.every((value, i) => value === b[i]);
+type Row = readonly (number | null)[];
+
+const same_row = (a: Row, b: Row): boolean => a.every((value, i) => value === b[i]);

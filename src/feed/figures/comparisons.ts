@@ -11,8 +11,7 @@ import {
   too_long_for_states,
 } from "./question.ts";
 import { figures_of_states } from "./states.ts";
-import { is_present, Parameters, type StatesRelation } from "./states_relation.ts";
-import { with_items } from "./states_sql.ts";
+import { is_present, Parameters, type StatesRelation, with_items } from "./states_relation.ts";
 import {
   type Comparison,
   type ComparisonName,

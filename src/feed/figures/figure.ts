@@ -1,5 +1,12 @@
-import type { BoardCard, BoardFigure, DomainBoard, QuantileFigure, SummedFigure } from "../../domains/mod.ts";
-import { is_extreme } from "../../kpi/mod.ts";
+import {
+  type BoardCard,
+  type BoardFigure,
+  type DomainBoard,
+  has_gaps,
+  type QuantileFigure,
+  type SummedFigure,
+} from "../../domains/mod.ts";
+import { date_column, is_dated, is_extreme, is_least } from "../../kpi/mod.ts";
 
 /** Figures out of summed measures, wherever they were summed. Exact: integers all the way, one rounding at the end. Pure. */
 
@@ -10,8 +17,8 @@ export type Totals = Readonly<Record<string, bigint | null>>;
 export type BucketRow = Readonly<Record<string, string | null>>;
 
 /**
- * Columns by name: `t` holds bucket starts (ascending, seconds), the others the figures of the same buckets. Absent buckets are zero; null
- * is of lines by key alone (`keyed.ts`).
+ * Columns by name: `t` holds bucket starts (ascending, seconds), the others the figures of the same buckets. Absent buckets are zero; what is
+ * not known of nothing (`has_gaps`) is null there, a gap.
  */
 export type Series = Readonly<Record<string, readonly (number | null)[]>> & { readonly t: readonly number[] };
 
@@ -92,9 +99,12 @@ export function dimension_of(board: DomainBoard, name: string) {
 
 /** The select list that makes one row of many cells (named `cells`): every measure added up, or its extreme, under its own name. */
 export function sum_columns(board: DomainBoard): string {
-  return board.measures.map(({ name, kind }) => {
-    const merge = is_extreme(kind) ? kind : "sum";
-    return `${merge}(cells.${name}) as ${name}`;
+  return board.measures.map((measure) => {
+    const { name, kind } = measure;
+    if (!is_dated(kind)) return `${is_extreme(kind) ? kind : "sum"}(cells.${name}) as ${name}`;
+    const order = is_least(kind) ? "" : " desc", date = `cells.${date_column(measure)}`;
+    return `(array_agg(cells.${name} order by ${date}${order}, cells.${name}${order})
+      filter (where cells.${name} is not null))[1] as ${name}`;
   }).join(", ");
 }
 
@@ -151,10 +161,12 @@ export function series_of(board: DomainBoard, buckets: readonly BucketRow[]): Se
   const columns = board.series.map((name) => {
     const figure = figure_of(board, name);
     // Hundreds of rows, four times a second: sums of one bucket are divided as doubles (right to the last digit below 2^53).
-    const value = (row: BucketRow): number =>
-      figure.kind === "total"
-        ? Number(row[figure.measure] ?? 0) / figure.per
-        : figure_number(figure, totals_of(board, row)) ?? 0;
+    const nothing = has_gaps(board, name) ? null : 0;
+    const value = (row: BucketRow): number | null => {
+      if (figure.kind !== "total") return figure_number(figure, totals_of(board, row)) ?? nothing;
+      const total = row[figure.measure] ?? null;
+      return total === null ? nothing : Number(total) / figure.per;
+    };
     return [name, buckets.map(value)] as const;
   });
   return { ...Object.fromEntries(columns), t: buckets.map((row) => integer(row.t)) };

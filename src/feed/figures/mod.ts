@@ -17,5 +17,5 @@ export * from "./keyed.ts";
 export * from "./question.ts";
 export * from "./readings.ts";
 export * from "./states.ts";
-export * from "./states_relation.ts";
+export { past_states, type PastStates, present_states, type StatesRelation } from "./states_relation.ts";
 export * from "./view.ts";

@@ -167,7 +167,10 @@ export function read_lane_board(
     if (board.known) {
       const marked = await read_marked(reading, question, watermark_us === null ? null : watermark_us / 1e6, null);
       const known = before?.known ? before : null;
-      own = with_keyed(changed_since(mark_series(board.series, marked), position, window.from_s, known), keyed);
+      own = with_keyed(
+        changed_since(source.board, mark_series(board.series, marked), position, window.from_s, known),
+        keyed,
+      );
     }
     return {
       ...board,

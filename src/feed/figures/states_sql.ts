@@ -1,12 +1,25 @@
 import { plain_array, text_array } from "../../database/mod.ts";
-import type { BoardBreakdown, DomainBoard, QuantileFigure, StateFact } from "../../domains/mod.ts";
-import { bucket_end, type Days, format_time, is_extreme } from "../../kpi/mod.ts";
+import type { BoardBreakdown, DomainBoard, QuantileFigure } from "../../domains/mod.ts";
+import { bucket_end, type Days, format_time } from "../../kpi/mod.ts";
 import { ranked_keys_sql, tiles_of, TOP } from "./breakdown.ts";
 import { figure_of, quantile_cards } from "./figure.ts";
 import type { Filter } from "./filter.ts";
 import { measures_by } from "./keyed.ts";
 import { asks_quantiles, breakdown_of, named_in, type Question, type Stretch, type WantedKeys } from "./question.ts";
-import { filter_sql, key_sql, Parameters, type StatesRelation } from "./states_relation.ts";
+import {
+  type Chosen,
+  dated_of,
+  facts_sql,
+  filter_sql,
+  has_one_sql,
+  key_sql,
+  merged_sql,
+  once_sql,
+  Parameters,
+  type StatesRelation,
+  with_items,
+  type Within,
+} from "./states_relation.ts";
 import type { ViewGrain } from "./view.ts";
 
 /** The statement that answers a question from states instead of cells: SQL made from what the board declares of their facts. Pure. */
@@ -177,15 +190,6 @@ function bucket_sql(by: ViewGrain, { from_us, to_us }: Micros, days: Days, param
 const WIDTH = { "1m": "1 minute", "5m": "5 minutes", "1h": "1 hour" } as const;
 
 /** The condition that a time lies in a stretch; with a second one that some of those from the first to it may. */
-type Within = (at: string, last?: string) => string;
-
-/** Which of the states that were read count in a part, and which of their times. */
-interface Chosen {
-  readonly within: Within;
-  readonly from: string;
-  readonly counted: string;
-}
-
 /**
  * The values of nearest rank that the quantiles of one sketch are, by card, in one sorting; null of none. `percentile_disc` takes a rank from
  * doubles (of 100 values and 0.55 the 56th): a trifle less makes it that of `nearest_rank`, for a q of four decimals and less than 1e10 values.
@@ -213,15 +217,11 @@ function quantiles_sql(
 }
 
 /** A row of totals, without a bucket, then a row for each bucket. */
-function series_sql(board: DomainBoard, bucket: (at: string) => string, { within, from, counted }: Chosen): string {
+function series_sql(board: DomainBoard, bucket: (at: string) => string, chosen: Chosen): string {
   const names = board.measures.map(({ name }) => name);
-  const slots = board.facts.map((slot) =>
-    `select ${bucket(slot.at)} as bucket, ${sums_sql(board, names, slot.adds)} from ${with_items(from, slot)}
-     where ${counted} and ${has_sql(slot, within)} group by 1`
-  );
-  const merged = names.map((name) => `${merge_of(board, name)}(${name})::text as ${name}`);
-  return `select floor(extract(epoch from bucket))::bigint as t, ${merged.join(", ")}
-          from (${slots.join(" union all ")}) facts group by grouping sets ((bucket), ()) order by bucket nulls first`;
+  const facts = facts_sql(board, names, (at) => `${bucket(at)} as bucket`, "1", chosen);
+  return `select floor(extract(epoch from bucket))::bigint as t, ${merged_sql(board, names, "::text")}
+          from (${facts}) facts group by grouping sets ((bucket), ()) order by bucket nulls first`;
 }
 
 /** The buckets of the greatest keys of a dimension, and of all others together, ranked as its breakdown is. */
@@ -229,23 +229,18 @@ function keyed_sql(
   board: DomainBoard,
   { dimension, top }: WantedKeys,
   bucket: (at: string) => string,
-  { within, from, counted }: Chosen,
+  chosen: Chosen,
 ): string {
   const { count } = breakdown_of(board, dimension), amount = figure_of(board, board.breakdown_row.amount).measure;
   const shown = measures_by(board, dimension);
   const names = board.measures.map(({ name }) => name)
     .filter((name) => shown.includes(name) || name === amount || new RegExp(`\\b${name}\\b`).test(count));
-  const slots = board.facts.filter(({ adds }) => names.some((name) => name in adds)).map(({ at, counts, adds }) =>
-    `select ${key_sql(board, dimension)} as key, ${bucket(at)} as bucket, ${sums_sql(board, names, adds)}
-     from ${from} where ${counted} and ${within(at)} and ${counts} group by 1, 2`
-  );
-  const merged = (of: readonly string[], cast: string) =>
-    of.map((name) => `${merge_of(board, name)}(${name})${cast} as ${name}`).join(", ");
+  const apart = (at: string) => `${key_sql(board, dimension)} as key, ${bucket(at)} as bucket`;
   const own = `case when place <= ${top} then key end`;
-  return `(with facts as (${slots.join(" union all ")}), placed as (
+  return `(with facts as (${facts_sql(board, names, apart, "1, 2", chosen)}), placed as (
              select key, row_number() over (order by count desc, key) as place from (
                select key, ${count} as count, ${amount} as amount from (
-                 select key, ${merged(names, "")} from facts group by key
+                 select key, ${merged_sql(board, names, "")} from facts group by key
                ) cells
              ) counted where count <> 0 or amount <> 0
            ) select json_build_object(
@@ -254,7 +249,7 @@ function keyed_sql(
              'others', (select count(*) from placed where place > ${top}),
              'rows', coalesce(${
     rows_sql(
-      `select ${own} as key, floor(extract(epoch from bucket))::bigint::text as t, ${merged(shown, "::text")}
+      `select ${own} as key, floor(extract(epoch from bucket))::bigint::text as t, ${merged_sql(board, shown, "::text")}
               from facts join placed using (key) group by ${own}, bucket order by bucket`,
     )
   }, '[]')))`;
@@ -310,48 +305,14 @@ function keys_sql(
 
 /** What all fact slots add to the measures, as a row. */
 function totals_sql(board: DomainBoard, { within, from, counted }: Chosen): string {
-  const sums = board.measures.map(({ name }) => `${once_sql(board, name, board.facts, within)}::text as ${name}`);
+  const dated = new Map(
+    dated_of(board).map(({ name, slot, best }) => {
+      const found = `select ${slot.adds[name]} from ${from} where ${counted} and ${within(slot.at)} and ${best("")}`;
+      return [name, `(${found} limit 1)`];
+    }),
+  );
+  const sums = board.measures.map(({ name }) =>
+    `${dated.get(name) ?? once_sql(board, name, board.facts, within)}::text as ${name}`
+  );
   return `select ${sums.join(", ")} from ${from} where ${counted}`;
-}
-
-const has_sql = ({ at, counts }: StateFact, within: Within): string => `${within(at)} and ${counts}`;
-
-/** States, or a row of each fact of them where they may have it several times. */
-export const with_items = (from: string, { each }: StateFact): string =>
-  each === undefined ? from : `${from} cross join lateral ${each}`;
-
-/** The condition that a state has a fact, where there is but one slot: else the sums ask, each by itself. */
-const has_one_sql = (slots: readonly StateFact[], within: Within): string =>
-  slots.length === 1 && slots[0]!.each === undefined ? has_sql(slots[0]!, within) : "true";
-
-/** A measure over all slots in one pass, for states that meet `has_one_sql`; null where none adds to it. */
-function once_sql(board: DomainBoard, name: string, slots: readonly StateFact[], within: Within): string {
-  const merge = merge_of(board, name);
-  const own = slots.filter(({ adds }) => name in adds).map((slot) => {
-    const addition = slot.adds[name]!;
-    if (slot.each !== undefined) {
-      // What a state adds at each of its times is added up by itself: a pass is a row a state.
-      const added = `select ${addition} as addition from ${slot.each} where ${has_sql(slot, within)}`;
-      return `${merge}((select ${merge}(addition) from (${added}) added)) filter (where ${slot.counts})`;
-    }
-    const merged = `${merge}(${addition})`;
-    return slots.length === 1 ? merged : `${merged} filter (where ${has_sql(slot, within)})`;
-  });
-  if (own.length < 2) return own[0] ?? "null";
-  return merge === "sum"
-    ? own.map((each) => `coalesce(${each}, 0)`).join(" + ")
-    : `${merge === "min" ? "least" : "greatest"}(${own.join(", ")})`;
-}
-
-/** What a fact slot adds to some measures, summed; null for those that it has nothing of. */
-function sums_sql(board: DomainBoard, names: readonly string[], adds: Readonly<Record<string, string>>): string {
-  return names.map((name) => {
-    const addition = adds[name];
-    return `${addition === undefined ? "null" : `${merge_of(board, name)}(${addition})`}::numeric as ${name}`;
-  }).join(", ");
-}
-
-function merge_of(board: DomainBoard, name: string): "sum" | "min" | "max" {
-  const kind = board.measures.find((measure) => measure.name === name)?.kind;
-  return is_extreme(kind) ? kind : "sum";
 }

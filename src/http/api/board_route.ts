@@ -47,7 +47,11 @@ const DAY_S = 86_400;
 
 const card_values = z.record(z.string(), z.number().nullable());
 const columns = z.object({ t: z.array(z.number()) }).catchall(
-  z.union([z.array(z.number().nullable()), z.string(), z.number()]),
+  z.union([
+    z.array(z.number().nullable()).openapi({ description: "Null: nothing of the bucket has one" }),
+    z.string(),
+    z.number(),
+  ]),
 );
 const stretch = (many: string) =>
   z.object({

@@ -27,7 +27,7 @@ import {
   type ViewGrain,
 } from "../../feed/mod.ts";
 import { daily_json, read_daily_document } from "../../export/mod.ts";
-import { bucket_end, bucket_start, type Days, format_time } from "../../kpi/mod.ts";
+import { bucket_end, bucket_start, type Days, format_time, is_extreme } from "../../kpi/mod.ts";
 import type { Clock } from "../../runtime/mod.ts";
 import { bad_request, not_found } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
@@ -53,7 +53,7 @@ export function add_kpi_routes(app: App, source: KpiSource): void {
 
 /** Figures under the names of an answer, with what its schema says of each: null is what adds up to nothing. */
 export function named_figures(board: DomainBoard, named: readonly NamedFigure[]) {
-  const extremes = board.measures.flatMap(({ name, kind }) => kind === "min" || kind === "max" ? name : []);
+  const extremes = board.measures.flatMap(({ name, kind }) => is_extreme(kind) ? name : []);
   return named.map(({ name, figure: of, decimals, says }) => {
     const figure = figure_of(board, of);
     const schema = figure.kind === "mean" || extremes.includes(figure.measure) ? z.number().nullable() : z.number();

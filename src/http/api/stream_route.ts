@@ -125,7 +125,10 @@ const change_schema = (board: DomainBoard) =>
         description:
           "Differences of the sums and counts, in the units of the cells: micros of the currency, metres, milliseconds",
       }),
-    })).openapi({ description: "The figures it moved, of the finest grain of each dimension; extremes are not told" }),
+    })).openapi({
+      description:
+        "The figures it moved, of the finest grain of each dimension; what is least, greatest, first or last is not told",
+    }),
   }).openapi(`${title(board.noun)}Change`);
 
 /** Writes a step of a stream's history as JSON. Sums go through digit by digit: micros outgrow a double. */
