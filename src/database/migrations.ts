@@ -18,6 +18,7 @@ import held from "../../migrations/0017_held.sql" with { type: "text" };
 import kept_measures from "../../migrations/0018_kept_measures.sql" with { type: "text" };
 import totals from "../../migrations/0019_totals.sql" with { type: "text" };
 import trades from "../../migrations/0020_trades.sql" with { type: "text" };
+import first_and_last_prices from "../../migrations/0021_first_and_last_prices.sql" with { type: "text" };
 import log from "../../migrations/log.sql" with { type: "text" };
 
 /** A migration: forward only, one purpose. */
@@ -33,7 +34,7 @@ export interface Migration {
   readonly domain?: string;
 }
 
-export type BackfillName = "sketches" | "later_measure" | "kept_measures" | "totals";
+export type BackfillName = "sketches" | "later_measure" | "kept_measures" | "totals" | "firsts_and_lasts";
 
 /** All migrations, in order. They enter the program as text, so that a compiled binary carries them. */
 const ALL: readonly Migration[] = [
@@ -63,6 +64,13 @@ const ALL: readonly Migration[] = [
   { version: 18, name: "kept_measures", sql: kept_measures, backfill: "kept_measures" },
   { version: 19, name: "totals", sql: totals, backfill: "totals", domain: "trips" },
   { version: 20, name: "trades", sql: trades, domain: "trades" },
+  {
+    version: 21,
+    name: "first_and_last_prices",
+    sql: first_and_last_prices,
+    backfill: "firsts_and_lasts",
+    domain: "trades",
+  },
 ];
 
 /** Up to this one migrations are of a log of trips; `log.sql` stands for them in a log of anything else. */

@@ -8,6 +8,7 @@ import {
   open_database,
   type OpenedDatabase,
   require_schema,
+  type Transaction,
 } from "../database/mod.ts";
 import type { DeclaredDomain, Domain } from "../domains/mod.ts";
 import {
@@ -40,7 +41,7 @@ import {
   type TopicMappings,
 } from "../ingest/mod.ts";
 import { type Days, days_in } from "../kpi/mod.ts";
-import { equal_measure_backfill, sketches_backfill, totals_backfill } from "../projection/mod.ts";
+import { dated_backfill, equal_measure_backfill, sketches_backfill, totals_backfill } from "../projection/mod.ts";
 import { type Config, Paced, system_clock, told_trouble, unless_aborted } from "../runtime/mod.ts";
 import { schema_of } from "./domains.ts";
 import { ProgressLine } from "./terminal.ts";
@@ -57,11 +58,13 @@ export interface Opened {
 }
 
 /** Fills in the sketches of a log. */
-export const sketches_of = (declared: DeclaredDomain): Backfill =>
-  sketches_backfill(async (tx) => {
-    const deployment = await read_deployment(tx);
-    return deployment === null ? null : { domain: declared.make(deployment), days: days_in(deployment.time_zone) };
-  });
+export const sketches_of = (declared: DeclaredDomain): Backfill => sketches_backfill(deployed(declared));
+
+/** A domain as a log's cells are made by it. */
+const deployed = (declared: DeclaredDomain) => async (tx: Transaction) => {
+  const deployment = await read_deployment(tx);
+  return deployment === null ? null : { domain: declared.make(deployment), days: days_in(deployment.time_zone) };
+};
 
 /** What fills in a database. */
 function backfills_of({ config: { currency }, domain: declared }: Shell): NonNullable<Migrating["backfills"]> {
@@ -73,6 +76,7 @@ function backfills_of({ config: { currency }, domain: declared }: Shell): NonNul
       : { later_measure: equal_measure_backfill(domain, ...declared.later_measure) },
     kept_measures: totals_backfill(domain, "0"),
     totals: totals_backfill(domain, "last_position"),
+    firsts_and_lasts: dated_backfill(deployed(declared)),
   };
 }
 
@@ -100,7 +104,9 @@ export async function with_migrating<T>(
       filling: (name, left) => {
         line?.end();
         const begun = line = new ProgressLine(
-          `fill in ${name}, ${name === "sketches" ? shell.domain.name : "cells"}`,
+          `fill in ${name.replaceAll("_", " ")}, ${
+            name === "sketches" || name === "firsts_and_lasts" ? shell.domain.name : "cells"
+          }`,
           left,
           system_clock.now_ms,
         );

@@ -57,6 +57,15 @@ const WORDS: BoardWords = {
       how: "Over trades, whatever their volume.",
     },
     {
+      name: "last_price",
+      label: "Last price",
+      better: 0,
+      base: "trades",
+      beside: ["{currency}"],
+      how:
+        "The price of the latest execution of the range, after its latest correction, of whichever ticker the filter leaves.",
+    },
+    {
       name: "price_range",
       label: "Price lowest · highest",
       figure: "min_price",
@@ -135,8 +144,20 @@ export const TRADE_BOARD: BoardDeclaration = {
     average_price: { kind: "mean", unit: "money", measure: "price_sum_micros", count: "trades", per: MICROS },
     min_price: money("price_min_micros"),
     max_price: money("price_max_micros"),
+    first_price: money("price_first_micros"),
+    last_price: money("price_last_micros"),
   },
-  series: ["trades", "busted", "volume", "turnover", "prices"],
+  series: [
+    "trades",
+    "busted",
+    "volume",
+    "turnover",
+    "prices",
+    "first_price",
+    "max_price",
+    "min_price",
+    "last_price",
+  ],
   compared_series: ["volume", "turnover"],
   cards: [
     shown("trades"),
@@ -147,6 +168,7 @@ export const TRADE_BOARD: BoardDeclaration = {
     shown("average_price"),
     shown("min_price"),
     shown("max_price"),
+    shown("last_price"),
   ],
   now: { dimension: "status", measure: "trades" },
   breakdowns: [

@@ -12,6 +12,7 @@ const CORRECTION = ["trade.corrected"];
 /** The fields of a trade: one execution on a market, its latest correction, and whether it was taken back. */
 export const TRADE_FIELDS = {
   executed_us: { type: TIME },
+  executed_event_id: { type: TEXT, hidden: true },
   busted_us: { type: TIME },
   ticker: { type: TEXT, in: EXECUTION, required: true },
   side: { type: one_of("buy", "sell"), in: EXECUTION },
@@ -79,7 +80,7 @@ export function fold(trade: Trade, event: FoldedEvent<TradePayload>): Trade {
   const at = event.occurred_at_us;
   switch (event.type) {
     case "trade.executed":
-      return { ...trade, ...event.payload, executed_us: at };
+      return { ...trade, ...event.payload, executed_us: at, executed_event_id: event.event_id };
     case "trade.corrected":
       return { ...trade, ...event.payload };
     case "trade.busted":
@@ -109,6 +110,8 @@ export const TRADE_MEASURES: readonly Measure[] = [
   { name: "price_sum_micros", kind: "sum" },
   { name: "price_min_micros", kind: "min", column: "price_micros" },
   { name: "price_max_micros", kind: "max", column: "price_micros" },
+  { name: "price_first_micros", kind: "first", column: "price_micros" },
+  { name: "price_last_micros", kind: "last", column: "price_micros" },
   { name: "busted", kind: "count" },
 ];
 
@@ -116,6 +119,7 @@ export const TRADE_MEASURES: readonly Measure[] = [
 export const TRADE_FACTS: readonly FactForm[] = [
   {
     at: ["executed_us"],
+    by: "executed_event_id",
     when: { field: "status", is: "executed" },
     adds: {
       trades: ONE,
@@ -124,6 +128,8 @@ export const TRADE_FACTS: readonly FactForm[] = [
       price_sum_micros: value("price_micros"),
       price_min_micros: value("price_micros"),
       price_max_micros: value("price_micros"),
+      price_first_micros: value("price_micros"),
+      price_last_micros: value("price_micros"),
     },
   },
   { at: ["busted_us"], adds: { busted: ONE } },

@@ -17,5 +17,12 @@ export * from "./keyed.ts";
 export * from "./question.ts";
 export * from "./readings.ts";
 export * from "./states.ts";
-export { past_states, type PastStates, present_states, type StatesRelation } from "./states_relation.ts";
+export {
+  filter_sql,
+  Parameters,
+  past_states,
+  type PastStates,
+  present_states,
+  type StatesRelation,
+} from "./states_relation.ts";
 export * from "./view.ts";
