@@ -60,7 +60,9 @@ function event_element(event, change, lateness, overtaken, told) {
   const types = `${type}, schema version ${schema_version}`;
   place.title = plain(`${types}, event id ${event_id}; topic ${topic}, partition ${partition}, offset ${offset}`);
   const body = make("div", "body", make("div", "", title, recorded(event, lateness, told), place));
-  if (change !== null) body.append(fields_element(change, occurred_at, told), moved_element(change.cells, told, ms));
+  if (change !== null) {
+    body.append(fields_element(change, revision === 1, occurred_at, told), moved_element(change.cells, told, ms));
+  }
   body.append(raw_element(event));
   const item = make("li", "", when, body);
   Object.assign(item.dataset, { type, tone });
@@ -86,21 +88,22 @@ function value_beside(name, value, occurred_at, told) {
   return field_of(name, told).kind === "time" ? beside(text, occurred_at, told) : text;
 }
 
-function fields_element({ status, fields }, occurred_at, told) {
+/** Streams of some domains have no status. */
+function fields_element({ status, fields }, first, occurred_at, told) {
   const rows = told_once(fields, told).map(({ name, before, after }) => ({
     name: field_of(name, told).label,
     before: value_beside(name, before, occurred_at, told),
     after: value_beside(name, after, occurred_at, told),
   }));
-  if (status.before !== status.after) {
+  if (status?.before !== status?.after) {
     rows.unshift({ name: "Status", before: status_words(status.before), after: status_words(status.after) });
   }
-  const heading = make("h4", "label", status.before === null ? "What it told" : "What it changed");
+  const heading = make("h4", "label", first ? "What it told" : "What it changed");
   if (rows.length === 0) return make("div", "changed", heading, make("p", "quiet", "nothing"));
   const list = make("dl", "fields");
   for (const { name, before, after } of rows) {
     // Before its first event nothing was known; to say so in each row is noise.
-    const was = status.before === null ? [] : [make("span", "was", before), make("span", "arrow", " → ")];
+    const was = first ? [] : [make("span", "was", before), make("span", "arrow", " → ")];
     list.append(make("dt", "", name), make("dd", "", ...was, make("span", "now", after)));
   }
   return make("div", "changed", heading, list);

@@ -252,7 +252,6 @@ export function parcel_answer() {
       data: {},
     }],
     changes: [{
-      status: { before: null, after: "delivered" },
       fields: [{ name: "carrier", before: null, after: "Tortoise" }],
       cells: [{ ...cell, dimension: "none", key: "all" }, cell],
     }],
