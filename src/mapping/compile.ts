@@ -1,7 +1,7 @@
 import { type Fault, JsonFault, type StreamNames, type Validation } from "../domains/mod.ts";
 import { format_time } from "../kpi/mod.ts";
 import { condition } from "./condition.ts";
-import { type EventForm, is_message_field, lookups_in, type MappingForm } from "./definition.ts";
+import { type EventForm, is_message_field, is_timestamp, lookups_in, type MappingForm } from "./definition.ts";
 import { any_spelling, blanking, type Field, is_unknown, json_of, RecordFault, respelling, top_of } from "./field.ts";
 import { event_hash, id_reading, type IdReading, record_hash, unfit_field } from "./identity.ts";
 import type { BareEvent, DeclaredMapping, MappingContext, SourceField, SourceRecord } from "./mapping.ts";
@@ -17,6 +17,9 @@ interface EventReading {
   /** The fields each field of the event is read from, by its name. */
   readonly sources: ReadonlyMap<string, readonly Field[]>;
 }
+
+const NO_MESSAGE_TIME = "messages of a topic have one, and those that come by HTTP; a file's rows have none, " +
+  "and need a mapping that reads a time of their own";
 
 /** The first of the fields that says something in this record, else the first. */
 const telling = (fields: readonly Field[], record: SourceRecord): Field | undefined =>
@@ -48,7 +51,8 @@ function event_reading(
       if (us !== null) return format_time(us);
     }
     const blank = time_fields.find(({ get }) => is_unknown(get(record))) ?? time_fields[0]!;
-    throw new RecordFault(blank.name, `what the time of ${type} is made from`, blank.get(record));
+    const hint = is_timestamp(blank.name) ? NO_MESSAGE_TIME : undefined;
+    throw new RecordFault(blank.name, `what the time of ${type} is made from`, blank.get(record), hint);
   };
 
   const read: EventReading["read"] = (record, stream_id, whole) => {

@@ -44,6 +44,9 @@ const is_object = (value: unknown): value is Record<string, unknown> =>
 export const is_message_field = (name: string): boolean =>
   name.startsWith("$") && /^\$(?:key(?:[.[].*)?|header\..+|timestamp|topic)$/s.test(name);
 
+/** Whether a field is the time of the message: the broker's, where the topic lets it stamp messages, else that of its producer's client. */
+export const is_timestamp = (field: FieldForm): boolean => field === "$timestamp";
+
 const field = z.string().trim().min(1, "expected the name or path of a field, got blank text")
   .refine((name) => is_message_field(name) || !/^\$(?:keys?|headers?|timestamp|topic)\b/i.test(name), {
     error: "expected $key, $key.PATH, $header.NAME, $timestamp or $topic, which are of the message",

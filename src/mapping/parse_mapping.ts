@@ -2,6 +2,7 @@ import type { StreamNames, Validation } from "../domains/mod.ts";
 import { compile } from "./compile.ts";
 import { type ConditionForm, type FieldForm, mapping_form, type MappingForm, type TimeForm } from "./definition.ts";
 import { field_of } from "./field.ts";
+import { formats_of } from "./time_reading.ts";
 import { BARE_NAMES, type DeclaredMapping, type MappingContext } from "./mapping.ts";
 
 /** What is wrong with a definition, and where in its JSON: `events[0].data.amount.as`. */
@@ -118,9 +119,9 @@ function* unnumbered({ number_equal_rows, stream_id, named, events }: MappingFor
 }
 
 /** Every reading of a time among values, of data or under a hash. */
-function* times_in(value: unknown): Generator<Pick<TimeForm, "format" | "zone">> {
+function* times_in(value: unknown): Generator<Pick<TimeForm, "from" | "format" | "zone">> {
   if (!is_object(value)) return;
-  if (value.as === "time") yield value;
+  if (value.as === "time") yield value as unknown as TimeForm;
   else for (const each of Object.values(value)) yield* times_in(each);
 }
 
@@ -128,8 +129,9 @@ function* times_in(value: unknown): Generator<Pick<TimeForm, "format" | "zone">>
 function* idle_zone({ zone, stream_id, events }: MappingForm): Generator<DefinitionFault> {
   if (zone === undefined || zone === "UTC") return;
   const times = [...events.flatMap(({ at }) => at), ...times_in([stream_id, events.map(({ data }) => data)])];
-  const is_instant = ({ format = ["iso"], zone: own }: Pick<TimeForm, "format" | "zone">) =>
-    own === undefined && format.every((each) => each.startsWith("epoch_"));
+  const is_instant = (time: Pick<TimeForm, "from" | "format" | "zone">) =>
+    time.zone === undefined &&
+    time.from.every((field) => formats_of(time, field).every((each) => each.startsWith("epoch_")));
   if (!times.every(is_instant)) return;
   const message = "expected a time that the zone is for, got epochs alone, which are instants: " +
     'put the zone beside "format" where the number was made of a local clock, else leave it out';

@@ -1,5 +1,5 @@
 import { format_time, local_clock, parse_time } from "../kpi/mod.ts";
-import type { TimeForm } from "./definition.ts";
+import { type FieldForm, is_timestamp, type TimeForm } from "./definition.ts";
 import { type Field, field_of, is_unknown, RecordFault, text_of } from "./field.ts";
 import type { SourceRecord } from "./mapping.ts";
 import { type ClockTime, iso_time, time_pattern, type TimeFormat, us_time } from "./time_format.ts";
@@ -65,7 +65,7 @@ function epoch_reading(unit_us: number, clock: Clock, { known }: NumberReading):
   };
 }
 
-function format_reading(format: string, form: TimeForm, { clock_of, numbers }: TimeParts): FormatReading {
+function format_reading(format: string, form: Pick<TimeForm, "zone">, { clock_of, numbers }: TimeParts): FormatReading {
   const clock = clock_of(form.zone);
   switch (format) {
     case "iso":
@@ -103,7 +103,11 @@ function hint_of(value: unknown): string | undefined {
   return /\d/.test(text) ? 'a "format" such as "DD.MM.YYYY HH:mm" says how it is written' : undefined;
 }
 
-function parser(form: TimeForm, parts: TimeParts): (value: unknown, field: string) => number {
+/** How a time in a field is written: that of a message is a number of milliseconds, whatever its records have. */
+export const formats_of = ({ format }: Pick<TimeForm, "format">, field: FieldForm): readonly string[] =>
+  format ?? (is_timestamp(field) ? ["epoch_ms"] : ["iso"]);
+
+function parser(form: Pick<TimeForm, "format" | "zone">, parts: TimeParts): (value: unknown, field: string) => number {
   const { format: formats = ["iso"] } = form;
   const readings = formats.map((format) => format_reading(format, form, parts));
   const expected = formats.map((format) => EXPECTED[format] ?? `a time as ${format}`).join(" or ");
@@ -122,8 +126,11 @@ function parser(form: TimeForm, parts: TimeParts): (value: unknown, field: strin
 /** Makes the reading of a time, which may lie a duration from that of a field. */
 export function time_reading(form: TimeForm, parts: TimeParts): TimeReading {
   const { numbers } = parts;
-  const sources = form.from.map(field_of);
-  const parse = parser(form, parts);
+  const parse_own = parser(form, parts);
+  const sources = form.from.map((each) => {
+    const parse = is_timestamp(each) ? parser({ format: formats_of(form, each) }, parts) : parse_own;
+    return { ...field_of(each), parse };
+  });
   const shifts = [[form.plus, 1], [form.minus, -1]] as const;
   const distances = shifts.flatMap(([duration, sign]) =>
     duration === undefined ? [] : [{ fields: duration.from.map(field_of), unit_us: sign * UNIT_US[duration.unit] }]
@@ -137,7 +144,7 @@ export function time_reading(form: TimeForm, parts: TimeParts): TimeReading {
     return null;
   };
   const read_us = (record: SourceRecord): number | null => {
-    for (const { name, get } of sources) {
+    for (const { name, get, parse } of sources) {
       const value = get(record);
       if (is_unknown(value)) continue;
       let us = parse(value, name);

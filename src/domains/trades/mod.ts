@@ -4,6 +4,7 @@ import { define_domain, type Domain } from "../domain.ts";
 import { TRADE_BOARD } from "./board.ts";
 import { TRADE_GENERATOR } from "./generator/mod.ts";
 import executions from "./mappings/executions.json" with { type: "json" };
+import executions_by_arrival from "./mappings/executions_by_arrival.json" with { type: "json" };
 import { DERIVED, EVENT_TYPES, fold, TRADE_DIMENSIONS, TRADE_FACTS, TRADE_FIELDS, TRADE_MEASURES } from "./trade.ts";
 
 /** What a trade is called, by people and in events. */
@@ -34,7 +35,7 @@ export const TRADES: DeclaredDomain = {
   event_types: EVENT_TYPES,
   fields: TRADE_FIELDS,
   make: trades_domain,
-  mappings: [executions],
+  mappings: [executions, executions_by_arrival],
   topics: [{ topic: "trades" }, { topic: "orders", mapping: "executions" }],
   reversal: null,
   later_measure: null,

@@ -107,7 +107,8 @@ const of_config = (setting: string, error: unknown): unknown =>
 /** `tacho mapping list`: the built-in mappings, with the fields by which each knows its records. */
 export function mapping_list_verb({ domain }: Shell): Promise<void> {
   for (const { name, form, wants } of builtin_mappings(domain)) {
-    console.log(`${name}\n  ${form.about}\n  fields: ${wants}`);
+    const known = wants === "" ? "chosen by its name alone" : `fields: ${wants}`;
+    console.log(`${name}\n  ${form.about}\n  ${known}`);
     for (const [table, { key }] of Object.entries(form.lookups ?? {})) {
       console.log(`  --lookup ${table}=FILE: by ${key}`);
     }
