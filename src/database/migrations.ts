@@ -19,6 +19,7 @@ import kept_measures from "../../migrations/0018_kept_measures.sql" with { type:
 import totals from "../../migrations/0019_totals.sql" with { type: "text" };
 import trades from "../../migrations/0020_trades.sql" with { type: "text" };
 import first_and_last_prices from "../../migrations/0021_first_and_last_prices.sql" with { type: "text" };
+import payments from "../../migrations/0022_payments.sql" with { type: "text" };
 import log from "../../migrations/log.sql" with { type: "text" };
 
 /** A migration: forward only, one purpose. */
@@ -71,6 +72,7 @@ const ALL: readonly Migration[] = [
     backfill: "firsts_and_lasts",
     domain: "trades",
   },
+  { version: 22, name: "payments", sql: payments, domain: "payments" },
 ];
 
 /** Up to this one migrations are of a log of trips; `log.sql` stands for them in a log of anything else. */

@@ -7,12 +7,12 @@ import type { FieldType } from "./fields.ts";
  * the feed turns it into SQL and frames. A measure is named by its column in the cells table.
  */
 
-/** What a figure counts in. Money is the deployment's currency. */
-export type Unit = "count" | "money" | "km" | "min";
+/** What a figure counts in. Money is the deployment's currency; a percent is a hundredth of a count. */
+export type Unit = "count" | "money" | "km" | "min" | "percent";
 
 /**
  * A figure over a set of cells. `per` is how many of the measure's unit make one of the figure's (micros: 1,000,000).
- * A mean is the measure over the count, null when the count is 0.
+ * A mean is the measure over the count, or over several counts together, null when that is 0: in percent it is a share.
  */
 export type SummedFigure =
   | { readonly kind: "total"; readonly unit: Unit; readonly measure: string; readonly per: number }
@@ -20,7 +20,7 @@ export type SummedFigure =
     readonly kind: "mean";
     readonly unit: Unit;
     readonly measure: string;
-    readonly count: string;
+    readonly count: string | readonly string[];
     readonly per: number;
   };
 

@@ -125,7 +125,7 @@ export function stream_declaration(board: DomainBoard, base = ""): StreamDeclara
   };
 }
 
-const DIGITS: Readonly<Record<Unit, number>> = { count: 0, money: 2, km: 2, min: 1 };
+const DIGITS: Readonly<Record<Unit, number>> = { count: 0, money: 2, km: 2, min: 1, percent: 1 };
 
 function spans_of(panels: number): number[] {
   const rows = Math.ceil(panels / 4);

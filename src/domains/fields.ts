@@ -16,7 +16,9 @@ export interface FieldType<Value = unknown> {
   /** Whether states have a list of what events name one of, in the order in which the fold adds them; null: there is none. Its column is an array. */
   readonly many?: true;
   /** How a value that is not blank is read, in units of the state; null: it is refused. */
-  readonly read: (value: string | number | ExactNumber) => Value | null;
+  readonly read: (value: string | number | ExactNumber | boolean) => Value | null;
+  /** Whether events may say true or false, too. */
+  readonly or_boolean?: true;
   readonly column:
     | "text"
     | "integer"
@@ -209,7 +211,7 @@ export interface EventField {
   readonly required: boolean;
   readonly type: FieldType;
   /** What the payload has of a value that is not blank; null: it is refused. */
-  readonly read: (value: string | number | ExactNumber) => unknown;
+  readonly read: (value: string | number | ExactNumber | boolean) => unknown;
 }
 
 /** The fields that events of a type name in their data, in the order of the state's. */
@@ -225,7 +227,8 @@ export const event_fields = (fields: Fields, event_type: string): readonly Event
 /** The schema of a field: a text, a number, or blank where it may be absent; and such as can be read. */
 function field_schema({ type, read, required }: EventField): z.ZodType {
   const error = (issue: { input?: unknown }) => `expected ${type.what}, got ${shown(issue.input)}`;
-  const scalar = z.union([z.string(), z.number(), z.instanceof(ExactNumber), z.null()], { error });
+  const boolean = type.or_boolean ? [z.boolean()] : [];
+  const scalar = z.union([z.string(), z.number(), ...boolean, z.instanceof(ExactNumber), z.null()], { error });
   return required
     ? scalar.refine((value) => value !== null && read(value) !== null, { error })
     : scalar.refine((value) => value === null || is_blank(value) || read(value) !== null, { error })
@@ -245,10 +248,11 @@ export function read_payload(
   data: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> | null {
   const payload: Record<string, unknown> = {};
-  for (const { name, target, required, read } of fields) {
+  for (const { name, target, required, type, read } of fields) {
     const value = data[name];
     if (!required && is_blank(value)) continue;
-    const scalar = typeof value === "string" || typeof value === "number" || value instanceof ExactNumber;
+    const scalar = typeof value === "string" || typeof value === "number" || value instanceof ExactNumber ||
+      (typeof value === "boolean" && type.or_boolean === true);
     const known = scalar ? read(value) : null;
     if (known === null) return null;
     payload[target] = known;

@@ -29,6 +29,7 @@ export {
   type FilterFault,
   format_filter,
   LONGEST_FROM_STATES_S,
+  measures_in,
   Parameters,
   past_states,
   type PastStates,

@@ -98,7 +98,7 @@ export const SETTINGS = {
   domains: setting(
     "TACHO_DOMAINS",
     "trips",
-    "Domains that are served, comma-separated: `trips`, `trades`; other verbs work on the first, or on that of `--domain`",
+    "Domains that are served, comma-separated: `trips`, `payments`, `trades`; other verbs work on the first, or on that of `--domain`",
     z.string().transform((text) => text.split(",").map((name) => name.trim())).pipe(
       z.array(z.string().regex(/^[a-z]+$/, "expected names of domains")).min(1)
         .refine((names) => new Set(names).size === names.length, "names a domain twice"),

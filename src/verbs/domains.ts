@@ -1,10 +1,11 @@
 import type { DeclaredDomain } from "../domains/mod.ts";
 import { type Config, ConfigError } from "../runtime/mod.ts";
+import { PAYMENTS } from "../domains/payments/mod.ts";
 import { TRADES } from "../domains/trades/mod.ts";
 import { TRIPS } from "../domains/trips/mod.ts";
 
 /** The domains that the program knows; the first is the one of a program that is told of none. */
-export const DOMAINS: readonly DeclaredDomain[] = [TRIPS, TRADES];
+export const DOMAINS: readonly DeclaredDomain[] = [TRIPS, PAYMENTS, TRADES];
 
 /** A domain, and the configuration as it is for it. */
 export interface OfDomain {
@@ -20,7 +21,7 @@ export function of_domain(config: Config, name: string): OfDomain {
   const names = DOMAINS.map((each) => each.name);
   const faults = [
     ...[...config.domains, name].filter((each) => !names.includes(each)).map((each) =>
-      `TACHO_DOMAINS: expected ${names.join(" or ")}, got ${JSON.stringify(each)}`
+      `TACHO_DOMAINS: expected one of ${names.join(", ")}, got ${JSON.stringify(each)}`
     ),
     ...Object.keys(config.of_domains).filter((each) => !names.slice(1).includes(each)).map((each) =>
       `TACHO_${each.toUpperCase()}_…: no such setting; domains with topics of their own are ${

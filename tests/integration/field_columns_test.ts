@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { migrate, migrations_of, open_database } from "../../src/database/mod.ts";
+import { payments_domain } from "../../src/domains/payments/mod.ts";
 import { trades_domain } from "../../src/domains/trades/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { shared_postgres } from "../support/postgres.ts";
@@ -8,7 +9,7 @@ import { migrated, TEST_DOMAIN } from "../support/trip_pipeline.ts";
 /** What every state table has for the engine, whatever its domain. */
 const ENGINES = ["revision", "last_occurred_at", "last_event_id", "positions", "event_hashes"];
 
-for (const domain of [TEST_DOMAIN, trades_domain({ currency: "USD" })]) {
+for (const domain of [TEST_DOMAIN, payments_domain({ currency: "USD" }), trades_domain({ currency: "USD" })]) {
   tacho_test({
     name:
       `the table of ${domain.name} that the migrations make has a column for each declared field, of its type, and no other`,

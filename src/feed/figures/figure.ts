@@ -34,12 +34,19 @@ export function divide_half_up(numerator: bigint, denominator: bigint): bigint {
   return doubled < 0n && doubled % (denominator * 2n) !== 0n ? quotient - 1n : quotient;
 }
 
+/** The measures that a figure is made of. */
+export const measures_in = (figure: SummedFigure): readonly string[] =>
+  figure.kind === "mean" ? [figure.measure, ...[figure.count].flat()] : [figure.measure];
+
 /** A figure in units of 10^-`decimals`, rounded half up; null when it is a mean over nothing, or the extreme of nothing. */
 function scaled(figure: SummedFigure, totals: Totals, decimals: number): bigint | null {
   const value = totals[figure.measure] ?? null;
-  const count = figure.kind === "mean" ? totals[figure.count] ?? 0n : 1n;
+  const count = figure.kind === "mean"
+    ? [figure.count].flat().reduce((sum, name) => sum + (totals[name] ?? 0n), 0n)
+    : 1n;
   if (value === null || count === 0n) return null;
-  return divide_half_up(value * 10n ** BigInt(decimals), count * BigInt(figure.per));
+  // A percent has a hundredth of a unit.
+  return divide_half_up(value * 10n ** BigInt(decimals) * 100n, count * BigInt(Math.round(figure.per * 100)));
 }
 
 /** A figure as a number in its unit, rounded half up from the exact quotient. */

@@ -2,7 +2,7 @@ import { plain_array, type Queryable, text_array } from "../../database/mod.ts";
 import type { DomainBoard, SummedFigure } from "../../domains/mod.ts";
 import { format_time, is_extreme } from "../../kpi/mod.ts";
 import { type KeyTotals, read_key_totals, tiles_of } from "./breakdown.ts";
-import { type BucketRow, figure_number, figure_of, integer, totals_of } from "./figure.ts";
+import { type BucketRow, figure_number, figure_of, integer, measures_in, totals_of } from "./figure.ts";
 import type { Condition, Filter } from "./filter.ts";
 import {
   breakdown_of,
@@ -46,7 +46,7 @@ const figures_by = (board: DomainBoard, dimension: string, others = false): Summ
     figure_of(board, figure)
   );
 const measures_of = (figures: readonly SummedFigure[]): string[] => [
-  ...new Set(figures.flatMap((figure) => figure.kind === "mean" ? [figure.measure, figure.count] : [figure.measure])),
+  ...new Set(figures.flatMap(measures_in)),
 ];
 
 /** The measures that the charts of a dimension are made of. */

@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { type Queryable, text_array } from "../../database/mod.ts";
 import type { DomainBoard, EntitiesDeclaration } from "../../domains/mod.ts";
 import { read_head } from "../../event_log/mod.ts";
-import { all_time_of, dimension_of, figure_number, totals_of } from "../../feed/mod.ts";
+import { all_time_of, dimension_of, figure_number, measures_in, totals_of } from "../../feed/mod.ts";
 import { not_found } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
 import { limit } from "../parameters.ts";
@@ -194,7 +194,7 @@ function figures_reader(
   kept: KeptAnswers,
 ) {
   const needed = new Set(
-    figures.flatMap(({ figure }) => figure.kind === "mean" ? [figure.measure, figure.count] : figure.measure),
+    figures.flatMap(({ figure }) => measures_in(figure)),
   );
   const board = { ...whole, measures: whole.measures.filter(({ name }) => needed.has(name)) };
   const { cells, totals } = board.tables;

@@ -1,0 +1,278 @@
+import assert from "node:assert/strict";
+import { type Database, migrate, migrations_of, open_database } from "../../src/database/mod.ts";
+import { payments_domain } from "../../src/domains/payments/mod.ts";
+import { settle_deployment } from "../../src/event_log/mod.ts";
+import { days_in } from "../../src/kpi/mod.ts";
+import { tacho_test } from "../support/available.ts";
+import { start_ingest } from "../support/ingest_harness.ts";
+import { MemorySource } from "../support/memory_source.ts";
+import { shared_postgres } from "../support/postgres.ts";
+import { message } from "../support/trip_pipeline.ts";
+import { verified } from "../support/verified_log.ts";
+
+const TERMS = { time_zone: "UTC", currency: "USD" };
+const DOMAIN = payments_domain(TERMS);
+
+/** What was told of payments, in words of this test's own: amounts in cents. */
+interface Told {
+  readonly payment: string;
+  readonly id: string;
+  readonly minute: number;
+  readonly kind: "authorized" | "captured" | "declined" | "refunded" | "charged_back";
+  readonly cents: number | null;
+  readonly named: Readonly<Partial<Record<(typeof NAMES)[number], string | null>>>;
+  readonly discount: number | null;
+}
+const NAMES = [
+  "merchant",
+  "category",
+  "city",
+  "location",
+  "payment_method",
+  "risk_flag",
+  "payer_id",
+  "currency",
+] as const;
+
+/** The same pseudo-random numbers every time (a linear congruential generator). */
+function numbers(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor(state / 2 ** 32 * below);
+  };
+}
+
+/** Payments of any course: refunds of equal times, before the capture, without one, of more than was captured; declines beside captures. */
+function some_payments(seed: number, payments: number): Told[] {
+  const draw = numbers(seed);
+  const told: Told[] = [];
+  const one = <T>(...of: readonly T[]): T => of[draw(of.length)]!;
+  for (let p = 0; p < payments; p++) {
+    const payment = `P-${p}`, start = draw(150);
+    const add = (id: string, kind: Told["kind"], minute: number, cents: number | null) => {
+      const whole = kind !== "refunded" && kind !== "charged_back";
+      const named = whole
+        ? {
+          merchant: one("Bäcker", "USD", "Kiosk", null),
+          category: one("food", "toys", null),
+          city: one("Chicago", "Wien", null),
+          location: draw(3) === 0 ? "12" : null,
+          payment_method: one("card", "wallet", null),
+          risk_flag: one("no", "yes", "medium", null),
+          payer_id: `C-${draw(9)}`,
+          currency: one(null, "USD", "EUR", "JPY"),
+        }
+        : {};
+      told.push({ payment, id, kind, minute, cents, named, discount: whole && draw(2) === 0 ? draw(900) : null });
+    };
+    const cents = 1 + draw(50_000);
+    if (draw(4) > 0) add("a1", "authorized", start, cents);
+    if (draw(9) === 0) add("a2", "authorized", start + draw(20), cents + 7);
+    if (draw(5) > 1) add("c1", "captured", start + draw(20), draw(3) === 0 ? null : cents);
+    if (draw(9) === 0) add("c2", "captured", start + draw(40), draw(2) === 0 ? null : cents + 11);
+    if (draw(4) === 0) add("d1", "declined", start + draw(20), draw(2) === 0 ? null : cents);
+    // Refunds of one minute are told apart by their ids.
+    for (let r = draw(6) - 1; r > 0; r--) {
+      add(`r${r}`, "refunded", start + 10 * draw(4), one(cents, 1, 0, Math.floor(cents / 2)));
+    }
+    if (draw(8) === 0) add("z", "charged_back", start + draw(60), null);
+  }
+  for (let i = told.length - 1; i > 0; i--) {
+    const j = draw(i + 1);
+    [told[i], told[j]] = [told[j]!, told[i]!];
+  }
+  return told;
+}
+
+const START_MS = Date.UTC(2026, 2, 1, 6);
+const at = (minute: number) => new Date(START_MS + minute * 60_000).toISOString();
+const money = (cents: number | null) => cents === null ? null : (cents / 100).toFixed(2);
+const as_message = ({ payment, id, minute, kind, cents, named, discount }: Told) =>
+  message(0, {
+    payment_id: payment,
+    event_id: id,
+    type: `payment.${kind}`,
+    occurred_at: at(minute),
+    ...named,
+    ...kind === "charged_back" ? {} : { amount: money(cents) },
+    discount: money(discount),
+  });
+
+const MEASURES = DOMAIN.measures.map(({ name }) => name);
+type Cell = Record<string, number>;
+
+/** A payment in the end, by requirements alone: what a later event names wins, of equal times the one of the greater id. */
+function truth_of(events: readonly Told[]) {
+  const sorted = events.toSorted((a, b) => a.minute - b.minute || (a.id < b.id ? -1 : 1));
+  const last = (kind: Told["kind"]) => sorted.findLast((each) => each.kind === kind)?.minute ?? null;
+  const amount = (kind: Told["kind"]) =>
+    sorted.findLast((each) => each.kind === kind && each.cents !== null)?.cents ?? null;
+  const name = (field: (typeof NAMES)[number]) =>
+    sorted.findLast(({ named }) => (named[field] ?? null) !== null)?.named[field] ?? null;
+  const refunds = sorted.filter(({ kind }) => kind === "refunded");
+  const captured = last("captured"), declined = last("declined"), authorized = last("authorized");
+  const value = captured === null ? null : amount("captured") ?? amount("authorized");
+  const back = refunds.reduce((sum, { cents }) => sum + cents!, 0);
+  const status = last("charged_back") !== null
+    ? "charged_back"
+    : captured !== null
+    ? refunds.length === 0 ? "captured" : value !== null && back >= value ? "refunded" : "partially_refunded"
+    : declined !== null
+    ? "declined"
+    : authorized !== null
+    ? "authorized"
+    : "waiting";
+  return {
+    ...{ captured, declined, authorized, charged_back: last("charged_back"), refunds, value, status, name },
+    authorized_value: amount("authorized"),
+    discount: sorted.findLast(({ discount }) => discount !== null)?.discount ?? 0,
+    currency: name("currency") ?? "USD",
+  };
+}
+
+/** What the cells of a grain have to say, by dimension, currency, key and bucket: folded here anew, from what was told. */
+function expected_cells(told: readonly Told[], minutes: number, of_payers: boolean): Map<string, Cell> {
+  const cells = new Map<string, Cell>();
+  for (const events of Map.groupBy(told, ({ payment }) => payment).values()) {
+    const truth = truth_of(events);
+    const keys = of_payers ? { payer: truth.name("payer_id") } : {
+      none: "all",
+      status: truth.status,
+      merchant: truth.name("merchant"),
+      category: truth.name("category"),
+      city: truth.name("city"),
+      location: truth.name("location"),
+      payment_method: truth.name("payment_method"),
+      risk_flag: truth.name("risk_flag"),
+    };
+    const add = (minute: number | null, adds: Cell) => {
+      if (minute === null) return;
+      const bucket = minutes === Infinity ? "all" : at(Math.floor(minute / minutes) * minutes);
+      for (const [dimension, key] of Object.entries(keys)) {
+        const name = `${dimension} ${truth.currency} ${key ?? "unknown"} ${bucket}`;
+        const cell = cells.get(name) ?? Object.fromEntries(MEASURES.map((measure) => [measure, 0]));
+        cells.set(name, cell);
+        for (const [measure, value] of Object.entries(adds)) cell[measure]! += value;
+      }
+    };
+    const { captured, declined, authorized, value } = truth;
+    const known = [captured, declined, authorized].filter((minute) => minute !== null);
+    add(known.length === 0 ? null : Math.min(...known), { payments: 1 });
+    add(authorized, { authorized: 1, authorized_sum_micros: truth.authorized_value ?? 0 });
+    add(captured, {
+      captured: 1,
+      amount_count: value === null ? 0 : 1,
+      captured_sum_micros: value ?? 0,
+      discount_sum_micros: truth.discount,
+      flagged: truth.name("risk_flag") === "yes" ? 1 : 0,
+      conflicts: declined === null ? 0 : 1,
+    });
+    if (captured === null) add(declined, { declined: 1 });
+    for (const { minute, cents } of truth.refunds) {
+      add(minute, captured === null ? { refunds_waiting: 1 } : { refunds: 1, refunds_sum_micros: cents! });
+    }
+    add(truth.charged_back, { charged_back: 1 });
+  }
+  return cells;
+}
+
+const in_cents = (row: Readonly<Record<string, unknown>>): Cell =>
+  Object.fromEntries(MEASURES.map((name) => [name, Number(row[name] ?? 0) / (name.endsWith("micros") ? 10_000 : 1)]));
+const with_any = (cells: Map<string, Cell>, measures = MEASURES): Map<string, Cell> =>
+  new Map(
+    [...cells].map(([name, cell]) =>
+      [name, Object.fromEntries(measures.map((measure) => [measure, cell[measure]!]))] as const
+    )
+      .filter(([, cell]) => Object.values(cell).some((value) => value !== 0)).sort(([a], [b]) => a < b ? -1 : 1),
+  );
+
+async function found_cells(database: Database, grain: string): Promise<Map<string, Cell>> {
+  const rows = await database.query(
+    `select dimension, currency, key, to_char(bucket at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS".000Z"') as bucket, ${
+      MEASURES.join(", ")
+    } from transaction_cells where grain = $1`,
+    [grain],
+  );
+  return new Map(rows.map((row) => {
+    const bucket = grain === "all" ? "all" : row.bucket;
+    return [`${row.dimension} ${row.currency} ${row.key} ${bucket}`, in_cents(row)];
+  }));
+}
+
+/** Lends a log of payments in a schema of its own. */
+async function with_payments(work: (database: Database) => Promise<void>): Promise<void> {
+  const { url } = await (await shared_postgres()).create_database();
+  const database = await open_database({ url, data_dir: null, connections: 3, schema: "payments" });
+  try {
+    await migrate(database, migrations_of("payments"));
+    await settle_deployment(database, TERMS);
+    await work(database);
+  } finally {
+    await database.close();
+  }
+}
+
+async function take_in(database: Database, told: readonly Told[], batch_messages: number): Promise<void> {
+  const source = new MemorySource("payments", [told.map(as_message)]);
+  const running = start_ingest(database, source, { domain: DOMAIN, time_zone: "UTC", batch_messages });
+  try {
+    await running.caught_up();
+  } finally {
+    await running.stop();
+  }
+}
+
+const audit = { domain: DOMAIN, days: days_in("UTC") };
+
+for (const [seed, batch_messages, payments] of [[1, 7, 150], [2, 200, 150], [3, 1, 30]] as const) {
+  tacho_test({
+    name:
+      `payments in any order, batches of ${batch_messages}: every cell is what was told of them, to the cent and by currency, and the log verifies`,
+    needs: ["postgres"],
+    fn: () =>
+      with_payments(async (database) => {
+        const told = some_payments(seed, payments);
+        // Each message comes twice.
+        await take_in(database, [...told, ...told], batch_messages);
+        for (const [grain, minutes] of [["1m", 1], ["5m", 5], ["1h", 60], ["all", Infinity]] as const) {
+          assert.deepEqual(
+            with_any(await found_cells(database, grain)),
+            with_any(expected_cells(told, minutes, false)),
+            grain,
+          );
+        }
+        const kept = DOMAIN.dimensions.find(({ name }) => name === "payer")!.totals!;
+        const totals = await database.query(
+          `select dimension, currency, key, ${kept.join(", ")} from transaction_totals`,
+        );
+        assert.deepEqual(
+          with_any(
+            new Map(totals.map((row) => [`${row.dimension} ${row.currency} ${row.key} all`, in_cents(row)])),
+            [...kept],
+          ),
+          with_any(expected_cells(told, Infinity, true), [...kept]),
+        );
+        const statuses = await database.query("select payment_id, status, currency from transactions");
+        for (const { payment_id, status, currency } of statuses) {
+          const truth = truth_of(told.filter(({ payment }) => payment === payment_id));
+          assert.deepEqual([status, currency], [truth.status, truth.currency], String(payment_id));
+        }
+        assert.equal(new Set(statuses.map(({ status }) => status)).size, 7);
+        assert.deepEqual((await verified(database, {}, audit)).faults, []);
+        const [head] = await database.query("select position, duplicates, held from log_head");
+        assert.deepEqual(head, { position: String(told.length), duplicates: String(told.length), held: "0" });
+        // An analyst adds up refunds from the rows alone.
+        const [refunds] = await database.query(
+          `select count(*)::integer as refunds, sum(amount) / 10000 as cents from transactions,
+             unnest(refunded_ats, refund_micros) as refund(at, amount) where captured_at is not null`,
+        );
+        const all = [...expected_cells(told, Infinity, false)].filter(([name]) => name.startsWith("none "));
+        const sum = (measure: string) => all.reduce((total, [, cell]) => total + cell[measure]!, 0);
+        assert.deepEqual(
+          { refunds: Number(refunds!.refunds), cents: Number(refunds!.cents) },
+          { refunds: sum("refunds"), cents: sum("refunds_sum_micros") },
+        );
+      }),
+  });
+}
