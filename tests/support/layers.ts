@@ -68,6 +68,7 @@ const ENVIRONMENT_READER = "src/runtime/config.ts";
 /** Words of a domain, which its folder alone says, but for the names that outsiders know: of domains, settings, migrations and lists of records. */
 const DOMAIN_WORDS: readonly (readonly [folder: string, words: RegExp])[] = [
   ["src/domains/trips/", /trip|fare|pickup/i],
+  ["src/domains/payments/", /\bmerchant|charged_?back|conversion_rate|\bpayers?\b/i],
   ["src/domains/trades/", /\btrades?\b|trade_|notional|\bvenue/i],
 ];
 const OUTSIDE_NAMES = [
