@@ -175,7 +175,11 @@ tacho_test({
   async fn() {
     for (
       const [env, args, says] of [
-        [{ TACHO_DOMAINS: "trips,cakes" }, ["serve"], /TACHO_DOMAINS: expected one of trips, payments, trades, got "cakes"/],
+        [
+          { TACHO_DOMAINS: "trips,cakes" },
+          ["serve"],
+          /TACHO_DOMAINS: expected one of trips, payments, trades, got "cakes"/,
+        ],
         [{}, ["verify", "--domain", "cakes"], /TACHO_DOMAINS: expected one of trips, payments, trades, got "cakes"/],
         [{ TACHO_CAKES_TOPICS: "a" }, ["serve"], /TACHO_CAKES_…: no such setting/],
         [
