@@ -138,15 +138,16 @@ export const program = new Command("tacho")
   .exitOverride((error) => Deno.exit(error.exitCode === 0 ? 0 : 2));
 
 program.command("dev")
-  .description(
-    "run everything here: embedded database, generated trips and the page",
-  )
+  .description("run everything here: embedded database, generated events and the page")
+  .option("--domains <names>", "several side by side: all, or some such as trips,trades; one unless given")
   .option(
     "--generate",
-    "write generated trips also to the servers of DATABASE_URL and KAFKA_BROKERS, unless other trips are there",
+    "write generated events also to the servers of DATABASE_URL and KAFKA_BROKERS, unless others are there",
     false,
   )
-  .action((options) => run((shell) => dev_verb(shell, options), ".env"));
+  .action((options) =>
+    run((shell) => dev_verb(shell, { ...options, alone: program.opts().domain !== undefined }), ".env")
+  );
 
 program.command("serve")
   .description("serve the page, the API and the intake of events; with KAFKA_BROKERS consume its topics into the log")
@@ -363,7 +364,7 @@ program.command("watermark")
 
 /** An example of each command that does something, without the program's name. */
 const EXAMPLES: Readonly<Record<string, string>> = {
-  dev: "dev",
+  dev: "dev --domains all",
   serve: "serve",
   open: "open trips.csv --zone Europe/Berlin",
   migrate: "migrate",
@@ -390,4 +391,7 @@ function add_examples(command: Command, path: readonly string[]): void {
 }
 add_examples(program, []);
 
-if (import.meta.main) await program.parseAsync(["deno", "tacho", ...Deno.args]);
+/** `deno task dev -- --domains all` passes on the `--` that ends the options of the task, not those of the verb. */
+const given = Deno.args.filter((text, i) => !(text === "--" && i === 1 && Deno.args[2]?.startsWith("--")));
+
+if (import.meta.main) await program.parseAsync(["deno", "tacho", ...given]);

@@ -237,7 +237,7 @@ export const SETTINGS = {
   rate: setting(
     "TACHO_RATE",
     "0.5",
-    "Trips a second of the generator in `dev`; 0: none are generated",
+    "Trips a second of the generator in `dev`, of other domains in proportion; 0: nothing is generated",
     z.coerce.number().nonnegative().max(100_000),
   ),
   seed: setting("TACHO_SEED", "1", "Seed of the generator in `dev`", integer(0, 4_294_967_295)),

@@ -1,9 +1,10 @@
 import { QueueSource } from "../ingest/mod.ts";
 import { system_clock, wait } from "../runtime/mod.ts";
+import { base_of, DOMAINS } from "./domains.ts";
 import { as_bytes, continue_messages, foreign_stream, generator_of, run_generator, type Sink } from "./generate.ts";
 import { kafka_source, type Opened, with_producer } from "./open.ts";
 import { no_feeding, type Reading, serve } from "./serve.ts";
-import { type Shell, UsageError } from "./shell.ts";
+import { type Shell, shells_of, UsageError } from "./shell.ts";
 
 const HISTORY_HOURS = 6;
 const LOOK_MS = 100;
@@ -13,64 +14,80 @@ const QUEUED = 2_000;
 
 /** Options of `tacho dev`. */
 export interface DevOptions {
-  /** Whether the generator may write to the servers of the configuration. */
+  /** Whether the generators may write to the servers of the configuration. */
   readonly generate: boolean;
+  /** Names of domains, comma-separated, or all; absent: the shell's alone. */
+  readonly domains?: string;
+  /** Whether one domain was named for the program. */
+  readonly alone: boolean;
 }
 
 /**
- * `tacho dev`: everything in one program, fed by the generator; with KAFKA_BROKERS its events take the way through the topic. Invented
+ * `tacho dev`: everything in one program, fed by generators; with KAFKA_BROKERS their events take the way through topics. Invented
  * streams go only where nobody else's are: to a server on the word of `--generate`, and never into a log or topic that holds others.
  */
-export async function dev_verb(shell: Shell, options: DevOptions): Promise<void> {
-  const { config, domain: { name, noun } } = shell, generator = generator_of(shell.domain);
+export async function dev_verb(shell: Shell, { generate, domains, alone }: DevOptions): Promise<void> {
+  if (domains !== undefined && alone) {
+    throw new UsageError("dev: --domain names one domain, --domains several; give one of the two");
+  }
+  const { config } = shell, shells = domains === undefined ? [shell] as const : shells_of(shell, names_of(domains));
   const servers = [
     ...(config.database_url === null ? [] : ["DATABASE_URL"]),
     ...(config.kafka_brokers === null ? [] : ["KAFKA_BROKERS"]),
   ];
-  if (servers.length > 0 && !options.generate && config.rate > 0) {
+  if (servers.length > 0 && !generate && config.rate > 0) {
     throw new UsageError(
       `dev: ${servers.join(" and ")} ${
         servers.length === 1 ? "is" : "are"
       } set (in the environment or .env), and dev ` +
-        `would write generated ${name} there: \`tacho serve\` serves your own, \`tacho dev --generate\` lets the generator write`,
+        `would write generated ${shells.map(({ domain: { name } }) => name).join(" and ")} there: ` +
+        "`tacho serve` serves your own, `tacho dev --generate` lets the generator write",
     );
   }
-  let streams = "";
-  await serve([shell], {
+  const instead = new Map<string, string>();
+  await serve(shells, {
     feeding: async (shell, opened, failed) => {
-      const foreign = await foreign_stream(opened.database, opened.domain, generator);
-      if (foreign !== null && options.generate) throw holds_others(shell, "the log", foreign);
-      if (config.kafka_brokers !== null) {
-        const { brokers, topic } = { brokers: config.kafka_brokers.join(", "), topic: config.topics[0] };
+      const { domain: { name, noun }, config: { kafka_brokers, rate } } = shell;
+      const foreign = await foreign_stream(opened.database, opened.domain, generator_of(shell.domain));
+      if (foreign !== null && generate) throw holds_others(shell, "the log", foreign);
+      if (kafka_brokers !== null) {
         const source = kafka_source(shell, opened.log_id, failed);
-        streams = `${config.rate === 0 ? "those of" : `generated ${name} through`} Kafka at ${brokers}, topic ${topic}`;
-        if (config.rate === 0) return { name: "kafka", source };
+        if (rate === 0) return { name: "kafka", source };
         return { name: "kafka", source, beside: (signal, reading) => into_topic(shell, opened, reading, signal) };
       }
-      if (foreign !== null || config.rate === 0) {
-        streams = "those of the log; nothing is generated";
-        if (foreign !== null) {
-          const why = `the log holds other ${name}`;
-          shell.logger.log("warn", "nothing is generated", {
-            why,
-            [noun]: foreign,
-            advice: "set another TACHO_DATA_DIR",
-          });
-          streams += `: ${why}, such as ${JSON.stringify(foreign)}; TACHO_DATA_DIR=other has room for generated ones`;
-        }
-        return no_feeding();
+      if (foreign !== null) {
+        const why = `the log holds other ${name}`;
+        shell.logger.log("warn", "nothing is generated", {
+          why,
+          [noun]: foreign,
+          advice: "set another TACHO_DATA_DIR",
+        });
+        instead.set(
+          name,
+          `${OF_THE_LOG}: ${why}, such as ${JSON.stringify(foreign)}; TACHO_DATA_DIR=other has room for generated ones`,
+        );
       }
+      if (foreign !== null || rate === 0) return no_feeding();
       const queue = new QueueSource({
         topic: "generator",
         cluster_id: "embedded",
         bound: { messages: QUEUED, bytes: 16 << 20 },
         clock: system_clock,
       });
-      streams = `generated ${name} through an in-process queue (set KAFKA_BROKERS for Kafka)`;
       return { name: "generator", source: queue, beside: (signal) => into_queue(shell, opened, queue, signal) };
     },
-    ready: (url) => console.log(welcome(shell, url, streams)),
+    ready: (url) => console.log(welcome(shells, url, instead)),
   });
+}
+
+/** The domains that an option names. Throws UsageError where one is not known or named twice. */
+function names_of(option: string): readonly string[] {
+  const known = DOMAINS.map(({ name }) => name);
+  const names = option === "all" ? known : option.split(",").map((name) => name.trim());
+  if (names.some((name) => !known.includes(name)) || new Set(names).size < names.length) {
+    throw new UsageError(`dev --domains: expected all, or some of ${known.join(",")}; got ${JSON.stringify(option)}`);
+  }
+  return names;
 }
 
 const holds_others = ({ domain: { name } }: Shell, where: string, foreign: string) =>
@@ -82,9 +99,9 @@ const holds_others = ({ domain: { name } }: Shell, where: string, foreign: strin
   );
 
 async function generate(shell: Shell, { database, domain }: Opened, sink: Sink, signal: AbortSignal): Promise<void> {
-  const { seed, rate, currency, time_zone } = shell.config;
-  const options = { seed, rate, currency, time_zone, history_hours: HISTORY_HOURS };
-  await run_generator(await continue_messages(database, domain, generator_of(shell.domain), options), sink, signal);
+  const { seed, rate, currency, time_zone } = shell.config, generator = generator_of(shell.domain);
+  const options = { seed, rate: rate * generator.per_rate, currency, time_zone, history_hours: HISTORY_HOURS };
+  await run_generator(await continue_messages(database, domain, generator, options), sink, signal);
 }
 
 function into_queue(shell: Shell, opened: Opened, queue: QueueSource, signal: AbortSignal): Promise<void> {
@@ -114,17 +131,34 @@ async function into_topic(shell: Shell, opened: Opened, { lag, read }: Reading, 
   );
 }
 
-/** What `dev` says when the page can be opened. */
-function welcome({ config, domain }: Shell, url: string, streams: string): string {
+const OF_THE_LOG = "those of the log; nothing is generated";
+
+/** Where a domain's streams come from, when nothing is in the way. */
+function streams_of({ config: { kafka_brokers, topics, rate }, domain: { name } }: Shell): string {
+  if (kafka_brokers !== null) {
+    const by = rate === 0 ? "those of" : `generated ${name} through`;
+    return `${by} Kafka at ${kafka_brokers.join(", ")}, topic ${topics[0]}`;
+  }
+  return rate === 0 ? OF_THE_LOG : `generated ${name} through an in-process queue (set KAFKA_BROKERS for Kafka)`;
+}
+
+/** What `dev` says when the pages can be opened. `instead` has, by domain, where its streams come from other than planned. */
+function welcome(shells: readonly [Shell, ...Shell[]], url: string, instead: ReadonlyMap<string, string>): string {
+  const [{ config, domain: first }, ...others] = shells;
   const database = config.database_url === null
     ? `embedded PostgreSQL in ${config.data_dir}/ (set DATABASE_URL for a server)`
     : "the server of DATABASE_URL";
+  const page = (domain: Shell["domain"]) => `${url.slice(0, -1)}${base_of(domain)}/`;
+  const streams = shells.map((shell) => {
+    const { domain } = shell, from = instead.get(domain.name) ?? streams_of(shell);
+    return `  ${domain.name.padEnd(22)}${others.length === 0 ? "" : `${page(domain)}  `}${from}`;
+  });
   return [
     "",
-    `  tacho is live at ${url}`,
+    `  tacho is live at ${page(first)}`,
     "",
     `  log and read models   ${database}`,
-    `  ${domain.name.padEnd(22)}${streams}`,
+    ...streams,
     "  real servers          DATABASE_URL=postgres://… KAFKA_BROKERS=host:9092 deno task start",
     "  stop                  Ctrl-C; the next start goes on where this one ends",
     "",

@@ -14,13 +14,13 @@ import {
 } from "../http/mod.ts";
 import { type IngestCounts, type MessageSource, QueueSource, type SourceRemark } from "../ingest/mod.ts";
 import { stream_history } from "../projection/mod.ts";
-import { type Logger, system_clock } from "../runtime/mod.ts";
-import { base_of, of_domain } from "./domains.ts";
+import { system_clock } from "../runtime/mod.ts";
+import { base_of } from "./domains.ts";
 import { export_of, keep_exported } from "./exports/mod.ts";
 import { HealthWatch, ingest_elsewhere, readiness_of, watch_gap } from "./health_watch.ts";
 import { builtin_mappings, topic_mappings, type TopicsMapped } from "./records/mod.ts";
 import { kafka_source, make_direct_intake, make_ingest, open_log, open_to_read, type Opened } from "./open.ts";
-import { type Shell, VERSION } from "./shell.ts";
+import { type Shell, shells_of, UsageError, VERSION } from "./shell.ts";
 
 /** What the log of a program that serves is fed by, besides what is posted to it. */
 export interface Feeding {
@@ -223,7 +223,7 @@ async function open_part(
 /**
  * Runs ingest and the pages of domains until a signal: then fetching stops, the transaction under way is finished, viewers hear bye, and
  * everything is closed. Of several domains each is served from when its log is open on, whatever the others do, and answered 503 before; one whose
- * log cannot be opened ends a program that serves no other, else it is said on `/readyz` and in the log. When ingest stops for good the page stays up and says so; a source that
+ * log cannot be opened ends a program that serves no other, or that was used wrongly, else it is said on `/readyz` and in the log. When ingest stops for good the page stays up and says so; a source that
  * refuses us ends the program, and so does a database that was migrated past what it can write for.
  * @param shells one for each domain
  */
@@ -294,6 +294,7 @@ export async function serve(shells: readonly [Shell, ...Shell[]], options: Serve
     try {
       part = await open(shell, embedded);
     } catch (error) {
+      if (error instanceof UsageError) failed(error);
       opened(null);
       if (signal.aborted) return;
       const { name } = shell.domain;
@@ -318,6 +319,7 @@ export async function serve(shells: readonly [Shell, ...Shell[]], options: Serve
       const opened = Promise.withResolvers<Part | null>();
       const running = work(first, undefined, opened.resolve);
       const database = (await opened.promise)?.database;
+      signal.throwIfAborted();
       if (database === undefined) throw new Error(`open the embedded database: ${unopened.get(first.domain.name)}`);
       await Promise.all([running, ...others.map((shell) => work(shell, database))]);
     }
@@ -363,13 +365,7 @@ export async function serve_verb(
   const { config, logger } = shell;
   const { kafka_brokers, token } = config;
   const names = alone ? [shell.domain.name] : config.domains;
-  const [first, ...others] = names.map((name): Shell => {
-    const own = { ...shell, ...of_domain(shell.shared, name) };
-    // Of several each line says whose it is.
-    const log: Logger["log"] = (level, message, fields) => logger.log(level, message, { domain: name, ...fields });
-    return names.length === 1 ? own : { ...own, logger: { log } };
-  });
-  const shells = [first!, ...others] as const;
+  const shells = shells_of(shell, names);
   if (read_only) {
     const ready = (page: string) =>
       logger.log("info", "serving", { page, reads_only: "another program writes the log" });

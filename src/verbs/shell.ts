@@ -2,6 +2,7 @@ import {
   type Config,
   ConfigError,
   environment,
+  type Logger,
   printable,
   read_config,
   type Runtime,
@@ -40,6 +41,17 @@ export interface Shell extends Runtime {
   readonly shared: Config;
   /** The domain that it works on. */
   readonly domain: DeclaredDomain;
+}
+
+/** One for each of some domains. Of several each line of the log says whose it is. Throws ConfigError where there is no domain of a name. */
+export function shells_of(shell: Shell, names: readonly string[]): readonly [Shell, ...Shell[]] {
+  const [first, ...others] = names.map((name): Shell => {
+    const own = { ...shell, ...of_domain(shell.shared, name) };
+    const log: Logger["log"] = (level, message, fields) =>
+      shell.logger.log(level, message, { domain: name, ...fields });
+    return names.length === 1 ? own : { ...own, logger: { log } };
+  });
+  return [first!, ...others];
 }
 
 /** Signals so shortly after the first are the same wish: a launcher such as `npx` or `deno task` passes on what the terminal sent to all. */
