@@ -10,6 +10,8 @@ import { read_at } from "./read.ts";
 export interface PastStream {
   readonly stream_id: string;
   readonly state: unknown;
+  /** The position of the newest of its events up to there. */
+  readonly position: number;
   /** Time of its last event in order of (time, event id), microseconds. */
   readonly last_us: number;
 }
@@ -52,7 +54,9 @@ export async function read_past_streams(
   for (const page of pages_of(streams)) {
     const found = await read_at(reading, page.flatMap(({ positions }) => positions));
     const by_stream = Map.groupBy(found, ({ stream_id }) => stream_id);
-    for (const { stream_id } of page) past.push(fold_past(domain, stream_id, by_stream.get(stream_id) ?? []));
+    for (const { stream_id, positions } of page) {
+      past.push(fold_past(domain, stream_id, positions.at(-1)!, by_stream.get(stream_id) ?? []));
+    }
   }
   return past;
 }
@@ -106,9 +110,10 @@ function* pages_of(streams: readonly Changed[]): Iterable<Changed[]> {
 function fold_past(
   domain: Domain,
   stream_id: string,
+  position: number,
   events: readonly RecordedEvent[],
 ): PastStream {
   const folded = fold_recorded(domain, events);
   if (!folded.ok) throw new Error(`fold stream ${JSON.stringify(stream_id)}: ${folded.fault}`);
-  return { stream_id, state: folded.state, last_us: folded.last?.occurred_at_us ?? 0 };
+  return { stream_id, state: folded.state, position, last_us: folded.last?.occurred_at_us ?? 0 };
 }

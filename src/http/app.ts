@@ -5,6 +5,7 @@ import type { FeedHub } from "../feed/mod.ts";
 import type { Clock, Logger } from "../runtime/mod.ts";
 import {
   add_board_routes,
+  add_breakdown_route,
   add_entity_routes,
   add_event_intake_route,
   add_events_route,
@@ -122,6 +123,7 @@ function add_domain(root: App, shared: SharedDeps, domain: ServedDomain, bodies:
   add_feed_route(app, deps);
   add_board_routes(app, deps);
   add_kpi_routes(app, deps);
+  add_breakdown_route(app, deps);
   add_stream_list_route(app, deps);
   add_stream_route(app, deps);
   add_events_route(app, deps);

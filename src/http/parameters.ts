@@ -2,11 +2,14 @@ import { z } from "@hono/zod-openapi";
 import type { DomainBoard } from "../domains/mod.ts";
 import {
   absolute_fault,
+  type ArrivalSpan,
   COMPARISONS,
   EXCLUDED,
   type Filter,
   FILTER_LIMITS,
   type FilterFault,
+  LAST_EVENTS,
+  ORDERS,
   RANGE_NAMES,
   read_filter,
   type View,
@@ -96,31 +99,91 @@ export function requested_filter(request: Request, board: DomainBoard): Filter |
     : bad_request(`read the filter: ${read.faults.length} parameter(s) are wrong`, read.faults);
 }
 
-/** The parameters of a view, as the feed and the board take them. */
+/** The parameters of a view, as the feed and the board take them, and of its order, as others do too. */
 
-/** The parameters that name a stretch of event time and what it is compared with. */
+/** The parameters that name a stretch of time and what it is compared with. */
 export const SPAN_PARAMETERS = {
   range: z.enum(RANGE_NAMES).optional().openapi({
     description: "So long up to `to`, or up to now; an hour unless given",
   }),
   from: instant.optional(),
   to: instant.optional(),
-  compare: z.enum(COMPARISONS).default("weekday").openapi({ description: "What the chart's second line is" }),
+  compare: z.enum(COMPARISONS).default("weekday").openapi({
+    description: "What the chart's second line is; by arrival there is none",
+  }),
 };
 
-/** The values of `SPAN_PARAMETERS`, read. */
-export type SpanValues = z.output<z.ZodObject<typeof SPAN_PARAMETERS>>;
+/** The parameters that say by what time things are counted. */
+export const ORDER_PARAMETERS = {
+  order: z.enum(ORDERS).default("event_time").openapi({
+    description:
+      "`arrival`: a range is of the time that events were recorded, and what is counted are those whose newest " +
+      "event arrived there, all of each at that time",
+  }),
+  last: z.coerce.number().int().min(1).max(LAST_EVENTS).optional().openapi({
+    description: `Of \`order=arrival\`: so many of the newest events, ${LAST_EVENTS} where no range is named either`,
+  }),
+};
+
+/** The values of `SPAN_PARAMETERS` and `ORDER_PARAMETERS`, read. */
+export type SpanValues = z.output<z.ZodObject<typeof SPAN_PARAMETERS & typeof ORDER_PARAMETERS>>;
+type OrderValues = Pick<SpanValues, "order" | "last" | "from" | "to"> & Partial<Pick<SpanValues, "range">>;
+
+/** What is wrong with the order of a request; null when nothing is. */
+function order_fault({ order, last, range, from, to }: OrderValues): FilterFault | null {
+  if (last === undefined) return null;
+  if (order !== "arrival") return { path: "last", detail: `expected order=arrival beside it, got order=${order}` };
+  const ranged = range !== undefined || from !== undefined || to !== undefined;
+  return ranged ? { path: "last", detail: "expected either last or a range, got both" } : null;
+}
+
+/** A range of two ends, microseconds; null where none is named. */
+export type Ends = { readonly from_us: number; readonly to_us: number } | null;
 
 /**
- * The view that a request asks for: `range` up to `to` or up to now (an hour when nothing is named), or all from `from`
- * to `to`.
+ * What a request is of that takes no other range than `from` and `to`: by event time these ends, by arrival so many of the newest events, or
+ * what was recorded between them, widened to whole seconds. Or the problem that says what is wrong with it.
+ */
+export function requested_span(
+  values: OrderValues,
+): { readonly ends: Ends; readonly arrival: ArrivalSpan | null } | Response {
+  const { order, last, from, to } = values;
+  const fault = order_fault(values);
+  if (fault !== null) return bad_request("the order is wrong", [fault]);
+  if ((from === undefined) !== (to === undefined)) {
+    const path = from === undefined ? "from" : "to";
+    return bad_request("half a range", [{ path, detail: "expected both from and to, or neither" }]);
+  }
+  const ends: Ends = from === undefined || to === undefined ? null : { from_us: from, to_us: to };
+  if (ends !== null && ends.to_us <= ends.from_us) {
+    return bad_request("the range is empty", [{ path: "to", detail: "expected a time after from" }]);
+  }
+  if (order !== "arrival") return { ends, arrival: null };
+  const arrival = ends === null
+    ? { last: last ?? LAST_EVENTS }
+    : { from_s: Math.floor(ends.from_us / 1e6), to_s: Math.ceil(ends.to_us / 1e6) };
+  return { ends, arrival };
+}
+
+/** The problem of a request by event time that names no range and has to. */
+export function no_range(): Response {
+  const detail = "expected a time: the range by event time has two ends";
+  return bad_request("no range", [{ path: "from", detail }, { path: "to", detail }]);
+}
+
+/**
+ * The view that a request asks for: `range` up to `to` or up to now (an hour when nothing is named, by arrival the newest events), or all
+ * from `from` to `to`.
  */
 export function read_view(
-  { range, from, to, compare }: SpanValues,
+  values: SpanValues,
   request: Request,
   board: DomainBoard,
 ): { readonly ok: true; readonly view: View } | { readonly ok: false; readonly faults: readonly FilterFault[] } {
-  const faults: FilterFault[] = [];
+  const { range, from, to, compare, last } = values;
+  const order = values.order === "arrival" ? { order: values.order } : {};
+  const fault = order_fault(values);
+  const faults: FilterFault[] = fault === null ? [] : [fault];
   if (from !== undefined && range !== undefined) {
     faults.push({ path: "range", detail: "expected either range or from and to, got both" });
   } else if (from !== undefined && to === undefined) {
@@ -133,8 +196,11 @@ export function read_view(
   if (!filtered.ok) return { ok: false, faults: [...faults, ...filtered.faults] };
   if (faults.length > 0) return { ok: false, faults };
   const { filter } = filtered;
-  const to_s = to === undefined ? null : to / 1e6;
-  return from !== undefined && to_s !== null
-    ? { ok: true, view: { range: "custom", from_s: from / 1e6, to_s, filter, compare } }
-    : { ok: true, view: { range: range ?? "1h", to_s, filter, compare } };
+  const to_s = to === undefined ? null : to / 1e6, more = { ...order, filter, compare };
+  if (from !== undefined && to_s !== null) {
+    return { ok: true, view: { range: "custom", from_s: from / 1e6, to_s, ...more } };
+  }
+  return values.order === "arrival" && range === undefined && to_s === null
+    ? { ok: true, view: { range: "last", last: last ?? LAST_EVENTS, to_s: null, ...more } }
+    : { ok: true, view: { range: range ?? "1h", to_s, ...more } };
 }

@@ -1,6 +1,7 @@
 import { type Database, type Queryable, snapshot } from "../database/mod.ts";
 import { type Head, read_head } from "../event_log/mod.ts";
-import { headers_of, matches_etag, respond } from "./answers.ts";
+import { TooManyArrived } from "../feed/mod.ts";
+import { bad_request, headers_of, matches_etag, respond } from "./answers.ts";
 import { Busy } from "./gate.ts";
 
 /** How the API reads: one snapshot of the database, bounded in time, named by its place in the log. */
@@ -30,10 +31,22 @@ export function answer_from_log(
   source: { readonly database: Database; readonly build: string },
   work: (reading: Queryable, head: Head) => Promise<Json | Response>,
 ): Promise<Response> {
-  return read_only(source.database, async (reading) => {
-    const head = await read_head(reading);
-    return await answer_tagged(request, etag_of(head, source.build), () => work(reading, head));
-  });
+  return unless_too_many(() =>
+    read_only(source.database, async (reading) => {
+      const head = await read_head(reading);
+      return await answer_tagged(request, etag_of(head, source.build), () => work(reading, head));
+    })
+  );
+}
+
+/** What `work` answers; where more arrived in a range than is looked at, the problem that says so. */
+export async function unless_too_many(work: () => Promise<Response>): Promise<Response> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof TooManyArrived)) throw error;
+    return bad_request("too many events arrived", [{ path: "to", detail: error.message }]);
+  }
 }
 
 /** JSON, as text or as bytes of it. */

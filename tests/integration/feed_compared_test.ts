@@ -3,6 +3,7 @@ import { type Database, snapshot } from "../../src/database/mod.ts";
 import { trips_board } from "../support/trip_board.ts";
 import {
   type ComparedCards,
+  present_states,
   read_past_board,
   read_whole_board,
   type View,
@@ -37,7 +38,7 @@ function log_of(database: Database) {
       const board = await read_whole_board(source, watched, NOW_MS);
       const at_end = await snapshot(database, async (transaction) => {
         // Not named by the table alone: then nothing is asked of the cells.
-        const all = { sql: "(select * from trips)", values: [] };
+        const all = { ...present_states(trips_board), sql: "(select * from trips)" };
         const then = { position: offset, newest_event_ms: board.newest_event_ms, now_ms: NOW_MS };
         return await read_past_board(transaction, source, watched, all, then);
       });

@@ -80,6 +80,7 @@ database_test("a series gives a figure's points, money as decimal text", async (
     key: "all",
     filter: "",
     computed: false,
+    order: "event_time",
     from: "2026-03-01T10:00:00.000000Z",
     to: "2026-03-01T12:00:00.000000Z",
     points: [{ at: "2026-03-01T11:00:00.000000Z", value: "12345678901234.56789" }],
@@ -120,6 +121,7 @@ database_test("a breakdown covers a range or all of time", async (database) => {
   const path = "/api/v1/kpis/breakdown?dimension=city&limit=2";
   assert.deepEqual(await json(get(`${path}&from=2026-02-27T10:00:30Z&to=2026-03-02T00:00:00Z`)), {
     dimension: "city",
+    order: "event_time",
     from: "2026-02-27T10:00:00.000000Z",
     to: "2026-03-02T00:00:00.000000Z",
     total_keys: 3,

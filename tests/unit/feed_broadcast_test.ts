@@ -29,6 +29,7 @@ const STILL = {
   sources: { cards: "cells", breakdowns: "cells" },
   states: null,
   failed: null,
+  arrived: null,
   compared: null,
   version: 0,
   compared_version: 0,
@@ -113,7 +114,7 @@ class FilteredWorld extends World {
   }
 
   get from_states(): boolean {
-    return sources_of(trips_board, this.view.filter, "1m").cards === "states";
+    return sources_of(trips_board, this.view, "1m").cards === "states";
   }
 
   /** The slow lane reads the world as it is now. */
@@ -138,6 +139,7 @@ class FilteredWorld extends World {
       lines: JSON.stringify(last?.lines?.list) === JSON.stringify(list)
         ? last!.lines
         : { list, changed_at: this.position },
+      arrived: null,
       missing: null,
     };
     this.#compared = Math.floor(this.now_ms / 60_000);

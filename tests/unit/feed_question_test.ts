@@ -10,12 +10,16 @@ const where = (...dimensions: string[]): Filter =>
   dimensions.map((dimension) => ({ dimension, keys: ["a"], excluded: false }));
 
 Deno.test("cells answer no filter, and one dimension by grains that it keeps; states all else", () => {
-  assert.deepEqual(sources_of(trips_board, [], "1m"), { cards: "cells", breakdowns: "cells" });
-  assert.deepEqual(sources_of(trips_board, where("city"), "1m"), { cards: "cells", breakdowns: "states" });
-  assert.deepEqual(sources_of(trips_board, where("pickup_zone"), "1m").cards, "states", "zones keep no minutes");
-  assert.deepEqual(sources_of(trips_board, where("pickup_zone"), "5m").cards, "cells");
-  assert.deepEqual(sources_of(trips_board, where("driver"), "1h").cards, "states");
-  assert.deepEqual(sources_of(trips_board, where("status", "city"), "1h").cards, "states");
+  assert.deepEqual(sources_of(trips_board, { filter: [] }, "1m"), { cards: "cells", breakdowns: "cells" });
+  assert.deepEqual(sources_of(trips_board, { filter: where("city") }, "1m"), { cards: "cells", breakdowns: "states" });
+  assert.deepEqual(
+    sources_of(trips_board, { filter: where("pickup_zone") }, "1m").cards,
+    "states",
+    "zones keep no minutes",
+  );
+  assert.deepEqual(sources_of(trips_board, { filter: where("pickup_zone") }, "5m").cards, "cells");
+  assert.deepEqual(sources_of(trips_board, { filter: where("driver") }, "1h").cards, "states");
+  assert.deepEqual(sources_of(trips_board, { filter: where("status", "city") }, "1h").cards, "states");
 });
 
 Deno.test("series and cards are computed from states over 31 days at most; cells go on", () => {

@@ -6,7 +6,8 @@ import { mark_series } from "./corrections.ts";
 import { type KeyedSeries, type KeyLinesOf, with_keyed } from "./keyed.ts";
 import { type Figures, type Question, type Sources, sources_of } from "./question.ts";
 import type { Line } from "./states.ts";
-import type { View, Watched, Window } from "./view.ts";
+import type { Arrived } from "./states_relation.ts";
+import { is_whole, type View, type Watched, type Window } from "./view.ts";
 
 /** Boards: figures as they are shown. One reading answers a part of a view's board, two are joined into what subscribers see. Pure. */
 
@@ -32,8 +33,10 @@ export interface LaneBoard extends Board {
   readonly log_id: string;
   readonly position: number;
   readonly read_ms: number;
-  /** The newest states of the filter, newest first, and the position that changed this list; null without a filter. */
+  /** The newest states of the view, newest first, and the position that changed this list; null of all there is. */
   readonly lines: { readonly list: readonly Line[]; readonly changed_at: number } | null;
+  /** What a view by arrival is of; null by event time. */
+  readonly arrived: Arrived | null;
   /** Why a part of it was not computed; null when all was. */
   readonly missing: string | null;
 }
@@ -53,6 +56,8 @@ export interface ShownBoard extends Board {
   /** Of what was read from states. */
   readonly states: { readonly position: number; readonly read_ms: number } | null;
   readonly failed: string | null;
+  /** What a view by arrival is of; null by event time, and while it is not known. */
+  readonly arrived: Arrived | null;
   readonly compared: Compared | null;
   /** Moves with everything that no position tells: figures from the slow lane. */
   readonly version: number;
@@ -112,8 +117,8 @@ export function shown_board(
   newest: Newest,
   { cells, lane, wait }: { readonly cells: Board | null; readonly lane: LaneState | null; readonly wait: boolean },
 ): ShownBoard | null {
-  const whole = view.filter.length === 0;
-  const sources = sources_of(declared, view.filter, window.grain);
+  const whole = is_whole(view);
+  const sources = sources_of(declared, view, window.grain);
   if (sources.cards === "cells" && cells === null) return null;
   if (wait && !whole && lane?.tried !== true) return null;
   const slow = lane?.board?.log_id === newest.log_id ? lane.board : null;
@@ -138,6 +143,7 @@ export function shown_board(
     sources,
     states: slow === null ? null : { position: slow.position, read_ms: slow.read_ms },
     failed: lane?.failed ?? slow?.missing ?? null,
+    arrived: slow?.arrived ?? null,
     compared: lane?.compared?.log_id === newest.log_id ? lane.compared : null,
     version: lane?.version ?? 0,
     compared_version: lane?.compared_version ?? 0,

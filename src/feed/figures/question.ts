@@ -35,6 +35,8 @@ export interface Wants {
   readonly keyed?: readonly WantedKeys[];
   /** Conditions whose keys have a row of their own in a breakdown, whatever their place; those of the filter unless given. */
   readonly named?: Filter;
+  /** So many other keys have one; as many as on the board unless given. */
+  readonly keys?: number;
 }
 
 /** What a question is answered with; empty, or null, where it was not wanted. */
@@ -119,7 +121,8 @@ export function whole_question({ board, days }: Asked, { view: { filter }, windo
 }
 
 /** What cells are asked of a view, whenever the log has moved; null when they do not answer it. */
-export function cells_question({ board, days }: Asked, { view: { filter }, window }: Watched): Question | null {
+export function cells_question({ board, days }: Asked, { view: { order, filter }, window }: Watched): Question | null {
+  if (order !== undefined) return null;
   const condition = condition_of_cells(board, filter, window.grain);
   if (condition === null) return null;
   const lacking = cards_lacking(board, condition);
@@ -135,6 +138,7 @@ export function cells_question({ board, days }: Asked, { view: { filter }, windo
 /** What states are asked of a view when there is time: what its cells do not say. Nothing of a window that is too long. */
 export function states_question(asked: Asked, watched: Watched): Question {
   const whole = whole_question(asked, watched), { board, filter, window } = whole;
+  if (watched.view.order !== undefined) return whole;
   if (too_long_for_states(window)) return { ...whole, wants: {} };
   const condition = condition_of_cells(board, filter, window.grain);
   if (condition === null) return whole;
@@ -156,10 +160,15 @@ export interface Sources {
 }
 
 /**
- * The sources of a filter's board at a grain. Cells have one dimension: no condition, or conditions on one dimension that
- * keeps the grain, are answered from them. What crosses two dimensions is not in any cell.
+ * The sources of a view's board at a grain. Cells have one dimension: no condition, or conditions on one dimension that
+ * keeps the grain, are answered from them. What crosses two dimensions is not in any cell, nor when anything arrived.
  */
-export function sources_of(board: DomainBoard, filter: Filter, grain: ViewGrain): Sources {
+export function sources_of(
+  board: DomainBoard,
+  { order, filter }: Pick<View, "order" | "filter">,
+  grain: ViewGrain,
+): Sources {
+  if (order !== undefined) return { cards: "states", breakdowns: "states" };
   if (filter.length === 0) return { cards: "cells", breakdowns: "cells" };
   return { cards: condition_of_cells(board, filter, grain) === null ? "states" : "cells", breakdowns: "states" };
 }
@@ -189,6 +198,10 @@ export const keeps_sketches = (board: DomainBoard, dimension: string): boolean =
 export const too_long_for_states = ({ from_s, to_s }: Pick<Window, "from_s" | "to_s">): boolean =>
   to_s - from_s > LONGEST_FROM_STATES_S;
 
+/** Whether a view's window is: by arrival it is the events that are counted. */
+export const is_too_long = ({ order }: Pick<View, "order">, window: Window): boolean =>
+  order === undefined && too_long_for_states(window);
+
 /** What is said of a window that is. */
 export const TOO_LONG_FOR_STATES =
   `what is filtered by several dimensions, by driver or by passenger, and what crosses a filter, is computed over at most ${
@@ -197,6 +210,6 @@ export const TOO_LONG_FOR_STATES =
 
 /** What is wrong with a view whose series and cards would have to be computed from too many states; null when nothing is. */
 export function states_fault(view: View, window: Window, board: DomainBoard): FilterFault | null {
-  if (sources_of(board, view.filter, window.grain).cards === "cells" || !too_long_for_states(window)) return null;
+  if (!is_too_long(view, window) || sources_of(board, view, window.grain).cards === "cells") return null;
   return { path: "to", detail: `expected a shorter range: ${TOO_LONG_FOR_STATES}` };
 }

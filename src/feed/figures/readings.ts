@@ -8,14 +8,14 @@ import { mark_series, type MarkedBuckets, read_marked } from "./corrections.ts";
 import {
   type Asked,
   cells_question,
+  is_too_long,
   states_question,
   TOO_LONG_FOR_STATES,
-  too_long_for_states,
   whole_question,
 } from "./question.ts";
 import { figures_of_states, type Line, read_lines } from "./states.ts";
-import { present_states, type StatesRelation } from "./states_relation.ts";
-import { comparisons_of, reached_ms, same_window, type Watched } from "./view.ts";
+import { type Arrived, arrived_states, find_arrived, present_states, type StatesRelation } from "./states_relation.ts";
+import { comparisons_of, is_whole, reached_ms, same_window, type Watched, window_of_last } from "./view.ts";
 
 /**
  * Reads boards: what cells say of all watched views, at once and often; what states say of one, when there is time; and the whole board of a
@@ -145,28 +145,60 @@ function bounded<T>(source: FeedSource, work: (reading: Queryable) => Promise<T>
   });
 }
 
+/** A view as states answer it: of which of them, over which window. */
+interface Counted {
+  readonly watched: Watched;
+  readonly states: StatesRelation;
+  readonly arrived: Arrived | null;
+}
+
 /**
- * Reads what no cell says of a view, and its newest lines under a filter.
+ * Finds what a view counts: by event time all states, by arrival those whose newest event arrived in its range.
+ * @param states all of them, as of the position
+ * Throws TooManyArrived.
+ */
+async function find_counted(
+  reading: Queryable,
+  { board, days }: Asked,
+  watched: Watched,
+  states: StatesRelation,
+  { position, now_ms }: { readonly position: number; readonly now_ms: number },
+): Promise<Counted> {
+  const { view } = watched;
+  if (view.order === undefined) return { watched, states, arrived: null };
+  const arrived = await find_arrived(reading, view.range === "last" ? view : watched.window, position);
+  const { oldest_us, newest_us } = arrived;
+  const window = view.range !== "last" || oldest_us === null || newest_us === null
+    ? watched.window
+    : window_of_last({ oldest_us, newest_us }, now_ms, days);
+  return { watched: { view, window }, states: arrived_states(board, states, arrived), arrived };
+}
+
+/**
+ * Reads what no cell says of a view, and its newest lines unless it is of all there is.
  * @param last what was read of this view before
  */
 export function read_lane_board(
   source: FeedSource,
-  watched: Watched,
+  asked: Watched,
   last: LaneBoard | null,
   now_ms: number,
 ): Promise<LaneBoard> {
-  const { view: { filter }, window } = watched;
   return bounded(source, async (reading) => {
     const { log_id, position, watermark_us } = await read_head(reading);
     const before = last?.log_id === log_id ? last : null;
-    const question = states_question(source, watched), states = present_states(source.board);
-    const lines = filter.length === 0 ? null : await read_lines(reading, source.board, states, filter, position);
+    const all = present_states(source.board);
+    const { watched, states, arrived } = await find_counted(reading, source, asked, all, { position, now_ms });
+    const { view, window } = watched, question = states_question(source, watched);
+    const lines = is_whole(view) ? null : await read_lines(reading, source.board, all, view.filter, position, arrived);
     const figures = await figures_of_states(reading, question, states);
     const board = draw(question, figures), keyed = keyed_series(question, figures, before?.keyed.lines ?? {});
     let own: Pick<Board, "series" | "changed_at"> = board;
     if (board.known) {
-      const marked = await read_marked(reading, question, watermark_us === null ? null : watermark_us / 1e6, null);
-      const known = before?.known ? before : null;
+      const newest_s = watermark_us === null ? null : watermark_us / 1e6;
+      // What arrived stays where it did: that is not corrected.
+      const marked = arrived === null ? await read_marked(reading, question, newest_s, null) : null;
+      const known = before?.known && before.window.step_s === window.step_s ? before : null;
       own = with_keyed(
         changed_since(source.board, mark_series(board.series, marked), position, window.from_s, known),
         keyed,
@@ -181,7 +213,8 @@ export function read_lane_board(
       position,
       read_ms: now_ms,
       lines: lines && lines_since(lines, position, before),
-      missing: filter.length > 0 && too_long_for_states(window) ? TOO_LONG_FOR_STATES : null,
+      arrived,
+      missing: view.filter.length > 0 && is_too_long(view, window) ? TOO_LONG_FOR_STATES : null,
     };
   });
 }
@@ -206,11 +239,13 @@ export function read_compared(source: FeedSource, watched: Watched, until_ms: nu
 
 /**
  * Reads a view's board as it is now, from where the live feed reads it. What is computed from states may belong to a later position.
- * Where series and cards come from cells, what cannot be computed in time is left out and the board says so.
+ * Where series and cards come from cells, what cannot be computed in time is left out and the board says so. By arrival it is compared with nothing.
  */
 export async function read_whole_board(source: FeedSource, watched: Watched, now_ms: number): Promise<ShownBoard> {
   const reading = await read_boards(source, new Map([["", watched]]), [], null);
-  const compared = await read_compared(source, watched, reached_ms(now_ms, reading.newest_event_ms));
+  const compared = watched.view.order === undefined
+    ? await read_compared(source, watched, reached_ms(now_ms, reading.newest_event_ms))
+    : null;
   const cells = reading.boards.get("") ?? null;
   let slow: LaneBoard | null = null, failed: string | null = null;
   try {
@@ -227,23 +262,27 @@ export async function read_whole_board(source: FeedSource, watched: Watched, now
 
 /**
  * Computes a view's board as of a position, all of it from states. Marks of late corrections are not kept for the past: there are none.
- * @param states those as of the position
+ * @param all states as of the position
  * @param then the position, its newest event time, and the time that it is looked at from, milliseconds
  */
 export async function read_past_board(
   reading: Queryable,
   source: Asked,
-  watched: Watched,
-  states: StatesRelation,
+  asked: Watched,
+  all: StatesRelation,
   then: { readonly position: number; readonly newest_event_ms: number | null; readonly now_ms: number },
 ): Promise<ShownBoard> {
-  const { view, window } = watched, { position, newest_event_ms, now_ms } = then;
+  const { position, newest_event_ms, now_ms } = then;
+  const { watched, states, arrived } = await find_counted(reading, source, asked, all, then);
+  const { view, window } = watched;
   const { log_id } = await read_head(reading);
   const question = whole_question(source, watched);
   const figures = await figures_of_states(reading, question, states);
   const board = draw(question, figures), keyed = keyed_series(question, figures, {});
   const comparisons = comparisons_of(window, reached_ms(now_ms, newest_event_ms), source.days);
-  const compared = await read_comparisons(reading, source, watched, states, comparisons);
+  const compared = arrived === null
+    ? { log_id, position, ...await read_comparisons(reading, source, watched, states, comparisons) }
+    : null;
   return {
     ...board,
     view,
@@ -254,12 +293,13 @@ export async function read_past_board(
     changed_at: board.series.t.map(() => position),
     lines_of: keyed.lines,
     lines_version: "",
-    lines: await read_lines(reading, source.board, states, view.filter, position),
+    lines: await read_lines(reading, source.board, all, view.filter, position, arrived),
     lines_at: position,
     sources: { cards: "states", breakdowns: "states" },
     states: { position, read_ms: now_ms },
     failed: null,
-    compared: { log_id, position, ...compared },
+    arrived,
+    compared,
     version: 0,
     compared_version: 0,
   };

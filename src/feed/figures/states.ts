@@ -14,7 +14,14 @@ import {
   type Sums,
   type Wants,
 } from "./question.ts";
-import { filter_sql, is_present, Parameters, type StatesRelation } from "./states_relation.ts";
+import {
+  type Arrived,
+  arrived_sql,
+  filter_sql,
+  is_present,
+  Parameters,
+  type StatesRelation,
+} from "./states_relation.ts";
 import { states_statement } from "./states_sql.ts";
 
 /** Figures computed from states: under any filter, of any set of states. The same figures as cells give, to the bit. */
@@ -157,6 +164,7 @@ const FILTERED_TAIL = 5_000;
  * Reads the newest states that a filter counts, newest first; of older ones than the tail of the log nothing is told.
  * @param relation the states as of the position
  * @param position where the log ends
+ * @param arrived the events that the newest one of each has to be among, and their tail instead of the log's; absent: all
  */
 export async function read_lines(
   queryable: Queryable,
@@ -164,22 +172,27 @@ export async function read_lines(
   relation: StatesRelation,
   filter: Filter,
   position: number,
+  arrived: Arrived | null = null,
 ): Promise<Line[]> {
   const { lines, stream_column, tables } = board;
   const fields = lines.fields.map(({ name, sql, kind }) =>
     `${kind === "time" ? `floor(extract(epoch from ${sql}) * 1000)::bigint` : sql} as ${name}`
   );
-  const whole = filter.length === 0;
+  const whole = filter.length === 0 && arrived === null;
   const parameters = new Parameters(relation.values);
-  const after = parameters.add(position - (whole ? TAIL : FILTERED_TAIL)), last = parameters.add(position);
+  const last = arrived?.last ?? position, after = last - (whole ? TAIL : FILTERED_TAIL);
+  const within = arrived === null
+    ? `position > ${parameters.add(after)} and position <= ${parameters.add(last)}`
+    : arrived_sql("events", { ...arrived, after: Math.max(after, arrived.after) }, parameters);
   // The ids are asked for as a list: joined alone, a relation that is no plain table would be read whole.
   const text = `with newest as materialized (
-             select stream_id, max(position) as position from events where position > ${after} and position <= ${last}
+             select stream_id, max(position) as position from events where ${within}
              group by stream_id order by 2 desc ${whole ? `limit ${LINES}` : ""}
            )
            select newest.position as position, ${fields.join(", ")}
            from newest join ${relation.sql} states on states.${stream_column} = newest.stream_id
            where states.${stream_column} = any(array(select stream_id from newest))
+             and ${arrived === null ? "true" : `${relation.newest("states")} = newest.position`}
              and ${filter_sql(board, filter, parameters)}
            order by newest.position desc limit ${LINES}`;
   const rows = await queryable.query<Record<string, string | null>>(

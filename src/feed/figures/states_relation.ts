@@ -18,10 +18,19 @@ import type { Condition, Filter } from "./filter.ts";
 export interface StatesRelation {
   readonly sql: string;
   readonly values: readonly Value[];
+  /** The position of a state's newest event, of the row that has this name. */
+  readonly newest: (row: string) => string;
 }
 
 /** All states as they stand. */
-export const present_states = (board: DomainBoard): StatesRelation => ({ sql: board.tables.states, values: [] });
+export const present_states = (board: DomainBoard): StatesRelation => ({
+  sql: board.tables.states,
+  values: [],
+  newest: (row) => `${row}.positions[cardinality(${row}.positions)]`,
+});
+
+/** Where a relation tells it in a column. */
+const newest_told = (row: string): string => `${row}.newest_position`;
 
 /** Whether these are all states as they stand, which the cells know too. */
 export const is_present = (board: DomainBoard, relation: StatesRelation): boolean =>
@@ -53,21 +62,163 @@ function relation_of(domain: Domain, position: number, past: readonly PastStream
   const named = columns_of(domain.board);
   const columns = domain.columns.filter(({ name }) => named.has(name));
   const names = [domain.stream_column, "last_occurred_at", ...columns.map(({ name }) => name)];
-  const types = ["text", "timestamptz", ...columns.map(({ type }) => unnested_type(type))];
+  const types = ["text", "timestamptz", ...columns.map(({ type }) => unnested_type(type)), "bigint"];
   const arrays = types.map((type, i) => `$${i + 2}::${type}[]`);
+  const last = present_states(domain.board).newest("own");
   return {
-    sql: `(select ${names.map((name) => `own.${name}`).join(", ")} from ${domain.tables.states} own
-             where own.positions[cardinality(own.positions)] <= $1::bigint
+    sql: `(select ${names.map((name) => `own.${name}`).join(", ")}, ${last} as newest_position
+             from ${domain.tables.states} own where ${last} <= $1::bigint
            union all select folded.${domain.stream_column}, folded.last_occurred_at${
       columns.map((column) => `, ${unnested_column("folded", column)}`).join("")
-    }
-             from unnest(${arrays.join(", ")}) as folded(${names.join(", ")}))`,
+    }, folded.newest_position
+             from unnest(${arrays.join(", ")}) as folded(${names.join(", ")}, newest_position))`,
     values: [
       position,
       text_array(past.map(({ stream_id }) => stream_id)),
       plain_array(past.map(({ last_us }) => format_time(last_us))),
       ...column_literals(columns, past.map(({ state }) => state)),
+      plain_array(past.map((stream) => stream.position)),
     ],
+    newest: newest_told,
+  };
+}
+
+/** Events that arrived: those at positions in (after, last] that were recorded in [from_s, to_s), seconds. */
+export interface Arrived {
+  readonly after: number;
+  readonly last: number;
+  readonly from_s: number;
+  readonly to_s: number;
+  /** How many they are, and when the first and the last of them were recorded, microseconds; null where there are none. */
+  readonly events: number;
+  readonly oldest_us: number | null;
+  readonly newest_us: number | null;
+}
+
+/** Most events whose streams are added up for one board by arrival. */
+export const MOST_ARRIVED = 200_000;
+
+/** More events arrived in a range than are looked at. */
+export class TooManyArrived extends Error {
+  override readonly name = "TooManyArrived";
+}
+
+interface ArrivedRow extends Record<string, unknown> {
+  readonly after: string | null;
+  readonly last: string | null;
+  readonly events: string | null;
+  readonly oldest_us: string | null;
+  readonly newest_us: string | null;
+}
+
+const RECORDED_MICROS = ["min", "max"].map((extreme) =>
+  `(extract(epoch from ${extreme}(recorded_at)) * 1000000)::bigint`
+);
+
+/** Which events: so many of the newest, or what was recorded in [from_s, to_s), seconds. */
+export type ArrivalSpan = { readonly last: number } | { readonly from_s: number; readonly to_s: number };
+
+/**
+ * Finds the events of a span, of those up to a position.
+ * @param most of what was recorded, at most
+ * Throws TooManyArrived past them.
+ */
+export const find_arrived = (
+  reading: Queryable,
+  span: ArrivalSpan,
+  position: number,
+  most: number = MOST_ARRIVED,
+): Promise<Arrived> =>
+  "last" in span ? find_last(reading, span.last, position) : find_recorded(reading, span, position, most);
+
+async function find_last(reading: Queryable, most: number, position: number): Promise<Arrived> {
+  const [row] = await reading.query<ArrivedRow>({
+    name: "last_events",
+    text: `select min(position) - 1 as after, max(position) as last, count(*) as events,
+             ${RECORDED_MICROS[0]} as oldest_us, ${RECORDED_MICROS[1]} as newest_us
+           from events where position > $1 and position <= $2`,
+  }, [position - most, position]);
+  const found = arrived_of(row);
+  const [from_s, to_s] = [Math.floor((found.oldest_us ?? 0) / 1e6), Math.floor((found.newest_us ?? 0) / 1e6) + 1];
+  return { ...found, from_s, to_s };
+}
+
+/** Through batches: recorded times follow the positions, but for what clocks of several machines differ. */
+async function find_recorded(
+  reading: Queryable,
+  { from_s, to_s }: { readonly from_s: number; readonly to_s: number },
+  position: number,
+  most: number,
+): Promise<Arrived> {
+  const [row] = await reading.query<ArrivedRow>({
+    name: "recorded_events",
+    // Each of these batches has an event: no more of them need be looked at than events may be.
+    text: `select min(first_position) - 1 as after, max(least(last_position, $3)) as last,
+             sum(least(last_position, $3) - first_position + 1) as events,
+             ${RECORDED_MICROS[0]} as oldest_us, ${RECORDED_MICROS[1]} as newest_us
+           from (
+             select * from batches where recorded_at >= $1::timestamptz and recorded_at < $2::timestamptz
+               and last_position >= first_position and first_position <= $3 limit $4
+           ) found`,
+  }, [format_time(from_s * 1e6), format_time(to_s * 1e6), position, most + 1]);
+  const found = { ...arrived_of(row), from_s, to_s };
+  if (Math.max(found.events, found.last - found.after) <= most) return found;
+  const many = most.toLocaleString("en-US");
+  throw new TooManyArrived(
+    `more than ${many} events arrived in this range, the most that are looked at; take a shorter one`,
+  );
+}
+
+function arrived_of(row: ArrivedRow | undefined): Omit<Arrived, "from_s" | "to_s"> {
+  const time = (us: string | null = null) => us === null ? null : Number(us);
+  return {
+    after: Number(row?.after ?? 0),
+    last: Number(row?.last ?? 0),
+    events: Number(row?.events ?? 0),
+    oldest_us: time(row?.oldest_us),
+    newest_us: time(row?.newest_us),
+  };
+}
+
+/** The condition that an event, of the row that has this name, is of a stretch of the log. */
+export function arrived_sql(
+  row: string,
+  { after, last, from_s, to_s }: Pick<Arrived, "after" | "last" | "from_s" | "to_s">,
+  parameters: Parameters,
+): string {
+  const [from, to] = [from_s, to_s].map((s) => `${parameters.add(format_time(s * 1e6))}::timestamptz`);
+  return `${row}.position > ${parameters.add(after)} and ${row}.position <= ${parameters.add(last)}
+    and ${row}.recorded_at >= ${from} and ${row}.recorded_at < ${to}`;
+}
+
+/**
+ * Of a set of states those whose newest event arrived in a stretch of the log, and everything that dates their facts is when that was: whatever
+ * is asked of states by event time is asked of these by arrival.
+ */
+export function arrived_states(board: DomainBoard, states: StatesRelation, arrived: Arrived): StatesRelation {
+  const { stream_column, dates } = board;
+  const parameters = new Parameters(states.values);
+  const columns = [...new Set([stream_column, "last_occurred_at", ...columns_of(board)])].map((name) => {
+    const date = dates.find(({ column }) => column === name), own = `own.${name}`;
+    if (date === undefined) return own;
+    const when = date.first === date.last
+      ? "event.recorded_at"
+      : `array_fill(event.recorded_at, array[cardinality(${own})])`;
+    return `case when ${own} is not null then ${when} end as ${name}`;
+  });
+  const within = arrived_sql("event", arrived, parameters);
+  // A relation that is no plain table would be read whole, were its ids not asked for as a list.
+  const listed = is_present(board, states)
+    ? "true"
+    : `own.${stream_column} = any(array(select event.stream_id from events event where ${within}))`;
+  return {
+    sql: `(select ${columns.join(", ")}, event.position as newest_position from events event
+             join ${states.sql} own on own.${stream_column} = event.stream_id and ${
+      states.newest("own")
+    } = event.position
+             where ${within} and ${listed})`,
+    values: parameters.values,
+    newest: newest_told,
   };
 }
 
@@ -111,7 +262,9 @@ function column_sql(board: DomainBoard, dimension: string): string {
 
 /** The key of a state in a dimension. */
 export const key_sql = (board: DomainBoard, dimension: string): string =>
-  `coalesce(${column_sql(board, dimension)}, '${UNKNOWN}')`;
+  dimension === board.whole.dimension
+    ? `'${board.whole.key}'::text`
+    : `coalesce(${column_sql(board, dimension)}, '${UNKNOWN}')`;
 
 /**
  * The condition that a state has one of a condition's keys, or none of them; of a state without the column's value it may be null for false.

@@ -92,7 +92,7 @@ export function states_statement(question: Question, relation: StatesRelation): 
     const named = named_in(question).map(({ dimension, keys }) =>
       `dimension = '${dimension}' and key = any (${parameters.add(text_array(keys))}::text[])`
     );
-    const ranked = ranked_keys_sql(String(TOP), ["false", ...named].join(" or "), "::text");
+    const ranked = ranked_keys_sql(String(question.wants.keys ?? TOP), ["false", ...named].join(" or "), "::text");
     parts.push(`(with summed as (${totals.join(" union all ")}) select json_agg(rows) from (${ranked}) rows) as keys`);
   }
   const text = parts.join(", ");

@@ -45,10 +45,20 @@ const LONGEST_S = ABSOLUTE_GRAINS[3].most_s;
  */
 export const LONGEST_FROM_STATES_S = 31 * DAY_S + 3 * 3_600;
 
-/** A range up to now, or up to a fixed end; or any stretch. Seconds since the Unix epoch. */
+/** A range up to now, or up to a fixed end; or any stretch; by arrival also so many of the newest events. Seconds since the Unix epoch. */
 export type Span =
   | { readonly range: Range; readonly to_s: number | null }
-  | { readonly range: "custom"; readonly from_s: number; readonly to_s: number };
+  | { readonly range: "custom"; readonly from_s: number; readonly to_s: number }
+  | { readonly range: "last"; readonly last: number; readonly to_s: null };
+
+/**
+ * What a board's time is: when things happened; or when they arrived, and then it is of the streams whose newest event arrived in its range, and
+ * all that is told of one lies at that event's recorded time.
+ */
+export const ORDERS = ["event_time", "arrival"] as const;
+
+/** Most events that are the newest ones of a view by arrival, and how many are unless it says. */
+export const LAST_EVENTS = 200;
 
 /** The period just before, or the same stretch of the same weekday. */
 export const COMPARISONS = ["previous", "weekday"] as const;
@@ -57,10 +67,15 @@ export type ComparisonName = typeof COMPARISONS[number];
 
 /** What is watched. */
 export type View = Span & {
+  /** Absent: by event time. */
+  readonly order?: "arrival";
   readonly filter: Filter;
   /** Which comparison's series is given. */
   readonly compare: ComparisonName;
 };
+
+/** Whether a view is of all there is, by event time. */
+export const is_whole = ({ order, filter }: View): boolean => order === undefined && filter.length === 0;
 
 /** The buckets that a view covers at some time: starts in [from_s, to_s), seconds since the Unix epoch. */
 export interface Window {
@@ -85,7 +100,8 @@ export function absolute_fault(from_s: number, to_s: number): string | null {
 
 /**
  * The window of a view. A following view ends with the bucket that is running now; fixed ends are widened to whole
- * buckets. Equal windows share one board, so fixed ends of one bucket cost one reading.
+ * buckets. Equal windows share one board, so fixed ends of one bucket cost one reading. Of the newest events it is what it were if they all
+ * came now: `window_of_last` says what it is.
  */
 export function window_at(view: Span, now_ms: number, days: Days): Window {
   if (view.range === "custom") {
@@ -96,6 +112,9 @@ export function window_at(view: Span, now_ms: number, days: Days): Window {
     const to_s = (last_us === view.to_s * 1e6 ? last_us : bucket_end(grain, last_us, days)) / 1e6;
     return { from_s, to_s, step_s: STEP_S[grain], grain };
   }
+  if (view.range === "last") {
+    return window_of_last({ oldest_us: now_ms * 1000, newest_us: now_ms * 1000 }, now_ms, days);
+  }
   const { length_s, grain } = RANGES[view.range];
   const step_s = STEP_S[grain];
   const to_s = view.to_s === null
@@ -104,13 +123,30 @@ export function window_at(view: Span, now_ms: number, days: Days): Window {
   return { from_s: to_s - length_s, to_s, step_s, grain };
 }
 
+/** However few of the newest events there are, and however fast they came: a chart needs room. */
+const LEAST_LAST_S = RANGES["15m"].length_s;
+
+/** The window of events that were recorded from one time to another, up to now: by the finest grain that is meant for its length. */
+export function window_of_last(
+  { oldest_us, newest_us }: { readonly oldest_us: number; readonly newest_us: number },
+  now_ms: number,
+  days: Days,
+): Window {
+  // The clock that recorded them may be ahead.
+  const to_s = Math.floor(Math.max(newest_us / 1e6, now_ms / 1000)) + 1;
+  const from_s = Math.min(Math.floor(oldest_us / 1e6), to_s - LEAST_LAST_S);
+  return window_at({ range: "custom", from_s, to_s }, now_ms, days);
+}
+
 /** The name under which equal views share a board: equal windows, filters and comparisons have equal names. */
 export function view_key(view: View, days: Days): string {
-  const filter = format_filter(view.filter);
-  return span_key(view, days) + (filter === "" ? "" : `?${filter}`) + (view.compare === "weekday" ? "" : "~previous");
+  const filter = format_filter(view.filter), of = span_key(view, days) + (filter === "" ? "" : `?${filter}`);
+  if (view.order !== undefined) return `${view.order} ${of}`;
+  return of + (view.compare === "weekday" ? "" : "~previous");
 }
 
 function span_key(view: Span, days: Days): string {
+  if (view.range === "last") return `last ${view.last}`;
   if (view.range !== "custom" && view.to_s === null) return view.range;
   const { from_s, to_s, grain } = window_at(view, 0, days);
   return view.range === "custom" ? `${from_s}..${to_s}/${grain}` : `${view.range}@${to_s}`;

@@ -1,5 +1,5 @@
 import { declaration_of, type DomainBoard } from "../../domains/mod.ts";
-import type { Reading, ShownBoard } from "../figures/mod.ts";
+import { is_whole, type Reading, type ShownBoard } from "../figures/mod.ts";
 import type { Coverage, FeedSettings, FrameSettings, Health, LogPosition, Shown } from "./frame.ts";
 import { heartbeat_frame, hello_frame, kpi_frame, lines_frame, reset_frame } from "./frame.ts";
 import type { Subscriber } from "./subscriber.ts";
@@ -103,7 +103,7 @@ export class Broadcast {
     }
     const coverage = subscriber.coverage;
     const known = greeting === null && coverage !== null && subscriber.log_id === reading.log_id &&
-      coverage.position <= board.position;
+      coverage.position <= board.position && coverage.step_s === board.window.step_s;
     if (!known) return this.#hello(subscriber, shown, board);
     this.#follow(subscriber, shown, board, coverage, { after: subscriber.lines_position, due: lines_due });
   }
@@ -142,8 +142,9 @@ export class Broadcast {
       settle(subscriber, reading, board);
     }
     if (!lines.due) return;
-    const whole = board.view.filter.length === 0;
-    const name = whole ? `lines ${lines.after}` : `lines ${subscriber.key} ${board.lines_at} ${lines.after}`;
+    const name = is_whole(board.view)
+      ? `lines ${lines.after}`
+      : `lines ${subscriber.key} ${board.lines_at} ${lines.after}`;
     const text = this.#once(name, () => lines_frame(board, this.#settings.board.lines, lines.after) ?? "");
     if (text.length > 0) {
       this.#send(subscriber, text);
@@ -172,10 +173,10 @@ export class Broadcast {
 
 /** Notes that a subscriber now has the whole board of a reading. */
 function settle(subscriber: Subscriber, reading: Reading, board: ShownBoard): void {
-  const { position, known, window: { from_s, to_s }, version, compared_version, lines_version } = board;
+  const { position, known, window: { from_s, to_s, step_s }, version, compared_version, lines_version } = board;
   subscriber.greeting = null;
   subscriber.log_id = reading.log_id;
-  subscriber.coverage = { position, from_s, to_s, known, version, compared_version, lines_version };
+  subscriber.coverage = { position, from_s, to_s, step_s, known, version, compared_version, lines_version };
 }
 
 /**
@@ -187,7 +188,7 @@ function resumed_coverage(from: LogPosition, reading: Reading, board: ShownBoard
   if (from.position > reading.position) return null;
   const { window } = board;
   // Versions are told by nothing that it has seen: below any.
-  const versions = { known: true, version: -1, compared_version: -1, lines_version: "" };
+  const versions = { step_s: window.step_s, known: true, version: -1, compared_version: -1, lines_version: "" };
   if (from.position === 0) return { position: 0, from_s: window.from_s, to_s: window.from_s, ...versions };
   const recorded_ms = reading.recorded_ms.get(from.position);
   if (recorded_ms === undefined) return "unread";

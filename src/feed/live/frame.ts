@@ -1,5 +1,5 @@
 import type { Declaration, DomainBoard } from "../../domains/mod.ts";
-import type { Line, Reading, Series, ShownBoard, Sources } from "../figures/mod.ts";
+import { is_whole, type Line, type Reading, type Series, type ShownBoard, type Sources } from "../figures/mod.ts";
 
 /** Frames: what subscribers receive, as server-sent events. Pure; absolute values only, so that a frame may come twice. */
 
@@ -75,11 +75,12 @@ export interface Shown {
   readonly now_ms: number;
 }
 
-/** What a subscriber has: all buckets in [from_s, to_s), as of a position; the rest as of versions of its board. */
+/** What a subscriber has: all buckets in [from_s, to_s), so wide, as of a position; the rest as of versions of its board. */
 export interface Coverage {
   readonly position: number;
   readonly from_s: number;
   readonly to_s: number;
+  readonly step_s: number;
   /** False: no bucket at all, they were not known. */
   readonly known: boolean;
   readonly version: number;
@@ -137,7 +138,9 @@ export function board_data(
     step_s: window.step_s,
     from_s: window.from_s,
     to_s: window.to_s,
-    following: view.to_s === null,
+    // Where the window of the newest events is depends on them: each frame says it.
+    following: view.to_s === null && view.range !== "last",
+    order: view.order ?? "event_time",
     filter: view.filter,
     compare: view.compare,
     time_zone: settings.time_zone,
@@ -156,7 +159,7 @@ function figures_of(
   settings: Pick<FrameSettings, "board">,
   now_ms: number,
 ): Record<string, unknown> {
-  const { sources, states, failed } = board;
+  const { view, sources, states, failed } = board;
   const named = (origin: Sources["cards"]) => origin === "cells" ? "cells" : settings.board.tables.states;
   return {
     // Nothing is known before the slow lane's first answer: no figure may look like one.
@@ -171,6 +174,22 @@ function figures_of(
     },
     compared: board.compared?.cards ?? {},
     ...Object.keys(board.lines_of).length === 0 ? {} : { keyed: board.lines_of },
+    ...view.order === undefined ? {} : { arrived: arrived_data(board) },
+  };
+}
+
+/** What a board by arrival is of; null while it is not known. */
+function arrived_data({ view, arrived }: ShownBoard): Record<string, unknown> | null {
+  if (arrived === null) return null;
+  const ms = (us: number | null) => us === null ? null : Math.floor(us / 1000);
+  const { after, last, events, oldest_us, newest_us } = arrived;
+  return {
+    last: view.range === "last" ? view.last : null,
+    events,
+    from_position: events === 0 ? null : after + 1,
+    to_position: events === 0 ? null : last,
+    oldest_ms: ms(oldest_us),
+    newest_ms: ms(newest_us),
   };
 }
 
@@ -213,8 +232,8 @@ export function kpi_frame(
 }
 
 /**
- * The newest lines that changed after a position, newest first; null when none did. Under a filter all of them, to stand
- * in place of those before: a state that changed may not match any more.
+ * The newest lines that changed after a position, newest first; null when none did. Under a filter, and by arrival, all of them, to
+ * stand in place of those before: a state that changed may not match any more.
  */
 export function lines_frame(
   board: ShownBoard,
@@ -222,7 +241,7 @@ export function lines_frame(
   since_position: number,
 ): string | null {
   if (board.lines_at <= since_position) return null;
-  if (board.view.filter.length > 0) {
+  if (!is_whole(board.view)) {
     return encode(event, board, { position: board.position, replace: true, [list]: board.lines });
   }
   const changed: Line[] = board.lines.filter((line) => line.position > since_position);

@@ -1,5 +1,6 @@
 import {
   type FeedSource,
+  is_whole,
   shown_board,
   type ShownBoard,
   type View,
@@ -26,7 +27,7 @@ export const interval_ticker: Ticker = (every_ms, work) => {
 export interface FeedLimits {
   readonly subscribers: number;
   readonly subscribers_per_address: number;
-  /** Distinct views that are read, and how many of them may be filtered: those are computed from states, in part at least. */
+  /** Distinct views that are read, and how many of them may be filtered or by arrival: those are computed from states, in part at least. */
   readonly views: number;
   readonly filtered_views: number;
 }
@@ -145,8 +146,8 @@ export class FeedHub {
     if ((this.#by_address.get(address) ?? 0) >= this.#limits.subscribers_per_address) return "too_many_of_this_address";
     if (this.#by_view.has(key)) return null;
     if (this.#by_view.size >= this.#limits.views) return "too_many_views";
-    const filtered = [...this.#by_view.values()].filter((each) => each.view.filter.length > 0).length;
-    return view.filter.length > 0 && filtered >= this.#limits.filtered_views ? "too_many_views" : null;
+    const filtered = [...this.#by_view.values()].filter((each) => !is_whole(each.view)).length;
+    return !is_whole(view) && filtered >= this.#limits.filtered_views ? "too_many_views" : null;
   }
 
   /** The views that are watched, with their windows. */

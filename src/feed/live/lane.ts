@@ -4,21 +4,21 @@ import {
   type Compared,
   comparisons_of,
   type FeedSource,
+  is_whole,
   LANE_TIMEOUT_MS,
   type LaneBoard,
   type LaneState,
   reached_ms,
   read_compared,
   read_lane_board,
-  same_window,
   type Watched,
 } from "../figures/mod.ts";
-import type { FeedRuntime } from "./reader.ts";
+import { type FeedRuntime, LEAST_GAP_MS as READER_GAP_MS } from "./reader.ts";
 
 /** After a reading the lane rests this many times as long as the reading took: a fifth of one connection's time at most. */
 const REST = 4;
-/** A view's figures are read anew at most this often: under a filter, and without. */
-const LEAST_GAP_MS = { filtered: 1_000, whole: 10_000 } as const;
+/** A view's figures are read anew at most this often: the newest events', which are few; what else is computed from states; what beside cells. */
+const LEAST_GAP_MS = { last: READER_GAP_MS, counted: 1_000, whole: 10_000 } as const;
 /** Comparisons are read anew when a minute (or a bucket) has turned; for events that come late to them at most this often. */
 const LATE_GAP_MS = 15_000;
 /** After a failure: these waits double. */
@@ -85,7 +85,7 @@ export class Lane {
         this.#entries.set(key, {
           watched: each,
           figures: new_part(this.runtime, {
-            gap_ms: LEAST_GAP_MS[each.view.filter.length === 0 ? "whole" : "filtered"],
+            gap_ms: LEAST_GAP_MS[each.view.range === "last" ? "last" : is_whole(each.view) ? "whole" : "counted"],
           }),
           compared: new_part(this.runtime, {}),
           version: 0,
@@ -136,21 +136,21 @@ export class Lane {
       if (figures.pace.due && this.#figures_stale(entry, position)) {
         due.push({ began_ms: figures.pace.began_ms, read: () => this.#read_figures(entry) });
       }
-      const of = this.#stretches(watched, until_ms);
+      const of = this.#stretches(watched, until_ms), by_arrival = watched.view.order !== undefined;
       const late = compared.value !== null && compared.value.position < position &&
         now_ms >= compared.pace.began_ms + LATE_GAP_MS;
-      if (compared.pace.due && (compared.value === null || compared.of !== of || late)) {
+      if (!by_arrival && compared.pace.due && (compared.value === null || compared.of !== of || late)) {
         due.push({ began_ms: compared.pace.began_ms, read: () => this.#read_compared(entry, of, until_ms) });
       }
       // Without a filter comparisons are cheap and more looked at than what else is read here.
-      if (watched.view.filter.length === 0) due.reverse();
+      if (is_whole(watched.view)) due.reverse();
       for (const each of due) if (found === null || each.began_ms < found.began_ms) found = each;
     }
     return found?.read ?? null;
   }
 
-  #figures_stale({ figures: { value }, watched }: Entry, position: number): boolean {
-    return value === null || value.position < position || !same_window(value.window, watched.window);
+  #figures_stale({ figures: { value, of }, watched }: Entry, position: number): boolean {
+    return value === null || value.position < position || of !== JSON.stringify(watched.window);
   }
 
   /** What comparisons are of: they stay the same while it does, but for events that come late. */
@@ -162,7 +162,7 @@ export class Lane {
   #read_figures(entry: Entry): Promise<boolean> {
     const { figures, watched } = entry;
     const read = () => read_lane_board(this.source, watched, figures.value, this.runtime.clock.now_ms());
-    return this.#read(entry, figures, "", read);
+    return this.#read(entry, figures, JSON.stringify(watched.window), read);
   }
 
   async #read_compared(entry: Entry, of: string, until_ms: number): Promise<boolean> {

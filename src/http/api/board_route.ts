@@ -10,17 +10,20 @@ import {
 } from "../../event_log/mod.ts";
 import {
   absolute_fault,
+  arrived_states,
   board_data,
   comparisons_of,
   figure_text,
+  find_arrived,
+  is_too_long,
   LONGEST_FROM_STATES_S,
+  ORDERS,
   type PastStates,
   read_greatest,
   read_past_board,
   read_whole_board,
   type ShownBoard,
   states_fault,
-  too_long_for_states,
   type View,
   type Watched,
   window_at,
@@ -29,8 +32,18 @@ import { format_time } from "../../kpi/mod.ts";
 import { bad_request, matches_etag, problem, respond } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
 import { Gate } from "../gate.ts";
-import { filter_parameters, instant, position, read_view, requested_filter, SPAN_PARAMETERS } from "../parameters.ts";
-import { answer_from_log, read_only, STATEMENT_TIMEOUT_MS } from "../reading.ts";
+import {
+  filter_parameters,
+  instant,
+  no_range,
+  ORDER_PARAMETERS,
+  position,
+  read_view,
+  requested_filter,
+  requested_span,
+  SPAN_PARAMETERS,
+} from "../parameters.ts";
+import { answer_from_log, read_only, STATEMENT_TIMEOUT_MS, unless_too_many } from "../reading.ts";
 import type { KpiSource } from "./kpi_routes.ts";
 
 /** What the board is read from. */
@@ -75,7 +88,10 @@ const board_schema = ({ lines: { list } }: DomainBoard) =>
     step_s: z.number(),
     from_s: z.number(),
     to_s: z.number(),
-    following: z.boolean(),
+    following: z.boolean().openapi({
+      description: "Whether the window ends with the bucket of now, and moves on with the clock",
+    }),
+    order: z.enum(ORDERS),
     filter: z.array(z.object({ dimension: z.string(), keys: z.array(z.string()), excluded: z.boolean() })),
     compare: z.string(),
     time_zone: z.string(),
@@ -100,6 +116,16 @@ const board_schema = ({ lines: { list } }: DomainBoard) =>
     }),
     compared: z.object({ previous: stretch(list), weekday: stretch(list) }).partial(),
     compared_series: columns.optional(),
+    arrived: z.object({
+      last: z.number().nullable().openapi({
+        description: "So many of the newest events; null: a range of recorded time",
+      }),
+      events: z.number(),
+      from_position: z.number().nullable(),
+      to_position: z.number().nullable(),
+      oldest_ms: z.number().nullable().openapi({ description: "When the first of them was recorded" }),
+      newest_ms: z.number().nullable(),
+    }).nullable().optional().openapi({ description: "By arrival: the events that the board is of" }),
     [list]: z.array(z.record(z.string(), z.union([z.string(), z.number(), z.null()]))),
     newest_event_ms: z.number().nullable(),
     as_of: z.object({ position: z.number(), recorded_ms: z.number(), head: z.number() }).nullable(),
@@ -121,6 +147,7 @@ export function add_board_routes(app: App, source: BoardSource): void {
     summary: "The board of a view, as of now or as the log had recorded it at a time or up to a position",
     query: {
       ...SPAN_PARAMETERS,
+      ...ORDER_PARAMETERS,
       as_of: instant.optional(),
       as_of_position: position.optional(),
       ...filter_parameters(board),
@@ -149,6 +176,7 @@ const greatest_schema = (measure: string) =>
   z.object({
     measure: z.string(),
     unit: z.string(),
+    order: z.enum(ORDERS),
     from: z.string(),
     to: z.string(),
     as_of_position: z.number(),
@@ -159,6 +187,7 @@ const greatest_schema = (measure: string) =>
     example: {
       measure,
       unit: "money",
+      order: "event_time",
       from: "2026-03-01T00:00:00.000000Z",
       to: "2026-03-02T00:00:00.000000Z",
       as_of_position: 120_934,
@@ -180,16 +209,21 @@ function add_greatest_route(app: App, source: BoardSource, gate: Gate): void {
     query: {
       measure: z.string().refine((name) => figures.has(name), `expected one of ${names.join(", ")}`)
         .openapi({ description: `One of ${names.join(", ")}` }),
-      from: instant,
-      to: instant,
+      from: instant.optional(),
+      to: instant.optional(),
+      ...ORDER_PARAMETERS,
       as_of_position: position.optional(),
       ...filter_parameters(board),
     },
     params: {},
     answer: { type: "application/json", schema: greatest_schema(names[0]!) },
     others: { 503: "It took too long, or too many ask at a time; see Retry-After" },
-    respond: async ({ measure, from, to, as_of_position }, request) => {
-      const fault = absolute_fault(from / 1e6, to / 1e6);
+    respond: async ({ measure, as_of_position, ...values }, request) => {
+      const span = requested_span(values);
+      if (span instanceof Response) return span;
+      const { ends, arrival } = span;
+      if (ends === null && arrival === null) return no_range();
+      const fault = ends === null ? null : absolute_fault(ends.from_us / 1e6, ends.to_us / 1e6);
       if (fault !== null) return bad_request("the range is wrong", [{ path: "to", detail: fault }]);
       const filter = requested_filter(request, board);
       if (filter instanceof Response) return filter;
@@ -199,14 +233,20 @@ function add_greatest_route(app: App, source: BoardSource, gate: Gate): void {
           const then = as_of_position ?? head.position;
           if (then > head.position) return not_so_far(head.position);
           await reading.query("select set_config('jit', 'off', true)");
-          const states = await source.past(reading, then, head.position);
-          const counted = { filter, from_us: from, to_us: to };
+          const all = await source.past(reading, then, head.position);
+          const arrived = arrival && await find_arrived(reading, arrival, then);
+          const states = arrived === null ? all : arrived_states(board, all, arrived);
+          const { from_us, to_us } = arrived === null
+            ? ends!
+            : { from_us: arrived.from_s * 1e6, to_us: arrived.to_s * 1e6 };
+          const counted = { filter, from_us, to_us };
           const found = await read_greatest(reading, source, states, figure.measure, counted);
           return JSON.stringify({
             measure,
             unit: figure.unit,
-            from: format_time(from),
-            to: format_time(to),
+            order: values.order,
+            from: format_time(from_us),
+            to: format_time(to_us),
             as_of_position: then,
             value: found && figure_text(figure, { [figure.measure]: found.value }, 2),
             id: found && found.stream_id,
@@ -263,7 +303,7 @@ function past_board(source: BoardSource, request: Request, view: View, asked: As
       : await moment_at_position(reading, asked.position);
     const recorded_ms = Math.floor((moment.recorded_at_us ?? asked.at_us ?? clock.now_ms() * 1000) / 1000);
     const watched: Watched = { view, window: window_at(view, recorded_ms, days) };
-    if (too_long_for_states(watched.window)) {
+    if (is_too_long(view, watched.window)) {
       const detail = `expected a shorter range: boards of the past are computed over at most ${
         Math.floor(LONGEST_FROM_STATES_S / DAY_S)
       } days`;
@@ -307,7 +347,7 @@ async function tagged(request: Request, etag: string, caching: string, body: () 
 /** Turns what a reading of a board is bounded by into what its client can do. */
 async function timed(work: () => Promise<Response>): Promise<Response> {
   try {
-    return await work();
+    return await unless_too_many(work);
   } catch (error) {
     if (error instanceof TooMuchChangedSince) {
       return bad_request("too much has changed since", [{ path: "as_of", detail: error.message }]);

@@ -4,7 +4,7 @@ import { type FeedHub, type Refusal, states_fault, window_at } from "../../feed/
 import type { Days } from "../../kpi/mod.ts";
 import { bad_request, headers_of, problem, respond } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
-import { filter_parameters, read_view, SPAN_PARAMETERS } from "../parameters.ts";
+import { filter_parameters, ORDER_PARAMETERS, read_view, SPAN_PARAMETERS } from "../parameters.ts";
 
 /** Buffering or storing anywhere on the way would stop the stream. */
 const HEADERS = headers_of({
@@ -18,7 +18,8 @@ const REFUSALS: Readonly<Record<Refusal, { readonly detail: string; readonly ret
   too_many_subscribers: { detail: "as many feeds are open as this server allows", retry_s: 30 },
   too_many_of_this_address: { detail: "as many feeds are open from this address as this server allows", retry_s: 30 },
   too_many_views: {
-    detail: "as many distinct views are watched as this server allows; take one without a filter or a fixed end",
+    detail:
+      "as many distinct views are watched as this server allows; take one by event time without a filter or a fixed end",
     retry_s: 30,
   },
 };
@@ -37,6 +38,7 @@ export function add_feed_route(app: App, { hub, board, days }: FeedSource): void
     summary: `The board as server-sent events: hello, kpi, ${board.lines.event}, hb, reset, bye`,
     query: {
       ...SPAN_PARAMETERS,
+      ...ORDER_PARAMETERS,
       last_event_id: z.string().optional().openapi({ description: "As the header Last-Event-ID: where to go on" }),
       ...filter_parameters(board),
     },

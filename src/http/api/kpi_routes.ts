@@ -1,26 +1,28 @@
 import { z } from "@hono/zod-openapi";
 import type { Database, Queryable } from "../../database/mod.ts";
-import type { DomainBoard, NamedFigure, QuantileFigure } from "../../domains/mod.ts";
+import type { DomainBoard, NamedFigure, QuantileFigure, SummedFigure } from "../../domains/mod.ts";
 import {
+  type ArrivalSpan,
+  arrived_states,
   condition_of_cells,
   declared_figure,
   dimension_of,
   figure_number,
   figure_of,
   figure_text,
+  type Figures,
   figures_of_cells,
   figures_of_states,
   type Filter,
   type FilterFault,
+  find_arrived,
   format_filter,
+  ORDERS,
   present_states,
   quantile_number,
   quantile_text,
-  type Question,
-  read_key_totals,
   read_quantile_series,
   STEP_S,
-  tiles_of,
   TOO_LONG_FOR_STATES,
   too_long_for_states,
   totals_of,
@@ -31,7 +33,15 @@ import { bucket_end, bucket_start, type Days, format_time, is_extreme } from "..
 import type { Clock } from "../../runtime/mod.ts";
 import { bad_request, not_found } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
-import { calendar_date, filter_parameters, instant, limit, requested_filter } from "../parameters.ts";
+import {
+  calendar_date,
+  filter_parameters,
+  instant,
+  no_range,
+  ORDER_PARAMETERS,
+  requested_filter,
+  requested_span,
+} from "../parameters.ts";
 import { answer_from_log } from "../reading.ts";
 
 /** What the KPI endpoints read from. */
@@ -44,11 +54,10 @@ export interface KpiSource {
   readonly clock: Clock;
 }
 
-/** Adds `/api/v1/kpis/…`: one figure over time, the keys of a dimension, and a day's figures where the domain declares such. */
+/** Adds `/api/v1/kpis/…`: one figure over time, and a day's figures where the domain declares such. */
 export function add_kpi_routes(app: App, source: KpiSource): void {
   add_daily_route(app, source);
   add_series_route(app, source);
-  add_breakdown_route(app, source);
 }
 
 /** Figures under the names of an answer, with what its schema says of each: null is what adds up to nothing. */
@@ -91,6 +100,8 @@ const SERIES = z.object({
     description: "The conditions as parameters of a query, `dimension` and `key` among them",
   }),
   computed: z.boolean().openapi({ description: "Whether it is in no cell and was added up from states" }),
+  order: z.enum(ORDERS),
+  events: z.number().optional().openapi({ description: "By arrival: of how many events it is" }),
   from: z.string(),
   to: z.string(),
   points: z.array(z.object({ at: z.string(), value: z.union([z.string(), z.number(), z.null()]) })),
@@ -111,8 +122,9 @@ function add_series_route(app: App, source: KpiSource): void {
       measure: z.string().refine((name) => figures.includes(name), `expected one of ${figures.join(", ")}`)
         .openapi({ description: `One of ${figures.join(", ")}`, example: "revenue" }),
       grain: z.enum(["1m", "5m", "1h", "1d"]).openapi({ description: "Width of a bucket" }),
-      from: instant,
-      to: instant,
+      from: instant.optional(),
+      to: instant.optional(),
+      ...ORDER_PARAMETERS,
       dimension: dimension_parameter(board).default(board.whole.dimension),
       key: z.string().min(1).optional().openapi({ description: "A key of the dimension", example: "D0413" }),
       ...filter_parameters(board),
@@ -120,22 +132,30 @@ function add_series_route(app: App, source: KpiSource): void {
     params: {},
     answer: { type: "application/json", schema: SERIES },
     others: { 503: "It took too long, or too many ask at a time; see Retry-After" },
-    respond: ({ measure, grain, from, to, dimension, key }, request) => {
+    respond: ({ measure, grain, dimension, key, ...values }, request) => {
       const asked = requested_filter(request, board);
       if (asked instanceof Response) return asked;
       const named = with_key(board, asked, dimension, key);
       if (!named.ok) return bad_request("the key is wrong", [named.fault]);
       const { filter } = named;
       const figure = declared_figure(board, measure);
+      const span = requested_span(values);
+      if (span instanceof Response) return span;
+      const counted = { dimension, key: key ?? board.whole.key, filter: format_filter(filter) };
+      if (span.arrival !== null) {
+        const asked = { measure, grain, filter, counted, arrival: span.arrival };
+        return answer_from_log(
+          request,
+          source,
+          (reading, head) => arrived_series(reading, source, asked, head.position),
+        );
+      }
+      if (span.ends === null) return no_range();
+      const { ends: { from_us: from, to_us: to } } = span;
       const sketched = figure.kind === "quantile" ? sketched_key(board, filter, grain) : null;
       if (sketched !== null && "detail" in sketched) return bad_request("no sketches are kept of this", [sketched]);
-      if (to <= from) return bad_request("the range is empty", [{ path: "to", detail: "expected a time after from" }]);
-      const from_us = bucket_start(grain, from, days);
-      const to_us = bucket_start(grain, to, days) === to ? to : bucket_end(grain, bucket_start(grain, to, days), days);
-      if ((to_us - from_us) / LEAST_WIDTH_US[grain] > MOST_POINTS) {
-        const detail = `expected at most ${MOST_POINTS} buckets; take a coarser grain or a shorter range`;
-        return bad_request("the range is too long for its grain", [{ path: "grain", detail }]);
-      }
+      const { from_us, to_us } = whole_buckets(grain, from, to, days);
+      if (too_many_points(grain, from_us, to_us)) return too_fine();
       const computed = condition_of_cells(board, filter, grain) === null;
       const window = { from_s: from_us / 1e6, to_s: to_us / 1e6, step_s: STEP_S[grain], grain };
       if (computed && too_long_for_states(window)) {
@@ -146,15 +166,66 @@ function add_series_route(app: App, source: KpiSource): void {
         const question = { board, days, filter, window, wants: { series: true } };
         const points = figure.kind === "quantile"
           ? await quantile_points(reading, board, figure, { grain, from_us, to_us, ...sketched! })
-          : (await read_buckets(reading, question, computed)).map(({ at_us, totals }) => ({
-            at: format_time(at_us),
-            value: figure.unit === "money" ? figure_text(figure, totals, 2) : figure_number(figure, totals),
-          }));
+          : points_of(
+            figure,
+            board,
+            computed
+              ? await figures_of_states(reading, question, present_states(board))
+              : await figures_of_cells(reading, question),
+          );
         const range = { from: format_time(from_us), to: format_time(to_us) };
-        const counted = { dimension, key: key ?? board.whole.key, filter: format_filter(filter), computed };
-        return JSON.stringify({ measure, unit: figure.unit, grain, ...counted, ...range, points });
+        return JSON.stringify({
+          ...{ measure, unit: figure.unit, grain, ...counted, computed },
+          ...{ order: values.order, ...range, points },
+        });
       });
     },
+  });
+}
+
+/** [from_us, to_us), widened to whole buckets. */
+function whole_buckets(grain: ViewGrain, from: number, to: number, days: Days) {
+  const last_us = bucket_start(grain, to, days);
+  return { from_us: bucket_start(grain, from, days), to_us: last_us === to ? to : bucket_end(grain, last_us, days) };
+}
+
+const too_many_points = (grain: ViewGrain, from_us: number, to_us: number): boolean =>
+  (to_us - from_us) / LEAST_WIDTH_US[grain] > MOST_POINTS;
+
+function too_fine(): Response {
+  const detail = `expected at most ${MOST_POINTS} buckets; take a coarser grain or a shorter range`;
+  return bad_request("the range is too long for its grain", [{ path: "grain", detail }]);
+}
+
+/** A series by arrival: of the states whose newest event did, each in the bucket of that. */
+async function arrived_series(
+  reading: Queryable,
+  { board, days }: KpiSource,
+  { measure, grain, filter, counted, arrival }: {
+    readonly measure: string;
+    readonly grain: ViewGrain;
+    readonly filter: Filter;
+    readonly counted: Readonly<Record<string, unknown>>;
+    readonly arrival: ArrivalSpan;
+  },
+  position: number,
+): Promise<string | Response> {
+  const figure = declared_figure(board, measure);
+  if (figure.kind === "quantile") {
+    const detail = "expected order=event_time: percentiles over time come from sketches, which are kept by event time";
+    return bad_request("no sketches are kept by arrival", [{ path: "order", detail }]);
+  }
+  const arrived = await find_arrived(reading, arrival, position);
+  const { from_us, to_us } = whole_buckets(grain, arrived.from_s * 1e6, arrived.to_s * 1e6, days);
+  if (too_many_points(grain, from_us, to_us)) return too_fine();
+  const window = { from_s: from_us / 1e6, to_s: to_us / 1e6, step_s: STEP_S[grain], grain };
+  const question = { board, days, filter, window, wants: { series: true } };
+  const states = arrived_states(board, present_states(board), arrived);
+  const points = points_of(figure, board, await figures_of_states(reading, question, states));
+  const range = { from: format_time(from_us), to: format_time(to_us) };
+  return JSON.stringify({
+    ...{ measure, unit: figure.unit, grain, ...counted, computed: true },
+    ...{ order: "arrival", events: arrived.events, ...range, points },
   });
 }
 
@@ -205,77 +276,13 @@ async function quantile_points(
   }));
 }
 
-/** What each bucket that anything lies in adds up to, in order: from the cells of a filter, else from the states that it counts. */
-async function read_buckets(reading: Queryable, question: Question, computed: boolean) {
-  const { buckets } = computed
-    ? await figures_of_states(reading, question, present_states(question.board))
-    : await figures_of_cells(reading, question);
-  return buckets.map((row) => ({ at_us: Number(row.t) * 1e6, totals: totals_of(question.board, row) }));
-}
-
-/** Longest range of a breakdown that is not all of time. */
-const MOST_DAYS = 3_700;
-
-const BREAKDOWN = z.object({
-  dimension: z.string(),
-  from: z.string().nullable(),
-  to: z.string().nullable(),
-  total_keys: z.number(),
-  rows: z.array(z.object({ key: z.string().nullable() }).catchall(z.union([z.string(), z.number()]))),
-}).openapi("Breakdown");
-
-/** The keys of a dimension, greatest first, and all others in a last row whose key is null. */
-function add_breakdown_route(app: App, source: KpiSource): void {
-  const { board, days } = source;
-  add_endpoint(app, {
-    path: "/api/v1/kpis/breakdown",
-    summary: "The keys of a dimension over a range, widened to whole buckets; over all of time without from and to",
-    query: {
-      dimension: dimension_parameter(board),
-      from: instant.optional(),
-      to: instant.optional(),
-      limit: limit(1_000, 8),
-    },
-    params: {},
-    answer: { type: "application/json", schema: BREAKDOWN },
-    respond: ({ dimension, from, to, limit: most }, request) => {
-      if ((from === undefined) !== (to === undefined)) {
-        const path = from === undefined ? "from" : "to";
-        return bad_request("half a range", [{ path, detail: "expected both from and to, or neither" }]);
-      }
-      const stretch = from === undefined || to === undefined ? null : { from_us: from, to_us: to, finest_s: 0 };
-      if (stretch !== null && stretch.to_us <= stretch.from_us) {
-        return bad_request("the range is empty", [{ path: "to", detail: "expected a time after from" }]);
-      }
-      if (stretch !== null && stretch.to_us - stretch.from_us > MOST_DAYS * 86_400e6) {
-        return bad_request("the range is too long", [{ path: "to", detail: `expected at most ${MOST_DAYS} days` }]);
-      }
-      const tiles = tiles_of(board, dimension, stretch, days);
-      const first = tiles[0], last = tiles.at(-1);
-      if (first === undefined || last === undefined) {
-        const detail = `${dimension} is kept for all of time only; leave from and to out`;
-        return bad_request("no ranges of this dimension", [{ path: "dimension", detail }]);
-      }
-      const amount = figure_of(board, board.breakdown_row.amount);
-      return answer_from_log(request, source, async (transaction) => {
-        const count = board.breakdowns.find((breakdown) => breakdown.dimension === dimension)?.count ??
-          board.default_count;
-        const rows = await read_key_totals(transaction, board, [{ breakdown: { dimension, count }, tiles }], most);
-        return JSON.stringify({
-          dimension,
-          from: stretch === null ? null : format_time(first.from_us),
-          to: stretch === null ? null : format_time(last.to_us),
-          total_keys: rows.reduce((sum, row) => sum + row.keys, 0),
-          rows: rows.map((row) => ({
-            key: row.key,
-            [board.breakdown_row.count]: Number(row.count),
-            [board.breakdown_row.amount]: figure_text(amount, { [amount.measure]: row.amount }, 2),
-          })),
-        });
-      });
-    },
+/** A figure of each bucket that anything lies in, in order. */
+const points_of = (figure: SummedFigure, board: DomainBoard, { buckets }: Figures) =>
+  buckets.map((row) => {
+    const totals = totals_of(board, row);
+    const value = figure.unit === "money" ? figure_text(figure, totals, 2) : figure_number(figure, totals);
+    return { at: format_time(Number(row.t) * 1e6), value };
   });
-}
 
 /** A day's figures, in the shape of `metrics.json`: rounded half up; zeros for a day without anything. None where the domain declares no such. */
 function add_daily_route(app: App, source: KpiSource): void {

@@ -5,6 +5,7 @@
  * root; the app that routes are added to puts its base before them.
  */
 export { add_board_routes, type BoardSource } from "./board_route.ts";
+export { add_breakdown_route } from "./breakdown_route.ts";
 export { add_entity_routes, type EntitySource } from "./entity_routes.ts";
 export { add_event_intake_route, event_bodies, type EventIntake } from "./event_intake_route.ts";
 export { add_events_route } from "./events_route.ts";

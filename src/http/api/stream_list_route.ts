@@ -2,11 +2,20 @@ import { z } from "@hono/zod-openapi";
 import type { Queryable } from "../../database/mod.ts";
 import type { DomainBoard } from "../../domains/mod.ts";
 import { read_at } from "../../event_log/mod.ts";
-import { dimension_of, type Filter, filter_sql, Parameters } from "../../feed/mod.ts";
+import { dimension_of, type Filter, filter_sql, find_arrived, Parameters } from "../../feed/mod.ts";
 import { UNKNOWN } from "../../kpi/mod.ts";
 import { bad_request, problem } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
-import { cursor, filter_parameters, format_cursor, limit, requested_filter } from "../parameters.ts";
+import {
+  cursor,
+  filter_parameters,
+  format_cursor,
+  instant,
+  limit,
+  ORDER_PARAMETERS,
+  requested_filter,
+  requested_span,
+} from "../parameters.ts";
 import { answer_from_log } from "../reading.ts";
 import { state_json, state_schema, state_select, status_field, title } from "./state_json.ts";
 import type { StreamSource } from "./stream_route.ts";
@@ -35,6 +44,9 @@ type ListedRow = Readonly<Record<string, unknown>> & {
 interface StreamList {
   readonly pinned: number;
   readonly filter: Filter;
+  /** What the newest event of each is among: positions in (after, last]. */
+  readonly after: number;
+  readonly last: number;
 }
 
 /**
@@ -47,13 +59,18 @@ export function add_stream_list_route(app: App, source: StreamSource): void {
   const { noun } = board;
   add_endpoint(app, {
     path: `/api/v1/${name}`,
-    summary: `${
-      title(name)
-    }, the one with the newest event first; all pages are as of the first one's position, and all but the last are full`,
+    summary:
+      `${
+        title(name)
+      }, the one with the newest event first; all pages are as of the first one's position, and all but the last are full. ` +
+      "With `order=arrival` those alone whose newest event arrived in a range, or is among the `last`",
     // Filters are named as everywhere; `requested_filter` reads them.
     query: {
       limit: limit(500, 50),
       cursor: cursor.optional(),
+      from: instant.optional(),
+      to: instant.optional(),
+      ...ORDER_PARAMETERS,
       ...filter_parameters(board),
       ...status_parameters(board),
     },
@@ -67,16 +84,27 @@ export function add_stream_list_route(app: App, source: StreamSource): void {
       }).openapi(`${title(noun)}Page`),
     },
     others: { 503: "It took too long, or too many ask at a time; see Retry-After" },
-    respond: ({ limit: most, cursor: given }, request) => {
+    respond: ({ limit: most, cursor: given, ...values }, request) => {
       const filter = requested_filter(request, board);
       if (filter instanceof Response) return filter;
+      const span = requested_span(values);
+      if (span instanceof Response) return span;
+      const { ends, arrival } = span;
+      if (ends !== null && arrival === null) {
+        const detail = "expected order=arrival beside it: a list has a range of recorded time alone";
+        return bad_request("the range is wrong", [{ path: "from", detail }]);
+      }
       return answer_from_log(request, source, async (reading, head) => {
         const { pinned, before } = given ?? { pinned: head.position, before: head.position + 1 };
         if (pinned > head.position) {
           const detail = `expected a cursor of this log, which ends at ${head.position}`;
           return bad_request("read the cursor", [{ path: "cursor", detail }]);
         }
-        const found = await read_page(reading, source, { pinned, filter }, head.position, before, most + 1);
+        const { after, last } = arrival === null
+          ? { after: 0, last: pinned }
+          : await find_arrived(reading, arrival, pinned);
+        const list = { pinned, filter, after, last };
+        const found = await read_page(reading, source, list, head.position, before, most + 1);
         if (found === null) return changed_too_much(name);
         const states = found.slice(0, most);
         const next = found.length > most ? format_cursor(pinned, Number(states.at(-1)!.position)) : null;
@@ -110,21 +138,21 @@ async function read_page(
   wanted: number,
 ): Promise<Record<string, unknown>[] | null> {
   const found: Record<string, unknown>[] = [];
-  let end = Math.min(before - 1, list.pinned), readings = 0;
+  let end = Math.min(before - 1, list.last), readings = 0;
   const take = async (rows: readonly ListedRow[], start: number, most_rows: number) => {
     found.push(...await as_they_stood(reading, source, list.filter, rows));
     // A reading that is full ends at its last row, another one has seen all of its piece.
     end = rows.length < most_rows ? start : Number(rows.at(-1)!.place) - 1;
   };
   for (const piece of PIECES) {
-    const start = Math.max(end - piece, 0);
+    const start = Math.max(end - piece, list.after);
     while (end > start && found.length < wanted) {
       await take(await read_log(reading, source.board, list, start, end, wanted), start, wanted);
     }
   }
-  while (end > 0 && found.length < wanted) {
+  while (end > list.after && found.length < wanted) {
     if (readings++ === MOST_READINGS || head_position - list.pinned > MOST_SINCE) return null;
-    await take(await read_table(reading, source.board, list, end, TABLE_ROWS), 0, TABLE_ROWS);
+    await take(await read_table(reading, source.board, list, end, TABLE_ROWS), list.after, TABLE_ROWS);
   }
   return found.slice(0, wanted);
 }
@@ -154,20 +182,20 @@ function read_log(
   );
 }
 
-/** As `read_log`, of all places up to `end`, from the states themselves. Those that have changed since are found through the log. */
+/** As `read_log`, of all places of the list up to `end`, from the states themselves. Those that have changed since are found through the log. */
 function read_table(
   reading: Queryable,
   board: DomainBoard,
-  { pinned, filter }: StreamList,
+  { pinned, filter, after }: StreamList,
   end: number,
   most_rows: number,
 ): Promise<ListedRow[]> {
-  const parameters = new Parameters([end, pinned, most_rows]);
+  const parameters = new Parameters([end, pinned, most_rows, after]);
   const last = "states.positions[cardinality(states.positions)]";
   const then = "states.positions[:cardinality(array(select p from unnest(states.positions) p where p <= $2))]";
   return reading.query<ListedRow>(
     `(select ${last} as place, ${select_then(board, "false", "states.positions")} from ${board.tables.states} states
-      where ${filter_sql(board, filter, parameters)} and ${last} <= $1 order by place desc limit $3)
+      where ${filter_sql(board, filter, parameters)} and ${last} > $4 and ${last} <= $1 order by place desc limit $3)
      union all
      (select * from (
         select (select max(p) from unnest(states.positions) p where p <= $2) as place, ${
@@ -175,7 +203,7 @@ function read_table(
     }
         from (select distinct stream_id from events where position > $2) since
         join ${board.tables.states} states on states.${board.stream_column} = since.stream_id
-      ) changed where place <= $1 order by place desc limit $3)
+      ) changed where place > $4 and place <= $1 order by place desc limit $3)
      order by place desc limit $3`,
     parameters.values,
   );
