@@ -7,7 +7,6 @@ import { read_head, settle_deployment } from "../../src/event_log/mod.ts";
 import {
   find_arrived,
   past_states,
-  present_states,
   read_past_board,
   read_whole_board,
   type ShownBoard,
@@ -274,6 +273,26 @@ database_test(
     await assert.rejects(find_arrived(database, range, 10, 5), TooManyArrived);
     await assert.rejects(find_arrived(database, range, 10, 1), /more than 1 events arrived in this range/);
     assert.equal((await find_arrived(database, { from_s: 0, to_s: 60 }, 10)).events, 0);
-    assert.ok(present_states(TEST_DOMAIN.board));
+  },
+);
+
+database_test(
+  "what a clock that is behind recorded lies where it says, wherever it is in the log",
+  async (database) => {
+    await settle_deployment(database, { time_zone: "UTC", currency: "USD" });
+    const deliver = arriving(database, TEST_DOMAIN, UTC);
+    for (const [id, seconds] of [["A", 60], ["B", 0], ["C", 120]] as const) {
+      const canceled = { trip_id: id, event_id: "a", type: "trip.canceled", occurred_at: "2026-03-01T10:00:00Z" };
+      const started = { trip_id: id, event_id: "b", type: "trip.started", occurred_at: "2026-03-01T09:00:00Z" };
+      await deliver(NOON + seconds * 1_000, [id === "A" ? canceled : started]);
+    }
+    const shown = async (from: number, to: number) => {
+      const view = { ...LAST, range: "custom", from_s: NOON / 1000 + from, to_s: NOON / 1000 + to } as const;
+      const { cards, lines, arrived } = await board_of(database, TEST_DOMAIN, view, NOON + 180_000);
+      return [arrived!.events, lines.map(({ trip_id }) => trip_id), cards.canceled, cards.in_progress];
+    };
+    assert.deepEqual(await shown(60, 180), [2, ["C", "A"], 1, 1], "between them lies B");
+    assert.deepEqual(await shown(0, 60), [1, ["B"], 0, 1]);
+    assert.deepEqual(await shown(0, 180), [3, ["C", "B", "A"], 1, 2]);
   },
 );

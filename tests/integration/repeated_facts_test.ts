@@ -15,7 +15,14 @@ import {
   with_one_more,
 } from "../../src/domains/mod.ts";
 import { settle_deployment, StreamStates } from "../../src/event_log/mod.ts";
-import { figures_of_states, past_states, present_states, type Question } from "../../src/feed/figures/mod.ts";
+import {
+  arrived_states,
+  figures_of_states,
+  find_arrived,
+  past_states,
+  present_states,
+  type Question,
+} from "../../src/feed/figures/mod.ts";
 import { days_in, type Measure } from "../../src/kpi/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { doors } from "../support/door_domain.ts";
@@ -200,7 +207,7 @@ const question = (from: number, to: number, lid: string | null | undefined): Que
 for (const [kind, runs] of [["server", 8], ["embedded", 1]] as const) {
   tacho_test({
     name:
-      `what happens to a stream several times counts each time, in any order and batching, in cells and in figures of states, now and then (${kind})`,
+      `what happens to a stream several times counts each time, in any order and batching, in cells and in figures of states, now, then and by arrival (${kind})`,
     needs: kind === "server" ? ["postgres"] : [],
     async fn() {
       const batch = fc.constantFrom(1, 7, 200);
@@ -258,6 +265,23 @@ for (const [kind, runs] of [["server", 8], ["embedded", 1]] as const) {
                     assert.deepEqual({ fills, filled }, { fills: wanted.fills, filled: wanted.filled });
                   }
                 }
+              }
+              // By arrival all that happened to a jar counts when its newest event came: all were recorded at noon.
+              for (
+                const [relation, known] of [[present_states(DOMAIN.board), told], [
+                  of_half,
+                  told.slice(0, half),
+                ]] as const
+              ) {
+                const newest = new Set(known.slice(-2).map(({ jar }) => jar));
+                const { stretches: [sums], buckets } = await database.transaction(async (tx) => {
+                  const arrived = await find_arrived(tx, { last: 2 }, known.length);
+                  const states = arrived_states(DOMAIN.board, relation, arrived);
+                  return await figures_of_states(tx, question(360, 361, undefined), states);
+                });
+                const wanted = expected(known.filter(({ jar }) => newest.has(jar)), 0, 1e6, undefined);
+                assert.deepEqual(plain(sums!.totals), wanted);
+                assert.deepEqual(plain(buckets[0]!), wanted);
               }
               assert.deepEqual((await verified(database, {}, { domain: DOMAIN, days: DAYS })).faults, []);
             });
