@@ -3,7 +3,7 @@ import type { Domain } from "../../src/domains/mod.ts";
 import { figure_number } from "../../src/feed/mod.ts";
 import type { CursorAdvance } from "../../src/event_log/mod.ts";
 import { Pipeline } from "../../src/ingest/mod.ts";
-import { type Days, is_extreme } from "../../src/kpi/mod.ts";
+import { type Days, is_dated, is_extreme } from "../../src/kpi/mod.ts";
 import { LIMITS, message } from "./trip_pipeline.ts";
 
 /** Events that arrive when a test says so, and what a board by arrival has to say of them. */
@@ -94,6 +94,7 @@ export async function expected_by_arrival(
   const totals_of = (of: typeof facts) =>
     Object.fromEntries(domain.measures.map(({ name, kind }) => {
       const values = of.flatMap(({ adds }) => adds[name] ?? []);
+      if (is_dated(kind)) throw new Error(`expect ${name}: firsts and lasts are not worked out here`);
       if (!is_extreme(kind)) return [name, values.reduce((sum, value) => sum + value, 0n)];
       const sorted = values.toSorted((a, b) => (a < b ? -1 : 1));
       return [name, (kind === "min" ? sorted[0] : sorted.at(-1)) ?? null];

@@ -2,8 +2,8 @@
  * Figures: what is asked of the read models, and what they answer.
  *
  * A `Question` (a filter, a window, and what of it is wanted) is answered with `Figures` by two readers: from cells, which are kept up to date
- * with every event, and from states, which are added up when asked; as they stand, or as they stood at a position of the log. Both say the
- * same to the bit. `question.ts` chooses which is asked what, `board.ts` draws boards of what they say. A new kind of card or figure is
+ * with every event, and from states, which are added up when asked; as they stand, or as they stood at a position of the log, or those whose
+ * newest event arrived in a stretch of it. Both say the same to the bit. `question.ts` chooses which is asked what, `board.ts` draws boards of what they say. A new kind of card or figure is
  * declared in `domains/board.ts`, and computed in `cells.ts` and `states_sql.ts`.
  */
 export * from "./board.ts";
@@ -18,11 +18,16 @@ export * from "./question.ts";
 export * from "./readings.ts";
 export * from "./states.ts";
 export {
+  type ArrivalSpan,
+  type Arrived,
+  arrived_states,
   filter_sql,
+  find_arrived,
   Parameters,
   past_states,
   type PastStates,
   present_states,
   type StatesRelation,
+  TooManyArrived,
 } from "./states_relation.ts";
 export * from "./view.ts";

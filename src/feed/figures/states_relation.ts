@@ -196,10 +196,13 @@ export function arrived_sql(
  * is asked of states by event time is asked of these by arrival.
  */
 export function arrived_states(board: DomainBoard, states: StatesRelation, arrived: Arrived): StatesRelation {
-  const { stream_column, dates } = board;
+  const { stream_column, dates, facts } = board;
   const parameters = new Parameters(states.values);
+  const deciding = new Set(facts.flatMap(({ by }) => by ?? []));
   const columns = [...new Set([stream_column, "last_occurred_at", ...columns_of(board)])].map((name) => {
     const date = dates.find(({ column }) => column === name), own = `own.${name}`;
+    // What one batch recorded has one time: of it the later in the log is the last.
+    if (deciding.has(`states.${name}`)) return `lpad(event.position::text, 19, '0') as ${name}`;
     if (date === undefined) return own;
     const when = date.first === date.last
       ? "event.recorded_at"
