@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import {
   type KafkaOptions,
   type KafkaSettings,
@@ -122,10 +123,15 @@ export async function add_partitions(options: KafkaOptions, topic: string, count
 }
 
 /** Sends values to one partition of a topic. */
-export async function send_to(brokers: string, topic: string, partition: number, values: readonly string[]) {
+export async function send_to(
+  brokers: string,
+  topic: string,
+  partition: number,
+  values: readonly (string | Uint8Array)[],
+): Promise<void> {
   const { Kafka, logLevel } = await import("kafkajs");
   const producer = new Kafka({ brokers: [brokers], logLevel: logLevel.NOTHING }).producer();
   await producer.connect();
-  await producer.send({ topic, messages: values.map((value) => ({ partition, value })) })
+  await producer.send({ topic, messages: values.map((value) => ({ partition, value: Buffer.from(value) })) })
     .finally(() => producer.disconnect());
 }
