@@ -1,5 +1,18 @@
-import { Command, InvalidArgumentError, Option } from "commander";
-import { parse_time } from "./src/kpi/mod.ts";
+import { Command, Option } from "commander";
+import {
+  collect,
+  date,
+  duration,
+  each_whole,
+  instant,
+  model_name,
+  number,
+  percent,
+  speed,
+  time_zone,
+  whole,
+  WRITTEN,
+} from "./src/command_line/mod.ts";
 import type { Shell } from "./src/verbs/mod.ts";
 
 /** From this version on imports of text, by which migrations and page come in, and Temporal are there without a flag. */
@@ -29,6 +42,7 @@ const {
   quarantine_retry_verb,
   quarantine_show_verb,
   rebuild_sketches_verb,
+  rebuild_verb,
   replay_verb,
   run_verb,
   serve_verb,
@@ -36,77 +50,6 @@ const {
   VERSION,
   watermark_verb,
 } = await import("./src/verbs/mod.ts");
-
-/** How the text of an option is written, in words, by what reads it. */
-const WRITTEN = new Map<unknown, string>();
-/** Makes a reader of a text on the command line, which gives null for one that is not written so. */
-function written<T>(words: string, read: (text: string) => T | null): (text: string) => T {
-  const reader = (text: string): T => {
-    const value = read(text);
-    if (value === null) throw new InvalidArgumentError(`Expected ${words}.`);
-    return value;
-  };
-  WRITTEN.set(reader, words);
-  return reader;
-}
-const ENDLESS = 1e12;
-const bounds = (from: number, to: number): string => to < ENDLESS ? `from ${from} to ${to}` : `from ${from} on`;
-const within = (text: string, from: number, to: number): number | null => {
-  const value = Number(text);
-  return text.trim() !== "" && value >= from && value <= to ? value : null;
-};
-/** A number of the command line, within bounds. */
-const number = (from: number, to: number) => written(`a number ${bounds(from, to)}`, (text) => within(text, from, to));
-const whole = (from: number, to: number) =>
-  written(`a whole number ${bounds(from, to)}`, (text) => {
-    const value = within(text, from, to);
-    return Number.isInteger(value) ? value : null;
-  });
-/** Whole numbers, as many as are given. */
-const each_whole = (from: number, to: number) => (text: string, others: number[] = []): number[] => [
-  ...others,
-  whole(from, to)(text),
-];
-/** A time of the command line, in microseconds. */
-const instant = written("an RFC 3339 time with zone, such as 2026-03-01T12:00:00Z", (text) => {
-  const parsed = parse_time(text);
-  return parsed.ok ? parsed.us : null;
-});
-const UNITS_US = { s: 1e6, m: 60e6, h: 3600e6, d: 86_400e6 };
-/** A length of time of the command line, in microseconds. */
-const duration = written("a length of time such as 30s, 5m, 12h or 7d, at most ten years", (text) => {
-  const [, amount, unit] = /^(\d{1,8}(?:\.\d{1,3})?)([smhd])$/.exec(text) ?? [];
-  const us = Number(amount) * UNITS_US[unit as keyof typeof UNITS_US];
-  return us > 0 && us <= 3_660 * UNITS_US.d ? us : null;
-});
-/** A time zone of the command line. */
-const time_zone = written("an IANA time zone such as Europe/Berlin", (text) => {
-  try {
-    new Intl.DateTimeFormat("en", { timeZone: text });
-    return text;
-  } catch {
-    return null;
-  }
-});
-/** A date of the command line. */
-const date = written("a date such as 2026-03-01", (text) => {
-  try {
-    return /^\d{4}-\d\d-\d\d$/.test(text) ? String(Temporal.PlainDate.from(text, { overflow: "reject" })) : null;
-  } catch {
-    return null;
-  }
-});
-/** A share of the command line, in percent. */
-const percent = written("a share from 0% to 100%, such as 10% or 0.5%", (text) => {
-  const value = Number(/^(\d{1,3}(?:\.\d{1,6})?) ?%$/.exec(text)?.[1]);
-  return value <= 100 ? value : null;
-});
-/** How many times as fast as the clock; Infinity for max. */
-const speed = written(
-  "a number of times such as 60x, or max",
-  (text) => text === "max" ? Infinity : within(text.replace(/x$/, ""), 0.001, 1e9),
-);
-const collect = (text: string, before: readonly string[]): readonly string[] => [...before, text];
 
 /** What help says of an option: what it is for, how its text is written, and whether it is required or what holds without it. */
 function option_words(option: Option): string {
@@ -164,8 +107,16 @@ program.command("migrate")
   .description("apply the migrations that are missing, and fill in what they ask for; goes on where it was stopped")
   .action(() => run(migrate_verb));
 
-program.command("rebuild").description("make read models anew")
-  .command("sketches")
+const rebuild = program.command("rebuild")
+  .description(
+    "make cells, totals and sketches anew from the log, beside the live ones, while the program runs; say how they differ; goes on where it was stopped",
+  )
+  .option("--as <name>", "what the tables beside the live ones are called after", model_name, "v2")
+  .option("--switch", "when it is through, exchange it with the live one, in one transaction", false)
+  .option("--rollback", "exchange it back", false)
+  .option("--drop", "remove the one that is not live", false)
+  .action((options) => run((shell) => rebuild_verb(shell, options)));
+rebuild.command("sketches")
   .description("the percentiles' sketches, from the trips, while the program runs; goes on where it was stopped")
   .action(() => run(rebuild_sketches_verb));
 
@@ -368,6 +319,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   serve: "serve",
   open: "open trips.csv --zone Europe/Berlin",
   migrate: "migrate",
+  rebuild: "rebuild --switch",
   "rebuild sketches": "rebuild sketches",
   produce: "produce --history 7d --rate 2 --anomalies",
   replay: "replay --to log trips.csv.gz --lookup zones=zones.csv --zone Europe/Berlin",

@@ -12,10 +12,16 @@ export interface Snapshot extends Queryable {
 /**
  * Gives one moment of the database to `work`, for as long as it takes: on a server others append meanwhile, the embedded database
  * makes them wait. What it sees cannot be vacuumed until it ends.
+ * @param tables those that are not exchanged for others of the same name while it reads: they are held before the moment is taken
  */
-export function snapshot<T>(database: Database, work: (reading: Snapshot) => Promise<T>): Promise<T> {
+export function snapshot<T>(
+  database: Database,
+  work: (reading: Snapshot) => Promise<T>,
+  tables: readonly string[] = [],
+): Promise<T> {
   return database.transaction(async (tx) => {
     await tx.execute("set transaction isolation level repeatable read, read only");
+    if (tables.length > 0) await tx.execute(`lock table ${tables.join(", ")} in access share mode`);
     const reading = new OneByOne(tx);
     try {
       return await work(reading);

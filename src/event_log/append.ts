@@ -73,6 +73,9 @@ const PARTITION_POSITIONS = 10_000_000;
 const BY_INDEX = ["enable_hashjoin", "enable_mergejoin", "enable_seqscan", "jit"]
   .map((name) => `set_config('${name}', 'off', true) as ${name}`).join(", ");
 
+/** Has a transaction find what it changes by the keys that it names, until it ends. */
+export const find_by_index = (tx: Transaction): Promise<unknown> => tx.query(`select ${BY_INDEX}`);
+
 async function advance_cursors(tx: Transaction, cluster_id: string, cursors: readonly CursorAdvance[]): Promise<void> {
   const known = cursors.filter(({ from }) => from !== null);
   const unknown = cursors.filter(({ from }) => from === null);

@@ -11,6 +11,8 @@ export class Overtaken extends Error {
 /** The head of the log: how far it goes and what it counted. Times in microseconds. */
 export interface Head {
   readonly log_id: string;
+  /** By what its figures are known: those from before and after another read model was switched in are not mixed. */
+  readonly figures_id: string;
   readonly position: number;
   readonly batch: number;
   /** The link of its last batch. */
@@ -29,6 +31,10 @@ export interface Head {
   readonly schema_number: number;
 }
 
+/** By what figures are known: the log's id, and how often another read model was switched in. @param row columns of log_head */
+export const figures_id_of = ({ log_id, read_model }: Readonly<Record<string, unknown>>): string =>
+  Number(read_model) === 0 ? String(log_id) : `${log_id}.${read_model}`;
+
 const micros = (value: unknown): number | null => value === null ? null : Number(value);
 
 /** Reads the head. */
@@ -37,11 +43,12 @@ export async function read_head(database: Queryable): Promise<Head> {
     name: "read_head",
     text: `select log_id, position, batch, link, (extract(epoch from recorded_at) * 1000000)::bigint as recorded_at_us,
       (extract(epoch from watermark) * 1000000)::bigint as watermark_us, messages_read, duplicates, quarantined, tombstones, skipped, late, held,
-      schema_number from log_head`,
+      schema_number, read_model from log_head`,
   });
   if (row === undefined) throw new Error("read head: log_head has no row; run `tacho migrate`");
   return {
     log_id: String(row.log_id),
+    figures_id: figures_id_of(row),
     position: Number(row.position),
     batch: Number(row.batch),
     link: row.link as Uint8Array,

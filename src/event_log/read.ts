@@ -1,5 +1,5 @@
-import { plain_array, type Queryable } from "../database/mod.ts";
-import { canonical_json, parse_json } from "../domains/mod.ts";
+import { plain_array, type Queryable, text_array } from "../database/mod.ts";
+import { canonical_json, type Domain, parse_json } from "../domains/mod.ts";
 import { format_time, parse_time } from "../kpi/mod.ts";
 import type { CursorAdvance } from "./append.ts";
 import type { BatchHeader, RecordedEvent } from "./chain.ts";
@@ -94,14 +94,42 @@ function line_reader(): (line: string) => ParsedEvent {
   };
 }
 
+/** What folding takes of an event of the log, with its data, parsed. */
+export type FoldableEvent =
+  & Pick<ParsedEvent, "position" | "stream_id" | "revision" | "event_id" | "type" | "schema_version">
+  & Pick<ParsedEvent, "occurred_at_us" | "content">;
+
+const FOLDABLE_JSON =
+  `concat('[', position, ',', to_json(stream_id), ',', revision, ',', to_json(event_id), ',', to_json(type), ',',
+  schema_version, ',"', occurred_at, '",', data, ']')`;
+
+function read_foldable(line: string): FoldableEvent {
+  const [position, stream_id, revision, event_id, type, schema_version, occurred, content] = parse_json(
+    line,
+  ) as readonly [number, string, number, string, string, number, string, FoldableEvent["content"]];
+  return { position, stream_id, revision, event_id, type, schema_version, occurred_at_us: time_us(occurred), content };
+}
+
 /**
  * The events after a position up to another, in order, in pages, with `data` and `metadata` in canonical form; the next page is asked for
  * while one is worked on. What is recorded does not change: no transaction is held.
  */
-export async function* events_between(database: Queryable, after: number, last: number): AsyncGenerator<ParsedEvent[]> {
+export const events_between = (database: Queryable, after: number, last: number): AsyncGenerator<ParsedEvent[]> =>
+  pages_between(database, after, last, { name: "events_between", json: EVENT_JSON, reader: line_reader });
+
+/** As `events_between`, of each event what folding takes. */
+export const foldable_between = (database: Queryable, after: number, last: number): AsyncGenerator<FoldableEvent[]> =>
+  pages_between(database, after, last, { name: "foldable_between", json: FOLDABLE_JSON, reader: () => read_foldable });
+
+async function* pages_between<T>(
+  database: Queryable,
+  after: number,
+  last: number,
+  { name, json, reader }: { readonly name: string; readonly json: string; readonly reader: () => (line: string) => T },
+): AsyncGenerator<T[]> {
   const statement = {
-    name: "events_between",
-    text: `select string_agg(${EVENT_JSON}, E'\\n') filter (where before < ${PAGE_BYTES}) as lines,
+    name,
+    text: `select string_agg(${json}, E'\\n') filter (where before < ${PAGE_BYTES}) as lines,
       max(position) filter (where before < ${PAGE_BYTES}) as through, max(position) as found
       from (select *, sum(pg_column_size(data)) over (order by position) - pg_column_size(data) as before
         from events where position > $1 and position <= $2 order by position) e`,
@@ -119,7 +147,7 @@ export async function* events_between(database: Queryable, after: number, last: 
     const { lines, through, found } = page!;
     const to: number = through === found ? ahead.to : Number(through);
     ahead = to < last ? ask(to) : null;
-    if (lines !== null) yield lines.split("\n").map(line_reader());
+    if (lines !== null) yield lines.split("\n").map(reader());
   }
 }
 
@@ -134,6 +162,22 @@ export async function streams_begun(
     [after, last],
   );
   return rows.map(({ stream_id, position }) => ({ stream_id: stream_id as string, position: Number(position) }));
+}
+
+/** The positions of the events that streams had before a position, in order. */
+export async function positions_before(
+  database: Queryable,
+  { tables: { states }, stream_column }: Pick<Domain, "tables" | "stream_column">,
+  stream_ids: readonly string[],
+  position: number,
+): Promise<number[]> {
+  const rows = await database.query<{ position: string }>(
+    `select p::text as position from unnest($1::text[]) wanted(id)
+      cross join lateral (select positions from ${states} where ${stream_column} = wanted.id limit 1) found
+      cross join lateral unnest(found.positions) p where p < $2 order by p`,
+    [text_array(stream_ids), position],
+  );
+  return rows.map(({ position }) => Number(position));
 }
 
 /** Moments of the log: which position it had come to at a time, and when a position was recorded. */

@@ -1,6 +1,7 @@
 import { type Database, snapshot } from "../database/mod.ts";
 import { read_head } from "../event_log/mod.ts";
 import { format_time } from "../kpi/mod.ts";
+import { held_tables } from "../feed/mod.ts";
 import { daily_json, type DailySource, read_daily_document, says_the_same } from "./daily_document.ts";
 import type { ExportPlace } from "./place.ts";
 
@@ -11,10 +12,11 @@ export interface DailyExport extends DailySource {
   readonly now_ms: () => number;
 }
 
-/** The dates of whole days, ascending, as `YYYY-MM-DD`; and the position of the log up to which they are known. */
+/** The dates of whole days, ascending, as `YYYY-MM-DD`; up to which position of the log they are known, and by which figures. */
 export interface ChangedDays {
   readonly dates: readonly string[];
   readonly position: number;
+  readonly figures_id: string;
 }
 
 /** Where a day's document stands. */
@@ -58,19 +60,21 @@ export function dates_between(from: string, to: string, { days }: Pick<DailySour
  * The days that had ended by a time and in which something changed after a position, or that ended after another time: those whose document
  * may say something else by now.
  * @param since.position 0: all days that anything lies in
+ * @param since.figures_id of which figures that was: where others were switched in, all days may say something else; absent: of these
  * @param since.ended_ms days that ended after it are told, whether anything changed in them or not; minus infinity: none
  */
 export function days_changed(
   { database, board, days, now_ms }: Pick<DailyExport, "database" | "board" | "days" | "now_ms">,
-  since: { readonly position: number; readonly ended_ms: number },
+  since: { readonly position: number; readonly ended_ms: number; readonly figures_id?: string },
 ): Promise<ChangedDays> {
   const until_us = days.day_of(now_ms() * 1000).start_us;
   return snapshot(database, async (reading) => {
-    const { position } = await read_head(reading);
-    const changed = since.position === position ? [] : await reading.query<{ start_s: string }>(
+    const { position, figures_id } = await read_head(reading);
+    const after = since.figures_id === undefined || since.figures_id === figures_id ? since.position : 0;
+    const changed = after === position ? [] : await reading.query<{ start_s: string }>(
       `select extract(epoch from bucket)::bigint as start_s from ${board.tables.cells}
        where grain = '1d' and dimension = $1 and key = $2 and bucket < $3::timestamptz and last_position > $4 order by bucket`,
-      [board.whole.dimension, board.whole.key, format_time(until_us), since.position],
+      [board.whole.dimension, board.whole.key, format_time(until_us), after],
     );
     const dates = new Set(changed.map(({ start_s }) => days.date_of(Number(start_s) * 1e6)));
     if (Number.isFinite(since.ended_ms)) {
@@ -79,6 +83,6 @@ export function days_changed(
         end_us = days.day_of(end_us - 1).start_us;
       }
     }
-    return { dates: [...dates].sort(), position };
-  });
+    return { dates: [...dates].sort(), position, figures_id };
+  }, held_tables(board));
 }

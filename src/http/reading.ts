@@ -1,6 +1,7 @@
 import { type Database, type Queryable, snapshot } from "../database/mod.ts";
+import type { DomainBoard } from "../domains/mod.ts";
 import { type Head, read_head } from "../event_log/mod.ts";
-import { TooManyArrived } from "../feed/mod.ts";
+import { held_tables, TooManyArrived } from "../feed/mod.ts";
 import { bad_request, headers_of, matches_etag, respond } from "./answers.ts";
 import { Busy } from "./gate.ts";
 
@@ -9,17 +10,21 @@ import { Busy } from "./gate.ts";
 /** Longest time a statement of the API may take. */
 export const STATEMENT_TIMEOUT_MS = 5_000;
 
-/** Runs reads that see one moment of the database. */
-export function read_only<T>(database: Database, work: (reading: Queryable) => Promise<T>): Promise<T> {
+/** Runs reads that see one moment of the database. @param board whose figures are read; absent: no figures are */
+export function read_only<T>(
+  database: Database,
+  work: (reading: Queryable) => Promise<T>,
+  board?: Pick<DomainBoard, "tables">,
+): Promise<T> {
   return snapshot(database, async (reading) => {
     await reading.execute(`set local statement_timeout = ${STATEMENT_TIMEOUT_MS}`);
     return await work(reading);
-  });
+  }, board === undefined ? [] : held_tables(board));
 }
 
 /** The entity tag of everything that is read at one position by one build. */
-export function etag_of(head: Pick<Head, "log_id" | "position">, build: string): string {
-  return `W/"${head.log_id}-${head.position}-${build}"`;
+export function etag_of(head: Pick<Head, "figures_id" | "position">, build: string): string {
+  return `W/"${head.figures_id}-${head.position}-${build}"`;
 }
 
 /**
@@ -28,14 +33,14 @@ export function etag_of(head: Pick<Head, "log_id" | "position">, build: string):
  */
 export function answer_from_log(
   request: Request,
-  source: { readonly database: Database; readonly build: string },
+  source: { readonly database: Database; readonly build: string; readonly board?: Pick<DomainBoard, "tables"> },
   work: (reading: Queryable, head: Head) => Promise<Json | Response>,
 ): Promise<Response> {
   return unless_too_many(() =>
     read_only(source.database, async (reading) => {
       const head = await read_head(reading);
       return await answer_tagged(request, etag_of(head, source.build), () => work(reading, head));
-    })
+    }, source.board)
   );
 }
 
@@ -102,7 +107,7 @@ export class KeptAnswers {
   #before: { readonly answers: ReadonlyMap<string, Json>; readonly etag: string; readonly asked: Asked } | null = null;
   #bytes = 0;
   #etag = "";
-  #head: Pick<Head, "log_id" | "position"> = { log_id: "", position: -1 };
+  #head: Pick<Head, "figures_id" | "position"> = { figures_id: "", position: -1 };
   #asked: Asked = { at_ms: Number.NEGATIVE_INFINITY, appended: -1 };
   readonly #renewing: SharedReading<null, Head>;
 
@@ -156,13 +161,15 @@ export class KeptAnswers {
   }
 
   /** Notes how far the log was, by what was asked then. An answer that was overtaken by another one says nothing. */
-  note({ log_id, position }: Pick<Head, "log_id" | "position">, asked: Asked): void {
+  note({ figures_id, position }: Pick<Head, "figures_id" | "position">, asked: Asked): void {
     const known = this.#head;
-    if (log_id === known.log_id ? position < known.position : asked.at_ms <= this.#asked.at_ms) return;
-    if (log_id !== known.log_id || position > known.position) {
-      this.#before = log_id === known.log_id ? { answers: this.#answers, etag: this.#etag, asked: this.#asked } : null;
+    if (figures_id === known.figures_id ? position < known.position : asked.at_ms <= this.#asked.at_ms) return;
+    if (figures_id !== known.figures_id || position > known.position) {
+      this.#before = figures_id === known.figures_id
+        ? { answers: this.#answers, etag: this.#etag, asked: this.#asked }
+        : null;
       this.#clear();
-      this.#head = { log_id, position };
+      this.#head = { figures_id, position };
       this.#etag = etag_of(this.#head, this.source.build);
       this.#asked = asked;
     } else if (asked.at_ms >= this.#asked.at_ms) this.#asked = asked;

@@ -8,3 +8,17 @@ export { type EncodedReadModels, ReadModels } from "./read_models.ts";
 export * from "./rebuild_sketches.ts";
 export * from "./stream_history.ts";
 export { type Audit, BeyondTheLog, type Scope, type Verified, verify, type Watch } from "./verify.ts";
+export {
+  begin_read_model,
+  compare_read_models,
+  type Difference,
+  drop_read_model,
+  find_read_model,
+  is_held_by_others,
+  model_tables,
+  type ReadModel,
+  Rebuild,
+  type RebuildBound,
+  type RebuildSource,
+  RefusedEvent,
+} from "./rebuild/mod.ts";

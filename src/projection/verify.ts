@@ -11,6 +11,7 @@ import {
 } from "../event_log/mod.ts";
 import type { Days } from "../kpi/mod.ts";
 import type { Folder } from "../sort/mod.ts";
+import { model_tables } from "./rebuild/mod.ts";
 import { type ReadModelBound, ReadModelCheck } from "./verify_read_models.ts";
 import { type Choice, StreamCheck, type VerifiedStreams, type Waiting } from "./verify_streams.ts";
 
@@ -81,7 +82,7 @@ export async function verify(audit: Audit, scope: Scope): Promise<Verified> {
     await quarantine.take_table(reading, watch("read quarantine", null));
     await models.take_tables(reading, watch(`read ${domain.tables.cells}`, null));
     return moment;
-  });
+  }, model_tables(domain));
   const { position } = moment.head;
   const start = await chain_start(database, scope.from, faults);
   const streams = new StreamCheck(database, domain, position, choice_of(scope), models, faults, bound?.waiting);

@@ -134,10 +134,10 @@ export_test("days that a late event, a correction or a void changed are told, an
     completed("B", "2026-03-05T12:00:00Z", "20"),
     completed("C", "2026-03-10T11:00:00Z", "30"),
   );
-  let since = { position: 0, ended_ms: -Infinity };
+  let since: Parameters<typeof days_changed>[1] = { position: 0, ended_ms: -Infinity };
   const told = async () => {
-    const { dates, position } = await days_changed(source, since);
-    since = { position, ended_ms: log.now_ms };
+    const { dates, position, figures_id } = await days_changed(source, since);
+    since = { position, figures_id, ended_ms: log.now_ms };
     return dates;
   };
   assert.deepEqual(await told(), ["2026-03-01", "2026-03-05"], "today has not ended");
@@ -157,6 +157,9 @@ export_test("days that a late event, a correction or a void changed are told, an
   // A duplicate changes nothing.
   await log.add(completed("D", "2026-03-05T23:00:00Z", "1"));
   assert.deepEqual(await told(), []);
+  // Other figures were switched in: any day may say something else.
+  await log.database.execute("update log_head set read_model = read_model + 1");
+  assert.deepEqual(await told(), ["2026-03-01", "2026-03-05", "2026-03-07"]);
   // Two days end, one of them without anything.
   log.now_ms = Date.UTC(2026, 2, 12, 12);
   assert.deepEqual(await told(), ["2026-03-10", "2026-03-11"]);

@@ -16,7 +16,7 @@ const LAYERS = [
   ["feed", "replay"],
   ["export"],
   ["http"],
-  ["verbs"],
+  ["verbs", "command_line"],
 ];
 
 /** Pure by folder, or by the name of the file: the functional core. */

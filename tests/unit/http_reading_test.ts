@@ -87,16 +87,16 @@ Deno.test("an answer out of memory is 50 ms old at most, also while a newer one 
       return Promise.resolve();
     });
   const keep = (position: number) => {
-    kept.note({ log_id: "log", position }, kept.ask());
+    kept.note({ figures_id: "log", position }, kept.ask());
     kept.keep(`W/"log-${position}-b"`, "key", `body ${position}`);
   };
   assert.equal(find(), null);
   keep(1);
   now_ms += 50;
   assert.deepEqual([find()?.body, renewals], ["body 1", 0]);
-  kept.note({ log_id: "log", position: 1 }, kept.ask());
+  kept.note({ figures_id: "log", position: 1 }, kept.ask());
   now_ms += 30;
-  kept.note({ log_id: "log", position: 2 }, kept.ask());
+  kept.note({ figures_id: "log", position: 2 }, kept.ask());
   assert.deepEqual(
     [find(), renewals],
     [{ etag: 'W/"log-1-b"', body: "body 1" }, 1],
@@ -106,13 +106,13 @@ Deno.test("an answer out of memory is 50 ms old at most, also while a newer one 
   assert.deepEqual([find(), renewals], [null, 1], "it may have moved on 51 ms ago");
   keep(2);
   assert.deepEqual([find()?.body, renewals], ["body 2", 1]);
-  kept.note({ log_id: "log", position: 3 }, kept.ask());
+  kept.note({ figures_id: "log", position: 3 }, kept.ask());
   assert.equal(find()?.body, "body 2");
   appended++;
   assert.equal(find(), null, "what is posted counts at once");
   keep(3);
-  kept.note({ log_id: "log", position: 2 }, kept.ask());
+  kept.note({ figures_id: "log", position: 2 }, kept.ask());
   assert.equal(find()?.body, "body 3", "an answer that was overtaken says nothing");
-  kept.note({ log_id: "another", position: 1 }, { ...kept.ask(), at_ms: now_ms + 1 });
+  kept.note({ figures_id: "another", position: 1 }, { ...kept.ask(), at_ms: now_ms + 1 });
   assert.equal(find(), null, "another log's answers are none");
 });

@@ -1,7 +1,7 @@
 import { type Database, plain_array, type Queryable, snapshot, took_too_long } from "../../database/mod.ts";
 import { type Head, read_head } from "../../event_log/mod.ts";
 import { type Board, changed_since, draw, type LaneBoard, shown_board, type ShownBoard } from "./board.ts";
-import { figures_of_cells } from "./cells.ts";
+import { figures_of_cells, held_tables } from "./cells.ts";
 import { type Compared, read_comparisons } from "./comparisons.ts";
 import { keyed_series, with_keyed } from "./keyed.ts";
 import { mark_series, type MarkedBuckets, read_marked } from "./corrections.ts";
@@ -70,7 +70,7 @@ export async function read_boards(
     const seen = await read_head(transaction);
     const kept = last !== null && is_current(last, seen) ? last : null;
     const newest_s = seen.watermark_us === null ? null : seen.watermark_us / 1e6;
-    const goes_on = last !== null && last.log_id === seen.log_id && !went_back(last, seen);
+    const goes_on = last !== null && last.log_id === seen.figures_id && !went_back(last, seen);
     const boards = new Map<string, Board & { readonly marked: MarkedBuckets }>();
     for (const [key, each] of answered) {
       const before = goes_on ? last.boards.get(key) ?? null : null;
@@ -81,14 +81,14 @@ export async function read_boards(
     }
     const states = present_states(source.board);
     return {
-      log_id: seen.log_id,
+      log_id: seen.figures_id,
       position: seen.position,
       newest_event_ms: newest_event_ms(seen),
       boards,
       lines: kept?.lines ?? await read_lines(transaction, source.board, states, [], seen.position),
       recorded_ms: await read_recorded(transaction, resumed),
     };
-  });
+  }, held_tables(source.board));
 }
 
 const newest_event_ms = ({ watermark_us }: Head): number | null =>
@@ -96,7 +96,7 @@ const newest_event_ms = ({ watermark_us }: Head): number | null =>
 
 /** Event time may have been set back: nothing else moves then. */
 const is_current = (last: Reading, head: Head): boolean =>
-  last.log_id === head.log_id && last.position === head.position && last.newest_event_ms === newest_event_ms(head);
+  last.log_id === head.figures_id && last.position === head.position && last.newest_event_ms === newest_event_ms(head);
 
 /** Whether event time has gone back since: marks that were made before are not believed then. */
 const went_back = (last: Reading, head: Head): boolean =>
@@ -142,7 +142,7 @@ function bounded<T>(source: FeedSource, work: (reading: Queryable) => Promise<T>
   return snapshot(source.database, async (reading) => {
     await reading.execute(`set local statement_timeout = ${source.lane_timeout_ms ?? LANE_TIMEOUT_MS}`);
     return await work(reading);
-  });
+  }, held_tables(source.board));
 }
 
 /** A view as states answer it: of which of them, over which window. */
@@ -185,7 +185,7 @@ export function read_lane_board(
   now_ms: number,
 ): Promise<LaneBoard> {
   return bounded(source, async (reading) => {
-    const { log_id, position, watermark_us } = await read_head(reading);
+    const { figures_id: log_id, position, watermark_us } = await read_head(reading);
     const before = last?.log_id === log_id ? last : null;
     const all = present_states(source.board);
     const { watched, states, arrived } = await find_counted(reading, source, asked, all, { position, now_ms });
@@ -231,7 +231,7 @@ function lines_since(list: readonly Line[], position: number, before: LaneBoard 
 export function read_compared(source: FeedSource, watched: Watched, until_ms: number): Promise<Compared> {
   const comparisons = comparisons_of(watched.window, until_ms, source.days);
   return bounded(source, async (reading) => {
-    const { log_id, position } = await read_head(reading);
+    const { figures_id: log_id, position } = await read_head(reading);
     const states = present_states(source.board);
     return { log_id, position, ...await read_comparisons(reading, source, watched, states, comparisons) };
   });
@@ -275,7 +275,7 @@ export async function read_past_board(
   const { position, newest_event_ms, now_ms } = then;
   const { watched, states, arrived } = await find_counted(reading, source, asked, all, then);
   const { view, window } = watched;
-  const { log_id } = await read_head(reading);
+  const { figures_id: log_id } = await read_head(reading);
   const question = whole_question(source, watched);
   const figures = await figures_of_states(reading, question, states);
   const board = draw(question, figures), keyed = keyed_series(question, figures, {});

@@ -102,7 +102,7 @@ function format_event_id({ log_id, position }: LogPosition): string {
 
 /** Reads an SSE id; null when it is not one of ours. */
 export function parse_event_id(id: string): LogPosition | null {
-  const match = /^([0-9a-f-]{36})-(\d{1,15})$/.exec(id);
+  const match = /^([0-9a-f-]{36}(?:\.\d{1,9})?)-(\d{1,15})$/.exec(id);
   return match === null ? null : { log_id: match[1]!, position: Number(match[2]) };
 }
 

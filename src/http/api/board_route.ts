@@ -286,7 +286,7 @@ async function present_board(source: BoardSource, request: Request, view: View):
   const head = await read_head(database);
   // What has passed of a window grows while the log stands still.
   const { to_s } = comparisons_of(watched.window, now_ms, days).weekday.stretch;
-  const etag = `W/"${head.log_id}-${head.position}-${watched.window.to_s}-${to_s}-${source.build}"`;
+  const etag = `W/"${head.figures_id}-${head.position}-${watched.window.to_s}-${to_s}-${source.build}"`;
   return await tagged(request, etag, "no-cache", async () => {
     const whole = await read_whole_board({ ...source, lane_timeout_ms: STATEMENT_TIMEOUT_MS }, watched, now_ms);
     return body_of(source, whole, now_ms, { as_of: null });
@@ -310,7 +310,7 @@ function past_board(source: BoardSource, request: Request, view: View, asked: As
       return bad_request("the range is too long for the past", [{ path: "to", detail }]);
     }
     const caching = is_settled(asked, moment, clock.now_ms()) ? "private, max-age=3600, immutable" : "no-cache";
-    const etag = `W/"${head.log_id}-as-of-${moment.position}-${watched.window.to_s}-${source.build}"`;
+    const etag = `W/"${head.figures_id}-as-of-${moment.position}-${watched.window.to_s}-${source.build}"`;
     return await tagged(request, etag, caching, async () => {
       const states = await source.past(reading, moment.position, head.position);
       const { position, watermark_us } = moment;

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { type Queryable, text_array } from "../../database/mod.ts";
 import type { DomainBoard, EntitiesDeclaration } from "../../domains/mod.ts";
-import { read_head } from "../../event_log/mod.ts";
+import { figures_id_of, read_head } from "../../event_log/mod.ts";
 import { all_time_of, dimension_of, figure_number, measures_in, totals_of } from "../../feed/mod.ts";
 import { not_found } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
@@ -109,7 +109,7 @@ async function read_pages(source: EntitySource, kept: KeptAnswers, pages: readon
       answers.push({ etag, body });
     }
     return answers;
-  });
+  }, board);
 }
 
 async function read_page(
@@ -202,7 +202,7 @@ function figures_reader(
   const statement = {
     name: `api_figures_${cells}`,
     // Key by key: with a join the planner may read the whole table.
-    text: `select head.log_id, head.position, cell.*
+    text: `select head.log_id, head.read_model, head.position, cell.*
       from log_head head cross join unnest($1::text[], $2::text[]) with ordinality asked (dimension, key, ordinal)
       left join lateral (
         ${
@@ -220,7 +220,7 @@ function figures_reader(
     const asked = kept.ask();
     const values = [text_array(keys.map(({ dimension }) => dimension)), text_array(keys.map(({ id }) => id))];
     const rows = await database.query(statement, values);
-    const head = { log_id: String(rows[0]?.log_id), position: Number(rows[0]?.position) };
+    const head = { figures_id: figures_id_of(rows[0] ?? {}), position: Number(rows[0]?.position) };
     kept.note(head, asked);
     const etag = etag_of(head, build);
     return rows.map((row) => {

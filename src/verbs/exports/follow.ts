@@ -36,18 +36,18 @@ export async function follow_days(
   heard: (date: string, outcome: "written" | "unchanged") => void,
 ): Promise<never> {
   const { signal, logger } = runtime;
-  let since = { position: 0, ended_ms: -Infinity };
+  let since: Parameters<typeof days_changed>[1] = { position: 0, ended_ms: -Infinity };
   const pace = new Paced(runtime, { gap_ms: LOOK_MS, first_ms: LOOK_MS, cap_ms: 60_000 });
   for (;;) {
     await pace.pause(signal);
     since = await pace.until_done(signal, async () => {
       const looked_ms = source.now_ms();
-      const { dates, position } = await days_changed(source, since);
+      const { dates, position, figures_id } = await days_changed(source, since);
       for (const date of dates) {
         signal.throwIfAborted();
         heard(date, await write_day(source, date));
       }
-      return { position, ended_ms: looked_ms };
+      return { position, figures_id, ended_ms: looked_ms };
     }, {
       passes: (error) => !(error instanceof PlaceUnusable),
       waiting: (trouble) => {

@@ -1,0 +1,129 @@
+import type { Queryable } from "../../database/mod.ts";
+import { type Domain, parse_json } from "../../domains/mod.ts";
+import {
+  type ArrivedEvent,
+  fold_arrivals,
+  type FoldableEvent,
+  positions_before,
+  read_at,
+} from "../../event_log/mod.ts";
+import { type CellChanges, comes_after, type Contribution } from "../../kpi/mod.ts";
+
+/** A stream as it stands in the course of the log. */
+interface Stream {
+  /** Its events so far, in order of arrival. */
+  readonly events: ArrivedEvent[];
+  state: unknown;
+  contribution: Contribution;
+  last_us: number;
+  last_event_id: string;
+}
+
+/** An event of the log that the domain refuses by now: the log cannot be folded past it. */
+export class RefusedEvent extends Error {
+  override readonly name = "RefusedEvent";
+}
+
+/** Events of streams that are kept for those that follow: about 100 MB. */
+const KEPT_EVENTS = 200_000;
+
+/**
+ * Folds the log event by event, as ingest did when they came, and tells what each changed in the cells. Streams that were met of late are kept,
+ * within a bound; of others the earlier events are read when another one comes.
+ */
+export class LogFold {
+  readonly #domain: Domain;
+  readonly #kept_events: number;
+  /** The longest not met is first. */
+  readonly #streams = new Map<string, Stream>();
+  #held = 0;
+
+  constructor(domain: Domain, kept_events = KEPT_EVENTS) {
+    this.#domain = domain;
+    this.#kept_events = kept_events;
+  }
+
+  /**
+   * Takes in the events that follow.
+   * @param page in order of position, none left out
+   * @param changes gathers what they change
+   * @param before_first ordinals in it count from this position
+   * Throws RefusedEvent.
+   */
+  async take(
+    reading: Queryable,
+    page: readonly FoldableEvent[],
+    changes: CellChanges,
+    before_first: number,
+  ): Promise<void> {
+    await this.#open(reading, page);
+    const domain = this.#domain;
+    for (const event of page) {
+      const arrived = this.#arrived(event, event.content);
+      const stream = this.#streams.get(event.stream_id);
+      const before = stream?.contribution ?? null;
+      let changed: Stream;
+      if (stream === undefined) {
+        const state = domain.fold(domain.initial, arrived);
+        changed = {
+          events: [arrived],
+          state,
+          contribution: domain.contribution(state),
+          last_us: event.occurred_at_us,
+          last_event_id: event.event_id,
+        };
+      } else {
+        changed = stream;
+        stream.events.push(arrived);
+        if (comes_after(event.occurred_at_us, event.event_id, stream.last_us, stream.last_event_id)) {
+          stream.state = domain.fold(stream.state, arrived);
+          stream.last_us = event.occurred_at_us;
+          stream.last_event_id = event.event_id;
+        } else {
+          stream.state = fold_arrivals(domain, stream.events).states.at(-1);
+        }
+        stream.contribution = domain.contribution(stream.state);
+        this.#streams.delete(event.stream_id);
+      }
+      this.#streams.set(event.stream_id, changed);
+      this.#held++;
+      changes.replace(before, changed.contribution, event.position - before_first);
+    }
+    for (const [stream_id, { events }] of this.#streams) {
+      if (this.#held <= this.#kept_events) break;
+      this.#streams.delete(stream_id);
+      this.#held -= events.length;
+    }
+  }
+
+  #arrived(
+    { position, stream_id, event_id, type, occurred_at_us, schema_version }: Omit<FoldableEvent, "content">,
+    content: Readonly<Record<string, unknown>>,
+  ): ArrivedEvent {
+    const payload = this.#domain.parse(type, schema_version, content);
+    if (!payload.ok) throw new RefusedEvent(`event ${position} is refused today: ${payload.fault.detail}`);
+    return { position, stream_id, event_id, type, occurred_at_us, payload: payload.value };
+  }
+
+  /** Reads the earlier events of streams of a page that began before it and are not kept. */
+  async #open(reading: Queryable, page: readonly FoldableEvent[]): Promise<void> {
+    const first = page[0]?.position ?? 0, begun = new Set<string>();
+    for (const { stream_id, revision } of page) {
+      if (revision > 1 && !this.#streams.has(stream_id)) begun.add(stream_id);
+    }
+    // Those that begin in the page itself have no earlier events: they are not found below.
+    if (begun.size === 0) return;
+    const positions = await positions_before(reading, this.#domain, [...begun], first);
+    const earlier = (await read_at(reading, positions)).map((event) =>
+      this.#arrived(event, parse_json(event.data) as Record<string, unknown>)
+    );
+    for (const [stream_id, events] of Map.groupBy(earlier, (event) => event.stream_id)) {
+      const { states, last } = fold_arrivals(this.#domain, events);
+      const state = states.at(-1);
+      const contribution = this.#domain.contribution(state);
+      const { occurred_at_us: last_us, event_id: last_event_id } = last;
+      this.#streams.set(stream_id, { events: [...events], state, contribution, last_us, last_event_id });
+      this.#held += events.length;
+    }
+  }
+}

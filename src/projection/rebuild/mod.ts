@@ -1,0 +1,20 @@
+/**
+ * Read models beside the live one: made from the log while others append, compared with it, then switched in, in one transaction.
+ *
+ * What holds: a rebuild is the fold of the log that ingest does, so that it equals the live figures by construction, position of each cell's
+ * last change and all; whatever kills it, the next run goes on where the last piece ended; whoever reads sees one read model or the other.
+ */
+export { compare_read_models, type Difference } from "./compare.ts";
+export { RefusedEvent } from "./log_fold.ts";
+export {
+  begin_read_model,
+  drop_read_model,
+  find_read_model,
+  is_held_by_others,
+  model_tables,
+  read_models,
+  type ReadModel,
+  Rebuild,
+  type RebuildBound,
+  type RebuildSource,
+} from "./read_model.ts";
