@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { open_database } from "../../src/database/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { make_deployment } from "../support/deployment.ts";
-import { type Execution, executions_in, figures_by_ticker, make_traffic, time_of } from "../support/executions.ts";
+import { card_figures, type CardFigures, make_card_traffic } from "../support/card_transactions.ts";
+import {
+  type Execution,
+  executions_in,
+  figures_by_ticker,
+  make_traffic,
+  time_of,
+  type Traffic,
+} from "../support/executions.ts";
 import { GuardedFolder, KILL_TREE } from "../support/guarded_folder.ts";
 import { start_kafka, unique_name } from "../support/kafka.ts";
 import { options_of, produce, send_to } from "../support/kafka_topic.ts";
@@ -24,23 +32,81 @@ async function texts_of(brokers: string, topic: string): Promise<string[]> {
   return (await read_topic(brokers, topic)).map(({ value }) => decoder.decode(value ?? new Uint8Array()));
 }
 
-/** A deployment of trades alone, on the records of a topic. */
-async function trades_deployment(topic: string, mapping: string, brokers?: string) {
-  const { DATABASE_URL, KAFKA_BROKERS, TACHO_GROUP } = await make_deployment("trades");
-  return {
+type Query = (sql: string) => Promise<Record<string, unknown>[]>;
+
+/** A deployment of one domain alone, on the records of a topic with one partition, which is there. */
+async function deployment_of(domain: string, topic: string, mapping: string, brokers?: string) {
+  const { DATABASE_URL, KAFKA_BROKERS, TACHO_GROUP } = await make_deployment(domain);
+  const env = {
     DATABASE_URL,
     KAFKA_BROKERS: brokers ?? KAFKA_BROKERS,
     TACHO_GROUP,
-    TACHO_DOMAINS: "trades",
-    TACHO_TRADES_TOPICS: topic,
-    TACHO_TRADES_MAPPINGS: `${topic}=${mapping}`,
+    TACHO_DOMAINS: domain,
+    [`TACHO_${domain.toUpperCase()}_TOPICS`]: topic,
+    [`TACHO_${domain.toUpperCase()}_MAPPINGS`]: `${topic}=${mapping}`,
     TACHO_BATCH_MESSAGES: "50",
     TACHO_SESSION_SECONDS: "3",
   };
+  await produce(options_of(env.KAFKA_BROKERS, topic), []);
+  await run_verb(["migrate", "--domain", domain], { env });
+  const database = await open_database({ url: DATABASE_URL, data_dir: null, connections: 1 });
+  const query: Query = (sql) => database.query(sql);
+  /** How many messages were read. */
+  const read = async () =>
+    Number((await query(`select sum(next_offset) as n from ${domain}.source_cursors`))[0]?.n ?? 0);
+  return { env, query, read, close: () => database.close() };
+}
+
+/**
+ * Sends messages in four parts, kills the program in the middle of each, and starts it again; then the account of all of it.
+ * @param make the messages of a part
+ * @param events how many events there are of them all
+ * @param check compares what the program, which runs, says in the end with the values of the topic
+ */
+async function through_kills(
+  domain: string,
+  mapping: string,
+  make: (part: number) => Traffic,
+  events: (values: readonly string[]) => number,
+  check: (values: readonly string[], url: string, query: Query) => Promise<void>,
+): Promise<void> {
+  console.log(`seed ${SEED}`);
+  const topic = unique_name(domain);
+  const { env, query, read, close } = await deployment_of(domain, topic, mapping);
+  try {
+    let sent = 0, foreign = 0, repeats = 0;
+    for (let part = 0; part < 4; part++) {
+      await using program = await TachoProgram.serve("start", { env });
+      const traffic = make(part), enough = sent + 100;
+      await send_to(env.KAFKA_BROKERS, topic, 0, traffic.values);
+      await program.brings(until("it reads", async () => await read() >= enough, 60_000));
+      await program.kill_nine();
+      sent += traffic.values.length;
+      foreign += traffic.foreign;
+      repeats += traffic.repeats;
+      console.log(`kill ${part + 1} after ${await read()} of ${sent} messages`);
+    }
+    await using program = await TachoProgram.serve("start", { env });
+    await program.brings(until(`all ${sent} are read`, async () => await read() >= sent, 60_000));
+    const values = await texts_of(env.KAFKA_BROKERS, topic);
+    assert.equal(values.length, sent);
+    const [head] = await query(`select position, quarantined, held, duplicates from ${domain}.log_head`);
+    assert.deepEqual([head?.position, head?.quarantined, head?.held].map(Number), [events(values), foreign, foreign]);
+    // A record that makes two events is two that come again.
+    assert.ok(Number(head?.duplicates) >= repeats, `${head?.duplicates} came again`);
+    assert.ok(foreign > 300 && repeats > 100, `${foreign} foreign, ${repeats} sent twice`);
+    await check(values, program.url, query);
+    assert.equal((await fetch(`${program.url}readyz`)).status, 200, "what is foreign stops nothing");
+    const { stdout } = await run_verb(["verify", "--domain", domain], { env });
+    assert.match(stdout, new RegExp(`^consistent: ${events(values)} events in `));
+    assert.equal(await program.term(), 0);
+  } finally {
+    await close();
+  }
 }
 
 /** What the program says of all trades by ticker: its cells over all of time, and the API's breakdown, which has to agree. */
-async function told_by_ticker(url: string, query: (sql: string) => Promise<Record<string, unknown>[]>) {
+async function told_by_ticker(url: string, query: Query) {
   const cells = await query(
     `select key, trades, volume, price_sum_micros, notional_micros from trades.trade_cells
       where grain = 'all' and dimension = 'ticker' and trades > 0 order by key`,
@@ -75,61 +141,77 @@ tacho_test({
     "executions at made-up times of half a century, foreign messages between them, a program killed four times: every figure is that of the messages",
   needs: ["postgres", "kafka"],
   limit_ms: 240_000,
-  async fn() {
-    console.log(`seed ${SEED}`);
-    const topic = unique_name("orders"), env = await trades_deployment(topic, "executions");
-    const brokers = env.KAFKA_BROKERS;
-    await produce(options_of(brokers, topic), []);
-    await run_verb(["migrate", "--domain", "trades"], { env });
-    const database = await open_database({ url: env.DATABASE_URL, data_dir: null, connections: 1 });
-    const read = async () =>
-      Number((await database.query("select messages_read from trades.log_head"))[0]?.messages_read);
-    try {
-      let sent = 0, foreign = 0, repeats = 0;
-      for (let round = 0; round < 4; round++) {
-        await using program = await TachoProgram.serve("start", { env });
-        const traffic = make_traffic(SEED + round, 1_000, Date.now());
-        await send_to(brokers, topic, 0, traffic.values);
-        const enough = sent + 100;
-        await program.brings(until("it reads", async () => await read() >= enough, 60_000));
-        await program.kill_nine();
-        sent += traffic.values.length;
-        foreign += traffic.foreign;
-        repeats += traffic.repeats;
-        console.log(`kill ${round + 1} after ${await read()} of ${sent} messages`);
-      }
-      await using program = await TachoProgram.serve("start", { env });
-      await program.brings(until(`all ${sent} are read`, async () => await read() >= sent, 60_000));
-      const executions = executions_in(await texts_of(brokers, topic));
-      assert.equal(executions.size, 4_000);
-      const [head] = await database.query(
-        "select messages_read, position, duplicates, quarantined, held from trades.log_head",
-      );
-      assert.deepEqual(Object.values(head ?? {}).map(Number), [sent, 4_000, repeats, foreign, foreign]);
-      assert.ok(foreign > 300 && repeats > 100, `${foreign} foreign, ${repeats} sent twice`);
-      assert.deepEqual(
-        await told_by_ticker(program.url, (sql) => database.query(sql)),
-        expected_by_ticker(executions.values()),
-      );
-      const rows = await database.query(
-        "select trade_id, ticker, side, volume, price_micros, extract(epoch from executed_at) as at from trades.trades",
-      );
-      assert.equal(rows.length, executions.size);
-      for (const { trade_id, ticker, side, volume, price_micros, at } of rows) {
-        const wanted = executions.get(String(trade_id))!;
-        assert.deepEqual(
-          [ticker, side, Number(volume), Number(price_micros), Math.floor(Number(at) * 1_000)],
-          [wanted.ticker, wanted.side, wanted.volume, Math.round(wanted.price * 100) * 10_000, time_of(wanted)],
-          String(trade_id),
+  fn: () =>
+    through_kills(
+      "trades",
+      "executions",
+      (part) => make_traffic(SEED + part, 1_000, Date.now()),
+      (values) => executions_in(values).size,
+      async (values, url, query) => {
+        const executions = executions_in(values);
+        assert.equal(executions.size, 4_000);
+        assert.deepEqual(await told_by_ticker(url, query), expected_by_ticker(executions.values()));
+        const rows = await query(
+          "select trade_id, ticker, side, volume, price_micros, extract(epoch from executed_at) as at from trades.trades",
         );
-      }
-      assert.equal((await fetch(`${program.url}readyz`)).status, 200, "what is foreign stops nothing");
-      assert.match((await run_verb(["verify", "--domain", "trades"], { env })).stdout, /^consistent: 4000 events in /);
-      assert.equal(await program.term(), 0);
-    } finally {
-      await database.close();
-    }
-  },
+        assert.equal(rows.length, executions.size);
+        for (const { trade_id, ticker, side, volume, price_micros, at } of rows) {
+          const wanted = executions.get(String(trade_id))!;
+          assert.deepEqual(
+            [ticker, side, Number(volume), Number(price_micros), Math.floor(Number(at) * 1_000)],
+            [wanted.ticker, wanted.side, wanted.volume, Math.round(wanted.price * 100) * 10_000, time_of(wanted)],
+            String(trade_id),
+          );
+        }
+      },
+    ),
+});
+
+tacho_test({
+  name:
+    "card transactions under two spellings, foreign messages and statuses between them, a program killed four times: every figure is that of the messages",
+  needs: ["postgres", "kafka"],
+  limit_ms: 240_000,
+  fn: () =>
+    through_kills(
+      "payments",
+      "card_transactions",
+      (part) => make_card_traffic(SEED + part, 1_000, Date.now()),
+      (values) => [...card_figures(values).values()].reduce((sum, each) => sum + each.payments + each.refunds, 0),
+      async (values, url, query) => {
+        const wanted = card_figures(values);
+        const cells = await query(
+          `select key, payments, authorized, captured, captured_sum_micros, discount_sum_micros, flagged, declined, refunds,
+             refunds_sum_micros from payments.transaction_cells
+           where grain = 'all' and dimension = 'merchant' and currency = 'USD' and payments > 0`,
+        );
+        const cents = (micros: unknown) => Number(micros) / 10_000;
+        const found = new Map(cells.map((cell): [string, CardFigures] => [String(cell.key), {
+          payments: Number(cell.payments),
+          authorized: Number(cell.authorized),
+          captured: Number(cell.captured),
+          captured_cents: cents(cell.captured_sum_micros),
+          discount_cents: cents(cell.discount_sum_micros),
+          flagged: Number(cell.flagged),
+          declined: Number(cell.declined),
+          refunds: Number(cell.refunds),
+          refunded_cents: cents(cell.refunds_sum_micros),
+        }]));
+        assert.deepEqual(found, wanted);
+        // What its page shows: transactions, value, average, conversion rate.
+        const sum = (name: keyof CardFigures) => [...wanted.values()].reduce((all, each) => all + each[name], 0);
+        assert.equal(sum("payments"), 4_000);
+        const range = `from=${new Date(Date.now() - 8 * 86_400_000).toISOString()}&to=${new Date().toISOString()}`;
+        const { cards } = await get_json(`${url}payments/api/v1/board?${range}`) as { cards: Record<string, number> };
+        const near = (name: string, value: number) =>
+          assert.ok(Math.abs(cards[name]! - value) < 0.005, `${name}: expected ${value}, got ${cards[name]}`);
+        near("transactions", 4_000);
+        near("value", sum("captured_cents") / 100);
+        near("average_value", sum("captured_cents") / 100 / sum("captured"));
+        near("conversion_rate", 100 * sum("captured") / (sum("captured") + sum("declined")));
+        near("refunds_value", sum("refunded_cents") / 100);
+      },
+    ),
 });
 
 /** The checkout of the producer that is public, github.com/TeaTafaj/kafka_realtime_pipeline; its Python, where the folder has an environment of its own. */
@@ -196,12 +278,7 @@ tacho_test({
   async fn() {
     const listener = { name: "ITS", protocol: "PLAINTEXT", port: ITS_PORT, advertised_port: ITS_PORT } as const;
     await using kafka = await start_kafka({ listeners: [listener] });
-    const env = await trades_deployment("orders", "executions_by_arrival", kafka.brokers);
-    await produce(options_of(kafka.brokers, "orders"), []);
-    await run_verb(["migrate", "--domain", "trades"], { env });
-    const database = await open_database({ url: env.DATABASE_URL, data_dir: null, connections: 1 });
-    const read = async () =>
-      Number((await database.query("select messages_read from trades.log_head"))[0]?.messages_read);
+    const { env, query, read, close } = await deployment_of("trades", "orders", "executions_by_arrival", kafka.brokers);
     const from = new Date(Date.now() - 60_000).toISOString();
     const producers = run_producers(8);
     try {
@@ -229,10 +306,10 @@ tacho_test({
       assert.ok(printed.length > 100, `${printed.length} were said to be sent`);
       for (const id of printed) assert.ok(executions.has(id), `${id} was sent`);
       assert.equal(executions.size, values.length - 4);
-      const [head] = await database.query("select position, duplicates, held from trades.log_head");
+      const [head] = await query("select position, duplicates, held from trades.log_head");
       assert.deepEqual(Object.values(head ?? {}).map(Number), [executions.size, 0, 4]);
       const by_ticker = expected_by_ticker(executions.values());
-      assert.deepEqual(await told_by_ticker(program.url, (sql) => database.query(sql)), by_ticker);
+      assert.deepEqual(await told_by_ticker(program.url, query), by_ticker);
       // Its page's cards: trades, average price, volume, most active ticker by volume.
       const to = new Date(Date.now() + 60_000).toISOString();
       const { cards } = await get_json(`${program.url}trades/api/v1/board?from=${from}&to=${to}`) as {
@@ -255,7 +332,7 @@ tacho_test({
       assert.equal(await program.term(), 0);
     } finally {
       await producers.remove();
-      await database.close();
+      await close();
     }
   },
 });
