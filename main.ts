@@ -45,6 +45,7 @@ const {
   rebuild_verb,
   replay_verb,
   run_verb,
+  schema_verb,
   serve_verb,
   verify_verb,
   VERSION,
@@ -224,6 +225,10 @@ reads_records(mapping.command("check"))
   .addOption(MOST_REFUSED)
   .action((name, options) => run((shell) => mapping_check_verb(shell, name, options)));
 
+program.command("schema")
+  .description("the JSON Schemas of a domain's events, by type and version")
+  .action(() => run(schema_verb));
+
 const quarantine = program.command("quarantine").description("messages that were set aside");
 /** A verb on the messages that ids and filters choose. */
 const quarantine_command = (name: string, reason: string, isDefault = false) =>
@@ -326,6 +331,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   "mapping list": "mapping list",
   "mapping show": "mapping show taxis > own.json",
   "mapping check": "mapping check own.json --sample trips.csv --first 20",
+  schema: "schema --domain trades > trades.schema.json",
   "quarantine list": "quarantine list --reason invalid_field --since 2026-03-01T00:00:00Z",
   "quarantine show": "quarantine show 17",
   "quarantine retry": "quarantine retry --topic trips --dry-run",

@@ -14,6 +14,7 @@ import {
   read_payload,
   type StateOf,
 } from "./fields.ts";
+import { brought_up, current_version, data_schema, type EarlierVersions, type JsonSchema } from "./schema.ts";
 
 /**
  * What a domain gives to the engine. The engine (log, ingest, projection, kpi, feed) knows no domain: everything it
@@ -92,6 +93,8 @@ export interface DomainDefinition<All extends Fields> extends StreamNames, CellS
   /** The event types, in the order a stream usually sees them. */
   readonly event_types: readonly string[];
   readonly fields: All;
+  /** Versions of event types that are not the current ones any more; absent: all are at their first. */
+  readonly earlier?: EarlierVersions;
   /** Fields that have one value in a deployment: an event that names another is refused, since such are not added up. */
   readonly fixed?: Readonly<Record<string, string>>;
   readonly derived: Readonly<Record<string, Derived<StateOf<All>>>>;
@@ -110,6 +113,8 @@ export interface Domain extends StreamNames, CellShape {
   readonly event_types: readonly string[];
   /** Validates the data of one event type and version. */
   readonly parse: (type: string, version: number, data: Readonly<Record<string, unknown>>) => Validation;
+  /** What each event type may say, by version, from 1 on. */
+  readonly schemas: () => Readonly<Record<string, readonly JsonSchema[]>>;
   /**
    * The fields of an event type and version, for reading plain data without `parse`: data is admitted if each of its fields can be read, and the payload is what they
    * are read into, blank ones left out, in this order. Null where there are no such events.
@@ -125,12 +130,9 @@ export interface Domain extends StreamNames, CellShape {
   readonly board: DomainBoard;
 }
 
-/** The one version of all event types so far. */
-const VERSION = 1;
-
 /** Makes a domain of its definition. The types are lost here alone: whatever the engine hands to a domain came from it. */
 export function define_domain<const All extends Fields>(definition: DomainDefinition<All>): Domain {
-  const { fields, fixed = {}, derived, event_types, fold, facts, ...given } = definition;
+  const { fields, fixed = {}, derived, event_types, earlier = {}, fold, facts, ...given } = definition;
   const { noun, stream_column, tables, dimensions, measures, sketches, by_currency } = given;
   if (by_currency !== undefined) require_currency(given, derived);
   const kept = Object.entries(fields).map(([name, { type }]) => ({
@@ -158,8 +160,15 @@ export function define_domain<const All extends Fields>(definition: DomainDefini
   return {
     ...given,
     event_types,
-    parse: (type, version, data) => parse_data(read_from, own_values, type, version, data),
-    fields: (type, version) => version === VERSION ? fast.get(type) ?? null : null,
+    parse: (type, version, data) => parse_data({ fields: read_from, fixed: own_values, earlier }, type, version, data),
+    schemas: () =>
+      Object.fromEntries(
+        [...read_from].map(([type, own]) => [
+          type,
+          [...(earlier[type] ?? []).map(({ schema }) => schema), data_schema(type, own)],
+        ]),
+      ),
+    fields: (type, version) => version === current_version(earlier, type) ? fast.get(type) ?? null : null,
     initial,
     fold: fold as Domain["fold"],
     columns: [
@@ -216,21 +225,34 @@ function require_currency(
   }
 }
 
+/** What an event's data is read by. */
+interface Readings {
+  readonly fields: ReadonlyMap<string, readonly EventField[]>;
+  readonly fixed: readonly (readonly [name: string, value: string])[];
+  readonly earlier: EarlierVersions;
+}
+
 function parse_data(
-  fields: ReadonlyMap<string, readonly EventField[]>,
-  fixed: readonly (readonly [name: string, value: string])[],
+  { fields, fixed, earlier }: Readings,
   type: string,
   version: number,
-  data: Readonly<Record<string, unknown>>,
+  given: Readonly<Record<string, unknown>>,
 ): Validation {
   const own = fields.get(type);
   if (own === undefined) {
     const detail = `expected one of ${[...fields.keys()].join(", ")}, got ${JSON.stringify(type.slice(0, 100))}`;
     return { ok: false, fault: { reason: "unknown_type", path: "type", detail } };
   }
-  if (version !== VERSION) {
-    const detail = `expected schema version ${VERSION} of ${type}, got ${version}`;
+  const current = current_version(earlier, type);
+  if (version < 1 || version > current) {
+    const known = current === 1 ? "1" : `1 to ${current}`;
+    const detail = `expected schema version ${known} of ${type}, got ${version}`;
     return { ok: false, fault: { reason: "unknown_version", path: "schema_version", detail } };
+  }
+  const data = brought_up(earlier, type, version, given);
+  if (data === null) {
+    const detail = `expected data of version ${version} of ${type}; it cannot be brought up to version ${current}`;
+    return { ok: false, fault: { reason: "invalid_field", path: "data", detail } };
   }
   const payload = read_payload(own, data);
   if (payload === null) {
@@ -243,9 +265,9 @@ function parse_data(
     return { ok: false, fault: { reason: missing ? "missing_field" : "invalid_field", path, detail } };
   }
   for (const [name, value] of fixed) {
-    const given = payload[name];
-    if (given === undefined || given === value) continue;
-    const detail = `expected the ${name} of this deployment, ${value}, got ${JSON.stringify(given)}`;
+    const told = payload[name];
+    if (told === undefined || told === value) continue;
+    const detail = `expected the ${name} of this deployment, ${value}, got ${JSON.stringify(told)}`;
     return { ok: false, fault: { reason: `other_${name}`, path: name, detail } };
   }
   return { ok: true, value: payload };

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { type Integer, parse_time } from "../kpi/mod.ts";
 import { parse_amount } from "./amount.ts";
 import { ExactNumber, is_blank, shown, whole_number_text } from "./json_value.ts";
+import type { JsonSchema } from "./schema.ts";
 
 /**
  * The fields of a domain's states, each declared once: its type, the events that name it and how they call it. What events may say, columns,
@@ -17,6 +18,8 @@ export interface FieldType<Value = unknown> {
   readonly many?: true;
   /** How a value that is not blank is read, in units of the state; null: it is refused. */
   readonly read: (value: string | number | ExactNumber | boolean) => Value | null;
+  /** What events may say of it, as JSON Schema: any of these. It admits all that can be read. */
+  readonly accepts: readonly JsonSchema[];
   /** Whether events may say true or false, too. */
   readonly or_boolean?: true;
   readonly column:
@@ -57,11 +60,16 @@ function read_amount(value: unknown): Integer | null {
   return digits ?? parse_amount(String(as_number(value)));
 }
 
+const between = (minimum: number, maximum: number, type: "number" | "integer" = "number"): readonly JsonSchema[] => [
+  { type, minimum, maximum },
+];
+
 const AS_IT_IS = { ends: ["", "", ""], per: 1 } as const;
 
 export const TEXT: FieldType<string> = {
   ...AS_IT_IS,
   what: "text of at most 200 characters",
+  accepts: [{ type: "string", maxLength: 200 }, { type: "integer" }],
   read(value) {
     const text = typeof value === "string" ? value : whole_number_text(value);
     return text !== null && text.length <= 200 ? text : null;
@@ -73,6 +81,7 @@ export const TEXT: FieldType<string> = {
 export const one_of = (...values: readonly string[]): FieldType<string> => ({
   ...TEXT,
   what: `${values.slice(0, -1).join(", ")} or ${values.at(-1)}`,
+  accepts: [{ enum: values }],
   read: (value) => typeof value === "string" && values.includes(value) ? value : null,
   values,
 });
@@ -80,11 +89,13 @@ export const one_of = (...values: readonly string[]): FieldType<string> => ({
 export const CURRENCY: FieldType<string> = {
   ...TEXT,
   what: "a currency's code of three letters such as EUR",
+  accepts: [{ type: "string", pattern: "^[A-Za-z]{3}$" }],
   read: (value) => typeof value === "string" && /^[a-z]{3}$/i.test(value) ? value.toUpperCase() : null,
 };
 /** An amount, of the deployment's currency unless its domain is by currency, kept in micros. */
 export const AMOUNT: FieldType<Integer> = {
   what: "an amount from 0 to 1e12 with at most 6 decimals, as text or number",
+  accepts: [{ type: "string", pattern: "^\\d{1,13}(\\.\\d{1,6})?$" }, ...between(0, 1e12)],
   read: read_amount,
   column: "bigint",
   ends: ["_micros", "_micros", ""],
@@ -94,6 +105,7 @@ export const AMOUNT: FieldType<Integer> = {
 /** A distance in kilometres, kept in metres. */
 export const KILOMETRES: FieldType<number> = {
   what: "a number from 0 to 1e9",
+  accepts: between(0, 1e9),
   read: in_units(1e9, 1_000),
   column: "bigint",
   ends: ["_m", "_m", "_km"],
@@ -103,6 +115,7 @@ export const KILOMETRES: FieldType<number> = {
 /** A duration in minutes, kept in milliseconds. */
 export const MINUTES: FieldType<number> = {
   what: "a number from 0 to 1e9",
+  accepts: between(0, 1e9),
   read: in_units(1e9, 60_000),
   column: "bigint",
   ends: ["_ms", "_ms", "_min"],
@@ -112,6 +125,7 @@ export const MINUTES: FieldType<number> = {
 export const COUNT: FieldType<number> = {
   ...AS_IT_IS,
   what: "a whole number from 0 to 1e6",
+  accepts: between(0, 1e6, "integer"),
   read: (value) => Number.isInteger(as_number(value)) ? number_between(value, 0, 1e6) : null,
   column: "integer",
   shown: "number",
@@ -120,6 +134,7 @@ export const COUNT: FieldType<number> = {
 export const QUANTITY: FieldType<number> = {
   ...AS_IT_IS,
   what: "a whole number from 1 to 1e9",
+  accepts: between(1, 1e9, "integer"),
   read: (value) => Number.isInteger(as_number(value)) ? number_between(value, 1, 1e9) : null,
   column: "bigint",
   shown: "number",
@@ -127,6 +142,7 @@ export const QUANTITY: FieldType<number> = {
 const degrees = (most: number): FieldType<number> => ({
   ...AS_IT_IS,
   what: `degrees from -${most} to ${most}`,
+  accepts: between(-most, most),
   read: (value) => number_between(value, -most, most),
   column: "double precision",
   shown: "number",
@@ -136,6 +152,7 @@ export const LONGITUDE: FieldType<number> = degrees(180);
 /** A moment, kept in microseconds since the epoch. */
 export const TIME: FieldType<number> = {
   what: "an RFC 3339 time with zone",
+  accepts: [{ type: "string", format: "date-time" }],
   read(value) {
     const parsed = typeof value === "string" ? parse_time(value) : null;
     return parsed?.ok === true ? parsed.us : null;

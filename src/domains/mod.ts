@@ -12,4 +12,5 @@ export * from "./domain.ts";
 export * from "./facts.ts";
 export * from "./fields.ts";
 export * from "./json_value.ts";
+export * from "./schema.ts";
 export * from "./stream_words.ts";

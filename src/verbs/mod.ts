@@ -13,7 +13,7 @@ export {
   quarantine_retry_verb,
   quarantine_show_verb,
 } from "./quarantine.ts";
-export { mapping_check_verb, mapping_list_verb, mapping_show_verb, replay_verb } from "./records/mod.ts";
+export { mapping_check_verb, mapping_list_verb, mapping_show_verb, replay_verb, schema_verb } from "./records/mod.ts";
 export { serve_verb } from "./serve.ts";
 export { verify_verb } from "./verify.ts";
 export { run_verb, type Shell, VERSION } from "./shell.ts";

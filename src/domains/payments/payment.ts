@@ -40,6 +40,7 @@ const RISK_WORDS: Readonly<Record<string, string>> = Object.fromEntries([
 export const RISK: FieldType<string> = {
   ...TEXT,
   what: "true or false, yes or no, 1 or 0, or text of at most 200 characters",
+  accepts: [...TEXT.accepts, { type: "boolean" }],
   or_boolean: true,
   read(value) {
     const text = TEXT.read(typeof value === "boolean" ? String(value) : value);

@@ -12,3 +12,4 @@ export {
 } from "./mappings.ts";
 export { read_beside, replay, replay_verb, type ReplayOptions, zone_of_files } from "./replay.ts";
 export { page_address, replay_words, type ReplaySummary, throw_if_refused } from "./replay_summary.ts";
+export { published_schemas, schema_verb } from "./schema.ts";
