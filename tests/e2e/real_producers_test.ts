@@ -132,6 +132,23 @@ async function told_by_ticker(url: string, query: Query) {
   });
 }
 
+/** What the terminal's page shows, of its last 200 executions: the program's board by arrival has to show it, whatever times they say. */
+async function check_last(url: string, in_order: readonly Execution[]): Promise<void> {
+  const last = in_order.slice(-200);
+  const { cards } = await get_json(`${url}trades/api/v1/board?order=arrival`) as { cards: Record<string, number> };
+  const { rows } = await get_json(`${url}trades/api/v1/kpis/breakdown?dimension=ticker&order=arrival`) as {
+    rows: { key: string; volume: number }[];
+  };
+  const volume = last.reduce((sum, each) => sum + each.volume, 0);
+  assert.deepEqual([cards.trades, cards.volume], [last.length, volume]);
+  const average = last.reduce((sum, each) => sum + each.price, 0) / last.length;
+  assert.ok(Math.abs(cards.average_price! - average) < 0.005, `average price ${average}, got ${cards.average_price}`);
+  assert.deepEqual(
+    new Map(rows.map(({ key, volume }) => [key, volume])),
+    new Map([...figures_by_ticker(last)].map(([ticker, figures]) => [ticker, figures.volume])),
+  );
+}
+
 const expected_by_ticker = (executions: Iterable<Execution>) =>
   [...figures_by_ticker(executions)].map(([ticker, figures]) => ({ ticker, ...figures }))
     .sort((a, b) => a.ticker < b.ticker ? -1 : 1);
@@ -151,6 +168,7 @@ tacho_test({
         const executions = executions_in(values);
         assert.equal(executions.size, 4_000);
         assert.deepEqual(await told_by_ticker(url, query), expected_by_ticker(executions.values()));
+        await check_last(url, [...executions.values()]);
         const rows = await query(
           "select trade_id, ticker, side, volume, price_micros, extract(epoch from executed_at) as at from trades.trades",
         );
@@ -321,6 +339,7 @@ tacho_test({
         Math.abs(cards.average_price! - sum("cents") / 100 / executions.size) < 0.005,
         `${cards.average_price}`,
       );
+      await check_last(program.url, [...executions.values()]);
       const most_active = by_ticker.reduce((most, each) => each.volume > most.volume ? each : most);
       console.log(
         `sent ${executions.size}, volume ${
