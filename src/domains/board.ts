@@ -113,12 +113,16 @@ export interface DomainTables {
 
 /** The board of a domain as the feed knows it: what it declares, and the tables and cells that it is read from. */
 export interface DomainBoard extends Omit<BoardDeclaration, "lines">, StreamNames, CellShape {
+  /** What is read: tables, or rows of them, which are named where they are. */
   readonly tables: DomainTables;
   /** The fields of its states. */
   readonly fields: readonly ShownField[];
   /** What states add up to, and the columns that date it: so that a board of any set of states can be computed. */
   readonly facts: readonly StateFact[];
   readonly dates: readonly StateDate[];
+  /** Of a domain by currency: the one it is of, and the names of the tables that `tables` are rows of; see `in_currency`. */
+  readonly currency?: string;
+  readonly names?: DomainTables;
   /** The newest states: the event they are sent as, the name of their list, and their fields. */
   readonly lines: Omit<BoardDeclaration["lines"], "fields"> & { readonly fields: readonly BoardField[] };
 }

@@ -1,5 +1,6 @@
 import type { CellShape, Contribution, Integer } from "../kpi/mod.ts";
 import type { BoardDeclaration, BoardField, DomainBoard, DomainTables, ShownField, StreamNames } from "./board.ts";
+import { in_currency } from "./currency.ts";
 import { contribution_of, type Extremes, extremes_of, fact_dates, type FactForm, facts_sql } from "./facts.ts";
 import {
   column_name,
@@ -190,14 +191,14 @@ export function define_domain<const All extends Fields>(definition: DomainDefini
     },
     contribution: contribution_of(facts, given, sources),
     extremes: extremes_of(facts, measures, sources),
-    board: {
+    board: in_currency({
       ...given.board,
       ...{ noun, stream_column, tables, dimensions, measures, sketches, dates },
       ...by_currency === undefined ? {} : { by_currency },
       fields: told,
       facts: facts_sql(facts, sources),
       lines: { ...lines, fields: lines.fields.map((name) => line_field(name, stream_column, told, dates)) },
-    },
+    }, by_currency),
   };
 }
 

@@ -12,6 +12,8 @@ export interface DailySource {
 /** A day's figures, in the shape of `metrics.json`; all but when it was made, which `with_time` adds. */
 export interface DailyDocument {
   readonly date: string;
+  /** Whose amounts it has, of a domain by currency. */
+  readonly currency: string | null;
   readonly metrics: Readonly<Record<string, number | null>>;
   /** How much was counted, under the name that the domain declares. */
   readonly counted: readonly [name: string, count: number];
@@ -41,12 +43,21 @@ export async function read_daily_document(
     name,
     figure_number(figure_of(board, figure), totals, decimals) ?? nothing,
   ]);
-  return { date, metrics: Object.fromEntries(told), counted: [count.name, all] };
+  return { date, currency: board.currency ?? null, metrics: Object.fromEntries(told), counted: [count.name, all] };
 }
 
 /** The document as JSON. @param made_ms when it was made, milliseconds */
-export const daily_json = ({ date, metrics, counted: [name, count] }: DailyDocument, made_ms: number): string =>
-  JSON.stringify({ date, metrics, generated_at: new Date(made_ms).toISOString(), [name]: count });
+export const daily_json = (
+  { date, currency, metrics, counted: [name, count] }: DailyDocument,
+  made_ms: number,
+): string =>
+  JSON.stringify({
+    date,
+    ...currency === null ? {} : { currency },
+    metrics,
+    generated_at: new Date(made_ms).toISOString(),
+    [name]: count,
+  });
 
 /** Whether a text is a document that says the same, whenever that was made. */
 export function says_the_same(text: string, document: DailyDocument): boolean {

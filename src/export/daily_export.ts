@@ -72,7 +72,7 @@ export function days_changed(
     const { position, figures_id } = await read_head(reading);
     const after = since.figures_id === undefined || since.figures_id === figures_id ? since.position : 0;
     const changed = after === position ? [] : await reading.query<{ start_s: string }>(
-      `select extract(epoch from bucket)::bigint as start_s from ${board.tables.cells}
+      `select extract(epoch from bucket)::bigint as start_s from ${board.tables.cells} cells
        where grain = '1d' and dimension = $1 and key = $2 and bucket < $3::timestamptz and last_position > $4 order by bucket`,
       [board.whole.dimension, board.whole.key, format_time(until_us), after],
     );

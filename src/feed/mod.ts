@@ -42,6 +42,7 @@ export {
   Parameters,
   past_states,
   type PastStates,
+  prepared,
   present_states,
   quantile_number,
   quantile_text,

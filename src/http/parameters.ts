@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import type { DomainBoard } from "../domains/mod.ts";
+import { type DomainBoard, in_currency, shown } from "../domains/mod.ts";
 import {
   absolute_fault,
   type ArrivalSpan,
@@ -99,6 +99,37 @@ export function requested_filter(request: Request, board: DomainBoard): Filter |
     : bad_request(`read the filter: ${read.faults.length} parameter(s) are wrong`, read.faults);
 }
 
+/** The parameter that says which currency is asked about; none where amounts are of one. */
+export function currency_parameter({ by_currency }: DomainBoard): Record<string, z.ZodOptional<z.ZodString>> {
+  if (by_currency === undefined) return {};
+  const error = ({ input }: { readonly input?: unknown }) =>
+    `expected a currency's code of three upper-case letters such as EUR, got ${shown(input)}`;
+  return {
+    currency: z.string({ error }).regex(/^[A-Z]{3}$/, { error }).optional().openapi({
+      description: `Amounts of which currency, and what has them: they are never added up; ${by_currency} unless given`,
+      example: by_currency,
+    }),
+  };
+}
+
+/** The board that a request asks about: of its currency, where the domain is by currency. */
+export function requested_board(request: Request, board: DomainBoard): DomainBoard {
+  return board.by_currency === undefined ? board : in_currency(board, requested_currency(request, board.by_currency));
+}
+
+const requested_currency = (request: Request, usual: string): string =>
+  new URL(request.url).searchParams.get("currency") ?? usual;
+
+/** What an answer says of its currency; nothing where amounts are of one. */
+export const said_currency = ({ currency }: DomainBoard): { readonly currency?: string } =>
+  currency === undefined ? {} : { currency };
+
+/** The schema of that. */
+export const currency_schema = ({ by_currency }: DomainBoard): Record<string, z.ZodString> =>
+  by_currency === undefined
+    ? {}
+    : { currency: z.string().openapi({ description: "Of what it is; other currencies are not in it" }) };
+
 /** The parameters of a view, as the feed and the board take them, and of its order, as others do too. */
 
 /** The parameters that name a stretch of time and what it is compared with. */
@@ -195,8 +226,9 @@ export function read_view(
   const filtered = read_filter(new URL(request.url).searchParams, filterable(board));
   if (!filtered.ok) return { ok: false, faults: [...faults, ...filtered.faults] };
   if (faults.length > 0) return { ok: false, faults };
-  const { filter } = filtered;
-  const to_s = to === undefined ? null : to / 1e6, more = { ...order, filter, compare };
+  const { filter } = filtered, { by_currency } = board;
+  const counted = by_currency === undefined ? {} : { currency: requested_currency(request, by_currency) };
+  const to_s = to === undefined ? null : to / 1e6, more = { ...order, filter, ...counted, compare };
   if (from !== undefined && to_s !== null) {
     return { ok: true, view: { range: "custom", from_s: from / 1e6, to_s, ...more } };
   }

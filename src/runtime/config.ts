@@ -157,7 +157,7 @@ export const SETTINGS = {
   currency: setting(
     "TACHO_CURRENCY",
     "USD",
-    "The one currency of this deployment. Events in another are quarantined. Fixed for a database at its first start",
+    "The currency of amounts. Where they are of one, events in another are quarantined; where they are of several, it is meant unless another is named. Fixed for a database at its first start",
     z.string().regex(/^[A-Z]{3}$/, "expected three capital letters"),
   ),
   h3_resolution: setting(

@@ -1,5 +1,5 @@
 import { type DomainBoard, has_gaps } from "../../domains/mod.ts";
-import { type Breakdown, breakdowns_of } from "./breakdown.ts";
+import { type Breakdown, breakdowns_of, type CurrencyCount } from "./breakdown.ts";
 import type { Compared } from "./comparisons.ts";
 import { type Cards, cards_of, type Series, series_of } from "./figure.ts";
 import { mark_series } from "./corrections.ts";
@@ -7,7 +7,7 @@ import { type KeyedSeries, type KeyLinesOf, with_keyed } from "./keyed.ts";
 import { type Figures, type Question, type Sources, sources_of } from "./question.ts";
 import type { Line } from "./states.ts";
 import type { Arrived } from "./states_relation.ts";
-import { is_whole, type View, type Watched, type Window } from "./view.ts";
+import { counts_all, is_whole, type View, type Watched, type Window } from "./view.ts";
 
 /** Boards: figures as they are shown. One reading answers a part of a view's board, two are joined into what subscribers see. Pure. */
 
@@ -26,6 +26,12 @@ export interface Board {
   readonly lines_of: KeyLinesOf;
 }
 
+/** The newest states that a view counts, newest first, and the position that changed this list. */
+export interface NewestLines {
+  readonly list: readonly Line[];
+  readonly changed_at: number;
+}
+
 /** What states say of a view, in the slow lane. */
 export interface LaneBoard extends Board {
   /** Lines by key: with the series where that is known, else beside that of the cells. */
@@ -33,8 +39,8 @@ export interface LaneBoard extends Board {
   readonly log_id: string;
   readonly position: number;
   readonly read_ms: number;
-  /** The newest states of the view, newest first, and the position that changed this list; null of all there is. */
-  readonly lines: { readonly list: readonly Line[]; readonly changed_at: number } | null;
+  /** The newest states of the view; null of all there is. */
+  readonly lines: NewestLines | null;
   /** What a view by arrival is of; null by event time. */
   readonly arrived: Arrived | null;
   /** Why a part of it was not computed; null when all was. */
@@ -52,6 +58,8 @@ export interface ShownBoard extends Board {
   readonly lines: readonly Line[];
   /** The position that changed the lines last; below 0 while they are not known. */
   readonly lines_at: number;
+  /** Of a domain by currency: which there are in the log, the greatest first. */
+  readonly currencies?: readonly CurrencyCount[];
   readonly sources: Sources;
   /** Of what was read from states. */
   readonly states: { readonly position: number; readonly read_ms: number } | null;
@@ -97,8 +105,9 @@ export function draw({ board, window, wants }: Question, { buckets, stretches, n
   };
 }
 
-/** The newest reading of what cells and the log say: where it stands, and the lines without a filter. */
+/** The newest reading of what cells and the log say: where it stands, which currencies there are, and the lines of all that there is. */
 interface Newest {
+  readonly currencies?: readonly CurrencyCount[];
   readonly log_id: string;
   readonly position: number;
   readonly newest_event_ms: number | null;
@@ -115,7 +124,12 @@ export function shown_board(
   declared: DomainBoard,
   { view, window }: Watched,
   newest: Newest,
-  { cells, lane, wait }: { readonly cells: Board | null; readonly lane: LaneState | null; readonly wait: boolean },
+  { cells, lane, wait }: {
+    /** `own_lines`: those of its currency. */
+    readonly cells: Board & { readonly own_lines?: NewestLines | null } | null;
+    readonly lane: LaneState | null;
+    readonly wait: boolean;
+  },
 ): ShownBoard | null {
   const whole = is_whole(view);
   const sources = sources_of(declared, view, window.grain);
@@ -123,7 +137,11 @@ export function shown_board(
   if (wait && !whole && lane?.tried !== true) return null;
   const slow = lane?.board?.log_id === newest.log_id ? lane.board : null;
   const own = cells ?? (slow?.known ? slow : null);
-  const lines = whole ? { list: newest.lines, changed_at: newest.position } : slow?.lines;
+  const lines = counts_all(view)
+    ? { list: newest.lines, changed_at: newest.position }
+    : whole
+    ? cells?.own_lines
+    : slow?.lines;
   const lines_of = { ...slow?.keyed.lines, ...cells?.lines_of };
   const computed = Object.keys(slow?.keyed.lines ?? {}).length > 0;
   const drawn = own ?? { series: mark_series(series_of(declared, []), null), changed_at: [] };
@@ -140,6 +158,7 @@ export function shown_board(
     breakdowns: [...cells?.breakdowns ?? [], ...slow?.breakdowns ?? []],
     lines: lines?.list ?? [],
     lines_at: lines?.changed_at ?? -1,
+    ...newest.currencies === undefined ? {} : { currencies: newest.currencies },
     sources,
     states: slow === null ? null : { position: slow.position, read_ms: slow.read_ms },
     failed: lane?.failed ?? slow?.missing ?? null,

@@ -1,5 +1,5 @@
 import { type Queryable, text_array } from "../../database/mod.ts";
-import type { BoardBreakdown, DomainBoard } from "../../domains/mod.ts";
+import { type BoardBreakdown, type DomainBoard, table_names } from "../../domains/mod.ts";
 import { type Days, format_time, type Tile, tile } from "../../kpi/mod.ts";
 import { dimension_of, figure_number, figure_of, integer, totals_of } from "./figure.ts";
 import type { Window } from "./view.ts";
@@ -32,8 +32,27 @@ export interface KeyTotals {
 export function all_time_of(board: DomainBoard, name: string): string {
   const { cells, totals } = board.tables;
   return dimension_of(board, name)?.totals === undefined
-    ? `${cells} where grain = 'all' and bucket = to_timestamp(0) and dimension = '${name}'`
-    : `${totals} where dimension = '${name}'`;
+    ? `${cells} cells where grain = 'all' and bucket = to_timestamp(0) and dimension = '${name}'`
+    : `${totals} totals where dimension = '${name}'`;
+}
+
+/** A currency that anything was counted in, and how much of what the domain's keys are counted by, of all of time; null: not told. */
+export interface CurrencyCount {
+  readonly currency: string;
+  readonly count: number | null;
+}
+
+/** Reads which currencies there are, the greatest first: a cell of each. */
+export async function read_currencies(queryable: Queryable, board: DomainBoard): Promise<CurrencyCount[]> {
+  const { whole: { dimension, key }, measures, default_count } = board, { cells } = table_names(board);
+  const counts = measures.flatMap(({ name, kind }) => kind === "count" ? [`${name} > 0`] : []).join(" or ");
+  const rows = await queryable.query<{ currency: string; count: string }>({
+    name: `feed_currencies_${cells}`,
+    text: `select currency, ${default_count} as count from ${cells}
+           where grain = 'all' and dimension = $1 and key = $2 and bucket = to_timestamp(0) and (${counts})
+           order by 2 desc, 1`,
+  }, [dimension, key]);
+  return rows.map(({ currency, count }) => ({ currency, count: Number(count) }));
 }
 
 /** The tiles of a dimension over a stretch of time; its all-time cells when the stretch is null. */
@@ -72,7 +91,7 @@ export async function read_key_totals(
       if (grain === "all") return `${columns} from ${all_time_of(board, breakdown.dimension)}`;
       const at = values.length;
       values.push(breakdown.dimension, grain, format_time(from_us), format_time(to_us));
-      return `${columns} from ${board.tables.cells}
+      return `${columns} from ${board.tables.cells} cells
               where dimension = $${at + 1} and grain = $${at + 2}
                 and bucket >= $${at + 3}::timestamptz and bucket < $${at + 4}::timestamptz`;
     })

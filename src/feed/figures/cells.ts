@@ -1,10 +1,11 @@
 import { plain_array, type Queryable, text_array } from "../../database/mod.ts";
-import type { DomainBoard, QuantileFigure } from "../../domains/mod.ts";
+import { type DomainBoard, type QuantileFigure, table_names } from "../../domains/mod.ts";
 import { type Days, format_time, type Grain, quantile, tile } from "../../kpi/mod.ts";
 import { read_keys, tiles_of } from "./breakdown.ts";
 import {
   type BucketRow,
   dimension_of,
+  prepared,
   quantile_cards,
   quantile_number,
   quantile_within,
@@ -29,8 +30,10 @@ import { cut_s } from "./view.ts";
 /** Figures from the cells of one dimension: of one key, of several added up, or of all others. */
 
 /** The tables that a reading of a board's figures holds: nobody exchanges them for others of the same name meanwhile. */
-export const held_tables = ({ tables: { cells, totals, sketches } }: Pick<DomainBoard, "tables">): string[] =>
-  [cells, totals, sketches].filter((table) => table !== null);
+export function held_tables(board: Pick<DomainBoard, "tables" | "names">): string[] {
+  const { cells, totals, sketches } = table_names(board);
+  return [cells, totals, sketches].filter((table) => table !== null);
+}
 
 /** Answers a question from cells. Throws when they have no answer to its filter: see `condition_of_cells`. */
 export async function figures_of_cells(queryable: Queryable, question: Question): Promise<Figures> {
@@ -68,16 +71,17 @@ async function read_buckets(
   { board, window }: Question,
   condition: Condition,
 ): Promise<readonly BucketRow[]> {
-  const rows = await queryable.query<BucketRow>({
-    name: `feed_series_${board.tables.cells}${condition.excluded ? "_excluded" : ""}`,
-    text: `select floor(extract(epoch from bucket))::bigint as t, max(last_position) as changed_at, ${
-      sum_columns(board)
-    }
+  const statement = prepared(
+    board,
+    `feed_series_${table_names(board).cells}${condition.excluded ? "_excluded" : ""}`,
+    `select floor(extract(epoch from bucket))::bigint as t, max(last_position) as changed_at, ${sum_columns(board)}
            from ${board.tables.cells} cells
            where grain = $1 and ${matching(condition, "$2", "$3")}
              and bucket >= to_timestamp($4::double precision) and bucket < to_timestamp($5::double precision)
            group by grouping sets ((bucket), ()) order by bucket nulls first`,
-  }, [window.grain, condition.dimension, text_array(condition.keys), window.from_s, window.to_s]);
+  );
+  const values = [window.grain, condition.dimension, text_array(condition.keys), window.from_s, window.to_s];
+  const rows = await queryable.query<BucketRow>(statement, values);
   if (rows.length === 0) throw new Error(`read series of ${board.tables.cells}: expected a row of totals, got none`);
   return rows;
 }
@@ -94,7 +98,7 @@ async function read_totals(
   const parts = tiles_of(board, condition.dimension, within, days).map(({ grain, from_us, to_us }) => {
     const at = values.length;
     values.push(grain, format_time(from_us), format_time(to_us));
-    return `select * from ${board.tables.cells} where grain = $${at + 1} and ${matching(condition, "$1", "$2")}
+    return `select * from ${board.tables.cells} cells where grain = $${at + 1} and ${matching(condition, "$1", "$2")}
             and bucket >= $${at + 2}::timestamptz and bucket < $${at + 3}::timestamptz`;
   });
   if (parts.length === 0) return totals_of(board, {});
@@ -117,13 +121,16 @@ async function read_now(
   const { dimension, measure } = board.now;
   const whole = condition.dimension === board.whole.dimension;
   if (!whole && condition.dimension !== dimension) return null;
-  const rows = await queryable.query<{ key: string; value: string }>({
-    name: `feed_now_${board.tables.cells}${whole ? "" : condition.excluded ? "_excluded" : "_filtered"}`,
-    text: `select key, ${measure} as value from ${board.tables.cells}
+  const statement = prepared(
+    board,
+    `feed_now_${table_names(board).cells}${whole ? "" : condition.excluded ? "_excluded" : "_filtered"}`,
+    `select key, ${measure} as value from ${board.tables.cells} cells
            where grain = 'all' and bucket = to_timestamp(0) and ${
       whole ? "dimension = $1" : matching(condition, "$1", "$2")
     }`,
-  }, whole ? [dimension] : [dimension, text_array(condition.keys)]);
+  );
+  const values = whole ? [dimension] : [dimension, text_array(condition.keys)];
+  const rows = await queryable.query<{ key: string; value: string }>(statement, values);
   return new Map(rows.map((row) => [row.key, Number(row.value)]));
 }
 

@@ -6,6 +6,7 @@ import {
   type Asked,
   condition_of_cells,
   keeps_sketches,
+  of_view,
   type Question,
   type Stretch,
   too_long_for_states,
@@ -49,11 +50,12 @@ export interface Compared {
  */
 export async function read_comparisons(
   reading: Queryable,
-  { board, days }: Asked,
+  asked: Asked,
   { view, window }: Watched,
   states: StatesRelation,
   comparisons: Readonly<Record<ComparisonName, Comparison>>,
 ): Promise<Pick<Compared, "cards" | "series">> {
+  const { board, days } = of_view(asked, view);
   const { filter } = view, shown = comparisons[view.compare];
   const condition = is_present(board, states) ? condition_of_cells(board, filter, window.grain) : null;
   // Cells say all that is compared but quantiles, where their dimension keeps no sketches.
@@ -122,7 +124,7 @@ async function read_first(
   { from_s, to_s }: Stretch,
   cut: number,
 ): Promise<number | null> {
-  const { tables: { cells }, whole: { dimension, key }, measures, facts, dates } = board;
+  const { tables, whole: { dimension, key }, measures, facts, dates } = board;
   // A cell stays when all that it counted was taken back.
   const counts = measures.flatMap(({ name, kind }) => kind === "count" ? [`${name} > 0`] : []).join(" or ");
   const parameters = new Parameters(states.values);
@@ -131,7 +133,9 @@ async function read_first(
   // Each column that dates a fact by its own index.
   const firsts = is_present(board, states)
     ? [
-      `select min(bucket) as at from ${cells} where grain = '${cut < 300 ? "1m" : "5m"}' and dimension = '${dimension}'
+      `select min(bucket) as at from ${tables.cells} cells where grain = '${
+        cut < 300 ? "1m" : "5m"
+      }' and dimension = '${dimension}'
         and key = '${key}' and (${counts}) and ${within("bucket")}`,
     ]
     : dates.flatMap(({ column, first, last }) => {

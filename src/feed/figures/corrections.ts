@@ -1,7 +1,8 @@
 import { plain_array, type Queryable } from "../../database/mod.ts";
 import { watermark_is_void } from "../../event_log/mod.ts";
 import { bucket_end, closed_before, closes_at } from "../../kpi/mod.ts";
-import { type BucketRow, integer, type Series } from "./figure.ts";
+import { type BucketRow, integer, prepared, type Series } from "./figure.ts";
+import { table_names } from "../../domains/mod.ts";
 import type { Question } from "./question.ts";
 
 /**
@@ -95,14 +96,17 @@ async function read_changed_buckets(
   queryable: Queryable,
   { board, window: { grain, from_s, to_s } }: Question,
 ): Promise<ChangedBuckets> {
-  const rows = await queryable.query<BucketRow>({
-    name: `feed_changed_${board.tables.cells}`,
-    text:
-      `select floor(extract(epoch from bucket))::bigint as t, last_position, first_position from ${board.tables.cells}
+  const statement = prepared(
+    board,
+    `feed_changed_${table_names(board).cells}`,
+    `select floor(extract(epoch from bucket))::bigint as t, last_position, first_position
+           from ${board.tables.cells} cells
            where grain = $1 and dimension = $2 and key = $3
              and bucket >= to_timestamp($4::double precision) and bucket < to_timestamp($5::double precision)
            order by bucket`,
-  }, [grain, board.whole.dimension, board.whole.key, from_s, to_s]);
+  );
+  const values = [grain, board.whole.dimension, board.whole.key, from_s, to_s];
+  const rows = await queryable.query<BucketRow>(statement, values);
   return {
     t: rows.map((row) => integer(row.t)),
     changed_at: rows.map((row) => integer(row.last_position)),

@@ -1,3 +1,4 @@
+import type { Statement } from "../../database/mod.ts";
 import {
   type BoardCard,
   type BoardFigure,
@@ -5,6 +6,7 @@ import {
   has_gaps,
   type QuantileFigure,
   type SummedFigure,
+  table_names,
 } from "../../domains/mod.ts";
 import { date_column, is_dated, is_extreme, is_least } from "../../kpi/mod.ts";
 
@@ -99,6 +101,10 @@ export function decimal_text(value: bigint, scale: number, least: number): strin
   return fraction === "" ? whole : `${whole}.${fraction}`;
 }
 
+/** A statement that is prepared once a connection; not of boards of other currencies than the usual one: there are thousands of codes that may be asked for. */
+export const prepared = ({ currency, by_currency }: DomainBoard, name: string, text: string): Statement =>
+  currency === by_currency ? { name, text } : { text };
+
 /** The dimension of that name; null when the board has none. */
 export function dimension_of(board: DomainBoard, name: string) {
   return board.dimensions.find((dimension) => dimension.name === name) ?? null;
@@ -138,7 +144,9 @@ export function declared_figure(board: DomainBoard, name: string): BoardFigure {
   const figure = Object.hasOwn(board.figures, name) ? board.figures[name] : undefined;
   if (figure === undefined) {
     throw new Error(
-      `find figure ${JSON.stringify(name)}: ${board.tables.cells} declares ${Object.keys(board.figures).join(", ")}`,
+      `find figure ${JSON.stringify(name)}: ${table_names(board).cells} declares ${
+        Object.keys(board.figures).join(", ")
+      }`,
     );
   }
   return figure;

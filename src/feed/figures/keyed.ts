@@ -1,8 +1,8 @@
 import { plain_array, type Queryable, text_array } from "../../database/mod.ts";
-import type { DomainBoard, SummedFigure } from "../../domains/mod.ts";
+import { type DomainBoard, type SummedFigure, table_names } from "../../domains/mod.ts";
 import { format_time, is_extreme } from "../../kpi/mod.ts";
 import { type KeyTotals, read_key_totals, tiles_of } from "./breakdown.ts";
-import { type BucketRow, figure_number, figure_of, integer, measures_in, totals_of } from "./figure.ts";
+import { type BucketRow, figure_number, figure_of, integer, measures_in, prepared, totals_of } from "./figure.ts";
 import type { Condition, Filter } from "./filter.ts";
 import {
   breakdown_of,
@@ -162,18 +162,20 @@ export async function read_keyed(
     keyed.map(async (wanted) => ({ ...wanted, ...await ranked_keys(queryable, question, condition, wanted, totals) })),
   );
   const measures = [...new Set(keyed.flatMap(({ dimension }) => measures_by(board, dimension)))];
-  const rows = await queryable.query<KeyedRow & { readonly dimension: string }>({
-    name: `feed_keyed_${board.tables.cells}`,
+  const statement = prepared(
+    board,
+    `feed_keyed_${table_names(board).cells}`,
     // Bucket by bucket, each by the primary key: the fence keeps the planner to that order.
-    text: `select cells.dimension, cells.key, floor(extract(epoch from cells.bucket))::bigint as t,
+    `select cells.dimension, cells.key, floor(extract(epoch from cells.bucket))::bigint as t,
              cells.last_position as changed_at, ${measures.map((name) => `cells.${name}`).join(", ")}
            from unnest($1::text[], $2::text[]) as line(dimension, key)
            cross join unnest($3::timestamptz[]) as at(bucket)
            cross join lateral (
-             select * from ${board.tables.cells}
+             select * from ${board.tables.cells} kept
              where grain = $4 and dimension = line.dimension and bucket = at.bucket and key = line.key offset 0
            ) cells`,
-  }, [
+  );
+  const rows = await queryable.query<KeyedRow & { readonly dimension: string }>(statement, [
     text_array(ranked.flatMap(({ dimension, keys }) => keys.map(() => dimension))),
     text_array(ranked.flatMap(({ keys }) => keys)),
     plain_array(buckets.map(({ t }) => format_time(integer(t) * 1e6))),

@@ -1,4 +1,10 @@
-import type { BoardBreakdown, BoardCard, DomainBoard, KeyedChartWords } from "../../domains/mod.ts";
+import {
+  type BoardBreakdown,
+  type BoardCard,
+  type DomainBoard,
+  in_currency,
+  type KeyedChartWords,
+} from "../../domains/mod.ts";
 import type { Days } from "../../kpi/mod.ts";
 import type { KeyTotals } from "./breakdown.ts";
 import { type BucketRow, dimension_of, quantile_cards, type Totals } from "./figure.ts";
@@ -90,6 +96,10 @@ export const asks_now = ({ wants: { cards = [] } }: Question): boolean => cards.
 /** What questions are asked about. */
 export type Asked = Pick<Question, "board" | "days">;
 
+/** What questions of a view are asked about: the board is of its currency. */
+export const of_view = <Some extends Asked>(asked: Some, { currency }: Pick<View, "currency">): Some =>
+  currency === undefined ? asked : { ...asked, board: in_currency(asked.board, currency) };
+
 /** The charts of a board that have lines by key. */
 export const keyed_charts = ({ words }: DomainBoard): readonly KeyedChartWords[] =>
   words.charts.flatMap((chart) => "by" in chart ? [chart] : []);
@@ -114,15 +124,17 @@ const cells_keep_keys = (board: DomainBoard, { dimension }: Condition, by: strin
   (dimension === board.whole.dimension || dimension === by) && dimension_of(board, by)?.grains.includes(grain) === true;
 
 /** The whole board of a view, as states answer it. */
-export function whole_question({ board, days }: Asked, { view: { filter }, window }: Watched): Question {
+export function whole_question(asked: Asked, { view, window }: Watched): Question {
+  const { board, days } = of_view(asked, view), { filter } = view;
   const breakdowns = [...board.breakdowns, ...board.states_breakdowns];
   const wants = { series: true, stretches: [window], cards: board.cards, breakdowns, keyed: keyed_dimensions(board) };
   return { board, days, filter, window, wants };
 }
 
 /** What cells are asked of a view, whenever the log has moved; null when they do not answer it. */
-export function cells_question({ board, days }: Asked, { view: { order, filter }, window }: Watched): Question | null {
-  if (order !== undefined) return null;
+export function cells_question(asked: Asked, { view, window }: Watched): Question | null {
+  if (view.order !== undefined) return null;
+  const { board, days } = of_view(asked, view), { filter } = view;
   const condition = condition_of_cells(board, filter, window.grain);
   if (condition === null) return null;
   const lacking = cards_lacking(board, condition);

@@ -1,6 +1,15 @@
 import { type Database, plain_array, type Queryable, snapshot, took_too_long } from "../../database/mod.ts";
 import { type Head, read_head } from "../../event_log/mod.ts";
-import { type Board, changed_since, draw, type LaneBoard, shown_board, type ShownBoard } from "./board.ts";
+import {
+  type Board,
+  changed_since,
+  draw,
+  type LaneBoard,
+  type NewestLines,
+  shown_board,
+  type ShownBoard,
+} from "./board.ts";
+import { type CurrencyCount, read_currencies } from "./breakdown.ts";
 import { figures_of_cells, held_tables } from "./cells.ts";
 import { type Compared, read_comparisons } from "./comparisons.ts";
 import { keyed_series, with_keyed } from "./keyed.ts";
@@ -9,6 +18,7 @@ import {
   type Asked,
   cells_question,
   is_too_long,
+  of_view,
   states_question,
   TOO_LONG_FOR_STATES,
   whole_question,
@@ -38,13 +48,18 @@ export interface Reading {
   readonly position: number;
   /** The newest event time in the log, milliseconds. */
   readonly newest_event_ms: number | null;
-  /** The newest states, newest first. */
+  /** The newest states, newest first; of a domain by currency each board has its own. */
   readonly lines: readonly Line[];
-  /** Boards by view key, of those views that cells answer, and what the marks of late corrections were made from. */
-  readonly boards: ReadonlyMap<string, Board & { readonly marked: MarkedBuckets }>;
+  /** Of a domain by currency: which there are. */
+  readonly currencies?: readonly CurrencyCount[];
+  /** Boards by view key, of those views that cells answer. */
+  readonly boards: ReadonlyMap<string, CellsBoard>;
   /** When positions that subscribers resume from were recorded, milliseconds. */
   readonly recorded_ms: ReadonlyMap<number, number>;
 }
+
+/** What was read from cells, and what the marks of late corrections were made from. */
+type CellsBoard = Board & { readonly marked: MarkedBuckets; readonly own_lines: NewestLines | null };
 
 /**
  * Reads what is stale of the last reading: nothing but the head when the log did not move and no window slid. All that
@@ -71,21 +86,23 @@ export async function read_boards(
     const kept = last !== null && is_current(last, seen) ? last : null;
     const newest_s = seen.watermark_us === null ? null : seen.watermark_us / 1e6;
     const goes_on = last !== null && last.log_id === seen.figures_id && !went_back(last, seen);
-    const boards = new Map<string, Board & { readonly marked: MarkedBuckets }>();
+    const boards = new Map<string, CellsBoard>();
     for (const [key, each] of answered) {
-      const before = goes_on ? last.boards.get(key) ?? null : null;
+      const before = goes_on ? last.boards.get(key) ?? null : null, { position } = seen;
       boards.set(
         key,
-        (kept && fresh(kept, key, each)) ?? await read_board(transaction, source, each, newest_s, before),
+        (kept && fresh(kept, key, each)) ?? await read_board(transaction, source, each, { newest_s, position }, before),
       );
     }
-    const states = present_states(source.board);
+    const { board } = source, whole = board.by_currency === undefined;
     return {
       log_id: seen.figures_id,
       position: seen.position,
       newest_event_ms: newest_event_ms(seen),
       boards,
-      lines: kept?.lines ?? await read_lines(transaction, source.board, states, [], seen.position),
+      lines: kept?.lines ??
+        (whole ? await read_lines(transaction, board, present_states(board), [], seen.position) : []),
+      ...whole ? {} : { currencies: kept?.currencies ?? await read_currencies(transaction, board) },
       recorded_ms: await read_recorded(transaction, resumed),
     };
   }, held_tables(source.board));
@@ -106,15 +123,18 @@ async function read_board(
   queryable: Queryable,
   source: FeedSource,
   watched: Watched,
-  newest_event_s: number | null,
-  before: (Board & { readonly marked: MarkedBuckets }) | null,
-): Promise<Board & { readonly marked: MarkedBuckets }> {
-  const question = cells_question(source, watched)!;
+  { newest_s, position }: { readonly newest_s: number | null; readonly position: number },
+  before: CellsBoard | null,
+): Promise<CellsBoard> {
+  const question = cells_question(source, watched)!, own = question.board;
   const figures = await figures_of_cells(queryable, question);
   const board = draw(question, figures), keyed = keyed_series(question, figures, before?.lines_of ?? {});
   const { series, changed_at } = with_keyed(board, keyed);
   // States move between keys as they go on: that is no correction. The whole is asked, and marks what a correction touched.
-  const marked = await read_marked(queryable, question, newest_event_s, before?.marked ?? null);
+  const marked = await read_marked(queryable, question, newest_s, before?.marked ?? null);
+  const lines = watched.view.filter.length > 0 || own.currency === undefined
+    ? null
+    : await read_lines(queryable, own, present_states(own), [], position);
   const whole_at = new Map(marked.t.map((t, i) => [t, marked.changed_at[i]!]));
   const touched = series.t.map((t, i) => changed_at[i]! >= (whole_at.get(t) ?? 0));
   return {
@@ -124,6 +144,7 @@ async function read_board(
     changed_at: changed_at.map((at, i) => Math.max(at, whole_at.get(series.t[i]!) ?? at)),
     lines_of: keyed.lines,
     marked,
+    own_lines: lines && lines_since(lines, position, before?.own_lines ?? null),
   };
 }
 
@@ -179,11 +200,12 @@ async function find_counted(
  * @param last what was read of this view before
  */
 export function read_lane_board(
-  source: FeedSource,
+  given: FeedSource,
   asked: Watched,
   last: LaneBoard | null,
   now_ms: number,
 ): Promise<LaneBoard> {
+  const source = of_view(given, asked.view);
   return bounded(source, async (reading) => {
     const { figures_id: log_id, position, watermark_us } = await read_head(reading);
     const before = last?.log_id === log_id ? last : null;
@@ -212,15 +234,18 @@ export function read_lane_board(
       log_id,
       position,
       read_ms: now_ms,
-      lines: lines && lines_since(lines, position, before),
+      lines: lines && lines_since(lines, position, before?.lines ?? null),
       arrived,
       missing: view.filter.length > 0 && is_too_long(view, window) ? TOO_LONG_FOR_STATES : null,
     };
   });
 }
 
-function lines_since(list: readonly Line[], position: number, before: LaneBoard | null): LaneBoard["lines"] {
-  const last = before?.lines ?? null;
+function lines_since(
+  list: readonly Line[],
+  position: number,
+  last: NewestLines | null,
+): NewestLines {
   return last !== null && JSON.stringify(last.list) === JSON.stringify(list) ? last : { list, changed_at: position };
 }
 
@@ -232,7 +257,7 @@ export function read_compared(source: FeedSource, watched: Watched, until_ms: nu
   const comparisons = comparisons_of(watched.window, until_ms, source.days);
   return bounded(source, async (reading) => {
     const { figures_id: log_id, position } = await read_head(reading);
-    const states = present_states(source.board);
+    const states = present_states(of_view(source, watched.view).board);
     return { log_id, position, ...await read_comparisons(reading, source, watched, states, comparisons) };
   });
 }
@@ -262,17 +287,17 @@ export async function read_whole_board(source: FeedSource, watched: Watched, now
 
 /**
  * Computes a view's board as of a position, all of it from states. Marks of late corrections are not kept for the past: there are none.
- * @param all states as of the position
+ * @param all states as of the position, of the view's currency
  * @param then the position, its newest event time, and the time that it is looked at from, milliseconds
  */
 export async function read_past_board(
   reading: Queryable,
-  source: Asked,
+  given: Asked,
   asked: Watched,
   all: StatesRelation,
   then: { readonly position: number; readonly newest_event_ms: number | null; readonly now_ms: number },
 ): Promise<ShownBoard> {
-  const { position, newest_event_ms, now_ms } = then;
+  const { position, newest_event_ms, now_ms } = then, source = of_view(given, asked.view);
   const { watched, states, arrived } = await find_counted(reading, source, asked, all, then);
   const { view, window } = watched;
   const { figures_id: log_id } = await read_head(reading);
@@ -283,8 +308,11 @@ export async function read_past_board(
   const compared = arrived === null
     ? { log_id, position, ...await read_comparisons(reading, source, watched, states, comparisons) }
     : null;
+  // How many there were then would take counting all states.
+  const currencies = source.board.by_currency === undefined ? null : await read_currencies(reading, source.board);
   return {
     ...board,
+    ...currencies === null ? {} : { currencies: currencies.map(({ currency }) => ({ currency, count: null })) },
     view,
     log_id,
     newest_event_ms,

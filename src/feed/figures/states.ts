@@ -1,9 +1,17 @@
 import type { Queryable } from "../../database/mod.ts";
-import type { DomainBoard } from "../../domains/mod.ts";
+import { type DomainBoard, table_names } from "../../domains/mod.ts";
 import { bin_of, bucket_end, format_time, type Grain, value_of } from "../../kpi/mod.ts";
 import { key_totals, tiles_of } from "./breakdown.ts";
 import { figures_of_cells } from "./cells.ts";
-import { type BucketRow, dimension_of, integer, quantile_cards, quantile_number, totals_of } from "./figure.ts";
+import {
+  type BucketRow,
+  dimension_of,
+  integer,
+  prepared,
+  quantile_cards,
+  quantile_number,
+  totals_of,
+} from "./figure.ts";
 import type { Filter } from "./filter.ts";
 import {
   type Asked,
@@ -157,7 +165,7 @@ export type Line = Readonly<Record<string, string | number | null>> & { readonly
 export const LINES = 20;
 /** How far back in the log the newest states are looked for. A reading of the log's tail by its primary key needs no further index. */
 const TAIL = 400;
-/** As above, under a filter: most of the tail may not match. */
+/** As above, under a filter, or of a currency that is not in the tail often enough: most of the tail may not match. */
 const FILTERED_TAIL = 5_000;
 
 /**
@@ -174,13 +182,27 @@ export async function read_lines(
   position: number,
   arrived: Arrived | null = null,
 ): Promise<Line[]> {
-  const { lines, stream_column, tables } = board;
+  const read = (tail: number) => read_tail(queryable, board, relation, filter, { position, tail, arrived });
+  if (filter.length > 0 || arrived !== null) return await read(FILTERED_TAIL);
+  const newest = await read(TAIL);
+  return board.currency === undefined || newest.length === LINES ? newest : await read(FILTERED_TAIL);
+}
+
+/** The newest states among those of so many positions. */
+async function read_tail(
+  queryable: Queryable,
+  board: DomainBoard,
+  relation: StatesRelation,
+  filter: Filter,
+  { position, tail, arrived }: { readonly position: number; readonly tail: number; readonly arrived: Arrived | null },
+): Promise<Line[]> {
+  const { lines, stream_column } = board;
   const fields = lines.fields.map(({ name, sql, kind }) =>
     `${kind === "time" ? `floor(extract(epoch from ${sql}) * 1000)::bigint` : sql} as ${name}`
   );
-  const whole = filter.length === 0 && arrived === null;
+  const whole = filter.length === 0 && board.currency === undefined && arrived === null;
   const parameters = new Parameters(relation.values);
-  const last = arrived?.last ?? position, after = last - (whole ? TAIL : FILTERED_TAIL);
+  const last = arrived?.last ?? position, after = last - tail;
   const within = arrived === null
     ? `position > ${parameters.add(after)} and position <= ${parameters.add(last)}`
     : arrived_sql("events", { ...arrived, after: Math.max(after, arrived.after) }, parameters);
@@ -196,7 +218,9 @@ export async function read_lines(
              and ${filter_sql(board, filter, parameters)}
            order by newest.position desc limit ${LINES}`;
   const rows = await queryable.query<Record<string, string | null>>(
-    whole && relation.sql === tables.states ? { name: `feed_lines_${tables.states}`, text } : text,
+    filter.length === 0 && arrived === null && is_present(board, relation)
+      ? prepared(board, `feed_lines_${table_names(board).states}`, text)
+      : text,
     parameters.values,
   );
   return rows.map((row) => {
@@ -260,7 +284,7 @@ async function greatest_bucket(
   if (tiles[0]?.from_us !== stretch.from_us || tiles.at(-1)?.to_us !== stretch.to_us) return stretch;
   const parameters = new Parameters([board.whole.dimension, board.whole.key]);
   const parts = tiles.map(({ grain, from_us, to_us }) =>
-    `select grain, bucket, ${measure} from ${board.tables.cells} where dimension = $1 and key = $2
+    `select grain, bucket, ${measure} from ${board.tables.cells} cells where dimension = $1 and key = $2
      and grain = ${parameters.add(grain)} and bucket >= ${parameters.add(format_time(from_us))}::timestamptz
      and bucket < ${parameters.add(format_time(to_us))}::timestamptz`
   );

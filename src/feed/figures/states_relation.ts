@@ -1,5 +1,5 @@
 import { plain_array, type Queryable, text_array, type Value } from "../../database/mod.ts";
-import type { Domain, DomainBoard, StateFact } from "../../domains/mod.ts";
+import { type Domain, type DomainBoard, rows_of, type StateFact } from "../../domains/mod.ts";
 import {
   column_literals,
   MOST_FOLDED,
@@ -36,22 +36,19 @@ const newest_told = (row: string): string => `${row}.newest_position`;
 export const is_present = (board: DomainBoard, relation: StatesRelation): boolean =>
   relation.sql === board.tables.states;
 
-/**
- * Reads what has changed since a position; gives the states as of it.
- * @param head the head's position: there, the states as they stand
- * Throws TooMuchChangedSince.
- */
-export type PastStates = (reading: Queryable, position: number, head: number) => Promise<StatesRelation>;
+/** Reads what has changed since a position; gives the states as of it: at the head's position as they stand. Throws TooMuchChangedSince. */
+export type PastStates = ReturnType<typeof past_states>;
 
 /**
- * Past states of a domain.
+ * Past states of a domain; `board` may be of another currency than the usual one.
  * @param most_folded events that are folded anew for one position, at most
  */
-export function past_states(domain: Domain, most_folded: number = MOST_FOLDED): PastStates {
-  return async (reading, position, head) =>
-    position === head
-      ? present_states(domain.board)
-      : relation_of(domain, position, await read_past_streams(reading, domain, position, head, most_folded));
+export function past_states(domain: Domain, most_folded: number = MOST_FOLDED) {
+  return async (reading: Queryable, position: number, head: number, board = domain.board): Promise<StatesRelation> => {
+    if (position === head) return present_states(board);
+    const past = relation_of(domain, position, await read_past_streams(reading, domain, position, head, most_folded));
+    return board.currency === undefined ? past : { ...past, sql: rows_of(board.currency, `${past.sql} past`) };
+  };
 }
 
 /**
@@ -227,12 +224,13 @@ export function arrived_states(board: DomainBoard, states: StatesRelation, arriv
 
 /** The columns of states that a board's declaration names. */
 function columns_of(board: DomainBoard): Set<string> {
-  const { dimensions, facts, lines } = board;
+  const { dimensions, facts, lines, by_currency } = board;
   const texts = [
     ...facts.flatMap(({ at, each = "", by = "", counts, adds }) => [at, each, by, counts, ...Object.values(adds)]),
     ...lines.fields.map(({ sql }) => sql),
   ];
   return new Set([
+    ...by_currency === undefined ? [] : ["currency"],
     ...dimensions.flatMap(({ column }) => column ?? []),
     ...texts.flatMap((text) => [...text.matchAll(/\bstates\.(\w+)/g)].map(([, column]) => column!)),
   ]);

@@ -70,12 +70,17 @@ export type View = Span & {
   /** Absent: by event time. */
   readonly order?: "arrival";
   readonly filter: Filter;
+  /** Of which currency, of a domain by currency. */
+  readonly currency?: string;
   /** Which comparison's series is given. */
   readonly compare: ComparisonName;
 };
 
 /** Whether a view is of all there is, by event time. */
 export const is_whole = ({ order, filter }: View): boolean => order === undefined && filter.length === 0;
+
+/** And of all currencies, of which there is one. */
+export const counts_all = (view: View): boolean => is_whole(view) && view.currency === undefined;
 
 /** The buckets that a view covers at some time: starts in [from_s, to_s), seconds since the Unix epoch. */
 export interface Window {
@@ -140,7 +145,8 @@ export function window_of_last(
 
 /** The name under which equal views share a board: equal windows, filters and comparisons have equal names. */
 export function view_key(view: View, days: Days): string {
-  const filter = format_filter(view.filter), of = span_key(view, days) + (filter === "" ? "" : `?${filter}`);
+  const filter = format_filter(view.filter), { currency = "" } = view;
+  const of = span_key(view, days) + currency + (filter === "" ? "" : `?${filter}`);
   if (view.order !== undefined) return `${view.order} ${of}`;
   return of + (view.compare === "weekday" ? "" : "~previous");
 }

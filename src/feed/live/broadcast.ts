@@ -1,5 +1,5 @@
 import { declaration_of, type DomainBoard } from "../../domains/mod.ts";
-import { is_whole, type Reading, type ShownBoard } from "../figures/mod.ts";
+import { counts_all, type Reading, type ShownBoard } from "../figures/mod.ts";
 import type { Coverage, FeedSettings, FrameSettings, Health, LogPosition, Shown } from "./frame.ts";
 import { heartbeat_frame, hello_frame, kpi_frame, lines_frame, reset_frame } from "./frame.ts";
 import type { Subscriber } from "./subscriber.ts";
@@ -142,7 +142,7 @@ export class Broadcast {
       settle(subscriber, reading, board);
     }
     if (!lines.due) return;
-    const name = is_whole(board.view)
+    const name = counts_all(board.view)
       ? `lines ${lines.after}`
       : `lines ${subscriber.key} ${board.lines_at} ${lines.after}`;
     const text = this.#once(name, () => lines_frame(board, this.#settings.board.lines, lines.after) ?? "");

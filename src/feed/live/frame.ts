@@ -1,5 +1,5 @@
-import type { Declaration, DomainBoard } from "../../domains/mod.ts";
-import { is_whole, type Line, type Reading, type Series, type ShownBoard, type Sources } from "../figures/mod.ts";
+import { type Declaration, type DomainBoard, table_names } from "../../domains/mod.ts";
+import { counts_all, type Line, type Reading, type Series, type ShownBoard, type Sources } from "../figures/mod.ts";
 
 /** Frames: what subscribers receive, as server-sent events. Pure; absolute values only, so that a frame may come twice. */
 
@@ -62,7 +62,7 @@ export interface FeedSettings {
 
 /** What frames are made with. */
 export interface FrameSettings extends FeedSettings {
-  readonly board: Pick<DomainBoard, "lines" | "tables">;
+  readonly board: Pick<DomainBoard, "lines" | "tables" | "names">;
   /** What hellos carry, so that whoever listens can draw the board. */
   readonly declared: Declaration;
 }
@@ -144,7 +144,7 @@ export function board_data(
     filter: view.filter,
     compare: view.compare,
     time_zone: settings.time_zone,
-    currency: settings.currency,
+    currency: view.currency ?? settings.currency,
     series: board.series,
     ...figures_of(board, settings, now_ms),
     ...compared_series_of(board),
@@ -160,7 +160,7 @@ function figures_of(
   now_ms: number,
 ): Record<string, unknown> {
   const { view, sources, states, failed } = board;
-  const named = (origin: Sources["cards"]) => origin === "cells" ? "cells" : settings.board.tables.states;
+  const named = (origin: Sources["cards"]) => origin === "cells" ? "cells" : table_names(settings.board).states;
   return {
     // Nothing is known before the slow lane's first answer: no figure may look like one.
     cards: board.known ? board.cards : null,
@@ -175,6 +175,7 @@ function figures_of(
     compared: board.compared?.cards ?? {},
     ...Object.keys(board.lines_of).length === 0 ? {} : { keyed: board.lines_of },
     ...view.order === undefined ? {} : { arrived: arrived_data(board) },
+    ...board.currencies === undefined ? {} : { currencies: board.currencies },
   };
 }
 
@@ -232,8 +233,8 @@ export function kpi_frame(
 }
 
 /**
- * The newest lines that changed after a position, newest first; null when none did. Under a filter, and by arrival, all of them, to
- * stand in place of those before: a state that changed may not match any more.
+ * The newest lines that changed after a position, newest first; null when none did. Under a filter, by arrival, and of a currency,
+ * all of them, to stand in place of those before: a state that changed may not match any more.
  */
 export function lines_frame(
   board: ShownBoard,
@@ -241,7 +242,7 @@ export function lines_frame(
   since_position: number,
 ): string | null {
   if (board.lines_at <= since_position) return null;
-  if (!is_whole(board.view)) {
+  if (!counts_all(board.view)) {
     return encode(event, board, { position: board.position, replace: true, [list]: board.lines });
   }
   const changed: Line[] = board.lines.filter((line) => line.position > since_position);

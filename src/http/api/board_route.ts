@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { took_too_long } from "../../database/mod.ts";
-import type { DomainBoard } from "../../domains/mod.ts";
+import { type DomainBoard, in_currency } from "../../domains/mod.ts";
 import {
   type Moment,
   moment_at_position,
@@ -33,14 +33,18 @@ import { bad_request, matches_etag, problem, respond } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
 import { Gate } from "../gate.ts";
 import {
+  currency_parameter,
+  currency_schema,
   filter_parameters,
   instant,
   no_range,
   ORDER_PARAMETERS,
   position,
   read_view,
+  requested_board,
   requested_filter,
   requested_span,
+  said_currency,
   SPAN_PARAMETERS,
 } from "../parameters.ts";
 import { answer_from_log, read_only, STATEMENT_TIMEOUT_MS, unless_too_many } from "../reading.ts";
@@ -77,8 +81,13 @@ const stretch = (many: string) =>
     cards: card_values,
   });
 
+const currencies_schema = (counted: string) =>
+  z.array(z.object({ currency: z.string(), count: z.number().nullable() })).openapi({
+    description: `All currencies in the log, each with its ${counted}, of all of time; null: not told of the past`,
+  });
+
 /** The board as the API answers it: what the feed's hello says, without health. */
-const board_schema = ({ lines: { list } }: DomainBoard) =>
+const board_schema = ({ lines: { list }, by_currency, default_count }: DomainBoard) =>
   z.object({
     log_id: z.string(),
     position: z.number().openapi({ description: "The position that series and cards belong to" }),
@@ -96,6 +105,7 @@ const board_schema = ({ lines: { list } }: DomainBoard) =>
     compare: z.string(),
     time_zone: z.string(),
     currency: z.string(),
+    ...by_currency === undefined ? {} : { currencies: currencies_schema(default_count) },
     series: columns,
     keyed: z.record(z.string(), z.object({ keys: z.array(z.string().nullable()), others: z.number() })).optional()
       .openapi({
@@ -150,6 +160,7 @@ export function add_board_routes(app: App, source: BoardSource): void {
       ...ORDER_PARAMETERS,
       as_of: instant.optional(),
       as_of_position: position.optional(),
+      ...currency_parameter(board),
       ...filter_parameters(board),
     },
     params: {},
@@ -172,11 +183,12 @@ export function add_board_routes(app: App, source: BoardSource): void {
   });
 }
 
-const greatest_schema = (measure: string) =>
+const greatest_schema = (measure: string, board: DomainBoard) =>
   z.object({
     measure: z.string(),
     unit: z.string(),
     order: z.enum(ORDERS),
+    ...currency_schema(board),
     from: z.string(),
     to: z.string(),
     as_of_position: z.number(),
@@ -213,10 +225,11 @@ function add_greatest_route(app: App, source: BoardSource, gate: Gate): void {
       to: instant.optional(),
       ...ORDER_PARAMETERS,
       as_of_position: position.optional(),
+      ...currency_parameter(board),
       ...filter_parameters(board),
     },
     params: {},
-    answer: { type: "application/json", schema: greatest_schema(names[0]!) },
+    answer: { type: "application/json", schema: greatest_schema(names[0]!, board) },
     others: { 503: "It took too long, or too many ask at a time; see Retry-After" },
     respond: async ({ measure, as_of_position, ...values }, request) => {
       const span = requested_span(values);
@@ -227,23 +240,24 @@ function add_greatest_route(app: App, source: BoardSource, gate: Gate): void {
       if (fault !== null) return bad_request("the range is wrong", [{ path: "to", detail: fault }]);
       const filter = requested_filter(request, board);
       if (filter instanceof Response) return filter;
-      const figure = figures.get(measure)!;
+      const figure = figures.get(measure)!, own = { ...source, board: requested_board(request, board) };
       const work = () =>
         answer_from_log(request, source, async (reading, head) => {
           const then = as_of_position ?? head.position;
           if (then > head.position) return not_so_far(head.position);
           await reading.query("select set_config('jit', 'off', true)");
-          const all = await source.past(reading, then, head.position);
+          const all = await source.past(reading, then, head.position, own.board);
           const arrived = arrival && await find_arrived(reading, arrival, then);
-          const states = arrived === null ? all : arrived_states(board, all, arrived);
+          const states = arrived === null ? all : arrived_states(own.board, all, arrived);
           const { from_us, to_us } = arrived === null
             ? ends!
             : { from_us: arrived.from_s * 1e6, to_us: arrived.to_s * 1e6 };
           const counted = { filter, from_us, to_us };
-          const found = await read_greatest(reading, source, states, figure.measure, counted);
+          const found = await read_greatest(reading, own, states, figure.measure, counted);
           return JSON.stringify({
             measure,
             unit: figure.unit,
+            ...said_currency(own.board),
             order: values.order,
             from: format_time(from_us),
             to: format_time(to_us),
@@ -312,7 +326,8 @@ function past_board(source: BoardSource, request: Request, view: View, asked: As
     const caching = is_settled(asked, moment, clock.now_ms()) ? "private, max-age=3600, immutable" : "no-cache";
     const etag = `W/"${head.figures_id}-as-of-${moment.position}-${watched.window.to_s}-${source.build}"`;
     return await tagged(request, etag, caching, async () => {
-      const states = await source.past(reading, moment.position, head.position);
+      const own = in_currency(source.board, view.currency);
+      const states = await source.past(reading, moment.position, head.position, own);
       const { position, watermark_us } = moment;
       const newest_event_ms = watermark_us === null ? null : Math.floor(watermark_us / 1000);
       const then = { position, newest_event_ms, now_ms: recorded_ms };

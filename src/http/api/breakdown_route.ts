@@ -18,22 +18,33 @@ import {
 import { format_time } from "../../kpi/mod.ts";
 import { bad_request } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
-import { instant, limit, ORDER_PARAMETERS, requested_span } from "../parameters.ts";
+import {
+  currency_parameter,
+  currency_schema,
+  instant,
+  limit,
+  ORDER_PARAMETERS,
+  requested_board,
+  requested_span,
+  said_currency,
+} from "../parameters.ts";
 import { answer_from_log } from "../reading.ts";
 import { dimension_parameter, type KpiSource } from "./kpi_routes.ts";
 
 /** Longest range of a breakdown that is not all of time. */
 const MOST_DAYS = 3_700;
 
-const BREAKDOWN = z.object({
-  dimension: z.string(),
-  order: z.enum(ORDERS),
-  events: z.number().optional().openapi({ description: "By arrival: of how many events it is" }),
-  from: z.string().nullable(),
-  to: z.string().nullable(),
-  total_keys: z.number(),
-  rows: z.array(z.object({ key: z.string().nullable() }).catchall(z.union([z.string(), z.number()]))),
-}).openapi("Breakdown");
+const breakdown_schema = (board: DomainBoard) =>
+  z.object({
+    dimension: z.string(),
+    ...currency_schema(board),
+    order: z.enum(ORDERS),
+    events: z.number().optional().openapi({ description: "By arrival: of how many events it is" }),
+    from: z.string().nullable(),
+    to: z.string().nullable(),
+    total_keys: z.number(),
+    rows: z.array(z.object({ key: z.string().nullable() }).catchall(z.union([z.string(), z.number()]))),
+  }).openapi("Breakdown");
 
 /** Adds `/api/v1/kpis/breakdown`: the keys of a dimension, greatest first, and all others in a last row whose key is null. */
 export function add_breakdown_route(app: App, source: KpiSource): void {
@@ -47,21 +58,23 @@ export function add_breakdown_route(app: App, source: KpiSource): void {
       to: instant.optional(),
       ...ORDER_PARAMETERS,
       limit: limit(1_000, 8),
+      ...currency_parameter(board),
     },
     params: {},
-    answer: { type: "application/json", schema: BREAKDOWN },
+    answer: { type: "application/json", schema: breakdown_schema(board) },
     respond: ({ dimension, limit: most, ...values }, request) => {
       const span = requested_span(values);
       if (span instanceof Response) return span;
       const count = board.breakdowns.find((breakdown) => breakdown.dimension === dimension)?.count ??
         board.default_count;
       const breakdown = { dimension, count }, { arrival } = span;
+      const own = { ...source, board: requested_board(request, board) };
       if (arrival !== null) {
         const asked = { breakdown, most, arrival };
         return answer_from_log(
           request,
           source,
-          (reading, head) => arrived_breakdown(reading, source, asked, head.position),
+          (reading, head) => arrived_breakdown(reading, own, asked, head.position),
         );
       }
       const stretch = span.ends && { ...span.ends, finest_s: 0 };
@@ -75,9 +88,10 @@ export function add_breakdown_route(app: App, source: KpiSource): void {
         return bad_request("no ranges of this dimension", [{ path: "dimension", detail }]);
       }
       return answer_from_log(request, source, async (transaction) => {
-        const rows = await read_key_totals(transaction, board, [{ breakdown, tiles }], most);
+        const rows = await read_key_totals(transaction, own.board, [{ breakdown, tiles }], most);
         const [from, to] = stretch === null ? [null, null] : [format_time(first.from_us), format_time(last.to_us)];
-        return JSON.stringify({ dimension, order: values.order, from, to, ...keys_json(board, rows) });
+        const said = { dimension, ...said_currency(own.board), order: values.order, from, to };
+        return JSON.stringify({ ...said, ...keys_json(board, rows) });
       });
     },
   });
@@ -116,6 +130,7 @@ async function arrived_breakdown(
   const [from, to] = [from_s, to_s].map((s) => format_time(s * 1e6));
   return JSON.stringify({
     dimension: breakdown.dimension,
+    ...said_currency(board),
     ...{ order: "arrival", events, from, to },
     ...keys_json(board, keys),
   });

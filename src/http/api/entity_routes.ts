@@ -1,11 +1,11 @@
 import { z } from "@hono/zod-openapi";
 import { type Queryable, text_array } from "../../database/mod.ts";
-import type { DomainBoard, EntitiesDeclaration } from "../../domains/mod.ts";
+import { type DomainBoard, type EntitiesDeclaration, table_names } from "../../domains/mod.ts";
 import { figures_id_of, read_head } from "../../event_log/mod.ts";
-import { all_time_of, dimension_of, figure_number, measures_in, totals_of } from "../../feed/mod.ts";
+import { all_time_of, dimension_of, figure_number, measures_in, prepared, totals_of } from "../../feed/mod.ts";
 import { not_found } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
-import { limit } from "../parameters.ts";
+import { currency_parameter, currency_schema, limit, requested_board, said_currency } from "../parameters.ts";
 import { answer_json, etag_of, KeptAnswers, read_only, SharedReading } from "../reading.ts";
 import { figure_schemas, type KpiSource, named_figures } from "./kpi_routes.ts";
 
@@ -55,11 +55,13 @@ function add_entity_list_route(app: App, { source, declared, kept }: Entities): 
     query: {
       limit: limit(MOST_KEYS, 10_000),
       after: z.string().optional().openapi({ description: "`next_after` of the page before" }),
+      ...currency_parameter(source.board),
     },
     params: { entity: entity_parameter(declared) },
     answer: {
       type: "application/json",
       schema: z.object({
+        ...currency_schema(source.board),
         count: z.number().openapi({ description: "Of all keys" }),
         keys: z.array(z.string()).openapi({ description: "At most `limit`, those past `after`" }),
         next_after: z.string().nullable().openapi({ description: "`after` of the next page; null: this is the last" }),
@@ -71,7 +73,7 @@ function add_entity_list_route(app: App, { source, declared, kept }: Entities): 
     respond: async ({ entity, limit: most, after = "" }, request) => {
       const dimension = entity_of(declared, entity)?.dimension;
       if (dimension === undefined) return no_entity(entity, declared);
-      const page = { entity, dimension, most, after };
+      const page = { board: requested_board(request, source.board), entity, dimension, most, after };
       const read = () => reading.ask(key_of(page), page);
       const { etag, body } = kept.find(key_of(page), read) ?? await read();
       return answer_json(request, etag, body);
@@ -79,8 +81,9 @@ function add_entity_list_route(app: App, { source, declared, kept }: Entities): 
   });
 }
 
-/** A page of an entity's keys: at most so many, past one. */
+/** A page of an entity's keys: at most so many, past one, of a board's currency. */
 interface KeyPage {
+  readonly board: DomainBoard;
   readonly entity: string;
   readonly dimension: string;
   readonly most: number;
@@ -88,11 +91,12 @@ interface KeyPage {
 }
 
 /** What is asked of a page is its own, and none of a key's. */
-const key_of = ({ entity, most, after }: KeyPage): string => `page ${entity} ${most} ${after}`;
+const key_of = ({ board, entity, most, after }: KeyPage): string =>
+  `page${board.currency ?? ""} ${entity} ${most} ${after}`;
 
 /** Reads pages of keys, but those that are kept: they are thousands of rows, and the same until the log moves on. */
 async function read_pages(source: EntitySource, kept: KeptAnswers, pages: readonly KeyPage[]) {
-  const { database, build, board } = source;
+  const { database, build } = source;
   const known = (etag: string) => pages.map((page) => kept.of(etag, key_of(page)));
   const etag = etag_of(await kept.read_head(), build);
   const bodies = known(etag).filter((body) => body !== null);
@@ -104,23 +108,23 @@ async function read_pages(source: EntitySource, kept: KeptAnswers, pages: readon
     kept.note(head, asked);
     const answers = [];
     for (const page of pages) {
-      const body = kept.of(etag, key_of(page)) ?? new TextEncoder().encode(await read_page(reading, board, page));
+      const body = kept.of(etag, key_of(page)) ?? new TextEncoder().encode(await read_page(reading, page));
       kept.keep(etag, key_of(page), body);
       answers.push({ etag, body });
     }
     return answers;
-  }, board);
+  }, source.board);
 }
 
 async function read_page(
   reading: Queryable,
-  board: DomainBoard,
-  { entity, dimension, most, after }: KeyPage,
+  { board, entity, dimension, most, after }: KeyPage,
 ): Promise<string> {
   // The text is made where the keys are: thousands of rows are dear to read.
-  const [row] = await reading.query<{ count: string; keys: string | null; last: string | null; more: boolean }>({
-    name: `api_keys_${board.tables.cells}_${dimension}`,
-    text: `with counted as (
+  const statement = prepared(
+    board,
+    `api_keys_${table_names(board).cells}_${dimension}`,
+    `with counted as (
         select key from ${all_time_of(board, dimension)} and ${board.default_count} > 0
       ), page as (
         select key, row_number() over (order by key) <= $2 as is_in from counted where key > $1 order by key limit $2 + 1
@@ -128,9 +132,15 @@ async function read_page(
       select (select count(*) from counted) as count, string_agg(to_json($3 || key)::text, ',' order by key) filter (where is_in) as keys,
         max(key) filter (where is_in) as last, coalesce(bool_or(not is_in), false) as more
       from page`,
-  }, [after, most, `${entity}:`]);
+  );
+  const values = [after, most, `${entity}:`];
+  const [row] = await reading.query<{ count: string; keys: string | null; last: string | null; more: boolean }>(
+    statement,
+    values,
+  );
   const { count, keys, last, more } = row!;
-  return `{"count":${count},"keys":[${keys ?? ""}],"next_after":${JSON.stringify(more ? last : null)}}`;
+  const said = board.currency === undefined ? "" : `"currency":"${board.currency}",`;
+  return `{${said}"count":${count},"keys":[${keys ?? ""}],"next_after":${JSON.stringify(more ? last : null)}}`;
 }
 
 function add_entity_route(app: App, { source, declared, kept }: Entities): void {
@@ -141,7 +151,7 @@ function add_entity_route(app: App, { source, declared, kept }: Entities): void 
   add_endpoint(app, {
     path: "/metrics/{entity}/{id}",
     summary: `Running totals of one key of an entity: ${names_of(declared)}`,
-    query: {},
+    query: currency_parameter(board),
     params: {
       entity: entity_parameter(declared),
       id: z.string().min(1).openapi({
@@ -161,10 +171,11 @@ function add_entity_route(app: App, { source, declared, kept }: Entities): void 
       if (known === null) return no_entity(entity, declared);
       const { dimension, id_name } = known;
       if (dimension_of(board, dimension) === null) return not_found(`${name} are not counted by ${entity} here`);
-      const key = `key ${entity} ${id}`;
+      const own = requested_board(request, board), said = said_currency(own);
+      const key = `key${own.currency ?? ""} ${entity} ${id}`;
       const read = async () => {
-        const { etag, figures } = await reading.ask(key, { dimension, id });
-        const body = figures[count] === 0 ? null : JSON.stringify({ [id_name]: id, ...figures });
+        const { etag, figures } = await reading.ask(key, { dimension, id, ...said });
+        const body = figures[count] === 0 ? null : JSON.stringify({ [id_name]: id, ...said, ...figures });
         if (body !== null) kept.keep(etag, key, body);
         return { etag, body };
       };
@@ -183,6 +194,8 @@ interface EntityFigures {
 }
 
 interface EntityKey {
+  /** Of a domain by currency. */
+  readonly currency?: string;
   readonly dimension: string;
   readonly id: string;
 }
@@ -197,28 +210,35 @@ function figures_reader(
     figures.flatMap(({ figure }) => measures_in(figure)),
   );
   const board = { ...whole, measures: whole.measures.filter(({ name }) => needed.has(name)) };
-  const { cells, totals } = board.tables;
+  const { by_currency } = board, { cells, totals } = table_names(board);
   const columns = [...needed].join(", ");
+  const names = ["dimension", "key", ...by_currency === undefined ? [] : ["currency"]];
+  const is_asked = (table: string) => names.map((name) => `${table}.${name} = asked.${name}`).join(" and ");
   const statement = {
     name: `api_figures_${cells}`,
     // Key by key: with a join the planner may read the whole table.
     text: `select head.log_id, head.read_model, head.position, cell.*
-      from log_head head cross join unnest($1::text[], $2::text[]) with ordinality asked (dimension, key, ordinal)
+      from log_head head
+      cross join unnest(${names.map((_, i) => `$${i + 1}::text[]`)}) with ordinality asked (${names}, ordinal)
       left join lateral (
         ${
       totals === null ? "" : `select ${columns} from ${totals} totals
-        where totals.dimension = asked.dimension and totals.key = asked.key
+        where ${is_asked("totals")}
         union all`
     }
         select ${columns} from ${cells} cells
-        where grain = 'all' and bucket = to_timestamp(0) and cells.dimension = asked.dimension and cells.key = asked.key
+        where grain = 'all' and bucket = to_timestamp(0) and ${is_asked("cells")}
         limit 1
       ) cell on true
       order by asked.ordinal`,
   };
   return async (keys: readonly EntityKey[]): Promise<EntityFigures[]> => {
     const asked = kept.ask();
-    const values = [text_array(keys.map(({ dimension }) => dimension)), text_array(keys.map(({ id }) => id))];
+    const values = [
+      text_array(keys.map(({ dimension }) => dimension)),
+      text_array(keys.map(({ id }) => id)),
+      ...by_currency === undefined ? [] : [text_array(keys.map(({ currency }) => currency ?? by_currency))],
+    ];
     const rows = await database.query(statement, values);
     const head = { figures_id: figures_id_of(rows[0] ?? {}), position: Number(rows[0]?.position) };
     kept.note(head, asked);

@@ -4,7 +4,7 @@ import { type FeedHub, type Refusal, states_fault, window_at } from "../../feed/
 import type { Days } from "../../kpi/mod.ts";
 import { bad_request, headers_of, problem, respond } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
-import { filter_parameters, ORDER_PARAMETERS, read_view, SPAN_PARAMETERS } from "../parameters.ts";
+import { currency_parameter, filter_parameters, ORDER_PARAMETERS, read_view, SPAN_PARAMETERS } from "../parameters.ts";
 
 /** Buffering or storing anywhere on the way would stop the stream. */
 const HEADERS = headers_of({
@@ -40,6 +40,7 @@ export function add_feed_route(app: App, { hub, board, days }: FeedSource): void
       ...SPAN_PARAMETERS,
       ...ORDER_PARAMETERS,
       last_event_id: z.string().optional().openapi({ description: "As the header Last-Event-ID: where to go on" }),
+      ...currency_parameter(board),
       ...filter_parameters(board),
     },
     params: {},

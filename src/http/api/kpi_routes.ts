@@ -35,12 +35,16 @@ import { bad_request, not_found } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
 import {
   calendar_date,
+  currency_parameter,
+  currency_schema,
   filter_parameters,
   instant,
   no_range,
   ORDER_PARAMETERS,
+  requested_board,
   requested_filter,
   requested_span,
+  said_currency,
 } from "../parameters.ts";
 import { answer_from_log } from "../reading.ts";
 
@@ -90,22 +94,24 @@ const LEAST_WIDTH_US: Readonly<Record<ViewGrain, number>> = {
   "1d": 82_800e6,
 };
 
-const SERIES = z.object({
-  measure: z.string(),
-  unit: z.string(),
-  grain: z.string(),
-  dimension: z.string(),
-  key: z.string(),
-  filter: z.string().openapi({
-    description: "The conditions as parameters of a query, `dimension` and `key` among them",
-  }),
-  computed: z.boolean().openapi({ description: "Whether it is in no cell and was added up from states" }),
-  order: z.enum(ORDERS),
-  events: z.number().optional().openapi({ description: "By arrival: of how many events it is" }),
-  from: z.string(),
-  to: z.string(),
-  points: z.array(z.object({ at: z.string(), value: z.union([z.string(), z.number(), z.null()]) })),
-}).openapi("Series");
+const series_schema = (board: DomainBoard) =>
+  z.object({
+    measure: z.string(),
+    unit: z.string(),
+    ...currency_schema(board),
+    grain: z.string(),
+    dimension: z.string(),
+    key: z.string(),
+    filter: z.string().openapi({
+      description: "The conditions as parameters of a query, `dimension` and `key` among them",
+    }),
+    computed: z.boolean().openapi({ description: "Whether it is in no cell and was added up from states" }),
+    order: z.enum(ORDERS),
+    events: z.number().optional().openapi({ description: "By arrival: of how many events it is" }),
+    from: z.string(),
+    to: z.string(),
+    points: z.array(z.object({ at: z.string(), value: z.union([z.string(), z.number(), z.null()]) })),
+  }).openapi("Series");
 
 /**
  * One figure over time: a point for each bucket that exists. Money is decimal text. What cells keep is read from them; what they do not (a
@@ -127,10 +133,11 @@ function add_series_route(app: App, source: KpiSource): void {
       ...ORDER_PARAMETERS,
       dimension: dimension_parameter(board).default(board.whole.dimension),
       key: z.string().min(1).optional().openapi({ description: "A key of the dimension", example: "D0413" }),
+      ...currency_parameter(board),
       ...filter_parameters(board),
     },
     params: {},
-    answer: { type: "application/json", schema: SERIES },
+    answer: { type: "application/json", schema: series_schema(board) },
     others: { 503: "It took too long, or too many ask at a time; see Retry-After" },
     respond: ({ measure, grain, dimension, key, ...values }, request) => {
       const asked = requested_filter(request, board);
@@ -142,12 +149,13 @@ function add_series_route(app: App, source: KpiSource): void {
       const span = requested_span(values);
       if (span instanceof Response) return span;
       const counted = { dimension, key: key ?? board.whole.key, filter: format_filter(filter) };
+      const own = { ...source, board: requested_board(request, board) };
       if (span.arrival !== null) {
         const asked = { measure, grain, filter, counted, arrival: span.arrival };
         return answer_from_log(
           request,
           source,
-          (reading, head) => arrived_series(reading, source, asked, head.position),
+          (reading, head) => arrived_series(reading, own, asked, head.position),
         );
       }
       if (span.ends === null) return no_range();
@@ -163,19 +171,19 @@ function add_series_route(app: App, source: KpiSource): void {
         return bad_request("the range is too long for its filter", [{ path: "to", detail }]);
       }
       return answer_from_log(request, source, async (reading) => {
-        const question = { board, days, filter, window, wants: { series: true } };
+        const question = { board: own.board, days, filter, window, wants: { series: true } };
         const points = figure.kind === "quantile"
-          ? await quantile_points(reading, board, figure, { grain, from_us, to_us, ...sketched! })
+          ? await quantile_points(reading, own.board, figure, { grain, from_us, to_us, ...sketched! })
           : points_of(
             figure,
-            board,
+            own.board,
             computed
-              ? await figures_of_states(reading, question, present_states(board))
+              ? await figures_of_states(reading, question, present_states(own.board))
               : await figures_of_cells(reading, question),
           );
         const range = { from: format_time(from_us), to: format_time(to_us) };
         return JSON.stringify({
-          ...{ measure, unit: figure.unit, grain, ...counted, computed },
+          ...{ measure, unit: figure.unit, ...said_currency(own.board), grain, ...counted, computed },
           ...{ order: values.order, ...range, points },
         });
       });
@@ -224,7 +232,7 @@ async function arrived_series(
   const points = points_of(figure, board, await figures_of_states(reading, question, states));
   const range = { from: format_time(from_us), to: format_time(to_us) };
   return JSON.stringify({
-    ...{ measure, unit: figure.unit, grain, ...counted, computed: true },
+    ...{ measure, unit: figure.unit, ...said_currency(board), grain, ...counted, computed: true },
     ...{ order: "arrival", events: arrived.events, ...range, points },
   });
 }
@@ -292,6 +300,7 @@ function add_daily_route(app: App, source: KpiSource): void {
   const figures = named_figures(board, metrics), [counted] = named_figures(board, [count]);
   const schema = z.object({
     date: z.string(),
+    ...currency_schema(board),
     metrics: z.object(figure_schemas(figures)),
     generated_at: z.string(),
     ...figure_schemas([counted!]),
@@ -299,18 +308,19 @@ function add_daily_route(app: App, source: KpiSource): void {
   add_endpoint(app, {
     path: "/api/v1/kpis/daily",
     summary: says,
-    query: { date: calendar_date },
+    query: { date: calendar_date, ...currency_parameter(board) },
     params: {},
     answer: { type: "application/json", schema },
     others: { 404: "The business time zone has no such day" },
     respond: ({ date }, request) => {
       const day = days.day_named(date);
       if (day === null) return not_found(`${source.time_zone} has no ${date}`);
+      const own = { days, board: requested_board(request, board) };
       return answer_from_log(
         request,
         source,
         async (transaction) =>
-          daily_json(await read_daily_document(transaction, source, date, day), source.clock.now_ms()),
+          daily_json(await read_daily_document(transaction, own, date, day), source.clock.now_ms()),
       );
     },
   });

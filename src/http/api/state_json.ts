@@ -15,6 +15,7 @@ const SAYS: Readonly<Record<ShownField["kind"], string>> = {
   number: "As its producer says; null: unknown",
   amount: "Decimal text, in the deployment's currency",
 };
+const AMOUNT_BY_CURRENCY = "Decimal text, in its currency";
 
 /** The select list of a state, from its table under the name `states`. */
 export const state_select = ({ stream_column, fields }: DomainBoard): string =>
@@ -31,12 +32,14 @@ export const state_select = ({ stream_column, fields }: DomainBoard): string =>
   ].join(", ");
 
 /** The schema of a state. */
-export function state_schema({ noun, stream_column, fields }: DomainBoard) {
+export function state_schema({ noun, stream_column, fields, by_currency }: DomainBoard) {
+  const says_of = (kind: ShownField["kind"]) =>
+    kind === "amount" && by_currency !== undefined ? AMOUNT_BY_CURRENCY : SAYS[kind];
   const shown = (some: readonly ShownField[]) =>
     Object.fromEntries(some.map(({ name, kind, values, always, many, says }) => {
       const known = values !== null ? z.enum(values) : kind === "number" ? z.number() : z.string();
       const said = many ? z.array(known) : always ? known : known.nullable();
-      return [name, said.openapi({ description: says ?? SAYS[kind] })];
+      return [name, said.openapi({ description: says ?? says_of(kind) })];
     }));
   return z.object({
     [stream_column]: z.string().openapi({ description: `The ${noun}, as its producer names it` }),

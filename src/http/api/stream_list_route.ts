@@ -1,20 +1,24 @@
 import { z } from "@hono/zod-openapi";
 import type { Queryable } from "../../database/mod.ts";
-import type { DomainBoard } from "../../domains/mod.ts";
+import { type DomainBoard, table_names } from "../../domains/mod.ts";
 import { read_at } from "../../event_log/mod.ts";
 import { dimension_of, type Filter, filter_sql, find_arrived, Parameters } from "../../feed/mod.ts";
 import { UNKNOWN } from "../../kpi/mod.ts";
 import { bad_request, problem } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
 import {
+  currency_parameter,
+  currency_schema,
   cursor,
   filter_parameters,
   format_cursor,
   instant,
   limit,
   ORDER_PARAMETERS,
+  requested_board,
   requested_filter,
   requested_span,
+  said_currency,
 } from "../parameters.ts";
 import { answer_from_log } from "../reading.ts";
 import { state_json, state_schema, state_select, status_field, title } from "./state_json.ts";
@@ -71,6 +75,7 @@ export function add_stream_list_route(app: App, source: StreamSource): void {
       from: instant.optional(),
       to: instant.optional(),
       ...ORDER_PARAMETERS,
+      ...currency_parameter(board),
       ...filter_parameters(board),
       ...status_parameters(board),
     },
@@ -79,6 +84,7 @@ export function add_stream_list_route(app: App, source: StreamSource): void {
       type: "application/json",
       schema: z.object({
         as_of_position: z.number().openapi({ description: "The position that all pages are as of" }),
+        ...currency_schema(board),
         [name]: z.array(state_schema(board)),
         next_cursor: z.string().nullable(),
       }).openapi(`${title(noun)}Page`),
@@ -103,12 +109,14 @@ export function add_stream_list_route(app: App, source: StreamSource): void {
         const { after, last } = arrival === null
           ? { after: 0, last: pinned }
           : await find_arrived(reading, arrival, pinned);
+        const own = { ...source, board: requested_board(request, board) };
         const list = { pinned, filter, after, last };
-        const found = await read_page(reading, source, list, head.position, before, most + 1);
+        const found = await read_page(reading, own, list, head.position, before, most + 1);
         if (found === null) return changed_too_much(name);
         const states = found.slice(0, most);
         const next = found.length > most ? format_cursor(pinned, Number(states.at(-1)!.position)) : null;
-        return JSON.stringify({ as_of_position: pinned, [name]: states, next_cursor: next });
+        const said = { as_of_position: pinned, ...said_currency(own.board) };
+        return JSON.stringify({ ...said, [name]: states, next_cursor: next });
       });
     },
   });
@@ -174,9 +182,9 @@ function read_log(
   const next = "states.positions[events.revision + 1]";
   return reading.query<ListedRow>(
     `select events.position as place, ${select_then(board, `${next} is not null`, "states.positions[:events.revision]")}
-     from events join ${board.tables.states} states on states.${board.stream_column} = events.stream_id
+     from events join ${table_names(board).states} states on states.${board.stream_column} = events.stream_id
      where events.position > $1 and events.position <= $2
-       and (${next} > $3 or ${next} is null and ${filter_sql(board, filter, parameters)})
+       and (${next} > $3 or ${next} is null and ${counted_sql(board, filter, parameters)})
      order by events.position desc limit $4`,
     parameters.values,
   );
@@ -194,15 +202,17 @@ function read_table(
   const last = "states.positions[cardinality(states.positions)]";
   const then = "states.positions[:cardinality(array(select p from unnest(states.positions) p where p <= $2))]";
   return reading.query<ListedRow>(
-    `(select ${last} as place, ${select_then(board, "false", "states.positions")} from ${board.tables.states} states
-      where ${filter_sql(board, filter, parameters)} and ${last} > $4 and ${last} <= $1 order by place desc limit $3)
+    `(select ${last} as place, ${select_then(board, "false", "states.positions")} from ${
+      table_names(board).states
+    } states
+      where ${counted_sql(board, filter, parameters)} and ${last} > $4 and ${last} <= $1 order by place desc limit $3)
      union all
      (select * from (
         select (select max(p) from unnest(states.positions) p where p <= $2) as place, ${
       select_then(board, "true", then)
     }
         from (select distinct stream_id from events where position > $2) since
-        join ${board.tables.states} states on states.${board.stream_column} = since.stream_id
+        join ${table_names(board).states} states on states.${board.stream_column} = since.stream_id
       ) changed where place > $4 and place <= $1 order by place desc limit $3)
      order by place desc limit $3`,
     parameters.values,
@@ -233,8 +243,15 @@ async function as_they_stood(
   });
 }
 
-/** Whether a filter counts a state, given by its columns: as `filter_sql` has it. */
+/** The condition that a filter and a board's currency count a state. */
+function counted_sql(board: DomainBoard, filter: Filter, parameters: Parameters): string {
+  const { currency } = board, counted = filter_sql(board, filter, parameters);
+  return currency === undefined ? counted : `${counted} and states.currency = '${currency}'`;
+}
+
+/** Whether a state, given by its columns, is counted: as `counted_sql` has it. */
 function is_counted(board: DomainBoard, filter: Filter, state: Readonly<Record<string, unknown>>): boolean {
+  if (board.currency !== undefined && state.currency !== board.currency) return false;
   return filter.every(({ dimension, keys, excluded }) => {
     const column = dimension_of(board, dimension)?.column;
     if (column == null) throw new Error(`filter by ${JSON.stringify(dimension)}: no column of theirs holds its keys`);

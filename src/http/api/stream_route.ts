@@ -1,12 +1,12 @@
 import { z } from "@hono/zod-openapi";
 import type { Database } from "../../database/mod.ts";
-import type { DomainBoard } from "../../domains/mod.ts";
+import { type DomainBoard, table_names } from "../../domains/mod.ts";
 import { read_at, read_head, type RecordedEvent } from "../../event_log/mod.ts";
 import { format_time } from "../../kpi/mod.ts";
 import type { StreamHistory, StreamStep } from "../../projection/mod.ts";
 import { bad_request, not_found, problem } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
-import { position } from "../parameters.ts";
+import { currency_schema, position } from "../parameters.ts";
 import { answer_tagged, etag_of, read_only } from "../reading.ts";
 import { EVENT, event_json } from "./events_route.ts";
 import { fields_json, state_json, state_schema, state_select, status_field, title } from "./state_json.ts";
@@ -45,7 +45,7 @@ const with_events = (change: z.ZodType) => ({
  */
 export function add_stream_route(app: App, source: StreamSource): void {
   const { name, board } = source;
-  const { noun, stream_column, tables } = board;
+  const { noun, stream_column } = board;
   const whole = state_schema(board).extend(with_events(change_schema(board))).openapi(`${title(noun)}WithEvents`);
   const select = state_select(board);
   add_endpoint(app, {
@@ -68,7 +68,9 @@ export function add_stream_route(app: App, source: StreamSource): void {
           return bad_request("read the position", [{ path: "as_of_position", detail }]);
         }
         const [row] = await reading.query<{ all_positions: readonly (string | number)[] }>(
-          `select ${select}, states.positions as all_positions from ${tables.states} states where ${stream_column} = $1`,
+          `select ${select}, states.positions as all_positions from ${
+            table_names(board).states
+          } states where ${stream_column} = $1`,
           [id],
         );
         const positions = (row?.all_positions ?? []).map(Number).filter((at) => at <= (as_of_position ?? Infinity));
@@ -92,12 +94,13 @@ export function add_stream_route(app: App, source: StreamSource): void {
 }
 
 function whole_json(
-  { board, time_zone, currency }: StreamSource,
+  { board, time_zone, currency: usual }: StreamSource,
   state: Record<string, unknown>,
   as_of_position: number | null,
   events: readonly RecordedEvent[],
   history: StreamHistory,
 ): string {
+  const currency = board.by_currency === undefined ? usual : state.currency;
   const plain = { ...state, as_of_position, deployment: { time_zone, currency } };
   const changes = history.ok ? `[${history.steps.map((step) => change_json(step, board)).join(",")}]` : "null";
   const fault = JSON.stringify(history.ok ? null : history.fault);
@@ -119,6 +122,7 @@ const change_schema = (board: DomainBoard) =>
     cells: z.array(z.object({
       dimension: z.string(),
       key: z.string(),
+      ...currency_schema(board),
       bucket: z.string().openapi({ description: "Its start; of grain all the epoch" }),
       grain: z.string(),
       measures: z.record(z.string(), z.number()).openapi({
@@ -141,13 +145,19 @@ function change_json(
     .map(([name, value]) => ({ name, before: known?.[name] ?? (Array.isArray(value) ? [] : null), after: value }))
     .filter(({ name, before, after }) => name !== "status" && JSON.stringify(before) !== JSON.stringify(after));
   const status = status_field(board) === null ? {} : { status: { before: known?.status ?? null, after: now.status } };
-  const moved = cells.flatMap(({ dimension, key, bucket_us, grain, change }) => {
+  const moved = cells.flatMap(({ dimension, key, currency, bucket_us, grain, change }) => {
     // Extremes are no sums: theirs is always 0.
     const sums = board.measures.map(({ name }, m) => ({ name, sum: change.sum(m) }))
       .filter(({ sum }) => Number(sum) !== 0)
       .map(({ name, sum }) => `${JSON.stringify(name)}:${sum}`);
     if (sums.length === 0) return [];
-    const cell = JSON.stringify({ dimension, key, bucket: format_time(bucket_us), grain });
+    const cell = JSON.stringify({
+      dimension,
+      key,
+      ...currency === undefined ? {} : { currency },
+      bucket: format_time(bucket_us),
+      grain,
+    });
     return [`${cell.slice(0, -1)},"measures":{${sums.join(",")}}}`];
   });
   return `${JSON.stringify({ position, ...status, fields }).slice(0, -1)},"cells":[${moved.join(",")}]}`;
