@@ -64,11 +64,12 @@ export function press(page, event) {
   if (way !== null) return page.need("greatest", ({ go_to_greatest }) => go_to_greatest(page, way));
   const button = target.closest("button");
   if (button === null) return;
-  const { opens, entry, tool, shows, counted, range, compare, dimension, key, condition } = button.dataset;
+  const { opens, entry, tool, shows, hides, counted, range, compare, dimension, key, condition } = button.dataset;
   if (Object.hasOwn(BUTTONS, button.id)) BUTTONS[button.id](page);
   else if (opens !== undefined) open(page, opens, entry);
   else if (tool !== undefined) use(page, tool);
   else if (shows !== undefined) press_legend(page, event);
+  else if (hides !== undefined) press_key_legend(page, event);
   else if (counted !== undefined) open(page, "counted", counted);
   else if (range !== undefined) set_range(page, range);
   else if (compare !== undefined) go(page, { compare });
@@ -82,12 +83,21 @@ export function press(page, event) {
 export function strike(page, event) {
   const { key, target, ctrlKey, metaKey, altKey } = event;
   if (key === "i" && target.closest?.("[data-shows]")) return press_legend(page, event);
+  if (key === "i" && target.closest?.("[data-hides]")) return press_key_legend(page, event);
   if (ctrlKey || metaKey || altKey || !Object.hasOwn(KEYS, key) || document.querySelector("dialog[open]")) return;
   if (target.closest?.("input, select, textarea")) return;
   if (key === " " && target.closest?.("button, summary, a, [tabindex]")) return;
   if (key.startsWith("Arrow") && target.closest?.("[tabindex]")) return;
   event.preventDefault();
   KEYS[key](page);
+}
+
+/** A press on the name of a line by key. */
+function press_key_legend(page, event) {
+  page.need(
+    "key_legend",
+    ({ press_legend }) => press_legend({ address: page.address, go: (change) => go(page, change) }, event),
+  );
 }
 
 /** Opens a dialog, at an entry. */

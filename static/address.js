@@ -4,7 +4,7 @@ import { PLAIN, RANGES } from "./state.js";
 /**
  * What the page's address says: all that is shown, so that a link or the back button brings it again. Its parameters are those of the
  * view, which the server is asked for, and those of the page alone: `paused`, `theme`, and what the reader puts on the charts, `lines`,
- * `tz`, `limit`, `note` and `kiosk`. Limits and notes stay texts here: marks.js reads them.
+ * `hide`, `tz`, `limit`, `note` and `kiosk`. Limits and notes stay texts here: marks.js reads them.
  */
 
 const MOST_KEYS = 20;
@@ -63,6 +63,8 @@ function parse_marks(params, declared) {
   const named = declared.legend.map(({ name }) => name).filter((name) => lines?.split(",").includes(name));
   return {
     lines: lines === "none" || named.length > 0 ? named : null,
+    hidden: params.getAll("hide").filter((text) => declared.charts.some(({ by }) => by && text.startsWith(`${by}=`)))
+      .slice(0, MOST_KEYS),
     tz: tz === "local" || is_zone(tz) ? tz : null,
     limits: params.getAll("limit"),
     notes: params.getAll("note"),
@@ -85,12 +87,13 @@ export function view_query({ range, from_ms, to_ms, filter, compare, as_of }) {
 
 /** Writes an address without what is the default: "" or "?...". `parse_address` reads it back. */
 export function format_address(address, declared) {
-  const { range, to_ms, paused, theme, lines, tz, limits, notes, kiosk } = address;
+  const { range, to_ms, paused, theme, lines, hidden, tz, limits, notes, kiosk } = address;
   const pairs = view_query(address);
   if (range === PLAIN.range && to_ms === null) pairs.shift();
   if (paused) pairs.push(["paused", "1"]);
   if (theme !== null) pairs.push(["theme", theme]);
   if (lines !== null && lines.join() !== declared.shown.join()) pairs.push(["lines", lines.join() || "none"]);
+  pairs.push(...hidden.map((text) => ["hide", text]));
   if (tz !== null) pairs.push(["tz", tz]);
   pairs.push(...limits.map((text) => ["limit", text]), ...notes.map((text) => ["note", text]));
   if (kiosk) pairs.push(["kiosk", "1"]);

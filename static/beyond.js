@@ -1,7 +1,12 @@
-import { colour, dots_of, type_px } from "./charts.js";
+import { colour, type_px } from "./charts.js";
 import { format_short } from "./format.js";
 
 /** What is marked on a chart by itself: corrected buckets, and a value that dwarfs all others, of which the axis serves the others. */
+
+/** Dots of a chart's canvas for a pixel of the page; a picture is drawn larger. */
+export function dots_of({ scaled = 1 }) {
+  return scaled * globalThis.uPlot.pxRatio;
+}
 
 /** Marks a chart: `line` is its first. */
 export function mark(u, columns, line) {

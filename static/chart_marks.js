@@ -1,4 +1,5 @@
-import { colour, dots_of, type_px } from "./charts.js";
+import { dots_of } from "./beyond.js";
+import { colour, type_px } from "./charts.js";
 import { format_clock, format_day, format_short } from "./format.js";
 import { format_notes, is_past, parse_limits, parse_notes, tell_limits } from "./marks.js";
 import { by_id, declared, make, plain, set_text } from "./page.js";
@@ -16,7 +17,7 @@ let sight = null, read = "", limits = [], notes = [], parts = null;
 /** The limits of the lines that chart `i` shows, with those lines. */
 const in_chart = (i) =>
   limits.flatMap((limit) => {
-    const line = shown_lines(declared.charts[i], sight).find(({ name }) => name === limit.name);
+    const line = shown_lines(declared.charts[i], sight).find(({ column }) => column === limit.name);
     return line === undefined ? [] : [{ ...limit, line }];
   });
 
@@ -93,7 +94,7 @@ function paint_marks(u, which) {
 
 function paint_limit(u, limit, columns, dot, font) {
   const { ctx, bbox } = u;
-  const ink = colour(`--s${limit.line.colour}`);
+  const ink = colour(limit.line.token);
   const y = Math.round(u.valToPos(limit.value, "y", true)) + 0.5;
   const outside = y < bbox.top;
   const text = `${limit.name} ${limit.sign} ${format_short(limit.value, 10_000)}${outside ? " ↑" : ""}`;

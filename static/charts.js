@@ -22,12 +22,7 @@ export function type_px() {
   return Math.round(parseFloat(getComputedStyle(by_id("probe")).fontSize));
 }
 
-/** Dots of a chart's canvas for a pixel of the page; picture.js draws larger. */
-export function dots_of({ scaled = 1 }) {
-  return scaled * globalThis.uPlot.pxRatio;
-}
-
-/** Puts a chart where index.html has room for it. */
+/** Puts a chart where the page has room. */
 function place_chart({ name, title }, i) {
   const tools = by_id("chart_tools");
   const plots = tools.parentNode.getElementsByClassName("plot");
@@ -57,13 +52,13 @@ function place_legend() {
 /** `on_zoom({from_s, to_s})` hears of a drag, `on_unzoom` of a double click; `load` imports. */
 export function make_charts({ on_zoom, on_unzoom, load }) {
   let charts = [], drawn = null, letter_px;
-  let readout = null, marks = null, beyond = null;
+  let readout, marks, beyond = null, keyed;
 
   const { charts: CHARTS } = declared;
   const places = CHARTS.map(place_chart);
   place_legend();
-  // A line that is alone in its chart is always shown.
-  const always = CHARTS.flatMap(({ lines }) => lines.length === 1 ? lines[0].name : []);
+  // What is alone in its chart is always shown; keyed.js knows of keys.
+  const always = CHARTS.flatMap(({ lines }) => lines[1] ? [] : lines[0]?.name);
   const shows = (line) => always.includes(line) || drawn.lines.includes(line);
   const size_of = ({ clientWidth: width, clientHeight: height }) => ({ width, height });
 
@@ -89,7 +84,7 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
       const high = beyond?.axis_high?.(values) ?? all_high;
       return Math.max(CHARTS[i].least, high * 1.08, marks?.top(i, high) ?? 0);
     };
-    return {
+    const options = {
       ...size_of(places[i]),
       legend: { show: false },
       padding: [marks?.room(i) ?? 8, 6, 0, 0],
@@ -128,6 +123,7 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
         ],
       },
     };
+    return CHARTS[i].by ? keyed.options_of(options, CHARTS[i], () => drawn) : options;
   }
 
   function line(name, token, more) {
@@ -166,6 +162,7 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
   }
 
   function data_of(i) {
+    if (CHARTS[i].by) return keyed.data_of(CHARTS[i], drawn);
     const { columns } = drawn;
     const { kind, lines: all, compared } = CHARTS[i];
     const then = columns[`compared_${compared}`];
@@ -177,16 +174,21 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
     return [x, settled, running.map((value, at) => at === columns.running ? value : null), then];
   }
 
-  function need_beyond() {
-    beyond = {};
-    load("./beyond.js").then((module) => {
-      beyond = module;
+  function bring(path, take) {
+    load(path).then((module) => {
+      take(module);
       rebuild();
     }, console.warn);
   }
 
+  function need_beyond() {
+    beyond = {};
+    bring("./beyond.js", (module) => beyond = module);
+  }
+
   function build() {
     if (globalThis.uPlot === undefined) return;
+    if (!keyed && CHARTS.some(({ by }) => by)) return bring("./keyed.js", (module) => keyed = module);
     for (const chart of charts) chart.destroy();
     charts = places.map((place, i) => new globalThis.uPlot(options_of(i), data_of(i), place));
     draw();
@@ -225,7 +227,7 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
   // The readout comes with the first pointer or focus.
   const need_readout = async () => {
     const { make_readout } = await load("./readout.js");
-    readout ??= make_readout({ places: places, charts: () => charts, look: () => drawn, on_zoom });
+    readout ??= make_readout({ places, charts: () => charts, look: () => drawn, on_zoom });
   };
   for (const place of places) {
     observer.observe(place);

@@ -2,6 +2,7 @@ import { compared_name } from "./address.js";
 import { colour } from "./charts.js";
 import { open_dialog } from "./dialog.js";
 import { format_clock, format_day, format_step, format_window, format_zone, zone_offset_s } from "./format.js";
+import { lines_of } from "./keyed.js";
 import { declared, fill, make, plain } from "./page.js";
 import { shown_lines } from "./readout.js";
 
@@ -23,9 +24,9 @@ const kinds = ({ list, charts: all }) => [
   ],
   ["breakdowns", "Breakdowns", "CSV", "the rows of every panel", (sight) => csv(breakdowns_csv(sight))],
   [list.name, list.title, "CSV", "the list as it stands, of any time", (sight) => csv(list_csv(sight))],
-  ...all.map(({ name, lines }, i) => [
-    lines[0].name,
-    `Chart of ${name}`,
+  ...all.map(({ name, title, by, lines }, i) => [
+    by ? name : lines[0].name,
+    `Chart of ${by ? title.toLowerCase() : name}`,
     "PNG",
     PICTURED,
     (sight, charts) => draw_picture(i, sight, charts),
@@ -112,7 +113,8 @@ async function drawn_large([options, data], { from_s, to_s }) {
   return chart.ctx.canvas;
 }
 
-function write(ctx, width, height, which, { board, view, zone, step_s, currency, now_ms, address, lines }) {
+function write(ctx, width, height, which, sight) {
+  const { board, view, zone, step_s, currency, now_ms, address, lines } = sight;
   const chart = declared.charts[which];
   const type = (size, weight = 400) => ctx.font = `${weight} ${size}px system-ui, Inter, sans-serif`;
   const text = (words, x, y, token) => {
@@ -132,9 +134,11 @@ function write(ctx, width, height, which, { board, view, zone, step_s, currency,
   if (as_of !== null) parts.push(`as of ${moment(as_of.recorded_ms)}`);
   text(parts.join("  ·  "), EDGE, 48, "--ink-2");
 
-  const entries = shown_lines(chart, { lines }).map(({ name, colour }) => [name, `--s${colour}`, [0, 10]]);
+  const entries = shown_lines(chart, sight).map(({ name, token }) => [plain(name), token, [0, 10]]);
   // A comparison is dashed here too.
-  if (lines.includes("compared")) entries.push([compared_name(address.compare), "--ink-3", [0, 4, 6, 4]]);
+  if (chart.compared && lines.includes("compared")) {
+    entries.push([compared_name(address.compare), "--ink-3", [0, 4, 6, 4]]);
+  }
   let right = width - EDGE;
   for (const [name, token, dashes] of entries.reverse()) {
     right -= ctx.measureText(name).width;
@@ -206,8 +210,14 @@ function table_of(sight, rows, context = context_of(sight)) {
 
 /** The buckets that the charts show, oldest first. */
 export function series_csv(sight) {
-  const { columns, view, zone, declared: { series, compared_series } } = sight;
+  const { columns, view, zone, declared: { series, compared_series, charts } } = sight;
   const compared = compared_series.map((name) => `compared_${name}`);
+  // Hidden ones too.
+  const keyed = charts.filter(({ by }) => by).flatMap((chart) =>
+    lines_of(chart, sight).map((
+      { name, column },
+    ) => [`${chart.name} ${name}`, column])
+  );
   return table_of(
     sight,
     columns.x.flatMap((t, i) => {
@@ -217,6 +227,7 @@ export function series_csv(sight) {
         time: format_rfc3339(t * 1000, zone),
         time_end: format_rfc3339(columns.ends[i] * 1000, zone),
         ...Object.fromEntries([...series, ...compared].map((name) => [name, columns[name][i]])),
+        ...Object.fromEntries(keyed.map(([name, column]) => [name, columns[column][i]])),
         running: i === columns.running,
         corrected: revised_ms > 0 ? format_rfc3339(revised_ms, zone) : null,
       }];

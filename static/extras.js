@@ -10,6 +10,7 @@ export function show_extras(page, phase) {
   document.body.classList.toggle("past", as_of !== null);
   document.body.classList.toggle("filtered", filter.length > 0);
   const show = (name, is_needed, run) => (parts[name] || is_needed) && page.need(name, run);
+  show("domains", declared.domains, ({ show_domains }) => show_domains(page));
   show("troubles", misleads(shown, declared), () => {});
   show_blank(page, phase);
   show("filter", filter.length > 0 || shown.computed?.failed, ({ show_filter }) => show_filter(page));

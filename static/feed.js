@@ -140,7 +140,7 @@ function merge_series(before, changed, from_s) {
   const column = (name) =>
     order.map((t) => {
       const [series, i] = at.get(t);
-      return series[name]?.[i] ?? 0;
+      return series[name]?.[i];
     });
   return Object.fromEntries(Object.keys({ ...before, ...changed }).map((name) => [name, column(name)]));
 }

@@ -25,7 +25,7 @@ const KEYS = [
     "on a chart",
     "drag to look closer, double click to go back; ← → from bucket to bucket, with Shift a stretch, Enter to look closer",
   ],
-  ["on a line's name", "Enter shows or hides it, i shows it alone"],
+  ["on a line's name", "Enter shows or hides it, i shows it alone; the funnel beside it filters by it"],
 ];
 
 /** Opens the dialog of keys. */
@@ -71,6 +71,17 @@ const GENERAL = [
   ["duplicates", "Duplicates", "Events that came again. They are not counted again."],
   ["quarantine", "Quarantine", "Messages set aside with the reason. They are in no figure."],
 ];
+
+const keyed = declared.charts.filter(({ by }) => by);
+if (keyed.length > 0) {
+  GENERAL.unshift([
+    "keyed",
+    "Lines by key",
+    `${
+      keyed.map(({ title }) => title).join(", ")
+    }: the greatest keys of the range, ranked as in their panel; the figures are exact, and so is the line of all others. A gap is a bucket in which nothing was counted. These lines are held against no other period. Filtered by one key, candles stand in their place where there are prices: a stroke from lowest to highest, a body from first to last, hollow where it rose, filled where it fell.`,
+  ]);
+}
 
 /** What is added to how a card is counted: of figures that it has no room for. */
 function seen_of(card, sight) {

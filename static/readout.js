@@ -1,5 +1,6 @@
 import { compared_name } from "./address.js";
 import { format_clock, format_count, format_day, format_decimal, format_moment, zone_offset_s } from "./format.js";
+import { shown_keys } from "./keyed.js";
 import { parse_notes } from "./marks.js";
 import { make, plain } from "./page.js";
 
@@ -13,20 +14,27 @@ export function format_of({ money }) {
   return money ? (value) => format_decimal(value, 2) : format_count;
 }
 
-/** The lines of a chart that are in sight: [{name, colour}]. Pure. */
-export function shown_lines({ lines: all }, { lines }) {
-  return all.length === 1 ? all : all.filter(({ name }) => lines.includes(name));
+/** The lines of a chart that are in sight: [{name, column, token}]. Pure. */
+export function shown_lines(chart, sight) {
+  if (chart.by) return shown_keys(chart, sight);
+  const { lines } = chart;
+  const shown = lines.length === 1 ? lines : lines.filter(({ name }) => sight.lines.includes(name));
+  return shown.map(({ name, colour }) => ({ name, column: name, token: `--s${colour}` }));
 }
 
 /** The rows of a bucket's readout on a chart: [{name, token, text}]. */
-function rows_of({ declared, columns, currency, address, lines }, which, i) {
+function rows_of(sight, which, i) {
+  const { declared, columns, currency, address, lines } = sight;
   const chart = declared.charts[which];
-  const format = format_of(chart);
-  const told = (name, token, column) => ({ name, token, text: column[i] === null ? "–" : format(column[i]) });
-  const rows = shown_lines(chart, { lines }).map(({ name, colour }) =>
-    told(chart.money ? currency : name, `--s${colour}`, columns[name])
+  const told = (name, token, column, format = format_of(chart)) => ({
+    name,
+    token,
+    text: column[i] === null ? "–" : format(column[i]),
+  });
+  const rows = shown_lines(chart, sight).map(({ name, column, token, format }) =>
+    told(chart.money && !chart.by ? currency : name, token, columns[column], format)
   );
-  if (lines.includes("compared")) {
+  if (chart.compared && lines.includes("compared")) {
     rows.push(told(compared_name(address.compare), "--ink-3", columns[`compared_${chart.compared}`]));
   }
   return rows;
@@ -123,7 +131,7 @@ export function make_readout({ places, charts, look, on_zoom }) {
     // Without a cursor, any move begins at the newest known bucket.
     const newest = Math.max(
       first,
-      columns[sight.declared.charts[0].lines[0].name].findLastIndex((value, at) => value !== null && at <= last),
+      columns[sight.declared.series[0]].findLastIndex((value, at) => value !== null && at <= last),
     );
     const to =
       { ArrowLeft: i - 1, ArrowRight: i + 1, PageUp: i - LEAP, PageDown: i + LEAP, Home: first, End: last }[key];

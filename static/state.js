@@ -17,6 +17,7 @@ export const PLAIN = {
   theme: null,
   as_of: null,
   lines: null,
+  hidden: [],
   tz: null,
   limits: [],
   notes: [],
@@ -47,6 +48,7 @@ export function empty_board() {
     cards: null,
     compared: null,
     compared_series: null,
+    keyed: null,
     computed: null,
     breakdowns: [],
     streams: [],
@@ -73,11 +75,12 @@ export function apply_frame(board, name, data, local_ms, list) {
   const known_ms = data.as_of?.recorded_ms ?? idle_ms ?? now_ms;
   const next = { ...base, health, offset_ms, known_ms, rise: rise_of(board, health, now_ms) };
   if (name === "hb") return next;
-  const { position, from_s, to_s, cards, newest_event_ms, series, computed = null, breakdowns = [] } = data;
+  const { position, from_s, to_s, cards, newest_event_ms, series, computed = null, breakdowns = [], keyed = null } =
+    data;
   const compared = data.compared ?? base.compared;
   const compared_series = data.compared_series ?? base.compared_series;
   const buckets = merge_series(base.buckets, series, from_s);
-  const figures = { cards, breakdowns, buckets, compared, compared_series, computed };
+  const figures = { cards, breakdowns, buckets, compared, compared_series, computed, keyed };
   return { ...next, ...figures, position, from_s, to_s, newest_event_ms, told_ms: now_ms };
 }
 
@@ -112,8 +115,7 @@ export function data_age_ms({ health }, now_ms) {
 export function phase_of({ hello, newest_event_ms, buckets, cards, computed }, window) {
   if (hello === null) return "loading";
   if (newest_event_ms === null) return "empty";
-  const counts = ([t, bucket]) =>
-    t >= window.from_s && t < window.to_s && Object.values(bucket).some((value) => value !== 0);
+  const counts = ([t, bucket]) => t >= window.from_s && t < window.to_s && Object.values(bucket).some(Boolean);
   if ([...buckets].some(counts)) return "ready";
   return cards !== null ? "empty_range" : computed?.failed ? "failed" : "computing";
 }

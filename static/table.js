@@ -1,6 +1,6 @@
 import { by_id, make } from "./page.js";
 import { compared_name } from "./address.js";
-import { format_day, format_moment, format_step } from "./format.js";
+import { format_count, format_day, format_moment, format_step } from "./format.js";
 import { parse_notes } from "./marks.js";
 import { format_bucket, format_of, shown_lines } from "./readout.js";
 
@@ -18,21 +18,22 @@ Object.assign(scroll, { tabIndex: 0, role: "region", ariaLabel: "Figures as a ta
 let told = "", told_ms = 0;
 
 /** The columns of the table, which are those of the charts: [{title, format, column}]. Pure. */
-export function table_columns({ declared, columns, currency, address, lines }) {
-  const { charts } = declared;
-  const made = charts.flatMap((chart) => {
-    const format = format_of(chart);
-    return shown_lines(chart, { lines }).map(({ name }) => ({
-      title: chart.money ? `${name}, ${currency}` : name,
+export function table_columns(sight) {
+  const { declared: { charts }, columns, currency, address, lines } = sight;
+  const made = charts.flatMap((chart) =>
+    shown_lines(chart, sight).map(({ name, column, format = format_of(chart) }) => ({
+      title: `${chart.by ? `${chart.title}: ` : ""}${name}${
+        chart.money && format !== format_count ? `, ${currency}` : ""
+      }`,
       format,
-      column: columns[name],
-    }));
-  });
+      column: columns[column],
+    }))
+  );
   if (!lines.includes("compared")) return made;
   const then = compared_name(address.compare);
   return [
     ...made,
-    ...charts.map((chart) => ({
+    ...charts.filter(({ compared }) => compared).map((chart) => ({
       title: `${chart.compared}, ${then}`,
       format: format_of(chart),
       column: columns[`compared_${chart.compared}`],

@@ -72,7 +72,7 @@ export interface KeyedChartWords extends Pick<ChartWords, "name" | "title" | "su
   readonly top: number;
   /** All other keys have one together; of figures that add up. */
   readonly others?: true;
-  /** While the filter leaves one key, candles stand in place of its line: figures of a bucket. */
+  /** While the filter leaves one key, candles stand in place of its line: columns of the series. */
   readonly candles?: {
     readonly open: string;
     readonly high: string;

@@ -11,12 +11,20 @@ import type {
 } from "./board_words.ts";
 import type { StreamWords } from "./stream_words.ts";
 
+/** A domain that is served, and below which path: "" or "/payments". */
+export interface NamedBase {
+  readonly name: string;
+  readonly base: string;
+}
+
 /** The declaration of a board as the feed and the page's HTML carry it: its words, and what follows from them and the board. */
 export interface Declaration extends Omit<BoardWords, "cards" | "charts" | "dimensions" | "list" | "stream"> {
   readonly one: string;
   /** Where its page and its API are: "" or "/payments"; and both of them in full. */
   readonly base: string;
   readonly api: string;
+  /** All that the program serves, where that is more than this one; in the HTML. */
+  readonly domains?: readonly NamedBase[];
   readonly cards: readonly (CardWords & { readonly figure: string; readonly bare?: string | undefined })[];
   /** `money`: its lines are amounts; `gaps`: those of keys are broken where nothing is counted. */
   readonly charts: readonly (

@@ -7,8 +7,11 @@ import breakdowns_js from "../../static/breakdowns.js" with { type: "text" };
 import cards_js from "../../static/cards.js" with { type: "text" };
 import chart_marks_js from "../../static/chart_marks.js" with { type: "text" };
 import chart_tools_js from "../../static/chart_tools.js" with { type: "text" };
+import charts_css from "../../static/charts.css" with { type: "text" };
 import charts_js from "../../static/charts.js" with { type: "text" };
 import dialog_js from "../../static/dialog.js" with { type: "text" };
+import domains_css from "../../static/domains.css" with { type: "text" };
+import domains_js from "../../static/domains.js" with { type: "text" };
 import early_js from "../../static/early.js" with { type: "text" };
 import export_js from "../../static/export.js" with { type: "text" };
 import extras_js from "../../static/extras.js" with { type: "text" };
@@ -20,6 +23,9 @@ import format_js from "../../static/format.js" with { type: "text" };
 import greatest_js from "../../static/greatest.js" with { type: "text" };
 import help_js from "../../static/help.js" with { type: "text" };
 import index_html from "../../static/index.html" with { type: "text" };
+import key_legend_js from "../../static/key_legend.js" with { type: "text" };
+import key_marks_js from "../../static/key_marks.js" with { type: "text" };
+import keyed_js from "../../static/keyed.js" with { type: "text" };
 import kiosk_css from "../../static/kiosk.css" with { type: "text" };
 import kiosk_js from "../../static/kiosk.js" with { type: "text" };
 import list_js from "../../static/list.js" with { type: "text" };
@@ -62,8 +68,11 @@ export const ASSETS: Readonly<Record<string, string>> = {
   "cards.js": cards_js,
   "chart_marks.js": chart_marks_js,
   "chart_tools.js": chart_tools_js,
+  "charts.css": charts_css,
   "charts.js": charts_js,
   "dialog.js": dialog_js,
+  "domains.css": domains_css,
+  "domains.js": domains_js,
   "early.js": early_js,
   "export.js": export_js,
   "extras.js": extras_js,
@@ -75,6 +84,9 @@ export const ASSETS: Readonly<Record<string, string>> = {
   "greatest.js": greatest_js,
   "help.js": help_js,
   "index.html": index_html,
+  "key_legend.js": key_legend_js,
+  "key_marks.js": key_marks_js,
+  "keyed.js": keyed_js,
   "kiosk.css": kiosk_css,
   "kiosk.js": kiosk_js,
   "list.js": list_js,

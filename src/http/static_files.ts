@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { declaration_of, type DomainBoard, stream_declaration } from "../domains/mod.ts";
+import { declaration_of, type DomainBoard, type NamedBase, stream_declaration } from "../domains/mod.ts";
 import { accepts, headers_of, matches_etag, not_found, respond } from "./answers.ts";
 
 /** Static files out of memory: they come with the program as text, whether it runs, is bundled or compiled. */
@@ -32,30 +32,59 @@ async function gzip(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuf
 
 /** Where a page has what is declared of it, so that it is drawn and its address understood before anything is asked. */
 const DECLARED = '<template id="declared"></template>';
-const PAGES: Readonly<Record<string, (board: DomainBoard, base: string) => unknown>> = {
-  "index.html": declaration_of,
-  "stream/index.html": stream_declaration,
+type MakePage = (html: string, board: DomainBoard, base: string, domains: readonly NamedBase[]) => string;
+const PAGES: Readonly<Record<string, MakePage>> = {
+  "index.html": board_page,
+  "stream/index.html": (html, board, base) => html.replace(DECLARED, () => told(stream_declaration(board, base))),
 };
 
 /** What is declared, as JSON in HTML: without what would end or change it there. */
 const told = (declared: unknown): string =>
   DECLARED.replace("><", () => `>${JSON.stringify(declared).replaceAll("&", "\\u0026").replaceAll("<", "\\u003c")}<`);
 
+const stylesheet = (name: string): string => `<link rel="stylesheet" href="/static/${name}">`;
+const STYLES = { charts: stylesheet("charts.css"), domains: stylesheet("domains.css") };
+
+/** A board's page: what is declared of it, the styles that this needs, and in the header its name or the way to the others. */
+function board_page(html: string, board: DomainBoard, base: string, domains: readonly NamedBase[]): string {
+  const several = domains.length > 1;
+  const declared = { ...declaration_of(board, base), ...several ? { domains } : {} };
+  const { charts } = declared;
+  const styles = [
+    charts.length > 2 || charts.some((chart) => "by" in chart) ? STYLES.charts : "",
+    several ? STYLES.domains : "",
+  ].join("");
+  const links = domains.map((each) =>
+    `<a href="${each.base}/" data-domain="${each.name}"${
+      each.base === base ? ' aria-current="page"' : ""
+    }>${each.name}<small></small></a>`
+  );
+  const own = domains.find((each) => each.base === base)?.name;
+  const name = several
+    ? `</h1><nav class="domains" aria-label="Domains">${links.join("")}</nav>`
+    : own === undefined
+    ? "</h1>"
+    : `<span class="sub">${own}</span></h1>`;
+  return html.replace(DECLARED, () => told(declared)).replace("</head>", () => `${styles}</head>`)
+    .replace("</h1>", () => name);
+}
+
 /**
  * Prepares assets: types, entity tags, links and gzip once, so that a request costs nothing. Throws on a file type that it does not know.
  * @param files file texts by path
  * @param boards what the pages draw, by the base of their addresses: "" or "/payments", whose page is below "payments/"
+ * @param domains all domains that are served, or will be: their names are on the page
  */
 export async function make_static_files(
   files: Readonly<Record<string, string>>,
   boards: Readonly<Record<string, DomainBoard>>,
+  domains: readonly NamedBase[] = [],
 ): Promise<StaticFiles> {
   const assets = new Map<string, Asset>();
   const pages = Object.entries(boards).flatMap(([base, board]) =>
-    Object.entries(PAGES).map(([path, declare]) => {
+    Object.entries(PAGES).map(([path, make]) => {
       const file = files[path] ?? "";
-      const text = file.replace(DECLARED, () => told(declare(board, base)));
-      return [`${base}/${path}`.slice(1), text, page_links(file, files)] as const;
+      return [`${base}/${path}`.slice(1), make(file, board, base, domains), page_links(file, files)] as const;
     })
   );
   const others = Object.entries(files).filter(([path]) => !Object.hasOwn(PAGES, path));

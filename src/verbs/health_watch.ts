@@ -194,3 +194,27 @@ export async function watch_gap(runtime: Runtime, resume: () => Promise<boolean>
     await pace.pause(signal).catch(() => {});
   }
 }
+
+/** Data that is older than this, while messages wait at the source, is behind. */
+const BEHIND_MS = 60_000;
+
+/** What others say of a domain that is not as it should be; null of one that is. */
+function standing_of(health: Health | null, now_ms: number): Required<Health>["domains"][number]["state"] | null {
+  if (health === null) return "not open";
+  const { ingest, database, lag, recorded_ms } = health;
+  if (!database.ok || ingest.state === "paused" || ingest.state === "stopped") return "stopped";
+  return (lag ?? 0) > 0 && now_ms - (recorded_ms ?? 0) > BEHIND_MS ? "behind" : null;
+}
+
+/** A health with what it says of the other domains of the program: [name, health], null of one that is not open. */
+export function with_others(
+  own: Health,
+  others: readonly (readonly [string, Health | null])[],
+  now_ms: number,
+): Health {
+  const domains = others.flatMap(([name, health]) => {
+    const state = standing_of(health, now_ms);
+    return state === null ? [] : [{ name, state }];
+  });
+  return domains.length === 0 ? own : { ...own, domains };
+}

@@ -1,5 +1,5 @@
 import { is_other_schema, type OpenedDatabase } from "../database/mod.ts";
-import { FEED_LIMITS, FeedHub, interval_ticker, past_states } from "../feed/mod.ts";
+import { FEED_LIMITS, FeedHub, type Health, interval_ticker, past_states } from "../feed/mod.ts";
 import {
   ASSETS,
   type Handler,
@@ -17,7 +17,7 @@ import { stream_history } from "../projection/mod.ts";
 import { system_clock } from "../runtime/mod.ts";
 import { base_of } from "./domains.ts";
 import { export_of, keep_exported } from "./exports/mod.ts";
-import { HealthWatch, ingest_elsewhere, readiness_of, watch_gap } from "./health_watch.ts";
+import { HealthWatch, ingest_elsewhere, readiness_of, watch_gap, with_others } from "./health_watch.ts";
 import { builtin_mappings, topic_mappings, type TopicsMapped } from "./records/mod.ts";
 import { kafka_source, make_direct_intake, make_ingest, open_log, open_to_read, type Opened } from "./open.ts";
 import { type Shell, shells_of, UsageError, VERSION } from "./shell.ts";
@@ -73,6 +73,7 @@ interface Part {
   readonly served: ServedDomain;
   readonly database: OpenedDatabase;
   readonly figures: () => MetricsReading;
+  readonly health: () => Health;
   /** Runs ingest until the signal. When it stops for good the domain is served on, and says so. */
   run(): Promise<void>;
   /** Viewers hear bye; nothing more is asked of the database. */
@@ -89,7 +90,9 @@ async function open_part(
   shell: Shell,
   { mappings, tables }: TopicsMapped,
   { feeding: choose, read_only = false }: ServeOptions,
-  { observe, failed, embedded }: {
+  { observe, failed, embedded, others }: {
+    /** Adds which other domains are not as they should be. */
+    readonly others: (own: Health) => Health;
     /** Hears of each batch, how many seconds after its planning it was committed. */
     readonly observe: (domain: string, seconds: number) => void;
     /** Hears what has to end the program: a source that refuses us, a database that was migrated past what it can write for. */
@@ -142,7 +145,7 @@ async function open_part(
     logger,
     random: Math.random,
     ticker: interval_ticker,
-    health: () => health.now(),
+    health: () => others(health.now()),
     settings: { build: VERSION, time_zone, currency, base: base_of(domain) },
     limits: { ...FEED_LIMITS, subscribers_per_address: config.feed_per_address },
   });
@@ -193,6 +196,7 @@ async function open_part(
     served,
     database,
     figures,
+    health: () => health.now(),
     async run() {
       if (!read_only) {
         void tables.watch(signal, logger);
@@ -250,6 +254,7 @@ export async function serve(shells: readonly [Shell, ...Shell[]], options: Serve
       static_files: await make_static_files(
         ASSETS,
         Object.fromEntries(opened.map(({ base, board }) => [base, board])),
+        shells.map(({ domain }) => ({ name: domain.name, base: base_of(domain) })),
       ),
       unopened: shells.flatMap(({ domain }) => {
         const reason = unopened.get(domain.name);
@@ -273,7 +278,11 @@ export async function serve(shells: readonly [Shell, ...Shell[]], options: Serve
   }
   const open = async (shell: Shell, embedded?: OpenedDatabase): Promise<Part> => {
     const observe = (domain: string, seconds: number) => metrics.observe_batch_s(domain, seconds);
-    const part = await open_part({ ...shell, signal }, mapped.get(shell)!, options, { observe, failed, embedded });
+    const beside = shells.filter((each) => each !== shell).map(({ domain }) => domain.name);
+    const others = (own: Health) =>
+      with_others(own, beside.map((name) => [name, parts.get(name)?.health() ?? null]), system_clock.now_ms());
+    const given = { observe, failed, embedded, others };
+    const part = await open_part({ ...shell, signal }, mapped.get(shell)!, options, given);
     parts.set(shell.domain.name, part);
     unopened.delete(shell.domain.name);
     await follow();

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import { type Database, migrate, migrations_of, open_database, type Queryable } from "../../src/database/mod.ts";
+import type { Database, Queryable } from "../../src/database/mod.ts";
 import type { BoardWords, DomainBoard } from "../../src/domains/mod.ts";
-import { trades_domain } from "../../src/domains/trades/mod.ts";
-import { read_head, settle_deployment } from "../../src/event_log/mod.ts";
+import { read_head } from "../../src/event_log/mod.ts";
 import {
   figures_of_cells,
   figures_of_states,
@@ -20,18 +19,15 @@ import {
   window_at,
 } from "../../src/feed/figures/mod.ts";
 import { board_data } from "../../src/feed/mod.ts";
-import { Cursors, Pipeline } from "../../src/ingest/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { FeedModel, FrameReader } from "../support/feed_client.ts";
-import { shared_postgres } from "../support/postgres.ts";
 import { make_hub, ManualTime } from "../support/read_side.ts";
-import { feed, LIMITS, message } from "../support/trip_pipeline.ts";
+import { executed as executed_at, type ToldTrade, TRADES_DOMAIN, with_trade_log } from "../support/trade_log.ts";
 
 /** Lines by key, on trades: the greatest tickers have lines, all others are one, and what is sent is enough to draw them. */
 
 const UTC = days_in("UTC");
-const DOMAIN = trades_domain({ currency: "USD" });
 const NOW = "2026-03-01T12:10:30Z", NOW_MS = Date.parse(NOW);
 const VIEW: View = { range: "15m", to_s: null, filter: [], compare: "weekday" };
 
@@ -42,10 +38,10 @@ const CHARTS: BoardWords["charts"] = [
     sub: "",
     kind: "lines",
     by: "ticker",
-    figure: "average_price",
+    figure: "last_price",
     top: 2,
     least: 0,
-    candles: { open: "average_price", high: "max_price", low: "min_price", close: "average_price", volume: "volume" },
+    candles: { open: "first_price", high: "max_price", low: "min_price", close: "last_price", volume: "volume" },
   },
   {
     name: "volumes",
@@ -60,60 +56,17 @@ const CHARTS: BoardWords["charts"] = [
   },
 ];
 const with_charts = (charts: BoardWords["charts"]): DomainBoard => ({
-  ...DOMAIN.board,
-  words: { ...DOMAIN.board.words, charts },
+  ...TRADES_DOMAIN.board,
+  words: { ...TRADES_DOMAIN.board.words, charts },
 });
 const BOARD = with_charts(CHARTS);
 
-type Told = Readonly<Record<string, unknown>>;
-let ids = 0;
 const at = (minute: number) => new Date(Date.parse("2026-03-01T12:00:20Z") + minute * 60_000).toISOString();
-const executed = (ticker: string, minute: number, price: string, volume: number, more: Told = {}): Told => {
-  const trade_id = `T${++ids}`;
-  return {
-    trade_id,
-    event_id: `e${ids}`,
-    type: "trade.executed",
-    occurred_at: at(minute),
-    ticker,
-    price,
-    volume,
-    ...more,
-  };
-};
+const executed = (ticker: string, minute: number, price: string, volume: number, more: ToldTrade = {}): ToldTrade =>
+  executed_at(at(minute), ticker, price, volume, more);
 
-/** Lends a log of trades, and a way to tell it of some, each time in a batch. */
-async function with_log(work: (database: Database, tell: (...events: Told[]) => Promise<void>) => Promise<void>) {
-  const { url } = await (await shared_postgres()).create_database();
-  const database = await open_database({ url, data_dir: null, connections: 3, schema: "trades" });
-  try {
-    await migrate(database, migrations_of("trades"));
-    await settle_deployment(database, { time_zone: "UTC", currency: "USD" });
-    const pipeline = new Pipeline({
-      database,
-      domain: DOMAIN,
-      days: UTC,
-      limits: LIMITS,
-      mappings: new Map(),
-      code_version: "test",
-      cache_streams: 100,
-      now_ms: () => NOW_MS,
-    });
-    const cursors = new Cursors();
-    let offset = 0;
-    await work(database, async (...events) => {
-      const messages = events.map((each, i) => message(offset + i, each, NOW_MS));
-      const next_offset = offset + events.length;
-      await feed(pipeline, [{ topic: "trades", partition: 0, from_offset: offset, next_offset, messages }], cursors);
-      offset = next_offset;
-    });
-  } finally {
-    await database.close();
-  }
-}
-
-const keyed_test = (name: string, fn: Parameters<typeof with_log>[0]) =>
-  tacho_test({ name, needs: ["postgres"], fn: () => with_log(fn) });
+const keyed_test = (name: string, fn: Parameters<typeof with_trade_log>[0]) =>
+  tacho_test({ name, needs: ["postgres"], fn: () => with_trade_log(fn, () => NOW_MS) });
 
 /** The board of a view, both lanes joined. */
 async function read_board(database: Database, filter: Filter = [], board = BOARD): Promise<ShownBoard> {
@@ -136,7 +89,7 @@ const rows_of = ({ series }: Pick<ShownBoard, "series">, ...names: string[]) =>
 
 const SOME = () => [
   executed("AAPL", 1, "190.00", 100, { side: "buy" }),
-  executed("AAPL", 1, "192.00", 100, { side: "sell" }),
+  executed("AAPL", 1.5, "192.00", 100, { side: "sell" }),
   executed("MSFT", 1, "400.00", 90, { side: "buy" }),
   executed("TSLA", 1, "250.00", 7, { side: "buy" }),
   executed("MSFT", 3, "402.00", 10, { side: "sell" }),
@@ -150,14 +103,13 @@ keyed_test(
     const board = await read_board(database);
     assert.deepEqual(board.lines_of, { ticker: { keys: ["AAPL", "MSFT"], others: 2 } });
     assert.deepEqual(rows_of(board, "price.0", "price.1", "price.2", "price.others"), {
-      1: [191, 400, undefined, undefined],
+      1: [192, 400, undefined, undefined],
       3: [null, 402, undefined, undefined],
     });
     assert.deepEqual(rows_of(board, "volumes.0", "volumes.1", "volumes.others", "volume"), {
       1: [200, 90, 7, 297],
       3: [0, 10, 5, 15],
     });
-    assert.equal(board.series["price.open"], undefined, "candles are of one key");
   },
 );
 
@@ -169,8 +121,8 @@ keyed_test(
     assert.deepEqual(one.lines_of, { ticker: { keys: ["AAPL", null], others: 0 } });
     assert.deepEqual(rows_of(one, "volumes.0", "volumes.1", "volumes.others"), { 1: [200, null, 0] });
     assert.deepEqual(
-      rows_of(one, "price.open", "price.high", "price.low", "price.close", "price.volume"),
-      { 1: [191, 192, 190, 191, 200] },
+      rows_of(one, "first_price", "max_price", "min_price", "last_price", "volume"),
+      { 1: [190, 192, 190, 192, 200] },
     );
     const three = await read_board(database, [{ dimension: "ticker", keys: ["IBM", "MSFT", "TSLA"], excluded: false }]);
     assert.deepEqual(three.lines_of, { ticker: { keys: ["MSFT", "TSLA"], others: 1 } });
@@ -198,7 +150,7 @@ keyed_test(
       { dimension: "side", keys: ["buy"], excluded: false },
     ]);
     assert.equal(one.sources.cards, "states");
-    assert.deepEqual(rows_of(one, "price.0", "price.high", "volumes.others"), { 1: [400, 400, 0] });
+    assert.deepEqual(rows_of(one, "price.0", "max_price", "volumes.others"), { 1: [400, 400, 0] });
   },
 );
 
@@ -261,7 +213,7 @@ keyed_test("a board of then has the lines of then", async (database, tell) => {
   await tell(executed("IBM", 1, "1.00", 1_000_000));
   const view = VIEW, watched = { view, window: window_at(view, NOW_MS, UTC) };
   const then = await database.transaction(async (reading) => {
-    const states = await past_states(DOMAIN)(reading, position, position + 1);
+    const states = await past_states(TRADES_DOMAIN)(reading, position, position + 1);
     return read_past_board(reading, { board: BOARD, days: UTC }, watched, states, {
       position,
       newest_event_ms: NOW_MS,
@@ -368,6 +320,6 @@ keyed_test("lines by key cost one statement more a reading, and a board without 
     await read_board(watched, [], board);
     return asked;
   };
-  const plain = with_charts(DOMAIN.board.words.charts.filter((chart) => !("by" in chart)));
+  const plain = with_charts(TRADES_DOMAIN.board.words.charts.filter((chart) => !("by" in chart)));
   assert.equal(await statements(BOARD), await statements(plain) + 1);
 });

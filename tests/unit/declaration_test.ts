@@ -28,6 +28,8 @@ Deno.test("what a declaration names is on the board: dimensions, cards, series, 
   for (const chart of declared.charts) {
     for (const line of chart.lines) assert.ok(declared.series.includes(line.name), `${chart.name}: ${line.name}`);
     assert.ok("by" in chart || declared.compared_series.includes(chart.compared), chart.name);
+    const parts = "by" in chart ? Object.values(chart.candles ?? {}) : [];
+    for (const part of parts) assert.ok(declared.series.includes(part), `${chart.name}: ${part}`);
   }
   const fields = trips_board.lines.fields.map((field) => field.name);
   const { list } = declared;

@@ -86,6 +86,28 @@ const WORDS: BoardWords = {
   ],
   charts: [
     {
+      name: "price",
+      title: "Price by ticker",
+      sub: "{currency}, last per {step}",
+      kind: "lines",
+      by: "ticker",
+      figure: "last_price",
+      top: 8,
+      candles: { open: "first_price", high: "max_price", low: "min_price", close: "last_price", volume: "volume" },
+      least: 0,
+    },
+    {
+      name: "ticker_volume",
+      title: "Volume by ticker",
+      sub: "per {step}",
+      kind: "lines",
+      by: "ticker",
+      figure: "volume",
+      top: 8,
+      others: true,
+      least: 10,
+    },
+    {
       name: "volume",
       title: "Volume",
       sub: "per {step}, by execution time",

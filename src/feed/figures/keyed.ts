@@ -53,14 +53,6 @@ const measures_of = (figures: readonly SummedFigure[]): string[] => [
 export const measures_by = (board: DomainBoard, dimension: string): string[] =>
   measures_of(figures_by(board, dimension));
 
-/** The figures of the candles that a filter asks for, by column: it leaves one key of a dimension. */
-const candles_of = (board: DomainBoard, filter: Filter): (readonly [column: string, SummedFigure])[] =>
-  keyed_charts(board).filter(({ by }) =>
-    filter.some(({ dimension, keys, excluded }) => dimension === by && !excluded && keys.length === 1)
-  ).flatMap(({ name, candles = {} }) =>
-    Object.entries(candles).map(([part, figure]) => [`${name}.${part}`, figure_of(board, figure)] as const)
-  );
-
 /** A figure of a bucket, which may not be there: null for an extreme or a mean of nothing. Sums are divided as doubles, as those of series. */
 function value_of(board: DomainBoard, figure: SummedFigure, row: BucketRow | undefined): number | null {
   if (figure.kind === "mean") return figure_number(figure, totals_of(board, row ?? {}));
@@ -83,16 +75,15 @@ export function assign_lines(
   return kept.map((key) => key ?? newcomers.shift() ?? null);
 }
 
-/** The columns of lines by key, in the lines that keys had before, and of the candles of the one that is left. Pure. */
+/** The columns of lines by key, in the lines that keys had before. Pure. */
 export function keyed_series(
-  { board, filter }: Pick<Question, "board" | "filter">,
-  { keyed, buckets }: Pick<Figures, "keyed" | "buckets">,
+  { board }: Pick<Question, "board">,
+  { keyed }: Pick<Figures, "keyed">,
   before: KeyLinesOf,
 ): KeyedSeries {
   if (keyed.length === 0) return NO_KEYED;
-  const candles = candles_of(board, filter);
   const changed = new Map<number, number>();
-  for (const row of [...keyed.flatMap(({ rows }) => rows), ...candles.length > 0 ? buckets : []]) {
+  for (const row of keyed.flatMap(({ rows }) => rows)) {
     const t = integer(row.t);
     changed.set(t, Math.max(changed.get(t) ?? 0, Number(row.changed_at ?? 0)));
   }
@@ -115,8 +106,6 @@ export function keyed_series(
       if (others) columns[`${name}.others`] = column(null);
     }
   }
-  const of_buckets = by_start(candles.length > 0 ? buckets : []);
-  for (const [name, figure] of candles) columns[name] = t.map((at) => value_of(board, figure, of_buckets.get(at)));
   return { lines, t, columns, changed_at: t.map((at) => changed.get(at)!) };
 }
 

@@ -26,6 +26,8 @@ export interface Health {
   /** Messages held in quarantine now. */
   readonly quarantined: number;
   readonly position: number;
+  /** Of a program of several domains: the others that are not as they should be. */
+  readonly domains?: readonly { readonly name: string; readonly state: "not open" | "stopped" | "behind" }[];
 }
 
 /** Whether the database answers, since when, and why not. */
@@ -41,13 +43,14 @@ export interface DatabaseHealth {
 
 /** What makes two healths tell a viewer the same: a change of it is sent at once. */
 export function health_state(health: Health): string {
-  const { ingest, database } = health;
+  const { ingest, database, domains } = health;
   return JSON.stringify([
     ingest.state,
     ingest.reason,
     ingest.source,
     database.ok,
     database.slow_since_ms !== undefined,
+    domains,
   ]);
 }
 
