@@ -50,6 +50,7 @@ export function parse_address(search, declared) {
       const keys = [...new Set(keys_of(excluded ? `not_${dimension}` : dimension))].sort();
       return keys.length === 0 ? [] : [{ dimension, keys, excluded }];
     }),
+    currency: parse_currency(params.get("currency"), declared),
     compare: one("compare", "previous") ?? "weekday",
     paused: params.get("paused") === "1",
     theme: one("theme", "light", "dark"),
@@ -57,6 +58,10 @@ export function parse_address(search, declared) {
     as_of: ms !== null ? { ms } : position && { position: Number(position) },
   };
 }
+
+/** Null: the usual one, which an address need not name, or a board whose amounts are of one. */
+const parse_currency = (text, { currency: usual }) =>
+  usual !== undefined && text !== usual && /^[A-Z]{3}$/.test(text ?? "") ? text : null;
 
 function parse_marks(params, declared) {
   const lines = params.get("lines"), tz = params.get("tz");
@@ -73,12 +78,13 @@ function parse_marks(params, declared) {
 }
 
 /** The parameters of what is looked at, as pairs: those of the feed, and of the board as of then. */
-export function view_query({ range, from_ms, to_ms, filter, compare, as_of }) {
+export function view_query({ range, from_ms, to_ms, filter, currency, compare, as_of }) {
   const pairs = from_ms === null ? [["range", range]] : [["from", format_time(from_ms)]];
   if (to_ms !== null) pairs.push(["to", format_time(to_ms)]);
   for (const { dimension, keys, excluded } of filter) {
     for (const key of keys) pairs.push([`${excluded ? "not_" : ""}${dimension}`, key]);
   }
+  if (currency !== null) pairs.push(["currency", currency]);
   if (compare === "previous") pairs.push(["compare", compare]);
   if (as_of?.ms !== undefined) pairs.push(["as_of", format_time(as_of.ms)]);
   if (as_of?.position !== undefined) pairs.push(["as_of_position", `${as_of.position}`]);

@@ -5,6 +5,7 @@ import "./address.js";
 import "./beyond.js";
 import "./chart_marks.js";
 import "./chart_tools.js";
+import "./currency.js";
 import "./dialog.js";
 import "./domains.js";
 import "./export.js";

@@ -155,7 +155,7 @@ function draw() {
   }
   // A plain board that has figures needs no more.
   const plain = address === PLAIN && (phase === "ready" || phase === "loading") && !shown.computed?.failed &&
-    !parts.troubles && !misleads(shown, declared) && !declared.domains;
+    !parts.troubles && !shown.currencies?.[1] && !misleads(shown, declared) && !declared.domains;
   if (parts.extras || !plain) need("extras", ({ show_extras }) => show_extras(page, phase));
   // Last: figures are there.
   if (window !== null) body.dataset.position = shown.position;

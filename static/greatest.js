@@ -21,7 +21,7 @@ export async function go_to_greatest({ address, shown, sight }, way) {
   if (looking || address.kiosk || sight === null) return;
   looking = true;
   const { greatest: { measure, title, none } } = card_of(way);
-  const found = await find(query_of(measure, sight.window, address.filter, shown.hello?.as_of ?? null)).catch((
+  const found = await find(query_of(measure, sight.window, address, shown.hello?.as_of ?? null)).catch((
     error,
   ) => ({
     failed: `the server does not answer (${error.message})`,
@@ -32,12 +32,13 @@ export async function go_to_greatest({ address, shown, sight }, way) {
 }
 
 /** What the API is asked. Pure. */
-export function query_of(measure, { from_s, to_s }, filter, as_of) {
+export function query_of(measure, { from_s, to_s }, { filter, currency }, as_of) {
   const [from, to] = [from_s, to_s].map((s) => format_time(s * 1_000));
   const query = new URLSearchParams({ measure, from, to });
   for (const { dimension, keys, excluded } of filter) {
     for (const key of keys) query.append(`${excluded ? "not_" : ""}${dimension}`, key);
   }
+  if (currency !== null) query.set("currency", currency);
   if (as_of !== null) query.set("as_of_position", as_of.position);
   return query;
 }

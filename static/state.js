@@ -12,6 +12,7 @@ export const PLAIN = {
   from_ms: null,
   to_ms: null,
   filter: [],
+  currency: null,
   compare: "weekday",
   paused: false,
   theme: null,
@@ -75,12 +76,12 @@ export function apply_frame(board, name, data, local_ms, list) {
   const known_ms = data.as_of?.recorded_ms ?? idle_ms ?? now_ms;
   const next = { ...base, health, offset_ms, known_ms, rise: rise_of(board, health, now_ms) };
   if (name === "hb") return next;
-  const { position, from_s, to_s, cards, newest_event_ms, series, computed = null, breakdowns = [], keyed = null } =
-    data;
+  const { position, from_s, to_s, cards, newest_event_ms, series, computed = null, breakdowns = [] } = data;
+  const { keyed = null, currencies } = data;
   const compared = data.compared ?? base.compared;
   const compared_series = data.compared_series ?? base.compared_series;
   const buckets = merge_series(base.buckets, series, from_s);
-  const figures = { cards, breakdowns, buckets, compared, compared_series, computed, keyed };
+  const figures = { cards, breakdowns, buckets, compared, compared_series, computed, keyed, currencies };
   return { ...next, ...figures, position, from_s, to_s, newest_event_ms, told_ms: now_ms };
 }
 

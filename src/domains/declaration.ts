@@ -20,6 +20,8 @@ export interface NamedBase {
 /** The declaration of a board as the feed and the page's HTML carry it: its words, and what follows from them and the board. */
 export interface Declaration extends Omit<BoardWords, "cards" | "charts" | "dimensions" | "list" | "stream"> {
   readonly one: string;
+  /** Of a domain by currency: the one that is shown unless another is asked for. */
+  readonly currency?: string;
   /** Where its page and its API are: "" or "/payments"; and both of them in full. */
   readonly base: string;
   readonly api: string;
@@ -163,6 +165,7 @@ export function declaration_of(board: DomainBoard, base = ""): Declaration {
   return {
     ...words,
     one: board.noun,
+    ...board.by_currency === undefined ? {} : { currency: board.by_currency },
     base,
     api: `${base}/api/v1`,
     path: `${base}${words.path}`,

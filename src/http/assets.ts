@@ -9,6 +9,7 @@ import chart_marks_js from "../../static/chart_marks.js" with { type: "text" };
 import chart_tools_js from "../../static/chart_tools.js" with { type: "text" };
 import charts_css from "../../static/charts.css" with { type: "text" };
 import charts_js from "../../static/charts.js" with { type: "text" };
+import currency_js from "../../static/currency.js" with { type: "text" };
 import dialog_js from "../../static/dialog.js" with { type: "text" };
 import domains_css from "../../static/domains.css" with { type: "text" };
 import domains_js from "../../static/domains.js" with { type: "text" };
@@ -70,6 +71,7 @@ export const ASSETS: Readonly<Record<string, string>> = {
   "chart_tools.js": chart_tools_js,
   "charts.css": charts_css,
   "charts.js": charts_js,
+  "currency.js": currency_js,
   "dialog.js": dialog_js,
   "domains.css": domains_css,
   "domains.js": domains_js,

@@ -188,11 +188,14 @@ function bucket_words({ bucket, grain }, { zone, now_ms }, day_ms) {
   return `${other}${format_clock(ms, zone)}${GRAINS[grain] ?? ""}`;
 }
 
+/** How a cell's amounts are told: in its currency, where it has one. */
+const told_of = ({ currency = null }, told) => currency === null ? told : { ...told, currency };
+
 /** What all together gained and lost: for each minute its differences. `day_ms` is a moment of the day that needs no naming. */
 export function moved_in_all(cells, told, day_ms) {
   return cells.filter(({ dimension }) => dimension === told.declared.whole).map((cell) => ({
     when: bucket_words(cell, told, day_ms),
-    what: measure_words(cell.measures, told, false),
+    what: measure_words(cell.measures, told_of(cell, told), false),
   })).filter(({ what }) => what.length > 0);
 }
 
@@ -200,7 +203,7 @@ export function moved_in_all(cells, told, day_ms) {
 export function moved_in_full(cells, told, day_ms) {
   const groups = new Map();
   for (const cell of cells) {
-    const what = measure_words(cell.measures, told, true);
+    const what = measure_words(cell.measures, told_of(cell, told), true);
     const group = groups.get(what.join()) ?? { what, where: new Map() };
     groups.set(what.join(), group);
     const when = bucket_words(cell, told, day_ms);

@@ -257,7 +257,10 @@ database_test(
       assert.equal((await get("/api/v1/board?currency=EUR&currency=USD")).status, 400);
       const board = await (await get(`/api/v1/board?from=${time_of(0)}&to=${time_of(150)}&currency=CHF`)).json();
       assert.deepEqual(board.cards, { ...cards_of([]), withdrawn: 0 });
-      assert.deepEqual([board.currency, board.currencies], ["CHF", [{ currency: "JPY", count: 1 }]]);
+      assert.deepEqual([board.currency, board.currencies], ["CHF", [{ currency: "JPY", count: 1 }, {
+        currency: "CHF",
+        count: 0,
+      }]]);
       assert.deepEqual([board.bills, board.series.t], [[], []]);
 
       const bill = await (await get("/api/v1/bills/1")).json();

@@ -114,6 +114,16 @@ interface Newest {
   readonly lines: readonly Line[];
 }
 
+/** The currencies that there are, that of a view among them: of one that nothing was counted in yet `count`. */
+export const with_own = (
+  currencies: readonly CurrencyCount[],
+  { currency }: View,
+  count: CurrencyCount["count"],
+): readonly CurrencyCount[] =>
+  currency === undefined || currencies.some((each) => each.currency === currency)
+    ? currencies
+    : [...currencies, { currency, count }];
+
 /**
  * Joins what was read of a view in both lanes into what its subscribers are shown.
  * @param cells what its cells say; null where they do not answer it, or have not been read
@@ -158,7 +168,7 @@ export function shown_board(
     breakdowns: [...cells?.breakdowns ?? [], ...slow?.breakdowns ?? []],
     lines: lines?.list ?? [],
     lines_at: lines?.changed_at ?? -1,
-    ...newest.currencies === undefined ? {} : { currencies: newest.currencies },
+    ...newest.currencies === undefined ? {} : { currencies: with_own(newest.currencies, view, 0) },
     sources,
     states: slow === null ? null : { position: slow.position, read_ms: slow.read_ms },
     failed: lane?.failed ?? slow?.missing ?? null,

@@ -8,6 +8,7 @@ import {
   type NewestLines,
   shown_board,
   type ShownBoard,
+  with_own,
 } from "./board.ts";
 import { type CurrencyCount, read_currencies } from "./breakdown.ts";
 import { figures_of_cells, held_tables } from "./cells.ts";
@@ -312,7 +313,9 @@ export async function read_past_board(
   const currencies = source.board.by_currency === undefined ? null : await read_currencies(reading, source.board);
   return {
     ...board,
-    ...currencies === null ? {} : { currencies: currencies.map(({ currency }) => ({ currency, count: null })) },
+    ...currencies === null
+      ? {}
+      : { currencies: with_own(currencies.map(({ currency }) => ({ currency, count: null })), view, null) },
     view,
     log_id,
     newest_event_ms,
