@@ -134,7 +134,7 @@ tacho_test({
     ]);
     const of_kiosk = await get_json(`${url}payments/metrics/merchant/Kiosk`);
     assert.deepEqual(of_kiosk, {
-      ...{ merchant: "Kiosk", payment_count: 2, average_value: 75, total_value: 150 },
+      ...{ merchant: "Kiosk", currency: "USD", payment_count: 2, average_value: 75, total_value: 150 },
       ...{ refund_count: 2, total_refunds: 25 },
     });
     const day = await get_json(`${api}kpis/daily?date=2026-03-01`) as { metrics: Record<string, number> };

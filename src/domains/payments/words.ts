@@ -224,6 +224,17 @@ export const PAYMENT_WORDS: BoardWords = {
       compared: "value",
       least: 10,
     },
+    {
+      name: "merchant_value",
+      title: "Value by merchant",
+      sub: "{currency} per {step}",
+      kind: "lines",
+      by: "merchant",
+      figure: "value",
+      top: 8,
+      others: true,
+      least: 10,
+    },
   ],
   panels: ["merchant", "category", "city", "location", "payment_method", "status", "risk_flag"],
   dimensions: {
