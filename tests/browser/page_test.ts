@@ -50,7 +50,20 @@ tacho_test({
       },
     );
 
-    const flow = ["--rate", "2", "--seed", "7", "--history", "2h", "--late", "0.01", "--duplicates", "0.005"];
+    const flow = [
+      "--rate",
+      "2",
+      "--variability",
+      "0",
+      "--seed",
+      "7",
+      "--history",
+      "2h",
+      "--late",
+      "0.01",
+      "--duplicates",
+      "0.005",
+    ];
     await using producer = TachoProgram.spawn("tacho", { env, args: ["produce", ...flow] });
     await until("the page has many trips", async () => (await board.cards()).completed > 3_000, 60_000);
     const position = await board.position();

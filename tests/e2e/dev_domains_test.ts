@@ -12,7 +12,8 @@ import { until } from "../support/until.ts";
 /** `tacho dev --domains`: several domains in one program, each fed by its own generator. */
 
 /** The domains, and where the page of each is. */
-const BASES = { trips: "", trades: "trades/" };
+const BASES = { trips: "", payments: "payments/", trades: "trades/" };
+type Bases = Readonly<Record<string, string>>;
 
 /** The greeting of a domain's feed, as its page gets it; null while its log is not open. */
 async function hello({ url }: ServingProgram, base: string): Promise<{ log_id: string; position: number } | null> {
@@ -25,8 +26,12 @@ async function hello({ url }: ServingProgram, base: string): Promise<{ log_id: s
 }
 
 /** Waits until the board of every domain has figures and its log has passed a position. */
-async function all_move(program: ServingProgram, from: Readonly<Record<string, number>> = {}): Promise<string[]> {
-  const ids = Object.entries(BASES).map(async ([name, base]) => {
+async function all_move(
+  program: ServingProgram,
+  from: Readonly<Record<string, number>> = {},
+  bases: Bases = BASES,
+): Promise<string[]> {
+  const ids = Object.entries(bases).map(async ([name, base]) => {
     const { log_id } = await until(`the log of ${name} goes on`, async () => {
       const now = await hello(program, base);
       return now !== null && now.position > (from[name] ?? 0) + 100 ? now : null;
@@ -93,7 +98,7 @@ tacho_test({
     const deployment = await make_deployment("dev_domains"), trades = unique_name("trades");
     const env = { ...deployment, TACHO_TRADES_TOPICS: trades };
     await using program = await TachoProgram.serve("dev", { env, args: ["--domains", "trips,trades", "--generate"] });
-    await program.brings(all_move(program));
+    await program.brings(all_move(program, {}, { trips: "", trades: "trades/" }));
     for (const topic of [deployment.TACHO_TOPICS, trades]) {
       assert.ok(program.stdout.includes(`through Kafka at ${env.KAFKA_BROKERS}, topic ${topic}`), program.stdout);
       assert.ok((await read_topic(env.KAFKA_BROKERS, topic)).length > 100);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import type { Generator, GeneratorPlan, GeneratorRun } from "../../src/domains/mod.ts";
+import { PAYMENT_GENERATOR } from "../../src/domains/payments/generator/mod.ts";
 import { TRADE_GENERATOR } from "../../src/domains/trades/generator/mod.ts";
 import { bench_stream, TRIP_GENERATOR } from "../../src/domains/trips/generator/mod.ts";
 import { prefix_of } from "../../src/verbs/generate.ts";
@@ -64,6 +65,14 @@ Deno.test("trades of a fixed seed are the same bytes every time", () => {
     plain: digest(TRADE_GENERATOR, run, 6),
     troubled: digest(TRADE_GENERATOR, { ...run, ...TROUBLE }, 12, TRADE_GENERATOR.plan(PLAN, wishes)),
   }, { plain: "7d43fe78ee07eba5", troubled: "dc5bd0acf596f216" });
+});
+
+Deno.test("payments of a fixed seed are the same bytes every time", () => {
+  const wishes = { corrections: 0.1, voids: 0.05, anomalies: true };
+  assert.deepEqual({
+    plain: digest(PAYMENT_GENERATOR, run, 6),
+    troubled: digest(PAYMENT_GENERATOR, { ...run, ...TROUBLE }, 12, PAYMENT_GENERATOR.plan(PLAN, wishes)),
+  }, { plain: "1a6d79cb70780a31", troubled: "5de811e1241d12ab" });
 });
 
 Deno.test("the ids of trips that `tacho produce` sends follow from its options as they always did", async () => {

@@ -2,6 +2,7 @@ import type { StreamNames } from "../board.ts";
 import type { DeclaredDomain, DeploymentTerms } from "../declared.ts";
 import { define_domain, type Domain } from "../domain.ts";
 import { PAYMENT_BOARD } from "./board.ts";
+import { PAYMENT_GENERATOR } from "./generator/mod.ts";
 import card_transactions from "./mappings/card_transactions.json" with { type: "json" };
 import {
   derived_by,
@@ -46,5 +47,5 @@ export const PAYMENTS: DeclaredDomain = {
   topics: [{ topic: "payments" }, { topic: "orders_json", mapping: "card_transactions" }],
   reversal: null,
   later_measure: null,
-  generator: null,
+  generator: PAYMENT_GENERATOR,
 };
