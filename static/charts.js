@@ -2,7 +2,7 @@ import { by_id, declared, fill, make, set_text } from "./page.js";
 import { split_running, time_labels, time_splits } from "./series.js";
 import { format_short, format_step } from "./format.js";
 
-/** The charts that are declared, over one time axis, with one cursor. */
+/** The declared charts, over one time axis, with one cursor. */
 
 /** Steps of an axis of counts: 1, 2, 5, 10, … */
 const WHOLE = Array.from({ length: 30 }, (_, i) => [1, 2, 5][i % 3] * 10 ** Math.floor(i / 3));
@@ -166,7 +166,6 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
     const { columns } = drawn;
     const { kind, lines: all, compared } = CHARTS[i];
     const then = columns[`compared_${compared}`];
-    // In the middle of its bucket.
     const x = columns.x.map((t, at) => (t + columns.ends[at]) / 2);
     const split = ({ name }) => split_running(columns[name], columns.running);
     if (kind === "lines") return [x, then, ...all.flatMap(split)];
@@ -224,7 +223,6 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
       if (size.width > 0 && (size.width !== chart.width || size.height !== chart.height)) chart.setSize(size);
     });
   });
-  // The readout comes with the first pointer or focus.
   const need_readout = async () => {
     const { make_readout } = await load("./readout.js");
     readout ??= make_readout({ places, charts: () => charts, look: () => drawn, on_zoom });

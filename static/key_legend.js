@@ -16,7 +16,7 @@ export function show_legend(header, { name: by, label }, lines, { address: { fil
   }
   const held = legends.get(by);
   const chosen = filter.find(({ dimension, excluded }) => dimension === by && !excluded)?.keys ?? [];
-  const told = JSON.stringify([lines, chosen, board.keyed === null]);
+  const told = JSON.stringify([lines, chosen, !board.keyed]);
   if (told === held.told) return;
   held.told = told;
   const focused = held.legend.contains(document.activeElement) ? document.activeElement.dataset : null;
@@ -33,7 +33,7 @@ export function show_legend(header, { name: by, label }, lines, { address: { fil
     return make("span", "entry", shows, only);
   });
   held.legend.replaceChildren(
-    ...lines.length > 0 ? entries : [make("span", "sub", board.keyed === null ? "not known yet" : "")],
+    ...lines.length > 0 ? entries : [make("span", "sub", board.keyed ? "" : "not known yet")],
   );
   if (focused === null) return;
   const again = [...held.legend.querySelectorAll("button")].find(({ dataset }) =>

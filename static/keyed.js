@@ -109,7 +109,7 @@ export function options_of(base, chart, look) {
 export function level_range(low, high, least) {
   if (low === null) return [0, least || 1];
   const room = (high - low) * 0.08 || Math.abs(high) * 0.01 || 1;
-  return [Math.min(low - room, low < 0 ? low : Math.max(0, low - room)), high + room];
+  return [low < 0 ? low - room : Math.max(0, low - room), high + room];
 }
 
 function format_level(n, step) {

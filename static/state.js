@@ -32,10 +32,10 @@ export function zone_of({ tz }, business_zone) {
 
 export const STREAMS_KEPT = 100;
 
-/** Older data is not to be trusted as current. */
+/** Older data is not trusted as current. */
 export const STALE_MS = 60_000;
 
-/** A shorter loss of the link is no warning: a reload would flash. */
+/** A shorter loss is no warning: a reload would flash. */
 const LINK_GRACE_MS = 2_000;
 
 const RISE_NOTE_MS = 120_000;
@@ -49,7 +49,6 @@ export function empty_board() {
     cards: null,
     compared: null,
     compared_series: null,
-    keyed: null,
     computed: null,
     breakdowns: [],
     streams: [],
@@ -77,7 +76,7 @@ export function apply_frame(board, name, data, local_ms, list) {
   const next = { ...base, health, offset_ms, known_ms, rise: rise_of(board, health, now_ms) };
   if (name === "hb") return next;
   const { position, from_s, to_s, cards, newest_event_ms, series, computed = null, breakdowns = [] } = data;
-  const { keyed = null, currencies } = data;
+  const { keyed, currencies } = data;
   const compared = data.compared ?? base.compared;
   const compared_series = data.compared_series ?? base.compared_series;
   const buckets = merge_series(base.buckets, series, from_s);
