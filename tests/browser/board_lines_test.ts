@@ -44,7 +44,7 @@ tacho_test({
     with_trade_log(async (database, tell, url) => {
       const trades = walked_trades(Date.now(), 70);
       for (let i = 0; i < trades.length; i += 500) await tell(...trades.slice(i, i + 500));
-      const env = { DATABASE_URL: url, TACHO_DOMAINS: "trips,trades" };
+      const env = { DATABASE_URL: url, TACHO_DOMAINS: "trips,payments,trades" };
       await using program = await TachoProgram.serve("start", { env });
       const address = `${program.url}trades/`;
       const opened = async () => {
@@ -97,7 +97,7 @@ async function assert_lines(board: BoardPage, _newest: () => Promise<unknown>): 
     page.locator(".domains a").evaluateAll((links) =>
       links.map((link) => [link.textContent, link.getAttribute("aria-current")])
     );
-  assert.deepEqual(await header(), [["trips", null], ["trades", "page"]]);
+  assert.deepEqual(await header(), [["trips", null], ["payments", null], ["trades", "page"]]);
 
   // A name hides its line and shows it again; pressed twice it is alone. The address keeps it.
   const entry = (name: string) => page.locator(`[data-hides="ticker=${name}"]`);
