@@ -30,6 +30,9 @@ export function show_currency(page) {
   const named = left_out.slice(0, 3).join(", ") + (left_out.length > 3 ? ` and ${left_out.length - 3} more` : "");
   set_text(others, named === "" ? "" : `without ${named}`);
   place.title = `All figures are of ${declared.many} in ${hello.currency}: currencies are not added up`;
-  choice.onchange = () =>
-    page.need("actions", ({ go }) => go(page, { currency: choice.value === declared.currency ? null : choice.value }));
+  choice.onchange = () => {
+    // At once: a frame that comes before it is gone there puts back what is shown.
+    const currency = choice.value === declared.currency ? null : choice.value;
+    page.need("actions", ({ go }) => go(page, { currency }));
+  };
 }

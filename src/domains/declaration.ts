@@ -61,7 +61,7 @@ type Kind = "time" | "text" | "number" | Exclude<Unit, "count">;
 export interface StreamDeclaration
   extends
     Omit<StreamWords, "fields" | "measures" | "minor_measures">,
-    Pick<Declaration, "one" | "many" | "base" | "api" | "dimensions"> {
+    Pick<Declaration, "one" | "many" | "currency" | "base" | "api" | "dimensions"> {
   /** `api` is where streams are told of, before an id. The field that its standing is told by, and how it is marked. */
   readonly mark: string;
   readonly marks: ListWords["marks"];
@@ -114,6 +114,7 @@ export function stream_declaration(board: DomainBoard, base = ""): StreamDeclara
     ...words,
     one,
     many,
+    ...board.by_currency === undefined ? {} : { currency: board.by_currency },
     base,
     api: `${api}${board.words.path}`,
     dimensions,

@@ -29,7 +29,10 @@ const watch = make_watch({
 /** How things are told. */
 function told() {
   const { time_zone, currency } = stream.deployment;
-  return { declared, zone: address.zone ?? time_zone, currency, now_ms: Date.now(), kept: address.kept };
+  // The board that its currency's figures are on.
+  const other = declared.currency !== undefined && currency !== declared.currency;
+  const kept = other ? { currency, ...address.kept } : address.kept;
+  return { declared, zone: address.zone ?? time_zone, currency, now_ms: Date.now(), kept };
 }
 
 function receive(text) {

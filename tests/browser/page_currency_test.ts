@@ -97,6 +97,8 @@ tacho_test({
       "a payment tells what it moved",
       async () => /−1\.00 EUR.*\+1\.00 JPY/s.test(await page.innerText("#events")),
     );
+    await page.getByRole("link", { name: "Board around its capture" }).click();
+    await until("its board is that of its currency", async () => await value() === "901");
     assert.deepEqual(board.complaints, []);
   },
 });
