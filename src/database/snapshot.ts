@@ -18,9 +18,12 @@ export function snapshot<T>(
   database: Database,
   work: (reading: Snapshot) => Promise<T>,
   tables: readonly string[] = [],
+  timeout_ms: number | null = null,
 ): Promise<T> {
   return database.transaction(async (tx) => {
     await tx.execute("set transaction isolation level repeatable read, read only");
+    // The wait for the tables counts, too.
+    if (timeout_ms !== null) await tx.execute(`set local statement_timeout = ${timeout_ms}`);
     if (tables.length > 0) await tx.execute(`lock table ${tables.join(", ")} in access share mode`);
     const reading = new OneByOne(tx);
     try {

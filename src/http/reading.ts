@@ -17,9 +17,8 @@ export function read_only<T>(
   board?: Pick<DomainBoard, "tables">,
 ): Promise<T> {
   return snapshot(database, async (reading) => {
-    await reading.execute(`set local statement_timeout = ${STATEMENT_TIMEOUT_MS}`);
     return await work(reading);
-  }, board === undefined ? [] : held_tables(board));
+  }, board === undefined ? [] : held_tables(board), STATEMENT_TIMEOUT_MS);
 }
 
 /** The entity tag of everything that is read at one position by one build. */
