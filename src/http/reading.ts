@@ -16,9 +16,14 @@ export function read_only<T>(
   work: (reading: Queryable) => Promise<T>,
   board?: Pick<DomainBoard, "tables">,
 ): Promise<T> {
-  return snapshot(database, async (reading) => {
-    return await work(reading);
-  }, board === undefined ? [] : held_tables(board), STATEMENT_TIMEOUT_MS);
+  return snapshot(
+    database,
+    async (reading) => {
+      return await work(reading);
+    },
+    board === undefined ? [] : held_tables(board),
+    STATEMENT_TIMEOUT_MS,
+  );
 }
 
 /** The entity tag of everything that is read at one position by one build. */
