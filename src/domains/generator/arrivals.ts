@@ -2,6 +2,7 @@ import { hash32, Random } from "./random.ts";
 import { at_hour, hour_of_week } from "./week.ts";
 
 const minute_us = 60_000_000;
+const hour_us = 3_600_000_000;
 
 export interface ArrivalOptions {
   readonly seed: number;
@@ -64,5 +65,42 @@ export class Arrivals {
     const gust = 1 + 0.3 * variability * (hash32(seed, 22, minute) / 0xffff_ffff - 0.5);
     const intensity = (rate / 1_000_000) * (1 + variability * (usual - 1)) * gust;
     return extra === undefined ? intensity : intensity * (1 + extra(middle_us));
+  }
+}
+
+/** Arrivals, and between them what is staged on purpose, in order of time. */
+export class Staging<Staged extends { readonly at_us: number }> {
+  readonly #arrivals: Arrivals;
+  readonly #in_hour: ((at_us: number) => readonly Staged[]) | null;
+  #arrival_us: number;
+  /** What is still to come in the hour `#hour_us`. */
+  #staged: Staged[] = [];
+  #hour_us: number;
+
+  /** @param in_hour what the hour of a moment has, in order; null: nothing is staged */
+  constructor(options: ArrivalOptions, in_hour: ((at_us: number) => readonly Staged[]) | null) {
+    const { start_us } = options;
+    this.#arrivals = new Arrivals(options);
+    this.#in_hour = in_hour;
+    this.#hour_us = Math.floor(start_us / hour_us) * hour_us;
+    if (in_hour !== null) this.#staged = in_hour(this.#hour_us).filter(({ at_us }) => at_us >= start_us);
+    this.#arrival_us = this.#arrivals.next();
+  }
+
+  /** When the next one is. */
+  next_us(): number {
+    while (this.#in_hour !== null && this.#staged.length === 0 && this.#hour_us + hour_us <= this.#arrival_us) {
+      this.#hour_us += hour_us;
+      this.#staged = [...this.#in_hour(this.#hour_us)];
+    }
+    return Math.min(this.#arrival_us, this.#staged[0]?.at_us ?? Infinity);
+  }
+
+  /** Takes the next one: when it is, and what is staged there; null: it came by itself. */
+  next(): { readonly at_us: number; readonly staged: Staged | null } {
+    const at_us = this.next_us();
+    if (this.#staged[0]?.at_us === at_us) return { at_us, staged: this.#staged.shift()! };
+    this.#arrival_us = this.#arrivals.next();
+    return { at_us, staged: null };
   }
 }

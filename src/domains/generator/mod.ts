@@ -5,7 +5,7 @@
  * All of it is pure: the same seed, start and options give the same bytes on every machine, however the messages are taken. A generator knows no
  * clock: the caller takes what is due (`take_due`), as fast as it wants to fill the past, or as time goes by.
  */
-export { type ArrivalOptions, Arrivals } from "./arrivals.ts";
+export { type ArrivalOptions, Arrivals, Staging } from "./arrivals.ts";
 export { type Course, EventStream, type Invention, type Mishaps, step_us } from "./event_stream.ts";
 export {
   amount_text,
@@ -18,7 +18,7 @@ export {
 } from "./message.ts";
 export { check_options } from "./options.ts";
 export { cumulate, hash32, hash_text, Random } from "./random.ts";
-export { hours_between, type Trouble, trouble_at, trouble_in, type TroubleKind } from "./trouble.ts";
+export { planted_between, told, type Trouble, trouble_at, trouble_in, type TroubleKind } from "./trouble.ts";
 export {
   at_hour,
   evened,

@@ -1,3 +1,4 @@
+import type { Planted } from "../declared.ts";
 import { hash32 } from "./random.ts";
 
 /**
@@ -47,8 +48,23 @@ export function trouble_at(seed: number, kind: TroubleKind, place: number, at_us
   return trouble !== null && at_us >= trouble.from_us && at_us < trouble.until_us ? trouble : null;
 }
 
-/** A moment in each hour that a stretch touches. */
-export function hours_between(from_us: number, until_us: number): number[] {
+/** Trouble as it is told, with the keys that it is of; null where there is none. */
+export const told = <T extends Pick<Trouble, "from_us" | "until_us">>(
+  kind: string,
+  trouble: T | null,
+  keys_of: (trouble: T) => Planted["keys"],
+): Planted | null =>
+  trouble === null ? null : { kind, from_us: trouble.from_us, until_us: trouble.until_us, keys: keys_of(trouble) };
+
+/** All that is planted wholly between two moments, in order; `in_hour` says what the hour of a moment has. */
+export function planted_between(
+  from_us: number,
+  until_us: number,
+  in_hour: (at_us: number) => readonly (Planted | null)[],
+): Planted[] {
   const first = Math.floor(from_us / hour_us), last = Math.ceil(until_us / hour_us);
-  return Array.from({ length: Math.max(0, last - first) }, (_, i) => (first + i) * hour_us);
+  const hours = Array.from({ length: Math.max(0, last - first) }, (_, i) => (first + i) * hour_us);
+  return hours.flatMap(in_hour).filter((each) => each !== null)
+    .filter((each) => each.from_us >= from_us && each.until_us <= until_us)
+    .sort((a, b) => a.from_us - b.from_us);
 }

@@ -1,5 +1,5 @@
 import type { Planted } from "../../declared.ts";
-import { hours_between, type Trouble, trouble_at, trouble_in, type TroubleKind } from "../../generator/mod.ts";
+import { told, type Trouble, trouble_at, trouble_in, type TroubleKind } from "../../generator/mod.ts";
 import { MERCHANTS, METHODS } from "./market.ts";
 
 /**
@@ -56,20 +56,13 @@ export function staged_in(seed: number, at_us: number): Staged[] {
   }));
 }
 
-/** All that is planted from one moment to another, in order. */
-export function planted_between(seed: number, from_us: number, until_us: number): Planted[] {
-  const found: Planted[] = [];
-  const add = (kind: string, trouble: Trouble | null, keys: Planted["keys"]): void => {
-    if (trouble === null || trouble.from_us < from_us || trouble.until_us > until_us) return;
-    found.push({ kind, from_us: trouble.from_us, until_us: trouble.until_us, keys });
-  };
-  for (const hour_us of hours_between(from_us, until_us)) {
-    MERCHANTS.forEach(({ name }, i) => add("merchant_spike", trouble_in(seed, SPIKE, i, hour_us), { merchant: name }));
-    METHODS.forEach(({ name }, i) =>
-      add("method_outage", trouble_in(seed, OUTAGE, i, hour_us), { payment_method: name })
-    );
-    const fraud = fraud_in(seed, hour_us);
-    if (fraud !== null) add("card_testing", fraud, { merchant: MERCHANTS[fraud.merchant]!.name });
-  }
-  return found.sort((a, b) => a.from_us - b.from_us);
-}
+/** What is planted in the hour of a moment. */
+export const planted_in = (seed: number, at_us: number): (Planted | null)[] => [
+  ...MERCHANTS.map(({ name }, i) =>
+    told("merchant_spike", trouble_in(seed, SPIKE, i, at_us), () => ({ merchant: name }))
+  ),
+  ...METHODS.map(({ name }, i) =>
+    told("method_outage", trouble_in(seed, OUTAGE, i, at_us), () => ({ payment_method: name }))
+  ),
+  told("card_testing", fraud_in(seed, at_us), ({ merchant }) => ({ merchant: MERCHANTS[merchant]!.name })),
+];

@@ -1,7 +1,6 @@
 import type { Generator, GeneratorPlan, GeneratorRun } from "../../declared.ts";
 import {
   amount_text,
-  Arrivals,
   type Breakable,
   check_options,
   type Course,
@@ -10,15 +9,16 @@ import {
   hash_text,
   type Invention,
   type JsonObject,
+  planted_between,
   Random,
+  Staging,
   STEPS_PER_STREAM,
   utc_offset_us,
 } from "../../generator/mod.ts";
-import { crowd_at, extra_demand, is_out, planted_between, type Staged, staged_in } from "./anomalies.ts";
+import { crowd_at, extra_demand, is_out, planted_in, type Staged, staged_in } from "./anomalies.ts";
 import { CURRENCIES, DEMAND, MERCHANTS, METHODS } from "./market.ts";
 
 const minute_us = 60_000_000;
-const hour_us = 3_600_000_000;
 const bare_share = 0.1;
 
 /** A plan of payments, with what can be wished of them. */
@@ -61,16 +61,12 @@ const BREAKABLE: Breakable = {
 class Shoppers implements Invention<Payment> {
   readonly #plan: Required<PaymentPlan>;
   readonly #prefix: string;
-  readonly #arrivals: Arrivals;
+  readonly #staging: Staging<Staged>;
   readonly #random: Random;
   readonly #id_key: number;
   /** How often each merchant is paid in the minute `#minute`, added up. */
   #merchants = CALM;
   #minute = -1;
-  /** Those tried on purpose that are still to come in the hour `#hour_us`. */
-  #staged: Staged[] = [];
-  #hour_us: number;
-  #arrival_us: number;
   #number = 1;
 
   constructor(plan: Required<PaymentPlan>, { prefix, time_zone }: Pick<GeneratorRun, "prefix" | "time_zone">) {
@@ -79,29 +75,23 @@ class Shoppers implements Invention<Payment> {
     this.#prefix = prefix;
     this.#random = new Random(seed, start_us, 61);
     this.#id_key = new Random(seed, hash_text(prefix)).whole(0, 0x1_0000_0000);
-    this.#arrivals = new Arrivals({
-      ...plan,
-      demand: DEMAND,
-      utc_offset_us: utc_offset_us(start_us, time_zone),
-      ...anomalies ? { extra: (at_us: number) => extra_demand(seed, at_us) } : {},
-    });
-    this.#hour_us = Math.floor(start_us / hour_us) * hour_us;
-    if (anomalies) this.#staged = staged_in(seed, this.#hour_us).filter(({ at_us }) => at_us >= start_us);
-    this.#arrival_us = this.#arrivals.next();
+    this.#staging = new Staging(
+      {
+        ...plan,
+        demand: DEMAND,
+        utc_offset_us: utc_offset_us(start_us, time_zone),
+        ...anomalies ? { extra: (at_us: number) => extra_demand(seed, at_us) } : {},
+      },
+      anomalies ? (at_us) => staged_in(seed, at_us) : null,
+    );
   }
 
   next_us(): number {
-    while (this.#plan.anomalies && this.#staged.length === 0 && this.#hour_us + hour_us <= this.#arrival_us) {
-      this.#hour_us += hour_us;
-      this.#staged = staged_in(this.#plan.seed, this.#hour_us);
-    }
-    return Math.min(this.#arrival_us, this.#staged[0]?.at_us ?? Infinity);
+    return this.#staging.next_us();
   }
 
   next(): Payment {
-    const at_us = this.next_us();
-    const staged = this.#staged[0]?.at_us === at_us ? this.#staged.shift()! : null;
-    if (staged === null) this.#arrival_us = this.#arrivals.next();
+    const { at_us, staged } = this.#staging.next();
     return this.#payment(this.#number++, at_us, staged);
   }
 
@@ -245,7 +235,7 @@ export const PAYMENT_GENERATOR: Generator = {
   plan: ({ rate, seed, currency, start_us }, wishes) => ({ rate, seed, currency, start_us, ...wished(wishes) }),
   messages: payment_stream,
   planted: ({ seed, start_us, anomalies = false }: PaymentPlan, until_us) =>
-    anomalies ? planted_between(seed, start_us, until_us) : [],
+    anomalies ? planted_between(start_us, until_us, (at_us) => planted_in(seed, at_us)) : [],
 };
 
 /** What `tacho produce` can be asked for of payments. */

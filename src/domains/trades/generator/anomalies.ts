@@ -1,5 +1,5 @@
 import type { Planted } from "../../declared.ts";
-import { hours_between, type Trouble, trouble_at, trouble_in, type TroubleKind } from "../../generator/mod.ts";
+import { told, type Trouble, trouble_at, trouble_in, type TroubleKind } from "../../generator/mod.ts";
 import { TICKERS, VENUES } from "./market.ts";
 
 /**
@@ -94,27 +94,17 @@ export function staged_in(seed: number, at_us: number): Staged[] {
   return staged.sort((a, b) => a.at_us - b.at_us);
 }
 
-/** All that is planted from one moment to another, in order. */
-export function planted_between(seed: number, from_us: number, until_us: number): Planted[] {
-  const found: Planted[] = [];
-  const add = (kind: string, span: Pick<Trouble, "from_us" | "until_us"> | null, keys: Planted["keys"]): void => {
-    if (span === null || span.from_us < from_us || span.until_us > until_us) return;
-    found.push({ kind, from_us: span.from_us, until_us: span.until_us, keys });
-  };
-  for (const hour_us of hours_between(from_us, until_us)) {
-    TICKERS.forEach(({ name }, ticker) =>
-      add("volume_spike", trouble_in(seed, SPIKE, ticker, hour_us), { ticker: name })
-    );
-    VENUES.forEach(({ name }, venue) => add("venue_outage", outage_in(seed, venue, hour_us), { venue: name }));
-    const slip = slip_in(seed, hour_us);
-    if (slip !== null) {
-      const span = { from_us: slip.at_us, until_us: slip.at_us + 1_000 };
-      add("fat_finger", span, { ticker: TICKERS[slip.ticker]!.name });
-    }
-    const wash = wash_in(seed, hour_us);
-    if (wash !== null) {
-      add("wash_trading", wash, { ticker: TICKERS[wash.ticker]!.name, venue: VENUES[wash.venue]!.name });
-    }
-  }
-  return found.sort((a, b) => a.from_us - b.from_us);
+/** What is planted in the hour of a moment. */
+export function planted_in(seed: number, at_us: number): (Planted | null)[] {
+  const slip = slip_in(seed, at_us);
+  const slipped = slip === null ? null : { ...slip, from_us: slip.at_us, until_us: slip.at_us + 1_000 };
+  return [
+    ...TICKERS.map(({ name }, i) => told("volume_spike", trouble_in(seed, SPIKE, i, at_us), () => ({ ticker: name }))),
+    ...VENUES.map(({ name }, i) => told("venue_outage", outage_in(seed, i, at_us), () => ({ venue: name }))),
+    told("fat_finger", slipped, ({ ticker }) => ({ ticker: TICKERS[ticker]!.name })),
+    told("wash_trading", wash_in(seed, at_us), ({ ticker, venue }) => ({
+      ticker: TICKERS[ticker]!.name,
+      venue: VENUES[venue]!.name,
+    })),
+  ];
 }

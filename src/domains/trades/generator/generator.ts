@@ -1,7 +1,6 @@
 import type { Generator, GeneratorPlan, GeneratorRun } from "../../declared.ts";
 import {
   amount_text,
-  Arrivals,
   type Breakable,
   check_options,
   type Course,
@@ -10,15 +9,16 @@ import {
   hash_text,
   type Invention,
   type JsonObject,
+  planted_between,
   Random,
+  Staging,
   STEPS_PER_STREAM,
   utc_offset_us,
 } from "../../generator/mod.ts";
-import { crowd_at, extra_demand, is_open, planted_between, type Staged, staged_in } from "./anomalies.ts";
+import { crowd_at, extra_demand, is_open, planted_in, type Staged, staged_in } from "./anomalies.ts";
 import { DEMAND, prices, TICKERS, VENUES } from "./market.ts";
 
 const minute_us = 60_000_000;
-const hour_us = 3_600_000_000;
 const bare_share = 0.08;
 
 /** A plan of trades, with what can be wished of them. */
@@ -65,7 +65,7 @@ const BREAKABLE: Breakable = {
 class Market implements Invention<Trade> {
   readonly #plan: Required<TradePlan>;
   readonly #prefix: string;
-  readonly #arrivals: Arrivals;
+  readonly #staging: Staging<Staged>;
   readonly #random: Random;
   readonly #price: (ticker: number, at_us: number) => number;
   readonly #id_key: number;
@@ -73,10 +73,6 @@ class Market implements Invention<Trade> {
   #tickers = CALM;
   #venues = ALL_VENUES;
   #minute = -1;
-  /** Those made on purpose that are still to come in the hour `#hour_us`. */
-  #staged: Staged[] = [];
-  #hour_us: number;
-  #arrival_us: number;
   #number = 1;
 
   constructor(plan: Required<TradePlan>, { prefix, time_zone }: Pick<GeneratorRun, "prefix" | "time_zone">) {
@@ -86,29 +82,23 @@ class Market implements Invention<Trade> {
     this.#random = new Random(seed, start_us, 31);
     this.#price = prices(seed);
     this.#id_key = new Random(seed, hash_text(prefix)).whole(0, 0x1_0000_0000);
-    this.#arrivals = new Arrivals({
-      ...plan,
-      demand: DEMAND,
-      utc_offset_us: utc_offset_us(start_us, time_zone),
-      ...anomalies ? { extra: (at_us: number) => extra_demand(seed, at_us) } : {},
-    });
-    this.#hour_us = Math.floor(start_us / hour_us) * hour_us;
-    if (anomalies) this.#staged = staged_in(seed, this.#hour_us).filter(({ at_us }) => at_us >= start_us);
-    this.#arrival_us = this.#arrivals.next();
+    this.#staging = new Staging(
+      {
+        ...plan,
+        demand: DEMAND,
+        utc_offset_us: utc_offset_us(start_us, time_zone),
+        ...anomalies ? { extra: (at_us: number) => extra_demand(seed, at_us) } : {},
+      },
+      anomalies ? (at_us) => staged_in(seed, at_us) : null,
+    );
   }
 
   next_us(): number {
-    while (this.#plan.anomalies && this.#staged.length === 0 && this.#hour_us + hour_us <= this.#arrival_us) {
-      this.#hour_us += hour_us;
-      this.#staged = staged_in(this.#plan.seed, this.#hour_us);
-    }
-    return Math.min(this.#arrival_us, this.#staged[0]?.at_us ?? Infinity);
+    return this.#staging.next_us();
   }
 
   next(): Trade {
-    const at_us = this.next_us();
-    const staged = this.#staged[0]?.at_us === at_us ? this.#staged.shift()! : null;
-    if (staged === null) this.#arrival_us = this.#arrivals.next();
+    const { at_us, staged } = this.#staging.next();
     return this.#trade(this.#number++, at_us, staged);
   }
 
@@ -245,7 +235,7 @@ export const TRADE_GENERATOR: Generator = {
   plan: ({ rate, seed, currency, start_us }, wishes) => ({ rate, seed, currency, start_us, ...wished(wishes) }),
   messages: trade_stream,
   planted: ({ seed, start_us, anomalies = false }: TradePlan, until_us) =>
-    anomalies ? planted_between(seed, start_us, until_us) : [],
+    anomalies ? planted_between(start_us, until_us, (at_us) => planted_in(seed, at_us)) : [],
 };
 
 /** What `tacho produce` can be asked for of trades. */

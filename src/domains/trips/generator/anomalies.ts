@@ -1,5 +1,5 @@
 import type { Planted } from "../../declared.ts";
-import { hours_between, type Trouble, trouble_at, trouble_in, type TroubleKind } from "../../generator/mod.ts";
+import { told, type Trouble, trouble_at, trouble_in, type TroubleKind } from "../../generator/mod.ts";
 import type { City } from "./city.ts";
 
 /** A place's rush out of one zone, as after a concert. */
@@ -39,21 +39,12 @@ export function extra_demand({ places, place_shares }: City, seed: number, at_us
   }, 0);
 }
 
-/** The spikes and outages of a city from one time to another, in order. */
-export function planted_between({ places }: City, seed: number, from_us: number, until_us: number): Planted[] {
-  const found: Planted[] = [];
-  const add = (kind: string, trouble: Trouble, keys: Planted["keys"]): void => {
-    if (trouble.from_us < from_us || trouble.until_us > until_us) return;
-    found.push({ kind, from_us: trouble.from_us, until_us: trouble.until_us, keys });
-  };
-  for (const hour_us of hours_between(from_us, until_us)) {
-    for (const { index, name, zones } of places) {
-      const spike = trouble_in(seed, SPIKE, index, hour_us), outage = trouble_in(seed, OUTAGE, index, hour_us);
-      if (spike !== null) {
-        add("spike", spike, { city: name, pickup_zone: zones[spike_of(spike, zones.length).zone]!.id });
-      }
-      if (outage !== null) add("outage", outage, { city: name });
-    }
-  }
-  return found.sort((a, b) => a.from_us - b.from_us);
-}
+/** The spikes and outages of a city in the hour of a moment. */
+export const planted_in = ({ places }: City, seed: number, at_us: number): (Planted | null)[] =>
+  places.flatMap(({ index, name, zones }) => [
+    told("spike", trouble_in(seed, SPIKE, index, at_us), (spike) => ({
+      city: name,
+      pickup_zone: zones[spike_of(spike, zones.length).zone]!.id,
+    })),
+    told("outage", trouble_in(seed, OUTAGE, index, at_us), () => ({ city: name })),
+  ]);

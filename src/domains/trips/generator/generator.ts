@@ -1,7 +1,7 @@
 import type { Generator, GeneratorPlan, GeneratorRun } from "../../declared.ts";
-import { utc_offset_us } from "../../generator/mod.ts";
+import { planted_between, utc_offset_us } from "../../generator/mod.ts";
 import { status_of, type Trip } from "../trip.ts";
-import { planted_between } from "./anomalies.ts";
+import { planted_in } from "./anomalies.ts";
 import { type City, make_city } from "./city.ts";
 import type { OpenTrip } from "./message.ts";
 import { TripStream, type TripStreamOptions } from "./trip_stream.ts";
@@ -51,8 +51,9 @@ export const TRIP_GENERATOR: Generator = {
       open: open.map(({ stream_id, state }) => open_trip(stream_id, state as Trip)),
     });
   },
-  planted: (plan: PlannedCity, until_us) =>
-    plan.anomalies === true
-      ? planted_between(city_for(plan, { time_zone: "UTC" }), plan.seed, plan.start_us, until_us)
-      : [],
+  planted(plan: PlannedCity, until_us) {
+    if (plan.anomalies !== true) return [];
+    const city = city_for(plan, { time_zone: "UTC" });
+    return planted_between(plan.start_us, until_us, (at_us) => planted_in(city, plan.seed, at_us));
+  },
 };
