@@ -41,7 +41,7 @@ tacho_test({
   needs: ["chromium", "postgres"],
   limit_ms: 300_000,
   fn: () =>
-    with_trade_log(async (database, tell, url) => {
+    with_trade_log(async (_database, tell, url) => {
       const trades = walked_trades(Date.now(), 70);
       for (let i = 0; i < trades.length; i += 500) await tell(...trades.slice(i, i + 500));
       const env = { DATABASE_URL: url, TACHO_DOMAINS: "trips,payments,trades" };
@@ -71,14 +71,27 @@ tacho_test({
       }
       await using board = await BoardPage.open(address, { viewport: { width: 1280, height: 900 } });
       await drawn(board);
-      await assert_lines(board, () =>
-        database.query<{ ticker: string; price: string }>(
-          `select ticker, price_micros / 1e6 as price from trades where executed_at = (select max(executed_at) from trades)`,
-        ));
+      await assert_lines(board);
+      await assert_wall(board, address);
       assert.deepEqual(board.complaints, []);
       assert.equal(await program.term(), 0);
     }, Date.now),
 });
+
+/** On a wall nothing is beyond the screen. */
+async function assert_wall(board: BoardPage, address: string): Promise<void> {
+  await board.page.setViewportSize({ width: 1920, height: 1080 });
+  await board.page.goto(`${address}?kiosk=1&theme=dark`);
+  await drawn(board);
+  const seen =
+    "document.documentElement.scrollHeight <= innerHeight && document.documentElement.scrollWidth <= innerWidth";
+  await board.picture("lines_kiosk", false);
+  const shares = await board.page.evaluate<number[]>(
+    "[...document.querySelectorAll('.plot')].map(({ clientHeight }) => clientHeight / innerHeight)",
+  );
+  assert.ok(shares.every((share) => share > 0.08), `${shares}`);
+  assert.equal(await board.page.evaluate(seen), true);
+}
 
 async function drawn(board: BoardPage): Promise<void> {
   const { page } = board;
@@ -87,7 +100,7 @@ async function drawn(board: BoardPage): Promise<void> {
   await until("the tickers are named", async () => await page.locator(".entry").count() === 9);
 }
 
-async function assert_lines(board: BoardPage, _newest: () => Promise<unknown>): Promise<void> {
+async function assert_lines(board: BoardPage): Promise<void> {
   const { page } = board;
   const texts = (selector: string) => page.locator(selector).allInnerTexts();
   const hidden = () => new URL(page.url()).searchParams.getAll("hide");

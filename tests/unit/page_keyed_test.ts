@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { fold_frames } from "../../static/feed.js";
 import { marked_places } from "../../static/key_marks.js";
 import { press_key } from "../../static/key_legend.js";
 import { add_columns, candle_key, COLOURS, level_range, lines_of, shown_keys } from "../../static/keyed.js";
@@ -62,6 +63,13 @@ Deno.test("where nothing was counted a price has a gap and a sum is 0, and what 
   assert.deepEqual(sight.columns["price.2"], [null, null, null]);
   assert.deepEqual(sight.columns["sold_by.0"], [5, 0, null]);
   assert.deepEqual(sight.columns["sold_by.others"], [0, 0, null]);
+});
+
+Deno.test("a tab that joins later has the gaps of lines too", () => {
+  const declared = { list: { event: "trade", name: "trades", id: "trade_id" } };
+  const hello = { declared, series: { t: [0, 60], "price.0": [2, null] }, trades: [] };
+  const frame = ["kpi", { from_s: 0, series: { t: [60, 120], "price.0": [null, 3] } }];
+  assert.deepEqual(fold_frames(hello as never, [frame] as never).series, { t: [0, 60, 120], "price.0": [2, null, 3] });
 });
 
 Deno.test("what stands alone is marked, and of the others one of so many", () => {
