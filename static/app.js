@@ -82,7 +82,7 @@ function need(name, run) {
     parts[name] = part;
     run(part);
     draw_soon();
-  }).catch((error) => console.warn(`load ${name}: failed`, error));
+  }).catch(console.warn);
 }
 
 /** Imports a module. Fails with a warning, which goes when it can be loaded. */

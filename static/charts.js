@@ -229,11 +229,12 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
   };
   for (const place of places) {
     observer.observe(place);
-    for (const name of ["pointerenter", "focus"]) place.addEventListener(name, need_readout, { once: true });
+    place.onpointerenter = place.onfocus = need_readout;
+    place.onkeydown = (event) => need_readout().then(() => place.onkeydown(event), () => {}); // None is lost.
   }
 
   const rebuild = () => drawn !== null && build();
-  by_id("uplot").addEventListener("load", rebuild);
+  by_id("uplot").onload = rebuild;
   return {
     /** Draws {columns, step_s, zone, currency, view, lines}. */
     show(what) {
