@@ -134,6 +134,12 @@ tacho_test({
   limit_ms: 60_000,
   async fn() {
     await using server = await FakeServer.start(2);
+    // One is of another day, as after midnight: its time is longer.
+    server.changes = ({ trips }) => ({
+      trips: (trips as { at_ms: number }[]).map((trip, i) =>
+        i === 1 ? { ...trip, at_ms: trip.at_ms - 86_400_000 } : trip
+      ),
+    });
     await using board = await BoardPage.open("about:blank");
     const { page } = board;
     await page.addInitScript(NOTE_SHIFTS);
