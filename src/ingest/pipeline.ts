@@ -23,6 +23,12 @@ import { StreamCache } from "./working_stream.ts";
 
 /** Planning works for as long at a stretch: the append of the batch before, heartbeats to Kafka, the page and probes wait meanwhile. */
 const TURN_MS = 2;
+/**
+ * Other domains' batches wait for their answers from the database, some two hundred rounds of the event loop, and would get one for each
+ * stretch: beside them a pipeline lets go by a timer. Beside a backlog of 200,000 messages, on two quiet cores, events of the other domain are
+ * on the board after 0.24 to 0.34 s (p50) and 0.5 to 1.3 s (p99; once in nine runs 2.7), without it after 0.9 to 2.7 and 2.1 to 3.3 s.
+ */
+const by_timer = (go_on: () => void) => setTimeout(go_on, 0);
 
 /** What the pipeline needs to know. */
 export interface PipelineOptions {
@@ -35,6 +41,8 @@ export interface PipelineOptions {
   /** Streams kept in memory; more than two batches hold. */
   readonly cache_streams: number;
   readonly now_ms: () => number;
+  /** Whether other domains work on this thread. */
+  readonly beside_others?: boolean;
 }
 
 /** A batch that is planned and not yet committed. */
@@ -63,10 +71,11 @@ export class Pipeline {
   /** The greatest event times of what is planned and not committed, in that order. */
   #planned_us: (number | null)[] = [];
   #appending: Promise<unknown> = Promise.resolve();
-  readonly #turn = turns_every(TURN_MS);
+  readonly #turn: () => Promise<void>;
 
   constructor(options: PipelineOptions) {
     this.#options = options;
+    this.#turn = options.beside_others === true ? turns_every(TURN_MS, by_timer) : turns_every(TURN_MS);
     this.#streams = new StreamStates(options.domain);
     this.#read_models = new ReadModels(options.domain, options.days);
     this.#cache = new StreamCache(options.cache_streams);

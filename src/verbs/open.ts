@@ -292,6 +292,7 @@ export function make_pipeline({ config }: Shell, { database, domain, days }: Ope
     limits: decode_limits(config),
     ...(mappings === undefined ? {} : { mappings }),
     code_version: VERSION,
+    beside_others: config.domains.length > 1,
     cache_streams: 3 * Math.max(config.batch_messages, 20_000),
     now_ms: system_clock.now_ms,
   });
