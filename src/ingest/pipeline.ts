@@ -26,7 +26,7 @@ const TURN_MS = 2;
 /**
  * Other domains' batches wait for their answers from the database, some two hundred rounds of the event loop, and would get one for each
  * stretch: beside them a pipeline lets go by a timer. Beside a backlog of 200,000 messages, on two quiet cores, events of the other domain are
- * on the board after 0.24 to 0.34 s (p50) and 0.5 to 1.3 s (p99; once in nine runs 2.7), without it after 0.9 to 2.7 and 2.1 to 3.3 s.
+ * on the board after 0.3 to 0.5 s (p50) and 1.0 to 1.9 s (p99), without it after 1.6 to 2.3 and 2.7 to 5.4 s; the backlog is read as fast.
  */
 const by_timer = (go_on: () => void) => setTimeout(go_on, 0);
 
@@ -41,7 +41,7 @@ export interface PipelineOptions {
   /** Streams kept in memory; more than two batches hold. */
   readonly cache_streams: number;
   readonly now_ms: () => number;
-  /** Whether other domains work on this thread. */
+  /** Whether other domains work on this thread; absent: none does. */
   readonly beside_others?: boolean;
 }
 

@@ -284,7 +284,11 @@ export const decode_limits = ({ future_limit_minutes, max_message_bytes }: Confi
  * A pipeline for a domain, with nothing in memory yet.
  * @param mappings of the topics that have one
  */
-export function make_pipeline({ config }: Shell, { database, domain, days }: Opened, mappings?: TopicMappings) {
+export function make_pipeline(
+  { config, beside_others = false }: Shell,
+  { database, domain, days }: Opened,
+  mappings?: TopicMappings,
+) {
   return new Pipeline({
     database,
     domain,
@@ -292,7 +296,7 @@ export function make_pipeline({ config }: Shell, { database, domain, days }: Ope
     limits: decode_limits(config),
     ...(mappings === undefined ? {} : { mappings }),
     code_version: VERSION,
-    beside_others: config.domains.length > 1,
+    beside_others,
     cache_streams: 3 * Math.max(config.batch_messages, 20_000),
     now_ms: system_clock.now_ms,
   });

@@ -41,6 +41,8 @@ export interface Shell extends Runtime {
   readonly shared: Config;
   /** The domain that it works on. */
   readonly domain: DeclaredDomain;
+  /** Whether other domains work in this program; absent: none does. */
+  readonly beside_others?: boolean;
 }
 
 /** One for each of some domains. Of several each line of the log says whose it is. Throws ConfigError where there is no domain of a name. */
@@ -49,7 +51,7 @@ export function shells_of(shell: Shell, names: readonly string[]): readonly [She
     const own = { ...shell, ...of_domain(shell.shared, name) };
     const log: Logger["log"] = (level, message, fields) =>
       shell.logger.log(level, message, { domain: name, ...fields });
-    return names.length === 1 ? own : { ...own, logger: { log } };
+    return names.length === 1 ? own : { ...own, logger: { log }, beside_others: true };
   });
   return [first!, ...others];
 }
