@@ -20,6 +20,7 @@ import {
 } from "../database/mod.ts";
 import type { DeclaredDomain } from "../domains/mod.ts";
 import { DeploymentMismatch } from "../event_log/mod.ts";
+import { PlaceUnusable } from "../export/mod.ts";
 import { FileError } from "../files/mod.ts";
 import { ReplayRunning } from "../replay/mod.ts";
 import { of_domain } from "./domains.ts";
@@ -123,7 +124,7 @@ function listen(): AbortSignal {
 const is_wrong_usage = (error: unknown): boolean =>
   error instanceof ConfigError || error instanceof UsageError || error instanceof DeploymentMismatch ||
   error instanceof MigrationError || error instanceof FileError || error instanceof ReplayRunning ||
-  error instanceof DataDirectoryInUse || error instanceof Deno.errors.NotCapable ||
+  error instanceof DataDirectoryInUse || error instanceof PlaceUnusable || error instanceof Deno.errors.NotCapable ||
   is_other_schema(error) || is_refused(error);
 
 /** Whether the database refuses us for good, whatever was asked of it: waiting for it would not help. */

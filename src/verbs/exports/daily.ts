@@ -1,11 +1,4 @@
-import {
-  type DailyExport,
-  dates_between,
-  days_changed,
-  PlaceUnusable,
-  write_day,
-  yesterday,
-} from "../../export/mod.ts";
+import { type DailyExport, dates_between, days_changed, write_day, yesterday } from "../../export/mod.ts";
 import { system_clock } from "../../runtime/mod.ts";
 import { open_to_read } from "../open.ts";
 import { type Shell, UsageError } from "../shell.ts";
@@ -35,7 +28,7 @@ export async function daily_export_verb(shell: Shell, options: DailyExportOption
   if (from !== undefined && to !== undefined && from > to) {
     throw new UsageError(`export daily: expected --to on or after --from, got ${from} to ${to}`);
   }
-  const place = usable(() => place_of(options.out, config));
+  const place = place_of(options.out, config);
   const { database, domain: { board }, days } = await open_to_read(shell);
   try {
     if (board.daily === undefined) {
@@ -69,18 +62,7 @@ export async function daily_export_verb(shell: Shell, options: DailyExportOption
       line?.end();
     }
     console.log(`${counts.written} days written, ${counts.unchanged} left as they were, in ${place.shown}`);
-  } catch (error) {
-    throw error instanceof PlaceUnusable ? new UsageError(error.message) : error;
   } finally {
     await database.close();
-  }
-}
-
-/** What cannot be used as it is set up is wrong usage. */
-function usable<T>(make: () => T): T {
-  try {
-    return make();
-  } catch (error) {
-    throw error instanceof PlaceUnusable ? new UsageError(error.message) : error;
   }
 }
