@@ -41,6 +41,9 @@ export function sqlstate(error: unknown): string | null {
   return error instanceof Error && field_of(error, "severity") !== null ? field_of(error, "code") : null;
 }
 
+/** Whether others held what was to be locked, and did not let go of it within the wait: trying again helps. */
+export const is_held_by_others = (error: unknown): boolean => sqlstate(error) === "55P03";
+
 /** The name of the constraint that a database error names; null when it names none. */
 export function violated_constraint(error: unknown): string | null {
   return error instanceof Error ? field_of(error, "constraint") : null;

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { wait } from "../runtime/mod.ts";
 import type { Database, Queryable, Transaction } from "./database.ts";
-import { DatabaseUnsuitable, may_pass, sqlstate } from "./errors.ts";
+import { DatabaseUnsuitable, is_held_by_others, may_pass, sqlstate } from "./errors.ts";
 import {
   backfill_of,
   type BackfillName,
@@ -99,7 +99,6 @@ const WAIT_MS = 200;
 const NEVER = new AbortController().signal;
 /** What waits for a lock on a table holds up whoever wants it after. Past this it gives way, for as long, and tries again. */
 const LOCK_TIMEOUT_MS = 2_000;
-const LOCK_NOT_TO_BE_HAD = "55P03";
 const NO_RIGHT = "42501";
 
 const checksum = ({ checksum, sql }: Migration): string => checksum ?? createHash("sha256").update(sql).digest("hex");
@@ -187,7 +186,7 @@ async function step<T>(
       if (outcome.done) return outcome.result;
       since_ms = outcome.since_ms;
     } catch (error) {
-      if (sqlstate(error) !== LOCK_NOT_TO_BE_HAD) throw error;
+      if (!is_held_by_others(error)) throw error;
       why = "other transactions hold locks that the migration needs";
       pause_ms = LOCK_TIMEOUT_MS;
     }

@@ -22,3 +22,9 @@ export const rows_of = (currency: string, table: string): string =>
 
 /** The names of a board's tables. */
 export const table_names = ({ names, tables }: Pick<DomainBoard, "names" | "tables">): DomainTables => names ?? tables;
+
+/** The tables that are exchanged for others of the same name when another read model is switched in. */
+export function model_tables(of: Pick<DomainBoard, "names" | "tables">): string[] {
+  const { cells, totals, sketches } = table_names(of);
+  return [cells, totals, sketches].filter((table) => table !== null);
+}

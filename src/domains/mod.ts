@@ -6,7 +6,7 @@
 export * from "./amount.ts";
 export * from "./board.ts";
 export * from "./board_words.ts";
-export { in_currency, rows_of, table_names } from "./currency.ts";
+export { in_currency, model_tables, rows_of, table_names } from "./currency.ts";
 export * from "./declaration.ts";
 export * from "./declared.ts";
 export * from "./domain.ts";

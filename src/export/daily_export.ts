@@ -1,7 +1,7 @@
 import { type Database, snapshot } from "../database/mod.ts";
+import { model_tables } from "../domains/mod.ts";
 import { read_head } from "../event_log/mod.ts";
 import { format_time } from "../kpi/mod.ts";
-import { held_tables } from "../feed/mod.ts";
 import { daily_json, type DailySource, read_daily_document, says_the_same } from "./daily_document.ts";
 import type { ExportPlace } from "./place.ts";
 
@@ -84,5 +84,5 @@ export function days_changed(
       }
     }
     return { dates: [...dates].sort(), position, figures_id };
-  }, held_tables(board));
+  }, model_tables(board));
 }

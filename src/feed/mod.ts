@@ -33,7 +33,6 @@ export {
   type FilterFault,
   find_arrived,
   format_filter,
-  held_tables,
   is_too_long,
   LAST_EVENTS,
   LONGEST_FROM_STATES_S,

@@ -1,7 +1,7 @@
 import { type Database, type Queryable, snapshot } from "../database/mod.ts";
-import type { DomainBoard } from "../domains/mod.ts";
+import { type DomainBoard, model_tables } from "../domains/mod.ts";
 import { type Head, read_head } from "../event_log/mod.ts";
-import { held_tables, TooManyArrived } from "../feed/mod.ts";
+import { TooManyArrived } from "../feed/mod.ts";
 import { bad_request, headers_of, matches_etag, respond } from "./answers.ts";
 import { Busy } from "./gate.ts";
 
@@ -14,16 +14,9 @@ export const STATEMENT_TIMEOUT_MS = 5_000;
 export function read_only<T>(
   database: Database,
   work: (reading: Queryable) => Promise<T>,
-  board?: Pick<DomainBoard, "tables">,
+  board?: Pick<DomainBoard, "names" | "tables">,
 ): Promise<T> {
-  return snapshot(
-    database,
-    async (reading) => {
-      return await work(reading);
-    },
-    board === undefined ? [] : held_tables(board),
-    STATEMENT_TIMEOUT_MS,
-  );
+  return snapshot(database, work, board === undefined ? [] : model_tables(board), STATEMENT_TIMEOUT_MS);
 }
 
 /** The entity tag of everything that is read at one position by one build. */
@@ -37,7 +30,11 @@ export function etag_of(head: Pick<Head, "figures_id" | "position">, build: stri
  */
 export function answer_from_log(
   request: Request,
-  source: { readonly database: Database; readonly build: string; readonly board?: Pick<DomainBoard, "tables"> },
+  source: {
+    readonly database: Database;
+    readonly build: string;
+    readonly board?: Pick<DomainBoard, "names" | "tables">;
+  },
   work: (reading: Queryable, head: Head) => Promise<Json | Response>,
 ): Promise<Response> {
   return unless_too_many(() =>

@@ -14,8 +14,6 @@ export {
   type Difference,
   drop_read_model,
   find_read_model,
-  is_held_by_others,
-  model_tables,
   type ReadModel,
   Rebuild,
   type RebuildBound,

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type Database, snapshot } from "../database/mod.ts";
-import type { Domain } from "../domains/mod.ts";
+import { type Domain, model_tables } from "../domains/mod.ts";
 import {
   chain_start,
   Faults,
@@ -11,7 +11,6 @@ import {
 } from "../event_log/mod.ts";
 import type { Days } from "../kpi/mod.ts";
 import type { Folder } from "../sort/mod.ts";
-import { model_tables } from "./rebuild/mod.ts";
 import { type ReadModelBound, ReadModelCheck } from "./verify_read_models.ts";
 import { type Choice, StreamCheck, type VerifiedStreams, type Waiting } from "./verify_streams.ts";
 
@@ -72,17 +71,21 @@ export async function verify(audit: Audit, scope: Scope): Promise<Verified> {
   const whole = scope.from <= 1 && scope.share === 1;
   const models = new ReadModelCheck(domain, days, whole, faults, signal, folder, bound);
   const quarantine = new QuarantineCheck(faults, signal, async () => `${await folder()}_quarantine`, bound?.sort);
-  const moment = await snapshot(database, async (reading) => {
-    await reading.execute("set local statement_timeout = 0");
-    const moment = await read_log_moment(reading);
-    if (scope.from > Math.max(moment.head.position, 1)) {
-      throw new BeyondTheLog(`verify from position ${scope.from}: the log ends at ${moment.head.position}`);
-    }
-    signal.throwIfAborted();
-    await quarantine.take_table(reading, watch("read quarantine", null));
-    await models.take_tables(reading, watch(`read ${domain.tables.cells}`, null));
-    return moment;
-  }, model_tables(domain));
+  const moment = await snapshot(
+    database,
+    async (reading) => {
+      const moment = await read_log_moment(reading);
+      if (scope.from > Math.max(moment.head.position, 1)) {
+        throw new BeyondTheLog(`verify from position ${scope.from}: the log ends at ${moment.head.position}`);
+      }
+      signal.throwIfAborted();
+      await quarantine.take_table(reading, watch("read quarantine", null));
+      await models.take_tables(reading, watch(`read ${domain.tables.cells}`, null));
+      return moment;
+    },
+    model_tables(domain),
+    0,
+  );
   const { position } = moment.head;
   const start = await chain_start(database, scope.from, faults);
   const streams = new StreamCheck(database, domain, position, choice_of(scope), models, faults, bound?.waiting);

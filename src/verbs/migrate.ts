@@ -1,4 +1,4 @@
-import { fill, migrate, migrations_of } from "../database/mod.ts";
+import { fill, is_held_by_others, migrate, migrations_of } from "../database/mod.ts";
 import { read_head } from "../event_log/mod.ts";
 import {
   begin_read_model,
@@ -6,7 +6,6 @@ import {
   type Difference,
   drop_read_model,
   find_read_model,
-  is_held_by_others,
   type ReadModel,
   Rebuild,
   type RebuildSource,

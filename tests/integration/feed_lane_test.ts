@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
-import type { Database } from "../../src/database/mod.ts";
+import { type Database, took_too_long } from "../../src/database/mod.ts";
+import { read_compared, read_lane_board } from "../../src/feed/figures/readings.ts";
+import { window_at } from "../../src/feed/mod.ts";
+import { days_in } from "../../src/kpi/mod.ts";
 import { trips_board } from "../support/trip_board.ts";
 import type { Breakdown, Filter, View } from "../../src/feed/figures/mod.ts";
 import { put_trip, put_whole } from "../support/board_rows.ts";
@@ -19,11 +22,11 @@ async function complete(database: Database, trip_id: string, trips: number): Pro
   await put_trip(database, trip, (tx) => put_whole(tx, "2026-03-01T12:00:00Z", { trips, completed: trips }));
 }
 
-/** Locks the gate until the function it gives is called. */
-async function lock_gate(database: Database): Promise<() => Promise<void>> {
+/** Locks a table until the function it gives is called. */
+async function lock(database: Database, table = "gate"): Promise<() => Promise<void>> {
   const locked = Promise.withResolvers<void>(), released = Promise.withResolvers<void>();
   const holding = database.transaction(async (tx) => {
-    await tx.execute("lock table gate in access exclusive mode");
+    await tx.execute(`lock table ${table} in access exclusive mode`);
     locked.resolve();
     await released.promise;
   });
@@ -64,7 +67,7 @@ const drivers = ({ breakdowns }: FeedModel): Breakdown | undefined =>
 database_test("a reading of the slow lane that does not end keeps no board waiting", async (database) => {
   const { hub, watch } = await gated(database, 60_000);
   await complete(database, "t1", 1);
-  const release = await lock_gate(database);
+  const release = await lock(database);
   const { model, seen } = watch();
   for (const trips of [2, 3, 4]) {
     await complete(database, `t${trips}`, trips);
@@ -75,6 +78,23 @@ database_test("a reading of the slow lane that does not end keeps no board waiti
   await seen("the slow lane goes on", (now) => drivers(now)?.rows.length === 1);
   hub.close();
 });
+
+database_test(
+  "the wait of the slow lane for tables that are being exchanged counts against its limit",
+  async (database) => {
+    const days = days_in("UTC"), now_ms = Date.parse(START);
+    const source = { database, board: trips_board, days, lane_timeout_ms: 100 };
+    const watched = { view: { ...HOUR, filter: [] }, window: window_at(HOUR, now_ms, days) };
+    const release = await lock(database, "trip_cells");
+    for (
+      const read of [() => read_lane_board(source, watched, null, now_ms), () => read_compared(source, watched, now_ms)]
+    ) {
+      await assert.rejects(read, took_too_long);
+    }
+    await release();
+    assert.equal((await read_lane_board(source, watched, null, now_ms)).position, 0);
+  },
+);
 
 database_test("what the slow lane cannot read in time is told, and the last good figures stay", async (database) => {
   const { hub, watch, time } = await gated(database, 100);
@@ -87,7 +107,7 @@ database_test("what the slow lane cannot read in time is told, and the last good
   await filtered.seen("the filtered board", (model) => drivers(model) !== undefined);
   assert.deepEqual([drivers(plain.model)?.rows, drivers(filtered.model)?.rows], [of_one, of_one]);
 
-  const release = await lock_gate(database);
+  const release = await lock(database);
   await complete(database, "t2", 2);
   time.pass(10_000);
   for (const { model, seen } of [plain, filtered]) {

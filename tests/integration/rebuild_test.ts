@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { migrate, migrations_of, open_database, type OpenedDatabase } from "../../src/database/mod.ts";
+import {
+  is_held_by_others,
+  migrate,
+  migrations_of,
+  open_database,
+  type OpenedDatabase,
+} from "../../src/database/mod.ts";
 import { Overtaken, read_head } from "../../src/event_log/mod.ts";
 import { read_boards } from "../../src/feed/figures/readings.ts";
 import { type View, window_at } from "../../src/feed/mod.ts";
@@ -11,7 +17,6 @@ import {
   compare_read_models,
   drop_read_model,
   find_read_model,
-  is_held_by_others,
   Rebuild,
   type RebuildSource,
   RefusedEvent,

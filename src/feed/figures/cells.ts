@@ -29,12 +29,6 @@ import { cut_s } from "./view.ts";
 
 /** Figures from the cells of one dimension: of one key, of several added up, or of all others. */
 
-/** The tables that a reading of a board's figures holds: nobody exchanges them for others of the same name meanwhile. */
-export function held_tables(board: Pick<DomainBoard, "tables" | "names">): string[] {
-  const { cells, totals, sketches } = table_names(board);
-  return [cells, totals, sketches].filter((table) => table !== null);
-}
-
 /** Answers a question from cells. Throws when they have no answer to its filter: see `condition_of_cells`. */
 export async function figures_of_cells(queryable: Queryable, question: Question): Promise<Figures> {
   const { board, days, filter, window, wants: { series = false, stretches = [], breakdowns = [] } } = question;

@@ -1,4 +1,5 @@
 import { type Database, plain_array, type Queryable, snapshot, took_too_long } from "../../database/mod.ts";
+import { model_tables } from "../../domains/mod.ts";
 import { type Head, read_head } from "../../event_log/mod.ts";
 import {
   type Board,
@@ -11,7 +12,7 @@ import {
   with_own,
 } from "./board.ts";
 import { type CurrencyCount, read_currencies } from "./breakdown.ts";
-import { figures_of_cells, held_tables } from "./cells.ts";
+import { figures_of_cells } from "./cells.ts";
 import { type Compared, read_comparisons } from "./comparisons.ts";
 import { keyed_series, with_keyed } from "./keyed.ts";
 import { mark_series, type MarkedBuckets, read_marked } from "./corrections.ts";
@@ -106,7 +107,7 @@ export async function read_boards(
       ...whole ? {} : { currencies: kept?.currencies ?? await read_currencies(transaction, board) },
       recorded_ms: await read_recorded(transaction, resumed),
     };
-  }, held_tables(source.board));
+  }, model_tables(source.board));
 }
 
 const newest_event_ms = ({ watermark_us }: Head): number | null =>
@@ -161,10 +162,7 @@ async function read_recorded(queryable: Queryable, positions: readonly number[])
 
 /** Runs reads that see one moment, none of which may take long. */
 function bounded<T>(source: FeedSource, work: (reading: Queryable) => Promise<T>): Promise<T> {
-  return snapshot(source.database, async (reading) => {
-    await reading.execute(`set local statement_timeout = ${source.lane_timeout_ms ?? LANE_TIMEOUT_MS}`);
-    return await work(reading);
-  }, held_tables(source.board));
+  return snapshot(source.database, work, model_tables(source.board), source.lane_timeout_ms ?? LANE_TIMEOUT_MS);
 }
 
 /** A view as states answer it: of which of them, over which window. */

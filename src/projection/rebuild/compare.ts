@@ -1,5 +1,6 @@
 import { type Queryable, snapshot } from "../../database/mod.ts";
-import { find_read_model, model_tables, type RebuildSource } from "./read_model.ts";
+import { model_tables } from "../../domains/mod.ts";
+import { beside, find_read_model, type RebuildSource } from "./read_model.ts";
 
 /** How a read model differs from the live one, in what did not change since the position that it has come to. */
 export interface Difference {
@@ -23,33 +24,39 @@ export function compare_read_models(
   { database, domain }: Pick<RebuildSource, "database" | "domain">,
   name: string,
 ): Promise<Difference> {
-  const tables = model_tables(domain), others = tables.map((table) => `${table}_${name}`);
-  return snapshot(database, async (reading) => {
-    await reading.execute("set local statement_timeout = 0");
-    const model = await find_read_model(reading, name);
-    if (model === null) throw new Error(`compare ${name}: there is no read model of that name`);
-    let all: Difference = {
-      position: model.position,
-      compared: 0,
-      changed_since: 0,
-      different: 0,
-      since: null,
-      examples: [],
-    };
-    for (const [i, table] of tables.entries()) {
-      const cells = table === domain.tables.sketches ? domain.tables.cells : null;
-      const found = await compare_tables(reading, table, others[i]!, model.position, cells);
-      all = {
+  const tables = model_tables(domain), others = tables.map((table) => beside(table, name));
+  return snapshot(
+    database,
+    async (reading) => {
+      const model = await find_read_model(reading, name);
+      if (model === null) throw new Error(`compare ${name}: there is no read model of that name`);
+      let all: Difference = {
         position: model.position,
-        compared: all.compared + found.compared,
-        changed_since: all.changed_since + found.changed_since,
-        different: all.different + found.different,
-        since: all.since === null || found.since === null ? all.since ?? found.since : Math.min(all.since, found.since),
-        examples: [...all.examples, ...found.examples].slice(0, MOST_EXAMPLES),
+        compared: 0,
+        changed_since: 0,
+        different: 0,
+        since: null,
+        examples: [],
       };
-    }
-    return all;
-  }, [...tables, ...others]);
+      for (const [i, table] of tables.entries()) {
+        const cells = table === domain.tables.sketches ? domain.tables.cells : null;
+        const found = await compare_tables(reading, table, others[i]!, model.position, cells);
+        all = {
+          position: model.position,
+          compared: all.compared + found.compared,
+          changed_since: all.changed_since + found.changed_since,
+          different: all.different + found.different,
+          since: all.since === null || found.since === null
+            ? all.since ?? found.since
+            : Math.min(all.since, found.since),
+          examples: [...all.examples, ...found.examples].slice(0, MOST_EXAMPLES),
+        };
+      }
+      return all;
+    },
+    [...tables, ...others],
+    0,
+  );
 }
 
 /**

@@ -10,8 +10,6 @@ export {
   begin_read_model,
   drop_read_model,
   find_read_model,
-  is_held_by_others,
-  model_tables,
   read_models,
   type ReadModel,
   Rebuild,

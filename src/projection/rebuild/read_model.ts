@@ -1,5 +1,5 @@
-import { type Database, type Queryable, sqlstate, type Transaction } from "../../database/mod.ts";
-import type { Domain } from "../../domains/mod.ts";
+import { type Database, type Queryable, type Transaction } from "../../database/mod.ts";
+import { type Domain, model_tables } from "../../domains/mod.ts";
 import { find_by_index, foldable_between, Overtaken, read_head } from "../../event_log/mod.ts";
 import { CellChanges, type Days } from "../../kpi/mod.ts";
 import { type EncodedReadModels, ReadModels } from "../read_models.ts";
@@ -34,11 +34,7 @@ export interface RebuildSource {
 }
 
 /** The table of another read model than the live one. */
-const beside = (table: string, name: string): string => `${table}_${name}`;
-
-/** The tables that are exchanged. */
-export const model_tables = ({ tables: { cells, totals, sketches } }: Pick<Domain, "tables">): string[] =>
-  [cells, totals, sketches].filter((table) => table !== null);
+export const beside = (table: string, name: string): string => `${table}_${name}`;
 
 /** A domain whose cells lie in the tables of another read model. */
 function domain_of({ domain }: RebuildSource, name: string): Domain {
@@ -117,32 +113,6 @@ interface Piece {
   readonly encoded: EncodedReadModels;
 }
 
-/** Folds a stretch of the log in pieces, and gives each as soon as it is through. */
-async function* pieces(
-  reading: Queryable,
-  { days, signal }: RebuildSource,
-  domain: Domain,
-  { fold, models, bound, from, to }: {
-    readonly fold: LogFold;
-    readonly models: ReadModels;
-    readonly bound: RebuildBound;
-    readonly from: number;
-    readonly to: number;
-  },
-): AsyncGenerator<Piece> {
-  let begun = from, at = from, changes = new CellChanges(domain, days);
-  for await (const page of foldable_between(reading, from, to)) {
-    signal.throwIfAborted();
-    await fold.take(reading, page, changes, begun);
-    at = page.at(-1)!.position;
-    if (at - begun < bound.events && changes.size < bound.changes) continue;
-    yield { from: begun, to: at, encoded: models.encode(changes) };
-    begun = at;
-    changes = new CellChanges(domain, days);
-  }
-  if (at > begun) yield { from: begun, to: at, encoded: models.encode(changes) };
-}
-
 /** Writes a piece and moves the read model on. Throws Overtaken where it does not stand where the piece begins. */
 async function write_piece(
   tx: Transaction,
@@ -209,10 +179,20 @@ export class Rebuild {
     return written;
   }
 
-  #pieces(reading: Queryable, from: number, to: number): AsyncGenerator<Piece> {
-    const { domain: _, ...source } = this.#source;
-    const of = { fold: this.#fold, models: this.#models, bound: this.#bound, from, to };
-    return pieces(reading, { ...source, domain: this.#domain }, this.#domain, of);
+  /** Folds a stretch of the log in pieces, and gives each as soon as it is through. */
+  async *#pieces(reading: Queryable, from: number, to: number): AsyncGenerator<Piece> {
+    const { days, signal } = this.#source, models = this.#models, bound = this.#bound;
+    let begun = from, at = from, changes = new CellChanges(this.#domain, days);
+    for await (const page of foldable_between(reading, from, to)) {
+      signal.throwIfAborted();
+      await this.#fold.take(reading, page, changes, begun);
+      at = page.at(-1)!.position;
+      if (at - begun < bound.events && changes.size < bound.changes) continue;
+      yield { from: begun, to: at, encoded: models.encode(changes) };
+      begun = at;
+      changes = new CellChanges(this.#domain, days);
+    }
+    if (at > begun) yield { from: begun, to: at, encoded: models.encode(changes) };
   }
 
   async #pause(fault: string): Promise<void> {
@@ -259,9 +239,6 @@ export class Rebuild {
 
 /** Whoever reads one of the tables is waited for so long, while nobody can append; then it is tried again later. */
 const LOCK_TIMEOUT_MS = 3_000;
-const LOCK_NOT_TO_BE_HAD = "55P03";
-/** Whether others held the tables: trying again helps. */
-export const is_held_by_others = (error: unknown): boolean => sqlstate(error) === LOCK_NOT_TO_BE_HAD;
 
 /** The views that read from tables, as they are written. */
 async function views_on(tx: Transaction, tables: readonly string[]): Promise<{ view: string; text: string }[]> {
