@@ -6,6 +6,7 @@ import { settle_deployment } from "../../src/event_log/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import { generator_of, run_prefix } from "../../src/verbs/generate.ts";
 import { tacho_test } from "../support/available.ts";
+import { generated_event } from "../support/generated_event.ts";
 import { start_ingest } from "../support/ingest_harness.ts";
 import { MemorySource } from "../support/memory_source.ts";
 import { shared_postgres } from "../support/postgres.ts";
@@ -19,19 +20,6 @@ const hour_us = 3_600_000_000;
 const START_US = Date.UTC(2026, 2, 2, 11) * 1_000;
 const HOURS = 8;
 const PLAN: GeneratorPlan = { seed: 7, rate: 0.3, currency: "USD", start_us: START_US };
-
-/** One event, read here anew from either of the two shapes. */
-interface Told {
-  readonly stream: string;
-  readonly type: string;
-  readonly at_ms: number;
-  readonly data: Readonly<Record<string, unknown>>;
-}
-
-function told({ key, value }: GeneratedMessage): Told {
-  const { type, time, occurred_at, data, ...bare } = JSON.parse(value);
-  return { stream: key, type, at_ms: Date.parse(time ?? occurred_at), data: data ?? bare };
-}
 
 /** Invents messages with mishaps and anomalies, and tells the good ones from the broken: those that the same plan sends without mishaps are good. */
 function invented(domain: DeclaredDomain) {
@@ -47,7 +35,7 @@ function invented(domain: DeclaredDomain) {
   const distinct = [...new Map(good.map((each) => [each.value, each])).values()];
   return {
     messages,
-    events: distinct.map(told),
+    events: distinct.map(generated_event),
     counts: {
       position: String(distinct.length),
       duplicates: String(good.length - distinct.length),
@@ -83,7 +71,7 @@ async function with_log(
   }
 }
 
-const hour_of = (at_ms: number): string => new Date(Math.floor(at_ms / 3_600_000) * 3_600_000).toISOString();
+const hour_of = (at_us: number): string => new Date(Math.floor(at_us / hour_us) * 3_600_000).toISOString();
 const micros = (amount: unknown): bigint => BigInt(Math.round(Number(amount) * 100)) * 10_000n;
 
 /** Adds figures up by name. */
@@ -145,7 +133,7 @@ tacho_test({
           : { busted: 1n };
         const keys = { none: "all", ticker: key(ticker), side: key(side), venue: key(venue) };
         for (const [dimension, of] of Object.entries(keys)) {
-          sums.add(`${dimension} ${of} ${hour_of(dated.at_ms)}`, figures);
+          sums.add(`${dimension} ${of} ${hour_of(dated.at_us)}`, figures);
         }
       }
       const found = await cells(database, "trade_cells", ["none", "ticker", "side", "venue"], measures);

@@ -1,35 +1,25 @@
 import assert from "node:assert/strict";
 import type { GeneratorPlan } from "../../src/domains/mod.ts";
 import { MERCHANTS, PAYMENT_GENERATOR } from "../../src/domains/payments/generator/mod.ts";
+import { generated_event, type GeneratedEvent } from "../support/generated_event.ts";
 
 const hour_us = 3_600_000_000;
 /** A Monday, midnight UTC. */
 const monday_us = Date.UTC(2026, 2, 2) * 1_000;
 const PLAN: GeneratorPlan = { seed: 7, rate: 0.5, currency: "USD", start_us: monday_us };
 
-/** One event, whichever of the two shapes it came in. */
-interface Seen {
-  readonly payment: string;
-  readonly type: string;
-  readonly at_us: number;
-  readonly data: Readonly<Record<string, unknown>>;
-}
-
-function seen(hours: number, plan: Partial<GeneratorPlan> = {}, wishes = {}): Seen[] {
+function seen(hours: number, plan: Partial<GeneratorPlan> = {}, wishes = {}): GeneratedEvent[] {
   const made = PAYMENT_GENERATOR.plan({ ...PLAN, ...plan }, wishes);
   const messages = PAYMENT_GENERATOR.messages(made, { time_zone: "UTC", prefix: "YTGBXX2-" });
-  return messages.take_due(monday_us + hours * hour_us).map(({ key, value }) => {
-    const { type, time, occurred_at, data, ...bare } = JSON.parse(value);
-    return { payment: key, type, at_us: Date.parse(time ?? occurred_at) * 1_000, data: data ?? bare };
-  });
+  return messages.take_due(monday_us + hours * hour_us).map(generated_event);
 }
-const begun = (events: readonly Seen[]) =>
+const begun = (events: readonly GeneratedEvent[]) =>
   events.filter(({ type }) => type === "payment.authorized" || type === "payment.declined");
 const cents = (value: unknown): number => Math.round(Number(value) * 100);
 
 Deno.test("payments: merchants by Zipf, several currencies, a few declined; refunds come to no more than was captured", () => {
   const events = seen(24 * 9, { rate: 0.04 }, { corrections: 0.3 }), first = begun(events);
-  const share = (of: (each: Seen) => boolean) => first.filter(of).length / first.length;
+  const share = (of: (each: GeneratedEvent) => boolean) => first.filter(of).length / first.length;
   for (const { name, share: expected } of MERCHANTS.slice(0, 5)) {
     assert.ok(Math.abs(share(({ data }) => data.merchant === name) - expected) < 0.02, name);
   }
@@ -37,7 +27,7 @@ Deno.test("payments: merchants by Zipf, several currencies, a few declined; refu
   assert.deepEqual([...codes].map(String).sort(), ["EUR", "GBP", "USD", "undefined"]);
   assert.ok(Math.abs(share(({ type }) => type === "payment.declined") - 0.055) < 0.01);
   let refunded = 0, partly = 0, several = 0;
-  for (const of_payment of Map.groupBy(events, ({ payment }) => payment).values()) {
+  for (const of_payment of Map.groupBy(events, ({ stream }) => stream).values()) {
     of_payment.forEach(({ at_us }, i) => assert.ok(i === 0 || at_us > of_payment[i - 1]!.at_us));
     const capture = of_payment.find(({ type }) => type === "payment.captured");
     const refunds = of_payment.filter(({ type }) => type === "payment.refunded");
@@ -65,11 +55,11 @@ Deno.test("every anomaly that the plan says is in the stream: spikes, outages of
   );
   const of_kind = Map.groupBy(planted, ({ kind }) => kind);
   assert.deepEqual([...of_kind.keys()].sort(), ["card_testing", "merchant_spike", "method_outage"]);
-  const during = (of: readonly Seen[], { from_us, until_us, keys }: (typeof planted)[number]) =>
+  const during = (of: readonly GeneratedEvent[], { from_us, until_us, keys }: (typeof planted)[number]) =>
     of.filter(({ at_us, data }) =>
       at_us >= from_us && at_us < until_us && Object.entries(keys).every(([dimension, key]) => data[dimension] === key)
     );
-  const sum = (of: readonly Seen[], spans: typeof planted) =>
+  const sum = (of: readonly GeneratedEvent[], spans: typeof planted) =>
     spans.reduce((all, span) => all + during(of, span).length, 0);
   const spikes = of_kind.get("merchant_spike")!;
   assert.ok(sum(events, spikes) > 3 * sum(calm, spikes), `${sum(events, spikes)} for ${sum(calm, spikes)}`);

@@ -1,33 +1,23 @@
 import assert from "node:assert/strict";
 import type { GeneratorPlan, Planted } from "../../src/domains/mod.ts";
 import { prices, TICKERS, TRADE_GENERATOR } from "../../src/domains/trades/generator/mod.ts";
+import { generated_event, type GeneratedEvent } from "../support/generated_event.ts";
 
 const hour_us = 3_600_000_000, minute_us = 60_000_000;
 /** A Monday, midnight UTC. */
 const monday_us = Date.UTC(2026, 2, 2) * 1_000;
 const PLAN: GeneratorPlan = { seed: 7, rate: 0.5, currency: "USD", start_us: monday_us };
 
-/** One event, whichever of the two shapes it came in. */
-interface Seen {
-  readonly trade: string;
-  readonly type: string;
-  readonly at_us: number;
-  readonly data: Readonly<Record<string, unknown>>;
-}
-
-function seen(hours: number, plan: Partial<GeneratorPlan> = {}, wishes = {}): Seen[] {
+function seen(hours: number, plan: Partial<GeneratorPlan> = {}, wishes = {}): GeneratedEvent[] {
   const made = TRADE_GENERATOR.plan({ ...PLAN, ...plan }, wishes);
   const messages = TRADE_GENERATOR.messages(made, { time_zone: "UTC", prefix: "XTGBXX2-" });
-  return messages.take_due(monday_us + hours * hour_us).map(({ key, value }) => {
-    const { type, time, occurred_at, data, ...bare } = JSON.parse(value);
-    return { trade: key, type, at_us: Date.parse(time ?? occurred_at) * 1_000, data: data ?? bare };
-  });
+  return messages.take_due(monday_us + hours * hour_us).map(generated_event);
 }
-const executions = (events: readonly Seen[]) => events.filter(({ type }) => type === "trade.executed");
-const cents = ({ data }: Seen): number => Math.round(Number(data.price) * 100);
-const during = (events: readonly Seen[], from_us: number, until_us: number) =>
+const executions = (events: readonly GeneratedEvent[]) => events.filter(({ type }) => type === "trade.executed");
+const cents = ({ data }: GeneratedEvent): number => Math.round(Number(data.price) * 100);
+const during = (events: readonly GeneratedEvent[], from_us: number, until_us: number) =>
   events.filter(({ at_us }) => at_us >= from_us && at_us < until_us);
-const of_keys = (events: readonly Seen[], keys: Planted["keys"]) =>
+const of_keys = (events: readonly GeneratedEvent[], keys: Planted["keys"]) =>
   events.filter(({ data }) => Object.entries(keys).every(([dimension, key]) => data[dimension] === key));
 
 Deno.test("prices walk: about as far in a time as its root, near the usual ones, one cent now and a dollar over days", () => {
@@ -66,12 +56,12 @@ Deno.test("a run goes on with the prices that an earlier one ended with", () => 
 Deno.test("trades: shares of tickers, sides and venues; a few are corrected and taken back later, what is not said is rare", () => {
   const events = seen(34),
     executed = executions(events),
-    by_id = Map.groupBy(events, ({ trade }) => trade);
+    by_id = Map.groupBy(events, ({ stream }) => stream);
   for (const { name, share } of TICKERS) {
     const got = of_keys(executed, { ticker: name }).length / executed.length;
     assert.ok(Math.abs(got - share) < 0.02, `${name}: ${got}`);
   }
-  const share = (of: (each: Seen) => boolean) => executed.filter(of).length / executed.length;
+  const share = (of: (each: GeneratedEvent) => boolean) => executed.filter(of).length / executed.length;
   assert.ok(Math.abs(share(({ data }) => data.side === "buy") - 0.495) < 0.02);
   const unsaid = share(({ data }) => data.side === null || data.side === "" || data.side === undefined);
   assert.ok(unsaid > 0.008 && unsaid < 0.025, `${unsaid} say no side`);
@@ -82,7 +72,7 @@ Deno.test("trades: shares of tickers, sides and venues; a few are corrected and 
   // Six hours and a half are enough for all that comes later.
   const old = executed.filter(({ at_us }) => at_us < monday_us + 27 * hour_us);
   const later = (type: string) =>
-    old.filter(({ trade }) => by_id.get(trade)!.some((each) => each.type === type)).length;
+    old.filter(({ stream }) => by_id.get(stream)!.some((each) => each.type === type)).length;
   assert.ok(Math.abs(later("trade.corrected") / old.length - 0.008) < 0.003);
   assert.ok(later("trade.busted") > 0 && later("trade.busted") / old.length < 0.005);
   for (const of_trade of by_id.values()) {
@@ -104,7 +94,7 @@ Deno.test("every anomaly that the plan says is in the stream: spikes, slips, out
   const planted = TRADE_GENERATOR.planted(plan, monday_us + HOURS * hour_us);
   const of_kind = Map.groupBy(planted, ({ kind }) => kind);
   assert.deepEqual([...of_kind.keys()].sort(), ["fat_finger", "venue_outage", "volume_spike", "wash_trading"]);
-  const volume = (of: readonly Seen[]) => of.reduce((sum, { data }) => sum + Number(data.volume), 0);
+  const volume = (of: readonly GeneratedEvent[]) => of.reduce((sum, { data }) => sum + Number(data.volume), 0);
 
   for (const { from_us, until_us, keys } of of_kind.get("volume_spike")!) {
     const got = volume(of_keys(during(executed, from_us, until_us), keys));
@@ -112,7 +102,7 @@ Deno.test("every anomaly that the plan says is in the stream: spikes, slips, out
     assert.ok(got > 3 * usual, `${keys.ticker}: ${got} instead of ${usual}`);
   }
   const price = prices(PLAN.seed);
-  const off = (each: Seen) => {
+  const off = (each: GeneratedEvent) => {
     const ticker = TICKERS.findIndex(({ name }) => name === each.data.ticker);
     const ratio = cents(each) / price(ticker, each.at_us);
     return ratio > 5 || ratio < 0.2;
@@ -123,8 +113,8 @@ Deno.test("every anomaly that the plan says is in the stream: spikes, slips, out
     slips.map(({ at_us, data }) => [at_us, data.ticker]),
     told.map(({ from_us, keys }) => [from_us, keys.ticker]),
   );
-  const taken_back = slips.filter(({ trade }) =>
-    events.some((each) => each.trade === trade && each.type === "trade.busted")
+  const taken_back = slips.filter(({ stream }) =>
+    events.some((each) => each.stream === stream && each.type === "trade.busted")
   );
   assert.ok(taken_back.length > 0 && taken_back.length < slips.length, "some are taken back within the hour");
   assert.deepEqual(calm.filter(off), []);
