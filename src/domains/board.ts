@@ -35,7 +35,21 @@ export interface QuantileFigure {
   readonly within?: { readonly min: string; readonly max: string };
 }
 
-export type BoardFigure = SummedFigure | QuantileFigure;
+/**
+ * How many keys of a dimension have anything of a count in the range and filter: exact, and corrected as the count is. What nobody named (`unknown`)
+ * is none of them: nobody knows how many that are. It cannot be added up, so it is a card or asked for over time, never a column of the series.
+ * Cells answer it where the dimension keeps the window's grain and the filter has no condition on another; states else, in the slow lane and
+ * within its limits: so always of a dimension that keeps nothing but totals.
+ */
+export interface DistinctFigure {
+  readonly kind: "distinct";
+  readonly unit: "count";
+  readonly dimension: string;
+  /** A measure of kind count. */
+  readonly count: string;
+}
+
+export type BoardFigure = SummedFigure | QuantileFigure | DistinctFigure;
 
 /** A card: a figure over the shown range, or how many states have one status key now, whatever the range. */
 export type BoardCard =
@@ -163,7 +177,7 @@ export interface BoardDeclaration {
   /** Dimension and key of the cells that hold everything. */
   readonly whole: { readonly dimension: string; readonly key: string };
   readonly figures: Readonly<Record<string, BoardFigure>>;
-  /** The figures that are columns of the series; no quantiles. */
+  /** The figures that are columns of the series; sums and means alone. */
   readonly series: readonly string[];
   /** Those of them that are shown of a period it is compared with, too. */
   readonly compared_series: readonly string[];

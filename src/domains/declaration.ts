@@ -108,7 +108,7 @@ function by_themselves({ fields, measures }: DomainBoard): StreamWords {
 export function stream_declaration(board: DomainBoard, base = ""): StreamDeclaration {
   const { fields, measures, minor_measures, ...words } = { ...by_themselves(board), ...board.words.stream };
   const figure_of = (measure: string) =>
-    Object.values(board.figures).find((figure) => figure.kind !== "quantile" && figure.measure === measure);
+    Object.values(board.figures).filter((figure) => "measure" in figure).find((figure) => figure.measure === measure);
   const { one, many, api, dimensions, list: { mark, marks } } = declaration_of(board, base);
   return {
     ...words,

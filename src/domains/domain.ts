@@ -136,6 +136,7 @@ export function define_domain<const All extends Fields>(definition: DomainDefini
   const { fields, fixed = {}, derived, event_types, earlier = {}, fold, facts, ...given } = definition;
   const { noun, stream_column, tables, dimensions, measures, sketches, by_currency } = given;
   if (by_currency !== undefined) require_currency(given, derived);
+  require_distinct(given);
   const kept = Object.entries(fields).map(([name, { type }]) => ({
     name,
     column: column_name(name, type),
@@ -223,6 +224,26 @@ function require_currency(
   if (tables.sketches !== null) refuse("no sketches: they are not kept by currency");
   if (!dimensions.some((dimension) => dimension.name === whole.dimension && dimension.grains.includes("all"))) {
     refuse("cells of all that there is, of all of time: they tell which currencies there are");
+  }
+}
+
+/** Throws where a figure counts keys that there are none of, or by what is no count. */
+function require_distinct(
+  { name, dimensions, measures, board: { figures } }: Pick<
+    DomainDefinition<Fields>,
+    "name" | "dimensions" | "measures" | "board"
+  >,
+): void {
+  for (const [figure, declared] of Object.entries(figures)) {
+    if (declared.kind !== "distinct") continue;
+    const { dimension, count } = declared;
+    const refuse = (expected: string, got: string) => {
+      throw new Error(`declare ${name}, figure ${figure}: expected ${expected}, got ${JSON.stringify(got)}`);
+    };
+    if (dimensions.find((each) => each.name === dimension)?.column == null) {
+      refuse("a dimension whose keys are read from a column", dimension);
+    }
+    if (measures.find((each) => each.name === count)?.kind !== "count") refuse("a measure of kind count", count);
   }
 }
 

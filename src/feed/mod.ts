@@ -13,6 +13,7 @@ export {
   type ArrivalSpan,
   type Arrived,
   arrived_states,
+  cells_say,
   COMPARISONS,
   comparisons_of,
   condition_of_cells,

@@ -64,12 +64,15 @@ const sent_in = (truths: readonly BillTruth[], currency: string, from = 0, to = 
 function cards_of(own: readonly BillTruth[]) {
   const cents = own.flatMap(({ cents }) => cents ?? []);
   const sum = cents.reduce((a, b) => a + b, 0);
+  const keys = (key_of: (bill: BillTruth) => string) => new Set(own.map(key_of).filter((key) => key !== "unknown"));
   return {
     bills: own.length,
     amount: sum / 100,
     average: cents.length === 0 ? null : Math.round(sum / cents.length * 10_000) / 1e6,
     least: cents.length === 0 ? null : Math.min(...cents) / 100,
     greatest: cents.length === 0 ? null : Math.max(...cents) / 100,
+    shops: keys(({ shop }) => shop).size,
+    payers: keys(({ payer }) => payer).size,
   };
 }
 

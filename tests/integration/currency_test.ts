@@ -225,7 +225,7 @@ database_test("several currencies: a declaration that lacks what they need is re
     facts: [],
     measures: [],
     dimensions: [{ name: "none", column: null, grains: ["all"] }],
-    board: { ...bills.board, lines: { ...bills.board.lines, fields: [] }, words: bills.board.words },
+    board: { ...bills.board, lines: { ...bills.board.lines, fields: [] }, figures: {}, cards: [] },
   };
   define_domain(definition);
   const refused = (change: Partial<DomainDefinition<Fields>>, expected: RegExp) =>

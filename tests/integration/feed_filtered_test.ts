@@ -134,7 +134,7 @@ database_test(
             assert(cells !== undefined);
             const computed = await computing(question);
             assert.deepEqual(rows_of(cells.series), rows_of(computed.series));
-            const lacking = cards_lacking(trips_board, filter[0]!);
+            const lacking = cards_lacking(trips_board, filter[0]!, window.grain);
             assert.deepEqual(without(cells.cards, lacking), without(computed.cards, lacking));
             for (const name of lacking) assert.equal(cells.cards[name], null);
 

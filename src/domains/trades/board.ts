@@ -26,7 +26,9 @@ const WORDS: BoardWords = {
       better: 0,
       base: "trades",
       spark: ["volume"],
-      how: "Shares, units or lots that changed hands, after the latest correction of each trade.",
+      beside: ["tickers: {tickers?}"],
+      how:
+        "Shares, units or lots that changed hands, after the latest correction of each trade; and of how many tickers, exact.",
     },
     {
       name: "turnover",
@@ -168,6 +170,7 @@ export const TRADE_BOARD: BoardDeclaration = {
     max_price: money("price_max_micros"),
     first_price: money("price_first_micros"),
     last_price: money("price_last_micros"),
+    tickers: { kind: "distinct", unit: "count", dimension: "ticker", count: "trades" },
   },
   series: [
     "trades",
@@ -191,6 +194,7 @@ export const TRADE_BOARD: BoardDeclaration = {
     shown("min_price"),
     shown("max_price"),
     shown("last_price"),
+    shown("tickers"),
   ],
   now: { dimension: "status", measure: "trades" },
   breakdowns: [

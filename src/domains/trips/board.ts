@@ -112,6 +112,7 @@ export const TRIP_BOARD: BoardDeclaration = {
     fare_p95: fare(0.95),
     duration_p50_min: duration(0.5),
     duration_p95_min: duration(0.95),
+    active_drivers: { kind: "distinct", unit: "count", dimension: "driver", count: "completed" },
   },
   series: ["trips", "requested", "started", "completed", "canceled", "revenue", "fare_count", "distance_km"],
   compared_series: ["completed", "revenue"],

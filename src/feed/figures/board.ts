@@ -92,8 +92,8 @@ export interface LaneState {
 export function draw({ board, window, wants }: Question, { buckets, stretches, now, keys }: Figures): Board {
   const { series = false, cards = [], breakdowns = [] } = wants;
   const asked = new Set(cards.map(({ name }) => name));
-  const sums = stretches[0] ?? { totals: {}, quantiles: new Map() };
-  const drawn = cards_of(board, sums.totals, now, sums.quantiles);
+  const { totals, unsummed } = stretches[0] ?? { totals: {}, unsummed: new Map() };
+  const drawn = cards_of(board, totals, now, unsummed);
   return {
     window,
     known: series,

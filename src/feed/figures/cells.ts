@@ -1,10 +1,11 @@
 import { plain_array, type Queryable, text_array } from "../../database/mod.ts";
-import { type DomainBoard, type QuantileFigure, table_names } from "../../domains/mod.ts";
-import { type Days, format_time, type Grain, quantile, tile } from "../../kpi/mod.ts";
+import { type DistinctFigure, type DomainBoard, type QuantileFigure, table_names } from "../../domains/mod.ts";
+import { type Days, format_time, type Grain, quantile, type Tile, tile, UNKNOWN } from "../../kpi/mod.ts";
 import { read_keys, tiles_of } from "./breakdown.ts";
 import {
   type BucketRow,
   dimension_of,
+  integer,
   prepared,
   quantile_cards,
   quantile_number,
@@ -16,8 +17,10 @@ import {
 import type { Condition } from "./filter.ts";
 import { read_keyed } from "./keyed.ts";
 import {
+  asked_distinct,
   asks_now,
   asks_quantiles,
+  cells_say,
   condition_of_cells,
   type Figures,
   named_in,
@@ -25,13 +28,15 @@ import {
   type Stretch,
   type Sums,
 } from "./question.ts";
+import { Parameters } from "./states_relation.ts";
 import { cut_s } from "./view.ts";
 
 /** Figures from the cells of one dimension: of one key, of several added up, or of all others. */
 
 /** Answers a question from cells. Throws when they have no answer to its filter: see `condition_of_cells`. */
 export async function figures_of_cells(queryable: Queryable, question: Question): Promise<Figures> {
-  const { board, days, filter, window, wants: { series = false, stretches = [], breakdowns = [] } } = question;
+  const { board, days, filter, window, wants: { series = false, distinct, stretches = [], breakdowns = [] } } =
+    question;
   const condition = condition_of_cells(board, filter, window.grain);
   if (condition === null) throw new Error("read cells: none of this grain are kept by the filter's dimensions");
   const [total, ...buckets] = series ? await read_buckets(queryable, question, condition) : [];
@@ -42,17 +47,31 @@ export async function figures_of_cells(queryable: Queryable, question: Question)
       ? totals_of(board, total)
       : await read_totals(queryable, question, condition, { from_s, to_s });
     const stretch = { from_us: from_s * 1e6, to_us: to_s * 1e6 };
-    const asked = asks_quantiles(question);
-    sums.push({
-      totals,
-      quantiles: asked ? await read_quantiles(queryable, board, days, condition, stretch) : new Map(),
-    });
+    const quantiles = asks_quantiles(question) ? await read_quantiles(queryable, board, days, condition, stretch) : [];
+    const unsummed = new Map(quantiles);
+    for (const [card, figure] of asked_distinct(question)) {
+      if (!cells_say(board, figure, condition, window.grain)) continue;
+      const tiles = tiles_of(board, figure.dimension, { ...stretch, finest_s: cut_s(window) }, days);
+      const [row] = await read_distinct(queryable, board, figure, condition, { tiles, by_bucket: false });
+      unsummed.set(card, integer(row?.keys ?? 0));
+    }
+    sums.push({ totals, unsummed });
   }
   const named = named_in(question).flatMap(({ keys }) => keys);
   const now = asks_now(question) ? await read_now(queryable, board, condition) : null;
   const keys = await read_keys(queryable, question, breakdowns, named);
   const keyed = await read_keyed(queryable, question, condition, buckets, keys);
-  return { buckets, stretches: sums, now, keys, keyed };
+  const counted = {
+    tiles: [{ grain: window.grain, from_us: window.from_s * 1e6, to_us: window.to_s * 1e6 }],
+    by_bucket: true,
+  };
+  return {
+    buckets: distinct === undefined ? buckets : await read_distinct(queryable, board, distinct, condition, counted),
+    stretches: sums,
+    now,
+    keys,
+    keyed,
+  };
 }
 
 /** The cells of a condition, as SQL; the values it needs are its dimension and its keys. */
@@ -126,6 +145,37 @@ async function read_now(
   const values = whole ? [dimension] : [dimension, text_array(condition.keys)];
   const rows = await queryable.query<{ key: string; value: string }>(statement, values);
   return new Map(rows.map((row) => [row.key, Number(row.value)]));
+}
+
+/**
+ * Reads how many keys of a dimension have anything of a count over some tiles: in one row, or in one for each bucket that has any, ascending. Each
+ * tile is a range of the cells' primary key, as a breakdown by that dimension reads it. The cells of the condition have to say it: `cells_say`.
+ */
+async function read_distinct(
+  queryable: Queryable,
+  board: DomainBoard,
+  { dimension, count }: DistinctFigure,
+  condition: Condition,
+  { tiles, by_bucket }: { readonly tiles: readonly Tile[]; readonly by_bucket: boolean },
+): Promise<readonly BucketRow[]> {
+  if (tiles.length === 0) return [];
+  const parameters = new Parameters(), own = parameters.add(dimension);
+  const keys = condition.dimension === dimension
+    ? matching(condition, own, parameters.add(text_array(condition.keys)))
+    : `dimension = ${own}`;
+  const parts = tiles.map(({ grain, from_us, to_us }) =>
+    `select bucket, key, ${count} from ${board.tables.cells} cells
+     where grain = ${parameters.add(grain)} and ${keys} and key <> '${UNKNOWN}'
+       and bucket >= ${parameters.add(format_time(from_us))}::timestamptz
+       and bucket < ${parameters.add(format_time(to_us))}::timestamptz`
+  );
+  const [t, group] = by_bucket ? ["floor(extract(epoch from bucket))::bigint as t,", "bucket, "] : ["", ""];
+  return await queryable.query<BucketRow>(
+    `select ${t} count(*) as keys from (
+       select ${group}key from (${parts.join(" union all ")}) cells group by ${group}key having sum(${count}) > 0
+     ) counted ${by_bucket ? "group by bucket order by bucket" : ""}`,
+    parameters.values,
+  );
 }
 
 /**

@@ -58,7 +58,7 @@ export async function read_comparisons(
   const { board, days } = of_view(asked, view);
   const { filter } = view, shown = comparisons[view.compare];
   const condition = is_present(board, states) ? condition_of_cells(board, filter, window.grain) : null;
-  // Cells say all that is compared but quantiles, where their dimension keeps no sketches.
+  // Cells say all that is compared but quantiles, where their dimension keeps no sketches; a distinct count that they do not say is not compared.
   const quantiles = quantile_cards(board).size > 0;
   const compared = new Map<ComparisonName, ComparedCards>();
   const of_cells: ComparisonName[] = [], of_states: ComparisonName[] = [];
@@ -82,8 +82,8 @@ export async function read_comparisons(
   ];
   for (const [names, { stretches }] of answers) {
     names.forEach((name, i) => {
-      const { totals, quantiles } = stretches[i]!;
-      compared.set(name, { ...compared.get(name)!, cards: cards_of(board, totals, null, quantiles) });
+      const { totals, unsummed } = stretches[i]!;
+      compared.set(name, { ...compared.get(name)!, cards: cards_of(board, totals, null, unsummed) });
     });
   }
   return {

@@ -133,8 +133,8 @@ export function totals_of(board: DomainBoard, row: Readonly<Record<string, unkno
 /** The declared figure of that name, which is a sum or mean of measures. Throws when the board declares no such: a fault of the declaration. */
 export function figure_of(board: DomainBoard, name: string): SummedFigure {
   const figure = declared_figure(board, name);
-  if (figure.kind === "quantile") {
-    throw new Error(`find figure ${JSON.stringify(name)}: expected a sum, it is a quantile`);
+  if (!("measure" in figure)) {
+    throw new Error(`find figure ${JSON.stringify(name)}: expected a sum, it is of kind ${figure.kind}`);
   }
   return figure;
 }
@@ -190,20 +190,20 @@ export function series_of(board: DomainBoard, buckets: readonly BucketRow[]): Se
 /**
  * The cards of totals.
  * @param now how many states have each key of the board's `now` dimension; null: unknown, as of a past period
- * @param quantiles by card; null where nothing is counted, or they are not known
+ * @param unsummed by card what is no sum: quantiles, distinct counts; null where nothing is counted, or they are not known
  */
 export function cards_of(
   board: DomainBoard,
   totals: Totals,
   now: ReadonlyMap<string, number> | null,
-  quantiles: ReadonlyMap<string, number | null>,
+  unsummed: ReadonlyMap<string, number | null>,
 ): Cards {
   const value_of_card = (card: BoardCard): number | null => {
     if ("now" in card) return now === null ? null : now.get(card.now) ?? 0;
     const figure = declared_figure(board, card.figure);
-    return figure.kind === "quantile"
-      ? quantile_within(figure, totals, quantiles.get(card.name) ?? null, figure.per)
-      : figure_number(figure, totals);
+    if ("measure" in figure) return figure_number(figure, totals);
+    const value = unsummed.get(card.name) ?? null;
+    return figure.kind === "quantile" ? quantile_within(figure, totals, value, figure.per) : value;
   };
   return Object.fromEntries(board.cards.map((card) => [card.name, value_of_card(card)]));
 }

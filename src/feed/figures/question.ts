@@ -1,13 +1,15 @@
 import {
   type BoardBreakdown,
   type BoardCard,
+  type BoardFigure,
+  type DistinctFigure,
   type DomainBoard,
   in_currency,
   type KeyedChartWords,
 } from "../../domains/mod.ts";
 import type { Days } from "../../kpi/mod.ts";
 import type { KeyTotals } from "./breakdown.ts";
-import { type BucketRow, dimension_of, quantile_cards, type Totals } from "./figure.ts";
+import { type BucketRow, declared_figure, dimension_of, quantile_cards, type Totals } from "./figure.ts";
 import type { Condition, Filter, FilterFault } from "./filter.ts";
 import { DAY_S, LONGEST_FROM_STATES_S, type View, type ViewGrain, type Watched, type Window } from "./view.ts";
 
@@ -32,6 +34,8 @@ export interface Question {
 export interface Wants {
   /** Whether the buckets of the window are. */
   readonly series?: boolean;
+  /** A distinct count, of each bucket of the window; not beside the series. */
+  readonly distinct?: DistinctFigure;
   /** What cards are of. */
   readonly stretches?: readonly Stretch[];
   readonly cards?: readonly BoardCard[];
@@ -47,9 +51,9 @@ export interface Wants {
 
 /** What a question is answered with; empty, or null, where it was not wanted. */
 export interface Figures {
-  /** Sums of the buckets that anything lies in, ascending; of cells with the position that changed each last, `changed_at`. */
+  /** Sums of the buckets that anything lies in, ascending; of cells with the position that changed each last, `changed_at`. Of a distinct count, their `keys`. */
   readonly buckets: readonly BucketRow[];
-  /** Of each stretch: its sums, and its quantiles by card, null where nothing is counted or they are not kept. */
+  /** Of each stretch: its sums, and by card what is no sum: quantiles, null where nothing is counted or they are not kept, and distinct counts. */
   readonly stretches: readonly Sums[];
   /** How many states have each key of the board's `now` dimension now. */
   readonly now: ReadonlyMap<string, number> | null;
@@ -77,7 +81,7 @@ export interface KeyedFigures {
 
 export interface Sums {
   readonly totals: Totals;
-  readonly quantiles: ReadonlyMap<string, number | null>;
+  readonly unsummed: ReadonlyMap<string, number | null>;
 }
 
 /** The conditions whose keys have a row of their own in the breakdowns of a question. */
@@ -89,6 +93,13 @@ export function asks_quantiles({ board, wants: { cards = [] } }: Question): bool
   const quantiles = quantile_cards(board);
   return cards.some(({ name }) => quantiles.has(name));
 }
+
+/** The distinct counts among the cards that are wanted, by card. */
+export const asked_distinct = ({ board, wants: { cards = [] } }: Question) =>
+  cards.flatMap((card) => {
+    const figure = "figure" in card ? declared_figure(board, card.figure) : null;
+    return figure?.kind === "distinct" ? [[card.name, figure] as const] : [];
+  });
 
 /** Whether it is wanted how things are now. */
 export const asks_now = ({ wants: { cards = [] } }: Question): boolean => cards.some((card) => "now" in card);
@@ -137,7 +148,7 @@ export function cells_question(asked: Asked, { view, window }: Watched): Questio
   const { board, days } = of_view(asked, view), { filter } = view;
   const condition = condition_of_cells(board, filter, window.grain);
   if (condition === null) return null;
-  const lacking = cards_lacking(board, condition);
+  const lacking = cards_lacking(board, condition, window.grain);
   const cards = board.cards.filter(({ name }) => !lacking.includes(name));
   // Cells have one dimension: nothing is broken down under a filter.
   const breakdowns = filter.length > 0 ? [] : board.breakdowns;
@@ -157,11 +168,11 @@ export function states_question(asked: Asked, watched: Watched): Question {
   const keyed = whole.wants.keyed!.filter(({ dimension }) =>
     !cells_keep_keys(board, condition, dimension, window.grain)
   );
-  if (filter.length === 0) return { ...whole, wants: { breakdowns: board.states_breakdowns, keyed } };
-  const lacking = cards_lacking(board, condition);
+  const lacking = cards_lacking(board, condition, window.grain);
   const cards = board.cards.filter(({ name }) => lacking.includes(name));
   const stretches = cards.some((card) => "figure" in card) ? [window] : [];
-  return { ...whole, wants: { stretches, cards, breakdowns: whole.wants.breakdowns!, keyed } };
+  const breakdowns = filter.length === 0 ? board.states_breakdowns : whole.wants.breakdowns!;
+  return { ...whole, wants: { stretches, cards, breakdowns, keyed } };
 }
 
 /** Where the parts of a view's board come from. */
@@ -193,12 +204,17 @@ export function condition_of_cells(board: DomainBoard, filter: Filter, grain: Vi
   return dimension_of(board, only.dimension)?.grains.includes(grain) ? only : null;
 }
 
-/** The cards that the cells of a condition do not have: how things are now crosses it, and not all dimensions keep sketches. */
-export function cards_lacking(board: DomainBoard, { dimension }: Condition): string[] {
-  const now = dimension === board.whole.dimension || dimension === board.now.dimension;
-  const quantiles = quantile_cards(board);
+/** Whether the cells of a condition say a figure: keys that are counted may cross it, and not all dimensions keep sketches. */
+export function cells_say(board: DomainBoard, figure: BoardFigure, condition: Condition, grain: ViewGrain): boolean {
+  if (figure.kind === "distinct") return cells_keep_keys(board, condition, figure.dimension, grain);
+  return figure.kind !== "quantile" || keeps_sketches(board, condition.dimension);
+}
+
+/** The cards that the cells of a condition do not have; how things are now crosses it, too. */
+export function cards_lacking(board: DomainBoard, condition: Condition, grain: ViewGrain): string[] {
+  const now = [board.whole.dimension, board.now.dimension].includes(condition.dimension);
   return board.cards.filter((card) =>
-    "now" in card ? !now : quantiles.has(card.name) && !keeps_sketches(board, dimension)
+    "now" in card ? !now : !cells_say(board, declared_figure(board, card.figure), condition, grain)
   ).map(({ name }) => name);
 }
 

@@ -83,7 +83,7 @@ const LONG_S = 7 * 86_400;
 /** The parts of a question that are a statement each: one, of a long window one for each stretch and one for breakdowns. */
 function pieces_of(question: Question): Question[] {
   const { window: { from_s, to_s }, wants } = question;
-  const { series = false, stretches = [], breakdowns = [], keyed = [], ...others } = wants;
+  const { series = false, distinct, stretches = [], breakdowns = [], keyed = [], ...others } = wants;
   const pieces: Wants[] = [];
   if (to_s - from_s <= LONG_S) pieces.push({ series, stretches, breakdowns, keyed });
   else {
@@ -92,8 +92,9 @@ function pieces_of(question: Question): Question[] {
     pieces.push(...stretches.map((stretch, i) => ({ series: i === with_series, stretches: [stretch] })));
     pieces.push({ series: series && with_series === -1 }, { breakdowns }, { keyed });
   }
-  return pieces.filter(({ series = false, stretches = [], breakdowns = [], keyed = [] }) =>
-    series || stretches.length > 0 || breakdowns.length > 0 || keyed.length > 0
+  if (distinct !== undefined) pieces.push({ distinct });
+  return pieces.filter(({ series = false, distinct, stretches = [], breakdowns = [], keyed = [] }) =>
+    series || distinct !== undefined || stretches.length > 0 || breakdowns.length > 0 || keyed.length > 0
   ).map((wants) => ({ ...question, wants: { ...others, ...wants } }));
 }
 
@@ -107,16 +108,21 @@ async function compute(queryable: Queryable, question: Question, relation: State
   const { text, values } = states_statement(question, relation);
   const [found] = await queryable.query<{
     series?: readonly BucketRow[];
-    stretches?: readonly { readonly totals: readonly BucketRow[] | null; readonly quantiles: QuantileRows }[];
+    counted?: readonly BucketRow[] | null;
+    stretches?: readonly {
+      readonly totals: readonly BucketRow[] | null;
+      readonly quantiles: QuantileRows;
+      readonly distinct: Readonly<Record<string, number>>;
+    }[];
     keys?: readonly BucketRow[] | null;
     keyed?: readonly KeyedFigures[];
   }>(text, values);
   const [total, ...buckets] = found?.series ?? [];
   return {
-    buckets,
-    stretches: (found?.stretches ?? []).map(({ totals, quantiles }) => ({
+    buckets: found?.counted ?? buckets,
+    stretches: (found?.stretches ?? []).map(({ totals, quantiles, distinct }) => ({
       totals: totals_of(board, totals?.[0] ?? total ?? {}),
-      quantiles: quantiles_of(board, quantiles),
+      unsummed: new Map([...quantiles_of(board, quantiles), ...Object.entries(distinct)]),
     })),
     now: null,
     keys: (found?.keys ?? []).map(key_totals),
@@ -125,7 +131,7 @@ async function compute(queryable: Queryable, question: Question, relation: State
 }
 
 /** Quantiles from exact values: what stands for the bin that holds each, as sketches tell it. */
-function quantiles_of(board: DomainBoard, rows: QuantileRows): Sums["quantiles"] {
+function quantiles_of(board: DomainBoard, rows: QuantileRows): Sums["unsummed"] {
   const values: Readonly<Record<string, string | null>> = Object.assign({}, ...rows);
   return new Map(
     [...quantile_cards(board)].map(([card, figure]) => {

@@ -1,11 +1,19 @@
 import { plain_array, text_array } from "../../database/mod.ts";
-import type { BoardBreakdown, DomainBoard, QuantileFigure } from "../../domains/mod.ts";
-import { bucket_end, type Days, format_time } from "../../kpi/mod.ts";
+import type { BoardBreakdown, DistinctFigure, DomainBoard, QuantileFigure } from "../../domains/mod.ts";
+import { bucket_end, type Days, format_time, UNKNOWN } from "../../kpi/mod.ts";
 import { ranked_keys_sql, tiles_of, TOP } from "./breakdown.ts";
 import { figure_of, quantile_cards } from "./figure.ts";
 import type { Filter } from "./filter.ts";
 import { measures_by } from "./keyed.ts";
-import { asks_quantiles, breakdown_of, named_in, type Question, type Stretch, type WantedKeys } from "./question.ts";
+import {
+  asked_distinct,
+  asks_quantiles,
+  breakdown_of,
+  named_in,
+  type Question,
+  type Stretch,
+  type WantedKeys,
+} from "./question.ts";
 import {
   type Chosen,
   dated_of,
@@ -43,11 +51,11 @@ interface StatesStatement {
  * every state by `union all` 3.1 s, by `cross join lateral (values …)` 12.8 s. A breakdown that leaves a condition out is of the same
  * reading: that takes in the states that miss the conditions on one such dimension, and notes which.
  *
- * It gives one row: `series` (a row of totals, then the buckets), `stretches` (of each its totals, none where they are the first row of the
- * series, and its quantiles), `keys`, `keyed`; of these what is wanted.
+ * It gives one row: `series` (a row of totals, then the buckets), `counted` (the buckets of a distinct count), `stretches` (of each its totals,
+ * none where they are the first row of the series, its quantiles and its distinct counts), `keys`, `keyed`; of these what is wanted.
  */
 export function states_statement(question: Question, relation: StatesRelation): StatesStatement {
-  const { board, days, filter, wants: { series = false, stretches = [], keyed = [] } } = question;
+  const { board, days, filter, wants: { series = false, distinct, stretches = [], keyed = [] } } = question;
   const parameters = new Parameters(relation.values);
   const time = (us: number): string => `${parameters.add(format_time(us))}::timestamptz`;
   const within = ({ from_us, to_us }: Micros): Within => {
@@ -64,9 +72,14 @@ export function states_statement(question: Question, relation: StatesRelation): 
     counted: "true",
   });
   const parts: string[] = [];
-  if (series || keyed.length > 0) {
+  if (series || distinct !== undefined || keyed.length > 0) {
     const bucket = bucket_sql(question.window.grain, window, days, parameters);
     if (series) parts.push(`${rows_sql(series_sql(board, bucket, of(window)))} as series`);
+    if (distinct !== undefined) {
+      const rows = `select floor(extract(epoch from bucket))::bigint as t, count(*)::text as keys
+                    from ${distinct_sql(board, distinct, of(window), bucket)} group by bucket order by bucket`;
+      parts.push(`${rows_sql(rows)} as counted`);
+    }
     const each = keyed.map((wanted) => keyed_sql(board, wanted, bucket, of(window)));
     if (each.length > 0) parts.push(`json_build_array(${each.join(", ")}) as keyed`);
   }
@@ -78,7 +91,11 @@ export function states_statement(question: Question, relation: StatesRelation): 
       const whole = series && stretch.from_us === window.from_us && stretch.to_us === window.to_us;
       const totals = whole ? "null" : rows_sql(totals_sql(board, of(stretch)));
       const quantiles = sketches.map(([sketch, cards]) => quantiles_sql(board, sketch, cards, of(stretch)));
-      return `json_build_object('totals', ${totals}, 'quantiles', json_build_array(${quantiles.join(", ")}))`;
+      const counted = asked_distinct(question).map(([card, figure]) =>
+        `'${card}', (select count(*) from ${distinct_sql(board, figure, of(stretch))})`
+      );
+      return `json_build_object('totals', ${totals}, 'quantiles', json_build_array(${quantiles.join(", ")}),
+        'distinct', json_build_object(${counted.join(", ")}))`;
     });
     parts.push(`json_build_array(${each.join(", ")}) as stretches`);
   }
@@ -97,7 +114,7 @@ export function states_statement(question: Question, relation: StatesRelation): 
   }
   const text = parts.join(", ");
   const read = [
-    ...series || keyed.length > 0 ? [window] : [],
+    ...series || distinct !== undefined || keyed.length > 0 ? [window] : [],
     ...stretches.map(micros),
     ...breakdowns.map(({ stretch }) => stretch),
   ];
@@ -214,6 +231,23 @@ function quantiles_sql(
     slot.adds[declared.count]
   } > 0
            ) ranked)`;
+}
+
+/** The keys of a dimension that have anything of a count, each once; with buckets once in each of these. */
+function distinct_sql(
+  board: DomainBoard,
+  { dimension, count }: DistinctFigure,
+  { within, from, counted }: Chosen,
+  bucket: ((at: string) => string) | null = null,
+): string {
+  const key = key_sql(board, dimension);
+  const slots = board.facts.filter(({ adds }) => count in adds).map((slot) =>
+    `select distinct ${bucket === null ? "" : `${bucket(slot.at)} as bucket, `}${key} as key from ${
+      with_items(from, slot)
+    }
+     where ${counted} and ${within(slot.at)} and ${slot.counts} and ${slot.adds[count]} > 0 and ${key} <> '${UNKNOWN}'`
+  );
+  return `(${slots.join(" union ")}) keys`;
 }
 
 /** A row of totals, without a bucket, then a row for each bucket. */

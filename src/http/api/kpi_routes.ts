@@ -1,9 +1,17 @@
 import { z } from "@hono/zod-openapi";
 import type { Database, Queryable } from "../../database/mod.ts";
-import type { DomainBoard, NamedFigure, QuantileFigure, SummedFigure } from "../../domains/mod.ts";
+import type {
+  BoardFigure,
+  DistinctFigure,
+  DomainBoard,
+  NamedFigure,
+  QuantileFigure,
+  SummedFigure,
+} from "../../domains/mod.ts";
 import {
   type ArrivalSpan,
   arrived_states,
+  cells_say,
   condition_of_cells,
   declared_figure,
   dimension_of,
@@ -164,14 +172,15 @@ function add_series_route(app: App, source: KpiSource): void {
       if (sketched !== null && "detail" in sketched) return bad_request("no sketches are kept of this", [sketched]);
       const { from_us, to_us } = whole_buckets(grain, from, to, days);
       if (too_many_points(grain, from_us, to_us)) return too_fine();
-      const computed = condition_of_cells(board, filter, grain) === null;
+      const condition = condition_of_cells(board, filter, grain);
+      const computed = condition === null || !cells_say(board, figure, condition, grain);
       const window = { from_s: from_us / 1e6, to_s: to_us / 1e6, step_s: STEP_S[grain], grain };
       if (computed && too_long_for_states(window)) {
         const detail = `expected a shorter range: ${TOO_LONG_FOR_STATES}`;
         return bad_request("the range is too long for its filter", [{ path: "to", detail }]);
       }
       return answer_from_log(request, source, async (reading) => {
-        const question = { board: own.board, days, filter, window, wants: { series: true } };
+        const question = { board: own.board, days, filter, window, wants: buckets_of(figure) };
         const points = figure.kind === "quantile"
           ? await quantile_points(reading, own.board, figure, { grain, from_us, to_us, ...sketched! })
           : points_of(
@@ -227,7 +236,7 @@ async function arrived_series(
   const { from_us, to_us } = whole_buckets(grain, arrived.from_s * 1e6, arrived.to_s * 1e6, days);
   if (too_many_points(grain, from_us, to_us)) return too_fine();
   const window = { from_s: from_us / 1e6, to_s: to_us / 1e6, step_s: STEP_S[grain], grain };
-  const question = { board, days, filter, window, wants: { series: true } };
+  const question = { board, days, filter, window, wants: buckets_of(figure) };
   const states = arrived_states(board, present_states(board), arrived);
   const points = points_of(figure, board, await figures_of_states(reading, question, states));
   const range = { from: format_time(from_us), to: format_time(to_us) };
@@ -284,12 +293,16 @@ async function quantile_points(
   }));
 }
 
+/** What buckets a figure is made of. */
+const buckets_of = (figure: BoardFigure) => figure.kind === "distinct" ? { distinct: figure } : { series: true };
+
 /** A figure of each bucket that anything lies in, in order. */
-const points_of = (figure: SummedFigure, board: DomainBoard, { buckets }: Figures) =>
+const points_of = (figure: SummedFigure | DistinctFigure, board: DomainBoard, { buckets }: Figures) =>
   buckets.map((row) => {
+    const at = format_time(Number(row.t) * 1e6);
+    if (figure.kind === "distinct") return { at, value: Number(row.keys) };
     const totals = totals_of(board, row);
-    const value = figure.unit === "money" ? figure_text(figure, totals, 2) : figure_number(figure, totals);
-    return { at: format_time(Number(row.t) * 1e6), value };
+    return { at, value: figure.unit === "money" ? figure_text(figure, totals, 2) : figure_number(figure, totals) };
   });
 
 /** A day's figures, in the shape of `metrics.json`: rounded half up; zeros for a day without anything. None where the domain declares no such. */
