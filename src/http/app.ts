@@ -27,6 +27,7 @@ import type { App, Bindings } from "./endpoint.ts";
 import { Busy, Gate, gated } from "./gate.ts";
 import { add_operation_routes, add_readiness_route, type Metrics, type ReadinessSource } from "./operation_routes.ts";
 import { STATEMENT_TIMEOUT_MS } from "./reading.ts";
+import { page_before } from "./page_before.ts";
 import { refuse_request } from "./request_check.ts";
 import type { StaticFiles } from "./static_files.ts";
 
@@ -92,8 +93,10 @@ export function make_app(shared: SharedDeps, domains: readonly ServedDomain[]): 
     app.get("/", ({ req }) => lead_to(`${bases[0]}/`, req.raw));
   }
   refuse_other_methods(app);
-  for (const { name, base } of unopened) {
-    if (base !== "") { for (const path of [base, `${base}/*`]) app.all(path, () => not_open_yet(name)); }
+  for (const domain of unopened) {
+    const { base } = domain;
+    app.get(`${base}/`, ({ req }) => page_before(domain, req.raw, [...domains, ...unopened], shared));
+    if (base !== "") { for (const path of [base, `${base}/*`]) app.all(path, () => not_open_yet(domain.name)); }
   }
   const at_root = unopened.find(({ base }) => base === "");
   app.notFound((context) =>

@@ -127,7 +127,11 @@ async function checks_of(
 }
 
 /** A reason for who asks: all of it for who holds the token; of one's own machine without the addresses; since when for strangers. */
-function told(reason: string, request: Request, { token, clock }: Pick<OperationSource, "token" | "clock">): string {
+export function told(
+  reason: string,
+  request: Request,
+  { token, clock }: Pick<OperationSource, "token" | "clock">,
+): string {
   if (token === null) return without_addresses(reason);
   if (is_authorized(request, token, clock.now_ms())) return reason;
   return /^.{0,100}? since \S+Z/.exec(reason)?.[0] ?? "the reason is told to who sends the token";
@@ -202,6 +206,7 @@ export function make_metrics(domains: Readonly<Record<string, () => MetricsReadi
   const labelNames = several ? ["domain"] : [];
   const labels = (domain: string): Record<string, string> => several ? { domain } : {};
   const gauge = (name: string, help: string) => new Gauge({ name, help, labelNames, registers });
+  const open = gauge("tacho_log_open", "1 while the log is open; 0 while it is being opened, or cannot be");
   const position = gauge("tacho_log_position", "Position of the newest event in the log");
   const lag = gauge("tacho_source_lag", "Messages that wait at the source; NaN while unknown");
   const held = gauge("tacho_source_held_partitions", "Partitions that an open transaction holds");
@@ -228,6 +233,7 @@ export function make_metrics(domains: Readonly<Record<string, () => MetricsReadi
       for (const { counter } of counters) counter.reset();
       for (const [domain, read] of Object.entries(domains)) {
         const reading = read(), of = labels(domain);
+        open.set(of, reading === null ? 0 : 1);
         if (reading === null) continue;
         position.set(of, reading.position);
         lag.set(of, reading.lag ?? Number.NaN);

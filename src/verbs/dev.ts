@@ -3,7 +3,8 @@ import { system_clock, wait } from "../runtime/mod.ts";
 import { base_of, DOMAINS } from "./domains.ts";
 import { as_bytes, continue_messages, foreign_stream, generator_of, run_generator, type Sink } from "./generate.ts";
 import { kafka_source, type Opened, with_producer } from "./open.ts";
-import { no_feeding, type Reading, serve } from "./serve.ts";
+import { no_feeding, type Reading } from "./parts/mod.ts";
+import { serve } from "./serve.ts";
 import { type Shell, shells_of, UsageError } from "./shell.ts";
 
 const HISTORY_HOURS = 6;

@@ -15,7 +15,8 @@ import {
   zone_of_files,
 } from "./records/mod.ts";
 import { base_of, schema_of } from "./domains.ts";
-import { no_feeding, serve } from "./serve.ts";
+import { no_feeding } from "./parts/mod.ts";
+import { serve } from "./serve.ts";
 import { type Shell, UsageError, VERSION } from "./shell.ts";
 
 /** Options of `tacho open`, as the command line gives them. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Database, Row } from "../../src/database/mod.ts";
 import { until } from "../support/until.ts";
-import { HealthWatch, readiness_of } from "../../src/verbs/health_watch.ts";
+import { HealthWatch, readiness_of } from "../../src/verbs/parts/health_watch.ts";
 
 const HEAD: Row = { log_id: "1", position: "7", batch: "1", messages_read: "7", held: 2 };
 

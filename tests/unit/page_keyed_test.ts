@@ -5,7 +5,7 @@ import { press_key } from "../../static/key_legend.js";
 import { add_columns, candle_key, COLOURS, level_range, lines_of, shown_keys } from "../../static/keyed.js";
 import { PLAIN } from "../../static/state.js";
 import { assign_lines } from "../../src/feed/figures/mod.ts";
-import { with_others } from "../../src/verbs/health_watch.ts";
+import { with_others } from "../../src/verbs/parts/health_watch.ts";
 import { health_of } from "./../support/page_frames.ts";
 
 /** Lines by key: who has which, what of them is in sight, where they are marked, and that their colours are told apart. */

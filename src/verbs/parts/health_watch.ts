@@ -1,9 +1,9 @@
-import { type Database, type MigrationError, other_schema, outdated, SCHEMA_NUMBER } from "../database/mod.ts";
-import { type Head, read_head } from "../event_log/mod.ts";
-import type { DatabaseHealth, Health } from "../feed/mod.ts";
-import type { ReadinessCheck } from "../http/mod.ts";
-import type { IngestStatus } from "../ingest/mod.ts";
-import { type Clock, Paced, type Runtime, type Trouble } from "../runtime/mod.ts";
+import { type Database, type MigrationError, other_schema, outdated, SCHEMA_NUMBER } from "../../database/mod.ts";
+import { type Head, read_head } from "../../event_log/mod.ts";
+import type { DatabaseHealth, Health } from "../../feed/mod.ts";
+import type { ReadinessCheck } from "../../http/mod.ts";
+import type { IngestStatus } from "../../ingest/mod.ts";
+import { type Clock, Paced, type Runtime, type Trouble } from "../../runtime/mod.ts";
 
 /** What ingest says of itself. */
 export interface IngestHealth {

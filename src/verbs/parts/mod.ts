@@ -1,0 +1,14 @@
+/**
+ * The parts of a program that serves, one for each of its domains: what feeds it, what works on its log, and how it is.
+ */
+export { with_others } from "./health_watch.ts";
+export {
+  ended,
+  type Feeding,
+  mapped_topics,
+  no_feeding,
+  open_part,
+  type Part,
+  type Reading,
+  type ServeOptions,
+} from "./part.ts";

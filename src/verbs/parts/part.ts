@@ -1,0 +1,224 @@
+import { is_other_schema, type OpenedDatabase } from "../../database/mod.ts";
+import { FEED_LIMITS, FeedHub, type Health, interval_ticker, past_states } from "../../feed/mod.ts";
+import type { MetricsReading, ServedDomain } from "../../http/mod.ts";
+import { type IngestCounts, type MessageSource, QueueSource, type SourceRemark } from "../../ingest/mod.ts";
+import { stream_history } from "../../projection/mod.ts";
+import { system_clock } from "../../runtime/mod.ts";
+import { base_of } from "../domains.ts";
+import { keep_exported } from "../exports/mod.ts";
+import { make_direct_intake, make_ingest, open_log, open_to_read, type Opened } from "../open.ts";
+import { builtin_mappings, topic_mappings, type TopicsMapped } from "../records/mod.ts";
+import { type Shell, VERSION } from "../shell.ts";
+import { HealthWatch, ingest_elsewhere, readiness_of, watch_gap } from "./health_watch.ts";
+
+/** What the log of a program that serves is fed by, besides what is posted to it. */
+export interface Feeding {
+  /** What the page calls it; none: no messages come by themselves. */
+  readonly name: "generator" | "kafka" | "none";
+  readonly source: MessageSource;
+  /** Work that runs as long as the program does, such as feeding the generator's messages in; a failure ends the program. */
+  readonly beside?: (signal: AbortSignal, reading: Reading) => Promise<void>;
+}
+
+/** How far the source is read. */
+export interface Reading {
+  /** Messages that wait there; null while unknown. */
+  readonly lag: () => number | null;
+  /** Messages read since the start. */
+  readonly read: () => number;
+}
+
+/** What a verb that serves decides. */
+export interface ServeOptions {
+  /**
+   * Chooses what feeds the log, before anything is served; what it throws ends the program.
+   * @param failed hears when the source refuses for good
+   */
+  readonly feeding: (shell: Shell, opened: Opened, failed: (reason: string) => void) => Feeding | Promise<Feeding>;
+  /** Another program writes the log: this one only reads it, and takes nothing in. */
+  readonly read_only?: boolean;
+  /** How many ports after the configured one are tried where that is taken. */
+  readonly more_ports?: number;
+  /** Hears when the page can be opened. */
+  readonly ready: (url: string) => void;
+}
+
+/** No source: files and HTTP feed the log. */
+export const no_feeding = (): Feeding => ({
+  name: "none",
+  source: new QueueSource({
+    topic: "none",
+    cluster_id: "embedded",
+    bound: { messages: 0, bytes: 0 },
+    clock: system_clock,
+  }),
+});
+
+/** Connections of the feed and the API: the API's gate lets fewer in, the feed takes what is left. */
+const READER_CONNECTIONS = 8;
+
+/** A domain at work: its log is open, its ingest can run, and it can be served. */
+export interface Part {
+  readonly served: ServedDomain;
+  readonly database: OpenedDatabase;
+  readonly figures: () => MetricsReading;
+  readonly health: () => Health;
+  /** Runs ingest until the signal. When it stops for good the domain is served on, and says so. */
+  run(): Promise<void>;
+  /** Viewers hear bye; nothing more is asked of the database. */
+  quiet(): void;
+  close(): Promise<void>;
+}
+
+/** What reads the records of a domain's topics. Where nothing is taken in, files of mappings and tables need not be there. */
+export const mapped_topics = ({ domain, config }: Shell, { read_only = false }: ServeOptions): Promise<TopicsMapped> =>
+  topic_mappings(domain, read_only ? { ...config, mappings: null, lookups: null } : config);
+
+/** Opens the log of the shell's domain and what works on it. */
+export async function open_part(
+  shell: Shell,
+  { mappings, tables }: TopicsMapped,
+  { feeding: choose, read_only = false }: ServeOptions,
+  { observe, failed, source_refused, embedded, others }: {
+    /** Adds which other domains are not as they should be. */
+    readonly others: (own: Health) => Health;
+    /** Hears of each batch, how many seconds after its planning it was committed. */
+    readonly observe: (domain: string, seconds: number) => void;
+    /** Hears what has to end the program: a database that was migrated past what it can write for. */
+    readonly failed: (error: unknown) => void;
+    /** Hears when the source refuses for good. */
+    readonly source_refused: (reason: string) => void;
+    /** The embedded database, where another domain has opened it. */
+    readonly embedded: OpenedDatabase | undefined;
+  },
+): Promise<Part> {
+  const { config, logger, signal } = shell;
+  const opened = await (read_only ? open_to_read : open_log)(shell, embedded === undefined ? {} : { embedded });
+  const { database, domain, days, deployment: { time_zone, currency } } = opened;
+  const feeding = await Promise.resolve(choose(shell, opened, source_refused)).catch(
+    async (error) => {
+      await database.close();
+      throw error;
+    },
+  );
+  const { source } = feeding;
+  const readers = database.beside({ connections: READER_CONNECTIONS });
+  const probe = database.beside({ connections: 2 });
+  const { board } = domain;
+
+  let appended = 0;
+  const wake = (seconds: number) => {
+    observe(domain.name, seconds);
+    health.hint();
+    hub.wake();
+  };
+  const ingest = make_ingest(shell, opened, source, wake, mappings);
+  const direct = make_direct_intake(shell, opened, (seconds) => {
+    appended++;
+    wake(seconds);
+  }, mappings);
+  const health = new HealthWatch(
+    probe,
+    read_only ? ingest_elsewhere(system_clock.now_ms()) : {
+      status: () => ingest.status(),
+      lag: () => source.lag(),
+      events_per_s: () => ingest.events_per_s(),
+      source: feeding.name,
+    },
+    system_clock,
+    failed,
+  );
+  const hub = new FeedHub({
+    database: readers,
+    days,
+    board,
+    clock: system_clock,
+    logger,
+    random: Math.random,
+    ticker: interval_ticker,
+    health: () => others(health.now()),
+    settings: { build: VERSION, time_zone, currency, base: base_of(domain) },
+    limits: { ...FEED_LIMITS, subscribers_per_address: config.feed_per_address },
+  });
+  const figures = (): MetricsReading => {
+    const both = (name: keyof IngestCounts): number => ingest.counts[name] + direct.counts[name];
+    const remarked = (wanted: SourceRemark["kind"]): number =>
+      source.remarks().reduce((sum, { kind, partitions }) => sum + (kind === wanted ? partitions : 0), 0);
+    const { subscribers, frames, encodes, skipped } = hub.counts();
+    const feed = { subscribers, feed_frames: frames, feed_encodes: encodes, feed_skipped: skipped };
+    return {
+      position: health.head()?.position ?? 0,
+      read: both("messages_read"),
+      admitted: both("admitted"),
+      duplicates: both("duplicates"),
+      quarantined: both("quarantined"),
+      tombstones: both("tombstones"),
+      skipped: both("skipped"),
+      late: both("late"),
+      lag: health.now().lag,
+      held_partitions: remarked("open_transaction"),
+      foreign_partitions: remarked("read_by_others"),
+      table_reloads: tables.reloads,
+      stale_tables: tables.stale,
+      ...feed,
+    };
+  };
+  const served: ServedDomain = {
+    name: domain.name,
+    base: base_of(domain),
+    database: readers,
+    days,
+    hub,
+    intake: read_only ? null : {
+      submit: (topic, messages) => direct.submit(topic, messages),
+      mappings: builtin_mappings(shell.domain).map(({ name }) => name),
+    },
+    board,
+    time_zone,
+    currency,
+    appended: () => appended,
+    history: (events) => stream_history(domain, days, events),
+    past: past_states(domain),
+    // What is known, not asked anew: a database that hangs must not hang the probe.
+    readiness: () => [...readiness_of(health.now()), ...tables.checks()],
+  };
+  await health.ask();
+  return {
+    served,
+    database,
+    figures,
+    health: () => health.now(),
+    async run() {
+      if (!read_only) {
+        void tables.watch(signal, logger);
+        void watch_gap(shell, () => ingest.resume_after_gap());
+      }
+      void keep_exported({ ...shell, signal }, base_of(domain), { database: probe, board, days });
+      const reading = { lag: () => source.lag(), read: () => ingest.counts.messages_read };
+      const beside = feeding.beside?.(signal, reading).catch((error) => {
+        if (!signal.aborted || error !== signal.reason) failed(error);
+      });
+      // What ingest could not survive is on the page and in the log; the page stays until a signal. A program that is too old shall be replaced.
+      const running = read_only
+        ? ended(signal)
+        : ingest.run(signal).catch((error) => is_other_schema(error) ? failed(error) : ended(signal));
+      await Promise.all([running, beside]);
+    },
+    quiet() {
+      hub.close();
+      health.close();
+    },
+    async close() {
+      await source.close();
+      for (const each of [readers, probe, database]) await each.close();
+    },
+  };
+}
+
+/** Resolves when the signal is aborted. */
+export function ended(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
