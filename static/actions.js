@@ -1,4 +1,4 @@
-import { keep_place, own_address, show_controls, view_query, write_address } from "./address.js";
+import { keep_place, LAST, own_address, show_controls, view_query, write_address } from "./address.js";
 import { press_legend, TOOL_KEYS, use } from "./chart_tools.js";
 import { toggle_key, with_condition } from "./filter.js";
 import { by_id, declared, set_text } from "./page.js";
@@ -31,6 +31,7 @@ const KEYS = {
   r: (page) => open(page, "range"),
   a: (page) => open(page, "as_of"),
   h: (page) => open(page, "counted"),
+  o: toggle_order,
   c: (page) => go(page, { compare: page.address.compare === "weekday" ? "previous" : "weekday" }),
   ArrowLeft: (page) => step(page, -1),
   ArrowRight: (page) => step(page, 1),
@@ -53,6 +54,9 @@ const BUTTONS = {
   clear_filter: KEYS.F,
   clear_all: KEYS.F,
   go_newest: show_newest,
+  arrival: toggle_order,
+  last_events: show_last,
+  show_last,
   hold: toggle_hold,
 };
 
@@ -128,7 +132,7 @@ export function come_back(page) {
 
 /** Looks at a stretch [from_s, to_s), closer. */
 export function zoom(page, { from_s, to_s }) {
-  go(page, { range: null, from_ms: from_s * 1_000, to_ms: to_s * 1_000, paused: false });
+  go(page, { range: null, from_ms: from_s * 1_000, to_ms: to_s * 1_000, last: undefined, paused: false });
 }
 
 /** To what is now, from wherever the reader went. */
@@ -138,13 +142,23 @@ export function back_to_live(page) {
 
 function set_range(page, range) {
   const { from_ms, to_ms } = page.address;
-  go(page, { range, from_ms: null, to_ms: from_ms === null ? to_ms : null });
+  go(page, { range, from_ms: null, to_ms: from_ms === null ? to_ms : null, last: undefined });
+}
+
+/** By arrival, of the newest events; or by event time again. */
+function toggle_order(page) {
+  if (page.address.order === undefined) show_last(page);
+  else go(page, { order: undefined, last: undefined });
+}
+
+function show_last(page) {
+  go(page, { order: "arrival", last: LAST, range: live_range, from_ms: null, to_ms: null });
 }
 
 /** One length of the range earlier (-1) or later (1); of a board of then, its time and not its window. */
 function step(page, direction) {
-  const { address: { range, from_ms, to_ms, as_of }, board, shown } = page;
-  if (shown.hello === null) return;
+  const { address: { last, range, from_ms, to_ms, as_of }, board, shown } = page;
+  if (shown.hello === null || last !== undefined && as_of === null) return;
   const by_ms = direction * (from_ms === null ? RANGES[range] * 1_000 : to_ms - from_ms);
   const now_ms = Date.now() + shown.offset_ms;
   if (as_of !== null) {

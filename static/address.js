@@ -3,11 +3,13 @@ import { PLAIN, RANGES } from "./state.js";
 
 /**
  * What the page's address says: all that is shown, so that a link or the back button brings it again. Its parameters are those of the
- * view, which the server is asked for, and those of the page alone: `paused`, `theme`, and what the reader puts on the charts, `lines`,
+ * view, which the server is asked for (`order` and `last` are there by arrival alone), and those of the page alone: `paused`, `theme`, and what the reader puts on the charts, `lines`,
  * `hide`, `tz`, `limit`, `note` and `kiosk`. Limits and notes stay texts here: marks.js reads them.
  */
 
 const MOST_KEYS = 20;
+/** By arrival: most events that a board is of as the newest, and how many are unless an address names fewer. */
+export const LAST = 200;
 
 /** Reads an RFC 3339 time; null when it is none. */
 export function parse_time(text) {
@@ -31,7 +33,7 @@ export function is_zone(text) {
   }
 }
 
-/** Reads a query into what state.js describes; what is not understood becomes the default. `declared` names the dimensions and lines. */
+/** Reads a query into what state.js describes; what is not understood becomes the default. `declared` names the dimensions and lines. @returns {any} */
 export function parse_address(search, declared) {
   const params = new URLSearchParams(search);
   const one = (name, ...known) => known.find((value) => value === params.get(name)) ?? null;
@@ -50,6 +52,7 @@ export function parse_address(search, declared) {
       const keys = [...new Set(keys_of(excluded ? `not_${dimension}` : dimension))].sort();
       return keys.length === 0 ? [] : [{ dimension, keys, excluded }];
     }),
+    ...parse_order(params, range === null && !custom && to_ms === null),
     currency: parse_currency(params.get("currency"), declared),
     compare: one("compare", "previous") ?? "weekday",
     paused: params.get("paused") === "1",
@@ -57,6 +60,13 @@ export function parse_address(search, declared) {
     ...parse_marks(params, declared),
     as_of: ms !== null ? { ms } : position && { position: Number(position) },
   };
+}
+
+/** By arrival, of a range, or of so many of the newest events; nothing by event time. */
+function parse_order(params, without_range) {
+  if (params.get("order") !== "arrival") return {};
+  const last = /^\d{1,3}$/.test(params.get("last") ?? "") ? Number(params.get("last")) : LAST;
+  return { order: "arrival", ...without_range ? { last: last > 0 && last < LAST ? last : LAST } : {} };
 }
 
 /** Null: the usual one, which an address need not name, or a board whose amounts are of one. */
@@ -78,13 +88,18 @@ function parse_marks(params, declared) {
 }
 
 /** The parameters of what is looked at, as pairs: those of the feed, and of the board as of then. */
-export function view_query({ range, from_ms, to_ms, filter, currency, compare, as_of }) {
-  const pairs = from_ms === null ? [["range", range]] : [["from", format_time(from_ms)]];
+export function view_query({ order, last, range, from_ms, to_ms, filter, currency, compare, as_of }) {
+  const pairs = last !== undefined
+    ? [["last", `${last}`]]
+    : from_ms === null
+    ? [["range", range]]
+    : [["from", format_time(from_ms)]];
   if (to_ms !== null) pairs.push(["to", format_time(to_ms)]);
   for (const { dimension, keys, excluded } of filter) {
     for (const key of keys) pairs.push([`${excluded ? "not_" : ""}${dimension}`, key]);
   }
   if (currency !== null) pairs.push(["currency", currency]);
+  if (order !== undefined) pairs.push(["order", order]);
   if (compare === "previous") pairs.push(["compare", compare]);
   if (as_of?.ms !== undefined) pairs.push(["as_of", format_time(as_of.ms)]);
   if (as_of?.position !== undefined) pairs.push(["as_of_position", `${as_of.position}`]);
@@ -93,9 +108,9 @@ export function view_query({ range, from_ms, to_ms, filter, currency, compare, a
 
 /** Writes an address without what is the default: "" or "?...". `parse_address` reads it back. */
 export function format_address(address, declared) {
-  const { range, to_ms, paused, theme, lines, hidden, tz, limits, notes, kiosk } = address;
+  const { order, range, to_ms, paused, theme, lines, hidden, tz, limits, notes, kiosk } = address;
   const pairs = view_query(address);
-  if (range === PLAIN.range && to_ms === null) pairs.shift();
+  if (order === undefined && range === PLAIN.range && to_ms === null) pairs.shift();
   if (paused) pairs.push(["paused", "1"]);
   if (theme !== null) pairs.push(["theme", theme]);
   if (lines !== null && lines.join() !== declared.shown.join()) pairs.push(["lines", lines.join() || "none"]);
@@ -111,6 +126,9 @@ export function format_address(address, declared) {
 export function compared_name(compare) {
   return compare === "previous" ? "previous period" : "same weekday";
 }
+
+/** Whether the comparison is shown: by arrival there is none. */
+export const shows_compared = ({ address, lines }) => address.order === undefined && lines.includes("compared");
 
 /** The address that the browser shows. */
 export function own_address() {
@@ -152,12 +170,12 @@ export function ask(page) {
 
 /** Which controls are on; without parameters they are as index.html and charts.js have them. */
 export function show_controls({ address }) {
-  const { range, from_ms, to_ms, as_of, compare, paused } = address;
+  const { last, range, from_ms, to_ms, as_of, compare, paused } = address;
   const live = as_of === null;
   const lines = address.lines ?? declared.shown;
   const press = (selector, is_on) =>
     document.querySelectorAll(selector).forEach((button) => button.ariaPressed = `${is_on(button.dataset)}`);
-  press("[data-range]", (data) => data.range === range);
+  press("[data-range]", (data) => last === undefined && data.range === range);
   press("[data-shows]", (data) => lines.includes(data.shows));
   press("#custom", () => from_ms !== null);
   press("#live", () => live && !paused && to_ms === null);
@@ -165,5 +183,7 @@ export function show_controls({ address }) {
   set_text(document.querySelector("[data-shows=compared]").lastChild, compared_name(compare));
   by_id("pause").disabled = !live;
   by_id("back").hidden = !live || to_ms === null;
+  // The newest events are of no length that one could go back by.
+  by_id("earlier").disabled = live && last !== undefined;
   by_id("later").disabled = live && to_ms === null;
 }

@@ -2,6 +2,7 @@
 
 import "./actions.js";
 import "./address.js";
+import "./arrival.js";
 import "./beyond.js";
 import "./chart_marks.js";
 import "./chart_tools.js";

@@ -142,9 +142,9 @@ function draw() {
   drawn_ms = performance.now();
   const { address, board, held_ms, parts } = page;
   // Until something is heard of another view the old figures stay, dimmed.
-  if (held_ms === null && (board.hello !== null || board.health !== null)) page.shown = board;
+  if (held_ms === null && (board.hello || board.health)) page.shown = board;
   const { shown } = page;
-  const now_ms = address.as_of !== null ? shown.known_ms : (held_ms ?? Date.now()) + shown.offset_ms;
+  const now_ms = address.as_of ? shown.known_ms : (held_ms ?? Date.now()) + shown.offset_ms;
   const window = shown.hello && window_of(shown, now_ms);
   const phase = shown === board || held_ms !== null ? phase_of(shown, window) : "changing";
   body.dataset.phase = phase;
@@ -154,7 +154,7 @@ function draw() {
     show_sight(page.sight);
   }
   // A plain board that has figures needs no more.
-  const plain = address === PLAIN && (phase === "ready" || phase === "loading") && !shown.computed?.failed &&
+  const plain = address === PLAIN && /ready|loading/.test(phase) && !shown.computed?.failed &&
     !parts.troubles && !shown.currencies?.[1] && !misleads(shown, declared) && !declared.domains;
   if (parts.extras || !plain) need("extras", ({ show_extras }) => show_extras(page, phase));
   // Last: figures are there.
@@ -176,8 +176,8 @@ function sight_of(shown, window, now_ms) {
     now_ms,
     columns: columns_of(shown, window, declared),
     passed: {
-      from_s,
-      to_s: Math.max(from_s, Math.min(to_s, Math.min(now_ms, shown.newest_event_ms ?? now_ms) / 1_000)),
+      from_s: Math.max(from_s, shown.since_s),
+      to_s: Math.max(from_s, Math.min(to_s, Math.min(now_ms, shown.reached_ms ?? now_ms) / 1_000)),
     },
     zone: page.zone(),
     currency: shown.hello.currency,
@@ -203,14 +203,14 @@ function show_status() {
   const local_ms = Date.now();
   show_state(page, local_ms);
   const found = [refusal, missing];
-  if (address.as_of === null && refusal === null) {
+  if (!address.as_of && !refusal) {
     found.push(warning_of_link(board, link, page.zone(), local_ms));
     if (link.state === "connected" && is_troubled(board, local_ms)) {
       need("troubles", () => {});
       found.push(...parts.troubles?.troubles_of(board, page.zone(), local_ms, declared.many) ?? []);
     }
   }
-  show_banners(found.filter((warning) => warning !== null));
+  show_banners(found.filter(Boolean));
 }
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", page.charts.recolour);

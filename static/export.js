@@ -1,4 +1,4 @@
-import { compared_name } from "./address.js";
+import { compared_name, shows_compared } from "./address.js";
 import { colour } from "./charts.js";
 import { open_dialog } from "./dialog.js";
 import { format_clock, format_day, format_step, format_window, format_zone, zone_offset_s } from "./format.js";
@@ -114,7 +114,7 @@ async function drawn_large([options, data], { from_s, to_s }) {
 }
 
 function write(ctx, width, height, which, sight) {
-  const { board, view, zone, step_s, currency, now_ms, address, lines } = sight;
+  const { board, view, zone, step_s, currency, now_ms, address } = sight;
   const chart = declared.charts[which];
   const type = (size, weight = 400) => ctx.font = `${weight} ${size}px system-ui, Inter, sans-serif`;
   const text = (words, x, y, token) => {
@@ -130,13 +130,14 @@ function write(ctx, width, height, which, sight) {
   text(sub, end + 10, 28, "--ink-3");
   const moment = (ms) => `${format_day(ms, zone, 0)}, ${format_clock(ms, zone, true)}`;
   const parts = [format_window(view, zone, now_ms), format_zone(zone, view.from_s * 1000, view.to_s * 1000 - 1)];
+  if (address.order !== undefined) parts.push("by arrival");
   if (filter.length > 0) parts.push(tell_filter(filter));
   if (as_of !== null) parts.push(`as of ${moment(as_of.recorded_ms)}`);
   text(parts.join("  ·  "), EDGE, 48, "--ink-2");
 
   const entries = shown_lines(chart, sight).map(({ name, token }) => [plain(name), token, [0, 10]]);
   // A comparison is dashed here too.
-  if (chart.compared && lines.includes("compared")) {
+  if (chart.compared && shows_compared(sight)) {
     entries.push([compared_name(address.compare), "--ink-3", [0, 4, 6, 4]]);
   }
   let right = width - EDGE;
@@ -193,7 +194,7 @@ function context_of({ board, view, zone, currency, now_ms, address }) {
     zone,
     business_zone,
     currency,
-    comparison: compared_name(address.compare),
+    comparison: address.order === undefined ? compared_name(address.compare) : "none, by arrival",
     filter: tell_filter(filter),
     as_of_position: board.position,
     as_of: as_of === null ? at(now_ms) : at(as_of.recorded_ms),

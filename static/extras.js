@@ -6,14 +6,16 @@ import { misleads } from "./state.js";
 
 /** Brings and shows what this board needs. */
 export function show_extras(page, phase) {
-  const { address: { as_of, currency, filter, kiosk, limits, notes }, shown, parts } = page;
+  const { address: { order, as_of, currency, filter, kiosk, limits, notes }, shown, parts } = page;
   document.body.classList.toggle("past", as_of !== null);
   document.body.classList.toggle("filtered", filter.length > 0);
+  document.body.classList.toggle("arrival", order !== undefined);
   const show = (name, is_needed, run) => (parts[name] || is_needed) && page.need(name, run);
   show("domains", declared.domains, ({ show_domains }) => show_domains(page));
   show("troubles", misleads(shown, declared), () => {});
   show_blank(page, phase);
   show("currency", currency !== null || shown.currencies?.[1], ({ show_currency }) => show_currency(page));
+  show("arrival", order !== undefined, ({ show_arrival }) => show_arrival(page));
   show("filter", filter.length > 0 || shown.computed?.failed, ({ show_filter }) => show_filter(page));
   show("time_travel", as_of !== null, ({ show_ribbon }) => show_ribbon(page));
   const marked = kiosk || limits.length + notes.length > 0;
@@ -23,17 +25,20 @@ export function show_extras(page, phase) {
 const { many } = declared;
 const place = Object.assign(make("p", "blank"), { role: "status" });
 const newest = Object.assign(make("button", "link", "Show that time"), { id: "go_newest" });
+const last = Object.assign(make("button", "link", "Show the last to arrive"), { id: "show_last" });
 const clear = Object.assign(make("button", "link", `Show all ${many}`), { id: "clear_all" });
 
 const WORDS = {
   empty: (_shown, _zone, _now_ms, { as_of }) => [
     as_of === null ? `No ${many} yet: waiting for the first event` : "Nothing had been recorded by then",
   ],
-  empty_range: ({ newest_event_ms, currencies = [], hello: { currency } }, zone, now_ms, { filter }) =>
+  empty_range: ({ newest_event_ms, currencies = [], hello: { currency } }, zone, now_ms, { filter, order }) =>
     currencies.some((each) => each.currency === currency && each.count === 0)
       ? [`No ${many} in ${currency} yet`]
       : filter.length > 0
       ? [`No ${many} match the filter in this range`, clear]
+      : order !== undefined
+      ? [`No ${many} whose newest event arrived in this range`, last]
       : [
         `No ${many} in this view; the newest of all is from ${format_moment(newest_event_ms, zone, now_ms)}`,
         newest,

@@ -32,9 +32,10 @@ export async function go_to_greatest({ address, shown, sight }, way) {
 }
 
 /** What the API is asked. Pure. */
-export function query_of(measure, { from_s, to_s }, { filter, currency }, as_of) {
+export function query_of(measure, { from_s, to_s }, { order, last, filter, currency }, as_of) {
   const [from, to] = [from_s, to_s].map((s) => format_time(s * 1_000));
-  const query = new URLSearchParams({ measure, from, to });
+  const query = new URLSearchParams(last === undefined ? { measure, from, to } : { measure, last });
+  if (order !== undefined) query.set("order", order);
   for (const { dimension, keys, excluded } of filter) {
     for (const key of keys) query.append(`${excluded ? "not_" : ""}${dimension}`, key);
   }

@@ -34,14 +34,24 @@ export function open_range(page, go) {
       const fault = fault_of(from_ms, to_ms);
       told.textContent = fault;
       if (fault !== "") return;
-      go(page, { range: null, from_ms, to_ms, paused: false });
+      go(page, { range: null, from_ms, to_ms, last: undefined, paused: false });
       dialog.close();
     },
     "Show",
     make("div", "line", field("From", from), field("To", to)),
     told,
   );
-  const dialog = open_dialog("Range", make("p", "sub", `Times of ${zone}. Ends are widened to whole buckets.`), body);
+  const dialog = open_dialog(
+    "Range",
+    make(
+      "p",
+      "sub",
+      `Times of ${zone}${
+        page.address.order === undefined ? "" : " at which events were recorded"
+      }. Ends are widened to whole buckets.`,
+    ),
+    body,
+  );
 }
 
 /** Opens the choice of the zone of all times on the page. */

@@ -1,4 +1,4 @@
-import { compared_name } from "./address.js";
+import { compared_name, shows_compared } from "./address.js";
 import { format_clock, format_count, format_day, format_decimal, format_moment, zone_offset_s } from "./format.js";
 import { shown_keys } from "./keyed.js";
 import { parse_notes } from "./marks.js";
@@ -24,7 +24,7 @@ export function shown_lines(chart, sight) {
 
 /** The rows of a bucket's readout on a chart: [{name, token, text}]. */
 function rows_of(sight, which, i) {
-  const { declared, columns, currency, address, lines } = sight;
+  const { declared, columns, currency, address } = sight;
   const chart = declared.charts[which];
   const told = (name, token, column, format = format_of(chart)) => ({
     name,
@@ -34,7 +34,7 @@ function rows_of(sight, which, i) {
   const rows = shown_lines(chart, sight).map(({ name, column, token, format }) =>
     told(chart.money && !chart.by ? currency : name, token, columns[column], format)
   );
-  if (chart.compared && lines.includes("compared")) {
+  if (chart.compared && shows_compared(sight)) {
     rows.push(told(compared_name(address.compare), "--ink-3", columns[`compared_${chart.compared}`]));
   }
   return rows;

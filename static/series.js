@@ -21,10 +21,10 @@ export function merge_series(buckets, series, from_s) {
  * one of now, or -1. A bucket that was not sent is 0 between the first that was and the newest event or a gap, outside null: a blank.
  * @returns {any}
  */
-export function columns_of({ buckets, newest_event_ms, compared_series, hello }, window, declared) {
+export function columns_of({ buckets, reached_ms, compared_series, hello }, window, declared) {
   const { from_s, to_s, step_s, running_s } = window;
   const first = Math.min(...[...buckets.keys()].filter((t) => t >= from_s));
-  const last = Math.min(newest_event_ms === null ? -Infinity : newest_event_ms / 1000, running_s ?? Infinity);
+  const last = Math.min(reached_ms === null ? -Infinity : reached_ms / 1000, running_s ?? Infinity);
   const columns = { x: [], ends: [], revised_ms: [], running: -1 };
   for (const name of declared.series) columns[name] = [];
   const zone = hello?.time_zone ?? "UTC";

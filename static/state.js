@@ -76,12 +76,12 @@ export function apply_frame(board, name, data, local_ms, list) {
   const next = { ...base, health, offset_ms, known_ms, rise: rise_of(board, health, now_ms) };
   if (name === "hb") return next;
   const { position, from_s, to_s, cards, newest_event_ms, series, computed = null, breakdowns = [] } = data;
-  const { keyed, currencies } = data;
+  const { keyed, currencies, arrived, since_s = from_s, reached_ms = newest_event_ms } = data;
   const compared = data.compared ?? base.compared;
   const compared_series = data.compared_series ?? base.compared_series;
   const buckets = merge_series(base.buckets, series, from_s);
-  const figures = { cards, breakdowns, buckets, compared, compared_series, computed, keyed, currencies };
-  return { ...next, ...figures, position, from_s, to_s, newest_event_ms, told_ms: now_ms };
+  const figures = { cards, breakdowns, buckets, compared, compared_series, computed, keyed, currencies, arrived };
+  return { ...next, ...figures, position, from_s, to_s, since_s, newest_event_ms, reached_ms, told_ms: now_ms };
 }
 
 function rise_of({ rise, health: before }, health, now_ms) {
@@ -95,13 +95,13 @@ function merge_streams(before, changed, id) {
   return [...newest.values()].sort((a, b) => b.position - a.position).slice(0, STREAMS_KEPT);
 }
 
-/** The window to draw: fixed, or up to now. */
+/** The window to draw: as it was told, or up to now. */
 export function window_of({ hello: { step_s, range, following }, from_s, to_s, known_ms }, now_ms) {
   const start = (ms) => Math.floor(ms / 1000 / step_s) * step_s;
   const known_s = Math.min(now_ms, known_ms) / 1000;
   // Business days begin at any time.
   const running_s = step_s < 86_400 ? start(known_s * 1000) : known_s;
-  if (!following) return { from_s, to_s, step_s, running_s: running_s < to_s ? running_s : null };
+  if (!(following && RANGES[range])) return { from_s, to_s, step_s, running_s: running_s < to_s ? running_s : null };
   const end_s = start(now_ms) + step_s;
   return { from_s: end_s - RANGES[range], to_s: end_s, step_s, running_s };
 }

@@ -1,5 +1,5 @@
 import { by_id, make } from "./page.js";
-import { compared_name } from "./address.js";
+import { compared_name, shows_compared } from "./address.js";
 import { format_count, format_day, format_moment, format_step } from "./format.js";
 import { parse_notes } from "./marks.js";
 import { format_bucket, format_of, shown_lines } from "./readout.js";
@@ -19,7 +19,7 @@ let told = "", told_ms = 0;
 
 /** The columns of the table, which are those of the charts: [{title, format, column}]. Pure. */
 export function table_columns(sight) {
-  const { declared: { charts }, columns, currency, address, lines } = sight;
+  const { declared: { charts }, columns, currency, address } = sight;
   const made = charts.flatMap((chart) =>
     shown_lines(chart, sight).map(({ name, column, format = format_of(chart) }) => ({
       title: `${chart.by ? `${chart.title}: ` : ""}${name}${
@@ -29,7 +29,7 @@ export function table_columns(sight) {
       column: columns[column],
     }))
   );
-  if (!lines.includes("compared")) return made;
+  if (!shows_compared(sight)) return made;
   const then = compared_name(address.compare);
   return [
     ...made,

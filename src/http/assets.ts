@@ -2,6 +2,7 @@ import actions_js from "../../static/actions.js" with { type: "text" };
 import address_js from "../../static/address.js" with { type: "text" };
 import all_parts_js from "../../static/all_parts.js" with { type: "text" };
 import app_js from "../../static/app.js" with { type: "text" };
+import arrival_js from "../../static/arrival.js" with { type: "text" };
 import beyond_js from "../../static/beyond.js" with { type: "text" };
 import breakdowns_js from "../../static/breakdowns.js" with { type: "text" };
 import cards_js from "../../static/cards.js" with { type: "text" };
@@ -64,6 +65,7 @@ export const ASSETS: Readonly<Record<string, string>> = {
   "address.js": address_js,
   "all_parts.js": all_parts_js,
   "app.js": app_js,
+  "arrival.js": arrival_js,
   "beyond.js": beyond_js,
   "breakdowns.js": breakdowns_js,
   "cards.js": cards_js,

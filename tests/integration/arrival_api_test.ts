@@ -196,8 +196,10 @@ database_test("a feed by arrival moves with what arrives, four times a second at
     return frame;
   };
   const { data } = apply(await time.beat_until("hello", reader.until("hello")));
-  assert.deepEqual([data.order, data.range, data.following, data.arrived.events], ["arrival", "last", false, 2]);
+  assert.deepEqual([data.order, data.range, data.following, data.arrived.events], ["arrival", "last", true, 2]);
   assert.deepEqual([model.cards.revenue, model.lines], [17, ["T1", "T3"]]);
+  // How much of its window the figures are of.
+  assert.deepEqual([data.since_s * 1_000, data.reached_ms], [NOON + 60_000, NOON + 120_000]);
 
   // Another arrives: T3 is not of the last two any more, and of its bucket T1 alone is left.
   const until = async (what: string, holds: () => boolean) => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { format_address as write, parse_address as parse, view_query } from "../../static/address.js";
+import { note_of } from "../../static/arrival.js";
 import { PLAIN } from "../../static/state.js";
 import { toggle_key as toggle, with_condition } from "../../static/filter.js";
 import { from_wall, to_wall } from "../../static/dialog.js";
@@ -42,6 +43,37 @@ Deno.test("an address says what differs from the default, and reads back the sam
   for (const address of [PLAIN, full, custom, one_to, then, { ...PLAIN, range: "30d" }]) {
     assert.deepEqual(parse_address(format_address(address)), address);
   }
+});
+
+Deno.test("an address says what is shown by arrival: the newest events, or a range of recorded time", () => {
+  const last = { ...PLAIN, order: "arrival", last: 200 }, few = { ...last, last: 20 };
+  assert.equal(format_address(last), "?last=200&order=arrival");
+  const ranged = { ...PLAIN, order: "arrival" }, hours = { ...ranged, range: "6h" };
+  assert.equal(format_address(ranged), "?range=1h&order=arrival", "an hour is not what is meant without a range");
+  const custom = { ...ranged, range: null, from_ms: TO_MS - 60_000, to_ms: TO_MS };
+  const then = { ...few, as_of: { position: 3 } };
+  for (const address of [last, few, ranged, hours, custom, then, { ...ranged, to_ms: TO_MS }]) {
+    assert.deepEqual(parse_address(format_address(address)), address);
+  }
+  assert.deepEqual(parse_address("?order=arrival"), last);
+  for (const wrong of ["0", "201", "-3", "x", "1.5", ""]) {
+    assert.deepEqual(parse_address(`?order=arrival&last=${wrong}`), last, wrong);
+  }
+  assert.deepEqual(parse_address("?order=arrival&last=20&range=6h"), hours, "a range counts");
+  assert.deepEqual(parse_address("?order=sideways&last=20"), PLAIN);
+  assert.deepEqual(view_query(few), [["last", "20"], ["order", "arrival"]]);
+});
+
+Deno.test("what a board by arrival is of is said in words", () => {
+  const said = (last: number | null, events: number | null, as_of: object | null = null) =>
+    note_of(last, events === null ? null : { events }, as_of, { one: "trip", many: "trips" }).split(". ")[0];
+  assert.equal(said(200, 200), "By arrival: the 200 newest events");
+  assert.equal(said(200, 200, { position: 9 }), "By arrival: the 200 newest events of then");
+  assert.equal(said(200, 57), "By arrival: all 57 events there are");
+  assert.equal(said(200, 1), "By arrival: the only event there is");
+  assert.equal(said(1, 1), "By arrival: the newest event");
+  assert.equal(said(null, 12_345), "By arrival: what was recorded in this range, 12,345 events");
+  assert.equal(said(null, null), "By arrival");
 });
 
 Deno.test("what an address says wrongly becomes the default, what is unknown is left alone", () => {

@@ -94,7 +94,7 @@ Deno.test("the figures of the charts are exported as they are shown, and every r
 
 Deno.test("what is not known is empty, and a stretch exports its own rows", () => {
   const sight = sight_of({
-    newest_event_ms: (window.from_s + 3_000) * 1000,
+    reached_ms: (window.from_s + 3_000) * 1000,
     series: busy_hello_of({ ...window, now_s: window.from_s + 3_000 }).series,
   });
   assert.equal(rows_of(series_csv(sight)).at(-1)?.completed, "");

@@ -14,9 +14,9 @@ function series_of(values: Record<number, number>) {
   return { t, trips: column, completed: column, revenue: column.map((value) => value * 10), ...others };
 }
 
-const board_of = (buckets: Map<number, unknown>, newest_event_ms: number | null, fields = {}) => ({
+const board_of = (buckets: Map<number, unknown>, reached_ms: number | null, fields = {}) => ({
   buckets,
-  newest_event_ms,
+  reached_ms,
   compared_series: null,
   hello: { time_zone: "UTC" },
   ...fields,

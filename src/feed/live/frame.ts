@@ -141,8 +141,7 @@ export function board_data(
     step_s: window.step_s,
     from_s: window.from_s,
     to_s: window.to_s,
-    // Where the window of the newest events is depends on them: each frame says it.
-    following: view.to_s === null && view.range !== "last",
+    following: view.to_s === null,
     order: view.order ?? "event_time",
     filter: view.filter,
     compare: view.compare,
@@ -177,7 +176,7 @@ function figures_of(
     },
     compared: board.compared?.cards ?? {},
     ...Object.keys(board.lines_of).length === 0 ? {} : { keyed: board.lines_of },
-    ...view.order === undefined ? {} : { arrived: arrived_data(board) },
+    ...view.order === undefined ? {} : { arrived: arrived_data(board), ...reach_of(board) },
     ...board.currencies === undefined ? {} : { currencies: board.currencies },
   };
 }
@@ -194,6 +193,15 @@ function arrived_data({ view, arrived }: ShownBoard): Record<string, unknown> | 
     to_position: events === 0 ? null : last,
     oldest_ms: ms(oldest_us),
     newest_ms: ms(newest_us),
+  };
+}
+
+/** How much of the window of a board by arrival its figures are of: up to the newest event of it, and of the newest ones from the first of them. */
+function reach_of({ view, arrived }: ShownBoard): Record<string, unknown> {
+  const { oldest_us = null, newest_us = null } = arrived ?? {};
+  return {
+    ...view.range === "last" && oldest_us !== null ? { since_s: oldest_us / 1e6 } : {},
+    reached_ms: newest_us === null ? null : Math.floor(newest_us / 1000),
   };
 }
 

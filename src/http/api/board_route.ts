@@ -98,7 +98,7 @@ const board_schema = ({ lines: { list }, by_currency, default_count }: DomainBoa
     from_s: z.number(),
     to_s: z.number(),
     following: z.boolean().openapi({
-      description: "Whether the window ends with the bucket of now, and moves on with the clock",
+      description: "Whether the window moves on with the clock, up to the bucket of now",
     }),
     order: z.enum(ORDERS),
     filter: z.array(z.object({ dimension: z.string(), keys: z.array(z.string()), excluded: z.boolean() })),
@@ -136,6 +136,10 @@ const board_schema = ({ lines: { list }, by_currency, default_count }: DomainBoa
       oldest_ms: z.number().nullable().openapi({ description: "When the first of them was recorded" }),
       newest_ms: z.number().nullable(),
     }).nullable().optional().openapi({ description: "By arrival: the events that the board is of" }),
+    since_s: z.number().optional().openapi({
+      description: "Of the newest events: when the first of them was recorded",
+    }),
+    reached_ms: z.number().nullable().optional().openapi({ description: "By arrival: when the last of them was" }),
     [list]: z.array(z.record(z.string(), z.union([z.string(), z.number(), z.null()]))),
     newest_event_ms: z.number().nullable(),
     as_of: z.object({ position: z.number(), recorded_ms: z.number(), head: z.number() }).nullable(),

@@ -1,0 +1,139 @@
+import assert from "node:assert/strict";
+import { tacho_test } from "../support/available.ts";
+import { BoardPage } from "../support/board_page.ts";
+import { shared_postgres } from "../support/postgres.ts";
+import { TachoProgram } from "../support/tacho_program.ts";
+import { until } from "../support/until.ts";
+
+const TOKEN = "a token of sixteen characters";
+const TICKERS = ["AAPL", "MSFT", "NVDA"];
+
+/** A trade of a producer that makes its times up: any since 1970. */
+const trade = (i: number) => ({
+  ...{ trade_id: `T-${i}`, event_id: "a", type: "trade.executed", ticker: TICKERS[i % 3] },
+  ...{ price: (100 + i % 7).toFixed(2), volume: 10 + i % 5, side: i % 2 === 0 ? "buy" : "sell" },
+  occurred_at: new Date((i * 7_919_993_211) % Date.UTC(2026, 0, 1)).toISOString(),
+});
+
+tacho_test({
+  name:
+    "page: by arrival the board is of the last to come, whatever their times; it moves, and its address, keys and back button know it",
+  needs: ["chromium", "postgres"],
+  limit_ms: 180_000,
+  async fn() {
+    const { url: DATABASE_URL } = await (await shared_postgres()).create_database();
+    await using program = await TachoProgram.serve("start", {
+      env: { DATABASE_URL, TACHO_DOMAINS: "trades", TACHO_TOKEN: TOKEN },
+    });
+    const site = `${program.url}trades/`;
+    const headers = { "content-type": "application/x-ndjson", authorization: `Bearer ${TOKEN}` };
+    let sent = 0;
+    const post = async (count: number) => {
+      const events = Array.from({ length: count }, () => JSON.stringify(trade(sent++)));
+      const answer = await fetch(`${site}api/v1/events`, { method: "POST", headers, body: events.join("\n") });
+      assert.equal(answer.status, 200, await answer.text());
+    };
+    await post(57);
+
+    await using board = await BoardPage.open(`${site}?range=15m`);
+    const { page } = board;
+    await page.fill("input", TOKEN);
+    await page.keyboard.press("Enter");
+    await until("by event time nothing is in sight", async () => await board.phase() === "empty_range");
+    const card = (name: string) => page.locator(`[data-card="${name}"]`).getAttribute("data-value");
+    const query = () => new URL(page.url()).searchParams;
+    const note = () => page.locator("#by_arrival").innerText();
+    const toggle = page.getByRole("button", { name: "By arrival", exact: true });
+    assert.equal(await toggle.count(), 1);
+
+    // By the keyboard: the control stands beside the range.
+    await toggle.focus();
+    await page.keyboard.press("Enter");
+    await until("what came is in sight", async () => await card("trades") === "57");
+    await until("and what it is of is said", async () => /^By arrival: all 57 events there are\. /.test(await note()));
+    assert.equal(query().toString(), "last=200&order=arrival");
+    assert.match(await note(), /Figures are of the trades whose newest event is among them/);
+    assert.equal(await page.innerText("#arrival"), "By event time");
+    assert.equal(await page.getByRole("button", { name: "Last 200", pressed: true }).count(), 1);
+    assert.equal(await page.locator(".ranges [aria-pressed=true]").count(), 1, "no range besides");
+    assert.equal(await page.innerText("#announcer"), "By arrival: the last 200 events");
+    assert.equal(await page.evaluate("document.activeElement.id"), "arrival");
+    assert.equal(await page.locator("#earlier").isDisabled(), true);
+    const subs = async () => (await page.locator(".charts .sub").allInnerTexts()).join();
+    await until("charts say by which time", async () => /by arrival/.test(await subs()) && !/ time/.test(await subs()));
+    await board.picture("page_arrival_few");
+
+    // It moves, live, and never tells of more than there may be.
+    await post(180);
+    await until("the last 200 are in sight", async () => await card("trades") === "200");
+    await until("and said", async () => /^By arrival: the 200 newest events\. /.test(await note()));
+    const newest = () => page.locator("#trades a").first().getAttribute("href");
+    await until("the last to come is listed first", async () => (await newest() ?? "").endsWith(`/T-${sent - 1}`));
+    await post(1);
+    await until("one more", async () => (await newest() ?? "").endsWith(`/T-${sent - 1}`));
+    assert.equal(await card("trades"), "200");
+    // Nothing is compared: neither in the cards nor in the legend, the table or the readout.
+    assert.equal(await page.locator(".changes").first().isVisible(), false);
+    assert.equal(await page.locator("[data-shows=compared]").isVisible(), false);
+    await page.keyboard.press("d");
+    await until("the table is there", async () => await page.locator(".scroll th").count() > 2);
+    assert.doesNotMatch(await page.innerText(".scroll thead"), /weekday/);
+    await page.keyboard.press("d");
+
+    // A range of recorded time, by its button; the newest again; the browser's way back.
+    await page.keyboard.press("1");
+    await until("all came within 15 minutes", async () => await card("trades") === String(sent));
+    assert.equal(query().toString(), "range=15m&order=arrival");
+    assert.match(await note(), new RegExp(`what was recorded in this range, ${sent} events`));
+    await board.picture("page_arrival_range");
+    await page.goBack();
+    await until("back at the last 200", async () => await card("trades") === "200");
+    await page.locator('[data-breakdown="ticker"] .bar[data-key="AAPL"]').click();
+    await until("of one ticker", async () => Number(await card("trades")) < 70 && await board.phase() === "ready");
+    assert.equal(query().get("last"), "200");
+    await page.keyboard.press("F");
+
+    // Of then.
+    await page.goto(`${site}?last=20&order=arrival&as_of_position=57`);
+    await until("the last 20 of then", async () => await card("trades") === "20");
+    assert.match(await note(), /^By arrival: the 20 newest events of then/);
+    await page.goto(`${site}?order=arrival&from=2020-01-01T00:00:00Z&to=2020-01-02T00:00:00Z`);
+    await until(
+      "nothing came then",
+      async () => /arrived in this range/.test((await page.locator(".blank").allInnerTexts()).join()),
+    );
+    await page.getByRole("button", { name: "Show the last to arrive" }).click();
+    await until("the last to come", async () => await card("trades") === "200");
+    await page.keyboard.press("o");
+    await until("by event time again", async () => await board.phase() === "empty_range");
+    assert.equal(await page.locator("#by_arrival, #last_events").count(), 0);
+    await until("charts say so", async () => /by execution time/.test(await subs()) && !/arrival/.test(await subs()));
+    assert.equal(query().has("order") || query().has("last"), false);
+    assert.equal(await page.innerText("#announcer"), "By event time");
+    assert.deepEqual(board.complaints, []);
+
+    for (
+      const [width, height, deviceScaleFactor, colorScheme] of [
+        [390, 844, 2, "light"],
+        [1280, 800, 1, "dark"],
+        [1280, 800, 2, "light"],
+        [1920, 1080, 1, "light"],
+      ] as const
+    ) {
+      await using seen = await BoardPage.open(`${site}?order=arrival`, {
+        viewport: { width, height },
+        deviceScaleFactor,
+        colorScheme,
+      });
+      await seen.page.fill("input", TOKEN);
+      await seen.page.keyboard.press("Enter");
+      await until(
+        "it is drawn",
+        async () => await seen.phase() === "ready" && await seen.page.locator("#by_arrival").isVisible(),
+      );
+      await until(`nothing is wider than ${width} pixels`, async () => await seen.overflow() <= 0, 3_000);
+      await seen.picture(`page_arrival_${width}_${deviceScaleFactor}x_${colorScheme}`);
+      assert.deepEqual(seen.complaints, []);
+    }
+  },
+});
