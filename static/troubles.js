@@ -46,7 +46,7 @@ export function troubles_of(board, zone, local_ms, many) {
   } // A backlog is recorded now and is of long ago: its age alone would look fresh.
   else if (is_behind(board, now_ms)) {
     const what = `Catching up: ${format_count(lag)} messages wait, the newest figures are of ${
-      format_moment(board.newest_event_ms, zone, now_ms)
+      format_moment(board.reached_ms, zone, now_ms)
     }.`;
     say("behind", what, "Nothing is lost, the board fills by itself.");
   }
@@ -60,9 +60,9 @@ export function troubles_of(board, zone, local_ms, many) {
 }
 
 /** Whether messages wait while the newest figures are of minutes ago. */
-export function is_behind({ hello, health, newest_event_ms }, now_ms) {
+export function is_behind({ hello, health, reached_ms }, now_ms) {
   const running = health?.ingest.state === "running" && hello?.following;
-  return running && health.lag > 0 && newest_event_ms !== null && now_ms - newest_event_ms > 5 * STALE_MS;
+  return running && health.lag > 0 && reached_ms !== null && now_ms - reached_ms > 5 * STALE_MS;
 }
 
 // What a card counts, of which a percent of it needs enough.

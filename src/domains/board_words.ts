@@ -47,6 +47,7 @@ export interface CardWords {
 export interface ChartWords {
   readonly name: string;
   readonly title: string;
+  /** By which time its buckets are is said last, ", by … time": of a board by arrival the page says that instead. */
   readonly sub: Template;
   /** What a picture of it says in place of `sub`. */
   readonly picture_sub?: Template;

@@ -8,6 +8,22 @@ import { until } from "../support/until.ts";
 const TOKEN = "a token of sixteen characters";
 const TICKERS = ["AAPL", "MSFT", "NVDA"];
 
+/** A started program of one domain: its site, and what posts events to it. */
+async function started(domain: string) {
+  const { url: DATABASE_URL } = await (await shared_postgres()).create_database();
+  const program = await TachoProgram.serve("start", {
+    env: { DATABASE_URL, TACHO_DOMAINS: domain, TACHO_TOKEN: TOKEN },
+  });
+  const site = `${program.url}${domain}/`;
+  const headers = { "content-type": "application/x-ndjson", authorization: `Bearer ${TOKEN}` };
+  const post = async (...events: readonly object[]) => {
+    const body = events.map((event) => JSON.stringify(event)).join("\n");
+    const answer = await fetch(`${site}api/v1/events`, { method: "POST", headers, body });
+    assert.equal(answer.status, 200, await answer.text());
+  };
+  return { program, site, post };
+}
+
 /** A trade of a producer that makes its times up: any since 1970. */
 const trade = (i: number) => ({
   ...{ trade_id: `T-${i}`, event_id: "a", type: "trade.executed", ticker: TICKERS[i % 3] },
@@ -21,18 +37,10 @@ tacho_test({
   needs: ["chromium", "postgres"],
   limit_ms: 180_000,
   async fn() {
-    const { url: DATABASE_URL } = await (await shared_postgres()).create_database();
-    await using program = await TachoProgram.serve("start", {
-      env: { DATABASE_URL, TACHO_DOMAINS: "trades", TACHO_TOKEN: TOKEN },
-    });
-    const site = `${program.url}trades/`;
-    const headers = { "content-type": "application/x-ndjson", authorization: `Bearer ${TOKEN}` };
+    const { program, site, post: post_events } = await started("trades");
+    await using _program = program;
     let sent = 0;
-    const post = async (count: number) => {
-      const events = Array.from({ length: count }, () => JSON.stringify(trade(sent++)));
-      const answer = await fetch(`${site}api/v1/events`, { method: "POST", headers, body: events.join("\n") });
-      assert.equal(answer.status, 200, await answer.text());
-    };
+    const post = (count: number) => post_events(...Array.from({ length: count }, () => trade(sent++)));
     await post(57);
 
     await using board = await BoardPage.open(`${site}?range=15m`);
@@ -74,6 +82,7 @@ tacho_test({
     assert.equal(await card("trades"), "200");
     // Nothing is compared: neither in the cards nor in the legend, the table or the readout.
     assert.equal(await page.locator(".changes").first().isVisible(), false);
+    assert.equal(await page.locator(".top_key .changes").isVisible(), true, "the second one is no comparison");
     assert.equal(await page.locator("[data-shows=compared]").isVisible(), false);
     await page.keyboard.press("d");
     await until("the table is there", async () => await page.locator(".scroll th").count() > 2);
@@ -131,9 +140,104 @@ tacho_test({
         "it is drawn",
         async () => await seen.phase() === "ready" && await seen.page.locator("#by_arrival").isVisible(),
       );
+      const high = async (selector: string) => (await seen.page.locator(selector).boundingBox())?.height ?? 0;
+      if (width === 390) {
+        for (const selector of ["#arrival", "#last_events"]) assert.ok(await high(selector) >= 44, selector);
+      }
       await until(`nothing is wider than ${width} pixels`, async () => await seen.overflow() <= 0, 3_000);
       await seen.picture(`page_arrival_${width}_${deviceScaleFactor}x_${colorScheme}`);
       assert.deepEqual(seen.complaints, []);
     }
+  },
+});
+
+/** A payment that was captured when its producer says: years ago. */
+const captured = (payment_id: string, amount: string, currency: string, merchant = "Kiosk", event_id = "c") => ({
+  ...{ event_id, payment_id, type: "payment.captured", amount, currency, merchant },
+  occurred_at: `2019-0${1 + Number(payment_id) % 9}-01T10:00:00Z`,
+});
+
+tacho_test({
+  name:
+    "page: by arrival payments are of one currency, under filters, as of then, in the list, the export, and after the server has gone",
+  needs: ["chromium", "postgres"],
+  limit_ms: 180_000,
+  async fn() {
+    const { program, site, post } = await started("payments");
+    await using _program = program;
+    await post(captured("1", "10", "USD"), captured("2", "20.50", "USD", "Amazon"), captured("3", "7", "EUR"));
+
+    await using board = await BoardPage.open(`${site}?order=arrival&last=4&lines=captured,declined`, {
+      colorScheme: "dark",
+    });
+    const { page } = board;
+    await page.fill("input", TOKEN);
+    await page.keyboard.press("Enter");
+    const value = () => page.locator('[data-card="value"]').getAttribute("data-value");
+    const note = () => page.locator("#by_arrival").innerText();
+    const query = () => new URL(page.url()).searchParams;
+    const listed = () =>
+      page.$$eval(
+        "#payments tr:not([hidden]) a",
+        (links) => links.map((a) => `${a.getAttribute("href")}`.split(/[/?]/)[3]),
+      );
+    const lists = (ids: readonly string[]) =>
+      until(`${ids} are listed`, async () => (await listed()).join() === ids.join());
+    await until("dollars are shown", async () => await value() === "30.5");
+    await until("of all events", async () => /^By arrival: all 3 events there are\. /.test(await note()));
+    assert.deepEqual(await page.locator("#currency option").allInnerTexts(), ["USD · 2", "EUR · 1"]);
+    await lists(["2", "1"]);
+    const sub = () => page.locator(".charts .sub").allInnerTexts();
+    await until("charts say by which time", async () => (await sub()).includes("per minute, by arrival"));
+
+    await page.locator("#currency").selectOption("EUR");
+    await until("euros, of the same events", async () => await value() === "7");
+    assert.equal(query().toString(), "last=4&currency=EUR&order=arrival&lines=captured%2Cdeclined");
+    await lists(["3"]);
+    // More come: the last four are of both.
+    await post(captured("4", "5", "EUR", "Amazon"), captured("5", "1", "USD"), captured("6", "2", "EUR"));
+    await until("three of the last four", async () => await value() === "14");
+    await until("and the note counts them", async () => /^By arrival: the 4 newest events\. /.test(await note()));
+    await lists(["6", "4", "3"]);
+
+    await page.locator('[data-breakdown="merchant"] .bar[data-key="Amazon"]').click();
+    await until("of one merchant", async () => await value() === "5" && await board.phase() === "ready");
+    assert.equal(query().get("merchant"), "Amazon");
+    await lists(["4"]);
+    await page.keyboard.press("F");
+    await until("of all again", async () => await value() === "14");
+
+    // A payment that is told anew moves to its newest event, and counts once.
+    await post(captured("3", "9", "EUR", "Kiosk", "d"));
+    await until("it counts anew", async () => await value() === "16");
+    await lists(["3", "6", "4"]);
+    await page.goto(`${site}?order=arrival&last=4&currency=EUR&as_of_position=5`);
+    await until("as of then", async () => await value() === "12");
+    assert.match(await note(), /^By arrival: the 4 newest events of then\. /);
+    await page.goto(`${site}?order=arrival&range=15m&currency=EUR`);
+    await until("of a range", async () => await value() === "16");
+
+    // What is exported says by which time it is.
+    await page.getByRole("button", { name: "Export" }).click();
+    const [saved] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("button", { name: /Chart figures/ }).click(),
+    ]);
+    const csv = await Deno.readTextFile(await saved.path());
+    assert.match(csv, /none, by arrival/);
+    await page.keyboard.press("Escape");
+
+    // The server goes: the view can still be left and asked for, and the page says what it cannot do.
+    const shown = await value();
+    await program.kill_nine();
+    await page.keyboard.press("o");
+    await until("the link is said to be lost", async () => (await board.banner())?.warning === "link");
+    assert.deepEqual([query().has("order"), await page.innerText("#arrival")], [false, "By arrival"]);
+    assert.equal(await board.phase(), "changing");
+    await page.keyboard.press("o");
+    await until("asked for again", async () => await page.innerText("#arrival") === "By event time");
+    assert.equal(await value(), shown, "the old figures stay, dimmed");
+    assert.deepEqual(board.unexpected(), []);
+    await board.picture("page_arrival_gone");
   },
 });

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { declaration_of } from "../../src/domains/mod.ts";
+import { PAYMENT_BOARD } from "../../src/domains/payments/board.ts";
+import { TRADE_BOARD } from "../../src/domains/trades/board.ts";
 import { trips_board } from "../support/trip_board.ts";
 
 /** What is told of a board: that every name in it is one of the board's. */
@@ -39,6 +41,15 @@ Deno.test("what a declaration names is on the board: dimensions, cards, series, 
   }
   for (const field of [list.id, list.time, list.mark]) assert.ok(fields.includes(field), field);
   assert.ok(dimensions.includes(declared.first_filter) && dimensions.includes(list.mark));
+});
+
+Deno.test("a chart that says by which time it is says so last, so that a board by arrival can say otherwise", () => {
+  for (const { words } of [trips_board, PAYMENT_BOARD, TRADE_BOARD]) {
+    const subs = words.charts.flatMap(({ sub, picture_sub = sub }) => [sub, picture_sub]);
+    const by_time = subs.filter((sub) => / by /.test(sub));
+    assert.ok(by_time.length > 0);
+    for (const sub of by_time) assert.match(sub, /^[^,]+, by [a-z ]+ time$/);
+  }
 });
 
 Deno.test("cards and panels of any number fill their rows", () => {

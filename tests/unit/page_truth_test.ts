@@ -21,7 +21,7 @@ function changes(then: Record<string, unknown>, behind = false) {
   const shown = {
     hello: { following: true },
     health: health_of({ lag: behind ? 5 : 0 }),
-    newest_event_ms: NOW - HOUR_S * 1000,
+    reached_ms: NOW - HOUR_S * 1000,
   };
   const page = { shown, zone: () => "UTC" };
   const sight = {

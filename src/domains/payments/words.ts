@@ -204,7 +204,7 @@ export const PAYMENT_WORDS: BoardWords = {
     {
       name: "volume",
       title: "Transactions captured",
-      sub: "per {step}, by time of capture",
+      sub: "per {step}, by capture time",
       kind: "lines",
       lines: [
         { name: "captured", colour: 1, shown: true },
@@ -218,7 +218,7 @@ export const PAYMENT_WORDS: BoardWords = {
       name: "value",
       title: "Value",
       sub: "{currency} per {step}",
-      picture_sub: "{currency} per {step}, by time of capture",
+      picture_sub: "{currency} per {step}, by capture time",
       kind: "bars",
       lines: [{ name: "value", colour: 2 }],
       compared: "value",
