@@ -3,7 +3,7 @@ import type { Domain } from "../../src/domains/mod.ts";
 import { figure_number } from "../../src/feed/mod.ts";
 import type { CursorAdvance } from "../../src/event_log/mod.ts";
 import { Pipeline } from "../../src/ingest/mod.ts";
-import { type Days, is_dated, is_extreme, UNKNOWN } from "../../src/kpi/mod.ts";
+import { type Days, is_dated, is_extreme } from "../../src/kpi/mod.ts";
 import { LIMITS, message } from "./trip_pipeline.ts";
 
 /** Events that arrive when a test says so, and what a board by arrival has to say of them. */
@@ -102,11 +102,7 @@ export async function expected_by_arrival(
   const figures = (of: typeof facts, names: readonly string[]) =>
     Object.fromEntries(names.flatMap((name) => {
       const figure = board.figures[name]!;
-      if (figure.kind === "quantile") return [];
-      if (figure.kind !== "distinct") return [[name, figure_number(figure, totals_of(of))]];
-      const place = domain.dimensions.findIndex((dimension) => dimension.name === figure.dimension);
-      const counted = of.filter(({ adds }) => (adds[figure.count] ?? 0n) > 0n).map(({ keys }) => keys[place]!);
-      return [[name, new Set(counted.filter((key) => key !== UNKNOWN)).size]];
+      return "measure" in figure ? [[name, figure_number(figure, totals_of(of))]] : [];
     }));
   const cards = board.cards.flatMap((card) => "figure" in card ? [card.figure] : []);
   const columns_of = (of: typeof facts) =>
