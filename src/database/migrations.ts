@@ -21,6 +21,7 @@ import trades from "../../migrations/0020_trades.sql" with { type: "text" };
 import first_and_last_prices from "../../migrations/0021_first_and_last_prices.sql" with { type: "text" };
 import payments from "../../migrations/0022_payments.sql" with { type: "text" };
 import read_models from "../../migrations/0023_read_models.sql" with { type: "text" };
+import states_of_the_past from "../../migrations/0024_states_of_the_past.sql" with { type: "text" };
 import log from "../../migrations/log.sql" with { type: "text" };
 
 /** A migration: forward only, one purpose. */
@@ -75,6 +76,7 @@ const ALL: readonly Migration[] = [
   },
   { version: 22, name: "payments", sql: payments, domain: "payments" },
   { version: 23, name: "read_models", sql: read_models },
+  { version: 24, name: "states_of_the_past", sql: states_of_the_past },
 ];
 
 /** Up to this one migrations are of a log of trips; `log.sql` stands for them in a log of anything else. */

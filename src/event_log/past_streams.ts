@@ -25,13 +25,10 @@ export class TooMuchChangedSince extends Error {
 }
 
 const PAGE_EVENTS = 5_000;
-/** Reading an event after the position costs as much as looking at so many rows of the state table. */
-const ROWS_AN_EVENT = 4;
 
 /**
  * The streams that have events on both sides of a position, folded from those up to it. All others stand as their rows have them, or
  * did not exist.
- * @param head the head's position
  * @param most_folded events that are folded anew, at most
  * Throws TooMuchChangedSince past them.
  */
@@ -39,10 +36,9 @@ export async function read_past_streams(
   reading: Queryable,
   domain: Domain,
   position: number,
-  head: number,
   most_folded: number = MOST_FOLDED,
 ): Promise<PastStream[]> {
-  const streams = await changed_since(reading, domain, position, head, most_folded);
+  const streams = await changed_since(reading, domain, position, most_folded);
   const events = streams.reduce((sum, { positions }) => sum + positions.length, 0);
   if (events > most_folded) {
     throw new TooMuchChangedSince(
@@ -67,29 +63,35 @@ interface Changed {
   readonly positions: readonly number[];
 }
 
-/** Finds them through the events since, or where these are many, by looking at every row: whichever is less. */
+/** The log in blocks of so many bits of a position: see the index that has the streams of several. */
+const BLOCK_BITS = 16;
+
+/** Finds those of one block through what it has after the position, those of several by their index. */
 async function changed_since(
   reading: Queryable,
   { tables: { states }, stream_column }: Pick<Domain, "tables" | "stream_column">,
   position: number,
-  head: number,
   most: number,
 ): Promise<Changed[]> {
-  const [estimate] = await reading.query<{ rows: number }>(
-    "select reltuples::double precision as rows from pg_class where oid = $1::regclass",
-    [states],
-  );
-  const through_events = (head - position) * ROWS_AN_EVENT < Number(estimate?.rows ?? 0);
+  const first = "s.positions[1]", last = "s.positions[cardinality(s.positions)]";
+  const spans = `(${first} >> ${BLOCK_BITS}) <> (${last} >> ${BLOCK_BITS})`;
+  const found = `select s.${stream_column} as stream_id,
+    array(select p::text from unnest(s.positions) p where p <= $1) as positions from ${states} s`;
+  const both = `${first} <= $1::bigint and ${last} > $1::bigint`;
+  // They are asked for as a list, so that the state table is not read whole.
   const rows = await reading.query<{ stream_id: string; positions: string[] }>(
-    `select s.${stream_column} as stream_id, array(select p::text from unnest(s.positions) p where p <= $1) as positions
-     from ${states} s ${
-      through_events
-        ? `join (select distinct stream_id from events where position > $1) since on since.stream_id = s.${stream_column}`
-        : ""
-    } where s.positions[1] <= $1 and s.positions[cardinality(s.positions)] > $1 limit ${most + 1}`,
-    [position],
+    `${found} where ${spans} and ${both} union all ${found} where not (${spans}) and ${both} and s.${stream_column} = any(array(
+       select distinct stream_id from events where position > $1 and position <= $2
+     )) limit ${most + 1}`,
+    [position, block_end(position)],
   );
   return rows.map(({ stream_id, positions }) => ({ stream_id, positions: positions.map(Number) }));
+}
+
+/** The last position of a position's block. */
+function block_end(position: number): number {
+  const size = 2 ** BLOCK_BITS;
+  return (Math.floor(position / size) + 1) * size - 1;
 }
 
 /** Streams in pages that do not hold too many events. */

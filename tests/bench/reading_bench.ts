@@ -76,6 +76,14 @@ function questions(end_ms: number, position: number): Map<string, string> {
       `${range} board as of an hour ago, two conditions`,
       `/api/v1/board?${span}${FILTERS["two conditions"]}&as_of_position=${back}`,
     );
+    // The log has sixty days, evenly.
+    const then_ms = LAST_MS - 30 * 86_400_000;
+    const earlier = `from=${time(then_ms - seconds * 1000)}&to=${time(then_ms)}&as_of_position=${
+      Math.round(position / 2)
+    }`;
+    for (const name of ["no filter", "one condition", "two conditions"] as const) {
+      asked.set(`${range} board as of a month ago, ${name}`, `/api/v1/board?${earlier}${FILTERS[name]}`);
+    }
   }
   asked.set("latest trips", "/api/v1/trips?limit=50");
   asked.set("latest trips, two conditions", `/api/v1/trips?limit=50${FILTERS["two conditions"]}`);

@@ -54,6 +54,9 @@ async function fresh_database(): Promise<Database> {
   return open_database({ url, data_dir: null, connections: 2 });
 }
 
+/** After its first event a log goes on here, so that it comes into the next block of positions soon. */
+const NEAR_A_BLOCK = 2 ** 16 - 40;
+
 /** Feeds a database some of the messages after others, as one batch that is recorded a second after the one before. */
 function feeder(database: Database, messages: readonly unknown[]) {
   let at = 0, now_ms = BROKER_MS;
@@ -80,12 +83,16 @@ tacho_test({
       fc.asyncProperty(events, cuts, cuts, asked, async (all, batched, looked_at, views) => {
         const whole = await fresh_database(), growing = await fresh_database();
         try {
-          const places = (of: readonly number[]) => [...new Set([...of.map((n) => n % all.length), all.length])];
+          const places = (
+            of: readonly number[],
+          ) => [...new Set([...of.map((n) => 2 + n % (all.length - 1)), all.length])];
           const feed_whole = feeder(whole, all), grow = feeder(growing, all);
+          for (const [database, begin] of [[whole, feed_whole], [growing, grow]] as const) {
+            assert.equal(await begin(1), 1);
+            await database.execute("update log_head set position = $1", [NEAR_A_BLOCK]);
+          }
           for (const place of places(batched).sort((a, b) => a - b)) await feed_whole(place);
           const head = (await read_head(whole)).position;
-          // Counted rows let the positions near the head be answered through the events since, those far away through all rows.
-          await whole.execute("analyze trips");
           for (const place of places([...looked_at, all.length - 1]).sort((a, b) => a - b)) {
             const position = await grow(place);
             for (const [span, filter] of [...views, ...views.map(([span]) => [span, []] as const)]) {

@@ -18,13 +18,15 @@ import { days_in } from "../../src/kpi/mod.ts";
 import { migrated, TEST_DOMAIN } from "../support/trip_pipeline.ts";
 
 const TRIPS = 20_000;
+/** Positions from one trip to the next, so that the log has several blocks of them. */
+const APART = 20;
 /** Trips of one event each. */
 const FILL = `
   insert into trips (trip_id, revision, status, requested_at, completed_at, city, fare_micros, last_occurred_at, last_event_id, positions, event_hashes)
-  select 'T' || n, 1, 'completed', at, at + interval '10 minutes', 'Chicago', 1, at, 'e', array[n::bigint], array[n::bigint]
+  select 'T' || n, 1, 'completed', at, at + interval '10 minutes', 'Chicago', 1, at, 'e', array[n::bigint * ${APART}], array[n::bigint]
   from (select n, timestamptz '2026-03-01T00:00:00Z' + n * interval '86 seconds' as at from generate_series(1, ${TRIPS}) n) trips;
   insert into events (position, stream_id, revision, event_id, type, schema_version, occurred_at, recorded_at, data, metadata)
-  select n, 'T' || n, 1, 'e', 'trip.completed', 1, now(), now(), '{}', '{}' from generate_series(${TRIPS} - 5100, ${TRIPS}) n;
+  select n * ${APART}, 'T' || n, 1, 'e', 'trip.completed', 1, now(), now(), '{}', '{}' from generate_series(1, ${TRIPS}) n;
   analyze trips;
   analyze events;`;
 
@@ -43,8 +45,13 @@ tacho_test({
           return Number(row?.scans);
         };
         const before = await scans();
-        const then = { position: TRIPS - 10, relation: await past(reading, TRIPS - 10, TRIPS) };
-        for (const { position, relation } of [{ position: TRIPS, relation: present_states(trips_board) }, then]) {
+        const head = TRIPS * APART;
+        // However long ago: among the last ones, blocks of positions before that, at the beginning.
+        const then = await Promise.all([head - 10 * APART, head / 2, APART].map(async (position) => (
+          { position, relation: await past(reading, position, head) }
+        )));
+        assert.equal(await scans() - before, 0, "what changed since");
+        for (const { position, relation } of [{ position: head, relation: present_states(trips_board) }, then[0]!]) {
           for (const filter of [[], [{ dimension: "city", keys: ["Chicago"], excluded: false }]]) {
             const lines = await read_lines(reading, trips_board, relation, filter, position);
             assert.deepEqual([lines.length, lines[0]?.position], [20, position]);

@@ -46,7 +46,7 @@ export type PastStates = ReturnType<typeof past_states>;
 export function past_states(domain: Domain, most_folded: number = MOST_FOLDED) {
   return async (reading: Queryable, position: number, head: number, board = domain.board): Promise<StatesRelation> => {
     if (position === head) return present_states(board);
-    const past = relation_of(domain, position, await read_past_streams(reading, domain, position, head, most_folded));
+    const past = relation_of(domain, position, await read_past_streams(reading, domain, position, most_folded));
     return board.currency === undefined ? past : { ...past, sql: rows_of(board.currency, `${past.sql} past`) };
   };
 }
