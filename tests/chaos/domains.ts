@@ -1,5 +1,6 @@
 import type { Query, SourceMessage } from "../support/oracle/mod.ts";
 import type { Messages } from "./load.ts";
+import { PAYMENTS } from "./payments.ts";
 import { TRADES } from "./trades.ts";
 import { TRIPS } from "./trips.ts";
 
@@ -57,4 +58,4 @@ export interface Counts {
 }
 
 /** The domains that chaos can disturb; the first one unless others are asked for. */
-export const CHAOS_DOMAINS: readonly [ChaosDomain, ...ChaosDomain[]] = [TRIPS, TRADES];
+export const CHAOS_DOMAINS: readonly [ChaosDomain, ...ChaosDomain[]] = [TRIPS, PAYMENTS, TRADES];

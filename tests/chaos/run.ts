@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { ANEW_ROUNDS, run_chaos } from "./chaos.ts";
 import { CHAOS_DOMAINS, type ChaosDomain } from "./domains.ts";
 
-/** `deno task chaos -- --seed N --rounds M --domains trips,trades`: kills, freezes and cuts off the real program and its servers, and compares after every round. */
+/** `deno task chaos -- --seed N --rounds M --domains trips,payments,trades`: kills, freezes and cuts off the real program and its servers, and compares after every round. */
 
 const whole = (from: number, to: number) => (text: string): number => {
   if (!/^\d+$/.test(text) || Number(text) < from || Number(text) > to) {

@@ -37,6 +37,16 @@ export interface DomainContract {
   readonly measures: readonly string[];
   /** The grains that each dimension keeps. */
   readonly dimensions: Readonly<Record<string, readonly Grain[]>>;
+  /** Whether cells and totals are of one currency each. */
+  readonly by_currency?: true;
+  /** Columns of states that are lists: of times where the name ends so, else of whole numbers. */
+  readonly lists?: readonly string[];
+  /** What has totals in a table of their own and no cells: which dimensions, which measures. */
+  readonly totals?: {
+    readonly table: string;
+    readonly dimensions: readonly string[];
+    readonly measures: readonly string[];
+  };
 }
 
 /** A field of the data. */
@@ -67,6 +77,8 @@ export interface Counted {
   readonly at_us: number;
   /** By dimension. */
   readonly keys: Readonly<Record<string, string>>;
+  /** Of a domain that counts by currency. */
+  readonly currency?: string;
   readonly adds: Readonly<Record<string, bigint>>;
   readonly least?: Readonly<Record<string, bigint>>;
   readonly most?: Readonly<Record<string, bigint>>;
@@ -210,6 +222,7 @@ export class DomainOracle {
     await compare_events(query, expectation, compared, this.#reading);
     await this.#compare_states(query, compared);
     await this.#compare_cells(query, compared, cells);
+    await this.#compare_totals(query, compared);
     const { messages_read, admitted_count, duplicates, quarantined } = this.#bookkeeping;
     return {
       differences: compared.list(20),
@@ -224,7 +237,11 @@ export class DomainOracle {
     };
   }
 
-  /** Folds what has new events, and counts all anew: cells by "grain|bucket|dimension|key". */
+  get #counted(): Counted[] {
+    return [...this.#folded.values()].flatMap(({ counted }) => counted);
+  }
+
+  /** Folds what has new events, and counts all anew: cells by "grain|bucket|dimension|key", with the currency before the key where there is one. */
   #conclude(): Map<string, Cell> {
     const { fold, dimensions, measures } = this.#contract;
     for (const stream of this.#changed) {
@@ -234,10 +251,13 @@ export class DomainOracle {
     }
     this.#changed = new Set();
     const cells = new Map<string, Cell>();
-    for (const { at_us, keys, adds, least = {}, most = {} } of [...this.#folded.values()].flatMap((f) => f.counted)) {
+    for (const { at_us, keys, currency, adds, least = {}, most = {} } of this.#counted) {
       for (const [dimension, grains] of Object.entries(dimensions)) {
         for (const grain of grains) {
-          const name = [grain, bucket_of(at_us, grain, this.#local_day), dimension, keys[dimension]].join("|");
+          const bucket = bucket_of(at_us, grain, this.#local_day);
+          const name = [grain, bucket, dimension, ...currency === undefined ? [] : [currency], keys[dimension]].join(
+            "|",
+          );
           const cell = cells.get(name) ??
             Object.fromEntries(measures.map((measure): [string, null] => [measure, null]));
           cells.set(name, cell);
@@ -255,10 +275,20 @@ export class DomainOracle {
   }
 
   async #compare_states(query: Query, differences: Differences): Promise<void> {
-    const { stream: column, states } = this.#contract;
+    const { stream: column, states, lists = [] } = this.#contract;
     const [first] = this.#folded.values();
     const columns = Object.keys(first?.row ?? {});
-    const selected = columns.map((name) => `${/_at$/.test(name) ? micros_of(name) : `${name}::text`} as ${name}`);
+    const as_text = (name: string) =>
+      /_ats$/.test(name)
+        ? `(select string_agg(${
+          micros_of("item")
+        }, ',' order by at) from unnest(${name}) with ordinality listed(item, at))`
+        : lists.includes(name)
+        ? `array_to_string(${name}, ',')`
+        : /_at$/.test(name)
+        ? micros_of(name)
+        : `${name}::text`;
+    const selected = columns.map((name) => `${as_text(name)} as ${name}`);
     const rows = await query(`
       select ${
       [column, ...selected].join(", ")
@@ -286,13 +316,14 @@ export class DomainOracle {
   }
 
   async #compare_cells(query: Query, differences: Differences, cells: ReadonlyMap<string, Cell>): Promise<void> {
-    const { cells: table, measures } = this.#contract;
+    const { cells: table, measures, by_currency = false } = this.#contract;
+    const named = ["grain", "bucket", "dimension", ...by_currency ? ["currency"] : [], "key"];
     const rows = await query(`
-      select grain, ${micros_of("bucket")} as bucket, dimension, key,
+      select ${named.map((column) => column === "bucket" ? `${micros_of(column)} as bucket` : column).join(", ")},
         ${measures.map((measure) => `${measure}::text as ${measure}`).join(", ")} from ${table}`);
     const found = new Set<string>();
     for (const row of rows) {
-      const name = ["grain", "bucket", "dimension", "key"].map((column) => text_in(row, column)).join("|");
+      const name = named.map((column) => text_in(row, column)).join("|");
       found.add(name);
       const expected = cells.get(name) ?? {};
       for (const measure of measures) {
@@ -304,6 +335,37 @@ export class DomainOracle {
     }
     for (const name of cells.keys()) {
       if (!found.has(name)) differences.add("cells", `${cell_text(name)}: missing`);
+    }
+  }
+
+  /** A total that nothing is left of may stand there or not. */
+  async #compare_totals(query: Query, differences: Differences): Promise<void> {
+    const { totals } = this.#contract;
+    if (totals === undefined) return;
+    const { table, dimensions, measures } = totals;
+    const expected = new Map<string, Map<string, bigint>>();
+    for (const { keys, currency, adds } of this.#counted) {
+      for (const dimension of dimensions) {
+        const name = `${dimension} ${currency} ${keys[dimension]}`, total = expected.get(name) ?? new Map();
+        expected.set(name, total);
+        for (const measure of measures) total.set(measure, (total.get(measure) ?? 0n) + (adds[measure] ?? 0n));
+      }
+    }
+    const rows = await query(
+      `select dimension, currency, key, ${measures.map((each) => `${each}::text as ${each}`).join(", ")} from ${table}`,
+    );
+    const found = new Map(
+      rows.map((row) =>
+        [["dimension", "currency", "key"].map((column) => text_in(row, column)).join(" "), row] as const
+      ),
+    );
+    for (const name of new Set([...expected.keys(), ...found.keys()])) {
+      const row = found.get(name);
+      for (const measure of measures) {
+        const wanted = String(expected.get(name)?.get(measure) ?? 0n),
+          got = row === undefined ? "0" : text_in(row, measure);
+        if (wanted !== got) differences.add("cells", `total ${name} ${measure}: expected ${wanted}, found ${got}`);
+      }
     }
   }
 }

@@ -25,3 +25,4 @@ export { type Query } from "./query.ts";
 export { type OracleOptions, type SourceMessage } from "./source_message.ts";
 export { DomainOracle } from "./domain_oracle.ts";
 export { TRADES_CONTRACT } from "./trades.ts";
+export { payments_contract } from "./payments.ts";
