@@ -95,18 +95,25 @@ export interface DimensionWords {
   readonly within?: string;
 }
 
-/** A column of the list: a key that can be filtered by, or a number. */
+/**
+ * A column of the list: a key that can be filtered by, or a number. A list of more than five has the width of the page; of it phones have
+ * the first column and the last.
+ */
 export type ListColumn =
-  | { readonly label: string; readonly key: string }
-  | {
+  & {
     readonly label: string;
-    readonly number: string;
-    readonly digits: number;
-    /** Without a number the mark's words stand here. */
-    readonly or_mark?: true;
     /** Narrow screens do without it. */
     readonly minor?: true;
-  };
+  }
+  & (
+    | { readonly key: string }
+    | {
+      readonly number: string;
+      readonly digits: number;
+      /** Without a number the mark's words stand here. */
+      readonly or_mark?: true;
+    }
+  );
 
 export interface ListWords {
   readonly title: string;

@@ -55,6 +55,7 @@ import time_travel_js from "../../static/time_travel.js" with { type: "text" };
 import troubles_js from "../../static/troubles.js" with { type: "text" };
 import vendor_uPlot_LICENSE_txt from "../../static/vendor/uPlot.LICENSE.txt" with { type: "text" };
 import vendor_uPlot_iife_min_js from "../../static/vendor/uPlot.iife.min.js" with { type: "text" };
+import wide_list_css from "../../static/wide_list.css" with { type: "text" };
 
 /**
  * The page's files, by path below `static/`: made by `deno task assets`. They enter the program as text by import attributes, so that it
@@ -118,4 +119,5 @@ export const ASSETS: Readonly<Record<string, string>> = {
   "troubles.js": troubles_js,
   "vendor/uPlot.LICENSE.txt": vendor_uPlot_LICENSE_txt,
   "vendor/uPlot.iife.min.js": vendor_uPlot_iife_min_js,
+  "wide_list.css": wide_list_css,
 };

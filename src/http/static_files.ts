@@ -43,15 +43,20 @@ const told = (declared: unknown): string =>
   DECLARED.replace("><", () => `>${JSON.stringify(declared).replaceAll("&", "\\u0026").replaceAll("<", "\\u003c")}<`);
 
 const stylesheet = (name: string): string => `<link rel="stylesheet" href="/static/${name}">`;
-const STYLES = { charts: stylesheet("charts.css"), domains: stylesheet("domains.css") };
+const STYLES = {
+  charts: stylesheet("charts.css"),
+  list: stylesheet("wide_list.css"),
+  domains: stylesheet("domains.css"),
+};
 
 /** A board's page: what is declared of it, the styles that this needs, and in the header its name or the way to the others. */
 function board_page(html: string, board: DomainBoard, base: string, domains: readonly NamedBase[]): string {
   const several = domains.length > 1;
   const declared = { ...declaration_of(board, base), ...several ? { domains } : {} };
-  const { charts } = declared;
+  const { charts, list } = declared;
   const styles = [
     charts.length > 2 || charts.some((chart) => "by" in chart) ? STYLES.charts : "",
+    list.columns.length > 5 ? STYLES.list : "",
     several ? STYLES.domains : "",
   ].join("");
   const links = domains.map((each) =>

@@ -143,7 +143,7 @@ const WORDS: BoardWords = {
     over: "executed",
     columns: [
       { label: "ticker", key: "ticker" },
-      { label: "side", key: "side" },
+      { label: "side", key: "side", minor: true },
       { label: "volume", number: "volume", digits: 0 },
       { label: "price", number: "price", digits: 2, or_mark: true },
     ],
