@@ -22,6 +22,7 @@ import first_and_last_prices from "../../migrations/0021_first_and_last_prices.s
 import payments from "../../migrations/0022_payments.sql" with { type: "text" };
 import read_models from "../../migrations/0023_read_models.sql" with { type: "text" };
 import states_of_the_past from "../../migrations/0024_states_of_the_past.sql" with { type: "text" };
+import source_partitions from "../../migrations/0025_source_partitions.sql" with { type: "text" };
 import log from "../../migrations/log.sql" with { type: "text" };
 
 /** A migration: forward only, one purpose. */
@@ -77,6 +78,7 @@ const ALL: readonly Migration[] = [
   { version: 22, name: "payments", sql: payments, domain: "payments" },
   { version: 23, name: "read_models", sql: read_models },
   { version: 24, name: "states_of_the_past", sql: states_of_the_past },
+  { version: 25, name: "source_partitions", sql: source_partitions },
 ];
 
 /** Up to this one migrations are of a log of trips; `log.sql` stands for them in a log of anything else. */

@@ -63,6 +63,8 @@ export interface AcceptedGap extends TopicPartition {
   readonly from: number;
   readonly to: number;
   readonly cluster_id: string;
+  /** When it was noticed, where that was kept. */
+  readonly noticed_at?: string;
 }
 
 /** Messages that an operator accepts as lost, at least one partition's. */
@@ -76,7 +78,7 @@ export interface AcceptedGaps {
 }
 
 /**
- * Moves the cursors across the gaps and records who accepted them, when, why and which offsets, as a batch of its own in the hash chain:
+ * Moves the cursors across the gaps, which are kept no more, and records who accepted them, when, why and which offsets, as a batch of its own in the hash chain:
  * all of them or none. Throws Overtaken when a cursor does not stand where it did; nothing is written then.
  * @returns the number of the batch
  */
@@ -85,10 +87,19 @@ export function accept_gaps(database: Database, accepted: AcceptedGaps, recorded
   return database.transaction(async (tx) => {
     const cursors = gaps.map(({ topic, partition, from, to }) => ({ topic, partition, from, to }));
     const left = [...new Set(gaps.map((gap) => gap.cluster_id))].filter((id) => id !== cluster_id);
-    const note = { by, cluster_id, reason, ...(left.length === 0 ? {} : { cluster_ids_left: left }) };
+    const noticed = gaps.flatMap(({ topic, partition, noticed_at }) =>
+      noticed_at === undefined ? [] : [{ topic, partition, noticed_at }]
+    );
+    const note = {
+      by,
+      cluster_id,
+      reason,
+      ...left.length === 0 ? {} : { cluster_ids_left: left },
+      ...noticed.length === 0 ? {} : { noticed },
+    };
     const batch = await record_decision(tx, { kind: "gap_accepted", cursors, note }, recorded_at_us);
     const moved = await tx.execute(
-      `update source_cursors c set next_offset = u.next_offset, cluster_id = $1, updated_at = now()
+      `update source_cursors c set next_offset = u.next_offset, cluster_id = $1, gap = null, updated_at = now()
         from unnest($2::text[], $3::integer[], $4::bigint[], $5::bigint[], $6::text[])
           as u(topic, partition, next_offset, expected, cluster_id)
         where c.topic = u.topic and c.partition = u.partition and c.next_offset = u.expected and c.cluster_id = u.cluster_id`,

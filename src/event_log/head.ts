@@ -1,4 +1,5 @@
 import type { Database, Queryable } from "../database/mod.ts";
+import { gap_in, type KeptGap } from "./gaps.ts";
 
 /**
  * Another process was faster: a cursor, a stream or a held message is not as it was read. The transaction is rolled back; forget what was
@@ -123,16 +124,19 @@ export interface CursorRow {
   readonly partition: number;
   readonly next_offset: number;
   readonly cluster_id: string;
+  /** One that was noticed there and not accepted. */
+  readonly gap: KeptGap | null;
 }
 
 /** All cursors. */
 export async function read_cursors(database: Queryable): Promise<CursorRow[]> {
-  const rows = await database.query("select topic, partition, next_offset, cluster_id from source_cursors");
+  const rows = await database.query("select topic, partition, next_offset, cluster_id, gap from source_cursors");
   return rows.map((row) => ({
     topic: row.topic as string,
     partition: row.partition as number,
     next_offset: Number(row.next_offset),
     cluster_id: row.cluster_id as string,
+    gap: gap_in({ topic: row.topic as string, partition: row.partition as number, gap: row.gap }),
   }));
 }
 

@@ -12,6 +12,7 @@ export * from "./append.ts";
 export * from "./chain.ts";
 export * from "./decisions.ts";
 export * from "./fold_recorded.ts";
+export * from "./gaps.ts";
 export * from "./head.ts";
 export * from "./past_streams.ts";
 export * from "./quarantine.ts";

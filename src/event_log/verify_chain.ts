@@ -125,6 +125,8 @@ export interface VerifiedChain extends VerifiedQuarantine {
   readonly cursors: number;
   /** What `RecordedGaps` tells. */
   readonly gaps: readonly string[];
+  /** How many gaps were noticed and are not accepted. */
+  readonly open_gaps: number;
 }
 
 /** A place in the chain: after this batch. `link` null: what is stored next has to be believed. */
@@ -270,6 +272,7 @@ export async function verify_chain(
     trusted_batch: start.batch,
     cursors: trail.settle(cursors),
     gaps: gaps.told(),
+    open_gaps: cursors.filter(({ gap }) => gap !== null).length,
     ...await quarantine.compare(whole),
   };
 }

@@ -161,6 +161,8 @@ export interface MetricsReading {
   /** Partitions that an open transaction holds, and those that others in the consumer group read. */
   readonly held_partitions: number;
   readonly foreign_partitions: number;
+  /** Gaps that were noticed and are not accepted. */
+  readonly open_gaps: number;
   /** Tables of lookups that were read anew, and those that stay as they were since their files cannot be read. */
   readonly table_reloads: number;
   readonly stale_tables: number;
@@ -170,7 +172,14 @@ export interface MetricsReading {
   readonly feed_skipped: number;
 }
 
-type Gauged = "lag" | "position" | "subscribers" | "held_partitions" | "foreign_partitions" | "stale_tables";
+type Gauged =
+  | "lag"
+  | "position"
+  | "subscribers"
+  | "held_partitions"
+  | "foreign_partitions"
+  | "open_gaps"
+  | "stale_tables";
 type Count = Exclude<keyof MetricsReading, Gauged>;
 
 const COUNTERS: readonly (readonly [Count, string, string])[] = [
@@ -211,6 +220,7 @@ export function make_metrics(domains: Readonly<Record<string, () => MetricsReadi
   const lag = gauge("tacho_source_lag", "Messages that wait at the source; NaN while unknown");
   const held = gauge("tacho_source_held_partitions", "Partitions that an open transaction holds");
   const foreign = gauge("tacho_source_foreign_partitions", "Partitions that others in the consumer group read");
+  const gaps = gauge("tacho_source_gaps", "Partitions with a gap that was noticed and is not accepted");
   const stale = gauge("tacho_stale_tables", "Tables of lookups that stay as they were: their files cannot be read");
   const subscribers = gauge("tacho_feed_subscribers", "Open feed streams");
   const counters = COUNTERS.map(([field, name, help]) => ({
@@ -239,6 +249,7 @@ export function make_metrics(domains: Readonly<Record<string, () => MetricsReadi
         lag.set(of, reading.lag ?? Number.NaN);
         held.set(of, reading.held_partitions);
         foreign.set(of, reading.foreign_partitions);
+        gaps.set(of, reading.open_gaps);
         stale.set(of, reading.stale_tables);
         subscribers.set(of, reading.subscribers);
         for (const { field, counter } of counters) counter.inc(of, reading[field]);

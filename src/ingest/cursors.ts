@@ -1,4 +1,4 @@
-import type { CursorAdvance } from "../event_log/mod.ts";
+import type { CursorAdvance, KeptGap, PartitionGap } from "../event_log/mod.ts";
 import {
   type CursorBook,
   partition_name,
@@ -11,6 +11,12 @@ import {
 /** Gives all partitions of topics that were never read their first cursors; where another process was faster its cursors stay. */
 export type BeginTopics = (ends: readonly PartitionEnds[], cluster_id: string) => Promise<void>;
 
+/** Keeps a gap that was noticed at a cursor; false when the cursor stands elsewhere. */
+export type KeepGap = (
+  gap: PartitionGap,
+  at: { readonly next_offset: number; readonly cluster_id: string },
+) => Promise<boolean>;
+
 /**
  * The cursors of the partitions this process reads: as committed (what sources go by) and as planned (where the next batch
  * must begin). Batches are trimmed to what was not planned yet.
@@ -22,17 +28,21 @@ export class Cursors implements CursorBook {
   #stored: readonly StoredCursor[] = [];
   readonly #read: () => Promise<readonly StoredCursor[]>;
   readonly #begin: BeginTopics | null;
+  readonly #keep: KeepGap;
 
   /**
    * @param read reads all cursors from the database
    * @param begin where topics begin that were never read; null: at their earliest offsets
+   * @param keep keeps gaps that are noticed
    */
   constructor(
     read: () => Promise<readonly StoredCursor[]> = () => Promise.resolve([]),
     begin: BeginTopics | null = null,
+    keep: KeepGap = () => Promise.resolve(false),
   ) {
     this.#read = read;
     this.#begin = begin;
+    this.#keep = keep;
   }
 
   get(topic: string, partition: number): number | null {
@@ -41,6 +51,16 @@ export class Cursors implements CursorBook {
 
   foreign(topics: readonly string[], cluster_id: string): StoredCursor | null {
     return this.#stored.find((cursor) => topics.includes(cursor.topic) && cursor.cluster_id !== cluster_id) ?? null;
+  }
+
+  gap(topic: string, partition: number): KeptGap | null {
+    return this.#stored.find((cursor) => cursor.topic === topic && cursor.partition === partition)?.gap ?? null;
+  }
+
+  /** Keeps a gap that was noticed, once its cursor stands still. False until then, and where gaps are not kept. */
+  async keep(gap: PartitionGap, cluster_id: string): Promise<boolean> {
+    const next_offset = this.get(gap.topic, gap.partition);
+    return next_offset !== null && await this.#keep(gap, { next_offset, cluster_id });
   }
 
   /** Raises what is committed to what the database says: another process may have read on. What is planned stays. */

@@ -3,7 +3,7 @@ import { type Batch, type CursorAdvance, read_cursors, read_head } from "../even
 import { Paced, type Runtime, told_trouble, type Trouble } from "../runtime/mod.ts";
 import { type Attempt, attempted, commit_in_halves } from "./commit_in_halves.ts";
 import { advances_of, Cursors, one_by_one } from "./cursors.ts";
-import type { MessageSource, SourceBatch } from "./message_source.ts";
+import type { MessageSource, SourceBatch, SourceGap } from "./message_source.ts";
 import type { Pipeline, PlannedBatch } from "./pipeline.ts";
 import { type IngestCounts, type IngestStatus, new_counts, SlidingSum, take_batch } from "./status.ts";
 
@@ -75,6 +75,7 @@ export class Ingest {
   /** What the database is in trouble for: work that waits for it, oldest first. */
   readonly #waiting = new Map<Paced, Trouble>();
   #status: IngestStatus;
+  #kept_gap: SourceGap | null = null;
 
   constructor(runtime: Omit<Runtime, "signal">, options: IngestOptions) {
     this.#runtime = runtime;
@@ -105,11 +106,18 @@ export class Ingest {
     return this.#admitted.sum(this.#runtime.clock.now_ms()) / 10;
   }
 
-  /** At a gap: asks the database whether somebody accepted it, and goes on then. True when it did. */
+  /** At a gap: keeps that it was noticed, asks the database whether somebody accepted it, and goes on then. True when it did. */
   async resume_after_gap(): Promise<boolean> {
     const { source, cursors } = this.#options;
     const state = source.state();
-    if (state.state !== "gap" || !await cursors.moved_across(state.gap)) return false;
+    if (state.state !== "gap") return false;
+    if (!await cursors.moved_across(state.gap)) {
+      // Of another cluster the cursors themselves say that they are.
+      if (state.gap !== this.#kept_gap && state.gap.kind !== "other_cluster") {
+        if (await cursors.keep(state.gap, source.cluster_id)) this.#kept_gap = state.gap;
+      }
+      return false;
+    }
     const { kind, topic, partition, cursor } = state.gap;
     this.#runtime.logger.log("warn", "the gap was accepted; going on", { kind, topic, partition, cursor });
     source.rewind();

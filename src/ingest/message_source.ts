@@ -11,14 +11,14 @@
  *   compaction or control records left empty lie inside a batch). What was taken is not handed out again until `rewind`.
  * - After `rewind`, nothing taken or buffered before it is handed out any more; delivery starts anew from the book.
  * - A gap (retention passed the cursor, the topic ends before the cursor, another cluster) is never delivered across: the
- *   source stops with state `gap`.
+ *   source stops with state `gap`. So is one that the book has kept.
  *   What was buffered before a gap or an outage is still handed out. `rewind` resumes after a gap, once the book is past it.
  * - In the state `gap`, `take` waits for `rewind`, `close` or the abort; `failed` is for good, only the latter two end it. Whoever supervises
  *   reads `state`.
  * - What is held is bounded in messages and bytes. At the bound Kafka is fetched from no more, and the consumer stays a live member of its
  *   group; who offers to the queue waits.
  */
-import type { SourceMessage, TopicPartition } from "../event_log/mod.ts";
+import type { KeptGap, PartitionGap, SourceMessage, TopicPartition } from "../event_log/mod.ts";
 
 export {
   type Coordinates,
@@ -44,6 +44,8 @@ export interface Cursor extends TopicPartition {
 /** A cursor as the database has it. Its offset counts in one cluster alone. */
 export interface StoredCursor extends Cursor {
   readonly cluster_id: string;
+  /** A gap that was noticed there and not accepted. */
+  readonly gap?: KeptGap | null;
 }
 
 /** The cursors that are committed, as the database has them. Owned by the ingest loop, read synchronously by sources. */
@@ -52,6 +54,8 @@ export interface CursorBook {
   get(topic: string, partition: number): number | null;
   /** A cursor of these topics that belongs to another cluster than this one; null when none does, as far as the database was read. */
   foreign(topics: readonly string[], cluster_id: string): StoredCursor | null;
+  /** The gap of a partition that was noticed, by whomever, and is not accepted: it is not delivered across, whatever the topic has by now. */
+  gap?(topic: string, partition: number): KeptGap | null;
   /**
    * Reads the cursors from the database again. A source shared by several instances calls it when partitions are
    * assigned, before it delivers: another instance may have read them since, and what is then behind retention is no gap.
@@ -101,12 +105,13 @@ export interface SourceRemark {
 
 /** Messages that can no longer be read: offsets [cursor, first_available) of one partition, a cursor past the end, or one of another cluster. */
 export type SourceGap =
-  & TopicPartition
-  & { readonly cursor: number }
-  & (
-    | { readonly kind: "retention" | "truncated"; readonly first_available: number; readonly end: number }
-    | { readonly kind: "other_cluster"; readonly expected: string; readonly found: string }
-  );
+  | PartitionGap
+  | TopicPartition & {
+    readonly kind: "other_cluster";
+    readonly cursor: number;
+    readonly expected: string;
+    readonly found: string;
+  };
 
 /** How many messages are worth being handed out for now. */
 export interface Worth {

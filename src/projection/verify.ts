@@ -92,7 +92,7 @@ export async function verify(audit: Audit, scope: Scope): Promise<Verified> {
   const progress = watch("log, events", position);
   await streams.take_earlier(start?.position ?? position, signal, progress);
   const chain = start === null
-    ? { events: 0, batches: 0, trusted_batch: 0, cursors: 0, gaps: [], quarantined: 0, only_counted: 0 }
+    ? { events: 0, batches: 0, trusted_batch: 0, cursors: 0, gaps: [], open_gaps: 0, quarantined: 0, only_counted: 0 }
     : await verify_chain(database, moment, start, {
       quarantine,
       faults,

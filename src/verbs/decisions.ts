@@ -1,6 +1,7 @@
 import {
   accept_gaps,
   type AcceptedGap,
+  gap_reason,
   Overtaken,
   partition_name,
   read_cursors,
@@ -34,8 +35,8 @@ interface ToldGap extends AcceptedGap {
 }
 
 /**
- * `tacho accept-gap`: finds the partitions whose cursor lies outside what the topic still has, or belongs to another cluster, and moves
- * them to the first offset that can be read, all in one transaction. What is read again is recognised by its event ids. A program that
+ * `tacho accept-gap`: finds the partitions whose cursor lies outside what the topic still has, belongs to another cluster, or has a gap that
+ * was noticed before, and moves them to the first offset that can be read, all in one transaction. What is read again is recognised by its event ids. A program that
  * stopped at the gap goes on by itself.
  */
 export async function accept_gap_verb(shell: Shell, options: AcceptGapOptions): Promise<void> {
@@ -94,14 +95,15 @@ async function find_gaps(
     const why = why_gap(cursor, cluster_id, to, high, named);
     if (why === null) return [];
     const told = `${partition_name(cursor)}: cursor ${from} moves to ${to}; ${why}`;
-    return [{ topic, partition, from, to, cluster_id: cursor.cluster_id, told }];
+    const noticed = cursor.gap ? { noticed_at: cursor.gap.noticed_at } : {};
+    return [{ topic, partition, from, to, cluster_id: cursor.cluster_id, told, ...noticed }];
   });
   return { gaps, cluster_id };
 }
 
 /** Why a cursor cannot be read on from, in words; null when it can. One that is named by the operator is moved where it lies within, too. */
 function why_gap(
-  { next_offset: from, cluster_id }: StoredCursor,
+  { next_offset: from, cluster_id, gap }: StoredCursor,
   answering: string,
   low: number,
   high: number,
@@ -110,6 +112,8 @@ function why_gap(
   if (cluster_id !== answering) return `cluster "${cluster_id}" became "${answering}"`;
   if (from < low) return from === low - 1 ? `offset ${from} is gone` : `offsets ${from} to ${low - 1} are gone`;
   if (from > high) return `the topic ends at ${high}, it was cut or made anew`;
+  // What was lost does not show any more: what the topic has now was written since.
+  if (gap) return `${gap_reason(gap)}; all that the topic has by now, ${low} to ${high}, is read anew`;
   return named && from > low ? `it lies within what the topic has, ${low} to ${high}; all of that is read anew` : null;
 }
 

@@ -15,6 +15,7 @@ import {
   type Batch,
   begin_at_end,
   type Deployment,
+  keep_gap,
   Overtaken,
   read_cursors,
   read_deployment,
@@ -334,7 +335,14 @@ export function make_ingest(
   return new Ingest(shell, {
     database,
     pipeline: make_pipeline(shell, opened, mappings),
-    cursors: new Cursors(() => read_cursors(database), config.start === "latest" ? begin : null),
+    cursors: new Cursors(
+      () => read_cursors(database),
+      config.start === "latest" ? begin : null,
+      // A queue of this program's own begins where its cursor stands: nothing of it is lost.
+      config.kafka_brokers === null
+        ? undefined
+        : (gap, at) => keep_gap(database, gap, at, system_clock.now_ms() * 1000),
+    ),
     source,
     batch_limit: { messages: config.batch_messages, bytes: 8 << 20 },
     quarantine_per_minute: config.quarantine_per_minute,

@@ -63,7 +63,20 @@ const count = (n: number, one: string, many = `${one}s`): string => `${n} ${n ==
 /** What was found to be well, and what was not looked at, in one line. */
 export function told(
   { name, noun }: Pick<DeclaredDomain, "name" | "noun">,
-  { position, events, batches, trusted_batch, cursors, gaps, quarantined, only_counted, streams, folded, cells }: Omit<
+  {
+    position,
+    events,
+    batches,
+    trusted_batch,
+    cursors,
+    gaps,
+    open_gaps,
+    quarantined,
+    only_counted,
+    streams,
+    folded,
+    cells,
+  }: Omit<
     Verified,
     "most" | "examined"
   >,
@@ -74,7 +87,8 @@ export function told(
   }, ${count(cursors, "cursor")} where the batches left off, ${count(quarantined, "quarantined message")} as ${
     quarantined === 1 ? "its" : "their"
   } batches wrote ${quarantined === 1 ? "it" : "them"}`;
-  const on_record = gaps.length === 0 ? "" : `; on record: ${gaps.join("; ")}`;
+  const on_record = (gaps.length === 0 ? "" : `; on record: ${gaps.join("; ")}`) +
+    (open_gaps === 0 ? "" : `; not accepted: ${count(open_gaps, "gap")}, see \`tacho accept-gap --dry-run\``);
   const counted = only_counted === 0
     ? []
     : [`${count(only_counted, "quarantined message")} of earlier batches but for their number`];

@@ -126,6 +126,40 @@ kafka_test("a cursor beyond the log's end is a gap", async (brokers, topic) => {
   await source.close();
 });
 
+kafka_test(
+  "a gap that the book keeps is not read across, although the topic has grown past it",
+  async (brokers, topic) => {
+    const options = options_of(brokers, topic);
+    await produce(options, numbers(0, 20));
+    const source = new KafkaSource(options, system_clock, QUICK);
+    const book = new TestBook();
+    book.set(topic, 0, 10);
+    const noticed_at = "2026-03-01T12:00:00.000000Z";
+    book.kept = { kind: "truncated", topic, partition: 0, cursor: 10, first_available: 0, end: 3, noticed_at };
+    await source.open(book, never);
+    const { gap, reason } = await gap_of(source);
+    assert.deepEqual(gap, book.kept);
+    assert.match(
+      reason,
+      /ends at offset 3, the next one to read is 10: .* made anew, noticed at 2026-03-01T12:00:00.000000Z$/,
+    );
+    source.rewind();
+    await gap_of(source);
+    // What shows now is told, where anything does.
+    await delete_below(options, topic, 15);
+    source.rewind();
+    await until("it tells what is gone now", () => {
+      const state = source.state();
+      return state.state === "gap" && state.reason.includes("5 offsets are gone");
+    });
+    book.kept = null;
+    book.set(topic, 0, 15);
+    source.rewind();
+    assert.deepEqual((await new SourceReader(source, book).read(5)).map(text_of), numbers(15, 20));
+    await source.close();
+  },
+);
+
 kafka_test("another cluster than the cursors' is a gap", async (brokers, topic) => {
   const options = options_of(brokers, topic);
   await produce(options, numbers(0, 5));

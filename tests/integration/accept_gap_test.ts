@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { type Database, open_database } from "../../src/database/mod.ts";
-import { accept_gaps, Overtaken, read_cursors } from "../../src/event_log/mod.ts";
+import {
+  accept_gaps,
+  keep_gap,
+  Overtaken,
+  type PartitionGap,
+  read_cursors,
+  read_open_gaps,
+  told_gaps,
+} from "../../src/event_log/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { feed, message, migrated, trip_pipeline } from "../support/trip_pipeline.ts";
@@ -96,5 +104,44 @@ tacho_test({
       }
       assert.equal((await accepted(database)).length, 3);
       assert.deepEqual(await cursors(database), ["0 other", "7 test", "3 test"]);
+    }),
+});
+
+tacho_test({
+  name: "a gap is kept at the cursor that it was noticed at, with the time of the first notice, until it is accepted",
+  needs: ["postgres"],
+  fn: () =>
+    with_log(async (database) => {
+      const cut: PartitionGap = { kind: "truncated", topic: "t", partition: 1, cursor: 3, first_available: 0, end: 1 };
+      const at = { next_offset: 3, cluster_id: "test" };
+      const keep = (kept: PartitionGap, stands: typeof at, later_s = 0) =>
+        keep_gap(database, kept, stands, AT_US + later_s * 1_000_000);
+      assert.equal(await keep(cut, { ...at, next_offset: 2 }), false, "the cursor moves");
+      assert.equal(await keep(cut, { ...at, cluster_id: "other" }), false, "the cursor is of another cluster");
+      assert.equal(await keep({ ...cut, partition: 7 }, at), false, "there is no cursor");
+      assert.deepEqual(await read_open_gaps(database), { count: 0, first: [] });
+      assert.equal(await keep(cut, at), true);
+      assert.equal(await keep({ ...cut, end: 2 }, at, 60), true);
+      const noticed_at = "2026-03-01T13:00:00.000000Z";
+      const kept = await read_open_gaps(database);
+      assert.deepEqual(kept, { count: 1, first: [{ ...cut, end: 2, noticed_at }] });
+      assert.equal(
+        told_gaps(kept),
+        `t/1 ends at offset 2, the next one to read is 3: the topic was cut or made anew, noticed at ${noticed_at}`,
+      );
+      assert.equal((await verified(database)).open_gaps, 1);
+      await accept(database, [gap(0, 3, 7)]);
+      assert.equal((await read_open_gaps(database)).count, 1, "another one was accepted");
+      const accepting = { ...gap(1, 3, 0), noticed_at };
+      await accept_gaps(database, { gaps: [accepting], cluster_id: "test", by: "Ada", reason: "cut" }, AT_US);
+      assert.deepEqual(await read_open_gaps(database), { count: 0, first: [] });
+      assert.deepEqual((await accepted(database))[1]?.note, {
+        by: "Ada",
+        cluster_id: "test",
+        noticed: [{ noticed_at, partition: 1, topic: "t" }],
+        reason: "cut",
+      });
+      const { faults, open_gaps } = await verified(database);
+      assert.deepEqual([faults, open_gaps], [[], 0]);
     }),
 });

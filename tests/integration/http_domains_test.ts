@@ -24,6 +24,7 @@ const figures = (position: number): MetricsReading => ({
   late: 0,
   lag: null,
   held_partitions: 0,
+  open_gaps: 0,
   foreign_partitions: 0,
   table_reloads: 0,
   stale_tables: 0,

@@ -258,6 +258,7 @@ database_test("readiness gives the reasons; metrics are Prometheus text", async 
     assert.match(text, /^tacho_messages_read_total 10$/m, "a second scrape counts nothing twice");
     assert.match(text, /^tacho_source_lag Nan$/mi);
     assert.match(text, /^tacho_source_held_partitions 2$/m);
+    assert.match(text, /^tacho_source_gaps 1$/m);
     assert.match(text, /^tacho_source_foreign_partitions 0$/m);
     assert.match(text, /^# TYPE tacho_batch_seconds histogram$/m);
   }

@@ -44,6 +44,7 @@ export async function make_http_side(
     late: 4,
     lag: null,
     held_partitions: 2,
+    open_gaps: 1,
     foreign_partitions: 0,
     table_reloads: 0,
     stale_tables: 0,

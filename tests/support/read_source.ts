@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { KeptGap } from "../../src/event_log/mod.ts";
 import type {
   CursorBook,
   MessageSource,
@@ -18,6 +19,8 @@ export class TestBook implements CursorBook {
   begins_at_end = false;
   /** The ends that it was asked to begin by. */
   readonly begun: PartitionEnds[] = [];
+  /** The gap that it keeps, of whichever partition. */
+  kept: KeptGap | null = null;
   /** The cluster that all cursors belong to; null is whichever answers. */
   cluster_id: string | null = null;
 
@@ -32,6 +35,10 @@ export class TestBook implements CursorBook {
   foreign([topic = ""]: readonly string[], cluster_id: string): StoredCursor | null {
     if (this.cluster_id === null || this.cluster_id === cluster_id) return null;
     return { topic, partition: 0, next_offset: this.get(topic, 0) ?? 0, cluster_id: this.cluster_id };
+  }
+
+  gap(): KeptGap | null {
+    return this.kept;
   }
 
   refresh(): Promise<void> {

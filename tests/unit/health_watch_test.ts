@@ -57,6 +57,24 @@ Deno.test("ingest that runs with a remark is ready, and says it", () =>
     return Promise.resolve();
   }));
 
+Deno.test("a gap that the log keeps is told beside what ingest says, and not twice where ingest stopped at one", () =>
+  with_watch(async (asked, watch) => {
+    const row = { topic: "t", partition: 0, count: 8 };
+    const gap = { kind: "truncated", cursor: 9, first_available: 0, end: 4, noticed_at: "2026-03-01T12:00:00.000000Z" };
+    asked.answer = () => Promise.resolve([{ ...HEAD, ...row, gap }]);
+    await watch.ask();
+    assert.equal(watch.open_gaps(), 8);
+    const { ingest } = watch.now();
+    assert.match(
+      ingest.reason ?? "",
+      /^t\/0 ends at offset 4, .* noticed at 2026-03-01T12:00:00.000000Z; 7 more gaps$/,
+    );
+    assert.match(ingest.advice ?? "", /tacho accept-gap/);
+    const health = watch.now();
+    const reading = { ...health, ingest: { ...ingest, source: "elsewhere" as const } };
+    assert.match(readiness_of(reading)[0]?.reason ?? "", /^this program only reads; another one writes the log; t\/0 /);
+  }));
+
 Deno.test("a database that hangs does not answer, since it was asked, and nobody waits for it to be told", () =>
   with_watch(async (asked, watch, clock) => {
     const answer = Promise.withResolvers<Row[]>();

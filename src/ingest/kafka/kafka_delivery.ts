@@ -12,7 +12,7 @@ import type { KafkaAdmin } from "./kafka_admin.ts";
 import { type EachBatchPayload, fetched_offset, fetched_partition } from "./kafka_client.ts";
 import { failure_of } from "./kafka_failure.ts";
 import { slices } from "./records/mod.ts";
-import type { PartitionWatch } from "./partition_watch.ts";
+import { gap_at, type PartitionWatch } from "./partition_watch.ts";
 
 /** What the delivery of one consumer's life works with. */
 export interface DeliveryParts {
@@ -207,6 +207,8 @@ export class KafkaDelivery {
         if (gone()) return;
         watch.saw(marks);
         for (const at of watch.assigned()) this.#place(at);
+        const kept = this.#kept_gap();
+        if (kept !== null) return this.#parts.on_gap(kept);
         const found = watch.find_gap(watch.assigned(), marks);
         if (found.look === "gap") return this.#parts.on_gap(found.gap);
         if (found.look === "sound") {
@@ -222,6 +224,16 @@ export class KafkaDelivery {
       }
       await pace.pause(ended).catch(() => {});
     }
+  }
+
+  /** A gap of an assigned partition that the book keeps, as it is now where it still shows. */
+  #kept_gap(): SourceGap | null {
+    const { book, watch } = this.#parts;
+    for (const { topic, partition, offset } of watch.assigned()) {
+      const kept = book.gap?.(topic, partition) ?? null, mark = watch.mark(topic, partition);
+      if (kept !== null) return (mark === null ? null : gap_at(offset, mark)) ?? kept;
+    }
+    return null;
   }
 
   /** Moves a partition to where the book says now, if that is elsewhere. */

@@ -1,3 +1,4 @@
+import { GAP_ADVICE } from "../../event_log/mod.ts";
 import { type Clock, type Level, Paced, told_trouble, WakeUp } from "../../runtime/mod.ts";
 import { type Amount, MessageBuffer } from "../message_buffer.ts";
 import {
@@ -15,7 +16,7 @@ import {
 import { default_settings, type KafkaOptions, type KafkaSettings } from "./kafka_options.ts";
 import { is_preparing } from "./kafka_failure.ts";
 import { KafkaSession, type SessionEnd } from "./kafka_session.ts";
-import { GAP_ADVICE, gap_reason, PartitionWatch } from "./partition_watch.ts";
+import { gap_reason, PartitionWatch } from "./partition_watch.ts";
 
 /**
  * Reads topics as a member of a consumer group.

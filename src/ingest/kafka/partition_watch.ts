@@ -1,3 +1,4 @@
+import { gap_reason as partition_gap_reason, type PartitionGap } from "../../event_log/mod.ts";
 import {
   type Coordinates,
   type CursorBook,
@@ -7,9 +8,6 @@ import {
   type SourceRemark,
   type TopicPartition,
 } from "../message_source.ts";
-
-/** A gap within one cluster. */
-export type PartitionGap = Exclude<SourceGap, { readonly kind: "other_cluster" }>;
 
 /** What a look for gaps found. `suspected`: look again. */
 export type GapLook =
@@ -27,20 +25,10 @@ export function gap_at(position: number, mark: PartitionEnds): PartitionGap | nu
 
 /** A gap in words for operators. */
 export function gap_reason(gap: SourceGap): string {
-  const { cursor } = gap, name = partition_name(gap);
-  switch (gap.kind) {
-    case "retention":
-      return `${name} keeps offsets from ${gap.first_available} on, the next one to read is ${cursor}: ` +
-        `${gap.first_available - cursor} offsets are gone`;
-    case "truncated":
-      return `${name} ends at offset ${gap.end}, the next one to read is ${cursor}: the topic was cut or made anew`;
-    case "other_cluster":
-      return `the cursor of ${name} belongs to Kafka cluster "${gap.expected}", "${gap.found}" answers`;
-  }
+  return gap.kind === "other_cluster"
+    ? `the cursor of ${partition_name(gap)} belongs to Kafka cluster "${gap.expected}", "${gap.found}" answers`
+    : partition_gap_reason(gap);
 }
-
-/** What an operator can do at a gap. */
-export const GAP_ADVICE = "To go on without what is gone, on record: tacho accept-gap --by NAME --reason TEXT";
 
 /** So long an open transaction may keep what is behind it from being read before it is said: shorter ones are everyday. */
 const HELD_FOR_MS = 5_000;

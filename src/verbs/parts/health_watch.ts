@@ -1,5 +1,5 @@
 import { type Database, type MigrationError, other_schema, outdated, SCHEMA_NUMBER } from "../../database/mod.ts";
-import { type Head, read_head } from "../../event_log/mod.ts";
+import { GAP_ADVICE, type Head, type OpenGaps, read_head, read_open_gaps, told_gaps } from "../../event_log/mod.ts";
 import type { DatabaseHealth, Health } from "../../feed/mod.ts";
 import type { ReadinessCheck } from "../../http/mod.ts";
 import type { IngestStatus } from "../../ingest/mod.ts";
@@ -34,7 +34,7 @@ const READ_ONLY = "its transactions are read-only (default_transaction_read_only
 const NO_ANSWER_MS = 5_000;
 
 /**
- * Keeps the program's health at hand: asks the database once a second how far the log is and what is held in quarantine,
+ * Keeps the program's health at hand: asks the database once a second how far the log is, what is held in quarantine and which gaps are kept,
  * and notes since when it does not answer. `now` is synchronous, so that telling it never waits for the database.
  */
 export class HealthWatch {
@@ -43,6 +43,7 @@ export class HealthWatch {
   readonly #clock: Clock;
   readonly #failed: (error: MigrationError) => void;
   #head: Head | null = null;
+  #gaps: OpenGaps = { count: 0, first: [] };
   #read_only: { readonly since_ms: number; readonly reason: string } | null = null;
   readonly #pace: Paced;
   #answers_since_ms: number;
@@ -93,6 +94,7 @@ export class HealthWatch {
       this.#note_read_only(
         reads ? null : row?.in_recovery === true ? STANDBY : row?.read_only === true ? READ_ONLY : null,
       );
+      this.#gaps = await read_open_gaps(this.#database);
       const over = this.#pace.succeeded();
       if (over !== null && this.#means_away(over)) this.#answers_since_ms = this.#clock.now_ms();
     } catch (error) {
@@ -110,10 +112,15 @@ export class HealthWatch {
     return this.#head;
   }
 
+  /** How many gaps were noticed, by any program, and are not accepted. */
+  open_gaps(): number {
+    return this.#gaps.count;
+  }
+
   now(): Health {
     const head = this.#head;
     return {
-      ingest: { ...this.#ingest.status(), source: this.#ingest.source },
+      ingest: { ...this.#told_status(), source: this.#ingest.source },
       database: this.#database_health(),
       recorded_ms: head?.recorded_at_us == null ? null : Math.floor(head.recorded_at_us / 1000),
       lag: this.#ingest.lag(),
@@ -123,6 +130,13 @@ export class HealthWatch {
       quarantined: head?.held ?? 0,
       position: head?.position ?? 0,
     };
+  }
+
+  /** What ingest says, with the gaps that are kept where it does not tell of one itself: from before it was started, or of another program. */
+  #told_status(): IngestStatus {
+    const status = this.#ingest.status(), gaps = told_gaps(this.#gaps);
+    if (gaps === null || (status.state === "stopped" && status.advice !== undefined)) return status;
+    return { ...status, reason: status.reason === null ? gaps : `${status.reason}; ${gaps}`, advice: GAP_ADVICE };
   }
 
   /** Whether trouble means that the database is away: the embedded one that gives no answer is slow. */
@@ -164,7 +178,10 @@ export function readiness_of({ database, ingest }: Health): ReadinessCheck[] {
     return [{
       name: "database",
       ok: fault === null,
-      reason: fault ?? "this program only reads; another one writes the log",
+      reason: fault ??
+        ["this program only reads; another one writes the log", ...ingest.reason === null ? [] : [ingest.reason]].join(
+          "; ",
+        ),
     }];
   }
   const runs = ingest.state === "running";
@@ -175,12 +192,12 @@ export function readiness_of({ database, ingest }: Health): ReadinessCheck[] {
   ];
 }
 
-const GAP_WATCH_MS = 2_000;
+const GAP_WATCH_MS = 500;
 
-/** Looks every few seconds whether a gap was accepted, until the signal; less often while the database does not answer. Never rejects. */
+/** Looks twice a second whether there is a gap, and whether it was accepted, until the signal; less often while the database does not answer. Never rejects. */
 export async function watch_gap(runtime: Runtime, resume: () => Promise<boolean>): Promise<void> {
   const { signal, logger } = runtime;
-  const pace = new Paced(runtime, { gap_ms: GAP_WATCH_MS, first_ms: 2 * GAP_WATCH_MS, cap_ms: 60_000 });
+  const pace = new Paced(runtime, { gap_ms: GAP_WATCH_MS, first_ms: 8 * GAP_WATCH_MS, cap_ms: 60_000 });
   while (!signal.aborted) {
     pace.begin();
     try {

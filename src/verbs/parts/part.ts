@@ -158,6 +158,7 @@ export async function open_part(
       lag: health.now().lag,
       held_partitions: remarked("open_transaction"),
       foreign_partitions: remarked("read_by_others"),
+      open_gaps: health.open_gaps(),
       table_reloads: tables.reloads,
       stale_tables: tables.stale,
       ...feed,
