@@ -63,6 +63,7 @@ function feeder(database: Database, messages: readonly unknown[]) {
   const cursors = new Cursors();
   const pipeline = trip_pipeline(database, () => now_ms);
   return async (to: number): Promise<number> => {
+    if (to <= at) return (await read_head(database)).position;
     now_ms += 1_000;
     const part = messages.slice(at, to).map((each, i) => message(at + i, each, BROKER_MS));
     const batch = { topic: "trips", partition: 0, from_offset: at, next_offset: to, messages: part };
@@ -85,10 +86,11 @@ tacho_test({
         try {
           const places = (
             of: readonly number[],
-          ) => [...new Set([...of.map((n) => 2 + n % (all.length - 1)), all.length])];
+          ) => [...new Set([...of.map((n) => n % all.length), all.length])];
           const feed_whole = feeder(whole, all), grow = feeder(growing, all);
           for (const [database, begin] of [[whole, feed_whole], [growing, grow]] as const) {
-            assert.equal(await begin(1), 1);
+            let messages = 1;
+            while (await begin(messages) === 0) messages++;
             await database.execute("update log_head set position = $1", [NEAR_A_BLOCK]);
           }
           for (const place of places(batched).sort((a, b) => a - b)) await feed_whole(place);

@@ -74,6 +74,46 @@ export async function figures_of_cells(queryable: Queryable, question: Question)
   };
 }
 
+/**
+ * Whether the cells that answer a question's series and stretches have not changed since a position of the log: then they say what they said as
+ * of it. Each part is a range of the cells' primary key, and looked through as it would be read.
+ */
+export async function are_settled(
+  queryable: Queryable,
+  question: Question,
+  condition: Condition,
+  position: number,
+): Promise<boolean> {
+  const { board, days, window, wants: { stretches = [] } } = question;
+  const parameters = new Parameters(), since = parameters.add(position);
+  const times = ({ from_s, to_s }: Stretch) => ({ from_us: from_s * 1e6, to_us: to_s * 1e6 });
+  const own = matching(condition, parameters.add(condition.dimension), parameters.add(text_array(condition.keys)));
+  const sketched = dimension_of(board, condition.dimension)?.sketches ?? [];
+  const read: [matches: string, tile: Tile][] = [[own, { grain: window.grain, ...times(window) }]];
+  for (const stretch of stretches.map(times)) {
+    const within = { ...stretch, finest_s: cut_s(window) };
+    const tiles = [
+      ...tiles_of(board, condition.dimension, within, days),
+      ...tile(stretch.from_us, stretch.to_us, sketched, days),
+    ];
+    for (const each of tiles) read.push([own, each]);
+    for (const [, { dimension }] of asked_distinct(question)) {
+      const any = `dimension = ${parameters.add(dimension)}`;
+      for (const each of tiles_of(board, dimension, within, days)) read.push([any, each]);
+    }
+  }
+  const changed = read.map(([matches, { grain, from_us, to_us }]) =>
+    `exists (select from ${board.tables.cells} cells where grain = ${parameters.add(grain)} and ${matches}
+       and bucket >= ${parameters.add(format_time(from_us))}::timestamptz
+       and bucket < ${parameters.add(format_time(to_us))}::timestamptz and last_position > ${since})`
+  );
+  const [row] = await queryable.query<{ changed: boolean }>(
+    `select ${changed.join(" or ")} as changed`,
+    parameters.values,
+  );
+  return row?.changed === false;
+}
+
 /** The cells of a condition, as SQL; the values it needs are its dimension and its keys. */
 const matching = ({ excluded }: Condition, dimension: string, keys: string): string =>
   `dimension = ${dimension} and ${excluded ? `key <> all(${keys}::text[])` : `key = any(${keys}::text[])`}`;

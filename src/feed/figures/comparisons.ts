@@ -1,6 +1,6 @@
 import type { Queryable } from "../../database/mod.ts";
 import type { DomainBoard } from "../../domains/mod.ts";
-import { figures_of_cells } from "./cells.ts";
+import { are_settled, figures_of_cells } from "./cells.ts";
 import { type BucketRow, type Cards, cards_of, quantile_cards, series_of } from "./figure.ts";
 import {
   type Asked,
@@ -45,7 +45,8 @@ export interface Compared {
 
 /**
  * Reads the cards of all comparisons, where the log knows anything of their stretches, and since when; and the series of the one that is
- * shown. Of the present from the cells of the filter where these have them, all else from states.
+ * shown. From the cells of the filter where these have
+ * them and have not changed since the states were as they are given, all else from states.
  * @param states all states: as they stand, or as they stood
  */
 export async function read_comparisons(
@@ -57,28 +58,35 @@ export async function read_comparisons(
 ): Promise<Pick<Compared, "cards" | "series">> {
   const { board, days } = of_view(asked, view);
   const { filter } = view, shown = comparisons[view.compare];
-  const condition = is_present(board, states) ? condition_of_cells(board, filter, window.grain) : null;
+  const condition = condition_of_cells(board, filter, window.grain);
   // Cells say all that is compared but quantiles, where their dimension keeps no sketches; a distinct count that they do not say is not compared.
   const quantiles = quantile_cards(board).size > 0;
   const compared = new Map<ComparisonName, ComparedCards>();
   const of_cells: ComparisonName[] = [], of_states: ComparisonName[] = [];
+  const cards = board.cards.filter((card) => "figure" in card);
+  const question = (series: boolean, names: readonly ComparisonName[], { window }: Comparison): Question => {
+    const stretches = names.map((name) => comparisons[name].stretch);
+    return { board, days, filter, window, wants: { series, stretches, cards } };
+  };
+  const settled = async (name: ComparisonName): Promise<boolean> =>
+    condition !== null && (states.as_of === null ||
+      await are_settled(reading, question(true, [name], comparisons[name]), condition, states.as_of));
+  const series_of_cells = await settled(view.compare);
   for (const name of COMPARISONS) {
     const { stretch } = comparisons[name], { from_s, to_s } = stretch;
     const since_s = from_s === to_s ? null : await read_since(reading, board, states, stretch, cut_s(window));
     compared.set(name, { from_s, to_s, since_s, least_base: LEAST_BASE, cards: {} });
     if (from_s === to_s || since_s === to_s) continue;
     const computed = condition === null ||
-      quantiles && !keeps_sketches(board, condition.dimension) && !too_long_for_states(stretch);
+      quantiles && !keeps_sketches(board, condition.dimension) && !too_long_for_states(stretch) ||
+      !(name === view.compare ? series_of_cells : await settled(name));
     (computed ? of_states : of_cells).push(name);
   }
-  const cards = board.cards.filter((card) => "figure" in card);
-  const question = (series: boolean, names: readonly ComparisonName[]): Question => {
-    const stretches = names.map((name) => comparisons[name].stretch);
-    return { board, days, filter, window: shown.window, wants: { series, stretches, cards } };
-  };
+  const asked_of_cells = question(series_of_cells, of_cells, shown);
+  const asked_of_states = question(!series_of_cells, of_states, shown);
   const answers = [
-    ...condition === null ? [] : [[of_cells, await figures_of_cells(reading, question(true, of_cells))] as const],
-    [of_states, await figures_of_states(reading, question(condition === null, of_states), states)] as const,
+    ...condition === null ? [] : [[of_cells, await figures_of_cells(reading, asked_of_cells)] as const],
+    [of_states, await figures_of_states(reading, asked_of_states, states)] as const,
   ];
   for (const [names, { stretches }] of answers) {
     names.forEach((name, i) => {
@@ -88,7 +96,7 @@ export async function read_comparisons(
   }
   return {
     cards: Object.fromEntries(compared) as Record<ComparisonName, ComparedCards>,
-    series: present_series({ board, days }, { view, window }, shown, answers[0]![1].buckets),
+    series: present_series({ board, days }, { view, window }, shown, answers.flatMap(([, { buckets }]) => buckets)),
   };
 }
 

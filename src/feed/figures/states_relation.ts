@@ -20,6 +20,8 @@ export interface StatesRelation {
   readonly values: readonly Value[];
   /** The position of a state's newest event, of the row that has this name. */
   readonly newest: (row: string) => string;
+  /** The position that they are as of; null: as they stand. */
+  readonly as_of: number | null;
 }
 
 /** All states as they stand. */
@@ -27,6 +29,7 @@ export const present_states = (board: DomainBoard): StatesRelation => ({
   sql: board.tables.states,
   values: [],
   newest: (row) => `${row}.positions[cardinality(${row}.positions)]`,
+  as_of: null,
 });
 
 /** Where a relation tells it in a column. */
@@ -77,6 +80,7 @@ function relation_of(domain: Domain, position: number, past: readonly PastStream
       plain_array(past.map((stream) => stream.position)),
     ],
     newest: newest_told,
+    as_of: position,
   };
 }
 
@@ -219,6 +223,7 @@ export function arrived_states(board: DomainBoard, states: StatesRelation, arriv
              where ${within} and ${listed})`,
     values: parameters.values,
     newest: newest_told,
+    as_of: states.as_of,
   };
 }
 
