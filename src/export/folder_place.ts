@@ -1,5 +1,4 @@
-import type { ExportPlace } from "./place.ts";
-import { PlaceUnusable } from "./place.ts";
+import { type ExportPlace, type PlacedFile, PlaceUnusable } from "./place.ts";
 
 /** What is being written stands under such a name until it is whole. */
 const part_of = (file: string): string => `${file}.${crypto.randomUUID()}.part`;
@@ -28,24 +27,59 @@ export class FolderPlace implements ExportPlace {
     }
   }
 
-  async write(name: string, text: string): Promise<void> {
-    const file = `${this.#folder}/${name}`, folder = file.slice(0, file.lastIndexOf("/")), part = part_of(file);
+  async size(name: string): Promise<number | null> {
     try {
-      await Deno.mkdir(folder, { recursive: true });
-      await this.#sweep(folder);
-      {
-        using written = await Deno.open(part, { write: true, createNew: true });
-        const bytes = new TextEncoder().encode(text);
-        for (let at = 0; at < bytes.length;) at += await written.write(bytes.subarray(at));
-        await written.sync();
-      }
-      await Deno.rename(part, file);
+      return (await Deno.stat(`${this.#folder}/${name}`)).size;
     } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return null;
+      throw this.#unusable("read", name, error);
+    }
+  }
+
+  async write(name: string, text: string): Promise<void> {
+    const file = await this.begin(name);
+    await file.write(new TextEncoder().encode(text));
+    await file.finish();
+  }
+
+  async begin(name: string): Promise<PlacedFile> {
+    const file = `${this.#folder}/${name}`, folder = file.slice(0, file.lastIndexOf("/")), part = part_of(file);
+    let open: Deno.FsFile | null = null;
+    const abandon = async () => {
+      open?.close();
+      open = null;
       await Deno.remove(part).catch((also) => {
         if (!(also instanceof Deno.errors.NotFound || also instanceof Deno.errors.NotADirectory)) throw also;
       });
-      throw this.#unusable("write", name, error);
-    }
+    };
+    /** Does a step of it; when that fails, nothing of it stays. */
+    const step = async <T>(work: () => Promise<T>): Promise<T> => {
+      try {
+        return await work();
+      } catch (error) {
+        await abandon();
+        throw this.#unusable("write", name, error);
+      }
+    };
+    const written = await step(async () => {
+      await Deno.mkdir(folder, { recursive: true });
+      await this.#sweep(folder);
+      return open = await Deno.open(part, { write: true, createNew: true });
+    });
+    return {
+      write: (bytes) =>
+        step(async () => {
+          for (let at = 0; at < bytes.length;) at += await written.write(bytes.subarray(at));
+        }),
+      finish: () =>
+        step(async () => {
+          await written.sync();
+          written.close();
+          open = null;
+          await Deno.rename(part, file);
+        }),
+      abandon,
+    };
   }
 
   /** Removes what writers left that were killed. */

@@ -6,8 +6,22 @@ export interface ExportPlace {
   readonly shown: string;
   /** The text of that name; null where there is none. */
   read(name: string): Promise<string | null>;
+  /** How many bytes are under that name; null where nothing is. */
+  size(name: string): Promise<number | null>;
   /** Puts a text under a name, in place of what is there. */
   write(name: string, text: string): Promise<void>;
+  /** Begins what is too long to hold. */
+  begin(name: string): Promise<PlacedFile>;
+}
+
+/** A file on its way to its place. Nobody sees it before it is finished. */
+export interface PlacedFile {
+  /** Its next bytes, which are taken over. */
+  write(bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+  /** Puts it under its name, in place of what is there. */
+  finish(): Promise<void>;
+  /** Gives it up: nothing of it stays. */
+  abandon(): Promise<void>;
 }
 
 /** The place cannot be written or read as it is set up: asking again does not help. */

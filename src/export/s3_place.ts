@@ -1,5 +1,5 @@
 import { AwsClient } from "aws4fetch";
-import { type ExportPlace, PLACE_WORDS, PlaceUnusable } from "./place.ts";
+import { type ExportPlace, PLACE_WORDS, type PlacedFile, PlaceUnusable } from "./place.ts";
 
 /** How S3 is reached; what is absent is as the AWS tools have it. */
 export interface S3Access {
@@ -15,6 +15,9 @@ export interface S3Access {
 const TIMEOUT_MS = 30_000;
 /** So much of an answer is read: documents are small, and so is what refusals say. */
 const MOST_BYTES = 1 << 20;
+/** Of a long object, what is sent at once: of all parts but the last S3 wants 5 MiB, and it takes 10,000. */
+const PART_BYTES = 16 << 20;
+const TYPE = "application/octet-stream";
 
 /** A prefix of an S3 bucket. An object is replaced whole. */
 export class S3Place implements ExportPlace {
@@ -59,16 +62,78 @@ export class S3Place implements ExportPlace {
     return text;
   }
 
-  async write(name: string, text: string): Promise<void> {
-    const body = new TextEncoder().encode(text);
-    const headers = { "content-type": "application/json", "content-length": String(body.length) };
-    const answer = await this.#ask("write", name, { method: "PUT", body, headers });
-    this.#require(answer, "write", name, await bounded_text(answer));
+  async size(name: string): Promise<number | null> {
+    const answer = await this.#ask("read", name, { method: "HEAD" });
+    await answer.body?.cancel();
+    if (answer.status === 404) return null;
+    this.#require(answer, "read", name, "");
+    return Number(answer.headers.get("content-length"));
   }
 
-  async #ask(action: string, name: string, request: RequestInit): Promise<Response> {
+  async write(name: string, text: string): Promise<void> {
+    await this.#put(name, new TextEncoder().encode(text), "application/json");
+  }
+
+  async #put(name: string, body: Uint8Array<ArrayBuffer>, type: string, query = ""): Promise<string | null> {
+    const headers = { "content-type": type, "content-length": String(body.length) };
+    const answer = await this.#ask("write", name, { method: "PUT", body, headers }, query);
+    this.#require(answer, "write", name, await bounded_text(answer));
+    return answer.headers.get("etag");
+  }
+
+  /** What is longer than a part goes as one upload of several: S3 shows it when it is completed. A writer that is killed leaves one that nobody sees. */
+  begin(name: string): Promise<PlacedFile> {
+    let waiting: Uint8Array<ArrayBuffer>[] = [], bytes = 0, upload: string | null = null;
+    const tags: string[] = [];
+    const post = async (query: string, body: string) => {
+      const headers = { "content-length": String(new TextEncoder().encode(body).length) };
+      const answer = await this.#ask("write", name, { method: "POST", body, headers }, query);
+      const text = await bounded_text(answer);
+      this.#require(answer, "write", name, text);
+      return text;
+    };
+    const part = async () => {
+      if (upload === null) {
+        const [, id] = /<UploadId>([^<]+)<\/UploadId>/.exec(await post("?uploads=", "")) ?? [];
+        if (id === undefined) throw new Error(`write ${this.shown}/${name}: expected the id of an upload, got none`);
+        upload = encodeURIComponent(id);
+      }
+      const tag = await this.#put(
+        name,
+        joined(waiting, bytes),
+        TYPE,
+        `?partNumber=${tags.length + 1}&uploadId=${upload}`,
+      );
+      if (tag === null) throw new Error(`write ${this.shown}/${name}: expected the tag of a part, got none`);
+      tags.push(tag);
+      [waiting, bytes] = [[], 0];
+    };
+    return Promise.resolve({
+      write: async (more) => {
+        waiting.push(more);
+        bytes += more.length;
+        if (bytes >= PART_BYTES) await part();
+      },
+      finish: async () => {
+        if (upload === null) return void await this.#put(name, joined(waiting, bytes), TYPE);
+        if (bytes > 0) await part();
+        const parts = tags.map((tag, i) => `<Part><PartNumber>${i + 1}</PartNumber><ETag>${tag}</ETag></Part>`);
+        const xml = `<CompleteMultipartUpload>${parts.join("")}</CompleteMultipartUpload>`;
+        const said = await post(`?uploadId=${upload}`, xml);
+        // Refused after it had begun to answer 200.
+        if (/<Error>/.test(said)) throw new Error(`write ${this.shown}/${name}: ${/<Code>([^<]*)/.exec(said)?.[1]}`);
+      },
+      abandon: async () => {
+        if (upload === null) return;
+        const answer = await this.#ask("give up", name, { method: "DELETE" }, `?uploadId=${upload}`);
+        await answer.body?.cancel();
+      },
+    });
+  }
+
+  async #ask(action: string, name: string, request: RequestInit, query = ""): Promise<Response> {
     try {
-      return await this.#client.fetch(`${this.#url}/${escaped(name)}`, {
+      return await this.#client.fetch(`${this.#url}/${escaped(name)}${query}`, {
         ...request,
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
@@ -88,6 +153,16 @@ export class S3Place implements ExportPlace {
 }
 
 const escaped = (path: string): string => path.split("/").map(encodeURIComponent).join("/");
+
+function joined(pieces: readonly Uint8Array[], bytes: number): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(bytes);
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
+  }
+  return all;
+}
 
 /** The text of an answer, at most `MOST_BYTES` of it. */
 async function bounded_text({ body }: Response): Promise<string> {

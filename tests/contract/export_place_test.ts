@@ -18,6 +18,22 @@ async function meets_the_contract(place: ExportPlace): Promise<void> {
   assert.equal(await place.read("daily/2026-03-02/metrics.json"), null);
   await place.write("odd name/é+%.json", "odd");
   assert.equal(await place.read("odd name/é+%.json"), "odd");
+  // What is written piece by piece: nothing is there before it is finished, or when it is given up.
+  assert.equal(await place.size("long/a"), null);
+  for (const sizes of [[], [3], [1, 20 << 20, 7], [9 << 20, 9 << 20, 16 << 20]]) {
+    for (const end of ["abandon", "finish"] as const) {
+      const before = await place.size("long/a"), file = await place.begin("long/a");
+      for (const [i, size] of sizes.entries()) await file.write(new Uint8Array(size).fill(i + 1));
+      assert.equal(await place.size("long/a"), before);
+      await file[end]();
+      const size = sizes.reduce((sum, each) => sum + each, 0);
+      assert.equal(await place.size("long/a"), end === "finish" ? size : before);
+    }
+  }
+  const pieces = await place.begin("long/b");
+  for (const text of ["ab", "", "é"]) await pieces.write(new TextEncoder().encode(text));
+  await pieces.finish();
+  assert.equal(await place.read("long/b"), "abé");
 }
 
 tacho_test({
