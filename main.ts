@@ -5,6 +5,7 @@ import {
   duration,
   each_whole,
   instant,
+  log_point,
   model_name,
   number,
   percent,
@@ -47,6 +48,7 @@ const {
   run_verb,
   schema_verb,
   serve_verb,
+  table_export_verb,
   verify_verb,
   VERSION,
   watermark_verb,
@@ -279,8 +281,10 @@ program.command("verify")
   .option("--seed <n>", "which trips are in the sample; drawn anew unless given", whole(0, 4_294_967_295))
   .action((options) => run((shell) => verify_verb(shell, options)));
 
-program.command("export").description("write figures where others look for them")
-  .command("daily")
+const exports = program.command("export").description(
+  "write figures, and what they are made of, where others look for them",
+);
+exports.command("daily")
   .description(
     "a document a day, daily/<date>/metrics.json; one that says the same already is left as it is, one that a late event changed is written anew",
   )
@@ -290,6 +294,23 @@ program.command("export").description("write figures where others look for them"
   .option("--all", "all whole days that anything lies in", false)
   .option("--follow", "all of them, and go on: each day when it has ended, and whenever it changes", false)
   .action((options) => run((shell) => daily_export_verb(shell, options)));
+
+for (const [format, what] of [["ndjson", "a line of JSON each"], ["csv", "a row each"]] as const) {
+  exports.command(format)
+    .description(
+      `the events of the log, ${what}, in files of a million; \`tacho replay --to log\` makes the same log of them; goes on where it was stopped, and adds what came since`,
+    )
+    .requiredOption("--out <place>", "a folder, or s3://bucket/prefix")
+    .option(
+      "--from <point>",
+      "the first event: its position, or when it was recorded; the first of all unless given",
+      log_point,
+    )
+    .option("--to <point>", "the last one; the last of all unless given", log_point)
+    .option("--type <type>", "only events of this type; may be given again; all unless given", collect, [])
+    .option("--gzip", "pack the files", false)
+    .action((options) => run((shell) => table_export_verb(shell, format, options)));
+}
 
 program.command("accept-gap")
   .description(
@@ -338,6 +359,8 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   "quarantine discard": 'quarantine discard 17 18 --by ada --reason "test messages"',
   verify: "verify --sample 0.1",
   "export daily": "export daily --out figures --from 2026-03-01 --to 2026-03-31",
+  "export ndjson": "export ndjson --out log --gzip",
+  "export csv": "export csv --out log --from 2026-03-01T00:00:00Z --type trip.completed",
   "accept-gap": 'accept-gap --by ada --reason "retention was too short" --dry-run',
   watermark: 'watermark --by ada --reason "a clock in 2090" --not-after 2026-03-01T12:00:00Z',
 };

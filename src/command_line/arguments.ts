@@ -39,6 +39,12 @@ export const instant = written("an RFC 3339 time with zone, such as 2026-03-01T1
   const parsed = parse_time(text);
   return parsed.ok ? parsed.us : null;
 });
+/** A position of a log, or a time, microseconds. */
+export const log_point = written("a position such as 1000, or a time such as 2026-03-01T12:00:00Z", (text) => {
+  if (/^[1-9]\d{0,14}$/.test(text)) return { position: Number(text) };
+  const parsed = parse_time(text);
+  return parsed.ok ? { at_us: parsed.us } : null;
+});
 const UNITS_US = { s: 1e6, m: 60e6, h: 3600e6, d: 86_400e6 };
 /** A length of time of the command line, in microseconds. */
 export const duration = written("a length of time such as 30s, 5m, 12h or 7d, at most ten years", (text) => {

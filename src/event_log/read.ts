@@ -298,3 +298,26 @@ export async function* batches_between(
     for (const row of rows) yield recorded_batch(row);
   }
 }
+
+/** Batches that events are looked up in, at a time. */
+const PAGE_ENDS = 5_000;
+
+/** Tells which batch an event came in; asked in the order of positions. */
+export function batches_of_events(database: Queryable): (position: number) => Promise<number> {
+  let page: readonly { readonly batch: number; readonly last: number }[] = [], at = 0;
+  return async (position) => {
+    for (;;) {
+      while (at < page.length && page[at]!.last < position) at++;
+      if (at < page.length) return page[at]!.batch;
+      const rows = await database.query({
+        name: "batches_of_events",
+        // A batch without events ends where the one before it does.
+        text: `select batch, last_position from batches where last_position >= $1 and first_position <= last_position
+          order by last_position, batch limit ${PAGE_ENDS}`,
+      }, [position]);
+      page = rows.map((row) => ({ batch: Number(row.batch), last: Number(row.last_position) }));
+      if (page.length === 0) throw new Error(`find the batch of event ${position}: there is none`);
+      at = 0;
+    }
+  };
+}

@@ -6,6 +6,7 @@ import {
   type Batch,
   content_hash,
   type CursorAdvance,
+  Overtaken,
   read_at,
   type RecordedEvent,
   type StreamState,
@@ -37,6 +38,8 @@ export interface PipelineOptions {
   readonly days: Days;
   readonly limits: DecodeLimits;
   readonly mappings?: TopicMappings;
+  /** What messages come to, where they are no messages of producers; absent: what decoding makes of them. */
+  readonly decode?: (batches: readonly SourceBatch[]) => Decoded[];
   readonly code_version: string;
   /** Streams kept in memory; more than two batches hold. */
   readonly cache_streams: number;
@@ -147,7 +150,8 @@ export class Pipeline {
 
   /** Decodes, each message by the mapping of its topic where that has one. */
   #decode(batches: readonly SourceBatch[]): Decoded[] {
-    const { domain, limits, mappings, now_ms } = this.#options;
+    const { domain, limits, mappings, decode, now_ms } = this.#options;
+    if (decode !== undefined) return decode(batches);
     return decode_batches(domain, { ...limits, read_ms: now_ms() }, batches, mappings);
   }
 
@@ -193,10 +197,17 @@ export class Pipeline {
     return new Map(events.map((event) => [event.position, event]));
   }
 
-  /** Commits a planned batch; batches are committed in the order they were planned. May be called again after an outage. */
-  append(planned: PlannedBatch): Promise<Appended> {
-    const project = (tx: Transaction, before_first: number) =>
-      this.#read_models.write(tx, planned.read_models, before_first);
+  /**
+   * Commits a planned batch; batches are committed in the order they were planned. May be called again after an outage.
+   * @param after the position that it has to follow; absent: any. Where the log has gone on, Overtaken is thrown and nothing is written
+   */
+  append(planned: PlannedBatch, after?: number): Promise<Appended> {
+    const project = (tx: Transaction, before_first: number) => {
+      if (after !== undefined && before_first !== after) {
+        throw new Overtaken(`append after position ${after}: the log is at ${before_first}`);
+      }
+      return this.#read_models.write(tx, planned.read_models, before_first);
+    };
     const appended = append(this.#options.database, this.#streams, planned.batch, project).then((result) => {
       this.#cache.settle(planned.plan.streams, result.before_first);
       // Told by the head and not worked out here: other instances append too, and somebody may have set it back.

@@ -3,6 +3,8 @@
  *
  * The order is total and the same every time (event time, file, line, place in its row), so that a point in it says all that arrived. What
  * arrived after the point that was last written down is sent again on resuming; its event ids are the same, so it counts once.
+ *
+ * An exported log is not sorted: its events go in as they came, batch by batch (`exported_log.ts`).
  */
 export {
   type Arrival,
@@ -14,6 +16,7 @@ export {
   type Stretch,
 } from "./account.ts";
 export { EqualRows, type WaitingVoids } from "./equal_rows.ts";
+export { type ExportedBatch, ExportedLog, hash_of, is_exported_event } from "./exported_log.ts";
 export { InFlight } from "./in_flight.ts";
 export { Journal, type RefusedOnArrival } from "./journal.ts";
 export { Pace, type PaceOptions } from "./pace.ts";

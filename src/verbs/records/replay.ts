@@ -21,6 +21,7 @@ import { decode_limits } from "../open.ts";
 import { base_of, schema_of } from "../domains.ts";
 import { ProgressLine } from "../terminal.ts";
 import { lookup_of } from "./lookups.ts";
+import { exported_files, replay_log } from "./replay_log.ts";
 import { choose_readings, is_builtin, type ReadingOptions } from "./replay_mapping.ts";
 import { into_log, into_topic, type LogCounts, require_place, send_replay, type SendOptions } from "./replay_send.ts";
 import { page_window, replay_words, type ReplaySummary, throw_if_refused } from "./replay_summary.ts";
@@ -44,6 +45,8 @@ interface MappedFile {
 
 /** `tacho replay`: replays, says what came of it, and fails when too much of a file was refused. Nothing is undone by that. */
 export async function replay_verb(shell: Shell, paths: readonly string[], options: ReplayOptions): Promise<void> {
+  const exported = await exported_files(paths, options);
+  if (exported !== null) return await replay_log(shell, exported, options);
   const summary = await replay(shell, paths, options);
   write_stderr(`${replay_words(summary, shell.config, base_of(shell.domain))}\n`);
   throw_if_refused("replay", summary.files, options.mostRefused);

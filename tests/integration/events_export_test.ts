@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import { TRADES } from "../../src/domains/trades/mod.ts";
+import { read_head } from "../../src/event_log/mod.ts";
+import { export_events, type ExportPlace, FolderPlace, S3Place } from "../../src/export/mod.ts";
+import { tacho_test } from "../support/available.ts";
+import { invented, make_log, take_in } from "../support/generated_log.ts";
+import { GuardedFolder } from "../support/guarded_folder.ts";
+import { shared_postgres } from "../support/postgres.ts";
+import { start_s3_server } from "../support/s3_server.ts";
+import { message } from "../support/trip_pipeline.ts";
+
+/** Files of events: each is there whole or not at all, none is written twice, and together they are the log. */
+
+const never = new AbortController().signal;
+
+const with_trades = async (
+  work: (log: {
+    /** Exports all there is by now, 70 positions a file. */
+    run: (place: ExportPlace, heard?: (through: number) => void) => ReturnType<typeof export_events>;
+    more: () => Promise<void>;
+    position: () => Promise<number>;
+  }) => Promise<void>,
+) => {
+  const { url } = await (await shared_postgres()).create_database();
+  const values = invented(TRADES, 2), half = Math.floor(values.length / 2);
+  const database = await make_log(url, TRADES, values.slice(0, half), 45);
+  const position = async () => (await read_head(database)).position;
+  try {
+    await work({
+      position,
+      async run(place, heard = () => {}) {
+        let done = 0;
+        return await export_events({
+          ...{ database, place, form: { format: "ndjson", gzip: false }, domain: "trades", log_id: "L" },
+          ...{ from: 1, through: await position(), types: null, positions_of_file: 70, signal: never },
+          progress: (positions) => heard(done += positions),
+        });
+      },
+      more: () =>
+        take_in(database, TRADES.make({ currency: "USD" }), "trades", values.map((value, i) => message(i, value)), 60),
+    });
+  } finally {
+    await database.close();
+  }
+};
+
+/** The positions in some text, and that they are one behind the other. */
+function positions_in(text: string, from: number): number {
+  const positions = text.trimEnd().split("\n").map((line) => JSON.parse(line).position as number);
+  assert.deepEqual(positions, positions.map((_, i) => from + i));
+  return positions.length;
+}
+
+tacho_test({
+  name:
+    "an export that is killed while it writes a file leaves none half, goes on with that file, and later adds what came since",
+  needs: ["postgres"],
+  fn: () =>
+    with_trades(async ({ run, more, position }) => {
+      const made = new GuardedFolder("events");
+      await using _ = { [Symbol.asyncDispose]: () => made.dispose() };
+      const place = new FolderPlace(made.path, Date.now);
+      const names = () =>
+        [...Deno.readDirSync(made.path)].map(({ name }) => name).filter((name) => /^events-/.test(name)).sort();
+      // As if it were killed: nothing is tidied up.
+      const killed: ExportPlace = Object.assign(Object.create(place), {
+        begin: async (name: string) => ({ ...await place.begin(name), abandon: () => Promise.resolve() }),
+        shown: place.shown,
+        read: (name: string) => place.read(name),
+        size: (name: string) => place.size(name),
+        write: (name: string, text: string) => place.write(name, text),
+      });
+      const gone = new Error("killed");
+      await assert.rejects(
+        run(killed, (through) => {
+          if (through > 250) throw gone;
+        }),
+        (error) => error === gone,
+      );
+      const whole = names().filter((name) => name.endsWith(".ndjson"));
+      assert.deepEqual(
+        whole,
+        ["000000000001", "000000000071", "000000000141"].map((first) => `events-${first}.ndjson`),
+      );
+      assert.equal(names().length, 4, "and a part that nobody takes for a file");
+      const inode = (name: string) => Deno.statSync(`${made.path}/${name}`).ino;
+      const before = whole.map(inode);
+      const first = await run(place);
+      assert.equal(first.there_before, 3);
+      assert.deepEqual(whole.map(inode), before);
+      await more();
+      const second = await run(place), files = Math.ceil(await position() / 70);
+      assert.deepEqual([second.files, second.there_before], [files, first.files - 1], "its last file was not full");
+      assert.deepEqual(whole.map(inode), before);
+      const all = names().filter((name) => name.endsWith(".ndjson"));
+      assert.equal(
+        positions_in(all.map((name) => Deno.readTextFileSync(`${made.path}/${name}`)).join(""), 1),
+        await position(),
+      );
+      // What somebody removed or cut is written again, and nothing else.
+      Deno.removeSync(`${made.path}/${all[0]}`);
+      Deno.writeTextFileSync(`${made.path}/${all[1]}`, "half");
+      assert.equal((await run(place)).there_before, files - 2);
+      assert.equal(
+        positions_in(all.map((name) => Deno.readTextFileSync(`${made.path}/${name}`)).join(""), 1),
+        await position(),
+      );
+      assert.equal((await run(place)).there_before, files);
+      Deno.writeTextFileSync(`${made.path}/events.manifest.json`, "{}");
+      await assert.rejects(run(place), { name: "PlaceUnusable", message: /none that this program wrote/ });
+    }),
+});
+
+tacho_test({
+  name: "events go to S3 as to a folder",
+  needs: ["postgres", "s3"],
+  fn: () =>
+    with_trades(async ({ run, position }) => {
+      await using server = await start_s3_server("logs");
+      const keys = { access_key_id: "AK", secret_access_key: "s", session_token: null, region: "eu-central-1" };
+      const place = new S3Place("s3://logs/trades", { ...keys, endpoint: server.endpoint });
+      const { files, there_before } = await run(place);
+      assert.equal(there_before, 0);
+      assert.deepEqual((await run(place)).there_before, files);
+      let text = "";
+      for (let first = 1; first <= await position(); first += 70) {
+        text += await place.read(`events-${String(first).padStart(12, "0")}.ndjson`);
+      }
+      assert.equal(positions_in(text, 1), await position());
+    }),
+});
