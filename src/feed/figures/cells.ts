@@ -98,8 +98,9 @@ export async function are_settled(
     ];
     for (const each of tiles) read.push([own, each]);
     for (const [, { dimension }] of asked_distinct(question)) {
-      const any = `dimension = ${parameters.add(dimension)}`;
-      for (const each of tiles_of(board, dimension, within, days)) read.push([any, each]);
+      for (const each of tiles_of(board, dimension, within, days)) {
+        read.push([`dimension = ${parameters.add(dimension)}`, each]);
+      }
     }
   }
   const changed = read.map(([matches, { grain, from_us, to_us }]) =>
