@@ -13,7 +13,14 @@ import { canonical_json } from "../domains/mod.ts";
 import { format_time } from "../kpi/mod.ts";
 import { type BatchHeader, EVENT_COLUMNS, next_link } from "./chain.ts";
 import { Overtaken } from "./head.ts";
-import { type QuarantinedMessage, set_aside, settle, type Settlement, type WrittenRow } from "./quarantine.ts";
+import {
+  type QuarantinedMessage,
+  set_aside,
+  type SetAside,
+  settle,
+  type Settlement,
+  type WrittenRow,
+} from "./quarantine.ts";
 import { partition_name, type TopicPartition } from "./source_message.ts";
 import type { EncodedStreams, StreamStates } from "./stream_states.ts";
 
@@ -50,6 +57,8 @@ export interface Batch {
   readonly code_version: string;
   /** Absent for messages from a source. */
   readonly retried?: Retried;
+  /** Whether its messages were posted: what is faulty among them is known by its content. Absent: they have places of their own. */
+  readonly posted?: boolean;
 }
 
 /** What the log gave the batch. */
@@ -60,6 +69,8 @@ export interface Appended {
   readonly last_position: number;
   /** The greatest event time of the log by then, microseconds; null when it has no event. */
   readonly watermark_us: number | null;
+  /** Where its messages were set aside: of posted ones, in their order. */
+  readonly set_aside: readonly SetAside[];
 }
 
 /** `events` is partitioned by ranges of this many positions (see ensure_events_partition in the migrations). */
@@ -173,9 +184,11 @@ export function append(
       await write_streams(streams, tx, batch.streams, before_first);
     }
     await project(tx, before_first);
-    const written = retried === undefined
-      ? await set_aside(tx, batch.quarantined, batch.code_version, recorded_at)
-      : settled;
+    const { code_version, posted = false } = batch;
+    const aside = retried === undefined
+      ? await set_aside(tx, batch.quarantined, { code_version, recorded_at, posted })
+      : [];
+    const written = retried === undefined ? aside.map(({ written }) => written) : settled;
     const header: BatchHeader = {
       batch: Number(head.batch),
       kind: retried === undefined ? "append" : "retried",
@@ -194,7 +207,7 @@ export function append(
     };
     await write_batch(tx, header, content, next_link(head.link, content, header));
     const watermark_us = head.watermark_us === null ? null : Number(head.watermark_us);
-    return { batch: header.batch, before_first, last_position, watermark_us };
+    return { batch: header.batch, before_first, last_position, watermark_us, set_aside: aside };
   });
 }
 

@@ -80,32 +80,63 @@ export const RETURNING_WRITTEN = `returning q.quarantine_id, ${row_digest("q.mes
 export const written_rows = (rows: readonly Row[]): WrittenRow[] =>
   rows.map(({ quarantine_id, digest }) => [Number(quarantine_id), digest as string]);
 
+const GIVEN = `unnest($1::text[], $2::integer[], $3::bigint[], $4::bytea[], $5::text[], $6::bytea[], $7::bigint[],
+    $8::text[], $9::text[], $10::text[], $11::text[])
+    as u(topic, partition, message_offset, key, headers, value, timestamp_ms, stage, reason, path, detail)`;
+const HELD_AGAIN = `attempts = q.attempts + excluded.attempts, stage = excluded.stage, reason = excluded.reason,
+    path = excluded.path, detail = excluded.detail, code_version = excluded.code_version, status = 'held', settled_at = null`;
+/** Inserts what is selected after it. */
+const INSERT = `insert into quarantine as q (topic, partition, message_offset, message_key, headers, message_value,
+    message_timestamp, stage, reason, path, detail, code_version, quarantined_at, attempts, posted)
+  select u.topic, u.partition, u.message_offset, u.key, u.headers::jsonb, u.value,
+    timestamptz 'epoch' + u.timestamp_ms * interval '1 millisecond', u.stage, u.reason, u.path, u.detail, $12, $13::timestamptz`;
+
+/** Of messages that a source keeps: their place and their bytes make them the same. */
+const SET_ASIDE = {
+  name: "set_aside",
+  text: `${INSERT}, 1, false from ${GIVEN}
+    on conflict on constraint quarantine_messages_are_unique do update set ${HELD_AGAIN} ${RETURNING_WRITTEN}, q.attempts`,
+};
+
+/** Of messages that are posted, each time at another place: topic and bytes make them the same. A row is returned for each message, in order. */
+const SET_ASIDE_POSTED = {
+  name: "set_aside_posted",
+  text: `with given as (
+      select u.*, message_hash(u.key, u.headers::jsonb, u.value) as hash from ${GIVEN}
+    ), firsts as (
+      select distinct on (topic, hash) *, count(*) over (partition by topic, hash) as times
+      from given order by topic, hash, message_offset
+    ), written as (
+      ${INSERT}, u.times, true from firsts u
+      on conflict (topic, message_hash) where posted do update set ${HELD_AGAIN}
+      ${RETURNING_WRITTEN}, q.attempts, q.topic, q.message_hash
+    )
+    select quarantine_id, digest, attempts from given g join written w on w.topic = g.topic and w.message_hash = g.hash
+    order by g.message_offset`,
+};
+
+/** A row of the quarantine that a message was set aside in, and how often one of it went through the pipeline by then. */
+export interface SetAside {
+  readonly written: WrittenRow;
+  readonly attempts: number;
+}
+
 /**
- * Sets messages aside, all in one statement. One that is there already (same coordinates, same bytes) keeps its row, counts the
- * attempt and is held again.
+ * Sets messages aside, all in one statement. One that is there already keeps its row, counts the attempt and is held again.
+ * @param posted whether they have no place of their own: it is the content that makes them the same
+ * @returns of each message its row; those of posted ones in their order
  */
 export async function set_aside(
   tx: Transaction,
   messages: readonly QuarantinedMessage[],
-  code_version: string,
-  recorded_at: string,
-): Promise<WrittenRow[]> {
+  { code_version, recorded_at, posted }: {
+    readonly code_version: string;
+    readonly recorded_at: string;
+    readonly posted: boolean;
+  },
+): Promise<SetAside[]> {
   if (messages.length === 0) return [];
-  const rows = await tx.query({
-    name: "set_aside",
-    text:
-      `insert into quarantine as q (topic, partition, message_offset, message_key, headers, message_value, message_timestamp,
-        stage, reason, path, detail, code_version, quarantined_at)
-      select u.topic, u.partition, u.message_offset, u.key, u.headers::jsonb, u.value,
-        timestamptz 'epoch' + u.timestamp_ms * interval '1 millisecond', u.stage, u.reason, u.path, u.detail, $12, $13::timestamptz
-      from unnest($1::text[], $2::integer[], $3::bigint[], $4::bytea[], $5::text[], $6::bytea[], $7::bigint[],
-        $8::text[], $9::text[], $10::text[], $11::text[])
-        as u(topic, partition, message_offset, key, headers, value, timestamp_ms, stage, reason, path, detail)
-      on conflict on constraint quarantine_messages_are_unique do update set attempts = q.attempts + 1,
-        stage = excluded.stage, reason = excluded.reason, path = excluded.path, detail = excluded.detail,
-        code_version = excluded.code_version, status = 'held', settled_at = null
-      ${RETURNING_WRITTEN}`,
-  }, [
+  const rows = await tx.query(posted ? SET_ASIDE_POSTED : SET_ASIDE, [
     text_array(messages.map(({ topic }) => topic)),
     plain_array(messages.map(({ partition }) => partition)),
     plain_array(messages.map(({ offset }) => offset)),
@@ -117,7 +148,7 @@ export async function set_aside(
     code_version,
     recorded_at,
   ]);
-  return written_rows(rows);
+  return written_rows(rows).map((written, i) => ({ written, attempts: rows[i]!.attempts as number }));
 }
 
 /** What a retry made of a held message: `fault` null unless it stays held. */

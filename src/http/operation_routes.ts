@@ -161,6 +161,8 @@ export interface MetricsReading {
   /** Partitions that an open transaction holds, and those that others in the consumer group read. */
   readonly held_partitions: number;
   readonly foreign_partitions: number;
+  /** Posted messages that were set aside and were in quarantine already. */
+  readonly repeated: number;
   /** Gaps that were noticed and are not accepted. */
   readonly open_gaps: number;
   /** Tables of lookups that were read anew, and those that stay as they were since their files cannot be read. */
@@ -187,6 +189,11 @@ const COUNTERS: readonly (readonly [Count, string, string])[] = [
   ["admitted", "tacho_events_admitted_total", "Events admitted to the log"],
   ["duplicates", "tacho_messages_duplicate_total", "Messages recognised as duplicates"],
   ["quarantined", "tacho_messages_quarantined_total", "Messages set aside with their reason"],
+  [
+    "repeated",
+    "tacho_messages_repeated_total",
+    "Faulty messages posted again: those of the quarantined that it had already",
+  ],
   ["tombstones", "tacho_messages_tombstone_total", "Messages without a value, of compacted topics"],
   ["skipped", "tacho_messages_skipped_total", "Messages that their mapping skips on purpose"],
   ["late", "tacho_events_late_total", "Events that came after a later minute had been seen"],

@@ -24,6 +24,8 @@ export interface DirectResult {
   readonly positions: readonly number[];
   /** Why it is in quarantine; null when it is not. */
   readonly fault: Pick<QuarantinedMessage, "reason" | "path" | "detail"> | null;
+  /** Its row there, and how often its content was posted or retried by now. */
+  readonly quarantine: { readonly id: number; readonly attempts: number } | null;
 }
 
 /** Of each message, in their order; or why they have to be handed in again. Then some may be in the log, which does no harm. */
@@ -56,6 +58,8 @@ const RIVALS = { first_ms: 20, cap_ms: 1_000 };
  */
 export class DirectIntake {
   readonly counts: IngestCounts = new_counts();
+  /** Messages of this process that were set aside and were there already: the same content under the same topic. */
+  repeated = 0;
   readonly #runtime: Runtime;
   readonly #options: DirectIntakeOptions;
   #line = 0;
@@ -137,16 +141,31 @@ export class DirectIntake {
     const batches = [{ ...place, from_offset, next_offset, messages }];
     const advance = { ...place, from, to: next_offset };
     const planned = await pipeline.plan(batches, [advance], CLUSTER_ID, blamed);
-    const appended = await pipeline.append(planned);
+    const appended = await pipeline.append({ ...planned, batch: { ...planned.batch, posted: true } });
+    this.repeated += repeated_of(appended);
     take_batch(this.counts, planned.batch);
     committed((this.#runtime.clock.now_ms() - planned.batch.recorded_at_us / 1000) / 1000);
-    return outcomes_of(messages, planned.plan).map(({ message, status, fault, places }) => ({
-      status: status === "held" ? "quarantined" : status,
-      offset: message.offset,
-      positions: places.map((place) => position_of(place, appended)),
-      fault,
-    }));
+    let held = 0;
+    return outcomes_of(messages, planned.plan).map(({ message, status, fault, places }) => {
+      const aside = status === "held" ? appended.set_aside[held++]! : null;
+      return {
+        status: status === "held" ? "quarantined" : status,
+        offset: message.offset,
+        positions: places.map((place) => position_of(place, appended)),
+        fault,
+        quarantine: aside === null ? null : { id: aside.written[0], attempts: aside.attempts },
+      };
+    });
   }
+}
+
+/** How many messages of a batch were in quarantine before: of each row all, but the one that made it. */
+function repeated_of({ set_aside }: Appended): number {
+  let repeated = 0;
+  for (const same of Map.groupBy(set_aside, ({ written }) => written[0]).values()) {
+    repeated += same[0]!.attempts === same.length ? same.length - 1 : same.length;
+  }
+  return repeated;
 }
 
 const position_of = (place: Place, { before_first }: Appended): number =>

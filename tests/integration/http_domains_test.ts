@@ -25,6 +25,7 @@ const figures = (position: number): MetricsReading => ({
   lag: null,
   held_partitions: 0,
   open_gaps: 0,
+  repeated: 0,
   foreign_partitions: 0,
   table_reloads: 0,
   stale_tables: 0,

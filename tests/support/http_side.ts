@@ -45,6 +45,7 @@ export async function make_http_side(
     lag: null,
     held_partitions: 2,
     open_gaps: 1,
+    repeated: 0,
     foreign_partitions: 0,
     table_reloads: 0,
     stale_tables: 0,

@@ -35,11 +35,17 @@ export const event_bodies = (most_ms: number = BODIES.most_ms): Bodies => new Bo
 
 const RESULT = z.object({
   status: z.enum(["admitted", "duplicate", "quarantined", "tombstone", "skipped"]),
-  offset: z.number().describe("Where the message stands in its topic; with it quarantine names it"),
+  offset: z.number().describe("Where the message stands in its topic"),
   positions: z.array(z.number()).describe("Of its events in the log; of a duplicate, of the earlier event"),
   reason: z.string().optional(),
   path: z.string().nullable().optional(),
   detail: z.string().optional(),
+  quarantine_id: z.number().optional().describe(
+    "Its row in quarantine: the same for all that was posted with this content",
+  ),
+  attempts: z.number().optional().describe(
+    "How often this content was posted or retried: more than 1, it was there already",
+  ),
 }).openapi("EventResult");
 
 const EVENT = z.record(z.string(), z.unknown());
@@ -138,10 +144,11 @@ function refuse_stranger(request: Request, token: string | null): Response | nul
 }
 
 function told(topic: string, { results }: DirectAnswer & { ok: true }): Response {
-  const told = results.map(({ fault, ...rest }) => {
+  const told = results.map(({ fault, quarantine, ...rest }) => {
     if (fault === null) return rest;
     const { reason, path, detail } = fault;
-    return { ...rest, reason, path, detail };
+    const row = quarantine === null ? {} : { quarantine_id: quarantine.id, attempts: quarantine.attempts };
+    return { ...rest, reason, path, detail, ...row };
   });
   const body = JSON.stringify({ topic, results: told });
   return respond(body, { "content-type": "application/json", "cache-control": "no-store" });

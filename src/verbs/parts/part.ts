@@ -159,6 +159,7 @@ export async function open_part(
       held_partitions: remarked("open_transaction"),
       foreign_partitions: remarked("read_by_others"),
       open_gaps: health.open_gaps(),
+      repeated: direct.repeated,
       table_reloads: tables.reloads,
       stale_tables: tables.stale,
       ...feed,
