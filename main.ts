@@ -295,8 +295,13 @@ exports.command("daily")
   .option("--follow", "all of them, and go on: each day when it has ended, and whenever it changes", false)
   .action((options) => run((shell) => daily_export_verb(shell, options)));
 
-for (const [format, what] of [["ndjson", "a line of JSON each"], ["csv", "a row each"]] as const) {
-  exports.command(format)
+const TABLE_FORMATS = [
+  ["parquet", "packed by zstd"],
+  ["ndjson", "a line of JSON each"],
+  ["csv", "a row each"],
+] as const;
+for (const [format, what] of TABLE_FORMATS) {
+  const command = exports.command(format)
     .description(
       `the events of the log, ${what}, in files of a million; \`tacho replay --to log\` makes the same log of them; goes on where it was stopped, and adds what came since`,
     )
@@ -308,8 +313,8 @@ for (const [format, what] of [["ndjson", "a line of JSON each"], ["csv", "a row 
     )
     .option("--to <point>", "the last one; the last of all unless given", log_point)
     .option("--type <type>", "only events of this type; may be given again; all unless given", collect, [])
-    .option("--gzip", "pack the files", false)
-    .action((options) => run((shell) => table_export_verb(shell, format, options)));
+    .action((options) => run((shell) => table_export_verb(shell, format, { gzip: false, ...options })));
+  if (format !== "parquet") command.option("--gzip", "pack the files", false);
 }
 
 program.command("accept-gap")
@@ -359,6 +364,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   "quarantine discard": 'quarantine discard 17 18 --by ada --reason "test messages"',
   verify: "verify --sample 0.1",
   "export daily": "export daily --out figures --from 2026-03-01 --to 2026-03-31",
+  "export parquet": "export parquet --out s3://lake/trips",
   "export ndjson": "export ndjson --out log --gzip",
   "export csv": "export csv --out log --from 2026-03-01T00:00:00Z --type trip.completed",
   "accept-gap": 'accept-gap --by ada --reason "retention was too short" --dry-run',

@@ -2,21 +2,22 @@ import { z } from "zod";
 import type { Queryable } from "../database/mod.ts";
 import { batches_of_events, events_between } from "../event_log/mod.ts";
 import { type ExportPlace, PlaceUnusable } from "./place.ts";
-import { type ExportColumn, type ExportRow, file_ending, table_writer, type TableForm } from "./table.ts";
+import type { ExportColumn, ExportRow, TableForm } from "./table.ts";
+import { file_ending, table_writer } from "./table_writer.ts";
 
 /** The columns of an exported event: those of the log's table, and the batch that it came in. An export of some types says no batches: it is no log. */
 export const EXPORTED_EVENT: readonly ExportColumn[] = [
-  { name: "position", kind: "whole" },
-  { name: "batch", kind: "whole" },
-  { name: "stream_id", kind: "text" },
-  { name: "revision", kind: "whole" },
-  { name: "event_id", kind: "text" },
-  { name: "type", kind: "text" },
-  { name: "schema_version", kind: "whole" },
-  { name: "occurred_at", kind: "time" },
-  { name: "recorded_at", kind: "time" },
-  { name: "data", kind: "json" },
-  { name: "metadata", kind: "json" },
+  { name: "position", kind: "whole", nullable: false },
+  { name: "batch", kind: "whole", nullable: false },
+  { name: "stream_id", kind: "text", nullable: false },
+  { name: "revision", kind: "whole", nullable: false },
+  { name: "event_id", kind: "text", nullable: false },
+  { name: "type", kind: "text", nullable: false },
+  { name: "schema_version", kind: "whole", nullable: false },
+  { name: "occurred_at", kind: "time", nullable: false },
+  { name: "recorded_at", kind: "time", nullable: false },
+  { name: "data", kind: "json", nullable: false },
+  { name: "metadata", kind: "json", nullable: false },
 ];
 
 /** Which events are exported, how and where to. */
@@ -137,7 +138,7 @@ async function read_manifest(
 }
 
 async function write_file(
-  { database, place, form, types, signal, progress }: EventsExport,
+  { database, place, form, domain, log_id, types, signal, progress }: EventsExport,
   name: string,
   first: number,
   last: number,
@@ -146,7 +147,13 @@ async function write_file(
   let events = 0, bytes = 0;
   try {
     const columns = EXPORTED_EVENT.filter(({ name }) => types === null || name !== "batch");
-    const writer = table_writer(columns, form, file, (more) => bytes += more);
+    const writer = table_writer(
+      columns,
+      form,
+      { domain, log_id, from: first, through: last },
+      file,
+      (more) => bytes += more,
+    );
     const batch_of = batches_of_events(database);
     for await (const page of events_between(database, first - 1, last)) {
       signal.throwIfAborted();

@@ -73,6 +73,7 @@ for (
     [TRIPS, ["ndjson"], "ndjson"],
     [PAYMENTS, ["csv", "--gzip"], "csv.gz"],
     [TRADES, ["ndjson", "--gzip"], "ndjson.gz"],
+    [TRIPS, ["parquet"], "parquet"],
   ] as const
 ) {
   tacho_test({

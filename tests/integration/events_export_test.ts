@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import type { Database } from "../../src/database/mod.ts";
 import { TRADES } from "../../src/domains/trades/mod.ts";
 import { read_head } from "../../src/event_log/mod.ts";
-import { export_events, type ExportPlace, FolderPlace, S3Place } from "../../src/export/mod.ts";
+import { export_events, type ExportPlace, FolderPlace, S3Place, type TableFormat } from "../../src/export/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { invented, make_log, take_in } from "../support/generated_log.ts";
 import { GuardedFolder } from "../support/guarded_folder.ts";
+import { run_python } from "../support/pyarrow.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { start_s3_server } from "../support/s3_server.ts";
 import { message } from "../support/trip_pipeline.ts";
@@ -16,7 +18,12 @@ const never = new AbortController().signal;
 const with_trades = async (
   work: (log: {
     /** Exports all there is by now, 70 positions a file. */
-    run: (place: ExportPlace, heard?: (through: number) => void) => ReturnType<typeof export_events>;
+    run: (
+      place: ExportPlace,
+      heard?: (through: number) => void,
+      format?: TableFormat,
+    ) => ReturnType<typeof export_events>;
+    database: Database;
     more: () => Promise<void>;
     position: () => Promise<number>;
   }) => Promise<void>,
@@ -28,10 +35,11 @@ const with_trades = async (
   try {
     await work({
       position,
-      async run(place, heard = () => {}) {
+      database,
+      async run(place, heard = () => {}, format = "ndjson") {
         let done = 0;
         return await export_events({
-          ...{ database, place, form: { format: "ndjson", gzip: false }, domain: "trades", log_id: "L" },
+          ...{ database, place, form: { format, gzip: false }, domain: "trades", log_id: "L" },
           ...{ from: 1, through: await position(), types: null, positions_of_file: 70, signal: never },
           progress: (positions) => heard(done += positions),
         });
@@ -127,5 +135,54 @@ tacho_test({
         text += await place.read(`events-${String(first).padStart(12, "0")}.ndjson`);
       }
       assert.equal(positions_in(text, 1), await position());
+    }),
+});
+
+tacho_test({
+  name: "events as Parquet are what Arrow reads: their types, and sums equal to those of the log",
+  needs: ["postgres", "pyarrow"],
+  fn: () =>
+    with_trades(async ({ run, database }) => {
+      const made = new GuardedFolder("events");
+      await using _ = { [Symbol.asyncDispose]: () => made.dispose() };
+      await run(new FolderPlace(made.path, Date.now), () => {}, "parquet");
+      const read = await run_python(
+        `
+import glob, json, sys
+import pyarrow as pa, pyarrow.compute as pc, pyarrow.parquet as pq
+files = sorted(glob.glob(sys.argv[1] + "/events-*.parquet"))
+t = pa.concat_tables([pq.read_table(f) for f in files])
+sum = lambda column: pc.sum(column).as_py()
+print(json.dumps({
+  "types": [str(f.type) for f in t.schema],
+  "about": sorted(json.loads(t.schema.metadata[b"tacho"])),
+  "packed": pq.ParquetFile(files[0]).metadata.row_group(0).column(0).compression,
+  "rows": t.num_rows,
+  "positions": sum(t["position"]),
+  "batches": sum(t["batch"]),
+  "revisions": sum(t["revision"]),
+  "occurred": str(sum(pc.cast(t["occurred_at"], pa.int64()))),
+  "recorded": str(sum(pc.cast(t["recorded_at"], pa.int64()))),
+  "volume": __builtins__.sum(json.loads(d).get("volume", 0) for d in t["data"].to_pylist()),
+  "offsets": __builtins__.sum(json.loads(d)["offset"] for d in t["metadata"].to_pylist()),
+  "ids": sorted(set(t["stream_id"].to_pylist()))[-1],
+}))`,
+        made.path,
+      ) as Record<string, unknown>;
+      const [row] = await database.query(
+        `select count(*)::int as rows, sum(position)::int as positions, sum(revision)::int as revisions,
+          sum((extract(epoch from occurred_at) * 1000000)::bigint)::text as occurred,
+          sum((extract(epoch from e.recorded_at) * 1000000)::bigint)::text as recorded, sum(batch)::int as batches,
+          sum((data->>'volume')::bigint)::int as volume, sum((e.metadata->>'offset')::int)::int as offsets, max(stream_id) as ids
+          from events e join batches b on position between first_position and last_position`,
+      );
+      const { types, about, packed, ...sums } = read;
+      assert.deepEqual(sums, row);
+      assert.deepEqual([packed, about], ["ZSTD", ["domain", "from", "log_id", "through"]]);
+      const time = "timestamp[us, tz=UTC]";
+      assert.deepEqual(types, [
+        ...["int64", "int64", "string", "int64", "string", "string", "int64"],
+        ...[time, time, "string", "string"],
+      ]);
     }),
 });

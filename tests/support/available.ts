@@ -1,9 +1,20 @@
 import { kafka_absence } from "./kafka_jars.ts";
+import { find_pyarrow } from "./pyarrow.ts";
 import { find_s3_server } from "./s3_server.ts";
 import { find_chromium, find_nginx, find_pgbouncer, find_postgres, find_program, is_file } from "./program.ts";
 
 /** Something real that a test needs and a machine may lack. */
-export type Need = "postgres" | "kafka" | "chromium" | "pgbouncer" | "nginx" | "kcat" | "s3" | "data" | "real_data";
+export type Need =
+  | "postgres"
+  | "kafka"
+  | "chromium"
+  | "pgbouncer"
+  | "nginx"
+  | "kcat"
+  | "s3"
+  | "pyarrow"
+  | "data"
+  | "real_data";
 
 /** Why the machine lacks it, in one line; null when it is there. */
 export function needs(need: Need): string | null {
@@ -22,6 +33,8 @@ export function needs(need: Need): string | null {
       return find_program(["kcat"]) === null ? "no kcat on PATH" : null;
     case "s3":
       return find_s3_server() === null ? "no moto_server on PATH" : null;
+    case "pyarrow":
+      return find_pyarrow() === null ? "no python3 on PATH that has pyarrow" : null;
     case "data": {
       const folder = data_folder();
       const absent = ["trip_start.csv", "trip_end.csv", "taxis.csv"].find((name) => !is_file(`${folder}/${name}`));

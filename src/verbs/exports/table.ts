@@ -9,7 +9,7 @@ import { place_of } from "./follow.ts";
 /** A position of the log, or a time, microseconds. */
 export type LogPoint = { readonly position: number } | { readonly at_us: number };
 
-/** Options of `tacho export ndjson` and `csv`, as the command line gives them. */
+/** Options of `tacho export parquet`, `ndjson` and `csv`, as the command line gives them. */
 export interface TableExportOptions {
   readonly out: string;
   readonly gzip: boolean;
@@ -24,7 +24,7 @@ export interface TableExportOptions {
 const POSITIONS_OF_FILE = 1_000_000;
 
 /**
- * `tacho export ndjson` and `csv`: the events up to the head as it is at the start, in files of a million positions. What is recorded does
+ * `tacho export parquet`, `ndjson` and `csv`: the events up to the head as it is at the start, in files of a million positions. What is recorded does
  * not change: stopped or killed, the next run goes on, and later adds what came since.
  */
 export async function table_export_verb(shell: Shell, format: TableFormat, options: TableExportOptions): Promise<void> {
