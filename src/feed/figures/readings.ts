@@ -267,17 +267,25 @@ export function read_compared(source: FeedSource, watched: Watched, until_ms: nu
  */
 export async function read_whole_board(source: FeedSource, watched: Watched, now_ms: number): Promise<ShownBoard> {
   const reading = await read_boards(source, new Map([["", watched]]), [], null);
-  const compared = watched.view.order === undefined
-    ? await read_compared(source, watched, reached_ms(now_ms, reading.newest_event_ms))
-    : null;
   const cells = reading.boards.get("") ?? null;
-  let slow: LaneBoard | null = null, failed: string | null = null;
-  try {
-    slow = await read_lane_board(source, watched, null, now_ms);
-  } catch (error) {
-    if (cells === null || !took_too_long(error)) throw error;
-    failed = "the breakdowns took too long; take a shorter range";
-  }
+  const late: string[] = [];
+  const in_time = async <T>(what: string, read: () => Promise<T>): Promise<T | null> => {
+    try {
+      return await read();
+    } catch (error) {
+      if (cells === null || !took_too_long(error)) throw error;
+      late.push(what);
+      return null;
+    }
+  };
+  const compared = watched.view.order === undefined
+    ? await in_time(
+      "comparisons",
+      () => read_compared(source, watched, reached_ms(now_ms, reading.newest_event_ms)),
+    )
+    : null;
+  const slow = await in_time("breakdowns", () => read_lane_board(source, watched, null, now_ms));
+  const failed = late.length === 0 ? null : `the ${late.join(" and ")} took too long; take a shorter range`;
   const lane = { board: slow, compared, tried: true, failed, version: 0, compared_version: 0 };
   const board = shown_board(source.board, watched, reading, { cells, lane, wait: false });
   if (board === null) throw new Error("read a whole board: a view that cells answer was not read from them");
