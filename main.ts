@@ -295,24 +295,38 @@ exports.command("daily")
   .option("--follow", "all of them, and go on: each day when it has ended, and whenever it changes", false)
   .action((options) => run((shell) => daily_export_verb(shell, options)));
 
-const TABLE_FORMATS = [
-  ["parquet", "packed by zstd"],
-  ["ndjson", "a line of JSON each"],
-  ["csv", "a row each"],
-] as const;
-for (const [format, what] of TABLE_FORMATS) {
+for (const format of ["parquet", "ndjson", "csv"] as const) {
   const command = exports.command(format)
     .description(
-      `the events of the log, ${what}, in files of a million; \`tacho replay --to log\` makes the same log of them; goes on where it was stopped, and adds what came since`,
+      `the events of the log as ${format}, in files of a million, of which \`tacho replay --to log\` makes the same log: goes on where it was stopped, and adds what came since; or a table of what is made of them, as of one moment`,
     )
     .requiredOption("--out <place>", "a folder, or s3://bucket/prefix")
+    .addOption(
+      new Option("--what <table>", "events; or streams' states, KPI cells, totals of dimensions of very many keys")
+        .choices(["events", "states", "cells", "totals"]).default("events"),
+    )
     .option(
       "--from <point>",
-      "the first event: its position, or when it was recorded; the first of all unless given",
+      "the first event: its position, or when it was recorded; of cells when the first bucket begins; the first of all unless given",
       log_point,
     )
     .option("--to <point>", "the last one; the last of all unless given", log_point)
     .option("--type <type>", "only events of this type; may be given again; all unless given", collect, [])
+    .option(
+      "--filter <dimension=value>",
+      "only states or cells with this value; of states it may be given again; any unless given",
+      collect,
+      [],
+    )
+    .addOption(
+      new Option("--grain <grain>", "only cells of this grain; all unless given").choices([
+        "1m",
+        "5m",
+        "1h",
+        "1d",
+        "all",
+      ]),
+    )
     .action((options) => run((shell) => table_export_verb(shell, format, { gzip: false, ...options })));
   if (format !== "parquet") command.option("--gzip", "pack the files", false);
 }
@@ -366,7 +380,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   "export daily": "export daily --out figures --from 2026-03-01 --to 2026-03-31",
   "export parquet": "export parquet --out s3://lake/trips",
   "export ndjson": "export ndjson --out log --gzip",
-  "export csv": "export csv --out log --from 2026-03-01T00:00:00Z --type trip.completed",
+  "export csv": "export csv --out figures --what cells --grain 1d --filter city=Chicago",
   "accept-gap": 'accept-gap --by ada --reason "retention was too short" --dry-run',
   watermark: 'watermark --by ada --reason "a clock in 2090" --not-after 2026-03-01T12:00:00Z',
 };

@@ -2,15 +2,17 @@
  * Exports: what the log's figures say, written where others look for it.
  *
  * What holds: a document is there whole or not at all; one that says the same already is left as it is, with its time; one that a late event
- * changed is written anew. Killed at any moment, the next run finds what lacks by comparing, so that no progress has to be kept.
+ * changed is written anew. Killed at any moment, the next run finds what lacks by comparing, so that no progress has to be kept. Tables are
+ * written row by row in bounded memory: events, which do not change, in files that are never written twice; what is made of them as of one moment.
  *
- * Decision: S3 by aws4fetch (SigV4 over fetch, 6 KB): all that is asked of it is to get and to put small objects, and Amazon's own client
- * is some hundred packages.
+ * Decisions: S3 by aws4fetch (SigV4 over fetch, 6 KB): all that is asked of it is to get and to put objects, long ones in parts, and Amazon's
+ * own client is some hundred packages. Parquet by hyparquet-writer, the other half of the library that reads it; zstd by Node's.
  */
 export { daily_json, type DailySource, read_daily_document } from "./daily_document.ts";
 export { daily_name, type DailyExport, dates_between, days_changed, write_day, yesterday } from "./daily_export.ts";
 export { type EventsExport, export_events, EXPORTED_EVENT, type ExportedFiles } from "./events_export.ts";
 export { FolderPlace } from "./folder_place.ts";
 export { type ExportPlace, PLACE_WORDS, type PlacedFile, PlaceUnusable } from "./place.ts";
+export { export_table, type ExportedTable, type MadeOfTheLog, type SnapshotExport } from "./snapshot_export.ts";
 export { type S3Access, S3Place } from "./s3_place.ts";
 export type { TableForm, TableFormat } from "./table.ts";

@@ -223,3 +223,44 @@ tacho_test({
       }
     }),
 });
+
+tacho_test({
+  name: "cells and states are exported by the verb, and what a table has not is refused with what it has",
+  needs: ["postgres"],
+  fn: () =>
+    with_logs(TRADES, invented(TRADES, 1), async ({ from, folder }) => {
+      const run = (...args: readonly string[]) => exported(from, ...args, "--out", folder, "--domain", "trades");
+      const cells = await run("csv", "--what", "cells", "--grain", "all", "--filter", "ticker=AAPL");
+      const [, rows, position] = /^(\d+) rows as of position (\d+), in .*\/trade_cells\.csv$/m.exec(cells.stdout)!;
+      assert.deepEqual([rows, Number(position) > 100], ["1", true], cells.stdout);
+      const lines = Deno.readTextFileSync(`${folder}/trade_cells.csv`).split("\n");
+      assert.match(
+        lines[0]!,
+        /^grain,bucket,dimension,key,trades,volume,notional,price_sum,price_min,price_max,busted,/,
+      );
+      assert.match(lines[1]!, /^"all",1970-01-01T00:00:00\.000000Z,"ticker","AAPL",\d+,\d+,\d+\.\d{6},\d+\.\d{6},/);
+      const states = await run("ndjson", "--what", "states", "--gzip");
+      assert.match(states.stdout, /\/trades\.ndjson\.gz$/m);
+      for (
+        const [said, ...args] of [
+          [/states have no --grain; leave it out/, "csv", "--what", "states", "--grain", "1d"],
+          [/states have no --from and --to; leave it out/, "csv", "--what", "states", "--from", "3"],
+          [/of cells --from is a time, such as .*, got 3/, "csv", "--what", "cells", "--from", "3"],
+          [/expected one --filter at most/, "csv", "--what", "cells", "--filter", "side=buy", "--filter", "side=sell"],
+          [
+            /--filter dimension=value with one of status, ticker, side, venue, got "x=y"/,
+            "csv",
+            "--what",
+            "cells",
+            "--filter",
+            "x=y",
+          ],
+          [/trades keep no totals/, "csv", "--what", "totals"],
+          [/events have no --filter; leave it out/, "csv", "--filter", "side=buy"],
+        ] as const
+      ) {
+        const ended = await run(...args);
+        assert.deepEqual([ended.code, said.test(ended.stderr)], [2, true], ended.stderr);
+      }
+    }),
+});
