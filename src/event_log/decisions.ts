@@ -11,6 +11,7 @@ import { canonical_json } from "../domains/mod.ts";
 import { format_time } from "../kpi/mod.ts";
 import { type CursorAdvance, cursors_json, write_batch } from "./append.ts";
 import { type BatchHeader, content_hash, next_link } from "./chain.ts";
+import type { KeptGap } from "./gaps.ts";
 import { Overtaken, watermark_is_void } from "./head.ts";
 import { filter_condition, type QuarantineFilter, RETURNING_WRITTEN, written_rows } from "./quarantine.ts";
 import { partition_name, type TopicPartition } from "./source_message.ts";
@@ -63,8 +64,8 @@ export interface AcceptedGap extends TopicPartition {
   readonly from: number;
   readonly to: number;
   readonly cluster_id: string;
-  /** When it was noticed, where that was kept. */
-  readonly noticed_at?: string;
+  /** As it was noticed, where that was kept. */
+  readonly noticed?: KeptGap;
 }
 
 /** Messages that an operator accepts as lost, at least one partition's. */
@@ -87,9 +88,7 @@ export function accept_gaps(database: Database, accepted: AcceptedGaps, recorded
   return database.transaction(async (tx) => {
     const cursors = gaps.map(({ topic, partition, from, to }) => ({ topic, partition, from, to }));
     const left = [...new Set(gaps.map((gap) => gap.cluster_id))].filter((id) => id !== cluster_id);
-    const noticed = gaps.flatMap(({ topic, partition, noticed_at }) =>
-      noticed_at === undefined ? [] : [{ topic, partition, noticed_at }]
-    );
+    const noticed = gaps.flatMap(({ noticed }) => noticed ?? []);
     const note = {
       by,
       cluster_id,

@@ -1,5 +1,5 @@
 import type { Database, Queryable } from "../database/mod.ts";
-import { gap_in, type KeptGap } from "./gaps.ts";
+import { KEPT_GAP, type KeptGap } from "./gaps.ts";
 
 /**
  * Another process was faster: a cursor, a stream or a held message is not as it was read. The transaction is rolled back; forget what was
@@ -130,13 +130,15 @@ export interface CursorRow {
 
 /** All cursors. */
 export async function read_cursors(database: Queryable): Promise<CursorRow[]> {
-  const rows = await database.query("select topic, partition, next_offset, cluster_id, gap from source_cursors");
+  const rows = await database.query(
+    `select topic, partition, next_offset, cluster_id, ${KEPT_GAP} from source_cursors`,
+  );
   return rows.map((row) => ({
     topic: row.topic as string,
     partition: row.partition as number,
     next_offset: Number(row.next_offset),
     cluster_id: row.cluster_id as string,
-    gap: gap_in({ topic: row.topic as string, partition: row.partition as number, gap: row.gap }),
+    gap: row.gap as KeptGap | null,
   }));
 }
 

@@ -1,12 +1,15 @@
 import {
   accept_gaps,
   type AcceptedGap,
+  gap_advice,
   gap_reason,
+  type KeptGap,
   Overtaken,
   partition_name,
   read_cursors,
   read_head,
   set_watermark_back,
+  skip_name,
   spoilt_watermark,
   type SpoiltWatermark,
 } from "../event_log/mod.ts";
@@ -24,6 +27,8 @@ export interface AcceptGapOptions {
   readonly dryRun: boolean;
   /** Partitions as `topic:number`; all with a gap unless given. */
   readonly only?: readonly string[];
+  /** Batches that cannot be read, as `skip_name` names them. */
+  readonly skip?: readonly string[];
 }
 
 const NO_GAP = "no gap: every cursor lies within what its partition has; " +
@@ -47,9 +52,10 @@ export async function accept_gap_verb(shell: Shell, options: AcceptGapOptions): 
   try {
     const admin = await open_kafka_admin(kafka_connection(shell));
     const known = (await read_cursors(database)).filter(({ topic }) => shell.config.topics.includes(topic));
-    const found = await find_gaps(shell, admin, known, options.only ?? []).finally(() => admin.close());
-    const { gaps, cluster_id } = found;
-    if (gaps.length === 0) console.log(NO_GAP);
+    const found = await find_gaps(shell, admin, known, options).finally(() => admin.close());
+    const { gaps, left, cluster_id } = found;
+    for (const gap of left) console.log(`not accepted: ${printable(`${gap_reason(gap)}. ${gap_advice(gap)}`)}`);
+    if (gaps.length + left.length === 0) console.log(NO_GAP);
     if (gaps.length === 0 || options.dryRun) {
       return gaps.forEach(({ told }) => console.log(`would accept: ${printable(told)}`));
     }
@@ -72,8 +78,8 @@ async function find_gaps(
   { config }: Shell,
   admin: KafkaAdmin,
   known: readonly StoredCursor[],
-  only: readonly string[],
-): Promise<{ gaps: ToldGap[]; cluster_id: string }> {
+  { only = [], skip = [] }: AcceptGapOptions,
+): Promise<{ gaps: ToldGap[]; left: KeptGap[]; cluster_id: string }> {
   const wanted = only.map((name) => name.replace(/:(?=[0-9]+$)/, "/"));
   const unknown = only.find((_, i) => !known.some((cursor) => partition_name(cursor) === wanted[i]));
   if (unknown !== undefined) {
@@ -83,22 +89,46 @@ async function find_gaps(
       }`,
     );
   }
+  const unread = known.flatMap(({ gap }) => gap?.kind === "unknown_codec" ? [gap] : []);
+  const skipped = skip.map((name) => {
+    const gap = unread.find((each) => skip_name(each) === name.replace(/:(?=[0-9]+:)/, "/"));
+    if (gap !== undefined) return gap;
+    const names = unread.map(skip_name).join(", ") || "none";
+    throw new UsageError(
+      `accept-gap --skip ${JSON.stringify(name)}: expected a batch that stopped ingest, one of ${names}`,
+    );
+  });
   const cluster_id = await admin.cluster_id();
   const absent = await admin.absent(config.topics);
   const ends = await admin.watermarks(config.topics.filter((topic) => !absent.includes(topic)));
   const gaps = known.flatMap((cursor): ToldGap[] => {
     const { topic, partition, next_offset: from } = cursor;
     const named = wanted.includes(partition_name(cursor));
-    if (only.length > 0 && !named) return [];
+    const batch = skipped.find((gap) => gap === cursor.gap);
+    if (batch !== undefined) return [skipping(cursor, batch, cluster_id)];
+    if (only.length + skip.length > 0 && !named) return [];
     const end = ends.find((each) => each.topic === topic && each.partition === partition);
     const { low: to, high } = end ?? { low: 0, high: 0 };
     const why = why_gap(cursor, cluster_id, to, high, named);
     if (why === null) return [];
     const told = `${partition_name(cursor)}: cursor ${from} moves to ${to}; ${why}`;
-    const noticed = cursor.gap ? { noticed_at: cursor.gap.noticed_at } : {};
+    const noticed = cursor.gap ? { noticed: cursor.gap } : {};
     return [{ topic, partition, from, to, cluster_id: cursor.cluster_id, told, ...noticed }];
   });
-  return { gaps, cluster_id };
+  return { gaps, left: unread.filter((gap) => !gaps.some(({ noticed }) => noticed === gap)), cluster_id };
+}
+
+/** The skipping of a batch that cannot be read, which lies where the cursor stands. */
+function skipping(cursor: StoredCursor, gap: KeptGap, answering: string): ToldGap {
+  const { topic, partition, next_offset: from, cluster_id } = cursor, { first_available: to } = gap;
+  if (from !== gap.cursor || cluster_id !== answering) {
+    const stands = from === gap.cursor ? `the cursor belongs to cluster "${cluster_id}", "${answering}" answers` : (
+      `the cursor stands at ${from}, what lies before the batch has to be read first`
+    );
+    throw new UsageError(`accept-gap --skip ${skip_name(gap)}: ${stands}`);
+  }
+  const told = `${partition_name(cursor)}: cursor ${from} moves to ${to}; ${gap_reason(gap)}`;
+  return { topic, partition, from, to, cluster_id, told, noticed: gap };
 }
 
 /** Why a cursor cannot be read on from, in words; null when it can. One that is named by the operator is moved where it lies within, too. */
@@ -113,7 +143,9 @@ function why_gap(
   if (from < low) return from === low - 1 ? `offset ${from} is gone` : `offsets ${from} to ${low - 1} are gone`;
   if (from > high) return `the topic ends at ${high}, it was cut or made anew`;
   // What was lost does not show any more: what the topic has now was written since.
-  if (gap) return `${gap_reason(gap)}; all that the topic has by now, ${low} to ${high}, is read anew`;
+  if (gap && gap.kind !== "unknown_codec") {
+    return `${gap_reason(gap)}; all that the topic has by now, ${low} to ${high}, is read anew`;
+  }
   return named && from > low ? `it lies within what the topic has, ${low} to ${high}; all of that is read anew` : null;
 }
 

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { open_database } from "../../src/database/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { make_deployment, send_known_trips } from "../support/deployment.ts";
-import { type FaultProxy, type Frame, type Meddler } from "../support/fault_proxy.ts";
+import { API, type FaultProxy, type Frame, type Meddler } from "../support/fault_proxy.ts";
 import { start_faulty_kafka } from "../support/faulty_kafka.ts";
 import { unique_name } from "../support/kafka.ts";
 import { options_of, produce, send_to } from "../support/kafka_topic.ts";
 import { run_verb, TachoProgram } from "../support/tacho_program.ts";
 import { until } from "../support/until.ts";
-import { packed_by_nobody } from "./silences/answers.ts";
+import { with_error } from "./silences/answers.ts";
 
 /** Domains share the brokers of the configuration. What is amiss between the brokers and one of them holds up no other, and ends with the trouble. */
 
@@ -39,7 +39,7 @@ function meddle_with(client: string, proxy: FaultProxy): { request: Meddler; ans
 
 tacho_test({
   name:
-    "brokers that one domain cannot reach or that answer it nothing, at the start and later, and a topic that it cannot read: the others go on",
+    "brokers that one domain cannot reach or that answer it nothing, at the start and later, and a group that refuses it: the others go on",
   needs: ["postgres", "kafka"],
   limit_ms: 300_000,
   async fn() {
@@ -95,18 +95,20 @@ tacho_test({
         await all_is_well();
       }
 
-      // For good: a codec that nobody knows.
-      between.answer = packed_by_nobody;
+      // For good: it has to join anew, and is refused. 30 is GROUP_AUTHORIZATION_FAILED.
+      between.request = between.answer = () => "cut";
       await only_trips_come_in();
+      between.request = pass;
+      between.answer = ({ api, bytes }) => api === API.JoinGroup ? with_error(bytes, 30) : bytes;
       await program.brings(
         until(
           "it is refused",
-          () => /a source refuses; the other domains go on domain=trades .*codec 6/.test(program.stderr),
+          () => /a source refuses; the other domains go on domain=trades .*authorized/i.test(program.stderr),
           60_000,
         ),
       );
       const alone = await (await fetch(`${url}trades/readyz`)).text();
-      assert.match(alone, /stopped since .*codec 6/);
+      assert.match(alone, /stopped since .*authorized/i);
       assert.equal((await fetch(`${url}trades/`)).status, 200, "its page is served on");
       assert.equal(await program.term(), 0);
     } finally {

@@ -132,13 +132,13 @@ tacho_test({
       assert.equal((await verified(database)).open_gaps, 1);
       await accept(database, [gap(0, 3, 7)]);
       assert.equal((await read_open_gaps(database)).count, 1, "another one was accepted");
-      const accepting = { ...gap(1, 3, 0), noticed_at };
+      const accepting = { ...gap(1, 3, 0), noticed: kept.first[0]! };
       await accept_gaps(database, { gaps: [accepting], cluster_id: "test", by: "Ada", reason: "cut" }, AT_US);
       assert.deepEqual(await read_open_gaps(database), { count: 0, first: [] });
       assert.deepEqual((await accepted(database))[1]?.note, {
         by: "Ada",
         cluster_id: "test",
-        noticed: [{ noticed_at, partition: 1, topic: "t" }],
+        noticed: [{ ...cut, end: 2, noticed_at }],
         reason: "cut",
       });
       const { faults, open_gaps } = await verified(database);

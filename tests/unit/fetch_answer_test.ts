@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { crc32c } from "../../src/ingest/kafka/records/crc32c.ts";
-import { DamagedAnswer, read_fetch_answer, UnknownCodec } from "../../src/ingest/kafka/records/fetch_answer.ts";
+import { DamagedAnswer, read_fetch_answer } from "../../src/ingest/kafka/records/fetch_answer.ts";
 import {
   CONTROL,
   int,
@@ -97,14 +97,30 @@ Deno.test("every flipped bit behind a batch's head is found, that of its format 
   }
 });
 
-Deno.test("codecs that nobody knows are named, and not tried again", () => {
+Deno.test("a partition is read up to the first batch whose codec nobody knows, the others are read on", () => {
   for (const codec of [5, 6, 7]) {
-    assert.throws(() => read(11, [{ batches: [batch(0)] }, { batches: [batch(4, { codec })] }]), (error) => {
-      assert.ok(error instanceof UnknownCodec);
-      assert.equal(error.message, `trips/1 offset 4: the record batch is packed with codec ${codec}, known are 0 to 4`);
-      assert.equal(error.retriable, false);
-      return true;
-    });
+    const unknown = batch(4, { codec });
+    const found = read(11, [
+      { batches: [batch(0), unknown, batch(6)] },
+      { batches: [unknown] },
+      { batches: [batch(8)] },
+      // What is no data is passed over, however it is packed.
+      { batches: [batch(4, { codec, attributes: TRANSACTIONAL, producer_id: 7 }), batch(6)], aborted: [[7, 4]] },
+      { batches: [batch(4, { codec, attributes: CONTROL | TRANSACTIONAL, producer_id: 9 }), batch(6)] },
+    ]);
+    const first = ({ batches, next_offset, unknown_codec }: typeof found[0]) => [
+      batches.map(({ base_offset }) => base_offset),
+      next_offset,
+      unknown_codec,
+    ];
+    assert.deepEqual(found.map(first), [
+      [[0], 2, { codec, next_offset: 6 }],
+      [[], null, { codec, next_offset: 6 }],
+      [[8], 10, null],
+      [[6], 8, null],
+      [[6], 8, null],
+    ]);
+    assert.deepEqual(first(read(11, [{ batches: [unknown] }])[0]!), [[], null, { codec, next_offset: 6 }], "alone");
   }
 });
 

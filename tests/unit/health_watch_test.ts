@@ -59,8 +59,16 @@ Deno.test("ingest that runs with a remark is ready, and says it", () =>
 
 Deno.test("a gap that the log keeps is told beside what ingest says, and not twice where ingest stopped at one", () =>
   with_watch(async (asked, watch) => {
-    const row = { topic: "t", partition: 0, count: 8 };
-    const gap = { kind: "truncated", cursor: 9, first_available: 0, end: 4, noticed_at: "2026-03-01T12:00:00.000000Z" };
+    const row = { count: 8 };
+    const gap = {
+      topic: "t",
+      partition: 0,
+      kind: "truncated",
+      cursor: 9,
+      first_available: 0,
+      end: 4,
+      noticed_at: "2026-03-01T12:00:00.000000Z",
+    };
     asked.answer = () => Promise.resolve([{ ...HEAD, ...row, gap }]);
     await watch.ask();
     assert.equal(watch.open_gaps(), 8);

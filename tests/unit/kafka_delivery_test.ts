@@ -4,6 +4,7 @@ import { read_fetch_answer } from "../../src/ingest/kafka/records/fetch_answer.t
 import type { EachBatchPayload } from "../../src/ingest/kafka/kafka_client.ts";
 import { KafkaDelivery } from "../../src/ingest/kafka/kafka_delivery.ts";
 import { PartitionWatch } from "../../src/ingest/kafka/partition_watch.ts";
+import type { KeptGap } from "../../src/event_log/mod.ts";
 import type { PartitionEnds } from "../../src/ingest/message_source.ts";
 import { MessageBuffer } from "../../src/ingest/message_buffer.ts";
 import type { SourceGap } from "../../src/ingest/message_source.ts";
@@ -111,6 +112,29 @@ Deno.test("a fetched batch is handed over in slices, and kafkajs's position foll
   await delivery.each_batch(fetched(0, 5));
   assert.deepEqual(spans(), [[0, 2], [2, 4], [4, 5]]);
   assert.deepEqual(on.resolved, [1, 3, 4]);
+});
+
+Deno.test("a batch of an unknown codec is a gap at the offset before it, behind all that came before", async () => {
+  const { delivery, handed, join, spans, on, book } = set_up();
+  await join();
+  const unknown = (base_offset: number) => ({
+    base_offset,
+    codec: 6,
+    records: [{ value: Uint8Array.of(1) }, { value: null }],
+  });
+  await delivery.each_batch(handed({ base_offset: 0, records: [{ value: Uint8Array.of(1) }] }, 0));
+  // A hole lies before it, as compaction leaves some.
+  await delivery.each_batch(handed(unknown(3), 1));
+  assert.deepEqual(on.gaps, [{ kind: "unknown_codec", ...AT, cursor: 1, first_available: 5, end: 100, codec: 6 }]);
+  assert.deepEqual([spans(), on.resolved, on.broken], [[[0, 1]], [0], []]);
+  // One that was noticed before is looked for anew: this version may know the codec.
+  book.kept = { ...on.gaps.pop()!, noticed_at: "then" } as KeptGap;
+  await join();
+  assert.deepEqual([on.gaps, delivery.is_open], [[], true]);
+  book.set("t", 0, 5);
+  await join();
+  await delivery.each_batch(handed(unknown(3), 5));
+  assert.deepEqual(on.gaps, [], "it was skipped");
 });
 
 Deno.test("nothing is delivered before the cursors were checked, and then from where the book says by then", async () => {

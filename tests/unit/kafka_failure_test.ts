@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { DamagedAnswer, UnknownCodec } from "../../src/ingest/kafka/records/fetch_answer.ts";
+import { BrokersTooOld, DamagedAnswer } from "../../src/ingest/kafka/records/fetch_answer.ts";
 import { failure_of } from "../../src/ingest/kafka/kafka_failure.ts";
 
 const named = (name: string, message: string, more: Record<string, unknown> = {}) =>
@@ -38,12 +38,12 @@ Deno.test("causes that point at each other end", () => {
   assert.equal(failure_of(first).final, false);
 });
 
-Deno.test("an unknown codec is final, damage may pass, and both say where", () => {
-  const codec = named("KafkaJSNonRetriableError", "gave up", { cause: new UnknownCodec("trips/0 offset 3: codec 6") });
-  assert.deepEqual(failure_of(codec), {
+Deno.test("brokers that are too old are final, damage may pass and says where", () => {
+  const old = named("KafkaJSNonRetriableError", "gave up", { cause: new BrokersTooOld("they know no record batches") });
+  assert.deepEqual(failure_of(old), {
     final: true,
     unreadable: false,
-    reason: "UnknownCodec: trips/0 offset 3: codec 6",
+    reason: "BrokersTooOld: they know no record batches",
   });
   const damage = new DamagedAnswer("trips/0 offset 3: no checksum", { cause: new RangeError("out of bounds") });
   assert.deepEqual(failure_of(named("KafkaJSNumberOfRetriesExceeded", "gave up", { cause: damage })), {

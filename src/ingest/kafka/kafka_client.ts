@@ -293,7 +293,8 @@ function kafkajs_answer(version: number, answer: Uint8Array) {
 
 /** One message where something came, and where there is something that did not come: kafkajs drops one below what it asked for. */
 function carried(fetched: FetchedPartition): Carrier[] {
-  const { next_offset, high_watermark, last_stable_offset } = fetched;
+  const { high_watermark, last_stable_offset, unknown_codec } = fetched;
+  const next_offset = fetched.next_offset ?? unknown_codec?.next_offset ?? null;
   if (next_offset === null && (last_stable_offset < 0 || last_stable_offset >= high_watermark)) return [];
   return [{ offset: String((next_offset ?? high_watermark) - 1), isControlRecord: false, fetched }];
 }

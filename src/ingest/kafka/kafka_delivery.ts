@@ -123,7 +123,9 @@ export class KafkaDelivery {
   async #hand_over(payload: EachBatchPayload): Promise<void> {
     const { watch, buffer, changed, slice: most, most_record_bytes: most_bytes } = this.#parts;
     const { topic, partition } = payload.batch;
-    const { high_watermark, last_stable_offset, batches, next_offset } = fetched_partition(payload.batch);
+    const { high_watermark, last_stable_offset, batches, next_offset, unknown_codec } = fetched_partition(
+      payload.batch,
+    );
     const generation = this.#generation;
     const stale = () => this.#parts.ended.aborted || generation !== this.#generation || payload.isStale();
     const gone = () => stale() || !payload.isRunning();
@@ -134,7 +136,15 @@ export class KafkaDelivery {
     if (gone() || position === null) return;
     if (fetched_offset(payload.batch) !== position) return await this.#refetch(topic, partition, position, gone);
     watch.saw_end(topic, partition, high_watermark, last_stable_offset, this.#parts.clock.now_ms());
-    if (next_offset === null || next_offset <= position) return;
+    if (next_offset === null || next_offset <= position) {
+      // What came before it is handed over; it is the first that is asked for now.
+      if (unknown_codec !== null && unknown_codec.next_offset > position) {
+        const { codec, next_offset: first_available } = unknown_codec;
+        const place = { topic, partition, cursor: position, first_available, end: high_watermark };
+        this.#parts.on_gap({ kind: "unknown_codec", ...place, codec });
+      }
+      return;
+    }
     const between = async () => {
       if (!await this.#beat(payload) || gone()) throw new Left();
     };
@@ -231,7 +241,8 @@ export class KafkaDelivery {
     const { book, watch } = this.#parts;
     for (const { topic, partition, offset } of watch.assigned()) {
       const kept = book.gap?.(topic, partition) ?? null, mark = watch.mark(topic, partition);
-      if (kept !== null) return (mark === null ? null : gap_at(offset, mark)) ?? kept;
+      // It is met again where this version does not know the codec either.
+      if (kept !== null && kept.kind !== "unknown_codec") return (mark === null ? null : gap_at(offset, mark)) ?? kept;
     }
     return null;
   }

@@ -1,6 +1,6 @@
 /** What an error from the Kafka client means for the source. */
 export interface KafkaFailure {
-  /** Waiting cannot help: credentials, rights, or data this program cannot read. */
+  /** Waiting cannot help: credentials, rights, or brokers that are too old. */
   readonly final: boolean;
   /** What came could not be read: asking once more may help, asking for ever does not. */
   readonly unreadable: boolean;
@@ -12,7 +12,7 @@ const FINAL_NAMES = new Set([
   "KafkaJSSASLAuthenticationError",
   "KafkaJSNotImplemented",
   "KafkaJSServerDoesNotSupportApiKey",
-  "UnknownCodec",
+  "BrokersTooOld",
 ]);
 /** A RangeError is what Buffers throw where kafkajs reads past the end of an answer. */
 const UNREADABLE_NAMES = new Set(["DamagedAnswer", "RangeError"]);

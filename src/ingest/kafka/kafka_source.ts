@@ -1,4 +1,4 @@
-import { GAP_ADVICE } from "../../event_log/mod.ts";
+import { gap_advice } from "../../event_log/mod.ts";
 import { type Clock, type Level, Paced, told_trouble, WakeUp } from "../../runtime/mod.ts";
 import { type Amount, MessageBuffer } from "../message_buffer.ts";
 import {
@@ -22,7 +22,7 @@ import { gap_reason, PartitionWatch } from "./partition_watch.ts";
  * Reads topics as a member of a consumer group.
  *
  * The source is a chain of sessions: starting → running ⇄ waiting, until closed; a gap stops it until `rewind` (the book
- * has moved past the gap by then), a final failure (credentials, rights, an unknown codec, a batch that two consumers in a
+ * has moved past the gap by then), a final failure (credentials, rights, a batch that two consumers in a
  * row found damaged) for good. What was buffered before a gap or an outage is still handed out. Broker trouble is waited
  * out for ever, with capped and jittered backoff.
  */
@@ -173,7 +173,12 @@ export class KafkaSource implements MessageSource {
         return this.#become({ state: "waiting", reason: ended.reason }, this.#prepares(ended) ? "debug" : "warn");
       }
       case "gap":
-        return this.#become({ state: "gap", reason: gap_reason(ended.gap), advice: GAP_ADVICE, gap: ended.gap });
+        return this.#become({
+          state: "gap",
+          reason: gap_reason(ended.gap),
+          advice: gap_advice(ended.gap),
+          gap: ended.gap,
+        });
       case "failed":
         return this.#fail(ended);
     }

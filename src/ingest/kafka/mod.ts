@@ -3,7 +3,7 @@
  *
  * Holds before: brokers and topics are named. After: messages come in order from the cursors, and nothing else decides where
  * reading goes on; offsets committed to the group are a courtesy to lag tools. On failure: broker trouble is waited out,
- * a gap stops the source; refused credentials, an unknown codec and a batch that stays damaged fail it. On repeat: what was
+ * a gap stops the source; refused credentials and a batch that stays damaged fail it. On repeat: what was
  * read and not committed is read again.
  *
  * Decision: what a fetch brought is read here, not by kafkajs: which batches are data (`records/fetch_answer.ts`), and their records,

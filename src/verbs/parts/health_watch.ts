@@ -1,5 +1,5 @@
 import { type Database, type MigrationError, other_schema, outdated, SCHEMA_NUMBER } from "../../database/mod.ts";
-import { GAP_ADVICE, type Head, type OpenGaps, read_head, read_open_gaps, told_gaps } from "../../event_log/mod.ts";
+import { gap_advice, type Head, type OpenGaps, read_head, read_open_gaps, told_gaps } from "../../event_log/mod.ts";
 import type { DatabaseHealth, Health } from "../../feed/mod.ts";
 import type { ReadinessCheck } from "../../http/mod.ts";
 import type { IngestStatus } from "../../ingest/mod.ts";
@@ -136,7 +136,11 @@ export class HealthWatch {
   #told_status(): IngestStatus {
     const status = this.#ingest.status(), gaps = told_gaps(this.#gaps);
     if (gaps === null || (status.state === "stopped" && status.advice !== undefined)) return status;
-    return { ...status, reason: status.reason === null ? gaps : `${status.reason}; ${gaps}`, advice: GAP_ADVICE };
+    return {
+      ...status,
+      reason: status.reason === null ? gaps : `${status.reason}; ${gaps}`,
+      advice: gap_advice(this.#gaps.first[0]!),
+    };
   }
 
   /** Whether trouble means that the database is away: the embedded one that gives no answer is slow. */

@@ -35,11 +35,14 @@ export function damaged(frame: Frame): Uint8Array<ArrayBuffer> {
   return frame.bytes;
 }
 
-/** Says of the first batch that it is packed with a codec that nobody knows, and gives it the checksum that goes with that. */
-export function packed_by_nobody(frame: Frame): Uint8Array<ArrayBuffer> {
+/**
+ * Says of the batch at an offset, where it comes first, that it is packed with a codec that nobody knows, and gives it the checksum that goes
+ * with that.
+ */
+export function packed_by_nobody(frame: Frame, offset: number): Uint8Array<ArrayBuffer> {
   const at = first_batch(frame);
-  if (at === null) return frame.bytes;
   const view = new DataView(frame.bytes.buffer);
+  if (at === null || Number(view.getBigInt64(at)) !== offset) return frame.bytes;
   view.setInt16(at + 21, 6);
   view.setUint32(at + 17, crc32c(frame.bytes.subarray(at + 21, at + 12 + view.getInt32(at + 8))));
   return frame.bytes;

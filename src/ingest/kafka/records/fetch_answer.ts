@@ -4,12 +4,9 @@ import { partition_name, type TopicPartition } from "../../message_source.ts";
 import { read_old_message } from "./message_set.ts";
 import type { RecordBatch } from "./record_batch.ts";
 
-/**
- * A record batch is packed in a way nobody here knows: asking again cannot help. `retriable` is kafkajs's word: it crashes
- * at once.
- */
-export class UnknownCodec extends Error {
-  override readonly name = "UnknownCodec";
+/** The brokers know no record batches: asking again cannot help. `retriable` is kafkajs's word: it crashes at once. */
+export class BrokersTooOld extends Error {
+  override readonly name = "BrokersTooOld";
   readonly retriable = false;
 }
 
@@ -31,6 +28,14 @@ export interface FetchedPartition {
   readonly batches: readonly RecordBatch[];
   /** The offset after all that came, whatever it was; null when nothing came. */
   readonly next_offset: number | null;
+  /** What was not read, since its first batch is packed in a way that nobody here knows; null when there is nothing of the kind. */
+  readonly unknown_codec: UnknownCodec | null;
+}
+
+/** A batch that is packed in a way nobody here knows, and the offset after it. */
+export interface UnknownCodec {
+  readonly codec: number;
+  readonly next_offset: number;
 }
 
 /** The answer to a fetch. */
@@ -45,16 +50,16 @@ export interface FetchAnswer {
 const OLDEST_VERSION = 4;
 
 /**
- * Reads the answer to a fetch that asked for what is committed: checks that every record batch has its checksum and a codec we
- * know, and decides which of them are data. kafkajs does neither: a flipped bit becomes another message, and it tells a
+ * Reads the answer to a fetch that asked for what is committed: checks that every record batch has its checksum, of each partition up to the
+ * first one whose codec we do not know, and decides which of them are data. kafkajs does neither: a flipped bit becomes another message, and it tells a
  * transaction's end by a message's key.
  * @param version of the fetch request, 4 to 11
  * @param answer the bytes behind the correlation id; the batches refer to them
- * @throws UnknownCodec or DamagedAnswer, with topic, partition and offset where they are known
+ * @throws BrokersTooOld or DamagedAnswer, with topic, partition and offset where they are known
  */
 export function read_fetch_answer(version: number, answer: Uint8Array): FetchAnswer {
   if (version < OLDEST_VERSION) {
-    throw new UnknownCodec("the brokers are older than Kafka 0.11: they know no record batches");
+    throw new BrokersTooOld("the brokers are older than Kafka 0.11: they know no record batches");
   }
   try {
     return new AnswerReader(version, answer).read();
@@ -109,7 +114,7 @@ class AnswerReader {
       const topic = this.#string();
       const partitions = this.#array(() => {
         const { size, ...partition } = this.#partition(topic);
-        if (partition.next_offset !== null) some_whole = true;
+        if (partition.next_offset !== null || partition.unknown_codec !== null) some_whole = true;
         else if (size > 0) cut = partition_name({ topic, partition: partition.partition });
         return partition;
       });
@@ -140,7 +145,7 @@ class AnswerReader {
     place: TopicPartition,
     end: number,
     transactions: Transactions,
-  ): Pick<FetchedPartition, "batches" | "next_offset"> {
+  ): Pick<FetchedPartition, "batches" | "next_offset" | "unknown_codec"> {
     if (end > this.#bytes.length) throw new DamagedAnswer(`${partition_name(place)} is cut off`);
     const view = this.#view;
     const batches: RecordBatch[] = [];
@@ -156,7 +161,11 @@ class AnswerReader {
         if (view.getUint32(at + BATCH.old_checksum) !== crc32(this.#bytes.subarray(at + BATCH.magic, next))) {
           throw new DamagedAnswer(`${told}: the message does not have the checksum it names`);
         }
-        batches.push(old_message(this.#bytes.subarray(at, next), next_offset ?? 0, place));
+        const message = old_message(this.#bytes.subarray(at, next), next_offset ?? 0, place);
+        if (message.codec >= KNOWN_CODECS) {
+          return { batches, next_offset, unknown_codec: { codec: message.codec, next_offset: offset + 1 } };
+        }
+        batches.push(message);
         next_offset = offset + 1;
         at = next;
         continue;
@@ -166,11 +175,13 @@ class AnswerReader {
         throw new DamagedAnswer(`${told}: the record batch does not have the checksum it names`);
       }
       const attributes = view.getInt16(at + BATCH.attributes);
-      const codec = known_codec(attributes, told);
+      const codec = attributes & CODEC_MASK;
       const last_offset = offset + view.getInt32(at + BATCH.last_offset_delta);
       if (last_offset < offset) throw new DamagedAnswer(`${told}: a record batch that ends at offset ${last_offset}`);
-      next_offset = last_offset + 1;
       if (transactions.is_data(attributes, view.getBigInt64(at + BATCH.producer_id), last_offset)) {
+        if (codec >= KNOWN_CODECS) {
+          return { batches, next_offset, unknown_codec: { codec, next_offset: last_offset + 1 } };
+        }
         batches.push({
           ...place,
           format: 2,
@@ -184,9 +195,10 @@ class AnswerReader {
           records: this.#bytes.subarray(at + BATCH.records, next),
         });
       }
+      next_offset = last_offset + 1;
       at = next;
     }
-    return { batches, next_offset };
+    return { batches, next_offset, unknown_codec: null };
   }
 
   #array<T>(read: () => T): T[] {
@@ -224,19 +236,13 @@ class AnswerReader {
   }
 }
 
-function known_codec(attributes: number, told: string): number {
-  const codec = attributes & CODEC_MASK;
-  if (codec < KNOWN_CODECS) return codec;
-  throw new UnknownCodec(`${told}: the record batch is packed with codec ${codec}, known are 0 to 4`);
-}
-
 /**
  * A message of before Kafka 0.11, or the packed one that holds several, as a batch. It is in no transaction.
  * @param least what its first offset is at least, where it holds several
  */
 function old_message(bytes: Uint8Array, least: number, place: TopicPartition): RecordBatch {
   const { offset, attributes, timestamp_ms, value, magic } = read_old_message(bytes, 0);
-  const codec = known_codec(attributes, `${partition_name(place)} offset ${offset}`);
+  const codec = attributes & CODEC_MASK;
   return {
     ...place,
     format: magic,
