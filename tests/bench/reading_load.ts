@@ -99,7 +99,7 @@ const bucket = (grain: string, at: string): string =>
     : `date_bin('${WIDTHS[grain as keyof typeof WIDTHS]}', ${at}, timestamptz '2000-01-01 00:00Z')`;
 
 /** The cells of one dimension: the finest grain from the trips, each coarser one from the one before it. */
-function* cells(name: string, column: string | null, grains: readonly string[], events: number): Iterable<string> {
+function* cells(name: string, column: string | null, grains: readonly string[]): Iterable<string> {
   const list = [...SUMS, "fare_min_micros", "fare_max_micros"];
   const into = `insert into trip_cells (grain, bucket, dimension, key, ${
     list.join(", ")
@@ -108,21 +108,23 @@ function* cells(name: string, column: string | null, grains: readonly string[], 
   const merged = list.map((measure) => `${/_m(in|ax)_/.exec(measure)?.[0].slice(1, 4) ?? "sum"}(${measure})`);
   const [finest, ...coarser] = grains;
   yield `${into}
-    select '${finest}', ${bucket(finest!, "at")}, '${name}', key, ${merged.join(", ")}, 1, ${events} from (
-      select started_at as at, ${key} as key, 1 as trips, 1 as started, 0 as completed, 0 as canceled, 0 as fare_count, 0 as fare_sum_micros,
+    select '${finest}', ${bucket(finest!, "at")}, '${name}', key, ${
+    merged.join(", ")
+  }, min(position), max(position) from (
+      select started_at as at, ${key} as key, positions[1] as position, 1 as trips, 1 as started, 0 as completed, 0 as canceled, 0 as fare_count, 0 as fare_sum_micros,
         0 as tip_sum_micros, 0 as distance_sum_m, 0 as distance_count, 0 as duration_sum_ms, 0 as duration_count,
         null::bigint as fare_min_micros, null::bigint as fare_max_micros from trips
       union all
-      select completed_at, ${key}, 0, 0, 1, 0, 1, fare_micros, tip_micros, distance_m, 1, duration_ms, 1, fare_micros, fare_micros
+      select completed_at, ${key}, positions[2], 0, 0, 1, 0, 1, fare_micros, tip_micros, distance_m, 1, duration_ms, 1, fare_micros, fare_micros
       from trips where completed_at is not null
       union all
-      select canceled_at, ${key}, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, null, null from trips where canceled_at is not null
+      select canceled_at, ${key}, positions[2], 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, null, null from trips where canceled_at is not null
     ) facts group by 2, 4`;
   let finer = finest!;
   for (const grain of coarser) {
     yield `${into} select '${grain}', ${bucket(grain, "bucket")}, '${name}', key, ${
       merged.join(", ")
-    }, 1, ${events} from trip_cells
+    }, min(first_position), max(last_position) from trip_cells
       where grain = '${finer}' and dimension = '${name}' group by 2, 4`;
     finer = grain;
   }
@@ -159,7 +161,7 @@ function* steps(trips: number): Iterable<readonly [name: string, script: string]
         `insert into trip_totals select '${name}', coalesce(${column}, 'unknown'), ${sums}, ${events}
           from trips where completed_at is not null group by 2`,
       ];
-    } else yield [`cells by ${name}`, [...cells(name, column, grains, events)].join("; ")];
+    } else yield [`cells by ${name}`, [...cells(name, column, grains)].join("; ")];
   }
   for (const { name, column, sketches: kept = [] } of dimensions) {
     for (const grain of kept) {
