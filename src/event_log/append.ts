@@ -28,6 +28,8 @@ import type { EncodedStreams, StreamStates } from "./stream_states.ts";
 export interface CursorAdvance extends TopicPartition {
   readonly from: number | null;
   readonly to: number;
+  /** The greatest time of the events that the batch admits from it; absent when it admits none. */
+  readonly newest_us?: number;
 }
 
 /** What makes a batch one of messages that were held: they were read before, and what became of each is settled with it. */
@@ -95,22 +97,25 @@ async function advance_cursors(tx: Transaction, cluster_id: string, cursors: rea
     plain_array(some.map(({ partition }) => partition)),
     plain_array(some.map(({ to }) => to)),
     cluster_id,
+    plain_array(some.map(({ newest_us }) => newest_us === undefined ? null : format_time(newest_us))),
   ];
   let moved = 0;
   if (known.length > 0) {
     moved += await tx.execute({
       name: "advance_cursors",
-      text: `update source_cursors c set next_offset = u.next_offset, updated_at = now()
-        from unnest($1::text[], $2::integer[], $3::bigint[], $5::bigint[]) as u(topic, partition, next_offset, expected)
+      text:
+        `update source_cursors c set next_offset = u.next_offset, updated_at = now(), watermark = greatest(c.watermark, u.newest)
+        from unnest($1::text[], $2::integer[], $3::bigint[], $5::timestamptz[], $6::bigint[])
+          as u(topic, partition, next_offset, newest, expected)
         where c.topic = u.topic and c.partition = u.partition and c.next_offset = u.expected and c.cluster_id = $4`,
     }, [...columns(known), plain_array(known.map(({ from }) => from))]);
   }
   if (unknown.length > 0) {
     moved += await tx.execute({
       name: "make_cursors",
-      text: `insert into source_cursors (topic, partition, next_offset, cluster_id)
-        select u.topic, u.partition, u.next_offset, $4
-        from unnest($1::text[], $2::integer[], $3::bigint[]) as u(topic, partition, next_offset)
+      text: `insert into source_cursors (topic, partition, next_offset, cluster_id, watermark)
+        select u.topic, u.partition, u.next_offset, $4, u.newest
+        from unnest($1::text[], $2::integer[], $3::bigint[], $5::timestamptz[]) as u(topic, partition, next_offset, newest)
         on conflict on constraint source_cursors_pkey do nothing`,
     }, columns(unknown));
   }

@@ -300,6 +300,10 @@ export async function set_watermark_back(
     const { from_us, to_us, since_batch, events } = found;
     const to = to_us === null ? null : format_time(to_us);
     await tx.execute("update log_head set watermark = $1::timestamptz", [to]);
+    // How far those partitions had come before is not kept: their next batches say.
+    await tx.execute("update source_cursors set watermark = null where watermark > $1::timestamptz", [
+      format_time(latest_us),
+    ]);
     const note = { by, events, from: format_time(from_us), not_after: format_time(latest_us), reason, since_batch, to };
     const batch = await record_decision(tx, { kind: "watermark_set_back", cursors: [], note }, recorded_at_us);
     return { ...found, batch };

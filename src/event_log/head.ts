@@ -1,5 +1,6 @@
 import type { Database, Queryable } from "../database/mod.ts";
 import { KEPT_GAP, type KeptGap } from "./gaps.ts";
+import type { TopicPartition } from "./source_message.ts";
 
 /**
  * Another process was faster: a cursor, a stream or a held message is not as it was read. The transaction is rolled back; forget what was
@@ -140,6 +141,27 @@ export async function read_cursors(database: Queryable): Promise<CursorRow[]> {
     cluster_id: row.cluster_id as string,
     gap: row.gap as KeptGap | null,
   }));
+}
+
+/** The newest event time that was admitted from a partition, microseconds. */
+export interface PartitionWatermark extends TopicPartition {
+  readonly watermark_us: number;
+}
+
+/** Most partitions that are told; replays have a topic each. */
+const MOST_PARTITIONS = 1_000;
+
+/** Reads how far event time has come in each partition: of more than are told, those that lie furthest back. */
+export async function read_partition_watermarks(database: Queryable): Promise<PartitionWatermark[]> {
+  const rows = await database.query({
+    name: "read_partition_watermarks",
+    text:
+      `select topic, partition, (extract(epoch from watermark) * 1000000)::bigint as watermark_us from source_cursors
+      where watermark is not null order by watermark, topic, partition limit ${MOST_PARTITIONS}`,
+  });
+  return rows.map(({ topic, partition, watermark_us }) => (
+    { topic: topic as string, partition: partition as number, watermark_us: Number(watermark_us) }
+  ));
 }
 
 /** Whether the watermark of a batch is not believed any more, as SQL; `batch` names its row. */

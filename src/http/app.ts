@@ -10,6 +10,7 @@ import {
   add_event_intake_route,
   add_events_route,
   add_feed_route,
+  add_health_route,
   add_kpi_routes,
   add_stream_list_route,
   add_stream_route,
@@ -17,6 +18,7 @@ import {
   type EntitySource,
   event_bodies,
   type EventIntake,
+  type HealthSource,
   type StreamSource,
   title,
 } from "./api/mod.ts";
@@ -51,7 +53,7 @@ export interface SharedDeps {
 
 /** What one domain is served from. */
 export interface ServedDomain
-  extends Omit<BoardSource & EntitySource & StreamSource, keyof SharedDeps>, ReadinessSource {
+  extends Omit<BoardSource & EntitySource & StreamSource, keyof SharedDeps>, ReadinessSource, HealthSource {
   /** Below which path it is served: `/payments`; "" of the one at the root. */
   readonly base: string;
   readonly hub: FeedHub;
@@ -125,6 +127,7 @@ function add_domain(root: App, shared: SharedDeps, domain: ServedDomain, bodies:
   const deps = { ...shared, ...domain, database: gated(domain.database, new Gate(READERS)) };
   add_feed_route(app, deps);
   add_board_routes(app, deps);
+  add_health_route(app, domain);
   add_kpi_routes(app, deps);
   add_breakdown_route(app, deps);
   add_stream_list_route(app, deps);

@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Clock } from "../runtime/mod.ts";
+import type { Watermarks } from "./api/mod.ts";
 import { problem, respond } from "./answers.ts";
 import { is_authorized } from "./auth.ts";
 import { add_endpoint, type App } from "./endpoint.ts";
@@ -147,7 +148,7 @@ export const without_addresses = (text: string): string => text.replaceAll(ADDRE
 /** What Prometheus reads, in its text format. */
 
 /** The figures of a domain at the moment of a scrape. Counts never go down. */
-export interface MetricsReading {
+export interface MetricsReading extends Watermarks {
   readonly position: number;
   readonly read: number;
   readonly admitted: number;
@@ -182,7 +183,7 @@ type Gauged =
   | "foreign_partitions"
   | "open_gaps"
   | "stale_tables";
-type Count = Exclude<keyof MetricsReading, Gauged>;
+type Count = Exclude<keyof MetricsReading, Gauged | keyof Watermarks>;
 
 const COUNTERS: readonly (readonly [Count, string, string])[] = [
   ["read", "tacho_messages_read_total", "Messages read from the source"],
@@ -228,6 +229,17 @@ export function make_metrics(domains: Readonly<Record<string, () => MetricsReadi
   const held = gauge("tacho_source_held_partitions", "Partitions that an open transaction holds");
   const foreign = gauge("tacho_source_foreign_partitions", "Partitions that others in the consumer group read");
   const gaps = gauge("tacho_source_gaps", "Partitions with a gap that was noticed and is not accepted");
+  const watermark = gauge(
+    "tacho_watermark_seconds",
+    "Newest event time of the log, seconds since 1970; NaN without an event",
+  );
+  const watermarks = new Gauge({
+    name: "tacho_partition_watermark_seconds",
+    help:
+      "Newest event time admitted from a partition, seconds since 1970; an event is late by tacho_watermark_seconds, whatever its partition",
+    labelNames: [...labelNames, "topic", "partition"],
+    registers,
+  });
   const stale = gauge("tacho_stale_tables", "Tables of lookups that stay as they were: their files cannot be read");
   const subscribers = gauge("tacho_feed_subscribers", "Open feed streams");
   const counters = COUNTERS.map(([field, name, help]) => ({
@@ -248,6 +260,7 @@ export function make_metrics(domains: Readonly<Record<string, () => MetricsReadi
     async text() {
       // The program counts; a counter here only shows what it was told.
       for (const { counter } of counters) counter.reset();
+      watermarks.reset();
       for (const [domain, read] of Object.entries(domains)) {
         const reading = read(), of = labels(domain);
         open.set(of, reading === null ? 0 : 1);
@@ -256,6 +269,10 @@ export function make_metrics(domains: Readonly<Record<string, () => MetricsReadi
         lag.set(of, reading.lag ?? Number.NaN);
         held.set(of, reading.held_partitions);
         foreign.set(of, reading.foreign_partitions);
+        watermark.set(of, reading.watermark_us === null ? Number.NaN : reading.watermark_us / 1e6);
+        for (const { topic, partition, watermark_us } of reading.partitions) {
+          watermarks.set({ ...of, topic, partition }, watermark_us / 1e6);
+        }
         gaps.set(of, reading.open_gaps);
         stale.set(of, reading.stale_tables);
         subscribers.set(of, reading.subscribers);

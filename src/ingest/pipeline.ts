@@ -126,12 +126,14 @@ export class Pipeline {
     const { changes, ...planned } = planning.finish();
     this.#cache.take(planned.streams, streams);
     this.#planned_us.push(planned.newest_us);
-    const { messages_read, duplicates, tombstones, skipped, late, quarantined, newest_us } = planned;
+    const { messages_read, duplicates, tombstones, skipped, late, quarantined, newest_us, newest_of } = planned;
     const read_models = this.#read_models.encode(changes);
     await this.#turn();
     const batch = {
       cluster_id,
-      cursors,
+      cursors: newest_of.length === 0
+        ? cursors
+        : cursors.map((cursor) => ({ ...cursor, ...newest_at(newest_of, cursor) })),
       messages_read,
       duplicates,
       tombstones,
@@ -222,6 +224,15 @@ export class Pipeline {
   appending(done: Promise<unknown>): void {
     this.#appending = done;
   }
+}
+
+/** What a batch admits from a cursor's partition, as far as event time goes. */
+function newest_at(
+  newest_of: Plan["newest_of"],
+  { topic, partition }: CursorAdvance,
+): Pick<CursorAdvance, "newest_us"> {
+  const own = newest_of.find((each) => each.partition === partition && each.topic === topic);
+  return own === undefined ? {} : { newest_us: own.newest_us };
 }
 
 /** Messages whose streams are read together. */

@@ -9,7 +9,7 @@ import {
 } from "../event_log/mod.ts";
 import { CellChanges, closed_before, comes_after, type Days } from "../kpi/mod.ts";
 import type { Decoded, DecodedEvent } from "./decode/mod.ts";
-import type { SourceMessage } from "./message_source.ts";
+import type { SourceMessage, TopicPartition } from "./message_source.ts";
 import {
   type Earlier,
   earlier_with_id,
@@ -46,6 +46,13 @@ export interface Plan {
   readonly late: number;
   /** The greatest event time that it admits; null when it admits none. */
   readonly newest_us: number | null;
+  /** The same of each partition that it admits events of. */
+  readonly newest_of: readonly NewestOf[];
+}
+
+/** The greatest event time that is admitted from a partition. */
+export interface NewestOf extends TopicPartition {
+  newest_us: number;
 }
 
 /** What is known of an event before anything of its message is admitted: what refuses it, the earlier event that it repeats, or null: it is new. */
@@ -73,6 +80,9 @@ export class Planning {
   #skipped = 0;
   #late = 0;
   #newest_us = -Infinity;
+  /** Of each partition; messages of one mostly follow one another. */
+  readonly #newest_of: NewestOf[] = [];
+  #from: NewestOf = { topic: "", partition: -1, newest_us: -Infinity };
   #watermark_us: number;
   #closed_before_us: number;
   /** Of the events of one message, which follow one another: what is known of each, and the hash of its id. */
@@ -174,11 +184,19 @@ export class Planning {
       }
       if (told_us < this.#closed_before_us) this.#late += this.#events.length - before;
       if (admitted_us > this.#newest_us) this.#newest_us = admitted_us;
+      if (message.partition !== this.#from.partition || message.topic !== this.#from.topic) this.#turn_to(message);
+      if (admitted_us > this.#from.newest_us) this.#from.newest_us = admitted_us;
       if (admitted_us > this.#watermark_us) {
         this.#watermark_us = admitted_us;
         this.#closed_before_us = closed_before(admitted_us);
       }
     }
+  }
+
+  #turn_to({ topic, partition }: TopicPartition): void {
+    const known = this.#newest_of.find((each) => each.partition === partition && each.topic === topic);
+    if (known === undefined) this.#newest_of.push(this.#from = { topic, partition, newest_us: -Infinity });
+    else this.#from = known;
   }
 
   #outcome(message: SourceMessage, outcome: Outcome): void {
@@ -279,6 +297,7 @@ export class Planning {
       skipped: this.#skipped,
       late: this.#late,
       newest_us: this.#events.length === 0 ? null : this.#newest_us,
+      newest_of: this.#newest_of.filter(({ newest_us }) => newest_us > -Infinity),
     };
   }
 }

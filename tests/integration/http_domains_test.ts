@@ -25,6 +25,8 @@ const figures = (position: number): MetricsReading => ({
   lag: null,
   held_partitions: 0,
   open_gaps: 0,
+  watermark_us: null,
+  partitions: [],
   repeated: 0,
   foreign_partitions: 0,
   table_reloads: 0,

@@ -92,6 +92,7 @@ database_test(
     const guarded = [
       "/api/v1/trips",
       "/api/v1/feed",
+      "/api/v1/health",
       "/api/v1/kpis/daily?date=2026-03-01",
       "/metrics",
       "/metrics/driver",
@@ -259,9 +260,25 @@ database_test("readiness gives the reasons; metrics are Prometheus text", async 
     assert.match(text, /^tacho_source_lag Nan$/mi);
     assert.match(text, /^tacho_source_held_partitions 2$/m);
     assert.match(text, /^tacho_source_gaps 1$/m);
+    assert.match(text, /^tacho_watermark_seconds 1772366400$/m);
+    assert.match(text, /^tacho_partition_watermark_seconds\{topic="trips",partition="3"\} 1772365999.5$/m);
     assert.match(text, /^tacho_source_foreign_partitions 0$/m);
     assert.match(text, /^# TYPE tacho_batch_seconds histogram$/m);
   }
+});
+
+database_test("health says how far event time has come in each partition, and what of it is late", async (database) => {
+  const { get } = await make_http_side(database);
+  const answer = await get("/api/v1/health");
+  assert.deepEqual([answer.status, answer.headers.get("cache-control")], [200, "no-store"]);
+  const { ingest, watermark, late_before, partitions } = await answer.json();
+  assert.deepEqual([ingest.state, watermark], ["running", "2026-03-01T12:00:00.000000Z"]);
+  assert.equal(late_before, "2026-03-01T11:55:00.000000Z", "of the log, whatever the partition");
+  const trips = { topic: "trips" };
+  assert.deepEqual(partitions, [
+    { ...trips, partition: 3, watermark: "2026-03-01T11:53:19.500000Z", behind_s: 400.5, late: true },
+    { ...trips, partition: 0, watermark: "2026-03-01T11:59:59.000000Z", behind_s: 1, late: false },
+  ]);
 });
 
 database_test("the document is OpenAPI 3.1 and names every endpoint", async (database) => {
@@ -305,6 +322,7 @@ database_test("the document is OpenAPI 3.1 and names every endpoint", async (dat
     "/api/v1/board",
     "/api/v1/events",
     "/api/v1/feed",
+    "/api/v1/health",
     "/api/v1/kpis/breakdown",
     "/api/v1/kpis/daily",
     "/api/v1/kpis/greatest",

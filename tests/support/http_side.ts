@@ -11,8 +11,15 @@ import {
 } from "../../src/http/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import { stream_history } from "../../src/projection/mod.ts";
-import { make_hub, ManualTime, silent } from "./read_side.ts";
+import { healthy, make_hub, ManualTime, silent } from "./read_side.ts";
 import { TEST_DOMAIN } from "./trip_pipeline.ts";
+
+/** How far event time has come: noon, and in one partition a little less, in another one so much less that what it brings is late. */
+const AT_US = Date.UTC(2026, 2, 1, 12) * 1000;
+const partitions = [
+  { topic: "trips", partition: 3, watermark_us: AT_US - 400.5e6 },
+  { topic: "trips", partition: 0, watermark_us: AT_US - 1e6 },
+];
 
 /** The HTTP app on a database, with everything around it known. */
 export interface HttpSide {
@@ -45,6 +52,8 @@ export async function make_http_side(
     lag: null,
     held_partitions: 2,
     open_gaps: 1,
+    watermark_us: AT_US,
+    partitions,
     repeated: 0,
     foreign_partitions: 0,
     table_reloads: 0,
@@ -72,6 +81,7 @@ export async function make_http_side(
     logger: silent,
     token: null,
     readiness: () => [],
+    standing: () => ({ health: healthy(), watermark_us: AT_US, partitions }),
     intake: { submit: () => Promise.reject(new Error("no test expects events to be posted here")), mappings: [] },
     metrics: make_metrics({
       trips: () => ({ ...figures, subscribers: 0, feed_frames: 0, feed_encodes: 0, feed_skipped: 0 }),

@@ -10,6 +10,7 @@ export { add_entity_routes, type EntitySource } from "./entity_routes.ts";
 export { add_event_intake_route, event_bodies, type EventIntake } from "./event_intake_route.ts";
 export { add_events_route } from "./events_route.ts";
 export { add_feed_route } from "./feed_route.ts";
+export { add_health_route, type HealthSource, type Watermarks } from "./health_route.ts";
 export { add_kpi_routes } from "./kpi_routes.ts";
 export { title } from "./state_json.ts";
 export { add_stream_list_route } from "./stream_list_route.ts";

@@ -1,7 +1,16 @@
 import { type Database, type MigrationError, other_schema, outdated, SCHEMA_NUMBER } from "../../database/mod.ts";
-import { gap_advice, type Head, type OpenGaps, read_head, read_open_gaps, told_gaps } from "../../event_log/mod.ts";
+import {
+  gap_advice,
+  type Head,
+  type OpenGaps,
+  type PartitionWatermark,
+  read_head,
+  read_open_gaps,
+  read_partition_watermarks,
+  told_gaps,
+} from "../../event_log/mod.ts";
 import type { DatabaseHealth, Health } from "../../feed/mod.ts";
-import type { ReadinessCheck } from "../../http/mod.ts";
+import type { ReadinessCheck, Watermarks } from "../../http/mod.ts";
 import type { IngestStatus } from "../../ingest/mod.ts";
 import { type Clock, Paced, type Runtime, type Trouble } from "../../runtime/mod.ts";
 
@@ -44,6 +53,7 @@ export class HealthWatch {
   readonly #failed: (error: MigrationError) => void;
   #head: Head | null = null;
   #gaps: OpenGaps = { count: 0, first: [] };
+  #partitions: readonly PartitionWatermark[] = [];
   #read_only: { readonly since_ms: number; readonly reason: string } | null = null;
   readonly #pace: Paced;
   #answers_since_ms: number;
@@ -95,6 +105,7 @@ export class HealthWatch {
         reads ? null : row?.in_recovery === true ? STANDBY : row?.read_only === true ? READ_ONLY : null,
       );
       this.#gaps = await read_open_gaps(this.#database);
+      this.#partitions = await read_partition_watermarks(this.#database);
       const over = this.#pace.succeeded();
       if (over !== null && this.#means_away(over)) this.#answers_since_ms = this.#clock.now_ms();
     } catch (error) {
@@ -110,6 +121,11 @@ export class HealthWatch {
   /** The newest head read; null before the first answer. */
   head(): Head | null {
     return this.#head;
+  }
+
+  /** How far event time has come, in the log and by partition, microseconds. */
+  watermarks(): Watermarks {
+    return { watermark_us: this.#head?.watermark_us ?? null, partitions: this.#partitions };
   }
 
   /** How many gaps were noticed, by any program, and are not accepted. */

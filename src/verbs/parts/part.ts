@@ -159,6 +159,7 @@ export async function open_part(
       held_partitions: remarked("open_transaction"),
       foreign_partitions: remarked("read_by_others"),
       open_gaps: health.open_gaps(),
+      ...health.watermarks(),
       repeated: direct.repeated,
       table_reloads: tables.reloads,
       stale_tables: tables.stale,
@@ -182,6 +183,7 @@ export async function open_part(
     history: (events) => stream_history(domain, days, events),
     past: past_states(domain),
     // What is known, not asked anew: a database that hangs must not hang the probe.
+    standing: () => ({ health: others(health.now()), ...health.watermarks() }),
     readiness: () => [...readiness_of(health.now()), ...tables.checks()],
   };
   await health.ask();
