@@ -1,105 +1,21 @@
 import assert from "node:assert/strict";
-import { type Database, migrate, migrations_of, open_database } from "../../src/database/mod.ts";
-import { payments_domain } from "../../src/domains/payments/mod.ts";
-import { settle_deployment } from "../../src/event_log/mod.ts";
+import type { Database } from "../../src/database/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { start_ingest } from "../support/ingest_harness.ts";
 import { MemorySource } from "../support/memory_source.ts";
-import { shared_postgres } from "../support/postgres.ts";
-import { message } from "../support/trip_pipeline.ts";
+import {
+  as_message,
+  at,
+  NAMES,
+  PAYMENTS_DOMAIN,
+  some_payments,
+  type Told,
+  with_payments,
+} from "../support/told_payments.ts";
 import { verified } from "../support/verified_log.ts";
 
-const TERMS = { time_zone: "UTC", currency: "USD" };
-const DOMAIN = payments_domain(TERMS);
-
-/** What was told of payments, in words of this test's own: amounts in cents. */
-interface Told {
-  readonly payment: string;
-  readonly id: string;
-  readonly minute: number;
-  readonly kind: "authorized" | "captured" | "declined" | "refunded" | "charged_back";
-  readonly cents: number | null;
-  readonly named: Readonly<Partial<Record<(typeof NAMES)[number], string | null>>>;
-  readonly discount: number | null;
-}
-const NAMES = [
-  "merchant",
-  "category",
-  "city",
-  "location",
-  "payment_method",
-  "risk_flag",
-  "payer_id",
-  "currency",
-] as const;
-
-/** The same pseudo-random numbers every time (a linear congruential generator). */
-function numbers(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor(state / 2 ** 32 * below);
-  };
-}
-
-/** Payments of any course: refunds of equal times, before the capture, without one, of more than was captured; declines beside captures. */
-function some_payments(seed: number, payments: number): Told[] {
-  const draw = numbers(seed);
-  const told: Told[] = [];
-  const one = <T>(...of: readonly T[]): T => of[draw(of.length)]!;
-  for (let p = 0; p < payments; p++) {
-    const payment = `P-${p}`, start = draw(150);
-    const add = (id: string, kind: Told["kind"], minute: number, cents: number | null) => {
-      const whole = kind !== "refunded" && kind !== "charged_back";
-      const named = whole
-        ? {
-          merchant: one("Bäcker", "USD", "Kiosk", null),
-          category: one("food", "toys", null),
-          city: one("Chicago", "Wien", null),
-          location: draw(3) === 0 ? "12" : null,
-          payment_method: one("card", "wallet", null),
-          risk_flag: one("no", "yes", "medium", null),
-          payer_id: `C-${draw(9)}`,
-          currency: one(null, "USD", "EUR", "JPY"),
-        }
-        : {};
-      told.push({ payment, id, kind, minute, cents, named, discount: whole && draw(2) === 0 ? draw(900) : null });
-    };
-    const cents = 1 + draw(50_000);
-    if (draw(4) > 0) add("a1", "authorized", start, cents);
-    if (draw(9) === 0) add("a2", "authorized", start + draw(20), cents + 7);
-    if (draw(5) > 1) add("c1", "captured", start + draw(20), draw(3) === 0 ? null : cents);
-    if (draw(9) === 0) add("c2", "captured", start + draw(40), draw(2) === 0 ? null : cents + 11);
-    if (draw(4) === 0) add("d1", "declined", start + draw(20), draw(2) === 0 ? null : cents);
-    // Refunds of one minute are told apart by their ids.
-    for (let r = draw(6) - 1; r > 0; r--) {
-      add(`r${r}`, "refunded", start + 10 * draw(4), one(cents, 1, 0, Math.floor(cents / 2)));
-    }
-    if (draw(8) === 0) add("z", "charged_back", start + draw(60), null);
-  }
-  for (let i = told.length - 1; i > 0; i--) {
-    const j = draw(i + 1);
-    [told[i], told[j]] = [told[j]!, told[i]!];
-  }
-  return told;
-}
-
-const START_MS = Date.UTC(2026, 2, 1, 6);
-const at = (minute: number) => new Date(START_MS + minute * 60_000).toISOString();
-const money = (cents: number | null) => cents === null ? null : (cents / 100).toFixed(2);
-const as_message = ({ payment, id, minute, kind, cents, named, discount }: Told) =>
-  message(0, {
-    payment_id: payment,
-    event_id: id,
-    type: `payment.${kind}`,
-    occurred_at: at(minute),
-    ...named,
-    ...kind === "charged_back" ? {} : { amount: money(cents) },
-    discount: money(discount),
-  });
-
-const MEASURES = DOMAIN.measures.map(({ name }) => name);
+const MEASURES = PAYMENTS_DOMAIN.measures.map(({ name }) => name);
 type Cell = Record<string, number>;
 
 /** A payment in the end, by requirements alone: what a later event names wins, of equal times the one of the greater id. */
@@ -200,22 +116,9 @@ async function found_cells(database: Database, grain: string): Promise<Map<strin
   }));
 }
 
-/** Lends a log of payments in a schema of its own. */
-async function with_payments(work: (database: Database) => Promise<void>): Promise<void> {
-  const { url } = await (await shared_postgres()).create_database();
-  const database = await open_database({ url, data_dir: null, connections: 3, schema: "payments" });
-  try {
-    await migrate(database, migrations_of("payments"));
-    await settle_deployment(database, TERMS);
-    await work(database);
-  } finally {
-    await database.close();
-  }
-}
-
 async function take_in(database: Database, told: readonly Told[], batch_messages: number): Promise<void> {
   const source = new MemorySource("payments", [told.map(as_message)]);
-  const running = start_ingest(database, source, { domain: DOMAIN, time_zone: "UTC", batch_messages });
+  const running = start_ingest(database, source, { domain: PAYMENTS_DOMAIN, time_zone: "UTC", batch_messages });
   try {
     await running.caught_up();
   } finally {
@@ -223,7 +126,7 @@ async function take_in(database: Database, told: readonly Told[], batch_messages
   }
 }
 
-const audit = { domain: DOMAIN, days: days_in("UTC") };
+const audit = { domain: PAYMENTS_DOMAIN, days: days_in("UTC") };
 
 for (const [seed, batch_messages, payments] of [[1, 7, 150], [2, 200, 150], [3, 1, 30]] as const) {
   tacho_test({
@@ -242,7 +145,7 @@ for (const [seed, batch_messages, payments] of [[1, 7, 150], [2, 200, 150], [3, 
             grain,
           );
         }
-        const kept = DOMAIN.dimensions.find(({ name }) => name === "payer")!.totals!;
+        const kept = PAYMENTS_DOMAIN.dimensions.find(({ name }) => name === "payer")!.totals!;
         const totals = await database.query(
           `select dimension, currency, key, ${kept.join(", ")} from transaction_totals`,
         );

@@ -23,6 +23,7 @@ import {
 } from "../../src/projection/mod.ts";
 import { start_ingest } from "../support/ingest_harness.ts";
 import { MemorySource } from "../support/memory_source.ts";
+import { as_message as as_payment, PAYMENTS_DOMAIN, some_payments, with_payments } from "../support/told_payments.ts";
 import { as_message, some_trades, TRADES_DOMAIN, with_trades } from "../support/told_trades.ts";
 import { needs, tacho_test } from "../support/available.ts";
 import { shared_postgres } from "../support/postgres.ts";
@@ -180,6 +181,33 @@ tacho_test({
     with_trades((database) =>
       made_anew(database as OpenedDatabase, TRADES_DOMAIN, "UTC", some_trades(5, 80).map(as_message))
     ),
+});
+
+tacho_test({
+  name: "a domain by currency is rebuilt, compared and switched: payments of several, corrected and refunded in parts",
+  needs: ["postgres"],
+  fn: () =>
+    with_payments(async (database) => {
+      await made_anew(database, PAYMENTS_DOMAIN, "UTC", some_payments(4, 60).map(as_payment));
+      const [seen] = await database.query(
+        "select count(distinct currency)::integer as currencies from transaction_cells",
+      );
+      assert.equal(seen?.currencies, 3);
+      // What is wrong of one currency is told as of that one, and cured.
+      const source = source_of(database, { domain: PAYMENTS_DOMAIN, days: days_in("UTC") });
+      await drop_read_model(source, "v2");
+      await database.execute(
+        "update transaction_cells set captured = captured + 1 where grain = 'all' and dimension = 'none' and currency = 'EUR'",
+      );
+      await begin_read_model(source, "v3");
+      await new Rebuild(source, "v3", SMALL).catch_up(() => {});
+      const { different, examples } = await compare_read_models(source, "v3");
+      assert.equal(different, 1);
+      assert.match(examples[0] ?? "", /transaction_cells all .*EUR.*: live has captured \d+; made anew captured \d+/);
+      await new Rebuild(source, "v3", SMALL).switch_in();
+      const audit = { domain: PAYMENTS_DOMAIN, days: days_in("UTC") };
+      assert.deepEqual((await verified(database, {}, audit)).faults, []);
+    }),
 });
 
 rebuild_test(
