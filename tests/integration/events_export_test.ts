@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Database } from "../../src/database/mod.ts";
 import { TRADES } from "../../src/domains/trades/mod.ts";
+import { TRIPS } from "../../src/domains/trips/mod.ts";
 import { read_head } from "../../src/event_log/mod.ts";
 import { export_events, type ExportPlace, FolderPlace, S3Place, type TableFormat } from "../../src/export/mod.ts";
 import { tacho_test } from "../support/available.ts";
@@ -9,7 +10,7 @@ import { GuardedFolder } from "../support/guarded_folder.ts";
 import { run_python } from "../support/pyarrow.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { start_s3_server } from "../support/s3_server.ts";
-import { message } from "../support/trip_pipeline.ts";
+import { message, trip_pipeline } from "../support/trip_pipeline.ts";
 
 /** Files of events: each is there whole or not at all, none is written twice, and together they are the log. */
 
@@ -185,4 +186,32 @@ print(json.dumps({
         ...[time, time, "string", "string"],
       ]);
     }),
+});
+
+tacho_test({
+  name: "a batch that has to follow a position is not written elsewhere",
+  needs: ["postgres"],
+  async fn() {
+    const { url } = await (await shared_postgres()).create_database();
+    const database = await make_log(url, TRIPS, invented(TRIPS, 0.1), 1_000);
+    try {
+      const { position } = await read_head(database), pipeline = trip_pipeline(database);
+      const event = { event_id: "e", trip_id: "T", type: "trip.started", occurred_at: "2026-03-01T10:00:00Z" };
+      const messages = [message(0, event)];
+      const planned = await pipeline.plan(
+        [{ topic: "t", partition: 0, from_offset: 0, next_offset: 1, messages }],
+        [],
+        "c",
+      );
+      await assert.rejects(pipeline.append(planned, position - 1), {
+        name: "Overtaken",
+        message: /the log is at \d+$/,
+      });
+      assert.equal((await read_head(database)).position, position);
+      await pipeline.append(planned, position);
+      assert.equal((await read_head(database)).position, position + 1);
+    } finally {
+      await database.close();
+    }
+  },
 });
