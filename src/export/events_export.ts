@@ -6,7 +6,7 @@ import type { ExportColumn, ExportRow, TableForm } from "./table.ts";
 import { file_ending, table_writer } from "./table_writer.ts";
 
 /** The columns of an exported event: those of the log's table, and the batch that it came in. An export of some types says no batches: it is no log. */
-export const EXPORTED_EVENT: readonly ExportColumn[] = [
+const EXPORTED_EVENT: readonly ExportColumn[] = [
   { name: "position", kind: "whole", nullable: false },
   { name: "batch", kind: "whole", nullable: false },
   { name: "stream_id", kind: "text", nullable: false },

@@ -10,7 +10,7 @@
  */
 export { daily_json, type DailySource, read_daily_document } from "./daily_document.ts";
 export { daily_name, type DailyExport, dates_between, days_changed, write_day, yesterday } from "./daily_export.ts";
-export { type EventsExport, export_events, EXPORTED_EVENT, type ExportedFiles } from "./events_export.ts";
+export { type EventsExport, export_events, type ExportedFiles } from "./events_export.ts";
 export { FolderPlace } from "./folder_place.ts";
 export { type ExportPlace, PLACE_WORDS, type PlacedFile, PlaceUnusable } from "./place.ts";
 export { export_table, type ExportedTable, type MadeOfTheLog, type SnapshotExport } from "./snapshot_export.ts";
