@@ -5,6 +5,8 @@ import { format_age, format_count, format_moment, format_since } from "./format.
 
 /** What is to be doubted, in words: what the server tells of wrong, changes that would mislead, figures that are not new, views that are refused. */
 
+const SHOWN = "What is shown are the figures as they were, until it is switched in: tacho rebuild --switch";
+
 /** What the server tells of wrong, the worst first: [{key, what, advice}], with since when and what to do. `many` are the streams. */
 export function troubles_of(board, zone, local_ms, many) {
   const { health, hello } = board;
@@ -14,7 +16,7 @@ export function troubles_of(board, zone, local_ms, many) {
   const found = [];
   const say = (key, what, advice) => found.push({ key, what, advice });
   const because = (reason) => reason ? ` (${reason})` : "";
-  const { database, ingest, lag, quarantined, recorded_ms } = health;
+  const { database, ingest, lag, quarantined, recorded_ms, rebuilding } = health;
   if (!database.ok) {
     const what = `The database does not answer ${since(database.since_ms)}${because(database.reason)}.`;
     say("database", what, "Nothing is lost, messages wait. Check PostgreSQL.");
@@ -50,6 +52,13 @@ export function troubles_of(board, zone, local_ms, many) {
     }.`;
     say("behind", what, "Nothing is lost, the board fills by itself.");
   }
+  if (rebuilding?.fault) {
+    say(
+      "paused_rebuild",
+      `The rebuild of ${rebuilding.name} stands at ${rebuilding.percent} %: ${rebuilding.fault}.`,
+      SHOWN,
+    );
+  } else if (rebuilding) say("rebuilding", `Rebuilding ${rebuilding.name}, ${rebuilding.percent} %.`, SHOWN);
   if (board.rise !== null && now_ms < board.rise.until_ms) {
     const what = `Quarantine: ${format_count(board.rise.count)} more set aside just now, ${
       format_count(quarantined)

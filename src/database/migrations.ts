@@ -23,6 +23,7 @@ import payments from "../../migrations/0022_payments.sql" with { type: "text" };
 import read_models from "../../migrations/0023_read_models.sql" with { type: "text" };
 import states_of_the_past from "../../migrations/0024_states_of_the_past.sql" with { type: "text" };
 import source_partitions from "../../migrations/0025_source_partitions.sql" with { type: "text" };
+import rebuilds_seen from "../../migrations/0026_rebuilds_seen.sql" with { type: "text" };
 import log from "../../migrations/log.sql" with { type: "text" };
 
 /** A migration: forward only, one purpose. */
@@ -79,6 +80,7 @@ const ALL: readonly Migration[] = [
   { version: 23, name: "read_models", sql: read_models },
   { version: 24, name: "states_of_the_past", sql: states_of_the_past },
   { version: 25, name: "source_partitions", sql: source_partitions },
+  { version: 26, name: "rebuilds_seen", sql: rebuilds_seen, domain: "trips" },
 ];
 
 /** Up to this one migrations are of a log of trips; `log.sql` stands for them in a log of anything else. */

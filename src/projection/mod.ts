@@ -14,9 +14,11 @@ export {
   type Difference,
   drop_read_model,
   find_read_model,
+  read_rebuilding,
   type ReadModel,
   Rebuild,
   type RebuildBound,
+  type Rebuilding,
   type RebuildSource,
   RefusedEvent,
 } from "./rebuild/mod.ts";

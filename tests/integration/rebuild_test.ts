@@ -17,6 +17,7 @@ import {
   compare_read_models,
   drop_read_model,
   find_read_model,
+  read_rebuilding,
   Rebuild,
   type RebuildSource,
   RefusedEvent,
@@ -241,6 +242,28 @@ rebuild_test(
     await rebuild.switch_in();
     await assert_consistent(log);
     await superuser.close();
+  },
+);
+
+rebuild_test(
+  "how much of the log a rebuild has come to is known while it goes on, and not when it rests",
+  async (log) => {
+    await log.add(trips(0, 20));
+    const source = source_of(log.database);
+    const look = async () => (await read_rebuilding(log.database))?.percent ?? null;
+    assert.equal(await look(), null);
+    await begin_read_model(source, "v2");
+    assert.equal(await look(), 0);
+    await new Rebuild(source, "v2", SMALL).catch_up(() => {});
+    assert.equal(await look(), 100);
+    await log.add(trips(20, 40));
+    assert.equal(await look(), 50);
+    await log.database.execute("update read_models set changed_at = now() - interval '2 minutes'");
+    assert.equal(await look(), null);
+    await log.database.execute("update read_models set state = 'paused', fault = 'event 7 is refused'");
+    assert.deepEqual(await read_rebuilding(log.database), { name: "v2", percent: 50, fault: "event 7 is refused" });
+    await new Rebuild(source, "v2", SMALL).switch_in();
+    assert.equal(await look(), null, "what was replaced is not rebuilt");
   },
 );
 

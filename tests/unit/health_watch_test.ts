@@ -83,6 +83,18 @@ Deno.test("a gap that the log keeps is told beside what ingest says, and not twi
     assert.match(readiness_of(reading)[0]?.reason ?? "", /^this program only reads; another one writes the log; t\/0 /);
   }));
 
+Deno.test("a rebuild is told with how much of the log it has come to; a role that may not know of any tells of none", () =>
+  with_watch(async (asked, watch) => {
+    const row = { name: "v2", percent: "12", fault: null };
+    asked.answer = () => Promise.resolve([{ ...HEAD, ...row, read: true, gap: null }]);
+    await watch.ask();
+    assert.deepEqual(watch.now().rebuilding, { name: "v2", percent: 12, fault: null });
+    assert.equal(readiness_of(watch.now()).every(({ ok }) => ok), true);
+    asked.answer = () => Promise.resolve([{ ...HEAD, ...row, read: false, gap: null }]);
+    await watch.ask();
+    assert.equal("rebuilding" in watch.now(), false);
+  }));
+
 Deno.test("a database that hangs does not answer, since it was asked, and nobody waits for it to be told", () =>
   with_watch(async (asked, watch, clock) => {
     const answer = Promise.withResolvers<Row[]>();

@@ -189,3 +189,16 @@ Deno.test("what narrows the reading is said although ingest runs", () => {
   const [told] = told_of(board, UP, NOW);
   assert.deepEqual([told?.key, told?.what], ["narrowed", `Not everything can be read: ${reason}.`]);
 });
+
+Deno.test("a rebuild that goes on is said in one quiet sentence, one that is paused with its reason", () => {
+  const of = (fault: string | null, percent: number) => {
+    const health = { ...health_of(), rebuilding: { name: "v2", percent, fault } };
+    return told_of(apply_frame(empty_board(), "hello", hello_of({ health }), NOW), UP, NOW);
+  };
+  const goes_on = of(null, 12).find(({ key }) => key === "rebuilding");
+  assert.equal(goes_on?.what, "Rebuilding v2, 12 %.");
+  assert.match(goes_on?.advice ?? "", /as they were, until it is switched in: tacho rebuild --switch$/);
+  const paused = of("event 7 is refused today", 0).find(({ key }) => key === "paused_rebuild");
+  assert.equal(paused?.what, "The rebuild of v2 stands at 0 %: event 7 is refused today.");
+  assert.deepEqual(keys(apply_frame(empty_board(), "hello", hello_of(), NOW), UP, NOW), []);
+});

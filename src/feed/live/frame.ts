@@ -26,6 +26,8 @@ export interface Health {
   /** Messages held in quarantine now. */
   readonly quarantined: number;
   readonly position: number;
+  /** A read model that is made from the log, beside the one that is shown. */
+  readonly rebuilding?: { readonly name: string; readonly percent: number; readonly fault: string | null };
   /** Of a program of several domains: the others that are not as they should be. */
   readonly domains?: readonly { readonly name: string; readonly state: "not open" | "stopped" | "behind" }[];
 }
@@ -43,7 +45,7 @@ export interface DatabaseHealth {
 
 /** What makes two healths tell a viewer the same: a change of it is sent at once. */
 export function health_state(health: Health): string {
-  const { ingest, database, domains } = health;
+  const { ingest, database, domains, rebuilding } = health;
   return JSON.stringify([
     ingest.state,
     ingest.reason,
@@ -51,6 +53,7 @@ export function health_state(health: Health): string {
     database.ok,
     database.slow_since_ms !== undefined,
     domains,
+    rebuilding,
   ]);
 }
 

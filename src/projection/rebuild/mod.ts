@@ -11,8 +11,10 @@ export {
   drop_read_model,
   find_read_model,
   read_models,
+  read_rebuilding,
   type ReadModel,
   Rebuild,
   type RebuildBound,
+  type Rebuilding,
   type RebuildSource,
 } from "./read_model.ts";

@@ -57,6 +57,29 @@ export async function read_models(queryable: Queryable): Promise<ReadModel[]> {
   }));
 }
 
+/** A read model that is made now, and how much of the log it has come to, in whole percent. */
+export interface Rebuilding {
+  readonly name: string;
+  readonly percent: number;
+  /** Why it is paused; null while it goes on. */
+  readonly fault: string | null;
+}
+
+/** What is being rebuilt; null where nothing is, or has not gone on for a minute, and for a role that may not know. */
+export async function read_rebuilding(queryable: Queryable): Promise<Rebuilding | null> {
+  const [may] = await queryable.query("select has_table_privilege('read_models', 'select') as read");
+  if (may?.read !== true) return null;
+  const [row] = await queryable.query({
+    name: "read_rebuilding",
+    text:
+      `select name, fault, case when head.position = 0 then 100 else 100 * model.position / head.position end as percent
+      from read_models model, log_head head where state = 'paused' or state = 'catching_up' and changed_at > now() - interval '1 minute'
+      order by changed_at desc limit 1`,
+  });
+  if (row === undefined) return null;
+  return { name: String(row.name), percent: Number(row.percent), fault: row.fault as string | null };
+}
+
 /** The read model of that name; null where there is none. */
 export const find_read_model = async (queryable: Queryable, name: string): Promise<ReadModel | null> =>
   (await read_models(queryable)).find((model) => model.name === name) ?? null;

@@ -12,6 +12,7 @@ import {
 import type { DatabaseHealth, Health } from "../../feed/mod.ts";
 import type { ReadinessCheck, Watermarks } from "../../http/mod.ts";
 import type { IngestStatus } from "../../ingest/mod.ts";
+import { read_rebuilding, type Rebuilding } from "../../projection/mod.ts";
 import { type Clock, Paced, type Runtime, type Trouble } from "../../runtime/mod.ts";
 
 /** What ingest says of itself. */
@@ -53,6 +54,7 @@ export class HealthWatch {
   readonly #failed: (error: MigrationError) => void;
   #head: Head | null = null;
   #gaps: OpenGaps = { count: 0, first: [] };
+  #rebuilding: Rebuilding | null = null;
   #partitions: readonly PartitionWatermark[] = [];
   #read_only: { readonly since_ms: number; readonly reason: string } | null = null;
   readonly #pace: Paced;
@@ -104,6 +106,7 @@ export class HealthWatch {
       this.#note_read_only(
         reads ? null : row?.in_recovery === true ? STANDBY : row?.read_only === true ? READ_ONLY : null,
       );
+      this.#rebuilding = await read_rebuilding(this.#database);
       this.#gaps = await read_open_gaps(this.#database);
       this.#partitions = await read_partition_watermarks(this.#database);
       const over = this.#pace.succeeded();
@@ -145,6 +148,7 @@ export class HealthWatch {
       duplicates: head?.duplicates ?? 0,
       quarantined: head?.held ?? 0,
       position: head?.position ?? 0,
+      ...this.#rebuilding === null ? {} : { rebuilding: this.#rebuilding },
     };
   }
 
