@@ -6,10 +6,12 @@ import { TRADES } from "../../src/domains/trades/mod.ts";
 import { TRIPS } from "../../src/domains/trips/mod.ts";
 import { schema_of } from "../../src/verbs/domains.ts";
 import { tacho_test } from "../support/available.ts";
-import { assert_same_log, invented, make_log } from "../support/generated_log.ts";
+import { assert_same_log, invented, make_log, take_in } from "../support/generated_log.ts";
 import { GuardedFolder } from "../support/guarded_folder.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { run_tacho, run_verb, TachoProgram, task_command } from "../support/tacho_program.ts";
+import { builtin } from "../support/trip_mapping.ts";
+import { message } from "../support/trip_pipeline.ts";
 import { until } from "../support/until.ts";
 
 /** A log as files, and the same log of them again, through the real program. */
@@ -30,6 +32,12 @@ const DEEP =
   `{"specversion":"1.0","id":"n","source":"/fleet","subject":"T-0","type":"trip.canceled","time":"2026-03-02T11:55:00Z",
   "data":{"reason":""},"deep":${"[".repeat(63)}${"]".repeat(63)}}`;
 
+/** Records of whole trips, each of which tells its start, long before the windows that are open by then, and its end. */
+const RIDES = Array.from({ length: 30 }, (_, i) => ({
+  ...{ trip_id: `ride-${i}`, driver_id: "D1", city: "Oslo", distance_km: 12.4, duration_min: 55, fare_usd: 18.6 },
+  timestamp: `2026-03-02T13:${10 + i}:00.123456`,
+}));
+
 const export_command = [...task_command("export")];
 const exported = (url: string, ...args: readonly string[]) =>
   run_tacho([], { env: { DATABASE_URL: url }, command: [...export_command, ...args] });
@@ -45,6 +53,11 @@ async function with_logs(
   const from = (await postgres.create_database()).url, to = (await postgres.create_database()).url;
   const original = await make_log(from, declared, values, 100);
   try {
+    if (declared === TRIPS) {
+      const domain = TRIPS.make({ currency: "USD", h3_resolution: 8 }),
+        mappings = new Map([["rides", builtin("ride_sharing")]]);
+      await take_in(original, domain, "rides", RIDES.map((ride, i) => message(i, ride)), 8, mappings);
+    }
     await work({
       from,
       to,

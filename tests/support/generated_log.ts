@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type Database, migrate, migrations_of, open_database } from "../../src/database/mod.ts";
 import { type DeclaredDomain, model_tables } from "../../src/domains/mod.ts";
 import { settle_deployment } from "../../src/event_log/mod.ts";
-import type { SourceMessage } from "../../src/ingest/mod.ts";
+import type { SourceMessage, TopicMappings } from "../../src/ingest/mod.ts";
 import { generator_of, run_prefix } from "../../src/verbs/generate.ts";
 import { schema_of } from "../../src/verbs/domains.ts";
 import { start_ingest } from "./ingest_harness.ts";
@@ -53,6 +53,7 @@ export async function take_in(
   topic: string,
   messages: readonly SourceMessage[],
   batch_messages: number,
+  mappings?: TopicMappings,
 ): Promise<void> {
   let now_ms = START_US / 1_000 + 24 * 3_600_000;
   const running = start_ingest(database, new MemorySource(topic, [messages]), {
@@ -60,6 +61,7 @@ export async function take_in(
     time_zone: "UTC",
     batch_messages,
     now_ms: () => now_ms += 7,
+    ...mappings === undefined ? {} : { mappings },
   });
   try {
     await running.caught_up();
