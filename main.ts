@@ -341,7 +341,7 @@ program.command("accept-gap")
     "--only <partition...>",
     "only these partitions, as topic/number; one without a gap is read anew; all with a gap unless given",
   )
-  .option("--skip <batch...>", "skip batches whose codec this version does not know, as topic/number:from-to")
+  .option("--skip <batch...>", "skip batches of an unknown codec, as topic/number:from-to; none unless given")
   .option("--dry-run", "only say what would be accepted", false)
   .action((options) => run((shell) => accept_gap_verb(shell, options)));
 
