@@ -15,11 +15,11 @@ const NOW_S = Date.UTC(2026, 10, 20, 19, 37, 20) / 1000;
 const TO_S = Date.UTC(2026, 10, 20, 19, 40) / 1000;
 const HELLO = busy_hello_of({ from_s: TO_S - 21_600, to_s: TO_S, step_s: 300, now_s: NOW_S });
 
-/** Notes the font of every word that is written on a canvas of the page, dots of the screen. */
+/** Notes the font of every word that is written on a canvas of the page, pixels of the page as its screen was then. */
 const NOTE_FONTS = `window.fonts = [];
   const write = CanvasRenderingContext2D.prototype.fillText;
   CanvasRenderingContext2D.prototype.fillText = function (...words) {
-    if (this.canvas.isConnected) window.fonts.push([this.canvas.closest("[id^=chart_]")?.id, parseFloat(/[\\d.]+px/.exec(this.font))]);
+    if (this.canvas.isConnected) window.fonts.push([this.canvas.closest("[id^=chart_]")?.id, parseFloat(/[\\d.]+px/.exec(this.font)) / devicePixelRatio]);
     return write.apply(this, words);
   };`;
 
@@ -31,7 +31,7 @@ async function set_screen(cdp: CDPSession, width: number, height: number, ratio:
 /** The sizes of type that were written in a chart since the page was last moved, pixels of the page. */
 async function sizes_of(page: Page, chart: string): Promise<number[]> {
   return await page.evaluate(`[...new Set(window.fonts.filter(([id]) => id === ${JSON.stringify(chart)})
-    .map(([, dots]) => dots / devicePixelRatio))]`);
+    .map(([, size]) => size))]`);
 }
 
 tacho_test({
