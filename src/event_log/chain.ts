@@ -108,6 +108,10 @@ export class ContentHash {
   }
 }
 
+/** Whether two hashes, of contents or links, are the same. */
+export const same_hash = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.length === b.length && a.every((byte, i) => byte === b[i]);
+
 /** SHA-256 of the event lines of a batch, as bytes. */
 export const content_hash = (lines: Uint8Array): Uint8Array => createHash("sha256").update(lines).digest();
 

@@ -44,10 +44,10 @@ export function gap_reason(gap: PartitionGap | KeptGap): string {
 }
 
 /** What an operator can do at a gap. */
-export const gap_advice = (gap: { readonly kind: string } | PartitionGap): string =>
+export const gap_advice = (gap: PartitionGap | { readonly kind: "other_cluster" }): string =>
   gap.kind === "unknown_codec"
     ? `A later version may know the codec. To go on without these messages, on record: tacho accept-gap --skip ${
-      skip_name(gap as PartitionGap)
+      skip_name(gap)
     } --by NAME --reason TEXT`
     : "To go on without what is gone, on record: tacho accept-gap --by NAME --reason TEXT";
 

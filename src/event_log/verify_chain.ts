@@ -1,6 +1,6 @@
 import type { Queryable } from "../database/mod.ts";
 import type { CursorAdvance } from "./append.ts";
-import { type BatchHeader, ContentHash, FIRST_LINK, next_link, retried_in } from "./chain.ts";
+import { type BatchHeader, ContentHash, FIRST_LINK, next_link, retried_in, same_hash } from "./chain.ts";
 import { type CursorRow, type Head, read_cursors, read_head } from "./head.ts";
 import { batches_between, events_between, type ParsedEvent, type RecordedBatch } from "./read.ts";
 import { partition_name, type TopicPartition } from "./source_message.ts";
@@ -138,7 +138,6 @@ export interface Place {
 
 const BEGINNING: Place = { batch: 0, position: 0, link: FIRST_LINK };
 
-const same = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i]);
 const range = (first: number, last: number): string => first === last ? `${first} is` : `${first} to ${last} are`;
 
 /** Events of the log in order, each once. */
@@ -317,12 +316,12 @@ async function verify_batch(
   if (missing !== null || expected <= last_position) {
     const events = last_position - first_position + 1;
     faults.add(`event ${missing ?? expected} of batch ${batch} is missing; it has ${read} of its ${events} events`);
-  } else if (!same(hash.digest(), content_hash)) {
+  } else if (!same_hash(hash.digest(), content_hash)) {
     faults.add(
       `events ${first_position} to ${last_position} (batch ${batch}) are not what was appended: their hash differs`,
     );
   }
-  if (before.link !== null && !same(next_link(before.link, content_hash, header), link)) {
+  if (before.link !== null && !same_hash(next_link(before.link, content_hash, header), link)) {
     faults.add(`batch ${batch} is not what was appended: its link differs`);
   }
   return { batch, position: Math.max(last_position, before.position), link };
@@ -343,7 +342,7 @@ async function verify_end(
   if (position !== head.position) {
     faults.add(`the head says position ${head.position}, the batches end at ${position}`);
   }
-  if (batch === head.batch && link !== null && !same(link, head.link)) {
+  if (batch === head.batch && link !== null && !same_hash(link, head.link)) {
     faults.add(`the head's link is not that of batch ${batch}`);
   }
   const rest = (await reader.next(Infinity))?.position ?? beyond.position;

@@ -3,7 +3,7 @@ import type { Queryable } from "../database/mod.ts";
 import { batches_of_events, events_between } from "../event_log/mod.ts";
 import { type ExportPlace, PlaceUnusable } from "./place.ts";
 import type { ExportColumn, ExportRow, TableForm } from "./table.ts";
-import { file_ending, table_writer } from "./table_writer.ts";
+import { file_ending, write_table } from "./table_writer.ts";
 
 /** The columns of an exported event: those of the log's table, and the batch that it came in. An export of some types says no batches: it is no log. */
 const EXPORTED_EVENT: readonly ExportColumn[] = [
@@ -72,8 +72,7 @@ const MANIFEST = "events.manifest.json";
  * @throws PlaceUnusable where another export is
  */
 export async function export_events(source: EventsExport): Promise<ExportedFiles> {
-  const { place, from, through, positions_of_file, signal, progress } = source;
-  const { domain, log_id, form, types } = source;
+  const { place, from, through, positions_of_file, signal, progress, domain, log_id, form, types } = source;
   const events_of = {
     domain,
     log_id,
@@ -137,52 +136,40 @@ async function read_manifest(
   return manifest.files;
 }
 
-async function write_file(
-  { database, place, form, domain, log_id, types, signal, progress }: EventsExport,
-  name: string,
+async function write_file(source: EventsExport, name: string, first: number, last: number): Promise<WrittenFile> {
+  const { place, form, domain, log_id, types } = source;
+  const columns = EXPORTED_EVENT.filter(({ name }) => types === null || name !== "batch");
+  const about = { domain, log_id, from: first, through: last };
+  const { rows, bytes } = await write_table(place, form, { name, columns, about }, rows_of(source, first, last));
+  return { name, from: first, through: last, events: rows, bytes };
+}
+
+async function* rows_of(
+  { database, types, signal, progress }: EventsExport,
   first: number,
   last: number,
-): Promise<WrittenFile> {
-  const file = await place.begin(name);
-  let events = 0, bytes = 0;
-  try {
-    const columns = EXPORTED_EVENT.filter(({ name }) => types === null || name !== "batch");
-    const writer = table_writer(
-      columns,
-      form,
-      { domain, log_id, from: first, through: last },
-      file,
-      (more) => bytes += more,
-    );
-    const batch_of = batches_of_events(database);
-    for await (const page of events_between(database, first - 1, last)) {
-      signal.throwIfAborted();
-      const rows: ExportRow[] = [];
-      for (const event of page) {
-        if (types !== null && !types.includes(event.type)) continue;
-        rows.push([
-          event.position,
-          ...types === null ? [await batch_of(event.position)] : [],
-          event.stream_id,
-          event.revision,
-          event.event_id,
-          event.type,
-          event.schema_version,
-          event.occurred_at_us,
-          event.recorded_at_us,
-          event.data,
-          event.metadata,
-        ]);
-      }
-      await writer.put(rows);
-      events += rows.length;
-      progress(page.length);
+): AsyncGenerator<ExportRow[]> {
+  const batch_of = batches_of_events(database);
+  for await (const page of events_between(database, first - 1, last)) {
+    signal.throwIfAborted();
+    const rows: ExportRow[] = [];
+    for (const event of page) {
+      if (types !== null && !types.includes(event.type)) continue;
+      rows.push([
+        event.position,
+        ...types === null ? [await batch_of(event.position)] : [],
+        event.stream_id,
+        event.revision,
+        event.event_id,
+        event.type,
+        event.schema_version,
+        event.occurred_at_us,
+        event.recorded_at_us,
+        event.data,
+        event.metadata,
+      ]);
     }
-    await writer.end();
-    await file.finish();
-  } catch (error) {
-    await file.abandon();
-    throw error;
+    yield rows;
+    progress(page.length);
   }
-  return { name, from: first, through: last, events, bytes };
 }

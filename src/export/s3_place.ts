@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { AwsClient } from "aws4fetch";
 import { type ExportPlace, PLACE_WORDS, type PlacedFile, PlaceUnusable } from "./place.ts";
 
@@ -100,7 +101,7 @@ export class S3Place implements ExportPlace {
       }
       const tag = await this.#put(
         name,
-        joined(waiting, bytes),
+        new Uint8Array(Buffer.concat(waiting)),
         TYPE,
         `?partNumber=${tags.length + 1}&uploadId=${upload}`,
       );
@@ -115,7 +116,7 @@ export class S3Place implements ExportPlace {
         if (bytes >= PART_BYTES) await part();
       },
       finish: async () => {
-        if (upload === null) return void await this.#put(name, joined(waiting, bytes), TYPE);
+        if (upload === null) return void await this.#put(name, new Uint8Array(Buffer.concat(waiting)), TYPE);
         if (bytes > 0) await part();
         const parts = tags.map((tag, i) => `<Part><PartNumber>${i + 1}</PartNumber><ETag>${tag}</ETag></Part>`);
         const xml = `<CompleteMultipartUpload>${parts.join("")}</CompleteMultipartUpload>`;
@@ -153,16 +154,6 @@ export class S3Place implements ExportPlace {
 }
 
 const escaped = (path: string): string => path.split("/").map(encodeURIComponent).join("/");
-
-function joined(pieces: readonly Uint8Array[], bytes: number): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(bytes);
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return all;
-}
 
 /** The text of an answer, at most `MOST_BYTES` of it. */
 async function bounded_text({ body }: Response): Promise<string> {

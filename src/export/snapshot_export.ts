@@ -4,7 +4,7 @@ import { read_head } from "../event_log/mod.ts";
 import { format_time, UNKNOWN } from "../kpi/mod.ts";
 import type { ExportPlace } from "./place.ts";
 import type { ColumnKind, ExportColumn, ExportRow, TableForm } from "./table.ts";
-import { file_ending, table_writer } from "./table_writer.ts";
+import { file_ending, write_table } from "./table_writer.ts";
 
 /** What is made of the log, by the name of its table in a domain's declaration. */
 export type MadeOfTheLog = "states" | "cells" | "totals";
@@ -62,24 +62,17 @@ export function export_table(source: SnapshotExport): Promise<ExportedTable> {
       : what === "cells"
       ? ["grain", "dimension", "bucket", ...currency, "key"]
       : ["dimension", ...currency, "key"];
-    const name = `${table}${file_ending(form)}`, file = await place.begin(name);
-    let rows = 0;
-    try {
-      const about = { domain: domain.name, log_id, figures_id, table, position };
-      const writer = table_writer(exported, form, about, file, () => {});
-      const select = `select ${list} from ${table} t where ${where} order by ${order.join(", ")}`;
+    const select = `select ${list} from ${table} t where ${where} order by ${order.join(", ")}`;
+    const pages = async function* () {
       for await (const page of reading.pages(select, values, PAGE)) {
         signal.throwIfAborted();
-        await writer.put(page.map((row) => exported.map((_, i) => row[i] as ExportRow[number])));
-        rows += page.length;
+        yield page.map((row) => exported.map((_, i) => row[i] as ExportRow[number]));
         progress(page.length);
       }
-      await writer.end();
-      await file.finish();
-    } catch (error) {
-      await file.abandon();
-      throw error;
-    }
+    };
+    const name = `${table}${file_ending(form)}`;
+    const about = { domain: domain.name, log_id, figures_id, table, position };
+    const { rows } = await write_table(place, form, { name, columns: exported, about }, pages());
     return { name, rows, position };
   }, [table]);
 }

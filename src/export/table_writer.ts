@@ -1,27 +1,47 @@
 import { ParquetTable } from "./parquet_table.ts";
-import type { PlacedFile } from "./place.ts";
-import type { ExportColumn, TableForm, TableWriter } from "./table.ts";
+import type { ExportPlace } from "./place.ts";
+import type { ExportColumn, ExportRow, TableForm, TableWriter } from "./table.ts";
 import { TextTable } from "./text_table.ts";
 
 /** What the name of a file of that kind ends in. */
 export const file_ending = ({ format, gzip }: TableForm): string => `.${format}${gzip ? ".gz" : ""}`;
 
+/** What a file of a table is called, what it holds and what it says of itself, where its format has room for that. */
+export interface TableFile {
+  readonly name: string;
+  readonly columns: readonly ExportColumn[];
+  readonly about: Readonly<Record<string, unknown>>;
+}
+
 /**
- * Writes a table into a file.
- * @param about what the file says of itself, where its format has room for that
- * @param written hears of the bytes
+ * Writes a table into a file that is there whole or not at all.
+ * @param rows its rows, some at a time
+ * @returns how many rows and bytes it has
  */
-export function table_writer(
-  columns: readonly ExportColumn[],
+export async function write_table(
+  place: ExportPlace,
   { format, gzip }: TableForm,
-  about: Readonly<Record<string, unknown>>,
-  file: PlacedFile,
-  written: (bytes: number) => void,
-): TableWriter {
+  { name, columns, about }: TableFile,
+  rows: AsyncIterable<readonly ExportRow[]>,
+): Promise<{ readonly rows: number; readonly bytes: number }> {
+  const file = await place.begin(name), counted = { rows: 0, bytes: 0 };
   const write = async (bytes: Uint8Array<ArrayBuffer>) => {
     await file.write(bytes);
-    written(bytes.length);
+    counted.bytes += bytes.length;
   };
-  if (format === "parquet") return new ParquetTable(columns, about, write);
-  return new TextTable(columns, format, gzip, write);
+  try {
+    const writer: TableWriter = format === "parquet"
+      ? new ParquetTable(columns, about, write)
+      : new TextTable(columns, format, gzip, write);
+    for await (const some of rows) {
+      await writer.put(some);
+      counted.rows += some.length;
+    }
+    await writer.end();
+    await file.finish();
+  } catch (error) {
+    await file.abandon();
+    throw error;
+  }
+  return counted;
 }

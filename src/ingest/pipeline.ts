@@ -37,7 +37,7 @@ export interface PipelineOptions {
   readonly domain: Domain;
   readonly days: Days;
   readonly limits: DecodeLimits;
-  readonly mappings?: TopicMappings;
+  readonly mappings?: TopicMappings | undefined;
   /** What messages come to, where they are no messages of producers; absent: what decoding makes of them. */
   readonly decode?: (batches: readonly SourceBatch[]) => Decoded[];
   readonly code_version: string;

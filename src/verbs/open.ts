@@ -38,6 +38,7 @@ import {
   Ingest,
   type MessageSource,
   Pipeline,
+  type PipelineOptions,
   type SourceState,
   type TopicMappings,
 } from "../ingest/mod.ts";
@@ -281,25 +282,22 @@ export const decode_limits = ({ future_limit_minutes, max_message_bytes }: Confi
   max_message_bytes,
 });
 
-/**
- * A pipeline for a domain, with nothing in memory yet.
- * @param mappings of the topics that have one
- */
+/** A pipeline for a domain, with nothing in memory yet. */
 export function make_pipeline(
   { config, beside_others = false }: Shell,
   { database, domain, days }: Opened,
-  mappings?: TopicMappings,
+  more: Pick<Partial<PipelineOptions>, "mappings" | "decode" | "now_ms"> = {},
 ) {
   return new Pipeline({
     database,
     domain,
     days,
     limits: decode_limits(config),
-    ...(mappings === undefined ? {} : { mappings }),
     code_version: VERSION,
     beside_others,
     cache_streams: 3 * Math.max(config.batch_messages, 20_000),
     now_ms: system_clock.now_ms,
+    ...more,
   });
 }
 
@@ -334,7 +332,7 @@ export function make_ingest(
   };
   return new Ingest(shell, {
     database,
-    pipeline: make_pipeline(shell, opened, mappings),
+    pipeline: make_pipeline(shell, opened, { mappings }),
     cursors: new Cursors(
       () => read_cursors(database),
       config.start === "latest" ? begin : null,
@@ -362,7 +360,7 @@ export function make_direct_intake(
 ) {
   return new DirectIntake(shell, {
     database: opened.database,
-    pipeline: make_pipeline(shell, opened, mappings),
+    pipeline: make_pipeline(shell, opened, { mappings }),
     committed,
   });
 }

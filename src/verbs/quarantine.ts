@@ -183,7 +183,7 @@ export async function quarantine_retry_verb(
     );
     const retry = new Retry(shell, {
       database,
-      pipeline: make_pipeline(shell, opened, mappings),
+      pipeline: make_pipeline(shell, opened, { mappings }),
       filter,
       newest_id,
       limit,

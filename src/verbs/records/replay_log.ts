@@ -8,15 +8,16 @@ import {
   recorded_payload,
   type RecordedBatch,
   type RecordedEvent,
+  same_hash,
 } from "../../event_log/mod.ts";
 import { FileError, type FileOptions, open_record_file, type RecordFile } from "../../files/mod.ts";
-import { type Decoded, type DecodedEvent, NO_HEADERS, Pipeline, type SourceMessage } from "../../ingest/mod.ts";
+import { type Decoded, type DecodedEvent, NO_HEADERS, type Pipeline, type SourceMessage } from "../../ingest/mod.ts";
 import type { SourceRecord } from "../../mapping/mod.ts";
 import { type ExportedBatch, ExportedLog, hash_of, is_exported_event } from "../../replay/mod.ts";
 import { system_clock, write_stderr } from "../../runtime/mod.ts";
-import { decode_limits, open_log, type Opened } from "../open.ts";
+import { make_pipeline, open_log, type Opened } from "../open.ts";
 import { ProgressLine } from "../terminal.ts";
-import { type Shell, UsageError, VERSION } from "../shell.ts";
+import { type Shell, UsageError } from "../shell.ts";
 import type { ReadingOptions } from "./replay_mapping.ts";
 import type { SendOptions } from "./replay_send.ts";
 
@@ -123,8 +124,6 @@ export async function replay_log(
   }
 }
 
-const same = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i]);
-
 /** What the log had before: as far as the files tell of it, it has to be what they say. */
 class LogThere {
   readonly watermark_us: number | null;
@@ -160,7 +159,9 @@ class LogThere {
     for (let at; (at = await this.#batches.next()).done !== true;) {
       const { header, content_hash } = at.value;
       if (header.admitted === 0 || header.last_position < first) continue;
-      if (header.first_position !== first || header.last_position !== last || !same(content_hash, hash_of(batch))) {
+      if (
+        header.first_position !== first || header.last_position !== last || !same_hash(content_hash, hash_of(batch))
+      ) {
         break;
       }
       this.#checked += events.length;
@@ -180,20 +181,15 @@ class LogWriter {
   #appending: Promise<unknown> = Promise.resolve();
   #events = 0;
 
-  constructor({ config }: Shell, { database, domain, days }: Opened, watermark_us: number | null) {
-    this.#pipeline = new Pipeline({
-      database,
-      domain,
-      days,
-      limits: decode_limits(config),
+  constructor(shell: Shell, opened: Opened, watermark_us: number | null) {
+    const { domain } = opened;
+    this.#pipeline = make_pipeline(shell, opened, {
       decode: (batches) =>
         batches.flatMap(({ messages }) =>
           messages.flatMap((message) =>
             this.#events_of.get(message)!.map((event): Decoded => ({ message, outcome: decoded(domain, event) }))
           )
         ),
-      code_version: VERSION,
-      cache_streams: 3 * Math.max(config.batch_messages, 20_000),
       now_ms: () => this.#planning!.events[0]!.recorded_at_us / 1_000,
     });
     this.#pipeline.forget(watermark_us);
@@ -227,7 +223,7 @@ class LogWriter {
     const batches = [{ topic: "exported", partition: 0, from_offset: 0, next_offset: messages.length, messages }];
     const planned = await this.#pipeline.plan(batches, [], "exported");
     const [refused] = planned.plan.quarantined;
-    if (refused !== undefined || !same(planned.batch.content, hash_of(batch))) {
+    if (refused !== undefined || !same_hash(planned.batch.content, hash_of(batch))) {
       const why = refused?.detail ?? "its events, as this log would have them, are not those that were exported";
       throw new FileError(`replay: batch ${batch.batch}, from position ${first} on: ${why}`);
     }
