@@ -83,15 +83,18 @@ export class HealthWatch {
   hint(): void {
     if (this.#hinted !== undefined) return;
     const { wait_ms } = this.#pace;
-    if (wait_ms === 0) return void this.ask();
+    if (wait_ms === 0) return void this.ask(false);
     this.#hinted = setTimeout(() => {
       this.#hinted = undefined;
-      void this.ask();
+      void this.ask(false);
     }, wait_ms);
   }
 
-  /** Asks the database now, unless it is being asked. Never rejects: that it does not answer is what is noted. */
-  async ask(): Promise<void> {
+  /**
+   * Asks the database now, unless it is being asked. Never rejects: that it does not answer is what is noted.
+   * @param all also of gaps, rebuilds and partitions: a batch is no reason to ask for these
+   */
+  async ask(all = true): Promise<void> {
     if (this.#pace.unanswered_since_ms !== null) return;
     this.#pace.begin();
     try {
@@ -106,9 +109,11 @@ export class HealthWatch {
       this.#note_read_only(
         reads ? null : row?.in_recovery === true ? STANDBY : row?.read_only === true ? READ_ONLY : null,
       );
-      this.#rebuilding = await read_rebuilding(this.#database);
-      this.#gaps = await read_open_gaps(this.#database);
-      this.#partitions = await read_partition_watermarks(this.#database);
+      if (all) {
+        this.#rebuilding = await read_rebuilding(this.#database);
+        this.#gaps = await read_open_gaps(this.#database);
+        this.#partitions = await read_partition_watermarks(this.#database);
+      }
       const over = this.#pace.succeeded();
       if (over !== null && this.#means_away(over)) this.#answers_since_ms = this.#clock.now_ms();
     } catch (error) {
