@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type Database, migrate, migrations_of, open_database, snapshot } from "../../src/database/mod.ts";
+import { type Database, open_database, snapshot } from "../../src/database/mod.ts";
 import type { Domain } from "../../src/domains/mod.ts";
 import { trades_domain } from "../../src/domains/trades/mod.ts";
 import { read_head, settle_deployment } from "../../src/event_log/mod.ts";
@@ -17,6 +17,7 @@ import {
 import { days_in } from "../../src/kpi/mod.ts";
 import { arriving, type Expected, expected_by_arrival } from "../support/arrivals.ts";
 import { tacho_test } from "../support/available.ts";
+import { with_domain_log } from "../support/domain_log.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { trip_event } from "../support/random_trips.ts";
 import { database_test } from "../support/read_side.ts";
@@ -26,19 +27,6 @@ const UTC = days_in("UTC");
 const NOON = Date.UTC(2026, 2, 9, 12);
 const LAST = { order: "arrival", range: "last", to_s: null, filter: [], compare: "weekday" } as const;
 const TRADES = trades_domain({ currency: "USD" });
-
-/** Lends a log of trades, a schema of its own. */
-async function with_trades(work: (database: Database) => Promise<void>): Promise<void> {
-  const { url } = await (await shared_postgres()).create_database();
-  const database = await open_database({ url, data_dir: null, connections: 3, schema: "trades" });
-  try {
-    await migrate(database, migrations_of("trades"));
-    await settle_deployment(database, { time_zone: "UTC", currency: "USD" });
-    await work(database);
-  } finally {
-    await database.close();
-  }
-}
 
 const board_of = (database: Database, { board }: Domain, view: View, now_ms: number): Promise<ShownBoard> =>
   read_whole_board(
@@ -170,7 +158,7 @@ tacho_test({
   name: "trades of times at random since 1970 lie on a board by arrival at the time they came",
   needs: ["postgres"],
   fn: () =>
-    with_trades(async (database) => {
+    with_domain_log("trades", async (database) => {
       const deliver = arriving(database, TRADES, UTC);
       const shown = async (last: number, now_ms: number) => {
         const { cards, series, lines, arrived, window } = await board_of(database, TRADES, { ...LAST, last }, now_ms);

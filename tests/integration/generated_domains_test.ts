@@ -1,21 +1,19 @@
 import assert from "node:assert/strict";
-import { type Database, migrate, migrations_of, open_database } from "../../src/database/mod.ts";
+import type { Database } from "../../src/database/mod.ts";
 import type { DeclaredDomain, GeneratedMessage, GeneratorPlan } from "../../src/domains/mod.ts";
 import { TRADES } from "../../src/domains/trades/mod.ts";
-import { settle_deployment } from "../../src/event_log/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import { generator_of, run_prefix } from "../../src/verbs/generate.ts";
 import { tacho_test } from "../support/available.ts";
+import { DEPLOYMENT, with_domain_log } from "../support/domain_log.ts";
 import { generated_event } from "../support/generated_event.ts";
 import { start_ingest } from "../support/ingest_harness.ts";
 import { MemorySource } from "../support/memory_source.ts";
-import { shared_postgres } from "../support/postgres.ts";
 import { message } from "../support/trip_pipeline.ts";
 import { verified } from "../support/verified_log.ts";
 
 /** What domains invent, through the real pipeline: the figures are those that counting the messages gives. */
 
-const TERMS = { time_zone: "UTC", currency: "USD" };
 const hour_us = 3_600_000_000;
 const START_US = Date.UTC(2026, 2, 2, 11) * 1_000;
 const HOURS = 8;
@@ -50,12 +48,8 @@ async function with_log(
   messages: readonly GeneratedMessage[],
   work: (database: Database) => Promise<void>,
 ): Promise<void> {
-  const { url } = await (await shared_postgres()).create_database();
-  const database = await open_database({ url, data_dir: null, connections: 3, schema: declared.name });
-  const domain = declared.make(TERMS);
-  try {
-    await migrate(database, migrations_of(declared.name));
-    await settle_deployment(database, TERMS);
+  const domain = declared.make(DEPLOYMENT);
+  await with_domain_log(declared.name, async (database) => {
     const source = new MemorySource(declared.name, [messages.map(({ value }, i) => message(i, value))]);
     const now_ms = () => START_US / 1_000 + 24 * 3_600_000;
     const running = start_ingest(database, source, { domain, time_zone: "UTC", batch_messages: 500, now_ms });
@@ -66,9 +60,7 @@ async function with_log(
     }
     await work(database);
     assert.deepEqual((await verified(database, {}, { domain, days: days_in("UTC") })).faults, []);
-  } finally {
-    await database.close();
-  }
+  });
 }
 
 const hour_of = (at_us: number): string => new Date(Math.floor(at_us / hour_us) * 3_600_000).toISOString();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type Database, migrate, migrations_of, open_database } from "../../src/database/mod.ts";
+import type { Database } from "../../src/database/mod.ts";
 import {
   AMOUNT,
   AMOUNTS,
@@ -14,7 +14,7 @@ import {
   value,
   with_one_more,
 } from "../../src/domains/mod.ts";
-import { settle_deployment, StreamStates } from "../../src/event_log/mod.ts";
+import { StreamStates } from "../../src/event_log/mod.ts";
 import {
   arrived_states,
   figures_of_states,
@@ -25,10 +25,10 @@ import {
 } from "../../src/feed/figures/mod.ts";
 import { days_in, type Measure } from "../../src/kpi/mod.ts";
 import { tacho_test } from "../support/available.ts";
+import { with_domain_log } from "../support/domain_log.ts";
 import { doors } from "../support/door_domain.ts";
 import { start_ingest } from "../support/ingest_harness.ts";
 import { MemorySource } from "../support/memory_source.ts";
-import { shared_postgres } from "../support/postgres.ts";
 import { message } from "../support/trip_pipeline.ts";
 import { verified } from "../support/verified_log.ts";
 
@@ -168,18 +168,11 @@ const plain = (row: Readonly<Record<string, unknown>>): Sums =>
     MEASURES.map((name) => [name, Number(row[name] ?? 0) / (/sizes|filled|room/.test(name) ? 1e6 : 1)]),
   );
 
-async function with_jars(kind: "server" | "embedded", work: (database: Database) => Promise<void>): Promise<void> {
-  const url = kind === "embedded" ? null : (await (await shared_postgres()).create_database()).url;
-  const database = await open_database({ url, data_dir: null, connections: 3, schema: "jars" });
-  try {
-    await migrate(database, migrations_of("jars"));
-    await settle_deployment(database, { time_zone: "UTC", currency: "USD" });
+const with_jars = (kind: "server" | "embedded", work: (database: Database) => Promise<void>): Promise<void> =>
+  with_domain_log("jars", async (database) => {
     await database.script(TABLES);
     await work(database);
-  } finally {
-    await database.close();
-  }
-}
+  }, kind);
 
 async function ingest(database: Database, told: readonly Told[], batch_messages: number, topic = "jars") {
   const source = new MemorySource(topic, [[...told, ...told].map(as_message)]);

@@ -1,11 +1,9 @@
-import { migrate, migrations_of, open_database, type OpenedDatabase } from "../../src/database/mod.ts";
+import type { OpenedDatabase } from "../../src/database/mod.ts";
 import { payments_domain } from "../../src/domains/payments/mod.ts";
-import { settle_deployment } from "../../src/event_log/mod.ts";
-import { shared_postgres } from "./postgres.ts";
+import { DEPLOYMENT, with_domain_log } from "./domain_log.ts";
 import { message } from "./trip_pipeline.ts";
 
-export const TERMS = { time_zone: "UTC", currency: "USD" };
-export const PAYMENTS_DOMAIN = payments_domain(TERMS);
+export const PAYMENTS_DOMAIN = payments_domain(DEPLOYMENT);
 
 /** What was told of payments, in words of the tests' own: amounts in cents. */
 export interface Told {
@@ -94,14 +92,5 @@ export const as_message = ({ payment, id, minute, kind, cents, named, discount }
   });
 
 /** Lends a log of payments in a schema of its own. */
-export async function with_payments(work: (database: OpenedDatabase) => Promise<void>): Promise<void> {
-  const { url } = await (await shared_postgres()).create_database();
-  const database = await open_database({ url, data_dir: null, connections: 3, schema: "payments" });
-  try {
-    await migrate(database, migrations_of("payments"));
-    await settle_deployment(database, TERMS);
-    await work(database);
-  } finally {
-    await database.close();
-  }
-}
+export const with_payments = (work: (database: OpenedDatabase) => Promise<void>): Promise<void> =>
+  with_domain_log("payments", work);

@@ -1,14 +1,12 @@
 import { Buffer } from "node:buffer";
-import { type Database, migrate, migrations_of, open_database } from "../../src/database/mod.ts";
+import type { Database } from "../../src/database/mod.ts";
 import { trades_domain } from "../../src/domains/trades/mod.ts";
-import { settle_deployment } from "../../src/event_log/mod.ts";
-import { shared_postgres } from "./postgres.ts";
+import { DEPLOYMENT, with_domain_log } from "./domain_log.ts";
 import { message } from "./trip_pipeline.ts";
 
 /** Trades as somebody tells of them, and what comes of it: folded here anew, in words of these tests' own. */
 
-export const TERMS = { time_zone: "UTC", currency: "USD" };
-export const TRADES_DOMAIN = trades_domain(TERMS);
+export const TRADES_DOMAIN = trades_domain(DEPLOYMENT);
 
 /** What was told of trades, in words of this test's own: prices in cents. */
 export interface Told {
@@ -139,14 +137,5 @@ export function priced(micros: string | null, by: string | null): Priced | null 
 }
 
 /** Lends a log of trades in a schema of its own. */
-export async function with_trades(work: (database: Database) => Promise<void>): Promise<void> {
-  const { url } = await (await shared_postgres()).create_database();
-  const database = await open_database({ url, data_dir: null, connections: 3, schema: "trades" });
-  try {
-    await migrate(database, migrations_of("trades"));
-    await settle_deployment(database, TERMS);
-    await work(database);
-  } finally {
-    await database.close();
-  }
-}
+export const with_trades = (work: (database: Database) => Promise<void>): Promise<void> =>
+  with_domain_log("trades", work);

@@ -1,9 +1,8 @@
-import { type Database, migrate, migrations_of, open_database } from "../../src/database/mod.ts";
+import type { Database } from "../../src/database/mod.ts";
 import { trades_domain } from "../../src/domains/trades/mod.ts";
-import { settle_deployment } from "../../src/event_log/mod.ts";
 import { Cursors, Pipeline } from "../../src/ingest/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
-import { shared_postgres } from "./postgres.ts";
+import { with_domain_log } from "./domain_log.ts";
 import { feed, LIMITS, message } from "./trip_pipeline.ts";
 
 /** A log of trades that a test fills, without a source. */
@@ -33,11 +32,7 @@ export async function with_trade_log(
   work: (database: Database, tell: TellTrades, url: string) => Promise<void>,
   now_ms: () => number,
 ): Promise<void> {
-  const { url } = await (await shared_postgres()).create_database();
-  const database = await open_database({ url, data_dir: null, connections: 3, schema: "trades" });
-  try {
-    await migrate(database, migrations_of("trades"));
-    await settle_deployment(database, { time_zone: "UTC", currency: "USD", h3_resolution: "off" });
+  await with_domain_log("trades", async (database, url) => {
     const pipeline = new Pipeline({
       database,
       domain: TRADES_DOMAIN,
@@ -56,10 +51,8 @@ export async function with_trade_log(
       await feed(pipeline, [{ topic: "told", partition: 0, from_offset: offset, next_offset, messages }], cursors);
       offset = next_offset;
     };
-    await work(database, tell, url);
-  } finally {
-    await database.close();
-  }
+    await work(database, tell, url!);
+  });
 }
 
 const TICKERS = [

@@ -1,0 +1,24 @@
+import { migrate, migrations_of, open_database, type OpenedDatabase } from "../../src/database/mod.ts";
+import { settle_deployment } from "../../src/event_log/mod.ts";
+import { shared_postgres } from "./postgres.ts";
+
+/** The deployment of such logs. */
+export const DEPLOYMENT = { time_zone: "UTC", currency: "USD" };
+
+/** Lends the log of a domain, empty, in a schema of its own. @param kind of the database that it is in */
+export async function with_domain_log(
+  name: string,
+  work: (database: OpenedDatabase, url: string | null) => Promise<void>,
+  kind: "server" | "embedded" = "server",
+): Promise<void> {
+  const url = kind === "embedded" ? null : (await (await shared_postgres()).create_database()).url;
+  const database = await open_database({ url, data_dir: null, connections: 3, schema: name });
+  try {
+    await migrate(database, migrations_of(name));
+    // As the program settles it: it may serve the log.
+    await settle_deployment(database, { ...DEPLOYMENT, h3_resolution: "off" });
+    await work(database, url);
+  } finally {
+    await database.close();
+  }
+}
