@@ -23,6 +23,7 @@ import {
   settle_deployment,
 } from "../event_log/mod.ts";
 import {
+  type KafkaAdmin,
   type KafkaConnectionOptions,
   KafkaSource,
   open_kafka_admin,
@@ -230,21 +231,45 @@ export function kafka_connection({ config, logger }: Shell): KafkaConnectionOpti
 /**
  * Makes the topic where it is absent, and lends a producer to it.
  * @param work sends; the producer is closed when it ends, however it ends
+ * @param oldest_ms the time of the oldest message to come: it is said when the topic does not keep messages for so long
  */
 export async function with_producer(
   shell: Shell,
   topic: string,
   work: (send: (messages: readonly OutgoingMessage[]) => Promise<void>) => Promise<void>,
+  oldest_ms = Infinity,
 ): Promise<void> {
   const connection = kafka_connection(shell);
   const admin = await open_kafka_admin(connection);
-  await admin.ensure_topic(topic, shell.config).finally(() => admin.close());
+  try {
+    await admin.ensure_topic(topic, shell.config);
+    if (oldest_ms < Infinity) await tell_of_retention(shell, admin, topic, oldest_ms);
+  } finally {
+    await admin.close();
+  }
   const producer = await open_kafka_producer(connection);
   try {
     await work((messages) => producer.send(topic, messages));
   } finally {
     await producer.close();
   }
+}
+
+/** Brokers delete by the time a message says it has, whether or not it was read. */
+async function tell_of_retention(
+  { logger }: Shell,
+  admin: KafkaAdmin,
+  topic: string,
+  oldest_ms: number,
+): Promise<void> {
+  const keeps_ms = await admin.keeps_ms(topic);
+  const age_ms = system_clock.now_ms() - oldest_ms;
+  if (keeps_ms === null || age_ms <= keeps_ms) return;
+  const hours = (ms: number) => `${(ms / 3_600_000).toFixed(1)} h`;
+  logger.log("warn", "the brokers may delete the first messages before anyone has read them", {
+    topic,
+    why: `they are ${hours(age_ms)} old and retention.ms of the topic keeps ${hours(keeps_ms)}; -1 keeps all`,
+  });
 }
 
 /**

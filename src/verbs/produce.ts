@@ -47,5 +47,5 @@ export async function produce_verb(shell: Shell, options: ProduceOptions): Promi
     const pace = { now_us: event_clock(start_us, options.speed, system_clock.now_ms) };
     const limit = options.count === undefined ? {} : { limit: options.count };
     await run_generator(stream, sink, signal, { ...pace, ...limit }).finally(() => progress.end());
-  });
+  }, start_us / 1_000);
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { tacho_test } from "../support/available.ts";
-import { shared_kafka, unique_name } from "../support/kafka.ts";
+import { shared_kafka, start_kafka, unique_name } from "../support/kafka.ts";
 import { read_topic } from "../support/read_topic.ts";
 import { run_tacho, run_verb, TachoProgram } from "../support/tacho_program.ts";
 import { until } from "../support/until.ts";
@@ -39,6 +39,28 @@ tacho_test({
     const refused = await run_tacho(["produce", "--start", "2200-01-01T00:00:00Z"], { env: env(topic) });
     assert.equal(refused.code, 2);
     assert.match(refused.stderr, /--start "2200-01-01T00:00:00.000Z" is in the future/);
+  },
+});
+
+tacho_test({
+  name: "produce says before it sends when the topic deletes what is so old by the time it has; not where all is kept",
+  needs: ["kafka"],
+  async fn() {
+    await using kafka = await start_kafka({ properties: { "log.retention.ms": "3600000" } });
+    const said = async (start_ms: number) => {
+      const env = { KAFKA_BROKERS: kafka.brokers, TACHO_TOPICS: unique_name("produce") };
+      return (await run_verb(["produce", "--start", new Date(start_ms).toISOString(), "--count", "10"], { env }))
+        .stderr;
+    };
+    assert.match(
+      await said(Date.now() - 5 * 3_600_000),
+      /warn.*before anyone has read them.*5.0 h old.*keeps 1.0 h; -1 keeps all/,
+    );
+    assert.doesNotMatch(await said(Date.now() - 1_800_000), /before anyone/);
+    const { brokers } = await shared_kafka();
+    const env = { KAFKA_BROKERS: brokers, TACHO_TOPICS: unique_name("produce") };
+    const kept = await run_verb(["produce", "--start", "2026-03-01T08:00:00Z", "--count", "10"], { env });
+    assert.doesNotMatch(kept.stderr, /before anyone/);
   },
 });
 

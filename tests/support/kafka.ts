@@ -139,6 +139,8 @@ function broker_properties(
     "broker.session.timeout.ms": "2000",
     "broker.heartbeat.interval.ms": "500",
     "num.partitions": "4",
+    // Brokers look every five minutes, and delete what is old by the time its producer says: tests send events of other years.
+    "log.retention.ms": "-1",
     "auto.create.topics.enable": "false",
   };
 }

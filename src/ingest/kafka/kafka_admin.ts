@@ -1,4 +1,4 @@
-import { type Admin, assigned_partitions, KafkaClient } from "./kafka_client.ts";
+import { type Admin, assigned_partitions, ConfigResourceTypes, KafkaClient } from "./kafka_client.ts";
 import { Paced, system_clock } from "../../runtime/mod.ts";
 import type { PartitionEnds } from "../message_source.ts";
 import type { GroupMember } from "./partition_watch.ts";
@@ -15,6 +15,8 @@ export interface KafkaAdmin {
   absent(topics: readonly string[]): Promise<string[]>;
   /** Creates the topic where it is absent. True when this call created it; a topic that somebody else just made is fine. */
   ensure_topic(topic: string, shape: TopicShape): Promise<boolean>;
+  /** How long the topic keeps a message, by the message's own time, milliseconds; null: for good, or we may not know. */
+  keeps_ms(topic: string): Promise<number | null>;
   /** Both ends of every partition of these topics. */
   watermarks(topics: readonly string[]): Promise<PartitionEnds[]>;
   /** Who reads what in a consumer group. */
@@ -69,6 +71,18 @@ export function kafka_admin(admin: Admin, close: () => Promise<void>): KafkaAdmi
       return await pace.until_done(new AbortController().signal, make, {
         passes: (error, { attempt }) => !failure_of(error).final && attempt < MOST_TRIES,
       });
+    },
+    async keeps_ms(topic) {
+      const asked = { type: ConfigResourceTypes.TOPIC, name: topic, configNames: ["retention.ms", "cleanup.policy"] };
+      const { resources: [told] } = await admin.describeConfigs({ resources: [asked], includeSynonyms: false })
+        .catch((error) => {
+          // Who may write to a topic need not have the right to see its settings.
+          if (failure_of(error).final) return { resources: [] };
+          throw error;
+        });
+      const values = new Map(told?.configEntries.map(({ configName, configValue }) => [configName, configValue]));
+      const keeps_ms = Number(values.get("retention.ms") ?? -1);
+      return keeps_ms < 0 || values.get("cleanup.policy") === "compact" ? null : keeps_ms;
     },
     async watermarks(topics) {
       const found = await Promise.all(topics.map((topic) => admin.fetchTopicOffsets(topic)));

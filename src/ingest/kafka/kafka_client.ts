@@ -13,6 +13,7 @@ import {
   type Batch,
   CompressionCodecs,
   CompressionTypes,
+  ConfigResourceTypes,
   type Consumer,
   type EachBatchPayload,
   Kafka,
@@ -37,6 +38,7 @@ import {
 import { partition_name, type TopicPartition } from "../message_source.ts";
 import type { KafkaConnectionOptions, KafkaLogin, KafkaSettings } from "./kafka_options.ts";
 
+export { ConfigResourceTypes };
 export type { Admin, Consumer, EachBatchPayload, KafkaMessage, Message, Producer };
 
 /** kafkajs gives up after these and we build anew with our own, endless backoff. About 5 s in all. */
