@@ -1,2 +1,18 @@
-/** The command line's arguments: how each kind is read, and how it is written. What there are commands of stands in `main.ts`. */
-export * from "./arguments.ts";
+/** The command line: every command with its options and an example, and how each kind of argument is read and written. What a command does is a verb. */
+import { add_exports } from "./exports.ts";
+import { add_log } from "./log.ts";
+import { add_produce } from "./produce.ts";
+import { program } from "./program.ts";
+import { add_quarantine } from "./quarantine.ts";
+import { add_records } from "./records.ts";
+import { add_serving } from "./serve.ts";
+
+// In the order of the help.
+add_serving();
+add_produce();
+add_records();
+add_quarantine();
+add_exports();
+add_log();
+
+export { program };

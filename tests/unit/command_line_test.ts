@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { program } from "../../main.ts";
+import { program } from "../../src/command_line/mod.ts";
 
 /** What `--help` says of every verb. */
 

@@ -1,0 +1,46 @@
+import { instant, number, whole } from "./arguments.ts";
+import { accept_gap_verb, verify_verb, watermark_verb } from "../verbs/mod.ts";
+import { example, program, run } from "./program.ts";
+
+/** The log: its proof, and operators' decisions that are recorded in it. */
+export function add_log(): void {
+  program.command("verify")
+    .description(
+      "recompute the hash chain, positions, cursors, trips and KPI cells from the log, as of one moment; others may append meanwhile",
+    )
+    .option("--from <position>", "only batches from this position on, and trips with an event there", whole(1, 1e15), 1)
+    .option("--sample <share>", "fold only this share of the trips from their events", number(0.000001, 1), 1)
+    .option("--seed <n>", "which trips are in the sample; drawn anew unless given", whole(0, 4_294_967_295))
+    .addHelpText("after", example("verify --sample 0.1"))
+    .action((options) => run((shell) => verify_verb(shell, options)));
+
+  program.command("accept-gap")
+    .description(
+      "accept that messages were lost: move cursors across what the topic no longer has, and record it in the log",
+    )
+    .requiredOption("--by <name>", "who accepts it")
+    .requiredOption("--reason <text>", "why")
+    .option(
+      "--only <partition...>",
+      "only these partitions, as topic/number; one without a gap is read anew; all with a gap unless given",
+    )
+    .option("--skip <batch...>", "skip batches of an unknown codec, as topic/number:from-to; none unless given")
+    .option("--dry-run", "only say what would be accepted", false)
+    .addHelpText("after", example('accept-gap --by ada --reason "retention was too short" --dry-run'))
+    .action((options) => run((shell) => accept_gap_verb(shell, options)));
+
+  program.command("watermark")
+    .description(
+      "set event time back after an event of a wrong clock was admitted that lies far ahead, and record it in the log",
+    )
+    .requiredOption("--by <name>", "who decides it")
+    .requiredOption("--reason <text>", "why")
+    .option(
+      "--not-after <time>",
+      "event times later than this are not believed; now and the future limit unless given",
+      instant,
+    )
+    .option("--dry-run", "only say what would be set back", false)
+    .addHelpText("after", example('watermark --by ada --reason "a clock in 2090" --not-after 2026-03-01T12:00:00Z'))
+    .action((options) => run((shell) => watermark_verb(shell, options)));
+}
