@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Database } from "../../src/database/mod.ts";
+import type { Database, Transaction } from "../../src/database/mod.ts";
 import { read_head, settle_deployment } from "../../src/event_log/mod.ts";
 import { Cursors } from "../../src/ingest/mod.ts";
 import { make_http_side } from "../support/http_side.ts";
@@ -184,6 +184,53 @@ database_test("a board is named by what it is made of: what has an answer is not
   time.now += 60_000;
   assert.equal((await asked("range=1h", now.etag)).status, 200);
 });
+
+/** What a database lends, with another function in place of one of its own. */
+const with_own = <T extends object>(lent: T, name: keyof T, own: unknown): T =>
+  new Proxy(lent, {
+    get: (lent, asked) => {
+      if (asked === name) return own;
+      const found = lent[asked as keyof T];
+      return typeof found === "function" ? found.bind(lent) : found;
+    },
+  });
+
+/** A database in which statements with a word in them take too long, while `words` has it. */
+function slow_in(database: Database, words: ReadonlySet<string>): Database {
+  const query_of = (tx: Transaction): Transaction["query"] => async (statement, values) => {
+    const text = typeof statement === "string" ? statement : statement.text;
+    if (![...words].some((word) => text.includes(word))) return await tx.query(statement, values);
+    // What ran in the transaction before is not to be had any more, as if the limit had ended it.
+    await assert.rejects(tx.query("select 1 / 0"));
+    throw Object.assign(new Error("canceling statement"), { severity: "ERROR", code: "57014" });
+  };
+  const transaction: Database["transaction"] = (work) =>
+    database.transaction((tx) => work(with_own(tx, "query", query_of(tx))));
+  return with_own(database, "transaction", transaction);
+}
+
+database_test(
+  "a long board of the past is told without what takes too long, and then is nobody's to keep",
+  async (database) => {
+    await fill(database);
+    const words = new Set(["'driver'"]);
+    const { get } = await side_on(slow_in(database, words));
+    const read = async () => {
+      const answer = await get("/api/v1/board?from=2026-02-01T00:00:00Z&to=2026-03-01T12:00:00Z&as_of_position=4");
+      const { cards, breakdowns, computed: { failed } } = await answer.json();
+      const { etag = null, "cache-control": caching } = Object.fromEntries(answer.headers);
+      const [drivers, cities] = ["driver", "city"].map((dimension) =>
+        breakdowns.some((each: { readonly dimension: string }) => each.dimension === dimension)
+      );
+      return { completed: cards.completed, drivers, cities, failed, kept: etag !== null, caching };
+    };
+    const whole = { completed: 2, drivers: true, cities: true, failed: null, kept: true };
+    const failed = "the breakdowns took too long; take a shorter range";
+    assert.deepEqual(await read(), { ...whole, drivers: false, failed, kept: false, caching: "no-store" });
+    words.clear();
+    assert.deepEqual(await read(), { ...whole, caching: "private, max-age=3600, immutable" });
+  },
+);
 
 database_test("a board that cannot be given says why", async (database) => {
   await fill(database);

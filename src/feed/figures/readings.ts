@@ -25,7 +25,7 @@ import {
   TOO_LONG_FOR_STATES,
   whole_question,
 } from "./question.ts";
-import { figures_of_states, type Line, read_lines } from "./states.ts";
+import { figures_of_states, is_long, type Line, read_lines } from "./states.ts";
 import { type Arrived, arrived_states, find_arrived, present_states, type StatesRelation } from "./states_relation.ts";
 import { comparisons_of, is_whole, reached_ms, same_window, type Watched, window_of_last } from "./view.ts";
 
@@ -285,8 +285,7 @@ export async function read_whole_board(source: FeedSource, watched: Watched, now
     )
     : null;
   const slow = await in_time("breakdowns", () => read_lane_board(source, watched, null, now_ms));
-  const failed = late.length === 0 ? null : `the ${late.join(" and ")} took too long; take a shorter range`;
-  const lane = { board: slow, compared, tried: true, failed, version: 0, compared_version: 0 };
+  const lane = { board: slow, compared, tried: true, failed: left_out(late), version: 0, compared_version: 0 };
   const board = shown_board(source.board, watched, reading, { cells, lane, wait: false });
   if (board === null) throw new Error("read a whole board: a view that cells answer was not read from them");
   return board;
@@ -294,6 +293,8 @@ export async function read_whole_board(source: FeedSource, watched: Watched, now
 
 /**
  * Computes a view's board as of a position, all of it from states. Marks of late corrections are not kept for the past: there are none.
+ * Comparisons, and of a long window what cells do not have, are left out where they cannot be computed in time, and the board says so.
+ * @param reading a transaction
  * @param all states as of the position, of the view's currency
  * @param then the position, its newest event time, and the time that it is looked at from, milliseconds
  */
@@ -308,15 +309,28 @@ export async function read_past_board(
   const { watched, states, arrived } = await find_counted(reading, source, asked, all, then);
   const { view, window } = watched;
   const { figures_id: log_id } = await read_head(reading);
-  const question = whole_question(source, watched);
+  const whole = whole_question(source, watched), apart = is_long(window) ? source.board.states_breakdowns : [];
+  const breakdowns = whole.wants.breakdowns!.filter((each) => !apart.includes(each));
+  const question = { ...whole, wants: { ...whole.wants, breakdowns } };
   const figures = await figures_of_states(reading, question, states);
   const board = draw(question, figures), keyed = keyed_series(question, figures, {});
-  const comparisons = comparisons_of(window, reached_ms(now_ms, newest_event_ms), source.days);
-  const compared = arrived === null
-    ? { log_id, position, ...await read_comparisons(reading, source, watched, states, comparisons) }
-    : null;
   // How many there were then would take counting all states.
   const currencies = source.board.by_currency === undefined ? null : await read_currencies(reading, source.board);
+  const lines = await read_lines(reading, source.board, all, view.filter, position, arrived);
+  const late: string[] = [];
+  const in_time = async <T>(what: string, read: () => Promise<T>): Promise<T | null> => {
+    const answer = await unless_late(reading, read);
+    if (answer === null) late.push(what);
+    return answer;
+  };
+  const comparisons = comparisons_of(window, reached_ms(now_ms, newest_event_ms), source.days);
+  const compared = arrived === null
+    ? await in_time("comparisons", () => read_comparisons(reading, source, watched, states, comparisons))
+    : null;
+  const long = apart.length === 0 ? null : await in_time("breakdowns", async () => {
+    const rest = { ...question, wants: { breakdowns: apart } };
+    return draw(rest, await figures_of_states(reading, rest, states)).breakdowns;
+  });
   return {
     ...board,
     ...currencies === null
@@ -328,16 +342,33 @@ export async function read_past_board(
     position,
     series: with_keyed({ series: mark_series(board.series, null), changed_at: board.changed_at }, keyed).series,
     changed_at: board.series.t.map(() => position),
+    breakdowns: [...board.breakdowns, ...long ?? []],
     lines_of: keyed.lines,
     lines_version: "",
-    lines: await read_lines(reading, source.board, all, view.filter, position, arrived),
+    lines,
     lines_at: position,
     sources: { cards: "states", breakdowns: "states" },
     states: { position, read_ms: now_ms },
-    failed: null,
+    failed: left_out(late),
     arrived,
-    compared,
+    compared: compared && { log_id, position, ...compared },
     version: 0,
     compared_version: 0,
   };
+}
+
+/** Why a board lacks something; null when it has all. */
+const left_out = (late: readonly string[]): string | null =>
+  late.length === 0 ? null : `the ${late.join(" and ")} took too long; take a shorter range`;
+
+/** Reads what may be left out within a transaction: null when it took too long. */
+async function unless_late<T>(reading: Queryable, read: () => Promise<T>): Promise<T | null> {
+  await reading.query("savepoint so_far");
+  try {
+    return await read();
+  } catch (error) {
+    if (!took_too_long(error)) throw error;
+    await reading.query("rollback to savepoint so_far");
+    return null;
+  }
 }

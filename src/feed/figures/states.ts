@@ -31,6 +31,7 @@ import {
   type StatesRelation,
 } from "./states_relation.ts";
 import { states_statement } from "./states_sql.ts";
+import type { Window } from "./view.ts";
 
 /** Figures computed from states: under any filter, of any set of states. The same figures as cells give, to the bit. */
 
@@ -80,15 +81,18 @@ function apart(question: Question): { readonly alone: Question | null; readonly 
  */
 const LONG_S = 7 * 86_400;
 
+/** Whether breakdowns of a window are a statement of their own. */
+export const is_long = ({ from_s, to_s }: Pick<Window, "from_s" | "to_s">): boolean => to_s - from_s > LONG_S;
+
 /** The parts of a question that are a statement each: one, of a long window one for each stretch and one for breakdowns. */
 function pieces_of(question: Question): Question[] {
-  const { window: { from_s, to_s }, wants } = question;
+  const { window, wants } = question;
   const { series = false, distinct, stretches = [], breakdowns = [], keyed = [], ...others } = wants;
   const pieces: Wants[] = [];
-  if (to_s - from_s <= LONG_S) pieces.push({ series, stretches, breakdowns, keyed });
+  if (!is_long(window)) pieces.push({ series, stretches, breakdowns, keyed });
   else {
     // The series goes with the stretch that lies in its window.
-    const with_series = series ? stretches.findIndex((stretch) => stretch.from_s === from_s) : -1;
+    const with_series = series ? stretches.findIndex(({ from_s }) => from_s === window.from_s) : -1;
     pieces.push(...stretches.map((stretch, i) => ({ series: i === with_series, stretches: [stretch] })));
     pieces.push({ series: series && with_series === -1 }, { breakdowns }, { keyed });
   }

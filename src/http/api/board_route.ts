@@ -307,7 +307,7 @@ async function present_board(source: BoardSource, request: Request, view: View):
   const etag = `W/"${head.figures_id}-${head.position}-${watched.window.to_s}-${to_s}-${source.build}"`;
   return await tagged(request, etag, "no-cache", async () => {
     const whole = await read_whole_board({ ...source, lane_timeout_ms: STATEMENT_TIMEOUT_MS }, watched, now_ms);
-    return body_of(source, whole, now_ms, { as_of: null });
+    return { body: body_of(source, whole, now_ms, { as_of: null }), is_whole: whole.failed === null };
   });
 }
 
@@ -337,7 +337,10 @@ function past_board(source: BoardSource, request: Request, view: View, asked: As
       const then = { position, newest_event_ms, now_ms: recorded_ms };
       const whole = await read_past_board(reading, source, watched, states, then);
       const as_of = { position, recorded_ms, head: head.position };
-      return body_of(source, whole, recorded_ms, { following: false, as_of });
+      return {
+        body: body_of(source, whole, recorded_ms, { following: false, as_of }),
+        is_whole: whole.failed === null,
+      };
     });
   });
 }
@@ -357,10 +360,18 @@ function body_of(
   return JSON.stringify({ ...board_data(shown, { time_zone, currency, board }, now_ms), ...more });
 }
 
-async function tagged(request: Request, etag: string, caching: string, body: () => Promise<string>): Promise<Response> {
-  const headers = { etag, "cache-control": caching, vary: "authorization, cookie" };
+/** Answers with a board, or that the asker has it. One that lacks something for want of time is nobody's to keep: the next try may have it. */
+async function tagged(
+  request: Request,
+  etag: string,
+  caching: string,
+  read: () => Promise<{ readonly body: string; readonly is_whole: boolean }>,
+): Promise<Response> {
+  const vary = { vary: "authorization, cookie" }, headers = { etag, "cache-control": caching, ...vary };
   if (matches_etag(request.headers.get("if-none-match"), etag)) return respond(null, headers, 304);
-  return respond(await body(), { ...headers, "content-type": "application/json" });
+  const { body, is_whole } = await read();
+  const kept = is_whole ? headers : { "cache-control": "no-store", ...vary };
+  return respond(body, { ...kept, "content-type": "application/json" });
 }
 
 /** Turns what a reading of a board is bounded by into what its client can do. */
