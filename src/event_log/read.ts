@@ -9,9 +9,10 @@ import type { WrittenRow } from "./quarantine.ts";
 /** An event with its data, parsed. */
 export type ParsedEvent = RecordedEvent & { readonly content: Readonly<Record<string, unknown>> };
 
-const SELECT = `select position, stream_id, revision, event_id, type, schema_version,
+const COLUMNS = `position, stream_id, revision, event_id, type, schema_version,
   (extract(epoch from occurred_at) * 1000000)::bigint as occurred_at_us,
-  (extract(epoch from recorded_at) * 1000000)::bigint as recorded_at_us, data::text as data, metadata::text as metadata from events`;
+  (extract(epoch from recorded_at) * 1000000)::bigint as recorded_at_us, data::text as data, metadata::text as metadata`;
+const SELECT = `select ${COLUMNS} from events`;
 
 const recorded = (row: Record<string, unknown>): RecordedEvent => ({
   position: Number(row.position),
@@ -32,10 +33,39 @@ export async function read_at(database: Queryable, positions: readonly number[])
   return (await database.query({ name: "events_at", text }, [plain_array(positions)])).map(recorded);
 }
 
-/** The events after a position, at most `limit`, in order. */
-export async function read_after(database: Queryable, position: number, limit: number): Promise<RecordedEvent[]> {
-  const text = `${SELECT} where position > $1 order by position limit $2`;
-  return (await database.query({ name: "events_after", text }, [position, limit])).map(recorded);
+/** Which events are asked for. */
+export interface EventsWanted {
+  /** Those after this position, up to `last`. */
+  readonly after: number;
+  readonly last: number;
+  /** Of these types; null: of all. */
+  readonly types: readonly string[] | null;
+  /** At most so many, and no further one once these hold so many bytes, as PostgreSQL keeps them. */
+  readonly limit: number;
+  readonly bytes: number;
+}
+
+/** Events in order of position, and the position up to which there are no others of those wanted. */
+export interface EventsFound {
+  readonly events: readonly RecordedEvent[];
+  readonly through: number;
+}
+
+/** The events after a position that are wanted, in order; at least one where there are any. */
+export async function read_after(database: Queryable, wanted: EventsWanted): Promise<EventsFound> {
+  const { after, last, types, limit, bytes } = wanted;
+  const rows = await database.query({
+    name: "events_after",
+    text: `select ${COLUMNS}, found from (
+        select *, count(*) over () as found, sum(size) over (order by position) - size as before from (
+          select *, pg_column_size(data) + pg_column_size(metadata) as size from events
+          where position > $1 and position <= $2 and ($3::text[] is null or type = any($3)) order by position limit $4
+        ) wanted
+      ) sized where before < $5 order by position`,
+  }, [after, last, types === null ? null : text_array(types), limit, bytes]);
+  const events = rows.map(recorded), found = Number(rows[0]?.found ?? 0);
+  const all = found < limit && events.length === found;
+  return { events, through: all ? Math.max(after, last) : events.at(-1)!.position };
 }
 
 /** Events of a page: at most so many, fewer where they are large; two pages are held at a time. */

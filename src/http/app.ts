@@ -18,6 +18,7 @@ import {
   type EntitySource,
   event_bodies,
   type EventIntake,
+  type EventsSource,
   type HealthSource,
   type StreamSource,
   title,
@@ -53,7 +54,10 @@ export interface SharedDeps {
 
 /** What one domain is served from. */
 export interface ServedDomain
-  extends Omit<BoardSource & EntitySource & StreamSource, keyof SharedDeps>, ReadinessSource, HealthSource {
+  extends
+    Omit<BoardSource & EntitySource & StreamSource & EventsSource, keyof SharedDeps>,
+    ReadinessSource,
+    HealthSource {
   /** Below which path it is served: `/payments`; "" of the one at the root. */
   readonly base: string;
   readonly hub: FeedHub;

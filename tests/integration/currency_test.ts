@@ -153,7 +153,8 @@ database_test("several currencies: a bill whose currency is corrected moves whol
   await take(database, [told, [corrected]], async (round) => assert.deepEqual(await whole(), expected[round]));
   assert.deepEqual((await check(database)).faults, []);
 
-  const events = (await read_after(database, 0, 100)).filter(({ stream_id }) => stream_id === "2");
+  const events = (await read_after(database, { after: 0, last: 100, types: null, limit: 100, bytes: 1 << 20 })).events
+    .filter(({ stream_id }) => stream_id === "2");
   const history = stream_history(bills, days_in(TIME_ZONE), events);
   assert.ok(history.ok);
   const moved = history.steps[1]!.cells.filter(({ dimension }) => dimension !== "payer");

@@ -57,7 +57,8 @@ async function with_doors(
     await log.script(DOOR_TABLES);
     const days = days_in("UTC");
     const history: ServedDomain["history"] = (events) => stream_history(doors, days, events);
-    await work({ ...DOORS, database: log, board: doors.board, days, history, past: past_states(doors) });
+    const { board, event_types } = doors;
+    await work({ ...DOORS, database: log, board, event_types, days, history, past: past_states(doors) });
   } finally {
     await log.close();
   }

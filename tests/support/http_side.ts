@@ -11,6 +11,7 @@ import {
 } from "../../src/http/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import { stream_history } from "../../src/projection/mod.ts";
+import { WakeUp } from "../../src/runtime/mod.ts";
 import { healthy, make_hub, ManualTime, silent } from "./read_side.ts";
 import { TEST_DOMAIN } from "./trip_pipeline.ts";
 
@@ -74,6 +75,8 @@ export async function make_http_side(
     currency: "USD",
     history: (events) => stream_history(TEST_DOMAIN, days_in(time_zone), events),
     past: past_states({ ...TEST_DOMAIN, board: options.board ?? trips_board }),
+    event_types: TEST_DOMAIN.event_types,
+    changes: { appended: new WakeUp(), ending: new AbortController().signal },
     build: "b1",
     version: "0.1.0",
     hub,

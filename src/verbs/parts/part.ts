@@ -3,7 +3,7 @@ import { FEED_LIMITS, FeedHub, type Health, interval_ticker, past_states } from 
 import type { MetricsReading, ServedDomain } from "../../http/mod.ts";
 import { type IngestCounts, type MessageSource, QueueSource, type SourceRemark } from "../../ingest/mod.ts";
 import { stream_history } from "../../projection/mod.ts";
-import { system_clock } from "../../runtime/mod.ts";
+import { system_clock, WakeUp } from "../../runtime/mod.ts";
 import { base_of } from "../domains.ts";
 import { keep_exported } from "../exports/mod.ts";
 import { make_direct_intake, make_ingest, open_log, open_to_read, type Opened } from "../open.ts";
@@ -107,8 +107,10 @@ export async function open_part(
   const { board } = domain;
 
   let appended = 0;
+  const changes = { appended: new WakeUp(), ending: signal };
   const wake = (seconds: number) => {
     observe(domain.name, seconds);
+    changes.appended.ring();
     health.hint();
     hub.wake();
   };
@@ -180,6 +182,8 @@ export async function open_part(
     time_zone,
     currency,
     appended: () => appended,
+    event_types: domain.event_types,
+    changes,
     history: (events) => stream_history(domain, days, events),
     past: past_states(domain),
     // What is known, not asked anew: a database that hangs must not hang the probe.
