@@ -1,6 +1,6 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { createHash } from "node:crypto";
-import { blames_no_data, took_too_long } from "../database/mod.ts";
+import { DatabaseUnsuitable, may_pass, took_too_long } from "../database/mod.ts";
 import type { FeedHub } from "../feed/mod.ts";
 import type { Clock, Logger } from "../runtime/mod.ts";
 import {
@@ -111,7 +111,7 @@ export function make_app(shared: SharedDeps, domains: readonly ServedDomain[]): 
   app.onError((error, context) => {
     if (error instanceof Busy) return busy();
     // That the database is away is said once, by who watches it.
-    if (took_too_long(error) || !blames_no_data(error)) {
+    if (!is_away(error)) {
       logger.log("error", "request failed", { method: context.req.method, path: context.req.path, error });
     }
     return failure(error);
@@ -188,6 +188,9 @@ function busy(): Response {
   return problem({ status: 503, title: "Busy", detail, headers: { "retry-after": "2" } });
 }
 
+/** Whether it is the database that cannot be worked with for now. What it refuses for good (a column that is not there, a right that is missing) is our fault, or an operator's. */
+const is_away = (error: Error): boolean => may_pass(error) || error instanceof DatabaseUnsuitable;
+
 /** What a client hears of a failure: enough to know whether to retry, nothing of the inside. */
 function failure(error: Error): Response {
   if (took_too_long(error)) {
@@ -195,7 +198,7 @@ function failure(error: Error): Response {
       "a shorter range, a coarser grain, another filter";
     return problem({ status: 503, title: "Took too long", detail });
   }
-  if (blames_no_data(error)) {
+  if (is_away(error)) {
     const headers = { "retry-after": "5" };
     return problem({ status: 503, title: "Database away", detail: "the database does not answer; try again", headers });
   }

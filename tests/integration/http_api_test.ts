@@ -388,14 +388,22 @@ database_test("what is wrong with a request is said for each parameter", async (
   }
 });
 
-database_test("a database that is away is a 503 that says when to come back", async (database) => {
-  const flaky = new FlakyDatabase(database);
-  const { get } = await make_http_side(flaky);
-  flaky.fault = new DatabaseUnreachable("connect to the database", new Error("ECONNREFUSED"));
-  const away = await get("/api/v1/trips");
-  assert.deepEqual([away.status, away.headers.get("retry-after")], [503, "5"]);
-  assert(!(await away.text()).includes("ECONNREFUSED"), "the inside stays inside");
-  flaky.fault = new Error("a surprise");
-  await json(get("/api/v1/trips"), 500);
-  assert.equal((await get("/livez")).status, 200, "touches nothing");
-});
+database_test(
+  "a database that is away is a 503 that says when to come back, a statement at fault is a 500",
+  async (database) => {
+    const flaky = new FlakyDatabase(database), logged: string[] = [];
+    const { get } = await make_http_side(flaky, { logger: { log: (_, said) => logged.push(said) } });
+    flaky.fault = new DatabaseUnreachable("connect to the database", new Error("ECONNREFUSED"));
+    const away = await get("/api/v1/trips");
+    assert.deepEqual([away.status, away.headers.get("retry-after")], [503, "5"]);
+    assert(!(await away.text()).includes("ECONNREFUSED"), "the inside stays inside");
+    assert.deepEqual(logged, [], "who watches the database says it");
+    flaky.fault = new Error("a surprise");
+    await json(get("/api/v1/trips"), 500);
+    flaky.fault = null;
+    await database.script("alter table trip_cells rename column completed to ended");
+    await json(get("/api/v1/board?range=1h"), 500);
+    assert.deepEqual(logged, ["request failed", "request failed"], "it is no outage when a statement is at fault");
+    assert.equal((await get("/livez")).status, 200, "touches nothing");
+  },
+);
