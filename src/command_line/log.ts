@@ -1,4 +1,4 @@
-import { instant, number, whole } from "./arguments.ts";
+import { collect, instant, number, whole } from "./arguments.ts";
 import { accept_gap_verb, verify_verb, watermark_verb } from "../verbs/mod.ts";
 import { example, program, run } from "./program.ts";
 
@@ -11,6 +11,16 @@ export function add_log(): void {
     .option("--from <position>", "only batches from this position on, and trips with an event there", whole(1, 1e15), 1)
     .option("--sample <share>", "fold only this share of the trips from their events", number(0.000001, 1), 1)
     .option("--seed <n>", "which trips are in the sample; drawn anew unless given", whole(0, 4_294_967_295))
+    .option(
+      "--checkpoints <place>",
+      "hold the log against the signed checkpoints there, and say which stretch was rewritten: a folder, or s3://bucket/prefix; against none unless given",
+    )
+    .option(
+      "--key <file>",
+      "public key (PEM) that is believed; may be given again; that of TACHO_SIGNING_KEY unless given",
+      collect,
+      [],
+    )
     .addHelpText("after", example("verify --sample 0.1"))
     .action((options) => run((shell) => verify_verb(shell, options)));
 

@@ -3,6 +3,7 @@ import { add_exports } from "./exports.ts";
 import { add_log } from "./log.ts";
 import { add_produce } from "./produce.ts";
 import { program } from "./program.ts";
+import { add_proof } from "./proof.ts";
 import { add_quarantine } from "./quarantine.ts";
 import { add_records } from "./records.ts";
 import { add_serving } from "./serve.ts";
@@ -14,5 +15,6 @@ add_records();
 add_quarantine();
 add_exports();
 add_log();
+add_proof();
 
 export { program };

@@ -24,6 +24,7 @@ import read_models from "../../migrations/0023_read_models.sql" with { type: "te
 import states_of_the_past from "../../migrations/0024_states_of_the_past.sql" with { type: "text" };
 import source_partitions from "../../migrations/0025_source_partitions.sql" with { type: "text" };
 import rebuilds_seen from "../../migrations/0026_rebuilds_seen.sql" with { type: "text" };
+import log_checkpoints from "../../migrations/0027_log_checkpoints.sql" with { type: "text" };
 import log from "../../migrations/log.sql" with { type: "text" };
 
 /** A migration: forward only, one purpose. */
@@ -81,6 +82,7 @@ const ALL: readonly Migration[] = [
   { version: 24, name: "states_of_the_past", sql: states_of_the_past },
   { version: 25, name: "source_partitions", sql: source_partitions },
   { version: 26, name: "rebuilds_seen", sql: rebuilds_seen, domain: "trips" },
+  { version: 27, name: "log_checkpoints", sql: log_checkpoints },
 ];
 
 /** Up to this one migrations are of a log of trips; `log.sql` stands for them in a log of anything else. */

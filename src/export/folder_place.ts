@@ -1,4 +1,4 @@
-import { type ExportPlace, type PlacedFile, PlaceUnusable } from "./place.ts";
+import { type ExportPlace, type PlacedFile, PlaceUnusable, require_few_names } from "./place.ts";
 
 /** What is being written stands under such a name until it is whole. */
 const part_of = (file: string): string => `${file}.${crypto.randomUUID()}.part`;
@@ -34,6 +34,20 @@ export class FolderPlace implements ExportPlace {
       if (error instanceof Deno.errors.NotFound) return null;
       throw this.#unusable("read", name, error);
     }
+  }
+
+  async list(folder: string): Promise<string[]> {
+    const names: string[] = [];
+    try {
+      for await (const { name, isFile } of Deno.readDir(`${this.#folder}/${folder}`)) {
+        if (isFile && !IS_PART.test(name)) names.push(`${folder}/${name}`);
+        require_few_names(names.length, `${this.shown}/${folder}`);
+      }
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return [];
+      throw this.#unusable("list", folder, error);
+    }
+    return names.sort();
   }
 
   async write(name: string, text: string): Promise<void> {

@@ -8,6 +8,8 @@ export interface ExportPlace {
   read(name: string): Promise<string | null>;
   /** How many bytes are under that name; null where nothing is. */
   size(name: string): Promise<number | null>;
+  /** The names, ascending, that stand in a folder of it, without those in folders below; none where there is no such folder. At most MOST_NAMES. */
+  list(folder: string): Promise<string[]>;
   /** Puts a text under a name, in place of what is there. */
   write(name: string, text: string): Promise<void>;
   /** Begins what is too long to hold. */
@@ -22,6 +24,14 @@ export interface PlacedFile {
   finish(): Promise<void>;
   /** Gives it up: nothing of it stays. */
   abandon(): Promise<void>;
+}
+
+/** Most names that a folder of a place is listed with. */
+export const MOST_NAMES = 1_000_000;
+
+/** Throws where a folder has more. */
+export function require_few_names(names: number, shown: string): void {
+  if (names > MOST_NAMES) throw new Error(`list ${shown}: expected at most ${MOST_NAMES} names, got more`);
 }
 
 /** The place cannot be written or read as it is set up: asking again does not help. */

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { AwsClient } from "aws4fetch";
-import { type ExportPlace, PLACE_WORDS, type PlacedFile, PlaceUnusable } from "./place.ts";
+import { type ExportPlace, PLACE_WORDS, type PlacedFile, PlaceUnusable, require_few_names } from "./place.ts";
 
 /** How S3 is reached; what is absent is as the AWS tools have it. */
 export interface S3Access {
@@ -24,7 +24,9 @@ const TYPE = "application/octet-stream";
 export class S3Place implements ExportPlace {
   readonly shown: string;
   readonly #client: AwsClient;
-  readonly #url: string;
+  /** The bucket, and what stands before the names in it. */
+  readonly #root: string;
+  readonly #below: string;
 
   /** @param place `s3://bucket/prefix`. Throws PlaceUnusable for another text, and without keys. */
   constructor(place: string, access: S3Access) {
@@ -51,7 +53,8 @@ export class S3Place implements ExportPlace {
       ? `https://${bucket}.s3.${region}.amazonaws.com`
       : `${endpoint.replace(/\/+$/, "")}/${bucket}`;
     const below = prefix.replace(/\/+$/, "");
-    this.#url = below === "" ? root : `${root}/${escaped(below)}`;
+    this.#root = root;
+    this.#below = below === "" ? "" : `${below}/`;
     this.shown = place;
   }
 
@@ -69,6 +72,24 @@ export class S3Place implements ExportPlace {
     if (answer.status === 404) return null;
     this.#require(answer, "read", name, "");
     return Number(answer.headers.get("content-length"));
+  }
+
+  async list(folder: string): Promise<string[]> {
+    const names: string[] = [], prefix = `${this.#below}${folder}/`;
+    for (let token: string | undefined = "";;) {
+      const query = new URLSearchParams({ "list-type": "2", "encoding-type": "url", delimiter: "/", prefix });
+      if (token !== "") query.set("continuation-token", token);
+      const answer = await this.#ask("list", folder, { method: "GET" }, `?${query}`, this.#root);
+      const text = await bounded_text(answer);
+      this.#require(answer, "list", folder, text);
+      for (const [, key] of text.matchAll(/<Key>([^<]*)<\/Key>/g)) {
+        names.push(decodeURIComponent(unescaped(key!).replaceAll("+", " ")).slice(this.#below.length));
+      }
+      require_few_names(names.length, `${this.shown}/${folder}`);
+      const [, next] = /<NextContinuationToken>([^<]+)<\/NextContinuationToken>/.exec(text) ?? [];
+      if (next === undefined) return names.sort();
+      token = unescaped(next);
+    }
   }
 
   async write(name: string, text: string): Promise<void> {
@@ -132,9 +153,16 @@ export class S3Place implements ExportPlace {
     });
   }
 
-  async #ask(action: string, name: string, request: RequestInit, query = ""): Promise<Response> {
+  /** @param url what is asked: the object of that name unless given */
+  async #ask(
+    action: string,
+    name: string,
+    request: RequestInit,
+    query = "",
+    url = `${this.#root}/${escaped(this.#below + name)}`,
+  ): Promise<Response> {
     try {
-      return await this.#client.fetch(`${this.#url}/${escaped(name)}${query}`, {
+      return await this.#client.fetch(`${url}${query}`, {
         ...request,
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
@@ -152,6 +180,9 @@ export class S3Place implements ExportPlace {
     throw status < 500 && status !== 408 && status !== 429 ? new PlaceUnusable(fault) : new Error(fault);
   }
 }
+
+const ENTITIES: Readonly<Record<string, string>> = { lt: "<", gt: ">", quot: '"', apos: "'", amp: "&" };
+const unescaped = (xml: string): string => xml.replace(/&(lt|gt|quot|apos|amp);/g, (_, name) => ENTITIES[name]!);
 
 const escaped = (path: string): string => path.split("/").map(encodeURIComponent).join("/");
 

@@ -1,5 +1,6 @@
 import { parseEnv } from "node:util";
 import { z } from "zod";
+import { fault_of_url } from "./database_url.ts";
 
 /**
  * The configuration: one schema, read once from the environment, handed on as a plain value.
@@ -17,26 +18,6 @@ const is_time_zone = (zone: string): boolean => {
 
 const integer = (from: number, to: number) =>
   z.string().regex(/^\d+$/, "expected a whole number").transform(Number).pipe(z.number().min(from).max(to));
-
-const HOW_TO_ESCAPE =
-  "in user name, password and name write / as %2F, ? as %3F, # as %23, @ as %40, : as %3A, % as %25 and space as %20";
-
-/** What is wrong with the URL of a server, of which nothing is quoted, for it holds a password; null when nothing is. */
-function fault_of_url(text: string): string | null {
-  const [, rest] = /^postgres(?:ql)?:\/\/(.*)$/s.exec(text) ?? [];
-  if (rest === undefined) return "expected postgres://…";
-  // An @ past the host is the end of a password that another character cut short: what follows that would pass for host, port or name.
-  const host_ends = rest.search(/[/?#]/);
-  const cut = host_ends >= 0 && rest.slice(host_ends).includes("@");
-  if (cut || /[#\s]/.test(rest)) return `it holds a character that has to be escaped: ${HOW_TO_ESCAPE}`;
-  try {
-    const { username, password, hostname, pathname } = new URL(text.replace("@/", "@nobody/"));
-    for (const part of [username, password, hostname, pathname]) decodeURIComponent(part);
-    return null;
-  } catch {
-    return `expected postgres://user:password@host:5432/name; ${HOW_TO_ESCAPE}`;
-  }
-}
 
 const flag = z.enum(["true", "false", "1", "0"]).transform((text) => text === "true" || text === "1");
 
@@ -224,6 +205,36 @@ export const SETTINGS = {
     "Where `serve` keeps the documents of whole days, as `tacho export daily --follow` does: a folder, or `s3://bucket/prefix`",
     z.string().min(1),
   ),
+  signing_key: setting(
+    "TACHO_SIGNING_KEY",
+    null,
+    "File with the Ed25519 key (PEM, PKCS#8) that checkpoints of the log are signed with; see docs/proof.md",
+    z.string().min(1),
+  ),
+  checkpoints: setting(
+    "TACHO_CHECKPOINTS",
+    null,
+    "Where signed checkpoints are written for others to hold: a folder, or `s3://bucket/prefix`",
+    z.string().min(1),
+  ),
+  checkpoint_webhook: setting(
+    "TACHO_CHECKPOINT_WEBHOOK",
+    null,
+    "URL that each signed checkpoint is sent to by POST",
+    z.string().regex(/^https?:\/\/[^\s/?#@]+[^\s#@]*$/, "expected https://host/path"),
+  ),
+  checkpoint_batches: setting(
+    "TACHO_CHECKPOINT_BATCHES",
+    "10000",
+    "A checkpoint is signed after so many batches",
+    integer(1, 1_000_000_000),
+  ),
+  checkpoint_minutes: setting(
+    "TACHO_CHECKPOINT_MINUTES",
+    "10",
+    "… and where there are new batches after so many minutes, and at the end of the program",
+    integer(1, 525_600),
+  ),
   s3_access_key_id: setting("AWS_ACCESS_KEY_ID", null, "Access key of S3, for exports", z.string().min(1)),
   s3_secret_access_key: setting("AWS_SECRET_ACCESS_KEY", null, "Secret key of S3", z.string().min(1)),
   s3_session_token: setting("AWS_SESSION_TOKEN", null, "Session token of S3", z.string().min(1)),
@@ -302,7 +313,7 @@ export function read_config(variables: Readonly<Record<string, string | undefine
       config[name] = parsed.data;
     } else {
       // What has an @ may be an address with a password before it.
-      const secret = /TOKEN|PASSWORD|DATABASE_URL|AWS_.*KEY/.test(variable) || text.includes("@");
+      const secret = /TOKEN|PASSWORD|DATABASE_URL|AWS_.*KEY|WEBHOOK/.test(variable) || text.includes("@");
       const problem = parsed.error.issues.map((issue) => issue.message).join("; ");
       faults.push(`${variable}: ${problem}${secret ? "" : `, got ${JSON.stringify(text)}`}`);
     }
@@ -332,6 +343,11 @@ export function read_config(variables: Readonly<Record<string, string | undefine
   }
   if (typeof config.kafka_sasl === "string" && (config.kafka_username === null || config.kafka_password === null)) {
     faults.push("TACHO_KAFKA_SASL: needs TACHO_KAFKA_USERNAME and TACHO_KAFKA_PASSWORD as well");
+  }
+  if (config.signing_key === null) {
+    for (const name of ["checkpoints", "checkpoint_webhook"] as const) {
+      if (config[name] !== null) faults.push(`${SETTINGS[name].variable}: needs TACHO_SIGNING_KEY as well`);
+    }
   }
   const { topics, mappings } = config as Partial<Config>;
   if (topics?.includes("http") === true) {

@@ -64,7 +64,14 @@ export async function open_verb(shell: Shell, paths: readonly string[], options:
   try {
     const before = read_note(folder);
     if (before === null) await require_own(folder);
-    const own = { ...shell.config, database_url: null, kafka_brokers: null, mappings: null, data_dir: `${folder}/log` };
+    const own = {
+      ...shell.config,
+      database_url: null,
+      kafka_brokers: null,
+      mappings: null,
+      signing_key: null,
+      data_dir: `${folder}/log`,
+    };
     const here: Shell = { ...shell, config: own };
     let note = before !== null && before.read !== null && changed_since(before, version, inputs) === null
       ? { ...before, page: null }

@@ -15,6 +15,7 @@ import { base_of } from "./domains.ts";
 import { export_of } from "./exports/mod.ts";
 import { kafka_source } from "./open.ts";
 import { ended, mapped_topics, no_feeding, open_part, type Part, type ServeOptions, with_others } from "./parts/mod.ts";
+import { checkpointing_of, warn_of_open_key } from "./proof/mod.ts";
 import type { TopicsMapped } from "./records/mod.ts";
 import { type Shell, shells_of, UsageError, VERSION } from "./shell.ts";
 
@@ -81,6 +82,8 @@ export async function serve(shells: readonly [Shell, ...Shell[]], options: Serve
     export_of(shell.config, "");
     mapped.set(shell, await mapped_topics(shell, options));
   }
+  const checkpointing = options.read_only === true ? null : await checkpointing_of(config);
+  if (checkpointing !== null) await warn_of_open_key(config, logger);
   const refused = new Set<string>();
   const open = async (shell: Shell, embedded?: OpenedDatabase): Promise<Part> => {
     const { name } = shell.domain;
@@ -92,7 +95,7 @@ export async function serve(shells: readonly [Shell, ...Shell[]], options: Serve
       if (refused.add(name).size === shells.length) return failed(new Error(reason));
       shell.logger.log("error", "a source refuses; the other domains go on", { reason });
     };
-    const given = { observe, failed, source_refused, embedded, others };
+    const given = { observe, failed, source_refused, embedded, others, checkpointing };
     const part = await open_part({ ...shell, signal }, mapped.get(shell)!, options, given);
     parts.set(name, part);
     return part;

@@ -1,8 +1,12 @@
 import type { DeclaredDomain } from "../domains/mod.ts";
+import { Faults } from "../event_log/mod.ts";
 import { BeyondTheLog, type Scope, type Verified, verify } from "../projection/mod.ts";
+import { check_checkpoints, type CheckpointsCheck } from "../proof/mod.ts";
 import { system_clock } from "../runtime/mod.ts";
 import { with_scratch } from "../sort/mod.ts";
+import { place_of } from "./exports/mod.ts";
 import { open_log } from "./open.ts";
+import { believed_keys } from "./proof/mod.ts";
 import { ProgressLine } from "./terminal.ts";
 import { type Shell, UsageError } from "./shell.ts";
 
@@ -11,6 +15,9 @@ export interface VerifyOptions {
   readonly from: number;
   readonly sample: number;
   readonly seed?: number;
+  /** Where checkpoints are held, and files of the keys that are believed. */
+  readonly checkpoints?: string;
+  readonly key?: readonly string[];
 }
 
 /** The log or its read models are not what they must be. */
@@ -23,9 +30,16 @@ class VerifyStopped extends Error {}
  * `tacho verify`: recomputes chain, positions, cursors, streams and cells from the log; says in one line that all is well and what was not
  * looked at, or where it is not. Stopped by a signal it fails: whoever waits for the result must not take it for a good one.
  */
-export async function verify_verb(shell: Shell, { from, sample: share, seed }: VerifyOptions): Promise<void> {
+export async function verify_verb(shell: Shell, options: VerifyOptions): Promise<void> {
+  const { from, sample: share, seed, checkpoints, key = [] } = options;
   const scope = { from, share, seed: seed ?? Math.floor(Math.random() * 2 ** 32) };
   if (seed !== undefined && share === 1) throw new UsageError("verify: --seed chooses a sample; give --sample too");
+  if (key.length > 0 && checkpoints === undefined) {
+    throw new UsageError("verify: --key is of checkpoints; give --checkpoints too");
+  }
+  const held = checkpoints === undefined
+    ? null
+    : { place: place_of(checkpoints, shell.config), keys: await believed_keys(shell.config, key) };
   let line: ProgressLine | null = null, close: (() => Promise<void>) | null = null;
   const begin = (part: string, total: number | null) => {
     line?.end();
@@ -33,8 +47,9 @@ export async function verify_verb(shell: Shell, { from, sample: share, seed }: V
     return (done: number) => begun.add(done);
   };
   try {
-    const { database, domain, days } = await open_log(shell);
+    const { database, domain, days, log_id } = await open_log(shell);
     close = () => database.close();
+    const agreement = held === null ? null : await held_against({ ...held, database, log_id }, shell, begin);
     const verified = await with_scratch(
       shell.config.data_dir,
       "verify",
@@ -42,11 +57,12 @@ export async function verify_verb(shell: Shell, { from, sample: share, seed }: V
     ).finally(() => line?.end());
     const { disk_bytes } = verified.most;
     if (disk_bytes > 0) shell.logger.log("info", "sorted on disk", { bytes: disk_bytes });
-    if (verified.faults.length > 0) {
-      const faults = verified.faults.map((fault) => `\n  ${fault}`).join("");
+    const found = [...agreement?.faults ?? [], ...verified.faults];
+    if (found.length > 0) {
+      const faults = found.map((fault) => `\n  ${fault}`).join("");
       throw new InconsistentLog(`verify: the log is not consistent at position ${verified.position}${faults}`);
     }
-    console.log(told(shell.domain, verified, scope));
+    console.log(told(shell.domain, verified, scope) + (agreement?.told ?? ""));
   } catch (error) {
     if (error instanceof BeyondTheLog) throw new UsageError(error.message);
     if (shell.signal.aborted && error === shell.signal.reason) {
@@ -56,6 +72,19 @@ export async function verify_verb(shell: Shell, { from, sample: share, seed }: V
   } finally {
     await close?.();
   }
+}
+
+/** Holds the log against checkpoints: what is wrong, and in words what agrees. */
+async function held_against(
+  held: Pick<CheckpointsCheck, "database" | "log_id" | "place" | "keys">,
+  { domain: { name: domain }, signal }: Shell,
+  watch: (part: string, total: number | null) => (done: number) => void,
+): Promise<{ readonly faults: readonly string[]; readonly told: string }> {
+  const faults = new Faults(), progress = watch("checkpoints", null);
+  const { outside, kept, last } = await check_checkpoints({ ...held, domain, faults, signal, progress });
+  const where = `${count(outside, "checkpoint")} in ${held.place.shown} and ${kept} in the log agree`;
+  const until = last === null ? "" : `, the last one of batch ${last.batch}, signed ${last.signed_at}`;
+  return { faults: faults.told(), told: `; ${where}${until}` };
 }
 
 const count = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;

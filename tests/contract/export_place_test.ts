@@ -18,6 +18,12 @@ async function meets_the_contract(place: ExportPlace): Promise<void> {
   assert.equal(await place.read("daily/2026-03-02/metrics.json"), null);
   await place.write("odd name/é+%.json", "odd");
   assert.equal(await place.read("odd name/é+%.json"), "odd");
+  // Names of a folder, not of those below it.
+  await place.write("odd name/below/b", "");
+  for (const name of ["c d", "a&b<'\"+"]) await place.write(`odd name/${name}`, "");
+  assert.deepEqual(await place.list("odd name"), ["odd name/a&b<'\"+", "odd name/c d", "odd name/é+%.json"]);
+  assert.deepEqual(await place.list("odd name/below"), ["odd name/below/b"]);
+  assert.deepEqual(await place.list("odd"), []);
   // What is written piece by piece: nothing is there before it is finished, or when it is given up.
   assert.equal(await place.size("long/a"), null);
   for (const sizes of [[], [3], [1, 20 << 20, 7], [9 << 20, 9 << 20, 16 << 20]]) {
@@ -66,6 +72,13 @@ tacho_test({
     for (const place of ["s3://figures/", "s3://figures/of chicago/2026/"]) {
       await meets_the_contract(new S3Place(place, { ...KEYS, endpoint: server.endpoint }));
     }
+    // More than an answer of S3 has.
+    const many = new S3Place("s3://figures/many", { ...KEYS, endpoint: server.endpoint });
+    const names = Array.from({ length: 1_003 }, (_, i) => `x/${String(i).padStart(4, "0")}`);
+    for (let from = 0; from < names.length; from += 50) {
+      await Promise.all(names.slice(from, from + 50).map((name) => many.write(name, "")));
+    }
+    assert.deepEqual(await many.list("x"), names);
     const nowhere = new S3Place("s3://absent/x", { ...KEYS, endpoint: server.endpoint });
     const refused = {
       name: "PlaceUnusable",

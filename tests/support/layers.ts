@@ -15,6 +15,7 @@ const LAYERS = [
   ["ingest"],
   ["feed", "replay"],
   ["export"],
+  ["proof"],
   ["http"],
   ["verbs"],
   ["command_line"],

@@ -6,6 +6,7 @@ import { stream_history } from "../../projection/mod.ts";
 import { system_clock, WakeUp } from "../../runtime/mod.ts";
 import { base_of } from "../domains.ts";
 import { keep_exported } from "../exports/mod.ts";
+import { checkpoint_keeper, type Checkpointing } from "../proof/mod.ts";
 import { make_direct_intake, make_ingest, open_log, open_to_read, type Opened } from "../open.ts";
 import { builtin_mappings, topic_mappings, type TopicsMapped } from "../records/mod.ts";
 import { type Shell, VERSION } from "../shell.ts";
@@ -79,7 +80,7 @@ export async function open_part(
   shell: Shell,
   { mappings, tables }: TopicsMapped,
   { feeding: choose, read_only = false }: ServeOptions,
-  { observe, failed, source_refused, embedded, others }: {
+  { observe, failed, source_refused, embedded, others, checkpointing }: {
     /** Adds which other domains are not as they should be. */
     readonly others: (own: Health) => Health;
     /** Hears of each batch, how many seconds after its planning it was committed. */
@@ -90,6 +91,8 @@ export async function open_part(
     readonly source_refused: (reason: string) => void;
     /** The embedded database, where another domain has opened it. */
     readonly embedded: OpenedDatabase | undefined;
+    /** What signs the log; null: it is not signed. */
+    readonly checkpointing: Checkpointing | null;
   },
 ): Promise<Part> {
   const { config, logger, signal } = shell;
@@ -105,6 +108,9 @@ export async function open_part(
   const readers = database.beside({ connections: READER_CONNECTIONS });
   const probe = database.beside({ connections: 2 });
   const { board } = domain;
+  const keeper = read_only || checkpointing === null
+    ? null
+    : checkpoint_keeper(shell, { database: probe, domain: domain.name }, checkpointing);
 
   let appended = 0;
   const changes = { appended: new WakeUp(), ending: signal };
@@ -201,6 +207,7 @@ export async function open_part(
         void tables.watch(signal, logger);
         void watch_gap(shell, () => ingest.resume_after_gap());
       }
+      void keeper?.run();
       void keep_exported({ ...shell, signal }, base_of(domain), { database: probe, board, days });
       const reading = { lag: () => source.lag(), read: () => ingest.counts.messages_read };
       const beside = feeding.beside?.(signal, reading).catch((error) => {
@@ -217,6 +224,8 @@ export async function open_part(
       health.close();
     },
     async close() {
+      // Nothing is appended any more: what was posted is answered, and ingest has ended.
+      await keeper?.finish();
       await source.close();
       for (const each of [readers, probe, database]) await each.close();
     },

@@ -1,0 +1,180 @@
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import { canonical_json, shown } from "../domains/mod.ts";
+
+/** That a log had this link after this batch, at this time, said by the holder of a key. */
+export interface Checkpoint {
+  readonly log_id: string;
+  readonly domain: string;
+  readonly batch: number;
+  /** Of the last event up to and with the batch. */
+  readonly position: number;
+  /** 64 hexadecimal digits. */
+  readonly link: string;
+  /** RFC 3339, UTC. */
+  readonly signed_at: string;
+  /** By what the key is known: the first 16 hexadecimal digits of the SHA-256 of its 32 bytes. */
+  readonly key: string;
+}
+
+/** A checkpoint as it is kept and sent: what is signed, to the byte, and the signature, 128 hexadecimal digits. */
+export interface SignedCheckpoint {
+  readonly checkpoint: Checkpoint;
+  readonly statement: string;
+  readonly signature: string;
+}
+
+/** A key file that cannot be used: wrong configuration, or wrong usage. */
+export class KeyUnusable extends Error {
+  override readonly name = "KeyUnusable";
+}
+
+/** What signs. */
+export interface SigningKey {
+  readonly id: string;
+  readonly sign: (text: string) => Promise<string>;
+  readonly public_bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** Keys that are believed, by their ids. */
+export type PublicKeys = ReadonlyMap<string, CryptoKey>;
+
+const ED25519 = "Ed25519";
+const PKCS8 = "expected an Ed25519 key as PEM (PRIVATE KEY), as `openssl genpkey -algorithm ed25519` makes it";
+const SPKI = "expected an Ed25519 key as PEM (PUBLIC KEY), as `openssl pkey -in KEY -pubout` writes it";
+/** What an Ed25519 public key has before its 32 bytes, as SPKI. */
+const SPKI_HEAD = Uint8Array.fromHex("302a300506032b6570032100");
+
+const key_id = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex").slice(0, 16);
+
+/** The bytes of a PEM block of that label; null where there is none. */
+function pem_bytes(text: string, label: string): Uint8Array<ArrayBuffer> | null {
+  const [, body] = new RegExp(`-----BEGIN ${label}-----([^-]+)-----END ${label}-----`).exec(text) ?? [];
+  if (body === undefined) return null;
+  try {
+    return Uint8Array.fromBase64(body.replace(/\s/g, ""));
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+/** Reads a private key. @param where how people call the file. Throws KeyUnusable; nothing of the text is quoted */
+export async function read_signing_key(text: string, where: string): Promise<SigningKey> {
+  const bytes = pem_bytes(text, "PRIVATE KEY");
+  try {
+    if (bytes === null) throw new KeyUnusable("no such block");
+    const key = await crypto.subtle.importKey("pkcs8", bytes, ED25519, true, ["sign"]);
+    const { x } = await crypto.subtle.exportKey("jwk", key);
+    const public_bytes = Uint8Array.fromBase64(x!, { alphabet: "base64url" });
+    return {
+      id: key_id(public_bytes),
+      public_bytes,
+      sign: async (said) =>
+        new Uint8Array(await crypto.subtle.sign(ED25519, key, new TextEncoder().encode(said))).toHex(),
+    };
+  } catch (cause) {
+    throw new KeyUnusable(`read the key ${JSON.stringify(where)}: ${PKCS8}`, { cause });
+  }
+}
+
+/** A public key as PEM. */
+export const public_pem = ({ public_bytes }: Pick<SigningKey, "public_bytes">): string =>
+  `-----BEGIN PUBLIC KEY-----\n${
+    new Uint8Array([...SPKI_HEAD, ...public_bytes]).toBase64()
+  }\n-----END PUBLIC KEY-----\n`;
+
+/** Reads the public keys that are believed. Throws KeyUnusable. */
+export async function read_public_keys(
+  files: readonly { readonly text: string; readonly where: string }[],
+): Promise<PublicKeys> {
+  const keys = new Map<string, CryptoKey>();
+  for (const { text, where } of files) {
+    const bytes = pem_bytes(text, "PUBLIC KEY");
+    try {
+      if (bytes === null) throw new KeyUnusable("no such block");
+      const key = await crypto.subtle.importKey("spki", bytes, ED25519, true, ["verify"]);
+      keys.set(key_id(new Uint8Array(await crypto.subtle.exportKey("raw", key))), key);
+    } catch (cause) {
+      throw new KeyUnusable(`read the key ${JSON.stringify(where)}: ${SPKI}`, { cause });
+    }
+  }
+  return keys;
+}
+
+const statement_schema = z.strictObject({
+  batch: z.int().min(1),
+  domain: z.string(),
+  key: z.string().regex(/^[0-9a-f]{16}$/),
+  link: z.string().regex(/^[0-9a-f]{64}$/),
+  log_id: z.string(),
+  position: z.int().min(0),
+  signed_at: z.iso.datetime({ precision: 3 }),
+  tacho_checkpoint: z.literal(1),
+});
+const file_schema = z.strictObject({ checkpoint: z.string(), signature: z.string() });
+
+/** Signs a checkpoint. */
+export async function sign_checkpoint(
+  key: Pick<SigningKey, "id" | "sign">,
+  about: Omit<Checkpoint, "key">,
+): Promise<SignedCheckpoint> {
+  const checkpoint = { ...about, key: key.id };
+  const statement = canonical_json({ ...checkpoint, tacho_checkpoint: 1 });
+  return { checkpoint, statement, signature: await key.sign(statement) };
+}
+
+/** A signed checkpoint as a file, an object or the body of a request. */
+export const checkpoint_text = ({ statement, signature }: Pick<SignedCheckpoint, "statement" | "signature">): string =>
+  `${JSON.stringify({ checkpoint: statement, signature })}\n`;
+
+/** What became of reading something that others could have written. */
+export type Read<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: string };
+
+const refused = (fault: string) => ({ ok: false, fault }) as const;
+
+/** The value of a JSON text by a schema; null where it is none. */
+export function json_by<T>(schema: z.ZodType<T>, text: string): T | null {
+  try {
+    return schema.safeParse(JSON.parse(text)).data ?? null;
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+/** Reads what is signed, whoever signed it; null for what is none, or is written in another way than checkpoints are. */
+export function read_statement(statement: string): Checkpoint | null {
+  const said = json_by(statement_schema, statement);
+  if (said === null || canonical_json(said) !== statement) return null;
+  const { tacho_checkpoint: _, ...checkpoint } = said;
+  return checkpoint;
+}
+
+/** Reads a checkpoint and holds its signature against the keys that are believed. The fault begins with what it is about. */
+export async function believe(
+  keys: PublicKeys,
+  { statement, signature }: { readonly statement: string; readonly signature: string },
+): Promise<Read<SignedCheckpoint>> {
+  const checkpoint = read_statement(statement);
+  if (checkpoint === null) return refused(`expected a checkpoint, got ${shown(statement)}`);
+  const { batch, key: id, signed_at } = checkpoint, name = `the checkpoint of batch ${batch}, ${signed_at},`;
+  const key = keys.get(id);
+  if (key === undefined) {
+    return refused(
+      `${name} is signed by the key ${id}, which is not among those given (${[...keys.keys()].join(", ")})`,
+    );
+  }
+  const right = /^[0-9a-f]{128}$/.test(signature) &&
+    await crypto.subtle.verify(ED25519, key, Uint8Array.fromHex(signature), new TextEncoder().encode(statement));
+  return right ? { ok: true, value: { checkpoint, statement, signature } } : refused(`${name} has a bad signature`);
+}
+
+/** As `believe`, of the text of a file. */
+export async function believe_text(keys: PublicKeys, text: string): Promise<Read<SignedCheckpoint>> {
+  const file = json_by(file_schema, text);
+  if (file === null) return refused(`expected a checkpoint, got ${shown(text)}`);
+  const believed = await believe(keys, { statement: file.checkpoint, signature: file.signature });
+  if (!believed.ok || text === checkpoint_text(believed.value)) return believed;
+  return refused(`expected a checkpoint as it is written, got another form of it: ${shown(text)}`);
+}
