@@ -45,7 +45,9 @@ export function add_serving(): void {
     .addHelpText("after", example("rebuild --switch"))
     .action((options) => run((shell) => rebuild_verb(shell, options)));
   rebuild.command("sketches")
-    .description("the percentiles' sketches, from the trips, while the program runs; goes on where it was stopped")
+    .description(
+      "the percentiles' sketches, from what they are of, while the program runs; goes on where it was stopped",
+    )
     .addHelpText("after", example("rebuild sketches"))
     .action(() => run(rebuild_sketches_verb));
 }

@@ -24,7 +24,7 @@ export type SummedFigure =
     readonly per: number;
   };
 
-/** The quantile `q` (0 to 1) of a sketch, by nearest rank, to 2 %; null over nothing. `per` as for sums. */
+/** The quantile `q` (0 to 1) of a measure that is a sketch, by nearest rank, to 2 %; null over nothing. `per` as for sums. */
 export interface QuantileFigure {
   readonly kind: "quantile";
   readonly unit: Unit;

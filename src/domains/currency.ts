@@ -11,8 +11,13 @@ export function in_currency(board: DomainBoard, currency: string | undefined): D
   }
   const names = table_names(board);
   const rows = (table: string) => rows_of(currency, table);
-  const { states, cells, totals } = names;
-  const tables = { states: rows(states), cells: rows(cells), totals: totals && rows(totals), sketches: null };
+  const { states, cells, totals, sketches } = names;
+  const tables = {
+    states: rows(states),
+    cells: rows(cells),
+    totals: totals && rows(totals),
+    sketches: sketches && rows(sketches),
+  };
   return { ...board, currency, names, tables };
 }
 

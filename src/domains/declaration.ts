@@ -1,4 +1,4 @@
-import { is_extreme } from "../kpi/mod.ts";
+import { column_measures, is_extreme } from "../kpi/mod.ts";
 import type { DomainBoard, ShownField, Unit } from "./board.ts";
 import type {
   BoardWords,
@@ -99,7 +99,7 @@ function by_themselves({ fields, measures }: DomainBoard): StreamWords {
     figures: [],
     facts: [{ title: "What is known", rows: fields.map(({ name }) => name) }],
     notes: [],
-    measures: Object.fromEntries(measures.map(({ name }) => [name, spoken(name)])),
+    measures: Object.fromEntries(column_measures(measures).map(({ name }) => [name, spoken(name)])),
     minor_measures: [],
   };
 }

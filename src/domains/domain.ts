@@ -1,7 +1,15 @@
-import type { CellShape, Contribution, Integer } from "../kpi/mod.ts";
+import { type CellShape, column_measures, type Contribution, type Integer, sketches_among } from "../kpi/mod.ts";
 import type { BoardDeclaration, BoardField, DomainBoard, DomainTables, ShownField, StreamNames } from "./board.ts";
 import { in_currency } from "./currency.ts";
-import { contribution_of, type Extremes, extremes_of, fact_dates, type FactForm, facts_sql } from "./facts.ts";
+import {
+  contribution_of,
+  type Extremes,
+  extremes_of,
+  fact_dates,
+  type FactForm,
+  facts_sql,
+  sketched_at,
+} from "./facts.ts";
 import {
   column_name,
   CURRENCY,
@@ -128,15 +136,19 @@ export interface Domain extends StreamNames, CellShape {
   readonly contribution: (state: unknown) => Contribution;
   /** Null for a domain that keeps none. */
   readonly extremes: Extremes | null;
+  /** The state column that dates what its sketches count; null for a domain that keeps none. */
+  readonly sketched_at: string | null;
   readonly board: DomainBoard;
 }
 
 /** Makes a domain of its definition. The types are lost here alone: whatever the engine hands to a domain came from it. */
 export function define_domain<const All extends Fields>(definition: DomainDefinition<All>): Domain {
   const { fields, fixed = {}, derived, event_types, earlier = {}, fold, facts, ...given } = definition;
-  const { noun, stream_column, tables, dimensions, measures, sketches, by_currency } = given;
+  const { noun, stream_column, tables, dimensions, by_currency } = given;
+  const measures = [...column_measures(given.measures), ...sketches_among(given.measures)];
   if (by_currency !== undefined) require_currency(given, derived);
   require_distinct(given);
+  require_sketches(given);
   const kept = Object.entries(fields).map(([name, { type }]) => ({
     name,
     column: column_name(name, type),
@@ -190,11 +202,13 @@ export function define_domain<const All extends Fields>(definition: DomainDefini
       for (const { name, column } of kept) state[name] = row[column] ?? null;
       return state;
     },
-    contribution: contribution_of(facts, given, sources),
+    measures,
+    contribution: contribution_of(facts, { ...given, measures }, sources),
     extremes: extremes_of(facts, measures, sources),
+    sketched_at: sketched_at(facts, measures, sources),
     board: in_currency({
       ...given.board,
-      ...{ noun, stream_column, tables, dimensions, measures, sketches, dates },
+      ...{ noun, stream_column, tables, dimensions, measures, dates },
       ...by_currency === undefined ? {} : { by_currency },
       fields: told,
       facts: facts_sql(facts, sources),
@@ -205,10 +219,7 @@ export function define_domain<const All extends Fields>(definition: DomainDefini
 
 /** Throws where a domain that is declared by currency lacks what that needs. */
 function require_currency(
-  { name, dimensions, tables, board: { whole } }: Pick<
-    DomainDefinition<Fields>,
-    "name" | "dimensions" | "tables" | "board"
-  >,
+  { name, dimensions, board: { whole } }: Pick<DomainDefinition<Fields>, "name" | "dimensions" | "board">,
   derived: Readonly<Record<string, Derived<never>>>,
 ): void {
   const refuse = (expected: string) => {
@@ -221,7 +232,6 @@ function require_currency(
   if (dimensions.some((dimension) => dimension.name === "currency")) {
     refuse("no dimension `currency`: a board is of one, and what asks for it has that name");
   }
-  if (tables.sketches !== null) refuse("no sketches: they are not kept by currency");
   if (!dimensions.some((dimension) => dimension.name === whole.dimension && dimension.grains.includes("all"))) {
     refuse("cells of all that there is, of all of time: they tell which currencies there are");
   }
@@ -244,6 +254,30 @@ function require_distinct(
       refuse("a dimension whose keys are read from a column", dimension);
     }
     if (measures.find((each) => each.name === count)?.kind !== "count") refuse("a measure of kind count", count);
+  }
+}
+
+/** Throws where quantiles are of what is no sketch, or sketches lack what they are kept in. */
+function require_sketches(
+  { name, tables, dimensions, measures, board: { figures } }: Pick<
+    DomainDefinition<Fields>,
+    "name" | "tables" | "dimensions" | "measures" | "board"
+  >,
+): void {
+  const sketches = sketches_among(measures).map((measure) => measure.name);
+  const kept = dimensions.some((dimension) => (dimension.sketches ?? []).length > 0);
+  if ((tables.sketches !== null) !== sketches.length > 0 || (kept && sketches.length === 0)) {
+    throw new Error(
+      `declare ${name}: expected a table of sketches where a measure is one, got ${tables.sketches ?? "none"} for ${
+        sketches.join(", ") || "none"
+      }`,
+    );
+  }
+  for (const [figure, declared] of Object.entries(figures)) {
+    if (declared.kind !== "quantile" || sketches.includes(declared.sketch)) continue;
+    throw new Error(
+      `declare ${name}, figure ${figure}: expected a measure of kind sketch, got ${JSON.stringify(declared.sketch)}`,
+    );
   }
 }
 

@@ -4,7 +4,9 @@ import {
   type Integer,
   is_dated,
   is_extreme,
+  is_of_values,
   type Measure,
+  sketches_among,
   UNKNOWN,
 } from "../kpi/mod.ts";
 import type { StateDate, StateFact } from "./board.ts";
@@ -46,7 +48,7 @@ function exact_product(a: Integer | null, b: Integer | null): Integer {
 export interface FactForm {
   /**
    * Fields that are times: the earliest that is known dates the fact; a state that knows none of them has it not. Or one that is a list of times:
-   * the state has the fact at each of them, and of lists it adds what they have in the same place. Such a fact has no extremes.
+   * the state has the fact at each of them, and of lists it adds what they have in the same place. Such a fact has no extremes and no sketches.
    */
   readonly at: readonly string[];
   /** The field that has the id of the event which dates it: a fact that adds to a first or last has one. */
@@ -144,18 +146,34 @@ export interface Extremes {
   readonly condition: string;
 }
 
+/** The fact that adds to some measures, which one alone may, of one date; null where none does. */
+function only_fact_of(what: string, facts: readonly FactForm[], measures: readonly Measure[], sources: Sources) {
+  const [fact, ...others] = facts.filter(({ adds }) => measures.some(({ name }) => name in adds));
+  if (fact === undefined) return null;
+  if (others.length > 0 || fact.at.length !== 1 || is_repeated(fact, sources)) {
+    throw new Error(`declare facts: expected ${what} in one, of one date, which a state has but once`);
+  }
+  return fact;
+}
+
+/** The state column that dates what sketches count; null where no fact adds to one. All of a domain are of one fact, by which they are made anew. */
+export function sketched_at(
+  facts: readonly FactForm[],
+  measures: readonly Measure[],
+  sources: Sources,
+): string | null {
+  const fact = only_fact_of("sketches", facts, sketches_among(measures), sources);
+  return fact === null ? null : sources[fact.at[0]!]!.column;
+}
+
 /** Null where no fact has extremes. All of a domain are of one fact with one date, by which they are recomputed. */
 export function extremes_of(
   facts: readonly FactForm[],
   measures: readonly Measure[],
   sources: Sources,
 ): Extremes | null {
-  const names = measures.filter(({ kind }) => is_extreme(kind)).map(({ name }) => name);
-  const [fact, ...others] = facts.filter(({ adds }) => names.some((name) => name in adds));
-  if (fact === undefined) return null;
-  if (others.length > 0 || fact.at.length !== 1 || is_repeated(fact, sources)) {
-    throw new Error("declare facts: expected extremes in one, of one date, which a state has but once");
-  }
+  const fact = only_fact_of("extremes", facts, measures.filter(({ kind }) => is_extreme(kind)), sources);
+  if (fact === null) return null;
   const dated = measures.some(({ name, kind }) => is_dated(kind) && name in fact.adds);
   if (dated && fact.by === undefined) {
     throw new Error("declare facts: expected the field of the event that dates a first or last, got none");
@@ -217,9 +235,9 @@ class Program {
     });
     const dated = by === undefined ? "" : `, by: ${this.value(by)} ?? ""`;
     type Part = (typeof parts)[number];
-    const extremes = new Set(parts.filter(({ m }) => is_extreme(this.measures[m]!.kind)).map(({ field }) => field));
-    const goes_with = ({ addition, field }: Part) => extremes.has(field) && addition.adds !== "unknown" ? field : null;
-    // An extreme of nothing is not added, nor what else is said of its field: which are known tells which measures the fact has. Equal lists are one.
+    const valued = new Set(parts.filter(({ m }) => is_of_values(this.measures[m]!.kind)).map(({ field }) => field));
+    const goes_with = ({ addition, field }: Part) => valued.has(field) && addition.adds !== "unknown" ? field : null;
+    // A value of nothing is not added, nor what else is said of its field: which are known tells which measures the fact has. Equal lists are one.
     const made = (taken: readonly Part[], [field, ...left]: readonly (string | null)[]): string => {
       if (field !== undefined) {
         const same = parts.filter((part) => goes_with(part) === field);
@@ -232,7 +250,7 @@ class Program {
       }] }`;
     };
     const always = parts.filter((part) => goes_with(part) === null);
-    const one = made(always, [...extremes]);
+    const one = made(always, [...valued]);
     if (!repeated) return `at${i} === null${lacks} ? null : ${one}`;
     this.#repeated.push(`if (!(at${i} === null${lacks})) for (let j = 0; j < at${i}.length; j++) facts.push(${one});`);
     return null;

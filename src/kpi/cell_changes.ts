@@ -1,5 +1,6 @@
 import {
   type CellShape,
+  column_measures,
   type Contribution,
   type Dated,
   type Fact,
@@ -8,6 +9,7 @@ import {
   is_extreme,
   is_least,
   keeps,
+  type Measure,
   same_date,
   same_fact,
 } from "./contribution.ts";
@@ -34,7 +36,8 @@ export const filled_bins = (bins: ReadonlyMap<number, number>): [bin: number, co
 
 /**
  * What a batch changes in one cell. Sums are differences; `added` and `removed` are the extremes of the values that came
- * and went: an extreme can be merged, but not subtracted; `added_by` and `removed_by` are the dates of those of dates. `sketches` are changes of bins, by sketch; null where none was touched.
+ * and went: an extreme can be merged, but not subtracted; `added_by` and `removed_by` are the dates of those of dates. `sketches` are changes of
+ * bins, by the sketch's place among the sketches; null where none was touched.
  */
 export class CellChange {
   readonly #sums: number[];
@@ -46,7 +49,7 @@ export class CellChange {
   sketches: (BinChanges | null)[] | null = null;
   last_ordinal = 0;
 
-  /** @param zeros one zero a measure, as doubles (see `zero_sums`) */
+  /** @param zeros one zero a measure that is no sketch, as doubles (see `zero_sums`) */
   constructor(zeros: readonly number[]) {
     this.#sums = zeros.slice();
   }
@@ -144,12 +147,15 @@ export interface CellLevel {
   readonly buckets: ReadonlyMap<number, ReadonlyMap<string, CellChange>>;
 }
 
-/** Where in a fact's values a sketch finds its value, and how many times it counts. */
-interface Place {
-  readonly sketch: number;
-  readonly of: number;
-  readonly count: number;
-}
+/** What a measure does with values that come and go. */
+type Way = "adds up" | "is an extreme" | "is dated" | "is a sketch";
+
+const way_of = ({ kind }: Measure): Way =>
+  kind === "sketch" ? "is a sketch" : is_dated(kind) ? "is dated" : is_extreme(kind) ? "is an extreme" : "adds up";
+
+/** The value that a fact has of measure `m`, which stands in its place `i` if it has those measures; undefined: it has none. */
+const value_in = (fact: Fact, m: number, i: number, measures: readonly number[]): Integer | undefined =>
+  fact.values[fact.measures === measures ? i : fact.measures.indexOf(m)];
 
 /** Facts of a stream whose last bucket is remembered; a stream may have more of them. */
 const REMEMBERED_FACTS = 32;
@@ -164,20 +170,17 @@ export class CellChanges {
   readonly #shape: CellShape;
   readonly #days: Days;
   readonly #least: readonly boolean[];
-  readonly #is_extreme: readonly boolean[];
-  readonly #is_dated: readonly boolean[];
+  readonly #ways: readonly Way[];
+  /** How many measures are no sketches: those come after them. */
+  readonly #columns: number;
   /** By dimension and measure whether it is kept; null: all are. */
   readonly #keeps: readonly (readonly boolean[] | null)[];
-  /** By dimension whether its cells keep sketches. */
-  readonly #sketched: readonly boolean[];
   /** The dimensions that keep anything. */
   readonly #kept: readonly number[];
   readonly #zeros: readonly number[];
   readonly #finest: readonly Map<number, Map<string, CellChange>>[];
   /** For each dimension and fact the bucket that was touched last, which is most often the next one too, and its cells. */
   readonly #last: { bucket: number; keys: Map<string, CellChange> }[];
-  /** By the list of a fact's measures: every fact of a kind has the same. */
-  readonly #places = new Map<readonly number[], readonly Place[]>();
   /** Whether each fact is the same before and after. */
   #same: boolean[] = [];
   #held = 0;
@@ -192,14 +195,17 @@ export class CellChanges {
     this.#shape = shape;
     this.#days = days;
     this.#least = shape.measures.map(({ kind }) => is_least(kind));
-    this.#is_extreme = shape.measures.map(({ kind }) => is_extreme(kind));
-    this.#is_dated = shape.measures.map(({ kind }) => is_dated(kind));
-    this.#keeps = shape.dimensions.map((dimension) =>
-      dimension.totals === undefined ? null : shape.measures.map((measure) => keeps(dimension, measure))
-    );
-    this.#sketched = shape.dimensions.map(({ sketches = [] }) => sketches.length > 0 && shape.sketches.length > 0);
+    this.#ways = shape.measures.map(way_of);
+    this.#columns = column_measures(shape.measures).length;
+    if (this.#ways.indexOf("is a sketch") !== (this.#columns < shape.measures.length ? this.#columns : -1)) {
+      throw new Error("gather cells: expected sketches after all other measures");
+    }
+    this.#keeps = shape.dimensions.map((dimension) => {
+      const kept = shape.measures.map((measure) => keeps(dimension, measure));
+      return kept.includes(false) ? kept : null;
+    });
     this.#kept = shape.dimensions.flatMap(({ grains }, d) => grains.length === 0 ? [] : [d]);
-    this.#zeros = zero_sums(shape.measures.length);
+    this.#zeros = zero_sums(this.#columns);
     this.#finest = shape.dimensions.map(() => new Map());
     this.#last = [];
   }
@@ -223,10 +229,7 @@ export class CellChanges {
       for (let f = 0; f < slots; f++) {
         if (before !== null && same_key && same[f]) continue;
         const old = before?.facts[f] ?? null, now = after.facts[f] ?? null;
-        const stays = same_key && old !== null && now !== null && old.measures === now.measures &&
-            this.#same_bucket(d, old, now)
-          ? now
-          : null;
+        const stays = same_key && old !== null && now !== null && this.#same_bucket(d, old, now) ? now : null;
         if (old !== null) this.#apply(d, f, key_before, old, -1, ordinal, stays);
         if (now !== null) this.#apply(d, f, key_after, now, 1, ordinal, stays === null ? null : old);
       }
@@ -305,7 +308,7 @@ export class CellChanges {
     return change;
   }
 
-  /** @param twin the fact that takes this one's place, or whose place it takes, in the same cell: extremes they share neither come nor go */
+  /** @param twin the fact that takes this one's place, or whose place it takes, in the same cell: of extremes and sketches, values they share neither come nor go */
   #apply(d: number, f: number, key: string, fact: Fact, sign: 1 | -1, ordinal: number, twin: Fact | null): void {
     if (!this.#counts(d, fact)) return;
     const change = this.#touch(d, f, key, fact.at_us, ordinal);
@@ -315,41 +318,24 @@ export class CellChanges {
       const m = measures[i]!;
       if (kept !== null && !kept[m]) continue;
       const value = values[i]!;
-      if (!this.#is_extreme[m]) {
+      const way = this.#ways[m]!;
+      if (way === "adds up") {
         change.add(m, sign === 1 ? value : -value);
-      } else {
-        const dated = this.#is_dated[m]!;
-        if (twin !== null && twin.values[i] === value && (!dated || same_date(twin, fact))) continue;
-        change.note(sign === 1 ? "added" : "removed", m, value, this.#least[m]!, dated ? fact : null);
+        continue;
       }
-    }
-    if (this.#sketched[d]) this.#sketch(change, fact, sign, twin);
-  }
-
-  /** Takes the values of a fact into the bins of a cell's sketches, or out of them. */
-  #sketch(change: CellChange, { measures, values }: Fact, sign: 1 | -1, twin: Fact | null): void {
-    for (const { sketch, of, count } of this.#places_of(measures)) {
-      const times = Number(values[count]!), value = values[of]!;
-      if (times === 0 || (twin !== null && twin.values[of] === value && twin.values[count] === values[count])) continue;
-      const bins = change.bins(sketch, this.#shape.sketches.length), bin = bin_of(value);
-      const before = bins.get(bin);
-      if (before === undefined) this.#held++;
-      bins.set(bin, (before ?? 0) + sign * times);
+      const dated = way === "is dated";
+      if (twin !== null && value_in(twin, m, i, measures) === value && (!dated || same_date(twin, fact))) continue;
+      if (way === "is a sketch") this.#count(change, m - this.#columns, value, sign);
+      else change.note(sign === 1 ? "added" : "removed", m, value, this.#least[m]!, dated ? fact : null);
     }
   }
 
-  #places_of(measures: readonly number[]): readonly Place[] {
-    let places = this.#places.get(measures);
-    if (places === undefined) {
-      const named = measures.map((m) => this.#shape.measures[m]!.name);
-      places = this.#shape.sketches.map(({ of, count }, sketch) => ({
-        sketch,
-        of: named.indexOf(of),
-        count: named.indexOf(count),
-      })).filter(({ of, count }) => of >= 0 && count >= 0);
-      this.#places.set(measures, places);
-    }
-    return places;
+  /** Takes a value into the bins of a cell's sketch, or out of them. */
+  #count(change: CellChange, sketch: number, value: Integer, sign: 1 | -1): void {
+    const bins = change.bins(sketch, this.#shape.measures.length - this.#columns), bin = bin_of(value);
+    const before = bins.get(bin);
+    if (before === undefined) this.#held++;
+    bins.set(bin, (before ?? 0) + sign);
   }
 
   /** All changed cells, a dimension and grain at a time, fine grains first. What is given must not be changed: coarser grains are made of it. */

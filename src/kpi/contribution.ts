@@ -7,18 +7,32 @@ export type Integer = number | bigint;
 /** The value of the least or greatest, or of the first or last by (event time, event id); of several of one time and id, the least or greatest. */
 type Extreme = "min" | "max" | "first" | "last";
 
-/** A measure of a cell. Extremes name the state column they are recomputed from when one is taken back. */
+/**
+ * A measure of a cell. Extremes name the state column they are recomputed from when one is taken back. A sketch is how the values of facts are
+ * distributed (see `sketch.ts`): its bins lie in a table of their own, under the sketch's name.
+ */
 export type Measure =
-  | { readonly name: string; readonly kind: "count" | "sum" }
+  | { readonly name: string; readonly kind: "count" | "sum" | "sketch" }
   | { readonly name: string; readonly kind: Extreme; readonly column: string };
 
-/** Whether a kind of measure is an extreme: merged, and recomputed when it is taken back; all others add up. */
+/** The measures that cells have columns of: all but sketches, which come after them. */
+export const column_measures = (measures: readonly Measure[]): readonly Measure[] =>
+  measures.filter(({ kind }) => kind !== "sketch");
+
+/** The sketches among measures. */
+export const sketches_among = (measures: readonly Measure[]): readonly Measure[] =>
+  measures.filter(({ kind }) => kind === "sketch");
+
+/** Whether a kind of measure is an extreme: merged, and recomputed when it is taken back; all others add up, sketches bin by bin. */
 export const is_extreme = (kind: Measure["kind"] | undefined): kind is Extreme =>
   kind === "min" || kind === "max" || is_dated(kind);
 
 /** Whether a kind of measure is an extreme by date: its cell keeps the date beside the value, in a column of its own. */
 export const is_dated = (kind: Measure["kind"] | undefined): kind is "first" | "last" =>
   kind === "first" || kind === "last";
+
+/** Whether a kind of measure is of the values that are known: an unknown one is none, and no zero among them. */
+export const is_of_values = (kind: Measure["kind"]): boolean => is_extreme(kind) || kind === "sketch";
 
 /** Whether an extreme is the least of what it is told apart by. */
 export const is_least = (kind: Measure["kind"]): boolean => kind === "min" || kind === "first";
@@ -28,16 +42,6 @@ export const date_column = ({ name }: Pick<Measure, "name">): string => `${name}
 
 /** The date of a fact as cells keep it: in collation "C", texts are in the order of (time, event id). */
 export const date_text = ({ at_us, by = "" }: Dated): string => `${format_time(at_us)} ${by}`;
-
-/**
- * A sketch: how the values of the state column `name` are distributed over the states that a fact counts. It takes the value that the fact
- * adds to the sum `of`, as many times as the fact adds to `count`: what corrects those corrects the sketch.
- */
-export interface Sketch {
-  readonly name: string;
-  readonly of: string;
-  readonly count: string;
-}
 
 /**
  * A dimension of the cells. `column` is the state column it is read from, null for the dimension that holds all.
@@ -56,8 +60,8 @@ export interface Dimension {
 /** What the cells of a domain are made of. */
 export interface CellShape {
   readonly dimensions: readonly Dimension[];
+  /** Sketches last. */
   readonly measures: readonly Measure[];
-  readonly sketches: readonly Sketch[];
   /**
    * Present where states are of several currencies, whose amounts are never added up: their cells and totals are kept by currency, that of the
    * state's column `currency`, which is never null. It is the code of the one that is shown unless another is asked for.
@@ -81,9 +85,9 @@ export function cell_name({ by_currency }: Pick<CellShape, "by_currency">, dimen
   return `${currency} ${dimension}=${key}`;
 }
 
-/** Whether the cells or totals of a dimension keep a measure. */
-export const keeps = ({ totals }: Pick<Dimension, "totals">, { name }: Pick<Measure, "name">): boolean =>
-  totals === undefined || totals.includes(name);
+/** Whether a dimension keeps a measure. */
+export const keeps = ({ totals, sketches = [] }: Pick<Dimension, "totals" | "sketches">, measure: Measure): boolean =>
+  measure.kind === "sketch" ? sketches.length > 0 : totals === undefined || totals.includes(measure.name);
 
 /** One dated addition to the cells: at this event time, these measures (by index into `CellShape.measures`). */
 export interface Fact {

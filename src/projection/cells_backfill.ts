@@ -1,6 +1,6 @@
 import type { Backfill } from "../database/mod.ts";
 import type { Domain } from "../domains/mod.ts";
-import { keeps } from "../kpi/mod.ts";
+import { column_measures, keeps } from "../kpi/mod.ts";
 import { AT } from "./bucket_time.ts";
 
 /** Work on cells that were there before their table changed. */
@@ -75,7 +75,7 @@ export function totals_backfill(
 ): Backfill {
   const { tables: { cells, totals }, dimensions, measures, by_currency } = domain;
   const some = dimensions.filter((dimension) => dimension.totals !== undefined);
-  const kept = measures.filter((measure) => some.some((dimension) => keeps(dimension, measure)));
+  const kept = column_measures(measures).filter((measure) => some.some((dimension) => keeps(dimension, measure)));
   const currency = by_currency === undefined ? [] : ["currency"];
   const names = ["dimension", ...currency, "key", ...kept.map(({ name }) => name)].join(", ");
   return cells_backfill(

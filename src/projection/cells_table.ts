@@ -3,6 +3,7 @@ import type { Domain } from "../domains/mod.ts";
 import {
   bucket_end,
   type ChangedCell,
+  column_measures,
   date_column,
   type Days,
   type Grain,
@@ -148,7 +149,7 @@ export class CellsTable {
     this.#shape = domain;
     this.#days = days;
     const { tables: { cells, totals }, measures: all, dimensions } = domain;
-    const measures = all.map((measure, m) => ({ measure, m }));
+    const measures = column_measures(all).map((measure, m) => ({ measure, m }));
     const totalled = dimensions.filter((dimension) => dimension.totals !== undefined);
     const kept = measures.filter(({ measure }) => totalled.some((dimension) => keeps(dimension, measure)));
     if (

@@ -12,7 +12,7 @@ export interface EncodedReadModels {
 
 type ReadModelsShape = Pick<
   Domain,
-  "tables" | "measures" | "dimensions" | "sketches" | "extremes" | "by_currency"
+  "tables" | "measures" | "dimensions" | "extremes" | "by_currency"
 >;
 
 /** The live read models of a domain: its cells, and its sketches where it keeps some. */
@@ -23,7 +23,7 @@ export class ReadModels {
   constructor(domain: ReadModelsShape, days: Days) {
     this.#cells = new CellsTable(domain, days);
     const { sketches } = domain.tables;
-    this.#sketches = sketches === null ? null : new SketchesTable(sketches, domain.sketches);
+    this.#sketches = sketches === null ? null : new SketchesTable(sketches, domain);
   }
 
   /** Writes out what a batch changed, all but what only the transaction knows. */

@@ -3,6 +3,7 @@ import type { Domain } from "../domains/mod.ts";
 import { StreamStates } from "../event_log/mod.ts";
 import { bucket_end, bucket_start, CellChanges, type Days, format_time, type Grain } from "../kpi/mod.ts";
 import { AT } from "./bucket_time.ts";
+import { key_columns } from "./cell_columns.ts";
 import { SketchesTable } from "./sketches_table.ts";
 
 /** Streams of one piece, about: a second or so under the head's lock. */
@@ -15,6 +16,8 @@ interface Sketched {
   readonly states: string;
   /** The column that dates the values. */
   readonly at_column: string;
+  /** What a cell is named by within its dimension and bucket. */
+  readonly key: readonly string[];
   readonly dimensions: readonly string[];
   readonly finest: Grain;
   /** Grains made of the finest, each with the dimensions that keep it. */
@@ -68,7 +71,7 @@ export function sketches_backfill(
         items += page.length;
       }
       await forget(tx, made, made.finest, made.dimensions, { from_us, before_us });
-      const rows = new SketchesTable(made.table, domain.sketches);
+      const rows = new SketchesTable(made.table, domain);
       await rows.write(tx, rows.encode([...changes.cells()].filter(({ grain }) => grain === made.finest)));
 
       const start = (grain: Grain, us: number | null) => us === null ? null : bucket_start(grain, us, days);
@@ -83,12 +86,14 @@ export function sketches_backfill(
 }
 
 function sketched(
-  { tables: { sketches: table, states }, dimensions, extremes }: Pick<Domain, "tables" | "dimensions" | "extremes">,
+  domain: Pick<Domain, "tables" | "dimensions" | "sketched_at" | "by_currency">,
 ): Sketched {
+  const { tables: { sketches: table, states }, dimensions, sketched_at } = domain;
   const kept = dimensions.filter(({ sketches = [] }) => sketches.length > 0);
   const finest = kept[0]?.sketches?.[0];
   if (
-    table === null || extremes === null || finest === undefined || kept.some(({ sketches }) => sketches![0] !== finest)
+    table === null || sketched_at === null || finest === undefined ||
+    kept.some(({ sketches }) => sketches![0] !== finest)
   ) {
     throw new Error(
       `rebuild sketches of ${states}: expected a domain that dates its values and keeps sketches of one finest grain`,
@@ -98,7 +103,15 @@ function sketched(
   for (const { name, sketches } of kept) {
     for (const grain of sketches!.slice(1)) coarser.set(grain, [...coarser.get(grain) ?? [], name]);
   }
-  return { table, states, at_column: extremes.at_column, dimensions: kept.map(({ name }) => name), finest, coarser };
+  return {
+    table,
+    states,
+    at_column: sketched_at,
+    key: key_columns(domain).map(({ name }) => name),
+    dimensions: kept.map(({ name }) => name),
+    finest,
+    coarser,
+  };
 }
 
 /** How far the finest sketches go by a checkpoint, microseconds; null: none are made yet. */
@@ -144,7 +157,7 @@ async function forget(
 /** Makes the sketches of a coarser grain in a stretch, whose ends are those of buckets, from the finest ones. */
 async function roll_up(
   tx: Transaction,
-  { table, finest }: Sketched,
+  { table, key, finest }: Sketched,
   grain: Grain,
   dimensions: readonly string[],
   days: Days,
@@ -157,15 +170,16 @@ async function roll_up(
     [finest, text_array(dimensions), from, before],
   )).map(({ at_s }) => Number(at_s));
   if (fine.length === 0) return;
+  const named = ["dimension", ...key, "sketch"].join(", ");
   await tx.execute(
-    `insert into ${table} (grain, bucket, dimension, key, sketch, bins, counts)
-      select $1, bucket, dimension, key, sketch, array_agg(bin order by bin), array_agg(count order by bin) from (
-        select ${AT("u.bucket_s")} as bucket, s.dimension, s.key, s.sketch, b.bin, sum(b.count)::integer as count
+    `insert into ${table} (grain, bucket, ${named}, bins, counts)
+      select $1, bucket, ${named}, array_agg(bin order by bin), array_agg(count order by bin) from (
+        select ${AT("u.bucket_s")} as bucket, ${named}, b.bin, sum(b.count)::integer as count
         from unnest($2::bigint[], $3::bigint[]) as u(fine_s, bucket_s)
         join ${table} s on s.grain = $4 and s.dimension = any($5::text[]) and s.bucket = ${AT("u.fine_s")}
         cross join lateral unnest(s.bins, s.counts) as b(bin, count)
-        group by 1, 2, 3, 4, 5
-      ) merged group by bucket, dimension, key, sketch`,
+        group by 1, ${named}, b.bin
+      ) merged group by bucket, ${named}`,
     [
       grain,
       plain_array(fine),

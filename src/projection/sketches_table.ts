@@ -1,6 +1,9 @@
 import { plain_array, type Statement, text_array, type Transaction, type Value } from "../database/mod.ts";
-import { type BinChanges, type ChangedCell, filled_bins, type Sketch } from "../kpi/mod.ts";
-import { AT } from "./bucket_time.ts";
+import type { Domain } from "../domains/mod.ts";
+import { type BinChanges, cell_name, type ChangedCell, filled_bins, type Measure, sketches_among } from "../kpi/mod.ts";
+import { cells_key, type KeyColumn } from "./cell_columns.ts";
+
+type Shape = Pick<Domain, "measures" | "by_currency">;
 
 /** A changed sketch of a cell. */
 interface ChangedSketch {
@@ -23,29 +26,32 @@ export interface EncodedSketches {
  */
 export class SketchesTable {
   readonly #table: string;
+  readonly #domain: Shape;
   readonly #select: Statement;
   readonly #write: Statement;
+  readonly #sketches: readonly Measure[];
+  /** What a cell, which sketches are of, is named by. */
+  readonly #key: readonly KeyColumn[];
 
-  readonly #sketches: readonly Sketch[];
-
-  constructor(table: string, sketches: readonly Sketch[]) {
+  constructor(table: string, domain: Shape) {
     this.#table = table;
-    this.#sketches = sketches;
-    const names = "$1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[]";
+    this.#domain = domain;
+    this.#sketches = sketches_among(domain.measures);
+    const key = this.#key = cells_key(domain);
+    const names = [...key.map(({ name }) => name), "sketch"].join(", ");
+    const types = [...key.map(({ type }) => type), "text", "text", "text"].map((type, i) => `$${i + 1}::${type}[]`);
     this.#select = {
       name: `read_${table}`,
       text: `select u.place::integer, array_to_string(s.bins, ',') as bins, array_to_string(s.counts, ',') as counts
-        from unnest(${names}) with ordinality as u(grain, bucket_s, dimension, key, sketch, place)
-        join ${table} s on s.grain = u.grain and s.dimension = u.dimension and s.bucket = ${AT("u.bucket_s")}
-          and s.key = u.key and s.sketch = u.sketch`,
+        from unnest(${types.slice(0, -2).join(", ")}) with ordinality as u(${names}, place)
+        join ${table} s on ${key.map(({ name, sql }) => `s.${name} = ${sql}`).join(" and ")} and s.sketch = u.sketch`,
     };
     this.#write = {
       name: `write_${table}`,
-      text: `insert into ${table} as s (grain, bucket, dimension, key, sketch, bins, counts)
-        select u.grain, ${AT("u.bucket_s")}, u.dimension, u.key, u.sketch, u.bins::smallint[], u.counts::integer[]
-        from unnest(${names}, $6::text[], $7::text[]) as u(grain, bucket_s, dimension, key, sketch, bins, counts)
-        on conflict (grain, dimension, bucket, key, sketch)
-        do update set bins = excluded.bins, counts = excluded.counts`,
+      text: `insert into ${table} as s (${names}, bins, counts)
+        select ${key.map(({ sql }) => sql).join(", ")}, u.sketch, u.bins::smallint[], u.counts::integer[]
+        from unnest(${types.join(", ")}) as u(${names}, bins, counts)
+        on conflict (${names}) do update set bins = excluded.bins, counts = excluded.counts`,
     };
   }
 
@@ -57,15 +63,10 @@ export class SketchesTable {
         if (bins !== null) changed.push({ cell, sketch: this.#sketches[k]!.name, bins });
       }
     }
+    const of = changed.map(({ cell }) => cell);
     return {
       changed,
-      names: [
-        plain_array(changed.map(({ cell }) => cell.grain)),
-        plain_array(changed.map(({ cell }) => cell.bucket_us / 1e6)),
-        plain_array(changed.map(({ cell }) => cell.dimension)),
-        text_array(changed.map(({ cell }) => cell.key)),
-        plain_array(changed.map(({ sketch }) => sketch)),
-      ],
+      names: [...this.#key.map(({ array }) => array(of)), plain_array(changed.map(({ sketch }) => sketch))],
     };
   }
 
@@ -83,9 +84,9 @@ export class SketchesTable {
       if (below !== undefined) {
         const { grain, dimension, key } = cell;
         throw new Error(
-          `write ${this.#table}: bin ${below[0]} of ${sketch} of ${grain} ${dimension}=${key} would hold ${
-            below[1]
-          } values`,
+          `write ${this.#table}: bin ${below[0]} of ${sketch} of ${grain} ${
+            cell_name(this.#domain, dimension, key)
+          } would hold ${below[1]} values`,
         );
       }
       bins.push(plain_array(filled.map(([bin]) => bin)));

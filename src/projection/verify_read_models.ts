@@ -5,6 +5,7 @@ import {
   cell_name,
   type CellChange,
   CellChanges,
+  column_measures,
   type Days,
   filled_bins,
   type Integer,
@@ -12,6 +13,7 @@ import {
   is_extreme,
   keeps,
   type Measure,
+  sketches_among,
 } from "../kpi/mod.ts";
 import { ExternalSort, type Folder, type SortBound, type Sorted } from "../sort/mod.ts";
 import { time_of } from "./bucket_time.ts";
@@ -101,7 +103,7 @@ export interface ReadModelBound {
 }
 
 /** What it has to know of a domain. */
-type Shape = Pick<Domain, "tables" | "dimensions" | "measures" | "sketches" | "by_currency">;
+type Shape = Pick<Domain, "tables" | "dimensions" | "measures" | "by_currency">;
 
 /** Gathers what tables and streams say of the cells and sketches of a domain, and compares it. */
 export class ReadModelCheck implements Sums {
@@ -114,6 +116,8 @@ export class ReadModelCheck implements Sums {
   readonly #sort: ExternalSort<Said>;
   readonly #levels: readonly Level[];
   readonly #level_of: ReadonlyMap<string, number>;
+  /** What a cell says: all measures but sketches, which say it themselves. */
+  readonly #columns: readonly Measure[];
   /** Whether a cell is compared as text: dates are no numbers. */
   readonly #as_text: boolean;
   #changes: CellChanges;
@@ -140,7 +144,8 @@ export class ReadModelCheck implements Sums {
     this.#piece = piece;
     this.#sort = new ExternalSort(folder, sorting((said) => this.#text_of(said)), sort, signal);
     this.#levels = levels_of(domain);
-    this.#as_text = domain.measures.some(({ kind }) => is_dated(kind));
+    this.#columns = column_measures(domain.measures);
+    this.#as_text = this.#columns.some(({ kind }) => is_dated(kind));
     this.#level_of = new Map(
       this.#levels.map(({ dimension, grain, sketch }, i) => [level_name(dimension, grain, sketch), i]),
     );
@@ -154,9 +159,9 @@ export class ReadModelCheck implements Sums {
 
   /** Takes in what the tables hold. */
   async take_tables(reading: Snapshot, progress: (rows: number) => void): Promise<void> {
-    const { tables: { cells, totals, sketches }, dimensions, measures, by_currency } = this.#domain;
+    const { tables: { cells, totals, sketches }, dimensions, by_currency } = this.#domain;
     const key = by_currency === undefined ? "key" : "currency || key as key";
-    const values = [...this.#positions ? ["last_position"] : [], ...measures.map(said_sql)];
+    const values = [...this.#positions ? ["last_position"] : [], ...this.#columns.map(said_sql)];
     const take = (table: string, level: string, bucket_us: string, said: string, page_rows: number) =>
       this.#take_table(
         reading,
@@ -217,7 +222,7 @@ export class ReadModelCheck implements Sums {
     const changes = this.#changes;
     this.#most_cells = Math.max(this.#most_cells, changes.size);
     this.#changes = new CellChanges(this.#domain, this.#days);
-    const { sketches } = this.#domain;
+    const sketches = sketches_among(this.#domain.measures);
     for (const { dimension, grain, buckets } of changes.levels()) {
       const level = this.#level_of.get(level_name(dimension, grain, null))!;
       for (const [bucket_us, keys] of buckets) {
@@ -276,9 +281,8 @@ export class ReadModelCheck implements Sums {
   /** What is said, as a row has it. */
   #text_of({ level, values }: Said): string {
     if (typeof values === "string") return values;
-    const { measures } = this.#domain;
     let text = this.#positions ? `(${values.last_ordinal},` : "(";
-    for (let m = 0; m < measures.length; m++) {
+    for (let m = 0; m < this.#columns.length; m++) {
       if (m > 0) text += ",";
       text += said_by_date(values, m) ?? this.#value_of(level, values, m) ?? NONE;
     }
@@ -294,7 +298,7 @@ export class ReadModelCheck implements Sums {
   #is(found: string, said_by: Said): boolean {
     const { level, values: piece } = said_by;
     if (typeof piece === "string" || this.#as_text) return found === this.#text_of(said_by);
-    const { length } = this.#domain.measures;
+    const { length } = this.#columns;
     let at = 1;
     for (let m = this.#positions ? -1 : 0; m < length; m++) {
       const value = m < 0 ? piece.last_ordinal : this.#value_of(level, piece, m);
@@ -312,7 +316,7 @@ export class ReadModelCheck implements Sums {
   /** Where a cell differs from what the streams add to it; null when it does not. */
   #cell_fault({ zeros, dated }: Level, found: string | null, pieces: readonly string[]): string | null {
     const columns: readonly Column[] = [
-      ...this.#domain.measures,
+      ...this.#columns,
       ...this.#positions ? [{ name: "last_position", kind: "max" } as const] : [],
     ];
     const read = (values: string): string[] => {
@@ -324,7 +328,7 @@ export class ReadModelCheck implements Sums {
       null,
     );
     if (found === null) {
-      const empty = expected === null || this.#domain.measures.every((_, m) => is_nothing(expected[m]!));
+      const empty = expected === null || this.#columns.every((_, m) => is_nothing(expected[m]!));
       return empty ? null : "it is missing, the streams make it";
     }
     const differences = read(found).flatMap((value, m) => {
@@ -345,10 +349,12 @@ type Column = Pick<Measure, "name" | "kind">;
 const level_name = (dimension: string, grain: string, sketch: string | null): string =>
   `${grain} ${dimension} ${sketch ?? ""}`;
 
-function levels_of({ tables, dimensions, measures, sketches }: Shape): Level[] {
+function levels_of({ tables, dimensions, measures }: Shape): Level[] {
   return dimensions.flatMap((declared) => {
     const { name: dimension, grains, sketches: sketched = [] } = declared;
-    const zeros = measures.map((measure) => keeps(declared, measure) && !is_extreme(measure.kind) ? "0" : NONE);
+    const zeros = column_measures(measures).map((measure) =>
+      keeps(declared, measure) && !is_extreme(measure.kind) ? "0" : NONE
+    );
     const is_total = declared.totals !== undefined;
     const level = { dimension, zeros, dated: !is_total };
     const table = is_total ? tables.totals ?? tables.cells : tables.cells;
@@ -357,7 +363,7 @@ function levels_of({ tables, dimensions, measures, sketches }: Shape): Level[] {
       ...tables.sketches === null
         ? []
         : sketched.flatMap((grain) =>
-          sketches.map(({ name }) => ({ ...level, table: tables.sketches!, grain, sketch: name }))
+          sketches_among(measures).map(({ name }) => ({ ...level, table: tables.sketches!, grain, sketch: name }))
         ),
     ];
   });

@@ -4,7 +4,7 @@ import { in_currency } from "../../src/domains/mod.ts";
 import { figures_of_cells, past_states } from "../../src/feed/mod.ts";
 import type { Question } from "../../src/feed/figures/mod.ts";
 import type { ServedDomain } from "../../src/http/mod.ts";
-import { days_in } from "../../src/kpi/mod.ts";
+import { bin_of, days_in, value_of } from "../../src/kpi/mod.ts";
 import { stream_history } from "../../src/projection/mod.ts";
 import {
   bill_events,
@@ -60,6 +60,15 @@ const sent_in = (truths: readonly BillTruth[], currency: string, from = 0, to = 
     bill.currency === currency && bill.withdrawn === null && bill.sent !== null && bill.sent >= from && bill.sent < to
   );
 
+/** The value of nearest rank, as what stands for its bin: within 2 %, and never beyond the least and the greatest. */
+function percentile(cents: readonly number[], p: number): number | null {
+  const value = cents.toSorted((a, b) => a - b)[Math.max(Math.ceil(p * cents.length / 100), 1) - 1];
+  if (value === undefined) return null;
+  const told = Math.round(value_of(bin_of(value * 10_000))) / 1e6;
+  assert.ok(Math.abs(told - value / 100) <= 0.02 * value / 100);
+  return Math.min(Math.max(told, Math.min(...cents) / 100), Math.max(...cents) / 100);
+}
+
 /** What cards of some bills say. */
 function cards_of(own: readonly BillTruth[]) {
   const cents = own.flatMap(({ cents }) => cents ?? []);
@@ -71,6 +80,8 @@ function cards_of(own: readonly BillTruth[]) {
     average: cents.length === 0 ? null : Math.round(sum / cents.length * 10_000) / 1e6,
     least: cents.length === 0 ? null : Math.min(...cents) / 100,
     greatest: cents.length === 0 ? null : Math.max(...cents) / 100,
+    amount_p50: percentile(cents, 50),
+    amount_p90: percentile(cents, 90),
     shops: keys(({ shop }) => shop).size,
     payers: keys(({ payer }) => payer).size,
   };
@@ -143,6 +154,15 @@ database_test("several currencies: every answer of the API is of one, and says o
       assert.deepEqual(
         series.points.map(({ value }: { value: string }) => Number(value)).filter((value: number) => value > 0),
         [...hours].sort(([a], [b]) => a - b).map(([, bills]) => cards_of(bills).amount).filter((value) => value > 0),
+      );
+
+      const medians = await json(
+        `/api/v1/kpis/series?measure=amount_p50&grain=1h&${whole}&dimension=shop&key=North${asked}`,
+      );
+      assert.equal(medians.currency, currency);
+      assert.deepEqual(
+        medians.points.flatMap(({ value }: { value: string | null }) => value === null ? [] : Number(value)),
+        [...hours].sort(([a], [b]) => a - b).flatMap(([, bills]) => cards_of(bills).amount_p50 ?? []),
       );
 
       const breakdown = await json(`/api/v1/kpis/breakdown?dimension=payer&limit=100${asked}`);
@@ -377,7 +397,7 @@ database_test(
         assert.ok(statements.length >= 6);
         for (const { text, values } of statements) {
           const plan = (await tx.query(`explain ${text}`, values)).map((row) => Object.values(row)[0]).join("\n");
-          assert.match(plan, /bill_cells_pkey/, plan);
+          assert.match(plan, /bill_(cells|sketches)_pkey/, plan);
           assert.match(plan, /Index Cond: .*currency = '(EUR|USD|GBP)'/, plan);
           assert.doesNotMatch(plan, /Seq Scan on bill_/, plan);
         }

@@ -3,7 +3,12 @@ import { type Backfill, type Database, type OpenedDatabase } from "../../src/dat
 import { CURRENCY, define_domain, type DomainDefinition, type Fields, TEXT } from "../../src/domains/mod.ts";
 import { read_after } from "../../src/event_log/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
-import { equal_measure_backfill, stream_history, totals_backfill } from "../../src/projection/mod.ts";
+import {
+  equal_measure_backfill,
+  sketches_backfill,
+  stream_history,
+  totals_backfill,
+} from "../../src/projection/mod.ts";
 import { bill_events, BILL_TABLES, bill_truths, type Billed, bills, some_bills } from "../support/bill_domain.ts";
 import { start_ingest } from "../support/ingest_harness.ts";
 import { MemorySource } from "../support/memory_source.ts";
@@ -176,7 +181,8 @@ database_test("several currencies: verify names a cell and a total that lie unde
   await take(database, [some_bills(3, 40)]);
   await database.script(`
     update bill_cells set currency = 'GBP' where grain = 'all' and dimension = 'none' and currency = 'JPY';
-    update bill_totals set currency = 'GBP' where currency = 'USD' and key = 'P-1';`);
+    update bill_totals set currency = 'GBP' where currency = 'USD' and key = 'P-1';
+    update bill_sketches set currency = 'GBP' where currency = 'EUR' and dimension = 'none' and grain = '1d';`);
   const { faults } = await check(database);
   const missing = (what: string) => `${what}: it is missing, the streams make it`;
   const all = "bill_cells all 1970-01-01T00:00:00.000Z";
@@ -184,6 +190,11 @@ database_test("several currencies: verify names a cell and a total that lie unde
   assert.ok(faults.some((fault) => fault.startsWith(`${all} GBP none=all: `) && fault.includes("bills is ")));
   assert.ok(faults.some((fault) => fault.startsWith("bill_totals all 1970-01-01T00:00:00.000Z USD payer=P-1: ")));
   assert.ok(faults.some((fault) => fault.startsWith("bill_totals all 1970-01-01T00:00:00.000Z GBP payer=P-1: ")));
+  const sketch =
+    /^bill_sketches 1d 2026-02-28T18:30:00.000Z (EUR|GBP) none=all amount_micros: (it is missing|it holds)/;
+  assert.deepEqual(faults.flatMap((fault) => sketch.exec(fault)?.slice(1) ?? []).sort(), [
+    ...["EUR", "GBP", "it holds", "it is missing"],
+  ]);
 });
 
 /** Runs a backfill to its end; gives how many pieces it took. */
@@ -215,6 +226,20 @@ database_test("several currencies: a backfill works through cells of all of them
   assert.deepEqual(await database.query(totals), before);
 });
 
+database_test("several currencies: sketches are made anew from the bills, each of its currency", async (database) => {
+  await database.script(BILL_TABLES);
+  await take(database, [some_bills(9, 120)]);
+  const sketches = "select b::text as sketch from bill_sketches b where bins <> '{}' order by 1";
+  const before = await database.query(sketches);
+  assert.ok(["USD", "EUR", "JPY"].every((code) => before.some(({ sketch }) => String(sketch).includes(`,${code},`))));
+  await database.script(
+    "delete from bill_sketches where dimension = 'none'; update bill_sketches set counts = array_fill(7, array[cardinality(counts)])",
+  );
+  const backfill = sketches_backfill(() => Promise.resolve({ domain: bills, days: days_in(TIME_ZONE) }), 20);
+  assert.ok(await run(database, backfill) > 3);
+  assert.deepEqual(await database.query(sketches), before);
+});
+
 database_test("several currencies: a declaration that lacks what they need is refused, with what is expected", () => {
   const definition: DomainDefinition<Fields> = {
     ...bills,
@@ -225,6 +250,7 @@ database_test("several currencies: a declaration that lacks what they need is re
     fold: (state) => state,
     facts: [],
     measures: [],
+    tables: { ...bills.tables, sketches: null },
     dimensions: [{ name: "none", column: null, grains: ["all"] }],
     board: { ...bills.board, lines: { ...bills.board.lines, fields: [] }, figures: {}, cards: [] },
   };
@@ -238,7 +264,11 @@ database_test("several currencies: a declaration that lacks what they need is re
   refused({
     dimensions: [...definition.dimensions, { name: "currency", column: "currency", grains: ["all"] }],
   }, /expected no dimension `currency`/);
-  refused({ tables: { ...bills.tables, sketches: "note_sketches" } }, /expected no sketches/);
+  refused(
+    { measures: bills.measures, tables: { ...bills.tables, sketches: null } },
+    /a table of sketches .*, got none/,
+  );
+  refused({ tables: bills.tables }, /got bill_sketches for none/);
   refused({ dimensions: [{ name: "none", column: null, grains: ["1h"] }] }, /cells of all that there is/);
   return Promise.resolve();
 });

@@ -73,7 +73,6 @@ const jars = (facts: readonly FactForm[], least: readonly Measure[] = []) =>
       { name: "lid", column: "lid", grains: ["1m", "1h", "all"] },
     ],
     measures: [...MEASURES.map((name) => ({ name, kind: "sum" } as const)), ...least],
-    sketches: [],
     facts,
     board: {
       ...doors.board,

@@ -6,13 +6,22 @@ import { message } from "./trip_pipeline.ts";
 /** Bills of several currencies, which nothing adds up: a domain by currency, of a deployment in dollars. */
 
 const GRAINS: readonly Grain[] = ["1m", "5m", "1h", "1d", "all"];
+const SKETCHED: readonly Grain[] = ["1m", "5m", "1h", "1d"];
 const SENT = ["bill.sent"], CORRECTED = ["bill.corrected"];
+
+const PERCENTILE = {
+  kind: "quantile",
+  unit: "money",
+  sketch: "amount_micros",
+  per: 1_000_000,
+  within: { min: "amount_min_micros", max: "amount_max_micros" },
+} as const;
 
 export const bills = define_domain({
   name: "bills",
   noun: "bill",
   stream_column: "bill_id",
-  tables: { states: "bills", cells: "bill_cells", totals: "bill_totals", sketches: null },
+  tables: { states: "bills", cells: "bill_cells", totals: "bill_totals", sketches: "bill_sketches" },
   by_currency: "USD",
   event_types: ["bill.sent", "bill.corrected", "bill.withdrawn"],
   fields: {
@@ -38,9 +47,9 @@ export const bills = define_domain({
     ...type === "bill.withdrawn" ? { withdrawn_us: occurred_at_us } : {},
   }),
   dimensions: [
-    { name: "none", column: null, grains: GRAINS },
+    { name: "none", column: null, grains: GRAINS, sketches: SKETCHED },
     { name: "status", column: "status", grains: GRAINS },
-    { name: "shop", column: "shop", grains: GRAINS },
+    { name: "shop", column: "shop", grains: GRAINS, sketches: SKETCHED },
     { name: "payer", column: "payer", grains: ["all"], totals: ["bills", "amount_sum_micros"] },
   ],
   measures: [
@@ -49,9 +58,10 @@ export const bills = define_domain({
     { name: "amount_sum_micros", kind: "sum" },
     { name: "amount_min_micros", kind: "min", column: "amount_micros" },
     { name: "amount_max_micros", kind: "max", column: "amount_micros" },
+    { name: "amount_micros", kind: "sketch" },
+    // After it: a declaration has its measures in any order.
     { name: "withdrawn", kind: "count" },
   ],
-  sketches: [],
   facts: [
     {
       at: ["sent_us"],
@@ -62,6 +72,7 @@ export const bills = define_domain({
         amount_sum_micros: value("amount_micros"),
         amount_min_micros: value("amount_micros"),
         amount_max_micros: value("amount_micros"),
+        amount_micros: value("amount_micros"),
       },
     },
     { at: ["withdrawn_us"], adds: { withdrawn: ONE } },
@@ -116,15 +127,17 @@ export const bills = define_domain({
       least: { kind: "total", unit: "money", measure: "amount_min_micros", per: 1_000_000 },
       greatest: { kind: "total", unit: "money", measure: "amount_max_micros", per: 1_000_000 },
       withdrawn: { kind: "total", unit: "count", measure: "withdrawn", per: 1 },
+      amount_p50: { ...PERCENTILE, q: 0.5 },
+      amount_p90: { ...PERCENTILE, q: 0.9 },
       shops: { kind: "distinct", unit: "count", dimension: "shop", count: "bills" },
       payers: { kind: "distinct", unit: "count", dimension: "payer", count: "bills" },
     },
     series: ["bills", "amount", "withdrawn"],
     compared_series: ["amount"],
-    cards: ["bills", "amount", "average", "least", "greatest", "withdrawn", "shops", "payers"].map((name) => ({
-      name,
-      figure: name,
-    })),
+    cards: [
+      ...["bills", "amount", "average", "least", "greatest", "amount_p50", "amount_p90", "withdrawn", "shops"],
+      "payers",
+    ].map((name) => ({ name, figure: name })),
     now: { dimension: "status", measure: "bills" },
     breakdowns: [{ dimension: "shop", count: "bills" }, { dimension: "status", count: "bills" }],
     states_breakdowns: [{ dimension: "payer", count: "bills" }],
@@ -180,6 +193,12 @@ export const BILL_TABLES = `
     dimension text collate "C" not null, currency text collate "C" not null, key text collate "C" not null,
     bills bigint not null default 0, amount_sum_micros numeric not null default 0, last_position bigint not null,
     constraint bill_totals_pkey primary key (dimension, currency, key)
+  );
+  create table bill_sketches (
+    grain text collate "C" not null, bucket timestamptz not null, dimension text collate "C" not null,
+    currency text collate "C" not null, key text collate "C" not null, sketch text collate "C" not null,
+    bins smallint[] not null, counts integer[] not null check (0 < all (counts)),
+    constraint bill_sketches_pkey primary key (grain, dimension, currency, bucket, key, sketch)
   );`;
 
 /** An event of a bill: at a minute after ten of 2026-03-01, and what it names. Its place gives it its offset. */

@@ -21,7 +21,6 @@ export const doors = define_domain({
   }),
   dimensions: [{ name: "door", column: "door", grains: ["1h", "all"] }],
   measures: [{ name: "doors", kind: "count" }],
-  sketches: [],
   facts: [{ at: ["opened_us"], adds: { doors: ONE } }],
   board: {
     words: {

@@ -120,7 +120,6 @@ export const parcels_board: DomainBoard = {
     name: "postage_sum",
     kind: "sum",
   }],
-  sketches: [],
   facts: [],
   dates: [],
   figures: {

@@ -22,7 +22,6 @@ const SHAPE: CellShape = {
     { name: "least", kind: "min", column: "fare" },
     { name: "most", kind: "max", column: "fare" },
   ],
-  sketches: [],
 };
 const OPENED = [0], PAID = [1, 2, 3];
 const DAYS = days_in("UTC");

@@ -25,7 +25,6 @@ const SHAPE: CellShape = {
     { name: "first", kind: "first", column: "fare" },
     { name: "last", kind: "last", column: "fare" },
   ],
-  sketches: [],
 };
 const DAYS = days_in("UTC");
 const ALL = [0, 1, 2], COUNTED = [0];

@@ -184,7 +184,6 @@ const sales = define_domain({
   fold: (state, { payload, occurred_at_us }) => ({ ...state, ...payload, made_us: occurred_at_us }),
   dimensions: [{ name: "none", column: null, grains: ["1m", "all"] }],
   measures: [{ name: "sales", kind: "count" }],
-  sketches: [],
   facts: [{ at: ["made_us"], adds: { sales: ONE } }],
   board: {
     words: {} as never,

@@ -6,13 +6,15 @@ const SHAPE: CellShape = {
     { name: "city", column: "city", grains: ["1h"], sketches: ["1h"] },
     { name: "driver", column: "driver", grains: ["all"] },
   ],
-  measures: [{ name: "paid", kind: "count" }, { name: "fares", kind: "sum" }],
-  sketches: [{ name: "fare", of: "fares", count: "paid" }],
+  measures: [{ name: "paid", kind: "count" }, { name: "fares", kind: "sum" }, { name: "fare", kind: "sketch" }],
 };
-const PAID = [0, 1];
+const PAID = [0, 1, 2], FREE = [0, 1];
 const paid = (city: string, fare: number, hour = 10): Contribution => ({
   keys: [city, "x"],
-  facts: [{ at_us: Date.UTC(2026, 2, 1, hour) * 1000, measures: PAID, values: [fare < 0 ? 0 : 1, Math.max(fare, 0)] }],
+  facts: [{
+    at_us: Date.UTC(2026, 2, 1, hour) * 1000,
+    ...fare < 0 ? { measures: FREE, values: [0, 0] } : { measures: PAID, values: [1, fare, fare] },
+  }],
 });
 
 /** The changed sketches of the only name, with their cells. */
@@ -60,9 +62,26 @@ Deno.test("a fact that is the same under the same key touches no sketch, nor doe
   const changes = new CellChanges(SHAPE, days_in("UTC"));
   changes.replace(paid("a", 500), paid("a", 500), 1);
   assert.equal(changes.size, 0);
-  const five = paid("a", 500), other = { ...five, facts: [{ ...five.facts[0]!, values: [1, 500, 7] }] };
+  const five = paid("a", 500), other = { ...five, facts: [{ ...five.facts[0]!, values: [1, 700, 500] }] };
   changes.replace(five, other, 2);
   assert.deepEqual(sketched(changes), []);
+});
+
+Deno.test("a value that a fact keeps neither comes nor goes, whatever else becomes known with it", () => {
+  const shape = { ...SHAPE, measures: [...SHAPE.measures, { name: "minutes", kind: "sketch" }] } as const;
+  const changes = new CellChanges(shape, days_in("UTC"));
+  const five = paid("a", 500);
+  const longer = { ...five, facts: [{ ...five.facts[0]!, measures: [0, 1, 2, 3], values: [1, 500, 500, 12] }] };
+  changes.replace(five, longer, 2);
+  const [cell] = [...changes.cells()].filter(({ dimension }) => dimension === "city");
+  assert.deepEqual(cell!.change.sketches!.map((bins) => bins && filled_bins(bins)), [null, [[bin_of(12), 1]]]);
+});
+
+Deno.test("a sketch that other measures follow is refused", () => {
+  assert.throws(
+    () => new CellChanges({ ...SHAPE, measures: SHAPE.measures.toReversed() }, days_in("UTC")),
+    /expected sketches after all other measures/,
+  );
 });
 
 Deno.test("sketches are kept of the finest grains of a dimension, no others", () => {

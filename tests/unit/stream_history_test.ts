@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { RecordedEvent } from "../../src/event_log/mod.ts";
-import { CellChanges, type ChangedCell, days_in, format_time, parse_time } from "../../src/kpi/mod.ts";
+import { CellChanges, type ChangedCell, column_measures, days_in, format_time, parse_time } from "../../src/kpi/mod.ts";
 import { stream_history, type StreamStep } from "../../src/projection/mod.ts";
 import { TEST_DOMAIN, TEST_TIME_ZONE } from "../support/trip_pipeline.ts";
 
@@ -49,7 +49,7 @@ type Sums = Record<string, bigint>;
 function add_up(cells: readonly ChangedCell[]): Sums {
   const sums: Sums = {};
   for (const { dimension, key, bucket_us, grain, change } of cells) {
-    TEST_DOMAIN.measures.forEach(({ name }, m) => {
+    column_measures(TEST_DOMAIN.measures).forEach(({ name }, m) => {
       const cell = `${dimension}=${key} ${grain} ${
         grain === "all" ? "" : format_time(bucket_us).slice(11, 16)
       } ${name}`;

@@ -30,7 +30,6 @@ export function payments_domain({ currency }: DeploymentTerms): Domain {
     fold,
     dimensions: PAYMENT_DIMENSIONS,
     measures: PAYMENT_MEASURES,
-    sketches: [],
     facts: PAYMENT_FACTS,
     board: PAYMENT_BOARD,
   });

@@ -22,7 +22,6 @@ export function trades_domain(_terms: DeploymentTerms): Domain {
     fold,
     dimensions: TRADE_DIMENSIONS,
     measures: TRADE_MEASURES,
-    sketches: [],
     facts: TRADE_FACTS,
     board: TRADE_BOARD,
   });

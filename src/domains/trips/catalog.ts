@@ -1,4 +1,4 @@
-import type { Dimension, Grain, Measure, Sketch } from "../../kpi/mod.ts";
+import type { Dimension, Grain, Measure } from "../../kpi/mod.ts";
 import { type FactForm, known, ONE, unknown, value } from "../facts.ts";
 
 /**
@@ -63,12 +63,9 @@ export const TRIP_MEASURES = [
   { name: "duration_count", kind: "count" },
   { name: "voided", kind: "count" },
   { name: "voids_waiting", kind: "count" },
+  { name: "fare_micros", kind: "sketch" },
+  { name: "duration_ms", kind: "sketch" },
 ] as const satisfies readonly Measure[];
-
-export const TRIP_SKETCHES = [
-  { name: "fare_micros", of: "fare_sum_micros", count: "fare_count" },
-  { name: "duration_ms", of: "duration_sum_ms", count: "duration_count" },
-] as const satisfies readonly Sketch[];
 
 const NOT_VOIDED = { field: "voided_us", unknown: true } as const;
 
@@ -90,11 +87,13 @@ export const TRIP_FACTS: readonly FactForm[] = [
       fare_sum_micros: value("fare_micros"),
       fare_min_micros: value("fare_micros"),
       fare_max_micros: value("fare_micros"),
+      fare_micros: value("fare_micros"),
       tip_sum_micros: value("tip_micros"),
       distance_sum_m: value("distance_m"),
       distance_count: known("distance_m"),
       duration_sum_ms: value("duration_ms"),
       duration_count: known("duration_ms"),
+      duration_ms: value("duration_ms"),
       conflicts: known("canceled_us"),
     },
   },

@@ -2,7 +2,7 @@ import type { StreamNames } from "../board.ts";
 import type { DeclaredDomain, DeploymentTerms } from "../declared.ts";
 import { define_domain, type Domain } from "../domain.ts";
 import { TRIP_BOARD, trip_entities } from "./board.ts";
-import { TRIP_DIMENSIONS, TRIP_FACTS, TRIP_MEASURES, TRIP_SKETCHES } from "./catalog.ts";
+import { TRIP_DIMENSIONS, TRIP_FACTS, TRIP_MEASURES } from "./catalog.ts";
 import { TRIP_GENERATOR } from "./generator/mod.ts";
 import { TRIP_MAPPINGS } from "./mappings/mod.ts";
 import { DERIVED, EVENT_TYPES, TRIP_FIELDS, trip_fold } from "./trip.ts";
@@ -29,7 +29,6 @@ export function trips_domain(
     fold: trip_fold(h3_resolution),
     dimensions: by_h3 ? TRIP_DIMENSIONS : TRIP_DIMENSIONS.slice(0, -1),
     measures: TRIP_MEASURES,
-    sketches: TRIP_SKETCHES,
     facts: TRIP_FACTS,
     board: { ...TRIP_BOARD, entities: trip_entities(metrics_h3) },
   });

@@ -1,6 +1,15 @@
 import { plain_array, type Queryable, text_array } from "../../database/mod.ts";
 import { type DistinctFigure, type DomainBoard, type QuantileFigure, table_names } from "../../domains/mod.ts";
-import { type Days, format_time, type Grain, quantile, type Tile, tile, UNKNOWN } from "../../kpi/mod.ts";
+import {
+  column_measures,
+  type Days,
+  format_time,
+  type Grain,
+  quantile,
+  type Tile,
+  tile,
+  UNKNOWN,
+} from "../../kpi/mod.ts";
 import { read_keys, tiles_of } from "./breakdown.ts";
 import {
   type BucketRow,
@@ -234,25 +243,29 @@ export async function read_quantiles(
   const grains = dimension_of(board, counted.dimension)?.sketches ?? [];
   const tiles = tile(stretch.from_us, stretch.to_us, grains, days);
   const { sketches: table } = board.tables;
-  const rows = table === null || tiles.length === 0 ? [] : await queryable.query<BinRow>({
-    name: `feed_quantiles_${table}_${counted.excluded ? "without" : "of"}`,
-    // Each tile by itself, a range of the primary key: the fence keeps the planner to that order.
-    text: `select s.sketch, b.bin::integer as bin, sum(b.count)::text as count
+  const rows = table === null || tiles.length === 0 ? [] : await queryable.query<BinRow>(
+    prepared(
+      board,
+      `feed_quantiles_${table_names(board).sketches}_${counted.excluded ? "without" : "of"}`,
+      // Each tile by itself, a range of the primary key: the fence keeps the planner to that order.
+      `select s.sketch, b.bin::integer as bin, sum(b.count)::text as count
       from unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) as t(grain, from_at, to_at)
       cross join lateral (
-        select sketch, bins, counts from ${table}
+        select sketch, bins, counts from ${table} sketches
         where grain = t.grain and dimension = $4 and bucket >= t.from_at and bucket < t.to_at
           and key ${counted.excluded ? "<> all" : "= any"} ($5::text[]) offset 0
       ) s
       cross join lateral unnest(s.bins, s.counts) as b(bin, count)
       group by 1, 2 order by 1, 2`,
-  }, [
-    plain_array(tiles.map(({ grain }) => grain)),
-    plain_array(tiles.map(({ from_us }) => format_time(from_us))),
-    plain_array(tiles.map(({ to_us }) => format_time(to_us))),
-    counted.dimension,
-    text_array(counted.keys),
-  ]);
+    ),
+    [
+      plain_array(tiles.map(({ grain }) => grain)),
+      plain_array(tiles.map(({ from_us }) => format_time(from_us))),
+      plain_array(tiles.map(({ to_us }) => format_time(to_us))),
+      counted.dimension,
+      text_array(counted.keys),
+    ],
+  );
   const sketches = sketches_of(rows);
   return new Map(
     [...quantile_cards(board)].map((
@@ -277,11 +290,12 @@ export async function read_quantile_series(
     readonly to_us: number;
   },
 ): Promise<{ readonly at_us: number; readonly value: number | null }[]> {
+  const key = ["grain", "dimension", ...board.currency === undefined ? [] : ["currency"]].join(", ");
   const rows = await queryable.query<{ at_us: string; bins: number[]; counts: number[] }>(
     `select (extract(epoch from bucket) * 1000000)::bigint as at_us, bins::integer[] as bins, counts, ${
-      board.measures.map(({ name }) => `cells.${name}`).join(", ")
+      column_measures(board.measures).map(({ name }) => `cells.${name}`).join(", ")
     }
-     from ${board.tables.sketches} sketches left join ${board.tables.cells} cells using (grain, dimension, bucket, key)
+     from ${board.tables.sketches} sketches left join ${board.tables.cells} cells using (${key}, bucket, key)
      where grain = $1 and dimension = $2 and key = $3 and sketch = $4 and bucket >= $5::timestamptz and bucket < $6::timestamptz
      order by bucket`,
     [cells.grain, cells.dimension, cells.key, figure.sketch, format_time(cells.from_us), format_time(cells.to_us)],

@@ -8,7 +8,7 @@ import {
   type SummedFigure,
   table_names,
 } from "../../domains/mod.ts";
-import { date_column, is_dated, is_extreme, is_least } from "../../kpi/mod.ts";
+import { column_measures, date_column, is_dated, is_extreme, is_least } from "../../kpi/mod.ts";
 
 /** Figures out of summed measures, wherever they were summed. Exact: integers all the way, one rounding at the end. Pure. */
 
@@ -112,7 +112,7 @@ export function dimension_of(board: DomainBoard, name: string) {
 
 /** The select list that makes one row of many cells (named `cells`): every measure added up, or its extreme, under its own name. */
 export function sum_columns(board: DomainBoard): string {
-  return board.measures.map((measure) => {
+  return column_measures(board.measures).map((measure) => {
     const { name, kind } = measure;
     if (!is_dated(kind)) return `${is_extreme(kind) ? kind : "sum"}(cells.${name}) as ${name}`;
     const order = is_least(kind) ? "" : " desc", date = `cells.${date_column(measure)}`;
@@ -123,11 +123,13 @@ export function sum_columns(board: DomainBoard): string {
 
 /** Totals of such a row. Sums over no cells are 0, extremes over none are null. */
 export function totals_of(board: DomainBoard, row: Readonly<Record<string, unknown>>): Totals {
-  return Object.fromEntries(board.measures.map(({ name, kind }) => {
-    const value = row[name] ?? null;
-    const nothing = is_extreme(kind) ? null : 0n;
-    return [name, value === null ? nothing : BigInt(String(value))];
-  }));
+  return Object.fromEntries(
+    column_measures(board.measures).map(({ name, kind }) => {
+      const value = row[name] ?? null;
+      const nothing = is_extreme(kind) ? null : 0n;
+      return [name, value === null ? nothing : BigInt(String(value))];
+    }),
+  );
 }
 
 /** The declared figure of that name, which is a sum or mean of measures. Throws when the board declares no such: a fault of the declaration. */

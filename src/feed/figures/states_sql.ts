@@ -1,6 +1,6 @@
 import { plain_array, text_array } from "../../database/mod.ts";
 import type { BoardBreakdown, DistinctFigure, DomainBoard, QuantileFigure } from "../../domains/mod.ts";
-import { bucket_end, type Days, format_time, UNKNOWN } from "../../kpi/mod.ts";
+import { bucket_end, column_measures, type Days, format_time, UNKNOWN } from "../../kpi/mod.ts";
 import { ranked_keys_sql, tiles_of, TOP } from "./breakdown.ts";
 import { figure_of, quantile_cards } from "./figure.ts";
 import type { Filter } from "./filter.ts";
@@ -217,19 +217,16 @@ function quantiles_sql(
   cards: readonly (readonly [card: string, figure: QuantileFigure])[],
   { within, from, counted }: Chosen,
 ): string {
-  const declared = board.sketches.find(({ name }) => name === sketch);
-  const slot = declared && board.facts.find(({ adds }) => declared.of in adds && declared.count in adds);
-  if (declared === undefined || slot === undefined) {
-    throw new Error(`compute quantiles of ${sketch}: no fact adds to it`);
-  }
+  const slot = board.facts.find(({ adds }) => sketch in adds);
+  if (slot === undefined) throw new Error(`compute quantiles of ${sketch}: no fact adds to it`);
   const values = cards.map(([card], i) => `'${card}', (ranked.value)[${i + 1}]::text`);
   const ranks = cards.map(([, { q }]) => Math.max(q - 1e-14, 0));
   return `(select json_build_object(${values.join(", ")}) from (
              select percentile_disc(array[${ranks.join(", ")}]::double precision[])
-               within group (order by ${slot.adds[declared.of]}) as value
+               within group (order by ${slot.adds[sketch]}) as value
              from ${with_items(from, slot)} where ${counted} and ${within(slot.at)} and ${slot.counts} and ${
-    slot.adds[declared.count]
-  } > 0
+    slot.adds[sketch]
+  } is not null
            ) ranked)`;
 }
 
@@ -252,7 +249,7 @@ function distinct_sql(
 
 /** A row of totals, without a bucket, then a row for each bucket. */
 function series_sql(board: DomainBoard, bucket: (at: string) => string, chosen: Chosen): string {
-  const names = board.measures.map(({ name }) => name);
+  const names = column_measures(board.measures).map(({ name }) => name);
   const facts = facts_sql(board, names, (at) => `${bucket(at)} as bucket`, "1", chosen);
   return `select floor(extract(epoch from bucket))::bigint as t, ${merged_sql(board, names, "::text")}
           from (${facts}) facts group by grouping sets ((bucket), ()) order by bucket nulls first`;
@@ -267,7 +264,7 @@ function keyed_sql(
 ): string {
   const { count } = breakdown_of(board, dimension), amount = figure_of(board, board.breakdown_row.amount).measure;
   const shown = measures_by(board, dimension);
-  const names = board.measures.map(({ name }) => name)
+  const names = column_measures(board.measures).map(({ name }) => name)
     .filter((name) => shown.includes(name) || name === amount || new RegExp(`\\b${name}\\b`).test(count));
   const apart = (at: string) => `${key_sql(board, dimension)} as key, ${bucket(at)} as bucket`;
   const own = `case when place <= ${top} then key end`;
@@ -319,7 +316,7 @@ function keys_sql(
 ): string {
   const amount = figure_of(board, board.breakdown_row.amount).measure;
   // A count is a measure or an expression over measures: the slots that add to none of them need not be looked at.
-  const needed = board.measures.map(({ name }) => name)
+  const needed = column_measures(board.measures).map(({ name }) => name)
     .filter((name) => name === amount || new RegExp(`\\b${name}\\b`).test(count));
   const keys = dimensions.map((dimension) => key_sql(board, dimension));
   const named = dimensions.map((dimension, i) => `when grouping(${keys[i]}) = 0 then '${dimension}'`);
@@ -345,7 +342,7 @@ function totals_sql(board: DomainBoard, { within, from, counted }: Chosen): stri
       return [name, `(${found} limit 1)`];
     }),
   );
-  const sums = board.measures.map(({ name }) =>
+  const sums = column_measures(board.measures).map(({ name }) =>
     `${dated.get(name) ?? once_sql(board, name, board.facts, within)}::text as ${name}`
   );
   return `select ${sums.join(", ")} from ${from} where ${counted}`;

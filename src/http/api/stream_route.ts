@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi";
 import type { Database } from "../../database/mod.ts";
 import { type DomainBoard, table_names } from "../../domains/mod.ts";
 import { read_at, read_head, type RecordedEvent } from "../../event_log/mod.ts";
-import { format_time } from "../../kpi/mod.ts";
+import { column_measures, format_time } from "../../kpi/mod.ts";
 import type { StreamHistory, StreamStep } from "../../projection/mod.ts";
 import { bad_request, not_found, problem } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
@@ -147,7 +147,7 @@ function change_json(
   const status = status_field(board) === null ? {} : { status: { before: known?.status ?? null, after: now.status } };
   const moved = cells.flatMap(({ dimension, key, currency, bucket_us, grain, change }) => {
     // Extremes are no sums: theirs is always 0.
-    const sums = board.measures.map(({ name }, m) => ({ name, sum: change.sum(m) }))
+    const sums = column_measures(board.measures).map(({ name }, m) => ({ name, sum: change.sum(m) }))
       .filter(({ sum }) => Number(sum) !== 0)
       .map(({ name, sum }) => `${JSON.stringify(name)}:${sum}`);
     if (sums.length === 0) return [];

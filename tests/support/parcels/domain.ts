@@ -70,7 +70,6 @@ export const PARCELS: DeclaredDomain = {
         { name: "grams", kind: "sum" },
         { name: "postage_micros", kind: "sum" },
       ],
-      sketches: [],
       facts: [
         { at: ["accepted_us"], adds: { parcels: ONE } },
         {
