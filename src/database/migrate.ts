@@ -6,11 +6,12 @@ import {
   backfill_of,
   type BackfillName,
   type Migration,
-  migration_filled_by,
+  migrations_filled_by,
   NUMBERED_FROM,
   SCHEMA_NUMBER,
 } from "./migrations.ts";
 import { no_schema } from "./session.ts";
+import { text_array } from "./text_format.ts";
 
 /** Migrations cannot be applied: the database is newer than the program, or an applied migration was changed. */
 export class MigrationError extends Error {
@@ -146,9 +147,11 @@ export async function fill(database: Database, name: BackfillName, migrating: Mi
     ended = await step(database, migrating, async (tx) => {
       // Who appends waits for the piece; a piece sees all that was appended before.
       await tx.query("select 1 from log_head for update");
-      const migration = migration_filled_by(name);
-      const [row] = await tx.query("select checkpoint from schema_migrations where name = $1", [migration]);
-      const checkpoint = row?.checkpoint ?? null;
+      const [row] = await tx.query<{ name: string; checkpoint: unknown }>(
+        "select name, checkpoint from schema_migrations where name = any($1::text[]) order by version limit 1",
+        [text_array(migrations_filled_by(name))],
+      );
+      const migration = row?.name ?? null, checkpoint = row?.checkpoint ?? null;
       done ??= migrating.filling?.(name, await backfill.left(tx, checkpoint)) ?? (() => {});
       const { checkpoint: to, items } = await backfill.piece(tx, checkpoint);
       await tx.execute(

@@ -25,6 +25,7 @@ import states_of_the_past from "../../migrations/0024_states_of_the_past.sql" wi
 import source_partitions from "../../migrations/0025_source_partitions.sql" with { type: "text" };
 import rebuilds_seen from "../../migrations/0026_rebuilds_seen.sql" with { type: "text" };
 import log_checkpoints from "../../migrations/0027_log_checkpoints.sql" with { type: "text" };
+import payment_percentiles from "../../migrations/0028_payment_percentiles.sql" with { type: "text" };
 import log from "../../migrations/log.sql" with { type: "text" };
 
 /** A migration: forward only, one purpose. */
@@ -83,6 +84,13 @@ const ALL: readonly Migration[] = [
   { version: 25, name: "source_partitions", sql: source_partitions },
   { version: 26, name: "rebuilds_seen", sql: rebuilds_seen, domain: "trips" },
   { version: 27, name: "log_checkpoints", sql: log_checkpoints },
+  {
+    version: 28,
+    name: "payment_percentiles",
+    sql: payment_percentiles,
+    backfill: "sketches",
+    domain: "payments",
+  },
 ];
 
 /** Up to this one migrations are of a log of trips; `log.sql` stands for them in a log of anything else. */
@@ -100,9 +108,9 @@ export const migrations_of = (domain: string): readonly Migration[] =>
 
 const nothing_of = ({ version, name }: Migration): Migration => ({ version, name, sql: "" });
 
-/** The migration that asks for a backfill, by the name that databases know it by. */
-export const migration_filled_by = (backfill: BackfillName): string =>
-  ALL.find((each) => each.backfill === backfill)!.name;
+/** The migrations that ask for a backfill, by the names that databases know them by: the first of them that a log has is the one that fills it in. */
+export const migrations_filled_by = (backfill: BackfillName): readonly string[] =>
+  ALL.filter((each) => each.backfill === backfill).map(({ name }) => name);
 /** The backfill that a migration asks for, by the migration's name; null where it asks for none. */
 export const backfill_of = (migration: string): BackfillName | null =>
   ALL.find(({ name }) => name === migration)?.backfill ?? null;

@@ -83,6 +83,12 @@ tacho_test({
       [cards.transactions, cards.captured, cards.value, cards.average_value, cards.declined, cards.authorized],
       [6, 3, 180, 60, 2, 1],
     );
+    const percentiles = ({ value_p50, value_p95 }: Record<string, number>, p50: number, p95: number) => {
+      for (const [told, value] of [[value_p50, p50], [value_p95, p95]] as const) {
+        assert.ok(Math.abs(told! - value) <= 0.02 * value, `${told} is not within 2 % of ${value}`);
+      }
+    };
+    percentiles(cards, 50, 100);
     assert.deepEqual([cards.conversion_rate, cards.discount, cards.flagged_share], [60, 5, 33.333333]);
     assert.deepEqual([cards.refunds, cards.refunds_value, cards.refunds_waiting], [3, 55, 0]);
     const merchants = board.breakdowns.find(({ dimension }) => dimension === "merchant")!.rows;
@@ -99,6 +105,7 @@ tacho_test({
       cards: Record<string, number>;
     };
     assert.deepEqual([crossed.cards.refunds_value, crossed.cards.conversion_rate, crossed.cards.value], [25, 100, 150]);
+    percentiles(crossed.cards, 50, 100);
     const past = await get_json(`${api}board?${range}&as_of_position=8`) as { cards: Record<string, number> };
     assert.deepEqual([past.cards.refunds, past.cards.refunds_value, past.cards.value], [2, 45, 180]);
     // A window that has nothing but a refund of what was captured long before.

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import type { Database } from "../../src/database/mod.ts";
-import { days_in } from "../../src/kpi/mod.ts";
+import { type Database, migrate, migrations_of } from "../../src/database/mod.ts";
+import { column_measures, days_in } from "../../src/kpi/mod.ts";
+import { sketches_backfill } from "../../src/projection/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { start_ingest } from "../support/ingest_harness.ts";
 import { MemorySource } from "../support/memory_source.ts";
@@ -15,7 +16,7 @@ import {
 } from "../support/told_payments.ts";
 import { verified } from "../support/verified_log.ts";
 
-const MEASURES = PAYMENTS_DOMAIN.measures.map(({ name }) => name);
+const MEASURES = column_measures(PAYMENTS_DOMAIN.measures).map(({ name }) => name);
 type Cell = Record<string, number>;
 
 /** A payment in the end, by requirements alone: what a later event names wins, of equal times the one of the greater id. */
@@ -116,6 +117,50 @@ async function found_cells(database: Database, grain: string): Promise<Map<strin
   }));
 }
 
+/** The captured amounts of each bucket, ascending, by dimensions that keep percentiles. */
+function expected_amounts(told: readonly Told[], minutes: number): Map<string, number[]> {
+  const amounts = new Map<string, number[]>();
+  for (const events of Map.groupBy(told, ({ payment }) => payment).values()) {
+    const { captured, value, currency, name } = truth_of(events);
+    if (captured === null || value === null) continue;
+    const bucket = at(Math.floor(captured / minutes) * minutes);
+    for (const dimension of ["none", "merchant", "category", "city", "payment_method"] as const) {
+      const cell = `${dimension} ${currency} ${dimension === "none" ? "all" : name(dimension) ?? "unknown"} ${bucket}`;
+      amounts.set(cell, [...amounts.get(cell) ?? [], value].sort((a, b) => a - b));
+    }
+  }
+  return amounts;
+}
+
+/** Percentiles as SQL tells them from the sketches: of each cell that has any how many values, the median and the 95th, in cents. */
+async function found_percentiles(database: Database, grain: string): Promise<Map<string, number[]>> {
+  const rows = await database.query(
+    `select dimension, currency, key, to_char(bucket at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS".000Z"') as bucket,
+       (select sum(count) from unnest(counts) count) as values, quantile(bins, counts, 0.5) as p50, quantile(bins, counts, 0.95) as p95
+     from transaction_sketches where sketch = 'amount_micros' and grain = $1 and cardinality(bins) > 0`,
+    [grain],
+  );
+  return new Map(rows.map((row) => [
+    `${row.dimension} ${row.currency} ${row.key} ${row.bucket}`,
+    [Number(row.values), Number(row.p50) / 10_000, Number(row.p95) / 10_000],
+  ]));
+}
+
+async function expect_percentiles(database: Database, told: readonly Told[]): Promise<void> {
+  for (const [grain, minutes] of [["1m", 1], ["5m", 5], ["1h", 60]] as const) {
+    const found = await found_percentiles(database, grain), expected = expected_amounts(told, minutes);
+    assert.deepEqual([...found.keys()].sort(), [...expected.keys()].sort(), grain);
+    for (const [cell, amounts] of expected) {
+      const [values, ...percentiles] = found.get(cell)!;
+      assert.equal(values, amounts.length, `${grain} ${cell}`);
+      for (const [i, p] of [50, 95].entries()) {
+        const exact = amounts[Math.ceil(p * amounts.length / 100) - 1]!;
+        assert.ok(Math.abs(percentiles[i]! - exact) <= 0.02 * exact, `${grain} ${cell}: p${p} of ${amounts}`);
+      }
+    }
+  }
+}
+
 async function take_in(database: Database, told: readonly Told[], batch_messages: number): Promise<void> {
   const source = new MemorySource("payments", [told.map(as_message)]);
   const running = start_ingest(database, source, { domain: PAYMENTS_DOMAIN, time_zone: "UTC", batch_messages });
@@ -145,6 +190,7 @@ for (const [seed, batch_messages, payments] of [[1, 7, 150], [2, 200, 150], [3, 
             grain,
           );
         }
+        await expect_percentiles(database, told);
         const kept = PAYMENTS_DOMAIN.dimensions.find(({ name }) => name === "payer")!.totals!;
         const totals = await database.query(
           `select dimension, currency, key, ${kept.join(", ")} from transaction_totals`,
@@ -179,3 +225,27 @@ for (const [seed, batch_messages, payments] of [[1, 7, 150], [2, 200, 150], [3, 
       }),
   });
 }
+
+tacho_test({
+  name: "payments: a log from before the percentiles gets them, in pieces, by currency",
+  needs: ["postgres"],
+  fn: () =>
+    with_payments(async (database) => {
+      const told = some_payments(4, 150);
+      await take_in(database, told, 50);
+      await database.script(`
+        delete from transaction_sketches;
+        update schema_migrations set filled = false where name = 'payment_percentiles';`);
+      let pieces = 0;
+      const sketches = sketches_backfill(() => {
+        pieces++;
+        return Promise.resolve(audit);
+      }, 20);
+      await migrate(database, migrations_of("payments"), { backfills: { sketches } });
+      assert.ok(pieces > 4);
+      await expect_percentiles(database, told);
+      assert.deepEqual((await verified(database, {}, audit)).faults, []);
+      const [row] = await database.query("select filled from schema_migrations where name = 'payment_percentiles'");
+      assert.equal(row?.filled, true);
+    }),
+});

@@ -7,6 +7,7 @@ const count = (measure: string) => ({ kind: "total", unit: "count", measure, per
 const money = (measure: string) => ({ kind: "total", unit: "money", measure, per: MICROS } as const);
 const share = (measure: string, ...count: string[]) =>
   ({ kind: "mean", unit: "percent", measure, count, per: 0.01 }) as const;
+const amount = (q: number) => ({ kind: "quantile", unit: "money", sketch: "amount_micros", q, per: MICROS }) as const;
 const shown = (name: string) => ({ name, figure: name });
 
 const ENTITIES: EntitiesDeclaration = {
@@ -55,6 +56,8 @@ export const PAYMENT_BOARD: BoardDeclaration = {
       count: "amount_count",
       per: MICROS,
     },
+    value_p50: amount(0.5),
+    value_p95: amount(0.95),
     declined: count("declined"),
     conversion_rate: share("captured", "captured", "declined"),
     discount: money("discount_sum_micros"),
@@ -89,6 +92,8 @@ export const PAYMENT_BOARD: BoardDeclaration = {
     shown("amount_count"),
     shown("value"),
     shown("average_value"),
+    shown("value_p50"),
+    shown("value_p95"),
     shown("declined"),
     shown("conversion_rate"),
     shown("discount"),

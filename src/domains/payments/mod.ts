@@ -22,7 +22,12 @@ export function payments_domain({ currency }: DeploymentTerms): Domain {
   return define_domain({
     name: "payments",
     ...NAMES,
-    tables: { states: "transactions", cells: "transaction_cells", totals: "transaction_totals", sketches: null },
+    tables: {
+      states: "transactions",
+      cells: "transaction_cells",
+      totals: "transaction_totals",
+      sketches: "transaction_sketches",
+    },
     by_currency: currency,
     event_types: EVENT_TYPES,
     fields: PAYMENT_FIELDS,

@@ -177,6 +177,8 @@ export function fold(payment: Payment, event: FoldedEvent<PaymentPayload>): Paym
 }
 
 const GRAINS: readonly Grain[] = ["1m", "5m", "1h", "1d", "all"];
+/** Percentiles are kept of the grains that ranges are covered with; of dimensions that boards are filtered by most. */
+const SKETCHED: readonly Grain[] = ["1m", "5m", "1h", "1d"];
 
 /** Payers are many, each of few payments: of them totals are kept, as of drivers. */
 const OF_PAYERS: readonly string[] = [
@@ -190,13 +192,13 @@ const OF_PAYERS: readonly string[] = [
 ];
 
 export const PAYMENT_DIMENSIONS: readonly Dimension[] = [
-  { name: "none", column: null, grains: GRAINS },
+  { name: "none", column: null, grains: GRAINS, sketches: SKETCHED },
   { name: "status", column: "status", grains: GRAINS },
-  { name: "merchant", column: "merchant", grains: GRAINS },
-  { name: "category", column: "category", grains: GRAINS },
-  { name: "city", column: "city", grains: GRAINS },
+  { name: "merchant", column: "merchant", grains: GRAINS, sketches: SKETCHED },
+  { name: "category", column: "category", grains: GRAINS, sketches: SKETCHED },
+  { name: "city", column: "city", grains: GRAINS, sketches: SKETCHED },
   { name: "location", column: "location", grains: GRAINS },
-  { name: "payment_method", column: "payment_method", grains: GRAINS },
+  { name: "payment_method", column: "payment_method", grains: GRAINS, sketches: SKETCHED },
   { name: "risk_flag", column: "risk_flag", grains: GRAINS },
   { name: "payer", column: "payer_id", grains: ["all"], totals: OF_PAYERS },
 ];
@@ -216,6 +218,7 @@ export const PAYMENT_MEASURES: readonly Measure[] = [
   { name: "refunds_sum_micros", kind: "sum" },
   { name: "refunds_waiting", kind: "count" },
   { name: "charged_back", kind: "count" },
+  { name: "amount_micros", kind: "sketch" },
 ];
 
 const CAPTURED = { field: "captured_us", known: true } as const;
@@ -234,6 +237,7 @@ export const PAYMENT_FACTS: readonly FactForm[] = [
       captured: ONE,
       amount_count: known("amount_micros"),
       captured_sum_micros: value("amount_micros"),
+      amount_micros: value("amount_micros"),
       discount_sum_micros: value("discount_micros"),
       conflicts: known("declined_us"),
     },

@@ -155,6 +155,16 @@ export const PAYMENT_WORDS: BoardWords = {
       how: "Over captured payments whose amount is known.",
     },
     {
+      name: "value_percentiles",
+      label: "Amount p50 · p95",
+      figure: "value_p50",
+      better: 0,
+      base: "amount_count",
+      beside: ["{value_p95} {currency}"],
+      how:
+        "Half of all captured amounts are at most the first, 95 of 100 at most the second. Within 2 %: amounts are counted in classes.",
+    },
+    {
       name: "conversion_rate",
       label: "Conversion, of decided",
       spark: ["conversion_rate"],

@@ -15,6 +15,7 @@ import {
 } from "./json.ts";
 import { local_days } from "./local_day.ts";
 import { micros_of, type Query, text_in, text_or_null } from "./query.ts";
+import { bin_of_value, type Bins } from "./sketches.ts";
 import type { SourceMessage } from "./source_message.ts";
 
 /**
@@ -47,6 +48,8 @@ export interface DomainContract {
     readonly dimensions: readonly string[];
     readonly measures: readonly string[];
   };
+  /** Of which values bins are kept, in which table, by which dimensions: of all grains but that of all time. */
+  readonly sketches?: { readonly table: string; readonly dimensions: readonly string[] };
 }
 
 /** A field of the data. */
@@ -82,6 +85,8 @@ export interface Counted {
   readonly adds: Readonly<Record<string, bigint>>;
   readonly least?: Readonly<Record<string, bigint>>;
   readonly most?: Readonly<Record<string, bigint>>;
+  /** Values that bins are kept of, by the sketch. */
+  readonly binned?: Readonly<Record<string, bigint>>;
 }
 
 type Event = LoggedEvent & { readonly told: Told };
@@ -223,6 +228,7 @@ export class DomainOracle {
     await this.#compare_states(query, compared);
     await this.#compare_cells(query, compared, cells);
     await this.#compare_totals(query, compared);
+    await this.#compare_sketches(query, compared);
     const { messages_read, admitted_count, duplicates, quarantined } = this.#bookkeeping;
     return {
       differences: compared.list(20),
@@ -338,6 +344,37 @@ export class DomainOracle {
     }
   }
 
+  /** A sketch that nothing is left of may stand there or not. */
+  async #compare_sketches(query: Query, differences: Differences): Promise<void> {
+    const { sketches } = this.#contract;
+    if (sketches === undefined) return;
+    const expected = new Map<string, Bins>();
+    for (const { at_us, keys, currency, binned = {} } of this.#counted) {
+      for (const [sketch, value] of Object.entries(binned)) {
+        for (const dimension of sketches.dimensions) {
+          for (const grain of ["1m", "5m", "1h", "1d"] as const) {
+            const bucket = bucket_of(at_us, grain, this.#local_day);
+            const name = [grain, bucket, dimension, currency, keys[dimension], sketch].join("|");
+            const bins: Bins = expected.get(name) ?? new Map(), bin = bin_of_value(value);
+            expected.set(name, bins.set(bin, (bins.get(bin) ?? 0) + 1));
+          }
+        }
+      }
+    }
+    const named = ["grain", "bucket", "dimension", "currency", "key", "sketch"];
+    const rows = await query(`
+      select ${named.map((column) => column === "bucket" ? `${micros_of(column)} as bucket` : column).join(", ")},
+        (select string_agg(concat(bin, ': ', count), ', ' order by bin) from unnest(bins, counts) b(bin, count)) as bins
+      from ${sketches.table}`);
+    const found = new Map(
+      rows.map((row) => [named.map((column) => text_in(row, column)).join("|"), text_or_null(row, "bins") ?? ""]),
+    );
+    for (const name of new Set([...expected.keys(), ...found.keys()])) {
+      const wanted = bins_text(expected.get(name) ?? new Map()), got = found.get(name) ?? "";
+      if (wanted !== got) differences.add("cells", `sketch of ${cell_text(name)}: expected ${wanted}, found ${got}`);
+    }
+  }
+
   /** A total that nothing is left of may stand there or not. */
   async #compare_totals(query: Query, differences: Differences): Promise<void> {
     const { totals } = this.#contract;
@@ -369,6 +406,10 @@ export class DomainOracle {
     }
   }
 }
+
+/** "53: 2, 60: 1" of counts by bin. */
+const bins_text = (bins: Bins): string =>
+  [...bins].sort(([a], [b]) => a - b).map(([bin, count]) => `${bin}: ${count}`).join(", ");
 
 /** "1h|1767225600000000|side|buy" as "cell 1h 2026-01-01T00:00:00Z side=buy". */
 function cell_text(name: string): string {

@@ -89,8 +89,8 @@ function fold(events: readonly Told[], deployed: string): Folded {
     ...Object.fromEntries(columns.map((name) => [name, String(what(name) ?? UNKNOWN)])),
   };
   const counted: Counted[] = [];
-  const count = (at_us: number | null, adds: Counted["adds"]) => {
-    if (at_us !== null) counted.push({ at_us, keys, currency: of_currency, adds });
+  const count = (at_us: number | null, adds: Counted["adds"], binned: Counted["binned"] = {}) => {
+    if (at_us !== null) counted.push({ at_us, keys, currency: of_currency, adds, binned });
   };
   const known = [authorized_at, captured_at, declined_at].filter((at) => at !== null);
   count(known.length === 0 ? null : Math.min(...known), { payments: 1n });
@@ -102,7 +102,7 @@ function fold(events: readonly Told[], deployed: string): Folded {
     discount_sum_micros: (what("discount") ?? 0n) as bigint,
     flagged: what("risk_flag") === "yes" ? 1n : 0n,
     conflicts: declined_at === null ? 0n : 1n,
-  });
+  }, counts === null ? {} : { amount_micros: counts });
   if (captured_at === null) count(declined_at, { declined: 1n });
   for (const { at_us, back } of refunds) {
     count(at_us, captured_at === null ? { refunds_waiting: 1n } : { refunds: 1n, refunds_sum_micros: back });
@@ -176,6 +176,10 @@ export const payments_contract = (deployed: string): DomainContract => ({
     risk_flag: GRAINS,
   },
   by_currency: true,
+  sketches: {
+    table: "transaction_sketches",
+    dimensions: ["none", "merchant", "category", "city", "payment_method"],
+  },
   lists: ["refunded_ats", "refund_micros"],
   totals: {
     table: "transaction_totals",
