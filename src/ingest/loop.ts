@@ -92,7 +92,8 @@ export class Ingest {
       if (source.state === "starting") return { state: "starting", reason: null, since_ms: source.since_ms };
       if (source.state === "waiting") return { state: "paused", reason: source.reason, since_ms: source.since_ms };
       if (source.state === "gap" || source.state === "failed") {
-        const { reason, since_ms } = source;
+        const { since_ms } = source, again = source.state === "failed" && source.again === true;
+        const reason = again ? `${source.reason}; it is tried again` : source.reason;
         return { state: "stopped", reason, since_ms, ...(source.state === "gap" ? { advice: source.advice } : {}) };
       }
       const remarks = this.#options.source.remarks();

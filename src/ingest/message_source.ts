@@ -13,7 +13,7 @@
  * - A gap (retention passed the cursor, the topic ends before the cursor, another cluster) is never delivered across: the
  *   source stops with state `gap`. So is one that the book has kept.
  *   What was buffered before a gap or an outage is still handed out. `rewind` resumes after a gap, once the book is past it.
- * - In the state `gap`, `take` waits for `rewind`, `close` or the abort; `failed` is for good, only the latter two end it. Whoever supervises
+ * - In the state `gap`, `take` waits for `rewind`, `close` or the abort; `failed` is for good, only the latter two end it, unless the source tries again by itself. Whoever supervises
  *   reads `state`.
  * - What is held is bounded in messages and bytes. At the bound Kafka is fetched from no more, and the consumer stays a live member of its
  *   group; who offers to the queue waits.
@@ -88,7 +88,13 @@ export type SourceState =
     readonly advice: string;
     readonly gap: SourceGap;
   }
-  | { readonly state: "failed"; readonly since_ms: number; readonly reason: string };
+  | {
+    readonly state: "failed";
+    readonly since_ms: number;
+    readonly reason: string;
+    /** It is tried again by itself. */
+    readonly again?: true;
+  };
 
 /** A state of a source before it is dated. */
 export type UndatedState = SourceState extends infer State ? State extends SourceState ? Omit<State, "since_ms"> : never

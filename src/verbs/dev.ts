@@ -47,12 +47,12 @@ export async function dev_verb(shell: Shell, { generate, domains, alone }: DevOp
   }
   const instead = new Map<string, string>();
   await serve(shells, {
-    feeding: async (shell, opened, failed) => {
+    feeding: async (shell, opened, refused) => {
       const { domain: { name, noun }, config: { kafka_brokers, rate } } = shell;
       const foreign = await foreign_stream(opened.database, opened.domain, generator_of(shell.domain));
       if (foreign !== null && generate) throw holds_others(shell, "the log", foreign);
       if (kafka_brokers !== null) {
-        const source = kafka_source(shell, opened.log_id, failed);
+        const source = kafka_source(shell, opened.log_id, refused);
         if (rate === 0) return { name: "kafka", source };
         return { name: "kafka", source, beside: (signal, reading) => into_topic(shell, opened, reading, signal) };
       }

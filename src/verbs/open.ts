@@ -275,10 +275,14 @@ async function tell_of_retention(
 /**
  * The Kafka source of the configuration.
  * @param log_id by it a member of the consumer group is known as one that reads for the same database
- * @param failed hears when the brokers refuse for good; the program then has to end
+ * @param refused hears why the brokers refuse for good; beside other domains they are asked again, and it hears null when they no longer do
  */
-export function kafka_source(shell: Shell, log_id: string, failed: (reason: string) => void): MessageSource {
-  const { config } = shell;
+export function kafka_source(
+  shell: Shell,
+  log_id: string,
+  refused: (reason: string | null) => void,
+): MessageSource {
+  const { config, beside_others = false } = shell;
   return new KafkaSource(
     {
       ...kafka_connection(shell),
@@ -294,12 +298,17 @@ export function kafka_source(shell: Shell, log_id: string, failed: (reason: stri
       ...session_settings(config.session_seconds * 1_000),
       // What is too large is kept whole up to here, for a retry with a larger limit.
       most_record_bytes: 4 * config.max_message_bytes,
+      refused: beside_others ? REFUSED : null,
       on_state: (state: SourceState) => {
-        if (state.state === "failed") failed(state.reason);
+        if (state.state === "failed") refused(state.reason);
+        else if (state.state === "running") refused(null);
       },
     },
   );
 }
+
+/** The waits between tries of what refuses one of several domains: they double. */
+export const REFUSED = { first_ms: 1_000, cap_ms: 30_000 } as const;
 
 /** What decoding refuses, by the configuration. */
 export const decode_limits = ({ future_limit_minutes, max_message_bytes }: Config): DecodeLimits => ({

@@ -1,4 +1,4 @@
-import type { OpenedDatabase } from "../database/mod.ts";
+import { is_other_schema, MigrationError, type OpenedDatabase } from "../database/mod.ts";
 import type { Health } from "../feed/mod.ts";
 import {
   ASSETS,
@@ -13,14 +13,11 @@ import {
 import { Paced, system_clock, told_trouble, type Trouble } from "../runtime/mod.ts";
 import { base_of } from "./domains.ts";
 import { export_of } from "./exports/mod.ts";
-import { kafka_source } from "./open.ts";
+import { kafka_source, REFUSED } from "./open.ts";
 import { ended, mapped_topics, no_feeding, open_part, type Part, type ServeOptions, with_others } from "./parts/mod.ts";
 import { checkpointing_of, warn_of_open_key } from "./proof/mod.ts";
 import type { TopicsMapped } from "./records/mod.ts";
 import { type Shell, shells_of, UsageError, VERSION } from "./shell.ts";
-
-/** The waits between tries to open the log of one of several domains, which double. */
-const REOPEN = { first_ms: 1_000, cap_ms: 30_000 };
 
 /**
  * Runs ingest and the pages of domains until a signal: then fetching stops, the transaction under way is finished, viewers hear bye, and
@@ -28,7 +25,8 @@ const REOPEN = { first_ms: 1_000, cap_ms: 30_000 };
  * log that cannot be opened, or one that was migrated past what the program can write for.
  *
  * Of several domains each is served from when its log is open on, whatever the others do, and answered 503 before. A log that cannot be opened is
- * tried again with growing waits and said meanwhile; a source that refuses one domain stops that alone. What was used wrongly ends the program.
+ * tried again with growing waits and said meanwhile, as is one that was migrated past the program while it ran; a source that refuses one domain
+ * stops that alone, and is asked again in the same way. When all are refused so the program ends; what was used wrongly ends it, too.
  * @param shells one for each domain
  */
 export async function serve(shells: readonly [Shell, ...Shell[]], options: ServeOptions): Promise<void> {
@@ -84,20 +82,27 @@ export async function serve(shells: readonly [Shell, ...Shell[]], options: Serve
   }
   const checkpointing = options.read_only === true ? null : await checkpointing_of(config);
   if (checkpointing !== null) await warn_of_open_key(config, logger);
+  /** Domains whose source refuses, or whose log is one of a later version. */
   const refused = new Set<string>();
+  const refuse = ({ domain, logger }: Shell, what: string, error: unknown): void => {
+    if (refused.add(domain.name).size === shells.length) return failed(error);
+    logger.log("error", `${what}; the other domains go on`, { reason: error });
+  };
   const open = async (shell: Shell, embedded?: OpenedDatabase): Promise<Part> => {
     const { name } = shell.domain;
     const observe = (domain: string, seconds: number) => metrics.observe_batch_s(domain, seconds);
     const beside = shells.filter((each) => each !== shell).map(({ domain }) => domain.name);
     const others = (own: Health) =>
       with_others(own, beside.map((each) => [each, parts.get(each)?.health() ?? null]), system_clock.now_ms());
-    const source_refused = (reason: string) => {
-      if (refused.add(name).size === shells.length) return failed(new Error(reason));
-      shell.logger.log("error", "a source refuses; the other domains go on", { reason });
+    const source_refused = (reason: string | null) => {
+      if (reason === null) refused.delete(name);
+      else refuse(shell, "a source refuses", new Error(reason));
     };
-    const given = { observe, failed, source_refused, embedded, others, checkpointing };
+    const given = { observe, source_refused, embedded, others, checkpointing };
     const part = await open_part({ ...shell, signal }, mapped.get(shell)!, options, given);
     parts.set(name, part);
+    unopened.delete(name);
+    refused.delete(name);
     return part;
   };
   let served: Served | null = null;
@@ -113,19 +118,30 @@ export async function serve(shells: readonly [Shell, ...Shell[]], options: Serve
     unopened.set(shell.domain.name, trouble);
     shell.logger.log("error", "the log of a domain cannot be opened; the others go on", told_trouble(trouble));
   };
-  /** Opens a domain, however often it has to be tried, and runs it. */
+  /** Opens a domain, however often it has to be tried, and runs it; anew where its log was migrated past this program meanwhile. */
   const work = async (shell: Shell, embedded?: OpenedDatabase): Promise<void> => {
     try {
-      const part = await new Paced(shell, REOPEN).until_done(signal, () => open(shell, embedded), {
-        passes: (error) => !(error instanceof UsageError),
-        waiting: (trouble) => cannot_open(shell, trouble),
-        over: ({ attempt }) => shell.logger.log("info", "the log of a domain is open", { attempt: attempt + 1 }),
-      });
-      await follow();
-      await part.run();
+      while (!signal.aborted) {
+        const part = await new Paced(shell, REFUSED).until_done(signal, () => open(shell, embedded), {
+          passes: (error) => !(error instanceof UsageError),
+          waiting: (trouble) => cannot_open(shell, trouble),
+          over: ({ attempt }) => shell.logger.log("info", "the log of a domain is open", { attempt: attempt + 1 }),
+        });
+        await follow();
+        await part.run().catch((error) => shut(shell, part, error));
+      }
     } catch (error) {
       if (!signal.aborted) failed(error);
     }
+  };
+  /** Closes a domain whose log was migrated past what this program can write for. Throws whatever else it could not go on for. */
+  const shut = async (shell: Shell, part: Part, error: unknown): Promise<void> => {
+    if (!(error instanceof MigrationError || is_other_schema(error))) throw error;
+    refuse(shell, "a log is one of a later version", error);
+    parts.delete(shell.domain.name);
+    part.quiet();
+    await follow();
+    await part.close();
   };
   /** Of an embedded database one domain has the connection, which the others share: the first of those that can be opened. */
   const work_embedded = async (): Promise<void> => {
@@ -137,7 +153,7 @@ export async function serve(shells: readonly [Shell, ...Shell[]], options: Serve
       } catch (error) {
         if (signal.aborted || error instanceof UsageError) throw error;
         first_error ??= error;
-        cannot_open(shell, new Paced(shell, REOPEN).failed(error));
+        cannot_open(shell, new Paced(shell, REFUSED).failed(error));
       }
     }
     if (owner === null) throw first_error;
@@ -193,8 +209,8 @@ export async function serve_verb(
     return await serve(shells, { feeding: no_feeding, read_only, ready });
   }
   await serve(shells, {
-    feeding: (of_domain, { log_id }, failed) =>
-      kafka_brokers === null ? no_feeding() : { name: "kafka", source: kafka_source(of_domain, log_id, failed) },
+    feeding: (of_domain, { log_id }, refused) =>
+      kafka_brokers === null ? no_feeding() : { name: "kafka", source: kafka_source(of_domain, log_id, refused) },
     ready: (page) => {
       const topics = shells.flatMap(({ config }) => config.topics).join(",");
       const group = shells.map(({ config }) => config.group).join(",");

@@ -108,8 +108,18 @@ tacho_test({
         ),
       );
       const alone = await (await fetch(`${url}trades/readyz`)).text();
-      assert.match(alone, /stopped since .*authorized/i);
+      assert.match(alone, /stopped since .*authorized.*; it is tried again/i);
       assert.equal((await fetch(`${url}trades/`)).status, 200, "its page is served on");
+      const waits = () =>
+        [...program.stderr.matchAll(/Kafka refuses; waiting domain=trades .*next_try_ms=(\d+)/g)].map(([, ms]) =>
+          Number(ms)
+        );
+      await program.brings(until("it is asked again and again", () => waits().length > 2, 60_000));
+      for (const [i, wait_ms] of waits().slice(0, 3).entries()) {
+        const ceiling = 1_000 * 2 ** i;
+        assert.ok(wait_ms >= ceiling / 2 && wait_ms <= ceiling, `wait ${i + 1} is ${wait_ms} ms`);
+      }
+      await all_is_well();
       assert.equal(await program.term(), 0);
     } finally {
       await database.close();

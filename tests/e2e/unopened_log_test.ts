@@ -136,6 +136,19 @@ tacho_test({
       await until("all is well", async () => (await readiness(url)).status === 200, 30_000);
       assert.equal(await posted(url, "trips", "2"), 200);
       assert.match(program.stderr, /the log of a domain is open domain=payments attempt=\d/);
+
+      // Migrated past the program while it runs.
+      await owner.script(`set search_path = trades; ${LATER}; update log_head set schema_number = 99`);
+      await program.brings(until("trades are shut", async () => (await page(`${url}trades/`)).status === 503, 60_000));
+      await until("it is said why", async () => /later/.test((await readiness(url)).of("trades: log") ?? ""), 60_000);
+      assert.deepEqual((await readiness(url)).domains, { trips: "ok", payments: "ok", trades: "not ready" });
+      assert.deepEqual(await logs_open(url), { trips: 1, payments: 1, trades: 0 });
+      assert.match(program.stderr, /a log is one of a later version; the other domains go on domain=trades/);
+      assert.deepEqual([await posted(url, "trips", "3"), await posted(url, "payments", "2")], [200, 200]);
+      assert.equal(await posted(url, "trades", "2"), 503);
+      await owner.script(`set search_path = trades; delete from schema_migrations where version = 99;
+        update log_head set schema_number = (select max(version) from schema_migrations)`);
+      await program.brings(until("trades heal again", async () => await posted(url, "trades", "2") === 200, 90_000));
       assert.equal(await program.term(), 0);
       for (const domain of ["trips", "payments", "trades"]) {
         assert.match(

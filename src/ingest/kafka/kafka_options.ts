@@ -57,6 +57,8 @@ export interface KafkaSettings {
   readonly stall_ms: number;
   readonly retry_first_ms: number;
   readonly retry_cap_ms: number;
+  /** The waits, which double, after which brokers that refuse for good are asked again; null: they are not. */
+  readonly refused: { readonly first_ms: number; readonly cap_ms: number } | null;
   /** How long a polite goodbye may take before the sockets are cut. */
   readonly close_ms: number;
   /** Told about every change of state. */
@@ -89,6 +91,7 @@ export function default_settings(clock: Clock): KafkaSettings {
     quiet_ms: 5_000,
     retry_first_ms: 250,
     retry_cap_ms: 5_000,
+    refused: null,
     close_ms: 3_000,
     on_state: () => {},
   };

@@ -23,7 +23,7 @@ import { gap_reason, PartitionWatch } from "./partition_watch.ts";
  *
  * The source is a chain of sessions: starting → running ⇄ waiting, until closed; a gap stops it until `rewind` (the book
  * has moved past the gap by then), a final failure (credentials, rights, a batch that two consumers in a
- * row found damaged) for good. What was buffered before a gap or an outage is still handed out. Broker trouble is waited
+ * row found damaged) for good, or until it is tried again where the settings say so. What was buffered before a gap or an outage is still handed out. Broker trouble is waited
  * out for ever, with capped and jittered backoff.
  */
 export class KafkaSource implements MessageSource {
@@ -67,7 +67,7 @@ export class KafkaSource implements MessageSource {
 
   /**
    * Waits for the brokers as long as it takes. The signal ends this waiting alone; an open source ends by `close`.
-   * @throws when the brokers refuse for good, and the signal's reason when it is aborted or the source is closed first
+   * @throws when the brokers refuse for good and are not asked again, and the signal's reason when it is aborted or the source is closed first
    */
   async open(book: CursorBook, signal: AbortSignal): Promise<void> {
     if (this.#book !== null) throw new Error("cannot open the Kafka source: it is open already");
@@ -135,12 +135,17 @@ export class KafkaSource implements MessageSource {
       new Paced({ clock, random: Math.random }, { first_ms: retry_first_ms, cap_ms: retry_cap_ms });
     // What brokers make ready at first is no failure: trouble that comes after it is counted from its own beginning.
     const failures = new_pace(), preparations = new_pace();
+    const { refused } = this.#settings;
+    const refusals = refused === null ? null : new Paced({ clock, random: Math.random }, refused);
     while (!signal.aborted) {
       const session = this.#session = this.#new_session(book);
       const ended = await session.live(signal);
       this.#session = null;
-      if (session.settled) failures.succeeded();
-      await this.#pause_after(ended, this.#prepares(ended) ? preparations : failures);
+      if (session.settled) {
+        failures.succeeded();
+        refusals?.succeeded();
+      }
+      await this.#pause_after(ended, this.#prepares(ended) ? preparations : failures, refusals);
     }
     this.#changed.ring();
     this.#cluster.reject(signal.reason);
@@ -185,14 +190,27 @@ export class KafkaSource implements MessageSource {
   }
 
   #fail({ reason, cause }: { readonly reason: string; readonly cause: unknown }): void {
+    if (this.#settings.refused !== null) {
+      return this.#become({ state: "failed", reason, again: true });
+    }
     const brokers = this.#options.brokers.join(",");
     this.#cluster.reject(new Error(`cannot read Kafka at "${brokers}": ${reason}`, { cause }));
     this.#become({ state: "failed", reason });
   }
 
-  /** Waits for what lets the next session begin. */
-  async #pause_after(ended: SessionEnd, pace: Paced): Promise<void> {
+  /**
+   * Waits for what lets the next session begin.
+   * @param pace after trouble that passes
+   * @param refusals after a final failure; null: nothing does
+   */
+  async #pause_after(ended: SessionEnd, pace: Paced, refusals: Paced | null): Promise<void> {
     const { signal } = this.#closing;
+    if (this.#state.state === "failed" && refusals !== null) {
+      const { reason, since_ms } = this.#state;
+      const trouble = { ...refusals.failed(reason), since_ms };
+      this.#options.log("warn", "Kafka refuses; waiting", told_trouble(trouble));
+      return await refusals.pause(signal).catch(() => {});
+    }
     if (ended.end === "lost") {
       const trouble = { ...pace.failed(ended.reason), since_ms: this.#state.since_ms };
       if (this.#prepares(ended)) {

@@ -33,9 +33,13 @@ export interface Reading {
 export interface ServeOptions {
   /**
    * Chooses what feeds the log, before anything is served; what it throws ends the program.
-   * @param failed hears when the source refuses for good
+   * @param refused hears why the source refuses for good, and null when it no longer does
    */
-  readonly feeding: (shell: Shell, opened: Opened, failed: (reason: string) => void) => Feeding | Promise<Feeding>;
+  readonly feeding: (
+    shell: Shell,
+    opened: Opened,
+    refused: (reason: string | null) => void,
+  ) => Feeding | Promise<Feeding>;
   /** Another program writes the log: this one only reads it, and takes nothing in. */
   readonly read_only?: boolean;
   /** How many ports after the configured one are tried where that is taken. */
@@ -64,7 +68,10 @@ export interface Part {
   readonly database: OpenedDatabase;
   readonly figures: () => MetricsReading;
   readonly health: () => Health;
-  /** Runs ingest until the signal. When it stops for good the domain is served on, and says so. */
+  /**
+   * Runs ingest until the signal. When it stops for good the domain is served on, and says so. Rejects when the log was migrated past what this
+   * program can write for, and when work beside ingest fails: nothing of the domain works then but `quiet` and `close`.
+   */
   run(): Promise<void>;
   /** Viewers hear bye; nothing more is asked of the database. */
   quiet(): void;
@@ -77,25 +84,25 @@ export const mapped_topics = ({ domain, config }: Shell, { read_only = false }: 
 
 /** Opens the log of the shell's domain and what works on it. */
 export async function open_part(
-  shell: Shell,
+  of_program: Shell,
   { mappings, tables }: TopicsMapped,
   { feeding: choose, read_only = false }: ServeOptions,
-  { observe, failed, source_refused, embedded, others, checkpointing }: {
+  { observe, source_refused, embedded, others, checkpointing }: {
     /** Adds which other domains are not as they should be. */
     readonly others: (own: Health) => Health;
     /** Hears of each batch, how many seconds after its planning it was committed. */
     readonly observe: (domain: string, seconds: number) => void;
-    /** Hears what has to end the program: a database that was migrated past what it can write for. */
-    readonly failed: (error: unknown) => void;
-    /** Hears when the source refuses for good. */
-    readonly source_refused: (reason: string) => void;
+    /** Hears why the source refuses for good, and null when it no longer does. */
+    readonly source_refused: (reason: string | null) => void;
     /** The embedded database, where another domain has opened it. */
     readonly embedded: OpenedDatabase | undefined;
     /** What signs the log; null: it is not signed. */
     readonly checkpointing: Checkpointing | null;
   },
 ): Promise<Part> {
-  const { config, logger, signal } = shell;
+  const failure = new AbortController(), failed = (error: unknown) => failure.abort(error);
+  const signal = AbortSignal.any([of_program.signal, failure.signal]);
+  const shell = { ...of_program, signal }, { config, logger } = shell;
   const opened = await (read_only ? open_to_read : open_log)(shell, embedded === undefined ? {} : { embedded });
   const { database, domain, days, deployment: { time_zone, currency } } = opened;
   const feeding = await Promise.resolve(choose(shell, opened, source_refused)).catch(
@@ -208,7 +215,7 @@ export async function open_part(
         void watch_gap(shell, () => ingest.resume_after_gap());
       }
       void keeper?.run();
-      void keep_exported({ ...shell, signal }, base_of(domain), { database: probe, board, days });
+      void keep_exported(shell, base_of(domain), { database: probe, board, days });
       const reading = { lag: () => source.lag(), read: () => ingest.counts.messages_read };
       const beside = feeding.beside?.(signal, reading).catch((error) => {
         if (!signal.aborted || error !== signal.reason) failed(error);
@@ -218,6 +225,7 @@ export async function open_part(
         ? ended(signal)
         : ingest.run(signal).catch((error) => is_other_schema(error) ? failed(error) : ended(signal));
       await Promise.all([running, beside]);
+      if (failure.signal.aborted && !of_program.signal.aborted) throw failure.signal.reason;
     },
     quiet() {
       hub.close();
