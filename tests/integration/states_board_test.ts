@@ -18,7 +18,7 @@ import {
   type Window,
   window_at,
 } from "../../src/feed/figures/mod.ts";
-import { bucket_end, bucket_start, days_in } from "../../src/kpi/mod.ts";
+import { bucket_end, bucket_start, column_measures, days_in } from "../../src/kpi/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { make_http_side } from "../support/http_side.ts";
 import { type Measures, oracle } from "../support/oracle/mod.ts";
@@ -214,10 +214,12 @@ async function computed(database: Database, conditions: Filter, window: Window) 
     figures_of_states(tx, { ...whole_of(conditions, window), wants }, present_states(trips_board))
   );
   const measures = (row: Readonly<Record<string, unknown>>) =>
-    Object.fromEntries(trips_board.measures.map(({ name, kind }) => {
-      const value = row[name] ?? null;
-      return [name, value === null ? (kind === "min" || kind === "max" ? null : 0n) : BigInt(String(value))];
-    }));
+    Object.fromEntries(
+      column_measures(trips_board.measures).map(({ name, kind }) => {
+        const value = row[name] ?? null;
+        return [name, value === null ? (kind === "min" || kind === "max" ? null : 0n) : BigInt(String(value))];
+      }),
+    );
   const listed = Map.groupBy(keys, ({ dimension }) => dimension);
   return {
     buckets: new Map(buckets.map((row) => [Number(row.t), measures(row)])),
