@@ -16,6 +16,10 @@ export function add_log(): void {
       "hold the log against the signed checkpoints there, and say which stretch was rewritten: a folder, or s3://bucket/prefix; against none unless given",
     )
     .option(
+      "--receipt <file>",
+      "check a receipt that `tacho receipt` wrote, without the log; the log is checked unless given",
+    )
+    .option(
       "--key <file>",
       "public key (PEM) that is believed; may be given again; that of TACHO_SIGNING_KEY unless given",
       collect,

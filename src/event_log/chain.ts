@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { CopyLines } from "../database/mod.ts";
 import type { DomainEvent } from "../domains/mod.ts";
-import { format_time } from "../kpi/mod.ts";
+import { format_time, parse_time } from "../kpi/mod.ts";
 
 /** An event as the log gives it back. `data` and `metadata` are JSON text, as PostgreSQL writes jsonb unless it is said otherwise. */
 export interface RecordedEvent {
@@ -85,6 +85,39 @@ export interface BatchHeader {
   readonly recorded_at: string;
 }
 
+/** The line of a recorded event, with its line break. */
+export function event_line(event: RecordedEvent): string {
+  one_line.clear();
+  write_event_line(one_line, event, event.revision, event.metadata, format_time(event.recorded_at_us));
+  return new TextDecoder().decode(one_line.bytes);
+}
+/** Holds the line that is being written. */
+const one_line = new CopyLines();
+
+const ESCAPED: Readonly<Record<string, string>> = { "\\\\": "\\", "\\t": "\t", "\\n": "\n", "\\r": "\r" };
+
+/** Reads an event back from its line, without the line break; null for a line that none has. @param position where it is in the log */
+export function read_event_line(line: string, position: number): RecordedEvent | null {
+  const fields = line.split("\t").map((field) => field.replace(/\\[\\tnr]/g, (each) => ESCAPED[each]!));
+  if (fields.length !== EVENT_COLUMNS.length - 1) return null;
+  const [stream_id, revision, event_id, type, version, occurred, recorded, data, metadata] = fields;
+  const [occurred_at, recorded_at] = [parse_time(occurred!), parse_time(recorded!)];
+  if (!occurred_at.ok || !recorded_at.ok) return null;
+  const event: RecordedEvent = {
+    position,
+    stream_id: stream_id!,
+    revision: Number(revision),
+    event_id: event_id!,
+    type: type!,
+    schema_version: Number(version),
+    occurred_at_us: occurred_at.us,
+    recorded_at_us: recorded_at.us,
+    data: data!,
+    metadata: metadata!,
+  };
+  return event_line(event) === `${line}\n` ? event : null;
+}
+
 /** SHA-256 of the lines of events that come one by one. */
 export class ContentHash {
   readonly #hash = createHash("sha256");
@@ -115,9 +148,9 @@ export const same_hash = (a: Uint8Array, b: Uint8Array): boolean =>
 /** SHA-256 of the event lines of a batch, as bytes. */
 export const content_hash = (lines: Uint8Array): Uint8Array => createHash("sha256").update(lines).digest();
 
-/** The link of a batch. */
-export function next_link(previous: Uint8Array, content: Uint8Array, header: BatchHeader): Uint8Array {
-  const text = JSON.stringify([
+/** What of a header is hashed. */
+export const header_text = (header: BatchHeader): string =>
+  JSON.stringify([
     header.batch,
     header.kind,
     header.first_position,
@@ -133,8 +166,14 @@ export function next_link(previous: Uint8Array, content: Uint8Array, header: Bat
     // Headers from before there were any stay what they were.
     ...header.skipped > 0 ? [header.tombstones, header.skipped] : header.tombstones > 0 ? [header.tombstones] : [],
   ]);
-  return createHash("sha256").update(previous).update(content).update(text).digest();
-}
+
+/** The link of a batch whose header has that text. */
+export const link_of = (previous: Uint8Array, content: Uint8Array, text: string): Uint8Array =>
+  createHash("sha256").update(previous).update(content).update(text).digest();
+
+/** The link of a batch. */
+export const next_link = (previous: Uint8Array, content: Uint8Array, header: BatchHeader): Uint8Array =>
+  link_of(previous, content, header_text(header));
 
 /** How many held messages a batch tried again. */
 export const retried_in = ({ kind, note }: Pick<BatchHeader, "kind" | "note">): number =>

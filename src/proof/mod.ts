@@ -21,5 +21,15 @@ export {
   read_signing_key,
   type SigningKey,
 } from "./checkpoint.ts";
+export { FigureUnknown, type WantedFigure } from "./day_figure.ts";
 export { deliver, type Destination, outside_place, webhook } from "./delivery.ts";
+export {
+  find_for_receipt,
+  NoReceipt,
+  type ReceiptSource,
+  type Wanted,
+  write_receipt,
+  type WrittenReceipt,
+} from "./receipt.ts";
+export { type CheckedReceipt, type DomainOf, ReceiptCheck, ReceiptWrong } from "./receipt_check.ts";
 export { LogRewritten, sign_when_due, type SigningPace } from "./signing.ts";

@@ -7,7 +7,7 @@ export { daily_export_verb, table_export_verb } from "./exports/mod.ts";
 export { open_verb } from "./open_files.ts";
 export { migrate_verb, rebuild_sketches_verb, rebuild_verb } from "./migrate.ts";
 export { produce_verb } from "./produce.ts";
-export { checkpoint_verb } from "./proof/mod.ts";
+export { checkpoint_verb, receipt_verb } from "./proof/mod.ts";
 export {
   quarantine_discard_verb,
   quarantine_list_verb,

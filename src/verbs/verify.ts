@@ -6,7 +6,7 @@ import { system_clock } from "../runtime/mod.ts";
 import { with_scratch } from "../sort/mod.ts";
 import { place_of } from "./exports/mod.ts";
 import { open_log } from "./open.ts";
-import { believed_keys } from "./proof/mod.ts";
+import { believed_keys, verify_receipt } from "./proof/mod.ts";
 import { ProgressLine } from "./terminal.ts";
 import { type Shell, UsageError } from "./shell.ts";
 
@@ -18,6 +18,8 @@ export interface VerifyOptions {
   /** Where checkpoints are held, and files of the keys that are believed. */
   readonly checkpoints?: string;
   readonly key?: readonly string[];
+  /** The file of a receipt, which is checked instead of the log. */
+  readonly receipt?: string;
 }
 
 /** The log or its read models are not what they must be. */
@@ -31,11 +33,19 @@ class VerifyStopped extends Error {}
  * looked at, or where it is not. Stopped by a signal it fails: whoever waits for the result must not take it for a good one.
  */
 export async function verify_verb(shell: Shell, options: VerifyOptions): Promise<void> {
-  const { from, sample: share, seed, checkpoints, key = [] } = options;
+  const { from, sample: share, seed, checkpoints, key = [], receipt } = options;
+  if (receipt !== undefined) {
+    if (checkpoints !== undefined || from > 1 || share < 1) {
+      throw new UsageError(
+        "verify: --receipt is checked by itself, without the log; leave the other options but --key out",
+      );
+    }
+    return await verify_receipt(shell, receipt, key);
+  }
   const scope = { from, share, seed: seed ?? Math.floor(Math.random() * 2 ** 32) };
   if (seed !== undefined && share === 1) throw new UsageError("verify: --seed chooses a sample; give --sample too");
   if (key.length > 0 && checkpoints === undefined) {
-    throw new UsageError("verify: --key is of checkpoints; give --checkpoints too");
+    throw new UsageError("verify: --key is of checkpoints and receipts; give --checkpoints or --receipt too");
   }
   const held = checkpoints === undefined
     ? null

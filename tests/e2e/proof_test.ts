@@ -3,8 +3,9 @@ import { open_database } from "../../src/database/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { GuardedFolder } from "../support/guarded_folder.ts";
 import { shared_postgres } from "../support/postgres.ts";
+import { check_receipt } from "../support/proof_checker.ts";
 import { shell } from "../support/shell.ts";
-import { run_tacho, type ServingProgram, TachoProgram, task_command } from "../support/tacho_program.ts";
+import { run_tacho, run_verb, type ServingProgram, TachoProgram, task_command } from "../support/tacho_program.ts";
 import { until } from "../support/until.ts";
 
 /** Checkpoints and receipts through the real program, with a key that openssl made. */
@@ -178,6 +179,72 @@ tacho_test({
       } finally {
         await database.close();
         await server.shutdown();
+      }
+    }),
+});
+
+tacho_test({
+  name: "a receipt of a figure, and one of a stream, are written by the program and checked without a database",
+  needs: ["postgres"],
+  fn: () =>
+    with_world(async ({ folder, env }) => {
+      const events = ["A 10.00 Chicago", "B 11.50 Chicago", "C 3 Boston"].map((each) => {
+        const [id, fare, city] = each.split(" ");
+        return { event_id: id, type: "trip.completed", trip_id: id, occurred_at: "2026-03-01T10:00:00Z", fare, city };
+      });
+      Deno.writeTextFileSync(`${folder}/events.ndjson`, events.map((each) => JSON.stringify(each)).join("\n"));
+      const own = { ...env, TACHO_CHECKPOINTS: "" };
+      await run_verb(["replay", "--to", "log", `${folder}/events.ndjson`], { env: own });
+      const path = `${folder}/receipt.ndjson`, keyless = { ...own, TACHO_SIGNING_KEY: "" };
+      const without = await run_tacho(["receipt", "--stream", "A"], { env: keyless });
+      assert.deepEqual([
+        without.code,
+        /there is no checkpoint of this log: sign one, with `tacho checkpoint`/.test(without.stderr),
+      ], [1, true]);
+      const figure = await run_verb([
+        "receipt",
+        "--figure",
+        "revenue",
+        "--day",
+        "2026-03-01",
+        "--filter",
+        "city=Chicago",
+      ], { env: own });
+      assert.match(
+        figure.stderr,
+        /revenue of 2026-03-01 is 21\.5, as of position 3: 2 of trips, 3 events in \d+ batches/,
+      );
+      check_receipt(new TextEncoder().encode(figure.stdout), Deno.readTextFileSync(`${folder}/signing.pub`));
+      const check = async (text: string) => {
+        Deno.writeTextFileSync(path, text);
+        return await run_tacho(["verify", "--receipt", path, "--key", `${folder}/signing.pub`], {
+          env: { DATABASE_URL: "postgres://nobody@127.0.0.1:1/none" },
+        });
+      };
+      const proven = await check(figure.stdout);
+      assert.deepEqual([proven.code, proven.stderr.includes("proves nothing")], [0, false], proven.stderr);
+      assert.match(
+        proven.stdout,
+        /^proven: revenue of 2026-03-01 \(UTC\) with city=Chicago is 21\.5, by 2 events of 2 trips, .* position 3, signed .*; not proven: that no other/,
+      );
+      const forged = await check(figure.stdout.replace("Chicago", "chicago"));
+      assert.deepEqual([forged.code, /the receipt "\S+" proves nothing: line \d+: /.test(forged.stderr)], [1, true]);
+      const stream = await run_verb(["receipt", "--stream", "C", "--complete"], { env: keyless });
+      const of_stream = await check(stream.stdout);
+      assert.match(
+        of_stream.stdout,
+        /^proven: these are 1 events of a stream, .*none was left out\n\{.*"fare_micros":3000000.*\}\n$/,
+      );
+      for (
+        const [args, said] of [
+          [[], /expected --stream ID, or --figure NAME --day DATE/],
+          [["--figure", "revenue"], /of a figure expected --day/],
+          [["--stream", "A", "--day", "2026-03-01"], /--day and --filter are of a figure/],
+          [["--figure", "fares", "--day", "2026-03-01"], /expected a figure that adds up \(.*revenue.*\), got "fares"/],
+        ] as const
+      ) {
+        const refused = await run_tacho(["receipt", ...args], { env: keyless });
+        assert.deepEqual([refused.code, said.test(refused.stderr)], [2, true], refused.stderr);
       }
     }),
 });

@@ -2,3 +2,4 @@
 export { checkpoint_verb } from "./checkpoint.ts";
 export { checkpoint_keeper, type Checkpointing, checkpointing_of } from "./keep.ts";
 export { believed_keys, warn_of_open_key } from "./keys.ts";
+export { receipt_verb, verify_receipt } from "./receipt.ts";
