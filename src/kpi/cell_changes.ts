@@ -14,9 +14,8 @@ import {
   same_fact,
 } from "./contribution.ts";
 import { comes_after } from "./event_time.ts";
-import type { Days } from "./local_time.ts";
+import { bucket_start, type Days, type Grain } from "./windows.ts";
 import { bin_of } from "./sketch.ts";
-import { bucket_start, type Grain } from "./windows.ts";
 
 /** Past this a running sum moves into its bigint part, so that adding a safe integer can never round. */
 const SPILL_AT = 2 ** 52;

@@ -3,8 +3,5 @@
  * The environment is read in `config.ts` alone; time enters through `Clock`; randomness only jitters waits.
  */
 export * from "./config.ts";
-export * from "./logger.ts";
-export * from "./paced.ts";
 export * from "./runtime.ts";
-export * from "./turns.ts";
-export * from "./wake_up.ts";
+export * from "./paced.ts";

@@ -2,5 +2,13 @@
  * The external merge sort: any number of items in order, in bounded memory, by sorted runs on disk; and the folders that runs lie in,
  * which a later process clears away when theirs was killed.
  */
-export { ExternalSort, type SortBound, type Sorted } from "./external_sort.ts";
-export { type Folder, remove, take_folder, with_left_folders, with_scratch } from "./scratch.ts";
+export {
+  ExternalSort,
+  type Folder,
+  remove,
+  type SortBound,
+  type Sorted,
+  take_folder,
+  with_left_folders,
+  with_scratch,
+} from "./external_sort.ts";

@@ -7,7 +7,7 @@ import type {
   SourceRemark,
   SourceState,
 } from "../../src/ingest/mod.ts";
-import { WakeUp } from "../../src/runtime/wake_up.ts";
+import { WakeUp } from "../../src/runtime/paced.ts";
 
 /**
  * A source with several partitions in memory, for the tests of the ingest loop: what was put into it stays, so that any number of

@@ -8,7 +8,7 @@ import type { KeptGap } from "../../src/event_log/mod.ts";
 import type { PartitionEnds } from "../../src/ingest/message_source.ts";
 import { MessageBuffer } from "../../src/ingest/message_buffer.ts";
 import type { SourceGap } from "../../src/ingest/message_source.ts";
-import { WakeUp } from "../../src/runtime/wake_up.ts";
+import { WakeUp } from "../../src/runtime/paced.ts";
 import { TestBook } from "../support/read_source.ts";
 import { write_answer, write_batch, write_records, type WrittenBatch } from "../support/record_batches.ts";
 import { until } from "../support/until.ts";

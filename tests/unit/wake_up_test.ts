@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { WakeUp } from "../../src/runtime/wake_up.ts";
+import { WakeUp } from "../../src/runtime/paced.ts";
 
 Deno.test("a ring wakes everyone who waits, once", async () => {
   const bell = new WakeUp();
