@@ -1,13 +1,79 @@
 import { type Fault, JsonFault, type StreamNames, type Validation } from "../domains/mod.ts";
 import { format_time } from "../kpi/mod.ts";
-import { condition } from "./condition.ts";
-import { type EventForm, is_message_field, is_timestamp, lookups_in, type MappingForm } from "./definition.ts";
-import { any_spelling, blanking, type Field, is_unknown, json_of, RecordFault, respelling, top_of } from "./field.ts";
+import {
+  type ConditionForm,
+  type EventForm,
+  is_message_field,
+  is_timestamp,
+  lookups_in,
+  type MappingForm,
+} from "./definition.ts";
+import {
+  any_spelling,
+  blanking,
+  type Field,
+  field_of,
+  is_unknown,
+  json_of,
+  RecordFault,
+  respelling,
+  text_of,
+  top_of,
+} from "./field.ts";
 import { event_hash, id_reading, type IdReading, record_hash, unfit_field } from "./identity.ts";
 import type { BareEvent, DeclaredMapping, MappingContext, SourceField, SourceRecord } from "./mapping.ts";
 import { number_reading } from "./number_reading.ts";
 import { clocks, time_reading } from "./time_reading.ts";
-import { type ReadingParts, value_reading } from "./value_reading.ts";
+import { folded, type ReadingParts, value_reading } from "./value_reading.ts";
+
+/** Whether an event is made from a record. */
+export interface Condition {
+  readonly holds: (record: SourceRecord) => boolean;
+  readonly fields: readonly Field[];
+}
+
+/** The first value of the fields that says something; null when none does. */
+const known_of = (fields: readonly Field[], record: SourceRecord): unknown => {
+  for (const { get } of fields) {
+    const value = get(record);
+    if (!is_unknown(value)) return value;
+  }
+  return null;
+};
+
+/** Makes a condition. Never throws on a record. */
+export function condition(form: ConditionForm, parts: ReadingParts): Condition {
+  if ("all" in form || "any" in form) {
+    const several = ("all" in form ? form.all : form.any).map((each) => condition(each, parts));
+    const fields = several.flatMap((each) => each.fields);
+    return "all" in form
+      ? { holds: (record) => several.every((each) => each.holds(record)), fields }
+      : { holds: (record) => several.some((each) => each.holds(record)), fields };
+  }
+  if ("not" in form) {
+    const { holds, fields } = condition(form.not, parts);
+    return { holds: (record) => !holds(record), fields };
+  }
+  const fields = form.field.map(field_of);
+  if ("known" in form) return { holds: (record) => (known_of(fields, record) !== null) === form.known, fields };
+  if (!("is" in form || "is_not" in form)) {
+    const { below = Infinity, above = -Infinity, at_least = -Infinity, at_most = Infinity } = form;
+    const holds = (record: SourceRecord): boolean => {
+      const number = parts.numbers.known(known_of(fields, record));
+      return number !== null && number < below && number > above && number >= at_least && number <= at_most;
+    };
+    return { holds, fields };
+  }
+  const is = "is" in form;
+  const values = new Set((is ? form.is : form.is_not).map((value) => value === null ? null : folded(String(value))));
+  const among = (record: SourceRecord): boolean => {
+    const value = known_of(fields, record);
+    if (value === null) return values.has(null);
+    const text = text_of(value);
+    return text !== null && values.has(folded(text));
+  };
+  return { holds: (record) => among(record) === is, fields };
+}
 
 /** Makes one event of a record; null when its condition does not hold. Throws RecordFault and JsonFault. */
 interface EventReading {

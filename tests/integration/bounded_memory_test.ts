@@ -8,7 +8,7 @@ import { json_rows } from "../../src/files/json_rows.ts";
 import { open_record_file } from "../../src/files/mod.ts";
 import { read_fetch_answer } from "../../src/ingest/kafka/records/fetch_answer.ts";
 import { read_records } from "../../src/ingest/kafka/records/record_batch.ts";
-import { FIRST_BYTES } from "../../src/ingest/kafka/records/unpack.ts";
+import { FIRST_BYTES } from "../../src/ingest/kafka/records/codecs.ts";
 import type { SourceMessage } from "../../src/ingest/message_source.ts";
 import { PlainEvents } from "../../src/ingest/decode/plain_event.ts";
 import { stated_fault } from "../../src/ingest/decode/decode.ts";

@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { crc32c } from "../../src/ingest/kafka/records/crc32c.ts";
+import { crc32c } from "../../src/ingest/kafka/records/record_batch.ts";
 
 /** A record as a test writes it. */
 export interface WrittenRecord {

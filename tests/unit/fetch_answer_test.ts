@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { crc32c } from "../../src/ingest/kafka/records/crc32c.ts";
+import { crc32c } from "../../src/ingest/kafka/records/record_batch.ts";
 import { DamagedAnswer, read_fetch_answer } from "../../src/ingest/kafka/records/fetch_answer.ts";
 import {
   CONTROL,

@@ -2,10 +2,15 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
-import { pack_lz4_frame, pack_snappy, pack_zstd } from "../../src/ingest/kafka/records/codecs.ts";
+import {
+  pack_lz4_frame,
+  pack_snappy,
+  pack_zstd,
+  unpack,
+  UnreadableRecords,
+} from "../../src/ingest/kafka/records/codecs.ts";
 import { pack_lz4, unpack_lz4 } from "../../src/ingest/kafka/records/lz4.ts";
 import { SNAPPY_JAVA_HEAD, unpack_snappy } from "../../src/ingest/kafka/records/snappy.ts";
-import { unpack, UnreadableRecords } from "../../src/ingest/kafka/records/unpack.ts";
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 const samples: Record<string, Uint8Array> = {

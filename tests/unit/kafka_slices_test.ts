@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { read_fetch_answer } from "../../src/ingest/kafka/records/fetch_answer.ts";
-import { type Slice, slices } from "../../src/ingest/kafka/records/slices.ts";
+import { read_fetch_answer, type Slice, slices } from "../../src/ingest/kafka/records/fetch_answer.ts";
 import { write_answer, write_batch } from "../support/record_batches.ts";
 
 /** Cuts record batches, given as the offset and the size of each of their messages. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { FileMetaData, RowGroup } from "hyparquet";
-import { check_pages } from "../../src/files/parquet_pages.ts";
+import { check_pages } from "../../src/files/parquet_rows.ts";
 
 /** What Parquet pages may unpack to is judged by their headers, on the border of each bound; nothing here is unpacked. */
 

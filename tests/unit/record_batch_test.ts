@@ -4,9 +4,8 @@ import { createHash } from "node:crypto";
 import { crc32, gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import { read_fetch_answer } from "../../src/ingest/kafka/records/fetch_answer.ts";
-import { pack_lz4_frame, pack_snappy } from "../../src/ingest/kafka/records/codecs.ts";
+import { FIRST_BYTES, pack_lz4_frame, pack_snappy } from "../../src/ingest/kafka/records/codecs.ts";
 import { read_records } from "../../src/ingest/kafka/records/record_batch.ts";
-import { FIRST_BYTES } from "../../src/ingest/kafka/records/unpack.ts";
 import type { SourceMessage } from "../../src/ingest/message_source.ts";
 import { stated_fault } from "../../src/ingest/decode/decode.ts";
 import {

@@ -6,5 +6,5 @@
  * to be equal. Records of another shape are made events by the mapping of their topic (`mapped.ts`).
  */
 export * from "./decode.ts";
-export type { TopicMappings } from "./mapped.ts";
+export type { TopicMappings } from "./decode.ts";
 export type { DecodedEvent } from "./plain_event.ts";

@@ -1,4 +1,4 @@
-import { crc32c } from "../../../src/ingest/kafka/records/crc32c.ts";
+import { crc32c } from "../../../src/ingest/kafka/records/record_batch.ts";
 import { API, type FaultProxy, type Frame } from "../../support/fault_proxy.ts";
 
 /** Withholds answers of this kind on the connections there are now, on later ones they pass; resolves when one was withheld. */

@@ -1,9 +1,175 @@
 import { Buffer } from "node:buffer";
 import { promisify } from "node:util";
-import { constants, zstdCompress } from "node:zlib";
+import { constants, createGunzip, createZstdDecompress, zstdCompress } from "node:zlib";
 import snappy from "snappyjs";
-import { pack_lz4 } from "./lz4.ts";
-import { SNAPPY_JAVA_HEAD } from "./snappy.ts";
+import { pack_lz4, unpack_lz4 } from "./lz4.ts";
+import { SNAPPY_JAVA_HEAD, unpack_snappy } from "./snappy.ts";
+
+/** What lies in a record batch whose checksum is right cannot be read: asking again cannot help. */
+export class UnreadableRecords extends Error {
+  override readonly name = "UnreadableRecords";
+}
+
+/** How many bytes gzip and zstd give at once. */
+const PIECE_BYTES = 256 << 10;
+
+/** The most bytes that come of one piece, whatever the codec: a snappy block is unpacked whole. */
+export const MOST_PIECE_BYTES = 64 << 20;
+
+/**
+ * Unpacks the records of a batch piece by piece, so that memory holds one piece however much comes of it. The pieces are
+ * the caller's. A zstd frame that is cut off gives what it has: the reader of records finds the end missing.
+ * @param codec by Kafka's numbers: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd
+ * @throws UnreadableRecords where the bytes are not of this codec, cut off, or a block of theirs is too large
+ */
+export async function* unpack(codec: number, packed: Uint8Array): AsyncGenerator<Uint8Array> {
+  try {
+    switch (codec) {
+      case 0:
+        return yield packed;
+      case 1:
+        return yield* through(createGunzip({ chunkSize: PIECE_BYTES }), packed);
+      case 2:
+        return yield* unpack_snappy(packed, MOST_PIECE_BYTES);
+      case 3:
+        return yield* unpack_lz4(packed);
+      case 4:
+        return yield* through(createZstdDecompress({ chunkSize: PIECE_BYTES }), packed);
+    }
+  } catch (error) {
+    const said = error instanceof Error ? error.message : String(error);
+    throw new UnreadableRecords(`cannot unpack ${CODEC_NAMES[codec]}: ${said}`, { cause: error });
+  }
+  throw new Error(`unpack: codec ${codec} is none of Kafka's`);
+}
+
+const CODEC_NAMES = ["none", "gzip", "snappy", "lz4", "zstd"];
+
+/** What an unpacking stream makes of some bytes; off the main thread. Leaving early ends the stream. */
+async function* through(stream: ReturnType<typeof createGunzip>, packed: Uint8Array): AsyncGenerator<Uint8Array> {
+  stream.end(packed);
+  for await (const piece of stream) yield piece as Uint8Array;
+}
+
+/** Of what is cut so many bytes are kept. */
+export const FIRST_BYTES = 1024;
+
+const NOTHING = new Uint8Array();
+
+/** The unpacked bytes of a batch, of which one piece and the begin of a record before it are at hand. */
+export class UnpackedBytes {
+  readonly #pieces: AsyncGenerator<Uint8Array>;
+  readonly #between: () => Promise<void>;
+  bytes: Uint8Array = NOTHING;
+  at = 0;
+  #before = 0;
+  #pulled = false;
+
+  /** @param between called between pieces, which may take a while; ends the reading by rejecting */
+  constructor(codec: number, packed: Uint8Array, between: () => Promise<void>) {
+    this.#pieces = unpack(codec, packed);
+    this.#between = between;
+  }
+
+  /** How many bytes were read so far. */
+  get place(): number {
+    return this.#before + this.at;
+  }
+
+  /** The length of the record that begins here, when all of it is at hand: then reading goes on at its first byte. */
+  record_length(): number | null {
+    const { at } = this;
+    const length = this.#varint();
+    if (length !== null && length <= this.bytes.length - this.at) return length;
+    this.at = at;
+    return null;
+  }
+
+  /** As `record_length`, and fetches what is missing of the record; of one that is longer than `most` only its begin. */
+  async fetch_record(most: number): Promise<number> {
+    let length: number | null;
+    for (let { at } = this; (length = this.#varint()) === null; at = this.at) {
+      this.at = at;
+      await this.#fetch(this.bytes.length - at + 1);
+    }
+    if (length <= most) await this.#fetch(length);
+    return length;
+  }
+
+  /** Goes past some bytes at hand; gives where they begin. */
+  pass(count: number): number {
+    const { at } = this;
+    this.at += count;
+    return at;
+  }
+
+  /** A number that may not be at hand yet. */
+  async number(): Promise<number> {
+    let value = 0;
+    for (let scale = 1, bytes = 0;; scale *= 128) {
+      await this.#fetch(1);
+      const byte = this.bytes[this.at++]!;
+      value += (byte & 127) * scale;
+      if (byte < 128) return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+      if (++bytes === LONGEST_VARLONG) throw new UnreadableRecords("a number has no end");
+    }
+  }
+
+  /** Goes past bytes that are not all at hand. Gives a copy of the first ones, and shows all of them, piece by piece. */
+  async pass_over(count: number, show: (bytes: Uint8Array) => void = () => {}): Promise<Uint8Array> {
+    const first = new Uint8Array(Math.min(count, FIRST_BYTES));
+    for (let done = 0; done < count;) {
+      await this.#fetch(1);
+      const piece = this.bytes.subarray(this.at, this.at + count - done);
+      if (done < first.length) first.set(piece.subarray(0, first.length - done), done);
+      show(piece);
+      this.at += piece.length;
+      done += piece.length;
+    }
+    return first;
+  }
+
+  /** Ends the unpacking. */
+  async close(): Promise<void> {
+    await this.#pieces.return(undefined);
+  }
+
+  /** The length that stands here; null when its end is not at hand. */
+  #varint(): number | null {
+    let value = 0;
+    for (let shift = 0; this.at < this.bytes.length; shift += 7) {
+      const byte = this.bytes[this.at++]!;
+      value |= (byte & 127) << shift;
+      if (byte < 128) {
+        const length = value >>> 1 ^ -(value & 1);
+        if (length < 0) throw new UnreadableRecords(`a record of ${length} bytes`);
+        return length;
+      }
+      if (shift === 28) throw new UnreadableRecords("the length of a record has no end");
+    }
+    return null;
+  }
+
+  /** Has so many bytes at hand, those that are there included. */
+  async #fetch(count: number): Promise<void> {
+    const rest = this.bytes.length - this.at;
+    if (rest >= count) return;
+    const parts = rest === 0 ? [] : [this.bytes.subarray(this.at)];
+    for (let have = rest; have < count;) {
+      if (this.#pulled) await this.#between();
+      this.#pulled = true;
+      const { done, value } = await this.#pieces.next();
+      if (done) throw new UnreadableRecords("the records are cut off");
+      parts.push(value);
+      have += value.length;
+    }
+    this.#before += this.at;
+    this.bytes = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+    this.at = 0;
+  }
+}
+
+const LONGEST_VARLONG = 10;
 
 /** Packs the records of one Kafka record batch; `unpack` reads it. */
 export type Pack = (records: Uint8Array) => Promise<Buffer>;

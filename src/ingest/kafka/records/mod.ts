@@ -3,5 +3,4 @@
  * piece by piece in bounded memory; and packing, for producers. Knows Kafka's formats and no client.
  */
 export { type Pack, pack_lz4_frame, pack_snappy, pack_zstd } from "./codecs.ts";
-export { type FetchedPartition, read_fetch_answer } from "./fetch_answer.ts";
-export { slices } from "./slices.ts";
+export { type FetchedPartition, read_fetch_answer, slices } from "./fetch_answer.ts";
