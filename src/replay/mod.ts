@@ -17,9 +17,17 @@ export {
 } from "./account.ts";
 export { EqualRows, type WaitingVoids } from "./equal_rows.ts";
 export { type ExportedBatch, ExportedLog, hash_of, is_exported_event } from "./exported_log.ts";
-export { InFlight } from "./in_flight.ts";
-export { Journal, type RefusedOnArrival } from "./journal.ts";
-export { Pace, type PaceOptions } from "./pace.ts";
+export { InFlight, Pace, type PaceOptions } from "./pace.ts";
+export {
+  changed_since,
+  input_files,
+  type InputFile,
+  Journal,
+  type RefusedOnArrival,
+  ReplayRunning,
+  type ReplayState,
+  Workspace,
+} from "./workspace.ts";
 export {
   BEFORE_ALL_US,
   compare_points,
@@ -30,4 +38,3 @@ export {
   type ReplayPoint,
   RowEvents,
 } from "./row_events.ts";
-export { changed_since, input_files, type InputFile, ReplayRunning, type ReplayState, Workspace } from "./workspace.ts";

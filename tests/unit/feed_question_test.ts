@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { trips_board } from "../support/trip_board.ts";
-import type { Filter } from "../../src/feed/figures/filter.ts";
+import { type Filter, type View, window_at } from "../../src/feed/figures/view.ts";
 import { cells_question, sources_of, states_fault, states_question } from "../../src/feed/figures/question.ts";
-import { type View, window_at } from "../../src/feed/figures/view.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 
 const UTC = days_in("UTC");

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { days_in, tile } from "../../src/kpi/mod.ts";
-import type { Filter } from "../../src/feed/figures/filter.ts";
-import { absolute_fault, type Span, view_key, window_at } from "../../src/feed/figures/view.ts";
+import { absolute_fault, type Filter, type Span, view_key, window_at } from "../../src/feed/figures/view.ts";
 
 const NOON_MS = Date.UTC(2026, 2, 1, 12, 0, 30);
 const UTC = days_in("UTC");

@@ -23,7 +23,7 @@ import {
   type Totals,
   totals_of,
 } from "./figure.ts";
-import type { Condition } from "./filter.ts";
+import { type Condition, cut_s } from "./view.ts";
 import { read_keyed } from "./keyed.ts";
 import {
   asked_distinct,
@@ -38,7 +38,6 @@ import {
   type Sums,
 } from "./question.ts";
 import { Parameters } from "./states_relation.ts";
-import { cut_s } from "./view.ts";
 
 /** Figures from the cells of one dimension: of one key, of several added up, or of all others. */
 

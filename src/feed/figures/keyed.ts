@@ -3,7 +3,7 @@ import { type DomainBoard, type SummedFigure, table_names } from "../../domains/
 import { format_time, is_extreme } from "../../kpi/mod.ts";
 import { type KeyTotals, read_key_totals, tiles_of } from "./breakdown.ts";
 import { type BucketRow, figure_number, figure_of, integer, measures_in, prepared, totals_of } from "./figure.ts";
-import type { Condition } from "./filter.ts";
+import type { Condition } from "./view.ts";
 import {
   breakdown_of,
   type Figures,

@@ -12,7 +12,7 @@ export * from "./cells.ts";
 export * from "./comparisons.ts";
 export * from "./corrections.ts";
 export * from "./figure.ts";
-export * from "./filter.ts";
+export * from "./view.ts";
 export * from "./keyed.ts";
 export * from "./question.ts";
 export * from "./readings.ts";
@@ -30,4 +30,3 @@ export {
   type StatesRelation,
   TooManyArrived,
 } from "./states_relation.ts";
-export * from "./view.ts";

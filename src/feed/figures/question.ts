@@ -10,8 +10,17 @@ import {
 import type { Days } from "../../kpi/mod.ts";
 import type { KeyTotals } from "./breakdown.ts";
 import { type BucketRow, declared_figure, dimension_of, quantile_cards, type Totals } from "./figure.ts";
-import type { Condition, Filter, FilterFault } from "./filter.ts";
-import { DAY_S, LONGEST_FROM_STATES_S, type View, type ViewGrain, type Watched, type Window } from "./view.ts";
+import {
+  type Condition,
+  DAY_S,
+  type Filter,
+  type FilterFault,
+  LONGEST_FROM_STATES_S,
+  type View,
+  type ViewGrain,
+  type Watched,
+  type Window,
+} from "./view.ts";
 
 /**
  * Questions to the read models, and what they answer. Cells, which are kept up to date with every event, and states, which are added up

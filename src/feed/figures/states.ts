@@ -12,7 +12,7 @@ import {
   quantile_number,
   totals_of,
 } from "./figure.ts";
-import type { Filter } from "./filter.ts";
+import type { Filter, Window } from "./view.ts";
 import {
   type Asked,
   asks_now,
@@ -31,7 +31,6 @@ import {
   type StatesRelation,
 } from "./states_relation.ts";
 import { states_statement } from "./states_sql.ts";
-import type { Window } from "./view.ts";
 
 /** Figures computed from states: under any filter, of any set of states. The same figures as cells give, to the bit. */
 

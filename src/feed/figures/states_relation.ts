@@ -10,7 +10,7 @@ import {
 } from "../../event_log/mod.ts";
 import { format_time, is_dated, is_extreme, is_least, UNKNOWN } from "../../kpi/mod.ts";
 import { dimension_of } from "./figure.ts";
-import type { Condition, Filter } from "./filter.ts";
+import type { Condition, Filter } from "./view.ts";
 
 /** Which states are read, as they stand or as they stood at a position of the log, which of them count, and what their facts add up to: SQL over their rows, which are named `states`. */
 

@@ -3,7 +3,7 @@ import type { BoardBreakdown, DistinctFigure, DomainBoard, QuantileFigure } from
 import { bucket_end, column_measures, type Days, format_time, UNKNOWN } from "../../kpi/mod.ts";
 import { ranked_keys_sql, tiles_of, TOP } from "./breakdown.ts";
 import { figure_of, quantile_cards } from "./figure.ts";
-import type { Filter } from "./filter.ts";
+import type { Filter, ViewGrain } from "./view.ts";
 import { measures_by } from "./keyed.ts";
 import {
   asked_distinct,
@@ -28,7 +28,6 @@ import {
   with_items,
   type Within,
 } from "./states_relation.ts";
-import type { ViewGrain } from "./view.ts";
 
 /** The statement that answers a question from states instead of cells: SQL made from what the board declares of their facts. Pure. */
 

@@ -8,11 +8,10 @@ import {
   type Watched,
   window_at,
 } from "../figures/mod.ts";
-import { Broadcast, type Turns } from "./broadcast.ts";
+import { Broadcast, type Greeting, Subscriber, type Turns, WAITING_BYTES } from "./broadcast.ts";
 import { bye_frame, type FeedSettings, type Health, health_state, parse_event_id, type Shown } from "./frame.ts";
 import { Lane } from "./lane.ts";
 import { BoardReader, type FeedRuntime, LEAST_GAP_MS } from "./reader.ts";
-import { type Greeting, Subscriber, WAITING_BYTES } from "./subscriber.ts";
 
 /** Calls `work` every so many milliseconds until the function it gives is called. */
 export type Ticker = (every_ms: number, work: () => void) => () => void;
