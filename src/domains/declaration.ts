@@ -8,8 +8,8 @@ import type {
   DimensionWords,
   KeyedChartWords,
   ListWords,
+  StreamWords,
 } from "./board_words.ts";
-import type { StreamWords } from "./stream_words.ts";
 
 /** A domain that is served, and below which path: "" or "/payments". */
 export interface NamedBase {

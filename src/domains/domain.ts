@@ -1,6 +1,13 @@
 import { type CellShape, column_measures, type Contribution, type Integer, sketches_among } from "../kpi/mod.ts";
-import type { BoardDeclaration, BoardField, DomainBoard, DomainTables, ShownField, StreamNames } from "./board.ts";
-import { in_currency } from "./currency.ts";
+import {
+  type BoardDeclaration,
+  type BoardField,
+  type DomainBoard,
+  type DomainTables,
+  in_currency,
+  type ShownField,
+  type StreamNames,
+} from "./board.ts";
 import {
   contribution_of,
   type Extremes,
@@ -11,19 +18,23 @@ import {
   sketched_at,
 } from "./facts.ts";
 import {
+  brought_up,
   column_name,
   CURRENCY,
+  current_version,
+  data_schema,
+  type EarlierVersions,
   event_fields,
   event_schema,
   type EventField,
   type Fields,
   type FieldType,
+  type JsonSchema,
   outside_name,
   type PayloadOf,
   read_payload,
   type StateOf,
 } from "./fields.ts";
-import { brought_up, current_version, data_schema, type EarlierVersions, type JsonSchema } from "./schema.ts";
 
 /**
  * What a domain gives to the engine. The engine (log, ingest, projection, kpi, feed) knows no domain: everything it

@@ -1,8 +1,24 @@
 import { z } from "zod";
-import { type Integer, parse_time } from "../kpi/mod.ts";
-import { parse_amount } from "./amount.ts";
+import { digits, type Integer, parse_time } from "../kpi/mod.ts";
 import { ExactNumber, is_blank, shown, whole_number_text } from "./json_value.ts";
-import type { JsonSchema } from "./schema.ts";
+
+const LIMIT_MICROS = 10n ** 18n;
+const POWERS = [1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6];
+
+/** Micros of an amount written as decimal text with at most 6 decimals, from 0 to 1e12; null when it is not one. */
+export function parse_amount(text: string): Integer | null {
+  const point = text.indexOf(".");
+  const end = point < 0 ? text.length : point;
+  const decimals = point < 0 ? 0 : text.length - point - 1;
+  if (end < 1 || end > 13 || decimals > 6 || (point >= 0 && decimals === 0)) return null;
+  const whole = digits(text, 0, end);
+  const fraction = digits(text, text.length - decimals, text.length) * POWERS[6 - decimals]!;
+  if (Number.isNaN(whole) || Number.isNaN(fraction)) return null;
+  if (whole < 1e9) return whole * 1e6 + fraction;
+  const micros = BigInt(whole) * 1_000_000n + BigInt(fraction);
+  if (micros > LIMIT_MICROS) return null;
+  return micros <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(micros) : micros;
+}
 
 /**
  * The fields of a domain's states, each declared once: its type, the events that name it and how they call it. What events may say, columns,
@@ -276,3 +292,63 @@ export function read_payload(
   }
   return payload;
 }
+
+/**
+ * What events may say, by type and version: as JSON Schema, and how what an earlier version said is said now. The log keeps events as they came,
+ * with the version that they named; they are brought up to the current one each time they are read. Pure.
+ */
+
+/** A JSON Schema, of draft 2020-12. */
+export type JsonSchema = Readonly<Record<string, unknown>>;
+export type EventData = Readonly<Record<string, unknown>>;
+
+/** A version of an event type that is not the current one any more. */
+export interface EarlierVersion {
+  /** What it may say. */
+  readonly schema: JsonSchema;
+  /** The same in the words of the next version. Pure; of data that the schema admits. */
+  readonly up: (data: EventData) => EventData;
+}
+/** By event type its versions from 1 on, all but the current one. */
+export type EarlierVersions = Readonly<Record<string, readonly EarlierVersion[]>>;
+
+/** The current version of an event type. */
+export const current_version = (earlier: EarlierVersions, type: string): number =>
+  (Object.hasOwn(earlier, type) ? earlier[type]!.length : 0) + 1;
+
+/**
+ * What data of a version says, in the words of the current one; null where the step up cannot make anything of it: bytes may say anything.
+ * @param version from 1 to the current one
+ */
+export function brought_up(earlier: EarlierVersions, type: string, version: number, data: EventData): EventData | null {
+  let said = data;
+  try {
+    for (let at = version; at < current_version(earlier, type); at++) said = earlier[type]![at - 1]!.up(said);
+  } catch {
+    return null;
+  }
+  return said;
+}
+
+/** What is as good as nothing said. */
+const BLANK: readonly JsonSchema[] = [{ type: "null" }, { type: "string", pattern: "^\\s*$" }];
+
+/** The schema of data that has these fields; what it names beside them is kept in the log and ignored. */
+export const data_schema = (
+  title: string,
+  fields: readonly {
+    readonly name: string;
+    readonly required: boolean;
+    readonly type: { readonly what: string; readonly accepts: readonly JsonSchema[] };
+  }[],
+): JsonSchema => ({
+  $schema: "https://json-schema.org/draft/2020-12/schema",
+  title,
+  type: "object",
+  properties: Object.fromEntries(fields.map(({ name, type, required }) => [name, {
+    description: type.what,
+    anyOf: [...type.accepts, ...required ? [] : BLANK],
+  }])),
+  required: fields.filter(({ required }) => required).map(({ name }) => name),
+  additionalProperties: true,
+});

@@ -3,15 +3,11 @@
  * A domain is declared: its fields (`fields.ts`), what its states add to the figures (`facts.ts`), its board, its fold, and what the verbs
  * need before there is a deployment (`declared.ts`). `src/verbs/domains.ts` is the one place that names those that there are.
  */
-export * from "./amount.ts";
 export * from "./board.ts";
 export * from "./board_words.ts";
-export { in_currency, model_tables, rows_of, table_names } from "./currency.ts";
 export * from "./declaration.ts";
 export * from "./declared.ts";
 export * from "./domain.ts";
 export * from "./facts.ts";
 export * from "./fields.ts";
 export * from "./json_value.ts";
-export * from "./schema.ts";
-export * from "./stream_words.ts";

@@ -42,7 +42,7 @@ export interface Plan {
   readonly quarantined: readonly QuarantinedMessage[];
   readonly tombstones: number;
   readonly skipped: number;
-  /** How many of its events came in late messages (see `lateness.ts`). */
+  /** How many of its events came in late messages (see `windows.ts` of `kpi`). */
   readonly late: number;
   /** The greatest event time that it admits; null when it admits none. */
   readonly newest_us: number | null;

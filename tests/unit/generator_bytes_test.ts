@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import type { Generator, GeneratorPlan, GeneratorRun } from "../../src/domains/mod.ts";
-import { PAYMENT_GENERATOR } from "../../src/domains/payments/generator/mod.ts";
-import { TRADE_GENERATOR } from "../../src/domains/trades/generator/mod.ts";
+import { PAYMENT_GENERATOR } from "../../src/domains/payments/generator.ts";
+import { TRADE_GENERATOR } from "../../src/domains/trades/generator.ts";
 import { bench_stream, TRIP_GENERATOR } from "../../src/domains/trips/generator/mod.ts";
 import { prefix_of } from "../../src/verbs/generate.ts";
 

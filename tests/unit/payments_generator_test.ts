@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { GeneratorPlan } from "../../src/domains/mod.ts";
-import { MERCHANTS, PAYMENT_GENERATOR } from "../../src/domains/payments/generator/mod.ts";
+import { MERCHANTS, PAYMENT_GENERATOR } from "../../src/domains/payments/generator.ts";
 import { generated_event, type GeneratedEvent } from "../support/generated_event.ts";
 
 const hour_us = 3_600_000_000;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { GeneratorPlan, Planted } from "../../src/domains/mod.ts";
-import { prices, TICKERS, TRADE_GENERATOR } from "../../src/domains/trades/generator/mod.ts";
+import { TRADE_GENERATOR } from "../../src/domains/trades/generator.ts";
+import { prices, TICKERS } from "../../src/domains/trades/market.ts";
 import { generated_event, type GeneratedEvent } from "../support/generated_event.ts";
 
 const hour_us = 3_600_000_000, minute_us = 60_000_000;

@@ -2,7 +2,7 @@ import type { StreamNames } from "../board.ts";
 import type { DeclaredDomain, DeploymentTerms } from "../declared.ts";
 import { define_domain, type Domain } from "../domain.ts";
 import { PAYMENT_BOARD } from "./board.ts";
-import { PAYMENT_GENERATOR } from "./generator/mod.ts";
+import { PAYMENT_GENERATOR } from "./generator.ts";
 import card_transactions from "./mappings/card_transactions.json" with { type: "json" };
 import {
   derived_by,

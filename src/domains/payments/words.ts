@@ -1,5 +1,4 @@
-import type { BoardWords } from "../board_words.ts";
-import type { StreamWords } from "../stream_words.ts";
+import type { BoardWords, StreamWords } from "../board_words.ts";
 import { STATUSES } from "./payment.ts";
 
 /** A payment in words. */

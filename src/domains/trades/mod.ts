@@ -2,7 +2,7 @@ import type { StreamNames } from "../board.ts";
 import type { DeclaredDomain, DeploymentTerms } from "../declared.ts";
 import { define_domain, type Domain } from "../domain.ts";
 import { TRADE_BOARD } from "./board.ts";
-import { TRADE_GENERATOR } from "./generator/mod.ts";
+import { TRADE_GENERATOR } from "./generator.ts";
 import executions from "./mappings/executions.json" with { type: "json" };
 import executions_by_arrival from "./mappings/executions_by_arrival.json" with { type: "json" };
 import { DERIVED, EVENT_TYPES, fold, TRADE_DIMENSIONS, TRADE_FACTS, TRADE_FIELDS, TRADE_MEASURES } from "./trade.ts";

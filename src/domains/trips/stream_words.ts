@@ -1,4 +1,4 @@
-import type { StreamWords } from "../stream_words.ts";
+import type { StreamWords } from "../board_words.ts";
 
 const WHY = "[ ({adjustment_reason})]";
 const LATEST = "[ This is the latest of {events:trip.fare_adjusted} adjustments.]";

@@ -9,7 +9,7 @@ import type { Question } from "./question.ts";
  * Corrections: which buckets were changed after somebody could have seen them settled, and when.
  *
  * A bucket is marked when it had closed before the batch that changed it last, and had been there for 3 s when that was recorded; and
- * when the event that changed it came in a late message (see `lateness.ts`), or happened in another bucket: then it corrects what was
+ * when the event that changed it came in a late message (see `windows.ts` of `kpi`), or happened in another bucket: then it corrects what was
  * told before. So a stream that goes on, a record of a whole one that tells its start at its end, buckets that a backfill fills, and
  * partitions of a backlog that are read at different speeds are no corrections. A mark says what the last change was: a bucket that is
  * changed in time after it was corrected bears none.

@@ -3,7 +3,7 @@
  * today and retried tomorrow differs by limits, mappings and tables alone.
  *
  * Decision: plain JSON takes a fast way of its own (`plain_event.ts`) and everything else the thorough one (`envelope.ts`); a property test holds the two
- * to be equal. Records of another shape are made events by the mapping of their topic (`mapped.ts`).
+ * to be equal. Records of another shape are made events by the mapping of their topic (`decode.ts`).
  */
 export * from "./decode.ts";
 export type { TopicMappings } from "./decode.ts";

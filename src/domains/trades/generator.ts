@@ -1,4 +1,4 @@
-import type { Generator, GeneratorPlan, GeneratorRun } from "../../declared.ts";
+import type { Generator, GeneratorPlan, GeneratorRun } from "../declared.ts";
 import {
   amount_text,
   type Breakable,
@@ -14,9 +14,19 @@ import {
   Staging,
   STEPS_PER_STREAM,
   utc_offset_us,
-} from "../../generator/mod.ts";
-import { crowd_at, extra_demand, is_open, planted_in, type Staged, staged_in } from "./anomalies.ts";
-import { DEMAND, prices, TICKERS, VENUES } from "./market.ts";
+} from "../generator/mod.ts";
+import {
+  crowd_at,
+  DEMAND,
+  extra_demand,
+  is_open,
+  planted_in,
+  prices,
+  type Staged,
+  staged_in,
+  TICKERS,
+  VENUES,
+} from "./market.ts";
 
 const minute_us = 60_000_000;
 const bare_share = 0.08;

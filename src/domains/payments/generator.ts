@@ -1,10 +1,11 @@
-import type { Generator, GeneratorPlan, GeneratorRun } from "../../declared.ts";
+import type { Generator, GeneratorPlan, GeneratorRun, Planted } from "../declared.ts";
 import {
   amount_text,
   type Breakable,
   check_options,
   type Course,
   cumulate,
+  evened,
   EventStream,
   hash_text,
   type Invention,
@@ -13,10 +14,140 @@ import {
   Random,
   Staging,
   STEPS_PER_STREAM,
+  told,
+  type Trouble,
+  trouble_at,
+  trouble_in,
+  type TroubleKind,
   utc_offset_us,
-} from "../../generator/mod.ts";
-import { crowd_at, extra_demand, is_out, planted_in, type Staged, staged_in } from "./anomalies.ts";
-import { CURRENCIES, DEMAND, MERCHANTS, METHODS } from "./market.ts";
+  weekly_demand,
+} from "../generator/mod.ts";
+
+/** Who is paid: by how many beside the others, for what, how much at a time, in cents, and where. */
+export interface Merchant {
+  readonly name: string;
+  readonly category: string;
+  readonly city: string;
+  readonly location: string;
+  readonly cents: number;
+  readonly share: number;
+}
+
+const CATEGORIES = [
+  { name: "groceries", cents: 3_400, words: ["Market", "Foods", "Corner"] },
+  { name: "restaurants", cents: 2_600, words: ["Kitchen", "Grill", "Noodles"] },
+  { name: "fuel", cents: 4_800, words: ["Fuel", "Station"] },
+  { name: "electronics", cents: 14_500, words: ["Electric", "Phones"] },
+  { name: "clothing", cents: 6_900, words: ["Outfit", "Shoes"] },
+  { name: "travel", cents: 31_000, words: ["Travel", "Stay"] },
+  { name: "pharmacy", cents: 1_900, words: ["Pharmacy", "Care"] },
+  { name: "online", cents: 5_200, words: ["Store", "Goods", "Deals"] },
+] as const;
+const CITIES = ["Chicago", "Boston", "Austin", "Seattle", "Denver"] as const;
+const FIRST = ["North", "River", "Golden", "City", "Old Mill"] as const;
+const COUNT = 40;
+
+/** Forty of them; the n-th is paid about 1/n as often as the first (Zipf). */
+export const MERCHANTS: readonly Merchant[] = Array.from({ length: COUNT }, (_, i) => {
+  const category = CATEGORIES[i % CATEGORIES.length]!, city = CITIES[(i * 3) % CITIES.length]!;
+  const word = category.words[Math.floor(i / CATEGORIES.length) % category.words.length]!;
+  const harmonic = Array.from({ length: COUNT }, (_, n) => 1 / (n + 1)).reduce((sum, each) => sum + each);
+  return {
+    name: `${FIRST[Math.floor(i / CATEGORIES.length)]!} ${word}`,
+    category: category.name,
+    city,
+    location: category.name === "online" ? "web" : `${city} ${["center", "north", "airport"][i % 3]!}`,
+    cents: category.cents,
+    share: 1 / (i + 1) / harmonic,
+  };
+});
+
+/** By what it is paid, and how often. */
+export const METHODS: readonly { readonly name: string; readonly share: number }[] = [
+  { name: "credit_card", share: 0.46 },
+  { name: "debit_card", share: 0.31 },
+  { name: "wallet", share: 0.17 },
+  { name: "bank_transfer", share: 0.06 },
+];
+
+/** Other currencies than the deployment's, and the share of payments that are in each. */
+export const CURRENCIES: readonly { readonly code: string; readonly share: number }[] = [
+  { code: "EUR", share: 0.09 },
+  { code: "USD", share: 0.06 },
+  { code: "GBP", share: 0.04 },
+];
+
+/** Most at noon and in the evening, little at night; more at the weekend. */
+export const DEMAND: Float64Array = evened(weekly_demand({
+  base: 0.25,
+  workdays: [[12.3, 1.8, 1.3], [18.2, 2.6, 1.7]],
+  weekend: [[13.5, 3.2, 1.9], [19, 2.8, 1.5]],
+}));
+
+/**
+ * What goes wrong with payments on purpose where a plan asks for anomalies. All of it follows from the seed and the hour, so that `planted` can say
+ * where it is: whoever looks for anomalies in the figures can be held to that.
+ */
+
+/** About every sixth hour some merchant sells several times as much. */
+const SPIKE: TroubleKind = { kind: 61, one_in: 240, least_min: 10, most_min: 25 };
+/** About every eighth hour some payment method is declined, whoever pays by it. */
+const OUTAGE: TroubleKind = { kind: 62, one_in: 32, least_min: 5, most_min: 20 };
+/** In one hour of ten stolen cards are tried at a merchant: small captures, one after the other, then declines. */
+const FRAUD: TroubleKind = { kind: 63, one_in: 10, least_min: 6, most_min: 15 };
+
+/** How many times as often a merchant is paid at a moment: 1 but in a spike. */
+export const crowd_at = (seed: number, merchant: number, at_us: number): number => {
+  const trouble = trouble_at(seed, SPIKE, merchant, at_us);
+  return trouble === null ? 1 : 8 + ((trouble.word >>> 4) % 6);
+};
+
+/** What spikes add at a moment, as a share of the usual demand. */
+export const extra_demand = (seed: number, at_us: number): number =>
+  MERCHANTS.reduce((sum, { share }, merchant) => sum + share * (crowd_at(seed, merchant, at_us) - 1), 0);
+
+/** Whether a payment method is declined at a moment, whoever pays by it. */
+export const is_out = (seed: number, method: number, at_us: number): boolean =>
+  trouble_at(seed, OUTAGE, method, at_us) !== null;
+
+/** Where stolen cards are tried in the hour of a moment, or null. */
+const fraud_in = (seed: number, at_us: number): Trouble & { readonly merchant: number } | null => {
+  const trouble = trouble_in(seed, FRAUD, 0, at_us);
+  return trouble === null ? null : { ...trouble, merchant: (trouble.word >>> 3) % MERCHANTS.length };
+};
+
+/** A payment that is tried on purpose. */
+export interface Staged {
+  readonly at_us: number;
+  readonly merchant: number;
+  readonly cents: number;
+  readonly is_declined: boolean;
+}
+
+/** The payments that are tried on purpose in the hour of a moment, in order: every ten seconds one, of which the last two thirds are declined. */
+export function staged_in(seed: number, at_us: number): Staged[] {
+  const fraud = fraud_in(seed, at_us);
+  if (fraud === null) return [];
+  const { from_us, until_us, word, merchant } = fraud;
+  const count = Math.floor((until_us - from_us) / 10_000_000);
+  return Array.from({ length: count }, (_, i) => ({
+    at_us: from_us + i * 10_000_000,
+    merchant,
+    cents: 100 + ((word >>> (i % 16)) % 400),
+    is_declined: i >= count / 3,
+  }));
+}
+
+/** What is planted in the hour of a moment. */
+export const planted_in = (seed: number, at_us: number): (Planted | null)[] => [
+  ...MERCHANTS.map(({ name }, i) =>
+    told("merchant_spike", trouble_in(seed, SPIKE, i, at_us), () => ({ merchant: name }))
+  ),
+  ...METHODS.map(({ name }, i) =>
+    told("method_outage", trouble_in(seed, OUTAGE, i, at_us), () => ({ payment_method: name }))
+  ),
+  told("card_testing", fraud_in(seed, at_us), ({ merchant }) => ({ merchant: MERCHANTS[merchant]!.name })),
+];
 
 const minute_us = 60_000_000;
 const bare_share = 0.1;
