@@ -13,12 +13,15 @@
  */
 export { check_checkpoints, type CheckedCheckpoints, type CheckpointsCheck } from "./agreement.ts";
 export {
+  believe_text,
   type Checkpoint,
+  checkpoint_text,
   KeyUnusable,
   public_pem,
   type PublicKeys,
   read_public_keys,
   read_signing_key,
+  sign_checkpoint,
   type SigningKey,
 } from "./checkpoint.ts";
 export { FigureUnknown, type WantedFigure } from "./day_figure.ts";

@@ -193,14 +193,17 @@ tacho_test({
         return { event_id: id, type: "trip.completed", trip_id: id, occurred_at: "2026-03-01T10:00:00Z", fare, city };
       });
       Deno.writeTextFileSync(`${folder}/events.ndjson`, events.map((each) => JSON.stringify(each)).join("\n"));
-      const own = { ...env, TACHO_CHECKPOINTS: "" };
-      await run_verb(["replay", "--to", "log", `${folder}/events.ndjson`], { env: own });
-      const path = `${folder}/receipt.ndjson`, keyless = { ...own, TACHO_SIGNING_KEY: "" };
-      const without = await run_tacho(["receipt", "--stream", "A"], { env: keyless });
-      assert.deepEqual([
-        without.code,
-        /there is no checkpoint of this log: sign one, with `tacho checkpoint`/.test(without.stderr),
-      ], [1, true]);
+      const own = { ...env, TACHO_CHECKPOINTS: "" }, keyless = { ...own, TACHO_SIGNING_KEY: "" };
+      await run_verb(["replay", "--to", "log", `${folder}/events.ndjson`], { env: keyless });
+      const path = `${folder}/receipt.ndjson`,
+        without = await run_tacho(["receipt", "--stream", "A"], { env: keyless });
+      assert.deepEqual(
+        [without.code, /there is no checkpoint of this log: sign one, with `tacho checkpoint`/.test(without.stderr)],
+        [1, true],
+      );
+      // What is written by a verb is signed at its end.
+      Deno.writeTextFileSync(`${folder}/more.ndjson`, JSON.stringify({ ...events[2], event_id: "D", trip_id: "D" }));
+      await run_verb(["replay", "--to", "log", `${folder}/more.ndjson`], { env: own });
       const figure = await run_verb([
         "receipt",
         "--figure",
@@ -212,7 +215,7 @@ tacho_test({
       ], { env: own });
       assert.match(
         figure.stderr,
-        /revenue of 2026-03-01 is 21\.5, as of position 3: 2 of trips, 3 events in \d+ batches/,
+        /revenue of 2026-03-01 is 21\.5, as of position 4: 2 of trips, 3 events in \d+ batches/,
       );
       check_receipt(new TextEncoder().encode(figure.stdout), Deno.readTextFileSync(`${folder}/signing.pub`));
       const check = async (text: string) => {
@@ -225,7 +228,7 @@ tacho_test({
       assert.deepEqual([proven.code, proven.stderr.includes("proves nothing")], [0, false], proven.stderr);
       assert.match(
         proven.stdout,
-        /^proven: revenue of 2026-03-01 \(UTC\) with city=Chicago is 21\.5, by 2 events of 2 trips, .* position 3, signed .*; not proven: that no other/,
+        /^proven: revenue of 2026-03-01 \(UTC\) with city=Chicago is 21\.5, by 2 events of 2 trips, .* position 4, signed .*; not proven: that no other/,
       );
       const forged = await check(figure.stdout.replace("Chicago", "chicago"));
       assert.deepEqual([forged.code, /the receipt "\S+" proves nothing: line \d+: /.test(forged.stderr)], [1, true]);

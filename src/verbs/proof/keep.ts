@@ -20,6 +20,7 @@ import {
   WakeUp,
 } from "../../runtime/mod.ts";
 import { place_of } from "../exports/mod.ts";
+import type { Shell } from "../shell.ts";
 import { configured_key } from "./keys.ts";
 
 /** How often it is looked whether a checkpoint is due. */
@@ -141,5 +142,17 @@ export function checkpoint_keeper(
         }
       }));
     },
+  };
+}
+
+/**
+ * For a verb that writes to a log and ends: reads what the configuration says of checkpoints (throws ConfigError), and gives what signs and
+ * delivers when all is written.
+ */
+export async function checkpoint_at_end(shell: Shell): Promise<(database: Database) => Promise<void>> {
+  const checkpointing = await checkpointing_of(shell.config);
+  return async (database) => {
+    if (checkpointing === null) return;
+    await checkpoint_keeper(shell, { database, domain: shell.domain.name }, checkpointing).finish();
   };
 }

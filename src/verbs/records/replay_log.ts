@@ -17,6 +17,7 @@ import { type ExportedBatch, ExportedLog, hash_of, is_exported_event } from "../
 import { system_clock, write_stderr } from "../../runtime/mod.ts";
 import { make_pipeline, open_log, type Opened } from "../open.ts";
 import { ProgressLine } from "../terminal.ts";
+import { checkpoint_at_end } from "../proof/mod.ts";
 import { type Shell, UsageError } from "../shell.ts";
 import type { ReadingOptions } from "./replay_mapping.ts";
 import type { SendOptions } from "./replay_send.ts";
@@ -83,6 +84,7 @@ export async function replay_log(
       "replay: an exported log goes in whole, and on where it was: leave --first, --step, --speed and --resume out",
     );
   }
+  const sign_end = await checkpoint_at_end(shell);
   const opened = await open_log(shell), { database } = opened;
   try {
     const there = new LogThere(database, await read_head(database));
@@ -120,6 +122,7 @@ export async function replay_log(
       `replay: another program writes to this log; stop it, or take an empty one (${error.message})`,
     );
   } finally {
+    await sign_end(database);
     await database.close();
   }
 }

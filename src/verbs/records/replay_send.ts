@@ -20,6 +20,7 @@ import type { ExternalSort } from "../../sort/mod.ts";
 import { system_clock, wait } from "../../runtime/mod.ts";
 import { make_ingest, open_log, with_producer } from "../open.ts";
 import { PauseKey, ProgressLine } from "../terminal.ts";
+import { checkpoint_at_end } from "../proof/mod.ts";
 import { type Shell, UsageError } from "../shell.ts";
 
 /** How `tacho replay` runs event time. */
@@ -205,6 +206,7 @@ export async function into_log(
   journal: Journal,
   work: (sink: ReplaySink) => Promise<void>,
 ): Promise<LogCounts> {
+  const sign_end = await checkpoint_at_end(shell);
   const opened = await open_log(shell);
   const queue = new QueueSource({
     topic: LOG_TOPIC,
@@ -263,6 +265,7 @@ export async function into_log(
     stop.abort();
     await running;
     await queue.close();
+    await sign_end(opened.database);
     await opened.database.close();
   }
 }
