@@ -26,6 +26,14 @@ const HARM_TO_PAYMENTS: readonly (readonly [sql: string, says: RegExp])[] = [
     /cell 1d .*=CHF\|.*: expected null/,
   ],
   [
+    "update transaction_sketches set bins[1] = bins[1] - 1 where currency = 'EUR' and dimension = 'merchant' and bins <> '{}'",
+    /sketch of cell .* merchant=EUR\|.*: expected \d+: \d+.*, found/,
+  ],
+  [
+    "update transaction_sketches set currency = 'CHF' where currency = 'JPY' and grain = '1d'",
+    /sketch of cell 1d .*=JPY\|.*: expected \d+: \d+.*, found $/,
+  ],
+  [
     "update transaction_totals set refunds_sum_micros = refunds_sum_micros + 1",
     /total payer \w+ .* refunds_sum_micros:/,
   ],
