@@ -1,5 +1,5 @@
 import { collect, instant, number, whole } from "./arguments.ts";
-import { accept_gap_verb, verify_verb, watermark_verb } from "../verbs/mod.ts";
+import { accept_gap_verb, verify_archive_verb, verify_verb, watermark_verb } from "../verbs/mod.ts";
 import { example, program, run } from "./program.ts";
 
 /** The log: its proof, and operators' decisions that are recorded in it. */
@@ -25,8 +25,11 @@ export function add_log(): void {
       collect,
       [],
     )
+    .option("--archive <folder>", "the files of an archive instead, without a database; the log unless given")
     .addHelpText("after", example("verify --sample 0.1"))
-    .action((options) => run((shell) => verify_verb(shell, options)));
+    .action(({ archive, ...options }) =>
+      run((shell) => archive === undefined ? verify_verb(shell, options) : verify_archive_verb(shell, archive))
+    );
 
   program.command("accept-gap")
     .description(

@@ -1,5 +1,6 @@
 /** The command line: every command with its options and an example, and how each kind of argument is read and written. What a command does is a verb. */
 import { add_exports } from "./exports.ts";
+import { add_keeping } from "./keeping.ts";
 import { add_log } from "./log.ts";
 import { add_produce } from "./produce.ts";
 import { program } from "./program.ts";
@@ -16,5 +17,6 @@ add_quarantine();
 add_exports();
 add_log();
 add_proof();
+add_keeping();
 
 export { program };

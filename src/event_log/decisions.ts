@@ -10,6 +10,7 @@ import {
 import { canonical_json } from "../domains/mod.ts";
 import { format_time } from "../kpi/mod.ts";
 import { type CursorAdvance, cursors_json, write_batch } from "./append.ts";
+import { require_kept } from "./archives.ts";
 import { type BatchHeader, content_hash, next_link } from "./chain.ts";
 import type { KeptGap } from "./gaps.ts";
 import { Overtaken, watermark_is_void } from "./head.ts";
@@ -229,8 +230,9 @@ export interface SetBack {
   readonly reason: string;
 }
 
-/** The greatest believed event time behind a position, and how many events are not believed there. */
+/** The greatest believed event time behind a position, of which all have to be in the table, and how many events are not believed there. */
 async function read_events(queryable: Queryable, after: number, latest_us: number) {
+  await require_kept(queryable, after);
   const [row] = await queryable.query<{ to_us: string | null; beyond: string }>(
     `select (extract(epoch from max(occurred_at) filter (where occurred_at <= $2::timestamptz)) * 1000000)::bigint as to_us,
        count(*) filter (where occurred_at > $2::timestamptz) as beyond

@@ -9,6 +9,7 @@
  * account, from quarantined to admitted, duplicate, tombstone or skipped; discarding it is an operator's decision and leaves the account as it is.
  */
 export * from "./append.ts";
+export * from "./archives.ts";
 export * from "./chain.ts";
 export * from "./decisions.ts";
 export * from "./fold_recorded.ts";

@@ -1,6 +1,7 @@
 import type { Queryable } from "../database/mod.ts";
 import type { Domain } from "../domains/mod.ts";
 import type { RecordedEvent } from "./chain.ts";
+import { require_kept } from "./archives.ts";
 import { fold_recorded } from "./fold_recorded.ts";
 import { read_at } from "./read.ts";
 
@@ -30,7 +31,7 @@ const PAGE_EVENTS = 5_000;
  * The streams that have events on both sides of a position, folded from those up to it. All others stand as their rows have them, or
  * did not exist.
  * @param most_folded events that are folded anew, at most
- * Throws TooMuchChangedSince past them.
+ * Throws TooMuchChangedSince past them, EventsArchived where it takes events that are.
  */
 export async function read_past_streams(
   reading: Queryable,
@@ -38,6 +39,7 @@ export async function read_past_streams(
   position: number,
   most_folded: number = MOST_FOLDED,
 ): Promise<PastStream[]> {
+  await require_kept(reading, position);
   const streams = await changed_since(reading, domain, position, most_folded);
   const events = streams.reduce((sum, { positions }) => sum + positions.length, 0);
   if (events > most_folded) {

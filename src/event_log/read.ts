@@ -2,6 +2,7 @@ import { plain_array, type Queryable, text_array } from "../database/mod.ts";
 import { canonical_json, type Domain, parse_json } from "../domains/mod.ts";
 import { format_time, parse_time } from "../kpi/mod.ts";
 import type { CursorAdvance } from "./append.ts";
+import { events_archived, read_archived, require_kept } from "./archives.ts";
 import type { BatchHeader, RecordedEvent } from "./chain.ts";
 import { watermark_is_void } from "./head.ts";
 import type { WrittenRow } from "./quarantine.ts";
@@ -27,10 +28,30 @@ const recorded = (row: Record<string, unknown>): RecordedEvent => ({
   metadata: row.metadata as string,
 });
 
-/** The events at these positions, in order of position. */
-export async function read_at(database: Queryable, positions: readonly number[]): Promise<RecordedEvent[]> {
+/** Those of the events at these positions that are in the table, in order of position: for who looks whether they are there. */
+export async function find_at(database: Queryable, positions: readonly number[]): Promise<RecordedEvent[]> {
   const text = `${SELECT} where position = any($1::bigint[]) order by position`;
   return (await database.query({ name: "events_at", text }, [plain_array(positions)])).map(recorded);
+}
+
+/** The events at these positions, each named once, that are not archived, in order of position; and how far the log is archived where some are. */
+export async function read_kept(
+  database: Queryable,
+  positions: readonly number[],
+): Promise<{ readonly events: RecordedEvent[]; readonly archived: number }> {
+  const events = await find_at(database, positions);
+  if (events.length === positions.length) return { events, archived: 0 };
+  const archived = await read_archived(database), there = new Set(events.map(({ position }) => position));
+  const lost = positions.find((position) => position > archived && !there.has(position));
+  if (lost !== undefined) throw new Error(`read event ${lost}: it is not in the log`);
+  return { events, archived };
+}
+
+/** The events at these positions, each named once, in order of position. Throws EventsArchived where one of them is. */
+export async function read_at(database: Queryable, positions: readonly number[]): Promise<RecordedEvent[]> {
+  const { events, archived } = await read_kept(database, positions);
+  if (archived > 0) throw await events_archived(database, Math.min(...positions));
+  return events;
 }
 
 /** Which events are asked for. */
@@ -51,7 +72,7 @@ export interface EventsFound {
   readonly through: number;
 }
 
-/** The events after a position that are wanted, in order; at least one where there are any. */
+/** The events after a position that are wanted, in order; at least one where there are any. Throws EventsArchived where they are. */
 export async function read_after(database: Queryable, wanted: EventsWanted): Promise<EventsFound> {
   const { after, last, types, limit, bytes } = wanted;
   const rows = await database.query({
@@ -63,6 +84,7 @@ export async function read_after(database: Queryable, wanted: EventsWanted): Pro
         ) wanted
       ) sized where before < $5 order by position`,
   }, [after, last, types === null ? null : text_array(types), limit, bytes]);
+  if (after < last && Number(rows[0]?.position) !== after + 1) await require_kept(database, after);
   const events = rows.map(recorded), found = Number(rows[0]?.found ?? 0);
   const all = found < limit && events.length === found;
   return { events, through: all ? Math.max(after, last) : events.at(-1)!.position };
@@ -142,7 +164,7 @@ function read_foldable(line: string): FoldableEvent {
 
 /**
  * The events after a position up to another, in order, in pages, with `data` and `metadata` in canonical form; the next page is asked for
- * while one is worked on. What is recorded does not change: no transaction is held.
+ * while one is worked on. What is recorded does not change: no transaction is held. Throws EventsArchived where some of them are.
  */
 export const events_between = (database: Queryable, after: number, last: number): AsyncGenerator<ParsedEvent[]> =>
   pages_between(database, after, last, { name: "events_between", json: EVENT_JSON, reader: line_reader });
@@ -171,13 +193,16 @@ async function* pages_between<T>(
     answer.catch(() => {});
     return { to, answer };
   };
-  let ahead = after < last ? ask(after) : null;
+  let ahead = after < last ? ask(after) : null, from = after;
   while (ahead !== null) {
     const [page] = await ahead.answer;
     const { lines, through, found } = page!;
     const to: number = through === found ? ahead.to : Number(through);
     ahead = to < last ? ask(to) : null;
-    if (lines !== null) yield lines.split("\n").map(reader());
+    const events = lines === null ? [] : lines.split("\n").map(reader());
+    if (events.length < to - from) await require_kept(database, from);
+    from = to;
+    if (events.length > 0) yield events;
   }
 }
 

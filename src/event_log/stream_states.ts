@@ -256,6 +256,13 @@ export class StreamStates {
       row.has(hashes.length === 1 ? array : `"${array}"`) && row.ended;
   }
 
+  /** The streams whose first event lies at or before a position, in pages. */
+  async *begun_by(reading: Snapshot, position: number, rows: number): AsyncGenerator<StreamRow[]> {
+    for await (const page of reading.pages(`${this.#select_all} where positions[1] <= $1`, [position], rows)) {
+      yield page.map((row) => this.#read(row));
+    }
+  }
+
   /** The streams whose `column` is from one time on and before another, in pages. */
   async *dated(
     reading: Snapshot,

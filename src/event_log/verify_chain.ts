@@ -1,5 +1,6 @@
 import type { Queryable } from "../database/mod.ts";
 import type { CursorAdvance } from "./append.ts";
+import { type Archive, read_archives } from "./archives.ts";
 import { type BatchHeader, ContentHash, FIRST_LINK, next_link, retried_in, same_hash } from "./chain.ts";
 import { type CursorRow, type Head, read_cursors, read_head } from "./head.ts";
 import { batches_between, events_between, type ParsedEvent, type RecordedBatch } from "./read.ts";
@@ -204,6 +205,7 @@ async function place_before(database: Queryable, position: number, faults: Fault
 export interface LogMoment {
   readonly head: Head;
   readonly cursors: readonly CursorRow[];
+  readonly archives: readonly Archive[];
   /** Batch and event past those that the head knows, which there must not be; null when there is none. */
   readonly beyond: { readonly batch: number | null; readonly position: number | null };
 }
@@ -211,13 +213,13 @@ export interface LogMoment {
 /** Reads what `verify_chain` compares the log with. @param reading sees one moment */
 export async function read_log_moment(reading: Queryable): Promise<LogMoment> {
   const head = await read_head(reading);
-  const cursors = await read_cursors(reading);
+  const cursors = await read_cursors(reading), archives = await read_archives(reading);
   const [beyond] = await reading.query<{ batch: string | null; position: string | null }>(
     "select (select max(batch) from batches where batch > $1) as batch, (select min(position) from events where position > $2) as position",
     [head.batch, head.position],
   );
   const known = (value: string | null | undefined) => value === null || value === undefined ? null : Number(value);
-  return { head, cursors, beyond: { batch: known(beyond?.batch), position: known(beyond?.position) } };
+  return { head, cursors, archives, beyond: { batch: known(beyond?.batch), position: known(beyond?.position) } };
 }
 
 /** What a check of the chain works with. */
@@ -236,23 +238,28 @@ interface ChainCheck {
  * Recomputes the hash chain from the stored events, batch by batch, and with it that positions and batch numbers are gapless, that every
  * batch accounts for what it read, that cursors join up, and that the head agrees: with position, link and account. After a fault it goes on with what is stored, so that
  * each place is told by itself. Memory: two pages of events, however large a batch is. It holds no transaction: batches and events up to the
- * head are what they were.
+ * head are what they were. Of batches whose events are archived it recomputes the link alone: their content is the archive's to prove.
  * @param start where it begins; the link there is trusted
  */
 export async function verify_chain(
   database: Queryable,
-  { head, cursors, beyond }: LogMoment,
+  { head, cursors, archives, beyond }: LogMoment,
   start: Place,
   check: ChainCheck,
 ): Promise<VerifiedChain> {
   const { quarantine, faults, seen } = check;
   const whole = start === BEGINNING;
   const trail = new CursorTrail(whole, faults);
-  const reader = new EventReader(passing(database, start.position, head.position, seen));
+  const archived = verify_archives(archives, faults);
+  const reader = new EventReader(passing(database, Math.max(start.position, archived), head.position, seen));
   const account = new HeadAccount(), gaps = new RecordedGaps();
   let place = start, batches = 0;
   for await (const batch of batches_between(database, start.batch, head.batch)) {
-    place = await verify_batch(batch, place, reader, check);
+    place = await verify_batch(batch, place, archived, reader, check);
+    const last = archives.find(({ last_batch }) => last_batch === batch.header.batch);
+    if (last !== undefined && !(last.last_position === place.position && same_hash(last.link, batch.link))) {
+      faults.add(`the archive in ${last.place} is said to end otherwise than batch ${last.last_batch} does`);
+    }
     trail.follow(batch.header.batch, batch.advances);
     account.add(batch.header);
     gaps.follow(batch);
@@ -276,9 +283,27 @@ export async function verify_chain(
   };
 }
 
+/** Archives are the beginning of the log, without a gap. @returns how far they go */
+function verify_archives(archives: readonly Archive[], faults: Faults): number {
+  let position = 0, batch = 0;
+  for (const { first_position, last_position, first_batch, last_batch, place } of archives) {
+    if (first_position !== position + 1 || first_batch !== batch + 1) {
+      faults.add(
+        `the archive in ${place} begins at position ${first_position}, batch ${first_batch}, expected ${
+          position + 1
+        } and ${batch + 1}`,
+      );
+    }
+    position = last_position;
+    batch = last_batch;
+  }
+  return position;
+}
+
 async function verify_batch(
   { header, content_hash, link }: RecordedBatch,
   place: Place,
+  archived: number,
   reader: EventReader,
   { faults, signal, progress }: ChainCheck,
 ): Promise<Place> {
@@ -299,6 +324,7 @@ async function verify_batch(
   if (first_position !== before.position + 1) {
     faults.add(`batch ${batch} begins at position ${first_position}, expected ${before.position + 1}`);
   }
+  if (last_position <= archived) return linked(before, { header, content_hash, link }, faults);
   const hash = new ContentHash();
   let expected = first_position, missing: number | null = null, read = 0;
   for (let event; (event = await reader.next(last_position)) !== null;) {
@@ -321,6 +347,16 @@ async function verify_batch(
       `events ${first_position} to ${last_position} (batch ${batch}) are not what was appended: their hash differs`,
     );
   }
+  return linked(before, { header, content_hash, link }, faults);
+}
+
+/** The place after a batch, whose link has to follow from the one before. */
+function linked(
+  before: Place,
+  { header, content_hash, link }: Pick<RecordedBatch, "header" | "content_hash" | "link">,
+  faults: Faults,
+): Place {
+  const { batch, last_position } = header;
   if (before.link !== null && !same_hash(next_link(before.link, content_hash, header), link)) {
     faults.add(`batch ${batch} is not what was appended: its link differs`);
   }

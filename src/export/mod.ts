@@ -8,6 +8,13 @@
  * Decisions: S3 by aws4fetch (SigV4 over fetch, 6 KB): all that is asked of it is to get and to put objects, long ones in parts, and Amazon's
  * own client is some hundred packages. Parquet by hyparquet-writer, the other half of the library that reads it; zstd by Node's.
  */
+export {
+  type ArchivePage,
+  read_archive_page,
+  verified_events,
+  verify_archive,
+  write_archive,
+} from "./archive_files.ts";
 export { daily_json, type DailySource, read_daily_document } from "./daily_document.ts";
 export { daily_name, type DailyExport, dates_between, days_changed, write_day, yesterday } from "./daily_export.ts";
 export { type EventsExport, export_events, type ExportedFiles } from "./events_export.ts";

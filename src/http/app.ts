@@ -1,6 +1,7 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { createHash } from "node:crypto";
 import { DatabaseUnsuitable, may_pass, took_too_long } from "../database/mod.ts";
+import { EventsArchived } from "../event_log/mod.ts";
 import type { FeedHub } from "../feed/mod.ts";
 import type { Clock, Logger } from "../runtime/mod.ts";
 import {
@@ -110,6 +111,7 @@ export function make_app(shared: SharedDeps, domains: readonly ServedDomain[]): 
   );
   app.onError((error, context) => {
     if (error instanceof Busy) return busy();
+    if (error instanceof EventsArchived) return problem({ status: 410, title: "Archived", detail: error.message });
     // That the database is away is said once, by who watches it.
     if (!is_away(error)) {
       logger.log("error", "request failed", { method: context.req.method, path: context.req.path, error });

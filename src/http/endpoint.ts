@@ -56,6 +56,7 @@ export function add_endpoint<Query extends Shape, Path extends Shape>(app: App, 
     request: { query, params, ...(body === undefined ? {} : { body: { required: true, content: { ...body } } }) },
     responses: {
       200: { description: "What was asked for", content: { [answer.type]: { schema: answer.schema } } },
+      ...body === undefined ? { 410: refused("It takes events that are archived; `detail` says where they are") } : {},
       400: refused(`A parameter${body === undefined ? "" : " or the body"} is wrong; \`errors\` names each`),
       ...Object.fromEntries(Object.entries(others).map(([status, meaning]) => [status, refused(meaning)])),
     },

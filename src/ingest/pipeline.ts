@@ -7,7 +7,7 @@ import {
   content_hash,
   type CursorAdvance,
   Overtaken,
-  read_at,
+  read_kept,
   type RecordedEvent,
   type StreamState,
   StreamStates,
@@ -119,7 +119,8 @@ export class Pipeline {
       }
       await this.#load(slices, streams);
       for (const slice of slices) {
-        planning.add(slice, streams, await this.#load_events(planning, slice, streams));
+        const { stored, archived } = await this.#load_events(planning, slice, streams);
+        planning.add(slice, streams, stored, archived);
         await this.#turn();
       }
     }
@@ -186,7 +187,7 @@ export class Pipeline {
     planning: Planning,
     decoded: readonly Decoded[],
     streams: ReadonlyMap<string, StreamState>,
-  ): Promise<Map<number, RecordedEvent>> {
+  ): Promise<{ readonly stored: ReadonlyMap<number, RecordedEvent>; readonly archived: number }> {
     let { positions, unsettled } = planning.survey(decoded, streams);
     if (unsettled) {
       // An event of the batch that is being appended is needed: its position is known, in the streams that are held here, once that is through.
@@ -194,9 +195,9 @@ export class Pipeline {
       ({ positions, unsettled } = planning.survey(decoded, streams));
       if (unsettled) throw new Error("plan: an event that is needed has no position after its batch was appended");
     }
-    if (positions.length === 0) return new Map();
-    const events = await read_at(this.#options.database, positions);
-    return new Map(events.map((event) => [event.position, event]));
+    if (positions.length === 0) return { stored: NO_EVENTS, archived: 0 };
+    const { events, archived } = await read_kept(this.#options.database, positions);
+    return { stored: new Map(events.map((event) => [event.position, event])), archived };
   }
 
   /**
@@ -225,6 +226,8 @@ export class Pipeline {
     this.#appending = done;
   }
 }
+
+const NO_EVENTS: ReadonlyMap<number, RecordedEvent> = new Map();
 
 /** What a batch admits from a cursor's partition, as far as event time goes. */
 function newest_at(

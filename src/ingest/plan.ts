@@ -88,6 +88,8 @@ export class Planning {
   /** Of the events of one message, which follow one another: what is known of each, and the hash of its id. */
   readonly #met: Met[] = [];
   readonly #hashes: number[] = [];
+  /** How far the log is archived, where events were asked for that are. */
+  #archived = 0;
 
   /**
    * @param watermark_us the greatest event time admitted before; null when none ever was
@@ -134,13 +136,16 @@ export class Planning {
    * Takes in a slice: everything is read before, nothing is read meanwhile.
    * @param decoded all that each of its messages came to
    * @param streams the streams of the batch that exist, as they were before it
-   * @param stored the events that `survey` asked for, by position
+   * @param stored the events that `survey` asked for, by position, but those that are archived
+   * @param archived how far the log is archived; 0 where all that were asked for are there
    */
   add(
     decoded: readonly Decoded[],
     streams: ReadonlyMap<string, StreamState>,
     stored: ReadonlyMap<number, RecordedEvent>,
+    archived = 0,
   ): void {
+    if (archived > this.#archived) this.#archived = archived;
     this.#messages_read += decoded.length;
     const met = this.#met, hashes = this.#hashes;
     for (let first = 0, end = 0; first < decoded.length; first = end) {
@@ -225,17 +230,26 @@ export class Planning {
     const { event } = outcome;
     const stream = this.#working.get(event.stream_id) ?? this.#open(event.stream_id, streams.get(event.stream_id));
     const hash = this.#hashes[at - first] = hash_event_id(event.event_id);
-    const known = earlier_with_id(stream, event, hash, stored);
-    let of_this_message = 0;
+    const known = earlier_with_id(stream, event, hash, stored, this.#archived);
+    let of_this_message = 0, last: Pick<DomainEvent, "occurred_at_us" | "event_id"> | null = null;
     for (let i = first; i < at; i++) {
       const other = decoded[i]!.outcome;
       if (!("event" in other) || other.event.stream_id !== event.stream_id) continue;
       if (other.event.event_id === event.event_id) return { stage: "plan", fault: identity_conflict(event) };
-      if (this.#met[i - first] === null) of_this_message++;
+      if (this.#met[i - first] !== null) continue;
+      of_this_message++;
+      if (last === null || is_after(other.event, last)) last = other.event;
     }
     if (known !== null) {
       const same = same_content(event, known) || same_message(event, known, outcome.enriched);
       return same ? known : { stage: "plan", fault: identity_conflict(event) };
+    }
+    if (this.#archived > 0 && (stream.before?.positions[0] ?? Infinity) <= this.#archived) {
+      // It is folded on from its state; out of order that would take all its events.
+      const before = { occurred_at_us: stream.last_us, event_id: stream.last_event_id };
+      if (!is_after(event, before) || (last !== null && !is_after(event, last))) {
+        return { stage: "plan", fault: events_archived(event) };
+      }
     }
     return stream.revision + of_this_message < MAX_STREAM_EVENTS
       ? null
@@ -307,6 +321,19 @@ interface Refused {
   readonly stage: QuarantinedMessage["stage"];
   readonly fault: Fault;
 }
+
+const is_after = (
+  a: Pick<DomainEvent, "occurred_at_us" | "event_id">,
+  b: Pick<DomainEvent, "occurred_at_us" | "event_id">,
+): boolean => comes_after(a.occurred_at_us, a.event_id, b.occurred_at_us, b.event_id);
+
+const events_archived = ({ stream_id }: DomainEvent): Fault => ({
+  reason: "events_archived",
+  path: "occurred_at",
+  detail: `expected an event later than the last one of ${
+    JSON.stringify(stream_id)
+  }, whose events are archived: to put it in its place takes all of them; \`tacho archive attach\` brings them back, then retry it`,
+});
 
 const stream_full = (stream_id: string): Fault => ({
   reason: "stream_full",

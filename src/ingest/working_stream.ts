@@ -62,12 +62,17 @@ type Content = Pick<DomainEvent, "type" | "schema_version" | "occurred_at_us" | 
 /** An event of the stream that has the id of another one. */
 export type Earlier = Content & { readonly place: Place };
 
-/** The event of the stream that has this id already; null when there is none. */
+/**
+ * The event of the stream that has this id already; null when there is none. One that is archived is known by the hash of its id alone, and taken
+ * to say the same: of two different ids in a stream one in 10^15 has the same hash.
+ * @param archived how far the log is archived
+ */
 export function earlier_with_id(
   stream: Working,
   event: DomainEvent,
   hash: number,
   stored: ReadonlyMap<number, RecordedEvent>,
+  archived: number,
 ): Earlier | null {
   for (let i = 0; i < stream.fresh.length; i++) {
     const other = stream.fresh[i]!;
@@ -79,6 +84,7 @@ export function earlier_with_id(
     if (hashes[i] !== hash) continue;
     const position = stream.before!.positions[i]!;
     const other = stored.get(position);
+    if (other === undefined && position <= archived) return { ...event, place: { position } };
     if (other === undefined) {
       throw new Error(`plan: event ${position} of ${JSON.stringify(event.stream_id)} was not loaded`);
     }

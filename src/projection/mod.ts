@@ -14,6 +14,7 @@ export {
   type Difference,
   drop_read_model,
   find_read_model,
+  read_models,
   read_rebuilding,
   type ReadModel,
   Rebuild,

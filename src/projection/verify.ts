@@ -2,9 +2,12 @@ import { createHash } from "node:crypto";
 import { type Database, snapshot } from "../database/mod.ts";
 import { type Domain, model_tables } from "../domains/mod.ts";
 import {
+  type Archive,
   chain_start,
+  events_archived,
   Faults,
   QuarantineCheck,
+  read_archived,
   read_log_moment,
   type VerifiedChain,
   verify_chain,
@@ -27,6 +30,8 @@ export interface Scope {
 export interface Verified extends VerifiedChain, VerifiedStreams {
   /** The last position of the log at the moment that was looked at. */
   readonly position: number;
+  /** What of the log is archived: its events were not looked at. */
+  readonly archives: readonly Archive[];
   readonly cells: number;
   /** What was held at the same time, at most: events of streams that were not through, cells and bins of what streams add, bytes on disk. */
   readonly most: { readonly events: number; readonly cells: number; readonly disk_bytes: number };
@@ -69,9 +74,8 @@ export async function verify(audit: Audit, scope: Scope): Promise<Verified> {
   const { database, domain, days, folder, signal, watch, bound } = audit;
   const faults = new Faults();
   const whole = scope.from <= 1 && scope.share === 1;
-  const models = new ReadModelCheck(domain, days, whole, faults, signal, folder, bound);
   const quarantine = new QuarantineCheck(faults, signal, async () => `${await folder()}_quarantine`, bound?.sort);
-  const moment = await snapshot(
+  const { moment, models, streams, archived } = await snapshot(
     database,
     async (reading) => {
       const moment = await read_log_moment(reading);
@@ -80,15 +84,19 @@ export async function verify(audit: Audit, scope: Scope): Promise<Verified> {
       }
       signal.throwIfAborted();
       await quarantine.take_table(reading, watch("read quarantine", null));
+      const { head: { position: head }, archives } = moment, archived = archives.at(-1)?.last_position ?? 0;
+      const models = new ReadModelCheck(domain, days, whole && archived === 0, faults, signal, folder, bound);
       await models.take_tables(reading, watch(`read ${domain.tables.cells}`, null));
-      return moment;
+      const at = { head, archived };
+      const streams = new StreamCheck(database, domain, at, choice_of(scope), models, faults, bound?.waiting);
+      await streams.take_archived(reading, signal, watch(`read ${domain.tables.states}, of archived events`, null));
+      return { moment, models, streams, archived };
     },
     model_tables(domain),
     0,
   );
   const { position } = moment.head;
   const start = await chain_start(database, scope.from, faults);
-  const streams = new StreamCheck(database, domain, position, choice_of(scope), models, faults, bound?.waiting);
   const progress = watch("log, events", position);
   await streams.take_earlier(start?.position ?? position, signal, progress);
   const chain = start === null
@@ -103,8 +111,10 @@ export async function verify(audit: Audit, scope: Scope): Promise<Verified> {
   const of_streams = await streams.end();
   const cells = faults.enough ? 0 : await models.compare((said) => watch(`compare ${domain.tables.cells}`, said));
   const most = { events: streams.most_events, ...models.most };
-  const { examined } = streams;
-  return { position, ...chain, ...of_streams, cells, most, examined, faults: faults.told() };
+  const { examined } = streams, archives = moment.archives;
+  // What was taken out meanwhile would look as if it were missing.
+  if (await read_archived(database) !== archived) throw await events_archived(database, position);
+  return { position, archives, ...chain, ...of_streams, cells, most, examined, faults: faults.told() };
 }
 
 /** Whether a stream is in the scope: the same for the same seed, whatever else is in the log. */

@@ -1,12 +1,12 @@
-import { type Database, patiently, type Queryable } from "../database/mod.ts";
+import { type Database, patiently, type Queryable, type Snapshot } from "../database/mod.ts";
 import type { Domain } from "../domains/mod.ts";
 import {
   type ArrivedEvent,
   Faults,
+  find_at,
   fold_arrivals,
   hash_event_id,
   type ParsedEvent,
-  read_at,
   recorded_payload,
   type StreamRow,
   streams_begun,
@@ -83,6 +83,7 @@ export class StreamCheck {
   readonly #database: Database;
   readonly #domain: Domain;
   readonly #head: number;
+  readonly #archived: number;
   readonly #chosen: Choice;
   readonly #sums: Sums;
   readonly #faults: Faults;
@@ -101,11 +102,12 @@ export class StreamCheck {
 
   /**
    * @param head the position that is verified up to
+   * @param archived how far the log is archived
    */
   constructor(
     database: Database,
     domain: Domain,
-    head: number,
+    { head, archived }: { readonly head: number; readonly archived: number },
     chosen: Choice,
     sums: Sums,
     faults: Faults,
@@ -114,6 +116,7 @@ export class StreamCheck {
     this.#database = database;
     this.#domain = domain;
     this.#head = head;
+    this.#archived = archived;
     this.#chosen = chosen;
     this.#sums = sums;
     this.#faults = faults;
@@ -152,9 +155,30 @@ export class StreamCheck {
     await this.#work_off(ready);
   }
 
+  /**
+   * Takes the streams that began with an event that is archived as their rows have them. Their events cannot be folded, so that their rows have to be
+   * those of the head's moment.
+   * @param reading sees that moment
+   */
+  async take_archived(reading: Snapshot, signal: AbortSignal, progress: (streams: number) => void): Promise<void> {
+    if (this.#archived === 0) return;
+    for await (const page of this.#states.begun_by(reading, this.#archived, PAGE_EVENTS)) {
+      signal.throwIfAborted();
+      for (const row of page) {
+        const { positions, state } = row.stream;
+        this.#streams++;
+        this.#events += positions.length;
+        this.#tell(row, row_fault(this.#domain, row));
+        if (this.#add([state], positions)) await this.#sums.settle();
+      }
+      progress(page.length);
+    }
+  }
+
   /** Works through the streams that began up to a position, whose events before it do not come by. */
   async take_earlier(position: number, signal: AbortSignal, progress: (events: number) => void): Promise<void> {
-    for (let from = 0; from < position; from += PAGE_POSITIONS) {
+    progress(Math.min(this.#archived, position));
+    for (let from = this.#archived; from < position; from += PAGE_POSITIONS) {
       signal.throwIfAborted();
       const to = Math.min(from + PAGE_POSITIONS, position);
       await this.#begin(await this.#rows_of(await streams_begun(this.#database, from, to)));
@@ -262,7 +286,7 @@ export class StreamCheck {
 
   /** The events at positions, by position. */
   async #read(positions: readonly number[]): Promise<Map<number, Read>> {
-    const events = positions.length === 0 ? [] : await read_at(this.#database, positions);
+    const events = positions.length === 0 ? [] : await find_at(this.#database, positions);
     return new Map(events.map((event) => [event.position, read_of(event, recorded_payload(this.#domain, event))]));
   }
 
@@ -319,10 +343,10 @@ export class StreamCheck {
   async #find_unbegun(tx: Queryable): Promise<void> {
     const { tables: { states }, stream_column } = this.#domain;
     const rows = await tx.query<{ stream_id: string; revision: number; first: string | null }>(
-      `select s.${stream_column} as stream_id, s.revision, s.positions[1] as first from ${states} s where ${BEGUN}
+      `select s.${stream_column} as stream_id, s.revision, s.positions[1] as first from ${states} s where ${BEGUN} and (s.positions[1] <= $2) is not true
         and not exists (select from events e where e.position = s.positions[1] and e.stream_id = s.${stream_column} and e.revision = 1)
         limit ${Faults.MOST}`,
-      [this.#head],
+      [this.#head, this.#archived],
     );
     for (const { stream_id, revision, first } of rows) {
       const why = first === null ? "it has no events" : `event ${first} of the log does not begin it`;

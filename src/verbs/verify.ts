@@ -1,5 +1,5 @@
 import type { DeclaredDomain } from "../domains/mod.ts";
-import { Faults } from "../event_log/mod.ts";
+import { type Archive, Faults } from "../event_log/mod.ts";
 import { BeyondTheLog, type Scope, type Verified, verify } from "../projection/mod.ts";
 import { check_checkpoints, type CheckpointsCheck } from "../proof/mod.ts";
 import { system_clock } from "../runtime/mod.ts";
@@ -115,6 +115,7 @@ export function told(
     streams,
     folded,
     cells,
+    archives,
   }: Omit<
     Verified,
     "most" | "examined"
@@ -131,7 +132,9 @@ export function told(
   const counted = only_counted === 0
     ? []
     : [`${count(only_counted, "quarantined message")} of earlier batches but for their number`];
-  if (from <= 1 && share === 1) {
+  const of_archive = ({ first_position, last_position, place }: Archive) =>
+    `events ${first_position} to ${last_position}, archived in ${place}: \`tacho verify --archive\` checks them`;
+  if (from <= 1 && share === 1 && archives.length === 0) {
     return `consistent: ${chain}; ${count(streams, noun)} and ${count(cells, "cell")} are what the events make them${
       counted.map((each) => `; not checked: ${each}`).join("")
     }${on_record}`;
@@ -139,9 +142,11 @@ export function told(
   const since = `with an event from position ${from} on`;
   const chosen = [
     ...from > 1 ? [since] : [],
+    ...archives.length > 0 ? ["without archived events"] : [],
     ...share < 1 ? [`in a sample of ${share} drawn by seed ${seed}`] : [],
   ].join(" and ");
   const unseen = [
+    ...archives.map(of_archive),
     ...trusted_batch > 0 ? [`batches 1 to ${trusted_batch}`, "cursors that no later batch moved"] : [],
     ...counted,
     ...cells > 0 ? ["which position changed each cell last"] : [],

@@ -19,6 +19,7 @@ tacho_test({
     with_log(async (database) => {
       const { cells, most: _, ...rest } = await verified(database);
       assert.deepEqual(rest, {
+        archives: [],
         position: 42,
         events: 42,
         batches: 2,
@@ -61,6 +62,7 @@ tacho_test({
     with_log(async (database, harm) => {
       const { cells: _, most: _most, ...rest } = await verified(database, { from: 41 });
       assert.deepEqual(rest, {
+        archives: [],
         position: 42,
         events: 17,
         batches: 1,
@@ -393,6 +395,7 @@ Deno.test("the result of verify says in one line what was and what was not check
     streams: 20,
     folded: 20,
     cells: 100,
+    archives: [],
     faults: [],
   };
   assert.equal(

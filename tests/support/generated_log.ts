@@ -26,16 +26,32 @@ export function invented(domain: DeclaredDomain, hours: number): string[] {
   );
 }
 
+/** Cuts the first positions of an empty log into small partitions; the last of them is as long as usual. */
+export async function make_partitions(database: Database, positions: number, count = 20): Promise<void> {
+  const bounds = [...Array.from({ length: count }, (_, i) => i * positions), 20_000_000];
+  await database.script(`drop table events_p000000, events_p000001; ${
+    bounds.slice(0, -1).map((from, i) => {
+      const name = `events_p${String(i).padStart(6, "0")}`;
+      return `create table ${name} partition of events for values from (${from}) to (${bounds[i + 1]});
+        create trigger events_refuse_truncate before truncate on ${name} for each statement execute function refuse_change_of_the_log()`;
+    }).join(";\n")
+  }`);
+}
+
 /** Makes the log of a domain, and takes messages in, so many a batch. Each batch has a time of recording of its own. */
 export async function make_log(
   url: string,
   declared: DeclaredDomain,
   values: readonly string[],
   batch_messages: number,
+  positions_of_partition?: number,
 ): Promise<Database> {
   const database = await open_database({ url, data_dir: null, connections: 3, schema: schema_of(declared) });
   await migrate(database, migrations_of(declared.name));
-  const deployment = await settle_deployment(database, TERMS);
+  if (positions_of_partition !== undefined) await make_partitions(database, positions_of_partition);
+  // As the program settles it.
+  const h3_resolution = schema_of(declared) === null ? null : "off";
+  const deployment = await settle_deployment(database, { ...TERMS, h3_resolution });
   await take_in(
     database,
     declared.make(deployment),

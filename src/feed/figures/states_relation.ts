@@ -1,6 +1,7 @@
 import { plain_array, type Queryable, text_array, type Value } from "../../database/mod.ts";
 import { type Domain, type DomainBoard, rows_of, type StateFact } from "../../domains/mod.ts";
 import {
+  archived_after,
   column_literals,
   MOST_FOLDED,
   type PastStream,
@@ -122,15 +123,17 @@ export type ArrivalSpan = { readonly last: number } | { readonly from_s: number;
 /**
  * Finds the events of a span, of those up to a position.
  * @param most of what was recorded, at most
- * Throws TooManyArrived past them.
+ * Throws TooManyArrived past them, and where some of them are archived.
  */
-export const find_arrived = (
-  reading: Queryable,
-  span: ArrivalSpan,
-  position: number,
-  most: number = MOST_ARRIVED,
-): Promise<Arrived> =>
-  "last" in span ? find_last(reading, span.last, position) : find_recorded(reading, span, position, most);
+export async function find_arrived(reading: Queryable, span: ArrivalSpan, position: number, most = MOST_ARRIVED) {
+  const is_last = "last" in span;
+  const arrived =
+    await (is_last ? find_last(reading, span.last, position) : find_recorded(reading, span, position, most));
+  const after = is_last ? Math.max(position - span.last, 0) : arrived.events === 0 ? position : arrived.after;
+  const archived = await archived_after(reading, after);
+  if (archived !== null) throw new TooManyArrived(`${archived.message}; take a later range`);
+  return arrived;
+}
 
 async function find_last(reading: Queryable, most: number, position: number): Promise<Arrived> {
   const [row] = await reading.query<ArrivedRow>({

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Queryable } from "../../database/mod.ts";
 import { type DomainBoard, table_names } from "../../domains/mod.ts";
-import { read_at } from "../../event_log/mod.ts";
+import { read_archived, read_at } from "../../event_log/mod.ts";
 import { dimension_of, type Filter, filter_sql, find_arrived, Parameters } from "../../feed/mod.ts";
 import { UNKNOWN } from "../../kpi/mod.ts";
 import { bad_request, problem } from "../answers.ts";
@@ -152,8 +152,11 @@ async function read_page(
     // A reading that is full ends at its last row, another one has seen all of its piece.
     end = rows.length < most_rows ? start : Number(rows.at(-1)!.place) - 1;
   };
+  // Past what is archived the table tells on: the log would not name those whose newest event is.
+  const kept_after = Math.max(list.after, await read_archived(reading));
+  if (list.pinned < kept_after) return null;
   for (const piece of PIECES) {
-    const start = Math.max(end - piece, list.after);
+    const start = Math.max(end - piece, kept_after);
     while (end > start && found.length < wanted) {
       await take(await read_log(reading, source.board, list, start, end, wanted), start, wanted);
     }

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Database } from "../../database/mod.ts";
 import { type DomainBoard, table_names } from "../../domains/mod.ts";
-import { read_at, read_head, type RecordedEvent } from "../../event_log/mod.ts";
+import { events_archived, read_head, read_kept, type RecordedEvent } from "../../event_log/mod.ts";
 import { column_measures, format_time } from "../../kpi/mod.ts";
 import type { StreamHistory, StreamStep } from "../../projection/mod.ts";
 import { bad_request, not_found, problem } from "../answers.ts";
@@ -34,7 +34,7 @@ const with_events = (change: z.ZodType) => ({
   events: z.array(EVENT),
   changes: z.array(change).nullable().openapi({
     description:
-      "For each event what its arrival changed; null when an event is refused today, then changes_fault says so",
+      "For each event what its arrival changed; null when an event is refused today, or is archived and not among the events: changes_fault says so",
   }),
   changes_fault: z.string().nullable(),
 });
@@ -77,7 +77,12 @@ export function add_stream_route(app: App, source: StreamSource): void {
         const newest = positions.at(-1);
         if (row === undefined || newest === undefined) return not_found(`no ${noun} ${JSON.stringify(id)}`);
         return await answer_tagged(request, etag_of({ ...head, position: newest }, source.build), async () => {
-          const events = await read_at(reading, positions);
+          const { events, archived } = await read_kept(reading, positions);
+          if (archived > 0) {
+            const fault = await events_archived(reading, positions[0]!);
+            if (as_of_position !== null) throw fault;
+            return whole_json(source, state_json(board, row), null, events, { ok: false, fault: fault.message });
+          }
           const history = source.history(events);
           if (as_of_position === null) return whole_json(source, state_json(board, row), null, events, history);
           if (!history.ok) return problem({ status: 500, title: "Cannot be folded", detail: history.fault });

@@ -1,0 +1,210 @@
+import { is_held_by_others } from "../../database/mod.ts";
+import {
+  type Archive,
+  batches_between,
+  bring_back,
+  drop_taken,
+  FIRST_LINK,
+  next_stretch,
+  Overtaken,
+  read_archives,
+  type Stretch,
+  take_out,
+  while_alone,
+} from "../../event_log/mod.ts";
+import {
+  type ArchivePage,
+  read_archive_page,
+  verified_events,
+  verify_archive,
+  write_archive,
+} from "../../export/mod.ts";
+import { read_models } from "../../projection/mod.ts";
+import { system_clock, wait } from "../../runtime/mod.ts";
+import { open_log, type Opened } from "../open.ts";
+import { type Shell, UsageError } from "../shell.ts";
+import { ProgressLine } from "../terminal.ts";
+
+/** Options of `tacho archive make`, as the command line gives them. */
+interface ArchiveOptions {
+  readonly out: string;
+  /** Microseconds. */
+  readonly olderThan: number;
+  readonly drop: boolean;
+  readonly dryRun: boolean;
+}
+
+/**
+ * `tacho archive make`: writes whole partitions of the log to files, all of whose batches are old enough, reads them back, and takes their events
+ * out of the table, while others append. Ended at any moment, the next one goes on: until the files are there and right nothing is taken out, and
+ * that is one transaction. `--drop` removes what was taken out for good, once more after its files were read. It runs as the tables' owner.
+ */
+export async function archive_make_verb(shell: Shell, options: ArchiveOptions): Promise<void> {
+  const { out, olderThan: older_us, drop, dryRun: dry_run } = options;
+  if (/^[a-z0-9]+:\/\//i.test(out)) {
+    throw new UsageError(
+      `archive: expected --out with a folder, since archives are read back, got ${JSON.stringify(out)}`,
+    );
+  }
+  await with_log(shell, async (opened) => {
+    const { database } = opened, before_us = system_clock.now_ms() * 1000 - older_us;
+    const made = (await read_models(database)).find(({ state }) => state !== "replaced");
+    if (made !== undefined) {
+      throw new UsageError(
+        `archive: ${made.name} is being rebuilt from the log; wait for it, or \`tacho rebuild --drop\``,
+      );
+    }
+    let stretch = await next_stretch(database, before_us);
+    if (dry_run) {
+      console.log(stretch === null ? NOTHING : `would archive ${told(stretch)} next; nothing was changed`);
+      return;
+    }
+    if (stretch === null) console.log(NOTHING);
+    for (; stretch !== null; stretch = await next_stretch(database, before_us)) {
+      const place = await written(shell, opened, stretch, out);
+      await patiently(shell, () => take_out(database, stretch!, place));
+      console.log(`archived ${told(stretch)} in ${place}`);
+    }
+    if (!drop) return;
+    for (const archive of await read_archives(database)) {
+      if (!archive.detached) continue;
+      await checked(shell, archive.place, archive, opened);
+      await drop_taken(database, archive);
+      console.log(`dropped ${told(archive)}: only ${archive.place} has them now`);
+    }
+  });
+}
+
+const NOTHING = "nothing to archive: no partition of the log is full, and as old as asked for";
+
+/** `tacho archive list`: the archives of the log, one JSON object a line. */
+export async function archive_list_verb(shell: Shell): Promise<void> {
+  const { database } = await open_log(shell);
+  try {
+    for (const { link, ...archive } of await read_archives(database)) {
+      console.log(JSON.stringify({ ...archive, link: link.toHex() }));
+    }
+  } finally {
+    await database.close();
+  }
+}
+
+/** `tacho archive attach`: brings the newest archive back into the log, row for row, after every event and batch of it was found to be right. */
+export async function archive_attach_verb(shell: Shell, { from }: { readonly from?: string }): Promise<void> {
+  await with_log(shell, async (opened) => {
+    const { database } = opened, archive = (await read_archives(database)).at(-1);
+    if (archive === undefined) throw new UsageError("archive attach: nothing of this log is archived");
+    const folder = from ?? archive.place, page = await page_of(folder, archive, opened);
+    const line = new ProgressLine(`attach ${folder}`, events_in(archive), system_clock.now_ms);
+    const heard = async function* () {
+      for await (const events of verified_events(folder, page, shell.signal)) {
+        yield events;
+        line.add(events.length);
+      }
+    };
+    try {
+      await patiently(shell, () => bring_back(database, archive, heard()));
+    } finally {
+      line.end();
+    }
+    console.log(`attached ${told(archive)}: the log has them again`);
+  });
+}
+
+/** `tacho verify --archive`: recomputes the hash chain of an archive from its files, without a database. */
+export async function verify_archive_verb(shell: Shell, folder: string): Promise<void> {
+  const page = await read_archive_page(folder), { archive_of, first_position, last_position, link_before, link } = page;
+  const line = new ProgressLine(`verify ${folder}`, last_position - first_position + 1, system_clock.now_ms);
+  try {
+    const { events, batches } = await verify_archive(folder, page, shell.signal, (some) => line.add(some));
+    line.end();
+    console.log(
+      `consistent: ${events} events in ${batches} batches of the log ${archive_of.log_id} (${archive_of.domain}), ` +
+        `positions ${first_position} to ${last_position}, chain unbroken if the link before them is ${link_before}; their last link is ${link}`,
+    );
+  } catch (error) {
+    line.end();
+    throw error;
+  }
+}
+
+const events_in = ({ first_position, last_position }: Stretch): number => last_position - first_position + 1;
+
+const told = ({ first_position, last_position, first_batch, last_batch }: Stretch): string =>
+  `events ${first_position} to ${last_position}, batches ${first_batch} to ${last_batch},`;
+
+async function with_log(shell: Shell, work: (opened: Opened) => Promise<void>): Promise<void> {
+  const opened = await open_log(shell), { database } = opened;
+  try {
+    await while_alone(database, () => work(opened));
+  } catch (error) {
+    if (!(error instanceof Overtaken)) throw error;
+    throw new UsageError(error.message);
+  } finally {
+    await database.close();
+  }
+}
+
+/** Who holds the events for longer than is waited for is given so long. */
+const AGAIN_MS = 1_000;
+
+/** Does what keeps appenders out as soon as nobody reads the events for long. */
+async function patiently(shell: Shell, work: () => Promise<void>): Promise<void> {
+  for (let said = false;; said = true) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!is_held_by_others(error)) throw error;
+      if (!said) shell.logger.log("info", "others read the events; it is tried again");
+      await wait(AGAIN_MS, shell.signal);
+    }
+  }
+}
+
+/** Writes a stretch and reads it back. @returns where it is */
+async function written(shell: Shell, opened: Opened, stretch: Stretch, out: string): Promise<string> {
+  const { database, log_id } = opened, { signal, domain: { name: domain } } = shell;
+  const folder = `${out.replace(/\/+$/, "")}/${domain}-${String(stretch.first_position).padStart(12, "0")}`;
+  const line = new ProgressLine(`archive ${folder}`, events_in(stretch), system_clock.now_ms);
+  try {
+    await write_archive({
+      ...{ database, folder, domain, log_id, stretch, signal },
+      now_ms: system_clock.now_ms,
+      link_before: await link_before(opened, stretch),
+      progress: (events) => line.add(events),
+    });
+  } finally {
+    line.end();
+  }
+  await checked(shell, folder, stretch, opened);
+  return await Deno.realPath(folder);
+}
+
+async function link_before({ database }: Opened, { first_batch }: Stretch): Promise<Uint8Array> {
+  for await (const { link } of batches_between(database, first_batch - 2, first_batch - 1)) return link;
+  return FIRST_LINK;
+}
+
+/** What an archive says of itself, which has to be what the log knows of it. */
+async function page_of(folder: string, stretch: Stretch | Archive, opened: Opened): Promise<ArchivePage> {
+  const page = await read_archive_page(folder);
+  const wanted = [opened.log_id, stretch.first_position, stretch.last_position, stretch.link.toHex()];
+  const found = [page.archive_of.log_id, page.first_position, page.last_position, page.link];
+  if (wanted.some((value, i) => value !== found[i])) {
+    throw new UsageError(
+      `archive: expected in ${folder} log ${wanted[0]}, positions ${wanted[1]} to ${wanted[2]}, link ${wanted[3]}; ` +
+        `got ${found[0]}, ${found[1]} to ${found[2]}, ${found[3]}`,
+    );
+  }
+  return page;
+}
+
+/** Reads an archive to its end. Throws where it is not the very stretch of this log. */
+async function checked(shell: Shell, folder: string, stretch: Stretch, opened: Opened): Promise<void> {
+  const line = new ProgressLine(`verify ${folder}`, events_in(stretch), system_clock.now_ms);
+  try {
+    await verify_archive(folder, await page_of(folder, stretch, opened), shell.signal, (events) => line.add(events));
+  } finally {
+    line.end();
+  }
+}

@@ -1,0 +1,2 @@
+/** What is kept of a log, and where: archives of its beginning, backups of all of it. */
+export { archive_attach_verb, archive_list_verb, archive_make_verb, verify_archive_verb } from "./archive.ts";
