@@ -1,5 +1,5 @@
 import { duration } from "./arguments.ts";
-import { archive_attach_verb, archive_list_verb, archive_make_verb } from "../verbs/mod.ts";
+import { archive_attach_verb, archive_list_verb, archive_make_verb, backup_verb, restore_verb } from "../verbs/mod.ts";
 import { example, program, run } from "./program.ts";
 
 /** What is kept of a log, and where. */
@@ -32,4 +32,17 @@ export function add_keeping(): void {
     .option("--from <folder>", "the archive's folder; where it was written to unless given")
     .addHelpText("after", example("archive attach"))
     .action((options) => run((shell) => archive_attach_verb(shell, options)));
+
+  program.command("backup")
+    .description(
+      "all that there is of a log, as of one moment, called after its last link: by pg_dump beside a running program; of the embedded database a copy of its folder, while nothing uses it",
+    )
+    .requiredOption("--out <folder>", "where to")
+    .addHelpText("after", example("backup --out backups"))
+    .action((options) => run((shell) => backup_verb(shell, options)));
+  program.command("restore")
+    .description("make a log of a backup where there is none, and verify it up to the link that it is called after")
+    .argument("<backup>", "what `tacho backup` wrote, under its name")
+    .addHelpText("after", example("restore backups/trips-000000000042-0123456789abcdef.dump"))
+    .action((path) => run((shell) => restore_verb(shell, path)));
 }

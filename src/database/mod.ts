@@ -17,7 +17,7 @@ export {
   require_schema,
 } from "./migrate.ts";
 export { type BackfillName, migrations_of, SCHEMA_NUMBER } from "./migrations.ts";
-export { DataDirectoryInUse } from "./pglite_database.ts";
+export { DataDirectoryInUse, hold_data_dir } from "./pglite_database.ts";
 export { patiently, reading_in, type Snapshot, snapshot } from "./snapshot.ts";
 export * from "./text_format.ts";
 import type { OpenedDatabase } from "./database.ts";

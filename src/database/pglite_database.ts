@@ -82,6 +82,9 @@ export class DataDirectoryInUse extends Error {
   }
 }
 
+/** Keeps every program out of a data directory, until it is let go. Throws DataDirectoryInUse. */
+export const hold_data_dir = (directory: string): Promise<Disposable> => lock_directory(directory);
+
 async function lock_directory(directory: string): Promise<Deno.FsFile> {
   await Deno.mkdir(directory, { recursive: true });
   const file = await Deno.open(`${directory}/lock`, { create: true, write: true });

@@ -4,7 +4,14 @@
 export { accept_gap_verb, watermark_verb } from "./decisions.ts";
 export { dev_verb } from "./dev.ts";
 export { daily_export_verb, table_export_verb } from "./exports/mod.ts";
-export { archive_attach_verb, archive_list_verb, archive_make_verb, verify_archive_verb } from "./keeping/mod.ts";
+export {
+  archive_attach_verb,
+  archive_list_verb,
+  archive_make_verb,
+  backup_verb,
+  restore_verb,
+  verify_archive_verb,
+} from "./keeping/mod.ts";
 export { open_verb } from "./open_files.ts";
 export { migrate_verb, rebuild_sketches_verb, rebuild_verb } from "./migrate.ts";
 export { produce_verb } from "./produce.ts";

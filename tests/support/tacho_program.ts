@@ -7,7 +7,7 @@ import { until } from "./until.ts";
 const REPOSITORY = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
 
 /** A task of deno.json that runs the program. */
-export type Task = "archive" | "dev" | "export" | "open" | "start" | "tacho";
+export type Task = "archive" | "backup" | "restore" | "dev" | "export" | "open" | "start" | "tacho";
 
 /** How the program is run. */
 export interface ProgramOptions {
