@@ -1,12 +1,29 @@
 import assert from "node:assert/strict";
+import { migrate, migrations_of, open_database } from "../../src/database/mod.ts";
+import { TRADES } from "../../src/domains/trades/mod.ts";
 import { TRIPS } from "../../src/domains/trips/mod.ts";
-import { next_stretch, read_archived, read_head, take_out } from "../../src/event_log/mod.ts";
+import {
+  bring_back,
+  FIRST_LINK,
+  next_stretch,
+  read_archived,
+  read_archives,
+  read_head,
+  settle_deployment,
+  take_out,
+} from "../../src/event_log/mod.ts";
+import { read_archive_page, verified_events, write_archive } from "../../src/export/mod.ts";
+import { made_of } from "../support/archived_log.ts";
 import { tacho_test } from "../support/available.ts";
-import { invented, make_log } from "../support/generated_log.ts";
+import { contents_of, invented, make_log, make_partitions, take_in } from "../support/generated_log.ts";
+import { GuardedFolder } from "../support/guarded_folder.ts";
 import { make_http_side } from "../support/http_side.ts";
 import { shared_postgres } from "../support/postgres.ts";
+import { message } from "../support/trip_pipeline.ts";
 
 /** What is read of a log whose beginning is archived: all that is known without it, and where it is for the rest; never less than there is. */
+
+const never = new AbortController().signal;
 
 tacho_test({
   name: "what needs archived events says where they are; figures, streams and lists of them are as before",
@@ -84,6 +101,50 @@ tacho_test({
       const refused = await json(recorded);
       assert.equal(refused.status, 400);
       assert.match(JSON.stringify(refused.body), /are archived.*take a later range/);
+    } finally {
+      await database.close();
+    }
+  },
+});
+
+tacho_test({
+  name:
+    "the embedded database archives and takes back as a server does, and a batch that goes across two partitions stays whole",
+  limit_ms: 240_000,
+  async fn() {
+    const made = new GuardedFolder("archive");
+    await using _ = { [Symbol.asyncDispose]: () => made.dispose() };
+    const database = await open_database({ url: null, data_dir: null, schema: "trades" });
+    try {
+      await migrate(database, migrations_of("trades"));
+      await settle_deployment(database, { time_zone: "UTC", currency: "USD", h3_resolution: "off" });
+      await make_partitions(database, 200);
+      const values = invented(TRADES, 0.2), domain = TRADES.make({ currency: "USD" });
+      await take_in(database, domain, "trades", values.map((value, i) => message(i, value)), 70);
+      const before = await contents_of(database, TRADES), { log_id } = await read_head(database);
+      const batches = await database.query<{ last: string }>("select last_position as last from batches");
+      let link_before: Uint8Array = FIRST_LINK;
+      for (let stretch; (stretch = await next_stretch(database, Date.now() * 1000)) !== null;) {
+        const of_stretch = stretch, folder = `${made.path}/${stretch.first_position}`;
+        assert.ok(batches.some(({ last }) => Number(last) === of_stretch.last_position), "it ends where a batch does");
+        await write_archive({
+          ...{ database, folder, domain: "trades", log_id, stretch, link_before, signal: never },
+          now_ms: Date.now,
+          progress: () => {},
+        });
+        link_before = stretch.link;
+        await take_out(database, stretch, folder);
+        await assert.rejects(take_out(database, stretch, folder), { name: "Overtaken" });
+      }
+      const archives = await read_archives(database);
+      assert.ok(archives.length > 1);
+      assert.deepEqual(made_of(await contents_of(database, TRADES)), made_of(before));
+      for (const archive of archives.toReversed()) {
+        const page = await read_archive_page(archive.place);
+        await bring_back(database, archive, verified_events(archive.place, page, never));
+      }
+      assert.deepEqual(await contents_of(database, TRADES), before);
+      assert.equal(await read_archived(database), 0);
     } finally {
       await database.close();
     }
