@@ -78,7 +78,7 @@ const post = async (url: string, id: string, fare: string) => {
 tacho_test({
   name:
     "a program that serves signs and delivers by itself, the last link at its end; verify holds the log against what is outside",
-  needs: ["postgres"],
+  needs: ["postgres", "openssl"],
   fn: () =>
     with_world(async ({ folder, url, env, serve, files }) => {
       {
@@ -139,7 +139,7 @@ tacho_test({
 tacho_test({
   name:
     "a webhook that is away holds nothing up: what it lacks, also from before a kill -9, it gets later, in order; a key that others can read is told",
-  needs: ["postgres"],
+  needs: ["postgres", "openssl"],
   fn: () =>
     with_world(async ({ folder, url, serve }) => {
       const got: number[] = [];
@@ -185,7 +185,7 @@ tacho_test({
 
 tacho_test({
   name: "a receipt of a figure, and one of a stream, are written by the program and checked without a database",
-  needs: ["postgres"],
+  needs: ["postgres", "openssl"],
   fn: () =>
     with_world(async ({ folder, env }) => {
       const events = ["A 10.00 Chicago", "B 11.50 Chicago", "C 3 Boston"].map((each) => {

@@ -11,6 +11,7 @@ export type Need =
   | "pgbouncer"
   | "nginx"
   | "kcat"
+  | "openssl"
   | "s3"
   | "pyarrow"
   | "data"
@@ -31,6 +32,8 @@ export function needs(need: Need): string | null {
       return find_nginx() === null ? "no nginx on PATH or in /usr/sbin" : null;
     case "kcat":
       return find_program(["kcat"]) === null ? "no kcat on PATH" : null;
+    case "openssl":
+      return find_program(["openssl"]) === null ? "no openssl on PATH" : null;
     case "s3":
       return find_s3_server() === null ? "no moto_server on PATH" : null;
     case "pyarrow":
