@@ -1,10 +1,17 @@
 import { Option } from "commander";
 import { collect, date, log_point } from "./arguments.ts";
-import { daily_export_verb, table_export_verb } from "../verbs/mod.ts";
+import { daily_export_verb, publish_verb, table_export_verb } from "../verbs/mod.ts";
 import { example, program, run } from "./program.ts";
 
-/** Files for others. */
+/** Files and topics for others. */
 export function add_exports(): void {
+  program.command("publish")
+    .description(
+      "keep the topics of TACHO_PUBLISH up with the log, as `serve` does, in a program of its own: of several one publishes",
+    )
+    .addHelpText("after", example("publish"))
+    .action(() => run(publish_verb));
+
   const exports = program.command("export").description(
     "write figures, and what they are made of, where others look for them",
   );

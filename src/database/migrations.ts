@@ -27,6 +27,7 @@ import rebuilds_seen from "../../migrations/0026_rebuilds_seen.sql" with { type:
 import log_checkpoints from "../../migrations/0027_log_checkpoints.sql" with { type: "text" };
 import payment_percentiles from "../../migrations/0028_payment_percentiles.sql" with { type: "text" };
 import archives from "../../migrations/0029_archives.sql" with { type: "text" };
+import publishing from "../../migrations/0030_publishing.sql" with { type: "text" };
 import log from "../../migrations/log.sql" with { type: "text" };
 
 /** A migration: forward only, one purpose. */
@@ -93,6 +94,7 @@ const ALL: readonly Migration[] = [
     domain: "payments",
   },
   { version: 29, name: "archives", sql: archives },
+  { version: 30, name: "publishing", sql: publishing },
 ];
 
 /** Up to this one migrations are of a log of trips; `log.sql` stands for them in a log of anything else. */

@@ -18,7 +18,6 @@ export {
   comparisons_of,
   condition_of_cells,
   DAY_S,
-  decimal_text,
   declared_figure,
   dimension_of,
   EXCLUDED,

@@ -169,6 +169,14 @@ export interface MetricsReading extends Watermarks {
   /** Tables of lookups that were read anew, and those that stay as they were since their files cannot be read. */
   readonly table_reloads: number;
   readonly stale_tables: number;
+  /** Of a program that publishes topics, or would if no other one did. */
+  readonly publishing?: {
+    /** Events that are in the log and not yet in the topics; null while unknown. */
+    readonly lag: number | null;
+    /** Messages that were acknowledged, whoever sent them, and whether this program sends them. */
+    readonly messages: number;
+    readonly holds: boolean;
+  };
   readonly subscribers: number;
   readonly feed_frames: number;
   readonly feed_encodes: number;
@@ -182,7 +190,8 @@ type Gauged =
   | "held_partitions"
   | "foreign_partitions"
   | "open_gaps"
-  | "stale_tables";
+  | "stale_tables"
+  | "publishing";
 type Count = Exclude<keyof MetricsReading, Gauged | keyof Watermarks>;
 
 const COUNTERS: readonly (readonly [Count, string, string])[] = [
@@ -241,6 +250,14 @@ export function make_metrics(domains: Readonly<Record<string, () => MetricsReadi
     registers,
   });
   const stale = gauge("tacho_stale_tables", "Tables of lookups that stay as they were: their files cannot be read");
+  const publish_lag = gauge("tacho_publish_lag", "Events of the log that are not yet in the topics; NaN while unknown");
+  const publish_holds = gauge("tacho_publish_holds", "1 while this program is the one that publishes the log");
+  const published = new Counter({
+    name: "tacho_published_messages_total",
+    help: "Messages of the log's topics that the brokers acknowledged, whichever program sent them",
+    labelNames,
+    registers,
+  });
   const subscribers = gauge("tacho_feed_subscribers", "Open feed streams");
   const counters = COUNTERS.map(([field, name, help]) => ({
     field,
@@ -261,6 +278,7 @@ export function make_metrics(domains: Readonly<Record<string, () => MetricsReadi
       // The program counts; a counter here only shows what it was told.
       for (const { counter } of counters) counter.reset();
       watermarks.reset();
+      published.reset();
       for (const [domain, read] of Object.entries(domains)) {
         const reading = read(), of = labels(domain);
         open.set(of, reading === null ? 0 : 1);
@@ -276,6 +294,12 @@ export function make_metrics(domains: Readonly<Record<string, () => MetricsReadi
         gaps.set(of, reading.open_gaps);
         stale.set(of, reading.stale_tables);
         subscribers.set(of, reading.subscribers);
+        if (reading.publishing !== undefined) {
+          const { lag, messages, holds } = reading.publishing;
+          publish_lag.set(of, lag ?? Number.NaN);
+          publish_holds.set(of, holds ? 1 : 0);
+          published.inc(of, messages);
+        }
         for (const { field, counter } of counters) counter.inc(of, reading[field]);
       }
       return await registry.metrics();

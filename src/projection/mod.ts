@@ -14,6 +14,8 @@ export {
   type Difference,
   drop_read_model,
   find_read_model,
+  type FoldedStep,
+  LogFold,
   read_models,
   read_rebuilding,
   type ReadModel,

@@ -235,6 +235,12 @@ export const SETTINGS = {
     "… and where there are new batches after so many minutes, and at the end of the program",
     integer(1, 525_600),
   ),
+  publish: setting(
+    "TACHO_PUBLISH",
+    null,
+    "Topics that `serve` and `tacho publish` keep up with the log: `all`, or names such as `enriched.driver,aggregated.driver`, comma-separated; see docs/publishing.md",
+    z.union([z.literal("all"), topic_list]),
+  ),
   s3_access_key_id: setting("AWS_ACCESS_KEY_ID", null, "Access key of S3, for exports", z.string().min(1)),
   s3_secret_access_key: setting("AWS_SECRET_ACCESS_KEY", null, "Secret key of S3", z.string().min(1)),
   s3_session_token: setting("AWS_SESSION_TOKEN", null, "Session token of S3", z.string().min(1)),

@@ -64,5 +64,8 @@ export function of_domain(config: Config, name: string): OfDomain {
 /** The PostgreSQL schema that a domain's log lies in; null: the one that the search path says, where logs of trips have always been. */
 export const schema_of = ({ name }: Pick<DeclaredDomain, "name">): string | null => name === "trips" ? null : name;
 
+/** What stands before the names of the topics that a domain is published in: nothing of the trips, whose topics have names of their own. */
+export const topic_prefix_of = ({ name }: Pick<DeclaredDomain, "name">): string => name === "trips" ? "" : `${name}.`;
+
 /** Below which path a domain is served, beside the trips at the root. */
 export const base_of = ({ name }: Pick<DeclaredDomain, "name">): string => name === "trips" ? "" : `/${name}`;

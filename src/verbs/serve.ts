@@ -12,7 +12,7 @@ import {
 } from "../http/mod.ts";
 import { Paced, system_clock, told_trouble, type Trouble } from "../runtime/mod.ts";
 import { base_of } from "./domains.ts";
-import { export_of } from "./exports/mod.ts";
+import { export_of, published_topics } from "./exports/mod.ts";
 import { kafka_source, REFUSED } from "./open.ts";
 import { ended, mapped_topics, no_feeding, open_part, type Part, type ServeOptions, with_others } from "./parts/mod.ts";
 import { checkpointing_of, warn_of_open_key } from "./proof/mod.ts";
@@ -78,6 +78,7 @@ export async function serve(shells: readonly [Shell, ...Shell[]], options: Serve
   const mapped = new Map<Shell, TopicsMapped>();
   for (const shell of shells) {
     export_of(shell.config, "");
+    published_topics(shell);
     mapped.set(shell, await mapped_topics(shell, options));
   }
   const checkpointing = options.read_only === true ? null : await checkpointing_of(config);

@@ -14,7 +14,7 @@ const LAYERS = [
   ["projection"],
   ["ingest"],
   ["feed", "replay"],
-  ["export"],
+  ["export", "publish"],
   ["proof"],
   ["http"],
   ["verbs"],

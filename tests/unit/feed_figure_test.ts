@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { decimal_text, divide_half_up, figure_number, figure_text } from "../../src/feed/figures/figure.ts";
+import { decimal_text } from "../../src/domains/mod.ts";
+import { divide_half_up, figure_number, figure_text } from "../../src/feed/figures/figure.ts";
 
 const mean = { kind: "mean", unit: "money", measure: "sum", count: "n", per: 1_000_000 } as const;
 const total = { kind: "total", unit: "money", measure: "sum", per: 1_000_000 } as const;

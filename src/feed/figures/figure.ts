@@ -2,6 +2,7 @@ import type { Statement } from "../../database/mod.ts";
 import {
   type BoardCard,
   type BoardFigure,
+  decimal_text,
   type DomainBoard,
   has_gaps,
   type QuantileFigure,
@@ -92,14 +93,6 @@ export function quantile_within(
 }
 
 const scaled_quantile = ({ per }: QuantileFigure, value: number): number => Math.round(value / per * 10 ** DECIMALS);
-
-/** Writes an integer of 10^-`scale` units as decimal text, with no superfluous zeros past `least` decimals. */
-export function decimal_text(value: bigint, scale: number, least: number): string {
-  const digits = (value < 0n ? -value : value).toString().padStart(scale + 1, "0");
-  const fraction = digits.slice(-scale).replace(/0+$/, "").padEnd(least, "0");
-  const whole = `${value < 0n ? "-" : ""}${digits.slice(0, -scale)}`;
-  return fraction === "" ? whole : `${whole}.${fraction}`;
-}
 
 /** A statement that is prepared once a connection; not of boards of other currencies than the usual one: there are thousands of codes that may be asked for. */
 export const prepared = ({ currency, by_currency }: DomainBoard, name: string, text: string): Statement =>

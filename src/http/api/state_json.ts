@@ -1,12 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { DomainBoard, ShownField } from "../../domains/mod.ts";
-import { decimal_text } from "../../feed/mod.ts";
-import { format_time } from "../../kpi/mod.ts";
 
-/**
- * A state as the API gives it, by the fields that its domain declares: amounts as decimal text, times in RFC 3339 UTC, all else as text or
- * number; null is unknown.
- */
+/** A state as the API reads it and says what it is: `state_json` of its domain writes it. */
 
 /** What a field says where its domain says nothing more. */
 const SAYS: Readonly<Record<ShownField["kind"], string>> = {
@@ -56,38 +51,3 @@ export const status_field = ({ fields }: DomainBoard): ShownField | null =>
 
 /** A noun as titles and the names of schemas begin with it. */
 export const title = (noun: string): string => noun.charAt(0).toUpperCase() + noun.slice(1);
-
-type StateRow = Readonly<Record<string, unknown>>;
-
-function field_json(field: ShownField, value: unknown): unknown {
-  return field.many
-    ? (value as readonly unknown[] ?? []).map((one) => value_json(field, one))
-    : value_json(field, value);
-}
-
-function value_json({ kind, per }: ShownField, value: unknown): unknown {
-  if (value === null || value === undefined) return null;
-  switch (kind) {
-    case "time":
-      return format_time(Number(value));
-    case "amount":
-      return decimal_text(BigInt(String(value)), 6, 2);
-    case "number":
-      return Number(value) / per;
-    case "text":
-      return value;
-  }
-}
-
-/** Fields of a state, by the names and in the units of the API. */
-export const fields_json = (fields: readonly ShownField[], row: StateRow): Record<string, unknown> =>
-  Object.fromEntries(fields.map((field) => [field.name, field_json(field, row[field.column])]));
-
-/** The state of a row that `state_select` gave, or of a state's columns with its id, `revision` and `position`. */
-export const state_json = ({ stream_column, fields }: DomainBoard, row: StateRow): Record<string, unknown> => ({
-  [stream_column]: row[stream_column],
-  ...fields_json(fields.filter(({ always }) => always), row),
-  revision: Number(row.revision),
-  position: Number(row.position),
-  ...fields_json(fields.filter(({ always }) => !always), row),
-});

@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import type { Queryable } from "../../database/mod.ts";
-import { type DomainBoard, table_names } from "../../domains/mod.ts";
+import { type DomainBoard, state_json, table_names } from "../../domains/mod.ts";
 import { read_archived, read_at } from "../../event_log/mod.ts";
 import { dimension_of, type Filter, filter_sql, find_arrived, Parameters } from "../../feed/mod.ts";
 import { UNKNOWN } from "../../kpi/mod.ts";
@@ -21,7 +21,7 @@ import {
   said_currency,
 } from "../parameters.ts";
 import { answer_from_log } from "../reading.ts";
-import { state_json, state_schema, state_select, status_field, title } from "./state_json.ts";
+import { state_schema, state_select, status_field, title } from "./state_json.ts";
 import type { StreamSource } from "./stream_route.ts";
 
 /** The list of streams, in pages that are all of one moment of the log. */

@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import type { Database } from "../../database/mod.ts";
-import { type DomainBoard, table_names } from "../../domains/mod.ts";
+import { type DomainBoard, fields_json, state_json, table_names } from "../../domains/mod.ts";
 import { events_archived, read_head, read_kept, type RecordedEvent } from "../../event_log/mod.ts";
 import { column_measures, format_time } from "../../kpi/mod.ts";
 import type { StreamHistory, StreamStep } from "../../projection/mod.ts";
@@ -9,7 +9,7 @@ import { add_endpoint, type App } from "../endpoint.ts";
 import { currency_schema, position } from "../parameters.ts";
 import { answer_tagged, etag_of, read_only } from "../reading.ts";
 import { EVENT, event_json } from "./event_json.ts";
-import { fields_json, state_json, state_schema, state_select, status_field, title } from "./state_json.ts";
+import { state_schema, state_select, status_field, title } from "./state_json.ts";
 
 /** One stream: what is known of it, its events, and what each of them changed. */
 

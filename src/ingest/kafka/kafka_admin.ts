@@ -55,13 +55,18 @@ export function kafka_admin(admin: Admin, close: () => Promise<void>): KafkaAdmi
   return {
     cluster_id: async () => (await admin.describeCluster()).clusterId,
     absent,
-    async ensure_topic(topic, { partitions, replication }) {
+    async ensure_topic(topic, { partitions, replication, compacted = false }) {
       if ((await absent([topic])).length === 0) return false;
       const pace = new Paced({ clock: system_clock, random: Math.random });
       const make = async () => {
         // Answers false when another one was faster.
         const made = await admin.createTopics({
-          topics: [{ topic, numPartitions: partitions, replicationFactor: replication }],
+          topics: [{
+            topic,
+            numPartitions: partitions,
+            replicationFactor: replication,
+            ...compacted ? { configEntries: [{ name: "cleanup.policy", value: "compact" }] } : {},
+          }],
           waitForLeaders: true,
           timeout: 8_000,
         });

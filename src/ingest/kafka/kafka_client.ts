@@ -22,6 +22,7 @@ import {
   type Message,
   Partitioners,
   type Producer,
+  type ProducerConfig,
   type SASLOptions,
 } from "kafkajs";
 import fetch_api from "kafkajs/src/protocol/requests/fetch/index.js";
@@ -117,7 +118,25 @@ export class KafkaClient {
    * @param placed hears where each message is placed, again with every retry
    */
   producer(placed: (message: Message, partition: number) => void = () => {}): Producer {
+    return this.#kafka.producer(this.#placing(placed));
+  }
+
+  /**
+   * As `producer`, idempotent and under a transactional name: brokers refuse who had it before.
+   * @param transaction_ms after so long without an end a transaction is rolled back
+   */
+  publisher(name: string, transaction_ms: number, placed: (message: Message, partition: number) => void): Producer {
     return this.#kafka.producer({
+      ...this.#placing(placed),
+      transactionalId: name,
+      transactionTimeout: transaction_ms,
+      idempotent: true,
+      maxInFlightRequests: 1,
+    });
+  }
+
+  #placing(placed: (message: Message, partition: number) => void): ProducerConfig {
+    return {
       createPartitioner: () => {
         const place = Partitioners.DefaultPartitioner();
         return (arriving) => {
@@ -129,7 +148,7 @@ export class KafkaClient {
       allowAutoTopicCreation: false,
       metadataMaxAge: 30_000,
       retry: { retries: 12, initialRetryTime: 200, maxRetryTime: 4_000 },
-    });
+    };
   }
 
   /** Whether any broker ever took a connection, before TLS and login. */

@@ -25,6 +25,8 @@ export interface KafkaLogin {
 export interface TopicShape {
   readonly partitions: number;
   readonly replication: number;
+  /** Whether of each key the newest message alone is kept, for good. */
+  readonly compacted?: boolean;
 }
 
 /** What the Kafka source reads, and as whom. */

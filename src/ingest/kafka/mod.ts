@@ -25,4 +25,5 @@ export {
   type TopicShape,
 } from "./kafka_options.ts";
 export { type KafkaProducer, open_kafka_producer, type OutgoingMessage } from "./kafka_producer.ts";
+export { type KafkaPublisher, open_kafka_publisher, type TopicMessage } from "./kafka_publisher.ts";
 export { KafkaSource } from "./kafka_source.ts";

@@ -19,6 +19,15 @@ interface Stream {
   last_event_id: string;
 }
 
+/** What an event made of its stream. */
+export interface FoldedStep {
+  readonly event: FoldableEvent;
+  /** What the stream added to the cells before; null: it began with the event. */
+  readonly before: Contribution | null;
+  readonly after: Contribution;
+  readonly state: unknown;
+}
+
 /** An event of the log that the domain refuses by now: the log cannot be folded past it. */
 export class RefusedEvent extends Error {
   override readonly name = "RefusedEvent";
@@ -48,6 +57,7 @@ export class LogFold {
    * @param page in order of position, none left out
    * @param changes gathers what they change
    * @param before_first ordinals in it count from this position
+   * @param heard hears of each event what it made of its stream
    * Throws RefusedEvent.
    */
   async take(
@@ -55,6 +65,7 @@ export class LogFold {
     page: readonly FoldableEvent[],
     changes: CellChanges,
     before_first: number,
+    heard?: (step: FoldedStep) => void,
   ): Promise<void> {
     await this.#open(reading, page);
     const domain = this.#domain;
@@ -88,6 +99,7 @@ export class LogFold {
       this.#streams.set(event.stream_id, changed);
       this.#held++;
       changes.replace(before, changed.contribution, event.position - before_first);
+      heard?.({ event, before, after: changed.contribution, state: changed.state });
     }
     for (const [stream_id, { events }] of this.#streams) {
       if (this.#held <= this.#kept_events) break;

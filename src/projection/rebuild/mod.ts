@@ -5,7 +5,7 @@
  * last change and all; whatever kills it, the next run goes on where the last piece ended; whoever reads sees one read model or the other.
  */
 export { compare_read_models, type Difference } from "./compare.ts";
-export { RefusedEvent } from "./log_fold.ts";
+export { type FoldedStep, LogFold, RefusedEvent } from "./log_fold.ts";
 export {
   begin_read_model,
   drop_read_model,

@@ -13,6 +13,7 @@ import type { DatabaseHealth, Health } from "../../feed/mod.ts";
 import type { ReadinessCheck, Watermarks } from "../../http/mod.ts";
 import type { IngestStatus } from "../../ingest/mod.ts";
 import { read_rebuilding, type Rebuilding } from "../../projection/mod.ts";
+import type { PublishingState } from "../../publish/mod.ts";
 import { type Clock, Paced, type Runtime, type Trouble } from "../../runtime/mod.ts";
 
 /** What ingest says of itself. */
@@ -219,6 +220,16 @@ export function readiness_of({ database, ingest }: Health): ReadinessCheck[] {
     { name: "database", ok: fault === null, reason: fault },
     { name: "ingest", ok: runs, reason: runs ? ingest.reason : [told(ingest.state, ingest), ...advice].join(". ") },
   ];
+}
+
+/** What is to know of publishing: requests may come here, whatever keeps it up. */
+export function publishing_check({ trouble, ended }: PublishingState): ReadinessCheck {
+  const reason = ended !== null
+    ? `topics are not published any more: ${ended}`
+    : trouble === null
+    ? null
+    : `topics are not published since ${new Date(trouble.since_ms).toISOString()}: ${trouble.reason}`;
+  return { name: "publishing", ok: true, reason };
 }
 
 const GAP_WATCH_MS = 500;

@@ -5,12 +5,12 @@ import { type IngestCounts, type MessageSource, QueueSource, type SourceRemark }
 import { stream_history } from "../../projection/mod.ts";
 import { system_clock, WakeUp } from "../../runtime/mod.ts";
 import { base_of } from "../domains.ts";
-import { keep_exported } from "../exports/mod.ts";
+import { keep_exported, make_publisher } from "../exports/mod.ts";
 import { checkpoint_keeper, type Checkpointing } from "../proof/mod.ts";
 import { make_direct_intake, make_ingest, open_log, open_to_read, type Opened } from "../open.ts";
 import { builtin_mappings, topic_mappings, type TopicsMapped } from "../records/mod.ts";
 import { type Shell, VERSION } from "../shell.ts";
-import { HealthWatch, ingest_elsewhere, readiness_of, watch_gap } from "./health_watch.ts";
+import { HealthWatch, ingest_elsewhere, publishing_check, readiness_of, watch_gap } from "./health_watch.ts";
 
 /** What the log of a program that serves is fed by, besides what is posted to it. */
 export interface Feeding {
@@ -143,6 +143,7 @@ export async function open_part(
     system_clock,
     failed,
   );
+  const publisher = read_only ? null : make_publisher(shell, opened, changes.appended);
   const hub = new FeedHub({
     database: readers,
     days,
@@ -178,6 +179,7 @@ export async function open_part(
       repeated: direct.repeated,
       table_reloads: tables.reloads,
       stale_tables: tables.stale,
+      ...publisher === null ? {} : { publishing: publisher.state() },
       ...feed,
     };
   };
@@ -201,7 +203,11 @@ export async function open_part(
     past: past_states(domain),
     // What is known, not asked anew: a database that hangs must not hang the probe.
     standing: () => ({ health: others(health.now()), ...health.watermarks() }),
-    readiness: () => [...readiness_of(health.now()), ...tables.checks()],
+    readiness: () => [
+      ...readiness_of(health.now()),
+      ...tables.checks(),
+      ...publisher === null ? [] : [publishing_check(publisher.state())],
+    ],
   };
   await health.ask();
   return {
@@ -224,7 +230,7 @@ export async function open_part(
       const running = read_only
         ? ended(signal)
         : ingest.run(signal).catch((error) => is_other_schema(error) ? failed(error) : ended(signal));
-      await Promise.all([running, beside]);
+      await Promise.all([running, beside, publisher?.run()]);
       if (failure.signal.aborted && !of_program.signal.aborted) throw failure.signal.reason;
     },
     quiet() {

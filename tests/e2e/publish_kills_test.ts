@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { open_kafka_admin } from "../../src/ingest/kafka/mod.ts";
+import { publish_through_kills } from "../publishing/kills.ts";
+import { tacho_test } from "../support/available.ts";
+import { make_deployment, send_known_trips } from "../support/deployment.ts";
+import { options_of } from "../support/kafka_topic.ts";
+import { TopicTables } from "../support/published_topics.ts";
+import { stream_topic } from "../support/read_topic.ts";
+import { get_json, TachoProgram } from "../support/tacho_program.ts";
+import { until } from "../support/until.ts";
+
+tacho_test({
+  name: "a consumer of topics that were published through kill -9 and a broker that was away has the tables of the log",
+  needs: ["postgres", "kafka"],
+  limit_ms: 300_000,
+  async fn() {
+    const tally = await publish_through_kills({ seed: 7, kills: 4, outage_every: 3, say: (line) => console.log(line) });
+    console.log(JSON.stringify(tally));
+    assert.deepEqual([tally.kills, tally.outages], [4, 1]);
+    assert.ok(tally.closed > 100 && tally.messages > tally.events, JSON.stringify(tally));
+  },
+});
+
+tacho_test({
+  name: "serve publishes what it consumes, and says how far it is behind",
+  needs: ["postgres", "kafka"],
+  limit_ms: 120_000,
+  async fn() {
+    const env = await make_deployment("published");
+    const publish = { ...env, TACHO_PUBLISH: "aggregated.payment_method", TACHO_SESSION_SECONDS: "2" };
+    await using program = await TachoProgram.serve("start", { env: publish });
+    const admin = await open_kafka_admin(options_of(env.KAFKA_BROKERS, env.TACHO_TOPICS));
+    await until("its topic is there", async () => (await admin.absent([env.TACHO_TOPICS])).length === 0, 30_000);
+    await admin.close();
+    await send_known_trips(env, 20, "K");
+    const metric = async (name: string): Promise<number> => {
+      const text = await (await fetch(`${program.url}metrics`)).text();
+      return Number(new RegExp(`^${name} (\\S+)$`, "m").exec(text)?.[1]);
+    };
+    await program.brings(until("all is published", async () => {
+      return await metric("tacho_log_position") === 20 && await metric("tacho_publish_lag") === 0;
+    }, 60_000));
+    assert.equal(await metric("tacho_publish_holds"), 1);
+    const windows = new TopicTables();
+    const log_ids = new Set<unknown>();
+    await stream_topic(env.KAFKA_BROKERS, "aggregated.payment_method", ({ key, value }) => {
+      const text = new TextDecoder().decode(value!), { log_id } = JSON.parse(text);
+      log_ids.add(log_id);
+      windows.take({ topic: log_id, key: new TextDecoder().decode(key!), value: text });
+    });
+    const { log_id } = await get_json(`${program.url}api/v1/events?limit=1`) as { readonly log_id: string };
+    assert.ok(log_ids.has(log_id));
+    const told = [...windows.tables.get(log_id)!.values()];
+    // Fares of 10.00, 10.50, …, 19.50.
+    assert.equal(told.reduce((sum, each) => sum + Number(each.total_revenue), 0), 295);
+    assert.equal(told.reduce((sum, each) => sum + Number(each.trip_count), 0), 20);
+    assert.equal(await program.term(), 0);
+  },
+});
