@@ -38,6 +38,14 @@ export function bytes_array(values: readonly (Uint8Array | null)[]): string {
   return `{${values.map((value) => value === null ? "NULL" : `"\\\\x${value.toHex()}"`).join(",")}}`;
 }
 
+/**
+ * SQL: a relation of parameters, from the first one on, that are arrays, side by side: a row has an item of each, null of a shorter or a null one.
+ * Listed in a select they are walked all at once. As a function in `from`, PostgreSQL writes every array into a store of its own before the first
+ * row is made of them: to change 50,000 streams by 43 arrays then takes it a fifth more.
+ */
+export const unnested = (names: readonly string[], types: readonly string[]): string =>
+  `(select ${names.map((name, i) => `unnest($${i + 1}::${types[i]}[]) as ${name}`).join(", ")})`;
+
 const utf8 = new TextEncoder();
 const TAB = 9, LINE_BREAK = 10, CARRIAGE_RETURN = 13, BACKSLASH = 92;
 

@@ -7,6 +7,7 @@ import {
   type Statement,
   text_array,
   type Transaction,
+  unnested,
   with_field,
 } from "../database/mod.ts";
 import type { Domain, StateColumn, StateRow, StateValue } from "../domains/mod.ts";
@@ -80,7 +81,7 @@ const array_of = (type: StateColumn["type"], values: readonly (number | bigint)[
   plain_array(type === "timestamptz[]" ? values.map((value) => format_time(value as number)) : values);
 
 /**
- * States as columns: for each an array literal of its values. A column that is unknown in all of them is given as no array at all, and unnest
+ * States as columns: for each an array literal of its values. A column that is unknown in all of them is given as no array at all, which
  * makes it null: producers often leave half of all columns unknown, and without 17 of 37 an update of states took PostgreSQL a tenth less.
  */
 export function column_literals(columns: readonly StateColumn[], states: readonly unknown[]): (string | null)[] {
@@ -222,7 +223,7 @@ export class StreamStates {
       name: `update_${states}`,
       text: `update ${states} s set ${sets.join(", ")},
         positions = s.positions || u.positions::bigint[], event_hashes = s.event_hashes || u.event_hashes::bigint[]
-        from unnest(${types.map((type, i) => `$${i + 1}::${type}[]`).join(", ")}) as u(${names.join(", ")})
+        from ${unnested(names, types)} u
         where s.${stream_column} = u.${stream_column} and s.revision = u.expected_revision`,
     };
   }

@@ -1,4 +1,4 @@
-import { plain_array, type Statement, type Transaction, type Value } from "../database/mod.ts";
+import { plain_array, type Statement, type Transaction, unnested, type Value } from "../database/mod.ts";
 import type { Domain } from "../domains/mod.ts";
 import {
   bucket_end,
@@ -29,6 +29,9 @@ import {
 /** The end of a bucket that never ends, in seconds: the year 2300. */
 const NEVER_S = 10_413_792_000;
 
+/** What each row is given last. */
+const LAST_POSITION = { name: "last_position", type: "bigint" };
+
 /** Rows written out; the positions that changed them last are filled in. */
 interface EncodedRows {
   readonly columns: readonly Value[];
@@ -57,30 +60,28 @@ class ChangedRows {
     this.#table = table;
     this.#key = key;
     const columns = this.#columns = measures.flatMap(columns_of);
-    const names = [...key, ...columns].map(({ name }) => name).join(", ");
-    const types = [...key, ...columns].map(({ type }) => type);
-    const from = `unnest(${[...types, "bigint"].map((type, i) => `$${i + 1}::${type}[]`).join(", ")})
-        as u(${names}, last_position)`;
+    const given = [...key, ...columns, LAST_POSITION], names = given.map(({ name }) => name).join(", ");
+    const from = unnested(given.map(({ name }) => name), given.map(({ type }) => type));
     const merged = (other: (name: string) => string) =>
       columns.map((column) => `${column.name} = ${column.merged(other)}`).join(", ");
-    const given = new Map(columns.map(({ name, type, nothing }) => {
+    const values = new Map(columns.map(({ name, type, nothing }) => {
       const own = `u.${name}${type === "text" ? ' collate "C"' : ""}`;
       return [name, nothing === null ? own : `coalesce(${own}, ${nothing})`];
     }));
     this.#raise = {
       name: `raise_${table}`,
-      text: `insert into ${table} as c (${names}, last_position${since ? ", first_position" : ""})
-        select ${[...key.map(({ sql }) => sql), ...given.values()].join(", ")}, u.last_position${
+      text: `insert into ${table} as c (${names}${since ? ", first_position" : ""})
+        select ${[...key.map(({ sql }) => sql), ...values.values()].join(", ")}, u.last_position${
         since ? ", u.last_position" : ""
       }
-        from ${from}
+        from ${from} u
         on conflict (${key.map(({ name }) => name).join(", ")})
         do update set ${merged((name) => `excluded.${name}`)}, last_position = excluded.last_position`,
     };
     this.#lower = {
       name: `lower_${table}`,
-      text: `update ${table} c set ${merged((name) => given.get(name)!)}, last_position = u.last_position
-        from ${from}
+      text: `update ${table} c set ${merged((name) => values.get(name)!)}, last_position = u.last_position
+        from ${from} u
         where ${key.map(({ name, sql }) => `c.${name} = ${sql}`).join(" and ")}`,
     };
   }
@@ -280,8 +281,7 @@ export class CellsTable {
       // Cells whose extreme may be gone are found first, and only those are recomputed: the fence keeps the planner to that order.
       text: `with held as materialized (
           select h.bucket, ${keys.map((key) => `h.${key}`).join(", ")}, ${AT("u.to_s")} as until
-          from unnest(${types.map((type, i) => `$${i + 1}::${type}[]`).join(", ")})
-            as u(from_s, to_s, ${[...keys, ...names].join(", ")})
+          from ${unnested(["from_s", "to_s", ...keys, ...names], types)} u
           join ${cells} h on h.grain = '${grain}' and h.dimension = '${dimension}' and h.bucket = ${
         AT("u.from_s")
       } and ${same_key("h", "u")}

@@ -1,4 +1,4 @@
-import type { Backfill, Transaction } from "../database/mod.ts";
+import { type Backfill, type Transaction, unnested } from "../database/mod.ts";
 import type { Domain } from "../domains/mod.ts";
 import { fold_recorded, read_at, StreamStates } from "../event_log/mod.ts";
 import { CellChanges, type Days, is_dated } from "../kpi/mod.ts";
@@ -94,9 +94,7 @@ async function merge_dated(tx: Transaction, domain: Domain, changes: CellChanges
       from (select ${
       given.map(({ name, type }) => `${name}${type === "text" ? ' collate "C" as ' + name : ""}`).join(", ")
     }
-        from unnest(${given.map(({ type }, i) => `$${i + 1}::${type}[]`).join(", ")}) as u(${
-      given.map(({ name }) => name).join(", ")
-    })) u
+        from ${unnested(given.map(({ name }) => name), given.map(({ type }) => type))} u) u
       where ${key.map(({ name, sql }) => `c.${name} = ${sql}`).join(" and ")}`,
     [
       ...key.map(({ array }) => array(cells)),

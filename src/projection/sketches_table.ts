@@ -1,4 +1,4 @@
-import { plain_array, type Statement, text_array, type Transaction, type Value } from "../database/mod.ts";
+import { plain_array, type Statement, text_array, type Transaction, unnested, type Value } from "../database/mod.ts";
 import type { Domain } from "../domains/mod.ts";
 import { type BinChanges, cell_name, type ChangedCell, filled_bins, type Measure, sketches_among } from "../kpi/mod.ts";
 import { cells_key, type KeyColumn } from "./cell_columns.ts";
@@ -38,19 +38,19 @@ export class SketchesTable {
     this.#domain = domain;
     this.#sketches = sketches_among(domain.measures);
     const key = this.#key = cells_key(domain);
-    const names = [...key.map(({ name }) => name), "sketch"].join(", ");
-    const types = [...key.map(({ type }) => type), "text", "text", "text"].map((type, i) => `$${i + 1}::${type}[]`);
+    const named = [...key.map(({ name }) => name), "sketch"], names = named.join(", ");
+    const types = [...key.map(({ type }) => type), "text"];
     this.#select = {
       name: `read_${table}`,
       text: `select u.place::integer, array_to_string(s.bins, ',') as bins, array_to_string(s.counts, ',') as counts
-        from unnest(${types.slice(0, -2).join(", ")}) with ordinality as u(${names}, place)
+        from unnest(${types.map((type, i) => `$${i + 1}::${type}[]`).join(", ")}) with ordinality as u(${names}, place)
         join ${table} s on ${key.map(({ name, sql }) => `s.${name} = ${sql}`).join(" and ")} and s.sketch = u.sketch`,
     };
     this.#write = {
       name: `write_${table}`,
       text: `insert into ${table} as s (${names}, bins, counts)
         select ${key.map(({ sql }) => sql).join(", ")}, u.sketch, u.bins::smallint[], u.counts::integer[]
-        from unnest(${types.join(", ")}) as u(${names}, bins, counts)
+        from ${unnested([...named, "bins", "counts"], [...types, "text", "text"])} u
         on conflict (${names}) do update set bins = excluded.bins, counts = excluded.counts`,
     };
   }

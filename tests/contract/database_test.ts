@@ -8,6 +8,7 @@ import {
   snapshot,
   sqlstate,
   text_array,
+  unnested,
   violated_constraint,
 } from "../../src/database/mod.ts";
 import { tacho_test } from "../support/available.ts";
@@ -51,6 +52,17 @@ const SUITE: Record<string, (database: Database) => Promise<void>> = {
       texts: ["x y", null],
       bigs: ["1", "9007199254740993"],
     });
+  },
+
+  async "arrays stand side by side, as rows, null where one is shorter or none is given"(database) {
+    const relation = unnested(["word", "number", "nothing"], ["text", "bigint", "text"]);
+    const values = [text_array(["b", null, "a"]), plain_array([1, 2]), null];
+    const rows = await database.query(`select word, number::integer, nothing from ${relation} u`, values);
+    assert.deepEqual(rows, [
+      { word: "b", number: 1, nothing: null },
+      { word: null, number: 2, nothing: null },
+      { word: "a", number: null, nothing: null },
+    ]);
   },
 
   async "parameters go as they are given, to a named statement too, again and again"(database) {
