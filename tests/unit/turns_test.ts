@@ -30,11 +30,29 @@ Deno.test("long work lets those who are ready have a turn once its stretch is ov
   assert.equal(ready, 2);
 });
 
+Deno.test("long work hears what came in over a socket after a stretch, not after sixty", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr as Deno.NetAddr;
+  const [sending, receiving] = await Promise.all([Deno.connect({ hostname: "127.0.0.1", port }), listener.accept()]);
+  using sender = sending, receiver = receiving;
+  const turn = turns_every(2);
+  let heard = false, stretches = 0;
+  const reading = receiver.read(new Uint8Array(1)).then(() => heard = true);
+  // Whoever awaits the writing has nothing else to do, and hears at once.
+  const writing = sender.write(new Uint8Array(1));
+  for (; !heard && stretches < 100; stretches++) {
+    work(3);
+    await turn();
+  }
+  await Promise.all([reading, writing]);
+  assert.ok(stretches <= 4, `heard after ${stretches} stretches`);
+});
+
 /** A database that holds nothing: all that planning asks it for are streams. */
 const EMPTY = { query: () => Promise.resolve([]) } as unknown as Database;
 
-/** Plans a large batch; gives how many rounds of the event loop others had meanwhile, and how long it took, milliseconds. */
-async function plan_a_large_batch(beside_others: boolean): Promise<{ rounds: number; took_ms: number }> {
+/** Plans a large batch; gives how many rounds of the event loop others had meanwhile. */
+async function plan_a_large_batch(beside_others: boolean): Promise<{ rounds: number }> {
   const messages = Array.from({ length: 10_000 }, (_, offset) =>
     message(offset, {
       event_id: `e${offset}`,
@@ -58,22 +76,21 @@ async function plan_a_large_batch(beside_others: boolean): Promise<{ rounds: num
     if (planning) setImmediate(take_turns);
   };
   setImmediate(take_turns);
-  const began_ms = performance.now();
   const batch = { topic: "trips", partition: 0, from_offset: 0, next_offset: messages.length, messages };
   const { plan } = await pipeline.plan([batch], [], "test");
   planning = false;
   assert.equal(plan.events.length, messages.length);
-  return { rounds, took_ms: performance.now() - began_ms };
+  return { rounds };
 }
 
 Deno.test("planning a large batch lets others have turns all along: heartbeats, the page, the append of the batch before", async () => {
-  const { rounds, took_ms } = await plan_a_large_batch(false);
-  // A stretch is 2 ms and what a slice of messages takes beyond; what is written out at the end is longer.
-  const longest_ms = 10;
-  assert.ok(rounds >= took_ms / longest_ms / 2, `${rounds} turns in ${Math.round(took_ms)} ms`);
+  const { rounds } = await plan_a_large_batch(false);
+  // 10,000 messages are some forty stretches of 4 ms; sockets are looked at every 61 rounds. By the clock nothing is told: a busy machine takes whole
+  // stretches away.
+  assert.ok(rounds >= 8 * 61, `${rounds} rounds`);
 });
 
 Deno.test("beside other domains planning lets many rounds of the event loop go by after each stretch: an answer of the database needs some", async () => {
   const alone = await plan_a_large_batch(false), beside = await plan_a_large_batch(true);
-  assert.ok(beside.rounds >= 10 * alone.rounds, `${beside.rounds} rounds beside others, ${alone.rounds} alone`);
+  assert.ok(beside.rounds >= 3 * alone.rounds, `${beside.rounds} rounds beside others, ${alone.rounds} alone`);
 });
