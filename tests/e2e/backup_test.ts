@@ -7,15 +7,22 @@ import { tacho_test } from "../support/available.ts";
 import { contents_of, invented, make_log, take_in } from "../support/generated_log.ts";
 import { GuardedFolder } from "../support/guarded_folder.ts";
 import { shared_postgres } from "../support/postgres.ts";
+import { find_postgres } from "../support/program.ts";
 import { run_tacho, TachoProgram, task_command } from "../support/tacho_program.ts";
 import { message } from "../support/trip_pipeline.ts";
 
 /** Backups of a log, and logs made of them, through the real program. */
 
+/** With PostgreSQL's own programs, wherever the machine has them. */
+const PATH = [find_postgres(), Deno.env.get("PATH")].filter((folder) => folder != null).join(":");
+
 const names_in = (folder: string): string[] => [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
 
 const run = (task: "backup" | "restore", env: Record<string, string>, domain: string, ...args: readonly string[]) =>
-  run_tacho([], { env, command: [...task_command(task).slice(0, -1), "--domain", domain, task, ...args] });
+  run_tacho([], {
+    env: { ...env, PATH },
+    command: [...task_command(task).slice(0, -1), "--domain", domain, task, ...args],
+  });
 
 for (const declared of [TRIPS, PAYMENTS]) {
   tacho_test({
