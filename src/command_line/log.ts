@@ -1,5 +1,12 @@
 import { collect, instant, number, whole } from "./arguments.ts";
-import { accept_gap_verb, verify_archive_verb, verify_verb, watermark_verb } from "../verbs/mod.ts";
+import {
+  accept_gap_verb,
+  forget_verb,
+  forgettable_dimensions,
+  verify_archive_verb,
+  verify_verb,
+  watermark_verb,
+} from "../verbs/mod.ts";
 import { example, program, run } from "./program.ts";
 
 /** The log: its proof, and operators' decisions that are recorded in it. */
@@ -60,4 +67,20 @@ export function add_log(): void {
     .option("--dry-run", "only say what would be set back", false)
     .addHelpText("after", example('watermark --by ada --reason "a clock in 2090" --not-after 2026-03-01T12:00:00Z'))
     .action((options) => run((shell) => watermark_verb(shell, options)));
+
+  const forget = program.command("forget").description(
+    "forget a person, while programs run or not: the log's alias says nothing any more, messages in quarantine that name it are erased; recorded in the log, without the id",
+  );
+  for (const dimension of forgettable_dimensions()) {
+    forget.option(
+      `--${dimension} <id>`,
+      `the ${dimension}, by the id that producers send, - reads it from stdin; one of these has to be named, none unless given`,
+    );
+  }
+  forget
+    .requiredOption("--by <name>", "who decides it")
+    .requiredOption("--reason <text>", "why; without the id")
+    .option("--dry-run", "only say what would be forgotten", false)
+    .addHelpText("after", example('forget --passenger P-1042 --by ada --reason "asked for it on 1 March" --dry-run'))
+    .action((options) => run((shell) => forget_verb(shell, options)));
 }

@@ -28,6 +28,7 @@ import log_checkpoints from "../../migrations/0027_log_checkpoints.sql" with { t
 import payment_percentiles from "../../migrations/0028_payment_percentiles.sql" with { type: "text" };
 import archives from "../../migrations/0029_archives.sql" with { type: "text" };
 import publishing from "../../migrations/0030_publishing.sql" with { type: "text" };
+import persons from "../../migrations/0031_persons.sql" with { type: "text" };
 import log from "../../migrations/log.sql" with { type: "text" };
 
 /** A migration: forward only, one purpose. */
@@ -95,6 +96,7 @@ const ALL: readonly Migration[] = [
   },
   { version: 29, name: "archives", sql: archives },
   { version: 30, name: "publishing", sql: publishing },
+  { version: 31, name: "persons", sql: persons },
 ];
 
 /** Up to this one migrations are of a log of trips; `log.sql` stands for them in a log of anything else. */

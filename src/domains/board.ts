@@ -137,6 +137,8 @@ export interface DomainBoard extends Omit<BoardDeclaration, "lines">, StreamName
   /** Of a domain by currency: the one it is of, and the names of the tables that `tables` are rows of; see `in_currency`. */
   readonly currency?: string;
   readonly names?: DomainTables;
+  /** Dimensions of persons: their ids are shown where the log has an alias, and filters by an id find what has its alias. Absent: keys are shown as they are. */
+  readonly persons?: readonly string[];
   /** The newest states: the event they are sent as, the name of their list, and their fields. */
   readonly lines: Omit<BoardDeclaration["lines"], "fields"> & { readonly fields: readonly BoardField[] };
 }

@@ -32,6 +32,8 @@ import {
   type JsonSchema,
   outside_name,
   type PayloadOf,
+  type PersonField,
+  persons_of,
   read_payload,
   type StateOf,
 } from "./fields.ts";
@@ -140,6 +142,8 @@ export interface Domain extends StreamNames, CellShape {
    * are read into, blank ones left out, in this order. Null where there are no such events.
    */
   readonly fields: (type: string, version: number) => readonly EventField[] | null;
+  /** The fields that name persons. */
+  readonly persons: readonly PersonField[];
   readonly initial: unknown;
   readonly fold: (state: unknown, event: FoldedEvent) => unknown;
   readonly columns: readonly StateColumn[];
@@ -160,6 +164,7 @@ export function define_domain<const All extends Fields>(definition: DomainDefini
   if (by_currency !== undefined) require_currency(given, derived);
   require_distinct(given);
   require_sketches(given);
+  const persons = persons_of(given, fields);
   const kept = Object.entries(fields).map(([name, { type }]) => ({
     name,
     column: column_name(name, type),
@@ -194,6 +199,7 @@ export function define_domain<const All extends Fields>(definition: DomainDefini
         ]),
       ),
     fields: (type, version) => version === current_version(earlier, type) ? fast.get(type) ?? null : null,
+    persons,
     initial,
     fold: fold as Domain["fold"],
     columns: [

@@ -211,6 +211,8 @@ export interface Field<Value = unknown> {
   readonly hidden?: boolean;
   /** What it says, where the kind of the field does not. */
   readonly says?: string;
+  /** The dimension of the persons that it names, by an id of theirs: they can be forgotten. It is of type TEXT. Absent: it names none. */
+  readonly person?: string;
 }
 export type Fields = Readonly<Record<string, Field>>;
 
@@ -256,6 +258,41 @@ export const event_fields = (fields: Fields, event_type: string): readonly Event
     type: field.type,
     read: field.type.read,
   }));
+
+/** A field that names persons: their dimension, its name in states and payloads, and what events call it. */
+export interface PersonField {
+  readonly dimension: string;
+  readonly target: string;
+  readonly name: string;
+}
+
+/** The fields that name persons. */
+export const person_fields = (fields: Fields): readonly PersonField[] =>
+  Object.entries(fields).flatMap(([target, { person, type, as }]) =>
+    person === undefined ? [] : [{ dimension: person, target, name: as ?? outside_name(target, type) }]
+  );
+
+/** The same of a domain. Throws where a person could not be told by the keys of its dimension. */
+export function persons_of(
+  { name, dimensions }: {
+    readonly name: string;
+    readonly dimensions: readonly { readonly name: string; readonly column: string | null }[];
+  },
+  fields: Fields,
+): readonly PersonField[] {
+  const persons = person_fields(fields);
+  for (const { dimension, target } of persons) {
+    const { column } = dimensions.find((each) => each.name === dimension) ?? { column: null };
+    if (column === target && fields[target]!.type === TEXT) continue;
+    throw new Error(
+      `declare ${name}, field ${target}: expected text that the dimension ${JSON.stringify(dimension)} is read from`,
+    );
+  }
+  return persons;
+}
+
+/** What stands for a person in the log: `~` and 128 bits in base64url, of which no producer's id has the form. */
+export const ALIAS = /^~[A-Za-z0-9_-]{22}$/;
 
 /** The schema of a field: a text, a number, or blank where it may be absent; and such as can be read. */
 function field_schema({ type, read, required }: EventField): z.ZodType {

@@ -32,6 +32,13 @@ export interface CursorAdvance extends TopicPartition {
   readonly newest_us?: number;
 }
 
+/** A person, by the dimension that it is a key of and its producer's id, and what stands for it in the log. */
+export interface Person {
+  readonly dimension: string;
+  readonly person_id: string;
+  readonly alias: string;
+}
+
 /** What makes a batch one of messages that were held: they were read before, and what became of each is settled with it. */
 export interface Retried {
   readonly settlements: readonly Settlement[];
@@ -61,6 +68,9 @@ export interface Batch {
   readonly retried?: Retried;
   /** Whether its messages were posted: what is faulty among them is known by its content. Absent: they have places of their own. */
   readonly posted?: boolean;
+  /** The persons that its events are the first to name, and as of how many that were forgotten its aliases are: null where it has ids. */
+  readonly persons: readonly Person[];
+  readonly forgotten: number | null;
 }
 
 /** What the log gave the batch. */
@@ -85,6 +95,14 @@ const PARTITION_POSITIONS = 10_000_000;
  */
 const BY_INDEX = ["enable_hashjoin", "enable_mergejoin", "enable_seqscan", "jit"]
   .map((name) => `set_config('${name}', 'off', true) as ${name}`).join(", ");
+
+type HeadRow = {
+  readonly position: string;
+  readonly batch: string;
+  readonly link: Uint8Array;
+  readonly watermark_us: string | null;
+  readonly forgotten: string | null;
+};
 
 /** Has a transaction find what it changes by the keys that it names, until it ends. */
 export const find_by_index = (tx: Transaction): Promise<unknown> => tx.query(`select ${BY_INDEX}`);
@@ -157,14 +175,14 @@ export function append(
   const again = retried?.settlements.length ?? 0;
   const newly = { read: batch.messages_read - again, quarantined: quarantined - again };
   return database.transaction(async (tx) => {
-    const [head] = await tx.query<{ position: string; batch: string; link: Uint8Array; watermark_us: string | null }>({
+    const [head] = await tx.query<HeadRow>({
       name: "lock_head",
       text:
         `update log_head set position = position + $1, batch = batch + 1, recorded_at = $2, watermark = greatest(watermark, $3),
           messages_read = messages_read + $4, duplicates = duplicates + $5, quarantined = quarantined + $6, late = late + $7,
           tombstones = tombstones + $8, skipped = skipped + $9,
           written_for = ${SCHEMA_NUMBER}
-        returning position, batch, link, (extract(epoch from watermark) * 1000000)::bigint as watermark_us, ${BY_INDEX}`,
+        returning position, batch, link, (extract(epoch from watermark) * 1000000)::bigint as watermark_us, forgotten, ${BY_INDEX}`,
     }, [
       admitted,
       recorded_at,
@@ -179,6 +197,13 @@ export function append(
     if (head === undefined) throw new Error("append: log_head has no row; run `tacho migrate`");
     const last_position = Number(head.position);
     const before_first = last_position - admitted;
+    const forgotten = head.forgotten === null ? null : Number(head.forgotten);
+    if (forgotten !== batch.forgotten) {
+      throw new Overtaken(
+        `append: expected aliases as of ${forgotten} forgotten persons, got them as of ${batch.forgotten}`,
+      );
+    }
+    if (batch.persons.length > 0) await keep_persons(tx, batch.persons);
     await advance_cursors(tx, batch.cluster_id, batch.cursors);
     const settled = retried === undefined ? [] : await settle(tx, retried.settlements, batch.code_version, recorded_at);
     if (admitted > 0) {
@@ -219,6 +244,24 @@ export function append(
 /** A batch's note with the rows of the quarantine that the batch wrote, as canonical JSON; null when there is nothing to note. */
 const with_written = (note: string | null, written: readonly WrittenRow[]): string | null =>
   written.length === 0 ? note : canonical_json({ ...(note === null ? {} : JSON.parse(note)), quarantine: written });
+
+/** Keeps persons that a batch is the first to name. Throws Overtaken when another process has kept one of them since they were looked for. */
+async function keep_persons(tx: Transaction, persons: readonly Person[]): Promise<void> {
+  const kept = await tx.execute({
+    name: "keep_persons",
+    text: `insert into persons (dimension, person_id, alias) select * from unnest($1::text[], $2::text[], $3::text[])
+      on conflict do nothing`,
+  }, [
+    text_array(persons.map(({ dimension }) => dimension)),
+    text_array(persons.map(({ person_id }) => person_id)),
+    text_array(persons.map(({ alias }) => alias)),
+  ]);
+  if (kept !== persons.length) {
+    throw new Overtaken(
+      `keep persons: expected ${persons.length} new ones; ${persons.length - kept} are there already`,
+    );
+  }
+}
 
 async function write_streams(
   streams: Pick<StreamStates, "write">,

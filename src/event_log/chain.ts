@@ -65,7 +65,7 @@ export const FIRST_LINK: Uint8Array = new Uint8Array(32);
 /** What the header of a batch says; written to `batches` and hashed. */
 export interface BatchHeader {
   readonly batch: number;
-  readonly kind: "append" | "retried" | "gap_accepted" | "discarded" | "watermark_set_back";
+  readonly kind: "append" | "retried" | "gap_accepted" | "discarded" | "watermark_set_back" | "forgotten";
   readonly first_position: number;
   readonly last_position: number;
   readonly messages_read: number;

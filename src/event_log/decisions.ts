@@ -19,7 +19,7 @@ import { partition_name, type TopicPartition } from "./source_message.ts";
 
 /** What an operator decided about the log. */
 export interface Decision {
-  readonly kind: "gap_accepted" | "discarded" | "watermark_set_back";
+  readonly kind: "gap_accepted" | "discarded" | "watermark_set_back" | "forgotten";
   /** The cursors it moves, if any; moving them is the caller's. */
   readonly cursors: readonly CursorAdvance[];
   /** Who decided, why, and what it is about. */
@@ -31,7 +31,7 @@ export interface Decision {
  * transaction ends.
  * @returns the number of the batch
  */
-async function record_decision(tx: Transaction, decision: Decision, recorded_at_us: number): Promise<number> {
+export async function record_decision(tx: Transaction, decision: Decision, recorded_at_us: number): Promise<number> {
   const recorded_at = format_time(recorded_at_us);
   const [head] = await tx.query<{ position: string; batch: string; link: Uint8Array }>(
     `update log_head set batch = batch + 1, recorded_at = $1, written_for = ${SCHEMA_NUMBER} returning position, batch, link`,

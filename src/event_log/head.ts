@@ -31,13 +31,20 @@ export interface Head {
   readonly held: number;
   /** That of the newest migration applied: what appenders must write for. */
   readonly schema_number: number;
+  /** How often persons were forgotten; null: ids are kept as they come. */
+  readonly forgotten: number | null;
 }
 
-/** By what figures are known: the log's id, and how often another read model was switched in. @param row columns of log_head */
-export const figures_id_of = ({ log_id, read_model }: Readonly<Record<string, unknown>>): string =>
-  Number(read_model) === 0 ? String(log_id) : `${log_id}.${read_model}`;
+/**
+ * By what figures are known: the log's id, and how often they became others while it stood still: another read model was switched in, a person was forgotten.
+ * @param row columns of log_head
+ */
+export function figures_id_of({ log_id, read_model, forgotten }: Readonly<Record<string, unknown>>): string {
+  const changed = Number(read_model) + Number(forgotten);
+  return changed === 0 ? String(log_id) : `${log_id}.${changed}`;
+}
 
-const micros = (value: unknown): number | null => value === null ? null : Number(value);
+const known_number = (value: unknown): number | null => value === null ? null : Number(value);
 
 /** Reads the head. */
 export async function read_head(database: Queryable): Promise<Head> {
@@ -45,7 +52,7 @@ export async function read_head(database: Queryable): Promise<Head> {
     name: "read_head",
     text: `select log_id, position, batch, link, (extract(epoch from recorded_at) * 1000000)::bigint as recorded_at_us,
       (extract(epoch from watermark) * 1000000)::bigint as watermark_us, messages_read, duplicates, quarantined, tombstones, skipped, late, held,
-      schema_number, read_model from log_head`,
+      schema_number, read_model, forgotten from log_head`,
   });
   if (row === undefined) throw new Error("read head: log_head has no row; run `tacho migrate`");
   return {
@@ -54,8 +61,8 @@ export async function read_head(database: Queryable): Promise<Head> {
     position: Number(row.position),
     batch: Number(row.batch),
     link: row.link as Uint8Array,
-    recorded_at_us: micros(row.recorded_at_us),
-    watermark_us: micros(row.watermark_us),
+    recorded_at_us: known_number(row.recorded_at_us),
+    watermark_us: known_number(row.watermark_us),
     messages_read: Number(row.messages_read),
     duplicates: Number(row.duplicates),
     quarantined: Number(row.quarantined),
@@ -64,6 +71,7 @@ export async function read_head(database: Queryable): Promise<Head> {
     late: Number(row.late),
     held: Number(row.held),
     schema_number: Number(row.schema_number),
+    forgotten: known_number(row.forgotten),
   };
 }
 
@@ -78,12 +86,15 @@ export interface Deployment {
   readonly currency: string;
   /** Of the H3 cells that places are counted by; null: by none. */
   readonly h3_resolution: number | null;
+  /** Whether persons have aliases, and who asks may know whose they are. */
+  readonly names_persons: boolean;
 }
 
 /** What the cells of this database are made by; null before its first start. */
 export async function read_deployment(database: Queryable): Promise<Deployment | null> {
   const [found] = await database.query<Pick<Deployment, keyof Deployment>>(
-    "select time_zone, currency, h3_resolution from log_head where time_zone is not null",
+    `select time_zone, currency, h3_resolution, forgotten is not null and has_table_privilege('persons', 'select') as names_persons
+      from log_head where time_zone is not null`,
   );
   return found ?? null;
 }
@@ -91,21 +102,29 @@ export async function read_deployment(database: Queryable): Promise<Deployment |
 /** The resolution of a database whose first configuration names none. */
 export const DEFAULT_H3_RESOLUTION = 8;
 
+/** What a configuration says of it: one that names no H3 resolution takes what the database has, as of whether persons can be forgotten. */
+export type WantedDeployment = Pick<Deployment, "time_zone" | "currency"> & {
+  readonly h3_resolution?: number | "off" | null;
+  readonly forgettable?: boolean | null;
+};
+
 /**
  * Fixes time zone, currency and H3 resolution of a database at its first start; from then on refuses others: cells of two kinds do not mix.
- * Throws DeploymentMismatch.
- * @param wanted what the configuration says; one that names no H3 resolution takes what the database has
+ * From when on persons have aliases is fixed, too: once, at any start. Throws DeploymentMismatch.
  * @returns what holds for this database
  */
-export async function settle_deployment(
-  database: Database,
-  wanted: Omit<Deployment, "h3_resolution"> & { readonly h3_resolution?: number | "off" | null },
-): Promise<Deployment> {
-  const { time_zone, currency, h3_resolution: named = null } = wanted;
+export async function settle_deployment(database: Database, wanted: WantedDeployment): Promise<Deployment> {
+  const { time_zone, currency, h3_resolution: named = null, forgettable = null } = wanted;
   await database.execute(
     "update log_head set time_zone = $1, currency = $2, h3_resolution = $3 where time_zone is null and currency is null",
     [time_zone, currency, named === "off" ? null : named ?? DEFAULT_H3_RESOLUTION],
   );
+  if (forgettable === true) {
+    // Who appends meanwhile plans anew: what it planned has ids.
+    await database.execute(
+      "update log_head set forgotten = 0, forgettable_from = position + 1 where forgotten is null",
+    );
+  }
   const found = await read_deployment(database);
   if (found === null) throw new Error("settle deployment: log_head has no row; run `tacho migrate`");
   const settled = found.h3_resolution ?? "off";
@@ -114,6 +133,12 @@ export async function settle_deployment(
       `open log: it was begun with TACHO_TIME_ZONE=${found.time_zone} TACHO_CURRENCY=${found.currency} ` +
         `TACHO_H3_RESOLUTION=${settled}, the configuration says ${time_zone}, ${currency} and ${named ?? settled}; ` +
         "set them back, or begin a new database",
+    );
+  }
+  if (forgettable === false && (await read_head(database)).forgotten !== null) {
+    throw new DeploymentMismatch(
+      "open log: persons have aliases in it, the configuration says TACHO_FORGETTABLE=false, which would write their ids; " +
+        "leave it out, or begin a new database",
     );
   }
   return found;

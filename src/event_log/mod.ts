@@ -16,6 +16,7 @@ export * from "./fold_recorded.ts";
 export * from "./gaps.ts";
 export * from "./head.ts";
 export * from "./past_streams.ts";
+export * from "./persons/mod.ts";
 export * from "./quarantine.ts";
 export * from "./read.ts";
 export * from "./source_message.ts";

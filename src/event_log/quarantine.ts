@@ -49,6 +49,10 @@ export function read_headers(stored: unknown): Readonly<Record<string, Uint8Arra
   );
 }
 
+/** SQL for the hash of a row `q` of the quarantine: of its bytes, or of one that was erased as it was kept. */
+export const HASH_ANEW =
+  "case when q.erased_bytes is null then message_hash(q.message_key, q.headers, q.message_value) else q.message_hash end";
+
 type Fault = Pick<QuarantinedMessage, "stage" | "reason" | "path" | "detail">;
 
 /** The arrays of what is wrong with each message: stage, reason, path, detail. All null where nothing is. */
@@ -69,9 +73,10 @@ export type WrittenRow = readonly [quarantine_id: number, digest: string];
  * @param message_hash what stands for key, headers and value
  */
 export const row_digest = (message_hash: string): string =>
-  `encode(substring(sha256(convert_to(jsonb_build_array(q.topic, q.partition, q.message_offset, encode(${message_hash}, 'hex'),
+  `encode(substring(sha256(convert_to((jsonb_build_array(q.topic, q.partition, q.message_offset, encode(${message_hash}, 'hex'),
     extract(epoch from q.message_timestamp), q.stage, q.reason, q.path, q.detail, q.code_version, q.attempts, q.status,
-    extract(epoch from q.quarantined_at), extract(epoch from q.settled_at))::text, 'UTF8')) from 1 for 16), 'base64')`;
+    extract(epoch from q.quarantined_at), extract(epoch from q.settled_at))
+    || case when q.erased_bytes is null then '[]'::jsonb else jsonb_build_array(q.erased_bytes) end)::text, 'UTF8')) from 1 for 16), 'base64')`;
 
 /** What a statement that writes rows `q` of the quarantine returns of them, for `written_rows`. */
 export const RETURNING_WRITTEN = `returning q.quarantine_id, ${row_digest("q.message_hash")} as digest`;
@@ -83,8 +88,16 @@ export const written_rows = (rows: readonly Row[]): WrittenRow[] =>
 const GIVEN = `unnest($1::text[], $2::integer[], $3::bigint[], $4::bytea[], $5::text[], $6::bytea[], $7::bigint[],
     $8::text[], $9::text[], $10::text[], $11::text[])
     as u(topic, partition, message_offset, key, headers, value, timestamp_ms, stage, reason, path, detail)`;
-const HELD_AGAIN = `attempts = q.attempts + excluded.attempts, stage = excluded.stage, reason = excluded.reason,
-    path = excluded.path, detail = excluded.detail, code_version = excluded.code_version, status = 'held', settled_at = null`;
+/** What was erased stays erased: its bytes are not kept a second time, nor a sentence that may quote them. */
+const HELD_AGAIN = `attempts = q.attempts + excluded.attempts, ${
+  Object.entries({
+    ...Object.fromEntries(
+      ["stage", "reason", "path", "detail", "code_version"].map((name) => [name, `excluded.${name}`]),
+    ),
+    status: "'held'",
+    settled_at: "null",
+  }).map(([name, value]) => `${name} = case when q.erased_bytes is null then ${value} else q.${name} end`).join(", ")
+}`;
 /** Inserts what is selected after it. */
 const INSERT = `insert into quarantine as q (topic, partition, message_offset, message_key, headers, message_value,
     message_timestamp, stage, reason, path, detail, code_version, quarantined_at, attempts, posted)

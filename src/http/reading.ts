@@ -1,6 +1,6 @@
 import { type Database, type Queryable, snapshot } from "../database/mod.ts";
 import { type DomainBoard, model_tables } from "../domains/mod.ts";
-import { type Head, read_head } from "../event_log/mod.ts";
+import { type Head, read_head, read_person_ids } from "../event_log/mod.ts";
 import { TooManyArrived } from "../feed/mod.ts";
 import { bad_request, headers_of, matches_etag, respond } from "./answers.ts";
 import { Busy } from "./gate.ts";
@@ -53,6 +53,20 @@ export async function unless_too_many(work: () => Promise<Response>): Promise<Re
     if (!(error instanceof TooManyArrived)) throw error;
     return bad_request("too many events arrived", [{ path: "to", detail: error.message }]);
   }
+}
+
+const ALIASES = /"(~[A-Za-z0-9_-]{22})"/g;
+
+/** JSON that tells persons by their ids, where it has aliases that are not forgotten. */
+export async function with_person_ids(
+  reading: Queryable,
+  { persons = [] }: Pick<DomainBoard, "persons">,
+  json: string,
+): Promise<string> {
+  const aliases = persons.length === 0 ? [] : [...new Set(json.matchAll(ALIASES).map(([, alias]) => alias!))];
+  if (aliases.length === 0) return json;
+  const ids = await read_person_ids(reading, aliases);
+  return json.replaceAll(ALIASES, (alias, name) => ids.has(name) ? JSON.stringify(ids.get(name)) : alias);
 }
 
 /** JSON, as text or as bytes of it. */

@@ -132,7 +132,7 @@ export class DirectIntake {
   async #append(topic: string, handed_in: readonly Message[], blamed: unknown): Promise<DirectResult[]> {
     const { database, pipeline, committed } = this.#options;
     const [head, cursors] = await Promise.all([read_head(database), read_cursors(database)]);
-    pipeline.forget(head.watermark_us);
+    pipeline.forget(head);
     const from = cursors.find((cursor) => cursor.topic === topic && cursor.partition === PARTITION)?.next_offset ??
       null;
     const from_offset = from ?? 0, next_offset = from_offset + handed_in.length;

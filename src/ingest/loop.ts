@@ -194,7 +194,7 @@ export class Ingest {
       () => Promise.all([read_cursors(database), read_head(database)]),
     );
     cursors.reset(known);
-    pipeline.forget(head.watermark_us);
+    pipeline.forget(head);
   }
 
   /** Plans one batch while the one before is being appended, until the signal (null) or until what is planned has to be dropped. */
@@ -277,7 +277,7 @@ export class Ingest {
       const attempt = await attempted(async () => {
         // Planned from what is committed, whatever was planned before.
         const head = await this.#patiently("read head", signal, () => read_head(database));
-        pipeline.forget(head.watermark_us);
+        pipeline.forget(head);
         const plan = () => pipeline.plan(part, advances_of(part, cursors), source.cluster_id, blamed);
         const planned = await this.#patiently("plan a batch", signal, plan);
         const action = blamed === undefined ? "append a batch" : "quarantine a message";

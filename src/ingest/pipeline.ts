@@ -6,9 +6,9 @@ import {
   type Batch,
   content_hash,
   type CursorAdvance,
+  type Head,
   Overtaken,
   read_kept,
-  type RecordedEvent,
   type StreamState,
   StreamStates,
   write_event_line,
@@ -16,11 +16,12 @@ import {
 import { type Days, format_time } from "../kpi/mod.ts";
 import { type EncodedReadModels, ReadModels } from "../projection/mod.ts";
 import { turns_every } from "../runtime/mod.ts";
+import { Aliases } from "./aliases.ts";
 import { decode_batches, type Decoded, type DecodeLimits } from "./decode/mod.ts";
 import type { TopicMappings } from "./decode/mod.ts";
 import type { SourceBatch } from "./message_source.ts";
 import { type Plan, Planning } from "./plan.ts";
-import { StreamCache } from "./working_stream.ts";
+import { type StoredEvent, StreamCache } from "./working_stream.ts";
 
 /** Planning works for as long at a stretch: the append of the batch before, heartbeats to Kafka, the page and probes wait meanwhile. */
 const TURN_MS = 4;
@@ -75,6 +76,9 @@ export class Pipeline {
   /** The greatest event times of what is planned and not committed, in that order. */
   #planned_us: (number | null)[] = [];
   #appending: Promise<unknown> = Promise.resolve();
+  readonly #aliases: Aliases;
+  /** As of how many forgotten persons they are; null: the log has ids. */
+  #forgotten: number | null = null;
   readonly #turn: () => Promise<void>;
 
   constructor(options: PipelineOptions) {
@@ -83,13 +87,16 @@ export class Pipeline {
     this.#streams = new StreamStates(options.domain);
     this.#read_models = new ReadModels(options.domain, options.days);
     this.#cache = new StreamCache(options.cache_streams);
+    this.#aliases = new Aliases(options.domain, Math.max(options.cache_streams, 10 * BLOCK_MESSAGES), options.now_ms);
   }
 
-  /** Drops everything that is not committed; `watermark_us` is the log's. */
-  forget(watermark_us: number | null): void {
+  /** Drops everything that is not committed, to go on from the log's head. */
+  forget({ watermark_us, forgotten }: Pick<Head, "watermark_us" | "forgotten">): void {
     this.#cache.clear();
     this.#watermark_us = watermark_us;
     this.#planned_us = [];
+    this.#forgotten = forgotten;
+    this.#aliases.clear();
   }
 
   /**
@@ -112,12 +119,15 @@ export class Pipeline {
       (event, revision, metadata) => write_event_line(lines, event, revision, metadata, recorded_at),
     );
     const streams = new Map<string, StreamState>();
+    const aliases = this.#forgotten === null ? null : this.#aliases;
+    aliases?.begin();
     for (const block of parts_of(batches, BLOCK_MESSAGES)) {
-      const slices: Decoded[][] = [];
+      const decoded: Decoded[][] = [];
       for (const slice of parts_of(block, SLICE_MESSAGES)) {
-        slices.push(failure === undefined ? this.#decode(slice) : accuse(slice, failure));
+        decoded.push(failure === undefined ? this.#decode(slice) : accuse(slice, failure));
         await this.#turn();
       }
+      const slices = aliases === null ? decoded : await aliases.replace(this.#options.database, decoded);
       await this.#load(slices, streams);
       for (const slice of slices) {
         const { stored, archived } = await this.#load_events(planning, slice, streams);
@@ -141,6 +151,8 @@ export class Pipeline {
       tombstones,
       skipped,
       late,
+      persons: aliases?.take(planned.events) ?? [],
+      forgotten: this.#forgotten,
       lines,
       content: content_hash(lines.bytes),
       streams: this.#streams.encode(planned.streams),
@@ -188,7 +200,7 @@ export class Pipeline {
     planning: Planning,
     decoded: readonly Decoded[],
     streams: ReadonlyMap<string, StreamState>,
-  ): Promise<{ readonly stored: ReadonlyMap<number, RecordedEvent>; readonly archived: number }> {
+  ): Promise<{ readonly stored: ReadonlyMap<number, StoredEvent>; readonly archived: number }> {
     let { positions, unsettled } = planning.survey(decoded, streams);
     if (unsettled) {
       // An event of the batch that is being appended is needed: its position is known, in the streams that are held here, once that is through.
@@ -197,8 +209,13 @@ export class Pipeline {
       if (unsettled) throw new Error("plan: an event that is needed has no position after its batch was appended");
     }
     if (positions.length === 0) return { stored: NO_EVENTS, archived: 0 };
-    const { events, archived } = await read_kept(this.#options.database, positions);
-    return { stored: new Map(events.map((event) => [event.position, event])), archived };
+    const { database } = this.#options, { events, archived } = await read_kept(database, positions);
+    let known: readonly StoredEvent[] = events;
+    if (this.#forgotten !== null) {
+      const again = new Set(decoded.flatMap(({ outcome }) => "event" in outcome ? [outcome.event.event_id] : []));
+      known = await this.#aliases.stored(database, events, again);
+    }
+    return { stored: new Map(known.map((event) => [event.position, event])), archived };
   }
 
   /**
@@ -228,7 +245,7 @@ export class Pipeline {
   }
 }
 
-const NO_EVENTS: ReadonlyMap<number, RecordedEvent> = new Map();
+const NO_EVENTS: ReadonlyMap<number, StoredEvent> = new Map();
 
 /** What a batch admits from a cursor's partition, as far as event time goes. */
 function newest_at(

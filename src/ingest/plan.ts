@@ -10,15 +10,7 @@ import {
 import { CellChanges, closed_before, comes_after, type Days } from "../kpi/mod.ts";
 import type { Decoded, DecodedEvent } from "./decode/mod.ts";
 import type { SourceMessage, TopicPartition } from "./message_source.ts";
-import {
-  type Earlier,
-  earlier_with_id,
-  fold_anew,
-  type Place,
-  same_content,
-  same_message,
-  Working,
-} from "./working_stream.ts";
+import { type Earlier, earlier_with_id, fold_anew, type Place, same_event, Working } from "./working_stream.ts";
 
 /** A stream takes at most this many events; what comes after is quarantined. A real one has fewer than twenty. */
 export const MAX_STREAM_EVENTS = 1000;
@@ -241,8 +233,7 @@ export class Planning {
       if (last === null || is_after(other.event, last)) last = other.event;
     }
     if (known !== null) {
-      const same = same_content(event, known) || same_message(event, known, outcome.enriched);
-      return same ? known : { stage: "plan", fault: identity_conflict(event) };
+      return same_event(outcome, known) ? known : { stage: "plan", fault: identity_conflict(event) };
     }
     if (this.#archived > 0 && (stream.before?.positions[0] ?? Infinity) <= this.#archived) {
       // It is folded on from its state; out of order that would take all its events.

@@ -101,7 +101,7 @@ export class Retry {
   /** @param blamed what is known to keep the messages out; undefined: nothing */
   async #commit(messages: readonly HeldMessage[], blamed: unknown): Promise<void> {
     const { database, pipeline, filter } = this.#options;
-    pipeline.forget((await read_head(database)).watermark_us);
+    pipeline.forget(await read_head(database));
     const batches = batches_of(messages);
     const planned = await pipeline.plan(batches, [], "", blamed);
     const became = outcomes_of(messages, planned.plan);

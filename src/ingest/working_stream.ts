@@ -1,6 +1,7 @@
 import { canonical_json, type Domain, type DomainEvent, parse_json } from "../domains/mod.ts";
 import { recorded_payload, type RecordedEvent, type StreamChange, type StreamState } from "../event_log/mod.ts";
 import { comes_after, type Contribution } from "../kpi/mod.ts";
+import type { DecodedEvent } from "./decode/mod.ts";
 
 /** A stream while its batch is planned: what is known of it, and how an event finds its place in it. Pure. */
 
@@ -59,8 +60,11 @@ const payload_of = (domain: Pick<Domain, "parse">, event: RecordedEvent): unknow
 /** What makes two events with one id the same event; `data` in canonical form. */
 type Content = Pick<DomainEvent, "type" | "schema_version" | "occurred_at_us" | "data">;
 
+/** An event that the log has, and the names in its data under which it has aliases that are nobody's any more. */
+export type StoredEvent = RecordedEvent & { readonly forgotten?: ReadonlySet<string> };
+
 /** An event of the stream that has the id of another one. */
-export type Earlier = Content & { readonly place: Place };
+export type Earlier = Content & Pick<StoredEvent, "forgotten"> & { readonly place: Place };
 
 /**
  * The event of the stream that has this id already; null when there is none. One that is archived is known by the hash of its id alone, and taken
@@ -71,7 +75,7 @@ export function earlier_with_id(
   stream: Working,
   event: DomainEvent,
   hash: number,
-  stored: ReadonlyMap<number, RecordedEvent>,
+  stored: ReadonlyMap<number, StoredEvent>,
   archived: number,
 ): Earlier | null {
   for (let i = 0; i < stream.fresh.length; i++) {
@@ -95,7 +99,7 @@ export function earlier_with_id(
 }
 
 /** Whether two events of one id are the same event. */
-export const same_content = (a: Content, b: Content): boolean =>
+const same_content = (a: Content, b: Content): boolean =>
   a.type === b.type && a.schema_version === b.schema_version && a.occurred_at_us === b.occurred_at_us &&
   a.data === b.data;
 
@@ -103,13 +107,30 @@ export const same_content = (a: Content, b: Content): boolean =>
  * Whether two events of one id differ in nothing but what tables gave: a table may have changed before a message came again, and what it gave
  * the first time stands.
  */
-export function same_message(a: Content, b: Content, enriched: ReadonlySet<string> | undefined): boolean {
+function same_message(a: Content, b: Content, enriched: ReadonlySet<string> | undefined): boolean {
   if (enriched === undefined) return false;
   const told = (data: string) =>
     canonical_json(
       Object.fromEntries(Object.entries(parse_json(data) as object).filter(([name]) => !enriched.has(name))),
     );
   return same_content({ ...a, data: told(a.data) }, { ...b, data: told(b.data) });
+}
+
+/** The aliases that stand under a name, at any depth of canonical JSON: the name with its colon, then the alias. */
+export const aliases_under = (name: string): RegExp =>
+  new RegExp(`(${RegExp.escape(JSON.stringify(name))}:)"(~[A-Za-z0-9_-]{22})"`, "g");
+
+/**
+ * Whether what was decoded is the event that has its id already. A log may have ids of persons, from before it had aliases; and aliases whose persons were
+ * forgotten, of which one stands for any.
+ */
+export function same_event({ event, told, enriched }: DecodedEvent, known: Earlier): boolean {
+  const same = (each: Content, other: Content) => same_content(each, other) || same_message(each, other, enriched);
+  if (same(event, known) || told !== undefined && same(told, known)) return true;
+  if (known.forgotten === undefined) return false;
+  const anybody = ({ data }: Content) =>
+    [...known.forgotten!].reduce((text, name) => text.replaceAll(aliases_under(name), '$1"~"'), data);
+  return same({ ...event, data: anybody(event) }, { ...known, data: anybody(known) });
 }
 
 /** Puts an event that came out of order into its place and folds the stream from its beginning. */

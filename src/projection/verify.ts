@@ -9,6 +9,7 @@ import {
   QuarantineCheck,
   read_archived,
   read_log_moment,
+  remembered_persons,
   type VerifiedChain,
   verify_chain,
 } from "../event_log/mod.ts";
@@ -83,6 +84,7 @@ export async function verify(audit: Audit, scope: Scope): Promise<Verified> {
         throw new BeyondTheLog(`verify from position ${scope.from}: the log ends at ${moment.head.position}`);
       }
       signal.throwIfAborted();
+      for (const fault of await remembered_persons(reading)) faults.add(fault);
       await quarantine.take_table(reading, watch("read quarantine", null));
       const { head: { position: head }, archives } = moment, archived = archives.at(-1)?.last_position ?? 0;
       const models = new ReadModelCheck(domain, days, whole && archived === 0, faults, signal, folder, bound);

@@ -154,6 +154,12 @@ export const SETTINGS = {
     "What the ids of `/metrics/h3` are: `pickup_h3`, or where events have no coordinates `pickup_zone` or `dropoff_zone`",
     z.enum(["pickup_h3", "pickup_zone", "dropoff_zone"]),
   ),
+  forgettable: setting(
+    "TACHO_FORGETTABLE",
+    null,
+    "true: events are kept with aliases for drivers, passengers and payers, so that `tacho forget` can forget one. On for a database from then on, and for good",
+    flag,
+  ),
   token: setting(
     "TACHO_TOKEN",
     null,

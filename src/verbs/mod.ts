@@ -4,6 +4,7 @@
 export { accept_gap_verb, watermark_verb } from "./decisions.ts";
 export { dev_verb } from "./dev.ts";
 export { daily_export_verb, publish_verb, table_export_verb } from "./exports/mod.ts";
+export { forget_verb, forgettable_dimensions } from "./forgetting/mod.ts";
 export {
   archive_attach_verb,
   archive_list_verb,

@@ -10,7 +10,7 @@ import {
   require_schema,
   type Transaction,
 } from "../database/mod.ts";
-import type { DeclaredDomain, Domain } from "../domains/mod.ts";
+import { type DeclaredDomain, type Domain, person_fields } from "../domains/mod.ts";
 import {
   type Batch,
   begin_at_end,
@@ -173,7 +173,8 @@ export function open_log(shell: Shell, opening: Opening = {}): Promise<Opened> {
   return open_with(shell, async (database) => {
     const { deployment, log_id } = await with_patience(shell, async () => {
       await with_migrating(shell, (migrating) => migrate(database, migrations_of(shell.domain.name), migrating));
-      const deployment = await settle_deployment(database, config);
+      const forgettable = person_fields(shell.domain.fields).length > 0 ? config.forgettable : null;
+      const deployment = await settle_deployment(database, { ...config, forgettable });
       return { deployment, log_id: (await read_head(database)).log_id };
     });
     if (deployment.h3_resolution === null && config.h3_resolution === null) {
@@ -184,18 +185,17 @@ export function open_log(shell: Shell, opening: Opening = {}): Promise<Opened> {
   }, opening);
 }
 
-const opened_log = (
-  { config: { metrics_h3 }, domain }: Shell,
+function opened_log(
+  { config: { metrics_h3 }, domain: declared }: Shell,
   database: OpenedDatabase,
   deployment: Deployment,
   log_id: string,
-): Opened => ({
-  database,
-  domain: domain.make({ ...deployment, metrics_h3 }),
-  days: days_in(deployment.time_zone),
-  deployment,
-  log_id,
-});
+): Opened {
+  const domain = declared.make({ ...deployment, metrics_h3 });
+  const persons = deployment.names_persons ? domain.persons.map(({ dimension }) => dimension) : [];
+  const board = { ...domain.board, persons };
+  return { database, domain: { ...domain, board }, days: days_in(deployment.time_zone), deployment, log_id };
+}
 
 /**
  * Opens a database that another program writes, patiently, for reading alone: nothing is migrated, settled or written, also by mistake.

@@ -116,11 +116,11 @@ export const pipeline_on = (database: Database) =>
     now_ms: () => NOW_MS,
   });
 
-/** A database that the program could begin with. */
-export async function fresh(url: string): Promise<Database> {
+/** A database that the program could begin with. @param forgettable whether persons have aliases in it */
+export async function fresh(url: string, forgettable: boolean | null = null): Promise<Database> {
   const database = await open_database({ url, data_dir: null, connections: 4 });
   await migrate(database, migrations_of("trips"));
-  await settle_deployment(database, { time_zone: TIME_ZONE, currency: "USD" });
+  await settle_deployment(database, { time_zone: TIME_ZONE, currency: "USD", forgettable });
   return database;
 }
 

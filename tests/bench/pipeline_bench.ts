@@ -15,6 +15,7 @@ import { median, postmaster_of, type Processor, processor, used_between } from "
  *   pipeline  everything: decode, validate, plan, log, trips, all cells, cursors, chain
  * Beside the clock it reads processor time, which a busy machine changes less: of the program's main thread, of its other threads (collector
  * of garbage, compiler, runtime) and of the PostgreSQL server with all its processes.
+ * With --forgettable each round runs the pipeline a second time, into a log that has aliases for persons, and says what that costs beside the first.
  * With --cells it prints the cells that were made, with --verify how fast `tacho verify` reads such a log.
  * The last line is one line of JSON; ratios and processor times are medians over the rounds.
  */
@@ -22,6 +23,10 @@ import { median, postmaster_of, type Processor, processor, used_between } from "
 const TRIPS = Number(Deno.args.find((arg) => /^\d+$/.test(arg)) ?? 100_000);
 const ROUNDS = 5;
 const START_US = Date.UTC(2026, 2, 1, 6) * 1000;
+
+const FORGETTABLE = Deno.args.includes("--forgettable");
+/** What the pipeline takes with aliases, of what it takes without, by round. */
+const costs: Record<string, number[]> = {};
 
 const say = (line: string): void => console.error(line);
 const seconds = async (work: () => Promise<unknown>): Promise<number> => {
@@ -71,6 +76,16 @@ async function measure_log(postmaster: number, for_copy: Database, for_append: D
   return { copy, append_only };
 }
 
+/** The pipeline into a log that has aliases for persons. */
+async function run_aliased() {
+  const database = await fresh((await server.create_database()).url, true);
+  try {
+    return await cost(postmaster, () => run_pipeline(database, all));
+  } finally {
+    await database.close();
+  }
+}
+
 const all = load(TRIPS, START_US);
 say(`${all.count} messages, ${Math.round(all.bytes / all.count)} bytes each`);
 await using server = await start_postgres();
@@ -84,6 +99,7 @@ for (let round = 0; round <= ROUNDS; round++) {
   ];
   const { copy, append_only } = await measure_log(postmaster, for_copy, for_append, all);
   const pipeline = await cost(postmaster, () => run_pipeline(for_pipeline, all));
+  const aliased = FORGETTABLE ? await run_aliased() : null;
   if (round === 0 && Deno.args.includes("--cells")) {
     console.error(
       await for_pipeline.query(
@@ -124,7 +140,19 @@ for (let round = 0; round <= ROUNDS; round++) {
       figures.copied.toFixed(1)
     }${warm}`,
   );
+  if (aliased !== null) {
+    const parts = (["clock", "program_main", "program_other", "postgres"] as const).map((part) => {
+      if (round > 0) (costs[part] ??= []).push(aliased[part] / pipeline[part]);
+      return `${part} ${us(aliased[part]).toFixed(1)} (${(aliased[part] / pipeline[part]).toFixed(3)})`;
+    });
+    const whole = (each: Processor) => each.program_main + each.program_other + each.postgres;
+    if (round > 0) (costs.all ??= []).push(whole(aliased) / whole(pipeline));
+    say(`  with aliases, µs an event and of what it is without: ${parts.join(", ")}`);
+  }
   if (round > 0) rounds.push(figures);
+}
+for (const [part, ratios] of Object.entries(costs)) {
+  say(`with aliases ${part}: ${median(ratios).toFixed(3)} of without`);
 }
 const middle = (of: (figures: typeof rounds[number]) => number, digits: number): number =>
   Number(median(rounds.map(of)).toFixed(digits));

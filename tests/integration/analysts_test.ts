@@ -424,7 +424,11 @@ asked_test(
         "select relname as name, relkind::text as kind from pg_class where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p', 'v') and not relispartition",
       );
       assert(relations.length >= 15);
-      for (const { name } of relations) await reader.query(`select * from ${name} limit 1`);
+      for (const { name } of relations) {
+        if (name !== "persons") await reader.query(`select * from ${name} limit 1`);
+      }
+      // Whose alias is whose is not for who reads.
+      await assert.rejects(reader.query("select * from persons"), (error) => sqlstate(error) === "42501");
       await reader.query("select * from kpis_by('city', '1d')");
       await reader.query("select quantile(bins, counts, 0.5) from trip_sketches");
       const writes = relations.flatMap(({ name }) => [`delete from ${name}`, `insert into ${name} default values`]);

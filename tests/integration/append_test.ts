@@ -175,7 +175,7 @@ append_test("the cursor was moved by another: Overtaken, and nothing is written"
     );
     await assert.rejects(first.append(mine), Overtaken);
     assert.deepEqual(await everything(one), before);
-    second.forget(null);
+    second.forget({ watermark_us: null, forgotten: null });
   }
 });
 
@@ -199,7 +199,7 @@ append_test(
       const before = await everything(one);
       await assert.rejects(second.append(plans[1]), Overtaken);
       assert.deepEqual(await everything(one), before);
-      second.forget(null);
+      second.forget({ watermark_us: null, forgotten: null });
     };
     await race(0, requested, started);
     await race(1, started, completed);
@@ -260,7 +260,7 @@ append_test(
         await pipeline.append(
           await plan(pipeline, placed({ topic: "trips", partition, from_offset, next_offset, messages: part })),
         );
-        if (cache === "forgotten") pipeline.forget(null);
+        if (cache === "forgotten") pipeline.forget({ watermark_us: null, forgotten: null });
       }
       const counts = await one.query(
         "select admitted, duplicates, quarantined from batches order by batch desc limit 2",

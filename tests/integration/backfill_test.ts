@@ -204,7 +204,7 @@ for (const time_zone of [TEST_TIME_ZONE, "Asia/Kolkata"]) {
           occurred_at: new Date(BEGUN_MS + 90 * 86_400_000).toISOString(),
           fare: "1.23",
         });
-        now.forget(null);
+        now.forget({ watermark_us: null, forgotten: null });
         await assert.rejects(
           feed(now, [batch("harmed", [correction(700)])]),
           /would hold -1 values/,
@@ -223,7 +223,7 @@ for (const time_zone of [TEST_TIME_ZONE, "Asia/Kolkata"]) {
         await mending;
         assert.ok(pieces >= 12, `${pieces} pieces`);
         assert.deepEqual(await faults(), []);
-        now.forget(null);
+        now.forget({ watermark_us: null, forgotten: null });
         await feed(now, [batch("d", Array.from({ length: 1_200 }, (_, i) => correction(i)))]);
         assert.deepEqual(await faults(), []);
       }),

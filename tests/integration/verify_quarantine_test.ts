@@ -47,8 +47,9 @@ const HARM: readonly (readonly [what: string, sql: string, told: RegExp])[] = [
   ],
   [
     "a message that no batch set aside",
-    `insert into quarantine (topic, partition, message_offset, headers, stage, reason, detail, code_version, quarantined_at)
-      select topic, partition, 99, headers, stage, reason, detail, code_version, quarantined_at from quarantine where quarantine_id = 2`,
+    `insert into quarantine (topic, partition, message_offset, headers, stage, reason, detail, code_version, quarantined_at, message_hash)
+      select topic, partition, 99, headers, stage, reason, detail, code_version, quarantined_at, message_hash(null, headers, null)
+      from quarantine where quarantine_id = 2`,
     /quarantined message \d+: no batch set it aside/,
   ],
   [
@@ -65,6 +66,13 @@ const HARM: readonly (readonly [what: string, sql: string, told: RegExp])[] = [
     "a discarded message that is held again",
     "update quarantine set status = 'held', settled_at = null where quarantine_id = 3",
     /message 3 is not what batch 3 wrote/,
+  ],
+  [
+    "what a message held",
+    `update quarantine set message_key = null, headers = '{}', message_value = null, path = null, status = 'discarded', settled_at = quarantined_at,
+      erased_bytes = coalesce(octet_length(message_key), 0) + octet_length(headers::text) + coalesce(octet_length(message_value), 0)
+      where quarantine_id = 4`,
+    /message 4 is not what batch/,
   ],
   ["a reason", "update quarantine set reason = 'too_large' where quarantine_id = 4", /message 4 is not what batch/],
   ["a detail", "update quarantine set detail = '' where quarantine_id = 4", /message 4 is not what batch/],

@@ -59,7 +59,7 @@ class GrowingLog {
 
   /** The batches were as far from each other in memory as after a restart. */
   forget(): void {
-    this.#pipeline.forget(null);
+    this.#pipeline.forget({ watermark_us: null, forgotten: null });
   }
 
   async agrees(): Promise<void> {

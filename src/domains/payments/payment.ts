@@ -78,7 +78,7 @@ export const PAYMENT_FIELDS = {
   city: { type: TEXT, in: TOLD },
   location: { type: TEXT, in: TOLD },
   payment_method: { type: TEXT, in: TOLD },
-  payer_id: { type: TEXT, in: TOLD },
+  payer_id: { type: TEXT, in: TOLD, person: "payer" },
   risk_flag: { type: RISK, in: TOLD, says: "yes, no, or what else its producer says of its risk; null: unknown" },
   decline_reason: { type: TEXT, in: DECLINE, as: "reason" },
   refund_reason: { type: TEXT, in: REFUND, as: "reason", says: "The reason of the latest refund that named one" },

@@ -101,7 +101,7 @@ export async function read_key_totals(
     `with summed as (
        select dimension, key, sum(count) as count, sum(amount) as amount from (${parts.join(" union all ")}) cells
        group by dimension, key
-     ) ${ranked_keys_sql("$1::bigint", "key = any ($2::text[])")}`,
+     ) ${ranked_keys_sql(board, "$1::bigint", "key = any ($2::text[])")}`,
     values,
   );
   return rows.map(key_totals);
@@ -114,15 +114,22 @@ export async function read_key_totals(
  * @param named SQL: the condition of those that get one whatever their place
  * @param cast put after each number
  */
-export function ranked_keys_sql(limit: string, named: string, cast = ""): string {
+export function ranked_keys_sql({ persons = [] }: DomainBoard, limit: string, named: string, cast = ""): string {
   const own = `case when place <= ${limit} or ${named} then key end`;
-  return `select dimension, ${own} as key, count(*)${cast} as keys,
-       sum(count)${cast} as count, sum(amount)${cast} as amount
+  const ranked = `select dimension, ${own} as key, count(*)${cast} as keys,
+       sum(count)${cast} as count, sum(amount)${cast} as amount${persons.length === 0 ? "" : ", min(place) as place"}
      from (
        select *, row_number() over (partition by dimension order by count desc, key) as place
        from summed where count <> 0 or amount <> 0
      ) ranked group by dimension, ${own}
      order by dimension, ${own} is null, min(place)`;
+  if (persons.length === 0) return ranked;
+  // A person is shown by its id, unless it is forgotten.
+  const id = `(select person_id from persons where alias = named.key)`;
+  const shown = `case when dimension in (${
+    persons.map((name) => `'${name}'`).join(", ")
+  }) then coalesce(${id}, key) else key end`;
+  return `select dimension, ${shown} as key, keys, count, amount from (${ranked}) named order by dimension, named.key is null, place`;
 }
 
 /** Reads a row of `ranked_keys_sql`. */

@@ -202,3 +202,9 @@ export function cards_of(
   };
   return Object.fromEntries(board.cards.map((card) => [card.name, value_of_card(card)]));
 }
+
+/** SQL for the keys that name what an array of text has: of persons also the aliases of those that these are the ids of. */
+export const keys_of_sql = ({ persons = [] }: DomainBoard, dimension: string, keys: string): string =>
+  persons.includes(dimension)
+    ? `(${keys} || array(select alias from persons where dimension = '${dimension}' and person_id = any (${keys})))`
+    : keys;

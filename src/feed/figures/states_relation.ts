@@ -10,7 +10,7 @@ import {
   unnested_type,
 } from "../../event_log/mod.ts";
 import { format_time, is_dated, is_extreme, is_least, UNKNOWN } from "../../kpi/mod.ts";
-import { dimension_of } from "./figure.ts";
+import { dimension_of, keys_of_sql } from "./figure.ts";
 import type { Condition, Filter } from "./view.ts";
 
 /** Which states are read, as they stand or as they stood at a position of the log, which of them count, and what their facts add up to: SQL over their rows, which are named `states`. */
@@ -279,16 +279,16 @@ export const key_sql = (board: DomainBoard, dimension: string): string =>
  * The condition that a state has one of a condition's keys, or none of them; of a state without the column's value it may be null for false.
  * The column is asked as it stands, so that its statistics tell the planner how many that are.
  */
-function condition_sql(board: DomainBoard, condition: Condition, parameters: Parameters): string {
-  const { dimension, keys, excluded } = condition;
+function condition_sql(board: DomainBoard, { dimension, keys, excluded }: Condition, parameters: Parameters): string {
   const column = column_sql(board, dimension), unknown = keys.includes(UNKNOWN);
-  const listed = `${column} ${excluded ? "<> all" : "= any"}(${parameters.add(text_array(keys))}::text[])`;
+  const given = keys_of_sql(board, dimension, `${parameters.add(text_array(keys))}::text[]`);
+  const listed = `${column} ${excluded ? "<> all" : "= any"}(${given})`;
   return unknown === excluded ? `(${listed})` : `(${listed} or ${column} is null)`;
 }
 
 /** The condition that a state is counted by a filter, to be put after `where`. */
 export const filter_sql = (board: DomainBoard, filter: Filter, parameters: Parameters): string =>
-  filter.length === 0 ? "true" : filter.map((each) => condition_sql(board, each, parameters)).join(" and ");
+  filter.map((each) => condition_sql(board, each, parameters)).join(" and ") || "true";
 
 /** The condition that a time counts in a part. */
 export type Within = (at: string, last?: string) => string;

@@ -2,7 +2,7 @@ import { plain_array, text_array } from "../../database/mod.ts";
 import type { BoardBreakdown, DistinctFigure, DomainBoard, QuantileFigure } from "../../domains/mod.ts";
 import { bucket_end, column_measures, type Days, format_time, UNKNOWN } from "../../kpi/mod.ts";
 import { ranked_keys_sql, tiles_of, TOP } from "./breakdown.ts";
-import { figure_of, quantile_cards } from "./figure.ts";
+import { figure_of, keys_of_sql, quantile_cards } from "./figure.ts";
 import type { Filter, ViewGrain } from "./view.ts";
 import { measures_by } from "./keyed.ts";
 import {
@@ -106,9 +106,16 @@ export function states_statement(question: Question, relation: StatesRelation): 
       return keys_sql(board, group, { within: within(group.stretch), from: "states", counted });
     });
     const named = named_in(question).map(({ dimension, keys }) =>
-      `dimension = '${dimension}' and key = any (${parameters.add(text_array(keys))}::text[])`
+      `dimension = '${dimension}' and key = any (${
+        keys_of_sql(board, dimension, `${parameters.add(text_array(keys))}::text[]`)
+      })`
     );
-    const ranked = ranked_keys_sql(String(question.wants.keys ?? TOP), ["false", ...named].join(" or "), "::text");
+    const ranked = ranked_keys_sql(
+      board,
+      String(question.wants.keys ?? TOP),
+      ["false", ...named].join(" or "),
+      "::text",
+    );
     parts.push(`(with summed as (${totals.join(" union all ")}) select json_agg(rows) from (${ranked}) rows) as keys`);
   }
   const text = parts.join(", ");

@@ -285,9 +285,9 @@ export class FeedHub {
   /** Lets the slow lane read what is due in it, once the log's position is known. */
   #work(): void {
     if (this.#reader.last === null) return;
-    const { position, newest_event_ms } = this.#reader.last;
+    const { log_id, position, newest_event_ms } = this.#reader.last;
     this.#lane.watch(this.#watched(this.#deps.clock.now_ms()));
-    this.#lane.work(position, newest_event_ms).then((changed) => {
+    this.#lane.work(position, newest_event_ms, log_id).then((changed) => {
       if (this.#stop_ticking !== null && changed) this.#serve_all();
     });
   }

@@ -13,6 +13,7 @@ import {
   read_lane_board,
   type Watched,
 } from "../figures/mod.ts";
+import type { LogPosition } from "./frame.ts";
 import { type FeedRuntime, LEAST_GAP_MS as READER_GAP_MS } from "./reader.ts";
 
 /** After a reading the lane rests this many times as long as the reading took: a fifth of one connection's time at most. */
@@ -114,12 +115,13 @@ export class Lane {
    * Does one reading, if one is due and none is under way.
    * @param position the newest known position of the log
    * @param newest_event_ms the newest event time in it
+   * @param log_id by what its figures are known
    * @returns whether anything changed by it
    */
-  async work(position: number, newest_event_ms: number | null): Promise<boolean> {
+  async work(position: number, newest_event_ms: number | null, log_id: string): Promise<boolean> {
     const now_ms = this.runtime.clock.now_ms();
     if (!this.#pace.due) return false;
-    const due = this.#due(position, now_ms, reached_ms(now_ms, newest_event_ms));
+    const due = this.#due({ position, log_id }, now_ms, reached_ms(now_ms, newest_event_ms));
     if (due === null) return false;
     this.#pace.begin();
     const changed = await due();
@@ -128,18 +130,18 @@ export class Lane {
   }
 
   /** The reading that has waited longest, of those that are due. */
-  #due(position: number, now_ms: number, until_ms: number): (() => Promise<boolean>) | null {
+  #due(place: LogPosition, now_ms: number, until_ms: number): (() => Promise<boolean>) | null {
     let found: Due | null = null;
     for (const entry of this.#entries.values()) {
       const { figures, compared, watched } = entry;
       const due: Due[] = [];
-      if (figures.pace.due && this.#figures_stale(entry, position)) {
+      if (figures.pace.due && this.#figures_stale(entry, place)) {
         due.push({ began_ms: figures.pace.began_ms, read: () => this.#read_figures(entry) });
       }
       const of = this.#stretches(watched, until_ms), by_arrival = watched.view.order !== undefined;
-      const late = compared.value !== null && compared.value.position < position &&
+      const late = compared.value !== null && compared.value.position < place.position &&
         now_ms >= compared.pace.began_ms + LATE_GAP_MS;
-      if (!by_arrival && compared.pace.due && (compared.value === null || compared.of !== of || late)) {
+      if (!by_arrival && compared.pace.due && (compared.value?.log_id !== place.log_id || compared.of !== of || late)) {
         due.push({ began_ms: compared.pace.began_ms, read: () => this.#read_compared(entry, of, until_ms) });
       }
       // Without a filter comparisons are cheap and more looked at than what else is read here.
@@ -149,8 +151,9 @@ export class Lane {
     return found?.read ?? null;
   }
 
-  #figures_stale({ figures: { value, of }, watched }: Entry, position: number): boolean {
-    return value === null || value.position < position || of !== JSON.stringify(watched.window);
+  #figures_stale({ figures: { value, of }, watched }: Entry, { position, log_id }: LogPosition): boolean {
+    return value === null || value.position < position || value.log_id !== log_id ||
+      of !== JSON.stringify(watched.window);
   }
 
   /** What comparisons are of: they stay the same while it does, but for events that come late. */

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { type Queryable, text_array } from "../../database/mod.ts";
 import { type DomainBoard, type EntitiesDeclaration, table_names } from "../../domains/mod.ts";
-import { figures_id_of, read_head } from "../../event_log/mod.ts";
+import { figures_id_of, read_aliases, read_head } from "../../event_log/mod.ts";
 import { all_time_of, dimension_of, figure_number, measures_in, prepared, totals_of } from "../../feed/mod.ts";
 import { not_found } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
@@ -121,6 +121,9 @@ async function read_page(
   { board, entity, dimension, most, after }: KeyPage,
 ): Promise<string> {
   // The text is made where the keys are: thousands of rows are dear to read.
+  const shown = board.persons?.includes(dimension)
+    ? "coalesce((select person_id from persons where alias = key), key)"
+    : "key";
   const statement = prepared(
     board,
     `api_keys_${table_names(board).cells}_${dimension}`,
@@ -129,7 +132,7 @@ async function read_page(
       ), page as (
         select key, row_number() over (order by key) <= $2 as is_in from counted where key > $1 order by key limit $2 + 1
       )
-      select (select count(*) from counted) as count, string_agg(to_json($3 || key)::text, ',' order by key) filter (where is_in) as keys,
+      select (select count(*) from counted) as count, string_agg(to_json($3 || ${shown})::text, ',' order by key) filter (where is_in) as keys,
         max(key) filter (where is_in) as last, coalesce(bool_or(not is_in), false) as more
       from page`,
   );
@@ -174,7 +177,10 @@ function add_entity_route(app: App, { source, declared, kept }: Entities): void 
       const own = requested_board(request, board), said = said_currency(own);
       const key = `key${own.currency ?? ""} ${entity} ${id}`;
       const read = async () => {
-        const { etag, figures } = await reading.ask(key, { dimension, id, ...said });
+        const aliases = board.persons?.includes(dimension)
+          ? await read_aliases(source.database, dimension, [id])
+          : new Map<string, string>();
+        const { etag, figures } = await reading.ask(key, { dimension, id: aliases.get(id) ?? id, ...said });
         const body = figures[count] === 0 ? null : JSON.stringify({ [id_name]: id, ...said, ...figures });
         if (body !== null) kept.keep(etag, key, body);
         return { etag, body };
@@ -217,7 +223,7 @@ function figures_reader(
   const statement = {
     name: `api_figures_${cells}`,
     // Key by key: with a join the planner may read the whole table.
-    text: `select head.log_id, head.read_model, head.position, cell.*
+    text: `select head.log_id, head.read_model, head.forgotten, head.position, cell.*
       from log_head head
       cross join unnest(${names.map((_, i) => `$${i + 1}::text[]`)}) with ordinality asked (${names}, ordinal)
       left join lateral (

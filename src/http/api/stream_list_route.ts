@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Queryable } from "../../database/mod.ts";
 import { type DomainBoard, state_json, table_names } from "../../domains/mod.ts";
-import { read_archived, read_at } from "../../event_log/mod.ts";
+import { read_aliases, read_archived, read_at } from "../../event_log/mod.ts";
 import { dimension_of, type Filter, filter_sql, find_arrived, Parameters } from "../../feed/mod.ts";
 import { UNKNOWN } from "../../kpi/mod.ts";
 import { bad_request, problem } from "../answers.ts";
@@ -20,7 +20,7 @@ import {
   requested_span,
   said_currency,
 } from "../parameters.ts";
-import { answer_from_log } from "../reading.ts";
+import { answer_from_log, with_person_ids } from "../reading.ts";
 import { state_schema, state_select, status_field, title } from "./state_json.ts";
 import type { StreamSource } from "./stream_route.ts";
 
@@ -110,17 +110,25 @@ export function add_stream_list_route(app: App, source: StreamSource): void {
           ? { after: 0, last: pinned }
           : await find_arrived(reading, arrival, pinned);
         const own = { ...source, board: requested_board(request, board) };
-        const list = { pinned, filter, after, last };
+        const list = { pinned, filter: await with_aliases(reading, board, filter), after, last };
         const found = await read_page(reading, own, list, head.position, before, most + 1);
         if (found === null) return changed_too_much(name);
         const states = found.slice(0, most);
         const next = found.length > most ? format_cursor(pinned, Number(states.at(-1)!.position)) : null;
         const said = { as_of_position: pinned, ...said_currency(own.board) };
-        return JSON.stringify({ ...said, [name]: states, next_cursor: next });
+        return await with_person_ids(reading, board, JSON.stringify({ ...said, [name]: states, next_cursor: next }));
       });
     },
   });
 }
+
+/** A filter that counts persons by their aliases, too: states as they stood are held against it here. */
+const with_aliases = (reading: Queryable, { persons = [] }: DomainBoard, filter: Filter): Promise<Filter> =>
+  Promise.all(filter.map(async (condition) => {
+    const { dimension, keys } = condition;
+    if (!persons.includes(dimension)) return condition;
+    return { ...condition, keys: [...keys, ...(await read_aliases(reading, dimension, keys)).values()] };
+  }));
 
 /** The statuses by name, where states have one and may be filtered by it. */
 function status_parameters(board: DomainBoard) {

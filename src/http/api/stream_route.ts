@@ -7,7 +7,7 @@ import type { StreamHistory, StreamStep } from "../../projection/mod.ts";
 import { bad_request, not_found, problem } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
 import { currency_schema, position } from "../parameters.ts";
-import { answer_tagged, etag_of, read_only } from "../reading.ts";
+import { answer_tagged, etag_of, read_only, with_person_ids } from "../reading.ts";
 import { EVENT, event_json } from "./event_json.ts";
 import { state_schema, state_select, status_field, title } from "./state_json.ts";
 
@@ -84,7 +84,9 @@ export function add_stream_route(app: App, source: StreamSource): void {
             return whole_json(source, state_json(board, row), null, events, { ok: false, fault: fault.message });
           }
           const history = source.history(events);
-          if (as_of_position === null) return whole_json(source, state_json(board, row), null, events, history);
+          const told = (state: Record<string, unknown>) =>
+            with_person_ids(reading, board, whole_json(source, state, as_of_position, events, history));
+          if (as_of_position === null) return await told(state_json(board, row));
           if (!history.ok) return problem({ status: 500, title: "Cannot be folded", detail: history.fault });
           const then = {
             ...history.steps.at(-1)?.after,
@@ -92,7 +94,7 @@ export function add_stream_route(app: App, source: StreamSource): void {
             revision: events.length,
             position: newest,
           };
-          return whole_json(source, state_json(board, then), as_of_position, events, history);
+          return await told(state_json(board, then));
         });
       }),
   });

@@ -6,5 +6,4 @@
  * to be equal. Records of another shape are made events by the mapping of their topic (`decode.ts`).
  */
 export * from "./decode.ts";
-export type { TopicMappings } from "./decode.ts";
 export type { DecodedEvent } from "./plain_event.ts";

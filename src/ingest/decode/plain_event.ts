@@ -41,6 +41,8 @@ export interface DecodedEvent {
   readonly metadata: string;
   /** The names in its data whose values came from tables, not from its message; absent where none did. */
   readonly enriched?: ReadonlySet<string>;
+  /** The event as its message tells it, where it has aliases for persons; absent where it is that. */
+  readonly told?: DomainEvent;
 }
 
 /** A member of an object in canonical form. */

@@ -87,8 +87,8 @@ export async function replay_log(
   const sign_end = await checkpoint_at_end(shell);
   const opened = await open_log(shell), { database } = opened;
   try {
-    const there = new LogThere(database, await read_head(database));
-    const writer = new LogWriter(shell, opened, there.watermark_us);
+    const head = await read_head(database), there = new LogThere(database, head);
+    const writer = new LogWriter(shell, opened, head);
     const exported = new ExportedLog();
     const take = async (batches: Iterable<ExportedBatch>) => {
       for (const batch of batches) {
@@ -129,14 +129,12 @@ export async function replay_log(
 
 /** What the log had before: as far as the files tell of it, it has to be what they say. */
 class LogThere {
-  readonly watermark_us: number | null;
   readonly #position: number;
   readonly #batches: AsyncGenerator<RecordedBatch>;
   #checked = 0;
   #goes_on = false;
 
-  constructor(database: Queryable, { watermark_us, position, batch }: Head) {
-    this.watermark_us = watermark_us;
+  constructor(database: Queryable, { position, batch }: Head) {
     this.#position = position;
     this.#batches = batches_between(database, 0, batch);
   }
@@ -179,13 +177,15 @@ class LogThere {
 /** Writes exported batches, each in a transaction as it was, while the next one is planned. */
 class LogWriter {
   readonly #pipeline: Pipeline;
+  readonly #with_aliases: boolean;
   #planning: ExportedBatch | null = null;
   readonly #events_of = new Map<SourceMessage, readonly RecordedEvent[]>();
   #appending: Promise<unknown> = Promise.resolve();
   #events = 0;
 
-  constructor(shell: Shell, opened: Opened, watermark_us: number | null) {
+  constructor(shell: Shell, opened: Opened, head: Head) {
     const { domain } = opened;
+    this.#with_aliases = head.forgotten !== null;
     this.#pipeline = make_pipeline(shell, opened, {
       decode: (batches) =>
         batches.flatMap(({ messages }) =>
@@ -195,7 +195,7 @@ class LogWriter {
         ),
       now_ms: () => this.#planning!.events[0]!.recorded_at_us / 1_000,
     });
-    this.#pipeline.forget(watermark_us);
+    this.#pipeline.forget(head);
   }
 
   /** Events that are written, or under way. */
@@ -227,7 +227,10 @@ class LogWriter {
     const planned = await this.#pipeline.plan(batches, [], "exported");
     const [refused] = planned.plan.quarantined;
     if (refused !== undefined || !same_hash(planned.batch.content, hash_of(batch))) {
-      const why = refused?.detail ?? "its events, as this log would have them, are not those that were exported";
+      const why = refused?.detail ??
+        `its events, as this log would have them, are not those that were exported${
+          this.#with_aliases ? "; it has aliases for persons, where the export may have ids" : ""
+        }`;
       throw new FileError(`replay: batch ${batch.batch}, from position ${first} on: ${why}`);
     }
     await this.#appending;
