@@ -33,6 +33,7 @@ const KEYS = {
   h: (page) => open(page, "counted"),
   o: toggle_order,
   c: (page) => go(page, { compare: page.address.compare === "weekday" ? "previous" : "weekday" }),
+  Escape: (page) => page.address.kiosk && use(page, "kiosk"),
   ArrowLeft: (page) => step(page, -1),
   ArrowRight: (page) => step(page, 1),
 };

@@ -15,10 +15,9 @@ export function open({ look, go }) {
   go({ kiosk: !look().address.kiosk });
 }
 
-/** Binds what ends it. */
-export function start({ go, charts }) {
+/** Binds what keeps it awake. */
+export function start({ charts }) {
   redraw = charts.recolour;
-  addEventListener("keydown", ({ key }) => key === "Escape" && is_on() && go({ kiosk: false }));
   document.addEventListener("visibilitychange", stay_awake);
 }
 

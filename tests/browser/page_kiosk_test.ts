@@ -66,6 +66,19 @@ tacho_test({
       await page.evaluate("window.tacho_test_mark = true");
       await page.keyboard.press("Escape");
       await until("Escape ends it", () => page.locator("#chart_tools").isVisible());
+      const asked = Promise.withResolvers<void>(), struck = Promise.withResolvers<void>();
+      await page.route(/\/kiosk\.js/, async (route) => {
+        asked.resolve();
+        await struck.promise;
+        await route.continue();
+      });
+      await page.goto(`${server.url}?kiosk=1`);
+      await asked.promise;
+      await page.keyboard.press("Escape");
+      struck.resolve();
+      await until("Escape ends one whose module is not there yet", () => page.locator("#chart_tools").isVisible());
+      await page.unroute(/\/kiosk\.js/);
+      await page.evaluate("window.tacho_test_mark = true");
       await page.keyboard.press("k");
       await until("k brings it", async () => !await page.locator("#chart_tools").isVisible());
       assert.equal(await board.is_unloaded(), false, "it reloads once a build");

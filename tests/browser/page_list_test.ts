@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { tacho_test } from "../support/available.ts";
 import { BoardPage } from "../support/board_page.ts";
 import { shared_postgres } from "../support/postgres.ts";
-import { TachoProgram } from "../support/tacho_program.ts";
+import { is_ready, TachoProgram } from "../support/tacho_program.ts";
 import { until } from "../support/until.ts";
 
 const TOKEN = "a token of sixteen characters";
@@ -51,6 +51,8 @@ tacho_test({
     await using program = await TachoProgram.serve("start", {
       env: { DATABASE_URL, TACHO_DOMAINS: domains.join(), TACHO_TOKEN: TOKEN },
     });
+    // Each is served from when its log is open on.
+    await until("all domains are open", () => is_ready(program.url), 60_000);
     const headers = { "content-type": "application/x-ndjson", authorization: `Bearer ${TOKEN}` };
     await using board = await BoardPage.open(program.url);
     const { page } = board;
