@@ -37,19 +37,13 @@ export async function open_kafka_producer(
   options: KafkaConnectionOptions,
   compression: Compression = "none",
 ): Promise<KafkaProducer> {
-  const client = new KafkaClient(options);
-  const places = new WeakMap<Message, number>();
-  const producer = client.producer((message, partition) => places.set(message, partition));
-  const brokers = options.brokers.join(",");
-  try {
-    await producer.connect();
-  } catch (error) {
-    client.cut();
-    throw new Error(`cannot connect to Kafka at "${brokers}": ${failure_of(error).reason}`, { cause: error });
-  }
+  const { producer, places, brokers, close } = await connect_producer(
+    options,
+    (client, placed) => client.producer(placed),
+  );
   return {
     async send(topic, messages) {
-      for (const request of requests(messages)) {
+      for (const request of requests(messages, bytes_of)) {
         try {
           await send_one(producer, places, topic, request, compression);
         } catch (error) {
@@ -60,21 +54,55 @@ export async function open_kafka_producer(
         }
       }
     },
-    async close() {
-      const deadline = setTimeout(() => client.cut(), 2_000);
-      await producer.disconnect().finally(() => clearTimeout(deadline));
-      client.cut();
-    },
+    close,
   };
 }
 
-/** Cuts messages into requests that a broker takes; a message that is too large alone goes alone. */
-function* requests(messages: readonly OutgoingMessage[]): Generator<readonly OutgoingMessage[]> {
+/** A connected producer, where it placed each message, and what says goodbye: the connections are cut after 2 s at the latest. */
+interface Connected {
+  readonly producer: Producer;
+  readonly places: WeakMap<Message, number>;
+  readonly brokers: string;
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * Connects a producer that a client makes.
+ * @throws when the brokers cannot be reached or refuse, with the client's error as cause
+ */
+export async function connect_producer(
+  options: KafkaConnectionOptions,
+  make: (client: KafkaClient, placed: (message: Message, partition: number) => void) => Producer,
+): Promise<Connected> {
+  const client = new KafkaClient(options), places = new WeakMap<Message, number>();
+  const producer = make(client, (message, partition) => places.set(message, partition));
+  const brokers = options.brokers.join(",");
+  try {
+    await producer.connect();
+  } catch (error) {
+    client.cut();
+    throw new Error(`cannot connect to Kafka at "${brokers}": ${failure_of(error).reason}`, { cause: error });
+  }
+  const close = async () => {
+    const deadline = setTimeout(() => client.cut(), 2_000);
+    await producer.disconnect().finally(() => clearTimeout(deadline));
+    client.cut();
+  };
+  return { producer, places, brokers, close };
+}
+
+/**
+ * Cuts messages into requests that a broker takes; a message that is too large alone goes alone.
+ * @param content_bytes the bytes of a message's content, at most
+ */
+export function* requests<M>(
+  messages: readonly M[],
+  content_bytes: (message: M) => number,
+): Generator<readonly M[]> {
   let from = 0;
   let bytes = 0;
   for (let at = 0; at < messages.length; at++) {
-    const message = messages[at]!;
-    const size = MESSAGE_OVERHEAD + message_bytes({ headers: {}, ...message, timestamp_ms: 0 });
+    const size = MESSAGE_OVERHEAD + content_bytes(messages[at]!);
     if (at > from && bytes + size > REQUEST_BYTES) {
       yield messages.slice(from, at);
       from = at;
@@ -84,6 +112,8 @@ function* requests(messages: readonly OutgoingMessage[]): Generator<readonly Out
   }
   if (from < messages.length) yield messages.slice(from);
 }
+
+const bytes_of = (message: OutgoingMessage): number => message_bytes({ headers: {}, ...message, timestamp_ms: 0 });
 
 /** What one try to send came to: where the client placed the messages, and which partitions the brokers answered for. */
 interface Sending {

@@ -1,8 +1,9 @@
 import { Buffer } from "node:buffer";
-import { KafkaClient, type Message, type Producer } from "./kafka_client.ts";
+import type { Message, Producer } from "./kafka_client.ts";
 import { failure_of } from "./kafka_failure.ts";
 import type { KafkaConnectionOptions, TopicShape } from "./kafka_options.ts";
 import { open_kafka_admin } from "./kafka_admin.ts";
+import { connect_producer, requests } from "./kafka_producer.ts";
 
 /** A message to one of several topics; a null value says that its key is gone. */
 export interface TopicMessage {
@@ -22,9 +23,6 @@ export interface KafkaPublisher {
   close(): Promise<void>;
 }
 
-/** Brokers refuse a batch above 1 MiB by default, and all of a request may belong to one partition. */
-const REQUEST_BYTES = 700_000;
-const MESSAGE_OVERHEAD = 70;
 /** What a broker rolls back when no more comes of it: a producer that was killed holds readers up for so long, or until the next takes over. */
 const TRANSACTION_MS = 30_000;
 
@@ -45,19 +43,14 @@ export async function open_kafka_publisher(
   } finally {
     await admin.close();
   }
-  const client = new KafkaClient(options), placed = new WeakMap<Message, number>();
-  const producer = client.publisher(name, TRANSACTION_MS, (message, partition) => placed.set(message, partition));
-  const brokers = options.brokers.join(",");
-  try {
-    await producer.connect();
-  } catch (error) {
-    client.cut();
-    throw new Error(`cannot connect to Kafka at "${brokers}": ${failure_of(error).reason}`, { cause: error });
-  }
+  const { producer, places, brokers, close } = await connect_producer(
+    options,
+    (client, placed) => client.publisher(name, TRANSACTION_MS, placed),
+  );
   return {
     async write(messages) {
       try {
-        await write_all(producer, messages, placed);
+        await write_all(producer, messages, places);
       } catch (error) {
         throw new Error(
           `cannot publish ${messages.length} messages at "${brokers}" as "${name}": ${failure_of(error).reason}`,
@@ -65,22 +58,18 @@ export async function open_kafka_publisher(
         );
       }
     },
-    async close() {
-      const deadline = setTimeout(() => client.cut(), 2_000);
-      await producer.disconnect().finally(() => clearTimeout(deadline));
-      client.cut();
-    },
+    close,
   };
 }
 
 async function write_all(
   producer: Producer,
   messages: readonly TopicMessage[],
-  placed: WeakMap<Message, number>,
+  places: WeakMap<Message, number>,
 ): Promise<void> {
   const transaction = await producer.transaction();
   try {
-    for (const request of requests(messages)) {
+    for (const request of requests(messages, most_bytes)) {
       const sent = request.map(({ topic, key, value }) => ({
         topic,
         message: { key: Buffer.from(key), value: value === null ? null : Buffer.from(value) } as Message,
@@ -92,7 +81,7 @@ async function write_all(
       });
       // kafkajs reports success and drops messages without a word where a partition is new or moves between its own retries.
       const acknowledged = new Set(answers.map(({ topicName, partition }) => `${topicName} ${partition}`));
-      const lost = sent.find(({ topic, message }) => !acknowledged.has(`${topic} ${placed.get(message) ?? -1}`));
+      const lost = sent.find(({ topic, message }) => !acknowledged.has(`${topic} ${places.get(message) ?? -1}`));
       if (lost !== undefined) throw new Error(`no broker acknowledged what was sent to "${lost.topic}"`);
     }
     await transaction.commit();
@@ -103,19 +92,5 @@ async function write_all(
   }
 }
 
-/** Cuts messages into requests that a broker takes; a message that is too large alone goes alone. */
-function* requests(messages: readonly TopicMessage[]): Generator<readonly TopicMessage[]> {
-  let from = 0, bytes = 0;
-  for (let at = 0; at < messages.length; at++) {
-    const { key, value } = messages[at]!;
-    // Three bytes hold any UTF-16 unit.
-    const size = MESSAGE_OVERHEAD + 3 * (key.length + (value?.length ?? 0));
-    if (at > from && bytes + size > REQUEST_BYTES) {
-      yield messages.slice(from, at);
-      from = at;
-      bytes = 0;
-    }
-    bytes += size;
-  }
-  if (from < messages.length) yield messages.slice(from);
-}
+/** Three bytes hold any UTF-16 unit. */
+const most_bytes = ({ key, value }: TopicMessage): number => 3 * (key.length + (value?.length ?? 0));
