@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers";
-import type { Runtime } from "./runtime.ts";
+import type { Logger, Runtime } from "./runtime.ts";
 
 /**
  * A wake-up: whoever waits for a change goes on when it rings, when the time is over, or when the signal aborts.
@@ -137,6 +137,16 @@ export const told_trouble = ({ since_ms, reason, attempt, next_try_ms }: Trouble
   reason,
   attempt,
   next_try_ms,
+});
+
+/** For `until_done`: says what cannot be done when that begins, and when it is over. */
+export const told_once = (logger: Logger, cannot: string, again: string) => ({
+  waiting(trouble: Trouble): void {
+    if (trouble.attempt === 1) logger.log("warn", `${cannot}; trying again`, told_trouble(trouble));
+  },
+  over({ since_ms, attempt }: Trouble): void {
+    logger.log("info", again, { since: new Date(since_ms).toISOString(), attempt });
+  },
 });
 
 /**

@@ -7,7 +7,7 @@ import {
   S3Place,
   write_day,
 } from "../../export/mod.ts";
-import { type Config, ConfigError, Paced, type Runtime, system_clock, told_trouble } from "../../runtime/mod.ts";
+import { type Config, ConfigError, Paced, type Runtime, system_clock, told_once } from "../../runtime/mod.ts";
 
 /** The place that a text says: a folder, or `s3://bucket/prefix`, with the S3 access of the configuration. Throws PlaceUnusable. */
 export function place_of(text: string, config: Config): ExportPlace {
@@ -19,6 +19,15 @@ export function place_of(text: string, config: Config): ExportPlace {
     region: config.s3_region,
     endpoint: config.s3_endpoint,
   });
+}
+
+/** The place that a variable of the configuration names. Throws ConfigError. */
+export function configured_place(variable: string, text: string, config: Config): ExportPlace {
+  try {
+    return place_of(text, config);
+  } catch (error) {
+    throw error instanceof PlaceUnusable ? new ConfigError([`${variable}: ${error.message}`]) : error;
+  }
 }
 
 /** How often it is looked whether something changed. */
@@ -50,11 +59,7 @@ export async function follow_days(
       return { position, figures_id, ended_ms: looked_ms };
     }, {
       passes: (error) => !(error instanceof PlaceUnusable),
-      waiting: (trouble) => {
-        if (trouble.attempt === 1) logger.log("warn", "days cannot be exported; trying again", told_trouble(trouble));
-      },
-      over: ({ since_ms, attempt }) =>
-        logger.log("info", "days are exported again", { since: new Date(since_ms).toISOString(), attempt }),
+      ...told_once(logger, "days cannot be exported", "days are exported again"),
     });
   }
 }
@@ -62,12 +67,9 @@ export async function follow_days(
 /** Where the documents of a domain's days are kept while it is served; null: nowhere. @param base the path of the domain; throws ConfigError */
 export function export_of(config: Config, base: string): ExportPlace | null {
   const { export_daily } = config;
-  if (export_daily === null) return null;
-  try {
-    return place_of(`${export_daily.replace(/\/+$/, "")}${base}`, config);
-  } catch (error) {
-    throw error instanceof PlaceUnusable ? new ConfigError([`TACHO_EXPORT_DAILY: ${error.message}`]) : error;
-  }
+  return export_daily === null
+    ? null
+    : configured_place("TACHO_EXPORT_DAILY", `${export_daily.replace(/\/+$/, "")}${base}`, config);
 }
 
 /** Keeps the days of a served domain exported where the configuration asks for it, until the signal. Pages and ingest go on without it: that it ended is said. */

@@ -1,5 +1,4 @@
 import type { Database } from "../../database/mod.ts";
-import { PlaceUnusable } from "../../export/mod.ts";
 import {
   deliver,
   type Destination,
@@ -11,15 +10,14 @@ import {
 } from "../../proof/mod.ts";
 import {
   type Config,
-  ConfigError,
   Paced,
   type Runtime,
   system_clock,
-  told_trouble,
+  told_once,
   unless_aborted,
   WakeUp,
 } from "../../runtime/mod.ts";
-import { place_of } from "../exports/mod.ts";
+import { configured_place } from "../exports/mod.ts";
 import type { Shell } from "../shell.ts";
 import { configured_key } from "./keys.ts";
 
@@ -41,10 +39,8 @@ export async function checkpointing_of(config: Config): Promise<Checkpointing | 
   const key = await configured_key(config);
   if (key === null) return null;
   const { checkpoints, checkpoint_webhook } = config, destinations: Destination[] = [];
-  try {
-    if (checkpoints !== null) destinations.push(outside_place(place_of(checkpoints, config)));
-  } catch (error) {
-    throw error instanceof PlaceUnusable ? new ConfigError([`TACHO_CHECKPOINTS: ${error.message}`]) : error;
+  if (checkpoints !== null) {
+    destinations.push(outside_place(configured_place("TACHO_CHECKPOINTS", checkpoints, config)));
   }
   if (checkpoint_webhook !== null) destinations.push(webhook(checkpoint_webhook));
   return { key, destinations };
@@ -84,11 +80,7 @@ export function checkpoint_keeper(
   /** Says trouble once, and when it is over. */
   const patient = (what: string) => ({
     passes: (error: unknown) => !(error instanceof LogRewritten),
-    waiting: (trouble: Parameters<typeof told_trouble>[0]) => {
-      if (trouble.attempt === 1) logger.log("warn", `${what} cannot be done; trying again`, told_trouble(trouble));
-    },
-    over: ({ since_ms, attempt }: Parameters<typeof told_trouble>[0]) =>
-      logger.log("info", `${what} is done again`, { since: new Date(since_ms).toISOString(), attempt }),
+    ...told_once(logger, `${what} cannot be done`, `${what} is done again`),
   });
   const keep_signing = async (): Promise<never> => {
     const looking = new Paced(runtime, { gap_ms: LOOK_MS, first_ms: LOOK_MS, cap_ms: 60_000 });
