@@ -324,12 +324,17 @@ export async function read_held(
   return rows.map((row) => ({
     quarantine_id: Number(row.quarantine_id),
     attempts: row.attempts as number,
-    topic: row.topic as string,
-    partition: row.partition as number,
-    offset: Number(row.message_offset),
-    key: row.message_key as Uint8Array | null,
-    headers: read_headers(row.headers),
-    value: row.message_value as Uint8Array | null,
-    timestamp_ms: row.timestamp_ms === null ? NO_TIMESTAMP_MS : Number(row.timestamp_ms),
+    ...message_of_row(row),
   }));
 }
+
+/** The message that a row of the quarantine holds; `timestamp_ms` may be left out of it. */
+export const message_of_row = (row: Readonly<Record<string, unknown>>): SourceMessage => ({
+  topic: row.topic as string,
+  partition: row.partition as number,
+  offset: Number(row.message_offset),
+  key: row.message_key as Uint8Array | null,
+  headers: read_headers(row.headers),
+  value: row.message_value as Uint8Array | null,
+  timestamp_ms: row.timestamp_ms == null ? NO_TIMESTAMP_MS : Number(row.timestamp_ms),
+});

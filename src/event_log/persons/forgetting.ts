@@ -2,7 +2,7 @@ import { type Database, plain_array, type Queryable, type Transaction } from "..
 import { format_time } from "../../kpi/mod.ts";
 import type { Person } from "../append.ts";
 import { record_decision } from "../decisions.ts";
-import { NO_TIMESTAMP_MS, read_headers, row_digest, written_rows, type WrittenRow } from "../quarantine.ts";
+import { message_of_row, row_digest, written_rows, type WrittenRow } from "../quarantine.ts";
 import type { SourceMessage } from "../source_message.ts";
 
 /** The person that is to be forgotten, who wants it and why. */
@@ -51,16 +51,7 @@ export async function messages_naming(
     if (rows.length === 0) return { ids, newest_id };
     for (const row of rows) {
       newest_id = Number(row.quarantine_id);
-      const message = {
-        topic: row.topic as string,
-        partition: row.partition as number,
-        offset: Number(row.message_offset),
-        key: row.message_key as Uint8Array | null,
-        headers: read_headers(row.headers),
-        value: row.message_value as Uint8Array | null,
-        timestamp_ms: NO_TIMESTAMP_MS,
-      };
-      if (names(message)) ids.push(newest_id);
+      if (names(message_of_row(row))) ids.push(newest_id);
     }
     progress(rows.length);
   }
