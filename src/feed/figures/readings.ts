@@ -269,15 +269,8 @@ export async function read_whole_board(source: FeedSource, watched: Watched, now
   const reading = await read_boards(source, new Map([["", watched]]), [], null);
   const cells = reading.boards.get("") ?? null;
   const late: string[] = [];
-  const in_time = async <T>(what: string, read: () => Promise<T>): Promise<T | null> => {
-    try {
-      return await read();
-    } catch (error) {
-      if (cells === null || !took_too_long(error)) throw error;
-      late.push(what);
-      return null;
-    }
-  };
+  const in_time = <T>(what: string, read: () => Promise<T>): Promise<T | null> =>
+    cells === null ? read() : unless_late(late, what, read);
   const compared = watched.view.order === undefined
     ? await in_time(
       "comparisons",
@@ -318,9 +311,11 @@ export async function read_past_board(
   const currencies = source.board.by_currency === undefined ? null : await read_currencies(reading, source.board);
   const lines = await read_lines(reading, source.board, all, view.filter, position, arrived);
   const late: string[] = [];
+  // Within a transaction: the rest of it goes on.
   const in_time = async <T>(what: string, read: () => Promise<T>): Promise<T | null> => {
-    const answer = await unless_late(reading, read);
-    if (answer === null) late.push(what);
+    await reading.query("savepoint so_far");
+    const answer = await unless_late(late, what, read);
+    if (answer === null) await reading.query("rollback to savepoint so_far");
     return answer;
   };
   const comparisons = comparisons_of(window, reached_ms(now_ms, newest_event_ms), source.days);
@@ -361,14 +356,13 @@ export async function read_past_board(
 const left_out = (late: readonly string[]): string | null =>
   late.length === 0 ? null : `the ${late.join(" and ")} took too long; take a shorter range`;
 
-/** Reads what may be left out within a transaction: null when it took too long. */
-async function unless_late<T>(reading: Queryable, read: () => Promise<T>): Promise<T | null> {
-  await reading.query("savepoint so_far");
+/** Reads what may be left out: null when it took too long, and what it was is among what is late. */
+async function unless_late<T>(late: string[], what: string, read: () => Promise<T>): Promise<T | null> {
   try {
     return await read();
   } catch (error) {
     if (!took_too_long(error)) throw error;
-    await reading.query("rollback to savepoint so_far");
+    late.push(what);
     return null;
   }
 }
