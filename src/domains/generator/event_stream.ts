@@ -32,6 +32,10 @@ export function check_options<Options extends Checked>(
   if (!(rate > 0 && rate <= 1e5)) refuse("rate", "a number above 0 and up to 100,000", rate);
 }
 
+/** The options that were given of those that may be: ids follow from what is asked for alone. */
+export const given_options = <Options extends Readonly<Record<string, unknown>>>(asked: Options): Partial<Options> =>
+  Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined)) as Partial<Options>;
+
 /** Something to be delivered at a time. `order` is unique and settles equal times. */
 interface Delivery {
   readonly deliver_us: number;
@@ -146,6 +150,19 @@ export interface Mishaps {
   readonly late: number;
   readonly duplicates: number;
   readonly malformed: number;
+}
+
+/** The shares of a run, none unless given. Refuses these and what a plan has that are out of range; `shares` names the plan's own, beside its variability. */
+export function checked_mishaps<Plan extends Checked & Readonly<Record<"seed" | "start_us" | "variability", number>>>(
+  noun: string,
+  plan: Plan,
+  { late = 0, duplicates = 0, malformed = 0 }: Partial<Mishaps>,
+  shares: readonly (keyof Plan & string)[],
+): Mishaps {
+  const mishaps = { late, duplicates, malformed };
+  const all = ["variability", "late", "duplicates", "malformed", ...shares] as const;
+  check_options<Plan & Mishaps>(noun, { ...plan, ...mishaps }, ["seed", "start_us"], all);
+  return mishaps;
 }
 
 /** One message of a stream, waiting for its time. Only a `prompt` one brings on the next step. */

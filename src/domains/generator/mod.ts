@@ -18,7 +18,16 @@ export {
   utc_offset_us,
   weekly_demand,
 } from "./arrivals.ts";
-export { check_options, type Course, EventStream, type Invention, type Mishaps, step_us } from "./event_stream.ts";
+export {
+  check_options,
+  checked_mishaps,
+  type Course,
+  EventStream,
+  given_options,
+  type Invention,
+  type Mishaps,
+  step_us,
+} from "./event_stream.ts";
 export {
   amount_text,
   type Breakable,

@@ -2,11 +2,12 @@ import type { Generator, GeneratorPlan, GeneratorRun, Planted } from "../declare
 import {
   amount_text,
   type Breakable,
-  check_options,
+  checked_mishaps,
   type Course,
   cumulate,
   evened,
   EventStream,
+  given_options,
   hash_text,
   type Invention,
   type JsonObject,
@@ -343,16 +344,7 @@ function currency_of(fraction: number, own: string): string | undefined {
 /** The messages of payments, without end, in order of delivery. Throws when an option is out of its range. */
 function payment_stream(given: PaymentPlan, run: GeneratorRun): EventStream<Payment> {
   const plan = { variability: 1, refunds: 0.035, charge_backs: 0.002, anomalies: false, ...given };
-  const { late = 0, duplicates = 0, malformed = 0 } = run;
-  const mishaps = { late, duplicates, malformed };
-  check_options("payment", { ...plan, ...mishaps }, ["seed", "start_us"], [
-    "variability",
-    "late",
-    "duplicates",
-    "malformed",
-    "refunds",
-    "charge_backs",
-  ]);
+  const mishaps = checked_mishaps("payment", plan, run, ["refunds", "charge_backs"]);
   return new EventStream(BREAKABLE, new Shoppers(plan, run), new Random(plan.seed, plan.start_us, 71), mishaps);
 }
 
@@ -362,17 +354,11 @@ export const PAYMENT_GENERATOR: Generator = {
   per_rate: 3,
   // What was paid, its first message says.
   open: "false",
-  // What is asked for alone is named: ids follow from it.
-  plan: ({ rate, seed, currency, start_us }, wishes) => ({ rate, seed, currency, start_us, ...wished(wishes) }),
+  plan: ({ rate, seed, currency, start_us }, { variability, corrections, voids, anomalies }) => {
+    const asked = { variability, refunds: corrections, charge_backs: voids, anomalies };
+    return { rate, seed, currency, start_us, ...given_options(asked) };
+  },
   messages: payment_stream,
   planted: ({ seed, start_us, anomalies = false }: PaymentPlan, until_us) =>
     anomalies ? planted_between(start_us, until_us, (at_us) => planted_in(seed, at_us)) : [],
 };
-
-/** What `tacho produce` can be asked for of payments. */
-function wished(
-  { variability, corrections, voids, anomalies }: Readonly<Record<string, unknown>>,
-): Partial<PaymentPlan> {
-  const asked = { variability, refunds: corrections, charge_backs: voids, anomalies };
-  return Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined));
-}

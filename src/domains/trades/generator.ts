@@ -2,10 +2,11 @@ import type { Generator, GeneratorPlan, GeneratorRun } from "../declared.ts";
 import {
   amount_text,
   type Breakable,
-  check_options,
+  checked_mishaps,
   type Course,
   cumulate,
   EventStream,
+  given_options,
   hash_text,
   type Invention,
   type JsonObject,
@@ -222,16 +223,7 @@ const ALL_VENUES = cumulate(VENUES.map(({ share }) => share));
 /** The messages of a market, without end, in order of delivery. Throws when an option is out of its range. */
 function trade_stream(given: TradePlan, run: GeneratorRun): EventStream<Trade> {
   const plan = { variability: 1, corrections: 0.008, busts: 0.002, anomalies: false, ...given };
-  const { late = 0, duplicates = 0, malformed = 0 } = run;
-  const mishaps = { late, duplicates, malformed };
-  check_options("trade", { ...plan, ...mishaps }, ["seed", "start_us"], [
-    "variability",
-    "late",
-    "duplicates",
-    "malformed",
-    "corrections",
-    "busts",
-  ]);
+  const mishaps = checked_mishaps("trade", plan, run, ["corrections", "busts"]);
   return new EventStream(BREAKABLE, new Market(plan, run), new Random(plan.seed, plan.start_us, 51), mishaps);
 }
 
@@ -241,15 +233,11 @@ export const TRADE_GENERATOR: Generator = {
   per_rate: 2,
   // What a trade is, its first message says.
   open: "false",
-  // What is asked for alone is named: ids follow from it.
-  plan: ({ rate, seed, currency, start_us }, wishes) => ({ rate, seed, currency, start_us, ...wished(wishes) }),
+  plan: ({ rate, seed, currency, start_us }, { variability, corrections, voids, anomalies }) => {
+    const asked = { variability, corrections, busts: voids, anomalies };
+    return { rate, seed, currency, start_us, ...given_options(asked) };
+  },
   messages: trade_stream,
   planted: ({ seed, start_us, anomalies = false }: TradePlan, until_us) =>
     anomalies ? planted_between(start_us, until_us, (at_us) => planted_in(seed, at_us)) : [],
 };
-
-/** What `tacho produce` can be asked for of trades. */
-function wished({ variability, corrections, voids, anomalies }: Readonly<Record<string, unknown>>): Partial<TradePlan> {
-  const asked = { variability, corrections, busts: voids, anomalies };
-  return Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined));
-}
