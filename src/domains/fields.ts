@@ -294,6 +294,9 @@ export function persons_of(
 /** What stands for a person in the log: `~` and 128 bits in base64url, of which no producer's id has the form. */
 export const ALIAS = /^~[A-Za-z0-9_-]{22}$/;
 
+/** The aliases that stand as texts in JSON, each captured without its quotes; `before` is a pattern of what stands before one. */
+export const aliases_in_json = (before = ""): RegExp => new RegExp(`${before}"(${ALIAS.source.slice(1, -1)})"`, "g");
+
 /** The schema of a field: a text, a number, or blank where it may be absent; and such as can be read. */
 function field_schema({ type, read, required }: EventField): z.ZodType {
   const error = (issue: { input?: unknown }) => `expected ${type.what}, got ${shown(issue.input)}`;

@@ -1,5 +1,5 @@
 import { type Database, type Queryable, snapshot } from "../database/mod.ts";
-import { type DomainBoard, model_tables } from "../domains/mod.ts";
+import { aliases_in_json, type DomainBoard, model_tables } from "../domains/mod.ts";
 import { type Head, read_head, read_person_ids } from "../event_log/mod.ts";
 import { TooManyArrived } from "../feed/mod.ts";
 import { bad_request, headers_of, matches_etag, respond } from "./answers.ts";
@@ -55,7 +55,7 @@ export async function unless_too_many(work: () => Promise<Response>): Promise<Re
   }
 }
 
-const ALIASES = /"(~[A-Za-z0-9_-]{22})"/g;
+const ALIASES = aliases_in_json();
 
 /** JSON that tells persons by their ids, where it has aliases that are not forgotten. */
 export async function with_person_ids(

@@ -1,4 +1,4 @@
-import { canonical_json, type Domain, type DomainEvent, parse_json } from "../domains/mod.ts";
+import { aliases_in_json, canonical_json, type Domain, type DomainEvent, parse_json } from "../domains/mod.ts";
 import { recorded_payload, type RecordedEvent, type StreamChange, type StreamState } from "../event_log/mod.ts";
 import { comes_after, type Contribution } from "../kpi/mod.ts";
 import type { DecodedEvent } from "./decode/mod.ts";
@@ -117,8 +117,7 @@ function same_message(a: Content, b: Content, enriched: ReadonlySet<string> | un
 }
 
 /** The aliases that stand under a name, at any depth of canonical JSON: the name with its colon, then the alias. */
-export const aliases_under = (name: string): RegExp =>
-  new RegExp(`(${RegExp.escape(JSON.stringify(name))}:)"(~[A-Za-z0-9_-]{22})"`, "g");
+export const aliases_under = (name: string): RegExp => aliases_in_json(`(${RegExp.escape(JSON.stringify(name))}:)`);
 
 /**
  * Whether what was decoded is the event that has its id already. A log may have ids of persons, from before it had aliases; and aliases whose persons were
