@@ -20,7 +20,7 @@ export interface QuarantinedMessage extends SourceMessage {
 }
 
 /** What a record says that has no time. */
-export const NO_TIMESTAMP_MS = -1;
+const NO_TIMESTAMP_MS = -1;
 const LATEST_KEPT_MS = 253_402_300_799_999;
 
 // A producer may stamp what PostgreSQL has no timestamp for, and that must not keep its message out of here.
