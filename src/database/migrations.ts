@@ -29,6 +29,7 @@ import payment_percentiles from "../../migrations/0028_payment_percentiles.sql" 
 import archives from "../../migrations/0029_archives.sql" with { type: "text" };
 import publishing from "../../migrations/0030_publishing.sql" with { type: "text" };
 import persons from "../../migrations/0031_persons.sql" with { type: "text" };
+import program_rights from "../../migrations/0032_program_rights.sql" with { type: "text" };
 import log from "../../migrations/log.sql" with { type: "text" };
 
 /** A migration: forward only, one purpose. */
@@ -97,6 +98,7 @@ const ALL: readonly Migration[] = [
   { version: 29, name: "archives", sql: archives },
   { version: 30, name: "publishing", sql: publishing },
   { version: 31, name: "persons", sql: persons },
+  { version: 32, name: "program_rights", sql: program_rights },
 ];
 
 /** Up to this one migrations are of a log of trips; `log.sql` stands for them in a log of anything else. */
