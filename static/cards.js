@@ -8,12 +8,6 @@ const SPARK_POINTS = 40;
 const HEIGHT = 22;
 const WEEK_S = 604_800;
 
-// Of a stretch [from_s, to_s); null when it is not known.
-function figure_of({ figure, per_minute }, cards, { from_s, to_s }) {
-  if (per_minute) return to_s > from_s ? cards[figure] / (to_s - from_s) * 60 : null;
-  return cards[figure] ?? null;
-}
-
 function share_of({ name, share_with }, cards) {
   const all = cards[name] + cards[share_with];
   return all > 0 ? cards[name] / all : null;
@@ -37,14 +31,15 @@ export function change_of(now, before, better, share = false) {
   return { text, tone: gain > 0 ? "good" : gain < 0 ? "bad" : "" };
 }
 
-// Against the same weekday and the period before; "–" where it is not known. `unlike` is of troubles.js.
-function changes_of(card, { cards, compared, passed, misleads, unlike }, tell) {
+// Against the same weekday and the period before, first what the chart is held against; "–" where it is not known. `unlike` is of troubles.js.
+function changes_of(card, { address, cards, compared, misleads, unlike }, tell) {
   const share = card.share_with !== undefined;
-  const of = (some, stretch) => share ? share_of(card, some) : figure_of(card, some, stretch);
-  return ["weekday", "previous"].map((against) => {
+  const of = (some) => share ? share_of(card, some) : some[card.figure] ?? null;
+  const kinds = ["weekday", "previous"];
+  return (address.compare === "previous" ? kinds.reverse() : kinds).map((against) => {
     const then = compared?.[against] ?? null;
-    const before = then?.cards ? of(then.cards, then) : null;
-    const now = of(cards, passed);
+    const before = then?.cards ? of(then.cards) : null;
+    const now = of(cards);
     const change = before === null || misleads && !unlike ? null : change_of(now, before, card.better, share);
     const told = { name: against === "previous" ? "before" : against, text: "–", tone: "", then, ...change };
     return unlike?.(card, told, before, tell) ?? told;
@@ -55,8 +50,9 @@ const text_of = (value, digits) =>
   (value ?? null) === null ? "–" : value < 1e6 ? format_decimal(value, digits) : format_short(value, 0);
 
 /** Tells the names in a card's texts, of what is in sight. */
-export function tell_of(card, { address, cards, currency, declared }) {
+export function tell_of(card, { address, cards, currency, declared, passed: { from_s, to_s } }) {
   return (name, needed) => {
+    if (name === "per_minute") return to_s > from_s ? text_of(cards[card.figure] / (to_s - from_s) * 60, 1) : "–";
     if (name === "currency") return currency;
     if (name === "moment") return address.as_of ? "then" : "now";
     const share = name === "share" ? share_of(card, cards) : null;
@@ -76,33 +72,36 @@ function top_of({ top, bare }, { breakdowns, declared: { row } }) {
     value: first?.key ?? null,
     text: first?.key.replace(/^\d+$/, `${bare} $&`) ?? "–",
     unit: first ? format_short(first[row.count]) : "",
-    changes: second ? [{ name: second.key, text: format_short(second[row.count]), then: null }] : [],
+    beneath: second ? `${second.key} ${format_short(second[row.count])}` : "",
+    changes: [],
     spark: [],
   };
 }
 
 function figures_of(card, sight) {
-  const { cards, columns, passed } = sight;
+  const { cards, columns } = sight;
   if (card.top) return top_of(card, sight);
-  const value = cards === null ? null : figure_of(card, cards, passed);
-  if (value === null) return { value, text: "–", unit: "", changes: [], spark: [] };
-  const { beside = [], spark: [column, per] = [], digits = sight.declared.digits[card.figure], small_digits = 0 } =
-    card;
+  const value = cards?.[card.figure] ?? null;
+  if (value === null) return { value, text: "–", unit: "", beneath: "", changes: [], spark: [] };
+  const { beside = [], beneath = [], spark: [column, per] = [], small_digits = 0 } = card;
+  const { digits = sight.declared.digits[card.figure] } = card;
   const tell = (value) => {
     const decimals = value < 1_000 && small_digits || digits;
     return decimals ? text_of(value, decimals) : format_short(value);
   };
+  const told = (texts) => texts.map((text) => fill(text, tell_of(card, sight))).filter(Boolean).join(" · ");
   const points = (name) => condense(settled(columns[name], columns.running), SPARK_POINTS);
   return {
     value,
     text: tell(value),
-    unit: beside.map((text) => fill(text, tell_of(card, sight))).filter(Boolean).join(" · "),
+    unit: told(beside),
+    beneath: told(beneath),
     changes: card.better === undefined ? [] : changes_of(card, sight, tell),
     spark: !columns[column] ? [] : per ? ratio(points(column), points(per)) : points(column),
   };
 }
 
-/** By card: {value, text, unit, changes, spark}. @returns {any} */
+/** By card: {value, text, unit, beneath, changes, spark}. @returns {any} */
 export function card_figures(sight) {
   return Object.fromEntries(sight.declared.cards.map((card) => [card.name, figures_of(card, sight)]));
 }
@@ -125,19 +124,20 @@ export function place_cards() {
   place.append(...strip);
 }
 
-function make_card({ name, label: text, top, greatest }) {
+function make_card({ name, label: text, main, top, greatest }) {
   const label = make("button", "", text);
   label.title = "How is this counted?";
-  const card = make("div", top ? "card top_key" : "card", make("h2", "", label));
-  label.dataset.counted = card.dataset.card = name;
   const svg = (tag) => document.createElementNS("http://www.w3.org/2000/svg", tag);
   const spark = svg("svg");
   spark.setAttribute("viewBox", `0 0 100 ${HEIGHT}`);
   spark.setAttribute("preserveAspectRatio", "none");
   spark.append(svg("path"), svg("path"));
-  const changes = ["", ""].map(() => make("span", "", make("i"), make("b")));
-  const beside = make("small", greatest ? "greatest" : "");
-  card.append(make("p", "value", make("b", "figure"), beside, spark), make("p", "changes", ...changes));
+  const change = make("span", "", make("i"), make("b"));
+  const told = make("small", greatest ? "greatest" : "");
+  const kind = main ? "card main" : top ? "card top_key" : "card";
+  const head = make("h2", "", label, make("small"));
+  const card = make("div", kind, head, spark, make("b", "figure"), make("p", "changes", change, told));
+  label.dataset.counted = card.dataset.card = name;
   return card;
 }
 
@@ -145,35 +145,39 @@ function make_card({ name, label: text, top, greatest }) {
 export function show_cards(sight) {
   const figures = card_figures(sight);
   declared.cards.forEach(({ name, greatest }, i) => {
-    const { value, text, unit, changes, spark } = figures[name];
+    const { value, text, unit, beneath, changes, spark } = figures[name];
     const card = strip[i];
-    const figure = card.querySelector(".figure");
+    const [head, svg, figure, { children: [change, told] }] = card.children;
     set_text(figure, text);
-    figure.parentNode.style.setProperty("--digits", text.length);
     card.dataset.value = value ?? "";
     figure.title = plain(`${value ?? "not known"}`);
     if (greatest) card.dataset.max = sight.cards?.[greatest.measure] ?? "";
-    set_text(card.querySelector("small"), unit);
-    const ordered = sight.address.compare === "previous" ? [...changes].reverse() : changes;
-    [...card.lastChild.children].forEach((part, at) => show_change(part, ordered[at], sight));
+    set_text(head.lastChild, unit);
+    set_text(told, beneath);
+    show_change(change, changes, sight);
     const line = spark_path(spark, HEIGHT);
-    const [area, stroke] = card.querySelectorAll("path");
-    stroke.setAttribute("d", line);
-    area.setAttribute("d", line && `${line}V${HEIGHT}H0Z`);
-    stroke.parentNode.toggleAttribute("hidden", line === "");
+    svg.lastChild.setAttribute("d", line);
+    svg.firstChild.setAttribute("d", line && `${line}V${HEIGHT}H0Z`);
+    svg.toggleAttribute("hidden", line === "");
   });
 }
 
-function show_change(
-  part,
-  { name, text, tone, then, why } = { name: "", text: "", then: null },
-  { zone, now_ms, passed },
-) {
+// One change is shown, the first that is known; all are told in the title.
+function show_change(part, changes, sight) {
+  const { name, text, tone, then } = changes.find(({ text }) => text !== "–") ?? changes[0] ?? { name: "", text: "" };
   const [against, change] = part.children;
+  part.hidden = text === "";
   set_text(change, text);
   change.className = tone ?? "";
-  set_text(against, name === "weekday" ? weekday_of(then, zone, passed.to_s) : name);
-  part.title = why ?? (then === null ? "what it was is not known" : `against ${format_window(then, zone, now_ms)}`);
+  set_text(against, name === "weekday" ? weekday_of(then, sight.zone, sight.passed.to_s) : name);
+  part.title = changes_told(changes, sight).join("; ");
+}
+
+/** Each change in words. */
+export function changes_told(changes, { zone, now_ms }) {
+  return changes.map(({ text, then, why }) =>
+    why ?? (then === null ? "what it was is not known" : `${text} against ${format_window(then, zone, now_ms)}`)
+  );
 }
 
 // It may be years old.

@@ -1,4 +1,4 @@
-import { tell_of } from "./cards.js";
+import { card_figures, changes_told, tell_of } from "./cards.js";
 import { open_dialog } from "./dialog.js";
 import { declared, fill, make } from "./page.js";
 
@@ -89,16 +89,22 @@ if (keyed.length > 0) {
   ]);
 }
 
-/** What is added to how a card is counted: of figures that it has no room for. */
+/** What is added to how a card is counted: figures that it has no room for, and both of its changes. */
 function seen_of(card, sight) {
   if (!sight?.cards) return "";
   const tell = tell_of(card, sight);
-  return card.seen?.map((text) => fill(text, tell)).find((text) => text !== "") ?? "";
+  const seen = card.seen?.map((text) => fill(text, tell)).find((text) => text !== "") ?? "";
+  const known = card.better === undefined || sight.address.order === "arrival"
+    ? []
+    : card_figures(sight)[card.name].changes.filter(({ text, then }) => then && text !== "–");
+  return known.length > 0 ? `${seen} Its change: ${changes_told(known, sight).join("; ")}.` : seen;
 }
 
 /** Opens the dialog that says how each figure is counted, at an entry. */
 export function open_counted({ sight }, _go, entry) {
-  const cards = declared.cards.map((card) => [card.name, card.label, `${card.how} ${seen_of(card, sight)}`.trim()]);
+  const cards = declared.cards.map((
+    card,
+  ) => [card.name, card.label, `${card.how} ${seen_of(card, sight).trim()}`.trim()]);
   const list = make("dl");
   let asked = null;
   for (const [name, label, how] of [ALL, ...cards, ...GENERAL]) {

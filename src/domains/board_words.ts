@@ -59,7 +59,7 @@ export interface StreamWords {
  *
  * A `Template` is a text with figures in braces, written in the unit of the figure: "{voided} voided". After a question mark
  * ("{voided?} voided") the whole text is left out while the figure is 0 or not known. {currency} is the deployment's, {step} the length
- * of a bucket, {moment} "now" or, of a board of then, "then".
+ * of a bucket, {moment} "now" or, of a board of then, "then", {per_minute} the card's figure over the minutes of the range that have passed.
  */
 export type Template = string;
 
@@ -77,8 +77,6 @@ export interface CardWords {
   readonly digits?: number;
   /** And below a thousand. */
   readonly small_digits?: number;
-  /** Per minute of the range that has passed. */
-  readonly per_minute?: true;
   /** The figure is the part that did otherwise of those two together: its change is told in points, {share} is it in %. */
   readonly share_with?: string;
   /** Whether more is better (1), worse (-1) or neither (0); without it no change is told. */
@@ -87,11 +85,15 @@ export interface CardWords {
   readonly base?: string;
   /** The series column of its sparkline, over another one when there are two. */
   readonly spark?: readonly [column: string, per?: string];
-  /** What stands beside the value. */
+  /** The figure that the others explain: it is set larger. One of a board is. */
+  readonly main?: true;
+  /** What stands beside the label, in a word or two: its unit, its share. */
   readonly beside?: readonly Template[];
+  /** What is told under the value, beside the one comparison. */
+  readonly beneath?: readonly Template[];
   /** What is added to `how` of the figures in sight: the first that applies. */
   readonly seen?: readonly Template[];
-  /** What stands beside it leads to the stream that holds the greatest value of a measure. */
+  /** What stands beneath leads to the stream that holds the greatest value of a measure. */
   readonly greatest?: { readonly measure: string; readonly title: string; readonly none: string };
   /** Instead of a figure: the first key of a dimension's breakdown, and under it that of another one. */
   readonly top?: readonly [dimension: string, beneath: string];

@@ -33,7 +33,7 @@ export interface Declaration extends Omit<BoardWords, "cards" | "charts" | "dime
     & (ChartWords | KeyedChartWords & { readonly lines: readonly []; readonly gaps: boolean })
     & { readonly money: boolean }
   )[];
-  /** So many cards stand side by side where there is room for six, */
+  /** So many cards stand side by side where there is room for four, */
   readonly card_columns: number;
   /** and so many twelfths of a row a panel has where there is room for four: shorter rows come first. */
   readonly panel_spans: readonly number[];
@@ -138,6 +138,9 @@ export function stream_declaration(board: DomainBoard, base = ""): StreamDeclara
 
 const DIGITS: Readonly<Record<Unit, number>> = { count: 0, money: 2, km: 2, min: 1, percent: 1 };
 
+/** More figures than that nobody takes in at a glance. */
+const MOST_CARDS = 8;
+
 function spans_of(panels: number): number[] {
   const rows = Math.ceil(panels / 4);
   const sizes = Array.from({ length: rows }, (_, row) => Math.floor((panels + row) / rows));
@@ -158,6 +161,11 @@ export function has_gaps(
 /** What is told of a board to whoever draws it. A dimension without words is called by its name. */
 export function declaration_of(board: DomainBoard, base = ""): Declaration {
   const { words: { stream: _stream, ...words }, lines, figures } = board;
+  const mains = words.cards.filter(({ main }) => main).length;
+  if (words.cards.length > MOST_CARDS || mains !== 1) {
+    const got = `${mains} of ${words.cards.length}`;
+    throw new Error(`declare the board: expected one main card of ${MOST_CARDS} at most, got ${got}`);
+  }
   const from_states = board.states_breakdowns.map(({ dimension }) => dimension);
   const legend = [
     ...words.charts.flatMap((chart) => "lines" in chart && chart.lines.length > 1 ? chart.lines : []),
@@ -180,7 +188,7 @@ export function declaration_of(board: DomainBoard, base = ""): Declaration {
         ? { ...chart, lines: [], gaps: has_gaps(board, chart.figure), money: figures[chart.figure]?.unit === "money" }
         : { ...chart, money: figures[chart.compared]?.unit === "money" }
     ),
-    card_columns: Math.ceil(words.cards.length / Math.ceil(words.cards.length / 6)),
+    card_columns: Math.ceil(words.cards.length / Math.ceil(words.cards.length / 4)),
     panel_spans: spans_of(words.panels.length),
     legend,
     shown: legend.filter(({ shown }) => shown).map(({ name }) => name),

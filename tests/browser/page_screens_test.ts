@@ -6,6 +6,7 @@ import { busy_hello_of } from "../support/busy_frames.ts";
 import { ASSETS, make_static_files } from "../../src/http/mod.ts";
 import { FakeServer } from "../support/fake_server.ts";
 import { FrameServer } from "../support/frame_server.ts";
+import { parcels_board, parcels_hello } from "../support/parcel_board.ts";
 import { until } from "../support/until.ts";
 import { trips_board } from "../support/trip_board.ts";
 
@@ -213,7 +214,7 @@ tacho_test({
       const found: { seen: boolean; clipped: string[]; charts: number[] } = await page.evaluate(`({
         seen: document.documentElement.scrollHeight <= innerHeight && document.documentElement.scrollWidth <= innerWidth &&
           document.querySelector("footer").getBoundingClientRect().bottom <= innerHeight,
-        clipped: [...document.querySelectorAll(".figure, .changes span, .card h2, .panel h2, #health span, #window")]
+        clipped: [...document.querySelectorAll(".figure, .changes span, .changes small, .card h2, .panel h2, #health span, #window")]
           .filter((each) => each.offsetParent !== null && each.scrollWidth > each.clientWidth + 1 && each.clientWidth > 0)
           .map((each) => each.textContent),
         charts: [...document.querySelectorAll(".plot")].map((each) => each.clientHeight / innerHeight),
@@ -268,5 +269,46 @@ tacho_test({
       assert.ok(room >= 6, `${width}: ${room} pixels`);
     }
     assert.deepEqual(board.complaints, []);
+  },
+});
+
+tacho_test({
+  name:
+    "screens: figures of seven digits and names of 40 letters stand whole in their cards, from a phone to a television",
+  needs: ["chromium"],
+  limit_ms: 90_000,
+  async fn() {
+    const large = { ...HELLO, cards: Object.fromEntries(Object.keys(HELLO.cards).map((name) => [name, 1_234_567.89])) };
+    const parcels = parcels_hello(Date.now());
+    const week_ago_s = Math.floor(Date.now() / 1_000) - 604_800;
+    const then = { ...parcels.compared.weekday, from_s: week_ago_s - 900, to_s: week_ago_s };
+    const named = {
+      ...parcels,
+      compared: { weekday: then },
+      cards: Object.fromEntries(Object.keys(parcels.cards).map((name) => [name, 1_234_567.89])),
+      breakdowns: parcels.breakdowns.map((breakdown) => ({
+        ...breakdown,
+        rows: breakdown.rows.map((row) => ({ ...row, key: row.key && "Wholesale depot of the northern districts" })),
+      })),
+    };
+    await using trips = await FrameServer.start(() => large);
+    await using post = await FrameServer.start(() => named, parcels_board, "/post");
+    await using board = await BoardPage.open("about:blank");
+    const { page } = board;
+    const cdp = await page.context().newCDPSession(page);
+    for (
+      const [width, height] of [[390, 844], [1280, 800], [1440, 900], [1920, 1080], [2560, 1440], [3840, 2160]] as const
+    ) {
+      await set_screen(cdp, width, height, 1);
+      for (const url of [`${trips.url}?range=6h`, `${post.url}?range=15m`]) {
+        await page.goto(url);
+        await until("changes are told", async () => await page.locator(".changes b:not(:empty)").count() > 2);
+        const cut: string[] = await page.evaluate(`[...document.querySelectorAll(".card :is(button, b, small, span)")]
+          .filter((each) => each.checkVisibility() &&
+            (each.scrollWidth > each.clientWidth + 1 && each.clientWidth > 0 || each.getBoundingClientRect().bottom > each.closest(".card").getBoundingClientRect().bottom))
+          .map((each) => each.textContent)`);
+        assert.deepEqual([width, url, cut], [width, url, []]);
+      }
+    }
   },
 });

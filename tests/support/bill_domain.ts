@@ -82,7 +82,15 @@ export const bills = define_domain({
       many: "bills",
       path: "/bills/",
       cards: [
-        { name: "bills", label: "Bills", how: "That were sent.", better: 0, base: "bills", spark: ["bills"] },
+        {
+          name: "bills",
+          label: "Bills",
+          how: "That were sent.",
+          main: true,
+          better: 0,
+          base: "bills",
+          spark: ["bills"],
+        },
         {
           name: "amount",
           label: "Amount",

@@ -12,8 +12,7 @@ export interface CardFigures {
   readonly revenue: number;
   readonly average_fare: number;
   readonly average_distance: number;
-  readonly fare_range: number;
-  readonly fare_range_max: number;
+  readonly max_fare: number;
 }
 
 /** What the cards must say of the trips in [from_s, to_s), from the oracle's trips alone. Averages and extremes of nothing are 0. */
@@ -36,8 +35,7 @@ export function expected_cards({ trips }: Expectation, from_s: number, to_s: num
     revenue: sum(fares),
     average_fare: mean(fares),
     average_distance: mean(distances),
-    fare_range: fares.length === 0 ? 0 : Math.min(...fares),
-    fare_range_max: fares.length === 0 ? 0 : Math.max(...fares),
+    max_fare: fares.length === 0 ? 0 : Math.max(...fares),
   };
 }
 
@@ -119,8 +117,7 @@ export class BoardPage implements AsyncDisposable {
       revenue: figure("revenue"),
       average_fare: figure("average_fare"),
       average_distance: figure("average_distance"),
-      fare_range: figure("fare_range"),
-      fare_range_max: figure("fare_range_max"),
+      max_fare: figure("revenue_max"),
     };
   }
 

@@ -26,7 +26,7 @@ export const doors = define_domain({
     words: {
       many: "doors",
       path: "/doors/",
-      cards: [{ name: "doors", label: "Doors", how: "At the last opening." }],
+      cards: [{ name: "doors", label: "Doors", how: "At the last opening.", main: true }],
       charts: [],
       panels: ["door"],
       dimensions: {},

@@ -19,7 +19,8 @@ export const parcels_board: DomainBoard = {
         better: 1,
         base: "delivered",
         spark: ["delivered"],
-        beside: ["{lost?} lost"],
+        beneath: ["{lost?} lost"],
+        main: true,
       },
       { name: "lost", label: "Lost", how: "Given up.", better: -1, share_with: "delivered", beside: ["{share?}"] },
       {

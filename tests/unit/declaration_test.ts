@@ -52,6 +52,18 @@ Deno.test("a chart that says by which time it is says so last, so that a board b
   }
 });
 
+Deno.test("a board has eight cards at most, one of them the main one", () => {
+  const { cards } = trips_board.words;
+  const words_of = (cards: typeof trips_board.words.cards) => ({
+    ...trips_board,
+    words: { ...trips_board.words, cards },
+  });
+  const plain = cards.map(({ main: _, ...card }) => card);
+  for (const wrong of [[...cards, ...cards.slice(1, 3)], plain, [...plain, cards[0]!, cards[0]!].slice(-3), []]) {
+    assert.throws(() => declaration_of(words_of(wrong)), /declare the board: expected one main card of 8 at most, got/);
+  }
+});
+
 Deno.test("cards and panels of any number fill their rows", () => {
   const of = (cards: number, panels: number) => {
     const words = {
@@ -62,8 +74,8 @@ Deno.test("cards and panels of any number fill their rows", () => {
     const { card_columns, panel_spans } = declaration_of({ ...trips_board, words });
     return [card_columns, panel_spans.join()];
   };
-  assert.deepEqual(of(12, 7), [6, "4,4,4,3,3,3,3"]);
-  assert.deepEqual(of(8, 6), [4, "4,4,4,4,4,4"]);
+  assert.deepEqual(of(8, 7), [4, "4,4,4,3,3,3,3"]);
+  assert.deepEqual(of(5, 6), [3, "4,4,4,4,4,4"]);
   assert.deepEqual(of(4, 2), [4, "6,6"]);
   assert.deepEqual(of(1, 5), [1, "6,6,4,4,4"]);
 });

@@ -31,24 +31,25 @@ Deno.test("cards say value and unit", () => {
   assert.deepEqual(figures.completed.spark, [2, 4, 6], "without the running bucket");
   assert.match(figures.canceled.unit, /5[.,]1 %$/);
   const { canceled } = card_figures({ ...given, cards: { ...cards, voided: 3 } });
-  assert.match(canceled.unit, /^5[.,]1 % · 3 voided$/);
-  assert.equal(card_figures({ ...given, cards: { ...cards_of(0), voided: 2 } }).canceled.unit, "2 voided");
+  assert.match(canceled.unit, /^5[.,]1 %$/);
+  assert.equal(canceled.beneath, "3 voided");
+  assert.equal(card_figures({ ...given, cards: { ...cards_of(0), voided: 2 } }).canceled.beneath, "2 voided");
   assert.equal(figures.revenue.unit, "USD");
   assert.deepEqual(figures.average_fare.spark, [10, 5, 5], "over the fares that are known; over none it stays");
-  assert.match(figures.fare_range.unit, /^15[.,]00 USD$/);
-  assert.equal(Math.round(figures.per_minute.value * 10), 1_236);
-  assert.match(card_figures({ ...given, cards: { ...cards, conflicts: 2 } }).completed.unit, /^2 after a cancellation/);
+  assert.match(figures.revenue.beneath, /^\S+ to 15[.,]00 a trip$/);
+  assert.match(figures.trips.beneath, /^123[.,]6 a minute$/);
+  const conflicts = card_figures({ ...given, cards: { ...cards, conflicts: 2 } }).completed.beneath;
+  assert.equal(conflicts, "2 canceled too");
   const known = card_figures({ ...given, cards: { ...cards, fare_p50: 9.5, fare_p95: 36, duration_p50_min: 12 } });
-  assert.match(known.fare_percentiles.text, /^9[.,]50$/);
-  assert.match(known.fare_percentiles.unit, /^36[.,]00 USD$/);
-  assert.match(known.duration.unit, /^– · avg 14[.,]0$/, "what a server does not say is not known");
+  assert.match(known.average_fare.beneath, /^p50 9[.,]50 · p95 36[.,]00$/);
+  assert.match(known.duration.beneath, /^p50 12[.,]0 · p95 –$/, "what a server does not say is not known");
 });
 
 Deno.test("cards without trips say so without dividing by zero, cards that are not known say nothing", () => {
   const none = { running: -1, trips: [], completed: [], canceled: [], revenue: [], fare_count: [], distance_km: [] };
   const figures = card_figures({ ...given, cards: cards_of(0), columns: none, passed: { from_s: 0, to_s: 0 } });
   assert.deepEqual([figures.average_fare.value, figures.average_fare.text], [null, "–"]);
-  assert.deepEqual([figures.canceled.unit, figures.per_minute.text], ["", "–"]);
+  assert.deepEqual([figures.canceled.unit, figures.trips.beneath], ["", "– a minute"]);
   assert.ok(!JSON.stringify(figures).includes("NaN"));
   const unknown: { value: null; text: string }[] = Object.values(card_figures({ ...given, cards: null }));
   assert.ok(unknown.every(({ value, text }) => value === null && text === "–"));
@@ -75,6 +76,13 @@ Deno.test("cards are held against both comparisons; what is not known is told as
   assert.deepEqual(completed.changes.map((change: { text: string }) => change.text), ["+50 %", "–"]);
   assert.deepEqual(canceled.changes[0].text, "−25.0 pt");
   assert.equal(canceled.changes[0].tone, "good");
+  const previous = card_figures({
+    ...given,
+    address: { ...given.address, compare: "previous" },
+    cards,
+    compared: { weekday: then },
+  });
+  assert.deepEqual(previous.completed.changes.map((change: { text: string }) => change.text), ["–", "+50 %"]);
   assert.deepEqual(in_progress.changes, [], "nobody knows how many were in progress then");
 });
 

@@ -125,12 +125,13 @@ export const PAYMENT_WORDS: BoardWords = {
     {
       name: "transactions",
       label: "Transactions",
+      main: true,
       better: 1,
       base: "transactions",
       spark: ["transactions"],
-      beside: ["{captured} captured", "{declined?} declined"],
+      beneath: ["{captured} captured"],
       how:
-        "Each payment once, at the earliest known of its authorization, capture and decline. Beside it: captured, and declined without a capture, each at its own time.",
+        "Each payment once, at the earliest known of its authorization, capture and decline. Beneath it: captured, at the capture.",
     },
     {
       name: "value",
@@ -151,25 +152,19 @@ export const PAYMENT_WORDS: BoardWords = {
       base: "amount_count",
       spark: ["value", "amount_count"],
       beside: ["{currency}"],
-      how: "Over captured payments whose amount is known.",
-    },
-    {
-      name: "value_percentiles",
-      label: "Amount p50 · p95",
-      figure: "value_p50",
-      better: 0,
-      base: "amount_count",
-      beside: ["{value_p95} {currency}"],
+      beneath: ["p50 {value_p50?} · p95 {value_p95}"],
       how:
-        "Half of all captured amounts are at most the first, 95 of 100 at most the second. Within 2 %: amounts are counted in classes.",
+        "Over captured payments whose amount is known. Half of all captured amounts are at most p50, 95 of 100 at most p95, within 2 %: amounts are counted in classes.",
     },
     {
       name: "conversion_rate",
       label: "Conversion, of decided",
       spark: ["conversion_rate"],
-      beside: ["%", "{conflicts?} declined, then captured"],
+      beside: ["%"],
+      beneath: ["{declined?} declined"],
       how:
-        "Captured payments of all that are decided: those, and those that were declined without a capture. What is authorized only is not decided yet.",
+        "Captured payments of all that are decided: those, and those that were declined without a capture, each at its own time. What is authorized only is not decided yet.",
+      seen: ["Now in sight: {conflicts?} were declined, then captured."],
     },
     {
       name: "discount",
@@ -186,7 +181,8 @@ export const PAYMENT_WORDS: BoardWords = {
       name: "flagged_share",
       label: "Flagged share",
       spark: ["flagged", "captured"],
-      beside: ["%", "{flagged?} flagged"],
+      beside: ["%"],
+      beneath: ["{flagged?} flagged"],
       how: "Of captured payments those whose risk flag says yes.",
     },
     {
@@ -197,7 +193,8 @@ export const PAYMENT_WORDS: BoardWords = {
       better: -1,
       base: "refunds",
       spark: ["refunds_value"],
-      beside: ["{currency}", "{refunds?} refunds", "{charged_back?} charged back"],
+      beside: ["{currency}"],
+      beneath: ["{refunds?} refunds", "{charged_back?} charged back"],
       how:
         "Refunds of captured payments, each at its own time; one payment may have several. Charge-backs are counted at theirs, and are no refunds.",
       seen: ["Now in sight: {refunds_waiting?} refunds wait, their captures have not come."],

@@ -14,10 +14,11 @@ const WORDS: BoardWords = {
     {
       name: "trades",
       label: "Trades",
+      main: true,
       better: 0,
       base: "trades",
       spark: ["trades"],
-      beside: ["{busted?} busted"],
+      beneath: ["{busted?} busted"],
       how: "Executions, at their time. Busted ones are trades that were taken back: they count in nothing else.",
     },
     {
@@ -26,7 +27,7 @@ const WORDS: BoardWords = {
       better: 0,
       base: "trades",
       spark: ["volume"],
-      beside: ["tickers: {tickers?}"],
+      beneath: ["tickers: {tickers?}"],
       how:
         "Shares, units or lots that changed hands, after the latest correction of each trade; and of how many tickers, exact.",
     },
@@ -56,7 +57,13 @@ const WORDS: BoardWords = {
       base: "trades",
       spark: ["prices", "trades"],
       beside: ["{currency}"],
-      how: "Over trades, whatever their volume.",
+      beneath: ["{min_price} to {max_price?}"],
+      greatest: {
+        measure: "max_price",
+        title: "The trade with the highest price",
+        none: "Nothing was traded in this range.",
+      },
+      how: "Over trades, whatever their volume. Beneath it the lowest and the highest price, exact.",
     },
     {
       name: "last_price",
@@ -66,18 +73,6 @@ const WORDS: BoardWords = {
       beside: ["{currency}"],
       how:
         "The price of the latest execution of the range, after its latest correction, of whichever ticker the filter leaves.",
-    },
-    {
-      name: "price_range",
-      label: "Price lowest · highest",
-      figure: "min_price",
-      beside: ["{max_price} {currency}"],
-      greatest: {
-        measure: "max_price",
-        title: "The trade with the highest price",
-        none: "Nothing was traded in this range.",
-      },
-      how: "Of executed trades, exact.",
     },
     {
       name: "most_active",

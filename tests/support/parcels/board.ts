@@ -12,6 +12,7 @@ export const PARCEL_BOARD: BoardDeclaration = {
         name: "parcels",
         label: "Parcels",
         how: "When they are accepted.",
+        main: true,
         better: 0,
         base: "parcels",
         spark: ["parcels"],
@@ -23,7 +24,7 @@ export const PARCEL_BOARD: BoardDeclaration = {
         better: 1,
         base: "delivered",
         spark: ["delivered"],
-        beside: ["{lost?} lost"],
+        beneath: ["{lost?} lost"],
       },
       {
         name: "postage",
