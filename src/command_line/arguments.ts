@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "commander";
-import { parse_time } from "../kpi/mod.ts";
+import { parse_duration, parse_time } from "../kpi/mod.ts";
 
 /** How what stands on the command line is read, and how it has to be written, in words that help and errors have in common. */
 
@@ -45,13 +45,8 @@ export const log_point = written("a position such as 1000, or a time such as 202
   const parsed = parse_time(text);
   return parsed.ok ? { at_us: parsed.us } : null;
 });
-const UNITS_US = { s: 1e6, m: 60e6, h: 3600e6, d: 86_400e6 };
 /** A length of time of the command line, in microseconds. */
-export const duration = written("a length of time such as 30s, 5m, 12h or 7d, at most ten years", (text) => {
-  const [, amount, unit] = /^(\d{1,8}(?:\.\d{1,3})?)([smhd])$/.exec(text) ?? [];
-  const us = Number(amount) * UNITS_US[unit as keyof typeof UNITS_US];
-  return us > 0 && us <= 3_660 * UNITS_US.d ? us : null;
-});
+export const duration = written("a length of time such as 30s, 5m, 12h or 7d, at most ten years", parse_duration);
 /** What tables of a read model beside the live one are called after. */
 export const model_name = written(
   "a name of at most 16 small letters and digits, beginning with a letter",

@@ -1,6 +1,7 @@
-import { collect, instant, number, whole } from "./arguments.ts";
+import { collect, duration, instant, number, whole } from "./arguments.ts";
 import {
   accept_gap_verb,
+  alerts_check_verb,
   forget_verb,
   forgettable_dimensions,
   verify_archive_verb,
@@ -83,4 +84,19 @@ export function add_log(): void {
     .option("--dry-run", "only say what would be forgotten", false)
     .addHelpText("after", example('forget --passenger P-1042 --by ada --reason "asked for it on 1 March" --dry-run'))
     .action((options) => run((shell) => forget_verb(shell, options)));
+}
+
+/** Rules that tell when a figure goes beyond a threshold. */
+export function add_alerts(): void {
+  const alerts = program.command("alerts").description("rules that tell when a figure goes beyond a threshold");
+  alerts.command("check")
+    .description("say what is wrong with a file of alerts, and what its rules would have done; nobody is told")
+    .argument("<file>", "rules and receivers as JSON, as TACHO_ALERTS names it")
+    .option(
+      "--replay <length>",
+      "over so much of the log up to its newest event, change by change as JSON; the rules are read alone unless given",
+      duration,
+    )
+    .addHelpText("after", example("alerts check alerts.json --replay 7d"))
+    .action((file, options) => run((shell) => alerts_check_verb(shell, file, options)));
 }

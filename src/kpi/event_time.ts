@@ -144,3 +144,18 @@ export function format_time(us: number): string {
   const rest = String(1e8 + (us - minutes * 60e6));
   return `${cached_start}${rest.slice(1, 3)}.${rest.slice(3)}Z`;
 }
+
+const UNITS_US = { s: 1e6, m: 60e6, h: 3600e6, d: 86_400e6 };
+
+/** A length of time such as `30s`, `5m`, `12h` or `7d`, at most ten years, in microseconds; null of what is none. */
+export function parse_duration(text: string): number | null {
+  const [, amount, unit] = /^(\d{1,8}(?:\.\d{1,3})?)([smhd])$/.exec(text) ?? [];
+  const us = Number(amount) * UNITS_US[unit as keyof typeof UNITS_US];
+  return us > 0 && us <= 3_660 * UNITS_US.d ? us : null;
+}
+
+/** The shortest text of a length of whole seconds that `parse_duration` reads. */
+export function format_duration(us: number): string {
+  const unit = (["d", "h", "m"] as const).find((each) => us > 0 && us % UNITS_US[each] === 0) ?? "s";
+  return `${us / UNITS_US[unit]}${unit}`;
+}

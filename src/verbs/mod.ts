@@ -1,6 +1,7 @@
 /**
  * The verbs of the command line: each composes the parts below it into one run of the program, and holds no logic of its own.
  */
+export { alerts_check_verb } from "./alerting/mod.ts";
 export { accept_gap_verb, watermark_verb } from "./decisions.ts";
 export { dev_verb } from "./dev.ts";
 export { daily_export_verb, publish_verb, table_export_verb } from "./exports/mod.ts";

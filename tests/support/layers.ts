@@ -14,7 +14,7 @@ const LAYERS = [
   ["projection"],
   ["ingest"],
   ["feed", "replay"],
-  ["export", "publish"],
+  ["export", "publish", "alerts"],
   ["proof"],
   ["http"],
   ["verbs"],
@@ -35,6 +35,9 @@ const PURE_NAMES = [
   "watermark",
   "sketch",
   "catalog",
+  "machine",
+  "rule",
+  "rules_file",
 ];
 
 /** Packages that pure modules may use, and where: they neither read a clock nor draw at random by themselves. */
