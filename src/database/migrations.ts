@@ -30,6 +30,7 @@ import archives from "../../migrations/0029_archives.sql" with { type: "text" };
 import publishing from "../../migrations/0030_publishing.sql" with { type: "text" };
 import persons from "../../migrations/0031_persons.sql" with { type: "text" };
 import program_rights from "../../migrations/0032_program_rights.sql" with { type: "text" };
+import alerts from "../../migrations/0033_alerts.sql" with { type: "text" };
 import log from "../../migrations/log.sql" with { type: "text" };
 
 /** A migration: forward only, one purpose. */
@@ -99,6 +100,7 @@ const ALL: readonly Migration[] = [
   { version: 30, name: "publishing", sql: publishing },
   { version: 31, name: "persons", sql: persons },
   { version: 32, name: "program_rights", sql: program_rights },
+  { version: 33, name: "alerts", sql: alerts },
 ];
 
 /** Up to this one migrations are of a log of trips; `log.sql` stands for them in a log of anything else. */

@@ -5,6 +5,7 @@ import { EventsArchived } from "../event_log/mod.ts";
 import type { FeedHub } from "../feed/mod.ts";
 import type { Clock, Logger } from "../runtime/mod.ts";
 import {
+  add_alerts_routes,
   add_board_routes,
   add_breakdown_route,
   add_entity_routes,
@@ -15,6 +16,7 @@ import {
   add_kpi_routes,
   add_stream_list_route,
   add_stream_route,
+  type AlertsSource,
   type BoardSource,
   type EntitySource,
   event_bodies,
@@ -56,7 +58,7 @@ export interface SharedDeps {
 /** What one domain is served from. */
 export interface ServedDomain
   extends
-    Omit<BoardSource & EntitySource & StreamSource & EventsSource, keyof SharedDeps>,
+    Omit<BoardSource & EntitySource & StreamSource & EventsSource & AlertsSource, keyof SharedDeps>,
     ReadinessSource,
     HealthSource {
   /** Below which path it is served: `/payments`; "" of the one at the root. */
@@ -134,6 +136,7 @@ function add_domain(root: App, shared: SharedDeps, domain: ServedDomain, bodies:
   add_feed_route(app, deps);
   add_board_routes(app, deps);
   add_health_route(app, domain);
+  add_alerts_routes(app, deps);
   add_kpi_routes(app, deps);
   add_breakdown_route(app, deps);
   add_stream_list_route(app, deps);

@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { type AlertsStanding, PHASES } from "../alerts/mod.ts";
 import type { Clock } from "../runtime/mod.ts";
 import type { Watermarks } from "./api/mod.ts";
 import { problem, respond } from "./answers.ts";
@@ -177,6 +178,8 @@ export interface MetricsReading extends Watermarks {
     readonly messages: number;
     readonly holds: boolean;
   };
+  /** Of a program that looks at rules of alerts, or tells how they stand. */
+  readonly alerts?: AlertsStanding;
   readonly subscribers: number;
   readonly feed_frames: number;
   readonly feed_encodes: number;
@@ -191,7 +194,8 @@ type Gauged =
   | "foreign_partitions"
   | "open_gaps"
   | "stale_tables"
-  | "publishing";
+  | "publishing"
+  | "alerts";
 type Count = Exclude<keyof MetricsReading, Gauged | keyof Watermarks>;
 
 const COUNTERS: readonly (readonly [Count, string, string])[] = [
@@ -258,6 +262,24 @@ export function make_metrics(domains: Readonly<Record<string, () => MetricsReadi
     labelNames,
     registers,
   });
+  const alerts = new Gauge({
+    name: "tacho_alerts",
+    help: "Rules of alerts: 1 for the state that each is in, 0 for the others",
+    labelNames: [...labelNames, "rule", "state"],
+    registers,
+  });
+  const of_receivers = { labelNames: [...labelNames, "receiver"], registers };
+  const undelivered = new Gauge({
+    name: "tacho_alerts_undelivered",
+    help: "Changes of alerts that a receiver has not taken yet",
+    ...of_receivers,
+  });
+  const given_up = new Gauge({
+    name: "tacho_alerts_given_up",
+    help: "Changes of alerts of the last 90 days that a receiver did not take and is not told of any more",
+    ...of_receivers,
+  });
+  const blind = gauge("tacho_alerts_in_trouble", "Rules of alerts that cannot be looked at");
   const subscribers = gauge("tacho_feed_subscribers", "Open feed streams");
   const counters = COUNTERS.map(([field, name, help]) => ({
     field,
@@ -277,7 +299,7 @@ export function make_metrics(domains: Readonly<Record<string, () => MetricsReadi
     async text() {
       // The program counts; a counter here only shows what it was told.
       for (const { counter } of counters) counter.reset();
-      watermarks.reset();
+      for (const each of [watermarks, alerts, undelivered, given_up]) each.reset();
       published.reset();
       for (const [domain, read] of Object.entries(domains)) {
         const reading = read(), of = labels(domain);
@@ -299,6 +321,16 @@ export function make_metrics(domains: Readonly<Record<string, () => MetricsReadi
           publish_lag.set(of, lag ?? Number.NaN);
           publish_holds.set(of, holds ? 1 : 0);
           published.inc(of, messages);
+        }
+        if (reading.alerts !== undefined) {
+          for (const { name: rule, phase } of reading.alerts.rules) {
+            for (const state of PHASES) alerts.set({ ...of, rule, state }, state === phase ? 1 : 0);
+          }
+          for (const { receiver, waiting, given_up: lost } of reading.alerts.deliveries) {
+            undelivered.set({ ...of, receiver }, waiting);
+            given_up.set({ ...of, receiver }, lost);
+          }
+          blind.set(of, reading.alerts.troubles.size);
         }
         for (const { field, counter } of counters) counter.inc(of, reading[field]);
       }

@@ -3,5 +3,6 @@
  * The environment is read in `config.ts` alone; time enters through `Clock`; randomness only jitters waits.
  */
 export * from "./config.ts";
+export { SETTINGS } from "./settings.ts";
 export * from "./runtime.ts";
 export * from "./paced.ts";

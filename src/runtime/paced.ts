@@ -100,7 +100,7 @@ export async function unless_aborted<T>(signal: AbortSignal, work: Promise<T>): 
  * Capped exponential backoff with jitter: the wait before try `attempt` (1 is the first retry).
  * @param random in [0, 1)
  */
-function backoff_ms(attempt: number, random: number, first_ms = 100, cap_ms = 10_000): number {
+export function backoff_ms(attempt: number, random: number, first_ms = 100, cap_ms = 10_000): number {
   const ceiling = Math.min(cap_ms, first_ms * 2 ** Math.min(attempt - 1, 30));
   return Math.round(ceiling * (0.5 + random / 2));
 }

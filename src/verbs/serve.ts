@@ -11,6 +11,7 @@ import {
   type SharedDeps,
 } from "../http/mod.ts";
 import { Paced, system_clock, told_trouble, type Trouble } from "../runtime/mod.ts";
+import { alerting_of } from "./alerting/mod.ts";
 import { base_of } from "./domains.ts";
 import { export_of, published_topics } from "./exports/mod.ts";
 import { kafka_source, REFUSED } from "./open.ts";
@@ -82,6 +83,7 @@ export async function serve(shells: readonly [Shell, ...Shell[]], options: Serve
     mapped.set(shell, await mapped_topics(shell, options));
   }
   const checkpointing = options.read_only === true ? null : await checkpointing_of(config);
+  const alerting = await alerting_of(config);
   if (checkpointing !== null) await warn_of_open_key(config, logger);
   /** Domains whose source refuses, or whose log is one of a later version. */
   const refused = new Set<string>();
@@ -99,7 +101,7 @@ export async function serve(shells: readonly [Shell, ...Shell[]], options: Serve
       if (reason === null) refused.delete(name);
       else refuse(shell, "a source refuses", new Error(reason));
     };
-    const given = { observe, source_refused, embedded, others, checkpointing };
+    const given = { observe, source_refused, embedded, others, checkpointing, alerting };
     const part = await open_part({ ...shell, signal }, mapped.get(shell)!, options, given);
     parts.set(name, part);
     unopened.delete(name);

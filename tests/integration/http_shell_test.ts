@@ -93,6 +93,7 @@ database_test(
       "/api/v1/trips",
       "/api/v1/feed",
       "/api/v1/health",
+      "/api/v1/alerts",
       "/api/v1/kpis/daily?date=2026-03-01",
       "/metrics",
       "/metrics/driver",
@@ -319,6 +320,10 @@ database_test("the document is OpenAPI 3.1 and names every endpoint", async (dat
   }
   assert.equal(document.openapi, "3.1.0");
   assert.deepEqual(Object.keys(document.paths).sort(), [
+    "/api/v1/alerts",
+    "/api/v1/alerts/rules",
+    "/api/v1/alerts/rules/{name}/remove",
+    "/api/v1/alerts/rules/{name}/silence",
     "/api/v1/board",
     "/api/v1/events",
     "/api/v1/feed",

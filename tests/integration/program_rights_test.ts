@@ -12,6 +12,10 @@ import { shared_postgres } from "../support/postgres.ts";
 
 /** The role that the program logs in as has exactly these rights: no table is left out, and none has more. */
 const OF_A_LOG = [
+  "alert_changes: DELETE INSERT SELECT",
+  "alert_deliveries: DELETE INSERT SELECT UPDATE",
+  "alert_rules: DELETE INSERT SELECT UPDATE",
+  "alert_states: DELETE INSERT SELECT UPDATE",
   "archives: SELECT",
   "batches: INSERT SELECT",
   "checkpoint_deliveries: INSERT SELECT UPDATE",

@@ -85,6 +85,12 @@ export async function make_http_side(
     token: null,
     readiness: () => [],
     standing: () => ({ health: healthy(), watermark_us: AT_US, partitions }),
+    alerts: {
+      standing: () => ({ rules: [], deliveries: [], troubles: new Map() }),
+      receivers: [],
+      changed: () => {},
+      database,
+    },
     intake: { submit: () => Promise.reject(new Error("no test expects events to be posted here")), mappings: [] },
     metrics: make_metrics({
       trips: () => ({ ...figures, subscribers: 0, feed_frames: 0, feed_encodes: 0, feed_skipped: 0 }),

@@ -80,6 +80,7 @@ const OUTSIDE_NAMES = [
   "src/command_line/",
   "src/verbs/domains.ts",
   "src/runtime/config.ts",
+  "src/runtime/settings.ts",
   "src/database/migrations.ts",
   "src/files/json_rows.ts",
 ];

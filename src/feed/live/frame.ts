@@ -30,6 +30,11 @@ export interface Health {
   readonly rebuilding?: { readonly name: string; readonly percent: number; readonly fault: string | null };
   /** Of a program of several domains: the others that are not as they should be. */
   readonly domains?: readonly { readonly name: string; readonly state: "not open" | "stopped" | "behind" }[];
+  /** How many rules of alerts fire, and the first of them with since when; absent: none does. */
+  readonly alerts?: {
+    readonly firing: number;
+    readonly named: readonly { readonly name: string; readonly since_ms: number | null }[];
+  };
 }
 
 /** Whether the database answers, since when, and why not. */
@@ -45,7 +50,7 @@ export interface DatabaseHealth {
 
 /** What makes two healths tell a viewer the same: a change of it is sent at once. */
 export function health_state(health: Health): string {
-  const { ingest, database, domains, rebuilding } = health;
+  const { ingest, database, domains, rebuilding, alerts } = health;
   return JSON.stringify([
     ingest.state,
     ingest.reason,
@@ -54,6 +59,7 @@ export function health_state(health: Health): string {
     database.slow_since_ms !== undefined,
     domains,
     rebuilding,
+    alerts,
   ]);
 }
 

@@ -4,6 +4,7 @@
  * Everything follows from what the domain declares: names, words, schemas and which routes there are. Paths are those of a domain at the
  * root; the app that routes are added to puts its base before them.
  */
+export { add_alerts_routes, type AlertsSource } from "./alerts_route.ts";
 export { add_board_routes, type BoardSource } from "./board_route.ts";
 export { add_breakdown_route } from "./breakdown_route.ts";
 export { add_entity_routes, type EntitySource } from "./entity_routes.ts";

@@ -9,6 +9,7 @@ import {
   read_partition_watermarks,
   told_gaps,
 } from "../../event_log/mod.ts";
+import type { AlertsStanding } from "../../alerts/mod.ts";
 import type { DatabaseHealth, Health } from "../../feed/mod.ts";
 import type { ReadinessCheck, Watermarks } from "../../http/mod.ts";
 import type { IngestStatus } from "../../ingest/mod.ts";
@@ -274,4 +275,17 @@ export function with_others(
     return state === null ? [] : [{ name, state }];
   });
   return domains.length === 0 ? own : { ...own, domains };
+}
+
+/** Most alerts that a health names. */
+const MOST_NAMED = 20;
+
+/** A health with what it says of alerts that fire; nothing where none does. */
+export function with_alerts(own: Health, { rules }: AlertsStanding): Health {
+  const firing = rules.filter(({ phase }) => phase === "firing");
+  if (firing.length === 0) return own;
+  const named = firing.slice(0, MOST_NAMED).map(({ name, since_us }) => (
+    { name, since_ms: since_us === null ? null : Math.floor(since_us / 1_000) }
+  ));
+  return { ...own, alerts: { firing: firing.length, named } };
 }

@@ -5,12 +5,20 @@ import { type IngestCounts, type MessageSource, QueueSource, type SourceRemark }
 import { stream_history } from "../../projection/mod.ts";
 import { system_clock, WakeUp } from "../../runtime/mod.ts";
 import { base_of } from "../domains.ts";
+import { type Alerting, domain_alerts } from "../alerting/mod.ts";
 import { keep_exported, make_publisher } from "../exports/mod.ts";
 import { checkpoint_keeper, type Checkpointing } from "../proof/mod.ts";
 import { make_direct_intake, make_ingest, open_log, open_to_read, type Opened } from "../open.ts";
 import { builtin_mappings, topic_mappings, type TopicsMapped } from "../records/mod.ts";
 import { type Shell, VERSION } from "../shell.ts";
-import { HealthWatch, ingest_elsewhere, publishing_check, readiness_of, watch_gap } from "./health_watch.ts";
+import {
+  HealthWatch,
+  ingest_elsewhere,
+  publishing_check,
+  readiness_of,
+  watch_gap,
+  with_alerts,
+} from "./health_watch.ts";
 
 /** What the log of a program that serves is fed by, besides what is posted to it. */
 export interface Feeding {
@@ -87,7 +95,7 @@ export async function open_part(
   of_program: Shell,
   { mappings, tables }: TopicsMapped,
   { feeding: choose, read_only = false }: ServeOptions,
-  { observe, source_refused, embedded, others, checkpointing }: {
+  { observe, source_refused, embedded, others, checkpointing, alerting }: {
     /** Adds which other domains are not as they should be. */
     readonly others: (own: Health) => Health;
     /** Hears of each batch, how many seconds after its planning it was committed. */
@@ -98,6 +106,8 @@ export async function open_part(
     readonly embedded: OpenedDatabase | undefined;
     /** What signs the log; null: it is not signed. */
     readonly checkpointing: Checkpointing | null;
+    /** Who is told of alerts, and the rules of the configuration. */
+    readonly alerting: Alerting;
   },
 ): Promise<Part> {
   const failure = new AbortController(), failed = (error: unknown) => failure.abort(error);
@@ -105,15 +115,16 @@ export async function open_part(
   const shell = { ...of_program, signal }, { config, logger } = shell;
   const opened = await (read_only ? open_to_read : open_log)(shell, embedded === undefined ? {} : { embedded });
   const { database, domain, days, deployment: { time_zone, currency } } = opened;
-  const feeding = await Promise.resolve(choose(shell, opened, source_refused)).catch(
-    async (error) => {
-      await database.close();
-      throw error;
-    },
-  );
+  const closing = async (error: unknown): Promise<never> => {
+    await database.close();
+    throw error;
+  };
+  const feeding = await Promise.resolve(choose(shell, opened, source_refused)).catch(closing);
   const { source } = feeding;
   const readers = database.beside({ connections: READER_CONNECTIONS });
   const probe = database.beside({ connections: 2 });
+  const ruled = database.beside({ connections: 4 });
+  const alerts = await domain_alerts(shell, opened, alerting, ruled, read_only).catch(closing);
   const { board } = domain;
   const keeper = read_only || checkpointing === null
     ? null
@@ -143,6 +154,7 @@ export async function open_part(
     system_clock,
     failed,
   );
+  const told_health = (): Health => with_alerts(others(health.now()), alerts.standing());
   const publisher = read_only ? null : make_publisher(shell, opened, changes.appended);
   const hub = new FeedHub({
     database: readers,
@@ -152,7 +164,7 @@ export async function open_part(
     logger,
     random: Math.random,
     ticker: interval_ticker,
-    health: () => others(health.now()),
+    health: () => told_health(),
     settings: { build: VERSION, time_zone, currency, base: base_of(domain) },
     limits: { ...FEED_LIMITS, subscribers_per_address: config.feed_per_address },
   });
@@ -180,6 +192,7 @@ export async function open_part(
       table_reloads: tables.reloads,
       stale_tables: tables.stale,
       ...publisher === null ? {} : { publishing: publisher.state() },
+      alerts: alerts.standing(),
       ...feed,
     };
   };
@@ -194,6 +207,7 @@ export async function open_part(
       mappings: builtin_mappings(shell.domain).map(({ name }) => name),
     },
     board,
+    alerts: { ...alerts, database: read_only ? null : ruled },
     time_zone,
     currency,
     appended: () => appended,
@@ -202,7 +216,7 @@ export async function open_part(
     history: (events) => stream_history(domain, days, events),
     past: past_states(domain),
     // What is known, not asked anew: a database that hangs must not hang the probe.
-    standing: () => ({ health: others(health.now()), ...health.watermarks() }),
+    standing: () => ({ health: told_health(), ...health.watermarks() }),
     readiness: () => [
       ...readiness_of(health.now()),
       ...tables.checks(),
@@ -230,7 +244,7 @@ export async function open_part(
       const running = read_only
         ? ended(signal)
         : ingest.run(signal).catch((error) => is_other_schema(error) ? failed(error) : ended(signal));
-      await Promise.all([running, beside, publisher?.run()]);
+      await Promise.all([running, beside, publisher?.run(), alerts.run()]);
       if (failure.signal.aborted && !of_program.signal.aborted) throw failure.signal.reason;
     },
     quiet() {
@@ -241,7 +255,7 @@ export async function open_part(
       // Nothing is appended any more: what was posted is answered, and ingest has ended.
       await keeper?.finish();
       await source.close();
-      for (const each of [readers, probe, database]) await each.close();
+      for (const each of [readers, probe, ruled, database]) await each.close();
     },
   };
 }

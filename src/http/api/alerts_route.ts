@@ -1,0 +1,271 @@
+import { z } from "@hono/zod-openapi";
+import {
+  type AlertsStanding,
+  PHASES,
+  put_rule,
+  read_changes,
+  read_deliveries,
+  read_rule,
+  read_rules,
+  read_states,
+  remove_rule,
+  RULE_LIMITS,
+  rule_words,
+  type RuleOutcome,
+  silence_rule,
+  unknown_receivers,
+} from "../../alerts/mod.ts";
+import type { Database } from "../../database/mod.ts";
+import { type DomainBoard, shown } from "../../domains/mod.ts";
+import { format_time } from "../../kpi/mod.ts";
+import { bad_request, not_found, problem, respond } from "../answers.ts";
+import { Bodies } from "../bodies.ts";
+import { add_endpoint, type App } from "../endpoint.ts";
+import { instant, limit } from "../parameters.ts";
+import { read_only } from "../reading.ts";
+
+/** What the alerts of a domain are told from, and changed in. */
+export interface AlertsSource {
+  readonly database: Database;
+  readonly board: DomainBoard;
+  readonly alerts: {
+    readonly standing: () => AlertsStanding;
+    readonly receivers: readonly string[];
+    readonly changed: () => void;
+    /** What rules are written to; null: this program only reads. */
+    readonly database: Database | null;
+  };
+}
+
+const BODIES = { most_bytes: 65_536, most_ms: 10_000, bodies: 16, bodies_of_address: 8, bytes: 1 << 20 };
+
+const time = z.string().nullable();
+const STATE = z.object({
+  phase: z.enum(PHASES),
+  since: time.describe("When the first of the windows begins that were beyond the threshold without a break"),
+  looked_through: z.string().describe("The end of the last window that was looked at"),
+  figure: z.number().nullable().describe("Of that window; null: not known"),
+  then: z.number().nullable().describe("A week before, where the rule holds it against that"),
+});
+const ALERTS = z.object({
+  rules: z.array(z.object({
+    name: z.string(),
+    words: z.string().nullable().describe("The rule in words; null: this program cannot read it"),
+    definition: z.unknown(),
+    origin: z.enum(["file", "page"]),
+    changed_by: z.string(),
+    changed_at: z.string(),
+    silence_until: time,
+    state: STATE.nullable().describe("Null: no window was looked at yet"),
+    trouble: z.string().nullable().describe("Why it cannot be looked at"),
+  })),
+  changes: z.array(z.object({
+    id: z.number(),
+    rule: z.string(),
+    from: z.enum(PHASES),
+    to: z.enum(PHASES),
+    why: z.enum(["window", "corrected", "changed", "removed"]),
+    since: time,
+    window: z.object({ from: z.string(), to: z.string() }).nullable(),
+    figure: z.number().nullable(),
+    then: z.number().nullable(),
+    noticed: z.string(),
+  })).describe("The newest changes of state, the newest first"),
+  receivers: z.array(z.object({
+    name: z.string(),
+    waiting: z.number().describe("Messages that it has not taken yet"),
+    given_up: z.number(),
+    trouble: z.string().nullable(),
+  })),
+  writable: z.boolean().describe("Whether rules can be made and silenced here"),
+}).openapi("Alerts");
+
+const BY = z.string({ error: "expected who changes it, as text" }).trim()
+  .min(1, "expected who changes it").max(100, "expected at most 100 characters");
+const PUT = z.strictObject({ rule: z.record(z.string(), z.unknown()), by: BY });
+const REMOVE = z.strictObject({ by: BY });
+const SILENCE = z.strictObject({ until: instant.nullable(), by: BY });
+const DONE = z.object({ name: z.string() });
+
+const text = (us: number | null): string | null => us === null ? null : format_time(us);
+
+/** Adds `/api/v1/alerts`: the rules, how they stand and what they did; and how rules are made, removed and silenced. */
+export function add_alerts_routes(app: App, source: AlertsSource): void {
+  add_endpoint(app, {
+    path: "/api/v1/alerts",
+    summary: "The rules of alerts, how each stands, and their newest changes",
+    query: { limit: limit(500, 50) },
+    params: {},
+    answer: { type: "application/json", schema: ALERTS },
+    respond: async ({ limit }) => {
+      const body = await read_only(source.database, async (reading) => {
+        const rules = await read_rules(reading), states = await read_states(reading);
+        return told(source, rules, states, {
+          changes: await read_changes(reading, limit),
+          deliveries: await read_deliveries(reading),
+        });
+      });
+      return respond(JSON.stringify(body), { "content-type": "application/json", "cache-control": "no-store" });
+    },
+  });
+  const bodies = new Bodies(BODIES);
+  const others = {
+    401: "Not authorized",
+    403: "This server only reads, or another site's page asked",
+    404: "There is no such rule",
+    409: "The rule is one of a file, or there are as many as there may be",
+    413: `More than ${BODIES.most_bytes} bytes`,
+    415: "Another content type than application/json",
+  };
+  /** Adds what changes rules. */
+  const add_change = <Body>(
+    path: string,
+    summary: string,
+    schema: z.ZodType<Body>,
+    work: (database: Database, body: Body, name: string) => Promise<Response | RuleOutcome>,
+  ) =>
+    add_endpoint(app, {
+      path,
+      summary,
+      query: {},
+      params: path.includes("{name}") ? { name: z.string() } : {},
+      body: { "application/json": { schema } },
+      answer: { type: "application/json", schema: DONE },
+      others,
+      respond: (input, request, { address }) => {
+        const { database } = source.alerts, name = "name" in input ? String(input.name) : "";
+        if (database === null) {
+          return refused(403, "Reads only", "this server only reads: ask the one that writes the log");
+        }
+        return refuse_page(request) ?? bodies.take(request, address, async (bytes) => {
+          const body = read_body(schema, bytes);
+          if (body instanceof Response) {
+            return body;
+          }
+          const done = await work(database, body, name);
+          if (done instanceof Response) return done;
+          source.alerts.changed();
+          return answer_of(done, name);
+        });
+      },
+    });
+  add_change(
+    "/api/v1/alerts/rules",
+    "Make a rule, or another one of its name: as docs/alerts.md has it, and who makes it",
+    PUT,
+    async (database, { rule, by }) => {
+      const read = read_rule(source.board, rule);
+      const faults = read.ok ? unknown_receivers(read.rule, source.alerts.receivers) : read.faults;
+      if (!read.ok || faults.length > 0) {
+        return bad_request("the rule is wrong", faults.map(({ place, message }) => ({ path: place, detail: message })));
+      }
+      const written = { name: read.rule.name, definition: rule };
+      const done = await database.transaction((tx) => put_rule(tx, written, by, RULE_LIMITS.rules));
+      if (done === "done") source.alerts.changed();
+      return answer_of(done, written.name);
+    },
+  );
+  add_change(
+    "/api/v1/alerts/rules/{name}/remove",
+    "Remove a rule that was made here",
+    REMOVE,
+    (database, _, name) => database.transaction((tx) => remove_rule(tx, name)),
+  );
+  add_change(
+    "/api/v1/alerts/rules/{name}/silence",
+    "Silence a rule for windows that end by a time, or end that with null",
+    SILENCE,
+    (database, { until, by }, name) => database.transaction((tx) => silence_rule(tx, name, until, by)),
+  );
+}
+
+function told(
+  { board, alerts }: AlertsSource,
+  rules: Awaited<ReturnType<typeof read_rules>>,
+  states: Awaited<ReturnType<typeof read_states>>,
+  { changes, deliveries }: {
+    readonly changes: Awaited<ReturnType<typeof read_changes>>;
+    readonly deliveries: Awaited<ReturnType<typeof read_deliveries>>;
+  },
+): z.output<typeof ALERTS> {
+  const { troubles } = alerts.standing();
+  return {
+    rules: rules.map(({ name, definition, origin, changed_by, changed_us, silence_until_us }) => {
+      const read = read_rule(board, definition), state = states.find(({ rule }) => rule === name);
+      const silences = [silence_until_us, read.ok ? read.rule.silence_until_us : null].filter((each) => each !== null);
+      return {
+        name,
+        words: read.ok ? rule_words(read.rule) : null,
+        definition,
+        origin,
+        changed_by,
+        changed_at: format_time(changed_us),
+        silence_until: text(silences.length === 0 ? null : Math.max(...silences)),
+        state: state === undefined ? null : {
+          phase: state.course.state.phase,
+          since: text(state.course.state.since_us),
+          looked_through: format_time(state.course.through_us),
+          figure: state.figure,
+          then: state.then,
+        },
+        trouble: troubles.get(name) ?? null,
+      };
+    }),
+    changes: changes.map(({ id, rule, from, to, why, since_us, window, figure, then, noticed_us }) => ({
+      ...{ id, rule, from, to, why, since: text(since_us) },
+      window: window === null ? null : { from: format_time(window.from_us), to: format_time(window.to_us) },
+      ...{ figure, then, noticed: format_time(noticed_us) },
+    })),
+    receivers: [...new Set([...alerts.receivers, ...deliveries.map(({ receiver }) => receiver)])].sort().map((name) => {
+      const { waiting = 0, given_up = 0, trouble = null } = deliveries.find(({ receiver }) => receiver === name) ?? {};
+      return { name, waiting, given_up, trouble };
+    }),
+    writable: alerts.database !== null,
+  };
+}
+
+/** Browsers say whose page asks; of another site's they send JSON only when they were told that they may, which nobody does here. */
+function refuse_page(request: Request): Response | null {
+  const type = request.headers.get("content-type") ?? "";
+  if (!/^application\/json\s*(?:;|$)/i.test(type)) {
+    return refused(415, "Unsupported media type", `expected content-type application/json, got ${shown(type)}`);
+  }
+  const site = request.headers.get("sec-fetch-site") ?? "same-origin", origin = request.headers.get("origin");
+  const host = request.headers.get("host") ?? new URL(request.url).host;
+  const foreign = origin !== null && (!URL.canParse(origin) || new URL(origin).host !== host);
+  if (!foreign && (site === "same-origin" || site === "none")) return null;
+  return refused(403, "Forbidden", "rules are changed by this server's own page, or by programs");
+}
+
+const refused = (status: number, title: string, detail: string): Response => problem({ status, title, detail });
+
+/** The body of a request, or the problem that says what is wrong with it. */
+function read_body<Body>(schema: z.ZodType<Body>, bytes: Uint8Array): Body | Response {
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    return bad_request("expected the body to be JSON in UTF-8", []);
+  }
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  return bad_request(
+    "the body is wrong",
+    parsed.error.issues.map(({ path, message }) => ({ path: path.join("."), detail: message })),
+  );
+}
+
+function answer_of(outcome: RuleOutcome, name: string): Response {
+  if (outcome === "absent") return not_found(`no rule ${shown(name)}`);
+  if (outcome === "of a file") {
+    return refused(
+      409,
+      "Conflict",
+      `the rule ${shown(name)} is one of TACHO_ALERTS: change it there; it can be silenced here`,
+    );
+  }
+  if (outcome === "too many") {
+    return refused(409, "Conflict", `there are ${RULE_LIMITS.rules} rules, as many as there may be`);
+  }
+  return respond(JSON.stringify({ name }), { "content-type": "application/json", "cache-control": "no-store" });
+}
