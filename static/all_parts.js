@@ -2,6 +2,8 @@
 
 import "./actions.js";
 import "./address.js";
+import "./alerting.js";
+import "./alerts.js";
 import "./arrival.js";
 import "./beyond.js";
 import "./chart_marks.js";

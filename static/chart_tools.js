@@ -6,13 +6,14 @@ import { declared } from "./page.js";
 const TOOLS = {
   table: ["./table.js", "open"],
   limits: ["./marks.js", "open_limits"],
+  alerts: ["./alerts.js", "open_alerts"],
   notes: ["./marks.js", "open_notes"],
   export: ["./export.js", "open"],
   zone: ["./ranges.js", "open_zone"],
   kiosk: ["./kiosk.js", "open"],
 };
 /** Keys of the tools. */
-export const TOOL_KEYS = { d: "table", m: "limits", n: "notes", e: "export", z: "zone", k: "kiosk" };
+export const TOOL_KEYS = { d: "table", m: "limits", w: "alerts", n: "notes", e: "export", z: "zone", k: "kiosk" };
 const AGAIN_MS = 5_000;
 
 const coming = new Map(), going_along = [];

@@ -13,6 +13,7 @@ export function show_extras(page, phase) {
   const show = (name, is_needed, run) => (parts[name] || is_needed) && page.need(name, run);
   show("domains", declared.domains, ({ show_domains }) => show_domains(page));
   show("troubles", misleads(shown, declared), () => {});
+  show("alerting", page.board.health?.alerts, ({ show_alerts }) => show_alerts(page));
   show_blank(page, phase);
   show("currency", currency !== null || shown.currencies?.[1], ({ show_currency }) => show_currency(page));
   show("arrival", order !== undefined, ({ show_arrival }) => show_arrival(page));

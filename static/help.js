@@ -19,6 +19,7 @@ const KEYS = [
   ["on a row", "Enter filters by it, Shift Enter leaves it out; again takes that away"],
   ["d", "the charts' figures as a table"],
   ["m, n", "limits, notes"],
+  ["w", "alerts: rules that are looked at whether or not this page is open"],
   ["e", "export: CSV of figures, pictures of charts"],
   ["z", "time zone of all times"],
   ["k", "kiosk, for a wall; Escape ends it"],

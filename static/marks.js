@@ -120,7 +120,9 @@ export function open_limits({ look, go }) {
   );
   const said =
     "Buckets past a limit are ringed, and a line above the charts says since when. Limits are part of this page's address.";
-  open_dialog("Limits", make("p", "sub", said), list.element, add);
+  const alerts = make("button", "plain", "Alerts, also while no page is open");
+  alerts.dataset.tool = "alerts";
+  open_dialog("Limits", make("p", "sub", said), list.element, add, make("p", "ends", alerts));
   list.show(parse_limits(address.limits, declared));
 }
 

@@ -137,7 +137,7 @@ export function is_troubled(board, local_ms) {
   const { database, ingest, lag } = health;
   const old = data_age_ms(board, local_ms + board.offset_ms) > STALE_MS;
   return old || lag > 0 || rise !== null || !database.ok || database.slow_since_ms ||
-    ingest.reason !== null || health.rebuilding || /paused|stopped/.test(ingest.state);
+    ingest.reason !== null || health.rebuilding || health.alerts || /paused|stopped/.test(ingest.state);
 }
 
 /** Whether a percent may mislead: see troubles.js. */

@@ -16,13 +16,21 @@ export function troubles_of(board, zone, local_ms, many) {
   const found = [];
   const say = (key, what, advice) => found.push({ key, what, advice });
   const because = (reason) => reason ? ` (${reason})` : "";
-  const { database, ingest, lag, quarantined, recorded_ms, rebuilding } = health;
+  const { alerts, database, ingest, lag, quarantined, recorded_ms, rebuilding } = health;
   if (!database.ok) {
     const what = `The database does not answer ${since(database.since_ms)}${because(database.reason)}.`;
     say("database", what, "Nothing is lost, messages wait. Check PostgreSQL.");
   } else if (database.slow_since_ms !== undefined) {
     const what = `The database is busy: it owes an answer ${since(database.slow_since_ms)}.`;
     say("slow", what, "Nothing is lost, figures come late.");
+  }
+  if (alerts) {
+    const named = alerts.named.map(({ name, since_ms }) => `${name}${since_ms === null ? "" : ` ${since(since_ms)}`}`);
+    const more = alerts.firing - named.length;
+    const what = `${alerts.firing === 1 ? "An alert fires" : `${alerts.firing} alerts fire`}: ${named.join(", ")}${
+      more > 0 ? ` and ${more} more` : ""
+    }.`;
+    say("alerts", what, "See and silence it with w, or by “Limits, alerts” under the charts.");
   }
   const halted = ingest.state === "paused" || ingest.state === "stopped";
   if (halted) {

@@ -1,5 +1,7 @@
 import actions_js from "../../static/actions.js" with { type: "text" };
 import address_js from "../../static/address.js" with { type: "text" };
+import alerting_js from "../../static/alerting.js" with { type: "text" };
+import alerts_js from "../../static/alerts.js" with { type: "text" };
 import all_parts_js from "../../static/all_parts.js" with { type: "text" };
 import app_js from "../../static/app.js" with { type: "text" };
 import arrival_js from "../../static/arrival.js" with { type: "text" };
@@ -64,6 +66,8 @@ import wide_list_css from "../../static/wide_list.css" with { type: "text" };
 export const ASSETS: Readonly<Record<string, string>> = {
   "actions.js": actions_js,
   "address.js": address_js,
+  "alerting.js": alerting_js,
+  "alerts.js": alerts_js,
   "all_parts.js": all_parts_js,
   "app.js": app_js,
   "arrival.js": arrival_js,

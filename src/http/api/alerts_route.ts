@@ -17,6 +17,7 @@ import {
 } from "../../alerts/mod.ts";
 import type { Database } from "../../database/mod.ts";
 import { type DomainBoard, shown } from "../../domains/mod.ts";
+import { STEP_S } from "../../feed/mod.ts";
 import { format_time } from "../../kpi/mod.ts";
 import { bad_request, not_found, problem, respond } from "../answers.ts";
 import { Bodies } from "../bodies.ts";
@@ -77,6 +78,8 @@ const ALERTS = z.object({
     given_up: z.number(),
     trouble: z.string().nullable(),
   })),
+  figures: z.array(z.object({ name: z.string(), unit: z.string() })).describe("What rules can be over, measures aside"),
+  windows: z.array(z.object({ name: z.string(), step_s: z.number() })),
   writable: z.boolean().describe("Whether rules can be made and silenced here"),
 }).openapi("Alerts");
 
@@ -220,6 +223,8 @@ function told(
       const { waiting = 0, given_up = 0, trouble = null } = deliveries.find(({ receiver }) => receiver === name) ?? {};
       return { name, waiting, given_up, trouble };
     }),
+    figures: Object.entries(board.figures).map(([name, { unit }]) => ({ name, unit })),
+    windows: Object.entries(STEP_S).map(([name, step_s]) => ({ name, step_s })),
     writable: alerts.database !== null,
   };
 }
