@@ -9,6 +9,7 @@
  * Decision: rules are looked at from the read models every two seconds, not in the transaction that appends: ingest knows nothing of alerts and
  * waits for none of them. Price: they lag by that, and a rule over states costs what such a board does.
  */
+export { email, read_smtp_url } from "./email.ts";
 export { AlertKeeper, type AlertsStanding } from "./keeper.ts";
 export { advance, type AlertState, begin_at, type Change, type Phase, PHASES, type WindowValue } from "./machine.ts";
 export { type AlertMessage, message_of, rule_words } from "./message.ts";

@@ -16,7 +16,15 @@ export interface WebhookForm {
   /** File with the key that requests are signed with; null: that of TACHO_ALERT_SECRET, or none. */
   readonly secret_file: string | null;
 }
-export type ReceiverForm = WebhookForm;
+/** People, told by e-mail through the server of TACHO_SMTP_URL. */
+export interface EmailForm {
+  readonly kind: "email";
+  readonly to: readonly string[];
+  readonly from: string;
+}
+export type ReceiverForm = WebhookForm | EmailForm;
+
+const MOST_ADDRESSES = 20;
 
 /** What such a file says. */
 export interface RulesFile {
@@ -33,6 +41,16 @@ const WEBHOOK = z.strictObject({
   secret_file: z.string().min(1, "expected a path").optional(),
 });
 
+/** An address as mail has it, and nothing that could begin another header. */
+const ADDRESS = /^[^\s@<>,;:"()[\]\\\p{Cc}]{1,64}@[A-Za-z0-9.-]{1,255}$/u;
+const address = z.string({ error: "expected an e-mail address" })
+  .regex(ADDRESS, { error: ({ input }) => `expected an e-mail address, got ${shown(input)}` });
+const EMAIL = z.strictObject({
+  email: z.array(address, { error: "expected a list of e-mail addresses" }).min(1, "expected at least one address")
+    .max(MOST_ADDRESSES, `expected at most ${MOST_ADDRESSES} addresses`),
+  from: address,
+});
+
 const FILE = z.strictObject({
   rules: z.record(z.string(), z.array(z.unknown(), { error: "expected a list of rules" }), {
     error: ({ input }) => `expected an object of domains with lists of rules, got ${shown(input)}`,
@@ -41,6 +59,21 @@ const FILE = z.strictObject({
     error: ({ input }) => `expected an object of receivers by name, got ${shown(input)}`,
   }).default({}),
 });
+
+/** What a receiver may say. */
+const MEMBERS = [...Object.keys(WEBHOOK.shape), ...Object.keys(EMAIL.shape)];
+
+/** A receiver of either kind: what it is meant for is told by its member. */
+function read_receiver(form: unknown): ReceiverForm | { readonly error: z.ZodError } {
+  if (typeof form === "object" && form !== null && Object.hasOwn(form, "email")) {
+    const { data, error } = EMAIL.safeParse(form);
+    return error === undefined ? { kind: "email", to: data.email, from: data.from } : { error };
+  }
+  const { data, error } = WEBHOOK.safeParse(form);
+  return error === undefined
+    ? { kind: "webhook", url: data.webhook, secret_file: data.secret_file ?? null }
+    : { error };
+}
 
 /** What a file says, or all that is wrong with it but its rules. @param domains the names of those that there are */
 export function read_rules_file(
@@ -77,12 +110,9 @@ export function read_rules_file(
       const message = `expected a name of at most ${RULE_LIMITS.name} small letters, digits, - and _`;
       faults.push({ place: place_of(["receivers", name]), message });
     }
-    const found = WEBHOOK.safeParse(form);
-    if (!found.success) faults.push(...faults_of(found.error, ["receivers", name], Object.keys(WEBHOOK.shape)));
-    else {
-      const { webhook: url, secret_file = null } = found.data;
-      read.set(name, { kind: "webhook", url, secret_file });
-    }
+    const found = read_receiver(form);
+    if ("error" in found) faults.push(...faults_of(found.error, ["receivers", name], MEMBERS));
+    else read.set(name, found);
   }
   if (read.size > RULE_LIMITS.receivers) {
     faults.push({ place: "receivers", message: `expected at most ${RULE_LIMITS.receivers}, got ${read.size}` });

@@ -57,7 +57,7 @@ export function read_config(variables: Readonly<Record<string, string | undefine
       config[name] = parsed.data;
     } else {
       // What has an @ may be an address with a password before it.
-      const secret = /TOKEN|PASSWORD|SECRET|DATABASE_URL|AWS_.*KEY|WEBHOOK/.test(variable) || text.includes("@");
+      const secret = /TOKEN|PASSWORD|SECRET|SMTP|DATABASE_URL|AWS_.*KEY|WEBHOOK/.test(variable) || text.includes("@");
       const problem = parsed.error.issues.map((issue) => issue.message).join("; ");
       faults.push(`${variable}: ${problem}${secret ? "" : `, got ${JSON.stringify(text)}`}`);
     }

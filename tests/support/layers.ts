@@ -66,7 +66,7 @@ const IMPURE = [
 ];
 
 /** Drivers that one file alone may import. */
-const DRIVERS = ["kafkajs", "pg", "pg-copy-streams", "@electric-sql/pglite"];
+const DRIVERS = ["kafkajs", "nodemailer", "pg", "pg-copy-streams", "@electric-sql/pglite"];
 
 const ENVIRONMENT = /\bDeno\.env\b|\bprocess\.env\b/;
 const ENVIRONMENT_READER = "src/runtime/config.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { read_alerts_of, read_rules_file } from "../../src/alerts/rules_file.ts";
 import { read_rule } from "../../src/alerts/rule.ts";
 import { DOMAINS } from "../../src/verbs/domains.ts";
-import { read_rules_file as read } from "../../src/alerts/mod.ts";
+import { read_rules_file as read, read_smtp_url } from "../../src/alerts/mod.ts";
 
 const BOARDS = Object.fromEntries(DOMAINS.map((each) => [each.name, each.make({ currency: "USD" }).board]));
 const trips = BOARDS.trips!, payments = BOARDS.payments!, trades = BOARDS.trades!;
@@ -155,6 +155,22 @@ const WRONG_FILES: readonly (readonly [what: string, text: string, fault: RegExp
     '{"receivers": {"ops": {"webhook": "https://me:secret@host/"}}}',
     /^receivers\.ops\.webhook: /,
   ],
+  [
+    "no addresses",
+    '{"receivers": {"ops": {"email": [], "from": "a@b.c"}}}',
+    /^receivers\.ops\.email: expected at least one address/,
+  ],
+  [
+    "an address with a line end",
+    '{"receivers": {"ops": {"email": ["a@b.c\\r\\nBcc: e@f.g"], "from": "a@b.c"}}}',
+    /^receivers\.ops\.email\[0\]: expected an e-mail address/,
+  ],
+  ["no sender", '{"receivers": {"ops": {"email": ["a@b.c"]}}}', /^receivers\.ops\.from: expected an e-mail address/],
+  [
+    "two kinds",
+    '{"receivers": {"ops": {"email": ["a@b.c"], "from": "a@b.c", "webhook": "https://h/"}}}',
+    /^receivers\.ops\.webhook: no such/,
+  ],
   ["a receiver that is neither", '{"receivers": {"ops": {"pager": 1}}}', /^receivers\.ops\.pager: no such member/],
   [
     "a receiver's name",
@@ -177,6 +193,29 @@ Deno.test("what is wrong with a receiver does not quote its address, which may h
       file_faults(JSON.stringify({ receivers: { ops: { webhook: url } } })).join(),
       new RegExp(secret),
     );
+  }
+});
+
+Deno.test("an address of a mail server is read, or is none", () => {
+  const none = null;
+  assert.deepEqual(read_smtp_url("smtp://me:p%40ss@mail.test:2525"), {
+    host: "mail.test",
+    port: 2525,
+    secure: false,
+    auth: { user: "me", pass: "p@ss" },
+  });
+  assert.deepEqual(read_smtp_url("smtps://mail.test"), { host: "mail.test", port: 465, secure: true, auth: none });
+  for (
+    const wrong of [
+      "mail.test",
+      "http://mail.test",
+      "smtp://",
+      "smtp://me@mail.test",
+      "smtp://a:%zz@mail.test",
+      "smtp://h/x",
+    ]
+  ) {
+    assert.equal(read_smtp_url(wrong), none, wrong);
   }
 });
 

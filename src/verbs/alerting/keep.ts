@@ -1,8 +1,10 @@
 import {
   AlertKeeper,
   type AlertsStanding,
+  email,
   keep_delivering,
   read_alerts_of,
+  read_smtp_url,
   type Receiver,
   type RulesFile,
   webhook,
@@ -24,12 +26,20 @@ export interface Alerting {
 const LEAST_SECRET = 16;
 
 /** Reads what the configuration says of alerts. Throws UsageError, or ConfigError where a secret cannot be read; none is quoted. */
-export async function alerting_of({ alerts, alert_secret }: Config): Promise<Alerting> {
+export async function alerting_of({ alerts, alert_secret, smtp_url }: Config): Promise<Alerting> {
   if (alerts === null) return { file: null, receivers: [] };
   const file = await read_alerts(alerts), receivers: Receiver[] = [];
-  for (const [name, { url, secret_file }] of file.receivers) {
-    const secret = secret_file === null ? alert_secret : await secret_of(name, secret_file);
-    receivers.push(webhook(name, url, secret, { now_ms: system_clock.now_ms }));
+  for (const [name, form] of file.receivers) {
+    if (form.kind === "webhook") {
+      const { url, secret_file } = form;
+      const secret = secret_file === null ? alert_secret : await secret_of(name, secret_file);
+      receivers.push(webhook(name, url, secret, { now_ms: system_clock.now_ms }));
+      continue;
+    }
+    if (smtp_url === null) throw new ConfigError([`TACHO_ALERTS: receivers.${name}: needs TACHO_SMTP_URL as well`]);
+    const server = read_smtp_url(smtp_url);
+    if (server === null) throw new ConfigError(["TACHO_SMTP_URL: expected smtp://user:password@host:port"]);
+    receivers.push(email(name, form, server));
   }
   return { file, receivers };
 }
