@@ -57,6 +57,10 @@ database_test(
       200,
     );
 
+    // As a proxy passes on what a page at a port of its own asks.
+    const proxied = { origin: "https://localhost:8443", "sec-fetch-site": "same-origin" };
+    assert.equal((await post("", { rule: RULE, by: "Ada" }, proxied)).status, 200);
+
     assert.equal((await post("/few/remove", { by: "Ada" })).status, 200);
     assert.equal((await post("/few/remove", { by: "Ada" })).status, 404);
     assert.deepEqual(await rules(), []);

@@ -236,8 +236,9 @@ function refuse_page(request: Request): Response | null {
     return refused(415, "Unsupported media type", `expected content-type application/json, got ${shown(type)}`);
   }
   const site = request.headers.get("sec-fetch-site") ?? "same-origin", origin = request.headers.get("origin");
-  const host = request.headers.get("host") ?? new URL(request.url).host;
-  const foreign = origin !== null && (!URL.canParse(origin) || new URL(origin).host !== host);
+  // A proxy may leave out the port; of another one of this host `Sec-Fetch-Site` says that it is.
+  const { hostname } = new URL(`http://${request.headers.get("host") ?? new URL(request.url).host}`);
+  const foreign = origin !== null && (!URL.canParse(origin) || new URL(origin).hostname !== hostname);
   if (!foreign && (site === "same-origin" || site === "none")) return null;
   return refused(403, "Forbidden", "rules are changed by this server's own page, or by programs");
 }
