@@ -117,10 +117,11 @@ async function run(server: { url: string }): Promise<void> {
       status = answer.status;
       times.push(performance.now() - from);
       spent_ms += times.at(-1)!;
-      if (round === 0) before = await used();
+      if (round === 0 && ROUNDS > 1) before = await used();
     }
-    const processor_ms = Math.round((await used() - before) * 1000 / (times.length - 1));
-    const sorted = times.slice(1).toSorted((a, b) => a - b);
+    const counted = times.length === 1 ? times : times.slice(1);
+    const processor_ms = Math.round((await used() - before) * 1000 / counted.length);
+    const sorted = counted.toSorted((a, b) => a - b);
     const at = (share: number) => Math.round(percentile(sorted, share));
     answers[name] = { p50_ms: at(0.5), p95_ms: at(0.95), processor_ms, status };
     say(

@@ -87,8 +87,9 @@ from (select at as from_at, least(at + ${BATCH_EVENTS} - 1, ${events}) as to_at
   from generate_series(1, ${events}, ${BATCH_EVENTS}) at) b join events e on e.position = b.to_at order by from_at;
 update log_head set position = ${events}, batch = b.batch, recorded_at = b.recorded_at, watermark = b.watermark,
   messages_read = ${events + HELD}, quarantined = ${HELD} from (select * from batches order by batch desc limit 1) b;
-insert into quarantine (topic, partition, message_offset, headers, message_value, stage, reason, detail, code_version, quarantined_at)
-select 'trips', 0, n, '{}', '{}', 'decode', 'missing_type', 'expected type', 'bench', now() from generate_series(1, ${HELD}) n;`;
+insert into quarantine (topic, partition, message_offset, headers, message_value, message_hash, stage, reason, detail, code_version, quarantined_at)
+select 'trips', 0, n, '{}', '{}', message_hash(null, '{}', '{}'), 'decode', 'missing_type', 'expected type', 'bench', now()
+from generate_series(1, ${HELD}) n;`;
 
 const SUMS = ["trips", "started", "completed", "canceled", "fare_count", "fare_sum_micros", "tip_sum_micros"]
   .concat("distance_sum_m", "distance_count", "duration_sum_ms", "duration_count");
