@@ -1,4 +1,4 @@
-import type { CellShape } from "../kpi/mod.ts";
+import type { CellShape, Micros } from "../kpi/mod.ts";
 import type { BoardWords } from "./board_words.ts";
 import type { FieldType } from "./fields.ts";
 
@@ -137,6 +137,8 @@ export interface DomainBoard extends Omit<BoardDeclaration, "lines">, StreamName
   /** Of a domain by currency: the one it is of, and the names of the tables that `tables` are rows of; see `in_currency`. */
   readonly currency?: string;
   readonly names?: DomainTables;
+  /** Of a board as of before: what the cells are not those of then of, ascending; `tables` have pieces of it under the grain `then`. */
+  readonly unsettled?: readonly Micros[];
   /** Dimensions of persons: their ids are shown where the log has an alias, and filters by an id find what has its alias. Absent: keys are shown as they are. */
   readonly persons?: readonly string[];
   /** The newest states: the event they are sent as, the name of their list, and their fields. */
@@ -205,6 +207,7 @@ export interface BoardDeclaration {
 /** The board of a currency, of a domain by currency; of any other the board as it is. Its tables want a name after them, and are planned as those that they are rows of. */
 export function in_currency(board: DomainBoard, currency: string | undefined): DomainBoard {
   if (board.by_currency === undefined || currency === undefined) return board;
+  if (board.currency === currency && board.unsettled !== undefined) return board;
   // It becomes a part of statements.
   if (!/^[A-Z]{3}$/.test(currency)) {
     throw new Error(`show a board: expected a currency, got ${JSON.stringify(currency)}`);

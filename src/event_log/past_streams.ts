@@ -68,7 +68,7 @@ interface Changed {
 /** The log in blocks of so many bits of a position: see the index that has the streams of several. */
 const BLOCK_BITS = 16;
 
-/** Finds those of one block through what it has after the position, those of several by their index. */
+/** Finds those of one block through what it has after the position of streams that did not begin there, those of several by their index. */
 async function changed_since(
   reading: Queryable,
   { tables: { states }, stream_column }: Pick<Domain, "tables" | "stream_column">,
@@ -83,7 +83,7 @@ async function changed_since(
   // They are asked for as a list, so that the state table is not read whole.
   const rows = await reading.query<{ stream_id: string; positions: string[] }>(
     `${found} where ${spans} and ${both} union all ${found} where not (${spans}) and ${both} and s.${stream_column} = any(array(
-       select distinct stream_id from events where position > $1 and position <= $2
+       select stream_id from events where position > $1 and position <= $2 group by stream_id having min(revision) > 1
      )) limit ${most + 1}`,
     [position, block_end(position)],
   );

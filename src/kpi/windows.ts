@@ -130,19 +130,33 @@ export function bucket_end(grain: Grain, start_us: number, days: Days): number {
   return start_us + WIDTH[grain];
 }
 
-/** Buckets of one grain that lie side by side: starts in [from_us, to_us). */
-export interface Tile {
-  readonly grain: Grain;
+/** A stretch of event time: [from_us, to_us), microseconds. */
+export interface Micros {
   readonly from_us: number;
   readonly to_us: number;
+}
+
+/** The name of what stands in the place of buckets that are not as they were then: pieces of any length. */
+export const THEN = "then";
+
+/** Buckets of one grain that lie side by side: starts in [from_us, to_us). */
+export interface Tile extends Micros {
+  readonly grain: Grain | typeof THEN;
 }
 
 /**
  * Covers a stretch of event time with as few buckets as possible: coarse ones in the middle, finer ones towards the
  * edges. 30 days of a dimension are read as 29 days and up to 48 hours instead of 720 hours per key.
  * @param grains what the dimension keeps, fine to coarse, without `all` (none: nothing covers it); the finest widens the stretch to whole buckets
+ * @param apart stretches whose buckets are not taken, ascending, of whole buckets of the finest grain: a tile of `then` is in the place of each
  */
-export function tile(from_us: number, to_us: number, grains: readonly Grain[], days: Days): Tile[] {
+export function tile(
+  from_us: number,
+  to_us: number,
+  grains: readonly Grain[],
+  days: Days,
+  apart: readonly Micros[] = [],
+): Tile[] {
   const finest = grains[0];
   if (finest === undefined) return [];
   const start = (grain: Grain, us: number): number => bucket_start(grain, us, days);
@@ -159,7 +173,15 @@ export function tile(from_us: number, to_us: number, grains: readonly Grain[], d
     if (!fits) return split(from, to, finer);
     return [...split(from, first, finer), { grain, from_us: first, to_us: last }, ...split(last, to, finer)];
   };
-  return split(start(finest, from_us), end(finest, to_us), grains);
+  const tiles: Tile[] = [], last_us = end(finest, to_us);
+  let at_us = start(finest, from_us);
+  for (const { from_us, to_us } of apart) {
+    if (to_us <= at_us || from_us >= last_us) continue;
+    const own = { from_us: Math.max(from_us, at_us), to_us: Math.min(to_us, last_us) };
+    tiles.push(...split(at_us, own.from_us, grains), { grain: THEN, ...own });
+    at_us = own.to_us;
+  }
+  return [...tiles, ...split(at_us, last_us, grains)];
 }
 
 /**

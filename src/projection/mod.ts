@@ -3,6 +3,7 @@
  * `verify` recomputes the log and what was folded from it; `stream_history` what each event of one stream changed.
  */
 export { equal_measure_backfill, totals_backfill } from "./cells_backfill.ts";
+export { date_sql } from "./bucket_time.ts";
 export * from "./dated_backfill.ts";
 export { type EncodedReadModels, ReadModels } from "./read_models.ts";
 export * from "./rebuild_sketches.ts";

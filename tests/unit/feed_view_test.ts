@@ -93,6 +93,25 @@ Deno.test("a stretch is covered by days in the middle and finer buckets at its e
   ]);
 });
 
+Deno.test("stretches that lie apart are pieces of then, and no coarse bucket reaches into them", () => {
+  const apart = [["2026-02-27T00:00:00Z", "2026-03-01T10:05:00Z"], ["2026-03-01T22:50:00Z", "2026-03-01T22:55:00Z"]]
+    .map(([from, to]) => ({ from_us: us(from!), to_us: us(to!) }));
+  const range = [us("2026-03-01T10:00:00Z"), us("2026-03-03T00:00:00Z")] as const;
+  const tiles = tile(...range, ["5m", "1h", "1d"], days_in("UTC"), apart);
+  assert.deepEqual(tiles.map(({ grain, from_us, to_us }) => [grain, (to_us - from_us) / 60e6]), [
+    ["then", 5],
+    ["5m", 55],
+    ["1h", 11 * 60],
+    ["5m", 50],
+    ["then", 5],
+    ["5m", 5],
+    ["1h", 60],
+    ["1d", 1440],
+  ]);
+  assert.ok(tiles.every(({ from_us }, i) => from_us === (tiles[i - 1]?.to_us ?? range[0])), "each instant once");
+  assert.deepEqual(tile(...range, [], days_in("UTC"), apart), []);
+});
+
 Deno.test("days of a zone half an hour off are used with minutes but not with hours; a DST day is one tile", () => {
   const kolkata = days_in("Asia/Kolkata");
   const range = [us("2026-03-01T00:00:00Z"), us("2026-03-05T00:00:00Z")] as const;

@@ -1,8 +1,9 @@
-import { type Queryable, text_array } from "../../database/mod.ts";
+import { plain_array, type Queryable, text_array } from "../../database/mod.ts";
 import { type BoardBreakdown, type DomainBoard, table_names } from "../../domains/mod.ts";
-import { type Days, format_time, type Tile, tile } from "../../kpi/mod.ts";
+import { bucket_end, type Days, format_time, type Micros, type Tile, tile } from "../../kpi/mod.ts";
 import { dimension_of, figure_number, figure_of, integer, totals_of } from "./figure.ts";
-import type { Window } from "./view.ts";
+import { Parameters } from "./states_relation.ts";
+import type { ViewGrain, Window } from "./view.ts";
 
 /** Breakdowns: the keys of a dimension over a stretch of event time, the greatest by count, and all others in one row. */
 
@@ -65,10 +66,53 @@ export function tiles_of(
   if (stretch === null) return [{ grain: "all", from_us: 0, to_us: 1 }];
   const kept = (dimension_of(board, name)?.grains ?? []).filter((grain) => grain !== "all");
   const fits = kept.filter((grain) => grain === "1d" || SECONDS[grain] >= stretch.finest_s);
-  return tile(stretch.from_us, stretch.to_us, fits, days);
+  if (board.unsettled === undefined) return tile(stretch.from_us, stretch.to_us, fits, days);
+  // Beside what is not settled finer ones are wanted, too; what they cover is the same.
+  return tile(stretch.from_us, stretch.to_us, fits.slice(0, 1), days).flatMap(({ from_us, to_us }) =>
+    tile(from_us, to_us, kept, days, board.unsettled)
+  );
 }
 
 const SECONDS = { "1m": 60, "5m": 300, "1h": 3_600 } as const;
+
+/** The bucket of a time, by its start. Buckets of the clock come from arithmetic, which takes two thirds of a search among borders. */
+export function bucket_sql(by: ViewGrain, { from_us, to_us }: Micros, days: Days, parameters: Parameters) {
+  if (by !== "1d") return (at: string) => `date_bin('${WIDTH[by]}', ${at}, timestamptz '1900-01-01 00:00:00+00')`;
+  const starts: string[] = [];
+  for (let start_us = from_us; start_us < to_us; start_us = bucket_end(by, start_us, days)) {
+    starts.push(format_time(start_us));
+  }
+  const borders = `${parameters.add(plain_array(starts))}::timestamptz[]`;
+  return (at: string) => `(${borders})[width_bucket(${at}, ${borders})]`;
+}
+
+const WIDTH = { "1m": "1 minute", "5m": "5 minutes", "1h": "1 hour" } as const;
+
+/** Buckets of a window that are read from a board's cells. */
+interface Buckets {
+  readonly board: DomainBoard;
+  readonly days: Days;
+  readonly window: Window;
+}
+
+/** The cells that make up a window's buckets as of before, each with the `start` of its bucket: of its grain, finer ones, and pieces of then. */
+export function bucketed_sql(
+  { board, days, window: { grain, from_s, to_s } }: Buckets,
+  dimension: string,
+  matches: string,
+  parameters: Parameters,
+): string {
+  const grains = (dimension_of(board, dimension)?.grains ?? []).filter((each) => each !== "all");
+  const window = { from_us: from_s * 1e6, to_us: to_s * 1e6 }, start = bucket_sql(grain, window, days, parameters);
+  const tiles = tile(window.from_us, window.to_us, grains.slice(0, grains.indexOf(grain) + 1), days, board.unsettled);
+  return tiles.map(({ grain, from_us, to_us }) =>
+    `select ${start("cells.bucket")} as start, cells.* from ${board.tables.cells} cells
+     where grain = ${parameters.add(grain)} and ${matches} and bucket >= ${
+      parameters.add(format_time(from_us))
+    }::timestamptz
+       and bucket < ${parameters.add(format_time(to_us))}::timestamptz`
+  ).join(" union all ");
+}
 
 /**
  * Reads the totals of the greatest keys of several dimensions, each over its tiles: ordered by count, then key. Each

@@ -10,7 +10,7 @@ import {
   tile,
   UNKNOWN,
 } from "../../kpi/mod.ts";
-import { read_keys, tiles_of } from "./breakdown.ts";
+import { bucketed_sql, read_keys, tiles_of } from "./breakdown.ts";
 import {
   type BucketRow,
   dimension_of,
@@ -82,57 +82,26 @@ export async function figures_of_cells(queryable: Queryable, question: Question)
   };
 }
 
-/**
- * Whether the cells that answer a question's series and stretches have not changed since a position of the log: then they say what they said as
- * of it. Each part is a range of the cells' primary key, and looked through as it would be read.
- */
-export async function are_settled(
-  queryable: Queryable,
-  question: Question,
-  condition: Condition,
-  position: number,
-): Promise<boolean> {
-  const { board, days, window, wants: { stretches = [] } } = question;
-  const parameters = new Parameters(), since = parameters.add(position);
-  const times = ({ from_s, to_s }: Stretch) => ({ from_us: from_s * 1e6, to_us: to_s * 1e6 });
-  const own = matching(condition, parameters.add(condition.dimension), parameters.add(text_array(condition.keys)));
-  const sketched = dimension_of(board, condition.dimension)?.sketches ?? [];
-  const read: [matches: string, tile: Tile][] = [[own, { grain: window.grain, ...times(window) }]];
-  for (const stretch of stretches.map(times)) {
-    const within = { ...stretch, finest_s: cut_s(window) };
-    const tiles = [
-      ...tiles_of(board, condition.dimension, within, days),
-      ...tile(stretch.from_us, stretch.to_us, sketched, days),
-    ];
-    for (const each of tiles) read.push([own, each]);
-    for (const [, { dimension }] of asked_distinct(question)) {
-      for (const each of tiles_of(board, dimension, within, days)) {
-        read.push([`dimension = ${parameters.add(dimension)}`, each]);
-      }
-    }
-  }
-  const changed = read.map(([matches, { grain, from_us, to_us }]) =>
-    `exists (select from ${board.tables.cells} cells where grain = ${parameters.add(grain)} and ${matches}
-       and bucket >= ${parameters.add(format_time(from_us))}::timestamptz
-       and bucket < ${parameters.add(format_time(to_us))}::timestamptz and last_position > ${since})`
-  );
-  const [row] = await queryable.query<{ changed: boolean }>(
-    `select ${changed.join(" or ")} as changed`,
-    parameters.values,
-  );
-  return row?.changed === false;
-}
-
 /** The cells of a condition, as SQL; the values it needs are its dimension and its keys. */
 const matching = ({ excluded }: Condition, dimension: string, keys: string): string =>
   `dimension = ${dimension} and ${excluded ? `key <> all(${keys}::text[])` : `key = any(${keys}::text[])`}`;
 
-/** Reads the totals of a window, then its buckets: one statement, a range of the cells' primary key. */
+/** Reads the totals of a window, then its buckets: one statement, a range of the cells' primary key; as of before several. */
 async function read_buckets(
   queryable: Queryable,
-  { board, window }: Question,
+  question: Question,
   condition: Condition,
 ): Promise<readonly BucketRow[]> {
+  const { board, window } = question;
+  if (board.unsettled !== undefined) {
+    const parameters = new Parameters([condition.dimension, text_array(condition.keys)]);
+    const cells = bucketed_sql(question, condition.dimension, matching(condition, "$1", "$2"), parameters);
+    return await queryable.query<BucketRow>(
+      `select floor(extract(epoch from start))::bigint as t, max(last_position) as changed_at, ${sum_columns(board)}
+       from (${cells}) cells group by grouping sets ((start), ()) order by start nulls first`,
+      parameters.values,
+    );
+  }
   const statement = prepared(
     board,
     `feed_series_${table_names(board).cells}${condition.excluded ? "_excluded" : ""}`,
@@ -240,7 +209,7 @@ export async function read_quantiles(
   stretch: { readonly from_us: number; readonly to_us: number },
 ): Promise<Map<string, number | null>> {
   const grains = dimension_of(board, counted.dimension)?.sketches ?? [];
-  const tiles = tile(stretch.from_us, stretch.to_us, grains, days);
+  const tiles = tile(stretch.from_us, stretch.to_us, grains, days, board.unsettled);
   const { sketches: table } = board.tables;
   const rows = table === null || tiles.length === 0 ? [] : await queryable.query<BinRow>(
     prepared(

@@ -1,6 +1,6 @@
 import type { Queryable } from "../../database/mod.ts";
 import type { DomainBoard } from "../../domains/mod.ts";
-import { are_settled, figures_of_cells } from "./cells.ts";
+import { figures_of_cells } from "./cells.ts";
 import { type BucketRow, type Cards, cards_of, quantile_cards, series_of } from "./figure.ts";
 import {
   type Asked,
@@ -46,7 +46,7 @@ export interface Compared {
 /**
  * Reads the cards of all comparisons, where the log knows anything of their stretches, and since when; and the series of the one that is
  * shown. From the cells of the filter where these have
- * them and have not changed since the states were as they are given, all else from states.
+ * them, as of before those of then, all else from states.
  * @param states all states: as they stand, or as they stood
  */
 export async function read_comparisons(
@@ -68,10 +68,8 @@ export async function read_comparisons(
     const stretches = names.map((name) => comparisons[name].stretch);
     return { board, days, filter, window, wants: { series, stretches, cards } };
   };
-  const settled = async (name: ComparisonName): Promise<boolean> =>
-    condition !== null && (states.as_of === null ||
-      await are_settled(reading, question(true, [name], comparisons[name]), condition, states.as_of));
-  const series_of_cells = await settled(view.compare);
+  // As of before: where the board has the cells of then.
+  const of_cells_alone = condition !== null && (states.as_of === null || board.unsettled !== undefined);
   for (const name of COMPARISONS) {
     const { stretch } = comparisons[name], { from_s, to_s } = stretch;
     const since_s = from_s === to_s ? null : await read_since(reading, board, states, stretch, cut_s(window));
@@ -79,11 +77,11 @@ export async function read_comparisons(
     if (from_s === to_s || since_s === to_s) continue;
     const computed = condition === null ||
       quantiles && !keeps_sketches(board, condition.dimension) && !too_long_for_states(stretch) ||
-      !(name === view.compare ? series_of_cells : await settled(name));
+      !of_cells_alone;
     (computed ? of_states : of_cells).push(name);
   }
-  const asked_of_cells = question(series_of_cells, of_cells, shown);
-  const asked_of_states = question(!series_of_cells, of_states, shown);
+  const asked_of_cells = question(of_cells_alone, of_cells, shown);
+  const asked_of_states = question(!of_cells_alone, of_states, shown);
   const answers = [
     ...condition === null ? [] : [[of_cells, await figures_of_cells(reading, asked_of_cells)] as const],
     [of_states, await figures_of_states(reading, asked_of_states, states)] as const,
@@ -116,13 +114,47 @@ async function read_since(
   { from_s, to_s }: Stretch,
   cut: number,
 ): Promise<number | null> {
-  const first = (from_s: number, to_s: number) => read_first(reading, board, states, { from_s, to_s }, cut);
+  const first = (from_s: number, to_s: number) =>
+    states.as_of === null
+      ? read_first(reading, board, states, { from_s, to_s }, cut)
+      : read_first_of_then(reading, board, states, { from_s, to_s }, cut);
   for (const silence_s of [NEAR_S, LONGEST_SILENCE_S]) {
     if (await first(from_s - silence_s, from_s) !== null) return null;
   }
   const first_s = await first(from_s, Math.min(from_s + NEAR_S, to_s)) ?? await first(from_s, to_s);
   return first_s === from_s ? null : first_s ?? to_s;
 }
+
+/** As `read_first`, as of before: cells of the whole that have not changed since say what they said, of the others the states of then do. */
+async function read_first_of_then(
+  reading: Queryable,
+  board: DomainBoard,
+  states: StatesRelation,
+  { from_s, to_s }: Stretch,
+  cut: number,
+): Promise<number | null> {
+  const { tables, whole: { dimension, key }, measures } = board, grain = cut < 300 ? "1m" : "5m";
+  const [row] = await reading.query<Record<"first_s" | "changed_s" | "last_s", string | null>>(
+    `with cells as (
+       select floor(extract(epoch from bucket))::bigint as at, last_position > $1 as changed, (${
+      filled_sql(measures)
+    }) as filled
+       from ${tables.cells} cells where grain = '${grain}' and dimension = '${dimension}' and key = '${key}'
+         and bucket >= to_timestamp($2::bigint) and bucket < to_timestamp($3::bigint)
+     ), settled as (select min(at) as first from cells where filled and not changed)
+     select (select first from settled) as first_s, min(at) as changed_s, max(at) as last_s
+     from cells where changed and at < coalesce((select first from settled), $3::bigint)`,
+    [states.as_of, from_s, to_s],
+  );
+  const settled_s = row?.first_s == null ? null : Number(row.first_s);
+  if (row?.changed_s == null) return settled_s;
+  const changed = { from_s: Math.max(Number(row.changed_s), from_s), to_s: Math.min(Number(row.last_s) + 300, to_s) };
+  return await read_first(reading, board, states, changed, cut) ?? settled_s;
+}
+
+/** The condition that a cell has anything: it stays when all that it counted was taken back. */
+const filled_sql = (measures: DomainBoard["measures"]): string =>
+  measures.flatMap(({ name, kind }) => kind === "count" ? [`${name} > 0`] : []).join(" or ");
 
 /** Where the first event of a stretch lies, by its minute or five, seconds; null where there is none. */
 async function read_first(
@@ -133,8 +165,6 @@ async function read_first(
   cut: number,
 ): Promise<number | null> {
   const { tables, whole: { dimension, key }, measures, facts, dates } = board;
-  // A cell stays when all that it counted was taken back.
-  const counts = measures.flatMap(({ name, kind }) => kind === "count" ? [`${name} > 0`] : []).join(" or ");
   const parameters = new Parameters(states.values);
   const [from, to] = [from_s, to_s].map((value) => `to_timestamp(${parameters.add(value)}::bigint)`);
   const within = (at: string, last = at) => `${last} >= ${from} and ${at} < ${to}`;
@@ -144,7 +174,7 @@ async function read_first(
       `select min(bucket) as at from ${tables.cells} cells where grain = '${
         cut < 300 ? "1m" : "5m"
       }' and dimension = '${dimension}'
-        and key = '${key}' and (${counts}) and ${within("bucket")}`,
+        and key = '${key}' and (${filled_sql(measures)}) and ${within("bucket")}`,
     ]
     : dates.flatMap(({ column, first, last }) => {
       if (first === last) {

@@ -94,9 +94,15 @@ export function quantile_within(
 
 const scaled_quantile = ({ per }: QuantileFigure, value: number): number => Math.round(value / per * 10 ** DECIMALS);
 
-/** A statement that is prepared once a connection; not of boards of other currencies than the usual one: there are thousands of codes that may be asked for. */
-export const prepared = ({ currency, by_currency }: DomainBoard, name: string, text: string): Statement =>
-  currency === by_currency ? { name, text } : { text };
+/**
+ * A statement that is prepared once a connection; not of boards as of before, nor of other currencies than the usual one: there are thousands of
+ * codes that may be asked for.
+ */
+export const prepared = (
+  { currency, by_currency, unsettled }: DomainBoard,
+  name: string,
+  text: string,
+): Statement => currency === by_currency && unsettled === undefined ? { name, text } : { text };
 
 /** The dimension of that name; null when the board has none. */
 export function dimension_of(board: DomainBoard, name: string) {

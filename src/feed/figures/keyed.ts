@@ -1,8 +1,18 @@
 import { plain_array, type Queryable, text_array } from "../../database/mod.ts";
 import { type DomainBoard, type SummedFigure, table_names } from "../../domains/mod.ts";
 import { format_time, is_extreme } from "../../kpi/mod.ts";
-import { type KeyTotals, read_key_totals, tiles_of } from "./breakdown.ts";
-import { type BucketRow, figure_number, figure_of, integer, measures_in, prepared, totals_of } from "./figure.ts";
+import { bucketed_sql, type KeyTotals, read_key_totals, tiles_of } from "./breakdown.ts";
+import {
+  type BucketRow,
+  figure_number,
+  figure_of,
+  integer,
+  measures_in,
+  prepared,
+  sum_columns,
+  totals_of,
+} from "./figure.ts";
+import { Parameters } from "./states_relation.ts";
 import type { Condition } from "./view.ts";
 import {
   breakdown_of,
@@ -151,6 +161,25 @@ export async function read_keyed(
     keyed.map(async (wanted) => ({ ...wanted, ...await ranked_keys(queryable, question, condition, wanted, totals) })),
   );
   const measures = [...new Set(keyed.flatMap(({ dimension }) => measures_by(board, dimension)))];
+  const answer = (rows: readonly (KeyedRow & { readonly dimension: string })[]) =>
+    ranked.map(({ dimension, keys, others }) => {
+      const own = rows.filter((row) => row.dimension === dimension);
+      return { dimension, keys, others, rows: [...own, ...others_of(board, dimension, buckets, own)] };
+    });
+  if (board.unsettled !== undefined) {
+    const parameters = new Parameters();
+    const cells = ranked.map(({ dimension, keys }) => {
+      const own = `dimension = '${dimension}' and key = any(${parameters.add(text_array(keys))}::text[])`;
+      return bucketed_sql(question, dimension, own, parameters);
+    });
+    const rows = await queryable.query<KeyedRow & { readonly dimension: string }>(
+      `select dimension, key, floor(extract(epoch from start))::bigint as t, max(last_position) as changed_at, ${
+        sum_columns(board)
+      } from (${cells.join(" union all ")}) cells group by dimension, key, start order by start`,
+      parameters.values,
+    );
+    return answer(rows);
+  }
   const statement = prepared(
     board,
     `feed_keyed_${table_names(board).cells}`,
@@ -170,10 +199,7 @@ export async function read_keyed(
     plain_array(buckets.map(({ t }) => format_time(integer(t) * 1e6))),
     window.grain,
   ]);
-  return ranked.map(({ dimension, keys, others }) => {
-    const own = rows.filter((row) => row.dimension === dimension);
-    return { dimension, keys, others, rows: [...own, ...others_of(board, dimension, buckets, own)] };
-  });
+  return answer(rows);
 }
 
 /** The greatest keys of a dimension among those that a condition leaves, and how many others there are. */

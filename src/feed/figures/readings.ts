@@ -9,23 +9,14 @@ import {
   type NewestLines,
   shown_board,
   type ShownBoard,
-  with_own,
 } from "./board.ts";
 import { type CurrencyCount, read_currencies } from "./breakdown.ts";
 import { figures_of_cells } from "./cells.ts";
 import { type Compared, read_comparisons } from "./comparisons.ts";
 import { keyed_series, with_keyed } from "./keyed.ts";
 import { mark_series, type MarkedBuckets, read_marked } from "./corrections.ts";
-import {
-  type Asked,
-  cells_question,
-  is_too_long,
-  of_view,
-  states_question,
-  TOO_LONG_FOR_STATES,
-  whole_question,
-} from "./question.ts";
-import { figures_of_states, is_long, type Line, read_lines } from "./states.ts";
+import { type Asked, cells_question, is_too_long, of_view, states_question, TOO_LONG_FOR_STATES } from "./question.ts";
+import { figures_of_states, type Line, read_lines } from "./states.ts";
 import { type Arrived, arrived_states, find_arrived, present_states, type StatesRelation } from "./states_relation.ts";
 import { comparisons_of, is_whole, reached_ms, same_window, type Watched, window_of_last } from "./view.ts";
 
@@ -177,7 +168,7 @@ interface Counted {
  * @param states all of them, as of the position
  * Throws TooManyArrived.
  */
-async function find_counted(
+export async function find_counted(
   reading: Queryable,
   { board, days }: Asked,
   watched: Watched,
@@ -284,80 +275,12 @@ export async function read_whole_board(source: FeedSource, watched: Watched, now
   return board;
 }
 
-/**
- * Computes a view's board as of a position, all of it from states. Marks of late corrections are not kept for the past: there are none.
- * Comparisons, and of a long window what cells do not have, are left out where they cannot be computed in time, and the board says so.
- * @param reading a transaction
- * @param all states as of the position, of the view's currency
- * @param then the position, its newest event time, and the time that it is looked at from, milliseconds
- */
-export async function read_past_board(
-  reading: Queryable,
-  given: Asked,
-  asked: Watched,
-  all: StatesRelation,
-  then: { readonly position: number; readonly newest_event_ms: number | null; readonly now_ms: number },
-): Promise<ShownBoard> {
-  const { position, newest_event_ms, now_ms } = then, source = of_view(given, asked.view);
-  const { watched, states, arrived } = await find_counted(reading, source, asked, all, then);
-  const { view, window } = watched;
-  const { figures_id: log_id } = await read_head(reading);
-  const whole = whole_question(source, watched), apart = is_long(window) ? source.board.states_breakdowns : [];
-  const breakdowns = whole.wants.breakdowns!.filter((each) => !apart.includes(each));
-  const question = { ...whole, wants: { ...whole.wants, breakdowns } };
-  const figures = await figures_of_states(reading, question, states);
-  const board = draw(question, figures), keyed = keyed_series(question, figures, {});
-  // How many there were then would take counting all states.
-  const currencies = source.board.by_currency === undefined ? null : await read_currencies(reading, source.board);
-  const lines = await read_lines(reading, source.board, all, view.filter, position, arrived);
-  const late: string[] = [];
-  // Within a transaction: the rest of it goes on.
-  const in_time = async <T>(what: string, read: () => Promise<T>): Promise<T | null> => {
-    await reading.query("savepoint so_far");
-    const answer = await unless_late(late, what, read);
-    if (answer === null) await reading.query("rollback to savepoint so_far");
-    return answer;
-  };
-  const comparisons = comparisons_of(window, reached_ms(now_ms, newest_event_ms), source.days);
-  const compared = arrived === null
-    ? await in_time("comparisons", () => read_comparisons(reading, source, watched, states, comparisons))
-    : null;
-  const long = apart.length === 0 ? null : await in_time("breakdowns", async () => {
-    const rest = { ...question, wants: { breakdowns: apart } };
-    return draw(rest, await figures_of_states(reading, rest, states)).breakdowns;
-  });
-  return {
-    ...board,
-    ...currencies === null
-      ? {}
-      : { currencies: with_own(currencies.map(({ currency }) => ({ currency, count: null })), view, null) },
-    view,
-    log_id,
-    newest_event_ms,
-    position,
-    series: with_keyed({ series: mark_series(board.series, null), changed_at: board.changed_at }, keyed).series,
-    changed_at: board.series.t.map(() => position),
-    breakdowns: [...board.breakdowns, ...long ?? []],
-    lines_of: keyed.lines,
-    lines_version: "",
-    lines,
-    lines_at: position,
-    sources: { cards: "states", breakdowns: "states" },
-    states: { position, read_ms: now_ms },
-    failed: left_out(late),
-    arrived,
-    compared: compared && { log_id, position, ...compared },
-    version: 0,
-    compared_version: 0,
-  };
-}
-
 /** Why a board lacks something; null when it has all. */
-const left_out = (late: readonly string[]): string | null =>
+export const left_out = (late: readonly string[]): string | null =>
   late.length === 0 ? null : `the ${late.join(" and ")} took too long; take a shorter range`;
 
 /** Reads what may be left out: null when it took too long, and what it was is among what is late. */
-async function unless_late<T>(late: string[], what: string, read: () => Promise<T>): Promise<T | null> {
+export async function unless_late<T>(late: string[], what: string, read: () => Promise<T>): Promise<T | null> {
   try {
     return await read();
   } catch (error) {

@@ -47,7 +47,9 @@ export async function figures_of_states(
   const { alone, rest } = apart(question);
   const read: Figures[] = [];
   if (alone !== null) {
-    const of_cells = is_present(question.board, relation);
+    const of_cells = relation.as_of === null
+      ? is_present(question.board, relation)
+      : question.board.unsettled !== undefined;
     read.push(of_cells ? await figures_of_cells(queryable, alone) : await compute(queryable, alone, relation));
   }
   for (const piece of pieces_of(rest)) read.push(await compute(queryable, piece, relation));

@@ -23,6 +23,8 @@ export interface StatesRelation {
   readonly newest: (row: string) => string;
   /** The position that they are as of; null: as they stand. */
   readonly as_of: number | null;
+  /** Of all states as of a position: when what has changed since had facts then, microseconds. */
+  readonly touched_us?: readonly number[];
 }
 
 /** All states as they stand. */
@@ -82,10 +84,11 @@ function relation_of(domain: Domain, position: number, past: readonly PastStream
     ],
     newest: newest_told,
     as_of: position,
+    touched_us: past.flatMap(({ state }) => domain.contribution(state).facts.flatMap((fact) => fact?.at_us ?? [])),
   };
 }
 
-/** Events that arrived: those at positions in (after, last] that were recorded in [from_s, to_s), seconds. */
+/** Events at positions in (after, last] that were recorded in [from_s, to_s), seconds. */
 export interface Arrived {
   readonly after: number;
   readonly last: number;
@@ -104,7 +107,6 @@ export const MOST_ARRIVED = 200_000;
 export class TooManyArrived extends Error {
   override readonly name = "TooManyArrived";
 }
-
 interface ArrivedRow extends Record<string, unknown> {
   readonly after: string | null;
   readonly last: string | null;
@@ -113,9 +115,7 @@ interface ArrivedRow extends Record<string, unknown> {
   readonly newest_us: string | null;
 }
 
-const RECORDED_MICROS = ["min", "max"].map((extreme) =>
-  `(extract(epoch from ${extreme}(recorded_at)) * 1000000)::bigint`
-);
+const [OLDEST, NEWEST] = ["min", "max"].map((of) => `(extract(epoch from ${of}(recorded_at)) * 1000000)::bigint`);
 
 /** Which events: so many of the newest, or what was recorded in [from_s, to_s), seconds. */
 export type ArrivalSpan = { readonly last: number } | { readonly from_s: number; readonly to_s: number };
@@ -139,7 +139,7 @@ async function find_last(reading: Queryable, most: number, position: number): Pr
   const [row] = await reading.query<ArrivedRow>({
     name: "last_events",
     text: `select min(position) - 1 as after, max(position) as last, count(*) as events,
-             ${RECORDED_MICROS[0]} as oldest_us, ${RECORDED_MICROS[1]} as newest_us
+             ${OLDEST} as oldest_us, ${NEWEST} as newest_us
            from events where position > $1 and position <= $2`,
   }, [position - most, position]);
   const found = arrived_of(row);
@@ -159,7 +159,7 @@ async function find_recorded(
     // Each of these batches has an event: no more of them need be looked at than events may be.
     text: `select min(first_position) - 1 as after, max(least(last_position, $3)) as last,
              sum(least(last_position, $3) - first_position + 1) as events,
-             ${RECORDED_MICROS[0]} as oldest_us, ${RECORDED_MICROS[1]} as newest_us
+             ${OLDEST} as oldest_us, ${NEWEST} as newest_us
            from (
              select * from batches where recorded_at >= $1::timestamptz and recorded_at < $2::timestamptz
                and last_position >= first_position and first_position <= $3 limit $4

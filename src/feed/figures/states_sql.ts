@@ -1,9 +1,9 @@
-import { plain_array, text_array } from "../../database/mod.ts";
+import { text_array } from "../../database/mod.ts";
 import type { BoardBreakdown, DistinctFigure, DomainBoard, QuantileFigure } from "../../domains/mod.ts";
-import { bucket_end, column_measures, type Days, format_time, UNKNOWN } from "../../kpi/mod.ts";
-import { ranked_keys_sql, tiles_of, TOP } from "./breakdown.ts";
+import { column_measures, format_time, type Micros, UNKNOWN } from "../../kpi/mod.ts";
+import { bucket_sql, ranked_keys_sql, tiles_of, TOP } from "./breakdown.ts";
 import { figure_of, keys_of_sql, quantile_cards } from "./figure.ts";
-import type { Filter, ViewGrain } from "./view.ts";
+import type { Filter } from "./view.ts";
 import { measures_by } from "./keyed.ts";
 import {
   asked_distinct,
@@ -31,12 +31,6 @@ import {
 
 /** The statement that answers a question from states instead of cells: SQL made from what the board declares of their facts. Pure. */
 
-/** [from_us, to_us), microseconds. */
-interface Micros {
-  readonly from_us: number;
-  readonly to_us: number;
-}
-
 const micros = ({ from_s, to_s }: Stretch): Micros => ({ from_us: from_s * 1e6, to_us: to_s * 1e6 });
 
 interface StatesStatement {
@@ -56,11 +50,7 @@ interface StatesStatement {
 export function states_statement(question: Question, relation: StatesRelation): StatesStatement {
   const { board, days, filter, wants: { series = false, distinct, stretches = [], keyed = [] } } = question;
   const parameters = new Parameters(relation.values);
-  const time = (us: number): string => `${parameters.add(format_time(us))}::timestamptz`;
-  const within = ({ from_us, to_us }: Micros): Within => {
-    const from = time(from_us), to = time(to_us);
-    return (at, last = at) => `${last} >= ${from} and ${at} < ${to}`;
-  };
+  const within = within_of(parameters);
   const window = micros(question.window), breakdowns = wanted_breakdowns(question);
   const dimensions = [...new Set(breakdowns.flatMap((each) => each.crossed ? [each.breakdown.dimension] : []))];
   // Where breakdowns leave a condition out, what meets all of them is kept apart: it may be little of what was read.
@@ -124,20 +114,39 @@ export function states_statement(question: Question, relation: StatesRelation): 
     ...stretches.map(micros),
     ...breakdowns.map(({ stretch }) => stretch),
   ];
-  const touched = together(read).map(within);
   const { sql: counted, missed } = crossing_filter(board, filter, dimensions, parameters);
-  const columns = [...new Set(text.matchAll(/\bstates\.(\w+)/g).map(([column]) => column))];
-  const dates = board.dates.filter(({ column }) => columns.includes(`states.${column}`));
+  const columns = states_columns(text);
   return {
     // What only one part reads need not be kept.
     text: `with states as ${crossing || text.split("from states").length > 2 ? "materialized" : "not materialized"} (
         select ${[...columns, ...missed].join(", ")} from ${relation.sql} states
-        where (${
-      dates.flatMap(({ first, last }) => touched.map((touch) => `(${touch(first, last)})`)).join(" or ")
-    }) and ${counted}
+        where ${states_touching(board, text, together(read), parameters)} and ${counted}
       )${crossing ? ", chosen as materialized (select * from states where missed = 0)" : ""} select ${text}`,
     values: parameters.values,
   };
+}
+
+/** The condition of a stretch: that a time lies in it. */
+const within_of = (parameters: Parameters) => ({ from_us, to_us }: Micros): Within => {
+  const [from, to] = [from_us, to_us].map((us) => `${parameters.add(format_time(us))}::timestamptz`);
+  return (at, last = at) => `${last} >= ${from} and ${at} < ${to}`;
+};
+
+/** The columns of states that a text reads. */
+export const states_columns = (
+  text: string,
+): string[] => [...new Set(text.matchAll(/\bstates\.(\w+)/g).map(([column]) => column))];
+
+/** The condition that a time which a text dates facts by may lie in one of some stretches: each column by its own index. */
+export function states_touching(
+  board: DomainBoard,
+  text: string,
+  stretches: readonly Micros[],
+  parameters: Parameters,
+): string {
+  const columns = states_columns(text), touched = stretches.map(within_of(parameters));
+  const dates = board.dates.filter(({ column }) => columns.includes(`states.${column}`));
+  return `(${dates.flatMap(({ first, last }) => touched.map((touch) => `(${touch(first, last)})`)).join(" or ")})`;
 }
 
 /** A breakdown that is wanted. */
@@ -185,7 +194,7 @@ function crossing_filter(board: DomainBoard, filter: Filter, dimensions: readonl
 }
 
 /** Stretches as few as cover the same: those that overlap or meet are one. */
-function together(stretches: readonly Micros[]): Micros[] {
+export function together(stretches: readonly Micros[]): Micros[] {
   const merged: Micros[] = [];
   for (const { from_us, to_us } of stretches.toSorted((a, b) => a.from_us - b.from_us)) {
     const last = merged.at(-1);
@@ -198,19 +207,6 @@ function together(stretches: readonly Micros[]): Micros[] {
 
 /** The rows of a select, as one value. */
 const rows_sql = (select: string): string => `(select json_agg(rows) from (${select}) rows)`;
-
-/** The bucket of a time, by its start. Buckets of the clock come from arithmetic, which takes two thirds of a search among borders. */
-function bucket_sql(by: ViewGrain, { from_us, to_us }: Micros, days: Days, parameters: Parameters) {
-  if (by !== "1d") return (at: string) => `date_bin('${WIDTH[by]}', ${at}, timestamptz '1900-01-01 00:00:00+00')`;
-  const starts: string[] = [];
-  for (let start_us = from_us; start_us < to_us; start_us = bucket_end(by, start_us, days)) {
-    starts.push(format_time(start_us));
-  }
-  const borders = `${parameters.add(plain_array(starts))}::timestamptz[]`;
-  return (at: string) => `(${borders})[width_bucket(${at}, ${borders})]`;
-}
-
-const WIDTH = { "1m": "1 minute", "5m": "5 minutes", "1h": "1 hour" } as const;
 
 /** The condition that a time lies in a stretch; with a second one that some of those from the first to it may. */
 /**

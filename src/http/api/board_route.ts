@@ -15,8 +15,6 @@ import {
   comparisons_of,
   figure_text,
   find_arrived,
-  is_too_long,
-  LONGEST_FROM_STATES_S,
   ORDERS,
   type PastStates,
   read_greatest,
@@ -60,7 +58,6 @@ export interface BoardSource extends KpiSource {
 const GATE = { most: 2, waiting: 20, wait_ms: 2_000 };
 /** A batch is recorded in its order of commit, but timed before it: what lies this far back is settled. */
 const SETTLED_MS = 120_000;
-const DAY_S = 86_400;
 
 const card_values = z.record(z.string(), z.number().nullable());
 const columns = z.object({ t: z.array(z.number()) }).catchall(
@@ -321,12 +318,8 @@ function past_board(source: BoardSource, request: Request, view: View, asked: As
       : await moment_at_position(reading, asked.position);
     const recorded_ms = Math.floor((moment.recorded_at_us ?? asked.at_us ?? clock.now_ms() * 1000) / 1000);
     const watched: Watched = { view, window: window_at(view, recorded_ms, days) };
-    if (is_too_long(view, watched.window)) {
-      const detail = `expected a shorter range: boards of the past are computed over at most ${
-        Math.floor(LONGEST_FROM_STATES_S / DAY_S)
-      } days`;
-      return bad_request("the range is too long for the past", [{ path: "to", detail }]);
-    }
+    const fault = states_fault(view, watched.window, source.board);
+    if (fault !== null) return bad_request("the range is too long for its filter", [fault]);
     const caching = is_settled(asked, moment, clock.now_ms()) ? "private, max-age=3600, immutable" : "no-cache";
     const etag = `W/"${head.figures_id}-as-of-${moment.position}-${watched.window.to_s}-${source.build}"`;
     return await tagged(request, etag, caching, async () => {
