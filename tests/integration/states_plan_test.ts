@@ -104,6 +104,14 @@ const FILTERS: Filter[] = [
   [{ dimension: "driver", keys: ["D1", "unknown"], excluded: false }],
 ];
 
+/** Cards but those of how things are now, which are of all trips. */
+const FIGURES = trips_board.cards.filter((card) => "figure" in card);
+const IN_RANGE = `select count(*) as trips from trips where ${
+  ["requested_at", "started_at", "completed_at", "canceled_at", "voided_at"].map((at) =>
+    `${at} >= to_timestamp($1::bigint) and ${at} < to_timestamp($2::bigint)`
+  ).join(" or ")
+}`;
+
 const a_week_before = ({ from_s, to_s }: Window) => ({ from_s: from_s - 7 * 86_400, to_s: to_s - 7 * 86_400 });
 
 for (const [load, script] of Object.entries(LOADS)) {
@@ -116,20 +124,31 @@ for (const [load, script] of Object.entries(LOADS)) {
       try {
         await database.script(`alter table trips set (autovacuum_enabled = off); ${script}`);
         await snapshot(database, async (reading) => {
-          const scans = async () => {
-            const [row] = await reading.query("select pg_stat_get_xact_numscans('trips'::regclass)::integer as scans");
-            return Number(row?.scans);
+          const counted = async (what: string) => {
+            const [row] = await reading.query(`select pg_stat_get_xact_${what}('trips'::regclass)::integer as found`);
+            return Number(row?.found);
           };
+          const scans = () => counted("numscans");
           const present = present_states(trips_board);
           // Nothing has changed since: the states as of the position before the last.
           const then = { position: MANY - 1, newest_event_ms: Date.UTC(2026, 2, 20), now_ms: Date.UTC(2026, 2, 20) };
           const past = await past_states(TEST_DOMAIN)(reading, then.position, MANY);
+          let most_read = 0;
           for (const range of ["15m", "1h", "24h"] as const) {
             for (const filter of FILTERS) {
               const view = { range, to_s: then.now_ms / 1000, filter, compare: "weekday" } as const;
               const window = window_at(view, then.now_ms, DAYS);
               const before = await scans();
               const question = whole_question({ board: trips_board, days: DAYS }, { view, window });
+              const fetched = await counted("tuples_fetched");
+              await figures_of_states(reading, { ...question, wants: { ...question.wants, cards: FIGURES } }, present);
+              const read = await counted("tuples_fetched") - fetched,
+                [row] = await reading.query(IN_RANGE, [
+                  window.from_s,
+                  window.to_s,
+                ]);
+              most_read = Math.max(most_read, read);
+              assert.ok(read <= Number(row?.trips), `${read} trips read for a board of ${row?.trips}: each once`);
               await figures_of_states(reading, question, present);
               const wants = { series: true, stretches: [window, a_week_before(window)], cards: trips_board.cards };
               await figures_of_states(reading, { ...question, wants }, present);
@@ -138,6 +157,7 @@ for (const [load, script] of Object.entries(LOADS)) {
               assert.equal(await scans() - before, 0, `as of before, ${range}, ${JSON.stringify(filter)}`);
             }
           }
+          assert.ok(most_read > 100, `${most_read} trips read at most`);
         });
       } finally {
         await database.close();

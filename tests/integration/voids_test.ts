@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type Database, open_database } from "../../src/database/mod.ts";
 import { trips_board } from "../support/trip_board.ts";
 import { past_states } from "../../src/feed/figures/mod.ts";
-import { read_greatest } from "../../src/feed/figures/states.ts";
+import { read_greatest } from "../../src/feed/figures/mod.ts";
 import { Cursors } from "../../src/ingest/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import { ALL_CELLS } from "../support/all_cells.ts";

@@ -43,8 +43,8 @@ import { type Comparison, type ComparisonName, COMPARISONS, type Watched, type W
  * pieces between the borders that are asked for; the readers find it under the grain `then`. It is kept as a setting of the transaction: a snapshot
  * that may only read has no tables of its own, and every statement would need it among its parameters.
  *
- * Chosen over cells less the difference of what changed since (extremes and distinct counts do not go back, and streams that began since are found by
- * no index), and over snapshots of cells by day (of a month's cells of zones the half of all that is written, and late events change them, too).
+ * Chosen over cells less the difference of what changed since: extremes and distinct counts do not go back, and no index finds streams that began
+ * since; and over snapshots of cells by day, which late events change, too.
  */
 
 /** What a view's board and its comparisons are read over. */
@@ -89,15 +89,28 @@ export async function board_of_then(
   const needs = needs_of(question), finest_us = coarsest_of_finest(board, needs);
   const spans = spans_of(watched, comparisons, finest_us);
   if (!spans.series.every((window) => is_aligned(window, finest_us, days))) return null;
-  const unsettled = fewer([
-    ...await changed_since(reading, board, days, spans.all, states.as_of),
-    ...states.touched_us.map((us) => ({ from_us: us, to_us: us + 1 })),
-  ].flatMap((each) => overlaps(widened(each, finest_us), spans.all)));
-  const length_us = unsettled.reduce((sum, { from_us, to_us }) => sum + to_us - from_us, 0);
-  if (too_long_for_states({ from_s: 0, to_s: length_us / 1e6 })) return null;
+  const unsettled = await unsettled_in(reading, { board, days }, spans.all, states, finest_us);
+  const length_s = unsettled.reduce((sum, { from_us, to_us }) => sum + to_us - from_us, 0) / 1e6;
+  if (too_long_for_states({ from_s: 0, to_s: length_s })) return null;
   if (unsettled.length === 0) return { ...board, unsettled };
   await add_up(reading, { board, days }, needs, spans, unsettled, states);
   return { ...board, names: table_names(board), tables: tables_of_then(board, states.as_of), unsettled };
+}
+
+/**
+ * What of some stretches was not settled at the position that states are as of, as few stretches, ascending.
+ * @param width_us that of buckets that make it up
+ */
+export async function unsettled_in(
+  reading: Queryable,
+  { board, days }: Asked,
+  stretches: readonly Micros[],
+  { as_of, touched_us = [] }: StatesRelation,
+  width_us: number,
+): Promise<readonly Micros[]> {
+  const changed = await changed_since(reading, board, days, stretches, as_of ?? Number.MAX_SAFE_INTEGER);
+  const touched = touched_us.map((us) => ({ from_us: us, to_us: us + 1 }));
+  return fewer([...changed, ...touched].flatMap((each) => overlaps(widened(each, width_us), stretches)));
 }
 
 /** What the board of a view and its comparisons ask of the cells of each dimension. */
@@ -191,12 +204,12 @@ function fewer(stretches: readonly Micros[]): Micros[] {
  */
 async function changed_since(
   reading: Queryable,
-  { tables, whole: { dimension, key }, ...board }: DomainBoard,
+  board: DomainBoard,
   days: Days,
   spans: readonly Micros[],
   position: number,
 ): Promise<readonly Micros[]> {
-  const grains = dimension_of({ tables, whole: { dimension, key }, ...board }, dimension)!.grains;
+  const { tables, whole: { dimension, key } } = board, { grains } = dimension_of(board, dimension)!;
   let within = spans;
   for (const grain of grains.filter((each) => each !== "all").toReversed()) {
     if (within.length === 0) break;
@@ -213,10 +226,10 @@ async function changed_since(
         position,
       ],
     );
-    within = together(rows.map(({ at_us }) => {
-      const from_us = Number(at_us);
-      return { from_us, to_us: bucket_end(grain, from_us, days) };
-    }));
+    within = together(rows.map(({ at_us }) => ({
+      from_us: Number(at_us),
+      to_us: bucket_end(grain, Number(at_us), days),
+    })));
   }
   return within;
 }
@@ -278,10 +291,8 @@ function cuts_of({ series, ends }: Spans, unsettled: readonly Micros[], days: Da
   return { borders: sorted.map(([us]) => us), starts: sorted.map(([, start]) => start) };
 }
 
-type Piece = (at: string) => string;
-
 /** The pieces of some dimensions that have the same measures: rows of cells, without their grain. */
-function cells_sql(board: DomainBoard, needs: readonly Need[], piece: Piece): string {
+function cells_sql(board: DomainBoard, needs: readonly Need[], piece: (at: string) => string): string {
   const columns = cell_columns(board), wanted = new Set(needs[0]!.measures);
   const keys = needs.map(({ dimension }) => key_sql(board, dimension));
   const named = needs.map(({ dimension }, i) => `when grouping(${keys[i]}) = 0 then '${dimension}'`);
@@ -348,7 +359,7 @@ function columns_of(measure: Measure): Omit<AddedColumn, "measure">[] {
 }
 
 /** The pieces of a dimension's sketch: rows of sketches, without their grain. */
-function sketch_sql(board: DomainBoard, { dimension }: Need, sketch: string, piece: Piece): string {
+function sketch_sql(board: DomainBoard, { dimension }: Need, sketch: string, piece: (at: string) => string): string {
   const slot = board.facts.find(({ adds }) => sketch in adds);
   if (slot === undefined) throw new Error(`add up ${sketch} of then: no fact adds to it`);
   const value = slot.adds[sketch]!, bucket = piece(slot.at);
