@@ -139,6 +139,16 @@ Deno.test("the windows that were looked at already do not begin anew what was to
   assert.deepEqual(later.changes, []);
 });
 
+Deno.test("one that is silenced after it was told to fire is still told to be over", () => {
+  const first = advance(rule_with(), begin_at(0), windows([11]), ALWAYS);
+  const silent = rule_with({ silence_until_us: 99 * MINUTE });
+  const second = advance(silent, first.course, windows([11]), ALWAYS);
+  assert.deepEqual(told(second.changes), ["firing>silenced corrected"]);
+  assert.equal(second.course.state.told, true);
+  const third = advance(silent, second.course, windows([11, 3]), ALWAYS);
+  assert.deepEqual(told(third.changes), ["silenced>resolved window"]);
+});
+
 Deno.test("what a rule leaves behind is over for whoever was told that it fires, and for nobody else", () => {
   assert.equal(ended({ phase: "firing", since_us: 0, told: true }, "removed")?.to, "resolved");
   assert.equal(ended({ phase: "silenced", since_us: 0, told: true }, "changed")?.to, "resolved");
