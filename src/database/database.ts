@@ -4,7 +4,8 @@
  *
  * Values in rows: bigint and numeric come as strings (no precision is lost silently), bytea as Uint8Array, json and jsonb parsed, text[] as
  * an array of strings. Times are selected as numbers (`extract(epoch …)`), bigint[] as text[]: what the drivers make of them differs.
- * Parameters: strings, numbers, booleans, null, Uint8Array; arrays are passed as array literals built by `text_format.ts`.
+ * Parameters: strings, numbers, booleans, null, Uint8Array; arrays are passed as array literals built by `text_format.ts`, or, where they are
+ * long, as `binary_array` of `binary_format.ts` writes them.
  */
 export type Row = Record<string, unknown>;
 export type Value = string | number | boolean | null | Uint8Array;
@@ -22,9 +23,20 @@ export interface Queryable {
   execute(statement: string | Statement, values?: readonly Value[]): Promise<number>;
 }
 
+export type CopyFormat = "text" | "binary";
+
 export interface Transaction extends Queryable {
-  /** COPY rows, in COPY's text format (each line ended by \n), as text or in pieces of UTF-8, into a table's columns; gives the number of rows. */
-  copy(table: string, columns: readonly string[], lines: string | Iterable<Uint8Array<ArrayBuffer>>): Promise<number>;
+  /**
+   * COPY rows into a table's columns; gives the number of rows.
+   * @param rows in COPY's text format (each line ended by \n), as text or in pieces of UTF-8; or in pieces of its binary format
+   * @param format absent: text
+   */
+  copy(
+    table: string,
+    columns: readonly string[],
+    rows: string | Iterable<Uint8Array<ArrayBuffer>>,
+    format?: CopyFormat,
+  ): Promise<number>;
 }
 
 export interface Database extends Queryable {

@@ -4,6 +4,7 @@
  *
  * A failure is an outage (`is_outage`: retry for ever, no record is to blame) or a surprise of the data (its SQLSTATE says which).
  */
+export { binary_array, type BinaryType, type BinaryValue, CopyRows } from "./binary_format.ts";
 export * from "./database.ts";
 export * from "./errors.ts";
 export {

@@ -3,7 +3,15 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import pg from "pg";
 import { from as copy_from } from "pg-copy-streams";
-import { type OpenedDatabase, quoted, type Row, type Statement, type Transaction, type Value } from "./database.ts";
+import {
+  type CopyFormat,
+  type OpenedDatabase,
+  quoted,
+  type Row,
+  type Statement,
+  type Transaction,
+  type Value,
+} from "./database.ts";
 import { DatabaseUnreachable, DatabaseUnsuitable, is_outage, sqlstate } from "./errors.ts";
 import {
   LOOK_AT_SCHEMA,
@@ -18,7 +26,10 @@ import {
 /** A PostgreSQL server through node-postgres. */
 
 const as_query = (statement: string | Statement, values: readonly Value[] = []) => {
-  const parameters = values.map((value) => value instanceof Uint8Array ? Buffer.from(value) : value);
+  // The driver sends a Buffer as it is, in the binary form of its type.
+  const parameters = values.map((value) =>
+    value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.length) : value
+  );
   return typeof statement === "string" ? { text: statement, values: parameters } : { ...statement, values: parameters };
 };
 
@@ -165,9 +176,15 @@ class Connection implements Transaction {
     return (await this.#send(as_query(statement, values))).rowCount ?? 0;
   }
 
-  copy(table: string, columns: readonly string[], lines: string | Iterable<Uint8Array>): Promise<number> {
-    const stream = this.#client.query(copy_from(`copy ${table} (${columns.join(", ")}) from stdin`));
-    const pieces = typeof lines === "string" ? [Buffer.from(lines)] : lines;
+  copy(
+    table: string,
+    columns: readonly string[],
+    rows: string | Iterable<Uint8Array>,
+    format: CopyFormat = "text",
+  ): Promise<number> {
+    const statement = `copy ${table} (${columns.join(", ")}) from stdin (format ${format})`;
+    const stream = this.#client.query(copy_from(statement));
+    const pieces = typeof rows === "string" ? [Buffer.from(rows)] : rows;
     return this.#judged(pipeline(Readable.from(pieces), stream).then(() => stream.rowCount));
   }
 

@@ -7,6 +7,11 @@ import { DatabaseUnreachable } from "./errors.ts";
 /** The embedded default: PGlite, PostgreSQL compiled to WebAssembly. One connection; queries wait for a running transaction. */
 
 const PARSERS = { 20: String, 1700: String };
+// What is bytes goes to PostgreSQL as the binary form of its type, though the driver's type of a serializer knows text alone.
+const as_it_is = (value: string): string => value;
+/** Arrays, by their types' numbers, are written out already: of bytea, smallint, integer, text, bigint, double precision, timestamptz and numeric. */
+const SERIALIZERS = Object.fromEntries([1001, 1005, 1007, 1009, 1016, 1022, 1185, 1231].map((oid) => [oid, as_it_is]));
+const OPTIONS = { parsers: PARSERS, serializers: SERIALIZERS };
 const text_of = (statement: string | Statement): string => typeof statement === "string" ? statement : statement.text;
 
 /** Lets others have a turn, if it is time. */
@@ -61,12 +66,12 @@ const queryable = (target: PGlite | PGliteTransaction, give_way: GiveWay, requir
   async query<R extends Row>(statement: string | Statement, values: readonly Value[] = []): Promise<R[]> {
     await give_way();
     if (WRITES.test(text_of(statement))) require_room(0);
-    return (await target.query<R>(text_of(statement), [...values], { parsers: PARSERS })).rows;
+    return (await target.query<R>(text_of(statement), [...values], OPTIONS)).rows;
   },
   async execute(statement, values = []) {
     await give_way();
     if (WRITES.test(text_of(statement))) require_room(0);
-    return (await target.query(text_of(statement), [...values], { parsers: PARSERS })).affectedRows ?? 0;
+    return (await target.query(text_of(statement), [...values], OPTIONS)).affectedRows ?? 0;
   },
 });
 
@@ -154,11 +159,12 @@ export async function open_embedded(
           await in_schema(tx);
           return await work({
             ...queryable(tx, turn, require_room),
-            async copy(table, columns, lines) {
+            async copy(table, columns, rows, format = "text") {
               await turn();
-              const blob = new Blob(typeof lines === "string" ? [lines] : [...lines]);
+              const blob = new Blob(typeof rows === "string" ? [rows] : [...rows]);
               require_room(COPIED * blob.size);
-              const result = await tx.query(`copy ${table} (${columns.join(", ")}) from '/dev/blob'`, [], { blob });
+              const statement = `copy ${table} (${columns.join(", ")}) from '/dev/blob' (format ${format})`;
+              const result = await tx.query(statement, [], { blob });
               return result.affectedRows ?? 0;
             },
           });

@@ -1,6 +1,8 @@
 import {
-  COPY_NULL,
-  CopyLines,
+  binary_array,
+  type BinaryType,
+  type BinaryValue,
+  CopyRows,
   plain_array,
   type Queryable,
   type Snapshot,
@@ -8,10 +10,10 @@ import {
   text_array,
   type Transaction,
   unnested,
-  with_field,
+  type Value,
 } from "../database/mod.ts";
 import type { Domain, StateColumn, StateRow, StateValue } from "../domains/mod.ts";
-import { format_time } from "../kpi/mod.ts";
+import { format_time, type Integer } from "../kpi/mod.ts";
 import { Overtaken } from "./head.ts";
 
 /** What is known of a stream: its folded state and what recognises its events. */
@@ -57,47 +59,39 @@ export interface StreamChange {
 
 /** What a batch made of its streams, written out, all but the positions of their events. */
 export interface EncodedStreams {
-  readonly begun: { readonly lines: Uint8Array; readonly ordinals: readonly (readonly number[])[] };
+  readonly begun: CopyRows;
   readonly changed: {
     readonly ordinals: readonly (readonly number[])[];
-    readonly before: readonly (string | null)[];
-    readonly after: readonly string[];
+    readonly before: readonly Value[];
+    readonly after: readonly Value[];
   };
 }
 
-type Known = Exclude<StateValue, null>;
-
+/** The type of a column, of an array that of its items. */
+const item_type = (type: StateColumn["type"]): BinaryType => type.replace("[]", "") as BinaryType;
 const is_array = (type: StateColumn["type"]): boolean => type.endsWith("[]");
-
-const text_of = (type: StateColumn["type"], value: Known): string =>
-  type === "timestamptz"
-    ? format_time(value as number)
-    : typeof value === "object"
-    ? array_of(type, value)
-    : `${value}`;
 
 /** The literal of an array: of times or of numbers, which need no quotes. */
 const array_of = (type: StateColumn["type"], values: readonly (number | bigint)[]): string =>
   plain_array(type === "timestamptz[]" ? values.map((value) => format_time(value as number)) : values);
 
 /**
- * States as columns: for each an array literal of its values. A column that is unknown in all of them is given as no array at all, which
+ * States as columns: for each an array of its values. A column that is unknown in all of them is given as no array at all, which
  * makes it null: producers often leave half of all columns unknown, and without 17 of 37 an update of states took PostgreSQL a tenth less.
  */
-export function column_literals(columns: readonly StateColumn[], states: readonly unknown[]): (string | null)[] {
+export function column_arrays(columns: readonly StateColumn[], states: readonly unknown[]): Value[] {
   return columns.map(({ get, type }) => {
     const column = states.map((state) => get(state));
     if (column.every((value) => value === null)) return null;
-    if (type === "text") return text_array(column as (string | null)[]);
-    return is_array(type)
-      ? text_array(column.map((value) => value === null ? null : text_of(type, value)))
-      : plain_array(column.map((value) => value === null ? null : text_of(type, value)));
+    if (!is_array(type)) return binary_array(type as BinaryType, column as BinaryValue[]);
+    const literals = column.map((value) => value === null ? null : array_of(type, value as readonly Integer[]));
+    return binary_array("text", literals);
   });
 }
 
-/** The type that a column's literal is unnested as: an array of arrays would be one list of all that is in them. */
+/** The type that a column's array is unnested as: an array of arrays would be one list of all that is in them. */
 export const unnested_type = (type: StateColumn["type"]): string => is_array(type) ? "text" : type;
-/** The column as it is, of a relation that literals were unnested into. */
+/** The column as it is, of a relation that arrays were unnested into. */
 export const unnested_column = (relation: string, { name, type }: StateColumn): string =>
   `${relation}.${name}${is_array(type) ? `::${type}` : ""}`;
 
@@ -171,8 +165,6 @@ export class StreamStates {
   readonly #texts: Statement;
   readonly #update: Statement;
   readonly #columns: readonly string[];
-  /** The columns in the order of a begun stream's line: the positions come last to be known and are put before all else. */
-  readonly #copied: readonly string[];
   readonly #select_all: string;
 
   constructor(domain: StateTable) {
@@ -187,7 +179,6 @@ export class StreamStates {
       "positions",
       "event_hashes",
     ];
-    this.#copied = ["positions", ...this.#columns.filter((name) => name !== "positions")];
     this.#select_all = `select ${stream_column} as stream_id, revision, ${select_list(columns)},
         (extract(epoch from last_occurred_at) * 1000000)::bigint as last_us, last_event_id,
         positions::text[] as positions, event_hashes::text[] as hashes
@@ -300,40 +291,42 @@ export class StreamStates {
   encode(changes: readonly StreamChange[]): EncodedStreams {
     const begun = changes.filter((change) => change.expected_revision === 0);
     const changed = changes.filter((change) => change.expected_revision !== 0);
-    const lines = new CopyLines();
-    for (const change of begun) this.#write_line(lines, change);
+    const rows = new CopyRows();
+    for (const change of begun) this.#write_row(rows, change);
     return {
-      begun: { lines: lines.bytes, ordinals: begun.map(({ ordinals }) => ordinals) },
+      begun: rows,
       changed: {
         ordinals: changed.map(({ ordinals }) => ordinals),
         before: this.#encode_changed(changed),
         after: [
-          text_array(changed.map((change) => plain_array(change.hashes))),
-          plain_array(changed.map((change) => change.expected_revision)),
+          binary_array("text", changed.map((change) => plain_array(change.hashes))),
+          binary_array("integer", changed.map((change) => change.expected_revision)),
         ],
       },
     };
   }
 
-  /** Writes a stream that begins as a line of COPY, all but its positions. */
-  #write_line(lines: CopyLines, { stream_id, revision, state, last_us, last_event_id, hashes }: StreamChange) {
-    lines.text(stream_id).plain(`${revision}`);
+  /** Writes a stream that begins as a row of COPY. */
+  #write_row(
+    rows: CopyRows,
+    { stream_id, revision, state, last_us, last_event_id, ordinals, hashes }: StreamChange,
+  ): void {
+    rows.row(this.#columns.length).text(stream_id).value("integer", revision);
     for (const { get, type } of this.#domain.columns) {
       const value = get(state);
-      if (value === null) lines.plain(COPY_NULL);
-      else if (type === "text") lines.text(value as string);
-      else lines.plain(text_of(type, value));
+      if (typeof value === "object" && value !== null) rows.array(item_type(type), value);
+      else rows.value(type as BinaryType, value);
     }
-    lines.plain(format_time(last_us)).text(last_event_id).plain(plain_array(hashes)).end_line();
+    rows.value("timestamptz", last_us).text(last_event_id).positions(ordinals).array("bigint", hashes);
   }
 
-  #encode_changed(changes: readonly StreamChange[]): (string | null)[] {
+  #encode_changed(changes: readonly StreamChange[]): Value[] {
     return [
-      text_array(changes.map((change) => change.stream_id)),
-      plain_array(changes.map((change) => change.revision)),
-      ...column_literals(this.#domain.columns, changes.map(({ state }) => state)),
-      plain_array(changes.map((change) => format_time(change.last_us))),
-      text_array(changes.map((change) => change.last_event_id)),
+      binary_array("text", changes.map((change) => change.stream_id)),
+      binary_array("integer", changes.map((change) => change.revision)),
+      ...column_arrays(this.#domain.columns, changes.map(({ state }) => state)),
+      binary_array("timestamptz", changes.map((change) => change.last_us)),
+      binary_array("text", changes.map((change) => change.last_event_id)),
     ];
   }
 
@@ -343,13 +336,12 @@ export class StreamStates {
    */
   async write(tx: Transaction, { begun, changed }: EncodedStreams, before_first: number): Promise<void> {
     const positions = (ordinals: readonly number[]) => plain_array(ordinals.map((ordinal) => before_first + ordinal));
-    if (begun.ordinals.length > 0) {
-      const lines = with_field(begun.lines, (i) => positions(begun.ordinals[i]!) + "\t");
-      await tx.copy(this.#domain.tables.states, this.#copied, lines);
+    if (begun.count > 0) {
+      await tx.copy(this.#domain.tables.states, this.#columns, begun.pieces(before_first), "binary");
     }
     const expected = changed.ordinals.length;
     if (expected === 0) return;
-    const values = [...changed.before, text_array(changed.ordinals.map(positions)), ...changed.after];
+    const values = [...changed.before, binary_array("text", changed.ordinals.map(positions)), ...changed.after];
     const updated = await tx.execute(this.#update, values);
     if (updated !== expected) {
       throw new Overtaken(

@@ -1,4 +1,4 @@
-import { plain_array, text_array, type Value } from "../database/mod.ts";
+import { binary_array, type BinaryType, type Value } from "../database/mod.ts";
 import type { Domain } from "../domains/mod.ts";
 import {
   type CellChange,
@@ -11,7 +11,6 @@ import {
   type Measure,
   parted,
 } from "../kpi/mod.ts";
-import { AT } from "./bucket_time.ts";
 
 /** The columns of tables of cells: what changes are written as, and how they are merged. */
 
@@ -36,15 +35,16 @@ export interface MeasureColumn {
 export function columns_of({ measure, m }: PlacedMeasure): MeasureColumn[] {
   const { name, kind } = measure;
   if (!is_extreme(kind)) {
+    const type = kind === "sum" ? "numeric" : "bigint";
     return [{
       name,
-      type: kind === "sum" ? "numeric" : "bigint",
+      type,
       nothing: "0",
       merged: (other) => `c.${name} + ${other(name)}`,
       array(changes) {
         const sums = changes.map((change) => change.sum(m));
         // A measure that is zero in all rows is given as no array at all: most batches have several, and each costs writing and reading a column.
-        return sums.every((sum) => Number(sum) === 0) ? null : plain_array(sums);
+        return sums.every((sum) => Number(sum) === 0) ? null : binary_array(type, sums);
       },
     }];
   }
@@ -76,13 +76,16 @@ export function columns_of({ measure, m }: PlacedMeasure): MeasureColumn[] {
 
 /** What came or went of a measure, by cell. */
 export const side_values = (changes: readonly CellChange[], side: "added" | "removed", m: number): Value =>
-  plain_array(changes.map((change) => change[side]?.[m] ?? null));
+  binary_array("bigint", changes.map((change) => change[side]?.[m] ?? null));
 /** The dates of that. */
 export const side_dates = (changes: readonly CellChange[], side: "added" | "removed", m: number): Value =>
-  text_array(changes.map((change) => {
-    const date = change[`${side}_by`]?.[m] ?? null;
-    return date === null ? null : date_text(date);
-  }));
+  binary_array(
+    "text",
+    changes.map((change) => {
+      const date = change[`${side}_by`]?.[m] ?? null;
+      return date === null ? null : date_text(date);
+    }),
+  );
 
 /** A column of a table's key: its type as it is given, what that is in SQL, and how it is written out. */
 export interface KeyColumn {
@@ -92,34 +95,21 @@ export interface KeyColumn {
   readonly array: (cells: readonly ChangedCell[]) => Value;
 }
 
-export const DIMENSION: KeyColumn = {
-  name: "dimension",
-  type: "text",
-  sql: "u.dimension",
-  array: (cells) => plain_array(cells.map(({ dimension }) => dimension)),
-};
+function key_column(name: string, type: BinaryType, of: (cell: ChangedCell) => string | number): KeyColumn {
+  return { name, type, sql: `u.${name}`, array: (cells) => binary_array(type, cells.map(of)) };
+}
+
+export const DIMENSION = key_column("dimension", "text", ({ dimension }) => dimension);
 /** The key of a cell within its dimension. */
-const KEY: readonly KeyColumn[] = [
-  { name: "key", type: "text", sql: "u.key", array: (cells) => text_array(cells.map(({ key }) => key)) },
-];
+const KEY: readonly KeyColumn[] = [key_column("key", "text", ({ key }) => key)];
 /** By currency. */
 const CURRENCY_KEY: readonly KeyColumn[] = [
-  {
-    name: "currency",
-    type: "text",
-    sql: "u.currency",
-    array: (cells) => plain_array(cells.map(({ key }) => parted(key).currency)),
-  },
-  { name: "key", type: "text", sql: "u.key", array: (cells) => text_array(cells.map(({ key }) => parted(key).key)) },
+  key_column("currency", "text", ({ key }) => parted(key).currency),
+  key_column("key", "text", ({ key }) => parted(key).key),
 ];
 const CELL: readonly KeyColumn[] = [
-  { name: "grain", type: "text", sql: "u.grain", array: (cells) => plain_array(cells.map(({ grain }) => grain)) },
-  {
-    name: "bucket",
-    type: "bigint",
-    sql: AT("u.bucket"),
-    array: (cells) => plain_array(cells.map(({ bucket_us }) => bucket_us / 1e6)),
-  },
+  key_column("grain", "text", ({ grain }) => grain),
+  key_column("bucket", "timestamptz", ({ bucket_us }) => bucket_us),
   DIMENSION,
 ];
 

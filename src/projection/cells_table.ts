@@ -1,4 +1,4 @@
-import { plain_array, type Statement, type Transaction, unnested, type Value } from "../database/mod.ts";
+import { binary_array, type Statement, type Transaction, unnested, type Value } from "../database/mod.ts";
 import type { Domain } from "../domains/mod.ts";
 import {
   bucket_end,
@@ -13,7 +13,7 @@ import {
   keeps,
   UNKNOWN,
 } from "../kpi/mod.ts";
-import { AT, date_sql } from "./bucket_time.ts";
+import { date_sql } from "./bucket_time.ts";
 import {
   cells_key,
   columns_of,
@@ -26,8 +26,8 @@ import {
   side_values,
 } from "./cell_columns.ts";
 
-/** The end of a bucket that never ends, in seconds: the year 2300. */
-const NEVER_S = 10_413_792_000;
+/** The end of a bucket that never ends, in microseconds: after all times, which end with 2254, and a number without loss. */
+const NEVER_US = Date.UTC(2255, 5) * 1000;
 
 /** What each row is given last. */
 const LAST_POSITION = { name: "last_position", type: "bigint" };
@@ -111,7 +111,7 @@ class ChangedRows {
   ): Promise<void> {
     const values = ({ columns, ordinals }: EncodedRows) => [
       ...columns,
-      plain_array(ordinals.map((ordinal) => before_first + ordinal)),
+      binary_array("bigint", ordinals.map((ordinal) => before_first + ordinal)),
     ];
     if (raised.ordinals.length > 0) await tx.execute(this.#raise, values(raised));
     const expected = lowered.ordinals.length;
@@ -224,11 +224,11 @@ export class CellsTable {
   #removed_values(cells: readonly ChangedCell[]): Value[] {
     const changes = cells.map(({ change }) => change);
     return [
-      plain_array(cells.map(({ bucket_us }) => bucket_us / 1e6)),
-      plain_array(cells.map(({ grain, bucket_us }) => {
-        const end_us = bucket_end(grain, bucket_us, this.#days);
-        return end_us === Infinity ? NEVER_S : end_us / 1e6;
-      })),
+      binary_array("timestamptz", cells.map(({ bucket_us }) => bucket_us)),
+      binary_array(
+        "timestamptz",
+        cells.map(({ grain, bucket_us }) => Math.min(bucket_end(grain, bucket_us, this.#days), NEVER_US)),
+      ),
       ...this.#key.map(({ array }) => array(cells)),
       ...this.#extreme_measures().flatMap(({ kind, m }) => {
         const values = side_values(changes, "removed", m);
@@ -275,16 +275,21 @@ export class CellsTable {
       : `select ${measures.flatMap(({ of_cells }) => of_cells).join(", ")} from ${cells} f
         where f.grain = '${finer}' and f.dimension = '${dimension}' and ${same_key("f", "held")}
         and f.bucket >= ${grain === "all" ? "'-infinity'" : "held.bucket"} and f.bucket < held.until`;
-    const types = ["bigint", "bigint", ...this.#key.map(({ type }) => type), ...given.map(([, type]) => type)];
+    const types = [
+      "timestamptz",
+      "timestamptz",
+      ...this.#key.map(({ type }) => type),
+      ...given.map(([, type]) => type),
+    ];
     return {
       name: `recompute_${cells}_${dimension}_${grain}_of_${finer ?? states}`,
       // Cells whose extreme may be gone are found first, and only those are recomputed: the fence keeps the planner to that order.
       text: `with held as materialized (
-          select h.bucket, ${keys.map((key) => `h.${key}`).join(", ")}, ${AT("u.to_s")} as until
-          from ${unnested(["from_s", "to_s", ...keys, ...names], types)} u
-          join ${cells} h on h.grain = '${grain}' and h.dimension = '${dimension}' and h.bucket = ${
-        AT("u.from_s")
-      } and ${same_key("h", "u")}
+          select h.bucket, ${keys.map((key) => `h.${key}`).join(", ")}, u.until
+          from ${unnested(["bucket", "until", ...keys, ...names], types)} u
+          join ${cells} h on h.grain = '${grain}' and h.dimension = '${dimension}' and h.bucket = u.bucket and ${
+        same_key("h", "u")
+      }
           where ${measures.map(({ may_hold }) => may_hold).join(" or ")}
         )
         update ${cells} c set ${names.map((name) => `${name} = fresh.${name}`).join(", ")}

@@ -1,4 +1,4 @@
-import { plain_array, type Statement, text_array, type Transaction, unnested, type Value } from "../database/mod.ts";
+import { binary_array, plain_array, type Statement, type Transaction, unnested, type Value } from "../database/mod.ts";
 import type { Domain } from "../domains/mod.ts";
 import { type BinChanges, cell_name, type ChangedCell, filled_bins, type Measure, sketches_among } from "../kpi/mod.ts";
 import { cells_key, type KeyColumn } from "./cell_columns.ts";
@@ -66,7 +66,7 @@ export class SketchesTable {
     const of = changed.map(({ cell }) => cell);
     return {
       changed,
-      names: [...this.#key.map(({ array }) => array(of)), plain_array(changed.map(({ sketch }) => sketch))],
+      names: [...this.#key.map(({ array }) => array(of)), binary_array("text", changed.map(({ sketch }) => sketch))],
     };
   }
 
@@ -92,7 +92,7 @@ export class SketchesTable {
       bins.push(plain_array(filled.map(([bin]) => bin)));
       counts.push(plain_array(filled.map(([, count]) => count)));
     }
-    await tx.execute(this.#write, [...names, text_array(bins), text_array(counts)]);
+    await tx.execute(this.#write, [...names, binary_array("text", bins), binary_array("text", counts)]);
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Database, with_field } from "../../src/database/mod.ts";
+import { CopyRows, type Database, with_field } from "../../src/database/mod.ts";
 import { append, EVENT_COLUMNS, StreamStates } from "../../src/event_log/mod.ts";
 import type { PlannedBatch } from "../../src/ingest/mod.ts";
 import { verify } from "../../src/projection/mod.ts";
@@ -43,7 +43,7 @@ async function cost(postmaster: number, work: () => Promise<unknown>): Promise<P
 }
 
 const NO_STREAMS = {
-  begun: { lines: new Uint8Array(), ordinals: [] },
+  begun: new CopyRows(),
   changed: { ordinals: [], before: [], after: [] },
 };
 

@@ -2,7 +2,7 @@ import { plain_array, type Queryable, text_array, type Value } from "../../datab
 import { type Domain, type DomainBoard, rows_of, type StateFact } from "../../domains/mod.ts";
 import {
   archived_after,
-  column_literals,
+  column_arrays,
   MOST_FOLDED,
   type PastStream,
   read_past_streams,
@@ -79,7 +79,7 @@ function relation_of(domain: Domain, position: number, past: readonly PastStream
       position,
       text_array(past.map(({ stream_id }) => stream_id)),
       plain_array(past.map(({ last_us }) => format_time(last_us))),
-      ...column_literals(columns, past.map(({ state }) => state)),
+      ...column_arrays(columns, past.map(({ state }) => state)),
       plain_array(past.map((stream) => stream.position)),
     ],
     newest: newest_told,
