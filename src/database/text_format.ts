@@ -121,29 +121,3 @@ export class CopyLines {
     this.#bytes = larger;
   }
 }
-
-/** Bytes of one piece of COPY text. */
-const PIECE_BYTES = 1 << 18;
-
-/**
- * Puts a field before each line.
- * @param field what line `i`, from 0, begins with, its tab included; ASCII
- * @returns the lines in pieces, made as they are taken
- */
-export function* with_field(lines: Uint8Array, field: (i: number) => string): Generator<Uint8Array<ArrayBuffer>> {
-  let piece = new Uint8Array(PIECE_BYTES), used = 0;
-  for (let from = 0, i = 0; from < lines.length; i++) {
-    const to = lines.indexOf(LINE_BREAK, from) + 1;
-    const first = field(i), needed = first.length + to - from;
-    if (used + needed > piece.length) {
-      if (used > 0) yield piece.subarray(0, used);
-      piece = new Uint8Array(Math.max(PIECE_BYTES, needed));
-      used = 0;
-    }
-    for (let at = 0; at < first.length; at++) piece[used++] = first.charCodeAt(at);
-    piece.set(lines.subarray(from, to), used);
-    used += to - from;
-    from = to;
-  }
-  if (used > 0) yield piece.subarray(0, used);
-}

@@ -1,5 +1,5 @@
 import {
-  type CopyLines,
+  type CopyRows,
   type Database,
   plain_array,
   SCHEMA_NUMBER,
@@ -7,7 +7,6 @@ import {
   type Transaction,
   type Value,
   violated_constraint,
-  with_field,
 } from "../database/mod.ts";
 import { canonical_json } from "../domains/mod.ts";
 import { format_time } from "../kpi/mod.ts";
@@ -55,8 +54,8 @@ export interface Batch {
   readonly tombstones: number;
   readonly skipped: number;
   readonly late: number;
-  /** Its events as `write_event_line` writes them, without positions, and their `content_hash`. */
-  readonly lines: Pick<CopyLines, "bytes" | "count">;
+  /** Its events as `EventRows` writes them, and the hash of their lines. */
+  readonly rows: CopyRows;
   readonly content: Uint8Array;
   readonly streams: EncodedStreams;
   readonly quarantined: readonly QuarantinedMessage[];
@@ -168,8 +167,8 @@ export function append(
   project: (tx: Transaction, before_first: number) => Promise<void>,
 ): Promise<Appended> {
   const recorded_at = format_time(batch.recorded_at_us);
-  const { lines, content, retried } = batch;
-  const admitted = lines.count;
+  const { rows, content, retried } = batch;
+  const admitted = rows.count;
   const quarantined = batch.quarantined.length;
   // Held messages were counted as read and quarantined, each once, when they were read.
   const again = retried?.settlements.length ?? 0;
@@ -210,7 +209,7 @@ export function append(
       if (Math.floor(last_position / PARTITION_POSITIONS) > Math.floor(before_first / PARTITION_POSITIONS)) {
         await tx.query("select ensure_events_partition($1)", [Math.floor(last_position / PARTITION_POSITIONS) + 1]);
       }
-      await tx.copy("events", EVENT_COLUMNS, with_field(lines.bytes, (i) => `${before_first + i + 1}\t`));
+      await tx.copy("events", EVENT_COLUMNS, rows.pieces(before_first), "binary");
       await write_streams(streams, tx, batch.streams, before_first);
     }
     await project(tx, before_first);

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { CopyLines } from "../database/mod.ts";
+import { CopyLines, CopyRows } from "../database/mod.ts";
 import type { DomainEvent } from "../domains/mod.ts";
 import { format_time, parse_time } from "../kpi/mod.ts";
 
@@ -35,8 +35,7 @@ export const EVENT_COLUMNS = [
 type LineOf = Pick<DomainEvent, "stream_id" | "event_id" | "type" | "schema_version" | "occurred_at_us" | "data">;
 
 /**
- * Writes an event as a COPY line, without its position: what is written is also what the chain hashes, so that hashing costs no
- * second encoding and `verify` needs nothing but the stored row.
+ * Writes an event as a line of COPY's text form, without its position: what the chain hashes, so that `verify` needs nothing but the stored row.
  * @param revision the event's place in its stream, from 1
  * @param metadata canonical JSON
  * @param recorded_at the batch's time, as `format_time` writes it
@@ -124,7 +123,12 @@ export class ContentHash {
   readonly #lines = new CopyLines();
 
   add(event: RecordedEvent): void {
-    write_event_line(this.#lines, event, event.revision, event.metadata, format_time(event.recorded_at_us));
+    this.line(event, event.revision, event.metadata, format_time(event.recorded_at_us));
+  }
+
+  /** As `write_event_line`. */
+  line(event: LineOf, revision: number, metadata: string, recorded_at: string): void {
+    write_event_line(this.#lines, event, revision, metadata, recorded_at);
     // In pieces: one update per line costs more than the hashing, one of all costs memory.
     if (this.#lines.count === 1000) this.#flush();
   }
@@ -137,6 +141,39 @@ export class ContentHash {
   /** The hash of all lines; once. */
   digest(): Uint8Array {
     this.#flush();
+    return this.#hash.digest();
+  }
+}
+
+/** What a batch admits, written out as rows of COPY, and hashed. */
+export class EventRows {
+  readonly rows = new CopyRows();
+  readonly #hash = new ContentHash();
+  readonly #recorded_at_us: number;
+  readonly #recorded_at: string;
+
+  /** @param recorded_at_us the batch's time */
+  constructor(recorded_at_us: number) {
+    this.#recorded_at_us = recorded_at_us;
+    this.#recorded_at = format_time(recorded_at_us);
+  }
+
+  /**
+   * The next event.
+   * @param revision its place in its stream, from 1
+   * @param metadata canonical JSON
+   */
+  add(event: LineOf, revision: number, metadata: string): void {
+    this.#hash.line(event, revision, metadata, this.#recorded_at);
+    const { rows } = this;
+    rows.row(EVENT_COLUMNS.length).position(rows.count).text(event.stream_id).value("integer", revision)
+      .text(event.event_id).text(event.type).value("smallint", event.schema_version)
+      .value("timestamptz", event.occurred_at_us).value("timestamptz", this.#recorded_at_us)
+      .jsonb(event.data).jsonb(metadata);
+  }
+
+  /** The hash of all lines; once. */
+  digest(): Uint8Array {
     return this.#hash.digest();
   }
 }

@@ -301,7 +301,7 @@ export class Ingest {
     cursors.commit(batch.cursors);
     source.committed(batch.cursors.map(({ topic, partition, to }) => ({ topic, partition, next_offset: to })));
     take_batch(this.counts, batch);
-    this.#admitted.add(now_ms, batch.lines.count);
+    this.#admitted.add(now_ms, batch.rows.count);
     this.#quarantined.add(now_ms, batch.quarantined.length);
     this.#change("running", null);
     committed((now_ms - batch.recorded_at_us / 1000) / 1000, batch);

@@ -1,19 +1,18 @@
-import { CopyLines, type Database, sqlstate, type Transaction } from "../database/mod.ts";
+import { type Database, sqlstate, type Transaction } from "../database/mod.ts";
 import type { Domain } from "../domains/mod.ts";
 import {
   append,
   type Appended,
   type Batch,
-  content_hash,
   type CursorAdvance,
+  EventRows,
   type Head,
   Overtaken,
   read_kept,
   type StreamState,
   StreamStates,
-  write_event_line,
 } from "../event_log/mod.ts";
-import { type Days, format_time } from "../kpi/mod.ts";
+import { type Days } from "../kpi/mod.ts";
 import { type EncodedReadModels, ReadModels } from "../projection/mod.ts";
 import { turns_every } from "../runtime/mod.ts";
 import { Aliases } from "./aliases.ts";
@@ -110,13 +109,13 @@ export class Pipeline {
     failure?: unknown,
   ): Promise<PlannedBatch> {
     const { domain, days, now_ms, code_version } = this.#options;
-    const recorded_at_us = now_ms() * 1000, recorded_at = format_time(recorded_at_us);
-    const lines = new CopyLines();
+    const recorded_at_us = now_ms() * 1000;
+    const written = new EventRows(recorded_at_us);
     const planning = new Planning(
       domain,
       days,
       this.#reached_us(),
-      (event, revision, metadata) => write_event_line(lines, event, revision, metadata, recorded_at),
+      (event, revision, metadata) => written.add(event, revision, metadata),
     );
     const streams = new Map<string, StreamState>();
     const aliases = this.#forgotten === null ? null : this.#aliases;
@@ -153,8 +152,8 @@ export class Pipeline {
       late,
       persons: aliases?.take(planned.events) ?? [],
       forgotten: this.#forgotten,
-      lines,
-      content: content_hash(lines.bytes),
+      rows: written.rows,
+      content: written.digest(),
       streams: this.#streams.encode(planned.streams),
       quarantined,
       newest_us,

@@ -31,7 +31,7 @@ export const new_counts = (): IngestCounts => (
 export function take_batch(counts: IngestCounts, batch: Batch): void {
   counts.batches++;
   counts.messages_read += batch.messages_read;
-  counts.admitted += batch.lines.count;
+  counts.admitted += batch.rows.count;
   counts.duplicates += batch.duplicates;
   counts.quarantined += batch.quarantined.length;
   counts.tombstones += batch.tombstones;

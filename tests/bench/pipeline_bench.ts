@@ -1,5 +1,6 @@
-import { CopyRows, type Database, with_field } from "../../src/database/mod.ts";
-import { append, EVENT_COLUMNS, StreamStates } from "../../src/event_log/mod.ts";
+import { CopyLines, CopyRows, type Database } from "../../src/database/mod.ts";
+import { append, EVENT_COLUMNS, events_between, StreamStates, write_event_line } from "../../src/event_log/mod.ts";
+import { format_time } from "../../src/kpi/mod.ts";
 import type { PlannedBatch } from "../../src/ingest/mod.ts";
 import { verify } from "../../src/projection/mod.ts";
 import { with_scratch } from "../../src/sort/mod.ts";
@@ -11,7 +12,7 @@ import { median, postmaster_of, type Processor, processor, used_between } from "
 /**
  * Measures the hot path on one PostgreSQL server, fsync on, alternating in every round:
  *   copy      COPY of the event rows, already bytes, into a table partitioned and keyed like `events`
- *   append    the log alone: head, events, batches with the chain, from planned batches whose event lines are written out
+ *   append    the log alone: head, events, batches with the chain, from planned batches whose event rows are written out
  *   pipeline  everything: decode, validate, plan, log, trips, all cells, cursors, chain
  * Beside the clock it reads processor time, which a busy machine changes less: of the program's main thread, of its other threads (collector
  * of garbage, compiler, runtime) and of the PostgreSQL server with all its processes.
@@ -22,6 +23,8 @@ import { median, postmaster_of, type Processor, processor, used_between } from "
 
 const TRIPS = Number(Deno.args.find((arg) => /^\d+$/.test(arg)) ?? 100_000);
 const ROUNDS = 5;
+/** Bytes that COPY is given at a time. */
+const PIECE = 1 << 18;
 const START_US = Date.UTC(2026, 2, 1, 6) * 1000;
 
 const FORGETTABLE = Deno.args.includes("--forgettable");
@@ -59,17 +62,33 @@ async function planned_batches(database: Database, all: Load): Promise<PlannedBa
   return batches;
 }
 
+/** The event rows in COPY's text form, as the log gives them back, in pieces. */
+async function rows_as_text(): Promise<Uint8Array<ArrayBuffer>[]> {
+  const database = await fresh((await server.create_database()).url);
+  const streams = new StreamStates(domain), pieces: Uint8Array<ArrayBuffer>[] = [], lines = new CopyLines();
+  for (const batch of await planned_batches(database, all)) {
+    await append(database, streams, batch, () => Promise.resolve());
+  }
+  for await (const page of events_between(database, 0, all.count)) {
+    for (const event of page) {
+      lines.plain(`${event.position}`);
+      write_event_line(lines, event, event.revision, event.metadata, format_time(event.recorded_at_us));
+    }
+    for (let at = 0; at < lines.bytes.length; at += PIECE) pieces.push(lines.bytes.slice(at, at + PIECE));
+    lines.clear();
+  }
+  await database.close();
+  return pieces;
+}
+
 /** What COPY of the rows takes, and seconds of the log alone. What they need is let go of before the pipeline runs. */
 async function measure_log(postmaster: number, for_copy: Database, for_append: Database, all: Load) {
-  const batches = await planned_batches(for_append, all);
-  let position = 0;
-  const pieces = batches.flatMap(({ lines }) => [...with_field(lines.bytes, () => `${++position}\t`)]);
   await for_copy.script(
     `create table copied (like events including all) partition by range (position);
      create table copied_p0 partition of copied for values from (0) to (10000000)`,
   );
-  const copy = await cost(postmaster, () => for_copy.transaction((tx) => tx.copy("copied", EVENT_COLUMNS, pieces)));
-  const streams = new StreamStates(domain);
+  const copy = await cost(postmaster, () => for_copy.transaction((tx) => tx.copy("copied", EVENT_COLUMNS, text_rows)));
+  const batches = await planned_batches(for_append, all), streams = new StreamStates(domain);
   const append_only = await seconds(async () => {
     for (const batch of batches) await append(for_append, streams, batch, () => Promise.resolve());
   });
@@ -90,6 +109,7 @@ const all = load(TRIPS, START_US);
 say(`${all.count} messages, ${Math.round(all.bytes / all.count)} bytes each`);
 await using server = await start_postgres();
 const postmaster = postmaster_of(server.data);
+const text_rows = await rows_as_text();
 const rounds: (Processor & { copy: number; append: number; pipeline: number; copied: number })[] = [];
 for (let round = 0; round <= ROUNDS; round++) {
   const [for_copy, for_append, for_pipeline] = [

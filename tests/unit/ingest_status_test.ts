@@ -32,7 +32,7 @@ Deno.test("counts add up what batches say", () => {
   assert.ok(Object.values(counts).every((count) => count === 0));
   const quarantined = [{}, {}] as unknown as Batch["quarantined"];
   const account = { messages_read: 17, duplicates: 5, tombstones: 6, skipped: 7, late: 1 };
-  const batch = { ...account, lines: { count: 3 }, quarantined } as unknown as Batch;
+  const batch = { ...account, rows: { count: 3 }, quarantined } as unknown as Batch;
   take_batch(counts, batch);
   take_batch(counts, batch);
   assert.deepEqual(

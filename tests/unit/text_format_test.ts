@@ -8,7 +8,6 @@ import {
   open_database,
   plain_array,
   text_array,
-  with_field,
 } from "../../src/database/mod.ts";
 import { tacho_test } from "../support/available.ts";
 
@@ -42,11 +41,13 @@ tacho_test({
           const rows_of_bytes = await database.query("select b from unnest($1::bytea[]) as b", [bytes_array(bytes)]);
           assert.deepEqual(rows_of_bytes.map(({ b }) => b), bytes);
           const lines = new CopyLines();
-          for (const each of texts) (each === null ? lines.plain(COPY_NULL) : lines.text(each)).end_line();
+          for (const [n, each] of texts.entries()) {
+            lines.plain(`${n}`);
+            (each === null ? lines.plain(COPY_NULL) : lines.text(each)).end_line();
+          }
           await database.transaction(async (tx) => {
             await tx.execute("delete from copied");
-            const pieces = with_field(lines.bytes, (n) => `${n}\t`);
-            assert.equal(await tx.copy("copied", ["n", "t"], pieces), texts.length);
+            assert.equal(await tx.copy("copied", ["n", "t"], [lines.bytes]), texts.length);
           });
           const rows = await database.query("select t from copied order by n");
           assert.deepEqual(rows.map((each) => each.t), texts);
@@ -69,7 +70,7 @@ Deno.test("the text forms are as PostgreSQL's documentation has them", () => {
   assert.equal(plain_array([1, -2n, null, "x"]), "{1,-2,NULL,x}");
 });
 
-Deno.test("COPY lines written field by field are those written as text, however long, and a field comes before each, in pieces of whole lines", () => {
+Deno.test("COPY lines written field by field are those written as text, however long", () => {
   const long = fc.string({ unit: fc.constantFrom("a", "ü", "\\", "\t"), minLength: 20_000, maxLength: 90_000 });
   const rows = fc.array(
     fc.array(fc.oneof({ weight: 6, arbitrary: text }, { weight: 1, arbitrary: long }), { minLength: 1 }),
@@ -87,11 +88,6 @@ Deno.test("COPY lines written field by field are those written as text, however 
       const wanted = rows.map((row) => `${row.map(copy_text).join("\t")}\n`);
       assert.equal(lines.count, rows.length);
       assert.equal(new TextDecoder().decode(lines.bytes), wanted.join(""));
-      const pieces = [...with_field(lines.bytes, (i) => `${i * 999}\t`)].map((piece) =>
-        new TextDecoder().decode(piece)
-      );
-      assert.equal(pieces.join(""), wanted.map((line, i) => `${i * 999}\t${line}`).join(""));
-      assert.ok(pieces.every((piece) => piece.endsWith("\n")));
       lines.clear();
       assert.deepEqual([lines.count, lines.bytes.length], [0, 0]);
     }),
