@@ -78,7 +78,7 @@ export class SketchesTable {
     const bins: string[] = [], counts: string[] = [];
     for (const [place, { cell, sketch, bins: changes }] of changed.entries()) {
       const merged = before.get(place) ?? new Map<number, number>();
-      for (const [bin, times] of changes) merged.set(bin, (merged.get(bin) ?? 0) + times);
+      changes.forEach((times, bin) => merged.set(bin, (merged.get(bin) ?? 0) + times));
       const filled = filled_bins(merged);
       const below = filled.find(([, count]) => count < 0);
       if (below !== undefined) {
