@@ -1,6 +1,8 @@
-import { keep_place, LAST, own_address, show_controls, view_query, write_address } from "./address.js";
+import { CALENDAR, keep_place, LAST, own_address, show_controls, view_query, write_address } from "./address.js";
 import { press_legend, TOOL_KEYS, use } from "./chart_tools.js";
+import { days_later } from "./dialog.js";
 import { toggle_key, with_condition } from "./filter.js";
+import { GRAINS, grains_of, next_grain } from "./grains.js";
 import { by_id, declared, set_text } from "./page.js";
 import { PLAIN, RANGES } from "./state.js";
 
@@ -18,6 +20,8 @@ const THEMES = ["system", "light", "dark"];
 const root = document.documentElement;
 /** The range to come back to from a stretch of one's own. */
 let live_range = PLAIN.range;
+/** The grain of the range when nobody chose one; null: not known. */
+let usual_grain = null;
 /** The listed streams as they were when the list was held; null while it moves. */
 let held = null;
 
@@ -31,6 +35,7 @@ const KEYS = {
   r: (page) => open(page, "range"),
   a: (page) => open(page, "as_of"),
   h: (page) => open(page, "counted"),
+  g: choose_next_grain,
   o: toggle_order,
   c: (page) => go(page, { compare: page.address.compare === "weekday" ? "previous" : "weekday" }),
   Escape: (page) => page.address.kiosk && use(page, "kiosk"),
@@ -117,6 +122,8 @@ function open(page, name, entry) {
 export function go(page, change, remember = true) {
   const before = page.address;
   const address = page.address = { ...before, ...change };
+  // Another range may have no such buckets.
+  if (!grains_of(address).includes(address.grain)) delete address.grain;
   live_range = address.range ?? before.range ?? live_range;
   if (remember) write_address(address, "pushState");
   else keep_place();
@@ -141,9 +148,22 @@ export function back_to_live(page) {
   go(page, { range: live_range, from_ms: null, to_ms: null, paused: false, as_of: null });
 }
 
-function set_range(page, range) {
+/** Looks at a range by its name; of those of the calendar none has an end of its own. */
+export function set_range(page, range) {
   const { from_ms, to_ms } = page.address;
-  go(page, { range, from_ms: null, to_ms: from_ms === null ? to_ms : null, last: undefined });
+  const end_ms = from_ms !== null || CALENDAR[range] ? null : to_ms;
+  go(page, { range, from_ms: null, to_ms: end_ms, last: undefined });
+}
+
+/** The next width of buckets that the range can be told by; after the widest by itself again. */
+function choose_next_grain(page) {
+  const { address, shown: { hello } } = page;
+  if (hello === null) return;
+  // What it is by itself is known while nobody has chosen.
+  if (!address.grain) usual_grain = Object.keys(GRAINS).find((name) => GRAINS[name].step_s === hello.step_s);
+  const grain = next_grain(address, usual_grain);
+  go(page, { grain });
+  set_text(by_id("announcer"), `Buckets: ${GRAINS[grain]?.label ?? "by the length of the range"}`);
 }
 
 /** By arrival, of the newest events; or by event time again. */
@@ -160,7 +180,9 @@ function show_last(page) {
 function step(page, direction) {
   const { address: { last, range, from_ms, to_ms, as_of }, board, shown } = page;
   if (shown.hello === null || last !== undefined && as_of === null) return;
-  const by_ms = direction * (from_ms === null ? RANGES[range] * 1_000 : to_ms - from_ms);
+  const { from_s, to_s } = shown;
+  const length_ms = from_ms === null ? (RANGES[range] ?? to_s - from_s) * 1_000 : to_ms - from_ms;
+  const by_ms = direction * length_ms;
   const now_ms = Date.now() + shown.offset_ms;
   if (as_of !== null) {
     // Where that board cannot be read, its log position has no time to step from.
@@ -168,6 +190,10 @@ function step(page, direction) {
     if (at_ms === undefined) return;
     if (at_ms + by_ms >= now_ms) back_to_live(page);
     else go(page, { as_of: { ms: at_ms + by_ms } });
+  } else if (CALENDAR[range]) {
+    const days = direction * Math.round(length_ms / 86_400_000);
+    const [from_ms, to_ms] = [from_s, to_s].map((s) => days_later(s * 1_000, days, shown.hello.time_zone));
+    go(page, { range: null, from_ms, to_ms, paused: false });
   } else if (from_ms !== null) {
     go(page, { from_ms: from_ms + by_ms, to_ms: to_ms + by_ms });
   } else {

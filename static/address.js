@@ -1,4 +1,5 @@
 import { by_id, declared, set_text } from "./page.js";
+import { GRAINS } from "./grains.js";
 import { PLAIN, RANGES } from "./state.js";
 
 /**
@@ -8,6 +9,8 @@ import { PLAIN, RANGES } from "./state.js";
  */
 
 const MOST_KEYS = 20;
+/** Ranges of the calendar: whole days of the business zone, which the server knows. */
+export const CALENDAR = { today: "Today", yesterday: "Yesterday", week: "This week" };
 /** By arrival: most events that a board is of as the newest, and how many are unless an address names fewer. */
 export const LAST = 200;
 
@@ -37,7 +40,8 @@ export function is_zone(text) {
 export function parse_address(search, declared) {
   const params = new URLSearchParams(search);
   const one = (name, ...known) => known.find((value) => value === params.get(name)) ?? null;
-  const range = one("range", ...Object.keys(RANGES));
+  const calendar = one("range", ...Object.keys(CALENDAR));
+  const range = calendar ?? one("range", ...Object.keys(RANGES));
   const [from_ms, to_ms, ms] = ["from", "to", "as_of"].map((name) => parse_time(params.get(name)));
   const custom = range === null && from_ms !== null && from_ms < to_ms;
   const position = /^\d{1,15}$/.exec(params.get("as_of_position") ?? "");
@@ -46,12 +50,13 @@ export function parse_address(search, declared) {
   return {
     range: custom ? null : range ?? PLAIN.range,
     from_ms: custom ? from_ms : null,
-    to_ms,
+    to_ms: calendar === null ? to_ms : null,
     filter: declared.dimensions.flatMap(({ name: dimension }) => {
       const excluded = keys_of(dimension).length === 0;
       const keys = [...new Set(keys_of(excluded ? `not_${dimension}` : dimension))].sort();
       return keys.length === 0 ? [] : [{ dimension, keys, excluded }];
     }),
+    ...Object.hasOwn(GRAINS, params.get("grain")) ? { grain: params.get("grain") } : {},
     ...parse_order(params, range === null && !custom && to_ms === null),
     currency: parse_currency(params.get("currency"), declared),
     compare: one("compare", "previous") ?? "weekday",
@@ -88,13 +93,14 @@ function parse_marks(params, declared) {
 }
 
 /** The parameters of what is looked at, as pairs: those of the feed, and of the board as of then. */
-export function view_query({ order, last, range, from_ms, to_ms, filter, currency, compare, as_of }) {
+export function view_query({ order, last, range, from_ms, to_ms, grain = null, filter, currency, compare, as_of }) {
   const pairs = last !== undefined
     ? [["last", `${last}`]]
     : from_ms === null
     ? [["range", range]]
     : [["from", format_time(from_ms)]];
   if (to_ms !== null) pairs.push(["to", format_time(to_ms)]);
+  if (grain !== null) pairs.push(["grain", grain]);
   for (const { dimension, keys, excluded } of filter) {
     for (const key of keys) pairs.push([`${excluded ? "not_" : ""}${dimension}`, key]);
   }
@@ -170,14 +176,15 @@ export function ask(page) {
 
 /** Which controls are on; without parameters they are as index.html and charts.js have them. */
 export function show_controls({ address }) {
-  const { last, range, from_ms, to_ms, as_of, compare, paused } = address;
+  const { last, range, to_ms, as_of, compare, paused } = address;
   const live = as_of === null;
   const lines = address.lines ?? declared.shown;
   const press = (selector, is_on) =>
     document.querySelectorAll(selector).forEach((button) => button.ariaPressed = `${is_on(button.dataset)}`);
   press("[data-range]", (data) => last === undefined && data.range === range);
   press("[data-shows]", (data) => lines.includes(data.shows));
-  press("#custom", () => from_ms !== null);
+  const named = document.querySelector(`[data-range="${range}"]`) !== null;
+  press("#custom", () => last === undefined && !named);
   press("#live", () => live && !paused && to_ms === null);
   press("#pause", () => live && paused);
   set_text(document.querySelector("[data-shows=compared]").lastChild, compared_name(compare));

@@ -14,6 +14,7 @@ import "./domains.js";
 import "./export.js";
 import "./extras.js";
 import "./filter.js";
+import "./grains.js";
 import "./greatest.js";
 import "./help.js";
 import "./key_legend.js";

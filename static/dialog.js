@@ -72,6 +72,12 @@ export function to_wall(ms, zone) {
   return new Date(ms + zone_offset_s(Math.floor(ms / 1_000), zone) * 1_000).toISOString().slice(0, 19);
 }
 
+/** The instant that the clocks of a zone show so many days later what they show at one. Pure. */
+export function days_later(ms, days, zone) {
+  const wall = Date.parse(`${to_wall(ms, zone)}Z`) + days * 86_400_000;
+  return from_wall(new Date(wall).toISOString().slice(0, 19), zone);
+}
+
 /** The instant of such a text; of an hour that comes twice the first, of one that is skipped the moment after. Null when it is none. Pure. */
 export function from_wall(text, zone) {
   const wall_s = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?$/.test(text) ? Date.parse(`${text}Z`) / 1_000 : NaN;

@@ -21,7 +21,7 @@ export function format_decimal(n, digits) {
   return format_number(n, { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
-/** A whole number, from `from` on shortened to "12.3M", for narrow places. */
+/** A whole number, from `from` on as "12.3M". */
 export function format_short(n, from = 10_000_000) {
   return n < from ? format_count(n) : format_number(n, { notation: "compact", maximumFractionDigits: 2 });
 }

@@ -5,11 +5,12 @@ import { declared, fill, make } from "./page.js";
 /** What explains the page: its keys, and how each figure is counted. */
 
 const KEYS = [
-  ["1 – 6", "range, from 15 min to 30 d"],
+  ["1 – 7", "range, from 15 min to 30 d, and 5 min"],
+  ["g", "how wide buckets are: the next width that fits the range, then by itself again"],
   ["← →", "one range earlier, later; in time travel: the board one range earlier, later"],
   ["space", "pause, and go on"],
   ["l", "back to live"],
-  ["r", "a range of one's own"],
+  ["r", "a range of one's own; today, yesterday, this week; how wide buckets are"],
   ["f, Shift f", "add a filter, take all away"],
   ["a", "time travel: the board as of then"],
   ["o", "by arrival: the last events to come; and by event time again"],

@@ -1,6 +1,7 @@
-import { is_zone } from "./address.js";
-import { field, form, from_wall, input, open_dialog, to_wall } from "./dialog.js";
+import { CALENDAR, is_zone } from "./address.js";
+import { field, form, from_wall, input, open_dialog, select, to_wall } from "./dialog.js";
 import { format_zone } from "./format.js";
+import { GRAINS, grains_of } from "./grains.js";
 import { make } from "./page.js";
 import { zone_of } from "./state.js";
 
@@ -28,14 +29,30 @@ export function open_range(page, go) {
   const [from, to] = [end(from_s), end(to_s)];
   const told = make("p", "fault");
   told.role = "alert";
+  const leave = (change) => {
+    go(page, { last: undefined, paused: false, ...change });
+    dialog.close();
+  };
+  const named = Object.entries({ "5m": "5 min", ...CALENDAR }).map(([range, text]) => {
+    const button = make("button", "plain", text);
+    button.ariaPressed = `${page.address.last === undefined && page.address.range === range}`;
+    button.onclick = () => leave({ range, from_ms: null, to_ms: null });
+    return button;
+  });
+  const grains = [
+    ["", "by the length of the range"],
+    ...grains_of(page.address).map((name) => [name, GRAINS[name].label]),
+  ];
+  const grain = select(grains, page.address.grain ?? "");
+  grain.disabled = grains.length === 1;
+  grain.onchange = () => leave({ last: page.address.last, paused: page.address.paused, grain: grain.value || null });
   const body = form(
     () => {
       const [from_ms, to_ms] = [from, to].map(({ value }) => from_wall(value, zone));
       const fault = fault_of(from_ms, to_ms);
       told.textContent = fault;
       if (fault !== "") return;
-      go(page, { range: null, from_ms, to_ms, last: undefined, paused: false });
-      dialog.close();
+      leave({ range: null, from_ms, to_ms });
     },
     "Show",
     make("div", "line", field("From", from), field("To", to)),
@@ -50,7 +67,9 @@ export function open_range(page, go) {
         page.address.order === undefined ? "" : " at which events were recorded"
       }. Ends are widened to whole buckets.`,
     ),
+    make("div", "line", ...named),
     body,
+    field("How wide the buckets of the charts are", grain),
   );
 }
 

@@ -4,9 +4,17 @@ import { merge_series } from "./series.js";
 /** What the page looks at, and what it knows. A frame makes a new board. Pure. */
 
 /** Ranges in the order of the keys 1 to 6, in seconds. */
-export const RANGES = { "15m": 900, "1h": 3_600, "6h": 21_600, "24h": 86_400, "7d": 604_800, "30d": 2_592_000 };
+export const RANGES = {
+  "15m": 900,
+  "1h": 3_600,
+  "6h": 21_600,
+  "24h": 86_400,
+  "7d": 604_800,
+  "30d": 2_592_000,
+  "5m": 300,
+};
 
-/** The address of the page without parameters. With `from_ms` `range` is null; `to_ms` null follows now. `filter`: {dimension, keys, excluded}; `as_of`: {ms} or {position}; `lines` null: those that are declared as shown. */
+/** The plain address. With `from_ms` `range` is null; `to_ms` null follows now. `filter`: {dimension, keys, excluded}; `as_of`: {ms} or {position}; `lines` null: those that are declared as shown. */
 export const PLAIN = {
   range: "1h",
   from_ms: null,
@@ -99,9 +107,12 @@ function merge_streams(before, changed, id) {
 export function window_of({ hello: { step_s, range, following }, from_s, to_s, known_ms }, now_ms) {
   const start = (ms) => Math.floor(ms / 1000 / step_s) * step_s;
   const known_s = Math.min(now_ms, known_ms) / 1000;
-  // Business days begin at any time.
-  const running_s = step_s < 86_400 ? start(known_s * 1000) : known_s;
-  if (!(following && RANGES[range])) return { from_s, to_s, step_s, running_s: running_s < to_s ? running_s : null };
+  // Days begin at any time.
+  const days = step_s === 86_400;
+  const running_s = days ? known_s : start(known_s * 1000);
+  if (days || !(following && RANGES[range])) {
+    return { from_s, to_s, step_s, running_s: running_s < to_s ? running_s : null };
+  }
   const end_s = start(now_ms) + step_s;
   return { from_s: end_s - RANGES[range], to_s: end_s, step_s, running_s };
 }

@@ -27,7 +27,7 @@ export interface Rule {
   /** A figure of the board, or a measure in its own unit. */
   readonly figure: string;
   /** The windows of event time that are looked at, one after the other. */
-  readonly window: ViewGrain;
+  readonly window: RuleGrain;
   readonly filter: Filter;
   /** Of a domain by currency: which. */
   readonly currency?: string;
@@ -69,7 +69,9 @@ export const RULE_LIMITS = { rules: 200, name: 64, note: 500, receivers: 20 } as
 const MINUTE_US = 60e6, DAY_US = 86_400e6;
 /** What a rule does not say. */
 const USUAL = { window: "5m", for: "0s", wait: "1m", lag: "15m" } as const;
-const GRAINS = Object.keys(STEP_S) as [ViewGrain, ...ViewGrain[]];
+/** The widths that cells keep. */
+type RuleGrain = Exclude<ViewGrain, "15m">;
+const GRAINS = ["1m", "5m", "1h", "1d"] as const satisfies readonly RuleGrain[];
 
 /** Names of rules and receivers: part of addresses, labels and headers. */
 export const NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/;

@@ -24,6 +24,7 @@ import feed_port_js from "../../static/feed_port.js" with { type: "text" };
 import feed_turns_js from "../../static/feed_turns.js" with { type: "text" };
 import filter_js from "../../static/filter.js" with { type: "text" };
 import format_js from "../../static/format.js" with { type: "text" };
+import grains_js from "../../static/grains.js" with { type: "text" };
 import greatest_js from "../../static/greatest.js" with { type: "text" };
 import help_js from "../../static/help.js" with { type: "text" };
 import index_html from "../../static/index.html" with { type: "text" };
@@ -90,6 +91,7 @@ export const ASSETS: Readonly<Record<string, string>> = {
   "feed_turns.js": feed_turns_js,
   "filter.js": filter_js,
   "format.js": format_js,
+  "grains.js": grains_js,
   "greatest.js": greatest_js,
   "help.js": help_js,
   "index.html": index_html,

@@ -12,7 +12,9 @@ import {
   ORDERS,
   RANGE_NAMES,
   read_filter,
+  span_fault,
   type View,
+  VIEW_GRAINS,
 } from "../feed/mod.ts";
 import { date_of_day, parse_time, UNKNOWN } from "../kpi/mod.ts";
 import { bad_request } from "./answers.ts";
@@ -135,7 +137,14 @@ export const currency_schema = ({ by_currency }: DomainBoard): Record<string, z.
 /** The parameters that name a stretch of time and what it is compared with. */
 export const SPAN_PARAMETERS = {
   range: z.enum(RANGE_NAMES).optional().openapi({
-    description: "So long up to `to`, or up to now; an hour unless given",
+    description:
+      "So long up to `to`, or up to now; an hour unless given. `today`, `yesterday` and `week` (since Monday) are whole days of " +
+      "the business time zone, and take no `to`",
+  }),
+  grain: z.enum(VIEW_GRAINS).optional().openapi({
+    description:
+      "How wide buckets are; what is meant for the length of the range unless given. 1m is for at most 6 hours, 5m for 3 days, " +
+      "15m for 10 days, 1h for 45 days",
   }),
   from: instant.optional(),
   to: instant.optional(),
@@ -211,7 +220,7 @@ export function read_view(
   request: Request,
   board: DomainBoard,
 ): { readonly ok: true; readonly view: View } | { readonly ok: false; readonly faults: readonly FilterFault[] } {
-  const { range, from, to, compare, last } = values;
+  const { range, from, to, compare, last, grain } = values;
   const order = values.order === "arrival" ? { order: values.order } : {};
   const fault = order_fault(values);
   const faults: FilterFault[] = fault === null ? [] : [fault];
@@ -228,11 +237,13 @@ export function read_view(
   if (faults.length > 0) return { ok: false, faults };
   const { filter } = filtered, { by_currency } = board;
   const counted = by_currency === undefined ? {} : { currency: requested_currency(request, by_currency) };
-  const to_s = to === undefined ? null : to / 1e6, more = { ...order, filter, ...counted, compare };
-  if (from !== undefined && to_s !== null) {
-    return { ok: true, view: { range: "custom", from_s: from / 1e6, to_s, ...more } };
-  }
-  return values.order === "arrival" && range === undefined && to_s === null
-    ? { ok: true, view: { range: "last", last: last ?? LAST_EVENTS, to_s: null, ...more } }
-    : { ok: true, view: { range: range ?? "1h", to_s, ...more } };
+  const to_s = to === undefined ? null : to / 1e6,
+    more = { ...order, ...grain && { grain }, filter, ...counted, compare };
+  const view: View = from !== undefined && to_s !== null
+    ? { range: "custom", from_s: from / 1e6, to_s, ...more }
+    : values.order === "arrival" && range === undefined && to_s === null
+    ? { range: "last", last: last ?? LAST_EVENTS, to_s: null, ...more }
+    : { range: range ?? "1h", to_s, ...more };
+  const wrong = span_fault(view);
+  return wrong === null ? { ok: true, view } : { ok: false, faults: [wrong] };
 }

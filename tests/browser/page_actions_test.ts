@@ -230,3 +230,48 @@ tacho_test({
     assert.deepEqual(board.complaints.filter((text) => !/\b400\b/.test(text)), []);
   },
 });
+
+tacho_test({
+  name:
+    "page: how wide buckets are is chosen by key and dialog, is in the address, and goes when it does not fit the range",
+  needs: ["chromium"],
+  limit_ms: 60_000,
+  async fn() {
+    await using server = await FakeServer.start();
+    await using board = await BoardPage.open(`${server.url}?range=6h`);
+    const { page } = board;
+    await until_ready(board);
+    const per = () => page.innerText("#per_trips");
+    const until_per = (text: string) =>
+      until(`it says ${text}`, async () => (await per()).includes(`per ${text},`), 5_000);
+    await until_per("5 minutes");
+    for (const [grain, step] of [["1m", "minute"], ["15m", "15 minutes"], ["1h", "hour"]]) {
+      await page.keyboard.press("g");
+      await until_address(board, `?range=6h&grain=${grain}`);
+      await until_per(step!);
+    }
+    assert.equal(server.asked.at(-1), "feed range=6h&grain=1h");
+    // An hour is too wide for a quarter of one.
+    await page.click("[data-range='15m']");
+    await until_address(board, "?range=15m");
+    await until_per("minute");
+
+    await page.keyboard.press("r");
+    await page.getByLabel("How wide the buckets of the charts are").selectOption("5m");
+    await until_address(board, "?range=15m&grain=5m");
+    await until_per("5 minutes");
+    await page.keyboard.press("r");
+    await page.getByRole("button", { name: "Today", exact: true }).click();
+    await until_address(board, "?range=today&grain=5m");
+    await until_ready(board);
+    assert.equal(await page.getAttribute("#custom", "aria-pressed"), "true");
+    assert.equal(server.asked.at(-1), "feed range=today&grain=5m");
+    await page.keyboard.press("ArrowLeft");
+    await until("the day before is a stretch of its own", () => address(board).startsWith("?from="));
+    await page.keyboard.press("7");
+    await until_address(board, "?range=5m&grain=5m");
+    await page.goBack();
+    await until("back to the day before", () => address(board).startsWith("?from="));
+    assert.deepEqual(board.unexpected(), []);
+  },
+});

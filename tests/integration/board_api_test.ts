@@ -249,3 +249,57 @@ database_test("a board that cannot be given says why", async (database) => {
   const slow = await (await side_on(flaky)).refused("as_of_position=1");
   assert.deepEqual(slow, [503, "a statement took longer than 5 s, the most it may; ask for a shorter range"]);
 });
+
+database_test(
+  "a board by a grain of one's own has the same sums in wider or finer buckets, and says what does not fit",
+  async (database) => {
+    await fill(database);
+    const { board, refused, get } = await side_on(database);
+    const minutes = async (query: string) => {
+      const { series, grain, step_s, cards, compared_series } = await board(query);
+      const { t, completed, revenue } = series as Record<string, number[]>;
+      const told = t!.map((at, i) => [new Date(at * 1000).toISOString().slice(11, 16), completed![i], revenue![i]])
+        .filter(([, many]) => many !== 0);
+      return { grain, step_s, told, completed: cards.completed, compared: compared_series !== undefined };
+    };
+    const fares = await minutes("range=6h");
+    assert.equal(fares.grain, "5m");
+    const whole = fares.told.reduce((sum, [, , revenue]) => sum + Number(revenue), 0);
+    for (
+      const filter of [
+        "",
+        "&city=Chicago&city=Boston",
+        "&as_of_position=6",
+        "&city=Chicago&payment_method=unknown",
+      ]
+    ) {
+      for (const grain of ["1m", "5m", "15m", "1h"]) {
+        const found = await minutes(`range=6h&grain=${grain}${filter}`);
+        const sum = found.told.reduce((sum, [, , revenue]) => sum + Number(revenue), 0);
+        assert.equal(found.grain, grain);
+        assert.equal(found.completed, filter.includes("unknown") ? 1 : 2);
+        if (!filter.includes("unknown")) assert.equal(sum, whole);
+        assert.ok(found.compared, "compared alike");
+        const [at] = found.told[0]!;
+        assert.equal(at, { "1m": "10:20", "5m": "10:20", "15m": "10:15", "1h": "10:00" }[grain]);
+      }
+    }
+    assert.equal((await minutes("range=week&grain=1d")).told.length, 1);
+    assert.equal((await minutes("range=today")).completed, 2);
+    assert.equal((await minutes("range=yesterday")).completed, 0);
+    assert.deepEqual(await refused("range=7d&grain=1m"), [
+      400,
+      "grain: expected a coarser grain for this range: of 1m it has 10080 buckets, at most 360 are told",
+    ]);
+    assert.deepEqual(await refused("range=15m&grain=1h"), [
+      400,
+      "grain: expected a finer grain for this range: it is shorter than a bucket of 1h",
+    ]);
+    assert.match(String((await refused("grain=2m"))[1]), /^grain: /);
+    assert.match(String((await refused("range=today&to=2026-03-01T12:00:00Z"))[1]), /^to: expected no end/);
+    assert.match(String((await refused("order=arrival&last=5&grain=1m"))[1]), /^grain: expected no grain/);
+    const feed = await get("/api/v1/feed?range=30d&grain=15m");
+    assert.equal(feed.status, 400);
+    assert.match(await feed.text(), /2880 buckets, at most 960/);
+  },
+);

@@ -225,7 +225,7 @@ tacho_test({
       const { get } = await make_http_side(database, SERVED);
       const ask = (measure: string, grain: string, minutes: number, query: string) =>
         get(`/api/v1/kpis/series?measure=${measure}&grain=${grain}&from=${at(0)}&to=${at(minutes)}&${query}`);
-      const grains = [["1m", 1], ["5m", 5], ["1h", 60], ["1d", 1_440]] as const;
+      const grains = [["1m", 1], ["5m", 5], ["15m", 15], ["1h", 60], ["1d", 1_440]] as const;
       for (const [grain, width] of grains) {
         for (const [measure, dimension] of [["tickers", "ticker"], ["sides", "side"], ["venues", "venue"]] as const) {
           for (const [filter, of_cells] of FILTERS) {

@@ -140,7 +140,7 @@ tacho_test({
         await with_events(all, async (database) => {
           const { get } = await make_http_side(database, { time_zone: TEST_TIME_ZONE, days: DAYS });
           for (const [filter, query] of asked) {
-            for (const grain of ["1m", "5m", "1h", "1d"] as const) {
+            for (const grain of ["1m", "5m", "15m", "1h", "1d"] as const) {
               const { buckets } = oracle_board(trips.values(), filter, widened(range, grain), grain, LOCAL_DAY);
               for (const measure of ["completed", "revenue", "average_duration_min", "min_fare"]) {
                 const answer = await get(

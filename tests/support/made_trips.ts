@@ -25,6 +25,7 @@ export interface MadeView {
   }[];
 }
 
+const STEPS: Readonly<Record<string, number>> = { "1m": 60, "5m": 300, "15m": 900, "1h": 3_600 };
 const RANGES: Readonly<Record<string, readonly [number, number]>> = {
   "15m": [900, 60],
   "1h": [3_600, 60],
@@ -32,6 +33,7 @@ const RANGES: Readonly<Record<string, readonly [number, number]>> = {
   "24h": [86_400, 300],
   "7d": [604_800, 3_600],
   "30d": [2_592_000, 3_600],
+  "5m": [300, 60],
 };
 const DIMENSIONS = ["status", "payment_method", "vehicle_type", "city", "pickup_zone", "dropoff_zone", "driver"];
 const ZONES = [
@@ -115,7 +117,18 @@ export function made_view(query: URLSearchParams, now_s: number): MadeView {
     return { from_s, to_s, step_s, following: false, range: "custom", filter };
   }
   const range = query.get("range") ?? "1h";
-  const [length_s, step_s] = RANGES[range] ?? [3_600, 60];
+  const [length_s, meant_s] = RANGES[range] ?? [3_600, 60], step_s = STEPS[query.get("grain") ?? ""] ?? meant_s;
+  if (range === "today") {
+    const from_s = Math.floor(now_s / 86_400) * 86_400;
+    return {
+      from_s,
+      to_s: from_s + 86_400,
+      step_s: STEPS[query.get("grain") ?? "5m"]!,
+      following: true,
+      range,
+      filter,
+    };
+  }
   const following = !query.has("to") && !query.has("as_of") && !query.has("as_of_position");
   const end_s = query.has("to")
     ? Math.ceil(seconds("to") / step_s) * step_s

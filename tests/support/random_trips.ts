@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import type { Filter, Span } from "../../src/feed/figures/mod.ts";
+import type { Filter, Span, View } from "../../src/feed/figures/mod.ts";
 
 /**
  * Random trip events for tests of boards: few trips and keys, times close together around the end of winter time in New York, late
@@ -50,18 +50,24 @@ export const trip_event = fc.record({
   duration_min: maybe(10, 0.5),
 }, { requiredKeys: ["trip_id", "event_id", "occurred_at", "type"] });
 
+type Told = Span & Pick<View, "grain">;
+
 /** Stretches that cut through what happened, at every grain. */
 export const random_span = fc.oneof(
-  ...[[60, "15m"], [60, "1h"], [300, "6h"], [3_600, "7d"]].map(([step, range]) =>
+  ...[[60, "15m"], [60, "1h"], [300, "6h"], [3_600, "7d"], [60, "6h", "1m"], [900, "24h", "15m"], [900, "7d", "15m"], [
+    3_600,
+    "7d",
+    "1d",
+  ]].map(([step, range, grain]) =>
     fc.integer({ min: 0, max: Math.ceil((RANDOM_TIMES.to_s - RANDOM_TIMES.from_s) / Number(step)) })
-      .map((steps) => ({ range, to_s: RANDOM_TIMES.from_s + steps * Number(step) } as Span))
+      .map((steps) => ({ range, to_s: RANDOM_TIMES.from_s + steps * Number(step), ...grain && { grain } } as Told))
   ),
   fc.integer({ min: 0, max: 3 }).map((back) => ({
     range: "custom",
     from_s: RANDOM_TIMES.from_s - (46 + back) * 86_400,
     to_s: RANDOM_TIMES.to_s - 3_600 * back,
   } as const)),
-) as fc.Arbitrary<Span>;
+) as fc.Arbitrary<Told>;
 
 const KEYS = {
   status: ["requested", "in_progress", "completed", "canceled", "voided", "nonsense"],

@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { days_in, tile } from "../../src/kpi/mod.ts";
-import { absolute_fault, type Filter, type Span, view_key, window_at } from "../../src/feed/figures/view.ts";
+import {
+  absolute_fault,
+  type Filter,
+  type Span,
+  span_fault,
+  type View,
+  view_key,
+  window_at,
+} from "../../src/feed/figures/view.ts";
 
 const NOON_MS = Date.UTC(2026, 2, 1, 12, 0, 30);
 const UTC = days_in("UTC");
@@ -130,4 +138,98 @@ Deno.test("days of a zone half an hour off are used with minutes but not with ho
 Deno.test("the finest grain widens a stretch to whole buckets", () => {
   const [only] = tile(us("2026-03-01T10:03:00Z"), us("2026-03-01T10:04:00Z"), ["5m"], days_in("UTC"));
   assert.deepEqual(only, { grain: "5m", from_us: us("2026-03-01T10:00:00Z"), to_us: us("2026-03-01T10:05:00Z") });
+});
+
+Deno.test("a range by a grain of one's own has whole buckets of it, days those of the business zone", () => {
+  const berlin = days_in("Europe/Berlin");
+  const told = (span: Span & Pick<View, "grain">, now: string) => {
+    const { from_s, to_s, step_s, grain } = window_at(span, Date.parse(now), berlin);
+    return [grain, step_s, ...[from_s, to_s].map((s) => new Date(s * 1000).toISOString().slice(0, 16))];
+  };
+  const now = "2026-03-30T12:07:30Z";
+  assert.deepEqual(told({ range: "6h", to_s: null, grain: "1m" }, now), [
+    "1m",
+    60,
+    "2026-03-30T06:08",
+    "2026-03-30T12:08",
+  ]);
+  assert.deepEqual(told({ range: "24h", to_s: null, grain: "15m" }, now), [
+    "15m",
+    900,
+    "2026-03-29T12:15",
+    "2026-03-30T12:15",
+  ]);
+  // The clocks were put forward on 29 March.
+  assert.deepEqual(told({ range: "7d", to_s: null, grain: "1d" }, now), [
+    "1d",
+    86_400,
+    "2026-03-23T23:00",
+    "2026-03-30T22:00",
+  ]);
+  const custom = { range: "custom", from_s: s("2026-03-30T10:03:30Z"), to_s: s("2026-03-30T12:03:30Z") } as const;
+  assert.deepEqual(told({ ...custom, grain: "15m" }, now), ["15m", 900, "2026-03-30T10:00", "2026-03-30T12:15"]);
+});
+
+Deno.test("today, yesterday and the week since Monday are whole days of the business zone, by any grain", () => {
+  const told = (zone: string, span: Span & Pick<View, "grain">, now: string) => {
+    const { from_s, to_s, grain } = window_at(span, Date.parse(now), days_in(zone));
+    return [grain, ...[from_s, to_s].map((s) => new Date(s * 1000).toISOString().slice(0, 16))];
+  };
+  // A Sunday of 23 hours.
+  const sunday = "2026-03-29T12:07:30Z", berlin = "Europe/Berlin";
+  const today = { range: "today", to_s: null } as const;
+  assert.deepEqual(told(berlin, today, sunday), ["5m", "2026-03-28T23:00", "2026-03-29T22:00"]);
+  assert.deepEqual(told(berlin, { range: "yesterday", to_s: null }, "2026-03-30T12:00:00Z"), [
+    "5m",
+    "2026-03-28T23:00",
+    "2026-03-29T22:00",
+  ]);
+  assert.deepEqual(told(berlin, { range: "week", to_s: null }, sunday), ["1h", "2026-03-22T23:00", "2026-03-29T22:00"]);
+  assert.deepEqual(told(berlin, { range: "week", to_s: null, grain: "1d" }, sunday), [
+    "1d",
+    "2026-03-22T23:00",
+    "2026-03-29T22:00",
+  ]);
+  // Days of India begin within an hour: what has hours is widened.
+  assert.deepEqual(told("Asia/Kolkata", today, sunday), ["5m", "2026-03-28T18:30", "2026-03-29T18:30"]);
+  assert.deepEqual(told("Asia/Kolkata", { ...today, grain: "1h" }, sunday), [
+    "1h",
+    "2026-03-28T18:00",
+    "2026-03-29T19:00",
+  ]);
+});
+
+Deno.test("a grain that makes too many buckets of its range, or not one, is refused, and the words say how many it would be", () => {
+  const day = (days: number) => ({ range: "custom", from_s: 0, to_s: days * 86_400 } as const);
+  const fault = (view: Span & Pick<View, "grain">) => span_fault(view)?.detail ?? null;
+  const following = (range: "5m" | "6h" | "24h" | "30d" | "today" | "week", grain: View["grain"]) =>
+    fault({ range, to_s: null, ...grain && { grain } });
+  for (
+    const [range, grain] of [["6h", "1m"], ["today", "5m"], ["week", "15m"], ["30d", "1h"], ["24h", "1d"]] as const
+  ) {
+    assert.equal(following(range, grain), null, `${range} by ${grain}`);
+  }
+  assert.match(
+    following("24h", "1m")!,
+    /^expected a coarser grain .*: of 1m it has 1440 buckets, at most 360 are told$/,
+  );
+  assert.match(following("30d", "15m")!, /2880 buckets, at most 960/);
+  assert.match(following("week", "5m")!, /coarser/);
+  assert.match(following("5m", "15m")!, /^expected a finer grain/);
+  assert.equal(fault({ ...day(3), grain: "5m" }), null);
+  assert.match(fault({ ...day(4), grain: "5m" })!, /coarser/);
+  assert.equal(fault({ ...day(400), grain: "1d" }), null);
+  assert.match(fault({ range: "last", last: 5, to_s: null, grain: "1m" })!, /^expected no grain/);
+  assert.match(fault({ range: "today", to_s: 5 })!, /^expected no end/);
+});
+
+Deno.test("views of one range by two grains are two", () => {
+  const of = (view: Span & Pick<View, "grain">) => view_key({ ...view, filter: [], compare: "weekday" }, UTC);
+  for (const to_s of [null, s("2026-03-01T12:00:00Z")]) {
+    const keys = [undefined, "1m", "5m", "15m"].map((grain) =>
+      of({ range: "6h", to_s, ...grain && { grain: grain as "1m" } })
+    );
+    assert.equal(new Set(keys).size, keys.length);
+  }
+  assert.notEqual(of({ range: "today", to_s: null }), of({ range: "24h", to_s: null }));
 });

@@ -3,7 +3,9 @@ import { format_address as write, parse_address as parse, view_query } from "../
 import { note_of } from "../../static/arrival.js";
 import { PLAIN } from "../../static/state.js";
 import { toggle_key as toggle, with_condition } from "../../static/filter.js";
-import { from_wall, to_wall } from "../../static/dialog.js";
+import { days_later, from_wall, to_wall } from "../../static/dialog.js";
+import { GRAINS, grains_of, next_grain } from "../../static/grains.js";
+import { RANGE_NAMES, span_fault, STEP_S, VIEW_GRAINS } from "../../src/feed/mod.ts";
 import { TRIP_DIMENSIONS } from "../../src/domains/trips/catalog.ts";
 import { DECLARED } from "../support/page_frames.ts";
 
@@ -143,4 +145,46 @@ Deno.test("the clocks of a form are those of the zone, also when they change", (
     const wall = `2026-03-08T${String(hour).padStart(2, "0")}:15:00`;
     assert.equal(to_wall(from_wall(wall, zone) ?? 0, zone), wall);
   }
+});
+
+Deno.test("an address names a grain, and ranges of the calendar, which have no end of their own", () => {
+  const quarters = { ...PLAIN, range: "24h", grain: "15m" }, today = { ...PLAIN, range: "today" };
+  assert.equal(format_address(quarters), "?range=24h&grain=15m");
+  assert.equal(format_address({ ...PLAIN, grain: "5m" }), "?grain=5m");
+  for (const address of [quarters, today, { ...PLAIN, range: "week", grain: "1d" }, { ...PLAIN, range: "5m" }]) {
+    assert.deepEqual(parse_address(format_address(address)), address);
+  }
+  assert.deepEqual(parse_address("?range=today&to=2024-05-25T23:59:00Z"), today);
+  for (const wrong of ["2m", "toString", "", "1M"]) assert.deepEqual(parse_address(`?grain=${wrong}`), PLAIN);
+});
+
+Deno.test("the page offers the grains of a range that the server takes, and no others", () => {
+  const ranges = [...RANGE_NAMES.map((range) => [range, null] as const), ...[60, 7_200, 86_400, 777_600, 34_560_000]];
+  for (const each of ranges) {
+    const [range, length_s] = typeof each === "number" ? [null, each] : each;
+    const address = { last: undefined, range, from_ms: 0, to_ms: (length_s ?? 0) * 1_000 };
+    const span = range === null
+      ? { range: "custom", from_s: 0, to_s: length_s! } as const
+      : { range, to_s: null } as const;
+    const taken = VIEW_GRAINS.filter((grain) => span_fault({ ...span, grain }) === null);
+    assert.deepEqual(grains_of(address), taken, `${range ?? length_s}`);
+  }
+  assert.deepEqual(Object.entries(GRAINS).map(([name, { step_s }]) => [name, step_s]), Object.entries(STEP_S));
+  assert.deepEqual(grains_of({ ...PLAIN, last: 20 }), []);
+});
+
+Deno.test("the key g goes through the grains that fit, and comes back to what is usual", () => {
+  let address: { grain: string | null } & typeof PLAIN = { ...PLAIN, range: "24h", grain: null };
+  const seen: (string | null)[] = [];
+  for (let i = 0; i < 5; i++) {
+    address = { ...address, grain: next_grain(address, "5m") };
+    seen.push(address.grain);
+  }
+  assert.deepEqual(seen, ["15m", "1h", "1d", null, "15m"]);
+});
+
+Deno.test("so many days later the clocks of a zone show the same, whatever they did in between", () => {
+  const at = (text: string) => Date.parse(text);
+  assert.equal(days_later(at("2026-03-28T23:00:00Z"), 1, "Europe/Berlin"), at("2026-03-29T22:00:00Z"));
+  assert.equal(days_later(at("2026-03-29T22:00:00Z"), -7, "Europe/Berlin"), at("2026-03-22T23:00:00Z"));
 });

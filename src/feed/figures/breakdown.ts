@@ -3,7 +3,7 @@ import { type BoardBreakdown, type DomainBoard, table_names } from "../../domain
 import { bucket_end, type Days, format_time, type Micros, type Tile, tile } from "../../kpi/mod.ts";
 import { dimension_of, figure_number, figure_of, integer, totals_of } from "./figure.ts";
 import { Parameters } from "./states_relation.ts";
-import type { ViewGrain, Window } from "./view.ts";
+import { cells_grain, finest_s, type ViewGrain, type Window } from "./view.ts";
 
 /** Breakdowns: the keys of a dimension over a stretch of event time, the greatest by count, and all others in one row. */
 
@@ -86,7 +86,7 @@ export function bucket_sql(by: ViewGrain, { from_us, to_us }: Micros, days: Days
   return (at: string) => `(${borders})[width_bucket(${at}, ${borders})]`;
 }
 
-const WIDTH = { "1m": "1 minute", "5m": "5 minutes", "1h": "1 hour" } as const;
+const WIDTH = { "1m": "1 minute", "5m": "5 minutes", "15m": "15 minutes", "1h": "1 hour" } as const;
 
 /** Buckets of a window that are read from a board's cells. */
 interface Buckets {
@@ -104,7 +104,13 @@ export function bucketed_sql(
 ): string {
   const grains = (dimension_of(board, dimension)?.grains ?? []).filter((each) => each !== "all");
   const window = { from_us: from_s * 1e6, to_us: to_s * 1e6 }, start = bucket_sql(grain, window, days, parameters);
-  const tiles = tile(window.from_us, window.to_us, grains.slice(0, grains.indexOf(grain) + 1), days, board.unsettled);
+  const tiles = tile(
+    window.from_us,
+    window.to_us,
+    grains.slice(0, grains.indexOf(cells_grain(grain)) + 1),
+    days,
+    board.unsettled,
+  );
   return tiles.map(({ grain, from_us, to_us }) =>
     `select ${start("cells.bucket")} as start, cells.* from ${board.tables.cells} cells
      where grain = ${parameters.add(grain)} and ${matches} and bucket >= ${
@@ -194,7 +200,7 @@ export function read_keys(
   breakdowns: readonly BoardBreakdown[],
   named: readonly string[],
 ): Promise<KeyTotals[]> {
-  const stretch = { from_us: window.from_s * 1e6, to_us: window.to_s * 1e6, finest_s: window.step_s };
+  const stretch = { from_us: window.from_s * 1e6, to_us: window.to_s * 1e6, finest_s: finest_s(window) };
   const wanted = breakdowns.map((breakdown) => ({
     breakdown,
     tiles: tiles_of(board, breakdown.dimension, stretch, days),

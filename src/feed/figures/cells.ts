@@ -12,6 +12,7 @@ import {
 } from "../../kpi/mod.ts";
 import { bucketed_sql, read_keys, tiles_of } from "./breakdown.ts";
 import {
+  bucket_of_cell,
   type BucketRow,
   dimension_of,
   integer,
@@ -23,7 +24,7 @@ import {
   type Totals,
   totals_of,
 } from "./figure.ts";
-import { type Condition, cut_s } from "./view.ts";
+import { cells_grain, type Condition, cut_s, type ViewGrain } from "./view.ts";
 import { read_keyed } from "./keyed.ts";
 import {
   asked_distinct,
@@ -60,7 +61,7 @@ export async function figures_of_cells(queryable: Queryable, question: Question)
     for (const [card, figure] of asked_distinct(question)) {
       if (!cells_say(board, figure, condition, window.grain)) continue;
       const tiles = tiles_of(board, figure.dimension, { ...stretch, finest_s: cut_s(window) }, days);
-      const [row] = await read_distinct(queryable, board, figure, condition, { tiles, by_bucket: false });
+      const [row] = await read_distinct(queryable, board, figure, condition, { tiles, by_bucket: null });
       unsummed.set(card, integer(row?.keys ?? 0));
     }
     sums.push({ totals, unsummed });
@@ -70,8 +71,8 @@ export async function figures_of_cells(queryable: Queryable, question: Question)
   const keys = await read_keys(queryable, question, breakdowns, named);
   const keyed = await read_keyed(queryable, question, condition, buckets, keys);
   const counted = {
-    tiles: [{ grain: window.grain, from_us: window.from_s * 1e6, to_us: window.to_s * 1e6 }],
-    by_bucket: true,
+    tiles: [{ grain: cells_grain(window.grain), from_us: window.from_s * 1e6, to_us: window.to_s * 1e6 }],
+    by_bucket: window.grain,
   };
   return {
     buckets: distinct === undefined ? buckets : await read_distinct(queryable, board, distinct, condition, counted),
@@ -102,16 +103,25 @@ async function read_buckets(
       parameters.values,
     );
   }
+  const bucket = bucket_of_cell(window.grain);
   const statement = prepared(
     board,
-    `feed_series_${table_names(board).cells}${condition.excluded ? "_excluded" : ""}`,
-    `select floor(extract(epoch from bucket))::bigint as t, max(last_position) as changed_at, ${sum_columns(board)}
+    `feed_series_${table_names(board).cells}${condition.excluded ? "_excluded" : ""}${
+      window.grain === "15m" ? "_quarters" : ""
+    }`,
+    `select floor(extract(epoch from ${bucket}))::bigint as t, max(last_position) as changed_at, ${sum_columns(board)}
            from ${board.tables.cells} cells
            where grain = $1 and ${matching(condition, "$2", "$3")}
              and bucket >= to_timestamp($4::double precision) and bucket < to_timestamp($5::double precision)
-           group by grouping sets ((bucket), ()) order by bucket nulls first`,
+           group by grouping sets ((${bucket}), ()) order by ${bucket} nulls first`,
   );
-  const values = [window.grain, condition.dimension, text_array(condition.keys), window.from_s, window.to_s];
+  const values = [
+    cells_grain(window.grain),
+    condition.dimension,
+    text_array(condition.keys),
+    window.from_s,
+    window.to_s,
+  ];
   const rows = await queryable.query<BucketRow>(statement, values);
   if (rows.length === 0) throw new Error(`read series of ${board.tables.cells}: expected a row of totals, got none`);
   return rows;
@@ -175,7 +185,7 @@ async function read_distinct(
   board: DomainBoard,
   { dimension, count }: DistinctFigure,
   condition: Condition,
-  { tiles, by_bucket }: { readonly tiles: readonly Tile[]; readonly by_bucket: boolean },
+  { tiles, by_bucket }: { readonly tiles: readonly Tile[]; readonly by_bucket: ViewGrain | null },
 ): Promise<readonly BucketRow[]> {
   if (tiles.length === 0) return [];
   const parameters = new Parameters(), own = parameters.add(dimension);
@@ -183,16 +193,18 @@ async function read_distinct(
     ? matching(condition, own, parameters.add(text_array(condition.keys)))
     : `dimension = ${own}`;
   const parts = tiles.map(({ grain, from_us, to_us }) =>
-    `select bucket, key, ${count} from ${board.tables.cells} cells
+    `select ${
+      by_bucket === null ? "" : `${bucket_of_cell(by_bucket)} as bucket, `
+    }key, ${count} from ${board.tables.cells} cells
      where grain = ${parameters.add(grain)} and ${keys} and key <> '${UNKNOWN}'
        and bucket >= ${parameters.add(format_time(from_us))}::timestamptz
        and bucket < ${parameters.add(format_time(to_us))}::timestamptz`
   );
-  const [t, group] = by_bucket ? ["floor(extract(epoch from bucket))::bigint as t,", "bucket, "] : ["", ""];
+  const [t, group] = by_bucket !== null ? ["floor(extract(epoch from bucket))::bigint as t,", "bucket, "] : ["", ""];
   return await queryable.query<BucketRow>(
     `select ${t} count(*) as keys from (
        select ${group}key from (${parts.join(" union all ")}) cells group by ${group}key having sum(${count}) > 0
-     ) counted ${by_bucket ? "group by bucket order by bucket" : ""}`,
+     ) counted ${by_bucket !== null ? "group by bucket order by bucket" : ""}`,
     parameters.values,
   );
 }

@@ -1,9 +1,10 @@
 import { plain_array, type Queryable } from "../../database/mod.ts";
 import { watermark_is_void } from "../../event_log/mod.ts";
 import { bucket_end, closed_before, closes_at } from "../../kpi/mod.ts";
-import { type BucketRow, integer, prepared, type Series } from "./figure.ts";
+import { bucket_of_cell, type BucketRow, integer, prepared, type Series } from "./figure.ts";
 import { table_names } from "../../domains/mod.ts";
 import type { Question } from "./question.ts";
+import { cells_grain } from "./view.ts";
 
 /**
  * Corrections: which buckets were changed after somebody could have seen them settled, and when.
@@ -96,16 +97,20 @@ async function read_changed_buckets(
   queryable: Queryable,
   { board, window: { grain, from_s, to_s } }: Question,
 ): Promise<ChangedBuckets> {
+  const quarters = grain === "15m";
+  const columns = quarters
+    ? `floor(extract(epoch from ${bucket_of_cell(grain)}))::bigint as t, max(last_position) as last_position,
+       min(first_position) as first_position`
+    : "floor(extract(epoch from bucket))::bigint as t, last_position, first_position";
   const statement = prepared(
     board,
-    `feed_changed_${table_names(board).cells}`,
-    `select floor(extract(epoch from bucket))::bigint as t, last_position, first_position
-           from ${board.tables.cells} cells
+    `feed_changed_${table_names(board).cells}${quarters ? "_quarters" : ""}`,
+    `select ${columns} from ${board.tables.cells} cells
            where grain = $1 and dimension = $2 and key = $3
              and bucket >= to_timestamp($4::double precision) and bucket < to_timestamp($5::double precision)
-           order by bucket`,
+           ${quarters ? "group by 1 order by 1" : "order by bucket"}`,
   );
-  const values = [grain, board.whole.dimension, board.whole.key, from_s, to_s];
+  const values = [cells_grain(grain), board.whole.dimension, board.whole.key, from_s, to_s];
   const rows = await queryable.query<BucketRow>(statement, values);
   return {
     t: rows.map((row) => integer(row.t)),

@@ -10,6 +10,7 @@ import {
   table_names,
 } from "../../domains/mod.ts";
 import { column_measures, date_column, is_dated, is_extreme, is_least } from "../../kpi/mod.ts";
+import type { ViewGrain } from "./view.ts";
 
 /** Figures out of summed measures, wherever they were summed. Exact: integers all the way, one rounding at the end. Pure. */
 
@@ -119,6 +120,10 @@ export function sum_columns(board: DomainBoard): string {
       filter (where cells.${name} is not null))[1] as ${name}`;
   }).join(", ");
 }
+
+/** The bucket, of a series' grain, that a cell lies in: a quarter of an hour is made of three cells of 5 minutes. */
+export const bucket_of_cell = (grain: ViewGrain): string =>
+  grain === "15m" ? "date_bin('15 minutes', bucket, to_timestamp(0))" : "bucket";
 
 /** Totals of such a row. Sums over no cells are 0, extremes over none are null. */
 export function totals_of(board: DomainBoard, row: Readonly<Record<string, unknown>>): Totals {

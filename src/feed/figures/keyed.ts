@@ -13,7 +13,7 @@ import {
   totals_of,
 } from "./figure.ts";
 import { Parameters } from "./states_relation.ts";
-import type { Condition } from "./view.ts";
+import { cells_grain, type Condition, finest_s } from "./view.ts";
 import {
   breakdown_of,
   type Figures,
@@ -180,24 +180,31 @@ export async function read_keyed(
     );
     return answer(rows);
   }
+  const quarters = window.grain === "15m";
+  const kept = (at: string) =>
+    `select * from ${board.tables.cells} kept where grain = $4 and dimension = line.dimension and ${at}
+             and key = line.key offset 0`;
   const statement = prepared(
     board,
-    `feed_keyed_${table_names(board).cells}`,
+    `feed_keyed_${table_names(board).cells}${quarters ? "_quarters" : ""}`,
     // Bucket by bucket, each by the primary key: the fence keeps the planner to that order.
     `select cells.dimension, cells.key, floor(extract(epoch from cells.bucket))::bigint as t,
              cells.last_position as changed_at, ${measures.map((name) => `cells.${name}`).join(", ")}
            from unnest($1::text[], $2::text[]) as line(dimension, key)
            cross join unnest($3::timestamptz[]) as at(bucket)
-           cross join lateral (
-             select * from ${board.tables.cells} kept
-             where grain = $4 and dimension = line.dimension and bucket = at.bucket and key = line.key offset 0
-           ) cells`,
+           cross join lateral (${
+      quarters
+        ? `select dimension, key, at.bucket, max(last_position) as last_position, ${sum_columns(board)} from (
+             ${kept("bucket >= at.bucket and bucket < at.bucket + interval '15 minutes'")}
+           ) cells group by dimension, key`
+        : kept("bucket = at.bucket")
+    }) cells`,
   );
   const rows = await queryable.query<KeyedRow & { readonly dimension: string }>(statement, [
     text_array(ranked.flatMap(({ dimension, keys }) => keys.map(() => dimension))),
     text_array(ranked.flatMap(({ keys }) => keys)),
     plain_array(buckets.map(({ t }) => format_time(integer(t) * 1e6))),
-    window.grain,
+    cells_grain(window.grain),
   ]);
   return answer(rows);
 }
@@ -215,7 +222,7 @@ async function ranked_keys(
   if (own && !excluded && named.length <= top) return { keys: named, others: 0 };
   const breakdown = breakdown_of(board, dimension);
   const asked = own || !breakdowns.includes(breakdown);
-  const stretch = { from_us: window.from_s * 1e6, to_us: window.to_s * 1e6, finest_s: window.step_s };
+  const stretch = { from_us: window.from_s * 1e6, to_us: window.to_s * 1e6, finest_s: finest_s(window) };
   const found = asked
     ? await read_key_totals(
       queryable,

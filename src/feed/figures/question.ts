@@ -11,6 +11,7 @@ import type { Days } from "../../kpi/mod.ts";
 import type { KeyTotals } from "./breakdown.ts";
 import { type BucketRow, declared_figure, dimension_of, quantile_cards, type Totals } from "./figure.ts";
 import {
+  cells_grain,
   type Condition,
   DAY_S,
   type Filter,
@@ -141,7 +142,8 @@ export function breakdown_of(board: DomainBoard, dimension: string): BoardBreakd
 
 /** Whether the cells of a condition say what the keys of a dimension add to each bucket: that it crosses nothing. */
 const cells_keep_keys = (board: DomainBoard, { dimension }: Condition, by: string, grain: ViewGrain): boolean =>
-  (dimension === board.whole.dimension || dimension === by) && dimension_of(board, by)?.grains.includes(grain) === true;
+  (dimension === board.whole.dimension || dimension === by) &&
+  dimension_of(board, by)?.grains.includes(cells_grain(grain)) === true;
 
 /** The whole board of a view, as states answer it. */
 export function whole_question(asked: Asked, { view, window }: Watched): Question {
@@ -210,7 +212,7 @@ export function condition_of_cells(board: DomainBoard, filter: Filter, grain: Vi
   const [only, ...others] = filter;
   if (only === undefined) return { dimension: board.whole.dimension, keys: [board.whole.key], excluded: false };
   if (others.length > 0) return null;
-  return dimension_of(board, only.dimension)?.grains.includes(grain) ? only : null;
+  return dimension_of(board, only.dimension)?.grains.includes(cells_grain(grain)) ? only : null;
 }
 
 /** Whether the cells of a condition say a figure: keys that are counted may cross it, and not all dimensions keep sketches. */

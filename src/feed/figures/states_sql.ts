@@ -3,7 +3,7 @@ import type { BoardBreakdown, DistinctFigure, DomainBoard, QuantileFigure } from
 import { column_measures, format_time, type Micros, UNKNOWN } from "../../kpi/mod.ts";
 import { bucket_sql, ranked_keys_sql, tiles_of, TOP } from "./breakdown.ts";
 import { figure_of, keys_of_sql, quantile_cards } from "./figure.ts";
-import type { Filter } from "./view.ts";
+import { type Filter, finest_s } from "./view.ts";
 import { measures_by } from "./keyed.ts";
 import {
   asked_distinct,
@@ -165,7 +165,7 @@ interface Wanted {
 function wanted_breakdowns({ board, days, filter, window, wants: { breakdowns = [] } }: Question): Wanted[] {
   return breakdowns.map((breakdown) => {
     const own = micros(window);
-    const tiles = tiles_of(board, breakdown.dimension, { ...own, finest_s: window.step_s }, days);
+    const tiles = tiles_of(board, breakdown.dimension, { ...own, finest_s: finest_s(window) }, days);
     const first = tiles[0], last = tiles.at(-1);
     const stretch = first === undefined || last === undefined ? own : { from_us: first.from_us, to_us: last.to_us };
     const crossed = board.breakdowns.includes(breakdown) &&

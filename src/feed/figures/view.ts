@@ -1,4 +1,4 @@
-import { bucket_end, bucket_start, type Days, type Grain } from "../../kpi/mod.ts";
+import { bucket_end, bucket_start, type Days, type Grain, type ToldGrain } from "../../kpi/mod.ts";
 
 /** Filters: which states a view counts. Pure. */
 
@@ -68,14 +68,21 @@ export function format_filter(filter: Filter): string {
 
 /** Views: which stretch of event time a subscriber watches, which states count in it, and which stretches its chart and cards are held against. Pure. */
 
-/** The ranges that the feed offers, their length and the grain of their series. All are whole multiples of the grain. */
+/**
+ * The ranges that the feed offers, their length and the grain of their series unless another is asked for. All are whole multiples of that
+ * grain. Those of the calendar are days and weeks of the business time zone, of which a usual one is so long.
+ */
 export const RANGES = {
+  "5m": { length_s: 300, grain: "1m" },
   "15m": { length_s: 900, grain: "1m" },
   "1h": { length_s: 3_600, grain: "1m" },
   "6h": { length_s: 21_600, grain: "5m" },
   "24h": { length_s: 86_400, grain: "5m" },
   "7d": { length_s: 604_800, grain: "1h" },
   "30d": { length_s: 2_592_000, grain: "1h" },
+  today: { length_s: 86_400, grain: "5m" },
+  yesterday: { length_s: 86_400, grain: "5m" },
+  week: { length_s: 604_800, grain: "1h" },
 } as const satisfies Record<string, { length_s: number; grain: ViewGrain }>;
 
 type Range = keyof typeof RANGES;
@@ -83,12 +90,34 @@ type Range = keyof typeof RANGES;
 /** The names of the ranges, short to long. */
 export const RANGE_NAMES = Object.keys(RANGES) as [Range, ...Range[]];
 
+/** Those of the calendar, by the day or week (Monday first) that they are of, counted from that of now. */
+const CALENDAR: Partial<Record<Range, { readonly days: number; readonly back: number }>> = {
+  today: { days: 1, back: 0 },
+  yesterday: { days: 1, back: 1 },
+  week: { days: 7, back: 0 },
+};
+
 /** The grains of series, and their width in seconds; days of the business time zone may be an hour shorter or longer. */
-export const STEP_S = { "1m": 60, "5m": 300, "1h": 3_600, "1d": 86_400 } as const satisfies Partial<
-  Record<Grain, number>
+export const STEP_S = { "1m": 60, "5m": 300, "15m": 900, "1h": 3_600, "1d": 86_400 } as const satisfies Partial<
+  Record<ToldGrain, number>
 >;
 
 export type ViewGrain = keyof typeof STEP_S;
+
+/** The names of the grains, fine to coarse. */
+export const VIEW_GRAINS = Object.keys(STEP_S) as [ViewGrain, ...ViewGrain[]];
+
+/** The grain of the cells that a series of a grain is read from. */
+export const cells_grain = (grain: ViewGrain): Exclude<Grain, "all"> => grain === "15m" ? "5m" : grain;
+
+/** The longest range of each grain, seconds: what more buckets would be of is no chart, and no page could draw it at once. */
+const LONGEST_OF_GRAIN_S: Readonly<Record<ViewGrain, number>> = {
+  "1m": 21_600,
+  "5m": 259_200,
+  "15m": 864_000,
+  "1h": 3_888_000,
+  "1d": 34_560_000,
+};
 
 /** Seconds of a usual day. */
 export const DAY_S = 86_400;
@@ -134,6 +163,8 @@ export type ComparisonName = typeof COMPARISONS[number];
 export type View = Span & {
   /** Absent: by event time. */
   readonly order?: "arrival";
+  /** Absent: the grain that is meant for the length of the range. */
+  readonly grain?: ViewGrain;
   readonly filter: Filter;
   /** Of which currency, of a domain by currency. */
   readonly currency?: string;
@@ -168,30 +199,82 @@ export function absolute_fault(from_s: number, to_s: number): string | null {
   return to_s - from_s > LONGEST_S ? `expected at most ${LONGEST_S / DAY_S} days after from` : null;
 }
 
+/** What is wrong with the grain or the end that a view names; null when nothing is. */
+export function span_fault(view: Pick<View, "grain"> & Span): FilterFault | null {
+  const { grain } = view;
+  if (view.range === "last") {
+    const detail = "expected no grain of the newest events: how wide a bucket is follows from how long they took";
+    return grain === undefined ? null : { path: "grain", detail };
+  }
+  if (CALENDAR[view.range as Range] !== undefined && view.to_s !== null) {
+    return { path: "to", detail: `expected no end of the range ${view.range}, which has its own` };
+  }
+  if (grain === undefined) return null;
+  const length_s = view.range === "custom" ? view.to_s - view.from_s : RANGES[view.range].length_s;
+  const step_s = STEP_S[grain], most_s = LONGEST_OF_GRAIN_S[grain];
+  // A usual day: one of 25 hours is no longer than two.
+  if (length_s > most_s + (grain === "1d" ? 0 : 3_600)) {
+    const many = `of ${grain} it has ${Math.ceil(length_s / step_s)} buckets, at most ${most_s / step_s} are told`;
+    return { path: "grain", detail: `expected a coarser grain for this range: ${many}` };
+  }
+  if (length_s >= step_s) return null;
+  return { path: "grain", detail: `expected a finer grain for this range: it is shorter than a bucket of ${grain}` };
+}
+
 /**
  * The window of a view. A following view ends with the bucket that is running now; fixed ends are widened to whole
  * buckets. Equal windows share one board, so fixed ends of one bucket cost one reading. Of the newest events it is what it were if they all
  * came now: `window_of_last` says what it is.
  */
-export function window_at(view: Span, now_ms: number, days: Days): Window {
+export function window_at(view: Span & Pick<View, "grain">, now_ms: number, days: Days): Window {
   if (view.range === "custom") {
     const length_s = view.to_s - view.from_s;
-    const { grain } = ABSOLUTE_GRAINS.find(({ most_s }) => length_s <= most_s) ?? ABSOLUTE_GRAINS[3];
-    const from_s = bucket_start(grain, view.from_s * 1e6, days) / 1e6;
-    const last_us = bucket_start(grain, view.to_s * 1e6, days);
-    const to_s = (last_us === view.to_s * 1e6 ? last_us : bucket_end(grain, last_us, days)) / 1e6;
-    return { from_s, to_s, step_s: STEP_S[grain], grain };
+    const meant = ABSOLUTE_GRAINS.find(({ most_s }) => length_s <= most_s) ?? ABSOLUTE_GRAINS[3];
+    return widened(view, view.grain ?? meant.grain, days);
   }
   if (view.range === "last") {
     return window_of_last({ oldest_us: now_ms * 1000, newest_us: now_ms * 1000 }, now_ms, days);
   }
-  const { length_s, grain } = RANGES[view.range];
-  const step_s = STEP_S[grain];
+  const { length_s, grain: meant } = RANGES[view.range], calendar = CALENDAR[view.range];
+  const grain = view.grain ?? meant, step_s = STEP_S[grain];
+  if (calendar !== undefined) return widened(calendar_at(calendar, now_ms, days), grain, days);
+  if (grain === "1d") {
+    const end_us = view.to_s === null ? days.day_of(now_ms * 1000).end_us : bucket_from(grain, view.to_s, days);
+    return { from_s: day_before(end_us / 1e6, length_s / DAY_S, days), to_s: end_us / 1e6, step_s, grain };
+  }
   const to_s = view.to_s === null
     ? Math.floor(now_ms / 1000 / step_s) * step_s + step_s
     : Math.ceil(view.to_s / step_s) * step_s;
   return { from_s: to_s - length_s, to_s, step_s, grain };
 }
+
+/** A stretch, widened to whole buckets. */
+function widened({ from_s, to_s }: Pick<Window, "from_s" | "to_s">, grain: ViewGrain, days: Days): Window {
+  const start_us = bucket_start(grain, from_s * 1e6, days);
+  return { from_s: start_us / 1e6, to_s: bucket_from(grain, to_s, days) / 1e6, step_s: STEP_S[grain], grain };
+}
+
+/** The first border of buckets that does not lie before a time, microseconds. */
+function bucket_from(grain: ViewGrain, at_s: number, days: Days): number {
+  const start_us = bucket_start(grain, at_s * 1e6, days);
+  return start_us === at_s * 1e6 ? start_us : bucket_end(grain, start_us, days);
+}
+
+/** A day or a week of the business time zone, whole: what of it is yet to come is in it. */
+function calendar_at(
+  calendar: { readonly days: number; readonly back: number },
+  now_ms: number,
+  days: Days,
+): Pick<Window, "from_s" | "to_s"> {
+  const today_s = days.day_of(now_ms * 1000).start_us / 1e6;
+  const weekday = calendar.days === 1 ? 0 : (new Date(days.date_of(now_ms * 1000)).getUTCDay() + 6) % 7;
+  const from_s = day_before(today_s, calendar.back + weekday, days);
+  return { from_s, to_s: day_before(from_s, -calendar.days, days) };
+}
+
+/** Whether a view goes on with the clock: not one that has an end. */
+export const goes_on = ({ range, to_s }: Pick<View, "range" | "to_s">): boolean =>
+  to_s === null && range !== "yesterday";
 
 /** However few of the newest events there are, and however fast they came: a chart needs room. */
 const LEAST_LAST_S = RANGES["15m"].length_s;
@@ -216,11 +299,12 @@ export function view_key(view: View, days: Days): string {
   return of + (view.compare === "weekday" ? "" : "~previous");
 }
 
-function span_key(view: Span, days: Days): string {
+function span_key(view: Span & Pick<View, "grain">, days: Days): string {
   if (view.range === "last") return `last ${view.last}`;
-  if (view.range !== "custom" && view.to_s === null) return view.range;
+  const own = view.grain === undefined ? "" : `/${view.grain}`;
+  if (view.range !== "custom" && view.to_s === null) return view.range + own;
   const { from_s, to_s, grain } = window_at(view, 0, days);
-  return view.range === "custom" ? `${from_s}..${to_s}/${grain}` : `${view.range}@${to_s}`;
+  return view.range === "custom" ? `${from_s}..${to_s}/${grain}` : `${view.range}@${to_s}${own}`;
 }
 
 /** Whether two windows cover the same buckets. */
@@ -252,6 +336,9 @@ export const LEAST_BASE = 20;
  */
 export const reached_ms = (now_ms: number, newest_event_ms: number | null): number =>
   Math.min(now_ms, newest_event_ms ?? 0);
+
+/** What cells breakdowns of a window are cut by at the finest, seconds: those that its buckets are made of. */
+export const finest_s = ({ grain }: Pick<Window, "grain">): number => STEP_S[cells_grain(grain)];
 
 /** Stretches are cut where every dimension that keeps windows has a bucket's border. */
 const COARSEST_CUT_S = 300;

@@ -1,5 +1,13 @@
 import { type Declaration, type DomainBoard, table_names } from "../../domains/mod.ts";
-import { counts_all, type Line, type Reading, type Series, type ShownBoard, type Sources } from "../figures/mod.ts";
+import {
+  counts_all,
+  goes_on,
+  type Line,
+  type Reading,
+  type Series,
+  type ShownBoard,
+  type Sources,
+} from "../figures/mod.ts";
 
 /** Frames: what subscribers receive, as server-sent events. Pure; absolute values only, so that a frame may come twice. */
 
@@ -150,7 +158,7 @@ export function board_data(
     step_s: window.step_s,
     from_s: window.from_s,
     to_s: window.to_s,
-    following: view.to_s === null,
+    following: goes_on(view),
     order: view.order ?? "event_time",
     filter: view.filter,
     compare: view.compare,

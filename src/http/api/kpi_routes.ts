@@ -34,10 +34,11 @@ import {
   TOO_LONG_FOR_STATES,
   too_long_for_states,
   totals_of,
+  VIEW_GRAINS,
   type ViewGrain,
 } from "../../feed/mod.ts";
 import { daily_json, read_daily_document } from "../../export/mod.ts";
-import { bucket_end, bucket_start, type Days, format_time, is_extreme } from "../../kpi/mod.ts";
+import { bucket_end, bucket_start, type Days, format_time, type Grain, is_extreme } from "../../kpi/mod.ts";
 import type { Clock } from "../../runtime/mod.ts";
 import { bad_request, not_found } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
@@ -98,6 +99,7 @@ const MOST_POINTS = 8_784;
 const LEAST_WIDTH_US: Readonly<Record<ViewGrain, number>> = {
   "1m": 60e6,
   "5m": 300e6,
+  "15m": 900e6,
   "1h": 3_600e6,
   "1d": 82_800e6,
 };
@@ -135,7 +137,7 @@ function add_series_route(app: App, source: KpiSource): void {
     query: {
       measure: z.string().refine((name) => figures.includes(name), `expected one of ${figures.join(", ")}`)
         .openapi({ description: `One of ${figures.join(", ")}`, example: "revenue" }),
-      grain: z.enum(["1m", "5m", "1h", "1d"]).openapi({ description: "Width of a bucket" }),
+      grain: z.enum(VIEW_GRAINS).openapi({ description: "Width of a bucket" }),
       from: instant.optional(),
       to: instant.optional(),
       ...ORDER_PARAMETERS,
@@ -182,7 +184,7 @@ function add_series_route(app: App, source: KpiSource): void {
       return answer_from_log(request, source, async (reading) => {
         const question = { board: own.board, days, filter, window, wants: buckets_of(figure) };
         const points = figure.kind === "quantile"
-          ? await quantile_points(reading, own.board, figure, { grain, from_us, to_us, ...sketched! })
+          ? await quantile_points(reading, own.board, figure, { from_us, to_us, ...sketched! })
           : points_of(
             figure,
             own.board,
@@ -271,12 +273,14 @@ function sketched_key(
   board: DomainBoard,
   filter: Filter,
   grain: ViewGrain,
-): { readonly dimension: string; readonly key: string } | FilterFault {
+): { readonly dimension: string; readonly key: string; readonly grain: Grain } | FilterFault {
   const condition = condition_of_cells(board, filter, grain);
   const { dimension, keys: [key], excluded } = condition ?? { dimension: "", keys: [], excluded: true };
-  const kept = dimension_of(board, dimension)?.sketches?.includes(grain) ?? false;
-  if (condition?.keys.length === 1 && key !== undefined && !excluded && kept) return { dimension, key };
-  const dimensions = board.dimensions.filter(({ sketches }) => sketches?.includes(grain)).map(({ name }) => name);
+  const kept = dimension_of(board, dimension)?.sketches?.find((kept) => kept === grain);
+  if (condition?.keys.length === 1 && key !== undefined && !excluded && kept) return { dimension, key, grain: kept };
+  const dimensions = board.dimensions.filter(({ sketches }) => sketches?.some((kept) => kept === grain)).map((
+    { name },
+  ) => name);
   return { path: "dimension", detail: `expected a filter by one key of ${dimensions.join(", ")} at most` };
 }
 

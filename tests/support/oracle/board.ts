@@ -25,18 +25,20 @@ export function counts(filter: OracleFilter, row: TripRow): boolean {
   return filter.every(({ dimension, keys, excluded }) => keys.includes(key_of(row, dimension)) !== excluded);
 }
 
+const STEP_S = { "1m": 60, "5m": 300, "15m": 900, "1h": 3_600, "1d": 86_400 } as const;
+
 /** The board of a window with buckets of a grain. */
 export function oracle_board(
   trips: Iterable<TripRow>,
   filter: OracleFilter,
   stretch: Stretch,
-  grain: Exclude<Grain, "all">,
+  grain: keyof typeof STEP_S,
   local_day: (at_us: number) => LocalDay,
 ): OracleBoard {
   const counted = [...trips].filter((row) => counts(filter, row));
   const sums = (rows: readonly TripRow[], { from_s, to_s }: Stretch) => sums_of(rows, from_s, to_s, grain, local_day);
   const buckets = sums(counted, stretch);
-  const step_s = { "1m": 60, "5m": 300, "1h": 3_600, "1d": 86_400 }[grain];
+  const step_s = STEP_S[grain];
   const keys = DIMENSIONS.map((dimension) => {
     const to = WIDENED[dimension] ?? 1;
     const own = step_s >= to
@@ -69,7 +71,7 @@ function sums_of(
   rows: readonly TripRow[],
   from_s: number,
   to_s: number,
-  grain: Grain,
+  grain: Grain | "15m",
   local_day: (at_us: number) => LocalDay,
 ): Map<number, Measures> {
   const count = new CellCount(local_day);
@@ -79,7 +81,9 @@ function sums_of(
     const [of, at_us, dimension] = name.split("|");
     const at_s = Number(at_us) / 1e6;
     if (of !== "1m" || dimension !== "none" || at_s < from_s || at_s >= to_s) continue;
-    const bucket_s = bucket_of(Number(at_us), grain, local_day) / 1e6;
+    const bucket_s = grain === "15m"
+      ? Math.floor(at_s / STEP_S[grain]) * STEP_S[grain]
+      : bucket_of(Number(at_us), grain, local_day) / 1e6;
     const minutes = buckets.get(bucket_s);
     if (minutes === undefined) buckets.set(bucket_s, [measures]);
     else minutes.push(measures);
