@@ -175,6 +175,14 @@ export interface DailyDeclaration {
   readonly example: Readonly<Record<string, unknown>>;
 }
 
+/** Dimensions whose keys are places, and what a map shows of them. */
+export interface MapDeclaration {
+  /** Of kind `h3` a key is an H3 cell; of kind `zone` the id of an area that a deployment may give the border of. */
+  readonly places: readonly { readonly dimension: string; readonly kind: "h3" | "zone" }[];
+  /** Figures that add up over keys, or are means of such; the first unless another is asked for. */
+  readonly figures: readonly string[];
+}
+
 export interface BoardDeclaration {
   /** What the page says, and in which order. */
   readonly words: BoardWords;
@@ -200,6 +208,35 @@ export interface BoardDeclaration {
   /** What is told of keys and of days to who knows them by other names; absent: nothing. */
   readonly entities?: EntitiesDeclaration;
   readonly daily?: DailyDeclaration;
+  /** Absent: nothing of it has a place. */
+  readonly map?: MapDeclaration;
+}
+
+/** Throws where a map is declared of what is no place, or of a figure that does not add up. */
+export function require_map(
+  { name, dimensions, measures, board: { map, figures } }: CellShape & {
+    readonly name: string;
+    readonly board: Pick<BoardDeclaration, "map" | "figures">;
+  },
+): void {
+  if (map === undefined) return;
+  const refuse = (expected: string, got: string) => {
+    throw new Error(`declare the map of ${name}: expected ${expected}, got ${JSON.stringify(got)}`);
+  };
+  for (const { dimension } of map.places) {
+    const { grains = [], column = null } = dimensions.find((each) => each.name === dimension) ?? {};
+    if (column === null || !grains.some((grain) => grain !== "all")) {
+      refuse("a dimension that keeps windows", dimension);
+    }
+  }
+  if (map.figures.length === 0) refuse("a figure", "none");
+  for (const each of map.figures) {
+    const figure = figures[each];
+    const kind = figure !== undefined && "measure" in figure
+      ? measures.find((measure) => measure.name === figure.measure)?.kind
+      : undefined;
+    if (kind !== "count" && kind !== "sum") refuse("a sum of a measure, or a mean of one", each);
+  }
 }
 
 /** Boards of a domain by currency: each reads the rows of one and no others, whoever asks what of it. */

@@ -1,5 +1,5 @@
 import { column_measures, is_extreme } from "../kpi/mod.ts";
-import type { DomainBoard, ShownField, Unit } from "./board.ts";
+import type { DomainBoard, MapDeclaration, ShownField, Unit } from "./board.ts";
 import type {
   BoardWords,
   CardWords,
@@ -51,6 +51,11 @@ export interface Declaration extends Omit<BoardWords, "cards" | "charts" | "dime
   readonly gaps: readonly string[];
   readonly compared_series: readonly string[];
   readonly row: DomainBoard["breakdown_row"];
+  /** What a map shows; absent: there is none. */
+  readonly map?: {
+    readonly places: MapDeclaration["places"];
+    readonly figures: readonly { readonly name: string; readonly label: string; readonly unit: Unit }[];
+  };
   readonly list: ListWords & { readonly event: string; readonly name: string; readonly id: string };
 }
 
@@ -158,6 +163,20 @@ export function has_gaps(
   return is_extreme(measures.find((measure) => measure.name === figure.measure)?.kind);
 }
 
+/** What a map shows, in words: a figure is called as its card is. Of keys that have no place nothing is told. */
+function map_of({ map, words, figures }: DomainBoard): Pick<Declaration, "map"> {
+  if (map === undefined || map.places.length === 0) return {};
+  const label = (name: string) =>
+    words.cards.find((card) => (card.figure ?? card.name) === name)?.label ??
+      name.replaceAll("_", " ");
+  return {
+    map: {
+      places: map.places,
+      figures: map.figures.map((name) => ({ name, label: label(name), unit: figures[name]!.unit })),
+    },
+  };
+}
+
 /** What is told of a board to whoever draws it. A dimension without words is called by its name. */
 export function declaration_of(board: DomainBoard, base = ""): Declaration {
   const { words: { stream: _stream, ...words }, lines, figures } = board;
@@ -204,6 +223,7 @@ export function declaration_of(board: DomainBoard, base = ""): Declaration {
     gaps: board.series.filter((name) => has_gaps(board, name)),
     compared_series: board.compared_series,
     row: board.breakdown_row,
+    ...map_of(board),
     list: { ...words.list, event: lines.event, name: lines.list, id: board.stream_column },
   };
 }

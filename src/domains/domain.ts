@@ -5,6 +5,7 @@ import {
   type DomainBoard,
   type DomainTables,
   in_currency,
+  require_map,
   type ShownField,
   type StreamNames,
 } from "./board.ts";
@@ -164,6 +165,7 @@ export function define_domain<const All extends Fields>(definition: DomainDefini
   if (by_currency !== undefined) require_currency(given, derived);
   require_distinct(given);
   require_sketches(given);
+  require_map(given);
   const persons = persons_of(given, fields);
   const kept = Object.entries(fields).map(([name, { type }]) => ({
     name,

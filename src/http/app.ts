@@ -14,6 +14,7 @@ import {
   add_feed_route,
   add_health_route,
   add_kpi_routes,
+  add_map_route,
   add_stream_list_route,
   add_stream_route,
   type AlertsSource,
@@ -138,6 +139,7 @@ function add_domain(root: App, shared: SharedDeps, domain: ServedDomain, bodies:
   add_health_route(app, domain);
   add_alerts_routes(app, deps);
   add_kpi_routes(app, deps);
+  add_map_route(app, deps);
   add_breakdown_route(app, deps);
   add_stream_list_route(app, deps);
   add_stream_route(app, deps);

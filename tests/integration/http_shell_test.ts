@@ -331,6 +331,7 @@ database_test("the document is OpenAPI 3.1 and names every endpoint", async (dat
     "/api/v1/kpis/breakdown",
     "/api/v1/kpis/daily",
     "/api/v1/kpis/greatest",
+    "/api/v1/kpis/map",
     "/api/v1/kpis/series",
     "/api/v1/session",
     "/api/v1/trips",

@@ -9,7 +9,7 @@ import { imports_of, origin_of, resolve_import, without_comments, without_string
 const LAYERS = [
   ["runtime", "kpi", "sort"],
   ["domains"],
-  ["database", "mapping"],
+  ["database", "mapping", "places"],
   ["event_log", "files"],
   ["projection"],
   ["ingest"],
@@ -22,7 +22,7 @@ const LAYERS = [
 ];
 
 /** Pure by folder, or by the name of the file: the functional core. */
-const PURE_FOLDERS = ["src/kpi/", "src/domains/", "src/mapping/", "src/ingest/decode/"];
+const PURE_FOLDERS = ["src/kpi/", "src/domains/", "src/mapping/", "src/ingest/decode/", "src/places/"];
 const PURE_NAMES = [
   "decode",
   "envelope",

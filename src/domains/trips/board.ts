@@ -164,4 +164,8 @@ export const TRIP_BOARD: BoardDeclaration = {
     ],
   },
   daily: TRIPS_DAILY,
+  map: {
+    places: [{ dimension: "pickup_h3", kind: "h3" }],
+    figures: ["completed", "requested", "revenue", "canceled", "average_fare", "average_duration_min"],
+  },
 };

@@ -24,6 +24,9 @@ export type { Trip, TripPayload, TripStatus } from "./trip.ts";
 /** What a trip is called, by people and in events. */
 const NAMES: StreamNames = { noun: "trip", stream_column: "trip_id" };
 
+/** Where pickups are not indexed. */
+const { map: _, ...without_cells } = TRIP_BOARD;
+
 /**
  * The trips domain of a deployment. Events in any order of arrival fold to the same trip; a trip's contribution says what it adds to
  * the cells. Everything here is pure.
@@ -44,7 +47,7 @@ export function trips_domain(
     dimensions: by_h3 ? TRIP_DIMENSIONS : TRIP_DIMENSIONS.slice(0, -1),
     measures: TRIP_MEASURES,
     facts: TRIP_FACTS,
-    board: { ...TRIP_BOARD, entities: trip_entities(metrics_h3) },
+    board: { ...by_h3 ? TRIP_BOARD : without_cells, entities: trip_entities(metrics_h3) },
   });
 }
 

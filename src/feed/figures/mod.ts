@@ -14,6 +14,7 @@ export * from "./corrections.ts";
 export * from "./figure.ts";
 export * from "./view.ts";
 export * from "./keyed.ts";
+export * from "./map.ts";
 export * from "./past/mod.ts";
 export * from "./question.ts";
 export * from "./readings.ts";

@@ -283,7 +283,8 @@ function greatest_figures(board: DomainBoard) {
   );
 }
 
-function not_so_far(head: number): Response {
+/** The problem of a position that the log has not come to. */
+export function not_so_far(head: number): Response {
   const detail = `expected at most ${head}, where the log ends`;
   return bad_request("the log has not come so far", [{ path: "as_of_position", detail }]);
 }
@@ -368,7 +369,7 @@ async function tagged(
 }
 
 /** Turns what a reading of a board is bounded by into what its client can do. */
-async function timed(work: () => Promise<Response>): Promise<Response> {
+export async function timed(work: () => Promise<Response>): Promise<Response> {
   try {
     return await unless_too_many(work);
   } catch (error) {
@@ -381,7 +382,8 @@ async function timed(work: () => Promise<Response>): Promise<Response> {
   }
 }
 
-function busy(): Response {
+/** The problem of one whose turn did not come in time. */
+export function busy(): Response {
   const detail = `${GATE.most} boards are read at a time, and it was not this one's turn within ${
     GATE.wait_ms / 1000
   } s`;

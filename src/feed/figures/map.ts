@@ -1,0 +1,79 @@
+import type { Queryable } from "../../database/mod.ts";
+import { type DomainBoard, type SummedFigure } from "../../domains/mod.ts";
+import { type KeyTotals, read_key_totals, tiles_of } from "./breakdown.ts";
+import { figure_number, figure_of } from "./figure.ts";
+import type { Asked, Question } from "./question.ts";
+import { figures_of_states } from "./states.ts";
+import { is_present, present_states, type StatesRelation } from "./states_relation.ts";
+import { type Filter, finest_s, type Window } from "./view.ts";
+
+/** What is counted at each place: a figure by the keys of a dimension, of all of them. */
+
+/** Most keys that are read; those with the least are left out. */
+export const MOST_PLACES = 20_000;
+
+/** What is counted of a place: what a sum adds up to, what a mean is of and over how many. */
+export type PlaceTotals = Pick<KeyTotals, "count" | "amount">;
+
+/** The measures that a figure is over. */
+const counts_of = (figure: SummedFigure): readonly string[] =>
+  figure.kind === "mean" ? [figure.count].flat() : [figure.measure];
+
+/** A figure of what is counted at a place, or at several together; null for a mean of nothing. Pure. */
+export function place_figure(figure: SummedFigure, { count, amount }: PlaceTotals): number | null {
+  const [first = "", ...others] = counts_of(figure);
+  const totals = { ...Object.fromEntries(others.map((name) => [name, 0n])), [first]: count, [figure.measure]: amount };
+  return figure_number(figure, totals);
+}
+
+/** Adds places up that have the same name, in the order of the first of each. Pure. */
+export function places_by(
+  totals: readonly KeyTotals[],
+  name_of: (key: string) => string | null,
+): Map<string, PlaceTotals> {
+  const found = new Map<string, PlaceTotals>();
+  for (const { key, count, amount } of totals) {
+    const name = key === null ? null : name_of(key);
+    if (name === null) continue;
+    const before = found.get(name) ?? { count: 0n, amount: 0n };
+    found.set(name, { count: before.count + count, amount: before.amount + amount });
+  }
+  return found;
+}
+
+/**
+ * Reads a figure by the keys of a dimension over a window, the greatest first, all beyond `MOST_PLACES` in a last row without a key. As in a
+ * panel, the filter's condition on that dimension does not count. From cells where nothing else is filtered by and the states are as they
+ * stand, in buckets of the dimension's finest grain; else computed from states. To be called within a transaction.
+ */
+export async function read_places(
+  reading: Queryable,
+  { board, days }: Asked,
+  { filter, window, dimension, figure }: {
+    readonly filter: Filter;
+    readonly window: Window;
+    readonly dimension: string;
+    readonly figure: string;
+  },
+  states: StatesRelation,
+): Promise<readonly KeyTotals[]> {
+  const own: DomainBoard = { ...board, breakdown_row: { ...board.breakdown_row, amount: figure } };
+  const breakdown = { dimension, count: counts_of(figure_of(board, figure)).join(" + ") };
+  if (is_of_cells(board, filter, dimension, states)) {
+    const stretch = { from_us: window.from_s * 1e6, to_us: window.to_s * 1e6, finest_s: finest_s(window) };
+    const tiles = tiles_of(own, dimension, stretch, days);
+    return await read_key_totals(reading, own, [{ breakdown, tiles }], MOST_PLACES);
+  }
+  const others = filter.filter((condition) => condition.dimension !== dimension);
+  const wants = { breakdowns: [breakdown], keys: MOST_PLACES };
+  const question: Question = { board: own, days, filter: others, window, wants };
+  return (await figures_of_states(reading, question, states)).keys;
+}
+
+/** Whether cells say what is counted at places. */
+export const is_of_cells = (
+  board: DomainBoard,
+  filter: Filter,
+  dimension: string,
+  states: StatesRelation = present_states(board),
+): boolean => is_present(board, states) && filter.every((condition) => condition.dimension === dimension);

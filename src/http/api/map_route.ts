@@ -1,0 +1,285 @@
+import { z } from "@hono/zod-openapi";
+import type { Queryable } from "../../database/mod.ts";
+import { type DomainBoard, in_currency, type MapDeclaration } from "../../domains/mod.ts";
+import { type Head, type Moment, moment_at_position, moment_at_time, read_head } from "../../event_log/mod.ts";
+import {
+  type Arrived,
+  arrived_states,
+  comparisons_of,
+  dimension_of,
+  figure_of,
+  find_arrived,
+  is_of_cells,
+  LEAST_BASE,
+  place_figure,
+  places_by,
+  type PlaceTotals,
+  reached_ms,
+  read_places,
+  STEP_S,
+  TOO_LONG_FOR_STATES,
+  too_long_for_states,
+  type View,
+  type Window,
+  window_at,
+} from "../../feed/mod.ts";
+import type { Days } from "../../kpi/mod.ts";
+import { cell_shape, cell_within, resolution_of } from "../../places/mod.ts";
+import { bad_request } from "../answers.ts";
+import { add_endpoint, type App } from "../endpoint.ts";
+import { Gate } from "../gate.ts";
+import {
+  currency_parameter,
+  currency_schema,
+  filter_parameters,
+  instant,
+  ORDER_PARAMETERS,
+  position,
+  read_view,
+  said_currency,
+  SPAN_PARAMETERS,
+} from "../parameters.ts";
+import { answer_tagged, read_only } from "../reading.ts";
+import { type BoardSource, busy, not_so_far, timed } from "./board_route.ts";
+
+/** Most places of one answer: more than a screen can tell apart. What is left out, the least of all, is counted. */
+const MOST_TOLD = 5_000;
+/** How many maps are read at a time, and how many wait for how long. Equal questions are one. */
+const GATE = { most: 1, waiting: 20, wait_ms: 4_000 };
+
+const map_schema = (board: BoardSource["board"]) =>
+  z.object({
+    log_id: z.string(),
+    position: z.number(),
+    place: z.string(),
+    ...currency_schema(board),
+    figure: z.string(),
+    unit: z.string(),
+    resolution: z.number().nullable().openapi({ description: "Of the cells that are told; null: of none" }),
+    kept_resolution: z.number().nullable().openapi({ description: "Of the cells that are counted: the finest" }),
+    from_s: z.number(),
+    to_s: z.number(),
+    computed: z.boolean().openapi({ description: "Whether it is in no cell and was added up from states" }),
+    left_out: z.number().openapi({ description: `How many places have less than the ${MOST_TOLD} that are told` }),
+    unplaced: z.number().nullable().openapi({ description: "The figure of all that has no place; null: nothing" }),
+    keys: z.array(z.string()),
+    counts: z.array(z.number()).openapi({ description: "What each mean is over; of a sum what it is" }),
+    values: z.array(z.number().nullable()),
+    then: z.object({
+      from_s: z.number(),
+      to_s: z.number(),
+      least_base: z.number().openapi({ description: "A change from a smaller count is no percent" }),
+      counts: z.array(z.number()),
+      values: z.array(z.number().nullable()),
+    }).optional().openapi({ description: "The same places in the period that it is compared with" }),
+    shapes: z.array(z.array(z.array(z.number()))).optional().openapi({
+      description:
+        "Of each place its rings: corners in millionths of a degree: latitude and longitude of the first, then the way from each to the next",
+    }),
+  }).openapi("PlacesOnMap");
+
+const yes = z.enum(["0", "1"]).default("0").transform((text) => text === "1");
+
+/** What is asked of a map, once its parameters are read. */
+interface MapAsked {
+  readonly view: View;
+  readonly place: MapDeclaration["places"][number];
+  readonly figure: string;
+  /** How many resolutions coarser than what is counted. */
+  readonly coarser: number;
+  readonly then: boolean;
+  readonly shapes: boolean;
+}
+
+/** Adds `/api/v1/kpis/map`: a figure at each place of a dimension whose keys are places. None where the domain declares no such. */
+export function add_map_route(app: App, source: BoardSource): void {
+  const { board, days } = source, { map } = board;
+  if (map === undefined || map.places.length === 0) return;
+  const gate = new Gate(GATE), recent = new RecentAnswers();
+  const [first] = map.places, dimensions = map.places.map(({ dimension }) => dimension);
+  add_endpoint(app, {
+    path: "/api/v1/kpis/map",
+    summary:
+      "A figure at each place of a range under a filter, as of now or as of any moment of the log, with its shape and what it was then",
+    query: {
+      place: z.string().refine((name) => dimensions.includes(name), `expected one of ${dimensions.join(", ")}`)
+        .default(first!.dimension).openapi({ description: `One of ${dimensions.join(", ")}` }),
+      figure: z.string().refine((name) => map.figures.includes(name), `expected one of ${map.figures.join(", ")}`)
+        .default(map.figures[0]!).openapi({ description: `One of ${map.figures.join(", ")}` }),
+      coarser: z.coerce.number().int().min(0).max(15).default(0).openapi({
+        description: "So many resolutions coarser than the cells that are counted, as far as there are such",
+      }),
+      then: yes.openapi({ description: "1: with the figures of the period that `compare` names, where there is one" }),
+      shapes: yes.openapi({ description: "1: with the corners of each place" }),
+      ...SPAN_PARAMETERS,
+      ...ORDER_PARAMETERS,
+      as_of: instant.optional(),
+      as_of_position: position.optional(),
+      ...currency_parameter(board),
+      ...filter_parameters(board),
+    },
+    params: {},
+    answer: { type: "application/json", schema: map_schema(board) },
+    others: { 503: "It took too long, or too many ask at a time; see Retry-After" },
+    respond: async ({ place, figure, coarser, then, shapes, as_of, as_of_position, ...values }, request) => {
+      const read = read_view(values, request, board);
+      const twice = as_of !== undefined && as_of_position !== undefined;
+      const faults = [
+        ...read.ok ? [] : read.faults,
+        ...twice ? [{ path: "as_of_position", detail: "expected either as_of or as_of_position, got both" }] : [],
+      ];
+      if (!read.ok || faults.length > 0) return bad_request("the view is wrong", faults);
+      const { view } = read, declared = map.places.find(({ dimension }) => dimension === place)!;
+      const asked: MapAsked = { view, place: declared, figure, coarser, then, shapes };
+      const answer = await gate.run(() =>
+        timed(() =>
+          read_only(source.database, async (reading) => {
+            const head = await read_head(reading);
+            const moment = await moment_of(reading, as_of, as_of_position, head);
+            if (moment instanceof Response) return moment;
+            const then_ms = moment === null
+              ? source.clock.now_ms()
+              : Math.floor((moment.recorded_at_us ?? as_of ?? source.clock.now_ms() * 1000) / 1000);
+            const window = window_at(view, then_ms, days);
+            const at = moment?.position ?? head.position;
+            const tag = `W/"${head.figures_id}-${at}-map-${window.to_s}-${
+              Math.floor(then_ms / 60_000)
+            }-${source.build}"`;
+            const given = { head, moment, window, now_ms: then_ms };
+            return await answer_tagged(request, tag, async () => {
+              const { search } = new URL(request.url), known = recent.find(search, tag);
+              if (known !== null) return known;
+              const answer = await answer_map(reading, source, asked, given);
+              if (typeof answer === "string") recent.keep(search, tag, answer);
+              return answer;
+            });
+          }, board)
+        )
+      );
+      return answer ?? busy();
+    },
+  });
+}
+
+/** Answers that were computed last: many look at the same map at the same position. */
+class RecentAnswers {
+  readonly #kept = new Map<string, { readonly tag: string; readonly body: string }>();
+
+  find(query: string, tag: string): string | null {
+    const kept = this.#kept.get(query);
+    return kept?.tag === tag ? kept.body : null;
+  }
+
+  keep(query: string, tag: string, body: string): void {
+    this.#kept.delete(query);
+    this.#kept.set(query, { tag, body });
+    for (const [oldest] of this.#kept) {
+      if (this.#kept.size <= MOST_RECENT) break;
+      this.#kept.delete(oldest);
+    }
+  }
+}
+
+/** Each of at most half a megabyte, with shapes. */
+const MOST_RECENT = 32;
+
+/** The moment that is asked for; null: now. Or the problem of one that the log has not come to. */
+async function moment_of(
+  reading: Queryable,
+  at_us: number | undefined,
+  position: number | undefined,
+  head: Head,
+): Promise<Moment | null | Response> {
+  if (position !== undefined) {
+    return position > head.position ? not_so_far(head.position) : await moment_at_position(reading, position);
+  }
+  return at_us === undefined ? null : await moment_at_time(reading, at_us);
+}
+
+async function answer_map(
+  reading: Queryable,
+  source: BoardSource,
+  { view, place, figure, coarser, then, shapes }: MapAsked,
+  { head, moment, window, now_ms }: {
+    readonly head: Head;
+    readonly moment: Moment | null;
+    readonly window: Window;
+    readonly now_ms: number;
+  },
+): Promise<string | Response> {
+  const { days } = source, board = in_currency(source.board, view.currency), own = { board, days };
+  const position = moment?.position ?? head.position;
+  await reading.query("select set_config('jit', 'off', true)");
+  const all = await source.past(reading, position, head.position, board);
+  const arrived = view.order === undefined
+    ? null
+    : await find_arrived(reading, view.range === "last" ? view : window, position);
+  const states = arrived === null ? all : arrived_states(board, all, arrived);
+  const { filter } = view, { dimension } = place;
+  const told = arrived === null ? widened(board, dimension, window, days) : window_of(arrived, window);
+  const asked = { filter, dimension, figure };
+  const computed = !is_of_cells(board, filter, dimension, states);
+  if (computed && arrived === null && too_long_for_states(told)) {
+    const detail = `expected a shorter range: ${TOO_LONG_FOR_STATES}`;
+    return bad_request("the range is too long for its filter", [{ path: "to", detail }]);
+  }
+  const totals = await read_places(reading, own, { ...asked, window: told }, states);
+  const kept = place.kind === "h3" ? kept_resolution(totals) : null;
+  const resolution = kept === null ? null : Math.max(kept - coarser, 0);
+  const name_of = (key: string) => resolution === null ? null : cell_within(key, resolution);
+  const places = [...places_by(totals, name_of)], shown = places.slice(0, MOST_TOLD);
+  const unplaced = [...places_by(totals, (key) => name_of(key) === null ? "" : null).values()];
+  const summed = figure_of(board, figure), value = (of: PlaceTotals) => place_figure(summed, of);
+  const watermark_us = moment === null ? head.watermark_us : moment.watermark_us;
+  const newest_ms = watermark_us === null ? null : watermark_us / 1000;
+  const compared = then && arrived === null
+    ? comparisons_of(told, reached_ms(now_ms, newest_ms), days)[view.compare].stretch
+    : null;
+  const before = compared === null || compared.to_s <= compared.from_s || too_long_for_states(compared) && computed
+    ? null
+    : places_by(await read_places(reading, own, { ...asked, window: { ...told, ...compared } }, states), name_of);
+  const nothing: PlaceTotals = { count: 0n, amount: 0n };
+  const was = shown.map(([name]) => before?.get(name) ?? nothing);
+  return JSON.stringify({
+    log_id: head.figures_id,
+    position,
+    place: dimension,
+    ...said_currency(board),
+    figure,
+    unit: summed.unit,
+    resolution,
+    kept_resolution: kept,
+    from_s: told.from_s,
+    to_s: told.to_s,
+    computed,
+    left_out: places.length - shown.length + totals.reduce((sum, { key, keys }) => key === null ? sum + keys : sum, 0),
+    unplaced: unplaced.length === 0 ? null : value(unplaced[0]!),
+    keys: shown.map(([name]) => name),
+    counts: shown.map(([, { count }]) => Number(count)),
+    values: shown.map(([, of]) => value(of)),
+    ...before === null ? {} : {
+      then: {
+        ...{ from_s: compared!.from_s, to_s: compared!.to_s, least_base: LEAST_BASE },
+        counts: was.map(({ count }) => Number(count)),
+        values: was.map(value),
+      },
+    },
+    ...shapes ? { shapes: shown.map(([name]) => [cell_shape(name) ?? []]) } : {},
+  });
+}
+
+/** A window in buckets that the dimension keeps: now and then are of stretches that are as long. */
+function widened(board: DomainBoard, dimension: string, window: Window, days: Days): Window {
+  const [finest] = dimension_of(board, dimension)?.grains ?? [];
+  if (finest === undefined || finest === "all" || STEP_S[finest] <= window.step_s) return window;
+  return window_at({ range: "custom", from_s: window.from_s, to_s: window.to_s, grain: finest }, 0, days);
+}
+
+/** The finest resolution of the cells among keys; null: of none. */
+function kept_resolution(totals: readonly { readonly key: string | null }[]): number | null {
+  const found = totals.flatMap(({ key }) => key === null ? [] : resolution_of(key) ?? []);
+  return found.length === 0 ? null : found.reduce((finest, each) => Math.max(finest, each));
+}
+
+/** What arrived lies between these. */
+const window_of = ({ from_s, to_s }: Arrived, window: Window): Window => ({ ...window, from_s, to_s });
