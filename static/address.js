@@ -57,6 +57,7 @@ export function parse_address(search, declared) {
       return keys.length === 0 ? [] : [{ dimension, keys, excluded }];
     }),
     ...Object.hasOwn(GRAINS, params.get("grain")) ? { grain: params.get("grain") } : {},
+    ...parse_map(params.get("map"), declared),
     ...parse_order(params, range === null && !custom && to_ms === null),
     currency: parse_currency(params.get("currency"), declared),
     compare: one("compare", "previous") ?? "weekday",
@@ -72,6 +73,15 @@ function parse_order(params, without_range) {
   if (params.get("order") !== "arrival") return {};
   const last = /^\d{1,3}$/.test(params.get("last") ?? "") ? Number(params.get("last")) : LAST;
   return { order: "arrival", ...without_range ? { last: last > 0 && last < LAST ? last : LAST } : {} };
+}
+
+/** What a map shows, where one is open: {place, figure, change}. */
+function parse_map(text, { map }) {
+  if (text === null || map === undefined) return {};
+  const words = text.split(",");
+  const place = map.places.find(({ dimension }) => words.includes(dimension)) ?? map.places[0];
+  const figure = map.figures.find(({ name }) => words.includes(name)) ?? map.figures[0];
+  return { map: { place: place.dimension, figure: figure.name, change: words.includes("change") } };
 }
 
 /** Null: the usual one, which an address need not name, or a board whose amounts are of one. */
@@ -114,7 +124,7 @@ export function view_query({ order, last, range, from_ms, to_ms, grain = null, f
 
 /** Writes an address without what is the default: "" or "?...". `parse_address` reads it back. */
 export function format_address(address, declared) {
-  const { order, range, to_ms, paused, theme, lines, hidden, tz, limits, notes, kiosk } = address;
+  const { order, range, to_ms, paused, theme, lines, hidden, tz, limits, notes, kiosk, map } = address;
   const pairs = view_query(address);
   if (order === undefined && range === PLAIN.range && to_ms === null) pairs.shift();
   if (paused) pairs.push(["paused", "1"]);
@@ -124,6 +134,7 @@ export function format_address(address, declared) {
   if (tz !== null) pairs.push(["tz", tz]);
   pairs.push(...limits.map((text) => ["limit", text]), ...notes.map((text) => ["note", text]));
   if (kiosk) pairs.push(["kiosk", "1"]);
+  if (map) pairs.push(["map", [map.place, map.figure, ...map.change ? ["change"] : []].join()]);
   const query = new URLSearchParams(pairs).toString().replaceAll("%3A", ":").replaceAll("%2C", ",");
   return query === "" ? "" : `?${query}`;
 }

@@ -11,9 +11,19 @@ const TOOLS = {
   export: ["./export.js", "open"],
   zone: ["./ranges.js", "open_zone"],
   kiosk: ["./kiosk.js", "open"],
+  map: ["./map.js", "toggle"],
 };
 /** Keys of the tools. */
-export const TOOL_KEYS = { d: "table", m: "limits", w: "alerts", n: "notes", e: "export", z: "zone", k: "kiosk" };
+export const TOOL_KEYS = {
+  d: "table",
+  m: "limits",
+  w: "alerts",
+  p: "map",
+  n: "notes",
+  e: "export",
+  z: "zone",
+  k: "kiosk",
+};
 const AGAIN_MS = 5_000;
 
 const coming = new Map(), going_along = [];
@@ -45,6 +55,7 @@ function bring(page, path) {
 /** Uses a tool, once there is something in sight. */
 export async function use(page, name) {
   const [path, opens] = TOOLS[name];
+  if (name === "map" && declared.map === undefined) return;
   if (page.sight !== null) (await bring(page, path))[opens](parts_of(page));
 }
 

@@ -6,7 +6,7 @@ import { misleads } from "./state.js";
 
 /** Brings and shows what this board needs. */
 export function show_extras(page, phase) {
-  const { address: { order, as_of, currency, filter, kiosk, limits, notes }, shown, parts } = page;
+  const { address: { order, as_of, currency, filter, kiosk, limits, map, notes }, shown, parts } = page;
   document.body.classList.toggle("past", as_of !== null);
   document.body.classList.toggle("filtered", filter.length > 0);
   document.body.classList.toggle("arrival", order !== undefined);
@@ -19,6 +19,7 @@ export function show_extras(page, phase) {
   show("arrival", order !== undefined, ({ show_arrival }) => show_arrival(page));
   show("filter", filter.length > 0 || shown.computed?.failed, ({ show_filter }) => show_filter(page));
   show("time_travel", as_of !== null, ({ show_ribbon }) => show_ribbon(page));
+  show("map", map, ({ show_map }) => show_map(page));
   const marked = kiosk || limits.length + notes.length > 0;
   if (page.sight !== null) show("chart_tools", marked, ({ show_tools }) => show_tools(page));
 }

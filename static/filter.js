@@ -27,6 +27,14 @@ export function toggle_key(filter, { dimension, key, excluded }, declared) {
   return with_condition(filter, { dimension, keys, excluded }, declared);
 }
 
+/** The filter after a press on what several keys stand for: they are added, or taken away where all were there. Pure. */
+export function toggle_keys(filter, { dimension, keys, excluded }, declared) {
+  const before = filter.find((each) => each.dimension === dimension);
+  const same = before?.excluded === excluded ? before.keys : [];
+  const all = keys.every((key) => same.includes(key)) ? same.filter((key) => !keys.includes(key)) : [...same, ...keys];
+  return with_condition(filter, { dimension, keys: all.length > MOST_KEYS ? keys : all, excluded }, declared);
+}
+
 /** A condition in words: ["city is", "Chicago or Boston"]. Pure. */
 export function words_of({ dimension: name, keys, excluded }, declared) {
   const dimension = dimension_of(declared, name);

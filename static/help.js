@@ -18,6 +18,7 @@ const KEYS = [
   ["t", "theme: system, light, dark"],
   ["h", "how each figure is counted"],
   ["on a row", "Enter filters by it, Shift Enter leaves it out; again takes that away"],
+  ...declared.map ? [["p", "the map of places"]] : [],
   ["d", "the charts' figures as a table"],
   ["m, n", "limits, notes"],
   ["w", "alerts: rules that are looked at whether or not this page is open"],
@@ -28,6 +29,12 @@ const KEYS = [
     "on a chart",
     "drag to look closer, double click to go back; ← → from bucket to bucket, with Shift a stretch, Enter to look closer",
   ],
+  ...declared.map
+    ? [[
+      "on the map",
+      "arrow keys go from place to place, Enter filters by one, with Shift leaves it out; + and − look closer and less close, 0 shows all, Home the greatest; drag and wheel as everywhere",
+    ]]
+    : [],
   ["on a line's name", "Enter shows or hides it, i shows it alone; the funnel beside it filters by it"],
 ];
 

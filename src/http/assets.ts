@@ -37,6 +37,15 @@ import list_js from "../../static/list.js" with { type: "text" };
 import login_index_html from "../../static/login/index.html" with { type: "text" };
 import login_login_css from "../../static/login/login.css" with { type: "text" };
 import login_login_js from "../../static/login/login.js" with { type: "text" };
+import map_css from "../../static/map.css" with { type: "text" };
+import map_js from "../../static/map.js" with { type: "text" };
+import map_data_js from "../../static/map_data.js" with { type: "text" };
+import map_film_js from "../../static/map_film.js" with { type: "text" };
+import map_hand_js from "../../static/map_hand.js" with { type: "text" };
+import map_paint_js from "../../static/map_paint.js" with { type: "text" };
+import map_panel_js from "../../static/map_panel.js" with { type: "text" };
+import map_plane_js from "../../static/map_plane.js" with { type: "text" };
+import map_words_js from "../../static/map_words.js" with { type: "text" };
 import marks_js from "../../static/marks.js" with { type: "text" };
 import page_js from "../../static/page.js" with { type: "text" };
 import parts_css from "../../static/parts.css" with { type: "text" };
@@ -104,6 +113,15 @@ export const ASSETS: Readonly<Record<string, string>> = {
   "login/index.html": login_index_html,
   "login/login.css": login_login_css,
   "login/login.js": login_login_js,
+  "map.css": map_css,
+  "map.js": map_js,
+  "map_data.js": map_data_js,
+  "map_film.js": map_film_js,
+  "map_hand.js": map_hand_js,
+  "map_paint.js": map_paint_js,
+  "map_panel.js": map_panel_js,
+  "map_plane.js": map_plane_js,
+  "map_words.js": map_words_js,
   "marks.js": marks_js,
   "page.js": page_js,
   "parts.css": parts_css,

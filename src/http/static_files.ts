@@ -49,6 +49,9 @@ const STYLES = {
   domains: stylesheet("domains.css"),
 };
 
+/** The tool of the charts that the one of a map stands before. */
+const TOOL = '<button data-tool="limits">';
+
 /** A board's page: what is declared of it, the styles that this needs, and in the header its name or the way to the others. */
 function board_page(html: string, board: DomainBoard, base: string, domains: readonly NamedBase[]): string {
   const several = domains.length > 1;
@@ -70,7 +73,10 @@ function board_page(html: string, board: DomainBoard, base: string, domains: rea
     : own === undefined
     ? "</h1>"
     : `<span class="sub">${own}</span></h1>`;
-  return html.replace(DECLARED, () => told(declared)).replace("</head>", () => `${styles}</head>`)
+  const tool = declared.map === undefined
+    ? TOOL
+    : `<button data-tool="map" aria-expanded="false">Map</button>\n${TOOL}`;
+  return html.replace(TOOL, tool).replace(DECLARED, () => told(declared)).replace("</head>", () => `${styles}</head>`)
     .replace("</h1>", () => name);
 }
 

@@ -1,4 +1,5 @@
 import { ASSETS, make_static_files } from "../../src/http/mod.ts";
+import { made_map } from "./made_places.ts";
 import { made_board, made_trip, made_trips, made_view, type MadeTrip } from "./made_trips.ts";
 import { DECLARED, health_of } from "./page_frames.ts";
 import { trips_board } from "./trip_board.ts";
@@ -27,6 +28,9 @@ export class FakeServer implements AsyncDisposable {
   failure: { readonly status: number; readonly title: string; readonly detail: string } | null = null;
   /** Why every view is refused; null shows them. */
   refusal: string | null = null;
+  /** How many cells a map has, and why none is told; null tells them. */
+  places = 700;
+  map_failure: { readonly status: number; readonly title: string; readonly detail: string } | null = null;
   /** What feeds wait for before they are answered. */
   held: Promise<void> | null = null;
   /** Queries of feeds and boards, oldest first. */
@@ -41,6 +45,7 @@ export class FakeServer implements AsyncDisposable {
       if (pathname === "/api/v1/feed") await this.held;
       if (pathname === "/api/v1/feed") return this.#feed(searchParams);
       if (pathname === "/api/v1/board") return this.#board(searchParams);
+      if (pathname === "/api/v1/kpis/map") return this.#map(searchParams);
       return files(request, pathname === "/" ? "index.html" : pathname.replace("/static/", ""));
     });
   }
@@ -140,6 +145,12 @@ export class FakeServer implements AsyncDisposable {
       },
     });
     return new Response(stream, { headers: { "content-type": "text/event-stream", "cache-control": "no-store" } });
+  }
+
+  #map(query: URLSearchParams): Response {
+    this.asked.push(`map ${query}`);
+    if (this.map_failure !== null) return problem(this.map_failure);
+    return Response.json(made_map(query, this.places, Date.now() / 1000));
   }
 
   #board(query: URLSearchParams): Response {

@@ -1,0 +1,216 @@
+import assert from "node:assert/strict";
+import { cellToChildren } from "h3-js";
+import { tacho_test } from "../support/available.ts";
+import { BoardPage } from "../support/board_page.ts";
+import { FakeServer } from "../support/fake_server.ts";
+import { until } from "../support/until.ts";
+
+/** The map of places: by hand, by keys and as a table; as fast as the board moves; a day as a film. */
+
+const address = (board: BoardPage) => decodeURIComponent(new URL(board.page.url()).search);
+const ready = (board: BoardPage) => until("the board is ready", async () => await board.phase() === "ready", 20_000);
+const drawn = (board: BoardPage) => board.page.waitForSelector("#map .legend span", { timeout: 20_000 });
+const read = (board: BoardPage) => board.page.innerText("#map .read");
+const maps = (server: FakeServer) => server.asked.filter((query) => query.startsWith("map "));
+
+tacho_test({
+  name: "page: the map opens by its key, is read out and filters by keys and by hand, and is a table",
+  needs: ["chromium"],
+  limit_ms: 120_000,
+  async fn() {
+    await using server = await FakeServer.start(2);
+    await using board = await BoardPage.open(`${server.url}?range=24h`);
+    const { page } = board;
+    await ready(board);
+    assert.deepEqual(maps(server), [], "nothing is asked before it is shown");
+    await page.keyboard.press("p");
+    await until("the address names it", () => address(board) === "?range=24h&map=pickup_h3,completed", 10_000);
+    await drawn(board);
+    assert.equal(await page.getAttribute("[data-tool=map]", "aria-expanded"), "true");
+    assert.match(await page.innerText("#map .sub"), /^\d+ places, 31 without a place$/);
+    assert.ok(maps(server).some((query) => query.endsWith("shapes=1")), "shapes come once");
+
+    await page.focus("#map .plane");
+    await page.keyboard.press("Home");
+    const greatest = await until("the greatest is read out", async () => (await read(board)) || null, 5_000);
+    assert.match(greatest, /^[0-9a-f]{15} at 40\.\d{3}° N, 73\.\d{3}° W: Completed [\d,]+$/);
+    const key = greatest.slice(0, 15);
+    await page.keyboard.press("ArrowRight");
+    await until("the next is read out", async () => !(await read(board)).startsWith(key), 5_000);
+    await page.keyboard.press("ArrowLeft");
+    await until("and the one before again", async () => (await read(board)).startsWith(key), 5_000);
+    await page.keyboard.press("Enter");
+    await until("it filters", () => address(board).includes(`pickup_h3=${key}`), 5_000);
+    await until("the board is asked for it", () => server.asked.includes(`feed range=24h&pickup_h3=${key}`), 5_000);
+    await page.keyboard.press("Enter");
+    await until("again takes it away", () => !address(board).includes(key), 5_000);
+    await page.keyboard.press("Shift+Enter");
+    await until("with Shift it is left out", () => address(board).includes(`not_pickup_h3=${key}`), 5_000);
+    await page.keyboard.press("Shift+Enter");
+    await until("again takes that away", () => !address(board).includes(key), 5_000);
+    await ready(board);
+
+    // By hand: what is under the pointer is read out, a press filters, a drag does not.
+    const box = (await page.locator("#map .plane").boundingBox())!;
+    await page.locator("#map .plane").scrollIntoViewIfNeeded();
+    const { x, y, width, height } = (await page.locator("#map .plane").boundingBox()) ?? box;
+    const middle = [x + width / 2, y + height / 2] as const;
+    await page.mouse.move(...middle);
+    const pointed = await until("what is pointed at is read out", async () => (await read(board)).slice(0, 15) || null);
+    await page.mouse.down();
+    await page.mouse.move(middle[0] + 60, middle[1] + 10, { steps: 4 });
+    await page.mouse.up();
+    assert.ok(!address(board).includes("pickup_h3="), "a drag filters nothing");
+    await until("the plane went with it", async () => (await read(board)).startsWith(pointed), 5_000);
+    await page.mouse.down();
+    await page.mouse.up();
+    await until("a press filters", () => address(board).includes(`pickup_h3=${pointed}`), 5_000);
+    await page.mouse.move(5, 5);
+
+    await page.getByLabel("Figure", { exact: true }).selectOption("revenue");
+    await until("another figure", () => address(board).endsWith("map=pickup_h3,revenue"), 5_000);
+    await page.getByRole("button", { name: "Change", exact: true }).click();
+    await until("changes", () => address(board).endsWith("map=pickup_h3,revenue,change"), 5_000);
+    await until("its legend says so", async () => /about the same/.test(await page.innerText("#map .legend")), 10_000);
+    await page.locator("#map").getByRole("button", { name: "As a table" }).click();
+    await page.waitForSelector("#map tbody tr");
+    assert.match(await page.innerText("#map caption"), /^The 100 greatest of \d+ places$/);
+    assert.match(await page.innerText("#map tbody tr"), /Revenue [\d,.]+ USD\tthe same weekday .*%\)$/);
+    const named = (await page.innerText("#map tbody button")).slice(0, 15);
+    await page.locator("#map tbody button").first().click();
+    await until("a row filters", () => address(board).includes(`pickup_h3=${named}`), 5_000);
+
+    server.map_failure = { status: 503, title: "Took too long", detail: "ask for a shorter range" };
+    server.add(1);
+    await until(
+      "a failure is told, and what was known stays",
+      async () => /^not known: .*shorter range/.test(await page.innerText("#map .sub.amber").catch(() => "")),
+      20_000,
+    );
+    assert.ok(await page.locator("#map tbody tr").count() > 50);
+    await board.picture("page_map", false);
+    await page.locator("#map").getByRole("button", { name: "Close", exact: true }).click();
+    await until("it goes", async () => await page.locator("#map").count() === 0, 5_000);
+    assert.ok(!address(board).includes("map="));
+    assert.deepEqual(board.unexpected().filter((text) => !text.includes("503")), []);
+  },
+});
+
+tacho_test({
+  name:
+    "page: where cells are too small to be told apart those are shown that they lie in, and a press filters by all of these",
+  needs: ["chromium"],
+  limit_ms: 120_000,
+  async fn() {
+    await using server = await FakeServer.start(2);
+    server.places = 5_000;
+    await using board = await BoardPage.open(`${server.url}?range=24h&map=pickup_h3`, {
+      viewport: { width: 390, height: 844 },
+    });
+    const { page } = board;
+    await drawn(board);
+    await until("coarser cells are asked for", () => maps(server).some((query) => query.includes("coarser=1")), 10_000);
+    await until("they are shown", async () => /^7\d\d places/.test(await page.innerText("#map .sub")), 20_000);
+    await page.focus("#map .plane");
+    await page.keyboard.press("Home");
+    const key = await until("one is read out", async () => (await read(board)).slice(0, 15) || null);
+    await page.keyboard.press("Enter");
+    const asked = await until(
+      "the board is filtered by those within",
+      () => server.asked.findLast((query) => query.startsWith("feed ") && query.includes("pickup_h3=")) ?? null,
+      5_000,
+    );
+    assert.deepEqual(new URLSearchParams(asked.slice(5)).getAll("pickup_h3"), cellToChildren(key, 8).sort());
+    for (let i = 0; i < 3; i++) await page.keyboard.press("+");
+    await until(
+      "closer, all are shown again",
+      async () => /^[45],\d\d\d places/.test(await page.innerText("#map .sub")),
+      20_000,
+    );
+    assert.deepEqual(board.unexpected(), []);
+  },
+});
+
+/** Milliseconds of processor time of each task of the page's main thread while something runs: what others on the machine take is not the page's. */
+async function tasks_of(board: BoardPage, run: () => Promise<void>): Promise<number[]> {
+  const browser = board.browser.context.browser()!;
+  await browser.startTracing(board.page, { categories: ["toplevel"] });
+  await run();
+  const trace = JSON.parse(new TextDecoder().decode(await browser.stopTracing())) as {
+    traceEvents: { pid: number; tid: number; name: string; tdur?: number; args: { name?: string } }[];
+  };
+  const of = ({ pid, tid }: { pid: number; tid: number }) => `${pid} ${tid}`;
+  const mains = trace.traceEvents.filter(({ name, args }) => name === "thread_name" && args.name === "CrRendererMain");
+  const tasks = trace.traceEvents.filter((event) =>
+    /RunTask$/.test(event.name) && mains.some((each) => of(each) === of(event))
+  );
+  return tasks.flatMap(({ tdur }) => tdur === undefined ? [] : tdur / 1_000);
+}
+
+tacho_test({
+  name: "page: a map of 5,000 cells moves with the board four times a second, and no task takes 50 ms",
+  needs: ["chromium"],
+  limit_ms: 120_000,
+  async fn() {
+    await using server = await FakeServer.start(1);
+    server.places = 5_000;
+    await using board = await BoardPage.open(`${server.url}?range=24h&map=pickup_h3`);
+    await ready(board);
+    await drawn(board);
+    await board.page.locator("#map").scrollIntoViewIfNeeded();
+    const before = maps(server).length;
+    const tasks = await tasks_of(board, async () => {
+      for (let i = 1; i <= 20; i++) {
+        server.add(1);
+        await until("the map has moved on", () => maps(server).length >= before + i, 10_000);
+      }
+    });
+    const greatest = Math.max(...tasks);
+    console.log(`map: ${tasks.length} tasks, the longest ${greatest.toFixed(1)} ms of processor time`);
+    assert.ok(tasks.length > 100 && greatest < 50, `a task took ${greatest} ms`);
+  },
+});
+
+tacho_test({
+  name: "page: a day is played as a film of half hours, can be scrubbed, and ends with the map of the range",
+  needs: ["chromium"],
+  limit_ms: 120_000,
+  async fn() {
+    await using server = await FakeServer.start(2);
+    server.places = 60;
+    await using board = await BoardPage.open(`${server.url}?range=24h&city=Queens&map=pickup_h3,completed,change`);
+    const { page } = board;
+    await drawn(board);
+    await page.getByRole("button", { name: "Play a day" }).click();
+    const told = () => page.innerText("#map output");
+    await until("all pictures are there", async () => /\d\d:[03]0 – \d\d:[03]0$/.test(await told()), 60_000);
+    const pictures = maps(server).filter((query) => query.includes("from="));
+    const starts = new Set(pictures.map((query) => new URLSearchParams(query.slice(4)).get("from")));
+    assert.equal(starts.size, 48);
+    assert.ok(
+      pictures.every((query) => query.includes("city=Queens") && query.includes("then=1") && !query.includes("range=")),
+    );
+    const first = await told();
+    await page.getByLabel("Time of the day").fill("20");
+    await until("another half hour", async () => await told() !== first);
+    const scrubbed = await told();
+    await page.getByRole("button", { name: "Play", exact: true }).click();
+    await until("it goes on", async () => await told() !== scrubbed);
+    await page.getByRole("button", { name: "Pause", exact: true }).last().click();
+    await page.getByLabel("Time of the day").fill("46");
+    await page.getByRole("button", { name: "Play", exact: true }).click();
+    await until(
+      "it stops at the end",
+      async () => await page.locator(".film").getByRole("button", { name: "Play" }).count() === 1,
+    );
+    assert.equal(await page.getByLabel("Time of the day").inputValue(), "47");
+    assert.equal(
+      maps(server).filter((query) => query.includes("from=")).length,
+      pictures.length,
+      "each is asked for once",
+    );
+    await page.getByRole("button", { name: "Play a day" }).click();
+    await until("the film goes", async () => await page.locator(".film").count() === 0);
+    assert.deepEqual(board.unexpected(), []);
+  },
+});
