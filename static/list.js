@@ -57,10 +57,12 @@ function show_row(row, stream, zone, now_ms, query) {
   });
 }
 
-function show_key(button, { name, within }, stream) {
+function show_key(button, dimension, stream) {
+  const { name, within, names } = dimension;
   const key = stream[name] ?? "unknown";
   button.dataset.key = key;
-  set_text(button, /^\d+$/.test(key) && (stream[within] ?? null) !== null ? `${stream[within]} ${key}` : key);
+  const bare = /^\d+$/.test(key) && (stream[within] ?? null) !== null ? `${stream[within]} ${key}` : key;
+  set_text(button, names ? key_words(dimension, key) : bare);
   button.title = button.textContent;
 }
 

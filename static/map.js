@@ -1,5 +1,5 @@
 import { toggle_keys } from "./filter.js";
-import { make_follower, map_query } from "./map_data.js";
+import { backdrop_of, make_follower, map_query } from "./map_data.js";
 import { make_panel } from "./map_panel.js";
 import { cells_within, CHANGE_BORDERS, change_of, first_extent_of, quantile_borders, step_of } from "./map_plane.js";
 import { by_id, declared } from "./page.js";
@@ -78,7 +78,8 @@ function draw() {
   const { places = [], then } = now ?? {};
   const changes = map.change && then !== undefined, least_base = then?.least_base ?? 0;
   // Figures change seldom, what is pointed at often.
-  const same = shown.told === now && shown.map === map && shown.moment === moment;
+  const backdrop = backdrop_of(() => panel !== null && draw());
+  const same = shown.told === now && shown.map === map && shown.moment === moment && shown.backdrop === backdrop;
   if (same && shown.marked_key === marked_key && shown.filter === filter && shown.hello === hello) return;
   const borders = same ? shown.borders : changes ? CHANGE_BORDERS : moment?.borders ?? borders_of(places);
   for (const place of same ? [] : places) {
@@ -90,7 +91,7 @@ function draw() {
   const marked = places.find(({ key }) => key === marked_key) ?? null;
   const colours = changes ? borders.concat(0).map((_, i) => `--c${i}`) : steps_shown(borders.length);
   const words = { declared, map, compare, currency: hello?.currency ?? "", least_base };
-  const of = { same, map, moment, marked_key, filter, hello };
+  const of = { same, backdrop, map, moment, marked_key, filter, hello };
   shown = { ...of, told: now, places, colours, marked, chosen, borders, changes, words };
   panel.show(shown);
   // Before it has a size there is nothing to fit.

@@ -37,6 +37,22 @@ async function ask(query) {
   throw new Error(words_of_problem(problem) || `the server answered ${answer.status}`);
 }
 
+let backdrop = null;
+
+/** The lines behind the map, asked for once; none until they are there, and where the deployment gives none. @returns {any[]} */
+export function backdrop_of(come) {
+  if (!declared.map.backdrop) return [];
+  backdrop ??= { shapes: [], coming: fetch_backdrop().then(come, console.warn) };
+  return backdrop.shapes;
+}
+
+async function fetch_backdrop() {
+  const answer = await fetch(`${declared.api}/map/backdrop`);
+  if (!answer.ok) throw new Error(`read the lines behind the map: the server answered ${answer.status}`);
+  const { shapes: lines } = await answer.json();
+  backdrop.shapes = lines.map((line) => ({ ...shape_of([line], false), open: true }));
+}
+
 /** Places that have a shape, in the order of their keys: {key, value, count, then, shape, weight}. */
 function places_of({ keys, values, counts, then }) {
   const places = keys.flatMap((key, i) => {

@@ -44,7 +44,7 @@ export function make_canvas(on_move) {
     for (const ring of shape.rings) {
       pen.moveTo(ring[0] * by + from_x, ring[1] * by + from_y);
       for (let i = 2; i < ring.length; i += 2) pen.lineTo(ring[i] * by + from_x, ring[i + 1] * by + from_y);
-      pen.closePath();
+      if (shape.open !== true) pen.closePath();
     }
   }
 

@@ -44,6 +44,6 @@ export function dimension_of({ dimensions }, name) {
 }
 
 /** A key in words. */
-export function key_words({ keys }, key) {
-  return keys ? key.replaceAll("_", " ") : key;
+export function key_words({ keys, names }, key) {
+  return names?.find(([of]) => of === key)?.[1] ?? (keys ? key.replaceAll("_", " ") : key);
 }

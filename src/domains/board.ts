@@ -141,9 +141,22 @@ export interface DomainBoard extends Omit<BoardDeclaration, "lines">, StreamName
   readonly unsettled?: readonly Micros[];
   /** Dimensions of persons: their ids are shown where the log has an alias, and filters by an id find what has its alias. Absent: keys are shown as they are. */
   readonly persons?: readonly string[];
+  /** What the deployment gives for places of kind `zone`; absent: nothing. */
+  readonly zones?: GivenZones;
   /** The newest states: the event they are sent as, the name of their list, and their fields. */
   readonly lines: Omit<BoardDeclaration["lines"], "fields"> & { readonly fields: readonly BoardField[] };
 }
+
+/** What a deployment gives for the zones of a domain: areas by key, the lines of what lies behind them, and what keys are called. */
+export interface GivenZones {
+  readonly areas: ReadonlyMap<string, { readonly name: string; readonly rings: readonly (readonly number[])[] }>;
+  readonly backdrop: readonly (readonly number[])[];
+  readonly names: ReadonlyMap<string, string>;
+}
+
+/** The places that a map shows: of zones those that areas are given of. */
+export const places_shown = ({ map, zones }: Pick<DomainBoard, "map" | "zones">): MapDeclaration["places"] =>
+  (map?.places ?? []).filter(({ kind }) => kind === "h3" || (zones?.areas.size ?? 0) > 0);
 
 /** A figure under the name that an answer has for it, rounded to so many decimals. */
 export interface NamedFigure {

@@ -1,5 +1,5 @@
 import { column_measures, is_extreme } from "../kpi/mod.ts";
-import type { DomainBoard, MapDeclaration, ShownField, Unit } from "./board.ts";
+import { type DomainBoard, type MapDeclaration, places_shown, type ShownField, type Unit } from "./board.ts";
 import type {
   BoardWords,
   CardWords,
@@ -55,6 +55,8 @@ export interface Declaration extends Omit<BoardWords, "cards" | "charts" | "dime
   readonly map?: {
     readonly places: MapDeclaration["places"];
     readonly figures: readonly { readonly name: string; readonly label: string; readonly unit: Unit }[];
+    /** Whether there are lines behind it. */
+    readonly backdrop?: true;
   };
   readonly list: ListWords & { readonly event: string; readonly name: string; readonly id: string };
 }
@@ -164,14 +166,16 @@ export function has_gaps(
 }
 
 /** What a map shows, in words: a figure is called as its card is. Of keys that have no place nothing is told. */
-function map_of({ map, words, figures }: DomainBoard): Pick<Declaration, "map"> {
-  if (map === undefined || map.places.length === 0) return {};
+function map_of(board: DomainBoard): Pick<Declaration, "map"> {
+  const { map, words, figures, zones } = board, places = places_shown(board);
+  if (map === undefined || places.length === 0) return {};
   const label = (name: string) =>
     words.cards.find((card) => (card.figure ?? card.name) === name)?.label ??
       name.replaceAll("_", " ");
   return {
     map: {
-      places: map.places,
+      places,
+      ...zones?.backdrop.length ? { backdrop: true } : {},
       figures: map.figures.map((name) => ({ name, label: label(name), unit: figures[name]!.unit })),
     },
   };
@@ -226,4 +230,13 @@ export function declaration_of(board: DomainBoard, base = ""): Declaration {
     ...map_of(board),
     list: { ...words.list, event: lines.event, name: lines.list, id: board.stream_column },
   };
+}
+
+/** What is declared, with what keys of zones are called in a deployment: as pairs, for a page. Hellos do without. */
+export function with_names<Some extends Pick<Declaration, "dimensions">>(declared: Some, board: DomainBoard): Some {
+  const { map, zones } = board, names = [...zones?.names ?? []];
+  const named = (map?.places ?? []).filter(({ kind }) => kind === "zone").map(({ dimension }) => dimension);
+  if (names.length === 0) return declared;
+  const dimensions = declared.dimensions.map((each) => named.includes(each.name) ? { ...each, names } : each);
+  return { ...declared, dimensions };
 }

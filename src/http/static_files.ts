@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { declaration_of, type DomainBoard, type NamedBase, stream_declaration } from "../domains/mod.ts";
+import { declaration_of, type DomainBoard, type NamedBase, stream_declaration, with_names } from "../domains/mod.ts";
 import { accepts, headers_of, matches_etag, not_found, respond } from "./answers.ts";
 
 /** Static files out of memory: they come with the program as text, whether it runs, is bundled or compiled. */
@@ -35,7 +35,8 @@ const DECLARED = '<template id="declared"></template>';
 type MakePage = (html: string, board: DomainBoard, base: string, domains: readonly NamedBase[]) => string;
 const PAGES: Readonly<Record<string, MakePage>> = {
   "index.html": board_page,
-  "stream/index.html": (html, board, base) => html.replace(DECLARED, () => told(stream_declaration(board, base))),
+  "stream/index.html": (html, board, base) =>
+    html.replace(DECLARED, () => told(with_names(stream_declaration(board, base), board))),
 };
 
 /** What is declared, as JSON in HTML: without what would end or change it there. */
@@ -55,7 +56,7 @@ const TOOL = '<button data-tool="limits">';
 /** A board's page: what is declared of it, the styles that this needs, and in the header its name or the way to the others. */
 function board_page(html: string, board: DomainBoard, base: string, domains: readonly NamedBase[]): string {
   const several = domains.length > 1;
-  const declared = { ...declaration_of(board, base), ...several ? { domains } : {} };
+  const declared = { ...with_names(declaration_of(board, base), board), ...several ? { domains } : {} };
   const { charts, list } = declared;
   const styles = [
     charts.length > 2 || charts.some((chart) => "by" in chart) ? STYLES.charts : "",

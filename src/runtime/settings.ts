@@ -169,6 +169,31 @@ export const SETTINGS = {
     "What the ids of `/metrics/h3` are: `pickup_h3`, or where events have no coordinates `pickup_zone` or `dropoff_zone`",
     z.enum(["pickup_h3", "pickup_zone", "dropoff_zone"]),
   ),
+  zones: setting(
+    "TACHO_ZONES",
+    null,
+    "A GeoJSON file with the areas of zones, by which the map shows them; read at the start",
+    z.string().min(1),
+  ),
+  zones_key: setting(
+    "TACHO_ZONES_KEY",
+    "key",
+    "The property of areas, or the column of names, that has the id of a zone as events name it",
+    z.string().min(1),
+  ),
+  zones_name: setting("TACHO_ZONES_NAME", "name", "The one that has its name", z.string().min(1)),
+  zone_names: setting(
+    "TACHO_ZONE_NAMES",
+    null,
+    "A CSV file with the names of zones, which the page tells them by; read at the start",
+    z.string().min(1),
+  ),
+  outline: setting(
+    "TACHO_OUTLINE",
+    null,
+    "A GeoJSON file of lines behind the map, such as of water or streets; read at the start",
+    z.string().min(1),
+  ),
   forgettable: setting(
     "TACHO_FORGETTABLE",
     null,

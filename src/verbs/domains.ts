@@ -57,9 +57,12 @@ export function of_domain(config: Config, name: string): OfDomain {
     start: own.start ?? config.start,
     group: `${config.group}-${name}`,
   };
-  // Tables are of mappings of trips, and nothing else has places.
-  return { domain, config: { ...config, ...own_config, lookups: null, h3_resolution: "off" } };
+  // Tables are of mappings of trips.
+  return { domain, config: { ...config, ...own_config, ...NO_PLACES, lookups: null } };
 }
+
+/** Of a domain that has none. */
+const NO_PLACES = { h3_resolution: "off", zones: null, zone_names: null, outline: null } as const;
 
 /** The PostgreSQL schema that a domain's log lies in; null: the one that the search path says, where logs of trips have always been. */
 export const schema_of = ({ name }: Pick<DeclaredDomain, "name">): string | null => name === "trips" ? null : name;

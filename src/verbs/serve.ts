@@ -1,4 +1,5 @@
 import { is_other_schema, MigrationError, type OpenedDatabase } from "../database/mod.ts";
+import type { GivenZones } from "../domains/mod.ts";
 import type { Health } from "../feed/mod.ts";
 import {
   ASSETS,
@@ -15,7 +16,16 @@ import { alerting_of } from "./alerting/mod.ts";
 import { base_of } from "./domains.ts";
 import { export_of, published_topics } from "./exports/mod.ts";
 import { kafka_source, REFUSED } from "./open.ts";
-import { ended, mapped_topics, no_feeding, open_part, type Part, type ServeOptions, with_others } from "./parts/mod.ts";
+import {
+  ended,
+  mapped_topics,
+  no_feeding,
+  open_part,
+  type Part,
+  type ServeOptions,
+  with_others,
+  zones_of,
+} from "./parts/mod.ts";
 import { checkpointing_of, warn_of_open_key } from "./proof/mod.ts";
 import type { TopicsMapped } from "./records/mod.ts";
 import { type Shell, shells_of, UsageError, VERSION } from "./shell.ts";
@@ -76,11 +86,12 @@ export async function serve(shells: readonly [Shell, ...Shell[]], options: Serve
     if (mine === newest) handler = made;
   };
   // What is wrong with the configuration of any domain ends the program, before anything is opened.
-  const mapped = new Map<Shell, TopicsMapped>();
+  const mapped = new Map<Shell, TopicsMapped>(), zones = new Map<Shell, GivenZones | null>();
   for (const shell of shells) {
     export_of(shell.config, "");
     published_topics(shell);
     mapped.set(shell, await mapped_topics(shell, options));
+    zones.set(shell, await zones_of(shell.config));
   }
   const checkpointing = options.read_only === true ? null : await checkpointing_of(config);
   const alerting = await alerting_of(config);
@@ -101,7 +112,15 @@ export async function serve(shells: readonly [Shell, ...Shell[]], options: Serve
       if (reason === null) refused.delete(name);
       else refuse(shell, "a source refuses", new Error(reason));
     };
-    const given = { observe, source_refused, embedded, others, checkpointing, alerting };
+    const given = {
+      observe,
+      source_refused,
+      embedded,
+      others,
+      checkpointing,
+      alerting,
+      zones: zones.get(shell) ?? null,
+    };
     const part = await open_part({ ...shell, signal }, mapped.get(shell)!, options, given);
     parts.set(name, part);
     unopened.delete(name);

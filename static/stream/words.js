@@ -70,8 +70,12 @@ export function figure_of(name, value, told) {
 export const status_words = (status) => status === null ? UNKNOWN : key_words({ keys: true }, status);
 
 /** From where to where: a bare number has what it is in before it. "" where nothing is known of it. */
-function route_of(stream, { declared: { route } }) {
-  const [from, to, within] = [route.from, route.to, route.within].map((name) => stream[name] ?? null);
+function route_of(stream, { declared: { route, dimensions } }) {
+  const within = stream[route.within] ?? null;
+  const [from, to] = [route.from, route.to].map((name) => {
+    const key = stream[name] ?? null;
+    return key === null ? null : key_words(dimensions?.find((each) => each.name === name) ?? {}, key);
+  });
   if (from === null && to === null && within === null) return "";
   return `${place_of(from, within) ?? within ?? UNKNOWN} → ${place_of(to, within) ?? UNKNOWN}`;
 }

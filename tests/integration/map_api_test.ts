@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
 import { cellToParent, getResolution, latLngToCell } from "h3-js";
 import type { Database } from "../../src/database/mod.ts";
+import { declaration_of, with_names } from "../../src/domains/mod.ts";
 import { settle_deployment } from "../../src/event_log/mod.ts";
+import { ASSETS, make_static_files } from "../../src/http/mod.ts";
 import { Cursors } from "../../src/ingest/mod.ts";
+import { ring_of } from "../../src/places/mod.ts";
 import { make_http_side } from "../support/http_side.ts";
 import { database_test } from "../support/read_side.ts";
+import { trips_board } from "../support/trip_board.ts";
 import { whole_trip } from "../support/trip_events.ts";
 import { feed, message, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";
 
@@ -183,5 +187,53 @@ database_test(
       const { errors } = await refused.json();
       assert.deepEqual([refused.status, errors[0].path], [400, path], query);
     }
+  },
+);
+
+const AREAS = new Map(
+  ["Z1", "Z2"].map((
+    key,
+    i,
+  ) => [key, { name: `Zone ${i}`, rings: [ring_of([[i, 0], [i, 1], [i + 1, 1], [i + 1, 0]])] }]),
+);
+
+database_test(
+  "zones are places where a deployment gives areas of them, with names on the page alone",
+  async (database) => {
+    await settle_deployment(database, { time_zone: TEST_TIME_ZONE, currency: "USD" });
+    const trips = ["Z1", "Z2", "Z2", "Z3"].map((pickup_zone, i) => whole_trip(`T${i}`, { pickup_zone, fare: "10.00" }));
+    const messages = trips.flat().map((event, i) => message(i, event, NOON));
+    const batch = { topic: "trips", partition: 0, from_offset: 0, next_offset: messages.length, messages };
+    await feed(trip_pipeline(database, () => NOON), [batch], new Cursors());
+    const zones = { areas: AREAS, backdrop: [[1, 2, 3, 4]], names: new Map([["Z1", "Old <Town>"]]) };
+    const board = { ...trips_board, zones };
+    const { get, time } = await make_http_side(database, { time_zone: TEST_TIME_ZONE, board });
+    time.now = NOON;
+    const told = await (await get("/api/v1/kpis/map?place=pickup_zone&figure=revenue&range=6h&shapes=1")).json();
+    assert.deepEqual(Object.fromEntries(told.keys.map((key: string, i: number) => [key, told.values[i]])), {
+      Z1: 10,
+      Z2: 20,
+    });
+    assert.deepEqual([told.unplaced, told.resolution], [10, null]);
+    assert.deepEqual(told.shapes[told.keys.indexOf("Z2")], AREAS.get("Z2")!.rings);
+    assert.deepEqual(await (await get("/api/v1/map/backdrop")).json(), { shapes: [[1, 2, 3, 4]] });
+
+    const plain = await make_http_side(database, { time_zone: TEST_TIME_ZONE });
+    const refused = await plain.get("/api/v1/kpis/map?place=pickup_zone");
+    assert.equal(refused.status, 400);
+    assert.match(await refused.text(), /expected one of pickup_h3/);
+    assert.equal((await plain.get("/api/v1/map/backdrop")).status, 404);
+
+    const declared = with_names(declaration_of(board), board);
+    assert.deepEqual(declared.map?.places.map(({ dimension }) => dimension), [
+      "pickup_h3",
+      "pickup_zone",
+      "dropoff_zone",
+    ]);
+    const named = declared.dimensions.filter((each) => "names" in each).map(({ name }) => name);
+    assert.deepEqual(named, ["pickup_zone", "dropoff_zone"]);
+    assert.ok(!JSON.stringify(declaration_of(board)).includes("Old"), "hellos do without");
+    const page = (await make_static_files(ASSETS, { "": board }))(new Request("http://localhost/"), "index.html");
+    assert.match(await page.text(), /\["Z1","Old \\u003cTown>"\]/);
   },
 );

@@ -165,7 +165,11 @@ export const TRIP_BOARD: BoardDeclaration = {
   },
   daily: TRIPS_DAILY,
   map: {
-    places: [{ dimension: "pickup_h3", kind: "h3" }],
+    places: [
+      { dimension: "pickup_h3", kind: "h3" },
+      { dimension: "pickup_zone", kind: "zone" },
+      { dimension: "dropoff_zone", kind: "zone" },
+    ],
     figures: ["completed", "requested", "revenue", "canceled", "average_fare", "average_duration_min"],
   },
 };

@@ -1,4 +1,4 @@
-import type { StreamNames } from "../board.ts";
+import type { BoardDeclaration, StreamNames } from "../board.ts";
 import type { DeclaredDomain, DeploymentTerms } from "../declared.ts";
 import { define_domain, type Domain } from "../domain.ts";
 import { TRIP_BOARD, trip_entities } from "./board.ts";
@@ -25,7 +25,10 @@ export type { Trip, TripPayload, TripStatus } from "./trip.ts";
 const NAMES: StreamNames = { noun: "trip", stream_column: "trip_id" };
 
 /** Where pickups are not indexed. */
-const { map: _, ...without_cells } = TRIP_BOARD;
+const WITHOUT_CELLS: BoardDeclaration = {
+  ...TRIP_BOARD,
+  map: { ...TRIP_BOARD.map!, places: TRIP_BOARD.map!.places.filter(({ kind }) => kind !== "h3") },
+};
 
 /**
  * The trips domain of a deployment. Events in any order of arrival fold to the same trip; a trip's contribution says what it adds to
@@ -47,7 +50,7 @@ export function trips_domain(
     dimensions: by_h3 ? TRIP_DIMENSIONS : TRIP_DIMENSIONS.slice(0, -1),
     measures: TRIP_MEASURES,
     facts: TRIP_FACTS,
-    board: { ...by_h3 ? TRIP_BOARD : without_cells, entities: trip_entities(metrics_h3) },
+    board: { ...by_h3 ? TRIP_BOARD : WITHOUT_CELLS, entities: trip_entities(metrics_h3) },
   });
 }
 

@@ -3,7 +3,7 @@ import { type Head, read_after, read_head } from "../../event_log/mod.ts";
 import { wait, type WakeUp } from "../../runtime/mod.ts";
 import { Busy } from "../gate.ts";
 import { read_only, SharedReading } from "../reading.ts";
-import { event_json } from "./event_json.ts";
+import { event_json } from "./state_json.ts";
 
 /** How the log of a program that serves tells of what is appended. */
 export interface LogChanges {

@@ -7,7 +7,7 @@ import { add_endpoint, type App } from "../endpoint.ts";
 import { Busy } from "../gate.ts";
 import { limit, position } from "../parameters.ts";
 import { answer_tagged, etag_of } from "../reading.ts";
-import { EVENT } from "./event_json.ts";
+import { EVENT } from "./state_json.ts";
 import { type EventLimits, type EventPage, type EventPlace, EventReaders, type LogChanges } from "./event_readers.ts";
 
 /** What the log is told from. */

@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import type { Queryable } from "../../database/mod.ts";
-import { type DomainBoard, in_currency, type MapDeclaration } from "../../domains/mod.ts";
+import { type DomainBoard, in_currency, type MapDeclaration, places_shown } from "../../domains/mod.ts";
 import { type Head, type Moment, moment_at_position, moment_at_time, read_head } from "../../event_log/mod.ts";
 import {
   type Arrived,
@@ -39,7 +39,7 @@ import {
   said_currency,
   SPAN_PARAMETERS,
 } from "../parameters.ts";
-import { answer_tagged, read_only } from "../reading.ts";
+import { answer_json, answer_tagged, read_only } from "../reading.ts";
 import { type BoardSource, busy, not_so_far, timed } from "./board_route.ts";
 
 /** Most places of one answer: more than a screen can tell apart. What is left out, the least of all, is counted. */
@@ -93,10 +93,11 @@ interface MapAsked {
 
 /** Adds `/api/v1/kpis/map`: a figure at each place of a dimension whose keys are places. None where the domain declares no such. */
 export function add_map_route(app: App, source: BoardSource): void {
-  const { board, days } = source, { map } = board;
-  if (map === undefined || map.places.length === 0) return;
+  const { board, days } = source, { map } = board, places = places_shown(board);
+  if (map === undefined || places.length === 0) return;
+  add_shapes_route(app, source);
   const gate = new Gate(GATE), recent = new RecentAnswers();
-  const [first] = map.places, dimensions = map.places.map(({ dimension }) => dimension);
+  const [first] = places, dimensions = places.map(({ dimension }) => dimension);
   add_endpoint(app, {
     path: "/api/v1/kpis/map",
     summary:
@@ -129,7 +130,7 @@ export function add_map_route(app: App, source: BoardSource): void {
         ...twice ? [{ path: "as_of_position", detail: "expected either as_of or as_of_position, got both" }] : [],
       ];
       if (!read.ok || faults.length > 0) return bad_request("the view is wrong", faults);
-      const { view } = read, declared = map.places.find(({ dimension }) => dimension === place)!;
+      const { view } = read, declared = places.find(({ dimension }) => dimension === place)!;
       const asked: MapAsked = { view, place: declared, figure, coarser, then, shapes };
       const answer = await gate.run(() =>
         timed(() =>
@@ -226,7 +227,9 @@ async function answer_map(
   const totals = await read_places(reading, own, { ...asked, window: told }, states);
   const kept = place.kind === "h3" ? kept_resolution(totals) : null;
   const resolution = kept === null ? null : Math.max(kept - coarser, 0);
-  const name_of = (key: string) => resolution === null ? null : cell_within(key, resolution);
+  const areas = source.board.zones?.areas;
+  const name_of = (key: string) =>
+    place.kind === "zone" ? areas?.has(key) ? key : null : resolution === null ? null : cell_within(key, resolution);
   const places = [...places_by(totals, name_of)], shown = places.slice(0, MOST_TOLD);
   const unplaced = [...places_by(totals, (key) => name_of(key) === null ? "" : null).values()];
   const summed = figure_of(board, figure), value = (of: PlaceTotals) => place_figure(summed, of);
@@ -264,7 +267,11 @@ async function answer_map(
         values: was.map(value),
       },
     },
-    ...shapes ? { shapes: shown.map(([name]) => [cell_shape(name) ?? []]) } : {},
+    ...shapes
+      ? {
+        shapes: shown.map(([name]) => place.kind === "zone" ? areas?.get(name)?.rings ?? [] : [cell_shape(name) ?? []]),
+      }
+      : {},
   });
 }
 
@@ -283,3 +290,21 @@ function kept_resolution(totals: readonly { readonly key: string | null }[]): nu
 
 /** What arrived lies between these. */
 const window_of = ({ from_s, to_s }: Arrived, window: Window): Window => ({ ...window, from_s, to_s });
+
+/** Adds `/api/v1/map/backdrop`: lines behind a map, such as of water and streets. None where the deployment gives none. */
+function add_shapes_route(app: App, { board: { zones }, build }: BoardSource): void {
+  if (zones === undefined || zones.backdrop.length === 0) return;
+  const body = JSON.stringify({ shapes: zones.backdrop });
+  add_endpoint(app, {
+    path: "/api/v1/map/backdrop",
+    summary:
+      "Lines behind the map, each of corners in millionths of a degree: the first, then the way from each to the next",
+    query: {},
+    params: {},
+    answer: {
+      type: "application/json",
+      schema: z.object({ shapes: z.array(z.array(z.number())) }).openapi("MapBackdrop"),
+    },
+    respond: (_values, request) => Promise.resolve(answer_json(request, `W/"backdrop-${body.length}-${build}"`, body)),
+  });
+}

@@ -8,7 +8,7 @@ import { bad_request, not_found, problem } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
 import { currency_schema, position } from "../parameters.ts";
 import { answer_tagged, etag_of, read_only, with_person_ids } from "../reading.ts";
-import { EVENT, event_json } from "./event_json.ts";
+import { EVENT, event_json } from "./state_json.ts";
 import { state_schema, state_select, status_field, title } from "./state_json.ts";
 
 /** One stream: what is known of it, its events, and what each of them changed. */

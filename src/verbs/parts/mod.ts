@@ -12,3 +12,4 @@ export {
   type Reading,
   type ServeOptions,
 } from "./part.ts";
+export { zones_of } from "./zones.ts";

@@ -1,4 +1,5 @@
 import { is_other_schema, type OpenedDatabase } from "../../database/mod.ts";
+import type { GivenZones } from "../../domains/mod.ts";
 import { FEED_LIMITS, FeedHub, type Health, interval_ticker, past_states } from "../../feed/mod.ts";
 import type { MetricsReading, ServedDomain } from "../../http/mod.ts";
 import { type IngestCounts, type MessageSource, QueueSource, type SourceRemark } from "../../ingest/mod.ts";
@@ -95,7 +96,7 @@ export async function open_part(
   of_program: Shell,
   { mappings, tables }: TopicsMapped,
   { feeding: choose, read_only = false }: ServeOptions,
-  { observe, source_refused, embedded, others, checkpointing, alerting }: {
+  { observe, source_refused, embedded, others, checkpointing, alerting, zones }: {
     /** Adds which other domains are not as they should be. */
     readonly others: (own: Health) => Health;
     /** Hears of each batch, how many seconds after its planning it was committed. */
@@ -108,6 +109,8 @@ export async function open_part(
     readonly checkpointing: Checkpointing | null;
     /** Who is told of alerts, and the rules of the configuration. */
     readonly alerting: Alerting;
+    /** What the deployment gives for zones. */
+    readonly zones: GivenZones | null;
   },
 ): Promise<Part> {
   const failure = new AbortController(), failed = (error: unknown) => failure.abort(error);
@@ -125,7 +128,7 @@ export async function open_part(
   const probe = database.beside({ connections: 2 });
   const ruled = database.beside({ connections: 4 });
   const alerts = await domain_alerts(shell, opened, alerting, ruled, read_only).catch(closing);
-  const { board } = domain;
+  const board = zones === null ? domain.board : { ...domain.board, zones };
   const keeper = read_only || checkpointing === null
     ? null
     : checkpoint_keeper(shell, { database: probe, domain: domain.name }, checkpointing);
