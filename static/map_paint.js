@@ -6,6 +6,8 @@ import { colour } from "./charts.js";
 const LEAST_REACH = 2.2;
 /** Places of which one sees the borders are drawn so much smaller: a gap costs nothing, a line as much as the place. */
 const GAP_PX = 0.6, GAP_FROM_PX = 5;
+/** So many places are painted over in a frame, so that it stays short; the others in the next ones. */
+const A_FRAME = 1_500;
 /** How far one can look closer, pixels for the whole world. */
 const CLOSEST = 2 ** 34;
 
@@ -88,12 +90,13 @@ export function make_canvas(on_move) {
       same = before !== null && before.view === view && before.tokens === colours.join() &&
         before.places.length === places.length && places.every(({ shape }, i) => shape === before.places[i].shape);
     if (!same) return paint_places();
-    const changed = places.filter(({ step }, i) => step !== before.steps[i]);
-    if (changed.length > places.length / 2 || changed.some(({ step, shape }) => step === null || !shape.convex)) {
-      return paint_places();
-    }
-    fill(changed.filter(({ shape }) => is_in_sight(shape)), colours);
-    painted = { ...before, places, steps: places.map(({ step }) => step) };
+    const steps = before.steps.slice();
+    const due = places.flatMap((place, i) => place.step === before.steps[i] ? [] : [[place, i]]).slice(0, A_FRAME);
+    if (due.some(([{ step, shape }]) => step === null || !shape.convex)) return paint_places();
+    for (const [{ step }, i] of due) steps[i] = step;
+    fill(due.flatMap(([place]) => is_in_sight(place.shape) ? [place] : []), colours);
+    painted = { ...before, places, steps };
+    if (due.length === A_FRAME) soon(paint_changes);
   }
 
   function fill(places, colours) {
