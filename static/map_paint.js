@@ -7,7 +7,7 @@ const LEAST_REACH = 2.2;
 /** Places of which one sees the borders are drawn so much smaller: a gap costs nothing, a line as much as the place. */
 const GAP_PX = 0.6, GAP_FROM_PX = 5;
 /** So many places are painted over in a frame, so that it stays short; the others in the next ones. */
-const A_FRAME = 1_500;
+const A_FRAME = 600;
 /** How far one can look closer, pixels for the whole world. */
 const CLOSEST = 2 ** 34;
 
