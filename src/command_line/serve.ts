@@ -40,6 +40,7 @@ export function add_serving(): void {
     )
     .option("--as <name>", "what the tables beside the live ones are called after", model_name, "v2")
     .option("--switch", "when it is through, exchange it with the live one, in one transaction", false)
+    .option("--all-cells", "with the cells of minutes and five minutes that are not kept any more, too", false)
     .option("--rollback", "exchange it back", false)
     .option("--drop", "remove the one that is not live", false)
     .addHelpText("after", example("rebuild --switch"))

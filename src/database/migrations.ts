@@ -31,6 +31,7 @@ import publishing from "../../migrations/0030_publishing.sql" with { type: "text
 import persons from "../../migrations/0031_persons.sql" with { type: "text" };
 import program_rights from "../../migrations/0032_program_rights.sql" with { type: "text" };
 import alerts from "../../migrations/0033_alerts.sql" with { type: "text" };
+import kept_cells from "../../migrations/0034_kept_cells.sql" with { type: "text" };
 import log from "../../migrations/log.sql" with { type: "text" };
 
 /** A migration: forward only, one purpose. */
@@ -101,6 +102,7 @@ const ALL: readonly Migration[] = [
   { version: 31, name: "persons", sql: persons },
   { version: 32, name: "program_rights", sql: program_rights },
   { version: 33, name: "alerts", sql: alerts },
+  { version: 34, name: "kept_cells", sql: kept_cells },
 ];
 
 /** Up to this one migrations are of a log of trips; `log.sql` stands for them in a log of anything else. */

@@ -9,9 +9,9 @@ import {
   violated_constraint,
 } from "../database/mod.ts";
 import { canonical_json } from "../domains/mod.ts";
-import { format_time } from "../kpi/mod.ts";
+import { format_time, type Kept, same_kept } from "../kpi/mod.ts";
 import { type BatchHeader, EVENT_COLUMNS, next_link } from "./chain.ts";
-import { Overtaken } from "./head.ts";
+import { KEPT_FROM, kept_of, Overtaken } from "./head.ts";
 import {
   type QuarantinedMessage,
   set_aside,
@@ -70,6 +70,8 @@ export interface Batch {
   /** The persons that its events are the first to name, and as of how many that were forgotten its aliases are: null where it has ids. */
   readonly persons: readonly Person[];
   readonly forgotten: number | null;
+  /** What is kept of fine grains: its changes of cells are of those alone. */
+  readonly kept: Kept;
 }
 
 /** What the log gave the batch. */
@@ -101,6 +103,8 @@ type HeadRow = {
   readonly link: Uint8Array;
   readonly watermark_us: string | null;
   readonly forgotten: string | null;
+  readonly kept_1m_us: string | null;
+  readonly kept_5m_us: string | null;
 };
 
 /** Has a transaction find what it changes by the keys that it names, until it ends. */
@@ -181,7 +185,8 @@ export function append(
           messages_read = messages_read + $4, duplicates = duplicates + $5, quarantined = quarantined + $6, late = late + $7,
           tombstones = tombstones + $8, skipped = skipped + $9,
           written_for = ${SCHEMA_NUMBER}
-        returning position, batch, link, (extract(epoch from watermark) * 1000000)::bigint as watermark_us, forgotten, ${BY_INDEX}`,
+        returning position, batch, link, (extract(epoch from watermark) * 1000000)::bigint as watermark_us, forgotten, ${KEPT_FROM},
+          ${BY_INDEX}`,
     }, [
       admitted,
       recorded_at,
@@ -201,6 +206,10 @@ export function append(
       throw new Overtaken(
         `append: expected aliases as of ${forgotten} forgotten persons, got them as of ${batch.forgotten}`,
       );
+    }
+    // Once in a day of event time.
+    if (!same_kept(kept_of(head), batch.kept)) {
+      throw new Overtaken("append: cells that it changes are not kept any more");
     }
     if (batch.persons.length > 0) await keep_persons(tx, batch.persons);
     await advance_cursors(tx, batch.cluster_id, batch.cursors);

@@ -1,4 +1,5 @@
 import type { Database, Queryable } from "../database/mod.ts";
+import type { Kept } from "../kpi/mod.ts";
 import { KEPT_GAP, type KeptGap } from "./gaps.ts";
 import type { TopicPartition } from "./source_message.ts";
 
@@ -33,7 +34,19 @@ export interface Head {
   readonly schema_number: number;
   /** How often persons were forgotten; null: ids are kept as they come. */
   readonly forgotten: number | null;
+  /** From when on cells of fine grains are kept. */
+  readonly kept: Kept;
 }
+
+/** What is kept of fine grains, out of a row with `KEPT_FROM`. */
+export const kept_of = (row: Readonly<Record<string, unknown>>): Kept => ({
+  ...row.kept_1m_us === null ? {} : { "1m": Number(row.kept_1m_us) },
+  ...row.kept_5m_us === null ? {} : { "5m": Number(row.kept_5m_us) },
+});
+
+/** Columns of log_head, or of a row of read_models, that say what is kept of fine grains. */
+export const KEPT_FROM =
+  "(extract(epoch from kept_1m_from) * 1000000)::bigint as kept_1m_us, (extract(epoch from kept_5m_from) * 1000000)::bigint as kept_5m_us";
 
 /**
  * By what figures are known: the log's id, and how often they became others while it stood still: another read model was switched in, a person was forgotten.
@@ -52,7 +65,7 @@ export async function read_head(database: Queryable): Promise<Head> {
     name: "read_head",
     text: `select log_id, position, batch, link, (extract(epoch from recorded_at) * 1000000)::bigint as recorded_at_us,
       (extract(epoch from watermark) * 1000000)::bigint as watermark_us, messages_read, duplicates, quarantined, tombstones, skipped, late, held,
-      schema_number, read_model, forgotten from log_head`,
+      schema_number, read_model, forgotten, ${KEPT_FROM} from log_head`,
   });
   if (row === undefined) throw new Error("read head: log_head has no row; run `tacho migrate`");
   return {
@@ -72,6 +85,7 @@ export async function read_head(database: Queryable): Promise<Head> {
     held: Number(row.held),
     schema_number: Number(row.schema_number),
     forgotten: known_number(row.forgotten),
+    kept: kept_of(row),
   };
 }
 

@@ -35,6 +35,7 @@ export {
   format_filter,
   is_of_cells,
   is_too_long,
+  kept_condition,
   LAST_EVENTS,
   LEAST_BASE,
   LONGEST_FROM_STATES_S,

@@ -180,6 +180,14 @@ export interface MetricsReading extends Watermarks {
   };
   /** Of a program that looks at rules of alerts, or tells how they stand. */
   readonly alerts?: AlertsStanding;
+  /** Of a program that removes cells of fine grains that are old. */
+  readonly removal?: {
+    /** From when on cells of a grain are kept, microseconds. */
+    readonly kept: Readonly<Record<string, number>>;
+    /** Rows that it has removed, and whether it is at it. */
+    readonly removed: number;
+    readonly running: boolean;
+  };
   readonly subscribers: number;
   readonly feed_frames: number;
   readonly feed_encodes: number;
@@ -195,7 +203,8 @@ type Gauged =
   | "open_gaps"
   | "stale_tables"
   | "publishing"
-  | "alerts";
+  | "alerts"
+  | "removal";
 type Count = Exclude<keyof MetricsReading, Gauged | keyof Watermarks>;
 
 const COUNTERS: readonly (readonly [Count, string, string])[] = [
@@ -280,6 +289,19 @@ export function make_metrics(domains: Readonly<Record<string, () => MetricsReadi
     ...of_receivers,
   });
   const blind = gauge("tacho_alerts_in_trouble", "Rules of alerts that cannot be looked at");
+  const kept_from = new Gauge({
+    name: "tacho_cells_kept_from_seconds",
+    help: "From when on cells of a grain are kept, by the event time of their buckets, seconds since 1970",
+    labelNames: [...labelNames, "grain"],
+    registers,
+  });
+  const removing = gauge("tacho_cells_removing", "1 while this program removes cells that are not kept any more");
+  const removed = new Counter({
+    name: "tacho_cells_removed_total",
+    help: "Cells, sketches and published windows that this program has removed since they are not kept any more",
+    labelNames,
+    registers,
+  });
   const subscribers = gauge("tacho_feed_subscribers", "Open feed streams");
   const counters = COUNTERS.map(([field, name, help]) => ({
     field,
@@ -301,6 +323,8 @@ export function make_metrics(domains: Readonly<Record<string, () => MetricsReadi
       for (const { counter } of counters) counter.reset();
       for (const each of [watermarks, alerts, undelivered, given_up]) each.reset();
       published.reset();
+      kept_from.reset();
+      removed.reset();
       for (const [domain, read] of Object.entries(domains)) {
         const reading = read(), of = labels(domain);
         open.set(of, reading === null ? 0 : 1);
@@ -331,6 +355,12 @@ export function make_metrics(domains: Readonly<Record<string, () => MetricsReadi
             given_up.set({ ...of, receiver }, lost);
           }
           blind.set(of, reading.alerts.troubles.size);
+        }
+        if (reading.removal !== undefined) {
+          const { kept, removed: rows, running } = reading.removal;
+          for (const [grain, us] of Object.entries(kept)) kept_from.set({ ...of, grain }, us / 1e6);
+          removing.set(of, running ? 1 : 0);
+          removed.inc(of, rows);
         }
         for (const { field, counter } of counters) counter.inc(of, reading[field]);
       }

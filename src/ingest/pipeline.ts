@@ -12,7 +12,7 @@ import {
   type StreamState,
   StreamStates,
 } from "../event_log/mod.ts";
-import { type Days } from "../kpi/mod.ts";
+import { ALL_KEPT, type Days, type Kept } from "../kpi/mod.ts";
 import { type EncodedReadModels, ReadModels } from "../projection/mod.ts";
 import { turns_every } from "../runtime/mod.ts";
 import { Aliases } from "./aliases.ts";
@@ -78,6 +78,7 @@ export class Pipeline {
   readonly #aliases: Aliases;
   /** As of how many forgotten persons they are; null: the log has ids. */
   #forgotten: number | null = null;
+  #kept: Kept = ALL_KEPT;
   readonly #turn: () => Promise<void>;
 
   constructor(options: PipelineOptions) {
@@ -90,11 +91,16 @@ export class Pipeline {
   }
 
   /** Drops everything that is not committed, to go on from the log's head. */
-  forget({ watermark_us, forgotten }: Pick<Head, "watermark_us" | "forgotten">): void {
+  forget(
+    { watermark_us, forgotten, kept = ALL_KEPT }:
+      & Pick<Head, "watermark_us" | "forgotten">
+      & Partial<Pick<Head, "kept">>,
+  ): void {
     this.#cache.clear();
     this.#watermark_us = watermark_us;
     this.#planned_us = [];
     this.#forgotten = forgotten;
+    this.#kept = kept;
     this.#aliases.clear();
   }
 
@@ -138,7 +144,7 @@ export class Pipeline {
     this.#cache.take(planned.streams, streams);
     this.#planned_us.push(planned.newest_us);
     const { messages_read, duplicates, tombstones, skipped, late, quarantined, newest_us, newest_of } = planned;
-    const read_models = this.#read_models.encode(changes);
+    const read_models = this.#read_models.encode(changes, this.#kept);
     await this.#turn();
     const batch = {
       cluster_id,
@@ -152,6 +158,7 @@ export class Pipeline {
       late,
       persons: aliases?.take(planned.events) ?? [],
       forgotten: this.#forgotten,
+      kept: this.#kept,
       rows: written.rows,
       content: written.digest(),
       streams: this.#streams.encode(planned.streams),

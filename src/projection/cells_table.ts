@@ -1,6 +1,7 @@
 import { binary_array, type Statement, type Transaction, unnested, type Value } from "../database/mod.ts";
 import type { Domain } from "../domains/mod.ts";
 import {
+  ALL_KEPT,
   bucket_end,
   type ChangedCell,
   column_measures,
@@ -9,8 +10,10 @@ import {
   type Grain,
   is_dated,
   is_extreme,
+  is_kept,
   is_least,
   keeps,
+  type Kept,
   UNKNOWN,
 } from "../kpi/mod.ts";
 import { date_sql } from "./bucket_time.ts";
@@ -167,14 +170,17 @@ export class CellsTable {
     this.#totals = totals === null ? null : new ChangedRows(totals, [DIMENSION, ...this.#key], kept, false);
   }
 
-  /** Writes out what a batch changed, all but the positions: so that the transaction need not wait for it. */
-  encode(changed: readonly ChangedCell[]): EncodedCells {
+  /**
+   * Writes out what a batch changed, all but the positions: so that the transaction need not wait for it.
+   * @param kept the changed cells are among these
+   */
+  encode(changed: readonly ChangedCell[], kept: Kept = ALL_KEPT): EncodedCells {
     const cells: ChangedCell[] = [], totals: ChangedCell[] = [];
     for (const cell of changed) (this.#totalled.has(cell.dimension) ? totals : cells).push(cell);
     return {
       cells: this.#cells.encode(cells),
       totals: this.#totals?.encode(totals) ?? null,
-      bared: this.#recomputations(cells.filter(({ change }) => change.removed !== null)),
+      bared: this.#recomputations(cells.filter(({ change }) => change.removed !== null), kept),
     };
   }
 
@@ -190,9 +196,10 @@ export class CellsTable {
 
   /**
    * An extreme that was taken back cannot be subtracted. Where a removed value may have held the extreme, the finest
-   * grain is recomputed from the states (by the index on their time), every coarser one from the next finer that it is a union of.
+   * grain is recomputed from the states (by the index on their time), every coarser one from the next finer that it is a union of; from the
+   * states, too, where that is not kept.
    */
-  #recomputations(cells: readonly ChangedCell[]): EncodedCells["bared"] {
+  #recomputations(cells: readonly ChangedCell[], kept: Kept): EncodedCells["bared"] {
     const recomputations: { statement: Statement; values: Value[] }[] = [];
     const by_dimension = Map.groupBy(cells, ({ dimension }) => dimension);
     for (const { name, grains, column } of this.#shape.dimensions) {
@@ -202,8 +209,12 @@ export class CellsTable {
         const of_grain = of_dimension.filter((cell) => cell.grain === grain);
         if (of_grain.length === 0) continue;
         const finer = g === 0 ? null : this.#on_hours(of_grain) ? grains[g - 1]! : grains[0]!;
-        const statement = this.#recompute(name, column, grain, finer);
-        recomputations.push({ statement, values: this.#removed_values(of_grain) });
+        const source_of = ({ bucket_us }: ChangedCell) =>
+          finer !== null && is_kept(kept, finer, bucket_us) ? finer : null;
+        for (const [source, own] of Map.groupBy(of_grain, source_of)) {
+          const statement = this.#recompute(name, column, grain, source);
+          recomputations.push({ statement, values: this.#removed_values(own) });
+        }
       }
     }
     return recomputations;
@@ -268,13 +279,14 @@ export class CellsTable {
       };
     });
     const given = measures.flatMap(({ given }) => given), names = given.map(([name]) => name);
+    const since = grain === "all" ? "'-infinity'" : "held.bucket";
     const fresh = finer === null
       ? `select ${measures.flatMap(({ of_states }) => of_states).join(", ")} from ${states} s
-        where s.${extremes.at_column} >= held.bucket and s.${extremes.at_column} < held.until
+        where s.${extremes.at_column} >= ${since} and s.${extremes.at_column} < held.until
         and ${[extremes.condition, ...own_key].join(" and ")}`
       : `select ${measures.flatMap(({ of_cells }) => of_cells).join(", ")} from ${cells} f
         where f.grain = '${finer}' and f.dimension = '${dimension}' and ${same_key("f", "held")}
-        and f.bucket >= ${grain === "all" ? "'-infinity'" : "held.bucket"} and f.bucket < held.until`;
+        and f.bucket >= ${since} and f.bucket < held.until`;
     const types = [
       "timestamptz",
       "timestamptz",

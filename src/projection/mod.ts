@@ -5,7 +5,7 @@
 export { equal_measure_backfill, totals_backfill } from "./cells_backfill.ts";
 export { date_sql } from "./bucket_time.ts";
 export * from "./dated_backfill.ts";
-export { type EncodedReadModels, ReadModels } from "./read_models.ts";
+export { advance_kept, type EncodedReadModels, ReadModels, type RemovalSource, remove_unkept } from "./read_models.ts";
 export * from "./rebuild_sketches.ts";
 export * from "./stream_history.ts";
 export { type Audit, BeyondTheLog, type Scope, type Verified, verify, type Watch } from "./verify.ts";

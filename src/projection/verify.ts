@@ -13,7 +13,7 @@ import {
   type VerifiedChain,
   verify_chain,
 } from "../event_log/mod.ts";
-import type { Days } from "../kpi/mod.ts";
+import type { Days, Kept } from "../kpi/mod.ts";
 import type { Folder } from "../sort/mod.ts";
 import { type ReadModelBound, ReadModelCheck } from "./verify_read_models.ts";
 import { type Choice, StreamCheck, type VerifiedStreams, type Waiting } from "./verify_streams.ts";
@@ -33,6 +33,8 @@ export interface Verified extends VerifiedChain, VerifiedStreams {
   readonly position: number;
   /** What of the log is archived: its events were not looked at. */
   readonly archives: readonly Archive[];
+  /** What of fine grains is kept: cells from before were not looked at. */
+  readonly kept: Kept;
   readonly cells: number;
   /** What was held at the same time, at most: events of streams that were not through, cells and bins of what streams add, bytes on disk. */
   readonly most: { readonly events: number; readonly cells: number; readonly disk_bytes: number };
@@ -88,7 +90,7 @@ export async function verify(audit: Audit, scope: Scope): Promise<Verified> {
       await quarantine.take_table(reading, watch("read quarantine", null));
       const { head: { position: head }, archives } = moment, archived = archives.at(-1)?.last_position ?? 0;
       const models = new ReadModelCheck(domain, days, whole && archived === 0, faults, signal, folder, bound);
-      await models.take_tables(reading, watch(`read ${domain.tables.cells}`, null));
+      await models.take_tables(reading, moment.head.kept, watch(`read ${domain.tables.cells}`, null));
       const at = { head, archived };
       const streams = new StreamCheck(database, domain, at, choice_of(scope), models, faults, bound?.waiting);
       await streams.take_archived(reading, signal, watch(`read ${domain.tables.states}, of archived events`, null));
@@ -97,7 +99,7 @@ export async function verify(audit: Audit, scope: Scope): Promise<Verified> {
     model_tables(domain),
     0,
   );
-  const { position } = moment.head;
+  const { position, kept } = moment.head;
   const start = await chain_start(database, scope.from, faults);
   const progress = watch("log, events", position);
   await streams.take_earlier(start?.position ?? position, signal, progress);
@@ -116,7 +118,7 @@ export async function verify(audit: Audit, scope: Scope): Promise<Verified> {
   const { examined } = streams, archives = moment.archives;
   // What was taken out meanwhile would look as if it were missing.
   if (await read_archived(database) !== archived) throw await events_archived(database, position);
-  return { position, archives, ...chain, ...of_streams, cells, most, examined, faults: faults.told() };
+  return { position, archives, kept, ...chain, ...of_streams, cells, most, examined, faults: faults.told() };
 }
 
 /** Whether a stream is in the scope: the same for the same seed, whatever else is in the log. */

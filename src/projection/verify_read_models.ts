@@ -2,16 +2,20 @@ import type { Row, Snapshot } from "../database/mod.ts";
 import type { Domain } from "../domains/mod.ts";
 import { Faults } from "../event_log/mod.ts";
 import {
+  ALL_KEPT,
   cell_name,
   type CellChange,
   CellChanges,
   column_measures,
   type Days,
   filled_bins,
+  type Grain,
   type Integer,
   is_dated,
   is_extreme,
+  is_kept,
   keeps,
+  type Kept,
   type Measure,
   sketches_among,
 } from "../kpi/mod.ts";
@@ -45,7 +49,7 @@ interface Said {
 interface Level {
   readonly table: string;
   readonly dimension: string;
-  readonly grain: string;
+  readonly grain: Grain;
   readonly sketch: string | null;
   /** What a cell that nothing adds to says of each measure. */
   readonly zeros: readonly string[];
@@ -121,6 +125,7 @@ export class ReadModelCheck implements Sums {
   /** Whether a cell is compared as text: dates are no numbers. */
   readonly #as_text: boolean;
   #changes: CellChanges;
+  #kept: Kept = ALL_KEPT;
   #most_cells = 0;
 
   /**
@@ -157,8 +162,9 @@ export class ReadModelCheck implements Sums {
     return { cells: this.#most_cells, disk_bytes: this.#sort.disk.most };
   }
 
-  /** Takes in what the tables hold. */
-  async take_tables(reading: Snapshot, progress: (rows: number) => void): Promise<void> {
+  /** Takes in what the tables hold of what is kept, before anything is added. */
+  async take_tables(reading: Snapshot, kept: Kept, progress: (rows: number) => void): Promise<void> {
+    this.#kept = kept;
     const { tables: { cells, totals, sketches }, dimensions, by_currency } = this.#domain;
     const key = by_currency === undefined ? "key" : "currency || key as key";
     const values = [...this.#positions ? ["last_position"] : [], ...this.#columns.map(said_sql)];
@@ -194,11 +200,11 @@ export class ReadModelCheck implements Sums {
       this.#signal.throwIfAborted();
       const said: Said[] = [];
       for (const { level: name, bucket_us, key, said: values } of page) {
-        const level = this.#level_of.get(name);
-        if (level !== undefined && this.#levels[level]!.table === table) {
-          said.push({ level, bucket_us: Number(bucket_us), key, found: true, values });
-        } else {
+        const level = this.#level_of.get(name), known = level === undefined ? null : this.#levels[level]!;
+        if (known?.table !== table) {
           unkept.add(`${table} ${name.split(" ", 2).join(" ")}: no such ${this.#kind_of(table)} are kept`);
+        } else if (is_kept(this.#kept, known.grain, Number(bucket_us))) {
+          said.push({ level: level!, bucket_us: Number(bucket_us), key, found: true, values });
         }
       }
       await this.#sort.put(said);
@@ -226,6 +232,7 @@ export class ReadModelCheck implements Sums {
     for (const { dimension, grain, buckets } of changes.levels()) {
       const level = this.#level_of.get(level_name(dimension, grain, null))!;
       for (const [bucket_us, keys] of buckets) {
+        if (!is_kept(this.#kept, grain, bucket_us)) continue;
         const said: Said[] = [];
         for (const [key, values] of keys) {
           said.push({ level, bucket_us, key, found: false, values });
@@ -385,12 +392,8 @@ function sketch_fault(found: string | null, pieces: readonly string[]): string |
 
 function sum_of(pieces: readonly string[]): Map<number, number> {
   const sum = new Map<number, number>();
-  for (const piece of pieces) {
-    if (piece === "") continue;
-    const [bins, counts] = piece.split(" ").map((list) => list.slice(1, -1).split(",").map(Number)) as [
-      number[],
-      number[],
-    ];
+  for (const piece of pieces.filter((each) => each !== "")) {
+    const [bins = [], counts = []] = piece.split(" ").map((list) => list.slice(1, -1).split(",").map(Number));
     for (const [i, bin] of bins.entries()) sum.set(bin, (sum.get(bin) ?? 0) + counts[i]!);
   }
   return sum;

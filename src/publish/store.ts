@@ -1,7 +1,9 @@
 import { plain_array, type Queryable, text_array, type Transaction } from "../database/mod.ts";
-import { format_time } from "../kpi/mod.ts";
+import { read_head } from "../event_log/mod.ts";
+import { format_time, is_kept } from "../kpi/mod.ts";
 import type { Closing, Gathered, Place, TouchedWindow } from "./gather.ts";
 import type { Window } from "./messages.ts";
+import { WINDOW } from "./topics.ts";
 
 /** How far a log is published, and its windows: two tables, changed by the one program that holds the lease. */
 
@@ -73,7 +75,8 @@ export async function begin_run(database: Queryable, holder: string, topics: str
 
 /**
  * Takes what was gathered into the windows: they stand at its end then. One transaction, by who holds the lease and from where they stood.
- * Throws LeaseLost.
+ * What happens in windows that are not kept any more is told nowhere: nobody
+ * knows what they were. Throws LeaseLost.
  */
 export async function derive(tx: Transaction, holder: string, run: number, gathered: Gathered): Promise<void> {
   const { after, through, watermark_us, windows, closings } = gathered;
@@ -83,7 +86,8 @@ export async function derive(tx: Transaction, holder: string, run: number, gathe
       where holder = $1 and run = $2 and derived = $3 and sent = $3`,
   }, [holder, run, after, through, time_or_null(watermark_us)]);
   if (moved === 0) throw new LeaseLost("publish: another program does");
-  for (let from = 0; from < windows.length; from += PIECE) await add(tx, run, windows.slice(from, from + PIECE));
+  const { kept } = await read_head(tx), told = windows.filter(({ bucket_us }) => is_kept(kept, WINDOW, bucket_us));
+  for (let from = 0; from < told.length; from += PIECE) await add(tx, run, told.slice(from, from + PIECE));
   for (const { from_us, to_us, position } of closings) {
     await tx.execute({
       name: "close_windows",

@@ -1,5 +1,6 @@
 import { parseEnv } from "node:util";
 import type { z } from "zod";
+import type { KeptDays } from "./kept_days.ts";
 import { OF_DOMAIN, type Setting, SETTINGS } from "./settings.ts";
 
 /**
@@ -15,6 +16,7 @@ export interface DomainTopics {
   readonly topics?: readonly string[];
   readonly mappings?: readonly { readonly topic: string; readonly mapping: string }[];
   readonly start?: "earliest" | "latest";
+  readonly keep_cells?: KeptDays;
 }
 
 /** The configuration as read; a setting without default is null when absent. */
@@ -24,7 +26,7 @@ export type Config =
       : Read<Settings[Name]> | null;
   }
   & {
-    /** By the name of a domain: `TACHO_<DOMAIN>_TOPICS`, `TACHO_<DOMAIN>_MAPPINGS` and `TACHO_<DOMAIN>_START`. */
+    /** By the name of a domain: `TACHO_<DOMAIN>_TOPICS`, `TACHO_<DOMAIN>_MAPPINGS`, `TACHO_<DOMAIN>_START` and `TACHO_<DOMAIN>_KEEP_CELLS`. */
     readonly of_domains: Readonly<Record<string, DomainTopics>>;
   };
 
@@ -65,7 +67,7 @@ export function read_config(variables: Readonly<Record<string, string | undefine
   const known = new Set<string>(Object.values(SETTINGS).map(({ variable }) => variable));
   const of_domains: Record<string, DomainTopics> = {};
   for (const [variable, given = ""] of Object.entries(variables)) {
-    const [, domain, what] = /^TACHO_([A-Z]+)_(TOPICS|MAPPINGS|START)$/.exec(variable) ?? [];
+    const [, domain, what] = /^TACHO_([A-Z]+)_(TOPICS|MAPPINGS|START|KEEP_CELLS)$/.exec(variable) ?? [];
     if (domain !== undefined && given.trim() !== "") {
       const parsed = OF_DOMAIN[what as keyof typeof OF_DOMAIN].safeParse(given.trim());
       const name = domain.toLowerCase();

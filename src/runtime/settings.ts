@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { kept_days } from "./kept_days.ts";
 
 /** Every setting: its variable, its default, what it means and how its text is read. The README's table is checked against it. */
 
@@ -245,6 +246,12 @@ export const SETTINGS = {
     "Most open feeds of one address; behind a reverse proxy all viewers have the proxy's",
     integer(1, 1_000_000),
   ),
+  keep_cells: setting(
+    "TACHO_KEEP_CELLS",
+    "off",
+    "How long cells of minutes and five minutes are kept, `1m:90d,5m:365d`; older ones are removed by `serve`; of one domain `TACHO_TRADES_KEEP_CELLS`; see docs/keeping.md",
+    kept_days,
+  ),
   export_daily: setting(
     "TACHO_EXPORT_DAILY",
     null,
@@ -331,4 +338,4 @@ export const SETTINGS = {
 } as const;
 
 /** How the settings of one domain are read, by the end of their names. */
-export const OF_DOMAIN = { TOPICS: topic_list, MAPPINGS: mapping_list, START: start };
+export const OF_DOMAIN = { TOPICS: topic_list, MAPPINGS: mapping_list, START: start, KEEP_CELLS: kept_days };

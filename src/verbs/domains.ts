@@ -55,6 +55,7 @@ export function of_domain(config: Config, name: string): OfDomain {
     topics: [...topics],
     mappings,
     start: own.start ?? config.start,
+    keep_cells: own.keep_cells ?? config.keep_cells,
     group: `${config.group}-${name}`,
   };
   // Tables are of mappings of trips.

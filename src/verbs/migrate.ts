@@ -49,6 +49,7 @@ export interface RebuildOptions {
   readonly switch: boolean;
   readonly rollback: boolean;
   readonly drop: boolean;
+  readonly allCells: boolean;
 }
 
 /** So near to the head it is not worth another round: events that the last step makes while nobody appends. */
@@ -62,7 +63,7 @@ const AGAIN_MS = 1_000;
  * renames tables: it runs as their owner.
  */
 export async function rebuild_verb(shell: Shell, options: RebuildOptions): Promise<void> {
-  const { as: name, switch: switches, rollback, drop } = options;
+  const { as: name, switch: switches, rollback, drop, allCells: all_cells } = options;
   if ([switches, rollback, drop].filter((wanted) => wanted).length > 1) {
     throw new UsageError("rebuild: expected at most one of --switch, --rollback and --drop");
   }
@@ -83,7 +84,12 @@ export async function rebuild_verb(shell: Shell, options: RebuildOptions): Promi
           : `rebuild: ${name} holds what was live before; --rollback switches it back in, --drop removes it`,
       );
     }
-    if (found === null) await begin_read_model(source, name);
+    if (all_cells && found !== null) {
+      throw new UsageError(
+        `rebuild: --all-cells is said when it is begun, and ${name} is: \`--drop\` it, or go on without`,
+      );
+    }
+    if (found === null) await begin_read_model(source, name, all_cells);
     const rebuild = new Rebuild(source, name);
     await follow(shell, rebuild, source, found?.position ?? 0, name);
     if (!switches && !rollback) {

@@ -1,5 +1,6 @@
 import type { DeclaredDomain } from "../domains/mod.ts";
 import { type Archive, Faults } from "../event_log/mod.ts";
+import { format_time } from "../kpi/mod.ts";
 import { BeyondTheLog, type Scope, type Verified, verify } from "../projection/mod.ts";
 import { check_checkpoints, type CheckpointsCheck } from "../proof/mod.ts";
 import { system_clock } from "../runtime/mod.ts";
@@ -116,6 +117,7 @@ export function told(
     folded,
     cells,
     archives,
+    kept,
   }: Omit<
     Verified,
     "most" | "examined"
@@ -127,6 +129,7 @@ export function told(
   }, ${count(cursors, "cursor")} where the batches left off, ${count(quarantined, "quarantined message")} as ${
     quarantined === 1 ? "its" : "their"
   } batches wrote ${quarantined === 1 ? "it" : "them"}`;
+  const removed = Object.entries(kept).map(([grain, us]) => `cells of ${grain} before ${format_time(us)}, not kept`);
   const on_record = (gaps.length === 0 ? "" : `; on record: ${gaps.join("; ")}`) +
     (open_gaps === 0 ? "" : `; not accepted: ${count(open_gaps, "gap")}, see \`tacho accept-gap --dry-run\``);
   const counted = only_counted === 0
@@ -136,7 +139,7 @@ export function told(
     `events ${first_position} to ${last_position}, archived in ${place}: \`tacho verify --archive\` checks them`;
   if (from <= 1 && share === 1 && archives.length === 0) {
     return `consistent: ${chain}; ${count(streams, noun)} and ${count(cells, "cell")} are what the events make them${
-      counted.map((each) => `; not checked: ${each}`).join("")
+      counted.length + removed.length === 0 ? "" : `; not checked: ${[...counted, ...removed].join(", ")}`
     }${on_record}`;
   }
   const since = `with an event from position ${from} on`;
@@ -149,6 +152,7 @@ export function told(
     ...archives.map(of_archive),
     ...trusted_batch > 0 ? [`batches 1 to ${trusted_batch}`, "cursors that no later batch moved"] : [],
     ...counted,
+    ...removed,
     ...cells > 0 ? ["which position changed each cell last"] : [],
     ...streams > folded ? [`the other ${count(streams - folded, noun)} against their events`] : [],
   ];

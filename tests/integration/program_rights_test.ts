@@ -34,6 +34,8 @@ const OF_A_LOG = [
   "source_cursors: INSERT SELECT UPDATE",
   "ensure_events_partition(bigint): EXECUTE",
   "erase_messages(bigint[], text, timestamp with time zone): EXECUTE",
+  "remove_unkept(text, text, text, timestamp with time zone, integer): EXECUTE",
+  "remove_unkept_windows(timestamp with time zone, integer): EXECUTE",
 ];
 const OF_DOMAINS = {
   trips: ["trips", "trip_cells", "trip_sketches", "trip_totals"],
@@ -57,13 +59,12 @@ async function rights_of(database: Database, role: string): Promise<string[]> {
       select format('%s.%s', relname, attname), a.privilege_type from tables join pg_attribute on attrelid = tables.oid
         cross join lateral aclexplode(attacl) a where a.grantee = $1::regrole
       union all
-      select format('%s(%s)', proname, pg_get_function_identity_arguments(p.oid)), a.privilege_type
+      select format('%s(%s)', proname, array_to_string(array(select format_type(t, null) from unnest(proargtypes) t), ', ')), a.privilege_type
         from pg_proc p cross join lateral aclexplode(proacl) a where pronamespace = current_schema()::regnamespace and a.grantee = $1::regrole
     ) select object || ': ' || coalesce(privilege, '') as text from granted`,
     [role],
   );
-  // Names of arguments are not what is granted.
-  return rows.map(({ text }) => text.replace("ordinal ", "").replace(/ids (.*), told (.*), at /, "$1, $2, ")).sort();
+  return rows.map(({ text }) => text).sort();
 }
 
 /** A database with a role of its own. */

@@ -12,6 +12,7 @@ import {
   topics_of,
   type TopicWriter,
 } from "../../src/publish/mod.ts";
+import { advance_kept, remove_unkept } from "../../src/projection/mod.ts";
 import { WakeUp } from "../../src/runtime/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { invented, take_in } from "../support/generated_log.ts";
@@ -285,5 +286,60 @@ tacho_test({
       "select count(*)::int as streams from transactions",
     );
     assert.equal(payers.size, streams!.streams);
+  },
+});
+
+tacho_test({
+  name:
+    "windows that are not kept go, once they are sent; what happens in them later is told in no window, and the others go on",
+  needs: ["postgres"],
+  async fn() {
+    await using log = await PublishedLog.make(TRIPS);
+    const { database, domain } = log, wanted = names("", ["driver"]), days = days_in("UTC");
+    const trip = (id: string, at: string) =>
+      JSON.stringify({
+        event_id: id,
+        type: "trip.completed",
+        trip_id: id,
+        occurred_at: at,
+        driver_id: "D1",
+        fare: "1.00",
+      });
+    await log.append([trip("a", "2026-03-01T09:01:00Z"), trip("b", "2026-03-02T09:01:00Z")]);
+    const now_us = Date.UTC(2026, 2, 3) * 1000;
+    const kept = await advance_kept({ database, days }, { "1m": 0.1, "5m": 0.1 }, now_us);
+    assert.deepEqual(Object.values(kept), [Date.UTC(2026, 2, 2) * 1000, Date.UTC(2026, 2, 2) * 1000]);
+    const removed = async () => {
+      let rows = 0;
+      for await (const piece of remove_unkept({ database, domain, days }, kept)) rows += piece.removed;
+      return rows;
+    };
+    const windows = async () =>
+      (await database.query("select bucket::text from published_windows order by bucket")).map(({ bucket }) => bucket);
+    await removed();
+    // Begun only now: what is not kept was never told.
+    await log.publish_all(wanted);
+    assert.deepEqual(await windows(), ["2026-03-02 09:00:00+00"]);
+    await log.append([
+      trip("c", "2026-03-02T09:02:00Z"),
+      trip("d", "2026-03-01T09:02:00Z"),
+      trip("e", "2026-03-03T09:00:00Z"),
+    ]);
+    await log.publish_all(wanted);
+    assert.deepEqual(await windows(), ["2026-03-02 09:00:00+00", "2026-03-03 09:00:00+00"]);
+    const later = await advance_kept({ database, days }, { "1m": 0.1, "5m": 0.1 }, Date.UTC(2026, 2, 5) * 1000);
+    assert.equal(later["5m"], Date.UTC(2026, 2, 3) * 1000);
+    // As a turn that was killed before it was sent leaves it.
+    await database.execute("update publishing set sent = derived - 1");
+    await removed();
+    assert.equal((await windows()).length, 2, "what is not sent is still read");
+    await database.execute("update publishing set sent = derived");
+    await removed();
+    assert.deepEqual(await windows(), ["2026-03-03 09:00:00+00"]);
+    const told = log.written.filter(({ topic }) => topic === "aggregated.driver").map(({ value }) => JSON.parse(value!))
+      .map(({ window_start, trip_count }) => [window_start, trip_count]);
+    assert.ok(told.every(([start]) => !String(start).startsWith("2026-03-01")), JSON.stringify(told));
+    const streams = [...log.topics.tables.get("enriched.driver")!.keys()];
+    assert.equal(streams.length, 5, "streams are told whenever they were");
   },
 });

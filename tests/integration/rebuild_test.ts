@@ -322,6 +322,7 @@ rebuild_test(
       state: "catching_up",
       position: 30,
       fault: null,
+      kept: {},
     });
     await assert_equal(log);
   },

@@ -396,6 +396,7 @@ Deno.test("the result of verify says in one line what was and what was not check
     folded: 20,
     cells: 100,
     archives: [],
+    kept: {},
     faults: [],
   };
   assert.equal(
@@ -409,6 +410,10 @@ Deno.test("the result of verify says in one line what was and what was not check
       "all 100 cells are what the rows of all trips make them; " +
       "not checked: batches 1 to 1, cursors that no later batch moved, which position changed each cell last, " +
       "the other 18 trips against their events",
+  );
+  assert.match(
+    told(TRIPS, { ...found, kept: { "1m": 1_772_323_200e6 } }, ALL),
+    /are what the events make them; not checked: cells of 1m before 2026-03-01T00:00:00.000000Z, not kept$/,
   );
   assert.match(
     told(TRIPS, { ...found, gaps: ["t/0 begun at offset 7 at 2026-03-01T12:00:00.000000Z, 7 passed over"] }, ALL),

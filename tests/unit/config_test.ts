@@ -12,6 +12,35 @@ const faults_of = (variables: Record<string, string>): readonly string[] => {
   return [];
 };
 
+Deno.test("how long cells are kept: off unless said, of each domain; minutes no longer than five minutes", () => {
+  assert.deepEqual(read_config({}).keep_cells, {});
+  const config = read_config({ TACHO_KEEP_CELLS: "1m:90d, 5m:365d", TACHO_TRADES_KEEP_CELLS: "off" });
+  assert.deepEqual(config.keep_cells, { "1m": 90, "5m": 365 });
+  assert.deepEqual(of_domain(config, "trades").config.keep_cells, {});
+  assert.deepEqual(of_domain(config, "payments").config.keep_cells, { "1m": 90, "5m": 365 });
+  assert.deepEqual(read_config({ TACHO_KEEP_CELLS: "1m:7d" }).keep_cells, { "1m": 7 });
+  const wrong: readonly (readonly [text: string, fault: RegExp])[] = [
+    ["1h:90d", /"1h:90d" is none of it: hours, days and all of time are kept for ever/],
+    ["1m", /expected off, or 1m and 5m with days/],
+    ["1m:90", /such as 1m:90d,5m:365d/],
+    ["1m:-1d", /"1m:-1d" is none of it/],
+    ["1m:1d,", /"" is none of it/],
+    ["1m:0d", /expected 1 to 36500 days of 1m/],
+    ["1m:99999d", /expected 1 to 36500 days of 1m/],
+    ["1m:1d,1m:2d", /names 1m twice/],
+    ["5m:30d", /1m to be kept no longer than 5m, which is for 30 days, not for ever/],
+    ["1m:31d,5m:30d", /which is for 30 days, not for 31 days/],
+  ];
+  for (const variable of ["TACHO_KEEP_CELLS", "TACHO_TRADES_KEEP_CELLS"]) {
+    for (const [text, fault] of wrong) {
+      const [said = "", ...others] = faults_of({ [variable]: text });
+      assert.match(said, fault);
+      assert.ok(said.startsWith(`${variable}: `) && said.endsWith(`, got ${JSON.stringify(text)}`), said);
+      assert.deepEqual(others, []);
+    }
+  }
+});
+
 Deno.test("nothing set: the embedded defaults; blank is absent", () => {
   const config = read_config({});
   const { database_url, kafka_brokers, host, port, topics, time_zone, currency, data_dir, token } = config;

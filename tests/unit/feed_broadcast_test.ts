@@ -81,6 +81,7 @@ class World {
       cards: { trips: shown.reduce((sum, [, cell]) => sum + cell.trips, 0) },
     };
     const reading: Reading = {
+      kept: {},
       log_id: this.log_id,
       position,
       newest_event_ms: null,
@@ -113,7 +114,7 @@ class FilteredWorld extends World {
   }
 
   get from_states(): boolean {
-    return sources_of(trips_board, this.view, "1m").cards === "states";
+    return sources_of({ board: trips_board }, this.view, { grain: "1m", from_s: 0 }).cards === "states";
   }
 
   /** The slow lane reads the world as it is now. */

@@ -9,16 +9,45 @@ const where = (...dimensions: string[]): Filter =>
   dimensions.map((dimension) => ({ dimension, keys: ["a"], excluded: false }));
 
 Deno.test("cells answer no filter, and one dimension by grains that it keeps; states all else", () => {
-  assert.deepEqual(sources_of(trips_board, { filter: [] }, "1m"), { cards: "cells", breakdowns: "cells" });
-  assert.deepEqual(sources_of(trips_board, { filter: where("city") }, "1m"), { cards: "cells", breakdowns: "states" });
+  assert.deepEqual(sources_of({ board: trips_board }, { filter: [] }, { grain: "1m", from_s: 0 }), {
+    cards: "cells",
+    breakdowns: "cells",
+  });
+  assert.deepEqual(sources_of({ board: trips_board }, { filter: where("city") }, { grain: "1m", from_s: 0 }), {
+    cards: "cells",
+    breakdowns: "states",
+  });
   assert.deepEqual(
-    sources_of(trips_board, { filter: where("pickup_zone") }, "1m").cards,
+    sources_of({ board: trips_board }, { filter: where("pickup_zone") }, { grain: "1m", from_s: 0 }).cards,
     "states",
     "zones keep no minutes",
   );
-  assert.deepEqual(sources_of(trips_board, { filter: where("pickup_zone") }, "5m").cards, "cells");
-  assert.deepEqual(sources_of(trips_board, { filter: where("driver") }, "1h").cards, "states");
-  assert.deepEqual(sources_of(trips_board, { filter: where("status", "city") }, "1h").cards, "states");
+  assert.deepEqual(
+    sources_of({ board: trips_board }, { filter: where("pickup_zone") }, { grain: "5m", from_s: 0 }).cards,
+    "cells",
+  );
+  assert.deepEqual(
+    sources_of({ board: trips_board }, { filter: where("driver") }, { grain: "1h", from_s: 0 }).cards,
+    "states",
+  );
+  assert.deepEqual(
+    sources_of({ board: trips_board }, { filter: where("status", "city") }, { grain: "1h", from_s: 0 }).cards,
+    "states",
+  );
+});
+
+Deno.test("states answer what begins before the cells of its grain that are kept, whatever cells answer later", () => {
+  const asked = { board: trips_board, days: UTC, kept: { "1m": 86_400e6, "5m": 3_600e6 } };
+  const source = (grain: "1m" | "5m" | "1h" | "1d", from_s: number) =>
+    sources_of(asked, { filter: [] }, { grain, from_s }).cards;
+  assert.deepEqual([source("1m", 86_400), source("1m", 86_340)], ["cells", "states"]);
+  assert.deepEqual([source("5m", 3_600), source("5m", 3_300)], ["cells", "states"]);
+  assert.deepEqual([source("1h", 0), source("1d", 0)], ["cells", "cells"]);
+  const view: View = { range: "custom", from_s: 86_340, to_s: 86_460, filter: [], compare: "weekday" };
+  const watched = { view, window: window_at(view, 0, UTC) };
+  assert.equal(cells_question(asked, watched), null);
+  const { wants } = states_question(asked, watched);
+  assert.deepEqual([wants.series, wants.cards!.length], [true, trips_board.cards.length]);
 });
 
 Deno.test("series and cards are computed from states over 31 days at most; cells go on", () => {

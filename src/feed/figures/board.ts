@@ -1,4 +1,5 @@
 import { type DomainBoard, has_gaps } from "../../domains/mod.ts";
+import type { Kept } from "../../kpi/mod.ts";
 import { type Breakdown, breakdowns_of, type CurrencyCount } from "./breakdown.ts";
 import type { Compared } from "./comparisons.ts";
 import { type Cards, cards_of, type Series, series_of } from "./figure.ts";
@@ -107,6 +108,8 @@ export function draw({ board, window, wants }: Question, { buckets, stretches, n
 
 /** The newest reading of what cells and the log say: where it stands, which currencies there are, and the lines of all that there is. */
 interface Newest {
+  /** What cells of fine grains are kept; absent: all. */
+  readonly kept?: Kept;
   readonly currencies?: readonly CurrencyCount[];
   readonly log_id: string;
   readonly position: number;
@@ -142,9 +145,9 @@ export function shown_board(
   },
 ): ShownBoard | null {
   const whole = is_whole(view);
-  const sources = sources_of(declared, view, window.grain);
+  const { kept } = newest, sources = sources_of({ board: declared, kept }, view, window);
   if (sources.cards === "cells" && cells === null) return null;
-  if (wait && !whole && lane?.tried !== true) return null;
+  if (wait && (!whole || sources.cards === "states") && lane?.tried !== true) return null;
   const slow = lane?.board?.log_id === newest.log_id ? lane.board : null;
   const own = cells ?? (slow?.known ? slow : null);
   const lines = counts_all(view)

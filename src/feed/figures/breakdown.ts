@@ -1,6 +1,17 @@
 import { plain_array, type Queryable, text_array } from "../../database/mod.ts";
 import { type BoardBreakdown, type DomainBoard, table_names } from "../../domains/mod.ts";
-import { bucket_end, type Days, format_time, type Micros, type Tile, tile } from "../../kpi/mod.ts";
+import {
+  ALL_KEPT,
+  bucket_end,
+  bucket_start,
+  type Days,
+  format_time,
+  is_kept,
+  type Kept,
+  type Micros,
+  type Tile,
+  tile,
+} from "../../kpi/mod.ts";
 import { dimension_of, figure_number, figure_of, integer, totals_of } from "./figure.ts";
 import { Parameters } from "./states_relation.ts";
 import { cells_grain, finest_s, type ViewGrain, type Window } from "./view.ts";
@@ -56,20 +67,30 @@ export async function read_currencies(queryable: Queryable, board: DomainBoard):
   return rows.map(({ currency, count }) => ({ currency, count: Number(count) }));
 }
 
-/** The tiles of a dimension over a stretch of time; its all-time cells when the stretch is null. */
+/**
+ * The tiles of a dimension over a stretch of time; its all-time cells when the stretch is null.
+ * @param stretch.kept given where coarser grains will do for those that are not kept over all of it
+ */
 export function tiles_of(
   board: DomainBoard,
   name: string,
-  stretch: { readonly from_us: number; readonly to_us: number; readonly finest_s: number } | null,
+  stretch: {
+    readonly from_us: number;
+    readonly to_us: number;
+    readonly finest_s: number;
+    readonly kept?: Kept | undefined;
+  } | null,
   days: Days,
 ): Tile[] {
   if (stretch === null) return [{ grain: "all", from_us: 0, to_us: 1 }];
-  const kept = (dimension_of(board, name)?.grains ?? []).filter((grain) => grain !== "all");
-  const fits = kept.filter((grain) => grain === "1d" || SECONDS[grain] >= stretch.finest_s);
+  const { kept = ALL_KEPT, from_us, finest_s } = stretch;
+  const windows = (dimension_of(board, name)?.grains ?? []).filter((grain) => grain !== "all")
+    .filter((grain) => is_kept(kept, grain, bucket_start(grain, from_us, days)));
+  const fits = windows.filter((grain) => grain === "1d" || SECONDS[grain] >= finest_s);
   if (board.unsettled === undefined) return tile(stretch.from_us, stretch.to_us, fits, days);
   // Beside what is not settled finer ones are wanted, too; what they cover is the same.
   return tile(stretch.from_us, stretch.to_us, fits.slice(0, 1), days).flatMap(({ from_us, to_us }) =>
-    tile(from_us, to_us, kept, days, board.unsettled)
+    tile(from_us, to_us, windows, days, board.unsettled)
   );
 }
 

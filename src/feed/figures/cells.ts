@@ -1,11 +1,15 @@
 import { plain_array, type Queryable, text_array } from "../../database/mod.ts";
 import { type DistinctFigure, type DomainBoard, type QuantileFigure, table_names } from "../../domains/mod.ts";
 import {
+  ALL_KEPT,
   column_measures,
   type Days,
   format_time,
   type Grain,
+  is_kept,
   quantile,
+  same_kept,
+  THEN,
   type Tile,
   tile,
   UNKNOWN,
@@ -24,7 +28,7 @@ import {
   type Totals,
   totals_of,
 } from "./figure.ts";
-import { cells_grain, type Condition, cut_s, type ViewGrain } from "./view.ts";
+import { cells_grain, type Condition, cut_s, finest_s, type ViewGrain } from "./view.ts";
 import { read_keyed } from "./keyed.ts";
 import {
   asked_distinct,
@@ -48,6 +52,7 @@ export async function figures_of_cells(queryable: Queryable, question: Question)
     question;
   const condition = condition_of_cells(board, filter, window.grain);
   if (condition === null) throw new Error("read cells: none of this grain are kept by the filter's dimensions");
+  if (!are_kept(question, condition)) throw new Error("read cells: those that answer it are not kept any more");
   const [total, ...buckets] = series ? await read_buckets(queryable, question, condition) : [];
   const sums: Sums[] = [];
   for (const { from_s, to_s } of stretches) {
@@ -82,6 +87,44 @@ export async function figures_of_cells(queryable: Queryable, question: Question)
     keyed,
   };
 }
+
+/** What is read to answer a question: tiles of a dimension, and whether of the condition's keys alone. */
+function tiles_read(
+  question: Question,
+  { dimension }: Condition,
+): { readonly dimension: string; readonly own: boolean; readonly tile: Tile }[] {
+  const { board, days, window, wants: { series = false, stretches = [], breakdowns = [], keyed = [] } } = question;
+  const times = ({ from_s, to_s }: Stretch) => ({ from_us: from_s * 1e6, to_us: to_s * 1e6 });
+  const sketched = dimension_of(board, dimension)?.sketches ?? [];
+  const own = stretches.map(times).flatMap((stretch) => [
+    ...tiles_of(board, dimension, { ...stretch, finest_s: cut_s(window) }, days),
+    ...tile(stretch.from_us, stretch.to_us, sketched, days),
+  ]);
+  const distinct = asked_distinct(question).flatMap(([, { dimension }]) =>
+    stretches.map(times).flatMap((stretch) =>
+      tiles_of(board, dimension, { ...stretch, finest_s: cut_s(window) }, days)
+        .map((tile) => ({ dimension, own: false, tile }))
+    )
+  );
+  const buckets = { grain: cells_grain(window.grain), ...times(window) };
+  if (series) own.push(buckets);
+  return [
+    ...own.map((tile) => ({ dimension, own: true, tile })),
+    ...distinct,
+    ...breakdowns.flatMap(({ dimension }) =>
+      tiles_of(board, dimension, { ...times(window), finest_s: finest_s(window) }, days)
+        .map((tile) => ({ dimension, own: false, tile }))
+    ),
+    ...keyed.map(({ dimension }) => ({ dimension, own: false, tile: buckets })),
+  ];
+}
+
+/** Whether all cells are kept that answer a question. */
+export const are_kept = (question: Question, condition: Condition): boolean =>
+  question.kept === undefined || same_kept(question.kept, ALL_KEPT) ||
+  tiles_read(question, condition).every(({ tile: { grain, from_us } }) =>
+    grain === THEN || is_kept(question.kept!, grain, from_us)
+  );
 
 /** The cells of a condition, as SQL; the values it needs are its dimension and its keys. */
 const matching = ({ excluded }: Condition, dimension: string, keys: string): string =>

@@ -1,6 +1,7 @@
 import type { Queryable } from "../../database/mod.ts";
 import type { DomainBoard } from "../../domains/mod.ts";
-import { figures_of_cells } from "./cells.ts";
+import { ALL_KEPT, is_kept } from "../../kpi/mod.ts";
+import { are_kept, figures_of_cells } from "./cells.ts";
 import { type BucketRow, type Cards, cards_of, quantile_cards, series_of } from "./figure.ts";
 import {
   type Asked,
@@ -56,7 +57,7 @@ export async function read_comparisons(
   states: StatesRelation,
   comparisons: Readonly<Record<ComparisonName, Comparison>>,
 ): Promise<Pick<Compared, "cards" | "series">> {
-  const { board, days } = of_view(asked, view);
+  const { board, days, kept } = of_view(asked, view);
   const { filter } = view, shown = comparisons[view.compare];
   const condition = condition_of_cells(board, filter, window.grain);
   // Cells say all that is compared but quantiles, where their dimension keeps no sketches; a distinct count that they do not say is not compared.
@@ -66,22 +67,26 @@ export async function read_comparisons(
   const cards = board.cards.filter((card) => "figure" in card);
   const question = (series: boolean, names: readonly ComparisonName[], { window }: Comparison): Question => {
     const stretches = names.map((name) => comparisons[name].stretch);
-    return { board, days, filter, window, wants: { series, stretches, cards } };
+    return { board, days, kept, filter, window, wants: { series, stretches, cards } };
   };
   // As of before: where the board has the cells of then.
-  const of_cells_alone = condition !== null && (states.as_of === null || board.unsettled !== undefined);
+  const of_cells_alone = (name: ComparisonName): boolean =>
+    condition !== null &&
+    (states.as_of === null
+      ? are_kept(question(true, [name], comparisons[name]), condition)
+      : board.unsettled !== undefined);
   for (const name of COMPARISONS) {
     const { stretch } = comparisons[name], { from_s, to_s } = stretch;
-    const since_s = from_s === to_s ? null : await read_since(reading, board, states, stretch, cut_s(window));
+    const since_s = from_s === to_s ? null : await read_since(reading, { board, kept }, states, stretch, cut_s(window));
     compared.set(name, { from_s, to_s, since_s, least_base: LEAST_BASE, cards: {} });
     if (from_s === to_s || since_s === to_s) continue;
     const computed = condition === null ||
       quantiles && !keeps_sketches(board, condition.dimension) && !too_long_for_states(stretch) ||
-      !of_cells_alone;
+      !of_cells_alone(name);
     (computed ? of_states : of_cells).push(name);
   }
-  const asked_of_cells = question(of_cells_alone, of_cells, shown);
-  const asked_of_states = question(!of_cells_alone, of_states, shown);
+  const asked_of_cells = question(of_cells_alone(view.compare), of_cells, shown);
+  const asked_of_states = question(!of_cells_alone(view.compare), of_states, shown);
   const answers = [
     ...condition === null ? [] : [[of_cells, await figures_of_cells(reading, asked_of_cells)] as const],
     [of_states, await figures_of_states(reading, asked_of_states, states)] as const,
@@ -109,14 +114,15 @@ const NEAR_S = 3_600;
 /** Since when the log holds a stretch, seconds: null where it lies wholly in it, the stretch's end where nothing of it does. */
 async function read_since(
   reading: Queryable,
-  board: DomainBoard,
+  asked: Pick<Asked, "board" | "kept">,
   states: StatesRelation,
   { from_s, to_s }: Stretch,
   cut: number,
 ): Promise<number | null> {
+  const grain = cut < 300 ? "1m" : "5m", { board, kept = ALL_KEPT } = asked;
   const first = (from_s: number, to_s: number) =>
-    states.as_of === null
-      ? read_first(reading, board, states, { from_s, to_s }, cut)
+    states.as_of === null || !is_kept(kept, grain, from_s * 1e6)
+      ? read_first(reading, asked, states, { from_s, to_s }, cut)
       : read_first_of_then(reading, board, states, { from_s, to_s }, cut);
   for (const silence_s of [NEAR_S, LONGEST_SILENCE_S]) {
     if (await first(from_s - silence_s, from_s) !== null) return null;
@@ -149,7 +155,7 @@ async function read_first_of_then(
   const settled_s = row?.first_s == null ? null : Number(row.first_s);
   if (row?.changed_s == null) return settled_s;
   const changed = { from_s: Math.max(Number(row.changed_s), from_s), to_s: Math.min(Number(row.last_s) + 300, to_s) };
-  return await read_first(reading, board, states, changed, cut) ?? settled_s;
+  return await read_first(reading, { board }, states, changed, cut) ?? settled_s;
 }
 
 /** The condition that a cell has anything: it stays when all that it counted was taken back. */
@@ -159,7 +165,7 @@ const filled_sql = (measures: DomainBoard["measures"]): string =>
 /** Where the first event of a stretch lies, by its minute or five, seconds; null where there is none. */
 async function read_first(
   reading: Queryable,
-  board: DomainBoard,
+  { board, kept = ALL_KEPT }: Pick<Asked, "board" | "kept">,
   states: StatesRelation,
   { from_s, to_s }: Stretch,
   cut: number,
@@ -168,12 +174,11 @@ async function read_first(
   const parameters = new Parameters(states.values);
   const [from, to] = [from_s, to_s].map((value) => `to_timestamp(${parameters.add(value)}::bigint)`);
   const within = (at: string, last = at) => `${last} >= ${from} and ${at} < ${to}`;
+  const grain = cut < 300 ? "1m" : "5m";
   // Each column that dates a fact by its own index.
-  const firsts = is_present(board, states)
+  const firsts = is_present(board, states) && is_kept(kept, grain, from_s * 1e6)
     ? [
-      `select min(bucket) as at from ${tables.cells} cells where grain = '${
-        cut < 300 ? "1m" : "5m"
-      }' and dimension = '${dimension}'
+      `select min(bucket) as at from ${tables.cells} cells where grain = '${grain}' and dimension = '${dimension}'
         and key = '${key}' and (${filled_sql(measures)}) and ${within("bucket")}`,
     ]
     : dates.flatMap(({ column, first, last }) => {

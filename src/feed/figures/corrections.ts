@@ -1,6 +1,6 @@
 import { plain_array, type Queryable } from "../../database/mod.ts";
 import { watermark_is_void } from "../../event_log/mod.ts";
-import { bucket_end, closed_before, closes_at } from "../../kpi/mod.ts";
+import { ALL_KEPT, bucket_end, closed_before, closes_at, kept_from } from "../../kpi/mod.ts";
 import { bucket_of_cell, type BucketRow, integer, prepared, type Series } from "./figure.ts";
 import { table_names } from "../../domains/mod.ts";
 import type { Question } from "./question.ts";
@@ -95,7 +95,7 @@ export async function read_marked(
 /** Reads which position changed each bucket of the whole last, and since when it has anything. */
 async function read_changed_buckets(
   queryable: Queryable,
-  { board, window: { grain, from_s, to_s } }: Question,
+  { board, kept = ALL_KEPT, window: { grain, from_s, to_s } }: Question,
 ): Promise<ChangedBuckets> {
   const quarters = grain === "15m";
   const columns = quarters
@@ -110,7 +110,9 @@ async function read_changed_buckets(
              and bucket >= to_timestamp($4::double precision) and bucket < to_timestamp($5::double precision)
            ${quarters ? "group by 1 order by 1" : "order by bucket"}`,
   );
-  const values = [cells_grain(grain), board.whole.dimension, board.whole.key, from_s, to_s];
+  // What is not kept any more has no marks.
+  const since_s = Math.max(from_s, kept_from(kept, grain) / 1e6);
+  const values = [cells_grain(grain), board.whole.dimension, board.whole.key, since_s, to_s];
   const rows = await queryable.query<BucketRow>(statement, values);
   return {
     t: rows.map((row) => integer(row.t)),

@@ -1,5 +1,6 @@
 import type { Queryable } from "../../database/mod.ts";
 import { type DomainBoard, type SummedFigure } from "../../domains/mod.ts";
+import { ALL_KEPT, is_kept, THEN, type Tile } from "../../kpi/mod.ts";
 import { type KeyTotals, read_key_totals, tiles_of } from "./breakdown.ts";
 import { figure_number, figure_of } from "./figure.ts";
 import type { Asked, Question } from "./question.ts";
@@ -48,20 +49,15 @@ export function places_by(
  */
 export async function read_places(
   reading: Queryable,
-  { board, days }: Asked,
-  { filter, window, dimension, figure }: {
-    readonly filter: Filter;
-    readonly window: Window;
-    readonly dimension: string;
-    readonly figure: string;
-  },
+  asked: Asked,
+  { filter, window, dimension, figure }: PlacesAsked & { readonly figure: string },
   states: StatesRelation,
 ): Promise<readonly KeyTotals[]> {
+  const { board, days } = asked;
   const own: DomainBoard = { ...board, breakdown_row: { ...board.breakdown_row, amount: figure } };
   const breakdown = { dimension, count: counts_of(figure_of(board, figure)).join(" + ") };
-  if (is_of_cells(board, filter, dimension, states)) {
-    const stretch = { from_us: window.from_s * 1e6, to_us: window.to_s * 1e6, finest_s: finest_s(window) };
-    const tiles = tiles_of(own, dimension, stretch, days);
+  if (is_of_cells(asked, { filter, window, dimension }, states)) {
+    const tiles = tiles_over(asked, dimension, window);
     return await read_key_totals(reading, own, [{ breakdown, tiles }], MOST_PLACES);
   }
   const others = filter.filter((condition) => condition.dimension !== dimension);
@@ -70,10 +66,25 @@ export async function read_places(
   return (await figures_of_states(reading, question, states)).keys;
 }
 
-/** Whether cells say what is counted at places. */
+/** What is counted at which places: those of a dimension. */
+interface PlacesAsked {
+  readonly filter: Filter;
+  readonly window: Window;
+  readonly dimension: string;
+}
+
+function tiles_over({ board, days }: Asked, dimension: string, window: Window): Tile[] {
+  const stretch = { from_us: window.from_s * 1e6, to_us: window.to_s * 1e6, finest_s: finest_s(window) };
+  return tiles_of(board, dimension, stretch, days);
+}
+
+/** Whether cells say what is counted at places: nothing else is filtered by, and all that it takes are kept. */
 export const is_of_cells = (
-  board: DomainBoard,
-  filter: Filter,
-  dimension: string,
-  states: StatesRelation = present_states(board),
-): boolean => is_present(board, states) && filter.every((condition) => condition.dimension === dimension);
+  asked: Asked,
+  { filter, window, dimension }: PlacesAsked,
+  states: StatesRelation = present_states(asked.board),
+): boolean =>
+  is_present(asked.board, states) && filter.every((condition) => condition.dimension === dimension) &&
+  tiles_over(asked, dimension, window).every(({ grain, from_us }) =>
+    grain === THEN || is_kept(asked.kept ?? ALL_KEPT, grain, from_us)
+  );

@@ -7,11 +7,14 @@ import {
   in_currency,
   type KeyedChartWords,
 } from "../../domains/mod.ts";
-import type { Days } from "../../kpi/mod.ts";
+import { ALL_KEPT, type Days, type Grain, is_kept, type Kept } from "../../kpi/mod.ts";
 import type { KeyTotals } from "./breakdown.ts";
 import { type BucketRow, declared_figure, dimension_of, quantile_cards, type Totals } from "./figure.ts";
 import {
   cells_grain,
+  type Comparison,
+  type ComparisonName,
+  COMPARISONS,
   type Condition,
   DAY_S,
   type Filter,
@@ -38,6 +41,8 @@ export interface Question {
   readonly filter: Filter;
   readonly window: Window;
   readonly wants: Wants;
+  /** What cells of fine grains are kept; absent: all. */
+  readonly kept?: Kept | undefined;
 }
 
 /** What of a question is wanted; nothing that is not named. */
@@ -115,7 +120,7 @@ export const asked_distinct = ({ board, wants: { cards = [] } }: Question) =>
 export const asks_now = ({ wants: { cards = [] } }: Question): boolean => cards.some((card) => "now" in card);
 
 /** What questions are asked about. */
-export type Asked = Pick<Question, "board" | "days">;
+export type Asked = Pick<Question, "board" | "days" | "kept">;
 
 /** What questions of a view are asked about: the board is of its currency. */
 export const of_view = <Some extends Asked>(asked: Some, { currency }: Pick<View, "currency">): Some =>
@@ -147,17 +152,17 @@ const cells_keep_keys = (board: DomainBoard, { dimension }: Condition, by: strin
 
 /** The whole board of a view, as states answer it. */
 export function whole_question(asked: Asked, { view, window }: Watched): Question {
-  const { board, days } = of_view(asked, view), { filter } = view;
+  const { board, days, kept } = of_view(asked, view), { filter } = view;
   const breakdowns = [...board.breakdowns, ...board.states_breakdowns];
   const wants = { series: true, stretches: [window], cards: board.cards, breakdowns, keyed: keyed_dimensions(board) };
-  return { board, days, filter, window, wants };
+  return { board, days, kept, filter, window, wants };
 }
 
 /** What cells are asked of a view, whenever the log has moved; null when they do not answer it. */
 export function cells_question(asked: Asked, { view, window }: Watched): Question | null {
   if (view.order !== undefined) return null;
-  const { board, days } = of_view(asked, view), { filter } = view;
-  const condition = condition_of_cells(board, filter, window.grain);
+  const { board, days, kept } = of_view(asked, view), { filter } = view;
+  const condition = kept_condition({ board, kept }, filter, window);
   if (condition === null) return null;
   const lacking = cards_lacking(board, condition, window.grain);
   const cards = board.cards.filter(({ name }) => !lacking.includes(name));
@@ -166,7 +171,7 @@ export function cells_question(asked: Asked, { view, window }: Watched): Questio
   const keyed = keyed_dimensions(board).filter((each) =>
     cells_keep_keys(board, condition, each.dimension, window.grain)
   );
-  return { board, days, filter, window, wants: { series: true, stretches: [window], cards, breakdowns, keyed } };
+  return { board, days, kept, filter, window, wants: { series: true, stretches: [window], cards, breakdowns, keyed } };
 }
 
 /** What states are asked of a view when there is time: what its cells do not say. Nothing of a window that is too long. */
@@ -174,7 +179,7 @@ export function states_question(asked: Asked, watched: Watched): Question {
   const whole = whole_question(asked, watched), { board, filter, window } = whole;
   if (watched.view.order !== undefined) return whole;
   if (too_long_for_states(window)) return { ...whole, wants: {} };
-  const condition = condition_of_cells(board, filter, window.grain);
+  const condition = kept_condition(whole, filter, window);
   if (condition === null) return whole;
   const keyed = whole.wants.keyed!.filter(({ dimension }) =>
     !cells_keep_keys(board, condition, dimension, window.grain)
@@ -194,18 +199,29 @@ export interface Sources {
 }
 
 /**
- * The sources of a view's board at a grain. Cells have one dimension: no condition, or conditions on one dimension that
- * keeps the grain, are answered from them. What crosses two dimensions is not in any cell, nor when anything arrived.
+ * The sources of a view's board over a window. Cells have one dimension: no condition, or conditions on one dimension that
+ * keeps the grain, are answered from them. What crosses two dimensions is not in any cell, nor when anything arrived, nor what is not kept any more.
  */
 export function sources_of(
-  board: DomainBoard,
+  asked: Pick<Asked, "board" | "kept">,
   { order, filter }: Pick<View, "order" | "filter">,
-  grain: ViewGrain,
+  window: Pick<Window, "grain" | "from_s">,
 ): Sources {
-  if (order !== undefined) return { cards: "states", breakdowns: "states" };
-  if (filter.length === 0) return { cards: "cells", breakdowns: "cells" };
-  return { cards: condition_of_cells(board, filter, grain) === null ? "states" : "cells", breakdowns: "states" };
+  if (order !== undefined || kept_condition(asked, filter, window) === null) {
+    return { cards: "states", breakdowns: "states" };
+  }
+  return { cards: "cells", breakdowns: filter.length === 0 ? "cells" : "states" };
 }
+
+/**
+ * The condition on the cells' keys that a filter is over a window; null when no cells answer it: none of that grain have it, or the window begins
+ * before what is kept of them.
+ */
+export const kept_condition = (
+  { board, kept = ALL_KEPT }: Pick<Asked, "board" | "kept">,
+  filter: Filter,
+  { grain, from_s }: Pick<Window, "grain" | "from_s">,
+): Condition | null => is_kept(kept, grain, from_s * 1e6) ? condition_of_cells(board, filter, grain) : null;
 
 /** The condition on the cells' keys that a filter is; null when no cells of that grain answer it. */
 export function condition_of_cells(board: DomainBoard, filter: Filter, grain: ViewGrain): Condition | null {
@@ -249,6 +265,28 @@ export const TOO_LONG_FOR_STATES =
 
 /** What is wrong with a view whose series and cards would have to be computed from too many states; null when nothing is. */
 export function states_fault(view: View, window: Window, board: DomainBoard): FilterFault | null {
-  if (!is_too_long(view, window) || sources_of(board, view, window.grain).cards === "cells") return null;
+  // What begins before the cells of its grain that are kept is never so long.
+  if (!is_too_long(view, window) || sources_of({ board }, view, window).cards === "cells") return null;
   return { path: "to", detail: `expected a shorter range: ${TOO_LONG_FOR_STATES}` };
+}
+
+/**
+ * What cells are asked of a view and its comparisons together. Of minutes that are not kept over all of that nothing is asked: five minutes do for
+ * them. Null where cells do not answer it: where what is not kept would be buckets of its series, or is five minutes.
+ */
+export function kept_question(
+  { board, days, kept = ALL_KEPT }: Asked,
+  watched: Watched,
+  comparisons: Readonly<Record<ComparisonName, Comparison>>,
+): Question | null {
+  const { window } = watched;
+  const spans = COMPARISONS.flatMap((name) => [comparisons[name].window, comparisons[name].stretch]);
+  const from_us = Math.min(...[window, ...spans].map(({ from_s }) => from_s * 1e6));
+  const lacks = (grain: ViewGrain) => !is_kept(kept, grain, from_us);
+  if (lacks(window.grain) || lacks("5m")) return null;
+  const coarser = (grains: readonly Grain[]) => grains.filter((grain) => grain !== "1m");
+  const dimensions = !lacks("1m") ? board.dimensions : board.dimensions.map((each) => (
+    { ...each, grains: coarser(each.grains), ...each.sketches && { sketches: coarser(each.sketches) } }
+  ));
+  return cells_question({ board: { ...board, dimensions }, days, kept }, watched);
 }

@@ -1,5 +1,6 @@
 import { type Database, plain_array, type Queryable, snapshot, took_too_long } from "../../database/mod.ts";
 import { model_tables } from "../../domains/mod.ts";
+import { type Kept, same_kept } from "../../kpi/mod.ts";
 import { type Head, read_head } from "../../event_log/mod.ts";
 import {
   type Board,
@@ -37,6 +38,8 @@ export const LANE_TIMEOUT_MS = 2_000;
 
 /** What is read at one moment from cells and the log: one snapshot of the database, so that all of it belongs to one position. */
 export interface Reading {
+  /** What cells of fine grains were kept. */
+  readonly kept: Kept;
   readonly log_id: string;
   readonly position: number;
   /** The newest event time in the log, milliseconds. */
@@ -66,29 +69,32 @@ export async function read_boards(
   resumed: readonly number[],
   last: Reading | null,
 ): Promise<Reading> {
-  const answered = [...watched].filter(([, each]) => cells_question(source, each) !== null);
+  const answered_of = (kept: Kept) =>
+    [...watched].filter(([, each]) => cells_question({ ...source, kept }, each) !== null);
   const fresh = (reading: Reading, key: string, { window }: Watched) => {
     const board = reading.boards.get(key);
     return board !== undefined && same_window(board.window, window) ? board : null;
   };
   const head = await read_head(source.database);
   const current = last !== null && is_current(last, head) && resumed.length === 0;
-  if (current && answered.every(([key, each]) => fresh(last, key, each) !== null)) return last;
+  if (current && answered_of(head.kept).every(([key, each]) => fresh(last, key, each) !== null)) return last;
   return await snapshot(source.database, async (transaction) => {
     const seen = await read_head(transaction);
     const kept = last !== null && is_current(last, seen) ? last : null;
     const newest_s = seen.watermark_us === null ? null : seen.watermark_us / 1e6;
     const goes_on = last !== null && last.log_id === seen.figures_id && !went_back(last, seen);
     const boards = new Map<string, CellsBoard>();
-    for (const [key, each] of answered) {
+    const asked = { ...source, kept: seen.kept };
+    for (const [key, each] of answered_of(seen.kept)) {
       const before = goes_on ? last.boards.get(key) ?? null : null, { position } = seen;
       boards.set(
         key,
-        (kept && fresh(kept, key, each)) ?? await read_board(transaction, source, each, { newest_s, position }, before),
+        (kept && fresh(kept, key, each)) ?? await read_board(transaction, asked, each, { newest_s, position }, before),
       );
     }
     const { board } = source, whole = board.by_currency === undefined;
     return {
+      kept: seen.kept,
       log_id: seen.figures_id,
       position: seen.position,
       newest_event_ms: newest_event_ms(seen),
@@ -106,6 +112,7 @@ const newest_event_ms = ({ watermark_us }: Head): number | null =>
 
 /** Event time may have been set back: nothing else moves then. */
 const is_current = (last: Reading, head: Head): boolean =>
+  same_kept(last.kept, head.kept) &&
   last.log_id === head.figures_id && last.position === head.position && last.newest_event_ms === newest_event_ms(head);
 
 /** Whether event time has gone back since: marks that were made before are not believed then. */
@@ -195,9 +202,9 @@ export function read_lane_board(
   last: LaneBoard | null,
   now_ms: number,
 ): Promise<LaneBoard> {
-  const source = of_view(given, asked.view);
-  return bounded(source, async (reading) => {
-    const { figures_id: log_id, position, watermark_us } = await read_head(reading);
+  return bounded(given, async (reading) => {
+    const { figures_id: log_id, position, watermark_us, kept } = await read_head(reading);
+    const source: FeedSource = { ...of_view(given, asked.view), kept };
     const before = last?.log_id === log_id ? last : null;
     const all = present_states(source.board);
     const { watched, states, arrived } = await find_counted(reading, source, asked, all, { position, now_ms });
@@ -246,9 +253,9 @@ function lines_since(
 export function read_compared(source: FeedSource, watched: Watched, until_ms: number): Promise<Compared> {
   const comparisons = comparisons_of(watched.window, until_ms, source.days);
   return bounded(source, async (reading) => {
-    const { figures_id: log_id, position } = await read_head(reading);
+    const { figures_id: log_id, position, kept } = await read_head(reading);
     const states = present_states(of_view(source, watched.view).board);
-    return { log_id, position, ...await read_comparisons(reading, source, watched, states, comparisons) };
+    return { log_id, position, ...await read_comparisons(reading, { ...source, kept }, watched, states, comparisons) };
   });
 }
 

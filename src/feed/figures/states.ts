@@ -13,7 +13,15 @@ import {
   totals_of,
 } from "./figure.ts";
 import type { Filter, Window } from "./view.ts";
-import { asks_now, type Figures, type KeyedFigures, type Question, type Sums, type Wants } from "./question.ts";
+import {
+  asks_now,
+  type Figures,
+  kept_condition,
+  type KeyedFigures,
+  type Question,
+  type Sums,
+  type Wants,
+} from "./question.ts";
 import {
   type Arrived,
   arrived_sql,
@@ -40,7 +48,7 @@ export async function figures_of_states(
   const read: Figures[] = [];
   if (alone !== null) {
     const of_cells = relation.as_of === null
-      ? is_present(question.board, relation)
+      ? is_present(question.board, relation) && kept_condition(alone, [], alone.window) !== null
       : question.board.unsettled !== undefined;
     read.push(of_cells ? await figures_of_cells(queryable, alone) : await compute(queryable, alone, relation));
   }

@@ -254,7 +254,7 @@ function add_greatest_route(app: App, source: BoardSource, gate: Gate): void {
             ? ends!
             : { from_us: arrived.from_s * 1e6, to_us: arrived.to_s * 1e6 };
           const counted = { filter, from_us, to_us };
-          const found = await read_greatest(reading, own, states, figure.measure, counted);
+          const found = await read_greatest(reading, { ...own, kept: head.kept }, states, figure.measure, counted);
           return JSON.stringify({
             measure,
             unit: figure.unit,

@@ -81,13 +81,13 @@ export function add_breakdown_route(app: App, source: KpiSource): void {
       if (stretch !== null && stretch.to_us - stretch.from_us > MOST_DAYS * 86_400e6) {
         return bad_request("the range is too long", [{ path: "to", detail: `expected at most ${MOST_DAYS} days` }]);
       }
-      const tiles = tiles_of(board, dimension, stretch, days);
-      const first = tiles[0], last = tiles.at(-1);
-      if (first === undefined || last === undefined) {
-        const detail = `${dimension} is kept for all of time only; leave from and to out`;
-        return bad_request("no ranges of this dimension", [{ path: "dimension", detail }]);
-      }
-      return answer_from_log(request, source, async (transaction) => {
+      return answer_from_log(request, source, async (transaction, { kept }) => {
+        const tiles = tiles_of(board, dimension, stretch && { ...stretch, kept }, days);
+        const first = tiles[0], last = tiles.at(-1);
+        if (first === undefined || last === undefined) {
+          const detail = `${dimension} is kept for all of time only; leave from and to out`;
+          return bad_request("no ranges of this dimension", [{ path: "dimension", detail }]);
+        }
         const rows = await read_key_totals(transaction, own.board, [{ breakdown, tiles }], most);
         const [from, to] = stretch === null ? [null, null] : [format_time(first.from_us), format_time(last.to_us)];
         const said = { dimension, ...said_currency(own.board), order: values.order, from, to };

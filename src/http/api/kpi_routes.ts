@@ -25,6 +25,7 @@ import {
   type FilterFault,
   find_arrived,
   format_filter,
+  kept_condition,
   ORDERS,
   present_states,
   quantile_number,
@@ -38,7 +39,18 @@ import {
   type ViewGrain,
 } from "../../feed/mod.ts";
 import { daily_json, read_daily_document } from "../../export/mod.ts";
-import { bucket_end, bucket_start, type Days, format_time, type Grain, is_extreme } from "../../kpi/mod.ts";
+import {
+  ALL_KEPT,
+  bucket_end,
+  bucket_start,
+  type Days,
+  format_time,
+  type Grain,
+  is_extreme,
+  is_kept,
+  type Kept,
+  kept_from,
+} from "../../kpi/mod.ts";
 import type { Clock } from "../../runtime/mod.ts";
 import { bad_request, not_found } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
@@ -174,14 +186,19 @@ function add_series_route(app: App, source: KpiSource): void {
       if (sketched !== null && "detail" in sketched) return bad_request("no sketches are kept of this", [sketched]);
       const { from_us, to_us } = whole_buckets(grain, from, to, days);
       if (too_many_points(grain, from_us, to_us)) return too_fine();
-      const condition = condition_of_cells(board, filter, grain);
-      const computed = condition === null || !cells_say(board, figure, condition, grain);
       const window = { from_s: from_us / 1e6, to_s: to_us / 1e6, step_s: STEP_S[grain], grain };
-      if (computed && too_long_for_states(window)) {
+      const is_computed = (kept: Kept) => {
+        const condition = kept_condition({ board, kept }, filter, window);
+        return condition === null || !cells_say(board, figure, condition, grain);
+      };
+      // What begins before the cells of its grain that are kept is never too long.
+      if (is_computed(ALL_KEPT) && too_long_for_states(window)) {
         const detail = `expected a shorter range: ${TOO_LONG_FOR_STATES}`;
         return bad_request("the range is too long for its filter", [{ path: "to", detail }]);
       }
-      return answer_from_log(request, source, async (reading) => {
+      return answer_from_log(request, source, async (reading, { kept }) => {
+        if (sketched !== null && !is_kept(kept, grain, from_us)) return not_kept(grain, kept);
+        const computed = is_computed(kept);
         const question = { board: own.board, days, filter, window, wants: buckets_of(figure) };
         const points = figure.kind === "quantile"
           ? await quantile_points(reading, own.board, figure, { from_us, to_us, ...sketched! })
@@ -200,6 +217,14 @@ function add_series_route(app: App, source: KpiSource): void {
       });
     },
   });
+}
+
+/** Percentiles of buckets that are not kept any more. */
+function not_kept(grain: ViewGrain, kept: Kept): Response {
+  const detail = `expected ${
+    format_time(kept_from(kept, grain))
+  } or later: sketches of ${grain} are kept from then on; take a coarser grain`;
+  return bad_request("no sketches are kept of this", [{ path: "from", detail }]);
 }
 
 /** [from_us, to_us), widened to whole buckets. */

@@ -208,7 +208,7 @@ async function answer_map(
     readonly now_ms: number;
   },
 ): Promise<string | Response> {
-  const { days } = source, board = in_currency(source.board, view.currency), own = { board, days };
+  const { days } = source, board = in_currency(source.board, view.currency), own = { board, days, kept: head.kept };
   const position = moment?.position ?? head.position;
   await reading.query("select set_config('jit', 'off', true)");
   const all = await source.past(reading, position, head.position, board);
@@ -219,7 +219,7 @@ async function answer_map(
   const { filter } = view, { dimension } = place;
   const told = arrived === null ? widened(board, dimension, window, days) : window_of(arrived, window);
   const asked = { filter, dimension, figure };
-  const computed = !is_of_cells(board, filter, dimension, states);
+  const computed = !is_of_cells(own, { filter, window: told, dimension }, states);
   if (computed && arrived === null && too_long_for_states(told)) {
     const detail = `expected a shorter range: ${TOO_LONG_FOR_STATES}`;
     return bad_request("the range is too long for its filter", [{ path: "to", detail }]);
@@ -238,9 +238,11 @@ async function answer_map(
   const compared = then && arrived === null
     ? comparisons_of(told, reached_ms(now_ms, newest_ms), days)[view.compare].stretch
     : null;
-  const before = compared === null || compared.to_s <= compared.from_s || too_long_for_states(compared) && computed
+  const earlier = compared === null || compared.to_s <= compared.from_s ? null : { ...told, ...compared };
+  const before = earlier === null ||
+      too_long_for_states(earlier) && !is_of_cells(own, { filter, window: earlier, dimension }, states)
     ? null
-    : places_by(await read_places(reading, own, { ...asked, window: { ...told, ...compared } }, states), name_of);
+    : places_by(await read_places(reading, own, { ...asked, window: earlier }, states), name_of);
   const nothing: PlaceTotals = { count: 0n, amount: 0n };
   const was = shown.map(([name]) => before?.get(name) ?? nothing);
   return JSON.stringify({

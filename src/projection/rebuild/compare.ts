@@ -1,5 +1,7 @@
 import { type Queryable, snapshot } from "../../database/mod.ts";
 import { model_tables } from "../../domains/mod.ts";
+import { read_head } from "../../event_log/mod.ts";
+import { format_time, type Kept, kept_by_both } from "../../kpi/mod.ts";
 import { beside, find_read_model, type RebuildSource } from "./read_model.ts";
 
 /** How a read model differs from the live one, in what did not change since the position that it has come to. */
@@ -30,6 +32,7 @@ export function compare_read_models(
     async (reading) => {
       const model = await find_read_model(reading, name);
       if (model === null) throw new Error(`compare ${name}: there is no read model of that name`);
+      const kept = kept_by_both(model.kept, (await read_head(reading)).kept);
       let all: Difference = {
         position: model.position,
         compared: 0,
@@ -40,7 +43,7 @@ export function compare_read_models(
       };
       for (const [i, table] of tables.entries()) {
         const cells = table === domain.tables.sketches ? domain.tables.cells : null;
-        const found = await compare_tables(reading, table, others[i]!, model.position, cells);
+        const found = await compare_tables(reading, [table, others[i]!], model.position, cells, kept);
         all = {
           position: model.position,
           compared: all.compared + found.compared,
@@ -59,6 +62,14 @@ export function compare_read_models(
   );
 }
 
+/** Rows of what both keep, as SQL: of a table with grains. */
+function kept_rows(table: string, kept: Kept, has_grains: boolean): string {
+  const passed = Object.entries(kept).map(([grain, from_us]) =>
+    `grain = '${grain}' and bucket < '${format_time(from_us)}'`
+  );
+  return passed.length === 0 || !has_grains ? table : `(select * from ${table} where not (${passed.join(" or ")}))`;
+}
+
 /**
  * Compares two tables of the same columns by their primary key. A row that changed after the position is not compared, nor one that the live
  * table has not known the position of; the position by which a cell was seen first follows from how events came in, and says nothing here.
@@ -66,10 +77,10 @@ export function compare_read_models(
  */
 async function compare_tables(
   reading: Queryable,
-  table: string,
-  other: string,
+  [table, other]: readonly [string, string],
   position: number,
   dated_by: string | null,
+  kept: Kept,
 ): Promise<Omit<Difference, "position">> {
   const columns = await reading.query<{ name: string; is_key: boolean }>(
     `select a.attname as name, coalesce(a.attnum = any (i.indkey), false) as is_key from pg_attribute a
@@ -77,6 +88,7 @@ async function compare_tables(
       where a.attrelid = '${table}'::regclass and a.attnum > 0 and not a.attisdropped order by a.attnum`,
   );
   const key = columns.filter(({ is_key }) => is_key).map(({ name }) => name);
+  const of = (name: string) => kept_rows(name, kept, key.includes("grain"));
   const said = columns.filter(({ name, is_key }) => !is_key && name !== "first_position").map(({ name }) => name);
   const differs = said.map((name) =>
     name === "last_position"
@@ -104,7 +116,7 @@ async function compare_tables(
     lacks("made")
   } then 'it is in the live one alone' end as missing,
         case when ${is_different} then live end as live, case when ${is_different} then made end as made
-      from ${table} live full join ${other} made on ${
+      from ${of(table)} live full join ${of(other)} made on ${
     key.map((name) => `live.${name} = made.${name}`).join(" and ")
   } ${dated}
     )`;

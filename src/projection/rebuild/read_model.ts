@@ -1,7 +1,7 @@
 import { type Database, type Queryable, type Transaction } from "../../database/mod.ts";
 import { type Domain, model_tables } from "../../domains/mod.ts";
-import { find_by_index, foldable_between, Overtaken, read_head } from "../../event_log/mod.ts";
-import { CellChanges, type Days } from "../../kpi/mod.ts";
+import { find_by_index, foldable_between, KEPT_FROM, kept_of, Overtaken, read_head } from "../../event_log/mod.ts";
+import { ALL_KEPT, CellChanges, type Days, format_time, type Kept, PASSING_GRAINS } from "../../kpi/mod.ts";
 import { type EncodedReadModels, ReadModels } from "../read_models.ts";
 import { LogFold, RefusedEvent } from "./log_fold.ts";
 
@@ -23,6 +23,8 @@ export interface ReadModel {
   /** The position of the log that it has come to. */
   readonly position: number;
   readonly fault: string | null;
+  /** What it has of fine grains: what was kept when it was begun, unless it was to have all. */
+  readonly kept: Kept;
 }
 
 /** What read models of a domain are made of. */
@@ -48,12 +50,15 @@ function domain_of({ domain }: RebuildSource, name: string): Domain {
 
 /** All read models beside the live one, by name. */
 export async function read_models(queryable: Queryable): Promise<ReadModel[]> {
-  const rows = await queryable.query("select name, state, position, fault from read_models order by name");
-  return rows.map(({ name, state, position, fault }) => ({
+  const rows = await queryable.query(
+    `select name, state, position, fault, ${KEPT_FROM} from read_models order by name`,
+  );
+  return rows.map(({ name, state, position, fault, ...row }) => ({
     name: String(name),
     state: state as ReadModel["state"],
     position: Number(position),
     fault: fault as string | null,
+    kept: kept_of(row),
   }));
 }
 
@@ -84,10 +89,17 @@ export async function read_rebuilding(queryable: Queryable): Promise<Rebuilding 
 export const find_read_model = async (queryable: Queryable, name: string): Promise<ReadModel | null> =>
   (await read_models(queryable)).find((model) => model.name === name) ?? null;
 
-/** Begins a read model: its tables are as the live ones, empty, and whoever may use those may use them. */
-export function begin_read_model({ database, domain }: RebuildSource, name: string): Promise<void> {
+/**
+ * Begins a read model: its tables are as the live ones, empty, and whoever may use those may use them.
+ * @param all_cells whether it is to have the cells of fine grains that are not kept any more, too
+ */
+export function begin_read_model({ database, domain }: RebuildSource, name: string, all_cells = false): Promise<void> {
   return database.transaction(async (tx) => {
-    await tx.execute("insert into read_models (name) values ($1)", [name]);
+    await tx.execute(
+      `insert into read_models (name, kept_1m_from, kept_5m_from)
+        select $1, case when not $2 then kept_1m_from end, case when not $2 then kept_5m_from end from log_head`,
+      [name, all_cells],
+    );
     for (const table of model_tables(domain)) {
       await tx.execute(`create table ${beside(table, name)} (like ${table} including all)`);
       // What that leaves out: how the table is stored, what it says of itself, and who may use it.
@@ -162,6 +174,7 @@ export class Rebuild {
   readonly #models: ReadModels;
   readonly #bound: RebuildBound;
   readonly #fold: LogFold;
+  #kept: Kept = ALL_KEPT;
 
   constructor(source: RebuildSource, name: string, bound: RebuildBound = PIECE) {
     this.#source = source;
@@ -182,6 +195,7 @@ export class Rebuild {
     const { position: to } = await read_head(database);
     const model = await find_read_model(database, this.#name);
     if (model === null) throw gone(this.#name);
+    this.#kept = model.kept;
     let writing: Promise<void> = Promise.resolve(), written = model.position;
     try {
       for await (const piece of this.#pieces(database, model.position, to)) {
@@ -211,11 +225,11 @@ export class Rebuild {
       await this.#fold.take(reading, page, changes, begun);
       at = page.at(-1)!.position;
       if (at - begun < bound.events && changes.size < bound.changes) continue;
-      yield { from: begun, to: at, encoded: models.encode(changes) };
+      yield { from: begun, to: at, encoded: models.encode(changes, this.#kept) };
       begun = at;
       changes = new CellChanges(this.#domain, days);
     }
-    if (at > begun) yield { from: begun, to: at, encoded: models.encode(changes) };
+    if (at > begun) yield { from: begun, to: at, encoded: models.encode(changes, this.#kept) };
   }
 
   async #pause(fault: string): Promise<void> {
@@ -239,6 +253,7 @@ export class Rebuild {
       const position = Number(head?.position);
       const model = await find_read_model(tx, name);
       if (model === null) throw gone(name);
+      this.#kept = model.kept;
       for await (const piece of this.#pieces(tx, model.position, position)) {
         await write_piece(tx, name, this.#models, piece);
       }
@@ -251,10 +266,15 @@ export class Rebuild {
       // Views go by what a table is, not by what it is called: they are made anew over the one that is live now.
       for (const { view, text } of views) await tx.execute(`create or replace view ${view} as ${text}`);
       await tx.execute(
-        "update read_models set state = 'replaced', fault = null, position = $2, changed_at = now() where name = $1",
+        `update read_models set state = 'replaced', fault = null, position = $2, changed_at = now(),
+          kept_1m_from = head.kept_1m_from, kept_5m_from = head.kept_5m_from from log_head head where name = $1`,
         [name, position],
       );
-      await tx.execute("update log_head set read_model = read_model + 1");
+      // What is kept is what it has: cells of fine grains that only it has are back, those that it lacks are gone.
+      await tx.execute(
+        `update log_head set read_model = read_model + 1, kept_1m_from = $1::timestamptz, kept_5m_from = $2::timestamptz`,
+        PASSING_GRAINS.map((grain) => model.kept[grain] === undefined ? null : format_time(model.kept[grain])),
+      );
       return position;
     });
   }

@@ -8,6 +8,7 @@ import { system_clock, WakeUp } from "../../runtime/mod.ts";
 import { base_of } from "../domains.ts";
 import { type Alerting, domain_alerts } from "../alerting/mod.ts";
 import { keep_exported, make_publisher } from "../exports/mod.ts";
+import { CellRemoval } from "../keeping/mod.ts";
 import { checkpoint_keeper, type Checkpointing } from "../proof/mod.ts";
 import { make_direct_intake, make_ingest, open_log, open_to_read, type Opened } from "../open.ts";
 import { builtin_mappings, topic_mappings, type TopicsMapped } from "../records/mod.ts";
@@ -159,6 +160,9 @@ export async function open_part(
   );
   const told_health = (): Health => with_alerts(others(health.now()), alerts.standing());
   const publisher = read_only ? null : make_publisher(shell, opened, changes.appended);
+  const removal = read_only || Object.keys(config.keep_cells).length === 0
+    ? null
+    : new CellRemoval(shell, { database: probe, domain, days }, config.keep_cells);
   const hub = new FeedHub({
     database: readers,
     days,
@@ -196,6 +200,7 @@ export async function open_part(
       stale_tables: tables.stale,
       ...publisher === null ? {} : { publishing: publisher.state() },
       alerts: alerts.standing(),
+      ...removal === null ? {} : { removal: removal.state() },
       ...feed,
     };
   };
@@ -247,7 +252,7 @@ export async function open_part(
       const running = read_only
         ? ended(signal)
         : ingest.run(signal).catch((error) => is_other_schema(error) ? failed(error) : ended(signal));
-      await Promise.all([running, beside, publisher?.run(), alerts.run()]);
+      await Promise.all([running, beside, publisher?.run(), alerts.run(), removal?.run()]);
       if (failure.signal.aborted && !of_program.signal.aborted) throw failure.signal.reason;
     },
     quiet() {

@@ -44,10 +44,10 @@ export async function read_past_board(
   all: StatesRelation,
   then: { readonly position: number; readonly newest_event_ms: number | null; readonly now_ms: number },
 ): Promise<ShownBoard> {
-  const { position, newest_event_ms, now_ms } = then, source = of_view(given, asked.view);
+  const { position, newest_event_ms, now_ms } = then, { figures_id: log_id, kept } = await read_head(reading);
+  const source = { ...of_view(given, asked.view), kept };
   const { watched, states, arrived } = await find_counted(reading, source, asked, all, then);
   const { view, window } = watched;
-  const { figures_id: log_id } = await read_head(reading);
   const comparisons = comparisons_of(window, reached_ms(now_ms, newest_event_ms), source.days);
   const cells = arrived === null ? await board_of_then(reading, source, watched, all, comparisons) : null;
   const own = cells === null ? source : { ...source, board: cells };
@@ -103,7 +103,9 @@ export async function read_past_board(
     lines_version: "",
     lines,
     lines_at: position,
-    sources: cells === null ? { cards: "states", breakdowns: "states" } : sources_of(cells, view, window.grain),
+    sources: cells === null
+      ? { cards: "states", breakdowns: "states" }
+      : sources_of({ board: cells, kept }, view, window),
     states: { position, read_ms: now_ms },
     failed: left_out(late) ?? (view.filter.length > 0 && is_too_long(view, window) ? TOO_LONG_FOR_STATES : null),
     arrived,

@@ -22,7 +22,7 @@ import { measures_by } from "../keyed.ts";
 import {
   type Asked,
   asked_distinct,
-  cells_question,
+  kept_question,
   type Question,
   type Stretch,
   too_long_for_states,
@@ -77,16 +77,16 @@ const MOST_STRETCHES = 16;
  */
 export async function board_of_then(
   reading: Queryable,
-  { board, days }: Asked,
+  asked: Asked,
   watched: Watched,
   states: StatesRelation,
   comparisons: Readonly<Record<ComparisonName, Comparison>>,
 ): Promise<DomainBoard | null> {
-  const question = cells_question({ board, days }, watched);
+  const question = kept_question(asked, watched, comparisons);
   if (question === null) return null;
+  const { board, days } = question, needs = needs_of(question), finest_us = coarsest_of_finest(board, needs);
   if (states.as_of === null) return is_present(board, states) ? { ...board, unsettled: [] } : null;
   if (states.touched_us === undefined) return null;
-  const needs = needs_of(question), finest_us = coarsest_of_finest(board, needs);
   const spans = spans_of(watched, comparisons, finest_us);
   if (!spans.series.every((window) => is_aligned(window, finest_us, days))) return null;
   const unsettled = await unsettled_in(reading, { board, days }, spans.all, states, finest_us);

@@ -1,5 +1,14 @@
 import type { Queryable } from "../../../database/mod.ts";
-import { bucket_end, format_time, type Grain, type Micros, THEN } from "../../../kpi/mod.ts";
+import {
+  ALL_KEPT,
+  bucket_end,
+  format_time,
+  type Grain,
+  is_kept,
+  type Micros,
+  PASSING_GRAINS,
+  THEN,
+} from "../../../kpi/mod.ts";
 import { tiles_of } from "../breakdown.ts";
 import { dimension_of } from "../figure.ts";
 import type { Asked } from "../question.ts";
@@ -25,14 +34,15 @@ interface Greatest {
  */
 export async function read_greatest(
   reading: Queryable,
-  { board, days }: Asked,
+  { board, days, kept = ALL_KEPT }: Asked,
   relation: StatesRelation,
   measure: string,
   { filter, ...stretch }: { readonly filter: Filter } & Micros,
 ): Promise<Greatest | null> {
   const fact = board.facts.find(({ adds }) => measure in adds);
   if (fact === undefined) throw new Error(`find the greatest: no fact adds to ${measure}`);
-  const places = filter.length > 0 ? [stretch] : await places_of(reading, { board, days }, relation, measure, stretch);
+  const in_cells = filter.length === 0 && PASSING_GRAINS.every((grain) => is_kept(kept, grain, stretch.from_us));
+  const places = !in_cells ? [stretch] : await places_of(reading, { board, days }, relation, measure, stretch);
   if (places.length === 0) return null;
   const parameters = new Parameters(relation.values);
   const within = places.map(({ from_us, to_us }) => {
