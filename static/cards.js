@@ -2,7 +2,7 @@ import { by_id, declared, fill, make, plain, set_text } from "./page.js";
 import { format_count, format_day, format_decimal, format_short, format_window } from "./format.js";
 import { condense, ratio, settled } from "./series.js";
 
-/** The strip of cards: what they say, and how it is shown. Labels open how it is counted. */
+/** The row of cards: what they say, and how it is shown. Labels open how it is counted. */
 
 const SPARK_POINTS = 40;
 const HEIGHT = 22;
@@ -114,14 +114,14 @@ export function spark_path(values, height) {
   return `M${values.map((value, i) => `${x(i)} ${(height - value / top * (height - 2)).toFixed(1)}`).join("L")}`;
 }
 
-let strip;
+let cards;
 
 /** Puts the cards on the page. */
 export function place_cards() {
-  strip = declared.cards.map(make_card);
+  cards = declared.cards.map(make_card);
   const place = by_id("cards");
   place.style.setProperty("--columns", declared.card_columns);
-  place.append(...strip);
+  place.append(...cards);
 }
 
 function make_card({ name, label: text, main, top, greatest }) {
@@ -146,7 +146,7 @@ export function show_cards(sight) {
   const figures = card_figures(sight);
   declared.cards.forEach(({ name, greatest }, i) => {
     const { value, text, unit, beneath, changes, spark } = figures[name];
-    const card = strip[i];
+    const card = cards[i];
     const [head, svg, figure, { children: [change, told] }] = card.children;
     set_text(figure, text);
     card.dataset.value = value ?? "";

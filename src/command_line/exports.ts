@@ -1,6 +1,6 @@
 import { Option } from "commander";
 import { collect, date, log_point } from "./arguments.ts";
-import { daily_export_verb, publish_verb, table_export_verb } from "../verbs/mod.ts";
+import { daily_export_verb, DOMAINS, publish_verb, table_export_verb } from "../verbs/mod.ts";
 import { example, program, run } from "./program.ts";
 
 /** Files and topics for others. */
@@ -28,10 +28,10 @@ export function add_exports(): void {
     .action((options) => run((shell) => daily_export_verb(shell, options)));
 
   const EXAMPLES = {
-    parquet: "export parquet --out s3://lake/trips",
+    parquet: `export parquet --out s3://lake/${DOMAINS[0].name}`,
     ndjson: "export ndjson --out log --gzip",
     csv: "export csv --out figures --what cells --grain 1d --filter city=Chicago",
-  } as const;
+  };
   for (const format of ["parquet", "ndjson", "csv"] as const) {
     const command = exports.command(format)
       .description(

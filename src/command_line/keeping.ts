@@ -1,5 +1,12 @@
 import { duration } from "./arguments.ts";
-import { archive_attach_verb, archive_list_verb, archive_make_verb, backup_verb, restore_verb } from "../verbs/mod.ts";
+import {
+  archive_attach_verb,
+  archive_list_verb,
+  archive_make_verb,
+  backup_verb,
+  DOMAINS,
+  restore_verb,
+} from "../verbs/mod.ts";
 import { example, program, run } from "./program.ts";
 
 /** What is kept of a log, and where. */
@@ -43,6 +50,6 @@ export function add_keeping(): void {
   program.command("restore")
     .description("make a log of a backup where there is none, and verify it up to the link that it is called after")
     .argument("<backup>", "what `tacho backup` wrote, under its name")
-    .addHelpText("after", example("restore backups/trips-000000000042-0123456789abcdef.dump"))
+    .addHelpText("after", example(`restore backups/${DOMAINS[0].name}-000000000042-0123456789abcdef.dump`))
     .action((path) => run((shell) => restore_verb(shell, path)));
 }

@@ -14,11 +14,16 @@ import { example, program, run } from "./program.ts";
 export function add_log(): void {
   program.command("verify")
     .description(
-      "recompute the hash chain, positions, cursors, trips and KPI cells from the log, as of one moment; others may append meanwhile",
+      "recompute the hash chain, positions, cursors, streams' states and KPI cells from the log, as of one moment; others may append meanwhile",
     )
-    .option("--from <position>", "only batches from this position on, and trips with an event there", whole(1, 1e15), 1)
-    .option("--sample <share>", "fold only this share of the trips from their events", number(0.000001, 1), 1)
-    .option("--seed <n>", "which trips are in the sample; drawn anew unless given", whole(0, 4_294_967_295))
+    .option(
+      "--from <position>",
+      "only batches from this position on, and streams with an event there",
+      whole(1, 1e15),
+      1,
+    )
+    .option("--sample <share>", "fold only this share of the streams from their events", number(0.000001, 1), 1)
+    .option("--seed <n>", "which streams are in the sample; drawn anew unless given", whole(0, 4_294_967_295))
     .option(
       "--checkpoints <place>",
       "hold the log against the signed checkpoints there, and say which stretch was rewritten: a folder, or s3://bucket/prefix; against none unless given",
@@ -82,7 +87,10 @@ export function add_log(): void {
     .requiredOption("--by <name>", "who decides it")
     .requiredOption("--reason <text>", "why; without the id")
     .option("--dry-run", "only say what would be forgotten", false)
-    .addHelpText("after", example('forget --passenger P-1042 --by ada --reason "asked for it on 1 March" --dry-run'))
+    .addHelpText(
+      "after",
+      example(`forget --${forgettable_dimensions()[0]} X-1042 --by ada --reason "asked for it on 1 March" --dry-run`),
+    )
     .action((options) => run((shell) => forget_verb(shell, options)));
 }
 

@@ -1,13 +1,13 @@
 import { Option } from "commander";
 import { duration, instant, number, speed, whole } from "./arguments.ts";
-import { produce_verb } from "../verbs/mod.ts";
+import { own_shares, produce_verb } from "../verbs/mod.ts";
 import { example, program, run } from "./program.ts";
 
 /** Generated events. */
 export function add_produce(): void {
-  program.command("produce")
+  const produce = program.command("produce")
     .description("send generated events of the domain to its topic, until Ctrl-C")
-    .option("--rate <n>", "streams (trips, trades) a second, on the average of a week", number(0.001, 100_000), 10)
+    .option("--rate <n>", "streams a second, on the average of a week", number(0.001, 100_000), 10)
     .option("--seed <n>", "same seed, same streams", whole(0, 4_294_967_295), 1)
     .option("--variability <n>", "0 evenly spaced, 1 with demand by hour and weekday, gusts and gaps", number(0, 1), 1)
     .option("--late <share>", "share of messages sent minutes late", number(0, 1), 0)
@@ -15,7 +15,6 @@ export function add_produce(): void {
     .option("--malformed <share>", "share of messages preceded by a broken copy", number(0, 1), 0)
     .option("--corrections <share>", "share of streams that are corrected later; few unless given", number(0, 1))
     .option("--voids <share>", "share of streams that are taken back later; few or none unless given", number(0, 1))
-    .option("--without-fare <share>", "share of completed trips that say no fare; none unless given", number(0, 1))
     .option("--anomalies", "spikes, outages and what looks like fraud", false)
     .option(
       "--history <length>",
@@ -34,4 +33,5 @@ export function add_produce(): void {
     .option("--topic <name>", "topic to send to; the first of the domain's topics unless given")
     .addHelpText("after", example("produce --history 7d --rate 2 --anomalies"))
     .action((options) => run((shell) => produce_verb(shell, options)));
+  for (const { option, says } of own_shares()) produce.option(`--${option} <share>`, says, number(0, 1));
 }

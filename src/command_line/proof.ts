@@ -15,7 +15,7 @@ export function add_proof(): void {
     .description(
       "write what a stream or a figure of a day is made of, with the chain from there to signed checkpoints, to stdout; `tacho verify --receipt` checks it without the database",
     )
-    .option("--stream <id>", "the stream, such as a trip; a figure unless given")
+    .option("--stream <id>", "the stream, by its id; a figure unless given")
     .option("--figure <name>", "the figure, such as revenue; a stream unless given")
     .option(
       "--day <date>",

@@ -1,6 +1,7 @@
 import { Option } from "commander";
 import { each_whole, instant, whole } from "./arguments.ts";
 import {
+  DOMAINS,
   quarantine_discard_verb,
   quarantine_list_verb,
   quarantine_retry_verb,
@@ -47,7 +48,7 @@ export function add_quarantine(): void {
     .option("--all", "all that are held", false)
     .option("--limit <n>", "at most so many, in order of topic, partition and offset; all unless given", whole(1, 1e12))
     .option("--dry-run", "plan them and say what would become of them, and change nothing", false)
-    .addHelpText("after", example("quarantine retry --topic trips --dry-run"))
+    .addHelpText("after", example(`quarantine retry --topic ${DOMAINS[0].topics[0]!.topic} --dry-run`))
     .action((ids, options) => run((shell) => quarantine_retry_verb(shell, ids, options)));
   quarantine_command("discard", "held-for")
     .description("give held messages up, on record; they keep their bytes")

@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import { collect, duration, percent, speed, time_zone, whole } from "./arguments.ts";
 import {
+  DOMAINS,
   mapping_check_verb,
   mapping_list_verb,
   mapping_show_verb,
@@ -22,7 +23,7 @@ const reads_records = (command: Command): Command =>
     )
     .option(
       "--records <path>",
-      "where in JSON documents the records are, such as data.trips; told by the file unless given",
+      "where in JSON documents the records are, such as data.items; told by the file unless given",
     )
     .option(
       "--encoding <name>",
@@ -42,10 +43,12 @@ const MOST_REFUSED = new Option(
   "end with exit code 1 when more of a file's records are refused, or none comes in",
 ).argParser(percent).default(10, "10%");
 
+const LAST = DOMAINS.at(-1)!.name;
+
 /** Records of files, and the mappings that make events of them. */
 export function add_records(): void {
   reads_records(program.command("replay"))
-    .description("send the records of files as trip events, in the order of their event time; again is harmless")
+    .description("send the records of files as events, in the order of their event time; again is harmless")
     .argument("<files...>", "CSV, JSON (both also .gz) and Parquet files, of the same shape or different ones")
     .addOption(
       new Option("--to <where>", "the topic, or straight into the log").choices(["kafka", "log"]).default("kafka"),
@@ -62,7 +65,7 @@ export function add_records(): void {
     .option("--mapping <name or file>", "how records become events; found by the columns unless given")
     .option("--resume", "go on where the same replay stopped", false)
     .addOption(MOST_REFUSED)
-    .addHelpText("after", example("replay --to log trips.csv.gz --lookup zones=zones.csv --zone Europe/Berlin"))
+    .addHelpText("after", example("replay --to log records.csv.gz --lookup zones=zones.csv --zone Europe/Berlin"))
     .action((files, options) => run((shell) => replay_verb(shell, files, options)));
 
   reads_records(program.command("open"))
@@ -71,10 +74,10 @@ export function add_records(): void {
     .option("--mapping <name or file>", "how records become events; found by the columns unless given")
     .option("--data-dir <folder>", "where the log is kept; a folder in TACHO_DATA_DIR unless given")
     .option("--no-browser", "only say where the page is; unless given, a browser is opened")
-    .addHelpText("after", example("open trips.csv --zone Europe/Berlin"))
+    .addHelpText("after", example("open records.csv --zone Europe/Berlin"))
     .action((files, options) => run((shell) => open_verb(shell, files, options)));
 
-  const mapping = program.command("mapping").description("how records of other shapes become trip events");
+  const mapping = program.command("mapping").description("how records of other shapes become events");
   mapping.command("list", { isDefault: true })
     .description("the built-in mappings and their fields")
     .addHelpText("after", example("mapping list"))
@@ -91,11 +94,11 @@ export function add_records(): void {
     .argument("[name or file]", "a built-in mapping or a mapping file; found by the fields unless given")
     .requiredOption("--sample <file>", "any file that replay reads")
     .addOption(MOST_REFUSED)
-    .addHelpText("after", example("mapping check own.json --sample trips.csv --first 20"))
+    .addHelpText("after", example("mapping check own.json --sample records.csv --first 20"))
     .action((name, options) => run((shell) => mapping_check_verb(shell, name, options)));
 
   program.command("schema")
     .description("the JSON Schemas of a domain's events, by type and version")
-    .addHelpText("after", example("schema --domain trades > trades.schema.json"))
+    .addHelpText("after", example(`schema --domain ${LAST} > ${LAST}.schema.json`))
     .action(() => run(schema_verb));
 }

@@ -1,12 +1,15 @@
 import { model_name } from "./arguments.ts";
-import { dev_verb, migrate_verb, rebuild_sketches_verb, rebuild_verb, serve_verb } from "../verbs/mod.ts";
+import { dev_verb, DOMAINS, migrate_verb, rebuild_sketches_verb, rebuild_verb, serve_verb } from "../verbs/mod.ts";
 import { example, program, run } from "./program.ts";
 
 /** What runs, and what makes the tables and the read models ready. */
 export function add_serving(): void {
   program.command("dev")
     .description("run everything here: embedded database, generated events and the page")
-    .option("--domains <names>", "several side by side: all, or some such as trips,trades; one unless given")
+    .option(
+      "--domains <names>",
+      `several side by side: all, or some of ${DOMAINS.map(({ name }) => name).join(",")}; one unless given`,
+    )
     .option(
       "--generate",
       "write generated events also to the servers of DATABASE_URL and KAFKA_BROKERS, unless others are there",

@@ -105,7 +105,7 @@ const ALL: readonly Migration[] = [
   { version: 34, name: "kept_cells", sql: kept_cells },
 ];
 
-/** Up to this one migrations are of a log of trips; `log.sql` stands for them in a log of anything else. */
+/** Up to this one migrations are of a log of the first domain; `log.sql` stands for them in a log of anything else. */
 const LOG_MADE_AT = 18;
 
 /**

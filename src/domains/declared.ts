@@ -8,8 +8,8 @@ export interface DeploymentTerms {
   readonly currency: string;
   /** Resolution of the H3 cells of places, 0 to 15; without one places are not indexed and no cells are kept by them. */
   readonly h3_resolution?: number | null;
-  /** The dimension that is told as the entity `h3`. */
-  readonly metrics_h3?: string;
+  /** The dimension that is told as the entity `h3`; null or absent: the first of those that may be. */
+  readonly metrics_h3?: string | null;
 }
 
 /** How an event takes back what another one said: rows of a file that do so belong to rows among their equals. */
@@ -79,6 +79,8 @@ export interface Generator {
   readonly per_rate: number;
   /** The SQL condition by which a row of the state table is of a stream that goes on. */
   readonly open: string;
+  /** What it can be asked for that others cannot: shares (0 to 1) by the names of options of `tacho produce`, and what help says of them; absent: nothing. */
+  readonly own_shares?: readonly { readonly option: string; readonly says: string }[];
   /** A plan with the domain's own wishes, as the command line gives them; what is not asked for is not named. */
   readonly plan: (plan: GeneratorPlan, wishes: Readonly<Record<string, unknown>>) => GeneratorPlan;
   readonly messages: (plan: GeneratorPlan, run: GeneratorRun) => GeneratedMessages;
@@ -97,6 +99,10 @@ export interface DeclaredDomain extends StreamNames {
   readonly mappings: readonly unknown[];
   /** The topics that it is fed by unless the configuration says others, and by which mapping their records are read; none: they are its events. */
   readonly topics: readonly { readonly topic: string; readonly mapping?: string }[];
+  /** Names that lists of its records have in documents around them; absent: only the usual ones. */
+  readonly record_lists?: readonly string[];
+  /** The dimensions whose keys may be told as the entity `h3`; the first one are unless the configuration says another; absent: none may. */
+  readonly h3_entities?: readonly string[];
   readonly reversal: Reversal | null;
   /** A measure that cells got later, and the one that it is equal to in all cells from before; null: there is none. */
   readonly later_measure: readonly [measure: string, equal_to: string] | null;

@@ -323,7 +323,7 @@ function row_of(line: number, text: string): FileRow {
   }
 }
 
-/** Names that record lists have in documents around them. */
+/** Names that record lists have in documents around them, of whatever domain. */
 const LIST_NAMES = new Set([
   "data",
   "events",
@@ -331,9 +331,7 @@ const LIST_NAMES = new Set([
   "items",
   "records",
   "results",
-  "rides",
   "rows",
-  "trips",
   "value",
 ]);
 
@@ -351,7 +349,7 @@ export interface RecordsFound {
  * Tells where the records are by the beginning of a file: in the one array of objects that has a usual name, in an object that has no id of
  * its own; else the documents are the records.
  */
-export function find_records(head: string): RecordsFound {
+export function find_records(head: string, lists: readonly string[] = []): RecordsFound {
   const names: string[] = [];
   const found: string[][] = [];
   const open: { is_object: boolean; empty: boolean }[] = [];
@@ -383,7 +381,7 @@ export function find_records(head: string): RecordsFound {
     else if (text !== ":") inside!.empty = false;
   }
   const is_record = names.some((each) => /(^|_)id$/i.test(each) || each === "specversion");
-  const usual = is_record ? [] : found.filter((each) => LIST_NAMES.has(each.at(-1)!));
+  const usual = is_record ? [] : found.filter((each) => LIST_NAMES.has(each.at(-1)!) || lists.includes(each.at(-1)!));
   const path_found = usual.length === 1 ? usual[0]! : [];
   return { path: path_found, others: found.filter((each) => each !== path_found).map((each) => each.join(".")) };
 }

@@ -10,6 +10,8 @@ export interface FileOptions {
   readonly records?: string | undefined;
   /** The encoding of its text, as the web platform names them, such as `windows-1252`; a byte order mark goes before it. */
   readonly encoding?: string | undefined;
+  /** Names that lists of records have in documents around them, besides the usual ones. */
+  readonly lists?: readonly string[] | undefined;
 }
 
 const EXTENSIONS: Readonly<Record<string, FileFormat>> = {
@@ -54,7 +56,10 @@ const TELLING = 1 << 20;
  * Opens a file of records and tells its format: by its name, where that states one, otherwise by its first bytes. Gzip is told by its bytes.
  * @throws FileError when it cannot be read, or is not what its name states
  */
-export async function open_record_file(path: string, { records, encoding }: FileOptions = {}): Promise<RecordFile> {
+export async function open_record_file(
+  path: string,
+  { records, encoding, lists }: FileOptions = {},
+): Promise<RecordFile> {
   const quoted = JSON.stringify(path);
   const head = await first_bytes(path).catch((cause) => {
     throw cause instanceof FileError ? cause : new FileError(`open ${quoted}`, { cause });
@@ -96,7 +101,7 @@ export async function open_record_file(path: string, { records, encoding }: File
     const rows = () => csv_rows(path, pieces());
     return { ...opened, records: null, other_lists: [], rows, text_of: (record) => csv_text(Object.values(record)) };
   }
-  const found = find_records(text);
+  const found = find_records(text, lists);
   const at = records === undefined ? found.path : records.split(".");
   return {
     ...opened,

@@ -104,7 +104,7 @@ export const SETTINGS = {
   topics: setting(
     "TACHO_TOPICS",
     "trips",
-    "Topics with trip events, comma-separated; of another domain `TACHO_TRADES_TOPICS`, its own unless set",
+    "Topics with its events, comma-separated; of another domain `TACHO_TRADES_TOPICS`, its own unless set",
     topic_list,
   ),
   mappings: setting(
@@ -160,15 +160,15 @@ export const SETTINGS = {
   h3_resolution: setting(
     "TACHO_H3_RESOLUTION",
     null,
-    "Resolution of the H3 cells that pickups are counted by, 0 to 15, or `off`. Fixed for a database at its first start: to 8 if absent",
+    "Resolution of the H3 cells that places are counted by, 0 to 15, or `off`. Fixed for a database at its first start: to 8 if absent",
     z.string().regex(/^(?:\d|1[0-5]|off)$/, "expected a whole number from 0 to 15, or off")
       .transform((text): number | "off" => text === "off" ? text : Number(text)),
   ),
   metrics_h3: setting(
     "TACHO_METRICS_H3",
-    "pickup_h3",
-    "What the ids of `/metrics/h3` are: `pickup_h3`, or where events have no coordinates `pickup_zone` or `dropoff_zone`",
-    z.enum(["pickup_h3", "pickup_zone", "dropoff_zone"]),
+    null,
+    "The dimension whose keys the ids of `/metrics/h3` are, such as one of zones where events have no coordinates; H3 cells if absent",
+    z.string().regex(/^[a-z][a-z0-9_]*$/, "expected the name of a dimension"),
   ),
   zones: setting(
     "TACHO_ZONES",
@@ -198,7 +198,7 @@ export const SETTINGS = {
   forgettable: setting(
     "TACHO_FORGETTABLE",
     null,
-    "true: events are kept with aliases for drivers, passengers and payers, so that `tacho forget` can forget one. On for a database from then on, and for good",
+    "true: events are kept with aliases for the persons that they name, so that `tacho forget` can forget one. On for a database from then on, and for good",
     flag,
   ),
   token: setting(
@@ -325,7 +325,7 @@ export const SETTINGS = {
   rate: setting(
     "TACHO_RATE",
     "0.5",
-    "Trips a second of the generator in `dev`, of other domains in proportion; 0: nothing is generated",
+    "Streams a second of the generator in `dev`, of each domain in proportion; 0: nothing is generated",
     z.coerce.number().nonnegative().max(100_000),
   ),
   seed: setting("TACHO_SEED", "1", "Seed of the generator in `dev`", integer(0, 4_294_967_295)),

@@ -4,8 +4,11 @@ import { PAYMENTS } from "../domains/payments/mod.ts";
 import { TRADES } from "../domains/trades/mod.ts";
 import { TRIPS } from "../domains/trips/mod.ts";
 
-/** The domains that the program knows; the first is the one of a program that is told of none. */
-export const DOMAINS: readonly DeclaredDomain[] = [TRIPS, PAYMENTS, TRADES];
+/**
+ * The domains that the program knows. The first is the one of a program that is told of none: settings, tables, topics and paths without the name
+ * of a domain are its own.
+ */
+export const DOMAINS: readonly [DeclaredDomain, ...DeclaredDomain[]] = [TRIPS, PAYMENTS, TRADES];
 
 /** A domain, and the configuration as it is for it. */
 export interface OfDomain {
@@ -29,6 +32,12 @@ export function of_domain(config: Config, name: string): OfDomain {
       }`
     ),
   ];
+  const h3_entities = DOMAINS.flatMap((each) => each.h3_entities ?? []);
+  if (config.metrics_h3 !== null && !h3_entities.includes(config.metrics_h3)) {
+    faults.push(
+      `TACHO_METRICS_H3: expected one of ${h3_entities.join(", ")}, got ${JSON.stringify(config.metrics_h3)}`,
+    );
+  }
   const domain = DOMAINS.find((each) => each.name === name);
   if (domain === undefined || faults.length > 0) throw new ConfigError([...new Set(faults)]);
   if (domain === DOMAINS[0]) return { domain, config };
@@ -58,18 +67,22 @@ export function of_domain(config: Config, name: string): OfDomain {
     keep_cells: own.keep_cells ?? config.keep_cells,
     group: `${config.group}-${name}`,
   };
-  // Tables are of mappings of trips.
+  // Tables are of mappings of the first domain, and nothing else has places.
   return { domain, config: { ...config, ...own_config, ...NO_PLACES, lookups: null } };
 }
 
 /** Of a domain that has none. */
 const NO_PLACES = { h3_resolution: "off", zones: null, zone_names: null, outline: null } as const;
 
-/** The PostgreSQL schema that a domain's log lies in; null: the one that the search path says, where logs of trips have always been. */
-export const schema_of = ({ name }: Pick<DeclaredDomain, "name">): string | null => name === "trips" ? null : name;
+type Named = Pick<DeclaredDomain, "name">;
 
-/** What stands before the names of the topics that a domain is published in: nothing of the trips, whose topics have names of their own. */
-export const topic_prefix_of = ({ name }: Pick<DeclaredDomain, "name">): string => name === "trips" ? "" : `${name}.`;
+const is_first = ({ name }: Named): boolean => name === DOMAINS[0].name;
 
-/** Below which path a domain is served, beside the trips at the root. */
-export const base_of = ({ name }: Pick<DeclaredDomain, "name">): string => name === "trips" ? "" : `/${name}`;
+/** The PostgreSQL schema that a domain's log lies in; null: the one that the search path says, where logs of the first domain have always been. */
+export const schema_of = (domain: Named): string | null => is_first(domain) ? null : domain.name;
+
+/** What stands before the names of the topics that a domain is published in: nothing of the first one, whose topics have names of their own. */
+export const topic_prefix_of = (domain: Named): string => is_first(domain) ? "" : `${domain.name}.`;
+
+/** Below which path a domain is served, beside the first at the root. */
+export const base_of = (domain: Named): string => is_first(domain) ? "" : `/${domain.name}`;

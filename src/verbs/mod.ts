@@ -4,6 +4,7 @@
 export { alerts_check_verb } from "./alerting/mod.ts";
 export { accept_gap_verb, watermark_verb } from "./decisions.ts";
 export { dev_verb } from "./dev.ts";
+export { DOMAINS } from "./domains.ts";
 export { daily_export_verb, publish_verb, table_export_verb } from "./exports/mod.ts";
 export { forget_verb, forgettable_dimensions } from "./forgetting/mod.ts";
 export {
@@ -16,7 +17,7 @@ export {
 } from "./keeping/mod.ts";
 export { open_verb } from "./open_files.ts";
 export { migrate_verb, rebuild_sketches_verb, rebuild_verb } from "./migrate.ts";
-export { produce_verb } from "./produce.ts";
+export { own_shares, produce_verb } from "./produce.ts";
 export { checkpoint_verb, receipt_verb } from "./proof/mod.ts";
 export {
   quarantine_discard_verb,

@@ -1,4 +1,5 @@
-import type { GeneratedMessage } from "../domains/mod.ts";
+import type { GeneratedMessage, Generator } from "../domains/mod.ts";
+import { DOMAINS } from "./domains.ts";
 import { system_clock } from "../runtime/mod.ts";
 import { as_bytes, event_clock, generator_of, prefix_of, run_generator } from "./generate.ts";
 import { with_producer } from "./open.ts";
@@ -21,6 +22,10 @@ export interface ProduceOptions extends Readonly<Record<string, unknown>> {
   readonly count?: number;
   readonly topic?: string;
 }
+
+/** The wishes of the domains' generators that are theirs alone. */
+export const own_shares = (): NonNullable<Generator["own_shares"]> =>
+  DOMAINS.flatMap(({ generator }) => generator?.own_shares ?? []);
 
 /** `tacho produce`: generated events to the topic, the past first, then by the clock, until a signal or `--count` messages. */
 export async function produce_verb(shell: Shell, options: ProduceOptions): Promise<void> {

@@ -70,20 +70,6 @@ const DRIVERS = ["kafkajs", "nodemailer", "pg", "pg-copy-streams", "@electric-sq
 
 const ENVIRONMENT = /\bDeno\.env\b|\bprocess\.env\b/;
 const ENVIRONMENT_READER = "src/runtime/config.ts";
-/** Words of a domain, which its folder alone says, but for the names that outsiders know: of domains, settings, migrations and lists of records, and examples of commands. */
-const DOMAIN_WORDS: readonly (readonly [folder: string, words: RegExp])[] = [
-  ["src/domains/trips/", /trip|fare|pickup/i],
-  ["src/domains/payments/", /\bmerchant|charged_?back|conversion_rate|\bpayers?\b/i],
-  ["src/domains/trades/", /\btrades?\b|trade_|notional|\bvenue/i],
-];
-const OUTSIDE_NAMES = [
-  "src/command_line/",
-  "src/verbs/domains.ts",
-  "src/runtime/config.ts",
-  "src/runtime/settings.ts",
-  "src/database/migrations.ts",
-  "src/files/json_rows.ts",
-];
 /** An idea is one file that reads from top to bottom, and some need so many. */
 const LINES = 400;
 /** What a reader can hold of a folder at once; more files want rooms with names of their own. */
@@ -103,12 +89,6 @@ export function layer_faults(files: Readonly<Record<string, string>>): string[] 
     if (/\b(?:TODO|FIXME)\b/.test(text)) faults.add(`${path}: holds a TODO`);
     if (ENVIRONMENT.test(without_strings(code)) && path !== ENVIRONMENT_READER) {
       faults.add(`${path}: reads the environment; only ${ENVIRONMENT_READER} may`);
-    }
-    for (const [folder, words] of DOMAIN_WORDS) {
-      const [word] = path.startsWith(folder) || OUTSIDE_NAMES.some((name) => path.startsWith(name))
-        ? []
-        : words.exec(text) ?? [];
-      if (word !== undefined) faults.add(`${path}: says ${word}, a word of ${folder} alone`);
     }
     for (const { specifier } of imports_of(code)) {
       const driver = DRIVERS.find((name) => is_package(specifier, name));

@@ -66,7 +66,7 @@ export async function replayed_file(
   given: DeclaredMapping | null = null,
   left_out: readonly string[] = [],
 ): Promise<ReplayedFile> {
-  const file = await open_record_file(path);
+  const file = await open_record_file(path, { lists: TRIPS.record_lists });
   const records: SourceRecord[] = [];
   for await (const { rows } of file.rows()) for (const { record } of rows) if (record !== null) records.push(record);
   const mapping = given ?? detected(records.slice(0, 100), zone);

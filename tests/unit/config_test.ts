@@ -235,3 +235,16 @@ Deno.test("where topics begin is earliest or latest, of all domains or of one", 
   assert.equal(of({ TACHO_START: "latest", TACHO_TRADES_START: "earliest" }, "trades"), "earliest");
   assert.equal(of({ TACHO_TRADES_START: "latest" }, "trips"), "earliest");
 });
+
+Deno.test("what the ids of the entity h3 are is a dimension that a domain says may be", () => {
+  const of = (TACHO_METRICS_H3: string) => of_domain(read_config({ TACHO_METRICS_H3 }), "trips").config.metrics_h3;
+  assert.deepEqual(["", "pickup_zone", "pickup_h3"].map(of), [null, "pickup_zone", "pickup_h3"]);
+  for (
+    const [given, expected] of [["city", "expected one of pickup_h3, "], ["a b", "expected the name of a dimension"]]
+  ) {
+    assert.throws(() => of(given!), {
+      name: "ConfigError",
+      message: new RegExp(`TACHO_METRICS_H3: ${expected}.*"${given}"`),
+    });
+  }
+});

@@ -328,7 +328,7 @@ Deno.test("whatever is written in every format, encoding and line end comes back
       "a",
       (rows: unknown[], end: string) => rows.map((row) => JSON.stringify(row, null, 1).replaceAll("\n", end)).join(end),
     ] as const,
-    ["a.json", (trips: unknown[]) => JSON.stringify({ data: { trips } })] as const,
+    ["a.json", (items: unknown[]) => JSON.stringify({ data: { items } })] as const,
   );
   const encoding = fc.constantFrom(...UNICODE);
   await fc.assert(
@@ -442,10 +442,11 @@ Deno.test("JSON: an object a line, arrays and documents, however they are laid o
 Deno.test("JSON: records lie under the path that is given, or under the one usual name that the document has them at", async () => {
   const list = '[{"id":1,"legs":[{"id":8}]},{"id":2}]';
   const at = async (text: string, records?: string) => {
-    const { file, rows } = await rows_of("a.json", text, { records });
+    const { file, rows } = await rows_of("a.json", text, { records, lists: ["trips"] });
     return [file.records, rows.map((row) => row.record?.id ?? (row.record === null ? row.fault.detail : row.record))];
   };
   assert.deepEqual(await at(`{"version":"1.0","data":{"n":2,"trips":${list}},"links":{}}`), ["data.trips", [1, 2]]);
+  assert.deepEqual((await rows_of("a.json", `{"trips":${list}}`)).file.records, null, "a domain's own name for lists");
   assert.deepEqual(await at(`{\n "results": ${list},\n "paging": [{"next": null}]\n}`), ["results", [1, 2]]);
   assert.deepEqual(await at(`{"trips":${list}}\n{"trips":[{"id":3}],"last":"}"}`), ["trips", [1, 2, 3]]);
   assert.deepEqual(await at(`[{"page":1,"deep":{"list":${list}}},{"deep":{"list":null}}]`, "deep.list"), ["deep.list", [
@@ -526,7 +527,7 @@ Deno.test("JSON: what is faulty costs its element alone, told with its line; wha
   ]);
   assert.deepEqual(await read(`[\n${good(1)},\n{"id":2,"te`), [1, '3 truncated {"id":2,"te']);
   assert.deepEqual(await read(`[\n${good(1)},\n`), [1, "3 truncated "]);
-  const { rows } = await rows_of("a.json", `{"trips":[\n${good(1)}\n`);
+  const { rows } = await rows_of("a.json", `{"items":[\n${good(1)}\n`);
   assert.equal(
     rows[1]!.record === null && rows[1]!.fault.detail,
     "expected the array that begins on line 1 to end, the file ends: it is cut off",

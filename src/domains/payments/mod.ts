@@ -49,6 +49,7 @@ export const PAYMENTS: DeclaredDomain = {
   make: payments_domain,
   mappings: [card_transactions],
   topics: [{ topic: "payments" }, { topic: "orders_json", mapping: "card_transactions" }],
+  record_lists: ["payments", "transactions", "orders"],
   reversal: null,
   later_measure: null,
   generator: PAYMENT_GENERATOR,

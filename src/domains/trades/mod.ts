@@ -36,6 +36,7 @@ export const TRADES: DeclaredDomain = {
   make: trades_domain,
   mappings: [executions, executions_by_arrival],
   topics: [{ topic: "trades" }, { topic: "orders", mapping: "executions" }],
+  record_lists: ["trades", "executions"],
   reversal: null,
   later_measure: null,
   generator: TRADE_GENERATOR,

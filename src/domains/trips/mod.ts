@@ -29,13 +29,15 @@ const WITHOUT_CELLS: BoardDeclaration = {
   ...TRIP_BOARD,
   map: { ...TRIP_BOARD.map!, places: TRIP_BOARD.map!.places.filter(({ kind }) => kind !== "h3") },
 };
+/** What the ids of the entity `h3` may be: cells, or where events have no coordinates zones. */
+const H3_ENTITIES = ["pickup_h3", "pickup_zone", "dropoff_zone"] as const;
 
 /**
  * The trips domain of a deployment. Events in any order of arrival fold to the same trip; a trip's contribution says what it adds to
  * the cells. Everything here is pure.
  */
 export function trips_domain(
-  { currency, h3_resolution = null, metrics_h3 = "pickup_h3" }: DeploymentTerms,
+  { currency, h3_resolution = null, metrics_h3 = null }: DeploymentTerms,
 ): Domain {
   const by_h3 = h3_resolution !== null;
   return define_domain({
@@ -50,7 +52,7 @@ export function trips_domain(
     dimensions: by_h3 ? TRIP_DIMENSIONS : TRIP_DIMENSIONS.slice(0, -1),
     measures: TRIP_MEASURES,
     facts: TRIP_FACTS,
-    board: { ...by_h3 ? TRIP_BOARD : WITHOUT_CELLS, entities: trip_entities(metrics_h3) },
+    board: { ...by_h3 ? TRIP_BOARD : WITHOUT_CELLS, entities: trip_entities(metrics_h3 ?? H3_ENTITIES[0]) },
   });
 }
 
@@ -86,6 +88,8 @@ export const TRIPS: DeclaredDomain = {
   make: trips_domain,
   mappings: TRIP_MAPPINGS,
   topics: [{ topic: "trips" }],
+  record_lists: ["trips", "rides"],
+  h3_entities: H3_ENTITIES,
   reversal: { type: "trip.voided", amount: "amount", of_type: "trip.completed", of_amount: "fare" },
   later_measure: ["fare_count", "completed"],
   generator: TRIP_GENERATOR,

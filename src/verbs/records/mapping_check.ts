@@ -34,7 +34,7 @@ export async function mapping_check_verb(
   options: MappingCheckOptions,
 ): Promise<void> {
   const { config, signal } = shell;
-  const sample = await open_record_file(options.sample, options);
+  const sample = await open_record_file(options.sample, { ...options, lists: shell.domain.record_lists });
   const reading_of = await choose_readings(shell, { ...options, mapping: name_or_file });
   const { reading, form, context } = await reading_of(sample);
   const account = new FileAccount(options.sample);

@@ -144,7 +144,7 @@ async function mapped_files(shell: Shell, paths: readonly string[], options: Rep
   const reading_of = await choose_readings(shell, options);
   const files: MappedFile[] = [];
   for (const [index, path] of paths.entries()) {
-    const file = await open_record_file(path, options);
+    const file = await open_record_file(path, { ...options, lists: shell.domain.record_lists });
     const { format, gzip, told_by, records } = file;
     const { reading } = await reading_of(file);
     const chosen_by = options.mapping === undefined ? "columns" : "--mapping";

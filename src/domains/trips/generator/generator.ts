@@ -119,6 +119,7 @@ export const TRIP_GENERATOR: Generator = {
   letter: "T",
   per_rate: 1,
   open: "status in ('requested', 'in_progress')",
+  own_shares: [{ option: "without-fare", says: "share of completed trips that say no fare; none unless given" }],
   // The order of the names stays: the ids of trips follow from it.
   plan(
     { rate, seed, currency, start_us },
