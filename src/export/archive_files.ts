@@ -12,9 +12,8 @@ import {
 import { FileError, open_record_file } from "../files/mod.ts";
 import { type ExportedBatch, ExportedLog, hash_of } from "../replay/mod.ts";
 import { export_events } from "./events_export.ts";
-import { FolderPlace } from "./folder_place.ts";
-import { type ExportColumn, type ExportRow } from "./table.ts";
-import { write_table } from "./table_writer.ts";
+import { FolderPlace } from "./place.ts";
+import { type ExportColumn, type ExportRow, write_table } from "./table.ts";
 
 /**
  * A stretch of the log as files that stand for themselves: its events as an export has them, its batches with what the hash chain says of each, and a
@@ -63,7 +62,7 @@ const page_schema = z.object({
 export type ArchivePage = z.infer<typeof page_schema>;
 
 /** Which stretch is written, of which log, and where to. */
-export interface ArchiveSource {
+interface ArchiveSource {
   readonly database: Queryable;
   readonly folder: string;
   readonly now_ms: () => number;

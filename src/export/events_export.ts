@@ -2,8 +2,7 @@ import { z } from "zod";
 import type { Queryable } from "../database/mod.ts";
 import { batches_of_events, events_between } from "../event_log/mod.ts";
 import { type ExportPlace, PlaceUnusable } from "./place.ts";
-import type { ExportColumn, ExportRow, TableForm } from "./table.ts";
-import { file_ending, write_table } from "./table_writer.ts";
+import { type ExportColumn, type ExportRow, file_ending, type TableForm, write_table } from "./table.ts";
 
 /** The columns of an exported event: those of the log's table, and the batch that it came in. An export of some types says no batches: it is no log. */
 const EXPORTED_EVENT: readonly ExportColumn[] = [

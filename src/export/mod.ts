@@ -15,11 +15,19 @@ export {
   verify_archive,
   write_archive,
 } from "./archive_files.ts";
-export { daily_json, type DailySource, read_daily_document } from "./daily_document.ts";
-export { daily_name, type DailyExport, dates_between, days_changed, write_day, yesterday } from "./daily_export.ts";
+export {
+  daily_json,
+  daily_name,
+  type DailyExport,
+  type DailySource,
+  dates_between,
+  days_changed,
+  read_daily_document,
+  write_day,
+  yesterday,
+} from "./daily_export.ts";
 export { type EventsExport, export_events, type ExportedFiles } from "./events_export.ts";
-export { FolderPlace } from "./folder_place.ts";
-export { type ExportPlace, PLACE_WORDS, type PlacedFile, PlaceUnusable } from "./place.ts";
+export { type ExportPlace, FolderPlace, PLACE_WORDS, type PlacedFile, PlaceUnusable } from "./place.ts";
 export { export_table, type ExportedTable, type MadeOfTheLog, type SnapshotExport } from "./snapshot_export.ts";
 export { type S3Access, S3Place } from "./s3_place.ts";
 export type { TableForm, TableFormat } from "./table.ts";

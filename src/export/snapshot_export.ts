@@ -3,8 +3,14 @@ import type { Domain } from "../domains/mod.ts";
 import { read_head } from "../event_log/mod.ts";
 import { format_time, UNKNOWN } from "../kpi/mod.ts";
 import type { ExportPlace } from "./place.ts";
-import type { ColumnKind, ExportColumn, ExportRow, TableForm } from "./table.ts";
-import { file_ending, write_table } from "./table_writer.ts";
+import {
+  type ColumnKind,
+  type ExportColumn,
+  type ExportRow,
+  file_ending,
+  type TableForm,
+  write_table,
+} from "./table.ts";
 
 /** What is made of the log, by the name of its table in a domain's declaration. */
 export type MadeOfTheLog = "states" | "cells" | "totals";
