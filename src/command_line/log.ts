@@ -1,14 +1,73 @@
-import { collect, duration, instant, number, whole } from "./arguments.ts";
+import { Option } from "commander";
+import { collect, date, duration, each_whole, example, instant, number, program, run, whole } from "./program.ts";
 import {
   accept_gap_verb,
   alerts_check_verb,
+  checkpoint_verb,
+  DOMAINS,
   forget_verb,
   forgettable_dimensions,
+  quarantine_discard_verb,
+  quarantine_list_verb,
+  quarantine_retry_verb,
+  quarantine_show_verb,
+  receipt_verb,
   verify_archive_verb,
   verify_verb,
   watermark_verb,
 } from "../verbs/mod.ts";
-import { example, program, run } from "./program.ts";
+
+/** Messages that were set aside. */
+export function add_quarantine(): void {
+  const quarantine = program.command("quarantine").description("messages that were set aside");
+  /** A verb on the messages that ids and filters choose. */
+  const quarantine_command = (name: string, reason: string, isDefault = false) =>
+    quarantine.command(name, { isDefault })
+      .argument("[ids...]", "their quarantine_ids", each_whole(1, Number.MAX_SAFE_INTEGER), [])
+      .option(`--${reason} <reason>`, "only those held for this reason; all unless given")
+      .addOption(
+        new Option("--stage <stage>", "only those refused there; all unless given").choices([
+          "decode",
+          "plan",
+          "append",
+        ]),
+      )
+      .option("--topic <name>", "only those of this topic; all unless given")
+      .option("--partition <n>", "only those of this partition; all unless given", whole(0, 2_147_483_647))
+      .option("--code-version <version>", "only those refused by this version of the program; all unless given")
+      .option("--since <time>", "only those set aside at this time or later; all unless given", instant)
+      .option("--until <time>", "only those set aside before this time; all unless given", instant);
+  quarantine_command("list", "reason", true)
+    .description("what is held, newest first, one JSON object a line")
+    .addOption(
+      new Option("--status <status>", "what became of them")
+        .choices(["held", "admitted", "duplicate", "tombstone", "skipped", "discarded", "all"]).default("held"),
+    )
+    .option("--limit <n>", "at most so many", whole(1, 1e12), 100)
+    .addHelpText("after", example("quarantine list --reason invalid_field --since 2026-03-01T00:00:00Z"))
+    .action((ids, options) => run((shell) => quarantine_list_verb(shell, ids, options)));
+  quarantine.command("show")
+    .description("one message: its whole key, headers and value, and what is wrong with it")
+    .argument("<id>", "its quarantine_id", whole(1, Number.MAX_SAFE_INTEGER))
+    .addHelpText("after", example("quarantine show 17"))
+    .action((id) => run((shell) => quarantine_show_verb(shell, id)));
+  quarantine_command("retry", "reason")
+    .description("send held messages through the program again, as if they were read now; while it runs, or not")
+    .option("--all", "all that are held", false)
+    .option("--limit <n>", "at most so many, in order of topic, partition and offset; all unless given", whole(1, 1e12))
+    .option("--dry-run", "plan them and say what would become of them, and change nothing", false)
+    .addHelpText("after", example(`quarantine retry --topic ${DOMAINS[0].topics[0]!.topic} --dry-run`))
+    .action((ids, options) => run((shell) => quarantine_retry_verb(shell, ids, options)));
+  quarantine_command("discard", "held-for")
+    .description("give held messages up, on record; they keep their bytes")
+    .requiredOption("--by <name>", "who discards them")
+    .requiredOption("--reason <text>", "why")
+    .option("--all", "all that are held", false)
+    .option("--limit <n>", "at most so many, the oldest first; all unless given", whole(1, 1e12))
+    .option("--dry-run", "only say how many", false)
+    .addHelpText("after", example('quarantine discard 17 18 --by ada --reason "test messages"'))
+    .action((ids, options) => run((shell) => quarantine_discard_verb(shell, ids, options)));
+}
 
 /** The log: its proof, and operators' decisions that are recorded in it. */
 export function add_log(): void {
@@ -107,4 +166,39 @@ export function add_alerts(): void {
     )
     .addHelpText("after", example("alerts check alerts.json --replay 7d"))
     .action((file, options) => run((shell) => alerts_check_verb(shell, file, options)));
+}
+
+/** What can be proven of the log to somebody who does not trust whoever owns its database. */
+export function add_proof(): void {
+  program.command("checkpoint")
+    .description(
+      "sign the last link of the hash chain with the key of TACHO_SIGNING_KEY, keep it in the log, and deliver what TACHO_CHECKPOINTS and TACHO_CHECKPOINT_WEBHOOK lack; a program that serves does so by itself",
+    )
+    .addHelpText("after", example("checkpoint"))
+    .action(() => run(checkpoint_verb));
+
+  program.command("receipt")
+    .description(
+      "write what a stream or a figure of a day is made of, with the chain from there to signed checkpoints, to stdout; `tacho verify --receipt` checks it without the database",
+    )
+    .option("--stream <id>", "the stream, by its id; a figure unless given")
+    .option("--figure <name>", "the figure, such as revenue; a stream unless given")
+    .option(
+      "--day <date>",
+      "the day of the figure, in the business time zone; required with a figure, none unless given",
+      date,
+    )
+    .option(
+      "--filter <dimension=value>",
+      "only what has this value, such as city=Chicago; may be given again; any unless given",
+      collect,
+      [],
+    )
+    .option(
+      "--complete",
+      "put in all events of the log up to the checkpoint, which proves that none was left out",
+      false,
+    )
+    .addHelpText("after", example("receipt --figure revenue --day 2026-03-01 --filter city=Chicago > receipt.ndjson"))
+    .action((options) => run((shell) => receipt_verb(shell, options)));
 }

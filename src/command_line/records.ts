@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { collect, duration, percent, speed, time_zone, whole } from "./arguments.ts";
+import { collect, duration, example, percent, program, run, speed, time_zone, whole } from "./program.ts";
 import {
   DOMAINS,
   mapping_check_verb,
@@ -9,7 +9,6 @@ import {
   replay_verb,
   schema_verb,
 } from "../verbs/mod.ts";
-import { example, program, run } from "./program.ts";
 
 /** Gives a command the options by which records of files are read. */
 const reads_records = (command: Command): Command =>
