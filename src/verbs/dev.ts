@@ -1,7 +1,7 @@
 import { QueueSource } from "../ingest/mod.ts";
 import { system_clock, wait } from "../runtime/mod.ts";
 import { base_of, DOMAINS } from "./domains.ts";
-import { as_bytes, continue_messages, foreign_stream, generator_of, run_generator, type Sink } from "./generate.ts";
+import { as_bytes, continue_messages, foreign_stream, generator_of, run_generator, type Sink } from "./produce.ts";
 import { kafka_source, type Opened, with_producer } from "./open.ts";
 import { no_feeding, type Reading } from "./parts/mod.ts";
 import { serve } from "./serve.ts";

@@ -12,8 +12,7 @@ import {
 } from "../projection/mod.ts";
 import { system_clock, wait } from "../runtime/mod.ts";
 import { open_log, open_with, with_migrating, with_patience } from "./open.ts";
-import { type Shell, UsageError } from "./shell.ts";
-import { ProgressLine } from "./terminal.ts";
+import { ProgressLine, type Shell, UsageError } from "./shell.ts";
 
 /** `tacho migrate`: applies the migrations that are missing, and fills in what they ask for. Stopped, the next one goes on where it was. */
 export async function migrate_verb(shell: Shell): Promise<void> {

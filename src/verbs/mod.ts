@@ -5,8 +5,8 @@ export { alerts_check_verb } from "./alerting/mod.ts";
 export { accept_gap_verb, watermark_verb } from "./decisions.ts";
 export { dev_verb } from "./dev.ts";
 export { DOMAINS } from "./domains.ts";
-export { daily_export_verb, publish_verb, table_export_verb } from "./exports/mod.ts";
-export { forget_verb, forgettable_dimensions } from "./forgetting/mod.ts";
+export { daily_export_verb, publish_verb, table_export_verb } from "./exports.ts";
+export { forget_verb, forgettable_dimensions } from "./forget.ts";
 export {
   archive_attach_verb,
   archive_list_verb,

@@ -47,8 +47,7 @@ import { type Days, days_in } from "../kpi/mod.ts";
 import { dated_backfill, equal_measure_backfill, sketches_backfill, totals_backfill } from "../projection/mod.ts";
 import { type Config, Paced, system_clock, told_trouble, unless_aborted } from "../runtime/mod.ts";
 import { schema_of } from "./domains.ts";
-import { ProgressLine } from "./terminal.ts";
-import { is_refused, type Shell, VERSION } from "./shell.ts";
+import { is_refused, ProgressLine, type Shell, VERSION } from "./shell.ts";
 
 /** The opened parts of the program that every verb with a database shares. */
 export interface Opened {

@@ -1,13 +1,166 @@
-import type { GeneratedMessage, Generator } from "../domains/mod.ts";
+import type {
+  DeclaredDomain,
+  Domain,
+  GeneratedMessage,
+  GeneratedMessages,
+  Generator,
+  GeneratorPlan,
+  GeneratorRun,
+} from "../domains/mod.ts";
 import { DOMAINS } from "./domains.ts";
-import { system_clock } from "../runtime/mod.ts";
-import { as_bytes, event_clock, generator_of, prefix_of, run_generator } from "./generate.ts";
+import { system_clock, wait } from "../runtime/mod.ts";
 import { with_producer } from "./open.ts";
-import { ProgressLine } from "./terminal.ts";
-import { type Shell, UsageError } from "./shell.ts";
+import { ProgressLine, type Shell, UsageError } from "./shell.ts";
+import type { Database } from "../database/mod.ts";
+import { read_head, StreamStates } from "../event_log/mod.ts";
+
+/** Where generated messages go, in order; resolves when there is room for more. */
+export type Sink = (messages: readonly GeneratedMessage[]) => Promise<void>;
+
+const encoder = new TextEncoder();
+
+/** Generated messages as bytes, with the time they are sent as the broker's. */
+export const as_bytes = (messages: readonly GeneratedMessage[]) =>
+  messages.map(({ key, value, deliver_us }) => ({
+    key: encoder.encode(key),
+    value: encoder.encode(value),
+    timestamp_ms: Math.floor(deliver_us / 1000),
+  }));
+
+const SLICE = 1_000;
+const TICK_MS = 100;
+
+/**
+ * The clock that a generator follows, microseconds: from `start_us` on `speed` times as fast as the real one until it has reached that, then with it.
+ * Never ahead of it: brokers and tacho refuse what is far in the future. With infinite speed it is the real one.
+ */
+export function event_clock(start_us: number, speed: number, now_ms: () => number): () => number {
+  const began_ms = now_ms();
+  return () => {
+    const now = now_ms();
+    const passed_us = speed === Infinity ? Infinity : (now - began_ms) * 1_000 * speed;
+    return Math.min(now * 1_000, start_us + passed_us);
+  };
+}
+
+/**
+ * Lets a generator go on: what is due by the clock goes to the sink, what is due already as fast as the sink takes it.
+ * @param options.limit messages after which it ends
+ * @param options.now_us the clock it follows; the real one unless given
+ * @returns how many were sent
+ */
+export async function run_generator(
+  stream: GeneratedMessages,
+  sink: Sink,
+  signal: AbortSignal,
+  { limit = Infinity, now_us = () => system_clock.now_ms() * 1_000 }: {
+    readonly limit?: number;
+    readonly now_us?: () => number;
+  } = {},
+): Promise<number> {
+  let sent = 0;
+  while (!signal.aborted && sent < limit) {
+    const due = stream.take_due(now_us(), Math.min(SLICE, limit - sent));
+    if (due.length > 0) await sink(due);
+    sent += due.length;
+    if (due.length < SLICE && sent < limit) await wait(TICK_MS, signal).catch(() => {});
+  }
+  return sent;
+}
+
+/** The generator of a domain. Throws UsageError where it has none. */
+export function generator_of({ name, generator }: DeclaredDomain): Generator {
+  if (generator === null) throw new UsageError(`no generator of ${name} comes with the program`);
+  return generator;
+}
+
+/**
+ * The ids of generated streams, as a regular expression of both JavaScript and PostgreSQL: a run's prefix, which is a time of 2024 or later
+ * (`run_prefix`) or a hash (`prefix_of`), in base 36 and with a letter, and the stream's number.
+ */
+export const generated_id = ({ letter }: Pick<Generator, "letter">): string =>
+  `^${letter}(?=[0-9]*[A-Z])([S-Z][0-9A-Z]{5}|1[0-9A-Z]{6}|[0-9A-Z]{8})-[0-9]+$`;
+
+/**
+ * A stream of the log that no generator made; null when there is none. Reads all ids where all are generated.
+ * @param topic what is in quarantine of this topic counts too: the generator's messages never get there
+ */
+export async function foreign_stream(
+  database: Database,
+  { tables: { states }, stream_column }: Pick<Domain, "tables" | "stream_column">,
+  generator: Pick<Generator, "letter">,
+  topic: string | null = null,
+): Promise<string | null> {
+  const [row] = await database.query(
+    `(select ${stream_column} as id from ${states} where ${stream_column} !~ $1 limit 1) union all
+    (select coalesce(encode(substring(message_key from 1 for 100), 'escape'), 'a message without key') from quarantine
+      where topic = $2 and (message_key is null or encode(message_key, 'escape') !~ $1) limit 1) limit 1`,
+    [generated_id(generator), topic],
+  );
+  return row === undefined ? null : String(row.id);
+}
+
+/** A prefix for ids of streams that no earlier run used: the time of its start. */
+export const run_prefix = ({ letter }: Pick<Generator, "letter">, now_ms: number): string =>
+  `${letter}${Math.floor(now_ms / 1000).toString(36).toUpperCase()}-`;
+
+/**
+ * A prefix for ids of streams that follows from everything its streams follow from, and from nothing else: the same run again sends the same
+ * events, another one shares no stream with it. Late, duplicate and malformed messages are laid over the same streams.
+ */
+export async function prefix_of(
+  { letter }: Pick<Generator, "letter">,
+  plan: Partial<GeneratorPlan> & Pick<GeneratorRun, "time_zone">,
+): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(JSON.stringify(plan)));
+  return `${letter}${new DataView(digest).getBigUint64(0).toString(36).toUpperCase().slice(-8).padStart(8, "0")}-`;
+}
+
+/**
+ * The messages that go on where the log ends: open streams are finished, the time since then (at most `history_hours`) is filled.
+ */
+export async function continue_messages(
+  database: Database,
+  domain: Domain,
+  generator: Generator,
+  options: Omit<GeneratorPlan, "start_us"> & { readonly time_zone: string; readonly history_hours: number },
+): Promise<GeneratedMessages> {
+  const now_ms = system_clock.now_ms();
+  const { seed, rate, currency, time_zone, history_hours } = options;
+  const earliest_us = (now_ms - history_hours * 3_600_000) * 1000;
+  const { watermark_us } = await read_head(database);
+  const start_us = Math.floor(Math.max(earliest_us, Math.min(watermark_us ?? earliest_us, now_ms * 1000)));
+  return generator.messages({ seed, rate, currency, start_us }, {
+    time_zone,
+    prefix: run_prefix(generator, now_ms),
+    open: await open_streams(database, domain, generator),
+    late: 0.01,
+    duplicates: 0.005,
+  });
+}
+
+const MOST_OPEN = 10_000;
+
+/** The streams that go on, those with the newest events first. */
+async function open_streams(
+  database: Database,
+  domain: Domain,
+  { open }: Pick<Generator, "open">,
+): Promise<NonNullable<GeneratorRun["open"]>> {
+  const { tables: { states }, stream_column } = domain;
+  const rows = await database.query(
+    `select ${stream_column} as id from ${states} where ${open} order by last_occurred_at desc limit ${MOST_OPEN}`,
+  );
+  const ids = rows.map(({ id }) => String(id));
+  const streams = await new StreamStates(domain).load(database, ids);
+  return ids.flatMap((stream_id) => {
+    const stream = streams.get(stream_id);
+    return stream === undefined ? [] : [{ stream_id, state: stream.state }];
+  });
+}
 
 /** Options of `tacho produce`, as the command line gives them; those that are not named here are wishes of the domain's generator. */
-export interface ProduceOptions extends Readonly<Record<string, unknown>> {
+interface ProduceOptions extends Readonly<Record<string, unknown>> {
   readonly rate: number;
   readonly seed: number;
   readonly late: number;

@@ -4,8 +4,7 @@ import { Retry, type RetryCounts } from "../ingest/mod.ts";
 import { printable_json, system_clock } from "../runtime/mod.ts";
 import { topic_mappings } from "./records/mod.ts";
 import { make_pipeline, open_log } from "./open.ts";
-import { ProgressLine } from "./terminal.ts";
-import { type Shell, UsageError } from "./shell.ts";
+import { ProgressLine, type Shell, UsageError } from "./shell.ts";
 
 /** The filters of `tacho quarantine`, as the command line gives them. Times in microseconds. */
 interface FilterOptions {

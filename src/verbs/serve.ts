@@ -14,7 +14,7 @@ import {
 import { Paced, system_clock, told_trouble, type Trouble } from "../runtime/mod.ts";
 import { alerting_of } from "./alerting/mod.ts";
 import { base_of } from "./domains.ts";
-import { export_of, published_topics } from "./exports/mod.ts";
+import { export_of, published_topics } from "./exports.ts";
 import { kafka_source, REFUSED } from "./open.ts";
 import {
   ended,

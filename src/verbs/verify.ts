@@ -5,11 +5,10 @@ import { BeyondTheLog, type Scope, type Verified, verify } from "../projection/m
 import { check_checkpoints, type CheckpointsCheck } from "../proof/mod.ts";
 import { system_clock } from "../runtime/mod.ts";
 import { with_scratch } from "../sort/mod.ts";
-import { place_of } from "./exports/mod.ts";
+import { place_of } from "./exports.ts";
 import { open_log } from "./open.ts";
 import { believed_keys, verify_receipt } from "./proof/mod.ts";
-import { ProgressLine } from "./terminal.ts";
-import { type Shell, UsageError } from "./shell.ts";
+import { ProgressLine, type Shell, UsageError } from "./shell.ts";
 
 /** Options of `tacho verify`, as the command line gives them. */
 export interface VerifyOptions {

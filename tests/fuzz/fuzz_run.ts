@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Database, open_database } from "../../src/database/mod.ts";
-import { ProgressLine } from "../../src/verbs/terminal.ts";
+import { ProgressLine } from "../../src/verbs/shell.ts";
 import { ALL_CELLS } from "../support/all_cells.ts";
 import { make_deployment, oracle_options } from "../support/deployment.ts";
 import { compare_with_database, start_oracle } from "../support/oracle/mod.ts";

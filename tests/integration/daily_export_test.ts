@@ -9,7 +9,7 @@ import {
   write_day,
   yesterday,
 } from "../../src/export/mod.ts";
-import { follow_days } from "../../src/verbs/exports/follow.ts";
+import { follow_days } from "../../src/verbs/exports.ts";
 import { Cursors } from "../../src/ingest/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import { tacho_test } from "../support/available.ts";

@@ -3,7 +3,7 @@ import { type Database, migrate, migrations_of, open_database } from "../../src/
 import { type DeclaredDomain, model_tables } from "../../src/domains/mod.ts";
 import { settle_deployment } from "../../src/event_log/mod.ts";
 import type { SourceMessage, TopicMappings } from "../../src/ingest/mod.ts";
-import { generator_of, run_prefix } from "../../src/verbs/generate.ts";
+import { generator_of, run_prefix } from "../../src/verbs/produce.ts";
 import { schema_of } from "../../src/verbs/domains.ts";
 import { start_ingest } from "./ingest_harness.ts";
 import { MemorySource } from "./memory_source.ts";

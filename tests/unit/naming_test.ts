@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { person_fields } from "../../src/domains/mod.ts";
 import { TRIPS } from "../../src/domains/trips/mod.ts";
 import type { SourceMessage } from "../../src/ingest/mod.ts";
-import { names_person } from "../../src/verbs/forgetting/naming.ts";
+import { names_person } from "../../src/verbs/forget.ts";
 import { builtin } from "../support/trip_mapping.ts";
 
 /** Whether a faulty message names a person. */

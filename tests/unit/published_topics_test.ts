@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { DOMAINS } from "../../src/verbs/domains.ts";
-import { published_topics } from "../../src/verbs/exports/mod.ts";
+import { published_topics } from "../../src/verbs/exports.ts";
 import { ConfigError, read_config } from "../../src/runtime/mod.ts";
 import type { Shell } from "../../src/verbs/shell.ts";
 

@@ -22,7 +22,7 @@ import {
 import { RISK } from "../../src/domains/payments/payment.ts";
 import { fold_recorded } from "../../src/event_log/mod.ts";
 import { DOMAINS } from "../../src/verbs/domains.ts";
-import { published_schemas } from "../../src/verbs/records/schema.ts";
+import { published_schemas } from "../../src/verbs/records/mappings.ts";
 import { breaking_changes, type Published, published_of } from "../support/published/compatibility.ts";
 
 /** What events may say, by type and version: what was published once is read for ever. */

@@ -3,8 +3,7 @@ import { format_duration, format_time } from "../../kpi/mod.ts";
 import { printable, printable_json, write_stderr } from "../../runtime/mod.ts";
 import { DOMAINS } from "../domains.ts";
 import { open_to_read } from "../open.ts";
-import { type Shell } from "../shell.ts";
-import { ProgressLine } from "../terminal.ts";
+import { ProgressLine, type Shell } from "../shell.ts";
 import { read_alerts, refused_rules } from "./rules.ts";
 
 /** Options of `tacho alerts check`, as the command line gives them. */

@@ -22,8 +22,7 @@ import {
 import { read_models } from "../../projection/mod.ts";
 import { system_clock, wait } from "../../runtime/mod.ts";
 import { open_log, type Opened } from "../open.ts";
-import { type Shell, UsageError } from "../shell.ts";
-import { ProgressLine } from "../terminal.ts";
+import { ProgressLine, type Shell, UsageError } from "../shell.ts";
 
 /** Options of `tacho archive make`, as the command line gives them. */
 interface ArchiveOptions {

@@ -7,7 +7,7 @@ import { stream_history } from "../../projection/mod.ts";
 import { system_clock, WakeUp } from "../../runtime/mod.ts";
 import { base_of } from "../domains.ts";
 import { type Alerting, domain_alerts } from "../alerting/mod.ts";
-import { keep_exported, make_publisher } from "../exports/mod.ts";
+import { keep_exported, make_publisher } from "../exports.ts";
 import { CellRemoval } from "../keeping/mod.ts";
 import { checkpoint_keeper, type Checkpointing } from "../proof/mod.ts";
 import { make_direct_intake, make_ingest, open_log, open_to_read, type Opened } from "../open.ts";

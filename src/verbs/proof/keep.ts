@@ -2,14 +2,21 @@ import type { Database } from "../../database/mod.ts";
 import {
   deliver,
   type Destination,
+  KeyUnusable,
   LogRewritten,
   outside_place,
+  public_pem,
+  type PublicKeys,
+  read_public_keys,
+  read_signing_key,
   sign_when_due,
   type SigningKey,
   webhook,
 } from "../../proof/mod.ts";
 import {
   type Config,
+  ConfigError,
+  type Logger,
   Paced,
   type Runtime,
   system_clock,
@@ -17,9 +24,47 @@ import {
   unless_aborted,
   WakeUp,
 } from "../../runtime/mod.ts";
-import { configured_place } from "../exports/mod.ts";
-import type { Shell } from "../shell.ts";
-import { configured_key } from "./keys.ts";
+import { configured_place } from "../exports.ts";
+import { type Shell, UsageError } from "../shell.ts";
+import { open_log } from "../open.ts";
+
+/** Reads the key of the configuration; null where there is none. Throws ConfigError for a file that cannot be read or is no such key. */
+export async function configured_key({ signing_key }: Config): Promise<SigningKey | null> {
+  if (signing_key === null) return null;
+  try {
+    return await read_signing_key(await Deno.readTextFile(signing_key), signing_key);
+  } catch (error) {
+    const said = error instanceof Error ? error.message : String(error);
+    throw new ConfigError([`TACHO_SIGNING_KEY: ${said}`]);
+  }
+}
+
+/** Says where others than its owner can read the key: who has it can sign. */
+export async function warn_of_open_key({ signing_key }: Config, logger: Logger): Promise<void> {
+  if (signing_key === null) return;
+  const { mode } = await Deno.stat(signing_key);
+  if (mode === null || (mode & 0o077) === 0) return;
+  const file = signing_key, why = "who has it can sign checkpoints";
+  logger.log("warn", "others can read the signing key", { file, why, remedy: "chmod 600" });
+}
+
+/** The keys that are believed: those of some files; where none is named that of the configuration. Throws UsageError. */
+export async function believed_keys(config: Config, files: readonly string[]): Promise<PublicKeys> {
+  const named = await Promise.all(files.map(async (where) => {
+    const text = await Deno.readTextFile(where).catch((cause) => {
+      throw new UsageError(`verify: read the key ${JSON.stringify(where)}`, { cause });
+    });
+    return { text, where };
+  }));
+  if (named.length === 0) {
+    const own = await configured_key(config);
+    if (own === null) throw new UsageError("verify: expected --key with the file of a public key, got none");
+    named.push({ text: public_pem(own), where: config.signing_key! });
+  }
+  return await read_public_keys(named).catch((error) => {
+    throw error instanceof KeyUnusable ? new UsageError(`verify: ${error.message}`) : error;
+  });
+}
 
 /** How often it is looked whether a checkpoint is due. */
 const LOOK_MS = 2_000;
@@ -47,14 +92,14 @@ export async function checkpointing_of(config: Config): Promise<Checkpointing | 
 }
 
 /** The log that is signed. */
-export interface SignedLog {
+interface SignedLog {
   readonly database: Database;
   /** The name of its domain. */
   readonly domain: string;
 }
 
 /** Keeps the checkpoints of a log while it is served. */
-export interface CheckpointKeeper {
+interface CheckpointKeeper {
   /** Signs and delivers until the signal; a database or a destination that is away is waited for, and ingest never is. */
   run(): Promise<void>;
   /** At the end of the program, when nothing is appended any more: signs the last link, and tries once to deliver what is left. */
@@ -147,4 +192,27 @@ export async function checkpoint_at_end(shell: Shell): Promise<(database: Databa
     if (checkpointing === null) return;
     await checkpoint_keeper(shell, { database, domain: shell.domain.name }, checkpointing).finish();
   };
+}
+
+/** `tacho checkpoint`: signs the last link now, where there are batches since the last checkpoint, and delivers what is left to deliver. */
+export async function checkpoint_verb(shell: Shell): Promise<void> {
+  const { config, signal, logger } = shell;
+  const checkpointing = await checkpointing_of(config);
+  if (checkpointing === null) {
+    throw new UsageError("checkpoint: expected the file of a key in TACHO_SIGNING_KEY, got none; see docs/proof.md");
+  }
+  await warn_of_open_key(config, logger);
+  const { key, destinations } = checkpointing;
+  const { database, domain } = await open_log(shell);
+  try {
+    const signed = await sign_when_due(database, domain.name, key, null, system_clock.now_ms());
+    const told = signed === null
+      ? "nothing to sign: there is no batch since the last checkpoint"
+      : `signed batch ${signed.checkpoint.batch}, position ${signed.checkpoint.position}, by key ${key.id}`;
+    const sent: string[] = [];
+    for (const each of destinations) sent.push(`${await deliver(database, each, signal)} to ${each.shown}`);
+    console.log(sent.length === 0 ? told : `${told}; delivered ${sent.join(", ")}`);
+  } finally {
+    await database.close();
+  }
 }

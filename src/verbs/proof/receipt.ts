@@ -17,9 +17,8 @@ import { days_in } from "../../kpi/mod.ts";
 import { system_clock, write_stderr } from "../../runtime/mod.ts";
 import { DOMAINS } from "../domains.ts";
 import { open_log, open_to_read } from "../open.ts";
-import { type Shell, UsageError } from "../shell.ts";
-import { ProgressLine } from "../terminal.ts";
-import { believed_keys, configured_key } from "./keys.ts";
+import { ProgressLine, type Shell, UsageError } from "../shell.ts";
+import { believed_keys, configured_key } from "./keep.ts";
 
 /** Options of `tacho receipt`, as the command line gives them. */
 export interface ReceiptOptions {

@@ -7,9 +7,10 @@ export {
   builtin_mappings,
   mapping_list_verb,
   mapping_show_verb,
+  published_schemas,
+  schema_verb,
   topic_mappings,
   type TopicsMapped,
 } from "./mappings.ts";
 export { read_beside, replay, replay_verb, type ReplayOptions, zone_of_files } from "./replay.ts";
 export { page_address, replay_words, type ReplaySummary, throw_if_refused } from "./replay_summary.ts";
-export { published_schemas, schema_verb } from "./schema.ts";

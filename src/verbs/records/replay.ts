@@ -19,13 +19,12 @@ import { system_clock, write_stderr } from "../../runtime/mod.ts";
 import { ExternalSort } from "../../sort/mod.ts";
 import { decode_limits } from "../open.ts";
 import { base_of, schema_of } from "../domains.ts";
-import { ProgressLine } from "../terminal.ts";
+import { ProgressLine, type Shell, UsageError, VERSION } from "../shell.ts";
 import { lookup_of } from "./lookups.ts";
 import { exported_files, replay_log } from "./replay_log.ts";
 import { choose_readings, is_builtin, type ReadingOptions } from "./replay_mapping.ts";
 import { into_log, into_topic, type LogCounts, require_place, send_replay, type SendOptions } from "./replay_send.ts";
 import { page_window, replay_words, type ReplaySummary, throw_if_refused } from "./replay_summary.ts";
-import { type Shell, UsageError, VERSION } from "../shell.ts";
 
 /** Options of `tacho replay`, as the command line gives them. */
 export interface ReplayOptions extends SendOptions, FileOptions, ReadingOptions {

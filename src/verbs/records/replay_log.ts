@@ -16,9 +16,8 @@ import type { SourceRecord } from "../../mapping/mod.ts";
 import { type ExportedBatch, ExportedLog, hash_of, is_exported_event } from "../../replay/mod.ts";
 import { system_clock, write_stderr } from "../../runtime/mod.ts";
 import { make_pipeline, open_log, type Opened } from "../open.ts";
-import { ProgressLine } from "../terminal.ts";
+import { ProgressLine, type Shell, UsageError } from "../shell.ts";
 import { checkpoint_at_end } from "../proof/mod.ts";
-import { type Shell, UsageError } from "../shell.ts";
 import type { ReadingOptions } from "./replay_mapping.ts";
 import type { SendOptions } from "./replay_send.ts";
 

@@ -19,9 +19,8 @@ import {
 import type { ExternalSort } from "../../sort/mod.ts";
 import { system_clock, wait } from "../../runtime/mod.ts";
 import { make_ingest, open_log, with_producer } from "../open.ts";
-import { PauseKey, ProgressLine } from "../terminal.ts";
+import { PauseKey, ProgressLine, type Shell, UsageError } from "../shell.ts";
 import { checkpoint_at_end } from "../proof/mod.ts";
-import { type Shell, UsageError } from "../shell.ts";
 
 /** How `tacho replay` runs event time. */
 export interface SendOptions {
