@@ -6,7 +6,7 @@
  *
  * Events may be posted by holders of the token alone, never by a session or for want of a token.
  *
- * Every request is held against `request_check.ts` first, every body read by `bodies.ts`, every reader of the database let in by the gate.
+ * Every request is held against its rules (`refuse_request`) first, every body read by `bodies.ts`, every reader of the database let in by the gate.
  * Deno's server has no timeouts of its own, for heads and for connections that linger: anything exposed belongs behind a reverse proxy
  * (docs/nginx.conf).
  */

@@ -1,4 +1,5 @@
 import {
+  bin_of,
   type CellShape,
   column_measures,
   type Contribution,
@@ -15,7 +16,6 @@ import {
 } from "./contribution.ts";
 import { comes_after } from "./event_time.ts";
 import { bucket_start, type Days, type Grain } from "./windows.ts";
-import { bin_of } from "./sketch.ts";
 
 /** Past this a running sum moves into its bigint part, so that adding a safe integer can never round. */
 const SPILL_AT = 2 ** 52;
@@ -24,7 +24,7 @@ const SPILL_AT = 2 ** 52;
  * Sums of nothing. Negative zero makes V8 keep the array as doubles from the beginning; one that begins with small integers is
  * rebuilt when the first large one comes. Adding to it, comparing and writing it are those of zero.
  */
-export const zero_sums = (measures: number): readonly number[] => new Array<number>(measures).fill(-0);
+const zero_sums = (measures: number): readonly number[] => new Array<number>(measures).fill(-0);
 
 /** What a batch changes in one sketch: for each bin how many values came, less how many went. */
 export type BinChanges = Map<number, number>;
@@ -140,7 +140,7 @@ export interface ChangedCell {
 }
 
 /** The changed cells of one dimension and grain, by bucket and key. */
-export interface CellLevel {
+interface CellLevel {
   readonly dimension: string;
   readonly grain: Grain;
   readonly buckets: ReadonlyMap<number, ReadonlyMap<string, CellChange>>;

@@ -9,4 +9,3 @@ export * from "./contribution.ts";
 export * from "./event_time.ts";
 export * from "./kept.ts";
 export * from "./windows.ts";
-export * from "./sketch.ts";

@@ -11,21 +11,31 @@
  *
  * Decision: Ed25519 by WebCrypto, no package; keys are PEM files, as openssl makes them.
  */
-export { check_checkpoints, type CheckedCheckpoints, type CheckpointsCheck } from "./agreement.ts";
+export {
+  check_checkpoints,
+  type CheckedCheckpoints,
+  type CheckpointsCheck,
+  deliver,
+  type Destination,
+  outside_place,
+  webhook,
+} from "./delivery.ts";
 export {
   believe_text,
   type Checkpoint,
   checkpoint_text,
   KeyUnusable,
+  LogRewritten,
   public_pem,
   type PublicKeys,
   read_public_keys,
   read_signing_key,
   sign_checkpoint,
+  sign_when_due,
   type SigningKey,
+  type SigningPace,
 } from "./checkpoint.ts";
 export { FigureUnknown, type WantedFigure } from "./day_figure.ts";
-export { deliver, type Destination, outside_place, webhook } from "./delivery.ts";
 export {
   find_for_receipt,
   NoReceipt,
@@ -35,4 +45,3 @@ export {
   type WrittenReceipt,
 } from "./receipt.ts";
 export { type CheckedReceipt, type DomainOf, ReceiptCheck, ReceiptWrong } from "./receipt_check.ts";
-export { LogRewritten, sign_when_due, type SigningPace } from "./signing.ts";

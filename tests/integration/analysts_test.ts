@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { type Database, open_database, sqlstate } from "../../src/database/mod.ts";
-import { TRIP_DIMENSIONS } from "../../src/domains/trips/catalog.ts";
+import { TRIP_DIMENSIONS } from "../../src/domains/trips/trip.ts";
 import { days_in, quantile, value_of } from "../../src/kpi/mod.ts";
-import { BINS } from "../../src/kpi/sketch.ts";
+import { BINS } from "../../src/kpi/contribution.ts";
 import { tacho_test } from "../support/available.ts";
 import { oracle_board, type OracleFilter } from "../support/oracle/board.ts";
 import { local_days } from "../support/oracle/local_day.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Queryable } from "../../src/database/mod.ts";
 import { type Domain, state_json } from "../../src/domains/mod.ts";
-import { state_select } from "../../src/http/api/state_json.ts";
+import { state_select } from "../../src/http/api/stream_route.ts";
 
 /** What a consumer makes of published topics, and what the tables of the log say that it has to be. */
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Database } from "../../src/database/mod.ts";
-import { Busy, Gate, gated } from "../../src/http/gate.ts";
+import { Busy, Gate, gated } from "../../src/http/reading.ts";
 
 /** Work that ends when it is told to. */
 function held() {

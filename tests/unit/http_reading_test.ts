@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { Busy } from "../../src/http/gate.ts";
-import { KeptAnswers, SharedReading } from "../../src/http/reading.ts";
+import { Busy, KeptAnswers, SharedReading } from "../../src/http/reading.ts";
 
 /** Readings that end when they are told to. */
 function told_readings() {

@@ -6,11 +6,12 @@ import {
   pack_lz4_frame,
   pack_snappy,
   pack_zstd,
+  SNAPPY_JAVA_HEAD,
   unpack,
+  unpack_snappy,
   UnreadableRecords,
 } from "../../src/ingest/kafka/records/codecs.ts";
 import { pack_lz4, unpack_lz4 } from "../../src/ingest/kafka/records/lz4.ts";
-import { SNAPPY_JAVA_HEAD, unpack_snappy } from "../../src/ingest/kafka/records/snappy.ts";
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 const samples: Record<string, Uint8Array> = {

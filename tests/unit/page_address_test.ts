@@ -6,7 +6,7 @@ import { toggle_key as toggle, with_condition } from "../../static/filter.js";
 import { days_later, from_wall, to_wall } from "../../static/dialog.js";
 import { GRAINS, grains_of, next_grain } from "../../static/grains.js";
 import { RANGE_NAMES, span_fault, STEP_S, VIEW_GRAINS } from "../../src/feed/mod.ts";
-import { TRIP_DIMENSIONS } from "../../src/domains/trips/catalog.ts";
+import { TRIP_DIMENSIONS } from "../../src/domains/trips/trip.ts";
 import { DECLARED } from "../support/page_frames.ts";
 
 const parse_address = (search: string) => parse(search, DECLARED);

@@ -2,7 +2,7 @@ import type { BoardDeclaration, StreamNames } from "../board.ts";
 import type { DeclaredDomain, DeploymentTerms } from "../declared.ts";
 import { define_domain, type Domain } from "../domain.ts";
 import { TRIP_BOARD, trip_entities } from "./board.ts";
-import { TRIP_DIMENSIONS, TRIP_FACTS, TRIP_MEASURES } from "./catalog.ts";
+import { DERIVED, EVENT_TYPES, TRIP_DIMENSIONS, TRIP_FACTS, TRIP_FIELDS, trip_fold, TRIP_MEASURES } from "./trip.ts";
 import { TRIP_GENERATOR } from "./generator/mod.ts";
 import ride_sharing from "./mappings/ride_sharing.json" with { type: "json" };
 import trip_start from "./mappings/trip_start.json" with { type: "json" };
@@ -16,7 +16,6 @@ import nyc_hvfhv from "./mappings/nyc_hvfhv.json" with { type: "json" };
 import chicago_taxi from "./mappings/chicago_taxi.json" with { type: "json" };
 import bike_share from "./mappings/bike_share.json" with { type: "json" };
 import mds_trips from "./mappings/mds_trips.json" with { type: "json" };
-import { DERIVED, EVENT_TYPES, TRIP_FIELDS, trip_fold } from "./trip.ts";
 
 /** Trips of a ride service: what they are (`trip.ts`), what they add to the figures, what the board shows of them, who else's records they are read from. */
 export type { Trip, TripPayload, TripStatus } from "./trip.ts";

@@ -29,7 +29,7 @@ import {
 import { format_time } from "../../kpi/mod.ts";
 import { bad_request, matches_etag, problem, respond } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
-import { Gate } from "../gate.ts";
+import { answer_from_log, Gate, read_only, STATEMENT_TIMEOUT_MS, unless_too_many } from "../reading.ts";
 import {
   currency_parameter,
   currency_schema,
@@ -45,7 +45,6 @@ import {
   said_currency,
   SPAN_PARAMETERS,
 } from "../parameters.ts";
-import { answer_from_log, read_only, STATEMENT_TIMEOUT_MS, unless_too_many } from "../reading.ts";
 import type { KpiSource } from "./kpi_routes.ts";
 
 /** What the board is read from. */

@@ -1,9 +1,9 @@
+import { z } from "@hono/zod-openapi";
 import type { Database, Queryable } from "../../database/mod.ts";
-import { type Head, read_after, read_head } from "../../event_log/mod.ts";
+import { type Head, read_after, read_head, type RecordedEvent } from "../../event_log/mod.ts";
 import { wait, type WakeUp } from "../../runtime/mod.ts";
-import { Busy } from "../gate.ts";
-import { read_only, SharedReading } from "../reading.ts";
-import { event_json } from "./state_json.ts";
+import { Busy, read_only, SharedReading } from "../reading.ts";
+import { format_time } from "../../kpi/mod.ts";
 
 /** How the log of a program that serves tells of what is appended. */
 export interface LogChanges {
@@ -127,4 +127,26 @@ export class EventReaders {
     }
     return pages;
   }
+}
+
+/** A recorded event as the API gives it. */
+export const EVENT = z.object({
+  position: z.number(),
+  stream_id: z.string(),
+  revision: z.number(),
+  event_id: z.string(),
+  type: z.string(),
+  schema_version: z.number(),
+  occurred_at: z.string(),
+  recorded_at: z.string(),
+  data: z.record(z.string(), z.unknown()),
+  metadata: z.record(z.string(), z.unknown()),
+}).openapi("RecordedEvent");
+
+/** Writes an event as JSON. Data and metadata go through as the log has them: parsing would round long numbers. */
+export function event_json(event: RecordedEvent): string {
+  const { position, stream_id, revision, event_id, type, schema_version } = event;
+  const occurred_at = format_time(event.occurred_at_us), recorded_at = format_time(event.recorded_at_us);
+  const plain = { position, stream_id, revision, event_id, type, schema_version, occurred_at, recorded_at };
+  return `${JSON.stringify(plain).slice(0, -1)},"data":${event.data},"metadata":${event.metadata}}`;
 }

@@ -4,11 +4,16 @@ import type { Head } from "../../event_log/mod.ts";
 import type { Logger } from "../../runtime/mod.ts";
 import { bad_request, headers_of, problem, respond } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
-import { Busy } from "../gate.ts";
+import { answer_tagged, Busy, etag_of } from "../reading.ts";
 import { limit, position } from "../parameters.ts";
-import { answer_tagged, etag_of } from "../reading.ts";
-import { EVENT } from "./state_json.ts";
-import { type EventLimits, type EventPage, type EventPlace, EventReaders, type LogChanges } from "./event_readers.ts";
+import {
+  EVENT,
+  type EventLimits,
+  type EventPage,
+  type EventPlace,
+  EventReaders,
+  type LogChanges,
+} from "./event_readers.ts";
 
 /** What the log is told from. */
 export interface EventsSource {

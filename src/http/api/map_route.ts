@@ -27,7 +27,6 @@ import type { Days } from "../../kpi/mod.ts";
 import { cell_shape, cell_within, resolution_of } from "../../places/mod.ts";
 import { bad_request } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
-import { Gate } from "../gate.ts";
 import {
   currency_parameter,
   currency_schema,
@@ -39,7 +38,7 @@ import {
   said_currency,
   SPAN_PARAMETERS,
 } from "../parameters.ts";
-import { answer_json, answer_tagged, read_only } from "../reading.ts";
+import { answer_json, answer_tagged, Busy, read_only } from "../reading.ts";
 import { type BoardSource, busy, not_so_far, timed } from "./board_route.ts";
 
 /** Most places of one answer: more than a screen can tell apart. What is left out, the least of all, is counted. */

@@ -15,6 +15,5 @@ export { add_feed_route } from "./feed_route.ts";
 export { add_health_route, type HealthSource, type Watermarks } from "./health_route.ts";
 export { add_kpi_routes } from "./kpi_routes.ts";
 export { add_map_route } from "./map_route.ts";
-export { title } from "./state_json.ts";
+export { add_stream_route, type StreamSource, title } from "./stream_route.ts";
 export { add_stream_list_route } from "./stream_list_route.ts";
-export { add_stream_route, type StreamSource } from "./stream_route.ts";

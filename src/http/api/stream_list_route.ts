@@ -21,8 +21,7 @@ import {
   said_currency,
 } from "../parameters.ts";
 import { answer_from_log, with_person_ids } from "../reading.ts";
-import { state_schema, state_select, status_field, title } from "./state_json.ts";
-import type { StreamSource } from "./stream_route.ts";
+import { state_schema, state_select, status_field, type StreamSource, title } from "./stream_route.ts";
 
 /** The list of streams, in pages that are all of one moment of the log. */
 

@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import type { Database } from "../../database/mod.ts";
-import { type DomainBoard, fields_json, state_json, table_names } from "../../domains/mod.ts";
+import { type DomainBoard, fields_json, type ShownField, state_json, table_names } from "../../domains/mod.ts";
 import { events_archived, read_head, read_kept, type RecordedEvent } from "../../event_log/mod.ts";
 import { column_measures, format_time } from "../../kpi/mod.ts";
 import type { StreamHistory, StreamStep } from "../../projection/mod.ts";
@@ -8,8 +8,7 @@ import { bad_request, not_found, problem } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
 import { currency_schema, position } from "../parameters.ts";
 import { answer_tagged, etag_of, read_only, with_person_ids } from "../reading.ts";
-import { EVENT, event_json } from "./state_json.ts";
-import { state_schema, state_select, status_field, title } from "./state_json.ts";
+import { EVENT, event_json } from "./event_readers.ts";
 
 /** One stream: what is known of it, its events, and what each of them changed. */
 
@@ -169,3 +168,54 @@ function change_json(
   });
   return `${JSON.stringify({ position, ...status, fields }).slice(0, -1)},"cells":[${moved.join(",")}]}`;
 }
+
+/** A state as the API reads it and says what it is: `state_json` of its domain writes it. */
+
+/** What a field says where its domain says nothing more. */
+const SAYS: Readonly<Record<ShownField["kind"], string>> = {
+  time: "RFC 3339, UTC; null: not told",
+  text: "As its producer names it; null: unknown",
+  number: "As its producer says; null: unknown",
+  amount: "Decimal text, in the deployment's currency",
+};
+const AMOUNT_BY_CURRENCY = "Decimal text, in its currency";
+
+/** The select list of a state, from its table under the name `states`. */
+export const state_select = ({ stream_column, fields }: DomainBoard): string =>
+  [
+    `states.${stream_column}`,
+    "states.revision",
+    "states.positions[cardinality(states.positions)] as position",
+    ...fields.map(({ column, kind, many }) => {
+      const value = many ? "item" : `states.${column}`;
+      const read = kind === "time" ? `(extract(epoch from ${value}) * 1000000)::bigint` : value;
+      if (many) return `array(select ${read}::text from unnest(states.${column}) item) as ${column}`;
+      return kind === "time" ? `${read} as ${column}` : read;
+    }),
+  ].join(", ");
+
+/** The schema of a state. */
+export function state_schema({ noun, stream_column, fields, by_currency }: DomainBoard) {
+  const says_of = (kind: ShownField["kind"]) =>
+    kind === "amount" && by_currency !== undefined ? AMOUNT_BY_CURRENCY : SAYS[kind];
+  const shown = (some: readonly ShownField[]) =>
+    Object.fromEntries(some.map(({ name, kind, values, always, many, says }) => {
+      const known = values !== null ? z.enum(values) : kind === "number" ? z.number() : z.string();
+      const said = many ? z.array(known) : always ? known : known.nullable();
+      return [name, said.openapi({ description: says ?? says_of(kind) })];
+    }));
+  return z.object({
+    [stream_column]: z.string().openapi({ description: `The ${noun}, as its producer names it` }),
+    ...shown(fields.filter(({ always }) => always)),
+    revision: z.number().openapi({ description: "How many events of it are in the log" }),
+    position: z.number().openapi({ description: "Position of its newest event" }),
+    ...shown(fields.filter(({ always }) => !always)),
+  }).openapi(title(noun));
+}
+
+/** The field that says what became of a stream; null where states have none. */
+export const status_field = ({ fields }: DomainBoard): ShownField | null =>
+  fields.find(({ name }) => name === "status") ?? null;
+
+/** A noun as titles and the names of schemas begin with it. */
+export const title = (noun: string): string => noun.charAt(0).toUpperCase() + noun.slice(1);

@@ -24,6 +24,12 @@ export {
   session_settings,
   type TopicShape,
 } from "./kafka_options.ts";
-export { type KafkaProducer, open_kafka_producer, type OutgoingMessage } from "./kafka_producer.ts";
-export { type KafkaPublisher, open_kafka_publisher, type TopicMessage } from "./kafka_publisher.ts";
+export {
+  type KafkaProducer,
+  type KafkaPublisher,
+  open_kafka_producer,
+  open_kafka_publisher,
+  type OutgoingMessage,
+  type TopicMessage,
+} from "./kafka_producer.ts";
 export { KafkaSource } from "./kafka_source.ts";

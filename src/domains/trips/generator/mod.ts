@@ -9,5 +9,12 @@
  */
 export { type City, type CityOptions, type Driver, make_city, type Passenger, type Place, type Zone } from "./city.ts";
 export type { OpenTrip } from "./message.ts";
-export { city_for, TRIP_GENERATOR, TripStream, type TripStreamOptions } from "./generator.ts";
-export { bench_stream, type BenchMessage, type BenchStreamOptions } from "./bench_stream.ts";
+export {
+  bench_stream,
+  type BenchMessage,
+  type BenchStreamOptions,
+  city_for,
+  TRIP_GENERATOR,
+  TripStream,
+  type TripStreamOptions,
+} from "./generator.ts";
