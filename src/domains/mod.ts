@@ -11,4 +11,3 @@ export * from "./domain.ts";
 export * from "./facts.ts";
 export * from "./fields.ts";
 export * from "./json_value.ts";
-export * from "./state_json.ts";

@@ -12,8 +12,7 @@ import { format_time } from "../kpi/mod.ts";
 import { type CursorAdvance, cursors_json, write_batch } from "./append.ts";
 import { require_kept } from "./archives.ts";
 import { type BatchHeader, content_hash, next_link } from "./chain.ts";
-import type { KeptGap } from "./gaps.ts";
-import { Overtaken, watermark_is_void } from "./head.ts";
+import { type KeptGap, Overtaken, watermark_is_void } from "./head.ts";
 import { filter_condition, type QuarantineFilter, RETURNING_WRITTEN, written_rows } from "./quarantine.ts";
 import { partition_name, type TopicPartition } from "./source_message.ts";
 

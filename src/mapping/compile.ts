@@ -1,12 +1,17 @@
 import { type Fault, JsonFault, type StreamNames, type Validation } from "../domains/mod.ts";
 import { format_time } from "../kpi/mod.ts";
 import {
+  type BareEvent,
   type ConditionForm,
+  type DeclaredMapping,
   type EventForm,
   is_message_field,
   is_timestamp,
   lookups_in,
+  type MappingContext,
   type MappingForm,
+  type SourceField,
+  type SourceRecord,
 } from "./definition.ts";
 import {
   any_spelling,
@@ -21,7 +26,6 @@ import {
   top_of,
 } from "./field.ts";
 import { event_hash, id_reading, type IdReading, record_hash, unfit_field } from "./identity.ts";
-import type { BareEvent, DeclaredMapping, MappingContext, SourceField, SourceRecord } from "./mapping.ts";
 import { number_reading } from "./number_reading.ts";
 import { clocks, time_reading } from "./time_reading.ts";
 import { folded, type ReadingParts, value_reading } from "./value_reading.ts";

@@ -1,5 +1,5 @@
 import type { Validation } from "../domains/mod.ts";
-import type { SourceRecord } from "./mapping.ts";
+import type { SourceRecord } from "./definition.ts";
 
 /** A row of CSV in a text: its values and where the next one begins; why it is none; or null: it does not end in this text. */
 export type CsvRow =

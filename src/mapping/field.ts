@@ -1,6 +1,5 @@
 import { ExactNumber, type Fault, is_blank, JsonFault, parse_json, shown } from "../domains/mod.ts";
-import { type FieldForm, is_message_field } from "./definition.ts";
-import type { SourceRecord } from "./mapping.ts";
+import { type FieldForm, is_message_field, type SourceRecord } from "./definition.ts";
 
 /** A field of a record, by its name or by a path into nested JSON. */
 export interface Field {

@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 import { canonical_json, JsonFault } from "../domains/mod.ts";
-import type { IdForm, IdPart, IdReadingForm } from "./definition.ts";
+import type { IdForm, IdPart, IdReadingForm, SourceRecord } from "./definition.ts";
 import { type Field, field_of, is_unknown, json_of, text_of } from "./field.ts";
-import type { SourceRecord } from "./mapping.ts";
 import { type ReadingParts, value_reading, type ValueReading } from "./value_reading.ts";
 
 /** Makes an id; null when a field it needs is unknown. Throws JsonFault for a record that the log could not hold. */

@@ -4,20 +4,27 @@
  * A definition is read once, with all its faults at their places, and made into closures; `map` then never throws, and gives equal
  * events for an equal record. What is in the data of these bare events the domain validates.
  */
-export type { MappingForm } from "./definition.ts";
-export type {
-  BareEvent,
-  DeclaredMapping,
-  Lookup,
-  Mapping,
-  MappingContext,
-  SourceField,
-  SourceRecord,
-} from "./mapping.ts";
-export { BARE_NAMES } from "./mapping.ts";
+export {
+  BARE_NAMES,
+  type BareEvent,
+  type DeclaredMapping,
+  type Lookup,
+  type Mapping,
+  type MappingContext,
+  type MappingForm,
+  type SourceField,
+  type SourceRecord,
+} from "./definition.ts";
 export { unfit_field } from "./identity.ts";
 export { columns_read } from "./compile.ts";
-export { make_mapping, read_definition } from "./parse_mapping.ts";
+export {
+  BuiltinMapping,
+  columns_taken,
+  detect,
+  LookupBuilder,
+  make_mapping,
+  read_definition,
+} from "./parse_mapping.ts";
 export {
   any_spelling,
   blanking,
@@ -31,4 +38,3 @@ export {
 export { type CsvRow, read_csv_line, read_csv_row } from "./csv_line.ts";
 export { number_reading, type NumberReading } from "./number_reading.ts";
 export { iso_time } from "./time_format.ts";
-export { BuiltinMapping, columns_taken, detect, LookupBuilder } from "./builtin.ts";

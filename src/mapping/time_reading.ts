@@ -1,12 +1,11 @@
 import { format_time, local_clock, parse_time } from "../kpi/mod.ts";
-import { type FieldForm, is_timestamp, type TimeForm } from "./definition.ts";
+import { type FieldForm, is_timestamp, type SourceRecord, type TimeForm } from "./definition.ts";
 import { type Field, field_of, is_unknown, RecordFault, text_of } from "./field.ts";
-import type { SourceRecord } from "./mapping.ts";
 import { type ClockTime, iso_time, time_pattern, type TimeFormat, us_time } from "./time_format.ts";
 import type { NumberReading } from "./number_reading.ts";
 
 /** Reads a time, microseconds; null when it is unknown. Throws RecordFault. */
-export interface TimeReading {
+interface TimeReading {
   readonly read_us: (record: SourceRecord) => number | null;
   readonly fields: readonly Field[];
 }

@@ -1,6 +1,5 @@
-import type { LookupForm, ReadingForm, TableForm, ValueForm } from "./definition.ts";
+import type { Lookup, LookupForm, ReadingForm, SourceRecord, TableForm, ValueForm } from "./definition.ts";
 import { type Field, field_of, is_unknown, json_of, RecordFault, text_of } from "./field.ts";
-import type { Lookup, SourceRecord } from "./mapping.ts";
 import { type NumberReading, read_text } from "./number_reading.ts";
 import { time_reading, time_text, type TimeParts } from "./time_reading.ts";
 

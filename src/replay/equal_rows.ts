@@ -1,5 +1,5 @@
 import { parse_json, type Reversal } from "../domains/mod.ts";
-import type { ReplayedDomain, ReplayEvent } from "./row_events.ts";
+import type { ReplayedDomain, ReplayEvent } from "./account.ts";
 
 /** Different rows of one instant, those that end at it and those that take back, each: about 250 bytes. */
 const MOST_AT_ONE_INSTANT = 1_000_000;

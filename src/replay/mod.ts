@@ -8,11 +8,19 @@
  */
 export {
   type Arrival,
+  BEFORE_ALL_US,
+  compare_points,
   EventTimes,
   FileAccount,
   type FileCounts,
   reason_of,
+  type RecordReading,
   type Refusal,
+  REPLAY_ORDER,
+  type ReplayedDomain,
+  type ReplayEvent,
+  type ReplayPoint,
+  RowEvents,
   type Stretch,
 } from "./account.ts";
 export { EqualRows, type WaitingVoids } from "./equal_rows.ts";
@@ -28,13 +36,3 @@ export {
   type ReplayState,
   Workspace,
 } from "./workspace.ts";
-export {
-  BEFORE_ALL_US,
-  compare_points,
-  type RecordReading,
-  REPLAY_ORDER,
-  type ReplayedDomain,
-  type ReplayEvent,
-  type ReplayPoint,
-  RowEvents,
-} from "./row_events.ts";

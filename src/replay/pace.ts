@@ -1,4 +1,4 @@
-import { BEFORE_ALL_US } from "./row_events.ts";
+import { BEFORE_ALL_US } from "./account.ts";
 
 /** How event time runs while a replay sends. */
 export interface PaceOptions {

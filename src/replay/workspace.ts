@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { remove, take_folder, with_left_folders } from "../sort/mod.ts";
-import { type Arrival, OTHER_REASONS } from "./account.ts";
-import type { ReplayEvent, ReplayPoint } from "./row_events.ts";
+import { type Arrival, OTHER_REASONS, type ReplayEvent, type ReplayPoint } from "./account.ts";
 
 const SAVE_EVERY_MS = 200;
 /** What arrivals are refused for, by file: there are few reasons, and the note of them is written five times a second. */
@@ -107,7 +106,7 @@ export interface InputFile {
 }
 
 /** What a replay is: the same again is resumed, another one is not. */
-export interface ReplayIdentity {
+interface ReplayIdentity {
   /** All that decides which events are sent and where to, as JSON. */
   readonly what: string;
   readonly inputs: readonly InputFile[];

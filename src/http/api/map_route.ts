@@ -38,7 +38,7 @@ import {
   said_currency,
   SPAN_PARAMETERS,
 } from "../parameters.ts";
-import { answer_json, answer_tagged, Busy, read_only } from "../reading.ts";
+import { answer_json, answer_tagged, Gate, read_only } from "../reading.ts";
 import { type BoardSource, busy, not_so_far, timed } from "./board_route.ts";
 
 /** Most places of one answer: more than a screen can tell apart. What is left out, the least of all, is counted. */

@@ -1,9 +1,47 @@
-import { type Database, plain_array, type Queryable, type Transaction } from "../../database/mod.ts";
-import { format_time } from "../../kpi/mod.ts";
-import type { Person } from "../append.ts";
-import { record_decision } from "../decisions.ts";
-import { message_of_row, row_digest, written_rows, type WrittenRow } from "../quarantine.ts";
-import type { SourceMessage } from "../source_message.ts";
+import { type Database, plain_array, type Queryable, text_array, type Transaction } from "../database/mod.ts";
+import { format_time } from "../kpi/mod.ts";
+import type { Person } from "./append.ts";
+import { record_decision } from "./decisions.ts";
+import { message_of_row, row_digest, written_rows, type WrittenRow } from "./quarantine.ts";
+import type { SourceMessage } from "./source_message.ts";
+
+/**
+ * Persons that can be forgotten: the log holds an alias of each, and one table whose it is (docs/forgetting.md). Who plans by the aliases of before
+ * a person was forgotten is `Overtaken`.
+ */
+
+/** The aliases of the persons of a dimension that have these ids, by id; those that have none are left out. */
+export async function read_aliases(
+  database: Queryable,
+  dimension: string,
+  ids: readonly string[],
+): Promise<Map<string, string>> {
+  const rows = await database.query<{ person_id: string; alias: string }>({
+    name: "read_aliases",
+    text: "select person_id, alias from persons where dimension = $1 and person_id = any($2::text[])",
+  }, [dimension, text_array(ids)]);
+  return new Map(rows.map(({ person_id, alias }) => [person_id, alias]));
+}
+
+/** The ids of the persons that have these aliases, by alias; those that nobody has any more are left out. */
+export async function read_person_ids(
+  database: Queryable,
+  aliases: readonly string[],
+): Promise<Map<string, string>> {
+  const rows = await database.query<{ person_id: string; alias: string }>({
+    name: "read_person_ids",
+    text: "select person_id, alias from persons where alias = any($1::text[])",
+  }, [text_array(aliases)]);
+  return new Map(rows.map(({ person_id, alias }) => [alias, person_id]));
+}
+
+/** Aliases that were forgotten by a batch and that somebody has all the same, in words: a faulty restore, or a hand in the table. */
+export async function remembered_persons(reading: Queryable): Promise<string[]> {
+  const rows = await reading.query<{ batch: string; alias: string }>(
+    `select b.batch, p.alias from batches b join persons p on p.alias = b.note->>'alias' where b.kind = 'forgotten' order by 1 limit 20`,
+  );
+  return rows.map(({ batch, alias }) => `batch ${batch} forgot whose ${alias} is, and persons says it`);
+}
 
 /** The person that is to be forgotten, who wants it and why. */
 export interface Forgetting extends Omit<Person, "alias"> {
@@ -76,7 +114,7 @@ async function erase(tx: Transaction, ids: readonly number[], recorded_at_us: nu
 }
 
 /** What was forgotten. */
-export interface Forgotten {
+interface Forgotten {
   /** The alias that stays in the log; null: the person had none. */
   readonly alias: string | null;
   readonly erased: number;
