@@ -145,13 +145,14 @@ export async function with_person_ids(
 export type Json = string | Uint8Array<ArrayBuffer>;
 
 /** Headers of what was answered last: until the log moves on all answers have the same. */
-let newest: { readonly etag: string; readonly headers: Headers } | null = null;
+let newest: { readonly etag: string; readonly caching: string; readonly headers: Headers } | null = null;
 
-/** Answers with JSON under an entity tag, or with 304 a client that has it. */
-export function answer_json(request: Request, etag: string, body: Json): Response {
-  if (has(request, etag)) return respond(null, tag_headers(etag), 304);
-  if (newest?.etag !== etag) {
-    newest = { etag, headers: headers_of({ ...tag_headers(etag), "content-type": "application/json" }) };
+/** Answers with JSON under an entity tag, or with 304 a client that has it. @param caching who may keep it for how long: its tag is asked for again each time, unless given */
+export function answer_json(request: Request, etag: string, body: Json, caching = "no-cache"): Response {
+  if (has(request, etag)) return respond(null, tag_headers(etag, caching), 304);
+  if (newest?.etag !== etag || newest.caching !== caching) {
+    const headers = headers_of({ ...tag_headers(etag, caching), "content-type": "application/json" });
+    newest = { etag, caching, headers };
   }
   return respond(body, newest.headers);
 }
@@ -161,13 +162,19 @@ export async function answer_tagged(
   request: Request,
   etag: string,
   work: () => Promise<Json | Response>,
+  caching?: string,
 ): Promise<Response> {
   const body = has(request, etag) ? "" : await work();
-  return body instanceof Response ? body : answer_json(request, etag, body);
+  return body instanceof Response ? body : answer_json(request, etag, body, caching);
 }
 
+/** JSON that is nobody's to keep: it lacks something for want of time, and the next try may have it. */
+export const answer_untagged = (body: string): Response =>
+  respond(body, { "content-type": "application/json", "cache-control": "no-store", vary: VARY });
+
 const has = (request: Request, etag: string): boolean => matches_etag(request.headers.get("if-none-match"), etag);
-const tag_headers = (etag: string) => ({ etag, "cache-control": "no-cache", vary: "authorization, cookie" });
+const VARY = "authorization, cookie";
+const tag_headers = (etag: string, caching: string) => ({ etag, "cache-control": caching, vary: VARY });
 
 /** An answer out of memory tells of a log that was asked for its position so short a time ago at most; others may have appended since. */
 const FRESH_MS = 50;

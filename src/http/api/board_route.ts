@@ -27,9 +27,17 @@ import {
   window_at,
 } from "../../feed/mod.ts";
 import { format_time } from "../../kpi/mod.ts";
-import { bad_request, matches_etag, problem, respond } from "../answers.ts";
+import { bad_request, problem } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
-import { answer_from_log, Gate, read_only, STATEMENT_TIMEOUT_MS, unless_too_many } from "../reading.ts";
+import {
+  answer_from_log,
+  answer_tagged,
+  answer_untagged,
+  Gate,
+  read_only,
+  STATEMENT_TIMEOUT_MS,
+  unless_too_many,
+} from "../reading.ts";
 import {
   currency_parameter,
   currency_schema,
@@ -302,9 +310,9 @@ async function present_board(source: BoardSource, request: Request, view: View):
   // What has passed of a window grows while the log stands still.
   const { to_s } = comparisons_of(watched.window, now_ms, days).weekday.stretch;
   const etag = `W/"${head.figures_id}-${head.position}-${watched.window.to_s}-${to_s}-${source.build}"`;
-  return await tagged(request, etag, "no-cache", async () => {
+  return await answer_tagged(request, etag, async () => {
     const whole = await read_whole_board({ ...source, lane_timeout_ms: STATEMENT_TIMEOUT_MS }, watched, now_ms);
-    return { body: body_of(source, whole, now_ms, { as_of: null }), is_whole: whole.failed === null };
+    return whole_or_untagged(whole, body_of(source, whole, now_ms, { as_of: null }));
   });
 }
 
@@ -322,7 +330,7 @@ function past_board(source: BoardSource, request: Request, view: View, asked: As
     if (fault !== null) return bad_request("the range is too long for its filter", [fault]);
     const caching = is_settled(asked, moment, clock.now_ms()) ? "private, max-age=3600, immutable" : "no-cache";
     const etag = `W/"${head.figures_id}-as-of-${moment.position}-${watched.window.to_s}-${source.build}"`;
-    return await tagged(request, etag, caching, async () => {
+    return await answer_tagged(request, etag, async () => {
       const own = in_currency(source.board, view.currency);
       const states = await source.past(reading, moment.position, head.position, own);
       const { position, watermark_us } = moment;
@@ -330,11 +338,8 @@ function past_board(source: BoardSource, request: Request, view: View, asked: As
       const then = { position, newest_event_ms, now_ms: recorded_ms };
       const whole = await read_past_board(reading, source, watched, states, then);
       const as_of = { position, recorded_ms, head: head.position };
-      return {
-        body: body_of(source, whole, recorded_ms, { following: false, as_of }),
-        is_whole: whole.failed === null,
-      };
-    });
+      return whole_or_untagged(whole, body_of(source, whole, recorded_ms, { following: false, as_of }));
+    }, caching);
   });
 }
 
@@ -353,19 +358,9 @@ function body_of(
   return JSON.stringify({ ...board_data(shown, { time_zone, currency, board }, now_ms), ...more });
 }
 
-/** Answers with a board, or that the asker has it. One that lacks something for want of time is nobody's to keep: the next try may have it. */
-async function tagged(
-  request: Request,
-  etag: string,
-  caching: string,
-  read: () => Promise<{ readonly body: string; readonly is_whole: boolean }>,
-): Promise<Response> {
-  const vary = { vary: "authorization, cookie" }, headers = { etag, "cache-control": caching, ...vary };
-  if (matches_etag(request.headers.get("if-none-match"), etag)) return respond(null, headers, 304);
-  const { body, is_whole } = await read();
-  const kept = is_whole ? headers : { "cache-control": "no-store", ...vary };
-  return respond(body, { ...kept, "content-type": "application/json" });
-}
+/** A board's answer: one that lacks something for want of time is nobody's to keep. */
+const whole_or_untagged = ({ failed }: Pick<ShownBoard, "failed">, body: string): string | Response =>
+  failed === null ? body : answer_untagged(body);
 
 /** Turns what a reading of a board is bounded by into what its client can do. */
 export async function timed(work: () => Promise<Response>): Promise<Response> {
