@@ -1,5 +1,5 @@
 import { Option } from "commander";
-import { collect, date, duration, example, log_point, program, run } from "./program.ts";
+import { collect, conditions, date, duration, example, log_point, program, run } from "./program.ts";
 import {
   archive_attach_verb,
   archive_list_verb,
@@ -61,7 +61,7 @@ export function add_exports(): void {
       .option(
         "--filter <dimension=value>",
         "only states or cells with this value; of states it may be given again; any unless given",
-        collect,
+        conditions,
         [],
       )
       .addOption(

@@ -1,5 +1,17 @@
 import { Option } from "commander";
-import { collect, date, duration, each_whole, example, instant, number, program, run, whole } from "./program.ts";
+import {
+  collect,
+  conditions,
+  date,
+  duration,
+  each_whole,
+  example,
+  instant,
+  number,
+  program,
+  run,
+  whole,
+} from "./program.ts";
 import {
   accept_gap_verb,
   alerts_check_verb,
@@ -191,7 +203,7 @@ export function add_proof(): void {
     .option(
       "--filter <dimension=value>",
       "only what has this value, such as city=Chicago; may be given again; any unless given",
-      collect,
+      conditions,
       [],
     )
     .option(

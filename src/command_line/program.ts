@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, type Option } from "commander";
-import { run_verb, type Shell, VERSION } from "../verbs/mod.ts";
+import { type Condition, run_verb, type Shell, VERSION } from "../verbs/mod.ts";
 import { parse_duration, parse_time } from "../kpi/mod.ts";
 
 /** How what stands on the command line is read, and how it has to be written, in words that help and errors have in common. */
@@ -80,6 +80,15 @@ export const speed = written(
   "a number of times such as 60x, or max",
   (text) => text === "max" ? Infinity : within(text.replace(/x$/, ""), 0.001, 1e9),
 );
+const condition = written("dimension=value, such as city=Chicago", (text) => {
+  const at = text.indexOf("=");
+  return at < 1 ? null : { dimension: text.slice(0, at), key: text.slice(at + 1) };
+});
+/** Values of dimensions, as many as are given. */
+export const conditions = (text: string, others: readonly Condition[] = []): readonly Condition[] => [
+  ...others,
+  condition(text),
+];
 export const collect = (text: string, before: readonly string[]): readonly string[] => [...before, text];
 
 /** What help says of an option: what it is for, how its text is written, and whether it is required or what holds without it. */

@@ -17,7 +17,7 @@ import {
 } from "../export/mod.ts";
 import { type Config, ConfigError, Paced, type Runtime, system_clock, told_once, WakeUp } from "../runtime/mod.ts";
 import { kafka_connection, open_log, open_to_read, type Opened } from "./open.ts";
-import { ProgressLine, type Shell, UsageError } from "./shell.ts";
+import { type Condition, ProgressLine, type Shell, UsageError } from "./shell.ts";
 import { open_kafka_publisher } from "../ingest/kafka/mod.ts";
 import { publication_of, type PublishedTopic, Publisher, topics_of } from "../publish/mod.ts";
 import { DOMAINS, topic_prefix_of } from "./domains.ts";
@@ -35,8 +35,8 @@ interface TableExportOptions {
   readonly to?: LogPoint;
   /** Types of events; all unless given. */
   readonly type: readonly string[];
-  /** Values of dimensions, as `name=value`; any unless given. */
-  readonly filter: readonly string[];
+  /** Any unless given. */
+  readonly filter: readonly Condition[];
   /** Of cells; all unless given. */
   readonly grain?: string;
 }
@@ -134,13 +134,11 @@ async function made_of_the_log(
     );
   }
   const names = dimensions.filter(({ column }) => column !== null).map(({ name }) => name);
-  const filters = filter.map((text) => {
-    const at = text.indexOf("="), dimension = text.slice(0, at), key = text.slice(at + 1);
-    if (at > 0 && names.includes(dimension)) return { dimension, key };
-    throw new UsageError(
-      `export: expected --filter dimension=value with one of ${names.join(", ")}, got ${JSON.stringify(text)}`,
-    );
-  });
+  for (const { dimension, key } of filter) {
+    if (names.includes(dimension)) continue;
+    const got = JSON.stringify(`${dimension}=${key}`);
+    throw new UsageError(`export: expected --filter dimension=value with one of ${names.join(", ")}, got ${got}`);
+  }
   const time = (name: string, point: LogPoint | undefined) => {
     if (point === undefined) return null;
     if ("at_us" in point) return point.at_us;
@@ -150,7 +148,7 @@ async function made_of_the_log(
     line = new ProgressLine(`export ${what} of ${domain_name}`, null, system_clock.now_ms);
   try {
     const { name, rows, position } = await export_table({
-      ...{ database, place, form, domain, log_id, what, filters, grain: grain ?? null, signal },
+      ...{ database, place, form, domain, log_id, what, filters: filter, grain: grain ?? null, signal },
       from_us: time("--from", from),
       to_us: time("--to", to),
       progress: (rows) => line.add(rows),

@@ -28,4 +28,4 @@ export {
 export { mapping_check_verb, mapping_list_verb, mapping_show_verb, replay_verb, schema_verb } from "./records/mod.ts";
 export { serve_verb } from "./serve.ts";
 export { verify_verb } from "./verify.ts";
-export { run_verb, type Shell, VERSION } from "./shell.ts";
+export { type Condition, run_verb, type Shell, VERSION } from "./shell.ts";

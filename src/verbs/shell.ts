@@ -30,6 +30,12 @@ import denojson from "../../deno.json" with { type: "json" };
 /** The program's version. */
 export const VERSION: string = denojson.version;
 
+/** What has to have a value of a dimension, as the command line says it. */
+export interface Condition {
+  readonly dimension: string;
+  readonly key: string;
+}
+
 /** Wrong usage of a verb: the program exits with code 2. */
 export class UsageError extends Error {
   override readonly name = "UsageError";

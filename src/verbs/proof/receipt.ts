@@ -17,7 +17,7 @@ import { days_in } from "../../kpi/mod.ts";
 import { system_clock, write_stderr } from "../../runtime/mod.ts";
 import { DOMAINS } from "../domains.ts";
 import { open_log, open_to_read } from "../open.ts";
-import { ProgressLine, type Shell, UsageError } from "../shell.ts";
+import { type Condition, ProgressLine, type Shell, UsageError } from "../shell.ts";
 import { believed_keys, configured_key } from "./keep.ts";
 
 /** Options of `tacho receipt`, as the command line gives them. */
@@ -25,7 +25,7 @@ export interface ReceiptOptions {
   readonly stream?: string;
   readonly figure?: string;
   readonly day?: string;
-  readonly filter: readonly string[];
+  readonly filter: readonly Condition[];
   readonly complete: boolean;
 }
 
@@ -40,14 +40,11 @@ function wanted_by({ stream, figure, day, filter }: ReceiptOptions, own_currency
   }
   if (day === undefined) throw new UsageError("receipt: of a figure expected --day, such as 2026-03-01");
   const keys = new Map<string, string>();
-  for (const text of filter) {
-    const at = text.indexOf("="), dimension = text.slice(0, at);
-    if (at < 1 || keys.has(dimension)) {
-      throw new UsageError(
-        `receipt: expected --filter dimension=value, each dimension once, got ${JSON.stringify(text)}`,
-      );
+  for (const { dimension, key } of filter) {
+    if (keys.has(dimension)) {
+      throw new UsageError(`receipt: expected --filter with each dimension once, got ${dimension} again`);
     }
-    keys.set(dimension, text.slice(at + 1));
+    keys.set(dimension, key);
   }
   const currency = own_currency === undefined ? undefined : keys.get("currency") ?? own_currency;
   if (currency !== undefined) keys.delete("currency");
