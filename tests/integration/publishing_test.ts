@@ -3,6 +3,7 @@ import { type Database, migrate, migrations_of, open_database } from "../../src/
 import { type DeclaredDomain, type Domain } from "../../src/domains/mod.ts";
 import { TRIPS } from "../../src/domains/trips/mod.ts";
 import { PAYMENTS } from "../../src/domains/payments/mod.ts";
+import { TRADES } from "../../src/domains/trades/mod.ts";
 import { read_head, settle_deployment } from "../../src/event_log/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import {
@@ -17,7 +18,7 @@ import { WakeUp } from "../../src/runtime/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { invented, take_in } from "../support/generated_log.ts";
 import { shared_postgres } from "../support/postgres.ts";
-import { assert_trips_agree, TopicTables } from "../support/published_topics.ts";
+import { assert_trips_agree, expected_streams, TopicTables } from "../support/published_topics.ts";
 import { silent } from "../support/read_side.ts";
 import { message } from "../support/trip_pipeline.ts";
 import { until } from "../support/until.ts";
@@ -341,5 +342,41 @@ tacho_test({
     assert.ok(told.every(([start]) => !String(start).startsWith("2026-03-01")), JSON.stringify(told));
     const streams = [...log.topics.tables.get("enriched.driver")!.keys()];
     assert.equal(streams.length, 5, "streams are told whenever they were");
+  },
+});
+
+tacho_test({
+  name:
+    "trades are published by ticker, side and venue: windows and streams say what the tables say, after corrections and busts",
+  needs: ["postgres"],
+  limit_ms: 120_000,
+  async fn() {
+    await using log = await PublishedLog.make(TRADES);
+    await log.append(invented(TRADES, 1));
+    const prefix = "trades.", entities = ["ticker", "side", "venue"];
+    await log.publish_all(names(prefix, entities), prefix);
+    const [busted] = await log.database.query<{ busted: number }>(
+      "select count(*)::int as busted from trades where status = 'busted'",
+    );
+    assert.ok(busted!.busted > 0);
+    for (const entity of entities) {
+      const rows = await log.database.query<Record<string, string | number>>(
+        `select coalesce(${entity}, 'unknown') as key,
+          to_char(date_bin('5 minutes', executed_at, 'epoch') at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS".000000Z"') as start,
+          count(*)::int as count, sum(volume)::float8 as volume, round(sum(price_micros * volume::numeric) / 1000000.0, 2)::float8 as turnover
+        from trades where status = 'executed' group by 1, 2`,
+      );
+      const told = log.topics.tables.get(`${prefix}aggregated.${entity}`)!;
+      const windows = [...told].filter(([, { trade_count }]) => trade_count !== 0).map(([key, value]) =>
+        [key, value.trade_count, value.total_volume, value.total_turnover].join()
+      );
+      const expected = rows.map(({ key, start, count, volume, turnover }) =>
+        [JSON.stringify([key, start]), count, volume, turnover].join()
+      );
+      assert.deepEqual(windows.sort(), expected.sort(), entity);
+      const streams = await expected_streams(log.database, log.domain, entity);
+      const enriched = log.topics.tables.get(`${prefix}enriched.${entity}`)!;
+      assert.deepEqual([...enriched.keys()].sort(), [...streams.keys()].sort(), entity);
+    }
   },
 });

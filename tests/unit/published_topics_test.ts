@@ -19,6 +19,11 @@ Deno.test("topics of trips have the names that readers of a mobility hub know, t
     }
   }
   assert.deepEqual(topics("payments", all).slice(0, 2), ["payments.enriched.payer", "payments.aggregated.payer"]);
+  const entities = ["ticker", "side", "venue"];
+  assert.deepEqual(
+    topics("trades", all),
+    entities.flatMap((entity) => [`trades.enriched.${entity}`, `trades.aggregated.${entity}`]),
+  );
   const every = DOMAINS.flatMap(({ name }) => topics(name, all));
   assert.equal(new Set(every).size, every.length, "no two domains write to one topic");
 });

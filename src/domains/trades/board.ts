@@ -1,4 +1,4 @@
-import type { BoardDeclaration } from "../board.ts";
+import type { BoardDeclaration, EntitiesDeclaration } from "../board.ts";
 import type { BoardWords } from "../board_words.ts";
 
 const MICROS = 1_000_000;
@@ -149,6 +149,36 @@ const WORDS: BoardWords = {
     "Most figures are kept ready. With two filters and more they are computed from the trades, and say how old they are.",
 };
 
+/** What is told of each ticker, side and venue: sums and means of sums, which windows in topics can be corrected by. */
+const ENTITIES: EntitiesDeclaration = {
+  counted: "executed trades",
+  of: [
+    { name: "ticker", dimension: "ticker", id_name: "ticker" },
+    { name: "side", dimension: "side", id_name: "side" },
+    { name: "venue", dimension: "venue", id_name: "venue" },
+  ],
+  figures: [
+    { name: "trade_count", figure: "trades", decimals: 0 },
+    { name: "total_volume", figure: "volume", decimals: 0 },
+    { name: "total_turnover", figure: "turnover", decimals: 2 },
+    { name: "weighted_price", figure: "weighted_price", decimals: 6, says: "Turnover over volume; null: of none" },
+    {
+      name: "avg_price",
+      figure: "average_price",
+      decimals: 6,
+      says: "Over trades, whatever their volume; null: of none",
+    },
+  ],
+  example: {
+    ticker: "AAPL",
+    trade_count: 3,
+    total_volume: 600,
+    total_turnover: 73_725,
+    weighted_price: 122.875,
+    avg_price: 122.15,
+  },
+};
+
 /** The board of trades: what the page and the API show of `trades` and `trade_cells`. */
 export const TRADE_BOARD: BoardDeclaration = {
   words: WORDS,
@@ -200,6 +230,7 @@ export const TRADE_BOARD: BoardDeclaration = {
   states_breakdowns: [],
   default_count: "volume",
   breakdown_row: { count: "volume", amount: "turnover" },
+  entities: ENTITIES,
   lines: {
     event: "trade",
     list: "trades",
