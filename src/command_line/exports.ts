@@ -1,5 +1,5 @@
 import { Option } from "commander";
-import { collect, conditions, date, duration, example, log_point, program, run } from "./program.ts";
+import { collect, conditions, currency, date, duration, example, log_point, program, run } from "./program.ts";
 import {
   archive_attach_verb,
   archive_list_verb,
@@ -32,6 +32,11 @@ export function add_exports(): void {
     .option("--from <date>", "the first day; yesterday unless given", date)
     .option("--to <date>", "the last day; yesterday unless given", date)
     .option("--all", "all whole days that anything lies in", false)
+    .option(
+      "--currency <code>",
+      "whose amounts, of a domain that has several: in a folder called after it; the deployment's unless given",
+      currency,
+    )
     .option("--follow", "all of them, and go on: each day when it has ended, and whenever it changes", false)
     .addHelpText("after", example("export daily --out figures --from 2026-03-01 --to 2026-03-31"))
     .action((options) => run((shell) => daily_export_verb(shell, options)));

@@ -62,6 +62,11 @@ export const time_zone = written("an IANA time zone such as Europe/Berlin", (tex
     return null;
   }
 });
+/** A currency of the command line. */
+export const currency = written(
+  "three capital letters such as EUR",
+  (text) => /^[A-Z]{3}$/.test(text) ? text : null,
+);
 /** A date of the command line. */
 export const date = written("a date such as 2026-03-01", (text) => {
   try {

@@ -88,8 +88,11 @@ interface ChangedDays {
   readonly figures_id: string;
 }
 
-/** Where a day's document stands. */
-export const daily_name = (date: string): string => `daily/${date}/metrics.json`;
+/** Where a day's document stands: of a domain by currency those of another one than the deployment's are in a folder that is called after it. */
+export const daily_name = (
+  date: string,
+  { currency, by_currency }: Pick<DomainBoard, "currency" | "by_currency"> = {},
+): string => `${currency === by_currency ? "" : `${currency}/`}daily/${date}/metrics.json`;
 
 /**
  * Writes a day's document, unless one that says the same is there: that is left as it is, with its time.
@@ -98,7 +101,7 @@ export const daily_name = (date: string): string => `daily/${date}/metrics.json`
 export async function write_day(source: DailyExport, date: string): Promise<"written" | "unchanged"> {
   const { database, days, place, now_ms } = source, day = days.day_named(date);
   if (day === null) throw new Error(`export the day ${date}: the business time zone has none of that name`);
-  const document = await read_daily_document(database, source, date, day), name = daily_name(date);
+  const document = await read_daily_document(database, source, date, day), name = daily_name(date, source.board);
   const there = await place.read(name);
   if (there !== null && says_the_same(there, document)) return "unchanged";
   await place.write(name, daily_json(document, now_ms()));

@@ -1,3 +1,4 @@
+import { in_currency } from "../domains/mod.ts";
 import { moment_at_time, read_head } from "../event_log/mod.ts";
 import {
   type DailyExport,
@@ -245,6 +246,8 @@ interface DailyExportOptions {
   readonly to?: string;
   readonly all: boolean;
   readonly follow: boolean;
+  /** Whose amounts, of a domain that has several; the deployment's unless given. */
+  readonly currency?: string;
 }
 
 /**
@@ -252,7 +255,7 @@ interface DailyExportOptions {
  * writes what lacks.
  */
 export async function daily_export_verb(shell: Shell, options: DailyExportOptions): Promise<void> {
-  const { signal, domain, config } = shell, { from, to, all, follow } = options;
+  const { signal, domain, config } = shell, { from, to, all, follow, currency } = options;
   if (all && (from ?? to) !== undefined) throw new UsageError("export daily: expected --all or a range, got both");
   if (follow && (from ?? to) !== undefined) {
     throw new UsageError("export daily: --follow keeps all whole days; leave --from and --to out");
@@ -261,11 +264,15 @@ export async function daily_export_verb(shell: Shell, options: DailyExportOption
     throw new UsageError(`export daily: expected --to on or after --from, got ${from} to ${to}`);
   }
   const place = place_of(options.out, config);
-  const { database, domain: { board }, days } = await open_to_read(shell);
+  const { database, domain: { board: own }, days } = await open_to_read(shell);
   try {
-    if (board.daily === undefined) {
+    if (own.daily === undefined) {
       throw new UsageError(`export daily: of ${domain.name} no daily figures are declared`);
     }
+    if (currency !== undefined && own.by_currency === undefined) {
+      throw new UsageError(`export daily: amounts of ${domain.name} are of one currency; leave --currency out`);
+    }
+    const board = in_currency(own, currency);
     const source: DailyExport = { database, board, days, place, now_ms: system_clock.now_ms };
     const counts = { written: 0, unchanged: 0 };
     if (follow) {

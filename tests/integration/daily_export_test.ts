@@ -9,11 +9,15 @@ import {
   write_day,
   yesterday,
 } from "../../src/export/mod.ts";
+import { in_currency } from "../../src/domains/mod.ts";
 import { follow_days } from "../../src/verbs/exports.ts";
 import { Cursors } from "../../src/ingest/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import { tacho_test } from "../support/available.ts";
+import { start_ingest } from "../support/ingest_harness.ts";
+import { MemorySource } from "../support/memory_source.ts";
 import { shared_postgres } from "../support/postgres.ts";
+import { as_message, PAYMENTS_DOMAIN, some_payments, with_payments } from "../support/told_payments.ts";
 import { trips_board } from "../support/trip_board.ts";
 import { feed, message, migrated, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";
 import { until } from "../support/until.ts";
@@ -223,4 +227,46 @@ tacho_test({
     assert.equal(yesterday({ days: berlin }, Date.UTC(2026, 2, 29, 22)), "2026-03-29");
     assert.equal(yesterday({ days: berlin }, Date.UTC(2026, 9, 25, 23)), "2026-10-25");
   },
+});
+
+tacho_test({
+  name:
+    "documents of another currency have its amounts, in a folder of their own: those of the deployment's stay as they are",
+  needs: ["postgres"],
+  fn: () =>
+    with_payments(async (database) => {
+      const told = some_payments(11, 150);
+      const source = new MemorySource("payments", [told.map((each, i) => ({ ...as_message(each), offset: i }))]);
+      const days = days_in("UTC"), now_ms = () => Date.UTC(2026, 2, 10);
+      const running = start_ingest(database, source, { domain: PAYMENTS_DOMAIN, time_zone: "UTC", now_ms });
+      try {
+        await running.caught_up();
+      } finally {
+        await running.stop();
+      }
+      const place = new MemoryPlace(), of = { database, days, place, now_ms };
+      const captured: Record<string, number> = {};
+      for (const currency of ["USD", "EUR", "USD", "EUR"]) {
+        const board = in_currency(PAYMENTS_DOMAIN.board, currency);
+        const { dates } = await days_changed({ ...of, board }, { position: 0, ended_ms: -Infinity });
+        for (const date of dates) {
+          assert.equal(await write_day({ ...of, board }, date), currency in captured ? "unchanged" : "written");
+        }
+        assert.deepEqual(dates, ["2026-03-01"]);
+        const [row] = await database.query<{ count: number; value: string }>(
+          `select count(*)::int as count, round(sum(amount_micros) / 1000000.0, 2)::text as value
+            from transactions where captured_at is not null and currency = $1`,
+          [currency],
+        );
+        const name = `${currency === "USD" ? "" : `${currency}/`}daily/2026-03-01/metrics.json`;
+        const { metrics, payment_count, currency: said } = JSON.parse(place.texts.get(name)!);
+        assert.deepEqual([payment_count, metrics.total_value, said], [row!.count, Number(row!.value), currency]);
+        captured[currency] = row!.count;
+      }
+      assert.ok(Object.values(captured).every((count) => count > 0));
+      assert.deepEqual([...place.texts.keys()].sort(), [
+        "EUR/daily/2026-03-01/metrics.json",
+        "daily/2026-03-01/metrics.json",
+      ]);
+    }),
 });
