@@ -64,3 +64,20 @@ Deno.test("every source file that a comment names is there", () => {
   assert.ok(named.length >= 15);
   assert.deepEqual(named.filter((name) => !names.has(name)), []);
 });
+
+Deno.test("every file and folder that docs/architecture.md names is there, and every room of src has its line", () => {
+  const text = Deno.readTextFileSync(new URL("../../docs/architecture.md", import.meta.url));
+  const paths = ["src", "tests", "static", "migrations", "docs"].flatMap(paths_in);
+  const there = new Set([
+    "main.ts",
+    ...paths.flatMap((path) => {
+      const parts = path.split("/");
+      return parts.flatMap((_, to) => parts.slice(0, to + 1).map((_, from) => parts.slice(from, to + 1).join("/")));
+    }),
+  ]);
+  const named = [...text.matchAll(/`([a-z_0-9./]+(?:\.(?:ts|js|sql|md)|\/)|(?:src|tests|docs|static)\/[a-z_0-9/]+)`/g)];
+  assert.ok(named.length >= 60);
+  assert.deepEqual(named.map(([, name]) => name!.replace(/\/$/, "")).filter((name) => !there.has(name)), []);
+  const rooms = [...Deno.readDirSync(new URL("../../src", import.meta.url))].map(({ name }) => name);
+  assert.deepEqual(rooms.filter((room) => !new RegExp(`^\\|.* \`${room}/`, "m").test(text)), []);
+});
