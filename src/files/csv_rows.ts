@@ -1,5 +1,5 @@
 import Papa from "papaparse";
-import { type CsvRow, read_csv_row } from "../mapping/mod.ts";
+import { type CsvForm, type CsvRow, read_csv_row } from "../mapping/mod.ts";
 import { faulty_row, FileError, type FileRow, LONGEST_ROW, OverlongLine, type RowBatch } from "./record_file.ts";
 import { no_text_with_option, type TextPiece } from "./text_pieces.ts";
 
@@ -39,8 +39,8 @@ const delimiter_of = (text: string): string => Papa.parse(text, { preview: 20, s
 /** Where the reading of a file stands. */
 class CsvReading {
   readonly #path: string;
-  readonly #delimiter: string;
-  readonly #line_break: "\n" | "\r";
+  readonly #form: CsvForm;
+  readonly #form_escaped: CsvForm;
   readonly #overlong = new OverlongLine();
   #columns: readonly string[] | null = null;
   #names: readonly string[] = [];
@@ -56,8 +56,9 @@ class CsvReading {
   constructor(path: string, text: string) {
     this.#path = path;
     this.#stated = /^"?sep=(.)"?(?:\r*\n|\r)/i.exec(text);
-    this.#delimiter = this.#stated?.[1] ?? delimiter_of(text.slice(0, TELLING));
-    this.#line_break = line_break_of(text.slice(0, TELLING));
+    const delimiter = this.#stated?.[1] ?? delimiter_of(text.slice(0, TELLING));
+    this.#form = { delimiter, line_break: line_break_of(text.slice(0, TELLING)), escape: '"' };
+    this.#form_escaped = { ...this.#form, escape: "\\" };
   }
 
   /** The rows that end in the text. */
@@ -71,7 +72,7 @@ class CsvReading {
     }
     let quote = text.indexOf('"', at);
     while (at < text.length || (last && this.#overlong.begun)) {
-      const break_at = text.indexOf(this.#line_break, at);
+      const break_at = text.indexOf(this.#form.line_break, at);
       const line_end = break_at < 0 ? text.length : break_at;
       if (this.#overlong.begun || line_end - at > LONGEST_ROW) {
         this.#overlong.take(text, at, line_end);
@@ -85,13 +86,14 @@ class CsvReading {
       if (quote >= 0 && quote < at) quote = text.indexOf('"', at);
       const quoted = quote >= 0 && quote < line_end;
       if (!quoted && break_at < 0 && !last) break;
-      const row = quoted
-        ? this.#quoted(text, at, line_end, last)
-        : { fields: text.slice(at, line_end).split(this.#delimiter).map((field) => field.trim()), end: line_end + 1 };
+      const row = quoted ? this.#quoted(text, at, line_end, last) : {
+        fields: text.slice(at, line_end).split(this.#form.delimiter).map((field) => field.trim()),
+        end: line_end + 1,
+      };
       if (row === null && text.length - at <= LONGEST_ROW) break;
       const read = this.#row(text, at, line_end, row);
       if (read.row !== null) rows.push(read.row);
-      this.#line += read.end > line_end + 1 ? breaks_between(text, at, read.end, this.#line_break) : 1;
+      this.#line += read.end > line_end + 1 ? breaks_between(text, at, read.end, this.#form.line_break) : 1;
       at = read.end;
     }
     this.read_to = Math.min(at, text.length);
@@ -100,9 +102,9 @@ class CsvReading {
 
   /** A row with quotes. One that breaks their rules as they are may follow those of MySQL and Spark. */
   #quoted(text: string, at: number, line_end: number, last: boolean): CsvRow {
-    const row = read_csv_row(text, at, this.#delimiter, this.#line_break, last);
+    const row = read_csv_row(text, at, last, this.#form);
     if (row === null || !("broken" in row) || !text.slice(at, line_end).includes('\\"')) return row;
-    const other = read_csv_row(text, at, this.#delimiter, this.#line_break, last, "\\");
+    const other = read_csv_row(text, at, last, this.#form_escaped);
     return other !== null && "broken" in other ? row : other;
   }
 

@@ -7,20 +7,27 @@ export type CsvRow =
   | { readonly broken: string }
   | null;
 
+/** How CSV is written. */
+export interface CsvForm {
+  readonly delimiter: string;
+  /** What ends a row, outside quotes; carriage returns before a line feed belong to it. */
+  readonly line_break: "\n" | "\r";
+  /** What stands before a quote that is a character of a value in quotes: another quote, or the backslash that MySQL and Spark write. */
+  readonly escape: '"' | "\\";
+}
+
+const PLAIN: CsvForm = { delimiter: ",", line_break: "\n", escape: '"' };
+
 /**
  * Reads the row of CSV that begins at a place of a text. Values in quotes may have delimiters, line breaks and doubled quotes; white space
  * around values and their quotes is none of them. A quote within a value that is not quoted is a character.
- * @param line_break what ends a row, outside quotes; carriage returns before a line feed belong to it
  * @param last whether the text ends with the document: then its end ends a row
- * @param escape what stands before a quote that is a character of a value in quotes: another quote, or the backslash that MySQL and Spark write
  */
 export function read_csv_row(
   text: string,
   from: number,
-  delimiter: string,
-  line_break: "\n" | "\r",
   last: boolean,
-  escape: '"' | "\\" = '"',
+  { delimiter, line_break, escape }: CsvForm,
 ): CsvRow {
   const fields: string[] = [];
   for (let at = from;;) {
@@ -66,7 +73,7 @@ function closing_quote(text: string, from: number, escape: '"' | "\\"): number |
 
 /** Reads a message that is one CSV line, by the columns that its mapping states. */
 export function read_csv_line(text: string, columns: readonly string[]): Validation<SourceRecord> {
-  const row = read_csv_row(text, 0, ",", "\n", true)!;
+  const row = read_csv_row(text, 0, true, PLAIN)!;
   let got: string;
   if ("broken" in row) got = row.broken;
   else if (text.slice(row.end).trim() !== "") got = `${text.trimEnd().split("\n").length} lines`;

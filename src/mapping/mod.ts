@@ -35,6 +35,6 @@ export {
   shown_value,
   with_message,
 } from "./field.ts";
-export { type CsvRow, read_csv_line, read_csv_row } from "./csv_line.ts";
+export { type CsvForm, type CsvRow, read_csv_line, read_csv_row } from "./csv_line.ts";
 export { number_reading, type NumberReading } from "./number_reading.ts";
 export { iso_time } from "./time_format.ts";

@@ -295,35 +295,39 @@ const LONGEST_BAD_ROW = 200_000;
 
 /** Turns the rows of one file, in their order, into what is sent for them. */
 export class RowEvents {
+  readonly #account: FileAccount;
+  readonly #times: EventTimes;
   #last_us = BEFORE_ALL_US;
 
   /**
    * @param file the file's index
    * @param text_of a record as it stands in the file
-   * @param account keeps count of what the rows come to
-   * @param times hears when the events happened
+   * @param heard.account keeps count of what the rows come to
+   * @param heard.times hears when the events happened
    * @param foretells whether what will be refused on arrival counts as refused by now: where nobody tells of it later
    */
   constructor(
     readonly file: number,
     readonly reading: RecordReading,
     readonly text_of: (record: SourceRecord) => string,
-    readonly account: FileAccount,
-    readonly times: EventTimes,
+    { account, times }: { readonly account: FileAccount; readonly times: EventTimes },
     readonly foretells = false,
-  ) {}
+  ) {
+    this.#account = account;
+    this.#times = times;
+  }
 
   /** One event or several, none for a row that is skipped; for a bad row one that says what is wrong. What has no time goes where the row before it goes. */
   of(row: FileRow): ReplayEvent[] {
     const { line } = row, { stream_column, reversal } = this.reading.domain;
     if (row.record === null) {
-      this.account.refused(row.fault, null);
+      this.#account.refused(row.fault, null);
       return [this.#bad(line, "", row.text, row.fault)];
     }
     const mapped = this.reading.events_of(row.record, line);
     if (!mapped.ok) {
       const { path } = mapped.fault;
-      this.account.refused(mapped.fault, path === null ? null : this.reading.amount_of(row.record, path));
+      this.#account.refused(mapped.fault, path === null ? null : this.reading.amount_of(row.record, path));
       const { [stream_column]: stream_id } = row.record;
       return [this.#bad(line, typeof stream_id === "string" ? stream_id : "", this.text_of(row.record), mapped.fault)];
     }
@@ -332,9 +336,9 @@ export class RowEvents {
       ? mapped.value.map(fault_of).find((each) => each !== null) ?? null
       : null;
     if (fault !== null) {
-      this.account.refused(fault, fault.path === null ? null : this.reading.amount_of(row.record, fault.path));
-    } else if (mapped.value.length === 0) this.account.skipped();
-    else this.account.made(mapped.value.length);
+      this.#account.refused(fault, fault.path === null ? null : this.reading.amount_of(row.record, fault.path));
+    } else if (mapped.value.length === 0) this.#account.skipped();
+    else this.#account.made(mapped.value.length);
     return mapped.value.map((event, nth, all) => ({
       at_us: this.#time_of(event, fault === null),
       turn: event.type === reversal?.type ? 1 : 0,
@@ -353,7 +357,7 @@ export class RowEvents {
     const text = occurred_at ?? cloud_time;
     const time = typeof text === "string" ? parse_time(text) : null;
     if (time?.ok !== true) return this.#last_us;
-    if (is_sound) this.times.add(time.us);
+    if (is_sound) this.#times.add(time.us);
     return this.#last_us = time.us;
   }
 

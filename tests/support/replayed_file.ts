@@ -87,7 +87,10 @@ export async function replayed_file(
       return events.ok ? { ok: true as const, value: events.value.map(({ bare }) => bare) } : events;
     },
   };
-  const reading = new RowEvents(0, row_reading, file.text_of, new FileAccount(path), new EventTimes());
+  const reading = new RowEvents(0, row_reading, file.text_of, {
+    account: new FileAccount(path),
+    times: new EventTimes(),
+  });
   const read: ReplayEvent[] = [];
   for await (const { rows } of file.rows()) for (const row of rows) read.push(...reading.of(row));
   const equals = new EqualRows(new Set(mapping.number_equal_rows ? [0] : []), TRIPS);

@@ -434,7 +434,7 @@ Deno.test("mapping: records are skipped on purpose before anything else of them 
     amount_of: () => null,
   };
   const account = new FileAccount("a.csv");
-  const events = new RowEvents(0, reading, JSON.stringify, account, new EventTimes());
+  const events = new RowEvents(0, reading, JSON.stringify, { account, times: new EventTimes() });
   const made = [{ state: "test" }, { id: "T", at: AT, fare: 1 }, {}, { id: "T", fare: -1 }]
     .flatMap((record, i) => events.of({ line: i + 1, record }).map(({ line, fault }) => [line, fault === null]));
   assert.deepEqual(made, [[2, true], [3, false]]);

@@ -50,6 +50,8 @@ interface StreamList {
   /** What the newest event of each is among: positions in (after, last]. */
   readonly after: number;
   readonly last: number;
+  /** The position of the log's head by now. */
+  readonly head: number;
 }
 
 /**
@@ -109,8 +111,8 @@ export function add_stream_list_route(app: App, source: StreamSource): void {
           ? { after: 0, last: pinned }
           : await find_arrived(reading, arrival, pinned);
         const own = { ...source, board: requested_board(request, board) };
-        const list = { pinned, filter: await with_aliases(reading, board, filter), after, last };
-        const found = await read_page(reading, own, list, head.position, before, most + 1);
+        const list = { pinned, filter: await with_aliases(reading, board, filter), after, last, head: head.position };
+        const found = await read_page(reading, own, list, before, most + 1);
         if (found === null) return changed_too_much(name);
         const states = found.slice(0, most);
         const next = found.length > most ? format_cursor(pinned, Number(states.at(-1)!.position)) : null;
@@ -148,7 +150,6 @@ async function read_page(
   reading: Queryable,
   source: StreamSource,
   list: StreamList,
-  head_position: number,
   before: number,
   wanted: number,
 ): Promise<Record<string, unknown>[] | null> {
@@ -165,11 +166,11 @@ async function read_page(
   for (const piece of PIECES) {
     const start = Math.max(end - piece, kept_after);
     while (end > start && found.length < wanted) {
-      await take(await read_log(reading, source.board, list, start, end, wanted), start, wanted);
+      await take(await read_log(reading, source.board, list, [start, end], wanted), start, wanted);
     }
   }
   while (end > list.after && found.length < wanted) {
-    if (readings++ === MOST_READINGS || head_position - list.pinned > MOST_SINCE) return null;
+    if (readings++ === MOST_READINGS || list.head - list.pinned > MOST_SINCE) return null;
     await take(await read_table(reading, source.board, list, end, TABLE_ROWS), list.after, TABLE_ROWS);
   }
   return found.slice(0, wanted);
@@ -183,8 +184,7 @@ function read_log(
   reading: Queryable,
   board: DomainBoard,
   { pinned, filter }: StreamList,
-  start: number,
-  end: number,
+  [start, end]: readonly [start: number, end: number],
   most_rows: number,
 ): Promise<ListedRow[]> {
   const parameters = new Parameters([start, end, pinned, most_rows]);

@@ -78,10 +78,15 @@ export async function replay(shell: Shell, paths: readonly string[], options: Re
     let log: LogCounts | null = null;
     try {
       const sort = new ExternalSort(() => Promise.resolve(workspace.runs), REPLAY_ORDER);
-      await read_files(shell, files, options, stopped, sort, accounts, times);
+      await read_files(shell, files, options, stopped, { sort, accounts, times });
       const into = options.to === "kafka" ? into_topic : into_log;
       const sent_files = files.map(({ file: { path }, reading }) => ({ path, reading }));
-      log = await into(shell, sent_files, journal, (sink) => send_replay(shell, sort, options, journal, equals, sink));
+      log = await into(
+        shell,
+        sent_files,
+        journal,
+        (sink) => send_replay(shell, options, { sort, journal, equals }, sink),
+      );
       through = true;
     } finally {
       // On a full disk there is room for how far it came only after the runs are gone.
@@ -196,14 +201,16 @@ async function read_files(
   files: readonly MappedFile[],
   { to, first = Infinity }: ReplayOptions,
   stopped: ReplayState | null,
-  sort: ExternalSort<ReplayEvent>,
-  accounts: readonly FileAccount[],
-  times: EventTimes,
+  { sort, accounts, times }: {
+    readonly sort: ExternalSort<ReplayEvent>;
+    readonly accounts: readonly FileAccount[];
+    readonly times: EventTimes;
+  },
 ): Promise<void> {
   const point = stopped?.point ?? null;
   for (const { index, file, reading } of files) {
     const progress = new ProgressLine(`read ${file.path}`, null, system_clock.now_ms);
-    const events = new RowEvents(index, reading, file.text_of, accounts[index]!, times, to === "kafka");
+    const events = new RowEvents(index, reading, file.text_of, { account: accounts[index]!, times }, to === "kafka");
     let left = first;
     try {
       for await (const { rows, share } of file.rows()) {

@@ -36,10 +36,12 @@ const SLICE = { events: 1_000, characters: 300_000 };
 /** Sends what is sorted, paced by the clock, until all has arrived. */
 export async function send_replay(
   { signal }: Shell,
-  sort: ExternalSort<ReplayEvent>,
   options: SendOptions,
-  journal: Journal,
-  equals: EqualRows,
+  { sort, journal, equals }: {
+    readonly sort: ExternalSort<ReplayEvent>;
+    readonly journal: Journal;
+    readonly equals: EqualRows;
+  },
   sink: ReplaySink,
 ): Promise<void> {
   const { resumed_after } = journal;

@@ -66,7 +66,7 @@ export function* unpack_lz4(packed: Uint8Array): Generator<Uint8Array> {
       scratch.set(packed.subarray(from, at), window);
       end += length;
     } else {
-      end = unpack_block(packed, from, at, scratch, window, most);
+      end = unpack_block(packed, [from, at], scratch, window, most);
     }
     at += flags & 0x10 ? 4 : 0;
     yield scratch.slice(window, end);
@@ -83,8 +83,7 @@ const SMALLEST_KIND = 4;
 /** Unpacks one block behind `end`, where matches may refer to, up to `most`; gives the new end. */
 function unpack_block(
   from: Uint8Array,
-  start: number,
-  stop: number,
+  [start, stop]: readonly [start: number, stop: number],
   to: Uint8Array,
   end: number,
   most: number,
