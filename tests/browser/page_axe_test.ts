@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import axe, { type AxeResults } from "axe-core";
+import { DOMAINS } from "../../src/verbs/mod.ts";
+import { tacho_test } from "../support/available.ts";
+import { BoardPage } from "../support/board_page.ts";
+import { invented, make_log } from "../support/generated_log.ts";
+import { shared_postgres } from "../support/postgres.ts";
+import { TachoProgram } from "../support/tacho_program.ts";
+import { until } from "../support/until.ts";
+
+/** What a screen reader, a keyboard and poor eyes need of the page, by axe-core's rules: nothing is found wrong on any page, in any dialog. */
+
+/** What is invented, and is looked at. */
+const STRETCH = "from=2026-03-02T11:00:00Z&to=2026-03-02T12:00:00Z";
+const LOOKS = (["light", "dark"] as const).flatMap((colours) =>
+  ([[390, 844], [1440, 900]] as const).map(([width, height]) => ({ colours, width, height }))
+);
+/** What the others of the domains have alike is looked at once each way. */
+const FEWER = [LOOKS[0]!, LOOKS[3]!];
+/** The dialogs by the keys that open them. */
+const DIALOGS = {
+  "?": "keys",
+  f: "filter",
+  r: "range",
+  a: "time travel",
+  h: "how figures are counted",
+  e: "export",
+  m: "limits",
+  n: "notes",
+  z: "zone",
+};
+
+for (const [i, domain] of DOMAINS.entries()) {
+  tacho_test({
+    name:
+      `axe finds nothing on the board, the dialogs, the table and a stream of ${domain.name}, light and dark, small and wide`,
+    needs: ["chromium", "postgres"],
+    limit_ms: 180_000,
+    async fn() {
+      const { url: DATABASE_URL } = await (await shared_postgres()).create_database();
+      await (await make_log(DATABASE_URL, domain, invented(domain, 1), 500)).close();
+      await using server = await TachoProgram.serve("start", { env: { DATABASE_URL, TACHO_DOMAINS: domain.name } });
+      await until("the log is open", async () => (await fetch(`${server.url}readyz`)).ok, 60_000);
+      const base = i === 0 ? server.url : `${server.url}${domain.name}/`;
+      await using board = await BoardPage.open(`${base}?${STRETCH}`);
+      const { page } = board;
+      await until("the board is drawn", async () => await board.phase() === "ready");
+      await assert_looks(board, "board");
+      for (const [key, what] of Object.entries(DIALOGS)) {
+        await page.keyboard.press(key);
+        await page.locator("dialog[open]").waitFor();
+        await assert_looks(board, what, "dialog[open]", i === 0 ? LOOKS : FEWER);
+        await page.keyboard.press("Escape");
+        await page.locator("dialog[open]").waitFor({ state: "detached" });
+      }
+      await page.keyboard.press("d");
+      await page.locator("caption").first().waitFor();
+      await assert_looks(board, "table");
+      const stream = await page.locator("tbody a[href]").first().getAttribute("href");
+      await page.goto(new URL(stream!, base).href);
+      await until("the stream is drawn", async () => await board.phase() === "ready");
+      await assert_looks(board, "stream");
+      assert.deepEqual(board.unexpected(), []);
+    },
+  });
+}
+
+/** Runs all of axe's rules on what is in sight, or a part of it, as all would see it. */
+async function assert_looks({ page }: BoardPage, what: string, part = "html", looks = LOOKS): Promise<void> {
+  await page.evaluate(`globalThis.axe ?? (() => { ${axe.source} })()`);
+  for (const { colours, width, height } of looks) {
+    await page.emulateMedia({ colorScheme: colours, reducedMotion: "reduce" });
+    await page.setViewportSize({ width, height });
+    const { violations, passes } = await page.evaluate<AxeResults>(`axe.run(${JSON.stringify(part)})`);
+    const found = violations.flatMap(({ id, help, nodes }) =>
+      nodes.map(({ target, failureSummary }) => `${id}: ${help}: ${target.join(" ")}: ${failureSummary}`)
+    );
+    assert.ok(passes.length >= 5, `axe saw ${passes.length} of its rules kept in ${what}`);
+    assert.deepEqual(found, [], `${what}, ${colours}, ${width} px`);
+  }
+}
