@@ -31,14 +31,9 @@ import { matches_etag, not_found, problem, type RequestFault, respond } from "./
 import { add_session_route, is_authorized, is_guarded } from "./auth.ts";
 import type { Bodies } from "./bodies.ts";
 import type { App, Bindings } from "./endpoint.ts";
+import type { Metrics } from "./metrics.ts";
 import { Busy, Gate, gated, STATEMENT_TIMEOUT_MS } from "./reading.ts";
-import {
-  add_operation_routes,
-  add_readiness_route,
-  type Metrics,
-  page_before,
-  type ReadinessSource,
-} from "./operation_routes.ts";
+import { add_operation_routes, add_readiness_route, page_before, type ReadinessSource } from "./operation_routes.ts";
 import type { StaticFiles } from "./static_files.ts";
 
 /** What the domains of a program share. */
