@@ -153,13 +153,81 @@ function nests_too_deep(text: string): boolean {
   return false;
 }
 
+/** Whether a name of a member has an escape. Text without any is not looked at. */
+function has_escaped_name(text: string): boolean {
+  if (!text.includes("\\")) return false;
+  for (let at = text.indexOf('"'); at >= 0; at = text.indexOf('"', at)) {
+    let escaped = false;
+    for (at++; at < text.length && text.charCodeAt(at) !== 34; at++) {
+      if (text.charCodeAt(at) !== 92) continue;
+      escaped = true;
+      at++;
+    }
+    at++;
+    while (WHITE.includes(text.charAt(at)) && at < text.length) at++;
+    if (escaped && text.charCodeAt(at) === 58) return true;
+  }
+  return false;
+}
+
+const WHITE = " \t\n\r";
+
+/**
+ * Parses JSON that is known to be whole, each name by itself. V8 (15.0) takes a name with an escape for one that it read before at that place,
+ * when that one is as long and the text begins with its letters: after {"x":1,"\\\\":0} the second name of {"x":1,"\\.":0} is the first's.
+ */
+function parse_each_name(text: string): unknown {
+  let at = 0;
+  const pass_white = () => {
+    while (at < text.length && WHITE.includes(text.charAt(at))) at++;
+  };
+  /** Passes over a sign that may stand there, and white space around it. */
+  const pass = (sign: string) => {
+    pass_white();
+    if (text.charAt(at) === sign) at++;
+    pass_white();
+  };
+  const read_text = (): string => {
+    const from = at++;
+    while (text.charCodeAt(at) !== 34) at += text.charCodeAt(at) === 92 ? 2 : 1;
+    return JSON.parse(text.slice(from, ++at));
+  };
+  const read = (): unknown => {
+    pass_white();
+    const first = text.charAt(at);
+    if (first === '"') return read_text();
+    if (first === "[") {
+      const items: unknown[] = [];
+      for (pass("["); text.charAt(at) !== "]"; pass(",")) items.push(read());
+      at++;
+      return items;
+    }
+    if (first === "{") {
+      const members: [string, unknown][] = [];
+      for (pass("{"); text.charAt(at) !== "}"; pass(",")) {
+        const name = read_text();
+        pass(":");
+        members.push([name, read()]);
+      }
+      at++;
+      return Object.fromEntries(members);
+    }
+    const from = at;
+    while (at < text.length && !",]} \t\n\r".includes(text.charAt(at))) at++;
+    const source = text.slice(from, at);
+    return keep_digits("", JSON.parse(source), { source });
+  };
+  return read();
+}
+
 /** Parses JSON text. Throws JsonFault. */
 export function parse_json(text: string): unknown {
   if (nests_too_deep(text)) throw new JsonFault("too_deep", `expected at most ${MAX_DEPTH} levels of nesting`);
   try {
-    return has_long_digits(text)
+    const value = has_long_digits(text)
       ? JSON.parse(text, keep_digits as (this: unknown, key: string, value: unknown) => unknown)
       : JSON.parse(text);
+    return has_escaped_name(text) ? parse_each_name(text) : value;
   } catch (error) {
     if (error instanceof JsonFault) throw error;
     const why = error instanceof Error ? error.message : String(error);

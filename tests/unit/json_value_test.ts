@@ -213,3 +213,40 @@ Deno.test("of records NaN and Infinity are null where no string has them, and a 
   }
   assert.ok(performance.now() - began_ms < 20_000, "it was gone over again and again");
 });
+
+Deno.test("names with escapes are read as they are written, whatever objects were read before", () => {
+  // Names that begin alike, as they are written: what was read for one of them must not be taken for another.
+  const sign = fc.constantFrom("\\", "\\\\", ".", "n", "u", '"', "\n", "é", "a");
+  const name = fc.array(sign, { maxLength: 4 }).map((signs) => signs.join(""));
+  const written = (text: string) => JSON.stringify(text).replaceAll("é", "\\u00e9");
+  const members = fc.uniqueArray(fc.tuple(name, fc.constantFrom("1", '"\\\\:"', "[1, {}]", "null")), {
+    selector: ([name]) => name,
+    maxLength: 4,
+  });
+  fc.assert(
+    fc.property(fc.array(members, { minLength: 2, maxLength: 6 }), (objects) => {
+      for (const each of objects) {
+        const named = [["x", "1"], ...each] as const;
+        const text = `{ ${named.map(([name, value]) => `${written(name)} : ${value}`).join(" , ")} }`;
+        const read = parse_json(`{"a":[${text}],"b":{"a":${text}}}`) as { a: unknown[]; b: { a: unknown } };
+        const expected = named.map(([name, value]) => [name, JSON.parse(value)]);
+        for (const object of [read.a[0], read.b.a]) assert.deepEqual(Object.entries(object as object), expected);
+      }
+    }),
+    { numRuns: 2_000, seed: 11 },
+  );
+  assert.deepEqual(
+    Object.entries(parse_json('{"\\u005f_proto__":1,"a\\n":12345678901234567890}') as object).flat().map(String),
+    [
+      "__proto__",
+      "1",
+      "a\n",
+      "12345678901234567890",
+    ],
+  );
+  assert.throws(() => parse_json('{"a\\n":1'), JsonFault);
+  // No worse than its length: a message full of quotes and of backslashes.
+  const started = performance.now();
+  assert.equal(typeof parse_json(JSON.stringify({ "\\": '\\"'.repeat(400_000) })), "object");
+  assert.ok(performance.now() - started < 5_000);
+});
