@@ -54,6 +54,7 @@ tacho_test({
     await using _ = { [Symbol.asyncDispose]: () => made.dispose() };
     const env = { DATABASE_URL: url, ...FORGETTABLE };
     await using one = await TachoProgram.serve("start", { env });
+    await until("the first log is open", () => is_ready(one.url), 60_000);
     // Another instance need not be told: the log says it.
     await using two = await TachoProgram.serve("start", { env: { ...env, TACHO_FORGETTABLE: "" } });
     const superuser = await open_database({ url: superuser_url, data_dir: null, connections: 1 });

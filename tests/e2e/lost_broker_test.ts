@@ -95,11 +95,13 @@ tacho_test({
         await all_is_well();
       }
 
-      // For good: it has to join anew, and is refused. 30 is GROUP_AUTHORIZATION_FAILED.
+      // For good: it has to join anew, and is refused. 30 is GROUP_AUTHORIZATION_FAILED; a member that came back in time is told that it
+      // is none: 25 is UNKNOWN_MEMBER_ID.
       between.request = between.answer = () => "cut";
       await only_trips_come_in();
       between.request = pass;
-      between.answer = ({ api, bytes }) => api === API.JoinGroup ? with_error(bytes, 30) : bytes;
+      between.answer = ({ api, bytes }) =>
+        api === API.JoinGroup ? with_error(bytes, 30) : api === API.Heartbeat ? with_error(bytes, 25) : bytes;
       await program.brings(
         until(
           "it is refused",
