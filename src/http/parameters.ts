@@ -247,3 +247,35 @@ export function read_view(
   const wrong = span_fault(view);
   return wrong === null ? { ok: true, view } : { ok: false, faults: [wrong] };
 }
+
+/** The parameters of a view as of now or of any moment of the log. */
+export const then_parameters = (board: DomainBoard) => ({
+  ...SPAN_PARAMETERS,
+  ...ORDER_PARAMETERS,
+  as_of: instant.optional(),
+  as_of_position: position.optional(),
+  ...currency_parameter(board),
+  ...filter_parameters(board),
+});
+
+/** Which moment is asked for: by its time or by its position. */
+export interface AsOf {
+  readonly at_us: number | null;
+  readonly position: number | null;
+}
+
+/** The view that a request asks for, and the moment that it is of, null: now; or the problem that says what is wrong with it. */
+export function requested_then(
+  values: SpanValues & { readonly as_of?: number | undefined; readonly as_of_position?: number | undefined },
+  request: Request,
+  board: DomainBoard,
+): { readonly view: View; readonly asked: AsOf | null } | Response {
+  const { as_of: at_us = null, as_of_position: position = null } = values;
+  const read = read_view(values, request, board);
+  const faults: FilterFault[] = read.ok ? [] : [...read.faults];
+  if (at_us !== null && position !== null) {
+    faults.push({ path: "as_of_position", detail: "expected either as_of or as_of_position, got both" });
+  }
+  if (!read.ok || faults.length > 0) return bad_request("the view is wrong", faults);
+  return { view: read.view, asked: at_us === null && position === null ? null : { at_us, position } };
+}

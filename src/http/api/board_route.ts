@@ -1,7 +1,8 @@
 import { z } from "@hono/zod-openapi";
-import { took_too_long } from "../../database/mod.ts";
+import { type Queryable, took_too_long } from "../../database/mod.ts";
 import { type DomainBoard, in_currency } from "../../domains/mod.ts";
 import {
+  type Head,
   type Moment,
   moment_at_position,
   moment_at_time,
@@ -27,6 +28,7 @@ import {
   window_at,
 } from "../../feed/mod.ts";
 import { format_time } from "../../kpi/mod.ts";
+import type { Clock } from "../../runtime/mod.ts";
 import { bad_request, problem } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
 import {
@@ -39,6 +41,7 @@ import {
   unless_too_many,
 } from "../reading.ts";
 import {
+  type AsOf,
   currency_parameter,
   currency_schema,
   filter_parameters,
@@ -46,12 +49,12 @@ import {
   no_range,
   ORDER_PARAMETERS,
   position,
-  read_view,
   requested_board,
   requested_filter,
   requested_span,
+  requested_then,
   said_currency,
-  SPAN_PARAMETERS,
+  then_parameters,
 } from "../parameters.ts";
 import type { KpiSource } from "./kpi_routes.ts";
 
@@ -149,12 +152,6 @@ const board_schema = ({ lines: { list }, by_currency, default_count }: DomainBoa
     as_of: z.object({ position: z.number(), recorded_ms: z.number(), head: z.number() }).nullable(),
   }).openapi("Board");
 
-/** Which moment is asked for; null: now. */
-interface AsOf {
-  readonly at_us: number | null;
-  readonly position: number | null;
-}
-
 /** Adds `/api/v1/board`: the whole board once, as of now or as of any moment of the log; and `/api/v1/kpis/greatest`. */
 export function add_board_routes(app: App, source: BoardSource): void {
   const gate = new Gate(GATE);
@@ -163,30 +160,15 @@ export function add_board_routes(app: App, source: BoardSource): void {
   add_endpoint(app, {
     path: "/api/v1/board",
     summary: "The board of a view, as of now or as the log had recorded it at a time or up to a position",
-    query: {
-      ...SPAN_PARAMETERS,
-      ...ORDER_PARAMETERS,
-      as_of: instant.optional(),
-      as_of_position: position.optional(),
-      ...currency_parameter(board),
-      ...filter_parameters(board),
-    },
+    query: then_parameters(board),
     params: {},
     answer: { type: "application/json", schema: board_schema(board) },
     others: { 503: "It took too long, or too many ask at a time; see Retry-After" },
     respond: async (values, request) => {
-      const read = read_view(values, request, board);
-      const { as_of, as_of_position } = values;
-      const twice = as_of !== undefined && as_of_position !== undefined;
-      const faults = [
-        ...read.ok ? [] : read.faults,
-        ...twice ? [{ path: "as_of_position", detail: "expected either as_of or as_of_position, got both" }] : [],
-      ];
-      if (!read.ok || faults.length > 0) return bad_request("the view is wrong", faults);
-      const now = as_of === undefined && as_of_position === undefined;
-      const asked = now ? null : { at_us: as_of ?? null, position: as_of_position ?? null };
-      const answer = await gate.run(() => timed(() => answer_board(source, request, read.view, asked)));
-      return answer ?? busy();
+      const read = requested_then(values, request, board);
+      if (read instanceof Response) return read;
+      const answer = await gate.run(() => timed(() => answer_board(source, request, read.view, read.asked)));
+      return answer ?? boards_busy();
     },
   });
 }
@@ -275,7 +257,7 @@ function add_greatest_route(app: App, source: BoardSource, gate: Gate): void {
             at: found && format_time(found.at_us),
           });
         });
-      return await gate.run(() => timed(work)) ?? busy();
+      return await gate.run(() => timed(work)) ?? boards_busy();
     },
   });
 }
@@ -291,7 +273,7 @@ function greatest_figures(board: DomainBoard) {
 }
 
 /** The problem of a position that the log has not come to. */
-export function not_so_far(head: number): Response {
+function not_so_far(head: number): Response {
   const detail = `expected at most ${head}, where the log ends`;
   return bad_request("the log has not come so far", [{ path: "as_of_position", detail }]);
 }
@@ -320,11 +302,9 @@ function past_board(source: BoardSource, request: Request, view: View, asked: As
   const { days, clock } = source;
   return read_only(source.database, async (reading) => {
     const head = await read_head(reading);
-    if (asked.position !== null && asked.position > head.position) return not_so_far(head.position);
-    const moment = asked.position === null
-      ? await moment_at_time(reading, asked.at_us!)
-      : await moment_at_position(reading, asked.position);
-    const recorded_ms = Math.floor((moment.recorded_at_us ?? asked.at_us ?? clock.now_ms() * 1000) / 1000);
+    const moment = await moment_of(reading, asked, head);
+    if (moment instanceof Response) return moment;
+    const recorded_ms = recorded_ms_of(moment, asked, clock);
     const watched: Watched = { view, window: window_at(view, recorded_ms, days) };
     const fault = states_fault(view, watched.window, source.board);
     if (fault !== null) return bad_request("the range is too long for its filter", [fault]);
@@ -342,6 +322,16 @@ function past_board(source: BoardSource, request: Request, view: View, asked: As
     }, caching);
   });
 }
+
+/** The moment that is asked for, or the problem of one that the log has not come to. */
+export async function moment_of(reading: Queryable, asked: AsOf, head: Head): Promise<Moment | Response> {
+  if (asked.position === null) return await moment_at_time(reading, asked.at_us!);
+  return asked.position > head.position ? not_so_far(head.position) : await moment_at_position(reading, asked.position);
+}
+
+/** When a moment was, milliseconds: when its position was recorded, else the time that is asked for, else now. */
+export const recorded_ms_of = (moment: Moment, asked: AsOf, clock: Clock): number =>
+  Math.floor((moment.recorded_at_us ?? asked.at_us ?? clock.now_ms() * 1000) / 1000);
 
 /** Whether the same question will always get this answer. */
 function is_settled(asked: AsOf, moment: Moment, now_ms: number): boolean {
@@ -376,10 +366,10 @@ export async function timed(work: () => Promise<Response>): Promise<Response> {
   }
 }
 
-/** The problem of one whose turn did not come in time. */
-export function busy(): Response {
-  const detail = `${GATE.most} boards are read at a time, and it was not this one's turn within ${
-    GATE.wait_ms / 1000
-  } s`;
+const boards_busy = (): Response => busy(`${GATE.most} boards are`, GATE.wait_ms);
+
+/** The problem of one whose turn did not come in time. @param are how many of what are read at a time */
+export function busy(are: string, wait_ms: number): Response {
+  const detail = `${are} read at a time, and it was not this one's turn within ${wait_ms / 1000} s`;
   return problem({ status: 503, title: "Busy", detail, headers: { "retry-after": "5" } });
 }

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Queryable } from "../../database/mod.ts";
 import { type DomainBoard, in_currency, type MapDeclaration, places_shown } from "../../domains/mod.ts";
-import { type Head, type Moment, moment_at_position, moment_at_time, read_head } from "../../event_log/mod.ts";
+import { type Head, type Moment, read_head } from "../../event_log/mod.ts";
 import {
   type Arrived,
   arrived_states,
@@ -27,19 +27,9 @@ import type { Days } from "../../kpi/mod.ts";
 import { cell_shape, cell_within, resolution_of } from "../../places/mod.ts";
 import { bad_request } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
-import {
-  currency_parameter,
-  currency_schema,
-  filter_parameters,
-  instant,
-  ORDER_PARAMETERS,
-  position,
-  read_view,
-  said_currency,
-  SPAN_PARAMETERS,
-} from "../parameters.ts";
+import { currency_schema, requested_then, said_currency, then_parameters } from "../parameters.ts";
 import { answer_json, answer_tagged, Gate, read_only } from "../reading.ts";
-import { type BoardSource, busy, not_so_far, timed } from "./board_route.ts";
+import { type BoardSource, busy, moment_of, recorded_ms_of, timed } from "./board_route.ts";
 
 /** Most places of one answer: more than a screen can tell apart. What is left out, the least of all, is counted. */
 const MOST_TOLD = 5_000;
@@ -111,35 +101,23 @@ export function add_map_route(app: App, source: BoardSource): void {
       }),
       then: yes.openapi({ description: "1: with the figures of the period that `compare` names, where there is one" }),
       shapes: yes.openapi({ description: "1: with the corners of each place" }),
-      ...SPAN_PARAMETERS,
-      ...ORDER_PARAMETERS,
-      as_of: instant.optional(),
-      as_of_position: position.optional(),
-      ...currency_parameter(board),
-      ...filter_parameters(board),
+      ...then_parameters(board),
     },
     params: {},
     answer: { type: "application/json", schema: map_schema(board) },
     others: { 503: "It took too long, or too many ask at a time; see Retry-After" },
-    respond: async ({ place, figure, coarser, then, shapes, as_of, as_of_position, ...values }, request) => {
-      const read = read_view(values, request, board);
-      const twice = as_of !== undefined && as_of_position !== undefined;
-      const faults = [
-        ...read.ok ? [] : read.faults,
-        ...twice ? [{ path: "as_of_position", detail: "expected either as_of or as_of_position, got both" }] : [],
-      ];
-      if (!read.ok || faults.length > 0) return bad_request("the view is wrong", faults);
-      const { view } = read, declared = places.find(({ dimension }) => dimension === place)!;
+    respond: async ({ place, figure, coarser, then, shapes, ...values }, request) => {
+      const read = requested_then(values, request, board);
+      if (read instanceof Response) return read;
+      const { view, asked: as_of } = read, declared = places.find(({ dimension }) => dimension === place)!;
       const asked: MapAsked = { view, place: declared, figure, coarser, then, shapes };
       const answer = await gate.run(() =>
         timed(() =>
           read_only(source.database, async (reading) => {
             const head = await read_head(reading);
-            const moment = await moment_of(reading, as_of, as_of_position, head);
+            const moment = as_of && await moment_of(reading, as_of, head);
             if (moment instanceof Response) return moment;
-            const then_ms = moment === null
-              ? source.clock.now_ms()
-              : Math.floor((moment.recorded_at_us ?? as_of ?? source.clock.now_ms() * 1000) / 1000);
+            const then_ms = moment === null ? source.clock.now_ms() : recorded_ms_of(moment, as_of!, source.clock);
             const window = window_at(view, then_ms, days);
             const at = moment?.position ?? head.position;
             const tag = `W/"${head.figures_id}-${at}-map-${window.to_s}-${
@@ -156,7 +134,7 @@ export function add_map_route(app: App, source: BoardSource): void {
           }, board)
         )
       );
-      return answer ?? busy();
+      return answer ?? busy("one map is", GATE.wait_ms);
     },
   });
 }
@@ -182,19 +160,6 @@ class RecentAnswers {
 
 /** Each of at most half a megabyte, with shapes. */
 const MOST_RECENT = 32;
-
-/** The moment that is asked for; null: now. Or the problem of one that the log has not come to. */
-async function moment_of(
-  reading: Queryable,
-  at_us: number | undefined,
-  position: number | undefined,
-  head: Head,
-): Promise<Moment | null | Response> {
-  if (position !== undefined) {
-    return position > head.position ? not_so_far(head.position) : await moment_at_position(reading, position);
-  }
-  return at_us === undefined ? null : await moment_at_time(reading, at_us);
-}
 
 async function answer_map(
   reading: Queryable,
