@@ -1,5 +1,5 @@
 import type { Database, Queryable } from "../database/mod.ts";
-import { format_time, type Kept } from "../kpi/mod.ts";
+import { format_time, type Kept, PASSING_GRAINS } from "../kpi/mod.ts";
 import { partition_name, type TopicPartition } from "./source_message.ts";
 
 /**
@@ -42,6 +42,10 @@ export const kept_of = (row: Readonly<Record<string, unknown>>): Kept => ({
   ...row.kept_1m_us === null ? {} : { "1m": Number(row.kept_1m_us) },
   ...row.kept_5m_us === null ? {} : { "5m": Number(row.kept_5m_us) },
 });
+
+/** The same as values of a statement: from when on minutes and five minutes are kept; null: all are. */
+export const kept_values = (kept: Kept): (string | null)[] =>
+  PASSING_GRAINS.map((grain) => kept[grain] === undefined ? null : format_time(kept[grain]));
 
 /** Columns of log_head, or of a row of read_models, that say what is kept of fine grains. */
 export const KEPT_FROM =

@@ -40,6 +40,7 @@ export {
   LEAST_BASE,
   LONGEST_FROM_STATES_S,
   measures_in,
+  micros,
   ORDERS,
   Parameters,
   past_states,

@@ -1,4 +1,4 @@
-import { bucket_start, type Days, type Grain, type ToldGrain } from "./windows.ts";
+import { bucket_start, cells_grain, type Days, type Grain, THEN, type ToldGrain } from "./windows.ts";
 
 /**
  * Which cells are kept. Those of fine grains may be removed once they are old; hours, days and all of time are kept for ever, and so are states,
@@ -20,12 +20,12 @@ export type KeptDays = Readonly<Partial<Record<PassingGrain, number>>>;
 /** All cells. */
 export const ALL_KEPT: Kept = {};
 
-/** From when on buckets of a grain are kept, microseconds; minus infinity: all are. Quarters of an hour are made of cells of 5 minutes. */
-export const kept_from = (kept: Kept, grain: ToldGrain): number =>
-  (kept as Partial<Record<Grain, number>>)[grain === "15m" ? "5m" : grain] ?? -Infinity;
+/** From when on buckets of a grain are kept, microseconds; minus infinity: all are, and so is what was added up as of then. */
+export const kept_from = (kept: Kept, grain: ToldGrain | typeof THEN): number =>
+  grain === THEN ? -Infinity : (kept as Partial<Record<Grain, number>>)[cells_grain(grain)] ?? -Infinity;
 
 /** Whether the cells of a bucket are kept. */
-export const is_kept = (kept: Kept, grain: ToldGrain, bucket_us: number): boolean =>
+export const is_kept = (kept: Kept, grain: ToldGrain | typeof THEN, bucket_us: number): boolean =>
   bucket_us >= kept_from(kept, grain);
 
 /** Whether two are the same. */

@@ -115,6 +115,10 @@ export const GRAINS: readonly Grain[] = ["1m", "5m", "1h", "1d", "all"];
 /** What figures can be told by: cells keep no quarters of an hour, which are added up from three of 5 minutes. */
 export type ToldGrain = Grain | "15m";
 
+/** The grain of the cells that a told one is read from. */
+export const cells_grain = <Told extends ToldGrain>(grain: Told): Exclude<Told, "15m"> | "5m" =>
+  (grain === "15m" ? "5m" : grain) as Exclude<Told, "15m"> | "5m";
+
 const MINUTE = 60e6;
 const WIDTH = { "1m": MINUTE, "5m": 5 * MINUTE, "15m": 15 * MINUTE, "1h": 60 * MINUTE } as const;
 

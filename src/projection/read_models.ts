@@ -1,14 +1,14 @@
 import type { Database, Transaction } from "../database/mod.ts";
 import type { Domain } from "../domains/mod.ts";
-import { read_head } from "../event_log/mod.ts";
+import { kept_values, read_head } from "../event_log/mod.ts";
 import {
   ALL_KEPT,
   type CellChanges,
   type Days,
-  format_time,
   is_kept,
   type Kept,
   kept_at,
+  kept_from,
   type KeptDays,
   PASSING_GRAINS,
   type PassingGrain,
@@ -86,11 +86,10 @@ export async function advance_kept(
   const { watermark_us, kept } = await read_head(database);
   if (watermark_us === null) return kept;
   const wanted = kept_at(ages, Math.min(watermark_us, now_us), days);
-  if (PASSING_GRAINS.every((grain) => (wanted[grain] ?? -Infinity) <= (kept[grain] ?? -Infinity))) return kept;
-  const [fine, coarse] = PASSING_GRAINS.map((grain) => wanted[grain] === undefined ? null : format_time(wanted[grain]));
+  if (PASSING_GRAINS.every((grain) => kept_from(wanted, grain) <= kept_from(kept, grain))) return kept;
   await database.execute(
     `update log_head set kept_1m_from = greatest(kept_1m_from, $1::timestamptz), kept_5m_from = greatest(kept_5m_from, $2::timestamptz)`,
-    [fine!, coarse!],
+    kept_values(wanted),
   );
   return (await read_head(database)).kept;
 }
@@ -125,7 +124,7 @@ export async function* remove_unkept(
   { database, domain }: RemovalSource,
   kept: Kept,
   piece_rows = PIECE_ROWS,
-): AsyncGenerator<{ readonly grain: PassingGrain; readonly removed: number }> {
+): AsyncGenerator<{ readonly removed: number }> {
   for (const { grain, table, dimension } of removable(domain, kept)) {
     for (let since = "-infinity";;) {
       const piece = await database.transaction(async (tx) => {
@@ -140,7 +139,7 @@ export async function* remove_unkept(
         return { removed: Number(row?.removed), up_to: row?.up_to as string | null };
       });
       if (piece === null) return;
-      yield { grain, removed: piece.removed };
+      yield { removed: piece.removed };
       if (piece.removed < piece_rows || piece.up_to === null) break;
       // What is removed is still passed over for a while: the next piece begins where this one ended.
       since = piece.up_to;

@@ -4,6 +4,7 @@ import {
   ALL_KEPT,
   bucket_end,
   bucket_start,
+  cells_grain,
   type Days,
   format_time,
   is_kept,
@@ -14,7 +15,7 @@ import {
 } from "../../kpi/mod.ts";
 import { dimension_of, figure_number, figure_of, integer, totals_of } from "./figure.ts";
 import { Parameters } from "./states_relation.ts";
-import { cells_grain, finest_s, type ViewGrain, type Window } from "./view.ts";
+import { finest_s, micros, type ViewGrain, type Window } from "./view.ts";
 
 /** Breakdowns: the keys of a dimension over a stretch of event time, the greatest by count, and all others in one row. */
 
@@ -124,7 +125,7 @@ export function bucketed_sql(
   parameters: Parameters,
 ): string {
   const grains = (dimension_of(board, dimension)?.grains ?? []).filter((each) => each !== "all");
-  const window = { from_us: from_s * 1e6, to_us: to_s * 1e6 }, start = bucket_sql(grain, window, days, parameters);
+  const window = micros({ from_s, to_s }), start = bucket_sql(grain, window, days, parameters);
   const tiles = tile(
     window.from_us,
     window.to_us,
@@ -214,17 +215,23 @@ export function key_totals(row: Readonly<Record<string, string | null>>): KeyTot
   };
 }
 
+/** The tiles of a dimension over a window, by cells as fine as its buckets are made of. */
+export const tiles_over = (
+  { board, days }: Pick<Buckets, "board" | "days">,
+  name: string,
+  window: Window,
+): Tile[] => tiles_of(board, name, { ...micros(window), finest_s: finest_s(window) }, days);
+
 /** Reads the totals of the greatest keys of some breakdowns over a window. Dimensions that keep no grain as fine as the window's are widened to whole buckets of their finest. */
 export function read_keys(
   queryable: Queryable,
-  { board, days, window }: { readonly board: DomainBoard; readonly days: Days; readonly window: Window },
+  { board, days, window }: Buckets,
   breakdowns: readonly BoardBreakdown[],
   named: readonly string[],
 ): Promise<KeyTotals[]> {
-  const stretch = { from_us: window.from_s * 1e6, to_us: window.to_s * 1e6, finest_s: finest_s(window) };
   const wanted = breakdowns.map((breakdown) => ({
     breakdown,
-    tiles: tiles_of(board, breakdown.dimension, stretch, days),
+    tiles: tiles_over({ board, days }, breakdown.dimension, window),
   }));
   return read_key_totals(queryable, board, wanted, TOP, named);
 }

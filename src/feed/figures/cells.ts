@@ -2,6 +2,7 @@ import { plain_array, type Queryable, text_array } from "../../database/mod.ts";
 import { type DistinctFigure, type DomainBoard, type QuantileFigure, table_names } from "../../domains/mod.ts";
 import {
   ALL_KEPT,
+  cells_grain,
   column_measures,
   type Days,
   format_time,
@@ -9,12 +10,11 @@ import {
   is_kept,
   quantile,
   same_kept,
-  THEN,
   type Tile,
   tile,
   UNKNOWN,
 } from "../../kpi/mod.ts";
-import { bucketed_sql, read_keys, tiles_of } from "./breakdown.ts";
+import { bucketed_sql, read_keys, tiles_of, tiles_over } from "./breakdown.ts";
 import {
   bucket_of_cell,
   type BucketRow,
@@ -28,7 +28,7 @@ import {
   type Totals,
   totals_of,
 } from "./figure.ts";
-import { cells_grain, type Condition, cut_s, finest_s, type ViewGrain } from "./view.ts";
+import { type Condition, cut_s, micros, type ViewGrain } from "./view.ts";
 import { read_keyed } from "./keyed.ts";
 import {
   asked_distinct,
@@ -60,7 +60,7 @@ export async function figures_of_cells(queryable: Queryable, question: Question)
     const totals = whole
       ? totals_of(board, total)
       : await read_totals(queryable, question, condition, { from_s, to_s });
-    const stretch = { from_us: from_s * 1e6, to_us: to_s * 1e6 };
+    const stretch = micros({ from_s, to_s });
     const quantiles = asks_quantiles(question) ? await read_quantiles(queryable, board, days, condition, stretch) : [];
     const unsummed = new Map(quantiles);
     for (const [card, figure] of asked_distinct(question)) {
@@ -76,7 +76,7 @@ export async function figures_of_cells(queryable: Queryable, question: Question)
   const keys = await read_keys(queryable, question, breakdowns, named);
   const keyed = await read_keyed(queryable, question, condition, buckets, keys);
   const counted = {
-    tiles: [{ grain: cells_grain(window.grain), from_us: window.from_s * 1e6, to_us: window.to_s * 1e6 }],
+    tiles: [{ grain: cells_grain(window.grain), ...micros(window) }],
     by_bucket: window.grain,
   };
   return {
@@ -88,43 +88,27 @@ export async function figures_of_cells(queryable: Queryable, question: Question)
   };
 }
 
-/** What is read to answer a question: tiles of a dimension, and whether of the condition's keys alone. */
-function tiles_read(
-  question: Question,
-  { dimension }: Condition,
-): { readonly dimension: string; readonly own: boolean; readonly tile: Tile }[] {
+/** The tiles that are read to answer a question. */
+function tiles_read(question: Question, { dimension }: Condition): Tile[] {
   const { board, days, window, wants: { series = false, stretches = [], breakdowns = [], keyed = [] } } = question;
-  const times = ({ from_s, to_s }: Stretch) => ({ from_us: from_s * 1e6, to_us: to_s * 1e6 });
   const sketched = dimension_of(board, dimension)?.sketches ?? [];
-  const own = stretches.map(times).flatMap((stretch) => [
-    ...tiles_of(board, dimension, { ...stretch, finest_s: cut_s(window) }, days),
-    ...tile(stretch.from_us, stretch.to_us, sketched, days),
-  ]);
-  const distinct = asked_distinct(question).flatMap(([, { dimension }]) =>
-    stretches.map(times).flatMap((stretch) =>
-      tiles_of(board, dimension, { ...stretch, finest_s: cut_s(window) }, days)
-        .map((tile) => ({ dimension, own: false, tile }))
-    )
-  );
-  const buckets = { grain: cells_grain(window.grain), ...times(window) };
-  if (series) own.push(buckets);
+  const counted = [dimension, ...asked_distinct(question).map(([, figure]) => figure.dimension)];
   return [
-    ...own.map((tile) => ({ dimension, own: true, tile })),
-    ...distinct,
-    ...breakdowns.flatMap(({ dimension }) =>
-      tiles_of(board, dimension, { ...times(window), finest_s: finest_s(window) }, days)
-        .map((tile) => ({ dimension, own: false, tile }))
-    ),
-    ...keyed.map(({ dimension }) => ({ dimension, own: false, tile: buckets })),
+    ...stretches.map(micros).flatMap((stretch) => [
+      ...counted.flatMap((name) => tiles_of(board, name, { ...stretch, finest_s: cut_s(window) }, days)),
+      ...tile(stretch.from_us, stretch.to_us, sketched, days),
+    ]),
+    ...series || keyed.length > 0 ? [{ grain: cells_grain(window.grain), ...micros(window) }] : [],
+    ...breakdowns.flatMap(({ dimension }) => tiles_over(question, dimension, window)),
   ];
 }
 
 /** Whether all cells are kept that answer a question. */
-export const are_kept = (question: Question, condition: Condition): boolean =>
-  question.kept === undefined || same_kept(question.kept, ALL_KEPT) ||
-  tiles_read(question, condition).every(({ tile: { grain, from_us } }) =>
-    grain === THEN || is_kept(question.kept!, grain, from_us)
-  );
+export const are_kept = (question: Question, condition: Condition): boolean => {
+  const { kept = ALL_KEPT } = question;
+  return same_kept(kept, ALL_KEPT) ||
+    tiles_read(question, condition).every(({ grain, from_us }) => is_kept(kept, grain, from_us));
+};
 
 /** The cells of a condition, as SQL; the values it needs are its dimension and its keys. */
 const matching = ({ excluded }: Condition, dimension: string, keys: string): string =>
@@ -177,7 +161,7 @@ async function read_totals(
   condition: Condition,
   { from_s, to_s }: Stretch,
 ): Promise<Totals> {
-  const within = { from_us: from_s * 1e6, to_us: to_s * 1e6, finest_s: cut_s(window) };
+  const within = { ...micros({ from_s, to_s }), finest_s: cut_s(window) };
   const values: string[] = [condition.dimension, text_array(condition.keys)];
   const parts = tiles_of(board, condition.dimension, within, days).map(({ grain, from_us, to_us }) => {
     const at = values.length;

@@ -21,6 +21,7 @@ import {
   cut_s,
   LEAST_BASE,
   present_of,
+  STEP_S,
   type Watched,
 } from "./view.ts";
 
@@ -75,18 +76,19 @@ export async function read_comparisons(
     (states.as_of === null
       ? are_kept(question(true, [name], comparisons[name]), condition)
       : board.unsettled !== undefined);
+  const finest = cut_s(window) < STEP_S["5m"] ? "1m" : "5m", series_of_cells = of_cells_alone(view.compare);
   for (const name of COMPARISONS) {
     const { stretch } = comparisons[name], { from_s, to_s } = stretch;
-    const since_s = from_s === to_s ? null : await read_since(reading, { board, kept }, states, stretch, cut_s(window));
+    const since_s = from_s === to_s ? null : await read_since(reading, { board, kept }, states, stretch, finest);
     compared.set(name, { from_s, to_s, since_s, least_base: LEAST_BASE, cards: {} });
     if (from_s === to_s || since_s === to_s) continue;
     const computed = condition === null ||
       quantiles && !keeps_sketches(board, condition.dimension) && !too_long_for_states(stretch) ||
-      !of_cells_alone(name);
+      !(name === view.compare ? series_of_cells : of_cells_alone(name));
     (computed ? of_states : of_cells).push(name);
   }
-  const asked_of_cells = question(of_cells_alone(view.compare), of_cells, shown);
-  const asked_of_states = question(!of_cells_alone(view.compare), of_states, shown);
+  const asked_of_cells = question(series_of_cells, of_cells, shown);
+  const asked_of_states = question(!series_of_cells, of_states, shown);
   const answers = [
     ...condition === null ? [] : [[of_cells, await figures_of_cells(reading, asked_of_cells)] as const],
     [of_states, await figures_of_states(reading, asked_of_states, states)] as const,
@@ -117,13 +119,13 @@ async function read_since(
   asked: Pick<Asked, "board" | "kept">,
   states: StatesRelation,
   { from_s, to_s }: Stretch,
-  cut: number,
+  grain: "1m" | "5m",
 ): Promise<number | null> {
-  const grain = cut < 300 ? "1m" : "5m", { board, kept = ALL_KEPT } = asked;
+  const { board, kept = ALL_KEPT } = asked;
   const first = (from_s: number, to_s: number) =>
     states.as_of === null || !is_kept(kept, grain, from_s * 1e6)
-      ? read_first(reading, asked, states, { from_s, to_s }, cut)
-      : read_first_of_then(reading, board, states, { from_s, to_s }, cut);
+      ? read_first(reading, asked, states, { from_s, to_s }, grain)
+      : read_first_of_then(reading, board, states, { from_s, to_s }, grain);
   for (const silence_s of [NEAR_S, LONGEST_SILENCE_S]) {
     if (await first(from_s - silence_s, from_s) !== null) return null;
   }
@@ -137,9 +139,9 @@ async function read_first_of_then(
   board: DomainBoard,
   states: StatesRelation,
   { from_s, to_s }: Stretch,
-  cut: number,
+  grain: "1m" | "5m",
 ): Promise<number | null> {
-  const { tables, whole: { dimension, key }, measures } = board, grain = cut < 300 ? "1m" : "5m";
+  const { tables, whole: { dimension, key }, measures } = board;
   const [row] = await reading.query<Record<"first_s" | "changed_s" | "last_s", string | null>>(
     `with cells as (
        select floor(extract(epoch from bucket))::bigint as at, last_position > $1 as changed, (${
@@ -155,7 +157,7 @@ async function read_first_of_then(
   const settled_s = row?.first_s == null ? null : Number(row.first_s);
   if (row?.changed_s == null) return settled_s;
   const changed = { from_s: Math.max(Number(row.changed_s), from_s), to_s: Math.min(Number(row.last_s) + 300, to_s) };
-  return await read_first(reading, { board }, states, changed, cut) ?? settled_s;
+  return await read_first(reading, { board }, states, changed, grain) ?? settled_s;
 }
 
 /** The condition that a cell has anything: it stays when all that it counted was taken back. */
@@ -168,13 +170,12 @@ async function read_first(
   { board, kept = ALL_KEPT }: Pick<Asked, "board" | "kept">,
   states: StatesRelation,
   { from_s, to_s }: Stretch,
-  cut: number,
+  grain: "1m" | "5m",
 ): Promise<number | null> {
-  const { tables, whole: { dimension, key }, measures, facts, dates } = board;
+  const { tables, whole: { dimension, key }, measures, facts, dates } = board, cut = STEP_S[grain];
   const parameters = new Parameters(states.values);
   const [from, to] = [from_s, to_s].map((value) => `to_timestamp(${parameters.add(value)}::bigint)`);
   const within = (at: string, last = at) => `${last} >= ${from} and ${at} < ${to}`;
-  const grain = cut < 300 ? "1m" : "5m";
   // Each column that dates a fact by its own index.
   const firsts = is_present(board, states) && is_kept(kept, grain, from_s * 1e6)
     ? [

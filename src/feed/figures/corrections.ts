@@ -1,10 +1,9 @@
 import { plain_array, type Queryable } from "../../database/mod.ts";
 import { watermark_is_void } from "../../event_log/mod.ts";
-import { ALL_KEPT, bucket_end, closed_before, closes_at, kept_from } from "../../kpi/mod.ts";
+import { ALL_KEPT, bucket_end, cells_grain, closed_before, closes_at, kept_from } from "../../kpi/mod.ts";
 import { bucket_of_cell, type BucketRow, integer, prepared, type Series } from "./figure.ts";
 import { table_names } from "../../domains/mod.ts";
 import type { Question } from "./question.ts";
-import { cells_grain } from "./view.ts";
 
 /**
  * Corrections: which buckets were changed after somebody could have seen them settled, and when.

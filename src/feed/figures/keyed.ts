@@ -1,7 +1,7 @@
 import { plain_array, type Queryable, text_array } from "../../database/mod.ts";
 import { type DomainBoard, type SummedFigure, table_names } from "../../domains/mod.ts";
-import { format_time, is_extreme } from "../../kpi/mod.ts";
-import { bucketed_sql, type KeyTotals, read_key_totals, tiles_of } from "./breakdown.ts";
+import { cells_grain, format_time, is_extreme } from "../../kpi/mod.ts";
+import { bucketed_sql, type KeyTotals, read_key_totals, tiles_over } from "./breakdown.ts";
 import {
   type BucketRow,
   figure_number,
@@ -13,7 +13,7 @@ import {
   totals_of,
 } from "./figure.ts";
 import { Parameters } from "./states_relation.ts";
-import { cells_grain, type Condition, finest_s } from "./view.ts";
+import type { Condition } from "./view.ts";
 import {
   breakdown_of,
   type Figures,
@@ -222,12 +222,11 @@ async function ranked_keys(
   if (own && !excluded && named.length <= top) return { keys: named, others: 0 };
   const breakdown = breakdown_of(board, dimension);
   const asked = own || !breakdowns.includes(breakdown);
-  const stretch = { from_us: window.from_s * 1e6, to_us: window.to_s * 1e6, finest_s: finest_s(window) };
   const found = asked
     ? await read_key_totals(
       queryable,
       board,
-      [{ breakdown, tiles: tiles_of(board, dimension, stretch, days) }],
+      [{ breakdown, tiles: tiles_over({ board, days }, dimension, window) }],
       top + (own && excluded ? named.length : 0),
       own ? named : [],
     )

@@ -1,12 +1,12 @@
 import type { Queryable } from "../../database/mod.ts";
 import { type DomainBoard, type SummedFigure } from "../../domains/mod.ts";
-import { ALL_KEPT, is_kept, THEN, type Tile } from "../../kpi/mod.ts";
-import { type KeyTotals, read_key_totals, tiles_of } from "./breakdown.ts";
+import { ALL_KEPT, is_kept } from "../../kpi/mod.ts";
+import { type KeyTotals, read_key_totals, tiles_over } from "./breakdown.ts";
 import { figure_number, figure_of } from "./figure.ts";
 import type { Asked, Question } from "./question.ts";
 import { figures_of_states } from "./states.ts";
 import { is_present, present_states, type StatesRelation } from "./states_relation.ts";
-import { type Filter, finest_s, type Window } from "./view.ts";
+import { type Filter, type Window } from "./view.ts";
 
 /** What is counted at each place: a figure by the keys of a dimension, of all of them. */
 
@@ -73,11 +73,6 @@ interface PlacesAsked {
   readonly dimension: string;
 }
 
-function tiles_over({ board, days }: Asked, dimension: string, window: Window): Tile[] {
-  const stretch = { from_us: window.from_s * 1e6, to_us: window.to_s * 1e6, finest_s: finest_s(window) };
-  return tiles_of(board, dimension, stretch, days);
-}
-
 /** Whether cells say what is counted at places: nothing else is filtered by, and all that it takes are kept. */
 export const is_of_cells = (
   asked: Asked,
@@ -85,6 +80,4 @@ export const is_of_cells = (
   states: StatesRelation = present_states(asked.board),
 ): boolean =>
   is_present(asked.board, states) && filter.every((condition) => condition.dimension === dimension) &&
-  tiles_over(asked, dimension, window).every(({ grain, from_us }) =>
-    grain === THEN || is_kept(asked.kept ?? ALL_KEPT, grain, from_us)
-  );
+  tiles_over(asked, dimension, window).every(({ grain, from_us }) => is_kept(asked.kept ?? ALL_KEPT, grain, from_us));

@@ -7,11 +7,10 @@ import {
   in_currency,
   type KeyedChartWords,
 } from "../../domains/mod.ts";
-import { ALL_KEPT, type Days, type Grain, is_kept, type Kept } from "../../kpi/mod.ts";
+import { ALL_KEPT, cells_grain, type Days, type Grain, is_kept, type Kept } from "../../kpi/mod.ts";
 import type { KeyTotals } from "./breakdown.ts";
 import { type BucketRow, declared_figure, dimension_of, quantile_cards, type Totals } from "./figure.ts";
 import {
-  cells_grain,
   type Comparison,
   type ComparisonName,
   COMPARISONS,

@@ -24,7 +24,7 @@ export interface StatesRelation {
   /** The position that they are as of; null: as they stand. */
   readonly as_of: number | null;
   /** Of all states as of a position: when what has changed since had facts then, microseconds. */
-  readonly touched_us?: readonly number[];
+  readonly touched_us?: () => readonly number[];
 }
 
 /** All states as they stand. */
@@ -84,7 +84,7 @@ function relation_of(domain: Domain, position: number, past: readonly PastStream
     ],
     newest: newest_told,
     as_of: position,
-    touched_us: past.flatMap(({ state }) => domain.contribution(state).facts.flatMap((fact) => fact?.at_us ?? [])),
+    touched_us: () => past.flatMap(({ state }) => domain.contribution(state).facts.flatMap((of) => of?.at_us ?? [])),
   };
 }
 

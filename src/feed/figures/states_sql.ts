@@ -1,19 +1,11 @@
 import { text_array } from "../../database/mod.ts";
 import type { BoardBreakdown, DistinctFigure, DomainBoard, QuantileFigure } from "../../domains/mod.ts";
 import { column_measures, format_time, type Micros, UNKNOWN } from "../../kpi/mod.ts";
-import { bucket_sql, ranked_keys_sql, tiles_of, TOP } from "./breakdown.ts";
+import { bucket_sql, ranked_keys_sql, tiles_over, TOP } from "./breakdown.ts";
 import { figure_of, keys_of_sql, quantile_cards } from "./figure.ts";
-import { type Filter, finest_s } from "./view.ts";
+import { type Filter, micros } from "./view.ts";
 import { measures_by } from "./keyed.ts";
-import {
-  asked_distinct,
-  asks_quantiles,
-  breakdown_of,
-  named_in,
-  type Question,
-  type Stretch,
-  type WantedKeys,
-} from "./question.ts";
+import { asked_distinct, asks_quantiles, breakdown_of, named_in, type Question, type WantedKeys } from "./question.ts";
 import {
   type Chosen,
   dated_of,
@@ -30,8 +22,6 @@ import {
 } from "./states_relation.ts";
 
 /** The statement that answers a question from states instead of cells: SQL made from what the board declares of their facts. Pure. */
-
-const micros = ({ from_s, to_s }: Stretch): Micros => ({ from_us: from_s * 1e6, to_us: to_s * 1e6 });
 
 interface StatesStatement {
   readonly text: string;
@@ -165,7 +155,7 @@ interface Wanted {
 function wanted_breakdowns({ board, days, filter, window, wants: { breakdowns = [] } }: Question): Wanted[] {
   return breakdowns.map((breakdown) => {
     const own = micros(window);
-    const tiles = tiles_of(board, breakdown.dimension, { ...own, finest_s: finest_s(window) }, days);
+    const tiles = tiles_over({ board, days }, breakdown.dimension, window);
     const first = tiles[0], last = tiles.at(-1);
     const stretch = first === undefined || last === undefined ? own : { from_us: first.from_us, to_us: last.to_us };
     const crossed = board.breakdowns.includes(breakdown) &&

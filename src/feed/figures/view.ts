@@ -1,4 +1,4 @@
-import { bucket_end, bucket_start, type Days, type Grain, type ToldGrain } from "../../kpi/mod.ts";
+import { bucket_end, bucket_start, cells_grain, type Days, type Micros, type ToldGrain } from "../../kpi/mod.ts";
 
 /** Filters: which states a view counts. Pure. */
 
@@ -106,9 +106,6 @@ export type ViewGrain = keyof typeof STEP_S;
 
 /** The names of the grains, fine to coarse. */
 export const VIEW_GRAINS = Object.keys(STEP_S) as [ViewGrain, ...ViewGrain[]];
-
-/** The grain of the cells that a series of a grain is read from. */
-export const cells_grain = (grain: ViewGrain): Exclude<Grain, "all"> => grain === "15m" ? "5m" : grain;
 
 /** The longest range of each grain, seconds: what more buckets would be of is no chart, and no page could draw it at once. */
 const LONGEST_OF_GRAIN_S: Readonly<Record<ViewGrain, number>> = {
@@ -247,6 +244,12 @@ export function window_at(view: Span & Pick<View, "grain">, now_ms: number, days
     : Math.ceil(view.to_s / step_s) * step_s;
   return { from_s: to_s - length_s, to_s, step_s, grain };
 }
+
+/** A stretch in microseconds. */
+export const micros = ({ from_s, to_s }: Pick<Window, "from_s" | "to_s">): Micros => ({
+  from_us: from_s * 1e6,
+  to_us: to_s * 1e6,
+});
 
 /** A stretch, widened to whole buckets. */
 function widened({ from_s, to_s }: Pick<Window, "from_s" | "to_s">, grain: ViewGrain, days: Days): Window {

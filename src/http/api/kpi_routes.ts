@@ -26,6 +26,7 @@ import {
   find_arrived,
   format_filter,
   kept_condition,
+  micros,
   ORDERS,
   present_states,
   quantile_number,
@@ -37,12 +38,12 @@ import {
   totals_of,
   VIEW_GRAINS,
   type ViewGrain,
+  type Window,
+  window_at,
 } from "../../feed/mod.ts";
 import { daily_json, read_daily_document } from "../../export/mod.ts";
 import {
   ALL_KEPT,
-  bucket_end,
-  bucket_start,
   type Days,
   format_time,
   type Grain,
@@ -108,13 +109,8 @@ export function dimension_parameter(board: DomainBoard) {
 
 /** Most buckets of one answer: a year of hours. */
 const MOST_POINTS = 8_784;
-const LEAST_WIDTH_US: Readonly<Record<ViewGrain, number>> = {
-  "1m": 60e6,
-  "5m": 300e6,
-  "15m": 900e6,
-  "1h": 3_600e6,
-  "1d": 82_800e6,
-};
+/** Seconds of the shortest day. */
+const SHORTEST_DAY_S = 82_800;
 
 const series_schema = (board: DomainBoard) =>
   z.object({
@@ -184,9 +180,9 @@ function add_series_route(app: App, source: KpiSource): void {
       const { ends: { from_us: from, to_us: to } } = span;
       const sketched = figure.kind === "quantile" ? sketched_key(board, filter, grain) : null;
       if (sketched !== null && "detail" in sketched) return bad_request("no sketches are kept of this", [sketched]);
-      const { from_us, to_us } = whole_buckets(grain, from, to, days);
-      if (too_many_points(grain, from_us, to_us)) return too_fine();
-      const window = { from_s: from_us / 1e6, to_s: to_us / 1e6, step_s: STEP_S[grain], grain };
+      const window = window_at({ range: "custom", from_s: from / 1e6, to_s: to / 1e6, grain }, 0, days);
+      if (too_many_points(window)) return too_fine();
+      const { from_us, to_us } = micros(window);
       const is_computed = (kept: Kept) => {
         const condition = kept_condition({ board, kept }, filter, window);
         return condition === null || !cells_say(board, figure, condition, grain);
@@ -227,14 +223,8 @@ function not_kept(grain: ViewGrain, kept: Kept): Response {
   return bad_request("no sketches are kept of this", [{ path: "from", detail }]);
 }
 
-/** [from_us, to_us), widened to whole buckets. */
-function whole_buckets(grain: ViewGrain, from: number, to: number, days: Days) {
-  const last_us = bucket_start(grain, to, days);
-  return { from_us: bucket_start(grain, from, days), to_us: last_us === to ? to : bucket_end(grain, last_us, days) };
-}
-
-const too_many_points = (grain: ViewGrain, from_us: number, to_us: number): boolean =>
-  (to_us - from_us) / LEAST_WIDTH_US[grain] > MOST_POINTS;
+const too_many_points = ({ grain, from_s, to_s }: Window): boolean =>
+  (to_s - from_s) / (grain === "1d" ? SHORTEST_DAY_S : STEP_S[grain]) > MOST_POINTS;
 
 function too_fine(): Response {
   const detail = `expected at most ${MOST_POINTS} buckets; take a coarser grain or a shorter range`;
@@ -260,9 +250,9 @@ async function arrived_series(
     return bad_request("no sketches are kept by arrival", [{ path: "order", detail }]);
   }
   const arrived = await find_arrived(reading, arrival, position);
-  const { from_us, to_us } = whole_buckets(grain, arrived.from_s * 1e6, arrived.to_s * 1e6, days);
-  if (too_many_points(grain, from_us, to_us)) return too_fine();
-  const window = { from_s: from_us / 1e6, to_s: to_us / 1e6, step_s: STEP_S[grain], grain };
+  const window = window_at({ range: "custom", from_s: arrived.from_s, to_s: arrived.to_s, grain }, 0, days);
+  if (too_many_points(window)) return too_fine();
+  const { from_us, to_us } = micros(window);
   const question = { board, days, filter, window, wants: buckets_of(figure) };
   const states = arrived_states(board, present_states(board), arrived);
   const points = points_of(figure, board, await figures_of_states(reading, question, states));

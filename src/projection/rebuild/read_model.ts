@@ -1,7 +1,15 @@
 import { type Database, type Queryable, type Transaction } from "../../database/mod.ts";
 import { type Domain, model_tables } from "../../domains/mod.ts";
-import { find_by_index, foldable_between, KEPT_FROM, kept_of, Overtaken, read_head } from "../../event_log/mod.ts";
-import { ALL_KEPT, CellChanges, type Days, format_time, type Kept, PASSING_GRAINS } from "../../kpi/mod.ts";
+import {
+  find_by_index,
+  foldable_between,
+  KEPT_FROM,
+  kept_of,
+  kept_values,
+  Overtaken,
+  read_head,
+} from "../../event_log/mod.ts";
+import { CellChanges, type Days, type Kept } from "../../kpi/mod.ts";
 import { type EncodedReadModels, ReadModels } from "../read_models.ts";
 import { LogFold, RefusedEvent } from "./log_fold.ts";
 
@@ -174,7 +182,6 @@ export class Rebuild {
   readonly #models: ReadModels;
   readonly #bound: RebuildBound;
   readonly #fold: LogFold;
-  #kept: Kept = ALL_KEPT;
 
   constructor(source: RebuildSource, name: string, bound: RebuildBound = PIECE) {
     this.#source = source;
@@ -195,10 +202,9 @@ export class Rebuild {
     const { position: to } = await read_head(database);
     const model = await find_read_model(database, this.#name);
     if (model === null) throw gone(this.#name);
-    this.#kept = model.kept;
     let writing: Promise<void> = Promise.resolve(), written = model.position;
     try {
-      for await (const piece of this.#pieces(database, model.position, to)) {
+      for await (const piece of this.#pieces(database, model, to)) {
         await writing;
         writing = database.transaction((tx) => write_piece(tx, this.#name, this.#models, piece)).then(() => {
           progress(piece.to - piece.from);
@@ -217,7 +223,11 @@ export class Rebuild {
   }
 
   /** Folds a stretch of the log in pieces, and gives each as soon as it is through. */
-  async *#pieces(reading: Queryable, from: number, to: number): AsyncGenerator<Piece> {
+  async *#pieces(
+    reading: Queryable,
+    { position: from, kept }: Pick<ReadModel, "position" | "kept">,
+    to: number,
+  ): AsyncGenerator<Piece> {
     const { days, signal } = this.#source, models = this.#models, bound = this.#bound;
     let begun = from, at = from, changes = new CellChanges(this.#domain, days);
     for await (const page of foldable_between(reading, from, to)) {
@@ -225,11 +235,11 @@ export class Rebuild {
       await this.#fold.take(reading, page, changes, begun);
       at = page.at(-1)!.position;
       if (at - begun < bound.events && changes.size < bound.changes) continue;
-      yield { from: begun, to: at, encoded: models.encode(changes, this.#kept) };
+      yield { from: begun, to: at, encoded: models.encode(changes, kept) };
       begun = at;
       changes = new CellChanges(this.#domain, days);
     }
-    if (at > begun) yield { from: begun, to: at, encoded: models.encode(changes, this.#kept) };
+    if (at > begun) yield { from: begun, to: at, encoded: models.encode(changes, kept) };
   }
 
   async #pause(fault: string): Promise<void> {
@@ -253,8 +263,7 @@ export class Rebuild {
       const position = Number(head?.position);
       const model = await find_read_model(tx, name);
       if (model === null) throw gone(name);
-      this.#kept = model.kept;
-      for await (const piece of this.#pieces(tx, model.position, position)) {
+      for await (const piece of this.#pieces(tx, model, position)) {
         await write_piece(tx, name, this.#models, piece);
       }
       const tables = model_tables(domain);
@@ -273,7 +282,7 @@ export class Rebuild {
       // What is kept is what it has: cells of fine grains that only it has are back, those that it lacks are gone.
       await tx.execute(
         `update log_head set read_model = read_model + 1, kept_1m_from = $1::timestamptz, kept_5m_from = $2::timestamptz`,
-        PASSING_GRAINS.map((grain) => model.kept[grain] === undefined ? null : format_time(model.kept[grain])),
+        kept_values(model.kept),
       );
       return position;
     });

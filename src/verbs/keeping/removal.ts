@@ -70,18 +70,17 @@ export class CellRemoval {
   }
 
   async #sweep(kept: Kept): Promise<void> {
-    const { signal } = this.runtime, pieces = remove_unkept(this.source, kept);
+    const { signal } = this.runtime;
     const pace = new Paced(this.runtime, { rest: { times: 1, free_ms: 0 } });
     this.#running = true;
     try {
-      for (;;) {
-        signal.throwIfAborted();
-        pace.begin();
-        const piece = await pieces.next();
+      signal.throwIfAborted();
+      pace.begin();
+      for await (const { removed } of remove_unkept(this.source, kept)) {
         pace.succeeded();
-        if (piece.done === true) return;
-        this.#removed += piece.value.removed;
+        this.#removed += removed;
         await pace.pause(signal);
+        pace.begin();
       }
     } finally {
       this.#running = false;

@@ -19,17 +19,10 @@ import {
 import { date_sql } from "../../../projection/mod.ts";
 import { dimension_of, figure_of } from "../figure.ts";
 import { measures_by } from "../keyed.ts";
-import {
-  type Asked,
-  asked_distinct,
-  kept_question,
-  type Question,
-  type Stretch,
-  too_long_for_states,
-} from "../question.ts";
+import { type Asked, asked_distinct, kept_question, type Question, too_long_for_states } from "../question.ts";
 import { is_present, key_sql, Parameters, type StatesRelation, with_items } from "../states_relation.ts";
 import { states_columns, states_touching, together } from "../states_sql.ts";
-import { type Comparison, type ComparisonName, COMPARISONS, type Watched, type Window } from "../view.ts";
+import { type Comparison, type ComparisonName, COMPARISONS, micros, type Watched, type Window } from "../view.ts";
 
 /**
  * Cells as of a position of the log: another relation for whoever reads cells.
@@ -56,8 +49,6 @@ interface Spans {
   /** All of it, widened to whole buckets. */
   readonly all: readonly Micros[];
 }
-
-const micros = ({ from_s, to_s }: Stretch): Micros => ({ from_us: from_s * 1e6, to_us: to_s * 1e6 });
 
 /** What is wanted of a dimension's cells: some of its measures; pieces that buckets of series are made of. */
 interface Need {
@@ -105,11 +96,11 @@ export async function unsettled_in(
   reading: Queryable,
   { board, days }: Asked,
   stretches: readonly Micros[],
-  { as_of, touched_us = [] }: StatesRelation,
+  { as_of, touched_us = () => [] }: StatesRelation,
   width_us: number,
 ): Promise<readonly Micros[]> {
   const changed = await changed_since(reading, board, days, stretches, as_of ?? Number.MAX_SAFE_INTEGER);
-  const touched = touched_us.map((us) => ({ from_us: us, to_us: us + 1 }));
+  const touched = touched_us().map((us) => ({ from_us: us, to_us: us + 1 }));
   return fewer([...changed, ...touched].flatMap((each) => overlaps(widened(each, width_us), stretches)));
 }
 
