@@ -224,6 +224,7 @@ function next_theme(page) {
   by_id("theme").title = by_id("theme").ariaLabel = `Theme: ${theme}`;
   set_text(by_id("announcer"), `Theme: ${theme}`);
   page.charts.recolour();
+  page.parts.map?.recolour();
   if (page.address.theme === null) return;
   // The choice counts from now on, not the link's.
   page.address = { ...page.address, theme: null };

@@ -23,6 +23,10 @@ let shown = { places: [], marked: null }, marked_key = null, coarser = 0, fitted
 const follower = make_follower(take);
 const go = (change) => page.need("actions", (actions) => actions.go(page, change));
 
+/** Takes the colours anew: another theme holds. */
+export const recolour = () => panel?.plane.recolour();
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
+
 /** Opens the map, or closes it. */
 export function toggle({ look, go }) {
   const [{ dimension }] = declared.map.places, [{ name }] = declared.map.figures;

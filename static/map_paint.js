@@ -160,11 +160,6 @@ export function make_canvas(on_move) {
   }
 
   new ResizeObserver(resize).observe(element);
-  const recolour = () => {
-    colours_known.clear();
-    soon(paint_places, paint_marks);
-  };
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
   return {
     element,
     at,
@@ -179,7 +174,10 @@ export function make_canvas(on_move) {
       else soon(paint_changes, paint_marks);
     },
     /** Takes the colours anew. */
-    recolour,
+    recolour() {
+      colours_known.clear();
+      soon(paint_places, paint_marks);
+    },
     /** Shows a part of the plane whole; false while there is no room for it. */
     fit(extent) {
       if (extent === null || size.width === 0) return false;

@@ -30,6 +30,13 @@ tacho_test({
     assert.match(await page.innerText("#map .sub"), /^\d+ places, 31 without a place$/);
     assert.ok(maps(server).some((query) => query.endsWith("shapes=1")), "shapes come once");
 
+    const painted = () => page.evaluate<string>("document.querySelector('#map canvas').toDataURL()");
+    const light = await painted();
+    for (const _ of ["light", "dark"]) await page.keyboard.press("t");
+    await until("it is dark", async () => await painted() !== light, 5_000);
+    await page.keyboard.press("t");
+    await until("it is as the system has it again", async () => await painted() === light, 5_000);
+
     await page.focus("#map .plane");
     await page.keyboard.press("Home");
     const greatest = await until("the greatest is read out", async () => (await read(board)) || null, 5_000);
