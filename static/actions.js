@@ -149,7 +149,7 @@ export function back_to_live(page) {
 }
 
 /** Looks at a range by its name; of those of the calendar none has an end of its own. */
-export function set_range(page, range) {
+function set_range(page, range) {
   const { from_ms, to_ms } = page.address;
   const end_ms = from_ms !== null || CALENDAR[range] ? null : to_ms;
   go(page, { range, from_ms: null, to_ms: end_ms, last: undefined });

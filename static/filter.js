@@ -19,19 +19,22 @@ export function with_condition(filter, condition, { dimensions }) {
   return all.sort((a, b) => place(a) - place(b));
 }
 
-/** The filter after a press on a key: it is added, or taken away when it was there in the same sense. Pure. */
-export function toggle_key(filter, { dimension, key, excluded }, declared) {
+/** The keys of a condition after a press on some: they are added, or taken away where all were there in the same sense. */
+function pressed(filter, { dimension, keys, excluded }) {
   const before = filter.find((each) => each.dimension === dimension);
   const same = before?.excluded === excluded ? before.keys : [];
-  const keys = same.includes(key) ? same.filter((each) => each !== key) : [...same, key];
+  return keys.every((key) => same.includes(key)) ? same.filter((key) => !keys.includes(key)) : [...same, ...keys];
+}
+
+/** The filter after a press on a key. Pure. */
+export function toggle_key(filter, { dimension, key, excluded }, declared) {
+  const keys = pressed(filter, { dimension, keys: [key], excluded });
   return with_condition(filter, { dimension, keys, excluded }, declared);
 }
 
-/** The filter after a press on what several keys stand for: they are added, or taken away where all were there. Pure. */
+/** The filter after a press on what several keys stand for; beyond the most that a condition has, of those alone. Pure. */
 export function toggle_keys(filter, { dimension, keys, excluded }, declared) {
-  const before = filter.find((each) => each.dimension === dimension);
-  const same = before?.excluded === excluded ? before.keys : [];
-  const all = keys.every((key) => same.includes(key)) ? same.filter((key) => !keys.includes(key)) : [...same, ...keys];
+  const all = pressed(filter, { dimension, keys, excluded });
   return with_condition(filter, { dimension, keys: all.length > MOST_KEYS ? keys : all, excluded }, declared);
 }
 

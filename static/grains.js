@@ -12,7 +12,7 @@ export const GRAINS = {
 };
 
 /** The usual length of a range that an address names, seconds; null of the newest events, which are of none. */
-export function length_of({ last, range, from_ms, to_ms }) {
+function length_of({ last, range, from_ms, to_ms }) {
   if (last !== undefined) return null;
   if (range === null) return (to_ms - from_ms) / 1_000;
   return RANGES[range] ?? { today: 86_400, yesterday: 86_400, week: 604_800 }[range];

@@ -99,21 +99,24 @@ if (keyed.length > 0) {
 }
 
 /** What is added to how a card is counted: figures that it has no room for, and both of its changes. */
-function seen_of(card, sight) {
-  if (!sight?.cards) return "";
+function seen_of(card, sight, figures) {
+  if (figures === null) return [];
   const tell = tell_of(card, sight);
   const seen = card.seen?.map((text) => fill(text, tell)).find((text) => text !== "") ?? "";
   const known = card.better === undefined || sight.address.order === "arrival"
     ? []
-    : card_figures(sight)[card.name].changes.filter(({ text, then }) => then && text !== "–");
-  return known.length > 0 ? `${seen} Its change: ${changes_told(known, sight).join("; ")}.` : seen;
+    : figures[card.name].changes.filter(({ text, then }) => then && text !== "–");
+  return [seen, known.length > 0 ? `Its change: ${changes_told(known, sight).join("; ")}.` : ""];
 }
 
 /** Opens the dialog that says how each figure is counted, at an entry. */
 export function open_counted({ sight }, _go, entry) {
-  const cards = declared.cards.map((
-    card,
-  ) => [card.name, card.label, `${card.how} ${seen_of(card, sight).trim()}`.trim()]);
+  const figures = sight?.cards ? card_figures(sight) : null;
+  const cards = declared.cards.map((card) => [
+    card.name,
+    card.label,
+    [card.how, ...seen_of(card, sight, figures)].filter(Boolean).join(" "),
+  ]);
   const list = make("dl");
   let asked = null;
   for (const [name, label, how] of [ALL, ...cards, ...GENERAL]) {

@@ -108,7 +108,7 @@ export function borders_of(places) {
 }
 
 /** The colours of steps with so many borders between: fewer are spread over all. Pure. */
-export function steps_shown(count) {
+function steps_shown(count) {
   if (count === 0) return ["--m3"];
   return Array.from({ length: count + 1 }, (_, i) => `--m${Math.round(i * (STEPS - 1) / count)}`);
 }

@@ -86,10 +86,10 @@ export function make_follower(take) {
     let gap_ms = LEAST_GAP_MS;
     busy = true;
     try {
-      take({ of: pairs.join("&"), told: await fetch_places(pairs) });
+      take({ told: await fetch_places(pairs) });
       done = name;
     } catch (error) {
-      take({ of: pairs.join("&"), failed: error.message });
+      take({ failed: error.message });
       gap_ms = AGAIN_MS;
     }
     busy = false;

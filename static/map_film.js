@@ -20,7 +20,7 @@ export function make_film({ borders_of, on_moment }) {
   const told = make("output");
   const element = make("div", "film", play, at, told);
   let address = null, zone = "UTC", now_ms = 0, start_ms = 0, name = "";
-  let pictures = [], borders = [], place = 0, timer, closed = false, loading = 0;
+  let pictures = [], borders = [], counted = 0, place = 0, timer, closed = false, loading = 0;
 
   /** Begins anew where another view or another day is looked at. */
   function show({ address: next, shown, zone: zone_of }) {
@@ -33,7 +33,7 @@ export function make_film({ borders_of, on_moment }) {
     if (same) return;
     name = query;
     start_ms = end_ms - PICTURES * PICTURE_MS;
-    [pictures, borders] = [[], []];
+    [pictures, borders, counted] = [[], [], 0];
     load(++loading);
     tell();
   }
@@ -51,8 +51,6 @@ export function make_film({ borders_of, on_moment }) {
         if (closed || mine !== loading) return;
         return set_text(told, `not known: ${error.message}`);
       }
-      // Steps are of the whole day: a colour means the same at noon and at night.
-      borders = borders_of(pictures.filter(Boolean).flatMap(({ places }) => places));
       if (n === place || i === PICTURES - 1) show_picture();
       tell();
     }
@@ -60,7 +58,13 @@ export function make_film({ borders_of, on_moment }) {
 
   function show_picture() {
     const picture = pictures[place];
-    if (picture !== undefined) on_moment({ told: picture, borders });
+    if (picture === undefined) return;
+    // Steps are of the whole day: a colour means the same at noon and at night.
+    const known = pictures.filter(Boolean);
+    if (known.length !== counted) {
+      [borders, counted] = [borders_of(known.flatMap(({ places }) => places)), known.length];
+    }
+    on_moment({ told: picture, borders });
   }
 
   function tell() {

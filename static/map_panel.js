@@ -117,10 +117,12 @@ export function make_panel(on) {
         set_text(sub, `${format_count(places.length)} places${unplaced}${left_out}`);
       }
       plane.show(what, what.same);
-      const steps = changes ? CHANGE_WORDS : step_words(places.flatMap(({ value }) => value ?? []), borders);
-      const entries = places.length === 0 ? [] : colours.map((token, i) => [token, steps[i]]);
-      if (changes) entries.push(["", `fewer than ${told.then.least_base} then`]);
-      show_legend(entries);
+      if (!what.same) {
+        const steps = changes ? CHANGE_WORDS : step_words(places.flatMap(({ value }) => value ?? []), borders);
+        const entries = places.length === 0 ? [] : colours.map((token, i) => [token, steps[i]]);
+        if (changes) entries.push(["", `fewer than ${told.then.least_base} then`]);
+        show_legend(entries);
+      }
       const [name, ...rest] = marked === null ? [""] : words_of(marked, words);
       set_text(read, name === "" ? "" : `${name}: ${rest.join(" · ")}`);
       show_table(what);

@@ -5,7 +5,7 @@ import { dimension_of, key_words } from "./page.js";
 /** What a map says: its places, its steps, its figures in words. Pure. */
 
 /** A change in %. */
-export const format_part = (part) => `${part < 0 ? "−" : "+"}${format_decimal(Math.abs(part) * 100, 0)} %`;
+const format_part = (part) => `${part < 0 ? "−" : "+"}${format_decimal(Math.abs(part) * 100, 0)} %`;
 
 /** A figure in its unit. */
 export function format_value(value, unit, currency) {
