@@ -1,21 +1,16 @@
 import { CALENDAR, keep_place, LAST, own_address, show_controls, view_query, write_address } from "./address.js";
-import { press_legend, TOOL_KEYS, use } from "./chart_tools.js";
+import { press_legend, TOOL_KEYS } from "./chart_tools.js";
 import { days_later } from "./dialog.js";
 import { toggle_key, with_condition } from "./filter.js";
 import { GRAINS, grains_of, next_grain } from "./grains.js";
-import { by_id, declared, set_text } from "./page.js";
+import { give_up, once, open_part, type_ahead, use } from "./opening.js";
+import { by_id, declared, dimension_of, set_text } from "./page.js";
 import { PLAIN, RANGES } from "./state.js";
 
 /** What the reader can do: presses and keys, and where they lead. Loaded by the first of them. */
 
-/** Where each dialog is, and what opens it. */
-const DIALOGS = {
-  keys: ["./help.js", "open_keys"],
-  counted: ["./help.js", "open_counted"],
-  filter: ["./filter.js", "open"],
-  range: ["./ranges.js", "open_range"],
-  as_of: ["./time_travel.js", "open"],
-};
+/** Opens a dialog, at an entry. */
+const open = (page, name, entry) => open_part(page, name, (dialog, opens) => dialog[opens](page, go, entry));
 const THEMES = ["system", "light", "dark"];
 const root = document.documentElement;
 /** The range to come back to from a stretch of one's own. */
@@ -27,6 +22,7 @@ let held = null;
 
 const KEYS = {
   "?": (page) => open(page, "keys"),
+  "/": (page) => open(page, "command"),
   " ": (page) => page.address.as_of === null && go(page, { paused: !page.address.paused }),
   t: next_theme,
   l: back_to_live,
@@ -34,13 +30,14 @@ const KEYS = {
   F: (page) => go(page, { filter: [] }),
   r: (page) => open(page, "range"),
   a: (page) => open(page, "as_of"),
+  s: (page) => open(page, "views"),
   h: (page) => open(page, "counted"),
-  g: choose_next_grain,
+  g: (page) => once(page, has_figures, () => choose_next_grain(page)),
   o: toggle_order,
   c: (page) => go(page, { compare: page.address.compare === "weekday" ? "previous" : "weekday" }),
   Escape: (page) => page.address.kiosk && use(page, "kiosk"),
-  ArrowLeft: (page) => step(page, -1),
-  ArrowRight: (page) => step(page, 1),
+  ArrowLeft: (page) => once(page, can_step, () => step(page, -1)),
+  ArrowRight: (page) => once(page, can_step, () => step(page, 1)),
 };
 for (const [key, tool] of Object.entries(TOOL_KEYS)) KEYS[key] = (page) => use(page, tool);
 Object.keys(RANGES).forEach((range, i) => KEYS[i + 1] = (page) => set_range(page, range));
@@ -74,7 +71,9 @@ export function press(page, event) {
   if (way !== null) return page.need("greatest", ({ go_to_greatest }) => go_to_greatest(page, way));
   const button = target.closest("button");
   if (button === null) return;
-  const { opens, entry, tool, shows, hides, counted, range, compare, dimension, key, condition } = button.dataset;
+  give_up();
+  const { opens, entry, tool, shows, hides, counted, range, compare, dimension, key, condition, keys, items } =
+    button.dataset;
   if (Object.hasOwn(BUTTONS, button.id)) BUTTONS[button.id](page);
   else if (opens !== undefined) open(page, opens, entry);
   else if (tool !== undefined) use(page, tool);
@@ -84,23 +83,53 @@ export function press(page, event) {
   else if (range !== undefined) set_range(page, range);
   else if (compare !== undefined) go(page, { compare });
   else if (condition !== undefined) remove_condition(page, condition);
+  else if (keys !== undefined) go(page, { list: { of: "keys", name: keys } });
+  else if (items !== undefined) open_items(page, items, dimension, key);
+  else if (dimension !== undefined && target.closest(".bar > b, .money")) press_number(page, target, dimension, key);
   else if (dimension !== undefined) {
-    go(page, { filter: toggle_key(page.address.filter, { dimension, key, excluded: shiftKey || altKey }, declared) });
+    go(page, {
+      list: undefined,
+      filter: toggle_key(page.address.filter, { dimension, key, excluded: shiftKey || altKey }, declared),
+    });
   }
 }
 
 /** A key, unless it is typed into something or belongs to what has the focus. */
 export function strike(page, event) {
   const { key, target, ctrlKey, metaKey, altKey } = event;
+  if (type_ahead(event)) return;
   if (key === "i" && target.closest?.("[data-shows]")) return press_legend(page, event);
   if (key === "i" && target.closest?.("[data-hides]")) return press_key_legend(page, event);
+  const row = key === "i" && target.closest?.(".bar");
+  if (row) return press_number(page, row.lastChild.previousSibling, row.dataset.dimension, row.dataset.key);
   if (ctrlKey || metaKey || altKey || !Object.hasOwn(KEYS, key) || document.querySelector("dialog[open]")) return;
-  if (target.closest?.("input, select, textarea")) return;
-  if (key === " " && target.closest?.("button, summary, a, [tabindex]")) return;
-  if (key.startsWith("Arrow") && target.closest?.("[tabindex]")) return;
+  // A dialog that was closed keeps the focus until it is painted away: the key is not its own any more.
+  const belongs_to = (places) => !target.closest?.("dialog") && target.closest?.(places);
+  if (belongs_to("input, select, textarea")) return;
+  if (key === " " && belongs_to("button, summary, a, [tabindex]")) return;
+  if (key.startsWith("Arrow") && belongs_to("[tabindex]")) return;
   event.preventDefault();
+  give_up();
   KEYS[key](page);
 }
+
+/** Opens what a figure is made of; of a key where one is named. */
+function open_items(page, name, dimension, key) {
+  if (page.address.kiosk) return;
+  go(page, { list: { of: "items", name, ...dimension === undefined ? {} : { within: [dimension, key] } } });
+}
+
+/** A press on a number of a row: what it is made of. */
+function press_number(page, target, dimension, key) {
+  const is_amount = target.closest(".money") !== null;
+  const counts = dimension_of(declared, dimension).other ? null : declared.row.figure;
+  const name = is_amount ? declared.row.amount : counts;
+  if (name) open_items(page, name, dimension, key);
+  else go(page, { list: { of: "keys", name: dimension } });
+}
+
+/** Does what a key does. */
+export const do_key = (page, key) => KEYS[key](page);
 
 /** A press on the name of a line by key. */
 function press_key_legend(page, event) {
@@ -108,14 +137,6 @@ function press_key_legend(page, event) {
     "key_legend",
     ({ press_legend }) => press_legend({ address: page.address, go: (change) => go(page, change) }, event),
   );
-}
-
-/** Opens a dialog, at an entry. */
-function open(page, name, entry) {
-  const [path, opens] = DIALOGS[name];
-  page.load(path).then((dialog) => dialog[opens](page, go, entry))
-    .catch((error) => console.warn(`open ${name}: failed`, error))
-    .then(page.draw_soon);
 }
 
 /** Goes to another address. Another view starts anew. */
@@ -135,7 +156,13 @@ export function go(page, change, remember = true) {
 
 /** After the browser's back or forward button. */
 export function come_back(page) {
-  go(page, { ...own_address(), theme: page.address.theme }, false);
+  const { theme } = page.address;
+  // What an address does not name is not there.
+  const unnamed = Object.fromEntries(
+    ["grain", "last", "list", "map", "order", "panels", "sorted"].map((name) => [name, undefined]),
+  );
+  page.address = { ...page.address, ...unnamed };
+  go(page, { ...own_address(), theme }, false);
 }
 
 /** Looks at a stretch [from_s, to_s), closer. */
@@ -158,12 +185,11 @@ function set_range(page, range) {
 /** The next width of buckets that the range can be told by; after the widest by itself again. */
 function choose_next_grain(page) {
   const { address, shown: { hello } } = page;
-  if (hello === null) return;
   // What it is by itself is known while nobody has chosen.
   if (!address.grain) usual_grain = Object.keys(GRAINS).find((name) => GRAINS[name].step_s === hello.step_s);
   const grain = next_grain(address, usual_grain);
   go(page, { grain });
-  set_text(by_id("announcer"), `Buckets: ${GRAINS[grain]?.label ?? "by the length of the range"}`);
+  set_text(by_id("announcer"), `Buckets: ${GRAINS[grain]?.label ?? "by length, and how much there is"}`);
 }
 
 /** By arrival, of the newest events; or by event time again. */
@@ -176,10 +202,14 @@ function show_last(page) {
   go(page, { order: "arrival", last: LAST, range: live_range, from_ms: null, to_ms: null });
 }
 
+const has_figures = ({ shown }) => shown.hello !== null;
+/** A board of then is told by its address; of a day or a week that is not in sight the length is not known. */
+const can_step = (page) => has_figures(page) || page.address.as_of !== null && !CALENDAR[page.address.range];
+
 /** One length of the range earlier (-1) or later (1); of a board of then, its time and not its window. */
 function step(page, direction) {
   const { address: { last, range, from_ms, to_ms, as_of }, board, shown } = page;
-  if (shown.hello === null || last !== undefined && as_of === null) return;
+  if (last !== undefined && as_of === null) return;
   const { from_s, to_s } = shown;
   const length_ms = from_ms === null ? (RANGES[range] ?? to_s - from_s) * 1_000 : to_ms - from_ms;
   const by_ms = direction * length_ms;

@@ -14,6 +14,9 @@ export const CALENDAR = { today: "Today", yesterday: "Yesterday", week: "This we
 /** By arrival: most events that a board is of as the newest, and how many are unless an address names fewer. */
 export const LAST = 200;
 
+/** Rows of a page of a list. */
+export const LIST_ROWS = 50;
+
 /** Reads an RFC 3339 time; null when it is none. */
 export function parse_time(text) {
   // A plus sign that was not encoded reads as a space.
@@ -58,6 +61,8 @@ export function parse_address(search, declared) {
     }),
     ...Object.hasOwn(GRAINS, params.get("grain")) ? { grain: params.get("grain") } : {},
     ...parse_map(params.get("map"), declared),
+    ...parse_panels(params, declared),
+    ...parse_list(params, declared),
     ...parse_order(params, range === null && !custom && to_ms === null),
     currency: parse_currency(params.get("currency"), declared),
     compare: one("compare", "previous") ?? "weekday",
@@ -77,11 +82,42 @@ function parse_order(params, without_range) {
 
 /** What a map shows, where one is open: {place, figure, change}. */
 function parse_map(text, { map }) {
-  if (text === null || map === undefined) return {};
+  if (text === null || !map?.places[0]) return {};
   const words = text.split(",");
   const place = map.places.find(({ dimension }) => words.includes(dimension)) ?? map.places[0];
   const figure = map.figures.find(({ name }) => words.includes(name)) ?? map.figures[0];
   return { map: { place: place.dimension, figure: figure.name, change: words.includes("change") } };
+}
+
+/** The panels in an order of the reader's own, and by panel what its rows are sorted by where that is not their count. */
+function parse_panels(params, { panels, row }) {
+  const own = (params.get("panels") ?? "").split(",").filter((name) => panels.includes(name));
+  const sorted = params.getAll("sorted").map((text) => text.split("="))
+    .filter(([name, by]) => panels.includes(name) && [row.amount, "change", "key"].includes(by));
+  return {
+    ...own.length > 0 ? { panels: own } : {},
+    ...sorted.length > 0 ? { sorted: Object.fromEntries(sorted) } : {},
+  };
+}
+
+/** The list that is open: {of, name, within, sort, find, offset}. */
+function parse_list(params, { dimensions }) {
+  const dimension = (name) => dimensions.some((each) => each.name === name);
+  const [keys, items, sort, find, after] = ["keys", "items", "sort", "find", "after"].map((name) =>
+    params.get(name) ?? ""
+  );
+  const of = dimension(keys) ? "keys" : /^\w{1,60}$/.test(items) ? "items" : null;
+  if (of === null) return {};
+  const [, name, key] = /^(\w+)=(.{1,200})$/s.exec(params.get("within") ?? "") ?? [];
+  const list = {
+    of,
+    name: of === "keys" ? keys : items,
+    ...of === "items" && dimension(name) ? { within: [name, key] } : {},
+    ...(/^-?\w{1,60}$/.test(sort) ? { sort } : {}),
+    ...of === "keys" && find.trim() !== "" ? { find: find.slice(0, 200) } : {},
+    ...(/^\d{1,5}$/.test(after) && Number(after) > 0 ? { offset: Number(after) } : {}),
+  };
+  return { list };
 }
 
 /** Null: the usual one, which an address need not name, or a board whose amounts are of one. */
@@ -99,8 +135,13 @@ function parse_marks(params, declared) {
     limits: params.getAll("limit"),
     notes: params.getAll("note"),
     kiosk: params.get("kiosk") === "1",
+    ...parse_embed(params.get("embed"), declared),
   };
 }
+
+/** The part of the board that a frame of another page shows. */
+const parse_embed = (embed, { charts, panels }) =>
+  ["cards", "list", ...charts.map(({ name }) => name), ...panels].includes(embed) ? { embed } : {};
 
 /** The parameters of what is looked at, as pairs: those of the feed, and of the board as of then. */
 export function view_query({ order, last, range, from_ms, to_ms, grain = null, filter, currency, compare, as_of }) {
@@ -122,9 +163,47 @@ export function view_query({ order, last, range, from_ms, to_ms, grain = null, f
   return pairs;
 }
 
+/** The grain that the board is told by, also where nobody chose it, for what is read beside it: its figures are of whole buckets. */
+export function told_grain({ address, board: { hello } }) {
+  return address.grain === undefined && hello?.order === "event_time" ? { grain: hello.grain } : {};
+}
+
+/** The parameters of a list, as pairs, besides those of the view. Pure. */
+export function list_query(address) {
+  const { of, name, within, sort, find, offset = 0 } = address.list;
+  const filter = within === undefined
+    ? address.filter
+    : [...address.filter.filter(({ dimension }) => dimension !== within[0]), {
+      dimension: within[0],
+      keys: [within[1]],
+      excluded: false,
+    }];
+  const pairs = [...view_query({ ...address, filter }), [of === "keys" ? "dimension" : "figure", name]];
+  if (sort) pairs.push(["sort", sort]);
+  if (find) pairs.push(["find", find]);
+  return { pairs, page: [["limit", `${LIST_ROWS}`], ...offset > 0 ? [["offset", `${offset}`]] : []] };
+}
+
 /** Writes an address without what is the default: "" or "?...". `parse_address` reads it back. */
 export function format_address(address, declared) {
-  const { order, range, to_ms, paused, theme, lines, hidden, tz, limits, notes, kiosk, map } = address;
+  const {
+    order,
+    range,
+    to_ms,
+    paused,
+    theme,
+    lines,
+    hidden,
+    tz,
+    limits,
+    notes,
+    kiosk,
+    map,
+    list,
+    panels,
+    sorted = {},
+    embed,
+  } = address;
   const pairs = view_query(address);
   if (order === undefined && range === PLAIN.range && to_ms === null) pairs.shift();
   if (paused) pairs.push(["paused", "1"]);
@@ -134,7 +213,17 @@ export function format_address(address, declared) {
   if (tz !== null) pairs.push(["tz", tz]);
   pairs.push(...limits.map((text) => ["limit", text]), ...notes.map((text) => ["note", text]));
   if (kiosk) pairs.push(["kiosk", "1"]);
+  if (embed) pairs.push(["embed", embed]);
   if (map) pairs.push(["map", [map.place, map.figure, ...map.change ? ["change"] : []].join()]);
+  if (panels) pairs.push(["panels", panels.join()]);
+  pairs.push(...Object.entries(sorted).map((each) => ["sorted", each.join("=")]));
+  if (list) {
+    pairs.push([list.of, list.name]);
+    if (list.within) pairs.push(["within", list.within.join("=")]);
+    if (list.sort) pairs.push(["sort", list.sort]);
+    if (list.find) pairs.push(["find", list.find]);
+    if (list.offset) pairs.push(["after", `${list.offset}`]);
+  }
   const query = new URLSearchParams(pairs).toString().replaceAll("%3A", ":").replaceAll("%2C", ",");
   return query === "" ? "" : `?${query}`;
 }
@@ -171,6 +260,7 @@ export function keep_place() {
 /** Looks at what the browser's address says. */
 export function arrive(page) {
   page.address = own_address();
+  if (page.address.embed) page.need("embed", ({ start }) => start(page));
   show_controls(page);
   page.look();
   // What was not understood does not stay in it.

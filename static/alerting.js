@@ -42,11 +42,11 @@ export function show_alerts({ board }) {
 }
 
 function hear(named, firing) {
-  const title = document.title.replace(/^\(\d+\) /, "");
-  const next = firing > 0 ? `(${firing}) ${title}` : title;
+  // Before it a sign of trouble may stand.
+  const title = document.title.replace(/\(\d+\) /, "");
+  const next = firing > 0 ? title.replace(/^(! )?/, `$1(${firing}) `) : title;
   if (document.title !== next) document.title = next;
-  // The icon's line in red.
-  if (icon) icon.href = firing > 0 ? plain_icon.replace("%230b8080", "%23c62828") : plain_icon;
+  colour_icon(firing > 0, next.startsWith("! "));
   const now = new Map(named.map((each) => [each.name, each]));
   if (heard === null && performance.now() > OPENED_MS) heard = new Map();
   const fresh = heard === null ? [] : named.filter(({ name }) => !heard.has(name));
@@ -58,6 +58,20 @@ function hear(named, firing) {
       new Notification(`${name} fires`, { body: `${declared.many} · tacho`, tag: `tacho ${declared.api} ${name}` });
     }
   }
+}
+
+/** The icon's line is red while something fires, and amber in trouble. */
+function colour_icon(fires, trouble) {
+  if (!icon) return;
+  const href = plain_icon.replace("%230b8080", fires ? "%23c62828" : trouble ? "%23b26a00" : "%230b8080");
+  if (icon.href !== href) icon.href = href;
+}
+
+// The title is what tells of trouble, whoever found it.
+if (globalThis.MutationObserver && icon) {
+  const follow = () => colour_icon(/\(\d+\) /.test(document.title), document.title.startsWith("! "));
+  new MutationObserver(follow).observe(document.querySelector("title"), { childList: true });
+  follow();
 }
 
 /** Two short tones. */
@@ -76,11 +90,9 @@ function beep(length_s) {
 /** Asks while the page is out of sight, where anything is wanted. */
 async function ask_hidden() {
   if (!document.hidden || !(wanted("notify") || wanted("sound"))) return;
-  const answer = await fetch(`${declared.api}/alerts?limit=1`, { cache: "no-store" }).catch(() => null);
+  const answer = await fetch(`${declared.api}/health`, { cache: "no-store" }).catch(() => null);
   if (!answer?.ok) return void await answer?.body?.cancel();
-  const { rules } = await answer.json();
-  const firing = rules.filter(({ state }) => state?.phase === "firing");
-  hear(firing.map(({ name }) => ({ name })), firing.length);
+  show_alerts({ board: { health: await answer.json() } });
 }
 
 if (globalThis.document) setInterval(ask_hidden, ASK_MS);

@@ -1,9 +1,9 @@
 import { want, wanted } from "./alerting.js";
-import { field, form, input, open_dialog, select } from "./dialog.js";
+import { field, form, input, open_dialog, person_field, select } from "./dialog.js";
 import { format_decimal, format_moment, format_step } from "./format.js";
 import { parse_limits } from "./marks.js";
 import { declared, make, set_text } from "./page.js";
-import { words_of_problem } from "./troubles.js";
+import { read_api } from "./troubles.js";
 
 /** The dialog of alerts: rules and how they stand, silence, and how rules are made, also of the limits of this page. */
 
@@ -13,8 +13,7 @@ const AGAIN_MS = 5_000;
 const COMPARISONS = [["above", "above"], ["below", "below"], ["falls", "% below last week"], [
   "rises",
   "% above last week",
-]];
-const BY = "tacho-alerts-by";
+], ["score", "times as far from usual"]];
 const NAME = "[a-z0-9][a-z0-9_\\-]{0,63}";
 
 /** A name for a rule out of what it is of. Pure. */
@@ -42,14 +41,18 @@ export function rule_of({ name, figure, window, comparison, value, clear, lasts,
 }
 
 /** How a rule stands, in words. `tell(ms)` gives a time as text. Pure. */
-export function state_words({ state, trouble, silence_until }, now_ms, tell) {
+export function state_words({ state, trouble, silence_until, definition }, now_ms, tell) {
   if (trouble !== null) return `cannot be looked at: ${trouble}`;
   if (state === null) return "no window was looked at yet";
   const { phase, since, figure, then } = state;
   const seen = figure === null
     ? "not known"
     : `${format_decimal(figure, Number.isInteger(figure) ? 0 : 2)}${
-      then === null ? "" : `, ${format_decimal(then, Number.isInteger(then) ? 0 : 2)} a week before`
+      then === null
+        ? ""
+        : `, ${format_decimal(then, Number.isInteger(then) ? 0 : 2)} ${
+          definition?.score === undefined ? "a week before" : "usually"
+        }`
     }`;
   const until = silence_until !== null && Date.parse(silence_until) > now_ms
     ? ` · silent until ${tell(Date.parse(silence_until))}`
@@ -65,7 +68,7 @@ export function open_alerts({ look }) {
   const list = make("ul", "set rules"),
     changes = make("ul", "set rules"),
     fault = Object.assign(make("p", "fault"), { role: "alert" });
-  const by = input({ type: "text", maxLength: 100, required: true, autocomplete: "name", value: stored_name() });
+  const person = person_field();
   const maker = make("div"), consent = make("p", "line");
   for (const [what, text] of [["notify", "Notify me on this device"], ["sound", "Sound"]]) {
     const button = make("button", "plain", text);
@@ -73,36 +76,33 @@ export function open_alerts({ look }) {
     button.onclick = async () => button.ariaPressed = `${await want(what, button.ariaPressed !== "true")}`;
     consent.append(button);
   }
-  const name = field("Your name, kept with each change", by);
   const dialog = open_dialog(
     "Alerts",
     make("p", "sub", said),
     list,
     maker,
     fault,
-    make("p", "line", name),
+    make("p", "line", person.element),
     consent,
     changes,
   );
   dialog.classList.add("alerts");
   const sight = look();
+  let taken = [];
   const tell = (ms) => format_moment(ms, sight.zone, sight.now_ms);
 
   /** Asks the API; what it refuses is said. Resolves with its answer, or null. */
   async function ask(path, body) {
-    const init = body &&
-      { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
-    const answer = await fetch(`${declared.api}/alerts${path}`, { cache: "no-store", ...init }).catch(() => null);
-    const told = await answer?.json().catch(() => null);
-    set_text(fault, answer?.ok ? "" : told ? `${words_of_problem(told)}.` : "The server does not answer.");
-    return answer?.ok ? told : null;
+    const { said = null, failed } = await read_api(`alerts${path}`, body);
+    set_text(fault, failed === undefined ? "" : `${failed}.`);
+    return said;
   }
 
   /** Changes something in a person's name, and shows what is there then. */
   async function change(path, body) {
-    if (!by.reportValidity()) return false;
-    store_name(by.value);
-    const done = await ask(path, { ...body, by: by.value });
+    const by = person.named();
+    if (by === null) return false;
+    const done = await ask(path, { ...body, by });
     if (done !== null) await show();
     return done !== null;
   }
@@ -111,6 +111,7 @@ export function open_alerts({ look }) {
     const alerts = await ask("");
     if (alerts === null) return;
     const { rules, writable } = alerts;
+    taken = rules.map(({ name }) => name);
     list.replaceChildren(...rules.map((rule) => line_of(rule, writable)));
     if (rules.length === 0) list.append(make("li", "", make("span", "", "No rules yet")));
     changes.replaceChildren(
@@ -173,9 +174,8 @@ export function open_alerts({ look }) {
   }
 
   /** The form of a rule, and the limits of this page that can become one. */
-  function made_of({ figures, windows, rules }) {
+  function made_of({ figures, windows }) {
     const { address: { filter, limits }, step_s, currencies, currency } = look();
-    const taken = rules.map(({ name }) => name);
     const window_of = windows.find((each) => each.step_s === step_s)?.name ?? "5m";
     const names = figures.map(({ name }) => name);
     const figure = select(
@@ -207,7 +207,9 @@ export function open_alerts({ look }) {
           ...{ name: name.value, figure: figure.value, window: window.value, comparison: comparison.value },
           ...{ value: Number(value.value), clear: clear.value, lasts: Number(lasts.value) },
         });
-        if (await change("/rules", { rule })) value.value = "";
+        if (!await change("/rules", { rule, fresh: true })) return;
+        value.value = "";
+        rename();
       },
       "Make rule",
       field("Figure", figure),
@@ -226,6 +228,7 @@ export function open_alerts({ look }) {
       button.ariaLabel = `Make it an alert: ${words}`;
       button.onclick = () =>
         change("/rules", {
+          fresh: true,
           rule: rule_of({
             ...shared,
             ...{ name: name_of(limit.name, side, taken), figure: limit.name, window: window_of, comparison: side },
@@ -250,20 +253,4 @@ export function open_alerts({ look }) {
     // What has the focus stays.
     else if (!list.contains(document.activeElement)) show();
   }, AGAIN_MS);
-}
-
-function stored_name() {
-  try {
-    return localStorage.getItem(BY) ?? "";
-  } catch {
-    return "";
-  }
-}
-
-function store_name(name) {
-  try {
-    localStorage.setItem(BY, name);
-  } catch (error) {
-    console.info("keep your name: this browser stores nothing", error);
-  }
 }

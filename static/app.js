@@ -74,11 +74,14 @@ page.charts = make_charts({
   load,
 });
 
-/** Runs something with a part, at once when it is loaded. */
+const coming = {};
+
+/** Runs something with a part, at once when it is loaded, and in order. */
 function need(name, run) {
   const { parts } = page;
   if (parts[name] !== undefined) return run(parts[name]);
-  load(`./${name}.js`).then((part) => {
+  coming[name] ??= load(`./${name}.js`).finally(() => delete coming[name]);
+  coming[name].then((part) => {
     parts[name] = part;
     run(part);
     draw_soon();
@@ -104,13 +107,13 @@ async function load(path) {
 function receive(name, data, at_ms = Date.now()) {
   page.board = apply_frame(page.board, name, data, at_ms, declared.list);
   if (name === "reset" && page.held_ms === null) page.shown = page.board;
-  // Heartbeats name it too: a resumed stream has no hello.
+  // Heartbeats name it too.
   if (data.build !== undefined) {
     build ??= data.build;
     by_id("new_version").hidden = data.build === build;
     if (data.build !== build) page.parts.chart_tools?.new_build(data.build);
   }
-  // A page that was opened paused holds the first board that comes.
+  // One that was opened paused holds the first board.
   if (name === "hello" && page.address.paused && page.held_ms === null) hold(true);
   draw_soon();
 }
@@ -141,7 +144,7 @@ function draw() {
   draw_asked = false;
   drawn_ms = performance.now();
   const { address, board, held_ms, parts } = page;
-  // Until something is heard of another view the old figures stay, dimmed.
+  // Until another view is heard of the old figures stay, dimmed.
   if (held_ms === null && (board.hello || board.health)) page.shown = board;
   const { shown } = page;
   const now_ms = address.as_of ? shown.known_ms : (held_ms ?? Date.now()) + shown.offset_ms;
@@ -154,8 +157,9 @@ function draw() {
     show_sight(page.sight);
   }
   // A plain board that has figures needs no more.
-  const plain = address === PLAIN && /ready|loading/.test(phase) && !shown.computed?.failed &&
-    !parts.troubles && !shown.currencies?.[1] && !misleads(shown, declared) && !declared.domains;
+  const plain = address === PLAIN && /ready|loading/.test(phase) && !shown.computed?.failed && !shown.breakdowns[0] &&
+    !parts.troubles && !board.health?.unusual && !shown.currencies?.[1] && !misleads(shown, declared) &&
+    !declared.domains;
   if (parts.extras || !plain) need("extras", ({ show_extras }) => show_extras(page, phase));
   // Last: figures are there.
   if (window !== null) body.dataset.position = shown.position;
@@ -193,7 +197,7 @@ function show_sight(sight) {
   show_cards(sight);
   page.charts.show(sight);
   by_id("corrected").hidden = columns.revised_ms.every((at_ms) => at_ms === 0);
-  show_breakdowns(breakdowns);
+  show_breakdowns(breakdowns, page.parts.panels?.arranged(page));
   show_list(sight.listed = page.parts.actions?.listed(streams) ?? streams, sight);
   show_footer(board, zone, now_ms);
 }
@@ -255,5 +259,7 @@ setInterval(() => {
   if (moves && window_of(shown, Date.now() + shown.offset_ms).to_s !== drawn_to_s) draw_soon();
 }, 1_000);
 
-if (location.search === "") look();
-else need("address", ({ arrive }) => arrive(page));
+if (location.search === "") {
+  look();
+  globalThis.early_feed?.hello.then(({ data }) => data && !page.board.hello && receive("hello", JSON.parse(data)));
+} else need("address", ({ arrive }) => arrive(page));

@@ -1,15 +1,20 @@
 import { by_id, declared, dimension_of, key_words, make, set_text } from "./page.js";
 import { format_count, format_short } from "./format.js";
 
-/** The breakdown panels: rows that stay while their texts change, and filter when pressed. */
+/** The panels: rows that stay while their texts change, and filter when pressed. */
 
 let panels;
+
+/** The rows in sight, by dimension. */
+export const rows_shown = {};
 
 /** Puts the panels on the page. */
 export function place_breakdowns() {
   panels = declared.panels.map((dimension, i) => {
     const title = make("h2", "", `By ${dimension_of(declared, dimension).label}`);
-    const header = make("header", "", title, make("span", "sub"));
+    const all = make("button", "link", "all");
+    all.dataset.keys = dimension;
+    const header = make("header", "", title, make("span", "sub"), all);
     const panel = make("section", "panel", header, make("p", "told"), make("ul"));
     panel.dataset.breakdown = dimension;
     panel.style.gridColumn = `span ${declared.panel_spans[i]}`;
@@ -18,13 +23,14 @@ export function place_breakdowns() {
   by_id("breakdowns").append(...panels);
 }
 
-/** Fills the panels in place. */
-export function show_breakdowns(breakdowns) {
+/** Fills the panels in place; `arrange` is of panels.js. */
+export function show_breakdowns(breakdowns, arrange = (rows) => rows.slice(0, 8)) {
   const { many, row: { count, amount } } = declared;
   for (const panel of panels) {
     const { breakdown: dimension } = panel.dataset;
     const found = breakdowns.find((each) => each.dimension === dimension);
-    const { rows = [], total_keys } = found ?? {};
+    const { total_keys } = found ?? {};
+    const rows = rows_shown[dimension] = arrange(found?.rows ?? [], dimension);
     const named = rows.filter((row) => row.key !== null);
     const top = `top ${named.length} of ${format_count(total_keys)}`;
     set_text(panel.querySelector(".sub"), total_keys > named.length ? top : `${count} · ${amount}`);
@@ -40,13 +46,14 @@ export function show_breakdowns(breakdowns) {
 
 /** An empty row. */
 export function make_row() {
-  return make("li", "", make("button", "bar", make("i"), make("span", "key"), make("b"), make("span", "money")));
+  const more = make("span", "more", make("span"), make("span"));
+  return make("li", "", make("button", "bar", make("i"), make("bdi", "key"), more, make("b"), make("span", "money")));
 }
 
 /** Fills a row's button. The rest (null) has no bar: it would dwarf the others. */
 export function show_row(button, dimension, { key, ...row }, largest) {
   const [count, amount] = [row[declared.row.count], row[declared.row.amount]];
-  const [bar, name, counted, summed] = button.children;
+  const [bar, name, , counted, summed] = button.children;
   Object.assign(button.dataset, { dimension, key: key ?? "" });
   button.disabled = key === null;
   bar.style.width = `${key === null ? 0 : 100 * count / largest}%`;

@@ -2,7 +2,7 @@ import { by_id, declared, fill, make, plain, set_text } from "./page.js";
 import { format_count, format_day, format_decimal, format_short, format_window } from "./format.js";
 import { condense, ratio, settled } from "./series.js";
 
-/** The row of cards: what they say, and how it is shown. Labels open how it is counted. */
+/** The row of cards: what they say, and how it is shown. */
 
 const SPARK_POINTS = 40;
 const HEIGHT = 22;
@@ -31,7 +31,7 @@ export function change_of(now, before, better, share = false) {
   return { text, tone: gain > 0 ? "good" : gain < 0 ? "bad" : "" };
 }
 
-// Against the same weekday and the period before, first what the chart is held against; "–" where it is not known. `unlike` is of troubles.js.
+// Against the same weekday and the period before, the chart's first; "–": not known.
 function changes_of(card, { address, cards, compared, misleads, unlike }, tell) {
   const share = card.share_with !== undefined;
   const of = (some) => share ? share_of(card, some) : some[card.figure] ?? null;
@@ -57,7 +57,7 @@ export function tell_of(card, { address, cards, currency, declared, passed: { fr
     if (name === "moment") return address.as_of ? "then" : "now";
     const share = name === "share" ? share_of(card, cards) : null;
     if (name === "share") return share === null ? "" : `${format_decimal(100 * share, 1)} %`;
-    if (needed && !(cards[name] > 0)) return "";
+    if (!(cards[name] > needed) && needed >= 0) return "";
     const digits = declared.digits[name];
     return digits ? text_of(cards[name], digits) : format_count(cards[name]);
   };
@@ -124,7 +124,7 @@ export function place_cards() {
   place.append(...cards);
 }
 
-function make_card({ name, label: text, main, top, greatest }) {
+function make_card({ name, figure, label: text, main, top, greatest }) {
   const label = make("button", "", text);
   label.title = "How is this counted?";
   const svg = (tag) => document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -136,7 +136,10 @@ function make_card({ name, label: text, main, top, greatest }) {
   const told = make("small", greatest ? "greatest" : "");
   const kind = main ? "card main" : top ? "card top_key" : "card";
   const head = make("h2", "", label, make("small"));
-  const card = make("div", kind, head, spark, make("b", "figure"), make("p", "changes", change, told));
+  const opens = make("button", "figure");
+  if (top) opens.dataset.keys = top[0];
+  else opens.dataset.items = figure;
+  const card = make("div", kind, head, spark, opens, make("p", "changes", change, told));
   label.dataset.counted = card.dataset.card = name;
   return card;
 }
@@ -150,7 +153,7 @@ export function show_cards(sight) {
     const [head, svg, figure, { children: [change, told] }] = card.children;
     set_text(figure, text);
     card.dataset.value = value ?? "";
-    figure.title = plain(`${value ?? "not known"}`);
+    figure.title = plain(`${value ?? "not known"}: what it is made of`);
     if (greatest) card.dataset.max = sight.cards?.[greatest.measure] ?? "";
     set_text(head.lastChild, unit);
     set_text(told, beneath);
@@ -162,7 +165,7 @@ export function show_cards(sight) {
   });
 }
 
-// One change is shown, the first that is known; all are told in the title.
+// The first change that is known is shown; the title tells all.
 function show_change(part, changes, sight) {
   const { name, text, tone, then } = changes.find(({ text }) => text !== "–") ?? changes[0] ?? { name: "", text: "" };
   const [against, change] = part.children;
@@ -174,9 +177,14 @@ function show_change(part, changes, sight) {
 }
 
 /** Each change in words. */
-export function changes_told(changes, { zone, now_ms }) {
+export function changes_told(changes, { zone, now_ms, compared }) {
   return changes.map(({ text, then, why }) =>
-    why ?? (then === null ? "what it was is not known" : `${text} against ${format_window(then, zone, now_ms)}`)
+    why ??
+      (then
+        ? `${text} against ${format_window(then, zone, now_ms)}`
+        : compared?.weekday
+        ? "what it was is not known"
+        : "comparing …")
   );
 }
 

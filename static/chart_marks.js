@@ -1,11 +1,11 @@
 import { dots_of } from "./beyond.js";
 import { colour, type_px } from "./charts.js";
 import { format_clock, format_day, format_short } from "./format.js";
-import { format_notes, is_past, parse_limits, parse_notes, tell_limits } from "./marks.js";
+import { format_notes, is_past, notes_of, parse_limits, tell_limits } from "./marks.js";
 import { by_id, declared, make, plain, set_text } from "./page.js";
 import { shown_lines } from "./readout.js";
 
-/** Limits and notes of the reader: lines over the charts, a sentence about the limits, a list of the notes. */
+/** Over the charts: limits and notes of the reader, with a sentence and a list of them, and since when something is unusual. */
 
 const sentence = make("p", "limits_state");
 sentence.role = "status";
@@ -13,13 +13,19 @@ const list = make("ul", "notes");
 list.ariaLabel = "Notes";
 
 /** What is drawn, and what of it the reader put there. */
-let sight = null, read = "", limits = [], notes = [], parts = null;
+let sight = null, read = null, limits = [], notes = [], parts = null;
 /** The limits of the lines that chart `i` shows, with those lines. */
 const in_chart = (i) =>
   limits.flatMap((limit) => {
     const line = shown_lines(declared.charts[i], sight).find(({ column }) => column === limit.name);
     return line === undefined ? [] : [{ ...limit, line }];
   });
+
+/** What is unusual in what chart `i` shows; the first shows what has no line of its own. */
+const unusual_in = (i) => {
+  const at = (figure) => declared.charts.findIndex(({ lines }) => lines.some(({ name }) => name === figure));
+  return sight.unusual.filter(({ figure }) => Math.max(0, at(figure)) === i);
+};
 
 /** Puts the sentence and the list on the page, and the lines on the charts. */
 export function start(given) {
@@ -41,10 +47,12 @@ const marks = {
 
 /** Says how the limits stand, and lists the notes in sight. */
 export function show(next) {
-  const { address, zone, now_ms } = sight = next;
-  const texts = [...address.limits, "", ...address.notes].join("\n");
+  const { address, zone, now_ms, unusual, saved_notes } = sight = next;
+  const kept = saved_notes.map(({ id }) => id);
+  const texts = [...address.limits, "", ...address.notes, kept, unusual.length > 0].join("\n");
   if (texts !== read) {
-    [read, limits, notes] = [texts, parse_limits(address.limits, declared), parse_notes(address.notes)];
+    [read, limits] = [texts, parse_limits(address.limits, declared)];
+    notes = notes_of(sight);
     parts.charts.mark_with(marks);
   }
   sentence.hidden = limits.length === 0;
@@ -53,23 +61,28 @@ export function show(next) {
   set_text(sentence, sentence.hidden ? "" : told.text);
   list.hidden = notes.length === 0;
   const time = ({ at_ms }) => format_minute(at_ms, zone, now_ms);
-  const wanted = notes.map((note) => `${time(note)} ${note.text}`);
+  const wanted = notes.map((note) => `${time(note)} ${note.text} ${note.id ?? ""}`);
   if ([...list.children].map((row) => row.dataset.note).join("\n") === wanted.join("\n")) return;
   list.replaceChildren(...notes.map((note, i) => {
     const remove = make("button", "remove", "×");
     remove.ariaLabel = plain(`Remove the note ${JSON.stringify(note.text)}`);
-    remove.onclick = () => parts.go({ notes: format_notes(notes.filter((each) => each !== note)) });
+    remove.onclick = () =>
+      parts.go({ notes: format_notes(notes.filter((each) => each.by === undefined && !is_same(each, note))) });
     const row = make(
       "li",
       "",
       make("span", "time", time(note)),
       make("span", "", note.text),
-      remove,
+      // What is for all goes in the dialog, by name.
+      note.by === undefined ? remove : make("span", "sub", note.by),
     );
     row.dataset.note = wanted[i];
     return row;
   }));
 }
+
+/** Notes are read anew while their rows stay. */
+const is_same = (a, b) => a.at_ms === b.at_ms && a.text === b.text;
 
 // "10:31" today, "Fri 21 Nov, 10:31" on another day.
 function format_minute(ms, zone, now_ms) {
@@ -89,6 +102,7 @@ function paint_marks(u, which) {
   for (const limit of in_chart(which)) paint_limit(u, limit, columns, dot, font);
   const seen = notes.filter(({ at_ms }) => at_ms / 1000 >= view.from_s && at_ms / 1000 <= view.to_s);
   paint_notes(u, seen, which === 0, dot, font);
+  paint_unusual(u, unusual_in(which), dot, font);
   ctx.restore();
 }
 
@@ -151,6 +165,24 @@ function paint_notes(u, notes, labelled, dot, font) {
     // A name ends before the next note begins; the last one ends at the edge.
     const room = (notes[i + 1] === undefined ? right : x_of(notes[i + 1])) - x - 10 * dot;
     ctx.fillText(shorten(ctx, plain(note.text), room), x + 5 * dot, bbox.top - 7 * dot);
+  });
+}
+
+/** A bar at the top for each, from when it is unusual on, with what it is about: all at the same height, so the first has the word. */
+function paint_unusual(u, items, dot, font) {
+  const { ctx, bbox } = u;
+  const { from_s, to_s } = sight.view;
+  items.filter((item) => item.to_s > from_s && item.from_s < to_s).forEach((item, i) => {
+    const [left, right] = [item.from_s, item.to_s].map((s) =>
+      u.valToPos(Math.min(Math.max(s, from_s), to_s), "x", true)
+    );
+    const ink = colour(item.more ? "--s1" : "--s2");
+    Object.assign(ctx, { fillStyle: ink, font, textAlign: "right" });
+    ctx.fillRect(left, bbox.top - 5 * dot, Math.max(right - left, 2 * dot), 3 * dot);
+    if (i > 0) return;
+    const others = items.length > 1 ? ` and ${items.length - 1} more` : "";
+    const text = shorten(ctx, plain(`${item.more ? "▴" : "▾"} ${item.name}${others}`), right - bbox.left);
+    label(ctx, text, right, bbox.top + type_px() * dot, dot, ink, colour("--panel"));
   });
 }
 

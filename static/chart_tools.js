@@ -52,17 +52,17 @@ function bring(page, path) {
   return coming.get(path);
 }
 
-/** Uses a tool, once there is something in sight. */
-export async function use(page, name) {
+/** Loads a tool, for when something is in sight; gives what uses it. */
+export async function load_tool(page, name) {
   const [path, opens] = TOOLS[name];
-  if (name === "map" && declared.map === undefined) return;
-  if (page.sight !== null) (await bring(page, path))[opens](parts_of(page));
+  const module = await bring(page, path);
+  return () => module[opens](parts_of(page));
 }
 
 /** Shows what is in sight in every tool that is in use, or that the address asks for. */
 export function show_tools(page) {
-  const { address } = page.sight;
-  if (address.limits.length + address.notes.length > 0) bring(page, "./chart_marks.js");
+  const { address, marked } = page.sight;
+  if (marked) bring(page, "./chart_marks.js");
   if (address.kiosk) bring(page, "./kiosk.js");
   for (const tool of going_along) tool.show(page.sight);
 }
@@ -77,7 +77,6 @@ let before = [];
 
 /** Shows or hides the line whose name was pressed; Alt, a double click or the key i leave it alone. */
 export function press_legend(page, { type, altKey, detail, target }) {
-  if (page.sight === null) return;
   const lines = page.address.lines ?? declared.shown;
   const twice = detail === 2;
   if (!twice) before = lines;

@@ -17,7 +17,7 @@ export function colour(token, alpha = 1) {
   return `rgba(${r}, ${g}, ${b}, ${alpha})`;
 }
 
-/** The size of the type in charts, whole pixels: of "10.998px" uPlot would scale "998px". */
+/** The size of the type in charts, whole pixels: of "10.9px" uPlot would scale "9px". */
 export function type_px() {
   return Math.round(parseFloat(getComputedStyle(by_id("probe")).fontSize));
 }
@@ -31,7 +31,8 @@ function place_chart({ name, title }, i) {
   sub.id = `per_${name}`;
   plots[i].previousElementSibling.prepend(make("h2", "", title), sub);
   const place = make("div");
-  Object.assign(place, { id: `chart_${name}`, role: "slider", tabIndex: 0, ariaValueMin: 0, ariaValueNow: 0 });
+  Object.assign(place, { id: `chart_${name}`, role: "slider", tabIndex: 0, ariaLabel: title });
+  place.ariaValueMin = place.ariaValueNow = 0;
   place.ariaValueText = "arrow keys read the figures";
   plots[i].append(place);
   return place;
@@ -39,8 +40,8 @@ function place_chart({ name, title }, i) {
 
 function place_legend() {
   by_id("legend").append(
-    ...declared.legend.map(({ name, colour, shown = false }) => {
-      const button = make("button", "", make("i"), make("span", "", name === "compared" ? "same weekday" : name));
+    ...declared.legend.map(({ name, label = name, colour, shown = false }) => {
+      const button = make("button", "", make("i"), make("span", "", label));
       button.dataset.shows = name;
       button.ariaPressed = shown;
       button.style.setProperty("--of", `var(--s${colour})`);
@@ -76,7 +77,7 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
       return time_splits(from_s, to_s - edge_s, drawn.zone, width / MARK / letter_px);
     };
     const top = (u, all_high) => {
-      const values = u.series.flatMap(({ show }, at) => at > 0 && show ? u.data[at] : []);
+      const values = u.series.flatMap(({ show, scale }, at) => scale === "y" && show ? u.data[at] : []);
       // One value may dwarf all others.
       if (beyond === null && all_high * values.length > 30 * values.reduce((sum, value) => sum + value, 0)) {
         need_beyond();
@@ -95,7 +96,11 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
         points: { size: 7 },
         bind: { dblclick: () => on_unzoom },
       },
-      scales: { x: { time: false }, y: { range: (u, _low, high) => [0, top(u, high)] } },
+      scales: {
+        x: { time: false },
+        y: { range: (u, _low, high) => [0, top(u, high)] },
+        own: { range: (_u, _low, high) => [0, 1.3 * high || 1] },
+      },
       axes: [
         {
           ...axis,
@@ -147,8 +152,8 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
     const points = { show: true, fill: colour("--panel"), filter: running };
     return [
       compared(),
-      ...all.flatMap(({ name, colour: n }, at) => {
-        const main = at === 0 ? { width: 1.8 } : {};
+      ...all.flatMap(({ name, colour: n, own }, at) => {
+        const main = at === 0 ? { width: 1.8 } : { scale: own ? "own" : "y" };
         const fill = at === 0 ? colour(`--s${n}`, 0.1) : undefined;
         return [line(name, `--s${n}`, { ...main, fill }), line(name, `--s${n}`, { ...main, dash: [2, 4], points })];
       }),

@@ -3,8 +3,9 @@ import { make, plain } from "./page.js";
 
 /** Dialogs: made when they are needed, gone when they are closed; their fields, and times as fields have them. */
 
-/** Opens a dialog with a title and children; Escape, a press on the ground around it and its button close it. */
+/** Opens a dialog with a title and children, in place of one that is open; Escape, a press on the ground around it and its button close it. */
 export function open_dialog(title, ...children) {
+  document.querySelector("dialog[open]")?.close();
   const close = make("button", "plain", "Close");
   const dialog = make("dialog", "tool", make("h2", "", title), ...children, make("p", "ends", close));
   dialog.ariaLabel = title;
@@ -44,6 +45,30 @@ export function form(run, button, ...children) {
     run();
   };
   return made;
+}
+
+const BY = "tacho-alerts-by";
+
+/** Who changes something: {element, named()}; `named` gives the name, kept for the next time, or null and asks for it. */
+export function person_field() {
+  const by = input({ type: "text", maxLength: 100, required: true, autocomplete: "name" });
+  try {
+    by.value = localStorage.getItem(BY) ?? "";
+  } catch {
+    by.value = ""; // Storage may be closed to pages.
+  }
+  return {
+    element: field("Your name, kept with each change", by),
+    named() {
+      if (!by.reportValidity()) return null;
+      try {
+        localStorage.setItem(BY, by.value);
+      } catch (error) {
+        console.info("keep your name: this browser stores nothing", error);
+      }
+      return by.value;
+    },
+  };
 }
 
 /** A list of what is set, each with its name and a button that takes it away; `put` hears of those that stay. */

@@ -1,4 +1,4 @@
-// What cannot wait for modules: a stored theme, which would flash, and the board's feed, which runs while they load.
+// What cannot wait for modules: a stored theme, which would flash, and the board's feed.
 (() => {
   const [, base] = /^(.*)\/$/.exec(location.pathname) ?? [];
   const on_board = base !== undefined;
@@ -24,8 +24,15 @@
   try {
     const { port } = new SharedWorker("/static/feed.js", { type: "module", name: "tacho-2" });
     port.postMessage({ query, join: true });
+    // Until the worker runs a stream of the page's own brings the first figures.
+    const first = new EventSource(`${base}/api/v1/feed?range=1h`);
+    const hello = new Promise((resolve) => {
+      first.onerror = resolve;
+      first.addEventListener("hello", resolve);
+    });
+    hello.then(() => first.close());
     // For app.js: what comes waits in the port until it is listened to.
-    globalThis.early_feed = { port, query };
+    globalThis.early_feed = { port, query, hello };
   } catch (error) {
     console.info("share the feed: this browser shares nothing", error);
   }

@@ -1,13 +1,13 @@
 import { format_time } from "./address.js";
 import { open_dialog } from "./dialog.js";
 import { declared, make } from "./page.js";
-import { words_of_problem } from "./troubles.js";
+import { read_api } from "./troubles.js";
 
 /** The way from a card's greatest value to the stream that holds it. */
 
 const card_of = (way) => declared.cards.find(({ name }) => name === way.closest("[data-card]").dataset.card);
 
-for (const way of document.querySelectorAll(".greatest")) {
+for (const way of globalThis.document?.querySelectorAll(".greatest") ?? []) {
   way.setAttribute("role", "link");
   way.tabIndex = 0;
   way.title = card_of(way).greatest.title;
@@ -21,14 +21,11 @@ export async function go_to_greatest({ address, shown, sight }, way) {
   if (looking || address.kiosk || sight === null) return;
   looking = true;
   const { greatest: { measure, title, none } } = card_of(way);
-  const found = await find(query_of(measure, sight.window, address, shown.hello?.as_of ?? null)).catch((
-    error,
-  ) => ({
-    failed: `the server does not answer (${error.message})`,
-  }));
+  const query = query_of(measure, sight.window, address, shown.hello?.as_of ?? null);
+  const { said, failed } = await read_api(`kpis/greatest?${query}`);
   looking = false;
-  if (found.id != null) location.href = stream_href(declared.path, found, address);
-  else open_dialog(title, make("p", "", found.failed ? `It could not be looked for: ${found.failed}.` : none));
+  if (said?.id != null) location.href = stream_href(declared.path, said, address);
+  else open_dialog(title, make("p", "", failed ? `It could not be looked for: ${failed}.` : none));
 }
 
 /** What the API is asked. Pure. */
@@ -42,12 +39,6 @@ export function query_of(measure, { from_s, to_s }, { order, last, filter, curre
   if (currency !== null) query.set("currency", currency);
   if (as_of !== null) query.set("as_of_position", as_of.position);
   return query;
-}
-
-async function find(query) {
-  const answer = await fetch(`${declared.api}/kpis/greatest?${query}`);
-  const said = await answer.json().catch(() => ({}));
-  return answer.ok ? said : { failed: words_of_problem(said) || `the server answered ${answer.status}` };
 }
 
 /** The stream's page; of a board of then as it stood then. Pure. */

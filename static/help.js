@@ -6,6 +6,7 @@ import { declared, fill, make } from "./page.js";
 
 const KEYS = [
   ["1 – 7", "range, from 15 min to 30 d, and 5 min"],
+  ["/", "find, or do: an id, a key of any dimension, a date, a command"],
   ["g", "how wide buckets are: the next width that fits the range, then by itself again"],
   ["← →", "one range earlier, later; in time travel: the board one range earlier, later"],
   ["space", "pause, and go on"],
@@ -17,10 +18,14 @@ const KEYS = [
   ["c", "compare with the same weekday, or with the period before"],
   ["t", "theme: system, light, dark"],
   ["h", "how each figure is counted"],
-  ["on a row", "Enter filters by it, Shift Enter leaves it out; again takes that away"],
+  [
+    "on a row",
+    "Enter filters by it, Shift Enter leaves it out; again takes that away; i shows what its count is made of",
+  ],
   ...declared.map ? [["p", "the map of places"]] : [],
   ["d", "the charts' figures as a table"],
   ["m, n", "limits, notes"],
+  ["s", "views saved for all; save this one; the link to it"],
   ["w", "alerts: rules that are looked at whether or not this page is open"],
   ["e", "export: CSV of figures, pictures of charts"],
   ["z", "time zone of all times"],
@@ -77,14 +82,29 @@ const GENERAL = [
     "Corrected ▴",
     "Changed after it had closed: by events whose message came more than 5 minutes late, or by a correction. The figure shown is the right one.",
   ],
+  ["rate", "Ingest", "Events that were recorded in each second, of the last seconds."],
   ["age", "Data age", "Time since the newest messages were recorded."],
   [
     "late",
     "Late",
     "Events whose message came when its newest window had closed, more than 5 minutes late. They are counted.",
   ],
+  [
+    "lag",
+    "Lag",
+    "Messages that wait at the source and are in no figure yet; unknown where a source does not tell. To whoever operates it: rising lag means that events come faster than they are taken in.",
+  ],
+  [
+    "position",
+    "Log position",
+    "How many events the log has. Each has its number for ever, in the order in which they arrived: with it a board can be shown as it was then (time travel).",
+  ],
   ["duplicates", "Duplicates", "Events that came again. They are not counted again."],
-  ["quarantine", "Quarantine", "Messages set aside with the reason. They are in no figure."],
+  [
+    "quarantine",
+    "Quarantine",
+    "Messages set aside with the reason, because they could not be read. They are in no figure. To whoever operates it: `tacho quarantine` lists them, and takes them in once their cause is mended.",
+  ],
 ];
 
 const keyed = declared.charts.filter(({ by }) => by);

@@ -1,9 +1,8 @@
 import { by_id, declared, dimension_of, key_words, make, plain, set_text } from "./page.js";
 import { format_clock, format_day, format_decimal, format_since } from "./format.js";
 
-/** The newest streams, in rows that are made once, so that nothing moves when others come. */
+/** The newest streams, in rows that are made once: nothing moves when others come. */
 
-const ROWS = 40;
 let rows;
 
 /** Puts the list on the page. */
@@ -19,7 +18,7 @@ export function place_list() {
     button.tabIndex = -1;
     return button;
   };
-  rows = Array.from({ length: ROWS }, () => {
+  rows = Array.from({ length: innerHeight > 1440 ? 60 : 40 }, () => {
     const cells = [[key(mark), make("a")], ...columns.map((column) => column.key ? [key(column.key)] : [])];
     return make("tr", "", ...cells.map((parts, i) => make("td", classes[i], ...parts)));
   });

@@ -1,8 +1,9 @@
+import { told_grain } from "./address.js";
 import { toggle_keys } from "./filter.js";
 import { backdrop_of, make_follower, map_query } from "./map_data.js";
 import { make_panel } from "./map_panel.js";
 import { cells_within, CHANGE_BORDERS, change_of, first_extent_of, quantile_borders, step_of } from "./map_plane.js";
-import { by_id, declared } from "./page.js";
+import { by_id, declared, make } from "./page.js";
 
 /** The map: a figure at each place, on a canvas of our own. It is read out, filters, and is a table for who does not see it. */
 
@@ -29,8 +30,26 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
 
 /** Opens the map, or closes it. */
 export function toggle({ look, go }) {
-  const [{ dimension }] = declared.map.places, [{ name }] = declared.map.figures;
-  go({ map: look().address.map ? undefined : { place: dimension, figure: name, change: false } });
+  const [place] = declared.map.places, [{ name }] = declared.map.figures;
+  if (place === undefined) return toggle_reason();
+  go({ map: look().address.map ? undefined : { place: place.dimension, figure: name, change: false } });
+}
+
+/** Says in the map's place why there is none, or no longer. */
+function toggle_reason() {
+  const open = by_id("map"), tools = document.querySelectorAll("[data-tool=map]");
+  for (const tool of tools) tool.ariaExpanded = `${open === null}`;
+  if (open !== null) {
+    open.remove();
+    return tools[0]?.focus();
+  }
+  const close = make("button", "", "Close"), reason = make("p", "", declared.map.lacks);
+  close.onclick = toggle_reason;
+  const header = make("header", "", make("h2", "", "Map"), make("div", "ends", close));
+  const element = Object.assign(make("section", "panel", header, reason), { id: "map", ariaLabel: "Map" });
+  by_id("breakdowns").before(element);
+  reason.tabIndex = -1;
+  reason.focus();
 }
 
 /** Shows the map that the address asks for, as of what is in sight; takes it away when there is none. */
@@ -65,7 +84,7 @@ function close() {
 
 function ask() {
   const { position, to_s } = page.shown;
-  follower.want(map_query(page.address, coarser), `${position} ${to_s}`);
+  follower.want(map_query({ ...page.address, ...told_grain(page) }, coarser), `${position} ${to_s}`);
 }
 
 function take({ told: next, failed }) {

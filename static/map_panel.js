@@ -51,7 +51,8 @@ export function make_panel(on) {
   Object.assign(view, { tabIndex: 0, role: "application", ariaRoleDescription: "map" });
   read.role = "status";
   const header = make("header", "", make("h2", "", "Map"), place, figure, make("div", "seg", change), sub, ends);
-  const element = make("section", "panel", header, view, legend, read);
+  const { lacks } = declared.map, lacking = lacks === undefined ? [] : [make("p", "sub", lacks)];
+  const element = make("section", "panel", header, view, legend, read, ...lacking);
   element.id = "map";
   element.ariaLabel = "Map";
   listen(view, plane, on);

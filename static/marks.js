@@ -1,6 +1,7 @@
-import { field, form, from_wall, input, list_of, open_dialog, select, to_wall } from "./dialog.js";
+import { field, form, from_wall, input, list_of, open_dialog, person_field, select, to_wall } from "./dialog.js";
 import { format_count, format_decimal, format_moment, format_step } from "./format.js";
-import { declared, make } from "./page.js";
+import { declared, make, set_text } from "./page.js";
+import { change_note } from "./saved.js";
 
 /**
  * Limits and notes that the reader puts on the charts: as the address has them ("canceled>20", "2026-03-01T12:00:00Z~Rain begins"), which
@@ -14,8 +15,8 @@ const MOST_LIMITS = 8;
 /** Whether a line is of amounts. */
 const is_money = (name, { charts }) => charts.find(({ lines }) => lines.some((line) => line.name === name)).money;
 
-/** The lines that a limit can be set for: all of all charts. */
-const limited_lines = ({ charts }) => charts.flatMap(({ lines }) => lines.map(({ name }) => name));
+/** The lines that a limit can be set for: all of all charts but those on a scale of their own. */
+const limited_lines = ({ charts }) => charts.flatMap(({ lines }) => lines.flatMap(({ name, own }) => own ? [] : name));
 
 /** Reads limits: [{name, sign, value}], one above and one below a line, of which the latest counts. What is no limit is left out. Pure. */
 export function parse_limits(texts, declared) {
@@ -137,39 +138,81 @@ export function parse_notes(texts) {
   return read.slice(0, MOST_NOTES).sort((a, b) => a.at_ms - b.at_ms);
 }
 
+/** The notes of a sight, those of its address and those for all, oldest first. Pure. */
+export const notes_of = ({ address, saved_notes = [] }) =>
+  [...parse_notes(address.notes), ...saved_notes].sort((a, b) => a.at_ms - b.at_ms);
+
 /** Writes notes. Pure. */
 export function format_notes(notes) {
   return notes.map(({ at_ms, text }) => `${new Date(at_ms).toISOString().replace(".000", "")}~${text}`);
 }
 
+const MINE = "mine", ALL = "all";
+
 /** Opens the editor of notes, for a note at the newest time in sight. */
 export function open_notes({ look, go }) {
-  const { zone, now_ms, view, address } = look();
+  const { zone, now_ms, view, address, saved_notes = [] } = look();
   const at_ms = Math.min(now_ms, view.to_s * 1000);
   const time = input({ type: "datetime-local", value: to_wall(at_ms, zone).slice(0, 16), required: true });
-  const text = input({ type: "text", maxLength: 120, required: true, autofocus: true, placeholder: "What happened" });
-  const list = list_of((note) => `${format_moment(note.at_ms, zone, now_ms)}  ${note.text}`, put);
+  const text = input({ type: "text", maxLength: NOTE_LENGTH, required: true, autofocus: true });
+  text.placeholder = "What happened";
+  const told = ({ at_ms, text }) => `${format_moment(at_ms, zone, now_ms)}  ${text}`;
+  const list = list_of(told, put), person = person_field();
+  const whose = select([[MINE, "in this page's address"], [ALL, "for all who look"]], MINE);
+  const fault = Object.assign(make("p", "fault"), { role: "alert" });
+  const of_all = list_of((note) => `${told(note)}, by ${note.by}`, (kept) => {
+    const gone = of_all.shown().find((note) => !kept.includes(note)), by = person.named();
+    if (by !== null) change({ id: gone.id, by }, () => of_all.show(kept));
+  });
 
   // Notes are written and read, so that what is shown is what the address holds.
   function put(notes) {
     const kept = list.show(parse_notes(format_notes(notes)));
     go({ notes: format_notes(kept) });
-    add.lastChild.disabled = kept.length >= MOST_NOTES;
+    whose.onchange();
+  }
+
+  async function change(note, then) {
+    const failed = await change_note(note);
+    set_text(fault, failed === undefined ? "" : `${failed}.`);
+    if (failed === undefined) then();
   }
 
   const add = form(
     () => {
-      put([...list.shown(), { at_ms: from_wall(time.value, zone), text: text.value }]);
-      text.value = "";
-      text.focus();
+      const note = { at_ms: from_wall(time.value, zone), text: text.value };
+      const done = () => {
+        text.value = "";
+        text.focus();
+      };
+      if (whose.value === MINE) {
+        put([...list.shown(), note]);
+        return done();
+      }
+      const by = person.named();
+      if (by !== null) change({ ...note, by }, done);
     },
     "Add note",
     field("Time", time),
     field("Note", text),
   );
   add.classList.add("wide");
+  whose.onchange = () => {
+    person.element.hidden = whose.value === MINE && saved_notes.length === 0;
+    add.lastChild.disabled = whose.value === MINE && list.shown().length >= MOST_NOTES;
+  };
   const said =
-    `Notes stand at their time in both charts and are part of this page's address. At most ${MOST_NOTES}; times in ${zone}.`;
-  open_dialog("Notes", make("p", "sub", said), list.element, add);
+    `Notes stand at their time in both charts: at most ${MOST_NOTES} in this page's address, or for all who look at this board. Times in ${zone}.`;
+  open_dialog(
+    "Notes",
+    make("p", "sub", said),
+    list.element,
+    of_all.element,
+    add,
+    make("p", "line", field("Kept", whose), person.element),
+    fault,
+  );
   list.show(parse_notes(address.notes));
+  of_all.show(saved_notes);
+  whose.onchange();
 }

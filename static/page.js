@@ -27,12 +27,12 @@ export function set_text(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Fills the {names} of a declared text by `tell`; all is "" when a {name?} is. */
+/** Fills the {names} of a declared text by `tell`; all is "" when a {name?} or {name?15} is. */
 export function fill(template, tell) {
   let empty = false;
-  const text = template.replace(/{(\w+)(\??)}/g, (_, name, needed) => {
+  const text = template.replace(/{(\w+)(?:\?(\d*))?}/g, (_, name, needed) => {
     const said = tell(name, needed);
-    empty ||= needed && !said;
+    empty ||= needed >= 0 && !said;
     return said;
   });
   return empty ? "" : text;

@@ -40,7 +40,7 @@ export function open_range(page, go) {
     return button;
   });
   const grains = [
-    ["", "by the length of the range"],
+    ["", "by length, and how much there is"],
     ...grains_of(page.address).map((name) => [name, GRAINS[name].label]),
   ];
   const grain = select(grains, page.address.grain ?? "");

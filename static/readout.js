@@ -3,6 +3,7 @@ import { format_clock, format_count, format_day, format_decimal, format_moment, 
 import { shown_keys } from "./keyed.js";
 import { parse_notes } from "./marks.js";
 import { make, plain } from "./page.js";
+import { follow_fingers } from "./touch.js";
 
 /** What the cursor points at, in words, by pointer and by keys. A focused chart is a slider over time: its value is read aloud. */
 
@@ -19,7 +20,12 @@ export function shown_lines(chart, sight) {
   if (chart.by) return shown_keys(chart, sight);
   const { lines } = chart;
   const shown = lines.length === 1 ? lines : lines.filter(({ name }) => sight.lines.includes(name));
-  return shown.map(({ name, colour }) => ({ name, column: name, token: `--s${colour}` }));
+  return shown.map(({ name, label = name, colour, own }) => ({
+    name: label,
+    column: name,
+    token: `--s${colour}`,
+    ...own ? { format: (value) => `${format_decimal(value, 1)} ${own}` } : {},
+  }));
 }
 
 /** The rows of a bucket's readout on a chart: [{name, token, text}]. */
@@ -151,7 +157,16 @@ export function make_readout({ places, charts, look, on_zoom }) {
     event.stopPropagation();
   }
 
-  places.forEach((place) => {
+  places.forEach((place, which) => {
+    follow_fingers(place, {
+      chart: () => charts()[which],
+      look,
+      on_zoom,
+      point(px) {
+        if (px === null) return leave();
+        for (const u of charts()) u.setCursor({ left: px, top: 1 }, true, false);
+      },
+    });
     place.onkeydown = on_key;
     place.onblur = () => at_s !== null && leave();
     place.onpointermove = ({ isTrusted }) => isTrusted && (at_s = anchor_s = null);

@@ -66,7 +66,7 @@ export function split_running(column, running) {
   return [part((i) => i !== running), part((i) => running >= 0 && (i === running || i === running - 1))];
 }
 
-/** The known values but the running bucket's, which would look like a fall. */
+/** The known values but the running bucket's. */
 export const settled = (column, running) => column.filter((value, i) => value !== null && i !== running);
 
 /** Values summed to at most `size` points; an incomplete oldest group would look like a fall. */

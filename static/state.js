@@ -14,7 +14,7 @@ export const RANGES = {
   "5m": 300,
 };
 
-/** The plain address. With `from_ms` `range` is null; `to_ms` null follows now. `filter`: {dimension, keys, excluded}; `as_of`: {ms} or {position}; `lines` null: those that are declared as shown. */
+/** The plain address. With `from_ms` `range` is null; `to_ms` null follows now. `filter`: {dimension, keys, excluded}; `as_of`: {ms} or {position}; `lines` null: those declared as shown. */
 export const PLAIN = {
   range: "1h",
   from_ms: null,
@@ -67,7 +67,7 @@ export function empty_board() {
   };
 }
 
-/** The board after a frame that came at `local_ms` by our clock; `list` is declared. Other names change nothing. */
+/** The board after a frame that came at `local_ms` by our clock; `list` is declared. */
 export function apply_frame(board, name, data, local_ms, list) {
   if (name === "reset") return empty_board();
   if (name === list.event) {
@@ -85,11 +85,21 @@ export function apply_frame(board, name, data, local_ms, list) {
   if (name === "hb") return next;
   const { position, from_s, to_s, cards, newest_event_ms, series, computed = null, breakdowns = [] } = data;
   const { keyed, currencies, arrived, since_s = from_s, reached_ms = newest_event_ms } = data;
-  const compared = data.compared ?? base.compared;
-  const compared_series = data.compared_series ?? base.compared_series;
+  const { compared, compared_series, compared_keys } = { ...base, ...data };
   const buckets = merge_series(base.buckets, series, from_s);
-  const figures = { cards, breakdowns, buckets, compared, compared_series, computed, keyed, currencies, arrived };
-  return { ...next, ...figures, position, from_s, to_s, since_s, newest_event_ms, reached_ms, told_ms: now_ms };
+  const figures = { cards, breakdowns, buckets, compared, compared_series, compared_keys, computed, keyed, currencies };
+  return {
+    ...next,
+    ...figures,
+    arrived,
+    position,
+    from_s,
+    to_s,
+    since_s,
+    newest_event_ms,
+    reached_ms,
+    told_ms: now_ms,
+  };
 }
 
 function rise_of({ rise, health: before }, health, now_ms) {

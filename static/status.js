@@ -4,7 +4,7 @@ import { format_age, format_count, format_decimal, format_moment, format_zone } 
 
 /** What the page says about itself. */
 
-/** A shorter loss of the link is not shown: a planned end would flash. */
+/** A shorter loss is not shown: a planned end would flash. */
 const WORD_GRACE_MS = 1_000;
 /** A loss that lasts is told to a screen reader. */
 const TOLD_MS = 2_500;
@@ -47,6 +47,9 @@ export function show_banners(found) {
     set_text(banner.firstChild, what);
     set_text(banner.lastChild, ` ${advice}`);
   });
+  const sign = found.some(({ key }) => !/^al|^reb/.test(key)) ? "! " : "";
+  const title = sign + document.title.replace("! ", "");
+  if (title !== document.title) document.title = title;
   // The page below moves by transform, which lays nothing out anew.
   const push = `${banners.parentNode.offsetHeight}px`;
   if (root.style.getPropertyValue("--push") !== push) root.style.setProperty("--push", push);

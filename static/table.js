@@ -1,7 +1,7 @@
 import { by_id, make } from "./page.js";
 import { compared_name, shows_compared } from "./address.js";
 import { format_count, format_day, format_moment, format_step } from "./format.js";
-import { parse_notes } from "./marks.js";
+import { notes_of } from "./marks.js";
 import { format_bucket, format_of, shown_lines } from "./readout.js";
 
 /** The figures of the charts as a real table, newest bucket first. It is read aloud: it changes no faster than every 5 s. */
@@ -80,12 +80,13 @@ export function show(sight) {
 }
 
 /** What is to be said of a bucket. */
-export function remark_of({ columns, address, zone, now_ms }, i) {
+export function remark_of(sight, i) {
+  const { columns, zone, now_ms } = sight;
   const at_ms = columns.revised_ms[i];
   const inside = ({ at_ms: note_ms }) => note_ms >= columns.x[i] * 1000 && note_ms < columns.ends[i] * 1000;
   return [
     ...i === columns.running ? ["so far"] : [],
     ...at_ms > 0 ? [`corrected ${format_moment(at_ms, zone, now_ms)}`] : [],
-    ...parse_notes(address.notes).filter(inside).map(({ text }) => text),
+    ...notes_of(sight).filter(inside).map(({ text }) => text),
   ].join(" · ");
 }

@@ -1,8 +1,8 @@
 import { view_query } from "./address.js";
 import { field, form, from_wall, input, open_dialog, to_wall } from "./dialog.js";
 import { format_clock, format_count, format_day } from "./format.js";
-import { by_id, declared, make, set_text } from "./page.js";
-import { words_of_problem } from "./troubles.js";
+import { by_id, make, set_text } from "./page.js";
+import { read_api } from "./troubles.js";
 
 /** The board as it was known then: read once for each address, told in a ribbon over the whole width. */
 
@@ -28,20 +28,11 @@ export async function read_board(page) {
   const query = new URLSearchParams(view_query(page.address)).toString();
   const mine = reading = { query, since_ms: Date.now(), failed: null };
   setTimeout(page.draw_soon, WORD_MS);
-  const found = await fetch_board(query).catch((error) => ({
-    failed: `the server does not answer (${error.message})`,
-  }));
+  const { said, failed } = await read_api(`board?${query}`);
   if (mine !== reading || page.address.as_of === null) return;
-  if (found.failed !== undefined) mine.failed = found.failed;
-  else page.receive("hello", found.board);
+  if (failed !== undefined) mine.failed = failed;
+  else page.receive("hello", said);
   page.draw_soon();
-}
-
-async function fetch_board(query) {
-  const answer = await fetch(`${declared.api}/board?${query}`);
-  if (answer.ok) return { board: await answer.json() };
-  const problem = await answer.json().catch(() => ({}));
-  return { failed: words_of_problem(problem) || `the server answered ${answer.status}` };
 }
 
 /** What the ribbon says: [in bold, the rest]. Pure. */

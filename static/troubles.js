@@ -60,7 +60,15 @@ export function troubles_of(board, zone, local_ms, many) {
     }.`;
     say("behind", what, "Nothing is lost, the board fills by itself.");
   }
-  if (rebuilding?.fault) {
+  if (rebuilding?.fills) {
+    const { fills, percent, fault } = rebuilding;
+    const what = `${fills.join(", ")}: being filled in, ${percent} %${fault ? `. It does not get on: ${fault}` : ""}.`;
+    say(
+      "rebuilding",
+      what,
+      "Until all of the log is counted again it is not known. Everything else is right and up to date.",
+    );
+  } else if (rebuilding?.fault) {
     say(
       "paused_rebuild",
       `The rebuild of ${rebuilding.name} stands at ${rebuilding.percent} %: ${rebuilding.fault}.`,
@@ -128,6 +136,22 @@ let asked = "", asked_ms = 0;
 export function words_of_problem({ title = "", detail = "", errors = [] }) {
   const parts = errors.map(({ path, detail: said }) => `${path}: ${said}`);
   return (parts.length > 0 ? parts.join("; ") : detail || title).replace(/\.$/, "");
+}
+
+/** Reads what the API has below a path: {said}, or {failed}: why there is nothing, in words. */
+export async function read_api(path, body) {
+  try {
+    const answer = await fetch(
+      `${declared.api}/${path}`,
+      body && { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) },
+    );
+    if (answer.ok) return { said: await answer.json() };
+    return {
+      failed: words_of_problem(await answer.json().catch(() => ({}))) || `the server answered ${answer.status}`,
+    };
+  } catch (error) {
+    return { failed: `the server does not answer (${error.message})` };
+  }
 }
 
 /** Asks now and then; when it is refused the feed is left alone and the page says why. */

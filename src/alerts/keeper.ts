@@ -1,10 +1,21 @@
-import { type Database, snapshot } from "../database/mod.ts";
+import { type Database, snapshot, text_array } from "../database/mod.ts";
 import { model_tables } from "../domains/mod.ts";
 import { type Head, read_head } from "../event_log/mod.ts";
 import { Paced, type Runtime, told_once, WakeUp } from "../runtime/mod.ts";
-import { advance, begin_at, type Change, ended, type Phase } from "./machine.ts";
+import {
+  advance,
+  begin_at,
+  type Change,
+  clock_of,
+  ended,
+  first_window,
+  last_end,
+  more_than,
+  type Phase,
+  windows_between,
+} from "./machine.ts";
 import { read_windows, type RuledDomain } from "./read_windows.ts";
-import { read_rule, type Rule } from "./rule.ts";
+import { board_of, read_rule, type Rule, settled_before, silent_until } from "./rule.ts";
 import {
   type DeliveryCounts,
   type KeptRule,
@@ -16,11 +27,16 @@ import {
   type Step,
   write_step,
 } from "./store.ts";
-import { clock_of, first_window, last_end, settled_end, windows_before, windows_between } from "./windows.ts";
+import { all_time_of, dimension_of } from "../feed/mod.ts";
+import { bucket_start, type Micros, UNKNOWN } from "../kpi/mod.ts";
 
-/** Looks at the rules of a log while it is served. */
+/**
+ * Goes along with rules, window by window: with those of a log while it is served, and with one over a stretch of a log, to tell what it would
+ * have done.
+ */
 
-export interface KeptAlerts extends RuledDomain {
+/** The log whose rules are looked at, and who hears of it. */
+interface KeptAlerts extends RuledDomain {
   readonly database: Database;
   /** The names of those that are told. */
   readonly receivers: readonly string[];
@@ -65,9 +81,11 @@ interface Look {
 export class AlertKeeper {
   readonly #runtime: Runtime;
   readonly #source: KeptAlerts;
-  readonly #seen = new Map<string, { readonly of: string; readonly at_ms: number }>();
+  readonly #seen = new Map<string, { readonly of: string; readonly position: number; readonly at_ms: number }>();
   #standing: AlertsStanding = { rules: [], deliveries: [], troubles: new Map() };
   #removed_ms = -Infinity;
+  /** Whether a look has written, or tried to: then states are other ones than it read. */
+  #wrote = false;
 
   /** @param woken rings when a rule was changed: it is looked at soon */
   constructor(runtime: Runtime, source: KeptAlerts, readonly woken: WakeUp = new WakeUp()) {
@@ -103,6 +121,7 @@ export class AlertKeeper {
   /** Looks once at all rules. */
   async look(): Promise<void> {
     const { database, read_only } = this.#source, { signal, clock } = this.#runtime;
+    this.#wrote = false;
     const look = await read_look(this.#source), troubles = new Map<string, string>();
     const states = new Map(look.states.map((state) => [state.rule, state]));
     if (!read_only) {
@@ -120,7 +139,7 @@ export class AlertKeeper {
       }
     }
     this.#tell(troubles);
-    const now = read_only ? look.states : await read_states(database);
+    const now = this.#wrote ? await read_states(database) : look.states;
     this.#standing = {
       rules: now.map(({ rule, course: { state } }) => ({ name: rule, phase: state.phase, since_us: state.since_us })),
       deliveries: look.deliveries,
@@ -142,17 +161,12 @@ export class AlertKeeper {
     const read = read_rule(board, kept.definition);
     if (!read.ok) return read.faults.map(({ place, message }) => `${place}: ${message}`).join("; ");
     if (head.watermark_us === null) return null;
-    const { rule: written } = read, silences = [written.silence_until_us, kept.silence_until_us];
-    const silent = silences.filter((each) => each !== null);
-    const rule: Rule = { ...written, silence_until_us: silent.length === 0 ? null : Math.max(...silent) };
+    const { rule: written } = read, rule: Rule = { ...written, silence_until_us: silent_until(written, kept) };
     const times = { watermark_us: head.watermark_us, recorded_us: head.recorded_at_us ?? now_us, now_us };
     const clock_us = clock_of(rule, times), end_us = last_end(rule, clock_us, days);
     const now_ms = this.#runtime.clock.now_ms(), seen = this.#seen.get(rule.name);
     const of = JSON.stringify([end_us, head.figures_id, kept.version, rule.silence_until_us, state?.revision]);
-    const at = `${of} ${head.position}`;
-    if (seen !== undefined && (seen.of === at || (seen.of.startsWith(`${of} `) && now_ms - seen.at_ms < AGAIN_MS))) {
-      return null;
-    }
+    if (seen?.of === of && (seen.position === head.position || now_ms - seen.at_ms < AGAIN_MS)) return null;
     const changes: Change[] = [];
     const first_us = first_window(rule, end_us, days);
     let course = state?.course ?? begin_at(first_us);
@@ -160,7 +174,10 @@ export class AlertKeeper {
       const end = ended(course.state, "changed");
       if (end !== null) changes.push(end);
       course = begin_at(first_us);
-    } else if (end_us < course.anchor_us || course.through_us < windows_before(rule, end_us, MOST_BEHIND, days)) {
+    } else if (
+      end_us < course.anchor_us ||
+      more_than(MOST_BEHIND, rule, { from_us: course.through_us, to_us: end_us }, days)
+    ) {
       course = begin_at(first_us, course.state);
     }
     try {
@@ -172,7 +189,7 @@ export class AlertKeeper {
       );
       const next = advance(rule, course, windows, {
         fresh_us: now_us - rule.lag_us,
-        settled_us: settled_end(rule, clock_us, end_us, days),
+        settled_us: settled_before(clock_us, rule),
       });
       changes.push(...next.changes);
       const last = windows.at(-1) ?? null;
@@ -190,7 +207,7 @@ export class AlertKeeper {
           changes,
         }, rule.send_to);
       }
-      this.#seen.set(rule.name, { of: at, at_ms: now_ms });
+      this.#seen.set(rule.name, { of, position: head.position, at_ms: now_ms });
       return null;
     } catch (error) {
       this.#runtime.signal.throwIfAborted();
@@ -207,6 +224,7 @@ export class AlertKeeper {
 
   async #write(step: Step, send_to: readonly string[] | null): Promise<void> {
     const { database, receivers, noted } = this.#source;
+    this.#wrote = true;
     const told = send_to === null ? receivers : receivers.filter((name) => send_to.includes(name));
     // Another program was faster: what it wrote is looked at the next time.
     if (!await database.transaction((tx) => write_step(tx, step, told))) return;
@@ -225,4 +243,75 @@ function read_look({ database, now_us }: KeptAlerts): Promise<Look> {
     const deliveries = await read_deliveries(reading);
     return { head, now_us: now_us?.() ?? Number(now!.us), rules, states, deliveries };
   });
+}
+
+/** Windows that are read at a time. */
+const PIECE = 500;
+
+/** What came of a rule over a stretch. */
+export interface Replayed {
+  readonly rule: Rule;
+  /** From the first window's start to the last one's end, microseconds; null: the log has no event. */
+  readonly stretch: Micros | null;
+  readonly windows: number;
+  /** Windows whose value is not known. */
+  readonly unknown: number;
+  readonly changes: readonly Change[];
+}
+
+/**
+ * What a rule would have done over the windows of a log, each looked at when event time had come to it, with the figures as they stand now.
+ * @param length_us how far back from the newest event
+ * @param seen hears how many windows were looked at
+ */
+export async function replay_rule(
+  database: Database,
+  domain: RuledDomain,
+  rule: Rule,
+  length_us: number,
+  { signal, seen }: { readonly signal: AbortSignal; readonly seen: (windows: number) => void },
+): Promise<Replayed> {
+  const { watermark_us } = await read_head(database);
+  if (watermark_us === null) return { rule, stretch: null, windows: 0, unknown: 0, changes: [] };
+  const end_us = last_end(rule, watermark_us, domain.days);
+  const from_us = bucket_start(rule.window, watermark_us - length_us, domain.days);
+  const all = windows_between(rule, from_us, end_us, domain.days), changes: Change[] = [];
+  let course = begin_at(from_us), unknown = 0;
+  for (let at = 0; at < all.length; at += PIECE) {
+    signal.throwIfAborted();
+    const piece = all.slice(at, at + PIECE);
+    const windows = await snapshot(
+      database,
+      (reading) => read_windows(reading, domain, rule, piece),
+      model_tables(domain.board),
+    );
+    // All are fresh, and closed.
+    const next = advance(rule, course, windows, { fresh_us: -Infinity, settled_us: Infinity });
+    changes.push(...next.changes);
+    course = next.course;
+    unknown += windows.filter(({ value }) => value === null).length;
+    seen(piece.length);
+  }
+  return { rule, stretch: { from_us, to_us: end_us }, windows: all.length, unknown, changes };
+}
+
+/** The keys of a rule's filter that nothing in the log ever had, by dimension. */
+export async function unseen_keys(
+  database: Database,
+  { board: given }: RuledDomain,
+  rule: Rule,
+): Promise<{ readonly dimension: string; readonly keys: readonly string[] }[]> {
+  const board = board_of(given, rule), unseen = [];
+  for (const { dimension, keys } of rule.filter) {
+    // Of persons the log may have aliases, which name nobody to who only reads.
+    if ((board.persons ?? []).includes(dimension) || dimension_of(board, dimension) === null) continue;
+    const rows = await database.query<{ key: string }>(
+      `select asked.key from unnest($1::text[]) as asked(key)
+       where not exists (select from ${all_time_of(board, dimension)} and key = asked.key)`,
+      [text_array(keys)],
+    );
+    const missing = rows.map(({ key }) => key).filter((key) => key !== UNKNOWN);
+    if (missing.length > 0) unseen.push({ dimension, keys: missing });
+  }
+  return unseen;
 }

@@ -1,7 +1,9 @@
+import { bucket_end, bucket_start, type Days, type Micros } from "../kpi/mod.ts";
+import { STEP_S } from "../feed/mod.ts";
 import { is_relative, type Rule } from "./rule.ts";
 
 /**
- * The state machine of a rule: what one window after the other makes of it.
+ * The windows of event time that a rule looks at, one after the other, and what they make of it: a state machine.
  *
  *     ok ──beyond──► pending ──for so long──► firing ──over──► resolved ──► ok
  *                       └──────in silence──► silenced ──over──► ok, resolved if it was told to fire
@@ -9,10 +11,99 @@ import { is_relative, type Rule } from "./rule.ts";
  * It knows event time alone: the same windows end in the same state, whenever they are looked at. Pure.
  */
 
+/** The windows of a rule in [from_us, to_us), both ends of windows. */
+export function windows_between(
+  { window }: Pick<Rule, "window">,
+  from_us: number,
+  to_us: number,
+  days: Days,
+): Micros[] {
+  const windows: Micros[] = [];
+  for (let at = from_us; at < to_us;) {
+    const end = bucket_end(window, at, days);
+    windows.push({ from_us: at, to_us: end });
+    at = end;
+  }
+  return windows;
+}
+
+/** The end of the last window that may be looked at when event time has come to `clock_us`. */
+export const last_end = ({ window, wait_us }: Pick<Rule, "window" | "wait_us">, clock_us: number, days: Days): number =>
+  bucket_start(window, clock_us - wait_us, days);
+
+/** Whether more than so many windows lie in [from_us, to_us), both ends of windows. */
+export function more_than(
+  many: number,
+  { window }: Pick<Rule, "window">,
+  { from_us, to_us }: Micros,
+  days: Days,
+): boolean {
+  let at = from_us;
+  for (let i = 0; at < to_us; i++) {
+    if (i === many) return true;
+    at = bucket_end(window, at, days);
+  }
+  return false;
+}
+
+/** The window that lies so many windows before the one that ends at `end_us`: its start. */
+function windows_before({ window }: Pick<Rule, "window">, end_us: number, many: number, days: Days): number {
+  let at = end_us;
+  for (let i = 0; i < many; i++) at = bucket_start(window, at - 1, days);
+  return at;
+}
+
+/** The window of so many weeks before by the clock of the business time zone. */
+export function weeks_before(
+  { window }: Pick<Rule, "window">,
+  { from_us, to_us }: Micros,
+  days: Days,
+  weeks: number,
+): Micros {
+  // By noon: a midnight may be skipped.
+  if (window === "1d") return spanning(days.day_of(days.days_before(from_us + 43_200e6, 7 * weeks)));
+  const width = to_us - from_us;
+  const end_us = Math.floor(days.days_before(to_us, 7 * weeks) / width) * width;
+  return { from_us: end_us - width, to_us: end_us };
+}
+
+const spanning = ({ start_us, end_us }: { readonly start_us: number; readonly end_us: number }): Micros => ({
+  from_us: start_us,
+  to_us: end_us,
+});
+
+/** Nothing is looked at that lies further back than event time that is later by so much than now: a wrong clock. */
+const MOST_IDLE_US = 86_400e6;
+
+/**
+ * How far event time has come for a rule: to the newest event of the log, or where nothing came for so long as the rule says, along with the
+ * clock, so long behind it; at most a day after the newest event, so that an old log which was only read in is no outage.
+ * @param recorded_us when the newest event was recorded
+ */
+export function clock_of(
+  { idle_us }: Pick<Rule, "idle_us">,
+  { watermark_us, recorded_us, now_us }: {
+    readonly watermark_us: number;
+    readonly recorded_us: number;
+    readonly now_us: number;
+  },
+): number {
+  if (idle_us === null || now_us - recorded_us <= idle_us || now_us - watermark_us > MOST_IDLE_US) return watermark_us;
+  return Math.max(watermark_us, now_us - idle_us);
+}
+
+/** Most windows that a rule is begun with. */
+const MOST_FIRST = 200;
+
+/** From which window a rule that is looked at for the first time begins: so far back that what has lasted long enough fires at once. */
+export const first_window = (rule: Rule, end_us: number, days: Days): number =>
+  windows_before(rule, end_us, Math.min(MOST_FIRST, Math.ceil(rule.for_us / (STEP_S[rule.window] * 1e6)) + 1), days);
+
 /** How a rule stands. `silenced`: it would fire, and nobody is told; `resolved`: it has fired, and is over since this window. */
 export const PHASES = ["ok", "pending", "firing", "silenced", "resolved"] as const;
 export type Phase = typeof PHASES[number];
 
+/** Where a rule stands after a window. */
 export interface AlertState {
   readonly phase: Phase;
   /** When the first of the windows begins that were beyond without a break, microseconds; null where the last was not. */
@@ -24,15 +115,13 @@ export interface AlertState {
 /** A rule that nothing was looked at for. */
 export const BEGINNING: AlertState = { phase: "ok", since_us: null, told: false };
 
-/** What a rule sees of a window [from_us, to_us), microseconds. */
-export interface WindowValue {
-  readonly from_us: number;
-  readonly to_us: number;
+/** What a rule sees of a window. */
+export interface WindowValue extends Micros {
   /** The figure; null where it is not known, as a mean of nothing. */
   readonly figure: number | null;
-  /** A week before, of rules that hold it against that. */
+  /** A week before, or what is usual, of rules that hold it against that. */
   readonly then: number | null;
-  /** What is held against the threshold: the figure, or how far it rose or fell; null where that is not known. */
+  /** What is held against the threshold: the figure, how far it rose or fell, or how far it lies from the usual; null where that is not known. */
   readonly value: number | null;
 }
 

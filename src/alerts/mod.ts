@@ -9,15 +9,21 @@
  * Decision: rules are looked at from the read models every two seconds, not in the transaction that appends: ingest knows nothing of alerts and
  * waits for none of them. Price: they lag by that, and a rule over states costs what such a board does.
  */
-export { email, read_smtp_url } from "./email.ts";
-export { AlertKeeper, type AlertsStanding } from "./keeper.ts";
-export { advance, type AlertState, begin_at, type Change, type Phase, PHASES, type WindowValue } from "./machine.ts";
-export { type AlertMessage, message_of, rule_words } from "./message.ts";
-export { keep_delivering, type Receiver } from "./outbox.ts";
-export { read_windows, type RuledDomain } from "./read_windows.ts";
-export { replay_rule, type Replayed, unseen_keys } from "./replay.ts";
-export { place_of, read_rule, type ReadRule, type Rule, RULE_LIMITS, type RuleFault } from "./rule.ts";
+export { read_rule, type Rule, RULE_LIMITS, type RuleFault, silent_until } from "./rule.ts";
 export { MOST_FILE_BYTES, read_alerts_of, read_rules_file, type RulesFile, unknown_receivers } from "./rules_file.ts";
+export { type Change, PHASES } from "./machine.ts";
+export { read_windows } from "./read_windows.ts";
+export { AlertKeeper, type AlertsStanding, replay_rule, type Replayed, unseen_keys } from "./keeper.ts";
+export {
+  type AlertMessage,
+  email,
+  keep_delivering,
+  read_smtp_url,
+  type Receiver,
+  rule_words,
+  told_comparison,
+  webhook,
+} from "./outbox.ts";
 export {
   put_rule,
   read_changes,
@@ -29,4 +35,3 @@ export {
   silence_rule,
   write_file_rules,
 } from "./store.ts";
-export { signature_of, webhook } from "./webhook.ts";

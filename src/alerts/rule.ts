@@ -1,12 +1,12 @@
 import { z } from "zod";
-import { type BoardFigure, type DomainBoard, in_currency, shown } from "../domains/mod.ts";
+import { type BoardFigure, count_of, type DomainBoard, in_currency, json_place, shown } from "../domains/mod.ts";
 import {
-  condition_of_cells,
   declared_figure,
-  dimension_of,
   EXCLUDED,
   type Filter,
   read_filter,
+  sketched_dimensions,
+  sketched_key,
   STEP_S,
   type ViewGrain,
 } from "../feed/mod.ts";
@@ -17,9 +17,12 @@ import { column_measures, LATENESS_US, parse_duration, parse_time, UNKNOWN } fro
  * against the domain's declaration once; all that is wrong with it is found at once, each with its place. Pure.
  */
 
-/** What a figure is held against: a constant, or itself at the same time a week before, in percent (shares in points). */
-export type Comparison = "above" | "below" | "rises" | "falls";
-export const COMPARISONS = ["above", "below", "rises", "falls"] as const satisfies readonly Comparison[];
+/**
+ * What a figure is held against: a constant; itself at the same time a week before, in percent (shares in points); or what is usual at that time of the
+ * week, in times as far as is usual, whether more or less.
+ */
+export type Comparison = typeof COMPARISONS[number];
+const COMPARISONS = ["above", "below", "rises", "falls", "score"] as const;
 
 /** A rule, read. */
 export interface Rule {
@@ -32,7 +35,7 @@ export interface Rule {
   /** Of a domain by currency: which. */
   readonly currency?: string;
   readonly comparison: Comparison;
-  /** In the figure's unit, or percent; of `falls` how far down, without a sign. */
+  /** In the figure's unit, percent, or a score; of `falls` how far down, without a sign. */
   readonly threshold: number;
   /** At this, or on the good side of it, it is over; the threshold unless hysteresis is wanted. */
   readonly clear: number;
@@ -59,7 +62,7 @@ export interface RuleFault {
 }
 
 /** A rule, or all that is wrong with it. */
-export type ReadRule =
+type ReadRule =
   | { readonly ok: true; readonly rule: Rule }
   | { readonly ok: false; readonly faults: readonly RuleFault[] };
 
@@ -72,6 +75,9 @@ const USUAL = { window: "5m", for: "0s", wait: "1m", lag: "15m" } as const;
 /** The widths that cells keep. */
 type RuleGrain = Exclude<ViewGrain, "15m">;
 const GRAINS = ["1m", "5m", "1h", "1d"] as const satisfies readonly RuleGrain[];
+
+/** What lies nearer to the usual than this, every third window does. */
+const LEAST_RULED_SCORE = 1;
 
 /** Names of rules and receivers: part of addresses, labels and headers. */
 export const NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/;
@@ -119,6 +125,7 @@ const FORM = z.strictObject({
   below: number.optional(),
   rises: number.optional(),
   falls: number.optional(),
+  score: number.optional(),
   clear: number.optional(),
   for: duration(0, 7 * DAY_US, "a length of time from 0s to 7d such as 10m").default(0),
   wait: duration(0, 60 * MINUTE_US, "a length of time from 0s to 1h such as 1m").default(MINUTE_US),
@@ -132,14 +139,6 @@ const FORM = z.strictObject({
 /** What a rule may say, in the order in which it is told. */
 const MEMBERS = Object.keys(FORM.shape);
 
-/** The place of a path in JSON: `rules.name[0].filter.key`. */
-export const place_of = (path: readonly PropertyKey[]): string =>
-  path.reduce<string>((text, step) => {
-    if (typeof step === "number") return `${text}[${step}]`;
-    if (!/^[A-Za-z_][\w-]*$/.test(String(step))) return `${text}[${JSON.stringify(step)}]`;
-    return text === "" ? String(step) : `${text}.${String(step)}`;
-  }, "");
-
 /** The faults that a schema found, below a place; a member that is not known is told with those that are. */
 export const faults_of = (
   { issues }: z.ZodError,
@@ -149,17 +148,17 @@ export const faults_of = (
   issues.flatMap((issue) =>
     issue.code === "unrecognized_keys"
       ? issue.keys.map((key) => ({
-        place: place_of([...at, ...issue.path, key]),
+        place: json_place([...at, ...issue.path, key]),
         message: `no such member; known are ${members.join(", ")}`,
       }))
-      : { place: place_of([...at, ...issue.path]), message: issue.message }
+      : { place: json_place([...at, ...issue.path]), message: issue.message }
   );
 
 /** The figure of a rule: one of the board's, or a measure as it is. Throws where there is no such: rules are read first. */
 export function figure_of_rule(board: DomainBoard, { figure }: Pick<Rule, "figure">): BoardFigure {
   return Object.hasOwn(board.figures, figure) || !is_measure(board, figure)
     ? declared_figure(board, figure)
-    : { kind: "total", unit: "count", measure: figure, per: 1 };
+    : count_of(figure);
 }
 
 const is_measure = ({ measures }: DomainBoard, name: string): boolean =>
@@ -173,12 +172,10 @@ export const board_of = (board: DomainBoard, { currency }: Pick<Rule, "currency"
 export const is_relative = ({ comparison }: Pick<Rule, "comparison">): boolean =>
   comparison === "rises" || comparison === "falls";
 
-/** The one key whose sketches answer a percentile by this filter; null where none do. */
-export function sketched_key(board: DomainBoard, { filter, window }: Pick<Rule, "filter" | "window">) {
-  const condition = condition_of_cells(board, filter, window);
-  const { dimension, keys: [key, ...others], excluded } = condition ?? { dimension: "", keys: [], excluded: true };
-  const kept = dimension_of(board, dimension)?.sketches?.includes(window) ?? false;
-  return key !== undefined && others.length === 0 && !excluded && kept ? { dimension, key } : null;
+/** Until when a rule is silent, by its own words and by what was said beside them; null: it is not. */
+export function silent_until(...said: readonly (Pick<Rule, "silence_until_us"> | null)[]): number | null {
+  const until = Math.max(...said.map((each) => each?.silence_until_us ?? -Infinity));
+  return until === -Infinity ? null : until;
 }
 
 /**
@@ -190,7 +187,7 @@ export function read_rule(board: DomainBoard, json: unknown, at: readonly Proper
   if (!parsed.success) return { ok: false, faults: faults_of(parsed.error, at, MEMBERS) };
   const form = parsed.data, faults: RuleFault[] = [];
   const fault = (path: readonly PropertyKey[], message: string) =>
-    faults.push({ place: place_of([...at, ...path]), message });
+    faults.push({ place: json_place([...at, ...path]), message });
   const given = COMPARISONS.filter((each) => form[each] !== undefined), [comparison] = given;
   if (given.length !== 1) {
     fault([], `expected one of ${COMPARISONS.join(", ")}, got ${given.join(" and ") || "none"}`);
@@ -198,6 +195,9 @@ export function read_rule(board: DomainBoard, json: unknown, at: readonly Proper
   const threshold = comparison === undefined ? 0 : form[comparison]!, clear = form.clear ?? threshold;
   if ((comparison === "rises" || comparison === "falls") && !(threshold > 0)) {
     fault([comparison], `expected percent above 0, got ${threshold}`);
+  }
+  if (comparison === "score" && !(threshold >= LEAST_RULED_SCORE)) {
+    fault([comparison], `expected a score of ${LEAST_RULED_SCORE} or more, got ${threshold}`);
   }
   if (comparison === "below" ? clear < threshold : clear > threshold) {
     const side = comparison === "below" ? "at least" : "at most";
@@ -219,9 +219,9 @@ export function read_rule(board: DomainBoard, json: unknown, at: readonly Proper
       : "";
     const known = [...new Set([...Object.keys(board.figures), ...measures])].join(", ");
     fault(["figure"], `expected one of ${known}, got ${shown(figure)}${now}`);
-  } else if (figure_of_rule(board, form).kind === "quantile" && sketched_key(board, { filter, window }) === null) {
-    const names = board.dimensions.filter(({ sketches }) => sketches?.includes(window)).map((each) => each.name);
-    fault(["filter"], `expected of a percentile one key of ${names.join(", ") || "no dimension"} at most`);
+  } else if (figure_of_rule(board, form).kind === "quantile" && sketched_key(board, filter, window) === null) {
+    const names = sketched_dimensions(board, window).join(", ") || "no dimension";
+    fault(["filter"], `expected of a percentile one key of ${names} at most`);
   }
   if (faults.length > 0) return { ok: false, faults };
   const { currency = board.by_currency } = form;

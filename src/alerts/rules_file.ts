@@ -1,7 +1,6 @@
 import { z } from "zod";
-import type { DomainBoard } from "../domains/mod.ts";
-import { shown } from "../domains/mod.ts";
-import { faults_of, NAME, place_of, read_rule, type Rule, RULE_LIMITS, type RuleFault } from "./rule.ts";
+import { type DomainBoard, json_place, shown } from "../domains/mod.ts";
+import { faults_of, NAME, read_rule, type Rule, RULE_LIMITS, type RuleFault } from "./rule.ts";
 
 /**
  * The file of TACHO_ALERTS: rules by the name of their domain, and receivers by name. Strict: what is not known is a fault, all of them are found at
@@ -9,7 +8,7 @@ import { faults_of, NAME, place_of, read_rule, type Rule, RULE_LIMITS, type Rule
  */
 
 /** Who is told of alerts. */
-export interface WebhookForm {
+interface WebhookForm {
   readonly kind: "webhook";
   /** What follows the host may be a secret. */
   readonly url: string;
@@ -17,12 +16,12 @@ export interface WebhookForm {
   readonly secret_file: string | null;
 }
 /** People, told by e-mail through the server of TACHO_SMTP_URL. */
-export interface EmailForm {
+interface EmailForm {
   readonly kind: "email";
   readonly to: readonly string[];
   readonly from: string;
 }
-export type ReceiverForm = WebhookForm | EmailForm;
+type ReceiverForm = WebhookForm | EmailForm;
 
 const MOST_ADDRESSES = 20;
 
@@ -97,7 +96,7 @@ export function read_rules_file(
   }
   const { rules, receivers } = parsed.data, faults: RuleFault[] = [], read = new Map<string, ReceiverForm>();
   for (const [domain, list] of Object.entries(rules)) {
-    const place = place_of(["rules", domain]);
+    const place = json_place(["rules", domain]);
     if (!domains.includes(domain)) {
       faults.push({ place, message: `expected one of ${domains.join(", ")}, got ${shown(domain)}` });
     }
@@ -108,7 +107,7 @@ export function read_rules_file(
   for (const [name, form] of Object.entries(receivers)) {
     if (!NAME.test(name)) {
       const message = `expected a name of at most ${RULE_LIMITS.name} small letters, digits, - and _`;
-      faults.push({ place: place_of(["receivers", name]), message });
+      faults.push({ place: json_place(["receivers", name]), message });
     }
     const found = read_receiver(form);
     if ("error" in found) faults.push(...faults_of(found.error, ["receivers", name], MEMBERS));
@@ -139,7 +138,7 @@ export function read_alerts_of(
     else {
       const { rule } = found;
       if (read.some(({ name }) => name === rule.name)) {
-        faults.push({ place: place_of([...at, "name"]), message: `there is a rule ${shown(rule.name)} before it` });
+        faults.push({ place: json_place([...at, "name"]), message: `there is a rule ${shown(rule.name)} before it` });
       }
       faults.push(...unknown_receivers(rule, [...receivers.keys()], at));
       read.push(rule);
@@ -156,7 +155,7 @@ export const unknown_receivers = (
 ): RuleFault[] =>
   (send_to ?? []).flatMap((name, i) =>
     receivers.includes(name) ? [] : {
-      place: place_of([...at, "send_to", i]),
+      place: json_place([...at, "send_to", i]),
       message: `expected one of ${receivers.join(", ") || "no receivers"}, got ${shown(name)}`,
     }
   );

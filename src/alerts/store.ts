@@ -1,5 +1,5 @@
-import { type Queryable, text_array, type Transaction } from "../database/mod.ts";
-import { format_time } from "../kpi/mod.ts";
+import { type Queryable, text_array, type Transaction, us_of } from "../database/mod.ts";
+import { format_time, type Micros, time_or_null } from "../kpi/mod.ts";
 import {
   type AlertState,
   type Change,
@@ -34,15 +34,13 @@ export interface KeptState {
   readonly then: number | null;
 }
 
-const us = (column: string): string => `(extract(epoch from ${column}) * 1000000)::bigint as ${column}_us`;
-const micros = (value: unknown): number | null => value === null ? null : Number(value);
-const time = (value: number | null): string | null => value === null ? null : format_time(value);
+const number = (value: unknown): number | null => value === null ? null : Number(value);
 
 /** The rules of a log, by name. */
 export async function read_rules(reading: Queryable): Promise<KeptRule[]> {
   const rows = await reading.query({
     name: "read_alert_rules",
-    text: `select name, definition, origin, version, ${us("silence_until")}, changed_by, ${us("changed_at")}
+    text: `select name, definition, origin, version, ${us_of("silence_until")}, changed_by, ${us_of("changed_at")}
       from alert_rules order by name`,
   });
   return rows.map((row) => ({
@@ -50,7 +48,7 @@ export async function read_rules(reading: Queryable): Promise<KeptRule[]> {
     definition: row.definition,
     origin: row.origin as KeptRule["origin"],
     version: Number(row.version),
-    silence_until_us: micros(row.silence_until_us),
+    silence_until_us: number(row.silence_until_us),
     changed_by: String(row.changed_by),
     changed_us: Number(row.changed_at_us),
   }));
@@ -60,12 +58,12 @@ export async function read_rules(reading: Queryable): Promise<KeptRule[]> {
 export async function read_states(reading: Queryable): Promise<KeptState[]> {
   const rows = await reading.query({
     name: "read_alert_states",
-    text: `select rule, version, revision, phase, ${us("since")}, told, ${us("looked_through")}, anchor_phase, ${
-      us("anchor_since")
-    }, anchor_told, ${us("anchor")}, figure, then_figure from alert_states order by rule`,
+    text: `select rule, version, revision, phase, ${us_of("since")}, told, ${us_of("looked_through")}, anchor_phase, ${
+      us_of("anchor_since")
+    }, anchor_told, ${us_of("anchor")}, figure, then_figure from alert_states order by rule`,
   });
   const state = (phase: unknown, since: unknown, told: unknown): AlertState => (
-    { phase: phase as Phase, since_us: micros(since), told: told === true }
+    { phase: phase as Phase, since_us: number(since), told: told === true }
   );
   return rows.map((row) => ({
     rule: String(row.rule),
@@ -77,8 +75,8 @@ export async function read_states(reading: Queryable): Promise<KeptState[]> {
       state: state(row.phase, row.since_us, row.told),
       through_us: Number(row.looked_through_us),
     },
-    figure: row.figure === null ? null : Number(row.figure),
-    then: row.then_figure === null ? null : Number(row.then_figure),
+    figure: number(row.figure),
+    then: number(row.then_figure),
   }));
 }
 
@@ -111,7 +109,7 @@ export async function write_step(tx: Transaction, step: Step, receivers: readonl
         values ($1, $2::jsonb, $3, $4, $5, $6::timestamptz, $7::timestamptz, $8::timestamptz, $9, $10, $11) returning change_id`,
     }, [
       ...[step.rule, JSON.stringify(step.definition), from, to, why],
-      ...[time(since_us), time(window?.from_us ?? null), time(window?.to_us ?? null)],
+      ...[time_or_null(since_us), time_or_null(window?.from_us ?? null), time_or_null(window?.to_us ?? null)],
       ...[window?.figure ?? null, window?.then ?? null, window === null || window.then === null ? null : window.value],
     ]);
     if (!is_told(change) || receivers.length === 0) continue;
@@ -131,8 +129,8 @@ async function replace_state(tx: Transaction, { rule, version, revision, course,
   }
   const { state, anchor } = course;
   const values = [
-    ...[rule, version, state.phase, time(state.since_us), state.told, format_time(course.through_us)],
-    ...[anchor.phase, time(anchor.since_us), anchor.told, format_time(course.anchor_us)],
+    ...[rule, version, state.phase, time_or_null(state.since_us), state.told, format_time(course.through_us)],
+    ...[anchor.phase, time_or_null(anchor.since_us), anchor.told, format_time(course.anchor_us)],
     ...[seen?.figure ?? null, seen?.then ?? null],
   ];
   if (revision === null) {
@@ -156,7 +154,7 @@ export interface KeptChange extends Omit<Change, "window"> {
   readonly id: number;
   readonly rule: string;
   readonly definition: unknown;
-  readonly window: { readonly from_us: number; readonly to_us: number } | null;
+  readonly window: Micros | null;
   readonly figure: number | null;
   readonly then: number | null;
   /** How far it rose or fell. */
@@ -164,14 +162,12 @@ export interface KeptChange extends Omit<Change, "window"> {
   readonly noticed_us: number;
 }
 
-const CHANGE_COLUMNS = `c.change_id, c.rule, c.definition, c.from_phase, c.to_phase, c.why, ${us("c.since")}, ${
-  us("c.window_from")
-}, ${us("c.window_to")}, c.figure, c.then_figure, c.change, ${us("c.changed_at")}`.replaceAll(" as c.", " as ");
+const CHANGE_COLUMNS = `c.change_id, c.rule, c.definition, c.from_phase, c.to_phase, c.why, ${us_of("c.since")}, ${
+  us_of("c.window_from")
+}, ${us_of("c.window_to")}, c.figure, c.then_figure, c.change, ${us_of("c.changed_at")}`;
 
-const number = (value: unknown): number | null => value === null ? null : Number(value);
-
-export function change_of(row: Record<string, unknown>): KeptChange {
-  const [from_us, to_us] = [micros(row.window_from_us), micros(row.window_to_us)];
+function change_of(row: Record<string, unknown>): KeptChange {
+  const [from_us, to_us] = [number(row.window_from_us), number(row.window_to_us)];
   return {
     id: Number(row.change_id),
     rule: String(row.rule),
@@ -179,7 +175,7 @@ export function change_of(row: Record<string, unknown>): KeptChange {
     from: row.from_phase as Phase,
     to: row.to_phase as Phase,
     why: row.why as Why,
-    since_us: micros(row.since_us),
+    since_us: number(row.since_us),
     window: from_us === null || to_us === null ? null : { from_us, to_us },
     figure: number(row.figure),
     then: number(row.then_figure),
@@ -219,7 +215,7 @@ export async function remove_old_changes(database: Queryable): Promise<void> {
 }
 
 /** A rule of a file. */
-export interface WrittenRule {
+interface WrittenRule {
   readonly name: string;
   readonly definition: unknown;
 }
@@ -247,14 +243,13 @@ export async function write_file_rules(tx: Transaction, rules: readonly WrittenR
 const NEXT = "(extract(epoch from clock_timestamp()) * 1000000)::bigint";
 
 /** What came of a change of the rules. */
-export type RuleOutcome = "done" | "of a file" | "absent" | "too many";
+export type RuleOutcome = "done" | "of a file" | "absent" | "too many" | "exists";
 
-/** Writes a rule of the page. @param most rules of a log */
+/** Writes a rule of the page. @param most rules of a log @param fresh whether one of its name is left as it is */
 export async function put_rule(
   tx: Transaction,
   { name, definition }: WrittenRule,
-  by: string,
-  most: number,
+  { by, most, fresh }: { readonly by: string; readonly most: number; readonly fresh: boolean },
 ): Promise<RuleOutcome> {
   await tx.execute("lock table alert_rules in share row exclusive mode");
   const [found] = await tx.query<{ origin: string | null; others: string }>(
@@ -262,6 +257,7 @@ export async function put_rule(
     [name],
   );
   if (found?.origin === "file") return "of a file";
+  if (fresh && found?.origin === "page") return "exists";
   if (Number(found?.others) >= most) return "too many";
   await tx.execute(
     `insert into alert_rules as kept (name, definition, origin, version, changed_by) values ($1, $2::jsonb, 'page', ${NEXT}, $3)
@@ -291,7 +287,7 @@ export async function silence_rule(
 ): Promise<RuleOutcome> {
   const changed = await tx.execute(
     "update alert_rules set silence_until = $2::timestamptz, changed_by = $3, changed_at = now() where name = $1",
-    [name, time(until_us), by],
+    [name, time_or_null(until_us), by],
   );
   return changed > 0 ? "done" : "absent";
 }

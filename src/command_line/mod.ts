@@ -2,6 +2,7 @@
 import { add_exports, add_keeping } from "./exports.ts";
 import { add_alerts, add_log, add_proof, add_quarantine } from "./log.ts";
 import { add_produce, add_serving } from "./serve.ts";
+import { add_flink } from "./flink.ts";
 import { program } from "./program.ts";
 import { add_records } from "./records.ts";
 
@@ -15,5 +16,6 @@ add_alerts();
 add_log();
 add_proof();
 add_keeping();
+add_flink();
 
 export { program };

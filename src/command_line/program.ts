@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, type Option } from "commander";
 import { type Condition, run_verb, type Shell, VERSION } from "../verbs/mod.ts";
 import { parse_duration, parse_time } from "../kpi/mod.ts";
+import { is_time_zone } from "../runtime/mod.ts";
 
 /** How what stands on the command line is read, and how it has to be written, in words that help and errors have in common. */
 
@@ -25,6 +26,7 @@ const within = (text: string, from: number, to: number): number | null => {
 /** A number of the command line, within bounds. */
 export const number = (from: number, to: number) =>
   written(`a number ${bounds(from, to)}`, (text) => within(text, from, to));
+/** A whole number of the command line, within bounds. */
 export const whole = (from: number, to: number) =>
   written(`a whole number ${bounds(from, to)}`, (text) => {
     const value = within(text, from, to);
@@ -54,14 +56,10 @@ export const model_name = written(
   (text) => /^[a-z][a-z0-9]{0,15}$/.test(text) ? text : null,
 );
 /** A time zone of the command line. */
-export const time_zone = written("an IANA time zone such as Europe/Berlin", (text) => {
-  try {
-    new Intl.DateTimeFormat("en", { timeZone: text });
-    return text;
-  } catch {
-    return null;
-  }
-});
+export const time_zone = written(
+  "an IANA time zone such as Europe/Berlin",
+  (text) => is_time_zone(text) ? text : null,
+);
 /** A currency of the command line. */
 export const currency = written(
   "three capital letters such as EUR",
@@ -94,6 +92,7 @@ export const conditions = (text: string, others: readonly Condition[] = []): rea
   ...others,
   condition(text),
 ];
+/** Texts, as many as are given. */
 export const collect = (text: string, before: readonly string[]): readonly string[] => [...before, text];
 
 /** What help says of an option: what it is for, how its text is written, and whether it is required or what holds without it. */

@@ -36,9 +36,15 @@ export function add_serving(): void {
       "write nothing: the page and the API over a log that another program writes, or a standby",
       false,
     )
+    .addOption(
+      new Option(
+        "--read-model <who>",
+        "who writes the tables; where flink does, nothing is consumed or written here; as TACHO_READ_MODEL says unless given",
+      ).choices(["log", "flink"]),
+    )
     .addHelpText("after", example("serve"))
-    .action(({ readOnly: read_only }) =>
-      run((shell) => serve_verb(shell, { read_only, alone: program.opts().domain !== undefined }))
+    .action(({ readOnly: read_only, readModel: read_model }) =>
+      run((shell) => serve_verb(shell, { read_only, read_model, alone: program.opts().domain !== undefined }))
     );
 
   program.command("migrate")
@@ -48,7 +54,7 @@ export function add_serving(): void {
 
   const rebuild = program.command("rebuild")
     .description(
-      "make cells, totals and sketches anew from the log, beside the live ones, while the program runs; say how they differ; goes on where it was stopped",
+      "make states, cells, totals and sketches anew from the log, beside the live ones, while the program runs; say how they differ; goes on where it was stopped",
     )
     .option("--as <name>", "what the tables beside the live ones are called after", model_name, "v2")
     .option("--switch", "when it is through, exchange it with the live one, in one transaction", false)

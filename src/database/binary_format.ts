@@ -18,6 +18,7 @@ const OIDS = {
   text: 25,
   timestamptz: 1184,
 } as const;
+/** The types of columns and arrays that are written in binary form. */
 export type BinaryType = keyof typeof OIDS;
 /** Times are microseconds since 1970. */
 export type BinaryValue = string | number | bigint | null;

@@ -1,7 +1,14 @@
 import { createHash } from "node:crypto";
 import { wait } from "../runtime/mod.ts";
-import type { Database, Queryable, Transaction } from "./database.ts";
-import { DatabaseUnsuitable, is_held_by_others, may_pass, sqlstate } from "./errors.ts";
+import {
+  type Database,
+  DatabaseUnsuitable,
+  is_held_by_others,
+  may_pass,
+  type Queryable,
+  sqlstate,
+  type Transaction,
+} from "./database.ts";
 import {
   backfill_of,
   type BackfillName,
@@ -19,8 +26,7 @@ export class MigrationError extends Error {
 }
 
 /**
- * A program that only reads needs the very schema that it knows. Throws MigrationError where the database is at another one, is still being
- * filled in, or holds no log.
+ * A program that only reads needs the very schema that it knows. Throws MigrationError where the database is at another one, or holds no log.
  */
 export async function require_schema(database: Queryable): Promise<void> {
   const [log] = await database.query<{ begun: boolean; numbered: boolean }>(
@@ -34,17 +40,47 @@ export async function require_schema(database: Queryable): Promise<void> {
     ? await database.query<{ number: number }>("select schema_number as number from log_head")
     : [];
   if (head?.number !== SCHEMA_NUMBER) throw other_schema(head?.number ?? null);
-  // Rows that are on their way from one table to another are in neither for whoever only reads.
-  const [left] = await database.query<{ name: string }>(
-    `select name from schema_migrations m where to_jsonb(m)->>'filled' = 'false' and (select batch > 0 from log_head) order by version limit 1`,
+}
+
+/** Refuses a log that lacks what a migration asks for: whoever tells its figures would tell wrong ones. Throws MigrationError. */
+export async function require_filled(database: Queryable): Promise<void> {
+  const { names } = await read_unfilled(database);
+  if (names.length === 0) return;
+  const [may] = await database.query("select has_table_privilege('read_models', 'select') as read");
+  const [made] = may?.read !== true ? [] : await database.query(
+    `select 100 * model.position / greatest(head.position, 1) as percent from read_models model, log_head head where name = $1`,
+    [FILLING],
   );
-  if (left !== undefined) {
-    throw new MigrationError(
-      `this database is being filled in (${
-        backfill_of(left.name) ?? left.name
-      }): start again when the program that writes it is through`,
-    );
-  }
+  throw new MigrationError(
+    `this database is being filled in (${names.join(", ")}; ${
+      made?.percent ?? 0
+    } %): start again when that is through; \`tacho serve\` and \`tacho migrate\` do it`,
+  );
+}
+
+/** What a log lacks by its migrations. */
+export interface Unfilled {
+  readonly names: readonly BackfillName[];
+  /** How often another read model was switched in by then: the next one that is lacks nothing. */
+  readonly read_model: number;
+}
+
+/** The read model that is made of all of the log because a migration asks for it; that of another version is not gone on with. */
+export const FILLING = `fill${SCHEMA_NUMBER}`;
+
+/** Reads what a log lacks, whose migrations are applied. */
+export async function read_unfilled(database: Queryable): Promise<Unfilled> {
+  const [row] = await database.query<{ names: string[]; read_model: number }>(
+    "select read_model, array(select name from schema_migrations where not filled order by version) as names from log_head",
+  );
+  if (row === undefined) throw new Error("read what a log lacks: log_head has no row; run `tacho migrate`");
+  return { ...row, names: [...new Set(row.names.map(known_backfill))] };
+}
+
+function known_backfill(migration: string): BackfillName {
+  const name = backfill_of(migration);
+  if (name === null) throw new MigrationError(`migrate: the database waits for its ${migration}; run a newer tacho`);
+  return name;
 }
 
 /** The database is at another schema than the one that this program reads; null: one without number. */
@@ -65,10 +101,10 @@ export const outdated = (schema_number: number): MigrationError =>
   );
 
 /**
- * Work on the rows of large tables, in pieces: each is a transaction that is kept, and goes on where the checkpoint says that the one before
+ * Work on the rows of a large table, in pieces: each is a transaction that is kept, and goes on where the checkpoint says that the one before
  * ended. A checkpoint is JSON; null stands for the beginning.
  */
-export interface Backfill {
+export interface Pieces {
   /** How many items there are from the checkpoint on, about. */
   readonly left: (tx: Transaction, checkpoint: unknown) => Promise<number>;
   /** Does the next piece; with a checkpoint of null it was the last. */
@@ -81,12 +117,11 @@ export interface Backfill {
 /** Who migrates, and hears how it goes. */
 export interface Migrating {
   readonly signal?: AbortSignal;
-  readonly backfills?: Readonly<Partial<Record<BackfillName, Backfill>>>;
   readonly applied?: (migration: Migration) => void;
   /** Hears that this process waits: for what, and since when that goes on, milliseconds since the Unix epoch, where it can be seen. */
   readonly waiting?: (why: string, since_ms: number | null) => void;
-  /** Hears that a backfill begins or goes on, with so many items left; gives what hears how many of them are done. */
-  readonly filling?: (name: BackfillName, left: number) => (items: number) => void;
+  /** Hears that work in pieces begins or goes on, with so many items left; gives what hears how many of them are done. */
+  readonly working?: (left: number) => (items: number) => void;
 }
 
 /** Any number that an integer holds: all tachos agree on it. */
@@ -105,9 +140,9 @@ const NO_RIGHT = "42501";
 const checksum = ({ checksum, sql }: Migration): string => checksum ?? createHash("sha256").update(sql).digest("hex");
 
 /**
- * Applies the migrations that are missing, in order, each in a transaction of its own, then does the work that they ask for on rows that
- * were there before, in pieces. What is done stays done, however this ends: the next call goes on there. Several programs may call it at
- * once; a step is one program's. No time limit of the connection or the role holds here.
+ * Applies the migrations that are missing, in order, each in a transaction of its own. What is done stays done, however this ends: the next call
+ * goes on there. Several programs may call it at once; a step is one program's. No time limit of the connection or the role holds here. What
+ * migrations ask for of rows that were there before is not done here: `read_unfilled` tells it.
  *
  * Throws MigrationError when the database knows a newer migration than this program, or an applied one has another checksum; an Error that
  * names the migration when its SQL fails; what the adapter throws in an outage; the signal's reason.
@@ -121,43 +156,34 @@ export async function migrate(
   const applied: Migration[] = [];
   for (;;) {
     const next = await step(database, migrating, (tx) => apply_next(tx, migrations));
-    if (next === null) break;
+    if (next === null) return applied;
     applied.push(next);
     migrating.applied?.(next);
   }
-  for (;;) {
-    const next = await step(database, migrating, unfilled);
-    if (next === null) return applied;
-    if (next.allowed) await fill(database, next.name, migrating);
-    else {
-      migrating.waiting?.(`the owner of the tables has to fill in the ${next.name}: \`tacho migrate\``, null);
-      await wait(WAIT_MS, migrating.signal ?? NEVER);
-    }
-  }
 }
 
-/** Does a backfill from its stored checkpoint to its end, or from the beginning where it has none. May run while others append. */
-export async function fill(database: Database, name: BackfillName, migrating: Migrating): Promise<void> {
-  const backfill = migrating.backfills?.[name];
-  if (backfill === undefined) {
-    throw new MigrationError(`migrate: the database waits for its ${name}; run \`tacho migrate\``);
-  }
+/**
+ * Makes the sketches of a log anew, from where it was ended, or from the beginning where nobody is at it. May run while others append; not
+ * while the log lacks what a migration asks for.
+ */
+export async function make_sketches(database: Database, pieces: Pieces, migrating: Migrating): Promise<void> {
   let done: ((items: number) => void) | null = null;
   for (let ended = false; !ended;) {
     ended = await step(database, migrating, async (tx) => {
       // Who appends waits for the piece; a piece sees all that was appended before.
       await tx.query("select 1 from log_head for update");
-      const [row] = await tx.query<{ name: string; checkpoint: unknown }>(
-        "select name, checkpoint from schema_migrations where name = any($1::text[]) order by version limit 1",
-        [text_array(migrations_filled_by(name))],
+      await require_filled(tx);
+      const [row] = await tx.query<{ name: string; came_to: unknown }>(
+        "select name, came_to from schema_migrations where name = any($1::text[]) order by version limit 1",
+        [text_array(migrations_filled_by("sketches"))],
       );
-      const migration = row?.name ?? null, checkpoint = row?.checkpoint ?? null;
-      done ??= migrating.filling?.(name, await backfill.left(tx, checkpoint)) ?? (() => {});
-      const { checkpoint: to, items } = await backfill.piece(tx, checkpoint);
-      await tx.execute(
-        "update schema_migrations set checkpoint = $2::jsonb, filled = filled or $2 is null where name = $1",
-        [migration, to === null ? null : JSON.stringify(to)],
-      );
+      const came_to = row?.came_to ?? null;
+      done ??= migrating.working?.(await pieces.left(tx, came_to)) ?? (() => {});
+      const { checkpoint: to, items } = await pieces.piece(tx, came_to);
+      await tx.execute("update schema_migrations set came_to = $2::jsonb where name = $1", [
+        row?.name ?? null,
+        to === null ? null : JSON.stringify(to),
+      ]);
       return { last: to === null, items };
     }).then(({ last, items }) => {
       done?.(items);
@@ -244,12 +270,12 @@ async function apply_next(tx: Transaction, migrations: readonly Migration[]): Pr
   try {
     await make_room(tx, known_before !== null);
     for (const statement of split_statements(next.sql)) await tx.query(statement);
-    await tx.query("insert into schema_migrations (version, name, checksum, filled) values ($1, $2, $3, $4)", [
-      next.version,
-      next.name,
-      checksum(next),
-      next.backfill === undefined,
-    ]);
+    // Of a log that was never begun nothing lacks.
+    await tx.query(
+      `insert into schema_migrations (version, name, checksum, filled)
+        values ($1, $2, $3, $4 or not exists (select from log_head where batch > 0))`,
+      [next.version, next.name, checksum(next), next.backfill === undefined],
+    );
     // Programs that write for less are refused from here on, whatever the migration changed.
     if (next.version >= NUMBERED_FROM) {
       await tx.query("update log_head set schema_number = greatest(schema_number, $1)", [next.version]);
@@ -299,25 +325,16 @@ async function make_room(tx: Transaction, exists: boolean): Promise<void> {
     );
   }
   await tx.query(
-    `alter table schema_migrations add column if not exists filled boolean not null default true, add column if not exists checkpoint jsonb`,
+    `do $$ begin
+      alter table schema_migrations add column if not exists filled boolean not null default true;
+      -- Named otherwise by a later migration.
+      if not exists (select from pg_attribute where attrelid = 'schema_migrations'::regclass and attname = 'came_to') then
+        alter table schema_migrations add column if not exists checkpoint jsonb;
+      end if;
+    end $$`,
   );
   const [head] = await tx.query<{ exists: boolean }>("select to_regclass('log_head') is not null as exists");
   if (head?.exists === true) await tx.query("lock table log_head in exclusive mode");
-}
-
-/** The backfill to do next, and whether this program may do it; null when none is left. */
-async function unfilled(tx: Transaction): Promise<{ readonly name: BackfillName; readonly allowed: boolean } | null> {
-  // A database that has nothing to fill may be without the column.
-  const [row] = await tx.query<{ name: string; allowed: boolean; begun: boolean }>(
-    `select name, has_table_privilege('schema_migrations', 'update') as allowed, (select batch > 0 from log_head) as begun
-      from schema_migrations m where to_jsonb(m)->>'filled' = 'false' order by version limit 1`,
-  );
-  if (row === undefined) return null;
-  const name = backfill_of(row.name);
-  if (name === null) throw new MigrationError(`migrate: the database waits for its ${row.name}; run a newer tacho`);
-  if (row.begun || !row.allowed) return { name, allowed: row.allowed };
-  await tx.execute("update schema_migrations set filled = true");
-  return null;
 }
 
 /** Splits a script at semicolons that end a line, outside $$ bodies. Migrations are written so that this is enough. */

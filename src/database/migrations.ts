@@ -32,6 +32,14 @@ import persons from "../../migrations/0031_persons.sql" with { type: "text" };
 import program_rights from "../../migrations/0032_program_rights.sql" with { type: "text" };
 import alerts from "../../migrations/0033_alerts.sql" with { type: "text" };
 import kept_cells from "../../migrations/0034_kept_cells.sql" with { type: "text" };
+import flink from "../../migrations/0035_flink.sql" with { type: "text" };
+import flink_emptied from "../../migrations/0036_flink_emptied.sql" with { type: "text" };
+import rebuilt_states from "../../migrations/0037_rebuilt_states.sql" with { type: "text" };
+import saved from "../../migrations/0038_saved.sql" with { type: "text" };
+import waiting from "../../migrations/0039_waiting.sql" with { type: "text" };
+import flink_doors from "../../migrations/0040_flink_doors.sql" with { type: "text" };
+import oldest_open from "../../migrations/0041_oldest_open.sql" with { type: "text" };
+import filling_in from "../../migrations/0042_filling_in.sql" with { type: "text" };
 import log from "../../migrations/log.sql" with { type: "text" };
 
 /** A migration: forward only, one purpose. */
@@ -41,13 +49,19 @@ export interface Migration {
   readonly sql: string;
   /** The checksum that it has in databases, where that is not the text's: it was first applied with another text to the same end. */
   readonly checksum?: string;
-  /** Rows of tables that were there before have to be worked on, too: what `Backfill` of this name does after all migrations. */
+  /** What rows of tables that were there before lack from here on, until all of the log is made anew beside them and switched in. */
   readonly backfill?: BackfillName;
   /** The domain whose tables it is about; absent: it is for every log. */
   readonly domain?: string;
 }
 
-export type BackfillName = "sketches" | "later_measure" | "kept_measures" | "totals" | "firsts_and_lasts";
+export type BackfillName =
+  | "sketches"
+  | "later_measure"
+  | "kept_measures"
+  | "totals"
+  | "firsts_and_lasts"
+  | "later_value";
 
 /** All migrations, in order. They enter the program as text, so that a compiled binary carries them. */
 const ALL: readonly Migration[] = [
@@ -103,6 +117,14 @@ const ALL: readonly Migration[] = [
   { version: 32, name: "program_rights", sql: program_rights },
   { version: 33, name: "alerts", sql: alerts },
   { version: 34, name: "kept_cells", sql: kept_cells },
+  { version: 35, name: "flink", sql: flink },
+  { version: 36, name: "flink_emptied", sql: flink_emptied },
+  { version: 37, name: "rebuilt_states", sql: rebuilt_states },
+  { version: 38, name: "saved", sql: saved },
+  { version: 39, name: "waiting", sql: waiting, backfill: "later_value", domain: "trips" },
+  { version: 40, name: "flink_doors", sql: flink_doors },
+  { version: 41, name: "oldest_open", sql: oldest_open, domain: "trips" },
+  { version: 42, name: "filling_in", sql: filling_in },
 ];
 
 /** Up to this one migrations are of a log of the first domain; `log.sql` stands for them in a log of anything else. */

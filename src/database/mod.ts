@@ -6,20 +6,22 @@
  */
 export { binary_array, type BinaryType, type BinaryValue, CopyRows } from "./binary_format.ts";
 export * from "./database.ts";
-export * from "./errors.ts";
 export {
-  type Backfill,
-  fill,
+  FILLING,
+  make_sketches,
   migrate,
   type Migrating,
   MigrationError,
   other_schema,
   outdated,
+  type Pieces,
+  read_unfilled,
+  require_filled,
   require_schema,
+  type Unfilled,
 } from "./migrate.ts";
-export { type BackfillName, migrations_of, SCHEMA_NUMBER } from "./migrations.ts";
+export { migrations_of, SCHEMA_NUMBER } from "./migrations.ts";
 export { DataDirectoryInUse, hold_data_dir } from "./pglite_database.ts";
-export { patiently, reading_in, type Snapshot, snapshot } from "./snapshot.ts";
 export * from "./text_format.ts";
 import type { OpenedDatabase } from "./database.ts";
 import { open_server } from "./pg_database.ts";

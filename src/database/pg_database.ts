@@ -5,14 +5,17 @@ import pg from "pg";
 import { from as copy_from } from "pg-copy-streams";
 import {
   type CopyFormat,
+  DatabaseUnreachable,
+  DatabaseUnsuitable,
+  is_outage,
   type OpenedDatabase,
   quoted,
   type Row,
+  sqlstate,
   type Statement,
   type Transaction,
   type Value,
 } from "./database.ts";
-import { DatabaseUnreachable, DatabaseUnsuitable, is_outage, sqlstate } from "./errors.ts";
 import {
   LOOK_AT_SCHEMA,
   LOOK_AT_SESSION,

@@ -1,8 +1,15 @@
 import { statfsSync } from "node:fs";
 import { PGlite, type Transaction as PGliteTransaction } from "@electric-sql/pglite";
-import { type OpenedDatabase, type Queryable, quoted, type Row, type Statement, type Value } from "./database.ts";
+import {
+  DatabaseUnreachable,
+  type OpenedDatabase,
+  type Queryable,
+  quoted,
+  type Row,
+  type Statement,
+  type Value,
+} from "./database.ts";
 import { turns_every } from "../runtime/mod.ts";
-import { DatabaseUnreachable } from "./errors.ts";
 
 /** The embedded default: PGlite, PostgreSQL compiled to WebAssembly. One connection; queries wait for a running transaction. */
 

@@ -12,9 +12,6 @@ export function copy_text(value: string): string {
   return COPY_SPECIAL.test(value) ? value.replace(COPY_SPECIALS, (special) => COPY_ESCAPES[special]!) : value;
 }
 
-/** The field of a COPY line that is null. */
-export const COPY_NULL = "\\N";
-
 const ARRAY_SPECIAL = /["\\]/;
 const ARRAY_SPECIALS = /["\\]/g;
 
@@ -37,6 +34,10 @@ export function plain_array(values: readonly (string | number | bigint | null)[]
 export function bytes_array(values: readonly (Uint8Array | null)[]): string {
   return `{${values.map((value) => value === null ? "NULL" : `"\\\\x${value.toHex()}"`).join(",")}}`;
 }
+
+/** SQL: a column of times as microseconds since the Unix epoch, called as the column is with `_us` behind it. */
+export const us_of = (column: string): string =>
+  `(extract(epoch from ${column}) * 1000000)::bigint as ${column.slice(column.indexOf(".") + 1)}_us`;
 
 /**
  * SQL: a relation of parameters, from the first one on, that are arrays, side by side: a row has an item of each, null of a shorter or a null one.

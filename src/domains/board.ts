@@ -1,4 +1,4 @@
-import { type CellShape, format_time, type Micros } from "../kpi/mod.ts";
+import type { CellShape, Micros } from "../kpi/mod.ts";
 import type { BoardWords } from "./board_words.ts";
 import type { FieldType } from "./fields.ts";
 
@@ -15,17 +15,32 @@ export type Unit = "count" | "money" | "km" | "min" | "percent";
  * A mean is the measure over the count, or over several counts together, null when that is 0: in percent it is a share.
  */
 export type SummedFigure =
-  | { readonly kind: "total"; readonly unit: Unit; readonly measure: string; readonly per: number }
-  | {
-    readonly kind: "mean";
-    readonly unit: Unit;
-    readonly measure: string;
-    readonly count: string | readonly string[];
-    readonly per: number;
-  };
+  & (
+    | { readonly kind: "total"; readonly unit: Unit; readonly measure: string; readonly per: number }
+    | {
+      readonly kind: "mean";
+      readonly unit: Unit;
+      readonly measure: string;
+      readonly count: string | readonly string[];
+      readonly per: number;
+    }
+  )
+  & MaybeUnknown;
+
+/** Of a board of a log that lacks what a figure is made of (`lacking`): its value is null, whatever the tables say. */
+interface MaybeUnknown {
+  readonly unknown?: true;
+}
+
+/** The figure that is a measure as it is, counted. */
+export const count_of = (measure: string) => ({ kind: "total", unit: "count", measure, per: 1 } as const);
+/** The micros of an amount of one. */
+export const MICROS = 1_000_000;
+/** The figure that is a measure in micros, as money. */
+export const money_of = (measure: string) => ({ kind: "total", unit: "money", measure, per: MICROS } as const);
 
 /** The quantile `q` (0 to 1) of a measure that is a sketch, by nearest rank, to 2 %; null over nothing. `per` as for sums. */
-export interface QuantileFigure {
+export interface QuantileFigure extends MaybeUnknown {
   readonly kind: "quantile";
   readonly unit: Unit;
   readonly sketch: string;
@@ -41,20 +56,29 @@ export interface QuantileFigure {
  * Cells answer it where the dimension keeps the window's grain and the filter has no condition on another; states else, in the slow lane and
  * within its limits: so always of a dimension that keeps nothing but totals.
  */
-export interface DistinctFigure {
+export interface DistinctFigure extends MaybeUnknown {
   readonly kind: "distinct";
-  readonly unit: "count";
+  readonly unit: "count" | "percent";
   readonly dimension: string;
   /** A measure of kind count. */
   readonly count: string;
+  /** In place of how many they are: what they have of a measure, which is added where the count is, over them and the hours of the bucket. No card. */
+  readonly each_hour?: { readonly measure: string; readonly per: number };
 }
 
+/** A figure of a board: what is added up, a quantile, or how many keys there are. */
 export type BoardFigure = SummedFigure | QuantileFigure | DistinctFigure;
 
-/** A card: a figure over the shown range, or how many states have one status key now, whatever the range. */
+/**
+ * A card: a figure over the shown range, or how many states have one status key now, whatever the range. With `since`, a column of theirs that dates
+ * facts, it is how long the oldest of these has been so: minutes from then to the newest event; null where none is.
+ */
 export type BoardCard =
   | { readonly name: string; readonly figure: string }
-  | { readonly name: string; readonly now: string };
+  | { readonly name: string; readonly now: string; readonly since?: string };
+
+/** The card of a figure, under its name. */
+export const card_of = (figure: string): BoardCard => ({ name: figure, figure });
 
 /** A breakdown: rows by the keys of a dimension, ordered by `count`: a measure, or an SQL expression over a cell's key and measures. */
 export interface BoardBreakdown {
@@ -141,6 +165,8 @@ export interface DomainBoard extends Omit<BoardDeclaration, "lines">, StreamName
   readonly unsettled?: readonly Micros[];
   /** Dimensions of persons: their ids are shown where the log has an alias, and filters by an id find what has its alias. Absent: keys are shown as they are. */
   readonly persons?: readonly string[];
+  /** No event is in the database, its log lies elsewhere: the newest states are found by themselves. Absent: the log is there. */
+  readonly log_elsewhere?: true;
   /** What the deployment gives for places of kind `zone`; absent: nothing. */
   readonly zones?: GivenZones;
   /** The newest states: the event they are sent as, the name of their list, and their fields. */
@@ -157,6 +183,13 @@ export interface GivenZones {
 /** The places that a map shows: of zones those that areas are given of. */
 export const places_shown = ({ map, zones }: Pick<DomainBoard, "map" | "zones">): MapDeclaration["places"] =>
   (map?.places ?? []).filter(({ kind }) => kind === "h3" || (zones?.areas.size ?? 0) > 0);
+
+/** What the deployment calls the keys of a dimension; undefined where they are no zones, or nothing calls them. */
+export const names_of_keys = (
+  { map, zones }: Pick<DomainBoard, "map" | "zones">,
+  dimension: string,
+): GivenZones["names"] | undefined =>
+  map?.places.some((place) => place.kind === "zone" && place.dimension === dimension) ? zones?.names : undefined;
 
 /** A figure under the name that an answer has for it, rounded to so many decimals. */
 export interface NamedFigure {
@@ -194,8 +227,11 @@ export interface MapDeclaration {
   readonly places: readonly { readonly dimension: string; readonly kind: "h3" | "zone" }[];
   /** Figures that add up over keys, or are means of such; the first unless another is asked for. */
   readonly figures: readonly string[];
+  /** What is shown of a log and not here, and why, in words; absent: nothing. */
+  readonly lacks?: string;
 }
 
+/** What a domain says of its board; what follows from the rest of its declaration, `DomainBoard` has beside it. */
 export interface BoardDeclaration {
   /** What the page says, and in which order. */
   readonly words: BoardWords;
@@ -223,6 +259,35 @@ export interface BoardDeclaration {
   readonly daily?: DailyDeclaration;
   /** Absent: nothing of it has a place. */
   readonly map?: MapDeclaration;
+  /**
+   * What is watched for more or less than is usual: figures that count something, each with the dimensions whose keys are known by the time it is
+   * counted, other than that of `now`: what is named later would be told as missing. Absent: nothing.
+   */
+  readonly unusual?: readonly { readonly figure: string; readonly by: readonly string[] }[];
+}
+
+/** Throws where something is watched for the unusual that is no count, or by what keeps no windows. */
+export function require_unusual(
+  { name, dimensions, measures, board: { unusual = [], figures, now, whole } }: CellShape & {
+    readonly name: string;
+    readonly board: Pick<BoardDeclaration, "unusual" | "figures" | "now" | "whole">;
+  },
+): void {
+  for (const { figure, by } of unusual) {
+    const refuse = (expected: string, got: string) => {
+      throw new Error(`declare the unusual of ${name}: expected ${expected}, got ${JSON.stringify(got)}`);
+    };
+    const declared = figures[figure];
+    const counted = declared?.kind === "total" && measures.find((each) => each.name === declared.measure)?.kind;
+    if (counted !== "count") refuse("a figure that is a count", figure);
+    for (const dimension of [whole.dimension, ...by]) {
+      const { grains = [] } = dimensions.find((each) => each.name === dimension) ?? {};
+      const kept = grains.includes("5m") && grains.includes("1d");
+      if (!kept || dimension === now.dimension) {
+        refuse("a dimension that keeps 5m and 1d, and is not that of now", dimension);
+      }
+    }
+  }
 }
 
 /** Throws where a map is declared of what is no place, or of a figure that does not add up. */
@@ -274,6 +339,21 @@ export function in_currency(board: DomainBoard, currency: string | undefined): D
   return { ...board, currency, names, tables };
 }
 
+const NO_HEXAGONS = "No hexagons here: a Flink job writes this database, and SQL cannot make H3 cells.";
+
+/**
+ * A board over tables that a Flink job writes: no event is in the database, and since the job writes no sketches, percentiles are made from states,
+ * exact and within the bounds of what is. Cells may be behind states: nothing is called unusual by them.
+ * @param without_h3 whether places are H3 cells where a log is written
+ */
+export const without_log = (board: DomainBoard, without_h3: boolean): DomainBoard => ({
+  ...board,
+  ...board.map === undefined || !without_h3 ? {} : { map: { ...board.map, lacks: NO_HEXAGONS } },
+  log_elsewhere: true,
+  unusual: [],
+  dimensions: board.dimensions.map(({ sketches: _, ...kept }) => kept),
+});
+
 /** The rows of a currency, which want a name after them. */
 export const rows_of = (currency: string, table: string): string =>
   `(select * from ${table} where currency = '${currency}')`;
@@ -283,54 +363,6 @@ export const table_names = ({ names, tables }: Pick<DomainBoard, "names" | "tabl
 
 /** The tables that are exchanged for others of the same name when another read model is switched in. */
 export function model_tables(of: Pick<DomainBoard, "names" | "tables">): string[] {
-  const { cells, totals, sketches } = table_names(of);
-  return [cells, totals, sketches].filter((table) => table !== null);
+  const { states, cells, totals, sketches } = table_names(of);
+  return [states, cells, totals, sketches].filter((table) => table !== null);
 }
-
-/**
- * A state as it is told outside, by the fields that its domain declares: amounts as decimal text, times in RFC 3339 UTC, all else as text or
- * number; null is unknown.
- */
-
-/** Writes an integer of 10^-`scale` units as decimal text, with no superfluous zeros past `least` decimals. */
-export function decimal_text(value: bigint, scale: number, least: number): string {
-  const digits = (value < 0n ? -value : value).toString().padStart(scale + 1, "0");
-  const fraction = digits.slice(-scale).replace(/0+$/, "").padEnd(least, "0");
-  const whole = `${value < 0n ? "-" : ""}${digits.slice(0, -scale)}`;
-  return fraction === "" ? whole : `${whole}.${fraction}`;
-}
-
-type StateRow = Readonly<Record<string, unknown>>;
-
-function field_json(field: ShownField, value: unknown): unknown {
-  return field.many
-    ? (value as readonly unknown[] ?? []).map((one) => value_json(field, one))
-    : value_json(field, value);
-}
-
-function value_json({ kind, per }: ShownField, value: unknown): unknown {
-  if (value === null || value === undefined) return null;
-  switch (kind) {
-    case "time":
-      return format_time(Number(value));
-    case "amount":
-      return decimal_text(BigInt(String(value)), 6, 2);
-    case "number":
-      return Number(value) / per;
-    case "text":
-      return value;
-  }
-}
-
-/** Fields of a state, by the names and in the units of the API. */
-export const fields_json = (fields: readonly ShownField[], row: StateRow): Record<string, unknown> =>
-  Object.fromEntries(fields.map((field) => [field.name, field_json(field, row[field.column])]));
-
-/** The state of a row that `state_select` gave, or of a state's columns with its id, `revision` and `position`. */
-export const state_json = ({ stream_column, fields }: DomainBoard, row: StateRow): Record<string, unknown> => ({
-  [stream_column]: row[stream_column],
-  ...fields_json(fields.filter(({ always }) => always), row),
-  revision: Number(row.revision),
-  position: Number(row.position),
-  ...fields_json(fields.filter(({ always }) => !always), row),
-});

@@ -4,7 +4,7 @@
  * without its day when that is the other's; {tip/amount*100:0} a part of another, with decimals; {events:TYPE} how many of a type there are,
  * when there are several; {route}. What stands in brackets is left out where something in it is not known.
  */
-export interface Telling {
+interface Telling {
   readonly when?: When;
   /** The few words before it. */
   readonly lead?: string;
@@ -12,7 +12,7 @@ export interface Telling {
 }
 
 /** All of it holds. */
-export interface When {
+interface When {
   readonly is?: Readonly<Record<string, string>>;
   readonly known?: readonly string[];
   readonly unknown?: readonly string[];
@@ -22,7 +22,7 @@ export interface When {
 }
 
 /** A fact: a field, with a question mark ("void_reason?") only where it is known; or two fields as one. */
-export type FactWords =
+type FactWords =
   | string
   | {
     readonly field: string;
@@ -32,6 +32,7 @@ export type FactWords =
   }
   | { readonly label: string; readonly pair: readonly [string, string] };
 
+/** A stream in words, as its page tells it. */
 export interface StreamWords {
   /** What an event is called, what it is when spoken of, and how it is marked where it ends badly or changes what was. */
   readonly events: Readonly<Record<string, readonly [label: string, noun: string, tone?: "bad" | "change"]>>;
@@ -58,14 +59,16 @@ export interface StreamWords {
  * What a domain says of its board to whoever draws it: order, words, units and colours. The page knows no domain: it draws this.
  *
  * A `Template` is a text with figures in braces, written in the unit of the figure: "{voided} voided". After a question mark
- * ("{voided?} voided") the whole text is left out while the figure is 0 or not known. {currency} is the deployment's, {step} the length
+ * ("{voided?} voided") the whole text is left out while the figure is 0 or not known, with a number after it ("{oldest_min?15} min") while it is no more than
+ * that. {currency} is the deployment's, {step} the length
  * of a bucket, {moment} "now" or, of a board of then, "then", {per_minute} the card's figure over the minutes of the range that have passed.
  */
-export type Template = string;
+type Template = string;
 
 /** A colour of the page, by its number; the same in every place and both themes. */
 export type Colour = 1 | 2 | 3 | 4;
 
+/** A card in words: what it is called, what stands beside and beneath its figure, and how that is counted. */
 export interface CardWords {
   readonly name: string;
   readonly label: string;
@@ -99,6 +102,16 @@ export interface CardWords {
   readonly top?: readonly [dimension: string, beneath: string];
 }
 
+/** A line of a chart: a series column, with what it is called where that is not its name. */
+export interface ChartLine {
+  readonly name: string;
+  readonly label?: string;
+  readonly colour: Colour;
+  readonly shown?: true;
+  /** Of another unit than the first line: that unit. It is on a scale of its own, which no axis tells, and has one decimal. */
+  readonly own?: string;
+}
+
 /** A chart. A line is a series column; one that is alone in its chart is always shown. */
 export interface ChartWords {
   readonly name: string;
@@ -108,7 +121,7 @@ export interface ChartWords {
   /** What a picture of it says in place of `sub`. */
   readonly picture_sub?: Template;
   readonly kind: "lines" | "bars";
-  readonly lines: readonly { readonly name: string; readonly colour: Colour; readonly shown?: true }[];
+  readonly lines: readonly ChartLine[];
   /** The line that is held against that of then. */
   readonly compared: string;
   /** The least value that its axis reaches. */
@@ -139,6 +152,7 @@ export interface KeyedChartWords extends Pick<ChartWords, "name" | "title" | "su
   };
 }
 
+/** What a dimension and its keys are called. */
 export interface DimensionWords {
   readonly label: string;
   /** In fewer words, before a key. */
@@ -155,7 +169,7 @@ export interface DimensionWords {
  * A column of the list: a key that can be filtered by, or a number. A list of more than five has the width of the page; of it phones have
  * the first column and the last.
  */
-export type ListColumn =
+type ListColumn =
   & {
     readonly label: string;
     /** Narrow screens do without it. */
@@ -171,6 +185,7 @@ export type ListColumn =
     }
   );
 
+/** The list of the newest streams: its columns, and how each row is marked. */
 export interface ListWords {
   readonly title: string;
   /** The field that says when, milliseconds. */
@@ -183,6 +198,7 @@ export interface ListWords {
   readonly columns: readonly ListColumn[];
 }
 
+/** A board in words: what its page shows, in which order. */
 export interface BoardWords {
   /** Several streams; one is the domain's noun. */
   readonly many: string;
@@ -193,6 +209,8 @@ export interface BoardWords {
   /** The dimensions that have a panel. */
   readonly panels: readonly string[];
   readonly dimensions: Readonly<Record<string, DimensionWords>>;
+  /** A first event, without its ids and its time: what an empty board says how to send. */
+  readonly first_event: Readonly<Record<string, string | number>>;
   /** The dimension that the editor of filters begins with. */
   readonly first_filter: string;
   readonly list: ListWords;

@@ -1,4 +1,4 @@
-import { column_measures, is_extreme } from "../kpi/mod.ts";
+import { column_measures, format_time, is_extreme } from "../kpi/mod.ts";
 import { type DomainBoard, type MapDeclaration, places_shown, type ShownField, type Unit } from "./board.ts";
 import type {
   BoardWords,
@@ -10,6 +10,9 @@ import type {
   ListWords,
   StreamWords,
 } from "./board_words.ts";
+import { decimal_text } from "./json_value.ts";
+
+/** What is told outside of a domain: what is declared of its board and of its streams, to whoever draws them, and its states. */
 
 /** A domain that is served, and below which path: "" or "/payments". */
 export interface NamedBase {
@@ -38,21 +41,29 @@ export interface Declaration extends Omit<BoardWords, "cards" | "charts" | "dime
   /** and so many twelfths of a row a panel has where there is room for four: shorter rows come first. */
   readonly panel_spans: readonly number[];
   /** What the legend shows and hides, in its order: the lines that are not alone in their chart, and the comparison in all charts. */
-  readonly legend: readonly { readonly name: string; readonly colour?: Colour; readonly shown?: true }[];
+  readonly legend: readonly {
+    readonly name: string;
+    readonly label?: string;
+    readonly colour?: Colour;
+    readonly shown?: true;
+  }[];
   /** The names of those that are shown by themselves. */
   readonly shown: readonly string[];
   /** The figures that percents are of. */
   readonly bases: readonly string[];
   /** Decimals of figures; counts have none. */
   readonly digits: Readonly<Record<string, number>>;
-  readonly dimensions: readonly (DimensionWords & { readonly name: string; readonly from_states: boolean })[];
+  readonly dimensions:
+    readonly (DimensionWords & { readonly name: string; readonly from_states: boolean; readonly other?: true })[];
   readonly series: readonly string[];
   /** Those of them that are null, a gap, in a bucket that nothing of is counted in; all others are 0 there. */
   readonly gaps: readonly string[];
   readonly compared_series: readonly string[];
-  readonly row: DomainBoard["breakdown_row"];
-  /** What a map shows; absent: there is none. */
+  /** What a row of a panel says; `figure`: what its count is, unless its dimension counts by another one. */
+  readonly row: DomainBoard["breakdown_row"] & { readonly figure: string | null };
+  /** What a map shows, and what it does not, in words; absent: there is none. Without places it only says why. */
   readonly map?: {
+    readonly lacks?: string;
     readonly places: MapDeclaration["places"];
     readonly figures: readonly { readonly name: string; readonly label: string; readonly unit: Unit }[];
     /** Whether there are lines behind it. */
@@ -65,7 +76,7 @@ export interface Declaration extends Omit<BoardWords, "cards" | "charts" | "dime
 type Kind = "time" | "text" | "number" | Exclude<Unit, "count">;
 
 /** What is declared of a stream's own page. */
-export interface StreamDeclaration
+interface StreamDeclaration
   extends
     Omit<StreamWords, "fields" | "measures" | "minor_measures">,
     Pick<Declaration, "one" | "many" | "currency" | "base" | "api" | "dimensions"> {
@@ -161,25 +172,37 @@ export function has_gaps(
 ): boolean {
   const figure = figures[name];
   if (figure === undefined) throw new Error(`declare the board: no figure is named ${JSON.stringify(name)}`);
-  if (figure.kind !== "total") return true;
+  if (figure.kind !== "total" || figure.unknown) return true;
   return is_extreme(measures.find((measure) => measure.name === figure.measure)?.kind);
 }
+
+const ZONES_NEXT = "Zones are shown where TACHO_ZONES gives their areas.";
 
 /** What a map shows, in words: a figure is called as its card is. Of keys that have no place nothing is told. */
 function map_of(board: DomainBoard): Pick<Declaration, "map"> {
   const { map, words, figures, zones } = board, places = places_shown(board);
-  if (map === undefined || places.length === 0) return {};
+  if (map === undefined || places.length === 0 && map.lacks === undefined) return {};
+  const zones_next = places.length === 0 && map.places.length > 0 ? ` ${ZONES_NEXT}` : "";
   const label = (name: string) =>
     words.cards.find((card) => (card.figure ?? card.name) === name)?.label ??
-      name.replaceAll("_", " ");
+      name.replace(/_(km|min)$/, "").replaceAll("_", " ");
   return {
     map: {
+      ...map.lacks === undefined ? {} : { lacks: `${map.lacks}${zones_next}` },
       places,
       ...zones?.backdrop.length ? { backdrop: true } : {},
       figures: map.figures.map((name) => ({ name, label: label(name), unit: figures[name]!.unit })),
     },
   };
 }
+
+/** The figure that is what keys are counted by; null: there is none. */
+const figure_counting = ({ figures, default_count }: DomainBoard): string | null =>
+  Object.entries(figures).find(([, figure]) => figure.kind === "total" && figure.measure === default_count)?.[0] ??
+    null;
+
+const counts_otherwise = ({ breakdowns, states_breakdowns, default_count }: DomainBoard, name: string): boolean =>
+  [...breakdowns, ...states_breakdowns].some(({ dimension, count }) => dimension === name && count !== default_count);
 
 /** What is told of a board to whoever draws it. A dimension without words is called by its name. */
 export function declaration_of(board: DomainBoard, base = ""): Declaration {
@@ -189,10 +212,18 @@ export function declaration_of(board: DomainBoard, base = ""): Declaration {
     const got = `${mains} of ${words.cards.length}`;
     throw new Error(`declare the board: expected one main card of ${MOST_CARDS} at most, got ${got}`);
   }
+  for (const card of board.cards) {
+    const figure = "figure" in card ? figures[card.figure] : undefined;
+    if (figure?.kind === "distinct" && figure.each_hour !== undefined) {
+      throw new Error(`declare card ${card.name}: expected a figure of a range, got one of the hours of buckets`);
+    }
+    if (!("since" in card) || board.dates.some(({ column }) => column === card.since)) continue;
+    throw new Error(`declare card ${card.name}: expected a column that dates facts, got ${JSON.stringify(card.since)}`);
+  }
   const from_states = board.states_breakdowns.map(({ dimension }) => dimension);
   const legend = [
     ...words.charts.flatMap((chart) => "lines" in chart && chart.lines.length > 1 ? chart.lines : []),
-    { name: "compared", shown: true } as const,
+    { name: "compared", label: "same weekday", shown: true } as const,
   ];
   return {
     ...words,
@@ -222,11 +253,12 @@ export function declaration_of(board: DomainBoard, base = ""): Declaration {
       ...words.dimensions[name],
       name,
       from_states: from_states.includes(name),
+      ...counts_otherwise(board, name) ? { other: true } as const : {},
     })),
     series: board.series,
     gaps: board.series.filter((name) => has_gaps(board, name)),
     compared_series: board.compared_series,
-    row: board.breakdown_row,
+    row: { ...board.breakdown_row, figure: figure_counting(board) },
     ...map_of(board),
     list: { ...words.list, event: lines.event, name: lines.list, id: board.stream_column },
   };
@@ -240,3 +272,41 @@ export function with_names<Some extends Pick<Declaration, "dimensions">>(declare
   const dimensions = declared.dimensions.map((each) => named.includes(each.name) ? { ...each, names } : each);
   return { ...declared, dimensions };
 }
+
+// A state as it is told outside, by the fields that its domain declares: amounts as decimal text, times in RFC 3339 UTC, all else as text or
+// number; null is unknown.
+
+type StateRow = Readonly<Record<string, unknown>>;
+
+function field_json(field: ShownField, value: unknown): unknown {
+  return field.many
+    ? (value as readonly unknown[] ?? []).map((one) => value_json(field, one))
+    : value_json(field, value);
+}
+
+function value_json({ kind, per }: ShownField, value: unknown): unknown {
+  if (value === null || value === undefined) return null;
+  switch (kind) {
+    case "time":
+      return format_time(Number(value));
+    case "amount":
+      return decimal_text(BigInt(String(value)), 6, 2);
+    case "number":
+      return Number(value) / per;
+    case "text":
+      return value;
+  }
+}
+
+/** Fields of a state, by the names and in the units of the API. */
+export const fields_json = (fields: readonly ShownField[], row: StateRow): Record<string, unknown> =>
+  Object.fromEntries(fields.map((field) => [field.name, field_json(field, row[field.column])]));
+
+/** The state of a row that `state_select` gave, or of a state's columns with its id, `revision` and `position`. */
+export const state_json = ({ stream_column, fields }: DomainBoard, row: StateRow): Record<string, unknown> => ({
+  [stream_column]: row[stream_column],
+  ...fields_json(fields.filter(({ always }) => always), row),
+  revision: Number(row.revision),
+  position: Number(row.position),
+  ...fields_json(fields.filter(({ always }) => !always), row),
+});

@@ -104,7 +104,9 @@ export interface DeclaredDomain extends StreamNames {
   /** The dimensions whose keys may be told as the entity `h3`; the first one are unless the configuration says another; absent: none may. */
   readonly h3_entities?: readonly string[];
   readonly reversal: Reversal | null;
-  /** A measure that cells got later, and the one that it is equal to in all cells from before; null: there is none. */
-  readonly later_measure: readonly [measure: string, equal_to: string] | null;
+  /** A measure that cells got later; absent: there is none. */
+  readonly later_measure?: string;
+  /** What is made of states since a later version, and what a fact adds of it, by its name; absent: nothing. */
+  readonly later_value?: string;
   readonly generator: Generator | null;
 }

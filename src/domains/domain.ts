@@ -6,6 +6,7 @@ import {
   type DomainTables,
   in_currency,
   require_map,
+  require_unusual,
   type ShownField,
   type StreamNames,
 } from "./board.ts";
@@ -16,7 +17,7 @@ import {
   fact_dates,
   type FactForm,
   facts_sql,
-  sketched_at,
+  sketch_dates,
 } from "./facts.ts";
 import {
   brought_up,
@@ -38,6 +39,7 @@ import {
   read_payload,
   type StateOf,
 } from "./fields.ts";
+import { type Derived, fold_of } from "./rules.ts";
 
 /**
  * What a domain gives to the engine. The engine (log, ingest, projection, kpi, feed) knows no domain: everything it
@@ -97,18 +99,6 @@ export const same_value = (a: StateValue | undefined, b: StateValue | undefined)
   (typeof a === "object" && typeof b === "object" && a !== null && b !== null && a.length === b.length &&
     a.every((value, i) => value === b[i]));
 
-/** What is made of a state and written beside it, for analysts and the API. */
-export interface Derived<State> {
-  readonly type: FieldType;
-  readonly get: (state: State) => string | Integer | null;
-  /** Whether there always is one. */
-  readonly always?: boolean;
-  /** The field before which the API tells it; absent: after all of its kind. */
-  readonly before?: string;
-  /** What it says, where the kind of the field does not. */
-  readonly says?: string;
-}
-
 /** A domain as it is written: what its events name and what they fold to are made of its fields. */
 export interface DomainDefinition<All extends Fields> extends StreamNames, CellShape {
   readonly name: string;
@@ -121,12 +111,21 @@ export interface DomainDefinition<All extends Fields> extends StreamNames, CellS
   /** Fields that have one value in a deployment: an event that names another is refused, since such are not added up. */
   readonly fixed?: Readonly<Record<string, string>>;
   readonly derived: Readonly<Record<string, Derived<StateOf<All>>>>;
-  /** Folds the next event, in order of (time, event id), into the state. Pure. */
-  readonly fold: (state: StateOf<All>, event: FoldedEvent<PayloadOf<All>>) => StateOf<All>;
+  /** Folds the next event, in order of (time, event id), into the state. Pure. Absent: as the fields say (`fold_of`). */
+  readonly fold?: (state: StateOf<All>, event: FoldedEvent<PayloadOf<All>>) => StateOf<All>;
   /** What states add to the measures, and when. */
   readonly facts: readonly FactForm[];
   /** What the page and the API show of it. */
   readonly board: BoardDeclaration;
+}
+
+/** What a domain is declared as, for what makes something else of it than functions. */
+interface Declared extends Required<Pick<DomainDefinition<Fields>, "fields" | "fixed" | "earlier" | "facts">> {
+  readonly derived: Readonly<Record<string, Derived<never>>>;
+  /** Whether it folds as its fields say, and not by code of its own. */
+  readonly folds_by_fields: boolean;
+  /** The field of each column. */
+  readonly columns: Readonly<Record<string, string>>;
 }
 
 /** A domain as the engine knows it: payloads and states are values that it keeps and hands back, never looks into. */
@@ -145,6 +144,8 @@ export interface Domain extends StreamNames, CellShape {
   readonly fields: (type: string, version: number) => readonly EventField[] | null;
   /** The fields that name persons. */
   readonly persons: readonly PersonField[];
+  /** What all of this is made of. */
+  readonly declared: Declared;
   readonly initial: unknown;
   readonly fold: (state: unknown, event: FoldedEvent) => unknown;
   readonly columns: readonly StateColumn[];
@@ -152,20 +153,21 @@ export interface Domain extends StreamNames, CellShape {
   readonly contribution: (state: unknown) => Contribution;
   /** Null for a domain that keeps none. */
   readonly extremes: Extremes | null;
-  /** The state column that dates what its sketches count; null for a domain that keeps none. */
-  readonly sketched_at: string | null;
+  /** The state columns that date what its sketches count; none for a domain that keeps none. */
+  readonly sketch_dates: readonly string[];
   readonly board: DomainBoard;
 }
 
 /** Makes a domain of its definition. The types are lost here alone: whatever the engine hands to a domain came from it. */
 export function define_domain<const All extends Fields>(definition: DomainDefinition<All>): Domain {
-  const { fields, fixed = {}, derived, event_types, earlier = {}, fold, facts, ...given } = definition;
+  const { fields, fixed = {}, derived, event_types, earlier = {}, facts, fold: own_fold, ...given } = definition;
   const { noun, stream_column, tables, dimensions, by_currency } = given;
   const measures = [...column_measures(given.measures), ...sketches_among(given.measures)];
   if (by_currency !== undefined) require_currency(given, derived);
   require_distinct(given);
   require_sketches(given);
   require_map(given);
+  require_unusual(given);
   const persons = persons_of(given, fields);
   const kept = Object.entries(fields).map(([name, { type }]) => ({
     name,
@@ -203,7 +205,11 @@ export function define_domain<const All extends Fields>(definition: DomainDefini
     fields: (type, version) => version === current_version(earlier, type) ? fast.get(type) ?? null : null,
     persons,
     initial,
-    fold: fold as Domain["fold"],
+    declared: {
+      ...{ fields, fixed, earlier, facts, derived, folds_by_fields: own_fold === undefined },
+      columns: Object.fromEntries([...kept, ...made].map(({ name, column }) => [column, name])),
+    },
+    fold: (own_fold ?? fold_of(noun, event_types, fields)) as Domain["fold"],
     columns: [
       ...kept.map(({ name, column, type }): StateColumn => ({
         name: column,
@@ -224,7 +230,7 @@ export function define_domain<const All extends Fields>(definition: DomainDefini
     measures,
     contribution: contribution_of(facts, { ...given, measures }, sources),
     extremes: extremes_of(facts, measures, sources),
-    sketched_at: sketched_at(facts, measures, sources),
+    sketch_dates: sketch_dates(facts, measures, sources),
     board: in_currency({
       ...given.board,
       ...{ noun, stream_column, tables, dimensions, measures, dates },

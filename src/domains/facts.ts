@@ -26,15 +26,20 @@ export type Condition =
  * What a fact adds to a measure: one; one where a field is known, or is not; the field's value, or its product with another's, nothing where
  * it is unknown.
  */
-export type Addition =
+type Addition =
   | { readonly adds: "one" }
   | { readonly adds: "known" | "unknown" | "value"; readonly field: string }
   | { readonly adds: "product"; readonly field: string; readonly by: string };
 
+/** Adds one. */
 export const ONE: Addition = { adds: "one" };
+/** Adds one where a field is known. */
 export const known = (field: string): Addition => ({ adds: "known", field });
+/** Adds one where a field is not known. */
 export const unknown = (field: string): Addition => ({ adds: "unknown", field });
+/** Adds a field's value, where it is known. */
 export const value = (field: string): Addition => ({ adds: "value", field });
+/** Adds the product of two fields, where both are known. */
 export const product = (field: string, by: string): Addition => ({ adds: "product", field, by });
 
 /** The product of two integers, exact; 0 where one is unknown. */
@@ -60,14 +65,14 @@ export interface FactForm {
 }
 
 /** Where a field's value is: in its column, and in a state, where it is either kept or made. */
-export interface Source {
+interface Source {
   readonly column: string;
   /** Absent: the state has it under its name. */
   readonly get?: (state: never) => unknown;
   /** Whether it is a list. */
   readonly many?: boolean;
 }
-export type Sources = Readonly<Record<string, Source>>;
+type Sources = Readonly<Record<string, Source>>;
 
 /** The column of a field, of a list what it has of the fact that is looked at. */
 const column_sql = ({ column, many = false }: Source): string => `${many ? "item" : "states"}.${column}`;
@@ -156,14 +161,16 @@ function only_fact_of(what: string, facts: readonly FactForm[], measures: readon
   return fact;
 }
 
-/** The state column that dates what sketches count; null where no fact adds to one. All of a domain are of one fact, by which they are made anew. */
-export function sketched_at(
+/** The state columns that date what sketches count; none where no fact adds to one. Each sketch is of one fact, by whose date it is made anew. */
+export function sketch_dates(
   facts: readonly FactForm[],
   measures: readonly Measure[],
   sources: Sources,
-): string | null {
-  const fact = only_fact_of("sketches", facts, sketches_among(measures), sources);
-  return fact === null ? null : sources[fact.at[0]!]!.column;
+): readonly string[] {
+  const dated = sketches_among(measures).map((sketch) =>
+    only_fact_of(`sketch ${sketch.name}`, facts, [sketch], sources)
+  );
+  return [...new Set(dated.flatMap((fact) => fact === null ? [] : fact.at))].map((field) => sources[field]!.column);
 }
 
 /** Null where no fact has extremes. All of a domain are of one fact with one date, by which they are recomputed. */

@@ -38,6 +38,8 @@ export interface FieldType<Value = unknown> {
   readonly accepts: readonly JsonSchema[];
   /** Whether events may say true or false, too. */
   readonly or_boolean?: true;
+  /** Texts that are read as others, without white space around them and in small letters; absent: none. */
+  readonly words?: Readonly<Record<string, string>>;
   readonly column:
     | "text"
     | "integer"
@@ -82,6 +84,7 @@ const between = (minimum: number, maximum: number, type: "number" | "integer" = 
 
 const AS_IT_IS = { ends: ["", "", ""], per: 1 } as const;
 
+/** Text, or a whole number as its digits. */
 export const TEXT: FieldType<string> = {
   ...AS_IT_IS,
   what: "text of at most 200 characters",
@@ -138,6 +141,7 @@ export const MINUTES: FieldType<number> = {
   shown: "number",
   per: 60_000,
 };
+/** How many, up to a million. */
 export const COUNT: FieldType<number> = {
   ...AS_IT_IS,
   what: "a whole number from 0 to 1e6",
@@ -192,17 +196,15 @@ export const AMOUNTS = {
   column: "bigint[]",
   ends: ["_micros", "_micros", "s"],
 } as const satisfies FieldType<Integer>;
-/** A list with one more value. */
-export const with_one_more = <Value>(list: readonly Value[] | null, value: Value): readonly Value[] => [
-  ...list ?? [],
-  value,
-];
 
 /** A field of a state, by its name there. */
 export interface Field<Value = unknown> {
   readonly type: FieldType<Value>;
   /** The types of events that name it in their data; absent: none does, the fold makes it of something else. */
   readonly in?: readonly string[];
+  /** The type of event whose latest dates it, or whose id it is; of a list each does, in order. */
+  readonly time_of?: string;
+  readonly id_of?: string;
   /** What they call it, where that is not its name outside. */
   readonly as?: string;
   /** Whether an event without it, or with a blank one, is refused. */
@@ -214,6 +216,7 @@ export interface Field<Value = unknown> {
   /** The dimension of the persons that it names, by an id of theirs: they can be forgotten. It is of type TEXT. Absent: it names none. */
   readonly person?: string;
 }
+/** The fields of a domain's states, by their names there. */
 export type Fields = Readonly<Record<string, Field>>;
 
 type ValueOf<One> = One extends { readonly type: FieldType<infer Value> } ? Value : never;
@@ -340,10 +343,10 @@ export function read_payload(
 
 /** A JSON Schema, of draft 2020-12. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
-export type EventData = Readonly<Record<string, unknown>>;
+type EventData = Readonly<Record<string, unknown>>;
 
 /** A version of an event type that is not the current one any more. */
-export interface EarlierVersion {
+interface EarlierVersion {
   /** What it may say. */
   readonly schema: JsonSchema;
   /** The same in the words of the next version. Pure; of data that the schema admits. */

@@ -22,6 +22,14 @@ export class ExactNumber {
 /** Text that `JSON.stringify` writes as it stands (ECMAScript 2026, not in the types yet). */
 const raw_json = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;
 
+/** Writes an integer of 10^-`scale` units as decimal text, with no superfluous zeros past `least` decimals. */
+export function decimal_text(value: bigint, scale: number, least: number): string {
+  const digits = (value < 0n ? -value : value).toString().padStart(scale + 1, "0"), point = digits.length - scale;
+  const fraction = digits.slice(point).replace(/0+$/, "").padEnd(least, "0");
+  const whole = `${value < 0n ? "-" : ""}${digits.slice(0, point)}`;
+  return fraction === "" ? whole : `${whole}.${fraction}`;
+}
+
 /** A value as a sentence quotes it: its JSON, cut where it is long. */
 export function shown(value: unknown): string {
   if (value === undefined) return "nothing";
@@ -29,6 +37,14 @@ export function shown(value: unknown): string {
   const text = JSON.stringify(typeof value === "bigint" ? String(value) : value) ?? String(value);
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }
+
+/** A place in JSON as a sentence names it: `rules.name[0].filter.key`. */
+export const json_place = (path: readonly PropertyKey[]): string =>
+  path.reduce<string>((text, step) => {
+    if (typeof step === "number") return `${text}[${step}]`;
+    if (!/^[A-Za-z_][\w-]*$/.test(String(step))) return `${text}[${JSON.stringify(step)}]`;
+    return text === "" ? String(step) : `${text}.${String(step)}`;
+  }, "");
 
 /** null, "" or white space only: what a producer did not name. */
 export const is_blank = (value: unknown): boolean =>

@@ -11,3 +11,5 @@ export * from "./domain.ts";
 export * from "./facts.ts";
 export * from "./fields.ts";
 export * from "./json_value.ts";
+export * from "./lacking.ts";
+export * from "./rules.ts";

@@ -9,7 +9,7 @@ import {
   violated_constraint,
 } from "../database/mod.ts";
 import { canonical_json } from "../domains/mod.ts";
-import { format_time, type Kept, same_kept } from "../kpi/mod.ts";
+import { format_time, type Kept, same_kept, time_or_null } from "../kpi/mod.ts";
 import { type BatchHeader, EVENT_COLUMNS, next_link } from "./chain.ts";
 import { KEPT_FROM, kept_of, Overtaken } from "./head.ts";
 import {
@@ -72,6 +72,8 @@ export interface Batch {
   readonly forgotten: number | null;
   /** What is kept of fine grains: its changes of cells are of those alone. */
   readonly kept: Kept;
+  /** How often another read model was switched in by the time it was planned: the states that it stands on are those of this one. */
+  readonly read_model: number;
 }
 
 /** What the log gave the batch. */
@@ -105,6 +107,7 @@ type HeadRow = {
   readonly forgotten: string | null;
   readonly kept_1m_us: string | null;
   readonly kept_5m_us: string | null;
+  readonly read_model: number;
 };
 
 /** Has a transaction find what it changes by the keys that it names, until it ends. */
@@ -185,12 +188,12 @@ export function append(
           messages_read = messages_read + $4, duplicates = duplicates + $5, quarantined = quarantined + $6, late = late + $7,
           tombstones = tombstones + $8, skipped = skipped + $9,
           written_for = ${SCHEMA_NUMBER}
-        returning position, batch, link, (extract(epoch from watermark) * 1000000)::bigint as watermark_us, forgotten, ${KEPT_FROM},
-          ${BY_INDEX}`,
+        returning position, batch, link, (extract(epoch from watermark) * 1000000)::bigint as watermark_us, forgotten, read_model,
+          ${KEPT_FROM}, ${BY_INDEX}`,
     }, [
       admitted,
       recorded_at,
-      batch.newest_us === null ? null : format_time(batch.newest_us),
+      time_or_null(batch.newest_us),
       newly.read,
       batch.duplicates,
       newly.quarantined,
@@ -206,6 +209,9 @@ export function append(
       throw new Overtaken(
         `append: expected aliases as of ${forgotten} forgotten persons, got them as of ${batch.forgotten}`,
       );
+    }
+    if (Number(head.read_model) !== batch.read_model) {
+      throw new Overtaken("append: another read model was switched in since it was planned");
     }
     // Once in a day of event time.
     if (!same_kept(kept_of(head), batch.kept)) {

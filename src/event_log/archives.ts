@@ -35,6 +35,26 @@ export class EventsArchived extends Error {
   override readonly name = "EventsArchived";
 }
 
+/** No event is in this database: its log is what topics keep. */
+export class LogElsewhere extends EventsArchived {}
+
+/** Whether a Flink job writes the tables of this database, and no event is in it. */
+async function is_written_by_flink(queryable: Queryable): Promise<boolean> {
+  const [head] = await queryable.query({ name: "read_writer", text: "select written_by from log_head" });
+  return head?.written_by === "flink";
+}
+
+/** What to say to whoever needs the log of a database that has none. */
+export const log_elsewhere = (): LogElsewhere =>
+  new LogElsewhere(
+    "no event is in this database: a Flink job writes its tables, and the log is what the topics keep that it reads",
+  );
+
+/** Throws LogElsewhere where no event is in the database, also of what would be nothing. */
+export async function require_log(queryable: Queryable): Promise<void> {
+  if (await is_written_by_flink(queryable)) throw log_elsewhere();
+}
+
 /** The position of the last event that is archived; 0 where none is. */
 export async function read_archived(queryable: Queryable): Promise<number> {
   const [head] = await queryable.query({ name: "read_archived", text: "select archived from log_head" });
@@ -64,6 +84,7 @@ export async function read_archives(queryable: Queryable): Promise<Archive[]> {
 
 /** What to say to whoever needs an event that is archived. */
 export async function events_archived(queryable: Queryable, position: number): Promise<EventsArchived> {
+  if (await is_written_by_flink(queryable)) return log_elsewhere();
   const archives = await read_archives(queryable), own = archives.find((each) => each.last_position >= position);
   const where = own === undefined ? "" : `, those from ${own.first_position} to ${own.last_position} in ${own.place}`;
   return new EventsArchived(
@@ -89,23 +110,27 @@ export class ArchivingElsewhere extends Error {
 }
 
 /** Any number that an integer holds, but that of migrations: all tachos agree on it. */
-const ADVISORY_LOCK = 727374122;
+const ARCHIVING = {
+  lock: 727374122,
+  told: "archive: another program archives this log now; wait until it is through",
+};
 
 /**
- * Does what only one program at a time may do to the archives of a log. The embedded database has one program.
+ * Does what only one program at a time may do to a log, to its archives unless given. The embedded database has one program.
+ * @param what the number that all tachos know it by, and what to say where another one is at it
  * Throws ArchivingElsewhere where another one is at it.
  */
-export function while_alone<T>(database: Database, work: () => Promise<T>): Promise<T> {
+export function while_alone<T>(database: Database, work: () => Promise<T>, what = ARCHIVING): Promise<T> {
   if (database.kind === "embedded") return work();
   return database.transaction(async (tx) => {
     await tx.query(
       `select set_config(name, '0', true) from pg_settings where name in ('idle_in_transaction_session_timeout', 'transaction_timeout')`,
     );
     const [lock] = await tx.query(
-      `select pg_try_advisory_xact_lock(${ADVISORY_LOCK}, hashtext(current_schema())) as taken`,
+      `select pg_try_advisory_xact_lock(${what.lock}, hashtext(current_schema())) as taken`,
     );
     if (lock?.taken === true) return await work();
-    throw new ArchivingElsewhere("archive: another program archives this log now; wait until it is through");
+    throw new ArchivingElsewhere(what.told);
   });
 }
 

@@ -8,7 +8,7 @@ import {
   type Value,
 } from "../database/mod.ts";
 import { canonical_json } from "../domains/mod.ts";
-import { format_time } from "../kpi/mod.ts";
+import { format_time, time_or_null } from "../kpi/mod.ts";
 import { type CursorAdvance, cursors_json, write_batch } from "./append.ts";
 import { require_kept } from "./archives.ts";
 import { type BatchHeader, content_hash, next_link } from "./chain.ts";
@@ -299,7 +299,7 @@ export async function set_watermark_back(
     const found = await spoilt_watermark(tx, latest_us, { position: Number(head.position), found: first });
     if (found === null) return null;
     const { from_us, to_us, since_batch, events } = found;
-    const to = to_us === null ? null : format_time(to_us);
+    const to = time_or_null(to_us);
     await tx.execute("update log_head set watermark = $1::timestamptz", [to]);
     // How far those partitions had come before is not kept: their next batches say.
     await tx.execute("update source_cursors set watermark = null where watermark > $1::timestamptz", [

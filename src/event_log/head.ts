@@ -1,4 +1,4 @@
-import type { Database, Queryable } from "../database/mod.ts";
+import type { Database, OpenedDatabase, Queryable } from "../database/mod.ts";
 import { format_time, type Kept, PASSING_GRAINS } from "../kpi/mod.ts";
 import { partition_name, type TopicPartition } from "./source_message.ts";
 
@@ -35,6 +35,9 @@ export interface Head {
   readonly forgotten: number | null;
   /** From when on cells of fine grains are kept. */
   readonly kept: Kept;
+  /** How often another read model was switched in, and how often that changed the settings. */
+  readonly read_model: number;
+  readonly resettled: number;
 }
 
 /** What is kept of fine grains, out of a row with `KEPT_FROM`. */
@@ -68,7 +71,7 @@ export async function read_head(database: Queryable): Promise<Head> {
     name: "read_head",
     text: `select log_id, position, batch, link, (extract(epoch from recorded_at) * 1000000)::bigint as recorded_at_us,
       (extract(epoch from watermark) * 1000000)::bigint as watermark_us, messages_read, duplicates, quarantined, tombstones, skipped, late, held,
-      schema_number, read_model, forgotten, ${KEPT_FROM} from log_head`,
+      schema_number, read_model, resettled, forgotten, ${KEPT_FROM} from log_head`,
   });
   if (row === undefined) throw new Error("read head: log_head has no row; run `tacho migrate`");
   return {
@@ -89,6 +92,8 @@ export async function read_head(database: Queryable): Promise<Head> {
     schema_number: Number(row.schema_number),
     forgotten: known_number(row.forgotten),
     kept: kept_of(row),
+    read_model: Number(row.read_model),
+    resettled: Number(row.resettled),
   };
 }
 
@@ -101,16 +106,61 @@ export class DeploymentMismatch extends Error {
 export interface Deployment {
   readonly time_zone: string;
   readonly currency: string;
-  /** Of the H3 cells that places are counted by; null: by none. */
+  /** Of the H3 cells that places are counted by; null: by none, as where a Flink job writes, since SQL cannot make them. */
   readonly h3_resolution: number | null;
   /** Whether persons have aliases, and who asks may know whose they are. */
   readonly names_persons: boolean;
+  /** Whether a Flink job writes the tables: no event is in the database then. */
+  readonly by_flink: boolean;
+  /** How often a rebuild has changed time zone or H3 resolution. */
+  readonly resettled: number;
+}
+
+/** Of these what a rebuild can change. */
+export type Settings = Pick<Deployment, "time_zone" | "h3_resolution">;
+
+/** Settings as the configuration says them. */
+export const told_settings = ({ time_zone, h3_resolution }: Settings): string =>
+  `TACHO_TIME_ZONE=${time_zone} TACHO_H3_RESOLUTION=${h3_resolution ?? "off"}`;
+
+export const same_settings = (a: Settings, b: Settings): boolean =>
+  a.time_zone === b.time_zone && a.h3_resolution === b.h3_resolution;
+
+/** What a program that goes on by the settings from before is told. */
+export const resettled = (): DeploymentMismatch =>
+  new DeploymentMismatch(
+    "go on: a rebuild has changed the business time zone or the H3 resolution of this log; start this program anew, with the new ones",
+  );
+
+/**
+ * A database whose transactions see a log of the settings that this program has: where a rebuild has changed them, what a transaction came to
+ * is thrown away. Throws DeploymentMismatch.
+ * @param as_of how often they had changed when the program read them
+ */
+export function as_settled(database: OpenedDatabase, as_of: number): OpenedDatabase {
+  return {
+    kind: database.kind,
+    query: (statement, values) => database.query(statement, values),
+    execute: (statement, values) => database.execute(statement, values),
+    script: (text) => database.script(text),
+    transaction: (work) =>
+      database.transaction(async (tx) => {
+        const result = await work(tx);
+        // Last: a snapshot is taken by the first statement, and this one sees the same.
+        const [row] = await tx.query({ name: "resettled", text: "select resettled from log_head" });
+        if (row?.resettled !== as_of) throw resettled();
+        return result;
+      }),
+    beside: (beside) => as_settled(database.beside(beside), as_of),
+    close: () => database.close(),
+  };
 }
 
 /** What the cells of this database are made by; null before its first start. */
 export async function read_deployment(database: Queryable): Promise<Deployment | null> {
   const [found] = await database.query<Pick<Deployment, keyof Deployment>>(
-    `select time_zone, currency, h3_resolution, forgotten is not null and has_table_privilege('persons', 'select') as names_persons
+    `select time_zone, currency, case when written_by is distinct from 'flink' then h3_resolution end as h3_resolution, resettled,
+      forgotten is not null and has_table_privilege('persons', 'select') as names_persons, written_by is not distinct from 'flink' as by_flink
       from log_head where time_zone is not null`,
   );
   return found ?? null;
@@ -119,11 +169,21 @@ export async function read_deployment(database: Queryable): Promise<Deployment |
 /** The resolution of a database whose first configuration names none. */
 export const DEFAULT_H3_RESOLUTION = 8;
 
+/** The resolution that a database begins with by its first configuration; null: places are not indexed. */
+export const first_h3_resolution = (named: number | "off" | null): number | null =>
+  named === "off" ? null : named ?? DEFAULT_H3_RESOLUTION;
+
 /** What a configuration says of it: one that names no H3 resolution takes what the database has, as of whether persons can be forgotten. */
 export type WantedDeployment = Pick<Deployment, "time_zone" | "currency"> & {
   readonly h3_resolution?: number | "off" | null;
   readonly forgettable?: boolean | null;
 };
+
+/** The settings of a configuration; one that names no H3 resolution takes that of the log, or of one of its read models. */
+export const wanted_settings = (
+  { time_zone, h3_resolution: named = null }: WantedDeployment,
+  { h3_resolution }: Settings,
+): Settings => ({ time_zone, h3_resolution: named === null ? h3_resolution : first_h3_resolution(named) });
 
 /**
  * Fixes time zone, currency and H3 resolution of a database at its first start; from then on refuses others: cells of two kinds do not mix.
@@ -134,7 +194,7 @@ export async function settle_deployment(database: Database, wanted: WantedDeploy
   const { time_zone, currency, h3_resolution: named = null, forgettable = null } = wanted;
   await database.execute(
     "update log_head set time_zone = $1, currency = $2, h3_resolution = $3 where time_zone is null and currency is null",
-    [time_zone, currency, named === "off" ? null : named ?? DEFAULT_H3_RESOLUTION],
+    [time_zone, currency, first_h3_resolution(named)],
   );
   if (forgettable === true) {
     // Who appends meanwhile plans anew: what it planned has ids.
@@ -144,14 +204,7 @@ export async function settle_deployment(database: Database, wanted: WantedDeploy
   }
   const found = await read_deployment(database);
   if (found === null) throw new Error("settle deployment: log_head has no row; run `tacho migrate`");
-  const settled = found.h3_resolution ?? "off";
-  if (found.time_zone !== time_zone || found.currency !== currency || (named ?? settled) !== settled) {
-    throw new DeploymentMismatch(
-      `open log: it was begun with TACHO_TIME_ZONE=${found.time_zone} TACHO_CURRENCY=${found.currency} ` +
-        `TACHO_H3_RESOLUTION=${settled}, the configuration says ${time_zone}, ${currency} and ${named ?? settled}; ` +
-        "set them back, or begin a new database",
-    );
-  }
+  require_settled(found, wanted);
   if (forgettable === false && (await read_head(database)).forgotten !== null) {
     throw new DeploymentMismatch(
       "open log: persons have aliases in it, the configuration says TACHO_FORGETTABLE=false, which would write their ids; " +
@@ -159,6 +212,20 @@ export async function settle_deployment(database: Database, wanted: WantedDeploy
     );
   }
   return found;
+}
+
+/**
+ * Refuses a configuration with another currency than the log's, and unless `any_settings` one with other settings. Throws DeploymentMismatch.
+ */
+export function require_settled(found: Deployment, wanted: WantedDeployment, any_settings = false): void {
+  const { time_zone, currency } = wanted, own = wanted_settings(wanted, found);
+  if (found.currency === currency && (any_settings || same_settings(found, own))) return;
+  throw new DeploymentMismatch(
+    `open log: it is made with TACHO_TIME_ZONE=${found.time_zone} TACHO_CURRENCY=${found.currency} ` +
+      `TACHO_H3_RESOLUTION=${found.h3_resolution ?? "off"}, the configuration says ${time_zone}, ${currency} and ${
+        own.h3_resolution ?? "off"
+      }; set them back; a rebuild changes time zone and H3 resolution, a new database the currency, too`,
+  );
 }
 
 /** Where a source partition goes on, and the cluster its offsets count in. */
@@ -284,7 +351,7 @@ export async function keep_gap(
 /** SQL: whether a row of `source_cursors` keeps a gap. A version that knew the codec may have read on meanwhile. */
 const HAS_GAP = "gap is not null and (gap->>'kind' <> 'unknown_codec' or next_offset <= (gap->>'cursor')::bigint)";
 /** SQL: the gap that a row of `source_cursors` keeps, null where there is none. */
-export const KEPT_GAP =
+const KEPT_GAP =
   `case when ${HAS_GAP} then gap || jsonb_build_object('topic', topic, 'partition', partition) end as gap`;
 
 /** The gaps that were noticed and not accepted: how many, and the first of them. */

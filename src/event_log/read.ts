@@ -2,7 +2,7 @@ import { plain_array, type Queryable, text_array } from "../database/mod.ts";
 import { canonical_json, type Domain, parse_json } from "../domains/mod.ts";
 import { format_time, parse_time } from "../kpi/mod.ts";
 import type { CursorAdvance } from "./append.ts";
-import { events_archived, read_archived, require_kept } from "./archives.ts";
+import { events_archived, read_archived, require_kept, require_log } from "./archives.ts";
 import type { BatchHeader, RecordedEvent } from "./chain.ts";
 import { watermark_is_void } from "./head.ts";
 import type { WrittenRow } from "./quarantine.ts";
@@ -169,15 +169,28 @@ function read_foldable(line: string): FoldableEvent {
 export const events_between = (database: Queryable, after: number, last: number): AsyncGenerator<ParsedEvent[]> =>
   pages_between(database, after, last, { name: "events_between", json: EVENT_JSON, reader: line_reader });
 
-/** As `events_between`, of each event what folding takes. */
-export const foldable_between = (database: Queryable, after: number, last: number): AsyncGenerator<FoldableEvent[]> =>
-  pages_between(database, after, last, { name: "foldable_between", json: FOLDABLE_JSON, reader: () => read_foldable });
+/** As `events_between`, of each event what folding takes. @param page_events of a page, at most */
+export const foldable_between = (
+  database: Queryable,
+  after: number,
+  last: number,
+  page_events = PAGE_EVENTS,
+): AsyncGenerator<FoldableEvent[]> =>
+  pages_between(database, after, last, {
+    ...{ name: "foldable_between", json: FOLDABLE_JSON, reader: () => read_foldable },
+    page_events: Math.min(page_events, PAGE_EVENTS),
+  });
 
 async function* pages_between<T>(
   database: Queryable,
   after: number,
   last: number,
-  { name, json, reader }: { readonly name: string; readonly json: string; readonly reader: () => (line: string) => T },
+  { name, json, reader, page_events = PAGE_EVENTS }: {
+    readonly name: string;
+    readonly json: string;
+    readonly reader: () => (line: string) => T;
+    readonly page_events?: number;
+  },
 ): AsyncGenerator<T[]> {
   const statement = {
     name,
@@ -187,7 +200,7 @@ async function* pages_between<T>(
         from events where position > $1 and position <= $2 order by position) e`,
   };
   const ask = (from: number) => {
-    const to = Math.min(from + PAGE_EVENTS, last);
+    const to = Math.min(from + page_events, last);
     const answer = database.query<{ lines: string | null; through: string; found: string }>(statement, [from, to]);
     // Met when it is its turn, if it ever is.
     answer.catch(() => {});
@@ -259,6 +272,7 @@ const SKEW = "1 minute";
  * @param at_us microseconds since the Unix epoch
  */
 export async function moment_at_time(queryable: Queryable, at_us: number): Promise<Moment> {
+  await require_log(queryable);
   const [batch] = await queryable.query<{ last_position: string }>({
     name: "batch_at_time",
     text: `select last_position from batches
@@ -271,6 +285,7 @@ export async function moment_at_time(queryable: Queryable, at_us: number): Promi
 
 /** The moment at which the log stood at one of its positions. Throws for one that it has not come to. */
 export async function moment_at_position(queryable: Queryable, position: number): Promise<Moment> {
+  await require_log(queryable);
   if (position === 0) return BEGINNING;
   const [row] = await queryable.query<{ recorded_us: string; watermark_us: string | null }>({
     name: "moment_at_position",

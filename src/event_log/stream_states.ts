@@ -255,14 +255,15 @@ export class StreamStates {
     }
   }
 
-  /** The streams whose `column` is from one time on and before another, in pages. */
+  /** The streams of which one of some columns is from one time on and before another, each once, in pages. */
   async *dated(
     reading: Snapshot,
-    column: string,
+    columns: readonly string[],
     { from, before }: { readonly from: string; readonly before: string },
     rows: number,
   ): AsyncGenerator<StreamRow[]> {
-    const select = `${this.#select_all} where ${column} >= $1::timestamptz and ${column} < $2::timestamptz`;
+    const within = columns.map((column) => `${column} >= $1::timestamptz and ${column} < $2::timestamptz`);
+    const select = `${this.#select_all} where ${within.join(" or ")}`;
     for await (const page of reading.pages(select, [from, before], rows)) yield page.map((row) => this.#read(row));
   }
 

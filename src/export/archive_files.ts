@@ -11,7 +11,7 @@ import {
 } from "../event_log/mod.ts";
 import { FileError, open_record_file } from "../files/mod.ts";
 import { type ExportedBatch, ExportedLog, hash_of } from "../replay/mod.ts";
-import { export_events } from "./events_export.ts";
+import { export_events } from "./table_export.ts";
 import { FolderPlace } from "./place.ts";
 import { type ExportColumn, type ExportRow, write_table } from "./table.ts";
 

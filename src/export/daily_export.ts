@@ -6,7 +6,7 @@ import type { ExportPlace } from "./place.ts";
 import { DAY_S, figure_number, figure_of, figures_of_cells } from "../feed/mod.ts";
 
 /** What daily documents are made of. */
-export interface DailySource {
+interface DailySource {
   readonly board: DomainBoard;
   readonly days: Days;
 }
@@ -41,10 +41,10 @@ export async function read_daily_document(
   const { totals } = stretches[0]!;
   const all = figure_number(figure_of(board, count.figure), totals, 0) ?? 0;
   const nothing = all === 0 ? 0 : null;
-  const told = metrics.map(({ name, figure, decimals }) => [
-    name,
-    figure_number(figure_of(board, figure), totals, decimals) ?? nothing,
-  ]);
+  const told = metrics.map(({ name, figure: named, decimals }) => {
+    const figure = figure_of(board, named);
+    return [name, figure_number(figure, totals, decimals) ?? (figure.unknown ? null : nothing)];
+  });
   return { date, currency: board.currency ?? null, metrics: Object.fromEntries(told), counted: [count.name, all] };
 }
 

@@ -19,15 +19,12 @@ export {
   daily_json,
   daily_name,
   type DailyExport,
-  type DailySource,
   dates_between,
   days_changed,
   read_daily_document,
   write_day,
   yesterday,
 } from "./daily_export.ts";
-export { type EventsExport, export_events, type ExportedFiles } from "./events_export.ts";
-export { type ExportPlace, FolderPlace, PLACE_WORDS, type PlacedFile, PlaceUnusable } from "./place.ts";
-export { export_table, type ExportedTable, type MadeOfTheLog, type SnapshotExport } from "./snapshot_export.ts";
-export { type S3Access, S3Place } from "./s3_place.ts";
+export { export_events, export_table, type MadeOfTheLog, type SnapshotExport } from "./table_export.ts";
+export { type ExportPlace, FolderPlace, PlaceUnusable, S3Place } from "./place.ts";
 export type { TableForm, TableFormat } from "./table.ts";

@@ -1,4 +1,5 @@
 import { gzipSync, zstdCompressSync } from "node:zlib";
+import { decimal_text } from "../domains/mod.ts";
 import { format_time } from "../kpi/mod.ts";
 import type { SchemaElement } from "hyparquet";
 import { ByteWriter } from "hyparquet-writer/src/bytewriter.js";
@@ -74,10 +75,7 @@ class TextTable implements TableWriter {
 }
 
 /** An amount in micros as decimal text of six decimals. */
-function amount_text(micros: number | string): string {
-  const value = BigInt(micros), digits = String(value < 0n ? -value : value).padStart(7, "0");
-  return `${value < 0n ? "-" : ""}${digits.slice(0, -6)}.${digits.slice(-6)}`;
-}
+const amount_text = (micros: number | string): string => decimal_text(BigInt(micros), 6, 6);
 
 /** A value that is no text, as JSON has it: amounts and times in quotes. */
 function json_value(kind: ColumnKind, value: Exclude<ExportValue, null>): string {

@@ -18,7 +18,7 @@ import { faulty_row, type FileRow, LONGEST_ROW, OverlongLine, type RowBatch } fr
 import { no_text_with_option, type TextPiece } from "./text_pieces.ts";
 
 /** The names that lead to a record list, from the document down: none for documents that are records, or arrays of them. */
-export type RecordsPath = readonly string[];
+type RecordsPath = readonly string[];
 
 /**
  * The records of JSON: an object a line, one document or several one behind the other, over as many lines as they like; of arrays each
@@ -339,7 +339,7 @@ const LIST_NAMES = new Set([
 const DEEPEST = 64;
 
 /** Where the records of a file are, told by its first document. */
-export interface RecordsFound {
+interface RecordsFound {
   readonly path: RecordsPath;
   /** Other places that have arrays of objects, as `--records` names them. */
   readonly others: readonly string[];

@@ -12,7 +12,7 @@ import {
 import { compressors } from "hyparquet-compressors";
 import { parquetHeader } from "hyparquet/src/column.js";
 import { isListLike, isMapLike } from "hyparquet/src/schema.js";
-import { JsonFault, parse_json } from "../domains/mod.ts";
+import { decimal_text, JsonFault, parse_json } from "../domains/mod.ts";
 import { faulty_row, FileError, type FileRow, type RowBatch } from "./record_file.ts";
 import { bytes_as_text, no_text } from "./text_pieces.ts";
 
@@ -85,14 +85,14 @@ async function header_at(file: AsyncBuffer, at: number, end: number) {
 }
 
 /** Turns a column's raw values into what mappings read: text, numbers, booleans, null, and lists and objects of them. */
-export type ValueReader = (raw: unknown) => unknown;
+type ValueReader = (raw: unknown) => unknown;
 
 /**
  * How the raw values of a column are read, inside lists, maps and structs too. Takes out of its schema what the library would convert by
  * itself: that makes decimals doubles (435 hundredths become 4.3500000000000005) and times `Date`s without microseconds and with the wrong
  * zone.
  */
-export function reader_of(column: SchemaTree): ValueReader {
+function reader_of(column: SchemaTree): ValueReader {
   const { element, children } = column;
   if (element.logical_type?.type === "VARIANT") return plain_value;
   const read = children.length === 0 ? exact_leaf(element) : group_reader(column);
@@ -140,7 +140,7 @@ const PER_US: Readonly<Record<TimeUnit, readonly [bigint, bigint]>> = {
 
 function exact_reader({ type, converted_type, logical_type, scale }: SchemaElement): ValueReader | null {
   const is = (name: string) => converted_type === name || logical_type?.type === name;
-  if (is("DECIMAL")) return (raw) => decimal_text(whole_of(raw), scale ?? 0);
+  if (is("DECIMAL")) return (raw) => decimal_text(whole_of(raw), scale ?? 0, scale ?? 0);
   if (logical_type?.type === "TIMESTAMP") {
     const per_us = PER_US[logical_type.unit];
     const zone = logical_type.isAdjustedToUTC ? "Z" : "";
@@ -165,7 +165,7 @@ function exact_reader({ type, converted_type, logical_type, scale }: SchemaEleme
  * How the library hands over texts and times. The old 96-bit times, in nanoseconds, are times without zone, since the type says nothing of
  * one and writers differ; the mapping's zone tells. Texts that are no UTF-8 come as what the readers look for.
  */
-export const PARSERS = {
+const PARSERS = {
   timestampFromNanoseconds: (nanos: bigint) => time_text(nanos, 1000n),
   timestampFromMicroseconds: (micros: bigint) => `${time_text(micros, 1n)}Z`,
   timestampFromMilliseconds: (millis: bigint) => `${time_text(millis * 1000n, 1n)}Z`,
@@ -176,7 +176,7 @@ export const PARSERS = {
  * A value of any other column. Whole numbers beyond 2^53 are their digits. Bytes that nothing says are text are hexadecimal: as text some
  * would be the same (UUIDs of 16 bytes, say), and a column that is read now as the one and now as the other would merge what differs.
  */
-export function plain_value(raw: unknown): unknown {
+function plain_value(raw: unknown): unknown {
   if (raw === undefined) return null;
   if (typeof raw === "bigint") return Number.isSafeInteger(Number(raw)) ? Number(raw) : String(raw);
   if (raw instanceof Uint8Array) return raw.toHex();
@@ -214,12 +214,6 @@ function whole_of(raw: unknown): bigint {
   let value = 0n;
   for (const byte of raw) value = value * 256n + BigInt(byte);
   return BigInt.asIntN(raw.length * 8, value);
-}
-
-function decimal_text(unscaled: bigint, scale: number): string {
-  if (scale === 0) return String(unscaled);
-  const digits = String(unscaled < 0n ? -unscaled : unscaled).padStart(scale + 1, "0");
-  return `${unscaled < 0n ? "-" : ""}${digits.slice(0, -scale)}.${digits.slice(-scale)}`;
 }
 
 /** A time in micros (or parts of them) since 1970 as `YYYY-MM-DDThh:mm:ss.ffffff`, without zone. */

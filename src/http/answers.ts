@@ -1,5 +1,5 @@
-/** Headers of every answer: the page runs its own scripts only, is framed by nobody, and tells nobody where it was. */
-export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
+/** Headers of every answer: the page runs its own scripts only, is framed by nobody else than `framed_by` lets, and tells nobody where it was. */
+const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   "content-security-policy":
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; " +
     "form-action 'self'; frame-ancestors 'none'",
@@ -12,6 +12,14 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
 /** The headers of an answer, those of every answer among them: made once where many answers carry the same. */
 export function headers_of(own: Readonly<Record<string, string>>): Headers {
   return new Headers({ ...SECURITY_HEADERS, ...own });
+}
+
+/** The headers of a page, which those of some origins may show in a frame. */
+export function framed_by(origins: readonly string[], page: Headers): Headers {
+  const policy = SECURITY_HEADERS["content-security-policy"]!;
+  const framed = new Headers(page), ancestors = `frame-ancestors ${origins.join(" ")}`;
+  framed.set("content-security-policy", policy.replace("frame-ancestors 'none'", ancestors));
+  return framed;
 }
 
 /**
@@ -50,7 +58,7 @@ export interface RequestFault {
   readonly detail: string;
 }
 
-export interface Problem {
+interface Problem {
   readonly status: number;
   readonly title: string;
   readonly detail: string;

@@ -1,7 +1,7 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { createHash } from "node:crypto";
 import { DatabaseUnsuitable, may_pass, took_too_long } from "../database/mod.ts";
-import { EventsArchived } from "../event_log/mod.ts";
+import { EventsArchived, LogElsewhere } from "../event_log/mod.ts";
 import type { FeedHub } from "../feed/mod.ts";
 import type { Clock, Logger } from "../runtime/mod.ts";
 import {
@@ -13,10 +13,15 @@ import {
   add_events_route,
   add_feed_route,
   add_health_route,
+  add_items_route,
+  add_keys_route,
   add_kpi_routes,
   add_map_route,
+  add_saved_routes,
+  add_search_route,
   add_stream_list_route,
   add_stream_route,
+  add_unusual_route,
   type AlertsSource,
   type BoardSource,
   type EntitySource,
@@ -24,8 +29,10 @@ import {
   type EventIntake,
   type EventsSource,
   type HealthSource,
+  type SavedSource,
   type StreamSource,
   title,
+  type UnusualSource,
 } from "./api/mod.ts";
 import { matches_etag, not_found, problem, type RequestFault, respond } from "./answers.ts";
 import { add_session_route, is_authorized, is_guarded } from "./auth.ts";
@@ -55,11 +62,13 @@ export interface SharedDeps {
 }
 
 /** What one domain is served from. */
-export interface ServedDomain
-  extends
-    Omit<BoardSource & EntitySource & StreamSource & EventsSource & AlertsSource, keyof SharedDeps>,
-    ReadinessSource,
-    HealthSource {
+export interface ServedDomain extends
+  Omit<
+    BoardSource & EntitySource & StreamSource & EventsSource & AlertsSource & SavedSource & UnusualSource,
+    keyof SharedDeps
+  >,
+  ReadinessSource,
+  HealthSource {
   /** Below which path it is served: `/payments`; "" of the one at the root. */
   readonly base: string;
   readonly hub: FeedHub;
@@ -112,7 +121,10 @@ export function make_app(shared: SharedDeps, domains: readonly ServedDomain[]): 
   );
   app.onError((error, context) => {
     if (error instanceof Busy) return busy();
-    if (error instanceof EventsArchived) return problem({ status: 410, title: "Archived", detail: error.message });
+    if (error instanceof EventsArchived) {
+      const title = error instanceof LogElsewhere ? "The log is elsewhere" : "Archived";
+      return problem({ status: 410, title, detail: error.message });
+    }
     // That the database is away is said once, by who watches it.
     if (!is_away(error)) {
       logger.log("error", "request failed", { method: context.req.method, path: context.req.path, error });
@@ -136,9 +148,14 @@ function add_domain(root: App, shared: SharedDeps, domain: ServedDomain, bodies:
   add_board_routes(app, deps);
   add_health_route(app, domain);
   add_alerts_routes(app, deps);
+  add_saved_routes(app, deps);
+  add_unusual_route(app, deps);
   add_kpi_routes(app, deps);
   add_map_route(app, deps);
   add_breakdown_route(app, deps);
+  add_keys_route(app, deps);
+  add_items_route(app, deps);
+  add_search_route(app, deps);
   add_stream_list_route(app, deps);
   add_stream_route(app, deps);
   add_events_route(app, deps);
@@ -241,7 +258,7 @@ const AUTHORITY = /^(\[[0-9a-f:.]+\]|[a-z0-9._~-]+)(?::(\d{1,5}))?$/i;
  * The problem of a request that goes no further; null of one that may.
  * @param hosts the names it may be asked by besides loopback, in lower case, without port; null: any
  */
-export function refuse_request(request: Request, hosts: readonly string[] | null): Response | null {
+function refuse_request(request: Request, hosts: readonly string[] | null): Response | null {
   const { url } = request;
   const [, authority = "", address = ""] = /^[a-z]+:\/\/([^/?#]*)(.*)$/is.exec(url) ?? [];
   // Deno writes the Host header into the URL, unless the request line names another host: both must hold.

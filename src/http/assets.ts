@@ -12,11 +12,14 @@ import chart_marks_js from "../../static/chart_marks.js" with { type: "text" };
 import chart_tools_js from "../../static/chart_tools.js" with { type: "text" };
 import charts_css from "../../static/charts.css" with { type: "text" };
 import charts_js from "../../static/charts.js" with { type: "text" };
+import command_js from "../../static/command.js" with { type: "text" };
 import currency_js from "../../static/currency.js" with { type: "text" };
 import dialog_js from "../../static/dialog.js" with { type: "text" };
 import domains_css from "../../static/domains.css" with { type: "text" };
 import domains_js from "../../static/domains.js" with { type: "text" };
 import early_js from "../../static/early.js" with { type: "text" };
+import embed_css from "../../static/embed.css" with { type: "text" };
+import embed_js from "../../static/embed.js" with { type: "text" };
 import export_js from "../../static/export.js" with { type: "text" };
 import extras_js from "../../static/extras.js" with { type: "text" };
 import feed_js from "../../static/feed.js" with { type: "text" };
@@ -34,6 +37,7 @@ import keyed_js from "../../static/keyed.js" with { type: "text" };
 import kiosk_css from "../../static/kiosk.css" with { type: "text" };
 import kiosk_js from "../../static/kiosk.js" with { type: "text" };
 import list_js from "../../static/list.js" with { type: "text" };
+import listing_js from "../../static/listing.js" with { type: "text" };
 import login_index_html from "../../static/login/index.html" with { type: "text" };
 import login_login_css from "../../static/login/login.css" with { type: "text" };
 import login_login_js from "../../static/login/login.js" with { type: "text" };
@@ -47,10 +51,13 @@ import map_panel_js from "../../static/map_panel.js" with { type: "text" };
 import map_plane_js from "../../static/map_plane.js" with { type: "text" };
 import map_words_js from "../../static/map_words.js" with { type: "text" };
 import marks_js from "../../static/marks.js" with { type: "text" };
+import opening_js from "../../static/opening.js" with { type: "text" };
 import page_js from "../../static/page.js" with { type: "text" };
+import panels_js from "../../static/panels.js" with { type: "text" };
 import parts_css from "../../static/parts.css" with { type: "text" };
 import ranges_js from "../../static/ranges.js" with { type: "text" };
 import readout_js from "../../static/readout.js" with { type: "text" };
+import saved_js from "../../static/saved.js" with { type: "text" };
 import series_js from "../../static/series.js" with { type: "text" };
 import state_js from "../../static/state.js" with { type: "text" };
 import status_js from "../../static/status.js" with { type: "text" };
@@ -64,7 +71,9 @@ import stream_words_js from "../../static/stream/words.js" with { type: "text" }
 import style_css from "../../static/style.css" with { type: "text" };
 import table_js from "../../static/table.js" with { type: "text" };
 import time_travel_js from "../../static/time_travel.js" with { type: "text" };
+import touch_js from "../../static/touch.js" with { type: "text" };
 import troubles_js from "../../static/troubles.js" with { type: "text" };
+import unusual_js from "../../static/unusual.js" with { type: "text" };
 import vendor_uPlot_LICENSE_txt from "../../static/vendor/uPlot.LICENSE.txt" with { type: "text" };
 import vendor_uPlot_iife_min_js from "../../static/vendor/uPlot.iife.min.js" with { type: "text" };
 import wide_list_css from "../../static/wide_list.css" with { type: "text" };
@@ -88,11 +97,14 @@ export const ASSETS: Readonly<Record<string, string>> = {
   "chart_tools.js": chart_tools_js,
   "charts.css": charts_css,
   "charts.js": charts_js,
+  "command.js": command_js,
   "currency.js": currency_js,
   "dialog.js": dialog_js,
   "domains.css": domains_css,
   "domains.js": domains_js,
   "early.js": early_js,
+  "embed.css": embed_css,
+  "embed.js": embed_js,
   "export.js": export_js,
   "extras.js": extras_js,
   "feed.js": feed_js,
@@ -110,6 +122,7 @@ export const ASSETS: Readonly<Record<string, string>> = {
   "kiosk.css": kiosk_css,
   "kiosk.js": kiosk_js,
   "list.js": list_js,
+  "listing.js": listing_js,
   "login/index.html": login_index_html,
   "login/login.css": login_login_css,
   "login/login.js": login_login_js,
@@ -123,10 +136,13 @@ export const ASSETS: Readonly<Record<string, string>> = {
   "map_plane.js": map_plane_js,
   "map_words.js": map_words_js,
   "marks.js": marks_js,
+  "opening.js": opening_js,
   "page.js": page_js,
+  "panels.js": panels_js,
   "parts.css": parts_css,
   "ranges.js": ranges_js,
   "readout.js": readout_js,
+  "saved.js": saved_js,
   "series.js": series_js,
   "state.js": state_js,
   "status.js": status_js,
@@ -140,7 +156,9 @@ export const ASSETS: Readonly<Record<string, string>> = {
   "style.css": style_css,
   "table.js": table_js,
   "time_travel.js": time_travel_js,
+  "touch.js": touch_js,
   "troubles.js": troubles_js,
+  "unusual.js": unusual_js,
   "vendor/uPlot.LICENSE.txt": vendor_uPlot_LICENSE_txt,
   "vendor/uPlot.iife.min.js": vendor_uPlot_iife_min_js,
   "wide_list.css": wide_list_css,

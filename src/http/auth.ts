@@ -11,7 +11,7 @@ import type { App } from "./endpoint.ts";
  * and another token ends them all.
  */
 
-export const SESSION_COOKIE = "tacho_session";
+const SESSION_COOKIE = "tacho_session";
 /** How long a session lasts. */
 export const SESSION_S = 30 * 86_400;
 
@@ -45,7 +45,7 @@ export function is_session(value: string, token: string, now_ms: number): boolea
 }
 
 /** The header that gives a browser the session. `secure` keeps it to https. */
-export function session_cookie(value: string, secure: boolean): string {
+function session_cookie(value: string, secure: boolean): string {
   return `${SESSION_COOKIE}=${value}; Path=/; Max-Age=${SESSION_S}; HttpOnly; SameSite=Strict${
     secure ? "; Secure" : ""
   }`;

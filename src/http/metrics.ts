@@ -44,6 +44,8 @@ export interface MetricsReading extends Watermarks {
     readonly removed: number;
     readonly running: boolean;
   };
+  /** Of a log that lacked something when it was opened: how much of it is filled in, in percent; null: it lacks nothing. */
+  readonly filling?: { readonly percent: number } | null;
   readonly subscribers: number;
   readonly feed_frames: number;
   readonly feed_encodes: number;
@@ -60,7 +62,8 @@ type Gauged =
   | "stale_tables"
   | "publishing"
   | "alerts"
-  | "removal";
+  | "removal"
+  | "filling";
 type Count = Exclude<keyof MetricsReading, Gauged | keyof Watermarks>;
 
 const COUNTERS: readonly (readonly [Count, string, string])[] = [
@@ -158,6 +161,10 @@ export function make_metrics(domains: Readonly<Record<string, () => MetricsReadi
     labelNames,
     registers,
   });
+  const filled = gauge(
+    "tacho_filled_percent",
+    "How much of the log is filled in with what earlier versions did not count; figures made of it are not known below 100",
+  );
   const subscribers = gauge("tacho_feed_subscribers", "Open feed streams");
   const counters = COUNTERS.map(([field, name, help]) => ({
     field,
@@ -195,6 +202,8 @@ export function make_metrics(domains: Readonly<Record<string, () => MetricsReadi
         }
         gaps.set(of, reading.open_gaps);
         stale.set(of, reading.stale_tables);
+        // Of all of the log it is filled in, and not switched in yet.
+        filled.set(of, reading.filling == null ? 100 : Math.min(reading.filling.percent, 99));
         subscribers.set(of, reading.subscribers);
         if (reading.publishing !== undefined) {
           const { lag, messages, holds } = reading.publishing;

@@ -11,9 +11,9 @@
  * (docs/nginx.conf).
  */
 export { type Handler, make_app, type ServedDomain, type SharedDeps } from "./app.ts";
-export { EVENT_LIMITS, type EventIntake, type Watermarks } from "./api/mod.ts";
-export { make_metrics, type Metrics, type MetricsReading } from "./metrics.ts";
+export { EVENT_LIMITS, type EventIntake, type FoundEvents, type SoughtStream, type Watermarks } from "./api/mod.ts";
+export { make_metrics, type MetricsReading } from "./metrics.ts";
 export type { ReadinessCheck } from "./operation_routes.ts";
 export { serve_http, type Served } from "./serve.ts";
-export { make_static_files, type StaticFiles } from "./static_files.ts";
+export { make_static_files } from "./static_files.ts";
 export { ASSETS } from "./assets.ts";

@@ -14,6 +14,7 @@ export interface ReadinessCheck {
   readonly reason: string | null;
 }
 
+/** A domain, as probes ask for it. */
 export interface ReadinessSource {
   /** The domain's name. */
   readonly name: string;
@@ -128,7 +129,7 @@ async function checks_of(
 }
 
 /** A reason for who asks: all of it for who holds the token; of one's own machine without the addresses; since when for strangers. */
-export function told(
+function told(
   reason: string,
   request: Request,
   { token, clock }: Pick<OperationSource, "token" | "clock">,
@@ -142,7 +143,7 @@ export function told(
 const ADDRESSES =
   /(?<=\b(?:ENOTFOUND|EAI_AGAIN|ENOENT|EACCES|E[A-Z]*CONN[A-Z]+|E[A-Z]+UNREACH|ETIMEDOUT) )\S+|\[[0-9a-f:.]+\](?::\d+)?|\b(?=[\w.-]*[a-z])[\w-]+(?:\.[\w-]+)*:\d{3,5}\b|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b|(?<![\w:])[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){3,8}(?![\w:])/gi;
 
-/** Public for its test. */
+/** A reason without the addresses that drivers quote in it. */
 export const without_addresses = (text: string): string => text.replaceAll(ADDRESSES, "an address");
 
 /** How often the browser looks again, seconds. */

@@ -16,7 +16,7 @@ import {
   type View,
   VIEW_GRAINS,
 } from "../feed/mod.ts";
-import { date_of_day, parse_time, UNKNOWN } from "../kpi/mod.ts";
+import { date_of_day, type Micros, parse_time, UNKNOWN } from "../kpi/mod.ts";
 import { bad_request } from "./answers.ts";
 
 /** Parameters that several endpoints take, each parsed once, at the edge. */
@@ -51,7 +51,7 @@ export const position = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEG
   .openapi({ description: "A position in the log; 0 is before the first event", example: 120_934 });
 
 /** Where a page goes on: the position that all pages are as of, and the one before which this one begins. */
-export interface Cursor {
+interface Cursor {
   readonly pinned: number;
   readonly before: number;
 }
@@ -90,7 +90,7 @@ export function filter_parameters(board: DomainBoard): Record<string, z.ZodOptio
 }
 
 /** The dimensions that can be filtered by. */
-export const filterable = (board: DomainBoard): string[] =>
+const filterable = (board: DomainBoard): string[] =>
   board.dimensions.map(({ name }) => name).filter((name) => name !== board.whole.dimension);
 
 /** The filter of a request, or the problem that says what is wrong with it. */
@@ -143,7 +143,7 @@ export const SPAN_PARAMETERS = {
   }),
   grain: z.enum(VIEW_GRAINS).optional().openapi({
     description:
-      "How wide buckets are; what is meant for the length of the range unless given. 1m is for at most 6 hours, 5m for 3 days, " +
+      "How wide buckets are; what is meant for the length of the range unless given, and wider where little happens. 1m is for at most 6 hours, 5m for 3 days, " +
       "15m for 10 days, 1h for 45 days",
   }),
   from: instant.optional(),
@@ -166,7 +166,7 @@ export const ORDER_PARAMETERS = {
 };
 
 /** The values of `SPAN_PARAMETERS` and `ORDER_PARAMETERS`, read. */
-export type SpanValues = z.output<z.ZodObject<typeof SPAN_PARAMETERS & typeof ORDER_PARAMETERS>>;
+type SpanValues = z.output<z.ZodObject<typeof SPAN_PARAMETERS & typeof ORDER_PARAMETERS>>;
 type OrderValues = Pick<SpanValues, "order" | "last" | "from" | "to"> & Partial<Pick<SpanValues, "range">>;
 
 /** What is wrong with the order of a request; null when nothing is. */
@@ -178,7 +178,7 @@ function order_fault({ order, last, range, from, to }: OrderValues): FilterFault
 }
 
 /** A range of two ends, microseconds; null where none is named. */
-export type Ends = { readonly from_us: number; readonly to_us: number } | null;
+type Ends = Micros | null;
 
 /**
  * What a request is of that takes no other range than `from` and `to`: by event time these ends, by arrival so many of the newest events, or

@@ -21,7 +21,7 @@ export class Gate {
   /** Calls who waits; removed by who gives up. */
   readonly #waiting = new Set<() => void>();
 
-  constructor(private readonly limits: GateLimits) {}
+  constructor(readonly limits: GateLimits) {}
 
   /** Runs the work when it is its turn; gives null when that does not come in time. */
   async run<T>(work: () => Promise<T>): Promise<T | null> {
@@ -142,7 +142,7 @@ export async function with_person_ids(
 }
 
 /** JSON, as text or as bytes of it. */
-export type Json = string | Uint8Array<ArrayBuffer>;
+type Json = string | Uint8Array<ArrayBuffer>;
 
 /** Headers of what was answered last: until the log moves on all answers have the same. */
 let newest: { readonly etag: string; readonly caching: string; readonly headers: Headers } | null = null;
@@ -185,7 +185,7 @@ const MOST_KEPT_BYTES = 16 << 20;
 const KEPT_BYTES = 200;
 
 /** When a question was asked: what is read then is of that moment or of a later one. */
-export interface Asked {
+interface Asked {
   readonly at_ms: number;
   readonly appended: number;
 }

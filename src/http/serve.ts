@@ -3,6 +3,7 @@ import type { Handler } from "./app.ts";
 /** How long open requests may take to end before they are cut. */
 const GRACE_MS = 5_000;
 
+/** What is served, until it is shut down. */
 export interface Served {
   /** The port that was bound; another than asked for when that was 0. */
   readonly port: number;

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { declaration_of, type DomainBoard, type NamedBase, stream_declaration, with_names } from "../domains/mod.ts";
-import { accepts, headers_of, matches_etag, not_found, respond } from "./answers.ts";
+import { accepts, framed_by, headers_of, matches_etag, not_found, respond } from "./answers.ts";
 
 /** Static files out of memory: they come with the program as text, whether it runs, is bundled or compiled. */
 
@@ -57,9 +57,11 @@ const TOOL = '<button data-tool="limits">';
 function board_page(html: string, board: DomainBoard, base: string, domains: readonly NamedBase[]): string {
   const several = domains.length > 1;
   const declared = { ...with_names(declaration_of(board, base), board), ...several ? { domains } : {} };
-  const { charts, list } = declared;
+  const { cards, charts, list } = declared;
   const styles = [
-    charts.length > 2 || charts.some((chart) => "by" in chart) ? STYLES.charts : "",
+    charts.length > 2 || charts.some((chart) => "by" in chart) || cards.some((card) => "top" in card)
+      ? STYLES.charts
+      : "",
     list.columns.length > 5 ? STYLES.list : "",
     several ? STYLES.domains : "",
   ].join("");
@@ -81,18 +83,29 @@ function board_page(html: string, board: DomainBoard, base: string, domains: rea
     .replace("</h1>", () => name);
 }
 
+/** The parts of a board that a frame may show, by their names in addresses: as address.js reads them. */
+function parts_of(board: DomainBoard, base: string): readonly string[] {
+  const { charts, panels } = declaration_of(board, base);
+  return ["cards", "list", ...charts.map(({ name }) => name), ...panels];
+}
+
 /**
  * Prepares assets: types, entity tags, links and gzip once, so that a request costs nothing. Throws on a file type that it does not know.
  * @param files file texts by path
  * @param boards what the pages draw, by the base of their addresses: "" or "/payments", whose page is below "payments/"
  * @param domains all domains that are served, or will be: their names are on the page
+ * @param embed_in origins whose pages may show a part of a board in a frame: what has `embed` in its address
  */
 export async function make_static_files(
   files: Readonly<Record<string, string>>,
   boards: Readonly<Record<string, DomainBoard>>,
   domains: readonly NamedBase[] = [],
+  embed_in: readonly string[] = [],
 ): Promise<StaticFiles> {
   const assets = new Map<string, Asset>();
+  const parts = new Map(
+    Object.entries(boards).map(([base, board]) => [`${base}/index.html`.slice(1), parts_of(board, base)]),
+  );
   const pages = Object.entries(boards).flatMap(([base, board]) =>
     Object.entries(PAGES).map(([path, make]) => {
       const file = files[path] ?? "";
@@ -122,7 +135,12 @@ export async function make_static_files(
   }
   return (request, path) => {
     const asset = assets.get(path);
-    if (asset === undefined) return not_found(`no page ${JSON.stringify(new URL(request.url).pathname)}`);
+    const { pathname, searchParams } = new URL(request.url);
+    if (asset === undefined) return not_found(`no page ${JSON.stringify(pathname)}`);
+    // Whole, so that no browser keeps the headers of the one for the other.
+    if (embed_in.length > 0 && parts.get(path)?.includes(searchParams.get("embed") ?? "")) {
+      return respond(asset.plain, framed_by(embed_in, asset.headers));
+    }
     if (matches_etag(request.headers.get("if-none-match"), asset.etag)) return respond(null, asset.headers, 304);
     if (!accepts(request.headers.get("accept-encoding"), "gzip")) return respond(asset.plain, asset.headers);
     return respond(asset.gzip, asset.gzip_headers);

@@ -1,9 +1,9 @@
 import { blames_no_data } from "../database/mod.ts";
-import { Overtaken } from "../event_log/mod.ts";
+import { DeploymentMismatch, Overtaken } from "../event_log/mod.ts";
 
 /**
  * What came of an attempt to commit: it is done; another process was faster, so that what it was planned from has to be read anew; or it failed
- * for a reason that nobody foresaw, and something in it is to blame. Where nothing in it is to blame (an outage, another schema) it throws.
+ * for a reason that nobody foresaw, and something in it is to blame. Where nothing in it is to blame (an outage, another schema, other settings) it throws.
  */
 export type Attempt<Result> =
   | { readonly outcome: "done"; readonly result: Result }
@@ -16,7 +16,7 @@ export async function attempted<Result>(work: () => Promise<Result>): Promise<At
     return { outcome: "done", result: await work() };
   } catch (error) {
     if (error instanceof Overtaken) return { outcome: "overtaken", reason: error.message };
-    if (blames_no_data(error)) throw error;
+    if (blames_no_data(error) || error instanceof DeploymentMismatch) throw error;
     return { outcome: "failed", error };
   }
 }

@@ -1,5 +1,5 @@
 import { type Database, sqlstate, type Transaction } from "../database/mod.ts";
-import type { Domain } from "../domains/mod.ts";
+import { type Domain, type Lacks, NOTHING } from "../domains/mod.ts";
 import {
   append,
   type Appended,
@@ -9,6 +9,7 @@ import {
   type Head,
   Overtaken,
   read_kept,
+  resettled,
   type StreamState,
   StreamStates,
 } from "../event_log/mod.ts";
@@ -45,8 +46,12 @@ export interface PipelineOptions {
   /** Streams kept in memory; more than two batches hold. */
   readonly cache_streams: number;
   readonly now_ms: () => number;
+  /** As of how many changes of the log's settings domain and days are; absent: as of those that there were. */
+  readonly resettled?: number;
   /** Whether other domains work on this thread; absent: none does. */
   readonly beside_others?: boolean;
+  /** What the log lacks as long as no other read model than this one was switched in; absent: nothing. */
+  readonly lacking?: { readonly lacks: Lacks; readonly read_model: number } | undefined;
 }
 
 /** A batch that is planned and not yet committed. */
@@ -68,7 +73,7 @@ export interface PlannedBatch {
 export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #streams: StreamStates;
-  readonly #read_models: ReadModels;
+  #read_models: ReadModels;
   readonly #cache: StreamCache;
   /** The log's, as it was last told. */
   #watermark_us: number | null = null;
@@ -79,29 +84,43 @@ export class Pipeline {
   /** As of how many forgotten persons they are; null: the log has ids. */
   #forgotten: number | null = null;
   #kept: Kept = ALL_KEPT;
+  #read_model = 0;
   readonly #turn: () => Promise<void>;
 
   constructor(options: PipelineOptions) {
     this.#options = options;
     this.#turn = options.beside_others === true ? turns_every(BESIDE_OTHERS_MS, by_timer) : turns_every(TURN_MS);
     this.#streams = new StreamStates(options.domain);
-    this.#read_models = new ReadModels(options.domain, options.days);
+    this.#read_models = this.#models_of(this.#read_model);
     this.#cache = new StreamCache(options.cache_streams);
     this.#aliases = new Aliases(options.domain, Math.max(options.cache_streams, 10 * BLOCK_MESSAGES), options.now_ms);
   }
 
-  /** Drops everything that is not committed, to go on from the log's head. */
+  /** Drops everything that is not committed, to go on from the log's head. Throws DeploymentMismatch where its settings are others by now. */
   forget(
-    { watermark_us, forgotten, kept = ALL_KEPT }:
+    { watermark_us, forgotten, kept = ALL_KEPT, read_model = 0, resettled: by_now }:
       & Pick<Head, "watermark_us" | "forgotten">
-      & Partial<Pick<Head, "kept">>,
+      & Partial<Pick<Head, "kept" | "read_model" | "resettled">>,
   ): void {
+    if (by_now !== undefined && by_now !== (this.#options.resettled ?? by_now)) throw resettled();
     this.#cache.clear();
     this.#watermark_us = watermark_us;
     this.#planned_us = [];
     this.#forgotten = forgotten;
     this.#kept = kept;
+    if (read_model !== this.#read_model) this.#read_models = this.#models_of(read_model);
+    this.#read_model = read_model;
     this.#aliases.clear();
+  }
+
+  /**
+   * What writes a read model. One that lacks something is not written what it lacks, one that is switched in lacks nothing. A batch is appended to
+   * the read model that it was planned for, or not at all (`Batch.read_model`): so what it changes is counted in the one that is live by then, as
+   * that counts, and in the one that is made beside it by the events of the log, once each.
+   */
+  #models_of(read_model: number): ReadModels {
+    const { domain, days, lacking } = this.#options;
+    return new ReadModels(domain, days, lacking?.read_model === read_model ? lacking.lacks : NOTHING);
   }
 
   /**
@@ -159,6 +178,7 @@ export class Pipeline {
       persons: aliases?.take(planned.events) ?? [],
       forgotten: this.#forgotten,
       kept: this.#kept,
+      read_model: this.#read_model,
       rows: written.rows,
       content: written.digest(),
       streams: this.#streams.encode(planned.streams),

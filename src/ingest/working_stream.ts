@@ -1,6 +1,6 @@
 import { aliases_in_json, canonical_json, type Domain, type DomainEvent, parse_json } from "../domains/mod.ts";
 import { recorded_payload, type RecordedEvent, type StreamChange, type StreamState } from "../event_log/mod.ts";
-import { comes_after, type Contribution } from "../kpi/mod.ts";
+import { comes_after } from "../kpi/mod.ts";
 import type { DecodedEvent } from "./decode/mod.ts";
 
 /** A stream while its batch is planned: what is known of it, and how an event finds its place in it. Pure. */
@@ -24,7 +24,6 @@ export class Working {
   fresh: readonly DomainEvent[] = NONE;
   /** All its events in order of (time, event id), once it had to be folded anew. */
   sorted: Ordered[] | null = null;
-  contribution: Contribution | null = null;
   constructor(
     readonly stream_id: string,
     readonly before: StreamState | null,

@@ -145,6 +145,9 @@ export function format_time(us: number): string {
   return `${cached_start}${rest.slice(1, 3)}.${rest.slice(3)}Z`;
 }
 
+/** Writes a time that may be unknown: null stays null. */
+export const time_or_null = (us: number | null): string | null => us === null ? null : format_time(us);
+
 const UNITS_US = { s: 1e6, m: 60e6, h: 3600e6, d: 86_400e6 };
 
 /** A length of time such as `30s`, `5m`, `12h` or `7d`, at most ten years, in microseconds; null of what is none. */

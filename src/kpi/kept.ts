@@ -44,6 +44,15 @@ export function kept_at(ages: KeptDays, newest_us: number, days: Days): Kept {
   }));
 }
 
+/** As much of what is kept as begins with business days, which may be others than those that it began with. */
+export const kept_on_days = (kept: Kept, days: Days): Kept =>
+  Object.fromEntries(PASSING_GRAINS.flatMap((grain) => {
+    const from_us = kept[grain];
+    if (from_us === undefined) return [];
+    const { start_us, end_us } = days.day_of(from_us);
+    return [[grain, bucket_start(grain, start_us === from_us ? from_us : end_us, days)]];
+  }));
+
 /** What both keep. */
 export const kept_by_both = (a: Kept, b: Kept): Kept =>
   Object.fromEntries(PASSING_GRAINS.flatMap((grain) => {

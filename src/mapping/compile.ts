@@ -31,7 +31,7 @@ import { clocks, time_reading } from "./time_reading.ts";
 import { folded, type ReadingParts, value_reading } from "./value_reading.ts";
 
 /** Whether an event is made from a record. */
-export interface Condition {
+interface Condition {
   readonly holds: (record: SourceRecord) => boolean;
   readonly fields: readonly Field[];
 }
@@ -46,7 +46,7 @@ const known_of = (fields: readonly Field[], record: SourceRecord): unknown => {
 };
 
 /** Makes a condition. Never throws on a record. */
-export function condition(form: ConditionForm, parts: ReadingParts): Condition {
+function condition(form: ConditionForm, parts: ReadingParts): Condition {
   if ("all" in form || "any" in form) {
     const several = ("all" in form ? form.all : form.any).map((each) => condition(each, parts));
     const fields = several.flatMap((each) => each.fields);

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { shown, type StreamNames, type Validation } from "../domains/mod.ts";
+import { is_time_zone } from "../runtime/mod.ts";
 import { time_pattern } from "./time_format.ts";
 
 /**
@@ -20,17 +21,6 @@ export const BARE_NAMES: ReadonlySet<string> = new Set([
   "correlation_id",
   "causation_id",
 ]);
-
-/** Turns records of one shape into events. Pure: the same record gives the same events with the same ids. */
-export interface Mapping {
-  /** What it is chosen by. */
-  readonly name: string;
-  /**
-   * The events of one record, in the order of their times; none: the mapping skips the record on purpose. Or what is wrong with the record
-   * and where.
-   */
-  readonly map: (record: SourceRecord) => Validation<readonly BareEvent[]>;
-}
 
 /** A named table, by the text of its key column: what a mapping enriches records from. Its rows may change between two records. */
 export type Lookup = Pick<ReadonlyMap<string, SourceRecord>, "get">;
@@ -53,8 +43,15 @@ export interface SourceField {
   readonly value: unknown;
 }
 
-/** A mapping made from its JSON. */
-export interface DeclaredMapping extends Mapping {
+/** A mapping: turns records of one shape into events. Pure: the same record gives the same events with the same ids. */
+export interface DeclaredMapping {
+  /** What it is chosen by. */
+  readonly name: string;
+  /**
+   * The events of one record, in the order of their times; none: the mapping skips the record on purpose. Or what is wrong with the record
+   * and where.
+   */
+  readonly map: (record: SourceRecord) => Validation<readonly BareEvent[]>;
   /** What is around the JSON of its messages; null: nothing. */
   readonly framing: "schema_registry" | "connect" | null;
   /** Whether it reads more of a message than its value: only then a record is given its message. */
@@ -80,15 +77,6 @@ const SCALAR = z.union([z.string(), z.number(), z.boolean()], { error: "expected
 const SCALAR_OR_NULL = z.union([z.string(), z.number(), z.boolean(), z.null()], {
   error: "expected text, a number, true, false or null",
 });
-
-const is_time_zone = (zone: string): boolean => {
-  try {
-    new Intl.DateTimeFormat("en", { timeZone: zone });
-    return true;
-  } catch {
-    return false;
-  }
-};
 
 /** Reads a value by the schema that the form of the value asks for, so that a fault names the place inside it, as the union of all could not. */
 const by_form = <T>(schema_of: (value: unknown) => z.ZodType<T> | string): z.ZodType<T> =>

@@ -70,7 +70,7 @@ function joined(fields: readonly Field[], divider: string): Field {
 }
 
 /** What a mapping may read of a message beside the record in its value. */
-export interface MessageParts {
+interface MessageParts {
   readonly topic: string;
   readonly key: Uint8Array | null;
   readonly headers: Readonly<Record<string, Uint8Array>>;

@@ -9,10 +9,8 @@ export {
   type BareEvent,
   type DeclaredMapping,
   type Lookup,
-  type Mapping,
   type MappingContext,
   type MappingForm,
-  type SourceField,
   type SourceRecord,
 } from "./definition.ts";
 export { unfit_field } from "./identity.ts";
@@ -25,16 +23,7 @@ export {
   make_mapping,
   read_definition,
 } from "./parse_mapping.ts";
-export {
-  any_spelling,
-  blanking,
-  field_of,
-  is_unknown,
-  type MessageParts,
-  RecordFault,
-  shown_value,
-  with_message,
-} from "./field.ts";
+export { any_spelling, blanking, field_of, is_unknown, RecordFault, shown_value, with_message } from "./field.ts";
 export { type CsvForm, type CsvRow, read_csv_line, read_csv_row } from "./csv_line.ts";
 export { number_reading, type NumberReading } from "./number_reading.ts";
 export { iso_time } from "./time_format.ts";

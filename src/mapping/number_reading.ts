@@ -2,7 +2,7 @@ import { plain_decimal } from "../domains/mod.ts";
 import { RecordFault, text_of } from "./field.ts";
 
 /** How a mapping's texts write numbers. */
-export interface NumberStyle {
+interface NumberStyle {
   /** What stands before the decimals; null: nobody said, so that it is a point, and a comma that could be either is refused. */
   readonly decimal: "." | "," | null;
   /** The code of the only currency whose sign or code an amount may have; null: it may have any. */

@@ -1,4 +1,4 @@
-import type { StreamNames, Validation } from "../domains/mod.ts";
+import { json_place, type StreamNames, type Validation } from "../domains/mod.ts";
 import { compile } from "./compile.ts";
 import {
   BARE_NAMES,
@@ -22,13 +22,6 @@ interface DefinitionFault {
   readonly message: string;
 }
 
-const place = (path: readonly PropertyKey[]): string =>
-  path.reduce<string>((text, step) => {
-    if (typeof step === "number") return `${text}[${step}]`;
-    if (!/^[A-Za-z_][\w-]*$/.test(String(step))) return `${text}[${JSON.stringify(step)}]`;
-    return text === "" ? String(step) : `${text}.${String(step)}`;
-  }, "");
-
 const is_object = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null;
 
@@ -50,19 +43,19 @@ function* contradictions(json: unknown, { stream_column }: StreamNames): Generat
       const path = ["events", i, "data", name];
       if (name === "__proto__" || is_envelope(name)) {
         const message = "expected the name of a data field; ids, type and time have places of their own";
-        yield { place: place(path), message };
+        yield { place: json_place(path), message };
       }
       for (const [table, at] of lookups_named(value, path)) {
         if (declared.includes(table)) continue;
         const known = declared.join(", ") || "none";
         const message = `expected a table that "lookups" declares (${known}), got ${JSON.stringify(table)}`;
-        yield { place: place(at), message };
+        yield { place: json_place(at), message };
       }
     }
     const { keep_rest } = event;
     if (typeof keep_rest === "string" && (is_envelope(keep_rest) || Object.hasOwn(event.data, keep_rest))) {
       const message = `expected a name that the event has not, got ${JSON.stringify(keep_rest)}`;
-      yield { place: place(["events", i, "keep_rest"]), message };
+      yield { place: json_place(["events", i, "keep_rest"]), message };
     }
   }
 }
@@ -102,7 +95,7 @@ function* unnumbered({ number_equal_rows, stream_id, named, events }: MappingFor
   const unknown_field = (fields: readonly FieldForm[], path: readonly PropertyKey[]): DefinitionFault => {
     const names = fields.map((each) => field_of(each).name).join(" or ");
     const message = `expected "number_equal_rows" with a ${named.stream_column} that has ${names} among its fields`;
-    return { place: place(path), message };
+    return { place: json_place(path), message };
   };
   /** Of each event: what it hangs on beside the id's fields. */
   const parting = events.map(({ when }) => {
@@ -171,7 +164,7 @@ export function read_definition(json: unknown, named: StreamNames): Validation<M
   const parsed = mapping_form(named).safeParse(json);
   const issues = parsed.success ? [] : parsed.error.issues;
   const faults = [
-    ...issues.map(({ path, message }) => ({ place: place(path) || "mapping", message })),
+    ...issues.map(({ path, message }) => ({ place: json_place(path) || "mapping", message })),
     ...contradictions(json, named),
     ...(parsed.success ? [...unnumbered(parsed.data), ...idle_zone(parsed.data)] : []),
   ];
@@ -185,7 +178,7 @@ export function make_mapping(form: MappingForm, context: MappingContext): Valida
   );
   if (lacking.length > 0) {
     return together(lacking.map(([name, { key }]) => ({
-      place: place(["lookups", name]),
+      place: json_place(["lookups", name]),
       message: `expected a table with the column ${key}, got none`,
     })));
   }

@@ -1,4 +1,4 @@
-import { format_time, local_clock, parse_time } from "../kpi/mod.ts";
+import { local_clock, parse_time } from "../kpi/mod.ts";
 import { type FieldForm, is_timestamp, type SourceRecord, type TimeForm } from "./definition.ts";
 import { type Field, field_of, is_unknown, RecordFault, text_of } from "./field.ts";
 import { type ClockTime, iso_time, time_pattern, type TimeFormat, us_time } from "./time_format.ts";
@@ -11,7 +11,7 @@ interface TimeReading {
 }
 
 /** The clock of a stated zone; null when none is stated. */
-export type Clock = ((local_us: number) => number | null) | null;
+type Clock = ((local_us: number) => number | null) | null;
 
 /** What readings of times are made with. */
 export interface TimeParts {
@@ -172,6 +172,3 @@ export function clocks(business_zone: string, stated: string | undefined): (zone
     return clock;
   };
 }
-
-/** Writes a time that was read: null stays null. */
-export const time_text = (us: number | null): string | null => us === null ? null : format_time(us);

@@ -1,7 +1,8 @@
+import { time_or_null } from "../kpi/mod.ts";
 import type { Lookup, LookupForm, ReadingForm, SourceRecord, TableForm, ValueForm } from "./definition.ts";
 import { type Field, field_of, is_unknown, json_of, RecordFault, text_of } from "./field.ts";
 import { type NumberReading, read_text } from "./number_reading.ts";
-import { time_reading, time_text, type TimeParts } from "./time_reading.ts";
+import { time_reading, type TimeParts } from "./time_reading.ts";
 
 /** Reads a value of an event. Made once for a mapping. */
 export interface ValueReading {
@@ -121,5 +122,5 @@ export function value_reading(form: ValueForm, parts: ReadingParts): ValueReadin
   if (one.as !== "time") return from_fields(one, parts);
   const { read_us, fields } = time_reading(one, parts);
   const is_there = (record: SourceRecord) => fields.some(({ get }) => get(record) !== undefined);
-  return { read: (record) => time_text(read_us(record)) ?? (is_there(record) ? null : undefined), fields };
+  return { read: (record) => time_or_null(read_us(record)) ?? (is_there(record) ? null : undefined), fields };
 }

@@ -87,17 +87,20 @@ export const side_dates = (changes: readonly CellChange[], side: "added" | "remo
     }),
   );
 
-/** A column of a table's key: its type as it is given, what that is in SQL, and how it is written out. */
+/** A column of a table's key: its type, and how it is written out. */
 export interface KeyColumn {
   readonly name: string;
   readonly type: string;
-  readonly sql: string;
   readonly array: (cells: readonly ChangedCell[]) => Value;
 }
 
 function key_column(name: string, type: BinaryType, of: (cell: ChangedCell) => string | number): KeyColumn {
-  return { name, type, sql: `u.${name}`, array: (cells) => binary_array(type, cells.map(of)) };
+  return { name, type, array: (cells) => binary_array(type, cells.map(of)) };
 }
+
+/** SQL: whether rows of a table, by its name, are those of what is given as `u`. */
+export const same_key = (table: string, key: readonly KeyColumn[]): string =>
+  key.map(({ name }) => `${table}.${name} = u.${name}`).join(" and ");
 
 export const DIMENSION = key_column("dimension", "text", ({ dimension }) => dimension);
 /** The key of a cell within its dimension. */

@@ -1,5 +1,5 @@
 import { binary_array, type Statement, type Transaction, unnested, type Value } from "../database/mod.ts";
-import type { Domain } from "../domains/mod.ts";
+import { type Domain, type Lacks, lacks_something, NOTHING } from "../domains/mod.ts";
 import {
   ALL_KEPT,
   bucket_end,
@@ -25,6 +25,7 @@ import {
   type KeyColumn,
   type MeasureColumn,
   type PlacedMeasure,
+  same_key,
   side_dates,
   side_values,
 } from "./cell_columns.ts";
@@ -53,12 +54,16 @@ class ChangedRows {
   readonly #raise: Statement;
   readonly #lower: Statement;
 
-  /** @param since whether rows have a position from which on they could be seen */
+  /**
+   * @param since whether rows have a position from which on they could be seen
+   * @param named what tells its statements from others on the same table
+   */
   constructor(
     table: string,
     key: readonly KeyColumn[],
     measures: readonly PlacedMeasure[],
     since: boolean,
+    named: string,
   ) {
     this.#table = table;
     this.#key = key;
@@ -72,9 +77,9 @@ class ChangedRows {
       return [name, nothing === null ? own : `coalesce(${own}, ${nothing})`];
     }));
     this.#raise = {
-      name: `raise_${table}`,
+      name: `raise_${table}${named}`,
       text: `insert into ${table} as c (${names}${since ? ", first_position" : ""})
-        select ${[...key.map(({ sql }) => sql), ...values.values()].join(", ")}, u.last_position${
+        select ${[...key.map(({ name }) => `u.${name}`), ...values.values()].join(", ")}, u.last_position${
         since ? ", u.last_position" : ""
       }
         from ${from} u
@@ -82,10 +87,10 @@ class ChangedRows {
         do update set ${merged((name) => `excluded.${name}`)}, last_position = excluded.last_position`,
     };
     this.#lower = {
-      name: `lower_${table}`,
+      name: `lower_${table}${named}`,
       text: `update ${table} c set ${merged((name) => values.get(name)!)}, last_position = u.last_position
         from ${from} u
-        where ${key.map(({ name, sql }) => `c.${name} = ${sql}`).join(" and ")}`,
+        where ${same_key("c", key)}`,
     };
   }
 
@@ -143,15 +148,21 @@ type Shape = Pick<Domain, "tables" | "measures" | "dimensions" | "extremes" | "b
 export class CellsTable {
   readonly #shape: Shape;
   readonly #days: Days;
+  readonly #lacks: Lacks;
+  /** Statements of tables that lack something are other ones than when they do no more, on the same connections. */
+  readonly #named: string;
   /** What a cell is named by within its dimension and bucket. */
   readonly #key: readonly KeyColumn[];
   readonly #totalled: ReadonlySet<string>;
   readonly #cells: ChangedRows;
   readonly #totals: ChangedRows | null;
 
-  constructor(domain: Shape, days: Days) {
+  /** @param lacks measures and totals that are not written */
+  constructor(domain: Shape, days: Days, lacks: Lacks = NOTHING) {
     this.#shape = domain;
     this.#days = days;
+    this.#lacks = lacks;
+    const named = this.#named = lacks_something(lacks) ? "_lacking" : "";
     const { tables: { cells, totals }, measures: all, dimensions } = domain;
     const measures = column_measures(all).map((measure, m) => ({ measure, m }));
     const totalled = dimensions.filter((dimension) => dimension.totals !== undefined);
@@ -166,8 +177,11 @@ export class CellsTable {
     }
     this.#totalled = new Set(totalled.map(({ name }) => name));
     this.#key = key_columns(domain);
-    this.#cells = new ChangedRows(cells, cells_key(domain), measures, true);
-    this.#totals = totals === null ? null : new ChangedRows(totals, [DIMENSION, ...this.#key], kept, false);
+    const written = ({ measure: { name } }: PlacedMeasure) => !lacks.measures.has(name);
+    this.#cells = new ChangedRows(cells, cells_key(domain), measures.filter(written), true, named);
+    this.#totals = totals === null || lacks.totals
+      ? null
+      : new ChangedRows(totals, [DIMENSION, ...this.#key], kept.filter(written), false, named);
   }
 
   /**
@@ -201,6 +215,7 @@ export class CellsTable {
    */
   #recomputations(cells: readonly ChangedCell[], kept: Kept): EncodedCells["bared"] {
     const recomputations: { statement: Statement; values: Value[] }[] = [];
+    if (this.#extreme_measures().length === 0) return recomputations;
     const by_dimension = Map.groupBy(cells, ({ dimension }) => dimension);
     for (const { name, grains, column } of this.#shape.dimensions) {
       const of_dimension = by_dimension.get(name);
@@ -229,7 +244,9 @@ export class CellsTable {
   }
 
   #extreme_measures() {
-    return this.#shape.measures.flatMap((measure, m) => "column" in measure ? [{ ...measure, m }] : []);
+    return this.#shape.measures.flatMap((measure, m) =>
+      "column" in measure && !this.#lacks.measures.has(measure.name) ? [{ ...measure, m }] : []
+    );
   }
 
   #removed_values(cells: readonly ChangedCell[]): Value[] {
@@ -294,7 +311,7 @@ export class CellsTable {
       ...given.map(([, type]) => type),
     ];
     return {
-      name: `recompute_${cells}_${dimension}_${grain}_of_${finer ?? states}`,
+      name: `recompute_${cells}_${dimension}_${grain}_of_${finer ?? states}${this.#named}`,
       // Cells whose extreme may be gone are found first, and only those are recomputed: the fence keeps the planner to that order.
       text: `with held as materialized (
           select h.bucket, ${keys.map((key) => `h.${key}`).join(", ")}, u.until

@@ -1,5 +1,5 @@
 import type { Database, Transaction } from "../database/mod.ts";
-import type { Domain } from "../domains/mod.ts";
+import { type Domain, type Lacks, NOTHING } from "../domains/mod.ts";
 import { kept_values, read_head } from "../event_log/mod.ts";
 import {
   ALL_KEPT,
@@ -33,10 +33,11 @@ export class ReadModels {
   readonly #cells: CellsTable;
   readonly #sketches: SketchesTable | null;
 
-  constructor(domain: ReadModelsShape, days: Days) {
-    this.#cells = new CellsTable(domain, days);
+  /** @param lacks what is not written: tables that lack it of what was before hold nothing of it, no part that could be taken for all of it */
+  constructor(domain: ReadModelsShape, days: Days, lacks: Lacks = NOTHING) {
+    this.#cells = new CellsTable(domain, days, lacks);
     const { sketches } = domain.tables;
-    this.#sketches = sketches === null ? null : new SketchesTable(sketches, domain);
+    this.#sketches = sketches === null ? null : new SketchesTable(sketches, domain, lacks);
   }
 
   /** Writes out what a batch changed of the cells that are kept, all but what only the transaction knows. */

@@ -1,7 +1,15 @@
-import { type Backfill, plain_array, reading_in, text_array, type Transaction } from "../database/mod.ts";
+import { type Pieces, plain_array, reading_in, text_array, type Transaction } from "../database/mod.ts";
 import type { Domain } from "../domains/mod.ts";
 import { StreamStates } from "../event_log/mod.ts";
-import { bucket_end, bucket_start, CellChanges, type Days, format_time, type Grain } from "../kpi/mod.ts";
+import {
+  bucket_end,
+  bucket_start,
+  CellChanges,
+  type ChangedCell,
+  type Days,
+  format_time,
+  type Grain,
+} from "../kpi/mod.ts";
 import { AT } from "./bucket_time.ts";
 import { key_columns } from "./cell_columns.ts";
 import { SketchesTable } from "./sketches_table.ts";
@@ -14,8 +22,8 @@ const PAGE_STREAMS = 2_000;
 interface Sketched {
   readonly table: string;
   readonly states: string;
-  /** The column that dates the values. */
-  readonly at_column: string;
+  /** The columns that date the values. */
+  readonly dates: readonly string[];
   /** What a cell is named by within its dimension and bucket. */
   readonly key: readonly string[];
   readonly dimensions: readonly string[];
@@ -30,55 +38,49 @@ interface Stretch {
   readonly before_us: number | null;
 }
 
+/** By what a log counts. */
+interface Counted {
+  readonly domain: Domain;
+  readonly days: Days;
+}
+
 /**
  * Makes the sketches of a domain what its streams say, whatever they were: streams may have been written by a version that kept none. In
  * pieces of event time, each exact when it is through; others may append between any two of them.
  *
  * A piece replaces the sketches of the finest grain in a stretch, and those coarser ones that end with it, which are made of the finest. Its
  * checkpoint is how far the finest go: `{"before_us": …}`.
- * @param find gives the domain and its days; null where nothing was ever appended. Called in each piece's transaction
  */
-export function sketches_backfill(
-  find: (tx: Transaction) => Promise<{ readonly domain: Domain; readonly days: Days } | null>,
-  piece_streams = PIECE_STREAMS,
-): Backfill {
+export function sketches_anew({ domain, days }: Counted, piece_streams = PIECE_STREAMS): Pieces {
   return {
-    async left(tx, checkpoint) {
-      const found = await find(tx);
-      if (found === null) return 0;
-      const { states, at_column } = sketched(found.domain);
-      const { from } = in_sql({ from_us: reached(checkpoint), before_us: null });
-      const [row] = await tx.query(
-        `select count(*) as streams from ${states} where ${at_column} >= $1::timestamptz`,
-        [from],
-      );
-      return Number(row?.streams);
-    },
+    left: (tx, checkpoint) => count_dated(tx, sketched(domain), reached(checkpoint)),
     async piece(tx, checkpoint) {
-      const found = await find(tx);
-      if (found === null) return { checkpoint: null, items: 0 };
-      const { domain, days } = found;
       const made = sketched(domain);
-      const from_us = reached(checkpoint);
-      const before_us = await end_of_piece(tx, made, days, from_us, piece_streams);
+      const ended_us = reached(checkpoint);
+      // Pieces of versions before ended in the middle of a bucket.
+      const from_us = ended_us === null ? null : bucket_start(made.finest, ended_us, days);
+      const before_us = await end_of_piece(tx, made, days, { from_us, streams: piece_streams });
 
       const dimensions = domain.dimensions.map((dimension) => ({ ...dimension, grains: dimension.sketches ?? [] }));
       const changes = new CellChanges({ ...domain, dimensions }, days);
       let items = 0;
       const stretch = in_sql({ from_us, before_us });
-      for await (const page of new StreamStates(domain).dated(reading_in(tx), made.at_column, stretch, PAGE_STREAMS)) {
+      for await (const page of new StreamStates(domain).dated(reading_in(tx), made.dates, stretch, PAGE_STREAMS)) {
         for (const { stream } of page) changes.replace(null, domain.contribution(stream.state), 1);
         items += page.length;
       }
       await forget(tx, made, made.finest, made.dimensions, { from_us, before_us });
       const rows = new SketchesTable(made.table, domain);
-      await rows.write(tx, rows.encode([...changes.cells()].filter(({ grain }) => grain === made.finest)));
+      // What a stream adds at its other dates is another piece's.
+      const own = ({ grain, bucket_us }: ChangedCell) =>
+        grain === made.finest && bucket_us >= (from_us ?? -Infinity) && bucket_us < (before_us ?? Infinity);
+      await rows.write(tx, rows.encode([...changes.cells()].filter(own)));
 
       const start = (grain: Grain, us: number | null) => us === null ? null : bucket_start(grain, us, days);
       for (const [grain, dimensions] of made.coarser) {
         const ended = { from_us: start(grain, from_us), before_us: start(grain, before_us) };
         await forget(tx, made, grain, dimensions, ended);
-        await roll_up(tx, made, grain, dimensions, days, ended);
+        await roll_up(tx, made, { grain, dimensions, days }, ended);
       }
       return { checkpoint: before_us === null ? null : { before_us }, items };
     },
@@ -86,13 +88,13 @@ export function sketches_backfill(
 }
 
 function sketched(
-  domain: Pick<Domain, "tables" | "dimensions" | "sketched_at" | "by_currency">,
+  domain: Pick<Domain, "tables" | "dimensions" | "sketch_dates" | "by_currency">,
 ): Sketched {
-  const { tables: { sketches: table, states }, dimensions, sketched_at } = domain;
+  const { tables: { sketches: table, states }, dimensions, sketch_dates } = domain;
   const kept = dimensions.filter(({ sketches = [] }) => sketches.length > 0);
   const finest = kept[0]?.sketches?.[0];
   if (
-    table === null || sketched_at === null || finest === undefined ||
+    table === null || sketch_dates.length === 0 || finest === undefined ||
     kept.some(({ sketches }) => sketches![0] !== finest)
   ) {
     throw new Error(
@@ -106,7 +108,7 @@ function sketched(
   return {
     table,
     states,
-    at_column: sketched_at,
+    dates: sketch_dates,
     key: key_columns(domain).map(({ name }) => name),
     dimensions: kept.map(({ name }) => name),
     finest,
@@ -114,7 +116,7 @@ function sketched(
   };
 }
 
-/** How far the finest sketches go by a checkpoint, microseconds; null: none are made yet. */
+/** How far pieces go by a checkpoint, microseconds; null: none are made yet. */
 const reached = (checkpoint: unknown): number | null =>
   checkpoint === null ? null : (checkpoint as { readonly before_us: number }).before_us;
 
@@ -123,20 +125,37 @@ const in_sql = ({ from_us, before_us }: Stretch): { readonly from: string; reado
   before: before_us === null ? "infinity" : format_time(before_us),
 });
 
-/** The end of the finest bucket that holds the last of so many streams; null where no more than those are left. */
+/** How many streams one of some dates of is at or after a time. */
+async function count_dated(
+  tx: Transaction,
+  { states, dates }: Pick<Sketched, "states" | "dates">,
+  from_us: number | null,
+): Promise<number> {
+  const { from } = in_sql({ from_us, before_us: null });
+  const [row] = await tx.query(
+    `select count(*) as streams from ${states} where ${dates.map((at) => `${at} >= $1::timestamptz`).join(" or ")}`,
+    [from],
+  );
+  return Number(row?.streams);
+}
+
+/** The end of the finest bucket that holds the last of so many dates; null where no more than those are left. */
 async function end_of_piece(
   tx: Transaction,
-  { states, at_column, finest }: Sketched,
+  { states, dates, finest }: Pick<Sketched, "states" | "dates" | "finest">,
   days: Days,
-  from_us: number | null,
-  streams: number,
+  { from_us, streams }: { readonly from_us: number | null; readonly streams: number },
 ): Promise<number | null> {
+  const next = dates.map((at) =>
+    `(select ${at} as at from ${states} where ${at} >= $1::timestamptz order by ${at} limit $2)`
+  );
   const [row] = await tx.query(
-    `select count(*) as streams, (extract(epoch from max(at)) * 1000000)::bigint as last_us from (
-      select ${at_column} as at from ${states} where ${at_column} >= $1::timestamptz order by ${at_column} limit $2) as next`,
+    `select count(*) as dates, (extract(epoch from max(at)) * 1000000)::bigint as last_us
+      from (select at from (${next.join(" union all ")}) as next order by at limit $2) as first`,
     [in_sql({ from_us, before_us: null }).from, streams],
   );
-  return Number(row?.streams) < streams ? null : bucket_end(finest, Number(row?.last_us), days);
+  const last = bucket_start(finest, Number(row?.last_us), days);
+  return Number(row?.dates) < streams ? null : bucket_end(finest, last, days);
 }
 
 /** Removes the sketches of a grain in a stretch. */
@@ -158,9 +177,7 @@ async function forget(
 async function roll_up(
   tx: Transaction,
   { table, key, finest }: Sketched,
-  grain: Grain,
-  dimensions: readonly string[],
-  days: Days,
+  { grain, dimensions, days }: { readonly grain: Grain; readonly dimensions: readonly string[]; readonly days: Days },
   stretch: Stretch,
 ): Promise<void> {
   const { from, before } = in_sql(stretch);

@@ -1,7 +1,7 @@
 import { binary_array, plain_array, type Statement, type Transaction, unnested, type Value } from "../database/mod.ts";
-import type { Domain } from "../domains/mod.ts";
+import { type Domain, type Lacks, NOTHING } from "../domains/mod.ts";
 import { type BinChanges, cell_name, type ChangedCell, filled_bins, type Measure, sketches_among } from "../kpi/mod.ts";
-import { cells_key, type KeyColumn } from "./cell_columns.ts";
+import { cells_key, type KeyColumn, same_key } from "./cell_columns.ts";
 
 type Shape = Pick<Domain, "measures" | "by_currency">;
 
@@ -30,12 +30,15 @@ export class SketchesTable {
   readonly #select: Statement;
   readonly #write: Statement;
   readonly #sketches: readonly Measure[];
+  readonly #lacks: Lacks;
   /** What a cell, which sketches are of, is named by. */
   readonly #key: readonly KeyColumn[];
 
-  constructor(table: string, domain: Shape) {
+  /** @param lacks sketches that are not written */
+  constructor(table: string, domain: Shape, lacks: Lacks = NOTHING) {
     this.#table = table;
     this.#domain = domain;
+    this.#lacks = lacks;
     this.#sketches = sketches_among(domain.measures);
     const key = this.#key = cells_key(domain);
     const named = [...key.map(({ name }) => name), "sketch"], names = named.join(", ");
@@ -44,12 +47,12 @@ export class SketchesTable {
       name: `read_${table}`,
       text: `select u.place::integer, array_to_string(s.bins, ',') as bins, array_to_string(s.counts, ',') as counts
         from unnest(${types.map((type, i) => `$${i + 1}::${type}[]`).join(", ")}) with ordinality as u(${names}, place)
-        join ${table} s on ${key.map(({ name, sql }) => `s.${name} = ${sql}`).join(" and ")} and s.sketch = u.sketch`,
+        join ${table} s on ${same_key("s", key)} and s.sketch = u.sketch`,
     };
     this.#write = {
       name: `write_${table}`,
       text: `insert into ${table} as s (${names}, bins, counts)
-        select ${key.map(({ sql }) => sql).join(", ")}, u.sketch, u.bins::smallint[], u.counts::integer[]
+        select ${key.map(({ name }) => `u.${name}`).join(", ")}, u.sketch, u.bins::smallint[], u.counts::integer[]
         from ${unnested([...named, "bins", "counts"], [...types, "text", "text"])} u
         on conflict (${names}) do update set bins = excluded.bins, counts = excluded.counts`,
     };
@@ -60,7 +63,8 @@ export class SketchesTable {
     const changed: ChangedSketch[] = [];
     for (const cell of cells) {
       for (const [k, bins] of cell.change.sketches?.entries() ?? []) {
-        if (bins !== null) changed.push({ cell, sketch: this.#sketches[k]!.name, bins });
+        const { name } = this.#sketches[k]!;
+        if (bins !== null && !this.#lacks.measures.has(name)) changed.push({ cell, sketch: name, bins });
       }
     }
     const of = changed.map(({ cell }) => cell);

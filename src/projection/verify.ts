@@ -89,10 +89,21 @@ export async function verify(audit: Audit, scope: Scope): Promise<Verified> {
       for (const fault of await remembered_persons(reading)) faults.add(fault);
       await quarantine.take_table(reading, watch("read quarantine", null));
       const { head: { position: head }, archives } = moment, archived = archives.at(-1)?.last_position ?? 0;
-      const models = new ReadModelCheck(domain, days, whole && archived === 0, faults, signal, folder, bound);
+      const models = new ReadModelCheck(
+        domain,
+        days,
+        { positions: whole && archived === 0, faults, signal, folder },
+        bound,
+      );
       await models.take_tables(reading, moment.head.kept, watch(`read ${domain.tables.cells}`, null));
       const at = { head, archived };
-      const streams = new StreamCheck(database, domain, at, choice_of(scope), models, faults, bound?.waiting);
+      const streams = new StreamCheck(
+        database,
+        domain,
+        at,
+        { chosen: choice_of(scope), sums: models, faults },
+        bound?.waiting,
+      );
       await streams.take_archived(reading, signal, watch(`read ${domain.tables.states}, of archived events`, null));
       return { moment, models, streams, archived };
     },

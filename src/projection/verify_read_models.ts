@@ -135,19 +135,16 @@ export class ReadModelCheck implements Sums {
   constructor(
     domain: Shape,
     days: Days,
-    positions: boolean,
-    faults: Faults,
-    signal: AbortSignal,
-    folder: Folder,
+    how: Readonly<{ positions: boolean; faults: Faults; signal: AbortSignal; folder: Folder }>,
     { piece, sort = SORT }: ReadModelBound = { piece: PIECE },
   ) {
     this.#domain = domain;
     this.#days = days;
-    this.#positions = positions;
-    this.#faults = faults;
-    this.#signal = signal;
+    this.#positions = how.positions;
+    this.#faults = how.faults;
+    this.#signal = how.signal;
     this.#piece = piece;
-    this.#sort = new ExternalSort(folder, sorting((said) => this.#text_of(said)), sort, signal);
+    this.#sort = new ExternalSort(how.folder, sorting((said) => this.#text_of(said)), sort, how.signal);
     this.#levels = levels_of(domain);
     this.#columns = column_measures(domain.measures);
     this.#as_text = this.#columns.some(({ kind }) => is_dated(kind));

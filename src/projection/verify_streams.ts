@@ -108,9 +108,7 @@ export class StreamCheck {
     database: Database,
     domain: Domain,
     { head, archived }: { readonly head: number; readonly archived: number },
-    chosen: Choice,
-    sums: Sums,
-    faults: Faults,
+    { chosen, sums, faults }: { readonly chosen: Choice; readonly sums: Sums; readonly faults: Faults },
     waiting: Waiting = WAITING,
   ) {
     this.#database = database;

@@ -181,7 +181,7 @@ export async function believe_text(keys: PublicKeys, text: string): Promise<Read
 }
 
 /** How often the last link is signed: when so many batches, or so many milliseconds, have come since the last checkpoint. */
-export interface SigningPace {
+interface SigningPace {
   readonly batches: number;
   readonly ms: number;
 }

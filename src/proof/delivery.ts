@@ -27,7 +27,7 @@ const id_of = (kind: string, name: string): string =>
   `${kind} ${createHash("sha256").update(name).digest("hex").slice(0, 16)}`;
 
 /** The folder of a domain's checkpoints below a place. */
-export const folder_of = (domain: string): string => `checkpoints/${domain}`;
+const folder_of = (domain: string): string => `checkpoints/${domain}`;
 
 /** The name of a checkpoint's file: two of one batch that say different links, which is a proof, both stay. */
 const name_of = ({ domain, batch, link, key }: Checkpoint): string =>

@@ -22,7 +22,6 @@ export {
 } from "./delivery.ts";
 export {
   believe_text,
-  type Checkpoint,
   checkpoint_text,
   KeyUnusable,
   LogRewritten,
@@ -33,15 +32,7 @@ export {
   sign_checkpoint,
   sign_when_due,
   type SigningKey,
-  type SigningPace,
 } from "./checkpoint.ts";
-export { FigureUnknown, type WantedFigure } from "./day_figure.ts";
-export {
-  find_for_receipt,
-  NoReceipt,
-  type ReceiptSource,
-  type Wanted,
-  write_receipt,
-  type WrittenReceipt,
-} from "./receipt.ts";
+export { FigureUnknown } from "./day_figure.ts";
+export { find_for_receipt, NoReceipt, type Wanted, write_receipt } from "./receipt.ts";
 export { type CheckedReceipt, type DomainOf, ReceiptCheck, ReceiptWrong } from "./receipt_check.ts";

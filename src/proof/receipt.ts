@@ -24,7 +24,7 @@ export class NoReceipt extends Error {
 /** What a receipt is wanted of. */
 export type Wanted = { readonly stream: string } | WantedFigure;
 
-export interface ReceiptSource {
+interface ReceiptSource {
   readonly database: Queryable;
   readonly domain: Domain;
   readonly days: Days;
@@ -61,7 +61,7 @@ interface StretchOfBatches {
 const PAGE = 1_000;
 
 /** What is found in one moment of the database; what it names does not change any more. */
-export interface FoundForReceipt {
+interface FoundForReceipt {
   /** Of the last checkpoint, which it is as of. */
   readonly position: number;
   readonly checkpoint: SignedText;
@@ -155,7 +155,7 @@ async function contributors(
 }
 
 /** What was written. */
-export interface WrittenReceipt {
+interface WrittenReceipt {
   readonly about: ReceiptAbout;
   readonly streams: number;
   readonly events: number;

@@ -10,7 +10,7 @@ import { DayFigure, FigureUnknown } from "./day_figure.ts";
 export const RECEIPT_LIMITS = { own: 200_000, events: 1_000_000, headers: 1_000_000 } as const;
 
 /** The first line of a receipt: what it is of. */
-export const about_schema = z.strictObject({
+const about_schema = z.strictObject({
   tacho_receipt: z.literal(1),
   domain: z.string(),
   log_id: z.string(),
@@ -33,6 +33,7 @@ export const about_schema = z.strictObject({
     value: z.string().nullable(),
   }).optional(),
 });
+/** What a receipt says of itself, in its first line. */
 export type ReceiptAbout = z.output<typeof about_schema>;
 
 /** The lines that follow: streams that it is of; of each stretch the link before it, batches with what makes their contents, and a checkpoint; the end. */
@@ -45,6 +46,7 @@ const line_schema = z.union([
   z.strictObject({ checkpoint: z.string(), signature: z.string() }),
   z.strictObject({ sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
 ]);
+/** A line of a receipt after its first. */
 export type ReceiptLine = z.output<typeof line_schema>;
 
 /** A line of a receipt, with its line break. */

@@ -1,8 +1,8 @@
 import type { Queryable } from "../database/mod.ts";
 import { foldable_between } from "../event_log/mod.ts";
-import { CellChanges, type Days, type Integer } from "../kpi/mod.ts";
-import type { LogFold } from "../projection/mod.ts";
-import { first_open, type Publication } from "./topics.ts";
+import { CellChanges, type Days, type Integer, type Micros } from "../kpi/mod.ts";
+import type { FoldedStep, LogFold } from "../projection/mod.ts";
+import { type ChangedStream, first_open, type Publication } from "./messages.ts";
 
 /** What a stretch of the log changes in what is published: a function of the log alone, however often it is asked. */
 
@@ -19,20 +19,7 @@ export interface TouchedWindow {
 }
 
 /** Windows that begin in [from_us, to_us): an event at the position closed them. */
-export interface Closing {
-  readonly from_us: number;
-  readonly to_us: number;
-  readonly position: number;
-}
-
-/** A stream that events of the stretch changed. */
-export interface ChangedStream {
-  readonly stream_id: string;
-  /** Its keys by dimension before the stretch; null: it began there. */
-  readonly before: readonly string[] | null;
-  readonly keys: readonly string[];
-  readonly state: unknown;
-  readonly revision: number;
+export interface Closing extends Micros {
   readonly position: number;
 }
 
@@ -68,12 +55,13 @@ export async function gather(
   const streams = new Map<string, ChangedStream>(), closings: Closing[] = [];
   let { watermark_us } = from;
   for await (const page of foldable_between(reading, after, through)) {
-    await fold.take(reading, page, changes, after, ({ event, before, after: { keys }, state }) => {
+    const heard = ({ event, before, after: { keys }, state }: FoldedStep) => {
       const { stream_id, position, revision } = event;
       const known = streams.get(stream_id);
       const first = known === undefined ? before?.keys ?? null : known.before;
       streams.set(stream_id, { stream_id, before: first, keys, state, revision, position });
-    });
+    };
+    await fold.take(reading, page, changes, { before_first: after, heard });
     for (const { occurred_at_us, position } of page) {
       if (watermark_us !== null && occurred_at_us <= watermark_us) continue;
       // What the first event of all leaves behind was never open: it is told as closed when it comes.

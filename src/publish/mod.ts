@@ -8,9 +8,8 @@
  *
  * Decision: the outbox is derived. The log is one already, in order; a cursor in the database says how far it was taken in, so that ingest
  * writes nothing for it and waits for nothing. Windows are kept as sums in a table of their own, changed in the transaction that moves the
- * cursor, because those of drivers and passengers are in no cell, and because figures out of the state table are of its newest event: a
+ * cursor, because those of persons are in no cell, and because figures out of the state table are of its newest event: a
  * version that is sent again after a kill would be another one. Price: a row for each window that anything was counted in, some 420 bytes with its index.
  */
-export type { PublishedMessage } from "./messages.ts";
-export { Publisher, type PublisherSource, type PublishingState, type TopicWriter, TURN_EVENTS } from "./publisher.ts";
-export { type Publication, publication_of, type PublishedTopic, topics_of } from "./topics.ts";
+export { publication_of, type PublishedMessage, type PublishedTopic, topics_of } from "./messages.ts";
+export { Publisher, type PublishingState, type TopicWriter } from "./publisher.ts";

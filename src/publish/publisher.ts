@@ -13,7 +13,13 @@ import {
   type WakeUp,
 } from "../runtime/mod.ts";
 import { gather, type Gathered } from "./gather.ts";
-import { type MessageTerms, type PublishedMessage, stream_messages, window_messages } from "./messages.ts";
+import {
+  type MessageTerms,
+  type Publication,
+  type PublishedMessage,
+  stream_messages,
+  window_messages,
+} from "./messages.ts";
 import {
   begin_run,
   changed_windows,
@@ -24,7 +30,6 @@ import {
   read_published,
   take_lease,
 } from "./store.ts";
-import type { Publication } from "./topics.ts";
 
 /** Writes to topics, in the order given, and so that nobody who was replaced writes any more. */
 export interface TopicWriter {
@@ -34,7 +39,7 @@ export interface TopicWriter {
 }
 
 /** What is published, from where, and to whom. */
-export interface PublisherSource {
+interface PublisherSource {
   /** Of its own: nothing else waits for its connections. */
   readonly database: Database;
   readonly domain: Domain;
@@ -66,7 +71,7 @@ export interface PublishingState {
 }
 
 /** Events that are taken in at a time: what a kill makes be sent again, and what others of this program wait for. */
-export const TURN_EVENTS = 1_000;
+const TURN_EVENTS = 1_000;
 /** Messages that are written at a time. */
 const PIECE_MESSAGES = 2_000;
 const LOOK_MS = 1_000;
@@ -97,11 +102,12 @@ export class Publisher {
     this.#pace = new Paced(runtime, { rest: { times: 1, free_ms: 0 }, first_ms: 250, cap_ms: 15_000 });
   }
 
-  state(): PublishingState {
+  /** @param position where the log ends, if that is known elsewhere: a turn that waits for brokers does not look */
+  state(position = 0): PublishingState {
     const known = this.#known, { signature } = this.#source.publication;
     const sent = known === null ? null : known.topics === signature ? known.sent.position : 0;
     return {
-      lag: sent === null ? null : Math.max(0, this.#head - sent),
+      lag: sent === null ? null : Math.max(0, Math.max(this.#head, position) - sent),
       messages: known?.messages ?? 0,
       holds: this.#holds,
       trouble: this.#pace.trouble,

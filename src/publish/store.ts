@@ -1,14 +1,13 @@
-import { plain_array, type Queryable, text_array, type Transaction } from "../database/mod.ts";
+import { plain_array, type Queryable, text_array, type Transaction, us_of } from "../database/mod.ts";
 import { read_head } from "../event_log/mod.ts";
-import { format_time, is_kept } from "../kpi/mod.ts";
+import { format_time, is_kept, time_or_null } from "../kpi/mod.ts";
 import type { Closing, Gathered, Place, TouchedWindow } from "./gather.ts";
-import type { Window } from "./messages.ts";
-import { WINDOW } from "./topics.ts";
+import { WINDOW, type Window } from "./messages.ts";
 
 /** How far a log is published, and its windows: two tables, changed by the one program that holds the lease. */
 
 /** Another program publishes by now: what this one has under way counts no more. */
-export class LeaseLost extends Error {
+class LeaseLost extends Error {
   override readonly name = "LeaseLost";
 }
 
@@ -24,17 +23,14 @@ export interface Published {
 }
 
 const micros = (value: unknown): number | null => value === null ? null : Number(value);
-const time_or_null = (us: number | null): string | null => us === null ? null : format_time(us);
 
-const COLUMNS = `topics, run, derived, sent, messages,
-  (extract(epoch from derived_watermark) * 1000000)::bigint as derived_us,
-  (extract(epoch from sent_watermark) * 1000000)::bigint as sent_us`;
+const COLUMNS = `topics, run, derived, sent, messages, ${us_of("derived_watermark")}, ${us_of("sent_watermark")}`;
 
 const published = (row: Record<string, unknown>): Published => ({
   topics: row.topics as string,
   run: row.run as number,
-  derived: { position: Number(row.derived), watermark_us: micros(row.derived_us) },
-  sent: { position: Number(row.sent), watermark_us: micros(row.sent_us) },
+  derived: { position: Number(row.derived), watermark_us: micros(row.derived_watermark_us) },
+  sent: { position: Number(row.sent), watermark_us: micros(row.sent_watermark_us) },
   messages: Number(row.messages),
 });
 
@@ -125,7 +121,7 @@ async function add(tx: Transaction, run: number, windows: readonly TouchedWindow
 const name_of = ({ bucket_us, dimension, key }: Pick<Window, "bucket_us" | "dimension" | "key">): string =>
   `${bucket_us} ${dimension} ${key}`;
 
-const WINDOW_COLUMNS = `(extract(epoch from w.bucket) * 1000000)::bigint as bucket_us, w.dimension, w.key, w.version,
+const WINDOW_COLUMNS = `${us_of("w.bucket")}, w.dimension, w.key, w.version,
   w.sums::text[] as sums`;
 
 const window = (row: Record<string, unknown>): Window => ({

@@ -17,15 +17,13 @@ export {
   type RecordReading,
   type Refusal,
   REPLAY_ORDER,
-  type ReplayedDomain,
   type ReplayEvent,
-  type ReplayPoint,
   RowEvents,
   type Stretch,
 } from "./account.ts";
 export { EqualRows, type WaitingVoids } from "./equal_rows.ts";
 export { type ExportedBatch, ExportedLog, hash_of, is_exported_event } from "./exported_log.ts";
-export { InFlight, Pace, type PaceOptions } from "./pace.ts";
+export { InFlight, Pace } from "./pace.ts";
 export {
   changed_since,
   input_files,

@@ -1,7 +1,7 @@
 import { BEFORE_ALL_US } from "./account.ts";
 
 /** How event time runs while a replay sends. */
-export interface PaceOptions {
+interface PaceOptions {
   /** How many times faster than the clock event time runs; Infinity: as fast as the events are taken. */
   readonly speed: number;
   /** Whole steps of this length are released at once, microseconds of event time; null: each event when it is due. */

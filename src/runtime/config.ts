@@ -1,6 +1,6 @@
 import { parseEnv } from "node:util";
 import type { z } from "zod";
-import type { KeptDays } from "./kept_days.ts";
+import type { KeptDays } from "./setting_texts.ts";
 import { OF_DOMAIN, type Setting, SETTINGS } from "./settings.ts";
 
 /**
@@ -12,7 +12,7 @@ type Settings = typeof SETTINGS;
 type Read<S> = S extends Setting<infer Schema, infer _> ? z.output<Schema> : never;
 
 /** Which topics a domain beside the first is fed by, what reads their records and where they begin; absent: as the domain declares, or all do. */
-export interface DomainTopics {
+interface DomainTopics {
   readonly topics?: readonly string[];
   readonly mappings?: readonly { readonly topic: string; readonly mapping: string }[];
   readonly start?: "earliest" | "latest";

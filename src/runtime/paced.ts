@@ -139,6 +139,19 @@ export const told_trouble = ({ since_ms, reason, attempt, next_try_ms }: Trouble
   next_try_ms,
 });
 
+/** Work that goes on until the signal, which others go on without: that it ended by itself is said. Never rejects. */
+export async function lasting(
+  { signal, logger }: Pick<Runtime, "signal" | "logger">,
+  ended: string,
+  work: Promise<unknown>,
+): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (!signal.aborted) logger.log("error", ended, { reason: error });
+  }
+}
+
 /** For `until_done`: says what cannot be done when that begins, and when it is over. */
 export const told_once = (logger: Logger, cannot: string, again: string) => ({
   waiting(trouble: Trouble): void {

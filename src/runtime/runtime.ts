@@ -17,10 +17,12 @@ export interface Runtime {
   readonly signal: AbortSignal;
 }
 
-/** A logger writes one line a happening to stderr: time, level, message, fields as key=value. Data never goes through it. */
+/** How much a line matters, least first. */
 export type Level = "debug" | "info" | "warn" | "error";
+/** What a line says beside its message, by name; null and undefined are left out. */
 export type Fields = Readonly<Record<string, unknown>>;
 
+/** Writes one line a happening to stderr: time, level, message, fields as key=value. Data never goes through it. */
 export interface Logger {
   log(level: Level, message: string, fields?: Fields): void;
 }

@@ -1,21 +1,17 @@
 import { z } from "zod";
-import { kept_days } from "./kept_days.ts";
+import {
+  database_url,
+  flag,
+  integer,
+  is_time_zone,
+  kept_days,
+  mapping_list,
+  server_url,
+  start,
+  topic_list,
+} from "./setting_texts.ts";
 
 /** Every setting: its variable, its default, what it means and how its text is read. The README's table is checked against it. */
-
-const is_time_zone = (zone: string): boolean => {
-  try {
-    new Intl.DateTimeFormat("en", { timeZone: zone });
-    return true;
-  } catch {
-    return false;
-  }
-};
-
-const integer = (from: number, to: number) =>
-  z.string().regex(/^\d+$/, "expected a whole number").transform(Number).pipe(z.number().min(from).max(to));
-
-const flag = z.enum(["true", "false", "1", "0"]).transform((text) => text === "true" || text === "1");
 
 /** One setting: its variable, what it means, its default as text (null: none) and how its text is read. */
 export interface Setting<Schema extends z.ZodType, Fallback extends string | null> {
@@ -32,50 +28,13 @@ const setting = <Schema extends z.ZodType, Fallback extends string | null>(
   schema: Schema,
 ): Setting<Schema, Fallback> => ({ variable, meaning, fallback, schema });
 
-const topic_list = z.string().transform((text) => text.split(",").map((topic) => topic.trim())).pipe(
-  z.array(z.string().regex(/^[a-zA-Z0-9._-]{1,249}$/, "expected a Kafka topic name")).min(1),
-);
-const mapping_list = z.string().transform((text) => text.split(",").map((pair) => pair.trim())).pipe(
-  z.array(
-    z.string().regex(/^[a-zA-Z0-9._-]+=\S+$/, "expected topic=name-or-file").transform((pair) => {
-      const at = pair.indexOf("=");
-      return { topic: pair.slice(0, at), mapping: pair.slice(at + 1) };
-    }),
-  ),
-);
-
-const start = z.enum(["earliest", "latest"], { error: "expected earliest or latest" });
-
-const HOW_TO_ESCAPE =
-  "in user name, password and name write / as %2F, ? as %3F, # as %23, @ as %40, : as %3A, % as %25 and space as %20";
-
-/** What is wrong with the URL of a PostgreSQL server, of which nothing is quoted, for it holds a password; null when nothing is. */
-function fault_of_url(text: string): string | null {
-  const [, rest] = /^postgres(?:ql)?:\/\/(.*)$/s.exec(text) ?? [];
-  if (rest === undefined) return "expected postgres://…";
-  // An @ past the host is the end of a password that another character cut short: what follows that would pass for host, port or name.
-  const host_ends = rest.search(/[/?#]/);
-  const cut = host_ends >= 0 && rest.slice(host_ends).includes("@");
-  if (cut || /[#\s]/.test(rest)) return `it holds a character that has to be escaped: ${HOW_TO_ESCAPE}`;
-  try {
-    const { username, password, hostname, pathname } = new URL(text.replace("@/", "@nobody/"));
-    for (const part of [username, password, hostname, pathname]) decodeURIComponent(part);
-    return null;
-  } catch {
-    return `expected postgres://user:password@host:5432/name; ${HOW_TO_ESCAPE}`;
-  }
-}
-
 /** Every setting of the program. */
 export const SETTINGS = {
   database_url: setting(
     "DATABASE_URL",
     null,
     "PostgreSQL 14 or newer, `postgres://user:password@host:5432/name`. Absent: PGlite in the data directory",
-    z.string().superRefine((text, context) => {
-      const fault = fault_of_url(text);
-      if (fault !== null) context.addIssue(fault);
-    }),
+    database_url,
   ),
   kafka_brokers: setting(
     "KAFKA_BROKERS",
@@ -121,6 +80,24 @@ export const SETTINGS = {
       z.array(z.string().regex(/^[^=]+=./, "expected name=file or name=file:column")),
     ),
   ),
+  read_model: setting(
+    "TACHO_READ_MODEL",
+    "log",
+    "Who writes states and cells: `log`: tacho, from its log; `flink`: a Flink job, in a database that `tacho migrate` has prepared with this setting; see docs/scale.md",
+    z.enum(["log", "flink"], { error: "expected log or flink" }),
+  ),
+  flink_gateway: setting(
+    "TACHO_FLINK_GATEWAY",
+    null,
+    "Flink's SQL gateway, `http://host:port`, which `tacho flink submit` gives its statements",
+    server_url("http://host:port"),
+  ),
+  flink_job_manager: setting(
+    "TACHO_FLINK_JOBMANAGER",
+    null,
+    "Flink's JobManager, `http://host:port`: which `tacho flink` and `serve --read-model flink` ask how the job does",
+    server_url("http://host:port"),
+  ),
   start: setting(
     "TACHO_START",
     "earliest",
@@ -148,7 +125,7 @@ export const SETTINGS = {
   time_zone: setting(
     "TACHO_TIME_ZONE",
     "UTC",
-    "Business time zone: where a day begins. Fixed for a database at its first start",
+    "Business time zone: where a day begins. Set for a database at its first start; `tacho rebuild` changes it",
     z.string().refine(is_time_zone, "expected an IANA time zone such as Europe/Berlin"),
   ),
   currency: setting(
@@ -160,7 +137,7 @@ export const SETTINGS = {
   h3_resolution: setting(
     "TACHO_H3_RESOLUTION",
     null,
-    "Resolution of the H3 cells that places are counted by, 0 to 15, or `off`. Fixed for a database at its first start: to 8 if absent",
+    "Resolution of the H3 cells that places are counted by, 0 to 15, or `off`. Set for a database at its first start, to 8 if absent; `tacho rebuild` changes it",
     z.string().regex(/^(?:\d|1[0-5]|off)$/, "expected a whole number from 0 to 15, or off")
       .transform((text): number | "off" => text === "off" ? text : Number(text)),
   ),
@@ -213,6 +190,19 @@ export const SETTINGS = {
     "Names the page may be asked for by, comma-separated, besides localhost. Absent: any with TACHO_TOKEN, else localhost alone",
     z.string().transform((text) => text.split(",").map((host) => host.trim().toLowerCase())).pipe(
       z.array(z.string().regex(/^(?:\[[0-9a-f:.]+\]|[a-z0-9._~-]+)$/, "expected host names, without port")).min(1),
+    ),
+  ),
+  embed_in: setting(
+    "TACHO_EMBED_IN",
+    null,
+    "Origins whose pages may show parts of boards in frames, comma-separated, such as https://wiki.example.com; absent: none",
+    z.string().transform((text) => text.split(",").map((origin) => origin.trim())).pipe(
+      z.array(
+        z.string().regex(
+          /^https?:\/\/(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?$/,
+          "expected origins such as https://wiki.example.com, in small letters and without a path",
+        ),
+      ).min(1),
     ),
   ),
   data_dir: setting(
@@ -320,7 +310,7 @@ export const SETTINGS = {
     "AWS_ENDPOINT_URL",
     null,
     "Another S3 server than Amazon's, `https://host:port`",
-    z.string().regex(/^https?:\/\/[^\s?#@]+$/, "expected https://host:port"),
+    server_url("https://host:port"),
   ),
   rate: setting(
     "TACHO_RATE",

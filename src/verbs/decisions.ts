@@ -21,7 +21,7 @@ import { decode_limits, kafka_connection, open_log } from "./open.ts";
 import { type Shell, UsageError } from "./shell.ts";
 
 /** Options of `tacho accept-gap`, as the command line gives them. */
-export interface AcceptGapOptions {
+interface AcceptGapOptions {
   readonly by: string;
   readonly reason: string;
   readonly dryRun: boolean;
@@ -150,7 +150,7 @@ function why_gap(
 }
 
 /** Options of `tacho watermark`, as the command line gives them. */
-export interface WatermarkOptions {
+interface WatermarkOptions {
   readonly by: string;
   readonly reason: string;
   readonly dryRun: boolean;

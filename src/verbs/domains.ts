@@ -1,4 +1,5 @@
 import type { DeclaredDomain } from "../domains/mod.ts";
+import { DEFAULT_H3_RESOLUTION, type Deployment } from "../event_log/mod.ts";
 import { type Config, ConfigError } from "../runtime/mod.ts";
 import { PAYMENTS } from "../domains/payments/mod.ts";
 import { TRADES } from "../domains/trades/mod.ts";
@@ -11,7 +12,7 @@ import { TRIPS } from "../domains/trips/mod.ts";
 export const DOMAINS: readonly [DeclaredDomain, ...DeclaredDomain[]] = [TRIPS, PAYMENTS, TRADES];
 
 /** A domain, and the configuration as it is for it. */
-export interface OfDomain {
+interface OfDomain {
   readonly domain: DeclaredDomain;
   readonly config: Config;
 }
@@ -86,3 +87,11 @@ export const topic_prefix_of = (domain: Named): string => is_first(domain) ? "" 
 
 /** Below which path a domain is served, beside the first at the root. */
 export const base_of = (domain: Named): string => is_first(domain) ? "" : `/${domain.name}`;
+
+/** What a log of the domain would count by and a Flink job does not, in words; null: nothing. */
+export function left_to_logs(declared: DeclaredDomain, deployment: Deployment): string | null {
+  const names = (h3_resolution: number | null) =>
+    declared.make({ ...deployment, h3_resolution }).dimensions.map(({ name }) => name);
+  const own = names(null), lacking = names(DEFAULT_H3_RESOLUTION).filter((name) => !own.includes(name));
+  return lacking.length === 0 ? null : `nothing is counted by ${lacking.join(", ")}: SQL cannot make H3 cells`;
+}

@@ -16,7 +16,16 @@ import {
   write_day,
   yesterday,
 } from "../export/mod.ts";
-import { type Config, ConfigError, Paced, type Runtime, system_clock, told_once, WakeUp } from "../runtime/mod.ts";
+import {
+  type Config,
+  ConfigError,
+  lasting,
+  Paced,
+  type Runtime,
+  system_clock,
+  told_once,
+  WakeUp,
+} from "../runtime/mod.ts";
 import { kafka_connection, open_log, open_to_read, type Opened } from "./open.ts";
 import { type Condition, ProgressLine, type Shell, UsageError } from "./shell.ts";
 import { open_kafka_publisher } from "../ingest/kafka/mod.ts";
@@ -49,7 +58,10 @@ interface TableExportOptions {
  */
 export async function table_export_verb(shell: Shell, format: TableFormat, options: TableExportOptions): Promise<void> {
   const form = { format, gzip: options.gzip };
-  const opened = await open_to_read(shell);
+  const opened = await open_to_read(shell, {
+    without_log: options.what !== "events",
+    complete: options.what !== "events",
+  });
   try {
     console.log(
       options.what === "events"
@@ -231,11 +243,8 @@ export async function keep_exported(
 ): Promise<void> {
   const place = export_of(runtime.config, base);
   if (place === null || source.board.daily === undefined) return;
-  try {
-    await follow_days(runtime, { ...source, place, now_ms: system_clock.now_ms }, () => {});
-  } catch (error) {
-    if (!runtime.signal.aborted) runtime.logger.log("error", "days are not exported any more", { reason: error });
-  }
+  const following = follow_days(runtime, { ...source, place, now_ms: system_clock.now_ms }, () => {});
+  await lasting(runtime, "days are not exported any more", following);
 }
 
 /** Options of `tacho export daily`, as the command line gives them. */
@@ -264,7 +273,7 @@ export async function daily_export_verb(shell: Shell, options: DailyExportOption
     throw new UsageError(`export daily: expected --to on or after --from, got ${from} to ${to}`);
   }
   const place = place_of(options.out, config);
-  const { database, domain: { board: own }, days } = await open_to_read(shell);
+  const { database, domain: { board: own }, days } = await open_to_read(shell, { without_log: true, complete: true });
   try {
     if (own.daily === undefined) {
       throw new UsageError(`export daily: of ${domain.name} no daily figures are declared`);
@@ -346,7 +355,7 @@ export function make_publisher(
     domain,
     days,
     log_id,
-    publication: publication_of(domain, topics),
+    publication: publication_of(domain, topics, opened.deployment.resettled),
     open_writer: () =>
       open_kafka_publisher(kafka_connection(shell), `tacho-publish-${log_id}`, names, {
         partitions,
@@ -359,7 +368,7 @@ export function make_publisher(
   });
   return {
     run: () => publisher.run().finally(() => own.close()),
-    state: () => publisher.state(),
+    state: (position) => publisher.state(position),
   };
 }
 

@@ -1,11 +1,20 @@
 /**
  * The verbs of the command line: each composes the parts below it into one run of the program, and holds no logic of its own.
  */
-export { alerts_check_verb } from "./alerting/mod.ts";
+export { alerts_check_verb } from "./alerting.ts";
 export { accept_gap_verb, watermark_verb } from "./decisions.ts";
-export { dev_verb } from "./dev.ts";
+export { dev_verb, own_shares, produce_verb } from "./generate.ts";
 export { DOMAINS } from "./domains.ts";
 export { daily_export_verb, publish_verb, table_export_verb } from "./exports.ts";
+export {
+  flink_compare_verb,
+  flink_drop_verb,
+  flink_savepoint_verb,
+  flink_sql_verb,
+  flink_status_verb,
+  flink_submit_verb,
+  flink_switch_verb,
+} from "./flink/mod.ts";
 export { forget_verb, forgettable_dimensions } from "./forget.ts";
 export {
   archive_attach_verb,
@@ -17,7 +26,6 @@ export {
 } from "./keeping/mod.ts";
 export { open_verb } from "./open_files.ts";
 export { migrate_verb, rebuild_sketches_verb, rebuild_verb } from "./migrate.ts";
-export { own_shares, produce_verb } from "./produce.ts";
 export { checkpoint_verb, receipt_verb } from "./proof/mod.ts";
 export {
   quarantine_discard_verb,

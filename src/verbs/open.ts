@@ -1,5 +1,4 @@
 import {
-  type Backfill,
   may_pass,
   migrate,
   type Migrating,
@@ -7,15 +6,16 @@ import {
   migrations_of,
   open_database,
   type OpenedDatabase,
+  require_filled,
   require_schema,
-  type Transaction,
 } from "../database/mod.ts";
-import { type DeclaredDomain, type Domain, person_fields } from "../domains/mod.ts";
+import { type Domain, person_fields, without_log } from "../domains/mod.ts";
 import {
   type Batch,
   begin_at_end,
   type Deployment,
   keep_gap,
+  log_elsewhere,
   Overtaken,
   read_cursors,
   read_deployment,
@@ -44,10 +44,10 @@ import {
   type TopicMappings,
 } from "../ingest/mod.ts";
 import { type Days, days_in } from "../kpi/mod.ts";
-import { dated_backfill, equal_measure_backfill, sketches_backfill, totals_backfill } from "../projection/mod.ts";
 import { type Config, Paced, system_clock, told_trouble, unless_aborted } from "../runtime/mod.ts";
-import { schema_of } from "./domains.ts";
-import { is_refused, ProgressLine, type Shell, VERSION } from "./shell.ts";
+import { left_to_logs, schema_of } from "./domains.ts";
+import { fill_in, type Lacking, lacking_of } from "./filling.ts";
+import { is_refused, ProgressLine, REFUSED_WAITS, type Shell, VERSION } from "./shell.ts";
 
 /** The opened parts of the program that every verb with a database shares. */
 export interface Opened {
@@ -57,63 +57,35 @@ export interface Opened {
   /** What the log's cells are made by. */
   readonly deployment: Deployment;
   readonly log_id: string;
+  /** What it lacks; null: nothing. */
+  readonly lacking: Lacking | null;
 }
 
-/** Fills in the sketches of a log. */
-export const sketches_of = (declared: DeclaredDomain): Backfill => sketches_backfill(deployed(declared));
-
-/** A domain as a log's cells are made by it. */
-const deployed = (declared: DeclaredDomain) => async (tx: Transaction) => {
-  const deployment = await read_deployment(tx);
-  return deployment === null ? null : { domain: declared.make(deployment), days: days_in(deployment.time_zone) };
-};
-
-/** What fills in a database. */
-function backfills_of({ config: { currency }, domain: declared }: Shell): NonNullable<Migrating["backfills"]> {
-  const domain = declared.make({ currency });
+/** How the program migrates: what it does, and what it waits for, is said in the log. */
+export function migrating_of({ logger, signal }: Shell): Migrating {
+  const waited = new Set<string>();
   return {
-    sketches: sketches_of(declared),
-    ...declared.later_measure === null
-      ? {}
-      : { later_measure: equal_measure_backfill(domain, ...declared.later_measure) },
-    kept_measures: totals_backfill(domain, "0"),
-    totals: totals_backfill(domain, "last_position"),
-    firsts_and_lasts: dated_backfill(deployed(declared)),
+    signal,
+    applied: ({ version, name }) => logger.log("info", "migrated", { version, name }),
+    waiting: (why, since_ms) => {
+      if (waited.has(why)) return;
+      waited.add(why);
+      logger.log("info", `${why}; waiting`, { since: new Date(since_ms ?? system_clock.now_ms()).toISOString() });
+    },
   };
 }
 
-/**
- * Lends how the program migrates: what it does is said in the log, how far it came in long work by a line of progress on stderr.
- * @param work the line ends with it
- */
-export async function with_migrating<T>(
-  shell: Shell,
-  work: (migrating: Migrating) => Promise<T>,
+/** Lends who hears of long work by a line of progress on stderr, which ends with the work. */
+export async function with_progress<T>(
+  name: string,
+  work: (begun: (items: number) => (done: number) => void) => Promise<T>,
 ): Promise<T> {
-  const { logger, signal } = shell;
   let line: ProgressLine | null = null;
-  const waited = new Set<string>();
   try {
-    return await work({
-      signal,
-      backfills: backfills_of(shell),
-      applied: ({ version, name }) => logger.log("info", "migrated", { version, name }),
-      waiting: (why, since_ms) => {
-        if (waited.has(why)) return;
-        waited.add(why);
-        logger.log("info", `${why}; waiting`, { since: new Date(since_ms ?? system_clock.now_ms()).toISOString() });
-      },
-      filling: (name, left) => {
-        line?.end();
-        const begun = line = new ProgressLine(
-          `fill in ${name.replaceAll("_", " ")}, ${
-            name === "sketches" || name === "firsts_and_lasts" ? shell.domain.name : "cells"
-          }`,
-          left,
-          system_clock.now_ms,
-        );
-        return (items) => begun.add(items);
-      },
+    return await work((items) => {
+      line?.end();
+      const begun = line = new ProgressLine(name, items, system_clock.now_ms);
+      return (done) => begun.add(done);
     });
   } finally {
     (line as ProgressLine | null)?.end();
@@ -135,6 +107,10 @@ export function with_patience<T>(shell: Shell, work: () => Promise<T>): Promise<
 export interface Opening {
   /** The database then refuses every write. */
   readonly read_only?: boolean;
+  /** Tables that a Flink job writes will do as well: nothing is asked of the log. */
+  readonly without_log?: boolean;
+  /** A log that lacks something is filled in before it is opened; one that is only read is refused. Absent: `Opened.lacking` says so. */
+  readonly complete?: boolean;
   /** The embedded database where this program has it open already, for another domain. */
   readonly embedded?: OpenedDatabase;
 }
@@ -169,31 +145,50 @@ export async function open_with<T>(
 /** Opens and migrates the database, patiently, and settles what its cells are made by. */
 export function open_log(shell: Shell, opening: Opening = {}): Promise<Opened> {
   const { config, logger } = shell;
+  if (config.read_model === "flink") throw log_elsewhere();
   return open_with(shell, async (database) => {
     const { deployment, log_id } = await with_patience(shell, async () => {
-      await with_migrating(shell, (migrating) => migrate(database, migrations_of(shell.domain.name), migrating));
+      await migrate(database, migrations_of(shell.domain.name), migrating_of(shell));
       const forgettable = person_fields(shell.domain.fields).length > 0 ? config.forgettable : null;
       const deployment = await settle_deployment(database, { ...config, forgettable });
       return { deployment, log_id: (await read_head(database)).log_id };
     });
+    if (deployment.by_flink) throw log_elsewhere();
     if (deployment.h3_resolution === null && config.h3_resolution === null) {
-      const why = "this database was begun without H3 cells; a new one has them";
+      const why = "this database was begun without H3 cells; a rebuild with TACHO_H3_RESOLUTION=8 makes them";
       logger.log("info", "places are not counted by H3 cell", { why, silenced_by: "TACHO_H3_RESOLUTION=off" });
     }
-    return opened_log(shell, database, deployment, log_id);
+    if (opening.complete === true) await fill_in_first(shell, database);
+    return await with_patience(shell, () => opened_log(shell, database, deployment, log_id));
   }, opening);
 }
 
-function opened_log(
+/** Fills a log in that lacks something, with a line of progress, and returns when that is done: whether there was anything. */
+export async function fill_in_first(shell: Shell, database: OpenedDatabase): Promise<boolean> {
+  const deployment = await read_deployment(database);
+  if (deployment === null || deployment.by_flink) return false;
+  const domain = shell.domain.make(deployment), days = days_in(deployment.time_zone);
+  const lacking = await lacking_of(database, shell.domain, domain);
+  if (lacking === null) return false;
+  await with_progress(
+    `fill in ${lacking.told.join(", ")}`,
+    (begun) => fill_in(shell, { database, domain, days }, { beside: false, begun }),
+  );
+  return true;
+}
+
+async function opened_log(
   { config: { metrics_h3 }, domain: declared }: Shell,
   database: OpenedDatabase,
   deployment: Deployment,
   log_id: string,
-): Opened {
+): Promise<Opened> {
   const domain = declared.make({ ...deployment, metrics_h3 });
   const persons = deployment.names_persons ? domain.persons.map(({ dimension }) => dimension) : [];
-  const board = { ...domain.board, persons };
-  return { database, domain: { ...domain, board }, days: days_in(deployment.time_zone), deployment, log_id };
+  const left = left_to_logs(declared, deployment) !== null;
+  const board = { ...deployment.by_flink ? without_log(domain.board, left) : domain.board, persons };
+  const lacking = await lacking_of(database, declared, domain);
+  return { database, domain: { ...domain, board }, days: days_in(deployment.time_zone), deployment, log_id, lacking };
 }
 
 /**
@@ -204,15 +199,16 @@ export function open_to_read(shell: Shell, opening: Opening = {}): Promise<Opene
   const begin = (database: OpenedDatabase) =>
     with_patience(shell, async () => {
       await require_schema(database);
+      if (opening.complete === true) await require_filled(database);
       const deployment = await read_deployment(database);
       if (deployment === null) {
         throw new MigrationError("this log was never begun: start the program that writes it first");
       }
-      return opened_log(shell, database, deployment, (await read_head(database)).log_id);
+      if (deployment.by_flink && opening.without_log !== true) throw log_elsewhere();
+      return await opened_log(shell, database, deployment, (await read_head(database)).log_id);
     });
   return open_with(shell, begin, { ...opening, read_only: true });
 }
-
 /** How to reach the brokers of the configuration. */
 export function kafka_connection({ config, logger }: Shell): KafkaConnectionOptions {
   const { kafka_sasl, kafka_username, kafka_password } = config;
@@ -297,7 +293,7 @@ export function kafka_source(
       ...session_settings(config.session_seconds * 1_000),
       // What is too large is kept whole up to here, for a retry with a larger limit.
       most_record_bytes: 4 * config.max_message_bytes,
-      refused: beside_others ? REFUSED : null,
+      refused: beside_others ? REFUSED_WAITS : null,
       on_state: (state: SourceState) => {
         if (state.state === "failed") refused(state.reason);
         else if (state.state === "running") refused(null);
@@ -305,9 +301,6 @@ export function kafka_source(
     },
   );
 }
-
-/** The waits between tries of what refuses one of several domains: they double. */
-export const REFUSED = { first_ms: 1_000, cap_ms: 30_000 } as const;
 
 /** What decoding refuses, by the configuration. */
 export const decode_limits = ({ future_limit_minutes, max_message_bytes }: Config): DecodeLimits => ({
@@ -318,13 +311,12 @@ export const decode_limits = ({ future_limit_minutes, max_message_bytes }: Confi
 /** A pipeline for a domain, with nothing in memory yet. */
 export function make_pipeline(
   { config, beside_others = false }: Shell,
-  { database, domain, days }: Opened,
+  { database, domain, days, deployment: { resettled }, lacking }: Opened,
   more: Pick<Partial<PipelineOptions>, "mappings" | "decode" | "now_ms"> = {},
 ) {
   return new Pipeline({
     database,
-    domain,
-    days,
+    ...{ domain, days, resettled, lacking: lacking ?? undefined },
     limits: decode_limits(config),
     code_version: VERSION,
     beside_others,

@@ -20,7 +20,7 @@ import { serve } from "./serve.ts";
 import { type Shell, UsageError, VERSION } from "./shell.ts";
 
 /** Options of `tacho open`, as the command line gives them. */
-export interface OpenOptions extends Omit<ReplayOptions, "to" | "speed" | "step" | "resume" | "mostRefused"> {
+interface OpenOptions extends Omit<ReplayOptions, "to" | "speed" | "step" | "resume" | "mostRefused"> {
   readonly dataDir?: string;
   readonly browser: boolean;
 }

@@ -51,7 +51,7 @@ function deliberate_filter(
 }
 
 /** Options of `tacho quarantine list`, as the command line gives them. */
-export interface QuarantineListOptions extends FilterOptions {
+interface QuarantineListOptions extends FilterOptions {
   readonly status: "held" | "admitted" | "duplicate" | "tombstone" | "skipped" | "discarded" | "all";
   readonly limit: number;
 }
@@ -142,14 +142,14 @@ function readable(bytes: unknown): string | { base64: string } | null {
 }
 
 /** Options of `tacho quarantine retry`, as the command line gives them. */
-export interface QuarantineRetryOptions extends FilterOptions {
+interface QuarantineRetryOptions extends FilterOptions {
   readonly all: boolean;
   readonly limit?: number;
   readonly dryRun: boolean;
 }
 
 /** Options of `tacho quarantine discard`, as the command line gives them; `reason` is why, `heldFor` the filter. */
-export interface QuarantineDiscardOptions extends QuarantineRetryOptions {
+interface QuarantineDiscardOptions extends QuarantineRetryOptions {
   readonly reason: string;
   readonly by: string;
   readonly heldFor?: string;

@@ -1,4 +1,4 @@
-import { is_other_schema, MigrationError, type OpenedDatabase } from "../database/mod.ts";
+import type { OpenedDatabase } from "../database/mod.ts";
 import type { GivenZones } from "../domains/mod.ts";
 import type { Health } from "../feed/mod.ts";
 import {
@@ -12,10 +12,11 @@ import {
   type SharedDeps,
 } from "../http/mod.ts";
 import { Paced, system_clock, told_trouble, type Trouble } from "../runtime/mod.ts";
-import { alerting_of } from "./alerting/mod.ts";
+import { alerting_of } from "./alerting.ts";
 import { base_of } from "./domains.ts";
+import { FilledIn } from "./filling.ts";
 import { export_of, published_topics } from "./exports.ts";
-import { kafka_source, REFUSED } from "./open.ts";
+import { kafka_source } from "./open.ts";
 import {
   ended,
   mapped_topics,
@@ -28,7 +29,7 @@ import {
 } from "./parts/mod.ts";
 import { checkpointing_of, warn_of_open_key } from "./proof/mod.ts";
 import type { TopicsMapped } from "./records/mod.ts";
-import { type Shell, shells_of, UsageError, VERSION } from "./shell.ts";
+import { REFUSED_WAITS, type Shell, shells_of, UsageError, VERSION, wants_another_start } from "./shell.ts";
 
 /**
  * Runs ingest and the pages of domains until a signal: then fetching stops, the transaction under way is finished, viewers hear bye, and
@@ -72,6 +73,7 @@ export async function serve(shells: readonly [Shell, ...Shell[]], options: Serve
         ASSETS,
         Object.fromEntries(opened.map(({ base, board }) => [base, board])),
         shells.map(({ domain }) => ({ name: domain.name, base: base_of(domain) })),
+        config.embed_in ?? [],
       ),
       unopened: shells.filter(({ domain }) => !parts.has(domain.name)).map(({ domain }) => (
         { name: domain.name, base: base_of(domain), readiness: readiness_before(domain.name) }
@@ -120,6 +122,7 @@ export async function serve(shells: readonly [Shell, ...Shell[]], options: Serve
       checkpointing,
       alerting,
       zones: zones.get(shell) ?? null,
+      renew: () => open(shell).then(follow),
     };
     const part = await open_part({ ...shell, signal }, mapped.get(shell)!, options, given);
     parts.set(name, part);
@@ -140,26 +143,41 @@ export async function serve(shells: readonly [Shell, ...Shell[]], options: Serve
     unopened.set(shell.domain.name, trouble);
     shell.logger.log("error", "the log of a domain cannot be opened; the others go on", told_trouble(trouble));
   };
+  /**
+   * Runs a domain. One whose log lacks nothing any more was opened anew by then: who watches the old one goes over.
+   * @throws what it could not go on for, of the part that runs by then
+   */
+  const run = async (shell: Shell, part: Part): Promise<void> => {
+    await part.run().catch((error) => {
+      if (!(error instanceof FilledIn)) throw error;
+      shell.logger.log("info", "filled in: all figures are known");
+    });
+    const next = parts.get(shell.domain.name);
+    if (next === undefined || next === part) return;
+    part.quiet();
+    await part.close();
+    await run(shell, next);
+  };
   /** Opens a domain, however often it has to be tried, and runs it; anew where its log was migrated past this program meanwhile. */
   const work = async (shell: Shell, embedded?: OpenedDatabase): Promise<void> => {
     try {
       while (!signal.aborted) {
-        const part = await new Paced(shell, REFUSED).until_done(signal, () => open(shell, embedded), {
+        const part = await new Paced(shell, REFUSED_WAITS).until_done(signal, () => open(shell, embedded), {
           passes: (error) => !(error instanceof UsageError),
           waiting: (trouble) => cannot_open(shell, trouble),
           over: ({ attempt }) => shell.logger.log("info", "the log of a domain is open", { attempt: attempt + 1 }),
         });
         await follow();
-        await part.run().catch((error) => shut(shell, part, error));
+        await run(shell, part).catch((error) => shut(shell, parts.get(shell.domain.name) ?? part, error));
       }
     } catch (error) {
       if (!signal.aborted) failed(error);
     }
   };
-  /** Closes a domain whose log was migrated past what this program can write for. Throws whatever else it could not go on for. */
+  /** Closes a domain whose log was migrated past what this program can write for, or has other settings. Throws whatever else it could not go on for. */
   const shut = async (shell: Shell, part: Part, error: unknown): Promise<void> => {
-    if (!(error instanceof MigrationError || is_other_schema(error))) throw error;
-    refuse(shell, "a log is one of a later version", error);
+    if (!wants_another_start(error)) throw error;
+    refuse(shell, "a log is one of a later version, or of other settings", error);
     parts.delete(shell.domain.name);
     part.quiet();
     await follow();
@@ -175,7 +193,7 @@ export async function serve(shells: readonly [Shell, ...Shell[]], options: Serve
       } catch (error) {
         if (signal.aborted || error instanceof UsageError) throw error;
         first_error ??= error;
-        cannot_open(shell, new Paced(shell, REFUSED).failed(error));
+        cannot_open(shell, new Paced(shell, REFUSED_WAITS).failed(error));
       }
     }
     if (owner === null) throw first_error;
@@ -187,7 +205,7 @@ export async function serve(shells: readonly [Shell, ...Shell[]], options: Serve
   if (only !== null) await follow();
   serve_now();
   try {
-    if (only !== null) await only.run();
+    if (only !== null) await run(shells[0], only);
     else if (config.database_url !== null) await Promise.all(shells.map((shell) => work(shell)));
     else await work_embedded();
     if (!signal.aborted) await ended(signal);
@@ -215,20 +233,26 @@ function serve_on_free_port(more: number, wanted: number, serve_at: (port: numbe
 /**
  * `tacho serve`: the logs and pages of the domains of TACHO_DOMAINS; with KAFKA_BROKERS their topics are read, without it files and HTTP feed
  * the logs.
- * @param options read_only: the pages and the API alone, over logs that another program writes; alone: the shell's domain, no others
+ * @param options read_only: the pages and the API alone, over logs that another program writes; read_model: who writes, as TACHO_READ_MODEL
+ * says unless given; alone: the shell's domain, no others
  */
 export async function serve_verb(
   shell: Shell,
-  { read_only, alone }: { readonly read_only: boolean; readonly alone: boolean },
+  { read_only, read_model, alone }: {
+    readonly read_only: boolean;
+    readonly read_model?: "log" | "flink";
+    readonly alone: boolean;
+  },
 ): Promise<void> {
   const { config, logger } = shell;
   const { kafka_brokers, token } = config;
   const names = alone ? [shell.domain.name] : config.domains;
   const shells = shells_of(shell, names);
-  if (read_only) {
-    const ready = (page: string) =>
-      logger.log("info", "serving", { page, reads_only: "another program writes the log" });
-    return await serve(shells, { feeding: no_feeding, read_only, ready });
+  const by_flink = (read_model ?? config.read_model) === "flink";
+  if (read_only || by_flink) {
+    const reads_only = by_flink ? "a Flink job writes the tables" : "another program writes the log";
+    const ready = (page: string) => logger.log("info", "serving", { page, reads_only });
+    return await serve(shells, { feeding: no_feeding, read_only: true, by_flink, ready });
   }
   await serve(shells, {
     feeding: (of_domain, { log_id }, refused) =>

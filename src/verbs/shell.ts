@@ -8,6 +8,7 @@ import {
   type Runtime,
   stderr_logger,
   system_clock,
+  wait,
   WakeUp,
   write_stderr,
 } from "../runtime/mod.ts";
@@ -15,12 +16,13 @@ import {
   DatabaseUnreachable,
   DatabaseUnsuitable,
   DataDirectoryInUse,
+  is_held_by_others,
   is_other_schema,
   MigrationError,
   sqlstate,
 } from "../database/mod.ts";
 import type { DeclaredDomain } from "../domains/mod.ts";
-import { DeploymentMismatch } from "../event_log/mod.ts";
+import { DeploymentMismatch, LogElsewhere } from "../event_log/mod.ts";
 import { PlaceUnusable } from "../export/mod.ts";
 import { FileError } from "../files/mod.ts";
 import { ReplayRunning } from "../replay/mod.ts";
@@ -128,11 +130,41 @@ function listen(): AbortSignal {
   return stop.signal;
 }
 
+/** Who holds the tables for longer than is waited for is given so long. */
+const AGAIN_MS = 1_000;
+
+/**
+ * Does what keeps others out of tables as soon as nobody holds these for long, and gives what came of it.
+ * @param told what is said, once, when somebody does, and of what
+ * @param between done before each further try
+ */
+export async function when_free<T>(
+  { logger, signal }: Pick<Shell, "logger" | "signal">,
+  [told, of = {}]: readonly [message: string, of?: Readonly<Record<string, string>>],
+  work: () => Promise<T>,
+  between: () => Promise<unknown> = () => Promise.resolve(),
+): Promise<T> {
+  for (let said = false;; said = true) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!is_held_by_others(error)) throw error;
+      if (!said) logger.log("info", told, of);
+      await wait(AGAIN_MS, signal);
+      await between();
+    }
+  }
+}
+
+/** Whether the log is one of another version or of other settings than this program: another start, or another program, goes on with it. */
+export const wants_another_start = (error: unknown): boolean =>
+  error instanceof DeploymentMismatch || error instanceof MigrationError || is_other_schema(error);
+
 const is_wrong_usage = (error: unknown): boolean =>
-  error instanceof ConfigError || error instanceof UsageError || error instanceof DeploymentMismatch ||
-  error instanceof MigrationError || error instanceof FileError || error instanceof ReplayRunning ||
-  error instanceof DataDirectoryInUse || error instanceof PlaceUnusable || error instanceof Deno.errors.NotCapable ||
-  is_other_schema(error) || is_refused(error);
+  error instanceof ConfigError || error instanceof UsageError || error instanceof FileError ||
+  error instanceof ReplayRunning || error instanceof DataDirectoryInUse || error instanceof PlaceUnusable ||
+  error instanceof LogElsewhere || error instanceof Deno.errors.NotCapable || wants_another_start(error) ||
+  is_refused(error);
 
 /** Whether the database refuses us for good, whatever was asked of it: waiting for it would not help. */
 export const is_refused = (error: unknown): boolean =>
@@ -141,6 +173,9 @@ export const is_refused = (error: unknown): boolean =>
     ? NO_HANDSHAKE.test(error.message)
     : REFUSED.test(sqlstate(error) ?? "") || (error instanceof Error && is_refused(error.cause)));
 
+/** The waits between tries of what refuses one of several domains: they double. */
+export const REFUSED_WAITS = { first_ms: 1_000, cap_ms: 30_000 } as const;
+
 /** What to do where the system's own words lead nowhere. */
 function hint(error: unknown): string {
   // "Run again with the --allow-write flag": a task's flags are not the caller's.
@@ -148,6 +183,9 @@ function hint(error: unknown): string {
     return /^Requires read access/.test(error.message)
       ? "\n  the tasks of deno.json let the program read every file that you name; run main.ts with --allow-read of your own"
       : "\n  the tasks of deno.json let the program write in .tacho/ only; for another TACHO_DATA_DIR run main.ts with your own --allow-read and --allow-write";
+  }
+  if (error instanceof LogElsewhere) {
+    return "\n  what reads tables alone works: tacho serve --read-model flink, tacho export daily, tacho flink status";
   }
   for (let each: unknown = error; each instanceof Error; each = each.cause) {
     if ("code" in each && (each.code === "ENOSPC" || each.code === "EDQUOT")) {

@@ -11,7 +11,7 @@ import { believed_keys, verify_receipt } from "./proof/mod.ts";
 import { ProgressLine, type Shell, UsageError } from "./shell.ts";
 
 /** Options of `tacho verify`, as the command line gives them. */
-export interface VerifyOptions {
+interface VerifyOptions {
   readonly from: number;
   readonly sample: number;
   readonly seed?: number;
@@ -57,7 +57,7 @@ export async function verify_verb(shell: Shell, options: VerifyOptions): Promise
     return (done: number) => begun.add(done);
   };
   try {
-    const { database, domain, days, log_id } = await open_log(shell);
+    const { database, domain, days, log_id } = await open_log(shell, { complete: true });
     close = () => database.close();
     const agreement = held === null ? null : await held_against({ ...held, database, log_id }, shell, begin);
     const verified = await with_scratch(

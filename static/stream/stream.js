@@ -41,8 +41,10 @@ function receive(text) {
   show_facts(stream, told());
   show_events(stream, told());
   body.dataset.position = stream.position;
-  const newest = stream.events.at(-1).type;
-  if (before !== null) set_text(by_id("announcer"), `New event: ${event_words(newest, told())[0]}`);
+  // Of a log that lies elsewhere no event is told.
+  const newest = stream.events.at(-1);
+  const what = newest === undefined ? "It has changed" : `New event: ${event_words(newest.type, told())[0]}`;
+  if (before !== null) set_text(by_id("announcer"), what);
 }
 
 /** A number that a double does not hold stays as it was sent, where the browser tells how that was. */

@@ -17,7 +17,7 @@ import {
 let drawn = [], drawn_as = "";
 
 /** Draws what is not drawn yet; all anew when it is to be told otherwise. */
-export function show_events({ events, changes }, told) {
+export function show_events({ events, changes, topics }, told) {
   const list = by_id("events");
   // Days are named without their year only in it.
   const as = `${told.zone} ${told.currency} ${format_day(told.now_ms, told.zone, told.now_ms)}`;
@@ -37,7 +37,15 @@ export function show_events({ events, changes }, told) {
   });
   drawn = events.map(key_of);
   drawn_as = as;
-  set_text(by_id("events_count"), `${counted(events.length, "event")}, in the order in which they arrived`);
+  const count = events.length === 0
+    ? "none is here"
+    : `${counted(events.length, "event")}, in the order in which they arrived`;
+  set_text(by_id("events_count"), count);
+  // Where they were looked for, and what came of it.
+  const said = by_id("events_said");
+  said.hidden = topics === undefined;
+  said.classList.toggle("amber", topics !== undefined && topics.equal !== true);
+  set_text(said, topics === undefined ? "" : `Out of the topics: ${topics.says}.`);
 }
 
 /** What makes an event another one, in another log too. */
@@ -56,7 +64,8 @@ function event_element(event, change, lateness, overtaken, told) {
   title.append(...tags.flatMap((tag) => [" ", make("span", "tag", tag)]));
   const { topic, partition, offset } = metadata;
   const source = topic === undefined ? "source unknown" : `${topic}/${partition}@${offset}`;
-  const place = make("p", "label", `position ${format_count(position)} · revision ${revision} · ${source}`);
+  const known = position === null ? [] : [`position ${format_count(position)}`];
+  const place = make("p", "label", [...known, `revision ${revision}`, source].join(" · "));
   const types = `${type}, schema version ${schema_version}`;
   place.title = plain(`${types}, event id ${event_id}; topic ${topic}, partition ${partition}, offset ${offset}`);
   const body = make("div", "body", make("div", "", title, recorded(event, lateness, told), place));
@@ -66,14 +75,15 @@ function event_element(event, change, lateness, overtaken, told) {
   body.append(raw_element(event));
   const item = make("li", "", when, body);
   Object.assign(item.dataset, { type, tone });
-  item.dataset.position = position;
+  item.dataset.position = position ?? offset;
   return item;
 }
 
 function recorded(event, { text }, { zone }) {
   const time = make("time", "", format_clock(Date.parse(event.recorded_at), zone, true));
   time.dateTime = event.recorded_at;
-  return make("p", "recorded", "recorded ", time, `, ${text}`);
+  // In a topic it has the time of its message alone.
+  return make("p", "recorded", event.position === null ? "sent " : "recorded ", time, `, ${text}`);
 }
 
 /** Fields that say what another one of them says are not told twice. */

@@ -1,6 +1,6 @@
 import process from "node:process";
 import { city_for, TripStream } from "../../src/domains/trips/generator/mod.ts";
-import { as_bytes } from "../../src/verbs/produce.ts";
+import { as_bytes } from "../../src/verbs/generate.ts";
 
 /**
  * Measures how many messages the generator of `tacho produce` makes, as bytes, a second of processor time (what other programs take of the machine

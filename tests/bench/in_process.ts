@@ -1,5 +1,5 @@
 import { trips_domain } from "../../src/domains/trips/mod.ts";
-import { bench_stream } from "../../src/domains/trips/generator/mod.ts";
+import { bench_stream } from "../support/bench_stream.ts";
 import { type Database, migrate, migrations_of, open_database } from "../../src/database/mod.ts";
 import { DEFAULT_H3_RESOLUTION, settle_deployment } from "../../src/event_log/mod.ts";
 import {

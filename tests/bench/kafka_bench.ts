@@ -1,4 +1,4 @@
-import { bench_stream } from "../../src/domains/trips/generator/mod.ts";
+import { bench_stream } from "../support/bench_stream.ts";
 import { type Database, open_database } from "../../src/database/mod.ts";
 import { open_kafka_admin, open_kafka_producer, type OutgoingMessage } from "../../src/ingest/kafka/mod.ts";
 import { start_kafka, unique_name } from "../support/kafka.ts";

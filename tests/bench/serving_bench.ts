@@ -1,4 +1,4 @@
-import { bench_stream } from "../../src/domains/trips/generator/mod.ts";
+import { bench_stream } from "../support/bench_stream.ts";
 import { open_kafka_admin, open_kafka_producer } from "../../src/ingest/kafka/mod.ts";
 import { needs } from "../support/available.ts";
 import { start_kafka } from "../support/kafka.ts";

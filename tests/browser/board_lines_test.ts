@@ -62,7 +62,7 @@ tacho_test({
           });
           await drawn(board);
           const where = `${screen}, ${colorScheme}`;
-          await until(`nothing is wider than the screen: ${where}`, async () => await board.overflow() <= 0, 3_000);
+          await until(`nothing is wider than the screen: ${where}`, async () => await board.overflow() <= 0);
           assert.deepEqual(await board.page.evaluate(LACKS), [], where);
           assert.deepEqual(await board.page.evaluate(HOLES), [], where);
           await board.picture(`lines_${screen}_${colorScheme}`);

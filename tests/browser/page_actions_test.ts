@@ -7,10 +7,9 @@ import { until } from "../support/until.ts";
 /** What a reader does with the page, against a server of made trips: filters, back button, ranges, time travel, keys, several troubles at once. */
 
 const address = (board: BoardPage) => decodeURIComponent(new URL(board.page.url()).search);
-const until_ready = (board: BoardPage) =>
-  until("the board is ready", async () => await board.phase() === "ready", 10_000);
+const until_ready = (board: BoardPage) => until("the board is ready", async () => await board.phase() === "ready");
 const until_address = (board: BoardPage, search: string) =>
-  until(`the address is ${JSON.stringify(search)}`, () => address(board) === search, 5_000).catch((cause) => {
+  until(`the address is ${JSON.stringify(search)}`, () => address(board) === search).catch((cause) => {
     throw new Error(`the address is ${JSON.stringify(address(board))}`, { cause });
   });
 const row = (board: BoardPage, dimension: string, key: string) =>
@@ -202,6 +201,18 @@ tacho_test({
     await counted.waitFor({ state: "hidden" });
     assert.equal(await page.evaluate("document.activeElement.dataset.counted"), "canceled");
 
+    // A dialog that is closed has the focus until it is painted away; the next key is the page's already.
+    await page.keyboard.press("f");
+    await page.getByLabel("Key", { exact: true }).waitFor();
+    await page.evaluate(`{
+      const dialog = document.querySelector("dialog"), typed = dialog.querySelector("input");
+      typed.focus();
+      dialog.close();
+      typed.dispatchEvent(new KeyboardEvent("keydown", { key: "?", bubbles: true, cancelable: true }));
+    }`);
+    await page.getByRole("dialog", { name: "Keys" }).waitFor();
+    await page.keyboard.press("Escape");
+
     await page.click("#hold");
     server.add(4);
     await until("the held list says what waits", async () => await page.innerText("#hold") === "Resume list: 4 new");
@@ -224,7 +235,7 @@ tacho_test({
     await until_address(board, "");
     server.refusal = "expected at most 31 days for two conditions, got 45 days";
     await page.goto(`${server.url}?range=30d&city=Queens`);
-    const refused = await until("the page says why this view is not shown", () => board.banner(), 10_000);
+    const refused = await until("the page says why this view is not shown", () => board.banner());
     assert.equal(refused.warning, "view");
     assert.match(refused.text, /at most 31 days/);
     assert.deepEqual(board.complaints.filter((text) => !/\b400\b/.test(text)), []);
@@ -242,8 +253,7 @@ tacho_test({
     const { page } = board;
     await until_ready(board);
     const per = () => page.innerText("#per_trips");
-    const until_per = (text: string) =>
-      until(`it says ${text}`, async () => (await per()).includes(`per ${text},`), 5_000);
+    const until_per = (text: string) => until(`it says ${text}`, async () => (await per()).includes(`per ${text},`));
     await until_per("5 minutes");
     for (const [grain, step] of [["1m", "minute"], ["15m", "15 minutes"], ["1h", "hour"]]) {
       await page.keyboard.press("g");

@@ -96,15 +96,19 @@ tacho_test({
       );
       const { rules } = await get_json(`${server.url}api/v1/alerts`) as { rules: Record<string, unknown>[] };
       assert.deepEqual(rules.map(({ words, changed_by }) => [words, changed_by]), [["canceled above 20", "Ada"]]);
-      // A name that is wrong is told, and nothing is lost.
+      // A name that a rule took meanwhile is told, and that rule stays.
       await field("Than").fill("3");
+      await field("Name").fill("canceled-above");
+      await dialog.getByRole("button", { name: "Make rule" }).click();
+      await dialog.getByText(/there is a rule "canceled-above": take another name/).waitFor();
+      // A name that is wrong is told, and nothing is lost.
       await page.evaluate("document.querySelector('dialog.alerts input[pattern]').removeAttribute('pattern')");
       await field("Name").fill("No Name");
       await dialog.getByRole("button", { name: "Make rule" }).click();
       await dialog.getByText(/name: expected a name of at most 64 small letters/).waitFor();
       assert.equal(await field("Than").inputValue(), "3");
       assert.equal(new URL(page.url()).searchParams.get("limit"), "canceled>20", "the limit stays");
-      assert.deepEqual(board.complaints.filter((text) => !/status of 400/.test(text)), []);
+      assert.deepEqual(board.complaints.filter((text) => !/status of 4(?:00|09)/.test(text)), []);
     } finally {
       await Deno.remove(folder, { recursive: true });
     }

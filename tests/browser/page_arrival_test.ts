@@ -145,7 +145,7 @@ tacho_test({
       if (width === 390) {
         for (const selector of ["#arrival", "#last_events"]) assert.ok(await high(selector) >= 44, selector);
       }
-      await until(`nothing is wider than ${width} pixels`, async () => await seen.overflow() <= 0, 3_000);
+      await until(`nothing is wider than ${width} pixels`, async () => await seen.overflow() <= 0);
       await seen.picture(`page_arrival_${width}_${deviceScaleFactor}x_${colorScheme}`);
       assert.deepEqual(seen.complaints, []);
     }

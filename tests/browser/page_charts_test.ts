@@ -75,6 +75,18 @@ tacho_test({
     await page.dblclick("[data-shows=completed]");
     await until("and again shows the default", () => param(board, "lines") === null);
 
+    // What is of another unit has a scale of its own; where nothing of it is known there is a gap.
+    await page.click("[data-shows=average_waiting_min]");
+    await until("how long was waited is shown", async () => (await pressed()).includes("waiting"));
+    await page.focus("#chart_trips");
+    await page.keyboard.press("Home");
+    await until("it is read out", async () => /, waiting 3\.0 min, same weekday/.test(await told(board) ?? ""));
+    for (let i = 0; i < 7; i++) await page.keyboard.press("ArrowRight");
+    await until("so is that it is not known", async () => /, waiting –, /.test(await told(board) ?? ""));
+    await board.picture("charts_waiting", false);
+    await page.click("[data-shows=average_waiting_min]");
+    await until("it is hidden again", () => param(board, "lines") === null);
+
     await page.focus("#chart_trips");
     await page.keyboard.press("End");
     await until(

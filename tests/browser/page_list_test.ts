@@ -85,7 +85,7 @@ tacho_test({
         for (const [width, height] of SCREENS) {
           const where = `${domain} at ${width}, ${colorScheme}`;
           await page.setViewportSize({ width, height });
-          await until(`nothing is wider than the page: ${where}`, async () => await board.overflow() <= 0, 3_000);
+          await until(`nothing is wider than the page: ${where}`, async () => await board.overflow() <= 0);
           const cut = await page.evaluate<string[]>(CUT);
           const wrong = cut.filter((each) => !(domain === "payments" && each === `1|${LONG}|${LONG}`));
           assert.deepEqual([...new Set(wrong)], [], where);

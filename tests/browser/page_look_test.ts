@@ -55,7 +55,7 @@ tacho_test({
     await assert_keys(board);
     for (const [name, width, height] of WINDOWS) {
       await page.setViewportSize({ width, height });
-      await until(`nothing is wider than ${width} pixels`, async () => await board.overflow() <= 0, 3_000);
+      await until(`nothing is wider than ${width} pixels`, async () => await board.overflow() <= 0);
       await board.picture(`page_${name}`);
     }
     assert.deepEqual(board.complaints, []);

@@ -7,11 +7,10 @@ import { until } from "../support/until.ts";
 import { DECLARED } from "../support/page_frames.ts";
 import { trips_board } from "../support/trip_board.ts";
 
-/** The order in which the page comes: the feed before the modules, figures before charts; one stream, of which nothing is lost. */
+/** The order in which the page comes: the feed before the modules, figures before charts; one stream stays, of which nothing is lost. */
 
 tacho_test({
-  name:
-    "page start: the feed runs before the modules are there, figures do not wait for uPlot, one stream is asked for",
+  name: "page start: the feed runs before the modules are there, figures do not wait for uPlot, one stream stays",
   needs: ["chromium"],
   limit_ms: 60_000,
   async fn() {
@@ -27,7 +26,9 @@ tacho_test({
     await using board = await BoardPage.open("about:blank");
     const { page } = board;
     await page.goto(server.url, { waitUntil: "commit" });
-    await until("the feed is asked for", () => server.viewers === 1);
+    // The page's own, which ends with its first figures, and that of its worker.
+    await until("both feeds are asked for", () => server.asked.length === 2);
+    await until("one of them stays", () => server.viewers === 1);
     // What comes until the page takes the stream over is not lost.
     server.add(3);
     const position = server.trips.at(-1)?.position;
@@ -39,7 +40,7 @@ tacho_test({
     await until("the charts are drawn", async () => await page.locator(".uplot canvas").count() === 2);
     server.add(1);
     await until("the stream goes on", async () => await board.position() === server.trips.at(-1)?.position);
-    assert.deepEqual(server.asked, ["feed range=1h"]);
+    assert.deepEqual(server.asked, ["feed range=1h", "feed range=1h"]);
 
     const asked_at = async (search: string, feeds: number) => {
       server.asked.length = 0;
@@ -60,5 +61,34 @@ tacho_test({
     assert.deepEqual(other, ["feed range=6h&city=Queens"]);
     assert.deepEqual(await asked_at("?as_of_position=9", 0), ["board range=1h&as_of_position=9"]);
     assert.deepEqual(board.complaints, []);
+  },
+});
+
+tacho_test({
+  name: "page start: the first figures do not wait for the worker that the tabs share, which then goes on from them",
+  needs: ["chromium"],
+  limit_ms: 60_000,
+  async fn() {
+    const held = Promise.withResolvers<void>();
+    const serve = await make_static_files(ASSETS, { "": trips_board });
+    await using server = await FakeServer.start(2, {
+      async files(request, path) {
+        if (path === "feed.js") await held.promise;
+        return serve(request, path);
+      },
+    });
+    try {
+      await using board = await BoardPage.open(server.url);
+      await until("figures are there", async () => await board.position() === server.trips.at(-1)?.position);
+      await until("the first stream has ended", () => server.viewers === 0);
+      server.add(1);
+      held.resolve();
+      await until("the worker's go on", async () => await board.position() === server.trips.at(-1)?.position);
+      assert.deepEqual([server.viewers, server.asked], [1, ["feed range=1h", "feed range=1h"]]);
+      await until("and it is connected", async () => await board.link() === "connected");
+      assert.deepEqual(board.complaints, []);
+    } finally {
+      held.resolve();
+    }
   },
 });

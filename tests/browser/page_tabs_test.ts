@@ -36,8 +36,10 @@ tacho_test({
       await page.goto(server.url);
       await until(`tab ${pages.length} shows figures`, async () => await completed(page) > 0);
     }
-    assert.equal(server.viewers, 1);
-    assert.deepEqual(server.asked, ["feed range=1h"]);
+    // Each took its first figures by itself, if they came before the shared ones.
+    await until("one connection is left", () => server.viewers === 1);
+    const asked = server.asked.length;
+    assert.ok(asked <= TABS + 1, `${asked} were asked for`);
     server.add(3);
     const position = String(server.trips.at(-1)?.position);
     for (const page of pages) {
@@ -56,7 +58,7 @@ tacho_test({
     for (const page of pages) {
       await until("the others go on", async () => await page.getAttribute("body", "data-position") === next);
     }
-    assert.deepEqual(server.asked, ["feed range=1h"], "nothing was asked anew");
+    assert.equal(server.asked.length, asked, "nothing was asked anew");
     server.refusal = "gone";
     server.cut();
     for (const page of pages) {
@@ -89,7 +91,7 @@ tacho_test({
       const page = await context.newPage();
       pages.push(page);
       await page.goto(server.url + view);
-      await until(`${view} shows figures`, async () => await completed(page) === 12, 20_000);
+      await until(`${view} shows figures`, async () => await completed(page) === 12);
     }
     const trip = await board.page.locator("#trips a").first().getAttribute("href");
     for (let i = 0; i < 3; i++) {

@@ -114,7 +114,8 @@ tacho_test({
     const env = await deployment();
     await produce(env, "--rate", "2", "--seed", "3", "--history", "1h", "--count", "3000");
     await using server = await TachoProgram.serve("start", { env });
-    await using board = await BoardPage.open(server.url);
+    // The last hour to the minute, however few events there are.
+    await using board = await BoardPage.open(`${server.url}?grain=1m`);
     await until_cards_agree(board, await expectation_of(env), 30_000);
     assert.equal(await board.link(), "connected");
     assert.equal(await board.banner(), null);
@@ -149,7 +150,8 @@ tacho_test({
     const env = await deployment(postgres);
     await produce(env, "--rate", "2", "--seed", "4", "--history", "1h", "--count", "2000");
     await using server = await TachoProgram.serve("start", { env });
-    await using board = await BoardPage.open(server.url);
+    // The last hour to the minute, however few events there are.
+    await using board = await BoardPage.open(`${server.url}?grain=1m`);
     await until_cards_agree(board, await expectation_of(env), 30_000);
     assert.equal(await board.is_amber(), false);
 

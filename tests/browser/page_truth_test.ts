@@ -91,3 +91,59 @@ tacho_test({
     }
   },
 });
+
+tacho_test({
+  name:
+    "truth: what is pressed before it can come comes as soon as it can: with the first figures, or with its module and what was typed meanwhile; never two at once",
+  needs: ["chromium"],
+  async fn() {
+    await using server = await FrameServer.start(() => null);
+    await using board = await BoardPage.open(`${server.url}?range=6h`);
+    const { page } = board;
+    const open = () =>
+      page.evaluate<string[]>("[...document.querySelectorAll('dialog')].map((each) => each.ariaLabel)");
+    const held = new Map<string, () => Promise<void>>();
+    await page.route(/static\/(command|help|ranges)\.js/, (route) => {
+      held.set(/(\w+)\.js/.exec(route.request().url())![1]!, () => route.continue());
+    });
+    const release = async (name: string) => {
+      await until(`${name} is asked for`, () => held.has(name));
+      await held.get(name)!();
+    };
+
+    // A tool has nothing to show yet, the last that is asked for comes; to go back one needs to know from where.
+    await page.keyboard.press("e");
+    await page.keyboard.press("ArrowLeft");
+    await page.keyboard.press("m");
+    await until("it says when it comes", async () => /first figures/.test(await page.innerText("#announcer")));
+    await until("the feed is open", () => server.asked.length > 0);
+    server.send("hello", HELLO);
+    await page.getByRole("dialog", { name: "Limits" }).waitFor();
+    assert.deepEqual(await open(), ["Limits"]);
+    await page.keyboard.press("Escape");
+    assert.match(page.url(), /range=6h$/);
+
+    // Two are asked for, and something is typed, before either is loaded.
+    await page.keyboard.press("?");
+    await page.click("[data-opens=command]");
+    await page.keyboard.type("bost");
+    await page.keyboard.press("Backspace");
+    await release("help");
+    await release("command");
+    await until("what was typed is there", async () => await page.inputValue("dialog input") === "bos");
+    assert.deepEqual(await open(), ["Find, or do"]);
+    await page.keyboard.type("ton");
+    assert.equal(await page.inputValue("dialog input"), "boston");
+    await page.keyboard.press("Escape");
+    await until("it is closed", async () => (await open()).length === 0);
+
+    // Given up, it does not come.
+    await page.keyboard.press("r");
+    await page.keyboard.press("Escape");
+    await release("ranges");
+    await page.keyboard.press("?");
+    await page.getByRole("dialog", { name: "Keys" }).waitFor();
+    assert.deepEqual(await open(), ["Keys"]);
+    assert.deepEqual(board.complaints, []);
+  },
+});

@@ -169,7 +169,7 @@ tacho_test({
           await until("it is drawn", async () => await seen.phase() === "ready");
           for (const [width, height] of WIDTHS) {
             await seen.page.setViewportSize({ width, height });
-            await until(`nothing is wider than ${width} pixels`, async () => await seen.overflow() <= 0, 3_000);
+            await until(`nothing is wider than ${width} pixels`, async () => await seen.overflow() <= 0);
             const name = `toy_${path.startsWith("?") ? "board" : "stream"}_${width}_${scale}x`;
             await seen.picture(name);
           }

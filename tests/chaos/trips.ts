@@ -1,5 +1,6 @@
 import { make_city, TripStream } from "../../src/domains/trips/generator/mod.ts";
-import { malform } from "../../src/domains/trips/generator/message.ts";
+import { type JsonObject, malform } from "../../src/domains/generator/mod.ts";
+import { BREAKABLE } from "../../src/domains/trips/generator/ride.ts";
 import { compare_with_database, new_reading, start_oracle } from "../support/oracle/mod.ts";
 import type { ChaosDomain, Truth } from "./domains.ts";
 import { type Messages, START_US, TIME_ZONE } from "./load.ts";
@@ -11,7 +12,7 @@ export function trip_messages(seed: number): Messages {
   return {
     take: () => stream.take(),
     refused: { currency: "EUR" },
-    malformed: (message, word) => malform(message as Parameters<typeof malform>[0], word),
+    malformed: (message, word) => malform(message as JsonObject, word, BREAKABLE),
   };
 }
 

@@ -8,6 +8,7 @@ import { contents_of, invented, make_log, take_in } from "../support/generated_l
 import { GuardedFolder } from "../support/guarded_folder.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { find_postgres } from "../support/program.ts";
+import { shell } from "../support/shell.ts";
 import { run_tacho, TachoProgram, task_command } from "../support/tacho_program.ts";
 import { message } from "../support/trip_pipeline.ts";
 
@@ -18,11 +19,14 @@ const PATH = [find_postgres(), Deno.env.get("PATH")].filter((folder) => folder !
 
 const names_in = (folder: string): string[] => [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
 
+/** How a verb is run with the permissions of the task. */
+const options_of = (env: Record<string, string>, words: readonly string[]) => ({
+  env: { ...env, PATH },
+  command: [...task_command("backup").slice(0, -1), ...words],
+});
+
 const run = (task: "backup" | "restore", env: Record<string, string>, domain: string, ...args: readonly string[]) =>
-  run_tacho([], {
-    env: { ...env, PATH },
-    command: [...task_command(task).slice(0, -1), "--domain", domain, task, ...args],
-  });
+  run_tacho([], options_of(env, ["--domain", domain, task, ...args]));
 
 for (const declared of [TRIPS, PAYMENTS]) {
   tacho_test({
@@ -98,7 +102,6 @@ tacho_test({
     const made = new GuardedFolder("backup");
     await using _ = { [Symbol.asyncDispose]: () => made.dispose() };
     const here = { TACHO_DATA_DIR: `${made.path}/here` }, there = { TACHO_DATA_DIR: `${made.path}/there` };
-    const command = (words: readonly string[]) => [...task_command("backup").slice(0, -1), ...words];
     const file = `${made.path}/events.ndjson`;
     await Deno.writeTextFile(
       file,
@@ -108,10 +111,10 @@ tacho_test({
           occurred_at: `2026-03-01T10:${i + 10}:00Z`,
         })).join("\n"),
     );
-    const replay = await run_tacho([], { env: here, command: command(["replay", "--to", "log", file]) });
+    const replay = await run_tacho([], options_of(here, ["replay", "--to", "log", file]));
     assert.equal(replay.code, 0, replay.stderr);
     {
-      await using _serving = await TachoProgram.serve("start", { command: command(["serve"]), env: here });
+      await using _serving = await TachoProgram.serve("start", options_of(here, ["serve"]));
       const refused = await run("backup", here, "trips", "--out", `${made.path}/out`);
       assert.deepEqual([refused.code, /another tacho is using it/.test(refused.stderr)], [2, true], refused.stderr);
     }
@@ -122,12 +125,75 @@ tacho_test({
     assert.match(name!, /^trips-\d{12}-[0-9a-f]{16}\.pglite$/);
     const path = `${made.path}/out/${name}`;
     const over = await run("restore", here, "trips", path);
-    assert.deepEqual([over.code, /holds a database; a backup is restored where there is none/.test(over.stderr)], [
-      2,
-      true,
-    ]);
+    assert.deepEqual([over.code, /holds that very log: it is verified/.test(over.stderr)], [0, true], over.stderr);
+    // Twice in one place it is one, and what was half copied is gone.
+    const left = `${made.path}/out/trips.part.pglite`;
+    await Deno.mkdir(left);
+    await Deno.writeTextFile(`${left}/half`, "");
+    assert.equal((await run("backup", here, "trips", "--out", `${made.path}/out`)).code, 0);
+    assert.deepEqual(names_in(`${made.path}/out`), [name]);
+    await Deno.writeTextFile(file, (await Deno.readTextFile(file)).replaceAll(/"e(?=\d)/g, '"f'));
+    const more = await run_tacho([], options_of(here, ["replay", "--to", "log", file]));
+    assert.equal(more.code, 0, more.stderr);
+    const later = await run("restore", here, "trips", path);
+    assert.match(later.stderr, /holds a log of \d+ batches; a backup is restored where there is none/);
+    assert.equal(later.code, 2);
     const restored = await run("restore", there, "trips", path);
     assert.equal(restored.code, 0, restored.stderr);
     assert.match(restored.stdout, /^consistent: 40 events in/);
+  },
+});
+
+tacho_test({
+  name: "backups are killed -9 at any moment, as is restoring: only what is whole has a backup's name, and both go on",
+  needs: ["postgres"],
+  limit_ms: 300_000,
+  async fn() {
+    const made = new GuardedFolder("backup");
+    await using _ = { [Symbol.asyncDispose]: () => made.dispose() };
+    const postgres = await shared_postgres();
+    const from = (await postgres.create_database()).url, to = (await postgres.create_database()).url;
+    const values = invented(TRIPS, 1.5), domain = TRIPS.make({ currency: "USD", h3_resolution: 8 });
+    const original = await make_log(from, TRIPS, values.slice(0, values.length >> 1), 100);
+    /** Kills the program alone, a little later each time, until it is through: what it started goes on. Gives how often it killed. */
+    const killed_often = async (words: readonly string[], DATABASE_URL: string, between: () => Promise<void>) => {
+      for (let kills = 0;; kills++) {
+        await using program = TachoProgram.spawn("backup", options_of({ DATABASE_URL }, words));
+        for (let turns = 0; turns < 300 * kills && program.running; turns++) await original.query("select 1");
+        program.signal("SIGKILL");
+        const code = await program.ended;
+        if (code === 0) return kills;
+        await between();
+      }
+    };
+    try {
+      let taken = values.length >> 1;
+      const kills = await killed_often(["backup", "--out", made.path], from, async () => {
+        // The next one has another link.
+        taken += 20;
+        await take_in(original, domain, TRIPS.name, values.slice(0, taken).map((value, i) => message(i, value)), 100);
+        for (const name of names_in(made.path).filter((name) => name.endsWith(".dump"))) {
+          await shell("read a backup", 'PATH="$1" pg_restore --file=/dev/null "$2"', PATH, `${made.path}/${name}`);
+        }
+      });
+      const names = names_in(made.path), path = `${made.path}/${names.at(-1)}`;
+      assert.ok(kills > 3, `${kills} kills`);
+      assert.deepEqual(names.filter((name) => !/^trips-\d{12}-[0-9a-f]{16}\.dump$/.test(name)), []);
+      {
+        using part = await Deno.open(`${made.path}/trips.part`, { create: true, write: true });
+        await part.lock(true);
+        const second = await run("backup", { DATABASE_URL: from }, "trips", "--out", made.path);
+        assert.deepEqual([second.code, /another backup is writing/.test(second.stderr)], [2, true], second.stderr);
+      }
+      await killed_often(["restore", path], to, () => Promise.resolve());
+      const again = await open_database({ url: to, data_dir: null, connections: 2 });
+      try {
+        assert.deepEqual(await contents_of(again, TRIPS), await contents_of(original, TRIPS));
+      } finally {
+        await again.close();
+      }
+    } finally {
+      await original.close();
+    }
   },
 });

@@ -7,16 +7,9 @@ const RULE = { name: "few", figure: "completed", below: 5, filter: { city: ["Chi
 database_test(
   "rules are made, silenced and removed over HTTP, with who and when, and told with how they stand",
   async (database) => {
-    const { handler, get } = await make_http_side(database);
+    const side = await make_http_side(database), { get } = side;
     const post = async (path: string, body: unknown, headers: Record<string, string> = {}) => {
-      const answer = await handler(
-        new Request(`http://localhost/api/v1/alerts/rules${path}`, {
-          method: "POST",
-          headers: { "content-type": "application/json", host: "localhost", ...headers },
-          body: typeof body === "string" ? body : JSON.stringify(body),
-        }),
-        { address: "::1" },
-      );
+      const answer = await side.post(`/api/v1/alerts/rules${path}`, body, headers);
       return { status: answer.status, body: await answer.json() };
     };
     const rules = async () => (await (await get("/api/v1/alerts")).json()).rules;
@@ -33,6 +26,14 @@ database_test(
     assert.equal((await post("/few/silence", { until: null, by: "Bob" })).status, 200);
     assert.equal((await rules())[0].silence_until, null);
     assert.equal((await post("/none/silence", { until: null, by: "Bob" })).status, 404);
+
+    // A form that does not know of a rule does not replace it; who means to, does.
+    const fresh = await post("", { rule: { ...RULE, below: 6 }, by: "Eve", fresh: true });
+    assert.deepEqual([fresh.status, fresh.body.detail], [409, 'there is a rule "few": take another name']);
+    assert.equal((await rules())[0].definition.below, 5);
+    assert.equal((await post("", { rule: { ...RULE, below: 6 }, by: "Ada" })).status, 200);
+    assert.equal((await rules())[0].definition.below, 6);
+    assert.equal((await post("", { rule: RULE, by: "Ada" })).status, 200);
 
     const wrong = await post("", { rule: { ...RULE, figure: "moons", send_to: ["x"] }, by: "Ada" });
     assert.equal(wrong.status, 400);
@@ -85,12 +86,7 @@ database_test("who only reads refuses to change rules", async (database) => {
     changed: () => {},
     database: null,
   };
-  const { handler, get } = await make_http_side(database, { alerts });
-  const request = new Request("http://localhost/api/v1/alerts/rules", {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ rule: RULE, by: "Ada" }),
-  });
-  assert.equal((await handler(request, { address: "::1" })).status, 403);
+  const { get, post } = await make_http_side(database, { alerts });
+  assert.equal((await post("/api/v1/alerts/rules", { rule: RULE, by: "Ada" })).status, 403);
   assert.equal((await (await get("/api/v1/alerts")).json()).writable, false);
 });

@@ -14,6 +14,7 @@ import { with_payments } from "../support/told_payments.ts";
 import { with_domain_log } from "../support/domain_log.ts";
 import type { OpenedDatabase } from "../../src/database/mod.ts";
 
+const ADA = { by: "Ada", most: 3, fresh: false };
 const FEW = { name: "few", figure: "captured", window: "1m", below: 5 };
 
 /** A test over a log of payments, in a database of its own. */
@@ -236,16 +237,16 @@ alerts_test(
   async (database) => {
     const page = { name: "mine", figure: "declined", above: 1 };
     assert.equal(
-      await database.transaction((tx) => put_rule(tx, { name: "mine", definition: page }, "Ada", 3)),
+      await database.transaction((tx) => put_rule(tx, { name: "mine", definition: page }, ADA)),
       "done",
     );
     await put_rules(database, FEW, { ...FEW, name: "other" });
     assert.equal(
-      await database.transaction((tx) => put_rule(tx, { name: "few", definition: FEW }, "Ada", 3)),
+      await database.transaction((tx) => put_rule(tx, { name: "few", definition: FEW }, ADA)),
       "of a file",
     );
     assert.equal(
-      await database.transaction((tx) => put_rule(tx, { name: "x", definition: FEW }, "Ada", 3)),
+      await database.transaction((tx) => put_rule(tx, { name: "x", definition: FEW }, ADA)),
       "too many",
     );
     assert.equal(await database.transaction((tx) => remove_rule(tx, "few")), "of a file");

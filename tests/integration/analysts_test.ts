@@ -112,6 +112,10 @@ function quotient(above: bigint, below: bigint, decimals: number): number | null
   const scale = 10n ** BigInt(decimals);
   return Number((2n * above * scale + below) / (2n * below)) / Number(scale);
 }
+const minutes = (sum_ms: number, count: number) =>
+  count === 0 ? null : quotient(BigInt(sum_ms), 60_000n * BigInt(count), 6);
+const rounded = (value: number | null) =>
+  value === null ? null : quotient(BigInt(Math.round(value * 1e6)), 1_000_000n, 2);
 const iso = (seconds: number): string => new Date(seconds * 1000).toISOString().replace(".000Z", "+00:00");
 const local = (us: number) => new Date(us / 1000).toLocaleString("sv", { timeZone: TEST_TIME_ZONE }).replace(" ", "T");
 
@@ -119,9 +123,10 @@ const ADDED =
   "sum(trips) as trips, sum(requested) as requested, sum(started) as started, sum(completed) as completed, " +
   "sum(canceled) as canceled, sum(voided) as voided, sum(voids_waiting) as voids_waiting, sum(conflicts) as conflicts, sum(revenue) as revenue, sum(fare_count) as fare_count, " +
   "min(min_fare) as min_fare, max(max_fare) as max_fare, sum(tips) as tips, sum(distance_km) as distance_km, " +
-  "sum(distance_count) as distance_count, round(sum(duration_min) * 60000) as duration_ms, sum(duration_count) as duration_count";
+  "sum(distance_count) as distance_count, round(sum(duration_min) * 60000) as duration_ms, sum(duration_count) as duration_count, " +
+  "round(sum(waiting_min) * 60000) as waiting_ms, sum(waiting_count) as waiting_count";
 
-function told({ fare_sum_micros, tip_sum_micros, distance_sum_m, duration_sum_ms, ...cell }: Measures) {
+function told({ fare_sum_micros, tip_sum_micros, distance_sum_m, duration_sum_ms, waiting_sum_ms, ...cell }: Measures) {
   return {
     trips: Number(cell.trips),
     requested: Number(cell.requested),
@@ -140,6 +145,8 @@ function told({ fare_sum_micros, tip_sum_micros, distance_sum_m, duration_sum_ms
     distance_count: Number(cell.distance_count),
     duration_ms: Number(duration_sum_ms),
     duration_count: Number(cell.duration_count),
+    waiting_ms: Number(waiting_sum_ms),
+    waiting_count: Number(cell.waiting_count),
   };
 }
 
@@ -221,10 +228,15 @@ asked_test(
     const counted = await rows_of(
       owner,
       "select sum(fare) as revenue, sum(tip) as tips, sum(distance_km) as distance_km, count(distance_km) as distance_count, " +
-        "round(sum(duration_min) * 60000) as duration_ms, count(duration_min) as duration_count from trips_view",
+        "round(sum(duration_min) * 60000) as duration_ms, count(duration_min) as duration_count, " +
+        "round(sum(waiting_min) * 60000) as waiting_ms, count(waiting_min) as waiting_count from trips_view",
     );
-    const { revenue, tips, distance_km, distance_count, duration_ms, duration_count } = whole;
-    const expected = { revenue, tips, distance_km, distance_count, duration_ms, duration_count };
+    const { revenue, tips, distance_km, distance_count, duration_ms, duration_count, waiting_ms, waiting_count } =
+      whole;
+    const expected = {
+      ...{ revenue, tips, distance_km, distance_count, duration_ms, duration_count, waiting_ms, waiting_count },
+    };
+    assert(waiting_count > 100 && waiting_count < whole.started);
     assert.deepEqual(counted, [expected], "of all trips, whatever became of them");
     // Nothing but a bucket of time is a bucket; nothing is called all.
     for (const [view] of VIEWS) {
@@ -289,6 +301,22 @@ asked_test("figures by one dimension are the cells' own, percentiles among them"
       );
     }
   }
+  const waited = await owner.query<Record<string, string | null>>(
+    "select extract(epoch from starts_at)::text || key as name, * from waiting_by('city', '1d')",
+  );
+  assert(waited.some(({ waiting_count }) => Number(waiting_count) > 0));
+  for (const { name, ...row } of waited) {
+    const [sum, count] = [Math.round(Number(row.waiting_min) * 60_000), Number(row.waiting_count)];
+    assert.equal(row.average_waiting_min === null ? null : Number(row.average_waiting_min), minutes(sum, count));
+    for (const [q, column] of [[0.5, "waiting_p50_min"], [0.95, "waiting_p95_min"]] as const) {
+      const times = quantile(bins.get(`waiting_ms ${name}`) ?? [], q);
+      assert.equal(
+        row[column] === null ? null : Number(row[column]),
+        times === null ? null : Math.round(times / 60_000 * 1e6) / 1e6,
+      );
+    }
+  }
+  await assert.rejects(owner.query("select * from waiting_by('driver')"), (error) => sqlstate(error) === "22023");
   // It is a range of the cells' index, and sketches that nobody asks for are not read.
   const plan = await owner.transaction(async (tx) => {
     await tx.execute("set local enable_seqscan = off");
@@ -518,6 +546,20 @@ const ANSWERS: Readonly<Record<string, Truth>> = {
       max_fare: Math.max(...own.map(({ fare_micros }) => Number(fare_micros ?? 0n))) / 1e6,
     }));
     return ordered(rows, (row) => row.city, (row) => row.payment_method);
+  },
+  "how long was waited for a start, by zone of the pickup"(trips) {
+    const zones = [...new Set(trips.map(({ pickup_zone }) => name_of(pickup_zone)))];
+    const rows = zones.flatMap((zone) =>
+      in_buckets(trips, only("pickup_zone", zone), "1d").filter(({ cell }) => cell.started > 0n).map((
+        { day, cell },
+      ) => ({
+        day,
+        pickup_zone: zone,
+        started: Number(cell.started),
+        average_waiting_min: rounded(minutes(Number(cell.waiting_sum_ms), Number(cell.waiting_count))),
+      }))
+    );
+    return ordered(rows, (row) => row.day, (row) => row.pickup_zone);
   },
   "by hour of the day, for a heat map with the weekday (1 is Monday)": (trips) => {
     const started = trips.filter(({ started_at, status }) => started_at !== null && status !== "voided");

@@ -58,7 +58,7 @@ function cut<T>(items: readonly T[], places: readonly number[]): T[][] {
 const SELECT_CELLS =
   `select grain, bucket::text as bucket, dimension, key, last_position, trips, requested, started, completed, canceled,
   conflicts, fare_count, fare_sum_micros, fare_min_micros, fare_max_micros, tip_sum_micros, distance_sum_m, distance_count, duration_sum_ms,
-  duration_count, voided, voids_waiting from ${ALL_CELLS} c order by grain, dimension, bucket, key`;
+  duration_count, voided, voids_waiting, waiting_sum_ms, waiting_count from ${ALL_CELLS} c order by grain, dimension, bucket, key`;
 const SELECT_SKETCHES =
   `select grain, bucket::text as bucket, dimension, key, sketch, bins::text as bins, counts::text as counts
   from trip_sketches order by grain, dimension, bucket, key, sketch`;

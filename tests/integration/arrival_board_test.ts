@@ -72,7 +72,7 @@ function assert_board(found: ShownBoard, expected: Expected, { board, stream_col
   }
   assert.deepEqual(
     found.lines.map((line) => line[stream_column]),
-    expected.streams.slice(0, 20),
+    expected.streams.slice(0, 40),
     `${about}: the list`,
   );
   assert.equal(found.arrived!.events, expected.events, `${about}: events`);
@@ -236,7 +236,7 @@ tacho_test({
       await deliver(NOON + 300_000, many);
       const batch = await shown(200, NOON + 300_500);
       assert.deepEqual([batch.trades, batch.busted, batch.buckets, batch.minutes], [200, 0, [["12:05", 200]], 16]);
-      assert.equal(batch.lines.length, 20);
+      assert.equal(batch.lines.length, 40);
       assert.equal((await shown(199, NOON + 300_500)).trades, 199);
       // The window goes on with the clock, and its grain with its length.
       assert.deepEqual((await shown(200, NOON + 3_600_000)).minutes, 56);

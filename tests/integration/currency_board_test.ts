@@ -124,7 +124,7 @@ database_test("several currencies: every answer of the API is of one, and says o
       assert.deepEqual(rows("shop"), by(({ shop }) => shop));
       // From states, and from totals.
       assert.deepEqual(rows("payer"), by(({ payer }) => payer));
-      assert.equal(board.bills.length, 20);
+      assert.equal(board.bills.length, Math.min(own.length, 40));
       assert.deepEqual([...new Set(board.bills.map((line: { currency: string }) => line.currency))], [currency]);
 
       // What crosses two dimensions is computed from states; a shop may be called as a currency is.

@@ -1,14 +1,9 @@
 import assert from "node:assert/strict";
-import { type Backfill, type Database, type OpenedDatabase } from "../../src/database/mod.ts";
+import { type Database, type OpenedDatabase, type Pieces } from "../../src/database/mod.ts";
 import { CURRENCY, define_domain, type DomainDefinition, type Fields, TEXT } from "../../src/domains/mod.ts";
 import { read_after } from "../../src/event_log/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
-import {
-  equal_measure_backfill,
-  sketches_backfill,
-  stream_history,
-  totals_backfill,
-} from "../../src/projection/mod.ts";
+import { sketches_anew, stream_history } from "../../src/projection/mod.ts";
 import { bill_events, BILL_TABLES, bill_truths, type Billed, bills, some_bills } from "../support/bill_domain.ts";
 import { start_ingest } from "../support/ingest_harness.ts";
 import { MemorySource } from "../support/memory_source.ts";
@@ -197,34 +192,15 @@ database_test("several currencies: verify names a cell and a total that lie unde
   ]);
 });
 
-/** Runs a backfill to its end; gives how many pieces it took. */
-async function run(database: Database, backfill: Backfill): Promise<number> {
+/** Does work in pieces to its end; gives how many it took. */
+async function run(database: Database, work: Pieces): Promise<number> {
   let checkpoint: unknown = null, pieces = 0;
   do {
-    ({ checkpoint } = await database.transaction((tx) => backfill.piece(tx, checkpoint)));
+    ({ checkpoint } = await database.transaction((tx) => work.piece(tx, checkpoint)));
     pieces++;
   } while (checkpoint !== null);
   return pieces;
 }
-
-database_test("several currencies: a backfill works through cells of all of them, in pieces", async (database) => {
-  await database.script(BILL_TABLES);
-  await take(database, [some_bills(5, 60)]);
-  await database.script("alter table bill_cells add column copied bigint not null default 0");
-  assert.ok(await run(database, equal_measure_backfill(bills, "copied", "bills", 50)) > 3);
-  const [unlike] = await database.query("select count(*)::integer as cells from bill_cells where copied <> bills");
-  assert.deepEqual(unlike, { cells: 0 });
-
-  const totals = "select dimension, currency, key, bills, amount_sum_micros from bill_totals order by currency, key";
-  const before = await database.query(totals);
-  assert.ok(before.length > 10);
-  await database.script(`
-    with gone as (delete from bill_totals returning *)
-    insert into bill_cells (grain, bucket, dimension, currency, key, bills, amount_sum_micros, last_position)
-      select 'all', to_timestamp(0), dimension, currency, key, bills, amount_sum_micros, last_position from gone`);
-  assert.ok(await run(database, totals_backfill(bills, "last_position", 4)) > 3);
-  assert.deepEqual(await database.query(totals), before);
-});
 
 database_test("several currencies: sketches are made anew from the bills, each of its currency", async (database) => {
   await database.script(BILL_TABLES);
@@ -235,8 +211,7 @@ database_test("several currencies: sketches are made anew from the bills, each o
   await database.script(
     "delete from bill_sketches where dimension = 'none'; update bill_sketches set counts = array_fill(7, array[cardinality(counts)])",
   );
-  const backfill = sketches_backfill(() => Promise.resolve({ domain: bills, days: days_in(TIME_ZONE) }), 20);
-  assert.ok(await run(database, backfill) > 3);
+  assert.ok(await run(database, sketches_anew({ domain: bills, days: days_in(TIME_ZONE) }, 20)) > 3);
   assert.deepEqual(await database.query(sketches), before);
 });
 

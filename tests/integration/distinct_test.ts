@@ -16,7 +16,7 @@ import { Cursors, Pipeline } from "../../src/ingest/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import { begin_read_model, Rebuild } from "../../src/projection/mod.ts";
 import { tacho_test } from "../support/available.ts";
-import { make_http_side } from "../support/http_side.ts";
+import { json_of, make_http_side } from "../support/http_side.ts";
 import {
   as_message,
   at,
@@ -49,7 +49,11 @@ const BOARD: DomainBoard = {
   dimensions: TRADES_DOMAIN.board.dimensions.map((each) => each.name === "side" ? { ...each, grains: ["all"] } : each),
   breakdowns: TRADES_DOMAIN.board.breakdowns.filter(({ dimension }) => dimension !== "side"),
   states_breakdowns: [{ dimension: "side", count: "volume" }],
-  figures: { ...TRADES_DOMAIN.board.figures, sides: distinct("side"), venues: distinct("venue") },
+  figures: {
+    ...TRADES_DOMAIN.board.figures,
+    ...{ sides: distinct("side"), venues: distinct("venue") },
+    pace: { ...distinct("ticker"), each_hour: { measure: "volume", per: 1 } },
+  },
   cards: [...TRADES_DOMAIN.board.cards, ...["sides", "venues"].map((name) => ({ name, figure: name }))],
 };
 const SERVED = { board: BOARD, past: past_states({ ...TRADES_DOMAIN, board: BOARD }) };
@@ -73,6 +77,16 @@ function traded(told: readonly Told[], filter: Filter, dimension: string, from =
     !busted && minute >= from && minute < to && counts(filter, keys)
   ).map(({ keys }) => keys[dimension]!);
   return new Set(keys.filter((key) => key !== "unknown")).size;
+}
+
+/** What each ticker that is traded in some minutes has of the volume an hour. */
+function pace(told: readonly Told[], filter: Filter, from: number, minutes: number): number | null {
+  const own = standings(told).filter(({ busted, minute, keys }) =>
+    !busted && minute >= from && minute < from + minutes && keys.ticker !== "unknown" && counts(filter, keys)
+  );
+  const over = BigInt(traded(told, filter, "ticker", from, from + minutes) * minutes);
+  const volume = BigInt(own.reduce((sum, { volume }) => sum + volume, 0));
+  return over === 0n ? null : Number((volume * 120_000_000n + over) / (2n * over)) / 1e6;
 }
 
 /** What cards say of them. */
@@ -168,11 +182,7 @@ tacho_test({
           await say_boards(database, told);
 
           const { get } = await make_http_side(database, SERVED);
-          const json = async (path: string) => {
-            const answer = await get(path), text = await answer.text();
-            assert.equal(answer.status, 200, text);
-            return JSON.parse(text);
-          };
+          const json = (path: string) => json_of(get(path));
           const range = `from=${at(0)}&to=${at(240)}`;
           const some = moments.filter((_, i) => i % Math.ceil(moments.length / 5) === 0);
           let before = 0;
@@ -239,6 +249,14 @@ tacho_test({
               value: traded(told, filter, dimension, from, from + width),
             }));
             assert.deepEqual(points, expected.filter(({ value }) => value > 0), `${measure} by ${grain}, ${query}`);
+            if (measure !== "tickers") continue;
+            const paces = Array.from({ length: buckets }, (_, i) => pace(told, filter, first + i * width, width));
+            const { points: told_paces } = await (await ask("pace", grain, 240, query)).json();
+            assert.deepEqual(
+              told_paces.map(({ value }: { value: number }) => value),
+              paces.filter((value) => value !== null),
+              `pace by ${grain}, ${query}`,
+            );
           }
         }
       }
@@ -269,7 +287,7 @@ tacho_test({
 });
 
 database_test(
-  "active drivers of an hour are those who completed a trip in it, told by the API alone",
+  "active drivers of an hour are those who completed a trip in it, told by the API alone, with their trips an hour and their time on trips",
   async (database) => {
     const { get } = await make_http_side(database);
     const trips = ["D1", "D2", "D1", null, "D3", "D3"].flatMap((driver_id, i) => whole_trip(`T-${i}`, { driver_id }));
@@ -288,15 +306,21 @@ database_test(
       next_offset: messages.length,
       messages,
     }]);
-    const ask = async (query: string) => {
+    const ask = async (query: string, measure = "active_drivers", grain = "1h") => {
       const range = "from=2026-03-01T10:00:00Z&to=2026-03-01T11:00:00Z";
-      const answer = await get(`/api/v1/kpis/series?measure=active_drivers&grain=1h&${range}&${query}`);
+      const answer = await get(`/api/v1/kpis/series?measure=${measure}&grain=${grain}&${range}&${query}`);
       const { computed, points } = await answer.json();
       return [computed, ...points.map(({ value }: { value: number }) => value)];
     };
     assert.deepEqual(await ask(""), [true, 2]);
     assert.deepEqual(await ask("driver=D1"), [true, 1]);
     assert.deepEqual(await ask("driver=D3"), [true]);
+    // Three trips of a quarter of an hour by two drivers; that of nobody known is in none of these.
+    assert.deepEqual(await ask("", "trips_per_driver_hour"), [true, 1.5]);
+    assert.deepEqual(await ask("", "trips_per_driver_hour", "1d"), [true, 0.0625]);
+    assert.deepEqual(await ask("", "utilisation"), [true, 37.5]);
+    assert.deepEqual(await ask("driver=D1", "utilisation"), [true, 50]);
+    assert.deepEqual(await ask("driver=D3", "utilisation"), [true]);
   },
 );
 

@@ -4,7 +4,7 @@ import { EVENT_LIMITS } from "../../src/http/mod.ts";
 import { Cursors } from "../../src/ingest/mod.ts";
 import { WakeUp } from "../../src/runtime/mod.ts";
 import { FrameReader } from "../support/feed_client.ts";
-import { make_http_side } from "../support/http_side.ts";
+import { json_of, make_http_side } from "../support/http_side.ts";
 import { database_test, FlakyDatabase } from "../support/read_side.ts";
 import { feed, message, trip_pipeline } from "../support/trip_pipeline.ts";
 import { until } from "../support/until.ts";
@@ -35,12 +35,6 @@ async function follow_side(database: Database, limits: Partial<typeof EVENT_LIMI
   return { ...await make_http_side(database, { event_limits, changes }), appended, end };
 }
 
-async function json(answer: Promise<Response>, status = 200) {
-  const response = await answer, text = await response.text();
-  assert.equal(response.status, status, text);
-  return JSON.parse(text);
-}
-
 const positions = (events: readonly { readonly position: number }[]) => events.map(({ position }) => position);
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
 
@@ -58,13 +52,13 @@ database_test("events of some types are paged, and a page without any goes on pa
   const append = appender(database);
   await append(5);
   const { get } = await follow_side(database, { looked_through: 3 });
-  const page = await json(get("/api/v1/events?type=trip.started&limit=1"));
+  const page = await json_of(get("/api/v1/events?type=trip.started&limit=1"));
   assert.deepEqual([positions(page.events), page.next_after, page.position], [[1], 1, 10]);
-  const second = await json(get("/api/v1/events?type=trip.started&after=1&limit=5"));
+  const second = await json_of(get("/api/v1/events?type=trip.started&after=1&limit=5"));
   assert.deepEqual([positions(second.events), second.next_after], [[3], 4], "no more than so far is looked through");
-  const none = await json(get("/api/v1/events?type=trip.voided&type=trip.canceled&after=2"));
+  const none = await json_of(get("/api/v1/events?type=trip.voided&type=trip.canceled&after=2"));
   assert.deepEqual([none.events, none.next_after], [[], 5]);
-  const wrong = await json(get("/api/v1/events?type=trip.strated"), 400);
+  const wrong = await json_of(get("/api/v1/events?type=trip.strated"), 400);
   assert.equal(wrong.errors[0].path, "type");
 });
 
@@ -74,7 +68,7 @@ database_test("a page holds only so many bytes, and one event always", async (da
   const { get } = await follow_side(database, { page_bytes: 4_000 });
   const seen: number[] = [];
   for (let after = 0, pages = 0; pages < 10; pages++) {
-    const page = await json(get(`/api/v1/events?after=${after}`));
+    const page = await json_of(get(`/api/v1/events?after=${after}`));
     if (page.events.length === 0) break;
     assert.ok(page.events.length <= 3, `${page.events.length} events in a page`);
     seen.push(...positions(page.events));
@@ -87,7 +81,7 @@ database_test("a page waits for an event, whoever appends it, and no longer than
   const append = appender(database);
   await append(1);
   const told = await follow_side(database, { look_ms: 60_000 });
-  const waiting = json(told.get("/api/v1/events?after=2&wait=30"));
+  const waiting = json_of(told.get("/api/v1/events?after=2&wait=30"));
   await append(1);
   // It may look while it is appended: it is rung until it has heard.
   let page: { readonly events: { readonly position: number }[]; readonly next_after: number } | null = null;
@@ -95,12 +89,12 @@ database_test("a page waits for an event, whoever appends it, and no longer than
   await until("it hears of it", () => (told.appended.ring(), page !== null));
   assert.deepEqual([positions(page!.events), page!.next_after], [[3, 4], 4]);
   const by_others = await follow_side(database);
-  const unrung = json(by_others.get("/api/v1/events?after=4&wait=30&type=trip.completed"));
+  const unrung = json_of(by_others.get("/api/v1/events?after=4&wait=30&type=trip.completed"));
   await append(2);
   assert.deepEqual(positions((await unrung).events), [6, 8], "it looks by itself");
-  const over = await json(by_others.get("/api/v1/events?after=8&wait=0.05"));
+  const over = await json_of(by_others.get("/api/v1/events?after=8&wait=0.05"));
   assert.deepEqual([over.events, over.next_after], [[], 8]);
-  assert.equal((await json(told.get("/api/v1/events?after=9&wait=1"), 400)).errors[0].path, "after");
+  assert.equal((await json_of(told.get("/api/v1/events?after=9&wait=1"), 400)).errors[0].path, "after");
 });
 
 database_test("a reader that is cut again and again and goes on sees every event once, in order", async (database) => {
@@ -160,7 +154,7 @@ database_test("another log is refused, and so is a position that the log has not
   const append = appender(database);
   await append(1);
   const { get } = await follow_side(database);
-  const { log_id } = await json(get("/api/v1/events"));
+  const { log_id } = await json_of(get("/api/v1/events"));
   const refused = async (query: string, headers: Record<string, string> = {}) => {
     const response = await get(`/api/v1/events?${query}`, headers);
     return [response.status, (await response.json()).errors[0].path];
@@ -170,7 +164,7 @@ database_test("another log is refused, and so is a position that the log has not
   assert.deepEqual(await refused("follow=sse", { "last-event-id": "nonsense" }), [400, "last_event_id"]);
   assert.deepEqual(await refused("follow=sse", { "last-event-id": `${log_id}-3` }), [400, "after"]);
   assert.deepEqual(await refused("follow=ndjson&after=3"), [400, "after"]);
-  assert.equal((await json(get(`/api/v1/events?log_id=${log_id}`))).events.length, 2);
+  assert.equal((await json_of(get(`/api/v1/events?log_id=${log_id}`))).events.length, 2);
 });
 
 database_test(

@@ -16,6 +16,8 @@ interface Completed {
   readonly at_ms: number;
   readonly fare_micros: number;
   readonly duration_ms: number | null;
+  /** Where it is known the trip started in the moment of its completion. */
+  readonly waiting_ms: number | null;
   readonly city: string | null;
 }
 
@@ -24,10 +26,11 @@ const trips = Array.from({ length: TRIPS }, (_, i): Completed => ({
   at_ms: START_MS + i * 8_640_000 + (i * 7_919_123) % 3_600_000,
   fare_micros: i % 17 === 0 ? 0 : Math.round(1.03 ** i * 1_000_000),
   duration_ms: i % 5 === 0 ? null : (i * 7_919) % 3_600_000,
+  waiting_ms: i % 5 === 0 || i % 7 === 0 ? null : (i * 104_729) % 900_000,
   city: CITIES[i % 3]!,
 }));
 
-/** The four cards, from exact nearest ranks of those values. */
+/** The six cards, from exact nearest ranks of those values. */
 function expected_cards(counted: readonly Completed[]): [string, number | null][] {
   const quantile = (values: readonly number[], q: number, per: number) => {
     const exact = values.toSorted((a, b) => a - b)[nearest_rank(values.length, q) - 1];
@@ -35,11 +38,14 @@ function expected_cards(counted: readonly Completed[]): [string, number | null][
   };
   const fares = counted.map(({ fare_micros }) => fare_micros);
   const durations = counted.flatMap(({ duration_ms }) => duration_ms === null ? [] : [duration_ms]);
+  const waiting = counted.flatMap(({ waiting_ms }) => waiting_ms === null ? [] : [waiting_ms]);
   return [
     ["fare_p50", quantile(fares, 0.5, 1e6)],
     ["fare_p95", quantile(fares, 0.95, 1e6)],
     ["duration_p50_min", quantile(durations, 0.5, 60_000)],
     ["duration_p95_min", quantile(durations, 0.95, 60_000)],
+    ["waiting_p50_min", quantile(waiting, 0.5, 60_000)],
+    ["waiting_p95_min", quantile(waiting, 0.95, 60_000)],
   ];
 }
 
@@ -49,11 +55,11 @@ database_test(
     await migrate(database, migrations_of("trips"));
     await settle_deployment(database, { time_zone: TEST_TIME_ZONE, currency: "USD" });
     const days = days_in(TEST_TIME_ZONE);
-    const told = (type: string, i: number, data: Record<string, unknown>) => ({
+    const told = (type: string, i: number, data: Record<string, unknown>, earlier_ms = 0) => ({
       event_id: type,
       trip_id: `T-${i}`,
       type,
-      occurred_at: new Date(trips[i]!.at_ms).toISOString(),
+      occurred_at: new Date(trips[i]!.at_ms - earlier_ms).toISOString(),
       ...data,
     });
     const messages = [
@@ -64,6 +70,9 @@ database_test(
           ...(duration_ms === null ? {} : { duration_min: duration_ms / 60_000 }),
           city,
         })
+      ),
+      ...trips.flatMap(({ waiting_ms }, i) =>
+        waiting_ms === null ? [] : [told("trip.started", i, {}), told("trip.requested", i, {}, waiting_ms)]
       ),
       ...trips.flatMap(({ fare_micros }, i) =>
         i % 2 === 0 ? [told("trip.fare_adjusted", i, { fare: (fare_micros / 1e6).toFixed(6) })] : []
@@ -124,6 +133,6 @@ database_test(
       from_us: START_MS * 1000,
       to_us: START_MS * 2000,
     });
-    assert.deepEqual([...nothing.values()], [null, null, null, null]);
+    assert.deepEqual([...nothing.values()], new Array(6).fill(null));
   },
 );

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type Database, migrate, migrations_of, snapshot } from "../../src/database/mod.ts";
+import { type Database, snapshot } from "../../src/database/mod.ts";
 import { read_head } from "../../src/event_log/mod.ts";
 import {
   draw,
@@ -14,7 +14,6 @@ import {
 } from "../../src/feed/figures/mod.ts";
 import { Cursors, Pipeline } from "../../src/ingest/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
-import { dated_backfill } from "../../src/projection/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import {
   as_message,
@@ -30,6 +29,7 @@ import {
   with_trades,
 } from "../support/told_trades.ts";
 import { feed, LIMITS } from "../support/trip_pipeline.ts";
+import { fill, killed_after } from "../support/upgraded_trips.ts";
 import { SMALL_BOUND, verified } from "../support/verified_log.ts";
 
 /** The first and the last price, by event time and event id: what is kept is what anybody finds who looks through all trades. */
@@ -213,29 +213,17 @@ tacho_test({
   fn: () =>
     with_some_trades(async (database, told) => {
       const snapshot = async () => [
-        await database.query("select c::text as cell from trade_cells c order by grain, dimension, bucket, key"),
+        await database.query(
+          "select (to_jsonb(c) - 'first_position')::text as cell from trade_cells c order by grain, dimension, bucket, key",
+        ),
         await database.query("select t::text as trade from trades t order by trade_id"),
       ];
       const before = await snapshot();
       await database.script(`update trades set executed_event_id = null;
         update trade_cells set price_first_micros = null, price_first_micros_by = null, price_last_micros = null, price_last_micros_by = null;
         update schema_migrations set filled = false where version = 21`);
-      const ended = new AbortController();
-      let pieces = 0;
-      const backfills = { firsts_and_lasts: dated_backfill(() => Promise.resolve({ ...AUDIT }), 9) };
-      const filling = (name: string, left: number) => {
-        assert.deepEqual([name, left], ["firsts_and_lasts", pieces === 0 ? 60 : 60 - 9 * pieces]);
-        return (items: number) => {
-          assert.ok(items <= 9);
-          // Ended between any two pieces, it goes on.
-          if (++pieces === 3) ended.abort(new Error("ended"));
-        };
-      };
-      const migrate_on = (signal: AbortSignal) =>
-        migrate(database, migrations_of("trades"), { backfills, filling, signal });
-      await assert.rejects(migrate_on(ended.signal), /ended/);
-      await migrate_on(new AbortController().signal);
-      assert.equal(pieces, 7);
+      await assert.rejects(fill(database, killed_after(2), AUDIT), /^Error: killed$/);
+      await fill(database, {}, AUDIT);
       assert.deepEqual(await snapshot(), before);
       assert.deepEqual(sorted(await kept(database)), sorted(expected(told)));
       assert.deepEqual((await verified(database, {}, AUDIT)).faults, []);

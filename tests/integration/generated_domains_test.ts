@@ -3,7 +3,7 @@ import type { Database } from "../../src/database/mod.ts";
 import type { DeclaredDomain, GeneratedMessage, GeneratorPlan } from "../../src/domains/mod.ts";
 import { TRADES } from "../../src/domains/trades/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
-import { generator_of, run_prefix } from "../../src/verbs/produce.ts";
+import { generator_of, run_prefix } from "../../src/verbs/generate.ts";
 import { tacho_test } from "../support/available.ts";
 import { DEPLOYMENT, with_domain_log } from "../support/domain_log.ts";
 import { generated_event } from "../support/generated_event.ts";

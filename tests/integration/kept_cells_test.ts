@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type Database, open_database, type OpenedDatabase, snapshot } from "../../src/database/mod.ts";
-import { moment_at_position, Overtaken, read_cursors, read_head } from "../../src/event_log/mod.ts";
+import {
+  DEFAULT_H3_RESOLUTION,
+  moment_at_position,
+  Overtaken,
+  read_cursors,
+  read_head,
+} from "../../src/event_log/mod.ts";
 import {
   past_states,
   read_past_board,
@@ -123,7 +129,7 @@ type Columns = Readonly<Record<string, readonly number[] | string | number>>;
 
 function without_zeros({ revised_ms: _, name, shift_s, ...columns }: Columns): unknown {
   const { t, ...figures } = columns as Record<string, number[]>;
-  const some = t!.flatMap((_, i) => Object.values(figures).some((column) => column[i] !== 0) ? [i] : []);
+  const some = t!.flatMap((_, i) => Object.values(figures).some((column) => (column[i] ?? 0) !== 0) ? [i] : []);
   return [
     name,
     shift_s,
@@ -318,6 +324,30 @@ tacho_test({
       )![0];
       const highest = await json(`/api/v1/kpis/greatest?measure=${greatest}&${range}`);
       assert.deepEqual([highest.status, highest.body.id, highest.body.value], [200, "B", "50.00"]);
+    }),
+});
+
+tacho_test({
+  name: "made anew by another business time zone, cells of fine grains are kept from a midnight of that zone on",
+  needs: ["postgres"],
+  fn: () =>
+    with_two_days(async (database, log) => {
+      await log.add([trip("Y", "2026-03-08T19:00:00Z", { city: "Boston" })]);
+      const settings = { time_zone: "Asia/Kathmandu", h3_resolution: DEFAULT_H3_RESOLUTION };
+      const source = { ...source_of(database), days: days_in(settings.time_zone), settings };
+      await begin_read_model(source, "v2");
+      const rebuild = new Rebuild(source, "v2");
+      await rebuild.catch_up(() => {});
+      const { different, examples } = await compare_read_models(source, "v2");
+      assert.deepEqual([different, examples], [0, []]);
+      await rebuild.switch_in();
+      const midnight_us = Date.UTC(2026, 2, 8, 18, 15) * 1000;
+      assert.deepEqual((await read_head(database)).kept, { "1m": midnight_us, "5m": midnight_us });
+      assert.deepEqual((await verified(database, {}, { domain: TEST_DOMAIN, days: source.days })).faults, []);
+      const [cells] = await database.query(
+        "select count(*) filter (where grain = '1m')::int as minutes, count(*) filter (where grain = '1d')::int as days from trip_cells where dimension = 'none'",
+      );
+      assert.deepEqual(cells, { minutes: 1, days: 3 });
     }),
 });
 

@@ -6,7 +6,7 @@ import { settle_deployment } from "../../src/event_log/mod.ts";
 import { ASSETS, make_static_files } from "../../src/http/mod.ts";
 import { Cursors } from "../../src/ingest/mod.ts";
 import { ring_of } from "../../src/places/mod.ts";
-import { make_http_side } from "../support/http_side.ts";
+import { json_of, make_http_side } from "../support/http_side.ts";
 import { database_test } from "../support/read_side.ts";
 import { trips_board } from "../support/trip_board.ts";
 import { whole_trip } from "../support/trip_events.ts";
@@ -53,11 +53,7 @@ async function fill(database: Database): Promise<void> {
 async function side_on(database: Database) {
   const side = await make_http_side(database, { time_zone: TEST_TIME_ZONE });
   side.time.now = NOON;
-  const json = async (path: string) => {
-    const answer = await side.get(path), text = await answer.text();
-    assert.equal(answer.status, 200, text);
-    return JSON.parse(text);
-  };
+  const json = (path: string) => json_of(side.get(path));
   const map = (query: string): Promise<Told> => json(`/api/v1/kpis/map?${query}`);
   const board = (query: string) => json(`/api/v1/board?${query}`);
   return { ...side, map, board };

@@ -247,7 +247,7 @@ empty_database_test(
   async (database) => {
     await migrate(database, MIGRATIONS);
     const first = { time_zone: "Europe/Berlin", currency: "EUR" };
-    const settled = { ...first, h3_resolution: 8, names_persons: false };
+    const settled = { ...first, h3_resolution: 8, names_persons: false, by_flink: false, resettled: 0 };
     for (const same of [first, settled]) assert.deepEqual(await settle_deployment(database, same), settled);
     const others = [
       { ...first, currency: "USD" },
@@ -268,7 +268,7 @@ empty_database_test(
 empty_database_test("an H3 resolution that the first start names is the database's", async (database) => {
   await migrate(database, MIGRATIONS);
   const first = { time_zone: "UTC", currency: "USD" };
-  const settled = { ...first, h3_resolution: 0, names_persons: false };
+  const settled = { ...first, h3_resolution: 0, names_persons: false, by_flink: false, resettled: 0 };
   assert.deepEqual(await settle_deployment(database, settled), settled);
   assert.deepEqual(await settle_deployment(database, first), settled);
 });

@@ -20,6 +20,9 @@ const OF_A_LOG = [
   "batches: INSERT SELECT",
   "checkpoint_deliveries: INSERT SELECT UPDATE",
   "events: INSERT SELECT",
+  "flink_doors: SELECT",
+  "flink_jobs: INSERT SELECT UPDATE",
+  "flink_progress: SELECT",
   "log_checkpoints: INSERT SELECT",
   "log_head: SELECT UPDATE",
   "persons: DELETE INSERT SELECT",
@@ -30,6 +33,8 @@ const OF_A_LOG = [
   ...["attempts", "code_version", "detail", "path", "reason", "settled_at", "stage", "status"]
     .map((column) => `quarantine.${column}: UPDATE`),
   "read_models: SELECT",
+  "saved_notes: DELETE INSERT SELECT",
+  "saved_views: DELETE INSERT SELECT UPDATE",
   "schema_migrations: SELECT",
   "source_cursors: INSERT SELECT UPDATE",
   "ensure_events_partition(bigint): EXECUTE",

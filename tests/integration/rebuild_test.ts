@@ -1,16 +1,25 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { latLngToCell } from "h3-js";
 import {
   is_held_by_others,
   migrate,
   migrations_of,
   open_database,
   type OpenedDatabase,
+  text_array,
 } from "../../src/database/mod.ts";
-import { Overtaken, read_head } from "../../src/event_log/mod.ts";
+import {
+  as_settled,
+  DEFAULT_H3_RESOLUTION,
+  DeploymentMismatch,
+  Overtaken,
+  read_deployment,
+  read_head,
+} from "../../src/event_log/mod.ts";
 import { read_boards } from "../../src/feed/figures/readings.ts";
 import { type View, window_at } from "../../src/feed/mod.ts";
-import { Cursors, type SourceMessage } from "../../src/ingest/mod.ts";
+import { Cursors, Pipeline, type SourceMessage } from "../../src/ingest/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import {
   begin_read_model,
@@ -22,15 +31,27 @@ import {
   type RebuildSource,
   RefusedEvent,
 } from "../../src/projection/mod.ts";
+import { trips_domain } from "../../src/domains/trips/mod.ts";
 import { start_ingest } from "../support/ingest_harness.ts";
 import { MemorySource } from "../support/memory_source.ts";
+import { compare_with_database, oracle } from "../support/oracle/mod.ts";
 import { as_message as as_payment, PAYMENTS_DOMAIN, some_payments, with_payments } from "../support/told_payments.ts";
 import { as_message, some_trades, TRADES_DOMAIN, with_trades } from "../support/told_trades.ts";
 import { needs, tacho_test } from "../support/available.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { trips_board } from "../support/trip_board.ts";
 import { partitioned, whole_trip } from "../support/trip_events.ts";
-import { feed, message, migrated, TEST_DOMAIN, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";
+import {
+  feed,
+  LIMITS,
+  message,
+  migrated,
+  READ_MS,
+  TERMS,
+  TEST_DOMAIN,
+  TEST_TIME_ZONE,
+  trip_pipeline,
+} from "../support/trip_pipeline.ts";
 import { verified } from "../support/verified_log.ts";
 
 /** A read model that is made beside the live one: it equals that, and the two are exchanged unseen. */
@@ -50,17 +71,26 @@ const source_of = (database: OpenedDatabase, given: Partial<RebuildSource> = {})
 
 /** A log that grows. */
 class Log {
-  readonly #pipeline;
+  pipeline;
   readonly #cursors = new Cursors();
   #offset = 0;
   constructor(readonly database: OpenedDatabase) {
-    this.#pipeline = trip_pipeline(database);
+    this.pipeline = trip_pipeline(database);
+  }
+  /** Another program goes on, by other settings. */
+  follow({ domain, days }: Pick<RebuildSource, "domain" | "days">, resettled: number): void {
+    this.pipeline = new Pipeline({
+      ...{ database: this.database, domain, days, resettled, limits: LIMITS, cache_streams: 50_000 },
+      code_version: "test",
+      now_ms: () => READ_MS,
+    });
   }
   async add(messages: readonly SourceMessage[]): Promise<void> {
+    this.pipeline.forget(await read_head(this.database));
     const from_offset = this.#offset;
     this.#offset += messages.length;
     const placed = messages.map((each, i) => ({ ...each, offset: from_offset + i }));
-    await feed(this.#pipeline, [
+    await feed(this.pipeline, [
       { topic: "trips", partition: 0, from_offset, next_offset: this.#offset, messages: placed },
     ], this.#cursors);
   }
@@ -246,6 +276,187 @@ rebuild_test(
 );
 
 rebuild_test(
+  "states that were changed, removed or added by hand are told, with the position that they are wrong since, and cured; what stood on them is not appended",
+  async (log, superuser_url) => {
+    await log.add(trips(0, 20));
+    const superuser = await open_database({ url: superuser_url, data_dir: null, connections: 1 });
+    await superuser.script(
+      "update trips set city = 'Nowhere', fare_micros = 1 where trip_id = 'T-3';" +
+        "delete from trips where trip_id = 'T-5';" +
+        `insert into trips select (jsonb_populate_record(t, '{"trip_id": "T-99"}')).* from trips t where trip_id = 'T-7'`,
+    );
+    await superuser.close();
+    const source = source_of(log.database);
+    await begin_read_model(source, "v2");
+    const rebuild = new Rebuild(source, "v2", SMALL);
+    await rebuild.catch_up(() => {});
+    const { different, since, examples } = await compare_read_models(source, "v2");
+    assert.deepEqual([different, since, examples], [3, 12, [
+      "trips T-3: live has city Nowhere, fare_micros 1; made anew city Boston, fare_micros 12500000; since position 12",
+      "trips T-5: it is missing in the live one; since position 18",
+      "trips T-99: it is in the live one alone; since position 24",
+    ]]);
+    // Another instance has the wrong state in memory, and a batch that stands on it.
+    const { pipeline, database } = log;
+    const adjusted = { trip_id: "T-3", event_id: "z", type: "trip.fare_adjusted", occurred_at: "2026-03-01T11:00:00Z" };
+    const place = { topic: "other", partition: 0 };
+    const batch = { ...place, from_offset: 0, next_offset: 1, messages: [message(0, { ...adjusted, fare: "3.00" })] };
+    const plan = () => pipeline.plan([batch], [{ ...place, from: null, to: 1 }], "test");
+    const planned = await plan();
+    await rebuild.switch_in();
+    await assert.rejects(pipeline.append(planned), Overtaken);
+    await assert_consistent(log);
+    pipeline.forget(await read_head(database));
+    await pipeline.append(await plan());
+    await assert_consistent(log);
+    const [row] = await database.query("select city, fare_micros from trips where trip_id = 'T-3'");
+    assert.deepEqual(row, { city: "Boston", fare_micros: "3000000" });
+    assert.equal((await compare_read_models(source, "v2")).changed_since > 0, true);
+  },
+);
+
+rebuild_test("what was folded and could not be written is folded again, by the same rebuild", async (log) => {
+  await log.add(trips(0, 12));
+  const { database } = log;
+  let left = 0;
+  const failing = new Proxy(database, {
+    get(target, name) {
+      const own = Reflect.get(target, name);
+      if (name !== "transaction") return typeof own === "function" ? own.bind(target) : own;
+      return <T>(work: Parameters<typeof target.transaction<T>>[0]) =>
+        target.transaction<T>(async (tx) => {
+          const result = await work(tx);
+          if (left-- === 1) throw new Error("no room is left");
+          return result;
+        });
+    },
+  });
+  const source = source_of(failing);
+  await begin_read_model(source, "v2");
+  const rebuild = new Rebuild(source, "v2", SMALL);
+  for (const at of [1, 2, 3]) {
+    left = at;
+    await assert.rejects(rebuild.catch_up(() => {}), /no room is left/);
+  }
+  await rebuild.catch_up(() => {});
+  await assert_equal(log);
+  await log.add(trips(12, 16).reverse());
+  left = 1;
+  await assert.rejects(rebuild.switch_in(), /no room is left/);
+  await rebuild.switch_in();
+  await assert_equal(log);
+  await assert_consistent(log);
+});
+
+/** A trip a quarter of an hour, for a day about each change of the clocks of some zones. */
+const about_changes = (): SourceMessage[] =>
+  ["2025-03-09", "2025-03-30", "2025-04-06", "2025-10-05", "2025-10-26", "2025-11-02"].flatMap((date) =>
+    Array.from({ length: 96 }, (_, i) => ({
+      trip_id: `${date}-${i}`,
+      event_id: "c",
+      type: "trip.completed",
+      occurred_at: new Date(Date.parse(`${date}T00:10:00Z`) - 12 * 3_600_000 + i * 900_000).toISOString(),
+      city: i % 2 === 0 ? "Chicago" : "Boston",
+      fare: `${10 + i % 7}.50`,
+    }))
+  ).map((each, i) => message(i, each));
+
+rebuild_test(
+  "another business time zone: the days are those of the oracle at both changes of the clocks and in zones of half and quarter hours; programs of the old one append and read nothing more",
+  async (log) => {
+    const { database } = log, messages = about_changes(), all: SourceMessage[] = [];
+    const add = async (count: number) => {
+      const some = messages.splice(0, count);
+      await log.add(some);
+      all.push(...some);
+    };
+    await add(messages.length - 16);
+    let live = TEST_TIME_ZONE, resettled = 0;
+    log.follow(source_of(database), resettled);
+    const zones = ["Asia/Kathmandu", "Europe/Berlin", "Australia/Lord_Howe", "America/St_Johns"];
+    for (const time_zone of zones) {
+      const settings = { time_zone, h3_resolution: DEFAULT_H3_RESOLUTION };
+      const source = source_of(database, { days: days_in(time_zone), settings });
+      await begin_read_model(source, "v2");
+      const rebuild = new Rebuild(source, "v2");
+      await rebuild.catch_up(() => {});
+      await add(2);
+      const { different, examples, compared, live: by } = await compare_read_models(source, "v2");
+      assert.deepEqual({ different, examples, by: by?.time_zone }, { different: 0, examples: [], by: live });
+      assert.ok(compared > 2_000, String(compared));
+      const reading = as_settled(database, resettled), read = () => reading.transaction((tx) => read_head(tx));
+      assert.equal((await read()).resettled, resettled);
+      await rebuild.switch_in();
+      await assert.rejects(read(), DeploymentMismatch);
+      await assert.rejects(log.add(messages.slice(0, 1)), DeploymentMismatch);
+      assert.equal((await read_deployment(database))?.time_zone, time_zone);
+      log.follow(source, ++resettled);
+      await add(2);
+      const expectation = oracle(all.map((each, offset) => ({ ...each, offset })), {
+        currency: "USD",
+        time_zone,
+        ...TERMS,
+      });
+      assert.deepEqual(await compare_with_database((sql) => database.query(sql), expectation), []);
+      assert.deepEqual((await verified(database, {}, { domain: TEST_DOMAIN, days: source.days })).faults, []);
+      if (time_zone === zones.at(-1)) break;
+      await drop_read_model(source, "v2");
+      live = time_zone;
+    }
+    // And back: what was live has its zone still.
+    const before = { time_zone: live, h3_resolution: DEFAULT_H3_RESOLUTION };
+    assert.deepEqual((await find_read_model(database, "v2"))?.settings, before);
+    const source = source_of(database, { days: days_in(live), settings: before });
+    await new Rebuild(source, "v2").switch_in();
+    assert.equal((await read_deployment(database))?.time_zone, live);
+    assert.deepEqual((await verified(database, {}, { domain: TEST_DOMAIN, days: source.days })).faults, []);
+  },
+);
+
+rebuild_test(
+  "another H3 resolution, none, and one again: states and cells are by the new one, all else is compared",
+  async (log, superuser_url) => {
+    const { database } = log;
+    const placed = (from: number, to: number) =>
+      Array.from({ length: to - from }, (_, i) => from + i).flatMap((i) =>
+        whole_trip(`P-${i}`, { pickup_lat: 41.8 + i / 100, pickup_lon: -87.6 - i / 100, city: "Chicago" })
+      ).map((each, i) => message(i, each));
+    await log.add(placed(0, 20));
+    const superuser = await open_database({ url: superuser_url, data_dir: null, connections: 1 });
+    await superuser.script("update trips set city = 'Nowhere' where trip_id = 'P-3'");
+    await superuser.close();
+    const places = [{ name: "pickup_h3", column: "pickup_h3" }];
+    for (const [n, h3_resolution] of [6, null, 9].entries()) {
+      const domain = trips_domain({ currency: "USD", h3_resolution });
+      const source = source_of(database, { domain, settings: { time_zone: TEST_TIME_ZONE, h3_resolution }, places });
+      await begin_read_model(source, "v2");
+      const rebuild = new Rebuild(source, "v2", SMALL);
+      await rebuild.catch_up(() => {});
+      const { different, examples, compared } = await compare_read_models(source, "v2");
+      assert.deepEqual(
+        [different, examples],
+        n > 0 ? [0, []] : [1, [
+          "trips P-3: live has city Nowhere; made anew city Chicago; since position 12",
+        ]],
+      );
+      assert.ok(compared > 50, String(compared));
+      await rebuild.switch_in();
+      log.follow(source, n + 1);
+      await log.add(placed(20 + n, 21 + n));
+      const rows = await database.query<{ lat: number; lon: number; cell: string | null }>(
+        "select pickup_lat as lat, pickup_lon as lon, pickup_h3 as cell from trips",
+      );
+      for (const { lat, lon, cell } of rows) {
+        assert.equal(cell, h3_resolution === null ? null : latLngToCell(lat, lon, h3_resolution));
+      }
+      assert.deepEqual((await verified(database, {}, { domain, days: DAYS })).faults, []);
+      await drop_read_model(source, "v2");
+    }
+    assert.deepEqual([(await read_head(database)).resettled, (await read_deployment(database))?.h3_resolution], [3, 9]);
+  },
+);
+
+rebuild_test(
   "how much of the log a rebuild has come to is known while it goes on, and not when it rests",
   async (log) => {
     await log.add(trips(0, 20));
@@ -323,6 +534,7 @@ rebuild_test(
       position: 30,
       fault: null,
       kept: {},
+      settings: { time_zone: TEST_TIME_ZONE, h3_resolution: DEFAULT_H3_RESOLUTION },
     });
     await assert_equal(log);
   },
@@ -335,9 +547,13 @@ rebuild_test(
     const superuser = await open_database({ url: superuser_url, data_dir: null, connections: 1 });
     await superuser.script("do $$ begin create role rebuild_reader; exception when duplicate_object then null; end $$");
     await superuser.close();
-    await database.script(`grant select on trip_cells, trip_totals to rebuild_reader;
+    await database.script(`grant select on trips, trip_cells, trip_totals to rebuild_reader;
     create view own_view as select sum(completed) as completed from trip_cells where grain = 'all' and dimension = 'none'`);
     await log.add(trips(0, 4));
+    const indexes = (await database.query(
+      "select relname::text as name from pg_index join pg_class on oid = indexrelid where indrelid = 'trips'::regclass order by 1",
+    )).map(({ name }) => String(name));
+    assert.ok(indexes.length > 5, indexes.join());
     const source = source_of(database);
     await begin_read_model(source, "v2");
     await new Rebuild(source, "v2").switch_in();
@@ -346,7 +562,11 @@ rebuild_test(
       `select (select completed::int from own_view) as completed, has_table_privilege('rebuild_reader', 'trip_cells', 'select') as reads,
       has_table_privilege('rebuild_reader', 'trip_cells', 'insert') as writes,
       (select reloptions::text from pg_class where oid = 'trip_cells'::regclass) as stored, obj_description('trip_cells'::regclass) like 'KPI cells%' as says,
-      (select string_agg(conname, ' ' order by conname) from pg_constraint where conrelid = 'trip_cells'::regclass and contype = 'p') as key`,
+      (select string_agg(conname, ' ' order by conname) from pg_constraint where conrelid = 'trip_cells'::regclass and contype = 'p') as key,
+      (select count(*)::int from trips_view) as viewed,
+      array(select relname::text from pg_index join pg_class on oid = indexrelid where indrelid = 'trips'::regclass order by 1) = $1::text[] as indexed,
+      has_table_privilege('rebuild_reader', 'trips', 'select') as reads_states`,
+      [text_array(indexes)],
     );
     assert.deepEqual(row, {
       completed: 6,
@@ -355,6 +575,9 @@ rebuild_test(
       stored: "{fillfactor=70}",
       says: true,
       key: "trip_cells_pkey",
+      viewed: 6,
+      indexed: true,
+      reads_states: true,
     });
     await drop_read_model(source, "v2");
     assert.deepEqual(await database.query("select relname from pg_class where relname like '%\\_v2%'"), []);

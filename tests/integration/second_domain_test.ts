@@ -84,7 +84,7 @@ const log_structure = (database: Database): Promise<Record<string, unknown>[]> =
         from tables join pg_attribute on attrelid = tables.oid cross join lateral aclexplode(attacl)
       union all select 'function', proname, coalesce(prosrc, '') || format(' %s %s %s %s', prosecdef, provolatile, proisstrict, proconfig)
         || has_function_privilege('public', p.oid, 'execute') from pg_proc p where pronamespace = current_schema()::regnamespace
-        and proname not in ('kpis_by', 'kept_dimension')
+        and proname not in ('kpis_by', 'waiting_by', 'kept_dimension')
     )
     select what, name, replace(replace(replace(definition, current_schema() || '.', ''), '=' || current_schema(), '='),
       '"' || current_schema() || '"', '') as definition from said order by what, name`);

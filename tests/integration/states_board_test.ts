@@ -52,7 +52,7 @@ async function with_events(events: readonly unknown[], work: (database: Database
 /** Without the buckets that were taken back to nothing: their cells stay. */
 function without_zeros({ series }: Pick<Board, "series">) {
   const { revised_ms: _, t, ...columns } = series;
-  const kept = t.flatMap((_, i) => Object.values(columns).some((column) => column[i] !== 0) ? [i] : []);
+  const kept = t.flatMap((_, i) => Object.values(columns).some((column) => (column[i] ?? 0) !== 0) ? [i] : []);
   return Object.fromEntries(
     Object.entries({ t, ...columns }).map(([name, column]) => [name, kept.map((i) => column[i])]),
   );
@@ -142,7 +142,7 @@ tacho_test({
           for (const [filter, query] of asked) {
             for (const grain of ["1m", "5m", "15m", "1h", "1d"] as const) {
               const { buckets } = oracle_board(trips.values(), filter, widened(range, grain), grain, LOCAL_DAY);
-              for (const measure of ["completed", "revenue", "average_duration_min", "min_fare"]) {
+              for (const measure of Object.keys(OF_CELL)) {
                 const answer = await get(
                   `/api/v1/kpis/series?measure=${measure}&grain=${grain}&from=${from}&to=${to}&${query}`,
                 );
@@ -176,21 +176,31 @@ const micros = (value: bigint): string => {
   return text.replace(/0{1,4}$/, "");
 };
 
+const minutes = (sum_ms: bigint, count: bigint): number | null =>
+  count === 0n ? null : Number((sum_ms * 100n + count * 3n) / (count * 6n)) / 1e6;
 /** Some figures, told from the sums of a cell in the plainest way. */
 const OF_CELL: Readonly<Record<string, (cell: Measures) => unknown>> = {
   completed: ({ completed }) => Number(completed),
   revenue: ({ fare_sum_micros }) => micros(fare_sum_micros),
-  average_duration_min: ({ duration_sum_ms, duration_count }) =>
-    duration_count === 0n ? null : Number((duration_sum_ms * 100n + duration_count * 3n) / (duration_count * 6n)) / 1e6,
+  average_duration_min: ({ duration_sum_ms, duration_count }) => minutes(duration_sum_ms, duration_count),
+  average_waiting_min: ({ waiting_sum_ms, waiting_count }) => minutes(waiting_sum_ms, waiting_count),
+  completion_rate: ({ completed, canceled }) => {
+    const ended = completed + canceled;
+    return ended === 0n ? null : Number((completed * 200_000_000n + ended) / (ended * 2n)) / 1e6;
+  },
   min_fare: ({ fare_min_micros }) => fare_min_micros === null ? null : micros(fare_min_micros),
 };
 
-/** The first rows of a breakdown, and all others in one. */
+/** The rows of the greatest by count and by amount, and all others in one. */
 function greatest(rows: readonly OracleKey[]): OracleKey[] {
-  const others = rows.slice(TOP);
-  if (others.length === 0) return [...rows];
+  const by_amount = [...rows].sort((a, b) =>
+    a.amount === b.amount ? (a.key! < b.key! ? -1 : 1) : a.amount > b.amount ? -1 : 1
+  );
+  const own = rows.filter((row, i) => i < TOP || by_amount.indexOf(row) < TOP);
+  const others = rows.filter((row) => !own.includes(row));
+  if (others.length === 0) return own;
   const sum = (of: "count" | "amount") => others.reduce((total, row) => total + row[of], 0n);
-  return [...rows.slice(0, TOP), { key: null, count: sum("count"), amount: sum("amount") }];
+  return [...own, { key: null, count: sum("count"), amount: sum("amount") }];
 }
 
 const whole_of = (filter: Filter, window: Window) => {

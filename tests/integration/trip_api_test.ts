@@ -3,10 +3,12 @@ import { type Database, open_database } from "../../src/database/mod.ts";
 import { ALL_CELLS } from "../support/all_cells.ts";
 import { tacho_test } from "../support/available.ts";
 import { put_trip } from "../support/board_rows.ts";
-import { make_http_side } from "../support/http_side.ts";
+import type { FoundEvents } from "../../src/http/mod.ts";
+import { json_of, make_http_side } from "../support/http_side.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { database_test } from "../support/read_side.ts";
 import { feed, message, migrated, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";
+import { until } from "../support/until.ts";
 
 /** One trip as the API tells it, and the filters of the list. */
 
@@ -47,13 +49,6 @@ async function with_events(events: readonly unknown[], work: (database: Database
 }
 
 type Get = Awaited<ReturnType<typeof make_http_side>>["get"];
-
-async function json(answer: Promise<Response>, status = 200) {
-  const response = await answer;
-  const text = await response.text();
-  assert.equal(response.status, status, text);
-  return JSON.parse(text);
-}
 
 tacho_test({
   name:
@@ -172,16 +167,16 @@ tacho_test({
   needs: ["postgres"],
   fn: () =>
     with_events(["{}", ...EVENTS], async (_, get) => {
-      const then = await json(get("/api/v1/trips/a%2F1?as_of_position=2"));
+      const then = await json_of(get("/api/v1/trips/a%2F1?as_of_position=2"));
       assert.deepEqual([then.status, then.fare, then.revision, then.position], ["completed", "12.50", 2, 2]);
       assert.deepEqual([then.as_of_position, then.events.length, then.changes.length], [2, 2, 2]);
       assert.deepEqual([then.started_at, then.duration_min, then.conflict], [null, null, undefined]);
-      const now = await json(get("/api/v1/trips/a%2F1"));
-      const again = await json(get("/api/v1/trips/a%2F1?as_of_position=4"));
+      const now = await json_of(get("/api/v1/trips/a%2F1"));
+      const again = await json_of(get("/api/v1/trips/a%2F1?as_of_position=4"));
       assert.deepEqual({ ...again, as_of_position: null }, now, "at its newest event it is what its row says");
-      await json(get("/api/v1/trips/a%2F1?as_of_position=0"), 404);
-      await json(get("/api/v1/trips/nobody"), 404);
-      const ahead = await json(get("/api/v1/trips/a%2F1?as_of_position=5"), 400);
+      await json_of(get("/api/v1/trips/a%2F1?as_of_position=0"), 404);
+      await json_of(get("/api/v1/trips/nobody"), 404);
+      const ahead = await json_of(get("/api/v1/trips/a%2F1?as_of_position=5"), 400);
       assert.deepEqual(ahead.errors, [{
         path: "as_of_position",
         detail: "expected at most 4, the log's position now; got 5",
@@ -208,10 +203,10 @@ database_test(
   async (database) => {
     const { get } = await make_http_side(database);
     await put_trip(database, { trip_id: "t", status: "in_progress", at: at("10:00") });
-    const trip = await json(get("/api/v1/trips/t"));
+    const trip = await json_of(get("/api/v1/trips/t"));
     assert.deepEqual([trip.status, trip.events.length, trip.changes], ["in_progress", 1, null]);
     assert.match(trip.changes_fault, /^event 1 is refused today: expected one of trip\.requested/);
-    assert.match((await json(get("/api/v1/trips/t?as_of_position=1"), 500)).detail, /^event 1 is refused today/);
+    assert.match((await json_of(get("/api/v1/trips/t?as_of_position=1"), 500)).detail, /^event 1 is refused today/);
   },
 );
 
@@ -240,9 +235,9 @@ database_test(
       ["pickup_zone=unknown&payment_method=unknown&passenger=unknown&pickup_h3=unknown&vehicle_type=unknown", "cba"],
       ["not_dropoff_zone=unknown", ""],
     ];
-    assert.equal((await json(get("/api/v1/trips/c"))).driver_id, "D'2", "one trip's SQL is understood here too");
+    assert.equal((await json_of(get("/api/v1/trips/c"))).driver_id, "D'2", "one trip's SQL is understood here too");
     for (const [query, ids] of filtered) {
-      const { trips } = await json(get(`/api/v1/trips?${query}`));
+      const { trips } = await json_of(get(`/api/v1/trips?${query}`));
       assert.equal(trips.map((trip: { trip_id: string }) => trip.trip_id).join(""), ids, query);
     }
     const wrong: readonly (readonly [string, string])[] = [
@@ -253,9 +248,53 @@ database_test(
       ["limit=1&limit=2", "limit"],
     ];
     for (const [query, path] of wrong) {
-      const problem = await json(get(`/api/v1/trips?${query}`), 400);
+      const problem = await json_of(get(`/api/v1/trips?${query}`), 400);
       assert.deepEqual(problem.errors.map((error: { path: string }) => error.path), [path], query);
     }
   },
   { both: true },
+);
+
+database_test(
+  "events of streams are looked for in topics one stream at a time, ten wait, who asks for the same shares it, and what passes is nobody's to keep",
+  async (database) => {
+    const ids = Array.from({ length: 20 }, (_, i) => `T-${i}`);
+    for (const trip_id of ids) await put_trip(database, { trip_id, status: "completed", at: at("10:20") });
+    const waiting = new Map<string, PromiseWithResolvers<FoundEvents>>();
+    let most = 0, asked = 0;
+    const { get } = await make_http_side(database, {
+      look_in_topics({ id }) {
+        const found = Promise.withResolvers<FoundEvents>();
+        waiting.set(id, found);
+        asked++;
+        most = Math.max(most, waiting.size);
+        return found.promise.finally(() => waiting.delete(id));
+      },
+    });
+    const ask = (id: string) => get(`/api/v1/trips/${id}`);
+    const first = ask(ids[0]!);
+    await until("it is looked for", () => waiting.size === 1);
+    const again = ask(ids[0]!);
+    const others = ids.slice(1).map(async (id) => ({ id, answer: await ask(id) }));
+    // Those who have no place to wait hear of it at once, while nothing is found yet.
+    const told: string[] = [];
+    void others.map((each) => each.then(({ id }) => told.push(id)));
+    await until("nine are turned away", () => told.length === 9);
+    const found = { events: [], complete: false, says: "none", passing: false };
+    await until("all others have been looked for", () => {
+      for (const each of waiting.values()) each.resolve(found);
+      return told.length === 19;
+    });
+    assert.deepEqual([most, asked], [1, 11]);
+    const answers = [await first, await again, ...(await Promise.all(others)).map(({ answer }) => answer)];
+    const says = await Promise.all(
+      answers.map(async (answer) => (await json_of(Promise.resolve(answer))).topics.says),
+    );
+    assert.equal(says.filter((said) => said === "none").length, 12);
+    for (const [i, { headers }] of answers.entries()) {
+      const passes = says[i] !== "none";
+      assert.equal(headers.get("etag") === null, passes, says[i]);
+      if (passes) assert.match(says[i], /^the topics were not looked into: others look into them now/);
+    }
+  },
 );

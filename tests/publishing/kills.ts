@@ -86,8 +86,8 @@ export async function publish_through_kills({ seed, kills, outage_every, say }: 
     await migrate(database, migrations_of("trips"));
     const domain = TRIPS.make(await settle_deployment(database, { time_zone: "UTC", currency: "USD" }));
     const wanted = (kills + 1) * EVENTS_A_KILL;
-    // An hour of generated trips has more than 1,000 events.
-    const values = invented(TRIPS, Math.ceil(wanted / 1_000));
+    // An hour of a trip a second has more than 3,300 events. What is invented for the next day is of the future, and held.
+    const values = invented(TRIPS, 20, Math.ceil(wanted / 20 / 330) / 10);
     assert.ok(values.length >= wanted, `${values.length} events for ${kills} kills`);
     const append = appender(database, domain, values);
     await append(EVENTS_A_KILL);

@@ -2,7 +2,7 @@ const KEPT = "completed fare_count fare_sum_micros distance_sum_m distance_count
   " ",
 );
 const OTHERS =
-  "trips requested started canceled conflicts fare_min_micros fare_max_micros tip_sum_micros voided voids_waiting";
+  "trips requested started canceled conflicts fare_min_micros fare_max_micros tip_sum_micros voided voids_waiting waiting_sum_ms waiting_count";
 const UNKEPT = OTHERS.split(" ");
 
 /** SQL of a relation: the cells of trips, and the totals of drivers and passengers as cells of all of time, null in all that they do not keep. */

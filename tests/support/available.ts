@@ -1,4 +1,6 @@
-import { kafka_absence } from "./kafka_jars.ts";
+import { FLINK_JARS } from "./flink_jars.ts";
+import { KAFKA_JARS } from "./kafka_jars.ts";
+import { jars_absence } from "./maven_jars.ts";
 import { find_pyarrow } from "./pyarrow.ts";
 import { find_s3_server } from "./s3_server.ts";
 import { find_chromium, find_nginx, find_pgbouncer, find_postgres, find_program, is_file } from "./program.ts";
@@ -7,6 +9,7 @@ import { find_chromium, find_nginx, find_pgbouncer, find_postgres, find_program,
 export type Need =
   | "postgres"
   | "kafka"
+  | "flink"
   | "chromium"
   | "pgbouncer"
   | "nginx"
@@ -23,7 +26,9 @@ export function needs(need: Need): string | null {
     case "postgres":
       return find_postgres() === null ? "no PostgreSQL server on PATH or in /usr/lib/postgresql/*/bin" : null;
     case "kafka":
-      return kafka_absence();
+      return jars_absence(KAFKA_JARS);
+    case "flink":
+      return jars_absence(FLINK_JARS);
     case "chromium":
       return find_chromium() === null ? "no chromium on PATH" : null;
     case "pgbouncer":

@@ -115,6 +115,7 @@ export const bills = define_domain({
       ],
       panels: ["shop", "status"],
       dimensions: {},
+      first_event: { type: "bill.paid" },
       first_filter: "shop",
       list: {
         title: "Latest bills",

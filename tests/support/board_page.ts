@@ -50,6 +50,8 @@ export class BoardPage implements AsyncDisposable {
   static async open(url: string, options: Parameters<typeof launch_chromium>[0] = {}): Promise<BoardPage> {
     const browser = await launch_chromium({ viewport: { width: 1440, height: 900 }, locale: "en-US", ...options });
     const page = browser.context.pages()[0] ?? await browser.context.newPage();
+    // As `until` waits.
+    page.context().setDefaultTimeout(60_000);
     const board = new BoardPage(page, browser);
     page.on("console", (message) => {
       if (message.type() === "error" || message.type() === "warning") board.complaints.push(message.text());

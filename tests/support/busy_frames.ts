@@ -27,6 +27,7 @@ export function busy_series(from_s: number, to_s: number, step_s: number, known_
     revenue: completed.map((count, i) => Math.round(count * (11.5 + (t[i]! / 60 % 7) / 3) * 100) / 100),
     fare_count: completed,
     distance_km: completed.map((count) => count * 4.2),
+    average_waiting_min: t.map((_, i) => i % 20 === 7 ? null : 3 + (i % 9) / 4),
     revised_ms: t.map((at, i) => corrected.includes(i) ? (at + 2 * step_s + 660) * 1000 : 0),
   };
 }

@@ -1,6 +1,6 @@
 /** Words of a domain, which its folder alone says: engine and page know no domain. */
 const DOMAIN_WORDS: readonly (readonly [folder: string, words: RegExp])[] = [
-  ["src/domains/trips/", /trip|fare|pickup/i],
+  ["src/domains/trips/", /trip|fare|pickup|passenger/i],
   ["src/domains/payments/", /\bmerchant|charged_?back|conversion_rate|\bpayers?\b/i],
   ["src/domains/trades/", /\btrades?\b|trade_|notional|\bvenue/i],
 ];

@@ -30,6 +30,7 @@ export const doors = define_domain({
       charts: [],
       panels: ["door"],
       dimensions: {},
+      first_event: { type: "door.opened" },
       first_filter: "door",
       list: { title: "Latest doors", time: "at_ms", mark: "door", marks: {}, over: "", columns: [] },
       breakdowns_how: "Doors by name.",

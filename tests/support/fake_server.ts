@@ -45,6 +45,8 @@ export class FakeServer implements AsyncDisposable {
       if (pathname === "/api/v1/feed") await this.held;
       if (pathname === "/api/v1/feed") return this.#feed(searchParams);
       if (pathname === "/api/v1/board") return this.#board(searchParams);
+      if (pathname === "/api/v1/notes") return Response.json({ notes: [], writable: false });
+      if (pathname === "/api/v1/views") return Response.json({ views: [], writable: false });
       if (pathname === "/api/v1/kpis/map") return this.#map(searchParams);
       return files(request, pathname === "/" ? "index.html" : pathname.replace("/static/", ""));
     });

@@ -20,13 +20,15 @@ export class FrameServer implements AsyncDisposable {
     this.#server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
       const { pathname, search } = new URL(request.url);
       if (pathname === `${base}/api/v1/feed`) return this.#feed(search);
+      if (pathname === `${base}/api/v1/notes`) return Response.json({ notes: [], writable: false });
+      if (pathname === `${base}/api/v1/views`) return Response.json({ views: [], writable: false });
       if (pathname.startsWith(`${base}/api/v1/`)) return Response.json(this.stream, { headers: { etag: '"one"' } });
       if (pathname.startsWith("/static/")) return static_files(request, pathname.slice("/static/".length));
       return static_files(request, `${base}/${pathname === `${base}/` ? "" : "stream/"}index.html`.slice(1));
     });
   }
 
-  /** Serves on a free port. @param hello makes the hello of each connection, @param board what the page is told of, @param base where it is */
+  /** Serves on a free port. @param hello makes the hello of each connection, null: none yet; @param board what the page is told of, @param base where it is */
   static async start(hello: () => unknown, board: DomainBoard = trips_board, base = ""): Promise<FrameServer> {
     return new FrameServer(await make_static_files(ASSETS, { [base]: board }), hello, base);
   }
@@ -42,7 +44,8 @@ export class FrameServer implements AsyncDisposable {
       start: (controller) => {
         mine = controller;
         this.#streams.add(mine);
-        mine.enqueue(frame("hello", this.hello()));
+        const hello = this.hello();
+        if (hello !== null) mine.enqueue(frame("hello", hello));
       },
       cancel: () => {
         this.#streams.delete(mine);

@@ -3,7 +3,7 @@ import { type Database, migrate, migrations_of, open_database } from "../../src/
 import { type DeclaredDomain, model_tables } from "../../src/domains/mod.ts";
 import { settle_deployment } from "../../src/event_log/mod.ts";
 import type { SourceMessage, TopicMappings } from "../../src/ingest/mod.ts";
-import { generator_of, run_prefix } from "../../src/verbs/produce.ts";
+import { generator_of, run_prefix } from "../../src/verbs/generate.ts";
 import { schema_of } from "../../src/verbs/domains.ts";
 import { start_ingest } from "./ingest_harness.ts";
 import { MemorySource } from "./memory_source.ts";
@@ -14,10 +14,10 @@ import { message } from "./trip_pipeline.ts";
 const TERMS = { time_zone: "UTC", currency: "USD" };
 const START_US = Date.UTC(2026, 2, 2, 11) * 1_000;
 
-/** What a domain invents in so many hours: late, repeated, broken and taken back ones among them. */
-export function invented(domain: DeclaredDomain, hours: number): string[] {
+/** What a domain invents in so many hours, of which a log that is made of it takes the first 24: late, repeated, broken and taken back ones among them. */
+export function invented(domain: DeclaredDomain, hours: number, rate = 0.3): string[] {
   const generator = generator_of(domain);
-  const terms = { seed: 11, rate: 0.3, currency: "USD", start_us: START_US };
+  const terms = { seed: 11, rate, currency: "USD", start_us: START_US };
   const plan = generator.plan(terms, { corrections: 0.2, voids: 0.1, anomalies: true });
   const run = { time_zone: "UTC", prefix: run_prefix(generator, START_US / 1_000) };
   const mishaps = { late: 0.1, duplicates: 0.05, malformed: 0.03 };

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import type { Database } from "../../src/database/mod.ts";
 import { trips_board } from "./trip_board.ts";
 import { type FeedHub, type FeedLimits, past_states } from "../../src/feed/mod.ts";
@@ -28,6 +29,15 @@ export interface HttpSide {
   readonly hub: FeedHub;
   readonly time: ManualTime;
   get(path: string, headers?: Record<string, string>): Promise<Response>;
+  /** Posts JSON, or a text as it stands, as this server's own page does. */
+  post(path: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
+}
+
+/** An answer's JSON, when its status is the expected one. */
+export async function json_of(answer: Promise<Response>, status = 200) {
+  const response = await answer, text = await response.text();
+  assert.equal(response.status, status, text);
+  return JSON.parse(text);
 }
 
 export async function make_http_side(
@@ -85,12 +95,14 @@ export async function make_http_side(
     token: null,
     readiness: () => [],
     standing: () => ({ health: healthy(), watermark_us: AT_US, partitions }),
+    saved: database,
     alerts: {
       standing: () => ({ rules: [], deliveries: [], troubles: new Map() }),
       receivers: [],
       changed: () => {},
       database,
     },
+    unusual: () => ({ closed_us: null, against: "nothing", weeks: 0, keys: 0, left_out: 0, items: [] }),
     intake: { submit: () => Promise.reject(new Error("no test expects events to be posted here")), mappings: [] },
     metrics: make_metrics({
       trips: () => ({ ...figures, subscribers: 0, feed_frames: 0, feed_encodes: 0, feed_skipped: 0 }),
@@ -107,5 +119,14 @@ export async function make_http_side(
   const handler = make_app(all, [all, ...further]);
   const get = (path: string, headers: Record<string, string> = {}) =>
     handler(new Request(`http://localhost${path}`, { headers }), { address: "::1" });
-  return { handler, hub, time, get };
+  const post = async (path: string, body: unknown, headers: Record<string, string> = {}) =>
+    await handler(
+      new Request(`http://localhost${path}`, {
+        method: "POST",
+        headers: { "content-type": "application/json", host: "localhost", ...headers },
+        body: typeof body === "string" ? body : JSON.stringify(body),
+      }),
+      { address: "::1" },
+    );
+  return { handler, hub, time, get, post };
 }

@@ -1,5 +1,6 @@
 import { free_port } from "./free_port.ts";
-import { ensure_kafka_jars } from "./kafka_jars.ts";
+import { KAFKA_JARS } from "./kafka_jars.ts";
+import { ensure_jars } from "./maven_jars.ts";
 import { ServerProcess } from "./server_process.ts";
 import { shell } from "./shell.ts";
 import { until } from "./until.ts";
@@ -53,7 +54,7 @@ export interface Listener {
 export async function start_kafka(
   options: { readonly properties?: Readonly<Record<string, string>>; readonly listeners?: readonly Listener[] } = {},
 ): Promise<KafkaServer> {
-  const jars = await ensure_kafka_jars();
+  const jars = await ensure_jars(KAFKA_JARS);
   const server = new ServerProcess("kafka");
   const port = free_port();
   const properties = {

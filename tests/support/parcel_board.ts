@@ -1,9 +1,8 @@
-import { declaration_of, type DomainBoard } from "../../src/domains/mod.ts";
+import { count_of, declaration_of, type DomainBoard } from "../../src/domains/mod.ts";
 import { health_of } from "./page_frames.ts";
 
 /** A board of parcels, which no part of the program knows: ten fields, two dimensions, one chart of each kind. */
 
-const total = (measure: string) => ({ kind: "total", unit: "count", measure, per: 1 } as const);
 const text = (name: string) => ({ name, sql: `states.${name}`, kind: "text", per: 1 } as const);
 const number = (name: string, per: number) => ({ name, sql: `states.${name}`, kind: "number", per } as const);
 
@@ -68,6 +67,7 @@ export const parcels_board: DomainBoard = {
       depot: { label: "depot", bare: "Depot" },
       state: { label: "state", keys: ["on_its_way", "delivered"] },
     },
+    first_event: { type: "parcel.delivered" },
     first_filter: "carrier",
     list: {
       title: "Latest parcels",
@@ -124,10 +124,10 @@ export const parcels_board: DomainBoard = {
   facts: [],
   dates: [],
   figures: {
-    delivered: total("delivered"),
-    lost: total("lost"),
+    delivered: count_of("delivered"),
+    lost: count_of("lost"),
     postage: { kind: "total", unit: "money", measure: "postage_sum", per: 1_000_000 },
-    weight: total("weight_sum"),
+    weight: count_of("weight_sum"),
   },
   series: ["delivered", "lost", "postage", "weight"],
   compared_series: ["delivered", "postage"],

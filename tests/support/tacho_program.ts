@@ -60,8 +60,12 @@ export class TachoProgram implements AsyncDisposable {
       stderr: "inherit",
     }).spawn();
     this.ended = this.#child.status.then(({ code }) => {
-      // The number may be given to another process now: the guard must not kill that one.
-      Deno.removeSync(`${this.#guarded.path}/pid`);
+      // The number may be given to another process now: the guard must not kill that one. What is killed at once has written none.
+      try {
+        Deno.removeSync(`${this.#guarded.path}/pid`);
+      } catch (error) {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      }
       return this.#code = code;
     });
   }

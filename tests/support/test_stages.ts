@@ -1,5 +1,7 @@
 import { data_folder, real_data_folder } from "./available.ts";
-import { kafka_jars_folder } from "./kafka_jars.ts";
+import { FLINK_JARS } from "./flink_jars.ts";
+import { KAFKA_JARS } from "./kafka_jars.ts";
+import { jars_folder } from "./maven_jars.ts";
 import { find_chromium } from "./program.ts";
 
 /** One `deno test` of the run: its files, and what they may touch. */
@@ -13,8 +15,9 @@ export interface Stage {
   readonly limit_ms: number;
 }
 
-/** Where files wait most (outages of a minute, silences of half a minute), then where they compute most: run from both ends, they leave room for each other. */
+/** What takes longest, then where files wait most (outages of a minute, silences of half a minute), then where they compute most: run from both ends, they leave room for each other. */
 const ORDER = [
+  "tests/e2e/flink_test",
   "tests/e2e/outage_test",
   "tests/browser/page_test",
   "tests/e2e/silences/",
@@ -24,6 +27,9 @@ const ORDER = [
   "tests/",
 ];
 const rank = (file: string): number => ORDER.findIndex((start) => file.startsWith(start));
+
+/** What takes longer than others, since all of it shares what is slow to start: minutes, the sum of its tests' limits. */
+const LONG = new Map([["tests/e2e/flink_test.ts", 24]]);
 
 /** What keeps a promise in seconds on a machine that has nothing else to do. */
 const TIMED = ["tests/e2e/dev_test.ts", "tests/e2e/strangers_test.ts"];
@@ -62,7 +68,14 @@ export function plan_stages(root: string, files: readonly string[], folder: stri
   const other_flags = [
     preload,
     `--allow-read=${
-      [...read, kafka_jars_folder(), ...path, "/usr/lib/postgresql", "/usr/sbin", "/etc/os-release"].join(",")
+      [
+        ...read,
+        ...[KAFKA_JARS, FLINK_JARS].map(jars_folder),
+        ...path,
+        "/usr/lib/postgresql",
+        "/usr/sbin",
+        "/etc/os-release",
+      ].join(",")
     }`,
     ...own,
     // Drivers and Playwright look for dozens of variables; what could mislead a test is taken out of the environment instead.
@@ -77,7 +90,8 @@ export function plan_stages(root: string, files: readonly string[], folder: stri
       ? []
       : [{ name: "unit", files: unit, flags: unit_flags, alone: false, limit_ms: 10 * 60_000 }]),
     ...others.map((file) => {
-      return { name: file, files: [file], flags: other_flags, alone: TIMED.includes(file), limit_ms: 6 * 60_000 };
+      const limit_ms = (LONG.get(file) ?? 6) * 60_000;
+      return { name: file, files: [file], flags: other_flags, alone: TIMED.includes(file), limit_ms };
     }),
   ];
 }

@@ -15,7 +15,7 @@ function reader_of(answer: Promise<never>) {
   const database = { query: () => answer } as unknown as Database;
   const source = { database, board: { ...trips_board, dimensions: [] }, days: days_in("UTC") };
   const reader = new BoardReader(source, { clock: { now_ms: () => clock.ms }, logger: silent, random: () => 0 });
-  return { clock, reader, reading: reader.read(new Map(), []) };
+  return { clock, reader, reading: reader.read(() => new Map(), []) };
 }
 
 Deno.test("a reading that takes long tells of a slow database, not of one that is away", async () => {
@@ -55,7 +55,7 @@ Deno.test("after a reading the database rests by what it took beyond the turns o
   for (const [took, next] of [[0, 250], [100, 250], [120, 250], [200, 700], [1_000, 5_500]] as const) {
     took_ms = took;
     const started_ms = clock.ms;
-    assert.notEqual(await reader.read(new Map(), []), null);
+    assert.notEqual(await reader.read(() => new Map(), []), null);
     assert.equal(clock.ms - started_ms, took);
     reader.hint();
     assert.equal(reader.due_in_ms, next - took, `after ${took} ms`);

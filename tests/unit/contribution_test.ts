@@ -138,6 +138,37 @@ Deno.test("a completed trip counts in the bucket of its completion, once as a tr
   });
 });
 
+Deno.test("a trip was waited for from its request to its start, counted with the start, whenever the request comes", () => {
+  const requested = event("requested", 5), started = event("started", 9);
+  const waited = { waiting_sum_ms: "240000 at 9", waiting_count: "1 at 9", waiting_ms: "240000 at 9" };
+  const waiting_of = (trip: unknown) =>
+    Object.fromEntries(Object.entries(added(trip)).filter(([name]) => name.startsWith("waiting")));
+  const completed = event("completed", 20, { completion_fare_micros: 9 }), canceled = event("canceled", 12);
+  const all = [
+    [requested, started],
+    [started, requested],
+    [started, completed, requested],
+    [completed, requested, started],
+    [requested, started, canceled],
+    [canceled, started, requested],
+  ];
+  for (const events of all) assert.deepEqual(waiting_of(folded(...events)), waited);
+  assert.deepEqual(waiting_of(folded(started)), {}, "no request");
+  assert.deepEqual(waiting_of(folded(requested, completed)), {}, "no start");
+  assert.deepEqual(waiting_of(folded(started, event("requested", 9.5))), {}, "a request after the start");
+  assert.deepEqual(waiting_of(folded(requested, started, event("voided", 30))), {}, "taken back");
+  assert.equal(waiting_of(folded(started, event("requested", 9))).waiting_ms, "0 at 9", "in one moment");
+  // The newest request and the newest start are its own; half a millisecond counts as one.
+  const half = { ...event("started", 9), occurred_at_us: 9 * 60e6 + 1_500 };
+  assert.equal(waiting_of(folded(requested, event("requested", 8), half)).waiting_sum_ms?.split(" ")[0], "60002");
+  assert.deepEqual(added(folded(requested, started)), {
+    trips: "1 at 5",
+    requested: "1 at 5",
+    started: "1 at 9",
+    ...waited,
+  });
+});
+
 Deno.test("what is unknown is not counted: distance, duration, a completion before the start", () => {
   const trip = folded(event("started", 9), event("completed", 3, { completion_fare_micros: 0 }));
   const { distance_count, fare_sum_micros, ...rest } = added(trip);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { declaration_of } from "../../src/domains/mod.ts";
+import { declaration_of, without_log } from "../../src/domains/mod.ts";
 import { PAYMENT_BOARD } from "../../src/domains/payments/board.ts";
+import { trips_domain } from "../../src/domains/trips/mod.ts";
 import { TRADE_BOARD } from "../../src/domains/trades/board.ts";
 import { trips_board } from "../support/trip_board.ts";
 
@@ -10,17 +11,18 @@ const declared = declaration_of(trips_board);
 const dimensions = declared.dimensions.map(({ name }) => name);
 const cards = trips_board.cards.map(({ name }) => name);
 const named = (template: string) =>
-  [...template.matchAll(/\{(\w+)\??\}/g)].map(([, name = ""]) => name)
-    .filter((name) => !["currency", "step", "moment", "share"].includes(name));
+  [...template.matchAll(/\{(\w+)(?:\?\d*)?\}/g)].map(([, name = ""]) => name)
+    .filter((name) => !["currency", "step", "moment", "share", "per_minute"].includes(name));
 
 Deno.test("what a declaration names is on the board: dimensions, cards, series, fields of the list", () => {
   assert.deepEqual(dimensions, trips_board.dimensions.map(({ name }) => name).slice(1), "all but the whole");
   const read = [...trips_board.breakdowns, ...trips_board.states_breakdowns].map(({ dimension }) => dimension);
   assert.deepEqual([...declared.panels].sort(), read.sort());
   for (
-    const { name, figure = name, base, share_with, spark = [], beside = [], seen = [], top, greatest } of declared.cards
+    const { name, figure = name, base, share_with, spark = [], beside = [], beneath = [], seen = [], top, greatest }
+      of declared.cards
   ) {
-    const figures = [figure, base, share_with, greatest?.measure, ...[...beside, ...seen].flatMap(named)];
+    const figures = [figure, base, share_with, greatest?.measure, ...[...beside, ...beneath, ...seen].flatMap(named)];
     for (const each of top === undefined ? figures : []) {
       assert.ok(each === undefined || cards.includes(each), `${name}: ${each}`);
     }
@@ -88,4 +90,20 @@ Deno.test("a dimension without words is called by its name, and who is read from
     "driver",
   ]);
   assert.deepEqual(declared.dimensions.filter(({ from_states }) => from_states).map(({ name }) => name), ["driver"]);
+});
+
+Deno.test("over tables that a Flink job writes a map says why it has no hexagons, and what would give it zones", () => {
+  const { board } = trips_domain({ currency: "USD" });
+  const area = { name: "Downtown", rings: [[0, 0, 1, 0, 1, 1]] };
+  const zones = { areas: new Map([["8", area]]), backdrop: [], names: new Map<string, string>() };
+  const lacks = "No hexagons here: a Flink job writes this database, and SQL cannot make H3 cells.";
+  const alone = declaration_of(without_log(board, true)).map;
+  assert.deepEqual(alone?.places, []);
+  assert.equal(alone?.lacks, `${lacks} Zones are shown where TACHO_ZONES gives their areas.`);
+  const zoned = declaration_of({ ...without_log(board, true), zones }).map;
+  assert.deepEqual([zoned?.lacks, zoned?.places.map(({ kind }) => kind)], [lacks, ["zone", "zone"]]);
+  // A log that counts by no cell has chosen so, and other domains have no places.
+  assert.equal(declaration_of(board).map, undefined);
+  assert.equal(declaration_of(without_log(board, false)).map, undefined);
+  assert.equal("lacks" in declared.map!, false);
 });

@@ -165,6 +165,8 @@ class FilteredWorld extends World {
       position,
       cards: { previous: STRETCH, weekday: STRETCH },
       series: { shift_s: this.#compared },
+      step_s: plain.window.step_s,
+      keys: {},
     };
     const lane = {
       board: this.#figures,

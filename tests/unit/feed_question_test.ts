@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { trips_board } from "../support/trip_board.ts";
 import { type Filter, type View, window_at } from "../../src/feed/figures/view.ts";
-import { cells_question, sources_of, states_fault, states_question } from "../../src/feed/figures/question.ts";
+import {
+  cells_question,
+  sources_of,
+  states_fault,
+  states_question,
+  too_long_words,
+} from "../../src/feed/figures/question.ts";
+import type { Domain } from "../../src/domains/mod.ts";
+import { payments_domain } from "../../src/domains/payments/mod.ts";
+import { trades_domain } from "../../src/domains/trades/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 
 const UTC = days_in("UTC");
@@ -56,7 +65,10 @@ Deno.test("series and cards are computed from states over 31 days at most; cells
     return states_fault(view, window_at(view, 0, UTC), trips_board);
   };
   assert.equal(fault(31, where("driver")), null);
-  assert.match(fault(32, where("driver"))?.detail ?? "", /at most 31 days/);
+  assert.equal(
+    fault(32, where("driver"))?.detail,
+    "expected a shorter range: what is filtered by several dimensions, by driver, by passenger, and what crosses a filter, is computed over at most 31 days",
+  );
   assert.equal(fault(400, where("city")), null);
   // 31 local days in autumn, widened to whole hours.
   const view: View = {
@@ -67,6 +79,12 @@ Deno.test("series and cards are computed from states over 31 days at most; cells
     compare: "weekday",
   };
   assert.equal(states_fault(view, window_at(view, 0, UTC), trips_board), null);
+});
+
+Deno.test("what is said of a range that is too long names the dimensions of its own domain", () => {
+  const said = (domain: Domain) => /filtered (.+), and what/.exec(too_long_words(domain.board))?.[1];
+  assert.equal(said(payments_domain({ currency: "USD", h3_resolution: 8 })), "by several dimensions, by payer");
+  assert.equal(said(trades_domain({ currency: "USD", h3_resolution: 8 })), "by several dimensions");
 });
 
 Deno.test("cells and states are asked each part of a board once, by whatever filter, range and grain", () => {

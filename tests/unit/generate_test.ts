@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { city_for, make_city, TRIP_GENERATOR, TripStream } from "../../src/domains/trips/generator/mod.ts";
-import { event_clock, generated_id, prefix_of, run_prefix } from "../../src/verbs/produce.ts";
+import { event_clock, generated_id, prefix_of, run_prefix } from "../../src/verbs/generate.ts";
 
 Deno.test("event time passes so many times as fast as the clock until it has caught up, then with it", () => {
   let now_ms = 1_000_000;

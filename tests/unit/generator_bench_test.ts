@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { bench_stream } from "../../src/domains/trips/generator/mod.ts";
+import { bench_stream } from "../support/bench_stream.ts";
 import { validate } from "../support/trip_contract.ts";
 
 const options = { trips: 2_000, seed: 3, start_us: Date.UTC(2026, 2, 2) * 1_000, apart: 500 };

@@ -3,8 +3,9 @@ import { createHash } from "node:crypto";
 import type { Generator, GeneratorPlan, GeneratorRun } from "../../src/domains/mod.ts";
 import { PAYMENT_GENERATOR } from "../../src/domains/payments/generator.ts";
 import { TRADE_GENERATOR } from "../../src/domains/trades/generator.ts";
-import { bench_stream, TRIP_GENERATOR } from "../../src/domains/trips/generator/mod.ts";
-import { prefix_of } from "../../src/verbs/produce.ts";
+import { TRIP_GENERATOR } from "../../src/domains/trips/generator/mod.ts";
+import { bench_stream } from "../support/bench_stream.ts";
+import { prefix_of } from "../../src/verbs/generate.ts";
 
 /**
  * The bytes that fixed seeds give, as digests: whoever changes how streams are invented changes what `tacho produce` with the same options sent

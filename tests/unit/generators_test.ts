@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { GeneratedMessage, GeneratorPlan, GeneratorRun } from "../../src/domains/mod.ts";
 import { decode_message } from "../../src/ingest/mod.ts";
 import { DOMAINS } from "../../src/verbs/domains.ts";
-import { generated_id, generator_of, run_prefix } from "../../src/verbs/produce.ts";
+import { generated_id, generator_of, run_prefix } from "../../src/verbs/generate.ts";
 import { message } from "../support/trip_pipeline.ts";
 
 /** What holds of the generator of every domain. */

@@ -211,6 +211,24 @@ const CASES: readonly (readonly [what: string, files: Record<string, string>, fa
     "src/http/a.ts → src/http/b.ts → src/http/c.ts → src/http/a.ts: import each other in a circle",
   ],
   ["a long file", { "src/http/a.ts": "x;\n".repeat(401) }, "src/http/a.ts: 401 lines, at most 400 allowed"],
+  [
+    "a function that takes too much",
+    {
+      "src/http/a.ts":
+        "export async function run(\n  a: Map<string, X>,\n  b: { c: 1; d: (e: 1, f: 2) => void },\n  g: 3,\n  h = f(1, 2, 3),\n  i?: 4,\n  j: 5,\n): Promise<void> {}",
+    },
+    "src/http/a.ts: run has 6 parameters, at most 5 allowed",
+  ],
+  [
+    "a method that takes too much",
+    { "src/http/a.ts": "class A {\n  #b<T>(c: T, d: 1, e: 2, f: 3, g: 4, h: 5): void {}\n}" },
+    "src/http/a.ts: #b has 6 parameters, at most 5 allowed",
+  ],
+  [
+    "an arrow that takes too much",
+    { "src/http/a.ts": "const run = (a: 1, b: 2, c: 3, d: 4, e: 5, f: 6): void => {};" },
+    "src/http/a.ts: run has 6 parameters, at most 5 allowed",
+  ],
   ["a promise in a comment", { "src/http/a.ts": "// TO" + "DO later\n" }, "src/http/a.ts: holds a TODO"],
 ];
 
@@ -231,6 +249,7 @@ Deno.test("layers: exactly 400 lines, types, and pure names behind a door with i
   assert.deepEqual(
     faults_with({
       "src/http/a.ts": "x;\n".repeat(400),
+      "src/http/b.ts": "function f(a: 1, b: 2, c: 3, d: 4, e: 5,) {}\n  f(1, 2, 3, 4, { a: 5 }, 6);\n",
       "src/event_log/mod.ts": 'export * from "./append.ts";\nexport * from "./hash.ts";\n',
       "src/event_log/hash.ts": "export function hash() {}\n",
       "src/event_log/append.ts": "await 1;\n",

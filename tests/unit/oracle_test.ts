@@ -209,6 +209,8 @@ Deno.test("a pickup is counted by the H3 cell of its coordinates, by unknown whi
     trips: 1n,
     requested: 1n,
     started: 1n,
+    waiting_sum_ms: 60_000n,
+    waiting_count: 1n,
   });
 });
 

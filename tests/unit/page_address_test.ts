@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { format_address as write, parse_address as parse, view_query } from "../../static/address.js";
+import { format_address as write, list_query, parse_address as parse, view_query } from "../../static/address.js";
 import { note_of } from "../../static/arrival.js";
 import { PLAIN } from "../../static/state.js";
+import { count_then, in_order, moved, ordered } from "../../static/panels.js";
 import { toggle_key as toggle, with_condition } from "../../static/filter.js";
 import { days_later, from_wall, to_wall } from "../../static/dialog.js";
 import { GRAINS, grains_of, next_grain } from "../../static/grains.js";
@@ -64,6 +65,77 @@ Deno.test("an address says what is shown by arrival: the newest events, or a ran
   assert.deepEqual(parse_address("?order=arrival&last=20&range=6h"), hours, "a range counts");
   assert.deepEqual(parse_address("?order=sideways&last=20"), PLAIN);
   assert.deepEqual(view_query(few), [["last", "20"], ["order", "arrival"]]);
+});
+
+Deno.test("an address says which list is open, of what and in which order, and the order of panels and of their rows", () => {
+  const keys = { ...PLAIN, list: { of: "keys", name: "city", sort: "-change", find: "a&b", offset: 50 } };
+  const items = { ...PLAIN, filter: [CITY], list: { of: "items", name: "revenue", within: ["city", "A=B"] } };
+  const panels = { ...PLAIN, panels: ["driver", "city"] };
+  assert.equal(format_address(keys), "?keys=city&sort=-change&find=a%26b&after=50");
+  const sorted = { ...panels, sorted: { city: "revenue", driver: "key", status: "change" } };
+  assert.equal(format_address(panels), "?panels=driver,city");
+  assert.equal(format_address({ ...PLAIN, sorted: { city: "key" } }), "?sorted=city%3Dkey");
+  for (const address of [keys, items, panels, sorted, { ...panels, list: { of: "items", name: "completed" } }]) {
+    assert.deepEqual(parse_address(format_address(address)), address);
+  }
+  for (
+    const wrong of [
+      "keys=town",
+      "items=a%20b",
+      "sort=-trips",
+      "after=3",
+      "panels=town",
+      "within=city=A",
+      "sorted=city",
+      "sorted=city=trips",
+      "sorted=town=key",
+    ]
+  ) {
+    assert.deepEqual(parse_address(`?${wrong}`), PLAIN, wrong);
+  }
+  // The feed is asked for the same view; a list within a key is of that key, whatever the filter says of its dimension.
+  assert.deepEqual(view_query(parse_address(format_address(keys))), view_query(parse_address("")));
+  assert.deepEqual(list_query(items).pairs, [["range", "1h"], ["city", "A=B"], ["figure", "revenue"]]);
+  assert.deepEqual(list_query(keys).page, [["limit", "50"], ["offset", "50"]]);
+});
+
+Deno.test("panels are in the order of the reader, a press moves one by a place, and no further than there are", () => {
+  const all = ["a", "b", "c"];
+  assert.deepEqual(ordered(["c", "x", "c"], all), ["c", "a", "b"]);
+  assert.deepEqual(moved([], all, "b", -1), ["b", "a", "c"]);
+  assert.deepEqual(moved(["b", "a"], all, "b", 1), ["a", "b", "c"]);
+  assert.deepEqual([moved([], all, "a", -1), moved([], all, "c", 1), moved([], all, "x", 1)], [all, all, all]);
+});
+
+Deno.test("rows of a panel are the greatest by what they are sorted by, those that are kept, and all others in one", () => {
+  const row = (key: string | null, trips: number, revenue: number) => ({ key, trips, revenue });
+  // As the feed has them: the greatest three by count, then two by amount, then the rest of seven keys.
+  const rows = [row("10", 9, 1), row("9", 8, 2), row("C", 7, 3), row("D", 2, 90), row("E", 1, 80), row(null, 3, 4)];
+  const names = { count: "trips", amount: "revenue" };
+  const asked = { most: 3, kept: [] as string[], words: (key: string) => key, growth: () => null as number | null };
+  const put = (more: object = {}) => in_order(rows, names, { ...asked, ...more });
+  const keys = (more: object = {}) => put(more).map(({ key }: { key: string | null }) => key);
+  assert.deepEqual(keys(), ["10", "9", "C", null]);
+  assert.deepEqual(put().at(-1), row(null, 6, 174), "what is not shown is among all others");
+  assert.deepEqual(keys({ by: "revenue" }), ["D", "E", "C", null]);
+  assert.deepEqual(put({ by: "revenue" }).at(-1), row(null, 20, 7));
+  assert.deepEqual(keys({ by: "key" }), ["9", "10", "C", null], "numbers as numbers");
+  const growth = ({ key }: { key: string }) => ({ C: 1.5, "10": 0.9 })[key] ?? null;
+  assert.deepEqual(keys({ by: "change", growth }), ["C", "10", "9", null], "what is not known last");
+  assert.deepEqual(keys({ kept: ["E"] }), ["10", "9", "C", "E", null], "a key that is filtered by keeps its row");
+  assert.deepEqual(keys({ most: 16 }), ["10", "9", "C", "D", "E", null]);
+  assert.deepEqual(in_order(rows.slice(0, 5), names, { ...asked, most: 5 }).length, 5, "nothing is left: no row of it");
+  assert.deepEqual(in_order([], names, asked), []);
+  assert.equal(rows[0]!.key, "10", "what is known stays as it was");
+});
+
+Deno.test("what a key counted then is known of those that are told, and of others where all are", () => {
+  const counts = JSON.parse('{"A":3,"__proto__":4}');
+  assert.deepEqual(["A", "__proto__", "B", "constructor", null].map((key) => count_then({ counts, all: true }, key)), [
+    ...[3, 4, 0, 0, null],
+  ]);
+  assert.equal(count_then({ counts, all: false }, "B"), null);
+  assert.equal(count_then(undefined, "A"), null);
 });
 
 Deno.test("what a board by arrival is of is said in words", () => {

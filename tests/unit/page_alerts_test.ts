@@ -21,6 +21,7 @@ Deno.test("what the dialog makes is a rule that the server reads", () => {
       {},
       { comparison: "below", clear: "9", lasts: 10 },
       { comparison: "falls", window: "1h" },
+      { comparison: "score", value: 4 },
       {
         filter: [{ dimension: "city", keys: ["A", "B"], excluded: true }, {
           dimension: "driver",
@@ -46,7 +47,7 @@ Deno.test("a rule's name is made of its figure, and is another one where that is
 
 Deno.test("how a rule stands is said in words", () => {
   const tell = (ms: number) => `at ${ms}`;
-  const rule = (state: unknown, more = {}) => ({ state, trouble: null, silence_until: null, ...more });
+  const rule = (state: unknown, more = {}) => ({ state, trouble: null, silence_until: null, definition: {}, ...more });
   const state = { phase: "firing", since: "1970-01-01T00:00:01Z", figure: 3.456, then: null };
   assert.equal(state_words(rule(null), 0, tell), "no window was looked at yet");
   assert.equal(state_words(rule(state), 0, tell), "firing since at 1000 · last 3.46");
@@ -55,6 +56,7 @@ Deno.test("how a rule stands is said in words", () => {
     state_words(rule({ ...state, figure: 3, then: 6 }), 0, tell),
     "firing since at 1000 · last 3, 6 a week before",
   );
+  assert.match(state_words(rule({ ...state, then: 6 }, { definition: { score: 4 } }), 0, tell), / 6 usually$/);
   const silent = { silence_until: "1970-01-01T00:01:00Z" };
   assert.match(state_words(rule(state, silent), 0, tell), / · silent until at 60000$/);
   assert.doesNotMatch(state_words(rule(state, silent), 60_000, tell), /silent/);

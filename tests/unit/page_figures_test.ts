@@ -42,7 +42,17 @@ Deno.test("cards say value and unit", () => {
   assert.equal(conflicts, "2 canceled too");
   const known = card_figures({ ...given, cards: { ...cards, fare_p50: 9.5, fare_p95: 36, duration_p50_min: 12 } });
   assert.match(known.average_fare.beneath, /^p50 9[.,]50 · p95 36[.,]00$/);
-  assert.match(known.duration.beneath, /^p50 12[.,]0 · p95 –$/, "what a server does not say is not known");
+  assert.match(known.average_distance.beneath, /^14[.,]0 min · p95 –$/, "what a server does not say is not known");
+});
+
+Deno.test("how long the oldest has waited stands on the card once that is long", () => {
+  const beneath = (oldest_request_min: number | null) =>
+    card_figures({ ...given, cards: { ...cards_of(10), oldest_request_min } }).in_progress.beneath;
+  assert.deepEqual([null, 0, 3, 15].map(beneath), Array(4).fill("1 requested"));
+  assert.equal(beneath(15.54), "1 requested · oldest 16 min");
+  assert.match(beneath(4_320), /^1 requested · oldest 4[.,]320 min$/);
+  const { in_progress } = card_figures({ ...given, cards: cards_of(10) });
+  assert.equal(in_progress.beneath, "1 requested", "a server that does not tell it");
 });
 
 Deno.test("cards without trips say so without dividing by zero, cards that are not known say nothing", () => {

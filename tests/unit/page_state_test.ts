@@ -200,5 +200,18 @@ Deno.test("a rebuild that goes on is said in one quiet sentence, one that is pau
   assert.match(goes_on?.advice ?? "", /as they were, until it is switched in: tacho rebuild --switch$/);
   const paused = of("event 7 is refused today", 0).find(({ key }) => key === "paused_rebuild");
   assert.equal(paused?.what, "The rebuild of v2 stands at 0 %: event 7 is refused today.");
+  const filling = (fault: string | null) => {
+    const rebuilding = { name: "fill42", percent: 12, fault, fills: ["Average waiting", "Median fare"] };
+    const health = { ...health_of(), rebuilding };
+    const [told, ...others] = told_of(apply_frame(empty_board(), "hello", hello_of({ health }), NOW), UP, NOW);
+    assert.deepEqual(others, []);
+    return told;
+  };
+  assert.deepEqual(filling(null), {
+    key: "rebuilding",
+    what: "Average waiting, Median fare: being filled in, 12 %.",
+    advice: "Until all of the log is counted again it is not known. Everything else is right and up to date.",
+  });
+  assert.match(filling("the owner has to")?.what ?? "", /12 %\. It does not get on: the owner has to\.$/);
   assert.deepEqual(keys(apply_frame(empty_board(), "hello", hello_of(), NOW), UP, NOW), []);
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { publication_of, topics_of } from "../../src/publish/mod.ts";
 import { DOMAINS } from "../../src/verbs/domains.ts";
 import { published_topics } from "../../src/verbs/exports.ts";
 import { ConfigError, read_config } from "../../src/runtime/mod.ts";
@@ -41,4 +42,16 @@ Deno.test("only what is named is published, of each domain its own; a name that 
   );
   const brokerless = read_config({ TACHO_PUBLISH: "all" });
   assert.throws(() => published_topics({ config: brokerless, domain: DOMAINS[0]! } as Shell), /needs KAFKA_BROKERS/);
+});
+
+Deno.test("where places are told by H3 cell all is published anew once a rebuild has changed the settings; as long as none has, nothing is", () => {
+  const signatures = (name: string, h3_resolution: number | null) => {
+    const domain = DOMAINS.find((each) => each.name === name)!.make({ currency: "USD", h3_resolution });
+    return [undefined, 0, 1, 2].map((resettled) => publication_of(domain, topics_of(domain, ""), resettled).signature);
+  };
+  const [as_ever, none, once, twice] = signatures("trips", 8);
+  assert.equal(none, as_ever);
+  assert.equal(as_ever!.includes("resettled"), false);
+  assert.equal(new Set([none, once, twice]).size, 3);
+  for (const name of ["payments", "trades"]) assert.equal(new Set(signatures(name, null)).size, 1);
 });

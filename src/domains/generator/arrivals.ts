@@ -65,7 +65,7 @@ export function utc_offset_us(at_us: number, time_zone: string): number {
 const minute_us = 60_000_000;
 const hour_us = 3_600_000_000;
 
-export interface ArrivalOptions {
+interface ArrivalOptions {
   readonly seed: number;
   readonly start_us: number;
   /** Streams a second, on the average of a week. */

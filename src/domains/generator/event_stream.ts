@@ -146,7 +146,7 @@ export interface Invention<C extends Course> {
 }
 
 /** Shares (0 to 1) of good messages that are sent minutes late, sent a second time, or follow a broken copy of themselves. */
-export interface Mishaps {
+interface Mishaps {
   readonly late: number;
   readonly duplicates: number;
   readonly malformed: number;

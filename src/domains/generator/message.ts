@@ -41,7 +41,7 @@ export function time_text(at_us: number): string {
 export type JsonObject = Record<string, unknown>;
 
 /** What is said of one event, whatever it is about. */
-export interface EventTold {
+interface EventTold {
   readonly stream_id: string;
   readonly id: string;
   readonly type: string | undefined;

@@ -6,7 +6,6 @@
  * clock: the caller takes what is due (`take_due`), as fast as it wants to fill the past, or as time goes by.
  */
 export {
-  type ArrivalOptions,
   Arrivals,
   at_hour,
   evened,
@@ -25,7 +24,6 @@ export {
   EventStream,
   given_options,
   type Invention,
-  type Mishaps,
   step_us,
 } from "./event_stream.ts";
 export {

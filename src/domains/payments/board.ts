@@ -1,14 +1,175 @@
-import type { BoardDeclaration, EntitiesDeclaration } from "../board.ts";
-import { PAYMENT_WORDS } from "./words.ts";
+import { type BoardDeclaration, card_of, count_of, type EntitiesDeclaration, MICROS, money_of } from "../board.ts";
+import type { BoardWords } from "../board_words.ts";
+import { STATUSES } from "./payment.ts";
+import { PAYMENT_WORDS } from "./stream_words.ts";
 
-const MICROS = 1_000_000;
+/** The board of payments in words: what the page shows, in this order. */
+const WORDS: BoardWords = {
+  stream: PAYMENT_WORDS,
+  many: "payments",
+  path: "/payments/",
+  cards: [
+    {
+      name: "transactions",
+      label: "Transactions",
+      main: true,
+      better: 1,
+      base: "transactions",
+      spark: ["transactions"],
+      beneath: ["{captured} captured"],
+      how:
+        "Each payment once, at the earliest known of its authorization, capture and decline. Beneath it: captured, at the capture.",
+    },
+    {
+      name: "value",
+      label: "Value",
+      digits: 0,
+      small_digits: 2,
+      better: 1,
+      base: "amount_count",
+      spark: ["value"],
+      beside: ["{currency}"],
+      how:
+        "Amounts of captured payments, at the capture; refunds are not taken off, they are told apart. A capture of which nobody told the amount adds none.",
+    },
+    {
+      name: "average_value",
+      label: "Average",
+      better: 0,
+      base: "amount_count",
+      spark: ["value", "amount_count"],
+      beside: ["{currency}"],
+      beneath: ["p50 {value_p50?} · p95 {value_p95}"],
+      how:
+        "Over captured payments whose amount is known. Half of all captured amounts are at most p50, 95 of 100 at most p95, within 2 %: amounts are counted in classes.",
+    },
+    {
+      name: "conversion_rate",
+      label: "Conversion, of decided",
+      spark: ["conversion_rate"],
+      beside: ["%"],
+      beneath: ["{declined?} declined"],
+      how:
+        "Captured payments of all that are decided: those, and those that were declined without a capture, each at its own time. What is authorized only is not decided yet.",
+      seen: ["Now in sight: {conflicts?} were declined, then captured."],
+    },
+    {
+      name: "discount",
+      label: "Discount",
+      digits: 0,
+      small_digits: 2,
+      better: 0,
+      base: "captured",
+      spark: ["discount"],
+      beside: ["{currency}"],
+      how: "Of captured payments, at the capture.",
+    },
+    {
+      name: "flagged_share",
+      label: "Flagged share",
+      spark: ["flagged", "captured"],
+      beside: ["%"],
+      beneath: ["{flagged?} flagged"],
+      how: "Of captured payments those whose risk flag says yes.",
+    },
+    {
+      name: "refunds_value",
+      label: "Refunds",
+      digits: 0,
+      small_digits: 2,
+      better: -1,
+      base: "refunds",
+      spark: ["refunds_value"],
+      beside: ["{currency}"],
+      beneath: ["{refunds?} refunds", "{charged_back?} charged back"],
+      how:
+        "Refunds of captured payments, each at its own time; one payment may have several. Charge-backs are counted at theirs, and are no refunds.",
+      seen: ["Now in sight: {refunds_waiting?} refunds wait, their captures have not come."],
+    },
+    {
+      name: "most_active",
+      label: "Most active",
+      top: ["merchant", "category"],
+      how: "The merchant and the category with the most transactions in the range.",
+    },
+  ],
+  charts: [
+    {
+      name: "volume",
+      title: "Transactions captured",
+      sub: "per {step}, by capture time",
+      kind: "lines",
+      lines: [
+        { name: "captured", colour: 1, shown: true },
+        { name: "authorized", colour: 3 },
+        { name: "declined", colour: 4 },
+      ],
+      compared: "captured",
+      least: 4,
+    },
+    {
+      name: "value",
+      title: "Value",
+      sub: "{currency} per {step}",
+      picture_sub: "{currency} per {step}, by capture time",
+      kind: "bars",
+      lines: [{ name: "value", colour: 2 }],
+      compared: "value",
+      least: 10,
+    },
+    {
+      name: "merchant_value",
+      title: "Value by merchant",
+      sub: "{currency} per {step}",
+      kind: "lines",
+      by: "merchant",
+      figure: "value",
+      top: 8,
+      others: true,
+      least: 10,
+    },
+  ],
+  panels: ["merchant", "category", "city", "location", "payment_method", "status", "risk_flag"],
+  dimensions: {
+    status: { label: "status", keys: STATUSES },
+    payment_method: { label: "payment method", brief: "method" },
+    risk_flag: { label: "risk flag", brief: "risk" },
+  },
+  first_event: { type: "payment.captured", merchant: "Corner shop", amount: "12.50" },
+  first_filter: "merchant",
+  list: {
+    title: "Latest transactions",
+    time: "at_ms",
+    mark: "status",
+    marks: {
+      authorized: "half",
+      partially_refunded: "half",
+      refunded: "ring",
+      waiting: "ring",
+      declined: "cross",
+      charged_back: "cross",
+    },
+    over: "captured",
+    columns: [
+      { label: "merchant", key: "merchant" },
+      { label: "category", key: "category", minor: true },
+      { label: "city", key: "city", minor: true },
+      { label: "location", key: "location", minor: true },
+      { label: "method", key: "payment_method" },
+      { label: "risk", key: "risk_flag", minor: true },
+      { label: "discount", number: "discount", digits: 2, minor: true },
+      { label: "amount", number: "amount", digits: 2, or_mark: true },
+    ],
+  },
+  breakdowns_how:
+    "Transactions, each at the earliest known of it, and the value of those that were captured, at the capture. What no message named is “unknown”; “all others” are the keys that are not listed.",
+  computed_how:
+    "Most figures are kept ready. With two filters and more they are computed from the transactions, and say how old they are.",
+};
 
-const count = (measure: string) => ({ kind: "total", unit: "count", measure, per: 1 } as const);
-const money = (measure: string) => ({ kind: "total", unit: "money", measure, per: MICROS } as const);
 const share = (measure: string, ...count: string[]) =>
   ({ kind: "mean", unit: "percent", measure, count, per: 0.01 }) as const;
 const amount = (q: number) => ({ kind: "quantile", unit: "money", sketch: "amount_micros", q, per: MICROS }) as const;
-const shown = (name: string) => ({ name, figure: name });
 
 const ENTITIES: EntitiesDeclaration = {
   counted: "captured payments",
@@ -40,15 +201,15 @@ const ENTITIES: EntitiesDeclaration = {
 
 /** The board of payments: what the page and the API show of `transactions` and `transaction_cells`. */
 export const PAYMENT_BOARD: BoardDeclaration = {
-  words: PAYMENT_WORDS,
+  words: WORDS,
   whole: { dimension: "none", key: "all" },
   figures: {
-    transactions: count("payments"),
-    authorized: count("authorized"),
-    authorized_value: money("authorized_sum_micros"),
-    captured: count("captured"),
-    amount_count: count("amount_count"),
-    value: money("captured_sum_micros"),
+    transactions: count_of("payments"),
+    authorized: count_of("authorized"),
+    authorized_value: money_of("authorized_sum_micros"),
+    captured: count_of("captured"),
+    amount_count: count_of("amount_count"),
+    value: money_of("captured_sum_micros"),
     average_value: {
       kind: "mean",
       unit: "money",
@@ -58,16 +219,16 @@ export const PAYMENT_BOARD: BoardDeclaration = {
     },
     value_p50: amount(0.5),
     value_p95: amount(0.95),
-    declined: count("declined"),
+    declined: count_of("declined"),
     conversion_rate: share("captured", "captured", "declined"),
-    discount: money("discount_sum_micros"),
-    flagged: count("flagged"),
+    discount: money_of("discount_sum_micros"),
+    flagged: count_of("flagged"),
     flagged_share: share("flagged", "captured"),
-    conflicts: count("conflicts"),
-    refunds: count("refunds"),
-    refunds_value: money("refunds_sum_micros"),
-    refunds_waiting: count("refunds_waiting"),
-    charged_back: count("charged_back"),
+    conflicts: count_of("conflicts"),
+    refunds: count_of("refunds"),
+    refunds_value: money_of("refunds_sum_micros"),
+    refunds_waiting: count_of("refunds_waiting"),
+    charged_back: count_of("charged_back"),
   },
   series: [
     "transactions",
@@ -85,25 +246,25 @@ export const PAYMENT_BOARD: BoardDeclaration = {
   ],
   compared_series: ["captured", "value"],
   cards: [
-    shown("transactions"),
-    shown("authorized"),
-    shown("authorized_value"),
-    shown("captured"),
-    shown("amount_count"),
-    shown("value"),
-    shown("average_value"),
-    shown("value_p50"),
-    shown("value_p95"),
-    shown("declined"),
-    shown("conversion_rate"),
-    shown("discount"),
-    shown("flagged"),
-    shown("flagged_share"),
-    shown("conflicts"),
-    shown("refunds"),
-    shown("refunds_value"),
-    shown("refunds_waiting"),
-    shown("charged_back"),
+    card_of("transactions"),
+    card_of("authorized"),
+    card_of("authorized_value"),
+    card_of("captured"),
+    card_of("amount_count"),
+    card_of("value"),
+    card_of("average_value"),
+    card_of("value_p50"),
+    card_of("value_p95"),
+    card_of("declined"),
+    card_of("conversion_rate"),
+    card_of("discount"),
+    card_of("flagged"),
+    card_of("flagged_share"),
+    card_of("conflicts"),
+    card_of("refunds"),
+    card_of("refunds_value"),
+    card_of("refunds_waiting"),
+    card_of("charged_back"),
   ],
   now: { dimension: "status", measure: "payments" },
   breakdowns: ["merchant", "category", "city", "location", "payment_method", "status", "risk_flag"].map((
@@ -161,4 +322,8 @@ export const PAYMENT_BOARD: BoardDeclaration = {
       payment_count: 2_500,
     },
   },
+  unusual: [
+    { figure: "transactions", by: ["merchant", "payment_method", "city"] },
+    { figure: "declined", by: ["merchant", "payment_method"] },
+  ],
 };

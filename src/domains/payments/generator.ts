@@ -25,7 +25,7 @@ import {
 } from "../generator/mod.ts";
 
 /** Who is paid: by how many beside the others, for what, how much at a time, in cents, and where. */
-export interface Merchant {
+interface Merchant {
   readonly name: string;
   readonly category: string;
   readonly city: string;
@@ -64,7 +64,7 @@ export const MERCHANTS: readonly Merchant[] = Array.from({ length: COUNT }, (_, 
 });
 
 /** By what it is paid, and how often. */
-export const METHODS: readonly { readonly name: string; readonly share: number }[] = [
+const METHODS: readonly { readonly name: string; readonly share: number }[] = [
   { name: "credit_card", share: 0.46 },
   { name: "debit_card", share: 0.31 },
   { name: "wallet", share: 0.17 },
@@ -72,14 +72,14 @@ export const METHODS: readonly { readonly name: string; readonly share: number }
 ];
 
 /** Other currencies than the deployment's, and the share of payments that are in each. */
-export const CURRENCIES: readonly { readonly code: string; readonly share: number }[] = [
+const CURRENCIES: readonly { readonly code: string; readonly share: number }[] = [
   { code: "EUR", share: 0.09 },
   { code: "USD", share: 0.06 },
   { code: "GBP", share: 0.04 },
 ];
 
 /** Most at noon and in the evening, little at night; more at the weekend. */
-export const DEMAND: Float64Array = evened(weekly_demand({
+const DEMAND: Float64Array = evened(weekly_demand({
   base: 0.25,
   workdays: [[12.3, 1.8, 1.3], [18.2, 2.6, 1.7]],
   weekend: [[13.5, 3.2, 1.9], [19, 2.8, 1.5]],
@@ -98,17 +98,17 @@ const OUTAGE: TroubleKind = { kind: 62, one_in: 32, least_min: 5, most_min: 20 }
 const FRAUD: TroubleKind = { kind: 63, one_in: 10, least_min: 6, most_min: 15 };
 
 /** How many times as often a merchant is paid at a moment: 1 but in a spike. */
-export const crowd_at = (seed: number, merchant: number, at_us: number): number => {
+const crowd_at = (seed: number, merchant: number, at_us: number): number => {
   const trouble = trouble_at(seed, SPIKE, merchant, at_us);
   return trouble === null ? 1 : 8 + ((trouble.word >>> 4) % 6);
 };
 
 /** What spikes add at a moment, as a share of the usual demand. */
-export const extra_demand = (seed: number, at_us: number): number =>
+const extra_demand = (seed: number, at_us: number): number =>
   MERCHANTS.reduce((sum, { share }, merchant) => sum + share * (crowd_at(seed, merchant, at_us) - 1), 0);
 
 /** Whether a payment method is declined at a moment, whoever pays by it. */
-export const is_out = (seed: number, method: number, at_us: number): boolean =>
+const is_out = (seed: number, method: number, at_us: number): boolean =>
   trouble_at(seed, OUTAGE, method, at_us) !== null;
 
 /** Where stolen cards are tried in the hour of a moment, or null. */
@@ -118,7 +118,7 @@ const fraud_in = (seed: number, at_us: number): Trouble & { readonly merchant: n
 };
 
 /** A payment that is tried on purpose. */
-export interface Staged {
+interface Staged {
   readonly at_us: number;
   readonly merchant: number;
   readonly cents: number;
@@ -126,7 +126,7 @@ export interface Staged {
 }
 
 /** The payments that are tried on purpose in the hour of a moment, in order: every ten seconds one, of which the last two thirds are declined. */
-export function staged_in(seed: number, at_us: number): Staged[] {
+function staged_in(seed: number, at_us: number): Staged[] {
   const fraud = fraud_in(seed, at_us);
   if (fraud === null) return [];
   const { from_us, until_us, word, merchant } = fraud;
@@ -140,7 +140,7 @@ export function staged_in(seed: number, at_us: number): Staged[] {
 }
 
 /** What is planted in the hour of a moment. */
-export const planted_in = (seed: number, at_us: number): (Planted | null)[] => [
+const planted_in = (seed: number, at_us: number): (Planted | null)[] => [
   ...MERCHANTS.map(({ name }, i) =>
     told("merchant_spike", trouble_in(seed, SPIKE, i, at_us), () => ({ merchant: name }))
   ),

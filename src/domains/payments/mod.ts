@@ -7,7 +7,6 @@ import card_transactions from "./mappings/card_transactions.json" with { type: "
 import {
   derived_by,
   EVENT_TYPES,
-  fold,
   PAYMENT_DIMENSIONS,
   PAYMENT_FACTS,
   PAYMENT_FIELDS,
@@ -32,7 +31,6 @@ export function payments_domain({ currency }: DeploymentTerms): Domain {
     event_types: EVENT_TYPES,
     fields: PAYMENT_FIELDS,
     derived: derived_by(currency),
-    fold,
     dimensions: PAYMENT_DIMENSIONS,
     measures: PAYMENT_MEASURES,
     facts: PAYMENT_FACTS,
@@ -51,6 +49,5 @@ export const PAYMENTS: DeclaredDomain = {
   topics: [{ topic: "payments" }, { topic: "orders_json", mapping: "card_transactions" }],
   record_lists: ["payments", "transactions", "orders"],
   reversal: null,
-  later_measure: null,
   generator: PAYMENT_GENERATOR,
 };

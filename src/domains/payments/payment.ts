@@ -1,5 +1,4 @@
-import type { Dimension, Grain, Integer, Measure } from "../../kpi/mod.ts";
-import type { Derived, FoldedEvent } from "../domain.ts";
+import type { Dimension, Grain, Measure } from "../../kpi/mod.ts";
 import { type FactForm, known, ONE, value } from "../facts.ts";
 import {
   AMOUNT,
@@ -8,13 +7,12 @@ import {
   type Fields,
   type FieldType,
   one_of,
-  type PayloadOf,
   type StateOf,
   TEXT,
   TIME,
   TIMES,
-  with_one_more,
 } from "../fields.ts";
+import { type Derived, type Made, made } from "../rules.ts";
 
 /** The payment event types, in the order a payment usually sees them. */
 export const EVENT_TYPES = [
@@ -37,11 +35,13 @@ const RISK_WORDS: Readonly<Record<string, string>> = Object.fromEntries([
   ...["yes", "y", "true", "t", "1", "high", "flagged", "suspicious", "fraud"].map((word) => [word, "yes"]),
   ...["no", "n", "false", "f", "0", "low", "none", "normal", "clear", "ok"].map((word) => [word, "no"]),
 ]);
+/** What a producer says of a risk: yes or no however it is written, else its own words. */
 export const RISK: FieldType<string> = {
   ...TEXT,
   what: "true or false, yes or no, 1 or 0, or text of at most 200 characters",
   accepts: [...TEXT.accepts, { type: "boolean" }],
   or_boolean: true,
+  words: RISK_WORDS,
   read(value) {
     const text = TEXT.read(typeof value === "boolean" ? String(value) : value);
     return text === null ? null : RISK_WORDS[text.trim().toLowerCase()] ?? text;
@@ -50,11 +50,11 @@ export const RISK: FieldType<string> = {
 
 /** The fields of a payment: how it went, what it was for, and each of its refunds. */
 export const PAYMENT_FIELDS = {
-  authorized_us: { type: TIME },
-  captured_us: { type: TIME },
-  declined_us: { type: TIME },
-  charged_back_us: { type: TIME },
-  refunded_us: { type: TIMES, says: "When each refund happened, in order of time" },
+  authorized_us: { type: TIME, time_of: "payment.authorized" },
+  captured_us: { type: TIME, time_of: "payment.captured" },
+  declined_us: { type: TIME, time_of: "payment.declined" },
+  charged_back_us: { type: TIME, time_of: "payment.charged_back" },
+  refunded_us: { type: TIMES, time_of: "payment.refunded", says: "When each refund happened, in order of time" },
   refund_micros: {
     type: AMOUNTS,
     in: REFUND,
@@ -86,10 +86,9 @@ export const PAYMENT_FIELDS = {
 } as const satisfies Fields;
 
 /** The state of a payment: null is unknown. */
-export type Payment = StateOf<typeof PAYMENT_FIELDS>;
-/** What one event names of it. */
-export type PaymentPayload = PayloadOf<typeof PAYMENT_FIELDS>;
+type Payment = StateOf<typeof PAYMENT_FIELDS>;
 
+/** What may have become of a payment. */
 export const STATUSES = [
   "charged_back",
   "refunded",
@@ -100,25 +99,26 @@ export const STATUSES = [
   "waiting",
 ] as const;
 
-/** Charged back wins over all; a capture over a decline, whatever came first. Refunds, of which there is no capture, wait. */
-export function status_of(payment: Payment): typeof STATUSES[number] {
-  if (payment.charged_back_us !== null) return "charged_back";
-  if (payment.captured_us !== null) {
-    if (payment.refund_micros === null) return "captured";
-    const amount = amount_of(payment);
-    // Added up as whole numbers of any size: so many refunds are legal.
-    const back = payment.refund_micros.reduce<bigint>((sum, refund) => sum + BigInt(refund), 0n);
-    return amount !== null && back >= amount ? "refunded" : "partially_refunded";
-  }
-  if (payment.declined_us !== null) return "declined";
-  return payment.authorized_us !== null ? "authorized" : "waiting";
-}
+const IS_CAPTURED = { field: "captured_us", known: true } as const;
 
 /** The amount that counts: of a captured payment that of its capture, else of its authorization; of any other what was authorized, else declined. */
-export function amount_of(payment: Payment): Integer | null {
-  const { authorized_micros, captured_micros, declined_micros } = payment;
-  return payment.captured_us !== null ? captured_micros ?? authorized_micros : authorized_micros ?? declined_micros;
-}
+const AMOUNT_MADE: Made = {
+  cases: [[[IS_CAPTURED], { first_known: ["captured_micros", "authorized_micros"] }]],
+  otherwise: { first_known: ["authorized_micros", "declined_micros"] },
+};
+
+/** Charged back wins over all; a capture over a decline, whatever came first. Refunds, of which there is no capture, wait. */
+const STATUS = made<Payment, typeof STATUSES[number]>({
+  cases: [
+    [[{ field: "charged_back_us", known: true }], { text: "charged_back" }],
+    [[IS_CAPTURED, { field: "refund_micros", unknown: true }], { text: "captured" }],
+    [[IS_CAPTURED, { sum_of: "refund_micros", reaches: AMOUNT_MADE }], { text: "refunded" }],
+    [[IS_CAPTURED], { text: "partially_refunded" }],
+    [[{ field: "declined_us", known: true }], { text: "declined" }],
+    [[{ field: "authorized_us", known: true }], { text: "authorized" }],
+  ],
+  otherwise: { text: "waiting" },
+});
 
 /**
  * What a payment's row has beside its fields.
@@ -128,53 +128,26 @@ export const derived_by = (currency: string) =>
   ({
     status: {
       type: one_of(...STATUSES),
-      get: status_of,
+      ...STATUS,
       always: true,
       says: "What became of it, as of its newest event",
     },
     currency: {
       type: CURRENCY,
-      get: ({ named_currency }: Payment) => named_currency ?? currency,
+      ...made<Payment>({
+        cases: [[[{ field: "named_currency", known: true }], { field: "named_currency" }]],
+        otherwise: { text: currency },
+      }),
       always: true,
       says: "The currency of its amounts; the deployment's where no event named one",
     },
     amount_micros: {
       type: AMOUNT,
-      get: amount_of,
+      ...made<Payment>(AMOUNT_MADE),
       before: "authorized_micros",
       says: "The amount that counts: captured, else authorized, of what was not captured else declined; null: unknown",
     },
   }) satisfies Readonly<Record<string, Derived<Payment>>>;
-
-/**
- * Folds the next event, in order of (time, event id), into a payment: what it names wins over what was named before, the latest of its kind
- * dates it, and every refund is one more.
- */
-export function fold(payment: Payment, event: FoldedEvent<PaymentPayload>): Payment {
-  const at = event.occurred_at_us;
-  const { refund_micros, ...named } = event.payload;
-  switch (event.type) {
-    case "payment.authorized":
-      return { ...payment, ...named, authorized_us: at };
-    case "payment.captured":
-      return { ...payment, ...named, captured_us: at };
-    case "payment.declined":
-      return { ...payment, ...named, declined_us: at };
-    case "payment.refunded":
-      return {
-        ...payment,
-        ...named,
-        refunded_us: with_one_more(payment.refunded_us, at),
-        refund_micros: with_one_more(payment.refund_micros, refund_micros!),
-      };
-    case "payment.charged_back":
-      return { ...payment, ...named, charged_back_us: at };
-    default:
-      throw new Error(
-        `fold payment ${JSON.stringify(event.stream_id)}: no rule for event type ${JSON.stringify(event.type)}`,
-      );
-  }
-}
 
 const GRAINS: readonly Grain[] = ["1m", "5m", "1h", "1d", "all"];
 /** Percentiles are kept of the grains that ranges are covered with; of dimensions that boards are filtered by most. */
@@ -191,6 +164,7 @@ const OF_PAYERS: readonly string[] = [
   "charged_back",
 ];
 
+/** What payments are counted by, and at which grains. */
 export const PAYMENT_DIMENSIONS: readonly Dimension[] = [
   { name: "none", column: null, grains: GRAINS, sketches: SKETCHED },
   { name: "status", column: "status", grains: GRAINS },
@@ -221,7 +195,6 @@ export const PAYMENT_MEASURES: readonly Measure[] = [
   { name: "amount_micros", kind: "sketch" },
 ];
 
-const CAPTURED = { field: "captured_us", known: true } as const;
 const NOT_CAPTURED = { field: "captured_us", unknown: true } as const;
 
 /**
@@ -245,7 +218,7 @@ export const PAYMENT_FACTS: readonly FactForm[] = [
   { at: ["captured_us"], when: { field: "risk_flag", is: "yes" }, adds: { flagged: ONE } },
   // One that was captured, too, counts as captured alone.
   { at: ["declined_us"], when: NOT_CAPTURED, adds: { declined: ONE } },
-  { at: ["refunded_us"], when: CAPTURED, adds: { refunds: ONE, refunds_sum_micros: value("refund_micros") } },
+  { at: ["refunded_us"], when: IS_CAPTURED, adds: { refunds: ONE, refunds_sum_micros: value("refund_micros") } },
   { at: ["refunded_us"], when: NOT_CAPTURED, adds: { refunds_waiting: ONE } },
   { at: ["charged_back_us"], adds: { charged_back: ONE } },
 ];

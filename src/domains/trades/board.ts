@@ -1,11 +1,5 @@
-import type { BoardDeclaration, EntitiesDeclaration } from "../board.ts";
+import { type BoardDeclaration, card_of, count_of, type EntitiesDeclaration, MICROS, money_of } from "../board.ts";
 import type { BoardWords } from "../board_words.ts";
-
-const MICROS = 1_000_000;
-
-const count = (measure: string) => ({ kind: "total", unit: "count", measure, per: 1 } as const);
-const money = (measure: string) => ({ kind: "total", unit: "money", measure, per: MICROS } as const);
-const shown = (name: string) => ({ name, figure: name });
 
 const WORDS: BoardWords = {
   many: "trades",
@@ -129,6 +123,7 @@ const WORDS: BoardWords = {
     status: { label: "status", keys: ["executed", "busted", "waiting"] },
     side: { label: "side", keys: ["buy", "sell"] },
   },
+  first_event: { type: "trade.executed", ticker: "AAPL", price: "187.20", volume: 10 },
   first_filter: "ticker",
   list: {
     title: "Latest trades",
@@ -184,17 +179,17 @@ export const TRADE_BOARD: BoardDeclaration = {
   words: WORDS,
   whole: { dimension: "none", key: "all" },
   figures: {
-    trades: count("trades"),
-    busted: count("busted"),
-    volume: count("volume"),
-    turnover: money("notional_micros"),
-    prices: money("price_sum_micros"),
+    trades: count_of("trades"),
+    busted: count_of("busted"),
+    volume: count_of("volume"),
+    turnover: money_of("notional_micros"),
+    prices: money_of("price_sum_micros"),
     weighted_price: { kind: "mean", unit: "money", measure: "notional_micros", count: "volume", per: MICROS },
     average_price: { kind: "mean", unit: "money", measure: "price_sum_micros", count: "trades", per: MICROS },
-    min_price: money("price_min_micros"),
-    max_price: money("price_max_micros"),
-    first_price: money("price_first_micros"),
-    last_price: money("price_last_micros"),
+    min_price: money_of("price_min_micros"),
+    max_price: money_of("price_max_micros"),
+    first_price: money_of("price_first_micros"),
+    last_price: money_of("price_last_micros"),
     tickers: { kind: "distinct", unit: "count", dimension: "ticker", count: "trades" },
   },
   series: [
@@ -210,16 +205,16 @@ export const TRADE_BOARD: BoardDeclaration = {
   ],
   compared_series: ["volume", "turnover"],
   cards: [
-    shown("trades"),
-    shown("busted"),
-    shown("volume"),
-    shown("turnover"),
-    shown("weighted_price"),
-    shown("average_price"),
-    shown("min_price"),
-    shown("max_price"),
-    shown("last_price"),
-    shown("tickers"),
+    card_of("trades"),
+    card_of("busted"),
+    card_of("volume"),
+    card_of("turnover"),
+    card_of("weighted_price"),
+    card_of("average_price"),
+    card_of("min_price"),
+    card_of("max_price"),
+    card_of("last_price"),
+    card_of("tickers"),
   ],
   now: { dimension: "status", measure: "trades" },
   breakdowns: [
@@ -236,4 +231,5 @@ export const TRADE_BOARD: BoardDeclaration = {
     list: "trades",
     fields: ["trade_id", "status", "at_ms", "ticker", "side", "venue", "volume", "price"],
   },
+  unusual: [{ figure: "trades", by: ["ticker", "venue"] }],
 };

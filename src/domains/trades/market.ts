@@ -11,7 +11,7 @@ import {
 } from "../generator/mod.ts";
 
 /** What is traded: its usual price in cents, how often it is traded beside the others, how restless its price is, and how many shares change hands. */
-export interface Ticker {
+interface Ticker {
   readonly name: string;
   readonly cents: number;
   readonly share: number;

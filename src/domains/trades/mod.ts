@@ -5,7 +5,7 @@ import { TRADE_BOARD } from "./board.ts";
 import { TRADE_GENERATOR } from "./generator.ts";
 import executions from "./mappings/executions.json" with { type: "json" };
 import executions_by_arrival from "./mappings/executions_by_arrival.json" with { type: "json" };
-import { DERIVED, EVENT_TYPES, fold, TRADE_DIMENSIONS, TRADE_FACTS, TRADE_FIELDS, TRADE_MEASURES } from "./trade.ts";
+import { DERIVED, EVENT_TYPES, TRADE_DIMENSIONS, TRADE_FACTS, TRADE_FIELDS, TRADE_MEASURES } from "./trade.ts";
 
 /** What a trade is called, by people and in events. */
 const NAMES: StreamNames = { noun: "trade", stream_column: "trade_id" };
@@ -19,7 +19,6 @@ export function trades_domain(_terms: DeploymentTerms): Domain {
     event_types: EVENT_TYPES,
     fields: TRADE_FIELDS,
     derived: DERIVED,
-    fold,
     dimensions: TRADE_DIMENSIONS,
     measures: TRADE_MEASURES,
     facts: TRADE_FACTS,
@@ -38,6 +37,5 @@ export const TRADES: DeclaredDomain = {
   topics: [{ topic: "trades" }, { topic: "orders", mapping: "executions" }],
   record_lists: ["trades", "executions"],
   reversal: null,
-  later_measure: null,
   generator: TRADE_GENERATOR,
 };

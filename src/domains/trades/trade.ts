@@ -1,7 +1,7 @@
-import type { Dimension, Grain, Integer, Measure } from "../../kpi/mod.ts";
-import type { Derived, FoldedEvent } from "../domain.ts";
+import type { Dimension, Grain, Measure } from "../../kpi/mod.ts";
 import { type FactForm, ONE, product, value } from "../facts.ts";
-import { AMOUNT, type Fields, one_of, type PayloadOf, QUANTITY, type StateOf, TEXT, TIME } from "../fields.ts";
+import { AMOUNT, type Fields, one_of, QUANTITY, type StateOf, TEXT, TIME } from "../fields.ts";
+import { type Derived, made } from "../rules.ts";
 
 /** The trade event types, in the order a trade usually sees them. */
 export const EVENT_TYPES = ["trade.executed", "trade.corrected", "trade.busted"] as const;
@@ -11,9 +11,9 @@ const CORRECTION = ["trade.corrected"];
 
 /** The fields of a trade: one execution on a market, its latest correction, and whether it was taken back. */
 export const TRADE_FIELDS = {
-  executed_us: { type: TIME },
-  executed_event_id: { type: TEXT, hidden: true },
-  busted_us: { type: TIME },
+  executed_us: { type: TIME, time_of: "trade.executed" },
+  executed_event_id: { type: TEXT, id_of: "trade.executed", hidden: true },
+  busted_us: { type: TIME, time_of: "trade.busted" },
   ticker: { type: TEXT, in: EXECUTION, required: true },
   side: { type: one_of("buy", "sell"), in: EXECUTION },
   venue: { type: TEXT, in: EXECUTION },
@@ -37,63 +37,51 @@ export const TRADE_FIELDS = {
 } as const satisfies Fields;
 
 /** The state of a trade: null is unknown. */
-export type Trade = StateOf<typeof TRADE_FIELDS>;
-/** What one event names of it. */
-export type TradePayload = PayloadOf<typeof TRADE_FIELDS>;
+type Trade = StateOf<typeof TRADE_FIELDS>;
 
 const STATUSES = ["executed", "busted", "waiting"] as const;
 
+const NOT_BUSTED = { field: "busted_us", unknown: true } as const;
+const EXECUTED = { field: "executed_us", known: true } as const;
+
 /** Busted wins over all; what was corrected and not executed waits. */
-const status_of = (trade: Trade): typeof STATUSES[number] =>
-  trade.busted_us !== null ? "busted" : trade.executed_us !== null ? "executed" : "waiting";
+const STATUS = made<Trade, typeof STATUSES[number]>({
+  cases: [
+    [[{ field: "busted_us", known: true }], { text: "busted" }],
+    [[EXECUTED], { text: "executed" }],
+  ],
+  otherwise: { text: "waiting" },
+});
 
 /** What counts of a trade that was executed and stands; null else. */
-const price_of = (trade: Trade): Integer | null =>
-  status_of(trade) === "executed" ? trade.corrected_price_micros ?? trade.executed_price_micros : null;
-const volume_of = (trade: Trade): Integer | null =>
-  status_of(trade) === "executed" ? trade.corrected_volume ?? trade.executed_volume : null;
+const standing = (...fields: readonly string[]) =>
+  made<Trade>({ cases: [[[NOT_BUSTED, EXECUTED], { first_known: fields }]] });
 
 /** What a trade's row has beside its fields. */
 export const DERIVED = {
   status: {
     type: one_of(...STATUSES),
-    get: status_of,
+    ...STATUS,
     always: true,
     says: "Whether it counts, as of its newest event",
   },
   price_micros: {
     type: AMOUNT,
-    get: price_of,
+    ...standing("corrected_price_micros", "executed_price_micros"),
     says:
       "The price that counts: of an executed trade its latest correction, else its execution's; null: there is none",
   },
   volume: {
     type: QUANTITY,
-    get: volume_of,
+    ...standing("corrected_volume", "executed_volume"),
     says:
       "The volume that counts: of an executed trade its latest correction, else its execution's; null: there is none",
   },
 } satisfies Readonly<Record<string, Derived<Trade>>>;
 
-/** Folds the next event, in order of (time, event id), into a trade: what it names wins over what was named before. */
-export function fold(trade: Trade, event: FoldedEvent<TradePayload>): Trade {
-  const at = event.occurred_at_us;
-  switch (event.type) {
-    case "trade.executed":
-      return { ...trade, ...event.payload, executed_us: at, executed_event_id: event.event_id };
-    case "trade.corrected":
-      return { ...trade, ...event.payload };
-    case "trade.busted":
-      return { ...trade, ...event.payload, busted_us: at };
-    default:
-      throw new Error(
-        `fold trade ${JSON.stringify(event.stream_id)}: no rule for event type ${JSON.stringify(event.type)}`,
-      );
-  }
-}
-
 const GRAINS: readonly Grain[] = ["1m", "5m", "1h", "1d", "all"];
 
+/** What trades are counted by, and at which grains. */
 export const TRADE_DIMENSIONS: readonly Dimension[] = [
   { name: "none", column: null, grains: GRAINS },
   { name: "status", column: "status", grains: GRAINS },

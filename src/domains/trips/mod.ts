@@ -18,7 +18,7 @@ import bike_share from "./mappings/bike_share.json" with { type: "json" };
 import mds_trips from "./mappings/mds_trips.json" with { type: "json" };
 
 /** Trips of a ride service: what they are (`trip.ts`), what they add to the figures, what the board shows of them, who else's records they are read from. */
-export type { Trip, TripPayload, TripStatus } from "./trip.ts";
+export type { Trip, TripPayload } from "./trip.ts";
 
 /** What a trip is called, by people and in events. */
 const NAMES: StreamNames = { noun: "trip", stream_column: "trip_id" };
@@ -47,7 +47,7 @@ export function trips_domain(
     fields: TRIP_FIELDS,
     fixed: { currency },
     derived: DERIVED,
-    fold: trip_fold(h3_resolution),
+    ...by_h3 ? { fold: trip_fold(h3_resolution) } : {},
     dimensions: by_h3 ? TRIP_DIMENSIONS : TRIP_DIMENSIONS.slice(0, -1),
     measures: TRIP_MEASURES,
     facts: TRIP_FACTS,
@@ -90,6 +90,7 @@ export const TRIPS: DeclaredDomain = {
   record_lists: ["trips", "rides"],
   h3_entities: H3_ENTITIES,
   reversal: { type: "trip.voided", amount: "amount", of_type: "trip.completed", of_amount: "fare" },
-  later_measure: ["fare_count", "completed"],
+  later_measure: "fare_count",
+  later_value: "waiting_ms",
   generator: TRIP_GENERATOR,
 };

@@ -7,7 +7,7 @@ const ADJUSTED = "Fare adjusted";
 const OVER = { is: { status: "completed" }, known: ["adjusted_fare"] };
 
 /** A trip in words. */
-export const trip_words: StreamWords = {
+export const TRIP_WORDS: StreamWords = {
   events: {
     "trip.requested": ["Requested", "request"],
     "trip.started": ["Started", "start"],
@@ -51,6 +51,7 @@ export const trip_words: StreamWords = {
     tip: "Tip",
     distance_km: "Distance",
     duration_min: "Duration",
+    waiting_min: "Waited",
   },
   repeats: { completion_fare: "fare", adjusted_fare: "fare" },
   moments: [
@@ -101,6 +102,7 @@ export const trip_words: StreamWords = {
       rows: [
         "requested_at",
         { field: "started_at", not_yet: ["requested"] },
+        "waiting_min?",
         { field: "completed_at", not_yet: ["requested", "in_progress"], not_in: ["canceled"] },
         "canceled_at?",
         "voided_at?",
@@ -213,6 +215,8 @@ export const trip_words: StreamWords = {
     fare_count: "with known fare",
     distance_count: "with known distance",
     duration_count: "with known duration",
+    waiting_sum_ms: "waited",
+    waiting_count: "with known waiting",
   },
-  minor_measures: ["fare_count", "distance_count", "duration_count"],
+  minor_measures: ["fare_count", "distance_count", "duration_count", "waiting_count"],
 };

@@ -1,6 +1,6 @@
 import { latLngToCell } from "h3-js";
-import type { Dimension, Grain, Integer, Measure } from "../../kpi/mod.ts";
-import type { Derived, FoldedEvent } from "../domain.ts";
+import type { Dimension, Grain, Measure } from "../../kpi/mod.ts";
+import type { FoldedEvent } from "../domain.ts";
 import {
   AMOUNT,
   COUNT,
@@ -16,6 +16,7 @@ import {
   TIME,
 } from "../fields.ts";
 import { type FactForm, known, ONE, unknown, value } from "../facts.ts";
+import { type Derived, fold_of, made } from "../rules.ts";
 
 /** The trip event types, in the order a trip usually sees them. */
 export const EVENT_TYPES = [
@@ -36,11 +37,11 @@ const END = ["trip.completed"];
  * column in a migration; tests/integration/field_columns_test.ts holds the two together.
  */
 export const TRIP_FIELDS = {
-  requested_us: { type: TIME },
-  started_us: { type: TIME },
-  completed_us: { type: TIME },
-  canceled_us: { type: TIME },
-  voided_us: { type: TIME },
+  requested_us: { type: TIME, time_of: "trip.requested" },
+  started_us: { type: TIME, time_of: "trip.started" },
+  completed_us: { type: TIME, time_of: "trip.completed" },
+  canceled_us: { type: TIME, time_of: "trip.canceled" },
+  voided_us: { type: TIME, time_of: "trip.voided" },
   driver_id: { type: TEXT, in: RIDE, person: "driver" },
   passenger_id: { type: TEXT, in: BEFORE_END, person: "passenger" },
   vehicle_type: { type: TEXT, in: BEFORE_END },
@@ -85,60 +86,63 @@ export type Trip = StateOf<typeof TRIP_FIELDS>;
 export type TripPayload = PayloadOf<typeof TRIP_FIELDS>;
 
 const STATUSES = ["requested", "in_progress", "completed", "canceled", "voided"] as const;
-export type TripStatus = typeof STATUSES[number];
+type TripStatus = typeof STATUSES[number];
+
+const COMPLETED = { field: "completed_us", known: true } as const;
+const NOT_VOIDED = { field: "voided_us", unknown: true } as const;
 
 /** Voided wins over all, completed over canceled, whatever came first; a trip with neither is in progress once it started. */
-export function status_of(trip: Trip): TripStatus {
-  if (trip.voided_us !== null) return "voided";
-  if (trip.completed_us !== null) return "completed";
-  if (trip.canceled_us !== null) return "canceled";
-  return trip.started_us !== null ? "in_progress" : "requested";
-}
-
-/** The fare that counts: of a completed trip its latest adjustment, else its completion's; null before completion, of a voided trip, and where nobody named one. */
-function fare_of(trip: Trip): Integer | null {
-  return trip.completed_us === null || trip.voided_us !== null
-    ? null
-    : trip.adjusted_fare_micros ?? trip.completion_fare_micros;
-}
-
-/** Duration in milliseconds: as given, else completion minus start when both are known and not negative. */
-function duration_of(trip: Trip): number | null {
-  if (trip.given_duration_ms !== null) return trip.given_duration_ms;
-  if (trip.completed_us === null || trip.started_us === null || trip.completed_us < trip.started_us) return null;
-  return Math.round((trip.completed_us - trip.started_us) / 1000);
-}
+const STATUS = made<Trip, TripStatus>({
+  cases: [
+    [[{ field: "voided_us", known: true }], { text: "voided" }],
+    [[COMPLETED], { text: "completed" }],
+    [[{ field: "canceled_us", known: true }], { text: "canceled" }],
+    [[{ field: "started_us", known: true }], { text: "in_progress" }],
+  ],
+  otherwise: { text: "requested" },
+});
+export const status_of = STATUS.get;
 
 /** What a trip's row has beside its fields, for analysts. */
 export const DERIVED = {
   status: {
     type: one_of(...STATUSES),
-    get: status_of,
+    ...STATUS,
     always: true,
     says: "What became of it, as of its newest event",
   },
   fare_micros: {
     type: AMOUNT,
-    get: fare_of,
+    // Null before completion, of a voided trip, and where nobody named one.
+    ...made<Trip>({
+      cases: [[[COMPLETED, NOT_VOIDED], { first_known: ["adjusted_fare_micros", "completion_fare_micros"] }]],
+    }),
     before: "tip_micros",
     says: "The fare that counts: of a completed trip its latest adjustment, else its completion's; null: there is none",
   },
   duration_ms: {
     type: MINUTES,
-    get: duration_of,
+    ...made<Trip>({
+      cases: [[[{ field: "given_duration_ms", known: true }], { field: "given_duration_ms" }]],
+      otherwise: { ms_from: "started_us", to: "completed_us" },
+    }),
     says: "Minutes: as given, else completion minus start; null: unknown",
+  },
+  waiting_ms: {
+    type: MINUTES,
+    ...made<Trip>({ ms_from: "requested_us", to: "started_us" }),
+    says: "Minutes from request to start; null: one of them is unknown, or the start is before the request",
   },
 } satisfies Readonly<Record<string, Derived<Trip>>>;
 
 type Fold = (trip: Trip, event: FoldedEvent<TripPayload>) => Trip;
 
 /**
- * How the next event, in order of (time, event id), is folded into a trip: what the event names wins over what was named
- * before; the event's time dates its part of the trip's life.
- * @param h3_resolution of the pickup's cell, 0 to 15; null: pickups are not indexed
+ * How the next event, in order of (time, event id), is folded into a trip where pickups are indexed: as the fields say, and the pickup's cell.
+ * @param h3_resolution of the cell, 0 to 15
  */
-export function trip_fold(h3_resolution: number | null): Fold {
-  if (h3_resolution === null) return fold;
+export function trip_fold(h3_resolution: number): Fold {
+  const fold = fold_of("trip", EVENT_TYPES, TRIP_FIELDS);
   return (trip, event) => {
     const next = fold(trip, event);
     const { pickup_lat, pickup_lon } = next;
@@ -148,28 +152,6 @@ export function trip_fold(h3_resolution: number | null): Fold {
     return { ...next, pickup_h3: known ? latLngToCell(pickup_lat, pickup_lon, h3_resolution) : null };
   };
 }
-
-const fold: Fold = (trip, event) => {
-  const at = event.occurred_at_us;
-  switch (event.type) {
-    case "trip.requested":
-      return { ...trip, ...event.payload, requested_us: at };
-    case "trip.started":
-      return { ...trip, ...event.payload, started_us: at };
-    case "trip.completed":
-      return { ...trip, ...event.payload, completed_us: at };
-    case "trip.canceled":
-      return { ...trip, ...event.payload, canceled_us: at };
-    case "trip.fare_adjusted":
-      return { ...trip, ...event.payload };
-    case "trip.voided":
-      return { ...trip, ...event.payload, voided_us: at };
-    default:
-      throw new Error(
-        `fold trip ${JSON.stringify(event.stream_id)}: no rule for event type ${JSON.stringify(event.type)}`,
-      );
-  }
-};
 
 /**
  * The catalog: which dimensions the trip cells have, and which grains each keeps. All cells are kept for ever.
@@ -233,21 +215,31 @@ export const TRIP_MEASURES = [
   { name: "duration_count", kind: "count" },
   { name: "voided", kind: "count" },
   { name: "voids_waiting", kind: "count" },
+  { name: "waiting_sum_ms", kind: "sum" },
+  { name: "waiting_count", kind: "count" },
   { name: "fare_micros", kind: "sketch" },
   { name: "duration_ms", kind: "sketch" },
+  { name: "waiting_ms", kind: "sketch" },
 ] as const satisfies readonly Measure[];
-
-const NOT_VOIDED = { field: "voided_us", unknown: true } as const;
 
 /**
  * What a trip adds to the cells: itself once, in the bucket of the earliest it is known from; its request, start and cancellation in the
- * buckets of their times; its completion with all sums in that of the completion. One without a fare is in no fare figure. A voided trip adds
- * its void alone, in the bucket of the void's time, whatever else it has.
+ * buckets of their times; how long it was waited for with its start, whatever became of it; its completion with all sums in that of the
+ * completion. One without a fare is in no fare figure. A voided trip adds its void alone, in the bucket of the void's time, whatever else it has.
  */
 export const TRIP_FACTS: readonly FactForm[] = [
   { at: ["requested_us", "started_us", "completed_us", "canceled_us"], when: NOT_VOIDED, adds: { trips: ONE } },
   { at: ["requested_us"], when: NOT_VOIDED, adds: { requested: ONE } },
-  { at: ["started_us"], when: NOT_VOIDED, adds: { started: ONE } },
+  {
+    at: ["started_us"],
+    when: NOT_VOIDED,
+    adds: {
+      started: ONE,
+      waiting_sum_ms: value("waiting_ms"),
+      waiting_count: known("waiting_ms"),
+      waiting_ms: value("waiting_ms"),
+    },
+  },
   {
     at: ["completed_us"],
     when: NOT_VOIDED,

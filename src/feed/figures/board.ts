@@ -148,7 +148,7 @@ export function shown_board(
   const { kept } = newest, sources = sources_of({ board: declared, kept }, view, window);
   if (sources.cards === "cells" && cells === null) return null;
   if (wait && (!whole || sources.cards === "states") && lane?.tried !== true) return null;
-  const slow = lane?.board?.log_id === newest.log_id ? lane.board : null;
+  const slow = lane?.board?.log_id === newest.log_id ? lane.board : null, compared = lane?.compared ?? null;
   const own = cells ?? (slow?.known ? slow : null);
   const lines = counts_all(view)
     ? { list: newest.lines, changed_at: newest.position }
@@ -176,7 +176,9 @@ export function shown_board(
     states: slow === null ? null : { position: slow.position, read_ms: slow.read_ms },
     failed: lane?.failed ?? slow?.missing ?? null,
     arrived: slow?.arrived ?? null,
-    compared: lane?.compared?.log_id === newest.log_id ? lane.compared : null,
+    compared: compared?.log_id === newest.log_id && compared.step_s === (own?.window ?? window).step_s
+      ? compared
+      : null,
     version: lane?.version ?? 0,
     compared_version: lane?.compared_version ?? 0,
     lines_of,

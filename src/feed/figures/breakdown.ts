@@ -15,12 +15,12 @@ import {
 } from "../../kpi/mod.ts";
 import { dimension_of, figure_number, figure_of, integer, totals_of } from "./figure.ts";
 import { Parameters } from "./states_relation.ts";
-import { finest_s, micros, type ViewGrain, type Window } from "./view.ts";
+import { type Condition, finest_s, micros, type ViewGrain, type Window } from "./view.ts";
 
 /** Breakdowns: the keys of a dimension over a stretch of event time, the greatest by count, and all others in one row. */
 
-/** Rows with a key of their own, on the board. */
-export const TOP = 8;
+/** Keys that have a row of their own on the board: so many of the greatest by count, and as many by amount, so that a page may sort by either. */
+export const TOP = 16;
 
 /** A row of a breakdown: its key (null: all others) and the domain's two numbers. */
 type BreakdownRow = Readonly<Record<string, string | number | null>>;
@@ -97,6 +97,10 @@ export function tiles_of(
 
 const SECONDS = { "1m": 60, "5m": 300, "1h": 3_600 } as const;
 
+/** The cells of a condition, as SQL; the values it needs are its dimension and its keys. */
+export const matching = ({ excluded }: Condition, dimension: string, keys: string): string =>
+  `dimension = ${dimension} and ${excluded ? `key <> all(${keys}::text[])` : `key = any(${keys}::text[])`}`;
+
 /** The bucket of a time, by its start. Buckets of the clock come from arithmetic, which takes two thirds of a search among borders. */
 export function bucket_sql(by: ViewGrain, { from_us, to_us }: Micros, days: Days, parameters: Parameters) {
   if (by !== "1d") return (at: string) => `date_bin('${WIDTH[by]}', ${at}, timestamptz '1900-01-01 00:00:00+00')`;
@@ -145,17 +149,17 @@ export function bucketed_sql(
 /**
  * Reads the totals of the greatest keys of several dimensions, each over its tiles: ordered by count, then key. Each
  * tile is a range of the cells' primary key.
- * @param limit keys that get a row of their own
+ * @param limit keys that get a row of their own; null: those that a board has
  * @param named keys that get one whatever their place
  */
 export async function read_key_totals(
   queryable: Queryable,
   board: DomainBoard,
   wanted: readonly { readonly breakdown: BoardBreakdown; readonly tiles: readonly Tile[] }[],
-  limit: number,
+  limit: number | null,
   named: readonly string[] = [],
 ): Promise<KeyTotals[]> {
-  const values: (string | number | ReturnType<typeof text_array>)[] = [limit, text_array(named)];
+  const values: (string | number | ReturnType<typeof text_array>)[] = [limit ?? TOP, text_array(named)];
   const amount = figure_of(board, board.breakdown_row.amount).measure;
   const parts = wanted.flatMap(({ breakdown, tiles }) =>
     tiles.map(({ grain, from_us, to_us }) => {
@@ -173,11 +177,16 @@ export async function read_key_totals(
     `with summed as (
        select dimension, key, sum(count) as count, sum(amount) as amount from (${parts.join(" union all ")}) cells
        group by dimension, key
-     ) ${ranked_keys_sql(board, "$1::bigint", "key = any ($2::text[])")}`,
+     ) ${
+      ranked_keys_sql(board, "$1::bigint", `${limit === null ? GREATEST_OF_AMOUNT : "false"} or key = any ($2::text[])`)
+    }`,
     values,
   );
   return rows.map(key_totals);
 }
+
+/** SQL: the condition of keys that have a row on the board for their amount. */
+export const GREATEST_OF_AMOUNT = `place_of_amount <= ${TOP}`;
 
 /**
  * The greatest keys of each dimension out of totals that are named `summed` (dimension, key, count, amount), and all
@@ -191,7 +200,8 @@ export function ranked_keys_sql({ persons = [] }: DomainBoard, limit: string, na
   const ranked = `select dimension, ${own} as key, count(*)${cast} as keys,
        sum(count)${cast} as count, sum(amount)${cast} as amount${persons.length === 0 ? "" : ", min(place) as place"}
      from (
-       select *, row_number() over (partition by dimension order by count desc, key) as place
+       select *, row_number() over (partition by dimension order by count desc, key) as place,
+         row_number() over (partition by dimension order by amount desc nulls last, key) as place_of_amount
        from summed where count <> 0 or amount <> 0
      ) ranked group by dimension, ${own}
      order by dimension, ${own} is null, min(place)`;
@@ -227,13 +237,13 @@ export function read_keys(
   queryable: Queryable,
   { board, days, window }: Buckets,
   breakdowns: readonly BoardBreakdown[],
-  named: readonly string[],
+  { named, most }: { readonly named: readonly string[]; readonly most?: number | undefined },
 ): Promise<KeyTotals[]> {
   const wanted = breakdowns.map((breakdown) => ({
     breakdown,
     tiles: tiles_over({ board, days }, breakdown.dimension, window),
   }));
-  return read_key_totals(queryable, board, wanted, TOP, named);
+  return read_key_totals(queryable, board, wanted, most ?? null, named);
 }
 
 /** Breakdowns out of the totals of their keys. */

@@ -2,6 +2,7 @@ import { plain_array, type Queryable, text_array } from "../../database/mod.ts";
 import { type DistinctFigure, type DomainBoard, type QuantileFigure, table_names } from "../../domains/mod.ts";
 import {
   ALL_KEPT,
+  bucket_end,
   cells_grain,
   column_measures,
   type Days,
@@ -14,12 +15,13 @@ import {
   tile,
   UNKNOWN,
 } from "../../kpi/mod.ts";
-import { bucketed_sql, read_keys, tiles_of, tiles_over } from "./breakdown.ts";
+import { bucketed_sql, matching, read_keys, tiles_of, tiles_over } from "./breakdown.ts";
 import {
   bucket_of_cell,
   type BucketRow,
   dimension_of,
   integer,
+  now_key,
   prepared,
   quantile_cards,
   quantile_number,
@@ -27,8 +29,9 @@ import {
   sum_columns,
   type Totals,
   totals_of,
+  with_distinct,
 } from "./figure.ts";
-import { type Condition, cut_s, micros, type ViewGrain } from "./view.ts";
+import { type Condition, cut_s, type Filter, micros, STEP_S, type ViewGrain } from "./view.ts";
 import { read_keyed } from "./keyed.ts";
 import {
   asked_distinct,
@@ -42,7 +45,7 @@ import {
   type Stretch,
   type Sums,
 } from "./question.ts";
-import { Parameters } from "./states_relation.ts";
+import { filter_sql, Parameters, type StatesRelation } from "./states_relation.ts";
 
 /** Figures from the cells of one dimension: of one key, of several added up, or of all others. */
 
@@ -73,14 +76,18 @@ export async function figures_of_cells(queryable: Queryable, question: Question)
   }
   const named = named_in(question).flatMap(({ keys }) => keys);
   const now = asks_now(question) ? await read_now(queryable, board, condition) : null;
-  const keys = await read_keys(queryable, question, breakdowns, named);
+  const keys = await read_keys(queryable, question, breakdowns, { named, most: question.wants.keys });
   const keyed = await read_keyed(queryable, question, condition, buckets, keys);
   const counted = {
     tiles: [{ grain: cells_grain(window.grain), ...micros(window) }],
     by_bucket: window.grain,
   };
   return {
-    buckets: distinct === undefined ? buckets : await read_distinct(queryable, board, distinct, condition, counted),
+    buckets: distinct === undefined ? buckets : with_distinct(
+      distinct,
+      await read_distinct(queryable, board, distinct, condition, counted),
+      bucket_length(question),
+    ),
     stretches: sums,
     now,
     keys,
@@ -109,10 +116,6 @@ export const are_kept = (question: Question, condition: Condition): boolean => {
   return same_kept(kept, ALL_KEPT) ||
     tiles_read(question, condition).every(({ grain, from_us }) => is_kept(kept, grain, from_us));
 };
-
-/** The cells of a condition, as SQL; the values it needs are its dimension and its keys. */
-const matching = ({ excluded }: Condition, dimension: string, keys: string): string =>
-  `dimension = ${dimension} and ${excluded ? `key <> all(${keys}::text[])` : `key = any(${keys}::text[])`}`;
 
 /** Reads the totals of a window, then its buckets: one statement, a range of the cells' primary key; as of before several. */
 async function read_buckets(
@@ -178,7 +181,7 @@ async function read_totals(
 }
 
 /**
- * How many states have each key of the board's `now` dimension now; null when no cell says so: a condition on another
+ * How many states have each key of the board's `now` dimension now, and the ages of cards of now; null when no cell says so: a condition on another
  * dimension crosses it.
  */
 async function read_now(
@@ -199,8 +202,46 @@ async function read_now(
   );
   const values = whole ? [dimension] : [dimension, text_array(condition.keys)];
   const rows = await queryable.query<{ key: string; value: string }>(statement, values);
-  return new Map(rows.map((row) => [row.key, Number(row.value)]));
+  const ages = await read_ages(queryable, board, whole ? [] : [condition]);
+  return new Map([...rows.map((row) => [row.key, Number(row.value)] as const), ...ages]);
 }
+
+/**
+ * How long the oldest state of each card of now that tells it has been so, minutes, by `now_key`: the first in an index by status and that time.
+ * @param then of the past: the states, and the newest event of then; null: as they stand
+ */
+export async function read_ages(
+  queryable: Queryable,
+  board: DomainBoard,
+  filter: Filter,
+  then: { readonly states: StatesRelation; readonly newest_event_ms: number | null } | null = null,
+): Promise<(readonly [key: string, minutes: number])[]> {
+  const cards = board.cards.flatMap((card) => "now" in card && card.since !== undefined ? card : []);
+  if (cards.length === 0) return [];
+  const parameters = new Parameters(then?.states.values), counted = filter_sql(board, filter, parameters);
+  const newest = then === null
+    ? "(select date_trunc('milliseconds', watermark) from log_head)"
+    : `to_timestamp(${parameters.add(then.newest_event_ms)}::bigint / 1000.0)`;
+  const column = `states.${dimension_of(board, board.now.dimension)?.column}`,
+    of = then?.states.sql ?? board.tables.states;
+  const ages = cards.map(({ name, now, since }) =>
+    `(select round(extract(epoch from ${newest} - states.${since})::numeric / 60, 6) from ${of} states
+       where ${column} = '${now}' and states.${since} is not null and ${counted} order by states.${since} limit 1) as ${name}`
+  );
+  const text = `select ${ages.join(", ")}`;
+  const [row] = await queryable.query<Record<string, string | null>>(
+    then === null && filter.length === 0 ? prepared(board, `feed_ages_${table_names(board).states}`, text) : text,
+    parameters.values,
+  );
+  return cards.flatMap((card) => {
+    const age = row?.[card.name] ?? null;
+    return age === null ? [] : [[now_key(card), Math.max(Number(age), 0)] as const];
+  });
+}
+
+/** How long the buckets of a question's window are, microseconds, by their start. */
+export const bucket_length = ({ days, window: { grain } }: Question) => (start_us: number): number =>
+  (grain === "15m" ? start_us + STEP_S[grain] * 1e6 : bucket_end(grain, start_us, days)) - start_us;
 
 /**
  * Reads how many keys of a dimension have anything of a count over some tiles: in one row, or in one for each bucket that has any, ascending. Each
@@ -210,7 +251,7 @@ async function read_now(
 async function read_distinct(
   queryable: Queryable,
   board: DomainBoard,
-  { dimension, count }: DistinctFigure,
+  { dimension, count, each_hour }: DistinctFigure,
   condition: Condition,
   { tiles, by_bucket }: { readonly tiles: readonly Tile[]; readonly by_bucket: ViewGrain | null },
 ): Promise<readonly BucketRow[]> {
@@ -219,18 +260,21 @@ async function read_distinct(
   const keys = condition.dimension === dimension
     ? matching(condition, own, parameters.add(text_array(condition.keys)))
     : `dimension = ${own}`;
+  const amount = each_hour?.measure, names = [...new Set([count, amount ?? count])];
   const parts = tiles.map(({ grain, from_us, to_us }) =>
-    `select ${
-      by_bucket === null ? "" : `${bucket_of_cell(by_bucket)} as bucket, `
-    }key, ${count} from ${board.tables.cells} cells
+    `select ${by_bucket === null ? "" : `${bucket_of_cell(by_bucket)} as bucket, `}key, ${
+      names.join(", ")
+    } from ${board.tables.cells} cells
      where grain = ${parameters.add(grain)} and ${keys} and key <> '${UNKNOWN}'
        and bucket >= ${parameters.add(format_time(from_us))}::timestamptz
        and bucket < ${parameters.add(format_time(to_us))}::timestamptz`
   );
   const [t, group] = by_bucket !== null ? ["floor(extract(epoch from bucket))::bigint as t,", "bucket, "] : ["", ""];
   return await queryable.query<BucketRow>(
-    `select ${t} count(*) as keys from (
-       select ${group}key from (${parts.join(" union all ")}) cells group by ${group}key having sum(${count}) > 0
+    `select ${t} count(*) as keys, ${amount === undefined ? "null" : "sum(amount)::text"} as amount from (
+       select ${group}key, ${amount === undefined ? "null" : `sum(${amount})`} as amount from (${
+      parts.join(" union all ")
+    }) cells group by ${group}key having sum(${count}) > 0
      ) counted ${by_bucket !== null ? "group by bucket order by bucket" : ""}`,
     parameters.values,
   );

@@ -1,8 +1,8 @@
 import type { Queryable } from "../../database/mod.ts";
 import type { DomainBoard } from "../../domains/mod.ts";
-import { ALL_KEPT, is_kept } from "../../kpi/mod.ts";
+import { ALL_KEPT, cells_grain, is_kept } from "../../kpi/mod.ts";
 import { are_kept, figures_of_cells } from "./cells.ts";
-import { type BucketRow, type Cards, cards_of, quantile_cards, series_of } from "./figure.ts";
+import { type BucketRow, type Cards, cards_of, dimension_of, quantile_cards, series_of } from "./figure.ts";
 import {
   type Asked,
   condition_of_cells,
@@ -37,13 +37,27 @@ export interface ComparedCards extends Stretch {
   readonly cards: Cards;
 }
 
+/** What keys of a dimension counted then: its greatest, or all of them. */
+export interface ComparedKeys {
+  readonly counts: Readonly<Record<string, number>>;
+  /** Whether a key that is not named had nothing. */
+  readonly all: boolean;
+}
+
 /** A view's comparisons: the cards of each, and the series of the one it shows, moved into the present. */
 export interface Compared {
   readonly log_id: string;
   readonly position: number;
   readonly cards: Readonly<Record<ComparisonName, ComparedCards>>;
   readonly series: Readonly<Record<string, unknown>>;
+  /** Of buckets so wide: they stand beside no others. */
+  readonly step_s: number;
+  /** By dimension, of the comparison that is shown; none under a filter, and of dimensions that are not cut where it is. */
+  readonly keys: Readonly<Record<string, ComparedKeys>>;
 }
+
+/** So many of the keys then are told: those of now are mostly among them. */
+const KEYS_THEN = 40;
 
 /**
  * Reads the cards of all comparisons, where the log knows anything of their stretches, and since when; and the series of the one that is
@@ -57,7 +71,7 @@ export async function read_comparisons(
   { view, window }: Watched,
   states: StatesRelation,
   comparisons: Readonly<Record<ComparisonName, Comparison>>,
-): Promise<Pick<Compared, "cards" | "series">> {
+): Promise<Pick<Compared, "cards" | "series" | "step_s" | "keys">> {
   const { board, days, kept } = of_view(asked, view);
   const { filter } = view, shown = comparisons[view.compare];
   const condition = condition_of_cells(board, filter, window.grain);
@@ -99,10 +113,36 @@ export async function read_comparisons(
       compared.set(name, { ...compared.get(name)!, cards: cards_of(board, totals, null, unsummed) });
     });
   }
+  const whole = filter.length === 0 && of_cells.includes(view.compare) && compared.get(view.compare)?.since_s === null;
   return {
+    step_s: window.step_s,
     cards: Object.fromEntries(compared) as Record<ComparisonName, ComparedCards>,
+    keys: whole ? await read_compared_keys(reading, asked_of_cells, shown) : {},
     series: present_series({ board, days }, { view, window }, shown, answers.flatMap(([, { buckets }]) => buckets)),
   };
+}
+
+/** What the keys of the board's panels counted then: of those dimensions whose cells are as fine as the stretch is cut. */
+async function read_compared_keys(
+  reading: Queryable,
+  { board, days, kept }: Question,
+  { window, stretch }: Comparison,
+): Promise<Compared["keys"]> {
+  const cut = { ...window, ...stretch };
+  const breakdowns = board.breakdowns.filter(({ dimension }) =>
+    dimension_of(board, dimension)?.grains.includes(cells_grain(window.grain))
+  );
+  const wants = { breakdowns, keys: KEYS_THEN };
+  const question: Question = { board, days, kept, filter: [], window: cut, wants };
+  const condition = condition_of_cells(board, [], window.grain);
+  if (condition === null || !are_kept(question, condition)) return {};
+  const { keys } = await figures_of_cells(reading, question);
+  const rows = Map.groupBy(keys, ({ dimension }) => dimension);
+  return Object.fromEntries(breakdowns.map(({ dimension }) => {
+    const own = rows.get(dimension) ?? [];
+    const counts = own.flatMap(({ key, count }) => key === null ? [] : [[key, Number(count)] as const]);
+    return [dimension, { counts: Object.fromEntries(counts), all: counts.length === own.length }];
+  }));
 }
 
 /**
@@ -114,7 +154,7 @@ const LONGEST_SILENCE_S = 7 * 86_400;
 const NEAR_S = 3_600;
 
 /** Since when the log holds a stretch, seconds: null where it lies wholly in it, the stretch's end where nothing of it does. */
-async function read_since(
+export async function read_since(
   reading: Queryable,
   asked: Pick<Asked, "board" | "kept">,
   states: StatesRelation,

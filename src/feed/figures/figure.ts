@@ -3,6 +3,7 @@ import {
   type BoardCard,
   type BoardFigure,
   decimal_text,
+  type DistinctFigure,
   type DomainBoard,
   has_gaps,
   type QuantileFigure,
@@ -42,8 +43,9 @@ export function divide_half_up(numerator: bigint, denominator: bigint): bigint {
 export const measures_in = (figure: SummedFigure): readonly string[] =>
   figure.kind === "mean" ? [figure.measure, ...[figure.count].flat()] : [figure.measure];
 
-/** A figure in units of 10^-`decimals`, rounded half up; null when it is a mean over nothing, or the extreme of nothing. */
+/** A figure in units of 10^-`decimals`, rounded half up; null when it is a mean over nothing, or the extreme of nothing, and where it is unknown. */
 function scaled(figure: SummedFigure, totals: Totals, decimals: number): bigint | null {
+  if (figure.unknown) return null;
   const value = totals[figure.measure] ?? null;
   const count = figure.kind === "mean"
     ? [figure.count].flat().reduce((sum, name) => sum + (totals[name] ?? 0n), 0n)
@@ -70,12 +72,14 @@ export function figure_text(figure: SummedFigure, totals: Totals, least: number)
  * @param value what stands for the bin that holds it (`value_of`), in the sketch's unit; null over nothing
  */
 export function quantile_number(figure: QuantileFigure, value: number | null): number | null {
-  return value === null ? null : scaled_quantile(figure, value) / 10 ** DECIMALS;
+  return value === null || figure.unknown ? null : scaled_quantile(figure, value) / 10 ** DECIMALS;
 }
 
 /** A quantile as decimal text with at least `least` and at most 6 decimals. */
 export function quantile_text(figure: QuantileFigure, value: number | null, least: number): string | null {
-  return value === null ? null : decimal_text(BigInt(scaled_quantile(figure, value)), DECIMALS, least);
+  return value === null || figure.unknown
+    ? null
+    : decimal_text(BigInt(scaled_quantile(figure, value)), DECIMALS, least);
 }
 
 /**
@@ -177,6 +181,9 @@ export function quantile_cards(board: DomainBoard): Map<string, QuantileFigure> 
   return cards;
 }
 
+const sums_in = (figure: SummedFigure, row: BucketRow): Totals =>
+  Object.fromEntries(measures_in(figure).map((name) => [name, BigInt(row[name] ?? 0)]));
+
 /** The columns of a series; `buckets` in ascending order. */
 export function series_of(board: DomainBoard, buckets: readonly BucketRow[]): Series {
   const columns = board.series.map((name) => {
@@ -184,7 +191,8 @@ export function series_of(board: DomainBoard, buckets: readonly BucketRow[]): Se
     // Hundreds of rows, four times a second: sums of one bucket are divided as doubles (right to the last digit below 2^53).
     const nothing = has_gaps(board, name) ? null : 0;
     const value = (row: BucketRow): number | null => {
-      if (figure.kind !== "total") return figure_number(figure, totals_of(board, row)) ?? nothing;
+      if (figure.unknown) return null;
+      if (figure.kind !== "total") return figure_number(figure, sums_in(figure, row)) ?? nothing;
       const total = row[figure.measure] ?? null;
       return total === null ? nothing : Number(total) / figure.per;
     };
@@ -194,8 +202,29 @@ export function series_of(board: DomainBoard, buckets: readonly BucketRow[]): Se
 }
 
 /**
+ * Rows of a distinct count with what it is of each bucket, `value`: how many keys they are, or what they have of a measure an hour and a key, of the
+ * bucket whole, also of one that runs. Rounded half up from the exact quotient.
+ */
+export const with_distinct = (
+  { each_hour }: DistinctFigure,
+  rows: readonly BucketRow[],
+  length_us: (start_us: number) => number,
+): BucketRow[] =>
+  rows.map((row) => {
+    const { t = null, keys = null, amount = null } = row;
+    if (each_hour === undefined) return { ...row, value: keys };
+    const over = BigInt(keys!) * BigInt(length_us(Number(t) * 1e6)) * BigInt(each_hour.per);
+    const value = divide_half_up(BigInt(amount ?? 0) * 3_600_000_000n * 10n ** BigInt(DECIMALS), over);
+    return { ...row, value: `${Number(value) / 10 ** DECIMALS}` };
+  });
+
+/** What the value of a card of now is kept by: its status key, or as an age its own name. */
+export const now_key = (card: { readonly name: string; readonly now: string; readonly since?: string }): string =>
+  card.since === undefined ? card.now : `since ${card.name}`;
+
+/**
  * The cards of totals.
- * @param now how many states have each key of the board's `now` dimension; null: unknown, as of a past period
+ * @param now how many states have each key of the board's `now` dimension, and ages (`now_key`); null: unknown, as of a past period
  * @param unsummed by card what is no sum: quantiles, distinct counts; null where nothing is counted, or they are not known
  */
 export function cards_of(
@@ -205,10 +234,10 @@ export function cards_of(
   unsummed: ReadonlyMap<string, number | null>,
 ): Cards {
   const value_of_card = (card: BoardCard): number | null => {
-    if ("now" in card) return now === null ? null : now.get(card.now) ?? 0;
+    if ("now" in card) return now === null ? null : now.get(now_key(card)) ?? (card.since === undefined ? 0 : null);
     const figure = declared_figure(board, card.figure);
     if ("measure" in figure) return figure_number(figure, totals);
-    const value = unsummed.get(card.name) ?? null;
+    const value = figure.unknown ? null : unsummed.get(card.name) ?? null;
     return figure.kind === "quantile" ? quantile_within(figure, totals, value, figure.per) : value;
   };
   return Object.fromEntries(board.cards.map((card) => [card.name, value_of_card(card)]));

@@ -65,6 +65,7 @@ export const measures_by = (board: DomainBoard, dimension: string): string[] =>
 
 /** A figure of a bucket, which may not be there: null for an extreme or a mean of nothing. Sums are divided as doubles, as those of series. */
 function value_of(board: DomainBoard, figure: SummedFigure, row: BucketRow | undefined): number | null {
+  if (figure.unknown) return null;
   if (figure.kind === "mean") return figure_number(figure, totals_of(board, row ?? {}));
   const value = row?.[figure.measure] ?? null;
   if (value !== null) return Number(value) / figure.per;

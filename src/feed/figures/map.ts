@@ -1,12 +1,12 @@
 import type { Queryable } from "../../database/mod.ts";
-import { type DomainBoard, type SummedFigure } from "../../domains/mod.ts";
-import { ALL_KEPT, is_kept } from "../../kpi/mod.ts";
+import type { BoardBreakdown, DomainBoard, SummedFigure } from "../../domains/mod.ts";
+import { ALL_KEPT, type Days, is_kept } from "../../kpi/mod.ts";
 import { type KeyTotals, read_key_totals, tiles_over } from "./breakdown.ts";
-import { figure_number, figure_of } from "./figure.ts";
+import { dimension_of, figure_number, figure_of } from "./figure.ts";
 import type { Asked, Question } from "./question.ts";
 import { figures_of_states } from "./states.ts";
 import { is_present, present_states, type StatesRelation } from "./states_relation.ts";
-import { type Filter, type Window } from "./view.ts";
+import { type Filter, STEP_S, type Window, window_at } from "./view.ts";
 
 /** What is counted at each place: a figure by the keys of a dimension, of all of them. */
 
@@ -43,28 +43,47 @@ export function places_by(
 }
 
 /**
- * Reads a figure by the keys of a dimension over a window, the greatest first, all beyond `MOST_PLACES` in a last row without a key. As in a
- * panel, the filter's condition on that dimension does not count. From cells where nothing else is filtered by and the states are as they
- * stand, in buckets of the dimension's finest grain; else computed from states. To be called within a transaction.
+ * Reads what is counted by the keys of a dimension over a window, the greatest first, all beyond `MOST_PLACES` in a last row without a key. As in a
+ * panel, the filter's condition on that dimension does not count, unless it keeps no windows in cells. From cells where nothing else is
+ * filtered by and the states are as they stand, in buckets of the dimension's finest grain; else computed from states. To be called within a transaction.
  */
-export async function read_places(
+export async function read_all_keys(
+  reading: Queryable,
+  asked: Asked,
+  { filter, window, breakdown }: Pick<PlacesAsked, "filter" | "window"> & { readonly breakdown: BoardBreakdown },
+  states: StatesRelation,
+): Promise<readonly KeyTotals[]> {
+  const { board, days } = asked, { dimension } = breakdown;
+  if (is_of_cells(asked, { filter, window, dimension }, states)) {
+    return await read_key_totals(
+      reading,
+      board,
+      [{ breakdown, tiles: tiles_over(asked, dimension, window) }],
+      MOST_PLACES,
+    );
+  }
+  const crossed = keeps_windows(board, dimension);
+  const others = filter.filter((condition) => !crossed || condition.dimension !== dimension);
+  const wants = { breakdowns: [breakdown], keys: MOST_PLACES };
+  const question: Question = { board, days, filter: others, window, wants };
+  return (await figures_of_states(reading, question, states)).keys;
+}
+
+/** Reads a figure by the keys of a dimension, as `read_all_keys` does. */
+export function read_places(
   reading: Queryable,
   asked: Asked,
   { filter, window, dimension, figure }: PlacesAsked & { readonly figure: string },
   states: StatesRelation,
 ): Promise<readonly KeyTotals[]> {
-  const { board, days } = asked;
+  const { board } = asked;
   const own: DomainBoard = { ...board, breakdown_row: { ...board.breakdown_row, amount: figure } };
   const breakdown = { dimension, count: counts_of(figure_of(board, figure)).join(" + ") };
-  if (is_of_cells(asked, { filter, window, dimension }, states)) {
-    const tiles = tiles_over(asked, dimension, window);
-    return await read_key_totals(reading, own, [{ breakdown, tiles }], MOST_PLACES);
-  }
-  const others = filter.filter((condition) => condition.dimension !== dimension);
-  const wants = { breakdowns: [breakdown], keys: MOST_PLACES };
-  const question: Question = { board: own, days, filter: others, window, wants };
-  return (await figures_of_states(reading, question, states)).keys;
+  return read_all_keys(reading, { ...asked, board: own }, { filter, window, breakdown }, states);
 }
+
+const keeps_windows = (board: DomainBoard, dimension: string): boolean =>
+  dimension_of(board, dimension)?.grains.some((grain) => grain !== "all") === true;
 
 /** What is counted at which places: those of a dimension. */
 interface PlacesAsked {
@@ -79,5 +98,13 @@ export const is_of_cells = (
   { filter, window, dimension }: PlacesAsked,
   states: StatesRelation = present_states(asked.board),
 ): boolean =>
-  is_present(asked.board, states) && filter.every((condition) => condition.dimension === dimension) &&
+  is_present(asked.board, states) && keeps_windows(asked.board, dimension) &&
+  filter.every((condition) => condition.dimension === dimension) &&
   tiles_over(asked, dimension, window).every(({ grain, from_us }) => is_kept(asked.kept ?? ALL_KEPT, grain, from_us));
+
+/** A window in buckets that the dimension keeps: now and then are of stretches that are as long. */
+export function window_of_keys(board: DomainBoard, dimension: string, window: Window, days: Days): Window {
+  const [finest] = dimension_of(board, dimension)?.grains ?? [];
+  if (finest === undefined || finest === "all" || STEP_S[finest] <= window.step_s) return window;
+  return window_at({ range: "custom", from_s: window.from_s, to_s: window.to_s, grain: finest }, 0, days);
+}

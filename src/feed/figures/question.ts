@@ -65,7 +65,7 @@ export interface Wants {
 
 /** What a question is answered with; empty, or null, where it was not wanted. */
 export interface Figures {
-  /** Sums of the buckets that anything lies in, ascending; of cells with the position that changed each last, `changed_at`. Of a distinct count, their `keys`. */
+  /** Sums of the buckets that anything lies in, ascending; of cells with the position that changed each last, `changed_at`. Of a distinct count, its `value`. */
   readonly buckets: readonly BucketRow[];
   /** Of each stretch: its sums, and by card what is no sum: quantiles, null where nothing is counted or they are not kept, and distinct counts. */
   readonly stretches: readonly Sums[];
@@ -230,6 +230,38 @@ export function condition_of_cells(board: DomainBoard, filter: Filter, grain: Vi
   return dimension_of(board, only.dimension)?.grains.includes(cells_grain(grain)) ? only : null;
 }
 
+/** The one key whose sketches of a grain say percentiles under a filter; null where none do. */
+export function sketched_key(
+  board: DomainBoard,
+  filter: Filter,
+  grain: ViewGrain,
+): { readonly dimension: string; readonly key: string; readonly grain: Grain } | null {
+  const condition = condition_of_cells(board, filter, grain);
+  if (condition === null || condition.excluded) return null;
+  const { dimension, keys: [key, ...others] } = condition;
+  const kept = dimension_of(board, dimension)?.sketches?.find((each) => each === grain);
+  return kept === undefined || key === undefined || others.length > 0 ? null : { dimension, key, grain: kept };
+}
+
+/** The dimensions that keep sketches of a grain. */
+export const sketched_dimensions = (board: DomainBoard, grain: ViewGrain): string[] =>
+  board.dimensions.filter(({ sketches }) => sketches?.some((each) => each === grain)).map(({ name }) => name);
+
+/** What buckets a figure is made of. */
+export const buckets_of = (figure: BoardFigure): Question["wants"] =>
+  figure.kind === "distinct" ? { distinct: figure } : { series: true };
+
+/** Whether the cells that are kept say a figure over a window under a filter. */
+export function kept_cells_say(
+  asked: Pick<Asked, "board" | "kept">,
+  figure: BoardFigure,
+  filter: Filter,
+  window: Window,
+): boolean {
+  const condition = kept_condition(asked, filter, window);
+  return condition !== null && cells_say(asked.board, figure, condition, window.grain);
+}
+
 /** Whether the cells of a condition say a figure: keys that are counted may cross it, and not all dimensions keep sketches. */
 export function cells_say(board: DomainBoard, figure: BoardFigure, condition: Condition, grain: ViewGrain): boolean {
   if (figure.kind === "distinct") return cells_keep_keys(board, condition, figure.dimension, grain);
@@ -256,17 +288,21 @@ export const too_long_for_states = ({ from_s, to_s }: Pick<Window, "from_s" | "t
 export const is_too_long = ({ order }: Pick<View, "order">, window: Window): boolean =>
   order === undefined && too_long_for_states(window);
 
-/** What is said of a window that is. */
-export const TOO_LONG_FOR_STATES =
-  `what is filtered by several dimensions, by driver or by passenger, and what crosses a filter, is computed over at most ${
-    Math.floor(LONGEST_FROM_STATES_S / DAY_S)
-  } days`;
+/** What is said of a window that is: what its board adds up from states, and over how much at most. */
+export function too_long_words({ dimensions }: DomainBoard): string {
+  const without_cells = dimensions.filter(({ grains }) => grains.every((grain) => grain === "all"));
+  const by = ["by several dimensions", ...without_cells.map(({ name }) => `by ${name.replaceAll("_", " ")}`)].join(
+    ", ",
+  );
+  const most_days = Math.floor(LONGEST_FROM_STATES_S / DAY_S);
+  return `what is filtered ${by}, and what crosses a filter, is computed over at most ${most_days} days`;
+}
 
 /** What is wrong with a view whose series and cards would have to be computed from too many states; null when nothing is. */
 export function states_fault(view: View, window: Window, board: DomainBoard): FilterFault | null {
   // What begins before the cells of its grain that are kept is never so long.
   if (!is_too_long(view, window) || sources_of({ board }, view, window).cards === "cells") return null;
-  return { path: "to", detail: `expected a shorter range: ${TOO_LONG_FOR_STATES}` };
+  return { path: "to", detail: `expected a shorter range: ${too_long_words(board)}` };
 }
 
 /**

@@ -16,7 +16,15 @@ import { figures_of_cells } from "./cells.ts";
 import { type Compared, read_comparisons } from "./comparisons.ts";
 import { keyed_series, with_keyed } from "./keyed.ts";
 import { mark_series, type MarkedBuckets, read_marked } from "./corrections.ts";
-import { type Asked, cells_question, is_too_long, of_view, states_question, TOO_LONG_FOR_STATES } from "./question.ts";
+import {
+  type Asked,
+  cells_question,
+  is_too_long,
+  of_view,
+  type Question,
+  states_question,
+  too_long_words,
+} from "./question.ts";
 import { figures_of_states, type Line, read_lines } from "./states.ts";
 import { type Arrived, arrived_states, find_arrived, present_states, type StatesRelation } from "./states_relation.ts";
 import { comparisons_of, is_whole, reached_ms, same_window, type Watched, window_of_last } from "./view.ts";
@@ -100,7 +108,7 @@ export async function read_boards(
       newest_event_ms: newest_event_ms(seen),
       boards,
       lines: kept?.lines ??
-        (whole ? await read_lines(transaction, board, present_states(board), [], seen.position) : []),
+        (whole ? await read_lines(transaction, board, present_states(board), [], seen) : []),
       ...whole ? {} : { currencies: kept?.currencies ?? await read_currencies(transaction, board) },
       recorded_ms: await read_recorded(transaction, resumed),
     };
@@ -134,7 +142,7 @@ async function read_board(
   const marked = await read_marked(queryable, question, newest_s, before?.marked ?? null);
   const lines = watched.view.filter.length > 0 || own.currency === undefined
     ? null
-    : await read_lines(queryable, own, present_states(own), [], position);
+    : await read_lines(queryable, own, present_states(own), [], { position });
   const whole_at = new Map(marked.t.map((t, i) => [t, marked.changed_at[i]!]));
   const touched = series.t.map((t, i) => changed_at[i]! >= (whole_at.get(t) ?? 0));
   return {
@@ -209,9 +217,13 @@ export function read_lane_board(
     const all = present_states(source.board);
     const { watched, states, arrived } = await find_counted(reading, source, asked, all, { position, now_ms });
     const { view, window } = watched, question = states_question(source, watched);
-    const lines = is_whole(view) ? null : await read_lines(reading, source.board, all, view.filter, position, arrived);
-    const figures = await figures_of_states(reading, question, states);
-    const board = draw(question, figures), keyed = keyed_series(question, figures, before?.keyed.lines ?? {});
+    const lines = is_whole(view)
+      ? null
+      : await read_lines(reading, source.board, all, view.filter, { position, arrived });
+    const { figures, late } = await cards_first(reading, question, states);
+    const drawn = draw(question, figures), keyed = keyed_series(question, figures, before?.keyed.lines ?? {});
+    // What was not read anew stays as it was.
+    const board = late.length === 0 ? drawn : { ...drawn, breakdowns: before?.breakdowns ?? [] };
     let own: Pick<Board, "series" | "changed_at"> = board;
     if (board.known) {
       const newest_s = watermark_us === null ? null : watermark_us / 1e6;
@@ -233,9 +245,26 @@ export function read_lane_board(
       read_ms: now_ms,
       lines: lines && lines_since(lines, position, before?.lines ?? null),
       arrived,
-      missing: view.filter.length > 0 && is_too_long(view, window) ? TOO_LONG_FOR_STATES : null,
+      missing: left_out(late) ??
+        (view.filter.length > 0 && is_too_long(view, window) ? too_long_words(source.board) : null),
     };
   });
+}
+
+/** What states say of a question, cards and series before the breakdowns beside them: where these take too long the figures are there. */
+async function cards_first(reading: Queryable, question: Question, states: StatesRelation) {
+  const { breakdowns = [], ...wants } = question.wants, late: string[] = [];
+  if (!wants.series || breakdowns.length === 0) {
+    return { figures: await figures_of_states(reading, question, states), late };
+  }
+  const figures = await figures_of_states(reading, { ...question, wants }, states);
+  const beside = await so_far(
+    reading,
+    late,
+    "breakdowns",
+    () => figures_of_states(reading, { ...question, wants: { breakdowns } }, states),
+  );
+  return { figures: { ...figures, keys: beside?.keys ?? [] }, late };
 }
 
 function lines_since(
@@ -295,4 +324,17 @@ export async function unless_late<T>(late: string[], what: string, read: () => P
     late.push(what);
     return null;
   }
+}
+
+/** As `unless_late`, within a transaction: the rest of it goes on. */
+export async function so_far<T>(
+  reading: Queryable,
+  late: string[],
+  what: string,
+  read: () => Promise<T>,
+): Promise<T | null> {
+  await reading.query("savepoint so_far");
+  const answer = await unless_late(late, what, read);
+  if (answer === null) await reading.query("rollback to savepoint so_far");
+  return answer;
 }

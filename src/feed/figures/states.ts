@@ -1,8 +1,8 @@
 import type { Queryable } from "../../database/mod.ts";
-import { type DomainBoard, table_names } from "../../domains/mod.ts";
+import { type BoardBreakdown, type DomainBoard, table_names } from "../../domains/mod.ts";
 import { bin_of, value_of } from "../../kpi/mod.ts";
 import { key_totals } from "./breakdown.ts";
-import { figures_of_cells } from "./cells.ts";
+import { bucket_length, figures_of_cells, read_ages } from "./cells.ts";
 import {
   type BucketRow,
   dimension_of,
@@ -11,8 +11,9 @@ import {
   quantile_cards,
   quantile_number,
   totals_of,
+  with_distinct,
 } from "./figure.ts";
-import type { Filter, Window } from "./view.ts";
+import type { Condition, Filter, Window } from "./view.ts";
 import {
   asks_now,
   type Figures,
@@ -44,15 +45,17 @@ export async function figures_of_states(
   question: Question,
   relation: StatesRelation,
 ): Promise<Figures> {
-  const { alone, rest } = apart(question);
+  const { crossed, rest } = apart(question);
   const read: Figures[] = [];
-  if (alone !== null) {
-    const of_cells = relation.as_of === null
-      ? is_present(question.board, relation) && kept_condition(alone, [], alone.window) !== null
-      : question.board.unsettled !== undefined;
-    read.push(of_cells ? await figures_of_cells(queryable, alone) : await compute(queryable, alone, relation));
-  }
   for (const piece of pieces_of(rest)) read.push(await compute(queryable, piece, relation));
+  for (const each of crossed) {
+    // What nothing else is filtered by the cells know of the present.
+    const of_cells = each.filter.length === 0 &&
+      (relation.as_of === null
+        ? is_present(question.board, relation) && kept_condition(each, [], each.window) !== null
+        : question.board.unsettled !== undefined);
+    read.push(of_cells ? await figures_of_cells(queryable, each) : await compute(queryable, each, relation));
+  }
   return {
     buckets: read.flatMap(({ buckets }) => buckets),
     stretches: read.flatMap(({ stretches }) => stretches),
@@ -62,18 +65,25 @@ export async function figures_of_states(
   };
 }
 
-/** The breakdown by the only dimension that a filter has a condition on leaves that out: it is of all there is, which the cells know of the present. */
-function apart(question: Question): { readonly alone: Question | null; readonly rest: Question } {
-  const { board, filter: [only, ...others], wants: { breakdowns = [] } } = question;
-  const own = breakdowns.filter((each) =>
-    others.length === 0 && each.dimension === only?.dimension && board.breakdowns.includes(each)
-  );
-  if (own.length === 0) return { alone: null, rest: question };
-  const rest = { ...question.wants, breakdowns: breakdowns.filter((each) => !own.includes(each)) };
-  return {
-    alone: { ...question, filter: [], wants: { breakdowns: own, named: question.filter } },
-    rest: { ...question, wants: rest },
-  };
+/**
+ * The breakdowns that leave a condition of the filter out, each by itself, and the rest. Dimensions without windows in cells keep theirs: without it
+ * every state of the range would have to be added up. Of 620,000 states in 7 days, two conditions: cards 0.36 s, each breakdown that crosses
+ * one 0.3 s, all others 0.36 s; in one statement, which takes in what misses either condition, 2.4 s.
+ */
+function apart(question: Question): { readonly crossed: readonly Question[]; readonly rest: Question } {
+  const { board, filter, wants } = question, { breakdowns = [] } = wants;
+  const crosses = (each: BoardBreakdown) =>
+    board.breakdowns.includes(each) && filter.some(({ dimension }) => dimension === each.dimension);
+  const crossed = breakdowns.filter(crosses).map((each): Question => {
+    const { named, keys } = wants, is_own = ({ dimension }: Condition) => dimension === each.dimension;
+    return {
+      ...question,
+      filter: filter.filter((condition) => !is_own(condition)),
+      wants: { breakdowns: [each], named: named ?? filter.filter(is_own), ...keys === undefined ? {} : { keys } },
+    };
+  });
+  const rest = { ...question, wants: { ...wants, breakdowns: breakdowns.filter((each) => !crosses(each)) } };
+  return { crossed, rest };
 }
 
 /**
@@ -122,9 +132,9 @@ async function compute(queryable: Queryable, question: Question, relation: State
     keys?: readonly BucketRow[] | null;
     keyed?: readonly KeyedFigures[];
   }>(text, values);
-  const [total, ...buckets] = found?.series ?? [];
+  const [total, ...buckets] = found?.series ?? [], { distinct: counted } = question.wants;
   return {
-    buckets: found?.counted ?? buckets,
+    buckets: counted === undefined ? buckets : with_distinct(counted, found?.counted ?? [], bucket_length(question)),
     stretches: (found?.stretches ?? []).map(({ totals, quantiles, distinct }) => ({
       totals: totals_of(board, totals?.[0] ?? total ?? {}),
       unsummed: new Map([...quantiles_of(board, quantiles), ...Object.entries(distinct)]),
@@ -146,7 +156,7 @@ function quantiles_of(board: DomainBoard, rows: QuantileRows): Sums["unsummed"] 
   );
 }
 
-/** How many states have each key of the board's `now` dimension that a card shows. */
+/** How many states have each key of the board's `now` dimension that a card shows, and the ages of such cards. */
 async function read_now(
   queryable: Queryable,
   { board, filter }: Question,
@@ -166,16 +176,17 @@ async function read_now(
      group by 1`,
     parameters.values,
   );
-  return new Map(rows.map((row) => [row.key, Number(row.value)]));
+  const ages = is_present(board, relation) ? await read_ages(queryable, board, filter) : [];
+  return new Map([...rows.map((row) => [row.key, Number(row.value)] as const), ...ages]);
 }
 
 /** A state's line, by field; `position` is that of its newest event. */
 export type Line = Readonly<Record<string, string | number | null>> & { readonly position: number };
 
 /** Most lines of a board. */
-export const LINES = 20;
+export const LINES = 40;
 /** How far back in the log the newest states are looked for. A reading of the log's tail by its primary key needs no further index. */
-const TAIL = 400;
+const TAIL = 20 * LINES;
 /** As above, under a filter, or of a currency that is not in the tail often enough: most of the tail may not match. */
 const FILTERED_TAIL = 5_000;
 
@@ -190,8 +201,7 @@ export async function read_lines(
   board: DomainBoard,
   relation: StatesRelation,
   filter: Filter,
-  position: number,
-  arrived: Arrived | null = null,
+  { position, arrived = null }: { readonly position: number; readonly arrived?: Arrived | null },
 ): Promise<Line[]> {
   const read = (tail: number) => read_tail(queryable, board, relation, filter, { position, tail, arrived });
   if (filter.length > 0 || arrived !== null) return await read(FILTERED_TAIL);
@@ -214,18 +224,23 @@ async function read_tail(
   const whole = filter.length === 0 && board.currency === undefined && arrived === null;
   const parameters = new Parameters(relation.values);
   const last = arrived?.last ?? position, after = last - tail;
-  const within = arrived === null
-    ? `position > ${parameters.add(after)} and position <= ${parameters.add(last)}`
-    : arrived_sql("events", { ...arrived, after: Math.max(after, arrived.after) }, parameters);
+  const count = whole ? LINES : tail, newest_of = relation.newest("states");
+  // Where no event is in the database an index has the states by their newest position.
+  const newest = () =>
+    board.log_elsewhere
+      ? `select ${stream_column} as stream_id, ${newest_of} as position from ${table_names(board).states} states
+             order by 2 desc limit ${count}`
+      : `select stream_id, max(position) as position from events where ${
+        arrived === null
+          ? `position > ${parameters.add(after)} and position <= ${parameters.add(last)}`
+          : arrived_sql("events", { ...arrived, after: Math.max(after, arrived.after) }, parameters)
+      } group by stream_id order by 2 desc ${whole ? `limit ${LINES}` : ""}`;
   // The ids are asked for as a list: joined alone, a relation that is no plain table would be read whole.
-  const text = `with newest as materialized (
-             select stream_id, max(position) as position from events where ${within}
-             group by stream_id order by 2 desc ${whole ? `limit ${LINES}` : ""}
-           )
+  const text = `with newest as materialized (${newest()})
            select newest.position as position, ${fields.join(", ")}
            from newest join ${relation.sql} states on states.${stream_column} = newest.stream_id
            where states.${stream_column} = any(array(select stream_id from newest))
-             and ${arrived === null ? "true" : `${relation.newest("states")} = newest.position`}
+             and ${arrived === null ? "true" : `${newest_of} = newest.position`}
              and ${filter_sql(board, filter, parameters)}
            order by newest.position desc limit ${LINES}`;
   const rows = await queryable.query<Record<string, string | null>>(

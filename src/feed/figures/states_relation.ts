@@ -6,6 +6,7 @@ import {
   MOST_FOLDED,
   type PastStream,
   read_past_streams,
+  require_log,
   unnested_column,
   unnested_type,
 } from "../../event_log/mod.ts";
@@ -107,13 +108,7 @@ export const MOST_ARRIVED = 200_000;
 export class TooManyArrived extends Error {
   override readonly name = "TooManyArrived";
 }
-interface ArrivedRow extends Record<string, unknown> {
-  readonly after: string | null;
-  readonly last: string | null;
-  readonly events: string | null;
-  readonly oldest_us: string | null;
-  readonly newest_us: string | null;
-}
+type ArrivedRow = Readonly<Record<"after" | "last" | "events" | "oldest_us" | "newest_us", string | null>>;
 
 const [OLDEST, NEWEST] = ["min", "max"].map((of) => `(extract(epoch from ${of}(recorded_at)) * 1000000)::bigint`);
 
@@ -123,9 +118,10 @@ export type ArrivalSpan = { readonly last: number } | { readonly from_s: number;
 /**
  * Finds the events of a span, of those up to a position.
  * @param most of what was recorded, at most
- * Throws TooManyArrived past them, and where some of them are archived.
+ * Throws TooManyArrived past them, and where some of them are archived; LogElsewhere where no event is in the database.
  */
 export async function find_arrived(reading: Queryable, span: ArrivalSpan, position: number, most = MOST_ARRIVED) {
+  await require_log(reading);
   const is_last = "last" in span;
   const arrived =
     await (is_last ? find_last(reading, span.last, position) : find_recorded(reading, span, position, most));

@@ -1,9 +1,9 @@
 import { text_array } from "../../database/mod.ts";
 import type { BoardBreakdown, DistinctFigure, DomainBoard, QuantileFigure } from "../../domains/mod.ts";
 import { column_measures, format_time, type Micros, UNKNOWN } from "../../kpi/mod.ts";
-import { bucket_sql, ranked_keys_sql, tiles_over, TOP } from "./breakdown.ts";
+import { bucket_sql, GREATEST_OF_AMOUNT, ranked_keys_sql, tiles_over, TOP } from "./breakdown.ts";
 import { figure_of, keys_of_sql, quantile_cards } from "./figure.ts";
-import { type Filter, micros } from "./view.ts";
+import { micros } from "./view.ts";
 import { measures_by } from "./keyed.ts";
 import { asked_distinct, asks_quantiles, breakdown_of, named_in, type Question, type WantedKeys } from "./question.ts";
 import {
@@ -31,8 +31,7 @@ interface StatesStatement {
 /**
  * One statement: the states that the stretches touch are read once, as few columns as possible, then each fact slot is
  * summed by itself. Measured over 1,000,000 states and 30 days in hours, CPU time: slots one by one 1.6 s, five rows of
- * every state by `union all` 3.1 s, by `cross join lateral (values …)` 12.8 s. A breakdown that leaves a condition out is of the same
- * reading: that takes in the states that miss the conditions on one such dimension, and notes which.
+ * every state by `union all` 3.1 s, by `cross join lateral (values …)` 12.8 s.
  *
  * It gives one row: `series` (a row of totals, then the buckets), `counted` (the buckets of a distinct count), `stretches` (of each its totals,
  * none where they are the first row of the series, its quantiles and its distinct counts), `keys`, `keyed`; of these what is wanted.
@@ -42,20 +41,14 @@ export function states_statement(question: Question, relation: StatesRelation): 
   const parameters = new Parameters(relation.values);
   const within = within_of(parameters);
   const window = micros(question.window), breakdowns = wanted_breakdowns(question);
-  const dimensions = [...new Set(breakdowns.flatMap((each) => each.crossed ? [each.breakdown.dimension] : []))];
-  // Where breakdowns leave a condition out, what meets all of them is kept apart: it may be little of what was read.
-  const crossing = dimensions.length > 0;
-  const of = (stretch: Micros): Chosen => ({
-    within: within(stretch),
-    from: crossing ? "chosen states" : "states",
-    counted: "true",
-  });
+  const of = (stretch: Micros): Chosen => ({ within: within(stretch), from: "states", counted: "true" });
   const parts: string[] = [];
   if (series || distinct !== undefined || keyed.length > 0) {
     const bucket = bucket_sql(question.window.grain, window, days, parameters);
     if (series) parts.push(`${rows_sql(series_sql(board, bucket, of(window)))} as series`);
     if (distinct !== undefined) {
-      const rows = `select floor(extract(epoch from bucket))::bigint as t, count(*)::text as keys
+      const rows =
+        `select floor(extract(epoch from bucket))::bigint as t, count(*)::text as keys, sum(amount)::text as amount
                     from ${distinct_sql(board, distinct, of(window), bucket)} group by bucket order by bucket`;
       parts.push(`${rows_sql(rows)} as counted`);
     }
@@ -79,23 +72,14 @@ export function states_statement(question: Question, relation: StatesRelation): 
     parts.push(`json_build_array(${each.join(", ")}) as stretches`);
   }
   if (breakdowns.length > 0) {
-    const totals = alike(breakdowns).map((group) => {
-      if (!group.crossed) return keys_sql(board, group, of(group.stretch));
-      const place = dimensions.indexOf(group.dimensions[0]!) + 1;
-      const counted = `missed in (0, ${place})`;
-      return keys_sql(board, group, { within: within(group.stretch), from: "states", counted });
-    });
+    const totals = alike(breakdowns).map((group) => keys_sql(board, group, of(group.stretch)));
     const named = named_in(question).map(({ dimension, keys }) =>
       `dimension = '${dimension}' and key = any (${
         keys_of_sql(board, dimension, `${parameters.add(text_array(keys))}::text[]`)
       })`
     );
-    const ranked = ranked_keys_sql(
-      board,
-      String(question.wants.keys ?? TOP),
-      ["false", ...named].join(" or "),
-      "::text",
-    );
+    const { keys } = question.wants, of_amount = keys === undefined ? GREATEST_OF_AMOUNT : "false";
+    const ranked = ranked_keys_sql(board, String(keys ?? TOP), [of_amount, ...named].join(" or "), "::text");
     parts.push(`(with summed as (${totals.join(" union all ")}) select json_agg(rows) from (${ranked}) rows) as keys`);
   }
   const text = parts.join(", ");
@@ -104,14 +88,13 @@ export function states_statement(question: Question, relation: StatesRelation): 
     ...stretches.map(micros),
     ...breakdowns.map(({ stretch }) => stretch),
   ];
-  const { sql: counted, missed } = crossing_filter(board, filter, dimensions, parameters);
-  const columns = states_columns(text);
+  const counted = filter_sql(board, filter, parameters);
   return {
     // What only one part reads need not be kept.
-    text: `with states as ${crossing || text.split("from states").length > 2 ? "materialized" : "not materialized"} (
-        select ${[...columns, ...missed].join(", ")} from ${relation.sql} states
+    text: `with states as ${text.split("from states").length > 2 ? "materialized" : "not materialized"} (
+        select ${states_columns(text).join(", ")} from ${relation.sql} states
         where ${states_touching(board, text, together(read), parameters)} and ${counted}
-      )${crossing ? ", chosen as materialized (select * from states where missed = 0)" : ""} select ${text}`,
+      ) select ${text}`,
     values: parameters.values,
   };
 }
@@ -144,43 +127,16 @@ interface Wanted {
   readonly breakdown: BoardBreakdown;
   /** What it has when it is read from cells: the window, widened to whole buckets. */
   readonly stretch: Micros;
-  /** Whether the filter's condition on its own dimension, which there has to be, is left out. */
-  readonly crossed: boolean;
 }
 
-/**
- * Breakdowns of the board leave their own conditions out; dimensions without windows in cells keep theirs: without it every state of the
- * range would have to be added up.
- */
-function wanted_breakdowns({ board, days, filter, window, wants: { breakdowns = [] } }: Question): Wanted[] {
+function wanted_breakdowns({ board, days, window, wants: { breakdowns = [] } }: Question): Wanted[] {
   return breakdowns.map((breakdown) => {
     const own = micros(window);
     const tiles = tiles_over({ board, days }, breakdown.dimension, window);
     const first = tiles[0], last = tiles.at(-1);
     const stretch = first === undefined || last === undefined ? own : { from_us: first.from_us, to_us: last.to_us };
-    const crossed = board.breakdowns.includes(breakdown) &&
-      filter.some(({ dimension }) => dimension === breakdown.dimension);
-    return { breakdown, stretch, crossed };
+    return { breakdown, stretch };
   });
-}
-
-/**
- * The condition of states that miss the conditions on one of some dimensions at most, and the column that says which: its place from 1, 0 of none.
- */
-function crossing_filter(board: DomainBoard, filter: Filter, dimensions: readonly string[], parameters: Parameters) {
-  const others = filter.filter(({ dimension }) => !dimensions.includes(dimension));
-  const own = dimensions.map((name) => {
-    const conditions = filter.filter(({ dimension }) => dimension === name);
-    return filter_sql(board, conditions, parameters);
-  });
-  if (own.length === 0) return { sql: filter_sql(board, filter, parameters), missed: [] };
-  const all_but = (left_out: number) => own.filter((_, i) => i !== left_out).join(" and ");
-  const one_at_most = own.length === 1 ? "true" : `(${own.map((_, i) => `(${all_but(i)})`).join(" or ")})`;
-  const places = own.map((condition, i) => `when ${condition} is not true then ${i + 1}`);
-  return {
-    sql: `${filter_sql(board, others, parameters)} and ${one_at_most}`,
-    missed: [`case ${places.join(" ")} else 0 end as missed`],
-  };
 }
 
 /** Stretches as few as cover the same: those that overlap or meet are one. */
@@ -222,21 +178,31 @@ function quantiles_sql(
            ) ranked)`;
 }
 
-/** The keys of a dimension that have anything of a count, each once; with buckets once in each of these. */
+/** The keys of a dimension that have anything of a count, each once, with what they have of a measure; with buckets once in each of these. */
 function distinct_sql(
   board: DomainBoard,
-  { dimension, count }: DistinctFigure,
+  { dimension, count, each_hour }: DistinctFigure,
   { within, from, counted }: Chosen,
   bucket: ((at: string) => string) | null = null,
 ): string {
-  const key = key_sql(board, dimension);
-  const slots = board.facts.filter(({ adds }) => count in adds).map((slot) =>
-    `select distinct ${bucket === null ? "" : `${bucket(slot.at)} as bucket, `}${key} as key from ${
+  const key = key_sql(board, dimension), amount = each_hour?.measure;
+  const apart = `${bucket === null ? "" : "bucket, "}key`;
+  const slots = board.facts.filter(({ adds }) => count in adds || (amount !== undefined && amount in adds));
+  const keys = slots.map((slot) => {
+    const { [count]: counts, [amount ?? count]: added } = slot.adds;
+    if (counts === undefined || added === undefined) {
+      throw new Error(`count keys of ${dimension}: expected ${amount} where ${count} is added`);
+    }
+    // Each once, where there is no more to say of it.
+    return `select ${amount === undefined ? "distinct " : ""}${
+      bucket === null ? "" : `${bucket(slot.at)} as bucket, `
+    }${key} as key, ${amount === undefined ? "null::numeric" : `(${added})::numeric`} as amount from ${
       with_items(from, slot)
     }
-     where ${counted} and ${within(slot.at)} and ${slot.counts} and ${slot.adds[count]} > 0 and ${key} <> '${UNKNOWN}'`
-  );
-  return `(${slots.join(" union ")}) keys`;
+     where ${counted} and ${within(slot.at)} and ${slot.counts} and ${counts} > 0 and ${key} <> '${UNKNOWN}'`;
+  });
+  if (amount === undefined) return `(${keys.join(" union ")}) keys`;
+  return `(select ${apart}, sum(amount) as amount from (${keys.join(" union all ")}) added group by ${apart}) keys`;
 }
 
 /** A row of totals, without a bucket, then a row for each bucket. */
@@ -280,7 +246,6 @@ function keyed_sql(
 
 interface AlikeBreakdowns {
   readonly count: string;
-  readonly crossed: boolean;
   readonly stretch: Micros;
   readonly dimensions: readonly string[];
 }
@@ -289,12 +254,10 @@ interface AlikeBreakdowns {
 function alike(breakdowns: readonly Wanted[]): AlikeBreakdowns[] {
   const groups = Map.groupBy(
     breakdowns,
-    ({ breakdown: { count, dimension }, stretch: { from_us, to_us }, crossed }) =>
-      JSON.stringify([count, from_us, to_us, crossed ? dimension : null]),
+    ({ breakdown: { count }, stretch: { from_us, to_us } }) => JSON.stringify([count, from_us, to_us]),
   );
   return [...groups.values()].map((group) => ({
     count: group[0]!.breakdown.count,
-    crossed: group[0]!.crossed,
     stretch: group[0]!.stretch,
     dimensions: group.map(({ breakdown }) => breakdown.dimension),
   }));

@@ -218,6 +218,14 @@ export function span_fault(view: Pick<View, "grain"> & Span): FilterFault | null
   return { path: "grain", detail: `expected a finer grain for this range: it is shorter than a bucket of ${grain}` };
 }
 
+/** The grain that is meant for the length of a view's range; of the newest events null: it goes by how long they took. */
+export function meant_grain(view: Span): ViewGrain | null {
+  if (view.range === "last") return null;
+  if (view.range !== "custom") return RANGES[view.range].grain;
+  const length_s = view.to_s - view.from_s;
+  return (ABSOLUTE_GRAINS.find(({ most_s }) => length_s <= most_s) ?? ABSOLUTE_GRAINS[3]).grain;
+}
+
 /**
  * The window of a view. A following view ends with the bucket that is running now; fixed ends are widened to whole
  * buckets. Equal windows share one board, so fixed ends of one bucket cost one reading. Of the newest events it is what it were if they all
@@ -225,9 +233,7 @@ export function span_fault(view: Pick<View, "grain"> & Span): FilterFault | null
  */
 export function window_at(view: Span & Pick<View, "grain">, now_ms: number, days: Days): Window {
   if (view.range === "custom") {
-    const length_s = view.to_s - view.from_s;
-    const meant = ABSOLUTE_GRAINS.find(({ most_s }) => length_s <= most_s) ?? ABSOLUTE_GRAINS[3];
-    return widened(view, view.grain ?? meant.grain, days);
+    return widened(view, view.grain ?? meant_grain(view)!, days);
   }
   if (view.range === "last") {
     return window_of_last({ oldest_us: now_ms * 1000, newest_us: now_ms * 1000 }, now_ms, days);

@@ -10,6 +10,7 @@ import {
   kpi_frame,
   lines_frame,
   type LogPosition,
+  position_of,
   reset_frame,
   type Shown,
 } from "./frame.ts";
@@ -201,7 +202,10 @@ export class Broadcast {
     }
     const { greeting } = subscriber;
     // What is computed from states remembers changes only as long as it is watched: who resumes there begins anew.
-    if (greeting?.kind === "resume" && greeting.from.log_id === reading.log_id && board.sources.cards === "cells") {
+    if (
+      greeting?.kind === "resume" && greeting.from.log_id === reading.log_id && board.sources.cards === "cells" &&
+      !of_other_buckets(greeting, board)
+    ) {
       const since = resumed_coverage(greeting.from, reading, board);
       if (since === "unread") return;
       if (since !== null) return this.#follow(subscriber, shown, board, since, { after: -1, due: true });
@@ -215,9 +219,8 @@ export class Broadcast {
 
   #hello(subscriber: Subscriber, shown: Shown, board: ShownBoard): void {
     const { greeting, key } = subscriber, { reading } = shown;
-    const reason = greeting?.kind === "hello"
-      ? greeting.reset
-      : greeting?.from.log_id === reading.log_id && board.sources.cards === "states"
+    const reason = greeting?.kind === "hello" ? greeting.reset : greeting?.from.log_id === reading.log_id &&
+        (board.sources.cards === "states" || of_other_buckets(greeting, board))
       ? null
       : "another_log";
     if (reason !== null) this.#send(subscriber, this.#once(`reset ${reason}`, () => reset_frame(reason)));
@@ -275,6 +278,10 @@ export class Broadcast {
     if (subscriber.send(bytes)) this.#frames++;
   }
 }
+
+/** Whether who resumes has buckets of another width than the board's: what changed since would not stand beside them. */
+const of_other_buckets = (greeting: Greeting | null, board: ShownBoard): boolean =>
+  greeting?.kind === "resume" && greeting.from.wider !== position_of(board).wider;
 
 /** Notes that a subscriber now has the whole board of a reading. */
 function settle(subscriber: Subscriber, reading: Reading, board: ShownBoard): void {

@@ -3,10 +3,13 @@ import {
   counts_all,
   goes_on,
   type Line,
+  meant_grain,
   type Reading,
   type Series,
   type ShownBoard,
   type Sources,
+  VIEW_GRAINS,
+  type ViewGrain,
 } from "../figures/mod.ts";
 
 /** Frames: what subscribers receive, as server-sent events. Pure; absolute values only, so that a frame may come twice. */
@@ -35,7 +38,13 @@ export interface Health {
   readonly quarantined: number;
   readonly position: number;
   /** A read model that is made from the log, beside the one that is shown. */
-  readonly rebuilding?: { readonly name: string; readonly percent: number; readonly fault: string | null };
+  readonly rebuilding?: {
+    readonly name: string;
+    readonly percent: number;
+    readonly fault: string | null;
+    /** Of a log from before this version: what is not known until that one is switched in, which happens by itself. */
+    readonly fills?: readonly string[];
+  };
   /** Of a program of several domains: the others that are not as they should be. */
   readonly domains?: readonly { readonly name: string; readonly state: "not open" | "stopped" | "behind" }[];
   /** How many rules of alerts fire, and the first of them with since when; absent: none does. */
@@ -43,6 +52,8 @@ export interface Health {
     readonly firing: number;
     readonly named: readonly { readonly name: string; readonly since_ms: number | null }[];
   };
+  /** How many things are unusual now; absent: none is. `/api/v1/unusual` says which. */
+  readonly unusual?: number;
 }
 
 /** Whether the database answers, since when, and why not. */
@@ -58,7 +69,7 @@ export interface DatabaseHealth {
 
 /** What makes two healths tell a viewer the same: a change of it is sent at once. */
 export function health_state(health: Health): string {
-  const { ingest, database, domains, rebuilding, alerts } = health;
+  const { ingest, database, domains, rebuilding, alerts, unusual } = health;
   return JSON.stringify([
     ingest.state,
     ingest.reason,
@@ -68,6 +79,7 @@ export function health_state(health: Health): string {
     domains,
     rebuilding,
     alerts,
+    unusual,
   ]);
 }
 
@@ -109,21 +121,30 @@ export interface Coverage {
   readonly lines_version: string;
 }
 
-/** A place in a log, as SSE ids name it. */
+/** A place in a log, and the grain of what was told of it where nobody chose it and it is not what is meant for the range, as SSE ids name it. */
 export interface LogPosition {
   readonly log_id: string;
   readonly position: number;
+  readonly wider?: ViewGrain;
 }
 
-/** Writes an SSE id: `<log id>-<position>`. */
-function format_event_id({ log_id, position }: LogPosition): string {
-  return `${log_id}-${position}`;
+/** Writes an SSE id: `<log id>-<position>`, or `<log id>-<position>-<grain>`. */
+function format_event_id({ log_id, position, wider }: LogPosition): string {
+  return `${log_id}-${position}${wider === undefined ? "" : `-${wider}`}`;
+}
+
+/** Where a board stands. */
+export function position_of({ log_id, position, view, window: { grain } }: ShownBoard): LogPosition {
+  const meant = view.grain ?? meant_grain(view) ?? grain;
+  return { log_id, position, ...grain === meant ? {} : { wider: grain } };
 }
 
 /** Reads an SSE id; null when it is not one of ours. */
 export function parse_event_id(id: string): LogPosition | null {
-  const match = /^([0-9a-f-]{36}(?:\.\d{1,9})?)-(\d{1,15})$/.exec(id);
-  return match === null ? null : { log_id: match[1]!, position: Number(match[2]) };
+  const match = /^([0-9a-f-]{36}(?:\.\d{1,9})?)-(\d{1,15})(?:-(\d\d?[mhd]))?$/.exec(id);
+  const wider = VIEW_GRAINS.find((grain) => grain === match?.[3]);
+  if (match === null || match[3] !== undefined && wider === undefined) return null;
+  return { log_id: match[1]!, position: Number(match[2]), ...wider && { wider } };
 }
 
 function encode(event: string, id: LogPosition | null, data: unknown): string {
@@ -134,7 +155,7 @@ function encode(event: string, id: LogPosition | null, data: unknown): string {
 
 /** The whole board: the first frame of a subscriber who has nothing. */
 export function hello_frame({ health, now_ms }: Shown, board: ShownBoard, settings: FrameSettings): string {
-  return encode("hello", board, {
+  return encode("hello", position_of(board), {
     ...board_data(board, settings, now_ms),
     declared: settings.declared,
     build: settings.build,
@@ -223,7 +244,7 @@ function reach_of({ view, arrived }: ShownBoard): Record<string, unknown> {
 }
 
 const compared_series_of = ({ compared }: ShownBoard): Record<string, unknown> =>
-  compared === null ? {} : { compared_series: compared.series };
+  compared === null ? {} : { compared_series: compared.series, compared_keys: compared.keys };
 
 /** The columns of a series reduced to the buckets that a subscriber lacks: changed since, or outside what it covers; all where lines are of other keys. */
 function series_since(board: ShownBoard, since: Coverage): Series {
@@ -247,7 +268,7 @@ export function kpi_frame(
   settings: FrameSettings,
 ): string {
   const { position } = board;
-  return encode("kpi", board, {
+  return encode("kpi", position_of(board), {
     position,
     now_ms,
     from_s: board.window.from_s,
@@ -271,11 +292,11 @@ export function lines_frame(
 ): string | null {
   if (board.lines_at <= since_position) return null;
   if (!counts_all(board.view)) {
-    return encode(event, board, { position: board.position, replace: true, [list]: board.lines });
+    return encode(event, position_of(board), { position: board.position, replace: true, [list]: board.lines });
   }
   const changed: Line[] = board.lines.filter((line) => line.position > since_position);
   if (changed.length === 0) return null;
-  return encode(event, board, { position: board.position, [list]: changed });
+  return encode(event, position_of(board), { position: board.position, [list]: changed });
 }
 
 /** The heartbeat: says that the feed lives, how the program is, and of which build: who resumes on another one gets no hello. */

@@ -6,10 +6,10 @@ import {
   type View,
   view_key,
   type Watched,
-  window_at,
 } from "../figures/mod.ts";
 import { Broadcast, type Greeting, Subscriber, type Turns, WAITING_BYTES } from "./broadcast.ts";
 import { bye_frame, type FeedSettings, type Health, health_state, parse_event_id, type Shown } from "./frame.ts";
+import { Grains } from "./grain.ts";
 import { Lane } from "./lane.ts";
 import { BoardReader, type FeedRuntime, LEAST_GAP_MS } from "./reader.ts";
 
@@ -78,6 +78,7 @@ export class FeedHub {
   readonly #subscribers = new Set<Subscriber>();
   readonly #by_address = new Map<string, number>();
   readonly #lane: Lane;
+  readonly #grains: Grains;
   readonly #by_view = new Map<string, { readonly view: View; readonly since_ms: number; count: number }>();
   #stop_ticking: (() => void) | null = null;
   #stop_turns: (() => void) | null = null;
@@ -96,6 +97,7 @@ export class FeedHub {
     this.#limits = deps.limits ?? FEED_LIMITS;
     this.#reader = new BoardReader(deps, deps);
     this.#lane = new Lane(deps, deps);
+    this.#grains = new Grains(deps);
     this.#broadcast = new Broadcast(deps.board, deps.settings);
   }
 
@@ -151,10 +153,19 @@ export class FeedHub {
 
   /** The views that are watched, with their windows. */
   #watched(now_ms: number): Map<string, Watched> {
-    const { days } = this.#deps;
     return new Map(
-      [...this.#by_view].map(([key, { view }]) => [key, { view, window: window_at(view, now_ms, days) }] as const),
+      [...this.#by_view].map(([key, { view }]) =>
+        [key, { view, window: this.#grains.window(key, view, now_ms) }] as const
+      ),
     );
+  }
+
+  /** As `#watched`; where the grains of views have to be found, once they are. */
+  #watched_anew(): Map<string, Watched> | Promise<Map<string, Watched>> {
+    const now_ms = this.#deps.clock.now_ms();
+    const due = this.#grains.due(new Map([...this.#by_view].map(([key, { view }]) => [key, view] as const)), now_ms);
+    if (due.length === 0) return this.#watched(now_ms);
+    return this.#grains.find(due, now_ms).then(() => this.#watched(this.#deps.clock.now_ms()));
   }
 
   /** What subscribers of all views are shown at this time; null before the first reading. */
@@ -208,6 +219,7 @@ export class FeedHub {
   /** Greets at once when there is a reading that serves; otherwise the next reading does. */
   #greet(subscriber: Subscriber, now_ms: number): void {
     if (this.#stop_ticking === null) {
+      this.#reader.resume();
       this.#next_heartbeat_ms = now_ms + HEARTBEAT_MS;
       this.#health_seen = health_state(this.#health(now_ms));
       this.#stop_ticking = this.#deps.ticker(LEAST_GAP_MS, () => this.#beat());
@@ -263,9 +275,8 @@ export class FeedHub {
     const resumed = [...this.#subscribers].flatMap(({ greeting }) =>
       greeting?.kind === "resume" ? [greeting.from.position] : []
     );
-    this.#reader.read(this.#watched(this.#deps.clock.now_ms()), resumed).then((reading) => {
-      if (reading === null) return;
-      if (this.#stop_ticking === null) return this.#reader.forget();
+    this.#reader.read(() => this.#watched_anew(), resumed).then((reading) => {
+      if (reading === null || this.#stop_ticking === null) return;
       this.#work();
       this.#serve_all();
       this.#wait_until_due();
@@ -311,7 +322,6 @@ export class FeedHub {
     this.#stop_ticking = this.#stop_waiting = this.#stop_turns = null;
     this.#under_way.length = 0;
     this.#serving_waits = false;
-    this.#reader.forget();
     this.#lane.watch(new Map());
   }
 }

@@ -170,9 +170,10 @@ export class Lane {
 
   async #read_compared(entry: Entry, of: string, until_ms: number): Promise<boolean> {
     const read = () => read_compared(this.source, entry.watched, until_ms);
-    const before = JSON.stringify(entry.compared.value?.series);
+    const told = () => JSON.stringify([entry.compared.value?.series, entry.compared.value?.keys]);
+    const before = told();
     const changed = await this.#read(entry, entry.compared, of, read);
-    if (JSON.stringify(entry.compared.value?.series) !== before) entry.compared_version++;
+    if (told() !== before) entry.compared_version++;
     return changed;
   }
 

@@ -6,4 +6,5 @@
  * lack it (`broadcast.ts`, `frame.ts`); a subscriber that does not drain is left out.
  */
 export * from "./frame.ts";
+export * from "./grain.ts";
 export * from "./hub.ts";

@@ -13,8 +13,12 @@ const IDLE_GAP_MS = 500;
  */
 const REST = 5;
 const TURNS_MS = 100;
+/** So long after it began a reading is still shown to who comes when nobody watched, until the next one: a page that is loaded anew has figures at once. */
+const KEPT_MS = 3_000;
 /** A reading that takes longer counts as slow. Whether the database is there at all is for who asks it less to say. */
 const SLOW_MS = 5_000;
+
+type Found = ReadonlyMap<string, Watched>;
 
 /** What the feed's work through time shares. */
 export type FeedRuntime = Pick<Runtime, "clock" | "random" | "logger">;
@@ -34,7 +38,7 @@ export class BoardReader {
     this.#pace = new Paced(runtime, { gap_ms: LEAST_GAP_MS, rest, first_ms: LEAST_GAP_MS, cap_ms: 5_000 });
   }
 
-  /** The newest reading; null before the first and after `forget`. */
+  /** The newest reading; null before the first, and when `resume` found it too old. */
   get last(): Reading | null {
     return this.#last;
   }
@@ -59,19 +63,23 @@ export class BoardReader {
     return !this.#hinted || this.#pace.unanswered_since_ms !== null ? null : this.#wait_ms;
   }
 
-  /** Drops the newest reading: nobody watches, it would grow stale. Who comes next does not wait for the rest that it earned. */
-  forget(): void {
-    this.#last = null;
+  /** For who comes when nobody watched: drops the newest reading unless it is new enough to be shown; the rest that it earned is not waited for. */
+  resume(): void {
+    if (this.runtime.clock.now_ms() - this.#pace.began_ms >= KEPT_MS) this.#last = null;
     this.#pace.forgo_rest();
   }
 
-  /** Reads what the watched views need; gives null when the database failed. */
-  async read(watched: ReadonlyMap<string, Watched>, resumed: readonly number[]): Promise<Reading | null> {
+  /** Reads what the watched views need, which is found first; gives null when the database failed. */
+  async read(
+    watched: () => Found | Promise<Found>,
+    resumed: readonly number[],
+  ): Promise<Reading | null> {
     const hinted = this.#hinted, before = this.#last;
     this.#hinted = this.#found_nothing = false;
     this.#pace.begin();
     try {
-      this.#last = await read_boards(this.source, watched, resumed, before);
+      const found = watched();
+      this.#last = await read_boards(this.source, found instanceof Promise ? await found : found, resumed, before);
     } catch (error) {
       this.#hinted = true;
       this.#slow = took_too_long(error);

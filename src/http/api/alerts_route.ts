@@ -13,15 +13,15 @@ import {
   rule_words,
   type RuleOutcome,
   silence_rule,
+  silent_until,
   unknown_receivers,
 } from "../../alerts/mod.ts";
 import type { Database } from "../../database/mod.ts";
 import { type DomainBoard, shown } from "../../domains/mod.ts";
 import { STEP_S } from "../../feed/mod.ts";
-import { format_time } from "../../kpi/mod.ts";
-import { bad_request, not_found, problem, respond } from "../answers.ts";
-import { Bodies } from "../bodies.ts";
-import { add_endpoint, type App } from "../endpoint.ts";
+import { format_time, time_or_null } from "../../kpi/mod.ts";
+import { bad_request, not_found, respond } from "../answers.ts";
+import { add_change, add_endpoint, type App, BY, change_bodies, conflict } from "../endpoint.ts";
 import { instant, limit } from "../parameters.ts";
 import { read_only } from "../reading.ts";
 
@@ -38,15 +38,15 @@ export interface AlertsSource {
   };
 }
 
-const BODIES = { most_bytes: 65_536, most_ms: 10_000, bodies: 16, bodies_of_address: 8, bytes: 1 << 20 };
-
 const time = z.string().nullable();
 const STATE = z.object({
   phase: z.enum(PHASES),
   since: time.describe("When the first of the windows begins that were beyond the threshold without a break"),
   looked_through: z.string().describe("The end of the last window that was looked at"),
   figure: z.number().nullable().describe("Of that window; null: not known"),
-  then: z.number().nullable().describe("A week before, where the rule holds it against that"),
+  then: z.number().nullable().describe(
+    "A week before, or what is usual at that time of the week, where the rule holds it against that",
+  ),
 });
 const ALERTS = z.object({
   rules: z.array(z.object({
@@ -83,14 +83,14 @@ const ALERTS = z.object({
   writable: z.boolean().describe("Whether rules can be made and silenced here"),
 }).openapi("Alerts");
 
-const BY = z.string({ error: "expected who changes it, as text" }).trim()
-  .min(1, "expected who changes it").max(100, "expected at most 100 characters");
-const PUT = z.strictObject({ rule: z.record(z.string(), z.unknown()), by: BY });
+const PUT = z.strictObject({
+  rule: z.record(z.string(), z.unknown()),
+  by: BY,
+  fresh: z.boolean().default(false).describe("Whether a rule of that name is left as it is"),
+});
 const REMOVE = z.strictObject({ by: BY });
 const SILENCE = z.strictObject({ until: instant.nullable(), by: BY });
 const DONE = z.object({ name: z.string() });
-
-const text = (us: number | null): string | null => us === null ? null : format_time(us);
 
 /** Adds `/api/v1/alerts`: the rules, how they stand and what they did; and how rules are made, removed and silenced. */
 export function add_alerts_routes(app: App, source: AlertsSource): void {
@@ -111,74 +111,60 @@ export function add_alerts_routes(app: App, source: AlertsSource): void {
       return respond(JSON.stringify(body), { "content-type": "application/json", "cache-control": "no-store" });
     },
   });
-  const bodies = new Bodies(BODIES);
   const others = {
-    401: "Not authorized",
-    403: "This server only reads, or another site's page asked",
     404: "There is no such rule",
-    409: "The rule is one of a file, or there are as many as there may be",
-    413: `More than ${BODIES.most_bytes} bytes`,
-    415: "Another content type than application/json",
+    409: "The rule is one of a file, there is one of that name, or there are as many as there may be",
   };
+  const bodies = change_bodies(), { database } = source.alerts;
   /** Adds what changes rules. */
-  const add_change = <Body>(
+  const add_rule_change = <Body>(
     path: string,
     summary: string,
     schema: z.ZodType<Body>,
-    work: (database: Database, body: Body, name: string) => Promise<Response | RuleOutcome>,
+    work: (database: Database, body: Body, name: string) => Promise<Response | Done>,
   ) =>
-    add_endpoint(app, {
+    add_change(app, { database, bodies }, {
       path,
       summary,
-      query: {},
-      params: path.includes("{name}") ? { name: z.string() } : {},
-      body: { "application/json": { schema } },
-      answer: { type: "application/json", schema: DONE },
+      schema,
+      answer: DONE,
       others,
-      respond: (input, request, { address }) => {
-        const { database } = source.alerts, name = "name" in input ? String(input.name) : "";
-        if (database === null) {
-          return refused(403, "Reads only", "this server only reads: ask the one that writes the log");
-        }
-        return refuse_page(request) ?? bodies.take(request, address, async (bytes) => {
-          const body = read_body(schema, bytes);
-          if (body instanceof Response) {
-            return body;
-          }
-          const done = await work(database, body, name);
-          if (done instanceof Response) return done;
-          source.alerts.changed();
-          return answer_of(done, name);
-        });
+      work: async (database, body, { name = "" }) => {
+        const done = await work(database, body, name);
+        if (done instanceof Response) return done;
+        if (done.outcome === "done") source.alerts.changed();
+        return answer_of(done);
       },
     });
-  add_change(
+  add_rule_change(
     "/api/v1/alerts/rules",
     "Make a rule, or another one of its name: as docs/alerts.md has it, and who makes it",
     PUT,
-    async (database, { rule, by }) => {
+    async (database, { rule, by, fresh }) => {
       const read = read_rule(source.board, rule);
       const faults = read.ok ? unknown_receivers(read.rule, source.alerts.receivers) : read.faults;
       if (!read.ok || faults.length > 0) {
         return bad_request("the rule is wrong", faults.map(({ place, message }) => ({ path: place, detail: message })));
       }
       const written = { name: read.rule.name, definition: rule };
-      const done = await database.transaction((tx) => put_rule(tx, written, by, RULE_LIMITS.rules));
-      if (done === "done") source.alerts.changed();
-      return answer_of(done, written.name);
+      const how = { by, most: RULE_LIMITS.rules, fresh };
+      return { name: written.name, outcome: await database.transaction((tx) => put_rule(tx, written, how)) };
     },
   );
-  add_change(
+  add_rule_change(
     "/api/v1/alerts/rules/{name}/remove",
     "Remove a rule that was made here",
     REMOVE,
-    (database, _, name) => database.transaction((tx) => remove_rule(tx, name)),
+    async (database, _, name) => ({ name, outcome: await database.transaction((tx) => remove_rule(tx, name)) }),
   );
-  add_change(
+  add_rule_change(
     "/api/v1/alerts/rules/{name}/silence",
     "Silence a rule for windows that end by a time, or end that with null",
     SILENCE,
-    (database, { until, by }, name) => database.transaction((tx) => silence_rule(tx, name, until, by)),
+    async (database, { until, by }, name) => ({
+      name,
+      outcome: await database.transaction((tx) => silence_rule(tx, name, until, by)),
+    }),
   );
 }
 
@@ -195,7 +181,6 @@ function told(
   return {
     rules: rules.map(({ name, definition, origin, changed_by, changed_us, silence_until_us }) => {
       const read = read_rule(board, definition), state = states.find(({ rule }) => rule === name);
-      const silences = [silence_until_us, read.ok ? read.rule.silence_until_us : null].filter((each) => each !== null);
       return {
         name,
         words: read.ok ? rule_words(read.rule) : null,
@@ -203,10 +188,10 @@ function told(
         origin,
         changed_by,
         changed_at: format_time(changed_us),
-        silence_until: text(silences.length === 0 ? null : Math.max(...silences)),
+        silence_until: time_or_null(silent_until({ silence_until_us }, read.ok ? read.rule : null)),
         state: state === undefined ? null : {
           phase: state.course.state.phase,
-          since: text(state.course.state.since_us),
+          since: time_or_null(state.course.state.since_us),
           looked_through: format_time(state.course.through_us),
           figure: state.figure,
           then: state.then,
@@ -215,7 +200,7 @@ function told(
       };
     }),
     changes: changes.map(({ id, rule, from, to, why, since_us, window, figure, then, noticed_us }) => ({
-      ...{ id, rule, from, to, why, since: text(since_us) },
+      ...{ id, rule, from, to, why, since: time_or_null(since_us) },
       window: window === null ? null : { from: format_time(window.from_us), to: format_time(window.to_us) },
       ...{ figure, then, noticed: format_time(noticed_us) },
     })),
@@ -229,49 +214,22 @@ function told(
   };
 }
 
-/** Browsers say whose page asks; of another site's they send JSON only when they were told that they may, which nobody does here. */
-function refuse_page(request: Request): Response | null {
-  const type = request.headers.get("content-type") ?? "";
-  if (!/^application\/json\s*(?:;|$)/i.test(type)) {
-    return refused(415, "Unsupported media type", `expected content-type application/json, got ${shown(type)}`);
-  }
-  const site = request.headers.get("sec-fetch-site") ?? "same-origin", origin = request.headers.get("origin");
-  // A proxy may leave out the port; of another one of this host `Sec-Fetch-Site` says that it is.
-  const { hostname } = new URL(`http://${request.headers.get("host") ?? new URL(request.url).host}`);
-  const foreign = origin !== null && (!URL.canParse(origin) || new URL(origin).hostname !== hostname);
-  if (!foreign && (site === "same-origin" || site === "none")) return null;
-  return refused(403, "Forbidden", "rules are changed by this server's own page, or by programs");
+/** What became of a change of a rule. */
+interface Done {
+  readonly name: string;
+  readonly outcome: RuleOutcome;
 }
 
-const refused = (status: number, title: string, detail: string): Response => problem({ status, title, detail });
-
-/** The body of a request, or the problem that says what is wrong with it. */
-function read_body<Body>(schema: z.ZodType<Body>, bytes: Uint8Array): Body | Response {
-  let json: unknown;
-  try {
-    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch {
-    return bad_request("expected the body to be JSON in UTF-8", []);
-  }
-  const parsed = schema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  return bad_request(
-    "the body is wrong",
-    parsed.error.issues.map(({ path, message }) => ({ path: path.join("."), detail: message })),
-  );
-}
-
-function answer_of(outcome: RuleOutcome, name: string): Response {
+function answer_of({ outcome, name }: Done): Response {
   if (outcome === "absent") return not_found(`no rule ${shown(name)}`);
   if (outcome === "of a file") {
-    return refused(
-      409,
-      "Conflict",
+    return conflict(
       `the rule ${shown(name)} is one of TACHO_ALERTS: change it there; it can be silenced here`,
     );
   }
+  if (outcome === "exists") return conflict(`there is a rule ${shown(name)}: take another name`);
   if (outcome === "too many") {
-    return refused(409, "Conflict", `there are ${RULE_LIMITS.rules} rules, as many as there may be`);
+    return conflict(`there are ${RULE_LIMITS.rules} rules, as many as there may be`);
   }
   return respond(JSON.stringify({ name }), { "content-type": "application/json", "cache-control": "no-store" });
 }

@@ -1,14 +1,7 @@
 import { z } from "@hono/zod-openapi";
-import { type Queryable, took_too_long } from "../../database/mod.ts";
+import type { Queryable } from "../../database/mod.ts";
 import { type DomainBoard, in_currency } from "../../domains/mod.ts";
-import {
-  type Head,
-  type Moment,
-  moment_at_position,
-  moment_at_time,
-  read_head,
-  TooMuchChangedSince,
-} from "../../event_log/mod.ts";
+import { type Moment, read_head } from "../../event_log/mod.ts";
 import {
   absolute_fault,
   arrived_states,
@@ -17,7 +10,7 @@ import {
   figure_text,
   find_arrived,
   ORDERS,
-  type PastStates,
+  read_grain,
   read_greatest,
   read_past_board,
   read_whole_board,
@@ -26,20 +19,12 @@ import {
   type View,
   type Watched,
   window_at,
+  with_grain,
 } from "../../feed/mod.ts";
 import { format_time } from "../../kpi/mod.ts";
-import type { Clock } from "../../runtime/mod.ts";
-import { bad_request, problem } from "../answers.ts";
+import { bad_request } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
-import {
-  answer_from_log,
-  answer_tagged,
-  answer_untagged,
-  Gate,
-  read_only,
-  STATEMENT_TIMEOUT_MS,
-  unless_too_many,
-} from "../reading.ts";
+import { answer_from_log, answer_tagged, answer_untagged, Gate, read_only, STATEMENT_TIMEOUT_MS } from "../reading.ts";
 import {
   type AsOf,
   currency_parameter,
@@ -56,13 +41,7 @@ import {
   said_currency,
   then_parameters,
 } from "../parameters.ts";
-import type { KpiSource } from "./kpi_routes.ts";
-
-/** What the board is read from. */
-export interface BoardSource extends KpiSource {
-  readonly currency: string;
-  readonly past: PastStates;
-}
+import { type BoardSource, busy, moment_of, not_so_far, recorded_ms_of, timed } from "./then_answers.ts";
 
 /** Boards are dear: two at a time leave the database to those who follow. */
 const GATE = { most: 2, waiting: 20, wait_ms: 2_000 };
@@ -133,6 +112,12 @@ const board_schema = ({ lines: { list }, by_currency, default_count }: DomainBoa
     }),
     compared: z.object({ previous: stretch(list), weekday: stretch(list) }).partial(),
     compared_series: columns.optional(),
+    compared_keys: z.record(z.string(), z.object({ counts: z.record(z.string(), z.number()), all: z.boolean() }))
+      .optional()
+      .openapi({
+        description:
+          "Of the comparison that is shown, by dimension: what its greatest keys counted; `all`: others had nothing",
+      }),
     arrived: z.object({
       last: z.number().nullable().openapi({
         description: "So many of the newest events; null: a range of recorded time",
@@ -272,12 +257,6 @@ function greatest_figures(board: DomainBoard) {
   );
 }
 
-/** The problem of a position that the log has not come to. */
-function not_so_far(head: number): Response {
-  const detail = `expected at most ${head}, where the log ends`;
-  return bad_request("the log has not come so far", [{ path: "as_of_position", detail }]);
-}
-
 function answer_board(source: BoardSource, request: Request, view: View, asked: AsOf | null): Promise<Response> {
   return asked === null ? present_board(source, request, view) : past_board(source, request, view, asked);
 }
@@ -285,13 +264,14 @@ function answer_board(source: BoardSource, request: Request, view: View, asked: 
 async function present_board(source: BoardSource, request: Request, view: View): Promise<Response> {
   const { board, days, database } = source;
   const now_ms = source.clock.now_ms();
-  const watched = { view, window: window_at(view, now_ms, days) };
-  const fault = states_fault(view, watched.window, board);
+  const fault = states_fault(view, window_at(view, now_ms, days), board);
   if (fault !== null) return bad_request("the range is too long for its filter", [fault]);
   const head = await read_head(database);
+  const watched = await by_grain(database, source, view, now_ms);
   // What has passed of a window grows while the log stands still.
   const { to_s } = comparisons_of(watched.window, now_ms, days).weekday.stretch;
-  const etag = `W/"${head.figures_id}-${head.position}-${watched.window.to_s}-${to_s}-${source.build}"`;
+  const etag =
+    `W/"${head.figures_id}-${head.position}-${watched.window.to_s}-${watched.window.grain}-${to_s}-${source.build}"`;
   return await answer_tagged(request, etag, async () => {
     const whole = await read_whole_board({ ...source, lane_timeout_ms: STATEMENT_TIMEOUT_MS }, watched, now_ms);
     return whole_or_untagged(whole, body_of(source, whole, now_ms, { as_of: null }));
@@ -305,11 +285,12 @@ function past_board(source: BoardSource, request: Request, view: View, asked: As
     const moment = await moment_of(reading, asked, head);
     if (moment instanceof Response) return moment;
     const recorded_ms = recorded_ms_of(moment, asked, clock);
-    const watched: Watched = { view, window: window_at(view, recorded_ms, days) };
-    const fault = states_fault(view, watched.window, source.board);
+    const fault = states_fault(view, window_at(view, recorded_ms, days), source.board);
     if (fault !== null) return bad_request("the range is too long for its filter", [fault]);
+    const watched = await by_grain(reading, source, view, recorded_ms);
     const caching = is_settled(asked, moment, clock.now_ms()) ? "private, max-age=3600, immutable" : "no-cache";
-    const etag = `W/"${head.figures_id}-as-of-${moment.position}-${watched.window.to_s}-${source.build}"`;
+    const etag =
+      `W/"${head.figures_id}-as-of-${moment.position}-${watched.window.to_s}-${watched.window.grain}-${source.build}"`;
     return await answer_tagged(request, etag, async () => {
       const own = in_currency(source.board, view.currency);
       const states = await source.past(reading, moment.position, head.position, own);
@@ -323,15 +304,11 @@ function past_board(source: BoardSource, request: Request, view: View, asked: As
   });
 }
 
-/** The moment that is asked for, or the problem of one that the log has not come to. */
-export async function moment_of(reading: Queryable, asked: AsOf, head: Head): Promise<Moment | Response> {
-  if (asked.position === null) return await moment_at_time(reading, asked.at_us!);
-  return asked.position > head.position ? not_so_far(head.position) : await moment_at_position(reading, asked.position);
+/** A view, and its window by the grain that it names, or that goes by how much there is. */
+async function by_grain(reading: Queryable, source: BoardSource, view: View, now_ms: number): Promise<Watched> {
+  const grain = await read_grain(reading, source, view, now_ms);
+  return { view, window: window_at(with_grain(view, grain), now_ms, source.days) };
 }
-
-/** When a moment was, milliseconds: when its position was recorded, else the time that is asked for, else now. */
-export const recorded_ms_of = (moment: Moment, asked: AsOf, clock: Clock): number =>
-  Math.floor((moment.recorded_at_us ?? asked.at_us ?? clock.now_ms() * 1000) / 1000);
 
 /** Whether the same question will always get this answer. */
 function is_settled(asked: AsOf, moment: Moment, now_ms: number): boolean {
@@ -352,24 +329,4 @@ function body_of(
 const whole_or_untagged = ({ failed }: Pick<ShownBoard, "failed">, body: string): string | Response =>
   failed === null ? body : answer_untagged(body);
 
-/** Turns what a reading of a board is bounded by into what its client can do. */
-export async function timed(work: () => Promise<Response>): Promise<Response> {
-  try {
-    return await unless_too_many(work);
-  } catch (error) {
-    if (error instanceof TooMuchChangedSince) {
-      return bad_request("too much has changed since", [{ path: "as_of", detail: error.message }]);
-    }
-    if (!took_too_long(error)) throw error;
-    const limit = `a statement took longer than ${STATEMENT_TIMEOUT_MS / 1000} s, the most it may`;
-    return problem({ status: 503, title: "Took too long", detail: `${limit}; ask for a shorter range` });
-  }
-}
-
 const boards_busy = (): Response => busy(`${GATE.most} boards are`, GATE.wait_ms);
-
-/** The problem of one whose turn did not come in time. @param are how many of what are read at a time */
-export function busy(are: string, wait_ms: number): Response {
-  const detail = `${are} read at a time, and it was not this one's turn within ${wait_ms / 1000} s`;
-  return problem({ status: 503, title: "Busy", detail, headers: { "retry-after": "5" } });
-}

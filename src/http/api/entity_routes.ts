@@ -1,13 +1,14 @@
 import { z } from "@hono/zod-openapi";
-import { type Queryable, text_array } from "../../database/mod.ts";
-import { type DomainBoard, type EntitiesDeclaration, table_names } from "../../domains/mod.ts";
+import { type Queryable, text_array, type Value } from "../../database/mod.ts";
+import { type DomainBoard, type EntitiesDeclaration, names_of_keys, table_names } from "../../domains/mod.ts";
 import { figures_id_of, read_aliases, read_head } from "../../event_log/mod.ts";
 import { all_time_of, dimension_of, figure_number, measures_in, prepared, totals_of } from "../../feed/mod.ts";
 import { not_found } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
 import { currency_parameter, currency_schema, limit, requested_board, said_currency } from "../parameters.ts";
-import { answer_json, etag_of, KeptAnswers, read_only, SharedReading } from "../reading.ts";
+import { answer_from_log, answer_json, etag_of, Gate, KeptAnswers, read_only, SharedReading } from "../reading.ts";
 import { figure_schemas, type KpiSource, named_figures } from "./kpi_routes.ts";
+import { busy, near_of } from "./then_answers.ts";
 
 /** What the entities are read from. */
 export interface EntitySource extends KpiSource {
@@ -257,4 +258,114 @@ function figures_reader(
       return { etag, figures: Object.fromEntries(named) };
     });
   };
+}
+
+/** How many searches are read at a time, and how many wait for how long. */
+const SEARCH_GATE = { most: 2, waiting: 40, wait_ms: 2_000 };
+/** Keys of each dimension that are found, and those with the most that are looked through for what is like a word. */
+const FOUND = 6;
+const LIKENED = 1_000;
+
+const found_schema = z.array(
+  z.object({
+    dimension: z.string(),
+    key: z.string(),
+    name: z.string().optional().openapi({ description: "What the deployment calls it" }),
+    count: z.number().openapi({ description: "Of all of time" }),
+  }),
+);
+
+/** Adds `/api/v1/search`: what a word leads to: a stream of that id, and keys of any dimension that hold it, or are like it. */
+export function add_search_route(app: App, source: KpiSource): void {
+  const { board } = source, gate = new Gate(SEARCH_GATE);
+  add_endpoint(app, {
+    path: "/api/v1/search",
+    summary:
+      `A ${board.noun} of that id, and the keys of every dimension that hold a word, those with the most first; ` +
+      "where there is none, keys that are like it",
+    query: {
+      find: z.string().trim().min(1).max(200).openapi({ description: "A part of a key, in any case; or an id" }),
+      ...currency_parameter(board),
+    },
+    params: {},
+    answer: {
+      type: "application/json",
+      schema: z.object({
+        stream: z.string().nullable().openapi({ description: `The ${board.noun} of exactly that id` }),
+        keys: found_schema,
+        near: found_schema,
+      }).openapi("Found"),
+    },
+    others: { 503: "It took too long, or too many ask at a time; see Retry-After" },
+    respond: async ({ find }, request) => {
+      const own = requested_board(request, board);
+      const answer = await gate.run(() =>
+        answer_from_log(request, source, async (reading) => {
+          const [stream] = await reading.query<{ id: string }>(
+            `select ${own.stream_column} as id from ${own.tables.states} states where ${own.stream_column} = $1`,
+            [find],
+          );
+          const keys = await find_keys(reading, own, find);
+          const near = keys.length > 0 || stream !== undefined ? [] : await near_keys(reading, own, find);
+          return JSON.stringify({ stream: stream?.id ?? null, keys, near });
+        })
+      );
+      return answer ?? busy(`${SEARCH_GATE.most} searches are`, SEARCH_GATE.wait_ms);
+    },
+  });
+}
+
+interface FoundKey {
+  readonly dimension: string;
+  readonly key: string;
+  readonly count: string;
+}
+
+/** Keys with what they count of all of time, those with the most first. */
+async function read_counted(
+  reading: Queryable,
+  board: DomainBoard,
+  { condition, values, most }: {
+    readonly condition: (dimension: string) => string;
+    readonly values: readonly Value[];
+    readonly most: number;
+  },
+) {
+  const parts = board.dimensions.filter(({ name }) => name !== board.whole.dimension).map(({ name }) =>
+    `(select '${name}' as dimension, ${shown_key(board, name)} as key, ${board.default_count} as count
+      from ${all_time_of(board, name)} and ${condition(name)} order by count desc, key limit ${most})`
+  );
+  const rows = await reading.query<Record<keyof FoundKey, string>>(parts.join(" union all "), values);
+  return rows.map(({ dimension, key, count }) => {
+    const name = names_of_keys(board, dimension)?.get(key);
+    return { dimension, key, ...name === undefined ? {} : { name }, count: Number(count) };
+  }).sort((a, b) => b.count - a.count);
+}
+
+/** A key as it is told: of a person its id, unless it is forgotten. */
+const shown_key = ({ persons = [] }: DomainBoard, dimension: string): string =>
+  persons.includes(dimension)
+    ? `coalesce((select person_id from persons where dimension = '${dimension}' and alias = key), key)`
+    : "key";
+
+/** The keys that hold a word, in their names, too. Of persons it is the id. */
+function find_keys(reading: Queryable, board: DomainBoard, find: string) {
+  const words = find.toLowerCase().replaceAll("_", " ");
+  const named = [...board.zones?.names ?? []].filter(([, name]) => name.toLowerCase().includes(words)).map(([key]) =>
+    key
+  );
+  const condition = (dimension: string) =>
+    `(position($1 in lower(replace(${shown_key(board, dimension)}, '_', ' '))) > 0${
+      names_of_keys(board, dimension) === undefined ? "" : " or key = any($2::text[])"
+    })`;
+  const uses_names = board.dimensions.some(({ name }) => names_of_keys(board, name) !== undefined);
+  const values = uses_names ? [words, text_array(named)] : [words];
+  return read_counted(reading, board, { condition, values, most: FOUND });
+}
+
+/** The keys that are like a word, of those with the most. */
+async function near_keys(reading: Queryable, board: DomainBoard, find: string) {
+  const all = await read_counted(reading, board, { condition: () => "true", values: [], most: LIKENED });
+  const near = near_of(find, all.map(({ key, name = key }) => name));
+  return near.flatMap((word) => all.find(({ key, name = key }) => name === word) ?? []);
 }

@@ -1,18 +1,10 @@
 import { z } from "@hono/zod-openapi";
 import type { Database, Queryable } from "../../database/mod.ts";
-import type {
-  BoardFigure,
-  DistinctFigure,
-  DomainBoard,
-  NamedFigure,
-  QuantileFigure,
-  SummedFigure,
-} from "../../domains/mod.ts";
+import type { DistinctFigure, DomainBoard, NamedFigure, QuantileFigure, SummedFigure } from "../../domains/mod.ts";
 import {
   type ArrivalSpan,
   arrived_states,
-  cells_say,
-  condition_of_cells,
+  buckets_of,
   declared_figure,
   dimension_of,
   figure_number,
@@ -25,16 +17,18 @@ import {
   type FilterFault,
   find_arrived,
   format_filter,
-  kept_condition,
+  kept_cells_say,
   micros,
   ORDERS,
   present_states,
   quantile_number,
   quantile_text,
   read_quantile_series,
+  sketched_dimensions,
+  sketched_key,
   STEP_S,
-  TOO_LONG_FOR_STATES,
   too_long_for_states,
+  too_long_words,
   totals_of,
   VIEW_GRAINS,
   type ViewGrain,
@@ -42,16 +36,7 @@ import {
   window_at,
 } from "../../feed/mod.ts";
 import { daily_json, read_daily_document } from "../../export/mod.ts";
-import {
-  ALL_KEPT,
-  type Days,
-  format_time,
-  type Grain,
-  is_extreme,
-  is_kept,
-  type Kept,
-  kept_from,
-} from "../../kpi/mod.ts";
+import { ALL_KEPT, type Days, format_time, is_extreme, is_kept, type Kept, kept_from } from "../../kpi/mod.ts";
 import type { Clock } from "../../runtime/mod.ts";
 import { bad_request, not_found } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
@@ -91,7 +76,9 @@ export function named_figures(board: DomainBoard, named: readonly NamedFigure[])
   const extremes = board.measures.flatMap(({ name, kind }) => is_extreme(kind) ? name : []);
   return named.map(({ name, figure: of, decimals, says }) => {
     const figure = figure_of(board, of);
-    const schema = figure.kind === "mean" || extremes.includes(figure.measure) ? z.number().nullable() : z.number();
+    const schema = figure.kind === "mean" || figure.unknown || extremes.includes(figure.measure)
+      ? z.number().nullable()
+      : z.number();
     return { name, figure, decimals, schema: says === undefined ? schema : schema.openapi({ description: says }) };
   });
 }
@@ -132,8 +119,8 @@ const series_schema = (board: DomainBoard) =>
   }).openapi("Series");
 
 /**
- * One figure over time: a point for each bucket that exists. Money is decimal text. What cells keep is read from them; what they do not (a
- * driver or a passenger by any grain, a zone by minutes, conditions on several dimensions) is added up from states, over a bounded range.
+ * One figure over time: a point for each bucket that exists. Money is decimal text. What cells keep is read from them; what they do not (keys
+ * of dimensions that keep no cells of its grain, conditions on several dimensions) is added up from states, over a bounded range.
  */
 function add_series_route(app: App, source: KpiSource): void {
   const { board, days } = source;
@@ -179,17 +166,18 @@ function add_series_route(app: App, source: KpiSource): void {
       if (span.ends === null) return no_range();
       const { ends: { from_us: from, to_us: to } } = span;
       const sketched = figure.kind === "quantile" ? sketched_key(board, filter, grain) : null;
-      if (sketched !== null && "detail" in sketched) return bad_request("no sketches are kept of this", [sketched]);
+      if (figure.kind === "quantile" && sketched === null) {
+        const names = sketched_dimensions(board, grain).join(", ");
+        const detail = `expected a filter by one key of ${names} at most`;
+        return bad_request("no sketches are kept of this", [{ path: "dimension", detail }]);
+      }
       const window = window_at({ range: "custom", from_s: from / 1e6, to_s: to / 1e6, grain }, 0, days);
       if (too_many_points(window)) return too_fine();
       const { from_us, to_us } = micros(window);
-      const is_computed = (kept: Kept) => {
-        const condition = kept_condition({ board, kept }, filter, window);
-        return condition === null || !cells_say(board, figure, condition, grain);
-      };
+      const is_computed = (kept: Kept) => !kept_cells_say({ board, kept }, figure, filter, window);
       // What begins before the cells of its grain that are kept is never too long.
       if (is_computed(ALL_KEPT) && too_long_for_states(window)) {
-        const detail = `expected a shorter range: ${TOO_LONG_FOR_STATES}`;
+        const detail = `expected a shorter range: ${too_long_words(board)}`;
         return bad_request("the range is too long for its filter", [{ path: "to", detail }]);
       }
       return answer_from_log(request, source, async (reading, { kept }) => {
@@ -283,22 +271,6 @@ function with_key(
   return { ok: true, filter: [...filter, { dimension, keys: [key], excluded: false }] };
 }
 
-/** The one key whose sketches a filter asks for; the fault where it asks for another thing, or none are kept by that grain. */
-function sketched_key(
-  board: DomainBoard,
-  filter: Filter,
-  grain: ViewGrain,
-): { readonly dimension: string; readonly key: string; readonly grain: Grain } | FilterFault {
-  const condition = condition_of_cells(board, filter, grain);
-  const { dimension, keys: [key], excluded } = condition ?? { dimension: "", keys: [], excluded: true };
-  const kept = dimension_of(board, dimension)?.sketches?.find((kept) => kept === grain);
-  if (condition?.keys.length === 1 && key !== undefined && !excluded && kept) return { dimension, key, grain: kept };
-  const dimensions = board.dimensions.filter(({ sketches }) => sketches?.some((kept) => kept === grain)).map((
-    { name },
-  ) => name);
-  return { path: "dimension", detail: `expected a filter by one key of ${dimensions.join(", ")} at most` };
-}
-
 async function quantile_points(
   reading: Queryable,
   board: DomainBoard,
@@ -312,14 +284,11 @@ async function quantile_points(
   }));
 }
 
-/** What buckets a figure is made of. */
-const buckets_of = (figure: BoardFigure) => figure.kind === "distinct" ? { distinct: figure } : { series: true };
-
 /** A figure of each bucket that anything lies in, in order. */
 const points_of = (figure: SummedFigure | DistinctFigure, board: DomainBoard, { buckets }: Figures) =>
   buckets.map((row) => {
     const at = format_time(Number(row.t) * 1e6);
-    if (figure.kind === "distinct") return { at, value: Number(row.keys) };
+    if (figure.kind === "distinct") return { at, value: figure.unknown ? null : Number(row.value) };
     const totals = totals_of(board, row);
     return { at, value: figure.unit === "money" ? figure_text(figure, totals, 2) : figure_number(figure, totals) };
   });

@@ -1,35 +1,22 @@
 import { z } from "@hono/zod-openapi";
 import type { Queryable } from "../../database/mod.ts";
-import { type DomainBoard, in_currency, type MapDeclaration, places_shown } from "../../domains/mod.ts";
-import { type Head, type Moment, read_head } from "../../event_log/mod.ts";
+import { type MapDeclaration, places_shown } from "../../domains/mod.ts";
 import {
   type Arrived,
-  arrived_states,
-  comparisons_of,
-  dimension_of,
   figure_of,
-  find_arrived,
-  is_of_cells,
   LEAST_BASE,
   place_figure,
   places_by,
   type PlaceTotals,
-  reached_ms,
   read_places,
-  STEP_S,
-  TOO_LONG_FOR_STATES,
-  too_long_for_states,
   type View,
   type Window,
-  window_at,
 } from "../../feed/mod.ts";
-import type { Days } from "../../kpi/mod.ts";
 import { cell_shape, cell_within, resolution_of } from "../../places/mod.ts";
-import { bad_request } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
 import { currency_schema, requested_then, said_currency, then_parameters } from "../parameters.ts";
-import { answer_json, answer_tagged, Gate, read_only } from "../reading.ts";
-import { type BoardSource, busy, moment_of, recorded_ms_of, timed } from "./board_route.ts";
+import { answer_json, Gate } from "../reading.ts";
+import { answer_then, type BoardSource, keys_then, type Then } from "./then_answers.ts";
 
 /** Most places of one answer: more than a screen can tell apart. What is left out, the least of all, is counted. */
 const MOST_TOLD = 5_000;
@@ -82,7 +69,7 @@ interface MapAsked {
 
 /** Adds `/api/v1/kpis/map`: a figure at each place of a dimension whose keys are places. None where the domain declares no such. */
 export function add_map_route(app: App, source: BoardSource): void {
-  const { board, days } = source, { map } = board, places = places_shown(board);
+  const { board } = source, { map } = board, places = places_shown(board);
   if (map === undefined || places.length === 0) return;
   add_shapes_route(app, source);
   const gate = new Gate(GATE), recent = new RecentAnswers();
@@ -111,30 +98,14 @@ export function add_map_route(app: App, source: BoardSource): void {
       if (read instanceof Response) return read;
       const { view, asked: as_of } = read, declared = places.find(({ dimension }) => dimension === place)!;
       const asked: MapAsked = { view, place: declared, figure, coarser, then, shapes };
-      const answer = await gate.run(() =>
-        timed(() =>
-          read_only(source.database, async (reading) => {
-            const head = await read_head(reading);
-            const moment = as_of && await moment_of(reading, as_of, head);
-            if (moment instanceof Response) return moment;
-            const then_ms = moment === null ? source.clock.now_ms() : recorded_ms_of(moment, as_of!, source.clock);
-            const window = window_at(view, then_ms, days);
-            const at = moment?.position ?? head.position;
-            const tag = `W/"${head.figures_id}-${at}-map-${window.to_s}-${
-              Math.floor(then_ms / 60_000)
-            }-${source.build}"`;
-            const given = { head, moment, window, now_ms: then_ms };
-            return await answer_tagged(request, tag, async () => {
-              const { search } = new URL(request.url), known = recent.find(search, tag);
-              if (known !== null) return known;
-              const answer = await answer_map(reading, source, asked, given);
-              if (typeof answer === "string") recent.keep(search, tag, answer);
-              return answer;
-            });
-          }, board)
-        )
-      );
-      return answer ?? busy("one map is", GATE.wait_ms);
+      const turn = { gate, are: "one map is", name: "map" };
+      return await answer_then(source, request, { view, as_of }, turn, async (reading, given) => {
+        const { search } = new URL(request.url), known = recent.find(search, given.tag);
+        if (known !== null) return known;
+        const answer = await answer_map(reading, source, asked, given);
+        if (typeof answer === "string") recent.keep(search, given.tag, answer);
+        return answer;
+      });
     },
   });
 }
@@ -165,29 +136,14 @@ async function answer_map(
   reading: Queryable,
   source: BoardSource,
   { view, place, figure, coarser, then, shapes }: MapAsked,
-  { head, moment, window, now_ms }: {
-    readonly head: Head;
-    readonly moment: Moment | null;
-    readonly window: Window;
-    readonly now_ms: number;
-  },
+  given: Then,
 ): Promise<string | Response> {
-  const { days } = source, board = in_currency(source.board, view.currency), own = { board, days, kept: head.kept };
-  const position = moment?.position ?? head.position;
-  await reading.query("select set_config('jit', 'off', true)");
-  const all = await source.past(reading, position, head.position, board);
-  const arrived = view.order === undefined
-    ? null
-    : await find_arrived(reading, view.range === "last" ? view : window, position);
-  const states = arrived === null ? all : arrived_states(board, all, arrived);
   const { filter } = view, { dimension } = place;
-  const told = arrived === null ? widened(board, dimension, window, days) : window_of(arrived, window);
+  const counted = await keys_then(reading, source, { view, dimension }, given);
+  if (counted instanceof Response) return counted;
+  const { board, asked: own, position, states, arrived, computed, earlier } = counted;
+  const told = arrived === null ? counted.window : window_of(arrived, given.window);
   const asked = { filter, dimension, figure };
-  const computed = !is_of_cells(own, { filter, window: told, dimension }, states);
-  if (computed && arrived === null && too_long_for_states(told)) {
-    const detail = `expected a shorter range: ${TOO_LONG_FOR_STATES}`;
-    return bad_request("the range is too long for its filter", [{ path: "to", detail }]);
-  }
   const totals = await read_places(reading, own, { ...asked, window: told }, states);
   const kept = place.kind === "h3" ? kept_resolution(totals) : null;
   const resolution = kept === null ? null : Math.max(kept - coarser, 0);
@@ -197,20 +153,13 @@ async function answer_map(
   const places = [...places_by(totals, name_of)], shown = places.slice(0, MOST_TOLD);
   const unplaced = [...places_by(totals, (key) => name_of(key) === null ? "" : null).values()];
   const summed = figure_of(board, figure), value = (of: PlaceTotals) => place_figure(summed, of);
-  const watermark_us = moment === null ? head.watermark_us : moment.watermark_us;
-  const newest_ms = watermark_us === null ? null : watermark_us / 1000;
-  const compared = then && arrived === null
-    ? comparisons_of(told, reached_ms(now_ms, newest_ms), days)[view.compare].stretch
-    : null;
-  const earlier = compared === null || compared.to_s <= compared.from_s ? null : { ...told, ...compared };
-  const before = earlier === null ||
-      too_long_for_states(earlier) && !is_of_cells(own, { filter, window: earlier, dimension }, states)
+  const before = !then || earlier === null
     ? null
     : places_by(await read_places(reading, own, { ...asked, window: earlier }, states), name_of);
   const nothing: PlaceTotals = { count: 0n, amount: 0n };
   const was = shown.map(([name]) => before?.get(name) ?? nothing);
   return JSON.stringify({
-    log_id: head.figures_id,
+    log_id: given.head.figures_id,
     position,
     place: dimension,
     ...said_currency(board),
@@ -228,7 +177,7 @@ async function answer_map(
     values: shown.map(([, of]) => value(of)),
     ...before === null ? {} : {
       then: {
-        ...{ from_s: compared!.from_s, to_s: compared!.to_s, least_base: LEAST_BASE },
+        ...{ from_s: earlier!.from_s, to_s: earlier!.to_s, least_base: LEAST_BASE },
         counts: was.map(({ count }) => Number(count)),
         values: was.map(value),
       },
@@ -239,13 +188,6 @@ async function answer_map(
       }
       : {},
   });
-}
-
-/** A window in buckets that the dimension keeps: now and then are of stretches that are as long. */
-function widened(board: DomainBoard, dimension: string, window: Window, days: Days): Window {
-  const [finest] = dimension_of(board, dimension)?.grains ?? [];
-  if (finest === undefined || finest === "all" || STEP_S[finest] <= window.step_s) return window;
-  return window_at({ range: "custom", from_s: window.from_s, to_s: window.to_s, grain: finest }, 0, days);
 }
 
 /** The finest resolution of the cells among keys; null: of none. */

@@ -162,7 +162,9 @@ async function read_page(
   };
   // Past what is archived the table tells on: the log would not name those whose newest event is.
   const kept_after = Math.max(list.after, await read_archived(reading));
-  if (list.pinned < kept_after) return null;
+  // Where no event is in the database, a stream that has changed since the first page is on none of the others.
+  const elsewhere = source.board.log_elsewhere === true;
+  if (list.pinned < kept_after && !elsewhere) return null;
   for (const piece of PIECES) {
     const start = Math.max(end - piece, kept_after);
     while (end > start && found.length < wanted) {
@@ -170,7 +172,7 @@ async function read_page(
     }
   }
   while (end > list.after && found.length < wanted) {
-    if (readings++ === MOST_READINGS || list.head - list.pinned > MOST_SINCE) return null;
+    if (readings++ === MOST_READINGS || (list.head - list.pinned > MOST_SINCE && !elsewhere)) return null;
     await take(await read_table(reading, source.board, list, end, TABLE_ROWS), list.after, TABLE_ROWS);
   }
   return found.slice(0, wanted);

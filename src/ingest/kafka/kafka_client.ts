@@ -21,6 +21,7 @@ import {
   logLevel,
   type Message,
   Partitioners,
+  type PartitionMetadata,
   type Producer,
   type ProducerConfig,
   type SASLOptions,
@@ -151,6 +152,14 @@ export class KafkaClient {
     };
   }
 
+  /** What brokers are asked by without a consumer; it reads what is committed. */
+  cluster(): Cluster {
+    const own = this.#kafka as unknown as Readonly<Record<symbol, unknown>>;
+    const make = own[Object.getOwnPropertySymbols(own).find(({ description }) => description === MAKES_CLUSTERS)!];
+    if (typeof make !== "function") throw new Error("cannot read partitions: kafkajs makes no clusters any more");
+    return make({ metadataMaxAge: 30_000, allowAutoTopicCreation: false, isolationLevel: READ_COMMITTED });
+  }
+
   /** Whether any broker ever took a connection, before TLS and login. */
   get reached(): boolean {
     return this.#reached;
@@ -174,6 +183,36 @@ export class KafkaClient {
     socket.once("close", () => this.#sockets.delete(socket));
     return socket;
   }
+}
+
+const MAKES_CLUSTERS = "private:Kafka:createCluster";
+
+/** What kafkajs's consumers and admin clients ask brokers by; its types leave it out. */
+export interface Cluster {
+  connect(): Promise<void>;
+  disconnect(): Promise<void>;
+  addMultipleTargetTopics(topics: readonly string[]): Promise<void>;
+  findTopicPartitionMetadata(topic: string): readonly { readonly partitionId: number; readonly leader: number }[];
+  fetchTopicsOffset(
+    asked: readonly {
+      readonly topic: string;
+      readonly partitions: readonly { readonly partition: number }[];
+      readonly fromTimestamp: number;
+    }[],
+  ): Promise<readonly { readonly partitions: readonly { readonly partition: number; readonly offset: string }[] }[]>;
+  findBroker(of: { readonly nodeId: number }): Promise<{ fetch(asked: unknown): Promise<FetchResponse> }>;
+}
+
+interface FetchResponse {
+  readonly responses: readonly {
+    readonly partitions: readonly { readonly messages: readonly Partial<Carrier>[] }[];
+  }[];
+}
+
+/** The partition that Java's producers, and ours, put a key in (murmur2). */
+export function partition_of_key(cluster: Cluster, topic: string, key: Uint8Array): number {
+  const partitionMetadata = [...cluster.findTopicPartitionMetadata(topic)] as PartitionMetadata[];
+  return Partitioners.DefaultPartitioner()({ topic, partitionMetadata, message: { key: Buffer.from(key), value: "" } });
 }
 
 /**
@@ -242,8 +281,9 @@ function stop_idle_timer(): void {
   };
 }
 
-/** Kafka's numbers for what readers may see. Our consumers read no more than what is committed. */
-const READ_UNCOMMITTED = 0, READ_COMMITTED = 1;
+/** Kafka's numbers for what readers may see. We read no more than what is committed. */
+const READ_UNCOMMITTED = 0;
+export const READ_COMMITTED = 1;
 
 /** What kafkajs takes for the one message of a partition in an answer. */
 interface Carrier {

@@ -32,4 +32,5 @@ export {
   type OutgoingMessage,
   type TopicMessage,
 } from "./kafka_producer.ts";
+export { search_topics, type Searched, type SearchLimits } from "./kafka_search.ts";
 export { KafkaSource } from "./kafka_source.ts";

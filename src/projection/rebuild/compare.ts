@@ -1,8 +1,9 @@
 import { type Queryable, snapshot } from "../../database/mod.ts";
 import { model_tables } from "../../domains/mod.ts";
-import { read_head } from "../../event_log/mod.ts";
+import { read_deployment, read_head, same_settings, type Settings } from "../../event_log/mod.ts";
 import { format_time, type Kept, kept_by_both } from "../../kpi/mod.ts";
-import { beside, find_read_model, type RebuildSource } from "./read_model.ts";
+import { find_read_model, type RebuildSource } from "./read_model.ts";
+import { beside, table_columns } from "./tables.ts";
 
 /** How a read model differs from the live one, in what did not change since the position that it has come to. */
 export interface Difference {
@@ -17,13 +18,18 @@ export interface Difference {
   readonly since: number | null;
   /** The first of them, in words. */
   readonly examples: readonly string[];
+  /** What the live one is made by, where that is something else: what follows from it is not compared. */
+  readonly live: Settings | null;
 }
 
 const MOST_EXAMPLES = 20;
 
-/** Compares a read model with the live one, row by row, at one moment. Others may append meanwhile. */
+/**
+ * Compares a read model with the live one, row by row, at one moment. Others may append meanwhile. Of one that is made by other settings
+ * what they say nothing of is compared: all but days where the time zone is another, all but places where the H3 resolution is.
+ */
 export function compare_read_models(
-  { database, domain }: Pick<RebuildSource, "database" | "domain">,
+  { database, domain, places: own_places = [] }: Pick<RebuildSource, "database" | "domain" | "places">,
   name: string,
 ): Promise<Difference> {
   const tables = model_tables(domain), others = tables.map((table) => beside(table, name));
@@ -32,8 +38,13 @@ export function compare_read_models(
     async (reading) => {
       const model = await find_read_model(reading, name);
       if (model === null) throw new Error(`compare ${name}: there is no read model of that name`);
-      const kept = kept_by_both(model.kept, (await read_head(reading)).kept);
+      const head = await read_head(reading), kept = kept_by_both(model.kept, head.kept);
+      const deployment = await read_deployment(reading), { settings } = model;
+      const live = deployment === null || settings === null || same_settings(settings, deployment) ? null : deployment;
+      const days_differ = live !== null && live.time_zone !== settings?.time_zone;
+      const places = live === null || live.h3_resolution === settings?.h3_resolution ? [] : own_places;
       let all: Difference = {
+        live,
         position: model.position,
         compared: 0,
         changed_since: 0,
@@ -42,9 +53,17 @@ export function compare_read_models(
         examples: [],
       };
       for (const [i, table] of tables.entries()) {
-        const cells = table === domain.tables.sketches ? domain.tables.cells : null;
-        const found = await compare_tables(reading, [table, others[i]!], model.position, cells, kept);
+        const dated_by = DATED[table === domain.tables.states ? "states" : "cells"];
+        const found = await compare_tables(reading, [table, others[i]!], {
+          position: model.position,
+          head: head.position,
+          dating: table === domain.tables.sketches ? { ...dated_by, table: domain.tables.cells } : dated_by,
+          kept,
+          days_differ,
+          places,
+        });
         all = {
+          live,
           position: model.position,
           compared: all.compared + found.compared,
           changed_since: all.changed_since + found.changed_since,
@@ -62,45 +81,75 @@ export function compare_read_models(
   );
 }
 
-/** Rows of what both keep, as SQL: of a table with grains. */
-function kept_rows(table: string, kept: Kept, has_grains: boolean): string {
+/** What says which position changed a row last. */
+interface Dating {
+  /** Of a row by its name, as SQL. */
+  readonly last: (row: string) => string;
+  /** A table of the same key whose rows say it; null: the rows say it themselves. */
+  readonly table: string | null;
+}
+
+const DATED: Readonly<Record<"states" | "cells", Dating>> = {
+  states: { last: (row) => `${row}.positions[cardinality(${row}.positions)]`, table: null },
+  cells: { last: (row) => `${row}.last_position`, table: null },
+};
+
+/** What of two tables is compared. */
+interface Compared {
+  /** What changed after it, up to the head, is not. */
+  readonly position: number;
+  readonly head: number;
+  readonly dating: Dating;
+  /** What both keep of fine grains; the rest is not. */
+  readonly kept: Kept;
+  /** Whether days are others, and which dimensions are of other keys: those are not. */
+  readonly days_differ: boolean;
+  readonly places: NonNullable<RebuildSource["places"]>;
+}
+
+/** The rows of a table with such a key that are compared, as SQL. */
+function compared_rows(
+  table: string,
+  key: readonly string[],
+  { kept, days_differ, places }: Pick<Compared, "kept" | "days_differ" | "places">,
+): string {
   const passed = Object.entries(kept).map(([grain, from_us]) =>
     `grain = '${grain}' and bucket < '${format_time(from_us)}'`
   );
-  return passed.length === 0 || !has_grains ? table : `(select * from ${table} where not (${passed.join(" or ")}))`;
+  const left_out = [
+    ...key.includes("grain") ? [...passed, ...days_differ ? ["grain = '1d'"] : []] : [],
+    ...key.includes("dimension") ? places.map(({ name }) => `dimension = '${name}'`) : [],
+  ];
+  return left_out.length === 0 ? table : `(select * from ${table} where not (${left_out.join(" or ")}))`;
 }
 
 /**
  * Compares two tables of the same columns by their primary key. A row that changed after the position is not compared, nor one that the live
  * table has not known the position of; the position by which a cell was seen first follows from how events came in, and says nothing here.
- * @param dated_by a table of the same key that says which position changed a row last; null: the rows say it themselves
  */
 async function compare_tables(
   reading: Queryable,
   [table, other]: readonly [string, string],
-  position: number,
-  dated_by: string | null,
-  kept: Kept,
-): Promise<Omit<Difference, "position">> {
-  const columns = await reading.query<{ name: string; is_key: boolean }>(
-    `select a.attname as name, coalesce(a.attnum = any (i.indkey), false) as is_key from pg_attribute a
-      left join pg_index i on i.indrelid = a.attrelid and i.indisprimary
-      where a.attrelid = '${table}'::regclass and a.attnum > 0 and not a.attisdropped order by a.attnum`,
-  );
+  { position, head, dating, ...which }: Compared,
+): Promise<Omit<Difference, "position" | "live">> {
+  const columns = await table_columns(reading, table);
   const key = columns.filter(({ is_key }) => is_key).map(({ name }) => name);
-  const of = (name: string) => kept_rows(name, kept, key.includes("grain"));
-  const said = columns.filter(({ name, is_key }) => !is_key && name !== "first_position").map(({ name }) => name);
+  const of = (name: string) => compared_rows(name, key, which);
+  const not_said = ["first_position", ...which.places.map(({ column }) => column)];
+  const said = columns.filter(({ name, is_key }) => !is_key && !not_said.includes(name)).map(({ name }) => name);
   const differs = said.map((name) =>
     name === "last_position"
       ? "(live.last_position is distinct from made.last_position and live.last_position <> 0)"
       : `live.${name} is distinct from made.${name}`
   );
   // A row that is missing here or there has nothing to say of itself.
-  const last = dated_by === null ? "coalesce(live.last_position, made.last_position)" : "dated.last_position";
+  const last = dating.table === null
+    ? `coalesce(${dating.last("live")}, ${dating.last("made")})`
+    : dating.last("dated");
   const cell_key = key.filter((name) => name !== "sketch");
-  const dated = dated_by === null
+  const dated = dating.table === null
     ? ""
-    : `left join ${dated_by} dated on ${
+    : `left join ${dating.table} dated on ${
       cell_key.map((name) => `dated.${name} = coalesce(live.${name}, made.${name})`).join(" and ")
     }`;
   const shown = (side: "live" | "made") =>
@@ -111,7 +160,7 @@ async function compare_tables(
   const is_different = `(${[lacks("live"), lacks("made"), ...differs].join(" or ")})`;
   const compared_text = `with compared as (
       select ${key.map((name) => `coalesce(live.${name}, made.${name}) as ${name}`).join(", ")}, ${last} as last,
-        coalesce(${last} > $1, false) as changed_since, ${is_different} as differs,
+        coalesce(${last} > $1 and ${last} <= $2, false) as changed_since, ${is_different} as differs,
         case when ${lacks("live")} then 'it is missing in the live one' when ${
     lacks("made")
   } then 'it is in the live one alone' end as missing,
@@ -124,14 +173,15 @@ async function compare_tables(
     `${compared_text} select count(*) filter (where not changed_since) as compared, count(*) filter (where changed_since) as changed_since,
       count(*) filter (where differs and not changed_since) as different,
       min(last) filter (where differs and not changed_since and last > 0) as since from compared`,
-    [position],
+    [position, head],
   );
   const different = Number(row?.different);
   const examples = different === 0 ? [] : await reading.query<{ example: string }>(
     `${compared_text} select concat('${table} ', ${key.join(", ' ', ")}, ': ', coalesce(missing,
-      concat('live has ', ${shown("live")}, '; made anew ', ${shown("made")}))) as example
+      concat('live has ', ${shown("live")}, '; made anew ', ${shown("made")})),
+      case when last > 0 then concat('; since position ', last) end) as example
       from compared where differs and not changed_since order by ${key.join(", ")} limit ${MOST_EXAMPLES}`,
-    [position],
+    [position, head],
   );
   return {
     compared: Number(row?.compared),

@@ -14,7 +14,6 @@ interface Stream {
   /** Its events so far, in order of arrival. */
   readonly events: ArrivedEvent[];
   state: unknown;
-  contribution: Contribution;
   last_us: number;
   last_event_id: string;
 }
@@ -26,6 +25,19 @@ export interface FoldedStep {
   readonly before: Contribution | null;
   readonly after: Contribution;
   readonly state: unknown;
+  /** Time and id of the stream's last event in order of (time, event id). */
+  readonly last_us: number;
+  readonly last_event_id: string;
+}
+
+/** How a page is taken in. */
+export interface Taking {
+  /** Ordinals count from this position. */
+  readonly before_first: number;
+  /** Hears of each event what it made of its stream. */
+  readonly heard?: (step: FoldedStep) => void;
+  /** Streams that have an event after this position are kept: their rows do not have it yet. Absent: all rows have all. */
+  readonly written?: number;
 }
 
 /** An event of the log that the domain refuses by now: the log cannot be folded past it. */
@@ -38,7 +50,7 @@ const KEPT_EVENTS = 200_000;
 
 /**
  * Folds the log event by event, as ingest did when they came, and tells what each changed in the cells. Streams that were met of late are kept,
- * within a bound; of others the earlier events are read when another one comes.
+ * within a bound; of others the earlier events are read when another one comes, by the positions that their rows in the domain's state table have.
  */
 export class LogFold {
   readonly #domain: Domain;
@@ -56,30 +68,25 @@ export class LogFold {
    * Takes in the events that follow.
    * @param page in order of position, none left out
    * @param changes gathers what they change
-   * @param before_first ordinals in it count from this position
-   * @param heard hears of each event what it made of its stream
    * Throws RefusedEvent.
    */
   async take(
     reading: Queryable,
     page: readonly FoldableEvent[],
     changes: CellChanges,
-    before_first: number,
-    heard?: (step: FoldedStep) => void,
+    { before_first, heard, written = Infinity }: Taking,
   ): Promise<void> {
     await this.#open(reading, page);
     const domain = this.#domain;
     for (const event of page) {
       const arrived = this.#arrived(event, event.content);
       const stream = this.#streams.get(event.stream_id);
-      const before = stream?.contribution ?? null;
+      const before = stream === undefined ? null : domain.contribution(stream.state);
       let changed: Stream;
       if (stream === undefined) {
-        const state = domain.fold(domain.initial, arrived);
         changed = {
           events: [arrived],
-          state,
-          contribution: domain.contribution(state),
+          state: domain.fold(domain.initial, arrived),
           last_us: event.occurred_at_us,
           last_event_id: event.event_id,
         };
@@ -93,16 +100,16 @@ export class LogFold {
         } else {
           stream.state = fold_arrivals(domain, stream.events).states.at(-1);
         }
-        stream.contribution = domain.contribution(stream.state);
         this.#streams.delete(event.stream_id);
       }
       this.#streams.set(event.stream_id, changed);
       this.#held++;
-      changes.replace(before, changed.contribution, event.position - before_first);
-      heard?.({ event, before, after: changed.contribution, state: changed.state });
+      const { state, last_us, last_event_id } = changed, after = domain.contribution(state);
+      changes.replace(before, after, event.position - before_first);
+      heard?.({ event, before, after, state, last_us, last_event_id });
     }
     for (const [stream_id, { events }] of this.#streams) {
-      if (this.#held <= this.#kept_events) break;
+      if (this.#held <= this.#kept_events || events.at(-1)!.position > written) break;
       this.#streams.delete(stream_id);
       this.#held -= events.length;
     }
@@ -132,9 +139,8 @@ export class LogFold {
     for (const [stream_id, events] of Map.groupBy(earlier, (event) => event.stream_id)) {
       const { states, last } = fold_arrivals(this.#domain, events);
       const state = states.at(-1);
-      const contribution = this.#domain.contribution(state);
       const { occurred_at_us: last_us, event_id: last_event_id } = last;
-      this.#streams.set(stream_id, { events: [...events], state, contribution, last_us, last_event_id });
+      this.#streams.set(stream_id, { events: [...events], state, last_us, last_event_id });
       this.#held += events.length;
     }
   }

@@ -1,17 +1,25 @@
 import { type Database, type Queryable, type Transaction } from "../../database/mod.ts";
 import { type Domain, model_tables } from "../../domains/mod.ts";
 import {
+  type EncodedStreams,
   find_by_index,
   foldable_between,
+  hash_event_id,
   KEPT_FROM,
   kept_of,
   kept_values,
   Overtaken,
+  read_deployment,
   read_head,
+  same_settings,
+  type Settings,
+  type StreamChange,
+  StreamStates,
 } from "../../event_log/mod.ts";
-import { CellChanges, type Days, type Kept } from "../../kpi/mod.ts";
+import { ALL_KEPT, CellChanges, type Days, type Kept, kept_on_days } from "../../kpi/mod.ts";
 import { type EncodedReadModels, ReadModels } from "../read_models.ts";
-import { LogFold, RefusedEvent } from "./log_fold.ts";
+import { type FoldedStep, LogFold, RefusedEvent } from "./log_fold.ts";
+import { beside, exchange_tables, make_beside } from "./tables.ts";
 
 /**
  * A read model beside the live one. It is `catching_up` while it is made from the log, `paused` where it could not go on, and what was live is
@@ -33,6 +41,8 @@ export interface ReadModel {
   readonly fault: string | null;
   /** What it has of fine grains: what was kept when it was begun, unless it was to have all. */
   readonly kept: Kept;
+  /** Null: an earlier version has begun it, without states. */
+  readonly settings: Settings | null;
 }
 
 /** What read models of a domain are made of. */
@@ -41,32 +51,39 @@ export interface RebuildSource {
   readonly domain: Domain;
   readonly days: Days;
   readonly signal: AbortSignal;
+  /** By which settings domain and days are; absent: by the log's. */
+  readonly settings?: Settings;
+  /** Dimensions whose keys follow from the H3 resolution, with the column that they are read from; absent: there are none. */
+  readonly places?: readonly { readonly name: string; readonly column: string | null }[];
 }
 
-/** The table of another read model than the live one. */
-export const beside = (table: string, name: string): string => `${table}_${name}`;
-
-/** A domain whose cells lie in the tables of another read model. */
+/** A domain whose states and cells lie in the tables of another read model. */
 function domain_of({ domain }: RebuildSource, name: string): Domain {
   const { states, cells, totals, sketches } = domain.tables;
   const other = (table: string | null) => table === null ? null : beside(table, name);
   return {
     ...domain,
-    tables: { states, cells: beside(cells, name), totals: other(totals), sketches: other(sketches) },
+    tables: {
+      states: beside(states, name),
+      cells: beside(cells, name),
+      totals: other(totals),
+      sketches: other(sketches),
+    },
   };
 }
 
 /** All read models beside the live one, by name. */
 export async function read_models(queryable: Queryable): Promise<ReadModel[]> {
   const rows = await queryable.query(
-    `select name, state, position, fault, ${KEPT_FROM} from read_models order by name`,
+    `select name, state, position, fault, time_zone, h3_resolution, ${KEPT_FROM} from read_models order by name`,
   );
-  return rows.map(({ name, state, position, fault, ...row }) => ({
+  return rows.map(({ name, state, position, fault, time_zone, h3_resolution, ...row }) => ({
     name: String(name),
     state: state as ReadModel["state"],
     position: Number(position),
     fault: fault as string | null,
     kept: kept_of(row),
+    settings: time_zone === null ? null : { time_zone, h3_resolution } as Settings,
   }));
 }
 
@@ -78,17 +95,21 @@ export interface Rebuilding {
   readonly fault: string | null;
 }
 
-/** What is being rebuilt; null where nothing is, or has not gone on for a minute, and for a role that may not know. */
-export async function read_rebuilding(queryable: Queryable): Promise<Rebuilding | null> {
+/**
+ * What is being rebuilt; null where nothing is, or has not gone on for a minute, and for a role that may not know.
+ * @param name of the one that is asked for, however long ago it went on; absent: the one that went on last
+ */
+export async function read_rebuilding(queryable: Queryable, name?: string): Promise<Rebuilding | null> {
   const [may] = await queryable.query("select has_table_privilege('read_models', 'select') as read");
   if (may?.read !== true) return null;
   const [row] = await queryable.query({
     name: "read_rebuilding",
     text:
       `select name, fault, case when head.position = 0 then 100 else 100 * model.position / head.position end as percent
-      from read_models model, log_head head where state = 'paused' or state = 'catching_up' and changed_at > now() - interval '1 minute'
+      from read_models model, log_head head
+      where case when $1::text is null then state = 'paused' or state = 'catching_up' and changed_at > now() - interval '1 minute' else name = $1 end
       order by changed_at desc limit 1`,
-  });
+  }, [name ?? null]);
   if (row === undefined) return null;
   return { name: String(row.name), percent: Number(row.percent), fault: row.fault as string | null };
 }
@@ -101,43 +122,38 @@ export const find_read_model = async (queryable: Queryable, name: string): Promi
  * Begins a read model: its tables are as the live ones, empty, and whoever may use those may use them.
  * @param all_cells whether it is to have the cells of fine grains that are not kept any more, too
  */
-export function begin_read_model({ database, domain }: RebuildSource, name: string, all_cells = false): Promise<void> {
+export function begin_read_model(
+  { database, domain, days, settings: wanted }: RebuildSource,
+  name: string,
+  all_cells = false,
+): Promise<void> {
   return database.transaction(async (tx) => {
+    const { kept } = await read_head(tx), live = await read_deployment(tx);
+    const settings = wanted ?? live, other = live !== null && wanted !== undefined && !same_settings(live, wanted);
     await tx.execute(
-      `insert into read_models (name, kept_1m_from, kept_5m_from)
-        select $1, case when not $2 then kept_1m_from end, case when not $2 then kept_5m_from end from log_head`,
-      [name, all_cells],
+      `insert into read_models (name, kept_1m_from, kept_5m_from, time_zone, h3_resolution)
+        values ($1, $2::timestamptz, $3::timestamptz, $4, $5)`,
+      [
+        name,
+        ...kept_values(all_cells ? ALL_KEPT : other ? kept_on_days(kept, days) : kept),
+        ...[settings?.time_zone ?? null, settings?.h3_resolution ?? null],
+      ],
     );
-    for (const table of model_tables(domain)) {
-      await tx.execute(`create table ${beside(table, name)} (like ${table} including all)`);
-      // What that leaves out: how the table is stored, what it says of itself, and who may use it.
-      await tx.execute(
-        `do $$ declare granted record; begin
-          execute coalesce((select format('alter table ${
-          beside(table, name)
-        } set (%s)', array_to_string(reloptions, ', '))
-            from pg_class where oid = '${table}'::regclass and reloptions is not null), 'select');
-          execute format('comment on table ${beside(table, name)} is %L', obj_description('${table}'::regclass));
-          for granted in select a.privilege_type, r.rolname from pg_class c cross join lateral aclexplode(c.relacl) a
-            join pg_roles r on r.oid = a.grantee where c.oid = '${table}'::regclass and a.grantee <> c.relowner
-          loop execute format('grant %s on ${
-          beside(table, name)
-        } to %I', granted.privilege_type, granted.rolname); end loop;
-        end $$`,
-      );
-    }
+    for (const table of model_tables(domain)) await make_beside(tx, table, name);
   });
 }
 
 /** Removes a read model that is not live. */
-export function drop_read_model({ database, domain }: RebuildSource, name: string): Promise<void> {
-  return database.transaction(async (tx) => {
-    if (await tx.execute("delete from read_models where name = $1", [name]) !== 1) throw gone(name);
-    for (const table of model_tables(domain)) await tx.execute(`drop table ${beside(table, name)}`);
-  });
+export const drop_read_model = ({ database, domain }: RebuildSource, name: string): Promise<void> =>
+  database.transaction((tx) => drop(tx, domain, name));
+
+async function drop(tx: Transaction, domain: Domain, name: string): Promise<void> {
+  if (await tx.execute("delete from read_models where name = $1", [name]) !== 1) throw gone(name);
+  for (const table of model_tables(domain)) await tx.execute(`drop table if exists ${beside(table, name)}`);
 }
 
-const gone = (name: string): Overtaken => new Overtaken(`rebuild ${name}: another process has removed or moved it`);
+export const gone = (name: string): Overtaken =>
+  new Overtaken(`rebuild ${name}: another process has removed or moved it`);
 
 /** What is written at once: so many events, or changes of so many cells and bins; about 100 MB, a second or two. */
 const PIECE = { events: 100_000, changes: 150_000 };
@@ -153,25 +169,30 @@ export interface RebuildBound {
 interface Piece {
   readonly from: number;
   readonly to: number;
-  readonly encoded: EncodedReadModels;
+  readonly streams: EncodedStreams;
+  readonly cells: EncodedReadModels;
 }
 
-/** Writes a piece and moves the read model on. Throws Overtaken where it does not stand where the piece begins. */
-async function write_piece(
-  tx: Transaction,
-  name: string,
-  models: ReadModels,
-  { from, to, encoded }: Piece,
-): Promise<void> {
-  await tx.execute("set local statement_timeout = 0");
-  const moved = await tx.execute(
-    `update read_models set position = $3, changed_at = now(), fault = null, state = case state when 'paused' then 'catching_up' else state end
-      where name = $1 and position = $2`,
-    [name, from, to],
-  );
-  if (moved !== 1) throw gone(name);
-  await find_by_index(tx);
-  await models.write(tx, encoded, from);
+/** What the events of a piece make of its streams. */
+class ChangedStreams {
+  readonly #before_first: number;
+  readonly #streams = new Map<string, StreamChange & { readonly ordinals: number[]; readonly hashes: number[] }>();
+  constructor(before_first: number) {
+    this.#before_first = before_first;
+  }
+
+  take({ event: { stream_id, revision, event_id, position }, state, last_us, last_event_id }: FoldedStep): void {
+    const known = this.#streams.get(stream_id), ordinals = known?.ordinals ?? [], hashes = known?.hashes ?? [];
+    ordinals.push(position - this.#before_first);
+    hashes.push(hash_event_id(event_id));
+    const { expected_revision } = known ?? { expected_revision: revision - 1 };
+    const own = { stream_id, expected_revision, state, revision, last_us, last_event_id, ordinals, hashes };
+    this.#streams.set(stream_id, own);
+  }
+
+  all(): readonly StreamChange[] {
+    return [...this.#streams.values()];
+  }
 }
 
 /** Folds on where the last stretch of the same log ended, so that streams need not be read again. */
@@ -179,17 +200,27 @@ export class Rebuild {
   readonly #source: RebuildSource;
   readonly #name: string;
   readonly #domain: Domain;
+  readonly #states: StreamStates;
   readonly #models: ReadModels;
   readonly #bound: RebuildBound;
-  readonly #fold: LogFold;
+  #fold: LogFold;
+  /** The position that it has taken all events up to; NaN: nobody knows. */
+  #folded = NaN;
+  /** What is written by then, so that it can be read. */
+  #written = 0;
 
   constructor(source: RebuildSource, name: string, bound: RebuildBound = PIECE) {
     this.#source = source;
     this.#name = name;
     this.#domain = domain_of(source, name);
+    this.#states = new StreamStates(this.#domain);
     this.#models = new ReadModels(this.#domain, source.days);
     this.#bound = bound;
-    this.#fold = new LogFold(this.#domain, bound.kept_events);
+    this.#fold = this.#nothing_folded();
+  }
+
+  #nothing_folded(): LogFold {
+    return new LogFold(this.#domain, this.#bound.kept_events);
   }
 
   /**
@@ -206,9 +237,9 @@ export class Rebuild {
     try {
       for await (const piece of this.#pieces(database, model, to)) {
         await writing;
-        writing = database.transaction((tx) => write_piece(tx, this.#name, this.#models, piece)).then(() => {
+        writing = database.transaction((tx) => this.#write(tx, piece)).then(() => {
           progress(piece.to - piece.from);
-          written = piece.to;
+          written = this.#written = piece.to;
         });
         // Met above or below.
         writing.catch(() => {});
@@ -222,6 +253,15 @@ export class Rebuild {
     return written;
   }
 
+  /** Has the database look at what the tables hold: who reads them after a switch, or compares them, has plans that fit. */
+  look_at_tables(): Promise<void> {
+    const { database, domain } = this.#source;
+    return database.transaction(async (tx) => {
+      await tx.execute("set local statement_timeout = 0");
+      for (const table of model_tables(domain)) await tx.execute(`analyze ${beside(table, this.#name)}`);
+    });
+  }
+
   /** Folds a stretch of the log in pieces, and gives each as soon as it is through. */
   async *#pieces(
     reading: Queryable,
@@ -229,17 +269,40 @@ export class Rebuild {
     to: number,
   ): AsyncGenerator<Piece> {
     const { days, signal } = this.#source, models = this.#models, bound = this.#bound;
-    let begun = from, at = from, changes = new CellChanges(this.#domain, days);
-    for await (const page of foldable_between(reading, from, to)) {
+    let begun = from, at = from, changes = new CellChanges(this.#domain, days), streams = new ChangedStreams(from);
+    const piece = (): Piece => (
+      { from: begun, to: at, streams: this.#states.encode(streams.all()), cells: models.encode(changes, kept) }
+    );
+    // What was folded and not written was rolled back: it is folded again, from what is written.
+    if (this.#folded !== from) this.#fold = this.#nothing_folded();
+    this.#written = from;
+    for await (const page of foldable_between(reading, from, to, bound.events)) {
       signal.throwIfAborted();
-      await this.#fold.take(reading, page, changes, begun);
-      at = page.at(-1)!.position;
+      this.#folded = NaN;
+      const heard = (step: FoldedStep) => streams.take(step);
+      await this.#fold.take(reading, page, changes, { before_first: begun, heard, written: this.#written });
+      this.#folded = at = page.at(-1)!.position;
       if (at - begun < bound.events && changes.size < bound.changes) continue;
-      yield { from: begun, to: at, encoded: models.encode(changes, kept) };
+      yield piece();
       begun = at;
       changes = new CellChanges(this.#domain, days);
+      streams = new ChangedStreams(at);
     }
-    if (at > begun) yield { from: begun, to: at, encoded: models.encode(changes, kept) };
+    if (at > begun) yield piece();
+  }
+
+  /** Writes a piece and moves the read model on. Throws Overtaken where it does not stand where the piece begins. */
+  async #write(tx: Transaction, { from, to, streams, cells }: Piece): Promise<void> {
+    await tx.execute("set local statement_timeout = 0");
+    const moved = await tx.execute(
+      `update read_models set position = $3, changed_at = now(), fault = null, state = case state when 'paused' then 'catching_up' else state end
+        where name = $1 and position = $2`,
+      [this.#name, from, to],
+    );
+    if (moved !== 1) throw gone(this.#name);
+    await find_by_index(tx);
+    await this.#states.write(tx, streams, from);
+    await this.#models.write(tx, cells, from);
   }
 
   async #pause(fault: string): Promise<void> {
@@ -251,7 +314,9 @@ export class Rebuild {
 
   /**
    * Exchanges it with the live one, in one transaction: nobody appends meanwhile, what it lacks of the log is made first, then the tables
-   * exchange their names. Whoever reads sees all of one or all of the other. What was live is kept as the replaced one.
+   * exchange their names. Whoever reads sees all of one or all of the other. What was live is kept as the replaced one. The settings that it was
+   * made by are the log's from then on. A log that lacked what its migrations ask for lacks it no more: it is made of all of the log. What was live
+   * is dropped then: to go back to it would tell wrong figures.
    * @returns the position at which it was switched in
    */
   switch_in(): Promise<number> {
@@ -264,58 +329,31 @@ export class Rebuild {
       const model = await find_read_model(tx, name);
       if (model === null) throw gone(name);
       for await (const piece of this.#pieces(tx, model, position)) {
-        await write_piece(tx, name, this.#models, piece);
+        await this.#write(tx, piece);
+        this.#written = piece.to;
       }
-      const tables = model_tables(domain);
-      await tx.execute(
-        `lock table ${tables.flatMap((table) => [table, beside(table, name)]).join(", ")} in access exclusive mode`,
-      );
-      const views = await views_on(tx, tables);
-      for (const table of tables) await exchange(tx, table, beside(table, name));
-      // Views go by what a table is, not by what it is called: they are made anew over the one that is live now.
-      for (const { view, text } of views) await tx.execute(`create or replace view ${view} as ${text}`);
+      await exchange_tables(tx, model_tables(domain), name);
       await tx.execute(
         `update read_models set state = 'replaced', fault = null, position = $2, changed_at = now(),
-          kept_1m_from = head.kept_1m_from, kept_5m_from = head.kept_5m_from from log_head head where name = $1`,
+          kept_1m_from = head.kept_1m_from, kept_5m_from = head.kept_5m_from,
+          time_zone = head.time_zone, h3_resolution = head.h3_resolution from log_head head where name = $1`,
         [name, position],
       );
       // What is kept is what it has: cells of fine grains that only it has are back, those that it lacks are gone.
+      const { kept, settings } = model;
       await tx.execute(
-        `update log_head set read_model = read_model + 1, kept_1m_from = $1::timestamptz, kept_5m_from = $2::timestamptz`,
-        kept_values(model.kept),
+        `update log_head set read_model = read_model + 1, kept_1m_from = $1::timestamptz, kept_5m_from = $2::timestamptz,
+          time_zone = coalesce($3::text, time_zone), h3_resolution = case when $3::text is null then h3_resolution else $4::smallint end,
+          resettled = resettled + case when $3::text is null or (time_zone, h3_resolution) is not distinct from ($3::text, $4::smallint)
+            then 0 else 1 end`,
+        [...kept_values(kept), settings?.time_zone ?? null, settings?.h3_resolution ?? null],
       );
+      const filled = await tx.execute("update schema_migrations set filled = true where not filled");
+      if (filled > 0) await drop(tx, domain, name);
       return position;
     });
   }
 }
 
 /** Whoever reads one of the tables is waited for so long, while nobody can append; then it is tried again later. */
-const LOCK_TIMEOUT_MS = 3_000;
-
-/** The views that read from tables, as they are written. */
-async function views_on(tx: Transaction, tables: readonly string[]): Promise<{ view: string; text: string }[]> {
-  return await tx.query(
-    `select view::text, pg_get_viewdef(view) as text from (
-      select distinct r.ev_class::regclass as view from pg_depend d join pg_rewrite r on r.oid = d.objid
-      where d.classid = 'pg_rewrite'::regclass and d.refclassid = 'pg_class'::regclass
-        and d.refobjid in (${tables.map((table) => `'${table}'::regclass`).join(", ")})
-        and r.ev_class in (select oid from pg_class where relkind = 'v')
-    ) views order by view::oid`,
-  );
-}
-
-/** Exchanges the names of two tables, and those of their primary keys. */
-async function exchange(tx: Transaction, a: string, b: string): Promise<void> {
-  const keys = await tx.query<{ a: string; b: string }>(
-    `select (select conname from pg_constraint where conrelid = '${a}'::regclass and contype = 'p') as a,
-      (select conname from pg_constraint where conrelid = '${b}'::regclass and contype = 'p') as b`,
-  );
-  await tx.execute(`alter table ${a} rename to ${a}_exchanged`);
-  await tx.execute(`alter table ${b} rename to ${a}`);
-  await tx.execute(`alter table ${a}_exchanged rename to ${b}`);
-  for (const { a: key_a, b: key_b } of keys) {
-    await tx.execute(`alter table ${b} rename constraint ${key_a} to ${key_a}_exchanged`);
-    await tx.execute(`alter table ${a} rename constraint ${key_b} to ${key_a}`);
-    await tx.execute(`alter table ${b} rename constraint ${key_a}_exchanged to ${key_b}`);
-  }
-}
+export const LOCK_TIMEOUT_MS = 3_000;

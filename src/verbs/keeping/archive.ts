@@ -1,4 +1,3 @@
-import { is_held_by_others } from "../../database/mod.ts";
 import {
   type Archive,
   batches_between,
@@ -20,9 +19,9 @@ import {
   write_archive,
 } from "../../export/mod.ts";
 import { read_models } from "../../projection/mod.ts";
-import { system_clock, wait } from "../../runtime/mod.ts";
-import { open_log, type Opened } from "../open.ts";
-import { ProgressLine, type Shell, UsageError } from "../shell.ts";
+import { system_clock } from "../../runtime/mod.ts";
+import { open_log, type Opened, type Opening } from "../open.ts";
+import { ProgressLine, type Shell, UsageError, when_free } from "../shell.ts";
 
 /** Options of `tacho archive make`, as the command line gives them. */
 interface ArchiveOptions {
@@ -45,7 +44,8 @@ export async function archive_make_verb(shell: Shell, options: ArchiveOptions): 
       `archive: expected --out with a folder, since archives are read back, got ${JSON.stringify(out)}`,
     );
   }
-  await with_log(shell, async (opened) => {
+  // What it lacks is made from the events that are to go.
+  await with_log(shell, { complete: true }, async (opened) => {
     const { database } = opened, before_us = system_clock.now_ms() * 1000 - older_us;
     const made = (await read_models(database)).find(({ state }) => state !== "replaced");
     if (made !== undefined) {
@@ -90,7 +90,7 @@ export async function archive_list_verb(shell: Shell): Promise<void> {
 
 /** `tacho archive attach`: brings the newest archive back into the log, row for row, after every event and batch of it was found to be right. */
 export async function archive_attach_verb(shell: Shell, { from }: { readonly from?: string }): Promise<void> {
-  await with_log(shell, async (opened) => {
+  await with_log(shell, {}, async (opened) => {
     const { database } = opened, archive = (await read_archives(database)).at(-1);
     if (archive === undefined) throw new UsageError("archive attach: nothing of this log is archived");
     const folder = from ?? archive.place, page = await page_of(folder, archive, opened);
@@ -132,8 +132,8 @@ const events_in = ({ first_position, last_position }: Stretch): number => last_p
 const told = ({ first_position, last_position, first_batch, last_batch }: Stretch): string =>
   `events ${first_position} to ${last_position}, batches ${first_batch} to ${last_batch},`;
 
-async function with_log(shell: Shell, work: (opened: Opened) => Promise<void>): Promise<void> {
-  const opened = await open_log(shell), { database } = opened;
+async function with_log(shell: Shell, opening: Opening, work: (opened: Opened) => Promise<void>): Promise<void> {
+  const opened = await open_log(shell, opening), { database } = opened;
   try {
     await while_alone(database, () => work(opened));
   } catch (error) {
@@ -144,21 +144,9 @@ async function with_log(shell: Shell, work: (opened: Opened) => Promise<void>): 
   }
 }
 
-/** Who holds the events for longer than is waited for is given so long. */
-const AGAIN_MS = 1_000;
-
 /** Does what keeps appenders out as soon as nobody reads the events for long. */
-async function patiently(shell: Shell, work: () => Promise<void>): Promise<void> {
-  for (let said = false;; said = true) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!is_held_by_others(error)) throw error;
-      if (!said) shell.logger.log("info", "others read the events; it is tried again");
-      await wait(AGAIN_MS, shell.signal);
-    }
-  }
-}
+const patiently = (shell: Shell, work: () => Promise<void>): Promise<void> =>
+  when_free(shell, ["others read the events; it is tried again"], work);
 
 /** Writes a stretch and reads it back. @returns where it is */
 async function written(shell: Shell, opened: Opened, stretch: Stretch, out: string): Promise<string> {

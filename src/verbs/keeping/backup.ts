@@ -1,5 +1,6 @@
-import { hold_data_dir, open_database, require_schema, snapshot } from "../../database/mod.ts";
-import { type Head, read_head } from "../../event_log/mod.ts";
+import { hold_data_dir, open_database, type Queryable, require_schema, snapshot } from "../../database/mod.ts";
+import { type Head, read_head, require_log } from "../../event_log/mod.ts";
+import { remove } from "../../sort/mod.ts";
 import { schema_of } from "../domains.ts";
 import { open_log, open_with } from "../open.ts";
 import { type Shell, UsageError } from "../shell.ts";
@@ -41,7 +42,11 @@ function read_name(path: string): Named {
 export async function backup_verb(shell: Shell, { out }: { readonly out: string }): Promise<void> {
   const folder = out.replace(/\/+$/, "");
   await Deno.mkdir(folder, { recursive: true });
-  const { name, head } = await (shell.config.database_url === null ? copied(shell, folder) : dumped(shell, folder));
+  const part = `${folder}/${shell.domain.name}.part`, embedded = shell.config.database_url === null;
+  using _ = await hold_part(part);
+  const { name, head } = await (embedded ? copied(shell, folder, `${part}.pglite`) : dumped(shell, part))
+    .finally(() => embedded && remove(part));
+  if (!embedded) await Deno.rename(part, `${folder}/${name}`);
   console.log(`backed up batch ${head.batch}, position ${head.position} in ${folder}/${name}`);
 }
 
@@ -61,26 +66,33 @@ export async function restore_verb(shell: Shell, path: string): Promise<void> {
         : "restore: that is a backup of a server's database: set DATABASE_URL",
     );
   }
-  await (wanted === "dump" ? restore_dump(shell, path) : restore_copy(shell, path.replace(/\/+$/, "")));
+  await (wanted === "dump" ? restore_dump(shell, path, named) : restore_copy(shell, path.replace(/\/+$/, ""), named));
   const { database } = await open_log(shell);
-  const head = await read_head(database).finally(() => database.close());
-  if (head.batch !== named.batch || head.link.toHex().slice(0, DIGITS) !== named.link) {
+  const head = await end_of(database).finally(() => database.close());
+  if (head === null || !is_of(named, head)) {
     throw new Error(
-      `restore: expected a log that ends with batch ${named.batch} and a link that begins with ${named.link}, got ${head.batch} and ${
-        head.link.toHex().slice(0, DIGITS)
+      `restore: expected a log that ends with batch ${named.batch} and a link that begins with ${named.link}, got ${head?.batch} and ${
+        head?.link.slice(0, DIGITS)
       }: what was restored is not that backup`,
     );
   }
   await verify_verb(shell, { from: 1, sample: 1, key: [] });
 }
 
-/** What is not whole yet. It is removed by the next one of its name. */
-const part_of = (path: string): string => `${path}.part`;
-
-async function remove(path: string): Promise<void> {
-  await Deno.remove(path, { recursive: true }).catch((error) => {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  });
+/**
+ * Makes the file that a backup is written to until it is whole anew, and keeps others from it until it is let go. What is there is of a backup that
+ * was killed: its pg_dump may still write, to a file that has no name any more. Throws UsageError where another backup is at it.
+ */
+async function hold_part(part: string): Promise<Disposable> {
+  const locked = async (options: Deno.OpenOptions): Promise<Deno.FsFile> => {
+    const file = await Deno.open(part, { write: true, ...options });
+    if (await file.tryLock(true)) return file;
+    file.close();
+    throw new UsageError(`backup: another backup is writing ${JSON.stringify(part)}: let it end`);
+  };
+  using _ = await locked({ create: true });
+  await remove(part);
+  return await locked({ createNew: true });
 }
 
 interface BackedUp {
@@ -89,9 +101,11 @@ interface BackedUp {
 }
 
 /** By pg_dump, in the moment of a transaction that reads which one it is. */
-function dumped(shell: Shell, folder: string): Promise<BackedUp> {
+function dumped(shell: Shell, part: string): Promise<BackedUp> {
   const begin = async (database: Parameters<Parameters<typeof open_with>[1]>[0]) => {
     await require_schema(database);
+    // Two of them would have one name: there is no link that tells them apart.
+    await require_log(database);
     return database;
   };
   return open_with(shell, begin, { read_only: true }).then(async (database) => {
@@ -106,8 +120,6 @@ function dumped(shell: Shell, folder: string): Promise<BackedUp> {
           const [at] = await reading.query<{ snapshot: string; schema: string }>(
             "select pg_export_snapshot() as snapshot, current_schema() as schema",
           );
-          const path = `${folder}/${name}`, part = part_of(path);
-          await remove(part);
           await run_tool(shell, "pg_dump", [
             "--format=custom",
             `--schema=${at!.schema}`,
@@ -116,7 +128,6 @@ function dumped(shell: Shell, folder: string): Promise<BackedUp> {
           ]);
           // All of it can be read again.
           await run_tool(shell, "pg_restore", ["--file=/dev/null", part], null);
-          await Deno.rename(part, path);
           return { name, head };
         },
         [],
@@ -128,27 +139,41 @@ function dumped(shell: Shell, folder: string): Promise<BackedUp> {
   });
 }
 
-async function restore_dump(shell: Shell, path: string): Promise<void> {
+/** The last batch of a log and its link, of whatever version its schema is; null where there is no log. */
+async function end_of(database: Queryable): Promise<{ readonly batch: number; readonly link: string } | null> {
+  const [found] = await database.query<{ log: boolean }>("select to_regclass('log_head') is not null as log");
+  if (found?.log !== true) return null;
+  const [head] = await database.query("select batch, encode(link, 'hex') as link from log_head");
+  return { batch: Number(head!.batch), link: String(head!.link) };
+}
+
+const is_of = (named: Named, { batch, link }: { readonly batch: number; readonly link: string }): boolean =>
+  batch === named.batch && link.startsWith(named.link);
+
+/** Whether a log that is there already is the one of a backup: who restored it was stopped before it was verified. Throws UsageError for another. */
+function is_restored(named: Named, end: Awaited<ReturnType<typeof end_of>>): boolean {
+  if (end === null) return false;
+  if (!is_of(named, end)) {
+    const log = end.batch > 0 ? `a log of ${end.batch} batches` : "a log that was begun, empty";
+    throw new UsageError(`restore: the database holds ${log}; a backup is restored where there is none`);
+  }
+  console.error("restore: the database holds that very log: it is verified");
+  return true;
+}
+
+async function restore_dump(shell: Shell, path: string, named: Named): Promise<void> {
   if (!(await Deno.stat(path).catch(() => null))?.isFile) {
     throw new UsageError(`restore: expected a file, ${JSON.stringify(path)} is none that can be read`);
   }
   const own = schema_of(shell.domain);
-  const schema = await open_with({ ...shell, domain: shell.domain }, async (database) => {
-    const [found] = await database.query<{ schema: string | null; log: boolean }>(
-      "select current_schema() as schema, to_regclass('log_head') is not null as log",
-    );
-    if (found?.log === true) {
-      const [head] = await database.query("select batch from log_head");
-      throw new UsageError(
-        Number(head?.batch) > 0
-          ? `restore: the database holds a log of ${head!.batch} batches; a backup is restored where there is none`
-          : "restore: the database holds a log that was begun, empty; a backup is restored where there is none: take a new database",
-      );
-    }
-    if (own !== null) await database.script(`create schema if not exists "${own}"`);
+  const schema = await open_with(shell, async (database) => {
+    const restored = is_restored(named, await end_of(database));
+    const [found] = await database.query<{ schema: string | null }>("select current_schema() as schema");
+    if (!restored && own !== null) await database.script(`create schema if not exists "${own}"`);
     await database.close();
-    return own ?? found?.schema ?? "public";
+    return restored ? null : own ?? found?.schema ?? "public";
   });
+  if (schema === null) return;
   await run_tool(shell, "pg_restore", [
     ...["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"],
     `--schema=${schema}`,
@@ -194,9 +219,8 @@ async function run_tool(
 const FOLDER = "postgres";
 
 /** The folder, copied while no program has it open; it is then opened once, which tells what it is and that it can be. */
-async function copied(shell: Shell, folder: string): Promise<BackedUp> {
+async function copied(shell: Shell, folder: string, part: string): Promise<BackedUp> {
   const { config: { data_dir }, domain, signal } = shell;
-  const part = part_of(`${folder}/${domain.name}.pglite`);
   await remove(part);
   using _ = await hold_data_dir(data_dir);
   if (!(await Deno.stat(`${data_dir}/${FOLDER}`).catch(() => null))?.isDirectory) {
@@ -206,24 +230,36 @@ async function copied(shell: Shell, folder: string): Promise<BackedUp> {
   const database = await open_database({ url: null, data_dir: part, schema: schema_of(domain) });
   const head = await require_schema(database).then(() => read_head(database)).finally(() => database.close());
   const name = name_of(domain.name, head, "pglite"), path = `${folder}/${name}`;
-  await remove(path);
+  // One of that link is as good: it goes when this one is in its place.
+  const replaced = `${part}.replaced`;
+  await remove(replaced);
+  await Deno.rename(path, replaced).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  });
   await Deno.rename(part, path);
+  await remove(replaced);
   return { name, head };
 }
 
-async function restore_copy({ config: { data_dir }, signal }: Shell, path: string): Promise<void> {
+async function restore_copy(
+  { config: { data_dir }, domain, signal }: Shell,
+  path: string,
+  named: Named,
+): Promise<void> {
   if (!(await Deno.stat(`${path}/${FOLDER}`).catch(() => null))?.isDirectory) {
     throw new UsageError(`restore: expected a folder with ${FOLDER} in it, ${JSON.stringify(path)} is none`);
   }
-  using _ = await hold_data_dir(data_dir);
   if (await Deno.stat(`${data_dir}/${FOLDER}`).catch(() => null) !== null) {
+    const database = await open_database({ url: null, data_dir, schema: schema_of(domain) });
+    if (is_restored(named, await end_of(database).finally(() => database.close()))) return;
     throw new UsageError(
       `restore: ${
         JSON.stringify(data_dir)
       } holds a database; a backup is restored where there is none: set TACHO_DATA_DIR to another folder`,
     );
   }
-  const part = part_of(`${data_dir}/${FOLDER}`);
+  using _ = await hold_data_dir(data_dir);
+  const part = `${data_dir}/${FOLDER}.part`;
   await remove(part);
   await copy_folder(`${path}/${FOLDER}`, part, signal);
   await Deno.rename(part, `${data_dir}/${FOLDER}`);
@@ -234,6 +270,10 @@ async function copy_folder(from: string, to: string, signal: AbortSignal): Promi
   for await (const { name, isDirectory } of Deno.readDir(from)) {
     signal.throwIfAborted();
     if (isDirectory) await copy_folder(`${from}/${name}`, `${to}/${name}`, signal);
-    else await Deno.copyFile(`${from}/${name}`, `${to}/${name}`);
+    else {
+      await Deno.copyFile(`${from}/${name}`, `${to}/${name}`);
+      using file = await Deno.open(`${to}/${name}`);
+      await file.sync();
+    }
   }
 }

@@ -3,7 +3,7 @@ import { advance_kept, type RemovalSource, remove_unkept } from "../../projectio
 import { Paced, type Runtime, told_once, wait } from "../../runtime/mod.ts";
 
 /** How the removal of cells stands. */
-export interface RemovalState {
+interface RemovalState {
   /** From when on cells of fine grains are kept. */
   readonly kept: Kept;
   /** Rows that this process has removed since its start. */

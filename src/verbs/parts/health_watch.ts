@@ -1,5 +1,13 @@
-import { type Database, type MigrationError, other_schema, outdated, SCHEMA_NUMBER } from "../../database/mod.ts";
 import {
+  type Database,
+  FILLING,
+  type MigrationError,
+  other_schema,
+  outdated,
+  SCHEMA_NUMBER,
+} from "../../database/mod.ts";
+import {
+  type DeploymentMismatch,
   gap_advice,
   type Head,
   type OpenGaps,
@@ -7,6 +15,7 @@ import {
   read_head,
   read_open_gaps,
   read_partition_watermarks,
+  resettled,
   told_gaps,
 } from "../../event_log/mod.ts";
 import type { AlertsStanding } from "../../alerts/mod.ts";
@@ -16,6 +25,7 @@ import type { IngestStatus } from "../../ingest/mod.ts";
 import { read_rebuilding, type Rebuilding } from "../../projection/mod.ts";
 import type { PublishingState } from "../../publish/mod.ts";
 import { type Clock, Paced, type Runtime, type Trouble } from "../../runtime/mod.ts";
+import { FilledIn, type Lacking } from "../filling.ts";
 
 /** What ingest says of itself. */
 export interface IngestHealth {
@@ -32,6 +42,14 @@ export const ingest_elsewhere = (since_ms: number): IngestHealth => ({
   events_per_s: () => null,
   source: "elsewhere",
 });
+
+/** What the log was like when it was opened. */
+interface AsOpened {
+  /** How often its settings had changed; absent: it is not looked at. */
+  readonly resettled?: number;
+  /** What it lacked, and what this program is kept from filling it in by; absent: nothing. */
+  readonly lacking?: Pick<Lacking, "read_model" | "told"> & { readonly fault: () => string | null };
+}
 
 const EVERY_MS = 1_000;
 /** After a hint, such as that of every batch, it is asked no more often than the feed reads. */
@@ -53,7 +71,8 @@ export class HealthWatch {
   readonly #database: Database;
   readonly #ingest: IngestHealth;
   readonly #clock: Clock;
-  readonly #failed: (error: MigrationError) => void;
+  readonly #failed: (error: MigrationError | DeploymentMismatch | FilledIn) => void;
+  readonly #as_opened: AsOpened;
   #head: Head | null = null;
   #gaps: OpenGaps = { count: 0, first: [] };
   #rebuilding: Rebuilding | null = null;
@@ -64,17 +83,22 @@ export class HealthWatch {
   #hinted: ReturnType<typeof setTimeout> | undefined;
   readonly #timer: ReturnType<typeof setInterval>;
 
-  /** @param failed hears when the database has been migrated past what this program can write for */
+  /**
+   * @param failed hears when the database has been migrated past what this program can write for, a rebuild has changed its settings, or it lacks
+   * nothing any more
+   */
   constructor(
     database: Database,
     ingest: IngestHealth,
     clock: Clock,
-    failed: (error: MigrationError) => void = () => {},
+    failed: (error: MigrationError | DeploymentMismatch | FilledIn) => void = () => {},
+    as_opened: AsOpened = {},
   ) {
     this.#database = database;
     this.#ingest = ingest;
     this.#clock = clock;
     this.#failed = failed;
+    this.#as_opened = as_opened;
     const pace = { gap_ms: HINTED_MS, cap_ms: HINTED_MS, silent_ms: NO_ANSWER_MS };
     this.#pace = new Paced({ clock, random: () => 0 }, pace);
     this.#answers_since_ms = clock.now_ms();
@@ -101,7 +125,11 @@ export class HealthWatch {
     this.#pace.begin();
     try {
       this.#head = await read_head(this.#database);
-      const { schema_number } = this.#head;
+      const { schema_number, resettled: by_now, read_model } = this.#head, { lacking } = this.#as_opened;
+      if (by_now !== (this.#as_opened.resettled ?? by_now)) this.#failed(resettled());
+      if (lacking !== undefined && read_model !== lacking.read_model) {
+        this.#failed(new FilledIn("another read model was switched in"));
+      }
       const reads = this.#ingest.source === "elsewhere";
       if (schema_number > SCHEMA_NUMBER) this.#failed((reads ? other_schema : outdated)(schema_number));
       const [row] = await this.#database.query(
@@ -112,7 +140,7 @@ export class HealthWatch {
         reads ? null : row?.in_recovery === true ? STANDBY : row?.read_only === true ? READ_ONLY : null,
       );
       if (all) {
-        this.#rebuilding = await read_rebuilding(this.#database);
+        this.#rebuilding = await read_rebuilding(this.#database, lacking && FILLING);
         this.#gaps = await read_open_gaps(this.#database);
         this.#partitions = await read_partition_watermarks(this.#database);
       }
@@ -155,8 +183,21 @@ export class HealthWatch {
       duplicates: head?.duplicates ?? 0,
       quarantined: head?.held ?? 0,
       position: head?.position ?? 0,
-      ...this.#rebuilding === null ? {} : { rebuilding: this.#rebuilding },
+      ...this.#told_rebuilding(),
     };
+  }
+
+  /** What is filled in, and how far; null where the log lacks nothing. */
+  filling(): Required<Health>["rebuilding"] | null {
+    const { lacking } = this.#as_opened;
+    if (lacking === undefined) return null;
+    const { name, percent, fault } = this.#rebuilding ?? { name: FILLING, percent: 0, fault: null };
+    return { name, percent, fault: fault ?? lacking.fault(), fills: lacking.told };
+  }
+
+  #told_rebuilding(): Pick<Health, "rebuilding"> {
+    const rebuilding = this.filling() ?? this.#rebuilding;
+    return rebuilding === null ? {} : { rebuilding };
   }
 
   /** What ingest says, with the gaps that are kept where it does not tell of one itself: from before it was started, or of another program. */
@@ -231,6 +272,14 @@ export function publishing_check({ trouble, ended }: PublishingState): Readiness
     ? null
     : `topics are not published since ${new Date(trouble.since_ms).toISOString()}: ${trouble.reason}`;
   return { name: "publishing", ok: true, reason };
+}
+
+/** What is to know of a log that is filled in: requests may come here, and some figures are not known yet. */
+export function filling_check(filling: ReturnType<HealthWatch["filling"]>): ReadinessCheck[] {
+  if (filling === null) return [];
+  const { percent, fault, fills = [] } = filling;
+  const reason = `not known yet: ${fills.join(", ")}; filled in to ${percent} %`;
+  return [{ name: "filling", ok: true, reason: fault === null ? reason : `${reason}: ${fault}` }];
 }
 
 const GAP_WATCH_MS = 500;

@@ -1,6 +1,7 @@
 /**
  * The parts of a program that serves, one for each of its domains: what feeds it, what works on its log, and how it is.
  */
+export { type JobProgress, read_progress, waiting_messages } from "./flink_watch.ts";
 export { with_others } from "./health_watch.ts";
 export {
   ended,

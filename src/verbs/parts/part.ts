@@ -1,19 +1,27 @@
-import { is_other_schema, type OpenedDatabase } from "../../database/mod.ts";
-import type { GivenZones } from "../../domains/mod.ts";
+import type { OpenedDatabase } from "../../database/mod.ts";
+import { type GivenZones, lacking as board_lacking } from "../../domains/mod.ts";
 import { FEED_LIMITS, FeedHub, type Health, interval_ticker, past_states } from "../../feed/mod.ts";
 import type { MetricsReading, ServedDomain } from "../../http/mod.ts";
 import { type IngestCounts, type MessageSource, QueueSource, type SourceRemark } from "../../ingest/mod.ts";
-import { stream_history } from "../../projection/mod.ts";
-import { system_clock, WakeUp } from "../../runtime/mod.ts";
-import { base_of } from "../domains.ts";
-import { type Alerting, domain_alerts } from "../alerting/mod.ts";
+import { as_settled } from "../../event_log/mod.ts";
+import { find_door, LIVE, stream_history } from "../../projection/mod.ts";
+import { lasting, system_clock, WakeUp } from "../../runtime/mod.ts";
+import { base_of, left_to_logs } from "../domains.ts";
+import { halted_job, job_prefix } from "../../flink/mod.ts";
+import { type KafkaAdmin, open_kafka_admin } from "../../ingest/kafka/mod.ts";
+import { type Alerting, domain_alerts } from "../alerting.ts";
 import { keep_exported, make_publisher } from "../exports.ts";
 import { CellRemoval } from "../keeping/mod.ts";
+import { fill_in, FilledIn } from "../filling.ts";
 import { checkpoint_keeper, type Checkpointing } from "../proof/mod.ts";
-import { make_direct_intake, make_ingest, open_log, open_to_read, type Opened } from "../open.ts";
+import { kafka_connection, make_direct_intake, make_ingest, open_log, open_to_read, type Opened } from "../open.ts";
 import { builtin_mappings, topic_mappings, type TopicsMapped } from "../records/mod.ts";
-import { type Shell, VERSION } from "../shell.ts";
+import { type Shell, UsageError, VERSION, wants_another_start } from "../shell.ts";
+import { FlinkWatch } from "./flink_watch.ts";
+import { topic_events } from "./topic_events.ts";
+import { UnusualWatch } from "../../unusual/mod.ts";
 import {
+  filling_check,
   HealthWatch,
   ingest_elsewhere,
   publishing_check,
@@ -52,6 +60,8 @@ export interface ServeOptions {
   ) => Feeding | Promise<Feeding>;
   /** Another program writes the log: this one only reads it, and takes nothing in. */
   readonly read_only?: boolean;
+  /** It is a Flink job that writes: a database with a log of its own is refused. */
+  readonly by_flink?: boolean;
   /** How many ports after the configured one are tried where that is taken. */
   readonly more_ports?: number;
   /** Hears when the page can be opened. */
@@ -80,7 +90,8 @@ export interface Part {
   readonly health: () => Health;
   /**
    * Runs ingest until the signal. When it stops for good the domain is served on, and says so. Rejects when the log was migrated past what this
-   * program can write for, and when work beside ingest fails: nothing of the domain works then but `quiet` and `close`.
+   * program can write for, when work beside ingest fails, and with FilledIn when a log that lacked something does no more: nothing of the domain
+   * works then but what only reads, `quiet` and `close`.
    */
   run(): Promise<void>;
   /** Viewers hear bye; nothing more is asked of the database. */
@@ -96,8 +107,8 @@ export const mapped_topics = ({ domain, config }: Shell, { read_only = false }: 
 export async function open_part(
   of_program: Shell,
   { mappings, tables }: TopicsMapped,
-  { feeding: choose, read_only = false }: ServeOptions,
-  { observe, source_refused, embedded, others, checkpointing, alerting, zones }: {
+  { feeding: choose, read_only = false, by_flink: wants_flink = false }: ServeOptions,
+  { observe, source_refused, embedded, others, checkpointing, alerting, zones, renew }: {
     /** Adds which other domains are not as they should be. */
     readonly others: (own: Health) => Health;
     /** Hears of each batch, how many seconds after its planning it was committed. */
@@ -112,23 +123,45 @@ export async function open_part(
     readonly alerting: Alerting;
     /** What the deployment gives for zones. */
     readonly zones: GivenZones | null;
+    /** Opens the log of the domain anew and serves that: this one lacked something, and lacks it no more. */
+    readonly renew: () => Promise<void>;
   },
 ): Promise<Part> {
   const failure = new AbortController(), failed = (error: unknown) => failure.abort(error);
   const signal = AbortSignal.any([of_program.signal, failure.signal]);
   const shell = { ...of_program, signal }, { config, logger } = shell;
-  const opened = await (read_only ? open_to_read : open_log)(shell, embedded === undefined ? {} : { embedded });
-  const { database, domain, days, deployment: { time_zone, currency } } = opened;
+  // The embedded database is filled in before it is served: it has one connection.
+  const complete = of_program.config.database_url === null;
+  const opening = { without_log: true, complete, ...embedded === undefined ? {} : { embedded } };
+  const whole = await (read_only ? open_to_read : open_log)(shell, opening), { lacking } = whole;
+  // What is published is told by the log, all else by tables.
+  const domain = lacking === null
+    ? whole.domain
+    : { ...whole.domain, board: board_lacking(whole.domain.board, lacking.lacks) };
+  const opened = { ...whole, domain };
+  const { database, days, deployment: { time_zone, currency, by_flink, resettled } } = opened;
+  if (wants_flink && !by_flink) {
+    await database.close();
+    throw new UsageError(
+      `serve --read-model flink: this database has a log of its own, no Flink job writes it; \`TACHO_READ_MODEL=flink tacho migrate\` prepares an empty one`,
+    );
+  }
+  const left = by_flink ? left_to_logs(shell.domain, opened.deployment) : null;
+  if (left !== null) logger.log("info", left, { written_by: "a Flink job" });
   const closing = async (error: unknown): Promise<never> => {
     await database.close();
     throw error;
   };
   const feeding = await Promise.resolve(choose(shell, opened, source_refused)).catch(closing);
   const { source } = feeding;
-  const readers = database.beside({ connections: READER_CONNECTIONS });
+  const told = as_settled(database, resettled), ruled = told.beside({ connections: 4 });
+  const alerts = await domain_alerts(shell, opened, alerting, ruled, read_only).catch(async (error) => {
+    await ruled.close();
+    return await closing(error);
+  });
+  const readers = told.beside({ connections: READER_CONNECTIONS });
   const probe = database.beside({ connections: 2 });
-  const ruled = database.beside({ connections: 4 });
-  const alerts = await domain_alerts(shell, opened, alerting, ruled, read_only).catch(closing);
+  const filler = lacking === null || read_only ? null : database.beside({ connections: 3 });
   const board = zones === null ? domain.board : { ...domain.board, zones };
   const keeper = read_only || checkpointing === null
     ? null
@@ -147,19 +180,31 @@ export async function open_part(
     appended++;
     wake(seconds);
   }, mappings);
+  const flink = by_flink ? flink_watch(shell, { ...opened, database: probe }, () => void health.ask(false)) : null;
+  let filling_fault: string | null = null;
+  let runs = false, renewing: Promise<void> | null = null;
+  /** Before it runs nobody goes over from it; the watch says it again. */
+  const filled_in = () => {
+    if (runs) renewing ??= renew().then(() => failed(new FilledIn("the log lacks nothing any more")), failed);
+  };
   const health = new HealthWatch(
     probe,
-    read_only ? ingest_elsewhere(system_clock.now_ms()) : {
+    flink?.watch ?? (read_only ? ingest_elsewhere(system_clock.now_ms()) : {
       status: () => ingest.status(),
       lag: () => source.lag(),
       events_per_s: () => ingest.events_per_s(),
       source: feeding.name,
-    },
+    }),
     system_clock,
-    failed,
+    (error) => error instanceof FilledIn ? filled_in() : failed(error),
+    { resettled, ...lacking === null ? {} : { lacking: { ...lacking, fault: () => filling_fault } } },
   );
-  const told_health = (): Health => with_alerts(others(health.now()), alerts.standing());
-  const publisher = read_only ? null : make_publisher(shell, opened, changes.appended);
+  const unusual = new UnusualWatch(shell, ruled, { board: domain.board, days });
+  const told_health = (): Health => {
+    const many = unusual.many_now();
+    return { ...with_alerts(others(health.now()), alerts.standing()), ...many === 0 ? {} : { unusual: many } };
+  };
+  const publisher = read_only ? null : make_publisher(shell, whole, changes.appended);
   const removal = read_only || Object.keys(config.keep_cells).length === 0
     ? null
     : new CellRemoval(shell, { database: probe, domain, days }, config.keep_cells);
@@ -198,9 +243,10 @@ export async function open_part(
       repeated: direct.repeated,
       table_reloads: tables.reloads,
       stale_tables: tables.stale,
-      ...publisher === null ? {} : { publishing: publisher.state() },
+      ...publisher === null ? {} : { publishing: publisher.state(health.head()?.position) },
       alerts: alerts.standing(),
       ...removal === null ? {} : { removal: removal.state() },
+      filling: health.filling(),
       ...feed,
     };
   };
@@ -216,19 +262,23 @@ export async function open_part(
     },
     board,
     alerts: { ...alerts, database: read_only ? null : ruled },
+    saved: read_only ? null : ruled,
+    unusual: () => unusual.now(),
     time_zone,
     currency,
     appended: () => appended,
     event_types: domain.event_types,
     changes,
     history: (events) => stream_history(domain, days, events),
+    ...by_flink && config.kafka_brokers !== null ? { look_in_topics: topic_events(shell, opened) } : {},
     past: past_states(domain),
     // What is known, not asked anew: a database that hangs must not hang the probe.
     standing: () => ({ health: told_health(), ...health.watermarks() }),
     readiness: () => [
       ...readiness_of(health.now()),
+      ...filling_check(health.filling()),
       ...tables.checks(),
-      ...publisher === null ? [] : [publishing_check(publisher.state())],
+      ...publisher === null ? [] : [publishing_check(publisher.state(health.head()?.position))],
     ],
   };
   await health.ask();
@@ -238,21 +288,32 @@ export async function open_part(
     figures,
     health: () => health.now(),
     async run() {
+      runs = true;
       if (!read_only) {
         void tables.watch(signal, logger);
         void watch_gap(shell, () => ingest.resume_after_gap());
       }
       void keeper?.run();
-      void keep_exported(shell, base_of(domain), { database: probe, board, days });
+      void lasting(shell, "the unusual is not looked for any more", unusual.run());
+      // Documents are written when all that they say is known.
+      if (lacking === null) {
+        void keep_exported(shell, base_of(domain), { database: as_settled(probe, resettled), board, days });
+      }
+      // Not waited for: what others hold may keep it from ending, and nothing is lost with it.
+      if (filler !== null) {
+        const trouble = (reason: string | null) => void (filling_fault = reason);
+        void fill_in(shell, { database: filler, domain, days }, { beside: true, trouble })
+          .then(filled_in, (error) => signal.aborted ? undefined : failed(error));
+      }
       const reading = { lag: () => source.lag(), read: () => ingest.counts.messages_read };
       const beside = feeding.beside?.(signal, reading).catch((error) => {
         if (!signal.aborted || error !== signal.reason) failed(error);
       });
-      // What ingest could not survive is on the page and in the log; the page stays until a signal. A program that is too old shall be replaced.
+      // What ingest could not survive is on the page and in the log; the page stays until a signal. A program that is too old, or has settings from before, shall be replaced.
       const running = read_only
         ? ended(signal)
-        : ingest.run(signal).catch((error) => is_other_schema(error) ? failed(error) : ended(signal));
-      await Promise.all([running, beside, publisher?.run(), alerts.run(), removal?.run()]);
+        : ingest.run(signal).catch((error) => wants_another_start(error) ? failed(error) : ended(signal));
+      await Promise.all([running, beside, publisher?.run(), alerts.run(), removal?.run(), flink?.watch.run()]);
       if (failure.signal.aborted && !of_program.signal.aborted) throw failure.signal.reason;
     },
     quiet() {
@@ -263,9 +324,37 @@ export async function open_part(
       // Nothing is appended any more: what was posted is answered, and ingest has ended.
       await keeper?.finish();
       await source.close();
+      await flink?.close();
+      void filler?.close();
       for (const each of [readers, probe, ruled, database]) await each.close();
     },
   };
+}
+
+/** Watches the Flink job that writes the tables of a domain. @param changed hears that another state of it has come */
+function flink_watch(shell: Shell, { database, log_id }: Pick<Opened, "database" | "log_id">, changed: () => void) {
+  const { kafka_brokers, topics } = shell.config;
+  let admin: Promise<KafkaAdmin> | null = null;
+  const ends = kafka_brokers === null ? null : async () => {
+    admin ??= open_kafka_admin(kafka_connection(shell));
+    try {
+      return await (await admin).watermarks(topics);
+    } catch (error) {
+      await close();
+      throw error;
+    }
+  };
+  const close = async () => {
+    const open = admin;
+    admin = null;
+    await open?.then((each) => each.close()).catch(() => {});
+  };
+  const { flink_job_manager: url } = shell.config, { signal } = shell, prefix = job_prefix(shell.domain.name, log_id);
+  const job = url === null ? null : async () => {
+    const door = await find_door(database, LIVE);
+    return await halted_job({ url, name: "JobManager", signal }, prefix, [null, door?.number ?? null]);
+  };
+  return { watch: new FlinkWatch(shell, { database, ends, job, changed }), close };
 }
 
 /** Resolves when the signal is aborted. */

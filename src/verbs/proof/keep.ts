@@ -16,6 +16,7 @@ import {
 import {
   type Config,
   ConfigError,
+  lasting,
   type Logger,
   Paced,
   type Runtime,
@@ -148,19 +149,12 @@ export function checkpoint_keeper(
       signal.throwIfAborted();
     }
   };
-  /** What ends by itself is said; pages and ingest go on without it. */
-  const lasting = async (work: Promise<never>) => {
-    try {
-      await work;
-    } catch (error) {
-      if (!signal.aborted) logger.log("error", "checkpoints are not kept any more", { reason: error });
-    }
-  };
+  const kept = (work: Promise<never>) => lasting(runtime, "checkpoints are not kept any more", work);
   return {
     async run() {
       await Promise.all([
-        lasting(keep_signing()),
-        ...destinations.map((destination, i) => lasting(keep_delivering(destination, signed[i]!))),
+        kept(keep_signing()),
+        ...destinations.map((destination, i) => kept(keep_delivering(destination, signed[i]!))),
       ]);
     },
     async finish() {

@@ -21,7 +21,7 @@ import { type Condition, ProgressLine, type Shell, UsageError } from "../shell.t
 import { believed_keys, configured_key } from "./keep.ts";
 
 /** Options of `tacho receipt`, as the command line gives them. */
-export interface ReceiptOptions {
+interface ReceiptOptions {
   readonly stream?: string;
   readonly figure?: string;
   readonly day?: string;
@@ -67,7 +67,7 @@ async function write_out(text: string): Promise<void> {
 export async function receipt_verb(shell: Shell, options: ReceiptOptions): Promise<void> {
   const { config, signal } = shell;
   const key = await configured_key(config);
-  const { database, domain, days, log_id } = await (key === null ? open_to_read : open_log)(shell);
+  const { database, domain, days, log_id } = await (key === null ? open_to_read : open_log)(shell, { complete: true });
   const wanted = wanted_by(options, domain.by_currency);
   const line = new ProgressLine("receipt", null, system_clock.now_ms);
   try {

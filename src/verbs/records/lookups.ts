@@ -10,7 +10,7 @@ import { UsageError } from "../shell.ts";
  */
 
 /** A table as it is named on the command line or in the configuration. */
-export interface LookupFile {
+interface LookupFile {
   readonly name: string;
   readonly file: string;
   /** The column of its keys; null: the one that the mapping declares. */

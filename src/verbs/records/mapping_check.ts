@@ -17,7 +17,7 @@ import { reasons_words, throw_if_refused } from "./replay_summary.ts";
 import type { Shell } from "../shell.ts";
 
 /** Options of `tacho mapping check`, as the command line gives them. */
-export interface MappingCheckOptions extends FileOptions, Omit<ReadingOptions, "mapping"> {
+interface MappingCheckOptions extends FileOptions, Omit<ReadingOptions, "mapping"> {
   readonly sample: string;
   readonly first?: number;
   /** Of the records, the percentage that may be refused without the check having failed. */

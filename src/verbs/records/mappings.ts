@@ -25,7 +25,7 @@ export function builtin_mappings(domain: DeclaredDomain): readonly BuiltinMappin
 }
 
 /** A mapping that says what no mapping can: every fault with its place. */
-export class InvalidMapping extends Error {
+class InvalidMapping extends Error {
   override readonly name = "InvalidMapping";
   constructor(name: string, faults: string) {
     super(`mapping ${JSON.stringify(name)}: invalid at\n  ${faults.replaceAll("\n", "\n  ")}`);

@@ -7,7 +7,6 @@ export {
   builtin_mappings,
   mapping_list_verb,
   mapping_show_verb,
-  published_schemas,
   schema_verb,
   topic_mappings,
   type TopicsMapped,

@@ -77,7 +77,7 @@ function amounts_of({ events }: MappingForm, named: readonly string[]): Readonly
 const own_event = ({ noun }: DeclaredDomain): string => `${noun}_event`;
 
 /** How the texts of events in files are to be read. */
-export interface FileTexts extends Pick<MappingContext, "decimal" | "currency"> {
+interface FileTexts extends Pick<MappingContext, "decimal" | "currency"> {
   /** The zone of times that state none, where the command line names one: else they are refused. */
   readonly zone: string | undefined;
 }
@@ -227,7 +227,7 @@ export interface ReadingOptions {
 }
 
 /** How the records of a file are read. */
-export interface ChosenReading {
+interface ChosenReading {
   readonly reading: RecordReading;
   /** The definition of its mapping; null for events as they are, which need none. */
   readonly form: MappingForm | null;

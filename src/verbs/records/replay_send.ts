@@ -107,7 +107,7 @@ export async function send_replay(
 }
 
 /** Where a replay sends, one slice after the other. */
-export interface ReplaySink {
+interface ReplaySink {
   /** Resolves when there is room for more. */
   send(events: readonly ReplayEvent[]): Promise<void>;
   /** Resolves when all that was sent has arrived. */
@@ -133,7 +133,7 @@ function message_of({ file, line, key, value, fault }: ReplayEvent, files: reado
 export type LogCounts = Pick<IngestCounts, "admitted" | "duplicates" | "quarantined">;
 
 /** A file as a sink knows it. */
-export interface SentFile {
+interface SentFile {
   readonly path: string;
   readonly reading: RecordReading;
 }

@@ -1,4 +1,4 @@
-import type { Days } from "../../kpi/mod.ts";
+import type { Days, Micros } from "../../kpi/mod.ts";
 import type { EventTimes, FileCounts, Refusal, Stretch, WaitingVoids } from "../../replay/mod.ts";
 import { type Config, printable } from "../../runtime/mod.ts";
 import type { LogCounts } from "./replay_send.ts";
@@ -20,7 +20,7 @@ export interface ReplaySummary {
   /** When the events happened; null without any. */
   readonly times: Stretch | null;
   /** What of that the page shows best: whole hours or days, microseconds; null without events. */
-  readonly window: { readonly from_us: number; readonly to_us: number } | null;
+  readonly window: Micros | null;
 }
 
 const HOUR_US = 3_600e6;
@@ -30,7 +30,7 @@ const MOST_DAYS = 397;
 const BY_HOUR_US = 36 * HOUR_US;
 
 /** The stretch to open the page at. */
-export function page_window(times: EventTimes, days: Days): ReplaySummary["window"] {
+export function page_window(times: EventTimes, days: Days): Micros | null {
   const stretch = times.most_within(MOST_DAYS);
   if (stretch === null) return null;
   const { first_us, last_us } = stretch;
@@ -49,7 +49,7 @@ export function page_window(times: EventTimes, days: Days): ReplaySummary["windo
  */
 export function page_address(
   { host, port }: Config,
-  window: NonNullable<ReplaySummary["window"]>,
+  window: Micros,
   base = "",
 ): string | null {
   if (port === 0) return null;

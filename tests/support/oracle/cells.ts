@@ -18,6 +18,8 @@ export const SUMS = [
   "duration_count",
   "voided",
   "voids_waiting",
+  "waiting_sum_ms",
+  "waiting_count",
 ] as const;
 
 /** One KPI cell: its sums, and the extremes of the fare (null when it has no completion with a fare or keeps none). */
@@ -73,7 +75,12 @@ export function contributions_of(row: TripRow): Contribution[] {
   const known = [row.requested_at, row.started_at, row.completed_at, row.canceled_at].filter((at) => at !== null);
   if (known.length > 0) contributions.push({ at_us: Math.min(...known), adds: [["trips", 1n]], fare: null });
   if (row.requested_at !== null) contributions.push({ at_us: row.requested_at, adds: [["requested", 1n]], fare: null });
-  if (row.started_at !== null) contributions.push({ at_us: row.started_at, adds: [["started", 1n]], fare: null });
+  if (row.started_at !== null) {
+    const waited: [typeof SUMS[number], bigint][] = row.waiting_ms === null
+      ? []
+      : [["waiting_sum_ms", row.waiting_ms], ["waiting_count", 1n]];
+    contributions.push({ at_us: row.started_at, adds: [["started", 1n], ...waited], fare: null });
+  }
   if (row.status === "canceled" && row.canceled_at !== null) {
     contributions.push({ at_us: row.canceled_at, adds: [["canceled", 1n]], fare: null });
   }
@@ -220,6 +227,8 @@ export function empty_cell(): Measures {
     duration_count: 0n,
     voided: 0n,
     voids_waiting: 0n,
+    waiting_sum_ms: 0n,
+    waiting_count: 0n,
   };
 }
 

@@ -42,6 +42,7 @@ const PLAIN_COLUMNS: Column[] = [
   "distance_m",
   "given_duration_ms",
   "duration_ms",
+  "waiting_ms",
   "passenger_count",
   "rate_code",
   "trip_type",

@@ -43,6 +43,7 @@ export type TripRow = {
   distance_m: bigint | null;
   given_duration_ms: bigint | null;
   duration_ms: bigint | null;
+  waiting_ms: bigint | null;
   passenger_count: bigint | null;
   rate_code: string | null;
   trip_type: string | null;
@@ -122,6 +123,7 @@ export function fold_trip(events: TripEvent[], currency: string): TripRow {
     distance_m: bigint_in(named, "distance_km"),
     given_duration_ms,
     duration_ms: given_duration_ms ?? duration_between(started_at, completed_at),
+    waiting_ms: duration_between(requested_at, started_at),
     passenger_count: bigint_in(named, "passenger_count"),
     rate_code: text_in(named, "rate_code"),
     trip_type: text_in(named, "trip_type"),
@@ -153,9 +155,9 @@ function time_of_latest(in_order: TripEvent[], type: TripEventType): number | nu
 }
 
 /** Milliseconds, half a millisecond counting as one; null unless both times are known and in order. */
-function duration_between(started_at: number | null, completed_at: number | null): bigint | null {
-  if (started_at === null || completed_at === null || completed_at < started_at) return null;
-  return (BigInt(completed_at - started_at) + 500n) / 1000n;
+function duration_between(from: number | null, to: number | null): bigint | null {
+  if (from === null || to === null || to < from) return null;
+  return (BigInt(to - from) + 500n) / 1000n;
 }
 
 /** What the latest event that names a field says, for each field that any of these events names. */

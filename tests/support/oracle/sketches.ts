@@ -29,7 +29,7 @@ export function bin_of_value(value: bigint): number {
 }
 const bins_found = new Map<bigint, number>();
 
-/** Counts fares and durations of completed trips into bins; a trip that has changed is taken out as it was. */
+/** Counts fares and durations of completed trips, and the waiting of started ones, into bins; a trip that has changed is taken out as it was. */
 export class SketchCount {
   /** Under "grain|bucket_us|dimension|sketch|key"; none of them is empty. */
   readonly sketches = new Map<string, Bins>();
@@ -46,12 +46,17 @@ export class SketchCount {
   }
 
   #count(row: TripRow, sign: 1 | -1): void {
-    if (row.status !== "completed" || row.completed_at === null) return;
+    if (row.status === "voided") return;
+    const { started_at, completed_at, waiting_ms, fare_micros, duration_ms } = row;
     for (const grain of GRAINS) {
-      const bucket_us = bucket_of(row.completed_at, grain, this.#local_day);
-      for (const [sketch, value] of [["fare_micros", row.fare_micros], ["duration_ms", row.duration_ms]] as const) {
-        if (value === null) continue;
-        const bin = bin_of_value(BigInt(value));
+      const values = [
+        ["waiting_ms", started_at, waiting_ms],
+        ["fare_micros", completed_at, fare_micros],
+        ["duration_ms", completed_at, duration_ms],
+      ] as const;
+      for (const [sketch, at_us, value] of values) {
+        if (at_us === null || value === null) continue;
+        const bucket_us = bucket_of(at_us, grain, this.#local_day), bin = bin_of_value(BigInt(value));
         for (const [dimension, key] of DIMENSIONS) {
           this.#add(`${grain}|${bucket_us}|${dimension}|${sketch}|${key(row) ?? "unknown"}`, bin, sign);
         }

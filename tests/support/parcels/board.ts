@@ -1,6 +1,4 @@
-import type { BoardDeclaration } from "../../../src/domains/mod.ts";
-
-const total = (measure: string) => ({ kind: "total", unit: "count", measure, per: 1 } as const);
+import { type BoardDeclaration, count_of } from "../../../src/domains/mod.ts";
 
 /** The board of parcels. */
 export const PARCEL_BOARD: BoardDeclaration = {
@@ -70,6 +68,7 @@ export const PARCEL_BOARD: BoardDeclaration = {
     ],
     panels: ["carrier", "state"],
     dimensions: { state: { label: "state", keys: ["on_its_way", "delivered", "lost"] } },
+    first_event: { type: "parcel.delivered" },
     first_filter: "carrier",
     list: {
       title: "Latest parcels",
@@ -106,10 +105,10 @@ export const PARCEL_BOARD: BoardDeclaration = {
   },
   whole: { dimension: "none", key: "all" },
   figures: {
-    parcels: total("parcels"),
-    delivered: total("delivered"),
-    lost: total("lost"),
-    weight: total("grams"),
+    parcels: count_of("parcels"),
+    delivered: count_of("delivered"),
+    lost: count_of("lost"),
+    weight: count_of("grams"),
     postage: { kind: "total", unit: "money", measure: "postage_micros", per: 1_000_000 },
   },
   series: ["parcels", "delivered", "lost", "postage"],

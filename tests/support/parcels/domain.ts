@@ -84,6 +84,5 @@ export const PARCELS: DeclaredDomain = {
   mappings: [scans],
   topics: [{ topic: "parcels" }, { topic: "scans", mapping: "scans" }],
   reversal: null,
-  later_measure: null,
   generator: null,
 };

@@ -11,7 +11,7 @@ import {
 } from "../../generator/mod.ts";
 
 /** What a zone is mostly for; it decides when people want to leave it. */
-export type ZoneKind = "home" | "business" | "nightlife" | "campus" | "airport";
+type ZoneKind = "home" | "business" | "nightlife" | "campus" | "airport";
 
 /** How much a zone of a kind is wanted as a place to leave. */
 const habits: Readonly<Record<ZoneKind, Habit>> = {
@@ -95,7 +95,7 @@ export interface Zone {
 }
 
 /** Makes the `nth` of `count` zones of a place around its centre [latitude, longitude]; `number` counts through all places. */
-export function make_zone(
+function make_zone(
   random: Random,
   number: number,
   nth: number,
@@ -140,7 +140,7 @@ export interface Driver {
 }
 
 /** Makes the driver with this index (counted through all places); the name is the next that the seeded faker gives. */
-export function make_driver(random: Random, index: number): Driver {
+function make_driver(random: Random, index: number): Driver {
   const day_off = random.whole(0, 7);
   return {
     index,
@@ -155,7 +155,7 @@ export function make_driver(random: Random, index: number): Driver {
 }
 
 /** The drivers on shift in each hour of the week. */
-export function drivers_on_shift(drivers: readonly Driver[]): Driver[][] {
+function drivers_on_shift(drivers: readonly Driver[]): Driver[][] {
   const on_shift = Array.from({ length: hours_of_week }, (): Driver[] => []);
   for (const driver of drivers) {
     for (let day = 0; day < 7; day++) {
@@ -210,7 +210,7 @@ export interface City {
   readonly zone: (id: string) => Zone | undefined;
 }
 
-export interface CityOptions {
+interface CityOptions {
   readonly seed: number;
   readonly drivers?: number;
   readonly passengers?: number;

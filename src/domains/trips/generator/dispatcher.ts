@@ -21,8 +21,7 @@ import {
   type VehicleType,
   type Zone,
 } from "./city.ts";
-import type { Trip, TripEventType } from "./message.ts";
-import { drive, type Ride } from "./ride.ts";
+import { drive, type Ride, type Trip, type TripEventType } from "./ride.ts";
 import type { Planted } from "../../declared.ts";
 
 /** A place's rush out of one zone, as after a concert. */

@@ -3,7 +3,7 @@ import type { BoardCard } from "../../../domains/mod.ts";
 import { read_head, TooMuchChangedSince } from "../../../event_log/mod.ts";
 import { draw, type ShownBoard, with_own } from "../board.ts";
 import { read_currencies } from "../breakdown.ts";
-import { figures_of_cells } from "../cells.ts";
+import { figures_of_cells, read_ages } from "../cells.ts";
 import { read_comparisons } from "../comparisons.ts";
 import { mark_series } from "../corrections.ts";
 import { keyed_series, NO_KEYED, with_keyed } from "../keyed.ts";
@@ -15,10 +15,10 @@ import {
   type Question,
   sources_of,
   states_question,
-  TOO_LONG_FOR_STATES,
+  too_long_words,
   whole_question,
 } from "../question.ts";
-import { find_counted, left_out, unless_late } from "../readings.ts";
+import { find_counted, left_out, so_far } from "../readings.ts";
 import { figures_of_states, is_long, read_lines } from "../states.ts";
 import type { StatesRelation } from "../states_relation.ts";
 import { comparisons_of, DAY_S, LONGEST_FROM_STATES_S, reached_ms, type Watched } from "../view.ts";
@@ -52,13 +52,7 @@ export async function read_past_board(
   const cells = arrived === null ? await board_of_then(reading, source, watched, all, comparisons) : null;
   const own = cells === null ? source : { ...source, board: cells };
   const late: string[] = [];
-  // Within a transaction: the rest of it goes on.
-  const in_time = async <T>(what: string, read: () => Promise<T>): Promise<T | null> => {
-    await reading.query("savepoint so_far");
-    const answer = await unless_late(late, what, read);
-    if (answer === null) await reading.query("rollback to savepoint so_far");
-    return answer;
-  };
+  const in_time = <T>(what: string, read: () => Promise<T>): Promise<T | null> => so_far(reading, late, what, read);
   if (cells === null && is_too_long(view, window)) {
     throw new TooMuchChangedSince(
       `read a board as of position ${position}: its range is of more than ${
@@ -70,11 +64,14 @@ export async function read_past_board(
   const figures = cells === null
     ? await figures_of_states(reading, first, states)
     : await figures_of_cells(reading, first);
-  const { cards: now_cards } = draw(now, await figures_of_states(reading, now, states));
+  const of_now = await figures_of_states(reading, now, states);
+  // By arrival everything happened when it was recorded: that is nobody's age.
+  const ages = arrived === null ? await read_ages(reading, own.board, view.filter, { states, newest_event_ms }) : [];
+  const { cards: now_cards } = draw(now, { ...of_now, now: new Map([...of_now.now ?? [], ...ages]) });
   const board = draw(first, figures), keyed = keyed_series(first, figures, {});
   // How many there were then would take counting all states.
   const currencies = source.board.by_currency === undefined ? null : await read_currencies(reading, source.board);
-  const lines = await read_lines(reading, source.board, all, view.filter, position, arrived);
+  const lines = await read_lines(reading, source.board, all, view.filter, { position, arrived });
   const compared = arrived === null
     ? await in_time("comparisons", () => read_comparisons(reading, own, watched, states, comparisons))
     : null;
@@ -107,7 +104,8 @@ export async function read_past_board(
       ? { cards: "states", breakdowns: "states" }
       : sources_of({ board: cells, kept }, view, window),
     states: { position, read_ms: now_ms },
-    failed: left_out(late) ?? (view.filter.length > 0 && is_too_long(view, window) ? TOO_LONG_FOR_STATES : null),
+    failed: left_out(late) ??
+      (view.filter.length > 0 && is_too_long(view, window) ? too_long_words(source.board) : null),
     arrived,
     compared: compared && { log_id, position, ...compared },
     version: 0,

@@ -15,6 +15,7 @@ import {
   type Micros,
   sketches_among,
   THEN,
+  time_or_null,
 } from "../../../kpi/mod.ts";
 import { date_sql } from "../../../projection/mod.ts";
 import { dimension_of, figure_of } from "../figure.ts";
@@ -84,7 +85,7 @@ export async function board_of_then(
   const length_s = unsettled.reduce((sum, { from_us, to_us }) => sum + to_us - from_us, 0) / 1e6;
   if (too_long_for_states({ from_s: 0, to_s: length_s })) return null;
   if (unsettled.length === 0) return { ...board, unsettled };
-  await add_up(reading, { board, days }, needs, spans, unsettled, states);
+  await add_up(reading, { board, days }, needs, { spans, unsettled }, states);
   return { ...board, names: table_names(board), tables: tables_of_then(board, states.as_of), unsettled };
 }
 
@@ -230,15 +231,14 @@ async function add_up(
   reading: Queryable,
   { board, days }: Asked,
   needs: readonly Need[],
-  spans: Spans,
-  unsettled: readonly Micros[],
+  { spans, unsettled }: { readonly spans: Spans; readonly unsettled: readonly Micros[] },
   states: StatesRelation,
 ): Promise<void> {
   const parameters = new Parameters(states.values);
   const piece = new Map([...new Set(needs.map(({ of_series }) => of_series))].map((of_series) => {
     const cuts = cuts_of(spans, unsettled, of_series ? days : null);
     const [borders, starts] = [cuts.borders, cuts.starts].map((times) =>
-      `${parameters.add(plain_array(times.map((us) => us === null ? null : format_time(us))))}::timestamptz[]`
+      `${parameters.add(plain_array(times.map(time_or_null)))}::timestamptz[]`
     );
     return [of_series, (at: string) => `(${starts})[width_bucket(${at}, ${borders})]`] as const;
   }));

@@ -2,3 +2,4 @@
 export { read_past_board } from "./board.ts";
 export { board_of_then } from "./cells.ts";
 export { read_greatest } from "./greatest.ts";
+export * from "./items.ts";

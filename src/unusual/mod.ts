@@ -1,0 +1,26 @@
+/**
+ * The unusual: keys of small dimensions that have more or less of something than at the same time of the weeks before.
+ *
+ * What holds: it is read from cells of five minutes that are there anyway, and nothing is written; a stretch that event time has not closed is not
+ * called low; where too little is known of before, nothing is called anything, and that is said.
+ *
+ * Decisions: the median and MAD of at most eight weeks, since both bear it that some of these were unusual themselves; counts alone, whose chance is
+ * known; stretches of five minutes to an hour, of which the one counts that lies furthest from the usual: it says since when. docs/unusual.md has
+ * what of the planted is found so, and how often a calm week is called unusual.
+ */
+export { MOST_KEYS, past_of, read_lines, read_usual, type WatchedDomain } from "./read.ts";
+export {
+  CLOSED,
+  furthest,
+  type Item,
+  LEAST_SCORE,
+  type Line,
+  median,
+  OPEN,
+  running_totals,
+  score_of_count,
+  score_of_figure,
+  told_of,
+  WEEKS,
+} from "./score.ts";
+export { type Unusual, type UnusualItem, UnusualWatch } from "./watch.ts";

@@ -1,0 +1,256 @@
+import { list_query, LIST_ROWS, told_grain } from "./address.js";
+import { change_of } from "./cards.js";
+import { field, form, input, open_dialog } from "./dialog.js";
+import { format_count, format_decimal, format_moment, format_window } from "./format.js";
+import { stream_href } from "./greatest.js";
+import { declared, dimension_of, key_words, make, plain, set_text } from "./page.js";
+import { moved } from "./panels.js";
+import { read_api } from "./troubles.js";
+
+/**
+ * Lists behind figures, each with an address of its own: all keys of a dimension, and the streams that a figure is made of. They are of
+ * the moment at which they were read; their rows come page by page, in the order that is chosen.
+ */
+
+/** The list that is open: its dialog and its parts; null while none is. */
+let open = null;
+
+/** Shows the list that the address names; closes the one that it names no more. */
+export function show_listing(page) {
+  const { list } = page.address;
+  if (!list) return open?.dialog.close();
+  const { pairs, page: rows } = list_query({ ...page.address, ...told_grain(page) });
+  const asked = [...pairs, ...rows].join("&"), same = `${list.of} ${list.name} ${list.within}`;
+  if (open !== null && open.same !== same) {
+    open.gone = true;
+    open.dialog.close();
+  }
+  if (open === null || open.gone) open = Object.assign(make_parts(page), { same, asked: "" });
+  if (open.asked === asked) return;
+  open.asked = asked;
+  read(page, open, pairs, rows);
+}
+
+function change_list(page, change) {
+  page.need("actions", ({ go }) => go(page, { list: change && { ...page.address.list, offset: 0, ...change } }));
+}
+
+function make_parts(page) {
+  const { list } = page.address, is_keys = list.of === "keys";
+  const told = make("p", "sub"), scroll = make("div", "scroll rows");
+  told.role = "status";
+  Object.assign(scroll, { tabIndex: 0, role: "region", ariaLabel: "Rows" });
+  const find = input({ type: "search", maxLength: 200, value: list.find ?? "", autocomplete: "off" });
+  const before = make("button", "plain", "‹ Before"), after = make("button", "plain", "Next ›");
+  const count = make("span", "sub"), csv = make("a", "link", "CSV"), again = make("button", "plain", "Read anew");
+  csv.download = "";
+  again.onclick = () => {
+    open.asked = "";
+    show_listing(page);
+  };
+  before.onclick = () => change_list(page, { offset: Math.max((page.address.list.offset ?? 0) - LIST_ROWS, 0) });
+  after.onclick = () => change_list(page, { offset: (page.address.list.offset ?? 0) + LIST_ROWS });
+  const body = [told];
+  if (is_keys) {
+    const search = form(
+      () => change_list(page, { find: find.value.trim() || undefined }),
+      "Find",
+      field("Holds", find),
+    );
+    search.classList.add("zone");
+    body.push(search);
+  }
+  body.push(scroll, make("p", "line pages", before, count, after, csv, again, ...is_keys ? panel_moves(page) : []));
+  const dialog = open_dialog(title_of(list), ...body);
+  dialog.classList.add("listing");
+  const parts = { dialog, told, scroll, before, after, count, csv, gone: false };
+  dialog.addEventListener("close", () => {
+    // One that another took the place of is not the reader's wish.
+    if (parts.gone) return;
+    parts.gone = true;
+    open = null;
+    if (page.address.list) change_list(page, undefined);
+  });
+  return parts;
+}
+
+/** The buttons that move the panel of a list of keys. */
+function panel_moves(page) {
+  const { name } = page.address.list;
+  if (!declared.panels.includes(name)) return [];
+  return [["Panel earlier", -1], ["Panel later", 1]].map(([text, by]) => {
+    const button = make("button", "plain", text);
+    button.onclick = () =>
+      page.need(
+        "actions",
+        ({ go }) => go(page, { panels: moved(page.address.panels ?? [], declared.panels, name, by) }),
+      );
+    return button;
+  });
+}
+
+/** What a figure is called. */
+const label_of = (figure) =>
+  declared.cards.find((card) => card.figure === figure)?.label ?? figure.replaceAll("_", " ");
+
+function title_of({ of, name, within }) {
+  if (of === "keys") return `All by ${dimension_of(declared, name).label}`;
+  const where = within === undefined
+    ? ""
+    : `, ${dimension_of(declared, within[0]).label} ${key_words(dimension_of(declared, within[0]), within[1])}`;
+  return `${label_of(name)}${where}: what it is made of`;
+}
+
+async function read(page, parts, pairs, rows) {
+  const { list } = page.address, { asked } = parts;
+  const path = `kpis/${list.of}`;
+  parts.dialog.ariaBusy = "true";
+  parts.csv.href = `${declared.api}/${path}?${new URLSearchParams([
+    ...pairs,
+    ["format", "csv"],
+    ...list.of === "items" ? [["limit", "100000"]] : [],
+  ])}`;
+  const { said, failed } = await read_api(`${path}?${new URLSearchParams([...pairs, ...rows])}`);
+  if (parts.gone || parts.asked !== asked) return;
+  parts.dialog.ariaBusy = "false";
+  parts.told.classList.toggle("fault", failed !== undefined);
+  if (failed !== undefined) {
+    set_text(parts.told, failed);
+    return parts.scroll.replaceChildren();
+  }
+  const made = list.of === "keys" ? keys_table(said, page) : items_table(said, page);
+  set_text(parts.told, made.told);
+  parts.scroll.replaceChildren(table_of(page, made));
+  parts.scroll.scrollTop = 0;
+  const offset = list.offset ?? 0, all = list.of === "keys" ? said.found_keys : said.total_items;
+  const shown = made.rows.length;
+  set_text(
+    parts.count,
+    shown === 0 ? "none" : `${format_count(offset + 1)} – ${format_count(offset + shown)} of ${format_count(all)}`,
+  );
+  parts.before.disabled = offset === 0;
+  parts.after.disabled = said.next_offset === null;
+}
+
+/** A table with columns [{title, sort, number}] and rows of cells, each a text or an element. */
+function table_of(page, { columns, rows, sorted }) {
+  const head = columns.map(({ title, sort, number }) => {
+    const cell = make("th", number ? "num" : "");
+    cell.scope = "col";
+    if (sort === undefined) return cell.append(title), cell;
+    const own = sorted.replace("-", "") === sort, falls = sorted.startsWith("-");
+    const button = make("button", "", title, own ? (falls ? " ↓" : " ↑") : "");
+    button.onclick = () => change_list(page, { sort: own && falls || !own && !number ? sort : `-${sort}` });
+    cell.ariaSort = own ? (falls ? "descending" : "ascending") : "none";
+    cell.append(button);
+    return cell;
+  });
+  const body = rows.map((cells) =>
+    make("tr", "", ...cells.map((cell, i) => make(i === 0 ? "th" : "td", columns[i].number ? "num" : "", cell)))
+  );
+  for (const row of body) row.firstChild.scope = "row";
+  return make("table", "", make("thead", "", make("tr", "", ...head)), make("tbody", "", ...body));
+}
+
+function keys_table(said, page) {
+  const { count, amount, figure } = declared.row, dimension = dimension_of(declared, said.dimension);
+  const { zone, sight } = page, now_ms = sight?.now_ms ?? Date.now();
+  const opens = (text, name, key) => {
+    if (!name) return text;
+    const button = make("button", "link", text);
+    Object.assign(button.dataset, { items: name, dimension: said.dimension, key });
+    button.title = "What it is made of";
+    return button;
+  };
+  const rows = said.rows.map((row) => {
+    const name = make("button", "", make("bdi", "", row.name ?? key_words(dimension, row.key)));
+    Object.assign(name.dataset, { dimension: said.dimension, key: row.key });
+    name.title = "Filter by it; with Shift: leave it out";
+    const then = row.then?.[count] ?? null;
+    const changed = then === null
+      ? "–"
+      : then < said.then.least_base
+      ? `${format_count(then)} then`
+      : change_of(row[count], then, 0).text;
+    return [
+      name,
+      opens(format_count(row[count]), dimension.other ? null : figure, row.key),
+      row.share === null ? "–" : `${format_decimal(row.share, 1)} %`,
+      opens(
+        row[amount] === null ? "–" : format_decimal(Number(row[amount]), declared.digits[amount] ?? 0),
+        amount,
+        row.key,
+      ),
+      changed,
+    ];
+  });
+  const found = said.found_keys === said.total_keys ? "" : `${format_count(said.found_keys)} of `;
+  const near = said.near.length > 0 ? ` No such key; did you mean ${said.near.join(", ")}?` : "";
+  const against = said.then === null ? "" : `; changes against ${format_window(said.then, zone(), now_ms)}`;
+  return {
+    told: `${found}${format_count(said.total_keys)} keys, ${format_count(said[count])} ${count}, ${
+      format_window(said, zone(), now_ms)
+    }${against}.${near}`,
+    sorted: page.address.list.sort ?? `-${count}`,
+    columns: [
+      { title: dimension.label, sort: "key" },
+      { title: count, sort: count, number: true },
+      { title: "share", number: true },
+      { title: label_of(amount), sort: amount, number: true },
+      { title: "change", sort: "change", number: true },
+    ],
+    rows,
+  };
+}
+
+function items_table(said, page) {
+  const { list, digits, path, many } = declared, { address, zone, sight } = page;
+  const now_ms = sight?.now_ms ?? Date.now(), decimals = digits[said.figure] ?? 0;
+  const text = (value) => format_decimal(Number(value), decimals);
+  const columns = list.columns.filter(({ minor }) => !minor);
+  const means = said.over !== null;
+  const rows = said.items.map(({ id, at, value, over, line }) => {
+    const link = make("a", "", make("bdi", "", id));
+    link.href = stream_href(path, { id, as_of_position: said.position }, address);
+    link.title = plain(`${declared.one} ${id}: its events, and the proof`);
+    const exact = make("span", "", text(value));
+    exact.title = value;
+    return [
+      link,
+      exact,
+      ...means ? [format_count(over)] : [],
+      format_moment(Date.parse(at), zone(), now_ms),
+      ...columns.map(({ key, number, digits }) => {
+        const cell = line[key ?? number] ?? null;
+        return cell === null
+          ? "–"
+          : key
+          ? make("bdi", "", key_words(dimension_of(declared, key), `${cell}`))
+          : format_decimal(cell, digits);
+      }),
+    ];
+  });
+  const all = `${format_count(said.total_items)} ${many}`;
+  const window = format_window(
+    { from_s: Date.parse(said.from) / 1_000, to_s: Date.parse(said.to) / 1_000 },
+    zone(),
+    now_ms,
+  );
+  const made = means
+    ? `${said.value === null ? "–" : format_decimal(Number(said.value), decimals)} is ${text(said.sum)} over ${
+      format_count(said.over)
+    }, of ${all}`
+    : `${text(said.sum)} is what ${all} add up to`;
+  return {
+    told: `${label_of(said.figure)} ${made}; ${window}, as of log position ${format_count(said.position)}.`,
+    sorted: page.address.list.sort ?? "-value",
+    columns: [
+      { title: declared.one },
+      { title: "adds", sort: "value", number: true },
+      ...means ? [{ title: "over", number: true }] : [],
+      { title: "time", sort: "time" },
+      ...columns.map(({ label, number }) => ({ title: label, number: number !== undefined })),
+    ],
+    rows,
+  };
+}
