@@ -8,8 +8,8 @@ import { until } from "../support/until.ts";
 /** The map of places: by hand, by keys and as a table; as fast as the board moves; a day as a film. */
 
 const address = (board: BoardPage) => decodeURIComponent(new URL(board.page.url()).search);
-const ready = (board: BoardPage) => until("the board is ready", async () => await board.phase() === "ready", 20_000);
-const drawn = (board: BoardPage) => board.page.waitForSelector("#map .legend span", { timeout: 20_000 });
+const ready = (board: BoardPage) => until("the board is ready", async () => await board.phase() === "ready");
+const drawn = (board: BoardPage) => board.page.waitForSelector("#map .legend span");
 const read = (board: BoardPage) => board.page.innerText("#map .read");
 const maps = (server: FakeServer) => server.asked.filter((query) => query.startsWith("map "));
 
@@ -24,7 +24,7 @@ tacho_test({
     await ready(board);
     assert.deepEqual(maps(server), [], "nothing is asked before it is shown");
     await page.keyboard.press("p");
-    await until("the address names it", () => address(board) === "?range=24h&map=pickup_h3,completed", 10_000);
+    await until("the address names it", () => address(board) === "?range=24h&map=pickup_h3,completed");
     await drawn(board);
     assert.equal(await page.getAttribute("[data-tool=map]", "aria-expanded"), "true");
     assert.match(await page.innerText("#map .sub"), /^\d+ places, 31 without a place$/);
@@ -33,28 +33,28 @@ tacho_test({
     const painted = () => page.evaluate<string>("document.querySelector('#map canvas').toDataURL()");
     const light = await painted();
     for (const _ of ["light", "dark"]) await page.keyboard.press("t");
-    await until("it is dark", async () => await painted() !== light, 5_000);
+    await until("it is dark", async () => await painted() !== light);
     await page.keyboard.press("t");
-    await until("it is as the system has it again", async () => await painted() === light, 5_000);
+    await until("it is as the system has it again", async () => await painted() === light);
 
     await page.focus("#map .plane");
     await page.keyboard.press("Home");
-    const greatest = await until("the greatest is read out", async () => (await read(board)) || null, 5_000);
+    const greatest = await until("the greatest is read out", async () => (await read(board)) || null);
     assert.match(greatest, /^[0-9a-f]{15} at 40\.\d{3}° N, 7[34]\.\d{3}° W: Completed [\d,]+$/);
     const key = greatest.slice(0, 15);
     await page.keyboard.press("ArrowRight");
-    await until("the next is read out", async () => !(await read(board)).startsWith(key), 5_000);
+    await until("the next is read out", async () => !(await read(board)).startsWith(key));
     await page.keyboard.press("ArrowLeft");
-    await until("and the one before again", async () => (await read(board)).startsWith(key), 5_000);
+    await until("and the one before again", async () => (await read(board)).startsWith(key));
     await page.keyboard.press("Enter");
-    await until("it filters", () => address(board).includes(`pickup_h3=${key}`), 5_000);
-    await until("the board is asked for it", () => server.asked.includes(`feed range=24h&pickup_h3=${key}`), 5_000);
+    await until("it filters", () => address(board).includes(`pickup_h3=${key}`));
+    await until("the board is asked for it", () => server.asked.includes(`feed range=24h&pickup_h3=${key}`));
     await page.keyboard.press("Enter");
-    await until("again takes it away", () => !address(board).includes(key), 5_000);
+    await until("again takes it away", () => !address(board).includes(key));
     await page.keyboard.press("Shift+Enter");
-    await until("with Shift it is left out", () => address(board).includes(`not_pickup_h3=${key}`), 5_000);
+    await until("with Shift it is left out", () => address(board).includes(`not_pickup_h3=${key}`));
     await page.keyboard.press("Shift+Enter");
-    await until("again takes that away", () => !address(board).includes(key), 5_000);
+    await until("again takes that away", () => !address(board).includes(key));
     await ready(board);
 
     // By hand: what is under the pointer is read out, a press filters, a drag does not.
@@ -68,24 +68,26 @@ tacho_test({
     await page.mouse.move(middle[0] + 60, middle[1] + 10, { steps: 4 });
     await page.mouse.up();
     assert.ok(!address(board).includes("pickup_h3="), "a drag filters nothing");
-    await until("the plane went with it", async () => (await read(board)).startsWith(pointed), 5_000);
+    await until("the plane went with it", async () => (await read(board)).startsWith(pointed));
     await page.mouse.down();
     await page.mouse.up();
-    await until("a press filters", () => address(board).includes(`pickup_h3=${pointed}`), 5_000);
+    await until("a press filters", () => address(board).includes(`pickup_h3=${pointed}`));
     await page.mouse.move(5, 5);
 
     await page.getByLabel("Figure", { exact: true }).selectOption("revenue");
-    await until("another figure", () => address(board).endsWith("map=pickup_h3,revenue"), 5_000);
+    await until("another figure", () => address(board).endsWith("map=pickup_h3,revenue"));
     await page.getByRole("button", { name: "Change", exact: true }).click();
-    await until("changes", () => address(board).endsWith("map=pickup_h3,revenue,change"), 5_000);
-    await until("its legend says so", async () => /about the same/.test(await page.innerText("#map .legend")), 10_000);
+    await until("changes", () => address(board).endsWith("map=pickup_h3,revenue,change"));
+    await until("its legend says so", async () => /about the same/.test(await page.innerText("#map .legend")));
     await page.locator("#map").getByRole("button", { name: "As a table" }).click();
     await page.waitForSelector("#map tbody tr");
     assert.match(await page.innerText("#map caption"), /^The 100 greatest of \d+ places$/);
     assert.match(await page.innerText("#map tbody tr"), /Revenue [\d,.]+ USD\tthe same weekday .*%\)$/);
-    const named = (await page.innerText("#map tbody button")).slice(0, 15);
-    await page.locator("#map tbody button").first().click();
-    await until("a row filters", () => address(board).includes(`pickup_h3=${named}`), 5_000);
+    // A row of the place that filters already would take it away, and any place may be the greatest.
+    const row = page.locator("#map tbody button").filter({ hasNotText: pointed }).first();
+    const named = (await row.innerText()).slice(0, 15);
+    await row.click();
+    await until("a row filters", () => address(board).includes(`pickup_h3=${named}`));
 
     server.map_failure = { status: 503, title: "Took too long", detail: "ask for a shorter range" };
     server.add(1);
@@ -97,7 +99,7 @@ tacho_test({
     assert.ok(await page.locator("#map tbody tr").count() > 50);
     await board.picture("page_map", false);
     await page.locator("#map").getByRole("button", { name: "Close", exact: true }).click();
-    await until("it goes", async () => await page.locator("#map").count() === 0, 5_000);
+    await until("it goes", async () => await page.locator("#map").count() === 0);
     assert.ok(!address(board).includes("map="));
     assert.deepEqual(board.unexpected().filter((text) => !text.includes("503")), []);
   },
@@ -116,8 +118,8 @@ tacho_test({
     });
     const { page } = board;
     await drawn(board);
-    await until("coarser cells are asked for", () => maps(server).some((query) => query.includes("coarser=1")), 10_000);
-    await until("they are shown", async () => /^7\d\d places/.test(await page.innerText("#map .sub")), 20_000);
+    await until("coarser cells are asked for", () => maps(server).some((query) => query.includes("coarser=1")));
+    await until("they are shown", async () => /^7\d\d places/.test(await page.innerText("#map .sub")));
     await page.focus("#map .plane");
     await page.keyboard.press("Home");
     const key = await until("one is read out", async () => (await read(board)).slice(0, 15) || null);
@@ -169,7 +171,7 @@ tacho_test({
     const tasks = await tasks_of(board, async () => {
       for (let i = 1; i <= 20; i++) {
         server.add(1);
-        await until("the map has moved on", () => maps(server).length >= before + i, 10_000);
+        await until("the map has moved on", () => maps(server).length >= before + i);
       }
     });
     const greatest = Math.max(...tasks);
