@@ -14,9 +14,6 @@ export const CALENDAR = { today: "Today", yesterday: "Yesterday", week: "This we
 /** By arrival: most events that a board is of as the newest, and how many are unless an address names fewer. */
 export const LAST = 200;
 
-/** Rows of a page of a list. */
-export const LIST_ROWS = 50;
-
 /** Reads an RFC 3339 time; null when it is none. */
 export function parse_time(text) {
   // A plus sign that was not encoded reads as a space.
@@ -100,21 +97,20 @@ function parse_panels(params, { panels, row }) {
   };
 }
 
-/** The list that is open: {of, name, within, sort, find, offset}. */
+/** The list that is open: {of, name, within, sort, find, offset}; of segments `find` is which. */
 function parse_list(params, { dimensions }) {
   const dimension = (name) => dimensions.some((each) => each.name === name);
-  const [keys, items, sort, find, after] = ["keys", "items", "sort", "find", "after"].map((name) =>
-    params.get(name) ?? ""
-  );
-  const of = dimension(keys) ? "keys" : /^\w{1,60}$/.test(items) ? "items" : null;
+  const [items, sort, find, after] = ["items", "sort", "find", "after"].map((name) => params.get(name) ?? "");
+  const of = ["keys", "segments"].find((each) => dimension(params.get(each))) ??
+    (/^\w{1,60}$/.test(items) ? "items" : null);
   if (of === null) return {};
   const [, name, key] = /^(\w+)=(.{1,200})$/s.exec(params.get("within") ?? "") ?? [];
   const list = {
     of,
-    name: of === "keys" ? keys : items,
+    name: params.get(of),
     ...of === "items" && dimension(name) ? { within: [name, key] } : {},
     ...(/^-?\w{1,60}$/.test(sort) ? { sort } : {}),
-    ...of === "keys" && find.trim() !== "" ? { find: find.slice(0, 200) } : {},
+    ...of !== "items" && find.trim() !== "" ? { find: find.slice(0, 200) } : {},
     ...(/^\d{1,5}$/.test(after) && Number(after) > 0 ? { offset: Number(after) } : {}),
   };
   return { list };
@@ -166,22 +162,6 @@ export function view_query({ order, last, range, from_ms, to_ms, grain = null, f
 /** The grain that the board is told by, also where nobody chose it, for what is read beside it: its figures are of whole buckets. */
 export function told_grain({ address, board: { hello } }) {
   return address.grain === undefined && hello?.order === "event_time" ? { grain: hello.grain } : {};
-}
-
-/** The parameters of a list, as pairs, besides those of the view. Pure. */
-export function list_query(address) {
-  const { of, name, within, sort, find, offset = 0 } = address.list;
-  const filter = within === undefined
-    ? address.filter
-    : [...address.filter.filter(({ dimension }) => dimension !== within[0]), {
-      dimension: within[0],
-      keys: [within[1]],
-      excluded: false,
-    }];
-  const pairs = [...view_query({ ...address, filter }), [of === "keys" ? "dimension" : "figure", name]];
-  if (sort) pairs.push(["sort", sort]);
-  if (find) pairs.push(["find", find]);
-  return { pairs, page: [["limit", `${LIST_ROWS}`], ...offset > 0 ? [["offset", `${offset}`]] : []] };
 }
 
 /** Writes an address without what is the default: "" or "?...". `parse_address` reads it back. */

@@ -80,6 +80,11 @@ export function deeds_of(words, { go, strike, declared }) {
       kind: "list",
       run: () => go({ list: { of: "keys", name } }),
     })),
+    ...(declared.segments ?? []).map((name) => ({
+      label: `segments by ${declared.dimensions.find((each) => each.name === name).label}`,
+      kind: "list",
+      run: () => go({ list: { of: "segments", name } }),
+    })),
     ...declared.cards.filter(({ top }) => !top).map(({ label, figure }) => ({
       label: `${label.toLowerCase()}: what it is made of`,
       kind: "list",

@@ -1,16 +1,36 @@
-import { list_query, LIST_ROWS, told_grain } from "./address.js";
+import { told_grain, view_query } from "./address.js";
 import { change_of } from "./cards.js";
 import { field, form, input, open_dialog } from "./dialog.js";
 import { format_count, format_decimal, format_moment, format_window } from "./format.js";
 import { stream_href } from "./greatest.js";
 import { declared, dimension_of, key_words, make, plain, set_text } from "./page.js";
 import { moved } from "./panels.js";
+import { segment_list, segments_table } from "./segments.js";
 import { read_api } from "./troubles.js";
 
 /**
- * Lists behind figures, each with an address of its own: all keys of a dimension, and the streams that a figure is made of. They are of
+ * Lists behind figures, each with an address of its own: all keys of a dimension, these in segments, and the streams that a figure is made of. They are of
  * the moment at which they were read; their rows come page by page, in the order that is chosen.
  */
+
+/** Rows of a page. */
+const LIST_ROWS = 50;
+
+/** What is asked for of a list, as pairs: the view and the list, and which page. Pure. */
+export function list_query(address) {
+  const { of, name, within, sort, find, offset = 0 } = address.list;
+  const filter = within === undefined
+    ? address.filter
+    : [...address.filter.filter(({ dimension }) => dimension !== within[0]), {
+      dimension: within[0],
+      keys: [within[1]],
+      excluded: false,
+    }];
+  const pairs = [...view_query({ ...address, filter }), [of === "items" ? "figure" : "dimension", name]];
+  if (sort) pairs.push(["sort", sort]);
+  if (find) pairs.push([of === "segments" ? "segment" : "find", find]);
+  return { pairs, page: [["limit", `${LIST_ROWS}`], ...offset > 0 ? [["offset", `${offset}`]] : []] };
+}
 
 /** The list that is open: its dialog and its parts; null while none is. */
 let open = null;
@@ -37,6 +57,9 @@ function change_list(page, change) {
 
 function make_parts(page) {
   const { list } = page.address, is_keys = list.of === "keys";
+  const segments = list.of === "segments"
+    ? segment_list(page.address.range, (find) => change_list(page, { find }))
+    : null;
   const told = make("p", "sub"), scroll = make("div", "scroll rows");
   told.role = "status";
   Object.assign(scroll, { tabIndex: 0, role: "region", ariaLabel: "Rows" });
@@ -60,10 +83,11 @@ function make_parts(page) {
     search.classList.add("zone");
     body.push(search);
   }
-  body.push(scroll, make("p", "line pages", before, count, after, csv, again, ...is_keys ? panel_moves(page) : []));
+  if (segments !== null) body.push(segments.element);
+  body.push(scroll, make("p", "line pages", before, count, after, csv, again, ...is_keys ? beside_keys(page) : []));
   const dialog = open_dialog(title_of(list), ...body);
   dialog.classList.add("listing");
-  const parts = { dialog, told, scroll, before, after, count, csv, gone: false };
+  const parts = { dialog, told, segments, scroll, before, after, count, csv, gone: false };
   dialog.addEventListener("close", () => {
     // One that another took the place of is not the reader's wish.
     if (parts.gone) return;
@@ -74,19 +98,24 @@ function make_parts(page) {
   return parts;
 }
 
-/** The buttons that move the panel of a list of keys. */
-function panel_moves(page) {
-  const { name } = page.address.list;
-  if (!declared.panels.includes(name)) return [];
-  return [["Panel earlier", -1], ["Panel later", 1]].map(([text, by]) => {
-    const button = make("button", "plain", text);
-    button.onclick = () =>
-      page.need(
-        "actions",
-        ({ go }) => go(page, { panels: moved(page.address.panels ?? [], declared.panels, name, by) }),
-      );
-    return button;
-  });
+/** The buttons that show a list of keys in segments, and move its panel. */
+function beside_keys(page) {
+  const { name } = page.address.list, segments = make("button", "plain", "Segments");
+  segments.onclick = () => page.need("actions", ({ go }) => go(page, { list: { of: "segments", name } }));
+  const own = declared.segments?.includes(name) ? [segments] : [];
+  if (!declared.panels.includes(name)) return own;
+  return [
+    ...own,
+    ...[["Panel earlier", -1], ["Panel later", 1]].map(([text, by]) => {
+      const button = make("button", "plain", text);
+      button.onclick = () =>
+        page.need(
+          "actions",
+          ({ go }) => go(page, { panels: moved(page.address.panels ?? [], declared.panels, name, by) }),
+        );
+      return button;
+    }),
+  ];
 }
 
 /** What a figure is called. */
@@ -94,7 +123,7 @@ const label_of = (figure) =>
   declared.cards.find((card) => card.figure === figure)?.label ?? figure.replaceAll("_", " ");
 
 function title_of({ of, name, within }) {
-  if (of === "keys") return `All by ${dimension_of(declared, name).label}`;
+  if (of !== "items") return `${of === "keys" ? "All" : "Segments"} by ${dimension_of(declared, name).label}`;
   const where = within === undefined
     ? ""
     : `, ${dimension_of(declared, within[0]).label} ${key_words(dimension_of(declared, within[0]), within[1])}`;
@@ -103,12 +132,12 @@ function title_of({ of, name, within }) {
 
 async function read(page, parts, pairs, rows) {
   const { list } = page.address, { asked } = parts;
-  const path = `kpis/${list.of}`;
+  const path = list.of === "segments" ? list.of : `kpis/${list.of}`;
   parts.dialog.ariaBusy = "true";
   parts.csv.href = `${declared.api}/${path}?${new URLSearchParams([
     ...pairs,
     ["format", "csv"],
-    ...list.of === "items" ? [["limit", "100000"]] : [],
+    ...list.of === "keys" ? [] : [["limit", "100000"]],
   ])}`;
   const { said, failed } = await read_api(`${path}?${new URLSearchParams([...pairs, ...rows])}`);
   if (parts.gone || parts.asked !== asked) return;
@@ -118,11 +147,12 @@ async function read(page, parts, pairs, rows) {
     set_text(parts.told, failed);
     return parts.scroll.replaceChildren();
   }
-  const made = list.of === "keys" ? keys_table(said, page) : items_table(said, page);
+  parts.segments?.show(said, list.find, label_of);
+  const made = TABLES[list.of](said, page, label_of);
   set_text(parts.told, made.told);
   parts.scroll.replaceChildren(table_of(page, made));
   parts.scroll.scrollTop = 0;
-  const offset = list.offset ?? 0, all = list.of === "keys" ? said.found_keys : said.total_items;
+  const offset = list.offset ?? 0, all = said.found_keys ?? said.total_items;
   const shown = made.rows.length;
   set_text(
     parts.count,
@@ -131,6 +161,9 @@ async function read(page, parts, pairs, rows) {
   parts.before.disabled = offset === 0;
   parts.after.disabled = said.next_offset === null;
 }
+
+/** What each kind of list makes of an answer. */
+const TABLES = { keys: keys_table, items: items_table, segments: segments_table };
 
 /** A table with columns [{title, sort, number}] and rows of cells, each a text or an element. */
 function table_of(page, { columns, rows, sorted }) {

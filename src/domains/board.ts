@@ -264,14 +264,48 @@ export interface BoardDeclaration {
    * counted, other than that of `now`: what is named later would be told as missing. Absent: nothing.
    */
   readonly unusual?: readonly { readonly figure: string; readonly by: readonly string[] }[];
+  /** Whose keys are told apart by how lately, how often and for how much they were there: figures that one fact adds to. Absent: nobody's. */
+  readonly segments?: { readonly of: readonly string[]; readonly count: string; readonly value: string };
+}
+
+/** Throws where what is declared of a board is not of what it needs. */
+export function require_board(given: Declared & { readonly facts: readonly Adding[] }): void {
+  require_map(given);
+  require_unusual(given);
+  require_segments(given, given.facts);
+}
+
+interface Declared extends CellShape {
+  readonly name: string;
+  readonly board: Omit<BoardDeclaration, "lines">;
+}
+
+/** A fact, by the measures that it adds to. */
+type Adding = { readonly adds: Readonly<Record<string, unknown>> };
+
+/** Throws where segments are of keys without a column, or by figures that are not of one fact. */
+function require_segments(
+  { name, dimensions, board: { segments, figures } }: Declared,
+  facts: readonly Adding[],
+): void {
+  const { of = [], count = "", value = "" } = segments ?? {};
+  const refuse = (expected: string, got: string) => {
+    throw new Error(`declare the segments of ${name}: expected ${expected}, got ${JSON.stringify(got)}`);
+  };
+  const measures = [count, value].map((each) => {
+    const figure = figures[each];
+    return figure?.kind === "total" ? figure.measure : each;
+  });
+  const adding = facts.filter(({ adds }) => measures.some((measure) => measure in adds));
+  const of_one = adding.length === 1 && measures.every((measure) => measure in adding[0]!.adds);
+  if (segments !== undefined && !of_one) refuse("sums that one fact adds to", `${count}, ${value}`);
+  const column_of = (of: string) => dimensions.find((each) => each.name === of)?.column ?? null;
+  for (const each of of) if (column_of(each) === null) refuse("a dimension whose keys are read from a column", each);
 }
 
 /** Throws where something is watched for the unusual that is no count, or by what keeps no windows. */
 export function require_unusual(
-  { name, dimensions, measures, board: { unusual = [], figures, now, whole } }: CellShape & {
-    readonly name: string;
-    readonly board: Pick<BoardDeclaration, "unusual" | "figures" | "now" | "whole">;
-  },
+  { name, dimensions, measures, board: { unusual = [], figures, now, whole } }: Declared,
 ): void {
   for (const { figure, by } of unusual) {
     const refuse = (expected: string, got: string) => {
@@ -291,12 +325,7 @@ export function require_unusual(
 }
 
 /** Throws where a map is declared of what is no place, or of a figure that does not add up. */
-export function require_map(
-  { name, dimensions, measures, board: { map, figures } }: CellShape & {
-    readonly name: string;
-    readonly board: Pick<BoardDeclaration, "map" | "figures">;
-  },
-): void {
+function require_map({ name, dimensions, measures, board: { map, figures } }: Declared): void {
   if (map === undefined) return;
   const refuse = (expected: string, got: string) => {
     throw new Error(`declare the map of ${name}: expected ${expected}, got ${JSON.stringify(got)}`);
@@ -316,8 +345,6 @@ export function require_map(
     if (kind !== "count" && kind !== "sum") refuse("a sum of a measure, or a mean of one", each);
   }
 }
-
-/** Boards of a domain by currency: each reads the rows of one and no others, whoever asks what of it. */
 
 /** The board of a currency, of a domain by currency; of any other the board as it is. Its tables want a name after them, and are planned as those that they are rows of. */
 export function in_currency(board: DomainBoard, currency: string | undefined): DomainBoard {

@@ -69,6 +69,8 @@ export interface Declaration extends Omit<BoardWords, "cards" | "charts" | "dime
     /** Whether there are lines behind it. */
     readonly backdrop?: true;
   };
+  /** The dimensions whose keys are told in segments; absent: none's. */
+  readonly segments?: readonly string[];
   readonly list: ListWords & { readonly event: string; readonly name: string; readonly id: string };
 }
 
@@ -260,6 +262,7 @@ export function declaration_of(board: DomainBoard, base = ""): Declaration {
     compared_series: board.compared_series,
     row: { ...board.breakdown_row, figure: figure_counting(board) },
     ...map_of(board),
+    ...board.segments === undefined ? {} : { segments: board.segments.of },
     list: { ...words.list, event: lines.event, name: lines.list, id: board.stream_column },
   };
 }

@@ -5,8 +5,7 @@ import {
   type DomainBoard,
   type DomainTables,
   in_currency,
-  require_map,
-  require_unusual,
+  require_board,
   type ShownField,
   type StreamNames,
 } from "./board.ts";
@@ -166,8 +165,7 @@ export function define_domain<const All extends Fields>(definition: DomainDefini
   if (by_currency !== undefined) require_currency(given, derived);
   require_distinct(given);
   require_sketches(given);
-  require_map(given);
-  require_unusual(given);
+  require_board({ ...given, facts });
   const persons = persons_of(given, fields);
   const kept = Object.entries(fields).map(([name, { type }]) => ({
     name,

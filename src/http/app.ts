@@ -19,6 +19,7 @@ import {
   add_map_route,
   add_saved_routes,
   add_search_route,
+  add_segments_route,
   add_stream_list_route,
   add_stream_route,
   add_unusual_route,
@@ -155,6 +156,7 @@ function add_domain(root: App, shared: SharedDeps, domain: ServedDomain, bodies:
   add_breakdown_route(app, deps);
   add_keys_route(app, deps);
   add_items_route(app, deps);
+  add_segments_route(app, deps);
   add_search_route(app, deps);
   add_stream_list_route(app, deps);
   add_stream_route(app, deps);

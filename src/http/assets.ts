@@ -58,6 +58,7 @@ import parts_css from "../../static/parts.css" with { type: "text" };
 import ranges_js from "../../static/ranges.js" with { type: "text" };
 import readout_js from "../../static/readout.js" with { type: "text" };
 import saved_js from "../../static/saved.js" with { type: "text" };
+import segments_js from "../../static/segments.js" with { type: "text" };
 import series_js from "../../static/series.js" with { type: "text" };
 import state_js from "../../static/state.js" with { type: "text" };
 import status_js from "../../static/status.js" with { type: "text" };
@@ -143,6 +144,7 @@ export const ASSETS: Readonly<Record<string, string>> = {
   "ranges.js": ranges_js,
   "readout.js": readout_js,
   "saved.js": saved_js,
+  "segments.js": segments_js,
   "series.js": series_js,
   "state.js": state_js,
   "status.js": status_js,

@@ -85,6 +85,10 @@ function questions(end_ms: number, position: number): Map<string, string> {
       asked.set(`${range} board as of a month ago, ${name}`, `/api/v1/board?${earlier}${FILTERS[name]}`);
     }
   }
+  const month = `from=${time(end_ms - RANGES["30d"] * 1000)}&to=${time(end_ms)}`;
+  for (const dimension of ["driver", "passenger"]) {
+    asked.set(`30d segments by ${dimension}`, `/api/v1/segments?dimension=${dimension}&segment=best&${month}`);
+  }
   asked.set("latest trips", "/api/v1/trips?limit=50");
   asked.set("latest trips, two conditions", `/api/v1/trips?limit=50${FILTERS["two conditions"]}`);
   return asked;

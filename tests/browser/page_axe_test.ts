@@ -67,6 +67,14 @@ for (const [i, domain] of DOMAINS.entries()) {
         await page.keyboard.press("Escape");
         await page.locator("dialog").waitFor({ state: "detached" });
       }
+      const { segments } = domain.make({ currency: "USD", h3_resolution: null }).board;
+      if (segments !== undefined) {
+        await page.goto(`${base}?${STRETCH}&segments=${segments.of[0]}&find=best`);
+        await page.locator("dialog[open] .segments tbody tr").first().waitFor();
+        await assert_looks(board, "segments", FEWER, "dialog[open]");
+        await page.keyboard.press("Escape");
+        await page.locator("dialog").waitFor({ state: "detached" });
+      }
       await page.keyboard.press("d");
       await page.locator("caption").first().waitFor();
       await assert_looks(board, "table", FEWER);

@@ -341,6 +341,7 @@ database_test("the document is OpenAPI 3.1 and names every endpoint", async (dat
     "/api/v1/notes",
     "/api/v1/notes/{id}/remove",
     "/api/v1/search",
+    "/api/v1/segments",
     "/api/v1/session",
     "/api/v1/trips",
     "/api/v1/trips/{id}",

@@ -14,7 +14,7 @@ const LAYERS = [
   ["projection"],
   ["ingest"],
   ["feed", "replay"],
-  ["unusual"],
+  ["unusual", "segments"],
   ["export", "publish", "alerts", "saved"],
   ["proof"],
   ["http"],

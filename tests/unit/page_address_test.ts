@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { format_address as write, list_query, parse_address as parse, view_query } from "../../static/address.js";
+import { format_address as write, parse_address as parse, view_query } from "../../static/address.js";
+import { list_query } from "../../static/listing.js";
 import { note_of } from "../../static/arrival.js";
 import { PLAIN } from "../../static/state.js";
 import { count_then, in_order, moved, ordered } from "../../static/panels.js";
@@ -70,17 +71,21 @@ Deno.test("an address says what is shown by arrival: the newest events, or a ran
 Deno.test("an address says which list is open, of what and in which order, and the order of panels and of their rows", () => {
   const keys = { ...PLAIN, list: { of: "keys", name: "city", sort: "-change", find: "a&b", offset: 50 } };
   const items = { ...PLAIN, filter: [CITY], list: { of: "items", name: "revenue", within: ["city", "A=B"] } };
+  const segments = { ...PLAIN, list: { of: "segments", name: "driver", sort: "last", find: "best", offset: 50 } };
   const panels = { ...PLAIN, panels: ["driver", "city"] };
   assert.equal(format_address(keys), "?keys=city&sort=-change&find=a%26b&after=50");
   const sorted = { ...panels, sorted: { city: "revenue", driver: "key", status: "change" } };
   assert.equal(format_address(panels), "?panels=driver,city");
   assert.equal(format_address({ ...PLAIN, sorted: { city: "key" } }), "?sorted=city%3Dkey");
-  for (const address of [keys, items, panels, sorted, { ...panels, list: { of: "items", name: "completed" } }]) {
+  for (
+    const address of [keys, items, segments, panels, sorted, { ...panels, list: { of: "items", name: "completed" } }]
+  ) {
     assert.deepEqual(parse_address(format_address(address)), address);
   }
   for (
     const wrong of [
       "keys=town",
+      "segments=town&find=best",
       "items=a%20b",
       "sort=-trips",
       "after=3",
@@ -96,6 +101,10 @@ Deno.test("an address says which list is open, of what and in which order, and t
   // The feed is asked for the same view; a list within a key is of that key, whatever the filter says of its dimension.
   assert.deepEqual(view_query(parse_address(format_address(keys))), view_query(parse_address("")));
   assert.deepEqual(list_query(items).pairs, [["range", "1h"], ["city", "A=B"], ["figure", "revenue"]]);
+  assert.deepEqual(list_query(segments).pairs.slice(1), [["dimension", "driver"], ["sort", "last"], [
+    "segment",
+    "best",
+  ]]);
   assert.deepEqual(list_query(keys).page, [["limit", "50"], ["offset", "50"]]);
 });
 

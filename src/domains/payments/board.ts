@@ -326,4 +326,5 @@ export const PAYMENT_BOARD: BoardDeclaration = {
     { figure: "transactions", by: ["merchant", "payment_method", "city"] },
     { figure: "declined", by: ["merchant", "payment_method"] },
   ],
+  segments: { of: ["merchant", "payer"], count: "captured", value: "value" },
 };

@@ -379,4 +379,5 @@ export const TRIP_BOARD: BoardDeclaration = {
     { figure: "trips", by: ["city", "pickup_zone", "vehicle_type"] },
     { figure: "canceled", by: ["city", "pickup_zone"] },
   ],
+  segments: { of: ["driver", "passenger"], count: "completed", value: "revenue" },
 };

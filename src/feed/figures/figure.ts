@@ -243,6 +243,12 @@ export function cards_of(
   return Object.fromEntries(board.cards.map((card) => [card.name, value_of_card(card)]));
 }
 
+/** SQL for a column `key` as it is told: of a person its id, unless it is forgotten. */
+export const shown_key_sql = ({ persons = [] }: DomainBoard, dimension: string): string =>
+  persons.includes(dimension)
+    ? `coalesce((select person_id from persons where dimension = '${dimension}' and alias = key), key)`
+    : "key";
+
 /** SQL for the keys that name what an array of text has: of persons also the aliases of those that these are the ids of. */
 export const keys_of_sql = ({ persons = [] }: DomainBoard, dimension: string, keys: string): string =>
   persons.includes(dimension)

@@ -25,10 +25,13 @@ export {
   arrived_states,
   filter_sql,
   find_arrived,
+  key_sql,
   Parameters,
   past_states,
   type PastStates,
   present_states,
   type StatesRelation,
   TooManyArrived,
+  with_items,
 } from "./states_relation.ts";
+export { states_touching } from "./states_sql.ts";

@@ -2,7 +2,15 @@ import { z } from "@hono/zod-openapi";
 import { type Queryable, text_array, type Value } from "../../database/mod.ts";
 import { type DomainBoard, type EntitiesDeclaration, names_of_keys, table_names } from "../../domains/mod.ts";
 import { figures_id_of, read_aliases, read_head } from "../../event_log/mod.ts";
-import { all_time_of, dimension_of, figure_number, measures_in, prepared, totals_of } from "../../feed/mod.ts";
+import {
+  all_time_of,
+  dimension_of,
+  figure_number,
+  measures_in,
+  prepared,
+  shown_key_sql,
+  totals_of,
+} from "../../feed/mod.ts";
 import { not_found } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
 import { currency_parameter, currency_schema, limit, requested_board, said_currency } from "../parameters.ts";
@@ -122,9 +130,6 @@ async function read_page(
   { board, entity, dimension, most, after }: KeyPage,
 ): Promise<string> {
   // The text is made where the keys are: thousands of rows are dear to read.
-  const shown = board.persons?.includes(dimension)
-    ? "coalesce((select person_id from persons where alias = key), key)"
-    : "key";
   const statement = prepared(
     board,
     `api_keys_${table_names(board).cells}_${dimension}`,
@@ -133,7 +138,9 @@ async function read_page(
       ), page as (
         select key, row_number() over (order by key) <= $2 as is_in from counted where key > $1 order by key limit $2 + 1
       )
-      select (select count(*) from counted) as count, string_agg(to_json($3 || ${shown})::text, ',' order by key) filter (where is_in) as keys,
+      select (select count(*) from counted) as count, string_agg(to_json($3 || ${
+      shown_key_sql(board, dimension)
+    })::text, ',' order by key) filter (where is_in) as keys,
         max(key) filter (where is_in) as last, coalesce(bool_or(not is_in), false) as more
       from page`,
   );
@@ -332,7 +339,7 @@ async function read_counted(
   },
 ) {
   const parts = board.dimensions.filter(({ name }) => name !== board.whole.dimension).map(({ name }) =>
-    `(select '${name}' as dimension, ${shown_key(board, name)} as key, ${board.default_count} as count
+    `(select '${name}' as dimension, ${shown_key_sql(board, name)} as key, ${board.default_count} as count
       from ${all_time_of(board, name)} and ${condition(name)} order by count desc, key limit ${most})`
   );
   const rows = await reading.query<Record<keyof FoundKey, string>>(parts.join(" union all "), values);
@@ -342,12 +349,6 @@ async function read_counted(
   }).sort((a, b) => b.count - a.count);
 }
 
-/** A key as it is told: of a person its id, unless it is forgotten. */
-const shown_key = ({ persons = [] }: DomainBoard, dimension: string): string =>
-  persons.includes(dimension)
-    ? `coalesce((select person_id from persons where dimension = '${dimension}' and alias = key), key)`
-    : "key";
-
 /** The keys that hold a word, in their names, too. Of persons it is the id. */
 function find_keys(reading: Queryable, board: DomainBoard, find: string) {
   const words = find.toLowerCase().replaceAll("_", " ");
@@ -355,7 +356,7 @@ function find_keys(reading: Queryable, board: DomainBoard, find: string) {
     key
   );
   const condition = (dimension: string) =>
-    `(position($1 in lower(replace(${shown_key(board, dimension)}, '_', ' '))) > 0${
+    `(position($1 in lower(replace(${shown_key_sql(board, dimension)}, '_', ' '))) > 0${
       names_of_keys(board, dimension) === undefined ? "" : " or key = any($2::text[])"
     })`;
   const uses_names = board.dimensions.some(({ name }) => names_of_keys(board, name) !== undefined);

@@ -3,14 +3,11 @@ import type { Queryable } from "../../database/mod.ts";
 import { type DomainBoard, in_currency } from "../../domains/mod.ts";
 import {
   figure_text,
-  find_counted,
-  is_too_long,
   item_figure,
   type ItemFigure,
   type Items,
   type ItemsPage,
   read_items,
-  too_long_words,
   type View,
 } from "../../feed/mod.ts";
 import { format_time } from "../../kpi/mod.ts";
@@ -18,7 +15,7 @@ import { bad_request } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
 import { currency_schema, limit, requested_then, said_currency, then_parameters } from "../parameters.ts";
 import { Gate, with_person_ids } from "../reading.ts";
-import { answer_csv, answer_then, type BoardSource, type Then } from "./then_answers.ts";
+import { answer_csv, answer_then, type BoardSource, states_then, type Then } from "./then_answers.ts";
 
 /** How many lists of items are read at a time, and how many wait for how long. */
 const GATE = { most: 1, waiting: 20, wait_ms: 4_000 };
@@ -122,29 +119,17 @@ async function items_then(
   reading: Queryable,
   source: BoardSource,
   { view, figure }: { readonly view: View; readonly figure: ItemFigure },
-  { head, moment, window, now_ms }: Then,
+  then: Then,
   page: ItemsPage,
 ) {
-  const { days } = source, board = in_currency(source.board, view.currency);
-  const position = moment?.position ?? head.position;
-  if (is_too_long(view, window)) {
-    const detail = `expected a shorter range: ${too_long_words(board)}`;
-    return bad_request("the range is too long for its items", [{ path: "to", detail }]);
-  }
-  await reading.query("select set_config('jit', 'off', true), set_config('work_mem', '64MB', true)");
-  const all = await source.past(reading, position, head.position, board);
-  const { watched, states, arrived } = await find_counted(
-    reading,
-    { board, days, kept: head.kept },
-    { view, window },
-    all,
-    { position, now_ms },
-  );
-  const { from_s, to_s } = arrived === null || figure.kind === "now" ? watched.window : arrived;
+  const found = await states_then(reading, source, view, then);
+  if (found instanceof Response) return found;
+  const { board, position, states, arrived, window } = found;
+  const { from_s, to_s } = arrived === null || figure.kind === "now" ? window : arrived;
   const asked = { figure, filter: view.filter, stretch: { from_s, to_s } };
   const items = await read_items(reading, board, states, asked, page);
   const [from, to] = [from_s, to_s].map((s) => format_time(s * 1e6));
-  return { items, said: { log_id: head.figures_id, position, ...said_currency(board), from, to } };
+  return { items, said: { log_id: then.head.figures_id, position, ...said_currency(board), from, to } };
 }
 
 /** What is added, in the figure's unit, and of a mean to what it is over. */

@@ -28,6 +28,7 @@ export { add_items_route } from "./items_route.ts";
 export { add_kpi_routes } from "./kpi_routes.ts";
 export { add_map_route } from "./map_route.ts";
 export { add_saved_routes, type SavedSource } from "./saved_routes.ts";
+export { add_segments_route } from "./segments_route.ts";
 export { add_stream_route, type FoundEvents, type SoughtStream, type StreamSource, title } from "./stream_route.ts";
 export { add_stream_list_route } from "./stream_list_route.ts";
 export type { BoardSource } from "./then_answers.ts";

@@ -14,6 +14,7 @@ import {
   comparisons_of,
   find_counted,
   is_of_cells,
+  is_too_long,
   type PastStates,
   reached_ms,
   read_grain,
@@ -85,6 +86,27 @@ export async function answer_then(
   return found ?? busy(are, gate.limits.wait_ms);
 }
 
+/** What is added up from states under a view, as of now or then; the problem of a range that is too long for that. */
+export async function states_then(
+  reading: Queryable,
+  source: BoardSource,
+  view: View,
+  { head, moment, window: wanted, now_ms }: Then,
+) {
+  const { days } = source, board = in_currency(source.board, view.currency), asked = { board, days, kept: head.kept };
+  const position = moment?.position ?? head.position;
+  if (is_too_long(view, wanted)) return too_long(board);
+  await reading.query("select set_config('jit', 'off', true), set_config('work_mem', '64MB', true)");
+  const all = await source.past(reading, position, head.position, board), at = { position, now_ms };
+  const { watched, states, arrived } = await find_counted(reading, asked, { view, window: wanted }, all, at);
+  return { board, position, states, arrived, window: watched.window };
+}
+
+function too_long(board: DomainBoard): Response {
+  const detail = `expected a shorter range: ${too_long_words(board)}`;
+  return bad_request("the range is too long to be added up", [{ path: "to", detail }]);
+}
+
 /** What is counted by the keys of a dimension under a view, as of now or then: of which states, and over which stretches. */
 export interface KeysThen {
   readonly board: DomainBoard;
@@ -114,17 +136,14 @@ export async function keys_then(
   const all = await source.past(reading, position, head.position, board), at = { position, now_ms };
   const { watched, states, arrived } = await find_counted(reading, asked, { view, window: wanted }, all, at);
   const is_computed = (window: Window) => !is_of_cells(asked, { filter, window, dimension }, states);
-  const is_too_long = (window: Window) => is_computed(window) && too_long_for_states(window);
+  const is_too_dear = (window: Window) => is_computed(window) && too_long_for_states(window);
   const window = arrived === null ? window_of_keys(board, dimension, watched.window, days) : watched.window;
-  if (arrived === null && is_too_long(window)) {
-    const detail = `expected a shorter range: ${too_long_words(board)}`;
-    return bad_request("the range is too long for its filter", [{ path: "to", detail }]);
-  }
+  if (arrived === null && is_too_dear(window)) return too_long(board);
   const newest_us = moment === null ? head.watermark_us : moment.watermark_us;
   const reached = reached_ms(now_ms, newest_us === null ? null : newest_us / 1000);
   const stretch = arrived === null ? comparisons_of(window, reached, days)[view.compare].stretch : null;
   const before = stretch === null || stretch.to_s <= stretch.from_s ? null : { ...window, ...stretch };
-  const earlier = before === null || is_too_long(before) ? null : before;
+  const earlier = before === null || is_too_dear(before) ? null : before;
   return { board, asked, position, states, arrived, window, computed: is_computed(window), earlier };
 }
 
