@@ -159,7 +159,7 @@ export function come_back(page) {
   const { theme } = page.address;
   // What an address does not name is not there.
   const unnamed = Object.fromEntries(
-    ["grain", "last", "list", "map", "order", "panels", "sorted"].map((name) => [name, undefined]),
+    ["grain", "last", "list", "map", "order", "panels", "rolling", "sorted"].map((name) => [name, undefined]),
   );
   page.address = { ...page.address, ...unnamed };
   go(page, { ...own_address(), theme }, false);

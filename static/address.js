@@ -57,6 +57,7 @@ export function parse_address(search, declared) {
       return keys.length === 0 ? [] : [{ dimension, keys, excluded }];
     }),
     ...Object.hasOwn(GRAINS, params.get("grain")) ? { grain: params.get("grain") } : {},
+    ...["1h", "24h"].includes(params.get("rolling")) ? { rolling: params.get("rolling") } : {},
     ...parse_map(params.get("map"), declared),
     ...parse_panels(params, declared),
     ...parse_list(params, declared),
@@ -182,6 +183,7 @@ export function format_address(address, declared) {
     list,
     panels,
     sorted = {},
+    rolling,
     embed,
   } = address;
   const pairs = view_query(address);
@@ -194,6 +196,7 @@ export function format_address(address, declared) {
   pairs.push(...limits.map((text) => ["limit", text]), ...notes.map((text) => ["note", text]));
   if (kiosk) pairs.push(["kiosk", "1"]);
   if (embed) pairs.push(["embed", embed]);
+  if (rolling) pairs.push(["rolling", rolling]);
   if (map) pairs.push(["map", [map.place, map.figure, ...map.change ? ["change"] : []].join()]);
   if (panels) pairs.push(["panels", panels.join()]);
   pairs.push(...Object.entries(sorted).map((each) => ["sorted", each.join("=")]));

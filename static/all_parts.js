@@ -28,6 +28,7 @@ import "./marks.js";
 import "./panels.js";
 import "./ranges.js";
 import "./readout.js";
+import "./rolling.js";
 import "./saved.js";
 import "./table.js";
 import "./time_travel.js";

@@ -166,8 +166,7 @@ function draw() {
 }
 
 function sight_of(shown, window, now_ms) {
-  const { step_s, from_s, to_s } = window;
-  const { address } = page;
+  const { step_s, from_s, to_s } = window, { address } = page;
   return {
     ...shown,
     declared,
@@ -195,7 +194,7 @@ function show_sight(sight) {
   drawn_to_s = window.to_s;
   set_text(by_id("window"), format_window(window, zone, now_ms));
   show_cards(sight);
-  page.charts.show(sight);
+  page.charts.show(page.parts.rolling?.rolled(sight) ?? sight);
   by_id("corrected").hidden = columns.revised_ms.every((at_ms) => at_ms === 0);
   show_breakdowns(breakdowns, page.parts.panels?.arranged(page));
   show_list(sight.listed = page.parts.actions?.listed(streams) ?? streams, sight);

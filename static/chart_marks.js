@@ -14,9 +14,9 @@ list.ariaLabel = "Notes";
 
 /** What is drawn, and what of it the reader put there. */
 let sight = null, read = null, limits = [], notes = [], parts = null;
-/** The limits of the lines that chart `i` shows, with those lines. */
+/** The limits of the lines that chart `i` shows, with those lines: per bucket, so that none are drawn where points are of more. */
 const in_chart = (i) =>
-  limits.flatMap((limit) => {
+  (sight.rolling ? [] : limits).flatMap((limit) => {
     const line = shown_lines(declared.charts[i], sight).find(({ column }) => column === limit.name);
     return line === undefined ? [] : [{ ...limit, line }];
   });

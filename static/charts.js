@@ -215,8 +215,8 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
   }
 
   function tell() {
-    const step = format_step(drawn.step_s);
-    CHARTS.forEach(({ title, name, money, sub }, i) => {
+    CHARTS.forEach(({ title, name, money, sub, by }, i) => {
+      const step = !by && drawn.rolling || format_step(drawn.step_s);
       set_text(by_id(`per_${name}`), fill(sub, (of) => of === "step" ? step : drawn.currency));
       places[i].ariaLabel = `${title}${money ? `, ${drawn.currency}` : ""} per ${step}`;
     });
@@ -235,19 +235,19 @@ export function make_charts({ on_zoom, on_unzoom, load }) {
   for (const place of places) {
     observer.observe(place);
     place.onpointerenter = place.onfocus = need_readout;
-    place.onkeydown = (event) => need_readout().then(() => place.onkeydown(event), () => {}); // None is lost.
+    place.onkeydown = (event) => need_readout().then(() => place.onkeydown(event), () => {});
   }
 
   const rebuild = () => drawn !== null && build();
   by_id("uplot").onload = rebuild;
   return {
-    /** Draws {columns, step_s, zone, currency, view, lines}. */
+    /** Draws a sight. */
     show(what) {
       drawn = what;
       if (charts.length > 0 && letter_px === type_px()) draw();
       else setTimeout(build); // The first figures do not wait for charts.
     },
-    /** Takes the colours and the size of the type anew. */
+    /** Takes colours and type anew. */
     recolour: rebuild,
     /** Takes {top(i, high), room(i), paint(chart, i)}: see chart_marks.js. */
     mark_with(next) {

@@ -126,7 +126,10 @@ function write(ctx, width, height, which, sight) {
   type(15, 600);
   const end = text(chart.title, EDGE, 28, "--ink");
   type(12);
-  const sub = fill(chart.picture_sub ?? chart.sub, (name) => name === "step" ? format_step(step_s) : currency);
+  const sub = fill(
+    chart.picture_sub ?? chart.sub,
+    (name) => name === "step" ? !chart.by && sight.rolling || format_step(step_s) : currency,
+  );
   text(sub, end + 10, 28, "--ink-3");
   const moment = (ms) => `${format_day(ms, zone, 0)}, ${format_clock(ms, zone, true)}`;
   const parts = [format_window(view, zone, now_ms), format_zone(zone, view.from_s * 1000, view.to_s * 1000 - 1)];

@@ -6,7 +6,11 @@ import { misleads } from "./state.js";
 
 /** Brings and shows what this board needs. */
 export function show_extras(page, phase) {
-  const { address: { order, as_of, currency, filter, kiosk, limits, list, map, notes, panels }, shown, parts } = page;
+  const {
+    address: { order, as_of, currency, filter, kiosk, limits, list, map, notes, panels, rolling },
+    shown,
+    parts,
+  } = page;
   document.body.classList.toggle("past", as_of !== null);
   document.body.classList.toggle("filtered", filter.length > 0);
   document.body.classList.toggle("arrival", order !== undefined);
@@ -19,6 +23,7 @@ export function show_extras(page, phase) {
   show("currency", currency !== null || shown.currencies?.[1], ({ show_currency }) => show_currency(page));
   show("arrival", order !== undefined, ({ show_arrival }) => show_arrival(page));
   show("filter", filter.length > 0 || shown.computed?.failed, ({ show_filter }) => show_filter(page));
+  show("rolling", rolling, ({ show_rolling }) => show_rolling(page));
   show("time_travel", as_of !== null, ({ show_ribbon }) => show_ribbon(page));
   show("panels", panels || shown.breakdowns.length > 0, ({ show_panels }) => show_panels(page));
   show("listing", list, ({ show_listing }) => show_listing(page));

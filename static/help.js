@@ -11,7 +11,10 @@ const KEYS = [
   ["← →", "one range earlier, later; in time travel: the board one range earlier, later"],
   ["space", "pause, and go on"],
   ["l", "back to live"],
-  ["r", "a range of one's own; today, yesterday, this week; how wide buckets are"],
+  [
+    "r",
+    "a range of one's own; today, yesterday, this week; how wide buckets are; whether charts roll over an hour or 24",
+  ],
   ["f, Shift f", "add a filter, take all away"],
   ["a", "time travel: the board as of then"],
   ["o", "by arrival: the last events to come; and by event time again"],

@@ -3,6 +3,7 @@ import { field, form, from_wall, input, open_dialog, select, to_wall } from "./d
 import { format_zone } from "./format.js";
 import { GRAINS, grains_of } from "./grains.js";
 import { make } from "./page.js";
+import { ROLLING } from "./rolling.js";
 import { zone_of } from "./state.js";
 
 /** The editors of a range with two ends of its own, on the clocks of the page, and of the zone of those clocks. */
@@ -46,6 +47,10 @@ export function open_range(page, go) {
   const grain = select(grains, page.address.grain ?? "");
   grain.disabled = grains.length === 1;
   grain.onchange = () => leave({ last: page.address.last, paused: page.address.paused, grain: grain.value || null });
+  const each = Object.entries(ROLLING).map(([name, { words }]) => [name, `the last ${words} up to it, rolling`]);
+  const rolling = select([["", "its bucket"], ...each], page.address.rolling ?? "");
+  rolling.onchange = () =>
+    leave({ last: page.address.last, paused: page.address.paused, rolling: rolling.value || undefined });
   const body = form(
     () => {
       const [from_ms, to_ms] = [from, to].map(({ value }) => from_wall(value, zone));
@@ -70,6 +75,7 @@ export function open_range(page, go) {
     make("div", "line", ...named),
     body,
     field("How wide the buckets of the charts are", grain),
+    field("What each point of the charts is of", rolling),
   );
 }
 

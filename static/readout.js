@@ -46,10 +46,12 @@ function rows_of(sight, which, i) {
   return rows;
 }
 
-function head_of({ columns, zone, now_ms }, i) {
+function head_of({ columns, zone, now_ms, rolling }, i) {
   const [from_s, to_s] = [columns.x[i], columns.ends[i]];
   const day = format_day(from_s * 1000, zone, now_ms);
-  const bucket = format_bucket(from_s, to_s, zone, now_ms);
+  const bucket = rolling
+    ? `${rolling}, to ${format_clock(to_s * 1000, zone)}`
+    : format_bucket(from_s, to_s, zone, now_ms);
   const other = day !== format_day(now_ms, zone, now_ms) && !bucket.startsWith(day);
   return `${other ? `${day}, ` : ""}${bucket}${i === columns.running ? " · so far" : ""}`;
 }

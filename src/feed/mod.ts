@@ -72,6 +72,8 @@ export {
   read_quantile_series,
   read_since,
   read_whole_board,
+  rolling_rows,
+  ROLLING_S,
   shown_key_sql,
   type ShownBoard,
   sketched_dimensions,

@@ -57,6 +57,7 @@ import panels_js from "../../static/panels.js" with { type: "text" };
 import parts_css from "../../static/parts.css" with { type: "text" };
 import ranges_js from "../../static/ranges.js" with { type: "text" };
 import readout_js from "../../static/readout.js" with { type: "text" };
+import rolling_js from "../../static/rolling.js" with { type: "text" };
 import saved_js from "../../static/saved.js" with { type: "text" };
 import segments_js from "../../static/segments.js" with { type: "text" };
 import series_js from "../../static/series.js" with { type: "text" };
@@ -143,6 +144,7 @@ export const ASSETS: Readonly<Record<string, string>> = {
   "parts.css": parts_css,
   "ranges.js": ranges_js,
   "readout.js": readout_js,
+  "rolling.js": rolling_js,
   "saved.js": saved_js,
   "segments.js": segments_js,
   "series.js": series_js,

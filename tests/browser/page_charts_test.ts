@@ -296,3 +296,77 @@ tacho_test({
     assert.deepEqual(board.complaints, []);
   },
 });
+
+tacho_test({
+  name: "charts: a window that slides is chosen by dialog and words, is drawn and read out, and says why it is not",
+  needs: ["chromium"],
+  async fn() {
+    await using server = await FrameServer.start(() => HELLO);
+    await using board = await open(server);
+    const { page } = board;
+    const asked: URL[] = [];
+    let refusal: string | null = null;
+    await page.route("**/api/v1/kpis/series?*", async (route) => {
+      const url = new URL(route.request().url());
+      asked.push(url);
+      if (refusal !== null) {
+        const json = { title: "x", status: 400, errors: [{ path: "to", detail: refusal }] };
+        return await route.fulfill({ status: 400, contentType: "application/problem+json", json });
+      }
+      // Of each bucket with a value of its own: what the hour has is told by the server.
+      const points = completed.flatMap((_, i) =>
+        i === 3 ? [] : [{ at: new Date((WINDOW.from_s + i * 300) * 1_000).toISOString(), value: 1_000 + i }]
+      );
+      await route.fulfill({ json: { points } });
+    });
+    const line = page.locator(".rolling"), sub = page.locator("#per_trips");
+    await page.keyboard.press("r");
+    await page.getByLabel("What each point of the charts is of").selectOption("1h");
+    await until("it is in the address", () => param(board, "rolling") === "1h");
+    await until("it is drawn", async () => (await sub.innerText()).startsWith("per hour, rolling"));
+    assert.match(await line.innerText(), /^Each point is the last hour up to it, without a comparison\. Per bucket$/);
+    assert.deepEqual(
+      asked.map(({ searchParams }) =>
+        ["measure", "grain", "rolling", "from", "to"].map((name) => searchParams.get(name))
+      ),
+      ["completed", "started", "canceled", "average_waiting_min", "revenue"].map((measure) => [
+        ...[measure, "5m", "1h"],
+        ...[WINDOW.from_s, WINDOW.to_s].map((s) => new Date(s * 1_000).toISOString()),
+      ]),
+    );
+    await page.focus("#chart_trips");
+    await page.keyboard.press("Home");
+    await until(
+      "it is read out",
+      async () => (await told(board)) === "hour, rolling, to 08:45, completed 1,000, same weekday –",
+    );
+    for (let i = 0; i < 3; i++) await page.keyboard.press("ArrowRight");
+    assert.equal(
+      await told(board),
+      "hour, rolling, to 09:00, completed 0, same weekday –",
+      "a window that has none is of none",
+    );
+    await board.picture("charts_rolling", false);
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("d");
+    await until(
+      "the table is per bucket",
+      async () => (await page.locator("caption").innerText()).includes("per 5 minutes"),
+    );
+    await page.keyboard.press("d");
+    refusal = "expected a shorter range";
+    await page.keyboard.press("/");
+    await page.locator("#command").fill("rolling 24 hours");
+    await page.keyboard.press("Enter");
+    await until(
+      "it says why not",
+      async () => /^The last 24 hours up to each point: .*expected a shorter range/.test(await line.innerText()),
+    );
+    assert.match(await sub.innerText(), /^per 5 minutes/, "and the charts are per bucket");
+    await line.getByRole("button", { name: "Per bucket" }).click();
+    await until("it is over", async () => param(board, "rolling") === null && await line.count() === 0);
+    await page.goBack();
+    await until("back rolls again", () => param(board, "rolling") === "24h");
+    assert.deepEqual(board.unexpected().filter((text) => !text.includes("400 (Bad Request)")), []);
+  },
+});

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { decimal_text, lacking, lacks_of, told_unknown } from "../../src/domains/mod.ts";
 import { TRADES } from "../../src/domains/trades/mod.ts";
 import { TRIPS, trips_domain } from "../../src/domains/trips/mod.ts";
@@ -8,7 +9,9 @@ import {
   figure_number,
   figure_of,
   figure_text,
+  measures_in,
   quantile_number,
+  rolling_rows,
   series_of,
 } from "../../src/feed/figures/figure.ts";
 
@@ -82,4 +85,53 @@ Deno.test("what a log lacks nobody knows, whatever its tables say; all else is a
   const { measures } = lacks_of(TRADES, trades, ["firsts_and_lasts"]);
   assert.deepEqual([...measures], ["price_first_micros", "price_last_micros"]);
   assert.throws(() => lacks_of(TRIPS, trips, ["nothing"]), /expected what a migration asks for, got "nothing"$/);
+});
+
+Deno.test("a window that slides has at each bucket what adding up its own buckets gives, of every kind of measure", () => {
+  const { board } = TRADES.make({ currency: "USD" });
+  // What each measure is over some buckets, said anew.
+  const kinds: Readonly<Record<string, (values: readonly bigint[]) => bigint | undefined>> = {
+    notional_micros: (values) => values.reduce((sum, value) => sum + value, 0n),
+    trades: (values) => values.reduce((sum, value) => sum + value, 0n),
+    price_min_micros: (values) => values.toSorted((a, b) => a < b ? -1 : 1)[0],
+    price_max_micros: (values) => values.toSorted((a, b) => a < b ? 1 : -1)[0],
+    price_first_micros: (values) => values[0],
+    price_last_micros: (values) => values.at(-1),
+  };
+  const figures = Object.entries(board.figures).flatMap(([name, figure]) => "measure" in figure ? [name] : []);
+  const value = fc.oneof(fc.bigInt({ min: -9n, max: 9n }), fc.constant(10n ** 18n), fc.constant(null));
+  const bucket = fc.option(fc.record(Object.fromEntries(Object.keys(kinds).map((name) => [name, value]))), {
+    nil: null,
+  });
+  fc.assert(
+    fc.property(fc.array(bucket, { minLength: 1, maxLength: 40 }), fc.integer({ min: 1, max: 12 }), (buckets, size) => {
+      const step_s = 300,
+        start_s = 1_772_359_200 - (size - 1) * step_s,
+        given = buckets as (Record<string, bigint | null> | null)[];
+      const rows = given.flatMap((each, i) =>
+        each === null ? [] : [{
+          t: `${start_s + i * step_s}`,
+          ...Object.fromEntries(Object.entries(each).map(([name, of]) => [name, of === null ? null : `${of}`])),
+        }]
+      );
+      const from_s = start_s + (size - 1) * step_s, to_s = start_s + given.length * step_s;
+      if (to_s <= from_s) return;
+      for (const name of figures) {
+        const figure = figure_of(board, name), measures = measures_in(figure).filter((each) => each in kinds);
+        if (measures.length < measures_in(figure).length) continue;
+        const wanted = given.flatMap((_, i) => {
+          if (i < size - 1) return [];
+          const own = given.slice(i - size + 1, i + 1).filter((each) => each !== null);
+          if (own.length === 0) return [];
+          const merged = measures.map((each) => {
+            const values = own.flatMap((row) => row[each] ?? []);
+            return [each, kinds[each]!(values)?.toString() ?? null] as const;
+          });
+          return [{ ...Object.fromEntries(merged), t: `${start_s + i * step_s}` }];
+        });
+        assert.deepEqual(rolling_rows(board, figure, rows, { from_s, to_s, step_s }, size * step_s), wanted, name);
+      }
+    }),
+    { numRuns: 300 },
+  );
 });

@@ -68,6 +68,14 @@ Deno.test("an address says what is shown by arrival: the newest events, or a ran
   assert.deepEqual(view_query(few), [["last", "20"], ["order", "arrival"]]);
 });
 
+Deno.test("an address says which window slides over the charts; the feed is not asked for it", () => {
+  const rolling = { ...PLAIN, range: "24h", rolling: "1h" };
+  assert.equal(format_address(rolling), "?range=24h&rolling=1h");
+  assert.deepEqual(parse_address("?range=24h&rolling=1h"), rolling);
+  assert.deepEqual(parse_address("?rolling=2h"), PLAIN);
+  assert.deepEqual(view_query(parse_address("?range=24h&rolling=1h")), [["range", "24h"]]);
+});
+
 Deno.test("an address says which list is open, of what and in which order, and the order of panels and of their rows", () => {
   const keys = { ...PLAIN, list: { of: "keys", name: "city", sort: "-change", find: "a&b", offset: 50 } };
   const items = { ...PLAIN, filter: [CITY], list: { of: "items", name: "revenue", within: ["city", "A=B"] } };

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { columns_of as columns, condense, merge_series, ratio, settled, split_running } from "../../static/series.js";
+import { reason_of, rolled_columns } from "../../static/rolling.js";
 import { DECLARED } from "../support/page_frames.ts";
 
 const columns_of = (board: ReturnType<typeof board_of>, window: object) => columns(board, window, DECLARED);
@@ -113,4 +114,36 @@ Deno.test("the comparison is zero between what was there then, and blank outside
     null,
     null,
   ]);
+});
+
+Deno.test("charts of a window that slides draw what the server told of each bucket, nothing past it or past the newest event, and no comparison", () => {
+  const board = board_of(merge_series(new Map(), series_of({ 60: 1, 180: 2, 240: 4 }), 60), 250_000, {
+    compared_series: { t: [60], completed: [3] },
+  });
+  const plain = columns_of(board, window);
+  const points = new Map([
+    ["completed", new Map([[60, 7], [120, 7], [180, 9], [240, 13], [300, 13]])],
+    ["average_waiting_min", new Map([[180, 2.5], [240, null]])],
+    ["canceled", new Map()],
+  ]);
+  const rolled = (last_s: number) =>
+    rolled_columns({ columns: plain, reached_ms: 250_000 }, { last_s, points }, DECLARED);
+  const all = rolled(420);
+  assert.deepEqual(all.completed, [7, 7, 9, 13, null, null]);
+  assert.deepEqual(all.canceled, [0, 0, 0, 0, null, null], "a window without any is of none");
+  assert.deepEqual(all.average_waiting_min, [null, null, 2.5, null, null, null], "a mean of nothing is a gap");
+  assert.deepEqual(all.revenue, plain.revenue, "what the charts do not show stays");
+  assert.deepEqual(all.compared_completed, [null, null, null, null, null, null]);
+  assert.deepEqual(rolled(180).completed, [7, 7, 9, null, null, null], "what was not asked for yet is blank");
+  assert.deepEqual([all.x, all.ends, all.running], [plain.x, plain.ends, plain.running]);
+});
+
+Deno.test("charts of a window that slides say why they cannot", () => {
+  const live = { as_of: null, order: undefined, rolling: "1h" };
+  assert.equal(reason_of(live, 300), "");
+  assert.equal(reason_of(live, 3_600), "");
+  assert.equal(reason_of({ ...live, as_of: { position: 3 } }, 300), "not as of then");
+  assert.equal(reason_of({ ...live, order: "arrival" }, 60), "not by arrival");
+  assert.equal(reason_of({ ...live, rolling: "24h" }, 86_400), "not of such wide buckets");
+  assert.equal(reason_of({ ...live, rolling: "24h" }, 3_600), "");
 });

@@ -218,6 +218,58 @@ export const with_distinct = (
     return { ...row, value: `${Number(value) / 10 ** DECIMALS}` };
   });
 
+/** Windows that slide over a series, and their length, seconds. */
+export const ROLLING_S = { "1h": 3_600, "24h": 86_400 } as const;
+
+/** How the values of a measure in several buckets are one, of those from the first to the last in time. */
+function merged_measure(board: DomainBoard, name: string, rows: readonly BucketRow[]): string | null {
+  const kind = board.measures.find((measure) => measure.name === name)?.kind;
+  const told = rows.flatMap((row) => row[name] ?? []);
+  if (is_dated(kind)) return told.at(is_least(kind) ? 0 : -1) ?? null;
+  const values = told.map(BigInt);
+  if (!is_extreme(kind)) return `${values.reduce((sum, value) => sum + value, 0n)}`;
+  if (values.length === 0) return null;
+  return `${values.reduce((best, value) => (is_least(kind) ? value < best : value > best) ? value : best)}`;
+}
+
+/**
+ * Buckets of which each is what the window that ends with it has: what adds up added up, of extremes the extreme, of firsts and lasts those of the
+ * whole window. A bucket whose window has no bucket of the given is left out.
+ * @param rows buckets, ascending, from a window's length before the first one that is wanted
+ * @param wanted whole buckets, seconds; `length_s` a multiple of their width
+ */
+export function rolling_rows(
+  board: DomainBoard,
+  figure: SummedFigure,
+  rows: readonly BucketRow[],
+  { from_s, to_s, step_s }: { readonly from_s: number; readonly to_s: number; readonly step_s: number },
+  length_s: number,
+): BucketRow[] {
+  const names = measures_in(figure), rolled: BucketRow[] = [];
+  // Blocks as long as the window: what one ends with and the next begins with is one window, each merged once.
+  const size = length_s / step_s, first_s = from_s - length_s + step_s;
+  const by_start = new Map(rows.map((row) => [Number(row.t), row]));
+  const merge = (of: readonly (BucketRow | null)[]): BucketRow | null => {
+    const there = of.filter((row) => row !== null);
+    return there.length === 0
+      ? null
+      : Object.fromEntries(names.map((name) => [name, merged_measure(board, name, there)]));
+  };
+  const at = (i: number) => by_start.get(first_s + i * step_s) ?? null;
+  const count = (to_s - first_s) / step_s;
+  const upward: (BucketRow | null)[] = [], downward: (BucketRow | null)[] = Array(count).fill(null);
+  for (let i = 0; i < count; i++) upward.push(i % size === 0 ? merge([at(i)]) : merge([upward[i - 1]!, at(i)]));
+  for (let i = count - 1; i >= 0; i--) {
+    downward[i] = i % size === size - 1 || i === count - 1 ? merge([at(i)]) : merge([at(i), downward[i + 1]!]);
+  }
+  for (let last = size - 1; last < count; last++) {
+    const first = last - size + 1;
+    const row = first % size === 0 ? upward[last]! : merge([downward[first]!, upward[last]!]);
+    if (row !== null) rolled.push({ ...row, t: `${first_s + last * step_s}` });
+  }
+  return rolled;
+}
+
 /** What the value of a card of now is kept by: its status key, or as an age its own name. */
 export const now_key = (card: { readonly name: string; readonly now: string; readonly since?: string }): string =>
   card.since === undefined ? card.now : `since ${card.name}`;

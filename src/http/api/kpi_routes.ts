@@ -1,6 +1,13 @@
 import { z } from "@hono/zod-openapi";
 import type { Database, Queryable } from "../../database/mod.ts";
-import type { DistinctFigure, DomainBoard, NamedFigure, QuantileFigure, SummedFigure } from "../../domains/mod.ts";
+import type {
+  BoardFigure,
+  DistinctFigure,
+  DomainBoard,
+  NamedFigure,
+  QuantileFigure,
+  SummedFigure,
+} from "../../domains/mod.ts";
 import {
   type ArrivalSpan,
   arrived_states,
@@ -24,6 +31,8 @@ import {
   quantile_number,
   quantile_text,
   read_quantile_series,
+  rolling_rows,
+  ROLLING_S,
   sketched_dimensions,
   sketched_key,
   STEP_S,
@@ -99,6 +108,30 @@ const MOST_POINTS = 8_784;
 /** Seconds of the shortest day. */
 const SHORTEST_DAY_S = 82_800;
 
+const ROLLING = Object.keys(ROLLING_S) as [keyof typeof ROLLING_S, ...(keyof typeof ROLLING_S)[]];
+
+/** What is wrong with a window that slides over a series; null when nothing is. */
+function rolling_fault(
+  figure: BoardFigure,
+  { grain, rolling, order }: {
+    readonly grain: ViewGrain;
+    readonly rolling?: keyof typeof ROLLING_S | undefined;
+    readonly order: string;
+  },
+): FilterFault | null {
+  if (rolling === undefined) return null;
+  const refuse = (detail: string) => ({ path: "rolling", detail });
+  if (order === "arrival") return refuse("expected order=event_time beside it, got order=arrival");
+  if (figure.kind === "quantile") {
+    return refuse("expected a figure that buckets add up to: a percentile is of one bucket");
+  }
+  if (figure.kind === "distinct") {
+    return refuse("expected a figure that buckets add up to: a key of several buckets would count in each");
+  }
+  if (grain !== "1d" && STEP_S[grain] <= ROLLING_S[rolling]) return null;
+  return refuse(`expected a grain of hours or less, no longer than ${rolling}, got grain=${grain}`);
+}
+
 const series_schema = (board: DomainBoard) =>
   z.object({
     measure: z.string(),
@@ -111,6 +144,9 @@ const series_schema = (board: DomainBoard) =>
       description: "The conditions as parameters of a query, `dimension` and `key` among them",
     }),
     computed: z.boolean().openapi({ description: "Whether it is in no cell and was added up from states" }),
+    rolling: z.enum(ROLLING).optional().openapi({
+      description: "Each point is of so long up to the end of its bucket, of the one that runs up to now",
+    }),
     order: z.enum(ORDERS),
     events: z.number().optional().openapi({ description: "By arrival: of how many events it is" }),
     from: z.string(),
@@ -135,6 +171,10 @@ function add_series_route(app: App, source: KpiSource): void {
       grain: z.enum(VIEW_GRAINS).openapi({ description: "Width of a bucket" }),
       from: instant.optional(),
       to: instant.optional(),
+      rolling: z.enum(ROLLING).optional().openapi({
+        description:
+          "Each point is of so long up to the end of its bucket: sums, means, extremes, firsts and lasts of that window",
+      }),
       ...ORDER_PARAMETERS,
       dimension: dimension_parameter(board).default(board.whole.dimension),
       key: z.string().min(1).optional().openapi({ description: "A key of the dimension", example: "D0413" }),
@@ -144,13 +184,15 @@ function add_series_route(app: App, source: KpiSource): void {
     params: {},
     answer: { type: "application/json", schema: series_schema(board) },
     others: { 503: "It took too long, or too many ask at a time; see Retry-After" },
-    respond: ({ measure, grain, dimension, key, ...values }, request) => {
+    respond: ({ measure, grain, dimension, key, rolling, ...values }, request) => {
       const asked = requested_filter(request, board);
       if (asked instanceof Response) return asked;
       const named = with_key(board, asked, dimension, key);
       if (!named.ok) return bad_request("the key is wrong", [named.fault]);
       const { filter } = named;
       const figure = declared_figure(board, measure);
+      const fault = rolling_fault(figure, { grain, rolling, order: values.order });
+      if (fault !== null) return bad_request("nothing rolls here", [fault]);
       const span = requested_span(values);
       if (span instanceof Response) return span;
       const counted = { dimension, key: key ?? board.whole.key, filter: format_filter(filter) };
@@ -173,29 +215,33 @@ function add_series_route(app: App, source: KpiSource): void {
       }
       const window = window_at({ range: "custom", from_s: from / 1e6, to_s: to / 1e6, grain }, 0, days);
       if (too_many_points(window)) return too_fine();
-      const { from_us, to_us } = micros(window);
-      const is_computed = (kept: Kept) => !kept_cells_say({ board, kept }, figure, filter, window);
+      const { from_us, to_us } = micros(window), length_s = rolling && ROLLING_S[rolling];
+      const read = length_s === undefined ? window : { ...window, from_s: window.from_s - length_s + window.step_s };
+      const is_computed = (kept: Kept) => !kept_cells_say({ board, kept }, figure, filter, read);
       // What begins before the cells of its grain that are kept is never too long.
-      if (is_computed(ALL_KEPT) && too_long_for_states(window)) {
+      if (is_computed(ALL_KEPT) && too_long_for_states(read)) {
         const detail = `expected a shorter range: ${too_long_words(board)}`;
         return bad_request("the range is too long for its filter", [{ path: "to", detail }]);
       }
       return answer_from_log(request, source, async (reading, { kept }) => {
         if (sketched !== null && !is_kept(kept, grain, from_us)) return not_kept(grain, kept);
         const computed = is_computed(kept);
-        const question = { board: own.board, days, filter, window, wants: buckets_of(figure) };
+        const question = { board: own.board, days, filter, window: read, wants: buckets_of(figure) };
+        const answer = () =>
+          computed
+            ? figures_of_states(reading, question, present_states(own.board))
+            : figures_of_cells(reading, question);
+        const rolled = ({ buckets }: Figures) =>
+          length_s === undefined || figure.kind === "distinct" || figure.kind === "quantile"
+            ? buckets
+            : rolling_rows(own.board, figure, buckets, window, length_s);
         const points = figure.kind === "quantile"
           ? await quantile_points(reading, own.board, figure, { from_us, to_us, ...sketched! })
-          : points_of(
-            figure,
-            own.board,
-            computed
-              ? await figures_of_states(reading, question, present_states(own.board))
-              : await figures_of_cells(reading, question),
-          );
+          : points_of(figure, own.board, rolled(await answer()));
         const range = { from: format_time(from_us), to: format_time(to_us) };
         return JSON.stringify({
           ...{ measure, unit: figure.unit, ...said_currency(own.board), grain, ...counted, computed },
+          ...rolling === undefined ? {} : { rolling },
           ...{ order: values.order, ...range, points },
         });
       });
@@ -243,7 +289,7 @@ async function arrived_series(
   const { from_us, to_us } = micros(window);
   const question = { board, days, filter, window, wants: buckets_of(figure) };
   const states = arrived_states(board, present_states(board), arrived);
-  const points = points_of(figure, board, await figures_of_states(reading, question, states));
+  const points = points_of(figure, board, (await figures_of_states(reading, question, states)).buckets);
   const range = { from: format_time(from_us), to: format_time(to_us) };
   return JSON.stringify({
     ...{ measure, unit: figure.unit, ...said_currency(board), grain, ...counted, computed: true },
@@ -285,7 +331,7 @@ async function quantile_points(
 }
 
 /** A figure of each bucket that anything lies in, in order. */
-const points_of = (figure: SummedFigure | DistinctFigure, board: DomainBoard, { buckets }: Figures) =>
+const points_of = (figure: SummedFigure | DistinctFigure, board: DomainBoard, buckets: Figures["buckets"]) =>
   buckets.map((row) => {
     const at = format_time(Number(row.t) * 1e6);
     if (figure.kind === "distinct") return { at, value: figure.unknown ? null : Number(row.value) };
