@@ -18,7 +18,7 @@ import { reading_members } from "../support/read_topic.ts";
 import { bytes_of, SourceReader, TestBook, text_of } from "../support/read_source.ts";
 import { shell } from "../support/shell.ts";
 import { send_transactions } from "../support/transactions.ts";
-import { until } from "../support/until.ts";
+import { PATIENCE, until } from "../support/until.ts";
 
 const ROOMY = { messages: 20_000, bytes: 8 << 20 };
 const never = new AbortController().signal;
@@ -179,7 +179,7 @@ kafka_test("passes over what transactions leave in the log, up to its very end",
   const reader = new SourceReader(source, book);
   await reader.read(1);
   const nothing_up_to = async (cursor: number) => {
-    const late = AbortSignal.timeout(20_000);
+    const late = AbortSignal.timeout(PATIENCE * 20_000);
     while (book.get(topic, 0) !== cursor && !late.aborted) assert.deepEqual(await reader.take(ROOMY, late), []);
     assert.equal(book.get(topic, 0), cursor);
   };
@@ -211,7 +211,7 @@ kafka_test("hands out what transactions committed, and nothing that was rolled b
   const reader = new SourceReader(source, book);
   const read = await reader.read(count);
   // What was rolled back last is read past, too.
-  const late = AbortSignal.timeout(20_000);
+  const late = AbortSignal.timeout(PATIENCE * 20_000);
   while (source.lag() !== 0 && !late.aborted) assert.deepEqual(await reader.take(ROOMY, AbortSignal.timeout(500)), []);
   assert.equal(source.lag(), 0);
   await source.close();

@@ -3,6 +3,7 @@ import { KAFKA_JARS } from "./kafka_jars.ts";
 import { jars_absence } from "./maven_jars.ts";
 import { find_pyarrow } from "./pyarrow.ts";
 import { find_s3_server } from "./s3_server.ts";
+import { PATIENCE } from "./until.ts";
 import { find_chromium, find_nginx, find_pgbouncer, find_postgres, find_program, is_file } from "./program.ts";
 
 /** Something real that a test needs and a machine may lack. */
@@ -71,13 +72,13 @@ export interface TachoTest {
   readonly needs?: readonly Need[];
   /** Another reason, known when the file is loaded, why the test cannot run; null when it can. It skips even where all needs are required. */
   readonly unless?: string | null;
-  /** It fails when it takes longer, milliseconds; default 2 minutes. The tests after it still run. */
+  /** It fails when it takes `PATIENCE` times as long, milliseconds; default 2 minutes. The tests after it still run. */
   readonly limit_ms?: number;
   readonly fn: (context: Deno.TestContext) => void | Promise<void>;
 }
 
-/** In which a test has to end that names no other limit: far more than any takes on a busy machine. */
-export const LIMIT_MS = 120_000;
+/** In which a test has to end that names no other limit, milliseconds. */
+export const LIMIT_MS = PATIENCE * 120_000;
 
 /** What stands between a skipped test's name and the reason; the runner splits there. */
 export const SKIPPED = " · skipped: ";
@@ -85,7 +86,7 @@ export const SKIPPED = " · skipped: ";
 /**
  * Registers a test that is skipped, with the reason in its name, where the machine lacks what it needs. With `TACHO_TEST_REQUIRE_ALL=1` it fails there instead: what CI must run cannot be skipped.
  */
-export function tacho_test({ name, needs: needed = [], unless = null, limit_ms = LIMIT_MS, fn }: TachoTest): void {
+export function tacho_test({ name, needs: needed = [], unless = null, limit_ms, fn }: TachoTest): void {
   const absences = needed.map(needs).filter((reason) => reason !== null);
   if (absences.length > 0 && Deno.env.get("TACHO_TEST_REQUIRE_ALL") === "1") {
     Deno.test(name, () => {
@@ -94,7 +95,8 @@ export function tacho_test({ name, needs: needed = [], unless = null, limit_ms =
     return;
   }
   const reason = absences.length > 0 ? absences.join("; ") : unless;
-  if (reason === null) Deno.test({ name, fn: (context) => limited(limit_ms, name, () => fn(context)) });
+  const most_ms = limit_ms === undefined ? LIMIT_MS : PATIENCE * limit_ms;
+  if (reason === null) Deno.test({ name, fn: (context) => limited(most_ms, name, () => fn(context)) });
   else Deno.test({ name: `${name}${SKIPPED}${reason}`, ignore: true, fn });
 }
 

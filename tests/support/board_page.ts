@@ -1,7 +1,7 @@
 import type { Page } from "playwright-core";
 import { launch_chromium, type TestBrowser } from "./chromium.ts";
 import type { Expectation } from "./oracle/mod.ts";
-import { until } from "./until.ts";
+import { PATIENCE, until } from "./until.ts";
 
 /** The figures of the cards, as far as a test compares them. Money in units of the currency. */
 export interface CardFigures {
@@ -51,7 +51,7 @@ export class BoardPage implements AsyncDisposable {
     const browser = await launch_chromium({ viewport: { width: 1440, height: 900 }, locale: "en-US", ...options });
     const page = browser.context.pages()[0] ?? await browser.context.newPage();
     // As `until` waits.
-    page.context().setDefaultTimeout(60_000);
+    page.context().setDefaultTimeout(PATIENCE * 60_000);
     const board = new BoardPage(page, browser);
     page.on("console", (message) => {
       if (message.type() === "error" || message.type() === "warning") board.complaints.push(message.text());

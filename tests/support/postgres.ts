@@ -3,7 +3,7 @@ import { find_postgres } from "./program.ts";
 import { free_port } from "./free_port.ts";
 import { ServerProcess } from "./server_process.ts";
 import { shell } from "./shell.ts";
-import { until } from "./until.ts";
+import { PATIENCE, until } from "./until.ts";
 
 /**
  * A real PostgreSQL server for tests. `shared_postgres` is the one of the whole run, never to be killed or reconfigured; `start_postgres` gives a private one that a
@@ -162,7 +162,7 @@ async function ensure_template(superuser_url: string, template: Template): Promi
 }
 
 async function connected<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
-  const client = new Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: PATIENCE * 5_000 });
   // A server that is killed while nobody asks it anything would otherwise end the test process; the next query fails with the reason.
   client.on("error", () => {});
   await client.connect();

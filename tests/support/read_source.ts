@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { KeptGap } from "../../src/event_log/mod.ts";
+import { PATIENCE } from "./until.ts";
 import type {
   CursorBook,
   MessageSource,
@@ -94,15 +95,15 @@ export class SourceReader {
     return read;
   }
 
-  /** Reads until it has so many new messages; fails when they do not come within 30 s, and when more come than wanted. */
+  /** Reads until it has so many new messages; fails when they do not come, and when more come than wanted. */
   async read(count: number, limit = { messages: 20_000, bytes: 8 << 20 }): Promise<SourceMessage[]> {
     const read: SourceMessage[] = [];
-    const late = AbortSignal.timeout(30_000);
+    const late = AbortSignal.timeout(PATIENCE * 30_000);
     while (read.length < count) {
       read.push(...await this.take(limit, late));
       if (late.aborted) {
         const state = JSON.stringify(this.source.state());
-        throw new Error(`read ${count} messages: only ${read.length} came within 30 s; the source is ${state}`);
+        throw new Error(`read ${count} messages: only ${read.length} came in time; the source is ${state}`);
       }
     }
     assert.equal(read.length, count);

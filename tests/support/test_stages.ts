@@ -3,6 +3,7 @@ import { FLINK_JARS } from "./flink_jars.ts";
 import { KAFKA_JARS } from "./kafka_jars.ts";
 import { jars_folder } from "./maven_jars.ts";
 import { find_chromium } from "./program.ts";
+import { PATIENCE } from "./until.ts";
 
 /** One `deno test` of the run: its files, and what they may touch. */
 export interface Stage {
@@ -11,7 +12,7 @@ export interface Stage {
   readonly flags: readonly string[];
   /** Whether nothing may run beside it. */
   readonly alone: boolean;
-  /** It is killed and counts as failed after this time. */
+  /** It is killed and counts as failed after this time, patience included. */
   readonly limit_ms: number;
 }
 
@@ -88,9 +89,9 @@ export function plan_stages(root: string, files: readonly string[], folder: stri
   return [
     ...(unit.length === 0
       ? []
-      : [{ name: "unit", files: unit, flags: unit_flags, alone: false, limit_ms: 10 * 60_000 }]),
+      : [{ name: "unit", files: unit, flags: unit_flags, alone: false, limit_ms: PATIENCE * 10 * 60_000 }]),
     ...others.map((file) => {
-      const limit_ms = (LONG.get(file) ?? 6) * 60_000;
+      const limit_ms = PATIENCE * (LONG.get(file) ?? 6) * 60_000;
       return { name: file, files: [file], flags: other_flags, alone: TIMED.includes(file), limit_ms };
     }),
   ];
