@@ -214,7 +214,7 @@ tacho_test({
         ...parcels_board,
         words: { ...words, cards, panels: of(words.panels).slice(0, n === 3 ? 1 : n) },
       };
-      const hello = () => ({ ...parcels_hello(Date.now()), declared: declaration_of(board) });
+      const hello = () => ({ ...parcels_hello(), declared: declaration_of(board) });
       await using server = await FrameServer.start(hello, board);
       await using page = await BoardPage.open(`${server.url}?range=15m`);
       await until("the board is drawn", async () => await page.phase() === "ready");

@@ -217,7 +217,7 @@ tacho_test({
     server.add(4);
     await until("the held list says what waits", async () => await page.innerText("#hold") === "Resume list: 4 new");
 
-    const since_ms = Date.now() - 20_000;
+    const since_ms = server.now_ms - 20_000;
     server.health = {
       ingest: { state: "paused", reason: "no broker answers", since_ms, source: "kafka" },
       database: { ok: false, since_ms, reason: "refused" },

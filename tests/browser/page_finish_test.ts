@@ -133,7 +133,8 @@ tacho_test({
       return (Date.parse(searchParams.get("to")!) - Date.parse(searchParams.get("from")!)) / 3_600_000;
     };
     assert.ok(
-      Math.abs(length() - 6) < 0.01 && Date.parse(new URL(page.url()).searchParams.get("to")!) < Date.now() - 3_600_000,
+      Math.abs(length() - 6) < 0.01 &&
+        Date.parse(new URL(page.url()).searchParams.get("to")!) < server.now_ms - 3_600_000,
     );
     const moved = page.url();
     await until("it is drawn anew", async () => await board.phase() === "ready");

@@ -31,8 +31,6 @@ const SOME: readonly Look[] = [
 ];
 const LOOKS = is_all ? ALL : SOME;
 
-const HOUR_MS = 3_600_000;
-const moment = (ms: number) => new Date(Math.floor(ms / 1_000) * 1_000).toISOString();
 const key = (pressed: string, part: string) => async (page: Page) => {
   await page.keyboard.press(pressed);
   await page.locator(part).first().waitFor();
@@ -51,7 +49,7 @@ const STATES: Readonly<Record<string, State>> = {
   day: { search: "range=24h&compare=previous" },
   filtered: { search: "range=6h&city=Queens&not_payment_method=cash" },
   marks: {
-    search: `range=6h&limit=completed>4&limit=revenue<900&note=${moment(Date.now() - 2 * HOUR_MS)}~Rain%20begins`,
+    search: "range=6h&limit=completed>4&limit=revenue<900&note=2026-06-17T14:00:00Z~Rain%20begins",
     enter: (page) => page.locator(".limits_state").waitFor(),
   },
   paused: { search: "paused=1" },
@@ -74,8 +72,8 @@ const STATES: Readonly<Record<string, State>> = {
       server.health = {
         lag: 250_000,
         quarantined: 12,
-        database: { ok: true, slow_since_ms: Date.now() - 60_000 },
-        ingest: { state: "stopped", since_ms: Date.now() - 120_000, reason: "the topic has other partitions" },
+        database: { ok: true, slow_since_ms: server.now_ms - 60_000 },
+        ingest: { state: "stopped", since_ms: server.now_ms - 120_000, reason: "the topic has other partitions" },
       };
       server.tell();
       await page.locator(".banner[data-warning=stopped]").waitFor();

@@ -13,7 +13,7 @@ tacho_test({
   needs: ["chromium"],
   limit_ms: 60_000,
   async fn() {
-    await using server = await FrameServer.start(() => parcels_hello(Date.now()), parcels_board, "/post");
+    await using server = await FrameServer.start(parcels_hello, parcels_board, "/post");
     await using board = await BoardPage.open(`${server.url}?range=15m`);
     const { page } = board;
     await until("the board is drawn", async () => await board.phase() === "ready");
@@ -40,7 +40,7 @@ tacho_test({
 
     server.send("parcel", {
       position: 101,
-      parcels: [{ ...parcels_hello(Date.now()).parcels[0], parcel_id: "P new", position: 101 }],
+      parcels: [{ ...parcels_hello().parcels[0], parcel_id: "P new", position: 101 }],
     });
     await until(
       "a new one is listed",
@@ -82,7 +82,7 @@ tacho_test({
   name: "page: a stream that no part of it knows has a page of its own, drawn from its declaration",
   needs: ["chromium"],
   async fn() {
-    await using server = await FrameServer.start(() => parcels_hello(Date.now()), parcels_board, "/post");
+    await using server = await FrameServer.start(parcels_hello, parcels_board, "/post");
     server.stream = parcel_answer();
     await using board = await BoardPage.open(`${server.url}parcels/P%200`);
     const { page } = board;

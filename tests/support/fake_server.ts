@@ -6,6 +6,9 @@ import { trips_board } from "./trip_board.ts";
 
 type Fields = Record<string, unknown>;
 
+/** When its time begins, at noon in New York: buckets of all widths have just begun, and clocks change in no range that is looked at. */
+const BEGIN_MS = Date.UTC(2026, 5, 17, 16, 0, 1);
+
 /** Answers for the page's files; it may take its time. */
 type Files = (request: Request, path: string) => Response | Promise<Response>;
 
@@ -17,7 +20,8 @@ interface Viewer {
 
 /**
  * A server for the page alone: its files, a feed and boards of then from made trips, all in the test's hands. What the real
- * server says is not proven by it; what the page makes of it is. `await using` stops it.
+ * server says is not proven by it; what the page makes of it is. Its time begins at the same moment whenever it is started, and pages go by
+ * their server's clock: what they show does not depend on when they are looked at. `await using` stops it.
  */
 export class FakeServer implements AsyncDisposable {
   readonly trips: MadeTrip[];
@@ -35,11 +39,12 @@ export class FakeServer implements AsyncDisposable {
   held: Promise<void> | null = null;
   /** Queries of feeds and boards, oldest first. */
   readonly asked: string[] = [];
+  readonly #begun = performance.now();
   readonly #viewers = new Set<Viewer>();
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
   private constructor(days: number, files: Files, port: number) {
-    this.trips = days === 0 ? [] : made_trips(Math.floor(Date.now() / 1000), days);
+    this.trips = days === 0 ? [] : made_trips(Math.floor(BEGIN_MS / 1000), days);
     this.#server = Deno.serve({ hostname: "127.0.0.1", port, onListen() {} }, async (request) => {
       const { pathname, searchParams } = new URL(request.url);
       if (pathname === "/api/v1/feed") await this.held;
@@ -69,6 +74,11 @@ export class FakeServer implements AsyncDisposable {
     return `http://127.0.0.1:${this.#server.addr.port}/`;
   }
 
+  /** What its clock says. */
+  get now_ms(): number {
+    return BEGIN_MS + Math.floor(performance.now() - this.#begun);
+  }
+
   /** How many streams are open. */
   get viewers(): number {
     return this.#viewers.size;
@@ -76,7 +86,7 @@ export class FakeServer implements AsyncDisposable {
 
   /** Adds trips that end now, and tells every viewer. */
   add(count: number, status?: string): void {
-    const at_s = Math.floor(Date.now() / 1000);
+    const at_s = Math.floor(this.now_ms / 1000);
     for (let i = 0; i < count; i++) this.trips.push(made_trip(this.trips.length, at_s, status));
     this.tell();
   }
@@ -96,7 +106,7 @@ export class FakeServer implements AsyncDisposable {
   }
 
   #figures(query: URLSearchParams): Fields {
-    const now_ms = Date.now();
+    const { now_ms } = this;
     const health = health_of({
       ingest: { state: "running", since_ms: now_ms },
       recorded_ms: now_ms - 300,
@@ -152,7 +162,7 @@ export class FakeServer implements AsyncDisposable {
   #map(query: URLSearchParams): Response {
     this.asked.push(`map ${query}`);
     if (this.map_failure !== null) return problem(this.map_failure);
-    return Response.json(made_map(query, this.places, Date.now() / 1000));
+    return Response.json(made_map(query, this.places, this.trips.length));
   }
 
   #board(query: URLSearchParams): Response {
@@ -163,7 +173,7 @@ export class FakeServer implements AsyncDisposable {
     const newest = this.trips.at(-1);
     // Without a moment it is asked whether the view is refused.
     const then_s = position === null
-      ? (query.has("as_of") ? Date.parse(query.get("as_of")!) : Date.now()) / 1000
+      ? (query.has("as_of") ? Date.parse(query.get("as_of")!) : this.now_ms) / 1000
       : this.trips.findLast((trip) => trip.position <= position)?.at_s ?? 0;
     if (Number.isNaN(then_s)) return problem({ status: 400, title: "Bad request", detail: "no such view" });
     const { health: _health, ...hello } = this.#hello(new URLSearchParams());

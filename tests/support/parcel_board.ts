@@ -155,8 +155,9 @@ export const parcels_board: DomainBoard = {
   },
 };
 
-/** What the feed would say of them: a quarter of an hour with one parcel a minute, up to a time. */
-export function parcels_hello(now_ms: number) {
+/** What the feed would say of them: a quarter of an hour with one parcel a minute, up to the same moment whenever it is asked for. */
+export function parcels_hello() {
+  const now_ms = Date.UTC(2026, 5, 17, 16, 0, 20);
   const to_s = Math.floor(now_ms / 60_000) * 60 + 60;
   const t = Array.from({ length: 15 }, (_, i) => to_s - 900 + i * 60);
   const column = (value: number) => t.map(() => value);
