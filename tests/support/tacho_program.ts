@@ -49,7 +49,9 @@ export class TachoProgram implements AsyncDisposable {
   #code: number | null = null;
 
   private constructor(task: Task, { env = {}, args = [], command, folder = REPOSITORY }: ProgramOptions) {
-    const words = [Deno.execPath(), ...(command ?? task_command(task)), ...args];
+    // By where it really is: through each link anew Deno would compile all of the program anew.
+    const placed = (word: string) => word === "main.ts" ? Deno.realPathSync(`${folder}/main.ts`) : word;
+    const words = [Deno.execPath(), ...(command ?? task_command(task).map(placed)), ...args];
     const script = 'echo $$ >"$1/pid" && log=$1 && cd "$2" && shift 2 && exec "$@" >"$log/stdout" 2>"$log/stderr"';
     this.#child = new Deno.Command("sh", {
       args: ["-c", script, "sh", this.#guarded.path, folder, ...words],
