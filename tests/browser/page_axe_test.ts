@@ -89,15 +89,18 @@ for (const [i, domain] of DOMAINS.entries()) {
 
 /** Runs all of axe's rules on what is in sight, or a part of it, as all would see it. */
 async function assert_looks({ page }: BoardPage, what: string, looks: typeof LOOKS, part = "html"): Promise<void> {
-  await page.evaluate(`globalThis.axe ?? (() => { ${axe.source} })()`);
+  if (await page.evaluate("globalThis.axe === undefined")) await page.evaluate(axe.source);
+  // What was found right is counted there: to bring it here takes longer than to find it.
+  const look = `axe.run(${JSON.stringify(part)}, { resultTypes: ["violations"] })
+    .then(({ violations, passes }) => ({ violations, kept: passes.length }))`;
   for (const { colours, width, height } of looks) {
     await page.emulateMedia({ colorScheme: colours, reducedMotion: "reduce" });
     await page.setViewportSize({ width, height });
-    const { violations, passes } = await page.evaluate<AxeResults>(`axe.run(${JSON.stringify(part)})`);
+    const { violations, kept } = await page.evaluate<Pick<AxeResults, "violations"> & { kept: number }>(look);
     const found = violations.flatMap(({ id, help, nodes }) =>
       nodes.map(({ target, failureSummary }) => `${id}: ${help}: ${target.join(" ")}: ${failureSummary}`)
     );
-    assert.ok(passes.length >= 5, `axe saw ${passes.length} of its rules kept in ${what}`);
+    assert.ok(kept >= 5, `axe saw ${kept} of its rules kept in ${what}`);
     assert.deepEqual(found, [], `${what}, ${colours}, ${width} px`);
   }
 }
