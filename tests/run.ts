@@ -7,7 +7,7 @@ import { GuardedFolder } from "./support/guarded_folder.ts";
 import { add_reports, NOTHING, read_junit, type TestReport } from "./support/junit.ts";
 import { KAFKA_VARIABLE, type KafkaServer, start_kafka } from "./support/kafka.ts";
 import { POSTGRES_VARIABLE, type PostgresServer, start_postgres } from "./support/postgres.ts";
-import { plan_stages, type Stage, test_environment } from "./support/test_stages.ts";
+import { EMBEDDED_VARIABLE, plan_stages, type Stage, test_environment } from "./support/test_stages.ts";
 
 /** How many files that are no unit tests run at a time: with three of them two cores are busy, though most wait for most of their time. */
 const LANES = 3;
@@ -117,7 +117,10 @@ async function run_all(
   servers: AsyncDisposable[],
 ): Promise<TestReport> {
   const [folder = "", ...lanes] = folders;
-  const environment = test_environment(Deno.env.toObject(), { TMPDIR: folder });
+  const environment = test_environment(Deno.env.toObject(), {
+    TMPDIR: folder,
+    [EMBEDDED_VARIABLE]: `${folder}/embedded`,
+  });
   const info = new Deno.Command("sh", { args: ["-c", '"$1" info --json', "sh", Deno.execPath()], stderr: "inherit" });
   const deno_folder: string = JSON.parse(new TextDecoder().decode((await info.output()).stdout)).denoDir;
   Deno.mkdirSync(`${ROOT}/tests/output`, { recursive: true });

@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { type Database, is_outage, open_database, sqlstate } from "../../src/database/mod.ts";
 import { tacho_test } from "../support/available.ts";
+import { open_embedded_copy } from "../support/embedded.ts";
 import { free_port } from "../support/free_port.ts";
 import { shared_postgres } from "../support/postgres.ts";
 
 /** How both adapters of the `Database` port tell of an outage, and what a server's transactions see of each other. */
 async function open(kind: Database["kind"]): Promise<Database> {
-  const url = kind === "embedded" ? null : (await (await shared_postgres()).create_database()).url;
+  if (kind === "embedded") return open_embedded_copy();
+  const { url } = await (await shared_postgres()).create_database();
   return open_database({ url, data_dir: null, connections: 4 });
 }
 

@@ -12,11 +12,13 @@ import {
   violated_constraint,
 } from "../../src/database/mod.ts";
 import { tacho_test } from "../support/available.ts";
+import { open_embedded_copy } from "../support/embedded.ts";
 import { shared_postgres } from "../support/postgres.ts";
 
-/** What both adapters of the `Database` port must show, on an empty database of their own. */
+/** What both adapters of the `Database` port must show, on a database of their own. */
 async function open(kind: Database["kind"]): Promise<Database> {
-  const url = kind === "embedded" ? null : (await (await shared_postgres()).create_database()).url;
+  if (kind === "embedded") return open_embedded_copy();
+  const { url } = await (await shared_postgres()).create_database();
   return open_database({ url, data_dir: null, connections: 4 });
 }
 

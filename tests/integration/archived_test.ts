@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { migrate, migrations_of, open_database } from "../../src/database/mod.ts";
+import { migrate, migrations_of } from "../../src/database/mod.ts";
 import { TRADES } from "../../src/domains/trades/mod.ts";
 import { TRIPS } from "../../src/domains/trips/mod.ts";
 import {
@@ -15,6 +15,7 @@ import {
 import { read_archive_page, verified_events, write_archive } from "../../src/export/mod.ts";
 import { made_of } from "../support/archived_log.ts";
 import { tacho_test } from "../support/available.ts";
+import { open_embedded_copy } from "../support/embedded.ts";
 import { contents_of, invented, make_log, make_partitions, take_in } from "../support/generated_log.ts";
 import { GuardedFolder } from "../support/guarded_folder.ts";
 import { make_http_side } from "../support/http_side.ts";
@@ -114,7 +115,7 @@ tacho_test({
   async fn() {
     const made = new GuardedFolder("archive");
     await using _ = { [Symbol.asyncDispose]: () => made.dispose() };
-    const database = await open_database({ url: null, data_dir: null, schema: "trades" });
+    const database = await open_embedded_copy("trades");
     try {
       await migrate(database, migrations_of("trades"));
       await settle_deployment(database, { time_zone: "UTC", currency: "USD", h3_resolution: "off" });

@@ -6,7 +6,6 @@ import {
   make_sketches,
   may_pass,
   migrate,
-  open_database,
   read_unfilled,
   require_filled,
 } from "../../src/database/mod.ts";
@@ -18,6 +17,7 @@ import { Pipeline } from "../../src/ingest/mod.ts";
 import { lacking_of } from "../../src/verbs/filling.ts";
 import { ALL_CELLS } from "../support/all_cells.ts";
 import { tacho_test } from "../support/available.ts";
+import { open_embedded_copy } from "../support/embedded.ts";
 import { feed, migrated, READ_MS, TEST_DOMAIN, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";
 import {
   batch,
@@ -274,9 +274,8 @@ for (const time_zone of [TEST_TIME_ZONE, "Asia/Kolkata"]) {
 tacho_test({
   name: "an embedded database that lacks something is filled in, too, over its one connection",
   async fn() {
-    const database = await open_database({ url: null, data_dir: null });
+    const database = await open_embedded_copy();
     try {
-      await migrate(database, MIGRATIONS);
       await settle_deployment(database, { time_zone: TEST_TIME_ZONE, currency: "USD" });
       await feed(trip_pipeline(database, undefined, LATER), [batch("a", many(0, 60))]);
       const before = await tables(database);

@@ -219,8 +219,7 @@ empty_database_test(
 );
 
 tacho_test({
-  name:
-    "the embedded database takes the same migrations, in memory and in a directory that one program at a time may use",
+  name: "the embedded database takes the same migrations, in a directory that one program at a time may use",
   async fn() {
     const directory = await Deno.makeTempDir();
     try {

@@ -1,14 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { latLngToCell } from "h3-js";
-import {
-  is_held_by_others,
-  migrate,
-  migrations_of,
-  open_database,
-  type OpenedDatabase,
-  text_array,
-} from "../../src/database/mod.ts";
+import { is_held_by_others, open_database, type OpenedDatabase, text_array } from "../../src/database/mod.ts";
 import {
   as_settled,
   DEFAULT_H3_RESOLUTION,
@@ -38,6 +31,7 @@ import { compare_with_database, oracle } from "../support/oracle/mod.ts";
 import { as_message as as_payment, PAYMENTS_DOMAIN, some_payments, with_payments } from "../support/told_payments.ts";
 import { as_message, some_trades, TRADES_DOMAIN, with_trades } from "../support/told_trades.ts";
 import { needs, tacho_test } from "../support/available.ts";
+import { open_embedded_copy } from "../support/embedded.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { trips_board } from "../support/trip_board.ts";
 import { partitioned, whole_trip } from "../support/trip_events.ts";
@@ -632,12 +626,8 @@ tacho_test({
   name: "the embedded database rebuilds and switches too",
   unless: needs("postgres") === null ? null : "without a server all tests of this file but this one are skipped",
   async fn() {
-    const database = await open_database({ url: null, data_dir: null });
+    const database = await open_embedded_copy();
     try {
-      await migrate(
-        database,
-        migrations_of("trips"),
-      );
       const log = new Log(database);
       await log.add(trips(0, 5));
       const source = source_of(database);

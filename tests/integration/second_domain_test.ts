@@ -3,6 +3,7 @@ import { type Database, migrate, migrations_of, open_database, require_schema } 
 import { read_head, settle_deployment } from "../../src/event_log/mod.ts";
 import { days_in } from "../../src/kpi/mod.ts";
 import { tacho_test } from "../support/available.ts";
+import { open_embedded_copy } from "../support/embedded.ts";
 import { door_events, DOOR_TABLES, doors } from "../support/door_domain.ts";
 import { start_ingest } from "../support/ingest_harness.ts";
 import { MemorySource } from "../support/memory_source.ts";
@@ -124,8 +125,11 @@ for (const kind of ["server", "embedded"] as const) {
       `two domains in one database share nothing but the program: same topics, same ids, each its own log (${kind})`,
     needs: kind === "server" ? ["postgres"] : [],
     async fn() {
-      const url = kind === "embedded" ? null : (await (await shared_postgres()).create_database()).url;
-      const database = await open_database({ url, data_dir: null, connections: 3 });
+      const on_server = async () => {
+        const { url } = await (await shared_postgres()).create_database();
+        return open_database({ url, data_dir: null, connections: 3 });
+      };
+      const database = await (kind === "embedded" ? open_embedded_copy() : on_server());
       const other = database.beside({ connections: 3, schema: "doors" });
       try {
         await migrate(database, migrations_of("trips"));

@@ -1,5 +1,6 @@
 import { migrate, migrations_of, open_database, type OpenedDatabase } from "../../src/database/mod.ts";
 import { settle_deployment } from "../../src/event_log/mod.ts";
+import { open_embedded_copy } from "./embedded.ts";
 import { shared_postgres } from "./postgres.ts";
 
 /** The deployment of such logs. */
@@ -12,7 +13,9 @@ export async function with_domain_log(
   kind: "server" | "embedded" = "server",
 ): Promise<void> {
   const url = kind === "embedded" ? null : (await (await shared_postgres()).create_database()).url;
-  const database = await open_database({ url, data_dir: null, connections: 3, schema: name });
+  const database = url === null
+    ? await open_embedded_copy(name)
+    : await open_database({ url, data_dir: null, connections: 3, schema: name });
   try {
     await migrate(database, migrations_of(name));
     // As the program settles it: it may serve the log.

@@ -4,6 +4,7 @@ import { FeedHub, type Health, type HubDeps, type Ticker } from "../../src/feed/
 import { days_in } from "../../src/kpi/mod.ts";
 import type { Logger } from "../../src/runtime/mod.ts";
 import { needs, tacho_test } from "./available.ts";
+import { open_embedded_copy } from "./embedded.ts";
 import { shared_postgres, type Template } from "./postgres.ts";
 import { until } from "./until.ts";
 
@@ -24,14 +25,12 @@ export async function open_read_side(kind: Database["kind"]): Promise<OpenedData
     const { url } = await (await shared_postgres()).create_database(migrated);
     return open_database({ url, data_dir: null, connections: 4 });
   }
-  const database = await open_database({ url: null, data_dir: null });
-  await migrate(database, migrations_of("trips"));
-  return database;
+  return open_embedded_copy();
 }
 
 /**
  * Registers a test on a PostgreSQL server, or where there is none on the embedded database; with `both` on each.
- * An embedded database takes seconds to make: one test a file is enough to show that its SQL is understood there too.
+ * The embedded database takes seconds to start: one test a file is enough to show that its SQL is understood there too.
  */
 export function database_test(
   name: string,

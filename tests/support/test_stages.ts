@@ -97,6 +97,9 @@ export function plan_stages(root: string, files: readonly string[], folder: stri
   ];
 }
 
+/** The environment variable by which the runner tells test processes of the folder where the embedded database is that others are copied from. */
+export const EMBEDDED_VARIABLE = "TACHO_TEST_EMBEDDED";
+
 // What the libraries under the pure modules ask for when they are loaded.
 const UNIT_VARIABLES = ["TACHO_*", "NODE_*", "PG*", "KAFKAJS_*", "FC_*", "HOME", "TMPDIR", "TZ"];
 

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
-import { binary_array, type BinaryType, type BinaryValue, CopyRows, open_database } from "../../src/database/mod.ts";
+import { binary_array, type BinaryType, type BinaryValue, CopyRows } from "../../src/database/mod.ts";
 import { format_time } from "../../src/kpi/mod.ts";
 import { tacho_test } from "../support/available.ts";
+import { open_embedded_copy } from "../support/embedded.ts";
 
 /** Text that PostgreSQL can store, of one and more bytes a letter. */
 const text = fc.string({
@@ -41,7 +42,7 @@ const AS_TEXT: Partial<Record<BinaryType, string>> = {
 tacho_test({
   name: "binary arrays carry any value of their type, and null, to the database",
   async fn() {
-    const database = await open_database({ url: null, data_dir: null });
+    const database = await open_embedded_copy();
     try {
       for (const [type, [value, said]] of Object.entries(KINDS)) {
         const property = fc.asyncProperty(
@@ -74,7 +75,7 @@ tacho_test({
 tacho_test({
   name: "rows of COPY carry any values, their positions counted from what is told when they are taken, again and again",
   async fn() {
-    const database = await open_database({ url: null, data_dir: null });
+    const database = await open_embedded_copy();
     try {
       await database.script(
         "create table copied (n bigint, t text, j jsonb, s smallint, at timestamptz, own bigint[], ns bigint[])",

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { open_database, text_array } from "../../src/database/mod.ts";
+import { text_array } from "../../src/database/mod.ts";
 import { canonical_json, ExactNumber, JsonFault, parse_json, parse_record_json } from "../../src/domains/mod.ts";
 import { tacho_test } from "../support/available.ts";
+import { open_embedded_copy } from "../support/embedded.ts";
 
 const canonical = (text: string): string => canonical_json(parse_json(text));
 const fault_of = (text: string): string => {
@@ -61,7 +62,7 @@ const { value } = fc.letrec<{ value: string }>((tie) => ({
 tacho_test({
   name: "canonical JSON comes back from jsonb as it was, and no digit is lost",
   async fn() {
-    const database = await open_database({ url: null, data_dir: null });
+    const database = await open_embedded_copy();
     try {
       const property = fc.asyncProperty(
         fc.array(value, { minLength: 400, maxLength: 400 }),

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { bytes_array, copy_text, CopyLines, open_database, plain_array, text_array } from "../../src/database/mod.ts";
+import { bytes_array, copy_text, CopyLines, plain_array, text_array } from "../../src/database/mod.ts";
 import { tacho_test } from "../support/available.ts";
+import { open_embedded_copy } from "../support/embedded.ts";
 
 /** Text that PostgreSQL can store, with much of what its text forms treat specially. */
 const text = fc.string({
@@ -17,7 +18,7 @@ const whole = fc.option(fc.oneof(fc.maxSafeInteger(), fc.bigInt({ min: -(2n ** 6
 tacho_test({
   name: "arrays and COPY lines carry any text, number, bytes and null to the database and back",
   async fn() {
-    const database = await open_database({ url: null, data_dir: null });
+    const database = await open_embedded_copy();
     try {
       await database.script("create table copied (n integer, t text)");
       const property = fc.asyncProperty(
