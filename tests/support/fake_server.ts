@@ -74,6 +74,12 @@ export class FakeServer implements AsyncDisposable {
     return `http://127.0.0.1:${this.#server.addr.port}/`;
   }
 
+  /** Queries of feeds alone, oldest first; and whether a page has also asked for a board, as it does where a stream does not come for seconds. */
+  get feeds(): { readonly asked: readonly string[]; readonly late: boolean } {
+    const asked = this.asked.filter((query) => query.startsWith("feed "));
+    return { asked, late: asked.length < this.asked.length };
+  }
+
   /** What its clock says. */
   get now_ms(): number {
     return BEGIN_MS + Math.floor(performance.now() - this.#begun);
