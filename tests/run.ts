@@ -8,6 +8,7 @@ import { add_reports, NOTHING, read_junit, type TestReport } from "./support/jun
 import { KAFKA_VARIABLE, type KafkaServer, start_kafka } from "./support/kafka.ts";
 import { POSTGRES_VARIABLE, type PostgresServer, start_postgres } from "./support/postgres.ts";
 import { EMBEDDED_VARIABLE, plan_stages, type Stage, test_environment } from "./support/test_stages.ts";
+import { PATIENCE } from "./support/until.ts";
 
 /** How many files that are no unit tests run at a time: with three of them two cores are busy, though most wait for most of their time. */
 const LANES = 3;
@@ -109,10 +110,12 @@ async function start_servers(files: readonly string[], servers: AsyncDisposable[
 
 /**
  * Checks and starts what is needed while the unit tests run, then runs every other stage: last, one after the other, those that nothing may run beside.
+ * @param typed whose types are checked; none: those of the whole repository, as `deno task ok` does, which then need not be checked twice
  * @param folders the run's temporary folders: the first for all of it, and one for each stage that runs at a time
  */
 async function run_all(
   files: readonly string[],
+  typed: readonly string[],
   folders: readonly string[],
   servers: AsyncDisposable[],
 ): Promise<TestReport> {
@@ -127,7 +130,7 @@ async function run_all(
   const stages = plan_stages(ROOT, files, folder, deno_folder);
   const [unit, others] = [true, false].map((is_unit) => stages.filter(({ name }) => (name === "unit") === is_unit));
   const [checked, first, variables] = await Promise.all([
-    deno(folder, ["check", ...files], environment, 5 * 60_000, true),
+    deno(folder, ["check", ...typed], environment, PATIENCE * 5 * 60_000, true),
     run_stages(unit!, lanes, environment),
     others!.length === 0 ? {} : start_servers(files, servers).catch((error) => {
       console.error(error);
@@ -197,7 +200,10 @@ async function main(filters: readonly string[]): Promise<number> {
   });
   try {
     const paths = folders.map(({ path }) => path);
-    return await Promise.race([run_all(files, paths, servers).then(summarise), stopped]);
+    return await Promise.race([
+      run_all(files, filters.length === 0 ? [] : files, paths, servers).then(summarise),
+      stopped,
+    ]);
   } finally {
     await Promise.all(folders.map((folder) => folder.dispose()));
     await Promise.all(servers.map((server) => server[Symbol.asyncDispose]()));
