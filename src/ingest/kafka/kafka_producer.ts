@@ -169,7 +169,8 @@ async function send_one(
   });
 }
 
-const view_of = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/** The same bytes as a buffer, not copied. */
+export const view_of = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 const as_buffer = (bytes: Uint8Array | null): Buffer | null => bytes === null ? null : view_of(bytes);
 
 const as_buffers = (headers: Readonly<Record<string, Uint8Array>>): Record<string, Buffer> =>

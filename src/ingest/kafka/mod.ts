@@ -31,6 +31,7 @@ export {
   open_kafka_publisher,
   type OutgoingMessage,
   type TopicMessage,
+  view_of,
 } from "./kafka_producer.ts";
 export { search_topics, type Searched, type SearchLimits } from "./kafka_search.ts";
 export { KafkaSource } from "./kafka_source.ts";

@@ -8,7 +8,7 @@ import {
   partition_name,
   type SourceMessage,
 } from "../../ingest/mod.ts";
-import { search_topics, type Searched } from "../../ingest/kafka/mod.ts";
+import { search_topics, type Searched, view_of } from "../../ingest/kafka/mod.ts";
 import { format_time } from "../../kpi/mod.ts";
 import { system_clock } from "../../runtime/mod.ts";
 import { decode_limits, kafka_connection, type Opened } from "../open.ts";
@@ -43,7 +43,7 @@ export function topic_events(
     let held = 0;
     const take = (message: SourceMessage): boolean => {
       // Who is not keyed by it may name it all the same.
-      if (!key.equals(message.key ?? NOTHING) && !Buffer.from(message.value ?? NOTHING).includes(key)) return false;
+      if (!key.equals(message.key ?? NOTHING) && !view_of(message.value ?? NOTHING).includes(key)) return false;
       const outcome = decode_message(domain, { ...limits, read_ms: system_clock.now_ms() }, message);
       if (!("event" in outcome) || outcome.event.stream_id !== id) return false;
       const { topic, partition, offset, timestamp_ms } = message;
@@ -54,7 +54,9 @@ export function topic_events(
     };
     const first_ms = Math.floor(since_us / 1_000) - SKEW_MS;
     const searched = await search_topics(connection, {
-      ...{ topics: config.topics, key, take },
+      topics: config.topics,
+      key,
+      take,
       // Nothing is taken that is further ahead of its time.
       since_ms: [first_ms, first_ms - limits.future_limit_ms],
       enough: () => ids.size >= revision || held > MOST_HELD_BYTES,
@@ -82,17 +84,15 @@ function recorded(found: readonly Found[]): RecordedEvent[] {
   return [...known.values()].map(({ event, metadata, at }, i) => {
     const { stream_id, event_id, type, schema_version, occurred_at_us, data } = event;
     return {
-      ...{
-        position: i + 1,
-        revision: i + 1,
-        stream_id,
-        event_id,
-        type,
-        schema_version,
-        occurred_at_us,
-        data,
-        metadata,
-      },
+      position: i + 1,
+      revision: i + 1,
+      stream_id,
+      event_id,
+      type,
+      schema_version,
+      occurred_at_us,
+      data,
+      metadata,
       recorded_at_us: at.timestamp_ms * 1_000,
     };
   });
