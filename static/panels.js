@@ -52,22 +52,22 @@ export function in_order(rows, { count, amount }, { by = count, most, kept, word
 export function arranged(page) {
   const { filter, sorted = {} } = page.address, most = matchMedia(WIDE).matches ? ROWS.wide : ROWS.narrow;
   return (rows, name) => {
-    const kept = filter.find(({ dimension }) => dimension === name)?.keys ?? [], then_of = then_in(page, name);
-    const growth = (row) => then_of(row) && row[declared.row.count] / then_of(row);
+    const kept = filter.find(({ dimension }) => dimension === name)?.keys ?? [], then = then_of(page, name);
+    const growth = (row) => is_enough(then(row), page) ? row[declared.row.count] / then(row) : null;
     const words = (key) => key_words(dimension_of(declared, name), key);
     return in_order(rows, declared.row, { by: sorted[name], most, kept, words, growth });
   };
 }
 
-/** What rows of a panel counted then, of enough to be held against: by chance alone the figure of a few may be a third more another time. */
-function then_in({ address, shown, sight }, name) {
-  const against = shown.compared?.[address.compare];
-  const told = against && sight && address.order === undefined && !is_behind(shown, sight.now_ms);
-  return ({ key }) => {
-    const then = told ? count_then(shown.compared_keys?.[name], key) : null;
-    return then === null || then < against.least_base ? null : then;
-  };
+/** What a panel's rows counted then; null: not known, or nothing that they could be held against. */
+function then_of({ address, shown, sight }, name) {
+  const told = shown.compared?.[address.compare] && sight && address.order === undefined &&
+    !is_behind(shown, sight.now_ms);
+  return ({ key }) => told ? count_then(shown.compared_keys?.[name], key) : null;
 }
+
+/** Whether it is enough to be held against: by chance alone the figure of a few may be a third more another time. */
+const is_enough = (then, { address, shown }) => then !== null && then >= shown.compared[address.compare].least_base;
 
 /** Shows it in all panels. */
 export function show_panels(page) {
@@ -80,16 +80,15 @@ export function show_panels(page) {
   }
   for (const [name, panel] of places) show_order(page, panel, name);
   if (sight === null) return;
-  const told = address.order === undefined && !is_behind(shown, sight.now_ms);
-  const against = shown.compared?.[address.compare] ?? null;
+  const against = shown.compared?.[address.compare];
   for (const [name, panel] of places) {
-    const rows = rows_shown[name] ?? [];
+    const rows = rows_shown[name] ?? [], then_in = then_of(page, name);
     const { count } = declared.row, total = rows.reduce((sum, row) => sum + row[count], 0);
     rows.forEach((row, i) => {
       const more = panel.lastChild.children[i]?.querySelector(".more");
       if (!more) return;
-      const then = told && against !== null ? count_then(shown.compared_keys?.[name], row.key) : null;
-      show_more(more, total > 0 ? row[count] / total : null, change(row[count], then, against));
+      const then = then_in(row), changed = is_enough(then, page) ? change_of(row[count], then, 0).text : "";
+      show_more(more, total > 0 ? row[count] / total : null, changed);
       more.title = then === null ? "" : plain(`${format_count(then)} ${format_window(against, zone(), sight.now_ms)}`);
     });
   }
@@ -111,10 +110,6 @@ function show_order(page, panel, name) {
   }
   choice.value = page.address.sorted?.[name] ?? count;
 }
-
-/** A change is of enough then: by chance alone the figure of a few may be a third more another time. */
-const change = (count, then, against) =>
-  then === null || then < against.least_base ? "" : change_of(count, then, 0).text;
 
 function show_more(more, share, changed) {
   const [first, second] = more.children;
