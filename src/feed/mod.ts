@@ -106,9 +106,8 @@ export {
   type Health,
   type HubDeps,
   interval_ticker,
-  read_grain,
+  read_window,
   type Refusal,
   type Subscription,
   type Ticker,
-  with_grain,
 } from "./live/mod.ts";

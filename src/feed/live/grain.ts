@@ -72,26 +72,35 @@ const is_open = ({ range, grain, order }: View): boolean =>
   grain === undefined && order === undefined && range !== "last";
 
 /** What the streams of a board are counted by. */
-const count_of = ({ measures, default_count }: DomainBoard): string | null => {
+const counted_measure = ({ measures, default_count }: DomainBoard): string | null => {
   const counts = measures.filter(({ kind }) => kind === "count").map(({ name }) => name);
   return counts.find((name) => name === default_count) ?? counts[0] ?? null;
 };
 
 /**
- * Finds the grain of a view: its own, or one that goes by how much there is in its window, as cells know it now. What no cell of its filter tells
- * keeps the grain that is meant for its length.
+ * Finds the window of a view: by its own grain, or by one that goes by how much there is in it, as cells know it now. What no cell of its filter
+ * tells keeps the grain that is meant for its length.
  * @param now_ms the time that it is looked at from
- * @param before the grain in use; null: none is
  */
-export async function read_grain(
+export async function read_window(
   queryable: Queryable,
   given: Asked,
   view: View,
   now_ms: number,
-  before: ViewGrain | null = null,
+): Promise<Window> {
+  return window_at(with_grain(view, await read_grain(queryable, given, view, now_ms, null)), now_ms, given.days);
+}
+
+/** Finds the grain of such a window. @param before the grain in use; null: none is */
+async function read_grain(
+  queryable: Queryable,
+  given: Asked,
+  view: View,
+  now_ms: number,
+  before: ViewGrain | null,
 ): Promise<ViewGrain> {
   const { board, days } = of_view(given, view), window = window_at(view, now_ms, days);
-  const condition = condition_of_cells(board, view.filter, "1h"), count = count_of(board);
+  const condition = condition_of_cells(board, view.filter, "1h"), count = counted_measure(board);
   if (!is_open(view) || condition === null || count === null) return window.grain;
   const tiles = tiles_of(board, condition.dimension, { ...micros(window), finest_s: FINEST_S }, days);
   if (tiles.length === 0) return window.grain;
@@ -113,7 +122,7 @@ export async function read_grain(
 }
 
 /** A view with a grain. */
-export const with_grain = (view: View, grain: ViewGrain | undefined): View =>
+const with_grain = (view: View, grain: ViewGrain | undefined): View =>
   is_open(view) && grain !== undefined ? { ...view, grain } : view;
 
 /** The grains of the views that are watched. */

@@ -1,5 +1,4 @@
 import { z } from "@hono/zod-openapi";
-import type { Queryable } from "../../database/mod.ts";
 import { type DomainBoard, in_currency } from "../../domains/mod.ts";
 import { type Moment, read_head } from "../../event_log/mod.ts";
 import {
@@ -10,16 +9,14 @@ import {
   figure_text,
   find_arrived,
   ORDERS,
-  read_grain,
   read_greatest,
   read_past_board,
   read_whole_board,
+  read_window,
   type ShownBoard,
   states_fault,
   type View,
-  type Watched,
   window_at,
-  with_grain,
 } from "../../feed/mod.ts";
 import { format_time } from "../../kpi/mod.ts";
 import { bad_request } from "../answers.ts";
@@ -267,7 +264,7 @@ async function present_board(source: BoardSource, request: Request, view: View):
   const fault = states_fault(view, window_at(view, now_ms, days), board);
   if (fault !== null) return bad_request("the range is too long for its filter", [fault]);
   const head = await read_head(database);
-  const watched = await by_grain(database, source, view, now_ms);
+  const watched = { view, window: await read_window(database, source, view, now_ms) };
   // What has passed of a window grows while the log stands still.
   const { to_s } = comparisons_of(watched.window, now_ms, days).weekday.stretch;
   const etag =
@@ -287,7 +284,7 @@ function past_board(source: BoardSource, request: Request, view: View, asked: As
     const recorded_ms = recorded_ms_of(moment, asked, clock);
     const fault = states_fault(view, window_at(view, recorded_ms, days), source.board);
     if (fault !== null) return bad_request("the range is too long for its filter", [fault]);
-    const watched = await by_grain(reading, source, view, recorded_ms);
+    const watched = { view, window: await read_window(reading, source, view, recorded_ms) };
     const caching = is_settled(asked, moment, clock.now_ms()) ? "private, max-age=3600, immutable" : "no-cache";
     const etag =
       `W/"${head.figures_id}-as-of-${moment.position}-${watched.window.to_s}-${watched.window.grain}-${source.build}"`;
@@ -302,12 +299,6 @@ function past_board(source: BoardSource, request: Request, view: View, asked: As
       return whole_or_untagged(whole, body_of(source, whole, recorded_ms, { following: false, as_of }));
     }, caching);
   });
-}
-
-/** A view, and its window by the grain that it names, or that goes by how much there is. */
-async function by_grain(reading: Queryable, source: BoardSource, view: View, now_ms: number): Promise<Watched> {
-  const grain = await read_grain(reading, source, view, now_ms);
-  return { view, window: window_at(with_grain(view, grain), now_ms, source.days) };
 }
 
 /** Whether the same question will always get this answer. */

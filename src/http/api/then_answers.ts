@@ -17,15 +17,13 @@ import {
   is_too_long,
   type PastStates,
   reached_ms,
-  read_grain,
+  read_window,
   type StatesRelation,
   too_long_for_states,
   too_long_words,
   type View,
   type Window,
-  window_at,
   window_of_keys,
-  with_grain,
 } from "../../feed/mod.ts";
 import type { Clock } from "../../runtime/mod.ts";
 import { bad_request, problem, respond } from "../answers.ts";
@@ -67,7 +65,7 @@ export async function answer_then(
   { gate, are, name }: Turn,
   answer: (reading: Queryable, then: Then) => Promise<string | Response>,
 ): Promise<Response> {
-  const { database, board, days, clock, build } = source;
+  const { database, board, clock, build } = source;
   const found = await gate.run(() =>
     timed(() =>
       read_only(database, async (reading) => {
@@ -75,8 +73,7 @@ export async function answer_then(
         const moment = as_of && await moment_of(reading, as_of, head);
         if (moment instanceof Response) return moment;
         const now_ms = moment === null ? clock.now_ms() : recorded_ms_of(moment, as_of!, clock);
-        const grain = await read_grain(reading, source, view, now_ms);
-        const window = window_at(with_grain(view, grain), now_ms, days), at = moment?.position ?? head.position;
+        const window = await read_window(reading, source, view, now_ms), at = moment?.position ?? head.position;
         const minute = Math.floor(now_ms / 60_000);
         const tag = `W/"${head.figures_id}-${at}-${name}-${window.to_s}-${window.grain}-${minute}-${build}"`;
         return await answer_tagged(request, tag, () => answer(reading, { head, moment, window, now_ms, tag }));
