@@ -3,7 +3,7 @@ import axe, { type AxeResults } from "axe-core";
 import { DOMAINS } from "../../src/verbs/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { BoardPage } from "../support/board_page.ts";
-import { invented, make_log } from "../support/generated_log.ts";
+import { invented, log_template, make_log } from "../support/generated_log.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { is_ready, TachoProgram } from "../support/tacho_program.ts";
 import { until } from "../support/until.ts";
@@ -41,7 +41,7 @@ for (const [i, domain] of DOMAINS.entries()) {
     needs: ["chromium", "postgres"],
     limit_ms: 240_000,
     async fn() {
-      const { url: DATABASE_URL } = await (await shared_postgres()).create_database();
+      const { url: DATABASE_URL } = await (await shared_postgres()).create_database(log_template(domain));
       await (await make_log(DATABASE_URL, domain, invented(domain, 1), 500)).close();
       await using server = await TachoProgram.serve("start", { env: { DATABASE_URL, TACHO_DOMAINS: domain.name } });
       await until("the log is open", () => is_ready(server.url), 60_000);

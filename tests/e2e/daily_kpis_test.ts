@@ -8,11 +8,8 @@ import { until } from "../support/until.ts";
 
 /** The real files of trip starts and trip ends, through the real program, in either order, once and twice. */
 
-const FILES = { starts: `${data_folder()}/trip_start.csv`, ends: `${data_folder()}/trip_end.csv` };
-const ORDERS = {
-  "starts first": [FILES.starts, FILES.ends],
-  "ends first": [FILES.ends, FILES.starts],
-} as const;
+const STARTS_FIRST = ["trip_start.csv", "trip_end.csv"].map((name) => `${data_folder()}/${name}`);
+const ENDS_FIRST = STARTS_FIRST.toReversed();
 const RECORDS = 2 * 4_999;
 
 /** What is known of the files, from a count of their rows. */
@@ -62,42 +59,39 @@ const SENT_ONCE = {
 };
 const SENT_TWICE = { ...SENT_ONCE, read: 2 * RECORDS, duplicates: RECORDS };
 
-for (const [order, files] of Object.entries(ORDERS)) {
-  tacho_test({
-    name:
-      `real files, ${order}, straight into the log: the daily figures are exact, and the same after both are sent again`,
-    needs: ["data", "postgres"],
-    async fn() {
-      const { url: database_url } = await (await shared_postgres()).create_database();
-      // A day begins at local midnight, and the files' times are local: another zone changes no figure.
-      const time_zone = order === "ends first" ? "America/New_York" : "UTC";
-      const env = { DATABASE_URL: database_url, TACHO_TIME_ZONE: time_zone };
-      await run_verb(["replay", "--to", "log", ...files], { env });
-      assert.deepEqual(await books(database_url), SENT_ONCE);
-      // No broker answers there: what is in the log is served all the same.
-      await using program = await TachoProgram.serve("start", { env: { ...env, KAFKA_BROKERS: "127.0.0.1:1" } });
-      await assert_truth(program);
-      await run_verb(["replay", "--to", "log", ...files], { env });
-      assert.deepEqual(await books(database_url), SENT_TWICE);
-      await assert_truth(program);
-      assert.equal(await program.term(), 0);
-    },
-  });
+tacho_test({
+  name:
+    "real files, ends first, straight into the log: the daily figures are exact, and the same after both are sent again",
+  needs: ["data", "postgres"],
+  async fn() {
+    const { url: database_url } = await (await shared_postgres()).create_database();
+    // A day begins at local midnight, and the files' times are local: another zone changes no figure.
+    const env = { DATABASE_URL: database_url, TACHO_TIME_ZONE: "America/New_York" };
+    await run_verb(["replay", "--to", "log", ...ENDS_FIRST], { env });
+    assert.deepEqual(await books(database_url), SENT_ONCE);
+    // No broker answers there: what is in the log is served all the same.
+    await using program = await TachoProgram.serve("start", { env: { ...env, KAFKA_BROKERS: "127.0.0.1:1" } });
+    await assert_truth(program);
+    await run_verb(["replay", "--to", "log", ...ENDS_FIRST], { env });
+    assert.deepEqual(await books(database_url), SENT_TWICE);
+    await assert_truth(program);
+    assert.equal(await program.term(), 0);
+  },
+});
 
-  tacho_test({
-    name: `real files, ${order}, through Kafka: the daily figures are exact, and the same after both are sent again`,
-    needs: ["data", "postgres", "kafka"],
-    async fn() {
-      const env = await make_deployment("daily");
-      const database_url = env.DATABASE_URL;
-      await using program = await TachoProgram.serve("start", { env });
-      for (const [sent, expected] of [[RECORDS, SENT_ONCE], [2 * RECORDS, SENT_TWICE]] as const) {
-        await run_verb(["replay", ...files], { env });
-        await until(`${sent} messages are read`, async () => (await books(database_url)).read === sent);
-        assert.deepEqual(await books(database_url), expected);
-        await assert_truth(program);
-      }
-      assert.equal(await program.term(), 0);
-    },
-  });
-}
+tacho_test({
+  name: "real files, starts first, through Kafka: the daily figures are exact, and the same after both are sent again",
+  needs: ["data", "postgres", "kafka"],
+  async fn() {
+    const env = await make_deployment("daily");
+    const database_url = env.DATABASE_URL;
+    await using program = await TachoProgram.serve("start", { env });
+    for (const [sent, expected] of [[RECORDS, SENT_ONCE], [2 * RECORDS, SENT_TWICE]] as const) {
+      await run_verb(["replay", ...STARTS_FIRST], { env });
+      await until(`${sent} messages are read`, async () => (await books(database_url)).read === sent);
+      assert.deepEqual(await books(database_url), expected);
+      await assert_truth(program);
+    }
+    assert.equal(await program.term(), 0);
+  },
+});

@@ -6,7 +6,7 @@ import { TRADES } from "../../src/domains/trades/mod.ts";
 import { TRIPS } from "../../src/domains/trips/mod.ts";
 import { schema_of } from "../../src/verbs/domains.ts";
 import { tacho_test } from "../support/available.ts";
-import { assert_same_log, invented, make_log, take_in } from "../support/generated_log.ts";
+import { assert_same_log, invented, log_template, make_log, take_in } from "../support/generated_log.ts";
 import { GuardedFolder } from "../support/guarded_folder.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { run_tacho, run_verb, TachoProgram, task_command } from "../support/tacho_program.ts";
@@ -50,7 +50,8 @@ async function with_logs(
   const made = new GuardedFolder("export_log");
   await using _ = { [Symbol.asyncDispose]: () => made.dispose() };
   const postgres = await shared_postgres();
-  const from = (await postgres.create_database()).url, to = (await postgres.create_database()).url;
+  const from = (await postgres.create_database(log_template(declared))).url,
+    to = (await postgres.create_database()).url;
   const original = await make_log(from, declared, values, 100);
   try {
     if (declared === TRIPS) {

@@ -16,7 +16,7 @@ import { read_archive_page, verified_events, write_archive } from "../../src/exp
 import { made_of } from "../support/archived_log.ts";
 import { tacho_test } from "../support/available.ts";
 import { open_embedded_copy } from "../support/embedded.ts";
-import { contents_of, invented, make_log, make_partitions, take_in } from "../support/generated_log.ts";
+import { contents_of, invented, log_template, make_log, make_partitions, take_in } from "../support/generated_log.ts";
 import { GuardedFolder } from "../support/guarded_folder.ts";
 import { make_http_side } from "../support/http_side.ts";
 import { shared_postgres } from "../support/postgres.ts";
@@ -30,7 +30,7 @@ tacho_test({
   name: "what needs archived events says where they are; figures, streams and lists of them are as before",
   needs: ["postgres"],
   async fn() {
-    const { url } = await (await shared_postgres()).create_database();
+    const { url } = await (await shared_postgres()).create_database(log_template(TRIPS));
     const database = await make_log(url, TRIPS, invented(TRIPS, 0.7), 60, 300);
     try {
       const { get } = await make_http_side(database);

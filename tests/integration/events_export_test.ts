@@ -5,7 +5,7 @@ import { TRIPS } from "../../src/domains/trips/mod.ts";
 import { read_head } from "../../src/event_log/mod.ts";
 import { export_events, type ExportPlace, FolderPlace, S3Place, type TableFormat } from "../../src/export/mod.ts";
 import { tacho_test } from "../support/available.ts";
-import { invented, make_log, take_in } from "../support/generated_log.ts";
+import { invented, log_template, make_log, take_in } from "../support/generated_log.ts";
 import { GuardedFolder } from "../support/guarded_folder.ts";
 import { run_python } from "../support/pyarrow.ts";
 import { shared_postgres } from "../support/postgres.ts";
@@ -29,7 +29,7 @@ const with_trades = async (
     position: () => Promise<number>;
   }) => Promise<void>,
 ) => {
-  const { url } = await (await shared_postgres()).create_database();
+  const { url } = await (await shared_postgres()).create_database(log_template(TRADES));
   const values = invented(TRADES, 2), half = Math.floor(values.length / 2);
   const database = await make_log(url, TRADES, values.slice(0, half), 45);
   const position = async () => (await read_head(database)).position;
@@ -192,7 +192,7 @@ tacho_test({
   name: "a batch that has to follow a position is not written elsewhere",
   needs: ["postgres"],
   async fn() {
-    const { url } = await (await shared_postgres()).create_database();
+    const { url } = await (await shared_postgres()).create_database(log_template(TRIPS));
     const database = await make_log(url, TRIPS, invented(TRIPS, 0.1), 1_000);
     try {
       const { position } = await read_head(database), pipeline = trip_pipeline(database);

@@ -6,7 +6,7 @@ import { read_head } from "../../src/event_log/mod.ts";
 import { format_filter, past_states } from "../../src/feed/figures/mod.ts";
 import { DOMAINS } from "../../src/verbs/domains.ts";
 import { tacho_test } from "../support/available.ts";
-import { invented, make_log } from "../support/generated_log.ts";
+import { invented, log_template, make_log } from "../support/generated_log.ts";
 import { type HttpSide, json_of, make_http_side } from "../support/http_side.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { random_filter, random_span, trip_event } from "../support/random_trips.ts";
@@ -130,7 +130,7 @@ for (const declared of DOMAINS) {
     needs: ["postgres"],
     limit_ms: 240_000,
     async fn() {
-      const { url } = await (await shared_postgres()).create_database();
+      const { url } = await (await shared_postgres()).create_database(log_template(declared));
       const database = await make_log(url, declared, invented(declared, 0.5), 100);
       try {
         const domain = declared.make({ currency: "USD", h3_resolution: null }), { board } = domain;

@@ -15,7 +15,7 @@ import {
 import { days_in } from "../../src/kpi/mod.ts";
 import { DOMAINS } from "../../src/verbs/domains.ts";
 import { tacho_test } from "../support/available.ts";
-import { invented, make_log } from "../support/generated_log.ts";
+import { invented, log_template, make_log } from "../support/generated_log.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { said_board } from "../support/said_board.ts";
 
@@ -41,7 +41,7 @@ for (const declared of DOMAINS) {
       const server = await shared_postgres(), values = invented(declared, HOURS);
       const logs: Database[] = [];
       const log_of = async (messages: readonly string[]): Promise<Database> => {
-        const { url } = await server.create_database();
+        const { url } = await server.create_database(log_template(declared));
         logs.push(await make_log(url, declared, messages, 100));
         return logs.at(-1)!;
       };

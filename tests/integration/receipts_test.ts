@@ -20,7 +20,7 @@ import {
   write_receipt,
 } from "../../src/proof/mod.ts";
 import { tacho_test } from "../support/available.ts";
-import { invented, make_log, take_in } from "../support/generated_log.ts";
+import { invented, log_template, make_log, take_in } from "../support/generated_log.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { check_checkpoint, check_receipt } from "../support/proof_checker.ts";
 import { test_key, type TestKey } from "../support/signing.ts";
@@ -37,7 +37,7 @@ async function with_signed_log(
   { hours, batch_messages, every }: { readonly hours: number; readonly batch_messages: number; readonly every: number },
   work: (database: Database, key: TestKey) => Promise<void>,
 ): Promise<void> {
-  const { url } = await (await shared_postgres()).create_database();
+  const { url } = await (await shared_postgres()).create_database(log_template(declared));
   const key = await test_key(), values = invented(declared, hours), step = every * batch_messages;
   const database = await make_log(url, declared, values.slice(0, step), batch_messages);
   try {

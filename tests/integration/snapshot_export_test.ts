@@ -13,7 +13,7 @@ import {
 } from "../../src/export/mod.ts";
 import { open_record_file } from "../../src/files/mod.ts";
 import { tacho_test } from "../support/available.ts";
-import { invented, make_log, take_in } from "../support/generated_log.ts";
+import { invented, log_template, make_log, take_in } from "../support/generated_log.ts";
 import { GuardedFolder } from "../support/guarded_folder.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { run_python } from "../support/pyarrow.ts";
@@ -50,7 +50,7 @@ interface World {
 async function with_world(declared: DeclaredDomain, work: (world: World) => Promise<void>): Promise<void> {
   const made = new GuardedFolder("snapshots");
   await using _ = { [Symbol.asyncDispose]: () => made.dispose() };
-  const { url } = await (await shared_postgres()).create_database();
+  const { url } = await (await shared_postgres()).create_database(log_template(declared));
   const database = await make_log(
     url,
     declared,

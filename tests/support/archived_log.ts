@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Database } from "../../src/database/mod.ts";
 import type { DeclaredDomain } from "../../src/domains/mod.ts";
-import { invented, make_log } from "./generated_log.ts";
+import { invented, log_template, make_log } from "./generated_log.ts";
 import { GuardedFolder } from "./guarded_folder.ts";
 import { shared_postgres } from "./postgres.ts";
 import { type Ended, run_tacho, task_command } from "./tacho_program.ts";
@@ -33,7 +33,7 @@ export async function with_log_to_archive(
 ): Promise<void> {
   const made = new GuardedFolder("archive");
   await using _ = { [Symbol.asyncDispose]: () => made.dispose() };
-  const { url } = await (await shared_postgres()).create_database();
+  const { url } = await (await shared_postgres()).create_database(log_template(declared));
   const database = await make_log(url, declared, invented(declared, 0.7), 60, PARTITION);
   const env = { DATABASE_URL: url };
   const run = (...args: readonly string[]) => run_tacho([], { env, command: command_of(args, declared.name) });

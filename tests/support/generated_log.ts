@@ -7,6 +7,7 @@ import { generator_of, run_prefix } from "../../src/verbs/generate.ts";
 import { schema_of } from "../../src/verbs/domains.ts";
 import { start_ingest } from "./ingest_harness.ts";
 import { MemorySource } from "./memory_source.ts";
+import type { Template } from "./postgres.ts";
 import { message } from "./trip_pipeline.ts";
 
 /** Logs of generated events, and all that stands in them, so that two can be held against each other. */
@@ -38,6 +39,20 @@ export async function make_partitions(database: Database, positions: number, cou
   }`);
 }
 
+/** Databases that are cloned from this one hold the empty log of a domain: `make_log` need not begin it there. All have the id of one log: none publishes, or reads from brokers. */
+export const log_template = (declared: DeclaredDomain): Template => ({
+  name: `begun_${declared.name}`,
+  prepare: async (url) => await (await begin_log(url, declared)).database.close(),
+});
+
+/** The empty log of a domain, as the program settles it. */
+async function begin_log(url: string, declared: DeclaredDomain) {
+  const database = await open_database({ url, data_dir: null, connections: 3, schema: schema_of(declared) });
+  await migrate(database, migrations_of(declared.name));
+  const h3_resolution = schema_of(declared) === null ? null : "off";
+  return { database, deployment: await settle_deployment(database, { ...TERMS, h3_resolution }) };
+}
+
 /** Makes the log of a domain, and takes messages in, so many a batch. Each batch has a time of recording of its own. */
 export async function make_log(
   url: string,
@@ -46,12 +61,8 @@ export async function make_log(
   batch_messages: number,
   positions_of_partition?: number,
 ): Promise<Database> {
-  const database = await open_database({ url, data_dir: null, connections: 3, schema: schema_of(declared) });
-  await migrate(database, migrations_of(declared.name));
+  const { database, deployment } = await begin_log(url, declared);
   if (positions_of_partition !== undefined) await make_partitions(database, positions_of_partition);
-  // As the program settles it.
-  const h3_resolution = schema_of(declared) === null ? null : "off";
-  const deployment = await settle_deployment(database, { ...TERMS, h3_resolution });
   await take_in(
     database,
     declared.make(deployment),
