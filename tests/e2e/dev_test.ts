@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { open_database } from "../../src/database/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { link_checkout, make_checkout } from "../support/checkout.ts";
+import { give_embedded } from "../support/embedded.ts";
 import { FrameReader } from "../support/feed_client.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { slowness } from "../support/slowness.ts";
@@ -166,6 +167,7 @@ tacho_test({
     const checkout = await link_checkout();
     const folder = checkout.path;
     await using _ = { [Symbol.asyncDispose]: () => checkout.dispose() };
+    await give_embedded(`${folder}/.tacho`);
     Deno.writeTextFileSync(`${folder}/own.ndjson`, OWN);
     await run_verb(["replay", "--to", "log", "own.ndjson"], { folder });
     {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { type Database, open_database, SCHEMA_NUMBER } from "../../src/database/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { link_checkout } from "../support/checkout.ts";
+import { give_embedded } from "../support/embedded.ts";
 import { FrameReader } from "../support/feed_client.ts";
 import { shared_postgres, start_postgres } from "../support/postgres.ts";
 import { get_json, run_verb, type ServingProgram, TachoProgram } from "../support/tacho_program.ts";
@@ -186,6 +187,7 @@ tacho_test({
     const checkout = await link_checkout();
     const folder = checkout.path;
     await using _ = { [Symbol.asyncDispose]: () => checkout.dispose() };
+    await give_embedded(`${folder}/.tacho`);
     Deno.writeTextFileSync(`${folder}/own.ndjson`, [trip("a", 1), trip("b", 2)].join("\n"));
     await run_verb(["replay", "--to", "log", "own.ndjson"], { folder });
     await using program = await TachoProgram.serve("start", { folder, args: READ_ONLY });

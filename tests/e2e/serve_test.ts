@@ -4,6 +4,7 @@ import { open_database } from "../../src/database/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { GuardedFolder } from "../support/guarded_folder.ts";
 import { make_deployment } from "../support/deployment.ts";
+import { give_embedded } from "../support/embedded.ts";
 import { FrameReader } from "../support/feed_client.ts";
 import { link_checkout } from "../support/checkout.ts";
 import { options_of } from "../support/kafka_topic.ts";
@@ -174,6 +175,7 @@ tacho_test({
     const checkout = await link_checkout();
     await using _ = { [Symbol.asyncDispose]: () => checkout.dispose() };
     const folder = checkout.path;
+    await give_embedded(`${folder}/.tacho`);
     Deno.writeTextFileSync(`${folder}/own.ndjson`, JSON.stringify({ ...TRIP, trip_id: "t-2" }));
     await run_verb(["replay", "--to", "log", "own.ndjson"], { folder });
     await assert_serves_without_brokers({ folder }, 1);

@@ -6,15 +6,20 @@ import { EMBEDDED_VARIABLE } from "./test_stages.ts";
 /** An embedded database that has the tables of trips, in a directory of its own, which goes when it is closed. */
 export async function open_embedded_copy(schema: string | null = null): Promise<OpenedDatabase> {
   const data_dir = await Deno.makeTempDir({ prefix: "tacho_embedded_" });
-  const folder = Deno.env.get(EMBEDDED_VARIABLE);
-  if (folder === undefined) await make(data_dir);
-  else await copy(await ensure_template(folder), data_dir);
+  await give_embedded(data_dir);
   const database = await open_database({ url: null, data_dir, schema });
   const close = async () => {
     await database.close();
     await Deno.remove(data_dir, { recursive: true });
   };
   return { ...database, close };
+}
+
+/** Gives a program that is started later the tables of trips in its data directory, as `tacho migrate` leaves them there: it need not make them. */
+export async function give_embedded(data_dir: string): Promise<void> {
+  const folder = Deno.env.get(EMBEDDED_VARIABLE);
+  if (folder === undefined) await make(data_dir);
+  else await copy(await ensure_template(folder), data_dir);
 }
 
 async function make(data_dir: string): Promise<void> {
