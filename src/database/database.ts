@@ -8,6 +8,10 @@
  * long, as `binary_array` of `binary_format.ts` writes them.
  */
 export type Row = Record<string, unknown>;
+
+/** A number of a row that may be null, or absent. */
+export const number_or_null = (value: unknown): number | null => value == null ? null : Number(value);
+
 /** A parameter of a statement. */
 export type Value = string | number | boolean | null | Uint8Array;
 

@@ -5,6 +5,7 @@ import {
   DatabaseUnsuitable,
   is_held_by_others,
   may_pass,
+  number_or_null,
   type Queryable,
   sqlstate,
   type Transaction,
@@ -59,7 +60,7 @@ export async function require_filled(database: Queryable): Promise<void> {
 }
 
 /** What a log lacks by its migrations. */
-export interface Unfilled {
+interface Unfilled {
   readonly names: readonly BackfillName[];
   /** How often another read model was switched in by then: the next one that is lacks nothing. */
   readonly read_model: number;
@@ -242,7 +243,7 @@ async function locked_since(tx: Transaction): Promise<number | null> {
           or l.objsubid = 2 and l.classid = ${ADVISORY_LOCK} and l.objid = (${LOCKED}::bigint & 4294967295)::oid
         ) and l.database = (select oid from pg_database where datname = current_database())`,
   );
-  return holder?.since_ms == null ? null : Number(holder.since_ms);
+  return number_or_null(holder?.since_ms);
 }
 
 /** Applies the first migration that is missing; null when none is. */

@@ -18,7 +18,6 @@ export {
   read_unfilled,
   require_filled,
   require_schema,
-  type Unfilled,
 } from "./migrate.ts";
 export { migrations_of, SCHEMA_NUMBER } from "./migrations.ts";
 export { DataDirectoryInUse, hold_data_dir } from "./pglite_database.ts";

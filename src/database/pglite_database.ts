@@ -95,9 +95,7 @@ export class DataDirectoryInUse extends Error {
 }
 
 /** Keeps every program out of a data directory, until it is let go. Throws DataDirectoryInUse. */
-export const hold_data_dir = (directory: string): Promise<Disposable> => lock_directory(directory);
-
-async function lock_directory(directory: string): Promise<Deno.FsFile> {
+export async function hold_data_dir(directory: string): Promise<Deno.FsFile> {
   await Deno.mkdir(directory, { recursive: true });
   const file = await Deno.open(`${directory}/lock`, { create: true, write: true });
   if (!await file.tryLock(true)) {
@@ -121,7 +119,7 @@ export async function open_embedded(
   directory: string | null,
   { read_only = false, schema = null }: { readonly read_only?: boolean; readonly schema?: string | null } = {},
 ): Promise<OpenedDatabase> {
-  const lock = directory === null ? null : await lock_directory(directory);
+  const lock = directory === null ? null : await hold_data_dir(directory);
   const require_room = directory === null ? () => {} : room_on_disk_of(directory);
   let db: PGlite;
   try {

@@ -1,10 +1,12 @@
 import {
   type CopyRows,
   type Database,
+  number_or_null,
   plain_array,
   SCHEMA_NUMBER,
   text_array,
   type Transaction,
+  us_of,
   type Value,
   violated_constraint,
 } from "../database/mod.ts";
@@ -39,7 +41,7 @@ export interface Person {
 }
 
 /** What makes a batch one of messages that were held: they were read before, and what became of each is settled with it. */
-export interface Retried {
+interface Retried {
   readonly settlements: readonly Settlement[];
   /** Canonical JSON: what was asked for; its `count` is that of the messages. */
   readonly note: string;
@@ -188,7 +190,7 @@ export function append(
           messages_read = messages_read + $4, duplicates = duplicates + $5, quarantined = quarantined + $6, late = late + $7,
           tombstones = tombstones + $8, skipped = skipped + $9,
           written_for = ${SCHEMA_NUMBER}
-        returning position, batch, link, (extract(epoch from watermark) * 1000000)::bigint as watermark_us, forgotten, read_model,
+        returning position, batch, link, ${us_of("watermark")}, forgotten, read_model,
           ${KEPT_FROM}, ${BY_INDEX}`,
     }, [
       admitted,
@@ -204,7 +206,7 @@ export function append(
     if (head === undefined) throw new Error("append: log_head has no row; run `tacho migrate`");
     const last_position = Number(head.position);
     const before_first = last_position - admitted;
-    const forgotten = head.forgotten === null ? null : Number(head.forgotten);
+    const forgotten = number_or_null(head.forgotten);
     if (forgotten !== batch.forgotten) {
       throw new Overtaken(
         `append: expected aliases as of ${forgotten} forgotten persons, got them as of ${batch.forgotten}`,
@@ -250,7 +252,7 @@ export function append(
       recorded_at,
     };
     await write_batch(tx, header, content, next_link(head.link, content, header));
-    const watermark_us = head.watermark_us === null ? null : Number(head.watermark_us);
+    const watermark_us = number_or_null(head.watermark_us);
     return { batch: header.batch, before_first, last_position, watermark_us, set_aside: aside };
   });
 }

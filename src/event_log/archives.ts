@@ -105,7 +105,7 @@ export async function require_kept(queryable: Queryable, after: number): Promise
 }
 
 /** Another program archives or brings back at the same time. */
-export class ArchivingElsewhere extends Error {
+class ArchivingElsewhere extends Error {
   override readonly name = "ArchivingElsewhere";
 }
 

@@ -1,5 +1,6 @@
 import {
   type Database,
+  number_or_null,
   plain_array,
   type Queryable,
   SCHEMA_NUMBER,
@@ -17,7 +18,7 @@ import { filter_condition, type QuarantineFilter, RETURNING_WRITTEN, written_row
 import { partition_name, type TopicPartition } from "./source_message.ts";
 
 /** What an operator decided about the log. */
-export interface Decision {
+interface Decision {
   readonly kind: "gap_accepted" | "discarded" | "watermark_set_back" | "forgotten";
   /** The cursors it moves, if any; moving them is the caller's. */
   readonly cursors: readonly CursorAdvance[];
@@ -69,7 +70,7 @@ export interface AcceptedGap extends TopicPartition {
 }
 
 /** Messages that an operator accepts as lost, at least one partition's. */
-export interface AcceptedGaps {
+interface AcceptedGaps {
   readonly gaps: readonly AcceptedGap[];
   /** The cluster that the offsets moved to count in. */
   readonly cluster_id: string;
@@ -120,7 +121,7 @@ export function accept_gaps(database: Database, accepted: AcceptedGaps, recorded
 }
 
 /** Where a partition is begun, and how many offsets before are passed over. */
-export interface BegunPartition extends TopicPartition {
+interface BegunPartition extends TopicPartition {
   readonly at: number;
   readonly passed_over: number;
 }
@@ -166,7 +167,7 @@ export function begin_at_end(
 }
 
 /** What an operator discards, who he is and why. */
-export interface Discard {
+interface Discard {
   readonly filter: QuarantineFilter;
   /** Ids above this one are none of it. */
   readonly newest_id: number;
@@ -223,7 +224,7 @@ export interface SpoiltWatermark {
 }
 
 /** Who sets the watermark back, and why. */
-export interface SetBack {
+interface SetBack {
   readonly latest_us: number;
   readonly by: string;
   readonly reason: string;
@@ -239,7 +240,7 @@ async function read_events(queryable: Queryable, after: number, latest_us: numbe
     [after, format_time(latest_us)],
   );
   return {
-    to_us: row?.to_us === null || row === undefined ? null : Number(row.to_us),
+    to_us: number_or_null(row?.to_us),
     events: Number(row?.beyond ?? 0),
   };
 }
@@ -274,7 +275,7 @@ export async function spoilt_watermark(
   );
   // Batches from before they kept watermarks do not say how far event time had come: then all events are asked.
   const { batch = "1", after = "0", before_us = null } = spoilt ?? {};
-  const known_us = before_us === null ? null : Number(before_us);
+  const known_us = number_or_null(before_us);
   const { to_us, events } = await read_events(queryable, known_us === null ? 0 : Number(after), latest_us);
   return { from_us, to_us: later(known_us, to_us), latest_us, since_batch: Number(batch), events };
 }

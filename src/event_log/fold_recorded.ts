@@ -31,7 +31,7 @@ export function recorded_payload(
 }
 
 /** What recorded events of one stream fold to, and the last of them in order of (time, event id); null of none. */
-export type RecordedFold =
+type RecordedFold =
   | { readonly ok: true; readonly state: unknown; readonly last: RecordedEvent | null }
   /** Which event the domain refuses by now, and why. */
   | { readonly ok: false; readonly fault: string };
@@ -60,7 +60,7 @@ export function fold_recorded(
 export type ArrivedEvent = FoldedEvent & Pick<RecordedEvent, "position">;
 
 /** A stream in the course of its events. */
-export interface FoldedArrivals {
+interface FoldedArrivals {
   /** Its state after each of them, in order of arrival. */
   readonly states: readonly unknown[];
   /** The last of them in order of (time, event id). */

@@ -1,4 +1,4 @@
-import type { Database, OpenedDatabase, Queryable } from "../database/mod.ts";
+import { type Database, number_or_null, type OpenedDatabase, type Queryable, us_of } from "../database/mod.ts";
 import { format_time, type Kept, PASSING_GRAINS } from "../kpi/mod.ts";
 import { partition_name, type TopicPartition } from "./source_message.ts";
 
@@ -63,14 +63,12 @@ export function figures_id_of({ log_id, read_model, forgotten }: Readonly<Record
   return changed === 0 ? String(log_id) : `${log_id}.${changed}`;
 }
 
-const known_number = (value: unknown): number | null => value === null ? null : Number(value);
-
 /** Reads the head. */
 export async function read_head(database: Queryable): Promise<Head> {
   const [row] = await database.query({
     name: "read_head",
-    text: `select log_id, position, batch, link, (extract(epoch from recorded_at) * 1000000)::bigint as recorded_at_us,
-      (extract(epoch from watermark) * 1000000)::bigint as watermark_us, messages_read, duplicates, quarantined, tombstones, skipped, late, held,
+    text: `select log_id, position, batch, link, ${us_of("recorded_at")},
+      ${us_of("watermark")}, messages_read, duplicates, quarantined, tombstones, skipped, late, held,
       schema_number, read_model, resettled, forgotten, ${KEPT_FROM} from log_head`,
   });
   if (row === undefined) throw new Error("read head: log_head has no row; run `tacho migrate`");
@@ -80,8 +78,8 @@ export async function read_head(database: Queryable): Promise<Head> {
     position: Number(row.position),
     batch: Number(row.batch),
     link: row.link as Uint8Array,
-    recorded_at_us: known_number(row.recorded_at_us),
-    watermark_us: known_number(row.watermark_us),
+    recorded_at_us: number_or_null(row.recorded_at_us),
+    watermark_us: number_or_null(row.watermark_us),
     messages_read: Number(row.messages_read),
     duplicates: Number(row.duplicates),
     quarantined: Number(row.quarantined),
@@ -90,7 +88,7 @@ export async function read_head(database: Queryable): Promise<Head> {
     late: Number(row.late),
     held: Number(row.held),
     schema_number: Number(row.schema_number),
-    forgotten: known_number(row.forgotten),
+    forgotten: number_or_null(row.forgotten),
     kept: kept_of(row),
     read_model: Number(row.read_model),
     resettled: Number(row.resettled),
@@ -174,7 +172,7 @@ export const first_h3_resolution = (named: number | "off" | null): number | null
   named === "off" ? null : named ?? DEFAULT_H3_RESOLUTION;
 
 /** What a configuration says of it: one that names no H3 resolution takes what the database has, as of whether persons can be forgotten. */
-export type WantedDeployment = Pick<Deployment, "time_zone" | "currency"> & {
+type WantedDeployment = Pick<Deployment, "time_zone" | "currency"> & {
   readonly h3_resolution?: number | "off" | null;
   readonly forgettable?: boolean | null;
 };
@@ -228,18 +226,16 @@ export function require_settled(found: Deployment, wanted: WantedDeployment, any
   );
 }
 
-/** Where a source partition goes on, and the cluster its offsets count in. */
-export interface CursorRow {
-  readonly topic: string;
-  readonly partition: number;
+/** A cursor as the database has it: where a source partition goes on. Its offset counts in one cluster alone. */
+export interface StoredCursor extends TopicPartition {
   readonly next_offset: number;
   readonly cluster_id: string;
-  /** One that was noticed there and not accepted. */
-  readonly gap: KeptGap | null;
+  /** A gap that was noticed there and not accepted. */
+  readonly gap?: KeptGap | null;
 }
 
 /** All cursors. */
-export async function read_cursors(database: Queryable): Promise<CursorRow[]> {
+export async function read_cursors(database: Queryable): Promise<StoredCursor[]> {
   const rows = await database.query(
     `select topic, partition, next_offset, cluster_id, ${KEPT_GAP} from source_cursors`,
   );
@@ -264,8 +260,7 @@ const MOST_PARTITIONS = 1_000;
 export async function read_partition_watermarks(database: Queryable): Promise<PartitionWatermark[]> {
   const rows = await database.query({
     name: "read_partition_watermarks",
-    text:
-      `select topic, partition, (extract(epoch from watermark) * 1000000)::bigint as watermark_us from source_cursors
+    text: `select topic, partition, ${us_of("watermark")} from source_cursors
       where watermark is not null order by watermark, topic, partition limit ${MOST_PARTITIONS}`,
   });
   return rows.map(({ topic, partition, watermark_us }) => (

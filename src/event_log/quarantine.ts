@@ -280,7 +280,7 @@ export async function count_held(
 }
 
 /** A part of what is held. */
-export interface HeldPage {
+interface HeldPage {
   /** The page begins behind this message; null: at the first. */
   readonly after: HeldMessage | null;
   /** Ids above this one came in too late for the page. */

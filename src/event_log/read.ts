@@ -1,4 +1,4 @@
-import { plain_array, type Queryable, text_array } from "../database/mod.ts";
+import { number_or_null, plain_array, type Queryable, text_array, us_of } from "../database/mod.ts";
 import { canonical_json, type Domain, parse_json } from "../domains/mod.ts";
 import { format_time, parse_time } from "../kpi/mod.ts";
 import type { CursorAdvance } from "./append.ts";
@@ -11,8 +11,8 @@ import type { WrittenRow } from "./quarantine.ts";
 export type ParsedEvent = RecordedEvent & { readonly content: Readonly<Record<string, unknown>> };
 
 const COLUMNS = `position, stream_id, revision, event_id, type, schema_version,
-  (extract(epoch from occurred_at) * 1000000)::bigint as occurred_at_us,
-  (extract(epoch from recorded_at) * 1000000)::bigint as recorded_at_us, data::text as data, metadata::text as metadata`;
+  ${us_of("occurred_at")},
+  ${us_of("recorded_at")}, data::text as data, metadata::text as metadata`;
 const SELECT = `select ${COLUMNS} from events`;
 
 const recorded = (row: Record<string, unknown>): RecordedEvent => ({
@@ -55,7 +55,7 @@ export async function read_at(database: Queryable, positions: readonly number[])
 }
 
 /** Which events are asked for. */
-export interface EventsWanted {
+interface EventsWanted {
   /** Those after this position, up to `last`. */
   readonly after: number;
   readonly last: number;
@@ -67,7 +67,7 @@ export interface EventsWanted {
 }
 
 /** Events in order of position, and the position up to which there are no others of those wanted. */
-export interface EventsFound {
+interface EventsFound {
   readonly events: readonly RecordedEvent[];
   readonly through: number;
 }
@@ -304,7 +304,7 @@ export async function moment_at_position(queryable: Queryable, position: number)
   return {
     position,
     recorded_at_us: Number(row.recorded_us),
-    watermark_us: row.watermark_us === null ? null : Number(row.watermark_us),
+    watermark_us: number_or_null(row.watermark_us),
   };
 }
 
@@ -323,7 +323,7 @@ const PAGE_BATCHES = 50;
 
 const SELECT_BATCHES =
   `select batch, kind, first_position, last_position, messages_read, admitted, duplicates, quarantined, tombstones, skipped, late, cursors, note,
-  (extract(epoch from recorded_at) * 1000000)::bigint as recorded_at_us, content_hash, link
+  ${us_of("recorded_at")}, content_hash, link
   from batches where batch > $1 and batch <= $2 order by batch`;
 
 const recorded_batch = (row: Record<string, unknown>): RecordedBatch => {

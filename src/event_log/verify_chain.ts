@@ -1,8 +1,8 @@
-import type { Queryable } from "../database/mod.ts";
+import { number_or_null, type Queryable } from "../database/mod.ts";
 import type { CursorAdvance } from "./append.ts";
 import { type Archive, read_archives } from "./archives.ts";
 import { type BatchHeader, ContentHash, FIRST_LINK, next_link, retried_in, same_hash } from "./chain.ts";
-import { type CursorRow, type Head, read_cursors, read_head } from "./head.ts";
+import { type Head, read_cursors, read_head, type StoredCursor } from "./head.ts";
 import { batches_between, events_between, type ParsedEvent, type RecordedBatch } from "./read.ts";
 import { partition_name, type TopicPartition } from "./source_message.ts";
 import { Faults, type QuarantineCheck, type VerifiedQuarantine } from "./verify_quarantine.ts";
@@ -10,7 +10,7 @@ import { Faults, type QuarantineCheck, type VerifiedQuarantine } from "./verify_
 const COUNTED = ["messages_read", "duplicates", "quarantined", "tombstones", "skipped", "late"] as const;
 
 /** What the head has to count, added up from the batches. Messages that are retried were read and quarantined by a batch before. */
-export class HeadAccount {
+class HeadAccount {
   readonly #sums = { messages_read: 0, duplicates: 0, quarantined: 0, tombstones: 0, skipped: 0, late: 0 };
 
   add({ kind, messages_read, duplicates, quarantined, tombstones, skipped, late, note }: BatchHeader): void {
@@ -45,7 +45,7 @@ function verify_head(head: Head, faults: Faults): void {
 const name_of = (cursor: TopicPartition): string => `the cursor of ${partition_name(cursor)}`;
 
 /** Follows what batches did to the cursors of the source partitions: each goes on where the one before it left off. */
-export class CursorTrail {
+class CursorTrail {
   readonly #left_at = new Map<string, number>();
 
   /** @param whole whether the batches begin with the first one; if not, where a cursor stood before is taken from its first advance */
@@ -89,7 +89,7 @@ export class CursorTrail {
 }
 
 /** The gaps that are on record, accepted by an operator or by TACHO_START, in words: the first few of them, and how many there are more. */
-export class RecordedGaps {
+class RecordedGaps {
   static readonly MOST = 6;
   readonly #told: string[] = [];
   #more = 0;
@@ -131,7 +131,7 @@ export interface VerifiedChain extends VerifiedQuarantine {
 }
 
 /** A place in the chain: after this batch. `link` null: what is stored next has to be believed. */
-export interface Place {
+interface Place {
   readonly batch: number;
   readonly position: number;
   readonly link: Uint8Array | null;
@@ -202,9 +202,9 @@ async function place_before(database: Queryable, position: number, faults: Fault
 }
 
 /** What the tables of the log said at one moment. What is recorded up to the head does not change any more. */
-export interface LogMoment {
+interface LogMoment {
   readonly head: Head;
-  readonly cursors: readonly CursorRow[];
+  readonly cursors: readonly StoredCursor[];
   readonly archives: readonly Archive[];
   /** Batch and event past those that the head knows, which there must not be; null when there is none. */
   readonly beyond: { readonly batch: number | null; readonly position: number | null };
@@ -218,8 +218,12 @@ export async function read_log_moment(reading: Queryable): Promise<LogMoment> {
     "select (select max(batch) from batches where batch > $1) as batch, (select min(position) from events where position > $2) as position",
     [head.batch, head.position],
   );
-  const known = (value: string | null | undefined) => value === null || value === undefined ? null : Number(value);
-  return { head, cursors, archives, beyond: { batch: known(beyond?.batch), position: known(beyond?.position) } };
+  return {
+    head,
+    cursors,
+    archives,
+    beyond: { batch: number_or_null(beyond?.batch), position: number_or_null(beyond?.position) },
+  };
 }
 
 /** What a check of the chain works with. */
@@ -278,7 +282,7 @@ export async function verify_chain(
     trusted_batch: start.batch,
     cursors: trail.settle(cursors),
     gaps: gaps.told(),
-    open_gaps: cursors.filter(({ gap }) => gap !== null).length,
+    open_gaps: cursors.filter(({ gap = null }) => gap !== null).length,
     ...await quarantine.compare(whole),
   };
 }
