@@ -4,7 +4,7 @@
 
 const DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
-export type ParsedTime =
+type ParsedTime =
   | { readonly ok: true; readonly us: number }
   | { readonly ok: false; readonly why: "malformed" | "without_zone" };
 

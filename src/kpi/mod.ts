@@ -7,5 +7,4 @@
 export * from "./cell_changes.ts";
 export * from "./contribution.ts";
 export * from "./event_time.ts";
-export * from "./kept.ts";
 export * from "./windows.ts";
