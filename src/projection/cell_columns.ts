@@ -87,6 +87,10 @@ export const side_dates = (changes: readonly CellChange[], side: "added" | "remo
     }),
   );
 
+/** SQL for the date of a fact as `date_text` writes it: its time, and the id of the event that dates it. */
+export const date_sql = (at: string, by: string): string =>
+  `(to_char(${at} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || ' ' || coalesce(${by}, '')) collate "C"`;
+
 /** A column of a table's key: its type, and how it is written out. */
 export interface KeyColumn {
   readonly name: string;

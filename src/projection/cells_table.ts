@@ -16,10 +16,10 @@ import {
   type Kept,
   UNKNOWN,
 } from "../kpi/mod.ts";
-import { date_sql } from "./bucket_time.ts";
 import {
   cells_key,
   columns_of,
+  date_sql,
   DIMENSION,
   key_columns,
   type KeyColumn,

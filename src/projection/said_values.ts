@@ -51,3 +51,9 @@ export function shown(value: string): string {
 }
 /** Whether it is as good as not there. */
 export const is_nothing = (value: string): boolean => value === NONE || value === "0";
+
+/** The time of a bucket given in microseconds, for people. */
+export const time_of = (bucket_us: number): string => {
+  const time = new Date(bucket_us / 1000);
+  return Number.isNaN(time.getTime()) ? String(bucket_us) : time.toISOString();
+};

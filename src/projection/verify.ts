@@ -50,7 +50,7 @@ export class BeyondTheLog extends Error {
 }
 
 /** Hears that a part begins, of how many items, null where nobody knows; gives what hears how many of them are done. */
-export type Watch = (part: string, total: number | null) => (done: number) => void;
+type Watch = (part: string, total: number | null) => (done: number) => void;
 
 /** Of what and how a log is verified. */
 export interface Audit {

@@ -20,8 +20,7 @@ import {
   sketches_among,
 } from "../kpi/mod.ts";
 import { ExternalSort, type Folder, type SortBound, type Sorted } from "../sort/mod.ts";
-import { time_of } from "./bucket_time.ts";
-import { dates_of, is_nothing, merged, NONE, said_by_date, said_sql, shown } from "./said_values.ts";
+import { dates_of, is_nothing, merged, NONE, said_by_date, said_sql, shown, time_of } from "./said_values.ts";
 import type { Steps, Sums } from "./verify_streams.ts";
 
 /**

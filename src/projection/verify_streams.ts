@@ -14,7 +14,7 @@ import {
   type StreamText,
 } from "../event_log/mod.ts";
 import type { Contribution } from "../kpi/mod.ts";
-import { fold_events, type Read, read_of, row_fault } from "./stream_faults.ts";
+import { fold_events, type Read, read_of, row_fault } from "./stream_history.ts";
 
 /** Events that are read by their positions at a time, those of one stream aside. */
 const PAGE_EVENTS = 5_000;

@@ -1,4 +1,4 @@
-import { type Queryable, snapshot } from "../../database/mod.ts";
+import { number_or_null, type Queryable, snapshot } from "../../database/mod.ts";
 import { model_tables } from "../../domains/mod.ts";
 import { read_deployment, read_head, same_settings, type Settings } from "../../event_log/mod.ts";
 import { format_time, type Kept, kept_by_both } from "../../kpi/mod.ts";
@@ -187,7 +187,7 @@ async function compare_tables(
     compared: Number(row?.compared),
     changed_since: Number(row?.changed_since),
     different,
-    since: row?.since == null ? null : Number(row.since),
+    since: number_or_null(row?.since),
     examples: examples.map(({ example }) => example),
   };
 }

@@ -31,7 +31,7 @@ export interface FoldedStep {
 }
 
 /** How a page is taken in. */
-export interface Taking {
+interface Taking {
   /** Ordinals count from this position. */
   readonly before_first: number;
   /** Hears of each event what it made of its stream. */
