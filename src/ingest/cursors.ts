@@ -12,7 +12,7 @@ import {
 export type BeginTopics = (ends: readonly PartitionEnds[], cluster_id: string) => Promise<void>;
 
 /** Keeps a gap that was noticed at a cursor; false when the cursor stands elsewhere. */
-export type KeepGap = (
+type KeepGap = (
   gap: PartitionGap,
   at: { readonly next_offset: number; readonly cluster_id: string },
 ) => Promise<boolean>;

@@ -1,12 +1,11 @@
 import { blames_no_data, type Database, sqlstate } from "../database/mod.ts";
 import { type Appended, type QuarantinedMessage, read_cursors, read_head } from "../event_log/mod.ts";
 import { Paced, type Runtime } from "../runtime/mod.ts";
-import { type Attempt, attempted, commit_in_halves } from "./commit_in_halves.ts";
 import { outcomes_of } from "./plan.ts";
 import type { Message } from "./message_source.ts";
-import type { Pipeline } from "./pipeline.ts";
+import { type Attempt, attempted, commit_in_halves, type Pipeline } from "./pipeline.ts";
 import type { Place } from "./working_stream.ts";
-import { type IngestCounts, new_counts, take_batch } from "./status.ts";
+import { type IngestCounts, new_counts, take_batch } from "./loop.ts";
 
 /** What is handed in directly is logged under this topic; the configuration refuses a topic of Kafka's that has its name. */
 export const DIRECT_TOPIC = "http";
@@ -17,7 +16,7 @@ const CLUSTER_ID = "http";
 export const mapped_topic = (mapping: string): string => `${DIRECT_TOPIC}:${mapping}`;
 
 /** What became of one message. */
-export interface DirectResult {
+interface DirectResult {
   readonly status: "admitted" | "duplicate" | "quarantined" | "tombstone" | "skipped";
   readonly offset: number;
   /** Of its events in the log: those admitted, and of duplicates the earlier event. */
@@ -34,7 +33,7 @@ export type DirectAnswer =
   | { readonly ok: false; readonly reason: "line_is_full" | "overtaken" | "closing" };
 
 /** What direct intake is made of. */
-export interface DirectIntakeOptions {
+interface DirectIntakeOptions {
   readonly database: Database;
   /** One of its own: no other batches go through it. */
   readonly pipeline: Pipeline;

@@ -18,7 +18,7 @@
  * - What is held is bounded in messages and bytes. At the bound Kafka is fetched from no more, and the consumer stays a live member of its
  *   group; who offers to the queue waits.
  */
-import type { KeptGap, PartitionGap, SourceMessage, TopicPartition } from "../event_log/mod.ts";
+import type { KeptGap, PartitionGap, SourceMessage, StoredCursor, TopicPartition } from "../event_log/mod.ts";
 
 export {
   type Coordinates,
@@ -26,6 +26,7 @@ export {
   NO_HEADERS,
   partition_name,
   type SourceMessage,
+  type StoredCursor,
   type TopicPartition,
 } from "../event_log/mod.ts";
 
@@ -39,13 +40,6 @@ export interface SourceBatch extends TopicPartition {
 /** Where one partition goes on. */
 export interface Cursor extends TopicPartition {
   readonly next_offset: number;
-}
-
-/** A cursor as the database has it. Its offset counts in one cluster alone. */
-export interface StoredCursor extends Cursor {
-  readonly cluster_id: string;
-  /** A gap that was noticed there and not accepted. */
-  readonly gap?: KeptGap | null;
 }
 
 /** The cursors that are committed, as the database has them. Owned by the ingest loop, read synchronously by sources. */

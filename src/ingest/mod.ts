@@ -18,6 +18,5 @@ export * from "./loop.ts";
 export * from "./message_source.ts";
 export * from "./pipeline.ts";
 export * from "./plan.ts";
-export { type QueueOptions, QueueSource } from "./queue_source.ts";
+export { QueueSource } from "./queue_source.ts";
 export { Retry, type RetryCounts, type RetryOptions } from "./retry.ts";
-export * from "./status.ts";

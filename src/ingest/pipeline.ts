@@ -1,10 +1,11 @@
-import { type Database, sqlstate, type Transaction } from "../database/mod.ts";
+import { blames_no_data, type Database, sqlstate, type Transaction } from "../database/mod.ts";
 import { type Domain, type Lacks, NOTHING } from "../domains/mod.ts";
 import {
   append,
   type Appended,
   type Batch,
   type CursorAdvance,
+  DeploymentMismatch,
   EventRows,
   type Head,
   Overtaken,
@@ -17,8 +18,7 @@ import { ALL_KEPT, type Days, type Kept } from "../kpi/mod.ts";
 import { type EncodedReadModels, ReadModels } from "../projection/mod.ts";
 import { turns_every } from "../runtime/mod.ts";
 import { Aliases } from "./aliases.ts";
-import { decode_batches, type Decoded, type DecodeLimits } from "./decode/mod.ts";
-import type { TopicMappings } from "./decode/mod.ts";
+import { decode_batches, type Decoded, type DecodeLimits, type TopicMappings } from "./decode/mod.ts";
 import type { SourceBatch } from "./message_source.ts";
 import { type Plan, Planning } from "./plan.ts";
 import { type StoredEvent, StreamCache } from "./working_stream.ts";
@@ -255,14 +255,13 @@ export class Pipeline {
       }
       return this.#read_models.write(tx, planned.read_models, before_first);
     };
-    const appended = append(this.#options.database, this.#streams, planned.batch, project).then((result) => {
+    return append(this.#options.database, this.#streams, planned.batch, project).then((result) => {
       this.#cache.settle(planned.plan.streams, result.before_first);
       // Told by the head and not worked out here: other instances append too, and somebody may have set it back.
       this.#watermark_us = result.watermark_us;
       this.#planned_us.shift();
       return result;
     });
-    return appended;
   }
 
   /** Lets plans that need events of the batch being appended wait for it; `done` settles when it is through, however often it was tried. */
@@ -313,4 +312,51 @@ export function accuse(batches: readonly SourceBatch[], failure: unknown): Decod
   return batches.flatMap(({ messages }) =>
     messages.map((message) => ({ message, outcome: { fault, stage: "append" as const } }))
   );
+}
+
+/**
+ * What came of an attempt to commit: it is done; another process was faster, so that what it was planned from has to be read anew; or it failed
+ * for a reason that nobody foresaw, and something in it is to blame. Where nothing in it is to blame (an outage, another schema, other settings) it throws.
+ */
+export type Attempt<Result> =
+  | { readonly outcome: "done"; readonly result: Result }
+  | { readonly outcome: "overtaken"; readonly reason: string }
+  | { readonly outcome: "failed"; readonly error: unknown };
+
+/** What came of work, which throws where it is not done. */
+export async function attempted<Result>(work: () => Promise<Result>): Promise<Attempt<Result>> {
+  try {
+    return { outcome: "done", result: await work() };
+  } catch (error) {
+    if (error instanceof Overtaken) return { outcome: "overtaken", reason: error.message };
+    if (blames_no_data(error) || error instanceof DeploymentMismatch) throw error;
+    return { outcome: "failed", error };
+  }
+}
+
+/**
+ * Commits items, all at once if that works. If it fails they are worked off in halves, one after the other, until the culprit is alone: that one
+ * is attempted once more with the failure it is blamed for, which sets it aside. Throws the failure of that, and what an attempt throws.
+ * @param attempt commits its items, in one transaction; `blamed` undefined: they go the normal way
+ * @returns what came of each part, in order; or that a part was overtaken: then what comes after it was not attempted
+ */
+export async function commit_in_halves<Item, Result>(
+  items: readonly Item[],
+  attempt: (items: readonly Item[], blamed: unknown) => Promise<Attempt<Result>>,
+): Promise<Exclude<Attempt<readonly Result[]>, { outcome: "failed" }>> {
+  const results: Result[] = [];
+  const waiting: (readonly Item[])[] = [items];
+  for (let part = waiting.pop(); part !== undefined; part = waiting.pop()) {
+    let came = await attempt(part, undefined);
+    if (came.outcome === "failed" && part.length > 1) {
+      const middle = part.length >> 1;
+      waiting.push(part.slice(middle), part.slice(0, middle));
+      continue;
+    }
+    if (came.outcome === "failed") came = await attempt(part, came.error);
+    if (came.outcome === "failed") throw came.error;
+    if (came.outcome === "overtaken") return came;
+    results.push(came.result);
+  }
+  return { outcome: "done", result: results };
 }

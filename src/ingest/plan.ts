@@ -43,7 +43,7 @@ export interface Plan {
 }
 
 /** The greatest event time that is admitted from a partition. */
-export interface NewestOf extends TopicPartition {
+interface NewestOf extends TopicPartition {
   newest_us: number;
 }
 

@@ -14,7 +14,7 @@ import {
   type Worth,
 } from "./message_source.ts";
 
-export interface QueueOptions {
+interface QueueOptions {
   readonly topic: string;
   /** Names the queue as a cluster id names a Kafka cluster. */
   readonly cluster_id: string;

@@ -9,10 +9,9 @@ import {
   read_held,
 } from "../event_log/mod.ts";
 import { Paced, type Runtime } from "../runtime/mod.ts";
-import { type Attempt, attempted, commit_in_halves } from "./commit_in_halves.ts";
 import { type MessageOutcome, outcomes_of } from "./plan.ts";
 import type { SourceBatch } from "./message_source.ts";
-import type { Pipeline } from "./pipeline.ts";
+import { type Attempt, attempted, commit_in_halves, type Pipeline } from "./pipeline.ts";
 
 /** What a retry is made of. */
 export interface RetryOptions {

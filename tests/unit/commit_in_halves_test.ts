@@ -3,8 +3,7 @@ import fc from "fast-check";
 import { DatabaseUnreachable } from "../../src/database/mod.ts";
 import { Overtaken } from "../../src/event_log/mod.ts";
 import { advances_of, Cursors, one_by_one, type SourceBatch } from "../../src/ingest/mod.ts";
-import { type Attempt, attempted, commit_in_halves } from "../../src/ingest/commit_in_halves.ts";
-import { accuse } from "../../src/ingest/pipeline.ts";
+import { accuse, type Attempt, attempted, commit_in_halves } from "../../src/ingest/pipeline.ts";
 import { source_batch as batch } from "../support/source_batch.ts";
 
 /** Batches as a source delivers them: gaps in the offsets, runs without messages, several of one partition. */

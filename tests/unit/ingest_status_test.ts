@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Batch } from "../../src/event_log/mod.ts";
-import { new_counts, SlidingSum, take_batch } from "../../src/ingest/status.ts";
+import { new_counts, SlidingSum, take_batch } from "../../src/ingest/loop.ts";
 
 Deno.test("a sliding sum holds whole seconds of its window, the one that runs included, and forgets those before", () => {
   const sum = new SlidingSum(10);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { BrokersTooOld, DamagedAnswer } from "../../src/ingest/kafka/records/fetch_answer.ts";
-import { failure_of } from "../../src/ingest/kafka/kafka_failure.ts";
+import { failure_of } from "../../src/ingest/kafka/kafka_trouble.ts";
 
 const named = (name: string, message: string, more: Record<string, unknown> = {}) =>
   Object.assign(new Error(message), { name, ...more });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { LifeSigns } from "../../src/ingest/kafka/life_signs.ts";
+import { LifeSigns } from "../../src/ingest/kafka/kafka_trouble.ts";
 
 /** Signs in a time that a test moves. */
 function set_up() {

@@ -117,14 +117,14 @@ function with_data(record: SourceRecord): Validation<SourceRecord> {
 }
 
 /** What is wrong with a record, with the likely cause where it came in an envelope that its mapping does not know. */
-export function told_of_envelope(record: SourceRecord, { name, framing }: DeclaredMapping, fault: Fault): Fault {
+function told_of_envelope(record: SourceRecord, { name, framing }: DeclaredMapping, fault: Fault): Fault {
   if (framing === "connect" || !is_connect_envelope(record)) return fault;
   const detail = `expected a record for the mapping ${name}, got ${CONNECT_ENVELOPE}; by it as it is: ${fault.detail}`;
   return { reason: "unsupported_framing", path: fault.path, detail };
 }
 
 /** What is wrong with an event that was made from a record, told by the record's field where there is one. */
-export function trace_fault(mapping: DeclaredMapping, record: SourceRecord, event_type: string, fault: Fault): Fault {
+function trace_fault(mapping: DeclaredMapping, record: SourceRecord, event_type: string, fault: Fault): Fault {
   if (fault.path === null) return { ...fault, path: unfit_field(record) };
   // Decoding names an event's time as CloudEvents do.
   const source = mapping.source_of(record, event_type, fault.path === "time" ? "occurred_at" : fault.path);
@@ -142,7 +142,7 @@ export interface Decoded {
  * A message that is no event, and no fault: a tombstone, which has no value and says on a compacted topic that a key is gone, or one whose
  * record its mapping skips on purpose.
  */
-export interface NoEvent {
+interface NoEvent {
   readonly no_event: "tombstone" | "skipped";
 }
 
@@ -321,7 +321,7 @@ function storable(id: string): string {
 }
 
 /** An event that a mapping made, as it was made and as it was decoded. */
-export interface MappedEvent {
+interface MappedEvent {
   readonly bare: BareEvent;
   readonly decoded: DecodedEvent;
 }

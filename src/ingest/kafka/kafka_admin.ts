@@ -2,7 +2,7 @@ import { type Admin, assigned_partitions, ConfigResourceTypes, KafkaClient } fro
 import { Paced, system_clock } from "../../runtime/mod.ts";
 import type { PartitionEnds } from "../message_source.ts";
 import type { GroupMember } from "./partition_watch.ts";
-import { failure_of } from "./kafka_failure.ts";
+import { failure_of } from "./kafka_trouble.ts";
 import type { KafkaConnectionOptions, TopicShape } from "./kafka_options.ts";
 
 const MOST_TRIES = 6;

@@ -10,12 +10,12 @@ import {
 } from "../message_source.ts";
 import type { KafkaAdmin } from "./kafka_admin.ts";
 import { type EachBatchPayload, fetched_offset, fetched_partition } from "./kafka_client.ts";
-import { failure_of } from "./kafka_failure.ts";
+import { failure_of } from "./kafka_trouble.ts";
 import { slices } from "./records/mod.ts";
 import { gap_at, type PartitionWatch } from "./partition_watch.ts";
 
 /** What the delivery of one consumer's life works with. */
-export interface DeliveryParts {
+interface DeliveryParts {
   readonly book: CursorBook;
   readonly buffer: MessageBuffer;
   readonly watch: PartitionWatch;

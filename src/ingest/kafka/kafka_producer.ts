@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { type Compression, COMPRESSIONS, KafkaClient, type Message, type Producer } from "./kafka_client.ts";
-import { failure_of } from "./kafka_failure.ts";
+import { failure_of } from "./kafka_trouble.ts";
 import type { KafkaConnectionOptions, TopicShape } from "./kafka_options.ts";
 import { message_bytes } from "../message_buffer.ts";
 import { open_kafka_admin } from "./kafka_admin.ts";
@@ -96,7 +96,7 @@ async function connect_producer(
  * Cuts messages into requests that a broker takes; a message that is too large alone goes alone.
  * @param content_bytes the bytes of a message's content, at most
  */
-export function* requests<M>(
+function* requests<M>(
   messages: readonly M[],
   content_bytes: (message: M) => number,
 ): Generator<readonly M[]> {
@@ -177,14 +177,14 @@ const as_buffers = (headers: Readonly<Record<string, Uint8Array>>): Record<strin
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, view_of(value)]));
 
 /** A message to one of several topics; a null value says that its key is gone. */
-export interface TopicMessage {
+interface TopicMessage {
   readonly topic: string;
   readonly key: string;
   readonly value: string | null;
 }
 
 /** Writes to several topics under one name, which one producer at a time can have. */
-export interface KafkaPublisher {
+interface KafkaPublisher {
   /**
    * Writes in order, in one transaction; resolves when it is committed.
    * @throws when the brokers stay unreachable for about half a minute, or refuse: because another one has the name by now, too

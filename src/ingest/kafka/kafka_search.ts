@@ -2,12 +2,12 @@ import { turns_every } from "../../runtime/mod.ts";
 import { message_bytes } from "../message_buffer.ts";
 import { type Coordinates, partition_name, type SourceMessage, type TopicPartition } from "../message_source.ts";
 import { type Cluster, KafkaClient, partition_of_key, READ_COMMITTED } from "./kafka_client.ts";
-import { failure_of } from "./kafka_failure.ts";
+import { failure_of } from "./kafka_trouble.ts";
 import type { KafkaConnectionOptions } from "./kafka_options.ts";
 import { type FetchedPartition, slices } from "./records/mod.ts";
 
 /** What is looked for in topics: messages of one key, whose times are about known. */
-export interface Sought {
+interface Sought {
   readonly topics: readonly string[];
   /** The key that they have, where producers go by it. */
   readonly key: Uint8Array;

@@ -10,9 +10,8 @@ import type { WakeUp } from "../../runtime/mod.ts";
 import { kafka_admin, type KafkaAdmin } from "./kafka_admin.ts";
 import { type Admin, type Consumer, KafkaClient } from "./kafka_client.ts";
 import { KafkaDelivery } from "./kafka_delivery.ts";
-import { failure_of } from "./kafka_failure.ts";
 import type { KafkaOptions, KafkaSettings } from "./kafka_options.ts";
-import { LifeSigns } from "./life_signs.ts";
+import { failure_of, LifeSigns } from "./kafka_trouble.ts";
 import type { PartitionWatch } from "./partition_watch.ts";
 
 /** How a life of the consumer ended. */
@@ -23,7 +22,7 @@ export type SessionEnd =
   | { readonly end: "gap"; readonly gap: SourceGap };
 
 /** What outlives a session. */
-export interface SessionParts {
+interface SessionParts {
   readonly options: KafkaOptions;
   readonly settings: KafkaSettings;
   readonly book: CursorBook;

@@ -14,7 +14,7 @@ import {
   type Worth,
 } from "../message_source.ts";
 import { default_settings, type KafkaOptions, type KafkaSettings } from "./kafka_options.ts";
-import { is_preparing } from "./kafka_failure.ts";
+import { is_preparing } from "./kafka_trouble.ts";
 import { KafkaSession, type SessionEnd } from "./kafka_session.ts";
 import { gap_reason, PartitionWatch } from "./partition_watch.ts";
 

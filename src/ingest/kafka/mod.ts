@@ -12,7 +12,7 @@
  *
  * kafkajs 2.2.4, because native clients cannot be loaded here and no other pure client is as widely used. Its price: no
  * static membership, silent resets of the position, silent stalls, no release since 2023; each is met in
- * `kafka_delivery.ts`, `kafka_session.ts` and `life_signs.ts`, and one file (`kafka_client.ts`) imports it. Revisit when
+ * `kafka_delivery.ts`, `kafka_session.ts` and `kafka_trouble.ts`, and one file (`kafka_client.ts`) imports it. Revisit when
  * brokers drop the classic group protocol.
  */
 export { type KafkaAdmin, open_kafka_admin } from "./kafka_admin.ts";
@@ -26,11 +26,9 @@ export {
 } from "./kafka_options.ts";
 export {
   type KafkaProducer,
-  type KafkaPublisher,
   open_kafka_producer,
   open_kafka_publisher,
   type OutgoingMessage,
-  type TopicMessage,
   view_of,
 } from "./kafka_producer.ts";
 export { search_topics, type Searched, type SearchLimits } from "./kafka_search.ts";

@@ -10,7 +10,7 @@ import {
 } from "../message_source.ts";
 
 /** What a look for gaps found. `suspected`: look again. */
-export type GapLook =
+type GapLook =
   | { readonly look: "sound" | "suspected" }
   | { readonly look: "gap"; readonly gap: PartitionGap };
 

@@ -4,7 +4,7 @@ import { partition_name, type SourceBatch, type SourceMessage, type TopicPartiti
 import { crc32c, read_old_message, read_records, type RecordBatch, type RecordLimits } from "./record_batch.ts";
 
 /** What a fetch brought of one partition: something at least. */
-export interface FetchedBatches extends Pick<FetchedPartition, "batches"> {
+interface FetchedBatches extends Pick<FetchedPartition, "batches"> {
   readonly topic: string;
   readonly partition: number;
   /** The offset after all that it covers, whatever was there. */
@@ -79,13 +79,13 @@ export interface FetchedPartition {
 }
 
 /** A batch that is packed in a way nobody here knows, and the offset after it. */
-export interface UnknownCodec {
+interface UnknownCodec {
   readonly codec: number;
   readonly next_offset: number;
 }
 
 /** The answer to a fetch. */
-export interface FetchAnswer {
+interface FetchAnswer {
   readonly throttle_ms: number;
   readonly error_code: number;
   readonly session_id: number;

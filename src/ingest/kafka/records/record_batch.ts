@@ -34,7 +34,7 @@ function tables(): readonly [Int32Array, Int32Array, Int32Array, Int32Array] {
 }
 
 /** A message as Kafka kept it before 0.11, in format 0 or 1. */
-export interface OldMessage {
+interface OldMessage {
   readonly offset: number;
   readonly magic: 0 | 1;
   readonly attributes: number;
@@ -81,7 +81,7 @@ export function read_old_message(bytes: Uint8Array, at: number): OldMessage {
  * @param last_offset of the last of them; in format 1 packed ones count from the first
  * @throws UnreadableRecords
  */
-export async function read_message_set(
+async function read_message_set(
   packed: Uint8Array,
   codec: number,
   format: 0 | 1,
