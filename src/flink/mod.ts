@@ -3,6 +3,5 @@
  * what had been done by then, and what is said is one line: the cause that Flink names last. On repeat of a submission nothing
  * is submitted twice: a job is known by its name, which says the database and the statements.
  */
-export * from "./job_manager.ts";
 export * from "./rest.ts";
 export * from "./sql/mod.ts";

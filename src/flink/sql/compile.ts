@@ -2,11 +2,19 @@ import { column_measures, date_column, is_dated, type Measure } from "../../kpi/
 import type { Domain } from "../../domains/mod.ts";
 import { adding, cells_of, currency_of, field_of, folding, state_column, totals_of, valued_lists } from "./folding.ts";
 import { decoding, PLACE, readings_of } from "./reading.ts";
-import { reads_of } from "./values.ts";
-import { dated_by, dated_value, moment_text, name_sql, options_sql, text_sql, view_sql } from "./text.ts";
+import {
+  dated_by,
+  dated_value,
+  moment_text,
+  name_sql,
+  options_sql,
+  reads_of,
+  text_sql,
+  view_sql,
+} from "./expressions.ts";
 
 /** How brokers are spoken to: over TLS, and with which login; null: none. */
-export interface KafkaSecurity {
+interface KafkaSecurity {
   readonly tls: boolean;
   readonly sasl: {
     readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";

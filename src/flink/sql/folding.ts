@@ -9,7 +9,6 @@ import {
   UNKNOWN,
 } from "../../kpi/mod.ts";
 import { EVENT, readings_of } from "./reading.ts";
-import { reads_of } from "./values.ts";
 import {
   bucket_text,
   type Column,
@@ -19,11 +18,12 @@ import {
   name_sql,
   NUL,
   ordered_sql,
+  reads_of,
   text_sql,
   TIME_DIGITS,
   type View,
   view_with,
-} from "./text.ts";
+} from "./expressions.ts";
 
 /** How events fold into states, and what states add to cells, in SQL: what the domain's fold and its contributions are. Pure. */
 

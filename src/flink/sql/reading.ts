@@ -1,11 +1,24 @@
 import type { Domain, EventField, FieldType } from "../../domains/mod.ts";
-import { type Column, EPOCH_US, lacks_zone_sql, name_sql, text_sql, time_sql, type View, view_with } from "./text.ts";
-import { at_most, filled, id_text, json_of_member, reads_of } from "./values.ts";
+import {
+  at_most,
+  type Column,
+  EPOCH_US,
+  filled,
+  id_text,
+  json_of_member,
+  lacks_zone_sql,
+  name_sql,
+  reads_of,
+  text_sql,
+  time_sql,
+  type View,
+  view_with,
+} from "./expressions.ts";
 
 /** How messages become events, in SQL: what `ingest/decode` does with CloudEvents in structured mode and bare JSON. Pure. */
 
 /** A distinct reading of the data's members: of a name, as a type. */
-export interface Reading {
+interface Reading {
   /** The member of the data. */
   readonly member: string;
   readonly type: FieldType;
@@ -16,7 +29,7 @@ export interface Reading {
 }
 
 /** What the events of a type are read by. */
-export interface EventReading {
+interface EventReading {
   readonly type: string;
   readonly fields: readonly { readonly field: EventField; readonly reading: Reading }[];
 }

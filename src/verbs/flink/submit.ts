@@ -24,7 +24,7 @@ import { type Shell, UsageError } from "../shell.ts";
 import { find_model, type FlinkDatabase, type ModelOptions, with_flink, with_flink_database } from "./database.ts";
 
 /** Options of `tacho flink sql`, as the command line gives them: how the job reaches what tacho reaches by its own settings. */
-export interface SqlOptions {
+interface SqlOptions {
   readonly brokers?: string;
   readonly database?: string;
   readonly quarantine?: string;
@@ -99,7 +99,7 @@ function written_statements(
 }
 
 /** Options of `tacho flink submit`, as the command line gives them. */
-export interface SubmitOptions extends SqlOptions, ModelOptions {
+interface SubmitOptions extends SqlOptions, ModelOptions {
   /** The file with the statements; those of `tacho flink sql` unless given. */
   readonly sql?: string;
   /** A checkpoint or savepoint to go on from. */
