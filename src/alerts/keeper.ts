@@ -14,7 +14,7 @@ import {
   type Phase,
   windows_between,
 } from "./machine.ts";
-import { read_windows, type RuledDomain } from "./read_windows.ts";
+import { read_windows } from "./read_windows.ts";
 import { board_of, read_rule, type Rule, settled_before, silent_until } from "./rule.ts";
 import {
   type DeliveryCounts,
@@ -29,6 +29,7 @@ import {
 } from "./store.ts";
 import { all_time_of, dimension_of } from "../feed/mod.ts";
 import { bucket_start, type Micros, UNKNOWN } from "../kpi/mod.ts";
+import type { WatchedDomain } from "../unusual/mod.ts";
 
 /**
  * Goes along with rules, window by window: with those of a log while it is served, and with one over a stretch of a log, to tell what it would
@@ -36,7 +37,7 @@ import { bucket_start, type Micros, UNKNOWN } from "../kpi/mod.ts";
  */
 
 /** The log whose rules are looked at, and who hears of it. */
-interface KeptAlerts extends RuledDomain {
+interface KeptAlerts extends WatchedDomain {
   readonly database: Database;
   /** The names of those that are told. */
   readonly receivers: readonly string[];
@@ -266,7 +267,7 @@ export interface Replayed {
  */
 export async function replay_rule(
   database: Database,
-  domain: RuledDomain,
+  domain: WatchedDomain,
   rule: Rule,
   length_us: number,
   { signal, seen }: { readonly signal: AbortSignal; readonly seen: (windows: number) => void },
@@ -298,7 +299,7 @@ export async function replay_rule(
 /** The keys of a rule's filter that nothing in the log ever had, by dimension. */
 export async function unseen_keys(
   database: Database,
-  { board: given }: RuledDomain,
+  { board: given }: WatchedDomain,
   rule: Rule,
 ): Promise<{ readonly dimension: string; readonly keys: readonly string[] }[]> {
   const board = board_of(given, rule), unseen = [];

@@ -18,18 +18,12 @@ import {
   totals_of,
 } from "../feed/mod.ts";
 import { read_head } from "../event_log/mod.ts";
-import { type Days, format_time, is_kept, type Kept, kept_from, type Micros } from "../kpi/mod.ts";
-import { median, score_of_count, score_of_figure, WEEKS } from "../unusual/mod.ts";
+import { format_time, is_kept, type Kept, kept_from, type Micros } from "../kpi/mod.ts";
+import { median, score_of_count, score_of_figure, type WatchedDomain, WEEKS } from "../unusual/mod.ts";
 import { value_of_rule, weeks_before, type WindowValue } from "./machine.ts";
 import { board_of, figure_of_rule, is_relative, type Rule } from "./rule.ts";
 
 /** What rules see: their figures, window by window, asked of the read models as boards ask. */
-
-/** What rules are asked about. */
-export interface RuledDomain {
-  readonly board: DomainBoard;
-  readonly days: Days;
-}
 
 /** A rule cannot be looked at: its filter is answered from states, over fewer days than were asked for; or percentiles of then are not kept. */
 class TooLongForRule extends Error {
@@ -42,7 +36,7 @@ type Told = ReadonlyMap<number, number | null>;
 /** Percentiles of a rule. @param reading a transaction */
 async function read_quantiles(
   reading: Queryable,
-  { board: given, kept }: Pick<RuledDomain, "board"> & { readonly kept: Kept },
+  { board: given, kept }: Pick<WatchedDomain, "board"> & { readonly kept: Kept },
   rule: Rule,
   figure: QuantileFigure,
   { from_us, to_us }: Micros,
@@ -60,7 +54,7 @@ async function read_quantiles(
 /** The buckets of a rule's windows that a figure is made of: sums of all measures, or how many keys there are. @param reading a transaction */
 async function read_rows(
   reading: Queryable,
-  { board: given, days, kept }: RuledDomain & { readonly kept: Kept },
+  { board: given, days, kept }: WatchedDomain & { readonly kept: Kept },
   rule: Rule,
   figure: Counted,
   { from_us, to_us }: Micros,
@@ -136,7 +130,7 @@ function scored(value: number | null, before: readonly Before[], counts: boolean
  */
 export async function read_windows(
   reading: Queryable,
-  domain: RuledDomain,
+  domain: WatchedDomain,
   rule: Rule,
   windows: readonly Micros[],
 ): Promise<WindowValue[]> {

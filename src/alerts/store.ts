@@ -1,4 +1,4 @@
-import { type Queryable, text_array, type Transaction, us_of } from "../database/mod.ts";
+import { number_or_null, type Queryable, text_array, type Transaction, us_of } from "../database/mod.ts";
 import { format_time, type Micros, time_or_null } from "../kpi/mod.ts";
 import {
   type AlertState,
@@ -34,8 +34,6 @@ export interface KeptState {
   readonly then: number | null;
 }
 
-const number = (value: unknown): number | null => value === null ? null : Number(value);
-
 /** The rules of a log, by name. */
 export async function read_rules(reading: Queryable): Promise<KeptRule[]> {
   const rows = await reading.query({
@@ -48,7 +46,7 @@ export async function read_rules(reading: Queryable): Promise<KeptRule[]> {
     definition: row.definition,
     origin: row.origin as KeptRule["origin"],
     version: Number(row.version),
-    silence_until_us: number(row.silence_until_us),
+    silence_until_us: number_or_null(row.silence_until_us),
     changed_by: String(row.changed_by),
     changed_us: Number(row.changed_at_us),
   }));
@@ -63,7 +61,7 @@ export async function read_states(reading: Queryable): Promise<KeptState[]> {
     }, anchor_told, ${us_of("anchor")}, figure, then_figure from alert_states order by rule`,
   });
   const state = (phase: unknown, since: unknown, told: unknown): AlertState => (
-    { phase: phase as Phase, since_us: number(since), told: told === true }
+    { phase: phase as Phase, since_us: number_or_null(since), told: told === true }
   );
   return rows.map((row) => ({
     rule: String(row.rule),
@@ -75,8 +73,8 @@ export async function read_states(reading: Queryable): Promise<KeptState[]> {
       state: state(row.phase, row.since_us, row.told),
       through_us: Number(row.looked_through_us),
     },
-    figure: number(row.figure),
-    then: number(row.then_figure),
+    figure: number_or_null(row.figure),
+    then: number_or_null(row.then_figure),
   }));
 }
 
@@ -167,7 +165,7 @@ const CHANGE_COLUMNS = `c.change_id, c.rule, c.definition, c.from_phase, c.to_ph
 }, ${us_of("c.window_to")}, c.figure, c.then_figure, c.change, ${us_of("c.changed_at")}`;
 
 function change_of(row: Record<string, unknown>): KeptChange {
-  const [from_us, to_us] = [number(row.window_from_us), number(row.window_to_us)];
+  const [from_us, to_us] = [number_or_null(row.window_from_us), number_or_null(row.window_to_us)];
   return {
     id: Number(row.change_id),
     rule: String(row.rule),
@@ -175,11 +173,11 @@ function change_of(row: Record<string, unknown>): KeptChange {
     from: row.from_phase as Phase,
     to: row.to_phase as Phase,
     why: row.why as Why,
-    since_us: number(row.since_us),
+    since_us: number_or_null(row.since_us),
     window: from_us === null || to_us === null ? null : { from_us, to_us },
-    figure: number(row.figure),
-    then: number(row.then_figure),
-    change: number(row.change),
+    figure: number_or_null(row.figure),
+    then: number_or_null(row.then_figure),
+    change: number_or_null(row.change),
     noticed_us: Number(row.changed_at_us),
   };
 }

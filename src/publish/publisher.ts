@@ -12,7 +12,6 @@ import {
   unless_aborted,
   type WakeUp,
 } from "../runtime/mod.ts";
-import { gather, type Gathered } from "./gather.ts";
 import {
   type MessageTerms,
   type Publication,
@@ -24,12 +23,14 @@ import {
   begin_run,
   changed_windows,
   derive,
+  gather,
+  type Gathered,
   leave_lease,
   note_sent,
   type Published,
   read_published,
   take_lease,
-} from "./store.ts";
+} from "./outbox.ts";
 
 /** Writes to topics, in the order given, and so that nobody who was replaced writes any more. */
 export interface TopicWriter {

@@ -8,7 +8,6 @@
  * known; stretches of five minutes to an hour, of which the one counts that lies furthest from the usual: it says since when. docs/unusual.md has
  * what of the planted is found so, and how often a calm week is called unusual.
  */
-export { MOST_KEYS, past_of, read_lines, read_usual, type WatchedDomain } from "./read.ts";
 export {
   CLOSED,
   furthest,
@@ -23,4 +22,4 @@ export {
   told_of,
   WEEKS,
 } from "./score.ts";
-export { type Unusual, type UnusualItem, UnusualWatch } from "./watch.ts";
+export { past_of, type Unusual, UnusualWatch, type WatchedDomain } from "./watch.ts";

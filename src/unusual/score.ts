@@ -15,12 +15,6 @@ export const WEEKS = { most: 8, least: 4 } as const;
 const OF_NORMAL = 1.4826;
 const LEAST_SPREAD = 0.03;
 
-/** What something is usually, and how much that varies. */
-export interface Usual {
-  readonly expected: number;
-  readonly spread: number;
-}
-
 /** The median of values, which are put in order; NaN of nothing. */
 export function median(values: Float64Array): number {
   if (values.length > 16) values.sort();
@@ -70,7 +64,7 @@ export function score_of_count(
  * The same where only stretches of other times of the day are known: how far a count lies beyond the most or the least of them, as a spread of chance.
  * What is usual at one time of the day is unusual at none then; 0 within.
  */
-export function score_beyond(count: number, past: Float64Array): { readonly expected: number; readonly score: number } {
+function score_beyond(count: number, past: Float64Array): { readonly expected: number; readonly score: number } {
   const expected = Math.min(
     Math.max(count, past.reduce((a, b) => Math.min(a, b))),
     past.reduce((a, b) => Math.max(a, b)),
