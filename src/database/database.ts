@@ -74,6 +74,12 @@ export interface OpenedDatabase extends Database {
   beside(beside: Beside): OpenedDatabase;
 }
 
+/**
+ * Advisory locks of what one program at a time does to a log: each has a number of its own, which all tachos agree on; the log's schema stands
+ * beside it.
+ */
+export const ADVISORY_LOCKS = { migrate: 727374121, archive: 727374122, flink: 727374123, remove: 727374124 } as const;
+
 /** A name as SQL quotes it. */
 export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 

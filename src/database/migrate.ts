@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { wait } from "../runtime/mod.ts";
 import {
+  ADVISORY_LOCKS,
   type Database,
   DatabaseUnsuitable,
   is_held_by_others,
@@ -125,8 +126,7 @@ export interface Migrating {
   readonly working?: (left: number) => (items: number) => void;
 }
 
-/** Any number that an integer holds: all tachos agree on it. */
-const ADVISORY_LOCK = "727374121";
+const ADVISORY_LOCK = ADVISORY_LOCKS.migrate;
 /**
  * Who migrates a log keeps out who migrates the same log: the lock has its schema beside the number, so that the logs of several domains are
  * migrated side by side. Programs from before that hold the number alone, and keep out all others.

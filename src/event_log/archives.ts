@@ -1,4 +1,4 @@
-import { CopyLines, type Database, type Queryable, type Transaction } from "../database/mod.ts";
+import { ADVISORY_LOCKS, CopyLines, type Database, type Queryable, type Transaction } from "../database/mod.ts";
 import { format_time } from "../kpi/mod.ts";
 import { EVENT_COLUMNS, type RecordedEvent, write_event_line } from "./chain.ts";
 import { Overtaken } from "./head.ts";
@@ -109,18 +109,21 @@ class ArchivingElsewhere extends Error {
   override readonly name = "ArchivingElsewhere";
 }
 
-/** Any number that an integer holds, but that of migrations: all tachos agree on it. */
 const ARCHIVING = {
-  lock: 727374122,
+  lock: ADVISORY_LOCKS.archive,
   told: "archive: another program archives this log now; wait until it is through",
 };
 
 /**
  * Does what only one program at a time may do to a log, to its archives unless given. The embedded database has one program.
- * @param what the number that all tachos know it by, and what to say where another one is at it
+ * @param what its lock, and what to say where another one is at it
  * Throws ArchivingElsewhere where another one is at it.
  */
-export function while_alone<T>(database: Database, work: () => Promise<T>, what = ARCHIVING): Promise<T> {
+export function while_alone<T>(
+  database: Database,
+  work: () => Promise<T>,
+  what: { readonly lock: number; readonly told: string } = ARCHIVING,
+): Promise<T> {
   if (database.kind === "embedded") return work();
   return database.transaction(async (tx) => {
     await tx.query(

@@ -37,7 +37,7 @@ export async function read_past_streams(
   reading: Queryable,
   domain: Domain,
   position: number,
-  most_folded: number = MOST_FOLDED,
+  most_folded: number,
 ): Promise<PastStream[]> {
   await require_kept(reading, position);
   const streams = await changed_since(reading, domain, position, most_folded);

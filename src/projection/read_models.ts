@@ -1,4 +1,4 @@
-import type { Database, Transaction } from "../database/mod.ts";
+import { ADVISORY_LOCKS, type Database, type Transaction } from "../database/mod.ts";
 import { type Domain, type Lacks, NOTHING } from "../domains/mod.ts";
 import { kept_values, read_head } from "../event_log/mod.ts";
 import {
@@ -113,9 +113,9 @@ function removable({ tables, dimensions }: Pick<Domain, "tables" | "dimensions">
   ]);
 }
 
-/** One process removes cells of a log at a time: the lock has its schema beside the number. */
+/** One process removes cells of a log at a time. */
 const LOCKED =
-  `pg_try_advisory_xact_lock(727374122, hashtext(coalesce(current_schema(), current_setting('search_path'))))`;
+  `pg_try_advisory_xact_lock(${ADVISORY_LOCKS.remove}, hashtext(coalesce(current_schema(), current_setting('search_path'))))`;
 
 /**
  * Removes what is not kept, piece by piece: each is removed when the next is asked for, and the last when there is no next one.

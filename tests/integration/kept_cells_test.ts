@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type Database, open_database, type OpenedDatabase, snapshot } from "../../src/database/mod.ts";
+import { ADVISORY_LOCKS, type Database, open_database, type OpenedDatabase, snapshot } from "../../src/database/mod.ts";
 import {
   DEFAULT_H3_RESOLUTION,
   moment_at_position,
   Overtaken,
   read_cursors,
   read_head,
+  while_alone,
 } from "../../src/event_log/mod.ts";
 import {
   past_states,
@@ -415,6 +416,29 @@ tacho_test({
         await empty.close();
       }
     }),
+});
+
+tacho_test({
+  name: "cells are removed while the log is archived, and the other way round",
+  needs: ["postgres"],
+  fn: async () => {
+    const database = await fresh_database();
+    try {
+      await new Log(database).add([...FIRST_DAY, trip("Z", "2026-03-08T06:20:00Z")]);
+      const kept = await advance_kept({ database, days: DAYS }, { "1m": 0.01, "5m": 0.01 }, NOW_MS * 1000);
+      // At it in another program.
+      await database.transaction(async (tx) => {
+        await tx.query(
+          `select pg_advisory_xact_lock(${ADVISORY_LOCKS.remove}, hashtext(coalesce(current_schema(), current_setting('search_path'))))`,
+        );
+        assert.equal(await while_alone(database, () => Promise.resolve("archived")), "archived");
+        assert.equal(await sweep(database, kept), 0);
+      });
+      assert.ok(await while_alone(database, () => sweep(database, kept)) > 0);
+    } finally {
+      await database.close();
+    }
+  },
 });
 
 /** Holds the completed trips of a board's buckets against the oracle's. */

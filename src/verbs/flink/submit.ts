@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Database } from "../../database/mod.ts";
+import { ADVISORY_LOCKS, type Database } from "../../database/mod.ts";
 import { type Deployment, while_alone } from "../../event_log/mod.ts";
 import {
   find_jobs,
@@ -111,9 +111,8 @@ interface SubmitOptions extends SqlOptions, ModelOptions {
   readonly interval: number;
 }
 
-/** Any number that an integer holds, but those of migrations and archives. */
 export const SUBMITTING = {
-  lock: 727374123,
+  lock: ADVISORY_LOCKS.flink,
   told: "flink: another program submits a job for this database now, or switches its tables",
 };
 /** A job that does not run by then is told as it is. */
