@@ -49,7 +49,7 @@ export async function read_past_streams(
     );
   }
   const past: PastStream[] = [];
-  for (const page of pages_of(streams)) {
+  for (const page of pages_of_streams(streams, ({ positions }) => positions.length)) {
     const found = await read_at(reading, page.flatMap(({ positions }) => positions));
     const by_stream = Map.groupBy(found, ({ stream_id }) => stream_id);
     for (const { stream_id, positions } of page) {
@@ -96,17 +96,21 @@ function block_end(position: number): number {
   return (Math.floor(position / size) + 1) * size - 1;
 }
 
-/** Streams in pages that do not hold too many events. */
-function* pages_of(streams: readonly Changed[]): Iterable<Changed[]> {
-  let page: Changed[] = [], events = 0;
+/**
+ * Streams in pages whose events can be read at once, each of one stream at least.
+ * @param events_of how many are read of a stream
+ */
+export function* pages_of_streams<S>(streams: readonly S[], events_of: (stream: S) => number): Iterable<S[]> {
+  let page: S[] = [], events = 0;
   for (const stream of streams) {
-    if (events > 0 && events + stream.positions.length > PAGE_EVENTS) {
+    const own = events_of(stream);
+    if (events > 0 && events + own > PAGE_EVENTS) {
       yield page;
       page = [];
       events = 0;
     }
     page.push(stream);
-    events += stream.positions.length;
+    events += own;
   }
   if (page.length > 0) yield page;
 }

@@ -6,6 +6,7 @@ import {
   find_at,
   fold_arrivals,
   hash_event_id,
+  pages_of_streams,
   type ParsedEvent,
   recorded_payload,
   type StreamRow,
@@ -16,8 +17,8 @@ import {
 import type { Contribution } from "../kpi/mod.ts";
 import { fold_events, type Read, read_of, row_fault } from "./stream_history.ts";
 
-/** Events that are read by their positions at a time, those of one stream aside. */
-const PAGE_EVENTS = 5_000;
+/** Rows that are read at a time. */
+const PAGE_ROWS = 5_000;
 /** Positions in which streams that began before the scope are looked for at a time. */
 const PAGE_POSITIONS = 20_000;
 
@@ -160,7 +161,7 @@ export class StreamCheck {
    */
   async take_archived(reading: Snapshot, signal: AbortSignal, progress: (streams: number) => void): Promise<void> {
     if (this.#archived === 0) return;
-    for await (const page of this.#states.begun_by(reading, this.#archived, PAGE_EVENTS)) {
+    for await (const page of this.#states.begun_by(reading, this.#archived, PAGE_ROWS)) {
       signal.throwIfAborted();
       for (const row of page) {
         const { positions, state } = row.stream;
@@ -371,17 +372,5 @@ export class StreamCheck {
 const BEGUN = "(s.positions[1] > $1) is not true";
 
 /** Streams in pages of which not too many events are missing. */
-function* pages_of(streams: readonly Open[]): Iterable<Open[]> {
-  let page: Open[] = [], missing = 0;
-  for (const stream of streams) {
-    const more = stream.row.positions.length - stream.events.length;
-    if (missing > 0 && missing + more > PAGE_EVENTS) {
-      yield page;
-      page = [];
-      missing = 0;
-    }
-    page.push(stream);
-    missing += more;
-  }
-  if (page.length > 0) yield page;
-}
+const pages_of = (streams: readonly Open[]): Iterable<Open[]> =>
+  pages_of_streams(streams, ({ row, events }) => row.positions.length - events.length);
