@@ -1,5 +1,5 @@
 import { type Domain, type FoldedEvent, parse_json, type Validation } from "../domains/mod.ts";
-import { comes_after } from "../kpi/mod.ts";
+import { follows } from "../kpi/mod.ts";
 import type { RecordedEvent } from "./chain.ts";
 
 /** How an event is known again, and what recorded ones fold to: the order they are folded in, and what a stored one says. Pure. */
@@ -44,9 +44,7 @@ export function fold_recorded(
   domain: Pick<Domain, "parse" | "initial" | "fold">,
   events: readonly RecordedEvent[],
 ): RecordedFold {
-  const sorted = events.toSorted((a, b) =>
-    comes_after(a.occurred_at_us, a.event_id, b.occurred_at_us, b.event_id) ? 1 : -1
-  );
+  const sorted = events.toSorted((a, b) => follows(a, b) ? 1 : -1);
   let state = domain.initial;
   for (const event of sorted) {
     const payload = recorded_payload(domain, event);
@@ -90,6 +88,3 @@ export function fold_arrivals(
   }
   return { states, last: sorted.at(-1)! };
 }
-
-const follows = (event: ArrivedEvent, other: ArrivedEvent): boolean =>
-  comes_after(event.occurred_at_us, event.event_id, other.occurred_at_us, other.event_id);

@@ -7,7 +7,7 @@ import {
   type StreamChange,
   type StreamState,
 } from "../event_log/mod.ts";
-import { CellChanges, closed_before, comes_after, type Days } from "../kpi/mod.ts";
+import { CellChanges, closed_before, comes_after, type Days, follows } from "../kpi/mod.ts";
 import type { Decoded, DecodedEvent } from "./decode/mod.ts";
 import type { SourceMessage, TopicPartition } from "./message_source.ts";
 import { type Earlier, earlier_with_id, fold_anew, type Place, same_event, Working } from "./working_stream.ts";
@@ -230,7 +230,7 @@ export class Planning {
       if (other.event.event_id === event.event_id) return { stage: "plan", fault: identity_conflict(event) };
       if (this.#met[i - first] !== null) continue;
       of_this_message++;
-      if (last === null || is_after(other.event, last)) last = other.event;
+      if (last === null || follows(other.event, last)) last = other.event;
     }
     if (known !== null) {
       return same_event(outcome, known) ? known : { stage: "plan", fault: identity_conflict(event) };
@@ -238,7 +238,7 @@ export class Planning {
     if (this.#archived > 0 && (stream.before?.positions[0] ?? Infinity) <= this.#archived) {
       // It is folded on from its state; out of order that would take all its events.
       const before = { occurred_at_us: stream.last_us, event_id: stream.last_event_id };
-      if (!is_after(event, before) || (last !== null && !is_after(event, last))) {
+      if (!follows(event, before) || (last !== null && !follows(event, last))) {
         return { stage: "plan", fault: events_archived(event) };
       }
     }
@@ -312,11 +312,6 @@ interface Refused {
   readonly stage: QuarantinedMessage["stage"];
   readonly fault: Fault;
 }
-
-const is_after = (
-  a: Pick<DomainEvent, "occurred_at_us" | "event_id">,
-  b: Pick<DomainEvent, "occurred_at_us" | "event_id">,
-): boolean => comes_after(a.occurred_at_us, a.event_id, b.occurred_at_us, b.event_id);
 
 const events_archived = ({ stream_id }: DomainEvent): Fault => ({
   reason: "events_archived",

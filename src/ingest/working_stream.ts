@@ -1,6 +1,6 @@
 import { aliases_in_json, canonical_json, type Domain, type DomainEvent, parse_json } from "../domains/mod.ts";
 import { recorded_payload, type RecordedEvent, type StreamChange, type StreamState } from "../event_log/mod.ts";
-import { comes_after } from "../kpi/mod.ts";
+import { follows } from "../kpi/mod.ts";
 import type { DecodedEvent } from "./decode/mod.ts";
 
 /** A stream while its batch is planned: what is known of it, and how an event finds its place in it. Pure. */
@@ -146,13 +146,9 @@ export function fold_anew(
       }
       return { ...recorded, payload: payload_of(domain, recorded) };
     });
-    stream.sorted = [...earlier, ...stream.fresh].sort((a, b) =>
-      comes_after(a.occurred_at_us, a.event_id, b.occurred_at_us, b.event_id) ? 1 : -1
-    );
+    stream.sorted = [...earlier, ...stream.fresh].sort((a, b) => follows(a, b) ? 1 : -1);
   }
-  const place = stream.sorted.findLastIndex((other) =>
-    comes_after(event.occurred_at_us, event.event_id, other.occurred_at_us, other.event_id)
-  );
+  const place = stream.sorted.findLastIndex((other) => follows(event, other));
   stream.sorted.splice(place + 1, 0, event);
   stream.state = stream.sorted.reduce(
     (state, each) => domain.fold(state, each),

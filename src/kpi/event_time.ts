@@ -103,6 +103,16 @@ const rank_of_unit = (unit: number): number => unit < 0xd800 ? unit : unit < 0xe
 export const comes_after = (us: number, id: string, last_us: number, last_id: string): boolean =>
   us > last_us || (us === last_us && text_after(id, last_id));
 
+/** What says when an event comes among others of its stream. */
+interface Ordered {
+  readonly occurred_at_us: number;
+  readonly event_id: string;
+}
+
+/** The same of two events. */
+export const follows = (event: Ordered, other: Ordered): boolean =>
+  comes_after(event.occurred_at_us, event.event_id, other.occurred_at_us, other.event_id);
+
 let cached_day = Number.NaN;
 let cached_date = "";
 
