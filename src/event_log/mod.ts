@@ -21,4 +21,4 @@ export * from "./read.ts";
 export * from "./source_message.ts";
 export * from "./stream_states.ts";
 export { chain_start, read_log_moment, type VerifiedChain, verify_chain } from "./verify_chain.ts";
-export { Faults, QuarantineCheck, type VerifiedQuarantine } from "./verify_quarantine.ts";
+export { Faults, QuarantineCheck } from "./verify_quarantine.ts";

@@ -18,11 +18,9 @@
 export { type KafkaAdmin, open_kafka_admin } from "./kafka_admin.ts";
 export {
   type KafkaConnectionOptions,
-  type KafkaLogin,
   type KafkaOptions,
   type KafkaSettings,
   session_settings,
-  type TopicShape,
 } from "./kafka_options.ts";
 export {
   type KafkaProducer,
