@@ -43,7 +43,7 @@ export function add_exports(): void {
 
   const EXAMPLES = {
     parquet: `export parquet --out s3://lake/${DOMAINS[0].name}`,
-    ndjson: "export ndjson --out log --gzip",
+    ndjson: "export ndjson --out log --zstd",
     csv: "export csv --out figures --what cells --grain 1d --filter city=Chicago",
   };
   for (const format of ["parquet", "ndjson", "csv"] as const) {
@@ -79,8 +79,12 @@ export function add_exports(): void {
         ]),
       )
       .addHelpText("after", example(EXAMPLES[format]))
-      .action((options) => run((shell) => table_export_verb(shell, format, { gzip: false, ...options })));
-    if (format !== "parquet") command.option("--gzip", "pack the files", false);
+      .action((options) => run((shell) => table_export_verb(shell, format, options)));
+    if (format !== "parquet") {
+      command.option("--gzip", "pack the files by gzip", false).addOption(
+        new Option("--zstd", "pack the files by zstd, which is quicker").conflicts("gzip").default(false),
+      );
+    }
   }
 }
 

@@ -21,7 +21,7 @@ import { type ExportColumn, type ExportRow, write_table } from "./table.ts";
  * was changed.
  */
 
-const PARQUET = { format: "parquet", gzip: false } as const;
+const PARQUET = { format: "parquet", packing: null } as const;
 const POSITIONS_OF_FILE = 1_000_000;
 /** Says what is in the others. It is written last: where it is, the archive is whole. */
 const PAGE = "archive.json";

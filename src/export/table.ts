@@ -1,9 +1,10 @@
-import { gzipSync, zstdCompressSync } from "node:zlib";
+import { constants, gzipSync, zstdCompressSync } from "node:zlib";
 import { decimal_text } from "../domains/mod.ts";
 import { format_time } from "../kpi/mod.ts";
 import type { SchemaElement } from "hyparquet";
 import { ByteWriter } from "hyparquet-writer/src/bytewriter.js";
 import { ParquetWriter } from "hyparquet-writer/src/parquet-writer.js";
+import { PACKED, type Packing } from "../files/mod.ts";
 import type { ExportPlace } from "./place.ts";
 
 /**
@@ -27,10 +28,10 @@ export type ExportRow = readonly ExportValue[];
 
 /** How tables are written. */
 export type TableFormat = "ndjson" | "csv" | "parquet";
-/** How a table is written: as text also packed by gzip; Parquet always is by zstd. */
+/** How a table is written: as text also packed; Parquet packs itself, by zstd. */
 export interface TableForm {
   readonly format: TableFormat;
-  readonly gzip: boolean;
+  readonly packing: Packing | null;
 }
 
 /** A table on its way into a file. */
@@ -44,7 +45,13 @@ interface TableWriter {
 /** Text is packed and written in pieces of so many characters. */
 const PIECE = 1 << 20;
 
-/** A line a row. Each piece is packed by itself: several behind one another are one gzip to all that read such. */
+/** What some text is packed into: a whole gzip member, or zstd frame with a checksum, as gzip has one. */
+const PACK: Readonly<Record<Packing, (bytes: Uint8Array) => Uint8Array>> = {
+  gzip: (bytes) => gzipSync(bytes),
+  zstd: (bytes) => zstdCompressSync(bytes, { chunkSize: PIECE, params: { [constants.ZSTD_c_checksumFlag]: 1 } }),
+};
+
+/** A line a row. Each piece is packed by itself: several behind one another are one file to all that read such. */
 class TextTable implements TableWriter {
   readonly #line_of: (columns: readonly ExportColumn[], row: ExportRow) => string;
   #text: string;
@@ -52,7 +59,7 @@ class TextTable implements TableWriter {
   constructor(
     readonly columns: readonly ExportColumn[],
     format: "ndjson" | "csv",
-    readonly gzip: boolean,
+    readonly packing: Packing | null,
     readonly write: (bytes: Uint8Array<ArrayBuffer>) => Promise<void>,
   ) {
     this.#line_of = format === "csv" ? csv_line : json_line;
@@ -70,7 +77,7 @@ class TextTable implements TableWriter {
     if (this.#text === "") return;
     const bytes = new TextEncoder().encode(this.#text);
     this.#text = "";
-    await this.write(this.gzip ? Uint8Array.from(gzipSync(bytes)) : bytes);
+    await this.write(this.packing === null ? bytes : Uint8Array.from(PACK[this.packing](bytes)));
   }
 }
 
@@ -242,7 +249,8 @@ class ParquetTable implements TableWriter {
 }
 
 /** What the name of a file of that kind ends in. */
-export const file_ending = ({ format, gzip }: TableForm): string => `.${format}${gzip ? ".gz" : ""}`;
+export const file_ending = ({ format, packing }: TableForm): string =>
+  `.${format}${packing === null ? "" : PACKED[packing]}`;
 
 /** What a file of a table is called, what it holds and what it says of itself, where its format has room for that. */
 interface TableFile {
@@ -258,7 +266,7 @@ interface TableFile {
  */
 export async function write_table(
   place: ExportPlace,
-  { format, gzip }: TableForm,
+  { format, packing }: TableForm,
   { name, columns, about }: TableFile,
   rows: AsyncIterable<readonly ExportRow[]>,
 ): Promise<{ readonly rows: number; readonly bytes: number }> {
@@ -270,7 +278,7 @@ export async function write_table(
   try {
     const writer: TableWriter = format === "parquet"
       ? new ParquetTable(columns, about, write)
-      : new TextTable(columns, format, gzip, write);
+      : new TextTable(columns, format, packing, write);
     for await (const some of rows) {
       await writer.put(some);
       counted.rows += some.length;

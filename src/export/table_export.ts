@@ -63,7 +63,7 @@ const manifest_schema = z.object({
   events_of: z.object({
     domain: z.string(),
     log_id: z.string(),
-    form: z.object({ format: z.string(), gzip: z.boolean() }),
+    form: z.object({ format: z.string(), gzip: z.boolean().optional(), packing: z.string().optional() }),
     from: z.number(),
     types: z.array(z.string()).nullable(),
     positions_of_file: z.number(),
@@ -75,6 +75,10 @@ const manifest_schema = z.object({
 });
 type Manifest = z.infer<typeof manifest_schema>;
 type WrittenFile = Manifest["files"][number];
+
+/** A form as manifests have it: without zstd as programs that know none go on with it; those refuse what is packed so. */
+const told_form = ({ format, packing }: TableForm): Manifest["events_of"]["form"] =>
+  packing === "zstd" ? { format, packing } : { format, gzip: packing === "gzip" };
 
 /** Says which files are whole, and what is in them. */
 const MANIFEST = "events.manifest.json";
@@ -89,7 +93,7 @@ export async function export_events(source: EventsExport): Promise<ExportedFiles
   const events_of = {
     domain,
     log_id,
-    form,
+    form: told_form(form),
     from,
     types: types === null ? null : [...types],
     positions_of_file,

@@ -1,14 +1,15 @@
 /**
- * Files of records: CSV and JSON (both also as gzip) and Parquet, read row by row in bounded memory. Each row comes with
- * its line; one that cannot be read comes with its fault and its text, and the rows after it still come.
+ * Files of records: CSV and JSON (both also packed by gzip or zstd) and Parquet, read row by row in bounded memory. Each row
+ * comes with its line; one that cannot be read comes with its fault and its text, and the rows after it still come.
  */
 export { bytes_of_text } from "./text_pieces.ts";
-export { FileError, type FileRow, type RecordFile } from "./record_file.ts";
+export { FileError, type FileRow, PACKED, type Packing, type RecordFile } from "./record_file.ts";
 import { csv_rows, csv_text } from "./csv_rows.ts";
 import { find_records, json_rows } from "./json_rows.ts";
 import { parquet_rows } from "./parquet_rows.ts";
-import { FileError, type FileFormat, type RecordFile } from "./record_file.ts";
+import { FileError, type FileFormat, PACKED, type Packing, type RecordFile } from "./record_file.ts";
 import { encoding_named, other_encoding, text_pieces, type TextPiece } from "./text_pieces.ts";
+import { packing_of } from "./unpacked.ts";
 
 /** How to read a file, where it does not say so itself. */
 export interface FileOptions {
@@ -35,7 +36,6 @@ const EXTENSIONS: Readonly<Record<string, FileFormat>> = {
 const FOREIGN: readonly (readonly [string, string])[] = [
   ["504b0304", "a ZIP archive or spreadsheet; unpack it, or save its sheet as CSV"],
   ["d0cf11e0", "an old spreadsheet; save its sheet as CSV"],
-  ["28b52ffd", "what zstd packed; unpack it with zstd -d"],
   ["425a68", "what bzip2 packed; unpack it with bunzip2"],
   ["fd377a58", "what xz packed; unpack it with unxz"],
   ["377abcaf", "a 7z archive; unpack it"],
@@ -44,12 +44,14 @@ const FOREIGN: readonly (readonly [string, string])[] = [
   ["53514c6974652066", "a SQLite database; write its table as CSV"],
   ["3c", "HTML or XML; was an error downloaded?"],
 ];
-const GZIP = "1f8b", PARQUET = "50415231";
+const PARQUET = "50415231";
 
-/** The format that a file's name states, `.gz` aside; null when it states none. */
-function format_of_name(path: string): FileFormat | null {
-  const name = path.slice(path.lastIndexOf("/") + 1).toLowerCase().replace(/\.gz$/, "");
-  return EXTENSIONS[name.slice(name.lastIndexOf(".") + 1)] ?? null;
+/** The format and the packing that a file's name states; null where it states none. */
+function stated_by(path: string): { readonly format: FileFormat | null; readonly packing: Packing | null } {
+  const name = path.slice(path.lastIndexOf("/") + 1).toLowerCase();
+  const packing = (["gzip", "zstd"] as const).find((each) => name.endsWith(PACKED[each])) ?? null;
+  const plain = packing === null ? name : name.slice(0, -PACKED[packing].length);
+  return { format: EXTENSIONS[plain.slice(plain.lastIndexOf(".") + 1)] ?? null, packing };
 }
 
 /** What stands before each document of a JSON text sequence. */
@@ -59,7 +61,7 @@ const SEQUENCE_MARK = "\x1e";
 const TELLING = 1 << 20;
 
 /**
- * Opens a file of records and tells its format: by its name, where that states one, otherwise by its first bytes. Gzip is told by its bytes.
+ * Opens a file of records and tells its format: by its name, where that states one, otherwise by its first bytes. How it is packed is told by its bytes.
  * @throws FileError when it cannot be read, or is not what its name states
  */
 export async function open_record_file(
@@ -71,11 +73,11 @@ export async function open_record_file(
     throw cause instanceof FileError ? cause : new FileError(`open ${quoted}`, { cause });
   });
   const got = (expected: string, what: string) => new FileError(`open ${quoted}: expected ${expected}, got ${what}`);
-  const gzip = head.startsWith(GZIP);
+  const packing = packing_of(head);
   const is_parquet = head.startsWith(PARQUET);
-  const stated = format_of_name(path);
-  if (path.toLowerCase().endsWith(".gz") && !gzip) throw got("gzip", "other bytes");
-  if (stated === "parquet" && gzip) {
+  const { format: stated, packing: stated_packing } = stated_by(path);
+  if (stated_packing !== null && packing !== stated_packing) throw got(stated_packing, packing ?? "other bytes");
+  if (stated === "parquet" && packing !== null) {
     throw new FileError(`open ${quoted}: Parquet is not read in reading order; unpack it first`);
   }
   if (stated === "parquet" && !is_parquet) throw got("Parquet, which begins with PAR1", "other bytes");
@@ -86,7 +88,7 @@ export async function open_record_file(
   if (read_as === null) {
     throw got("an encoding such as utf-8, utf-16le, windows-1252 or shift_jis", JSON.stringify(encoding));
   }
-  const pieces = () => text_pieces(path, gzip, read_as);
+  const pieces = () => text_pieces(path, packing, read_as);
   const text = is_parquet ? "" : await first_text(pieces());
   const other = other_encoding(text);
   if (other !== null) throw new FileError(`read ${quoted}: ${other}`);
@@ -99,7 +101,7 @@ export async function open_record_file(
   if (format === "json" && text.trim() !== "" && !/^\W*[[{]/m.test(text)) {
     throw got("JSON, as its name says, which begins with { or [", beginning);
   }
-  const opened = { path, format, gzip, told_by: stated === null ? "content" : "name" } as const;
+  const opened = { path, format, packing, told_by: stated === null ? "content" : "name" } as const;
   if (format === "parquet") {
     return { ...opened, records: null, other_lists: [], rows: () => parquet_rows(path), text_of: JSON.stringify };
   }

@@ -4,6 +4,11 @@ import type { SourceRecord } from "../mapping/mod.ts";
 /** What a file's records are written in. */
 export type FileFormat = "csv" | "json" | "parquet";
 
+/** What the text of a file may be packed by. */
+export type Packing = "gzip" | "zstd";
+/** What the names of such files end in. */
+export const PACKED: Readonly<Record<Packing, string>> = { gzip: ".gz", zstd: ".zst" };
+
 /** A row of a file: a record, or what keeps it from being one, with its text as it stands. */
 export type FileRow =
   /** `line` counts from 1: the line the row begins on, a header included; in Parquet, which has no lines, the row. */
@@ -62,7 +67,7 @@ export interface RowBatch {
 export interface RecordFile {
   readonly path: string;
   readonly format: FileFormat;
-  readonly gzip: boolean;
+  readonly packing: Packing | null;
   /** What told its format. */
   readonly told_by: "name" | "content";
   /** Where in each of its JSON documents the records are, as a path; null where the documents, or the elements of an array, are. */

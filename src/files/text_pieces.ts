@@ -1,7 +1,6 @@
 import { Buffer } from "node:buffer";
-import { Readable } from "node:stream";
-import { createGunzip } from "node:zlib";
-import { FileError } from "./record_file.ts";
+import { FileError, type Packing } from "./record_file.ts";
+import { unpacked } from "./unpacked.ts";
 
 /** Some text of a file, and how much of the file is read with it: 0 to 1. */
 export interface TextPiece {
@@ -12,12 +11,16 @@ export interface TextPiece {
 const BLOCK = 256 << 10;
 
 /**
- * The text of a file, piece by piece, without its byte order mark. What is packed is unpacked piece by piece, so that it takes no more memory
- * than what is not. Node's gunzip, as the one of the web platform stops at the end of the first of several members.
+ * The text of a file, piece by piece, without its byte order mark.
+ * @param packing what it is unpacked of, piece by piece too
  * @param encoding as the web platform names them; without one it is told by the byte order mark or the zeros of UTF-16 and UTF-32, else UTF-8
  * @throws FileError when the file cannot be read, is cut off, or holds bytes that its encoding has not
  */
-export async function* text_pieces(path: string, gzip: boolean, encoding?: string): AsyncGenerator<TextPiece> {
+export async function* text_pieces(
+  path: string,
+  packing: Packing | null,
+  encoding?: string,
+): AsyncGenerator<TextPiece> {
   const quoted = JSON.stringify(path);
   const file = await Deno.open(path).catch((cause) => {
     throw new FileError(`open ${quoted}`, { cause });
@@ -36,7 +39,7 @@ export async function* text_pieces(path: string, gzip: boolean, encoding?: strin
     };
     let head: Uint8Array = new Uint8Array();
     let decoder: Decoder | null = null;
-    const bytes: AsyncIterable<Uint8Array> = gzip ? unpacked(blocks()) : blocks();
+    const bytes: AsyncIterable<Uint8Array> = packing === null ? blocks() : unpacked(blocks(), packing);
     for await (const block of bytes) {
       const next = decoder === null ? new Uint8Array(Buffer.concat([head, block])) : block;
       if (decoder === null && next.length < TELLING) {
@@ -49,22 +52,11 @@ export async function* text_pieces(path: string, gzip: boolean, encoding?: strin
     const rest = decoder === null ? decoder_of(head, encoding)(head, true) : decoder(new Uint8Array(), true);
     if (rest !== "") yield { text: rest, share: 1 };
   } catch (cause) {
-    throw cause instanceof FileError ? cause : new FileError(`read ${quoted}${gzip ? " (gzip)" : ""}`, { cause });
+    throw cause instanceof FileError
+      ? cause
+      : new FileError(`read ${quoted}${packing === null ? "" : ` (${packing})`}`, { cause });
   } finally {
     file.close();
-  }
-}
-
-async function* unpacked(blocks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const source = Readable.from(blocks);
-  const gunzip = createGunzip({ chunkSize: BLOCK });
-  source.on("error", (error) => gunzip.destroy(error));
-  source.pipe(gunzip);
-  try {
-    yield* gunzip;
-  } finally {
-    source.destroy();
-    gunzip.destroy();
   }
 }
 

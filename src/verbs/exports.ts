@@ -39,7 +39,8 @@ type LogPoint = { readonly position: number } | { readonly at_us: number };
 interface TableExportOptions {
   readonly what: "events" | MadeOfTheLog;
   readonly out: string;
-  readonly gzip: boolean;
+  readonly gzip?: boolean;
+  readonly zstd?: boolean;
   /** The first and the last event, or bucket of cells; all that there are unless given. */
   readonly from?: LogPoint;
   readonly to?: LogPoint;
@@ -57,7 +58,8 @@ interface TableExportOptions {
  * the others it writes the file anew.
  */
 export async function table_export_verb(shell: Shell, format: TableFormat, options: TableExportOptions): Promise<void> {
-  const form = { format, gzip: options.gzip };
+  const { gzip, zstd } = options;
+  const form = { format, packing: gzip ? "gzip" : zstd ? "zstd" : null } as const;
   const opened = await open_to_read(shell, {
     without_log: options.what !== "events",
     complete: options.what !== "events",

@@ -86,7 +86,7 @@ for (
   const [declared, args, ending] of [
     [TRIPS, ["ndjson"], "ndjson"],
     [PAYMENTS, ["csv", "--gzip"], "csv.gz"],
-    [TRADES, ["ndjson", "--gzip"], "ndjson.gz"],
+    [TRADES, ["ndjson", "--zstd"], "ndjson.zst"],
     [TRIPS, ["parquet"], "parquet"],
   ] as const
 ) {
@@ -193,6 +193,11 @@ tacho_test({
             "--out",
             folder,
           ],
+          [
+            /its form is \{"format":"csv","gzip":false\}, that of this one \{"format":"csv","packing":"zstd"\}/,
+            ...["csv", "--zstd", "--out", folder],
+          ],
+          [/'--zstd' cannot be used with option '--gzip'/, "csv", "--zstd", "--gzip", "--out", folder],
           [/an export up to position \d+, this one ends at 7/, "csv", "--out", folder, "--to", "7"],
           [/expected --to up to \d+, the log's head, got 99999/, "csv", "--out", folder, "--to", "99999"],
           [/got positions 9 to 8/, "csv", "--out", folder, "--from", "9", "--to", "8"],

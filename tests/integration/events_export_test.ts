@@ -3,7 +3,9 @@ import type { Database } from "../../src/database/mod.ts";
 import { TRADES } from "../../src/domains/trades/mod.ts";
 import { TRIPS } from "../../src/domains/trips/mod.ts";
 import { read_head } from "../../src/event_log/mod.ts";
-import { export_events, type ExportPlace, FolderPlace, S3Place, type TableFormat } from "../../src/export/mod.ts";
+import { export_events, type ExportPlace, FolderPlace, S3Place, type TableForm } from "../../src/export/mod.ts";
+import { PACKED } from "../../src/files/mod.ts";
+import { text_pieces } from "../../src/files/text_pieces.ts";
 import { tacho_test } from "../support/available.ts";
 import { invented, log_template, make_log, take_in } from "../support/generated_log.ts";
 import { GuardedFolder } from "../support/guarded_folder.ts";
@@ -22,7 +24,7 @@ const with_trades = async (
     run: (
       place: ExportPlace,
       heard?: (through: number) => void,
-      format?: TableFormat,
+      form?: Partial<TableForm>,
     ) => ReturnType<typeof export_events>;
     database: Database;
     more: () => Promise<void>;
@@ -37,10 +39,10 @@ const with_trades = async (
     await work({
       position,
       database,
-      async run(place, heard = () => {}, format = "ndjson") {
+      async run(place, heard = () => {}, form = {}) {
         let done = 0;
         return await export_events({
-          ...{ database, place, form: { format, gzip: false }, domain: "trades", log_id: "L" },
+          ...{ database, place, form: { format: "ndjson", packing: null, ...form }, domain: "trades", log_id: "L" },
           ...{ from: 1, through: await position(), types: null, positions_of_file: 70, signal: never },
           progress: (positions) => heard(done += positions),
         });
@@ -60,65 +62,77 @@ function positions_in(text: string, from: number): number {
   return positions.length;
 }
 
-tacho_test({
-  name:
-    "an export that is killed while it writes a file leaves none half, goes on with that file, and later adds what came since",
-  needs: ["postgres"],
-  fn: () =>
-    with_trades(async ({ run, more, position }) => {
-      const made = new GuardedFolder("events");
-      await using _ = { [Symbol.asyncDispose]: () => made.dispose() };
-      const place = new FolderPlace(made.path, Date.now);
-      const names = () =>
-        [...Deno.readDirSync(made.path)].map(({ name }) => name).filter((name) => /^events-/.test(name)).sort();
-      // As if it were killed: nothing is tidied up.
-      const killed: ExportPlace = Object.assign(Object.create(place), {
-        begin: async (name: string) => ({ ...await place.begin(name), abandon: () => Promise.resolve() }),
-        shown: place.shown,
-        read: (name: string) => place.read(name),
-        size: (name: string) => place.size(name),
-        write: (name: string, text: string) => place.write(name, text),
-      });
-      const gone = new Error("killed");
-      await assert.rejects(
-        run(killed, (through) => {
-          if (through > 250) throw gone;
-        }),
-        (error) => error === gone,
-      );
-      const whole = names().filter((name) => name.endsWith(".ndjson"));
-      assert.deepEqual(
-        whole,
-        ["000000000001", "000000000071", "000000000141"].map((first) => `events-${first}.ndjson`),
-      );
-      assert.equal(names().length, 4, "and a part that nobody takes for a file");
-      const inode = (name: string) => Deno.statSync(`${made.path}/${name}`).ino;
-      const before = whole.map(inode);
-      const first = await run(place);
-      assert.equal(first.there_before, 3);
-      assert.deepEqual(whole.map(inode), before);
-      await more();
-      const second = await run(place), files = Math.ceil(await position() / 70);
-      assert.deepEqual([second.files, second.there_before], [files, first.files - 1], "its last file was not full");
-      assert.deepEqual(whole.map(inode), before);
-      const all = names().filter((name) => name.endsWith(".ndjson"));
-      assert.equal(
-        positions_in(all.map((name) => Deno.readTextFileSync(`${made.path}/${name}`)).join(""), 1),
-        await position(),
-      );
-      // What somebody removed or cut is written again, and nothing else.
-      Deno.removeSync(`${made.path}/${all[0]}`);
-      Deno.writeTextFileSync(`${made.path}/${all[1]}`, "half");
-      assert.equal((await run(place)).there_before, files - 2);
-      assert.equal(
-        positions_in(all.map((name) => Deno.readTextFileSync(`${made.path}/${name}`)).join(""), 1),
-        await position(),
-      );
-      assert.equal((await run(place)).there_before, files);
-      Deno.writeTextFileSync(`${made.path}/events.manifest.json`, "{}");
-      await assert.rejects(run(place), { name: "PlaceUnusable", message: /none that this program wrote/ });
-    }),
-});
+for (const packing of [null, "gzip", "zstd"] as const) {
+  tacho_test({
+    name: `an export ${
+      packing === null ? "" : `packed by ${packing} `
+    }that is killed while it writes a file leaves none half, goes on with that file, and later adds what came since`,
+    needs: ["postgres"],
+    fn: () =>
+      with_trades(async ({ run: run_form, more, position }) => {
+        const run = (place: ExportPlace, heard?: (through: number) => void) => run_form(place, heard, { packing });
+        const ending = `.ndjson${packing === null ? "" : PACKED[packing]}`;
+        const text_in = async (names: readonly string[]) => {
+          let all = "";
+          for (const name of names) {
+            for await (const { text } of text_pieces(`${made.path}/${name}`, packing)) all += text;
+          }
+          return all;
+        };
+        const made = new GuardedFolder("events");
+        await using _ = { [Symbol.asyncDispose]: () => made.dispose() };
+        const place = new FolderPlace(made.path, Date.now);
+        const names = () =>
+          [...Deno.readDirSync(made.path)].map(({ name }) => name).filter((name) => /^events-/.test(name)).sort();
+        // As if it were killed: nothing is tidied up.
+        const killed: ExportPlace = Object.assign(Object.create(place), {
+          begin: async (name: string) => ({ ...await place.begin(name), abandon: () => Promise.resolve() }),
+          shown: place.shown,
+          read: (name: string) => place.read(name),
+          size: (name: string) => place.size(name),
+          write: (name: string, text: string) => place.write(name, text),
+        });
+        const gone = new Error("killed");
+        await assert.rejects(
+          run(killed, (through) => {
+            if (through > 250) throw gone;
+          }),
+          (error) => error === gone,
+        );
+        const whole = names().filter((name) => name.endsWith(ending));
+        assert.deepEqual(
+          whole,
+          ["000000000001", "000000000071", "000000000141"].map((first) => `events-${first}${ending}`),
+        );
+        assert.equal(names().length, 4, "and a part that nobody takes for a file");
+        const inode = (name: string) => Deno.statSync(`${made.path}/${name}`).ino;
+        const before = whole.map(inode);
+        const first = await run(place);
+        assert.equal(first.there_before, 3);
+        assert.deepEqual(whole.map(inode), before);
+        await more();
+        const second = await run(place), files = Math.ceil(await position() / 70);
+        assert.deepEqual([second.files, second.there_before], [files, first.files - 1], "its last file was not full");
+        assert.deepEqual(whole.map(inode), before);
+        const all = names().filter((name) => name.endsWith(ending));
+        assert.equal(
+          positions_in(await text_in(all), 1),
+          await position(),
+        );
+        // What somebody removed or cut is written again, and nothing else.
+        Deno.removeSync(`${made.path}/${all[0]}`);
+        Deno.writeTextFileSync(`${made.path}/${all[1]}`, "half");
+        assert.equal((await run(place)).there_before, files - 2);
+        assert.equal(
+          positions_in(await text_in(all), 1),
+          await position(),
+        );
+        assert.equal((await run(place)).there_before, files);
+        Deno.writeTextFileSync(`${made.path}/events.manifest.json`, "{}");
+        await assert.rejects(run(place), { name: "PlaceUnusable", message: /none that this program wrote/ });
+      }),
+  });
+}
 
 tacho_test({
   name: "events go to S3 as to a folder",
@@ -146,7 +160,7 @@ tacho_test({
     with_trades(async ({ run, database }) => {
       const made = new GuardedFolder("events");
       await using _ = { [Symbol.asyncDispose]: () => made.dispose() };
-      await run(new FolderPlace(made.path, Date.now), () => {}, "parquet");
+      await run(new FolderPlace(made.path, Date.now), () => {}, { format: "parquet" });
       const read = await run_python(
         `
 import glob, json, sys

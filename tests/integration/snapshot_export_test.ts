@@ -65,7 +65,7 @@ async function with_world(declared: DeclaredDomain, work: (world: World) => Prom
       place,
       async run(what, format, other = {}) {
         const { name, ...came } = await export_table({
-          ...{ database, place, form: { format, gzip: false }, domain: declared.make(TERMS), log_id: "L", what },
+          ...{ database, place, form: { format, packing: null }, domain: declared.make(TERMS), log_id: "L", what },
           ...{ filters: [], grain: null, from_us: null, to_us: null, signal: new AbortController().signal },
           progress: () => {},
           ...other,

@@ -25,7 +25,7 @@ async function rows_of(name: string, content: string | Uint8Array, options: File
 Deno.test("CSV: quoted fields span lines, and each row knows the line it begins on", async () => {
   const text = '\ufeffid, note ,fare\r\n1,"two\r\nlines",5\r\n\r\n2,"say ""hi"", twice",6\r\n3,plain,7';
   const { file, lines, records } = await rows_of("a.csv", text);
-  assert.deepEqual([file.format, file.gzip, file.told_by], ["csv", false, "name"]);
+  assert.deepEqual([file.format, file.packing, file.told_by], ["csv", null, "name"]);
   assert.deepEqual(lines, [2, 5, 6]);
   assert.deepEqual(records, [
     { id: "1", note: "two\r\nlines", fare: "5" },
@@ -602,7 +602,7 @@ Deno.test("JSON: brackets and quotes in hundreds of thousands are read once over
 Deno.test("gzip: of several members all are read; one that is cut off is an error", async () => {
   const packed = Buffer.concat([gzipSync("id,n\n1,a\n2,"), gzipSync("b\n3,c\n")]);
   const { file, records } = await rows_of("a.csv.gz", packed);
-  assert.deepEqual([file.gzip, records.map((record) => record!.n).join("")], [true, "abc"]);
+  assert.deepEqual([file.packing, records.map((record) => record!.n).join("")], ["gzip", "abc"]);
   const many = gzipSync(`id,n\n${Array.from({ length: 50_000 }, (_, i) => `${i},x`).join("\n")}`);
   await assert.rejects(
     rows_of("a.csv.gz", many.subarray(0, many.length - 1_000)),

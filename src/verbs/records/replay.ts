@@ -149,10 +149,10 @@ async function mapped_files(shell: Shell, paths: readonly string[], options: Rep
   const files: MappedFile[] = [];
   for (const [index, path] of paths.entries()) {
     const file = await open_record_file(path, { ...options, lists: shell.domain.record_lists });
-    const { format, gzip, told_by, records } = file;
+    const { format, packing, told_by, records } = file;
     const { reading } = await reading_of(file);
     const chosen_by = options.mapping === undefined ? "columns" : "--mapping";
-    const told = { path, format, told_by, gzip: gzip || null, records, mapping: reading.name, chosen_by };
+    const told = { path, format, told_by, packing, records, mapping: reading.name, chosen_by };
     logger.log("info", "file", told);
     files.push({ index, file, reading });
   }
