@@ -3,6 +3,7 @@
  * comes with its line; one that cannot be read comes with its fault and its text, and the rows after it still come.
  */
 export { bytes_of_text } from "./text_pieces.ts";
+export { unpack_zstd } from "./unpacked.ts";
 export { FileError, type FileRow, PACKED, type Packing, type RecordFile } from "./record_file.ts";
 import { csv_rows, csv_text } from "./csv_rows.ts";
 import { find_records, json_rows } from "./json_rows.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { gzipSync } from "node:zlib";
+import { constants, gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import {
   pack_lz4_frame,
@@ -55,12 +55,24 @@ for (const [name, { number, pack }] of Object.entries(CODECS)) {
   });
 }
 
-Deno.test("gzip, snappy and lz4 refuse what was cut off", async () => {
-  for (const { number, pack } of [CODECS.gzip, CODECS.snappy, CODECS.lz4]) {
+Deno.test("what was cut off is refused, whatever packed it", async () => {
+  for (const { number, pack } of Object.values(CODECS)) {
     const packed = await pack(samples["words"]!);
     for (const length of [packed.length >> 1, packed.length - 1]) {
       await assert.rejects(() => unpack_all(number, packed.subarray(0, length)), UnreadableRecords);
     }
+  }
+});
+
+Deno.test("zstd of several frames gives all of them; a fault far behind its beginning is a refusal like any other", async () => {
+  const checked = (bytes: Uint8Array) => zstdCompressSync(bytes, { params: { [constants.ZSTD_c_checksumFlag]: 1 } });
+  const long = Buffer.concat([samples["words"]!, samples["run"]!, samples["noise"]!, samples["words"]!]);
+  const packed = Buffer.concat([checked(text("first")), checked(long)]);
+  assert.ok((await unpack_all(4, packed)).equals(Buffer.concat([text("first"), long])));
+  for (const back of [1, 4, 1_000, 20_000, 40_000]) {
+    const damaged = Buffer.from(packed);
+    damaged[packed.length - back]! ^= 1;
+    await assert.rejects(() => unpack_all(4, damaged), UnreadableRecords, `${back} bytes before its end`);
   }
 });
 

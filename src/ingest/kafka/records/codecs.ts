@@ -1,7 +1,8 @@
 import { Buffer } from "node:buffer";
 import { promisify } from "node:util";
-import { constants, createGunzip, createZstdDecompress, zstdCompress } from "node:zlib";
+import { constants, createGunzip, zstdCompress } from "node:zlib";
 import snappy from "snappyjs";
+import { unpack_zstd } from "../../../files/mod.ts";
 import { pack_lz4, unpack_lz4 } from "./lz4.ts";
 
 /** What lies in a record batch whose checksum is right cannot be read: asking again cannot help. */
@@ -9,7 +10,7 @@ export class UnreadableRecords extends Error {
   override readonly name = "UnreadableRecords";
 }
 
-/** How many bytes gzip and zstd give at once. */
+/** How many bytes gzip gives at once. */
 const PIECE_BYTES = 256 << 10;
 
 /** The most bytes that come of one piece, whatever the codec: a snappy block is unpacked whole. */
@@ -17,7 +18,7 @@ export const MOST_PIECE_BYTES = 64 << 20;
 
 /**
  * Unpacks the records of a batch piece by piece, so that memory holds one piece however much comes of it. The pieces are
- * the caller's. A zstd frame that is cut off gives what it has: the reader of records finds the end missing.
+ * the caller's.
  * @param codec by Kafka's numbers: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd
  * @throws UnreadableRecords where the bytes are not of this codec, cut off, or a block of theirs is too large
  */
@@ -33,7 +34,7 @@ export async function* unpack(codec: number, packed: Uint8Array): AsyncGenerator
       case 3:
         return yield* unpack_lz4(packed);
       case 4:
-        return yield* through(createZstdDecompress({ chunkSize: PIECE_BYTES }), packed);
+        return yield* unpack_zstd(alone(packed));
     }
   } catch (error) {
     const said = error instanceof Error ? error.message : String(error);
@@ -43,6 +44,10 @@ export async function* unpack(codec: number, packed: Uint8Array): AsyncGenerator
 }
 
 const CODEC_NAMES = ["none", "gzip", "snappy", "lz4", "zstd"];
+
+async function* alone(packed: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield packed;
+}
 
 /** What an unpacking stream makes of some bytes; off the main thread. Leaving early ends the stream. */
 async function* through(stream: ReturnType<typeof createGunzip>, packed: Uint8Array): AsyncGenerator<Uint8Array> {
