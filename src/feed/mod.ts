@@ -42,7 +42,6 @@ export {
   type Items,
   type ItemsPage,
   kept_cells_say,
-  key_sql,
   LAST_EVENTS,
   LEAST_BASE,
   LONGEST_FROM_STATES_S,

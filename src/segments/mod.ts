@@ -10,10 +10,10 @@
 import { plain_array, type Queryable } from "../database/mod.ts";
 import type { DomainBoard } from "../domains/mod.ts";
 import {
+  dimension_of,
   figure_of,
   type Filter,
   filter_sql,
-  key_sql,
   Parameters,
   shown_key_sql,
   states_touching,
@@ -124,7 +124,8 @@ export async function read_segments(
     [counted, valued] = [count, value].map((name) => figure_of(board, name).measure);
   const slot = board.facts.find(({ adds }) => counted! in adds)!, parameters = new Parameters(states.values);
   const [from, to] = [window.from_us, window.to_us].map((us) => `${parameters.add(format_time(us))}::timestamptz`);
-  const key = key_sql(board, dimension);
+  // The column as it stands: a state that nobody named a key for is none of any.
+  const key = `states.${dimension_of(board, dimension)!.column}`;
   const totals = `select ${key} as key, max(${slot.at}) as last, sum(${slot.adds[counted!]}) as count,
       coalesce(sum(${slot.adds[valued!]}), 0) as amount
     from ${with_items(`${states.sql} states`, slot)}

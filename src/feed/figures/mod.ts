@@ -25,7 +25,6 @@ export {
   arrived_states,
   filter_sql,
   find_arrived,
-  key_sql,
   Parameters,
   past_states,
   type PastStates,

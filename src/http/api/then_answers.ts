@@ -55,6 +55,8 @@ export interface Turn {
   readonly gate: Gate;
   readonly are: string;
   readonly name: string;
+  /** How long a statement of theirs may take, milliseconds; as long as of any unless given. */
+  readonly most_ms?: number;
 }
 
 /** Answers what is asked of a view as of now or then: in its turn, bounded in time, of one moment of the log, and told by an entity tag. */
@@ -62,13 +64,14 @@ export async function answer_then(
   source: BoardSource,
   request: Request,
   { view, as_of }: { readonly view: View; readonly as_of: AsOf | null },
-  { gate, are, name }: Turn,
+  { gate, are, name, most_ms }: Turn,
   answer: (reading: Queryable, then: Then) => Promise<string | Response>,
 ): Promise<Response> {
   const { database, board, clock, build } = source;
   const found = await gate.run(() =>
     timed(() =>
       read_only(database, async (reading) => {
+        if (most_ms !== undefined) await reading.query(`set local statement_timeout = ${most_ms}`);
         const head = await read_head(reading);
         const moment = as_of && await moment_of(reading, as_of, head);
         if (moment instanceof Response) return moment;
@@ -77,8 +80,7 @@ export async function answer_then(
         const minute = Math.floor(now_ms / 60_000);
         const tag = `W/"${head.figures_id}-${at}-${name}-${window.to_s}-${window.grain}-${minute}-${build}"`;
         return await answer_tagged(request, tag, () => answer(reading, { head, moment, window, now_ms, tag }));
-      }, board)
-    )
+      }, board), most_ms)
   );
   return found ?? busy(are, gate.limits.wait_ms);
 }
@@ -161,7 +163,10 @@ export function not_so_far(head: number): Response {
 }
 
 /** Turns what a reading of a board is bounded by into what its client can do. */
-export async function timed(work: () => Promise<Response>): Promise<Response> {
+export async function timed(
+  work: () => Promise<Response>,
+  most_ms: number = STATEMENT_TIMEOUT_MS,
+): Promise<Response> {
   try {
     return await unless_too_many(work);
   } catch (error) {
@@ -169,7 +174,7 @@ export async function timed(work: () => Promise<Response>): Promise<Response> {
       return bad_request("too much has changed since", [{ path: "as_of", detail: error.message }]);
     }
     if (!took_too_long(error)) throw error;
-    const limit = `a statement took longer than ${STATEMENT_TIMEOUT_MS / 1000} s, the most it may`;
+    const limit = `a statement took longer than ${most_ms / 1000} s, the most it may`;
     return problem({ status: 503, title: "Took too long", detail: `${limit}; ask for a shorter range` });
   }
 }
