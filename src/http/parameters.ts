@@ -46,6 +46,29 @@ export const calendar_date = z.string().refine((text) => {
 export const limit = (most: number, fallback: number) =>
   z.coerce.number().int().min(1).max(most).default(fallback).openapi({ description: "At most so many rows" });
 
+/** Rows of one page, and of one file. */
+const MOST_ROWS = { json: 500, csv: 100_000 };
+
+/** Which page of rows is asked for, and as what. */
+export const PAGE_PARAMETERS = {
+  limit: limit(MOST_ROWS.csv, 50),
+  offset: z.coerce.number().int().min(0).max(10_000_000).default(0).openapi({
+    description: "So many rows are before it",
+  }),
+  format: z.enum(["json", "csv"]).default("json").openapi({
+    description: `csv: up to ${MOST_ROWS.csv} rows, of JSON up to ${MOST_ROWS.json}`,
+  }),
+};
+
+/** The problem of a page that has more rows than its format may; null: it has not. */
+export function page_fault(
+  { limit, format }: { readonly limit: number; readonly format: "json" | "csv" },
+): Response | null {
+  if (limit <= MOST_ROWS[format]) return null;
+  const detail = `expected at most ${MOST_ROWS[format]} of ${format}, got ${limit}`;
+  return bad_request("the page is too long", [{ path: "limit", detail }]);
+}
+
 /** A position in the log; 0 is before the first event. */
 export const position = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER)
   .openapi({ description: "A position in the log; 0 is before the first event", example: 120_934 });

@@ -13,14 +13,19 @@ import {
 import { format_time } from "../../kpi/mod.ts";
 import { bad_request } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
-import { currency_schema, limit, requested_then, said_currency, then_parameters } from "../parameters.ts";
+import {
+  currency_schema,
+  page_fault,
+  PAGE_PARAMETERS,
+  requested_then,
+  said_currency,
+  then_parameters,
+} from "../parameters.ts";
 import { Gate, with_person_ids } from "../reading.ts";
 import { answer_csv, answer_then, type BoardSource, states_then, type Then } from "./then_answers.ts";
 
 /** How many lists of items are read at a time, and how many wait for how long. */
 const GATE = { most: 1, waiting: 20, wait_ms: 4_000 };
-/** Rows of one answer, and of one file. */
-const MOST_ROWS = { json: 500, csv: 100_000 };
 const SORTS = ["-value", "value", "-time", "time"] as const;
 
 const items_schema = (board: DomainBoard) =>
@@ -63,23 +68,15 @@ export function add_items_route(app: App, source: BoardSource): void {
       figure: z.string().refine((name) => names.includes(name), `expected one of ${names.join(", ")}`)
         .openapi({ description: `One of ${names.join(", ")}` }),
       sort: z.enum(SORTS).default("-value").openapi({ description: "With a minus the greatest or the latest first" }),
-      limit: limit(MOST_ROWS.csv, 50),
-      offset: z.coerce.number().int().min(0).max(10_000_000).default(0).openapi({
-        description: "So many rows are before it",
-      }),
-      format: z.enum(["json", "csv"]).default("json").openapi({
-        description: `csv: up to ${MOST_ROWS.csv} rows, of JSON up to ${MOST_ROWS.json}`,
-      }),
+      ...PAGE_PARAMETERS,
       ...then_parameters(board),
     },
     params: {},
     answer: { type: "application/json", schema: items_schema(board) },
     others: { 503: "It took too long, or too many ask at a time; see Retry-After" },
     respond: async ({ figure: name, sort, limit: most, offset, format, ...values }, request) => {
-      if (most > MOST_ROWS[format]) {
-        const detail = `expected at most ${MOST_ROWS[format]} of ${format}, got ${most}`;
-        return bad_request("the page is too long", [{ path: "limit", detail }]);
-      }
+      const fault = page_fault({ limit: most, format });
+      if (fault !== null) return fault;
       const figure = item_figure(board, name);
       if (figure === null || typeof figure === "string") {
         const detail = `expected a figure that adds up: ${name} has no items: ${figure ?? "there is no such"}`;

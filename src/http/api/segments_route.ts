@@ -12,9 +12,15 @@ import {
   SEGMENTS_HOW,
   type SegmentsPage,
 } from "../../segments/mod.ts";
-import { bad_request } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
-import { currency_schema, limit, requested_then, said_currency, then_parameters } from "../parameters.ts";
+import {
+  currency_schema,
+  page_fault,
+  PAGE_PARAMETERS,
+  requested_then,
+  said_currency,
+  then_parameters,
+} from "../parameters.ts";
 import { Gate } from "../reading.ts";
 import { answer_csv, answer_then, type BoardSource, states_then } from "./then_answers.ts";
 
@@ -22,8 +28,6 @@ import { answer_csv, answer_then, type BoardSource, states_then } from "./then_a
 const GATE = { most: 1, waiting: 20, wait_ms: 4_000 };
 /** A million keys of two million streams took 9 s of processor time: it is a report, and one at a time. */
 const MOST_MS = 15_000;
-/** Keys of one answer, and of one file. */
-const MOST_ROWS = { json: 500, csv: 100_000 };
 const SORTS = ["-value", "value", "-count", "count", "-last", "last"] as const;
 const NAMES = SEGMENTS.map(({ name }) => name);
 
@@ -80,23 +84,15 @@ export function add_segments_route(app: App, source: BoardSource): void {
         .openapi({ description: `One of ${names}` }),
       segment: z.enum(NAMES).optional().openapi({ description: "Rows of it alone; of all unless given" }),
       sort: z.enum(SORTS).default("-value").openapi({ description: "With a minus the greatest or the latest first" }),
-      limit: limit(MOST_ROWS.csv, 50),
-      offset: z.coerce.number().int().min(0).max(10_000_000).default(0).openapi({
-        description: "So many rows are before it",
-      }),
-      format: z.enum(["json", "csv"]).default("json").openapi({
-        description: `csv: up to ${MOST_ROWS.csv} rows, of JSON up to ${MOST_ROWS.json}`,
-      }),
+      ...PAGE_PARAMETERS,
       ...then_parameters(board),
     },
     params: {},
     answer: { type: "application/json", schema: segments_schema(board) },
     others: { 503: "It took too long, or too many ask at a time; see Retry-After" },
     respond: async ({ dimension, segment = null, sort, limit: most, offset, format, ...values }, request) => {
-      if (most > MOST_ROWS[format]) {
-        const detail = `expected at most ${MOST_ROWS[format]} of ${format}, got ${most}`;
-        return bad_request("the page is too long", [{ path: "limit", detail }]);
-      }
+      const fault = page_fault({ limit: most, format });
+      if (fault !== null) return fault;
       const read = requested_then(values, request, board);
       if (read instanceof Response) return read;
       const { view, asked: as_of } = read, column = sort.replace("-", "");
