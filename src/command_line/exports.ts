@@ -101,7 +101,7 @@ export function add_keeping(): void {
     .description(
       "write the oldest partitions of the log as Parquet with their batches, read that back, and take their events out of the table, while the program runs; goes on where it was stopped",
     )
-    .requiredOption("--out <folder>", "where to; archives are folders in it")
+    .requiredOption("--out <place>", "a folder, or s3://bucket/prefix; archives are folders in it")
     .requiredOption("--older-than <length>", "only partitions all of whose batches were recorded so long ago", duration)
     .option(
       "--drop",
@@ -115,7 +115,10 @@ export function add_keeping(): void {
     .description(
       "bring the newest archive back into the log, row for row, when all of it is right; the next newest can follow",
     )
-    .option("--from <folder>", "the archive's folder; where it was written to unless given")
+    .option(
+      "--from <place>",
+      "where the archive is now: its folder, or s3://bucket/prefix/name; where it was written to unless given",
+    )
     .addHelpText("after", example("archive attach"))
     .action((options) => run((shell) => archive_attach_verb(shell, options)));
 

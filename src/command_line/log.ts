@@ -109,7 +109,10 @@ export function add_log(): void {
       collect,
       [],
     )
-    .option("--archive <folder>", "the files of an archive instead, without a database; the log unless given")
+    .option(
+      "--archive <place>",
+      "an archive instead, a folder or s3://bucket/prefix/name, without a database; the log unless given",
+    )
     .addHelpText("after", example("verify --sample 0.1"))
     .action(({ archive, ...options }) =>
       run((shell) => archive === undefined ? verify_verb(shell, options) : verify_archive_verb(shell, archive))

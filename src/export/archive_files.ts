@@ -12,7 +12,7 @@ import {
 import { FileError, open_record_file } from "../files/mod.ts";
 import { type ExportedBatch, ExportedLog, hash_of } from "../replay/mod.ts";
 import { export_events } from "./table_export.ts";
-import { FolderPlace } from "./place.ts";
+import type { ExportPlace } from "./place.ts";
 import { type ExportColumn, type ExportRow, write_table } from "./table.ts";
 
 /**
@@ -64,8 +64,7 @@ export type ArchivePage = z.infer<typeof page_schema>;
 /** Which stretch is written, of which log, and where to. */
 interface ArchiveSource {
   readonly database: Queryable;
-  readonly folder: string;
-  readonly now_ms: () => number;
+  readonly place: ExportPlace;
   readonly domain: string;
   readonly log_id: string;
   readonly stretch: Stretch;
@@ -78,8 +77,7 @@ interface ArchiveSource {
 
 /** Writes an archive. What an earlier run wrote of the same one is left as it is: killed at any moment, the next run goes on. */
 export async function write_archive(source: ArchiveSource): Promise<void> {
-  const { database, folder, now_ms, domain, log_id, stretch, signal, progress } = source;
-  const place = new FolderPlace(folder, now_ms);
+  const { database, place, domain, log_id, stretch, signal, progress } = source;
   const { first_position, last_position, first_batch, last_batch, link, partition } = stretch;
   await export_events({
     ...{ database, place, form: PARQUET, domain, log_id, signal, progress, types: null },
@@ -125,6 +123,17 @@ export async function read_archive_page(folder: string): Promise<ArchivePage> {
     const why = cause instanceof Deno.errors.NotFound ? "it is not there" : "it is none that this program wrote";
     throw new FileError(`read archive ${JSON.stringify(path)}: ${why}`, { cause });
   }
+}
+
+/** Copies an archive into a folder, which is made, from wherever it is: it is read there. Throws FileError where there is none that is whole. */
+export async function copy_archive(place: ExportPlace, folder: string, signal: AbortSignal): Promise<void> {
+  await Deno.mkdir(folder, { recursive: true });
+  const copy = async (name: string) => {
+    if (await place.copy(name, `${folder}/${name}`, signal)) return;
+    throw new FileError(`read archive ${JSON.stringify(`${place.shown}/${name}`)}: it is not there`);
+  };
+  await copy(PAGE);
+  for (const name of [...(await read_archive_page(folder)).events_files, BATCHES]) await copy(name);
 }
 
 type Link = Pick<RecordedBatch, "content_hash" | "link"> & { readonly header: BatchHeader };

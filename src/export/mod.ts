@@ -10,6 +10,7 @@
  */
 export {
   type ArchivePage,
+  copy_archive,
   read_archive_page,
   verified_events,
   verify_archive,
@@ -26,5 +27,6 @@ export {
   yesterday,
 } from "./daily_export.ts";
 export { export_events, export_table, type MadeOfTheLog, type SnapshotExport } from "./table_export.ts";
-export { type ExportPlace, FolderPlace, PlaceUnusable, S3Place } from "./place.ts";
+export { type ExportPlace, FolderPlace, PlaceUnusable } from "./place.ts";
+export { S3Place } from "./s3_place.ts";
 export type { TableForm, TableFormat } from "./table.ts";

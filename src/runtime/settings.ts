@@ -302,7 +302,7 @@ export const SETTINGS = {
     "Where e-mail of alerts is handed in: `smtp://user:password@host:587`, or `smtps://` for TLS from the first byte",
     z.string().regex(/^smtps?:\/\/[^\s/?#]+\/?$/, "expected smtp://user:password@host:port"),
   ),
-  s3_access_key_id: setting("AWS_ACCESS_KEY_ID", null, "Access key of S3, for exports", z.string().min(1)),
+  s3_access_key_id: setting("AWS_ACCESS_KEY_ID", null, "Access key of S3, for exports and archives", z.string().min(1)),
   s3_secret_access_key: setting("AWS_SECRET_ACCESS_KEY", null, "Secret key of S3", z.string().min(1)),
   s3_session_token: setting("AWS_SESSION_TOKEN", null, "Session token of S3", z.string().min(1)),
   s3_region: setting("AWS_REGION", "us-east-1", "Region of S3", z.string().regex(/^[a-z0-9-]+$/, "expected a region")),

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { type ExportPlace, FolderPlace, PlaceUnusable, S3Place } from "../../src/export/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { GuardedFolder } from "../support/guarded_folder.ts";
@@ -40,6 +41,27 @@ async function meets_the_contract(place: ExportPlace): Promise<void> {
   for (const text of ["ab", "", "é"]) await pieces.write(new TextEncoder().encode(text));
   await pieces.finish();
   assert.equal(await place.read("long/b"), "abé");
+  // As a file of this machine, in place of a longer one.
+  await using copies = new_copies();
+  const path = `${copies.path}/copy`, { signal } = new AbortController();
+  for (const sizes of [[], [5], [16 << 20], [9 << 20, 9 << 20, 3]]) {
+    const file = await place.begin("long/c");
+    for (const [i, size] of sizes.entries()) await file.write(new Uint8Array(size).fill(i + 1));
+    await file.finish();
+    Deno.writeFileSync(path, new Uint8Array(20 << 20).fill(9));
+    assert.equal(await place.copy("long/c", path, signal), true);
+    const expected = Buffer.concat(sizes.map((size, i) => new Uint8Array(size).fill(i + 1)));
+    assert.equal(Buffer.compare(Deno.readFileSync(path), expected), 0);
+  }
+  assert.equal(await place.copy("long/none", path, signal), false);
+  const ended = new Error("ended");
+  await assert.rejects(place.copy("long/c", path, AbortSignal.abort(ended)), (error) => error === ended);
+  await assert.rejects(place.copy("long/c", `${copies.path}/absent/copy`, signal));
+}
+
+function new_copies(): { readonly path: string } & AsyncDisposable {
+  const folder = new GuardedFolder("copies");
+  return { path: folder.path, [Symbol.asyncDispose]: () => folder.dispose() };
 }
 
 tacho_test({
@@ -104,6 +126,32 @@ tacho_test({
       /AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY/,
     );
     assert.equal(made("s3://figures/x").shown, "s3://figures/x");
+  },
+});
+
+tacho_test({
+  name: "an object of S3 that is another one in the middle of its copy, or ends too early, is an error",
+  async fn() {
+    const bytes = new Uint8Array(20 << 20);
+    let tag = '"a"', cut = 0, parts = 0;
+    const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
+      if (request.method === "HEAD") {
+        return new Response(null, { headers: { "content-length": "20971520", etag: tag } });
+      }
+      if (request.headers.get("if-match") !== tag) {
+        return new Response("<Error><Code>PreconditionFailed</Code></Error>", { status: 412 });
+      }
+      const [, from, to] = /bytes=(\d+)-(\d+)/.exec(request.headers.get("range")!)!;
+      if (++parts === 1 && cut === 0) tag = '"b"';
+      return new Response(bytes.subarray(Number(from), Number(to) + 1 - cut), { status: 206 });
+    });
+    await using copies = new_copies();
+    const place = new S3Place("s3://figures", { ...KEYS, endpoint: `http://127.0.0.1:${server.addr.port}` });
+    const copy = () => place.copy("a", `${copies.path}/a`, new AbortController().signal);
+    await assert.rejects(copy(), { name: "PlaceUnusable", message: /read .*\/a: expected 200, got 412/ });
+    cut = 7;
+    await assert.rejects(copy(), { message: /from byte 0 on: expected 16777216 bytes, got 16777209$/ });
+    await server.shutdown();
   },
 });
 

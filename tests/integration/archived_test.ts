@@ -12,7 +12,7 @@ import {
   settle_deployment,
   take_out,
 } from "../../src/event_log/mod.ts";
-import { read_archive_page, verified_events, write_archive } from "../../src/export/mod.ts";
+import { FolderPlace, read_archive_page, verified_events, write_archive } from "../../src/export/mod.ts";
 import { made_of } from "../support/archived_log.ts";
 import { tacho_test } from "../support/available.ts";
 import { open_embedded_copy } from "../support/embedded.ts";
@@ -129,8 +129,8 @@ tacho_test({
         const of_stretch = stretch, folder = `${made.path}/${stretch.first_position}`;
         assert.ok(batches.some(({ last }) => Number(last) === of_stretch.last_position), "it ends where a batch does");
         await write_archive({
-          ...{ database, folder, domain: "trades", log_id, stretch, link_before, signal: never },
-          now_ms: Date.now,
+          ...{ database, domain: "trades", log_id, stretch, link_before, signal: never },
+          place: new FolderPlace(folder, Date.now),
           progress: () => {},
         });
         link_before = stretch.link;

@@ -47,6 +47,9 @@ class MemoryPlace implements ExportPlace {
   begin(): Promise<never> {
     return Promise.reject(new Error("days are short"));
   }
+  copy(): Promise<never> {
+    return Promise.reject(new Error("days are read as they are"));
+  }
   list(): Promise<never> {
     return Promise.reject(new Error("days are known by their names"));
   }

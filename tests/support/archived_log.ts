@@ -26,16 +26,17 @@ export const command_of = ([verb, ...args]: readonly string[], domain: string): 
   return [...words, "--domain", domain, verb!, ...args];
 };
 
-/** Lends such a log, and a folder for its archives. */
+/** Lends such a log, and a folder for its archives. @param more what the program's environment has besides the database */
 export async function with_log_to_archive(
   declared: DeclaredDomain,
   work: (log: ArchivedLog) => Promise<void>,
+  more: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   const made = new GuardedFolder("archive");
   await using _ = { [Symbol.asyncDispose]: () => made.dispose() };
   const { url } = await (await shared_postgres()).create_database(log_template(declared));
   const database = await make_log(url, declared, invented(declared, 0.7), 60, PARTITION);
-  const env = { DATABASE_URL: url };
+  const env = { DATABASE_URL: url, ...more };
   const run = (...args: readonly string[]) => run_tacho([], { env, command: command_of(args, declared.name) });
   try {
     await work({

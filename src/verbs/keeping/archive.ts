@@ -13,13 +13,18 @@ import {
 } from "../../event_log/mod.ts";
 import {
   type ArchivePage,
+  copy_archive,
+  FolderPlace,
   read_archive_page,
   verified_events,
   verify_archive,
   write_archive,
 } from "../../export/mod.ts";
+import { FileError } from "../../files/mod.ts";
 import { read_models } from "../../projection/mod.ts";
 import { system_clock } from "../../runtime/mod.ts";
+import { with_scratch } from "../../sort/mod.ts";
+import { place_of } from "../exports.ts";
 import { open_log, type Opened, type Opening } from "../open.ts";
 import { ProgressLine, type Shell, UsageError, when_free } from "../shell.ts";
 
@@ -39,11 +44,8 @@ interface ArchiveOptions {
  */
 export async function archive_make_verb(shell: Shell, options: ArchiveOptions): Promise<void> {
   const { out, olderThan: older_us, drop, dryRun: dry_run } = options;
-  if (/^[a-z0-9]+:\/\//i.test(out)) {
-    throw new UsageError(
-      `archive: expected --out with a folder, since archives are read back, got ${JSON.stringify(out)}`,
-    );
-  }
+  // A place that cannot be is said before the log is opened.
+  place_of(out, shell.config);
   // What it lacks is made from the events that are to go.
   await with_log(shell, { complete: true }, async (opened) => {
     const { database } = opened, before_us = system_clock.now_ms() * 1000 - older_us;
@@ -93,38 +95,60 @@ export async function archive_attach_verb(shell: Shell, { from }: { readonly fro
   await with_log(shell, {}, async (opened) => {
     const { database } = opened, archive = (await read_archives(database)).at(-1);
     if (archive === undefined) throw new UsageError("archive attach: nothing of this log is archived");
-    const folder = from ?? archive.place, page = await page_of(folder, archive, opened);
-    const line = new ProgressLine(`attach ${folder}`, events_in(archive), system_clock.now_ms);
-    const heard = async function* () {
-      for await (const events of verified_events(folder, page, shell.signal)) {
-        yield events;
-        line.add(events.length);
+    const place = from ?? archive.place;
+    await with_files(shell, place, async (folder) => {
+      const page = await page_of({ place, folder }, archive, opened);
+      const line = new ProgressLine(`attach ${place}`, events_in(archive), system_clock.now_ms);
+      const heard = async function* () {
+        for await (const events of verified_events(folder, page, shell.signal)) {
+          yield events;
+          line.add(events.length);
+        }
+      };
+      try {
+        await patiently(shell, () => bring_back(database, archive, heard()));
+      } finally {
+        line.end();
       }
-    };
-    try {
-      await patiently(shell, () => bring_back(database, archive, heard()));
-    } finally {
-      line.end();
-    }
+    });
     console.log(`attached ${told(archive)}: the log has them again`);
   });
 }
 
 /** `tacho verify --archive`: recomputes the hash chain of an archive from its files, without a database. */
-export async function verify_archive_verb(shell: Shell, folder: string): Promise<void> {
-  const page = await read_archive_page(folder), { archive_of, first_position, last_position, link_before, link } = page;
-  const line = new ProgressLine(`verify ${folder}`, last_position - first_position + 1, system_clock.now_ms);
-  try {
-    const { events, batches } = await verify_archive(folder, page, shell.signal, (some) => line.add(some));
-    line.end();
-    console.log(
-      `consistent: ${events} events in ${batches} batches of the log ${archive_of.log_id} (${archive_of.domain}), ` +
-        `positions ${first_position} to ${last_position}, chain unbroken if the link before them is ${link_before}; their last link is ${link}`,
-    );
-  } catch (error) {
-    line.end();
-    throw error;
-  }
+export function verify_archive_verb(shell: Shell, place: string): Promise<void> {
+  return with_files(shell, place, async (folder) => {
+    const page = await read_archive_page(folder),
+      { archive_of, first_position, last_position, link_before, link } = page;
+    const line = new ProgressLine(`verify ${place}`, last_position - first_position + 1, system_clock.now_ms);
+    try {
+      const { events, batches } = await verify_archive(folder, page, shell.signal, (some) => line.add(some));
+      line.end();
+      console.log(
+        `consistent: ${events} events in ${batches} batches of the log ${archive_of.log_id} (${archive_of.domain}), ` +
+          `positions ${first_position} to ${last_position}, chain unbroken if the link before them is ${link_before}; their last link is ${link}`,
+      );
+    } catch (error) {
+      line.end();
+      throw error;
+    }
+  });
+}
+
+/** Lends the files of an archive in a folder: its own, or one in the data directory that they are copied to, which goes at the end. */
+function with_files<T>(shell: Shell, text: string, work: (folder: string) => Promise<T>): Promise<T> {
+  const { config, signal } = shell, place = place_of(text, config);
+  if (place instanceof FolderPlace) return work(text);
+  return with_scratch(config.data_dir, "archive", async (made) => {
+    const folder = await made();
+    try {
+      await copy_archive(place, folder, signal);
+      return await work(folder);
+    } catch (error) {
+      if (!(error instanceof FileError)) throw error;
+      throw new FileError(error.message.replaceAll(folder, text), { cause: error.cause });
+    }
+  });
 }
 
 const events_in = ({ first_position, last_position }: Stretch): number => last_position - first_position + 1;
@@ -151,20 +175,20 @@ const patiently = (shell: Shell, work: () => Promise<void>): Promise<void> =>
 /** Writes a stretch and reads it back. @returns where it is */
 async function written(shell: Shell, opened: Opened, stretch: Stretch, out: string): Promise<string> {
   const { database, log_id } = opened, { signal, domain: { name: domain } } = shell;
-  const folder = `${out.replace(/\/+$/, "")}/${domain}-${String(stretch.first_position).padStart(12, "0")}`;
-  const line = new ProgressLine(`archive ${folder}`, events_in(stretch), system_clock.now_ms);
+  const text = `${out.replace(/\/+$/, "")}/${domain}-${String(stretch.first_position).padStart(12, "0")}`;
+  const place = place_of(text, shell.config);
+  const line = new ProgressLine(`archive ${text}`, events_in(stretch), system_clock.now_ms);
   try {
     await write_archive({
-      ...{ database, folder, domain, log_id, stretch, signal },
-      now_ms: system_clock.now_ms,
+      ...{ database, place, domain, log_id, stretch, signal },
       link_before: await link_before(opened, stretch),
       progress: (events) => line.add(events),
     });
   } finally {
     line.end();
   }
-  await checked(shell, folder, stretch, opened);
-  return await Deno.realPath(folder);
+  await checked(shell, text, stretch, opened);
+  return place instanceof FolderPlace ? await Deno.realPath(text) : text;
 }
 
 async function link_before({ database }: Opened, { first_batch }: Stretch): Promise<Uint8Array> {
@@ -173,13 +197,17 @@ async function link_before({ database }: Opened, { first_batch }: Stretch): Prom
 }
 
 /** What an archive says of itself, which has to be what the log knows of it. */
-async function page_of(folder: string, stretch: Stretch | Archive, opened: Opened): Promise<ArchivePage> {
+async function page_of(
+  { place, folder }: { readonly place: string; readonly folder: string },
+  stretch: Stretch | Archive,
+  opened: Opened,
+): Promise<ArchivePage> {
   const page = await read_archive_page(folder);
   const wanted = [opened.log_id, stretch.first_position, stretch.last_position, stretch.link.toHex()];
   const found = [page.archive_of.log_id, page.first_position, page.last_position, page.link];
   if (wanted.some((value, i) => value !== found[i])) {
     throw new UsageError(
-      `archive: expected in ${folder} log ${wanted[0]}, positions ${wanted[1]} to ${wanted[2]}, link ${wanted[3]}; ` +
+      `archive: expected in ${place} log ${wanted[0]}, positions ${wanted[1]} to ${wanted[2]}, link ${wanted[3]}; ` +
         `got ${found[0]}, ${found[1]} to ${found[2]}, ${found[3]}`,
     );
   }
@@ -187,11 +215,14 @@ async function page_of(folder: string, stretch: Stretch | Archive, opened: Opene
 }
 
 /** Reads an archive to its end. Throws where it is not the very stretch of this log. */
-async function checked(shell: Shell, folder: string, stretch: Stretch, opened: Opened): Promise<void> {
-  const line = new ProgressLine(`verify ${folder}`, events_in(stretch), system_clock.now_ms);
-  try {
-    await verify_archive(folder, await page_of(folder, stretch, opened), shell.signal, (events) => line.add(events));
-  } finally {
-    line.end();
-  }
+function checked(shell: Shell, place: string, stretch: Stretch, opened: Opened): Promise<void> {
+  return with_files(shell, place, async (folder) => {
+    const page = await page_of({ place, folder }, stretch, opened);
+    const line = new ProgressLine(`verify ${place}`, events_in(stretch), system_clock.now_ms);
+    try {
+      await verify_archive(folder, page, shell.signal, (events) => line.add(events));
+    } finally {
+      line.end();
+    }
+  });
 }
