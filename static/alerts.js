@@ -1,5 +1,5 @@
 import { want, wanted } from "./alerting.js";
-import { field, form, input, open_dialog, person_field, select } from "./dialog.js";
+import { field, form, input, open_dialog, person_field, select, server_ms } from "./dialog.js";
 import { format_decimal, format_moment, format_step } from "./format.js";
 import { parse_limits } from "./marks.js";
 import { declared, make, set_text } from "./page.js";
@@ -166,7 +166,8 @@ export function open_alerts({ look }) {
     } else {for (const hours of HOURS) {
         button(
           `Silence ${hours} h`,
-          () => change(`${path}/silence`, { until: new Date(Date.now() + hours * 3_600_000).toISOString() }),
+          () =>
+            change(`${path}/silence`, { until: new Date(server_ms(sight.board) + hours * 3_600_000).toISOString() }),
         );
       }}
     if (origin === "page") button("Remove", () => change(`${path}/remove`, {}));

@@ -1,5 +1,5 @@
 import { CALENDAR } from "./address.js";
-import { days_later, from_wall, input, open_dialog } from "./dialog.js";
+import { days_later, from_wall, input, open_dialog, server_ms } from "./dialog.js";
 import { toggle_key } from "./filter.js";
 import { format_count, format_day } from "./format.js";
 import { stream_href } from "./greatest.js";
@@ -161,7 +161,7 @@ export function open_command(page, go) {
   }
 
   function here(words) {
-    const stretch = stretch_of(words, zone, Date.now());
+    const stretch = stretch_of(words, zone, server_ms(page.board));
     const day = stretch === null ? [] : [{
       label: format_day(stretch.from_ms, zone, 0),
       kind: "range",

@@ -112,3 +112,6 @@ export function from_wall(text, zone) {
   const found = tries.find((t_s) => t_s + zone_offset_s(t_s, zone) === wall_s);
   return (found ?? tries[1]) * 1_000;
 }
+
+/** What time it is by the server's clock, milliseconds: the reader's own may be wrong. */
+export const server_ms = ({ offset_ms }) => Date.now() + (Number.isFinite(offset_ms) ? offset_ms : 0);

@@ -55,15 +55,15 @@ copy_first.onclick = async () => {
 let first = null;
 
 /** How a first event is sent, to be copied into a shell. */
-function first_event() {
-  first ??= make("code", "", first_command(declared, location.origin, new Date().toISOString()));
+function first_event(now_ms) {
+  first ??= make("code", "", first_command(declared, location.origin, new Date(now_ms).toISOString()));
   return first;
 }
 
 const WORDS = {
-  empty: (_shown, _zone, _now_ms, { as_of }) =>
+  empty: (_shown, _zone, now_ms, { as_of }) =>
     as_of === null
-      ? [`No ${many} yet: waiting for the first event. To send one:`, first_event(), copy_first]
+      ? [`No ${many} yet: waiting for the first event. To send one:`, first_event(now_ms), copy_first]
       : ["Nothing had been recorded by then"],
   empty_range: ({ newest_event_ms, currencies = [], hello: { currency } }, zone, now_ms, { filter, order }) =>
     currencies.some((each) => each.currency === currency && each.count === 0)

@@ -1,4 +1,4 @@
-import { field, form, input, open_dialog, person_field } from "./dialog.js";
+import { field, form, input, open_dialog, person_field, server_ms } from "./dialog.js";
 import { format_moment } from "./format.js";
 import { declared, make, plain, set_text } from "./page.js";
 import { read_api } from "./troubles.js";
@@ -106,7 +106,11 @@ export function open_views(page) {
       };
       away.ariaLabel = plain(`Remove the view ${view.name}`);
       away.onclick = () => remove(view);
-      const told = make("small", "", `by ${view.by}, ${format_moment(Date.parse(view.saved_at), zone, Date.now())}`);
+      const told = make(
+        "small",
+        "",
+        `by ${view.by}, ${format_moment(Date.parse(view.saved_at), zone, server_ms(page.board))}`,
+      );
       return make("li", "", make("span", "", open, told), ...said.writable ? [away] : []);
     }));
     if (said.views.length === 0) {
