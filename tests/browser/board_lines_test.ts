@@ -86,10 +86,13 @@ async function assert_wall(board: BoardPage, address: string): Promise<void> {
   const seen =
     "document.documentElement.scrollHeight <= innerHeight && document.documentElement.scrollWidth <= innerWidth";
   await board.picture("lines_kiosk", false);
-  const shares = await board.page.evaluate<number[]>(
-    "[...document.querySelectorAll('.plot')].map(({ clientHeight }) => clientHeight / innerHeight)",
-  );
-  assert.ok(shares.every((share) => share > 0.08), `${shares}`);
+  // The wall comes to rest after its first drawing.
+  await until("each chart has its part of the wall", async () => {
+    const shares = await board.page.evaluate<number[]>(
+      "[...document.querySelectorAll('.plot')].map(({ clientHeight }) => clientHeight / innerHeight)",
+    );
+    return shares.every((share) => share > 0.08);
+  });
   assert.equal(await board.page.evaluate(seen), true);
 }
 
