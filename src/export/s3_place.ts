@@ -72,11 +72,16 @@ export class S3Place implements ExportPlace {
   }
 
   async size(name: string): Promise<number | null> {
+    return (await this.#told(name))?.size ?? null;
+  }
+
+  /** What S3 tells of an object without its bytes; null: there is none. */
+  async #told(name: string): Promise<{ readonly size: number; readonly tag: string | null } | null> {
     const answer = await this.#ask("read", name, { method: "HEAD" });
     await answer.body?.cancel();
     if (answer.status === 404) return null;
     this.#require(answer, "read", name, "");
-    return Number(answer.headers.get("content-length"));
+    return { size: Number(answer.headers.get("content-length")), tag: answer.headers.get("etag") };
   }
 
   async list(folder: string): Promise<string[]> {
@@ -160,16 +165,14 @@ export class S3Place implements ExportPlace {
 
   /** Part by part, each of which has to be of the same object: one that is replaced meanwhile is refused by S3. */
   async copy(name: string, path: string, signal: AbortSignal): Promise<boolean> {
-    const told = await this.#ask("read", name, { method: "HEAD" });
-    await told.body?.cancel();
-    if (told.status === 404) return false;
-    this.#require(told, "read", name, "");
-    const size = Number(told.headers.get("content-length")), tag = told.headers.get("etag") ?? "*";
+    const told = await this.#told(name);
+    if (told === null) return false;
+    const { size, tag } = told;
     using file = await Deno.open(path, { write: true, create: true, truncate: true });
     for (let from = 0; from < size; from += PART_BYTES) {
       signal.throwIfAborted();
       const length = Math.min(PART_BYTES, size - from);
-      const headers = { range: `bytes=${from}-${from + length - 1}`, "if-match": tag };
+      const headers = { range: `bytes=${from}-${from + length - 1}`, "if-match": tag ?? "*" };
       const answer = await this.#ask("read", name, { method: "GET", headers });
       if (answer.status !== 206) {
         const text = await bounded_text(answer);
