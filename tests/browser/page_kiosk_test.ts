@@ -47,7 +47,12 @@ tacho_test({
       await until("the wall says that the link is lost", async () => await board.link() === "reconnecting");
       const warned = await until("its banner is in sight", () => page.locator(".banner").boundingBox());
       assert.ok(warned !== null && warned.y > 0 && warned.y + warned.height < 200, "under the bar");
-      assert.ok(await page.evaluate("document.documentElement.scrollHeight <= innerHeight"), "all still in one sight");
+      assert.ok(
+        await page.evaluate(
+          "document.documentElement.scrollHeight <= innerHeight && document.documentElement.scrollWidth <= innerWidth",
+        ),
+        "all still in one sight",
+      );
       await board.picture("page_kiosk_link_lost", false);
       assert.equal(await board.is_unloaded(), false, "without a server it does not reload");
       await using again = await TachoProgram.serve("dev", { env, folder: next.path, args: ["--generate"] });
