@@ -123,7 +123,7 @@ tacho_test({
     await page.getByRole("dialog", { name: "Limits" }).waitFor();
     assert.deepEqual(await open(), ["Limits"]);
     await page.keyboard.press("Escape");
-    assert.match(page.url(), /range=6h$/);
+    await board.address(/range=6h$/);
 
     // Two are asked for, and something is typed, before either is loaded.
     await page.keyboard.press("?");

@@ -140,7 +140,7 @@ tacho_test({
 
       await page.locator('[data-breakdown=carrier] .bar[data-key="Tortoise"]').click();
       await until("the board is of one carrier", async () => (await texts("#cards .figure"))[0] === "21");
-      assert.match(page.url(), /carrier=Tortoise/);
+      await board.address(/carrier=Tortoise/);
       await page.goBack();
       await until("and of all again", async () => (await texts("#cards .figure"))[0] === "61");
       await page.keyboard.press("3");

@@ -54,7 +54,8 @@ export class BoardPage implements AsyncDisposable {
     page.context().setDefaultTimeout(PATIENCE * 60_000);
     const board = new BoardPage(page, browser);
     page.on("console", (message) => {
-      if (message.type() === "error" || message.type() === "warning") board.complaints.push(message.text());
+      if (message.type() !== "error" && message.type() !== "warning") return;
+      board.complaints.push(`${message.text()} ${message.location().url}`.trim());
     });
     page.on("pageerror", (error) => board.complaints.push(String(error)));
     // A reload would take the mark away.
@@ -66,6 +67,14 @@ export class BoardPage implements AsyncDisposable {
   /** Its complaints but for those about connections that could not be made: that is what an outage looks like. */
   unexpected(): string[] {
     return this.complaints.filter((text) => !/net::ERR_/.test(text));
+  }
+
+  /** Waits until the page's address matches, and gives it: a browser tells of a change a little after its page shows what has changed. */
+  async address(pattern: RegExp): Promise<string> {
+    return await until(`the address matches ${pattern}`, () => {
+      const address = this.page.url();
+      return pattern.test(decodeURIComponent(address)) && address;
+    });
   }
 
   /** Whether this is still the document that was opened, not a reloaded one. */
