@@ -106,6 +106,22 @@ Deno.test("mapping check: reads what replay reads, and says what is odd about a 
   ]);
 
   const event = { event_id: "e", trip_id: "t", type: "trip.completed", occurred_at: "2024-01-01T00:00:00Z", fare: 1 };
+  // What JSON has and the log cannot hold is told, and the rows behind it still come.
+  const hostile = file(
+    "hostile.ndjson",
+    ["1e400", '{"a":"\\u0000"}', '"5\\ud800"', "[".repeat(70) + "]".repeat(70), "5"].map((fare) =>
+      JSON.stringify({ ...event, fare: "@" }).replace('"@"', fare)
+    ).join("\n"),
+  );
+  const told = await check(hostile);
+  assert.deepEqual(told.rows.map(({ fault }) => fault === undefined ? null : [fault.field, fault.value]), [
+    [null, null],
+    ["fare", '{"a":"\\u0000"}'],
+    ["fare", '"5\\ud800"'],
+    ["fare", `${"[".repeat(57)}…`],
+    null,
+  ]);
+  assert.match(told.rows[0].fault.expected, /got 1e400$/);
   const late = { ...event, occurred_at: "2200-01-01T00:00:00Z" };
   const events = await check(file("events.json", JSON.stringify([event, late, { ...event, fare: -2.5 }])));
   assert.equal(events.code, 1);

@@ -177,6 +177,20 @@ Deno.test("what the log cannot hold is refused by name, next to long digits too"
   }
 });
 
+Deno.test("a number that no double holds is refused as it is written, however few its digits", () => {
+  for (const given of ["1e400", "-1E+309", "18.6e0000000308", `2${"0".repeat(308)}`]) {
+    const told = `expected a number below 1e308 in size, got ${given.slice(0, 40)}`;
+    for (const text of [given, `{"a":{"b":[${given}]}}`, `{"id":1234567890.12345678901,"a":${given}}`]) {
+      assert.throws(() => parse_json(text), { name: "JsonFault", reason: "number_out_of_range", message: told }, text);
+      assert.throws(() => parse_record_json(text), { message: told }, text);
+    }
+  }
+  for (const given of ["1e308", "1e-400", '"1e400"', '"7d1e400f"', "0e500"]) {
+    const value = parse_json(given);
+    assert.ok(typeof value === "string" || Number.isFinite(value), given);
+  }
+});
+
 Deno.test("levels above count: the data of a message lies deeper than the message", () => {
   const nested = parse_json("[".repeat(63) + "]".repeat(63));
   assert.equal(canonical_json(nested, 1).length, 126);

@@ -1,4 +1,4 @@
-import { canonical_json, type DeclaredDomain, event_fields, type Fault } from "../../domains/mod.ts";
+import { canonical_json, type DeclaredDomain, event_fields, type Fault, JsonFault, shown } from "../../domains/mod.ts";
 import { type FileOptions, open_record_file } from "../../files/mod.ts";
 import { format_time, parse_time } from "../../kpi/mod.ts";
 import {
@@ -95,10 +95,18 @@ export async function mapping_check_verb(
   throw_if_refused("mapping check", [counts], options.mostRefused);
 }
 
-const fault_json = ({ reason, path, detail }: Fault, record: SourceRecord): string => {
+/** A fault as JSON. A value that the log could not hold (an infinite number, a lone surrogate) is told as sentences quote it. */
+function fault_json({ reason, path, detail }: Fault, record: SourceRecord): string {
+  const told = (value: unknown): string =>
+    canonical_json({ field: path, value, expected: detail.replace(/^expected /, ""), reason });
   const value = path === null ? null : field_of(path).get(record);
-  return canonical_json({ field: path, value, expected: detail.replace(/^expected /, ""), reason });
-};
+  try {
+    return told(value);
+  } catch (error) {
+    if (error instanceof JsonFault) return told(shown(value));
+    throw error;
+  }
+}
 
 /** Says where a mapping's clock is not the one by which days are counted. */
 function zone_remarks({ zone, events }: MappingForm, of_times: string, of_days: string): string[] {
