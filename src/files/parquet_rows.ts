@@ -173,11 +173,12 @@ const PARSERS = {
 };
 
 /**
- * A value of any other column. Whole numbers beyond 2^53 are their digits. Bytes that nothing says are text are hexadecimal: as text some
+ * A value of any other column. Whole numbers beyond 2^53 are their digits; NaN and Infinity are null, as in JSON. Bytes that nothing says are text are hexadecimal: as text some
  * would be the same (UUIDs of 16 bytes, say), and a column that is read now as the one and now as the other would merge what differs.
  */
 function plain_value(raw: unknown): unknown {
   if (raw === undefined) return null;
+  if (typeof raw === "number") return Number.isFinite(raw) ? raw : null;
   if (typeof raw === "bigint") return Number.isSafeInteger(Number(raw)) ? Number(raw) : String(raw);
   if (raw instanceof Uint8Array) return raw.toHex();
   if (raw instanceof Date) return raw.toISOString();
@@ -197,13 +198,14 @@ function json_value(text: string): unknown {
   }
 }
 
-/** The number of the fewest digits that a 32-bit float stands for: 18.6, which a double of its bits would have as 18.600000381469727. */
-function shortest_float(value: number): number {
+/** The number of the fewest digits that a 32-bit float stands for: 18.6, which a double of its bits would have as 18.600000381469727. Null for none. */
+function shortest_float(value: number): number | null {
+  if (!Number.isFinite(value)) return null;
   for (let digits = 6; digits < 9; digits++) {
     const shorter = Number(value.toPrecision(digits));
     if (Math.fround(shorter) === value) return shorter;
   }
-  return Number.isFinite(value) ? Number(value.toPrecision(9)) : value;
+  return Number(value.toPrecision(9));
 }
 
 /** The whole number in a raw value: numbers, or big-endian two's complement in bytes. */

@@ -210,6 +210,33 @@ Deno.test("Parquet: text that is no UTF-8 is a faulty row, the replacement chara
   ]);
 });
 
+Deno.test("Parquet: NaN and Infinity are blank, wherever they lie, as in JSON", async () => {
+  const data = [NaN, Infinity, -Infinity, 18.6, null];
+  const columnData = [
+    { name: "double", data },
+    { name: "float", data },
+    { name: "list", data: data.map((each) => each === null ? null : [each, 1.5]) },
+    { name: "struct", data: data.map((each) => ({ each })) },
+  ];
+  const field = { repetition_type: "OPTIONAL" as const };
+  const rows = await rows_of(parquetWriteBuffer({
+    columnData,
+    schema: [
+      { name: "root", num_children: 4 },
+      { name: "double", type: "DOUBLE", ...field },
+      { name: "float", type: "FLOAT", ...field },
+      { name: "list", num_children: 1, converted_type: "LIST", ...field },
+      { name: "list", num_children: 1, repetition_type: "REPEATED" },
+      { name: "element", type: "DOUBLE", ...field },
+      { name: "struct", num_children: 1, ...field },
+      { name: "each", type: "FLOAT", ...field },
+    ],
+  }));
+  const blank = { double: null, float: null, list: [null, 1.5], struct: { each: null } };
+  const known = { double: 18.6, float: 18.6, list: [18.6, 1.5], struct: { each: 18.6 } };
+  assert.deepEqual(rows.map(({ record }) => record), [blank, blank, blank, known, { ...blank, list: null }]);
+});
+
 Deno.test("Parquet: a page that says it unpacks to two gigabytes is refused before it is unpacked, with the file and the column", async () => {
   const codec = "SNAPPY" as const;
   const data = Array.from({ length: 20_000 }, (_, i) => i * 7_919);
