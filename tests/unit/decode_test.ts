@@ -254,6 +254,13 @@ const BAD: Record<string, [unknown, string, string | null, RegExp, Record<string
   "gzip": [Uint8Array.from([0x1f, 0x8b, 8, 0]), "unsupported_framing", null, /got gzip/],
   "zstd": [Uint8Array.from([0x28, 0xb5, 0x2f, 0xfd, 0]), "unsupported_framing", null, /got zstd/],
   "UTF-16": [Uint8Array.from([0xff, 0xfe, 0x7b, 0]), "unsupported_framing", null, /got UTF-16 text/],
+  "UTF-16 without a mark": [Uint8Array.from([0x7b, 0, 0x22, 0]), "unsupported_framing", null, /got UTF-16 text/],
+  "UTF-16 without a mark, the other way round": [
+    Uint8Array.from([0, 0x7b, 0, 0x22, 0, 0x65]),
+    "unsupported_framing",
+    null,
+    /got UTF-16 text/,
+  ],
   "another content": [
     { ...CLOUD, datacontenttype: "text/xml" },
     "unsupported_content",

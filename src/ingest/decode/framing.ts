@@ -31,13 +31,15 @@ export function behind_registry(
 export const begins_key = (byte: number): boolean =>
   byte === OPENING_BRACE || byte === 0x22 || (byte >= 0x30 && byte <= 0x39);
 
+const UTF_16 = "UTF-16 text";
+
 /** Kinds of bytes that are not JSON, by how they begin. */
 const OTHERS: readonly (readonly [readonly number[], string])[] = [
   [[0x1f, 0x8b], "gzip"],
   [[0x28, 0xb5, 0x2f, 0xfd], "zstd"],
   [[0x04, 0x22, 0x4d, 0x18], "lz4"],
-  [[0xff, 0xfe], "UTF-16 text"],
-  [[0xfe, 0xff], "UTF-16 text"],
+  [[0xff, 0xfe], UTF_16],
+  [[0xfe, 0xff], UTF_16],
   [[0xc3, 0x01], "Avro with a fingerprint of its schema"],
   [[0x4f, 0x62, 0x6a, 0x01], "an Avro file"],
 ];
@@ -45,7 +47,8 @@ const OTHERS: readonly (readonly [readonly number[], string])[] = [
 /** What bytes are that should be JSON, and what can be done about it, as a sentence goes on; null where that is not known. */
 export function framing_of(bytes: Uint8Array): string | null {
   // As all but strange ones begin: they are spared the rest.
-  if (bytes[0] === OPENING_BRACE) return null;
+  if (bytes[0] === OPENING_BRACE) return bytes[1] === 0 ? UTF_16 : null;
+  if (bytes[0] === 0 && bytes[1] === OPENING_BRACE && bytes[2] === 0) return UTF_16;
   const is_json = behind_registry(bytes) !== null;
   if (is_json || (bytes[0] === 0 && bytes.length >= 5)) {
     const schema = bytes[0] === 0
