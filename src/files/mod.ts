@@ -9,7 +9,7 @@ import { csv_rows, csv_text } from "./csv_rows.ts";
 import { find_records, json_rows } from "./json_rows.ts";
 import { parquet_rows } from "./parquet_rows.ts";
 import { FileError, type FileFormat, PACKED, type Packing, type RecordFile } from "./record_file.ts";
-import { encoding_named, other_encoding, text_pieces, type TextPiece } from "./text_pieces.ts";
+import { bytes_of_text, encoding_named, other_encoding, text_pieces, type TextPiece } from "./text_pieces.ts";
 import { packing_of } from "./unpacked.ts";
 
 /** How to read a file, where it does not say so itself. */
@@ -33,7 +33,7 @@ const EXTENSIONS: Readonly<Record<string, FileFormat>> = {
   pq: "parquet",
 };
 
-/** Other things than records that files turn out to be, by their first bytes, and what to do. */
+/** Other things than records that files turn out to be, by their first bytes, packed or not, and what to do. */
 const FOREIGN: readonly (readonly [string, string])[] = [
   ["504b0304", "a ZIP archive or spreadsheet; unpack it, or save its sheet as CSV"],
   ["d0cf11e0", "an old spreadsheet; save its sheet as CSV"],
@@ -43,7 +43,9 @@ const FOREIGN: readonly (readonly [string, string])[] = [
   ["4f626a01", "Avro; write it as JSON or Parquet"],
   ["4152524f5731", "Arrow; write it as Parquet"],
   ["53514c6974652066", "a SQLite database; write its table as CSV"],
-  ["3c", "HTML or XML; was an error downloaded?"],
+  ["526172211a07", "a RAR archive; unpack it"],
+  ["04224d18", "what lz4 packed; unpack it with unlz4"],
+  ["25504446", "a PDF"],
 ];
 const PARQUET = "50415231";
 
@@ -83,14 +85,17 @@ export async function open_record_file(
   }
   if (stated === "parquet" && !is_parquet) throw got("Parquet, which begins with PAR1", "other bytes");
   if (stated !== null && stated !== "parquet" && is_parquet) throw got(`${stated}, as its name says`, "Parquet");
-  const foreign = FOREIGN.find(([magic]) => head.startsWith(magic));
-  if (foreign !== undefined) throw got("CSV, JSON or Parquet", foreign[1]);
+  const foreign = (begin: string) => FOREIGN.find(([magic]) => begin.startsWith(magic))?.[1];
+  const is_foreign = foreign(head);
+  if (is_foreign !== undefined) throw got("CSV, JSON or Parquet", is_foreign);
   const read_as = encoding === undefined ? undefined : encoding_named(encoding);
   if (read_as === null) {
     throw got("an encoding such as utf-8, utf-16le, windows-1252 or shift_jis", JSON.stringify(encoding));
   }
   const pieces = () => text_pieces(path, packing, read_as);
   const text = is_parquet ? "" : await first_text(pieces());
+  const no_records = foreign(hexadecimal(text)) ?? foreign_text(text);
+  if (no_records !== undefined) throw got("CSV, JSON or Parquet", no_records);
   const other = other_encoding(text);
   if (other !== null) throw new FileError(`read ${quoted}: ${other}`);
   const format = stated ??
@@ -134,6 +139,23 @@ async function first_bytes(path: string): Promise<string> {
   if (!isFile) throw no_file(PIPE);
   const head = new Uint8Array(8);
   return head.subarray(0, await file.read(head) ?? 0).toHex();
+}
+
+/** What the first bytes of a text were, hexadecimal. */
+const hexadecimal = (text: string): string => bytes_of_text(text.slice(0, 8)).toHex();
+
+/** What a text is that is no text of records, and what to do; undefined for one that may be. */
+function foreign_text(text: string): string | undefined {
+  const begin = hexadecimal(text);
+  if (packing_of(begin) !== null) return "what is packed twice; unpack it once";
+  if (begin.startsWith(PARQUET)) return "Parquet in a packed file; unpack it first";
+  if (/^\s*</.test(text)) return "HTML or XML; was an error downloaded?";
+  // The names of archives end in zeros, and so do the first lines of nearly all that is no text.
+  if (text.slice(257, 262) === "ustar") return "a tar archive; unpack it";
+  // A letter of UTF-16 without a mark has one as well.
+  return text.length > 4 && /^[^\n\r]*\0/.test(text)
+    ? "zeros in the first line: no text, or one that --encoding has to name"
+    : undefined;
 }
 
 async function first_text(pieces: AsyncIterable<TextPiece>): Promise<string> {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import process from "node:process";
-import { gzipSync } from "node:zlib";
+import { gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import { bytes_of_text, FileError, type FileOptions, open_record_file } from "../../src/files/mod.ts";
 import { json_rows } from "../../src/files/json_rows.ts";
@@ -609,6 +609,46 @@ Deno.test("gzip: of several members all are read; one that is cut off is an erro
     (error: unknown) => error instanceof FileError && /read ".*a\.csv\.gz" \(gzip\)/.test(error.message),
   );
   await assert.rejects(rows_of("a.csv.gz", "id\n1\n"), /expected gzip, got other bytes/);
+});
+
+Deno.test("what is no text of records is told for what it is, packed or not, before anything is read of it", async () => {
+  const rows = '{"id":1}\n{"id":2}\n';
+  /** One file in a tar archive: a block of 512 bytes that names it, and what it holds. */
+  const tar = (name: string, magic: string) =>
+    `${name.padEnd(257, "\0")}${magic.padEnd(255, "\0")}${rows.padEnd(512, "\0")}${"\0".repeat(1024)}`;
+  const bytes = (text: string) => new Uint8Array(Buffer.from(text, "latin1"));
+  const zip = bytes("PK\x03\x04\x14\0\x08\xe1a.csv");
+  const cases: readonly (readonly [string, Uint8Array, RegExp])[] = [
+    ["a.tar", bytes(tar("a.csv", "ustar")), /got a tar archive; unpack it$/],
+    ["a.ndjson", bytes(tar("a.ndjson", "ustar")), /got a tar archive/],
+    ["a.tar.gz", gzipSync(tar("a.csv", "ustar")), /got a tar archive/],
+    ["a.csv", bytes(tar("a.csv", "")), /got zeros in the first line: no text/],
+    ["a", bytes("\0".repeat(5_000)), /got zeros in the first line/],
+    ["a.csv.gz", gzipSync(gzipSync(rows)), /got what is packed twice; unpack it once$/],
+    ["a.csv.gz", gzipSync(zstdCompressSync(rows)), /got what is packed twice/],
+    ["a.csv.zst", zstdCompressSync(gzipSync(rows)), /got what is packed twice/],
+    ["a.csv.gz", gzipSync(zip), /got a ZIP archive or spreadsheet/],
+    ["a.csv.gz", gzipSync(bytes("PAR1\x15\x04")), /got Parquet in a packed file; unpack it first$/],
+    ["a.csv", bytes("\n \n<!DOCTYPE html><html>"), /got HTML or XML; was an error downloaded\?$/],
+    ["a.csv", bytes("\xef\xbb\xbf<?xml version='1.0'?>"), /got HTML or XML/],
+    ["a.json", new Uint8Array(Buffer.from("\ufeff<html>", "utf16le")), /got HTML or XML/],
+    ["a.csv.gz", gzipSync("<html>"), /got HTML or XML/],
+    ["a.csv", bytes("Rar!\x1a\x07\x01\0"), /got a RAR archive/],
+    ["a.csv", bytes("%PDF-1.7\n"), /got a PDF/],
+    ["a.csv", bytes("\x04\x22\x4d\x18abc"), /got what lz4 packed/],
+  ];
+  for (const [name, content, why] of cases) {
+    await assert.rejects(
+      rows_of(name, content),
+      (error: unknown) => error instanceof FileError && why.test(error.message),
+      `${name} ${why}`,
+    );
+  }
+  // What begins like something else and is none.
+  for (const text of ["PAR,b\n1,2\n", "PK,b\n1,2\n", "id<,b\n1,2\n", "a,b\n\0,2\n"]) {
+    assert.equal((await rows_of("a.csv", text)).rows.length, 1, text);
+  }
+  assert.equal((await rows_of("a.csv", "ustar,b\n".repeat(40) + "1,2\n")).rows.length, 1);
 });
 
 Deno.test("a name that states no format leaves it to the content; one that states a wrong one is an error", async () => {
