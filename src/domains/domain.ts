@@ -5,10 +5,10 @@ import {
   type DomainBoard,
   type DomainTables,
   in_currency,
-  require_board,
   type ShownField,
   type StreamNames,
 } from "./board.ts";
+import { require_board } from "./board_faults.ts";
 import {
   contribution_of,
   type Extremes,

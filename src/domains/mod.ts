@@ -4,6 +4,7 @@
  * need before there is a deployment (`declared.ts`). `src/verbs/domains.ts` is the one place that names those that there are.
  */
 export * from "./board.ts";
+export { require_board } from "./board_faults.ts";
 export * from "./board_words.ts";
 export * from "./declaration.ts";
 export * from "./declared.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { PAYMENTS } from "../../src/domains/payments/mod.ts";
 import type { DomainBoard } from "../../src/domains/mod.ts";
-import { require_unusual } from "../../src/domains/board.ts";
+import { require_unusual } from "../../src/domains/board_faults.ts";
 import { Random } from "../../src/domains/generator/mod.ts";
 import {
   CLOSED,
