@@ -264,6 +264,15 @@ export interface BoardDeclaration {
    * counted, other than that of `now`: what is named later would be told as missing. Absent: nothing.
    */
   readonly unusual?: readonly { readonly figure: string; readonly by: readonly string[] }[];
+  /**
+   * What single streams are held against others of their kind by: what each adds to a sum, in a figure of it, which is called so in a sentence; its
+   * kind is all that have the same keys of these dimensions. Absent: nothing.
+   */
+  readonly unusual_items?: readonly {
+    readonly figure: string;
+    readonly says: string;
+    readonly of: readonly string[];
+  }[];
   /** Whose keys are told apart by how lately, how often and for how much they were there: figures that one fact adds to. Absent: nobody's. */
   readonly segments?: { readonly of: readonly string[]; readonly count: string; readonly value: string };
 }

@@ -8,6 +8,7 @@ export function require_board(given: Declared & { readonly facts: readonly Addin
   require_map(given);
   require_unusual(given);
   require_segments(given, given.facts);
+  require_unusual_items(given, given.facts);
 }
 
 interface Declared extends CellShape {
@@ -55,6 +56,30 @@ export function require_unusual(
       if (!kept || dimension === now.dimension) {
         refuse("a dimension that keeps 5m and 1d, and is not that of now", dimension);
       }
+    }
+  }
+}
+
+/** Throws where streams are held against their kind by what is no sum of one fact, or kinds are of keys without a column. */
+function require_unusual_items(
+  { name, dimensions, measures, board: { unusual_items = [], figures } }: Declared,
+  facts: readonly Adding[],
+): void {
+  for (const { figure, of } of unusual_items) {
+    const refuse = (expected: string, got: string) => {
+      throw new Error(`declare the unusual items of ${name}: expected ${expected}, got ${JSON.stringify(got)}`);
+    };
+    const declared = figures[figure], measure = declared !== undefined && "measure" in declared ? declared.measure : "";
+    const is_sum = measures.some((each) => each.name === measure && each.kind === "sum");
+    const adding = facts.filter(({ adds }) => measure in adds);
+    if (!is_sum || declared?.unit === "percent" || adding.length !== 1) {
+      refuse("a figure of a sum that one fact adds to", figure);
+    }
+    if (of.length === 0) refuse("a dimension", "none");
+    for (const each of of) {
+      const { column = null, totals } = dimensions.find(({ name }) => name === each) ?? {};
+      // Of very many keys none has streams enough.
+      if (column === null || totals !== undefined) refuse("a dimension of few keys, read from a column", each);
     }
   }
 }

@@ -22,6 +22,7 @@ import {
   add_segments_route,
   add_stream_list_route,
   add_stream_route,
+  add_unusual_items_route,
   add_unusual_route,
   type AlertsSource,
   type BoardSource,
@@ -151,6 +152,7 @@ function add_domain(root: App, shared: SharedDeps, domain: ServedDomain, bodies:
   add_alerts_routes(app, deps);
   add_saved_routes(app, deps);
   add_unusual_route(app, deps);
+  add_unusual_items_route(app, deps);
   add_kpi_routes(app, deps);
   add_map_route(app, deps);
   add_breakdown_route(app, deps);

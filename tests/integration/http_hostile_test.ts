@@ -164,6 +164,8 @@ const PLACES = [
   "/api/v1/kpis/items?figure=revenue&city=@&as_of=@",
   "/api/v1/segments?dimension=@&segment=@&sort=@&limit=@&offset=@&format=@&range=@&city=@",
   "/api/v1/segments?range=30d&driver=@&city=@&as_of_position=@",
+  "/api/v1/unusual/items?limit=@&range=@&city=@&order=@",
+  "/api/v1/unusual/items?range=30d&driver=@&as_of_position=@",
   "/api/v1/kpis/greatest?measure=@&from=@&to=@&as_of_position=@",
   "/api/v1/kpis/greatest?measure=max_fare&from=2026-03-01T00:00:00Z&to=2026-03-02T00:00:00Z&city=@",
   "/api/v1/kpis/series?measure=trips&grain=1h&from=@&to=@",

@@ -326,5 +326,6 @@ export const PAYMENT_BOARD: BoardDeclaration = {
     { figure: "transactions", by: ["merchant", "payment_method", "city"] },
     { figure: "declined", by: ["merchant", "payment_method"] },
   ],
+  unusual_items: [{ figure: "value", says: "amount", of: ["merchant"] }],
   segments: { of: ["merchant", "payer"], count: "captured", value: "value" },
 };

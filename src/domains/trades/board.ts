@@ -232,4 +232,8 @@ export const TRADE_BOARD: BoardDeclaration = {
     fields: ["trade_id", "status", "at_ms", "ticker", "side", "venue", "volume", "price"],
   },
   unusual: [{ figure: "trades", by: ["ticker", "venue"] }],
+  unusual_items: [
+    { figure: "prices", says: "price", of: ["ticker"] },
+    { figure: "volume", says: "volume", of: ["ticker"] },
+  ],
 };

@@ -379,5 +379,10 @@ export const TRIP_BOARD: BoardDeclaration = {
     { figure: "trips", by: ["city", "pickup_zone", "vehicle_type"] },
     { figure: "canceled", by: ["city", "pickup_zone"] },
   ],
+  unusual_items: [
+    { figure: "revenue", says: "fare", of: ["city", "vehicle_type"] },
+    { figure: "average_distance_km", says: "distance", of: ["city", "vehicle_type"] },
+    { figure: "average_duration_min", says: "duration", of: ["city", "vehicle_type"] },
+  ],
   segments: { of: ["driver", "passenger"], count: "completed", value: "revenue" },
 };

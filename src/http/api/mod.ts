@@ -32,3 +32,4 @@ export { add_segments_route } from "./segments_route.ts";
 export { add_stream_route, type FoundEvents, type SoughtStream, type StreamSource, title } from "./stream_route.ts";
 export { add_stream_list_route } from "./stream_list_route.ts";
 export type { BoardSource } from "./then_answers.ts";
+export { add_unusual_items_route } from "./unusual_items_route.ts";
