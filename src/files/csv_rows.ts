@@ -45,6 +45,8 @@ class CsvReading {
   #columns: readonly string[] | null = null;
   #names: readonly string[] = [];
   #names_line = 1;
+  /** How many values a row has at least: those of columns without a name at the end may lack. */
+  #least = 0;
   #rows_came = false;
   #line = 1;
   /** Excel's own line, in which it says what delimits: `sep=;`, in quotes where another program wrote the file again. */
@@ -55,7 +57,7 @@ class CsvReading {
   /** @param text the file's first */
   constructor(path: string, text: string) {
     this.#path = path;
-    this.#stated = /^"?sep=(.)"?(?:\r*\n|\r)/i.exec(text);
+    this.#stated = /^(?:[ \t]*[\r\n])*"?sep= ?(.)"?\1*[ \t]*(?:\r*\n|\r)/i.exec(text);
     const delimiter = this.#stated?.[1] ?? delimiter_of(text.slice(0, TELLING));
     this.#form = { delimiter, line_break: line_break_of(text.slice(0, TELLING)), escape: '"' };
     this.#form_escaped = { ...this.#form, escape: "\\" };
@@ -67,8 +69,8 @@ class CsvReading {
     let at = 0;
     if (this.#stated !== null) {
       at = this.#stated[0].length;
+      this.#line += this.#stated[0].match(/\r*\n|\r/g)!.length;
       this.#stated = null;
-      this.#line++;
     }
     let quote = text.indexOf('"', at);
     while (at < text.length || (last && this.#overlong.begun)) {
@@ -91,6 +93,17 @@ class CsvReading {
         end: line_end + 1,
       };
       if (row === null && text.length - at <= LONGEST_ROW) break;
+      const whole_end = row !== null && "end" in row ? Math.min(row.end, text.length) : line_end + 1;
+      const parts = this.#parts(text.slice(at, whole_end), row);
+      for (const part of parts) {
+        const { row } = this.#row(part.text, 0, part.text.length, part);
+        if (row !== null) rows.push(row);
+        this.#line += part.text.match(/\r*\n|\r/g)?.length ?? 1;
+      }
+      if (parts.length > 0) {
+        at = whole_end;
+        continue;
+      }
       const read = this.#row(text, at, line_end, row);
       if (read.row !== null) rows.push(read.row);
       this.#line += read.end > line_end + 1 ? breaks_between(text, at, read.end, this.#form.line_break) : 1;
@@ -106,6 +119,32 @@ class CsvReading {
     if (row === null || !("broken" in row) || !text.slice(at, line_end).includes('\\"')) return row;
     const other = read_csv_row(text, at, last, this.#form_escaped);
     return other !== null && "broken" in other ? row : other;
+  }
+
+  /**
+   * The rows of a text, each with its own, where they end otherwise than most lines of the file do: of what was read as a row with too many
+   * values, or as none. None where it is no such text.
+   */
+  #parts(text: string, row: CsvRow) {
+    const form: CsvForm = { ...this.#form, line_break: this.#form.line_break === "\n" ? "\r" : "\n" };
+    const is_row = row === null || "fields" in row;
+    const columns = this.#columns?.length ?? 0;
+    if (is_row && (row?.fields.length ?? 0) <= columns) return [];
+    const whole = text.trimEnd();
+    if (!(is_row ? whole : text).includes(form.line_break)) return [];
+    const parts: { readonly text: string; readonly fields: readonly string[]; readonly end: number }[] = [];
+    for (let from = 0; from < whole.length; from = parts.at(-1)!.end) {
+      const part = read_csv_row(whole, from, true, form);
+      if (part === null || "broken" in part) return [];
+      parts.push({ ...part, text: whole.slice(from, part.end) });
+    }
+    const last_known = (fields: readonly string[]) => fields.findLastIndex((field) => field !== "") + 1;
+    const known = parts.flatMap(({ fields }) => last_known(fields) === 0 ? [] : [fields]);
+    const [least, most] = this.#columns === null
+      ? [last_known(known[0] ?? []), known[0]?.length ?? 0]
+      : [this.#least, columns];
+    const fit = known.every((fields) => fields.length >= least && last_known(fields) <= most);
+    return fit && known.length > (is_row ? 1 : 0) ? parts : [];
   }
 
   #no_names(why: string, line = this.#line): FileError {
@@ -141,6 +180,7 @@ class CsvReading {
       this.#names = fields;
       this.#names_line = this.#line;
       this.#columns = named(fields);
+      this.#least = fields.findLastIndex((name) => name !== "") + 1;
       return { row: null, end };
     }
     const columns = this.#columns;
@@ -154,12 +194,12 @@ class CsvReading {
       throw this.#no_names(detail, this.#names_line);
     }
     this.#rows_came = true;
-    if (surplus || fields.length < columns.length) {
+    if (surplus || fields.length < this.#least) {
       return refused("malformed_csv", `expected ${columns.length} values as in the header, got ${fields.length}`);
     }
     if (unreadable !== undefined) return refused("invalid_utf8", no_text_with_option(unreadable));
     const record: Record<string, unknown> = {};
-    for (let i = 0; i < columns.length; i++) record[columns[i]!] = fields[i];
+    for (let i = 0; i < columns.length; i++) record[columns[i]!] = fields[i] ?? "";
     return { row: { line: this.#line, record }, end };
   }
 }
@@ -168,14 +208,16 @@ class CsvReading {
 const VALUE = /^\d{4}-\d\d-\d\d(?!\d)|^\d{1,2}([/.])\d{1,2}\1\d{2,4}\b|^[+-]?\d+[.,]\d+$/;
 const NUMBER = /^[+-]?\d+$/;
 
-/** What ends the rows: a line feed, with carriage returns before it or not, or a carriage return alone, whichever is first outside quotes. */
+/** What ends most rows: line feeds, with carriage returns before them or not, or carriage returns alone. Those in quotes are none. */
 function line_break_of(text: string): "\n" | "\r" {
-  let quoted = false;
+  let quoted = false, feeds = 0, returns = 0;
   for (const [found] of text.matchAll(/"|\r*\n|\r+/g)) {
     if (found === '"') quoted = !quoted;
-    else if (!quoted) return found.endsWith("\n") ? "\n" : "\r";
+    else if (quoted) continue;
+    else if (found.endsWith("\n")) feeds++;
+    else returns++;
   }
-  return "\n";
+  return returns > feeds ? "\r" : "\n";
 }
 
 /** The columns by their names; one without a name, or with that of an earlier one, by its place too. */

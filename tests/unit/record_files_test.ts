@@ -115,6 +115,9 @@ Deno.test("CSV: lines end as each likes; empty values behind the last column, na
   assert.deepEqual(await end('a,b\r1,"x\ny"\r2,z\r'), [[2, 3], ["x\ny", "z"]]);
   assert.deepEqual(await end('"sep=;"\na;b\n1;x\n'), [[3], ["x"]]);
   assert.deepEqual(await end("sep=|\ra|b\r1|x\r"), [[3], ["x"]]);
+  assert.deepEqual(await end("\nsep= ;\r\na;b\r\n1;x\r\n"), [[4], ["x"]]);
+  assert.deepEqual(await end("sep=;;;\na;b\n1;x\n"), [[3], ["x"]]);
+  assert.deepEqual(await end('"sep=\t"\t\t\na\tb\n1\tx\n'), [[3], ["x"]]);
   // Lines without any value are blank; files put together have the names again.
   assert.deepEqual(await end('\na,b\n,\n1,x\n"",""\n\n2,y\n,,,\n'), [[4, 7], ["x", "y"]]);
   assert.deepEqual(await end("\ufeffa,b\n1,x\n\ufeffa,b\n2,y\n"), [[2, 4], ["x", "y"]]);
@@ -129,8 +132,42 @@ Deno.test("CSV: lines end as each likes; empty values behind the last column, na
     "expected 2 values as in the header, got 4",
     "expected 2 values as in the header, got 1",
   ]);
+  const short = await rows_of("a.csv", "a,b,,\n1,x\n2,y,\n3,z,,\n4\n");
+  assert.deepEqual(short.rows.map((row) => row.record ?? row.fault.detail), [
+    { a: "1", b: "x", "": "", "column (4)": "" },
+    { a: "2", b: "y", "": "", "column (4)": "" },
+    { a: "3", b: "z", "": "", "column (4)": "" },
+    "expected 4 values as in the header, got 1",
+  ]);
   const named = await rows_of("a.csv", "a,note,note,,\n1,x,y,,\n");
   assert.deepEqual(named.records, [{ a: "1", note: "x", "note (3)": "y", "": "", "column (5)": "" }]);
+});
+
+Deno.test("CSV: any line may end with a line feed, a carriage return or both, whatever the others end with", async () => {
+  const value = fc.constantFrom("x", "", "two words", '"quoted, twice"', '"say ""so"""', "12.5");
+  const row = fc.tuple(fc.constantFrom("1", "2"), value, value);
+  const ends = fc.constantFrom("\n", "\r\n", "\r");
+  const read = (written: string) => written.replace(/^"(.*)"$/s, "$1").replaceAll('""', '"');
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.tuple(row, ends), { minLength: 1, maxLength: 12 }), ends, async (rows, end) => {
+      const text = `a,b,c${end}${rows.map(([values, end]) => values.join(",") + end).join("")}`;
+      const { records } = await rows_of("a.csv", text);
+      assert.deepEqual(records, rows.map(([[a, b, c]]) => ({ a, b: read(b), c: read(c) })), JSON.stringify(text));
+    }),
+    { numRuns: 300 },
+  );
+  // A line that cannot be cut into rows is one row that is faulty.
+  const { rows } = await rows_of("a.csv", "a,b\n1,x\n2,y\r3,z,5\n4\r5,v,w\n6,w\n");
+  assert.deepEqual(rows.map(({ line, record }) => [line, record?.b]), [
+    [2, "x"],
+    [3, undefined],
+    [4, undefined],
+    [5, "w"],
+  ]);
+  // A hundred thousand rows in one line are read once over.
+  const many = Array.from({ length: 100_000 }, (_, i) => `${i},x`);
+  const long = await rows_of("a.csv", `a,b\n${"0,y\n".repeat(20_000)}${many.join("\r")}\n`);
+  assert.deepEqual([long.rows.length, long.records.at(-1)], [120_000, { a: "99999", b: "x" }]);
 });
 
 Deno.test("CSV: a first line that names no columns is told in one sentence", async () => {
