@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { type Database, migrate, migrations_of, open_database } from "../../src/database/mod.ts";
 import { TRIPS } from "../../src/domains/trips/mod.ts";
 import { settle_deployment } from "../../src/event_log/mod.ts";
-import { tacho_test } from "../support/available.ts";
+import { needs, tacho_test } from "../support/available.ts";
+import { earlier_absence, take_earlier } from "../support/earlier_program.ts";
 import { invented } from "../support/generated_log.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { is_ready, run_tacho, run_verb, TachoProgram } from "../support/tacho_program.ts";
@@ -21,6 +22,9 @@ const trip = (id: string, at: string, more: Readonly<Record<string, unknown>> = 
   fare: "10.00",
   ...more,
 });
+
+const metrics_of = async (url: string): Promise<string> =>
+  await (await fetch(`${url}metrics`, { headers: { authorization: `Bearer ${TOKEN}` } })).text();
 
 /** Four hours of trips on one day, and one trip two days later: by then cells of minutes are kept from the day between on. */
 const VALUES = invented(TRIPS, 4);
@@ -69,7 +73,7 @@ tacho_test({
       /** Runs what is to happen while the removal waits for a row in its middle. */
       const in_the_middle = async (work: () => Promise<void>) => {
         await holding.script(
-          `begin; select from trip_cells where ${OLD} and grain = '5m' and dimension = 'city' limit 1 for update`,
+          `begin; set local idle_in_transaction_session_timeout = 0; select from trip_cells where ${OLD} and grain = '5m' and dimension = 'city' limit 1 for update`,
         );
         try {
           await work();
@@ -103,11 +107,7 @@ tacho_test({
         await holding.script("rollback");
         await until("all are removed", async () => await fine(database) === 0);
         await until("both say so", async () => {
-          const said = await Promise.all(
-            [two, three].map(async ({ url }) =>
-              await (await fetch(`${url}metrics`, { headers: { authorization: `Bearer ${TOKEN}` } })).text()
-            ),
-          );
+          const said = await Promise.all([two, three].map(({ url }) => metrics_of(url)));
           const removed = said.map((text) => Number(/^tacho_cells_removed_total (\d+)$/m.exec(text)?.[1]));
           return said.every((text) =>
             text.includes(`tacho_cells_kept_from_seconds{grain="1m"} ${KEPT_FROM}`) &&
@@ -148,6 +148,83 @@ tacho_test({
       assert.match(wrong.stderr, /TACHO_KEEP_CELLS: .*hours, days and all of time are kept for ever, got "1h:30d"/);
     } finally {
       for (const each of [holding, database, whole]) await each.close();
+    }
+  },
+});
+
+/** The last version that kept all cells: it writes for the 33rd schema. */
+const EARLIER = "df0f528152925c1e056197b46dd2914e035732c7";
+
+tacho_test({
+  name:
+    "of versions and settings that are there at once the newest schema and the latest time hold: an earlier program ends and writes nothing more, one without the setting brings no cell back",
+  needs: ["postgres"],
+  unless: needs("postgres") ?? await earlier_absence(EARLIER),
+  limit_ms: 240_000,
+  async fn() {
+    const { url } = await (await shared_postgres()).create_database();
+    const env = { DATABASE_URL: url, TACHO_TOKEN: TOKEN }, keeping = { ...env, TACHO_KEEP_CELLS: "1m:1d,5m:1d" };
+    const database = await open_database({ url, data_dir: null, connections: 1 });
+    const one = async (sql: string) => (await database.query(sql))[0]!;
+    const position = async () => Number((await one("select position from log_head")).position);
+    const kept = async () => {
+      const row = await one(
+        "select extract(epoch from kept_1m_from)::bigint as m, extract(epoch from kept_5m_from)::bigint as f from log_head",
+      );
+      return [row.m, row.f].map((at) => at === null ? null : Number(at));
+    };
+    /** What cells say of the hour that trips come late to, and of all of time. */
+    const counted = () =>
+      database.query(
+        `select grain, completed::int, fare_sum_micros::text as fares from trip_cells
+          where dimension = 'none' and (grain = 'all' or grain = '1h' and bucket = '2026-03-02T12:00:00Z') order by grain`,
+      );
+    try {
+      await using version = await take_earlier(EARLIER);
+      await using earlier = await version.serve("start", env);
+      await until("it is ready", () => is_ready(earlier.url));
+      const told = ["2026-03-02T12:00:30Z", "2026-03-02T12:34:30Z", "2026-03-04T00:30:00Z"];
+      for (const at of told) await post(earlier.url, trip(at, at));
+      assert.ok(await fine(database) > 0);
+
+      await run_verb(["migrate"], { env });
+      const before = await position();
+      {
+        await using plain = await TachoProgram.serve("start", { env });
+        await using removing = await TachoProgram.serve("start", { env: keeping });
+        await removing.brings(until("what is not kept is gone", async () => await fine(database) === 0, 60_000));
+        assert.deepEqual(await kept(), [KEPT_FROM, KEPT_FROM]);
+        assert.equal(await earlier.brings(earlier.ended), 2);
+        assert.match(earlier.stderr, /writes for schema 33, the database is at \d+: start the newer program/);
+        assert.equal(await position(), before, "it wrote nothing more");
+        // One that knows nothing of the setting.
+        await until("it is ready", () => is_ready(plain.url));
+        await post(plain.url, trip("late", "2026-03-02T12:34:56Z", { fare: "7.00" }));
+        await post(plain.url, trip("days on", "2026-03-09T00:30:00Z"));
+        assert.deepEqual([await fine(database), await kept()], [0, [KEPT_FROM, KEPT_FROM]]);
+        assert.deepEqual(await counted(), [
+          { grain: "1h", completed: 3, fares: "27000000" },
+          { grain: "all", completed: 5, fares: "47000000" },
+        ]);
+        assert.deepEqual([await removing.term(), await plain.term()], [0, 0]);
+      }
+      // A longer age brings nothing back and is no longer time than that of the cells that are there.
+      await using longer = await TachoProgram.serve("start", { env: { ...env, TACHO_KEEP_CELLS: "1m:30d,5m:40d" } });
+      await until("it is ready", () => is_ready(longer.url));
+      await until(
+        "it has looked",
+        async () => /^tacho_cells_kept_from_seconds\{grain="1m"\} (\d+)$/m.test(await metrics_of(longer.url)),
+      );
+      assert.deepEqual(await kept(), [KEPT_FROM, KEPT_FROM]);
+      await post(longer.url, trip("later still", "2026-03-02T12:59:59Z"));
+      assert.deepEqual([await fine(database), (await counted())[0]!.completed], [0, 4]);
+      assert.equal(await longer.term(), 0);
+      assert.match(
+        (await run_verb(["verify"], { env })).stdout,
+        /^consistent: .*; not checked: cells of 1m before 2026-03-03/,
+      );
+    } finally {
+      await database.close();
     }
   },
 });

@@ -30,6 +30,8 @@ async function killed_at_its_switch(
   env: Record<string, string>,
   shown: () => Promise<number>,
 ): Promise<void> {
+  // By itself a session ends a transaction that is idle for 20 s.
+  const BEGIN = "begin; set local idle_in_transaction_session_timeout = 0";
   const [reader, witness, watcher] = await Promise.all(
     [1, 2, 3].map(() => open_database({ url: superuser_url, data_dir: null, connections: 1 })),
   ) as [OpenedDatabase, OpenedDatabase, OpenedDatabase];
@@ -43,7 +45,7 @@ async function killed_at_its_switch(
     });
   const state = async () => (await watcher.query("select state from read_models where name = 'v2'"))[0]?.state;
   try {
-    await reader.script("begin; select from trip_cells limit 1");
+    await reader.script(`${BEGIN}; select from trip_cells limit 1`);
     {
       await using waiting = TachoProgram.spawn("tacho", { env, args: ["rebuild", "--switch"] });
       await waits_for("trip_cells", "AccessExclusiveLock");
@@ -53,11 +55,11 @@ async function killed_at_its_switch(
     assert.ok(await shown() > TRIPS);
     assert.equal(await state(), "catching_up");
     for (let is_switched = false; !is_switched;) {
-      await reader.script("begin; select from trip_cells limit 1");
+      await reader.script(`${BEGIN}; select from trip_cells limit 1`);
       await using ending = TachoProgram.spawn("tacho", { env, args: ["rebuild", "--switch"] });
       await waits_for("trip_cells", "AccessExclusiveLock");
       // Granted as soon as the switch is committed, or has given way to the reader: what it asks afterwards waits.
-      const witnessed = witness.script("begin; lock table read_models in access exclusive mode");
+      const witnessed = witness.script(`${BEGIN}; lock table read_models in access exclusive mode`);
       await waits_for("read_models", "AccessExclusiveLock");
       await reader.script("rollback");
       await witnessed;

@@ -1,32 +1,20 @@
 import assert from "node:assert/strict";
 import { type Database, FILLING, open_database, read_unfilled, SCHEMA_NUMBER } from "../../src/database/mod.ts";
 import { needs, tacho_test } from "../support/available.ts";
+import { earlier_absence, take_earlier } from "../support/earlier_program.ts";
 import { FrameReader } from "../support/feed_client.ts";
-import { GuardedFolder } from "../support/guarded_folder.ts";
+import { hold } from "../support/hold.ts";
 import { shared_postgres } from "../support/postgres.ts";
-import { shell } from "../support/shell.ts";
-import { is_ready, run_tacho, run_verb, TachoProgram, task_command } from "../support/tacho_program.ts";
+import { is_ready, run_tacho, run_verb, TachoProgram } from "../support/tacho_program.ts";
 import { feed, migrated, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";
 import { until } from "../support/until.ts";
 import { batch, fill, killed_after, LATER, upgrade_from, with_databases } from "../support/upgraded_trips.ts";
 
 /** Two versions of the program on one database, as a rolling upgrade has them for a while. Generated trips go in, no broker is needed. */
 
-const REPOSITORY = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
 /** The last version that named no schema: it writes for the eighth. */
 const EARLIER = "1afa226d20dc5b5267e670ccd3257b0bc56b154a";
 const EARLIER_SENTENCE = /this program writes for schema 8 or less, the database is at \d+: start the newer program/;
-
-/** Why the earlier version cannot be run here; null when it can. */
-async function earlier_absence(): Promise<string | null> {
-  const found = await shell(
-    "look for the earlier version",
-    'git -C "$1" cat-file -t "$2" 2>/dev/null || echo absent',
-    REPOSITORY,
-    EARLIER,
-  );
-  return found === "commit" ? null : `commit ${EARLIER.slice(0, 7)} is not in this checkout's history`;
-}
 
 async function with_database(work: (database: Database, env: Record<string, string>) => Promise<void>): Promise<void> {
   const { url } = await (await shared_postgres()).create_database();
@@ -92,21 +80,11 @@ tacho_test({
   name:
     "the version before this rule, still running when the database is migrated, writes nothing more, sets nothing aside and says why",
   needs: ["postgres"],
-  unless: needs("postgres") ?? await earlier_absence(),
+  unless: needs("postgres") ?? await earlier_absence(EARLIER),
   fn: () =>
     with_database(async (database, env) => {
-      const folder = new GuardedFolder("earlier");
-      await using _ = { [Symbol.asyncDispose]: () => folder.dispose() };
-      await shell(
-        "take out the earlier version",
-        'git -C "$1" archive "$2" | tar -x -C "$3" && ln -s "$1/node_modules" "$3/node_modules"',
-        REPOSITORY,
-        EARLIER,
-        folder.path,
-      );
-      const [run, ...words] = task_command("dev");
-      const command = [run!, "--node-modules-dir=manual", ...words];
-      await using earlier = await TachoProgram.serve("dev", { env, folder: folder.path, command });
+      await using version = await take_earlier(EARLIER);
+      await using earlier = await version.serve("dev", env);
       await earlier.brings(until_past(database, 0));
       await run_verb(["migrate"], { env });
       const at = (await head(database)).position;
@@ -160,14 +138,8 @@ tacho_test({
       const rebuilding = { name: FILLING, percent: row!.percent, fault: null, fills: ["Average waiting"] };
       assert.ok(row!.percent > 0 && row!.percent < 100, `${row!.percent}`);
       // Held up: who makes the tables cannot say how far it has come.
-      const held = Promise.withResolvers<void>(), over = Promise.withResolvers<void>();
-      const holding = superuser.transaction(async (tx) => {
-        await tx.execute("lock table read_models in share mode");
-        held.resolve();
-        await over.promise;
-      });
-      await held.promise;
-      using _ = { [Symbol.dispose]: () => over.resolve() };
+      const release = await hold(superuser, "lock table read_models in share mode");
+      await using _ = { [Symbol.asyncDispose]: release };
       const env = { DATABASE_URL: url, TACHO_TIME_ZONE: TEST_TIME_ZONE, TACHO_TOKEN: TOKEN };
       // deno-lint-ignore no-explicit-any -- JSON that the test looks into
       const said = async (of: TachoProgram & { readonly url: string }, path: string): Promise<any> =>
@@ -216,8 +188,7 @@ tacho_test({
       assert.deepEqual(hello.data.health.rebuilding.fills, ["Average waiting"]);
       const metrics = await (await fetch(`${third.url}metrics`, { headers: { authorization } })).text();
       assert.match(metrics, /^tacho_filled_percent [1-9]\d?$/m);
-      over.resolve();
-      await holding;
+      await release();
       await until("it lacks nothing", async () => (await read_unfilled(database)).names.length === 0);
       // Who watched is sent away, and comes back to all figures.
       await frames.until("bye");

@@ -7,6 +7,7 @@ import { trips_board } from "../support/trip_board.ts";
 import type { Breakdown, Filter, View } from "../../src/feed/figures/mod.ts";
 import { put_trip, put_whole } from "../support/board_rows.ts";
 import { FeedModel, FrameReader } from "../support/feed_client.ts";
+import { hold } from "../support/hold.ts";
 import { database_test, make_hub, ManualTime } from "../support/read_side.ts";
 
 const START = "2026-03-01T12:00:30Z";
@@ -24,19 +25,8 @@ async function complete(database: Database, trip_id: string, trips: number): Pro
 }
 
 /** Locks a table until the function it gives is called. */
-async function lock(database: Database, table = "gate"): Promise<() => Promise<void>> {
-  const locked = Promise.withResolvers<void>(), released = Promise.withResolvers<void>();
-  const holding = database.transaction(async (tx) => {
-    await tx.execute(`lock table ${table} in access exclusive mode`);
-    locked.resolve();
-    await released.promise;
-  });
-  await locked.promise;
-  return () => {
-    released.resolve();
-    return holding;
-  };
-}
+const lock = (database: Database, table = "gate"): Promise<() => Promise<void>> =>
+  hold(database, `lock table ${table} in access exclusive mode`);
 
 /** A hub whose lane goes through the gate, and a way to watch it. */
 async function gated(database: Database, lane_timeout_ms: number) {

@@ -18,6 +18,7 @@ import { lacking_of } from "../../src/verbs/filling.ts";
 import { ALL_CELLS } from "../support/all_cells.ts";
 import { tacho_test } from "../support/available.ts";
 import { open_embedded_copy } from "../support/embedded.ts";
+import { hold } from "../support/hold.ts";
 import { feed, migrated, READ_MS, TEST_DOMAIN, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";
 import {
   batch,
@@ -302,23 +303,16 @@ tacho_test({
       await migrate(database, MIGRATIONS.slice(0, 7));
       const told: [string, number | null][] = [];
       const before_ms = Date.now() - 60_000;
-      const hold = async (statement: string, why: RegExp) => {
-        const holding = Promise.withResolvers<void>(), over = Promise.withResolvers<void>();
-        const held = other.transaction(async (tx) => {
-          await tx.query(statement);
-          holding.resolve();
-          await over.promise;
-        });
-        await holding.promise;
+      const held_up = async (statement: string, why: RegExp) => {
+        const release = await hold(other, statement);
         const migrating = migrate(database, MIGRATIONS.slice(0, 8), {
           waiting: (reason, since_ms) => void told.push([reason, since_ms]),
         });
         await until("it says that it waits", () => told.some(([reason]) => why.test(reason)));
-        over.resolve();
-        await held;
+        await release();
         return (await migrating).map(({ version }) => version);
       };
-      assert.deepEqual(await hold("select pg_advisory_xact_lock(727374121)", /^another process migrates$/), [8]);
+      assert.deepEqual(await held_up("select pg_advisory_xact_lock(727374121)", /^another process migrates$/), [8]);
       const undo = () =>
         database.script(
           "delete from schema_migrations where version = 8; drop index trips_dated_idx, trips_open_idx, batches_recorded_at_idx",
@@ -327,10 +321,10 @@ tacho_test({
       const [first] = await other.query<{ locked: string }>("select hashtext(current_schema())::text as locked");
       told.length = 0;
       const same_log = `select pg_advisory_xact_lock(727374121, ${first!.locked})`;
-      assert.deepEqual(await hold(same_log, /^another process migrates$/), [8]);
+      assert.deepEqual(await held_up(same_log, /^another process migrates$/), [8]);
       assert.ok(told.every(([, since_ms]) => since_ms !== null && since_ms > before_ms), JSON.stringify(told));
       await undo();
-      assert.deepEqual(await hold("select 1 from log_head for update", /^other transactions hold locks/), [8]);
+      assert.deepEqual(await held_up("select 1 from log_head for update", /^other transactions hold locks/), [8]);
     }),
 });
 
