@@ -312,7 +312,9 @@ function row_of(line: number, text: string): FileRow {
   const fault = (reason: string, detail: string) => faulty_row(line, text, reason, detail);
   if (!text.isWellFormed()) return fault("invalid_utf8", no_text_with_option(text));
   try {
-    const value = parse_record_json(text);
+    const said = parse_record_json(text);
+    // What was made JSON text twice, as exports of topics have it, is what it says.
+    const value = typeof said === "string" && said.trimStart().startsWith("{") ? parse_record_json(said) : said;
     if (typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof ExactNumber)) {
       return { line, record: value as Record<string, unknown> };
     }

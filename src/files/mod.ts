@@ -99,7 +99,7 @@ export async function open_record_file(
   const other = other_encoding(text);
   if (other !== null) throw new FileError(`read ${quoted}: ${other}`);
   const format = stated ??
-    (is_parquet ? "parquet" : /^\s*[[{]/.test(text.replaceAll(SEQUENCE_MARK, "")) ? "json" : "csv");
+    (is_parquet ? "parquet" : /^\s*(?:[[{]|"\{\\)/.test(text.replaceAll(SEQUENCE_MARK, "")) ? "json" : "csv");
   const beginning = JSON.stringify(text.trimStart().slice(0, 40));
   if (format === "csv" && /^\s*(?:\[\s*[[{\]]|\{\s*")/.test(text)) {
     throw got("CSV, as its name says", `JSON, which begins with ${beginning}`);

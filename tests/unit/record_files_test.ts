@@ -461,6 +461,8 @@ Deno.test("JSON: an object a line, arrays and documents, however they are laid o
     "documents with spaces": [lines.join("   "), [1, 1, 1]],
     "text sequence": [lines.map((each) => `\x1e${each}\n`).join(""), [1, 2, 3]],
     "arrays one behind the other": [`\ufeff[${lines[0]}]\n\ufeff[${lines[1]},\n${lines[2]}]\n[]`, [1, 2, 3]],
+    "text of objects, one a line": [lines.map((each) => JSON.stringify(each)).join("\n"), [1, 2, 3]],
+    "array of text of objects": [JSON.stringify(lines, null, 1), [2, 3, 4]],
     "pretty documents": [pretty.join("\n"), [1, 16, 19]],
     "pretty array": [JSON.stringify(records, null, 2), [2, 17, 20]],
     "pretty array without indentation": [flat, [2, 17, 20]],
