@@ -178,8 +178,9 @@ function read_body<Body>(schema: z.ZodType<Body>, bytes: Uint8Array): Body | Res
   let json: unknown;
   try {
     json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch {
-    return bad_request("expected the body to be JSON in UTF-8", []);
+  } catch (error) {
+    if (!(error instanceof SyntaxError || error instanceof TypeError)) throw error;
+    return bad_request(`expected the body to be JSON in UTF-8, got ${bytes.length} bytes: ${error.message}`, []);
   }
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;

@@ -377,6 +377,19 @@ intake_test("what cannot be taken apart, is too much or of another type is refus
       JSON.stringify([headers, refused.body.detail]),
     );
   }
+  for (
+    const [body, got] of [
+      [`[${json},]`, /expected the body to be JSON in UTF-8, got \d+ bytes: Unexpected token '\]'/],
+      [`${json}\n${json}`, /JSON at position \d+ \(line 2 column 1\)/],
+      [json.slice(0, -1), /got \d+ bytes: Expected ',' or '}' after property value in JSON at position \d+/],
+      ["", /got 0 bytes: Unexpected end of JSON input; nothing of it was taken$/],
+      [Uint8Array.of(0x1f, 0x8b, 8, 0), /got bytes that are no UTF-8, beginning with 1f8b0800; nothing/],
+    ] as const
+  ) {
+    const { status, body: { detail } } = await post(body);
+    assert.equal(status, 400);
+    assert.match(detail, got);
+  }
   assert.equal(await batches(database), 0);
   const most = await post(Array.from({ length: 1_000 }, () => event));
   assert.deepEqual([...new Set(statuses(most))], ["admitted", "duplicate"]);

@@ -207,12 +207,14 @@ function read_posted(
       return refused(400, `expected ${where} with a CloudEvent in headers (ce-specversion)`);
     }
     const value = body.length === 0 ? null : body;
-    if (value !== null && json_text(value, false) === null) return NOT_JSON;
+    const text = value === null ? null : json_text(value, false);
+    if (text?.ok === false) return text;
     return { ok: true, messages: [{ ...message(value), headers: event_headers(headers, given) }] };
   }
   if (type === NDJSON_TYPE) return { ok: true, messages: lines_of(body).map(message) };
-  const text = json_text(body, mapped);
-  if (text === null) return NOT_JSON;
+  const read = json_text(body, mapped);
+  if (!read.ok) return read;
+  const { text } = read;
   const is_array = text.trimStart().startsWith("[");
   if ((type === BATCH_TYPE && !is_array) || (type === EVENT_TYPE && is_array)) {
     return refused(400, `expected ${is_array ? "one JSON object" : "a JSON array"} with content-type ${type}`);
@@ -221,23 +223,35 @@ function read_posted(
   return { ok: true, messages: values.map(message) };
 }
 
-const refused = (status: 400 | 415, detail: string): PostedMessages => ({ ok: false, status, detail });
-const NOT_JSON = refused(400, "expected the body to be JSON in UTF-8; nothing of it was taken");
+type Refused = PostedMessages & { readonly ok: false };
+const refused = (status: 400 | 415, detail: string): Refused => ({ ok: false, status, detail });
+/** @param got what is there instead, and where */
+const not_json = (got: string): Refused =>
+  refused(400, `expected the body to be JSON in UTF-8, got ${got}; nothing of it was taken`);
 
-/** The text of a body when it is JSON, in records for a mapping with NaN or without; null otherwise. */
-function json_text(body: Uint8Array, mapped: boolean): string | null {
+/** The text of a body that is JSON, in records for a mapping with NaN or without. */
+function json_text(body: Uint8Array, mapped: boolean): { readonly ok: true; readonly text: string } | Refused {
   let text: string;
   try {
     text = utf8.decode(body);
+  } catch (error) {
+    if (error instanceof TypeError) {
+      return not_json(`bytes that are no UTF-8, beginning with ${body.slice(0, 8).toHex()}`);
+    }
+    throw error;
+  }
+  try {
     if (mapped && /\b(?:NaN|Infinity)\b/.test(text)) parse_record_json(text);
     else JSON.parse(text);
   } catch (error) {
-    if (error instanceof SyntaxError || error instanceof TypeError) return null;
-    if (!(error instanceof JsonFault)) throw error;
     // Of what is JSON and yet too much for the log decoding says which message it is.
-    return error.reason === "malformed_json" ? null : utf8.decode(body);
+    const is_json = error instanceof JsonFault && error.reason !== "malformed_json";
+    if (!is_json && (error instanceof SyntaxError || error instanceof JsonFault)) {
+      return not_json(`${body.length} bytes: ${error.message.replace(/^expected JSON, got /, "")}`);
+    }
+    if (!is_json) throw error;
   }
-  return text;
+  return { ok: true, text };
 }
 
 /** The lines of a body that are not blank. */
