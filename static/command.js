@@ -88,6 +88,11 @@ export function deeds_of(words, { go, strike, declared }) {
       kind: "list",
       run: () => go({ list: { of: "segments", name } }),
     })),
+    ...(declared.unusual_items ? [declared.many] : []).map((many) => ({
+      label: `unusual ${many}`,
+      kind: "list",
+      run: () => go({ list: { of: "items", name: "unusual" } }),
+    })),
     ...declared.cards.filter(({ top }) => !top).map(({ label, figure }) => ({
       label: `${label.toLowerCase()}: what it is made of`,
       kind: "list",

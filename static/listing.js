@@ -1,9 +1,9 @@
 import { told_grain, view_query } from "./address.js";
 import { change_of } from "./cards.js";
 import { field, form, input, open_dialog } from "./dialog.js";
-import { format_count, format_decimal, format_moment, format_window } from "./format.js";
-import { stream_href } from "./greatest.js";
-import { declared, dimension_of, key_words, make, plain, set_text } from "./page.js";
+import { format_count, format_decimal, format_window } from "./format.js";
+import { items_table, unusual_table } from "./items.js";
+import { declared, dimension_of, key_words, make, set_text } from "./page.js";
 import { moved } from "./panels.js";
 import { segment_list, segments_table } from "./segments.js";
 import { read_api } from "./troubles.js";
@@ -16,9 +16,15 @@ import { read_api } from "./troubles.js";
 /** Rows of a page. */
 const LIST_ROWS = 50;
 
+/** What kind a list is of: those that lie far from their own kind are items of no figure, under this name. */
+const kind_of = ({ of, name }) => of === "items" && name === UNUSUAL ? UNUSUAL : of;
+const UNUSUAL = "unusual";
+const PATHS = { keys: "kpis/keys", items: "kpis/items", segments: "segments", [UNUSUAL]: "unusual/items" };
+
 /** What is asked for of a list, as pairs: the view and the list, and which page. Pure. */
 export function list_query(address) {
   const { of, name, within, sort, find, offset = 0 } = address.list;
+  if (kind_of(address.list) === UNUSUAL) return { pairs: view_query(address), page: [["limit", "100"]] };
   const filter = within === undefined
     ? address.filter
     : [...address.filter.filter(({ dimension }) => dimension !== within[0]), {
@@ -63,7 +69,7 @@ function change_list(page, change) {
 }
 
 function make_parts(page) {
-  const { list } = page.address, is_keys = list.of === "keys";
+  const { list } = page.address, kind = kind_of(list), is_keys = kind === "keys";
   const segments = list.of === "segments"
     ? segment_list(page.address.range, (find) => change_list(page, { find }))
     : null;
@@ -74,6 +80,7 @@ function make_parts(page) {
   const before = make("button", "plain", "‹ Before"), after = make("button", "plain", "Next ›");
   const count = make("span", "sub"), csv = make("a", "link", "CSV"), again = make("button", "plain", "Read anew");
   csv.download = "";
+  csv.hidden = before.hidden = after.hidden = kind === UNUSUAL;
   again.onclick = () => {
     open.asked = "";
     show_listing(page);
@@ -91,7 +98,7 @@ function make_parts(page) {
     body.push(search);
   }
   if (segments !== null) body.push(segments.element);
-  body.push(scroll, make("p", "line pages", before, count, after, csv, again, ...is_keys ? beside_keys(page) : []));
+  body.push(scroll, make("p", "line pages", before, count, after, csv, again, ...beside(page, kind)));
   const dialog = open_dialog(title_of(list), ...body);
   dialog.classList.add("listing");
   const parts = { dialog, told, segments, scroll, before, after, count, csv, gone: false };
@@ -105,8 +112,14 @@ function make_parts(page) {
   return parts;
 }
 
-/** The buttons that show a list of keys in segments, and move its panel. */
-function beside_keys(page) {
+/** The buttons that show what is unusual beside items, a list of keys in segments, and move its panel. */
+function beside(page, kind) {
+  if (kind === "items" && declared.unusual_items) {
+    const button = make("button", "plain", `Unusual ${declared.many}`);
+    button.dataset.items = UNUSUAL;
+    return [button];
+  }
+  if (kind !== "keys") return [];
   const { name } = page.address.list, segments = make("button", "plain", "Segments");
   segments.onclick = () => page.need("actions", ({ go }) => go(page, { list: { of: "segments", name } }));
   const own = declared.segments?.includes(name) ? [segments] : [];
@@ -130,6 +143,7 @@ const label_of = (figure) =>
   declared.cards.find((card) => card.figure === figure)?.label ?? figure.replaceAll("_", " ");
 
 function title_of({ of, name, within }) {
+  if (kind_of({ of, name }) === UNUSUAL) return `Unusual ${declared.many}`;
   if (of !== "items") return `${of === "keys" ? "All" : "Segments"} by ${dimension_of(declared, name).label}`;
   const where = within === undefined
     ? ""
@@ -139,7 +153,7 @@ function title_of({ of, name, within }) {
 
 async function read(page, parts, pairs, rows) {
   const { list } = page.address, { asked } = parts;
-  const path = list.of === "segments" ? list.of : `kpis/${list.of}`;
+  const kind = kind_of(list), path = PATHS[kind];
   parts.dialog.ariaBusy = "true";
   parts.csv.href = `${declared.api}/${path}?${new URLSearchParams([
     ...pairs,
@@ -155,22 +169,22 @@ async function read(page, parts, pairs, rows) {
     return parts.scroll.replaceChildren();
   }
   parts.segments?.show(said, list.find, label_of);
-  const made = TABLES[list.of](said, page, label_of);
+  const made = TABLES[kind](said, page, label_of);
   set_text(parts.told, made.told);
   parts.scroll.replaceChildren(table_of(page, made));
   parts.scroll.scrollTop = 0;
-  const offset = list.offset ?? 0, all = said.found_keys ?? said.total_items;
+  const offset = list.offset ?? 0, all = said.found_keys ?? said.total_items ?? said.found_items;
   const shown = made.rows.length;
   set_text(
     parts.count,
     shown === 0 ? "none" : `${format_count(offset + 1)} – ${format_count(offset + shown)} of ${format_count(all)}`,
   );
   parts.before.disabled = offset === 0;
-  parts.after.disabled = said.next_offset === null;
+  parts.after.disabled = said.next_offset == null;
 }
 
 /** What each kind of list makes of an answer. */
-const TABLES = { keys: keys_table, items: items_table, segments: segments_table };
+const TABLES = { keys: keys_table, items: items_table, segments: segments_table, [UNUSUAL]: unusual_table };
 
 /** A table with columns [{title, sort, number}] and rows of cells, each a text or an element. */
 function table_of(page, { columns, rows, sorted }) {
@@ -238,58 +252,6 @@ function keys_table(said, page) {
       { title: "share", number: true },
       { title: label_of(amount), sort: amount, number: true },
       { title: "change", sort: "change", number: true },
-    ],
-    rows,
-  };
-}
-
-function items_table(said, page) {
-  const { list, digits, path, many } = declared, { address, zone, sight } = page;
-  const now_ms = sight?.now_ms ?? Date.now(), decimals = digits[said.figure] ?? 0;
-  const text = (value) => format_decimal(Number(value), decimals);
-  const columns = list.columns.filter(({ minor }) => !minor);
-  const means = said.over !== null;
-  const rows = said.items.map(({ id, at, value, over, line }) => {
-    const link = make("a", "", make("bdi", "", id));
-    link.href = stream_href(path, { id, as_of_position: said.position }, address);
-    link.title = plain(`${declared.one} ${id}: its events, and the proof`);
-    const exact = make("span", "", text(value));
-    exact.title = value;
-    return [
-      link,
-      exact,
-      ...means ? [format_count(over)] : [],
-      format_moment(Date.parse(at), zone(), now_ms),
-      ...columns.map(({ key, number, digits }) => {
-        const cell = line[key ?? number] ?? null;
-        return cell === null
-          ? "–"
-          : key
-          ? make("bdi", "", key_words(dimension_of(declared, key), `${cell}`))
-          : format_decimal(cell, digits);
-      }),
-    ];
-  });
-  const all = `${format_count(said.total_items)} ${many}`;
-  const window = format_window(
-    { from_s: Date.parse(said.from) / 1_000, to_s: Date.parse(said.to) / 1_000 },
-    zone(),
-    now_ms,
-  );
-  const made = means
-    ? `${said.value === null ? "–" : format_decimal(Number(said.value), decimals)} is ${text(said.sum)} over ${
-      format_count(said.over)
-    }, of ${all}`
-    : `${text(said.sum)} is what ${all} add up to`;
-  return {
-    told: `${label_of(said.figure)} ${made}; ${window}, as of log position ${format_count(said.position)}.`,
-    sorted: page.address.list.sort ?? "-value",
-    columns: [
-      { title: declared.one },
-      { title: "adds", sort: "value", number: true },
-      ...means ? [{ title: "over", number: true }] : [],
-      { title: "time", sort: "time" },
-      ...columns.map(({ label, number }) => ({ title: label, number: number !== undefined })),
     ],
     rows,
   };

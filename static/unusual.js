@@ -9,6 +9,9 @@ const list = make("ul");
 const place = Object.assign(make("section", "unusual", make("b", "", "Unusual now"), list), {
   ariaLabel: "Unusual now",
 });
+/** Opens the list of what lies far from its own kind. */
+const single = make("button", "link");
+single.dataset.items = "unusual";
 /** What was read last, when it was asked for, and what was told of it. */
 let items = [], asked_ms = -Infinity, asked_of = 0, told = "";
 
@@ -83,6 +86,8 @@ async function ask(page) {
 function draw(page) {
   if (items.length === 0) return place.remove();
   if (!place.isConnected) by_id("cards").before(place);
+  if (declared.unusual_items && !page.address.kiosk) place.append(single);
+  set_text(single, `Unusual ${declared.many}`);
   const lines = items.slice(0, MOST).map((
     item,
   ) => [item, words_of(item, declared, (ms) => format_clock(ms, page.zone()))]);

@@ -76,6 +76,7 @@ function require_unusual_items(
       refuse("a figure of a sum that one fact adds to", figure);
     }
     if (of.length === 0) refuse("a dimension", "none");
+    if (Object.hasOwn(figures, "unusual")) refuse("no figure of the name that the list of these has", "unusual");
     for (const each of of) {
       const { column = null, totals } = dimensions.find(({ name }) => name === each) ?? {};
       // Of very many keys none has streams enough.

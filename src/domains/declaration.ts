@@ -71,6 +71,8 @@ export interface Declaration extends Omit<BoardWords, "cards" | "charts" | "dime
   };
   /** The dimensions whose keys are told in segments; absent: none's. */
   readonly segments?: readonly string[];
+  /** Whether single streams are held against their kind. */
+  readonly unusual_items?: true;
   readonly list: ListWords & { readonly event: string; readonly name: string; readonly id: string };
 }
 
@@ -263,6 +265,7 @@ export function declaration_of(board: DomainBoard, base = ""): Declaration {
     row: { ...board.breakdown_row, figure: figure_counting(board) },
     ...map_of(board),
     ...board.segments === undefined ? {} : { segments: board.segments.of },
+    ...board.unusual_items === undefined ? {} : { unusual_items: true } as const,
     list: { ...words.list, event: lines.event, name: lines.list, id: board.stream_column },
   };
 }

@@ -31,6 +31,7 @@ import grains_js from "../../static/grains.js" with { type: "text" };
 import greatest_js from "../../static/greatest.js" with { type: "text" };
 import help_js from "../../static/help.js" with { type: "text" };
 import index_html from "../../static/index.html" with { type: "text" };
+import items_js from "../../static/items.js" with { type: "text" };
 import key_legend_js from "../../static/key_legend.js" with { type: "text" };
 import key_marks_js from "../../static/key_marks.js" with { type: "text" };
 import keyed_js from "../../static/keyed.js" with { type: "text" };
@@ -118,6 +119,7 @@ export const ASSETS: Readonly<Record<string, string>> = {
   "greatest.js": greatest_js,
   "help.js": help_js,
   "index.html": index_html,
+  "items.js": items_js,
   "key_legend.js": key_legend_js,
   "key_marks.js": key_marks_js,
   "keyed.js": keyed_js,

@@ -184,7 +184,9 @@ const many = (count: number): string => count.toLocaleString("en-US");
 /** A value for a reader: money to the last digit, kilometres and minutes to a tenth. */
 function said_value(board: DomainBoard, name: string, value: bigint): string {
   const { unit, measure, per } = figure_of(board, name);
-  if (unit === "money") return item_value(board, name, value);
+  if (unit === "money") {
+    return item_value(board, name, value).replace(/\d+/, (whole) => BigInt(whole).toLocaleString("en-US"));
+  }
   return many(figure_number({ kind: "total", unit, measure, per }, { [measure]: value }, unit === "count" ? 0 : 1)!);
 }
 

@@ -75,6 +75,11 @@ for (const [i, domain] of DOMAINS.entries()) {
         await page.keyboard.press("Escape");
         await page.locator("dialog").waitFor({ state: "detached" });
       }
+      await page.goto(`${base}?${STRETCH}&items=unusual`);
+      await page.locator("dialog[open] .rows table").waitFor();
+      await assert_looks(board, "unusual items", FEWER, "dialog[open]");
+      await page.keyboard.press("Escape");
+      await page.locator("dialog").waitFor({ state: "detached" });
       await page.keyboard.press("d");
       await page.locator("caption").first().waitFor();
       await assert_looks(board, "table", FEWER);

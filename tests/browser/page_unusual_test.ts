@@ -68,7 +68,7 @@ tacho_test({
     await using board = await BoardPage.open(server.url, { viewport: { width: 1440, height: 900 } });
     const { page } = board,
       strip = page.getByRole("region", { name: "Unusual now" }),
-      button = strip.getByRole("button");
+      button = strip.locator("li button");
     await button.waitFor();
     assert.match(await button.innerText(), /^Trips begun, city Denver [\d,]+ since \d\d:\d\d, usually [\d,]+$/);
     assert.match(await button.getAttribute("title") ?? "", /^(9\d|100) % of what is more in all$/);
@@ -99,6 +99,10 @@ tacho_test({
       async () => await page.evaluate("window.words.has('▴ city Denver')"),
     );
     await board.picture("unusual_marks", false);
+    await strip.getByRole("button", { name: "Unusual trips" }).focus();
+    await page.keyboard.press("Enter");
+    await page.locator("dialog[open] h2").getByText("Unusual trips").waitFor();
+    await page.keyboard.press("Escape");
     await button.focus();
     await page.keyboard.press("Enter");
     await until("it filters", () => page.url().includes("city=Denver"));

@@ -18,11 +18,11 @@ Deno.test("a stream is told with its value, what is usual of its kind, and whose
   assert.equal(
     item_reason(trips_board, "EUR", {
       figure: "revenue",
-      value: 412_000_000n,
+      value: 1_234_412_000_000n,
       kind: ["Berlin", "unknown"],
       usual: fare,
     }),
-    "fare 412.00 EUR; usually 9.50 to 38.20 (median 17.30) of 1,240 trips, city Berlin, vehicle type unknown",
+    "fare 1,234,412.00 EUR; usually 9.50 to 38.20 (median 17.30) of 1,240 trips, city Berlin, vehicle type unknown",
   );
 });
 
@@ -44,4 +44,11 @@ Deno.test("what is held against its kind is a sum that one fact adds to, by dime
       [{ ...usual, of: ["none"] }, /got "none"/],
     ] as const
   ) assert.throws(declare([wrong]), words);
+  const figures = { ...board.figures, unusual: board.figures.revenue! };
+  const named = () =>
+    require_board({
+      ...{ name, dimensions, measures, facts: TRIP_FACTS },
+      board: { ...board, figures, unusual_items: [usual] },
+    });
+  assert.throws(named, /expected no figure of the name that the list of these has, got "unusual"/);
 });
