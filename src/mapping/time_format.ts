@@ -60,18 +60,31 @@ function time_of(parts: Parts): ClockTime | null {
 }
 
 const by = (expression: RegExp): TimeFormat => (text) => {
-  const groups = text.length > LONGEST ? undefined : expression.exec(text)?.groups;
+  // ISO 8601 would rather have the minus of typography.
+  const groups = text.length > LONGEST ? undefined : expression.exec(text.replace("\u2212", "-"))?.groups;
   return groups === undefined ? null : time_of(groups);
 };
 
-/** ISO 8601 and what looks like it and can mean one time only: without seconds, with slashes, `+0000`, `+00`, ` UTC`, a comma before the fraction. */
-export const iso_time: TimeFormat = by(
+const looks_like_iso = by(
   new RegExp(
     "^(?<year>\\d{4})([-/])(?<month>\\d{1,2})\\2(?<day>\\d{1,2})(?:t|\\s+)(?<hour>\\d{1,2}):(?<minute>\\d{2})" +
-      `(?::(?<second>\\d{2})(?:[.,](?<fraction>\\d+))?)?(?:\\s*(?<zone>${ZONE})(?:\\[[^\\]]+\\])?)?$`,
+      `(?::(?<second>\\d{2})(?:[.,](?<fraction>\\d+))?)?(?:\\s*(?<zone>${ZONE})(?:\\[[^\\]]+\\]|(?<=\\d) [a-z]{3,5})?)?$`,
     "i",
   ),
 );
+const iso_without_marks = by(
+  new RegExp(
+    "^(?<year>\\d{4})(?<month>\\d{2})(?<day>\\d{2})t(?<hour>\\d{2})(?<minute>\\d{2})" +
+      `(?:(?<second>\\d{2})(?:[.,](?<fraction>\\d+))?)?(?<zone>${ZONE})?$`,
+    "i",
+  ),
+);
+
+/**
+ * ISO 8601 and what looks like it and can mean one time only: without seconds, without marks, with slashes, `+0000`, `+00`, ` UTC`,
+ * `+0000 UTC` as Go writes it, a comma before the fraction.
+ */
+export const iso_time: TimeFormat = (text) => looks_like_iso(text) ?? iso_without_marks(text);
 
 /** Month, day, year, with or without seconds and `AM` or `PM`. */
 export const us_time: TimeFormat = by(
