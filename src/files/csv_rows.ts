@@ -132,19 +132,21 @@ class CsvReading {
     if (is_row && (row?.fields.length ?? 0) <= columns) return [];
     const whole = text.trimEnd();
     if (!(is_row ? whole : text).includes(form.line_break)) return [];
-    const parts: { readonly text: string; readonly fields: readonly string[]; readonly end: number }[] = [];
-    for (let from = 0; from < whole.length; from = parts.at(-1)!.end) {
-      const part = read_csv_row(whole, from, true, form);
-      if (part === null || "broken" in part) return [];
-      parts.push({ ...part, text: whole.slice(from, part.end) });
-    }
     const last_known = (fields: readonly string[]) => fields.findLastIndex((field) => field !== "") + 1;
-    const known = parts.flatMap(({ fields }) => last_known(fields) === 0 ? [] : [fields]);
-    const [least, most] = this.#columns === null
-      ? [last_known(known[0] ?? []), known[0]?.length ?? 0]
-      : [this.#least, columns];
-    const fit = known.every((fields) => fields.length >= least && last_known(fields) <= most);
-    return fit && known.length > (is_row ? 1 : 0) ? parts : [];
+    let [least, most] = [this.#least, columns];
+    const parts: { readonly text: string; readonly fields: readonly string[]; readonly end: number }[] = [];
+    for (let from = 0; from < whole.length;) {
+      let at = from;
+      while (whole[at] === "\r" || whole[at] === "\n") at++;
+      const part = read_csv_row(whole, at, true, form);
+      if (part === null || "broken" in part) return [];
+      const { fields, end } = part;
+      if (this.#columns === null && parts.length === 0) [least, most] = [last_known(fields), fields.length];
+      if (fields.length < least || last_known(fields) > most) return [];
+      parts.push({ fields, end, text: whole.slice(from, end) });
+      from = end;
+    }
+    return parts.length > (is_row ? 1 : 0) ? parts : [];
   }
 
   #no_names(why: string, line = this.#line): FileError {

@@ -40,10 +40,14 @@ export const LINE_END: Ending = {
   },
 };
 
+/** Brackets that are told apart, one within the other: what is deeper is no record, and must not take all memory. */
+export const DEEPEST = 10_000;
+
 /** The end of a value. What breaks the rules of JSON ends where what follows can be no part of it. */
 export class ValueEnd implements Ending {
-  /** The brackets that are open. */
+  /** The brackets that are open, and how many more are beyond the deepest that are told apart. */
   readonly #open: number[] = [];
+  #deeper = 0;
   /** How many of them are braces. */
   #objects = 0;
   #in_text = false;
@@ -75,9 +79,13 @@ export class ValueEnd implements Ending {
           ((open.at(-1) === OPEN_OBJECT && before !== COLON) ||
             (this.#column !== null && column_of(text, at) === this.#column));
         if (begins_next) return at;
-        open.push(unit);
-        if (unit === OPEN_OBJECT) this.#objects++;
-      } else if (closes(unit)) {
+        if (open.length === DEEPEST) this.#deeper++;
+        else {
+          open.push(unit);
+          if (unit === OPEN_OBJECT) this.#objects++;
+        }
+      } else if (closes(unit) && this.#deeper > 0) this.#deeper--;
+      else if (closes(unit)) {
         // One that closes nothing is passed over: what it is in is broken, and ends where its own bracket is.
         // Counted, since brackets of one kind in thousands would be looked through for each of the other.
         const is_open = unit === CLOSE_OBJECT ? this.#objects > 0 : open.length > this.#objects;

@@ -4,6 +4,7 @@ import {
   CLOSE_OBJECT,
   closes,
   closing,
+  DEEPEST,
   end_of_text,
   type Ending,
   LINE_END,
@@ -128,6 +129,10 @@ class JsonReading {
       return at;
     }
     if (!opens(unit)) return this.#word(text, at, depth, last);
+    if (this.#around.length === DEEPEST) {
+      this.#scan = { ending: new ValueEnd(text, at, false), keep: true, at: 0 };
+      return at;
+    }
     this.#value_depth = null;
     this.#around.push({ opening: unit, depth, line: this.#line });
     return at + 1;
@@ -337,8 +342,8 @@ const LIST_NAMES = new Set([
   "value",
 ]);
 
-/** Nothing deeper is looked at. */
-const DEEPEST = 64;
+/** Nothing deeper is looked at to find where records are. */
+const MOST_AROUND = 64;
 
 /** Where the records of a file are, told by its first document. */
 interface RecordsFound {
@@ -361,7 +366,7 @@ export function find_records(head: string, lists: readonly string[] = []): Recor
   const token = /"(?:[^"\\]|\\.)*"?|[[\]{}:,]|[^\s[\]{}:,"]+/gs;
   for (const [text] of head.matchAll(token)) {
     const inside = open.at(-1);
-    if ((inside === undefined && text !== "{") || open.length > DEEPEST) break;
+    if ((inside === undefined && text !== "{") || open.length > MOST_AROUND) break;
     if (text === "{" || text === "[") {
       if (
         text === "{" && inside?.is_object === false && inside.empty && open.slice(0, -1).every((each) => each.is_object)

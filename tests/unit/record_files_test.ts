@@ -166,6 +166,8 @@ Deno.test("CSV: any line may end with a line feed, a carriage return or both, wh
   ]);
   // A hundred thousand rows in one line are read once over.
   const many = Array.from({ length: 100_000 }, (_, i) => `${i},x`);
+  const flood = await rows_of("a.csv", `a,b\n"${"\r".repeat(1_000_000)}"${"\r".repeat(1_000_000)}\n1,x\n`);
+  assert.deepEqual(flood.records, [null, { a: "1", b: "x" }]);
   const long = await rows_of("a.csv", `a,b\n${"0,y\n".repeat(20_000)}${many.join("\r")}\n`);
   assert.deepEqual([long.rows.length, long.records.at(-1)], [120_000, { a: "99999", b: "x" }]);
 });
@@ -635,6 +637,30 @@ Deno.test("JSON: brackets and quotes in hundreds of thousands are read once over
     const { user, system } = process.cpuUsage(before);
     assert.equal(records.filter((record) => record !== null).length, sound, what);
     assert.ok((user + system) / 1e6 < 20, `${what}: ${(user + system) / 1e6} s of processor time`);
+  }
+});
+
+Deno.test("JSON: brackets without end take no memory; what is within brackets by the thousand is one faulty record, and the next one comes", async () => {
+  const nested = (depth: number) => `{"a":${"[".repeat(depth)}${"]".repeat(depth)}}`;
+  for (const depth of [999, 9_999, 10_000, 10_001, 30_000]) {
+    const { rows } = await rows_of("a.json", `[${nested(depth)},{"b":1}]`);
+    const told = rows.map((row) => row.record === null ? row.fault.reason : Object.keys(row.record)[0]);
+    assert.deepEqual(told, [depth < 1_000 ? "a" : "too_deep", "b"], `${depth}`);
+  }
+  const most = 300 << 20;
+  for (const path of [[], ["data"]]) {
+    const before = process.memoryUsage().heapUsed;
+    let least = Infinity;
+    const pieces = async function* () {
+      for (let at = 0; at < 64; at++) {
+        yield { text: "[".repeat(1 << 20), share: 0 };
+        // What is let go of and not yet collected counts as well: the least of the last ones is what is held.
+        least = at < 56 ? Infinity : Math.min(least, process.memoryUsage().heapUsed);
+      }
+    };
+    const rows = (await Array.fromAsync(json_rows(pieces(), path))).flatMap(({ rows }) => rows);
+    assert.equal(rows.filter(({ record }) => record !== null).length, 0);
+    assert.ok(least - before < most, `${path}: ${(least - before) >> 20} MiB are held`);
   }
 });
 
