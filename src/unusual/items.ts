@@ -21,14 +21,15 @@ import { format_time, type Micros, UNKNOWN } from "../kpi/mod.ts";
  *
  * Decision: quantiles of the states themselves, exact, rather than of sketches. Sketches are kept of single dimensions and not by every domain, a kind
  * is the keys of several, and boards of then and of tables that others write have none. The price is bounded: the newest `most` values before the
- * range are read by the index of their date. Of a log with more than that in its weeks, usual is what was usual last.
+ * range are read by the index of their date. Of a log with more than that in its weeks, usual is what was usual last. Of 800,000 states of 18 kinds,
+ * three values over a day of 14,000 took 3 s on two busy cores, over a week of 109,000 5 s; with twice as many before the range a day took 4.2 s.
  */
 
 /** By which rule a stream is called unusual. */
 export const ITEM_RULE = {
   /** What is usual is of so many days before the range, and of so many values at most, the newest. */
   days: 28,
-  most: 200_000,
+  most: 100_000,
   /** Kinds of fewer values have no usual. */
   least: 100,
   /** From this score on: so many times as far from the median as the 95th (below it the 5th) of a hundred, in factors. */
