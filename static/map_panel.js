@@ -56,7 +56,7 @@ export function make_panel(on) {
   element.id = "map";
   element.ariaLabel = "Map";
   listen(view, plane, on);
-  let scroll = null, rows = "", table_ms = 0;
+  let scroll = null, rows = "", table_ms = 0, listed = new Map();
 
   function open_table() {
     as_table.ariaExpanded = `${scroll === null}`;
@@ -78,13 +78,30 @@ export function make_panel(on) {
     const text = JSON.stringify(lines.map(([, ...told]) => told));
     if (rows === text) return;
     [rows, table_ms] = [text, performance.now()];
-    const caption = make("caption", "sub", `The ${sorted.length} greatest of ${format_count(places.length)} places`);
-    const body = make("tbody");
-    body.append(...lines.map(([place, name, ...told]) => {
-      const filters = button(name, ({ shiftKey }) => on.press(place, shiftKey));
-      return make("tr", "", make("td", "", filters), ...told.map((each) => make("td", "", each)));
-    }));
-    scroll.firstChild.replaceChildren(caption, body);
+    const table = scroll.firstChild;
+    if (table.tBodies.length === 0) table.append(make("caption", "sub"), make("tbody"));
+    set_text(table.caption, `The ${sorted.length} greatest of ${format_count(places.length)} places`);
+    const [body] = table.tBodies, focused = document.activeElement;
+    const id_of = (place) => `${words.map.place} ${place.key}`;
+    const before = new Map([...body.children].map((row) => [row.dataset.id, row]));
+    listed = new Map(sorted.map((place) => [id_of(place), place]));
+    for (const [id, row] of before) if (!listed.has(id)) row.remove();
+    // A row that stays is the same row: what has the focus keeps it, and what is pressed is what was pointed at.
+    lines.forEach(([place, name, ...told], i) => {
+      const row = before.get(id_of(place)) ?? make_row(id_of(place));
+      if (body.children[i] !== row) body.insertBefore(row, body.children[i] ?? null);
+      set_text(row.querySelector("button"), name);
+      const cells = [...row.children].slice(1);
+      if (cells.length === told.length) told.forEach((each, k) => set_text(cells[k], each));
+      else row.replaceChildren(row.firstChild, ...told.map((each) => make("td", "", each)));
+    });
+    if (focused !== document.activeElement && body.contains(focused)) focused.focus({ preventScroll: true });
+  }
+
+  function make_row(id) {
+    const row = make("tr", "", make("td", "", button("", ({ shiftKey }) => on.press(listed.get(id), shiftKey))));
+    row.dataset.id = id;
+    return row;
   }
 
   return {
