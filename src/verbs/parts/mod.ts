@@ -3,14 +3,5 @@
  */
 export { type JobProgress, read_progress, waiting_messages } from "./flink_watch.ts";
 export { with_others } from "./health_watch.ts";
-export {
-  ended,
-  type Feeding,
-  mapped_topics,
-  no_feeding,
-  open_part,
-  type Part,
-  type Reading,
-  type ServeOptions,
-} from "./part.ts";
+export { ended, mapped_topics, no_feeding, open_part, type Part, type Reading, type ServeOptions } from "./part.ts";
 export { zones_of } from "./zones.ts";
