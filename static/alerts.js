@@ -1,5 +1,5 @@
 import { want, wanted } from "./alerting.js";
-import { field, form, input, open_dialog, person_field, select, server_ms } from "./dialog.js";
+import { field, form, input, open_dialog, person_field, refill, select, server_ms } from "./dialog.js";
 import { format_decimal, format_moment, format_step } from "./format.js";
 import { parse_limits } from "./marks.js";
 import { declared, make, set_text } from "./page.js";
@@ -112,7 +112,7 @@ export function open_alerts({ look }) {
     if (alerts === null) return;
     const { rules, writable } = alerts;
     taken = rules.map(({ name }) => name);
-    list.replaceChildren(...rules.map((rule) => line_of(rule, writable)));
+    refill(list, ...rules.map((rule) => line_of(rule, writable)));
     if (rules.length === 0) list.append(make("li", "", make("span", "", "No rules yet")));
     changes.replaceChildren(
       ...alerts.changes.slice(0, CHANGES).map(({ rule, from, to, why, noticed }) =>

@@ -71,6 +71,17 @@ export function person_field() {
   };
 }
 
+/** Replaces the rows of a list or a table. What was pressed in one is gone: the focus goes on in the row of its number, or to the dialog's end. */
+export function refill(place, ...children) {
+  const rows = () => [...place.querySelectorAll("li, tr")], buttons = (row) => [...row.querySelectorAll("button, a")];
+  const focused = document.activeElement, row = rows().findIndex((each) => each.contains(focused));
+  const at = row < 0 ? -1 : buttons(rows()[row]).indexOf(focused);
+  place.replaceChildren(...children);
+  if (at < 0) return;
+  const left = buttons(rows()[Math.min(row, rows().length - 1)] ?? place);
+  (left[Math.min(at, left.length - 1)] ?? place.closest("dialog")?.querySelector(".ends button"))?.focus();
+}
+
 /** A list of what is set, each with its name and a button that takes it away; `put` hears of those that stay. */
 export function list_of(name_of, put) {
   const element = make("ul", "set");
@@ -81,12 +92,15 @@ export function list_of(name_of, put) {
     /** Shows and gives them. */
     show(next) {
       shown = next;
-      element.replaceChildren(...shown.map((each) => {
-        const remove = make("button", "plain", "Remove");
-        remove.ariaLabel = plain(`Remove: ${name_of(each)}`);
-        remove.onclick = () => put(shown.filter((other) => other !== each));
-        return make("li", "", make("span", "", name_of(each)), remove);
-      }));
+      refill(
+        element,
+        ...shown.map((each) => {
+          const remove = make("button", "plain", "Remove");
+          remove.ariaLabel = plain(`Remove: ${name_of(each)}`);
+          remove.onclick = () => put(shown.filter((other) => other !== each));
+          return make("li", "", make("span", "", name_of(each)), remove);
+        }),
+      );
       return shown;
     },
   };

@@ -1,6 +1,6 @@
 import { told_grain, view_query } from "./address.js";
 import { change_of } from "./cards.js";
-import { field, form, input, open_dialog } from "./dialog.js";
+import { field, form, input, open_dialog, refill } from "./dialog.js";
 import { format_count, format_decimal, format_window } from "./format.js";
 import { items_table, unusual_table } from "./items.js";
 import { declared, dimension_of, key_words, make, set_text } from "./page.js";
@@ -171,7 +171,7 @@ async function read(page, parts, pairs, rows) {
   parts.segments?.show(said, list.find, label_of);
   const made = TABLES[kind](said, page, label_of);
   set_text(parts.told, made.told);
-  parts.scroll.replaceChildren(table_of(page, made));
+  refill(parts.scroll, table_of(page, made));
   parts.scroll.scrollTop = 0;
   const offset = list.offset ?? 0, all = said.found_keys ?? said.total_items ?? said.found_items;
   const shown = made.rows.length;

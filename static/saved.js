@@ -1,4 +1,4 @@
-import { field, form, input, open_dialog, person_field, server_ms } from "./dialog.js";
+import { field, form, input, open_dialog, person_field, refill, server_ms } from "./dialog.js";
 import { format_moment } from "./format.js";
 import { declared, make, plain, set_text } from "./page.js";
 import { read_api } from "./troubles.js";
@@ -98,21 +98,24 @@ export function open_views(page) {
     if (failed !== undefined) return set_text(fault, `${failed}.`);
     add.hidden = !said.writable;
     const zone = page.zone();
-    list.replaceChildren(...said.views.map((view) => {
-      const open = make("button", "link", make("bdi", "", view.name)), away = make("button", "plain", "Remove");
-      open.onclick = () => {
-        dialog.close();
-        go_to(page, view.query);
-      };
-      away.ariaLabel = plain(`Remove the view ${view.name}`);
-      away.onclick = () => remove(view);
-      const told = make(
-        "small",
-        "",
-        `by ${view.by}, ${format_moment(Date.parse(view.saved_at), zone, server_ms(page.board))}`,
-      );
-      return make("li", "", make("span", "", open, told), ...said.writable ? [away] : []);
-    }));
+    refill(
+      list,
+      ...said.views.map((view) => {
+        const open = make("button", "link", make("bdi", "", view.name)), away = make("button", "plain", "Remove");
+        open.onclick = () => {
+          dialog.close();
+          go_to(page, view.query);
+        };
+        away.ariaLabel = plain(`Remove the view ${view.name}`);
+        away.onclick = () => remove(view);
+        const told = make(
+          "small",
+          "",
+          `by ${view.by}, ${format_moment(Date.parse(view.saved_at), zone, server_ms(page.board))}`,
+        );
+        return make("li", "", make("span", "", open, told), ...said.writable ? [away] : []);
+      }),
+    );
     if (said.views.length === 0) {
       list.append(make("li", "", make("span", "", `No views of ${declared.many} saved yet`)));
     }

@@ -81,8 +81,10 @@ tacho_test({
         assert.equal(await board.overflow(), 0, name);
       }
       await page.setViewportSize({ width: 1440, height: 1000 });
-      await dialog.getByRole("button", { name: "Silence 1 h: completed-above" }).click();
+      await dialog.getByRole("button", { name: "Silence 1 h: completed-above" }).press("Enter");
       await dialog.getByRole("button", { name: "End silence: completed-above" }).waitFor();
+      const focused = await page.evaluate("document.activeElement.ariaLabel");
+      assert.equal(focused, "End silence: completed-above", "the focus goes on where it was");
       await until(
         "the banner goes",
         async () => (await board.banners()).every(({ warning }) => warning !== "alerts"),

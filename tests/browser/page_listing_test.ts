@@ -117,11 +117,12 @@ tacho_test({
     await dialog.getByRole("button", { name: "Next" }).click();
     await until("so is the next", async () => (await dialog.locator(".pages").innerText()).includes("51 – 100 of 101"));
     await board.address(/after=50/);
-    await dialog.getByRole("button", { name: "change" }).click();
+    await dialog.getByRole("button", { name: "change" }).press("Enter");
     await until(
       "it is sorted",
       async () => await dialog.locator("th[aria-sort=descending]").innerText() === "change ↓",
     );
+    assert.equal(await page.evaluate("document.activeElement.innerText"), "change ↓", "the focus stays");
     await board.address(/sort=-change/);
     await dialog.locator("input").fill("Citty 09");
     await page.keyboard.press("Enter");
