@@ -40,14 +40,14 @@ export function list_query(address) {
 
 /** The list that is open: its dialog and its parts; null while none is. */
 let open = null;
-/** Its reader closed it, and the address still names it, until what changes addresses is loaded. */
-let leaving = false;
+/** The list that its reader closed: the address still names it, until what changes addresses is loaded. */
+let left = null;
 
 /** Shows the list that the address names; closes the one that it names no more. */
 export function show_listing(page) {
   const { list } = page.address;
   if (!list) return open?.dialog.close();
-  if (leaving) return;
+  if (list === left) return;
   const { pairs, page: rows } = list_query({ ...page.address, ...told_grain(page) });
   const asked = [...pairs, ...rows].join("&"), same = `${list.of} ${list.name} ${list.within}`;
   if (open !== null && open.same !== same) {
@@ -61,11 +61,8 @@ export function show_listing(page) {
 }
 
 function change_list(page, change) {
-  leaving = change === undefined;
-  page.need("actions", ({ go }) => {
-    leaving = false;
-    go(page, { list: change && { ...page.address.list, offset: 0, ...change } });
-  });
+  if (change === undefined) left = page.address.list;
+  page.need("actions", ({ go }) => go(page, { list: change && { ...page.address.list, offset: 0, ...change } }));
 }
 
 function make_parts(page) {

@@ -68,6 +68,7 @@ function questions(end_ms: number, position: number): Map<string, string> {
     for (const [name, filter] of Object.entries(FILTERS)) {
       asked.set(`${range} board, ${name}`, `/api/v1/board?${span}${filter}`);
     }
+    asked.set(`${range} unusual items`, `/api/v1/unusual/items?${span}`);
     asked.set(`${range} by zone`, `/api/v1/kpis/breakdown?dimension=pickup_zone&${span}`);
     asked.set(`${range} series of a driver`, `/api/v1/kpis/series?measure=revenue&grain=1h&driver=D00500&${span}`);
     const back = Math.round(position * (1 - 3_600 / 86_400 / 60));
