@@ -6,6 +6,9 @@ type Absent = null | undefined | false;
  */
 export const PATIENCE = 5;
 
+/** The pause between two looks, milliseconds: short at first. A look that is dear, or one of many, leaves the machine to what is waited for. */
+const PAUSE = { least_ms: 25, most_ms: 250, of_waited: 1 / 40 };
+
 /**
  * Waits until a condition holds and gives what it gave. A test waits on a condition, never on time: the short pause
  * between two looks is no part of what is proved.
@@ -18,9 +21,10 @@ export async function until<T>(
   look: () => T | Absent | Promise<T | Absent>,
   timeout_ms = 60_000,
 ): Promise<T> {
-  const most_ms = PATIENCE * timeout_ms, deadline = performance.now() + most_ms;
+  const most_ms = PATIENCE * timeout_ms, began = performance.now(), deadline = began + most_ms;
   let cause: unknown;
   for (;;) {
+    const looked = performance.now();
     try {
       const seen = await look();
       if (seen !== null && seen !== undefined && seen !== false) return seen;
@@ -28,7 +32,9 @@ export async function until<T>(
     } catch (error) {
       cause = error;
     }
-    if (performance.now() > deadline) throw new Error(`wait until ${what}: not within ${most_ms} ms`, { cause });
-    await new Promise((resume) => setTimeout(resume, 25));
+    const now = performance.now(), wished_ms = Math.max(now - looked, (now - began) * PAUSE.of_waited);
+    if (now > deadline) throw new Error(`wait until ${what}: not within ${most_ms} ms`, { cause });
+    const pause_ms = Math.min(Math.max(wished_ms, PAUSE.least_ms), PAUSE.most_ms);
+    await new Promise((resume) => setTimeout(resume, pause_ms));
   }
 }
