@@ -144,7 +144,7 @@ const WRONG: readonly (readonly [readonly string[], string, readonly unknown[]])
 Deno.test("a wrong value is refused with its path and a sentence that names what was expected and what came", () => {
   const check = (type: string, data: Data, field: string, expected: string, value: unknown) => {
     const fault = refused(type, data);
-    const shown = JSON.stringify(value) ?? String(value);
+    const shown = typeof value === "number" ? String(value) : JSON.stringify(value) ?? String(value);
     const short = shown.length > 60 ? `${shown.slice(0, 57)}…` : shown;
     assert.deepEqual(fault, { reason: "invalid_field", path: field, detail: `expected ${expected}, got ${short}` });
   };
