@@ -1,11 +1,8 @@
 import assert from "node:assert/strict";
 import { tacho_test } from "../support/available.ts";
-import { BoardPage } from "../support/board_page.ts";
-import { shared_postgres } from "../support/postgres.ts";
-import { is_ready, TachoProgram } from "../support/tacho_program.ts";
+import type { BoardPage } from "../support/board_page.ts";
+import { serve_with_token } from "../support/token_program.ts";
 import { until } from "../support/until.ts";
-
-const TOKEN = "a token of sixteen characters";
 
 tacho_test({
   name:
@@ -13,9 +10,8 @@ tacho_test({
   needs: ["chromium", "postgres"],
   limit_ms: 180_000,
   async fn() {
-    const { url: DATABASE_URL } = await (await shared_postgres()).create_database();
-    await using program = await TachoProgram.serve("start", { env: { DATABASE_URL, TACHO_TOKEN: TOKEN } });
-    await until("it is open", () => is_ready(program.url), 60_000);
+    await using served = await serve_with_token();
+    const { program } = served;
     const events = Array.from({ length: 20 }, (_, i) => ({
       ...{
         event_id: "a",
@@ -26,16 +22,9 @@ tacho_test({
       },
       occurred_at: new Date(Date.now() - 60_000 * (i + 1)).toISOString(),
     }));
-    const posted = await fetch(`${program.url}api/v1/events`, {
-      method: "POST",
-      headers: { "content-type": "application/x-ndjson", authorization: `Bearer ${TOKEN}` },
-      body: events.map((event) => JSON.stringify(event)).join("\n"),
-    });
-    assert.equal(posted.status, 200, await posted.text());
-    await using board = await BoardPage.open(program.url);
+    await served.tell(events);
+    await using board = await served.open();
     const { page } = board;
-    await page.fill("input", TOKEN);
-    await page.keyboard.press("Enter");
     await until("figures are there", async () => await board.phase() === "ready");
     const dialog = page.locator("dialog.command"),
       field = dialog.getByRole("combobox"),

@@ -1,11 +1,8 @@
 import assert from "node:assert/strict";
 import { tacho_test } from "../support/available.ts";
-import { BoardPage } from "../support/board_page.ts";
-import { shared_postgres } from "../support/postgres.ts";
-import { is_ready, TachoProgram } from "../support/tacho_program.ts";
+import { serve_with_token } from "../support/token_program.ts";
 import { until } from "../support/until.ts";
 
-const TOKEN = "a token of sixteen characters";
 const SCREENS = [[390, 844], [820, 1180], [1280, 800], [1440, 900], [1920, 1080], [2560, 1440]] as const;
 /** The longest column of payments: it alone may be cut, and its title has it whole. */
 const LONG = "Gesellschaft für feine Backwaren am Markt";
@@ -46,19 +43,12 @@ tacho_test({
   needs: ["chromium", "postgres"],
   limit_ms: 240_000,
   async fn() {
-    const { url: DATABASE_URL } = await (await shared_postgres()).create_database();
     const domains = Object.keys(EVENTS);
-    await using program = await TachoProgram.serve("start", {
-      env: { DATABASE_URL, TACHO_DOMAINS: domains.join(), TACHO_TOKEN: TOKEN },
-    });
-    // Each is served from when its log is open on.
-    await until("all domains are open", () => is_ready(program.url), 60_000);
-    const headers = { "content-type": "application/x-ndjson", authorization: `Bearer ${TOKEN}` };
-    await using board = await BoardPage.open(program.url);
+    await using served = await serve_with_token(domains.join());
+    const { program } = served;
+    await using board = await served.open();
     const { page } = board;
     await page.addInitScript(NOTE_SHIFTS);
-    await page.fill("input", TOKEN);
-    await page.keyboard.press("Enter");
     await until("it is let in", () => page.locator("#cards").isVisible());
     for (const domain of domains) {
       const base = domain === "trips" ? "" : `${domain}/`;
@@ -68,12 +58,7 @@ tacho_test({
         occurred_at: new Date(now_ms - 60_000 * (i + 1) - (i < 12 || domain === "trips" ? 0 : 200 * 86_400_000))
           .toISOString(),
       }));
-      const answer = await fetch(`${program.url}${base}api/v1/events`, {
-        method: "POST",
-        headers,
-        body: events.map((event) => JSON.stringify(event)).join("\n"),
-      });
-      assert.equal(answer.status, 200, await answer.text());
+      await served.tell(events, base);
       for (const colorScheme of ["light", "dark"] as const) {
         await page.emulateMedia({ colorScheme });
         await page.setViewportSize({ width: 1440, height: 900 });

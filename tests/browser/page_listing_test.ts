@@ -1,13 +1,10 @@
 import assert from "node:assert/strict";
 import { tacho_test } from "../support/available.ts";
-import { BoardPage } from "../support/board_page.ts";
-import { shared_postgres } from "../support/postgres.ts";
-import { is_ready, TachoProgram } from "../support/tacho_program.ts";
+import { serve_with_token } from "../support/token_program.ts";
 import { until } from "../support/until.ts";
 
 /** Lists behind figures on the page: all keys of a panel, what a figure is made of, and what panels say of their rows. */
 
-const TOKEN = "a token of sixteen characters";
 const SCREENS = [[390, 844, 2], [1280, 800, 1], [1440, 900, 2], [1920, 1080, 1], [2560, 1440, 1], [
   3840,
   2160,
@@ -45,19 +42,11 @@ tacho_test({
   needs: ["chromium", "postgres"],
   limit_ms: 240_000,
   async fn() {
-    const { url: DATABASE_URL } = await (await shared_postgres()).create_database();
-    await using program = await TachoProgram.serve("start", { env: { DATABASE_URL, TACHO_TOKEN: TOKEN } });
-    await until("it is open", () => is_ready(program.url), 60_000);
-    const posted = await fetch(`${program.url}api/v1/events`, {
-      method: "POST",
-      headers: { "content-type": "application/x-ndjson", authorization: `Bearer ${TOKEN}` },
-      body: trips(Date.now()).map((event) => JSON.stringify(event)).join("\n"),
-    });
-    assert.equal(posted.status, 200, await posted.text());
-    await using board = await BoardPage.open(program.url, { viewport: { width: 1920, height: 1080 } });
+    await using served = await serve_with_token();
+    const { program } = served;
+    await served.tell(trips(Date.now()));
+    await using board = await served.open("", { viewport: { width: 1920, height: 1080 } });
     const { page } = board;
-    await page.fill("input", TOKEN);
-    await page.keyboard.press("Enter");
     await until("it is let in", () => page.locator("#cards").isVisible());
     await page.goto(`${program.url}?range=6h`);
     const row = page.locator(`[data-breakdown=city] .bar[data-key="${LONG}"]`);

@@ -1,13 +1,9 @@
 import assert from "node:assert/strict";
 import { tacho_test } from "../support/available.ts";
-import { BoardPage } from "../support/board_page.ts";
-import { shared_postgres } from "../support/postgres.ts";
-import { is_ready, TachoProgram } from "../support/tacho_program.ts";
+import { serve_with_token } from "../support/token_program.ts";
 import { until } from "../support/until.ts";
 
 /** Keys in segments on the page: which there are, who is in one, of which range and filter. */
-
-const TOKEN = "a token of sixteen characters";
 
 /** Trips of 37 drivers in the last hours, half of them by card. */
 const trips = (now_ms: number): object[] =>
@@ -27,23 +23,12 @@ tacho_test({
   needs: ["chromium", "postgres"],
   limit_ms: 240_000,
   async fn() {
-    const { url: DATABASE_URL } = await (await shared_postgres()).create_database();
-    await using program = await TachoProgram.serve("start", { env: { DATABASE_URL, TACHO_TOKEN: TOKEN } });
-    await until("it is open", () => is_ready(program.url), 60_000);
-    const tell = async (events: readonly object[]) => {
-      const posted = await fetch(`${program.url}api/v1/events`, {
-        method: "POST",
-        headers: { "content-type": "application/x-ndjson", authorization: `Bearer ${TOKEN}` },
-        body: events.map((event) => JSON.stringify(event)).join("\n"),
-      });
-      assert.equal(posted.status, 200, await posted.text());
-    };
-    await tell(trips(Date.now()));
-    await using board = await BoardPage.open(`${program.url}?range=6h`, { viewport: { width: 1440, height: 900 } });
+    await using served = await serve_with_token();
+    const { program } = served;
+    await served.tell(trips(Date.now()));
+    await using board = await served.open("?range=6h", { viewport: { width: 1440, height: 900 } });
     const { page } = board, dialog = page.locator("dialog.listing");
     const segments = dialog.locator(".segments tbody tr"), rows = dialog.locator(".rows tbody tr");
-    await page.fill("input", TOKEN);
-    await page.keyboard.press("Enter");
     await until("it is let in", () => page.locator("#cards").isVisible());
     await until("it is drawn", async () => await board.phase() === "ready");
     await page.locator("[data-breakdown=driver] header [data-keys]").click();
@@ -127,7 +112,7 @@ tacho_test({
     await asked.promise;
     await until("it is closed", async () => await dialog.count() === 0);
     const drawn = await board.position();
-    await tell(trips(Date.now()).slice(0, 1).map((trip) => ({ ...trip, trip_id: "one more" })));
+    await served.tell(trips(Date.now()).slice(0, 1).map((trip) => ({ ...trip, trip_id: "one more" })));
     await until("it is drawn again", async () => await board.position() > drawn);
     assert.equal(await dialog.count(), 0, "it stays closed");
     await page.keyboard.press("/");

@@ -1,13 +1,10 @@
 import assert from "node:assert/strict";
 import { tacho_test } from "../support/available.ts";
-import { BoardPage } from "../support/board_page.ts";
-import { shared_postgres } from "../support/postgres.ts";
-import { is_ready, TachoProgram } from "../support/tacho_program.ts";
+import { serve_with_token } from "../support/token_program.ts";
 import { until } from "../support/until.ts";
 
 /** Single streams that lie far from their kind, on the page: which, why, and their own pages. */
 
-const TOKEN = "a token of sixteen characters";
 const DAY_MS = 86_400_000;
 
 /** Usual trips of three days ago, and of the last hours some with one that is far too dear and one far too cheap. */
@@ -36,27 +33,19 @@ tacho_test({
   needs: ["chromium", "postgres"],
   limit_ms: 240_000,
   async fn() {
-    const { url: DATABASE_URL } = await (await shared_postgres()).create_database();
-    await using program = await TachoProgram.serve("start", { env: { DATABASE_URL, TACHO_TOKEN: TOKEN } });
-    await until("it is open", () => is_ready(program.url), 60_000);
-    const posted = await fetch(`${program.url}api/v1/events`, {
-      method: "POST",
-      headers: { "content-type": "application/x-ndjson", authorization: `Bearer ${TOKEN}` },
-      body: trips(Date.now()).map((event) => JSON.stringify(event)).join("\n"),
-    });
-    assert.equal(posted.status, 200, await posted.text());
-    await using board = await BoardPage.open(`${program.url}?range=6h`, { viewport: { width: 1440, height: 900 } });
+    await using served = await serve_with_token();
+    const { program } = served;
+    await served.tell(trips(Date.now()));
+    await using board = await served.open("?range=6h", { viewport: { width: 1440, height: 900 } });
     const { page } = board, dialog = page.locator("dialog.listing"), rows = dialog.locator(".rows tbody tr");
     const told = dialog.locator("[role=status]");
-    await page.fill("input", TOKEN);
-    await page.keyboard.press("Enter");
     await until("it is drawn", async () => await page.locator("#cards").isVisible() && await board.phase() === "ready");
     await page.goto(`${program.url}?range=6h&items=revenue`);
     await dialog.getByRole("button", { name: "Unusual trips" }).focus();
     await page.keyboard.press("Enter");
     await until("there are two", async () => await rows.count() === 2);
     assert.equal(await dialog.locator("h2").innerText(), "Unusual trips");
-    assert.match(page.url(), /items=unusual$/);
+    await board.address(/items=unusual$/);
     assert.match(await told.innerText(), /^2 unusual, the most unusual first; of 32 values, .* the 28 days before\.$/);
     const whose = "of 150 trips, city Malmö \\u202eevil, vehicle type van";
     assert.deepEqual(await rows.locator("td bdi").allInnerTexts(), [
