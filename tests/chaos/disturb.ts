@@ -1,4 +1,5 @@
 import type { Transaction } from "../../src/database/mod.ts";
+import { hold } from "../support/hold.ts";
 import { shell } from "../support/shell.ts";
 import type { TachoProgram } from "../support/tacho_program.ts";
 import { until } from "../support/until.ts";
@@ -114,21 +115,7 @@ async function foreign_transaction(
   { database }: Side,
   work: (tx: Transaction) => Promise<void>,
 ): Promise<() => Promise<void>> {
-  const opened = Promise.withResolvers<void>();
-  const over = Promise.withResolvers<void>();
-  const running = database.transaction(async (tx) => {
-    await tx.query("set local idle_in_transaction_session_timeout = 0");
-    await work(tx);
-    opened.resolve();
-    await over.promise;
-  });
-  // Whoever ends it hears of its failure.
-  running.catch(opened.reject);
-  await opened.promise;
-  const end = () => {
-    over.resolve();
-    return running;
-  };
+  const end = await hold(database, work);
   world.held.add(end);
   return end;
 }

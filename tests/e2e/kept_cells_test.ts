@@ -5,6 +5,7 @@ import { settle_deployment } from "../../src/event_log/mod.ts";
 import { needs, tacho_test } from "../support/available.ts";
 import { earlier_absence, take_earlier } from "../support/earlier_program.ts";
 import { invented } from "../support/generated_log.ts";
+import { hold } from "../support/hold.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { is_ready, run_tacho, run_verb, TachoProgram } from "../support/tacho_program.ts";
 import { feed, LIMITS, message, trip_pipeline } from "../support/trip_pipeline.ts";
@@ -71,14 +72,15 @@ tacho_test({
       const before = await fine(database);
       assert.ok(before > 5_000, `${before} rows`);
       /** Runs what is to happen while the removal waits for a row in its middle. */
-      const in_the_middle = async (work: () => Promise<void>) => {
-        await holding.script(
-          `begin; set local idle_in_transaction_session_timeout = 0; select from trip_cells where ${OLD} and grain = '5m' and dimension = 'city' limit 1 for update`,
+      const in_the_middle = async (work: (release: () => Promise<void>) => Promise<void>) => {
+        const release = await hold(
+          holding,
+          `select from trip_cells where ${OLD} and grain = '5m' and dimension = 'city' limit 1 for update`,
         );
         try {
-          await work();
+          await work(release);
         } finally {
-          await holding.script("rollback");
+          await release();
         }
       };
       await in_the_middle(async () => {
@@ -88,7 +90,7 @@ tacho_test({
         assert.ok(left > 0, "not all of them");
         await first.kill_nine();
       });
-      await in_the_middle(async () => {
+      await in_the_middle(async (release) => {
         await using two = await TachoProgram.serve("start", { env });
         await using three = await TachoProgram.serve("start", { env });
         await until("cells of minutes are gone", async () => {
@@ -104,7 +106,7 @@ tacho_test({
           await post(program.url, trip(`late ${program.url}`, "2026-03-02T12:34:56Z", { fare: "7.00" }));
           await post(program.url, trip(`now ${program.url}`, "2026-03-04T00:31:00Z"));
         }
-        await holding.script("rollback");
+        await release();
         await until("all are removed", async () => await fine(database) === 0);
         await until("both say so", async () => {
           const said = await Promise.all([two, three].map(({ url }) => metrics_of(url)));

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { open_database } from "../../src/database/mod.ts";
 import { tacho_test } from "../support/available.ts";
 import { free_port } from "../support/free_port.ts";
+import { hold } from "../support/hold.ts";
 import { GuardedFolder } from "../support/guarded_folder.ts";
 import { shared_postgres, start_postgres } from "../support/postgres.ts";
 import { shell } from "../support/shell.ts";
@@ -99,11 +100,12 @@ tacho_test({
     const database = await open_database({ url, data_dir: null, connections: 2 });
     /** Does work while a transaction of another has a lock. */
     const while_held = async (lock: string, work: () => Promise<void>): Promise<void> => {
-      await database.transaction(async (tx) => {
-        await tx.execute("set local idle_in_transaction_session_timeout = 0");
-        await tx.query(lock);
+      const release = await hold(database, lock);
+      try {
         await work();
-      });
+      } finally {
+        await release();
+      }
     };
     const waiting = async (): Promise<boolean> => {
       const [row] = await database.query(
