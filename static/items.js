@@ -13,7 +13,7 @@ function link_to(id, said, address) {
 }
 
 /** The stretch that an answer is of, in words. */
-const window_of = ({ from, to }, zone, now_ms) =>
+export const window_of = ({ from, to }, zone, now_ms) =>
   format_window({ from_s: Date.parse(from) / 1_000, to_s: Date.parse(to) / 1_000 }, zone, now_ms);
 
 /** What a figure is made of, as a table of a list. */
@@ -72,13 +72,16 @@ export function unusual_table(said, page) {
     format_moment(Date.parse(at), zone(), now_ms),
   ]);
   const left = said.found_items - rows.length;
+  const days = (Date.parse(said.from) - Date.parse(said.usual_from)) / 86_400_000;
   const found = rows.length === 0
     ? `No unusual ${many}`
     : `${format_count(said.found_items)} unusual${left > 0 ? `, of which ${format_count(rows.length)} are told` : ""}`;
   return {
     told: `${found}, the most unusual first; of ${format_count(said.values)} values, ${
       window_of(said, zone(), now_ms)
-    }, as of log position ${format_count(said.position)}. What is usual is of the 28 days before. ${said.reason ?? ""}`,
+    }, as of log position ${format_count(said.position)}. What is usual is of the ${days} days before. ${
+      said.reason ?? ""
+    }`,
     sorted: "",
     columns: [{ title: one }, { title: "why" }, { title: "× median", number: true }, { title: "time" }],
     rows,

@@ -1,4 +1,5 @@
-import { format_count, format_decimal, format_moment, format_short, format_window } from "./format.js";
+import { format_count, format_decimal, format_moment, format_short } from "./format.js";
+import { window_of } from "./items.js";
 import { declared, dimension_of, key_words, make } from "./page.js";
 
 /** Keys told apart by how lately, how often and for how much they were there: which segments there are, and who is in one. */
@@ -86,11 +87,7 @@ export function segments_table(said, page, label_of) {
       ...[recency, frequency, fifth].map(String),
     ];
   });
-  const window = format_window(
-    { from_s: Date.parse(said.from) / 1_000, to_s: Date.parse(said.to) / 1_000 },
-    zone(),
-    now_ms,
-  );
+  const window = window_of(said, zone(), now_ms);
   return {
     told: keys < least_keys
       ? `${

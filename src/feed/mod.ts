@@ -82,6 +82,8 @@ export {
   states_touching,
   type StatesRelation,
   STEP_S,
+  sum_figure,
+  sum_text,
   tiles_of,
   too_long_for_states,
   too_long_words,

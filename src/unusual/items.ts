@@ -4,11 +4,12 @@ import {
   dimension_of,
   figure_number,
   figure_of,
-  figure_text,
   type Filter,
   filter_sql,
   Parameters,
   type StatesRelation,
+  sum_figure,
+  sum_text,
   with_items,
 } from "../feed/mod.ts";
 import { format_time, type Micros, UNKNOWN } from "../kpi/mod.ts";
@@ -81,7 +82,8 @@ export interface UnusualAsked {
   readonly limit: number;
 }
 
-const DAY_US = 86_400e6;
+/** From when on what is usual of a range is known, microseconds. */
+export const usual_from_us = ({ from_us }: Micros): number => from_us - ITEM_RULE.days * 86_400e6;
 
 /**
  * Reads the streams that are unusual by anything that the board declares, a statement for each. To be called within a transaction; how long one may
@@ -115,9 +117,9 @@ async function read_one(
   { filter, window, limit }: UnusualAsked,
 ): Promise<UnusualStreams> {
   const { measure } = figure_of(board, figure), slot = board.facts.find(({ adds }) => measure in adds)!;
-  const { days, most, least, score, factor } = ITEM_RULE;
+  const { most, least, score, factor } = ITEM_RULE;
   const parameters = new Parameters(states.values), value = slot.adds[measure]!;
-  const [before, from, to] = [window.from_us - days * DAY_US, window.from_us, window.to_us].map((us) =>
+  const [before, from, to] = [usual_from_us(window), window.from_us, window.to_us].map((us) =>
     `${parameters.add(format_time(us))}::timestamptz`
   );
   const keys = of.map((dimension) => `coalesce(states.${dimension_of(board, dimension)!.column}, '${UNKNOWN}')`);
@@ -176,19 +178,19 @@ async function read_one(
 
 /** A value in the unit of its figure, as decimal text; exact to a millionth. */
 export function item_value(board: DomainBoard, name: string, value: bigint): string {
-  const { unit, measure, per } = figure_of(board, name);
-  return figure_text({ kind: "total", unit, measure, per }, { [measure]: value }, unit === "money" ? 2 : 0) ?? "";
+  const figure = figure_of(board, name);
+  return sum_text(figure, { [figure.measure]: value });
 }
 
 const many = (count: number): string => count.toLocaleString("en-US");
 
 /** A value for a reader: money to the last digit, kilometres and minutes to a tenth. */
 function said_value(board: DomainBoard, name: string, value: bigint): string {
-  const { unit, measure, per } = figure_of(board, name);
-  if (unit === "money") {
+  const figure = figure_of(board, name);
+  if (figure.unit === "money") {
     return item_value(board, name, value).replace(/\d+/, (whole) => BigInt(whole).toLocaleString("en-US"));
   }
-  return many(figure_number({ kind: "total", unit, measure, per }, { [measure]: value }, unit === "count" ? 0 : 1)!);
+  return many(figure_number(sum_figure(figure), { [figure.measure]: value }, figure.unit === "count" ? 0 : 1)!);
 }
 
 /** Why a stream is unusual, in words: `amount 412.00 USD; usually 9.50 to 38.20 (median 17.30) of 1,240 orders, city Berlin`. Pure. */

@@ -16,6 +16,7 @@ export {
   read_unusual_items,
   type UnusualStream,
   type UnusualStreams,
+  usual_from_us,
 } from "./items.ts";
 export {
   CLOSED,

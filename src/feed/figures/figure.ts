@@ -67,6 +67,16 @@ export function figure_text(figure: SummedFigure, totals: Totals, least: number)
   return value === null ? null : decimal_text(value, DECIMALS, least);
 }
 
+/** The sum that a figure is of, or that a mean divides, as a figure of its own. What a percent is a share of is counted. */
+export const sum_figure = ({ unit, measure, per }: SummedFigure): SummedFigure => ({
+  ...{ kind: "total", unit, measure },
+  per: unit === "percent" ? 1 : per,
+});
+
+/** That sum as decimal text, money with two decimals at least. */
+export const sum_text = (figure: SummedFigure, totals: Totals): string =>
+  figure_text(sum_figure(figure), totals, figure.unit === "money" ? 2 : 0) ?? "0";
+
 /**
  * A quantile as a number in its unit, rounded half up.
  * @param value what stands for the bin that holds it (`value_of`), in the sketch's unit; null over nothing

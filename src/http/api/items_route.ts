@@ -8,6 +8,7 @@ import {
   type Items,
   type ItemsPage,
   read_items,
+  sum_text,
   type View,
 } from "../../feed/mod.ts";
 import { format_time } from "../../kpi/mod.ts";
@@ -132,10 +133,7 @@ async function items_then(
 /** What is added, in the figure's unit, and of a mean to what it is over. */
 function values_of(board: DomainBoard, figure: ItemFigure, totals: Items["totals"]) {
   if (figure.kind === "now") return { value: `${totals[board.now.measure]}`, over: null };
-  const { unit, measure } = figure;
-  // What a percent is a share of is counted.
-  const per = unit === "percent" ? 1 : figure.per;
-  const value = figure_text({ kind: "total", unit, measure, per }, totals, unit === "money" ? 2 : 0) ?? "0";
+  const value = sum_text(figure, totals);
   if (figure.kind === "total") return { value, over: null };
   const over = [figure.count].flat().reduce((sum, name) => sum + Number(totals[name] ?? 0n), 0);
   return { value, over };

@@ -2,7 +2,14 @@ import { z } from "@hono/zod-openapi";
 import type { DomainBoard } from "../../domains/mod.ts";
 import { figure_of, micros } from "../../feed/mod.ts";
 import { format_time } from "../../kpi/mod.ts";
-import { item_reason, ITEM_RULE, item_value, read_unusual_items, type UnusualStreams } from "../../unusual/mod.ts";
+import {
+  item_reason,
+  ITEM_RULE,
+  item_value,
+  read_unusual_items,
+  type UnusualStreams,
+  usual_from_us,
+} from "../../unusual/mod.ts";
 import { bad_request } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
 import { currency_schema, limit, requested_then, said_currency, then_parameters } from "../parameters.ts";
@@ -90,7 +97,7 @@ export function add_unusual_items_route(app: App, source: BoardSource): void {
         const answer = JSON.stringify({
           ...{ log_id: then.head.figures_id, position, ...said_currency(own) },
           ...{ from: format_time(stretch.from_us), to: format_time(stretch.to_us) },
-          usual_from: format_time(stretch.from_us - ITEM_RULE.days * 86_400e6),
+          usual_from: format_time(usual_from_us(stretch)),
           ...{ least_streams: ITEM_RULE.least, least_score: ITEM_RULE.score, values, without_usual },
           ...{ found_items: all.found, reason: reason_of(all, many) },
           items: streams.map((item) => {
