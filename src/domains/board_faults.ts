@@ -19,15 +19,18 @@ interface Declared extends CellShape {
 /** A fact, by the measures that it adds to. */
 type Adding = { readonly adds: Readonly<Record<string, unknown>> };
 
+/** Throws what was expected of something that a domain declares, and what came. */
+const refusal = (what: string, domain: string) => (expected: string, got: string): never => {
+  throw new Error(`declare the ${what} of ${domain}: expected ${expected}, got ${JSON.stringify(got)}`);
+};
+
 /** Throws where segments are of keys without a column, or by figures that are not of one fact. */
 function require_segments(
   { name, dimensions, board: { segments, figures } }: Declared,
   facts: readonly Adding[],
 ): void {
   const { of = [], count = "", value = "" } = segments ?? {};
-  const refuse = (expected: string, got: string) => {
-    throw new Error(`declare the segments of ${name}: expected ${expected}, got ${JSON.stringify(got)}`);
-  };
+  const refuse = refusal("segments", name);
   const measures = [count, value].map((each) => {
     const figure = figures[each];
     return figure?.kind === "total" ? figure.measure : each;
@@ -43,10 +46,8 @@ function require_segments(
 export function require_unusual(
   { name, dimensions, measures, board: { unusual = [], figures, now, whole } }: Declared,
 ): void {
+  const refuse = refusal("unusual", name);
   for (const { figure, by } of unusual) {
-    const refuse = (expected: string, got: string) => {
-      throw new Error(`declare the unusual of ${name}: expected ${expected}, got ${JSON.stringify(got)}`);
-    };
     const declared = figures[figure];
     const counted = declared?.kind === "total" && measures.find((each) => each.name === declared.measure)?.kind;
     if (counted !== "count") refuse("a figure that is a count", figure);
@@ -65,10 +66,8 @@ function require_unusual_items(
   { name, dimensions, measures, board: { unusual_items = [], figures } }: Declared,
   facts: readonly Adding[],
 ): void {
+  const refuse = refusal("unusual items", name);
   for (const { figure, of } of unusual_items) {
-    const refuse = (expected: string, got: string) => {
-      throw new Error(`declare the unusual items of ${name}: expected ${expected}, got ${JSON.stringify(got)}`);
-    };
     const declared = figures[figure], measure = declared !== undefined && "measure" in declared ? declared.measure : "";
     const is_sum = measures.some((each) => each.name === measure && each.kind === "sum");
     const adding = facts.filter(({ adds }) => measure in adds);
@@ -88,9 +87,7 @@ function require_unusual_items(
 /** Throws where a map is declared of what is no place, or of a figure that does not add up. */
 function require_map({ name, dimensions, measures, board: { map, figures } }: Declared): void {
   if (map === undefined) return;
-  const refuse = (expected: string, got: string) => {
-    throw new Error(`declare the map of ${name}: expected ${expected}, got ${JSON.stringify(got)}`);
-  };
+  const refuse = refusal("map", name);
   for (const { dimension } of map.places) {
     const { grains = [], column = null } = dimensions.find((each) => each.name === dimension) ?? {};
     if (column === null || !grains.some((grain) => grain !== "all")) {
