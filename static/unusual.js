@@ -1,3 +1,4 @@
+import { refill } from "./dialog.js";
 import { format_clock, format_count } from "./format.js";
 import { by_id, declared, dimension_of, key_words, make, set_text } from "./page.js";
 
@@ -108,8 +109,5 @@ function draw(page) {
     return make("li", "", button);
   });
   if (left > 0) rows.push(make("li", "sub", `and ${left} more`));
-  // What has the focus keeps it.
-  const at = [...list.children].findIndex((row) => row.contains(document.activeElement));
-  list.replaceChildren(...rows);
-  if (at >= 0) list.children[Math.min(at, rows.length - 1)].querySelector("button")?.focus();
+  refill(list, ...rows);
 }
