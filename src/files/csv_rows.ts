@@ -94,7 +94,7 @@ class CsvReading {
       };
       if (row === null && text.length - at <= LONGEST_ROW) break;
       const whole_end = row !== null && "end" in row ? Math.min(row.end, text.length) : line_end + 1;
-      const parts = this.#parts(text.slice(at, whole_end), row);
+      const parts = this.#parts(text, at, whole_end, row);
       for (const part of parts) {
         const { row } = this.#row(part.text, 0, part.text.length, part);
         if (row !== null) rows.push(row);
@@ -122,14 +122,15 @@ class CsvReading {
   }
 
   /**
-   * The rows of a text, each with its own, where they end otherwise than most lines of the file do: of what was read as a row with too many
+   * The rows of a stretch of text, each with its own, where they end otherwise than most lines of the file do: of what was read as a row with too many
    * values, or as none. None where it is no such text.
    */
-  #parts(text: string, row: CsvRow) {
-    const form: CsvForm = { ...this.#form, line_break: this.#form.line_break === "\n" ? "\r" : "\n" };
+  #parts(all: string, begin: number, end: number, row: CsvRow) {
     const is_row = row === null || "fields" in row;
     const columns = this.#columns?.length ?? 0;
     if (is_row && (row?.fields.length ?? 0) <= columns) return [];
+    const text = all.slice(begin, end);
+    const form: CsvForm = { ...this.#form, line_break: this.#form.line_break === "\n" ? "\r" : "\n" };
     const whole = text.trimEnd();
     if (!(is_row ? whole : text).includes(form.line_break)) return [];
     const last_known = (fields: readonly string[]) => fields.findLastIndex((field) => field !== "") + 1;

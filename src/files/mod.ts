@@ -85,16 +85,15 @@ export async function open_record_file(
   }
   if (stated === "parquet" && !is_parquet) throw got("Parquet, which begins with PAR1", "other bytes");
   if (stated !== null && stated !== "parquet" && is_parquet) throw got(`${stated}, as its name says`, "Parquet");
-  const foreign = (begin: string) => FOREIGN.find(([magic]) => begin.startsWith(magic))?.[1];
-  const is_foreign = foreign(head);
-  if (is_foreign !== undefined) throw got("CSV, JSON or Parquet", is_foreign);
+  const other_thing = foreign(head);
+  if (other_thing !== undefined) throw got("CSV, JSON or Parquet", other_thing);
   const read_as = encoding === undefined ? undefined : encoding_named(encoding);
   if (read_as === null) {
     throw got("an encoding such as utf-8, utf-16le, windows-1252 or shift_jis", JSON.stringify(encoding));
   }
   const pieces = () => text_pieces(path, packing, read_as);
   const text = is_parquet ? "" : await first_text(pieces());
-  const no_records = foreign(hexadecimal(text)) ?? foreign_text(text);
+  const no_records = foreign_text(text);
   if (no_records !== undefined) throw got("CSV, JSON or Parquet", no_records);
   const other = other_encoding(text);
   if (other !== null) throw new FileError(`read ${quoted}: ${other}`);
@@ -141,12 +140,13 @@ async function first_bytes(path: string): Promise<string> {
   return head.subarray(0, await file.read(head) ?? 0).toHex();
 }
 
-/** What the first bytes of a text were, hexadecimal. */
-const hexadecimal = (text: string): string => bytes_of_text(text.slice(0, 8)).toHex();
+/** What begins with these bytes, hexadecimal, and is no records. */
+const foreign = (begin: string): string | undefined => FOREIGN.find(([magic]) => begin.startsWith(magic))?.[1];
 
 /** What a text is that is no text of records, and what to do; undefined for one that may be. */
 function foreign_text(text: string): string | undefined {
-  const begin = hexadecimal(text);
+  const begin = bytes_of_text(text.slice(0, 8)).toHex(), other_thing = foreign(begin);
+  if (other_thing !== undefined) return other_thing;
   if (packing_of(begin) !== null) return "what is packed twice; unpack it once";
   if (begin.startsWith(PARQUET)) return "Parquet in a packed file; unpack it first";
   if (/^\s*</.test(text)) return "HTML or XML; was an error downloaded?";
