@@ -1,10 +1,9 @@
 import { open_database, read_unfilled } from "../../src/database/mod.ts";
 import { start_postgres } from "../support/postgres.ts";
-import { shell } from "../support/shell.ts";
 import { is_ready, TachoProgram } from "../support/tacho_program.ts";
 import { until } from "../support/until.ts";
 import { fresh, load, run_pipeline } from "./in_process.ts";
-import { percentile } from "./measures.ts";
+import { percentile, resident } from "./measures.ts";
 
 /**
  * Measures how soon a log of an earlier version is served by this one, and how fast what it lacks is filled in meanwhile: from the start of
@@ -55,8 +54,7 @@ for (let i = 0; (await read_unfilled(database)).names.length > 0; i++) {
   if (!posted.ok) throw new Error(`post an event: ${posted.status} ${await posted.text()}`);
   await posted.body?.cancel();
   posted_s.push(since_s(sent_ms));
-  const resident = await shell("look at its memory", 'grep VmRSS "/proc/$1/status" || true', String(program.pid));
-  most_mib = Math.max(most_mib, Number(/\d+/.exec(resident)?.[0] ?? 0) / 1_024);
+  most_mib = Math.max(most_mib, (await resident(program.pid)).now);
   if (i % 10 === 0) {
     const { rebuilding } = await (await fetch(`${program.url}api/v1/health`, { headers })).json();
     say(`${since_s(began_ms).toFixed(0)} s: ${rebuilding?.percent ?? 100} %`);
@@ -73,5 +71,5 @@ console.log(JSON.stringify({
   filled_s: Number(filled_s.toFixed(1)),
   filled_events_per_s: Math.round(all.count / (filled_s - ready_s)),
   posted_ms: { p50: ms(0.5), p95: ms(0.95), most: ms(1) },
-  most_resident_mib: Math.round(most_mib),
+  most_resident_mib: most_mib,
 }));

@@ -7,7 +7,7 @@ import { start_postgres } from "../support/postgres.ts";
 import { shell } from "../support/shell.ts";
 import { type ServingProgram, TachoProgram } from "../support/tacho_program.ts";
 import { until } from "../support/until.ts";
-import { postmaster_of, processor, used_between } from "./measures.ts";
+import { postmaster_of, processor, resident, used_between } from "./measures.ts";
 
 /**
  * Measures how fast `serve` works off a backlog that lies in a real broker, as operators run it, from the moment that messages are read until the last
@@ -44,13 +44,6 @@ async function fill(brokers: string, topic: string, partitions: number, messages
   }
   await producer.send(topic, batch);
   await producer.close();
-}
-
-/** Resident memory now and its peak, MiB. */
-async function resident(pid: number): Promise<{ readonly now: number; readonly peak: number }> {
-  const found = await shell("read memory", "awk '/VmHWM|VmRSS/ { print $2 }' /proc/$1/status", String(pid));
-  const [peak = 0, now = 0] = found.split("\n").map((kib) => Math.round(Number(kib) / 1_024));
-  return { now, peak };
 }
 
 /** Rows a second of a COPY of event rows into a table like theirs. */

@@ -2,6 +2,13 @@
 
 import { shell } from "../support/shell.ts";
 
+/** Resident memory of a process now, and its peak, MiB. */
+export async function resident(pid: number): Promise<{ readonly now: number; readonly peak: number }> {
+  const found = await shell("read memory", "awk '/VmHWM|VmRSS/ { print $2 }' /proc/$1/status", String(pid));
+  const [peak = 0, now = 0] = found.split("\n").map((kib) => Math.round(Number(kib) / 1_024));
+  return { now, peak };
+}
+
 /** Processor time, seconds. */
 export type Processor = Record<"program_main" | "program_other" | "postgres", number>;
 

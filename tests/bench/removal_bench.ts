@@ -1,9 +1,8 @@
 import { start_postgres } from "../support/postgres.ts";
-import { shell } from "../support/shell.ts";
 import { is_ready, type ServingProgram, TachoProgram } from "../support/tacho_program.ts";
 import { until } from "../support/until.ts";
 import { fresh, load, run_pipeline } from "./in_process.ts";
-import { percentile } from "./measures.ts";
+import { percentile, resident } from "./measures.ts";
 
 /**
  * Measures how fast cells that are not kept any more are removed, and what that costs who posts meanwhile: an event is posted every 200 ms, a
@@ -70,8 +69,7 @@ for (let i = 0;; i++) {
   const said = await (await fetch(`${program.url}metrics`, { headers })).text();
   removed = Number(/^tacho_cells_removed_total (\d+)$/m.exec(said)?.[1] ?? 0);
   if (removed >= rows && /^tacho_cells_removing 0$/m.test(said)) break;
-  const resident = await shell("look at its memory", 'grep VmRSS "/proc/$1/status" || true', String(program.pid));
-  most_mib = Math.max(most_mib, Number(/\d+/.exec(resident)?.[0] ?? 0) / 1_024);
+  most_mib = Math.max(most_mib, (await resident(program.pid)).now);
   if (i % 25 === 0) say(`${since_s(began_ms).toFixed(0)} s: ${removed} removed`);
   await pause();
 }
@@ -89,5 +87,5 @@ console.log(JSON.stringify({
   removed_s: Number(removed_s.toFixed(1)),
   removed_per_s: Math.round(removed / removed_s),
   posted_ms: { before: told(before_s), during: told(during_s) },
-  most_resident_mib: Math.round(most_mib),
+  most_resident_mib: most_mib,
 }));
