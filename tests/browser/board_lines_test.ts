@@ -87,7 +87,7 @@ async function assert_wall(board: BoardPage, address: string): Promise<void> {
     "document.documentElement.scrollHeight <= innerHeight && document.documentElement.scrollWidth <= innerWidth";
   await board.picture("lines_kiosk", false);
   // Nobody sends: a banner takes its room too.
-  await until("the silence is told", async () => (await board.banner())?.warning === "stale", 90_000);
+  await board.warned("stale", 90_000);
   await until("each chart has its part of the wall", async () => {
     const shares = await board.page.evaluate<number[]>(
       "[...document.querySelectorAll('.plot')].map(({ clientHeight }) => clientHeight / innerHeight)",

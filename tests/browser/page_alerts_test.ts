@@ -56,13 +56,10 @@ tacho_test({
       await field("Your name, kept with each change").fill("Ada");
       await dialog.getByRole("button", { name: "Make rule" }).click();
       await dialog.getByText("completed above 2").first().waitFor();
-      await until(
-        "it fires in the banner",
-        async () => (await board.banners()).some(({ warning }) => warning === "alerts"),
-        60_000,
+      assert.match(
+        await board.warned("alerts"),
+        /^An alert fires: completed-above since .+\. See and silence it with w, or by/,
       );
-      const banner = (await board.banners()).find(({ warning }) => warning === "alerts")!;
-      assert.match(banner.text, /^An alert fires: completed-above since .+\. See and silence it with w, or by/);
       await until("the title says so", async () => /^\(1\) /.test(await page.title()));
       assert.match((await page.getAttribute("link[rel=icon]", "href"))!, /c62828/);
       await board.picture("alerts_banner", false);

@@ -232,7 +232,7 @@ tacho_test({
     const shown = await value();
     await program.kill_nine();
     await page.keyboard.press("o");
-    await until("the link is said to be lost", async () => (await board.banner())?.warning === "link");
+    await board.warned("link");
     assert.deepEqual([query().has("order"), await page.innerText("#arrival")], [false, "By arrival"]);
     assert.equal(await board.phase(), "changing");
     await page.keyboard.press("o");

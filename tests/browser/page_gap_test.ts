@@ -25,11 +25,7 @@ tacho_test({
     await send_known_trips(env, 12, "before");
     await until("the page shows the 12 trips", async () => (await board.cards()).completed === 12);
 
-    const banner_of = (warning: string) =>
-      server.brings(until(`the banner says ${warning}`, async () => {
-        const banner = await board.banner();
-        return banner?.warning === warning && banner.text;
-      }, 60_000));
+    const banner_of = (warning: string) => server.brings(board.warned(warning));
     const colour = () => board.page.evaluate("getComputedStyle(document.querySelector('.banner b')).color");
     await kafka.kill_nine();
     const paused = await banner_of("ingest");
@@ -58,7 +54,7 @@ tacho_test({
     for (const line of accepted) {
       assert.match(line, /accepted in batch \d+: \S+\/[01]: cursor \d+ moves to 0; cluster "\S+" became "\S+"$/);
     }
-    await server.brings(until("the banner is gone", async () => await board.banner() === null));
+    await server.brings(until("the banner is gone", async () => (await board.banners()).length === 0));
     await until("it is ready again", () => is_ready(server.url));
     await send_known_trips(env, 5, "after");
     await server.brings(until("the 5 new ones are there", async () => (await board.cards()).completed === 17));

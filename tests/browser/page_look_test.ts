@@ -36,7 +36,7 @@ tacho_test({
       return age_s < 30;
     }, DOCS ? 600_000 : 60_000);
 
-    await until("all is at rest", async () => await board.banner() === null && await board.phase() === "ready");
+    await until("all is at rest", async () => (await board.banners()).length === 0 && await board.phase() === "ready");
     if (DOCS) {
       await page.keyboard.press("3");
       await until("6 hours are in sight", async () => page.url().endsWith("6h") && await board.phase() === "ready");

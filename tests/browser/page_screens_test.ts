@@ -158,12 +158,12 @@ tacho_test({
       await page.setViewportSize({ width, height });
       await page.goto(`${server.url}?kiosk=1`, { waitUntil: "commit" });
       try {
-        await until("it says that it has no answer", async () => (await board.banner())?.warning === "link");
+        await board.warned("link");
       } finally {
         held.resolve();
       }
       await until("its figures are there", async () => await board.phase() === "ready");
-      await until("the warning is gone", async () => await board.banner() === null);
+      await until("the warning is gone", async () => (await board.banners()).length === 0);
       // The word for the link changes its width, that is all.
       const shifts = await shifts_of(page);
       const sum = shifts.reduce((total, [value]) => total + value, 0);

@@ -121,13 +121,11 @@ tacho_test({
     await using board = await BoardPage.open(`${server.url}?grain=1m`);
     await until_cards_agree(board, await expectation_of(env), 30_000);
     assert.equal(await board.link(), "connected");
-    assert.equal(await board.banner(), null);
+    assert.deepEqual(await board.banners(), []);
 
     await server.kill_nine();
     await until("the page says that the link is lost", async () => await board.link() === "reconnecting", 10_000);
-    const banner = await until("the banner says so", () => board.banner(), 10_000);
-    assert.equal(banner.warning, "link");
-    assert.match(banner.text, /Connection lost since .*figures are from before/);
+    assert.match(await board.warned("link", 10_000), /Connection lost since .*figures are from before/);
     assert.ok(await board.is_amber());
     await board.picture("page_link_lost", false);
     await send_known_trips(env, 7, "meanwhile");
@@ -137,7 +135,7 @@ tacho_test({
     await until("the page is connected again", async () => await board.link() === "connected", 40_000);
     // The killed consumer's partitions are free after one session timeout of 10 s.
     await until_cards_agree(board, await expectation_of(env), 40_000);
-    await until("the banner is gone", async () => await board.banner() === null);
+    await until("the banner is gone", async () => (await board.banners()).length === 0);
     assert.equal(await board.is_unloaded(), false, "the page was reloaded");
     assert.deepEqual(board.unexpected(), []);
     assert.equal(await again.term(), 0);
@@ -159,11 +157,7 @@ tacho_test({
     assert.equal(await board.is_amber(), false);
 
     await postgres.kill_nine();
-    const outage = await until("the banner tells of the database", async () => {
-      const banner = await board.banner();
-      return banner?.warning === "database" ? banner : null;
-    }, 20_000);
-    assert.match(outage.text, /database does not answer since .*Nothing is lost/);
+    assert.match(await board.warned("database", 20_000), /database does not answer since .*Nothing is lost/);
     assert.equal(await board.link(), "connected", "the page's server still answers");
     await send_known_trips(env, 5, "outage");
     await until("what came in the outage makes the figures doubtful", () => board.is_amber(), 30_000);
@@ -171,12 +165,11 @@ tacho_test({
 
     await postgres.restart();
     await until_cards_agree(board, await expectation_of(env), 40_000);
-    await until("the banner is gone", async () => await board.banner() === null);
+    await until("the banner is gone", async () => (await board.banners()).length === 0);
     await until("the age is trusted again", async () => !await board.is_amber());
 
     // Nobody sends any more.
-    const stalled = await until("the banner tells of the silence", () => board.banner(), 90_000);
-    assert.equal(stalled.warning, "stale");
+    await board.warned("stale", 90_000);
     assert.ok(await board.is_amber());
     await board.picture("page_stalled", false);
     assert.equal(await is_ready(server.url), true, "it is the producers that are silent");

@@ -97,9 +97,13 @@ export class BoardPage implements AsyncDisposable {
     return await this.page.getAttribute("#link", "data-link") ?? "";
   }
 
-  /** The worst banner's text and which warning it is; null while there is none. */
-  async banner(): Promise<{ readonly warning: string; readonly text: string } | null> {
-    return (await this.banners())[0] ?? null;
+  /** Waits until a banner tells of this warning, and gives its text: a slow machine may have others to tell of before or beside it. */
+  async warned(of: string, timeout_ms?: number): Promise<string> {
+    return await until(
+      `a banner tells of ${of}`,
+      async () => (await this.banners()).find(({ warning }) => warning === of)?.text,
+      timeout_ms,
+    );
   }
 
   /** All banners, the worst first. */
