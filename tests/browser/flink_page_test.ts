@@ -8,6 +8,7 @@ import { shared_kafka, unique_name } from "../support/kafka.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { run_verb, TachoProgram } from "../support/tacho_program.ts";
 import { send_placed } from "../support/topic_writer.ts";
+import { until_holds } from "../support/until.ts";
 
 /** The pages over tables that a Flink job writes. */
 
@@ -54,7 +55,7 @@ tacho_test({
       await page.getByText("Requested").first().waitFor();
       await write("completed", 2);
       await page.getByText("Completed").first().waitFor();
-      assert.equal(await page.locator("#doubt").isVisible(), false);
+      await page.locator("#doubt").waitFor({ state: "hidden" });
       await page.goto(program.url);
       await page.getByText("Flink's JobManager cannot be asked how the job does").waitFor();
       // Why there is no map is said where it would be, by its key as by its button.
@@ -112,10 +113,12 @@ tacho_test({
       await page.goto(`${program.url}trips/T-1`);
       const said = page.locator("#events_said"), events = page.locator("#events > li");
       await page.getByText("1 event, in the order").waitFor();
-      assert.match(
-        await said.innerText(),
-        /^Out of the topics: all 1 events that the job counted.* make the row that the job wrote\.$/,
-      );
+      await until_holds("they make the row", async () => {
+        assert.match(
+          await said.innerText(),
+          /^Out of the topics: all 1 events that the job counted.* make the row that the job wrote\.$/,
+        );
+      });
       assert.equal(await said.getAttribute("class") ?? "", "");
       assert.match(await events.first().innerText(), /sent .*\n[\s\S]*revision 1 · flink_page_\w+\/0@\d/);
       assert.doesNotMatch(await events.first().innerText(), /position/);

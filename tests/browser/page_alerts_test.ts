@@ -3,7 +3,7 @@ import { tacho_test } from "../support/available.ts";
 import { BoardPage } from "../support/board_page.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { get_json, is_ready, run_verb, TachoProgram } from "../support/tacho_program.ts";
-import { until } from "../support/until.ts";
+import { until, until_holds } from "../support/until.ts";
 
 /** Alerts on the page: rules made and silenced there, and what fires in its banner, title and icon. */
 
@@ -61,7 +61,8 @@ tacho_test({
         /^An alert fires: completed-above since .+\. See and silence it with w, or by/,
       );
       await until("the title says so", async () => /^\(1\) /.test(await page.title()));
-      assert.match((await page.getAttribute("link[rel=icon]", "href"))!, /c62828/);
+      const is_red = async () => /c62828/.test(await page.getAttribute("link[rel=icon]", "href") ?? "");
+      await until("so does the icon", is_red);
       await board.picture("alerts_banner", false);
       await dialog.getByText(/firing since/).waitFor();
       for (
@@ -75,20 +76,21 @@ tacho_test({
         await page.setViewportSize({ width, height });
         await page.emulateMedia({ colorScheme: scheme });
         await board.picture(name, false);
-        assert.equal(await board.overflow(), 0, name);
+        await until(`nothing is wider than the page: ${name}`, async () => await board.overflow() <= 0);
       }
       await page.setViewportSize({ width: 1440, height: 1000 });
       await dialog.getByRole("button", { name: "Silence 1 h: completed-above" }).press("Enter");
       await dialog.getByRole("button", { name: "End silence: completed-above" }).waitFor();
-      const focused = await page.evaluate("document.activeElement.ariaLabel");
-      assert.equal(focused, "End silence: completed-above", "the focus goes on where it was");
+      await until_holds("the focus goes on where it was", async () => {
+        assert.equal(await page.evaluate("document.activeElement.ariaLabel"), "End silence: completed-above");
+      });
       await until(
         "the banner goes",
         async () => (await board.banners()).every(({ warning }) => warning !== "alerts"),
         60_000,
       );
       await until("the title is as it was", async () => !/^\(/.test(await page.title()));
-      assert.doesNotMatch((await page.getAttribute("link[rel=icon]", "href"))!, /c62828/);
+      await until("so is the icon", async () => !await is_red());
       await dialog.getByRole("button", { name: /^Make it an alert: canceled above 20/ }).click();
       await dialog.getByRole("button", { name: "Remove: canceled-above" }).waitFor();
       await dialog.getByRole("button", { name: "Remove: completed-above" }).click();
@@ -110,7 +112,7 @@ tacho_test({
       await dialog.getByText(/name: expected a name of at most 64 small letters/).waitFor();
       assert.equal(await field("Than").inputValue(), "3");
       assert.equal(new URL(page.url()).searchParams.get("limit"), "canceled>20", "the limit stays");
-      assert.deepEqual(board.complaints.filter((text) => !/status of 4(?:00|09)/.test(text)), []);
+      assert.deepEqual(board.unexpected().filter((text) => !/status of 4(?:00|09)/.test(text)), []);
     } finally {
       await Deno.remove(folder, { recursive: true });
     }

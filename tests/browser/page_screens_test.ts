@@ -39,7 +39,7 @@ tacho_test({
   name:
     "screens: what is written in charts has one size at every density, also when the window moves to another screen",
   needs: ["chromium"],
-  limit_ms: 60_000,
+  limit_ms: 120_000,
   async fn() {
     await using server = await FrameServer.start(() => HELLO);
     await using board = await BoardPage.open("about:blank");
@@ -140,7 +140,7 @@ tacho_test({
 tacho_test({
   name: "screens: a wall whose first figures are late says so, and nothing moves then or when they come",
   needs: ["chromium"],
-  limit_ms: 60_000,
+  limit_ms: 120_000,
   async fn() {
     await using server = await FakeServer.start(2);
     // One is of another day, as after midnight: its time is longer.
@@ -176,7 +176,7 @@ tacho_test({
 tacho_test({
   name: "screens: figures come and go by digits, and nothing beside them moves",
   needs: ["chromium"],
-  limit_ms: 60_000,
+  limit_ms: 120_000,
   async fn() {
     await using server = await FakeServer.start(2);
     await using board = await BoardPage.open(server.url);
@@ -200,7 +200,7 @@ tacho_test({
   name:
     "screens: on a wall of any size all is in one sight, and figures, charts and type have their share of the screen",
   needs: ["chromium"],
-  limit_ms: 60_000,
+  limit_ms: 120_000,
   async fn() {
     await using server = await FrameServer.start(() => HELLO);
     await using board = await BoardPage.open("about:blank");
@@ -237,7 +237,7 @@ tacho_test({
 tacho_test({
   name: "screens: a phone has all cards and the first chart on its first screen, light and dark",
   needs: ["chromium"],
-  limit_ms: 60_000,
+  limit_ms: 120_000,
   async fn() {
     await using server = await FrameServer.start(() => HELLO);
     const phone = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
@@ -285,7 +285,7 @@ tacho_test({
 tacho_test({
   name: "screens: the time of a trip of another year is told whole, with room before what stands beside it",
   needs: ["chromium"],
-  limit_ms: 60_000,
+  limit_ms: 120_000,
   async fn() {
     const trips = HELLO.trips.map((trip) => ({
       ...trip as Record<string, unknown>,

@@ -18,7 +18,7 @@ function assert_two_feeds({ feeds: { asked, late } }: FakeServer): void {
 tacho_test({
   name: "page start: the feed runs before the modules are there, figures do not wait for uPlot, one stream stays",
   needs: ["chromium"],
-  limit_ms: 60_000,
+  limit_ms: 120_000,
   async fn() {
     const held = new Map(["app.js", "vendor/uPlot.iife.min.js"].map((path) => [path, Promise.withResolvers<void>()]));
     const give = (path: string) => held.get(path)?.resolve();
@@ -75,7 +75,7 @@ tacho_test({
 tacho_test({
   name: "page start: the first figures do not wait for the worker that the tabs share, which then goes on from them",
   needs: ["chromium"],
-  limit_ms: 60_000,
+  limit_ms: 120_000,
   async fn() {
     const held = Promise.withResolvers<void>();
     const serve = await make_static_files(ASSETS, { "": trips_board });

@@ -5,7 +5,7 @@ import { BoardPage } from "../support/board_page.ts";
 import { FakeServer } from "../support/fake_server.ts";
 import { make_deployment, send_known_trips } from "../support/deployment.ts";
 import { run_verb, TachoProgram } from "../support/tacho_program.ts";
-import { PATIENCE, until } from "../support/until.ts";
+import { PATIENCE, until, until_holds } from "../support/until.ts";
 
 /** More tabs than a browser has connections to a server: each shows figures, says honestly how it hears of them, and can ask the server. */
 
@@ -99,10 +99,9 @@ tacho_test({
       await page.goto(new URL(trip ?? "", server.url).href);
       await until("the page of a trip is there", async () => await page.getAttribute("body", "data-phase") === "ready");
     }
-    await until("two are connected, the others ask", async () => {
+    await until_holds("two are connected, the others ask", async () => {
       const links = (await Promise.all(pages.map((page) => page.innerText("#link")))).toSorted();
       assert.deepEqual(links, ["Connected", "Connected", ...Array(TABS - 2).fill("Every 10 s")]);
-      return true;
     });
     for (const page of pages) {
       assert.equal(await asks(page, "/api/v1/trips?limit=1"), 200);

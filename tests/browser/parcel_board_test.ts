@@ -11,7 +11,7 @@ import { until } from "../support/until.ts";
 tacho_test({
   name: "page: a board that no part of it knows is drawn from its declaration, filtered, explained and exported",
   needs: ["chromium"],
-  limit_ms: 60_000,
+  limit_ms: 120_000,
   async fn() {
     await using server = await FrameServer.start(parcels_hello, parcels_board, "/post");
     await using board = await BoardPage.open(`${server.url}?range=15m`);

@@ -112,7 +112,7 @@ async function with_server(work: (served: Served) => Promise<void>): Promise<voi
 tacho_test({
   name: "trip page: says what is known, what is unusual and what each event changed, and follows its trip",
   needs: ["chromium", "postgres"],
-  limit_ms: 60_000,
+  limit_ms: 120_000,
   fn: () =>
     with_server(async (served) => {
       const { root, append } = served;
@@ -240,7 +240,7 @@ tacho_test({
   name:
     "trip page: one press on the highest fare of the board leads to its trip, by the range, filter and time in sight",
   needs: ["chromium", "postgres"],
-  limit_ms: 60_000,
+  limit_ms: 120_000,
   fn: () =>
     with_server(async (served) => {
       const { root, append, side } = served;
@@ -316,7 +316,7 @@ tacho_test({
   name:
     "trip page: names that turn writing around do so nowhere, on it and on the board: not in titles, not read aloud",
   needs: ["chromium", "postgres"],
-  limit_ms: 60_000,
+  limit_ms: 120_000,
   fn: () =>
     with_server(async ({ root, append, side }) => {
       const trip_id = "T\u202egnp";

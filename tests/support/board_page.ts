@@ -1,7 +1,7 @@
 import type { Page } from "playwright-core";
 import { launch_chromium, type TestBrowser } from "./chromium.ts";
 import type { Expectation } from "./oracle/mod.ts";
-import { PATIENCE, until } from "./until.ts";
+import { until } from "./until.ts";
 
 /** The figures of the cards, as far as a test compares them. Money in units of the currency. */
 export interface CardFigures {
@@ -39,6 +39,16 @@ export function expected_cards({ trips }: Expectation, from_s: number, to_s: num
   };
 }
 
+/** Notes all that a document has read aloud. */
+const NOTE_SAID = `window.tacho_test_said = [];
+  addEventListener("DOMContentLoaded", () => {
+    const place = document.getElementById("announcer");
+    if (place === null) return;
+    const note = () => place.textContent !== "" && window.tacho_test_said.push(place.textContent);
+    new MutationObserver(note).observe(place, { childList: true, characterData: true, subtree: true });
+    note();
+  });`;
+
 /** The page in a browser, as a viewer has it in front of them. `await using` closes the browser. */
 export class BoardPage implements AsyncDisposable {
   /** What the browser's console had to complain of, violations of the content security policy among it. */
@@ -50,23 +60,39 @@ export class BoardPage implements AsyncDisposable {
   static async open(url: string, options: Parameters<typeof launch_chromium>[0] = {}): Promise<BoardPage> {
     const browser = await launch_chromium({ viewport: { width: 1440, height: 900 }, locale: "en-US", ...options });
     const page = browser.context.pages()[0] ?? await browser.context.newPage();
-    // As `until` waits.
-    page.context().setDefaultTimeout(PATIENCE * 60_000);
     const board = new BoardPage(page, browser);
     page.on("console", (message) => {
       if (message.type() !== "error" && message.type() !== "warning") return;
       board.complaints.push(`${message.text()} ${message.location().url}`.trim());
     });
     page.on("pageerror", (error) => board.complaints.push(String(error)));
+    await page.addInitScript(NOTE_SAID);
     // A reload would take the mark away.
     await page.goto(url);
     await page.evaluate("window.tacho_test_mark = true");
     return board;
   }
 
-  /** Its complaints but for those about connections that could not be made: that is what an outage looks like. */
+  /** Its complaints but for those about connections that could not be made, and answers that the server had no time for: outages and slow machines look like that. */
   unexpected(): string[] {
-    return this.complaints.filter((text) => !/net::ERR_/.test(text));
+    return this.complaints.filter((text) => !/net::ERR_|with a status of 503 /.test(text));
+  }
+
+  /** Waits until all that a reader may open is loaded: from then on the page needs no server for it. It is asked for by the first move of a pointer. */
+  async has_all(): Promise<void> {
+    await this.page.mouse.move(300, 300);
+    // Whoever brings it all asks for that at the end.
+    await this.page.locator('link[href="/static/kiosk.css"]').waitFor({ state: "attached" });
+  }
+
+  /** Waits until this document has had something read aloud, and gives it: other news may have taken its place since. */
+  async heard(pattern: RegExp): Promise<string> {
+    return await until(`${pattern} is read aloud`, async () => {
+      const said = await this.page.evaluate<string[]>("window.tacho_test_said");
+      const found = said.find((text) => pattern.test(text));
+      if (found === undefined) throw new Error(`read aloud: ${JSON.stringify(said)}`);
+      return found;
+    });
   }
 
   /** Waits until the page's address matches, and gives it: a browser tells of a change a little after its page shows what has changed. */

@@ -1,6 +1,10 @@
 import type { Browser, BrowserContext } from "playwright-core";
 import { GuardedFolder } from "./guarded_folder.ts";
 import { find_chromium } from "./program.ts";
+import { PATIENCE } from "./until.ts";
+
+/** How long a browser may take to start, and whatever waits for something in its pages, as `until` waits; milliseconds. */
+const LIMIT_MS = PATIENCE * 60_000;
 
 /** A browser with an empty profile. `await using` closes it and removes the profile. */
 export interface TestBrowser extends AsyncDisposable {
@@ -26,6 +30,7 @@ export async function launch_chromium(
     ...options,
     executablePath: path,
     headless: true,
+    timeout: LIMIT_MS,
     args: [
       // Root, as in containers, may not use the sandbox; QUIC and the background services would only reach for the network.
       "--no-sandbox",
@@ -37,6 +42,7 @@ export async function launch_chromium(
       "--disable-sync",
     ],
   });
+  context.setDefaultTimeout(LIMIT_MS);
   const close = async (): Promise<void> => {
     await context.close();
     await profile.dispose();

@@ -6,6 +6,9 @@ import { trips_board } from "./trip_board.ts";
 
 type Fields = Record<string, unknown>;
 
+/** How often a server says that it is there, milliseconds. */
+export const BEAT_MS = 10_000;
+
 /** When its time begins, at noon in New York: buckets of all widths have just begun, and clocks change in no range that is looked at. */
 const BEGIN_MS = Date.UTC(2026, 5, 17, 16, 0, 1);
 
@@ -41,6 +44,7 @@ export class FakeServer implements AsyncDisposable {
   readonly asked: string[] = [];
   readonly #begun = performance.now();
   readonly #viewers = new Set<Viewer>();
+  readonly #beats: ReturnType<typeof setInterval>;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
   private constructor(days: number, files: Files, port: number) {
@@ -55,6 +59,7 @@ export class FakeServer implements AsyncDisposable {
       if (pathname === "/api/v1/kpis/map") return this.#map(searchParams);
       return files(request, pathname === "/" ? "index.html" : pathname.replace("/static/", ""));
     });
+    this.#beats = setInterval(() => this.#beat(), BEAT_MS);
   }
 
   /** Starts it with the trips of some days. `files` answers for the page's files; those of the program unless given. */
@@ -106,20 +111,31 @@ export class FakeServer implements AsyncDisposable {
     }
   }
 
+  /** Says to every viewer that it is there, as the real one does: a link that is silent is given up. */
+  #beat(): void {
+    const position = this.trips.at(-1)?.position ?? 0;
+    const beat = { build: "one", now_ms: this.now_ms, position, health: this.#health() };
+    for (const viewer of this.#viewers) viewer.send("hb", beat);
+  }
+
   /** Ends every stream at once. */
   cut(): void {
     for (const viewer of this.#viewers) viewer.end();
   }
 
-  #figures(query: URLSearchParams): Fields {
+  #health(): Fields {
     const { now_ms } = this;
-    const health = health_of({
+    return health_of({
       ingest: { state: "running", since_ms: now_ms },
       recorded_ms: now_ms - 300,
       events_per_s: 12.4,
       late: 37,
       ...this.health,
     });
+  }
+
+  #figures(query: URLSearchParams): Fields {
+    const { now_ms } = this, health = this.#health();
     const board = { ...made_board(this.trips, made_view(query, now_ms / 1000), now_ms / 1000), now_ms, health };
     return { ...board, ...this.changes(board, query) };
   }
@@ -189,6 +205,7 @@ export class FakeServer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#beats);
     this.cut();
     await this.#server.shutdown();
   }

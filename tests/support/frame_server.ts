@@ -1,4 +1,5 @@
 import type { DomainBoard } from "../../src/domains/mod.ts";
+import { BEAT_MS } from "./fake_server.ts";
 import { trips_board } from "./trip_board.ts";
 import { ASSETS, make_static_files } from "../../src/http/mod.ts";
 import { headers_of } from "../../src/http/answers.ts";
@@ -6,6 +7,8 @@ import { headers_of } from "../../src/http/answers.ts";
 /** The page with the program's files and headers, over a feed whose frames are in the test's hands: states that take days or luck to come about are there at once. */
 export class FrameServer implements AsyncDisposable {
   readonly #streams = new Set<ReadableStreamDefaultController<Uint8Array>>();
+  readonly #begun = performance.now();
+  readonly #beats: ReturnType<typeof setInterval>;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   /** The queries that the feed was opened with. */
   readonly asked: string[] = [];
@@ -26,6 +29,7 @@ export class FrameServer implements AsyncDisposable {
       if (pathname.startsWith("/static/")) return static_files(request, pathname.slice("/static/".length));
       return static_files(request, `${base}/${pathname === `${base}/` ? "" : "stream/"}index.html`.slice(1));
     });
+    this.#beats = setInterval(() => this.#beat(), BEAT_MS);
   }
 
   /** Serves on a free port. @param hello makes the hello of each connection, null: none yet; @param board what the page is told of, @param base where it is */
@@ -56,12 +60,22 @@ export class FrameServer implements AsyncDisposable {
     });
   }
 
+  /** Says to every page that it is there, and that data come: its time stands still, however long the test takes. */
+  #beat(): void {
+    const hello = this.hello() as { health?: { recorded_ms: number } } & Record<string, unknown> | null;
+    if (!hello?.health) return;
+    const { build, now_ms, position, health } = hello;
+    const recorded_ms = health.recorded_ms + performance.now() - this.#begun;
+    this.send("hb", { build, now_ms, position, health: { ...health, recorded_ms } });
+  }
+
   /** Sends a frame to every page. */
   send(name: string, data: unknown): void {
     for (const stream of this.#streams) stream.enqueue(frame(name, data));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#beats);
     for (const stream of this.#streams) stream.close();
     await this.#server.shutdown();
   }

@@ -38,3 +38,19 @@ export async function until<T>(
     await new Promise((resume) => setTimeout(resume, pause_ms));
   }
 }
+
+/** Waits until assertions hold: a page is still loaded, laid out or told anew while it is looked at. The last one that failed is the error's cause. */
+export async function until_holds(
+  what: string,
+  assertions: () => void | Promise<void>,
+  timeout_ms?: number,
+): Promise<void> {
+  await until(
+    what,
+    async () => {
+      await assertions();
+      return true;
+    },
+    timeout_ms,
+  );
+}
