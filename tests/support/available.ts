@@ -4,7 +4,15 @@ import { jars_absence } from "./maven_jars.ts";
 import { find_pyarrow } from "./pyarrow.ts";
 import { find_s3_server } from "./s3_server.ts";
 import { PATIENCE } from "./until.ts";
-import { find_chromium, find_nginx, find_pgbouncer, find_postgres, find_program, is_file } from "./program.ts";
+import {
+  find_chromium,
+  find_firefox,
+  find_nginx,
+  find_pgbouncer,
+  find_postgres,
+  find_program,
+  is_file,
+} from "./program.ts";
 
 /** Something real that a test needs and a machine may lack. */
 export type Need =
@@ -12,6 +20,7 @@ export type Need =
   | "kafka"
   | "flink"
   | "chromium"
+  | "firefox"
   | "pgbouncer"
   | "nginx"
   | "kcat"
@@ -32,6 +41,8 @@ export function needs(need: Need): string | null {
       return jars_absence(FLINK_JARS);
     case "chromium":
       return find_chromium() === null ? "no chromium on PATH" : null;
+    case "firefox":
+      return find_firefox() === null ? "no firefox-esr or firefox on PATH" : null;
     case "pgbouncer":
       return find_pgbouncer() === null ? "no pgbouncer on PATH or in /usr/sbin" : null;
     case "nginx":

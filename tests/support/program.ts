@@ -38,6 +38,11 @@ export function find_chromium(): string | null {
   return find_program(["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"]);
 }
 
+/** The path of the system's Firefox; null when there is none. */
+export function find_firefox(): string | null {
+  return find_program(["firefox-esr", "firefox"]);
+}
+
 /** Whether the path names a file. Folders and absent paths give false; a refused permission throws. */
 export function is_file(path: string): boolean {
   try {

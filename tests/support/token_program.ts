@@ -4,7 +4,8 @@ import { shared_postgres } from "./postgres.ts";
 import { is_ready, type ServingProgram, TachoProgram } from "./tacho_program.ts";
 import { until } from "./until.ts";
 
-const TOKEN = "a token of sixteen characters";
+/** What the program wants typed, or sent. */
+export const TOKEN = "a token of sixteen characters";
 
 /** A program that wants a token, and what is done with that token. It ends with `await using`. */
 export interface TokenProgram extends AsyncDisposable {
