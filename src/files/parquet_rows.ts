@@ -69,6 +69,35 @@ export async function check_pages(file: AsyncBuffer, { schema }: FileMetaData, g
   }
 }
 
+/** What a Parquet file begins and ends with. */
+const MAGIC = "PAR1";
+
+/**
+ * Refuses several files one behind another: of them the footer is that of the last, and the places that it names are those within that one,
+ * so that other rows would be read. What lies before it is what no footer speaks of.
+ */
+async function check_alone(file: AsyncBuffer, { metadata_length, row_groups }: FileMetaData): Promise<void> {
+  let end = MAGIC.length;
+  const holds = (from: number | bigint | undefined, length: number | bigint | undefined) => {
+    if (from !== undefined) end = Math.max(end, Number(from) + Number(length ?? 0));
+  };
+  for (const { columns } of row_groups) {
+    for (const column of columns) {
+      const { meta_data: chunk } = column;
+      holds(column.column_index_offset, column.column_index_length);
+      holds(column.offset_index_offset, column.offset_index_length);
+      if (chunk === undefined) continue;
+      holds(chunk.dictionary_page_offset || chunk.data_page_offset, chunk.total_compressed_size);
+      holds(chunk.bloom_filter_offset, chunk.bloom_filter_length);
+    }
+  }
+  const before = file.byteLength - 2 * MAGIC.length - metadata_length - end;
+  if (before < 2 * MAGIC.length) return;
+  const seam = await file.slice(before - MAGIC.length, before + MAGIC.length);
+  if (new TextDecoder("latin1").decode(seam) !== MAGIC + MAGIC) return;
+  throw new Error(`expected one Parquet file, got several one behind another: the last begins at byte ${before}`);
+}
+
 async function header_at(file: AsyncBuffer, at: number, end: number) {
   let cause: unknown;
   for (const most of [HEADER, LONGEST_HEADER]) {
@@ -245,7 +274,10 @@ export async function* parquet_rows(path: string): AsyncGenerator<RowBatch> {
   const { source, stop } = await readable(file);
   try {
     const [metadata, readers] = await parquetMetadataAsync(source, { geoparquet: false })
-      .then((metadata) => [metadata, exact_readers(metadata)] as const)
+      .then(async (metadata) => {
+        await check_alone(source, metadata);
+        return [metadata, exact_readers(metadata)] as const;
+      })
       .catch((cause) => {
         throw new FileError(`read the footer of ${quoted} (Parquet)`, { cause });
       });

@@ -263,6 +263,35 @@ Deno.test("Parquet: a file that is cut off is an error that names it", async () 
   );
 });
 
+Deno.test("Parquet: files put together one behind another are refused, whatever their sizes: none is left out, no row is taken for another", async () => {
+  const file = (n: number, rows: number) => {
+    const city = Array.from({ length: rows }, (_, i) => `city ${n} ${i % 7}`);
+    const columnData = [
+      { name: "n", data: Array.from({ length: rows }, (_, i) => n * 1_000 + i), type: "INT32" as const },
+      { name: "city", data: city, type: "STRING" as const, columnIndex: true, offsetIndex: true },
+    ];
+    return new Uint8Array(parquetWriteBuffer({ columnData, rowGroupSize: 40 }));
+  };
+  const together = (...files: Uint8Array[]) => {
+    const bytes = new Uint8Array(files.reduce((sum, { length }) => sum + length, 0));
+    files.reduce((at, each) => (bytes.set(each, at), at + each.length), 0);
+    return bytes.buffer;
+  };
+  const sizes = fc.array(fc.nat(200), { minLength: 2, maxLength: 4 });
+  await fc.assert(
+    fc.asyncProperty(sizes, async (rows) => {
+      const files = rows.map((count, n) => file(n, count));
+      for (const [n, alone] of files.entries()) assert.equal((await rows_of(alone.slice().buffer)).length, rows[n]);
+      await assert.rejects(rows_of(together(...files)), (error: unknown) => {
+        assert.ok(error instanceof FileError);
+        assert.match(String(error.cause), /expected one Parquet file, got several one behind another/);
+        return true;
+      });
+    }),
+    { numRuns: 60, examples: [[[50, 50]], [[0, 0]], [[1, 200]], [[200, 1]]] },
+  );
+});
+
 Deno.test("Parquet: whatever bytes are changed or cut off, the rest is read or refused in a sentence, and nothing is left running", async () => {
   const count = 50;
   const whole = new Uint8Array(parquetWriteBuffer({
