@@ -155,11 +155,11 @@ tacho_test({
     const from = (await postgres.create_database()).url, to = (await postgres.create_database()).url;
     const values = invented(TRIPS, 1.5), domain = TRIPS.make({ currency: "USD", h3_resolution: 8 });
     const original = await make_log(from, TRIPS, values.slice(0, values.length >> 1), 100);
-    /** Kills the program alone, a little later each time, until it is through: what it started goes on. Gives how often it killed. */
+    /** Kills the program alone, later each time, at first by very little, until it is through: what it started goes on. Gives how often it killed. */
     const killed_often = async (words: readonly string[], DATABASE_URL: string, between: () => Promise<void>) => {
       for (let kills = 0;; kills++) {
         await using program = TachoProgram.spawn("backup", options_of({ DATABASE_URL }, words));
-        for (let turns = 0; turns < 300 * kills && program.running; turns++) await original.query("select 1");
+        for (let turns = 0; turns < 60 * kills ** 2 && program.running; turns++) await original.query("select 1");
         program.signal("SIGKILL");
         const code = await program.ended;
         if (code === 0) return kills;

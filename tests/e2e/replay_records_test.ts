@@ -189,10 +189,11 @@ tacho_test({
       const trips = async () => Number((await database.query("select count(*) as n from trips"))[0]!.n);
       const args = ["replay", "--to", "log", path];
       await using killed = TachoProgram.spawn("tacho", { env, args });
-      await killed.brings(until("more than a slice arrived", async () => {
+      await killed.brings(until("its log is there", async () => {
         const [table] = await database.query("select to_regclass('trips') is not null as there");
-        return table!.there && await trips() > 2_000;
+        return table!.there;
       }));
+      await killed.brings(until("more than a slice arrived", async () => await trips() > 2_000));
       await killed.kill_nine();
       assert.ok(await trips() < count);
       const { stderr } = await run_verb([...args, "--resume"], { env });

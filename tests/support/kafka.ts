@@ -3,7 +3,7 @@ import { KAFKA_JARS } from "./kafka_jars.ts";
 import { ensure_jars } from "./maven_jars.ts";
 import { ServerProcess } from "./server_process.ts";
 import { shell } from "./shell.ts";
-import { until } from "./until.ts";
+import { PATIENCE, until } from "./until.ts";
 
 /**
  * A real Apache Kafka broker (KRaft, one node, no authentication) for tests. `shared_kafka` is the one of the whole run, never to be killed; tests keep apart by
@@ -78,7 +78,7 @@ export async function start_kafka(
     await until("Kafka serves", () => !server.running || started(), 90_000);
     if (!server.running) throw new Error(`start Kafka: it ended at once\n${server.read_log().slice(-4_000)}`);
   };
-  const stop = () => server.end("SIGTERM", 30_000);
+  const stop = () => server.end("SIGTERM", PATIENCE * 30_000);
   await format();
   await start();
   return {

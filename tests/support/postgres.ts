@@ -100,7 +100,7 @@ export async function start_postgres(
     );
     if (!server.running) throw new Error(`start PostgreSQL: it ended at once\n${server.read_log().slice(-4_000)}`);
   };
-  const stop = () => server.end("SIGINT", 30_000);
+  const stop = () => server.end("SIGINT", PATIENCE * 30_000);
   await start();
   if (standby_of === undefined) await ask(superuser_url, "create role tacho login");
   return {

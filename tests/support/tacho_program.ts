@@ -124,8 +124,14 @@ export class TachoProgram implements AsyncDisposable {
     }
   }
 
-  /** kill -9; resolves when it is gone. */
+  /** kill -9; resolves when it is gone. It does nothing more from the call on, however long a busy machine takes to find its children. */
   async kill_nine(): Promise<void> {
+    try {
+      this.signal("SIGSTOP");
+    } catch (error) {
+      // It has ended just now.
+      if (!(error instanceof Deno.errors.NotFound || error instanceof TypeError)) throw error;
+    }
     if (this.running) await shell("kill tacho", `${KILL_TREE}\nkill_tree "$1"`, String(this.pid));
     await this.ended;
   }
