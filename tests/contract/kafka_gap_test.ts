@@ -75,11 +75,12 @@ kafka_test(
     await reader.read(1, { messages: 1, bytes: 1 << 20 });
     await delete_below(options, topic, 95);
     let last = 0;
-    while (source.state().state === "running") {
+    const gap = await until("there is a gap", async () => {
       const taken = await reader.take({ messages: 1, bytes: 1 << 20 }, AbortSignal.timeout(300));
       last = taken[0]?.offset ?? last;
-    }
-    const { gap } = await gap_of(source);
+      const state = source.state();
+      return state.state === "gap" && state.gap;
+    });
     // The rest of what it had is handed out still.
     for (let held = [{ offset: last }]; held.length > 0;) {
       last = held.at(-1)!.offset;

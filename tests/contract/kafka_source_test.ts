@@ -344,9 +344,10 @@ kafka_test("waits with a full buffer as a live member, without fetching on", asy
   const options = options_of(brokers, topic);
   await produce(options, numbers(0, 5_000));
   const states: string[] = [];
-  const bound = { messages: 100, bytes: 1 << 20 };
+  const bound = { messages: 100, bytes: 1 << 20 }, session_ms = 6_000;
   const source = new KafkaSource(options, system_clock, {
     ...QUICK,
+    ...{ session_ms, quiet_ms: 30_000, stall_ms: 60_000 },
     bound,
     slice: { messages: 10, bytes: 1 << 20 },
     on_state: ({ state }) => states.push(state),
@@ -356,7 +357,7 @@ kafka_test("waits with a full buffer as a live member, without fetching on", asy
   await until("it runs", () => source.state().state === "running");
   const began = performance.now();
   // Longer than the session: without heartbeats the broker would have thrown it out.
-  await until("two sessions are over", () => performance.now() - began > 2 * QUICK.session_ms!);
+  await until("two sessions are over", () => performance.now() - began > 2 * session_ms);
   const held = await new SourceReader(source, null).take({ messages: 5_000, bytes: 8 << 20 }, never);
   assert.equal(held.length, 100);
   assert.deepEqual(states, ["running"]);

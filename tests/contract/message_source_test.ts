@@ -124,7 +124,7 @@ for (const adapter of [queue, kafka]) {
       assert.equal(timestamp_ms, 1234);
       assert.equal(from, topic);
       assert.ok(source.cluster_id.length > 0);
-      assert.equal(source.state().state, "running");
+      await until("it says that it runs", () => source.state().state === "running");
     },
   );
 
