@@ -8,6 +8,7 @@ import { compare_with_database } from "../support/oracle/mod.ts";
 import { OutageWatch, told_waits } from "../support/outage_watch.ts";
 import { type PostgresServer, start_postgres } from "../support/postgres.ts";
 import { reading_member_ids } from "../support/read_topic.ts";
+import { slowness } from "../support/slowness.ts";
 import { run_verb, type ServingProgram, TachoProgram } from "../support/tacho_program.ts";
 import { until } from "../support/until.ts";
 
@@ -46,6 +47,7 @@ async function suffer(watch: OutageWatch, killed_ms: number): Promise<void> {
 
 /** The probe said 503 soon and then always, with the same since-time each time; so did the feed. */
 function assert_told({ name, failing }: Outage, watch: OutageWatch, killed_at_ms: number): void {
+  const slow = slowness();
   const first = watch.probes.findIndex((probe) => failing.every((check) => probe.failing.has(check)));
   assert.ok(first >= 0 && first < 40, `${name}: the probe says so within about 20 s (it took ${first} probes)`);
   const told = watch.probes.slice(first);
@@ -57,7 +59,10 @@ function assert_told({ name, failing }: Outage, watch: OutageWatch, killed_at_ms
     const since = told.map((probe) => probe.failing.get(check)!.since);
     assert.ok(is_one(since), `${name}: ${check} fails since one moment, not ${[...new Set(since)]}`);
     const late_ms = Date.parse(since[0]!) - killed_at_ms;
-    assert.ok(late_ms > -1_000 && late_ms < 20_000, `${name}: ${check} fails since ${late_ms} ms after the kill`);
+    assert.ok(
+      late_ms > -1_000 && late_ms < 20_000 * slow,
+      `${name}: ${check} fails since ${late_ms} ms after the kill`,
+    );
     assert.ok(told.every((probe) => probe.failing.get(check)!.why.length > 10), `${name}: with a reason`);
   }
   const paused = watch.healths.map(({ ingest }) => ingest).filter(({ state }) => state === "paused");
@@ -117,8 +122,11 @@ async function survive(outage: Outage): Promise<void> {
     await suffer(watch, killed_ms);
     assert_told(outage, watch, killed_at_ms);
     assert_logged(outage, program.stderr.slice(0, said), program.stderr.slice(said));
-    const kept = sends ? await reading_member_ids(env.KAFKA_BROKERS, env.TACHO_GROUP) : members;
-    assert.equal(kept.length, 1, "its partitions are still its own");
+    // A machine that is slow may have it join anew just now.
+    const kept = !sends ? members : await until("its partitions are still its own", async () => {
+      const ids = await reading_member_ids(env.KAFKA_BROKERS, env.TACHO_GROUP);
+      return ids.length === 1 && ids;
+    });
 
     await server.restart();
     const restarted_ms = performance.now();
@@ -132,7 +140,7 @@ async function survive(outage: Outage): Promise<void> {
     const expectation = await expectation_of(env);
     assert.deepEqual([expectation.messages_read, expectation.quarantined], [BEFORE + MEANWHILE, []]);
     assert.deepEqual(await compare_with_database((sql) => database.query(sql), expectation), []);
-    assert.equal(watch.healths.at(-1).ingest.state, "running");
+    await until("its feed says that it runs", () => watch.healths.at(-1).ingest.state === "running");
   } finally {
     await watch.close();
     await database.close();
