@@ -79,10 +79,13 @@ tacho_test({
       await until("the receiver was tried twice", () => receiver.heard.length >= 2, 60_000);
       assert.deepEqual(await changes(), ["ok>firing"]);
       await first.kill_nine();
-      const metrics = await (await fetch(`${second.url}metrics`, { headers: AUTHORIZED })).text();
-      assert.match(metrics, /^tacho_alerts_undelivered\{receiver="ops"\} 1$/m);
-      assert.match(metrics, /^tacho_alerts\{rule="many",state="firing"\} 1$/m);
-      assert.match(metrics, /^tacho_alerts\{rule="many",state="ok"\} 0$/m);
+      const metrics = await until("the other one says that it fires", async () => {
+        const metrics = await (await fetch(`${second.url}metrics`, { headers: AUTHORIZED })).text();
+        assert.match(metrics, /^tacho_alerts_undelivered\{receiver="ops"\} 1$/m);
+        assert.match(metrics, /^tacho_alerts\{rule="many",state="firing"\} 1$/m);
+        assert.match(metrics, /^tacho_alerts\{rule="many",state="ok"\} 0$/m);
+        return metrics;
+      });
       receiver.status = 200;
       await until("it has it", () => receiver.taken.length >= 1, 120_000);
       await second.kill_nine();

@@ -45,9 +45,12 @@ tacho_test({
 
       {
         await using reading = await TachoProgram.serve("start", { env, args: ["--read-only"] });
-        const { status, text } = await probe(reading.url);
-        assert.equal(status, 200);
-        assert.match(text, /only reads; .*cut or made anew, noticed at /);
+        await until("it tells the gap", async () => {
+          const { status, text } = await probe(reading.url);
+          assert.equal(status, 200);
+          assert.match(text, /only reads; .*cut or made anew, noticed at /);
+          return true;
+        });
       }
       await using program = await TachoProgram.serve("start", { env });
       const said = /ends at offset 0, the next one to read is 10: the topic was cut or made anew, noticed at \S+Z/;
@@ -56,12 +59,13 @@ tacho_test({
         return status === 503 && /stopped since/.test(text) && said.test(text);
       });
       assert.match(await (await fetch(`${program.url}metrics`)).text(), /^tacho_source_gaps 1$/m);
-      const feed = await fetch(`${program.url}api/v1/feed`);
-      const frames = new FrameReader(feed.body!);
-      const { ingest } = (await frames.until("hello")).data.health;
-      await frames.cancel();
-      assert.equal(ingest.state, "stopped", "what the page shows");
-      assert.match(ingest.reason, said);
+      await until("the page shows it", async () => {
+        const frames = new FrameReader((await fetch(`${program.url}api/v1/feed`)).body!);
+        const { ingest } = (await frames.until("hello").finally(() => frames.cancel())).data.health;
+        assert.equal(ingest.state, "stopped");
+        assert.match(ingest.reason, said);
+        return true;
+      });
       assert.equal(await position(), 10, "nothing is read across");
       const decide = ["accept-gap", "--by", "Ada", "--reason", "made anew"];
       const dry = await run_verb([...decide, "--dry-run"], { env });

@@ -95,7 +95,7 @@ tacho_test({
 
       await using program = await TachoProgram.serve("dev", { env, args: ["--generate"] });
       await program.brings(until_past(database, at));
-      assert.ok(await is_ready(program.url));
+      await program.brings(until("it is ready", () => is_ready(program.url)));
       assert.ok(earlier.running, "it waits until it is replaced");
       assert.equal(await earlier.term(), 0);
       assert.equal(await program.term(), 0);
