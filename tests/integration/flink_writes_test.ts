@@ -77,6 +77,7 @@ tacho_test({
             "trip_totals",
             total(key, 1),
           );
+          await tx.execute("set local idle_in_transaction_session_timeout = 0");
           begun.resolve();
           await hold;
         });

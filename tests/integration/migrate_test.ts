@@ -109,6 +109,7 @@ empty_database_test(
     const waiting = (why: string) => void told.push(why);
     try {
       await database.transaction(async (tx) => {
+        await tx.execute("set local idle_in_transaction_session_timeout = 0");
         await tx.query("select pg_advisory_xact_lock(727374121, hashtext(current_schema()))");
         await migrate(beside, migrations_of("trades"), { waiting });
         assert.deepEqual(told, []);
@@ -116,6 +117,7 @@ empty_database_test(
       assert.equal((await read_head(beside)).schema_number, SCHEMA_NUMBER);
       const before = new AbortController();
       await database.transaction(async (tx) => {
+        await tx.execute("set local idle_in_transaction_session_timeout = 0");
         await tx.query("select pg_advisory_xact_lock(727374121)");
         const migrating = migrate(beside, migrations_of("trades"), {
           signal: before.signal,

@@ -147,6 +147,7 @@ tacho_test({
       const raised = Promise.withResolvers<void>(), waited_for = Promise.withResolvers<void>();
       const raising = migrating!.transaction(async (tx) => {
         await tx.execute("update log_head set schema_number = schema_number + 1");
+        await tx.execute("set local idle_in_transaction_session_timeout = 0");
         raised.resolve();
         await waited_for.promise;
       });

@@ -42,6 +42,8 @@ export class WatchedDatabase implements Database {
     await this.meet("begin");
     const result = await this.inner.transaction(async (tx) => {
       const worked = await work(tx);
+      // By itself a session ends a transaction that is idle for 20 s, which slow machines may take for what a test does here.
+      await tx.execute("set local idle_in_transaction_session_timeout = 0");
       await this.meet("commit");
       return worked;
     });
