@@ -173,7 +173,7 @@ database_test(
     const append = appender(database);
     await append(50);
     const flaky = new FlakyDatabase(database);
-    const { get, handler } = await follow_side(flaky, { readers: 2, piece_bytes: 1_000, stalled_ms: 200 });
+    const { get, handler } = await follow_side(flaky, { readers: 2, piece_bytes: 1_000, stalled_ms: 3_000 });
     const slow = (await get("/api/v1/events?follow=ndjson&limit=5")).body!.getReader();
     const idle = (await get("/api/v1/events?follow=ndjson")).body!.getReader();
     await slow.read();

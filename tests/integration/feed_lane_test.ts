@@ -74,7 +74,7 @@ database_test(
   "the wait of the slow lane for tables that are being exchanged counts against its limit",
   async (database) => {
     const days = days_in("UTC"), now_ms = Date.parse(START);
-    const source = { database, board: trips_board, days, lane_timeout_ms: 100 };
+    const source = { database, board: trips_board, days, lane_timeout_ms: 1_000 };
     const watched = { view: { ...HOUR, filter: [] }, window: window_at(HOUR, now_ms, days) };
     const release = await lock(database, "trip_cells");
     for (
@@ -95,7 +95,7 @@ database_test(
       ...fact,
       counts: `${fact.counts} and (select count(*) from gate) = 0`,
     }));
-    const source = { database, board: { ...STALLED, facts }, days: days_in("UTC"), lane_timeout_ms: 100 };
+    const source = { database, board: { ...STALLED, facts }, days: days_in("UTC"), lane_timeout_ms: 1_000 };
     await complete(database, "t1", 1);
     const before = { trip_id: "t0", status: "completed", at: "2026-02-28T11:00:10Z", fare_micros: "1" } as const;
     await put_trip(database, before, (tx) => put_whole(tx, "2026-02-28T11:00:00Z", { trips: 1, completed: 1 }, ["5m"]));
@@ -112,7 +112,7 @@ database_test(
 );
 
 database_test("what the slow lane cannot read in time is told, and the last good figures stay", async (database) => {
-  const { hub, watch, time } = await gated(database, 100);
+  const { hub, watch, time } = await gated(database, 1_000);
   await complete(database, "t1", 1);
   const plain = watch();
   const filter = [{ dimension: "driver", keys: ["unknown"], excluded: false }];
@@ -126,7 +126,7 @@ database_test("what the slow lane cannot read in time is told, and the last good
   await complete(database, "t2", 2);
   time.pass(10_000);
   const said = [
-    [plain, "took longer than 0.1 s; take a shorter range", 1],
+    [plain, "took longer than 1 s; take a shorter range", 1],
     [filtered, "the breakdowns took too long; take a shorter range", 2],
   ] as const;
   for (const [{ model, seen }, words, position] of said) {

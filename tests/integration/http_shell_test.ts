@@ -178,7 +178,7 @@ Deno.test("a session holds for its token and its time only", () => {
 database_test(
   "only where a body is taken is it read, up to its limit of bytes, packing, number and time",
   async (database) => {
-    const { handler } = await make_http_side(database, { token: TOKEN, most_body_ms: 50 });
+    const { handler } = await make_http_side(database, { token: TOKEN, most_body_ms: 1_000 });
     /** A body of that many bytes of which no more ever comes, unless it ends; tells whether anything of it was asked for. */
     const body = (bytes: number, ends: boolean) => {
       const told = { read: false };
