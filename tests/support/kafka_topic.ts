@@ -1,3 +1,4 @@
+import type { Producer, Transaction } from "kafkajs";
 import { Buffer } from "node:buffer";
 import {
   type KafkaOptions,
@@ -92,13 +93,17 @@ export async function transaction(
   await open.close();
 }
 
+/** Begins a transaction. The first one of a cluster makes the topic of transactions: until it has leaders kafkajs is refused, and waits for 9 s by itself. */
+export const begin_transaction = (producer: Producer): Promise<Transaction> =>
+  until("a transaction begins", () => producer.transaction());
+
 /** Sends messages in a transaction, and leaves it open. */
 export async function open_transaction(brokers: string, topic: string, values: readonly string[]) {
   const { Kafka, logLevel } = await import("kafkajs");
   const kafka = new Kafka({ brokers: [brokers], logLevel: logLevel.NOTHING });
   const producer = kafka.producer({ transactionalId: unique_name("tx"), maxInFlightRequests: 1, idempotent: true });
   await producer.connect();
-  const open = await producer.transaction();
+  const open = await begin_transaction(producer);
   await open.send({ topic, messages: values.map((value) => ({ value })) });
   return { commit: () => open.commit(), abort: () => open.abort(), close: () => producer.disconnect() };
 }

@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { Kafka, logLevel, type Message } from "kafkajs";
 import { KafkaClient } from "../../src/ingest/kafka/kafka_client.ts";
-import { options_of } from "./kafka_topic.ts";
+import { begin_transaction, options_of } from "./kafka_topic.ts";
 
 /** A message for a partition of the sender's choice. */
 export interface PlacedMessage {
@@ -49,7 +49,7 @@ export async function send_in_transactions(
   );
   try {
     await Promise.all(producers.map((producer) => producer.connect()));
-    const [committed, aborted] = await Promise.all(producers.map((producer) => producer.transaction()));
+    const [committed, aborted] = await Promise.all(producers.map(begin_transaction));
     const middle = messages.length >> 1;
     for (
       const [transaction, part] of [

@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import { Kafka, logLevel, type Transaction } from "kafkajs";
 import { Random } from "../../src/domains/generator/mod.ts";
 import { unique_name } from "./kafka.ts";
+import { begin_transaction } from "./kafka_topic.ts";
 
 /** What was sent and committed, by partition; in no order, as several producers wrote at once. */
 export type Committed = ReadonlyMap<number, readonly string[]>;
@@ -56,7 +57,7 @@ export async function send_transactions(
       for (const [partition, value] of sent) committed.get(partition)!.push(value);
       continue;
     }
-    const under_way = open[at] ??= { transaction: await producers[at]!.transaction(), sent: [] };
+    const under_way = open[at] ??= { transaction: await begin_transaction(producers[at]!), sent: [] };
     await under_way.transaction.send({ topic, messages: sending });
     under_way.sent.push(...sent);
     // The first one stays open for long, so that fetches begin inside it.
