@@ -129,7 +129,8 @@ export function open_command(page, go) {
   const change = (by) => go(page, by);
   const strike = (key) => page.need("actions", (actions) => actions.do_key(page, key));
   const zone = page.board.hello?.time_zone ?? "UTC";
-  let found = [], chosen = 0, asked = 0, timer, views = [];
+  /** What is listed and chosen, whether by arrow keys; what was asked for last, and what was answered. */
+  let found = [], chosen = 0, moved = false, asked = 0, answered = [], timer, views = [];
   page.need("saved", async ({ read_views, go_to }) => {
     const saved = await read_views();
     views = saved.map(({ name, query, by }) => ({
@@ -137,11 +138,21 @@ export function open_command(page, go) {
       kind: `saved by ${by}`,
       run: () => go_to(page, query),
     }));
+    // What was typed meanwhile may name one.
+    list_all();
   });
 
+  function list_all() {
+    const own = here(typed.value.trim());
+    show([...answered, ...own]);
+    return own;
+  }
+
   function show(next) {
+    // What arrow keys chose stays chosen, wherever it stands now.
+    const own = moved ? found[chosen] : undefined;
     found = next.slice(0, MOST);
-    chosen = Math.min(chosen, Math.max(found.length - 1, 0));
+    chosen = Math.max(found.findIndex(({ label, kind }) => label === own?.label && kind === own.kind), 0);
     list.replaceChildren(...found.map(({ label, kind }, i) => {
       const row = make("li", "", make("bdi", "", label), make("small", "", kind));
       Object.assign(row, { id: `command_${i}`, role: "option", ariaSelected: `${i === chosen}` });
@@ -193,14 +204,14 @@ export function open_command(page, go) {
     ]);
     const { said, failed } = await read_api(`search?${query}`);
     if (number !== asked || !dialog.open) return;
-    const own = here(words);
     if (failed !== undefined) return void set_text(told, `Keys cannot be looked for: ${failed}.`);
     const stream = said.stream === null ? [] : [{
       label: `${declared.one} ${said.stream}`,
       kind: "its page",
       run: () => location.href = stream_href(declared.path, { id: said.stream }, { ...page.address, as_of: null }),
     }];
-    show([...stream, ...said.keys.slice(0, 12).map(key_of), ...said.near.map(key_of), ...own]);
+    answered = [...stream, ...said.keys.slice(0, 12).map(key_of), ...said.near.map(key_of)];
+    const own = list_all();
     const near = said.near.map(({ key, name = key }) => name).join(", ");
     const none = stream.length + said.keys.length + own.length === 0
       ? `No ${declared.one}, key or command ${JSON.stringify(words)}`
@@ -212,8 +223,9 @@ export function open_command(page, go) {
     const words = typed.value.trim();
     clearTimeout(timer);
     asked++;
-    chosen = 0;
-    show(here(words));
+    moved = false;
+    answered = [];
+    list_all();
     set_text(told, words === "" ? "" : "…");
     if (words !== "") timer = setTimeout(search, PAUSE_MS, words, asked);
   };
@@ -222,11 +234,12 @@ export function open_command(page, go) {
     const by = { ArrowDown: 1, ArrowUp: -1 }[key];
     if (by !== undefined && found.length > 0) {
       chosen = (chosen + by + found.length) % found.length;
+      moved = true;
       point();
     } else if (key === "Enter") take(chosen, shiftKey);
     else return;
     event.preventDefault();
   };
-  show(here(""));
+  list_all();
   typed.focus();
 }

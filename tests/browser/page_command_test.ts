@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { tacho_test } from "../support/available.ts";
 import type { BoardPage } from "../support/board_page.ts";
 import { serve_with_token } from "../support/token_program.ts";
-import { until } from "../support/until.ts";
+import { until, until_holds } from "../support/until.ts";
 
 tacho_test({
   name:
@@ -38,7 +38,9 @@ tacho_test({
     // A key filters.
     await ask("chic");
     await until("the key is found", async () => /^city Chicago/.test(await chosen()));
-    assert.equal(await field.getAttribute("aria-activedescendant"), "command_0");
+    await until_holds("and chosen", async () => {
+      assert.equal(await field.getAttribute("aria-activedescendant"), "command_0");
+    });
     await board.picture("command_key", false);
     await field.press("Enter");
     await until("it is filtered by it", () => page.url().includes("city=Chicago"));
@@ -54,14 +56,24 @@ tacho_test({
     await until("Escape closes it", async () => await dialog.count() === 0);
     await ask("nothing of the kind");
     await until("or to nothing", async () => /^No trip, key or command/.test(await dialog.locator(".sub").innerText()));
-    assert.equal(await options.count(), 0);
+    await until("nothing is found", async () => await options.count() === 0);
     await page.keyboard.press("Escape");
     await until("it is closed", async () => await dialog.count() === 0);
     // A command, by arrow keys.
+    const late = Promise.withResolvers<void>(), searches = "**/api/v1/search?*";
+    await page.route(searches, async (route) => {
+      await late.promise;
+      await route.fulfill({ json: { stream: "vs", keys: [], near: [] } });
+    });
     await ask("vs ");
     await until("both are found", async () => await options.count() === 2);
     await field.press("ArrowDown");
-    assert.match(await chosen(), /period before/);
+    await until("the second is chosen", async () => /period before/.test(await chosen()));
+    // What is found later stands before it, and does not take its place.
+    late.resolve();
+    await until("a trip is found", async () => await options.first().innerText().then((text) => /^trip vs/.test(text)));
+    await page.unroute(searches);
+    await until("it is chosen still", async () => /period before/.test(await chosen()));
     await field.press("Enter");
     await until("it is done", () => page.url().includes("compare=previous"));
     // A day.
@@ -80,7 +92,7 @@ tacho_test({
     await until("the trip is found", async () => /^trip T-7/.test(await chosen()));
     await field.press("Enter");
     await until("its page is there", () => /\/trips\/T-7/.test(page.url()));
-    assert.deepEqual(board.complaints.filter((text) => !text.includes("409 (Conflict)")), []);
+    assert.deepEqual(board.unexpected().filter((text) => !text.includes("409 (Conflict)")), []);
   },
 });
 
@@ -115,8 +127,16 @@ async function views_and_notes_are_for_all({ page, browser }: BoardPage, url: st
   await other.goto(`${url}?range=24h`);
   await other.locator("ul.notes").getByText("Rain <b>begins").waitFor();
   await other.locator("body[data-phase=ready]").waitFor();
+  // Views that are read late are found all the same.
+  const read = Promise.withResolvers<void>();
+  await other.route("**/api/v1/views", async (route) => {
+    await read.promise;
+    await route.continue();
+  });
   await other.keyboard.press("/");
   await other.locator("dialog.command").getByRole("combobox").fill("evening");
+  await other.getByText("No trip, key or command").waitFor();
+  read.resolve();
   const found = other.getByRole("option", { name: "view Evening in Chicago" });
   await found.waitFor();
   await found.click();
