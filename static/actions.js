@@ -203,8 +203,9 @@ function show_last(page) {
 }
 
 const has_figures = ({ shown }) => shown.hello !== null;
-/** A board of then is told by its address; of a day or a week that is not in sight the length is not known. */
-const can_step = (page) => has_figures(page) || page.address.as_of !== null && !CALENDAR[page.address.range];
+/** A board of then is told by its address; of a day or a week that is not in sight itself the length is not known. */
+const can_step = ({ address: { as_of, range }, shown: { hello } }) =>
+  CALENDAR[range] ? hello?.range === range : hello !== null || as_of !== null;
 
 /** One length of the range earlier (-1) or later (1); of a board of then, its time and not its window. */
 function step(page, direction) {

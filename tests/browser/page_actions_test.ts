@@ -294,8 +294,21 @@ tacho_test({
     await page.getByLabel("How wide the buckets of the charts are").selectOption("5m");
     await until_address(board, "?range=15m&grain=5m");
     await until_per("5 minutes");
+    // A step back before that day is in sight is as long as it, not as what was in sight before.
+    const come = Promise.withResolvers<void>();
+    server.held = come.promise;
     await page.keyboard.press("r");
     await page.getByRole("button", { name: "Today", exact: true }).click();
+    await until_address(board, "?range=today&grain=5m");
+    await page.keyboard.press("ArrowLeft");
+    await board.heard(/first figures/);
+    come.resolve();
+    await until("the day before is a stretch of its own", () => {
+      const [from, to] = ["from", "to"].map((name) => Date.parse(new URL(page.url()).searchParams.get(name) ?? ""));
+      return to! - from! === 86_400_000;
+    });
+    server.held = null;
+    await page.goBack();
     await until_address(board, "?range=today&grain=5m");
     await until_ready(board);
     await until("it is one of one's own", async () => await page.getAttribute("#custom", "aria-pressed") === "true");
