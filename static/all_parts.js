@@ -35,5 +35,8 @@ import "./time_travel.js";
 import "./troubles.js";
 import "./unusual.js";
 
+// What was asked for while the server was away is asked for again.
+const styles = document.querySelector("link[href='/static/parts.css']");
+if (styles?.sheet === null) document.head.append(styles);
 const link = document.createElement("link");
 document.head.append(Object.assign(link, { rel: "stylesheet", href: "/static/kiosk.css" }));
