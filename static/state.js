@@ -146,7 +146,7 @@ export function warning_of_link({ hello, offset_ms }, link, zone, local_ms) {
   if (link.state === "connected" || local_ms - link.since_ms < LINK_GRACE_MS) return null;
   const since = () => format_moment(link.since_ms + offset_ms, zone, local_ms + offset_ms);
   const what = hello === null
-    ? "The server does not answer."
+    ? "The server has not answered yet."
     : `Connection lost since ${since()}: the figures are from before.`;
   return { key: "link", what, advice: "Trying again by itself. Check the server and the network." };
 }

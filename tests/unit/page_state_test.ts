@@ -125,7 +125,7 @@ Deno.test("a lost link is spoken of after two seconds, and then alone", () => {
   const link = { state: "reconnecting", since_ms: NOW };
   assert.deepEqual(keys(board, link, NOW + 1_999), []);
   assert.deepEqual(keys(board, link, NOW + 2_000), ["link"]);
-  assert.match(told_of(empty_board(), link, NOW + 2_000)[0]?.what ?? "", /does not answer/);
+  assert.match(told_of(empty_board(), link, NOW + 2_000)[0]?.what ?? "", /^The server has not answered yet\.$/);
 });
 
 Deno.test("each trouble has its warning, with since when and what to do", () => {
