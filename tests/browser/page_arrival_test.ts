@@ -3,7 +3,7 @@ import { tacho_test } from "../support/available.ts";
 import { BoardPage } from "../support/board_page.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { TachoProgram } from "../support/tacho_program.ts";
-import { until } from "../support/until.ts";
+import { until, until_holds } from "../support/until.ts";
 
 const TOKEN = "a token of sixteen characters";
 const TICKERS = ["AAPL", "MSFT", "NVDA"];
@@ -59,14 +59,16 @@ tacho_test({
     await page.keyboard.press("Enter");
     await until("what came is in sight", async () => await card("trades") === "57");
     await until("and what it is of is said", async () => /^By arrival: all 57 events there are\. /.test(await note()));
-    assert.equal(query().toString(), "last=200&order=arrival");
-    assert.match(await note(), /Figures are of the trades whose newest event is among them/);
-    assert.equal(await page.innerText("#arrival"), "By event time");
-    assert.equal(await page.getByRole("button", { name: "Last 200", pressed: true }).count(), 1);
-    assert.equal(await page.locator(".ranges [aria-pressed=true]").count(), 1, "no range besides");
-    assert.equal(await page.innerText("#announcer"), "By arrival: the last 200 events");
-    assert.equal(await page.evaluate("document.activeElement.id"), "arrival");
-    assert.equal(await page.locator("#earlier").isDisabled(), true);
+    await until_holds("all of the page says so", async () => {
+      assert.equal(query().toString(), "last=200&order=arrival");
+      assert.match(await note(), /Figures are of the trades whose newest event is among them/);
+      assert.equal(await page.innerText("#arrival"), "By event time");
+      assert.equal(await page.getByRole("button", { name: "Last 200", pressed: true }).count(), 1);
+      assert.equal(await page.locator(".ranges [aria-pressed=true]").count(), 1, "no range besides");
+      assert.equal(await page.evaluate("document.activeElement.id"), "arrival");
+      assert.equal(await page.locator("#earlier").isDisabled(), true);
+    });
+    await board.heard(/^By arrival: the last 200 events$/);
     const subs = async () => (await page.locator(".charts .sub").allInnerTexts()).join();
     await until("charts say by which time", async () => /by arrival/.test(await subs()) && !/ time/.test(await subs()));
     await board.picture("page_arrival_few");
@@ -79,12 +81,14 @@ tacho_test({
     await until("the last to come is listed first", async () => (await newest() ?? "").endsWith(`/T-${sent - 1}`));
     await post(1);
     await until("one more", async () => (await newest() ?? "").endsWith(`/T-${sent - 1}`));
-    assert.equal(await card("trades"), "200");
+    await until_holds("there are no more", async () => assert.equal(await card("trades"), "200"));
     // Nothing is compared: neither in the cards nor in the legend, the table or the readout.
-    assert.equal(await page.locator(".changes span").first().isVisible(), false);
-    const beneath = "getComputedStyle(document.querySelector('.changes small')).visibility";
-    assert.equal(await page.evaluate(beneath), "visible", "what is beneath is no comparison");
-    assert.equal(await page.locator("[data-shows=compared]").isVisible(), false);
+    await until_holds("nothing is compared", async () => {
+      assert.equal(await page.locator(".changes span").first().isVisible(), false);
+      const beneath = "getComputedStyle(document.querySelector('.changes small')).visibility";
+      assert.equal(await page.evaluate(beneath), "visible", "what is beneath is no comparison");
+      assert.equal(await page.locator("[data-shows=compared]").isVisible(), false);
+    });
     await page.keyboard.press("d");
     await until("the table is there", async () => await page.locator(".scroll th").count() > 2);
     assert.doesNotMatch(await page.innerText(".scroll thead"), /weekday/);
@@ -93,20 +97,22 @@ tacho_test({
     // A range of recorded time, by its button; the newest again; the browser's way back.
     await page.keyboard.press("1");
     await until("all came within 15 minutes", async () => await card("trades") === String(sent));
-    assert.equal(query().toString(), "range=15m&order=arrival");
-    assert.match(await note(), new RegExp(`what was recorded in this range, ${sent} events`));
+    await until_holds("it is said of which range", async () => {
+      assert.equal(query().toString(), "range=15m&order=arrival");
+      assert.match(await note(), new RegExp(`what was recorded in this range, ${sent} events`));
+    });
     await board.picture("page_arrival_range");
     await page.goBack();
     await until("back at the last 200", async () => await card("trades") === "200");
     await page.locator('[data-breakdown="ticker"] .bar[data-key="AAPL"]').click();
     await until("of one ticker", async () => Number(await card("trades")) < 70 && await board.phase() === "ready");
-    assert.equal(query().get("last"), "200");
+    await board.address(/last=200.*ticker=AAPL|ticker=AAPL.*last=200/);
     await page.keyboard.press("F");
 
     // Of then.
     await page.goto(`${site}?last=20&order=arrival&as_of_position=57`);
     await until("the last 20 of then", async () => await card("trades") === "20");
-    assert.match(await note(), /^By arrival: the 20 newest events of then/);
+    await until("it is said of when", async () => /^By arrival: the 20 newest events of then/.test(await note()));
     await page.goto(`${site}?order=arrival&from=2020-01-01T00:00:00Z&to=2020-01-02T00:00:00Z`);
     await until(
       "nothing came then",
@@ -116,11 +122,11 @@ tacho_test({
     await until("the last to come", async () => await card("trades") === "200");
     await page.keyboard.press("o");
     await until("by event time again", async () => await board.phase() === "empty_range");
-    assert.equal(await page.locator("#by_arrival, #last_events").count(), 0);
+    await until("nothing says more", async () => await page.locator("#by_arrival, #last_events").count() === 0);
     await until("charts say so", async () => /by execution time/.test(await subs()) && !/arrival/.test(await subs()));
-    assert.equal(query().has("order") || query().has("last"), false);
-    assert.equal(await page.innerText("#announcer"), "By event time");
-    assert.deepEqual(board.complaints, []);
+    await until("nor does the address", () => !query().has("order") && !query().has("last"));
+    await board.heard(/^By event time$/);
+    assert.deepEqual(board.unexpected(), []);
 
     for (
       const [width, height, deviceScaleFactor, colorScheme] of [
@@ -143,11 +149,13 @@ tacho_test({
       );
       const high = async (selector: string) => (await seen.page.locator(selector).boundingBox())?.height ?? 0;
       if (width === 390) {
-        for (const selector of ["#arrival", "#last_events"]) assert.ok(await high(selector) >= 44, selector);
+        for (const selector of ["#arrival", "#last_events"]) {
+          await until(`a finger hits ${selector}`, async () => await high(selector) >= 44);
+        }
       }
       await until(`nothing is wider than ${width} pixels`, async () => await seen.overflow() <= 0);
       await seen.picture(`page_arrival_${width}_${deviceScaleFactor}x_${colorScheme}`);
-      assert.deepEqual(seen.complaints, []);
+      assert.deepEqual(seen.unexpected(), []);
     }
   },
 });
@@ -186,14 +194,18 @@ tacho_test({
       until(`${ids} are listed`, async () => (await listed()).join() === ids.join());
     await until("dollars are shown", async () => await value() === "30.5");
     await until("of all events", async () => /^By arrival: all 3 events there are\. /.test(await note()));
-    assert.deepEqual(await page.locator("#currency option").allInnerTexts(), ["USD · 2", "EUR · 1"]);
+    await until_holds("the other currency is offered", async () => {
+      assert.deepEqual(await page.locator("#currency option").allInnerTexts(), ["USD · 2", "EUR · 1"]);
+    });
     await lists(["2", "1"]);
     const sub = () => page.locator(".charts .sub").allInnerTexts();
     await until("charts say by which time", async () => (await sub()).includes("per minute, by arrival"));
 
     await page.locator("#currency").selectOption("EUR");
     await until("euros, of the same events", async () => await value() === "7");
-    assert.equal(query().toString(), "last=4&currency=EUR&order=arrival&lines=captured%2Cdeclined");
+    await until_holds("the address says so", () => {
+      assert.equal(query().toString(), "last=4&currency=EUR&order=arrival&lines=captured%2Cdeclined");
+    });
     await lists(["3"]);
     // More come: the last four are of both.
     await post(captured("4", "5", "EUR", "Amazon"), captured("5", "1", "USD"), captured("6", "2", "EUR"));
@@ -203,7 +215,7 @@ tacho_test({
 
     await page.locator('[data-breakdown="merchant"] .bar[data-key="Amazon"]').click();
     await until("of one merchant", async () => await value() === "5" && await board.phase() === "ready");
-    assert.equal(query().get("merchant"), "Amazon");
+    await board.address(/merchant=Amazon/);
     await lists(["4"]);
     await page.keyboard.press("F");
     await until("of all again", async () => await value() === "14");
@@ -214,7 +226,7 @@ tacho_test({
     await lists(["3", "6", "4"]);
     await page.goto(`${site}?order=arrival&last=4&currency=EUR&as_of_position=5`);
     await until("as of then", async () => await value() === "12");
-    assert.match(await note(), /^By arrival: the 4 newest events of then\. /);
+    await until("it is said of when", async () => /^By arrival: the 4 newest events of then\. /.test(await note()));
     await page.goto(`${site}?order=arrival&range=15m&currency=EUR`);
     await until("of a range", async () => await value() === "16");
 
@@ -230,11 +242,14 @@ tacho_test({
 
     // The server goes: the view can still be left and asked for, and the page says what it cannot do.
     const shown = await value();
+    await board.has_all();
     await program.kill_nine();
     await page.keyboard.press("o");
     await board.warned("link");
-    assert.deepEqual([query().has("order"), await page.innerText("#arrival")], [false, "By arrival"]);
-    assert.equal(await board.phase(), "changing");
+    await until_holds("the view is left", async () => {
+      assert.deepEqual([query().has("order"), await page.innerText("#arrival")], [false, "By arrival"]);
+      assert.equal(await board.phase(), "changing");
+    });
     await page.keyboard.press("o");
     await until("asked for again", async () => await page.innerText("#arrival") === "By event time");
     assert.equal(await value(), shown, "the old figures stay, dimmed");

@@ -4,7 +4,7 @@ import { tacho_test } from "../support/available.ts";
 import { BoardPage } from "../support/board_page.ts";
 import { FrameServer } from "../support/frame_server.ts";
 import { parcel_answer, parcels_board, parcels_hello } from "../support/parcel_board.ts";
-import { until } from "../support/until.ts";
+import { until, until_holds } from "../support/until.ts";
 
 /** The page knows no domain: it draws the board that is declared. */
 
@@ -18,9 +18,11 @@ tacho_test({
     const { page } = board;
     await until("the board is drawn", async () => await board.phase() === "ready");
     const texts = (selector: string) => page.locator(selector).allInnerTexts();
-    assert.deepEqual(await texts("#cards h2 button"), ["Delivered", "Lost", "Postage", "Busiest"]);
-    assert.deepEqual(await texts("#cards .figure"), ["15", "5", "75.00", "Depot 7"]);
-    assert.deepEqual(await texts("#cards small:visible"), ["5 lost", "25.0 %", "EUR", "15", "Swift & Sons 9"]);
+    await until_holds("its cards are there", async () => {
+      assert.deepEqual(await texts("#cards h2 button"), ["Delivered", "Lost", "Postage", "Busiest"]);
+      assert.deepEqual(await texts("#cards .figure"), ["15", "5", "75.00", "Depot 7"]);
+      assert.deepEqual(await texts("#cards small:visible"), ["5 lost", "25.0 %", "EUR", "15", "Swift & Sons 9"]);
+    });
     // A change comes with what knows whether it misleads.
     await until(
       "changes are told",
@@ -64,7 +66,12 @@ tacho_test({
       async () => (await texts(".chip")).join().replace(/\s+/g, " ") === "carrier is Swift & Sons ×",
     );
     await page.keyboard.press("h");
-    assert.match(await page.locator("dialog").innerText(), /Delivered\s+At the signature\.[^]*Computed from parcels/);
+    await until_holds("it says how it counts", async () => {
+      assert.match(
+        await page.locator("dialog").innerText(),
+        /Delivered\s+At the signature\.[^]*Computed from parcels/,
+      );
+    });
     await page.keyboard.press("Escape");
     await page.keyboard.press("e");
     const [download] = await Promise.all([page.waitForEvent("download"), page.click("[data-export=parcels]")]);
@@ -107,7 +114,7 @@ tacho_test({
       /Delivered .* carrier Tortoise Figures it moved 16:20 \+1 delivered · \+5\.00 EUR postage sum/,
     );
     await page.click(".moved summary");
-    assert.match(await said(".groups"), /carrier Tortoise/);
+    await until("so is what it moved", async () => /carrier Tortoise/.test(await said(".groups")));
     assert.doesNotMatch(await page.evaluate<string>("document.body.innerText"), /trip|fare|pickup|driver/i);
     await board.picture("page_parcel");
     await page.keyboard.press("Escape");
