@@ -2,10 +2,10 @@
 
 /** Signs of life are answered. */
 const SIGN_MS = 20_000;
-/** A worker silent for so long is dead; one that never spoke cannot run here. */
+/** Who is silent so long is dead, or cannot run here. */
 const DEAD_MS = 45_000, MUTE_MS = 5_000;
 
-/** A port to the tabs' worker, which is named after the messages' shape, or to one's own feed. */
+/** A port to the tabs' worker, named after the messages' shape, or to one's own feed. */
 export async function make_port(own) {
   if (own) return (await import("./feed.js")).serve_page();
   return new SharedWorker("/static/feed.js", { type: "module", name: "tacho-2" }).port;
@@ -39,6 +39,7 @@ export function make_feed_port({ base = "", on_frame, on_link, make_port, shares
   }
 
   async function attach() {
+    port?.postMessage({ query: null });
     [port, spoke, heard_ms] = [null, false, now()];
     try {
       take(await make_port(own));

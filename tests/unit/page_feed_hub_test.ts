@@ -270,6 +270,9 @@ Deno.test("a page finds out that its worker is dead or mute, and says so", async
   assert.deepEqual(made[1]?.said, [{ query: "range=1h", join: true }]);
   await check(5_001);
   assert.deepEqual(made.map(({ own }) => own), [false, false, true], "a worker that never spoke cannot run here");
+  for (const left of made.slice(0, 2)) {
+    assert.deepEqual(left.said.at(-1), { query: null }, "where it runs after all, it ends");
+  }
   assert.ok(feed.alone());
   made[2]?.hear({ query: "range=1h", link: { state: "connected" } });
   feed.close();
