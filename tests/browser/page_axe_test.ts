@@ -6,7 +6,7 @@ import { BoardPage } from "../support/board_page.ts";
 import { invented, log_template, make_log } from "../support/generated_log.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { is_ready, TachoProgram } from "../support/tacho_program.ts";
-import { until } from "../support/until.ts";
+import { until, until_holds } from "../support/until.ts";
 
 /** What a screen reader, a keyboard and poor eyes need of the page, by axe-core's rules: nothing is found wrong on any page, in any dialog. */
 
@@ -101,11 +101,14 @@ async function assert_looks({ page }: BoardPage, what: string, looks: typeof LOO
   for (const { colours, width, height } of looks) {
     await page.emulateMedia({ colorScheme: colours, reducedMotion: "reduce" });
     await page.setViewportSize({ width, height });
-    const { violations, kept } = await page.evaluate<Pick<AxeResults, "violations"> & { kept: number }>(look);
-    const found = violations.flatMap(({ id, help, nodes }) =>
-      nodes.map(({ target, failureSummary }) => `${id}: ${help}: ${target.join(" ")}: ${failureSummary}`)
-    );
-    assert.ok(kept >= 5, `axe saw ${kept} of its rules kept in ${what}`);
-    assert.deepEqual(found, [], `${what}, ${colours}, ${width} px`);
+    // What is still on its way, such as a style sheet, is looked at again.
+    await until_holds(`axe finds nothing in ${what}, ${colours}, ${width} px`, async () => {
+      const { violations, kept } = await page.evaluate<Pick<AxeResults, "violations"> & { kept: number }>(look);
+      const found = violations.flatMap(({ id, help, nodes }) =>
+        nodes.map(({ target, failureSummary }) => `${id}: ${help}: ${target.join(" ")}: ${failureSummary}`)
+      );
+      assert.ok(kept >= 5, `axe saw ${kept} of its rules kept`);
+      assert.deepEqual(found, []);
+    }, 5_000);
   }
 }

@@ -4,7 +4,7 @@ import { tacho_test } from "../support/available.ts";
 import { BoardPage } from "../support/board_page.ts";
 import { FakeServer } from "../support/fake_server.ts";
 import { trips_board } from "../support/trip_board.ts";
-import { until } from "../support/until.ts";
+import { until, until_holds } from "../support/until.ts";
 
 /** Parts of a board in frames of other pages: of those that may, which move, say how old they are, and lead to the board. */
 
@@ -39,16 +39,21 @@ tacho_test({
       const frame = page.frameLocator(`#${part}`);
       await frame.locator("body[data-phase=ready]").waitFor();
       await frame.locator(".embed_foot").getByText("Connected").waitFor();
-      const shown = await frame.locator("body").evaluate(
-        `[...document.querySelectorAll("#cards, .charts > div, .latest, [data-breakdown], .top, footer")]
+      const shown = async () =>
+        await frame.locator("body").evaluate(
+          `[...document.querySelectorAll("#cards, .charts > div, .latest, [data-breakdown], .top, footer")]
           .filter((each) => each.checkVisibility()).map((each) => each.id || each.dataset.breakdown || each.querySelector("[id^=chart_]")?.id || each.className)`,
-      ) as string[];
+        ) as string[];
       const wanted = { cards: "cards", trips: "chart_trips", list: "panel latest embedded", city: "city" }[part];
-      assert.deepEqual(shown, [wanted]);
-      const room = await frame.locator("html").evaluate(
-        "(({ scrollWidth, clientWidth, scrollHeight, clientHeight }) => [scrollWidth - clientWidth, scrollHeight - clientHeight])(document.documentElement)",
-      ) as number[];
-      assert.ok(room[0]! <= 0 && (part === "cards" || room[1]! <= 0), `${part}: ${room}`);
+      await until_holds(`${part} is alone`, async () => assert.deepEqual(await shown(), [wanted]));
+      const room = async () =>
+        await frame.locator("html").evaluate(
+          "(({ scrollWidth, clientWidth, scrollHeight, clientHeight }) => [scrollWidth - clientWidth, scrollHeight - clientHeight])(document.documentElement)",
+        ) as number[];
+      await until_holds(`${part} is in its frame`, async () => {
+        const [wide, high] = await room();
+        assert.ok(wide! <= 0 && (part === "cards" || high! <= 0), `${wide}, ${high}`);
+      });
     }
     await board.picture("embed", false);
     server.add(2);

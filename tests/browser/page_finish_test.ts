@@ -4,7 +4,7 @@ import { BoardPage } from "../support/board_page.ts";
 import { FakeServer } from "../support/fake_server.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { is_ready, TachoProgram } from "../support/tacho_program.ts";
-import { until } from "../support/until.ts";
+import { until, until_holds } from "../support/until.ts";
 
 /** What makes the page whole: a beginning that says how, colours that the reader's system forces, contrast, a title that tells, fingers. */
 
@@ -43,13 +43,11 @@ tacho_test({
         const text = await answer.text();
         assert.deepEqual([answer.status, /"admitted"/.test(text)], [200, true], text);
         await until("it is counted", async () => await board.phase() === "ready");
-        assert.equal(await page.title(), "tacho");
+        await until("its title tells of nothing", async () => await page.title() === "tacho");
       }
       const icon = () => page.evaluate<string>("document.querySelector('link[rel=icon]').href");
-      assert.match(await icon(), /stroke='%230b8080'/);
-      await page.mouse.move(300, 300);
-      // The last of what a reader needs: all of it is there then.
-      await page.locator('link[href="/static/kiosk.css"]').waitFor({ state: "attached" });
+      await until("nor does its icon", async () => /stroke='%230b8080'/.test(await icon()));
+      await board.has_all();
       await program.kill_nine();
       await until("the title tells that the server is gone", async () => await page.title() === "! tacho");
       await until("so does the icon", async () => /stroke='%23b26a00'/.test(await icon()));
@@ -75,15 +73,18 @@ tacho_test({
       () => page.evaluate<boolean>("[...document.styleSheets].some(({ href }) => href?.endsWith('/parts.css'))"),
     );
     await page.emulateMedia({ forcedColors: "active" });
-    assert.match(await style(".ranges [aria-pressed=true]", "outlineStyle"), /solid/);
-    const bar = await style(".bar > i", "backgroundColor");
-    assert.notEqual(bar, await style(".panel", "backgroundColor"), "bars are seen");
+    await until_holds("what is pressed and what is measured is seen", async () => {
+      assert.match(await style(".ranges [aria-pressed=true]", "outlineStyle"), /solid/);
+      assert.notEqual(await style(".bar > i", "backgroundColor"), await style(".panel", "backgroundColor"), "bars");
+    });
     for (const colorScheme of ["light", "dark"] as const) {
       await page.emulateMedia({ forcedColors: "active", colorScheme });
       await board.picture(`finish_forced_${colorScheme}`);
     }
     await page.emulateMedia({ forcedColors: "none", contrast: "more" });
-    assert.equal(await style(".sub", "color"), await style("body", "color"));
+    await until_holds("nothing is pale", async () => {
+      assert.equal(await style(".sub", "color"), await style("body", "color"));
+    });
     await board.picture("finish_contrast");
     assert.deepEqual(board.complaints, []);
   },
@@ -113,20 +114,18 @@ tacho_test({
         type: type as "touchStart",
         touchPoints: at.map((px, id) => ({ x: x + px, y: middle, id })),
       });
-    // The first touch brings what follows fingers.
+    // At once, as fingers are: where there is a pause the finger stays, and reads out.
+    const swipe = (from: readonly number[], ...to: readonly number[][]) =>
+      Promise.all([touch("touchStart", ...from), ...to.map((at) => touch("touchMove", ...at)), touch("touchEnd")]);
+    // The first touch brings what follows fingers, which then hears of the focus, too.
     await touch("touchStart", 20);
     await touch("touchEnd");
-    await until("it is there", () =>
-      page.evaluate<boolean>(
-        "performance.getEntriesByType('resource').some(({ name }) => name.endsWith('/touch.js'))",
-      ));
+    await until("it is there", () => page.evaluate<boolean>("document.querySelector('.plot > div').onblur !== null"));
     await touch("touchStart", width / 2);
     await until("a finger that stays reads out", () => page.locator(".tip").first().isVisible());
     await touch("touchEnd");
     assert.equal(new URL(page.url()).searchParams.get("range"), "6h", "and moves nothing");
-    await touch("touchStart", 40);
-    for (const px of [60, 90, 40 + width / 2]) await touch("touchMove", px);
-    await touch("touchEnd");
+    await swipe([40], [60], [90], [40 + width / 2]);
     await until("sideways it moves the stretch", () => new URL(page.url()).searchParams.has("from"));
     const length = () => {
       const { searchParams } = new URL(page.url());
@@ -138,12 +137,14 @@ tacho_test({
     );
     const moved = page.url();
     await until("it is drawn anew", async () => await board.phase() === "ready");
-    await touch("touchStart", width / 2 - 30, width / 2 + 30);
-    for (const px of [45, 70, 90]) await touch("touchMove", width / 2 - px, width / 2 + px);
-    await touch("touchEnd");
+    const around = (px: number) => [width / 2 - px, width / 2 + px];
+    await swipe(around(30), ...[45, 70, 90].map(around));
     await until("two look closer", () => page.url() !== moved);
     assert.ok(length() < 3, `${length()}`);
-    assert.equal(await page.evaluate("document.querySelector('canvas').style.transform"), "");
+    await until(
+      "the chart stands where it stood",
+      async () => await page.evaluate("document.querySelector('canvas').style.transform") === "",
+    );
     assert.deepEqual(board.complaints, []);
   },
 });

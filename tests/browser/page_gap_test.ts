@@ -5,7 +5,7 @@ import { BoardPage } from "../support/board_page.ts";
 import { make_deployment, send_known_trips } from "../support/deployment.ts";
 import { start_kafka } from "../support/kafka.ts";
 import { is_ready, run_verb, TachoProgram } from "../support/tacho_program.ts";
-import { until } from "../support/until.ts";
+import { until, until_holds } from "../support/until.ts";
 
 /** What the page says when the brokers are away, and when another cluster takes their place. */
 
@@ -26,11 +26,13 @@ tacho_test({
     await until("the page shows the 12 trips", async () => (await board.cards()).completed === 12);
 
     const banner_of = (warning: string) => server.brings(board.warned(warning));
-    const colour = () => board.page.evaluate("getComputedStyle(document.querySelector('.banner b')).color");
+    // A slow machine may have others to tell of beside it.
+    const colour = (warning: string) =>
+      board.page.evaluate(`getComputedStyle(document.querySelector(".banner[data-warning=${warning}] b")).color`);
     await kafka.kill_nine();
     const paused = await banner_of("ingest");
     assert.match(paused, /^Ingest is paused since .+ \(.+\)\. It goes on when the cause is gone; nothing is lost\./);
-    assert.notEqual(await colour(), RED);
+    assert.notEqual(await colour("ingest"), RED);
     await board.picture("page_brokers_away", false);
     const since = (text: string) => / since (.+?) \(/.exec(text)?.[1];
     await until("it was tried again", () => /is in trouble; waiting .*attempt=2/.test(server.stderr), 60_000);
@@ -41,7 +43,7 @@ tacho_test({
     const cause = /the cursor of \S+\/[01] belongs to Kafka cluster "(\S+)", "(\S+)" answers/.exec(stopped);
     assert.ok(cause, stopped);
     assert.match(stopped, /: tacho accept-gap --by NAME --reason TEXT$/);
-    assert.equal(await colour(), RED);
+    await until("it is red", async () => await colour("stopped") === RED);
     await board.picture("page_gap", false);
     const probe = await fetch(`${server.url}readyz`);
     assert.equal(probe.status, 503);
@@ -54,7 +56,9 @@ tacho_test({
     for (const line of accepted) {
       assert.match(line, /accepted in batch \d+: \S+\/[01]: cursor \d+ moves to 0; cluster "\S+" became "\S+"$/);
     }
-    await server.brings(until("the banner is gone", async () => (await board.banners()).length === 0));
+    // Until more is sent, it may be said that nothing is new.
+    const others = async () => (await board.banners()).filter(({ warning }) => warning !== "stale");
+    await server.brings(until_holds("the banner is gone", async () => assert.deepEqual(await others(), [])));
     await until("it is ready again", () => is_ready(server.url));
     await send_known_trips(env, 5, "after");
     await server.brings(until("the 5 new ones are there", async () => (await board.cards()).completed === 17));

@@ -6,7 +6,7 @@ import { free_port } from "../support/free_port.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { shell } from "../support/shell.ts";
 import { TachoProgram } from "../support/tacho_program.ts";
-import { until } from "../support/until.ts";
+import { until, until_holds } from "../support/until.ts";
 
 /** A wall that nobody touches: it outlives its server, and is on the next build by itself. */
 
@@ -35,30 +35,34 @@ tacho_test({
       await page.addInitScript("Math.random = () => 0");
       await page.evaluate("Math.random = () => 0");
       await until("figures are on the wall", async () => (await board.cards()).completed > 0);
-      for (const control of [".seg", ".tools", "#chart_tools", "#hold"]) {
-        assert.equal(await page.locator(control).first().isVisible(), false, control);
-      }
-      assert.ok(await page.locator("#link").isVisible() && await page.locator("#window").isVisible());
-      assert.equal(await page.evaluate("getComputedStyle(document.querySelector('#chart_trips')).cursor"), "none");
-      assert.ok(await page.evaluate("document.documentElement.scrollHeight <= innerHeight"), "all in one sight");
+      await until_holds("there is nothing to press, and all is in one sight", async () => {
+        for (const control of [".seg", ".tools", "#chart_tools", "#hold"]) {
+          assert.equal(await page.locator(control).first().isVisible(), false, control);
+        }
+        assert.ok(await page.locator("#link").isVisible() && await page.locator("#window").isVisible());
+        assert.equal(await page.evaluate("getComputedStyle(document.querySelector('#chart_trips')).cursor"), "none");
+        assert.ok(await page.evaluate("document.documentElement.scrollHeight <= innerHeight"), "all in one sight");
+      });
       await board.picture("page_kiosk", false);
 
       await server.kill_nine();
       await until("the wall says that the link is lost", async () => await board.link() === "reconnecting");
-      const warned = await until("its banner is in sight", () => page.locator(".banner").boundingBox());
-      assert.ok(warned !== null && warned.y > 0 && warned.y + warned.height < 200, "under the bar");
-      assert.ok(
-        await page.evaluate(
-          "document.documentElement.scrollHeight <= innerHeight && document.documentElement.scrollWidth <= innerWidth",
-        ),
-        "all still in one sight",
-      );
+      await board.warned("link");
+      await until_holds("its banner is under the bar, and all still in one sight", async () => {
+        const warned = await page.locator(".banner[data-warning=link]").boundingBox();
+        assert.ok(warned !== null && warned.y > 0 && warned.y + warned.height < 200, JSON.stringify(warned));
+        assert.ok(
+          await page.evaluate(
+            "document.documentElement.scrollHeight <= innerHeight && document.documentElement.scrollWidth <= innerWidth",
+          ),
+        );
+      });
       await board.picture("page_kiosk_link_lost", false);
       assert.equal(await board.is_unloaded(), false, "without a server it does not reload");
       await using again = await TachoProgram.serve("dev", { env, folder: next.path, args: ["--generate"] });
       assert.equal(again.url, server.url);
       await again.brings(
-        until("it reloads itself", () => board.is_unloaded(), 30_000),
+        until("it reloads itself", () => board.is_unloaded()),
       );
       await until(
         "figures are on the wall again",

@@ -58,7 +58,7 @@ tacho_test({
       await until(`nothing is wider than ${width} pixels`, async () => await board.overflow() <= 0);
       await board.picture(`page_${name}`);
     }
-    assert.deepEqual(board.complaints, []);
+    assert.deepEqual(board.unexpected(), []);
     assert.equal(await producer.term("SIGINT"), 0);
     assert.equal(await server.term(), 0);
   },

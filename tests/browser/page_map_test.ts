@@ -4,7 +4,7 @@ import { tacho_test } from "../support/available.ts";
 import { BoardPage } from "../support/board_page.ts";
 import { FakeServer } from "../support/fake_server.ts";
 import { slowness } from "../support/slowness.ts";
-import { until } from "../support/until.ts";
+import { until, until_holds } from "../support/until.ts";
 
 /** The map of places: by hand, by keys and as a table; as fast as the board moves; a day as a film. */
 
@@ -27,12 +27,24 @@ tacho_test({
     await page.keyboard.press("p");
     await until("the address names it", () => address(board) === "?range=24h&map=pickup_h3,completed");
     await drawn(board);
-    assert.equal(await page.getAttribute("[data-tool=map]", "aria-expanded"), "true");
-    assert.match(await page.innerText("#map .sub"), /^\d+ places, 31 without a place$/);
+    await until_holds("it is said to be open, and what it has", async () => {
+      assert.equal(await page.getAttribute("[data-tool=map]", "aria-expanded"), "true");
+      assert.match(await page.innerText("#map .sub"), /^\d+ places, 31 without a place$/);
+    });
     assert.ok(maps(server).some((query) => query.endsWith("shapes=1")), "shapes come once");
 
     const painted = () => page.evaluate<string>("document.querySelector('#map canvas').toDataURL()");
-    const light = await painted();
+    const blank = () =>
+      page.evaluate<string>(`{
+      const { width, height } = document.querySelector("#map canvas");
+      Object.assign(document.createElement("canvas"), { width, height }).toDataURL();
+    }`);
+    let light = "";
+    await until("it is painted, and at rest", async () => {
+      const before = light;
+      light = await painted();
+      return light === before && light !== await blank();
+    });
     for (const _ of ["light", "dark"]) await page.keyboard.press("t");
     await until("it is dark", async () => await painted() !== light);
     await page.keyboard.press("t");
@@ -82,13 +94,15 @@ tacho_test({
     await until("its legend says so", async () => /about the same/.test(await page.innerText("#map .legend")));
     await page.locator("#map").getByRole("button", { name: "As a table" }).click();
     await page.waitForSelector("#map tbody tr");
-    assert.match(await page.innerText("#map caption"), /^The 100 greatest of \d+ places$/);
-    assert.match(await page.innerText("#map tbody tr"), /Revenue [\d,.]+ USD\tthe same weekday .*%\)$/);
+    await until_holds("it tells the greatest, and how they changed", async () => {
+      assert.match(await page.innerText("#map caption"), /^The 100 greatest of \d+ places$/);
+      assert.match(await page.innerText("#map tbody tr"), /Revenue [\d,.]+ USD\tthe same weekday .*%\)$/);
+    });
     // A row of the place that filters already would take it away, and any place may be the greatest.
     const row = page.locator("#map tbody button").filter({ hasNotText: pointed }).first();
-    const named = (await row.innerText()).slice(0, 15);
     // It stays the same row while figures change, and keeps the focus.
     await row.focus();
+    const named = (await page.evaluate<string>("document.activeElement.innerText")).slice(0, 15);
     const mark = "document.activeElement.closest('tr')";
     await page.evaluate(`${mark}.mark = 1`);
     const told = await page.innerText("#map tbody");
@@ -112,7 +126,7 @@ tacho_test({
     await board.picture("page_map", false);
     await page.locator("#map").getByRole("button", { name: "Close", exact: true }).click();
     await until("it goes", async () => await page.locator("#map").count() === 0);
-    assert.ok(!address(board).includes("map="));
+    await until("nor does the address name it", () => !address(board).includes("map="));
     assert.deepEqual(board.unexpected().filter((text) => !text.includes("503")), []);
   },
 });
@@ -139,7 +153,6 @@ tacho_test({
     const asked = await until(
       "the board is filtered by those within",
       () => server.asked.findLast((query) => query.startsWith("feed ") && query.includes("pickup_h3=")) ?? null,
-      5_000,
     );
     assert.deepEqual(new URLSearchParams(asked.slice(5)).getAll("pickup_h3"), cellToChildren(key, 8).sort());
     for (let i = 0; i < 3; i++) await page.keyboard.press("+");
@@ -213,19 +226,24 @@ tacho_test({
       pictures.every((query) => query.includes("city=Queens") && query.includes("then=1") && !query.includes("range=")),
     );
     const first = await told();
-    await page.getByLabel("Time of the day").fill("20");
-    await until("another half hour", async () => await told() !== first);
-    const scrubbed = await told();
-    await page.getByRole("button", { name: "Play", exact: true }).click();
-    await until("it goes on", async () => await told() !== scrubbed);
-    await page.getByRole("button", { name: "Pause", exact: true }).last().click();
-    await page.getByLabel("Time of the day").fill("46");
-    await page.getByRole("button", { name: "Play", exact: true }).click();
+    const time = page.getByLabel("Time of the day"), film = page.locator(".film");
+    const press = (name: string) => film.getByRole("button", { name, exact: true }).click({ timeout: 10_000 });
+    // It takes 12 s: who comes too late to stop it begins again.
+    await until("it is stopped on its way", async () => {
+      await time.fill("0");
+      await until("it is at another half hour", async () => await told() !== first);
+      const scrubbed = await told();
+      await press("Play");
+      await until("it goes on", async () => await told() !== scrubbed);
+      await press("Pause");
+      return Number(await time.inputValue()) < 47;
+    });
+    await time.fill("46");
+    await press("Play");
     await until(
       "it stops at the end",
-      async () => await page.locator(".film").getByRole("button", { name: "Play" }).count() === 1,
+      async () => await film.getByRole("button", { name: "Play" }).count() === 1 && await time.inputValue() === "47",
     );
-    assert.equal(await page.getByLabel("Time of the day").inputValue(), "47");
     assert.equal(
       maps(server).filter((query) => query.includes("from=")).length,
       pictures.length,

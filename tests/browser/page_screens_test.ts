@@ -7,7 +7,7 @@ import { ASSETS, make_static_files } from "../../src/http/mod.ts";
 import { FakeServer } from "../support/fake_server.ts";
 import { FrameServer } from "../support/frame_server.ts";
 import { parcels_board, parcels_hello } from "../support/parcel_board.ts";
-import { until } from "../support/until.ts";
+import { until, until_holds } from "../support/until.ts";
 import { trips_board } from "../support/trip_board.ts";
 
 /** The page on screens of all sizes and densities: what is written in charts can be read, what is laid out stays where it is. */
@@ -86,12 +86,13 @@ const KIOSKS = [[1280, 720, 1], [1280, 720, 2], [1920, 1080, 1], [1920, 1080, 2]
 const SCREENS = [[1440, 900, ""], [1920, 1080, ""], [390, 844, ""], [820, 1180, ""]] as const;
 
 /** Notes every shift of what is in sight, with what moved. */
-const NOTE_SHIFTS = `window.shifts = []; new PerformanceObserver((list) => {
+const NOTE_SHIFTS = (buffered: boolean) =>
+  `window.shifts = []; new PerformanceObserver((list) => {
   for (const { value, sources } of list.getEntries()) {
     window.shifts.push([value, ...sources.map(({ node, previousRect: { x, y, height }, currentRect: to }) =>
       [node?.outerHTML?.slice(0, 120) ?? String(node?.data), x, y, height, "to", to.x, to.y, to.height].join(" "))]);
   }
-}).observe({ type: "layout-shift", buffered: true });`;
+}).observe({ type: "layout-shift", buffered: ${buffered} });`;
 
 const shifts_of = async (page: Page): Promise<[number, ...string[]][]> => await page.evaluate("window.shifts");
 
@@ -112,7 +113,7 @@ tacho_test({
     });
     await using board = await BoardPage.open("about:blank");
     const { page } = board;
-    await page.addInitScript(NOTE_SHIFTS);
+    await page.addInitScript(NOTE_SHIFTS(true));
     const kiosks = KIOSKS.map(([width, height]) => [width, height, "?kiosk=1"] as const);
     for (const [width, height, query] of [...SCREENS, ...kiosks]) {
       held = Promise.withResolvers();
@@ -151,7 +152,7 @@ tacho_test({
     });
     await using board = await BoardPage.open("about:blank");
     const { page } = board;
-    await page.addInitScript(NOTE_SHIFTS);
+    await page.addInitScript(NOTE_SHIFTS(true));
     for (const [width, height] of [[1280, 720], [1920, 1080], [3840, 2160]] as const) {
       const held = Promise.withResolvers<void>();
       server.held = held.promise;
@@ -182,8 +183,8 @@ tacho_test({
     await using board = await BoardPage.open(server.url);
     const { page } = board;
     await until("the board is ready", async () => await board.phase() === "ready");
-    await page.evaluate(NOTE_SHIFTS);
-    await page.evaluate("window.shifts = []");
+    await until("the charts are drawn", async () => await page.locator(".uplot canvas").count() === 2);
+    await page.evaluate(NOTE_SHIFTS(false));
     for (const n of [0, 9, 10, 99.9, 100, 999, 1_000, 99_999, 1_234_567, 9]) {
       server.changes = ({ cards }) => ({
         cards: Object.fromEntries(Object.keys(cards as object).map((name) => [name, n])),
@@ -207,19 +208,28 @@ tacho_test({
     const { page } = board;
     await page.addInitScript(NOTE_FONTS);
     const cdp = await page.context().newCDPSession(page);
+    let position = 10;
     for (const [width, height, ratio] of KIOSKS) {
       const where = `${width} × ${height} at ${ratio}`;
       await set_screen(cdp, width, height, ratio);
       await page.goto(`${server.url}?range=6h&kiosk=1&theme=dark`);
       await until("the charts are drawn", async () => (await sizes_of(page, "chart_revenue")).length > 0);
-      for (const size of await sizes_of(page, "chart_trips")) {
-        assert.ok(size / height > 0.012 && size / height < 0.016, `${where}: type of ${size} in a chart`);
-      }
-      const figure = await page.evaluate<number>(
-        "parseFloat(getComputedStyle(document.querySelector('.figure')).fontSize)",
-      );
-      assert.ok(figure / height > 0.035, `${where}: figures of ${figure}`);
-      const found: { seen: boolean; clipped: string[]; charts: number[] } = await page.evaluate(`({
+      await until_holds(`${where}: type has its share`, async () => {
+        const sizes = await sizes_of(page, "chart_trips");
+        // What was drawn before the wall's style sheet was there is drawn anew.
+        await page.evaluate("window.fonts = []");
+        server.send("kpi", { ...HELLO, position: ++position });
+        assert.ok(
+          sizes.length > 0 && sizes.every((size) => size / height > 0.012 && size / height < 0.016),
+          `${sizes}`,
+        );
+        const figure = await page.evaluate<number>(
+          "parseFloat(getComputedStyle(document.querySelector('.figure')).fontSize)",
+        );
+        assert.ok(figure / height > 0.035, `figures of ${figure}`);
+      });
+      const look = async (): Promise<{ seen: boolean; clipped: string[]; charts: number[] }> =>
+        await page.evaluate(`({
         seen: document.documentElement.scrollHeight <= innerHeight && document.documentElement.scrollWidth <= innerWidth &&
           document.querySelector("footer").getBoundingClientRect().bottom <= innerHeight,
         clipped: [...document.querySelectorAll(".figure, .changes span, .changes small, .card h2, .panel h2, #health span, #window")]
@@ -227,8 +237,11 @@ tacho_test({
           .map((each) => each.textContent),
         charts: [...document.querySelectorAll(".plot")].map((each) => each.clientHeight / innerHeight),
       })`);
-      assert.deepEqual([where, found.seen, found.clipped], [where, true, []]);
-      assert.ok(found.charts.every((share) => share > 0.1), `${where}: ${found.charts}`);
+      await until_holds(`${where}: all is in one sight`, async () => {
+        const found = await look();
+        assert.deepEqual([found.seen, found.clipped], [true, []]);
+        assert.ok(found.charts.every((share) => share > 0.1), `${found.charts}`);
+      });
       if (ratio === 1) await board.picture(`kiosk_${width}`, false);
     }
   },
@@ -247,16 +260,18 @@ tacho_test({
       await page.goto(`${server.url}?range=6h&theme=${theme}`);
       await until("the charts are drawn", async () => await page.locator(".uplot canvas").count() === 2);
       await until("changes are told", async () => await page.locator(".changes b:not(:empty)").count() > 2);
-      const ends = await page.evaluate<number[]>(
-        `[...document.querySelectorAll(".card"), document.querySelector(".plot")]
-        .map((each) => each.getBoundingClientRect().bottom)`,
-      );
-      assert.ok(ends.length === 9 && Math.max(...ends) <= 844, `they end at ${ends.join(" ")}`);
-      const tools = await page.evaluate<number>(
-        `new Set([...document.querySelectorAll("#chart_tools button")].map((each) => each.getBoundingClientRect().top)).size`,
-      );
-      assert.ok(tools <= 2, `the tools of the charts take ${tools} lines`);
-      assert.ok(await board.overflow() <= 0);
+      await until_holds("all of it is in sight", async () => {
+        const ends = await page.evaluate<number[]>(
+          `[...document.querySelectorAll(".card"), document.querySelector(".plot")]
+          .map((each) => each.getBoundingClientRect().bottom)`,
+        );
+        assert.ok(ends.length === 9 && Math.max(...ends) <= 844, `they end at ${ends.join(" ")}`);
+        const tools = await page.evaluate<number>(
+          `new Set([...document.querySelectorAll("#chart_tools button")].map((each) => each.getBoundingClientRect().top)).size`,
+        );
+        assert.ok(tools <= 2, `the tools of the charts take ${tools} lines`);
+        assert.ok(await board.overflow() <= 0);
+      });
       await board.picture(`screens_phone_${theme}`, false);
     }
   },
@@ -298,11 +313,13 @@ tacho_test({
       await page.setViewportSize({ width, height: 900 });
       await page.goto(`${server.url}?range=6h`);
       await until("the list is there", async () => await page.locator("#trips .other").count() > 0);
-      const room = await page.evaluate(`(() => {
-        const link = document.querySelector("#trips .other");
-        return link.closest("td").getBoundingClientRect().right - link.getBoundingClientRect().right;
-      })()`) as number;
-      assert.ok(room >= 6, `${width}: ${room} pixels`);
+      await until_holds(`there is room at ${width}`, async () => {
+        const room = await page.evaluate<number>(`(() => {
+          const link = document.querySelector("#trips .other");
+          return link.closest("td").getBoundingClientRect().right - link.getBoundingClientRect().right;
+        })()`);
+        assert.ok(room >= 6, `${room} pixels`);
+      });
     }
     assert.deepEqual(board.complaints, []);
   },
@@ -339,11 +356,12 @@ tacho_test({
       for (const url of [`${trips.url}?range=6h`, `${post.url}?range=15m`]) {
         await page.goto(url);
         await until("changes are told", async () => await page.locator(".changes b:not(:empty)").count() > 2);
-        const cut: string[] = await page.evaluate(`[...document.querySelectorAll(".card :is(button, b, small, span)")]
+        const cut = () =>
+          page.evaluate<string[]>(`[...document.querySelectorAll(".card :is(button, b, small, span)")]
           .filter((each) => each.checkVisibility() &&
             (each.scrollWidth > each.clientWidth + 1 && each.clientWidth > 0 || each.getBoundingClientRect().bottom > each.closest(".card").getBoundingClientRect().bottom))
           .map((each) => each.textContent)`);
-        assert.deepEqual([width, url, cut], [width, url, []]);
+        await until_holds(`nothing is cut at ${width} on ${url}`, async () => assert.deepEqual(await cut(), []));
       }
     }
   },

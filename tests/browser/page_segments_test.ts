@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { tacho_test } from "../support/available.ts";
 import { serve_with_token } from "../support/token_program.ts";
-import { until } from "../support/until.ts";
+import { until, until_holds } from "../support/until.ts";
 
 /** Keys in segments on the page: which there are, who is in one, of which range and filter. */
 
@@ -37,10 +37,10 @@ tacho_test({
       "there are six, and all drivers",
       async () => await segments.count() === 6 && await rows.count() === 37,
     );
-    assert.equal(await dialog.locator("h2").innerText(), "Segments by driver");
+    await until("it says so", async () => await dialog.locator("h2").innerText() === "Segments by driver");
     await board.address(/segments=driver$/);
     const keys = async () => (await segments.locator("td:nth-child(2)").allInnerTexts()).map(Number);
-    assert.equal((await keys()).reduce((sum, each) => sum + each, 0), 37);
+    await until("each is in one", async () => (await keys()).reduce((sum, each) => sum + each, 0) === 37);
     await board.picture("segments", false);
     // With the keyboard.
     const best = dialog.getByRole("button", { name: "Best" });
@@ -48,20 +48,27 @@ tacho_test({
     await page.keyboard.press("Enter");
     await until("those in one are listed", async () => await rows.count() === (await keys())[0]);
     await until("the focus stays where it was", async () => await best.getAttribute("aria-pressed") === "true");
-    assert.equal(await page.evaluate("document.activeElement.dataset.segment"), "best");
+    await until_holds("so does the keyboard", async () => {
+      assert.equal(await page.evaluate("document.activeElement.dataset.segment"), "best");
+    });
     await board.address(/segments=driver&find=best$/);
     await dialog.getByRole("button", { name: "last" }).click();
     await until(
       "they are sorted",
       async () => await dialog.locator("th[aria-sort=ascending]").innerText() === "last ↑",
     );
-    const address = await board.address(/sort=last/), names = await rows.locator("th").allInnerTexts();
+    const address = await board.address(/sort=last/);
+    let names: string[] = [];
+    await until("they are those in one", async () => {
+      names = await rows.locator("th").allInnerTexts();
+      return names.length === (await keys())[0];
+    });
     await page.reload();
     await until(
       "a link brings it again",
       async () => (await rows.locator("th").allInnerTexts()).join() === names.join(),
     );
-    assert.equal(page.url(), address);
+    await until("its address is the same", () => page.url() === address);
     const file = await page.request.get(
       new URL(await dialog.locator("a[download]").getAttribute("href") ?? "", address).href,
     );
@@ -93,7 +100,7 @@ tacho_test({
       "of nothing nothing is told",
       async () => /^None by driver, .* no fifths/.test(await dialog.locator(".sub").first().innerText()),
     );
-    assert.equal(await segments.first().isVisible(), false);
+    await until("no segment is shown", async () => !await segments.first().isVisible());
     await page.goto(`${program.url}?range=6h&segments=city`);
     await until(
       "what has no segments says so",

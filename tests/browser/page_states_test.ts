@@ -3,7 +3,7 @@ import type { Page } from "playwright-core";
 import { tacho_test } from "../support/available.ts";
 import { BoardPage } from "../support/board_page.ts";
 import { FakeServer } from "../support/fake_server.ts";
-import { until } from "../support/until.ts";
+import { until, until_holds } from "../support/until.ts";
 
 /**
  * Every state of the board, on screens of every kind: pictures in tests/output, to be looked at, and in none of them is anything wider than
@@ -119,7 +119,9 @@ tacho_test({
           );
           await page.setViewportSize({ width, height });
           await until(`${name}: nothing is wider than ${width}`, async () => await board.overflow() <= 0);
-          assert.deepEqual(await outside(page), [], `${name} at ${width}`);
+          await until_holds(`${name}: nothing is outside at ${width}`, async () => {
+            assert.deepEqual(await outside(page), []);
+          });
           await board.picture(`states_${name}_${width}_${ratio}_${colours}`, false);
         }
         [server.refusal, server.health] = [null, {}];
