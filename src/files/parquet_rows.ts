@@ -77,20 +77,14 @@ const MAGIC = "PAR1";
  * so that other rows would be read. What lies before it is what no footer speaks of.
  */
 async function check_alone(file: AsyncBuffer, { metadata_length, row_groups }: FileMetaData): Promise<void> {
-  let end = MAGIC.length;
-  const holds = (from: number | bigint | undefined, length: number | bigint | undefined) => {
-    if (from !== undefined) end = Math.max(end, Number(from) + Number(length ?? 0));
-  };
-  for (const { columns } of row_groups) {
-    for (const column of columns) {
-      const { meta_data: chunk } = column;
-      holds(column.column_index_offset, column.column_index_length);
-      holds(column.offset_index_offset, column.offset_index_length);
-      if (chunk === undefined) continue;
-      holds(chunk.dictionary_page_offset || chunk.data_page_offset, chunk.total_compressed_size);
-      holds(chunk.bloom_filter_offset, chunk.bloom_filter_length);
-    }
-  }
+  const places = row_groups.flatMap(({ columns }) => columns).flatMap(({ meta_data: chunk, ...column }) => [
+    [column.column_index_offset, column.column_index_length],
+    [column.offset_index_offset, column.offset_index_length],
+    [chunk?.dictionary_page_offset || chunk?.data_page_offset, chunk?.total_compressed_size],
+    [chunk?.bloom_filter_offset, chunk?.bloom_filter_length],
+  ]);
+  const ends = places.map(([from, length]) => Number(from ?? 0) + Number(length ?? 0));
+  const end = ends.reduce((most, each) => Math.max(most, each), MAGIC.length);
   const before = file.byteLength - 2 * MAGIC.length - metadata_length - end;
   if (before < 2 * MAGIC.length) return;
   const seam = await file.slice(before - MAGIC.length, before + MAGIC.length);
