@@ -71,11 +71,8 @@ export function unusual_table(said, page) {
     times < 0.1 ? "<0.1" : format_decimal(times, 1),
     format_moment(Date.parse(at), zone(), now_ms),
   ]);
-  const left = said.found_items - rows.length;
   const days = (Date.parse(said.from) - Date.parse(said.usual_from)) / 86_400_000;
-  const found = rows.length === 0
-    ? `No unusual ${many}`
-    : `${format_count(said.found_items)} unusual${left > 0 ? `, of which ${format_count(rows.length)} are told` : ""}`;
+  const found = said.found_items === 0 ? `No unusual ${many}` : `${format_count(said.found_items)} unusual`;
   return {
     told: `${found}, the most unusual first; of ${format_count(said.values)} values, ${
       window_of(said, zone(), now_ms)

@@ -24,7 +24,6 @@ const PATHS = { keys: "kpis/keys", items: "kpis/items", segments: "segments", [U
 /** What is asked for of a list, as pairs: the view and the list, and which page. Pure. */
 export function list_query(address) {
   const { of, name, within, sort, find, offset = 0 } = address.list;
-  if (kind_of(address.list) === UNUSUAL) return { pairs: view_query(address), page: [["limit", "100"]] };
   const filter = within === undefined
     ? address.filter
     : [...address.filter.filter(({ dimension }) => dimension !== within[0]), {
@@ -32,9 +31,12 @@ export function list_query(address) {
       keys: [within[1]],
       excluded: false,
     }];
-  const pairs = [...view_query({ ...address, filter }), [of === "items" ? "figure" : "dimension", name]];
-  if (sort) pairs.push(["sort", sort]);
-  if (find) pairs.push([of === "segments" ? "segment" : "find", find]);
+  const pairs = view_query({ ...address, filter });
+  if (kind_of(address.list) !== UNUSUAL) {
+    pairs.push([of === "items" ? "figure" : "dimension", name]);
+    if (sort) pairs.push(["sort", sort]);
+    if (find) pairs.push([of === "segments" ? "segment" : "find", find]);
+  }
   return { pairs, page: [["limit", `${LIST_ROWS}`], ...offset > 0 ? [["offset", `${offset}`]] : []] };
 }
 
@@ -77,7 +79,6 @@ function make_parts(page) {
   const before = make("button", "plain", "‹ Before"), after = make("button", "plain", "Next ›");
   const count = make("span", "sub"), csv = make("a", "link", "CSV"), again = make("button", "plain", "Read anew");
   csv.download = "";
-  csv.hidden = before.hidden = after.hidden = kind === UNUSUAL;
   again.onclick = () => {
     open.asked = "";
     show_listing(page);

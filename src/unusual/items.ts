@@ -75,11 +75,12 @@ export interface UnusualStreams {
   readonly streams: readonly UnusualStream[];
 }
 
-/** Which streams are looked at: of a filter, in a stretch of event time; and how many are told. */
+/** Which streams are looked at: of a filter, in a stretch of event time; and how many are told, behind how many. */
 export interface UnusualAsked {
   readonly filter: Filter;
   readonly window: Micros;
   readonly limit: number;
+  readonly offset: number;
 }
 
 /** From when on what is usual of a range is known, microseconds. */
@@ -95,14 +96,16 @@ export async function read_unusual_items(
   states: StatesRelation,
   asked: UnusualAsked,
 ): Promise<UnusualStreams> {
-  const all: UnusualStreams[] = [];
-  for (const declared of board.unusual_items ?? []) all.push(await read_one(reading, board, states, declared, asked));
+  const all: UnusualStreams[] = [], end = asked.offset + asked.limit;
+  for (const declared of board.unusual_items ?? []) {
+    all.push(await read_one(reading, board, states, declared, { ...asked, end }));
+  }
   const sum = (of: (each: UnusualStreams) => number) => all.reduce((sum, each) => sum + of(each), 0);
   return {
     values: sum(({ values }) => values),
     without_usual: sum(({ without_usual }) => without_usual),
     found: sum(({ found }) => found),
-    streams: all.flatMap(({ streams }) => streams).sort(by_score).slice(0, asked.limit),
+    streams: all.flatMap(({ streams }) => streams).sort(by_score).slice(asked.offset, end),
   };
 }
 
@@ -114,7 +117,7 @@ async function read_one(
   board: DomainBoard,
   states: StatesRelation,
   { figure, of }: ItemsDeclaration,
-  { filter, window, limit }: UnusualAsked,
+  { filter, window, end }: Pick<UnusualAsked, "filter" | "window"> & { readonly end: number },
 ): Promise<UnusualStreams> {
   const { measure } = figure_of(board, figure), slot = board.facts.find(({ adds }) => measure in adds)!;
   const { most, least, score, factor } = ITEM_RULE;
@@ -147,8 +150,8 @@ async function read_one(
            when value < usual.quantiles[1] then ${against(apart(median!, "value"), apart(median!, low!))}
            else 0 end as score
        from looked_at join usual using (kind) where ${median} > 0
-     ), page as (select * from scored where score >= ${score} order by score desc, at desc, id desc limit ${
-      parameters.add(limit)
+     ), page as (select * from scored where score >= ${score} order by score desc, at desc, id collate "C" desc limit ${
+      parameters.add(end)
     })
      select (select count(*) from looked_at)::text as "values", (select count(*) from scored)::text as known,
        (select count(*) from scored where score >= ${score})::text as found, page.id,

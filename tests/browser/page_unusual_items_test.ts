@@ -57,7 +57,12 @@ tacho_test({
       `fare 1,412.00 USD; usually 10.50 to 20.50 (median 15.50) ${whose}`,
       `fare 0.10 USD; usually 10.50 to 20.50 (median 15.50) ${whose}`,
     ]);
-    await dialog.locator("a[download]").waitFor({ state: "hidden" });
+    await dialog.getByText("1 – 2 of 2").waitFor();
+    const file = await dialog.locator("a[download]").getAttribute("href");
+    const csv = await page.evaluate<string>(`fetch(${JSON.stringify(file)}).then((answer) => answer.text())`);
+    const [names, ...lines] = csv.trimEnd().split("\r\n");
+    assert.match(names!, /^trip_id,at,figure,unit,value,city,vehicle_type,usual_low,/);
+    assert.equal(lines.length, 2, "both");
     for (const [width, height, colorScheme] of [[390, 844, "dark"], [1440, 900, "light"]] as const) {
       await page.emulateMedia({ colorScheme });
       await page.setViewportSize({ width, height });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import Papa from "papaparse";
 import type { Database } from "../../src/database/mod.ts";
 import { read_head } from "../../src/event_log/mod.ts";
 import { past_states } from "../../src/feed/mod.ts";
@@ -42,6 +43,7 @@ interface Told {
   readonly found_items: number;
   readonly reason: string | null;
   readonly items: readonly Item[];
+  readonly next_offset: number | null;
 }
 
 const ask = (side: HttpSide, query: string): Promise<Told> => json_of(side.get(`/api/v1/unusual/items?${query}`));
@@ -174,6 +176,30 @@ for (const declared of DOMAINS) {
         await agree(after, pair, (each) => each.kind.split("/")[0] === key);
         const few = await ask(after.side, `${range}&limit=2`);
         assert.deepEqual([few.items, few.found_items], [now.items.slice(0, 2), now.found_items]);
+        // Page by page all of them come, each once, in one order, and so they do as CSV.
+        const paged: Item[] = [];
+        for (let offset: number | null = 0; offset !== null;) {
+          const page: Told = await ask(after.side, `${range}&limit=3&offset=${offset}`);
+          assert.ok(page.items.length <= 3 && page.found_items === now.found_items);
+          paged.push(...page.items);
+          offset = page.next_offset;
+        }
+        assert.deepEqual([paged.length, paged.slice(0, 100)], [now.found_items, now.items]);
+        const csv = await (await after.side.get(`/api/v1/unusual/items?${range}&limit=100000&format=csv`)).text();
+        const { data }: { data: Readonly<Record<string, string>>[] } = Papa.parse(csv.trimEnd(), { header: true });
+        const plain = (text: string) => text.replace(/^'/, "");
+        assert.deepEqual(
+          data.map((row) => [
+            ...[plain(Object.values(row)[0]!), row.at, row.figure, row.value, row.usual_low, row.usual_median],
+            ...[row.usual_high, Number(row.usual_streams), Number(row.score), plain(row.says!)],
+          ]),
+          paged.map(({ id, at, figure, value, usual, score, says }) => [
+            ...[id, at, figure, value, usual.low, usual.median, usual.high, usual.streams, score, says],
+          ]),
+        );
+        for (const [i, { kind }] of paged.entries()) {
+          for (const { dimension, key } of kind) assert.equal(plain(data[i]![dimension]!), key);
+        }
       } finally {
         for (const { database } of logs) await database.close();
       }
@@ -306,7 +332,9 @@ database_test(
     for (
       const [query, path, words] of [
         ["order=arrival", "order", "expected order=event_time: what was usual"],
-        ["limit=101", "limit", "100"],
+        ["limit=501", "limit", "500"],
+        ["limit=100001&format=csv", "limit", "100000"],
+        ["offset=100001", "offset", "100000"],
         ["from=2025-12-01T00:00:00Z&to=2026-03-01T00:00:00Z", "to", "shorter"],
         ["as_of_position=5000000", "as_of_position", "at most"],
       ] as const
