@@ -57,10 +57,10 @@ database_test("a feed resumes by header or by query, and watches a fixed range",
     // Each asks for a reading of its own, and those keep their distance.
     side.time.now += 1_000;
     const by_header = frames_of(await fetch(`${origin}/api/v1/feed`, { headers: { "last-event-id": id } }));
-    assert.equal((await by_header.next())?.event, "kpi");
+    assert.equal((await side.time.beat_until("it goes on", by_header.next(), 25))?.event, "kpi");
     side.time.now += 1_000;
     const by_query = frames_of(await fetch(`${origin}/api/v1/feed?last_event_id=${id}`));
-    assert.equal((await by_query.next())?.event, "kpi");
+    assert.equal((await side.time.beat_until("it goes on", by_query.next(), 25))?.event, "kpi");
     for (const reader of [first, by_header, by_query]) await reader.cancel();
   });
 });
