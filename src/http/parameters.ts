@@ -69,6 +69,12 @@ export function page_fault(
   return bad_request("the page is too long", [{ path: "limit", detail }]);
 }
 
+/** Where the next page begins, of so many rows in all; null behind the last one. */
+export function next_offset(offset: number, rows: readonly unknown[], all: number): number | null {
+  const next = offset + rows.length;
+  return rows.length > 0 && next < all ? next : null;
+}
+
 /** A position in the log; 0 is before the first event. */
 export const position = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER)
   .openapi({ description: "A position in the log; 0 is before the first event", example: 120_934 });

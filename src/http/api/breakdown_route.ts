@@ -29,6 +29,7 @@ import {
   currency_schema,
   instant,
   limit,
+  next_offset,
   ORDER_PARAMETERS,
   requested_board,
   requested_span,
@@ -253,7 +254,7 @@ export function add_keys_route(app: App, source: BoardSource): void {
             ...numbers_json(board, row),
             then: row.then && numbers_json(board, row.then),
           })),
-          next_offset: offset + page.length < own.length ? offset + page.length : null,
+          next_offset: next_offset(offset, page, own.length),
         });
         return await with_person_ids(reading, board, answer);
       });

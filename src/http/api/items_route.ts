@@ -16,6 +16,7 @@ import { bad_request } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
 import {
   currency_schema,
+  next_offset,
   page_fault,
   PAGE_PARAMETERS,
   requested_then,
@@ -99,12 +100,12 @@ export function add_items_route(app: App, source: BoardSource): void {
         const { items, said } = found, own = in_currency(board, view.currency);
         const told = items.page.map((item) => ({ ...item, ...values_of(own, figure, item.totals) }));
         if (format === "csv") return items_csv(own, told);
-        const { count, page: rows } = items, next = offset + rows.length;
+        const { count, page: rows } = items;
         const answer = JSON.stringify({
           ...{ ...said, figure: name, ...figure_json(own, figure, items) },
           total_items: count,
           items: told.map(({ id, at_us, value, over, line }) => ({ id, at: format_time(at_us), value, over, line })),
-          next_offset: next < count && rows.length > 0 ? next : null,
+          next_offset: next_offset(offset, rows, count),
         });
         return await with_person_ids(reading, board, answer);
       });

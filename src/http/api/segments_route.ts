@@ -15,6 +15,7 @@ import {
 import { add_endpoint, type App } from "../endpoint.ts";
 import {
   currency_schema,
+  next_offset,
   page_fault,
   PAGE_PARAMETERS,
   requested_then,
@@ -129,7 +130,7 @@ export function add_segments_route(app: App, source: BoardSource): void {
         }
         const summed = SEGMENTS.map((each) => ({ ...each, ...sums(groups.filter(in_segment(each.name)), text) }));
         const found_keys = sums(segment === null ? groups : groups.filter(in_segment(segment)), text).keys;
-        const next = offset + rows.length, [from, to] = [from_s, to_s].map((s) => time(s * 1e6));
+        const [from, to] = [from_s, to_s].map((s) => time(s * 1e6));
         return JSON.stringify({
           ...{ log_id: then.head.figures_id, position, dimension, ...said_currency(own), from, to },
           ...{ count, value, how: SEGMENTS_HOW, keys: all, least_keys: LEAST_KEYS },
@@ -139,7 +140,7 @@ export function add_segments_route(app: App, source: BoardSource): void {
             value: borders.amount.map(text),
           },
           ...{ segments: summed, found_keys, rows },
-          next_offset: next < found_keys && rows.length > 0 ? next : null,
+          next_offset: next_offset(offset, rows, found_keys),
         });
       });
     },

@@ -15,6 +15,7 @@ import { bad_request } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
 import {
   currency_schema,
+  next_offset,
   page_fault,
   PAGE_PARAMETERS,
   requested_then,
@@ -116,14 +117,13 @@ export function add_unusual_items_route(app: App, source: BoardSource): void {
           const named = await with_person_ids(reading, board, JSON.stringify(items));
           return unusual_csv(own, JSON.parse(named));
         }
-        const next = offset + items.length;
         const answer = JSON.stringify({
           ...{ log_id: then.head.figures_id, position, ...said_currency(own) },
           ...{ from: format_time(stretch.from_us), to: format_time(stretch.to_us) },
           usual_from: format_time(usual_from_us(stretch)),
           ...{ least_streams: ITEM_RULE.least, least_score: ITEM_RULE.score, values, without_usual, found_items },
           ...{ reason: reason_of(all, many), items },
-          next_offset: next < found_items && items.length > 0 ? next : null,
+          next_offset: next_offset(offset, items, found_items),
         });
         return await with_person_ids(reading, board, answer);
       });
