@@ -4,7 +4,7 @@ import { tacho_test } from "../support/available.ts";
 import { make_deployment } from "../support/deployment.ts";
 import { hold } from "../support/hold.ts";
 import { shell } from "../support/shell.ts";
-import { slowness } from "../support/slowness.ts";
+import { assert_within } from "../support/slowness.ts";
 import { type ServingProgram, TachoProgram } from "../support/tacho_program.ts";
 import { until } from "../support/until.ts";
 
@@ -31,13 +31,6 @@ async function post_event(program: ServingProgram, id: string): Promise<{ status
   });
   await answer.body?.cancel();
   return { status: answer.status, ms: performance.now() - begun_ms };
-}
-
-/** Fails where something took longer than it may, on a machine as slow as this one is. */
-function assert_within(most_ms: number, ms: number, what: string): void {
-  if (ms < most_ms) return;
-  const slow = slowness();
-  assert.ok(ms < most_ms * slow, `${what}: ${ms} ms, slowness ${slow.toFixed(1)}`);
 }
 
 /** Sends the beginning of a request, each on a connection of its own, so often; gives the connections, and how long that took, milliseconds. */

@@ -4,7 +4,7 @@ import { put_trip } from "../support/board_rows.ts";
 import { FrameReader } from "../support/feed_client.ts";
 import { type HttpSide, make_http_side } from "../support/http_side.ts";
 import { database_test, FlakyDatabase } from "../support/read_side.ts";
-import { slowness } from "../support/slowness.ts";
+import { assert_within } from "../support/slowness.ts";
 import { until } from "../support/until.ts";
 
 /** Serves on a free port; ends everything afterwards. */
@@ -139,10 +139,7 @@ database_test("closing says bye to all, and the server ends at once though strea
     assert.equal((await reader.until("bye")).data.reason, "shutdown");
     assert.equal(await reader.next(), null);
   }
-  assert(
-    ended_ms - asked.ms < 4_000 * slowness(),
-    `took ${Math.round(ended_ms - asked.ms)} ms; waiting for streams would take 5 s`,
-  );
+  assert_within(4_000, ended_ms - asked.ms, "closing, where waiting for streams would take 5 s");
 });
 
 database_test(

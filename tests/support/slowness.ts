@@ -1,3 +1,5 @@
+import assert from "node:assert/strict";
+
 /** What the work below takes on the machine that measured bounds of tests were written on, two cores of 2026 with nothing else to do, milliseconds. */
 const WORK_MS = 400;
 
@@ -15,4 +17,11 @@ export function slowness(): number {
     if ((i & 0xfff) === 0xfff) JSON.parse(`[${rows.join(",")}]`);
   }
   return Math.max(1, (performance.now() - from) / WORK_MS);
+}
+
+/** Fails where something took longer than it may, milliseconds, on a machine as slow as this one is. */
+export function assert_within(most_ms: number, ms: number, what: string): void {
+  if (ms < most_ms) return;
+  const slow = slowness();
+  assert.ok(ms < most_ms * slow, `${what}: ${ms} ms, slowness ${slow.toFixed(1)}`);
 }
