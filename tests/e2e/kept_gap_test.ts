@@ -5,7 +5,7 @@ import { make_deployment, send_known_trips } from "../support/deployment.ts";
 import { FrameReader } from "../support/feed_client.ts";
 import { make_anew, options_of, produce } from "../support/kafka_topic.ts";
 import { is_ready, run_verb, TachoProgram } from "../support/tacho_program.ts";
-import { until } from "../support/until.ts";
+import { until, until_holds } from "../support/until.ts";
 
 tacho_test({
   name:
@@ -45,11 +45,10 @@ tacho_test({
 
       {
         await using reading = await TachoProgram.serve("start", { env, args: ["--read-only"] });
-        await until("it tells the gap", async () => {
+        await until_holds("it tells the gap", async () => {
           const { status, text } = await probe(reading.url);
           assert.equal(status, 200);
           assert.match(text, /only reads; .*cut or made anew, noticed at /);
-          return true;
         });
       }
       await using program = await TachoProgram.serve("start", { env });
@@ -59,12 +58,11 @@ tacho_test({
         return status === 503 && /stopped since/.test(text) && said.test(text);
       });
       assert.match(await (await fetch(`${program.url}metrics`)).text(), /^tacho_source_gaps 1$/m);
-      await until("the page shows it", async () => {
+      await until_holds("the page shows it", async () => {
         const frames = new FrameReader((await fetch(`${program.url}api/v1/feed`)).body!);
         const { ingest } = (await frames.until("hello").finally(() => frames.cancel())).data.health;
         assert.equal(ingest.state, "stopped");
         assert.match(ingest.reason, said);
-        return true;
       });
       assert.equal(await position(), 10, "nothing is read across");
       const decide = ["accept-gap", "--by", "Ada", "--reason", "made anew"];

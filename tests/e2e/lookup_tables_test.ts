@@ -6,7 +6,7 @@ import { make_deployment } from "../support/deployment.ts";
 import { GuardedFolder } from "../support/guarded_folder.ts";
 import { options_of, produce } from "../support/kafka_topic.ts";
 import { run_tacho, run_verb, type ServingProgram, TachoProgram } from "../support/tacho_program.ts";
-import { until } from "../support/until.ts";
+import { until, until_holds } from "../support/until.ts";
 
 const encoder = new TextEncoder();
 const TOKEN = "a token that is long enough";
@@ -134,7 +134,7 @@ tacho_test({
     // One that was written before may be read only now.
     replace(kinds(() => "tram"));
     let posts = 0;
-    await program.brings(until("what is posted has what the newest one says", async () => {
+    await program.brings(until_holds("what is posted has what the newest one says", async () => {
       const id = `P${++posts}`;
       const posted = await fetch(`${program.url}api/v1/events?mapping=mobility_hub`, {
         method: "POST",
@@ -143,7 +143,6 @@ tacho_test({
       });
       assert.deepEqual((await posted.json()).results.map(({ status }: { status: string }) => status), ["admitted"]);
       assert.equal(await kind_of(id), "tram");
-      return true;
     }));
     await run_verb(["quarantine", "retry", "--all"], {
       env: { ...deployment, TACHO_MAPPINGS: mappings, TACHO_LOOKUPS: `drivers=${file}` },
