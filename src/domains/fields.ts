@@ -382,7 +382,7 @@ export const data_schema = (
   fields: readonly {
     readonly name: string;
     readonly required: boolean;
-    readonly type: { readonly what: string; readonly accepts: readonly JsonSchema[] };
+    readonly type: Pick<FieldType, "what" | "accepts" | "column">;
   }[],
 ): JsonSchema => ({
   $schema: "https://json-schema.org/draft/2020-12/schema",
@@ -391,6 +391,7 @@ export const data_schema = (
   properties: Object.fromEntries(fields.map(({ name, type, required }) => [name, {
     description: type.what,
     anyOf: [...type.accepts, ...required ? [] : BLANK],
+    ...required && type.column === "text" ? { not: BLANK[1] } : {},
   }])),
   required: fields.filter(({ required }) => required).map(({ name }) => name),
   additionalProperties: true,

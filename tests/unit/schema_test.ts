@@ -21,6 +21,7 @@ import {
 } from "../../src/domains/mod.ts";
 import { RISK } from "../../src/domains/payments/payment.ts";
 import { fold_recorded } from "../../src/event_log/mod.ts";
+import { decode_message, NO_HEADERS } from "../../src/ingest/mod.ts";
 import { DOMAINS } from "../../src/verbs/domains.ts";
 import { published_schemas } from "../../src/verbs/records/mappings.ts";
 import { breaking_changes, type Published, published_of } from "../support/published/compatibility.ts";
@@ -151,6 +152,38 @@ Deno.test("the schema of each type of field admits all that is read, and refuses
     }),
     { numRuns: 5_000 },
   );
+});
+
+Deno.test("a required field that is absent or blank is refused on arrival; one that a log holds from before is read back", () => {
+  const now_ms = Date.UTC(2026, 2, 1), terms = { future_limit_ms: 0, max_message_bytes: 1_000_000, read_ms: now_ms };
+  const place = { topic: "t", partition: 0, offset: 0, key: null, headers: NO_HEADERS, timestamp_ms: now_ms };
+  for (const [{ stream_column }, domain] of KNOWN) {
+    for (const type of domain.event_types) {
+      const required = domain.fields(type, 1)!.filter((field) => field.required);
+      const data = Object.fromEntries(required.map(({ name, read }) => [name, read("1") === null ? 1 : "1"]));
+      const fault_of = (said: Record<string, unknown>) => {
+        const event = { event_id: "e", [stream_column]: "s", type, occurred_at: "2026-02-01T00:00:00Z", ...said };
+        const outcome = decode_message(domain, terms, {
+          ...place,
+          value: new TextEncoder().encode(JSON.stringify(event)),
+        });
+        return "fault" in outcome ? outcome.fault : null;
+      };
+      assert.equal(fault_of(data), null, type);
+      for (const { name, type: kind } of required) {
+        assert.equal(fault_of({ ...data, [name]: undefined })?.reason, "missing_field", `${type} ${name}`);
+        const { not = {} } = (domain.schemas()[type]![0]!.properties as Record<string, JsonSchema>)[name]!;
+        for (const blank of ["", " ", "\t\n", "\u00a0", "\ufeff", null]) {
+          const fault = fault_of({ ...data, [name]: blank }), told = `${type} ${name} ${JSON.stringify(blank)}`;
+          assert.deepEqual([fault?.reason, fault?.path], ["invalid_field", name], told);
+          assert.ok(fault?.detail.endsWith(`got ${JSON.stringify(blank)}`), fault?.detail);
+          if (kind !== TEXT || blank === null) continue;
+          assert.ok(domain.parse(type, 1, { ...data, [name]: blank }).ok, told);
+          assert.ok(admits(not as JsonSchema, blank), told);
+        }
+      }
+    }
+  }
 });
 
 /** A domain whose event said cents at first, then an amount, then named it otherwise. */

@@ -1,4 +1,4 @@
-import type { Domain, EventField, FieldType } from "../../domains/mod.ts";
+import { type Domain, type EventField, type FieldType, TEXT } from "../../domains/mod.ts";
 import {
   at_most,
   type Column,
@@ -295,7 +295,9 @@ function field_faults(events: readonly EventReading[], json_of: (reading: Readin
   return [...seen.values()].map(({ reading, required, types }) => {
     const { json, text } = json_of(reading), of = (column: string) => `o.${name_sql(column)}`;
     const blank = `(${of(json)} IS NULL OR (${of(text)} IS NOT NULL AND NOT ${filled(of(text))}))`;
-    const wrong = `${of(reading.column)} IS NULL${required ? "" : ` AND NOT ${blank}`}`;
+    const unread = `${of(reading.column)} IS NULL`;
+    // A text is read, be it blank; all else is not.
+    const wrong = !required ? `${unread} AND NOT ${blank}` : reading.type === TEXT ? `(${unread} OR ${blank})` : unread;
     return [`${wrong} AND ${of_types(types)}`, text_sql(`invalid_field ${reading.member}`)] as const;
   });
 }

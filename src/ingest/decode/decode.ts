@@ -7,6 +7,7 @@ import {
   JsonFault,
   parse_json,
   parse_record_json,
+  shown,
   type StreamNames,
   type Validation,
 } from "../../domains/mod.ts";
@@ -225,8 +226,7 @@ export function decode_message(
   const known = known_unread(message, terms);
   if (known !== null) return known;
   if (message.value !== null && is_whole_in_value(message)) {
-    const latest_us = latest_time_us(message, terms);
-    const event = plain_events(domain).read(message, message.value, latest_us);
+    const event = plain_events(domain).read(message, message.value, latest_time_us(message, terms));
     if (event !== null) return event;
   }
   return decode_thoroughly(domain, terms, message);
@@ -277,7 +277,7 @@ function in_future(message: Taken, { read_ms, future_limit_ms }: DecodeTerms, ti
 }
 
 function decode_event(
-  domain: Pick<Domain, "parse">,
+  domain: Pick<Domain, "parse" | "fields">,
   terms: DecodeTerms,
   message: Taken,
   envelope: Envelope,
@@ -288,11 +288,15 @@ function decode_event(
     const reason = parsed_time.why === "malformed" ? "malformed_time" : "time_without_zone";
     return refused(reason, "time", `expected an RFC 3339 time with zone, got ${JSON.stringify(time.slice(0, 60))}`);
   }
-  if (parsed_time.us > latest_time_us(message, terms)) {
-    return in_future(message, terms, time);
-  }
+  if (parsed_time.us > latest_time_us(message, terms)) return in_future(message, terms, time);
   const payload = domain.parse(type, schema_version, data);
   if (!payload.ok) return { fault: payload.fault };
+  // The log may hold such from before they were refused: reading it back does not ask.
+  const blank = domain.fields(type, schema_version)?.find(({ name, required }) => required && is_blank(data[name]));
+  if (blank !== undefined) {
+    const detail = `expected ${blank.name}, which ${type} requires; got ${shown(data[blank.name])}`;
+    return refused("invalid_field", blank.name, detail);
+  }
   try {
     return {
       event: {

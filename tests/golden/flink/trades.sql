@@ -151,7 +151,7 @@ SELECT o.`topic`, o.`partition`, o.`offset`, o.`message_key`, o.`value`, o.`seen
     WHEN o.at_us > UNIX_TIMESTAMP() * 1000000 + 2209078800000000 THEN 'time_in_future time'
     WHEN o.type_text NOT IN ('trade.executed', 'trade.corrected', 'trade.busted') THEN 'unknown_type type'
     WHEN CASE WHEN o.version_text IS NULL THEN COALESCE(o.version_json, '1') NOT IN ('1', '1.0') ELSE REGEXP(o.version_text, '[^\s\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]') AND o.version_text <> '1' END THEN 'unknown_version schema_version'
-    WHEN o.`v_ticker` IS NULL AND o.type_text IN ('trade.executed') THEN 'invalid_field ticker'
+    WHEN (o.`v_ticker` IS NULL OR (o.`j_ticker` IS NULL OR (o.`t_ticker` IS NOT NULL AND NOT REGEXP(o.`t_ticker`, '[^\s\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]')))) AND o.type_text IN ('trade.executed') THEN 'invalid_field ticker'
     WHEN o.`v_side` IS NULL AND NOT (o.`j_side` IS NULL OR (o.`t_side` IS NOT NULL AND NOT REGEXP(o.`t_side`, '[^\s\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]'))) AND o.type_text IN ('trade.executed') THEN 'invalid_field side'
     WHEN o.`v_venue` IS NULL AND NOT (o.`j_venue` IS NULL OR (o.`t_venue` IS NOT NULL AND NOT REGEXP(o.`t_venue`, '[^\s\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]'))) AND o.type_text IN ('trade.executed') THEN 'invalid_field venue'
     WHEN o.`v_price` IS NULL AND o.type_text IN ('trade.executed') THEN 'invalid_field price'
