@@ -63,8 +63,11 @@ export function show_listing(page) {
 }
 
 function change_list(page, change) {
-  if (change === undefined) left = page.address.list;
-  page.need("actions", ({ go }) => go(page, { list: change && { ...page.address.list, offset: 0, ...change } }));
+  const { list } = page.address;
+  // One that the address names no more is about to close.
+  if (!list) return;
+  if (change === undefined) left = list;
+  page.need("actions", ({ go }) => go(page, { list: change && { ...list, offset: 0, ...change } }));
 }
 
 function make_parts(page) {
@@ -83,8 +86,9 @@ function make_parts(page) {
     open.asked = "";
     show_listing(page);
   };
-  before.onclick = () => change_list(page, { offset: Math.max((page.address.list.offset ?? 0) - LIST_ROWS, 0) });
-  after.onclick = () => change_list(page, { offset: (page.address.list.offset ?? 0) + LIST_ROWS });
+  const turn = (by) => change_list(page, { offset: Math.max((page.address.list?.offset ?? 0) + by, 0) });
+  before.onclick = () => turn(-LIST_ROWS);
+  after.onclick = () => turn(LIST_ROWS);
   const body = [told];
   if (is_keys) {
     const search = form(
@@ -105,7 +109,7 @@ function make_parts(page) {
     if (parts.gone) return;
     parts.gone = true;
     open = null;
-    if (page.address.list) change_list(page, undefined);
+    change_list(page, undefined);
   });
   return parts;
 }
@@ -159,7 +163,7 @@ async function read(page, parts, pairs, rows) {
     ...list.of === "keys" ? [] : [["limit", "100000"]],
   ])}`;
   const { said, failed } = await read_api(`${path}?${new URLSearchParams([...pairs, ...rows])}`);
-  if (parts.gone || parts.asked !== asked) return;
+  if (parts.gone || parts.asked !== asked || !page.address.list) return;
   parts.dialog.ariaBusy = "false";
   parts.told.classList.toggle("fault", failed !== undefined);
   if (failed !== undefined) {

@@ -22,6 +22,8 @@ let told = null, moment = null;
 let shown = { places: [], marked: null }, marked_key = null, coarser = 0, fitted = "";
 
 const follower = make_follower(take);
+/** Whether there is a map, and the address asks for it still: until that is looked at again, answers, pointers and films may come for one that goes. */
+const stays = () => panel !== null && page.address.map !== undefined;
 const go = (change) => page.need("actions", (actions) => actions.go(page, change));
 
 /** Takes the colours anew: another theme holds. */
@@ -59,7 +61,7 @@ export function show_map(of) {
   for (const tool of document.querySelectorAll("[data-tool=map]")) tool.ariaExpanded = `${map !== undefined}`;
   if (map === undefined) return panel !== null && close();
   panel ??= make_panel({
-    choose: (change) => go({ map: { ...page.address.map, ...change } }),
+    choose: (change) => stays() && go({ map: { ...page.address.map, ...change } }),
     close: () => go({ map: undefined }),
     moved,
     look: () => shown,
@@ -88,7 +90,7 @@ function ask() {
 }
 
 function take({ told: next, failed }) {
-  if (panel === null) return;
+  if (!stays()) return;
   panel.fail(failed);
   if (next !== undefined) told = next;
   draw();
@@ -96,12 +98,13 @@ function take({ told: next, failed }) {
 
 /** Colours the places of what was told last, or of the moment of a film. */
 function draw() {
+  if (!stays()) return;
   const { address, shown: { hello } } = page;
   const { map, filter, compare } = address, now = moment?.told ?? told;
   const { places = [], then } = now ?? {};
   const changes = map.change && then !== undefined, least_base = then?.least_base ?? 0;
   // Figures change seldom, what is pointed at often.
-  const backdrop = backdrop_of(() => panel !== null && draw());
+  const backdrop = backdrop_of(draw);
   const same = shown.told === now && shown.map === map && shown.moment === moment && shown.backdrop === backdrop;
   if (same && shown.marked_key === marked_key && shown.filter === filter && shown.hello === hello) return;
   const borders = same ? shown.borders : changes ? CHANGE_BORDERS : moment?.borders ?? borders_of(places);
@@ -141,7 +144,7 @@ const keys_of = ({ key }) => is_coarse(shown.told) ? cells_within(key) : [key];
 /** Another part of the plane is shown: by cells that are large enough to be told apart. */
 function moved() {
   const [first] = shown.places;
-  if (told === null || told.resolution === null || moment !== null || first === undefined) return;
+  if (!stays() || told === null || told.resolution === null || moment !== null || first === undefined) return;
   const reach = panel.plane.reach_of(first.shape) / (is_coarse(told) ? COARSER_BY : 1);
   const next = reach < FINE_PX * (coarser === 1 ? 1.15 : 1) && told.kept_resolution > 0 ? 1 : 0;
   if (next === coarser) return;
@@ -150,6 +153,7 @@ function moved() {
 }
 
 function press(place, excluded) {
+  if (!stays()) return;
   const { map: { place: dimension }, filter } = page.address;
   go({ filter: toggle_keys(filter, { dimension, keys: keys_of(place), excluded }, declared) });
 }
@@ -168,6 +172,7 @@ async function toggle_film(button) {
     return;
   }
   const { make_film } = await page.load("./map_film.js");
+  if (!stays()) return;
   film ??= make_film({ borders_of, on_moment });
   panel.add(film.element);
   film.show(page);
@@ -175,5 +180,5 @@ async function toggle_film(button) {
 
 function on_moment(next) {
   moment = next;
-  if (panel !== null) draw();
+  draw();
 }
