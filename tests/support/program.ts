@@ -33,9 +33,19 @@ export function find_nginx(): string | null {
   return find_program(["nginx"], ["/usr/sbin"]);
 }
 
-/** The path of the system's Chromium or Chrome; null when there is none. */
+/**
+ * The path of the system's Chromium or Chrome; null when there is none. First comes its shell without a window, as Debian and Chrome for Testing name
+ * it: the same engine, with less of a browser's own interface around it to draw.
+ */
 export function find_chromium(): string | null {
-  return find_program(["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"]);
+  return find_program([
+    "chromium-headless-shell",
+    "chrome-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome-stable",
+    "google-chrome",
+  ]);
 }
 
 /** The path of the system's Firefox; null when there is none. */
