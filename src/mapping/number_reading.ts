@@ -55,6 +55,9 @@ function ungrouped(text: string, decimal: "." | ","): string | null {
   return whole + fraction === "" ? null : `${whole.replace(/\D/g, "") || "0"}.${fraction || "0"}`;
 }
 
+/** A dash in the place of decimals that are none: `5.-`, `€ 5,–`. It is no minus. */
+const DASH_FOR_NONE = /(\d[.,])[-\u2012-\u2015\u2212]{1,2}(?!\d)/;
+
 /** Signs and codes of currencies at the beginning and at the end of an amount. */
 const MARK_FIRST = /^(?:\p{L}{0,3}\p{Sc}|\p{L}{2,3}(?![\p{L}]))/u;
 const MARK_LAST = /(?:\p{L}{0,3}\p{Sc}|(?<!\p{L})\p{L}{2,3})$/u;
@@ -70,7 +73,7 @@ function means(currency: string): (mark: string) => boolean {
   };
 }
 
-type Said = { readonly digits: string } | { readonly digits: null; readonly hint?: string };
+type Said = { readonly digits: string } | { readonly digits: null; readonly hint?: string | undefined };
 
 /** Makes the reading of numbers in a style. */
 export function number_reading({ decimal, currency }: NumberStyle): NumberReading {
@@ -79,7 +82,7 @@ export function number_reading({ decimal, currency }: NumberStyle): NumberReadin
   /** What a text says that is no plain number: a sign, thousands, a decimal comma, parentheses for a negative one, and a currency where one may be. */
   function written(text: string, with_currency: boolean): Said {
     if (text.length > LONGEST) return { digits: null };
-    let rest = text, signs = 0, marks = 0, negative = false;
+    let rest = text.replace(DASH_FOR_NONE, "$1"), signs = 0, marks = 0, negative = false;
     for (;;) {
       rest = rest.trim();
       const first = rest[0], last = rest.at(-1);
@@ -94,7 +97,9 @@ export function number_reading({ decimal, currency }: NumberStyle): NumberReadin
           ? rest.slice(1)
           : rest.slice(0, -1);
       } else if (mark !== undefined && with_currency) {
-        if (!is_ours(mark)) return { digits: null, hint: `amounts of this deployment are in ${currency}` };
+        // Letters alone, such as those of NaN, are no amount of another currency.
+        const hint = /\d/.test(text) ? `amounts of this deployment are in ${currency}` : undefined;
+        if (!is_ours(mark)) return { digits: null, hint };
         marks++;
         rest = rest.startsWith(mark) ? rest.slice(mark.length) : rest.slice(0, -mark.length);
       } else break;

@@ -132,6 +132,22 @@ Deno.test("mapping numbers: a decimal comma is read in all numbers where it is s
   assert.equal(new Set(ids).size, 1, ids.join(", "));
 });
 
+Deno.test("mapping numbers: a dash in the place of decimals is no minus, whatever stands around", () => {
+  const euros = reader(MONEY, ",", { currency: "EUR" }), dollars = reader(MONEY, undefined, USD);
+  for (const dash of ["-", "--", "\u2013", "\u2014", "\u2212"]) {
+    for (const [before, after] of [["", ""], ["€ ", ""], ["", " €"], ["EUR", ""]]) {
+      assert.equal(euros(`${before}1.012,${dash}${after}`), "1012.000000", dash);
+      assert.equal(euros(`-${before}12,${dash}${after}`), "-12.000000", dash);
+    }
+    assert.equal(dollars(`$12.${dash}`), "12.000000");
+    assert.equal(reader({ as: "number" })(`12.${dash}`), 12);
+  }
+  // A minus behind the number is one still.
+  for (const v of ["12.50-", "12-", "$12-"]) assert.match(String(dollars(v)), /^-12\.[05]00000$/);
+  assert.match(String(dollars("12,-")), /it looks like a decimal comma/);
+  assert.match(String(dollars(".-")), /^expected an amount in v, got/);
+});
+
 Deno.test("mapping numbers: what could be two numbers is refused with what would read it", () => {
   const comma = (v: string) =>
     `expected an amount in v, got ${
@@ -162,6 +178,7 @@ Deno.test("mapping numbers: an amount has the deployment's currency or none, oth
     const hint = v === "5 cents" ? "" : "; amounts of this deployment are in USD";
     assert.equal(dollars(v), `expected an amount in v, got "${v}"${hint}`);
   }
+  for (const v of ["NaN", "NA", "nil", "EUR"]) assert.equal(dollars(v), `expected an amount in v, got "${v}"`);
   assert.equal(reader(MONEY, ",", { currency: "EUR" })("12,50 €"), "12.500000");
   assert.equal(reader(MONEY, ",", { currency: "PLN" })("12,50 zł"), "12.500000");
   assert.equal(reader(MONEY, undefined, { currency: "CAD" })("$5"), "5.000000");
