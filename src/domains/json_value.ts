@@ -125,12 +125,15 @@ export function whole_number_text(value: unknown): string | null {
   return value instanceof ExactNumber && !value.text.includes(".") ? value.text : null;
 }
 
-function keep_digits(_key: string, value: unknown, context: { source?: string }): unknown {
+/** Where in a document a value is, by the name that it has, if it has one. */
+const within = (name: string): string => /^\d*$/.test(name) ? "" : ` in ${shown(name)}`;
+
+function keep_digits(name: string, value: unknown, context: { source?: string }): unknown {
   if (typeof value !== "number" || context.source === undefined) return value;
   if (!Number.isFinite(value)) {
     throw new JsonFault(
       "number_out_of_range",
-      `expected a number below 1e308 in size, got ${context.source.slice(0, 40)}`,
+      `expected a number below 1e308 in size, got ${context.source.slice(0, 40)}${within(name)}`,
     );
   }
   if (Math.abs(value) < SMALLEST_EXACT) return value;
@@ -138,7 +141,7 @@ function keep_digits(_key: string, value: unknown, context: { source?: string })
   if (given !== null && given.includes(".") && given.length - given.indexOf(".") - 1 > MOST_DECIMALS) {
     throw new JsonFault(
       "number_out_of_range",
-      `expected a number of at most ${MOST_DECIMALS} decimals, got ${context.source.slice(0, 40)}`,
+      `expected a number of at most ${MOST_DECIMALS} decimals, got ${context.source.slice(0, 40)}${within(name)}`,
     );
   }
   if (given === null) return value;

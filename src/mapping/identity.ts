@@ -17,13 +17,15 @@ const digest = (text: string): string => createHash("sha256").update(text).diges
 /** The hash of everything a record says, whatever the order of its fields. */
 export const record_hash = (record: SourceRecord): string => digest(canonical_json(json_of(record)));
 
-/** The first field of a record that the log cannot hold: NUL, lone surrogates, too deep, beyond a double. */
+/** The first field of a record that the log cannot hold: NUL, lone surrogates, too deep, beyond a double. A name with such is written with escapes. */
 export function unfit_field(record: SourceRecord): string | null {
   for (const [name, value] of Object.entries(record)) {
     try {
       canonical_json([name, json_of(value)]);
     } catch (error) {
-      if (error instanceof JsonFault) return name;
+      if (error instanceof JsonFault) {
+        return name.includes("\0") || !name.isWellFormed() ? JSON.stringify(name).slice(1, -1) : name;
+      }
       throw error;
     }
   }

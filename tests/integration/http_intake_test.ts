@@ -383,7 +383,10 @@ intake_test("what cannot be taken apart, is too much or of another type is refus
       [`${json}\n${json}`, /JSON at position \d+ \(line 2 column 1\)/],
       [json.slice(0, -1), /got \d+ bytes: Expected ',' or '}' after property value in JSON at position \d+/],
       ["", /got 0 bytes: Unexpected end of JSON input; nothing of it was taken$/],
-      [Uint8Array.of(0x1f, 0x8b, 8, 0), /got bytes that are no UTF-8, beginning with 1f8b0800; nothing/],
+      [
+        Uint8Array.of(0x1f, 0x8b, 8, 0),
+        /got bytes that are no UTF-8, beginning with 1f8b0800: the byte 0x8b in place 2 of 4, behind "\\u001f"; nothing/,
+      ],
     ] as const
   ) {
     const { status, body: { detail } } = await post(body);

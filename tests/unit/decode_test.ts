@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { type TripPayload, trips_domain } from "../../src/domains/trips/mod.ts";
 import { decode_message, type SourceMessage } from "../../src/ingest/mod.ts";
 import { format_time } from "../../src/kpi/mod.ts";
+import { no_utf8 } from "../../src/ingest/mod.ts";
 import { BROKER_MS, fuzzed_message } from "../support/message_fuzz.ts";
 import { decode_message as judge, is_tombstone } from "../support/oracle/decode.ts";
 import { canonical_text, Fault } from "../support/oracle/json.ts";
@@ -147,9 +148,19 @@ const BAD: Record<string, [unknown, string, string | null, RegExp, Record<string
   "an array": ["[]", "not_an_object", null, /to be a JSON object, got an array/],
   "a text": ['"x"', "not_an_object", null, /got a string/],
   "null": ["null", "not_an_object", null, /got null/],
-  "invalid UTF-8": [new Uint8Array([0x7b, 0xff, 0x7d]), "malformed_utf8", null, /expected UTF-8 text, got 3 bytes/],
+  "invalid UTF-8": [
+    new Uint8Array([0x7b, 0xff, 0x7d]),
+    "malformed_utf8",
+    null,
+    /^expected UTF-8 text, got the byte 0xff in place 2 of 3, behind "{"$/,
+  ],
   "10 MB": [`{"x":"${"a".repeat(10_000_000)}"}`, "too_large", null, /at most 1048576 bytes, got 10000008/],
-  "an overflowing number": [with_raw("x", "1e400"), "number_out_of_range", null, /below 1e308/],
+  "an overflowing number": [
+    with_raw("x", "1e400"),
+    "number_out_of_range",
+    null,
+    /below 1e308 in size, got 1e400 in "x"$/,
+  ],
   "an overflowing number beside long digits": [
     with_raw("y", "[1e400,1234567890.1234567890]"),
     "number_out_of_range",
@@ -160,9 +171,17 @@ const BAD: Record<string, [unknown, string, string | null, RegExp, Record<string
   "an absurdly deep message": [nested(100_000), "", null, /expected/],
   "an absurdly deep trip id": [with_raw("trip_id", nested(100_000)), "", null, /expected/],
   "an absurdly deep fare": [with_raw("fare", nested(100_000)), "", null, /expected/],
-  "NUL": [with_raw("x", '"\\u0000"'), "text_not_storable", null, /without NUL/],
-  "NUL in an id": [with_raw("trip_id", '"\\u0000"'), "text_not_storable", null, /without NUL/],
-  "a lone surrogate in a name": [with_raw("\\ud800", "1"), "text_not_storable", null, /lone surrogates/],
+  "NUL": [with_raw("x", '[{"y":"\\u0000"}]'), "text_not_storable", null, /^expected text without NUL and .* in x$/],
+  "NUL in a CloudEvent's data": [{ ...CLOUD, data: { x: "\0" } }, "text_not_storable", null, /without NUL .* in x$/],
+  "NUL in an attribute": [{ ...CLOUD, mine: "\0" }, "text_not_storable", null, /without NUL .* in mine$/],
+  "NUL in an id": [with_raw("trip_id", '"\\u0000"'), "text_not_storable", null, /expected trip_id .*got "\\u0000"$/],
+  "NUL in an event id": [
+    with_raw("event_id", '"a\\u0000"'),
+    "text_not_storable",
+    null,
+    /expected event_id without NUL/,
+  ],
+  "a lone surrogate in a name": [with_raw("\\ud800", "1"), "text_not_storable", null, /surrogates in \\ud800$/],
   "no trip id": [{ ...BARE, trip_id: undefined }, "missing_trip_id", "trip_id", /expected trip_id.*got nothing/],
   "a blank trip id": [{ ...BARE, trip_id: " " }, "missing_trip_id", "trip_id", /got " "/],
   "no subject": [
@@ -268,7 +287,10 @@ const BAD: Record<string, [unknown, string, string | null, RegExp, Record<string
     /"text\/xml"/,
   ],
   "another content type": [DATA, "unsupported_content", "content-type", /JSON/, { ...HEADERS, "content-type": "a/b" }],
-  "a header that is not UTF-8": [DATA, "malformed_utf8", null, /UTF-8/, { ...HEADERS, ce_id: new Uint8Array([0xff]) }],
+  "a header that is not UTF-8": [DATA, "malformed_utf8", "ce_id", /byte 0xff in place 1 of 1, behind ""/, {
+    ...HEADERS,
+    ce_id: new Uint8Array([0xff]),
+  }],
   "a wrong type": [{ ...BARE, distance_km: "12" }, "invalid_field", "distance_km", /from 0 to 1e9, got "12"/],
   "an absurd number": [{ ...BARE, distance_km: 1e300 }, "invalid_field", "distance_km", /from 0 to 1e9, got 1e\+300/],
   "a negative fare": [{ ...BARE, fare: "-1.00" }, "invalid_field", "fare", /from 0 to 1e12.*got "-1.00"/],
@@ -428,4 +450,36 @@ Deno.test("any message is decoded or refused as the independent oracle does, wit
   });
   fc.assert(property, { numRuns: Number(Deno.env.get("TACHO_TEST_RUNS") ?? 6000) });
   assert.ok(admitted > 100 && refused > 100, `${admitted} admitted, ${refused} refused: both sides were met`);
+});
+
+Deno.test("the first byte that is no UTF-8 is told with its place: all before it is whole characters", () => {
+  const strict = new TextDecoder("utf-8", { fatal: true });
+  const is_text = (bytes: Uint8Array): boolean => {
+    try {
+      strict.decode(bytes);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const piece = fc.oneof(
+    fc.string({ unit: "grapheme", maxLength: 4 }).map((text) => encoder.encode(text)),
+    fc.constantFrom("\ufffd", "\ufffd\ufffd", "\ufeff", "\0").map((text) => encoder.encode(text)),
+    fc.uint8Array({ maxLength: 3 }),
+    fc.constantFrom([0xef], [0xef, 0xbf], [0xf0, 0x9f], [0xc0, 0x80], [0xed, 0xa0, 0x80]).map((all) =>
+      Uint8Array.from(all)
+    ),
+  );
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 8 }), (pieces) => {
+      const bytes = Uint8Array.from(pieces.flatMap((each) => [...each]));
+      if (is_text(bytes)) return;
+      let whole = bytes.length;
+      while (!is_text(bytes.subarray(0, whole))) whole--;
+      const [, byte, place, of] = /^the byte 0x(..) in place (\d+) of (\d+), behind "/.exec(no_utf8(bytes)) ?? [];
+      assert.deepEqual([place, of], [`${whole + 1}`, `${bytes.length}`]);
+      assert.equal(parseInt(byte!, 16), bytes[whole]);
+    }),
+    { numRuns: 2_000 },
+  );
 });

@@ -180,9 +180,17 @@ Deno.test("what the log cannot hold is refused by name, next to long digits too"
 Deno.test("a number that no double holds is refused as it is written, however few its digits", () => {
   for (const given of ["1e400", "-1E+309", "18.6e0000000308", `2${"0".repeat(308)}`]) {
     const told = `expected a number below 1e308 in size, got ${given.slice(0, 40)}`;
-    for (const text of [given, `{"a":{"b":[${given}]}}`, `{"id":1234567890.12345678901,"a":${given}}`]) {
-      assert.throws(() => parse_json(text), { name: "JsonFault", reason: "number_out_of_range", message: told }, text);
-      assert.throws(() => parse_record_json(text), { message: told }, text);
+    for (
+      const [text, where] of [
+        [given, ""],
+        [`{"a":{"b":[${given}]}}`, ""],
+        [`{"id":1234567890.12345678901,"a":${given}}`, ' in "a"'],
+        [`{"a":{"\\u0000":${given}}}`, ' in "\\u0000"'],
+      ] as const
+    ) {
+      const message = told + where;
+      assert.throws(() => parse_json(text), { name: "JsonFault", reason: "number_out_of_range", message }, text);
+      assert.throws(() => parse_record_json(text), { message }, text);
     }
   }
   for (const given of ["1e308", "1e-400", '"1e400"', '"7d1e400f"', "0e500"]) {

@@ -129,6 +129,10 @@ Deno.test("mapped messages: a fault in any event is one fault of the message, to
     [{ timestamp: "2030-01-01T00:00:00" }, "time_in_future", "timestamp", /; timestamp is "2030-01-01T00:00:00"$/],
     [{ trip_id: "x".repeat(300) }, "invalid_trip_id", "trip_id", /of at most 200 characters/],
     [{ driver_id: "\0" }, "text_not_storable", "driver_id", /without NUL/],
+    // A path goes into the quarantine, which holds no more than the log.
+    [{ 'a\0"b': 1 }, "text_not_storable", 'a\\u0000\\"b', /without NUL/],
+    [{ "\ud800": 1 }, "text_not_storable", "\\ud800", /lone surrogates/],
+    [{ 'a"b': "\0" }, "text_not_storable", 'a"b', /without NUL/],
   ];
   for (const [changes, reason, path, detail] of cases) {
     const fault = fault_of("rides", { ...RIDE, ...changes });

@@ -277,7 +277,7 @@ function in_future(message: Taken, { read_ms, future_limit_ms }: DecodeTerms, ti
 }
 
 function decode_event(
-  domain: Pick<Domain, "parse" | "fields">,
+  domain: Pick<Domain, "parse" | "fields" | "stream_column">,
   terms: DecodeTerms,
   message: Taken,
   envelope: Envelope,
@@ -300,8 +300,8 @@ function decode_event(
   try {
     return {
       event: {
-        stream_id: storable(stream_id),
-        event_id: storable(event_id),
+        stream_id: storable(stream_id, domain.stream_column),
+        event_id: storable(event_id, "event_id"),
         type,
         schema_version,
         occurred_at_us: parsed_time.us,
@@ -312,16 +312,15 @@ function decode_event(
       metadata: metadata_json(message, attributes === null ? null : canonical_json(attributes)),
     };
   } catch (error) {
-    if (error instanceof JsonFault) return refused(error.reason, null, error.message);
-    throw error;
+    if (!(error instanceof JsonFault)) throw error;
+    const field = unfit_field({ ...attributes, ...data });
+    return refused(error.reason, null, field === null ? error.message : `${error.message} in ${field}`);
   }
 }
 
-function storable(id: string): string {
-  if (id.includes("\0") || !id.isWellFormed()) {
-    throw new JsonFault("text_not_storable", "expected ids without NUL and lone surrogates");
-  }
-  return id;
+function storable(id: string, name: string): string {
+  if (!id.includes("\0") && id.isWellFormed()) return id;
+  throw new JsonFault("text_not_storable", `expected ${name} without NUL and lone surrogates, got ${shown(id)}`);
 }
 
 /** An event that a mapping made, as it was made and as it was decoded. */

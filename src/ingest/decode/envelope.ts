@@ -10,7 +10,7 @@ import {
   whole_number_text,
 } from "../../domains/mod.ts";
 import { BARE_NAMES } from "../../mapping/mod.ts";
-import { CONNECT_ENVELOPE, framing_of, is_connect_envelope, within_json } from "./framing.ts";
+import { CONNECT_ENVELOPE, framing_of, is_connect_envelope, no_utf8, within_json } from "./framing.ts";
 import { type Coordinates, NO_HEADERS, type SourceMessage } from "../message_source.ts";
 
 /**
@@ -130,7 +130,7 @@ function object_of(value: unknown, path: string | null): Record<string, unknown>
 const without_empty = (attributes: Record<string, unknown>): Record<string, unknown> | null =>
   Object.keys(attributes).length === 0 ? null : attributes;
 
-function text_of(bytes: Uint8Array, decoder = utf8): string {
+function text_of(bytes: Uint8Array, path: string | null = null, decoder = utf8): string {
   if (decoder === utf8) {
     const text = any_utf8.decode(bytes);
     if (!text.includes("\ufffd")) return text;
@@ -138,15 +138,15 @@ function text_of(bytes: Uint8Array, decoder = utf8): string {
   try {
     return decoder.decode(bytes);
   } catch {
-    throw new EnvelopeFault("malformed_utf8", null, `expected UTF-8 text, got ${bytes.length} bytes that are not`);
+    throw new EnvelopeFault("malformed_utf8", path, `expected UTF-8 text, got ${no_utf8(bytes)}`);
   }
 }
 
 /** The text of a header; one that PostgreSQL cannot store is refused, kept or not. */
-function header_text(bytes: Uint8Array): string {
-  const text = text_of(bytes, header_utf8);
-  canonical_json(text);
-  return text;
+function header_text(bytes: Uint8Array, header: string): string {
+  const text = text_of(bytes, header, header_utf8);
+  if (!text.includes("\0")) return text;
+  throw new EnvelopeFault("text_not_storable", header, `expected ${header} without NUL, got ${shown(text)}`);
 }
 
 function require_json(content_type: unknown, path: string): void {
@@ -160,7 +160,7 @@ function stream_of(attributes: Record<string, unknown>, key: SourceMessage["key"
   const { subject, [KEY_ATTRIBUTE]: partition_key } = attributes;
   if (!is_blank(subject)) return identifier(subject, "subject", STREAM_ID_LENGTH, named.stream_column);
   if (!is_blank(partition_key)) return identifier(partition_key, KEY_ATTRIBUTE, STREAM_ID_LENGTH, named.stream_column);
-  const text = key === null ? "" : text_of(key, header_utf8);
+  const text = key === null ? "" : text_of(key, "key", header_utf8);
   if (!is_blank(text)) return identifier(text, "key", STREAM_ID_LENGTH, named.stream_column);
   throw new EnvelopeFault(
     `missing_${named.stream_column}`,
@@ -178,11 +178,13 @@ function structured_data({ data, data_base64 }: Record<string, unknown>): Pick<E
   if (!is_blank(data)) {
     throw new EnvelopeFault("unsupported_content", "data_base64", "expected either data or data_base64, got both");
   }
-  return { data: object_of(parse_json(text_of(base64_bytes(data_base64))), "data_base64"), depth: 0 };
+  return { data: object_of(parse_json(base64_text(data_base64)), "data_base64"), depth: 0 };
 }
 
 /** The JSON text that `data_base64` holds. */
-export const read_base64 = (value: unknown): Validation<string> => validated(() => text_of(base64_bytes(value)));
+export const read_base64 = (value: unknown): Validation<string> => validated(() => base64_text(value));
+
+const base64_text = (value: unknown): string => text_of(base64_bytes(value), "data_base64");
 
 function base64_bytes(value: unknown): Uint8Array {
   try {
@@ -310,10 +312,10 @@ function require_json_format(headers: SourceMessage["headers"]): void {
 function binary(message: SourceMessage, named: StreamNames): Envelope {
   const attributes: Record<string, unknown> = {};
   for (const [header, bytes] of Object.entries(message.headers)) {
-    if (header.toLowerCase() === "content-type") require_json(header_text(bytes), "content-type");
+    if (header.toLowerCase() === "content-type") require_json(header_text(bytes, header), "content-type");
     const name = attribute_in(header);
     if (name === null) continue;
-    const text = header_text(bytes);
+    const text = header_text(bytes, header);
     // Of two spellings the binding's own counts.
     if (attributes[name] === undefined || header === `ce_${name}`) attributes[name] = text;
   }

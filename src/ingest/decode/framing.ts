@@ -1,3 +1,5 @@
+import { shown } from "../../domains/mod.ts";
+
 /**
  * What other programs put around JSON, or send in its stead: taken off where a mapping says that it is there, and named where it keeps a
  * message from being read. Pure.
@@ -30,6 +32,25 @@ export function behind_registry(
 /** Whether a key that a serializer wrote as JSON begins so: an object, a text or a number. */
 export const begins_key = (byte: number): boolean =>
   byte === OPENING_BRACE || byte === 0x22 || (byte >= 0x30 && byte <= 0x39);
+
+const encoder = new TextEncoder();
+/** A byte order mark is three bytes like any other where bytes are counted. */
+const any_utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+const BROKEN = "\ufffd", BROKEN_BYTES = [0xef, 0xbf, 0xbd];
+
+/** The first byte that is no UTF-8, and where it is, as a sentence goes on. */
+export function no_utf8(bytes: Uint8Array): string {
+  const text = any_utf8.decode(bytes);
+  let at = 0, from = 0;
+  for (let broken = text.indexOf(BROKEN); broken >= 0; broken = text.indexOf(BROKEN, from + 1)) {
+    at += encoder.encode(text.slice(from, broken)).length;
+    from = broken;
+    // One that was sent is a character, of which what follows is counted on.
+    if (!BROKEN_BYTES.every((byte, i) => bytes[at + i] === byte)) break;
+  }
+  const byte = bytes[at]?.toString(16).padStart(2, "0") ?? "";
+  return `the byte 0x${byte} in place ${at + 1} of ${bytes.length}, behind ${shown(text.slice(0, from).slice(-20))}`;
+}
 
 const UTF_16 = "UTF-16 text";
 

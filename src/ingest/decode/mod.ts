@@ -6,4 +6,5 @@
  * to be equal. Records of another shape are made events by the mapping of their topic (`decode.ts`).
  */
 export * from "./decode.ts";
+export { no_utf8 } from "./framing.ts";
 export type { DecodedEvent } from "./plain_event.ts";

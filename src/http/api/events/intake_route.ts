@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { JsonFault, parse_record_json } from "../../../domains/mod.ts";
-import { DIRECT_TOPIC, type DirectAnswer, mapped_topic, type Message } from "../../../ingest/mod.ts";
+import { DIRECT_TOPIC, type DirectAnswer, mapped_topic, type Message, no_utf8 } from "../../../ingest/mod.ts";
 import type { Clock } from "../../../runtime/mod.ts";
 import { bad_request, problem, respond } from "../../answers.ts";
 import { bearer_of, is_token } from "../../auth.ts";
@@ -236,7 +236,7 @@ function json_text(body: Uint8Array, mapped: boolean): { readonly ok: true; read
     text = utf8.decode(body);
   } catch (error) {
     if (error instanceof TypeError) {
-      return not_json(`bytes that are no UTF-8, beginning with ${body.slice(0, 8).toHex()}`);
+      return not_json(`bytes that are no UTF-8, beginning with ${body.slice(0, 8).toHex()}: ${no_utf8(body)}`);
     }
     throw error;
   }
