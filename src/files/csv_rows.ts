@@ -43,7 +43,9 @@ class CsvReading {
   readonly #form_escaped: CsvForm;
   readonly #overlong = new OverlongLine();
   #columns: readonly string[] | null = null;
-  #names: readonly string[] = [];
+  /** The names of the first header, by their spelling without capitals; and what they begin with, which spares most values a look. */
+  readonly #known = new Map<string, string>();
+  readonly #initials = new Set<string | undefined>(["\ufeff"]);
   #names_line = 1;
   /** How many values a row has at least: those of columns without a name at the end may lack. */
   #least = 0;
@@ -150,6 +152,35 @@ class CsvReading {
     return parts.length > (is_row ? 1 : 0) ? parts : [];
   }
 
+  /** What follows has these columns. */
+  #take_names(names: readonly string[]): void {
+    this.#columns = named(names);
+    this.#least = names.findLastIndex((name) => name !== "") + 1;
+  }
+
+  /** The name of the first header that a value is, whatever its capitals; undefined when it is none. */
+  #name_in(value: string): string | undefined {
+    return this.#initials.has(value[0]) ? this.#known.get(value.replace("\ufeff", "").toLowerCase()) : undefined;
+  }
+
+  /**
+   * The names of columns where a row has them and no values, as where files were put together: those that there were, or most of them, in
+   * another order, with other capitals or others among them. Null for a row of values.
+   */
+  #names_in(fields: readonly string[]): readonly string[] | null {
+    if (this.#name_in(fields[0]!) === undefined && this.#name_in(fields[1] ?? "") === undefined) return null;
+    const names = fields.map((field) => this.#name_in(field) ?? field.trim());
+    const columns = this.#columns!;
+    const same = fields.length === columns.length && named(names).every((name, i) => name === columns[i]);
+    const written = names.filter((name) => name !== "");
+    const of_first = new Set(written.filter((name) => this.#name_in(name) !== undefined));
+    // One or two words may be values that are spelled alike.
+    if (written.length < 3) return same && fields.join().replace("\ufeff", "") === names.join() ? names : null;
+    const is_header = same ||
+      (of_first.size * 2 > written.length && !written.some((name) => NUMBER.test(name) || VALUE.test(name)));
+    return is_header ? names : null;
+  }
+
   #no_names(why: string, line = this.#line): FileError {
     return new FileError(`read ${JSON.stringify(this.#path)}: line ${line}, the names of columns: ${why}`);
   }
@@ -180,17 +211,21 @@ class CsvReading {
       if (numbers.length * 2 > fields.length || fields.some((field) => VALUE.test(field))) {
         throw this.#no_names(`expected names, got values: ${fields.join(", ")}`);
       }
-      this.#names = fields;
+      for (const name of fields) {
+        if (name === "") continue;
+        this.#known.set(name.toLowerCase(), name);
+        for (const all of [name, name.toLowerCase(), name.toUpperCase()]) this.#initials.add(all[0]);
+      }
       this.#names_line = this.#line;
-      this.#columns = named(fields);
-      this.#least = fields.findLastIndex((name) => name !== "") + 1;
+      this.#take_names(fields);
       return { row: null, end };
     }
     const columns = this.#columns;
-    // Files put together have the names again.
-    const again = fields.length === this.#names.length && fields[0]!.replace("\ufeff", "") === this.#names[0] &&
-      fields.every((field, i) => i === 0 || field === this.#names[i]);
-    if (again) return { row: null, end };
+    const again = this.#names_in(fields);
+    if (again !== null) {
+      this.#take_names(again);
+      return { row: null, end };
+    }
     const surplus = fields.length > columns.length && !fields.slice(columns.length).every((field) => field === "");
     if (surplus && columns.length === 1 && !this.#rows_came) {
       const detail = `expected names of ${fields.length} columns, as the row below has, got ${columns[0]}`;

@@ -143,6 +143,38 @@ Deno.test("CSV: lines end as each likes; empty values behind the last column, na
   assert.deepEqual(named.records, [{ a: "1", note: "x", "note (3)": "y", "": "", "column (5)": "" }]);
 });
 
+Deno.test("CSV: a line with the names again names what follows, in whatever order, capitals and company; values are none", async () => {
+  const read = (text: string) => rows_of("a.csv", text).then(({ rows }) => rows.map((row) => row.record));
+  const first = "id,City,fare\nT1,Rome,1\n", begun = { id: "T1", City: "Rome", fare: "1" };
+  for (
+    const [header, row, second] of [
+      ["id,City,fare", "T2,Bari,2", { id: "T2", City: "Bari", fare: "2" }],
+      ["ID,CITY,FARE", "T2,Bari,2", { id: "T2", City: "Bari", fare: "2" }],
+      ["\ufeffcity,Fare,id", "Bari,2,T2", { City: "Bari", fare: "2", id: "T2" }],
+      ['"fare", "id" ,City', "2,T2,Bari", { fare: "2", id: "T2", City: "Bari" }],
+      ["note,id,City,fare", "x,T2,Bari,2", { note: "x", id: "T2", City: "Bari", fare: "2" }],
+      ["id,fare,Tip", "T2,2,3", { id: "T2", fare: "2", Tip: "3" }],
+      ["id,City,fare,,", "T2,Bari,2,,", { id: "T2", City: "Bari", fare: "2", "": "", "column (5)": "" }],
+      ["id,fare,City,fare", "T2,2,Bari,3", { id: "T2", fare: "2", City: "Bari", "fare (4)": "3" }],
+    ] as const
+  ) {
+    assert.deepEqual(await read(`${first}${header}\n${row}\n`), [begun, second], header);
+    const thrice = `${first}${header}\n${row}\nid,City,fare\nT3,Pisa,3\n`;
+    assert.deepEqual((await read(thrice)).at(-1), { id: "T3", City: "Pisa", fare: "3" }, header);
+  }
+  // What only has words in common with the names is a row like any other.
+  for (const row of ["id,City,7.5", "id,Rome,Bari", "City,City,City", "id,,fare"]) {
+    const [id, City, fare] = row.split(",");
+    assert.deepEqual(await read(`${first}${row}\nT2,Bari,2\n`), [begun, { id, City, fare }, {
+      ...{ id: "T2", City: "Bari", fare: "2" },
+    }], row);
+  }
+  for (const row of ["b,a", "A,B", "A,b", "a,B"]) {
+    const [a, b] = row.split(",");
+    assert.deepEqual(await read(`a,b\n${row}\n1,2\n`), [{ a, b }, { a: "1", b: "2" }], row);
+  }
+});
+
 Deno.test("CSV: any line may end with a line feed, a carriage return or both, whatever the others end with", async () => {
   const value = fc.constantFrom("x", "", "two words", '"quoted, twice"', '"say ""so"""', "12.5");
   const row = fc.tuple(fc.constantFrom("1", "2"), value, value);
