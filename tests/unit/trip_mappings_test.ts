@@ -687,6 +687,32 @@ Deno.test("each shape is recognised by its fields alone; what fits none is told 
   assert.equal(told.value.name, "trip_end");
 });
 
+Deno.test("mappings of files: the words by which R, pandas and MySQL write what is unknown are blank in every column", () => {
+  const words = ["NA", "na", "N/A", "#N/A", "NaN", "nan", "NaT", "NULL", "null", "None", "\\N", " NA "];
+  const of_files = Object.entries(SAMPLES).filter(([name]) =>
+    /^(?:taxis|nyc_.*|chicago_taxi|bike_share|trip_.*)$/.test(name)
+  );
+  assert.equal(of_files.length, 9);
+  for (const [name, sample] of of_files) {
+    const mapping = builtin(name),
+      read = (record: SourceRecord) => decode_record(DOMAIN, TERMS, TAKEN, mapping, record);
+    for (const column of Object.keys(sample)) {
+      const blank = read({ ...sample, [column]: null });
+      for (const word of words) {
+        assert.deepEqual(read({ ...sample, [column]: word }), blank, `${name} ${column} ${word}`);
+      }
+    }
+    assert.notDeepEqual(read(sample), read({ ...sample, [Object.keys(sample)[0]!]: null }));
+  }
+  // Words that only begin so are what they say.
+  const [start] = decoded(builtin("bike_share"), {
+    ...BIKE,
+    start_station_name: "Nanterre",
+    end_station_name: "NA St",
+  });
+  assert.deepEqual([start!.data.pickup_zone, start!.data.dropoff_zone], ["Nanterre", "NA St"]);
+});
+
 const strange = fc.oneof(
   fc.constantFrom("", "5.0", "-1", "1e400", "2026-03-08 02:30:00", "canceled", "\0", "\ud800", null, Number.NaN),
   fc.jsonValue({ maxDepth: 2 }),
