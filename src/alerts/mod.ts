@@ -9,15 +9,25 @@
  * Decision: rules are looked at from the read models every two seconds, not in the transaction that appends: ingest knows nothing of alerts and
  * waits for none of them. Price: they lag by that, and a rule over states costs what such a board does.
  */
-export { read_rule, type Rule, RULE_LIMITS, type RuleFault, silent_until } from "./rule.ts";
-export { MOST_FILE_BYTES, read_alerts_of, read_rules_file, type RulesFile, unknown_receivers } from "./rules_file.ts";
+export { faults_of, name, read_rule, type Rule, RULE_LIMITS, type RuleFault, silent_until } from "./rule.ts";
+export {
+  MOST_FILE_BYTES,
+  read_alerts_of,
+  read_json,
+  read_rules_file,
+  type RulesFile,
+  unknown_receivers,
+  WEBHOOK,
+} from "./rules_file.ts";
 export { type Change, PHASES } from "./machine.ts";
 export { read_windows } from "./read_windows.ts";
 export { AlertKeeper, type AlertsStanding, replay_rule, type Replayed, unseen_keys } from "./keeper.ts";
+export { type Claimed, deliver, type Failed } from "./deliver.ts";
 export {
   type AlertMessage,
   email,
   keep_delivering,
+  poster,
   read_smtp_url,
   type Receiver,
   rule_words,

@@ -1,15 +1,16 @@
 import type { DomainBoard } from "../domains/mod.ts";
 import { format_time, time_or_null } from "../kpi/mod.ts";
 import { type Comparison, figure_of_rule, read_rule, type Rule } from "./rule.ts";
-import { claim_deliveries, type Claimed, type KeptChange, note_delivery } from "./store.ts";
+import { claim_deliveries, type KeptChange, note_delivery } from "./store.ts";
 import { createHmac } from "node:crypto";
 import { createTransport } from "nodemailer";
-import { backoff_ms, Paced, type Runtime, told_once, unless_aborted, type WakeUp } from "../runtime/mod.ts";
+import { type Runtime, unless_aborted, type WakeUp } from "../runtime/mod.ts";
+import { deliver } from "./deliver.ts";
 import type { Database } from "../database/mod.ts";
 
 /**
- * From a change to whoever is told of it: the message, which is the same each time it is sent; the receivers, a server or people; and the loop that
- * delivers once or more to each, of one rule in order, however long a receiver is away. No receiver holds up another, or a rule of its own.
+ * From a change to whoever is told of it: the message, which is the same each time it is sent; the receivers, a server or people; and their outboxes,
+ * of which each is delivered once or more, of one rule in order, however long a receiver is away. No receiver holds up another, or a rule of its own.
  */
 
 /** A message, as JSON has it. */
@@ -130,53 +131,64 @@ function hidden(cause: unknown, secrets: readonly string[]): string {
 /** A request that takes longer has failed. */
 const REQUEST_MS = 10_000;
 
+/** What is sent by POST. */
+interface Posted {
+  /** By which a receiver knows what it has already. */
+  readonly id: string;
+  readonly body: string | Uint8Array<ArrayBuffer>;
+  /** `content-type` among them. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 /** What a request is signed with: HMAC-SHA256, in hex, of the time in the header, a full stop and the body. */
-const signature_of = (secret: string, timestamp_s: number, body: string): string =>
-  createHmac("sha256", secret).update(`${timestamp_s}.${body}`).digest("hex");
+const signature_of = (secret: string, timestamp_s: number, body: Posted["body"]): string =>
+  createHmac("sha256", secret).update(`${timestamp_s}.`).update(body).digest("hex");
 
 /**
- * A server that is sent each change by POST; any answer of 2xx says that it has it. Redirects are not followed, and of an answer no more than its
- * head is read.
+ * Makes what sends to a server by POST. It resolves for any answer of 2xx, which says that the server has it, and throws without what may be secret
+ * for all else. Redirects are not followed, and of an answer no more than its head is read.
  * @param secret what requests are signed with; null: they are not
  * @param now_ms the clock of signatures
  */
-export function webhook(
-  name: string,
+export function poster(
   url: string,
   secret: string | null,
   { now_ms, timeout_ms = REQUEST_MS }: { readonly now_ms: () => number; readonly timeout_ms?: number },
-): Receiver {
-  return {
-    name,
-    async send(message: AlertMessage, signal: AbortSignal) {
-      const body = JSON.stringify(message), timestamp_s = Math.floor(now_ms() / 1_000);
-      const headers = {
-        "content-type": "application/json",
-        "user-agent": "tacho",
-        "tacho-id": message.id,
-        "tacho-timestamp": String(timestamp_s),
-        ...secret === null ? {} : { "tacho-signature": `v1=${signature_of(secret, timestamp_s, body)}` },
-      };
-      const limit = AbortSignal.timeout(timeout_ms);
-      let answer: Response;
-      try {
-        answer = await fetch(url, {
-          method: "POST",
-          headers,
-          body,
-          redirect: "manual",
-          signal: AbortSignal.any([limit, signal]),
-        });
-      } catch (cause) {
-        signal.throwIfAborted();
-        if (limit.aborted) throw new Error(`expected an answer within ${timeout_ms / 1_000} s, got none`);
-        throw new Error(hidden(cause, parts_of(url)));
-      }
-      // Nothing of it is wanted; that a connection breaks off then is nobody's concern.
-      await answer.body?.cancel().catch(() => {});
-      if (!answer.ok) throw new Error(`expected 2xx, got ${answer.status}`);
-    },
+): (posted: Posted, signal: AbortSignal) => Promise<void> {
+  return async ({ id, body, headers: own }, signal) => {
+    const timestamp_s = Math.floor(now_ms() / 1_000);
+    const headers = {
+      ...own,
+      "user-agent": "tacho",
+      "tacho-id": id,
+      "tacho-timestamp": String(timestamp_s),
+      ...secret === null ? {} : { "tacho-signature": `v1=${signature_of(secret, timestamp_s, body)}` },
+    };
+    const limit = AbortSignal.timeout(timeout_ms);
+    let answer: Response;
+    try {
+      answer = await fetch(url, {
+        method: "POST",
+        headers,
+        body,
+        redirect: "manual",
+        signal: AbortSignal.any([limit, signal]),
+      });
+    } catch (cause) {
+      signal.throwIfAborted();
+      if (limit.aborted) throw new Error(`expected an answer within ${timeout_ms / 1_000} s, got none`);
+      throw new Error(hidden(cause, parts_of(url)));
+    }
+    // Nothing of it is wanted; that a connection breaks off then is nobody's concern.
+    await answer.body?.cancel().catch(() => {});
+    if (!answer.ok) throw new Error(`expected 2xx, got ${answer.status}`);
   };
+}
+
+/** A server that is sent each change as JSON, as `poster` does. */
+export function webhook(name: string, ...of: Parameters<typeof poster>): Receiver {
+  const post = poster(...of), headers = { "content-type": "application/json" };
+  return { name, send: (message, signal) => post({ id: message.id, body: JSON.stringify(message), headers }, signal) };
 }
 
 /** An address and its parts: what follows the host may be a secret. */
@@ -298,66 +310,27 @@ interface OutboxSource {
   readonly noted: WakeUp;
 }
 
-const LOOK_MS = 2_000;
-/** Messages that a receiver is sent at a time. */
-const AT_A_TIME = 8;
-/** Another program tries after so long: longer than any receiver may take. */
-const CLAIM_S = 60;
-/** The waits between tries of a message, which double. */
-const FIRST_MS = 1_000, CAP_MS = 300_000;
-
-/** Delivers until the signal; rejects with its reason. Resolves at once where nobody is told. */
+/** Delivers changes until the signal; rejects with its reason. Resolves at once where nobody is told. */
 export async function keep_delivering(runtime: Runtime, source: OutboxSource): Promise<void> {
-  const holder = crypto.randomUUID();
-  await Promise.all(source.receivers.map((receiver) => deliver_to(runtime, source, receiver, holder)));
-}
-
-async function deliver_to(runtime: Runtime, source: OutboxSource, receiver: Receiver, holder: string): Promise<never> {
-  const { signal, logger } = runtime, { database, noted } = source;
-  const pace = new Paced(runtime, { first_ms: LOOK_MS, cap_ms: 30_000 });
-  for (;;) {
-    const claimed = await pace.until_done(
-      signal,
-      () => claim_deliveries(database, receiver.name, AT_A_TIME, holder, CLAIM_S),
-      {
-        passes: () => true,
-        ...told_once(logger, "alerts cannot be delivered", "alerts are delivered again"),
+  const { database, noted, board } = source;
+  await Promise.all(source.receivers.map((receiver) =>
+    deliver(runtime, {
+      one: "an alert",
+      many: "alerts",
+      noted,
+      async claim(most, holder, claim_s) {
+        const claimed = await claim_deliveries(database, receiver.name, { most, holder, claim_s });
+        return claimed.map((each) => {
+          const message = message_of(board, source, each.change);
+          return {
+            id: message.id,
+            about: { receiver: receiver.name, rule: message.rule },
+            attempts: each.attempts,
+            send: (signal) => receiver.send(message, signal),
+            note: (failed) => note_delivery(database, each, holder, failed),
+          };
+        });
       },
-    );
-    await Promise.all(claimed.map((each) => attempt(runtime, source, receiver, each, holder)));
-    if (claimed.length === 0) await noted.next(signal, LOOK_MS);
-    signal.throwIfAborted();
-  }
-}
-
-/** Tries one delivery and notes what came of it. Where that cannot be noted it is tried again when the claim has ended. */
-async function attempt(
-  { signal, logger, random }: Runtime,
-  { database, board, domain, log_id }: OutboxSource,
-  receiver: Receiver,
-  claimed: Claimed,
-  holder: string,
-): Promise<void> {
-  const message = message_of(board, { domain, log_id }, claimed.change);
-  const told = { receiver: receiver.name, rule: message.rule, id: message.id };
-  let failed: Parameters<typeof note_delivery>[3] = null;
-  try {
-    await receiver.send(message, signal);
-  } catch (error) {
-    const trouble = error instanceof Error ? error.message : String(error);
-    // Who ends leaves it to others at once.
-    const again_ms = signal.aborted ? 0 : backoff_ms(claimed.attempts, random(), FIRST_MS, CAP_MS);
-    failed = { trouble: signal.aborted ? "the program ended while it was sent" : trouble, again_ms };
-    if (claimed.attempts === 1 && !signal.aborted) {
-      logger.log("warn", "an alert was not delivered; trying again", { ...told, reason: trouble });
-    }
-  }
-  try {
-    await note_delivery(database, claimed, holder, failed);
-    if (failed === null && claimed.attempts > 1) {
-      logger.log("info", "an alert was delivered", { ...told, attempts: claimed.attempts });
-    }
-  } catch (error) {
-    logger.log("warn", "what came of a delivery cannot be noted; it is tried again", { ...told, reason: error });
-  }
+    })
+  ));
 }

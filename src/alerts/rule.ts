@@ -81,7 +81,7 @@ const LEAST_RULED_SCORE = 1;
 
 /** Names of rules and receivers: part of addresses, labels and headers. */
 export const NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/;
-const name = z.string().regex(NAME, {
+export const name = z.string().regex(NAME, {
   error: ({ input }) =>
     `expected a name of at most ${RULE_LIMITS.name} small letters, digits, - and _, got ${shown(input)}`,
 });

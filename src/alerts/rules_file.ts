@@ -35,7 +35,8 @@ export interface RulesFile {
 /** The largest file, bytes. */
 export const MOST_FILE_BYTES = 1 << 20;
 
-const WEBHOOK = z.strictObject({
+/** A server that is told, and the file with the key of its requests. */
+export const WEBHOOK = z.strictObject({
   webhook: z.string().regex(/^https?:\/\/[^\s/?#@]+[^\s#@]*$/, { error: "expected https://host/path" }),
   secret_file: z.string().min(1, "expected a path").optional(),
 });
@@ -74,12 +75,12 @@ function read_receiver(form: unknown): ReceiverForm | { readonly error: z.ZodErr
     : { error };
 }
 
-/** What a file says, or all that is wrong with it but its rules. @param domains the names of those that there are */
-export function read_rules_file(
+/** What a text says as JSON of a form, or all that is wrong with it. */
+export function read_json<Shape extends z.ZodRawShape>(
   text: string,
-  domains: readonly string[],
+  form: z.ZodObject<Shape>,
 ):
-  | { readonly ok: true; readonly file: RulesFile }
+  | { readonly ok: true; readonly data: z.output<z.ZodObject<Shape>> }
   | { readonly ok: false; readonly faults: readonly RuleFault[] } {
   let json: unknown;
   try {
@@ -89,12 +90,22 @@ export function read_rules_file(
     const message = `expected JSON: ${error instanceof Error ? error.message.slice(0, 200) : "it is none"}`;
     return { ok: false, faults: [{ place: "file", message }] };
   }
-  const parsed = FILE.safeParse(json);
-  if (!parsed.success) {
-    const faults = faults_of(parsed.error, [], Object.keys(FILE.shape));
-    return { ok: false, faults: faults.map((each) => each.place === "" ? { ...each, place: "file" } : each) };
-  }
-  const { rules, receivers } = parsed.data, faults: RuleFault[] = [], read = new Map<string, ReceiverForm>();
+  const parsed = form.safeParse(json);
+  if (parsed.success) return { ok: true, data: parsed.data as z.output<z.ZodObject<Shape>> };
+  const faults = faults_of(parsed.error, [], Object.keys(form.shape));
+  return { ok: false, faults: faults.map((each) => each.place === "" ? { ...each, place: "file" } : each) };
+}
+
+/** What a file says, or all that is wrong with it but its rules. @param domains the names of those that there are */
+export function read_rules_file(
+  text: string,
+  domains: readonly string[],
+):
+  | { readonly ok: true; readonly file: RulesFile }
+  | { readonly ok: false; readonly faults: readonly RuleFault[] } {
+  const said = read_json(text, FILE);
+  if (!said.ok) return said;
+  const { rules, receivers } = said.data, faults: RuleFault[] = [], read = new Map<string, ReceiverForm>();
   for (const [domain, list] of Object.entries(rules)) {
     const place = json_place(["rules", domain]);
     if (!domains.includes(domain)) {

@@ -291,7 +291,7 @@ export async function silence_rule(
 }
 
 /** A delivery that a program has claimed. */
-export interface Claimed {
+interface ClaimedChange {
   readonly receiver: string;
   readonly attempts: number;
   readonly change: KeptChange;
@@ -304,10 +304,8 @@ export interface Claimed {
 export async function claim_deliveries(
   database: Queryable,
   receiver: string,
-  most: number,
-  holder: string,
-  claim_s: number,
-): Promise<Claimed[]> {
+  { most, holder, claim_s }: { readonly most: number; readonly holder: string; readonly claim_s: number },
+): Promise<ClaimedChange[]> {
   const rows = await database.query({
     name: "claim_alert_deliveries",
     text: `with due as (
@@ -328,7 +326,7 @@ export async function claim_deliveries(
 /** Notes what came of a delivery: that it arrived, or why it did not and when it is tried again; given up three days after the change. */
 export async function note_delivery(
   database: Queryable,
-  { receiver, change }: Claimed,
+  { receiver, change }: ClaimedChange,
   holder: string,
   failed: { readonly trouble: string; readonly again_ms: number } | null,
 ): Promise<void> {
