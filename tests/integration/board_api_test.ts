@@ -3,6 +3,7 @@ import type { Database, Transaction } from "../../src/database/mod.ts";
 import { read_head, settle_deployment } from "../../src/event_log/mod.ts";
 import { Cursors } from "../../src/ingest/mod.ts";
 import { make_http_side } from "../support/http_side.ts";
+import { trips_board } from "../support/trip_board.ts";
 import { database_test, FlakyDatabase } from "../support/read_side.ts";
 import { whole_trip } from "../support/trip_events.ts";
 import { feed, message, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";
@@ -303,3 +304,34 @@ database_test(
     assert.match(await feed.text(), /2880 buckets, at most 960/);
   },
 );
+
+database_test("the series of a board as a table: the figures of its JSON, as of now and of then", async (database) => {
+  await fill(database);
+  const { board, get } = await side_on(database);
+  for (
+    const query of [
+      "range=6h",
+      "range=6h&as_of_position=4",
+      "range=7d&grain=1d",
+      "range=6h&city=Boston&payment_method=cash",
+    ]
+  ) {
+    const { series } = await board(query) as unknown as { series: Record<string, (number | null)[]> };
+    const answer = await get(`/api/v1/board?${query}&format=csv`), text = await answer.text();
+    assert.deepEqual([answer.status, answer.headers.get("content-type")], [200, "text/csv; charset=utf-8"], text);
+    const [head = [], ...rows] = text.replace("\ufeff", "").trim().split("\r\n").map((row) => row.split(","));
+    assert.deepEqual(head, ["from", "to", ...trips_board.series]);
+    assert.ok(rows.length > 0, query);
+    assert.deepEqual(rows.map(([from]) => Date.parse(from!) / 1_000), series.t);
+    for (const name of trips_board.series) {
+      assert.deepEqual(
+        rows.map((row) => row[head.indexOf(name)]),
+        series[name]!.map((value) => `${value ?? ""}`),
+        name,
+      );
+    }
+  }
+  const [, last] = (await (await get("/api/v1/board?range=7d&grain=1d&format=csv")).text()).trim().split("\r\n").at(-1)!
+    .split(",");
+  assert.match(last!, /T0[56]:00:00\.000000Z$/, "a day ends where that of the business ends");
+});

@@ -18,8 +18,8 @@ import {
   type View,
   window_at,
 } from "../../feed/mod.ts";
-import { format_time } from "../../kpi/mod.ts";
-import { bad_request } from "../answers.ts";
+import { bucket_end, format_time } from "../../kpi/mod.ts";
+import { bad_request, problem } from "../answers.ts";
 import { add_endpoint, type App } from "../endpoint.ts";
 import { answer_from_log, answer_tagged, answer_untagged, Gate, read_only, STATEMENT_TIMEOUT_MS } from "../reading.ts";
 import {
@@ -38,7 +38,7 @@ import {
   said_currency,
   then_parameters,
 } from "../parameters.ts";
-import { type BoardSource, busy, moment_of, not_so_far, recorded_ms_of, timed } from "./then_answers.ts";
+import { answer_csv, type BoardSource, busy, moment_of, not_so_far, recorded_ms_of, timed } from "./then_answers.ts";
 
 /** Boards are dear: two at a time leave the database to those who follow. */
 const GATE = { most: 2, waiting: 20, wait_ms: 2_000 };
@@ -142,14 +142,18 @@ export function add_board_routes(app: App, source: BoardSource): void {
   add_endpoint(app, {
     path: "/api/v1/board",
     summary: "The board of a view, as of now or as the log had recorded it at a time or up to a position",
-    query: then_parameters(board),
+    query: {
+      format: z.enum(["json", "csv"]).default("json").openapi({ description: "csv: the series, a row a bucket" }),
+      ...then_parameters(board),
+    },
     params: {},
     answer: { type: "application/json", schema: board_schema(board) },
     others: { 503: "It took too long, or too many ask at a time; see Retry-After" },
-    respond: async (values, request) => {
+    respond: async ({ format, ...values }, request) => {
       const read = requested_then(values, request, board);
       if (read instanceof Response) return read;
-      const answer = await gate.run(() => timed(() => answer_board(source, request, read.view, read.asked)));
+      const wanted = { ...read, format };
+      const answer = await gate.run(() => timed(() => answer_board(source, request, wanted)));
       return answer ?? boards_busy();
     },
   });
@@ -254,11 +258,22 @@ function greatest_figures(board: DomainBoard) {
   );
 }
 
-function answer_board(source: BoardSource, request: Request, view: View, asked: AsOf | null): Promise<Response> {
-  return asked === null ? present_board(source, request, view) : past_board(source, request, view, asked);
+/** What is asked for: the board of a view, or its series as a table. */
+interface Wanted {
+  readonly view: View;
+  readonly format: "json" | "csv";
 }
 
-async function present_board(source: BoardSource, request: Request, view: View): Promise<Response> {
+function answer_board(
+  source: BoardSource,
+  request: Request,
+  wanted: Wanted & { readonly asked: AsOf | null },
+): Promise<Response> {
+  const { asked } = wanted;
+  return asked === null ? present_board(source, request, wanted) : past_board(source, request, wanted, asked);
+}
+
+async function present_board(source: BoardSource, request: Request, { view, format }: Wanted): Promise<Response> {
   const { board, days, database } = source;
   const now_ms = source.clock.now_ms();
   const fault = states_fault(view, window_at(view, now_ms, days), board);
@@ -271,11 +286,27 @@ async function present_board(source: BoardSource, request: Request, view: View):
     `W/"${head.figures_id}-${head.position}-${watched.window.to_s}-${watched.window.grain}-${to_s}-${source.build}"`;
   return await answer_tagged(request, etag, async () => {
     const whole = await read_whole_board({ ...source, lane_timeout_ms: STATEMENT_TIMEOUT_MS }, watched, now_ms);
+    if (format === "csv") return series_csv(source, whole);
     return whole_or_untagged(whole, body_of(source, whole, now_ms, { as_of: null }));
   });
 }
 
-function past_board(source: BoardSource, request: Request, view: View, asked: AsOf): Promise<Response> {
+/** The series of a board, a row for each bucket that anything lies in: from when to when, and its figures. */
+function series_csv({ board, days }: BoardSource, { series, window, failed }: ShownBoard): Response {
+  if (failed !== null) return problem({ status: 503, title: "Took too long", detail: failed });
+  const rows = series.t.map((t_s, i) => {
+    const end_us = bucket_end(window.grain, t_s * 1e6, days);
+    return [format_time(t_s * 1e6), format_time(end_us), ...board.series.map((name) => series[name]?.[i] ?? null)];
+  });
+  return answer_csv(["from", "to", ...board.series], rows);
+}
+
+function past_board(
+  source: BoardSource,
+  request: Request,
+  { view, format }: Wanted,
+  asked: AsOf,
+): Promise<Response> {
   const { days, clock } = source;
   return read_only(source.database, async (reading) => {
     const head = await read_head(reading);
@@ -295,6 +326,7 @@ function past_board(source: BoardSource, request: Request, view: View, asked: As
       const newest_event_ms = watermark_us === null ? null : Math.floor(watermark_us / 1000);
       const then = { position, newest_event_ms, now_ms: recorded_ms };
       const whole = await read_past_board(reading, source, watched, states, then);
+      if (format === "csv") return series_csv(source, whole);
       const as_of = { position, recorded_ms, head: head.position };
       return whole_or_untagged(whole, body_of(source, whole, recorded_ms, { following: false, as_of }));
     }, caching);
