@@ -24,6 +24,7 @@ import {
   quarantine_retry_verb,
   quarantine_show_verb,
   receipt_verb,
+  reports_check_verb,
   verify_archive_verb,
   verify_verb,
   watermark_verb,
@@ -181,6 +182,20 @@ export function add_alerts(): void {
     )
     .addHelpText("after", example("alerts check alerts.json --replay 7d"))
     .action((file, options) => run((shell) => alerts_check_verb(shell, file, options)));
+}
+
+/** Tables and pictures of a board that are sent at set times. */
+export function add_reports(): void {
+  const reports = program.command("reports").description("tables and pictures of boards that are sent at set times");
+  reports.command("check")
+    .description("say what is wrong with a file of reports, and print what would be sent of one; nothing is sent")
+    .argument("<file>", "reports as JSON, as TACHO_REPORTS names it")
+    .option(
+      "--print <name>",
+      "the report of that name, as of when it was due last; the file is read alone unless given",
+    )
+    .addHelpText("after", example("reports check reports.json --print morning > morning.svg"))
+    .action((file, options) => run((shell) => reports_check_verb(shell, file, options)));
 }
 
 /** What can be proven of the log to somebody who does not trust whoever owns its database. */

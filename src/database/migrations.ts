@@ -40,6 +40,7 @@ import waiting from "../../migrations/0039_waiting.sql" with { type: "text" };
 import flink_doors from "../../migrations/0040_flink_doors.sql" with { type: "text" };
 import oldest_open from "../../migrations/0041_oldest_open.sql" with { type: "text" };
 import filling_in from "../../migrations/0042_filling_in.sql" with { type: "text" };
+import reports from "../../migrations/0043_reports.sql" with { type: "text" };
 import log from "../../migrations/log.sql" with { type: "text" };
 
 /** A migration: forward only, one purpose. */
@@ -125,6 +126,7 @@ const ALL: readonly Migration[] = [
   { version: 40, name: "flink_doors", sql: flink_doors },
   { version: 41, name: "oldest_open", sql: oldest_open, domain: "trips" },
   { version: 42, name: "filling_in", sql: filling_in },
+  { version: 43, name: "reports", sql: reports },
 ];
 
 /** Up to this one migrations are of a log of the first domain; `log.sql` stands for them in a log of anything else. */

@@ -177,6 +177,20 @@ function add_domain(root: App, shared: SharedDeps, domain: ServedDomain, bodies:
   if (base !== "") root.get(base, ({ req }) => lead_to(`${base}/`, req.raw));
 }
 
+/**
+ * What the API of a domain answers to this program itself, without a server: boards, and the items of figures. Rejects with what its reading throws.
+ * @returns from a path with its query to the answer
+ */
+export function board_answers(source: BoardSource): (path: string) => Promise<Response> {
+  const app: App = new OpenAPIHono<{ Bindings: Bindings }>();
+  add_board_routes(app, source);
+  add_items_route(app, source);
+  app.onError((error) => {
+    throw error;
+  });
+  return async (path) => await app.fetch(new Request(`http://localhost${path}`), { address: "" });
+}
+
 /** Leads to a path, with what the address asks for. */
 const lead_to = (path: string, { url }: Request): Response =>
   respond(null, { location: path + new URL(url).search, "cache-control": "no-cache" }, 302);

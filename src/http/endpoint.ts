@@ -83,7 +83,7 @@ export function add_endpoint<Query extends Shape, Path extends Shape>(app: App, 
 }
 
 /** The values of a query by name: text, or a list where the parameter may be repeated; one that may not is refused as a list. */
-function query_values(shape: Shape, given: URLSearchParams): Record<string, string | string[]> {
+export function query_values(shape: Shape, given: URLSearchParams): Record<string, string | string[]> {
   const values = [...new Set(given.keys())].map((name) => {
     const all = given.getAll(name);
     return [name, all.length === 1 && !is_repeatable(shape[name]) ? all[0]! : all] as const;

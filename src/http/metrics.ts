@@ -36,6 +36,8 @@ export interface MetricsReading extends Watermarks {
   };
   /** Of a program that looks at rules of alerts, or tells how they stand. */
   readonly alerts?: AlertsStanding;
+  /** Of a program that sends reports; `receiver` is the name of one. */
+  readonly reports?: Pick<AlertsStanding, "deliveries" | "troubles">;
   /** Of a program that removes cells of fine grains that are old. */
   readonly removal?: {
     /** From when on cells of a grain are kept, microseconds. */
@@ -62,6 +64,7 @@ type Gauged =
   | "stale_tables"
   | "publishing"
   | "alerts"
+  | "reports"
   | "removal"
   | "filling";
 type Count = Exclude<keyof MetricsReading, Gauged | keyof Watermarks>;
@@ -148,6 +151,18 @@ export function make_metrics(domains: Readonly<Record<string, () => MetricsReadi
     ...of_receivers,
   });
   const blind = gauge("tacho_alerts_in_trouble", "Rules of alerts that cannot be looked at");
+  const of_reports = { labelNames: [...labelNames, "report"], registers };
+  const unsent = new Gauge({
+    name: "tacho_reports_undelivered",
+    help: "1 for a report that was due and that its receiver has not taken yet",
+    ...of_reports,
+  });
+  const unsent_for_good = new Gauge({
+    name: "tacho_reports_given_up",
+    help: "How often in the last 90 days its receiver did not take a report that is not sent any more",
+    ...of_reports,
+  });
+  const unmade = gauge("tacho_reports_in_trouble", "Reports that are due and cannot be made");
   const kept_from = new Gauge({
     name: "tacho_cells_kept_from_seconds",
     help: "From when on cells of a grain are kept, by the event time of their buckets, seconds since 1970",
@@ -184,7 +199,7 @@ export function make_metrics(domains: Readonly<Record<string, () => MetricsReadi
     async text() {
       // The program counts; a counter here only shows what it was told.
       for (const { counter } of counters) counter.reset();
-      for (const each of [watermarks, alerts, undelivered, given_up]) each.reset();
+      for (const each of [watermarks, alerts, undelivered, given_up, unsent, unsent_for_good]) each.reset();
       published.reset();
       kept_from.reset();
       removed.reset();
@@ -220,6 +235,13 @@ export function make_metrics(domains: Readonly<Record<string, () => MetricsReadi
             given_up.set({ ...of, receiver }, lost);
           }
           blind.set(of, reading.alerts.troubles.size);
+        }
+        if (reading.reports !== undefined) {
+          for (const { receiver: report, waiting, given_up: lost } of reading.reports.deliveries) {
+            unsent.set({ ...of, report }, waiting);
+            unsent_for_good.set({ ...of, report }, lost);
+          }
+          unmade.set(of, reading.reports.troubles.size);
         }
         if (reading.removal !== undefined) {
           const { kept, removed: rows, running } = reading.removal;

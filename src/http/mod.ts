@@ -10,7 +10,8 @@
  * Deno's server has no timeouts of its own, for heads and for connections that linger: anything exposed belongs behind a reverse proxy
  * (docs/nginx.conf).
  */
-export { type Handler, make_app, type ServedDomain, type SharedDeps } from "./app.ts";
+export { board_answers, type Handler, make_app, type ServedDomain, type SharedDeps } from "./app.ts";
+export { read_query } from "./parameters.ts";
 export { EVENT_LIMITS, type EventIntake, type FoundEvents, type SoughtStream, type Watermarks } from "./api/mod.ts";
 export { make_metrics, type MetricsReading } from "./metrics.ts";
 export type { ReadinessCheck } from "./operation_routes.ts";

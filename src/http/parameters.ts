@@ -18,6 +18,7 @@ import {
 } from "../feed/mod.ts";
 import { date_of_day, type Micros, parse_time, UNKNOWN } from "../kpi/mod.ts";
 import { bad_request } from "./answers.ts";
+import { query_values } from "./endpoint.ts";
 
 /** Parameters that several endpoints take, each parsed once, at the edge. */
 
@@ -275,6 +276,27 @@ export function read_view(
     : { range: range ?? "1h", to_s, ...more };
   const wrong = span_fault(view);
   return wrong === null ? { ok: true, view } : { ok: false, faults: [wrong] };
+}
+
+/**
+ * The view by event time that a query asks for without being sent, or all that is wrong with it.
+ * @param query what the address of a board has behind its question mark
+ */
+export function read_query(board: DomainBoard, query: string): ReturnType<typeof read_view> {
+  const shape = { ...SPAN_PARAMETERS, ...currency_parameter(board), ...filter_parameters(board) };
+  const given = new URLSearchParams(query), names = Object.keys(shape);
+  const unknown = [...new Set(given.keys())].filter((name) => !names.includes(name));
+  if (unknown.length > 0) {
+    const detail = `expected one of ${names.join(", ")}`;
+    return { ok: false, faults: unknown.map((path) => ({ path, detail })) };
+  }
+  const { data, error } = z.strictObject(shape).safeParse(query_values(shape, given));
+  if (error !== undefined) {
+    return { ok: false, faults: error.issues.map(({ path, message }) => ({ path: String(path[0]), detail: message })) };
+  }
+  const address = new URL("http://localhost/");
+  address.search = `${given}`;
+  return read_view({ ...data, order: "event_time" }, new Request(address), board);
 }
 
 /** The parameters of a view as of now or of any moment of the log. */

@@ -293,8 +293,14 @@ export const SETTINGS = {
   alert_secret: setting(
     "TACHO_ALERT_SECRET",
     null,
-    "What webhooks of alerts are signed with, where the file names none of their own",
+    "What webhooks of alerts and reports are signed with, where the file names none of their own",
     z.string().min(16, "expected at least 16 characters"),
+  ),
+  reports: setting(
+    "TACHO_REPORTS",
+    null,
+    "File with reports that are sent to webhooks at set times, JSON; see docs/reports.md",
+    z.string().min(1),
   ),
   smtp_url: setting(
     "TACHO_SMTP_URL",

@@ -38,14 +38,23 @@ import type { Database } from "../database/mod.ts";
 
 /** Alerts: the rules of the configuration, what they would have done, and what looks at them while a domain is served. */
 
-/** Wrong rules, with all that is wrong: a fault of who wrote them. */
-function refused_rules(path: string, faults: readonly RuleFault[]): UsageError {
+/** A wrong file of alerts or of reports (`what`), with all that is wrong: a fault of who wrote it. */
+export function refused_file(what: string, path: string, faults: readonly RuleFault[]): UsageError {
   const lines = faults.map(({ place, message }) => `  ${printable(`${place}: ${message}`)}`).join("\n");
-  return new UsageError(`read the alerts of ${JSON.stringify(path)}: ${faults.length} fault(s)\n${lines}`);
+  return new UsageError(`read the ${what} of ${JSON.stringify(path)}: ${faults.length} fault(s)\n${lines}`);
 }
+
+const refused_rules = (path: string, faults: readonly RuleFault[]): UsageError => refused_file("alerts", path, faults);
 
 /** Reads a file of alerts. Throws UsageError where it cannot be read or anything but its rules is wrong with it. */
 async function read_alerts(path: string): Promise<RulesFile> {
+  const read = read_rules_file(await read_text("alerts", path), DOMAINS.map(({ name }) => name));
+  if (!read.ok) throw refused_rules(path, read.faults);
+  return read.file;
+}
+
+/** The text of a file of alerts or of reports. Throws UsageError where it cannot be read, is too long or is no text. */
+export async function read_text(what: string, path: string): Promise<string> {
   let bytes: Uint8Array;
   try {
     using file = await Deno.open(path);
@@ -54,20 +63,16 @@ async function read_alerts(path: string): Promise<RulesFile> {
   } catch (cause) {
     if (cause instanceof Deno.errors.NotCapable) throw cause;
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new UsageError(`read the alerts of ${JSON.stringify(path)}: ${why}`);
+    throw new UsageError(`read the ${what} of ${JSON.stringify(path)}: ${why}`);
   }
   if (bytes.length > MOST_FILE_BYTES) {
-    throw refused_rules(path, [{ place: "file", message: `expected at most ${MOST_FILE_BYTES} bytes` }]);
+    throw refused_file(what, path, [{ place: "file", message: `expected at most ${MOST_FILE_BYTES} bytes` }]);
   }
-  let text: string;
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    throw refused_rules(path, [{ place: "file", message: "expected UTF-8" }]);
+    throw refused_file(what, path, [{ place: "file", message: "expected UTF-8" }]);
   }
-  const read = read_rules_file(text, DOMAINS.map(({ name }) => name));
-  if (!read.ok) throw refused_rules(path, read.faults);
-  return read.file;
 }
 
 async function read_at_most(file: Deno.FsFile, most: number): Promise<Uint8Array> {
@@ -183,7 +188,9 @@ export async function alerting_of({ alerts, alert_secret, smtp_url }: Config): P
   for (const [name, form] of file.receivers) {
     if (form.kind === "webhook") {
       const { url, secret_file } = form;
-      const secret = secret_file === null ? alert_secret : await secret_of(name, secret_file);
+      const secret = secret_file === null
+        ? alert_secret
+        : await secret_of(`TACHO_ALERTS: receivers.${name}`, secret_file);
       receivers.push(webhook(name, url, secret, { now_ms: system_clock.now_ms }));
       continue;
     }
@@ -195,14 +202,15 @@ export async function alerting_of({ alerts, alert_secret, smtp_url }: Config): P
   return { file, receivers };
 }
 
-async function secret_of(name: string, path: string): Promise<string> {
-  const where = `receivers.${name}.secret_file: ${JSON.stringify(path)}`;
+/** The key in a file that a member names. Throws ConfigError; it is not quoted. */
+export async function secret_of(place: string, path: string): Promise<string> {
+  const where = `${place}.secret_file: ${JSON.stringify(path)}`;
   const text = await Deno.readTextFile(path).catch((cause) => {
-    throw new ConfigError([`TACHO_ALERTS: ${where} cannot be read: ${cause instanceof Error ? cause.name : cause}`]);
+    throw new ConfigError([`${where} cannot be read: ${cause instanceof Error ? cause.name : cause}`]);
   });
   const secret = text.trim();
   if (secret.length >= LEAST_SECRET) return secret;
-  throw new ConfigError([`TACHO_ALERTS: ${where}: expected at least ${LEAST_SECRET} characters`]);
+  throw new ConfigError([`${where}: expected at least ${LEAST_SECRET} characters`]);
 }
 
 /** The alerts of a domain that is served. */

@@ -26,6 +26,7 @@ export {
 } from "./keeping/mod.ts";
 export { open_verb } from "./open_files.ts";
 export { migrate_verb, rebuild_sketches_verb, rebuild_verb } from "./migrate.ts";
+export { reports_check_verb } from "./parts/mod.ts";
 export { checkpoint_verb, receipt_verb } from "./proof/mod.ts";
 export {
   quarantine_discard_verb,

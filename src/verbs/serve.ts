@@ -23,6 +23,7 @@ import {
   no_feeding,
   open_part,
   type Part,
+  reporting_of,
   type ServeOptions,
   with_others,
   zones_of,
@@ -96,7 +97,7 @@ export async function serve(shells: readonly [Shell, ...Shell[]], options: Serve
     zones.set(shell, await zones_of(shell.config));
   }
   const checkpointing = options.read_only === true ? null : await checkpointing_of(config);
-  const alerting = await alerting_of(config);
+  const alerting = await alerting_of(config), reporting = await reporting_of(config);
   if (checkpointing !== null) await warn_of_open_key(config, logger);
   /** Domains whose source refuses, or whose log is one of a later version. */
   const refused = new Set<string>();
@@ -121,6 +122,7 @@ export async function serve(shells: readonly [Shell, ...Shell[]], options: Serve
       others,
       checkpointing,
       alerting,
+      reporting,
       zones: zones.get(shell) ?? null,
       renew: () => open(shell).then(follow),
     };

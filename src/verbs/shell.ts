@@ -216,6 +216,11 @@ function told(error: unknown): string {
     .join("\n");
 }
 
+/** Writes to stdout, all of it. */
+export async function write_out(bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await Deno.stdout.write(bytes.subarray(at));
+}
+
 const BAR = 20;
 
 /**

@@ -33,6 +33,7 @@ const OF_A_LOG = [
   ...["attempts", "code_version", "detail", "path", "reason", "settled_at", "stage", "status"]
     .map((column) => `quarantine.${column}: UPDATE`),
   "read_models: SELECT",
+  "report_deliveries: DELETE INSERT SELECT UPDATE",
   "saved_notes: DELETE INSERT SELECT",
   "saved_views: DELETE INSERT SELECT UPDATE",
   "schema_migrations: SELECT",

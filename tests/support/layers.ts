@@ -18,6 +18,7 @@ const LAYERS = [
   ["export", "publish", "alerts", "saved"],
   ["proof"],
   ["http"],
+  ["reports"],
   ["verbs"],
   ["command_line"],
 ];
@@ -47,6 +48,8 @@ const PURE_NAMES = [
   "score",
   "rule",
   "rules_file",
+  "due",
+  "picture",
 ];
 
 /** Packages that pure modules may use, and where: they neither read a clock nor draw at random by themselves. */

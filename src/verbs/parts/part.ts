@@ -6,6 +6,7 @@ import { type IngestCounts, type MessageSource, QueueSource, type SourceRemark }
 import { as_settled } from "../../event_log/mod.ts";
 import { find_door, LIVE, stream_history } from "../../projection/mod.ts";
 import { lasting, system_clock, WakeUp } from "../../runtime/mod.ts";
+import type { ReportsFile } from "../../reports/mod.ts";
 import { base_of, left_to_logs } from "../domains.ts";
 import { halted_job, job_prefix } from "../../flink/mod.ts";
 import { type KafkaAdmin, open_kafka_admin } from "../../ingest/kafka/mod.ts";
@@ -18,6 +19,7 @@ import { kafka_connection, make_direct_intake, make_ingest, open_log, open_to_re
 import { builtin_mappings, topic_mappings, type TopicsMapped } from "../records/mod.ts";
 import { type Shell, UsageError, VERSION, wants_another_start } from "../shell.ts";
 import { FlinkWatch } from "./flink_watch.ts";
+import { domain_reports } from "./reporting.ts";
 import { topic_events } from "./topic_events.ts";
 import { UnusualWatch } from "../../unusual/mod.ts";
 import {
@@ -108,7 +110,7 @@ export async function open_part(
   of_program: Shell,
   { mappings, tables }: TopicsMapped,
   { feeding: choose, read_only = false, by_flink: wants_flink = false }: ServeOptions,
-  { observe, source_refused, embedded, others, checkpointing, alerting, zones, renew }: {
+  { observe, source_refused, embedded, others, checkpointing, alerting, reporting, zones, renew }: {
     /** Adds which other domains are not as they should be. */
     readonly others: (own: Health) => Health;
     /** Hears of each batch, how many seconds after its planning it was committed. */
@@ -121,6 +123,8 @@ export async function open_part(
     readonly checkpointing: Checkpointing | null;
     /** Who is told of alerts, and the rules of the configuration. */
     readonly alerting: Alerting;
+    /** The reports of the configuration; null: it names no file. */
+    readonly reporting: ReportsFile | null;
     /** What the deployment gives for zones. */
     readonly zones: GivenZones | null;
     /** Opens the log of the domain anew and serves that: this one lacked something, and lacks it no more. */
@@ -155,10 +159,12 @@ export async function open_part(
   const feeding = await Promise.resolve(choose(shell, opened, source_refused)).catch(closing);
   const { source } = feeding;
   const told = as_settled(database, resettled), ruled = told.beside({ connections: 4 });
-  const alerts = await domain_alerts(shell, opened, alerting, ruled, read_only).catch(async (error) => {
+  const refused = async (error: unknown): Promise<never> => {
     await ruled.close();
     return await closing(error);
-  });
+  };
+  const alerts = await domain_alerts(shell, opened, alerting, ruled, read_only).catch(refused);
+  const reports = await domain_reports(shell, opened, reporting, ruled, read_only).catch(refused);
   const readers = told.beside({ connections: READER_CONNECTIONS });
   const probe = database.beside({ connections: 2 });
   const filler = lacking === null || read_only ? null : database.beside({ connections: 3 });
@@ -245,6 +251,7 @@ export async function open_part(
       stale_tables: tables.stale,
       ...publisher === null ? {} : { publishing: publisher.state(health.head()?.position) },
       alerts: alerts.standing(),
+      ...reports === null ? {} : { reports: reports.standing() },
       ...removal === null ? {} : { removal: removal.state() },
       filling: health.filling(),
       ...feed,
@@ -313,7 +320,15 @@ export async function open_part(
       const running = read_only
         ? ended(signal)
         : ingest.run(signal).catch((error) => wants_another_start(error) ? failed(error) : ended(signal));
-      await Promise.all([running, beside, publisher?.run(), alerts.run(), removal?.run(), flink?.watch.run()]);
+      await Promise.all([
+        running,
+        beside,
+        publisher?.run(),
+        alerts.run(),
+        reports?.run(),
+        removal?.run(),
+        flink?.watch.run(),
+      ]);
       if (failure.signal.aborted && !of_program.signal.aborted) throw failure.signal.reason;
     },
     quiet() {

@@ -17,7 +17,7 @@ import { days_in } from "../../kpi/mod.ts";
 import { system_clock, write_stderr } from "../../runtime/mod.ts";
 import { DOMAINS } from "../domains.ts";
 import { open_log, open_to_read } from "../open.ts";
-import { type Condition, ProgressLine, type Shell, UsageError } from "../shell.ts";
+import { type Condition, ProgressLine, type Shell, UsageError, write_out } from "../shell.ts";
 import { believed_keys, configured_key } from "./keep.ts";
 
 /** Options of `tacho receipt`, as the command line gives them. */
@@ -54,11 +54,7 @@ function wanted_by({ stream, figure, day, filter }: ReceiptOptions, own_currency
   return { figure: figure!, day, filter: Object.fromEntries(keys), ...currency === undefined ? {} : { currency } };
 }
 
-/** Writes to stdout, all of it. */
-async function write_out(text: string): Promise<void> {
-  const bytes = new TextEncoder().encode(text);
-  for (let at = 0; at < bytes.length;) at += await Deno.stdout.write(bytes.subarray(at));
-}
+const encoder = new TextEncoder();
 
 /**
  * `tacho receipt`: writes what a stream, or a figure of a day, is made of, with the chain from there to signed checkpoints, to stdout. With the
@@ -91,12 +87,12 @@ export async function receipt_verb(shell: Shell, options: ReceiptOptions): Promi
       if (waiting.length < 1 << 16) return;
       const piece = waiting;
       waiting = "";
-      await write_out(piece);
+      await write_out(encoder.encode(piece));
     };
     const { complete } = options, progress = (lines: number) => line.add(lines);
     const source = { database, domain, days, log_id, deployment, complete, signal, write, progress };
     const { events, headers, streams, about: { figure, position } } = await write_receipt(source, wanted, found);
-    await write_out(waiting);
+    await write_out(encoder.encode(waiting));
     line.end();
     const of = figure === undefined ? "" : `${figure.name} of ${figure.day} is ${figure.value ?? "unknown"}, `;
     write_stderr(
