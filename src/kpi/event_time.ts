@@ -81,6 +81,18 @@ export function parse_time(text: string, from = 0, end = text.length): ParsedTim
   return { ok: true, us: (minutes * 60 + second) * 1e6 + micros };
 }
 
+/** What is expected of a time that has a year beyond those that are read, as a sentence goes on; null for another one. */
+export function expected_years(text: string): string | null {
+  const [, year] = /^\s*(\d{4})[-/]\d\d?[-/]\d\d?(?!\d)/.exec(text) ?? [];
+  return year === undefined || (Number(year) >= 1900 && Number(year) <= 2254) ? null : "in the years 1900 to 2254";
+}
+
+/** What is expected of a text that is no time. RFC 3339 has two things that we do not read: other years, and a second 60. */
+export function expected_time(text: string): string {
+  const more = expected_years(text) ?? (/^.{11}\d\d:\d\d:60/.test(text) ? "without a second 60" : null);
+  return more === null ? "an RFC 3339 time with zone" : `an RFC 3339 time with zone, ${more}`;
+}
+
 const two = (n: number): string => n < 10 ? `0${n}` : `${n}`;
 
 /**

@@ -1,4 +1,4 @@
-import { local_clock, parse_time } from "../kpi/mod.ts";
+import { expected_years, local_clock, parse_time } from "../kpi/mod.ts";
 import { type FieldForm, is_timestamp, type SourceRecord, type TimeForm } from "./definition.ts";
 import { type Field, field_of, is_unknown, RecordFault, text_of } from "./field.ts";
 import { type ClockTime, iso_time, time_pattern, type TimeFormat, us_time } from "./time_format.ts";
@@ -94,6 +94,8 @@ const EXPECTED: Readonly<Record<string, string>> = {
 /** What would read a text that the stated formats do not; undefined where nobody could tell. */
 function hint_of(value: unknown): string | undefined {
   const text = text_of(value)?.trim() ?? "";
+  const years = expected_years(text);
+  if (years !== null) return `times are ${years}`;
   if (us_time(text) !== null) return '"format": "us" reads it, month first';
   if (iso_time(text) !== null) return '"format": "iso" reads it';
   if (/^\d{9,17}$/.test(text)) {

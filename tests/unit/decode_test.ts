@@ -206,6 +206,16 @@ const BAD: Record<string, [unknown, string, string | null, RegExp, Record<string
   ],
   "a number as time": [{ ...BARE, occurred_at: 1772359862 }, "malformed_time", "occurred_at", /got 1772359862/],
   "an impossible date": [{ ...BARE, occurred_at: "2026-02-30T00:00:00Z" }, "malformed_time", "time", /2026-02-30/],
+  ...Object.fromEntries(["0001-01-01T00:00:00Z", "1899-12-31T23:59:59.999Z", "2255-01-01T00:00:00+14:00"].map((at) => [
+    `a time of ${at}`,
+    [{ ...BARE, occurred_at: at }, "malformed_time", "time", /with zone, in the years 1900 to 2254, got "\d{4}-/],
+  ])),
+  "a second 60": [
+    { ...BARE, occurred_at: "2016-12-31T23:59:60Z" },
+    "malformed_time",
+    "time",
+    /^expected an RFC 3339 time with zone, without a second 60, got "2016-12-31T23:59:60Z"$/,
+  ],
   "a time in the future": [
     { ...BARE, occurred_at: "2026-03-01T13:00:00.000001Z" },
     "time_in_future",

@@ -166,6 +166,9 @@ Deno.test("mapping times: what would read a time is said where it is refused, an
   const cases: readonly (readonly [string, string, string | null])[] = [
     ["iso", "8/31/15 23:26", '"format": "us" reads it, month first'],
     ["us", "2015-08-31 23:26", '"format": "iso" reads it'],
+    ["iso", "0001-01-01 00:00:00", "times are in the years 1900 to 2254"],
+    ["iso", "9999/12/31", "times are in the years 1900 to 2254"],
+    ["us", "1899-12-31T23:59:59Z", "times are in the years 1900 to 2254"],
     ["iso", "1440972000", '"format": "epoch_s" reads it'],
     ["us", "1440972000123", '"format": "epoch_ms" reads it'],
     ["iso", "1440972000123456", '"format": "epoch_us" reads it'],

@@ -11,7 +11,7 @@ import {
   type StreamNames,
   type Validation,
 } from "../../domains/mod.ts";
-import { format_time, parse_time } from "../../kpi/mod.ts";
+import { expected_time, format_time, parse_time } from "../../kpi/mod.ts";
 import {
   type BareEvent,
   type DeclaredMapping,
@@ -286,7 +286,7 @@ function decode_event(
   const parsed_time = parse_time(time);
   if (!parsed_time.ok) {
     const reason = parsed_time.why === "malformed" ? "malformed_time" : "time_without_zone";
-    return refused(reason, "time", `expected an RFC 3339 time with zone, got ${JSON.stringify(time.slice(0, 60))}`);
+    return refused(reason, "time", `expected ${expected_time(time)}, got ${JSON.stringify(time.slice(0, 60))}`);
   }
   if (parsed_time.us > latest_time_us(message, terms)) return in_future(message, terms, time);
   const payload = domain.parse(type, schema_version, data);
