@@ -136,6 +136,14 @@ Deno.test("mapping check: reads what replay reads, and says what is odd about a 
     refused.stderr,
     /look like trip events, but lack type: expected event_id, trip_id, type, occurred_at in/,
   );
+  const capitals = await check(
+    file("capitals.csv", "Event_ID,TripId,Type,occurred at\ne,t,trip.completed,2024-01-01T00:00:00Z\n"),
+  );
+  assert.deepEqual([capitals.code, capitals.rows], [2, []]);
+  assert.match(
+    capitals.stderr,
+    /expected the names of events as they are spelled, event_id, trip_id, type, occurred_at; got Event_ID, TripId, Type, occurred at/,
+  );
   const strange = await check(
     file("strange.csv", "driver_id,passenger_id,start_location_id,start_time,price\n1,2,3,4,5\n"),
   );

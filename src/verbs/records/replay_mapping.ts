@@ -202,6 +202,12 @@ const CLOUD = ["specversion", "id", "source", "type", "time"];
 function envelope_fault(domain: DeclaredDomain, sample: readonly SourceRecord[]): string | null {
   const bare = bare_names(domain);
   const there = (name: string) => sample.some((record) => has(record, name));
+  const spelled = new Map(Object.keys(sample[0] ?? {}).map((name) => [any_spelling(name), name]));
+  for (const names of [CLOUD, bare]) {
+    const got = names.map((name) => spelled.get(any_spelling(name)));
+    if (names.every(there) || got.includes(undefined)) continue;
+    return `expected the names of events as they are spelled, ${names.join(", ")}; got ${got.join(", ")}`;
+  }
   const form = there("specversion") ? CLOUD : bare;
   if (form === bare && !((there("event_id") || there("occurred_at")) && bare.filter(there).length > 1)) return null;
   const lacking = form.filter((name) => !sample.every((record) => has(record, name)));
