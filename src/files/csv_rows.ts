@@ -45,7 +45,7 @@ class CsvReading {
   #columns: readonly string[] | null = null;
   /** The names of the first header, by their spelling without capitals; and what they begin with, which spares most values a look. */
   readonly #known = new Map<string, string>();
-  readonly #initials = new Set<string | undefined>(["\ufeff"]);
+  readonly #initials = new Set<string | undefined>();
   #names_line = 1;
   /** How many values a row has at least: those of columns without a name at the end may lack. */
   #least = 0;
@@ -76,6 +76,8 @@ class CsvReading {
     }
     let quote = text.indexOf('"', at);
     while (at < text.length || (last && this.#overlong.begun)) {
+      // Files put together keep their byte order marks, each in front of a line.
+      if (text.charCodeAt(at) === BYTE_ORDER_MARK && !this.#overlong.begun) at++;
       const break_at = text.indexOf(this.#form.line_break, at);
       const line_end = break_at < 0 ? text.length : break_at;
       if (this.#overlong.begun || line_end - at > LONGEST_ROW) {
@@ -140,7 +142,7 @@ class CsvReading {
     const parts: { readonly text: string; readonly fields: readonly string[]; readonly end: number }[] = [];
     for (let from = 0; from < whole.length;) {
       let at = from;
-      while (whole[at] === "\r" || whole[at] === "\n") at++;
+      while (whole[at] === "\r" || whole[at] === "\n" || whole.charCodeAt(at) === BYTE_ORDER_MARK) at++;
       const part = read_csv_row(whole, at, true, form);
       if (part === null || "broken" in part) return [];
       const { fields, end } = part;
@@ -160,7 +162,7 @@ class CsvReading {
 
   /** The name of the first header that a value is, whatever its capitals; undefined when it is none. */
   #name_in(value: string): string | undefined {
-    return this.#initials.has(value[0]) ? this.#known.get(value.replace("\ufeff", "").toLowerCase()) : undefined;
+    return this.#initials.has(value[0]) ? this.#known.get(value.toLowerCase()) : undefined;
   }
 
   /**
@@ -175,7 +177,7 @@ class CsvReading {
     const written = names.filter((name) => name !== "");
     const of_first = new Set(written.filter((name) => this.#name_in(name) !== undefined));
     // One or two words may be values that are spelled alike.
-    if (written.length < 3) return same && fields.join().replace("\ufeff", "") === names.join() ? names : null;
+    if (written.length < 3) return same && fields.join() === names.join() ? names : null;
     const is_header = same ||
       (of_first.size * 2 > written.length && !written.some((name) => NUMBER.test(name) || VALUE.test(name)));
     return is_header ? names : null;
@@ -241,6 +243,8 @@ class CsvReading {
     return { row: { line: this.#line, record }, end };
   }
 }
+
+const BYTE_ORDER_MARK = 0xfeff;
 
 /** What names no column: a date, or a number with decimals; and what names few: a whole number, such as a year. */
 const VALUE = /^\d{4}-\d\d-\d\d(?!\d)|^\d{1,2}([/.])\d{1,2}\1\d{2,4}\b|^[+-]?\d+[.,]\d+$/;

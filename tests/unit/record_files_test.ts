@@ -152,6 +152,8 @@ Deno.test("CSV: a line with the names again names what follows, in whatever orde
       ["ID,CITY,FARE", "T2,Bari,2", { id: "T2", City: "Bari", fare: "2" }],
       ["\ufeffcity,Fare,id", "Bari,2,T2", { City: "Bari", fare: "2", id: "T2" }],
       ['"fare", "id" ,City', "2,T2,Bari", { fare: "2", id: "T2", City: "Bari" }],
+      ['\ufeff"id","City","fare"', '"T2","Ba,ri",2', { id: "T2", City: "Ba,ri", fare: "2" }],
+      ['\ufeff"fare","id","City"\r', '2,"T2","Ba""ri"\r', { fare: "2", id: "T2", City: 'Ba"ri' }],
       ["note,id,City,fare", "x,T2,Bari,2", { note: "x", id: "T2", City: "Bari", fare: "2" }],
       ["id,fare,Tip", "T2,2,3", { id: "T2", fare: "2", Tip: "3" }],
       ["id,City,fare,,", "T2,Bari,2,,", { id: "T2", City: "Bari", fare: "2", "": "", "column (5)": "" }],
@@ -169,6 +171,7 @@ Deno.test("CSV: a line with the names again names what follows, in whatever orde
       ...{ id: "T2", City: "Bari", fare: "2" },
     }], row);
   }
+  assert.deepEqual(await read('"a","b"\n1,2\n\ufeff"a","b"\n3,4\n'), [{ a: "1", b: "2" }, { a: "3", b: "4" }]);
   for (const row of ["b,a", "A,B", "A,b", "a,B"]) {
     const [a, b] = row.split(",");
     assert.deepEqual(await read(`a,b\n${row}\n1,2\n`), [{ a, b }, { a: "1", b: "2" }], row);
