@@ -98,8 +98,9 @@ function hint_of(value: unknown): string | undefined {
   if (years !== null) return `times are ${years}`;
   if (us_time(text) !== null) return '"format": "us" reads it, month first';
   if (iso_time(text) !== null) return '"format": "iso" reads it';
-  if (/^\d{9,17}$/.test(text)) {
-    return `"format": "epoch_${text.length < 12 ? "s" : text.length < 15 ? "ms" : "us"}" reads it`;
+  const [, epoch] = /^(\d{9,17})(?:\.\d+)?$/.exec(text) ?? [];
+  if (epoch !== undefined) {
+    return `"format": "epoch_${epoch.length < 12 ? "s" : epoch.length < 15 ? "ms" : "us"}" reads it`;
   }
   return /\d/.test(text) ? 'a "format" such as "DD.MM.YYYY HH:mm" says how it is written' : undefined;
 }

@@ -170,6 +170,7 @@ Deno.test("mapping times: what would read a time is said where it is refused, an
     ["iso", "9999/12/31", "times are in the years 1900 to 2254"],
     ["us", "1899-12-31T23:59:59Z", "times are in the years 1900 to 2254"],
     ["iso", "1440972000", '"format": "epoch_s" reads it'],
+    ["iso", "1440972000.123456", '"format": "epoch_s" reads it'],
     ["us", "1440972000123", '"format": "epoch_ms" reads it'],
     ["iso", "1440972000123456", '"format": "epoch_us" reads it'],
     ["iso", "31.08.2015 23:26", 'a "format" such as "DD.MM.YYYY HH:mm" says how it is written'],
