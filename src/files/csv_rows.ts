@@ -193,9 +193,9 @@ class CsvReading {
     readonly end: number;
   } {
     const first_line = text.slice(at, line_end).replace(/\r$/, "");
-    const refused = (reason: string, detail: string) => {
+    const refused = (reason: string, detail: string, path: string | null = null) => {
       if (this.#columns !== null) {
-        return { row: faulty_row(this.#line, first_line, reason, detail), end: line_end + 1 };
+        return { row: faulty_row(this.#line, first_line, reason, detail, path), end: line_end + 1 };
       }
       throw this.#no_names(detail);
     };
@@ -237,7 +237,9 @@ class CsvReading {
     if (surplus || fields.length < this.#least) {
       return refused("malformed_csv", `expected ${columns.length} values as in the header, got ${fields.length}`);
     }
-    if (unreadable !== undefined) return refused("invalid_utf8", no_text_with_option(unreadable));
+    if (unreadable !== undefined) {
+      return refused("invalid_utf8", no_text_with_option(unreadable), columns[fields.indexOf(unreadable)] ?? null);
+    }
     const record: Record<string, unknown> = {};
     for (let i = 0; i < columns.length; i++) record[columns[i]!] = fields[i] ?? "";
     return { row: { line: this.#line, record }, end };

@@ -381,15 +381,16 @@ function rows_between(
   const read = [...readers].map(([name, reader]) => ({ name, reader, values: columns.get(name) ?? [] }));
   for (let row = from; row < to; row++) {
     const record: Record<string, unknown> = {};
-    let unreadable: string | null = null;
+    let unreadable: string | null = null, column: string | null = null;
     for (const { name, values, reader } of read) {
       const value = record[name] = reader(values[row - start]);
-      if (typeof value === "string" && !value.isWellFormed()) unreadable ??= value;
+      if (unreadable !== null || typeof value !== "string" || value.isWellFormed()) continue;
+      [unreadable, column] = [value, name];
     }
     rows.push(
       unreadable === null
         ? { line: row + 1, record }
-        : faulty_row(row + 1, JSON.stringify(record), "invalid_utf8", no_text(unreadable)),
+        : faulty_row(row + 1, JSON.stringify(record), "invalid_utf8", no_text(unreadable), column),
     );
   }
   return rows;

@@ -15,13 +15,17 @@ export type FileRow =
   | { readonly line: number; readonly record: SourceRecord }
   | { readonly line: number; readonly record: null; readonly fault: Fault; readonly text: string };
 
-/** A row that is no record: why, in a stable code and a sentence. */
-export const faulty_row = (line: number, text: string, reason: string, detail: string): FileRow => ({
-  line,
-  record: null,
-  fault: { reason, path: null, detail },
-  text,
-});
+/**
+ * A row that is no record: why, in a stable code and a sentence.
+ * @param path the column that it is told of, where it is one
+ */
+export const faulty_row = (
+  line: number,
+  text: string,
+  reason: string,
+  detail: string,
+  path: string | null = null,
+): FileRow => ({ line, record: null, fault: { reason, path, detail }, text });
 
 /** The longest row, in characters. What is longer is most likely none; it must not take all memory. */
 export const LONGEST_ROW = 8 << 20;

@@ -208,6 +208,7 @@ Deno.test("Parquet: text that is no UTF-8 is a faulty row, the replacement chara
     "invalid_utf8",
     "c",
   ]);
+  assert.deepEqual(rows.map((row) => row.record === null ? row.fault.path : null), [null, "city", null]);
 });
 
 Deno.test("Parquet: NaN and Infinity are blank, wherever they lie, as in JSON", async () => {

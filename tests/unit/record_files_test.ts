@@ -65,6 +65,9 @@ Deno.test("CSV: a row that is none comes with its line, its fault and its text, 
   assert.deepEqual(faults[0], ["malformed_csv", "expected 2 values as in the header, got 1", "1"]);
   assert.deepEqual(faults[1], ["malformed_csv", "expected 2 values as in the header, got 3", "1,2,3"]);
   assert.equal(faults[2]![0], "invalid_utf8");
+  assert.deepEqual(rows.map((row) => row.record === null ? row.fault.path : "").filter((path) => path !== ""), [
+    ...[null, null, "b", null],
+  ]);
   assert.match(faults[3]![1]!, /Trailing quote/);
 });
 
