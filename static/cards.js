@@ -2,7 +2,7 @@ import { by_id, declared, fill, make, plain, set_text } from "./page.js";
 import { format_count, format_day, format_decimal, format_short, format_window } from "./format.js";
 import { condense, ratio, settled } from "./series.js";
 
-/** The row of cards: what they say, and how it is shown. */
+/** The cards: what they say, and how it is shown. */
 
 const SPARK_POINTS = 40;
 const HEIGHT = 22;
@@ -13,7 +13,7 @@ function share_of({ name, share_with }, cards) {
   return all > 0 ? cards[name] / all : null;
 }
 
-/** How a figure changed: {text, tone: "good", "bad" or ""}, null: not known. A share changes in points. */
+/** How a figure changed, a share in points: {text, tone: "good", "bad" or ""}, null: not known. */
 export function change_of(now, before, better, share = false) {
   if (now === null || before === null) return null;
   const signed = (value, digits) => {
@@ -26,12 +26,12 @@ export function change_of(now, before, better, share = false) {
   // There is no part of nothing.
   const absolute = () => now === 0 ? "±0" : "from 0";
   const text = share ? `${signed(100 * (now - before), 1)} pt` : before === 0 ? absolute() : relative();
-  // Perhaps nobody counted then: more than nothing is no praise.
+  // Perhaps nobody counted then: no praise.
   const gain = text.startsWith("±") || before === 0 && !share ? 0 : better * (now - before);
   return { text, tone: gain > 0 ? "good" : gain < 0 ? "bad" : "" };
 }
 
-// Against the same weekday and the period before, the chart's first; "–": not known.
+// Against the weekday and the period before, the chart's first; "–": not known.
 function changes_of(card, { address, cards, compared, misleads, unlike }, tell) {
   const share = card.share_with !== undefined;
   const of = (some) => share ? share_of(card, some) : some[card.figure] ?? null;
@@ -46,11 +46,11 @@ function changes_of(card, { address, cards, compared, misleads, unlike }, tell) 
   });
 }
 
-const text_of = (value, digits) =>
-  (value ?? null) === null ? "–" : value < 1e6 ? format_decimal(value, digits) : format_short(value, 0);
+const text_of = (value, digits, exact = 1e6) =>
+  (value ?? null) === null ? "–" : value < exact ? format_decimal(value, digits) : format_short(value, 1e4);
 
-/** Tells the names in a card's texts, of what is in sight. */
-export function tell_of(card, { address, cards, currency, declared, passed: { from_s, to_s } }) {
+/** Tells the names in a card's texts, of what is in sight; decimals below `exact`. */
+export function tell_of(card, { address, cards, currency, declared, passed: { from_s, to_s } }, exact) {
   return (name, needed) => {
     if (name === "per_minute") return to_s > from_s ? text_of(cards[card.figure] / (to_s - from_s) * 60, 1) : "–";
     if (name === "currency") return currency;
@@ -59,11 +59,11 @@ export function tell_of(card, { address, cards, currency, declared, passed: { fr
     if (name === "share") return share === null ? "" : `${format_decimal(100 * share, 1)} %`;
     if (!(cards[name] > needed) && needed >= 0) return "";
     const digits = declared.digits[name];
-    return digits ? text_of(cards[name], digits) : format_count(cards[name]);
+    return digits ? text_of(cards[name], digits, exact) : format_count(cards[name]);
   };
 }
 
-// The first key of a breakdown, and beneath it that of another one.
+// The first key of a breakdown, beneath it that of another.
 function top_of({ top, bare }, { breakdowns, declared: { row } }) {
   const [first, second] = top.map((name) =>
     breakdowns.find((each) => each.dimension === name)?.rows.find(({ key }) => key !== null && key !== "unknown")
@@ -89,7 +89,7 @@ function figures_of(card, sight) {
     const decimals = value < 1_000 && small_digits || digits;
     return decimals ? text_of(value, decimals) : format_short(value);
   };
-  const told = (texts) => texts.map((text) => fill(text, tell_of(card, sight))).filter(Boolean).join(" · ");
+  const told = (texts) => texts.map((text) => fill(text, tell_of(card, sight, 1e3))).filter(Boolean).join(" · ");
   const points = (name) => condense(settled(columns[name], columns.running), SPARK_POINTS);
   return {
     value,

@@ -39,7 +39,7 @@ const NOTE_SHIFTS = `window.shifts = []; new PerformanceObserver((list) => {
 
 tacho_test({
   name:
-    "page: in the list of no domain a word is cut, on no screen in either theme, but the longest names, which their titles tell",
+    "page: in the list and the cards of no domain a word is cut, on no screen in either theme, but the longest names, which their titles tell",
   needs: ["chromium", "postgres"],
   limit_ms: 240_000,
   async fn() {
@@ -75,6 +75,7 @@ tacho_test({
             const cut = await page.evaluate<string[]>(CUT);
             const wrong = cut.filter((each) => !(domain === "payments" && each === `1|${LONG}|${LONG}`));
             assert.deepEqual([...new Set(wrong)], []);
+            assert.deepEqual(await board.cut_in_cards(), [], "in cards");
             const columns = await page.locator(".list th:visible").allInnerTexts();
             if (domain === "payments") {
               assert.equal(columns.length, width === 390 ? 3 : width === 820 ? 4 : 9);

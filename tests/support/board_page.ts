@@ -167,6 +167,14 @@ export class BoardPage implements AsyncDisposable {
     return await this.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
   }
 
+  /** What does not fit into its card, of all that is in sight there: texts. */
+  async cut_in_cards(): Promise<string[]> {
+    return await this.page.evaluate(`[...document.querySelectorAll(".card :is(button, b, small, span)")]
+      .filter((each) => each.checkVisibility() && (each.scrollWidth > each.clientWidth + 1 && each.clientWidth > 0 ||
+        each.getBoundingClientRect().bottom > each.closest(".card").getBoundingClientRect().bottom))
+      .map((each) => each.textContent)`);
+  }
+
   /** Keeps a picture in tests/output. */
   async picture(name: string, full = true): Promise<string> {
     const path = new URL(`../output/${name}.png`, import.meta.url).pathname;
