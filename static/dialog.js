@@ -16,7 +16,21 @@ export function open_dialog(title, ...children) {
   dialog.onclose = () => dialog.remove();
   document.body.append(dialog);
   dialog.showModal();
+  dress(dialog);
   return dialog;
+}
+
+/** A server that does not answer leaves a dialog without its style for so long. */
+const DRESS_MS = 1_000;
+
+/** Does not show a dialog before its style is there. */
+function dress(dialog) {
+  const styles = document.querySelector("link[href='/static/parts.css']");
+  if (styles?.sheet !== null) return;
+  const show = () => dialog.style.opacity = "";
+  dialog.style.opacity = "0";
+  for (const type of ["load", "error"]) styles.addEventListener(type, show, { once: true });
+  setTimeout(show, DRESS_MS);
 }
 
 /** A form control with its name. */

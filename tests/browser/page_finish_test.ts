@@ -91,6 +91,39 @@ tacho_test({
 });
 
 tacho_test({
+  name: "page: no dialog is seen before its style is there, unless that does not come",
+  needs: ["chromium"],
+  limit_ms: 90_000,
+  async fn() {
+    await using server = await FakeServer.start();
+    for (const answers of [true, false]) {
+      await using board = await BoardPage.open("about:blank");
+      const { page } = board, held = Promise.withResolvers<void>();
+      await page.route("**/static/parts.css", async (route) => {
+        await held.promise;
+        await route.continue();
+      });
+      await page.goto(`${server.url}?range=6h`, { waitUntil: "commit" });
+      await until("it is drawn", async () => await board.phase() === "ready");
+      await page.evaluate(`window.opened = []; new MutationObserver((records) => {
+        for (const { addedNodes } of records) {
+          for (const node of addedNodes) if (node.nodeName === "DIALOG") opened.push(getComputedStyle(node).opacity);
+        }
+      }).observe(document.body, { childList: true })`);
+      await page.keyboard.press("?");
+      await page.waitForSelector("dialog");
+      assert.deepEqual(await page.evaluate("opened"), ["0"]);
+      if (answers) held.resolve();
+      await until(
+        "it is seen",
+        () => page.evaluate<boolean>("getComputedStyle(document.querySelector('dialog')).opacity === '1'"),
+      );
+      held.resolve();
+    }
+  },
+});
+
+tacho_test({
   name: "page: fingers read out, move and widen a chart",
   needs: ["chromium"],
   limit_ms: 90_000,
