@@ -295,6 +295,32 @@ log_test(
   },
 );
 
+/** Nothing that tells persons tells an alias of one that is not forgotten, as JSON or as CSV, as of now or of then. */
+async function hold_no_alias(get: (path: string) => Promise<Response>, range: string): Promise<void> {
+  const lists = [
+    "kpis/items?figure=revenue&",
+    "kpis/keys?dimension=driver&",
+    "segments?dimension=driver&",
+    "unusual/items?",
+  ];
+  const paths = [
+    ...lists.flatMap((list) =>
+      ["", "&format=csv"].flatMap((form) =>
+        ["", "&as_of_position=11"].map((then) => `/api/v1/${list}${range}${form}${then}`)
+      )
+    ),
+    ...["", "&as_of_position=11"].map((then) => `/api/v1/board?${range}${then}`),
+    `/api/v1/kpis/greatest?measure=max_fare&${range}`,
+    "/api/v1/search?find=needle",
+    "/api/v1/search?find=D",
+  ];
+  for (const path of paths) {
+    const response = await get(path), text = await response.text();
+    assert.ok(response.status === 200, `${path}: ${response.status} ${text}`);
+    assert.doesNotMatch(text, new RegExp(ALIAS.source.slice(1, -1)), path);
+  }
+}
+
 log_test(
   "the API finds a person by its id and tells it by its id, and by its alias once it is forgotten",
   async ({ database }) => {
@@ -342,6 +368,7 @@ log_test(
     assert.ok(JSON.stringify(before.trip.body.changes).includes(ID));
     // The log is told as it is.
     assert.ok(!JSON.stringify(before.events.body).includes("needle"));
+    await hold_no_alias(get, range);
 
     const { alias } = await forget(database);
     const after = await told(ID);
