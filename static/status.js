@@ -11,7 +11,7 @@ const TOLD_MS = 2_500;
 const root = document.documentElement;
 let told = "connected";
 
-/** The sentence at the top, about the board in sight. */
+/** The sentence at the top. */
 export function show_state({ shown: board, link, held_ms, address, zone }, local_ms) {
   const { hello, health } = board;
   const past = address.as_of !== null;
@@ -27,7 +27,7 @@ export function show_state({ shown: board, link, held_ms, address, zone }, local
   const age = by_id("age"), line = by_id("age_line");
   set_text(age, age_ms === null ? "–" : format_age(age_ms));
   age.dataset.age = age_ms === null ? "" : (age_ms / 1000).toFixed(1);
-  line.hidden = past || (health !== null && age_ms === null);
+  line.hidden = past || (health !== null && (age_ms ?? board.newest_event_ms) === null);
   const idle = health !== null && health.ingest.state !== "running";
   line.classList.toggle("amber", idle || age_ms > STALE_MS || word === "Reconnecting");
   if (hello !== null) set_text(by_id("zone"), format_zone(zone(), board.from_s * 1000, board.to_s * 1000 - 1));

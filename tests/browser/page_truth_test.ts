@@ -51,6 +51,30 @@ tacho_test({
 });
 
 tacho_test({
+  name: "truth: figures whose age nobody told yet are doubtful, too, when the link is lost; an empty log has no age",
+  needs: ["chromium"],
+  async fn() {
+    const { health } = HELLO as unknown as { health: object };
+    const unsampled = { ...HELLO, health: { ...health, recorded_ms: null } };
+    for (const hello of [unsampled, { ...unsampled, newest_event_ms: null }]) {
+      await using server = await FrameServer.start(() => hello);
+      await using board = await BoardPage.open(`${server.url}?range=6h`);
+      const { page } = board;
+      await until("it is connected", async () => await board.link() === "connected");
+      const told = hello === unsampled;
+      await until_holds("the age", async () => {
+        assert.equal(await page.locator("#age_line").isVisible(), told);
+        if (told) assert.match(await page.innerText("#age_line"), /^data – old$/);
+      });
+      assert.equal(await board.is_amber(), false);
+      await server[Symbol.asyncDispose]();
+      await until("the link is lost", async () => await board.link() === "reconnecting");
+      await until_holds("it is doubtful", async () => assert.equal(await board.is_amber(), told));
+    }
+  },
+});
+
+tacho_test({
   name:
     "truth: what a reader who was there may open opens without the server; what was not loaded says so until it can be",
   needs: ["chromium"],
@@ -105,7 +129,7 @@ tacho_test({
     const open = () =>
       page.evaluate<string[]>("[...document.querySelectorAll('dialog')].map((each) => each.ariaLabel)");
     const held = new Map<string, () => Promise<void>>();
-    await page.route(/static\/(command|help|ranges)\.js/, (route) => {
+    await page.route(/\/(command|help|ranges)\.js$/, (route) => {
       held.set(/(\w+)\.js/.exec(route.request().url())![1]!, () => route.continue());
     });
     const release = async (name: string) => {

@@ -62,10 +62,11 @@ export class FrameServer implements AsyncDisposable {
 
   /** Says to every page that it is there, and that data come: its time stands still, however long the test takes. */
   #beat(): void {
-    const hello = this.hello() as { health?: { recorded_ms: number } } & Record<string, unknown> | null;
+    const hello = this.hello() as { health?: { recorded_ms: number | null } } & Record<string, unknown> | null;
     if (!hello?.health) return;
     const { build, now_ms, position, health } = hello;
-    const recorded_ms = health.recorded_ms + performance.now() - this.#begun;
+    const passed_ms = performance.now() - this.#begun;
+    const recorded_ms = health.recorded_ms === null ? null : health.recorded_ms + passed_ms;
     this.send("hb", { build, now_ms, position, health: { ...health, recorded_ms } });
   }
 
@@ -77,6 +78,7 @@ export class FrameServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#beats);
     for (const stream of this.#streams) stream.close();
+    this.#streams.clear();
     await this.#server.shutdown();
   }
 }
