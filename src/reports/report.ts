@@ -32,10 +32,10 @@ const MOST_REPORTS = 50;
 const MOST_TIMES = 24;
 const EVERY = [1, 2, 3, 4, 6, 8, 12, 24].map((hours) => `${hours}h`);
 
-const time = z.string({ error: ({ input }) => `expected a time of the day such as "07:00", got ${shown(input)}` })
-  .regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, {
-    error: ({ input }) => `expected a time of the day such as "07:00", got ${shown(input)}`,
-  });
+const no_time = {
+  error: ({ input }: { readonly input?: unknown }) => `expected a time of the day such as "07:00", got ${shown(input)}`,
+};
+const time = z.string(no_time).regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, no_time);
 const one_of = <const Names extends readonly [string, ...string[]]>(names: Names) =>
   z.enum(names, { error: ({ input }) => `expected one of ${names.join(", ")}, got ${shown(input)}` });
 
