@@ -126,15 +126,12 @@ tacho_test({
     await board.picture("page_map", false);
     // What is pointed at while it goes, before the page has looked at its address again.
     await page.mouse.move(...middle);
-    const { left, top } = await page.evaluate<{ left: number; top: number }>(`{
-      const { left, top } = document.querySelector("#map .plane").getBoundingClientRect();
-      ({ left, top });
-    }`);
     await page.evaluate(`{
       const plane = document.querySelector("#map .plane canvas").parentElement;
+      const { left, top, width, height } = plane.getBoundingClientRect();
       const close = [...document.querySelectorAll("#map button")].find((button) => button.textContent === "Close");
       const point = (part) => plane.dispatchEvent(new PointerEvent("pointermove",
-        { bubbles: true, clientX: ${left} + ${width} * part, clientY: ${top} + ${height} * part }));
+        { bubbles: true, clientX: left + width * part, clientY: top + height * part }));
       point(0.5);
       close.click();
       for (let i = 0; i < 20; i++) point(i / 20);
