@@ -1,5 +1,6 @@
 import { poster } from "../../alerts/mod.ts";
 import type { Database } from "../../database/mod.ts";
+import type { DomainBoard } from "../../domains/mod.ts";
 import { past_states } from "../../feed/mod.ts";
 import { board_answers } from "../../http/mod.ts";
 import { format_time } from "../../kpi/mod.ts";
@@ -8,6 +9,7 @@ import {
   make_report,
   read_reports_file,
   read_reports_of,
+  type Report,
   ReportKeeper,
   type ReportsFile,
   type ReportSource,
@@ -30,6 +32,13 @@ async function read_reports(path: string): Promise<ReportsFile> {
   const read = read_reports_file(await read_text("reports", path), DOMAINS.map(({ name }) => name));
   if (!read.ok) throw refused_file("reports", path, read.faults);
   return read.file;
+}
+
+/** The reports of a domain in a file. Throws UsageError where they are not as its declaration allows. */
+function reports_in(board: DomainBoard, domain: string, file: ReportsFile, path: string): readonly Report[] {
+  const read = read_reports_of(board, domain, file);
+  if (!read.ok) throw refused_file("reports", path, read.faults);
+  return read.reports;
 }
 
 /** What reports of a domain are made of. @param database of which no connection is waited for by anything else */
@@ -59,10 +68,9 @@ export async function domain_reports(
 ): Promise<DomainReports | null> {
   if (file === null) return null;
   const { config } = shell, { domain, log_id } = opened;
-  const read = read_reports_of(domain.board, domain.name, file);
-  if (!read.ok) throw refused_file("reports", config.reports ?? "", read.faults);
-  if (read_only || read.reports.length === 0) return null;
-  const reports = await Promise.all(read.reports.map(async (report, i) => {
+  const given = reports_in(domain.board, domain.name, file, config.reports ?? "");
+  if (read_only || given.length === 0) return null;
+  const reports = await Promise.all(given.map(async (report, i) => {
     const { webhook, secret_file } = report;
     const secret = secret_file === null
       ? config.alert_secret
@@ -90,18 +98,16 @@ export async function reports_check_verb(
   // Of a deployment as the configuration has it: what a log was begun with is seen when it is opened.
   const h3_resolution = first_h3_resolution(shell.shared.h3_resolution);
   for (const declared of DOMAINS) {
-    const read = read_reports_of(declared.make({ currency, h3_resolution }).board, declared.name, file);
-    if (!read.ok) throw refused_file("reports", path, read.faults);
-    if (read.reports.length > 0) say(`${declared.name}: ${read.reports.map(({ name }) => name).join(", ")}`);
+    const reports = reports_in(declared.make({ currency, h3_resolution }).board, declared.name, file, path);
+    if (reports.length > 0) say(`${declared.name}: ${names_of(reports)}`);
   }
   if (print === undefined) return;
   const opened = await open_to_read(shell, { complete: true });
   try {
-    const source = source_of(opened, opened.database), read = read_reports_of(source.board, of, file);
-    if (!read.ok) throw refused_file("reports", path, read.faults);
-    const report = read.reports.find(({ name }) => name === print);
+    const source = source_of(opened, opened.database), reports = reports_in(source.board, of, file, path);
+    const report = reports.find(({ name }) => name === print);
     if (report === undefined) {
-      const names = read.reports.map(({ name }) => name).join(", ") || "no reports";
+      const names = names_of(reports) || "no reports";
       throw new UsageError(`reports check: expected one of ${of} (${names}), got ${JSON.stringify(print)}`);
     }
     const { last_us, next_us } = due_around(report.schedule, shell.clock.now_ms() * 1_000, source);
@@ -113,4 +119,5 @@ export async function reports_check_verb(
   }
 }
 
+const names_of = (reports: readonly Report[]): string => reports.map(({ name }) => name).join(", ");
 const say = (line: string): void => write_stderr(`${printable(line)}\n`);
