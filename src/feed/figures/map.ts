@@ -21,11 +21,12 @@ const counts_of = (figure: SummedFigure): readonly string[] =>
   figure.kind === "mean" ? [figure.count].flat() : [figure.measure];
 
 /** A figure of what is counted at a place, or at several together; null for a mean of nothing. Pure. */
-export function place_figure(figure: SummedFigure, { count, amount }: PlaceTotals): number | null {
-  const [first = "", ...others] = counts_of(figure);
-  const totals = { ...Object.fromEntries(others.map((name) => [name, 0n])), [first]: count, [figure.measure]: amount };
-  return figure_number(figure, totals);
-}
+export const place_figure = (figure: SummedFigure, { count, amount }: PlaceTotals): number | null =>
+  // Under names of their own: what is divided may be among what it is divided by, as where a share is of all.
+  figure_number({ ...figure, measure: "amount", ...figure.kind === "mean" ? { count: "count" } : {} }, {
+    count,
+    amount,
+  });
 
 /** Adds places up that have the same name, in the order of the first of each. Pure. */
 export function places_by(
