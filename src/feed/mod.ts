@@ -18,6 +18,7 @@ export {
   buckets_of,
   COMPARISONS,
   comparisons_of,
+  count_of_keys,
   DAY_S,
   declared_figure,
   dimension_of,

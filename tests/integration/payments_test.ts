@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { Database } from "../../src/database/mod.ts";
 import { column_measures, days_in } from "../../src/kpi/mod.ts";
 import { tacho_test } from "../support/available.ts";
+import { make_http_side } from "../support/http_side.ts";
 import { start_ingest } from "../support/ingest_harness.ts";
 import { MemorySource } from "../support/memory_source.ts";
 import {
@@ -242,5 +243,47 @@ tacho_test({
       assert.deepEqual((await verified(database, {}, audit)).faults, []);
       const [row] = await database.query("select filled from schema_migrations where name = 'payment_percentiles'");
       assert.equal(row?.filled, true);
+    }),
+});
+
+tacho_test({
+  name:
+    "payments: every key is found, and listed where its own answer tells of it, payers and what was only declined too",
+  needs: ["postgres"],
+  fn: () =>
+    with_payments(async (database) => {
+      const told = some_payments(5, 250);
+      const declined: Told = {
+        ...{ payment: "P-declined", id: "d", minute: 1, kind: "declined", cents: 500, discount: null },
+        named: { merchant: "Never", payer_id: "C-never", currency: "USD" },
+      };
+      const source = new MemorySource("payments", [[...told, declined].map(as_message)]);
+      const running = start_ingest(database, source, { domain: PAYMENTS_DOMAIN, time_zone: "UTC" });
+      await running.caught_up();
+      await running.stop();
+      const { get } = await make_http_side(database, { name: "payments", board: PAYMENTS_DOMAIN.board });
+      const json = async (path: string, status = 200) => {
+        const answer = await get(path), said = await answer.json();
+        assert.equal(answer.status, status, `${path}: ${JSON.stringify(said)}`);
+        return said;
+      };
+      const { keys: found } = await json("/api/v1/search?find=c-3");
+      const truths = [...Map.groupBy(told, ({ payment }) => payment).values()].map(truth_of);
+      const of_payer = truths.filter(({ captured, currency, name }) =>
+        captured !== null && currency === "USD" && name("payer_id") === "C-3"
+      );
+      assert(of_payer.length > 0);
+      assert.deepEqual(found, [{ dimension: "payer", key: "C-3", count: of_payer.length }]);
+      for (const [entity, never] of [["payer", "C-never"], ["merchant", "Never"]] as const) {
+        const { keys, count } = await json(`/metrics/${entity}`);
+        assert(count > 2 && keys.length === count, `${entity}: ${count}`);
+        for (const key of keys) await json(`/metrics/${entity}/${encodeURIComponent(key.slice(entity.length + 1))}`);
+        assert(!keys.includes(`${entity}:${never}`), `${never} captured nothing`);
+        await json(`/metrics/${entity}/${never}`, 404);
+        assert.equal((await json(`/api/v1/search?find=${never.toLowerCase()}`)).keys[0].key, never);
+      }
+      const { errors: [{ path, detail }] } = await json("/api/v1/kpis/breakdown?dimension=payer", 400);
+      assert.deepEqual([path, detail.split(";")[0]], ["dimension", "payer keeps no transactions of all of time"]);
+      assert.equal((await json("/api/v1/kpis/breakdown?dimension=payer&order=arrival")).dimension, "payer");
     }),
 });

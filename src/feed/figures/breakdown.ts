@@ -49,6 +49,12 @@ export function all_time_of(board: DomainBoard, name: string): string {
     : `${totals} totals where dimension = '${name}'`;
 }
 
+/** The measure that keys of a dimension are counted by of all of time: the board's, or where their totals do not keep it the first that they do. */
+export function count_of_keys(board: DomainBoard, name: string): string {
+  const { default_count } = board, totals = dimension_of(board, name)?.totals;
+  return totals === undefined || totals.includes(default_count) ? default_count : totals[0] ?? default_count;
+}
+
 /** A currency that anything was counted in, and how much of what the domain's keys are counted by, of all of time; null: not told. */
 export interface CurrencyCount {
   readonly currency: string;

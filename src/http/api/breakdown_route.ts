@@ -4,6 +4,7 @@ import { type BoardBreakdown, type DomainBoard, names_of_keys } from "../../doma
 import {
   type ArrivalSpan,
   arrived_states,
+  dimension_of,
   figure_of,
   figure_text,
   type Figures,
@@ -86,6 +87,11 @@ export function add_breakdown_route(app: App, source: KpiSource): void {
           source,
           (reading, head) => arrived_breakdown(reading, own, asked, head.position),
         );
+      }
+      if (dimension_of(board, dimension)?.totals?.includes(count) === false) {
+        const { count: name } = board.breakdown_row;
+        const detail = `${dimension} keeps no ${name} of all of time; ask /api/v1/kpis/keys for those of a range`;
+        return bad_request("nothing of this dimension to break down by", [{ path: "dimension", detail }]);
       }
       const stretch = span.ends && { ...span.ends, finest_s: 0 };
       if (stretch !== null && stretch.to_us - stretch.from_us > MOST_DAYS * 86_400e6) {

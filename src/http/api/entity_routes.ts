@@ -4,8 +4,10 @@ import { type DomainBoard, type EntitiesDeclaration, names_of_keys, table_names 
 import { figures_id_of, read_aliases, read_head } from "../../event_log/mod.ts";
 import {
   all_time_of,
+  count_of_keys,
   dimension_of,
   figure_number,
+  figure_of,
   measures_in,
   prepared,
   shown_key_sql,
@@ -58,6 +60,8 @@ const no_entity = (entity: string, declared: EntitiesDeclaration): Response =>
 function add_entity_list_route(app: App, { source, declared, kept }: Entities): void {
   const [{ name: first, id_name }] = [declared.of[0]!];
   const reading = new SharedReading((pages: readonly KeyPage[]) => read_pages(source, kept, pages));
+  // What an entity's own answer begins with: a key that has none of it is not found there, and is not listed.
+  const counted = figure_of(source.board, declared.figures[0]!.figure).measure;
   add_endpoint(app, {
     path: "/metrics/{entity}",
     summary: `The keys of an entity (${names_of(declared)}) that have ${declared.counted}, in order of key`,
@@ -82,7 +86,7 @@ function add_entity_list_route(app: App, { source, declared, kept }: Entities): 
     respond: async ({ entity, limit: most, after = "" }, request) => {
       const dimension = entity_of(declared, entity)?.dimension;
       if (dimension === undefined) return no_entity(entity, declared);
-      const page = { board: requested_board(request, source.board), entity, dimension, most, after };
+      const page = { board: requested_board(request, source.board), entity, dimension, counted, most, after };
       const read = () => reading.ask(key_of(page), page);
       const { etag, body } = kept.find(key_of(page), read) ?? await read();
       return answer_json(request, etag, body);
@@ -95,6 +99,8 @@ interface KeyPage {
   readonly board: DomainBoard;
   readonly entity: string;
   readonly dimension: string;
+  /** The measure of which a key has some. */
+  readonly counted: string;
   readonly most: number;
   readonly after: string;
 }
@@ -127,14 +133,14 @@ async function read_pages(source: EntitySource, kept: KeptAnswers, pages: readon
 
 async function read_page(
   reading: Queryable,
-  { board, entity, dimension, most, after }: KeyPage,
+  { board, entity, dimension, counted, most, after }: KeyPage,
 ): Promise<string> {
   // The text is made where the keys are: thousands of rows are dear to read.
   const statement = prepared(
     board,
     `api_keys_${table_names(board).cells}_${dimension}`,
     `with counted as (
-        select key from ${all_time_of(board, dimension)} and ${board.default_count} > 0
+        select key from ${all_time_of(board, dimension)} and ${counted} > 0
       ), page as (
         select key, row_number() over (order by key) <= $2 as is_in from counted where key > $1 order by key limit $2 + 1
       )
@@ -339,7 +345,7 @@ async function read_counted(
   },
 ) {
   const parts = board.dimensions.filter(({ name }) => name !== board.whole.dimension).map(({ name }) =>
-    `(select '${name}' as dimension, ${shown_key_sql(board, name)} as key, ${board.default_count} as count
+    `(select '${name}' as dimension, ${shown_key_sql(board, name)} as key, ${count_of_keys(board, name)} as count
       from ${all_time_of(board, name)} and ${condition(name)} order by count desc, key limit ${most})`
   );
   const rows = await reading.query<Record<keyof FoundKey, string>>(parts.join(" union all "), values);
