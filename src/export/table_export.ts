@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { type Database, type Queryable, snapshot, type Value } from "../database/mod.ts";
 import { batches_of_events, events_between, read_head } from "../event_log/mod.ts";
+import { keys_of_sql } from "../feed/mod.ts";
 import { type ExportPlace, PlaceUnusable } from "./place.ts";
 import {
   type ColumnKind,
@@ -327,10 +328,11 @@ function chosen({ what, domain, filters, grain, from_us, to_us }: SnapshotExport
   const given = (value: Value) => `$${values.push(value)}`;
   const parts = ["true"];
   for (const { dimension, key } of filters) {
-    if (what !== "states") parts.push(`dimension = ${given(dimension)} and key = ${given(key)}`);
+    const keys = `any(${keys_of_sql(domain.board, dimension, `array[${given(key)}::text]`)})`;
+    if (what !== "states") parts.push(`dimension = ${given(dimension)} and key = ${keys}`);
     else {
       const { column } = domain.dimensions.find(({ name }) => name === dimension)!;
-      parts.push(key === UNKNOWN ? `t.${column} is null` : `t.${column} = ${given(key)}`);
+      parts.push(key === UNKNOWN ? `(t.${column} is null or t.${column} = ${keys})` : `t.${column} = ${keys}`);
     }
   }
   if (grain !== null) parts.push(`grain = ${given(grain)}`);

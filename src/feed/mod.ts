@@ -43,6 +43,7 @@ export {
   type Items,
   type ItemsPage,
   kept_cells_say,
+  keys_of_sql,
   LAST_EVENTS,
   LEAST_BASE,
   LONGEST_FROM_STATES_S,

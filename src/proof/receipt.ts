@@ -9,6 +9,7 @@ import {
   FIRST_LINK,
   fold_recorded,
   header_text,
+  read_aliases,
   read_at,
 } from "../event_log/mod.ts";
 import { filter_sql, measures_in, Parameters, past_states } from "../feed/mod.ts";
@@ -62,6 +63,8 @@ const PAGE = 1_000;
 
 /** What is found in one moment of the database; what it names does not change any more. */
 interface FoundForReceipt {
+  /** What is wanted, with persons by their aliases, as events name them: whoever checks knows no other names. */
+  readonly wanted: Wanted;
   /** Of the last checkpoint, which it is as of. */
   readonly position: number;
   readonly checkpoint: SignedText;
@@ -85,14 +88,15 @@ export async function find_for_receipt(
   const position = Number(last.position), checkpoint = signed_text(last);
   if ("stream" in wanted) {
     const streams = await positions_of(reading, domain, [wanted.stream], position);
-    if (streams.size > 0) return { position, checkpoint, streams };
+    if (streams.size > 0) return { wanted, position, checkpoint, streams };
     throw new NoReceipt(
       `there is no event of ${domain.noun} ${
         JSON.stringify(wanted.stream)
       } up to the last checkpoint, position ${position}`,
     );
   }
-  const ids = await contributors(reading, { domain, days }, wanted, { position, head: Number(last.head) });
+  const aliased = { ...wanted, filter: await with_aliases(reading, domain, wanted.filter) };
+  const ids = await contributors(reading, { domain, days }, aliased, { position, head: Number(last.head) });
   const streams = new Map<string, readonly number[]>();
   let events = 0;
   for (let from = 0; from < ids.length; from += PAGE) {
@@ -102,7 +106,16 @@ export async function find_for_receipt(
     }
     if (events > RECEIPT_LIMITS.own) throw too_much(`more than ${RECEIPT_LIMITS.own} events make it`);
   }
-  return { position, checkpoint, streams };
+  return { wanted: aliased, position, checkpoint, streams };
+}
+
+/** A filter with the aliases of the persons that it names, of those that have one. */
+async function with_aliases(reading: Queryable, { board: { persons = [] } }: Domain, filter: WantedFigure["filter"]) {
+  const aliased: Record<string, string> = { ...filter };
+  for (const [dimension, id] of Object.entries(filter)) {
+    if (persons.includes(dimension)) aliased[dimension] = (await read_aliases(reading, dimension, [id])).get(id) ?? id;
+  }
+  return aliased;
 }
 
 const too_much = (what: string): NoReceipt =>
@@ -169,8 +182,7 @@ interface WrittenReceipt {
  */
 export async function write_receipt(
   source: ReceiptSource,
-  wanted: Wanted,
-  { position, checkpoint, streams }: FoundForReceipt,
+  { wanted, position, checkpoint, streams }: FoundForReceipt,
 ): Promise<WrittenReceipt> {
   const { database, domain, days, log_id, deployment, complete, signal, write, progress } = source;
   const about: ReceiptAbout = {

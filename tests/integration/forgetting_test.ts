@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { type Database, open_database } from "../../src/database/mod.ts";
+import { type Database, open_database, snapshot } from "../../src/database/mod.ts";
 import { ALIAS } from "../../src/domains/mod.ts";
 import {
+  DEFAULT_H3_RESOLUTION,
   discard_held,
   forget_person,
   messages_naming,
@@ -10,17 +11,30 @@ import {
   read_head,
   settle_deployment,
 } from "../../src/event_log/mod.ts";
+import { export_table, FolderPlace } from "../../src/export/mod.ts";
 import { Cursors } from "../../src/ingest/mod.ts";
+import { days_in } from "../../src/kpi/mod.ts";
+import { find_for_receipt, ReceiptCheck, sign_when_due, write_receipt } from "../../src/proof/mod.ts";
 import { tacho_test } from "../support/available.ts";
+import { GuardedFolder } from "../support/guarded_folder.ts";
 import { make_retry } from "../support/held_messages.ts";
 import { tables_holding } from "../support/held_text.ts";
 import { make_http_side } from "../support/http_side.ts";
 import { make_intake_side } from "../support/intake_side.ts";
 import { CHAIN_START, follow_chain } from "../support/oracle/mod.ts";
 import { shared_postgres, start_postgres } from "../support/postgres.ts";
+import { test_key } from "../support/signing.ts";
 import { trips_board } from "../support/trip_board.ts";
 import { whole_trip } from "../support/trip_events.ts";
-import { feed, LIMITS, message, migrated, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";
+import {
+  feed,
+  LIMITS,
+  message,
+  migrated,
+  TEST_DOMAIN,
+  TEST_TIME_ZONE,
+  trip_pipeline,
+} from "../support/trip_pipeline.ts";
 import { batch_of, verified } from "../support/verified_log.ts";
 
 /** A log whose persons can be forgotten: what it holds of them, before and after. */
@@ -292,6 +306,46 @@ log_test(
     assert.deepEqual(await database.query("select status, detail, message_value from quarantine"), [
       { status: "discarded", detail: "erased: it named a person who was forgotten", message_value: null },
     ]);
+  },
+);
+
+log_test(
+  "what is exported or proven of a person is asked for by its id, and tells its alias alone",
+  async ({ database }) => {
+    await feed(await going_on(database), [batch_of(messages(TRIPS), 0, 12)]);
+    const alias = (await read_aliases(database, "driver", [DRIVER])).get(DRIVER)!;
+    const domain = { ...TEST_DOMAIN, board: { ...TEST_DOMAIN.board, persons: ["driver", "passenger"] } };
+    const of_log = { domain, log_id: (await read_head(database)).log_id };
+    const signal = new AbortController().signal, progress = () => {};
+
+    const folder = new GuardedFolder("persons");
+    await using _folder = { [Symbol.asyncDispose]: () => folder.dispose() };
+    const rows_of = async (what: "states" | "totals", key: string) => {
+      const { name, rows } = await export_table({
+        ...{ ...of_log, database, place: new FolderPlace(folder.path, Date.now), what, signal, progress },
+        form: { format: "csv", packing: null },
+        ...{ filters: [{ dimension: "driver", key }], grain: null, from_us: null, to_us: null },
+      });
+      assert.doesNotMatch(await Deno.readTextFile(`${folder.path}/${name}`), new RegExp(DRIVER));
+      return rows;
+    };
+    for (const key of [DRIVER, alias]) {
+      assert.deepEqual([await rows_of("states", key), await rows_of("totals", key)], [3, 1], key);
+    }
+
+    const { key, believed } = await test_key(), days = days_in(TEST_TIME_ZONE);
+    await sign_when_due(database, domain.name, key, null, Date.UTC(2026, 2, 2));
+    const wanted = { figure: "completed", day: "2026-03-01", filter: { driver: DRIVER } };
+    const found = await snapshot(database, (reading) => find_for_receipt(reading, { domain, days }, wanted));
+    const deployment = { currency: "USD", h3_resolution: DEFAULT_H3_RESOLUTION, time_zone: TEST_TIME_ZONE };
+    const lines: string[] = [], write = (text: string) => Promise.resolve(void lines.push(text));
+    const source = { ...of_log, database, days, deployment, complete: false, signal, progress, write };
+    const { about: { figure } } = await write_receipt(source, found);
+    assert.deepEqual([figure?.value, figure?.filter], ["3", { driver: alias }]);
+    assert.doesNotMatch(lines.join(""), new RegExp(DRIVER));
+    const check = new ReceiptCheck(believed, () => ({ domain: TEST_DOMAIN, days }));
+    for (const line of lines.join("").split(/(?<=\n)/)) await check.take(line);
+    assert.equal(check.end().about.figure?.value, "3");
   },
 );
 

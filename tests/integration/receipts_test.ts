@@ -82,7 +82,6 @@ async function receipt_of(
       write: (piece) => Promise.resolve(void (text += piece)),
       progress: () => {},
     },
-    wanted,
     found,
   );
   return text;

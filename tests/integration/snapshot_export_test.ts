@@ -232,6 +232,12 @@ tacho_test({
       assert.ok(states.rows > 0);
       const unknown = await run("states", "csv", { filters: [{ dimension: "venue", key: "unknown" }] });
       assert.equal(unknown.rows, await count("trades where venue is null"));
+      // Whoever names it so is counted with what nobody named, as on boards.
+      await database.execute(
+        "update trades set venue = 'unknown' where trade_id in (select trade_id from trades where venue is not null limit 2)",
+      );
+      const named = await run("states", "csv", { filters: [{ dimension: "venue", key: "unknown" }] });
+      assert.equal(named.rows, unknown.rows + 2);
       const from_us = Date.UTC(2026, 2, 2, 11, 10) * 1_000, to_us = Date.UTC(2026, 2, 2, 11, 40) * 1_000;
       const cells = await run("cells", "csv", { filters, grain: "5m", from_us, to_us });
       const rows = "grain = '5m' and bucket between '2026-03-02T11:10:00Z' and '2026-03-02T11:40:00Z'";

@@ -91,7 +91,7 @@ export async function receipt_verb(shell: Shell, options: ReceiptOptions): Promi
     };
     const { complete } = options, progress = (lines: number) => line.add(lines);
     const source = { database, domain, days, log_id, deployment, complete, signal, write, progress };
-    const { events, headers, streams, about: { figure, position } } = await write_receipt(source, wanted, found);
+    const { events, headers, streams, about: { figure, position } } = await write_receipt(source, found);
     await write_out(encoder.encode(waiting));
     line.end();
     const of = figure === undefined ? "" : `${figure.name} of ${figure.day} is ${figure.value ?? "unknown"}, `;
