@@ -24,7 +24,15 @@ import { tacho_test } from "../support/available.ts";
 import { shared_postgres } from "../support/postgres.ts";
 import { said_board } from "../support/said_board.ts";
 import { random_filter, random_span, trip_event } from "../support/random_trips.ts";
-import { feed, message, migrated, TEST_DOMAIN, TEST_TIME_ZONE, trip_pipeline } from "../support/trip_pipeline.ts";
+import {
+  feed,
+  LIMITS,
+  message,
+  migrated,
+  TEST_DOMAIN,
+  TEST_TIME_ZONE,
+  trip_pipeline,
+} from "../support/trip_pipeline.ts";
 
 const DAYS = days_in(TEST_TIME_ZONE);
 const BROKER_MS = Date.UTC(2026, 2, 9, 12);
@@ -43,10 +51,10 @@ async function fresh_database(): Promise<Database> {
 const NEAR_A_BLOCK = 2 ** 16 - 40;
 
 /** Feeds a database some of the messages after others, as one batch that is recorded a second after the one before. */
-function feeder(database: Database, messages: readonly unknown[]) {
+function feeder(database: Database, messages: readonly unknown[], time_zone = TEST_TIME_ZONE) {
   let at = 0, now_ms = BROKER_MS;
   const cursors = new Cursors();
-  const pipeline = trip_pipeline(database, () => now_ms);
+  const pipeline = trip_pipeline(database, () => now_ms, LIMITS, new Map(), time_zone);
   return async (to: number): Promise<number> => {
     if (to <= at) return (await read_head(database)).position;
     now_ms += 1_000;
@@ -59,12 +67,18 @@ function feeder(database: Database, messages: readonly unknown[]) {
 }
 
 /** The board of a view as a database of a longer log has it. */
-const board_as_of = (database: Database, watched: Watched, position: number, head: number): Promise<ShownBoard> =>
+const board_as_of = (
+  database: Database,
+  watched: Watched,
+  position: number,
+  head: number,
+  days = DAYS,
+): Promise<ShownBoard> =>
   snapshot(database, async (reading) => {
     const { watermark_us } = await moment_at_position(reading, position);
     const newest_event_ms = watermark_us === null ? null : Math.floor(watermark_us / 1000);
     const then = { position, newest_event_ms, now_ms: BROKER_MS };
-    return read_past_board(reading, source(database), watched, await past(reading, position, head), then);
+    return read_past_board(reading, { ...source(database), days }, watched, await past(reading, position, head), then);
   });
 
 /** Two weeks up to the last day, in which the clocks change. */
@@ -227,6 +241,44 @@ tacho_test({
     );
   },
 });
+
+for (const time_zone of ["Asia/Kolkata", "Asia/Kathmandu", "America/St_Johns"]) {
+  tacho_test({
+    name: `days of ${time_zone}, which begin inside an hour, have as of before what they had then`,
+    needs: ["postgres"],
+    async fn() {
+      const database = await fresh_database(), days = days_in(time_zone);
+      try {
+        // A trip every quarter of an hour for four days; then one at 23:30 UTC of each is taken back, so that days begin in what is settled.
+        const told = (i: number, type: string) => ({
+          ...{ trip_id: `T-${i}`, event_id: type, type: `trip.${type}`, fare: 1 + i % 50, city: "Boston" },
+          occurred_at: new Date(BROKER_MS - (600 - i) * 900_000).toISOString(),
+        });
+        const trips = Array.from({ length: 400 }, (_, i) => told(i, "completed"));
+        const grow = feeder(database, [...trips, ...[70, 166, 262, 358].map((i) => told(i, "voided"))], time_zone);
+        const position = await grow(trips.length);
+        const read = { ...source(database), days };
+        const views = (["1d", "1h"] as const).flatMap((grain): View[] =>
+          [[], [{ dimension: "city", keys: ["Boston"], excluded: false }]].map((filter) => ({
+            ...{ range: "custom", from_s: BROKER_MS / 1000 - 7 * 86_400, to_s: BROKER_MS / 1000 },
+            ...{ grain, filter, compare: "weekday" },
+          }))
+        );
+        const watched = views.map((view) => ({ view, window: window_at(view, BROKER_MS, days) }));
+        const before = [];
+        for (const each of watched) before.push(said(await read_whole_board(read, each, BROKER_MS)));
+        const head = await grow(trips.length + 4);
+        assert.equal(head, position + 4);
+        for (const [i, each] of watched.entries()) {
+          const then = said(await board_as_of(database, each, position, head, days));
+          assert.deepEqual(then, before[i], JSON.stringify(each.view));
+        }
+      } finally {
+        await database.close();
+      }
+    },
+  });
+}
 
 tacho_test({
   name: "a position since which too much has changed is refused",

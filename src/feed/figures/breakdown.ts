@@ -7,6 +7,7 @@ import {
   cells_grain,
   type Days,
   format_time,
+  type Grain,
   is_kept,
   type Kept,
   type Micros,
@@ -127,6 +128,14 @@ interface Buckets {
   readonly window: Window;
 }
 
+/** Whether each day of a window begins with a bucket of a grain, so that none of these lies in two days. */
+function begins_days(grain: Grain, { from_us, to_us }: Micros, days: Days): boolean {
+  for (let start_us = from_us; start_us < to_us; start_us = days.day_of(start_us).end_us) {
+    if (bucket_start(grain, start_us, days) !== start_us) return false;
+  }
+  return true;
+}
+
 /** The cells that make up a window's buckets as of before, each with the `start` of its bucket: of its grain, finer ones, and pieces of then. */
 export function bucketed_sql(
   { board, days, window: { grain, from_s, to_s } }: Buckets,
@@ -136,13 +145,10 @@ export function bucketed_sql(
 ): string {
   const grains = (dimension_of(board, dimension)?.grains ?? []).filter((each) => each !== "all");
   const window = micros({ from_s, to_s }), start = bucket_sql(grain, window, days, parameters);
-  const tiles = tile(
-    window.from_us,
-    window.to_us,
-    grains.slice(0, grains.indexOf(cells_grain(grain)) + 1),
-    days,
-    board.unsettled,
-  );
+  // Days of a zone that is half an hour off begin inside an hour: what lies in that hour is told by finer ones.
+  const within = grains.slice(0, grains.indexOf(cells_grain(grain)) + 1)
+    .filter((each, i) => i === 0 || grain !== "1d" || each === "1d" || begins_days(each, window, days));
+  const tiles = tile(window.from_us, window.to_us, within, days, board.unsettled);
   return tiles.map(({ grain, from_us, to_us }) =>
     `select ${start("cells.bucket")} as start, cells.* from ${board.tables.cells} cells
      where grain = ${parameters.add(grain)} and ${matches} and bucket >= ${
