@@ -78,6 +78,19 @@ database_test(
 );
 
 database_test(
+  "however little there is of a day that begins inside an hour, it is told of that day and no more",
+  async (database) => {
+    await put_cities(database);
+    const { get } = await make_http_side(database, { time_zone: "Asia/Kolkata", days: days_in("Asia/Kolkata") });
+    const [from, to] = ["2026-02-28T18:30:00Z", "2026-03-01T18:30:00Z"];
+    for (const range of ["range=today", `from=${from}&to=${to}`]) {
+      const { grain, from_s, to_s } = await json_of(get(`/api/v1/board?${range}&city=Quiet`));
+      assert.deepEqual([grain, from_s, to_s], ["15m", Date.parse(from) / 1000, Date.parse(to) / 1000], range);
+    }
+  },
+);
+
+database_test(
   "a view that is watched has its grain from its first hello on, and another one when there is enough for it",
   async (database) => {
     await put_cities(database);

@@ -199,6 +199,25 @@ Deno.test("today, yesterday and the week since Monday are whole days of the busi
   ]);
 });
 
+Deno.test("whole days that begin inside an hour are not widened by a grain that nobody chose", () => {
+  const now = Date.parse("2026-03-29T12:07:30Z"), [first, fifth] = ["2026-03-22T18:30:00Z", "2026-03-27T18:30:00Z"];
+  const told = (zone: string, span: Span & Pick<View, "grain">) => {
+    const { from_s, to_s, grain } = window_at(span, now, days_in(zone));
+    return [grain, ...[from_s, to_s].map((s) => new Date(s * 1000).toISOString().slice(0, 16))];
+  };
+  const stretch = (from: string, to: string): Span => ({
+    ...{ range: "custom", from_s: Date.parse(from) / 1000, to_s: Date.parse(to) / 1000 },
+  });
+  const week = { range: "week", to_s: null } as const, kolkata = "Asia/Kolkata";
+  assert.deepEqual(told(kolkata, week), ["15m", "2026-03-22T18:30", "2026-03-29T18:30"]);
+  assert.deepEqual(told("Asia/Kathmandu", week), ["15m", "2026-03-22T18:15", "2026-03-29T18:15"]);
+  assert.deepEqual(told(kolkata, stretch(first, fifth)), ["15m", "2026-03-22T18:30", "2026-03-27T18:30"]);
+  const weeks = stretch("2026-03-01T18:30:00Z", "2026-03-29T18:30:00Z");
+  assert.deepEqual(told(kolkata, weeks), ["1d", "2026-03-01T18:30", "2026-03-29T18:30"]);
+  // What is of no whole days is widened as ever.
+  assert.deepEqual(told("Europe/Berlin", stretch(first, fifth)), ["1h", "2026-03-22T18:00", "2026-03-27T19:00"]);
+});
+
 Deno.test("a grain that makes too many buckets of its range, or not one, is refused, and the words say how many it would be", () => {
   const day = (days: number) => ({ range: "custom", from_s: 0, to_s: days * 86_400 } as const);
   const fault = (view: Span & Pick<View, "grain">) => span_fault(view)?.detail ?? null;

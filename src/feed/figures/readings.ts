@@ -27,12 +27,16 @@ import {
 } from "./question.ts";
 import { figures_of_states, type Line, read_lines } from "./states.ts";
 import { type Arrived, arrived_states, find_arrived, present_states, type StatesRelation } from "./states_relation.ts";
-import { comparisons_of, is_whole, reached_ms, same_window, type Watched, window_of_last } from "./view.ts";
+import { comparisons_of, is_whole, reached_ms, type Watched, type Window, window_of_last } from "./view.ts";
 
 /**
  * Reads boards: what cells say of all watched views, at once and often; what states say of one, when there is time; and the whole board of a
  * view for one who does not follow, as of now or as of a position of the log.
  */
+
+/** Whether two windows cover the same buckets. */
+const same_window = (a: Window, b: Window): boolean =>
+  a.from_s === b.from_s && a.to_s === b.to_s && a.step_s === b.step_s;
 
 /** What boards are read from. */
 export interface FeedSource extends Asked {

@@ -130,10 +130,7 @@ const ABSOLUTE_GRAINS = [
 /** The longest absolute range, seconds: 400 days. */
 const LONGEST_S = ABSOLUTE_GRAINS[3].most_s;
 
-/**
- * The longest window that is computed from states, seconds: 31 days, and what whole buckets and a change of the clocks
- * add to them.
- */
+/** The longest window that is computed from states, seconds: 31 days, and what whole buckets and a change of the clocks add to them. */
 export const LONGEST_FROM_STATES_S = 31 * DAY_S + 3 * 3_600;
 
 /** A range up to now, or up to a fixed end; or any stretch; by arrival also so many of the newest events. Seconds since the Unix epoch. */
@@ -233,14 +230,17 @@ export function meant_grain(view: Span): ViewGrain | null {
  */
 export function window_at(view: Span & Pick<View, "grain">, now_ms: number, days: Days): Window {
   if (view.range === "custom") {
-    return widened(view, view.grain ?? meant_grain(view)!, days);
+    return widened(view, view.grain ?? grain_of_days(view, meant_grain(view)!, days), days);
   }
   if (view.range === "last") {
     return window_of_last({ oldest_us: now_ms * 1000, newest_us: now_ms * 1000 }, now_ms, days);
   }
   const { length_s, grain: meant } = RANGES[view.range], calendar = CALENDAR[view.range];
+  if (calendar !== undefined) {
+    const whole = calendar_at(calendar, now_ms, days);
+    return widened(whole, view.grain ?? grain_of_days(whole, meant, days), days);
+  }
   const grain = view.grain ?? meant, step_s = STEP_S[grain];
-  if (calendar !== undefined) return widened(calendar_at(calendar, now_ms, days), grain, days);
   if (grain === "1d") {
     const end_us = view.to_s === null ? days.day_of(now_ms * 1000).end_us : bucket_from(grain, view.to_s, days);
     return { from_s: day_before(end_us / 1e6, length_s / DAY_S, days), to_s: end_us / 1e6, step_s, grain };
@@ -256,6 +256,17 @@ export const micros = ({ from_s, to_s }: Pick<Window, "from_s" | "to_s">): Micro
   from_us: from_s * 1e6,
   to_us: to_s * 1e6,
 });
+
+/** Whether a range has ends of its own, or those of days, however wide buckets are. */
+export const has_own_ends = ({ range }: Pick<View, "range">) =>
+  range === "custom" || CALENDAR[range as Range] !== undefined;
+
+/** The grain that is meant for a stretch, but where whole days begin inside its hours, which would widen them: then another, that keeps them. */
+function grain_of_days({ from_s, to_s }: Pick<Window, "from_s" | "to_s">, meant: ViewGrain, days: Days): ViewGrain {
+  const are = (grain: ViewGrain) => [from_s, to_s].every((s) => bucket_start(grain, s * 1e6, days) === s * 1e6);
+  if (meant !== "1h" || are("1h") || !are("1d")) return meant;
+  return to_s - from_s <= LONGEST_OF_GRAIN_S["15m"] ? "15m" : "1d";
+}
 
 /** A stretch, widened to whole buckets. */
 function widened({ from_s, to_s }: Pick<Window, "from_s" | "to_s">, grain: ViewGrain, days: Days): Window {
@@ -316,11 +327,6 @@ function span_key(view: Span & Pick<View, "grain">, days: Days): string {
   return view.range === "custom" ? `${from_s}..${to_s}/${grain}` : `${view.range}@${to_s}${own}`;
 }
 
-/** Whether two windows cover the same buckets. */
-export function same_window(a: Window, b: Window): boolean {
-  return a.from_s === b.from_s && a.to_s === b.to_s && a.step_s === b.step_s;
-}
-
 const WEEK_DAYS = 7;
 
 /** What a window is compared with. */
@@ -333,16 +339,10 @@ export interface Comparison {
   readonly shift_s: number;
 }
 
-/**
- * What a percent needs, at least so many streams under the figure of then: by chance alone the figure of as few may well be a third more or
- * less another time.
- */
+/** What a percent needs, at least so many streams under the figure of then: by chance alone that of as few may be a third more or less another time. */
 export const LEAST_BASE = 20;
 
-/**
- * How far the figures of a window that goes on have come, milliseconds: to the newest event. What came of then after it is not what they
- * are held against: while ingest catches up, half a morning would look like a fall.
- */
+/** How far a window that goes on has come, milliseconds: to the newest event. While ingest catches up, all of a morning then would look like a fall. */
 export const reached_ms = (now_ms: number, newest_event_ms: number | null): number =>
   Math.min(now_ms, newest_event_ms ?? 0);
 
