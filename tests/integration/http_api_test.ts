@@ -368,6 +368,7 @@ database_test("what is wrong with a request is said for each parameter", async (
       "/api/v1/kpis/series?measure=fare_p95&grain=1h&from=2026-01-01T00:00:00Z&to=2026-01-01T01:00:00Z&city=A&city=B",
       ["dimension"],
     ],
+    ["/api/v1/kpis/series?measure=fare_p95&grain=15m&from=2026-01-01T00:00:00Z&to=2026-01-01T01:00:00Z", ["grain"]],
     ["/api/v1/kpis/breakdown?dimension=color", ["dimension"]],
     ["/api/v1/kpis/breakdown?dimension=city&from=2026-01-01T00:00:00Z", ["to"]],
     ["/api/v1/trips?limit=0", ["limit"]],

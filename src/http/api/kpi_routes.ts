@@ -210,8 +210,10 @@ function add_series_route(app: App, source: KpiSource): void {
       const sketched = figure.kind === "quantile" ? sketched_key(board, filter, grain) : null;
       if (figure.kind === "quantile" && sketched === null) {
         const names = sketched_dimensions(board, grain).join(", ");
-        const detail = `expected a filter by one key of ${names} at most`;
-        return bad_request("no sketches are kept of this", [{ path: "dimension", detail }]);
+        const fault = names === ""
+          ? { path: "grain", detail: `expected a grain that percentiles are kept of, got ${grain}: they do not add up` }
+          : { path: "dimension", detail: `expected a filter by one key of ${names} at most` };
+        return bad_request("no sketches are kept of this", [fault]);
       }
       const window = window_at({ range: "custom", from_s: from / 1e6, to_s: to / 1e6, grain }, 0, days);
       if (too_many_points(window)) return too_fine();
