@@ -83,7 +83,7 @@ export async function start_postgres(
     port: String(port),
     unix_socket_directories: "",
     max_connections: "200",
-    fsync: options.fsync === false ? "off" : "on",
+    ...(options.fsync === false ? { fsync: "off", full_page_writes: "off" } : {}),
     ...(standby_of === undefined ? {} : { primary_conninfo: standby_of.superuser_url }),
     ...options.settings,
   };
@@ -134,7 +134,14 @@ export function shared_postgres(): Promise<Postgres> {
 async function create_database(superuser_url: string, template?: Template): Promise<TestDatabase> {
   const source = template === undefined ? "template1" : await ensure_template(superuser_url, template);
   const name = `test_${crypto.randomUUID().replaceAll("-", "")}`;
-  await ask(superuser_url, `create database ${name} template ${source} owner tacho`);
+  await connected(superuser_url, async (client) => {
+    // Where nothing is durable, copied files cost half the processor time of pages that go through the write-ahead log. PostgreSQL 14 knows no other way.
+    const { rows: [server] } = await client.query(
+      "select current_setting('fsync') = 'off' and current_setting('server_version_num')::int >= 150000 as copies",
+    );
+    const strategy = server.copies ? " strategy file_copy" : "";
+    await client.query(`create database ${name} template ${source} owner tacho${strategy}`);
+  });
   return database_of(superuser_url, name);
 }
 
