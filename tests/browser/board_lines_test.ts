@@ -218,6 +218,7 @@ tacho_test({
   limit_ms: 120_000,
   async fn() {
     const { words } = parcels_board;
+    await using page = await BoardPage.open("about:blank");
     for (let n = 3; n <= 12; n++) {
       const of = <T>(list: readonly T[]): T[] => Array.from({ length: n }, (_, i) => list[i % list.length]!);
       const cards = of(words.cards).slice(0, 8).map(({ main: _, ...card }, i) => ({
@@ -232,7 +233,7 @@ tacho_test({
       };
       const hello = () => ({ ...parcels_hello(), declared: declaration_of(board) });
       await using server = await FrameServer.start(hello, board);
-      await using page = await BoardPage.open(`${server.url}?range=15m`);
+      await page.page.goto(`${server.url}?range=15m`);
       await until("the board is drawn", async () => await page.phase() === "ready");
       for (const width of [390, 768, 1024, 1280, 1440, 1920, 2560]) {
         await page.page.setViewportSize({ width, height: 900 });
