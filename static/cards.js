@@ -85,9 +85,9 @@ function figures_of(card, sight) {
   if (value === null) return { value, text: "–", unit: "", beneath: "", changes: [], spark: [] };
   const { beside = [], beneath = [], spark: [column, per] = [], small_digits = 0 } = card;
   const { digits = sight.declared.digits[card.figure] } = card;
-  const tell = (value) => {
+  const tell = (value, exact) => {
     const decimals = value < 1_000 && small_digits || digits;
-    return decimals ? text_of(value, decimals) : format_short(value);
+    return decimals ? text_of(value, decimals, exact) : format_short(value);
   };
   const told = (texts) => texts.map((text) => fill(text, tell_of(card, sight, 1e3))).filter(Boolean).join(" · ");
   const points = (name) => condense(settled(columns[name], columns.running), SPARK_POINTS);
@@ -165,7 +165,7 @@ export function show_cards(sight) {
   });
 }
 
-// The first change that is known is shown; the title tells all.
+// The first known change; the title tells all.
 function show_change(part, changes, sight) {
   const { name, text, tone, then } = changes.find(({ text }) => text !== "–") ?? changes[0] ?? { name: "", text: "" };
   const [against, change] = part.children;

@@ -114,7 +114,7 @@ export function make_unlike({ shown, zone: zone_of }, now_ms) {
     if (before === null || base_of(card, cards) >= least_base) return undefined;
     return {
       ...nothing,
-      text: `${card.share_with ? cards[card.name] : tell(before)} then`,
+      text: card.share_with ? format_count(cards[card.name]) : tell(before, 1e3),
       why: "too few for a percent",
     };
   };

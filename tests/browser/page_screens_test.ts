@@ -305,6 +305,7 @@ tacho_test({
     const trips = HELLO.trips.map((trip) => ({
       ...trip as Record<string, unknown>,
       at_ms: Date.UTC(2019, 2, 28, 18, 25),
+      pickup_zone: "Chicago 117",
     }));
     await using server = await FrameServer.start(() => ({ ...HELLO, trips }));
     await using board = await BoardPage.open("about:blank");
@@ -319,6 +320,10 @@ tacho_test({
           return link.closest("td").getBoundingClientRect().right - link.getBoundingClientRect().right;
         })()`);
         assert.ok(room >= 6, `${room} pixels`);
+        if (width >= 1280) return;
+        const names = await page.evaluate<string[]>(`[...document.querySelectorAll("#trips td:nth-child(2) button")]
+          .filter((each) => each.scrollWidth > each.clientWidth).map((each) => each.textContent)`);
+        assert.deepEqual(names, [], "names that are cut");
       });
     }
     assert.deepEqual(board.complaints, []);
@@ -333,6 +338,9 @@ tacho_test({
   async fn() {
     // Where decimals are told still they make figures as wide as those of more digits.
     const figures = [9_876.54, 98_765.43, 987_654.32, 1_234_567.89];
+    // A change from few is told by the figure of then.
+    const all_shown = figures.flatMap((figure) => [{ figure, least_base: 0 }, { figure, least_base: 1e9 }]);
+    type Shown = (typeof all_shown)[number];
     const figures_of = (cards: object, figure: number) =>
       Object.fromEntries(Object.keys(cards).map((name) => [name, figure]));
     const parcels = parcels_hello();
@@ -340,15 +348,21 @@ tacho_test({
     const then = { ...parcels.compared.weekday, from_s: week_ago_s - 900, to_s: week_ago_s };
     const named = {
       ...parcels,
-      compared: { weekday: then },
       breakdowns: parcels.breakdowns.map((breakdown) => ({
         ...breakdown,
         rows: breakdown.rows.map((row) => ({ ...row, key: row.key && "Wholesale depot of the northern districts" })),
       })),
     };
-    const trips_hello = (figure: number) => ({ ...HELLO, cards: figures_of(HELLO.cards, figure) });
-    const post_hello = (figure: number) => ({ ...named, cards: figures_of(parcels.cards, figure) });
-    let first = figures[0]!;
+    const compared_to = (cards: object, { figure, least_base }: Shown) => ({
+      weekday: least_base === 0 ? then : { ...then, least_base, cards: figures_of(cards, figure) },
+    });
+    const hello_of = <Hello extends { readonly cards: object }>(hello: Hello, shown: Shown) => ({
+      ...hello,
+      cards: figures_of(hello.cards, shown.figure),
+      compared: compared_to(hello.cards, shown),
+    });
+    const trips_hello = (shown: Shown) => hello_of(HELLO, shown), post_hello = (shown: Shown) => hello_of(named, shown);
+    let first = all_shown[0]!;
     await using trips = await FrameServer.start(() => trips_hello(first));
     await using post = await FrameServer.start(() => post_hello(first), parcels_board, "/post");
     await using board = await BoardPage.open("about:blank");
@@ -360,15 +374,17 @@ tacho_test({
       await set_screen(cdp, width, height, 1);
       for (const [server, hello, query] of boards) {
         // Each is now the first that a page shows, now one that comes to it.
-        const turn = i % figures.length;
-        first = figures[turn]!;
+        const turn = i % all_shown.length;
+        first = all_shown[turn]!;
         await page.goto(`${server.url}?${query}`);
         await until("changes are told", async () => await page.locator(".changes b:not(:empty)").count() > 2);
-        for (const figure of [...figures.slice(turn), ...figures.slice(0, turn)]) {
-          if (figure !== first) server.send("kpi", { ...hello(figure), position: 1_000 + figure });
+        for (const shown of [...all_shown.slice(turn), ...all_shown.slice(0, turn)]) {
+          const { figure, least_base } = shown;
+          if (shown !== first) server.send("kpi", { ...hello(shown), position: 1_000 + figure + least_base });
           await page.locator(`[data-card][data-value="${figure}"]`).nth(2).waitFor();
+          await page.locator(".changes b", { hasText: least_base === 0 ? /./ : /^[\d,.]+[KM]?$/ }).nth(2).waitFor();
           await until_holds(
-            `nothing of ${figure} is cut at ${width} on ${server.url}`,
+            `nothing of ${figure}${least_base === 0 ? "" : ", as before,"} is cut at ${width} on ${server.url}`,
             async () => assert.deepEqual(await board.cut_in_cards(), []),
           );
         }

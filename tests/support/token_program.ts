@@ -17,9 +17,12 @@ export interface TokenProgram extends AsyncDisposable {
 }
 
 /** Serves domains from a database of their own; resolves when all of them are open. */
-export async function serve_with_token(domains = "trips"): Promise<TokenProgram> {
+export async function serve_with_token(
+  domains = "trips",
+  others: Readonly<Record<string, string>> = {},
+): Promise<TokenProgram> {
   const { url: DATABASE_URL } = await (await shared_postgres()).create_database();
-  const env = { DATABASE_URL, TACHO_DOMAINS: domains, TACHO_TOKEN: TOKEN };
+  const env = { DATABASE_URL, TACHO_DOMAINS: domains, TACHO_TOKEN: TOKEN, ...others };
   const program = await TachoProgram.serve("start", { env });
   const headers = { "content-type": "application/x-ndjson", authorization: `Bearer ${TOKEN}` };
   const dispose = () => program[Symbol.asyncDispose]();

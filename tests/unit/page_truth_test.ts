@@ -52,7 +52,7 @@ Deno.test("a change is told against what lies wholly in the log and counts enoug
   assert.deepEqual(changes({ since_s: from_s - 3 * 86_400 }).ready.text, "since 26 Feb");
   assert.deepEqual(changes({ since_s: to_s, cards: {} }), { ready: nothing, before_loaded: nothing });
   const few = changes({ cards: cards_of(3) });
-  assert.deepEqual(few, { ready: { name: "weekday", text: "3 then", tone: "" }, before_loaded: nothing });
+  assert.deepEqual(few, { ready: { name: "weekday", text: "3", tone: "" }, before_loaded: nothing });
   assert.deepEqual(changes({}, true).ready, nothing, "while it catches up the newest figures are not all");
 });
 
