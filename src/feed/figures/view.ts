@@ -251,25 +251,27 @@ export function window_at(view: Span & Pick<View, "grain">, now_ms: number, days
   return { from_s: to_s - length_s, to_s, step_s, grain };
 }
 
+type Stretch = Pick<Window, "from_s" | "to_s">;
+
 /** A stretch in microseconds. */
-export const micros = ({ from_s, to_s }: Pick<Window, "from_s" | "to_s">): Micros => ({
-  from_us: from_s * 1e6,
-  to_us: to_s * 1e6,
-});
+export const micros = ({ from_s, to_s }: Stretch): Micros => ({ from_us: from_s * 1e6, to_us: to_s * 1e6 });
 
 /** Whether a range has ends of its own, or those of days, however wide buckets are. */
 export const has_own_ends = ({ range }: Pick<View, "range">) =>
   range === "custom" || CALENDAR[range as Range] !== undefined;
 
+/** Whether a stretch begins and ends with buckets of a grain. */
+export const ends_on = (grain: ViewGrain, { from_s, to_s }: Stretch, days: Days): boolean =>
+  [from_s, to_s].every((at_s) => bucket_start(grain, at_s * 1e6, days) === at_s * 1e6);
+
 /** The grain that is meant for a stretch, but where whole days begin inside its hours, which would widen them: then another, that keeps them. */
-function grain_of_days({ from_s, to_s }: Pick<Window, "from_s" | "to_s">, meant: ViewGrain, days: Days): ViewGrain {
-  const are = (grain: ViewGrain) => [from_s, to_s].every((s) => bucket_start(grain, s * 1e6, days) === s * 1e6);
-  if (meant !== "1h" || are("1h") || !are("1d")) return meant;
-  return to_s - from_s <= LONGEST_OF_GRAIN_S["15m"] ? "15m" : "1d";
+function grain_of_days(stretch: Stretch, meant: ViewGrain, days: Days): ViewGrain {
+  if (meant !== "1h" || ends_on("1h", stretch, days) || !ends_on("1d", stretch, days)) return meant;
+  return stretch.to_s - stretch.from_s <= LONGEST_OF_GRAIN_S["15m"] ? "15m" : "1d";
 }
 
 /** A stretch, widened to whole buckets. */
-function widened({ from_s, to_s }: Pick<Window, "from_s" | "to_s">, grain: ViewGrain, days: Days): Window {
+function widened({ from_s, to_s }: Stretch, grain: ViewGrain, days: Days): Window {
   const start_us = bucket_start(grain, from_s * 1e6, days);
   return { from_s: start_us / 1e6, to_s: bucket_from(grain, to_s, days) / 1e6, step_s: STEP_S[grain], grain };
 }
@@ -281,11 +283,7 @@ function bucket_from(grain: ViewGrain, at_s: number, days: Days): number {
 }
 
 /** A day or a week of the business time zone, whole: what of it is yet to come is in it. */
-function calendar_at(
-  calendar: { readonly days: number; readonly back: number },
-  now_ms: number,
-  days: Days,
-): Pick<Window, "from_s" | "to_s"> {
+function calendar_at(calendar: { readonly days: number; readonly back: number }, now_ms: number, days: Days): Stretch {
   const today_s = days.day_of(now_ms * 1000).start_us / 1e6;
   const weekday = calendar.days === 1 ? 0 : (new Date(days.date_of(now_ms * 1000)).getUTCDay() + 6) % 7;
   const from_s = day_before(today_s, calendar.back + weekday, days);

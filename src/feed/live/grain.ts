@@ -1,9 +1,10 @@
 import { type Queryable, text_array } from "../../database/mod.ts";
 import type { DomainBoard } from "../../domains/mod.ts";
-import { type Days, format_time } from "../../kpi/mod.ts";
+import { format_time } from "../../kpi/mod.ts";
 import {
   type Asked,
   condition_of_cells,
+  ends_on,
   has_own_ends,
   matching,
   micros,
@@ -119,17 +120,11 @@ async function read_grain(
   );
   const first_s = row?.first_s == null ? null : Number(row.first_s);
   // How much there is does not change what of it is told: whole days stay so.
-  const keeps_days = has_own_ends(view) && is_of_days(window, days)
-    ? (grain: ViewGrain) => same_ends(window_at({ ...view, grain }, now_ms, days), window)
-    : () => true;
-  const fits = (grain: ViewGrain) => condition_of_cells(board, view.filter, grain) !== null && keeps_days(grain);
+  const is_of_days = has_own_ends(view) && ends_on("1d", window, days);
+  const fits = (grain: ViewGrain) =>
+    condition_of_cells(board, view.filter, grain) !== null && (!is_of_days || ends_on(grain, window, days));
   return grain_for(window, { counted: Number(row?.counted ?? 0), first_s }, now_ms / 1000, fits, before);
 }
-
-const is_of_days = ({ from_s, to_s }: Window, days: Days): boolean =>
-  [from_s, to_s].every((at_s) => days.day_of(at_s * 1e6).start_us === at_s * 1e6);
-
-const same_ends = (a: Window, b: Window): boolean => a.from_s === b.from_s && a.to_s === b.to_s;
 
 /** A view with a grain. */
 const with_grain = (view: View, grain: ViewGrain | undefined): View =>
