@@ -95,7 +95,7 @@ const base_of = ({ name, share_with, base }, cards) => share_with ? cards[name] 
 
 /**
  * For cards.js: gives what to say of a change instead, undefined where it may be said. `told` is the change, `before` the figure
- * of then, `tell` its text.
+ * of then, `tell` its text, with decimals below its second argument alone.
  */
 export function make_unlike({ shown, zone: zone_of }, now_ms) {
   const behind = is_behind(shown, now_ms);
