@@ -97,7 +97,6 @@ export {
   type Watched,
   type Window,
   window_at,
-  window_of_keys,
   with_items,
 } from "./figures/mod.ts";
 export {

@@ -155,7 +155,8 @@ export interface Tile extends Micros {
  * Covers a stretch of event time with as few buckets as possible: coarse ones in the middle, finer ones towards the
  * edges. 30 days of a dimension are read as 29 days and up to 48 hours instead of 720 hours per key.
  * @param grains what the dimension keeps, fine to coarse, without `all` (none: nothing covers it); the finest widens the stretch to whole buckets
- * @param apart stretches whose buckets are not taken, ascending, of whole buckets of the finest grain: a tile of `then` is in the place of each
+ * @param apart stretches whose buckets are not taken, ascending, of whole buckets of the finest grain: a tile of `then` is in the place of each; a
+ *   stretch that begins or ends in one of them is not widened there
  */
 export function tile(
   from_us: number,
@@ -180,8 +181,9 @@ export function tile(
     if (!fits) return split(from, to, finer);
     return [...split(from, first, finer), { grain, from_us: first, to_us: last }, ...split(last, to, finer)];
   };
-  const tiles: Tile[] = [], last_us = end(finest, to_us);
-  let at_us = start(finest, from_us);
+  const is_apart = (us: number) => apart.some(({ from_us, to_us }) => from_us < us && us < to_us);
+  const tiles: Tile[] = [], last_us = is_apart(to_us) ? to_us : end(finest, to_us);
+  let at_us = is_apart(from_us) ? from_us : start(finest, from_us);
   for (const { from_us, to_us } of apart) {
     if (to_us <= at_us || from_us >= last_us) continue;
     const own = { from_us: Math.max(from_us, at_us), to_us: Math.min(to_us, last_us) };

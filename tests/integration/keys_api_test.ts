@@ -12,6 +12,8 @@ import type { Database } from "../../src/database/mod.ts";
 const NOON = Date.parse("2026-03-01T12:00:00Z");
 
 interface Told {
+  readonly from_s: number;
+  readonly to_s: number;
   readonly total_keys: number;
   readonly found_keys: number;
   readonly trips: number;
@@ -58,6 +60,7 @@ async function side_on(database: Database) {
     ...side,
     keys: (query: string): Promise<Told> => json(`/api/v1/kpis/keys?${query}`),
     board: (query: string) => json(`/api/v1/board?${query}`),
+    map: (query: string) => json(`/api/v1/kpis/map?${query}`),
   };
 }
 
@@ -141,10 +144,63 @@ database_test(
         assert.deepEqual([compared_keys.city.all, "driver" in compared_keys], [true, false]);
       }
     }
-    // Zones are kept by five minutes: of buckets of a minute nothing is told, rather than of a longer stretch.
-    assert.equal("pickup_zone" in (await board("range=1h")).compared_keys, false);
     // The log does not know the weeks before.
     assert.equal((await keys("dimension=city&range=30d")).then, null);
+  },
+);
+
+database_test(
+  "zones of a window of minutes are those of its minutes, though their cells are of five",
+  async (database) => {
+    await settle_deployment(database, { time_zone: TEST_TIME_ZONE, currency: "USD" });
+    const pipeline = trip_pipeline(database, () => NOON);
+    // One is completed each minute, of three zones in turn: two hours before noon, fares of a tenth of the minute.
+    const trips = Array.from({ length: 120 }, (_, i) => {
+      const place = { pickup_zone: `Z${i % 3}`, pickup_lat: 41.8 + (i % 3) / 10, pickup_lon: -87.6 };
+      const fields = { ...place, fare: (i / 10).toFixed(2) };
+      return whole_trip(`T${i}`, fields).map((event) => ({
+        ...event,
+        occurred_at: new Date(Date.parse(String(event.occurred_at)) + (i - 20) * 60_000).toISOString(),
+      }));
+    });
+    const messages = trips.flat().map((event, i) => message(i, event, NOON));
+    await feed(
+      pipeline,
+      [{ topic: "trips", partition: 0, from_offset: 0, next_offset: 1_000, messages }],
+      new Cursors(),
+    );
+    const { keys, board, map } = await side_on(database);
+    const minutes = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
+    /** What each zone has of the trips that were completed in [from, to), minutes after ten. */
+    const zones = (from: number, to: number) =>
+      [0, 1, 2].flatMap((zone) => {
+        const own = minutes(from, to).filter((i) => i % 3 === zone);
+        return own.length === 0 ? [] : [[`Z${zone}`, own.length, own.reduce((sum, i) => sum + i, 0) / 10] as const];
+      });
+    const at = (minute: number) => new Date(NOON + (minute - 120) * 60_000).toISOString();
+    const rows_of = (rows: readonly { key: string; trips: number; revenue: string }[]) =>
+      rows.map(({ key, trips, revenue }) => [key, trips, Number(revenue)] as const).sort(([a], [b]) => a < b ? -1 : 1);
+    for (
+      const [from, to] of [[58, 92], [61, 62], [61, 64], [62, 70], [60, 66], [64, 75], [59, 120], [60, 70]] as const
+    ) {
+      for (const as_of of ["", "&as_of_position=200", `&as_of_position=${trips.length * 3}`]) {
+        const known = as_of.includes("=200") ? 66 : 120;
+        const view = `from=${at(from)}&to=${at(to)}&grain=1m&compare=previous${as_of}`,
+          said = `${from} to ${to}${as_of}`;
+        const { breakdowns, cards, compared_keys } = await board(view);
+        const { rows } = breakdowns.find(({ dimension }: { dimension: string }) => dimension === "pickup_zone");
+        const wanted = zones(Math.min(from, known), Math.min(to, known));
+        assert.deepEqual(rows_of(rows), wanted, said);
+        assert.equal(wanted.reduce((sum, [, trips]) => sum + trips, 0), cards.completed, said);
+        const list = await keys(`dimension=pickup_zone&${view}`);
+        assert.deepEqual(rows_of(list.rows), wanted, said);
+        assert.deepEqual([list.from_s, list.to_s].map((s) => new Date(s * 1000).toISOString()), [at(from), at(to)]);
+        const before = zones(Math.max(2 * from - to, 0), from).map(([key, trips]) => [key, trips]);
+        if (known > to) assert.deepEqual(Object.entries(compared_keys.pickup_zone.counts).sort(), before, said);
+        const { values } = await map(`place=pickup_h3&figure=completed&${view}`);
+        assert.deepEqual([...values].sort(), wanted.map(([, trips]) => trips).sort(), said);
+      }
+    }
   },
 );
 

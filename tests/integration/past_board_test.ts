@@ -84,11 +84,13 @@ const board_as_of = (
 /** Two weeks up to the last day, in which the clocks change. */
 const FIRST_MS = BROKER_MS - 14 * 86_400_000;
 const HOUR_MS = 3_600_000;
+/** An hour with a quarter of them. */
+const BUSY_H = 14 * 24 - 30;
 
 /** Trips of two weeks in order of arrival: most tell what happened at once, some a correction, a void or their start days later. */
 const trips_of_weeks = fc.array(
   fc.record({
-    at_h: fc.integer({ min: 0, max: 14 * 24 - 2 }),
+    at_h: fc.oneof({ weight: 3, arbitrary: fc.integer({ min: 0, max: 14 * 24 - 2 }) }, fc.constant(BUSY_H)),
     city: fc.constantFrom("Chicago", "Boston", undefined),
     zone: fc.constantFrom("Z1", "Z2", "Z3"),
     fare: fc.integer({ min: 1, max: 9_999 }),
@@ -142,6 +144,9 @@ tacho_test({
         to_s: to_s - to * 86_400,
       });
     const spans: Span[] = [days(14), days(50), days(9, 2), days(3, 2), { range: "24h", to_s: to_s - 5 * 86_400 }];
+    // Of minutes that begin and end within the five of which cells of zones are.
+    const from_s = FIRST_MS / 1000 + BUSY_H * 3_600 + 780;
+    spans.push({ range: "custom", from_s, to_s: from_s + 50 * 60 + 240 });
     const filters: Filter[] = [
       [],
       [{ dimension: "city", keys: ["Boston"], excluded: false }],

@@ -5,6 +5,7 @@ import {
   bucket_end,
   bucket_start,
   cells_grain,
+  column_measures,
   type Days,
   format_time,
   type Grain,
@@ -15,7 +16,7 @@ import {
   tile,
 } from "../../kpi/mod.ts";
 import { dimension_of, figure_number, figure_of, integer, totals_of } from "./figure.ts";
-import { Parameters } from "./states_relation.ts";
+import { type Chosen, has_one_sql, key_sql, once_sql, Parameters, type Within } from "./states_relation.ts";
 import { type Condition, finest_s, micros, type ViewGrain, type Window } from "./view.ts";
 
 /** Breakdowns: the keys of a dimension over a stretch of event time, the greatest by count, and all others in one row. */
@@ -97,9 +98,11 @@ export function tiles_of(
   const fits = windows.filter((grain) => grain === "1d" || SECONDS[grain] >= finest_s);
   if (board.unsettled === undefined) return tile(stretch.from_us, stretch.to_us, fits, days);
   // Beside what is not settled finer ones are wanted, too; what they cover is the same.
-  return tile(stretch.from_us, stretch.to_us, fits.slice(0, 1), days).flatMap(({ from_us, to_us }) =>
-    tile(from_us, to_us, windows, days, board.unsettled)
-  );
+  const whole = tile(stretch.from_us, stretch.to_us, fits.slice(0, 1), days, board.unsettled);
+  const [first, last] = [whole[0], whole.at(-1)];
+  return first === undefined || last === undefined
+    ? []
+    : tile(first.from_us, last.to_us, windows, days, board.unsettled);
 }
 
 const SECONDS = { "1m": 60, "5m": 300, "1h": 3_600 } as const;
@@ -158,32 +161,37 @@ export function bucketed_sql(
   ).join(" union all ");
 }
 
+/** What is read of a breakdown. */
+interface Wanted extends Cover {
+  readonly breakdown: BoardBreakdown;
+}
+
 /**
- * Reads the totals of the greatest keys of several dimensions, each over its tiles: ordered by count, then key. Each
- * tile is a range of the cells' primary key.
+ * Reads the totals of the greatest keys of several dimensions, each over what covers a stretch: ordered by count, then key. Each tile is a range of
+ * the cells' primary key.
  * @param limit keys that get a row of their own; null: those that a board has
  * @param named keys that get one whatever their place
  */
 export async function read_key_totals(
   queryable: Queryable,
   board: DomainBoard,
-  wanted: readonly { readonly breakdown: BoardBreakdown; readonly tiles: readonly Tile[] }[],
+  wanted: readonly Wanted[],
   limit: number | null,
   named: readonly string[] = [],
 ): Promise<KeyTotals[]> {
-  const values: (string | number | ReturnType<typeof text_array>)[] = [limit ?? TOP, text_array(named)];
+  const parameters = new Parameters([limit ?? TOP, text_array(named)]);
   const amount = figure_of(board, board.breakdown_row.amount).measure;
-  const parts = wanted.flatMap(({ breakdown, tiles }) =>
+  const tiles = wanted.flatMap(({ breakdown, tiles }) =>
     tiles.map(({ grain, from_us, to_us }) => {
       const columns = `select dimension, key, ${breakdown.count} as count, ${amount} as amount`;
       if (grain === "all") return `${columns} from ${all_time_of(board, breakdown.dimension)}`;
-      const at = values.length;
-      values.push(breakdown.dimension, grain, format_time(from_us), format_time(to_us));
+      const [dimension, of] = [parameters.add(breakdown.dimension), parameters.add(grain)];
+      const [from, to] = [from_us, to_us].map((us) => `${parameters.add(format_time(us))}::timestamptz`);
       return `${columns} from ${board.tables.cells} cells
-              where dimension = $${at + 1} and grain = $${at + 2}
-                and bucket >= $${at + 3}::timestamptz and bucket < $${at + 4}::timestamptz`;
+              where dimension = ${dimension} and grain = ${of} and bucket >= ${from} and bucket < ${to}`;
     })
   );
+  const parts = [...tiles, ...beyond_sql(board, wanted, parameters)];
   if (parts.length === 0) return [];
   const rows = await queryable.query<Record<string, string | null>>(
     `with summed as (
@@ -192,9 +200,29 @@ export async function read_key_totals(
      ) ${
       ranked_keys_sql(board, "$1::bigint", `${limit === null ? GREATEST_OF_AMOUNT : "false"} or key = any ($2::text[])`)
     }`,
-    values,
+    parameters.values,
   );
   return rows.map(key_totals);
+}
+
+/** What states take off of what cells say beyond a window: a select for those that count the same beyond the same stretches. */
+function beyond_sql(board: DomainBoard, wanted: readonly Wanted[], parameters: Parameters): string[] {
+  const groups = Map.groupBy(
+    wanted.filter(({ beyond }) => beyond.length > 0),
+    ({ breakdown: { count }, beyond }) => JSON.stringify([count, beyond]),
+  );
+  return [...groups.values()].map((group) => {
+    const { breakdown: { count }, beyond } = group[0]!, each = beyond.map(within_of(parameters));
+    const dimensions = group.map(({ breakdown: { dimension } }) => dimension);
+    const within: Within = (at, last) => `(${each.map((lies) => lies(at, last)).join(" or ")})`;
+    const text = keys_sql(board, { count, dimensions }, { within, from: "states", counted: "true" });
+    return `select dimension, key collate "C" as key, -count as count, -amount as amount from (
+              with states as not materialized (
+                select ${states_columns(text).join(", ")} from ${board.tables.states} states
+                where ${states_touching(board, text, beyond, parameters)}
+              ) ${text}
+            ) beyond`;
+  });
 }
 
 /** SQL: the condition of keys that have a row on the board for their amount. */
@@ -237,14 +265,32 @@ export function key_totals(row: Readonly<Record<string, string | null>>): KeyTot
   };
 }
 
-/** The tiles of a dimension over a window, by cells as fine as its buckets are made of. */
+/** The tiles of a dimension over a window, by cells as fine as its buckets are made of; where it keeps none so fine they reach beyond the window. */
 export const tiles_over = (
   { board, days }: Pick<Buckets, "board" | "days">,
   name: string,
   window: Window,
 ): Tile[] => tiles_of(board, name, { ...micros(window), finest_s: finest_s(window) }, days);
 
-/** Reads the totals of the greatest keys of some breakdowns over a window. Dimensions that keep no grain as fine as the window's are widened to whole buckets of their finest. */
+/** What says the totals of a dimension's keys: tiles, and the stretches beyond what is asked for that these have and that states take off again. */
+export interface Cover {
+  readonly tiles: readonly Tile[];
+  readonly beyond: readonly Micros[];
+}
+
+/**
+ * What covers a window of a dimension, to the bit. A window of minutes that begins within a cell of five has up to four of them too many before
+ * its first, which few states fall into; past the end of one that goes on nothing has happened yet.
+ */
+export function cover_of(asked: Pick<Buckets, "board" | "days">, name: string, window: Window): Cover {
+  const tiles = tiles_over(asked, name, window), { from_us, to_us } = micros(window);
+  const first = tiles[0], last = tiles.at(-1);
+  if (first === undefined || last === undefined) return { tiles, beyond: [] };
+  const beyond = [{ from_us: first.from_us, to_us: from_us }, { from_us: to_us, to_us: last.to_us }];
+  return { tiles, beyond: beyond.filter(({ from_us, to_us }) => from_us < to_us) };
+}
+
+/** Reads the totals of the greatest keys of some breakdowns over a window. */
 export function read_keys(
   queryable: Queryable,
   { board, days, window }: Buckets,
@@ -253,9 +299,58 @@ export function read_keys(
 ): Promise<KeyTotals[]> {
   const wanted = breakdowns.map((breakdown) => ({
     breakdown,
-    tiles: tiles_over({ board, days }, breakdown.dimension, window),
+    ...cover_of({ board, days }, breakdown.dimension, window),
   }));
   return read_key_totals(queryable, board, wanted, most ?? null, named);
+}
+
+/** The condition of a stretch: that a time lies in it. */
+export const within_of = (parameters: Parameters) => ({ from_us, to_us }: Micros): Within => {
+  const [from, to] = [from_us, to_us].map((us) => `${parameters.add(format_time(us))}::timestamptz`);
+  return (at, last = at) => `${last} >= ${from} and ${at} < ${to}`;
+};
+
+/** The columns of states that a text reads. */
+export const states_columns = (
+  text: string,
+): string[] => [...new Set(text.matchAll(/\bstates\.(\w+)/g).map(([column]) => column))];
+
+/** The condition that a time which a text dates facts by may lie in one of some stretches: each column by its own index. */
+export function states_touching(
+  board: DomainBoard,
+  text: string,
+  stretches: readonly Micros[],
+  parameters: Parameters,
+): string {
+  const columns = states_columns(text), touched = stretches.map(within_of(parameters));
+  const dates = board.dates.filter(({ column }) => columns.includes(`states.${column}`));
+  return `(${dates.flatMap(({ first, last }) => touched.map((touch) => `(${touch(first, last)})`)).join(" or ")})`;
+}
+
+/** The totals of every key of some dimensions: count and amount, as the board's breakdowns have them. All slots in one pass: none has a bucket. */
+export function keys_sql(
+  board: DomainBoard,
+  { count, dimensions }: { readonly count: string; readonly dimensions: readonly string[] },
+  { within, from, counted }: Chosen,
+): string {
+  const amount = figure_of(board, board.breakdown_row.amount).measure;
+  // A count is a measure or an expression over measures: the slots that add to none of them need not be looked at.
+  const needed = column_measures(board.measures).map(({ name }) => name)
+    .filter((name) => name === amount || new RegExp(`\\b${name}\\b`).test(count));
+  const keys = dimensions.map((dimension) => key_sql(board, dimension));
+  const named = dimensions.map((dimension, i) => `when grouping(${keys[i]}) = 0 then '${dimension}'`);
+  // A set of its own is no grouping set: processes then share the work.
+  const [dimension, key, group] = dimensions.length === 1 ? [`'${dimensions[0]}'`, keys[0], keys[0]] : [
+    `case ${named.join(" ")} end`,
+    `coalesce(${keys.join(", ")})`,
+    `grouping sets (${keys.map((key) => `(${key})`).join(", ")})`,
+  ];
+  const slots = board.facts.filter(({ adds }) => needed.some((name) => name in adds));
+  const sums = needed.map((name) => `coalesce(${once_sql(board, name, slots, within)}, 0)::numeric as ${name}`);
+  return `select dimension, key, ${count} as count, ${amount} as amount from (
+            select ${dimension} as dimension, ${key} as key, ${sums.join(", ")} from ${from}
+            where ${counted} and ${has_one_sql(slots, within)} group by ${group}
+          ) cells`;
 }
 
 /** Breakdowns out of the totals of their keys. */

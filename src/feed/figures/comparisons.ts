@@ -1,8 +1,8 @@
 import type { Queryable } from "../../database/mod.ts";
 import type { DomainBoard } from "../../domains/mod.ts";
-import { ALL_KEPT, cells_grain, is_kept } from "../../kpi/mod.ts";
+import { ALL_KEPT, is_kept } from "../../kpi/mod.ts";
 import { are_kept, figures_of_cells } from "./cells.ts";
-import { type BucketRow, type Cards, cards_of, dimension_of, quantile_cards, series_of } from "./figure.ts";
+import { type BucketRow, type Cards, cards_of, quantile_cards, series_of } from "./figure.ts";
 import {
   type Asked,
   condition_of_cells,
@@ -122,17 +122,14 @@ export async function read_comparisons(
   };
 }
 
-/** What the keys of the board's panels counted then: of those dimensions whose cells are as fine as the stretch is cut. */
+/** What the keys of the board's panels counted then. */
 async function read_compared_keys(
   reading: Queryable,
   { board, days, kept }: Question,
   { window, stretch }: Comparison,
 ): Promise<Compared["keys"]> {
   const cut = { ...window, ...stretch };
-  const breakdowns = board.breakdowns.filter(({ dimension }) =>
-    dimension_of(board, dimension)?.grains.includes(cells_grain(window.grain))
-  );
-  const wants = { breakdowns, keys: KEYS_THEN };
+  const { breakdowns } = board, wants = { breakdowns, keys: KEYS_THEN };
   const question: Question = { board, days, kept, filter: [], window: cut, wants };
   const condition = condition_of_cells(board, [], window.grain);
   if (condition === null || !are_kept(question, condition)) return {};

@@ -1,7 +1,7 @@
 import { plain_array, type Queryable, text_array } from "../../database/mod.ts";
 import { type DomainBoard, type SummedFigure, table_names } from "../../domains/mod.ts";
 import { cells_grain, format_time, is_extreme } from "../../kpi/mod.ts";
-import { bucketed_sql, type KeyTotals, read_key_totals, tiles_over } from "./breakdown.ts";
+import { bucketed_sql, cover_of, type KeyTotals, read_key_totals } from "./breakdown.ts";
 import {
   type BucketRow,
   figure_number,
@@ -227,7 +227,7 @@ async function ranked_keys(
     ? await read_key_totals(
       queryable,
       board,
-      [{ breakdown, tiles: tiles_over({ board, days }, dimension, window) }],
+      [{ breakdown, ...cover_of({ board, days }, dimension, window) }],
       top + (own && excluded ? named.length : 0),
       own ? named : [],
     )

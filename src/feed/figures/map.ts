@@ -1,12 +1,12 @@
 import type { Queryable } from "../../database/mod.ts";
 import type { BoardBreakdown, DomainBoard, SummedFigure } from "../../domains/mod.ts";
-import { ALL_KEPT, type Days, is_kept } from "../../kpi/mod.ts";
-import { type KeyTotals, read_key_totals, tiles_over } from "./breakdown.ts";
+import { ALL_KEPT, is_kept } from "../../kpi/mod.ts";
+import { cover_of, type KeyTotals, read_key_totals, tiles_over } from "./breakdown.ts";
 import { dimension_of, figure_number, figure_of } from "./figure.ts";
 import type { Asked, Question } from "./question.ts";
 import { figures_of_states } from "./states.ts";
 import { is_present, present_states, type StatesRelation } from "./states_relation.ts";
-import { type Filter, STEP_S, type Window, window_at } from "./view.ts";
+import type { Filter, Window } from "./view.ts";
 
 /** What is counted at each place: a figure by the keys of a dimension, of all of them. */
 
@@ -46,7 +46,7 @@ export function places_by(
 /**
  * Reads what is counted by the keys of a dimension over a window, the greatest first, all beyond `MOST_PLACES` in a last row without a key. As in a
  * panel, the filter's condition on that dimension does not count, unless it keeps no windows in cells. From cells where nothing else is
- * filtered by and the states are as they stand, in buckets of the dimension's finest grain; else computed from states. To be called within a transaction.
+ * filtered by and the states are as they stand; else computed from states. To be called within a transaction.
  */
 export async function read_all_keys(
   reading: Queryable,
@@ -59,7 +59,7 @@ export async function read_all_keys(
     return await read_key_totals(
       reading,
       board,
-      [{ breakdown, tiles: tiles_over(asked, dimension, window) }],
+      [{ breakdown, ...cover_of(asked, dimension, window) }],
       MOST_PLACES,
     );
   }
@@ -102,10 +102,3 @@ export const is_of_cells = (
   is_present(asked.board, states) && keeps_windows(asked.board, dimension) &&
   filter.every((condition) => condition.dimension === dimension) &&
   tiles_over(asked, dimension, window).every(({ grain, from_us }) => is_kept(asked.kept ?? ALL_KEPT, grain, from_us));
-
-/** A window in buckets that the dimension keeps: now and then are of stretches that are as long. */
-export function window_of_keys(board: DomainBoard, dimension: string, window: Window, days: Days): Window {
-  const [finest] = dimension_of(board, dimension)?.grains ?? [];
-  if (finest === undefined || finest === "all" || STEP_S[finest] <= window.step_s) return window;
-  return window_at({ range: "custom", from_s: window.from_s, to_s: window.to_s, grain: finest }, 0, days);
-}

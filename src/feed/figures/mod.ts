@@ -33,4 +33,4 @@ export {
   TooManyArrived,
   with_items,
 } from "./states_relation.ts";
-export { states_touching } from "./states_sql.ts";
+export { states_touching } from "./breakdown.ts";

@@ -1,7 +1,16 @@
 import { text_array } from "../../database/mod.ts";
-import type { BoardBreakdown, DistinctFigure, DomainBoard, QuantileFigure } from "../../domains/mod.ts";
-import { column_measures, format_time, type Micros, UNKNOWN } from "../../kpi/mod.ts";
-import { bucket_sql, GREATEST_OF_AMOUNT, ranked_keys_sql, tiles_over, TOP } from "./breakdown.ts";
+import type { DistinctFigure, DomainBoard, QuantileFigure } from "../../domains/mod.ts";
+import { column_measures, type Micros, UNKNOWN } from "../../kpi/mod.ts";
+import {
+  bucket_sql,
+  GREATEST_OF_AMOUNT,
+  keys_sql,
+  ranked_keys_sql,
+  states_columns,
+  states_touching,
+  TOP,
+  within_of,
+} from "./breakdown.ts";
 import { figure_of, keys_of_sql, quantile_cards } from "./figure.ts";
 import { micros } from "./view.ts";
 import { measures_by } from "./keyed.ts";
@@ -11,14 +20,12 @@ import {
   dated_of,
   facts_sql,
   filter_sql,
-  has_one_sql,
   key_sql,
   merged_sql,
   once_sql,
   Parameters,
   type StatesRelation,
   with_items,
-  type Within,
 } from "./states_relation.ts";
 
 /** The statement that answers a question from states instead of cells: SQL made from what the board declares of their facts. Pure. */
@@ -37,10 +44,11 @@ interface StatesStatement {
  * none where they are the first row of the series, its quantiles and its distinct counts), `keys`, `keyed`; of these what is wanted.
  */
 export function states_statement(question: Question, relation: StatesRelation): StatesStatement {
-  const { board, days, filter, wants: { series = false, distinct, stretches = [], keyed = [] } } = question;
+  const { board, days, filter, wants: { series = false, distinct, stretches = [], breakdowns = [], keyed = [] } } =
+    question;
   const parameters = new Parameters(relation.values);
   const within = within_of(parameters);
-  const window = micros(question.window), breakdowns = wanted_breakdowns(question);
+  const window = micros(question.window);
   const of = (stretch: Micros): Chosen => ({ within: within(stretch), from: "states", counted: "true" });
   const parts: string[] = [];
   if (series || distinct !== undefined || keyed.length > 0) {
@@ -72,7 +80,9 @@ export function states_statement(question: Question, relation: StatesRelation): 
     parts.push(`json_build_array(${each.join(", ")}) as stretches`);
   }
   if (breakdowns.length > 0) {
-    const totals = alike(breakdowns).map((group) => keys_sql(board, group, of(group.stretch)));
+    const totals = [...Map.groupBy(breakdowns, ({ count }) => count)].map(([count, alike]) =>
+      keys_sql(board, { count, dimensions: alike.map(({ dimension }) => dimension) }, of(window))
+    );
     const named = named_in(question).map(({ dimension, keys }) =>
       `dimension = '${dimension}' and key = any (${
         keys_of_sql(board, dimension, `${parameters.add(text_array(keys))}::text[]`)
@@ -84,9 +94,8 @@ export function states_statement(question: Question, relation: StatesRelation): 
   }
   const text = parts.join(", ");
   const read = [
-    ...series || distinct !== undefined || keyed.length > 0 ? [window] : [],
+    ...series || distinct !== undefined || keyed.length > 0 || breakdowns.length > 0 ? [window] : [],
     ...stretches.map(micros),
-    ...breakdowns.map(({ stretch }) => stretch),
   ];
   const counted = filter_sql(board, filter, parameters);
   return {
@@ -97,46 +106,6 @@ export function states_statement(question: Question, relation: StatesRelation): 
       ) select ${text}`,
     values: parameters.values,
   };
-}
-
-/** The condition of a stretch: that a time lies in it. */
-const within_of = (parameters: Parameters) => ({ from_us, to_us }: Micros): Within => {
-  const [from, to] = [from_us, to_us].map((us) => `${parameters.add(format_time(us))}::timestamptz`);
-  return (at, last = at) => `${last} >= ${from} and ${at} < ${to}`;
-};
-
-/** The columns of states that a text reads. */
-export const states_columns = (
-  text: string,
-): string[] => [...new Set(text.matchAll(/\bstates\.(\w+)/g).map(([column]) => column))];
-
-/** The condition that a time which a text dates facts by may lie in one of some stretches: each column by its own index. */
-export function states_touching(
-  board: DomainBoard,
-  text: string,
-  stretches: readonly Micros[],
-  parameters: Parameters,
-): string {
-  const columns = states_columns(text), touched = stretches.map(within_of(parameters));
-  const dates = board.dates.filter(({ column }) => columns.includes(`states.${column}`));
-  return `(${dates.flatMap(({ first, last }) => touched.map((touch) => `(${touch(first, last)})`)).join(" or ")})`;
-}
-
-/** A breakdown that is wanted. */
-interface Wanted {
-  readonly breakdown: BoardBreakdown;
-  /** What it has when it is read from cells: the window, widened to whole buckets. */
-  readonly stretch: Micros;
-}
-
-function wanted_breakdowns({ board, days, window, wants: { breakdowns = [] } }: Question): Wanted[] {
-  return breakdowns.map((breakdown) => {
-    const own = micros(window);
-    const tiles = tiles_over({ board, days }, breakdown.dimension, window);
-    const first = tiles[0], last = tiles.at(-1);
-    const stretch = first === undefined || last === undefined ? own : { from_us: first.from_us, to_us: last.to_us };
-    return { breakdown, stretch };
-  });
 }
 
 /** Stretches as few as cover the same: those that overlap or meet are one. */
@@ -242,51 +211,6 @@ function keyed_sql(
               from facts join placed using (key) group by ${own}, bucket order by bucket`,
     )
   }, '[]')))`;
-}
-
-interface AlikeBreakdowns {
-  readonly count: string;
-  readonly stretch: Micros;
-  readonly dimensions: readonly string[];
-}
-
-/** Breakdowns that count the same over the same stretch: computed in one pass. */
-function alike(breakdowns: readonly Wanted[]): AlikeBreakdowns[] {
-  const groups = Map.groupBy(
-    breakdowns,
-    ({ breakdown: { count }, stretch: { from_us, to_us } }) => JSON.stringify([count, from_us, to_us]),
-  );
-  return [...groups.values()].map((group) => ({
-    count: group[0]!.breakdown.count,
-    stretch: group[0]!.stretch,
-    dimensions: group.map(({ breakdown }) => breakdown.dimension),
-  }));
-}
-
-/** The totals of every key of some dimensions: count and amount, as the board's breakdowns have them. All slots in one pass: none has a bucket. */
-function keys_sql(
-  board: DomainBoard,
-  { count, dimensions }: AlikeBreakdowns,
-  { within, from, counted }: Chosen,
-): string {
-  const amount = figure_of(board, board.breakdown_row.amount).measure;
-  // A count is a measure or an expression over measures: the slots that add to none of them need not be looked at.
-  const needed = column_measures(board.measures).map(({ name }) => name)
-    .filter((name) => name === amount || new RegExp(`\\b${name}\\b`).test(count));
-  const keys = dimensions.map((dimension) => key_sql(board, dimension));
-  const named = dimensions.map((dimension, i) => `when grouping(${keys[i]}) = 0 then '${dimension}'`);
-  // A set of its own is no grouping set: processes then share the work.
-  const [dimension, key, group] = dimensions.length === 1 ? [`'${dimensions[0]}'`, keys[0], keys[0]] : [
-    `case ${named.join(" ")} end`,
-    `coalesce(${keys.join(", ")})`,
-    `grouping sets (${keys.map((key) => `(${key})`).join(", ")})`,
-  ];
-  const slots = board.facts.filter(({ adds }) => needed.some((name) => name in adds));
-  const sums = needed.map((name) => `coalesce(${once_sql(board, name, slots, within)}, 0)::numeric as ${name}`);
-  return `select dimension, key, ${count} as count, ${amount} as amount from (
-            select ${dimension} as dimension, ${key} as key, ${sums.join(", ")} from ${from}
-            where ${counted} and ${has_one_sql(slots, within)} group by ${group}
-          ) cells`;
 }
 
 /** What all fact slots add to the measures, as a row. */

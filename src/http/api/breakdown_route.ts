@@ -104,7 +104,7 @@ export function add_breakdown_route(app: App, source: KpiSource): void {
           const detail = `${dimension} is kept for all of time only; leave from and to out`;
           return bad_request("no ranges of this dimension", [{ path: "dimension", detail }]);
         }
-        const rows = await read_key_totals(transaction, own.board, [{ breakdown, tiles }], most);
+        const rows = await read_key_totals(transaction, own.board, [{ breakdown, tiles, beyond: [] }], most);
         const [from, to] = stretch === null ? [null, null] : [format_time(first.from_us), format_time(last.to_us)];
         const said = { dimension, ...said_currency(own.board), order: values.order, from, to };
         return JSON.stringify({ ...said, ...keys_json(board, rows) });
@@ -170,7 +170,7 @@ const keys_schema = (board: DomainBoard) => {
     position: z.number(),
     dimension: z.string(),
     ...currency_schema(board),
-    from_s: z.number().openapi({ description: "The range, widened to whole buckets of what the dimension keeps" }),
+    from_s: z.number().openapi({ description: "The range, widened to whole buckets of the view" }),
     to_s: z.number(),
     computed: z.boolean().openapi({ description: "Whether it is in no cell and was added up from states" }),
     ...numbers,

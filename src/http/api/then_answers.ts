@@ -23,7 +23,6 @@ import {
   too_long_words,
   type View,
   type Window,
-  window_of_keys,
 } from "../../feed/mod.ts";
 import type { Clock } from "../../runtime/mod.ts";
 import { bad_request, problem, respond } from "../answers.ts";
@@ -136,7 +135,7 @@ export async function keys_then(
   const { watched, states, arrived } = await find_counted(reading, asked, { view, window: wanted }, all, at);
   const is_computed = (window: Window) => !is_of_cells(asked, { filter, window, dimension }, states);
   const is_too_dear = (window: Window) => is_computed(window) && too_long_for_states(window);
-  const window = arrived === null ? window_of_keys(board, dimension, watched.window, days) : watched.window;
+  const { window } = watched;
   if (arrived === null && is_too_dear(window)) return too_long(board);
   const newest_us = moment === null ? head.watermark_us : moment.watermark_us;
   const reached = reached_ms(now_ms, newest_us === null ? null : newest_us / 1000);

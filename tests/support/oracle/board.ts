@@ -13,8 +13,6 @@ type Key = OracleKey & { key: string };
 export type OracleBoard = { buckets: Map<number, Measures>; totals: Measures; keys: Map<string, Key[]> };
 
 const COLUMNS: Record<string, keyof TripRow> = { driver: "driver_id", passenger: "passenger_id" };
-/** Zones are counted by five minutes: shorter windows are widened to whole ones. */
-const WIDENED: Record<string, number> = { pickup_zone: 300, dropoff_zone: 300 };
 const DIMENSIONS = ["status", "payment_method", "vehicle_type", "city", "pickup_zone", "dropoff_zone", "driver"];
 
 const key_of = (row: TripRow, dimension: string): string =>
@@ -38,15 +36,10 @@ export function oracle_board(
   const counted = [...trips].filter((row) => counts(filter, row));
   const sums = (rows: readonly TripRow[], { from_s, to_s }: Stretch) => sums_of(rows, from_s, to_s, grain, local_day);
   const buckets = sums(counted, stretch);
-  const step_s = STEP_S[grain];
   const keys = DIMENSIONS.map((dimension) => {
-    const to = WIDENED[dimension] ?? 1;
-    const own = step_s >= to
-      ? stretch
-      : { from_s: Math.floor(stretch.from_s / to) * to, to_s: Math.ceil(stretch.to_s / to) * to };
     const listed = Map.groupBy(counted, (row) => key_of(row, dimension));
     const rows = [...listed].map(([key, rows]) => {
-      const measures = merged([...sums(rows, own).values()]);
+      const measures = merged([...sums(rows, stretch).values()]);
       return { key, count: count_of(dimension, key, measures), amount: measures.fare_sum_micros };
     });
     return [dimension, rows.filter(({ count, amount }) => count !== 0n || amount !== 0n).sort(by_count)] as const;

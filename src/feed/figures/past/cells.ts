@@ -22,7 +22,8 @@ import { dimension_of, figure_of } from "../figure.ts";
 import { measures_by } from "../keyed.ts";
 import { type Asked, asked_distinct, kept_question, type Question, too_long_for_states } from "../question.ts";
 import { is_present, key_sql, Parameters, type StatesRelation, with_items } from "../states_relation.ts";
-import { states_columns, states_touching, together } from "../states_sql.ts";
+import { states_columns, states_touching } from "../breakdown.ts";
+import { together } from "../states_sql.ts";
 import { type Comparison, type ComparisonName, COMPARISONS, micros, type Watched, type Window } from "../view.ts";
 
 /**
@@ -49,6 +50,8 @@ interface Spans {
   readonly ends: readonly number[];
   /** All of it, widened to whole buckets. */
   readonly all: readonly Micros[];
+  /** The buckets that any of it begins or ends within. */
+  readonly cut: readonly Micros[];
 }
 
 /** What is wanted of a dimension's cells: some of its measures; pieces that buckets of series are made of. */
@@ -81,7 +84,9 @@ export async function board_of_then(
   if (states.touched_us === undefined) return null;
   const spans = spans_of(watched, comparisons, finest_us);
   if (!spans.series.every((window) => is_aligned(window, finest_us, days))) return null;
-  const unsettled = await unsettled_in(reading, { board, days }, spans.all, states, finest_us);
+  const changed = await unsettled_in(reading, { board, days }, spans.all, states, finest_us);
+  // Where a stretch begins or ends within a bucket, that is added up, too: in two pieces.
+  const unsettled = fewer([...changed, ...spans.cut]);
   const length_s = unsettled.reduce((sum, { from_us, to_us }) => sum + to_us - from_us, 0) / 1e6;
   if (too_long_for_states({ from_s: 0, to_s: length_s })) return null;
   if (unsettled.length === 0) return { ...board, unsettled };
@@ -162,7 +167,10 @@ function spans_of(
   const stretches = COMPARISONS.map((name) => comparisons[name].stretch).filter(({ from_s, to_s }) => from_s < to_s);
   const read = [...series, ...stretches].map(micros), all = read.map((each) => widened(each, finest_us));
   const ends = [...read, ...all].flatMap(({ from_us, to_us }) => [from_us, to_us]);
-  return { series, ends, all: together(all) };
+  const within = read.flatMap(({ from_us, to_us }) =>
+    [from_us, to_us].map((us) => widened({ from_us: us, to_us: us }, finest_us))
+  );
+  return { series, ends, all: together(all), cut: within.filter(({ from_us, to_us }) => from_us < to_us) };
 }
 
 /** Whether the finest buckets make up those of a window: days of some zones begin inside an hour. */

@@ -3,7 +3,7 @@ import type { BoardFigure, DomainBoard, SummedFigure } from "../../../domains/mo
 import { format_time, is_dated, is_extreme, UNKNOWN } from "../../../kpi/mod.ts";
 import { declared_figure, dimension_of, integer, measures_in, type Totals } from "../figure.ts";
 import type { Stretch } from "../question.ts";
-import { states_columns, states_touching } from "../states_sql.ts";
+import { states_columns, states_touching } from "../breakdown.ts";
 import { facts_sql, filter_sql, Parameters, type StatesRelation, type Within } from "../states_relation.ts";
 import { type Filter, micros } from "../view.ts";
 
