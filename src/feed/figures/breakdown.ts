@@ -191,7 +191,7 @@ export async function read_key_totals(
               where dimension = ${dimension} and grain = ${of} and bucket >= ${from} and bucket < ${to}`;
     })
   );
-  const parts = [...tiles, ...beyond_sql(board, wanted, parameters)];
+  const parts = [...tiles, ...states_parts(board, wanted, parameters)];
   if (parts.length === 0) return [];
   const rows = await queryable.query<Record<string, string | null>>(
     `with summed as (
@@ -205,23 +205,24 @@ export async function read_key_totals(
   return rows.map(key_totals);
 }
 
-/** What states take off of what cells say beyond a window: a select for those that count the same beyond the same stretches. */
-function beyond_sql(board: DomainBoard, wanted: readonly Wanted[], parameters: Parameters): string[] {
+/** What states add to what cells say, or take off it: a select for those that count the same of the same stretches. */
+function states_parts(board: DomainBoard, wanted: readonly Wanted[], parameters: Parameters): string[] {
   const groups = Map.groupBy(
-    wanted.filter(({ beyond }) => beyond.length > 0),
-    ({ breakdown: { count }, beyond }) => JSON.stringify([count, beyond]),
+    wanted.filter(({ states }) => states.length > 0),
+    ({ breakdown: { count }, tiles, states }) => JSON.stringify([count, tiles.length === 0, states]),
   );
   return [...groups.values()].map((group) => {
-    const { breakdown: { count }, beyond } = group[0]!, each = beyond.map(within_of(parameters));
+    const { breakdown: { count }, tiles, states } = group[0]!, each = states.map(within_of(parameters));
+    const sign = tiles.length === 0 ? "" : "-";
     const dimensions = group.map(({ breakdown: { dimension } }) => dimension);
     const within: Within = (at, last) => `(${each.map((lies) => lies(at, last)).join(" or ")})`;
     const text = keys_sql(board, { count, dimensions }, { within, from: "states", counted: "true" });
-    return `select dimension, key collate "C" as key, -count as count, -amount as amount from (
+    return `select dimension, key collate "C" as key, ${sign}count as count, ${sign}amount as amount from (
               with states as not materialized (
                 select ${states_columns(text).join(", ")} from ${board.tables.states} states
-                where ${states_touching(board, text, beyond, parameters)}
+                where ${states_touching(board, text, states, parameters)}
               ) ${text}
-            ) beyond`;
+            ) counted`;
   });
 }
 
@@ -272,22 +273,25 @@ export const tiles_over = (
   window: Window,
 ): Tile[] => tiles_of(board, name, { ...micros(window), finest_s: finest_s(window) }, days);
 
-/** What says the totals of a dimension's keys: tiles, and the stretches beyond what is asked for that these have and that states take off again. */
+/** What says the totals of a dimension's keys: tiles, less what states say of some stretches; without tiles what states say of these. */
 export interface Cover {
   readonly tiles: readonly Tile[];
-  readonly beyond: readonly Micros[];
+  readonly states: readonly Micros[];
 }
 
 /**
  * What covers a window of a dimension, to the bit. A window of minutes that begins within a cell of five has up to four of them too many before
- * its first, which few states fall into; past the end of one that goes on nothing has happened yet.
+ * its first, which few states fall into; past the end of one that goes on nothing has happened yet. Where that is longer than the window itself,
+ * the states of the window say it.
  */
 export function cover_of(asked: Pick<Buckets, "board" | "days">, name: string, window: Window): Cover {
-  const tiles = tiles_over(asked, name, window), { from_us, to_us } = micros(window);
+  const tiles = tiles_over(asked, name, window), own = micros(window), { from_us, to_us } = own;
   const first = tiles[0], last = tiles.at(-1);
-  if (first === undefined || last === undefined) return { tiles, beyond: [] };
+  if (first === undefined || last === undefined) return { tiles, states: [] };
+  const before_us = from_us - first.from_us, after_us = last.to_us - to_us;
+  if (before_us + after_us > to_us - from_us) return { tiles: [], states: [own] };
   const beyond = [{ from_us: first.from_us, to_us: from_us }, { from_us: to_us, to_us: last.to_us }];
-  return { tiles, beyond: beyond.filter(({ from_us, to_us }) => from_us < to_us) };
+  return { tiles, states: beyond.filter(({ from_us, to_us }) => from_us < to_us) };
 }
 
 /** Reads the totals of the greatest keys of some breakdowns over a window. */

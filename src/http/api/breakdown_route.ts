@@ -104,7 +104,7 @@ export function add_breakdown_route(app: App, source: KpiSource): void {
           const detail = `${dimension} is kept for all of time only; leave from and to out`;
           return bad_request("no ranges of this dimension", [{ path: "dimension", detail }]);
         }
-        const rows = await read_key_totals(transaction, own.board, [{ breakdown, tiles, beyond: [] }], most);
+        const rows = await read_key_totals(transaction, own.board, [{ breakdown, tiles, states: [] }], most);
         const [from, to] = stretch === null ? [null, null] : [format_time(first.from_us), format_time(last.to_us)];
         const said = { dimension, ...said_currency(own.board), order: values.order, from, to };
         return JSON.stringify({ ...said, ...keys_json(board, rows) });
