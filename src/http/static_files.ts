@@ -22,8 +22,12 @@ interface Asset {
   readonly gzip: Uint8Array<ArrayBuffer>;
 }
 
-/** Serves assets by path (below `static/`). */
+/** Serves assets by path (below `static/`), whichever version it begins with (`@…/app.js`). */
 export type StaticFiles = (request: Request, path: string) => Response;
+
+/** Text that is as good as never the same for other content. */
+const tag_of = (content: string | Uint8Array): string =>
+  createHash("sha256").update(content).digest("base64url").slice(0, 22);
 
 async function gzip(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
   const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream("gzip"));
@@ -42,6 +46,11 @@ const PAGES: Readonly<Record<string, MakePage>> = {
 /** What is declared, as JSON in HTML: without what would end or change it there. */
 const told = (declared: unknown): string =>
   DECLARED.replace("><", () => `>${JSON.stringify(declared).replaceAll("&", "\\u0026").replaceAll("<", "\\u003c")}<`);
+
+/** The version that a path below `static/` begins with, and the path of its file. */
+const VERSIONED = /^@([^/]*)\/(.*)$/s;
+/** Where HTML names a file. */
+const FILE = /(?<=(?:src|href)=")\/static\//g;
 
 const stylesheet = (name: string): string => `<link rel="stylesheet" href="/static/${name}">`;
 const STYLES = {
@@ -102,39 +111,55 @@ export async function make_static_files(
   domains: readonly NamedBase[] = [],
   embed_in: readonly string[] = [],
 ): Promise<StaticFiles> {
-  const assets = new Map<string, Asset>();
+  const assets = new Map<string, Asset>(), version = tag_of(JSON.stringify(Object.entries(files).sort()));
+  // What pages name, and the modules that those import from beside them, have addresses that no other build has.
+  const root = `/static/@${version}/`, versioned = (html: string) => html.replace(FILE, root);
   const parts = new Map(
     Object.entries(boards).map(([base, board]) => [`${base}/index.html`.slice(1), parts_of(board, base)]),
   );
   const pages = Object.entries(boards).flatMap(([base, board]) =>
     Object.entries(PAGES).map(([path, make]) => {
       const file = files[path] ?? "";
-      return [`${base}/${path}`.slice(1), make(file, board, base, domains), page_links(file, files)] as const;
+      return [
+        `${base}/${path}`.slice(1),
+        versioned(make(file, board, base, domains)),
+        page_links(file, files, root),
+      ] as const;
     })
   );
   const others = Object.entries(files).filter(([path]) => !Object.hasOwn(PAGES, path));
   const served = [
     ...pages,
-    ...others.map(([path, text]) => [path, text, path.endsWith(".html") ? page_links(text, files) : ""] as const),
+    ...others.map(([path, text]) =>
+      path.endsWith(".html")
+        ? [path, versioned(text), page_links(text, files, root)] as const
+        : [path, text, ""] as const
+    ),
   ];
   for (const [path, text, links] of served) {
     const type = TYPES[path.slice(path.lastIndexOf(".") + 1)];
     if (type === undefined) throw new Error(`prepare ${JSON.stringify(path)}: no content type known for such a file`);
     const plain = new TextEncoder().encode(text);
-    const etag = `"${createHash("sha256").update(plain).digest("base64url").slice(0, 22)}"`;
+    const etag = `"${tag_of(plain)}"`;
     const headers = {
       etag,
-      // Names carry no version: a browser asks each time and is told "not modified" until the build changes.
+      // Of a name without a version a browser asks each time, and is told "not modified" until the build changes.
       "cache-control": "no-cache",
       vary: "accept-encoding",
       "content-type": type,
       ...(links === "" ? {} : { link: links }),
     };
     const gzip_headers = headers_of({ ...headers, "content-encoding": "gzip" });
-    assets.set(path, { headers: headers_of(headers), gzip_headers, etag, plain, gzip: await gzip(plain) });
+    const asset = { headers: headers_of(headers), gzip_headers, etag, plain, gzip: await gzip(plain) };
+    assets.set(path, asset);
+    if (path.endsWith(".html")) continue;
+    const kept = { ...headers, "cache-control": "max-age=31536000, immutable" };
+    const kept_gzip = headers_of({ ...kept, "content-encoding": "gzip" });
+    assets.set(`@${version}/${path}`, { ...asset, headers: headers_of(kept), gzip_headers: kept_gzip });
   }
   return (request, path) => {
-    const asset = assets.get(path);
+    // A page of another build is given what there is, which it does not keep.
+    const asset = assets.get(path) ?? assets.get(VERSIONED.exec(path)?.[2] ?? "");
     const { pathname, searchParams } = new URL(request.url);
     if (asset === undefined) return not_found(`no page ${JSON.stringify(pathname)}`);
     // Whole, so that no browser keeps the headers of the one for the other.
@@ -155,15 +180,16 @@ const IMPORT = /^(?:import|export)\b(?:[^"';]*?\bfrom)?\s*"(\.\.?\/[^"]+)"/gm;
  * file after another; "" when there are no modules.
  * @param html text of the page
  * @param texts file texts by path below `static/`
+ * @param root where the page has them
  */
-function page_links(html: string, texts: Readonly<Record<string, string>>): string {
+function page_links(html: string, texts: Readonly<Record<string, string>>, root: string): string {
   const links: string[] = [];
   const modules = new Set<string>();
   for (const [tag, path = ""] of html.matchAll(NAMED)) {
     if (tag.includes('type="module"')) modules.add(path);
     // Of a connection that is shared by few, the page itself asks for the rest in time.
     else if (!tag.includes(" async")) {
-      links.push(`</static/${path}>; rel=preload; as=${path.endsWith(".css") ? "style" : "script"}`);
+      links.push(`<${root}${path}>; rel=preload; as=${path.endsWith(".css") ? "style" : "script"}`);
     }
   }
   // A set that grows while it is walked is walked to its new end.
@@ -171,7 +197,7 @@ function page_links(html: string, texts: Readonly<Record<string, string>>): stri
     for (const [, name = ""] of (texts[path] ?? "").matchAll(IMPORT)) {
       modules.add(new URL(name, `http://page/${path}`).pathname.slice(1));
     }
-    links.push(`</static/${path}>; rel=modulepreload`);
+    links.push(`<${root}${path}>; rel=modulepreload`);
   }
   return links.join(", ");
 }

@@ -42,10 +42,11 @@ Deno.test("every module that is loaded at once is named beside the page, so that
   const serve = await make_static_files(ASSETS, { "": trips_board });
   for (const start of ["index.html", "stream/index.html"]) {
     const links = serve(new Request("http://localhost/"), start).headers.get("link") ?? "";
-    assert.ok(
-      links.startsWith("</static/early.js>; rel=preload; as=script, </static/style.css>; rel=preload; as=style"),
+    assert.match(
+      links,
+      /^<\/static\/(@[\w-]+)\/early\.js>; rel=preload; as=script, <\/static\/\1\/style\.css>; rel=preload; as=style/,
     );
-    const named = [...links.matchAll(/<\/static\/([^>]+)>; rel=modulepreload/g)].map(([, name]) => name);
+    const named = [...links.matchAll(/<\/static\/@[\w-]+\/([^>]+)>; rel=modulepreload/g)].map(([, name]) => name);
     const classic = new Set([...text_of(start).matchAll(/<script src="\/static\/([^"]+)"/g)].map(([, name]) => name));
     const modules = eager_files(start).filter((name) =>
       name.endsWith(".js") && (name === "app.js" || !classic.has(name))
