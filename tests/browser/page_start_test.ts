@@ -25,7 +25,7 @@ tacho_test({
     const serve = await make_static_files(ASSETS, { "": trips_board });
     await using server = await FakeServer.start(2, {
       async files(request, path) {
-        await held.get(path.replace(/^@[^/]*\//, ""))?.promise;
+        await held.get(path)?.promise;
         return serve(request, path);
       },
     });

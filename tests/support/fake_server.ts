@@ -57,7 +57,7 @@ export class FakeServer implements AsyncDisposable {
       if (pathname === "/api/v1/notes") return Response.json({ notes: [], writable: false });
       if (pathname === "/api/v1/views") return Response.json({ views: [], writable: false });
       if (pathname === "/api/v1/kpis/map") return this.#map(searchParams);
-      return files(request, pathname === "/" ? "index.html" : pathname.replace("/static/", ""));
+      return files(request, pathname === "/" ? "index.html" : pathname.replace(/^\/static\/(?:@[^/]*\/)?/, ""));
     });
     this.#beats = setInterval(() => this.#beat(), BEAT_MS);
   }
