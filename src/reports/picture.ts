@@ -7,6 +7,7 @@ import {
   type Unit,
 } from "../domains/mod.ts";
 import { figure_of } from "../feed/mod.ts";
+import { days_in } from "../kpi/mod.ts";
 
 /** A board as a picture: its cards and its first chart as SVG, in light colours, of one size, that asks nobody for anything. Pure. */
 
@@ -187,10 +188,11 @@ function chart_parts(board: DomainBoard, answer: PicturedBoard, time_zone: strin
     }"/>` +
     text(PLOT.right - 110 * (lines.length - i) + 18, 296, cut(line.label ?? line.name, 14), { size: 12, ink: INK[1] })
   );
+  const starts = bucket_starts(answer, time_zone);
   const drawn = lines.map((line) =>
     chart.kind === "bars" && lines.length === 1
       ? bars(line, answer, x_of, y_of)
-      : line_path(board, line, answer, (s, value) => `${x_of(s)} ${y_of(value)}`)
+      : line_path(board, line, answer, starts, (s, value) => `${x_of(s)} ${y_of(value)}`)
   );
   return [text(EDGE, 296, chart.title, { size: 14, bold: true }), ...legend, ...grid, ...times, ...drawn];
 }
@@ -212,19 +214,23 @@ function bars(
   return `<path d="${path.join("")}" fill="${COLOURS[colour]}"/>`;
 }
 
+/** When the buckets of a board begin, also those that nothing lies in; days of the time zone may be an hour longer or shorter. */
+function bucket_starts({ from_s, to_s, step_s }: PicturedBoard, time_zone: string): number[] {
+  const days = days_in(time_zone), starts: number[] = [];
+  for (let s = from_s; s < to_s; s = step_s >= 86_400 ? days.day_of(s * 1e6).end_us / 1e6 : s + step_s) starts.push(s);
+  return starts;
+}
+
 /** A line through the starts of buckets: those that nothing lies in are 0, or a gap where nothing has no figure. */
 function line_path(
   board: DomainBoard,
   { name, colour }: ChartLine,
-  { series, from_s, to_s, step_s, now_ms }: PicturedBoard,
+  { series, now_ms }: PicturedBoard,
+  starts: readonly number[],
   point: (s: number, value: number) => string,
 ): string {
   const gap = has_gaps(board, name);
   const known = new Map(series.t.map((t, i) => [t, series[name]?.[i] ?? null]));
-  // Days may be an hour longer or shorter: of those each is where it is.
-  const starts = step_s >= 86_400
-    ? series.t
-    : Array.from({ length: Math.ceil((to_s - from_s) / step_s) }, (_, i) => from_s + i * step_s);
   let path = "", drawing = false;
   for (const s of starts) {
     // What is yet to come is not 0.

@@ -271,6 +271,25 @@ Deno.test("what is yet to come is no line at 0", () => {
   assert.deepEqual([points((FROM_S + 1.5 * 3_600) * 1_000), points((FROM_S + 9 * 3_600) * 1_000)], [2, 6]);
 });
 
+Deno.test("a day that nothing lies in is 0 in a picture, also where the clocks change", () => {
+  // The day before the change has 25 hours; of six days the second, the third and the last hold nothing.
+  const days = ["10-31T05", "11-01T05", "11-02T06", "11-03T06", "11-04T06", "11-05T06"];
+  const starts = days.map((at) => Date.parse(`2026-${at}:00:00Z`) / 1_000);
+  const svg = draw_picture(trips_board, {
+    ...answer("x"),
+    from_s: starts[0]!,
+    to_s: Date.parse("2026-11-06T06:00:00Z") / 1_000,
+    step_s: 86_400,
+    now_ms: Date.parse("2026-11-07T00:00:00Z"),
+    series: { t: [starts[0]!, starts[3]!, starts[4]!], completed: [10, 10, 5] },
+  }, { title: "days", due_us: 0, time_zone: "America/Chicago" });
+  const heights = / d="(M[^"]*)" fill="none"/.exec(svg)![1]!.split(/[ML]/).slice(1).map((at) =>
+    Number(at.split(" ")[1])
+  );
+  const [zero, ten, five] = [536, 318, 427];
+  assert.deepEqual(heights, [ten, zero, zero, ten, five, zero]);
+});
+
 Deno.test("the file that docs/reports.md shows is one", () => {
   const [, json] = /```json\n([\s\S]*?)```/.exec(
     Deno.readTextFileSync(new URL("../../docs/reports.md", import.meta.url)),
