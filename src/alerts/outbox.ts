@@ -41,8 +41,22 @@ export interface AlertMessage {
   readonly definition: unknown;
 }
 
-const number = (value: number | null): string =>
-  value === null ? "not known" : value.toLocaleString("en-US", { maximumFractionDigits: 2 });
+/** A number as it was written. */
+const written = (value: number): string => value.toLocaleString("en-US", { maximumFractionDigits: 20 });
+
+/**
+ * A figure for a reader: with two decimals, or as many of its six as show that it is not nothing, and on which side it lies of what it is held against.
+ * @param against that, in its unit
+ */
+function number(value: number | null, against: number | null = null): string {
+  if (value === null) return "not known";
+  const told = (digits: number) => {
+    const told = Number(value.toFixed(digits));
+    return [0, against ?? 0].every((each) => Math.sign(told - each) === Math.sign(value - each));
+  };
+  const digits = [2, 3, 4, 5].find(told) ?? 6;
+  return value.toLocaleString("en-US", { maximumFractionDigits: digits });
+}
 
 /** What a rule's threshold says. */
 const LIMITS: Readonly<Record<Comparison, (threshold: string) => string>> = {
@@ -66,7 +80,7 @@ export function told_comparison(
 /** A rule in words: `completed below 20`. */
 export function rule_words({ figure, comparison, threshold, filter }: Rule): string {
   const of = filter.map(({ dimension, keys, excluded }) => `${dimension} ${excluded ? "not " : ""}${keys.join(", ")}`);
-  return `${figure}${of.length === 0 ? "" : ` (${of.join("; ")})`} ${LIMITS[comparison](number(threshold))}`;
+  return `${figure}${of.length === 0 ? "" : ` (${of.join("; ")})`} ${LIMITS[comparison](written(threshold))}`;
 }
 
 /** The message of a change. */
@@ -84,12 +98,13 @@ export function message_of(
     changed: "; the rule was changed",
     removed: "; the rule was removed",
   };
+  const compared = Object.keys(held).length > 0, held_against = compared ? then : of?.threshold ?? null;
   const before = held.expected !== undefined
-    ? ` (usually ${number(then)})`
+    ? ` (usually ${number(then, figure)})`
     : held.then !== undefined
-    ? ` (${number(then)} a week before)`
+    ? ` (${number(then, figure)} a week before)`
     : "";
-  const seen = window === null ? "" : `, is ${number(figure)}${before}`;
+  const seen = window === null ? "" : `, is ${number(figure, held_against)}${before}`;
   const words = `${of === null ? "" : `: ${rule_words(of)}`}${seen}`;
   const text = to === "resolved"
     ? `${domain} ${rule} is over${words}${because[why]}`

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { message_of } from "../../src/alerts/outbox.ts";
 import { read_alerts_of, read_rules_file } from "../../src/alerts/rules_file.ts";
 import { read_rule } from "../../src/alerts/rule.ts";
 import { DOMAINS } from "../../src/verbs/domains.ts";
@@ -32,6 +33,29 @@ Deno.test("a rule that says little has what is usual", () => {
     send_to: null,
     note: null,
   });
+});
+
+/** What is told of a rule over prices that fires. */
+function told(comparison: Record<string, number>, figure: number, then: number | null = null): string {
+  const message = message_of(trades, { domain: "trades", log_id: "L" }, {
+    ...{ id: 1, rule: "few", definition: { name: "few", figure: "average_price", ...comparison } },
+    ...{ from: "pending", to: "firing", why: "window", since_us: null, noticed_us: 0, then, change: null, figure },
+    window: { from_us: 0, to_us: 300e6 },
+  });
+  return message.text.slice("trades few fires: average_price ".length);
+}
+
+Deno.test("a threshold is told as it was written, and a figure on its side of it", () => {
+  assert.equal(told({ above: 0.00002 }, 0.000021), "above 0.00002, is 0.000021");
+  assert.equal(told({ below: 0.004 }, 0.003), "below 0.004, is 0.003");
+  assert.equal(told({ above: 12.341 }, 12.341_2), "above 12.341, is 12.3412");
+  assert.equal(told({ below: 0.000_001 }, 0), "below 0.000001, is 0");
+  assert.equal(told({ above: 1_000 }, 1_234.567_89), "above 1,000, is 1,234.57");
+  assert.equal(
+    told({ rises: 0.001 }, 12.341_2, 12.341),
+    "0.001 % above a week before, is 12.3412 (12.34 a week before)",
+  );
+  assert.equal(told({ score: 5 }, 0.004, 0.001), "5 times as far from usual as is usual, is 0.004 (usually 0.001)");
 });
 
 Deno.test("any figure and any measure of any domain can be ruled, but how things are now", () => {
