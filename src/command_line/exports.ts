@@ -65,7 +65,7 @@ export function add_exports(): void {
       .option("--type <type>", "only events of this type; may be given again; all unless given", collect, [])
       .option(
         "--filter <dimension=value>",
-        "only states or cells with this value; of states it may be given again; any unless given",
+        "only states or cells with this value; of states it may be given again, of one dimension for either; any unless given",
         conditions,
         [],
       )

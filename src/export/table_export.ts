@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Database, type Queryable, snapshot, type Value } from "../database/mod.ts";
+import { type Database, type Queryable, snapshot, text_array, type Value } from "../database/mod.ts";
 import { batches_of_events, events_between, read_head } from "../event_log/mod.ts";
 import { keys_of_sql } from "../feed/mod.ts";
 import { type ExportPlace, PlaceUnusable } from "./place.ts";
@@ -203,7 +203,7 @@ export interface SnapshotExport {
   readonly domain: Domain;
   readonly log_id: string;
   readonly what: MadeOfTheLog;
-  /** Values of dimensions that rows have; of cells and totals at most one, as each is of one dimension. */
+  /** Values of dimensions that rows have, of one dimension any of its own; of cells and totals at most one, as each is of one dimension. */
   readonly filters: readonly { readonly dimension: string; readonly key: string }[];
   /** Of cells: their grain, and the first and the last beginning of their buckets, microseconds; null: any. */
   readonly grain: string | null;
@@ -327,12 +327,13 @@ function chosen({ what, domain, filters, grain, from_us, to_us }: SnapshotExport
   const values: Value[] = [];
   const given = (value: Value) => `$${values.push(value)}`;
   const parts = ["true"];
-  for (const { dimension, key } of filters) {
-    const keys = `any(${keys_of_sql(domain.board, dimension, `array[${given(key)}::text]`)})`;
+  for (const [dimension, own] of Map.groupBy(filters, ({ dimension }) => dimension)) {
+    const named = own.map(({ key }) => key), of = given(text_array(named));
+    const keys = `any(${keys_of_sql(domain.board, dimension, `${of}::text[]`)})`;
     if (what !== "states") parts.push(`dimension = ${given(dimension)} and key = ${keys}`);
     else {
       const { column } = domain.dimensions.find(({ name }) => name === dimension)!;
-      parts.push(key === UNKNOWN ? `(t.${column} is null or t.${column} = ${keys})` : `t.${column} = ${keys}`);
+      parts.push(named.includes(UNKNOWN) ? `(t.${column} is null or t.${column} = ${keys})` : `t.${column} = ${keys}`);
     }
   }
   if (grain !== null) parts.push(`grain = ${given(grain)}`);

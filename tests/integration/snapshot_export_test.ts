@@ -230,6 +230,12 @@ tacho_test({
       const states = await run("states", "csv", { filters: [...filters, { dimension: "side", key: "buy" }] });
       assert.equal(states.rows, await count("trades where ticker = 'AAPL' and side = 'buy'"));
       assert.ok(states.rows > 0);
+      // Of one dimension either, as on boards.
+      const either = await run("states", "csv", {
+        filters: [...filters, { dimension: "ticker", key: "MSFT" }, { dimension: "side", key: "buy" }],
+      });
+      assert.equal(either.rows, await count("trades where ticker in ('AAPL', 'MSFT') and side = 'buy'"));
+      assert.ok(either.rows > states.rows);
       const unknown = await run("states", "csv", { filters: [{ dimension: "venue", key: "unknown" }] });
       assert.equal(unknown.rows, await count("trades where venue is null"));
       // Whoever names it so is counted with what nobody named, as on boards.
