@@ -35,6 +35,13 @@ Deno.test("a mean is rounded once, from the exact quotient", () => {
   assert.equal(figure_number(mean, { sum: 4_999_999_900n, n: 1_000_000n }, 2), 0);
 });
 
+Deno.test("a number past 2^53 units is the double that lies nearest to it", () => {
+  assert.equal(figure_number(total, { sum: 9_007_199_254_740_993n }), 9_007_199_254.740_993);
+  assert.equal(figure_number(total, { sum: -9_007_199_254_740_993n }), -9_007_199_254.740_993);
+  const whole = fc.bigInt({ min: -(10n ** 30n), max: 10n ** 30n });
+  fc.assert(fc.property(whole, (sum) => figure_number(total, { sum }) === Number(decimal_text(sum, 6, 6))));
+});
+
 Deno.test("sums stay exact past 2^53 in text; nothing to divide is null, not zero", () => {
   assert.equal(figure_text(total, { sum: 12_345_678_901_234_567_890n }, 2), "12345678901234.56789");
   assert.equal(figure_number(mean, { sum: 0n, n: 0n }), null);

@@ -58,7 +58,10 @@ function scaled(figure: SummedFigure, totals: Totals, decimals: number): bigint 
 /** A figure as a number in its unit, rounded half up from the exact quotient. */
 export function figure_number(figure: SummedFigure, totals: Totals, decimals = DECIMALS): number | null {
   const value = scaled(figure, totals, decimals);
-  return value === null ? null : Number(value) / 10 ** decimals;
+  if (value === null) return null;
+  const units = Number(value);
+  // Past 2^53 units a double has not all of them, and dividing it would round twice: a digit of the quotient would be another one.
+  return Number.isSafeInteger(units) ? units / 10 ** decimals : Number(decimal_text(value, decimals, 0));
 }
 
 /** A figure as decimal text with at least `least` and at most 6 decimals. */
