@@ -106,6 +106,8 @@ function settings({ name }: Domain, { time_zone }: FlinkPlaces): string[] {
     // The keys of what is written are those of the tables.
     "table.exec.sink.require-on-conflict": "false",
     "table.exec.sink.upsert-materialize": "NONE",
+    // Rows go from step to step as they are: nothing here keeps one that it was handed, and JDBC's sink copies what it buffers.
+    "pipeline.object-reuse": "true",
     // What several statements read is worked out once.
     "table.optimizer.reuse-optimize-block-with-digest-enabled": "true",
   };

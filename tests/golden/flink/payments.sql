@@ -10,6 +10,8 @@ SET 'table.exec.sink.require-on-conflict' = 'false';
 
 SET 'table.exec.sink.upsert-materialize' = 'NONE';
 
+SET 'pipeline.object-reuse' = 'true';
+
 SET 'table.optimizer.reuse-optimize-block-with-digest-enabled' = 'true';
 
 CREATE TEMPORARY TABLE messages (
