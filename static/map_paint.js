@@ -106,14 +106,17 @@ export function make_canvas(on_move) {
         outline(ground, own.map(({ shape }) => shape), "--map-line", 1);
         continue;
       }
-      ground.beginPath();
-      for (const { shape } of own) {
-        const reach = shape.reach * view.scale;
-        trace(ground, shape, shape.convex && reach > GAP_FROM_PX ? 1 - GAP_PX / reach : 1);
-      }
+      const shapes = own.map(({ shape }) => shape), areas = shapes.filter(({ convex }) => !convex);
       ground.fillStyle = shade(colours[step]);
-      ground.fill("evenodd");
-      const areas = own.filter(({ shape }) => !shape.convex).map(({ shape }) => shape);
+      // Cells lie side by side and are filled as one; areas may overlap, where one path of several would have a hole.
+      for (const path of [shapes.filter(({ convex }) => convex), ...areas.map((area) => [area])]) {
+        ground.beginPath();
+        for (const shape of path) {
+          const reach = shape.reach * view.scale;
+          trace(ground, shape, shape.convex && reach > GAP_FROM_PX ? 1 - GAP_PX / reach : 1);
+        }
+        ground.fill("evenodd");
+      }
       if (areas.length > 0) outline(ground, areas, "--panel", 0.8);
     }
   }

@@ -271,3 +271,38 @@ tacho_test({
     assert.deepEqual(board.unexpected(), []);
   },
 });
+
+tacho_test({
+  name: "page: of areas that overlap, where they do is in their colour, and a hole is none of them",
+  needs: ["chromium"],
+  async fn() {
+    await using server = await FakeServer.start(2);
+    await using board = await BoardPage.open(`${server.url}?range=24h`);
+    await ready(board);
+    const square = (from: number, to: number) => [from, from, 0, to - from, to - from, 0, 0, from - to];
+    // A city of 40 degrees with a hole, and within it a district of its own.
+    const told = [[square(-20e6, 20e6), square(10e6, 15e6)], [square(-10e6, 0)]];
+    const at = [-25e6, -15e6, -5e6, 5e6, 12.5e6];
+    const alphas = await board.page.evaluate<number[]>(`(async () => {
+      const load = (name) => import("/static/" + name);
+      const [{ make_canvas }, { shape_of, project }] = await Promise.all([load("map_paint.js"), load("map_plane.js")]);
+      const canvas = make_canvas(() => {});
+      canvas.element.style = "position: fixed; inset: 0 auto auto 0; width: 400px; height: 400px";
+      document.body.append(canvas.element);
+      const places = ${JSON.stringify(told)}.map((rings) => ({ shape: shape_of(rings, false), step: 0 }));
+      const [from_x, to_y] = project(-30e6, -30e6), [to_x, from_y] = project(30e6, 30e6);
+      const frame = () => new Promise(requestAnimationFrame);
+      while (!canvas.fit({ from_x, to_x, from_y, to_y })) await frame();
+      canvas.show({ places, colours: ["--ink"], marked: null, chosen: [] });
+      for (const _ of [1, 2, 3]) await frame();
+      const ground = canvas.element.querySelector("canvas"), { width, height } = ground;
+      const scale = Math.min(width / (to_x - from_x), height / (to_y - from_y)) * 0.94;
+      return ${JSON.stringify(at)}.map((degrees) => {
+        const [x, y] = project(degrees, degrees);
+        const [left, top] = [width / 2 + (x - (from_x + to_x) / 2) * scale, height / 2 + (y - (from_y + to_y) / 2) * scale];
+        return ground.getContext("2d").getImageData(Math.round(left), Math.round(top), 1, 1).data[3];
+      });
+    })()`);
+    assert.deepEqual(alphas, [0, 255, 255, 255, 0], "outside, city, district, city, hole");
+  },
+});
