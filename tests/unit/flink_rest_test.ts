@@ -72,6 +72,10 @@ Deno.test("statements have one hash however others are reached, and another one 
   assert.equal(reached("a:1"), reached("other:1"));
   assert.notEqual(reached("a:1"), reached("a:1", "u"));
   assert.notEqual(of("a"), of("a", "y"));
+  // As those of an earlier version, which did not have the setting.
+  const table = "CREATE TABLE t (x INT)";
+  assert.equal(hash_of(["SET 'pipeline.object-reuse' = 'true'", table]), hash_of([table]));
+  assert.notEqual(hash_of(["SET 'table.local-time-zone' = 'UTC'", table]), hash_of([table]));
   assert.equal(job_prefix("trips", "66fbb12b-d383-4085-acfe-d258d70e7d62"), "tacho trips 66fbb12b ");
 });
 

@@ -220,9 +220,14 @@ async function read_statements(path: string): Promise<readonly string[]> {
 const STATELESS =
   /('(?:[\w.-]*password|[\w.-]*username|url|properties\.[\w.-]+|sink\.(?:buffer|max)[\w.-]*|(?:parallelism|execution|pipeline)\.[\w.-]+)'\s*=\s*)'(?:[^']|'')*'/gi;
 
+/** A setting that jobs of earlier versions were submitted without, and that their state does not depend on. */
+const ADDED = /^SET 'pipeline\.object-reuse'/i;
+
 /** SHA-256 of statements; what may change while the state stays what it is aside. */
-export const hash_of = (statements: readonly string[]): string =>
-  createHash("sha256").update(statements.map((each) => each.replace(STATELESS, "$1''")).join(";\n")).digest("hex");
+export const hash_of = (statements: readonly string[]): string => {
+  const kept = statements.filter((each) => !ADDED.test(each)).map((each) => each.replace(STATELESS, "$1''"));
+  return createHash("sha256").update(kept.join(";\n")).digest("hex");
+};
 
 /** What to do where the tables are of other statements. */
 const of_others = (what: string, as: string | undefined): string =>
