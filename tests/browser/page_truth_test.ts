@@ -129,7 +129,7 @@ tacho_test({
     const open = () =>
       page.evaluate<string[]>("[...document.querySelectorAll('dialog')].map((each) => each.ariaLabel)");
     const held = new Map<string, () => Promise<void>>();
-    await page.route(/static\/(command|help|ranges)\.js/, (route) => {
+    await page.route(/static\/@[^/]+\/(command|help|ranges)\.js/, (route) => {
       held.set(/(\w+)\.js/.exec(route.request().url())![1]!, () => route.continue());
     });
     const release = async (name: string) => {
