@@ -75,7 +75,7 @@ async function agree(side: HttpSide, board: DomainBoard, base: string, view: str
         mean === value || Math.abs(mean! - value!) <= 6e-7 * Math.max(rounded === 0 ? 1 : 2, Math.abs(value!)),
         `${where}: ${mean} ${value}`,
       );
-    } else assert.equal(Number(sum) / 1e6, value, where);
+    } else assert.equal(Number(told.sum), value, where);
     const values = told.items.map((item) => micros(item.value));
     assert.ok(values.every((each, i) => i === 0 || each <= values[i - 1]!), `${where}: the greatest first`);
     held++;
