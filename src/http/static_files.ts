@@ -47,8 +47,8 @@ const PAGES: Readonly<Record<string, MakePage>> = {
 const told = (declared: unknown): string =>
   DECLARED.replace("><", () => `>${JSON.stringify(declared).replaceAll("&", "\\u0026").replaceAll("<", "\\u003c")}<`);
 
-/** The version that a path below `static/` begins with, and the path of its file. */
-const VERSIONED = /^@([^/]*)\/(.*)$/s;
+/** A path below `static/` that begins with a version, and that of its file. */
+const VERSIONED = /^@[^/]*\/(.*)$/s;
 /** Where HTML names a file. */
 const FILE = /(?<=(?:src|href)=")\/static\//g;
 
@@ -140,26 +140,25 @@ export async function make_static_files(
     const type = TYPES[path.slice(path.lastIndexOf(".") + 1)];
     if (type === undefined) throw new Error(`prepare ${JSON.stringify(path)}: no content type known for such a file`);
     const plain = new TextEncoder().encode(text);
-    const etag = `"${tag_of(plain)}"`;
-    const headers = {
-      etag,
-      // Of a name without a version a browser asks each time, and is told "not modified" until the build changes.
-      "cache-control": "no-cache",
-      vary: "accept-encoding",
-      "content-type": type,
-      ...(links === "" ? {} : { link: links }),
+    const content = { etag: `"${tag_of(plain)}"`, plain, gzip: await gzip(plain) };
+    const kept = (caching: string): Asset => {
+      const headers = {
+        etag: content.etag,
+        "cache-control": caching,
+        vary: "accept-encoding",
+        "content-type": type,
+        ...(links === "" ? {} : { link: links }),
+      };
+      const gzip_headers = headers_of({ ...headers, "content-encoding": "gzip" });
+      return { ...content, headers: headers_of(headers), gzip_headers };
     };
-    const gzip_headers = headers_of({ ...headers, "content-encoding": "gzip" });
-    const asset = { headers: headers_of(headers), gzip_headers, etag, plain, gzip: await gzip(plain) };
-    assets.set(path, asset);
-    if (path.endsWith(".html")) continue;
-    const kept = { ...headers, "cache-control": "max-age=31536000, immutable" };
-    const kept_gzip = headers_of({ ...kept, "content-encoding": "gzip" });
-    assets.set(`@${version}/${path}`, { ...asset, headers: headers_of(kept), gzip_headers: kept_gzip });
+    // Of a name without a version a browser asks each time, and is told "not modified" until the build changes.
+    assets.set(path, kept("no-cache"));
+    if (!path.endsWith(".html")) assets.set(`@${version}/${path}`, kept("max-age=31536000, immutable"));
   }
   return (request, path) => {
     // A page of another build is given what there is, which it does not keep.
-    const asset = assets.get(path) ?? assets.get(VERSIONED.exec(path)?.[2] ?? "");
+    const asset = assets.get(path) ?? assets.get(VERSIONED.exec(path)?.[1] ?? "");
     const { pathname, searchParams } = new URL(request.url);
     if (asset === undefined) return not_found(`no page ${JSON.stringify(pathname)}`);
     // Whole, so that no browser keeps the headers of the one for the other.
