@@ -308,7 +308,7 @@ export function read_keys(
   return read_key_totals(queryable, board, wanted, most ?? null, named);
 }
 
-/** The condition of a stretch: that a time lies in it. */
+/** The condition of a stretch: that a time lies in it; of a first and a last time, that some of those between them may. */
 export const within_of = (parameters: Parameters) => ({ from_us, to_us }: Micros): Within => {
   const [from, to] = [from_us, to_us].map((us) => `${parameters.add(format_time(us))}::timestamptz`);
   return (at, last = at) => `${last} >= ${from} and ${at} < ${to}`;

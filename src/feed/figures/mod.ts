@@ -33,4 +33,3 @@ export {
   TooManyArrived,
   with_items,
 } from "./states_relation.ts";
-export { states_touching } from "./breakdown.ts";

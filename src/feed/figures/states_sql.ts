@@ -123,7 +123,6 @@ export function together(stretches: readonly Micros[]): Micros[] {
 /** The rows of a select, as one value. */
 const rows_sql = (select: string): string => `(select json_agg(rows) from (${select}) rows)`;
 
-/** The condition that a time lies in a stretch; with a second one that some of those from the first to it may. */
 /**
  * The values of nearest rank that the quantiles of one sketch are, by card, in one sorting; null of none. `percentile_disc` takes a rank from
  * doubles (of 100 values and 0.55 the 56th): a trifle less makes it that of `nearest_rank`, for a q of four decimals and less than 1e10 values.

@@ -18,11 +18,11 @@ import {
   time_or_null,
 } from "../../../kpi/mod.ts";
 import { date_sql } from "../../../projection/mod.ts";
+import { states_columns, states_touching } from "../breakdown.ts";
 import { dimension_of, figure_of } from "../figure.ts";
 import { measures_by } from "../keyed.ts";
 import { type Asked, asked_distinct, kept_question, type Question, too_long_for_states } from "../question.ts";
 import { is_present, key_sql, Parameters, type StatesRelation, with_items } from "../states_relation.ts";
-import { states_columns, states_touching } from "../breakdown.ts";
 import { together } from "../states_sql.ts";
 import { type Comparison, type ComparisonName, COMPARISONS, micros, type Watched, type Window } from "../view.ts";
 
@@ -167,10 +167,8 @@ function spans_of(
   const stretches = COMPARISONS.map((name) => comparisons[name].stretch).filter(({ from_s, to_s }) => from_s < to_s);
   const read = [...series, ...stretches].map(micros), all = read.map((each) => widened(each, finest_us));
   const ends = [...read, ...all].flatMap(({ from_us, to_us }) => [from_us, to_us]);
-  const within = read.flatMap(({ from_us, to_us }) =>
-    [from_us, to_us].map((us) => widened({ from_us: us, to_us: us }, finest_us))
-  );
-  return { series, ends, all: together(all), cut: within.filter(({ from_us, to_us }) => from_us < to_us) };
+  const cut = ends.map((us) => widened({ from_us: us, to_us: us }, finest_us));
+  return { series, ends, all: together(all), cut: cut.filter(({ from_us, to_us }) => from_us < to_us) };
 }
 
 /** Whether the finest buckets make up those of a window: days of some zones begin inside an hour. */

@@ -1,9 +1,9 @@
 import type { Queryable } from "../../../database/mod.ts";
 import type { BoardFigure, DomainBoard, SummedFigure } from "../../../domains/mod.ts";
 import { format_time, is_dated, is_extreme, UNKNOWN } from "../../../kpi/mod.ts";
+import { states_columns, states_touching } from "../breakdown.ts";
 import { declared_figure, dimension_of, integer, measures_in, type Totals } from "../figure.ts";
 import type { Stretch } from "../question.ts";
-import { states_columns, states_touching } from "../breakdown.ts";
 import { facts_sql, filter_sql, Parameters, type StatesRelation, type Within } from "../states_relation.ts";
 import { type Filter, micros } from "../view.ts";
 
